@@ -1,0 +1,124 @@
+"""How often somebody may ask: Flask-Limiter, on the routes of the blueprint only (contract section 1)."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import NamedTuple
+
+from flask import Flask, Response, request
+from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
+from limits import parse_many
+from limits.errors import ConfigurationError
+
+from .authentication import identify
+from .errors import MountError, RateLimited
+from .mount import current_mount
+from .settings import Settings
+
+
+def make_limiter(app: Flask, blueprint_name: str, settings: Settings) -> Limiter:
+    """
+    Set up the limiter of one application.
+
+    Parameters
+    ----------
+    app : Flask
+        The application. Its other routes are not counted and not limited.
+    blueprint_name : str
+        What the blueprint is called there.
+    settings : Settings
+        Where the counts are kept. The limit itself is read at each request.
+
+    Returns
+    -------
+    Limiter
+
+    Raises
+    ------
+    MountError
+        The storage is unknown, or its client library is not installed.
+    """
+    limiter = Limiter(
+        requester_key,
+        # One window for all routes of the blueprint: an "application limit" that is blind to the rest of the host.
+        application_limits=[ApplicationLimit(lambda: current_mount().settings.rate_limit, scope=blueprint_name)],
+        storage_uri=settings.rate_limit_storage_uri,
+        in_memory_fallback_enabled=True,
+        headers_enabled=False,  # They would carry Retry-After on every answer: see add_headers.
+    )
+    limiter.request_filter(lambda: request.blueprint != blueprint_name)
+    try:
+        limiter.init_app(app)
+    except ConfigurationError as error:
+        raise MountError(f'RUNS_API_RATE_LIMIT_STORAGE_URI: {error}') from error
+    return limiter
+
+
+def requester_key() -> str:
+    """Name whose requests are counted together: those of a valid token, or of an address without one."""
+    token = identify().token
+    return f'token:{token.id}' if token else f'address:{request.remote_addr}'
+
+
+def refusal(exceeded: RateLimitExceeded) -> RateLimited:
+    """
+    Turn a breach into the error of the contract.
+
+    Parameters
+    ----------
+    exceeded : RateLimitExceeded
+        What Flask-Limiter raised.
+
+    Returns
+    -------
+    RateLimited
+    """
+    item = exceeded.limit.limit
+    return RateLimited(retry_after=max(1, math.ceil(_window().reset_time - time.time())),
+                       limit=item.amount, window=item.get_expiry())
+
+
+def add_headers(response: Response) -> Response:
+    """
+    Tell the requester how many requests are left.
+
+    Parameters
+    ----------
+    response : Response
+        Any answer of the blueprint's routes.
+
+    Returns
+    -------
+    Response
+    """
+    window = _window()
+    response.headers['X-RateLimit-Limit'] = str(window.limit)
+    response.headers['X-RateLimit-Remaining'] = str(window.remaining)
+    response.headers['X-RateLimit-Reset'] = str(math.ceil(window.reset_time))
+    return response
+
+
+class Window(NamedTuple):
+    """The window that the current request is counted in."""
+
+    limit: int
+    remaining: int
+    #: Unix time.
+    reset_time: float
+
+
+def _window() -> Window:
+    mount = current_mount()
+    current = mount.limiter.current_limit
+    if current is not None:
+        item, key = current.limit, current.request_args
+    else:
+        # A hook of the host failed before the limit was looked at, so nobody has asked yet who this is.
+        item, key = min(parse_many(mount.settings.rate_limit)), [f'address:{request.remote_addr}', mount.name]
+    try:
+        stats = mount.limiter.limiter.get_window_stats(item, *key)
+    except Exception:
+        # The storage went away since the limit was looked at; the next request finds that out and falls back.
+        return Window(item.amount, 0, time.time() + item.get_expiry())
+    return Window(item.amount, stats.remaining, stats.reset_time)

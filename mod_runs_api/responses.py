@@ -1,0 +1,143 @@
+"""The one place where every error of the blueprint's routes becomes a response (contract section 1, "Errors")."""
+
+from __future__ import annotations
+
+import json
+import re
+import traceback
+from typing import Any
+
+from flask import Response
+from flask_limiter import RateLimitExceeded
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from werkzeug.exceptions import HTTPException
+
+from . import authentication, host, limits
+from .errors import (BadRequest, Forbidden, InternalError, MethodNotAllowed,
+                     PayloadTooLarge, RateLimited, RunNotFound, RunsApiError,
+                     ServiceUnavailable, Unauthorized, Unprocessable,
+                     UnsupportedMediaType)
+from .reconnect import second_try
+from .transaction import causes, database_is_away
+
+STATUSES: dict[type[RunsApiError], int] = {
+    BadRequest: 400,
+    Unauthorized: 401,
+    Forbidden: 403,
+    RunNotFound: 404,
+    MethodNotAllowed: 405,
+    PayloadTooLarge: 413,
+    UnsupportedMediaType: 415,
+    Unprocessable: 422,
+    RateLimited: 429,
+    InternalError: 500,
+    ServiceUnavailable: 503,
+}
+
+
+def json_response(body: dict[str, Any], status: int) -> Response:
+    """
+    Make a response of JSON, in ASCII whatever the host's settings.
+
+    Parameters
+    ----------
+    body : dict
+        What to answer.
+    status : int
+        The HTTP status.
+
+    Returns
+    -------
+    Response
+    """
+    return Response(json.dumps(body) + '\n', status, mimetype='application/json')
+
+
+def from_error(error: RunsApiError) -> Response:
+    """
+    Answer with an error of the package.
+
+    Parameters
+    ----------
+    error : RunsApiError
+        What went wrong.
+
+    Returns
+    -------
+    Response
+        With the headers that HTTP asks for at this status. What caused the error is logged, and not answered.
+    """
+    if isinstance(error.__cause__, Exception):
+        host.log().error(f'{error.code}: {describe(error.__cause__)}')
+    status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    response = json_response({'code': error.code, 'message': error.message, 'details': error.details}, status)
+    if isinstance(error, Unauthorized):
+        response.headers['WWW-Authenticate'] = (f'Bearer realm="{authentication.REALM}"'
+                                                + (', error="invalid_token"' if error.presented else ''))
+    elif isinstance(error, Forbidden) and 'required_scope' in error.details:
+        response.headers['WWW-Authenticate'] = (f'Bearer realm="{authentication.REALM}", error="insufficient_scope", '
+                                                f'scope="{error.details["required_scope"]}"')
+    elif isinstance(error, MethodNotAllowed):
+        response.headers['Allow'] = ', '.join(error.allowed)
+    elif isinstance(error, (RateLimited, ServiceUnavailable)):
+        response.headers['Retry-After'] = str(error.retry_after)
+    return response
+
+
+def from_exception(error: Exception) -> Response | HTTPException:
+    """
+    Answer with whatever else went wrong while one of the blueprint's routes was asked.
+
+    Parameters
+    ----------
+    error : Exception
+        A breach of the limit, a refusal of Werkzeug's or of the host's own hooks, or a fault.
+
+    Returns
+    -------
+    Response or HTTPException
+        The latter, unchanged, where it carries a response of its own.
+    """
+    if isinstance(error, RateLimitExceeded):
+        return from_error(limits.refusal(error))
+    if isinstance(error, HTTPException):
+        if error.response is not None:
+            return error
+        code = re.sub(r'\W+', '_', error.name).lower()
+        return json_response({'code': code, 'message': f'{error.name}.', 'details': {}}, error.code or 500)
+    try:
+        answer = second_try(error)
+    except RunsApiError as refusal:
+        return from_error(refusal)
+    except Exception as fault:
+        return from_exception(fault)
+    if answer is not None:
+        return answer
+    refused: RunsApiError = ServiceUnavailable() if database_is_away(error) else InternalError()
+    refused.__cause__ = error
+    return from_error(refused)
+
+
+def describe(error: Exception) -> str:
+    """
+    Say for the log what a fault is and where it happened.
+
+    Parameters
+    ----------
+    error : Exception
+        The fault.
+
+    Returns
+    -------
+    str
+        Without values: the text of an exception of the database may quote what was written, and with it the
+        token of a run.
+    """
+    cause = next((cause for cause in causes(error) if isinstance(cause, DBAPIError)), error)
+    said = type(cause).__name__
+    if isinstance(cause, (OperationalError, InterfaceError)):
+        said += f' {str(cause.orig)!r}'
+    elif isinstance(cause, DBAPIError):
+        said += ''.join(f' {code}' for code in getattr(cause.orig, 'args', ())[:1] if isinstance(code, int))
+    where = ''.join(traceback.format_tb(error.__traceback__))
+    return f'{said}\n{where}'

@@ -1,0 +1,190 @@
+"""Retries for callers in the same process, and for the route: the domain in its transaction (contract section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from marshmallow import ValidationError
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from . import family, host, retry, transaction
+from .errors import InvalidFields, RunNotFound, ServiceUnavailable
+from .family import Family
+from .mount import Mount, current_mount
+from .retry import Order, Retry
+from .schemas import RetryRequestSchema, check_idempotency_key
+
+T = TypeVar('T')
+
+#: The largest id that the platform's columns hold.
+MAX_ID = 2 ** 31 - 1
+
+
+def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = None,
+              requested_by: Any = None, idempotency_key: str | None = None) -> Retry:
+    """
+    Run a run again as a new run, from code in the same process: a webhook handler, a job (contract section 2).
+
+    The new run is committed when this returns, in a transaction of its own: what the caller has pending in
+    ``g.db`` is neither committed nor lost. Roles, scopes and limits are the route's: here the caller answers for
+    what it asks. Needs an application context.
+
+    Parameters
+    ----------
+    run_id : int
+        The run to run again, at least 1.
+    failed_only : bool
+        Run only the regression tests that did not pass there.
+    reason : str, optional
+        Why, at most 255 Unicode code points.
+    requested_by : int, str or User, optional
+        Who asked for it: the id, the name or the model of a person of the platform. They become an owner of the
+        new run.
+    idempotency_key : str, optional
+        1 to 255 visible ASCII characters. The same key from the same person, or from nobody, makes one run: further
+        calls return it with ``replayed`` set.
+
+    Returns
+    -------
+    Retry
+        With ``run_id`` and ``new_run_id``.
+
+    Raises
+    ------
+    RunNotFound
+        There is no such run.
+    InvalidFields
+        An argument is of the wrong type or too long, or the person does not exist.
+    Unprocessable
+        Nothing failed, or the run has not finished, or tests are inactive, or the key belongs to another call.
+    ServiceUnavailable
+        The database is away, read-only, or gave way too often.
+    MountError
+        The blueprint is not registered in the current application.
+    """
+    mount = current_mount()
+    if isinstance(run_id, bool) or not isinstance(run_id, int):
+        raise InvalidFields({'run_id': ['Must be an integer.']})
+    fields: dict[str, Any] = {'failed_only': failed_only}
+    if reason is not None:
+        fields['reason'] = reason
+    try:
+        fields = RetryRequestSchema().load(fields)
+        if idempotency_key is not None:
+            check_idempotency_key(idempotency_key)
+    except ValidationError as error:
+        raise InvalidFields(error.messages_dict) from None
+    return place(mount, Order(run_id=run_id,
+                              requester_id=None if requested_by is None else person_id(mount, requested_by),
+                              idempotency_key=idempotency_key,
+                              drop_inactive=mount.settings.drop_inactive_tests, **fields))
+
+
+def place(mount: Mount, order: Order) -> Retry:
+    """
+    Carry an order out, whole or not at all.
+
+    Parameters
+    ----------
+    mount : Mount
+        The application to do it in.
+    order : Order
+        What is asked for, checked.
+
+    Returns
+    -------
+    Retry
+        Committed.
+
+    Raises
+    ------
+    RunNotFound, Unprocessable
+        As :func:`retry.create` does.
+    ServiceUnavailable
+        The database is away, read-only, or gave way too often.
+    """
+    if not 1 <= order.run_id <= MAX_ID:
+        raise RunNotFound(order.run_id)
+
+    def work(session: Session, again: bool) -> Retry:
+        made = retry.find_made(session, mount.host, mount.retries, order) if again else None
+        return made or retry.create(session, mount.host, mount.retries, order)
+
+    result = _run(mount, work)
+    if not result.replayed:
+        host.log().info(f'run {result.run_id} is retried as run {result.new_run_id} with {result.test_count} '
+                        f'tests{" that failed" if result.failed_only else ""}, for user {order.requester_id}')
+    return result
+
+
+def family_of(mount: Mount, run_id: int) -> Family:
+    """
+    Find the family of a run.
+
+    Parameters
+    ----------
+    mount : Mount
+        The application to look in.
+    run_id : int
+        Any run of the family.
+
+    Returns
+    -------
+    Family
+
+    Raises
+    ------
+    RunNotFound
+        There is no such run.
+    ServiceUnavailable
+        The database is away.
+    """
+    if not 1 <= run_id <= MAX_ID:
+        raise RunNotFound(run_id)
+    return _run(mount, lambda session, _: family.find(session, mount.host, mount.retries, run_id), commit=False)
+
+
+def _run(mount: Mount, work: Callable[[Session, bool], T], commit: bool = True) -> T:
+    try:
+        return transaction.run(mount.host.session, work, commit)
+    except SQLAlchemyError as error:
+        if transaction.database_is_away(error):
+            raise ServiceUnavailable() from error
+        raise
+
+
+def person_id(mount: Mount, person: Any) -> int:
+    """
+    Find a person of the platform.
+
+    Parameters
+    ----------
+    mount : Mount
+        The application to look in.
+    person : int, str or User
+        The id, the name or the model.
+
+    Returns
+    -------
+    int
+        The id.
+
+    Raises
+    ------
+    InvalidFields
+        There is no such person.
+    """
+    user = mount.host.user
+    if isinstance(person, str):
+        condition = user.name == person
+    elif isinstance(person, int):
+        condition = user.id == person
+    else:
+        condition = user.id == getattr(person, user.id.key, None)
+    found = _run(mount, lambda session, _: session.scalar(select(user.id).where(condition)), commit=False)
+    if found is None:
+        raise InvalidFields({'requested_by': ['There is no such person.']})
+    return int(found)

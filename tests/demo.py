@@ -1,0 +1,317 @@
+"""
+See a retry happen: the platform in miniature, a partly failed run, and one request over HTTP.
+
+Run it from the root of the repository, with the package installed: `python tests/demo.py`. With `--serve` it goes on
+serving afterwards, and works on whatever is queued, so that you can try the interface yourself.
+"""
+
+import argparse
+import hashlib
+import json
+import shlex
+import sys
+import tempfile
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from typing import Any, Iterable, Iterator, Optional, Sequence
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+if __name__ == '__main__':
+    sys.path.insert(0, str(Path(__file__).parent / 'miniature'))
+
+import verdict
+import worker
+from application import create_app, dispose
+from database import Base, db
+from mod_auth.models import User
+from mod_customized.models import TestFork
+from mod_test.models import Test, TestPlatform
+from seed import DEMO_PASSWORD, Demo, seed_demo
+
+REASON = 'flaky VM'
+RUN_TABLES = {
+    'test': 'id', 'test_progress': 'test_id', 'test_result': 'test_id', 'test_result_file': 'test_id',
+    'customized_test': 'test_id', 'test_fork': 'test_id', 'gcp_instance': 'test_id',
+}
+
+
+class ClaimFailed(Exception):
+    """Something the demo says did not hold."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server answered."""
+
+    status: int
+    reason: str
+    headers: Message
+    body: dict[str, Any]
+
+
+class QuietHandler(WSGIRequestHandler):
+    """A request handler that leaves the demo's own lines alone."""
+
+    def log_request(self, code: object = '-', size: object = '-') -> None:
+        """Keep silent."""
+
+
+@contextmanager
+def serving(app: Flask, port: int) -> Iterator[str]:
+    """Serve an application on the loopback address while the block lasts, and give its address."""
+    server = make_server('127.0.0.1', port, app, threaded=True, request_handler=QuietHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f'http://127.0.0.1:{server.server_port}'
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def call(method: str, address: str, token: str, body: Optional[dict[str, Any]] = None) -> Answer:
+    """Make a request with a token, and read the answer whatever its status."""
+    headers = {'Authorization': f'Bearer {token}'}
+    data = None
+    if body is not None:
+        headers['Content-Type'] = 'application/json'
+        data = json.dumps(body).encode()
+    try:
+        response = urlopen(Request(address, data, headers, method=method), timeout=30)
+    except HTTPError as error:
+        response = error
+    with response:
+        text = response.read().decode()
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            raise ClaimFailed(f'{method} {address} answered {response.status}, and not in JSON.') from None
+        return Answer(response.status, response.reason, response.headers, answer)
+
+
+def curl(method: str, address: str, token: str, body: dict[str, Any]) -> str:
+    """Write a request as a command to paste."""
+    return ' \\\n     '.join([
+        f'curl -i -X {method} {address}',
+        f"-H {shlex.quote(f'Authorization: Bearer {token}')}",
+        "-H 'Content-Type: application/json'",
+        f'-d {shlex.quote(json.dumps(body))}',
+    ])
+
+
+def fingerprint(run_id: int) -> dict[str, tuple[int, str]]:
+    """Give, for each table of the platform, how many rows belong to a run and a digest of all that is in them."""
+    prints = {}
+    for name, column in RUN_TABLES.items():
+        table = Base.metadata.tables[name]
+        rows = db.session.execute(select(table).where(table.c[column] == run_id).order_by(*table.primary_key)).all()
+        prints[name] = (len(rows), hashlib.sha256(repr(rows).encode()).hexdigest()[:16])
+    return prints
+
+
+def step(number: int, title: str) -> None:
+    """Print the heading of a step."""
+    print(f'\n{number}. {title}\n')
+
+
+def claim(sentence: str, held: bool) -> None:
+    """Print a sentence that held; stop at one that did not."""
+    if not held:
+        raise ClaimFailed(f'This did not hold: {sentence}')
+    print(f'   [ok] {sentence}')
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows in columns as wide as they need to be."""
+    lines = [[str(cell) for cell in row] for row in [head, *rows]]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    lines.insert(1, ['-' * width for width in widths])
+    for line in lines:
+        print('   ' + '  '.join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+    print()
+
+
+def results(run: Test) -> None:
+    """Print what the page of a run shows."""
+    table(('test', 'command', 'exit code', 'outputs', 'outcome'), [(
+        entry.regression_test.id,
+        entry.regression_test.command,
+        entry.exit_code if entry.exit_code == entry.expected_rc else f'{entry.exit_code} (not {entry.expected_rc})',
+        ', '.join(output.value for output in entry.outputs) or 'none expected',
+        'FAIL' if entry.error else 'pass',
+    ) for entry in verdict.by_test(db.session, run)])
+
+
+def failures(run: Test) -> set[int]:
+    """Give the regression tests that the page of a run shows as failed."""
+    return {entry.regression_test.id for entry in verdict.by_test(db.session, run) if entry.error}
+
+
+def show_source(app: Flask, demo: Demo) -> None:
+    """Print the run as it is before the retry."""
+    step(1, f'Run {demo.run_id} has completed, and some of it failed')
+    with app.app_context():
+        source = db.session.get_one(Test, demo.run_id)
+        print(f'   {source.platform.description}, {source.test_type.description} {source.pr_nr}, '
+              f'commit {source.commit[:7]}\n')
+        results(source)
+        claim(f'tests {sorted(demo.failed)} failed, the others passed', failures(source) == set(demo.failed))
+
+
+def retry(address: str, demo: Demo) -> int:
+    """Ask for the retry, print the answer, and give the new run's id."""
+    step(2, 'Alice asks for the failed tests to be run again')
+    url, body = f'{address}/api/v1/runs/{demo.run_id}/retry', {'failed_only': True, 'reason': REASON}
+    print(f"   $ {curl('POST', url, demo.tokens['alice'], body)}\n")
+    answer = call('POST', url, demo.tokens['alice'], body)
+    print(f'   {answer.status} {answer.reason}')
+    print(f"   Location: {answer.headers['Location']}")
+    print('   ' + json.dumps(answer.body, indent=2).replace('\n', '\n   ') + '\n')
+
+    claim('the retry is accepted', answer.status == 202 and answer.body.get('status') == 'accepted')
+    new_run_id = answer.body.get('new_run_id')
+    if not isinstance(new_run_id, int):
+        raise ClaimFailed('The answer names no new run.')
+    claim(f'the answer speaks of a retry of run {demo.run_id}',
+          (answer.body.get('run_id'), answer.body.get('action')) == (demo.run_id, 'retry'))
+    claim('the new run is another run, and Location leads to it', new_run_id != demo.run_id and str(
+        answer.headers['Location']).endswith(f'/api/v1/runs/{new_run_id}'))
+    return new_run_id
+
+
+def show_untouched(before: dict[str, tuple[int, str]], after: dict[str, tuple[int, str]], run_id: int) -> None:
+    """Print the rows of the source run before and after."""
+    step(3, f'Nothing of run {run_id} has changed')
+    table(('table', 'rows before', 'rows after', 'digest before', 'digest after'), [
+        (name, before[name][0], after[name][0], before[name][1], after[name][1]) for name in before])
+    claim('every row is there still, and is what it was', before == after)
+
+
+def show_work(app: Flask, new_run_id: int) -> None:
+    """Let the worker take the new run up, and print its progress."""
+    step(4, f'The worker takes up run {new_run_id}')
+    with app.app_context():
+        claim('the new run is queued: it has no progress yet', not db.session.get_one(Test, new_run_id).progress)
+        worked_on = worker.work_once(db.session, TestPlatform.linux)
+        claim('the worker found it, and no other', worked_on == [new_run_id])
+        print()
+        new = db.session.get_one(Test, new_run_id)
+        table(('time (UTC)', 'stage', 'message'), [
+            (f'{stage.timestamp:%H:%M:%S}', stage.status.value, stage.message) for stage in new.progress])
+        claim('the new run is completed', new.progress[-1].status.value == 'completed')
+
+
+def show_results(app: Flask, demo: Demo, new_run_id: int) -> None:
+    """Print what came of the new run."""
+    step(5, f'Run {new_run_id} ran what had failed, and only that')
+    with app.app_context():
+        new = db.session.get_one(Test, new_run_id)
+        results(new)
+        claim(f'it ran tests {sorted(demo.failed)}, each once',
+              sorted(new.get_customized_regressiontests()) == sorted(demo.failed))
+        claim('they passed this time', not failures(new))
+
+
+def configuration(run: Test) -> dict[str, object]:
+    """Give what a run is a run of."""
+    return {
+        'platform': run.platform.value, 'type': run.test_type.value, 'repository': run.fork and run.fork.github_name,
+        'branch': run.branch, 'commit': run.commit, 'pull request': run.pr_nr,
+    }
+
+
+def owners(run: Test) -> list[str]:
+    """Give the names of a run's owners."""
+    names = select(User.name).join(TestFork, TestFork.user_id == User.id).where(TestFork.test_id == run.id)
+    return sorted(map(str, db.session.scalars(names)))
+
+
+def show_family(app: Flask, demo: Demo, new_run_id: int) -> None:
+    """Print what the two runs have in common."""
+    step(6, f'Run {demo.run_id} -> run {new_run_id}: what a retry takes over from its source')
+    with app.app_context():
+        source, new = db.session.get_one(Test, demo.run_id), db.session.get_one(Test, new_run_id)
+        table(('', f'run {source.id}', f'run {new.id}'), [
+            *((name, value, configuration(new)[name]) for name, value in configuration(source).items()),
+            ('owners', ', '.join(owners(source)), ', '.join(owners(new))),
+        ])
+        claim('both are runs of the same thing', configuration(new) == configuration(source))
+        claim('alice, who asked for it, owns the new run too', owners(new) == sorted({'alice', *owners(source)}))
+        claim("the new run's worker reports with a secret of its own", new.token not in (None, source.token))
+
+
+def keep_serving(app: Flask, address: str, demo: Demo) -> None:
+    """Say where to go, and work on what is queued until interrupted."""
+    print(f'\nServing at {address} until you press Ctrl-C.\n\n   Log in as alice, bob or carol; the password is '
+          f'"{DEMO_PASSWORD}".\n   A queued run is taken up within a second, and passes.\n')
+    table(('token of', 'token'), demo.tokens.items())
+    sys.stdout.flush()
+    while True:
+        with app.app_context():
+            for platform in TestPlatform:
+                worker.work_once(db.session, platform)
+        threading.Event().wait(1)
+
+
+def run_demo(app: Flask, port: int, serve: bool) -> None:
+    """Tell the story from beginning to end."""
+    with app.app_context():
+        demo = seed_demo()
+    with serving(app, port) as address:
+        show_source(app, demo)
+        with app.app_context():
+            before = fingerprint(demo.run_id)
+        new_run_id = retry(address, demo)
+        with app.app_context():
+            after = fingerprint(demo.run_id)
+        show_untouched(before, after, demo.run_id)
+        show_work(app, new_run_id)
+        show_results(app, demo, new_run_id)
+        show_family(app, demo, new_run_id)
+        if serve:
+            keep_serving(app, address, demo)
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """
+    Run the demo.
+
+    Parameters
+    ----------
+    arguments : sequence of str, or None
+        The command line's arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        0 where every claim held or the demo was interrupted, else 1.
+    """
+    parser = argparse.ArgumentParser(description='Retry a partly failed run of the platform in miniature.')
+    parser.add_argument('--serve', action='store_true', help='go on serving afterwards')
+    parser.add_argument('--port', type=int, default=0, metavar='N', help='the port to serve on; by default a free one')
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app(f"sqlite:///{Path(folder, 'miniature.sqlite').as_posix()}")
+        try:
+            run_demo(app, options.port, options.serve)
+        except ClaimFailed as failure:
+            print(f'\n{failure}', file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print()
+        finally:
+            dispose(app)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

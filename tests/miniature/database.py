@@ -1,0 +1,118 @@
+"""The declarative base, the column type of the platform's enumerations, and sessions outside a request."""
+
+import enum
+from sqlite3 import Connection as SQLiteConnection
+from typing import TYPE_CHECKING, Any, Optional, Type, TypeVar, Union
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine, String, TypeDecorator, create_engine, event
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import (DeclarativeBase, Session, scoped_session,
+                            sessionmaker)
+
+
+class _Declarative(DeclarativeBase):
+    """What `db.Model` is made from."""
+
+
+db = SQLAlchemy(model_class=_Declarative)
+
+if TYPE_CHECKING:
+    # `db.Model` is a class made at run time, which a type checker cannot inherit from.
+    Base = _Declarative
+else:
+    Base = db.Model
+
+DbSession = Union[Session, 'scoped_session[Any]']
+E = TypeVar('E', bound='DeclEnum')
+
+_engines: dict[str, Engine] = {}
+
+
+class DeclEnum(enum.Enum):
+    """An enumeration whose members are written as (stored value, text for people)."""
+
+    _value_: str
+    description: str
+
+    def __new__(cls, value: str, description: str = '') -> 'DeclEnum':
+        """Keep the first part as the member's value, the second beside it."""
+        member = object.__new__(cls)
+        member._value_ = value
+        member.description = description
+        return member
+
+    @classmethod
+    def db_type(cls: Type['E']) -> 'DeclEnumType[E]':
+        """Give the column type that stores a member of this enumeration."""
+        return DeclEnumType(cls)
+
+
+class DeclEnumType(TypeDecorator[E]):
+    """A string column that holds the value of an enumeration's member."""
+
+    impl = String(50)
+    cache_ok = True
+
+    def __init__(self, enum: Type[E]) -> None:
+        self.enum = enum
+        super().__init__()
+
+    def copy(self, **kw: Any) -> 'DeclEnumType[E]':
+        """Make another of the same enumeration."""
+        return DeclEnumType(self.enum)
+
+    def process_bind_param(self, value: Optional[E], dialect: Dialect) -> Optional[str]:
+        """Write a member as its value."""
+        return None if value is None else value.value
+
+    def process_result_value(self, value: Optional[str], dialect: Dialect) -> Optional[E]:
+        """Read a value as its member."""
+        return None if value is None else self.enum(value.strip())
+
+
+def enforce_foreign_keys(engine: Engine) -> None:
+    """
+    Make SQLite hold foreign keys the way the production database does.
+
+    Parameters
+    ----------
+    engine : Engine
+        An engine that has not connected yet. Other databases than SQLite are left as they are.
+    """
+    @event.listens_for(engine, 'connect')
+    def switch_on(connection: Any, _record: Any) -> None:
+        if isinstance(connection, SQLiteConnection):
+            connection.execute('PRAGMA foreign_keys = ON')
+
+
+def create_session(db_string: str, drop_tables: bool = False) -> 'scoped_session[Session]':
+    """
+    Give a session that needs no application, as scheduled jobs have it.
+
+    Parameters
+    ----------
+    db_string : str
+        The address of the database. There is one engine for each address.
+    drop_tables : bool
+        Begin with empty tables.
+
+    Returns
+    -------
+    scoped_session
+        A session of its own for each thread. The tables exist.
+    """
+    engine = _engines.get(db_string)
+    if engine is None:
+        engine = _engines[db_string] = create_engine(db_string)
+        enforce_foreign_keys(engine)
+    if drop_tables:
+        Base.metadata.drop_all(engine)
+    Base.metadata.create_all(engine)
+    return scoped_session(sessionmaker(bind=engine))
+
+
+def dispose_sessions() -> None:
+    """Close the connections of every engine that `create_session` made."""
+    while _engines:
+        _engines.popitem()[1].dispose()

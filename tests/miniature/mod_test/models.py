@@ -1,0 +1,177 @@
+"""Runs, their progress and their results."""
+
+import secrets
+import string
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Optional
+
+from database import Base, DeclEnum
+from mod_regression.models import RegressionTest, RegressionTestOutput
+from sqlalchemy import DateTime, ForeignKey, String, Text, select
+from sqlalchemy.orm import (Mapped, mapped_column, object_session,
+                            reconstructor, relationship)
+
+if TYPE_CHECKING:
+    from mod_customized.models import CustomizedTest
+
+# The platform's names begin with "Test"; `__test__ = False` tells pytest that they are no test cases.
+
+
+class TestPlatform(DeclEnum):
+    """What a run runs on."""
+
+    __test__ = False
+
+    linux = 'linux', 'Linux'
+    windows = 'windows', 'Windows'
+
+
+class TestType(DeclEnum):
+    """What a run is for."""
+
+    __test__ = False
+
+    commit = 'commit', 'Commit'
+    pull_request = 'pr', 'Pull Request'
+
+
+class TestStatus(DeclEnum):
+    """The stages of a run."""
+
+    __test__ = False
+
+    preparation = 'preparation', 'Preparation'
+    testing = 'testing', 'Testing'
+    completed = 'completed', 'Completed'
+    canceled = 'canceled', 'Canceled/Error'
+
+
+FINISHED = (TestStatus.completed, TestStatus.canceled)
+
+
+class Fork(Base):
+    """A repository on GitHub."""
+
+    __tablename__ = 'fork'
+    __table_args__ = {'mysql_engine': 'InnoDB'}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    github: Mapped[Optional[str]] = mapped_column(String(256), unique=True)
+    tests: Mapped[list['Test']] = relationship('Test', back_populates='fork')
+
+    @property
+    def github_name(self) -> str:
+        """Give owner and repository."""
+        return (self.github or '').replace('https://github.com/', '').replace('.git', '')
+
+
+class Test(Base):
+    """One run of regression tests."""
+
+    __test__ = False
+    __tablename__ = 'test'
+    __table_args__ = {'mysql_engine': 'InnoDB'}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    platform: Mapped[TestPlatform] = mapped_column(TestPlatform.db_type())
+    test_type: Mapped[TestType] = mapped_column(TestType.db_type())
+    token: Mapped[Optional[str]] = mapped_column(String(64), unique=True)
+    fork_id: Mapped[Optional[int]] = mapped_column(ForeignKey('fork.id', onupdate='CASCADE', ondelete='RESTRICT'))
+    branch: Mapped[str] = mapped_column(Text)
+    commit: Mapped[str] = mapped_column(String(64))
+    pr_nr: Mapped[int] = mapped_column(default=0)
+
+    fork: Mapped[Optional[Fork]] = relationship('Fork', back_populates='tests')
+    customized_tests: Mapped[list['CustomizedTest']] = relationship('CustomizedTest', back_populates='test')
+    progress: Mapped[list['TestProgress']] = relationship(
+        'TestProgress', back_populates='test', order_by='TestProgress.id')
+    results: Mapped[list['TestResult']] = relationship('TestResult', back_populates='test')
+
+    def __init__(self, platform: TestPlatform, test_type: TestType, fork_id: Optional[int], branch: str, commit: str,
+                 pr_nr: int = 0, token: Optional[str] = None) -> None:
+        super().__init__(platform=platform, test_type=test_type, fork_id=fork_id, branch=branch, commit=commit,
+                         pr_nr=pr_nr)
+        # The column itself has no default: who inserts a row past this constructor has to bring a token.
+        self.token = self.create_token() if token is None else token
+
+    @staticmethod
+    def create_token(length: int = 64) -> str:
+        """Make a random token of letters and digits."""
+        return ''.join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether the last stage is an end."""
+        return bool(self.progress) and self.progress[-1].status in FINISHED
+
+    def get_customized_regressiontests(self) -> list[int]:
+        """Give the ids of the regression tests this run runs: all there are, where it selects none."""
+        if self.customized_tests:
+            return [row.regression_id for row in self.customized_tests if row.regression_id is not None]
+        session = object_session(self)
+        return [] if session is None else list(session.scalars(select(RegressionTest.id)))
+
+
+class TestProgress(Base):
+    """A stage a run has reached. Rows are only ever added."""
+
+    __test__ = False
+    __tablename__ = 'test_progress'
+    __table_args__ = {'mysql_engine': 'InnoDB'}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    test_id: Mapped[Optional[int]] = mapped_column(ForeignKey('test.id', onupdate='CASCADE', ondelete='CASCADE'))
+    status: Mapped[TestStatus] = mapped_column(TestStatus.db_type())
+    timestamp: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    message: Mapped[str] = mapped_column(Text)
+
+    test: Mapped[Optional[Test]] = relationship('Test', back_populates='progress')
+
+    def __init__(self, test_id: int, status: TestStatus, message: str, timestamp: Optional[datetime] = None) -> None:
+        super().__init__(test_id=test_id, status=status, message=message,
+                         timestamp=timestamp or datetime.now(timezone.utc))
+
+    @reconstructor
+    def read_as_utc(self) -> None:
+        """Give back the time zone that neither SQLite nor MariaDB keeps."""
+        self.timestamp = self.timestamp.replace(tzinfo=timezone.utc)
+
+
+class TestResult(Base):
+    """How one regression test ended in one run."""
+
+    __test__ = False
+    __tablename__ = 'test_result'
+    __table_args__ = {'mysql_engine': 'InnoDB'}
+
+    test_id: Mapped[int] = mapped_column(
+        ForeignKey('test.id', onupdate='CASCADE', ondelete='CASCADE'), primary_key=True)
+    regression_test_id: Mapped[int] = mapped_column(
+        ForeignKey('regression_test.id', onupdate='CASCADE', ondelete='CASCADE'), primary_key=True)
+    runtime: Mapped[Optional[int]]
+    exit_code: Mapped[Optional[int]]
+    expected_rc: Mapped[Optional[int]]
+
+    test: Mapped[Test] = relationship('Test', back_populates='results')
+    regression_test: Mapped[RegressionTest] = relationship('RegressionTest')
+
+
+class TestResultFile(Base):
+    """What came out for one expected output of one regression test in one run."""
+
+    __test__ = False
+    __tablename__ = 'test_result_file'
+    __table_args__ = {'mysql_engine': 'InnoDB'}
+
+    test_id: Mapped[int] = mapped_column(
+        ForeignKey('test.id', onupdate='CASCADE', ondelete='CASCADE'), primary_key=True)
+    regression_test_id: Mapped[int] = mapped_column(
+        ForeignKey('regression_test.id', onupdate='CASCADE', ondelete='CASCADE'), primary_key=True)
+    regression_test_output_id: Mapped[int] = mapped_column(
+        ForeignKey('regression_test_output.id', onupdate='CASCADE', ondelete='CASCADE'), primary_key=True)
+    expected: Mapped[str] = mapped_column(Text)
+    got: Mapped[Optional[str]] = mapped_column(Text)
+
+    test: Mapped[Test] = relationship('Test')
+    regression_test: Mapped[RegressionTest] = relationship('RegressionTest')
+    regression_test_output: Mapped[RegressionTestOutput] = relationship('RegressionTestOutput')

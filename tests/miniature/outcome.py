@@ -1,0 +1,76 @@
+"""How a regression test came out, and the rows that say so."""
+
+from dataclasses import dataclass, replace
+from typing import Mapping, Optional
+
+from database import DbSession
+from mod_regression.models import RegressionTest, RegressionTestOutput
+from mod_test.models import Test, TestResult, TestResultFile
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    How one regression test came out.
+
+    Attributes
+    ----------
+    exit_code : int or None
+        The code it ended with.
+    got : mapping of int to str or None
+        By the id of an output, the hash of what came out; None where that is identical to what was expected. An
+        output that is not in the mapping made no file.
+    """
+
+    exit_code: Optional[int]
+    got: Mapping[int, Optional[str]]
+
+    def exits(self, code: Optional[int]) -> 'Outcome':
+        """Give the same with another exit code."""
+        return replace(self, exit_code=code)
+
+    def makes(self, output: RegressionTestOutput, digest: Optional[str]) -> 'Outcome':
+        """Give the same with another file for one output; None is the expected file."""
+        return replace(self, got={**self.got, output.id: digest})
+
+    def lacks(self, output: RegressionTestOutput) -> 'Outcome':
+        """Give the same with no file for one output."""
+        return replace(self, got={key: got for key, got in self.got.items() if key != output.id})
+
+
+def passing(test: RegressionTest) -> Outcome:
+    """Give the outcome where all is as expected."""
+    return Outcome(test.expected_rc, {output.id: None for output in test.output_files if not output.ignore})
+
+
+def record(session: DbSession, run: Test, test: RegressionTest, outcome: Outcome, runtime: int = 1200) -> TestResult:
+    """
+    Write the rows of one regression test's outcome in a run, without committing them.
+
+    Parameters
+    ----------
+    session : DbSession
+        The session to write with.
+    run : Test
+        The run that ran the test.
+    test : RegressionTest
+        The test.
+    outcome : Outcome
+        How it came out.
+    runtime : int
+        How long it took, in milliseconds.
+
+    Returns
+    -------
+    TestResult
+        The row of the result; those of the files are written too.
+    """
+    result = TestResult(test_id=run.id, regression_test_id=test.id, runtime=runtime, exit_code=outcome.exit_code,
+                        expected_rc=test.expected_rc)
+    session.add(result)
+    for output in test.output_files:
+        if output.id in outcome.got:
+            session.add(TestResultFile(test_id=run.id, regression_test_id=test.id, regression_test_output_id=output.id,
+                                       expected=output.correct, got=outcome.got[output.id]))
+    session.flush()
+    return result

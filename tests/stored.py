@@ -1,0 +1,40 @@
+"""What stands in the database, whatever any session believes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from database import Base
+from sqlalchemy import Engine, text
+
+#: The package's own tables, beside those of the platform.
+OWN = frozenset({'run_retry', 'runs_api_token'})
+
+Snapshot = dict[str, set[tuple[Any, ...]]]
+
+
+class Rows:
+    """The rows of a database, as the database has them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def of(self, table: str, **where: Any) -> list[dict[str, Any]]:
+        """Give the rows of a table whose columns have these values, in the order of the first column."""
+        names = ' AND '.join(f'`{name}` = :{name}' for name in where) or '1 = 1'
+        with self.engine.connect() as connection:
+            found = connection.execute(text(f'SELECT * FROM `{table}` WHERE {names} ORDER BY 1'), where)
+            return [dict(row) for row in found.mappings()]
+
+    def ids(self, table: str, column: str, **where: Any) -> list[int]:
+        """Give one column of the rows whose columns have these values, in its order."""
+        return sorted(row[column] for row in self.of(table, **where))
+
+    def selection(self, run_id: int) -> list[int]:
+        """Give the regression tests that a run is to run, in order, repeated ones as often as they are."""
+        return self.ids('customized_test', 'regression_id', test_id=run_id)
+
+    def snapshot(self) -> Snapshot:
+        """Give all rows of all tables of the platform."""
+        return {table: {tuple(row.values()) for row in self.of(table)}
+                for table in Base.metadata.tables if table not in OWN}

@@ -1,0 +1,230 @@
+"""Mounting the blueprint (contract section 2)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import mod_auth.models
+import mod_customized.models
+import mod_regression.models
+import mod_test.models
+import pytest
+import seed
+from application import create_app
+from conftest import Ask
+from database import db
+from flask import Blueprint, Flask, g
+from mod_api.models.api_token import ApiToken
+from mod_auth.models import User
+from sqlalchemy import Integer, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from stored import Rows
+
+from mod_runs_api import MountError, create_blueprint, mod_runs_api, retry_run
+
+MODELS: dict[str, type] = {
+    'Test': mod_test.models.Test,
+    'TestProgress': mod_test.models.TestProgress,
+    'TestResult': mod_test.models.TestResult,
+    'TestResultFile': mod_test.models.TestResultFile,
+    'CustomizedTest': mod_customized.models.CustomizedTest,
+    'TestFork': mod_customized.models.TestFork,
+    'RegressionTest': mod_regression.models.RegressionTest,
+    'RegressionTestOutput': mod_regression.models.RegressionTestOutput,
+    'RegressionTestOutputFiles': mod_regression.models.RegressionTestOutputFiles,
+    'User': mod_auth.models.User,
+    'ApiToken': ApiToken,
+}
+
+
+@pytest.fixture
+def bare() -> Iterator[Flask]:
+    """Give the miniature without the blueprint."""
+    app = create_app('sqlite://', mount=False)
+    with app.app_context():
+        db.create_all()
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def ask(app: Flask, path: str) -> int:
+    """Retry the run of a path as a contributor, and give the status."""
+    secret = seed.token(seed.user(f'user {id(app)}'))
+    db.session.commit()
+    return app.test_client().post(path, headers={'Authorization': f'Bearer {secret}'}).status_code
+
+
+def test_the_two_lines_of_the_contract_mount_it(bare: Flask) -> None:
+    bare.register_blueprint(mod_runs_api, url_prefix='/api/v1')
+    run = seed.run([seed.regression_test()])
+
+    assert ask(bare, f'/api/v1/runs/{run.id}/retry') == 202
+
+
+@pytest.mark.parametrize('prefix', [None, '/api/v1', '/deep/er'])
+def test_any_prefix_will_do(bare: Flask, prefix: str | None) -> None:
+    bare.register_blueprint(create_blueprint(), url_prefix=prefix)
+    run = seed.run([seed.regression_test()])
+
+    assert ask(bare, f'{prefix or ""}/runs/{run.id}/retry') == 202
+
+
+def test_it_may_be_nested_in_another_blueprint(bare: Flask) -> None:
+    outer = Blueprint('outer', __name__)
+    outer.register_blueprint(create_blueprint(), url_prefix='/inner')
+    bare.register_blueprint(outer, url_prefix='/outer')
+    run = seed.run([seed.regression_test()])
+
+    assert ask(bare, f'/outer/inner/runs/{run.id}/retry') == 202
+
+
+def test_several_applications_may_mount_it(bare: Flask, app: Flask, rows: Rows) -> None:
+    bare.register_blueprint(mod_runs_api, url_prefix='/api/v1')
+    with app.app_context():
+        assert ask(app, '/api/v1/runs/1/retry') == 404
+    with bare.app_context():
+        run_id = seed.run([seed.regression_test()]).id
+        assert ask(bare, f'/api/v1/runs/{run_id}/retry') == 202
+
+    assert rows.of('test') == []
+
+
+def test_one_application_mounts_it_once(app: Flask) -> None:
+    with pytest.raises(MountError, match='already mounted'):
+        app.register_blueprint(create_blueprint('again'), url_prefix='/again')
+
+
+def test_an_application_that_does_not_mount_it_says_so(bare: Flask) -> None:
+    with pytest.raises(MountError, match='not mounted here'):
+        retry_run(1)
+
+
+def test_a_missing_model_is_named(bare: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(mod_customized.models, 'TestFork')
+
+    with pytest.raises(MountError, match=r'lacks the model mod_customized\.models\.TestFork\.$'):
+        bare.register_blueprint(mod_runs_api)
+
+
+def test_everything_that_is_missing_is_named_at_once(bare: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, 'mod_test', None)
+    monkeypatch.setitem(sys.modules, 'mod_test.models', None)
+    monkeypatch.setattr(mod_auth.models, 'User', object)
+
+    with pytest.raises(MountError) as raised:
+        bare.register_blueprint(mod_runs_api)
+
+    for name in ('Test', 'TestProgress', 'TestResult', 'TestResultFile'):
+        assert f'the model mod_test.models.{name}' in str(raised.value)
+    assert 'a mapping of the model User' in str(raised.value)
+
+
+def test_a_missing_column_is_named(bare: Flask) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Fork(Base):
+        __tablename__ = 'test_fork'
+        id: Mapped[int] = mapped_column(Integer, primary_key=True)
+        test_id: Mapped[int] = mapped_column(Integer)
+
+    with pytest.raises(MountError, match=r'lacks the column TestFork\.user_id\.$'):
+        bare.register_blueprint(create_blueprint(models={**MODELS, 'TestFork': Fork}))
+
+
+def test_a_platform_whose_modules_are_broken_says_why(bare: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def find_spec(self, name: str, *_: Any) -> None:
+            if name == 'mod_test.models':
+                raise ModuleNotFoundError('No module named pytz', name='pytz')
+
+    monkeypatch.delitem(sys.modules, 'mod_test.models')
+    monkeypatch.setattr(sys, 'meta_path', [Broken(), *sys.meta_path])
+
+    with pytest.raises(ModuleNotFoundError, match='pytz'):
+        bare.register_blueprint(mod_runs_api)
+
+
+@pytest.mark.parametrize(('setting', 'value'), [
+    ('RUNS_API_RETRY_ROLES', 'admin'), ('RUNS_API_RETRY_ROLES', [1]), ('RUNS_API_RETRY_ROLES', None),
+    ('RUNS_API_INACTIVE_TESTS', 'keep'), ('RUNS_API_INACTIVE_TESTS', None)])
+def test_a_setting_that_makes_no_sense_is_refused(setting: str, value: object) -> None:
+    with pytest.raises(MountError, match=setting):
+        create_app(**{setting: value})
+
+
+def test_a_host_may_have_other_models_names_and_sessions() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Run(Base):
+        __tablename__ = 'job'
+        id: Mapped[int] = mapped_column(Integer, primary_key=True)
+        target: Mapped[str] = mapped_column(String(10))
+        test_type: Mapped[str] = mapped_column(String(10))
+        fork_id: Mapped[int]
+        branch: Mapped[str] = mapped_column(String(10))
+        sha: Mapped[str] = mapped_column('commit_sha', String(40))
+        pr_nr: Mapped[int]
+        token: Mapped[str] = mapped_column(String(64))
+
+    class Person(Base):
+        __tablename__ = 'person'
+        id: Mapped[int] = mapped_column(Integer, primary_key=True)
+        name: Mapped[str] = mapped_column(String(10))
+        role: Mapped[str] = mapped_column(String(10))
+
+    def copy(model: type) -> type:
+        columns = {column.key: mapped_column(column.type, primary_key=column.primary_key)
+                   for column in model.__table__.columns}  # type: ignore[attr-defined]
+        return type(model.__name__, (Base,), {'__tablename__': model.__table__.name,  # type: ignore[attr-defined]
+                                              **columns})
+
+    models = {name: copy(model) for name, model in MODELS.items() if name not in ('Test', 'User', 'ApiToken')}
+    app = Flask(__name__)
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import StaticPool
+    engine = create_engine('sqlite://', poolclass=StaticPool, connect_args={'check_same_thread': False})
+    app.register_blueprint(create_blueprint(models={'Test': Run, 'User': Person, **models},
+                                            session=lambda: Session(engine),
+                                            names={'Test.platform': 'target', 'Test.commit': 'sha'}))
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Run(id=1, target='amiga', test_type='x', fork_id=1, branch='b', sha='c', pr_nr=0, token='t'))
+        session.add(models['RegressionTest'](id=5, active=True))
+        session.commit()
+
+    with app.app_context():
+        new_run_id = retry_run(1).new_run_id
+
+    with Session(engine) as session:
+        assert session.get_one(Run, new_run_id).target == 'amiga'
+    assert 'runs_api_token' in Base.metadata.tables
+    engine.dispose()
+
+
+def test_a_name_that_means_nothing_is_refused(bare: Flask) -> None:
+    with pytest.raises(MountError, match=r'Test\.colour'):
+        bare.register_blueprint(create_blueprint(names={'Test.colour': 'color'}))
+
+
+def test_the_host_is_asked_for_nothing_at_the_mount(bare: Flask, statements: list[str]) -> None:
+    with bare.app_context():
+        from sqlalchemy import event
+        sent: list[Any] = []
+        event.listen(db.engine, 'before_cursor_execute', lambda *args: sent.append(args[2]))
+        bare.register_blueprint(mod_runs_api)
+
+    assert sent == []
+
+
+def test_the_request_state_of_the_host_is_left_alone(app: Flask, alice: User) -> None:
+    before = set(g)
+
+    with pytest.raises(Exception):
+        retry_run(99)
+
+    assert set(g) == before
