@@ -49,8 +49,8 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
         checked = settings.read(app.config)
         found = host.find(models, session, names)
         full_name = f'{state.name_prefix}.{state.name}'.lstrip('.')
-        app.extensions[KEY] = Mount(name=full_name, host=found, retries=tables.run_retry(found),
-                                    api_tokens=tables.api_token(found),
+        app.extensions[KEY] = Mount(name=full_name, prefix=state.url_prefix or '', host=found,
+                                    retries=tables.run_retry(found), api_tokens=tables.api_token(found),
                                     limiter=limits.make_limiter(app, full_name, checked))
         for endpoint, view in (('retry', views.retry), ('retries', views.retries)):
             state.add_url_rule(f'/runs/<run_id>/{endpoint}', endpoint, view, provide_automatic_options=False)
@@ -66,4 +66,5 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
         blueprint.register_error_handler(status, responses.from_exception)
     blueprint.after_request(limits.add_headers)
     blueprint.cli.add_command(cli.token)
+    blueprint.cli.add_command(cli.openapi)
     return blueprint

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import click
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
@@ -14,6 +16,7 @@ from .service import person_id
 
 
 @click.group(cls=AppGroup)
+@with_appcontext
 def token() -> None:
     """Make, list and revoke API tokens, on a platform that has none of its own."""
     if current_mount().host.api_token is not None:
@@ -68,3 +71,15 @@ def revoke(token_id: int) -> None:
                            lambda session, _: tokens.revoke(session, mount.api_tokens, token_id)):
         raise click.ClickException(f'There is no valid token {token_id}.')
     click.echo(f'Token {token_id} is revoked.')
+
+
+@click.command()
+@with_appcontext
+def openapi() -> None:
+    """Print the OpenAPI document of the routes, as JSON."""
+    try:
+        from .openapi import document
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f'{error}. It comes with mod-runs-api[openapi].') from None
+    mount = current_mount()
+    click.echo(json.dumps(document(mount.prefix, sorted(mount.settings.retry_roles)), indent=2))

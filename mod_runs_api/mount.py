@@ -23,6 +23,8 @@ class Mount:
 
     #: What the blueprint is called there: the first part of its endpoints.
     name: str
+    #: What the paths of its routes begin with.
+    prefix: str
     host: Host
     retries: Table
     api_tokens: ApiTokenEntity

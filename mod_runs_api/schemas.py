@@ -19,6 +19,13 @@ class StrictBoolean(fields.Boolean):
         return value
 
 
+class UTCDateTime(fields.DateTime):
+    """A time in UTC, to the second: 2026-11-24T13:00:00Z."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return None if value is None else f'{value:%Y-%m-%dT%H:%M:%SZ}'
+
+
 def storable(text: str) -> None:
     """Refuse text that no database keeps: NUL, and surrogates without their other half."""
     if '\0' in text:
@@ -29,9 +36,13 @@ def storable(text: str) -> None:
         raise ValidationError('Must be valid Unicode.') from None
 
 
+#: 1 to 255 visible ASCII characters.
+IDEMPOTENCY_KEY = '[!-~]{1,255}'
+
+
 def check_idempotency_key(key: object) -> None:
     """Refuse what is not 1 to 255 visible ASCII characters."""
-    if not isinstance(key, str) or not re.fullmatch('[!-~]{1,255}', key):
+    if not isinstance(key, str) or not re.fullmatch(IDEMPOTENCY_KEY, key):
         raise ValidationError({'idempotency_key': ['Must be 1 to 255 visible ASCII characters.']})
 
 
@@ -45,9 +56,8 @@ class RetryRequestSchema(Schema):
 
     failed_only = StrictBoolean(load_default=False, metadata={
         'description': 'Run only the regression tests that did not pass in the source run.'})
-    reason = fields.String(load_default=None, allow_none=False,
-                           validate=[validate.Length(max=REASON_LENGTH), storable],
-                           metadata={'description': 'Why the run is run again.'})
+    reason = fields.String(validate=[validate.Length(max=REASON_LENGTH), storable], metadata={
+        'description': 'Why the run is run again.', 'pattern': r'^[^\u0000]*$'})
 
 
 class RunActionSchema(Schema):
@@ -74,7 +84,7 @@ class AttemptSchema(Schema):
     reason = fields.String(required=True, allow_none=True, validate=validate.Length(max=REASON_LENGTH))
     requested_by = fields.String(required=True, allow_none=True, metadata={
         'description': 'The name of the person who asked for it.'})
-    created_at = fields.DateTime(required=True, allow_none=True, format='%Y-%m-%dT%H:%M:%SZ')
+    created_at = UTCDateTime(required=True, allow_none=True)
 
 
 class FamilySchema(Schema):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import seed
 from application import create_app
+from asking import Ask
 from database import db, dispose_sessions
 from flask import Flask
 from flask.testing import FlaskClient
@@ -17,8 +18,6 @@ from mod_test.models import Test
 from sqlalchemy import event
 from stored import Rows
 from werkzeug.test import TestResponse
-
-Ask = Callable[..., TestResponse]
 
 
 @pytest.fixture

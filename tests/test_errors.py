@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import seed
-from conftest import Ask
+from asking import Ask
 from database import db
 from flask import Flask
 from flask.testing import FlaskClient

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import seed
-from conftest import Ask
+from asking import Ask
 from database import Base, db
 from flask.testing import FlaskClient
 from mod_auth.models import Role, User

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import seed
-from conftest import Ask
+from asking import Ask
 from database import db
 from flask import Flask, Response, abort, redirect
 from mod_auth.models import User

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import seed
-from conftest import Ask
+from asking import Ask
 from mod_auth.models import User
 from mod_test.models import Test
 from stored import Rows

@@ -7,7 +7,7 @@ import time
 import pytest
 import seed
 from application import create_app
-from conftest import Ask
+from asking import Ask
 from database import db
 from flask import Flask
 from flask.testing import FlaskClient

@@ -13,7 +13,7 @@ import mod_test.models
 import pytest
 import seed
 from application import create_app
-from conftest import Ask
+from asking import Ask
 from database import db
 from flask import Blueprint, Flask, g
 from mod_api.models.api_token import ApiToken

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 import seed
 import worker
-from conftest import Ask
+from asking import Ask
 from database import db
 from flask.testing import FlaskClient
 from mod_auth.models import User

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import seed
 import verdict
-from conftest import Ask
+from asking import Ask
 from database import db
 from flask import Flask
 from mod_auth.models import User
