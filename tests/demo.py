@@ -249,6 +249,22 @@ def show_family(app: Flask, demo: Demo, new_run_id: int) -> None:
         claim("the new run's worker reports with a secret of its own", new.token not in (None, source.token))
 
 
+def show_attempts(address: str, demo: Demo, new_run_id: int) -> None:
+    """Print how the two runs belong together."""
+    step(7, 'The two runs know of each other')
+    url = f'{address}/api/v1/runs/{new_run_id}/retries'
+    print(f"   $ curl {url} -H 'Authorization: Bearer …'\n")
+    attempts = call('GET', url, demo.tokens['alice, reading only']).body.get('attempts', [])
+    table(('run', 'retry of', 'attempt', 'failed only', 'reason', 'asked for by'), [[
+        '-' if attempt[key] is None else attempt[key]
+        for key in ('run_id', 'source_run_id', 'attempt', 'failed_only', 'reason', 'requested_by')
+    ] for attempt in attempts])
+    claim(f'run {new_run_id} is the second attempt at run {demo.run_id}, asked for by alice: "{REASON}"', [
+        (attempt['run_id'], attempt['source_run_id'], attempt['attempt'], attempt['reason'], attempt['requested_by'])
+        for attempt in attempts
+    ] == [(demo.run_id, None, 1, None, None), (new_run_id, demo.run_id, 2, REASON, 'alice')])
+
+
 def keep_serving(app: Flask, address: str, demo: Demo) -> None:
     """Say where to go, and work on what is queued until interrupted."""
     print(f'\nServing at {address} until you press Ctrl-C.\n\n   Log in as alice, bob or carol; the password is '
@@ -277,6 +293,7 @@ def run_demo(app: Flask, port: int, serve: bool) -> None:
         show_work(app, new_run_id)
         show_results(app, demo, new_run_id)
         show_family(app, demo, new_run_id)
+        show_attempts(address, demo, new_run_id)
         if serve:
             keep_serving(app, address, demo)
 
