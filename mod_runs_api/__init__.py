@@ -15,12 +15,14 @@ from .errors import (BadRequest, Forbidden, InternalError, InvalidFields,
                      UnsupportedMediaType)
 from .retry import Retry
 from .service import retry_run
+from .signals import run_retried
 
 __version__ = '0.1.0'
 
 __all__ = ['BadRequest', 'Forbidden', 'InternalError', 'InvalidFields', 'MethodNotAllowed', 'MountError',
            'PayloadTooLarge', 'RateLimited', 'Retry', 'RunNotFound', 'RunsApiError', 'ServiceUnavailable',
-           'Unauthorized', 'Unprocessable', 'UnsupportedMediaType', 'create_blueprint', 'mod_runs_api', 'retry_run']
+           'Unauthorized', 'Unprocessable', 'UnsupportedMediaType', 'create_blueprint', 'mod_runs_api', 'retry_run',
+           'run_retried']
 
 #: The blueprint for the sample platform.
 mod_runs_api = create_blueprint()

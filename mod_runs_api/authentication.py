@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import cast
 
 from authlib.integrations.flask_oauth2 import ResourceProtector
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6750 import BearerTokenValidator
 from flask import request
 
-from . import tokens, transaction
+from . import page_session, tokens, transaction
 from .errors import Forbidden, Unauthorized
+from .host import Person
 from .mount import current_mount
-from .tokens import Person, Token
+from .tokens import Token
 
 #: What the tokens are for, as the challenge of a 401 calls it.
 REALM = 'runs-api'
+
+#: What a person may do from a page of the host, as far as the role lets them.
+PAGE_SCOPES = ('runs:write',)
 
 #: Kept in the environment of the request: ``flask.g`` may outlive one.
 IDENTITY_KEY = 'mod_runs_api.identity'
@@ -40,9 +45,24 @@ protector.register_token_validator(TokenValidator())
 
 @dataclass(frozen=True)
 class Identity:
-    """What is known of the requester of this request: a valid token, or why there is none."""
+    """
+    What is known of the requester of this request.
 
-    token: Token | None = None
+    Attributes
+    ----------
+    person : Person or None
+        Who it is; None where they did not prove it.
+    scopes : tuple of str
+        What their token allows, or the session of a page.
+    key : str or None
+        Whose requests theirs are counted with, where they are known.
+    error : Exception or None
+        What to refuse them with, where they are not.
+    """
+
+    person: Person | None = None
+    scopes: tuple[str, ...] = ()
+    key: str | None = None
     error: Exception | None = None
 
 
@@ -51,13 +71,25 @@ def identify() -> Identity:
     identity: Identity | None = request.environ.get(IDENTITY_KEY)
     if identity is None:
         try:
-            identity = Identity(token=protector.acquire_token())  # type: ignore[no-untyped-call]
+            identity = _by_token() if 'Authorization' in request.headers else _by_page()
         except OAuth2Error:
-            identity = Identity(error=Unauthorized(presented='Authorization' in request.headers))
+            identity = Identity(error=Unauthorized())
         except Exception as error:
             identity = Identity(error=error)
         request.environ[IDENTITY_KEY] = identity
     return identity
+
+
+def _by_token() -> Identity:
+    token: Token = protector.acquire_token()  # type: ignore[no-untyped-call]
+    return Identity(token.person, token.scopes, f'token:{token.id}')
+
+
+def _by_page() -> Identity:
+    person = page_session.person()
+    if person is None:
+        return Identity(error=Unauthorized(presented=False))
+    return Identity(person, PAGE_SCOPES, f'person:{person.id}')
 
 
 def require(scope: str, roles: Collection[str] | None = None) -> Person:
@@ -83,11 +115,11 @@ def require(scope: str, roles: Collection[str] | None = None) -> Person:
         The token lacks the scope, or the person the role.
     """
     identity = identify()
-    if identity.token is None:
-        raise identity.error or Unauthorized()
-    if scope not in identity.token.scopes:
-        raise Forbidden.by_scope(scope, identity.token.scopes)
-    person = identity.token.person
+    if identity.error is not None:
+        raise identity.error
+    if scope not in identity.scopes:
+        raise Forbidden.by_scope(scope, identity.scopes)
+    person = cast(Person, identity.person)
     if roles is not None and person.role not in roles:
         raise Forbidden.by_role(roles, person.role)
     return person

@@ -49,10 +49,11 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
         checked = settings.read(app.config)
         found = host.find(models, session, names)
         full_name = f'{state.name_prefix}.{state.name}'.lstrip('.')
-        app.extensions[KEY] = Mount(name=full_name, prefix=state.url_prefix or '', host=found,
+        endpoints = frozenset(f'{full_name}.{endpoint}' for endpoint in views.API)
+        app.extensions[KEY] = Mount(name=full_name, prefix=state.url_prefix or '', endpoints=endpoints, host=found,
                                     retries=tables.run_retry(found), api_tokens=tables.api_token(found),
-                                    limiter=limits.make_limiter(app, full_name, checked))
-        for endpoint, view in (('retry', views.retry), ('retries', views.retries)):
+                                    limiter=limits.make_limiter(app, endpoints, checked))
+        for endpoint, view in views.API.items():
             state.add_url_rule(f'/runs/<run_id>/{endpoint}', endpoint, view, provide_automatic_options=False)
             for rule in app.url_map.iter_rules(f'{full_name}.{endpoint}'):
                 # Every verb, so that the others are refused by the blueprint, in its shape, and not by the host.
@@ -65,6 +66,6 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
         # By number too: Flask prefers a host's page for the number to a blueprint's handler of all exceptions.
         blueprint.register_error_handler(status, responses.from_exception)
     blueprint.after_request(limits.add_headers)
-    blueprint.cli.add_command(cli.token)
-    blueprint.cli.add_command(cli.openapi)
+    for command in (cli.token, cli.openapi, cli.retry_command, cli.family_command):
+        blueprint.cli.add_command(command)
     return blueprint

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 from flask.cli import AppGroup, with_appcontext
@@ -10,9 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from . import clock, tokens, transaction
-from .errors import InvalidFields
+from .errors import InvalidFields, RunsApiError, ServiceUnavailable
 from .mount import current_mount
-from .service import person_id
+from .schemas import FamilySchema
+from .service import family_of, person_id, retry_run
 
 
 @click.group(cls=AppGroup)
@@ -83,3 +86,65 @@ def openapi() -> None:
         raise click.ClickException(f'{error}. It comes with mod-runs-api[openapi].') from None
     mount = current_mount()
     click.echo(json.dumps(document(mount.prefix, sorted(mount.settings.retry_roles)), indent=2))
+
+
+@click.command('retry')
+@click.argument('run_id', type=int)
+@click.option('--failed-only', is_flag=True, help='Run only the tests that did not pass.')
+@click.option('--reason', metavar='TEXT', help='Why: at most 255 characters.')
+@click.option('--as', 'person', metavar='NAME', help='The person of the platform who asks for it.')
+@click.option('--key', metavar='KEY', help='An idempotency key: with the same one, this makes one run.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON, errors too.')
+@with_appcontext
+def retry_command(run_id: int, failed_only: bool, reason: str | None, person: str | None, key: str | None,
+                  as_json: bool) -> None:
+    """
+    Run the run RUN_ID again as a new run, and print its id.
+
+    Exits with 0 where it is queued, 1 where it is refused, 2 where the command is wrong, and 3 where the database is
+    away and it may be tried again.
+    """
+    with refusals(as_json):
+        made = retry_run(run_id, failed_only=failed_only, reason=reason, requested_by=person, idempotency_key=key)
+        click.echo(json.dumps({'run_id': made.run_id, 'new_run_id': made.new_run_id, 'tests': made.test_count,
+                               'replayed': made.replayed}) if as_json else made.new_run_id)
+
+
+@click.command('family')
+@click.argument('run_id', type=int)
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON, as the API does.')
+@with_appcontext
+def family_command(run_id: int, as_json: bool) -> None:
+    """List the family of the run RUN_ID: the run, its source, attempt, which tests, by whom, when and why."""
+    with refusals(as_json):
+        found = family_of(current_mount(), run_id)
+        if as_json:
+            click.echo(json.dumps(FamilySchema().dump(found)))
+            return
+        for attempt in found.attempts:
+            click.echo('\t'.join([
+                str(attempt.run_id), str(attempt.source_run_id or '-'), str(attempt.attempt),
+                '-' if attempt.failed_only is None else 'failed' if attempt.failed_only else 'all',
+                attempt.requested_by or '-', f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-',
+                # One line a run, whatever the reason has in it.
+                json.dumps(attempt.reason, ensure_ascii=False) if attempt.reason is not None else '-']))
+
+
+@contextmanager
+def refusals(as_json: bool) -> Iterator[None]:
+    """
+    Turn the errors of the package into an exit code: 1 where it is refused, 3 where it may be tried again.
+
+    Parameters
+    ----------
+    as_json : bool
+        Whether to print the error as the API answers it.
+    """
+    try:
+        yield
+    except RunsApiError as error:
+        if as_json:
+            click.echo(json.dumps(error.as_json()))
+        else:
+            click.echo(f'Error: {error.message}', err=True)
+        raise SystemExit(3 if isinstance(error, ServiceUnavailable) else 1) from None

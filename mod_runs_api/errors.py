@@ -40,6 +40,10 @@ class RunsApiError(Exception):
         self.details: JSONObject = dict(details or {})
         super().__init__(self.message)
 
+    def as_json(self) -> JSONObject:
+        """Give the error in the one shape."""
+        return {'code': self.code, 'message': self.message, 'details': self.details}
+
 
 class BadRequest(RunsApiError):
     """The body is not JSON at all, or cannot be read."""

@@ -182,6 +182,15 @@ class ApiTokenEntity(Entity):
 
 
 @dataclass(frozen=True)
+class Person:
+    """A person of the host."""
+
+    id: int
+    name: str | None
+    role: str | None
+
+
+@dataclass(frozen=True)
 class Host:
     """What the package works with: the columns of the host's models, and sessions on the host's database."""
 
@@ -198,6 +207,8 @@ class Host:
     #: Older versions of the platform have no tokens: there the package keeps its own.
     api_token: ApiTokenEntity | None
     host_session: Callable[[], HostSession]
+    #: What the host calls its attributes where that is not what the platform calls them.
+    names: Mapping[str, str]
 
     @property
     def metadata(self) -> MetaData:
@@ -213,6 +224,16 @@ class Host:
         """
         bind = self.host_session().get_bind(clause=self.test.table)
         return Session(bind, join_transaction_mode='create_savepoint')
+
+    def person_logged_in(self) -> Person | None:
+        """Give the person whom the session cookie of the current request names: the host's ``g.user``."""
+        user = g.get('user')
+        if user is None:
+            return None
+        role = getattr(user, self.names.get('User.role', 'role'))
+        return Person(getattr(user, self.names.get('User.id', 'id')),
+                      getattr(user, self.names.get('User.name', 'name')),
+                      getattr(role, 'value', role))
 
 
 #: The fields of :class:`Host` that are models.
@@ -270,7 +291,7 @@ def find(models: Mapping[str, type] | None = None,
             missing.append(f'the model {kind.module}.{kind.model}')
     if missing:
         raise MountError(f'mod_runs_api cannot work with this application. It lacks {", ".join(missing)}.')
-    return Host(**found, host_session=session or _platform_session)  # type: ignore[arg-type]
+    return Host(**found, host_session=session or _platform_session, names=names)  # type: ignore[arg-type]
 
 
 def _used_names() -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Collection
 from typing import NamedTuple
 
 from flask import Flask, Response, request
@@ -16,8 +17,11 @@ from .errors import MountError, RateLimited
 from .mount import current_mount
 from .settings import Settings
 
+#: What the counts are kept under, beside whose they are.
+SCOPE = 'mod_runs_api'
 
-def make_limiter(app: Flask, blueprint_name: str, settings: Settings) -> Limiter:
+
+def make_limiter(app: Flask, endpoints: Collection[str], settings: Settings) -> Limiter:
     """
     Set up the limiter of one application.
 
@@ -25,8 +29,8 @@ def make_limiter(app: Flask, blueprint_name: str, settings: Settings) -> Limiter
     ----------
     app : Flask
         The application. Its other routes are not counted and not limited.
-    blueprint_name : str
-        What the blueprint is called there.
+    endpoints : collection of str
+        The endpoints that are limited.
     settings : Settings
         Where the counts are kept. The limit itself is read at each request.
 
@@ -41,13 +45,13 @@ def make_limiter(app: Flask, blueprint_name: str, settings: Settings) -> Limiter
     """
     limiter = Limiter(
         requester_key,
-        # One window for all routes of the blueprint: an "application limit" that is blind to the rest of the host.
-        application_limits=[ApplicationLimit(lambda: current_mount().settings.rate_limit, scope=blueprint_name)],
+        # One window for all of these routes: an "application limit" that is blind to the rest of the host.
+        application_limits=[ApplicationLimit(lambda: current_mount().settings.rate_limit, scope=SCOPE)],
         storage_uri=settings.rate_limit_storage_uri,
         in_memory_fallback_enabled=True,
         headers_enabled=False,  # They would carry Retry-After on every answer: see add_headers.
     )
-    limiter.request_filter(lambda: request.blueprint != blueprint_name)
+    limiter.request_filter(lambda: request.endpoint not in endpoints)
     try:
         limiter.init_app(app)
     except ConfigurationError as error:
@@ -56,9 +60,8 @@ def make_limiter(app: Flask, blueprint_name: str, settings: Settings) -> Limiter
 
 
 def requester_key() -> str:
-    """Name whose requests are counted together: those of a valid token, or of an address without one."""
-    token = identify().token
-    return f'token:{token.id}' if token else f'address:{request.remote_addr}'
+    """Name whose requests are counted together: of a token, of a person on the pages, or of an address."""
+    return identify().key or f'address:{request.remote_addr}'
 
 
 def refusal(exceeded: RateLimitExceeded) -> RateLimited:
@@ -81,17 +84,19 @@ def refusal(exceeded: RateLimitExceeded) -> RateLimited:
 
 def add_headers(response: Response) -> Response:
     """
-    Tell the requester how many requests are left.
+    Tell the requester of the API how many requests are left.
 
     Parameters
     ----------
     response : Response
-        Any answer of the blueprint's routes.
+        Any answer of the blueprint.
 
     Returns
     -------
     Response
     """
+    if request.endpoint not in current_mount().endpoints:
+        return response
     window = _window()
     response.headers['X-RateLimit-Limit'] = str(window.limit)
     response.headers['X-RateLimit-Remaining'] = str(window.remaining)
@@ -115,7 +120,7 @@ def _window() -> Window:
         item, key = current.limit, current.request_args
     else:
         # A hook of the host failed before the limit was looked at, so nobody has asked yet who this is.
-        item, key = min(parse_many(mount.settings.rate_limit)), [f'address:{request.remote_addr}', mount.name]
+        item, key = min(parse_many(mount.settings.rate_limit)), [f'address:{request.remote_addr}', SCOPE]
     try:
         stats = mount.limiter.limiter.get_window_stats(item, *key)
     except Exception:

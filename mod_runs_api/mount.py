@@ -25,6 +25,8 @@ class Mount:
     name: str
     #: What the paths of its routes begin with.
     prefix: str
+    #: The endpoints of the API, which are limited and answer in JSON.
+    endpoints: frozenset[str]
     host: Host
     retries: Table
     api_tokens: ApiTokenEntity

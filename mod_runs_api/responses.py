@@ -70,7 +70,7 @@ def from_error(error: RunsApiError) -> Response:
     if isinstance(error.__cause__, Exception):
         host.log().error(f'{error.code}: {describe(error.__cause__)}')
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
-    response = json_response({'code': error.code, 'message': error.message, 'details': error.details}, status)
+    response = json_response(error.as_json(), status)
     if isinstance(error, Unauthorized):
         response.headers['WWW-Authenticate'] = (f'Bearer realm="{authentication.REALM}"'
                                                 + (', error="invalid_token"' if error.presented else ''))

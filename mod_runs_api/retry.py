@@ -11,7 +11,7 @@ import hashlib
 import secrets
 import string
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -53,6 +53,8 @@ class Order:
         The same key of the same requester makes one run, however often it is sent.
     drop_inactive : bool
         Leave inactive tests out instead of refusing.
+    check : callable or None
+        Takes the source, and returns why it must not be retried, or None.
     """
 
     run_id: int
@@ -61,6 +63,7 @@ class Order:
     requester_id: int | None = None
     idempotency_key: str | None = None
     drop_inactive: bool = False
+    check: Callable[[Source], str | None] | None = None
     #: The secret that the new run's worker will report with. It is made once for an order and is unique in the
     #: database, so that an order whose commit went unanswered is recognised when it is tried again.
     run_token: str = field(default_factory=_new_token, repr=False)
@@ -101,10 +104,30 @@ class Retry:
 
 @dataclass(frozen=True)
 class Source:
-    """The run to run again, as far as a retry needs it."""
+    """
+    The run to run again.
+
+    Attributes
+    ----------
+    id : int
+        Its id.
+    platform : str
+        What it runs on, as the database has it: "linux" or "windows".
+    commit : str
+        What it is a run of.
+    status : str or None
+        The last stage that it has reached; None while it is queued.
+    root_id : int
+        The first run of its family.
+    attempt : int
+        Its place in the family.
+    owner_ids : frozenset of int
+        Whose it is.
+    """
 
     id: int
-    #: The last stage that it has reached, or None while it is queued.
+    platform: str
+    commit: str
     status: str | None
     root_id: int
     attempt: int
@@ -146,7 +169,8 @@ def create(session: Session, host: Host, retries: Table, order: Order) -> Retry:
     RunNotFound
         There is no such run.
     Unprocessable
-        There is nothing to run, or nothing that may be run; or the idempotency key belongs to another order.
+        There is nothing to run, or nothing that may be run; the check has an objection; or the idempotency key belongs
+        to another order.
     """
     source, earlier = _find(session, host, retries, order)
     if earlier is not None:
@@ -154,8 +178,42 @@ def create(session: Session, host: Host, retries: Table, order: Order) -> Retry:
     if source is None:
         raise RunNotFound(order.run_id)
     test_ids = _choose_tests(session, host, order, source)
+    objection = order.check(source) if order.check else None
+    if objection:
+        raise Unprocessable(objection, {'run_id': source.id})
     new_run_id = _write(session, host, retries, order, source, test_ids)
     return Retry(source.id, new_run_id, order.failed_only, len(test_ids))
+
+
+def choose(session: Session, host: Host, retries: Table, order: Order) -> list[int]:
+    """
+    Choose the tests that an order would run, and make nothing.
+
+    Parameters
+    ----------
+    session : Session
+        A session on the host's database.
+    host : Host
+        The models to work on.
+    retries : Table
+        The table ``run_retry``.
+    order : Order
+        What would be asked for, without an idempotency key.
+
+    Returns
+    -------
+    list of int
+        The ids of the regression tests.
+
+    Raises
+    ------
+    RunNotFound, Unprocessable
+        As :func:`create` does.
+    """
+    source, _ = _find(session, host, retries, order)
+    if source is None:
+        raise RunNotFound(order.run_id)
+    return _choose_tests(session, host, order, source)
 
 
 def find_made(session: Session, host: Host, retries: Table, order: Order) -> Retry | None:
@@ -191,7 +249,8 @@ def _find(session: Session, host: Host, retries: Table, order: Order) -> tuple[S
     origin, earlier = retries.alias('origin'), retries.alias('earlier')
     last_id = select(func.max(progress.id)).where(progress.test_id == order.run_id).scalar_subquery()
     rows = session.execute(
-        select(test.id, fork.user_id, type_coerce(progress.status, String).label('status'),
+        select(test.id, type_coerce(test.platform, String).label('platform'), test.commit.label('commit'),
+               type_coerce(progress.status, String).label('status'), fork.user_id,
                origin.c.root_test_id, origin.c.attempt,
                earlier.c.test_id.label('earlier_id'), earlier.c.source_test_id, earlier.c.failed_only,
                earlier.c.reason, earlier.c.test_count)
@@ -214,6 +273,8 @@ def _find(session: Session, host: Host, retries: Table, order: Order) -> tuple[S
                                 {'idempotency_key': 'Already used with another run or body.'})
         return None, Retry(order.run_id, row.earlier_id, order.failed_only, row.test_count, replayed=True)
     return Source(id=row.id,
+                  platform=row.platform,
+                  commit=row.commit,
                   status=row.status,
                   root_id=row.root_test_id or row.id,
                   attempt=row.attempt or 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from flask import current_app
 from marshmallow import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +17,7 @@ from .family import Family
 from .mount import Mount, current_mount
 from .retry import Order, Retry
 from .schemas import RetryRequestSchema, check_idempotency_key
+from .signals import send_run_retried
 
 T = TypeVar('T')
 
@@ -77,10 +79,11 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
             check_idempotency_key(idempotency_key)
     except ValidationError as error:
         raise InvalidFields(error.messages_dict) from None
+    settings = mount.settings
     return place(mount, Order(run_id=run_id,
                               requester_id=None if requested_by is None else person_id(mount, requested_by),
                               idempotency_key=idempotency_key,
-                              drop_inactive=mount.settings.drop_inactive_tests, **fields))
+                              drop_inactive=settings.drop_inactive_tests, check=settings.before_retry, **fields))
 
 
 def place(mount: Mount, order: Order) -> Retry:
@@ -117,7 +120,37 @@ def place(mount: Mount, order: Order) -> Retry:
     if not result.replayed:
         host.log().info(f'run {result.run_id} is retried as run {result.new_run_id} with {result.test_count} '
                         f'tests{" that failed" if result.failed_only else ""}, for user {order.requester_id}')
+        send_run_retried(current_app._get_current_object(),  # type: ignore[attr-defined]
+                         run_id=result.run_id, new_run_id=result.new_run_id, failed_only=result.failed_only,
+                         reason=order.reason, requester_id=order.requester_id)
     return result
+
+
+def count_failed(mount: Mount, run_id: int) -> int:
+    """
+    Count the tests that a failed-only retry of a run would run now.
+
+    Parameters
+    ----------
+    mount : Mount
+        The application to look in.
+    run_id : int
+        The run.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    RunNotFound, Unprocessable
+        As the retry itself would be refused.
+    ServiceUnavailable
+        The database is away.
+    """
+    order = Order(run_id=run_id, failed_only=True, drop_inactive=mount.settings.drop_inactive_tests)
+    return len(_run(mount, lambda session, _: retry.choose(session, mount.host, mount.retries, order), commit=False))
 
 
 def family_of(mount: Mount, run_id: int) -> Family:
@@ -183,7 +216,7 @@ def person_id(mount: Mount, person: Any) -> int:
     elif isinstance(person, int):
         condition = user.id == person
     else:
-        condition = user.id == getattr(person, user.id.key, None)
+        condition = user.id == getattr(person, mount.host.names.get('User.id', 'id'), None)
     found = _run(mount, lambda session, _: session.scalar(select(user.id).where(condition)), commit=False)
     if found is None:
         raise InvalidFields({'requested_by': ['There is no such person.']})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ DEFAULTS: dict[str, Any] = {
     'RUNS_API_RETRY_ROLES': ('admin', 'tester', 'contributor'),
     # What is done about tests that are inactive now: "reject" refuses the retry, "drop" leaves them out.
     'RUNS_API_INACTIVE_TESTS': 'reject',
+    # A callable that may refuse a retry: it takes the run as a `Source`, and returns why not, or None.
+    'RUNS_API_BEFORE_RETRY': None,
 }
 
 
@@ -31,6 +33,7 @@ class Settings:
     rate_limit_storage_uri: str
     retry_roles: frozenset[str]
     drop_inactive_tests: bool
+    before_retry: Callable[[Any], str | None] | None
 
 
 def read(config: Mapping[str, Any]) -> Settings:
@@ -71,7 +74,12 @@ def read(config: Mapping[str, Any]) -> Settings:
     if inactive not in ('reject', 'drop'):
         raise MountError(f'RUNS_API_INACTIVE_TESTS must be "reject" or "drop", not {inactive!r}.')
 
+    before_retry = values['RUNS_API_BEFORE_RETRY']
+    if before_retry is not None and not callable(before_retry):
+        raise MountError(f'RUNS_API_BEFORE_RETRY must be callable, not {before_retry!r}.')
+
     return Settings(rate_limit=rate_limit,
                     rate_limit_storage_uri=storage_uri,
                     retry_roles=frozenset(roles),
-                    drop_inactive_tests=inactive == 'drop')
+                    drop_inactive_tests=inactive == 'drop',
+                    before_retry=before_retry)

@@ -19,7 +19,7 @@ from sqlalchemy import String, insert, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from . import clock
-from .host import ApiTokenEntity, Host
+from .host import ApiTokenEntity, Host, Person
 
 PREFIX = 'spci_'
 PREFIX_LENGTH = 16
@@ -27,15 +27,6 @@ PREFIX_LENGTH = 16
 MAX_LENGTH = 255
 
 SCOPES = ('runs:read', 'runs:write')
-
-
-@dataclass(frozen=True)
-class Person:
-    """A person of the host."""
-
-    id: int
-    name: str | None
-    role: str | None
 
 
 @dataclass(frozen=True)

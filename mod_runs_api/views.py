@@ -48,7 +48,8 @@ def retry(run_id: str) -> Response:
     except ValidationError as error:
         raise InvalidFields(error.messages_dict) from None
     made = service.place(mount, Order(run_id=_id(run_id), requester_id=person.id, idempotency_key=key,
-                                      drop_inactive=settings.drop_inactive_tests, **fields))
+                                      drop_inactive=settings.drop_inactive_tests, check=settings.before_retry,
+                                      **fields))
     response = json_response(RunActionSchema().dump({
         'run_id': made.run_id,
         'new_run_id': made.new_run_id,
@@ -86,6 +87,10 @@ def retries(run_id: str) -> Response:
     _allow('GET', 'HEAD')
     authentication.require('runs:read')
     return json_response(FamilySchema().dump(service.family_of(current_mount(), _id(run_id))), 200)
+
+
+#: The routes under ``/runs/{run_id}/``, by the last part of their path, which is their endpoint too.
+API = {'retry': retry, 'retries': retries}
 
 
 def _allow(*methods: str) -> None:
