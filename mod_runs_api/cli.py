@@ -146,5 +146,6 @@ def refusals(as_json: bool) -> Iterator[None]:
         if as_json:
             click.echo(json.dumps(error.as_json()))
         else:
-            click.echo(f'Error: {error.message}', err=True)
+            details = f' {json.dumps(error.details)}' if error.details else ''
+            click.echo(f'Error: {error.message}{details}', err=True)
         raise SystemExit(3 if isinstance(error, ServiceUnavailable) else 1) from None
