@@ -13,6 +13,7 @@ from .errors import (BadRequest, InvalidFields, PayloadTooLarge,
 
 #: Bytes. The longest reason has 255 code points, each at most 12 characters of JSON.
 MAX_BODY = 16 * 1024
+TOO_LARGE = f'The body must have at most {MAX_BODY} bytes.'
 
 
 def read_object() -> dict[str, Any]:
@@ -27,27 +28,41 @@ def read_object() -> dict[str, Any]:
     Raises
     ------
     PayloadTooLarge
-        It has more than :data:`MAX_BODY` bytes. It is not read in that case.
+        It has more than :data:`MAX_BODY` bytes. The rest is not read.
     UnsupportedMediaType
         It is not declared as ``application/json``.
     BadRequest
-        It is not JSON, or has a key twice.
+        It is not JSON, has a key twice, or is not all there.
     InvalidFields
         It is JSON, but no object.
     """
-    # Of this request alone; the host's own limit is for uploads.
-    request.max_content_length = MAX_BODY
+    length = request.content_length
+    if length is not None and length > MAX_BODY:
+        raise PayloadTooLarge(TOO_LARGE)
+    if length and request.mimetype != 'application/json':
+        raise UnsupportedMediaType('The body must be application/json.')
+    # Of this request alone; the host's own limit is for uploads. One more than the limit, for a body that does not
+    # say how long it is ends silently where reading ends.
+    request.max_content_length = MAX_BODY + 1
     try:
         data = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise PayloadTooLarge(f'The body must have at most {MAX_BODY} bytes.') from None
+    except Exception as error:
+        too_large = isinstance(error, RequestEntityTooLarge)
+        raise PayloadTooLarge(TOO_LARGE) if too_large else BadRequest('The body cannot be read.') from None
+    if len(data) > MAX_BODY:
+        raise PayloadTooLarge(TOO_LARGE)
+    if length is not None and len(data) != length:
+        # Cut off, or read by somebody else already. No body is a wish as well, and must not be taken for this one.
+        raise BadRequest('The body is incomplete.')
     if not data:
         return {}
     if request.mimetype != 'application/json':
         raise UnsupportedMediaType('The body must be application/json.')
     try:
         # Decoded by hand: json would take UTF-16 and UTF-32 as well.
-        body = json.loads(data.decode('utf-8'), object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
+        # Numbers are wrong everywhere, of whatever size.
+        body = json.loads(data.decode('utf-8'), parse_int=float, object_pairs_hook=_without_duplicates,
+                          parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise BadRequest('The body is not valid JSON.') from None
     if not isinstance(body, dict):

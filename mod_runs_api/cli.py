@@ -9,13 +9,12 @@ from contextlib import contextmanager
 import click
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
-from . import clock, tokens, transaction
-from .errors import InvalidFields, RunsApiError, ServiceUnavailable
+from . import clock, tokens
+from .errors import RunsApiError, ServiceUnavailable
 from .mount import current_mount
 from .schemas import FamilySchema
-from .service import family_of, person_id, retry_run
+from .service import family_of, person_id, retry_run, run
 
 
 @click.group(cls=AppGroup)
@@ -38,14 +37,11 @@ def create(person: str, name: str, scopes: tuple[str, ...], days: int) -> None:
     mount = current_mount()
     if not 1 <= len(name) <= 50:
         raise click.BadParameter('must have 1 to 50 characters', param_hint='--name')
-    try:
+    with refusals():
         user_id = person_id(mount, person)
-        secret = transaction.run(mount.host.session, lambda session, _: tokens.create(
-            session, mount.api_tokens, user_id, name, scopes, days))
-    except InvalidFields:
-        raise click.ClickException(f'There is no person called {person}.') from None
-    except IntegrityError:
-        raise click.ClickException(f'{person} has a token called {name} already.') from None
+        secret = run(mount, lambda session, _: tokens.create(session, mount.api_tokens, user_id, name, scopes, days))
+    if secret is None:
+        raise click.ClickException(f'{person} has a token called {name} already.')
     click.echo(secret)
 
 
@@ -54,15 +50,16 @@ def list_tokens() -> None:
     """List the tokens: id, person, name, scopes, and until when or why not they are valid."""
     mount = current_mount()
     table, user = mount.api_tokens, mount.host.user
-    with mount.host.session() as session:
-        rows = session.execute(
-            select(table.id, user.name, table.token_name, table.scopes_json, table.expires_at, table.revoked_at)
-            .join(user.table, user.id == table.user_id)
-            .order_by(table.id)).all()
+    query = (select(table.id, user.name, table.token_name, table.scopes_json, table.expires_at, table.revoked_at)
+             .join(user.table, user.id == table.user_id)
+             .order_by(table.id))
+    with refusals():
+        rows = run(mount, lambda session, _: session.execute(query).all(), commit=False)
     for row in rows:
         state = (f'revoked {row.revoked_at:%Y-%m-%d}' if row.revoked_at
                  else f'{"expired" if row.expires_at < clock.now() else "expires"} {row.expires_at:%Y-%m-%d}')
-        click.echo(f'{row.id}\t{row.name}\t{row.token_name}\t{" ".join(tokens.scopes(row.scopes_json))}\t{state}')
+        click.echo('\t'.join([str(row.id), _cell(row.name), _cell(row.token_name),
+                              ' '.join(tokens.scopes(row.scopes_json)), state]))
 
 
 @token.command()
@@ -70,8 +67,9 @@ def list_tokens() -> None:
 def revoke(token_id: int) -> None:
     """Take the token with the id TOKEN_ID back, at once."""
     mount = current_mount()
-    if not transaction.run(mount.host.session,
-                           lambda session, _: tokens.revoke(session, mount.api_tokens, token_id)):
+    with refusals():
+        revoked = run(mount, lambda session, _: tokens.revoke(session, mount.api_tokens, token_id))
+    if not revoked:
         raise click.ClickException(f'There is no valid token {token_id}.')
     click.echo(f'Token {token_id} is revoked.')
 
@@ -125,13 +123,19 @@ def family_command(run_id: int, as_json: bool) -> None:
             click.echo('\t'.join([
                 str(attempt.run_id), str(attempt.source_run_id or '-'), str(attempt.attempt),
                 '-' if attempt.failed_only is None else 'failed' if attempt.failed_only else 'all',
-                attempt.requested_by or '-', f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-',
-                # One line a run, whatever the reason has in it.
-                json.dumps(attempt.reason, ensure_ascii=False) if attempt.reason is not None else '-']))
+                _cell(attempt.requested_by), f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-',
+                _cell(attempt.reason)]))
+
+
+def _cell(text: str | None) -> str:
+    """Write text of somebody's so that it stays one cell of one line; an empty or odd one is quoted."""
+    if text is None:
+        return '-'
+    return text if text.isprintable() and text.strip() and text != '-' else json.dumps(text, ensure_ascii=False)
 
 
 @contextmanager
-def refusals(as_json: bool) -> Iterator[None]:
+def refusals(as_json: bool = False) -> Iterator[None]:
     """
     Turn the errors of the package into an exit code: 1 where it is refused, 3 where it may be tried again.
 

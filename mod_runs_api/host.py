@@ -9,24 +9,31 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import MISSING, dataclass, field, fields
 from importlib import import_module
 from typing import Any, ClassVar, Union, cast
 
 import sqlalchemy
-from flask import current_app, g
+from flask import current_app, g, url_for
 from sqlalchemy import Column, MetaData, Table
-from sqlalchemy.exc import NoInspectionAvailable
+from sqlalchemy.exc import NoInspectionAvailable, SQLAlchemyError
 from sqlalchemy.orm import Mapper, Session, scoped_session
+from werkzeug.routing import BuildError
 
 from .errors import MountError
 
 HostSession = Union[Session, 'scoped_session[Session]']
 
+#: What runs run on, as the database has it.
+PLATFORMS = ('linux', 'windows')
+#: The type of the runs that belong to a pull request, as the database has it.
+PULL_REQUEST = 'pr'
+
 
 @dataclass(frozen=True)
 class Entity:
-    """The table of one model, and below it the columns that the package uses."""
+    """The table of one model, and below it the columns that the package uses; those with a default may be missing."""
 
     #: Where the platform keeps the model, and what it calls it.
     module: ClassVar[str]
@@ -161,6 +168,18 @@ class UserEntity(Entity):
     id: Column[Any]
     name: Column[Any]
     role: Column[Any]
+    #: Their name on GitHub.
+    github_login: Column[Any] | None = None
+
+
+@dataclass(frozen=True)
+class BlockedUsersEntity(Entity):
+    """A GitHub account, by its number there, that may start nothing."""
+
+    module = 'mod_ci.models'
+    model = 'BlockedUsers'
+
+    user_id: Column[Any]
 
 
 @dataclass(frozen=True)
@@ -204,6 +223,8 @@ class Host:
     regression_test_output: RegressionTestOutputEntity
     regression_test_output_files: RegressionTestOutputFilesEntity
     user: UserEntity
+    #: Only who asks in a comment on GitHub is looked up there.
+    blocked_users: BlockedUsersEntity | None
     #: Older versions of the platform have no tokens: there the package keeps its own.
     api_token: ApiTokenEntity | None
     host_session: Callable[[], HostSession]
@@ -235,6 +256,10 @@ class Host:
                       getattr(user, self.names.get('User.name', 'name')),
                       getattr(role, 'value', role))
 
+    def run_id(self, test: Any) -> int:
+        """Give the id of a run that is given as the host's model."""
+        return int(getattr(test, self.names.get('Test.id', 'id')))
+
 
 #: The fields of :class:`Host` that are models.
 ENTITIES: dict[str, type[Entity]] = {
@@ -248,10 +273,14 @@ ENTITIES: dict[str, type[Entity]] = {
     'regression_test_output': RegressionTestOutputEntity,
     'regression_test_output_files': RegressionTestOutputFilesEntity,
     'user': UserEntity,
+    'blocked_users': BlockedUsersEntity,
     'api_token': ApiTokenEntity,
 }
 
-OPTIONAL = frozenset({'api_token'})
+OPTIONAL = frozenset({'api_token', 'blocked_users'})
+
+#: Stands for the id of any run in an address, and is no part of one otherwise.
+ANY_ID = 2 ** 31 - 1
 
 
 def find(models: Mapping[str, type] | None = None,
@@ -283,11 +312,11 @@ def find(models: Mapping[str, type] | None = None,
     names = names or {}
     missing = [f'a use for the name {name}' for name in sorted(set(names) - _used_names())]
     found: dict[str, Entity | None] = dict.fromkeys(OPTIONAL)
-    for field, kind in ENTITIES.items():
+    for name, kind in ENTITIES.items():
         model = _import_model(kind) if models is None else models.get(kind.model)
         if model is not None:
-            found[field] = _entity(kind, model, names, missing)
-        elif field not in OPTIONAL:
+            found[name] = _entity(kind, model, names, missing)
+        elif name not in OPTIONAL:
             missing.append(f'the model {kind.module}.{kind.model}')
     if missing:
         raise MountError(f'mod_runs_api cannot work with this application. It lacks {", ".join(missing)}.')
@@ -295,7 +324,7 @@ def find(models: Mapping[str, type] | None = None,
 
 
 def _used_names() -> set[str]:
-    return {f'{kind.model}.{field.name}' for kind in ENTITIES.values() for field in fields(kind)[1:]}
+    return {f'{kind.model}.{column.name}' for kind in ENTITIES.values() for column in fields(kind)[1:]}
 
 
 def _import_model(kind: type[Entity]) -> Any:
@@ -314,10 +343,11 @@ def _entity(kind: type[Entity], model: Any, names: Mapping[str, str], missing: l
         missing.append(f'a mapping of the model {kind.model}')
         return None
     columns: dict[str, Any] = {}
-    for field in fields(kind)[1:]:
-        attribute = names.get(f'{kind.model}.{field.name}', field.name)
-        columns[field.name] = mapper.columns.get(attribute)
-        if columns[field.name] is None:
+    for column in fields(kind)[1:]:
+        attribute = names.get(f'{kind.model}.{column.name}', column.name)
+        columns[column.name] = mapper.columns.get(attribute)
+        # A column that the host names must be there, needed or not.
+        if columns[column.name] is None and (column.default is MISSING or attribute != column.name):
             missing.append(f'the column {kind.model}.{attribute}')
     return kind(cast(Table, mapper.local_table), **columns)
 
@@ -326,12 +356,110 @@ def _platform_session() -> HostSession:
     if 'db' in g:
         session: scoped_session[Session] = g.db
         return session
-    # A command line or a scheduled job: the platform makes its sessions so too, and its table creation with them.
-    created: scoped_session[Session] = import_module('database').create_session(current_app.config['DATABASE_URI'])
+    # A command line or a scheduled job. The platform's own function for it also makes the tables, and turns every
+    # `Model.query` of the process to the new session: where there is an engine already, that would pull the caller's
+    # objects from under it.
+    database = import_module('database')
+    engine = getattr(database, 'db_engine', None)
+    if engine is not None:
+        return Session(engine)
+    created: scoped_session[Session] = database.create_session(current_app.config['DATABASE_URI'])
     return created
+
+
+def give_up_request_session() -> None:
+    """Bring the session of the current request back from whatever failed in it, if there is one yet."""
+    if 'db' in g:
+        with suppress(SQLAlchemyError):
+            g.db.rollback()
+
+
+def run_page(run_id: int) -> str:
+    """Give the address of the host's page of a run."""
+    return url_for('test.by_id', test_id=run_id)
+
+
+def run_page_of_any() -> str:
+    """Give the address of the host's page of any run, with ``{run_id}`` in the place of its id."""
+    # The host's route may take nothing but integers.
+    return '{run_id}'.join(run_page(ANY_ID).rsplit(str(ANY_ID), 1))
+
+
+def run_address(run_id: int) -> str | None:
+    """
+    Give the address of the host's page of a run for readers elsewhere.
+
+    None where it cannot be told, as from a command line without ``SERVER_NAME``.
+    """
+    try:
+        return url_for('test.by_id', test_id=run_id, _external=True)
+    except (BuildError, RuntimeError):
+        return None
 
 
 def log() -> logging.Logger:
     """Return the log of the host: ``g.log``, or the application's where there is none."""
     logger: logging.Logger = g.get('log') or current_app.logger
     return logger
+
+
+@dataclass(frozen=True)
+class GitHub:
+    """What the host knows of GitHub: the repository whose runs it has, and its token there. '' is for unknown."""
+
+    owner: str
+    repository: str
+    token: str = field(repr=False)
+
+    @property
+    def full_name(self) -> str:
+        """Give the name of the repository as GitHub writes it."""
+        return f'{self.owner}/{self.repository}' if self.owner and self.repository else ''
+
+    def open_repository(self) -> Any:
+        """
+        Open the repository as PyGithub's, on terms that a person who waits can bear.
+
+        PyGithub's own are to try again and again, up to an hour when the token is used up.
+
+        Raises
+        ------
+        LookupError
+            The host has no token, or no repository.
+        """
+        if not self.token or not self.full_name:
+            raise LookupError('The application is not configured for GitHub.')
+        from github import Auth, Github
+        github = Github(auth=Auth.Token(self.token), timeout=5, retry=None, per_page=100)
+        return github.get_repo(self.full_name)
+
+
+def github() -> GitHub:
+    """Give what the host knows of GitHub: ``g.github``, or outside a request what it is made from."""
+    known = g.get('github')
+    if known is None:
+        config = current_app.config
+        return GitHub(config.get('GITHUB_OWNER', ''), config.get('GITHUB_REPOSITORY', ''),
+                      config.get('GITHUB_TOKEN', ''))
+    return GitHub(known.get('repository_owner', ''), known.get('repository', ''), known.get('bot_token', ''))
+
+
+def post_pending_status(repository: Any, commit: str, platform: str, description: str, address: str | None) -> None:
+    """Post the status of a commit on a platform, in the place of the one that it has, through the host's function."""
+    controllers = import_module('mod_ci.controllers')
+    target = {} if address is None else {'target_url': address}
+    controllers.update_status_on_github(repository.get_commit(commit), 'pending', description, f'CI - {platform}',
+                                        **target)
+
+
+def find_build_artifact(repository: Any, commit: str, platform: str) -> Any:
+    """Look up the build of a commit for a platform through the host's function, which hides errors behind None."""
+    controllers = import_module('mod_ci.controllers')
+    member = getattr(import_module('mod_test.models').TestPlatform, platform)
+    return controllers.find_artifact_for_commit(repository, commit, member, log())
+
+
+def artifact_search_limit() -> float:
+    """Give the number of artifacts after which the host's function gives up."""
+    limit: float = getattr(import_module('mod_ci.controllers'), 'MAX_ARTIFACTS_TO_SEARCH', float('inf'))
+    return limit

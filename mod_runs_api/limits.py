@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import NamedTuple, cast
 
 from flask import Flask, Response, request
 from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
@@ -43,19 +44,27 @@ def make_limiter(app: Flask, endpoints: Collection[str], settings: Settings) -> 
     MountError
         The storage is unknown, or its client library is not installed.
     """
+    # A client that waits for ever for a server that does not answer would fail the request after all.
+    patience = {'socket_timeout': 1, 'socket_connect_timeout': 1} if 'redis' in settings.rate_limit_storage_uri else {}
     limiter = Limiter(
         requester_key,
         # One window for all of these routes: an "application limit" that is blind to the rest of the host.
         application_limits=[ApplicationLimit(lambda: current_mount().settings.rate_limit, scope=SCOPE)],
         storage_uri=settings.rate_limit_storage_uri,
+        storage_options=cast('dict[str, str | int]', patience),
         in_memory_fallback_enabled=True,
         headers_enabled=False,  # They would carry Retry-After on every answer: see add_headers.
     )
     limiter.request_filter(lambda: request.endpoint not in endpoints)
+    # The host's RATELIMIT_* settings are for a limiter of its own: this one sees none of them, and nobody else it.
+    hooks = SimpleNamespace(config={}, extensions={}, before_request=app.before_request,
+                            after_request=app.after_request, teardown_request=app.teardown_request)
     try:
-        limiter.init_app(app)
-    except ConfigurationError as error:
-        raise MountError(f'RUNS_API_RATE_LIMIT_STORAGE_URI: {error}') from error
+        limiter.init_app(cast(Flask, hooks))
+    except ConfigurationError:
+        # Without the address: there may be a password in it.
+        raise MountError('RUNS_API_RATE_LIMIT_STORAGE_URI names no storage that can be used: it is unknown to '
+                         'Flask-Limiter, or its client library is not installed.') from None
     return limiter
 
 
@@ -78,8 +87,11 @@ def refusal(exceeded: RateLimitExceeded) -> RateLimited:
     RateLimited
     """
     item = exceeded.limit.limit
-    return RateLimited(retry_after=max(1, math.ceil(_window().reset_time - time.time())),
-                       limit=item.amount, window=item.get_expiry())
+    current = current_mount().limiter.current_limit
+    # A limiter of the host's own may have raised it.
+    own = current is not None and current.breached
+    seconds = math.ceil(_window().reset_time - time.time()) if own else item.get_expiry()
+    return RateLimited(retry_after=max(1, seconds), limit=item.amount, window=item.get_expiry())
 
 
 def add_headers(response: Response) -> Response:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from flask import Response, current_app, request
 from sqlalchemy.exc import DBAPIError
 
-from .transaction import causes
+from . import host
+from .authentication import IDENTITY_KEY
+from .faults import causes
 
 #: Kept in the environment of the request: ``flask.g`` may outlive one.
 TRIED_KEY = 'mod_runs_api.second_try'
@@ -16,8 +18,9 @@ def second_try(error: Exception) -> Response | None:
     Handle the current request once more where it failed on a connection that had died in the pool.
 
     The platform's engine does not look whether a pooled connection is alive, and its hooks use one before any route
-    of the blueprint is reached. SQLAlchemy empties the pool when it meets the first dead one. Nothing has been done
-    by then: the transactions of the package look after their own connections.
+    of the blueprint is reached. SQLAlchemy empties the pool when it meets the first dead one. What happens later is
+    not for a second try: the transactions of the package look after their own connections, and may have done
+    something.
 
     Parameters
     ----------
@@ -35,9 +38,11 @@ def second_try(error: Exception) -> Response | None:
         Whatever the second try raises.
     """
     died = any(isinstance(cause, DBAPIError) and cause.connection_invalidated for cause in causes(error))
-    if not died or TRIED_KEY in request.environ:
+    # Who asks is the first thing that the package itself looks at.
+    if not died or IDENTITY_KEY in request.environ or TRIED_KEY in request.environ:
         return None
     request.environ[TRIED_KEY] = True
+    host.give_up_request_session()
     try:
         answer = current_app.preprocess_request()
         if answer is None:

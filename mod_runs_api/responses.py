@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import traceback
 from typing import Any
 
 from flask import Response
 from flask_limiter import RateLimitExceeded
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from . import authentication, host, limits
@@ -17,8 +15,8 @@ from .errors import (BadRequest, Forbidden, InternalError, MethodNotAllowed,
                      PayloadTooLarge, RateLimited, RunNotFound, RunsApiError,
                      ServiceUnavailable, Unauthorized, Unprocessable,
                      UnsupportedMediaType)
+from .faults import database_is_away, describe
 from .reconnect import second_try
-from .transaction import causes, database_is_away
 
 STATUSES: dict[type[RunsApiError], int] = {
     BadRequest: 400,
@@ -65,10 +63,8 @@ def from_error(error: RunsApiError) -> Response:
     Returns
     -------
     Response
-        With the headers that HTTP asks for at this status. What caused the error is logged, and not answered.
+        With the headers that HTTP asks for at this status.
     """
-    if isinstance(error.__cause__, Exception):
-        host.log().error(f'{error.code}: {describe(error.__cause__)}')
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
     response = json_response(error.as_json(), status)
     if isinstance(error, Unauthorized):
@@ -81,6 +77,30 @@ def from_error(error: RunsApiError) -> Response:
         response.headers['Allow'] = ', '.join(error.allowed)
     elif isinstance(error, (RateLimited, ServiceUnavailable)):
         response.headers['Retry-After'] = str(error.retry_after)
+    return response
+
+
+def from_http_exception(error: HTTPException) -> Response:
+    """
+    Answer with a refusal of Werkzeug's, or of the host's own hooks.
+
+    Parameters
+    ----------
+    error : HTTPException
+        Of any status.
+
+    Returns
+    -------
+    Response
+        In the one shape, with the code that the contract has for this status, and with the error's own headers.
+    """
+    status = error.code or 500
+    code = next((kind.code for kind, number in STATUSES.items() if number == status),
+                re.sub(r'\W+', '_', error.name).lower())
+    response = json_response({'code': code, 'message': f'{error.name}.', 'details': {}}, status)
+    for name, value in error.get_headers():
+        if name.lower() not in ('content-type', 'content-length'):
+            response.headers[name] = value
     return response
 
 
@@ -103,8 +123,7 @@ def from_exception(error: Exception) -> Response | HTTPException:
     if isinstance(error, HTTPException):
         if error.response is not None:
             return error
-        code = re.sub(r'\W+', '_', error.name).lower()
-        return json_response({'code': code, 'message': f'{error.name}.', 'details': {}}, error.code or 500)
+        return from_http_exception(error)
     try:
         answer = second_try(error)
     except RunsApiError as refusal:
@@ -114,30 +133,5 @@ def from_exception(error: Exception) -> Response | HTTPException:
     if answer is not None:
         return answer
     refused: RunsApiError = ServiceUnavailable() if database_is_away(error) else InternalError()
-    refused.__cause__ = error
+    host.log().error(f'{refused.code}: {describe(error)}')
     return from_error(refused)
-
-
-def describe(error: Exception) -> str:
-    """
-    Say for the log what a fault is and where it happened.
-
-    Parameters
-    ----------
-    error : Exception
-        The fault.
-
-    Returns
-    -------
-    str
-        Without values: the text of an exception of the database may quote what was written, and with it the
-        token of a run.
-    """
-    cause = next((cause for cause in causes(error) if isinstance(cause, DBAPIError)), error)
-    said = type(cause).__name__
-    if isinstance(cause, (OperationalError, InterfaceError)):
-        said += f' {str(cause.orig)!r}'
-    elif isinstance(cause, DBAPIError):
-        said += ''.join(f' {code}' for code in getattr(cause.orig, 'args', ())[:1] if isinstance(code, int))
-    where = ''.join(traceback.format_tb(error.__traceback__))
-    return f'{said}\n{where}'

@@ -258,7 +258,8 @@ def _find(session: Session, host: Host, retries: Table, order: Order) -> tuple[S
         .outerjoin(progress.table, and_(progress.test_id == test.id, progress.id == last_id))
         .outerjoin(fork.table, fork.test_id == test.id)
         .outerjoin(origin, origin.c.test_id == test.id)
-        # Whether it was made of this run or of another, which is then refused.
+        # One row or none, whatever the run: the second condition is always true, and is there because SQLAlchemy
+        # takes a join on no column of the other side for a mistake.
         .outerjoin(earlier, and_(earlier.c.idempotency_digest == (order.idempotency_digest or ''),
                                  or_(earlier.c.source_test_id == test.id, earlier.c.source_test_id != test.id)))
         .where(test.id == order.run_id)
@@ -275,7 +276,7 @@ def _find(session: Session, host: Host, retries: Table, order: Order) -> tuple[S
     return Source(id=row.id,
                   platform=row.platform,
                   commit=row.commit,
-                  status=row.status,
+                  status=row.status and row.status.strip(),
                   root_id=row.root_test_id or row.id,
                   attempt=row.attempt or 1,
                   owner_ids=frozenset(row.user_id for row in rows if row.user_id is not None)), None

@@ -7,13 +7,15 @@ from typing import Any, TypeVar
 
 from flask import current_app
 from marshmallow import ValidationError
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstanceState, Session
 
 from . import family, host, retry, transaction
-from .errors import InvalidFields, RunNotFound, ServiceUnavailable
+from .errors import (InternalError, InvalidFields, RunNotFound, RunsApiError,
+                     ServiceUnavailable)
 from .family import Family
+from .faults import database_is_away, describe
 from .mount import Mount, current_mount
 from .retry import Order, Retry
 from .schemas import RetryRequestSchema, check_idempotency_key
@@ -64,6 +66,8 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
         Nothing failed, or the run has not finished, or tests are inactive, or the key belongs to another call.
     ServiceUnavailable
         The database is away, read-only, or gave way too often.
+    InternalError
+        Anything else that the database says. The log has more.
     MountError
         The blueprint is not registered in the current application.
     """
@@ -116,7 +120,7 @@ def place(mount: Mount, order: Order) -> Retry:
         made = retry.find_made(session, mount.host, mount.retries, order) if again else None
         return made or retry.create(session, mount.host, mount.retries, order)
 
-    result = _run(mount, work)
+    result = run(mount, work)
     if not result.replayed:
         host.log().info(f'run {result.run_id} is retried as run {result.new_run_id} with {result.test_count} '
                         f'tests{" that failed" if result.failed_only else ""}, for user {order.requester_id}')
@@ -150,7 +154,7 @@ def count_failed(mount: Mount, run_id: int) -> int:
         The database is away.
     """
     order = Order(run_id=run_id, failed_only=True, drop_inactive=mount.settings.drop_inactive_tests)
-    return len(_run(mount, lambda session, _: retry.choose(session, mount.host, mount.retries, order), commit=False))
+    return len(run(mount, lambda session, _: retry.choose(session, mount.host, mount.retries, order), commit=False))
 
 
 def family_of(mount: Mount, run_id: int) -> Family:
@@ -177,16 +181,41 @@ def family_of(mount: Mount, run_id: int) -> Family:
     """
     if not 1 <= run_id <= MAX_ID:
         raise RunNotFound(run_id)
-    return _run(mount, lambda session, _: family.find(session, mount.host, mount.retries, run_id), commit=False)
+    return run(mount, lambda session, _: family.find(session, mount.host, mount.retries, run_id), commit=False)
 
 
-def _run(mount: Mount, work: Callable[[Session, bool], T], commit: bool = True) -> T:
+def run(mount: Mount, work: Callable[[Session, bool], T], commit: bool = True) -> T:
+    """
+    Do some work in a transaction, with the package's own errors for those of the database.
+
+    Parameters
+    ----------
+    mount : Mount
+        The application to do it in.
+    work : callable
+        As :func:`transaction.run` takes it.
+    commit : bool
+        Whether there is anything to commit.
+
+    Returns
+    -------
+    object
+        What ``work`` returned.
+
+    Raises
+    ------
+    ServiceUnavailable
+        The database is away, read-only, or gave way too often.
+    InternalError
+        Anything else that the database says. The log has more.
+    """
     try:
         return transaction.run(mount.host.session, work, commit)
-    except SQLAlchemyError as error:
-        if transaction.database_is_away(error):
-            raise ServiceUnavailable() from error
-        raise
+    except SQLAlchemyError as fault:
+        refused: RunsApiError = ServiceUnavailable() if database_is_away(fault) else InternalError()
+        host.log().error(f'{refused.code}: {describe(fault)}')
+    # Not from the fault: whoever logs the error with what it came from would log what was to be written.
+    raise refused
 
 
 def person_id(mount: Mount, person: Any) -> int:
@@ -211,13 +240,21 @@ def person_id(mount: Mount, person: Any) -> int:
         There is no such person.
     """
     user = mount.host.user
+    state = inspect(person, raiseerr=False)
     if isinstance(person, str):
         condition = user.name == person
-    elif isinstance(person, int):
-        condition = user.id == person
+        # The platform's connection cannot ask for other text.
+        possible = person.isprintable() and all(ord(character) < 0x10000 for character in person)
+    elif isinstance(state, InstanceState) and state.mapper.local_table is user.table:
+        person = state.mapper.primary_key_from_instance(person)[0]
+        condition, possible = user.id == person, person is not None
     else:
-        condition = user.id == getattr(person, mount.host.names.get('User.id', 'id'), None)
-    found = _run(mount, lambda session, _: session.scalar(select(user.id).where(condition)), commit=False)
-    if found is None:
+        condition = user.id == person
+        possible = type(person) is int and 1 <= person <= MAX_ID
+    query = select(user.id, user.name).where(condition)
+    found = run(mount, lambda session, _: session.execute(query).all(), commit=False) if possible else []
+    # A database that takes upper case for lower must not decide who somebody is.
+    ids = [found_id for found_id, name in found if not isinstance(person, str) or name == person]
+    if not ids:
         raise InvalidFields({'requested_by': ['There is no such person.']})
-    return int(found)
+    return int(ids[0])

@@ -35,9 +35,10 @@ def run_retry(host: Host) -> Table:
     return Table(
         'run_retry', host.metadata,
         Column('test_id', ForeignKey(host.test.id, onupdate='CASCADE', ondelete='CASCADE'), primary_key=True),
-        Column('source_test_id', ForeignKey(host.test.id, onupdate='CASCADE', ondelete='CASCADE'), nullable=False),
+        # No foreign keys: where a run came from stays true when somebody deletes that one.
+        Column('source_test_id', Integer, nullable=False),
         # The run that was no retry itself, and how far from it this one is: with these two, a family is one query.
-        Column('root_test_id', ForeignKey(host.test.id, onupdate='CASCADE', ondelete='CASCADE'), nullable=False),
+        Column('root_test_id', Integer, nullable=False, index=True),
         Column('attempt', Integer, nullable=False),
         Column('failed_only', Boolean, nullable=False),
         # Bytes, because the platform's connection speaks three-byte text: UTF-8 passes through it as it is.

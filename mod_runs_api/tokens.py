@@ -105,13 +105,13 @@ def find(session: Session, host: Host, tokens: ApiTokenEntity, secret: str) -> T
     digest = _digest(secret).encode()
     for row in rows:
         if hmac.compare_digest(digest, row.token_hash.encode()):
-            return Token(row.id, Person(row.user_id, row.user_name, row.user_role), scopes(row.scopes_json),
-                         row.expires_at, row.revoked_at)
+            person = Person(row.user_id, row.user_name, row.user_role and row.user_role.strip())
+            return Token(row.id, person, scopes(row.scopes_json), row.expires_at, row.revoked_at)
     return None
 
 
 def create(session: Session, tokens: ApiTokenEntity, user_id: int, name: str, granted: Iterable[str],
-           days: int) -> str:
+           days: int) -> str | None:
     """
     Write a new token of the package's own down.
 
@@ -132,9 +132,12 @@ def create(session: Session, tokens: ApiTokenEntity, user_id: int, name: str, gr
 
     Returns
     -------
-    str
-        The token, for the only time.
+    str or None
+        The token, for the only time; None where the person has one of this name.
     """
+    taken = select(tokens.id).where(tokens.user_id == user_id, tokens.token_name == name)
+    if session.execute(taken).first() is not None:
+        return None
     secret = PREFIX + secrets.token_urlsafe(32)
     created_at = clock.now()
     session.execute(insert(tokens.table).values(

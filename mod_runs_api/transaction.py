@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
-from sqlalchemy.exc import (DBAPIError, IntegrityError, InterfaceError,
-                            OperationalError)
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 T = TypeVar('T')
@@ -56,12 +55,16 @@ def run(open_session: Callable[[], Session], work: Callable[[Session, bool], T],
                 session.commit()
             return result
         except DBAPIError as error:
-            session.rollback()
+            # Said here, for closing alone does not undo what a commit that failed has left on the connection.
+            with suppress(DBAPIError):
+                session.rollback()
             attempt += 1
             if attempt == ATTEMPTS or time.monotonic() - started > PATIENCE or not _may_pass(error):
                 raise
         finally:
-            session.close()
+            # A connection that dies of being given back takes nothing back that is done.
+            with suppress(DBAPIError):
+                session.close()
         # A little apart, or the same transactions meet again.
         time.sleep(random.uniform(0, 0.005 * 2 ** attempt))
 
@@ -75,39 +78,3 @@ def _may_pass(error: DBAPIError) -> bool:
         # The connection was dead, as pooled ones are after a restart. The pool has been emptied.
         return True
     return bool(error.orig and error.orig.args and error.orig.args[0] in TRANSIENT_CODES)
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """
-    Go from a fault to what it was raised from: hosts wrap those of the database in exceptions of their own.
-
-    Parameters
-    ----------
-    error : BaseException
-        The fault.
-
-    Yields
-    ------
-    BaseException
-        The fault itself first.
-    """
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
-
-
-def database_is_away(error: BaseException) -> bool:
-    """
-    Say whether a fault comes of a database that cannot be reached or written to.
-
-    Parameters
-    ----------
-    error : BaseException
-        The fault.
-
-    Returns
-    -------
-    bool
-    """
-    return any(isinstance(cause, (OperationalError, InterfaceError, PoolTimeoutError)) for cause in causes(error))

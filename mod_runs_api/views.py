@@ -100,6 +100,6 @@ def _allow(*methods: str) -> None:
 
 def _id(text: str) -> int:
     # ASCII digits only: int() would take those of every script, underscores and spaces as well.
-    if not re.fullmatch('[0-9]{1,10}|-[0-9]{1,10}', text):
+    if not re.fullmatch('-?[0-9]{1,20}', text):
         raise RunNotFound(text)
     return int(text)

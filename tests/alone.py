@@ -1,4 +1,4 @@
-"""Mounts the installed package in a host of a few lines, without the miniature: is everything in the wheel?"""
+"""Mounts the installed package in a host of a few lines, without the miniature: everything must be in the wheel."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ answer = app.test_client().post('/api/v1/runs/1/retry', headers={'Authorization'
 assert answer.status_code == 202, answer.data
 assert answer.json and answer.json['new_run_id'] == 2, answer.json
 assert Path(mod_runs_api.__file__).with_name('py.typed').exists()
+assert app.jinja_env.get_template('runs_api/retry.html')
 assert version('mod-runs-api') == mod_runs_api.__version__
 print(f'mod_runs_api {mod_runs_api.__version__} from {mod_runs_api.__file__}: {answer.json["message"]}')
 engine.dispose()

@@ -135,7 +135,7 @@ def test_a_token_that_is_not_valid_cannot_be_revoked(flask: Run, token_id: str) 
 
 
 @pytest.mark.parametrize(('arguments', 'said'), [
-    (['nobody', '--name', 'ci'], 'There is no person called nobody.'),
+    (['nobody', '--name', 'ci'], 'There is no such person.'),
     (['alice', '--name', 'taken'], 'alice has a token called taken already.'),
     (['alice', '--name', ''], 'must have 1 to 50 characters'),
     (['alice', '--name', 'x' * 51], 'must have 1 to 50 characters'),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pytest
 import seed
 from asking import Ask
 from database import db
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 from mod_auth.models import Role, User
 from mod_test.models import Test
@@ -190,7 +191,8 @@ def test_the_body_comes_before_the_run(retry: Ask) -> None:
 
 
 @pytest.mark.parametrize(('run_id', 'shown'), [
-    ('9317', 9317), ('0', 0), ('-1', -1), ('2147483648', 2147483648), ('100000000000000000000', '1' + '0' * 20),
+    ('9317', 9317), ('00000000000009317', 9317), ('0', 0), ('-1', -1), ('2147483648', 2147483648),
+    ('100000000000000000000', '1' + '0' * 20),
     ('abc', 'abc'), ('1.5', '1.5'), ('1e3', '1e3'), ('+1', '+1'), ('%201', ' 1'), ('1%20', '1 '), ('1_0', '1_0'),
     ('٣', '٣'), ('１', '１'), ('²', '²'), ('0x1', '0x1'), ('1%00', '1\x00'), ('1%0A', '1\n'),
     ('%F0%9F%98%80', '\U0001f600'), ('x' * 5000, 'x' * 64), ("1'--", "1'--"),
@@ -210,13 +212,13 @@ def test_what_is_no_run_is_not_found(retry: Ask, run_id: str, shown: int | str) 
     b'{"reason": NaN}', b'{"reason": Infinity}', b'{"reason": -Infinity}', b'\xff', b'{"reason": "\xff"}', b'\x00',
     b'\xef\xbb\xbf{}', '{"reason": "x"}'.encode('utf-16'), '{}'.encode('utf-32'), b'{"reason": "line\nbreak"}',
     b'{"failed_only": true, "failed_only": true}', b'{"reason": "a", "reason": "b"}', b'{"a": {"b": 1, "b": 2}}',
-    b'[' * 16_000, b'{"a":' * 3_000, b'[' * 8_000 + b']' * 8_000, b'1' * 16_000, b'failed_only=true', b'<retry/>',
+    b'[' * 16_000, b'{"a":' * 3_000, b'[' * 8_000 + b']' * 8_000, b'failed_only=true', b'<retry/>',
 ])
 def test_what_is_no_json_is_a_bad_request(retry: Ask, source: Test, data: bytes) -> None:
     assert_error(retry(source, data=data, content_type='application/json'), 400, 'bad_request', {})
 
 
-@pytest.mark.parametrize('data', [b'[]', b'[1]', b'"x"', b'5', b'1e999', b'null', b'true'])
+@pytest.mark.parametrize('data', [b'[]', b'[1]', b'"x"', b'5', b'1' * 16_000, b'1e999', b'null', b'true'])
 def test_json_that_is_no_object_is_unprocessable(retry: Ask, source: Test, data: bytes) -> None:
     assert_error(retry(source, data=data, content_type='application/json'), 422, 'unprocessable',
                  {'fields': {'_schema': ['Must be a JSON object.']}})
@@ -238,7 +240,7 @@ def test_the_reason_must_be_a_string(retry: Ask, source: Test, value: object) ->
     assert list(response.json['details']['fields']) == ['reason']
 
 
-@pytest.mark.parametrize('data', [b'{"reason": 1e999}', b'{"failed_only": 1e999}', b'{"reason": ' + b'9' * 4000 + b'}'])
+@pytest.mark.parametrize('data', [b'{"reason": 1e999}', b'{"failed_only": 1e999}', b'{"reason": ' + b'9' * 9000 + b'}'])
 def test_a_number_of_any_size_is_neither(retry: Ask, source: Test, data: bytes) -> None:
     assert_error(retry(source, data=data, content_type='application/json'), 422, 'unprocessable')
 
@@ -290,6 +292,85 @@ def test_a_body_that_says_it_is_huge_is_not_read(retry: Ask, source: Test) -> No
                      environ_overrides={'wsgi.input': Unread(), 'CONTENT_LENGTH': str(10 ** 12)})
 
     assert_error(response, 413, 'payload_too_large', {})
+
+
+class Stream:
+    """A body as a server gives it that knows where it ends: gunicorn, with one that comes in chunks."""
+
+    def __init__(self, *parts: bytes | Exception) -> None:
+        self.parts = list(parts)
+
+    def read(self, size: int = -1) -> bytes:
+        """Give the next part."""
+        if not self.parts:
+            return b''
+        part = self.parts.pop(0)
+        if isinstance(part, Exception):
+            raise part
+        if 0 <= size < len(part):
+            self.parts.insert(0, part[size:])
+        return part[:size] if size >= 0 else part
+
+    def readinto(self, buffer: bytearray) -> int:
+        """Write the next part into a buffer."""
+        part = self.read(len(buffer))
+        buffer[:len(part)] = part
+        return len(part)
+
+
+def chunked(retry: Ask, run: Test | int, *parts: bytes | Exception, **environ: object) -> TestResponse:
+    """Ask for a retry with a body of unknown length."""
+    return retry(run, content_type='application/json', environ_overrides={
+        'wsgi.input': Stream(*parts), 'wsgi.input_terminated': True, **environ})
+
+
+@pytest.mark.parametrize('size', [16 * 1024 + 1, 20_000, 70_000, 1_000_000])
+def test_a_body_of_unknown_length_ends_at_the_limit(retry: Ask, source: Test, size: int) -> None:
+    assert_error(chunked(retry, source, b'{}' + b' ' * (size - 2)), 413, 'payload_too_large', {})
+
+
+def test_a_body_of_unknown_length_is_refused_where_the_server_sees_its_end(retry: Ask, source: Test) -> None:
+    response = retry(source, content_type='application/json', environ_overrides={
+        'wsgi.input': BytesIO(b'{}' + b' ' * 20_000), 'wsgi.input_terminated': True})
+
+    assert_error(response, 413, 'payload_too_large', {})
+
+
+def test_a_body_of_unknown_length_must_be_json_too(retry: Ask, source: Test) -> None:
+    response = retry(source, content_type='text/plain', environ_overrides={
+        'wsgi.input': BytesIO(b'{}'), 'wsgi.input_terminated': True})
+
+    assert_error(response, 415, 'unsupported_media_type', {})
+
+
+def test_a_body_of_unknown_length_is_read_up_to_the_limit(retry: Ask) -> None:
+    assert_error(chunked(retry, 99, b'{}', b' ' * (16 * 1024 - 2)), 404, 'not_found')
+
+
+@pytest.mark.parametrize('arrived', [b'', b'{}', b'{"failed_only": tru'])
+def test_a_body_that_is_cut_off_is_no_wish_for_everything(retry: Ask, source: Test, arrived: bytes) -> None:
+    assert_error(chunked(retry, source, arrived, CONTENT_LENGTH='21'), 400, 'bad_request', {})
+
+
+@pytest.mark.parametrize('fault', [ValueError('chunk size'), OSError('reset')])
+def test_a_body_that_cannot_be_read_is_a_bad_request(retry: Ask, source: Test, fault: Exception) -> None:
+    assert_error(chunked(retry, source, b'{}', fault), 400, 'bad_request', {})
+
+
+@pytest.mark.parametrize('content_type', ['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x'])
+def test_a_form_that_a_hook_of_the_host_has_read_is_no_empty_body(
+        app: Flask, retry: Ask, source: Test, content_type: str) -> None:
+    app.before_request(lambda: request.form.get('csrf_token'))
+
+    assert_error(retry(source, data=b'{"failed_only": true}', content_type=content_type), 415,
+                 'unsupported_media_type', {})
+
+
+def test_a_large_body_that_a_hook_of_the_host_has_read_is_too_large(app: Flask, retry: Ask, source: Test) -> None:
+    app.before_request(lambda: request.get_data() and None)
+
+    assert_error(retry(source, data=b'{}' + b' ' * 20_000, content_type='application/json'), 413,
+                 'payload_too_large', {})
 
 
 # The verb

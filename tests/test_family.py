@@ -147,3 +147,17 @@ def test_a_retry_of_a_person_who_is_gone_stays_in_the_family(retry: Ask, family:
     db.session.execute(Base.metadata.tables['run_retry'].update().values(user_id=None))
 
     assert family(source.id).json['attempts'][1]['requested_by'] is None
+
+
+def test_a_family_outlives_one_of_its_runs(retry: Ask, family: Family, source: Test) -> None:
+    second = retry(source).json['new_run_id']
+    third = retry(second, key='k').json['new_run_id']
+    for table, column in (('customized_test', 'test_id'), ('test_fork', 'test_id'), ('test', 'id')):
+        rows = Base.metadata.tables[table]
+        db.session.execute(rows.delete().where(rows.c[column] == second))
+
+    attempts = family(third).json['attempts']
+
+    assert [(attempt['run_id'], attempt['attempt']) for attempt in attempts] == [(source.id, 1), (third, 3)]
+    assert family(source.id).json['attempts'] == attempts
+    assert retry(third).json['new_run_id']

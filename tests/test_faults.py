@@ -10,15 +10,17 @@ import pytest
 import seed
 from asking import Ask
 from database import db
-from flask import Flask, Response, abort, redirect
+from flask import Flask, Response, abort, g, redirect
 from mod_auth.models import User
 from sqlalchemy import event
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 from stored import Rows
-from werkzeug.exceptions import Forbidden
+from werkzeug import exceptions
 
-from mod_runs_api import ServiceUnavailable, retry_run, transaction
+from mod_runs_api import (InternalError, RunNotFound, ServiceUnavailable,
+                          faults, retry_run, transaction)
 
 Fail = Callable[..., list[str]]
 
@@ -316,17 +318,31 @@ def test_a_fault_that_is_not_the_databases_is_an_internal_error(
     assert 'internal_error: ZeroDivisionError' in caplog.text
 
 
-def test_a_refusal_of_the_hosts_own_hooks_has_the_one_shape(app: Flask, retry: Ask) -> None:
-    app.before_request(lambda: abort(403, 'maintenance'))
+@pytest.mark.parametrize(('refusal', 'status', 'code', 'header'), [
+    (exceptions.Forbidden('maintenance'), 403, 'forbidden', None),
+    (exceptions.RequestEntityTooLarge(), 413, 'payload_too_large', None),
+    (exceptions.UnprocessableEntity(), 422, 'unprocessable', None),
+    (exceptions.TooManyRequests(retry_after=7), 429, 'rate_limited', ('Retry-After', '7')),
+    (exceptions.ServiceUnavailable(retry_after=30), 503, 'service_unavailable', ('Retry-After', '30')),
+    (exceptions.MethodNotAllowed(['GET']), 405, 'method_not_allowed', ('Allow', 'GET')),
+    (exceptions.InternalServerError(), 500, 'internal_error', None),
+    (exceptions.ImATeapot(), 418, 'i_m_a_teapot', None),
+])
+def test_a_refusal_of_the_hosts_own_hooks_has_the_one_shape(
+        app: Flask, retry: Ask, refusal: Exception, status: int, code: str, header: tuple[str, str] | None) -> None:
+    app.before_request(raiser(refusal))
 
     response = retry(99)
 
-    assert response.status_code == 403
-    assert response.json == {'code': 'forbidden', 'message': 'Forbidden.', 'details': {}}
+    assert response.status_code == status
+    assert response.content_type == 'application/json'
+    assert (response.json['code'], response.json['details']) == (code, {})
+    if header is not None:
+        assert response.headers.getlist(header[0]) == [header[1]]
 
 
 def test_a_response_of_the_hosts_own_hooks_stays_itself(app: Flask, retry: Ask) -> None:
-    app.before_request(raiser(Forbidden(response=Response('closed', 403))))
+    app.before_request(raiser(exceptions.Forbidden(response=Response('closed', 403))))
 
     assert (retry(99).status_code, retry(99).data) == (403, b'closed')
 
@@ -345,12 +361,18 @@ def test_in_process_the_database_is_unavailable_too(app: Flask, source: int, fai
         retry_run(source)
 
 
-def test_in_process_a_fault_is_itself(app: Flask, source: int, fail: Fail) -> None:
+def test_in_process_a_fault_is_an_internal_error_without_internals(
+        app: Flask, source: int, fail: Fail, caplog: pytest.LogCaptureFixture) -> None:
     app.preprocess_request()
-    fail('INSERT INTO test ', sqlite3.DataError('nonsense'))
+    fail('INSERT INTO test ', sqlite3.DataError('secret'))
 
-    with pytest.raises(transaction.DBAPIError):
+    with pytest.raises(InternalError) as raised:
         retry_run(source)
+
+    app.logger.error('the host logs it', exc_info=raised.value)
+    assert 'internal_error: DataError' in caplog.text
+    assert 'secret' not in caplog.text
+    assert 'INSERT' not in caplog.text
 
 
 def test_a_store_of_the_limits_that_fails_after_the_count_fails_no_request(
@@ -364,6 +386,72 @@ def test_a_store_of_the_limits_that_fails_after_the_count_fails_no_request(
     assert response.headers['X-RateLimit-Remaining'] == '0'
 
 
+def test_a_connection_that_dies_of_being_given_back_takes_nothing_back(
+        retry: Ask, source: int, monkeypatch: pytest.MonkeyPatch, rows: Rows) -> None:
+    close, closed = Session.close, []
+
+    def die(session: Session) -> None:
+        close(session)
+        if type(session) is Session:  # The package's own: that of the host is a subclass.
+            closed.append(session)
+            raise db_error('gone away', connection_invalidated=True)
+
+    monkeypatch.setattr(Session, 'close', die)
+
+    assert retry(source).status_code == 202
+    assert retry(99).status_code == 404
+    assert len(closed) == 4
+    assert len(rows.of('run_retry')) == 1
+
+
+def test_every_session_is_closed(app: Flask, source: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.preprocess_request()
+    opened, closed = [], []
+    opens, close = Session.__init__, Session.close
+    monkeypatch.setattr(Session, '__init__', lambda session, *arguments, **options: (
+        opened.append(session), opens(session, *arguments, **options))[1])
+    monkeypatch.setattr(Session, 'close', lambda session: (closed.append(session), close(session))[1])
+
+    retry_run(source, requested_by='alice')
+    with pytest.raises(RunNotFound):
+        retry_run(99)
+
+    assert len(opened) == 3
+    assert closed == opened
+
+
+def test_a_dead_connection_that_the_hosts_session_clings_to_is_given_up(app: Flask, retry: Ask) -> None:
+    given_up: list[bool] = []
+
+    class Clinging:
+        def rollback(self) -> None:
+            given_up.append(True)
+
+    def look() -> None:
+        if not given_up:
+            g.db = Clinging()
+            raise db_error('gone away', connection_invalidated=True)
+
+    app.before_request_funcs[None].append(look)
+    app.before_request_funcs[None].insert(0, app.before_request_funcs[None].pop())
+
+    assert retry(99).status_code == 404
+    assert given_up == [True]
+
+
+def test_a_fault_after_the_hosts_hooks_gets_no_second_try(app: Flask, retry: Ask, source: int, rows: Rows) -> None:
+    died: list[bool] = []
+
+    def die() -> None:
+        died.append(True)
+        raise db_error('gone away', connection_invalidated=True)
+
+    app.before_request(die)  # After the limiter, which has asked who it is.
+
+    assert retry(source).status_code == 503
+    assert died == [True]
+
+
 def raiser(error: Exception) -> Callable[..., Any]:
     """Give a function that raises an error, whatever it is called with."""
     def fail(*_: Any, **__: Any) -> Any:
@@ -374,5 +462,5 @@ def raiser(error: Exception) -> Callable[..., Any]:
 
 def db_error(said: str, connection_invalidated: bool = False) -> Exception:
     """Give an error as SQLAlchemy wraps it."""
-    return transaction.OperationalError('SELECT 1', {}, sqlite3.OperationalError(said),
-                                        connection_invalidated=connection_invalidated)
+    return faults.OperationalError('SELECT 1', {}, sqlite3.OperationalError(said),
+                                   connection_invalidated=connection_invalidated)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import database
 import pytest
 import seed
 from database import db
@@ -64,7 +65,9 @@ def test_the_callers_role_is_the_callers_business(source: Test) -> None:
     assert retry_run(source.id, requested_by='bob')
 
 
-@pytest.mark.parametrize('person', ['nobody', '', 99, 0, object()])
+@pytest.mark.parametrize('person', [
+    'nobody', '', 'ALICE', 'alice ', 'a\ud800', '\U0001f480', 'a\0', 99, 0, -1, True, 10 ** 30, 1.0, b'alice', object(),
+    User(name='alice')])
 def test_a_person_who_does_not_exist_is_refused(source: Test, rows: Rows, person: object) -> None:
     with pytest.raises(InvalidFields) as raised:
         retry_run(source.id, requested_by=person)
@@ -140,3 +143,13 @@ def test_it_works_without_a_request(on_file: Flask) -> None:
 
     assert retry_run(run_id).new_run_id == run_id + 1
     assert 'db' not in g
+
+
+def test_without_a_request_the_hosts_own_engine_is_used_where_there_is_one(
+        on_file: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = seed.run([seed.regression_test()]).id
+    db.session.commit()
+    monkeypatch.setattr(database, 'db_engine', db.engine, raising=False)
+    monkeypatch.setattr(database, 'create_session', None)
+
+    assert retry_run(run_id).new_run_id == run_id + 1

@@ -11,6 +11,7 @@ from asking import Ask
 from database import db
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_limiter import Limiter
 from mod_auth.models import User
 
 from mod_runs_api import MountError
@@ -96,11 +97,32 @@ def test_the_hosts_own_routes_are_neither_counted_nor_limited(limited: Flask, cl
     assert retry(99).headers['X-RateLimit-Remaining'] == '1'
 
 
-def test_limits_that_a_host_sets_for_itself_are_not_multiplied(alice: User) -> None:
-    app = create_app(RATELIMIT_DEFAULT='1 per day', RATELIMIT_HEADERS_ENABLED=True)
+@pytest.mark.parametrize('setting', [
+    {'RATELIMIT_DEFAULT': '1 per day'}, {'RATELIMIT_META': '1 per day'}, {'RATELIMIT_APPLICATION': '1 per day'},
+    {'RATELIMIT_ENABLED': False}, {'RATELIMIT_STORAGE_URI': 'floppy://a'}, {'RATELIMIT_HEADERS_ENABLED': True}])
+def test_what_a_host_sets_for_a_limiter_of_its_own_is_not_for_this_one(setting: dict[str, object]) -> None:
+    app = create_app('sqlite://', RUNS_API_RATE_LIMIT='2 per minute', **setting)
     client = app.test_client()
 
     assert [client.get('/account/login').status_code for _ in range(3)] == [200, 200, 200]
+    answers = [client.post('/api/v1/runs/1/retry') for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 429]
+    assert answers[0].headers.getlist('X-RateLimit-Remaining') == ['1']
+    assert 'limiter' not in app.extensions
+    with app.app_context():
+        db.engine.dispose()
+
+
+def test_a_limiter_of_the_hosts_own_refuses_in_the_one_shape(app: Flask, retry: Ask) -> None:
+    Limiter(lambda: 'everybody', app=app, default_limits=['1 per day'], storage_uri='memory://')
+    assert retry(99).status_code == 404
+
+    response = retry(99)
+
+    assert response.status_code == 429
+    assert response.json['details'] == {'retry_after': 86400, 'limit': 1, 'window': '86400s'}
+    assert response.headers['Retry-After'] == '86400'
 
 
 def test_several_windows_are_allowed(app: Flask, retry: Ask) -> None:
@@ -123,6 +145,14 @@ def test_a_limit_that_cannot_be_read_is_refused_at_the_mount(limit: object) -> N
 def test_a_storage_that_does_not_exist_is_refused_at_the_mount(uri: str | None) -> None:
     with pytest.raises(MountError, match='RUNS_API_RATE_LIMIT_STORAGE_URI'):
         create_app(RUNS_API_RATE_LIMIT_STORAGE_URI=uri)
+
+
+def test_the_refusal_of_a_storage_does_not_tell_its_password() -> None:
+    with pytest.raises(MountError) as raised:
+        create_app(RUNS_API_RATE_LIMIT_STORAGE_URI='redsi://user:hunter2@host')
+
+    assert 'hunter2' not in str(raised.value)
+    assert raised.value.__cause__ is None
 
 
 def test_each_application_counts_for_itself(retry: Ask, alice: User) -> None:

@@ -1,0 +1,144 @@
+"""Copies of the platform's checkout, with and without the mount, and what is run in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (Encoding,
+                                                          NoEncryption,
+                                                          PrivateFormat)
+
+import mod_runs_api
+
+#: The two lines of the contract's section 2.
+MOUNT = """
+from mod_runs_api import mod_runs_api
+app.register_blueprint(mod_runs_api, url_prefix='/api/v1')
+"""
+
+#: The platform's own defaults, and what an installation must say.
+CONFIG = """
+import os
+
+from config_sample import *
+
+DATABASE_URI = os.environ['PLATFORM_DATABASE_URI']
+INSTALL_FOLDER = os.path.dirname(os.path.abspath(__file__))
+SAMPLE_REPOSITORY = os.path.join(INSTALL_FOLDER, 'samples')
+GITHUB_TOKEN = GITHUB_CI_KEY = HMAC_KEY = 'not a secret'
+"""
+
+#: What a working copy may hold that no test is about.
+LEFT_OUT = shutil.ignore_patterns('.git', '.venv', 'venv', '__pycache__', '*.log', 'temp')
+
+#: What runs in the copy's interpreter, beside the copy's own modules.
+INSIDE = Path(__file__).with_name('inside.py')
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A copy of the platform, ready to run; ``packages`` is a folder with the package and nothing else in it."""
+
+    path: Path
+    packages: Path
+
+    def environment(self, database: str) -> dict[str, str]:
+        """Give the environment of a process that runs the platform on a database."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(('GIT_', 'FLASK_', 'PYTHON'))}
+        kept.pop('TESTING', None)
+        return {**kept, 'PLATFORM_DATABASE_URI': database,
+                'PYTHONPATH': os.pathsep.join([str(self.path), str(self.packages)])}
+
+    def run(self, *arguments: str, database: str, sent: str = '',
+            seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run Python with some arguments in the copy, and wait for it."""
+        return subprocess.run([sys.executable, *arguments], cwd=self.path, env=self.environment(database), input=sent,
+                              capture_output=True, text=True, timeout=seconds)
+
+    def flask(self, *arguments: str, database: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of Flask's in the copy."""
+        return self.run('-m', 'flask', '--app', 'run', *arguments, database=database)
+
+    def inside(self, name: str, database: str, /, **arguments: Any) -> Any:
+        """Call one of the functions of ``inside.py`` in the copy, and give what it returned."""
+        done = self.run(str(INSIDE), name, database=database, sent=json.dumps(arguments), seconds=300)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+def prepare(checkout: Path, folder: Path) -> Platform:
+    """
+    Copy a checkout of the platform and give the copy what the platform asks for when it starts.
+
+    Parameters
+    ----------
+    checkout : Path
+        The checkout; it is only read.
+    folder : Path
+        An empty folder to work in.
+
+    Returns
+    -------
+    Platform
+        Without the mount.
+    """
+    packages = folder / 'packages'
+    shutil.copytree(Path(mod_runs_api.__file__).parent, packages / 'mod_runs_api', ignore=LEFT_OUT)
+
+    platform = Platform(folder / 'unmounted', packages)
+    shutil.copytree(checkout, platform.path, ignore=LEFT_OUT)
+    (platform.path / 'config.py').write_text(CONFIG)
+    (platform.path / 'service-account.json').write_text(json.dumps(service_account()))
+    for name in ('secret_key', 'secret_csrf'):
+        (platform.path / name).write_bytes(os.urandom(24))
+    # The platform asks for the commit that it is at.
+    for command in (['init', '--quiet'], ['add', '--all'], ['commit', '--quiet', '--message', 'The platform']):
+        subprocess.run(['git', '-c', 'user.name=tests', '-c', 'user.email=tests@example.com',
+                        '-c', 'commit.gpgsign=false', *command],
+                       cwd=platform.path, env=platform.environment(''), check=True, timeout=120)
+    return platform
+
+
+def copy(platform: Platform, name: str, *, mounted: bool) -> Platform:
+    """
+    Copy a prepared platform that has no mount.
+
+    Parameters
+    ----------
+    platform : Platform
+        What to copy, together with its configuration and its history.
+    name : str
+        What to call the new folder, next to the old one.
+    mounted : bool
+        Whether to add the mount.
+
+    Returns
+    -------
+    Platform
+    """
+    made = Platform(platform.path.with_name(name), platform.packages)
+    shutil.copytree(platform.path, made.path)
+    if mounted:
+        with open(made.path / 'run.py', 'a') as file:
+            file.write(MOUNT)
+    return made
+
+
+def service_account() -> dict[str, str]:
+    """Make up an account of the cloud's, with a key that nobody knows: enough to start with, and to reach nothing."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return {
+        'type': 'service_account',
+        'project_id': 'nowhere',
+        'client_email': 'nobody@nowhere.invalid',
+        'token_uri': 'https://nowhere.invalid/token',
+        'private_key': key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+    }

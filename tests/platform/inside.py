@@ -1,0 +1,165 @@
+"""
+What the tests cannot ask over HTTP: run in the interpreter of a copy of the platform, one function a process.
+
+The arguments are read from standard input as a JSON object, and what the function returns is written to standard
+output. The platform's modules are imported inside the functions, after the process has found itself in the copy.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
+from unittest import mock
+
+from flask import Flask, g
+from sqlalchemy.orm import Session
+
+from mod_runs_api import (MountError, RunsApiError, create_blueprint,
+                          mod_runs_api, retry_run)
+
+
+@contextmanager
+def request() -> Iterator[Flask]:
+    """Be in a request to the platform, of nobody in particular."""
+    from run import app
+    with app.test_request_context(base_url='http://localhost/'):
+        app.preprocess_request()
+        yield app
+
+
+def create_tables() -> None:
+    """Create the platform's tables, as every request does."""
+    with request():
+        pass
+
+
+def add_people(people: dict[str, str | None], password: str) -> dict[str, int]:
+    """Write people with a role down, all with one password, hashed by the platform; give their ids."""
+    from mod_auth.models import Role, User
+    with request():
+        hashed = User.generate_hash(password)
+        users = [User(name, role and Role.from_string(role), f'{name}@example.com', hashed)
+                 for name, role in people.items()]
+        g.db.add_all(users)
+        g.db.commit()
+        return {user.name: user.id for user in users}
+
+
+def failed_on_the_page(run_ids: list[int]) -> list[tuple[int, list[int]]]:
+    """Give the regression tests that the page of each run marks as errors."""
+    from mod_test.controllers import get_test_results
+    from mod_test.models import Test
+    with request():
+        return [(run_id, sorted({entry['test'].id
+                                 for category in get_test_results(Test.query.filter(Test.id == run_id).one())
+                                 for entry in category['tests'] if entry['error']}))
+                for run_id in run_ids]
+
+
+def retry_runs(orders: list[dict[str, Any]], settings: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Retry runs in process, and give what came of each order: a run, or an error of the package."""
+    answers: list[dict[str, Any]] = []
+    with request() as app:
+        app.config.update(settings or {})
+        for order in orders:
+            try:
+                made = retry_run(**order)
+            except RunsApiError as error:
+                answers.append({'error': type(error).__name__, 'code': error.code, 'details': error.details})
+            else:
+                answers.append({'run_id': made.run_id, 'new_run_id': made.new_run_id})
+    return answers
+
+
+def retry_amid_changes(run_id: int, name: str, flushed: bool, kept: bool) -> dict[str, Any]:
+    """Retry a run while the caller's session has a new row pending, then commit the session or roll it back."""
+    from mod_home.models import GeneralData
+    from mod_test.models import Test
+    with request():
+        change = GeneralData(name, 'pending')
+        g.db.add(change)
+        if flushed:
+            g.db.flush()
+
+        new_run_id = retry_run(run_id).new_run_id
+
+        pending = change in (g.db.identity_map.values() if flushed else g.db.new)
+        with Session(g.db.get_bind()) as elsewhere:
+            changes = elsewhere.query(GeneralData).filter(GeneralData.key == name).count()
+            runs = elsewhere.query(Test).filter(Test.id == new_run_id).count()
+        if kept:
+            g.db.commit()
+        else:
+            g.db.rollback()
+        return {'new_run_id': new_run_id, 'still_pending': pending, 'changes_elsewhere': changes,
+                'runs_elsewhere': runs,
+                'runs_for_the_caller_afterwards': Test.query.filter(Test.id == new_run_id).count()}
+
+
+def retry_in_a_job(run_id: int, name: str) -> int:
+    """Retry a run as a scheduled job of the platform's would, which then goes on and changes a row."""
+    from database import create_session
+    from mod_home.models import GeneralData
+    from run import app
+    with app.app_context():
+        db = create_session(app.config['DATABASE_URI'])
+        db.add(GeneralData(name, 'before'))
+        db.commit()
+
+        new_run_id = retry_run(run_id).new_run_id
+
+        GeneralData.query.filter(GeneralData.key == name).one().value = 'after'
+        db.commit()
+        db.remove()
+        return new_run_id
+
+
+def pick_up(platform: str) -> list[int]:
+    """
+    Let the platform's scheduled job look for queued runs, and give those that it hands to be started.
+
+    Starting goes as far as it does without a build to run: the folder for the run's machine is made, and the list of
+    its tests in it.
+    """
+    from mod_ci import controllers
+    from mod_test.models import TestPlatform
+    repository = mock.Mock()
+    repository.get_pull.return_value.state = 'open'
+    with request() as app, \
+            mock.patch.object(controllers, 'get_compute_service_object'), \
+            mock.patch.object(controllers, 'find_artifact_for_commit', return_value=None), \
+            mock.patch.object(controllers, '_diagnose_missing_artifact', return_value=('No build yet', True)), \
+            mock.patch.object(controllers, 'start_test', wraps=controllers.start_test) as start_test:
+        controllers.gcp_instance(app, g.db, TestPlatform.from_string(platform), repository, None)
+        return [call.args[4].id for call in start_test.call_args_list]
+
+
+def refusals() -> dict[str, str]:
+    """Mount the package in applications that each lack something, and give what is said about it."""
+    import mod_test.models
+
+    def refusal(**arguments: Any) -> str:
+        try:
+            Flask('other').register_blueprint(create_blueprint(**arguments) if arguments else mod_runs_api)
+        except MountError as error:
+            return str(error)
+        return ''
+
+    said = {'nothing': refusal(), 'column': refusal(names={'Test.pr_nr': 'pull_request'})}
+    with mock.patch.dict(sys.modules, {'mod_customized.models': None}):
+        said['module'] = refusal()
+    with mock.patch.object(mod_test.models, 'TestProgress', None):
+        said['model'] = refusal()
+    return said
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {function.__name__: function for function in (
+    create_tables, add_people, failed_on_the_page, retry_runs, retry_amid_changes, retry_in_a_job, pick_up, refusals)}
+
+if __name__ == '__main__':
+    with redirect_stdout(sys.stderr):
+        returned = FUNCTIONS[sys.argv[1]](**json.load(sys.stdin))
+    json.dump(returned, sys.stdout)

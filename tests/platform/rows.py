@@ -1,0 +1,186 @@
+"""The rows of the platform's database: written and read past the platform, by its tables as they are."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import pytest
+from sqlalchemy import (Engine, MetaData, Table, create_engine, func, insert,
+                        make_url, select, text, update)
+from sqlalchemy.exc import DBAPIError
+
+MARIADB = 'mysql+pymysql://root:@127.0.0.1:3306'
+
+COMPLETED = ('preparation', 'testing', 'completed')
+
+Row = dict[str, Any]
+
+
+@contextmanager
+def fresh_database(kind: str, folder: Path) -> Iterator[str]:
+    """
+    Give the address of an empty database while the block lasts.
+
+    Parameters
+    ----------
+    kind : str
+        ``sqlite`` or ``mariadb``. The test is skipped where there is no server, unless ``RUNS_API_SERVICES`` says
+        that there must be one.
+    folder : Path
+        Where the file of SQLite's is made.
+
+    Yields
+    ------
+    str
+    """
+    if kind == 'sqlite':
+        yield f'sqlite:///{folder / "platform.sqlite"}'
+        return
+    server = make_url(os.environ.get('RUNS_API_MARIADB', MARIADB))
+    name = f'runs_api_platform_{token_hex(6)}'
+    engine = create_engine(server, isolation_level='AUTOCOMMIT', connect_args={'connect_timeout': 10})
+    try:
+        try:
+            with engine.connect() as connection:
+                connection.execute(text(f'CREATE DATABASE {name}'))
+        except DBAPIError as error:
+            reason = f'no MariaDB at {server}: {error.orig}'
+            if os.environ.get('RUNS_API_SERVICES') == 'required':
+                pytest.fail(reason)
+            pytest.skip(reason)
+        try:
+            # The connection of the platform's own configuration, with its three-byte text.
+            yield server.set(database=name, query={'charset': 'utf8'}).render_as_string(hide_password=False)
+        finally:
+            with engine.connect() as connection:
+                connection.execute(text(f'DROP DATABASE {name}'))
+    finally:
+        engine.dispose()
+
+
+class Rows:
+    """
+    The rows of one database.
+
+    Parameters
+    ----------
+    address : str
+        The address of a database that has the platform's tables.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.engine: Engine = create_engine(address)
+        self._numbers = count(1)
+
+    @cached_property
+    def tables(self) -> Mapping[str, Table]:
+        """All tables, as the database has them."""
+        metadata = MetaData()
+        metadata.reflect(self.engine)
+        return metadata.tables
+
+    def add(self, table: str, **row: Any) -> int:
+        """Write a row, and give its id."""
+        with self.engine.begin() as connection:
+            return int(connection.execute(insert(self.tables[table]).values(row)).lastrowid)
+
+    def add_all(self, table: str, rows: Iterable[Row]) -> None:
+        """Write rows that have the same columns."""
+        if rows := list(rows):
+            with self.engine.begin() as connection:
+                connection.execute(insert(self.tables[table]), rows)
+
+    def set(self, table: str, id: int, **values: Any) -> None:
+        """Change columns of a row."""
+        with self.engine.begin() as connection:
+            connection.execute(update(self.tables[table]).where(self.tables[table].c.id == id).values(values))
+
+    def of(self, table: str, **where: Any) -> list[Row]:
+        """Give the rows whose columns have these values, in the order of the table's columns."""
+        columns = self.tables[table].c
+        with self.engine.connect() as connection:
+            found = connection.execute(select(self.tables[table])
+                                       .where(*(columns[name] == value for name, value in where.items()))
+                                       .order_by(*columns))
+            return [dict(row) for row in found.mappings()]
+
+    def one(self, table: str, **where: Any) -> Row:
+        """Give the only row whose columns have these values."""
+        row, = self.of(table, **where)
+        return row
+
+    def values(self, table: str, column: str, **where: Any) -> list[Any]:
+        """Give one column of the rows whose columns have these values, in its order."""
+        return sorted(row[column] for row in self.of(table, **where))
+
+    def stored_bytes(self, table: str, column: str, **where: Any) -> bytes:
+        """Give what stands in one column of one row, whatever the connection makes of text."""
+        columns = self.tables[table].c
+        with self.engine.connect() as connection:
+            return bytes.fromhex(connection.execute(
+                select(func.hex(columns[column])).where(*(columns[name] == value for name, value in where.items()))
+            ).scalar_one())
+
+    def snapshot(self) -> dict[str, Counter[tuple[Any, ...]]]:
+        """Give every row of every table, and how often it is there."""
+        return {name: Counter(tuple(row.values()) for row in self.of(name)) for name in self.tables}
+
+    # What the platform makes in its own way, as far as a retry is concerned
+
+    def regression_test(self, *, outputs: int = 1, active: bool = True) -> int:
+        """Write a regression test, in the first category and with outputs that are not to be ignored."""
+        number = next(self._numbers)
+        test_id = self.add('regression_test', sample_id=1, command=f'-test {number}', input_type='file',
+                           output_type='file', expected_rc=0, active=active, description='')
+        self.add('regression_test_category', regression_id=test_id, category_id=1)
+        for _ in range(outputs):
+            self.add('regression_test_output', regression_id=test_id, correct=f'correct{number}',
+                     correct_extension='.srt', expected_filename='', ignore=False)
+        return test_id
+
+    def run(self, tests: Sequence[int] = (), *, stages: Iterable[str] = COMPLETED, owners: Iterable[int] = (),
+            **configuration: Any) -> int:
+        """Write a run that has reached some stages, of some regression tests, without any results."""
+        number = next(self._numbers)
+        run_id = self.add('test', **{
+            'platform': 'linux', 'test_type': 'pr', 'fork_id': 1, 'branch': 'pull_request',
+            'commit': f'{number:040x}', 'pr_nr': 100 + number, 'token': token_hex(32), **configuration})
+        for test_id in tests:
+            self.add('customized_test', test_id=run_id, regression_id=test_id)
+        for stage in stages:
+            self.add('test_progress', test_id=run_id, status=stage, message=stage, timestamp=datetime(2026, 1, 1))
+        for user_id in owners:
+            self.add('test_fork', test_id=run_id, user_id=user_id)
+        return run_id
+
+    def result(self, run_id: int, test_id: int, *, exit_code: int | None = 0, got: str | None = None) -> None:
+        """Write the result of a regression test, with a file for each of its outputs."""
+        self.add('test_result', test_id=run_id, regression_test_id=test_id, runtime=1000, exit_code=exit_code,
+                 expected_rc=0)
+        for output in self.of('regression_test_output', regression_id=test_id):
+            self.add('test_result_file', test_id=run_id, regression_test_id=test_id,
+                     regression_test_output_id=output['id'], expected=output['correct'], got=got)
+
+
+def now() -> datetime:
+    """Give the time as the platform's columns have it."""
+    return datetime.now(timezone.utc).replace(tzinfo=None, microsecond=0)
+
+
+def seed_platform(rows: Rows) -> None:
+    """Write what the platform's pages and every run need: a version, the main repository, a sample, a category."""
+    rows.add('general_data', key='last_commit', value='0' * 40)
+    rows.add('ccextractor_version', version='1.0', released=datetime(2026, 1, 1).date(), commit='0' * 40)
+    rows.add('fork', id=1, github='https://github.com/CCExtractor/ccextractor.git')
+    rows.add('sample', id=1, sha='5a' * 32, extension='ts', original_name='sample')
+    rows.add('category', id=1, name='General', description='All tests')

@@ -1,0 +1,100 @@
+"""Mounting, the command line and the migrations of the real platform (contract section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from checkout import Platform, copy
+from rows import fresh_database
+from sqlalchemy import create_engine, inspect
+
+pytestmark = pytest.mark.platform
+
+
+@pytest.fixture(scope='module')
+def refusals(mounted: Platform) -> dict[str, str]:
+    """Give what is said where something is missing."""
+    said: dict[str, str] = mounted.inside('refusals', 'sqlite://')
+    return said
+
+
+def test_another_application_in_the_process_may_mount_it_too(refusals: dict[str, str]) -> None:
+    assert refusals['nothing'] == ''
+
+
+@pytest.mark.parametrize('lacking, named', [
+    ('module', 'the model mod_customized.models.CustomizedTest, the model mod_customized.models.TestFork'),
+    ('model', 'the model mod_test.models.TestProgress'),
+    ('column', 'the column Test.pull_request'),
+])
+def test_a_platform_that_lacks_something_is_refused_by_its_name(refusals: dict[str, str], lacking: str,
+                                                                named: str) -> None:
+    assert refusals[lacking].endswith(f'It lacks {named}.')
+
+
+def test_the_command_line_leaves_tokens_to_a_platform_that_has_them(mounted: Platform) -> None:
+    done = mounted.flask('runs-api', 'token', 'create', 'alice', '--name', 'mine', database='sqlite://')
+
+    assert done.returncode == 1
+    assert 'This platform has API tokens of its own' in done.stderr
+    assert 'POST /api/v1/auth/tokens' in done.stderr
+
+
+class Migrations:
+    """The platform's migrations, in a copy that may be written to, on a database of MariaDB's."""
+
+    def __init__(self, platform: Platform, database: str) -> None:
+        self.platform = platform
+        self.database = database
+
+    def flask_db(self, *arguments: str) -> str:
+        """Run a command, and give what it said."""
+        done = self.platform.flask('db', *arguments, database=self.database)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    def scripts(self) -> set[Path]:
+        """Give all migrations."""
+        return set((self.platform.path / 'migrations' / 'versions').glob('*.py'))
+
+    def tables(self) -> set[str]:
+        """Give the names of the tables."""
+        engine = create_engine(self.database)
+        try:
+            return set(inspect(engine).get_table_names())
+        finally:
+            engine.dispose()
+
+
+@pytest.fixture
+def migrations(unmounted: Platform, tmp_path: Path) -> Iterator[Migrations]:
+    """
+    Give the migrations of a platform that has just been mounted: the database has the platform's own tables.
+
+    They are created as the platform creates them; its migrations alone do not lead from an empty database to today's.
+    """
+    with fresh_database('mariadb', tmp_path) as database:
+        unmounted.inside('create_tables', database)
+        migrations = Migrations(copy(unmounted, 'migrated', mounted=True), database)
+        migrations.flask_db('stamp', 'head')
+        yield migrations
+
+
+def test_the_platforms_migrations_make_the_table_and_take_it_away(migrations: Migrations) -> None:
+    scripts, tables = migrations.scripts(), migrations.tables()
+
+    migrations.flask_db('migrate', '--message', 'retries')
+    made, = migrations.scripts() - scripts
+    script = made.read_text()
+    assert script.count('op.create_table(') == script.count("op.create_table('run_retry'") == 1
+    assert 'op.add_column' not in script and 'op.alter_column' not in script
+
+    migrations.flask_db('upgrade')
+    assert migrations.tables() - tables == {'run_retry'}
+
+    assert 'No changes in schema detected' in migrations.flask_db('migrate', '--message', 'nothing left')
+
+    migrations.flask_db('downgrade')
+    assert migrations.tables() == tables | {'alembic_version'}

@@ -1,0 +1,1 @@
+"""Tests on a real MariaDB and a real Redis, with real processes."""

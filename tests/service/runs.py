@@ -1,0 +1,178 @@
+"""What is in a database: to begin with, and after retries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import seed
+from application import create_app, dispose
+from database import db
+from mod_auth.models import Role
+from mod_customized.models import TestFork
+
+from .databases import Database
+
+
+@dataclass(frozen=True)
+class Story:
+    """
+    What a database begins with: people, and completed runs of the same tests, the first ones of which failed.
+
+    Attributes
+    ----------
+    run_id : int
+        The run to retry. Carol owns it.
+    other_run_ids : tuple of int
+        Further ones like it, without an owner.
+    passed_run_id : int
+        One in which nothing failed.
+    test_ids : tuple of int
+        The tests of each.
+    failed_ids : tuple of int
+        Those that failed in each but the one that passed.
+    people : dict of str to int
+        The ids of alice, bob and carol.
+    tokens : dict of str to str
+        The secrets of alice and bob.
+    """
+
+    run_id: int
+    other_run_ids: tuple[int, ...]
+    passed_run_id: int
+    test_ids: tuple[int, ...]
+    failed_ids: tuple[int, ...]
+    people: dict[str, int]
+    tokens: dict[str, str]
+
+
+def tell(database: Database, tests: int = 5, failed: int = 2, others: int = 1) -> Story:
+    """
+    Make the tables, and a story in them.
+
+    Parameters
+    ----------
+    database : Database
+        A fresh one.
+    tests, failed : int
+        How many tests a run has, and how many of them failed.
+    others : int
+        How many further runs there are.
+
+    Returns
+    -------
+    Story
+    """
+    app = create_app(database.uri())
+    with app.app_context():
+        db.create_all()
+        people = {name: seed.user(name, role) for name, role in (
+            ('alice', Role.contributor), ('bob', Role.tester), ('carol', Role.admin))}
+        tokens = {name: seed.token(people[name]) for name in ('alice', 'bob')}
+        ids = {name: person.id for name, person in people.items()}
+        run_id, *other_run_ids = seed.bulk_runs(1 + others, tests, failed)
+        passed_run_id, = seed.bulk_runs(1, tests, 0)
+        seed.add(TestFork(test_id=run_id, user_id=ids['carol']))
+        db.session.commit()
+    dispose(app)
+    test_ids = tuple(row[0] for row in database.query('SELECT id FROM regression_test ORDER BY id'))
+    return Story(run_id, tuple(other_run_ids), passed_run_id, test_ids, test_ids[:failed], ids, tokens)
+
+
+@dataclass(frozen=True)
+class Run:
+    """
+    All that there is of one run.
+
+    Attributes
+    ----------
+    id : int
+        Its id.
+    configuration : tuple
+        What it is a run of.
+    token : str
+        What its worker reports with.
+    test_ids, owner_ids : tuple of int
+        What it runs and who owns it, a number for each row, sorted.
+    reports : int
+        How many rows of progress, results and files it has.
+    retry : tuple or None
+        Its row in `run_retry` but for the time: source, root, attempt, failed only, user, number of tests.
+    reason : bytes or None
+        The reason in that row.
+    """
+
+    id: int
+    configuration: tuple[Any, ...]
+    token: str
+    test_ids: tuple[int, ...]
+    owner_ids: tuple[int, ...]
+    reports: int
+    retry: tuple[int | None, ...] | None
+    reason: bytes | None
+
+
+def read_runs(database: Database) -> dict[int, Run]:
+    """Give every run that there is, by id."""
+    tests, owners = _pairs(database, 'customized_test', 'regression_id'), _pairs(database, 'test_fork', 'user_id')
+    reports: defaultdict[int, int] = defaultdict(int)
+    for table in ('test_progress', 'test_result', 'test_result_file'):
+        for run_id, count in database.query(f'SELECT test_id, COUNT(*) FROM {table} GROUP BY test_id'):
+            reports[run_id] += count
+    retries = {row[0]: row[1:] for row in database.query(
+        'SELECT test_id, reason, source_test_id, root_test_id, attempt, failed_only, user_id, test_count '
+        'FROM run_retry')}
+    return {
+        row.id: Run(
+            id=row.id, configuration=tuple(row[2:]), token=row.token, test_ids=tests[row.id],
+            owner_ids=owners[row.id], reports=reports[row.id],
+            retry=tuple(retries[row.id][1:]) if row.id in retries else None,
+            reason=retries[row.id][0] if row.id in retries else None)
+        for row in database.query(
+            'SELECT id, token, platform, test_type, fork_id, branch, `commit`, pr_nr FROM test ORDER BY id')}
+
+
+def _pairs(database: Database, table: str, column: str) -> defaultdict[int, tuple[int, ...]]:
+    found: defaultdict[int, tuple[int, ...]] = defaultdict(tuple)
+    grouped: defaultdict[int, list[int]] = defaultdict(list)
+    for run_id, other in database.query(f'SELECT test_id, {column} FROM {table}'):
+        grouped[run_id].append(other)
+    found.update({run_id: tuple(sorted(others)) for run_id, others in grouped.items()})
+    return found
+
+
+def whole(run: Run, source: Run, story: Story, *, failed_only: bool = False, person: str | None = 'alice') -> Run:
+    """
+    Give what a retry of the story's run must be.
+
+    Parameters
+    ----------
+    run : Run
+        The retry as it is: its id, its token and its reason are taken from there.
+    source : Run
+        The story's run.
+    story : Story
+        The story.
+    failed_only : bool
+        Whether only the failed tests were asked for.
+    person : str or None
+        Who asked.
+
+    Returns
+    -------
+    Run
+    """
+    test_ids = story.failed_ids if failed_only else story.test_ids
+    requester = None if person is None else story.people[person]
+    return Run(
+        id=run.id, configuration=source.configuration, token=run.token, test_ids=test_ids,
+        owner_ids=tuple(sorted({*source.owner_ids, *([] if requester is None else [requester])})), reports=0,
+        retry=(source.id, source.id, 2, int(failed_only), requester, len(test_ids)), reason=run.reason)
+
+
+def assert_tokens(runs: dict[int, Run]) -> None:
+    """Check that each run has a secret of its own."""
+    tokens = [run.token for run in runs.values()]
+    assert all(len(token) == 64 and token.isascii() and token.isalnum() for token in tokens)
+    assert len(set(tokens)) == len(tokens)

@@ -1,0 +1,38 @@
+"""What a retry runs in generated databases, on MariaDB, against a plain reading of contract section 4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from application import create_app, dispose
+from database import db
+from flask import Flask
+from generated import WORLDS, World, outcome, reading, write
+from hypothesis import HealthCheck, given, settings
+
+from .databases import Database
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture
+def host(database: Database) -> Iterator[Flask]:
+    """Give the miniature on an empty database, in a request that it has prepared."""
+    host = create_app(database.uri())
+    with host.test_request_context():
+        host.preprocess_request()
+        yield host
+        db.session.remove()
+    dispose(host)
+
+
+@pytest.mark.parametrize('inactive', ['reject', 'drop'])
+@given(world=WORLDS)
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_retry_runs_what_section_4_says(host: Flask, inactive: str, world: World) -> None:
+    host.config['RUNS_API_INACTIVE_TESTS'] = inactive
+    write(db.session, world)
+
+    for failed_only in (False, True):
+        assert outcome(failed_only) == reading(world, failed_only, drop_inactive=inactive == 'drop')

@@ -1,0 +1,136 @@
+"""A limit that several processes count together (contract section 2, `RUNS_API_RATE_LIMIT_STORAGE_URI`)."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from .databases import Database, fresh_database
+from .load import Answer, together
+from .runs import Story, tell
+from .servers import PrivateRedis, Server, serving
+from .waiting import wait_for
+
+pytestmark = pytest.mark.service
+
+REQUESTS = 64
+WARNING = 'falling back to in-memory storage'
+
+
+@pytest.fixture
+def story(database: Database) -> Story:
+    """Tell what is in the database."""
+    told = tell(database)
+    # Redis outlives the database: the same id again would go on counting where the last one stopped.
+    for name in told.people:
+        database.query('UPDATE api_token SET id = :new WHERE user_id = :user',
+                       new=secrets.randbelow(2 ** 30) + 1000, user=told.people[name])
+    return told
+
+
+def ask_often(server: Server, story: Story, requests: int = REQUESTS) -> list[Answer]:
+    """Ask for retries at the same moment; every worker gets at least one of the requests."""
+    client, meet = server.client(story.tokens['alice']), server.meeting()
+    return together([lambda: client.retry(story.run_id, meet=meet)] * requests)
+
+
+def test_four_workers_accept_as_many_requests_as_the_limit_says_and_refuse_the_rest(
+        redis: str, database: Database, story: Story, serve: Callable[..., Server]) -> None:
+    server = serve(database.uri(), RUNS_API_RATE_LIMIT='20 per hour', RUNS_API_RATE_LIMIT_STORAGE_URI=redis)
+
+    answers = ask_often(server, story)
+
+    assert Counter(answer.status for answer in answers) == {202: 20, 429: REQUESTS - 20}
+    assert len({answer.worker for answer in answers}) == 4
+
+
+def test_four_workers_tell_of_one_window(
+        redis: str, database: Database, story: Story, serve: Callable[..., Server]) -> None:
+    server = serve(database.uri(), RUNS_API_RATE_LIMIT='20 per hour', RUNS_API_RATE_LIMIT_STORAGE_URI=redis)
+
+    answers = ask_often(server, story, 8)
+    last = server.client(story.tokens['alice']).retry(story.run_id)
+
+    assert last.headers['X-RateLimit-Remaining'] == '11'
+    assert max(int(answer.headers['X-RateLimit-Remaining']) for answer in answers) <= 19
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What four workers answered and logged while Redis was away, with a limit of five requests."""
+
+    answers: list[Answer]
+    log: str
+
+
+@pytest.fixture(scope='module')
+def alone(private_redis_process: PrivateRedis, mariadb: str, folders: Callable[[], Path]) -> Alone:
+    """Stop Redis under a server that has used it, and ask often then."""
+    private_redis_process.start()
+    with fresh_database(mariadb) as made:
+        story = tell(made)
+        with serving(folders(), made.uri(), RUNS_API_RATE_LIMIT='5 per hour',
+                     RUNS_API_RATE_LIMIT_STORAGE_URI=private_redis_process.url) as server:
+            assert {answer.status for answer in ask_often(server, story, 4)} == {202}
+            private_redis_process.stop()
+            return Alone(ask_often(server, story), server.log)
+
+
+def test_without_redis_no_request_fails(alone: Alone) -> None:
+    assert {answer.status for answer in alone.answers} == {202, 429}
+
+
+def test_without_redis_each_process_limits_by_itself(alone: Alone) -> None:
+    asked = Counter(answer.worker for answer in alone.answers)
+    accepted = Counter(answer.worker for answer in alone.answers if answer.status == 202)
+    assert len(asked) == 4
+    assert accepted == {worker: min(5, number) for worker, number in asked.items()}
+
+
+def test_without_redis_every_answer_says_how_many_requests_are_left(alone: Alone) -> None:
+    assert {answer.headers['X-RateLimit-Limit'] for answer in alone.answers} == {'5'}
+    assert all(answer.headers['X-RateLimit-Remaining'].isdigit() for answer in alone.answers)
+    assert all(answer.headers['X-RateLimit-Reset'].isdigit() for answer in alone.answers)
+
+
+def test_each_process_warns_once_that_redis_is_away(alone: Alone) -> None:
+    warnings = Counter(int(line.split()[0]) for line in alone.log.splitlines() if WARNING in line)
+    assert warnings == {worker: 1 for worker in {answer.worker for answer in alone.answers}}
+
+
+def test_redis_is_used_again_when_it_is_back(
+        private_redis: PrivateRedis, database: Database, story: Story, serve: Callable[..., Server]) -> None:
+    server = serve(database.uri(), RUNS_API_RATE_LIMIT_STORAGE_URI=private_redis.url)
+    client = server.client(story.tokens['alice'])
+    ask_often(server, story, 4)
+    private_redis.stop()
+    assert {answer.status for answer in ask_often(server, story, 4)} == {202}
+    private_redis.start()
+    assert private_redis.count() == 0
+
+    asked = count()
+
+    def every_worker_counts_there() -> bool:
+        assert next(asked) < 500
+        assert client.retry(story.run_id).status == 202
+        return server.log.count('storage recovered') == server.workers
+
+    wait_for('a recovered storage in every worker', every_worker_counts_there, pause=0.2)
+    assert private_redis.count() > 0
+
+
+def test_a_server_that_starts_without_redis_answers(
+        private_redis: PrivateRedis, database: Database, story: Story, serve: Callable[..., Server]) -> None:
+    private_redis.stop()
+    server = serve(database.uri(), RUNS_API_RATE_LIMIT='5 per hour', RUNS_API_RATE_LIMIT_STORAGE_URI=private_redis.url,
+                   workers=1)
+
+    answers = ask_often(server, story, 8)
+
+    assert Counter(answer.status for answer in answers) == {202: 5, 429: 3}
