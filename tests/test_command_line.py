@@ -95,7 +95,7 @@ def test_a_token_reads_only_and_lasts_thirty_days_by_default(
 
 def test_a_token_expires(older: Flask, flask: Run, run: Test) -> None:
     secret = flask('token', 'create', 'alice', '--name', 'ci', '--scope', 'runs:write', '--days', '1').output.strip()
-    db.session.execute(text('UPDATE runs_api_token SET expires_at = :now'), {'now': datetime(2020, 1, 1)})
+    db.session.execute(text('UPDATE runs_api_token SET expires_at = :now'), {'now': '2020-01-01 00:00:00'})
     db.session.commit()
 
     assert ask(older, run, secret) == 401
