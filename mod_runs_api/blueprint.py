@@ -9,7 +9,7 @@ from flask import Blueprint, Flask
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import default_exceptions
 
-from . import cli, host, limits, responses, settings, tables, views
+from . import cli, host, limits, pages, responses, settings, tables, views
 from .errors import MountError, RunsApiError
 from .host import HostSession
 from .mount import KEY, Mount
@@ -40,7 +40,7 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
         Any number of applications may register it. Registering raises :exc:`MountError` where the application
         cannot be worked with, and says what it lacks.
     """
-    blueprint = Blueprint(name, __name__, cli_group='runs-api')
+    blueprint = Blueprint(name, __name__, template_folder='templates', cli_group='runs-api')
 
     def on_register(state: BlueprintSetupState) -> None:
         app = cast(Flask, state.app)
@@ -58,6 +58,7 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
             for rule in app.url_map.iter_rules(f'{full_name}.{endpoint}'):
                 # Every verb, so that the others are refused by the blueprint, in its shape, and not by the host.
                 rule.methods = None
+        pages.register(state)
 
     blueprint.record(on_register)
     blueprint.register_error_handler(RunsApiError, responses.from_error)

@@ -89,6 +89,22 @@ def retry(client: FlaskClient, token: str) -> Ask:
 
 
 @pytest.fixture
+def site() -> Iterator[Flask]:
+    """
+    Give the miniature with nothing of it pushed, for visitors with sessions of their own.
+
+    The fixtures around `app` keep one context for a whole test, and with it what Flask-WTF remembers of a session.
+    """
+    site = create_app('sqlite://')
+    with site.app_context():
+        db.create_all()
+    yield site
+    with site.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
 def statements(app: Flask) -> Iterator[list[str]]:
     """Record the statements that are sent, but for what the host asks about its tables at every request."""
     sent: list[str] = []

@@ -15,7 +15,7 @@ import mod_home.models
 import mod_sample.models
 import pages
 from database import db, enforce_foreign_keys
-from flask import Flask, g, render_template, session
+from flask import Flask, Response, g, render_template, session
 from mod_auth.models import User
 
 log = logging.getLogger('Platform')
@@ -50,6 +50,7 @@ def create_app(database_uri: str = 'sqlite://', mount: bool = True, **config: An
         enforce_foreign_keys(db.engine)
 
     app.before_request(prepare_request)
+    app.after_request(forbid_inline)
     for status in (403, 404, 500):
         app.register_error_handler(status, show_error)
 
@@ -68,6 +69,12 @@ def prepare_request() -> None:
     g.log = log
     db.create_all()
     g.user = find_user(session.get('user_id'))
+
+
+def forbid_inline(response: Response) -> Response:
+    """Let pages have scripts, styles and images from here only, and none within the page."""
+    response.headers.setdefault('Content-Security-Policy', "default-src 'self'")
+    return response
 
 
 def find_user(user_id: Optional[int]) -> Optional[User]:

@@ -1,0 +1,100 @@
+"""The miniature as it is served to a browser, and the browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import demo
+from application import create_app, dispose
+from database import db
+from flask import Flask, Response, redirect, request, session
+from mod_auth.models import User
+from mod_test.models import Test
+from sqlalchemy import func, select
+from werkzeug.wrappers import Response as BaseResponse
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Playwright
+
+#: Nothing that asks the network for more than the pages.
+FLAGS = ('--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+         '--disable-component-update', '--disable-sync')
+
+
+def chromium() -> str | None:
+    """Find the browser of this machine."""
+    return shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start the browser, without a window."""
+    return playwright.chromium.launch(executable_path=chromium(), args=FLAGS,
+                                      # People's browsers have it: "back" shows the page as it was left.
+                                      ignore_default_args=['--disable-back-forward-cache'])
+
+
+@dataclass(frozen=True)
+class Site:
+    """The miniature with the demo's people and its run: three of its tests failed."""
+
+    app: Flask
+    address: str
+    run_id: int
+    #: The requests for retries that have come: the method, whether there was a cookie, and the answer's status.
+    asked: SimpleQueue[tuple[str, bool, int]]
+
+    def page_of(self, run_id: int) -> str:
+        """Give the address of a run's page."""
+        return f'{self.address}/test/{run_id}'
+
+    @property
+    def page(self) -> str:
+        """The address of the run's page."""
+        return self.page_of(self.run_id)
+
+    @property
+    def runs(self) -> int:
+        """How many runs there are."""
+        with self.app.app_context():
+            return db.session.scalar(select(func.count(Test.id))) or 0
+
+
+def seeded(database: Path) -> int:
+    """Write the demo's people and run to a new database, and give the run's id."""
+    app = create_app(f'sqlite:///{database}')
+    with app.app_context():
+        run_id = demo.seed_demo().run_id
+    dispose(app)
+    return run_id
+
+
+@contextmanager
+def served(database: Path, run_id: int) -> Iterator[Site]:
+    """Serve the miniature on such a database while the block lasts."""
+    app = create_app(f'sqlite:///{database}')
+    app.add_url_rule('/enter/<name>', 'enter', enter)
+    asked: SimpleQueue[tuple[str, bool, int]] = SimpleQueue()
+
+    def note(response: Response) -> Response:
+        if request.path.endswith('/retry'):
+            asked.put((request.method, bool(request.cookies), response.status_code))
+        return response
+
+    app.after_request(note)
+    try:
+        with demo.serving(app, 0) as address:
+            yield Site(app, address, run_id, asked)
+    finally:
+        dispose(app)
+
+
+def enter(name: str) -> BaseResponse:
+    """Log a person in without a password, to save every test the hashing."""
+    session['user_id'] = db.session.scalars(select(User.id).where(User.name == name)).one()
+    return redirect('/test/')

@@ -1,0 +1,262 @@
+"""Each error of the contract, as the person in front of the dialog has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import seed
+from conftest import Visit
+from database import db
+from mod_auth.models import Role, User
+from mod_regression.models import RegressionTest
+from served import Site
+from sqlalchemy import update
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Request, Route
+
+pytestmark = pytest.mark.browser
+
+AGAIN = 'No answer came from the server. Send it again: that makes one run, even if the first one arrived.'
+
+
+@pytest.fixture
+def filled(dialog: Page) -> Page:
+    """Give the dialog with something in it."""
+    dialog.get_by_label('only the 3 that failed').check()
+    dialog.get_by_label('Reason').fill('flaky VM')
+    return dialog
+
+
+@pytest.fixture
+def keys(page: Page) -> list[str]:
+    """Record the idempotency keys that the page sends."""
+    sent: list[str] = []
+
+    def record(request: Request) -> None:
+        if request.method == 'POST':
+            sent.append(request.headers['idempotency-key'])
+
+    page.on('request', record)
+    return sent
+
+
+def send(page: Page) -> None:
+    """Press the button that sends."""
+    page.get_by_role('dialog').locator('[type=submit]').click()
+
+
+def refused(page: Page) -> str:
+    """Give what is said about it, once it is; the input must be as it was, and the button ready."""
+    page.wait_for_function('() => document.querySelector("dialog [role=alert]").textContent')
+    dialog = page.get_by_role('dialog')
+    assert dialog.get_by_label('only the 3 that failed').is_checked()
+    assert dialog.get_by_label('Reason').input_value() == 'flaky VM'
+    assert dialog.locator('[type=submit]').get_attribute('aria-disabled') == 'false'
+    assert dialog.get_by_role('button', name='Cancel').is_enabled()
+    return str(dialog.get_by_role('alert').inner_text())
+
+
+def change(site: Site, *statements: Any) -> None:
+    """Change rows while the page is open."""
+    with site.app.app_context():
+        for statement in statements:
+            db.session.execute(statement)
+        db.session.commit()
+
+
+def lose_the_answer(route: Route) -> None:
+    """Let the request reach the server, and not the answer the page."""
+    route.fetch()
+    route.abort()
+
+
+def test_the_network_is_away(site: Site, filled: Page, keys: list[str]) -> None:
+    filled.route('**/retry', lambda route: route.abort(), times=1)
+    send(filled)
+    assert refused(filled) == AGAIN
+
+    send(filled)
+
+    filled.wait_for_url(site.page_of(site.run_id + 1))
+    assert len(keys) == 2 and len(set(keys)) == 1
+
+
+def test_an_answer_is_lost(site: Site, filled: Page) -> None:
+    filled.route('**/retry', lose_the_answer, times=1)
+    send(filled)
+    assert refused(filled) == AGAIN
+    assert site.runs == 2
+
+    send(filled)
+
+    filled.wait_for_url(site.page_of(site.run_id + 1))
+    assert site.runs == 2
+
+
+def test_an_answer_is_lost_and_then_the_person_wants_something_else(site: Site, filled: Page) -> None:
+    filled.route('**/retry', lose_the_answer, times=1)
+    filled.get_by_label('Reason').fill('something else')
+    send(filled)
+    filled.get_by_text(AGAIN).wait_for()
+    filled.get_by_label('Reason').fill('flaky VM')
+    send(filled)
+    filled.get_by_text('An earlier try did arrive').wait_for()
+    assert refused(filled) == (
+        'An earlier try did arrive, and made a run with what you had chosen then: reload the page to see it. '
+        'Send again to make another run.')
+    assert site.runs == 2
+
+    send(filled)
+
+    filled.wait_for_url(site.page_of(site.run_id + 2))
+    assert site.runs == 3
+
+
+def test_no_answer_comes_in_time(site: Site, visit: Visit) -> None:
+    page = visit('alice')
+    page.clock.install()
+    # The browser's own clock runs for a timeout of the network, and not the page's.
+    page.add_init_script('AbortSignal.timeout = (after) => { const controller = new AbortController(); '
+                         'setTimeout(() => controller.abort(), after); return controller.signal; };')
+    page.goto(site.page)
+    held: list[Route] = []
+    page.route('**/retry', lambda route: held.append(route), times=1)
+    page.get_by_role('button', name='Retry this run').click()
+    page.get_by_label('only the 3 that failed').check()
+    page.get_by_label('Reason').fill('flaky VM')
+    send(page)
+    page.get_by_role('button', name='Sending…').wait_for()
+
+    page.clock.fast_forward(31_000)
+
+    assert refused(page) == AGAIN
+
+
+def test_every_opening_has_a_key_of_its_own(site: Site, dialog: Page, keys: list[str]) -> None:
+    site.app.config['RUNS_API_BEFORE_RETRY'] = lambda source: 'The build is gone.'
+    for _ in range(2):
+        send(dialog)
+        dialog.get_by_text('The build is gone.').wait_for()
+    dialog.get_by_role('button', name='Cancel').click()
+    dialog.get_by_role('button', name='Retry this run').click()
+    assert dialog.get_by_role('alert').inner_text() == ''
+    send(dialog)
+    dialog.get_by_text('The build is gone.').wait_for()
+
+    assert len(keys) == 3 and keys[0] == keys[1] != keys[2]
+
+
+def log_out(site: Site, page: Page) -> None:
+    page.context.clear_cookies()
+
+
+def lose_the_role(site: Site, page: Page) -> None:
+    change(site, update(User).where(User.name == 'alice').values(role=Role.user))
+
+
+def lose_the_run(site: Site, page: Page) -> None:
+    page.locator('.runs-api-retry').evaluate('button => { button.dataset.url = "/api/v1/runs/99/retry"; }')
+
+
+def turn_tests_off(site: Site, page: Page) -> None:
+    change(site, update(RegressionTest).values(active=False))
+
+
+def object_to_it(site: Site, page: Page) -> None:
+    site.app.config['RUNS_API_BEFORE_RETRY'] = lambda source: 'The build is gone.'
+
+
+def pass_after_all(site: Site, page: Page) -> None:
+    page.locator('.runs-api-retry').evaluate('button => { button.dataset.url = "/api/v1/runs/2/retry"; }')
+    with site.app.app_context():
+        test = seed.regression_test()
+        seed.result(seed.run([test], stages=seed.COMPLETED), test)
+        db.session.commit()
+
+
+def break_down(site: Site, page: Page) -> None:
+    site.app.config['RUNS_API_BEFORE_RETRY'] = lambda source: 1 / 0
+
+
+@pytest.mark.parametrize('happens, sentence', [
+    (log_out, 'You are not logged in any more, or this page is too old. Log in, then reload the page.'),
+    (lose_the_role, 'Your role does not allow you to retry runs.'),
+    (lose_the_run, 'Run 1 does not exist any more.'),
+    (turn_tests_off, 'Some tests are inactive now and cannot be run: 2, 3, 8.'),
+    (object_to_it, 'The build is gone.'),
+    (pass_after_all, 'No test of run 2 failed: there is nothing to run again.'),
+    (break_down, 'Something went wrong on the server. Try again; if that does not help, tell an administrator.'),
+])
+def test_the_server_refuses(site: Site, filled: Page, happens: Callable[[Site, Page], None], sentence: str) -> None:
+    happens(site, filled)
+    runs = site.runs
+
+    send(filled)
+
+    assert refused(filled) == sentence
+    assert site.runs == runs
+
+
+def test_a_field_is_wrong(site: Site, dialog: Page) -> None:
+    dialog.evaluate('() => document.querySelector("#runs-api-reason").value = "a\\u0000b"')
+
+    send(dialog)
+
+    dialog.get_by_role('alert').get_by_text('This cannot be sent. reason: Must not contain NUL.').wait_for()
+    assert site.runs == 1
+
+
+def test_too_many_requests(site: Site, filled: Page) -> None:
+    site.app.config.update(RUNS_API_RATE_LIMIT='1 per minute', RUNS_API_BEFORE_RETRY=lambda source: 'Not now.')
+    send(filled)
+    filled.get_by_text('Not now.').wait_for()
+
+    send(filled)
+
+    filled.get_by_text('You have sent too many requests. Try again in ').wait_for()
+    assert refused(filled).endswith((' seconds.', ' second.'))
+
+
+def error(code: str, **details: Any) -> str:
+    """Write an error of the contract."""
+    return json.dumps({'code': code, 'message': 'As the API says it.', 'details': details})
+
+
+@pytest.mark.parametrize('status, body, sentence', [
+    (400, error('bad_request'), 'As the API says it.'),
+    (413, error('payload_too_large'), 'The reason is too long to be sent.'),
+    (413, '<h1>Too large</h1>', 'The reason is too long to be sent.'),
+    (418, '<h1>A teapot</h1>', 'The server refused this (418).'),
+    (422, error('unprocessable', inactive_ids=list(range(1, 31))),
+     'Some tests are inactive now and cannot be run: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 20 more.'),
+    (422, error('unprocessable', inactive_ids=[]), 'As the API says it.'),
+    (429, error('rate_limited', retry_after=1), 'You have sent too many requests. Try again in 1 second.'),
+    (429, '<h1>Slow down</h1>', 'You have sent too many requests. Try again later.'),
+    (502, '<h1>Bad gateway</h1>',
+     'Something went wrong on the server. Try again; if that does not help, tell an administrator.'),
+    (503, error('service_unavailable'), 'The server cannot store a run just now. Try again in a few seconds.'),
+    (202, '<h1>A page</h1>', AGAIN),
+])
+def test_whatever_answers(site: Site, filled: Page, keys: list[str], status: int, body: str, sentence: str) -> None:
+    filled.route('**/retry', lambda route: route.fulfill(status=status, body=body), times=1)
+    send(filled)
+    assert refused(filled) == sentence
+
+    send(filled)
+
+    filled.wait_for_url(site.page_of(site.run_id + 1))
+    assert len(set(keys)) == 1
+
+
+def test_what_the_api_says_stays_text(dialog: Page) -> None:
+    body = json.dumps({'code': 'unprocessable', 'message': '<img src=x onerror=alert(1)>', 'details': {}})
+    dialog.route('**/retry', lambda route: route.fulfill(status=422, body=body))
+
+    send(dialog)
+
+    dialog.get_by_role('alert').get_by_text('<img src=x onerror=alert(1)>').wait_for()
+    assert dialog.locator('dialog img').count() == 0

@@ -1,0 +1,81 @@
+"""The keyboard alone, from the button to the new run's page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from served import Site
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+FOCUSED = '() => document.activeElement.closest("label")?.innerText.trim() || document.activeElement.innerText.trim()'
+
+
+def tab_to(page: Page, text: str) -> None:
+    """Press Tab until something is reached."""
+    for _ in range(20):
+        page.keyboard.press('Tab')
+        if page.evaluate(FOCUSED) == text:
+            return
+    raise AssertionError(f'Tab does not lead to {text!r}.')
+
+
+def test_from_the_button_to_the_new_page(site: Site, page: Page) -> None:
+    tab_to(page, 'Retry this run')
+    page.keyboard.press('Enter')
+    assert page.evaluate(FOCUSED) == 'all tests'
+    page.keyboard.press('ArrowDown')
+    assert page.evaluate(FOCUSED) == 'only the 3 that failed'
+    page.keyboard.press('Tab')
+    page.keyboard.type('flaky VM')
+    page.keyboard.press('Tab')
+    assert page.evaluate(FOCUSED) == 'Cancel'
+    page.keyboard.press('Tab')
+    assert page.evaluate(FOCUSED) == f'Retry run {site.run_id}'
+    page.keyboard.press('Space')
+
+    page.wait_for_url(site.page_of(site.run_id + 1))
+    said = page.get_by_role('region', name='Retries').inner_text()
+    assert 'failed tests only' in said and 'flaky VM' in said
+
+
+@pytest.mark.parametrize('way', ['Escape', 'Cancel'])
+def test_a_way_out_that_makes_nothing(site: Site, page: Page, way: str) -> None:
+    tab_to(page, 'Retry this run')
+    page.keyboard.press('Enter')
+    page.get_by_label('Reason').fill('flaky VM')
+    if way == 'Cancel':
+        tab_to(page, 'Cancel')
+        page.keyboard.press('Enter')
+    else:
+        page.keyboard.press('Escape')
+
+    page.get_by_role('dialog').wait_for(state='hidden')
+    assert page.evaluate(FOCUSED) == 'Retry this run'
+    assert site.runs == 1
+    page.keyboard.press('Enter')
+    assert page.get_by_label('Reason').input_value() == ''
+
+
+def test_focus_returns_to_a_button_that_never_had_it(page: Page) -> None:
+    # As in Safari, where a pressed button gets no focus, and with some screen readers.
+    page.get_by_role('button', name='Retry this run').dispatch_event('click')
+    page.keyboard.press('Escape')
+
+    page.get_by_role('dialog').wait_for(state='hidden')
+    page.wait_for_function('() => document.activeElement.matches(".runs-api-retry")')
+
+
+def test_an_error_leaves_the_keyboard_where_it_was(site: Site, page: Page) -> None:
+    site.app.config['RUNS_API_BEFORE_RETRY'] = lambda source: 'The build is gone.'
+    tab_to(page, 'Retry this run')
+    page.keyboard.press('Enter')
+    tab_to(page, f'Retry run {site.run_id}')
+    page.keyboard.press('Enter')
+
+    page.get_by_role('alert').get_by_text('The build is gone.').wait_for()
+    assert page.evaluate(FOCUSED) == f'Retry run {site.run_id}'

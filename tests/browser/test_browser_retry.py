@@ -1,0 +1,185 @@
+"""A person retries a run from its page, and from the list of runs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import seed
+from conftest import Visit
+from database import db
+from served import Site
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
+
+pytestmark = pytest.mark.browser
+
+
+def choices(page: Page) -> list[str]:
+    """Give what the dialog offers to run again."""
+    return [label.strip() for label in page.get_by_role('dialog').locator('fieldset label:visible').all_inner_texts()]
+
+
+def test_press_choose_send_arrive_and_see_the_family(site: Site, page: Page) -> None:
+    page.get_by_role('button', name='Retry this run').click()
+    dialog = page.get_by_role('dialog', name=f'Retry run {site.run_id}')
+    assert choices(page) == ['all tests', 'only the 3 that failed']
+    assert dialog.get_by_label('all tests').is_checked()
+    dialog.get_by_label('only the 3 that failed').check()
+    dialog.get_by_label('Reason').fill('flaky VM')
+    dialog.get_by_role('button', name=f'Retry run {site.run_id}').click()
+
+    page.wait_for_url(site.page_of(site.run_id + 1))
+    family = page.get_by_role('region', name='Retries')
+    assert re.fullmatch(f'Attempt 2, a retry of run {site.run_id}: failed tests only, by alice, '
+                        r'\d{4}-\d\d-\d\d \d\d:\d\d UTC: flaky VM', family.inner_text().strip())
+    family.get_by_role('link', name=f'run {site.run_id}').click()
+    page.wait_for_url(site.page)
+    page.get_by_role('region', name='Retries').get_by_role('link', name=f'Run {site.run_id + 1}').click()
+    page.wait_for_url(site.page_of(site.run_id + 1))
+    assert site.runs == 2
+
+
+def test_all_tests_and_no_reason_are_the_default(site: Site, dialog: Page) -> None:
+    dialog.get_by_role('button', name=f'Retry run {site.run_id}').click()
+
+    dialog.wait_for_url(site.page_of(site.run_id + 1))
+    said = dialog.get_by_role('region', name='Retries').inner_text().strip()
+    assert 'all tests, by alice' in said and said.endswith('UTC')
+
+
+def test_a_reason_is_counted_as_the_server_counts_it(site: Site, dialog: Page) -> None:
+    reason = dialog.get_by_label('Reason')
+    reason.fill('\U0001f480' * 255)
+    assert dialog.get_by_text('255 of 255 characters').is_visible()
+    assert dialog.get_by_role('status').inner_text() == 'At most 20 characters left.'
+
+    dialog.get_by_role('button', name=f'Retry run {site.run_id}').click()
+
+    dialog.wait_for_url(site.page_of(site.run_id + 1))
+    assert '\U0001f480' * 255 in dialog.get_by_role('region', name='Retries').inner_text()
+
+
+def test_a_reason_that_is_too_long_is_not_sent(site: Site, dialog: Page) -> None:
+    reason = dialog.get_by_label('Reason')
+    reason.fill('x' * 257)
+    assert dialog.get_by_text('2 characters too many').is_visible()
+    assert reason.get_attribute('aria-invalid') == 'true'
+
+    dialog.get_by_role('button', name=f'Retry run {site.run_id}').click()
+
+    assert dialog.get_by_role('alert').inner_text() == 'The reason is too long: it may have 255 characters.'
+    assert reason.input_value() == 'x' * 257
+    assert reason.evaluate('element => element === document.activeElement')
+    assert site.runs == 1
+
+
+def test_a_run_without_failures_offers_all_tests_and_says_why(site: Site, visit: Visit) -> None:
+    with site.app.app_context():
+        run_id = seed.run([seed.regression_test()]).id
+        db.session.commit()
+    page = visit('alice')
+    page.goto(site.page_of(run_id))
+
+    page.get_by_role('button', name='Retry this run').click()
+
+    assert choices(page) == ['all tests']
+    assert page.get_by_text('The failed ones alone cannot be chosen: '
+                            f'Run {run_id} has not finished: it has no failed tests yet.').is_visible()
+
+
+def test_every_row_of_the_list_has_its_button(site: Site, visit: Visit) -> None:
+    with site.app.app_context():
+        second = seed.run([seed.regression_test()], stages=seed.COMPLETED).id
+        db.session.commit()
+    page = visit('alice')
+    page.goto(f'{site.address}/test/')
+    page.get_by_role('button', name=f'Retry run {site.run_id}').click()
+    page.get_by_role('button', name='Cancel').click()
+
+    page.get_by_role('button', name=f'Retry run {second}').click()
+    assert choices(page) == ['all tests', 'only those that failed']
+    page.get_by_label('only those that failed').check()
+    page.get_by_role('dialog').get_by_role('button', name=f'Retry run {second}').click()
+
+    page.wait_for_url(site.page_of(second + 1))
+    assert f'a retry of run {second}: failed tests only' in page.get_by_role('region', name='Retries').inner_text()
+
+
+def test_a_row_that_is_filtered_out_takes_no_dialog_with_it(site: Site, visit: Visit) -> None:
+    with site.app.app_context():
+        newest = seed.run([seed.regression_test()]).id
+        db.session.commit()
+    page = visit('alice')
+    page.goto(f'{site.address}/test/')
+    page.get_by_role('row').filter(has_text=f'{newest} ').first.evaluate('row => { row.style.display = "none"; }')
+
+    page.get_by_role('button', name=f'Retry run {site.run_id}').click()
+
+    assert page.get_by_role('dialog', name=f'Retry run {site.run_id}').is_visible()
+
+
+@pytest.mark.parametrize('way', ['double click', 'Enter twice'])
+def test_sending_shows_and_happens_once(site: Site, dialog: Page, way: str) -> None:
+    held: list[Route] = []
+    dialog.route('**/retry', lambda route: held.append(route))
+    submit = dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}')
+
+    if way == 'double click':
+        submit.dblclick()
+    else:
+        dialog.keyboard.press('Enter')
+        dialog.keyboard.press('Enter')
+
+    working = dialog.get_by_role('button', name='Sending…')
+    working.wait_for()
+    assert working.get_attribute('aria-disabled') == 'true'
+    assert dialog.get_by_role('button', name='Cancel').is_disabled()
+    working.click(force=True)
+    dialog.keyboard.press('Escape')
+    assert dialog.get_by_role('dialog').is_visible()
+    dialog.wait_for_function('() => document.querySelector("[role=status]").textContent === "Sending…"')
+    route, = held
+    route.continue_()
+    dialog.wait_for_url(site.page_of(site.run_id + 1))
+    assert site.runs == 2
+
+
+def test_a_double_click_makes_one_run(site: Site, dialog: Page) -> None:
+    dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').dblclick()
+
+    dialog.wait_for_url(site.page_of(site.run_id + 1))
+    assert site.runs == 2
+
+
+def test_back_leads_to_a_page_that_is_not_sending(site: Site, dialog: Page) -> None:
+    dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').click()
+    dialog.wait_for_url(site.page_of(site.run_id + 1))
+
+    # A page that is shown as it was left is not loaded again.
+    dialog.go_back(wait_until='commit')
+
+    assert dialog.url == site.page
+    assert not dialog.get_by_role('dialog').is_visible()
+    dialog.get_by_role('button', name='Retry this run').click()
+    assert dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').is_enabled()
+
+
+@pytest.mark.parametrize('name', ['bob', None])
+def test_people_who_may_not_see_nothing_to_press(site: Site, visit: Visit, name: str | None) -> None:
+    page = visit(name)
+
+    for address in (site.page, f'{site.address}/test/'):
+        page.goto(address)
+        assert page.get_by_role('button').count() == 0
+
+
+def test_without_scripts_nothing_pretends_to_work(site: Site, visit: Visit) -> None:
+    page = visit('alice', java_script_enabled=False)
+
+    for address in (site.page, f'{site.address}/test/'):
+        page.goto(address)
+        assert page.locator('.runs-api-retry').first.is_hidden()
+        assert page.locator('dialog').is_hidden()

@@ -1,0 +1,65 @@
+"""People at their browsers, without a browser."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+
+import seed
+from database import db
+from flask import Flask
+from mod_auth.models import Role, User
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+ORIGIN = 'http://localhost'
+
+
+class Visitor:
+    """
+    Somebody with a session on the miniature.
+
+    Parameters
+    ----------
+    site : Flask
+        The miniature, without a context that outlives a request.
+    name : str or None
+        Who is logged in. They are added where there is no such person.
+    role : Role or None
+        Theirs, where they are added.
+    """
+
+    def __init__(self, site: Flask, name: str | None = 'alice', role: Role | None = Role.contributor) -> None:
+        self.client = site.test_client()
+        if name is not None:
+            with site.app_context():
+                found = db.session.scalar(select(User.id).where(User.name == name))
+                user_id = found or seed.user(name, role).id
+                db.session.commit()
+            with self.client.session_transaction() as session:
+                session['user_id'] = user_id
+
+    def page(self, path: str) -> str:
+        """Give the HTML of a page."""
+        response = self.client.get(path)
+        assert response.status_code == 200, response.status
+        return response.text
+
+    def csrf_token(self, run_id: int) -> str:
+        """Give the CSRF token that the page of a run has for its script."""
+        return attribute(self.page(f'/test/{run_id}'), 'data-csrf-token')
+
+    def press(self, run_id: int, body: Any = None, **headers: str | None) -> TestResponse:
+        """Ask for a retry as the page's script does, but for some headers: ``Origin=None`` leaves that one out."""
+        sent = {'X-CSRFToken': self.csrf_token(run_id), 'Origin': ORIGIN, 'Sec-Fetch-Site': 'same-origin',
+                'Content-Type': 'application/json',
+                **{name.replace('_', '-'): value for name, value in headers.items()}}
+        return self.client.post(f'/api/v1/runs/{run_id}/retry', json=body or {},
+                                headers={name: value for name, value in sent.items() if value is not None})
+
+
+def attribute(html: str, name: str) -> str:
+    """Give the value of an attribute that is there once."""
+    found, = re.findall(f' {name}="([^"]*)"', html)
+    return unescape(found)
