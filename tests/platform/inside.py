@@ -20,12 +20,15 @@ from sqlalchemy.orm import Session
 from mod_runs_api import (MountError, RunsApiError, create_blueprint,
                           mod_runs_api, retry_run)
 
+#: Said with every request, for the platform's configuration leaves Flask nothing to guess it from.
+ADDRESS = 'http://localhost/'
+
 
 @contextmanager
 def request() -> Iterator[Flask]:
     """Be in a request to the platform, of nobody in particular."""
     from run import app
-    with app.test_request_context(base_url='http://localhost/'):
+    with app.test_request_context(base_url=ADDRESS):
         app.preprocess_request()
         yield app
 
@@ -57,6 +60,15 @@ def failed_on_the_page(run_ids: list[int]) -> list[tuple[int, list[int]]]:
                                  for category in get_test_results(Test.query.filter(Test.id == run_id).one())
                                  for entry in category['tests'] if entry['error']}))
                 for run_id in run_ids]
+
+
+def pages_of(user_id: int, paths: list[str]) -> list[str]:
+    """Give pages of the platform as a person who is logged in sees them."""
+    from run import app
+    with app.test_client() as client:
+        with client.session_transaction(base_url=ADDRESS) as session:
+            session['user_id'] = user_id
+        return [client.get(path, base_url=ADDRESS).get_data(as_text=True) for path in paths]
 
 
 def retry_runs(orders: list[dict[str, Any]], settings: dict[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -157,7 +169,8 @@ def refusals() -> dict[str, str]:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {function.__name__: function for function in (
-    create_tables, add_people, failed_on_the_page, retry_runs, retry_amid_changes, retry_in_a_job, pick_up, refusals)}
+    create_tables, add_people, failed_on_the_page, pages_of, retry_runs, retry_amid_changes, retry_in_a_job, pick_up,
+    refusals)}
 
 if __name__ == '__main__':
     with redirect_stdout(sys.stderr):

@@ -1,0 +1,73 @@
+"""The button and the family of a run on the real platform's pages, with the README's patch applied."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from checkout import Platform, copy
+from rows import Rows
+
+pytestmark = pytest.mark.platform
+
+README = Path(__file__).parents[2] / 'README.rst'
+
+
+@pytest.fixture(scope='session')
+def patched(unmounted: Platform) -> Platform:
+    """Give a copy of the platform with the two lines, and the README's patch applied as the README says."""
+    platform = copy(unmounted, 'patched', mounted=True)
+    patch, = re.findall(r'^    --- a/templates(?:.*\n)(?:    .*\n)*', README.read_text(), re.MULTILINE)
+    subprocess.run(['git', 'apply', '-'], input=dedent(patch), text=True, cwd=platform.path,
+                   env=platform.environment(''), check=True, timeout=60)
+    return platform
+
+
+@pytest.fixture
+def run_id(rows: Rows, people: dict[str, int]) -> int:
+    """Give a completed run of two tests, of which one failed: alice's."""
+    passed, failed = rows.regression_test(), rows.regression_test()
+    run_id = rows.run([passed, failed], owners=[people['alice']])
+    rows.result(run_id, passed)
+    rows.result(run_id, failed, exit_code=1)
+    return run_id
+
+
+def test_who_may_retry_finds_the_buttons(rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
+    page, runs = patched.inside('pages_of', rows.address, user_id=people['alice'], paths=[f'/test/{run_id}', '/test/'])
+
+    button, = re.findall(r'<button[^>]*class="runs-api-retry [^>]*>', page)
+    assert f'data-url="/api/v1/runs/{run_id}/retry"' in button
+    assert 'data-failed="1"' in button
+    assert page.count('<dialog') == 1
+    assert f'aria-label="Retry run {run_id}"' in runs
+
+
+def test_who_may_not_retry_finds_none(rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
+    for person in ('una', 'nora'):
+        for page in patched.inside('pages_of', rows.address, user_id=people[person],
+                                   paths=[f'/test/{run_id}', '/test/']):
+            assert 'Test' in page
+            assert 'runs-api-retry' not in page
+
+
+def test_nobody_finds_the_link_that_deletes(rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
+    runs, = patched.inside('pages_of', rows.address, user_id=people['adam'], paths=['/test/'])
+
+    assert f'aria-label="Retry run {run_id}"' in runs
+    assert 'restart_test' not in runs
+
+
+def test_the_page_of_a_run_says_where_it_came_from(
+        rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
+    made, = patched.inside('retry_runs', rows.address, orders=[{'run_id': run_id, 'reason': 'a <b>flaky</b> VM'}])
+
+    source, retry = patched.inside('pages_of', rows.address, user_id=people['una'],
+                                   paths=[f'/test/{run_id}', f'/test/{made["new_run_id"]}'])
+
+    assert f'href="/test/{made["new_run_id"]}"' in source
+    assert f'href="/test/{run_id}"' in retry
+    assert 'a &lt;b&gt;flaky&lt;/b&gt; VM' in retry
