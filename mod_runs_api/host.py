@@ -374,9 +374,9 @@ def give_up_request_session() -> None:
             g.db.rollback()
 
 
-def run_page(run_id: int) -> str:
-    """Give the address of the host's page of a run."""
-    return url_for('test.by_id', test_id=run_id)
+def run_page(run_id: int, external: bool = False) -> str:
+    """Give the address of the host's page of a run, for its own pages or for readers elsewhere."""
+    return url_for('test.by_id', test_id=run_id, _external=external)
 
 
 def run_page_of_any() -> str:
@@ -392,7 +392,7 @@ def run_address(run_id: int) -> str | None:
     None where it cannot be told, as from a command line without ``SERVER_NAME``.
     """
     try:
-        return url_for('test.by_id', test_id=run_id, _external=True)
+        return run_page(run_id, external=True)
     except (BuildError, RuntimeError):
         return None
 
