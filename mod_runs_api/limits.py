@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection
+from logging import Logger
 from types import SimpleNamespace
 from typing import NamedTuple, cast
 
@@ -12,7 +13,9 @@ from flask import Flask, Response, request
 from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
 from limits import parse_many
 from limits.errors import ConfigurationError
+from werkzeug.local import LocalProxy
 
+from . import host
 from .authentication import identify
 from .errors import MountError, RateLimited
 from .mount import current_mount
@@ -56,6 +59,8 @@ def make_limiter(app: Flask, endpoints: Collection[str], settings: Settings) -> 
         headers_enabled=False,  # They would carry Retry-After on every answer: see add_headers.
     )
     limiter.request_filter(lambda: request.endpoint not in endpoints)
+    # Where the operator looks; the library's own logger says nothing unless somebody sets it up.
+    limiter.logger = cast(Logger, LocalProxy(host.log))
     # The host's RATELIMIT_* settings are for a limiter of its own: this one sees none of them, and nobody else it.
     hooks = SimpleNamespace(config={}, extensions={}, before_request=app.before_request,
                             after_request=app.after_request, teardown_request=app.teardown_request)

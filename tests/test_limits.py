@@ -166,3 +166,18 @@ def test_each_application_counts_for_itself(retry: Ask, alice: User) -> None:
     assert response.headers['X-RateLimit-Remaining'] == '119'
     with other.app_context():
         db.engine.dispose()
+
+
+def test_a_storage_that_goes_away_is_said_once_in_the_hosts_log(
+        app: Flask, retry: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    limiter = app.extensions['mod_runs_api'].limiter
+
+    def fail(*_: object, **__: object) -> bool:
+        raise ConnectionError('redis')
+
+    monkeypatch.setattr(limiter.limiter, 'hit', fail)
+
+    assert [retry(99).status_code for _ in range(3)] == [404, 404, 404]
+
+    said, = [record for record in caplog.records if record.levelname == 'WARNING']
+    assert (said.name, 'falling back to in-memory' in said.message) == ('Platform', True)
