@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from . import host
+from .errors import InternalError, RunsApiError, ServiceUnavailable
+
 
 def causes(fault: BaseException) -> Iterator[BaseException]:
     """
@@ -43,6 +46,25 @@ def database_is_away(fault: BaseException) -> bool:
     bool
     """
     return any(isinstance(cause, (OperationalError, InterfaceError, PoolTimeoutError)) for cause in causes(fault))
+
+
+def refusal(fault: BaseException) -> RunsApiError:
+    """
+    Log a fault for the operator, and give what the requester is told of it.
+
+    Parameters
+    ----------
+    fault : BaseException
+        The fault.
+
+    Returns
+    -------
+    RunsApiError
+        Where the database is away, that it may be tried again; else that something went wrong.
+    """
+    refused: RunsApiError = ServiceUnavailable() if database_is_away(fault) else InternalError()
+    host.log().error(f'{refused.code}: {describe(fault)}')
+    return refused
 
 
 def describe(fault: BaseException) -> str:

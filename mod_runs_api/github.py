@@ -298,7 +298,7 @@ def _person(session: Session, mount: Mount, login_column: Column[Any], blocked: 
                            .where(func.lower(login_column) == comment.login.lower())).all()
     # GitHub's names are ASCII, and upper and lower case are the same to it. A collation of the database takes more for
     # the same: letters with accents, or trailing spaces.
-    people = [Person(user_id, name, role) for user_id, name, role, login in rows
+    people = [Person.of_row(user_id, name, role) for user_id, name, role, login in rows
               if login.isascii() and login.lower() == comment.login.lower()]
     if not people:
         raise _Ignored(f'The GitHub account {comment.login} belongs to nobody on this platform.', asked=True)

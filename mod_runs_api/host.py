@@ -208,6 +208,11 @@ class Person:
     name: str | None
     role: str | None
 
+    @classmethod
+    def of_row(cls, id: int, name: str | None, role: str | None) -> Person:
+        """Make one of what the database has, where the platform takes blanks around a role for nothing."""
+        return cls(id, name, role and role.strip())
+
 
 @dataclass(frozen=True)
 class Host:

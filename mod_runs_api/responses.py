@@ -10,12 +10,11 @@ from flask import Response
 from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
-from . import authentication, host, limits
+from . import authentication, faults, limits
 from .errors import (BadRequest, Forbidden, InternalError, MethodNotAllowed,
                      PayloadTooLarge, RateLimited, RunNotFound, RunsApiError,
                      ServiceUnavailable, Unauthorized, Unprocessable,
                      UnsupportedMediaType)
-from .faults import database_is_away, describe
 from .reconnect import second_try
 
 STATUSES: dict[type[RunsApiError], int] = {
@@ -132,6 +131,4 @@ def from_exception(error: Exception) -> Response | HTTPException:
         return from_exception(fault)
     if answer is not None:
         return answer
-    refused: RunsApiError = ServiceUnavailable() if database_is_away(error) else InternalError()
-    host.log().error(f'{refused.code}: {describe(error)}')
-    return from_error(refused)
+    return from_error(faults.refusal(error))

@@ -12,10 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import InstanceState, Session
 
 from . import family, host, retry, transaction
-from .errors import (InternalError, InvalidFields, RunNotFound, RunsApiError,
-                     ServiceUnavailable)
+from .errors import InvalidFields, RunNotFound
 from .family import Family
-from .faults import database_is_away, describe
+from .faults import refusal
 from .mount import Mount, current_mount
 from .retry import Order, Retry
 from .schemas import RetryRequestSchema, check_idempotency_key
@@ -212,8 +211,7 @@ def run(mount: Mount, work: Callable[[Session, bool], T], commit: bool = True) -
     try:
         return transaction.run(mount.host.session, work, commit)
     except SQLAlchemyError as fault:
-        refused: RunsApiError = ServiceUnavailable() if database_is_away(fault) else InternalError()
-        host.log().error(f'{refused.code}: {describe(fault)}')
+        refused = refusal(fault)
     # Not from the fault: whoever logs the error with what it came from would log what was to be written.
     raise refused
 

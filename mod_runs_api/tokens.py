@@ -105,7 +105,7 @@ def find(session: Session, host: Host, tokens: ApiTokenEntity, secret: str) -> T
     digest = _digest(secret).encode()
     for row in rows:
         if hmac.compare_digest(digest, row.token_hash.encode()):
-            person = Person(row.user_id, row.user_name, row.user_role and row.user_role.strip())
+            person = Person.of_row(row.user_id, row.user_name, row.user_role)
             return Token(row.id, person, scopes(row.scopes_json), row.expires_at, row.revoked_at)
     return None
 
