@@ -1,4 +1,4 @@
-"""Who asks, and may they: Authlib's resource protector on the host's tokens (contract section 1)."""
+"""Who asks, and may they (contract section 1)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import cast
 
-from authlib.integrations.flask_oauth2 import ResourceProtector
-from authlib.oauth2 import OAuth2Error
-from authlib.oauth2.rfc6750 import BearerTokenValidator
 from flask import request
 
-from . import page_session, tokens, transaction
+from . import page_session
 from .errors import Forbidden, Unauthorized
 from .host import Person
-from .mount import current_mount
-from .tokens import Token
 
 #: What the tokens are for, as the challenge of a 401 calls it.
 REALM = 'runs-api'
@@ -25,22 +20,6 @@ PAGE_SCOPES = ('runs:write',)
 
 #: Kept in the environment of the request: ``flask.g`` may outlive one.
 IDENTITY_KEY = 'mod_runs_api.identity'
-
-
-class TokenValidator(BearerTokenValidator):
-    """Looks tokens up among those of the current application."""
-
-    def authenticate_token(self, token_string: str) -> Token | None:
-        """Find the token, whatever was sent as one."""
-        mount = current_mount()
-        return transaction.run(
-            mount.host.session,
-            lambda session, _: tokens.find(session, mount.host, mount.api_tokens, token_string.strip()),
-            commit=False)
-
-
-protector = ResourceProtector()
-protector.register_token_validator(TokenValidator())
 
 
 @dataclass(frozen=True)
@@ -72,8 +51,6 @@ def identify() -> Identity:
     if identity is None:
         try:
             identity = _by_token() if 'Authorization' in request.headers else _by_page()
-        except OAuth2Error:
-            identity = Identity(error=Unauthorized())
         except Exception as error:
             identity = Identity(error=error)
         request.environ[IDENTITY_KEY] = identity
@@ -81,7 +58,9 @@ def identify() -> Identity:
 
 
 def _by_token() -> Identity:
-    token: Token = protector.acquire_token()  # type: ignore[no-untyped-call]
+    # Here, because Authlib takes longer to import than most that the mount adds to the start of the host.
+    from . import bearer
+    token = bearer.token()
     return Identity(token.person, token.scopes, f'token:{token.id}')
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from .errors import RunNotFound
@@ -64,7 +64,33 @@ class Family:
     attempts: list[Attempt]
 
 
-def find(session: Session, host: Host, retries: Table, run_id: int) -> Family:
+class Statements:
+    """
+    How a family is read: written at the mount, so that each statement is compiled once and for all.
+
+    Parameters
+    ----------
+    host : Host
+        The models to work on.
+    retries : Table
+        The table ``run_retry``.
+    """
+
+    def __init__(self, host: Host, retries: Table) -> None:
+        test, user = host.test, host.user
+        self.find_root = (
+            select(func.coalesce(retries.c.root_test_id, test.id))
+            .outerjoin_from(test.table, retries, retries.c.test_id == test.id)
+            .where(test.id == bindparam('run_id')))
+        self.find_retries = (
+            select(retries.c.test_id, retries.c.source_test_id, retries.c.attempt, retries.c.failed_only,
+                   retries.c.reason, user.name, retries.c.created_at)
+            .outerjoin_from(retries, user.table, user.id == retries.c.user_id)
+            .where(retries.c.root_test_id == bindparam('root_id'))
+            .order_by(retries.c.test_id))
+
+
+def find(session: Session, statements: Statements, run_id: int) -> Family:
     """
     Find the family of a run, in two statements however large it is.
 
@@ -72,10 +98,8 @@ def find(session: Session, host: Host, retries: Table, run_id: int) -> Family:
     ----------
     session : Session
         A session on the host's database.
-    host : Host
-        The models to work on.
-    retries : Table
-        The table ``run_retry``.
+    statements : Statements
+        Those of the mount.
     run_id : int
         Any run of the family.
 
@@ -88,19 +112,10 @@ def find(session: Session, host: Host, retries: Table, run_id: int) -> Family:
     RunNotFound
         There is no such run.
     """
-    test, user = host.test, host.user
-    root_id = session.scalar(
-        select(func.coalesce(retries.c.root_test_id, test.id))
-        .outerjoin_from(test.table, retries, retries.c.test_id == test.id)
-        .where(test.id == run_id))
+    root_id = session.scalar(statements.find_root, {'run_id': run_id})
     if root_id is None:
         raise RunNotFound(run_id)
-    rows = session.execute(
-        select(retries.c.test_id, retries.c.source_test_id, retries.c.attempt, retries.c.failed_only,
-               retries.c.reason, user.name, retries.c.created_at)
-        .outerjoin_from(retries, user.table, user.id == retries.c.user_id)
-        .where(retries.c.root_test_id == root_id)
-        .order_by(retries.c.test_id))
+    rows = session.execute(statements.find_retries, {'root_id': root_id})
     retried = [Attempt(row.test_id, row.source_test_id, row.attempt, row.failed_only,
                        None if row.reason is None else row.reason.decode(), row.name, row.created_at)
                for row in rows]

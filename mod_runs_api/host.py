@@ -1,7 +1,7 @@
 """
 The door to the host: the only module that knows the platform's names (contract section 3).
 
-Everything else works on the columns of :class:`Host`. The fields of the dataclasses below are the whole list of
+Everything else works on the columns of :class:`Host`. The columns that the classes below name are the whole list of
 what a host must have; whatever is missing is named when the blueprint is registered.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, Union, cast
 
@@ -31,18 +31,32 @@ PLATFORMS = ('linux', 'windows')
 PULL_REQUEST = 'pr'
 
 
-@dataclass(frozen=True)
 class Entity:
-    """The table of one model, and below it the columns that the package uses; those with a default may be missing."""
+    """
+    The table of one model, and below it the columns that the package uses; those with a default may be missing.
+
+    Parameters
+    ----------
+    table : Table
+        The table.
+    columns : Mapping of str to Column or None
+        The columns, by the names that they have below.
+    """
 
     #: Where the platform keeps the model, and what it calls it.
     module: ClassVar[str]
     model: ClassVar[str]
 
-    table: Table
+    def __init__(self, table: Table, columns: Mapping[str, Column[Any] | None]) -> None:
+        self.table = table
+        vars(self).update(columns)
+
+    @classmethod
+    def columns(cls) -> dict[str, bool]:
+        """Give the names of the columns, and whether each must be there."""
+        return {name: not hasattr(cls, name) for name in cls.__annotations__}
 
 
-@dataclass(frozen=True)
 class TestEntity(Entity):
     """A run."""
 
@@ -64,7 +78,6 @@ class TestEntity(Entity):
         return [self.platform, self.test_type, self.fork_id, self.branch, self.commit, self.pr_nr]
 
 
-@dataclass(frozen=True)
 class TestProgressEntity(Entity):
     """A stage that a run has reached."""
 
@@ -76,7 +89,6 @@ class TestProgressEntity(Entity):
     status: Column[Any]
 
 
-@dataclass(frozen=True)
 class TestResultEntity(Entity):
     """The result of one regression test in a run."""
 
@@ -89,7 +101,6 @@ class TestResultEntity(Entity):
     expected_rc: Column[Any]
 
 
-@dataclass(frozen=True)
 class TestResultFileEntity(Entity):
     """One output of one regression test in a run."""
 
@@ -102,7 +113,6 @@ class TestResultFileEntity(Entity):
     got: Column[Any]
 
 
-@dataclass(frozen=True)
 class CustomizedTestEntity(Entity):
     """A regression test that a run is to run."""
 
@@ -113,7 +123,6 @@ class CustomizedTestEntity(Entity):
     regression_id: Column[Any]
 
 
-@dataclass(frozen=True)
 class TestForkEntity(Entity):
     """An owner of a run."""
 
@@ -124,7 +133,6 @@ class TestForkEntity(Entity):
     test_id: Column[Any]
 
 
-@dataclass(frozen=True)
 class RegressionTestEntity(Entity):
     """A regression test."""
 
@@ -135,7 +143,6 @@ class RegressionTestEntity(Entity):
     active: Column[Any]
 
 
-@dataclass(frozen=True)
 class RegressionTestOutputEntity(Entity):
     """An output that a regression test is expected to have."""
 
@@ -147,7 +154,6 @@ class RegressionTestOutputEntity(Entity):
     ignore: Column[Any]
 
 
-@dataclass(frozen=True)
 class RegressionTestOutputFilesEntity(Entity):
     """An accepted variant of an output."""
 
@@ -158,7 +164,6 @@ class RegressionTestOutputFilesEntity(Entity):
     file_hashes: Column[Any]
 
 
-@dataclass(frozen=True)
 class UserEntity(Entity):
     """A person."""
 
@@ -172,7 +177,6 @@ class UserEntity(Entity):
     github_login: Column[Any] | None = None
 
 
-@dataclass(frozen=True)
 class BlockedUsersEntity(Entity):
     """A GitHub account, by its number there, that may start nothing."""
 
@@ -182,7 +186,6 @@ class BlockedUsersEntity(Entity):
     user_id: Column[Any]
 
 
-@dataclass(frozen=True)
 class ApiTokenEntity(Entity):
     """An API token of a person."""
 
@@ -329,7 +332,7 @@ def find(models: Mapping[str, type] | None = None,
 
 
 def _used_names() -> set[str]:
-    return {f'{kind.model}.{column.name}' for kind in ENTITIES.values() for column in fields(kind)[1:]}
+    return {f'{kind.model}.{column}' for kind in ENTITIES.values() for column in kind.columns()}
 
 
 def _import_model(kind: type[Entity]) -> Any:
@@ -347,14 +350,14 @@ def _entity(kind: type[Entity], model: Any, names: Mapping[str, str], missing: l
     except NoInspectionAvailable:
         missing.append(f'a mapping of the model {kind.model}')
         return None
-    columns: dict[str, Any] = {}
-    for column in fields(kind)[1:]:
-        attribute = names.get(f'{kind.model}.{column.name}', column.name)
-        columns[column.name] = mapper.columns.get(attribute)
+    columns: dict[str, Column[Any] | None] = {}
+    for column, is_needed in kind.columns().items():
+        attribute = names.get(f'{kind.model}.{column}', column)
+        columns[column] = mapper.columns.get(attribute)
         # A column that the host names must be there, needed or not.
-        if columns[column.name] is None and (column.default is MISSING or attribute != column.name):
+        if columns[column] is None and (is_needed or attribute != column):
             missing.append(f'the column {kind.model}.{attribute}')
-    return kind(cast(Table, mapper.local_table), **columns)
+    return kind(cast(Table, mapper.local_table), columns)
 
 
 def _platform_session() -> HostSession:

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from flask import Flask, current_app
 from flask_limiter import Limiter
-from sqlalchemy import Table
+from sqlalchemy import Select, Table
 
-from . import settings
+from . import family, retry, settings, tokens
 from .errors import MountError
 from .host import ApiTokenEntity, Host
 from .settings import Settings
 
 #: The key in ``app.extensions``.
 KEY = 'mod_runs_api'
+
+
+class Statements:
+    """
+    The statements of the routes: writing one anew for each request would take as long as running it.
+
+    Parameters
+    ----------
+    host : Host
+        The models to work on.
+    retries : Table
+        The table ``run_retry``.
+    api_tokens : ApiTokenEntity
+        The table of tokens.
+    """
+
+    def __init__(self, host: Host, retries: Table, api_tokens: ApiTokenEntity) -> None:
+        self.retry = retry.Statements(host, retries)
+        self.family = family.Statements(host, retries)
+        self.find_token: Select[Any] = tokens.find_statement(host, api_tokens)
 
 
 @dataclass(frozen=True)
@@ -31,6 +53,11 @@ class Mount:
     retries: Table
     api_tokens: ApiTokenEntity
     limiter: Limiter
+
+    @cached_property
+    def statements(self) -> Statements:
+        """The statements of the routes. The first request has them written, and not the start of the host."""
+        return Statements(self.host, self.retries, self.api_tokens)
 
     @property
     def settings(self) -> Settings:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import hashlib
 import secrets
 import string
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import (Column, ColumnElement, CursorResult, String, Table,
-                        and_, exists, false, func, insert, literal, null, or_,
-                        select, true, type_coerce, union_all)
+from sqlalchemy import (BindParameter, Column, ColumnElement, CursorResult,
+                        Integer, LargeBinary, Select, String, Table, and_,
+                        bindparam, case)
+from sqlalchemy import cast as sql_cast
+from sqlalchemy import (exists, false, func, insert, null, or_, select, true,
+                        type_coerce)
 from sqlalchemy.orm import Session
 
 from . import clock
@@ -123,6 +125,8 @@ class Source:
         Its place in the family.
     owner_ids : frozenset of int
         Whose it is.
+    has_selection : bool
+        Whether it has rows in ``customized_test``. Without any it ran every regression test that there was.
     """
 
     id: int
@@ -132,20 +136,10 @@ class Source:
     root_id: int
     attempt: int
     owner_ids: frozenset[int]
+    has_selection: bool = True
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A regression test that the retry may run, and how its command ended in the source run."""
-
-    id: int
-    active: bool
-    has_result: bool
-    exit_code: int | None
-    expected_rc: int | None
-
-
-def create(session: Session, host: Host, retries: Table, order: Order) -> Retry:
+def create(session: Session, statements: Statements, order: Order) -> Retry:
     """
     Make a new run of an existing one.
 
@@ -153,10 +147,8 @@ def create(session: Session, host: Host, retries: Table, order: Order) -> Retry:
     ----------
     session : Session
         Whose transaction the new run is written in. Commit it to keep the run.
-    host : Host
-        The models to work on.
-    retries : Table
-        The table ``run_retry``.
+    statements : Statements
+        Those of the mount.
     order : Order
         What is asked for.
 
@@ -172,20 +164,18 @@ def create(session: Session, host: Host, retries: Table, order: Order) -> Retry:
         There is nothing to run, or nothing that may be run; the check has an objection; or the idempotency key belongs
         to another order.
     """
-    source, earlier = _find(session, host, retries, order)
-    if earlier is not None:
-        return earlier
-    if source is None:
-        raise RunNotFound(order.run_id)
-    test_ids = _choose_tests(session, host, order, source)
-    objection = order.check(source) if order.check else None
+    found = _find(session, statements, order)
+    if isinstance(found, Retry):
+        return found
+    test_ids = _choose_tests(session, statements, order, found)
+    objection = order.check(found) if order.check else None
     if objection:
-        raise Unprocessable(objection, {'run_id': source.id})
-    new_run_id = _write(session, host, retries, order, source, test_ids)
-    return Retry(source.id, new_run_id, order.failed_only, len(test_ids))
+        raise Unprocessable(objection, {'run_id': found.id})
+    new_run_id = _write(session, statements, order, found, test_ids)
+    return Retry(found.id, new_run_id, order.failed_only, len(test_ids))
 
 
-def choose(session: Session, host: Host, retries: Table, order: Order) -> list[int]:
+def choose(session: Session, statements: Statements, order: Order) -> list[int]:
     """
     Choose the tests that an order would run, and make nothing.
 
@@ -193,10 +183,8 @@ def choose(session: Session, host: Host, retries: Table, order: Order) -> list[i
     ----------
     session : Session
         A session on the host's database.
-    host : Host
-        The models to work on.
-    retries : Table
-        The table ``run_retry``.
+    statements : Statements
+        Those of the mount.
     order : Order
         What would be asked for, without an idempotency key.
 
@@ -210,13 +198,12 @@ def choose(session: Session, host: Host, retries: Table, order: Order) -> list[i
     RunNotFound, Unprocessable
         As :func:`create` does.
     """
-    source, _ = _find(session, host, retries, order)
-    if source is None:
-        raise RunNotFound(order.run_id)
-    return _choose_tests(session, host, order, source)
+    # Without a key there is no earlier retry to find.
+    source = cast(Source, _find(session, statements, order))
+    return _choose_tests(session, statements, order, source)
 
 
-def find_made(session: Session, host: Host, retries: Table, order: Order) -> Retry | None:
+def find_made(session: Session, statements: Statements, order: Order) -> Retry | None:
     """
     Find the run that an order has already made: for a commit that went unanswered.
 
@@ -224,10 +211,8 @@ def find_made(session: Session, host: Host, retries: Table, order: Order) -> Ret
     ----------
     session : Session
         A session of a later transaction than the one that was committed.
-    host : Host
-        The models to work on.
-    retries : Table
-        The table ``run_retry``.
+    statements : Statements
+        Those of the mount.
     order : Order
         The very order that the run was made for.
 
@@ -235,22 +220,228 @@ def find_made(session: Session, host: Host, retries: Table, order: Order) -> Ret
     -------
     Retry or None
     """
-    row = session.execute(
-        select(retries.c.test_id, retries.c.test_count)
-        .join(host.test.table, host.test.id == retries.c.test_id)
-        .where(host.test.token == order.run_token)
-    ).one_or_none()
+    row = session.execute(statements.find_made, {'run_token': order.run_token}).one_or_none()
     return None if row is None else Retry(order.run_id, row.test_id, order.failed_only, row.test_count)
 
 
-def _find(session: Session, host: Host, retries: Table, order: Order) -> tuple[Source | None, Retry | None]:
-    """Find the source run, and what an earlier order with the same idempotency key has made."""
-    test, progress, fork = host.test, host.test_progress, host.test_fork
+def _find(session: Session, statements: Statements, order: Order) -> Source | Retry:
+    """Find the source run, or what an earlier order with the same idempotency key has made of it."""
+    rows = session.execute(statements.find, {'run_id': order.run_id, 'digest': order.idempotency_digest or ''}).all()
+    if not rows:
+        raise RunNotFound(order.run_id)
+    row = rows[0]
+    if row.earlier_id is not None:
+        asked = (order.run_id, order.failed_only, _encode(order.reason))
+        if (row.source_test_id, row.failed_only, row.reason) != asked:
+            raise Unprocessable('This idempotency key belongs to another request.',
+                                {'idempotency_key': 'Already used with another run or body.'})
+        return Retry(order.run_id, row.earlier_id, order.failed_only, row.test_count, replayed=True)
+    return Source(id=row.id,
+                  platform=row.platform,
+                  commit=row.commit,
+                  status=row.status and row.status.strip(),
+                  root_id=row.root_test_id or row.id,
+                  attempt=row.attempt or 1,
+                  owner_ids=frozenset(row.user_id for row in rows if row.user_id is not None),
+                  has_selection=bool(row.has_selection))
+
+
+def _choose_tests(session: Session, statements: Statements, order: Order, source: Source) -> list[int]:
+    """Choose the regression tests of the new run, in the order of their ids."""
+    if order.failed_only and source.status not in FINISHED:
+        raise Unprocessable(f'Run {source.id} has not finished: it has no failed tests yet.',
+                            {'run_status': source.status or 'queued'})
+    selection = statements.selections[order.failed_only, source.has_selection]
+    test_ids, inactive_ids = _read_selection(session, selection, source.id)
+    if order.failed_only and not test_ids and not inactive_ids:
+        raise Unprocessable(f'No test of run {source.id} failed: there is nothing to run again.', {'failed_tests': 0})
+    if inactive_ids and not order.drop_inactive:
+        raise Unprocessable('Some of the tests to run are inactive now.', {'inactive_ids': inactive_ids})
+    if not test_ids:
+        # A run without rows of its own would run every test there is.
+        raise Unprocessable(f'Run {source.id} has no active tests: there is nothing to run again.',
+                            {'inactive_ids': inactive_ids})
+    return test_ids
+
+
+def _read_selection(session: Session, selection: Selection, run_id: int) -> tuple[list[int], list[int]]:
+    """Read the ids of the active and of the inactive tests of a selection, each once and in their order."""
+    packed = session.execute(selection.packed, {'run_id': run_id}).one()
+    active, inactive = ([int(test_id) for test_id in (text or '').split(',') if test_id]
+                        for text in (packed.active_ids, packed.inactive_ids))
+    if sum(active) + sum(inactive) != (packed.total or 0):
+        # MySQL cuts such a text off at group_concat_max_len, by default at 1024 bytes; MariaDB at a megabyte.
+        rows = session.execute(selection.rows, {'run_id': run_id}).all()
+        active, inactive = ([row.id for row in rows if bool(row.active) is wanted] for wanted in (True, False))
+    return sorted(set(active)), sorted(set(inactive))
+
+
+def _write(session: Session, statements: Statements, order: Order, source: Source, test_ids: list[int]) -> int:
+    """
+    Write the new run down.
+
+    It gets no progress row: the platform's scheduled job passes over every run that has one, so that a run with a
+    row "queued as a retry" would never start. Where it came from stands in ``run_retry``.
+    """
+    inserted = cast('CursorResult[Any]', session.execute(
+        statements.insert_run, {'run_id': source.id, 'run_token': order.run_token}))
+    if not inserted.rowcount:
+        raise RunNotFound(source.id)  # It vanished a moment ago.
+    new_run_id = int(inserted.lastrowid)
+    # Next and not last, so that the second of two orders with one key finds out before it has written much.
+    session.execute(statements.insert_retry, {
+        'test_id': new_run_id, 'source_test_id': source.id, 'root_test_id': source.root_id,
+        'attempt': source.attempt + 1, 'failed_only': order.failed_only, 'reason': _encode(order.reason),
+        'user_id': order.requester_id, 'created_at': clock.now(), 'test_count': len(test_ids),
+        'idempotency_digest': order.idempotency_digest})
+    _insert_pairs(session, statements.customized_test, new_run_id, test_ids)
+    owner_ids = source.owner_ids.union([] if order.requester_id is None else [order.requester_id])
+    _insert_pairs(session, statements.test_fork, new_run_id, sorted(owner_ids))
+    return new_run_id
+
+
+def _insert_pairs(session: Session, columns: tuple[Column[Any], Column[Any]], run_id: int,
+                  other_ids: Iterable[int]) -> None:
+    """Insert a row of the run and each other id, in one statement."""
+    # The numbers are written into the statement: the driver would take longer to fill thousands of parameters in
+    # than the database takes to store the rows. And past SQLAlchemy's cache, where each such text would stay.
+    rows = ', '.join(f'({run_id:d}, {other_id:d})' for other_id in other_ids)
+    if rows:
+        connection = session.connection()
+        quote = connection.dialect.identifier_preparer
+        names = ', '.join(map(quote.format_column, columns))
+        connection.exec_driver_sql(f'INSERT INTO {quote.format_table(columns[0].table)} ({names}) VALUES {rows}')
+
+
+def _encode(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
+
+
+RUN_ID: BindParameter[int] = bindparam('run_id', type_=Integer)
+RUN_TOKEN: BindParameter[str] = bindparam('run_token', type_=String)
+
+
+class Selection:
+    """
+    How the tests of one kind of retry are read (contract section 4).
+
+    A source without rows in ``customized_test`` ran every regression test that there was. Which those were is no
+    longer known: every test that is active now, and for the failed ones those with a result in the source.
+
+    Parameters
+    ----------
+    host : Host
+        The models to work on.
+    failed_only : bool
+        Only those that did not pass.
+    has_selection : bool
+        Whether the source has rows in ``customized_test``.
+    """
+
+    def __init__(self, host: Host, failed_only: bool, has_selection: bool) -> None:
+        test, chosen, result = host.regression_test, host.customized_test, host.test_result
+        is_active = test.active == true()
+        rows = _in_this_order(select(test.id.label('id'), test.active.label('active')))
+        if has_selection:
+            rows = (rows.select_from(chosen.table).join(test.table, test.id == chosen.regression_id)
+                    .where(chosen.test_id == RUN_ID))
+        if failed_only:
+            rows = (rows.outerjoin(result.table, and_(result.test_id == RUN_ID, result.regression_test_id == test.id))
+                    .where(_did_not_pass(host, has_selection)))
+        if not has_selection:
+            rows = rows.where(or_(is_active, result.test_id.is_not(None)) if failed_only else is_active)
+        #: A row for each test, ``id`` and ``active``. Tests may repeat, as those rows do.
+        self.rows = rows
+        #: One row with the same in it: the ids as text, and their sum, by which a text that is cut off is known. Row
+        #: by row they take the driver longer than all the rest of a retry takes.
+        self.packed = rows.with_only_columns(
+            _packed(case((is_active, test.id))).label('active_ids'),
+            _packed(case((is_active, null()), else_=test.id)).label('inactive_ids'),
+            func.sum(test.id).label('total'))
+
+
+def _packed(ids: ColumnElement[Any]) -> ColumnElement[str]:
+    return func.aggregate_strings(type_coerce(ids, String), ',')
+
+
+def _did_not_pass(host: Host, has_selection: bool) -> ColumnElement[bool]:
+    """
+    Say of a regression test, and its result where it has one, that it did not pass in the source run.
+
+    What the run's page shows as failed has not passed, nor has a test without a result.
+    """
+    test, result, file, chosen = host.regression_test, host.test_result, host.test_result_file, host.customized_test
+    output, variant = host.regression_test_output, host.regression_test_output_files
+    # Unknown where there is no result, or a code is missing.
+    ended_wrong = func.coalesce(result.exit_code != result.expected_rc, true())
+
+    is_accepted = exists().where(
+        variant.regression_test_output_id == file.regression_test_output_id,
+        # As bytes: the database's collation may take upper case for lower, and ignore blanks at the end.
+        sql_cast(variant.file_hashes, LargeBinary) == sql_cast(file.got, LargeBinary))
+    have_differing = select(file.regression_test_id).where(
+        file.test_id == RUN_ID, file.got.is_not(None), ~is_accepted)
+
+    is_there = exists().where(
+        file.test_id == RUN_ID, file.regression_test_id == output.regression_id,
+        file.regression_test_output_id == output.id)
+    have_missing = select(output.regression_id).where(output.ignore == false(), ~is_there)
+    if has_selection:  # Or the outputs of all tests would be looked at.
+        have_missing = _in_this_order(
+            have_missing.select_from(chosen.table).join(output.table, output.regression_id == chosen.regression_id)
+            .where(chosen.test_id == RUN_ID).correlate(None))
+
+    return or_(ended_wrong, test.id.in_(have_differing), test.id.in_(have_missing))
+
+
+def _in_this_order(statement: Select[Any]) -> Select[Any]:
+    """
+    Have MariaDB read the tables of a statement in the order in which they are written.
+
+    Left to itself it may begin with all regression tests, and go through all runs of each: the statistics that it
+    goes by say little about tables that have grown since.
+    """
+    return statement.prefix_with('STRAIGHT_JOIN', dialect='mysql').prefix_with('STRAIGHT_JOIN', dialect='mariadb')
+
+
+class Statements:
+    """
+    What a retry sends to the database: written at the mount, so that each is compiled once and for all.
+
+    Parameters
+    ----------
+    host : Host
+        The models to work on.
+    retries : Table
+        The table ``run_retry``.
+    """
+
+    def __init__(self, host: Host, retries: Table) -> None:
+        self.find = _find_source(host, retries)
+        self.find_made = (select(retries.c.test_id, retries.c.test_count)
+                          .join(host.test.table, host.test.id == retries.c.test_id)
+                          .where(host.test.token == RUN_TOKEN))
+        self.selections = {(failed_only, has_selection): Selection(host, failed_only, has_selection)
+                           for failed_only in (False, True) for has_selection in (False, True)}
+        # The database copies the configuration itself: read and sent back it would pass through the connection's
+        # three-byte text twice.
+        configuration = host.test.configuration
+        self.insert_run = insert(host.test.table).from_select(
+            [*configuration, host.test.token], select(*configuration, RUN_TOKEN).where(host.test.id == RUN_ID))
+        self.insert_retry = insert(retries)
+        self.customized_test = (host.customized_test.test_id, host.customized_test.regression_id)
+        self.test_fork = (host.test_fork.test_id, host.test_fork.user_id)
+
+
+def _find_source(host: Host, retries: Table) -> Select[Any]:
+    """Find a run, with its owners (a row for each), its family, and what was made with an idempotency key."""
+    test, progress, fork, chosen = host.test, host.test_progress, host.test_fork, host.customized_test
     origin, earlier = retries.alias('origin'), retries.alias('earlier')
-    last_id = select(func.max(progress.id)).where(progress.test_id == order.run_id).scalar_subquery()
-    rows = session.execute(
+    last_id = select(func.max(progress.id)).where(progress.test_id == RUN_ID).scalar_subquery()
+    return (
         select(test.id, type_coerce(test.platform, String).label('platform'), test.commit.label('commit'),
                type_coerce(progress.status, String).label('status'), fork.user_id,
+               exists().where(chosen.test_id == RUN_ID).label('has_selection'),
                origin.c.root_test_id, origin.c.attempt,
                earlier.c.test_id.label('earlier_id'), earlier.c.source_test_id, earlier.c.failed_only,
                earlier.c.reason, earlier.c.test_count)
@@ -260,171 +451,6 @@ def _find(session: Session, host: Host, retries: Table, order: Order) -> tuple[S
         .outerjoin(origin, origin.c.test_id == test.id)
         # One row or none, whatever the run: the second condition is always true, and is there because SQLAlchemy
         # takes a join on no column of the other side for a mistake.
-        .outerjoin(earlier, and_(earlier.c.idempotency_digest == (order.idempotency_digest or ''),
+        .outerjoin(earlier, and_(earlier.c.idempotency_digest == bindparam('digest', type_=String),
                                  or_(earlier.c.source_test_id == test.id, earlier.c.source_test_id != test.id)))
-        .where(test.id == order.run_id)
-    ).all()
-    if not rows:
-        return None, None
-    row = rows[0]
-    if row.earlier_id is not None:
-        asked = (order.run_id, order.failed_only, _encode(order.reason))
-        if (row.source_test_id, row.failed_only, row.reason) != asked:
-            raise Unprocessable('This idempotency key belongs to another request.',
-                                {'idempotency_key': 'Already used with another run or body.'})
-        return None, Retry(order.run_id, row.earlier_id, order.failed_only, row.test_count, replayed=True)
-    return Source(id=row.id,
-                  platform=row.platform,
-                  commit=row.commit,
-                  status=row.status and row.status.strip(),
-                  root_id=row.root_test_id or row.id,
-                  attempt=row.attempt or 1,
-                  owner_ids=frozenset(row.user_id for row in rows if row.user_id is not None)), None
-
-
-def _choose_tests(session: Session, host: Host, order: Order, source: Source) -> list[int]:
-    """Choose the regression tests of the new run, in the order of their ids."""
-    if order.failed_only and source.status not in FINISHED:
-        raise Unprocessable(f'Run {source.id} has not finished: it has no failed tests yet.',
-                            {'run_status': source.status or 'queued'})
-    candidates = _candidates(session, host, order)
-    if order.failed_only:
-        outputs = _outputs(session, host, source.id)
-        candidates = [candidate for candidate in candidates if not _passed(candidate, outputs)]
-        if not candidates:
-            raise Unprocessable(f'No test of run {source.id} failed: there is nothing to run again.',
-                                {'failed_tests': 0})
-    inactive_ids = [candidate.id for candidate in candidates if not candidate.active]
-    if inactive_ids and not order.drop_inactive:
-        raise Unprocessable('Some of the tests to run are inactive now.', {'inactive_ids': inactive_ids})
-    test_ids = [candidate.id for candidate in candidates if candidate.active]
-    if not test_ids:
-        # A run without rows of its own would run every test there is.
-        raise Unprocessable(f'Run {source.id} has no active tests: there is nothing to run again.',
-                            {'inactive_ids': inactive_ids})
-    return test_ids
-
-
-def _candidates(session: Session, host: Host, order: Order) -> list[Candidate]:
-    """
-    List the source's tests, each once and in the order of their ids.
-
-    A source without rows in ``customized_test`` ran every regression test that there was. Which those were is no
-    longer known: every test that is active now, and for the failed ones those with a result in the source.
-    """
-    chosen, test, result = host.customized_test, host.regression_test, host.test_result
-    of_source = and_(result.test_id == order.run_id, result.regression_test_id == test.id)
-    columns = select(test.id, test.active, result.test_id.is_not(None), result.exit_code, result.expected_rc)
-    with_rows = (columns
-                 .select_from(chosen.table)
-                 .join(test.table, test.id == chosen.regression_id)
-                 .outerjoin(result.table, of_source)
-                 .where(chosen.test_id == order.run_id))
-    without_rows = (columns
-                    .select_from(test.table)
-                    .outerjoin(result.table, of_source)
-                    .where(~_has_rows(host, order.run_id),
-                           or_(test.active == true(), result.test_id.is_not(None) if order.failed_only else false())))
-    # By id, for rows may repeat.
-    found = {row[0]: Candidate(*row) for row in session.execute(union_all(with_rows, without_rows))}
-    return [found[test_id] for test_id in sorted(found)]
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """The outputs of one run: sets of output ids by regression test."""
-
-    expected: defaultdict[int, set[int]]
-    produced: defaultdict[int, set[int]]
-    differing: defaultdict[int, set[int]]
-
-
-def _outputs(session: Session, host: Host, run_id: int) -> Outputs:
-    """Read what the regression tests of a run should have written, and what they wrote."""
-    chosen, file = host.customized_test, host.test_result_file
-    output, variant = host.regression_test_output, host.regression_test_output_files
-    produced = (select(file.regression_test_id, file.regression_test_output_id, literal(False), file.got,
-                       variant.file_hashes)
-                .outerjoin(variant.table, and_(variant.regression_test_output_id == file.regression_test_output_id,
-                                               file.got.is_not(None)))
-                .where(file.test_id == run_id))
-    expected = (select(output.regression_id, output.id, literal(True), null(), null())
-                .where(output.ignore == false()))
-    with_rows = (expected.join(chosen.table, chosen.regression_id == output.regression_id)
-                 .where(chosen.test_id == run_id))
-    without_rows = expected.where(~_has_rows(host, run_id))
-
-    outputs = Outputs(defaultdict(set), defaultdict(set), defaultdict(set))
-    accepted: set[tuple[int, int]] = set()
-    for test_id, output_id, is_expected, got, file_hashes in session.execute(
-            union_all(produced, with_rows, without_rows)):
-        if is_expected:
-            outputs.expected[test_id].add(output_id)
-            continue
-        outputs.produced[test_id].add(output_id)
-        if got is not None:
-            outputs.differing[test_id].add(output_id)
-            # Compared here and not in SQL, whose collation takes upper case for lower and ignores trailing spaces.
-            if got == file_hashes:
-                accepted.add((test_id, output_id))
-    for test_id, output_id in accepted:
-        outputs.differing[test_id].discard(output_id)
-    return outputs
-
-
-def _passed(candidate: Candidate, outputs: Outputs) -> bool:
-    """
-    Say whether a regression test passed in the source run.
-
-    What the run's page shows as failed has not passed, nor has a test without a result.
-    """
-    return (candidate.has_result
-            and candidate.exit_code is not None
-            and candidate.exit_code == candidate.expected_rc
-            and not outputs.differing[candidate.id]
-            and outputs.expected[candidate.id] <= outputs.produced[candidate.id])
-
-
-def _has_rows(host: Host, run_id: int) -> ColumnElement[bool]:
-    return exists(select(host.customized_test.test_id).where(host.customized_test.test_id == run_id))
-
-
-def _write(session: Session, host: Host, retries: Table, order: Order, source: Source,
-           test_ids: Sequence[int]) -> int:
-    """
-    Write the new run down.
-
-    It gets no progress row: the platform's scheduled job passes over every run that has one, so that a run with a
-    row "queued as a retry" would never start. Where it came from stands in ``run_retry``.
-    """
-    # The database copies the configuration itself: read and sent back it would pass through the connection's
-    # three-byte text twice.
-    configuration = host.test.configuration
-    inserted = cast('CursorResult[Any]', session.execute(
-        insert(host.test.table).from_select(
-            [*configuration, host.test.token],
-            select(*configuration, literal(order.run_token)).where(host.test.id == source.id))))
-    if not inserted.rowcount:
-        raise RunNotFound(source.id)  # It vanished a moment ago.
-    new_run_id = inserted.lastrowid
-    # Next and not last, so that the second of two orders with one key finds out before it has written much.
-    session.execute(insert(retries).values(
-        test_id=new_run_id, source_test_id=source.id, root_test_id=source.root_id, attempt=source.attempt + 1,
-        failed_only=order.failed_only, reason=_encode(order.reason), user_id=order.requester_id,
-        created_at=clock.now(), test_count=len(test_ids),
-        idempotency_digest=order.idempotency_digest))
-    _insert_pairs(session, host.customized_test.test_id, new_run_id, host.customized_test.regression_id, test_ids)
-    owner_ids = source.owner_ids.union([] if order.requester_id is None else [order.requester_id])
-    _insert_pairs(session, host.test_fork.test_id, new_run_id, host.test_fork.user_id, sorted(owner_ids))
-    return int(new_run_id)
-
-
-def _insert_pairs(session: Session, run_column: Column[Any], run_id: int, other_column: Column[Any],
-                  other_ids: Sequence[int]) -> None:
-    if other_ids:
-        session.execute(insert(run_column.table),
-                        [{run_column.key: run_id, other_column.key: other_id} for other_id in other_ids])
-
-
-def _encode(text: str | None) -> bytes | None:
-    return None if text is None else text.encode()
+        .where(test.id == RUN_ID))

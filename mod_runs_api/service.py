@@ -116,8 +116,8 @@ def place(mount: Mount, order: Order) -> Retry:
         raise RunNotFound(order.run_id)
 
     def work(session: Session, again: bool) -> Retry:
-        made = retry.find_made(session, mount.host, mount.retries, order) if again else None
-        return made or retry.create(session, mount.host, mount.retries, order)
+        made = retry.find_made(session, mount.statements.retry, order) if again else None
+        return made or retry.create(session, mount.statements.retry, order)
 
     result = run(mount, work)
     if not result.replayed:
@@ -153,7 +153,7 @@ def count_failed(mount: Mount, run_id: int) -> int:
         The database is away.
     """
     order = Order(run_id=run_id, failed_only=True, drop_inactive=mount.settings.drop_inactive_tests)
-    return len(run(mount, lambda session, _: retry.choose(session, mount.host, mount.retries, order), commit=False))
+    return len(run(mount, lambda session, _: retry.choose(session, mount.statements.retry, order), commit=False))
 
 
 def family_of(mount: Mount, run_id: int) -> Family:
@@ -180,7 +180,7 @@ def family_of(mount: Mount, run_id: int) -> Family:
     """
     if not 1 <= run_id <= MAX_ID:
         raise RunNotFound(run_id)
-    return run(mount, lambda session, _: family.find(session, mount.host, mount.retries, run_id), commit=False)
+    return run(mount, lambda session, _: family.find(session, mount.statements.family, run_id), commit=False)
 
 
 def run(mount: Mount, work: Callable[[Session, bool], T], commit: bool = True) -> T:

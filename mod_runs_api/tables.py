@@ -6,8 +6,14 @@ The host's ``create_all`` and its Alembic migrations see them there, so they arr
 
 from __future__ import annotations
 
-from sqlalchemy import (Boolean, Column, DateTime, ForeignKey, Integer,
-                        LargeBinary, String, Table, Text, UniqueConstraint)
+from collections.abc import Sequence
+from functools import wraps
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import (Boolean, Column, Connection, DateTime, Engine,
+                        ForeignKey, Integer, LargeBinary, MetaData, String,
+                        Table, Text, UniqueConstraint, event)
 
 from .host import ApiTokenEntity, Host
 
@@ -32,7 +38,7 @@ def run_retry(host: Host) -> Table:
     existing = host.metadata.tables.get('run_retry')
     if existing is not None:
         return existing
-    return Table(
+    table = Table(
         'run_retry', host.metadata,
         Column('test_id', ForeignKey(host.test.id, onupdate='CASCADE', ondelete='CASCADE'), primary_key=True),
         # No foreign keys: where a run came from stays true when somebody deletes that one.
@@ -52,6 +58,8 @@ def run_retry(host: Host) -> Table:
         Column('idempotency_digest', String(64), unique=True),
         mysql_engine='InnoDB',
     )
+    _look_once(table)
+    return table
 
 
 def api_token(host: Host) -> ApiTokenEntity:
@@ -84,4 +92,43 @@ def api_token(host: Host) -> ApiTokenEntity:
             UniqueConstraint('user_id', 'token_name', name='uq_runs_api_token_user_name'),
             mysql_engine='InnoDB',
         )
-    return ApiTokenEntity(table, **{column.name: column for column in table.columns})
+        _look_once(table)
+    return ApiTokenEntity(table, {column.name: column for column in table.columns})
+
+
+#: The key, in the ``info`` of the host's metadata, of the package's own tables that each engine is known to have.
+KNOWN = 'mod_runs_api.known_tables'
+
+
+def _look_once(table: Table) -> None:
+    """
+    Let the ``create_all`` of the host look for a table of the package's own until it is there, and no more.
+
+    The platform calls it at every request, and it asks the database for each table of the metadata: one statement more
+    for every page of the platform.
+    """
+    if KNOWN not in table.metadata.info:
+        table.metadata.info[KNOWN] = WeakKeyDictionary()
+        _skip_known_tables(table.metadata)
+    table.info[KNOWN] = True
+    known: WeakKeyDictionary[Engine, set[Table]] = table.metadata.info[KNOWN]
+
+    @event.listens_for(table, 'after_drop')
+    def forget(_table: Table, connection: Connection, **_options: Any) -> None:
+        known.get(connection.engine, set()).discard(table)
+
+
+def _skip_known_tables(metadata: MetaData) -> None:
+    create_all, known = metadata.create_all, metadata.info[KNOWN]
+
+    # SQLAlchemy has events for what it does about a table, and none before it looks whether the table is there.
+    @wraps(create_all)
+    def create_missing(bind: Any, tables: Sequence[Table] | None = None, *rest: Any, **options: Any) -> None:
+        if tables is not None or rest or options or not isinstance(bind, Engine):
+            create_all(bind, tables, *rest, **options)
+            return
+        there = known.setdefault(bind, set())
+        create_all(bind, [table for table in metadata.tables.values() if table not in there])
+        there.update(table for table in metadata.tables.values() if KNOWN in table.info)
+
+    metadata.create_all = create_missing  # type: ignore[method-assign]

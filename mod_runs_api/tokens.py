@@ -14,8 +14,10 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import String, insert, select, type_coerce, update
+from sqlalchemy import (Select, String, bindparam, insert, select, type_coerce,
+                        update)
 from sqlalchemy.orm import Session
 
 from . import clock
@@ -73,7 +75,30 @@ def scopes(scopes_json: str) -> tuple[str, ...]:
     return tuple(scope for scope in found if isinstance(scope, str)) if isinstance(found, list) else ()
 
 
-def find(session: Session, host: Host, tokens: ApiTokenEntity, secret: str) -> Token | None:
+def find_statement(host: Host, tokens: ApiTokenEntity) -> Select[Any]:
+    """
+    Write the statement that finds the tokens with a prefix, and whose they are.
+
+    Parameters
+    ----------
+    host : Host
+        Whose people the tokens belong to.
+    tokens : ApiTokenEntity
+        The table of tokens.
+
+    Returns
+    -------
+    Select
+    """
+    user = host.user
+    return (select(tokens.id, tokens.token_hash, tokens.scopes_json, tokens.expires_at, tokens.revoked_at,
+                   user.id.label('user_id'), user.name.label('user_name'),
+                   type_coerce(user.role, String).label('user_role'))
+            .join(user.table, user.id == tokens.user_id)
+            .where(tokens.token_prefix == bindparam('prefix')))
+
+
+def find(session: Session, statement: Select[Any], secret: str) -> Token | None:
     """
     Find the token that a secret belongs to, be it valid or not.
 
@@ -81,10 +106,8 @@ def find(session: Session, host: Host, tokens: ApiTokenEntity, secret: str) -> T
     ----------
     session : Session
         A session on the host's database.
-    host : Host
-        Whose people the tokens belong to.
-    tokens : ApiTokenEntity
-        The table of tokens.
+    statement : Select
+        What :func:`find_statement` wrote.
     secret : str
         What was presented: anything at all.
 
@@ -94,14 +117,7 @@ def find(session: Session, host: Host, tokens: ApiTokenEntity, secret: str) -> T
     """
     if not (secret.startswith(PREFIX) and secret.isascii() and len(secret) <= MAX_LENGTH):
         return None
-    user = host.user
-    rows = session.execute(
-        select(tokens.id, tokens.token_hash, tokens.scopes_json, tokens.expires_at, tokens.revoked_at,
-               user.id.label('user_id'), user.name.label('user_name'),
-               type_coerce(user.role, String).label('user_role'))
-        .join(user.table, user.id == tokens.user_id)
-        .where(tokens.token_prefix == secret[:PREFIX_LENGTH])
-    ).all()
+    rows = session.execute(statement, {'prefix': secret[:PREFIX_LENGTH]}).all()
     digest = _digest(secret).encode()
     for row in rows:
         if hmac.compare_digest(digest, row.token_hash.encode()):

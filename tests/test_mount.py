@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import mod_auth.models
@@ -14,11 +15,11 @@ import pytest
 import seed
 from application import create_app
 from asking import Ask
-from database import db
+from database import Base, db
 from flask import Blueprint, Flask, g
 from mod_api.models.api_token import ApiToken
 from mod_auth.models import User
-from sqlalchemy import Integer, String
+from sqlalchemy import Integer, String, create_engine, event, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from stored import Rows
 
@@ -157,10 +158,10 @@ def test_a_setting_that_makes_no_sense_is_refused(setting: str, value: object) -
 
 
 def test_a_host_may_have_other_models_names_and_sessions() -> None:
-    class Base(DeclarativeBase):
+    class Other(DeclarativeBase):
         pass
 
-    class Run(Base):
+    class Run(Other):
         __tablename__ = 'job'
         id: Mapped[int] = mapped_column(Integer, primary_key=True)
         target: Mapped[str] = mapped_column(String(10))
@@ -171,7 +172,7 @@ def test_a_host_may_have_other_models_names_and_sessions() -> None:
         pr_nr: Mapped[int]
         token: Mapped[str] = mapped_column(String(64))
 
-    class Person(Base):
+    class Person(Other):
         __tablename__ = 'person'
         id: Mapped[int] = mapped_column(Integer, primary_key=True)
         name: Mapped[str] = mapped_column(String(10))
@@ -180,18 +181,17 @@ def test_a_host_may_have_other_models_names_and_sessions() -> None:
     def copy(model: type) -> type:
         columns = {column.key: mapped_column(column.type, primary_key=column.primary_key)
                    for column in model.__table__.columns}  # type: ignore[attr-defined]
-        return type(model.__name__, (Base,), {'__tablename__': model.__table__.name,  # type: ignore[attr-defined]
-                                              **columns})
+        return type(model.__name__, (Other,), {'__tablename__': model.__table__.name,  # type: ignore[attr-defined]
+                                               **columns})
 
     models = {name: copy(model) for name, model in MODELS.items() if name not in ('Test', 'User', 'ApiToken')}
     app = Flask(__name__)
-    from sqlalchemy import create_engine
     from sqlalchemy.pool import StaticPool
     engine = create_engine('sqlite://', poolclass=StaticPool, connect_args={'check_same_thread': False})
     app.register_blueprint(create_blueprint(models={'Test': Run, 'User': Person, **models},
                                             session=lambda: Session(engine),
                                             names={'Test.platform': 'target', 'Test.commit': 'sha'}))
-    Base.metadata.create_all(engine)
+    Other.metadata.create_all(engine)
     with Session(engine) as session:
         session.add(Run(id=1, target='amiga', test_type='x', fork_id=1, branch='b', sha='c', pr_nr=0, token='t'))
         session.add(models['RegressionTest'](id=5, active=True))
@@ -202,7 +202,7 @@ def test_a_host_may_have_other_models_names_and_sessions() -> None:
 
     with Session(engine) as session:
         assert session.get_one(Run, new_run_id).target == 'amiga'
-    assert 'runs_api_token' in Base.metadata.tables
+    assert 'runs_api_token' in Other.metadata.tables
     engine.dispose()
 
 
@@ -213,12 +213,69 @@ def test_a_name_that_means_nothing_is_refused(bare: Flask) -> None:
 
 def test_the_host_is_asked_for_nothing_at_the_mount(bare: Flask, statements: list[str]) -> None:
     with bare.app_context():
-        from sqlalchemy import event
         sent: list[Any] = []
         event.listen(db.engine, 'before_cursor_execute', lambda *args: sent.append(args[2]))
         bare.register_blueprint(mod_runs_api)
 
     assert sent == []
+
+
+@pytest.fixture
+def asked(app: Flask) -> Iterator[list[str]]:
+    """Record what the database is asked of `run_retry`, whoever asks."""
+    sent: list[str] = []
+
+    def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if 'run_retry' in statement:
+            sent.append(statement)
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, 'before_cursor_execute', record)
+    yield sent
+    event.remove(engine, 'before_cursor_execute', record)
+
+
+@pytest.mark.parametrize('path', ['/', '/account/login', '/static/nothing', '/nowhere'])
+def test_the_hosts_requests_do_not_look_for_a_table_that_is_there(app: Flask, asked: list[str], path: str) -> None:
+    app.test_client().get(path)
+
+    assert asked == []
+
+
+def test_a_table_that_was_dropped_is_made_again(app: Flask, asked: list[str]) -> None:
+    with app.app_context():
+        db.drop_all()
+        asked.clear()
+
+        db.create_all()
+        assert [statement.split()[0] for statement in asked].count('CREATE') == 2  # The table and its index.
+
+        asked.clear()
+        db.create_all()
+        assert asked == []
+
+
+def test_each_database_is_looked_at(app: Flask, tmp_path: Path) -> None:
+    other = create_engine(f'sqlite:///{tmp_path}/other.db')
+
+    Base.metadata.create_all(other)
+
+    assert inspect(other).has_table('run_retry')
+    other.dispose()
+
+
+def test_whoever_asks_for_certain_tables_gets_them(app: Flask, tmp_path: Path) -> None:
+    other = create_engine(f'sqlite:///{tmp_path}/other.db')
+    tables = [Base.metadata.tables['user']]
+
+    Base.metadata.create_all(other, tables)
+    assert inspect(other).get_table_names() == ['user']
+
+    with other.begin() as connection:
+        Base.metadata.create_all(connection, checkfirst=True)
+    assert set(inspect(other).get_table_names()) == set(Base.metadata.tables)
+    other.dispose()
 
 
 def test_the_request_state_of_the_host_is_left_alone(app: Flask, alice: User) -> None:

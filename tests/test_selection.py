@@ -254,6 +254,51 @@ def test_nothing_failed_is_refused_and_makes_nothing(retry: Ask, test: Regressio
     assert rows.of('run_retry') == []
 
 
+class CutOff:
+    """`group_concat` with a limit, as MySQL has it."""
+
+    limit = 0
+
+    def __init__(self) -> None:
+        self.text = ''
+
+    def step(self, item: int | None, separator: str) -> None:
+        """Take one more, null being none."""
+        if item is not None:
+            self.text += f'{separator if self.text else ""}{item}'
+
+    def finalize(self) -> str | None:
+        """Give all of it that fits."""
+        return self.text[:self.limit] or None
+
+
+@pytest.fixture(params=['', '1,2,3,4,', '1,2,3,4,5', '1,2,3,4,5,6,7,8,9,1'])
+def cut_off(request: pytest.FixtureRequest, alice: User) -> None:
+    """Have the database cut texts off behind so many characters: behind a number, a comma, or within a number."""
+    limit = len(request.param)
+    connection = db.session.connection().connection.dbapi_connection
+    connection.create_aggregate('group_concat', 2, type('', (CutOff,), {'limit': limit}))  # type: ignore[union-attr]
+
+
+@pytest.mark.usefixtures('cut_off')
+@pytest.mark.parametrize('failed_only', [False, True])
+def test_a_database_that_cuts_long_texts_off_changes_nothing(retry: Ask, rows: Rows, failed_only: bool) -> None:
+    tests = [seed.regression_test() for _ in range(12)]
+    run = seed.run([*tests, tests[0]], stages=seed.CANCELED)
+
+    made = retry(run, {'failed_only': failed_only})
+
+    assert rows.selection(made.json['new_run_id']) == [test.id for test in tests] == list(range(1, 13))
+
+
+@pytest.mark.usefixtures('cut_off')
+def test_a_database_that_cuts_long_texts_off_hides_no_inactive_test(retry: Ask) -> None:
+    tests = [seed.regression_test(active=place == 0) for place in range(13)]
+    run = seed.run(tests)
+
+    assert retry(run).json['details'] == {'inactive_ids': [test.id for test in tests[1:]]}
+
+
 # Runs without rows of their own, and rows that repeat
 
 
