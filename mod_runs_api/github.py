@@ -338,9 +338,12 @@ def _source_id(session: Session, mount: Mount, pr_nr: int, person: Person, wish:
     test, retries = mount.host.test, mount.retries
     digest = Order(0, requester_id=person.id, idempotency_key=wish.idempotency_key).idempotency_digest
     earlier = select(retries.c.source_test_id).where(retries.c.idempotency_digest == (digest or ''))
-    newest = select(func.max(test.id)).where(test.pr_nr == pr_nr,
-                                             type_coerce(test.test_type, String) == host.PULL_REQUEST,
-                                             type_coerce(test.platform, String) == wish.platform)
+    # From the newest run of all backwards, for the host has no index to find a pull request's runs by.
+    newest = (select(test.id)
+              .where(test.pr_nr == pr_nr, type_coerce(test.test_type, String) == host.PULL_REQUEST,
+                     type_coerce(test.platform, String) == wish.platform)
+              .order_by(test.id.desc())
+              .limit(1))
     found: int | None = session.scalar(select(func.coalesce(earlier.scalar_subquery(), newest.scalar_subquery())))
     return found
 

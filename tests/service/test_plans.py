@@ -1,0 +1,91 @@
+"""How MariaDB finds what the package asks for: by an index, and in the order of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from entrances import Entrances, Sent, recording
+from sqlalchemy import Engine, create_engine, make_url
+
+from .databases import Database, fresh_database
+
+pytestmark = pytest.mark.service
+
+#: Tables that are read as a whole, by the way, because the host has no index for the question.
+READ_WHOLE = {
+    # All active tests are what is asked for.
+    'full, a source without rows': {'regression_test'},
+    # And all their outputs.
+    'failed only, a source without rows': {'regression_test', 'regression_test_output'},
+    # A person by their name on GitHub; and the runs, from the newest backwards to the first of the pull request.
+    'comment': {'user', 'test'},
+}
+
+
+@pytest.fixture(scope='module')
+def database(mariadb: str) -> Iterator[Database]:
+    """Give a database for all tests here."""
+    with fresh_database(mariadb) as made:
+        yield made
+
+
+@pytest.fixture(scope='module')
+def entrances(database: Database) -> Iterator[Entrances]:
+    """Give every way into the package, with many more runs and people than a statement is about."""
+    made = Entrances(database.uri(), tests=40, runs=100, relatives=5)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope='module', params=['as they are', 'analyzed'])
+def engine(request: pytest.FixtureRequest, database: Database, entrances: Entrances) -> Iterator[Engine]:
+    """
+    Connect to the database, with the statistics that its tables have of themselves and with exact ones.
+
+    The first are of any moment while the tables grew: no plan may depend on them.
+    """
+    engine = create_engine(make_url(database.uri()))
+    if request.param == 'analyzed':
+        with engine.connect() as connection:
+            for table in ('test', 'test_progress', 'test_result', 'test_result_file', 'customized_test', 'test_fork',
+                          'regression_test', 'regression_test_output', 'regression_test_output_files', 'user',
+                          'api_token', 'run_retry', 'blocked_users'):
+                connection.exec_driver_sql(f'ANALYZE TABLE `{table}`')
+    yield engine
+    engine.dispose()
+
+
+def plan(engine: Engine, sent: Sent) -> list[Any]:
+    """Give the rows of EXPLAIN."""
+    with engine.connect() as connection:
+        return list(connection.exec_driver_sql(f'EXPLAIN {sent.statement}', sent.parameters))
+
+
+WAYS = ['full', 'failed only', 'full, a source without rows', 'failed only, a source without rows', 'full, a retry',
+        'replay', '401, another token', '403', '404', '422, a bad body', '422, a used key', '422, nothing failed',
+        '422, not finished', '429', 'retries', 'page of a run', 'retry_run', 'comment', 'commit status',
+        'flask runs-api retry', 'flask runs-api family']
+
+
+@pytest.mark.parametrize('way', WAYS)
+def test_nothing_is_read_as_a_whole_and_nothing_sorted(entrances: Entrances, engine: Engine, way: str) -> None:
+    with recording() as sent:
+        entrances.ways[way]()
+
+    assert sent
+    whole, sorting = set(), []
+    for one in sent:
+        for row in plan(engine, one):
+            # The table that is inserted into is named too, though nothing is read from it.
+            if row.type in ('ALL', 'index') and row.select_type != 'INSERT':
+                whole.add(row.table)
+            if 'filesort' in (row.Extra or ''):
+                sorting.append(one.statement)
+    assert sorting == []
+    assert whole == READ_WHOLE.get(way, set())
+
+
+def test_every_way_that_sends_anything_is_looked_at(entrances: Entrances) -> None:
+    assert set(entrances.ways) - set(WAYS) == {'401, no token', 'list of runs'}
