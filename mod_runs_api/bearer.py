@@ -19,8 +19,8 @@ class TokenValidator(BearerTokenValidator):
         """Find the token, whatever was sent as one."""
         mount = current_mount()
         return transaction.run(
-            mount.host.session,
-            lambda session, _: tokens.find(session, mount.statements.find_token, token_string.strip()),
+            mount.host.transaction,
+            lambda connection, _: tokens.find(connection, mount.statements.find_token, token_string.strip()),
             commit=False)
 
 

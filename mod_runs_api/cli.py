@@ -39,7 +39,8 @@ def create(person: str, name: str, scopes: tuple[str, ...], days: int) -> None:
         raise click.BadParameter('must have 1 to 50 characters', param_hint='--name')
     with refusals():
         user_id = person_id(mount, person)
-        secret = run(mount, lambda session, _: tokens.create(session, mount.api_tokens, user_id, name, scopes, days))
+        secret = run(mount, lambda connection, _: tokens.create(
+            connection, mount.api_tokens, user_id, name, scopes, days))
     if secret is None:
         raise click.ClickException(f'{person} has a token called {name} already.')
     click.echo(secret)
@@ -54,7 +55,7 @@ def list_tokens() -> None:
              .join(user.table, user.id == table.user_id)
              .order_by(table.id))
     with refusals():
-        rows = run(mount, lambda session, _: session.execute(query).all(), commit=False)
+        rows = run(mount, lambda connection, _: connection.execute(query).all(), commit=False)
     for row in rows:
         state = (f'revoked {row.revoked_at:%Y-%m-%d}' if row.revoked_at
                  else f'{"expired" if row.expires_at < clock.now() else "expires"} {row.expires_at:%Y-%m-%d}')
@@ -68,7 +69,7 @@ def revoke(token_id: int) -> None:
     """Take the token with the id TOKEN_ID back, at once."""
     mount = current_mount()
     with refusals():
-        revoked = run(mount, lambda session, _: tokens.revoke(session, mount.api_tokens, token_id))
+        revoked = run(mount, lambda connection, _: tokens.revoke(connection, mount.api_tokens, token_id))
     if not revoked:
         raise click.ClickException(f'There is no valid token {token_id}.')
     click.echo(f'Token {token_id} is revoked.')

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Table, bindparam, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Table, bindparam, func, select
 
 from .errors import RunNotFound
 from .host import Host
@@ -90,14 +89,14 @@ class Statements:
             .order_by(retries.c.test_id))
 
 
-def find(session: Session, statements: Statements, run_id: int) -> Family:
+def find(connection: Connection, statements: Statements, run_id: int) -> Family:
     """
     Find the family of a run, in two statements however large it is.
 
     Parameters
     ----------
-    session : Session
-        A session on the host's database.
+    connection : Connection
+        A connection to the host's database.
     statements : Statements
         Those of the mount.
     run_id : int
@@ -112,10 +111,10 @@ def find(session: Session, statements: Statements, run_id: int) -> Family:
     RunNotFound
         There is no such run.
     """
-    root_id = session.scalar(statements.find_root, {'run_id': run_id})
+    root_id = connection.scalar(statements.find_root, {'run_id': run_id})
     if root_id is None:
         raise RunNotFound(run_id)
-    rows = session.execute(statements.find_retries, {'root_id': root_id})
+    rows = connection.execute(statements.find_retries, {'root_id': root_id})
     retried = [Attempt(row.test_id, row.source_test_id, row.attempt, row.failed_only,
                        None if row.reason is None else row.reason.decode(), row.name, row.created_at)
                for row in rows]

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flask import Flask
-from sqlalchemy import Column, String, func, select, type_coerce
-from sqlalchemy.orm import Session
+from sqlalchemy import Column, Connection, String, func, select, type_coerce
 
 from . import comments, host, service
 from .comments import Command, Misunderstood
@@ -213,7 +212,7 @@ def retry_from_comment(payload: Any, delivery_id: str | None) -> CommentOutcome:
         lines = comments.read(comment.body)
         if not lines:
             raise _Ignored('The comment has no command.')
-        person = service.run(mount, lambda session, _: _person(session, mount, login_column, blocked, comment),
+        person = service.run(mount, lambda connection, _: _person(connection, mount, login_column, blocked, comment),
                              commit=False)
         if len(lines) > MAX_COMMANDS:
             raise _Ignored(f'The comment has more than {MAX_COMMANDS} commands.', asked=True)
@@ -223,8 +222,8 @@ def retry_from_comment(payload: Any, delivery_id: str | None) -> CommentOutcome:
     refusals = [CommentRefusal(None, None, line.message) for line in lines if isinstance(line, Misunderstood)]
     wishes = _wishes([line for line in lines if isinstance(line, Command)], _origin(comment, delivery_id))
     # All of them before the first retry, which is a newer run itself.
-    run_ids = service.run(mount, lambda session, _: {
-        wish: _source_id(session, mount, comment.pr_nr, person, wish) for wish in wishes}, commit=False)
+    run_ids = service.run(mount, lambda connection, _: {
+        wish: _source_id(connection, mount, comment.pr_nr, person, wish) for wish in wishes}, commit=False)
     retries = []
     for wish, reason in wishes.items():
         run_id = run_ids[wish]
@@ -287,15 +286,15 @@ def _field(payload: Any, path: str, kind: type[T]) -> T:
     return value
 
 
-def _person(session: Session, mount: Mount, login_column: Column[Any], blocked: BlockedUsersEntity,
+def _person(connection: Connection, mount: Mount, login_column: Column[Any], blocked: BlockedUsersEntity,
             comment: _Comment) -> Person:
     """Find the person of the host who has written a comment, where they may retry."""
     user = mount.host.user
-    if session.scalar(select(blocked.user_id).where(blocked.user_id == comment.account_id)) is not None:
+    if connection.scalar(select(blocked.user_id).where(blocked.user_id == comment.account_id)) is not None:
         # Without an answer, which is all that they could still bring about here.
         raise _Ignored('The writer of the comment is blocked.')
-    rows = session.execute(select(user.id, user.name, type_coerce(user.role, String), login_column)
-                           .where(func.lower(login_column) == comment.login.lower())).all()
+    rows = connection.execute(select(user.id, user.name, type_coerce(user.role, String), login_column)
+                              .where(func.lower(login_column) == comment.login.lower())).all()
     # GitHub's names are ASCII, and upper and lower case are the same to it. A collation of the database takes more for
     # the same: letters with accents, or trailing spaces.
     people = [Person.of_row(user_id, name, role) for user_id, name, role, login in rows
@@ -329,7 +328,7 @@ def _origin(comment: _Comment, delivery_id: object) -> str | None:
     return f'comment {comment.id}' if isinstance(comment.id, int) else None
 
 
-def _source_id(session: Session, mount: Mount, pr_nr: int, person: Person, wish: _Wish) -> int | None:
+def _source_id(connection: Connection, mount: Mount, pr_nr: int, person: Person, wish: _Wish) -> int | None:
     """
     Find the run to retry: the newest one of the pull request, or the one that an earlier delivery has retried.
 
@@ -344,7 +343,7 @@ def _source_id(session: Session, mount: Mount, pr_nr: int, person: Person, wish:
                      type_coerce(test.platform, String) == wish.platform)
               .order_by(test.id.desc())
               .limit(1))
-    found: int | None = session.scalar(select(func.coalesce(earlier.scalar_subquery(), newest.scalar_subquery())))
+    found: int | None = connection.scalar(select(func.coalesce(earlier.scalar_subquery(), newest.scalar_subquery())))
     return found
 
 
@@ -366,7 +365,7 @@ def post_queued_status(_app: Flask, *, new_run_id: int, **_facts: Any) -> None:
     """
     mount = current_mount()
     test = mount.host.test
-    run = service.run(mount, lambda session, _: session.execute(
+    run = service.run(mount, lambda connection, _: connection.execute(
         select(test.commit.label('commit'), type_coerce(test.platform, String).label('platform'))
         .where(test.id == new_run_id)).one(), commit=False)
     host.post_pending_status(host.github().open_repository(), run.commit, run.platform, 'Tests queued',

@@ -8,16 +8,16 @@ what a host must have; whatever is missing is named when the blueprint is regist
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, Union, cast
 
 import sqlalchemy
 from flask import current_app, g, url_for
-from sqlalchemy import Column, MetaData, Table
-from sqlalchemy.exc import NoInspectionAvailable, SQLAlchemyError
+from sqlalchemy import Column, Connection, MetaData, Table, Transaction
+from sqlalchemy.exc import DBAPIError, NoInspectionAvailable, SQLAlchemyError
 from sqlalchemy.orm import Mapper, Session, scoped_session
 from werkzeug.routing import BuildError
 
@@ -219,7 +219,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Host:
-    """What the package works with: the columns of the host's models, and sessions on the host's database."""
+    """What the package works with: the columns of the host's models, and transactions on the host's database."""
 
     test: TestEntity
     test_progress: TestProgressEntity
@@ -244,15 +244,36 @@ class Host:
         """The metadata that the host creates and migrates its tables from."""
         return self.test.table.metadata
 
-    def session(self) -> Session:
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
         """
-        Open a session of the package's own on the host's database.
+        Begin a transaction of the package's own on the host's database; what is not committed is rolled back.
 
         The request's session is left alone: what a caller has pending there is neither committed nor rolled back
-        with a retry, and the snapshot that it reads from may be too old for one.
+        with a retry, and the snapshot that it reads from may be too old for one. No session is needed, for no models
+        are read or written.
         """
         bind = self.host_session().get_bind(clause=self.test.table)
-        return Session(bind, join_transaction_mode='create_savepoint')
+        if isinstance(bind, Connection):
+            # The host's own transaction, which goes on.
+            savepoint = bind.begin_nested()
+            try:
+                yield savepoint
+            finally:
+                savepoint.close()
+            return
+        connection = bind.connect()
+        try:
+            yield connection.begin()
+        except DBAPIError:
+            # Said here, for closing alone does not undo what a commit that failed has left on the connection.
+            with suppress(DBAPIError):
+                connection.rollback()
+            raise
+        finally:
+            # A connection that dies of being given back takes nothing back that is done.
+            with suppress(DBAPIError):
+                connection.close()
 
     def person_logged_in(self) -> Person | None:
         """Give the person whom the session cookie of the current request names: the host's ``g.user``."""

@@ -1,7 +1,7 @@
 """
 What a retry is (contract section 4): nothing here knows HTTP.
 
-:func:`create` reads top to bottom: find the run, choose the tests, write the new run down. It works on one session
+:func:`create` reads top to bottom: find the run, choose the tests, write the new run down. It works on one connection
 and leaves the transaction to its caller, and it sends SELECT and INSERT only.
 """
 
@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import string
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import (BindParameter, Column, ColumnElement, CursorResult,
-                        Integer, LargeBinary, Select, String, Table, and_,
-                        bindparam, case)
+from sqlalchemy import (BindParameter, Column, ColumnElement, Connection,
+                        CursorResult, Integer, LargeBinary, Select, String,
+                        Table, and_, bindparam, case)
 from sqlalchemy import cast as sql_cast
 from sqlalchemy import (exists, false, func, insert, null, or_, select, true,
                         type_coerce)
-from sqlalchemy.orm import Session
 
 from . import clock
 from .errors import RunNotFound, Unprocessable
@@ -28,12 +26,6 @@ from .host import Host
 
 #: The stages after which nothing more happens to a run.
 FINISHED = frozenset({'completed', 'canceled'})
-
-TOKEN_ALPHABET = string.ascii_letters + string.digits
-
-
-def _new_token() -> str:
-    return ''.join(secrets.choice(TOKEN_ALPHABET) for _ in range(64))
 
 
 @dataclass(frozen=True)
@@ -68,7 +60,7 @@ class Order:
     check: Callable[[Source], str | None] | None = None
     #: The secret that the new run's worker will report with. It is made once for an order and is unique in the
     #: database, so that an order whose commit went unanswered is recognised when it is tried again.
-    run_token: str = field(default_factory=_new_token, repr=False)
+    run_token: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
 
     @property
     def idempotency_digest(self) -> str | None:
@@ -139,13 +131,13 @@ class Source:
     has_selection: bool = True
 
 
-def create(session: Session, statements: Statements, order: Order) -> Retry:
+def create(connection: Connection, statements: Statements, order: Order) -> Retry:
     """
     Make a new run of an existing one.
 
     Parameters
     ----------
-    session : Session
+    connection : Connection
         Whose transaction the new run is written in. Commit it to keep the run.
     statements : Statements
         Those of the mount.
@@ -164,25 +156,25 @@ def create(session: Session, statements: Statements, order: Order) -> Retry:
         There is nothing to run, or nothing that may be run; the check has an objection; or the idempotency key belongs
         to another order.
     """
-    found = _find(session, statements, order)
+    found = _find(connection, statements, order)
     if isinstance(found, Retry):
         return found
-    test_ids = _choose_tests(session, statements, order, found)
+    test_ids = _choose_tests(connection, statements, order, found)
     objection = order.check(found) if order.check else None
     if objection:
         raise Unprocessable(objection, {'run_id': found.id})
-    new_run_id = _write(session, statements, order, found, test_ids)
+    new_run_id = _write(connection, statements, order, found, test_ids)
     return Retry(found.id, new_run_id, order.failed_only, len(test_ids))
 
 
-def choose(session: Session, statements: Statements, order: Order) -> list[int]:
+def choose(connection: Connection, statements: Statements, order: Order) -> list[int]:
     """
     Choose the tests that an order would run, and make nothing.
 
     Parameters
     ----------
-    session : Session
-        A session on the host's database.
+    connection : Connection
+        A connection to the host's database.
     statements : Statements
         Those of the mount.
     order : Order
@@ -199,18 +191,18 @@ def choose(session: Session, statements: Statements, order: Order) -> list[int]:
         As :func:`create` does.
     """
     # Without a key there is no earlier retry to find.
-    source = cast(Source, _find(session, statements, order))
-    return _choose_tests(session, statements, order, source)
+    source = cast(Source, _find(connection, statements, order))
+    return _choose_tests(connection, statements, order, source)
 
 
-def find_made(session: Session, statements: Statements, order: Order) -> Retry | None:
+def find_made(connection: Connection, statements: Statements, order: Order) -> Retry | None:
     """
     Find the run that an order has already made: for a commit that went unanswered.
 
     Parameters
     ----------
-    session : Session
-        A session of a later transaction than the one that was committed.
+    connection : Connection
+        A connection, in a later transaction than the one that was committed.
     statements : Statements
         Those of the mount.
     order : Order
@@ -220,13 +212,13 @@ def find_made(session: Session, statements: Statements, order: Order) -> Retry |
     -------
     Retry or None
     """
-    row = session.execute(statements.find_made, {'run_token': order.run_token}).one_or_none()
+    row = connection.execute(statements.find_made, {'run_token': order.run_token}).one_or_none()
     return None if row is None else Retry(order.run_id, row.test_id, order.failed_only, row.test_count)
 
 
-def _find(session: Session, statements: Statements, order: Order) -> Source | Retry:
+def _find(connection: Connection, statements: Statements, order: Order) -> Source | Retry:
     """Find the source run, or what an earlier order with the same idempotency key has made of it."""
-    rows = session.execute(statements.find, {'run_id': order.run_id, 'digest': order.idempotency_digest or ''}).all()
+    rows = connection.execute(statements.find, {'run_id': order.run_id, 'digest': order.idempotency_digest or ''}).all()
     if not rows:
         raise RunNotFound(order.run_id)
     row = rows[0]
@@ -246,13 +238,13 @@ def _find(session: Session, statements: Statements, order: Order) -> Source | Re
                   has_selection=bool(row.has_selection))
 
 
-def _choose_tests(session: Session, statements: Statements, order: Order, source: Source) -> list[int]:
+def _choose_tests(connection: Connection, statements: Statements, order: Order, source: Source) -> list[int]:
     """Choose the regression tests of the new run, in the order of their ids."""
     if order.failed_only and source.status not in FINISHED:
         raise Unprocessable(f'Run {source.id} has not finished: it has no failed tests yet.',
                             {'run_status': source.status or 'queued'})
     selection = statements.selections[order.failed_only, source.has_selection]
-    test_ids, inactive_ids = _read_selection(session, selection, source.id)
+    test_ids, inactive_ids = _read_selection(connection, selection, source.id)
     if order.failed_only and not test_ids and not inactive_ids:
         raise Unprocessable(f'No test of run {source.id} failed: there is nothing to run again.', {'failed_tests': 0})
     if inactive_ids and not order.drop_inactive:
@@ -264,50 +256,48 @@ def _choose_tests(session: Session, statements: Statements, order: Order, source
     return test_ids
 
 
-def _read_selection(session: Session, selection: Selection, run_id: int) -> tuple[list[int], list[int]]:
+def _read_selection(connection: Connection, selection: Selection, run_id: int) -> tuple[list[int], list[int]]:
     """Read the ids of the active and of the inactive tests of a selection, each once and in their order."""
-    packed = session.execute(selection.packed, {'run_id': run_id}).one()
+    packed = connection.execute(selection.packed, {'run_id': run_id}).one()
     active, inactive = ([int(test_id) for test_id in (text or '').split(',') if test_id]
                         for text in (packed.active_ids, packed.inactive_ids))
     if sum(active) + sum(inactive) != (packed.total or 0):
         # MySQL cuts such a text off at group_concat_max_len, by default at 1024 bytes; MariaDB at a megabyte.
-        rows = session.execute(selection.rows, {'run_id': run_id}).all()
+        rows = connection.execute(selection.rows, {'run_id': run_id}).all()
         active, inactive = ([row.id for row in rows if bool(row.active) is wanted] for wanted in (True, False))
     return sorted(set(active)), sorted(set(inactive))
 
 
-def _write(session: Session, statements: Statements, order: Order, source: Source, test_ids: list[int]) -> int:
+def _write(connection: Connection, statements: Statements, order: Order, source: Source, test_ids: list[int]) -> int:
     """
     Write the new run down.
 
     It gets no progress row: the platform's scheduled job passes over every run that has one, so that a run with a
     row "queued as a retry" would never start. Where it came from stands in ``run_retry``.
     """
-    inserted = cast('CursorResult[Any]', session.execute(
-        statements.insert_run, {'run_id': source.id, 'run_token': order.run_token}))
+    inserted = connection.execute(statements.insert_run, {'run_id': source.id, 'run_token': order.run_token})
     if not inserted.rowcount:
         raise RunNotFound(source.id)  # It vanished a moment ago.
     new_run_id = int(inserted.lastrowid)
     # Next and not last, so that the second of two orders with one key finds out before it has written much.
-    session.execute(statements.insert_retry, {
+    connection.execute(statements.insert_retry, {
         'test_id': new_run_id, 'source_test_id': source.id, 'root_test_id': source.root_id,
         'attempt': source.attempt + 1, 'failed_only': order.failed_only, 'reason': _encode(order.reason),
         'user_id': order.requester_id, 'created_at': clock.now(), 'test_count': len(test_ids),
         'idempotency_digest': order.idempotency_digest})
-    _insert_pairs(session, statements.customized_test, new_run_id, test_ids)
+    _insert_pairs(connection, statements.customized_test, new_run_id, test_ids)
     owner_ids = source.owner_ids.union([] if order.requester_id is None else [order.requester_id])
-    _insert_pairs(session, statements.test_fork, new_run_id, sorted(owner_ids))
+    _insert_pairs(connection, statements.test_fork, new_run_id, sorted(owner_ids))
     return new_run_id
 
 
-def _insert_pairs(session: Session, columns: tuple[Column[Any], Column[Any]], run_id: int,
+def _insert_pairs(connection: Connection, columns: tuple[Column[Any], Column[Any]], run_id: int,
                   other_ids: Iterable[int]) -> None:
     """Insert a row of the run and each other id, in one statement."""
     # The numbers are written into the statement: the driver would take longer to fill thousands of parameters in
     # than the database takes to store the rows. And past SQLAlchemy's cache, where each such text would stay.
     rows = ', '.join(f'({run_id:d}, {other_id:d})' for other_id in other_ids)
     if rows:
-        connection = session.connection()
         quote = connection.dialect.identifier_preparer
         names = ', '.join(map(quote.format_column, columns))
         connection.exec_driver_sql(f'INSERT INTO {quote.format_table(columns[0].table)} ({names}) VALUES {rows}')

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from flask import current_app
 from marshmallow import ValidationError
-from sqlalchemy import inspect, select
+from sqlalchemy import Connection, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import InstanceState, Session
+from sqlalchemy.orm import InstanceState
 
 from . import family, host, retry, transaction
 from .errors import InvalidFields, RunNotFound
@@ -115,9 +115,9 @@ def place(mount: Mount, order: Order) -> Retry:
     if not 1 <= order.run_id <= MAX_ID:
         raise RunNotFound(order.run_id)
 
-    def work(session: Session, again: bool) -> Retry:
-        made = retry.find_made(session, mount.statements.retry, order) if again else None
-        return made or retry.create(session, mount.statements.retry, order)
+    def work(connection: Connection, again: bool) -> Retry:
+        made = retry.find_made(connection, mount.statements.retry, order) if again else None
+        return made or retry.create(connection, mount.statements.retry, order)
 
     result = run(mount, work)
     if not result.replayed:
@@ -153,7 +153,7 @@ def count_failed(mount: Mount, run_id: int) -> int:
         The database is away.
     """
     order = Order(run_id=run_id, failed_only=True, drop_inactive=mount.settings.drop_inactive_tests)
-    return len(run(mount, lambda session, _: retry.choose(session, mount.statements.retry, order), commit=False))
+    return len(run(mount, lambda connection, _: retry.choose(connection, mount.statements.retry, order), commit=False))
 
 
 def family_of(mount: Mount, run_id: int) -> Family:
@@ -180,10 +180,10 @@ def family_of(mount: Mount, run_id: int) -> Family:
     """
     if not 1 <= run_id <= MAX_ID:
         raise RunNotFound(run_id)
-    return run(mount, lambda session, _: family.find(session, mount.statements.family, run_id), commit=False)
+    return run(mount, lambda connection, _: family.find(connection, mount.statements.family, run_id), commit=False)
 
 
-def run(mount: Mount, work: Callable[[Session, bool], T], commit: bool = True) -> T:
+def run(mount: Mount, work: Callable[[Connection, bool], T], commit: bool = True) -> T:
     """
     Do some work in a transaction, with the package's own errors for those of the database.
 
@@ -209,7 +209,7 @@ def run(mount: Mount, work: Callable[[Session, bool], T], commit: bool = True) -
         Anything else that the database says. The log has more.
     """
     try:
-        return transaction.run(mount.host.session, work, commit)
+        return transaction.run(mount.host.transaction, work, commit)
     except SQLAlchemyError as fault:
         refused = refusal(fault)
     # Not from the fault: whoever logs the error with what it came from would log what was to be written.
@@ -250,7 +250,7 @@ def person_id(mount: Mount, person: Any) -> int:
         condition = user.id == person
         possible = type(person) is int and 1 <= person <= MAX_ID
     query = select(user.id, user.name).where(condition)
-    found = run(mount, lambda session, _: session.execute(query).all(), commit=False) if possible else []
+    found = run(mount, lambda connection, _: connection.execute(query).all(), commit=False) if possible else []
     # A database that takes upper case for lower must not decide who somebody is.
     ids = [found_id for found_id, name in found if not isinstance(person, str) or name == person]
     if not ids:

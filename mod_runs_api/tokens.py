@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (Select, String, bindparam, insert, select, type_coerce,
-                        update)
-from sqlalchemy.orm import Session
+from sqlalchemy import (Connection, Select, String, bindparam, insert, select,
+                        type_coerce, update)
 
 from . import clock
 from .host import ApiTokenEntity, Host, Person
@@ -98,14 +97,14 @@ def find_statement(host: Host, tokens: ApiTokenEntity) -> Select[Any]:
             .where(tokens.token_prefix == bindparam('prefix')))
 
 
-def find(session: Session, statement: Select[Any], secret: str) -> Token | None:
+def find(connection: Connection, statement: Select[Any], secret: str) -> Token | None:
     """
     Find the token that a secret belongs to, be it valid or not.
 
     Parameters
     ----------
-    session : Session
-        A session on the host's database.
+    connection : Connection
+        A connection to the host's database.
     statement : Select
         What :func:`find_statement` wrote.
     secret : str
@@ -117,7 +116,7 @@ def find(session: Session, statement: Select[Any], secret: str) -> Token | None:
     """
     if not (secret.startswith(PREFIX) and secret.isascii() and len(secret) <= MAX_LENGTH):
         return None
-    rows = session.execute(statement, {'prefix': secret[:PREFIX_LENGTH]}).all()
+    rows = connection.execute(statement, {'prefix': secret[:PREFIX_LENGTH]}).all()
     digest = _digest(secret).encode()
     for row in rows:
         if hmac.compare_digest(digest, row.token_hash.encode()):
@@ -126,14 +125,14 @@ def find(session: Session, statement: Select[Any], secret: str) -> Token | None:
     return None
 
 
-def create(session: Session, tokens: ApiTokenEntity, user_id: int, name: str, granted: Iterable[str],
+def create(connection: Connection, tokens: ApiTokenEntity, user_id: int, name: str, granted: Iterable[str],
            days: int) -> str | None:
     """
     Write a new token of the package's own down.
 
     Parameters
     ----------
-    session : Session
+    connection : Connection
         Whose transaction it is written in.
     tokens : ApiTokenEntity
         The package's own table of tokens.
@@ -152,24 +151,24 @@ def create(session: Session, tokens: ApiTokenEntity, user_id: int, name: str, gr
         The token, for the only time; None where the person has one of this name.
     """
     taken = select(tokens.id).where(tokens.user_id == user_id, tokens.token_name == name)
-    if session.execute(taken).first() is not None:
+    if connection.execute(taken).first() is not None:
         return None
     secret = PREFIX + secrets.token_urlsafe(32)
     created_at = clock.now()
-    session.execute(insert(tokens.table).values(
+    connection.execute(insert(tokens.table).values(
         user_id=user_id, token_name=name, token_prefix=secret[:PREFIX_LENGTH], token_hash=_digest(secret),
         scopes_json=json.dumps(sorted(set(granted))), created_at=created_at,
         expires_at=created_at + timedelta(days=days)))
     return secret
 
 
-def revoke(session: Session, tokens: ApiTokenEntity, token_id: int) -> bool:
+def revoke(connection: Connection, tokens: ApiTokenEntity, token_id: int) -> bool:
     """
     Take a token of the package's own back, from this moment on.
 
     Parameters
     ----------
-    session : Session
+    connection : Connection
         Whose transaction it is done in.
     tokens : ApiTokenEntity
         The package's own table of tokens.
@@ -181,10 +180,10 @@ def revoke(session: Session, tokens: ApiTokenEntity, token_id: int) -> bool:
     bool
         Whether there is such a token, and it was not revoked before.
     """
-    changed = session.execute(update(tokens.table)
-                              .where(tokens.id == token_id, tokens.revoked_at.is_(None))
-                              .values(revoked_at=clock.now()))
-    return bool(changed.rowcount)  # type: ignore[attr-defined]
+    changed = connection.execute(update(tokens.table)
+                                 .where(tokens.id == token_id, tokens.revoked_at.is_(None))
+                                 .values(revoked_at=clock.now()))
+    return bool(changed.rowcount)
 
 
 def _digest(secret: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
+from sqlalchemy import Connection, Transaction
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm import Session
 
 T = TypeVar('T')
 
@@ -21,16 +21,17 @@ PATIENCE = 10.0
 TRANSIENT_CODES = frozenset({1020, 1205, 1213})
 
 
-def run(open_session: Callable[[], Session], work: Callable[[Session, bool], T], commit: bool = True) -> T:
+def run(begin: Callable[[], AbstractContextManager[Transaction]], work: Callable[[Connection, bool], T],
+        commit: bool = True) -> T:
     """
     Do the work in a transaction of its own, and again in a new one when the database gave way under it.
 
     Parameters
     ----------
-    open_session : callable
-        Opens a new session.
+    begin : callable
+        Begins a new transaction.
     work : callable
-        Takes the session, and whether this is a further try: an earlier one may then have been committed although
+        Takes its connection, and whether this is a further try: an earlier one may then have been committed although
         the database did not live to say so.
     commit : bool
         Whether there is anything to commit.
@@ -48,23 +49,16 @@ def run(open_session: Callable[[], Session], work: Callable[[Session, bool], T],
     started = time.monotonic()
     attempt = 0
     while True:
-        session = open_session()
         try:
-            result = work(session, attempt > 0)
-            if commit:
-                session.commit()
+            with begin() as transaction:
+                result = work(transaction.connection, attempt > 0)
+                if commit:
+                    transaction.commit()
             return result
         except DBAPIError as error:
-            # Said here, for closing alone does not undo what a commit that failed has left on the connection.
-            with suppress(DBAPIError):
-                session.rollback()
             attempt += 1
             if attempt == ATTEMPTS or time.monotonic() - started > PATIENCE or not _may_pass(error):
                 raise
-        finally:
-            # A connection that dies of being given back takes nothing back that is done.
-            with suppress(DBAPIError):
-                session.close()
         # A little apart, or the same transactions meet again.
         time.sleep(random.uniform(0, 0.005 * 2 ** attempt))
 

@@ -10,11 +10,11 @@ import pytest
 import seed
 from asking import Ask
 from database import db
+from entrances import is_the_packages
 from flask import Flask, Response, abort, g, redirect
 from mod_auth.models import User
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 from stored import Rows
 from werkzeug import exceptions
@@ -388,15 +388,15 @@ def test_a_store_of_the_limits_that_fails_after_the_count_fails_no_request(
 
 def test_a_connection_that_dies_of_being_given_back_takes_nothing_back(
         retry: Ask, source: int, monkeypatch: pytest.MonkeyPatch, rows: Rows) -> None:
-    close, closed = Session.close, []
+    close, closed = Connection.close, []
 
-    def die(session: Session) -> None:
-        close(session)
-        if type(session) is Session:  # The package's own: that of the host is a subclass.
-            closed.append(session)
+    def die(connection: Connection) -> None:
+        close(connection)
+        if is_the_packages():
+            closed.append(connection)
             raise db_error('gone away', connection_invalidated=True)
 
-    monkeypatch.setattr(Session, 'close', die)
+    monkeypatch.setattr(Connection, 'close', die)
 
     assert retry(source).status_code == 202
     assert retry(99).status_code == 404
@@ -404,13 +404,13 @@ def test_a_connection_that_dies_of_being_given_back_takes_nothing_back(
     assert len(rows.of('run_retry')) == 1
 
 
-def test_every_session_is_closed(app: Flask, source: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_connection_is_given_back(app: Flask, source: int, monkeypatch: pytest.MonkeyPatch) -> None:
     app.preprocess_request()
     opened, closed = [], []
-    opens, close = Session.__init__, Session.close
-    monkeypatch.setattr(Session, '__init__', lambda session, *arguments, **options: (
-        opened.append(session), opens(session, *arguments, **options))[1])
-    monkeypatch.setattr(Session, 'close', lambda session: (closed.append(session), close(session))[1])
+    opens, close = Connection.__init__, Connection.close
+    monkeypatch.setattr(Connection, '__init__', lambda connection, *arguments, **options: (
+        opened.append(connection), opens(connection, *arguments, **options))[1])
+    monkeypatch.setattr(Connection, 'close', lambda connection: (closed.append(connection), close(connection))[1])
 
     retry_run(source, requested_by='alice')
     with pytest.raises(RunNotFound):

@@ -11,6 +11,7 @@ from database import db
 from flask import Flask, g
 from mod_auth.models import Role, User
 from mod_test.models import Test
+from sqlalchemy.orm import Session
 from stored import Rows
 
 from mod_runs_api import (InvalidFields, Retry, RunNotFound, RunsApiError,
@@ -153,3 +154,28 @@ def test_without_a_request_the_hosts_own_engine_is_used_where_there_is_one(
     monkeypatch.setattr(database, 'create_session', None)
 
     assert retry_run(run_id).new_run_id == run_id + 1
+
+
+@pytest.mark.parametrize('kept', [True, False])
+def test_a_host_whose_session_is_in_a_transaction_of_its_own_keeps_or_loses_the_run_with_it(
+        app: Flask, source: Test, rows: Rows, kept: bool) -> None:
+    with db.engine.connect() as connection, connection.begin() as transaction, Session(
+            connection, join_transaction_mode='create_savepoint') as session:
+        # Python's SQLite begins a transaction too late for savepoints.
+        connection.exec_driver_sql('BEGIN')
+        g.db = session
+        session.add(User(name='pending', role=Role.user, email='pending@example.org', password=''))
+        session.flush()
+
+        made = retry_run(source.id)
+        with pytest.raises(RunNotFound):
+            retry_run(99)
+
+        session.commit()
+        if kept:
+            transaction.commit()
+        else:
+            transaction.rollback()
+
+    assert rows.ids('test', 'id') == [source.id, made.new_run_id][:1 + kept]
+    assert len(rows.of('user', name='pending')) == kept

@@ -15,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 from flask import Flask, g
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from mod_runs_api import (MountError, RunsApiError, create_blueprint,
@@ -69,6 +70,21 @@ def pages_of(user_id: int, paths: list[str]) -> list[str]:
         with client.session_transaction(base_url=ADDRESS) as session:
             session['user_id'] = user_id
         return [client.get(path, base_url=ADDRESS).get_data(as_text=True) for path in paths]
+
+
+def statements_of(paths: list[str]) -> dict[str, list[str]]:
+    """Give the statements that each page takes once the process has answered a first request, without their values."""
+    from run import app
+    sent: list[str] = []
+    with app.test_client() as client:
+        client.get('/about', base_url=ADDRESS)
+        event.listen(Engine, 'before_cursor_execute', lambda *arguments: sent.append(arguments[2]))
+        found = {}
+        for path in paths:
+            sent.clear()
+            client.get(path, base_url=ADDRESS)
+            found[path] = list(sent)
+    return found
 
 
 def retry_runs(orders: list[dict[str, Any]], settings: dict[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -169,8 +185,8 @@ def refusals() -> dict[str, str]:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {function.__name__: function for function in (
-    create_tables, add_people, failed_on_the_page, pages_of, retry_runs, retry_amid_changes, retry_in_a_job, pick_up,
-    refusals)}
+    create_tables, add_people, failed_on_the_page, pages_of, statements_of, retry_runs, retry_amid_changes,
+    retry_in_a_job, pick_up, refusals)}
 
 if __name__ == '__main__':
     with redirect_stdout(sys.stderr):

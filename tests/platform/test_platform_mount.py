@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from checkout import Platform, copy
-from rows import fresh_database
+from rows import Rows, fresh_database
 from sqlalchemy import create_engine, inspect
 
 pytestmark = pytest.mark.platform
@@ -32,6 +32,17 @@ def test_another_application_in_the_process_may_mount_it_too(refusals: dict[str,
 def test_a_platform_that_lacks_something_is_refused_by_its_name(refusals: dict[str, str], lacking: str,
                                                                 named: str) -> None:
     assert refusals[lacking].endswith(f'It lacks {named}.')
+
+
+def test_the_platforms_own_requests_take_the_statements_that_they_took(
+        unmounted: Platform, mounted: Platform, rows: Rows) -> None:
+    paths = ['/', '/about', '/test/', '/test/1', '/account/login', '/regression/', '/sample/', '/custom/', '/nowhere',
+             '/api/v1/runs', '/api/v1/runs/1', '/api/v1/system/health']
+
+    with_mount = mounted.inside('statements_of', rows.address, paths=paths)
+
+    assert with_mount == unmounted.inside('statements_of', rows.address, paths=paths)
+    assert all(with_mount.values())
 
 
 def test_the_command_line_leaves_tokens_to_a_platform_that_has_them(mounted: Platform) -> None:
