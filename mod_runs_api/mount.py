@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from flask import Flask, current_app
+from flask import Flask, current_app, has_request_context, request
 from flask_limiter import Limiter
 from sqlalchemy import Select, Table
 
@@ -83,3 +83,11 @@ def current_mount() -> Mount:
     if mount is None:
         raise MountError('mod_runs_api is not mounted here: app.register_blueprint(mod_runs_api, url_prefix=...).')
     return mount
+
+
+def is_own_request() -> bool:
+    """Tell whether the current request, if there is one, is to one of the package's routes."""
+    if not has_request_context():
+        return False
+    mount: Mount | None = current_app.extensions.get(KEY)
+    return mount is not None and request.endpoint in mount.endpoints

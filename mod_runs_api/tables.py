@@ -16,6 +16,7 @@ from sqlalchemy import (Boolean, Column, Connection, DateTime, Engine,
                         Table, Text, UniqueConstraint, event)
 
 from .host import ApiTokenEntity, Host
+from .mount import is_own_request
 
 #: The longest reason, in Unicode code points.
 REASON_LENGTH = 255
@@ -96,7 +97,8 @@ def api_token(host: Host) -> ApiTokenEntity:
     return ApiTokenEntity(table, {column.name: column for column in table.columns})
 
 
-#: The key, in the ``info`` of the host's metadata, of the package's own tables that each engine is known to have.
+#: The key, in the ``info`` of the host's metadata, of the tables that each engine is known to have; and of the
+#: package's own tables.
 KNOWN = 'mod_runs_api.known_tables'
 
 
@@ -115,7 +117,7 @@ def _look_once(table: Table) -> None:
 
     @event.listens_for(table, 'after_drop')
     def forget(_table: Table, connection: Connection, **_options: Any) -> None:
-        known.get(connection.engine, set()).discard(table)
+        known.pop(connection.engine, None)
 
 
 def _skip_known_tables(metadata: MetaData) -> None:
@@ -127,8 +129,13 @@ def _skip_known_tables(metadata: MetaData) -> None:
         if tables is not None or rest or options or not isinstance(bind, Engine):
             create_all(bind, tables, *rest, **options)
             return
-        there = known.setdefault(bind, set())
-        create_all(bind, [table for table in metadata.tables.values() if table not in there])
-        there.update(table for table in metadata.tables.values() if KNOWN in table.info)
+        all_tables = list(metadata.tables.values())
+        # The package's own requests look for none of them again, which takes the platform longer than a retry takes.
+        is_own = is_own_request()
+        skipped = {table for table in known.get(bind, ()) if is_own or KNOWN in table.info}
+        to_look_for = [table for table in all_tables if table not in skipped]
+        if to_look_for:
+            create_all(bind, to_look_for)
+            known[bind] = set(all_tables)
 
     metadata.create_all = create_missing  # type: ignore[method-assign]

@@ -21,7 +21,7 @@ from mod_api.models.api_token import ApiToken
 from mod_auth.models import User
 from sqlalchemy import Integer, String, create_engine, event, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from stored import Rows
+from stored import OWN, Rows
 
 from mod_runs_api import MountError, create_blueprint, mod_runs_api, retry_run
 
@@ -241,6 +241,36 @@ def test_the_hosts_requests_do_not_look_for_a_table_that_is_there(app: Flask, as
     app.test_client().get(path)
 
     assert asked == []
+
+
+def looked_for(app: Flask, path: str, token: str = '') -> list[str]:
+    """Give what the host asks about its tables while it handles a request."""
+    sent: list[str] = []
+
+    def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith('PRAGMA main.table_info'):
+            sent.append(statement)
+
+    event.listen(db.engine, 'before_cursor_execute', record)
+    app.test_client().post(path, headers={'Authorization': f'Bearer {token}'})
+    event.remove(db.engine, 'before_cursor_execute', record)
+    return sent
+
+
+def test_the_packages_own_requests_look_for_no_table_twice(app: Flask, token: str) -> None:
+    own = len(Base.metadata.tables) - len(looked_for(app, '/'))
+
+    assert own == len(OWN & set(Base.metadata.tables))
+    assert looked_for(app, '/api/v1/runs/1/retry', token) == []
+    assert looked_for(app, '/api/v1/runs/1/retry') == []
+
+
+def test_the_packages_own_requests_make_tables_that_are_not_there(token: str, app: Flask) -> None:
+    db.session.remove()
+    db.drop_all()
+
+    assert len(looked_for(app, '/api/v1/runs/1/retry', token)) == len(Base.metadata.tables)
+    assert looked_for(app, '/api/v1/runs/1/retry', token) == []
 
 
 def test_a_table_that_was_dropped_is_made_again(app: Flask, asked: list[str]) -> None:

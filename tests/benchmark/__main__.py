@@ -72,9 +72,15 @@ def measure(plan: Plan, stores: Stores, folder: Path) -> Results:
     if PLATFORM in plan.parts:
         checkout = os.environ.get('SAMPLE_PLATFORM')
         if checkout:
+            # What is needed for it is installed with the platform only.
             from benchmark.real_platform import measure_platform
+            from benchmark.start import measure_start
+            from checkout import copy, prepare
             _say('the real platform')
-            results.platform = measure_platform(stores, Path(checkout), _new(folder, 'platform'), plan.rounds)
+            unmounted = prepare(Path(checkout), _new(folder, 'platform'))
+            mounted = copy(unmounted, 'mounted', mounted=True)
+            results.platform = measure_platform(stores, mounted, plan.rounds)
+            results.start = measure_start(unmounted, mounted, plan.start_rounds)
         else:
             _say('SAMPLE_PLATFORM names no checkout of the real platform')
     if HISTORY in plan.parts and not stores.missing:

@@ -47,6 +47,11 @@ class Plan:
         """How often each number of clients is measured: a round of theirs is many retries."""
         return max(2, self.rounds // 5)
 
+    @property
+    def start_rounds(self) -> int:
+        """How often the platform is started: each takes seconds."""
+        return max(2, self.rounds // 3)
+
     def but(self, rounds: int | None, histories: Sequence[int] | None, parts: Sequence[str] | None) -> Plan:
         """Give the same with what was asked for in its place."""
         return replace(self, rounds=rounds or self.rounds, histories=tuple(histories or self.histories),

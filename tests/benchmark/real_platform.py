@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from checkout import copy, prepare
+from checkout import Platform
 
 from .clock import WARM_UP
 from .stage import staged
@@ -16,7 +16,7 @@ TESTS = 300
 INSIDE = Path(__file__).with_name('inside_platform.py')
 
 
-def measure_platform(stores: Stores, checkout: Path, folder: Path, rounds: int) -> dict[str, dict[str, float]]:
+def measure_platform(stores: Stores, mounted: Platform, rounds: int) -> dict[str, dict[str, float]]:
     """
     Measure retries of a run of all tests beside the platform's own requests.
 
@@ -24,10 +24,8 @@ def measure_platform(stores: Stores, checkout: Path, folder: Path, rounds: int) 
     ----------
     stores : Stores
         Where the databases are made.
-    checkout : Path
-        The platform.
-    folder : Path
-        An empty folder to copy it to.
+    mounted : Platform
+        A copy of the platform with the mount.
     rounds : int
         How often each is measured.
 
@@ -36,7 +34,6 @@ def measure_platform(stores: Stores, checkout: Path, folder: Path, rounds: int) 
     dict
         Milliseconds by the kind of the database and what.
     """
-    mounted = copy(prepare(checkout, folder), 'mounted', mounted=True)
     found: dict[str, dict[str, float]] = {}
     for kind in stores.kinds:
         with stores.fresh(kind) as store:

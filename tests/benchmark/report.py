@@ -49,7 +49,7 @@ def write(results: Results, plan: Plan, stores: Stores, command: str) -> str:
     if results.table:
         parts += [*_table(results.table), *_size(results.table)]
     if results.platform:
-        parts += _platform(results.platform)
+        parts += [*_platform(results.platform), *_start(results.start)]
     if results.history:
         parts += [*_growth('the history, of runs of 300 tests', 'runs', results.history, history.RETRIES), _wrap(
             f'The first four retry one of the {history.NEWEST} newest runs, the last two any run: it, unlike those, '
@@ -141,6 +141,13 @@ def _platform(found: dict[str, dict[str, float]]) -> Iterator[str]:
         [(kind, PLATFORM_NAMES[what], _ms(taken), f'{taken / measured["create"]:.2f}',
           f'{taken / measured["restart"]:.2f}')
          for kind, measured in found.items() for what, taken in measured.items()])
+
+
+def _start(start: dict[str, tuple[float, float]]) -> Iterator[str]:
+    yield _wrap('The import of the real platform\'s ``run.py``. With Python\'s cycle collector on, whoever makes more '
+                'objects can meet one more of its passes over all that the platform has imported.')
+    yield simple_table(('import', 'without the mount', 'with it', 'added'), [
+        (way, _ms(without), _ms(mounted), _ms(mounted - without)) for way, (without, mounted) in start.items()])
 
 
 def _growth(by: str, unit: str, growth: dict[str, dict[int, float]], columns: Sequence[str]) -> Iterator[str]:

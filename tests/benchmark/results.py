@@ -31,6 +31,8 @@ class Results:
         By how many MB the process has grown.
     platform : dict
         Milliseconds by the kind of the database and what.
+    start : dict
+        Milliseconds of the platform's import without and with the mount, by how it was measured.
     """
 
     table: dict[str, Figures] = field(default_factory=dict)
@@ -39,6 +41,7 @@ class Results:
     clients: dict[int, Burst] = field(default_factory=dict)
     memory: float | None = None
     platform: dict[str, dict[str, float]] = field(default_factory=dict)
+    start: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
