@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from sqlalchemy import (BindParameter, Column, ColumnElement, Connection,
-                        CursorResult, Integer, LargeBinary, Select, String,
-                        Table, and_, bindparam, case)
+                        Integer, LargeBinary, Select, String, Table, and_,
+                        bindparam, case)
 from sqlalchemy import cast as sql_cast
 from sqlalchemy import (exists, false, func, insert, null, or_, select, true,
                         type_coerce)
@@ -258,14 +258,12 @@ def _choose_tests(connection: Connection, statements: Statements, order: Order, 
 
 def _read_selection(connection: Connection, selection: Selection, run_id: int) -> tuple[list[int], list[int]]:
     """Read the ids of the active and of the inactive tests of a selection, each once and in their order."""
-    packed = connection.execute(selection.packed, {'run_id': run_id}).one()
-    active, inactive = ([int(test_id) for test_id in (text or '').split(',') if test_id]
-                        for text in (packed.active_ids, packed.inactive_ids))
-    if sum(active) + sum(inactive) != (packed.total or 0):
+    text, total = connection.execute(selection.packed, {'run_id': run_id}).one()
+    numbers = [int(number) for number in (text or '').split(',') if number.strip('-')]
+    if sum(map(abs, numbers)) != (total or 0):
         # MySQL cuts such a text off at group_concat_max_len, by default at 1024 bytes; MariaDB at a megabyte.
-        rows = connection.execute(selection.rows, {'run_id': run_id}).all()
-        active, inactive = ([row.id for row in rows if bool(row.active) is wanted] for wanted in (True, False))
-    return sorted(set(active)), sorted(set(inactive))
+        numbers = list(connection.scalars(selection.rows, {'run_id': run_id}))
+    return sorted({number for number in numbers if number > 0}), sorted({-number for number in numbers if number < 0})
 
 
 def _write(connection: Connection, statements: Statements, order: Order, source: Source, test_ids: list[int]) -> int:
@@ -331,7 +329,8 @@ class Selection:
     def __init__(self, host: Host, failed_only: bool, has_selection: bool) -> None:
         test, chosen, result = host.regression_test, host.customized_test, host.test_result
         is_active = test.active == true()
-        rows = _in_this_order(select(test.id.label('id'), test.active.label('active')))
+        signed_id = case((is_active, test.id), else_=-test.id)
+        rows = _in_this_order(select(signed_id))
         if has_selection:
             rows = (rows.select_from(chosen.table).join(test.table, test.id == chosen.regression_id)
                     .where(chosen.test_id == RUN_ID))
@@ -340,18 +339,12 @@ class Selection:
                     .where(_did_not_pass(host, has_selection)))
         if not has_selection:
             rows = rows.where(or_(is_active, result.test_id.is_not(None)) if failed_only else is_active)
-        #: A row for each test, ``id`` and ``active``. Tests may repeat, as those rows do.
+        #: A row for each test: its id, below zero where it is inactive. Tests may repeat, as the source's rows do.
         self.rows = rows
-        #: One row with the same in it: the ids as text, and their sum, by which a text that is cut off is known. Row
-        #: by row they take the driver longer than all the rest of a retry takes.
+        #: One row with the same in it: the numbers as text, and the sum of the ids, by which a text that is cut off is
+        #: known. Row by row they take the driver longer than all the rest of a retry takes.
         self.packed = rows.with_only_columns(
-            _packed(case((is_active, test.id))).label('active_ids'),
-            _packed(case((is_active, null()), else_=test.id)).label('inactive_ids'),
-            func.sum(test.id).label('total'))
-
-
-def _packed(ids: ColumnElement[Any]) -> ColumnElement[str]:
-    return func.aggregate_strings(type_coerce(ids, String), ',')
+            func.aggregate_strings(type_coerce(signed_id, String), ','), func.sum(test.id))
 
 
 def _did_not_pass(host: Host, has_selection: bool) -> ColumnElement[bool]:

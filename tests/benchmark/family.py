@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from .clock import Subject, ignoring, measure
-from .requests import NOTHING, Answer
+from .requests import Answer
 from .stage import Stage, staged
 from .stores import Stores
 
@@ -15,7 +15,6 @@ TESTS = 300
 TABLES = {'run_retry': 'test_id', 'customized_test': 'test_id', 'test_fork': 'test_id', 'test': 'id'}
 
 LAST, LAST_FLOOR, LIST, LIST_FLOOR = 'retry of the last', 'its floor', 'list of all', 'its floor (list)'
-HOST = 'host'
 COLUMNS = (LAST, LAST_FLOOR, LIST, LIST_FLOOR)
 
 
@@ -39,10 +38,10 @@ def measure_family(stores: Stores, kind: str, depths: tuple[int, ...], rounds: i
     Returns
     -------
     dict
-        Milliseconds by what and depth; what the host takes of each request is left out of it.
+        Milliseconds by what and depth.
     """
     with stores.fresh(kind) as store, staged(store, TESTS) as stage:
-        subjects = {(HOST, 0): Subject(stage.call, partial(stage.ask, 'GET', NOTHING))}
+        subjects: dict[tuple[str, int], Subject] = {}
         for depth in depths:
             last = grow(stage, depth)
             assert stage.floor.family(last) == depth
@@ -55,9 +54,7 @@ def measure_family(stores: Stores, kind: str, depths: tuple[int, ...], rounds: i
             subjects[LIST_FLOOR, depth] = Subject(ignoring(partial(stage.floor.family, last)))
         store.settle()
         found = measure(subjects, rounds)
-    host = found.pop((HOST, 0))
-    return {what: {depth: found[what, depth] - (0 if 'floor' in what else host) for depth in depths}
-            for what in COLUMNS}
+    return {what: {depth: found[what, depth] for depth in depths} for what in COLUMNS}
 
 
 def grow(stage: Stage, depth: int) -> int:

@@ -6,12 +6,11 @@ import random
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 from time import perf_counter
 from typing import Any
 
 from .clock import SEED, Subject, measure
-from .requests import NOTHING, Environ, expecting
+from .requests import Environ, expecting
 from .stage import OTHER, VARIANT, Stage, staged
 from .stores import MARIADB, Stores
 
@@ -22,7 +21,7 @@ FAILED = 30
 NEWEST = 20
 
 FULL, FULL_FLOOR, FAILED_ONLY, FAILED_FLOOR = 'full', 'full, floor', 'failed-only', 'failed-only, floor'
-ANY, ANY_FLOOR, HOST = 'full, of any run', 'full, of any run, floor', 'host'
+ANY, ANY_FLOOR = 'full, of any run', 'full, of any run, floor'
 RETRIES = (FULL, FULL_FLOOR, FAILED_ONLY, FAILED_FLOOR, ANY, ANY_FLOOR)
 
 #: What `Stage.runs` makes, made by the server itself: {first} is the first regression test, {output} its output. Into
@@ -63,7 +62,7 @@ def measure_history(stores: Stores, histories: tuple[int, ...], rounds: int) -> 
     Returns
     -------
     dict
-        Milliseconds by what and history; what the host takes of each request is left out of it.
+        Milliseconds by what and history.
     """
     with ExitStack() as stack:
         subjects: dict[tuple[str, int], Subject] = {}
@@ -76,7 +75,7 @@ def measure_history(stores: Stores, histories: tuple[int, ...], rounds: int) -> 
             print(f'{runs:,} runs loaded in {perf_counter() - started:,.0f} s', file=sys.stderr)
             subjects |= {(what, runs): subject for what, subject in _subjects(stage, runs).items()}
         found = measure(subjects, rounds)
-    return {what: {runs: found[what, runs] - (0 if 'floor' in what else found[HOST, runs]) for runs in histories}
+    return {what: {runs: found[what, runs] for runs in histories}
             for what in RETRIES}
 
 
@@ -109,7 +108,6 @@ def _subjects(stage: Stage, runs: int) -> dict[str, Subject]:
         return Subject(lambda run_id: work(run_id, TESTS), choose)
 
     return {
-        HOST: Subject(stage.call, partial(stage.ask, 'GET', NOTHING)),
         FULL: request(new, False),
         FULL_FLOOR: floor(new, stage.floor.full),
         FAILED_ONLY: request(new, True),

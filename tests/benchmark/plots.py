@@ -60,7 +60,7 @@ def _size(results: Results, kind: str) -> Figure:
     figure, axes = _axes('A retry, by the size of the run', 'regression tests in the run', kind)
     for what, color in ((FULL, BLUE), (FAILED, ORANGE)):
         sizes = sorted(size for name, size in found.request if name == what)
-        _line(axes, {size: found.own((what, size)) for size in sizes}, what, color)
+        _line(axes, {size: found.request[what, size] for size in sizes}, what, color)
         _line(axes, {size: found.floor[what, size] for size in sizes}, f'{what}, floor', color, floor=True)
     _logarithmic(axes, 'xy', sizes)
     return _done(figure)

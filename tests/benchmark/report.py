@@ -21,7 +21,7 @@ UNBROKEN = '\N{NO-BREAK SPACE}'
 
 #: How the parts of the platform's table are called.
 PLATFORM_NAMES = {
-    'host': 'nothing, through the hooks', 'create': "its own ``POST /runs``", 'restart': "its own ``POST …/restart``",
+    'host': 'a page that does nothing', 'create': "its own ``POST /runs``", 'restart': "its own ``POST …/restart``",
     'full': 'full retry', 'failed': 'failed-only retry', 'replay': 'replay of a key', 'list': 'GET retries',
 }
 
@@ -97,14 +97,14 @@ def _heading(plan: Plan, stores: Stores, command: str) -> str:
 def _table(table: dict[str, Figures]) -> Iterator[str]:
     hosts = ' and '.join(f'{figures.host:.1f} on {kind}' for kind, figures in table.items())
     yield _wrap(
-        f'On the miniature. *Request* is the whole request, within the process. A request that does nothing takes '
-        f'{hosts}: that is the host, which looks for its tables at every request; *own* is without it. *Inside* is '
-        '``retry_run``, without HTTP, token and limit. The *floor* is the least SQL that does the same in one '
-        'transaction through the bare driver, with the look-up of the token, and the *least* that a request could take '
-        'is the host and the floor. *Statements* are those of the request, and of the floor.')
+        'On the miniature. *Request* is the whole request, within the process. *Inside* is ``retry_run``, without '
+        'HTTP, token and limit. The *floor* is the least SQL that does the same in one transaction through the bare '
+        'driver, with the look-up of the token and without HTTP. *Statements* are those of the request, and of the '
+        f'floor. A page of the host\'s own that does nothing takes {hosts}: the host looks for its tables at every '
+        'request, but at one of the package\'s once only.')
     yield simple_table(
-        ('database', 'what', 'tests', 'request', 'own', 'inside', 'floor', 'own / floor', 'request / least',
-         'statements'), [row for kind, figures in table.items() for row in _rows(kind, figures)])
+        ('database', 'what', 'tests', 'request', 'inside', 'floor', 'request / floor', 'statements'),
+        [row for kind, figures in table.items() for row in _rows(kind, figures)])
 
 
 def _rows(kind: str, figures: Figures) -> Iterator[tuple[str, ...]]:
@@ -114,11 +114,10 @@ def _rows(kind: str, figures: Figures) -> Iterator[tuple[str, ...]]:
         if tests and tests not in figures.sizes:
             continue
         floored = key in figures.floor
-        yield (kind, what, f'{tests:,}' if tests else '–', _ms(figures.request[key]), _ms(figures.own(key)),
+        yield (kind, what, f'{tests:,}' if tests else '–', _ms(figures.request[key]),
                _ms(figures.inside[key]) if key in figures.inside else '–',
                _ms(figures.floor[key]) if floored else '–',
                f'{figures.times_floor(key):.2f}' if floored else '–',
-               f'{figures.times_all(key):.2f}' if floored else '–',
                f'{figures.statements[key]}, {figures.floor_statements.get(key, 0)}')
 
 
@@ -151,7 +150,7 @@ def _start(start: dict[str, tuple[float, float]]) -> Iterator[str]:
 
 
 def _growth(by: str, unit: str, growth: dict[str, dict[int, float]], columns: Sequence[str]) -> Iterator[str]:
-    yield f'Growth with {by}, requests without the host\'s share:'
+    yield f'Growth with {by}, in milliseconds:'
     amounts = list(growth[columns[0]])
     yield simple_table((unit, *columns), [
         (f'{amount:,}', *(f'{_ms(growth[what][amount])} ({growth[what][amount] / growth[what][amounts[0]]:.2f})'

@@ -1,4 +1,4 @@
-"""The table: every kind of request on the miniature, beside the floor and the host's own share."""
+"""The table: every kind of request on the miniature, beside the floor."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Figures:
     Attributes
     ----------
     host : float
-        A request that does nothing, through all the hooks.
+        A request to a page of the host's own that does nothing, through all the hooks.
     request, inside, floor : dict
         By what and tests: the request, `retry_run` in this process, and the floor.
     statements, floor_statements : dict
@@ -55,17 +55,9 @@ class Figures:
     writes: dict[tuple[str, int], int] = field(default_factory=dict)
     sizes: tuple[int, ...] = ()
 
-    def own(self, key: tuple[str, int]) -> float:
-        """Give what a request costs beside the host's share."""
-        return self.request[key] - self.host
-
     def times_floor(self, key: tuple[str, int]) -> float:
-        """Give the request without the host's share as a multiple of the floor."""
-        return self.own(key) / self.floor[key]
-
-    def times_all(self, key: tuple[str, int]) -> float:
-        """Give the whole request as a multiple of the host's share and the floor together."""
-        return self.request[key] / (self.host + self.floor[key])
+        """Give the request as a multiple of the floor."""
+        return self.request[key] / self.floor[key]
 
 
 def measure_table(stores: Stores, kind: str, sizes: tuple[int, ...], between: tuple[int, ...],

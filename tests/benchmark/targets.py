@@ -54,8 +54,8 @@ def _platform(found: dict[str, float]) -> Iterator[Target]:
 
 def _miniature(figures: Figures) -> Iterator[Target]:
     for what in (FULL, FAILED):
-        yield Target.at_most(f'{what} of {TESTS} tests, own / floor', figures.times_floor((what, TESTS)), 1.6)
-    yield Target.at_most('replay / full retry, own', figures.own((REPLAY, TESTS)) / figures.own((FULL, TESTS)), 0.6)
+        yield Target.at_most(f'{what} of {TESTS} tests / floor', figures.times_floor((what, TESTS)), 1.6)
+    yield Target.at_most('replay / full retry', figures.request[REPLAY, TESTS] / figures.request[FULL, TESTS], 0.6)
     yield Target.at_most('statements of a 401', max(figures.statements[what, 0] for what in (NO_TOKEN, BAD_TOKEN)), 1)
     yield Target.at_most('writes of a 401', max(figures.writes[what, 0] for what in (NO_TOKEN, BAD_TOKEN)), 0)
     for what in (FULL, FAILED):
