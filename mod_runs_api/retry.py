@@ -17,7 +17,7 @@ from sqlalchemy import (BindParameter, Column, ColumnElement, Connection,
                         Integer, LargeBinary, Select, String, Table, and_,
                         bindparam, case)
 from sqlalchemy import cast as sql_cast
-from sqlalchemy import (exists, false, func, insert, null, or_, select, true,
+from sqlalchemy import (exists, false, func, insert, or_, select, true,
                         type_coerce)
 
 from . import clock

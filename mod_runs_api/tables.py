@@ -6,17 +6,11 @@ The host's ``create_all`` and its Alembic migrations see them there, so they arr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import wraps
-from typing import Any
-from weakref import WeakKeyDictionary
+from sqlalchemy import (Boolean, Column, DateTime, ForeignKey, Integer,
+                        LargeBinary, String, Table, Text, UniqueConstraint)
 
-from sqlalchemy import (Boolean, Column, Connection, DateTime, Engine,
-                        ForeignKey, Integer, LargeBinary, MetaData, String,
-                        Table, Text, UniqueConstraint, event)
-
+from . import known_tables
 from .host import ApiTokenEntity, Host
-from .mount import is_own_request
 
 #: The longest reason, in Unicode code points.
 REASON_LENGTH = 255
@@ -59,7 +53,7 @@ def run_retry(host: Host) -> Table:
         Column('idempotency_digest', String(64), unique=True),
         mysql_engine='InnoDB',
     )
-    _look_once(table)
+    known_tables.remember(table)
     return table
 
 
@@ -93,49 +87,5 @@ def api_token(host: Host) -> ApiTokenEntity:
             UniqueConstraint('user_id', 'token_name', name='uq_runs_api_token_user_name'),
             mysql_engine='InnoDB',
         )
-        _look_once(table)
+        known_tables.remember(table)
     return ApiTokenEntity(table, {column.name: column for column in table.columns})
-
-
-#: The key, in the ``info`` of the host's metadata, of the tables that each engine is known to have; and of the
-#: package's own tables.
-KNOWN = 'mod_runs_api.known_tables'
-
-
-def _look_once(table: Table) -> None:
-    """
-    Let the ``create_all`` of the host look for a table of the package's own until it is there, and no more.
-
-    The platform calls it at every request, and it asks the database for each table of the metadata: one statement more
-    for every page of the platform.
-    """
-    if KNOWN not in table.metadata.info:
-        table.metadata.info[KNOWN] = WeakKeyDictionary()
-        _skip_known_tables(table.metadata)
-    table.info[KNOWN] = True
-    known: WeakKeyDictionary[Engine, set[Table]] = table.metadata.info[KNOWN]
-
-    @event.listens_for(table, 'after_drop')
-    def forget(_table: Table, connection: Connection, **_options: Any) -> None:
-        known.pop(connection.engine, None)
-
-
-def _skip_known_tables(metadata: MetaData) -> None:
-    create_all, known = metadata.create_all, metadata.info[KNOWN]
-
-    # SQLAlchemy has events for what it does about a table, and none before it looks whether the table is there.
-    @wraps(create_all)
-    def create_missing(bind: Any, tables: Sequence[Table] | None = None, *rest: Any, **options: Any) -> None:
-        if tables is not None or rest or options or not isinstance(bind, Engine):
-            create_all(bind, tables, *rest, **options)
-            return
-        all_tables = list(metadata.tables.values())
-        # The package's own requests look for none of them again, which takes the platform longer than a retry takes.
-        is_own = is_own_request()
-        skipped = {table for table in known.get(bind, ()) if is_own or KNOWN in table.info}
-        to_look_for = [table for table in all_tables if table not in skipped]
-        if to_look_for:
-            create_all(bind, to_look_for)
-            known[bind] = set(all_tables)
-
-    metadata.create_all = create_missing  # type: ignore[method-assign]

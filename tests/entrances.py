@@ -40,8 +40,8 @@ def is_the_packages() -> bool:
     frame = sys._getframe()
     while frame is not None:
         name = frame.f_globals.get('__name__', '')
-        # What the host creates goes through `tables`, which sends nothing itself.
-        if name.startswith('mod_runs_api.') and name != 'mod_runs_api.tables':
+        # What the host creates goes through `known_tables`, which sends nothing itself.
+        if name.startswith('mod_runs_api.') and name != 'mod_runs_api.known_tables':
             return True
         frame = frame.f_back  # type: ignore[assignment]
     return False
