@@ -334,11 +334,13 @@ class Selection:
         if has_selection:
             rows = (rows.select_from(chosen.table).join(test.table, test.id == chosen.regression_id)
                     .where(chosen.test_id == RUN_ID))
+        elif failed_only:
+            have_result = select(result.regression_test_id).where(result.test_id == RUN_ID)
+            rows = rows.where(or_(is_active, test.id.in_(have_result)))
+        else:
+            rows = rows.where(is_active)
         if failed_only:
-            rows = (rows.outerjoin(result.table, and_(result.test_id == RUN_ID, result.regression_test_id == test.id))
-                    .where(_did_not_pass(host, has_selection)))
-        if not has_selection:
-            rows = rows.where(or_(is_active, result.test_id.is_not(None)) if failed_only else is_active)
+            rows = rows.where(_did_not_pass(host, has_selection))
         #: A row for each test: its id, below zero where it is inactive. Tests may repeat, as the source's rows do.
         self.rows = rows
         #: One row with the same in it: the numbers as text, and the sum of the ids, by which a text that is cut off is
@@ -349,14 +351,14 @@ class Selection:
 
 def _did_not_pass(host: Host, has_selection: bool) -> ColumnElement[bool]:
     """
-    Say of a regression test, and its result where it has one, that it did not pass in the source run.
+    Say of a regression test that it did not pass in the source run.
 
     What the run's page shows as failed has not passed, nor has a test without a result.
     """
     test, result, file, chosen = host.regression_test, host.test_result, host.test_result_file, host.customized_test
     output, variant = host.regression_test_output, host.regression_test_output_files
-    # Unknown where there is no result, or a code is missing.
-    ended_wrong = func.coalesce(result.exit_code != result.expected_rc, true())
+    ended_as_expected = select(result.regression_test_id).where(
+        result.test_id == RUN_ID, result.exit_code == result.expected_rc)
 
     is_accepted = exists().where(
         variant.regression_test_output_id == file.regression_test_output_id,
@@ -374,7 +376,7 @@ def _did_not_pass(host: Host, has_selection: bool) -> ColumnElement[bool]:
             have_missing.select_from(chosen.table).join(output.table, output.regression_id == chosen.regression_id)
             .where(chosen.test_id == RUN_ID).correlate(None))
 
-    return or_(ended_wrong, test.id.in_(have_differing), test.id.in_(have_missing))
+    return or_(test.id.not_in(ended_as_expected), test.id.in_(have_differing), test.id.in_(have_missing))
 
 
 def _in_this_order(statement: Select[Any]) -> Select[Any]:
