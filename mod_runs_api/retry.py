@@ -422,16 +422,16 @@ def _find_source(host: Host, retries: Table) -> Select[Any]:
     """Find a run, with its owners (a row for each), its family, and what was made with an idempotency key."""
     test, progress, fork, chosen = host.test, host.test_progress, host.test_fork, host.customized_test
     origin, earlier = retries.alias('origin'), retries.alias('earlier')
-    last_id = select(func.max(progress.id)).where(progress.test_id == RUN_ID).scalar_subquery()
+    status = (select(type_coerce(progress.status, String)).where(progress.test_id == RUN_ID)
+              .order_by(progress.id.desc()).limit(1).scalar_subquery())
     return (
         select(test.id, type_coerce(test.platform, String).label('platform'), test.commit.label('commit'),
-               type_coerce(progress.status, String).label('status'), fork.user_id,
+               status.label('status'), fork.user_id,
                exists().where(chosen.test_id == RUN_ID).label('has_selection'),
                origin.c.root_test_id, origin.c.attempt,
                earlier.c.test_id.label('earlier_id'), earlier.c.source_test_id, earlier.c.failed_only,
                earlier.c.reason, earlier.c.test_count)
         .select_from(test.table)
-        .outerjoin(progress.table, and_(progress.test_id == test.id, progress.id == last_id))
         .outerjoin(fork.table, fork.test_id == test.id)
         .outerjoin(origin, origin.c.test_id == test.id)
         # One row or none, whatever the run: the second condition is always true, and is there because SQLAlchemy
