@@ -255,17 +255,18 @@ class Host:
         """
         bind = self.host_session().get_bind(clause=self.test.table)
         if isinstance(bind, Connection):
-            # The host's own transaction, which goes on.
-            savepoint = bind.begin_nested()
+            # Within the host's own transaction, which goes on, if there is one.
+            transaction = bind.begin_nested() if bind.in_transaction() else bind.begin()
             try:
-                yield savepoint
+                yield transaction
             finally:
-                savepoint.close()
+                with suppress(DBAPIError):
+                    transaction.close()
             return
         connection = bind.connect()
         try:
             yield connection.begin()
-        except DBAPIError:
+        except BaseException:
             # Said here, for closing alone does not undo what a commit that failed has left on the connection.
             with suppress(DBAPIError):
                 connection.rollback()

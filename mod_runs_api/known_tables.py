@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, MetaData, Table, event
+from sqlalchemy import Engine, MetaData, Table, event
 
 from .mount import is_own_request
 
@@ -40,8 +40,9 @@ def remember(table: Table) -> None:
     known: WeakKeyDictionary[Engine, set[Table]] = info[KEY]
 
     @event.listens_for(table, 'after_drop')
-    def forget(_table: Table, connection: Connection, **_options: Any) -> None:
-        known.pop(connection.engine, None)
+    def forget(*_: Any, **_options: Any) -> None:
+        # Of all engines: the one that was dropped from may be a variant of the one that the host creates with.
+        known.clear()
 
 
 def _skip_known_tables(metadata: MetaData) -> None:

@@ -464,3 +464,19 @@ def db_error(said: str, connection_invalidated: bool = False) -> Exception:
     """Give an error as SQLAlchemy wraps it."""
     return faults.OperationalError('SELECT 1', {}, sqlite3.OperationalError(said),
                                    connection_invalidated=connection_invalidated)
+
+
+def test_a_host_that_fails_while_the_run_is_committed_gets_none(retry: Ask, source: int, rows: Rows) -> None:
+    def object_to(_connection: Connection) -> None:
+        if is_the_packages():
+            raise RuntimeError('not now')
+
+    event.listen(db.engine, 'commit', object_to)
+    response = retry(source)
+    event.remove(db.engine, 'commit', object_to)
+
+    assert response.status_code == 500
+    seed.user('somebody')
+    db.session.commit()
+    assert rows.of('run_retry') == []
+    assert rows.ids('test', 'id') == [source]

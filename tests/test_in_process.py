@@ -179,3 +179,17 @@ def test_a_host_whose_session_is_in_a_transaction_of_its_own_keeps_or_loses_the_
 
     assert rows.ids('test', 'id') == [source.id, made.new_run_id][:1 + kept]
     assert len(rows.of('user', name='pending')) == kept
+
+
+def test_a_host_whose_session_is_on_an_idle_connection_gets_the_run_committed(
+        on_file: Flask) -> None:
+    run_id = seed.run([seed.regression_test()]).id
+    db.session.commit()
+    with on_file.test_request_context(), db.engine.connect() as connection, Session(connection) as session:
+        on_file.preprocess_request()
+        g.db = session
+
+        new_run_id = retry_run(run_id).new_run_id
+
+        assert not connection.in_transaction()
+    assert new_run_id in Rows(db.engine).ids('test', 'id')

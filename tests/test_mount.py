@@ -286,6 +286,17 @@ def test_a_table_that_was_dropped_is_made_again(app: Flask, asked: list[str]) ->
         assert asked == []
 
 
+def test_a_table_that_was_dropped_through_a_variant_of_the_engine_is_made_again(app: Flask, tmp_path: Path) -> None:
+    engine = create_engine(f'sqlite:///{tmp_path}/other.db')
+    Base.metadata.create_all(engine)
+
+    Base.metadata.drop_all(engine.execution_options(isolation_level='SERIALIZABLE'))
+    Base.metadata.create_all(engine)
+
+    assert inspect(engine).has_table('run_retry')
+    engine.dispose()
+
+
 def test_each_database_is_looked_at(app: Flask, tmp_path: Path) -> None:
     other = create_engine(f'sqlite:///{tmp_path}/other.db')
 
