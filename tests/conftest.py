@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from mod_auth.models import Role, User
 from mod_test.models import Test
-from sqlalchemy import event
+from recording import Sent, recording
 from stored import Rows
 from werkzeug.test import TestResponse
 
@@ -105,16 +105,9 @@ def site() -> Iterator[Flask]:
 
 
 @pytest.fixture
-def statements(app: Flask) -> Iterator[list[str]]:
+def statements(app: Flask) -> Iterator[list[Sent]]:
     """Record the statements that are sent, but for what the host asks about its tables at every request."""
-    sent: list[str] = []
-
-    def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.startswith(('PRAGMA', 'DESCRIBE')):
-            sent.append(statement)
-
     with app.app_context():
         engine = db.engine
-    event.listen(engine, 'before_cursor_execute', record)
-    yield sent
-    event.remove(engine, 'before_cursor_execute', record)
+    with recording(engine) as sent:
+        yield sent

@@ -5,8 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest import mock
 
@@ -17,6 +16,7 @@ from flask import Flask, g
 from mod_auth.models import Role
 from mod_customized.models import CustomizedTest
 from mod_test.models import Test, TestPlatform, TestType
+from recording import Sent, is_no_question_for_tables, recording
 from sqlalchemy import Engine, delete, event
 from sqlalchemy.orm import ORMExecuteState, Session
 from visiting import Visitor
@@ -25,14 +25,6 @@ from mod_runs_api import host, retry_run
 from mod_runs_api.github import post_queued_status, retry_from_comment
 
 PR = 1342
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A statement that the package has sent, with its parameters."""
-
-    statement: str
-    parameters: Any
 
 
 def is_the_packages() -> bool:
@@ -47,21 +39,9 @@ def is_the_packages() -> bool:
     return False
 
 
-@contextmanager
-def recording() -> Iterator[list[Sent]]:
-    """Record what the package sends, but for what the host asks about its tables in the package's name."""
-    sent: list[Sent] = []
-
-    def record(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if is_the_packages() and not statement.startswith(('PRAGMA', 'DESCRIBE')):
-            sent.append(Sent(statement, parameters))
-
-    # Of any engine: a command has one of its own.
-    event.listen(Engine, 'before_cursor_execute', record)
-    try:
-        yield sent
-    finally:
-        event.remove(Engine, 'before_cursor_execute', record)
+def recording_the_package() -> AbstractContextManager[list[Sent]]:
+    """Record what the package sends, to any engine: a command has one of its own."""
+    return recording(Engine, lambda statement: is_no_question_for_tables(statement) and is_the_packages())
 
 
 @contextmanager

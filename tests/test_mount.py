@@ -14,12 +14,12 @@ import mod_test.models
 import pytest
 import seed
 from application import create_app
-from asking import Ask
 from database import Base, db
 from flask import Blueprint, Flask, g
 from mod_api.models.api_token import ApiToken
 from mod_auth.models import User
-from sqlalchemy import Integer, String, create_engine, event, inspect
+from recording import Sent, recording
+from sqlalchemy import Integer, String, create_engine, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from stored import OWN, Rows
 
@@ -213,47 +213,32 @@ def test_a_name_that_means_nothing_is_refused(bare: Flask) -> None:
 
 def test_the_host_is_asked_for_nothing_at_the_mount(bare: Flask, statements: list[str]) -> None:
     with bare.app_context():
-        sent: list[Any] = []
-        event.listen(db.engine, 'before_cursor_execute', lambda *args: sent.append(args[2]))
-        bare.register_blueprint(mod_runs_api)
+        with recording(db.engine, lambda statement: True) as sent:
+            bare.register_blueprint(mod_runs_api)
 
     assert sent == []
 
 
 @pytest.fixture
-def asked(app: Flask) -> Iterator[list[str]]:
+def asked(app: Flask) -> Iterator[list[Sent]]:
     """Record what the database is asked of `run_retry`, whoever asks."""
-    sent: list[str] = []
-
-    def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if 'run_retry' in statement:
-            sent.append(statement)
-
     with app.app_context():
         engine = db.engine
-    event.listen(engine, 'before_cursor_execute', record)
-    yield sent
-    event.remove(engine, 'before_cursor_execute', record)
+    with recording(engine, lambda statement: 'run_retry' in statement) as sent:
+        yield sent
 
 
 @pytest.mark.parametrize('path', ['/', '/account/login', '/static/nothing', '/nowhere'])
-def test_the_hosts_requests_do_not_look_for_a_table_that_is_there(app: Flask, asked: list[str], path: str) -> None:
+def test_the_hosts_requests_do_not_look_for_a_table_that_is_there(app: Flask, asked: list[Sent], path: str) -> None:
     app.test_client().get(path)
 
     assert asked == []
 
 
-def looked_for(app: Flask, path: str, token: str = '') -> list[str]:
+def looked_for(app: Flask, path: str, token: str = '') -> list[Sent]:
     """Give what the host asks about its tables while it handles a request."""
-    sent: list[str] = []
-
-    def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.startswith('PRAGMA main.table_info'):
-            sent.append(statement)
-
-    event.listen(db.engine, 'before_cursor_execute', record)
-    app.test_client().post(path, headers={'Authorization': f'Bearer {token}'})
-    event.remove(db.engine, 'before_cursor_execute', record)
+    with recording(db.engine, lambda statement: statement.startswith('PRAGMA main.table_info')) as sent:
+        app.test_client().post(path, headers={'Authorization': f'Bearer {token}'})
     return sent
 
 
@@ -273,7 +258,7 @@ def test_the_packages_own_requests_make_tables_that_are_not_there(token: str, ap
     assert looked_for(app, '/api/v1/runs/1/retry', token) == []
 
 
-def test_a_table_that_was_dropped_is_made_again(app: Flask, asked: list[str]) -> None:
+def test_a_table_that_was_dropped_is_made_again(app: Flask, asked: list[Sent]) -> None:
     with app.app_context():
         db.drop_all()
         asked.clear()

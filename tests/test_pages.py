@@ -17,7 +17,7 @@ from database import Base, db
 from flask import Flask, g
 from mod_auth.models import Role
 from mod_test.models import TestStatus
-from sqlalchemy import event
+from recording import Sent, recording
 from visiting import Visitor, attribute
 
 from mod_runs_api import host, pages, retry_run, service
@@ -56,19 +56,12 @@ def again(site: Flask, run_id: int, **order: Any) -> int:
         return retry_run(run_id, **order).new_run_id
 
 
-def sent(site: Flask, visitor: Visitor, path: str) -> list[str]:
+def sent(site: Flask, visitor: Visitor, path: str) -> list[Sent]:
     """Give the statements that a page takes."""
-    statements: list[str] = []
-
-    def record(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if not statement.startswith('PRAGMA'):
-            statements.append(statement)
-
     with site.app_context():
         engine = db.engine
-    event.listen(engine, 'before_cursor_execute', record)
-    visitor.page(path)
-    event.remove(engine, 'before_cursor_execute', record)
+    with recording(engine) as statements:
+        visitor.page(path)
     return statements
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from database import dispose_sessions
-from entrances import Entrances, recording, recording_loads
+from entrances import Entrances, recording_loads, recording_the_package
 
 #: By the way. A token is looked up in one; and a retry finds the run, chooses the tests, and writes four tables.
 STATEMENTS = {
@@ -58,7 +58,7 @@ def test_every_way_is_counted(of_sizes: list[Entrances]) -> None:
 def test_the_number_of_statements_is_the_same_at_every_size(of_sizes: list[Entrances], way: str) -> None:
     counts = []
     for entrances in of_sizes:
-        with recording() as sent:
+        with recording_the_package() as sent:
             entrances.ways[way]()
         counts.append(len(sent))
 

@@ -12,7 +12,7 @@ from application import create_app, dispose
 from database import db
 from flask import Flask
 from mod_auth.models import Role
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, text
 
 from mod_runs_api import retry_run
 
@@ -139,21 +139,6 @@ class Stage:
     def retry_inside(self, run_id: int, **keywords: Any) -> int:
         """Call `retry_run` as alice."""
         return retry_run(run_id, requested_by=self.user_id, **keywords).new_run_id
-
-    @contextmanager
-    def recorded(self) -> Iterator[list[str]]:
-        """Record the statements that are sent, but for what the host asks about its tables."""
-        sent: list[str] = []
-
-        def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-            if not statement.startswith(('PRAGMA', 'DESCRIBE')):
-                sent.append(statement)
-
-        event.listen(self.engine, 'before_cursor_execute', record)
-        try:
-            yield sent
-        finally:
-            event.remove(self.engine, 'before_cursor_execute', record)
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from entrances import Entrances, Sent, recording
+from entrances import Entrances, recording_the_package
+from recording import Sent
 from sqlalchemy import Engine, create_engine, make_url
 
 from .databases import Database, fresh_database
@@ -60,7 +61,7 @@ def engine(request: pytest.FixtureRequest, database: Database, entrances: Entran
 def plan(engine: Engine, sent: Sent) -> list[Any]:
     """Give the rows of EXPLAIN."""
     with engine.connect() as connection:
-        return list(connection.exec_driver_sql(f'EXPLAIN {sent.statement}', sent.parameters))
+        return list(connection.exec_driver_sql(f'EXPLAIN {sent}', sent.parameters))
 
 
 WAYS = ['full', 'failed only', 'full, a source without rows', 'failed only, a source without rows', 'full, a retry',
@@ -71,7 +72,7 @@ WAYS = ['full', 'failed only', 'full, a source without rows', 'failed only, a so
 
 @pytest.mark.parametrize('way', WAYS)
 def test_nothing_is_read_as_a_whole_and_nothing_sorted(entrances: Entrances, engine: Engine, way: str) -> None:
-    with recording() as sent:
+    with recording_the_package() as sent:
         entrances.ways[way]()
 
     assert sent
@@ -82,7 +83,7 @@ def test_nothing_is_read_as_a_whole_and_nothing_sorted(entrances: Entrances, eng
             if row.type in ('ALL', 'index') and row.select_type != 'INSERT':
                 whole.add(row.table)
             if 'filesort' in (row.Extra or ''):
-                sorting.append(one.statement)
+                sorting.append(one)
     assert sorting == []
     assert whole == READ_WHOLE.get(way, set())
 
