@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,8 +18,10 @@ from mod_auth.models import User
 from mod_test.models import Test
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response as BaseResponse
+from werkzeug.wsgi import ClosingIterator
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from playwright.sync_api import Browser, Playwright
 
 #: Nothing that asks the network for more than the pages.
@@ -87,11 +89,26 @@ def served(database: Path, run_id: int) -> Iterator[Site]:
         return response
 
     app.after_request(note)
+    app.wsgi_app = closed(app.wsgi_app)  # type: ignore[method-assign]
     try:
         with demo.serving(app, 0) as address:
             yield Site(app, address, run_id, asked)
     finally:
         dispose(app)
+
+
+def closed(app: WSGIApplication) -> WSGIApplication:
+    """
+    Let an application's answers be closed before they are sent.
+
+    The development server leaves a file open whose reader goes away while it is sent, as a browser does that is
+    shown another page.
+    """
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        with closing(ClosingIterator(app(environ, start_response))) as body:
+            return list(body)
+
+    return answer
 
 
 def enter(name: str) -> BaseResponse:
