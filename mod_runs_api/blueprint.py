@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import default_exceptions
 
-from . import cli, host, limits, pages, responses, settings, tables, views
+from . import cli, host, pages, responses, settings, tables, views
 from .errors import MountError, RunsApiError
 from .host import HostSession
-from .mount import KEY, Mount
+from .mount import KEY, Mount, current_mount, is_own_request
 
 
 def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | None = None,
@@ -52,7 +52,10 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
         endpoints = frozenset(f'{full_name}.{endpoint}' for endpoint in views.API)
         app.extensions[KEY] = Mount(name=full_name, prefix=state.url_prefix or '', endpoints=endpoints, host=found,
                                     retries=tables.run_retry(found), api_tokens=tables.api_token(found),
-                                    limiter=limits.make_limiter(app, endpoints, checked))
+                                    storage_uri=checked.rate_limit_storage_uri)
+        if checked.rate_limit_storage_uri != settings.DEFAULTS['RUNS_API_RATE_LIMIT_STORAGE_URI']:
+            app.extensions[KEY].rate_limit  # So that a mistake in it shows now.
+        app.before_request(_count)
         for endpoint, view in views.API.items():
             state.add_url_rule(f'/runs/<run_id>/{endpoint}', endpoint, view, provide_automatic_options=False)
             for rule in app.url_map.iter_rules(f'{full_name}.{endpoint}'):
@@ -66,7 +69,18 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
     for status in default_exceptions:
         # By number too: Flask prefers a host's page for the number to a blueprint's handler of all exceptions.
         blueprint.register_error_handler(status, responses.from_exception)
-    blueprint.after_request(limits.add_headers)
+    blueprint.after_request(_add_rate_limit_headers)
     for command in (cli.token, cli.openapi, cli.retry_command, cli.family_command):
         blueprint.cli.add_command(command)
     return blueprint
+
+
+def _count() -> None:
+    # Before any request of the application, since a blueprint's own hooks come after all of the host's.
+    if is_own_request():
+        current_mount().rate_limit.count()
+
+
+def _add_rate_limit_headers(response: Response) -> Response:
+    from . import limits
+    return limits.add_headers(response)

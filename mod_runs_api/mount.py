@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app, has_request_context, request
-from flask_limiter import Limiter
 from sqlalchemy import Select, Table
 
 from . import family, retry, settings, tokens
 from .errors import MountError
 from .host import ApiTokenEntity, Host
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .limits import RouteLimiter
 
 #: The key in ``app.extensions``.
 KEY = 'mod_runs_api'
@@ -52,12 +55,25 @@ class Mount:
     host: Host
     retries: Table
     api_tokens: ApiTokenEntity
-    limiter: Limiter
+    #: Where the counts of the rate limit are kept.
+    storage_uri: str
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     @cached_property
     def statements(self) -> Statements:
         """The statements of the routes. The first request has them written, and not the start of the host."""
         return Statements(self.host, self.retries, self.api_tokens)
+
+    @property
+    def rate_limit(self) -> RouteLimiter:
+        """The limiter. The first request has it set up, and only the first: it keeps the counts."""
+        with self._lock:
+            return self._rate_limit
+
+    @cached_property
+    def _rate_limit(self) -> RouteLimiter:
+        from . import limits
+        return limits.make_limiter(self.storage_uri)
 
     @property
     def settings(self) -> Settings:

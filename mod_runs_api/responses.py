@@ -7,10 +7,9 @@ import re
 from typing import Any
 
 from flask import Response
-from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
-from . import authentication, faults, limits
+from . import authentication, faults
 from .errors import (BadRequest, Forbidden, InternalError, MethodNotAllowed,
                      PayloadTooLarge, RateLimited, RunNotFound, RunsApiError,
                      ServiceUnavailable, Unauthorized, Unprocessable,
@@ -117,6 +116,10 @@ def from_exception(error: Exception) -> Response | HTTPException:
     Response or HTTPException
         The latter, unchanged, where it carries a response of its own.
     """
+    # Here, as everywhere: see `limits`.
+    from flask_limiter import RateLimitExceeded
+
+    from . import limits
     if isinstance(error, RateLimitExceeded):
         return from_error(limits.refusal(error))
     if isinstance(error, HTTPException):

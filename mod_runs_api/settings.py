@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from limits import parse_many
-
 from .errors import MountError
 
 #: Every setting with its default.
@@ -57,10 +55,8 @@ def read(config: Mapping[str, Any]) -> Settings:
     values = {name: config.get(name, default) for name, default in DEFAULTS.items()}
 
     rate_limit = values['RUNS_API_RATE_LIMIT']
-    try:
-        parse_many(rate_limit)
-    except (TypeError, ValueError):
-        raise MountError(f'RUNS_API_RATE_LIMIT must read like "120 per minute", not {rate_limit!r}.') from None
+    if rate_limit != DEFAULTS['RUNS_API_RATE_LIMIT']:
+        _check_rate_limit(rate_limit)
 
     storage_uri = values['RUNS_API_RATE_LIMIT_STORAGE_URI']
     if not isinstance(storage_uri, str) or not storage_uri:
@@ -83,3 +79,12 @@ def read(config: Mapping[str, Any]) -> Settings:
                     retry_roles=frozenset(roles),
                     drop_inactive_tests=inactive == 'drop',
                     before_retry=before_retry)
+
+
+def _check_rate_limit(rate_limit: Any) -> None:
+    # Here, as where the counts are made: it takes long to import.
+    from limits import parse_many
+    try:
+        parse_many(rate_limit)
+    except (TypeError, ValueError):
+        raise MountError(f'RUNS_API_RATE_LIMIT must read like "120 per minute", not {rate_limit!r}.') from None

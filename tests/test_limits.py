@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import seed
@@ -14,7 +15,7 @@ from flask.testing import FlaskClient
 from flask_limiter import Limiter
 from mod_auth.models import User
 
-from mod_runs_api import MountError
+from mod_runs_api import MountError, limits
 
 
 @pytest.fixture
@@ -168,9 +169,25 @@ def test_each_application_counts_for_itself(retry: Ask, alice: User) -> None:
         db.engine.dispose()
 
 
+def test_requests_that_come_first_together_are_counted_together(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = limits.make_limiter
+
+    def take_long(storage_uri: str) -> limits.RouteLimiter:
+        time.sleep(0.05)
+        return make(storage_uri)
+
+    monkeypatch.setattr(limits, 'make_limiter', take_long)
+
+    def left(_: int) -> str:
+        return app.test_client().post('/api/v1/runs/1/retry').headers['X-RateLimit-Remaining']
+
+    with ThreadPoolExecutor(4) as clients:
+        assert min(clients.map(left, range(4))) == '116'
+
+
 def test_a_storage_that_goes_away_is_said_once_in_the_hosts_log(
         app: Flask, retry: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    limiter = app.extensions['mod_runs_api'].limiter
+    limiter = app.extensions['mod_runs_api'].rate_limit.limiter
 
     def fail(*_: object, **__: object) -> bool:
         raise ConnectionError('redis')

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,6 +212,18 @@ def test_a_host_may_have_other_models_names_and_sessions() -> None:
 def test_a_name_that_means_nothing_is_refused(bare: Flask) -> None:
     with pytest.raises(MountError, match=r'Test\.colour'):
         bare.register_blueprint(create_blueprint(names={'Test.colour': 'color'}))
+
+
+def test_the_mount_does_not_wait_for_what_only_requests_need() -> None:
+    script = ('import json, sys; from application import create_app; create_app("sqlite://"); '
+              'print(json.dumps(list(sys.modules)))')
+    miniature = Path(mod_test.models.__file__).parents[1]
+    done = subprocess.run([sys.executable, '-c', script], env={**os.environ, 'PYTHONPATH': str(miniature)},
+                          capture_output=True, text=True, check=True)
+
+    imported = json.loads(done.stdout)
+    assert 'mod_runs_api.blueprint' in imported
+    assert not {'authlib', 'flask_limiter', 'limits'}.intersection(imported)
 
 
 def test_the_host_is_asked_for_nothing_at_the_mount(bare: Flask, statements: list[str]) -> None:
