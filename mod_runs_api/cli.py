@@ -13,7 +13,7 @@ from sqlalchemy import select
 from . import clock, tokens
 from .errors import RunsApiError, ServiceUnavailable
 from .mount import current_mount
-from .schemas import FamilySchema
+from .schemas import FAMILY
 from .service import family_of, person_id, retry_run, run
 
 
@@ -118,7 +118,7 @@ def family_command(run_id: int, as_json: bool) -> None:
     with refusals(as_json):
         found = family_of(current_mount(), run_id)
         if as_json:
-            click.echo(json.dumps(FamilySchema().dump(found)))
+            click.echo(json.dumps(FAMILY.dump(found)))
             return
         for attempt in found.attempts:
             click.echo('\t'.join([

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .host import PLATFORMS
-from .schemas import RetryRequestSchema
+from .schemas import RETRY_REQUEST
 
 #: Spaces before it are allowed as far as they do not make it code.
 COMMAND = re.compile(r' {0,3}/retry(?:\s+(?P<words>.*))?', re.IGNORECASE)
@@ -90,7 +90,7 @@ def _understand(words: str) -> Command | Misunderstood:
     if reason == '':
         return Misunderstood('There is no reason behind "because".')
     # Refused and not cut: the reason is kept to the letter or not at all.
-    objections = RetryRequestSchema().validate({} if reason is None else {'reason': reason}).get('reason')
+    objections = RETRY_REQUEST.validate({} if reason is None else {'reason': reason}).get('reason')
     if objections:
         return Misunderstood(f'The reason cannot be kept. {" ".join(objections)}')
     named = wish.lower().split()

@@ -340,7 +340,7 @@ class Selection:
         else:
             rows = rows.where(is_active)
         if failed_only:
-            rows = rows.where(_did_not_pass(host, has_selection))
+            rows = rows.where(_did_not_pass(host))
         #: A row for each test: its id, below zero where it is inactive. Tests may repeat, as the source's rows do.
         self.rows = rows
         #: One row with the same in it: the numbers as text, and the sum of the ids, by which a text that is cut off is
@@ -349,13 +349,13 @@ class Selection:
             func.aggregate_strings(type_coerce(signed_id, String), ','), func.sum(test.id))
 
 
-def _did_not_pass(host: Host, has_selection: bool) -> ColumnElement[bool]:
+def _did_not_pass(host: Host) -> ColumnElement[bool]:
     """
     Say of a regression test that it did not pass in the source run.
 
     What the run's page shows as failed has not passed, nor has a test without a result.
     """
-    test, result, file, chosen = host.regression_test, host.test_result, host.test_result_file, host.customized_test
+    test, result, file = host.regression_test, host.test_result, host.test_result_file
     output, variant = host.regression_test_output, host.regression_test_output_files
     ended_as_expected = select(result.regression_test_id).where(
         result.test_id == RUN_ID, result.exit_code == result.expected_rc)
@@ -367,14 +367,13 @@ def _did_not_pass(host: Host, has_selection: bool) -> ColumnElement[bool]:
     have_differing = select(file.regression_test_id).where(
         file.test_id == RUN_ID, file.got.is_not(None), ~is_accepted)
 
-    is_there = exists().where(
-        file.test_id == RUN_ID, file.regression_test_id == output.regression_id,
-        file.regression_test_output_id == output.id)
-    have_missing = select(output.regression_id).where(output.ignore == false(), ~is_there)
-    if has_selection:  # Or the outputs of all tests would be looked at.
-        have_missing = _in_this_order(
-            have_missing.select_from(chosen.table).join(output.table, output.regression_id == chosen.regression_id)
-            .where(chosen.test_id == RUN_ID).correlate(None))
+    # Of the tests that have a result, since the others have not ended as expected.
+    have_missing = _in_this_order(
+        select(output.regression_id).select_from(result.table)
+        .join(output.table, and_(output.regression_id == result.regression_test_id, output.ignore == false()))
+        .outerjoin(file.table, and_(file.test_id == RUN_ID, file.regression_test_id == output.regression_id,
+                                    file.regression_test_output_id == output.id))
+        .where(result.test_id == RUN_ID, file.test_id.is_(None)))
 
     return or_(test.id.not_in(ended_as_expected), test.id.in_(have_differing), test.id.in_(have_missing))
 

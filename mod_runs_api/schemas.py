@@ -101,3 +101,7 @@ class ErrorSchema(Schema):
     code = fields.String(required=True, validate=validate.Length(max=100))
     message = fields.String(required=True, validate=validate.Length(max=500))
     details = fields.Dict(keys=fields.String(), required=True)
+
+
+#: Made once, since each schema that is made copies its fields.
+RETRY_REQUEST, RUN_ACTION, FAMILY = RetryRequestSchema(), RunActionSchema(), FamilySchema()

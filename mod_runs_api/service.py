@@ -17,7 +17,7 @@ from .family import Family
 from .faults import refusal
 from .mount import Mount, current_mount
 from .retry import Order, Retry
-from .schemas import RetryRequestSchema, check_idempotency_key
+from .schemas import RETRY_REQUEST, check_idempotency_key
 from .signals import send_run_retried
 
 T = TypeVar('T')
@@ -77,7 +77,7 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
     if reason is not None:
         fields['reason'] = reason
     try:
-        fields = RetryRequestSchema().load(fields)
+        fields = RETRY_REQUEST.load(fields)
         if idempotency_key is not None:
             check_idempotency_key(idempotency_key)
     except ValidationError as error:

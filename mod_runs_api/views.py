@@ -13,8 +13,7 @@ from .errors import InvalidFields, MethodNotAllowed, RunNotFound
 from .mount import current_mount
 from .responses import json_response
 from .retry import Order
-from .schemas import (FamilySchema, RetryRequestSchema, RunActionSchema,
-                      check_idempotency_key)
+from .schemas import FAMILY, RETRY_REQUEST, RUN_ACTION, check_idempotency_key
 
 
 def retry(run_id: str) -> Response:
@@ -42,7 +41,7 @@ def retry(run_id: str) -> Response:
     person = authentication.require('runs:write', settings.retry_roles)
     key = request.headers.get('Idempotency-Key')
     try:
-        fields = RetryRequestSchema().load(read_object())
+        fields = RETRY_REQUEST.load(read_object())
         if key is not None:
             check_idempotency_key(key)
     except ValidationError as error:
@@ -50,7 +49,7 @@ def retry(run_id: str) -> Response:
     made = service.place(mount, Order(run_id=_id(run_id), requester_id=person.id, idempotency_key=key,
                                       drop_inactive=settings.drop_inactive_tests, check=settings.before_retry,
                                       **fields))
-    response = json_response(RunActionSchema().dump({
+    response = json_response(RUN_ACTION.dump({
         'run_id': made.run_id,
         'new_run_id': made.new_run_id,
         'action': 'retry',
@@ -86,7 +85,7 @@ def retries(run_id: str) -> Response:
     """
     _allow('GET', 'HEAD')
     authentication.require('runs:read')
-    return json_response(FamilySchema().dump(service.family_of(current_mount(), _id(run_id))), 200)
+    return json_response(FAMILY.dump(service.family_of(current_mount(), _id(run_id))), 200)
 
 
 #: The routes under ``/runs/{run_id}/``, by the last part of their path, which is their endpoint too.

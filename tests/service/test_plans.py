@@ -18,8 +18,7 @@ pytestmark = pytest.mark.service
 READ_WHOLE = {
     # All active tests are what is asked for.
     'full, a source without rows': {'regression_test'},
-    # And all their outputs.
-    'failed only, a source without rows': {'regression_test', 'regression_test_output'},
+    'failed only, a source without rows': {'regression_test'},
     # A person by their name on GitHub; and the runs, from the newest backwards to the first of the pull request.
     'comment': {'user', 'test'},
 }
