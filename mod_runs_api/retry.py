@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import (BindParameter, Column, ColumnElement, Connection,
-                        Integer, LargeBinary, Select, String, Table, and_,
+                        Integer, LargeBinary, Row, Select, String, Table, and_,
                         bindparam, case)
 from sqlalchemy import cast as sql_cast
 from sqlalchemy import (exists, false, func, insert, or_, select, true,
@@ -117,8 +117,6 @@ class Source:
         Its place in the family.
     owner_ids : frozenset of int
         Whose it is.
-    has_selection : bool
-        Whether it has rows in ``customized_test``. Without any it ran every regression test that there was.
     """
 
     id: int
@@ -128,7 +126,6 @@ class Source:
     root_id: int
     attempt: int
     owner_ids: frozenset[int]
-    has_selection: bool = True
 
 
 def create(connection: Connection, statements: Statements, order: Order) -> Retry:
@@ -156,15 +153,16 @@ def create(connection: Connection, statements: Statements, order: Order) -> Retr
         There is nothing to run, or nothing that may be run; the check has an objection; or the idempotency key belongs
         to another order.
     """
-    found = _find(connection, statements, order)
-    if isinstance(found, Retry):
-        return found
-    test_ids = _choose_tests(connection, statements, order, found)
-    objection = order.check(found) if order.check else None
+    rows = _find(connection, statements, order)
+    if rows[0].earlier_id is not None:
+        return _replay(order, rows[0])
+    source = _read_source(rows)
+    test_ids = _choose_tests(connection, statements, order, source, rows[0])
+    objection = order.check(source) if order.check else None
     if objection:
-        raise Unprocessable(objection, {'run_id': found.id})
-    new_run_id = _write(connection, statements, order, found, test_ids)
-    return Retry(found.id, new_run_id, order.failed_only, len(test_ids))
+        raise Unprocessable(objection, {'run_id': source.id})
+    new_run_id = _write(connection, statements, order, source, test_ids)
+    return Retry(source.id, new_run_id, order.failed_only, len(test_ids))
 
 
 def choose(connection: Connection, statements: Statements, order: Order) -> list[int]:
@@ -190,9 +188,8 @@ def choose(connection: Connection, statements: Statements, order: Order) -> list
     RunNotFound, Unprocessable
         As :func:`create` does.
     """
-    # Without a key there is no earlier retry to find.
-    source = cast(Source, _find(connection, statements, order))
-    return _choose_tests(connection, statements, order, source)
+    rows = _find(connection, statements, order)
+    return _choose_tests(connection, statements, order, _read_source(rows), rows[0])
 
 
 def find_made(connection: Connection, statements: Statements, order: Order) -> Retry | None:
@@ -216,35 +213,44 @@ def find_made(connection: Connection, statements: Statements, order: Order) -> R
     return None if row is None else Retry(order.run_id, row.test_id, order.failed_only, row.test_count)
 
 
-def _find(connection: Connection, statements: Statements, order: Order) -> Source | Retry:
-    """Find the source run, or what an earlier order with the same idempotency key has made of it."""
-    rows = connection.execute(statements.find, {'run_id': order.run_id, 'digest': order.idempotency_digest or ''}).all()
+def _find(connection: Connection, statements: Statements, order: Order) -> Sequence[Row[Any]]:
+    """Find all that is known of the source run: see :func:`_find_source`."""
+    rows = connection.execute(statements.find[order.failed_only],
+                              {'run_id': order.run_id, 'digest': order.idempotency_digest or ''}).all()
     if not rows:
         raise RunNotFound(order.run_id)
+    return rows
+
+
+def _replay(order: Order, row: Row[Any]) -> Retry:
+    """Give what an earlier order with the same idempotency key has made, if it was the same order."""
+    asked = (order.run_id, order.failed_only, _encode(order.reason))
+    if (row.source_test_id, row.failed_only, row.reason) != asked:
+        raise Unprocessable('This idempotency key belongs to another request.',
+                            {'idempotency_key': 'Already used with another run or body.'})
+    return Retry(order.run_id, row.earlier_id, order.failed_only, row.test_count, replayed=True)
+
+
+def _read_source(rows: Sequence[Row[Any]]) -> Source:
     row = rows[0]
-    if row.earlier_id is not None:
-        asked = (order.run_id, order.failed_only, _encode(order.reason))
-        if (row.source_test_id, row.failed_only, row.reason) != asked:
-            raise Unprocessable('This idempotency key belongs to another request.',
-                                {'idempotency_key': 'Already used with another run or body.'})
-        return Retry(order.run_id, row.earlier_id, order.failed_only, row.test_count, replayed=True)
     return Source(id=row.id,
                   platform=row.platform,
                   commit=row.commit,
                   status=row.status and row.status.strip(),
                   root_id=row.root_test_id or row.id,
                   attempt=row.attempt or 1,
-                  owner_ids=frozenset(row.user_id for row in rows if row.user_id is not None),
-                  has_selection=bool(row.has_selection))
+                  owner_ids=frozenset(row.user_id for row in rows if row.user_id is not None))
 
 
-def _choose_tests(connection: Connection, statements: Statements, order: Order, source: Source) -> list[int]:
+def _choose_tests(connection: Connection, statements: Statements, order: Order, source: Source,
+                  row: Row[Any]) -> list[int]:
     """Choose the regression tests of the new run, in the order of their ids."""
     if order.failed_only and source.status not in FINISHED:
         raise Unprocessable(f'Run {source.id} has not finished: it has no failed tests yet.',
                             {'run_status': source.status or 'queued'})
-    selection = statements.selections[order.failed_only, source.has_selection]
-    test_ids, inactive_ids = _read_selection(connection, selection, source.id)
+    numbers = _read_selection(connection, statements.selections[order.failed_only, bool(row.has_selection)], row)
+    test_ids = sorted({number for number in numbers if number > 0})
+    inactive_ids = sorted({-number for number in numbers if number < 0})
     if order.failed_only and not test_ids and not inactive_ids:
         raise Unprocessable(f'No test of run {source.id} failed: there is nothing to run again.', {'failed_tests': 0})
     if inactive_ids and not order.drop_inactive:
@@ -256,14 +262,15 @@ def _choose_tests(connection: Connection, statements: Statements, order: Order, 
     return test_ids
 
 
-def _read_selection(connection: Connection, selection: Selection, run_id: int) -> tuple[list[int], list[int]]:
-    """Read the ids of the active and of the inactive tests of a selection, each once and in their order."""
-    text, total = connection.execute(selection.packed, {'run_id': run_id}).one()
-    numbers = [int(number) for number in (text or '').split(',') if number.strip('-')]
-    if sum(map(abs, numbers)) != (total or 0):
-        # MySQL cuts such a text off at group_concat_max_len, by default at 1024 bytes; MariaDB at a megabyte.
-        numbers = list(connection.scalars(selection.rows, {'run_id': run_id}))
-    return sorted({number for number in numbers if number > 0}), sorted({-number for number in numbers if number < 0})
+def _read_selection(connection: Connection, selection: Selection, row: Row[Any]) -> Sequence[int]:
+    """Read the signed ids of a selection: they came with the source, where that has rows of its own."""
+    packed = row.selection if row.has_selection else connection.scalar(selection.alone, {'run_id': row.id})
+    total, _, ids = (packed or '0 ').partition(' ')
+    numbers = [int(number) for number in ids.split(',') if number.strip('-')]
+    if sum(map(abs, numbers)) == int(total):
+        return numbers
+    # MySQL cuts the ids off at group_concat_max_len, by default at 1024 bytes; MariaDB at a megabyte.
+    return connection.scalars(selection.rows, {'run_id': row.id}).all()
 
 
 def _write(connection: Connection, statements: Statements, order: Order, source: Source, test_ids: list[int]) -> int:
@@ -343,10 +350,12 @@ class Selection:
             rows = rows.where(_did_not_pass(host))
         #: A row for each test: its id, below zero where it is inactive. Tests may repeat, as the source's rows do.
         self.rows = rows
-        #: One row with the same in it: the numbers as text, and the sum of the ids, by which a text that is cut off is
-        #: known. Row by row they take the driver longer than all the rest of a retry takes.
+        #: The same as one text: the sum of the ids, by which a text that is cut off is known, and the numbers. Row by
+        #: row they take the driver longer than all the rest of a retry takes.
         self.packed = rows.with_only_columns(
-            func.aggregate_strings(type_coerce(signed_id, String), ','), func.sum(test.id))
+            type_coerce(func.sum(test.id), String) + ' '
+            + func.coalesce(func.aggregate_strings(type_coerce(signed_id, String), ','), '')).scalar_subquery()
+        self.alone = select(self.packed)
 
 
 def _did_not_pass(host: Host) -> ColumnElement[bool]:
@@ -401,12 +410,13 @@ class Statements:
     """
 
     def __init__(self, host: Host, retries: Table) -> None:
-        self.find = _find_source(host, retries)
         self.find_made = (select(retries.c.test_id, retries.c.test_count)
                           .join(host.test.table, host.test.id == retries.c.test_id)
                           .where(host.test.token == RUN_TOKEN))
         self.selections = {(failed_only, has_selection): Selection(host, failed_only, has_selection)
                            for failed_only in (False, True) for has_selection in (False, True)}
+        self.find = {failed_only: _find_source(host, retries, self.selections[failed_only, True])
+                     for failed_only in (False, True)}
         # The database copies the configuration itself: read and sent back it would pass through the connection's
         # three-byte text twice.
         configuration = host.test.configuration
@@ -417,8 +427,12 @@ class Statements:
         self.test_fork = (host.test_fork.test_id, host.test_fork.user_id)
 
 
-def _find_source(host: Host, retries: Table) -> Select[Any]:
-    """Find a run, with its owners (a row for each), its family, and what was made with an idempotency key."""
+def _find_source(host: Host, retries: Table, selection: Selection) -> Select[Any]:
+    """
+    Find a run, with its owners (a row for each), its family, and what was made with an idempotency key.
+
+    And with the selection of its tests, unless something was made.
+    """
     test, progress, fork, chosen = host.test, host.test_progress, host.test_fork, host.customized_test
     origin, earlier = retries.alias('origin'), retries.alias('earlier')
     status = (select(type_coerce(progress.status, String)).where(progress.test_id == RUN_ID)
@@ -427,6 +441,7 @@ def _find_source(host: Host, retries: Table) -> Select[Any]:
         select(test.id, type_coerce(test.platform, String).label('platform'), test.commit.label('commit'),
                status.label('status'), fork.user_id,
                exists().where(chosen.test_id == RUN_ID).label('has_selection'),
+               case((earlier.c.test_id.is_(None), selection.packed)).label('selection'),
                origin.c.root_test_id, origin.c.attempt,
                earlier.c.test_id.label('earlier_id'), earlier.c.source_test_id, earlier.c.failed_only,
                earlier.c.reason, earlier.c.test_count)
