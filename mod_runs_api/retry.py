@@ -376,13 +376,14 @@ def _did_not_pass(host: Host) -> ColumnElement[bool]:
     have_differing = select(file.regression_test_id).where(
         file.test_id == RUN_ID, file.got.is_not(None), ~is_accepted)
 
+    is_there = exists().where(
+        file.test_id == RUN_ID, file.regression_test_id == output.regression_id,
+        file.regression_test_output_id == output.id)
     # Of the tests that have a result, since the others have not ended as expected.
     have_missing = _in_this_order(
         select(output.regression_id).select_from(result.table)
-        .join(output.table, and_(output.regression_id == result.regression_test_id, output.ignore == false()))
-        .outerjoin(file.table, and_(file.test_id == RUN_ID, file.regression_test_id == output.regression_id,
-                                    file.regression_test_output_id == output.id))
-        .where(result.test_id == RUN_ID, file.test_id.is_(None)))
+        .join(output.table, output.regression_id == result.regression_test_id)
+        .where(result.test_id == RUN_ID, output.ignore == false(), ~is_there))
 
     return or_(test.id.not_in(ended_as_expected), test.id.in_(have_differing), test.id.in_(have_missing))
 

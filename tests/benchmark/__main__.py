@@ -80,7 +80,7 @@ def measure(plan: Plan, stores: Stores, folder: Path) -> Results:
             unmounted = prepare(Path(checkout), _new(folder, 'platform'))
             mounted = copy(unmounted, 'mounted', mounted=True)
             results.platform = measure_platform(stores, mounted, plan.rounds)
-            results.start = measure_start(unmounted, mounted, plan.start_rounds)
+            results.start = measure_start(unmounted, plan.start_rounds)
         else:
             _say('SAMPLE_PLATFORM names no checkout of the real platform')
     if HISTORY in plan.parts and not stores.missing:

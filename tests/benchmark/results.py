@@ -32,7 +32,7 @@ class Results:
     platform : dict
         Milliseconds by the kind of the database and what.
     start : dict
-        Milliseconds of the platform's import without and with the mount, by how it was measured.
+        Milliseconds of the platform's import and of the mount, by how it was measured.
     """
 
     table: dict[str, Figures] = field(default_factory=dict)

@@ -87,5 +87,18 @@ def test_nothing_is_read_as_a_whole_and_nothing_sorted(entrances: Entrances, eng
     assert whole == READ_WHOLE.get(way, set())
 
 
+# A run that has not finished has no results here: it does not matter how none are read.
+@pytest.mark.parametrize('way', [way for way in WAYS if way != '422, not finished'])
+def test_the_results_of_a_run_are_read_where_they_lie_together(
+        entrances: Entrances, engine: Engine, way: str) -> None:
+    with recording_the_package() as sent:
+        entrances.ways[way]()
+
+    # By any other index each is looked for on another page, and with a long history from the disk.
+    keys = {(row.table, row.key) for one in sent for row in plan(engine, one)
+            if row.table in ('test_result', 'test_result_file')}
+    assert keys <= {('test_result', 'PRIMARY'), ('test_result_file', 'PRIMARY')}
+
+
 def test_every_way_that_sends_anything_is_looked_at(entrances: Entrances) -> None:
     assert set(entrances.ways) - set(WAYS) == {'401, no token', 'list of runs'}
