@@ -32,7 +32,7 @@ class Plan:
         Some of `PARTS`.
     """
 
-    rounds: int = 30
+    rounds: int = 60
     sizes: tuple[int, ...] = (10, 300, 1000, 10_000)
     between: tuple[int, ...] = (100, 3000)
     histories: tuple[int, ...] = (1000, 10_000)
@@ -45,12 +45,12 @@ class Plan:
     @property
     def client_rounds(self) -> int:
         """How often each number of clients is measured: a round of theirs is many retries."""
-        return max(2, self.rounds // 5)
+        return max(2, self.rounds // 10)
 
     @property
     def start_rounds(self) -> int:
         """How often the platform is started: each takes seconds."""
-        return max(2, self.rounds // 3)
+        return max(2, self.rounds // 6)
 
     def but(self, rounds: int | None, histories: Sequence[int] | None, parts: Sequence[str] | None) -> Plan:
         """Give the same with what was asked for in its place."""

@@ -144,7 +144,8 @@ def _platform(found: dict[str, dict[str, float]]) -> Iterator[str]:
 
 def _start(start: dict[str, tuple[float, float]]) -> Iterator[str]:
     yield _wrap('The import of the real platform\'s ``run.py``, and what the two lines add to it. With Python\'s cycle '
-                'collector on, whoever makes more objects can meet one more of its passes over all that the platform has imported.')
+                'collector on, whoever makes more objects can meet one more of its passes over all that the platform '
+                'has imported.')
     yield simple_table(('import', 'the platform', 'added by the mount', 'added / the platform'), [
         (way, _ms(platform), _ms(added), f'{added / platform:.3f}') for way, (platform, added) in start.items()])
 
