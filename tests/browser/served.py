@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Condition
 from typing import TYPE_CHECKING
 
 import demo
@@ -89,26 +90,50 @@ def served(database: Path, run_id: int) -> Iterator[Site]:
         return response
 
     app.after_request(note)
-    app.wsgi_app = closed(app.wsgi_app)  # type: ignore[method-assign]
+    door = Door(app.wsgi_app)
+    app.wsgi_app = door  # type: ignore[method-assign]
     try:
         with demo.serving(app, 0) as address:
             yield Site(app, address, run_id, asked)
     finally:
+        door.shut()
         dispose(app)
 
 
-def closed(app: WSGIApplication) -> WSGIApplication:
+class Door:
     """
-    Let an application's answers be closed before they are sent.
+    Lets requests in to an application until it is shut, and then waits for those that are still inside.
 
-    The development server leaves a file open whose reader goes away while it is sent, as a browser does that is
-    shown another page.
+    A browser goes away whenever it likes. The development server would leave a file open that it is sending then, and
+    does not wait for requests when it stops: they would go on with a database that is no longer there.
     """
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        with closing(ClosingIterator(app(environ, start_response))) as body:
-            return list(body)
 
-    return answer
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+        self._inside = 0
+        self._is_shut = False
+        self._changed = Condition()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        """Answer a request, with all of the answer at once."""
+        with self._changed:
+            if self._is_shut:
+                start_response('503 Service Unavailable', [])
+                return []
+            self._inside += 1
+        try:
+            with closing(ClosingIterator(self._app(environ, start_response))) as body:
+                return list(body)
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    def shut(self) -> None:
+        """Let nobody in any more, and wait for those who are inside."""
+        with self._changed:
+            self._is_shut = True
+            self._changed.wait_for(lambda: not self._inside)
 
 
 def enter(name: str) -> BaseResponse:
