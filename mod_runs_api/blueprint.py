@@ -50,11 +50,12 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
         found = host.find(models, session, names)
         full_name = f'{state.name_prefix}.{state.name}'.lstrip('.')
         endpoints = frozenset(f'{full_name}.{endpoint}' for endpoint in views.API)
-        app.extensions[KEY] = Mount(name=full_name, prefix=state.url_prefix or '', endpoints=endpoints, host=found,
-                                    retries=tables.run_retry(found), api_tokens=tables.api_token(found),
-                                    storage_uri=checked.rate_limit_storage_uri)
+        mount = Mount(name=full_name, prefix=state.url_prefix or '', endpoints=endpoints, host=found,
+                      retries=tables.run_retry(found), api_tokens=tables.api_token(found),
+                      storage_uri=checked.rate_limit_storage_uri)
         if checked.rate_limit_storage_uri != settings.DEFAULTS['RUNS_API_RATE_LIMIT_STORAGE_URI']:
-            app.extensions[KEY].rate_limit  # So that a mistake in it shows now.
+            mount.route_limiter  # So that a mistake in it shows now.
+        app.extensions[KEY] = mount
         app.before_request(_count)
         for endpoint, view in views.API.items():
             state.add_url_rule(f'/runs/<run_id>/{endpoint}', endpoint, view, provide_automatic_options=False)
@@ -76,11 +77,13 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
 
 
 def _count() -> None:
-    # Before any request of the application, since a blueprint's own hooks come after all of the host's.
+    # Before every request of the application, since a blueprint's own hooks come after all of the host's.
     if is_own_request():
-        current_mount().rate_limit.count()
+        current_mount().route_limiter.count()
 
 
 def _add_rate_limit_headers(response: Response) -> Response:
+    if not is_own_request():
+        return response
     from . import limits
     return limits.add_headers(response)

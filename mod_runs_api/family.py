@@ -65,7 +65,7 @@ class Family:
 
 class Statements:
     """
-    How a family is read: written at the mount, so that each statement is compiled once and for all.
+    How a family is read: written once for a mount, so that each statement is compiled once and for all.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """
 How often somebody may ask: Flask-Limiter, on the routes of the blueprint only (contract section 1).
 
-This module is imported with the first request that it counts: Flask-Limiter takes longer to import than all else that
-the mount would add to the start of the host.
+This module is imported by the first request that it counts, or by a mount that is told where to keep the counts:
+Flask-Limiter takes longer to import than all else that the mount adds to the start of the host.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def refusal(exceeded: RateLimitExceeded) -> RateLimited:
     RateLimited
     """
     item = exceeded.limit.limit
-    current = current_mount().rate_limit.limiter.current_limit
+    current = current_mount().route_limiter.limiter.current_limit
     # A limiter of the host's own may have raised it.
     own = current is not None and current.breached
     seconds = math.ceil(_window().reset_time - time.time()) if own else item.get_expiry()
@@ -119,14 +119,12 @@ def add_headers(response: Response) -> Response:
     Parameters
     ----------
     response : Response
-        Any answer of the blueprint.
+        Any answer of the API.
 
     Returns
     -------
     Response
     """
-    if request.endpoint not in current_mount().endpoints:
-        return response
     window = _window()
     response.headers['X-RateLimit-Limit'] = str(window.limit)
     response.headers['X-RateLimit-Remaining'] = str(window.remaining)
@@ -145,14 +143,14 @@ class Window(NamedTuple):
 
 def _window() -> Window:
     mount = current_mount()
-    current = mount.rate_limit.limiter.current_limit
+    current = mount.route_limiter.limiter.current_limit
     if current is not None:
         item, key = current.limit, current.request_args
     else:
         # A hook of the host failed before the limit was looked at, so nobody has asked yet who this is.
         item, key = min(parse_many(mount.settings.rate_limit)), [f'address:{request.remote_addr}', SCOPE]
     try:
-        stats = mount.rate_limit.limiter.limiter.get_window_stats(item, *key)
+        stats = mount.route_limiter.limiter.limiter.get_window_stats(item, *key)
     except Exception:
         # The storage went away since the limit was looked at; the next request finds that out and falls back.
         return Window(item.amount, 0, time.time() + item.get_expiry())

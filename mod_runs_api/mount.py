@@ -56,8 +56,8 @@ class Mount:
     retries: Table
     api_tokens: ApiTokenEntity
     #: Where the counts of the rate limit are kept.
-    storage_uri: str
-    _lock: Lock = field(default_factory=Lock, repr=False)
+    storage_uri: str = field(repr=False)  # There may be a password in it.
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @cached_property
     def statements(self) -> Statements:
@@ -65,13 +65,13 @@ class Mount:
         return Statements(self.host, self.retries, self.api_tokens)
 
     @property
-    def rate_limit(self) -> RouteLimiter:
+    def route_limiter(self) -> RouteLimiter:
         """The limiter. The first request has it set up, and only the first: it keeps the counts."""
         with self._lock:
-            return self._rate_limit
+            return self._route_limiter
 
     @cached_property
-    def _rate_limit(self) -> RouteLimiter:
+    def _route_limiter(self) -> RouteLimiter:
         from . import limits
         return limits.make_limiter(self.storage_uri)
 

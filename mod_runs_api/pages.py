@@ -101,7 +101,7 @@ def button(test: Any, counted: bool) -> Button | None:
     test : Test
         The run, as the host's model.
     counted : bool
-        Whether to count its failed tests, which takes a few statements: for the page of one run, not for a list.
+        Whether to count its failed tests, which takes a statement or two: for the page of one run, not for a list.
 
     Returns
     -------

@@ -400,7 +400,7 @@ def _in_this_order(statement: Select[Any]) -> Select[Any]:
 
 class Statements:
     """
-    What a retry sends to the database: written at the mount, so that each is compiled once and for all.
+    What a retry sends to the database: written once for a mount, so that each is compiled once and for all.
 
     Parameters
     ----------
@@ -432,7 +432,8 @@ def _find_source(host: Host, retries: Table, selection: Selection) -> Select[Any
     """
     Find a run, with its owners (a row for each), its family, and what was made with an idempotency key.
 
-    And with the selection of its tests, unless something was made.
+    And with the selection of its tests, unless something was made, or it has no rows of its own. It is there for a
+    failed-only retry of a run that has not finished too, which is refused: to ask first would be a statement more.
     """
     test, progress, fork, chosen = host.test, host.test_progress, host.test_fork, host.customized_test
     origin, earlier = retries.alias('origin'), retries.alias('earlier')

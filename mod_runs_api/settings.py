@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import MountError
@@ -28,7 +28,7 @@ class Settings:
     """The settings of one application, checked."""
 
     rate_limit: str
-    rate_limit_storage_uri: str
+    rate_limit_storage_uri: str = field(repr=False)  # There may be a password in it.
     retry_roles: frozenset[str]
     drop_inactive_tests: bool
     before_retry: Callable[[Any], str | None] | None
@@ -82,7 +82,7 @@ def read(config: Mapping[str, Any]) -> Settings:
 
 
 def _check_rate_limit(rate_limit: Any) -> None:
-    # Here, as where the counts are made: it takes long to import.
+    # Here, because with the default nothing need be imported at the mount: see `limits`.
     from limits import parse_many
     try:
         parse_many(rate_limit)

@@ -377,7 +377,7 @@ def test_in_process_a_fault_is_an_internal_error_without_internals(
 
 def test_a_store_of_the_limits_that_fails_after_the_count_fails_no_request(
         app: Flask, retry: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    limiter = app.extensions['mod_runs_api'].rate_limit.limiter
+    limiter = app.extensions['mod_runs_api'].route_limiter.limiter
     monkeypatch.setattr(limiter.limiter, 'get_window_stats', raiser(ConnectionError('redis')))
 
     response = retry(99)

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from flask_limiter import Limiter
 from mod_auth.models import User
 
-from mod_runs_api import MountError, limits
+from mod_runs_api import MountError, create_blueprint, limits
 
 
 @pytest.fixture
@@ -148,6 +148,23 @@ def test_a_storage_that_does_not_exist_is_refused_at_the_mount(uri: str | None) 
         create_app(RUNS_API_RATE_LIMIT_STORAGE_URI=uri)
 
 
+def test_an_application_that_was_refused_may_mount_it_again() -> None:
+    app = create_app('sqlite://', mount=False, RUNS_API_RATE_LIMIT_STORAGE_URI='floppy://a')
+    with pytest.raises(MountError):
+        app.register_blueprint(create_blueprint('refused'))
+
+    app.config['RUNS_API_RATE_LIMIT_STORAGE_URI'] = 'memory://'
+    app.register_blueprint(create_blueprint('accepted'))
+
+
+def test_the_storage_is_in_no_text_of_the_mount() -> None:
+    app = create_app('sqlite://', RUNS_API_RATE_LIMIT_STORAGE_URI='redis://user:hunter2@host')
+    mount = app.extensions['mod_runs_api']
+
+    with app.app_context():
+        assert 'hunter2' not in f'{mount!r} {mount.settings!r}'
+
+
 def test_the_refusal_of_a_storage_does_not_tell_its_password() -> None:
     with pytest.raises(MountError) as raised:
         create_app(RUNS_API_RATE_LIMIT_STORAGE_URI='redsi://user:hunter2@host')
@@ -187,7 +204,7 @@ def test_requests_that_come_first_together_are_counted_together(app: Flask, monk
 
 def test_a_storage_that_goes_away_is_said_once_in_the_hosts_log(
         app: Flask, retry: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    limiter = app.extensions['mod_runs_api'].rate_limit.limiter
+    limiter = app.extensions['mod_runs_api'].route_limiter.limiter
 
     def fail(*_: object, **__: object) -> bool:
         raise ConnectionError('redis')

@@ -165,7 +165,7 @@ def test_any_text_of_255_code_points_is_kept_exactly(retry: Ask, source: Test, r
     assert rows.of('run_retry', test_id=new_run_id)[0]['reason'].decode() == reason
 
 
-def test_a_retry_takes_at_most_eight_statements_whatever_the_size(
+def test_a_retry_takes_six_statements_whatever_the_size(
         retry: Ask, alice: User, statements: list[str]) -> None:
     counts = []
     for size in (1, 300):
@@ -176,8 +176,7 @@ def test_a_retry_takes_at_most_eight_statements_whatever_the_size(
             assert retry(source, body, key=f'{size}{body["failed_only"]}').status_code == 202
             counts.append(len(statements))
 
-    assert counts[:2] == counts[2:]
-    assert max(counts) <= 8
+    assert counts == [6] * 4
 
 
 def test_a_retry_sends_nothing_but_select_and_insert(retry: Ask, source: Test, statements: list[str]) -> None:
