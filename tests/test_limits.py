@@ -158,7 +158,7 @@ def test_an_application_that_was_refused_may_mount_it_again() -> None:
 
 
 def test_the_storage_is_in_no_text_of_the_mount() -> None:
-    app = create_app('sqlite://', RUNS_API_RATE_LIMIT_STORAGE_URI='redis://user:hunter2@host')
+    app = create_app('sqlite://', RUNS_API_RATE_LIMIT_STORAGE_URI='memory://user:hunter2@host')
     mount = app.extensions['mod_runs_api']
 
     with app.app_context():
