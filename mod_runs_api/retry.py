@@ -355,6 +355,7 @@ class Selection:
         self.packed = rows.with_only_columns(
             type_coerce(func.sum(test.id), String) + ' '
             + func.coalesce(func.aggregate_strings(type_coerce(signed_id, String), ','), '')).scalar_subquery()
+        #: That text by itself, where it does not come with the source.
         self.alone = select(self.packed)
 
 
