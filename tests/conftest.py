@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import seed
 from application import create_app
-from asking import Ask
 from database import db, dispose_sessions
 from flask import Flask
 from flask.testing import FlaskClient
 from mod_auth.models import Role, User
 from mod_test.models import Test
-from recording import Sent, recording
-from stored import Rows
+from support.api import ApiCall
+from support.rows import Rows
+from support.statements import Statement, record_statements
 from werkzeug.test import TestResponse
 
 
@@ -66,9 +66,9 @@ def token(alice: User) -> str:
 
 
 @pytest.fixture
-def retry(client: FlaskClient, token: str) -> Ask:
+def retry(client: FlaskClient, token: str) -> ApiCall:
     """
-    Ask for a retry: ``retry(run, {'failed_only': True})``.
+    ApiCall for a retry: ``retry(run, {'failed_only': True})``.
 
     The run may be a run or whatever stands in its place in the path. By default alice asks.
     """
@@ -105,9 +105,9 @@ def site() -> Iterator[Flask]:
 
 
 @pytest.fixture
-def statements(app: Flask) -> Iterator[list[Sent]]:
+def statements(app: Flask) -> Iterator[list[Statement]]:
     """Record the statements that are sent, but for what the host asks about its tables at every request."""
     with app.app_context():
         engine = db.engine
-    with recording(engine) as sent:
+    with record_statements(engine) as sent:
         yield sent

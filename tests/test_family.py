@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import seed
-from asking import Ask
 from database import Base, db
 from flask.testing import FlaskClient
 from mod_auth.models import Role, User
 from mod_test.models import Test
+from support.api import ApiCall
 from werkzeug.test import TestResponse
 
 Family = Callable[..., TestResponse]
@@ -20,7 +20,7 @@ Family = Callable[..., TestResponse]
 
 @pytest.fixture
 def family(client: FlaskClient, token: str) -> Family:
-    """Ask for the family of a run."""
+    """ApiCall for the family of a run."""
     def ask(run_id: int | str, *, token: str | None = token, method: str = 'GET') -> TestResponse:
         db.session.commit()
         headers = {} if token is None else {'Authorization': f'Bearer {token}'}
@@ -44,7 +44,7 @@ def test_a_run_that_was_never_retried_is_a_family_of_one(family: Family, source:
          'requested_by': None, 'created_at': None}]}
 
 
-def test_a_family_is_the_same_whoever_of_it_is_asked_about(retry: Ask, family: Family, source: Test) -> None:
+def test_a_family_is_the_same_whoever_of_it_is_asked_about(retry: ApiCall, family: Family, source: Test) -> None:
     seed.run([seed.regression_test()])
     second = retry(source, {'failed_only': True, 'reason': 'flaky \U0001f480'}).json['new_run_id']
     other = seed.run(stages=seed.COMPLETED)
@@ -69,7 +69,7 @@ def test_a_family_is_the_same_whoever_of_it_is_asked_about(retry: Ask, family: F
         assert [attempt['run_id'] for attempt in found['attempts']] == [source.id, second, third, fourth]
 
 
-def test_the_time_is_utc(retry: Ask, family: Family, source: Test) -> None:
+def test_the_time_is_utc(retry: ApiCall, family: Family, source: Test) -> None:
     retry(source)
     db.session.execute(Base.metadata.tables['run_retry'].update().values(created_at=datetime(2026, 11, 24, 13, 0)))
 
@@ -78,7 +78,7 @@ def test_the_time_is_utc(retry: Ask, family: Family, source: Test) -> None:
 
 @pytest.mark.parametrize('shape', ['deep', 'wide'])
 def test_a_family_of_a_thousand_takes_as_many_statements_as_one_of_two(
-        family: Family, retry: Ask, alice: User, statements: list[str], shape: str) -> None:
+        family: Family, retry: ApiCall, alice: User, statements: list[str], shape: str) -> None:
     root, *rest = seed.bulk_runs(1001, 1)
     db.session.execute(Base.metadata.tables['run_retry'].insert(), [
         {'test_id': run_id, 'source_test_id': run_id - 1 if shape == 'deep' else root, 'root_test_id': root,
@@ -142,14 +142,14 @@ def test_another_verb_is_not_allowed(family: Family, source: Test, verb: str) ->
     assert response.headers['X-RateLimit-Limit'] == '120'
 
 
-def test_a_retry_of_a_person_who_is_gone_stays_in_the_family(retry: Ask, family: Family, source: Test) -> None:
+def test_a_retry_of_a_person_who_is_gone_stays_in_the_family(retry: ApiCall, family: Family, source: Test) -> None:
     retry(source)
     db.session.execute(Base.metadata.tables['run_retry'].update().values(user_id=None))
 
     assert family(source.id).json['attempts'][1]['requested_by'] is None
 
 
-def test_a_family_outlives_one_of_its_runs(retry: Ask, family: Family, source: Test) -> None:
+def test_a_family_outlives_one_of_its_runs(retry: ApiCall, family: Family, source: Test) -> None:
     second = retry(source).json['new_run_id']
     third = retry(second, key='k').json['new_run_id']
     for table, column in (('customized_test', 'test_id'), ('test_fork', 'test_id'), ('test', 'id')):
