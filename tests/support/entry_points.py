@@ -81,6 +81,8 @@ class EntryPoints:
         # The first of their kind, so that every later call finds the same.
         self.retry(self.failed, key='used')
         self._comment()
+        self.limited_client = self.limited_app.test_client()
+        self.retry(self.failed, client=self.limited_client)
 
     def _create_app(self, database_uri: str, rate_limit: str) -> Flask:
         app = create_app(database_uri, mount=False, RUNS_API_RATE_LIMIT=rate_limit, GITHUB_OWNER='CCExtractor',
@@ -102,12 +104,6 @@ class EntryPoints:
             headers['Idempotency-Key'] = key
         response = (client or self.client).post(f'/api/v1/runs/{run_id}/retry', headers=headers, json=body)
         assert response.status_code == status, response.text
-
-    def _exceed_limit(self) -> None:
-        client = self.limited_app.test_client()
-        # Once too often, whether the limit has been reached in an earlier call or not.
-        client.get('/api/v1/runs/1/retries', headers={'Authorization': f'Bearer {self.token}'})
-        self.retry(self.failed, status=429, client=client)
 
     def _list_attempts(self) -> None:
         response = self.client.get(f'/api/v1/runs/{self.newest_retry}/retries',
@@ -160,7 +156,7 @@ class EntryPoints:
             '422, a used key': lambda: self.retry(self.passed, key='used', status=422),
             '422, nothing failed': lambda: self.retry(self.passed, {'failed_only': True}, status=422),
             '422, not finished': lambda: self.retry(self.queued, {'failed_only': True}, status=422),
-            '429': self._exceed_limit,
+            '429': lambda: self.retry(self.failed, status=429, client=self.limited_client),
             'retries': self._list_attempts,
             'page of a run': lambda: self.alice.page(f'/test/{self.passed}'),
             'list of runs': lambda: self.alice.page('/test/'),
