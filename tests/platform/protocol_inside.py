@@ -139,10 +139,10 @@ def main() -> None:
             call = json.loads(line)
             function: Callable[..., Any] = getattr(inside, call['function'])
             try:
-                answer = {'returned': function(**call['arguments'])}
+                answer = json.dumps({'returned': function(**call['arguments'])})
             except Exception:
-                answer = {'raised': traceback.format_exc()}
-            print(json.dumps(answer), file=answers, flush=True)
+                answer = json.dumps({'raised': traceback.format_exc()})
+            print(answer, file=answers, flush=True)
 
 
 if __name__ == '__main__':

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from github import UnknownObjectException
+from github import GithubObject, UnknownObjectException
 
 BOT = 'ccextractor-bot'
 
@@ -69,7 +69,7 @@ class GitHub:
         return SimpleNamespace(
             sha=sha, parents=[SimpleNamespace(sha=parent) for parent in parents], files=[],
             commit=SimpleNamespace(author=SimpleNamespace(date=COMMITTED)),
-            create_status=lambda **status: self.statuses.append({'commit': sha, **status}),
+            create_status=lambda **status: self.statuses.append({'commit': sha, **_set(status)}),
             get_statuses=lambda: [SimpleNamespace(**status) for status in reversed(self.statuses)
                                   if status['commit'] == sha])
 
@@ -132,6 +132,10 @@ class Cloud:
     def _stop(self, name: str) -> Any:
         self.machines.pop(name, None)
         return {'name': f'stop-{name}', 'status': 'RUNNING'}
+
+
+def _set(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if value is not GithubObject.NotSet}
 
 
 def _answer(answer: Any) -> Any:

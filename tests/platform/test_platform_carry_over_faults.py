@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from secrets import token_hex
 
 import pytest
 from protocol import CRASH, Said, Story
@@ -18,9 +19,9 @@ pytestmark = pytest.mark.platform
 PATIENCE = 30
 
 FAULTS = {
-    'sqlite': """CREATE TRIGGER fault BEFORE INSERT ON {table}
+    'sqlite': """CREATE TRIGGER {name} BEFORE INSERT ON {table}
                  WHEN NEW.test_id = {run_id} AND NEW.{column} = {test_id} BEGIN SELECT RAISE(ABORT, 'fault'); END""",
-    'mysql': """CREATE TRIGGER fault BEFORE INSERT ON {table} FOR EACH ROW
+    'mysql': """CREATE TRIGGER {name} BEFORE INSERT ON {table} FOR EACH ROW
                 IF NEW.test_id = {run_id} AND NEW.{column} = {test_id}
                 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'fault'; END IF""",
 }
@@ -29,14 +30,17 @@ FAULTS = {
 @contextmanager
 def fault(story: Story, table: str, column: str, run_id: int, test_id: int) -> Iterator[None]:
     """Have the database refuse the row of one test of one run while the block lasts."""
+    # A connection that has seen a trigger of SQLite's believes in it after another one has dropped it.
+    name = f'fault_{token_hex(4)}'
     statement = FAULTS[story.rows.engine.dialect.name]
     with story.rows.engine.begin() as connection:
-        connection.execute(text(statement.format(table=table, column=column, run_id=run_id, test_id=test_id)))
+        connection.execute(text(statement.format(name=name, table=table, column=column, run_id=run_id,
+                                                 test_id=test_id)))
     try:
         yield
     finally:
         with story.rows.engine.begin() as connection:
-            connection.execute(text('DROP TRIGGER fault'))
+            connection.execute(text(f'DROP TRIGGER {name}'))
 
 
 def carry_over(story: Story, *arguments: str) -> None:

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from random import Random
 
 import pytest
-from protocol import CRASH, MISSING, PASS, Outcome, Said, Story, Worker, differs
+from checkout import Platform
+from protocol import (CRASH, MISSING, PASS, Outcome, Process, Said, Story,
+                      Worker, differs)
+from rows import Rows
 
 pytestmark = pytest.mark.platform
 
@@ -132,20 +135,43 @@ def end(history: History, attempt: Attempt, status: str) -> None:
     attempt.end = status
 
 
-@pytest.mark.parametrize('seed', SEEDS)
-def test_the_platform_says_of_every_attempt_what_is_expected(story: Story, seed: int) -> None:
-    history = happen(story, seed)
+@dataclass(frozen=True)
+class Judged:
+    """An attempt that has ended, what the platform says of it, and where its results really come from."""
 
-    assert {attempt.run_id: story.said(attempt.run_id) for attempt in history.attempts} == {
-        attempt.run_id: attempt.expected for attempt in history.attempts}
+    attempt: Attempt
+    said: Said
+    origins: dict[int, int]
 
 
-@pytest.mark.parametrize('seed', SEEDS)
-def test_every_result_comes_from_the_newest_attempt_that_ran_it(story: Story, seed: int) -> None:
-    history = happen(story, seed)
+@pytest.fixture(scope='module')
+def judged(process: Process, own_rows: Rows, telling: Platform) -> list[Judged]:
+    """Give all attempts of all histories."""
+    judged = []
+    for seed in SEEDS:
+        story = Story(process, own_rows, telling)
+        judged += [Judged(attempt, story.said(attempt.run_id), story.origins(attempt.run_id))
+                   for attempt in happen(story, seed).attempts]
+    return judged
 
-    assert any(attempt.carried for attempt in history.attempts)
-    assert {attempt.run_id: story.origins(attempt.run_id) for attempt in history.attempts} == {
-        attempt.run_id: {**{test_id: origin for test_id, (origin, _) in attempt.carried.items()},
-                         **dict.fromkeys(attempt.own, attempt.run_id)}
-        for attempt in history.attempts}
+
+def test_the_histories_are_of_every_mixture(judged: list[Judged]) -> None:
+    attempts = [one.attempt for one in judged]
+    assert {(attempt.failed_only, attempt.end) for attempt in attempts} == {
+        (failed_only, end) for failed_only in (True, False) for end in ('completed', 'canceled')}
+    assert {attempt.expected.status for attempt in attempts} == {'pass', 'fail', 'canceled'}
+    assert {outcome for attempt in attempts for _, outcome in attempt.carried.values()} == set(OUTCOMES)
+    assert any(attempt.failed_only and not attempt.own and attempt.carried for attempt in attempts)
+    # From several attempts at once, and from none.
+    assert any(len({run_id for run_id, _ in attempt.carried.values()}) > 1 for attempt in attempts)
+    assert any(attempt.failed_only and not attempt.carried for attempt in attempts)
+
+
+def test_the_platform_says_of_every_attempt_what_is_expected(judged: list[Judged]) -> None:
+    assert [one.said for one in judged] == [one.attempt.expected for one in judged]
+
+
+def test_every_result_comes_from_the_newest_attempt_that_ran_it(judged: list[Judged]) -> None:
+    assert [one.origins for one in judged] == [
+        {**{test_id: origin for test_id, (origin, _) in one.attempt.carried.items()},
+         **dict.fromkeys(one.attempt.own, one.attempt.run_id)} for one in judged]
