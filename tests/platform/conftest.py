@@ -100,7 +100,7 @@ def token(client: Client) -> Callable[..., str]:
 
 @pytest.fixture(scope='session')
 def telling(unmounted: Platform) -> Platform:
-    """Give a copy of the platform with the mount that only stories are told to."""
+    """Return a copy of the platform with the mount that only stories are told to."""
     return copy(unmounted, 'telling', mounted=True)
 
 

@@ -54,7 +54,7 @@ MISSING = Outcome(output=None)
 
 
 def differs(output: str) -> Outcome:
-    """Give the outcome of a test that ends well but prints something else."""
+    """Return the outcome of a test that ends well but prints something else."""
     return Outcome(output=output)
 
 
@@ -76,7 +76,7 @@ class Process:
         self._log = log
 
     def call(self, function: str, **arguments: Any) -> Any:
-        """Call one of the functions of ``protocol_inside.py``, and give what it returned."""
+        """Call one of the functions of ``protocol_inside.py``, and return what it returned."""
         assert self._process.stdin and self._process.stdout
         print(json.dumps({'function': function, 'arguments': arguments}), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
@@ -146,40 +146,40 @@ class Story:
         return [self.rows.regression_test(category_id=category_id) for _ in range(number)]
 
     def push(self, tests: Sequence[int], **configuration: Any) -> int:
-        """Push a commit to master, and give its queued run."""
+        """Push a commit to master, and return its queued run."""
         run_id = self.rows.run(tests, stages=(), **{'test_type': 'commit', 'branch': 'master', 'pr_nr': 0,
                                                     **configuration})
         self.process.call('push', commit=self.run(run_id)['commit'])
         return run_id
 
     def open_pull(self, tests: Sequence[int], author: int = 4711) -> int:
-        """Open a pull request on the tip of master, and give its queued run."""
+        """Open a pull request on the tip of master, and return its queued run."""
         run_id = self.rows.run(tests, stages=())
         run = self.run(run_id)
         self.process.call('open_pull', number=run['pr_nr'], commit=run['commit'], author=author)
         return run_id
 
     def run(self, run_id: int) -> Row:
-        """Give the row of a run."""
+        """Return the row of a run."""
         return self.rows.one('test', id=run_id)
 
     # What people and the platform do
 
     def ask(self, method: str, path: str, **request: Any) -> Any:
-        """Ask the API with the person's token, and give the JSON of an answer that is no refusal."""
+        """Ask the API with the person's token, and return the JSON of an answer that is no refusal."""
         answer = self.process.call('ask', method=method, path=f'/api/v1{path}', headers=self._authorization, **request)
         assert answer['status'] < 400, answer
         return json.loads(answer['body'])
 
     def visit(self, path: str, form: Mapping[str, str] | None = None) -> str:
-        """Have the person look at a page, or fill in a form, and give what they see."""
+        """Have the person look at a page, or fill in a form, and return what they see."""
         answer = self.process.call('ask', method='GET' if form is None else 'POST', path=path, form=form,
                                    user_id=self.user_id)
         assert answer['status'] < 400, answer
         return str(answer['body'])
 
     def retry(self, run_id: int, *, failed_only: bool = True) -> int:
-        """Retry a run, and give the new one."""
+        """Retry a run, and return the new one."""
         return int(self.ask('POST', f'/runs/{run_id}/retry', json_body={'failed_only': failed_only})['new_run_id'])
 
     def cancel(self, run_id: int) -> None:
@@ -195,11 +195,11 @@ class Story:
         self.process.call('run_scheduled_job')
 
     def worker(self, run_id: int) -> Worker:
-        """Give the worker of a run, which the scheduled job has yet to start."""
+        """Return the worker of a run, which the scheduled job has yet to start."""
         return Worker(self, run_id, self.run(run_id)['token'])
 
     def complete(self, run_id: int, outcomes: Mapping[int, Outcome] | None = None) -> int:
-        """Have a run start, run all its tests and complete; the others pass. Give the run."""
+        """Have a run start, run all its tests and complete; the others pass. Return the run."""
         worker = self.worker(run_id)
         worker.start()
         worker.run_all(outcomes or {})
@@ -209,7 +209,7 @@ class Story:
     # What the platform says
 
     def said(self, run_id: int) -> Said:
-        """Give the status and the counts of a run, on which page and API must agree."""
+        """Return the status and the counts of a run, on which page and API must agree."""
         summary = self.ask('GET', f'/runs/{run_id}/summary')
         (judged,) = self.process.call('statuses_and_pages', run_ids=[run_id])
         assert summary['status'] == judged['status']
@@ -217,32 +217,32 @@ class Story:
                     summary['fail_count'] + summary['missing_output_count'], summary['skipped_count'])
 
     def categories(self, run_id: int) -> dict[str, dict[int, bool]]:
-        """Give the tests that the page of a run lists in each category, and whether each has passed."""
+        """Return the tests that the page of a run lists in each category, and whether each has passed."""
         (judged,) = self.process.call('statuses_and_pages', run_ids=[run_id])
         return {name: {test_id: not error for test_id, error in entries}
                 for name, entries in judged['categories'].items()}
 
     def page(self, run_id: int) -> str:
-        """Give the page of a run."""
+        """Return the page of a run."""
         return self.visit(f'/test/{run_id}')
 
     def reports(self, run_id: int) -> list[str]:
-        """Give the reports that stand on the pull request of a run."""
+        """Return the reports that stand on the pull request of a run."""
         return [comment['body'] for comment in self.process.call('comments', number=self.run(run_id)['pr_nr'])
                 if not comment['deleted']]
 
     def report(self, run_id: int) -> str:
-        """Give the only report that stands on the pull request of a run, its spaces made one."""
+        """Return the only report that stands on the pull request of a run, its spaces made one."""
         (report,) = self.reports(run_id)
         return re.sub(r'\s+', ' ', report)
 
     def commit_status(self, run_id: int) -> Row:
-        """Give the status that the commit of a run has on GitHub."""
+        """Return the status that the commit of a run has on GitHub."""
         status: Row = self.process.call('commit_statuses', commit=self.run(run_id)['commit'])[-1]
         return status
 
     def badge(self) -> str:
-        """Say what the badge for Linux shows."""
+        """Return what the badge for Linux shows."""
         folder = self.platform.path / 'static'
         shown = (folder / 'img' / 'status' / 'build-linux.svg').read_bytes()
         (state,) = (image.stem.partition('-')[0] for image in (folder / 'svg').glob('*-linux.svg')
@@ -252,16 +252,16 @@ class Story:
     # What stands in the database
 
     def origins(self, run_id: int) -> dict[int, int]:
-        """Give the run that really ran each test with a result in a run: its worker wrote it into the result."""
+        """Return the run that really ran each test with a result in a run: its worker wrote it into the result."""
         return {row['regression_test_id']: row['runtime'] for row in self.rows.of('test_result', test_id=run_id)}
 
     def selection(self, run_id: int) -> list[int]:
-        """Give the tests that a run is told to run, or is said to have run."""
+        """Return the tests that a run is told to run, or is said to have run."""
         selection: list[int] = self.rows.values('customized_test', 'regression_id', test_id=run_id)
         return selection
 
     def rows_of(self, *run_ids: int) -> dict[str, list[Row]]:
-        """Give every row of some runs."""
+        """Return every row of some runs."""
         return {table: [row for run_id in run_ids for row in self.rows.of(table, **{column: run_id})]
                 for table, column in OF_A_RUN.items()}
 
@@ -288,7 +288,7 @@ class Worker:
                        for entry in ElementTree.parse(folder / file).iter('entry')})
 
     def post(self, type: str, file: str | None = None, **form: str) -> str:
-        """Report something to the platform, and give its answer."""
+        """Report something to the platform, and return its answer."""
         answer = self.story.process.call('ask', method='POST', path=f'/progress-reporter/{self.run_id}/{self.token}',
                                          form={'type': type, **form}, file=file)
         assert answer['status'] == 200, answer
@@ -322,5 +322,5 @@ class Worker:
                 self.run(test_id, outcomes.get(test_id, PASS))
 
     def end(self, status: str = 'completed') -> str:
-        """Report the end, and give the platform's answer."""
+        """Report the end, and return the platform's answer."""
         return self.post('progress', status=status, message='The end')

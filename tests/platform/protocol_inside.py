@@ -31,6 +31,7 @@ class Inside:
         self._github = github
         self._cloud = cloud
         from run import app
+
         # The tests fill in the platform's forms without having read its pages.
         app.config['WTF_CSRF_ENABLED'] = False
         self._app = app
@@ -42,7 +43,7 @@ class Inside:
 
     def ask(self, method: str, path: str, form: dict[str, str] | None = None, file: str | None = None,
             headers: dict[str, str] | None = None, json_body: Any = None, user_id: int | None = None) -> Any:
-        """Make a request, as somebody who is logged in if so wished, and give its answer."""
+        """Make a request, as somebody who is logged in if so wished, and return the answer."""
         sent: dict[str, Any] = {'headers': headers}
         if json_body is not None:
             sent['json'] = json_body
@@ -57,7 +58,7 @@ class Inside:
         return {'status': answer.status_code, 'body': answer.get_data(as_text=True)}
 
     def deliver(self, event: str, payload: Any) -> int:
-        """Have GitHub report an event, signed, and give the status of the answer."""
+        """Have GitHub report an event, signed, and return the status of the answer."""
         body = json.dumps(payload).encode()
         signature = hmac.new(self._app.config['GITHUB_CI_KEY'].encode(), body, hashlib.sha1).hexdigest()
         with self._app.test_client() as client:
@@ -83,7 +84,7 @@ class Inside:
             session.remove()
 
     def statuses_and_pages(self, run_ids: list[int]) -> Any:
-        """Give the status of runs and what their pages are made from: by category, which tests are errors."""
+        """Return the status of runs and what their pages are made from: by category, which tests are errors."""
         from mod_api.services.status import derive_run_status
         from mod_test.controllers import get_test_results
         from mod_test.models import Test
@@ -114,15 +115,15 @@ class Inside:
         self._github.builds.remove(commit)
 
     def comments(self, number: int) -> Any:
-        """Give the comments on a pull request, deleted ones too."""
+        """Return the comments on a pull request, deleted ones too."""
         return [comment for comment in self._github.comments if comment['pull'] == number]
 
     def commit_statuses(self, commit: str) -> Any:
-        """Give the statuses of a commit, the oldest first."""
+        """Return the statuses of a commit, the oldest first."""
         return [status for status in self._github.statuses if status['commit'] == commit]
 
     def machines(self) -> list[str]:
-        """Name the machines that run."""
+        """Return the names of the machines that run."""
         return list(self._cloud.machines)
 
     def let_pass(self, machine: str, minutes: int) -> None:

@@ -59,12 +59,15 @@ class GitHub:
     # What the platform calls
 
     def get_user(self) -> Any:
+        """Return the account that the platform comments with."""
         return SimpleNamespace(login=BOT)
 
     def get_repo(self, name: str) -> GitHub:
+        """Return the only repository."""
         return self
 
     def get_commit(self, sha: str) -> Any:
+        """Return a commit, pushed or not."""
         parents = self.master[self.master.index(sha) + 1:][:1] if sha in self.master else []
         return SimpleNamespace(
             sha=sha, parents=[SimpleNamespace(sha=parent) for parent in parents], files=[],
@@ -74,28 +77,35 @@ class GitHub:
                                   if status['commit'] == sha])
 
     def get_commits(self, sha: str) -> list[Any]:
+        """Return a commit of master and its ancestors, the nearest first."""
         known = self.master[self.master.index(sha):] if sha in self.master else []
         return [SimpleNamespace(sha=commit) for commit in known]
 
     def get_pull(self, number: int) -> Any:
+        """Return a pull request."""
         return self.pulls[number]
 
     def get_pulls(self, state: str) -> list[Any]:
+        """Return the pull requests in a state."""
         return [pull for pull in self.pulls.values() if pull.state == state]
 
     def get_artifacts(self) -> list[Any]:
+        """Return the builds of every commit that has any."""
         from mod_ci.controllers import Artifact_names
         return [SimpleNamespace(name=name, id=1, expired=False, workflow_run=SimpleNamespace(head_sha=commit),
                                 archive_download_url='https://api.github.com/artifact')
                 for commit in self.builds for name in (Artifact_names.linux, Artifact_names.windows)]
 
     def get_contents(self, path: str) -> Any:
+        """Raise, as no workflow is kept in the repository."""
         raise UnknownObjectException(404)
 
     def get_workflows(self) -> list[Any]:
+        """Return no workflows."""
         return []
 
     def get_workflow_runs(self, **arguments: Any) -> list[Any]:
+        """Return no runs of workflows."""
         return []
 
 
@@ -112,6 +122,7 @@ class Cloud:
     # What the platform calls
 
     def instances(self) -> Any:
+        """Return what lists, starts and deletes machines."""
         return SimpleNamespace(
             list=lambda **where: _answer({'items': [
                 {'name': name, 'creationTimestamp': started.strftime('%Y-%m-%dT%H:%M:%S.%f%z')}
@@ -120,9 +131,11 @@ class Cloud:
             delete=lambda instance, **where: _answer(self._stop(instance)))
 
     def images(self) -> Any:
+        """Return what finds the image of a machine."""
         return SimpleNamespace(getFromFamily=lambda **where: _answer({'selfLink': 'image'}))
 
     def zoneOperations(self) -> Any:
+        """Return what says that an operation is done."""
         return SimpleNamespace(get=lambda **where: _answer({'status': 'DONE'}))
 
     def _start(self, name: str) -> Any:

@@ -35,7 +35,7 @@ class Retried:
         return worker
 
     def origins(self, *own: int) -> dict[int, int]:
-        """Give where the results come from when some tests are the retry's own."""
+        """Return where the results come from when some tests are the retry's own."""
         return {**dict.fromkeys(self.tests[2:], self.source), **dict.fromkeys(own, self.retry)}
 
 

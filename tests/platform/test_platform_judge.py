@@ -146,7 +146,7 @@ class Judged:
 
 @pytest.fixture(scope='module')
 def judged(process: Process, own_rows: Rows, telling: Platform) -> list[Judged]:
-    """Give all attempts of all histories."""
+    """Return all attempts of all histories."""
     judged = []
     for seed in SEEDS:
         story = Story(process, own_rows, telling)
