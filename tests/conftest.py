@@ -139,11 +139,11 @@ def retry(client: FlaskClient, token: str) -> ApiCall:
 
 @pytest.fixture
 def attempts(client: FlaskClient, token: str) -> ApiCall:
-    """Ask for the attempts of a run, by its id or text in its place. Alice asks, unless another token is given."""
-    def get(run_id: int | str, *, token: str | None = token, method: str = 'GET', **query: Any) -> TestResponse:
+    """Ask for the attempts of a run: ``attempts(run_id, 'limit=10')``. Alice asks, unless another token is given."""
+    def get(run_id: int | str, query: str = '', *, token: str | None = token, method: str = 'GET') -> TestResponse:
         db.session.commit()
         headers = {} if token is None else {'Authorization': f'Bearer {token}'}
-        return client.open(f'/api/v1/runs/{run_id}/retries', method=method, headers=headers, query_string=query)
+        return client.open(f'/api/v1/runs/{run_id}/retries?{query}', method=method, headers=headers)
 
     return get
 

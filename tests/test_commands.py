@@ -6,9 +6,11 @@ import json
 import re
 
 import pytest
+import seed
 from mod_auth.models import User
 from sqlalchemy.exc import OperationalError
 from support.api import ApiCall, Command
+from support.retries import add_retries
 from support.rows import Rows
 
 from mod_runs_api import service, transaction
@@ -88,15 +90,29 @@ def test_attempts_are_listed_one_a_line(command: Command, run_id: int, alice: Us
 
     assert result.exit_code == 0
     first, second, third = result.output.splitlines()
-    assert first == '1\t-\t1\t-\t-\t-\t-'
-    assert re.fullmatch(r'2\t1\t2\tfailed\talice\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\t"two\\nlines\\t\U0001f480"', second)
-    assert re.fullmatch(r'3\t2\t3\tall\t-\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\t-', third)
+    time = r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ'
+    assert first == f'1\t{run_id}\t-\tfail\t2\t0\t0\t3\t-\t-\t-\t-'
+    assert re.fullmatch(rf'2\t2\t{run_id}\tqueued\t0\t2\t0\t2\tfailed\talice\t{time}\t'
+                        r'"two\\nlines\\t\U0001f480"', second)
+    assert re.fullmatch(rf'3\t3\t2\tqueued\t0\t3\t0\t3\tall\t-\t{time}\t-', third)
 
 
-def test_attempts_are_json_as_in_the_api(command: Command, attempts: ApiCall, run_id: int) -> None:
-    command('retry', run_id)
+def test_attempts_are_json_lines_if_asked_for(command: Command, attempts: ApiCall, run_id: int) -> None:
+    command('retry', run_id, '--failed-only', '--reason', 'flaky \U0001f480')
 
-    assert json.loads(command('attempts', run_id, '--json').output) == attempts(run_id).json
+    result = command('attempts', run_id, '--json')
+
+    assert [json.loads(line) for line in result.output.splitlines()] == attempts(run_id).json['data']
+
+
+def test_all_attempts_are_listed_however_many(command: Command) -> None:
+    root_id, *retries = seed.bulk_runs(201, 1)
+    add_retries(root_id, retries)
+
+    lines = command('attempts', root_id).output.splitlines()
+
+    assert [line.split('\t')[:2] for line in lines] == [
+        [str(number), str(run_id)] for number, run_id in enumerate([root_id, *retries], 1)]
 
 
 def test_the_attempts_of_no_run_exit_with_1(command: Command) -> None:
