@@ -131,7 +131,7 @@ def ended_attempts(tables: Tables, root_id: int) -> Select[Any]:
     later = progress.table.alias()
     last_id = (select(func.max(later.c[progress.id.name])).where(later.c[progress.test_id.name] == attempts.c.id)
                .scalar_subquery())
-    return (select(attempts.c.id).join(progress.table, progress.id == last_id)
+    return (select(attempts.c.id).join_from(attempts, progress.table, progress.id == last_id)
             .where(type_coerce(progress.status, String).in_(FINISHED)))
 
 

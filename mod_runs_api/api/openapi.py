@@ -20,9 +20,9 @@ from ..version import __version__
 from .errors import (ERRORS, BadRequest, MethodNotAllowed, PayloadTooLarge,
                      RateLimited, Unauthorized, UnsupportedMediaType)
 from .request_body import MAX_BODY
-from .schemas import (AttemptSchema, AttemptsMetaSchema, AttemptsSchema,
-                      ErrorSchema, PageArgsSchema, PaginationSchema,
-                      RunActionSchema)
+from .schemas import (DEFAULT_LIMIT, MAX_LIMIT, AttemptSchema,
+                      AttemptsMetaSchema, AttemptsSchema, ErrorSchema,
+                      PaginationSchema, RunActionSchema)
 
 #: Every schema by its name in the document.
 SCHEMA_NAMES: dict[type[Schema], str] = {
@@ -39,11 +39,6 @@ RATE_LIMIT_HEADERS = {
     'X-RateLimit-Limit': 'Requests allowed in the current window.',
     'X-RateLimit-Remaining': 'Requests left in the current window.',
     'X-RateLimit-Reset': 'When the window ends, in Unix time.',
-}
-
-PAGE_ARGS = {
-    'limit': 'How many to list.',
-    'offset': 'How many to leave out at the beginning.',
 }
 
 
@@ -68,11 +63,12 @@ def create_document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
         'description': 'The same key, with the same run and body from the same user, creates one run.',
         'schema': {'type': 'string', 'minLength': 1, 'maxLength': 255, 'pattern': f'^{IDEMPOTENCY_KEY}$'}})
 
-    for name, field in PageArgsSchema().fields.items():
-        spec.components.parameter(name.capitalize(), 'query', {
-            'name': name, 'description': PAGE_ARGS[name],
-            'schema': {'type': 'integer', 'default': field.load_default,
-                       'minimum': field.validate.min, 'maximum': field.validate.max}})
+    spec.components.parameter('Limit', 'query', {
+        'name': 'limit', 'description': 'How many to list.',
+        'schema': {'type': 'integer', 'minimum': 1, 'maximum': MAX_LIMIT, 'default': DEFAULT_LIMIT}})
+    spec.components.parameter('Offset', 'query', {
+        'name': 'offset', 'description': 'How many to leave out at the beginning.',
+        'schema': {'type': 'integer', 'minimum': 0, 'maximum': MAX_ID, 'default': 0}})
 
     spec.path('/runs/{run_id}/retry', operations={'post': {
         'tags': ['Runs'],
@@ -99,7 +95,7 @@ def create_document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
         'description': 'The first run, its retries and their retries, by run id.',
         'security': [{'bearerAuth': []}],
         'x-required-scope': 'runs:read',
-        'parameters': ['RunId', *(name.capitalize() for name in PAGE_ARGS)],
+        'parameters': ['RunId', 'Limit', 'Offset'],
         'responses': {'200': _success('The attempts.', AttemptsSchema, {}),
                       **_errors(BadRequest, PayloadTooLarge, UnsupportedMediaType)}}})
     return spec.to_dict()

@@ -13,6 +13,9 @@ from ..host.models import MAX_ID
 RUN_ID = validate.Range(min=1)
 COUNT = validate.Range(min=0)
 
+#: How many entries of a list are answered at once.
+DEFAULT_LIMIT, MAX_LIMIT = 50, 100
+
 
 class QueryInteger(fields.Integer):
     """A number in the query string: ASCII digits only, where int() would take more."""
@@ -49,14 +52,14 @@ class PageArgsSchema(Schema):
 
         unknown = EXCLUDE
 
-    limit = QueryInteger(load_default=50, validate=validate.Range(1, 100))
+    limit = QueryInteger(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT))
     offset = QueryInteger(load_default=0, validate=validate.Range(0, MAX_ID))
 
 
 class PaginationSchema(Schema):
     """Which part of a list this is."""
 
-    limit = fields.Integer(required=True, validate=validate.Range(1, 100))
+    limit = fields.Integer(required=True, validate=validate.Range(1, MAX_LIMIT))
     offset = fields.Integer(required=True, validate=COUNT)
     total = fields.Integer(required=True, validate=COUNT)
     next_offset = fields.Integer(required=True, allow_none=True, validate=COUNT)
