@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, inspect
 pytestmark = pytest.mark.platform
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='session')
 def edited(unmounted: Platform) -> Platform:
     """Return a copy of the platform with the mount, and with the edit applied as the docs say."""
     platform = copy(unmounted, 'edited', mounted=True)
