@@ -6,44 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
+from .outcomes import RAN, Outcome, read_history
+from .tables import Tables
+
 #: Every verdict on a test, in the order of the contract's table.
 VERDICTS = ('passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',
             'expectation_changed')
-#: Outcomes of a test that the attempt itself ran. Only these are evidence.
-RAN = frozenset({'pass', 'fail', 'missing_output'})
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """
-    How a test came out in one attempt.
-
-    Attributes
-    ----------
-    run_id : int
-        The attempt's run.
-    attempt : int
-        Its place among the attempts, from 1.
-    outcome : str
-        'pass', 'fail', 'missing_output', 'not_run' (it was told to run, and has no result) or 'carried_over' (the
-        result of another attempt).
-    exit_code : int or None
-        What the test ended with.
-    expected_rc : int or None
-        What it was expected to end with at the time.
-    produced : frozenset of (int, str)
-        The id of each output that has a file, with the hash of what came out.
-    expected : frozenset of (int, str)
-        The same with the hash of what was expected at the time.
-    """
-
-    run_id: int
-    attempt: int
-    outcome: str
-    exit_code: int | None = None
-    expected_rc: int | None = None
-    produced: frozenset[tuple[int, str]] = frozenset()
-    expected: frozenset[tuple[int, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -72,6 +42,43 @@ class TestVerdict:
     verdict: str
     latest: str | None
     attempts: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """
+    What all attempts of a run together prove.
+
+    Attributes
+    ----------
+    run_id : int
+        The run that was asked about.
+    root_run_id : int
+        The first of its attempts, which is no retry.
+    attempts : list of int
+        The runs of all attempts, in order.
+    overall : str
+        'pending', 'fail', 'unstable' or 'pass'.
+    counts : dict of str to int
+        How many tests have each verdict, for all of :data:`VERDICTS`.
+    tests : list of TestVerdict
+        Every test that any attempt was told to run or has a result of, by id.
+    """
+
+    run_id: int
+    root_run_id: int
+    attempts: list[int]
+    overall: str
+    counts: dict[str, int]
+    tests: list[TestVerdict]
+
+
+def attempts_verdict(connection: Connection, tables: Tables, run_id: int) -> Verdict:
+    """Return what all attempts of a run together prove. Raises :exc:`RunNotFound`."""
+    history = read_history(connection, tables, run_id)
+    tests = [judge(test_id, test_id in history.active_ids, outcomes) for test_id, outcomes in history.outcomes.items()]
+    return Verdict(run_id, history.root_run_id, history.run_ids, overall(tests, all_ended=history.all_ended),
+                   count(tests), tests)
 
 
 def judge(regression_test_id: int, active: bool, attempts: Iterable[Outcome]) -> TestVerdict:

@@ -1,0 +1,196 @@
+"""How every test came out in every attempt of a run, as SQL (contract section 1, ``GET /runs/{run_id}/verdict``)."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import (BindParameter, Connection, Integer, Row, Select,
+                        String, and_, bindparam, func, literal, or_, select,
+                        type_coerce, union_all)
+
+from .errors import RunNotFound
+from .selection import FINISHED, can_run, differing_outputs, missing_outputs
+from .tables import Tables
+
+#: The outcomes of a test that the attempt itself ran. Only these are evidence.
+RAN = frozenset({'pass', 'fail', 'missing_output'})
+
+
+class Outcome(NamedTuple):
+    """
+    How a test came out in one attempt.
+
+    The attributes after ``outcome`` are read only for tests that ran more than once and failed: no other verdict
+    depends on them.
+
+    Attributes
+    ----------
+    run_id : int
+        The attempt's run.
+    attempt : int
+        Its place among the attempts, from 1.
+    outcome : str
+        'pass', 'fail', 'missing_output', 'not_run' (it was told to run, and has no result) or 'carried_over' (the
+        result of another attempt).
+    exit_code : int or None
+        What the test ended with.
+    expected_rc : int or None
+        What it was expected to end with at the time.
+    produced : frozenset of (int, str)
+        The id of each output that has a file, with the hash of what came out.
+    expected : frozenset of (int, str)
+        The same with the hash of what was expected at the time.
+    """
+
+    run_id: int
+    attempt: int
+    outcome: str
+    exit_code: int | None = None
+    expected_rc: int | None = None
+    produced: frozenset[tuple[int, str]] = frozenset()
+    expected: frozenset[tuple[int, str]] = frozenset()
+
+
+@dataclass(frozen=True)
+class History:
+    """The attempts of a run, and how every test came out in those that have ended."""
+
+    root_run_id: int
+    #: All attempts, by run id.
+    run_ids: list[int]
+    all_ended: bool
+    #: By regression test id, then by run id. Every test that any attempt was told to run or has a result of is there.
+    outcomes: dict[int, list[Outcome]]
+    #: The tests that are active now.
+    active_ids: set[int]
+
+
+def read_history(connection: Connection, tables: Tables, run_id: int) -> History:
+    """Return how every test came out, in at most five statements. Raises :exc:`RunNotFound`."""
+    root_id, runs = _read_runs(connection, tables, run_id)
+    run_ids = [run.id for run in runs]
+    ended_ids = {run.id for run in runs if (run.status or '').strip() in FINISHED}
+    active_ids, can_run_ids = _read_tests(connection, tables)
+    sets = _read_sets(connection, tables, run_ids)
+
+    outcomes: dict[int, list[Outcome]] = {}
+    for attempt, run_id in enumerate(run_ids, 1):
+        told = sets[run_id, TOLD] or active_ids
+        shown = dict.fromkeys(told & can_run_ids, 'not_run')
+        for name, outcome in OUTCOMES.items():
+            # Files and marks without a result say nothing.
+            shown.update(dict.fromkeys(sets[run_id, name] & sets[run_id, RESULTS], outcome))
+        for test_id, outcome in shown.items():
+            of_test = outcomes.setdefault(test_id, [])
+            if run_id in ended_ids:
+                of_test.append(Outcome(run_id, attempt, outcome))
+    _add_evidence(connection, tables, run_ids, outcomes)
+    return History(root_id, run_ids, len(ended_ids) == len(run_ids), dict(sorted(outcomes.items())), active_ids)
+
+
+def _read_runs(connection: Connection, tables: Tables, run_id: int) -> tuple[int, Sequence[Row[Any]]]:
+    """Return the id of the first attempt, and id and status of every attempt that exists."""
+    test, progress, retry = tables.host.test, tables.host.test_progress, tables.run_retry.c
+    root_id = connection.scalar(
+        select(func.coalesce(retry.root_test_id, test.id))
+        .outerjoin_from(test.table, tables.run_retry, retry.test_id == test.id)
+        .where(test.id == run_id))
+    if root_id is None:
+        raise RunNotFound(run_id)
+    status = (select(type_coerce(progress.status, String)).where(progress.test_id == test.id)
+              .order_by(progress.id.desc()).limit(1).scalar_subquery())
+    retries = select(retry.test_id).where(retry.root_test_id == root_id)
+    runs = connection.execute(select(test.id, status.label('status'))
+                              .where(or_(test.id == root_id, test.id.in_(retries))).order_by(test.id))
+    return root_id, runs.all()
+
+
+def _read_tests(connection: Connection, tables: Tables) -> tuple[set[int], set[int]]:
+    """Return the regression tests that are active, and those that are ever given to a worker."""
+    test = tables.host.regression_test
+    tests = connection.execute(select(test.id, test.active, can_run(tables.host).label('can_run'))).all()
+    return {row.id for row in tests if row.active}, {row.id for row in tests if row.can_run}
+
+
+#: Sets of tests in a run.
+TOLD, RESULTS, ENDED_AS_EXPECTED, DIFFERING, MISSING, CARRIED_OVER = range(6)
+#: What each set says of its tests. A later one overrules those before it: a missing output is told before a wrong exit
+#: code, as the platform's API tells it.
+OUTCOMES = {RESULTS: 'fail', ENDED_AS_EXPECTED: 'pass', DIFFERING: 'fail', MISSING: 'missing_output',
+            CARRIED_OVER: 'carried_over'}
+
+
+def _read_sets(connection: Connection, tables: Tables, run_ids: list[int]) -> dict[tuple[int, int], set[int]]:
+    """Return the ids of the tests in each set, by run and set."""
+    customized, result, file = tables.host.customized_test, tables.host.test_result, tables.host.test_result_file
+    runs = _literals('run_ids', run_ids)
+    results = select(result.test_id, result.regression_test_id).where(result.test_id.in_(runs))
+    selects: dict[int, Select[Any]] = {
+        TOLD: select(customized.test_id, customized.regression_id).where(customized.test_id.in_(runs)),
+        RESULTS: results,
+        ENDED_AS_EXPECTED: results.where(result.exit_code == result.expected_rc),
+        DIFFERING: differing_outputs(tables.host).where(file.test_id.in_(runs)),
+        MISSING: missing_outputs(tables.host).where(result.test_id.in_(runs)),
+        CARRIED_OVER: carried_over_results(tables).where(tables.carried_over.c.test_id.in_(runs)),
+    }
+    # One row for each set, and not for each test in it: ten attempts of 300 tests take the driver 30 ms otherwise.
+    as_array = func.json_group_array if connection.dialect.name == 'sqlite' else func.json_arrayagg
+    statements = []
+    for name, statement in selects.items():
+        run_id, test_id = statement.selected_columns
+        statements.append(statement.with_only_columns(run_id, literal(name), as_array(test_id)).group_by(run_id))
+    sets: dict[tuple[int, int], set[int]] = defaultdict(set)
+    for run_id, name, test_ids in connection.execute(union_all(*statements)):
+        sets[run_id, name] = set(json.loads(test_ids))
+    return sets
+
+
+def carried_over_results(tables: Tables) -> Select[Any]:
+    """Select (run, test) for each result that was carried over, while the progress row that ended the run is there."""
+    carried, progress = tables.carried_over.c, tables.host.test_progress
+    return select(carried.test_id, carried.regression_test_id).join_from(
+        tables.carried_over, progress.table,
+        and_(progress.id == carried.progress_id, progress.test_id == carried.test_id,
+             progress.timestamp == carried.progress_timestamp))
+
+
+def _add_evidence(connection: Connection, tables: Tables, run_ids: list[int],
+                  outcomes: dict[int, list[Outcome]]) -> None:
+    """Add exit codes and hashes to the outcomes of every test that ran more than once and failed."""
+    test_ids = []
+    for test_id, of_test in outcomes.items():
+        ran = [one.outcome for one in of_test if one.outcome in RAN]
+        if len(ran) > 1 and set(ran) != {'pass'}:
+            test_ids.append(test_id)
+    if not test_ids:
+        return
+    result, file = tables.host.test_result, tables.host.test_result_file
+    rows = connection.execute(
+        select(result.test_id, result.regression_test_id, result.exit_code, result.expected_rc,
+               file.regression_test_output_id, func.coalesce(file.got, file.expected), file.expected)
+        .outerjoin_from(result.table, file.table, and_(file.test_id == result.test_id,
+                                                       file.regression_test_id == result.regression_test_id))
+        .where(result.test_id.in_(_literals('run_ids', run_ids)),
+               result.regression_test_id.in_(_literals('test_ids', test_ids))))
+    codes: dict[tuple[int, int], tuple[int | None, int | None]] = {}
+    produced: dict[tuple[int, int], set[tuple[int, str]]] = defaultdict(set)
+    expected: dict[tuple[int, int], set[tuple[int, str]]] = defaultdict(set)
+    for run_id, test_id, exit_code, expected_rc, output_id, what_came, what_was_expected in rows:
+        codes[run_id, test_id] = exit_code, expected_rc
+        if output_id is not None:
+            produced[run_id, test_id].add((output_id, what_came))
+            expected[run_id, test_id].add((output_id, what_was_expected))
+    for test_id in test_ids:
+        outcomes[test_id] = [
+            Outcome(*one[:3], *codes[one.run_id, test_id], frozenset(produced[one.run_id, test_id]),
+                    frozenset(expected[one.run_id, test_id])) if one.outcome in RAN else one
+            for one in outcomes[test_id]]
+
+
+def _literals(name: str, ids: list[int]) -> BindParameter[Any]:
+    """Return ids for ``in_``, written into the statement: there may be more than a database takes parameters."""
+    return bindparam(name, ids, type_=Integer, expanding=True, literal_execute=True)
