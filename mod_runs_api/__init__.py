@@ -8,20 +8,15 @@ Mount it with two lines in the platform's ``run.py``::
 """
 
 from .blueprint import create_blueprint
-from .errors import (BadRequest, Forbidden, InternalError, InvalidFields,
-                     MethodNotAllowed, MountError, PayloadTooLarge,
-                     RateLimited, RunNotFound, RunsApiError,
-                     ServiceUnavailable, Unauthorized, Unprocessable,
-                     UnsupportedMediaType)
+from .errors import (InternalError, InvalidFields, MountError, RunNotFound,
+                     RunsApiError, ServiceUnavailable, Unprocessable)
 from .retry import Retry
 from .service import retry_run
 from .signals import run_retried
+from .version import __version__
 
-__version__ = '0.1.0'
-
-__all__ = ['BadRequest', 'Forbidden', 'InternalError', 'InvalidFields', 'MethodNotAllowed', 'MountError',
-           'PayloadTooLarge', 'RateLimited', 'Retry', 'RunNotFound', 'RunsApiError', 'ServiceUnavailable',
-           'Unauthorized', 'Unprocessable', 'UnsupportedMediaType', 'create_blueprint', 'mod_runs_api', 'retry_run',
+__all__ = ['InternalError', 'InvalidFields', 'MountError', 'Retry', 'RunNotFound', 'RunsApiError',
+           'ServiceUnavailable', 'Unprocessable', '__version__', 'create_blueprint', 'mod_runs_api', 'retry_run',
            'run_retried']
 
 #: The blueprint for the sample platform.

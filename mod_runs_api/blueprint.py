@@ -1,4 +1,4 @@
-"""Making the blueprint, and what happens when an application registers it (contract section 2)."""
+"""Creating the blueprint, and what happens when an application registers it (contract section 2)."""
 
 from __future__ import annotations
 
@@ -9,26 +9,34 @@ from flask import Blueprint, Flask, Response
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import default_exceptions
 
-from . import cli, host, pages, responses, settings, tables, views
+from . import cli
+from .api import auth, limits, responses, views
 from .errors import MountError, RunsApiError
-from .host import HostSession
-from .mount import KEY, Mount, current_mount, is_own_request
+from .extension import KEY, ExtensionState, extension_state
+from .host.models import find_models
+from .host.runtime import HostRuntime, HostSession, platform_session
+from .settings import read_settings
+from .tables import create_tables
+from .web import pages
+
+#: The routes refuse the methods that they do not serve themselves, in the shape of the API's errors.
+ALL_METHODS = ('CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE')
 
 
 def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | None = None,
                      session: Callable[[], HostSession] | None = None,
                      names: Mapping[str, str] | None = None) -> Blueprint:
     """
-    Make the blueprint, for the sample platform or for a host that differs from it (contract section 2).
+    Create the blueprint, for the sample platform or for a host that differs from it (contract section 2).
 
     Parameters
     ----------
     name : str
-        What the blueprint is called: the first part of its endpoints.
+        The name of the blueprint: the first part of its endpoints.
     models : Mapping of str to type, optional
         The host's models by the platform's names for them: Test, TestProgress, TestResult, TestResultFile,
-        CustomizedTest, TestFork, RegressionTest, RegressionTestOutput, RegressionTestOutputFiles, User and, where
-        the host has tokens, ApiToken. By default the platform's modules are looked at.
+        CustomizedTest, TestFork, RegressionTest, RegressionTestOutput, RegressionTestOutputFiles and User; where the
+        host has them also ApiToken, BlockedUsers and regressionTestLinkTable. By default the platform's own are used.
     session : callable, optional
         Returns a session on the host's database. By default ``flask.g.db``.
     names : Mapping of str to str, optional
@@ -37,53 +45,52 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
     Returns
     -------
     Blueprint
-        Any number of applications may register it. Registering raises :exc:`MountError` where the application
-        cannot be worked with, and says what it lacks.
+        Any number of applications may register it. Registration fails with :exc:`MountError` if the application lacks
+        something that the package needs, or a setting is wrong.
     """
-    blueprint = Blueprint(name, __name__, template_folder='templates', cli_group='runs-api')
+    blueprint = Blueprint(name, __name__, template_folder='web/templates', static_folder='web/static',
+                          static_url_path='/retry-assets', cli_group='runs-api')
 
-    def on_register(state: BlueprintSetupState) -> None:
-        app = cast(Flask, state.app)
+    def on_register(setup: BlueprintSetupState) -> None:
+        app = cast(Flask, setup.app)
         if KEY in app.extensions:
-            raise MountError('mod_runs_api is already mounted in this application.')
-        checked = settings.read(app.config)
-        found = host.find(models, session, names)
-        full_name = f'{state.name_prefix}.{state.name}'.lstrip('.')
-        endpoints = frozenset(f'{full_name}.{endpoint}' for endpoint in views.API)
-        mount = Mount(name=full_name, prefix=state.url_prefix or '', endpoints=endpoints, host=found,
-                      retries=tables.run_retry(found), api_tokens=tables.api_token(found),
-                      storage_uri=checked.rate_limit_storage_uri)
-        if checked.rate_limit_storage_uri != settings.DEFAULTS['RUNS_API_RATE_LIMIT_STORAGE_URI']:
-            mount.route_limiter  # So that a mistake in it shows now.
-        app.extensions[KEY] = mount
-        app.before_request(_count)
-        for endpoint, view in views.API.items():
-            state.add_url_rule(f'/runs/<run_id>/{endpoint}', endpoint, view, provide_automatic_options=False)
-            for rule in app.url_map.iter_rules(f'{full_name}.{endpoint}'):
-                # Every verb, so that the others are refused by the blueprint, in its shape, and not by the host.
-                rule.methods = None
-        pages.register(state)
+            raise MountError('mod_runs_api is already registered in this application.')
+        settings = read_settings(app.config)
+        host_models = find_models(models, names or {})
+        full_name = f'{setup.name_prefix}.{setup.name}'.lstrip('.')
+        api_endpoints = frozenset(f'{full_name}.{endpoint}' for endpoint in views.VIEWS)
+        limiter = limits.create_limiter(app, settings, api_endpoints)
+        app.extensions[KEY] = ExtensionState(
+            name=full_name, prefix=setup.url_prefix or '', api_endpoints=api_endpoints, settings=settings,
+            tables=create_tables(host_models), limiter=limiter,
+            host=HostRuntime(host_models, session or platform_session, names or {}))
+        limited = limiter.shared_limit(settings.rate_limit, limits.SCOPE)
+        for endpoint, view in views.VIEWS.items():
+            setup.add_url_rule(f'/runs/<run_id>/{endpoint}', endpoint, limited(view), methods=ALL_METHODS,
+                               provide_automatic_options=False)
+        app.jinja_env.globals['runs_api'] = pages.GLOBALS
 
     blueprint.record(on_register)
+    blueprint.before_request(_identify)
+    blueprint.after_request(_add_headers)
     blueprint.register_error_handler(RunsApiError, responses.from_error)
     blueprint.register_error_handler(Exception, responses.from_exception)
     for status in default_exceptions:
-        # By number too: Flask prefers a host's page for the number to a blueprint's handler of all exceptions.
+        # By number too: Flask prefers the host's page for a number to a blueprint's handler of all exceptions.
         blueprint.register_error_handler(status, responses.from_exception)
-    blueprint.after_request(_add_rate_limit_headers)
-    for command in (cli.token, cli.openapi, cli.retry_command, cli.family_command):
+    for command in (cli.token, cli.openapi, cli.retry_command, cli.attempts_command):
         blueprint.cli.add_command(command)
     return blueprint
 
 
-def _count() -> None:
-    # Before every request of the application, since a blueprint's own hooks come after all of the host's.
-    if is_own_request():
-        current_mount().route_limiter.count()
+def _identify() -> None:
+    # Before the request is counted, which depends on who sends it.
+    if extension_state().is_api_request():
+        auth.identify()
 
 
-def _add_rate_limit_headers(response: Response) -> Response:
-    if not is_own_request():
-        return response
-    from . import limits
-    return limits.add_headers(response)
+def _add_headers(response: Response) -> Response:
+    if extension_state().is_api_request():
+        response.headers.update(responses.HEADERS)
+        limits.add_rate_limit_headers(response)
+    return response

@@ -11,65 +11,66 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
 
 from . import clock, tokens
+from .api.schemas import AttemptsSchema
 from .errors import RunsApiError, ServiceUnavailable
-from .mount import current_mount
-from .schemas import FAMILY
-from .service import family_of, person_id, retry_run, run
+from .extension import extension_state
+from .service import attempts_of, find_user_id, in_transaction, retry_run
 
 
 @click.group(cls=AppGroup)
 @with_appcontext
 def token() -> None:
-    """Make, list and revoke API tokens, on a platform that has none of its own."""
-    if current_mount().host.api_token is not None:
+    """Create, list and revoke API tokens, on a platform that has none of its own."""
+    if extension_state().tables.host.api_token is not None:
         raise click.ClickException('This platform has API tokens of its own. Make them there: '
                                    'POST /api/v1/auth/tokens with an e-mail address and a password.')
 
 
 @token.command()
-@click.argument('person')
+@click.argument('user')
 @click.option('--name', required=True, metavar='TEXT', help='What the token is for: 1 to 50 characters.')
 @click.option('--scope', 'scopes', multiple=True, type=click.Choice(tokens.SCOPES), default=['runs:read'],
               show_default=True, help='What it allows. May be given more than once.')
 @click.option('--days', type=click.IntRange(1, 3650), default=30, show_default=True, help='How long it is valid.')
-def create(person: str, name: str, scopes: tuple[str, ...], days: int) -> None:
-    """Make a token for PERSON, a user name of the platform. It is shown this once."""
-    mount = current_mount()
+def create(user: str, name: str, scopes: tuple[str, ...], days: int) -> None:
+    """Create a token for USER, a user name of the platform. It is shown this once."""
+    state = extension_state()
     if not 1 <= len(name) <= 50:
         raise click.BadParameter('must have 1 to 50 characters', param_hint='--name')
-    with refusals():
-        user_id = person_id(mount, person)
-        secret = run(mount, lambda connection, _: tokens.create(
-            connection, mount.api_tokens, user_id, name, scopes, days))
+    with exit_on_error():
+        user_id = find_user_id(state, user)
+        secret = in_transaction(state, lambda connection: tokens.create_token(
+            connection, state.tables.api_token, user_id, name, scopes, days))
     if secret is None:
-        raise click.ClickException(f'{person} has a token called {name} already.')
+        raise click.ClickException(f'{user} has a token called {name} already.')
     click.echo(secret)
 
 
 @token.command('list')
 def list_tokens() -> None:
-    """List the tokens: id, person, name, scopes, and until when or why not they are valid."""
-    mount = current_mount()
-    table, user = mount.api_tokens, mount.host.user
+    """List the tokens: id, user, name, scopes, and until when or why not they are valid."""
+    state = extension_state()
+    table, user = state.tables.api_token, state.tables.host.user
     query = (select(table.id, user.name, table.token_name, table.scopes_json, table.expires_at, table.revoked_at)
              .join(user.table, user.id == table.user_id)
              .order_by(table.id))
-    with refusals():
-        rows = run(mount, lambda connection, _: connection.execute(query).all(), commit=False)
+    with exit_on_error():
+        rows = in_transaction(state, lambda connection: connection.execute(query).all())
     for row in rows:
-        state = (f'revoked {row.revoked_at:%Y-%m-%d}' if row.revoked_at
-                 else f'{"expired" if row.expires_at < clock.now() else "expires"} {row.expires_at:%Y-%m-%d}')
+        validity = (f'revoked {row.revoked_at:%Y-%m-%d}' if row.revoked_at
+                    else f'{"expired" if row.expires_at < clock.now() else "expires"} {row.expires_at:%Y-%m-%d}')
         click.echo('\t'.join([str(row.id), _cell(row.name), _cell(row.token_name),
-                              ' '.join(tokens.scopes(row.scopes_json)), state]))
+                              ' '.join(tokens.read_scopes(row.scopes_json)), validity]))
 
 
 @token.command()
 @click.argument('token_id', type=int)
 def revoke(token_id: int) -> None:
-    """Take the token with the id TOKEN_ID back, at once."""
-    mount = current_mount()
-    with refusals():
-        revoked = run(mount, lambda connection, _: tokens.revoke(connection, mount.api_tokens, token_id))
+    """Revoke the token with the id TOKEN_ID, at once."""
+    state = extension_state()
+    with exit_on_error():
+        revoked = in_transaction(state, lambda connection: tokens.revoke_token(
+            connection, state.tables.api_token, token_id))
     if not revoked:
         raise click.ClickException(f'There is no valid token {token_id}.')
     click.echo(f'Token {token_id} is revoked.')
@@ -80,22 +81,22 @@ def revoke(token_id: int) -> None:
 def openapi() -> None:
     """Print the OpenAPI document of the routes, as JSON."""
     try:
-        from .openapi import document
+        from .api.openapi import create_document
     except ModuleNotFoundError as error:
         raise click.ClickException(f'{error}. It comes with mod-runs-api[openapi].') from None
-    mount = current_mount()
-    click.echo(json.dumps(document(mount.prefix, sorted(mount.settings.retry_roles)), indent=2))
+    state = extension_state()
+    click.echo(json.dumps(create_document(state.prefix, sorted(state.settings.retry_roles)), indent=2))
 
 
 @click.command('retry')
 @click.argument('run_id', type=int)
 @click.option('--failed-only', is_flag=True, help='Run only the tests that did not pass.')
 @click.option('--reason', metavar='TEXT', help='Why: at most 255 characters.')
-@click.option('--as', 'person', metavar='NAME', help='The person of the platform who asks for it.')
-@click.option('--key', metavar='KEY', help='An idempotency key: with the same one, this makes one run.')
+@click.option('--as', 'user', metavar='NAME', help='The user of the platform who asks for it.')
+@click.option('--key', metavar='KEY', help='An idempotency key: the same one creates one run.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, errors too.')
 @with_appcontext
-def retry_command(run_id: int, failed_only: bool, reason: str | None, person: str | None, key: str | None,
+def retry_command(run_id: int, failed_only: bool, reason: str | None, user: str | None, key: str | None,
                   as_json: bool) -> None:
     """
     Run the run RUN_ID again as a new run, and print its id.
@@ -103,22 +104,22 @@ def retry_command(run_id: int, failed_only: bool, reason: str | None, person: st
     Exits with 0 where it is queued, 1 where it is refused, 2 where the command is wrong, and 3 where the database is
     away and it may be tried again.
     """
-    with refusals(as_json):
-        made = retry_run(run_id, failed_only=failed_only, reason=reason, requested_by=person, idempotency_key=key)
-        click.echo(json.dumps({'run_id': made.run_id, 'new_run_id': made.new_run_id, 'tests': made.test_count,
-                               'replayed': made.replayed}) if as_json else made.new_run_id)
+    with exit_on_error(as_json):
+        created = retry_run(run_id, failed_only=failed_only, reason=reason, requested_by=user, idempotency_key=key)
+        click.echo(json.dumps({'run_id': created.run_id, 'new_run_id': created.new_run_id, 'tests': created.test_count,
+                               'replayed': created.replayed}) if as_json else created.new_run_id)
 
 
-@click.command('family')
+@click.command('attempts')
 @click.argument('run_id', type=int)
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, as the API does.')
 @with_appcontext
-def family_command(run_id: int, as_json: bool) -> None:
-    """List the family of the run RUN_ID: the run, its source, attempt, which tests, by whom, when and why."""
-    with refusals(as_json):
-        found = family_of(current_mount(), run_id)
+def attempts_command(run_id: int, as_json: bool) -> None:
+    """List the attempts of the run RUN_ID: run, source, attempt, which tests, by whom, when and why."""
+    with exit_on_error(as_json):
+        found = attempts_of(extension_state(), run_id)
         if as_json:
-            click.echo(json.dumps(FAMILY.dump(found)))
+            click.echo(json.dumps(AttemptsSchema().dump(found)))
             return
         for attempt in found.attempts:
             click.echo('\t'.join([
@@ -129,27 +130,20 @@ def family_command(run_id: int, as_json: bool) -> None:
 
 
 def _cell(text: str | None) -> str:
-    """Write text of somebody's so that it stays one cell of one line; an empty or odd one is quoted."""
+    """Return a text so that it stays one cell of one line. An empty or odd one is quoted."""
     if text is None:
         return '-'
     return text if text.isprintable() and text.strip() and text != '-' else json.dumps(text, ensure_ascii=False)
 
 
 @contextmanager
-def refusals(as_json: bool = False) -> Iterator[None]:
-    """
-    Turn the errors of the package into an exit code: 1 where it is refused, 3 where it may be tried again.
-
-    Parameters
-    ----------
-    as_json : bool
-        Whether to print the error as the API answers it.
-    """
+def exit_on_error(as_json: bool = False) -> Iterator[None]:
+    """Exit with 1 where a command is refused, and with 3 where it may be tried again. Print why, as JSON if asked to."""
     try:
         yield
     except RunsApiError as error:
         if as_json:
-            click.echo(json.dumps(error.as_json()))
+            click.echo(json.dumps(error.to_json()))
         else:
             details = f' {json.dumps(error.details)}' if error.details else ''
             click.echo(f'Error: {error.message}{details}', err=True)

@@ -1,34 +1,15 @@
-"""The time, as the platform's databases keep it."""
+"""The time, as the platform's databases keep it: in UTC, without a time zone."""
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
 
 
-def utc(time: datetime) -> datetime:
-    """
-    Give a time as it is stored.
-
-    Parameters
-    ----------
-    time : datetime
-        With a time zone, or in UTC without one.
-
-    Returns
-    -------
-    datetime
-        In UTC, without a time zone: neither MariaDB nor SQLite keeps one.
-    """
+def to_utc(time: datetime) -> datetime:
+    """Return a time as it is stored. One without a time zone is taken for UTC."""
     return time.astimezone(timezone.utc).replace(tzinfo=None) if time.tzinfo else time
 
 
 def now() -> datetime:
-    """
-    Give the time of this moment as it is stored.
-
-    Returns
-    -------
-    datetime
-        In UTC, without a time zone.
-    """
-    return utc(datetime.now(timezone.utc))
+    """Return the current time as it is stored."""
+    return to_utc(datetime.now(timezone.utc))

@@ -1,19 +1,17 @@
-"""
-The errors of the package, each with the code and the details that a caller gets.
-
-Nothing here knows HTTP: ``responses`` gives every class its status.
-"""
+"""What a retry can be refused with (contract section 1, "Errors")."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 JSONObject = dict[str, Any]
 
+MAX_MESSAGE_LENGTH = 500
+
 
 class MountError(RuntimeError):
-    """The application cannot be worked with: the message names what is missing or wrong (contract section 2)."""
+    """The application lacks something that the package needs, or a setting is wrong (contract section 2)."""
 
 
 class RunsApiError(Exception):
@@ -23,141 +21,81 @@ class RunsApiError(Exception):
     Parameters
     ----------
     message : str
-        One or two sentences for a person, at most 500 characters; longer ones are cut.
+        One or two sentences for a person. Longer ones than 500 characters are cut.
     details : Mapping, optional
         What a program needs to know, in JSON types.
 
     Attributes
     ----------
     code : str
-        The snake_case name of the error, the same for every error of a class.
+        The snake_case name of the error.
+    status : int
+        The HTTP status that the API answers with.
     """
 
     code = 'internal_error'
+    status = 500
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
-        self.message = message[:500]
+        self.message = message[:MAX_MESSAGE_LENGTH]
         self.details: JSONObject = dict(details or {})
         super().__init__(self.message)
 
-    def as_json(self) -> JSONObject:
-        """Give the error in the one shape."""
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that HTTP asks for with this status."""
+        return {}
+
+    def to_json(self) -> JSONObject:
+        """Return the error in the one shape that all of them have."""
         return {'code': self.code, 'message': self.message, 'details': self.details}
-
-
-class BadRequest(RunsApiError):
-    """The body is not JSON at all, or cannot be read."""
-
-    code = 'bad_request'
-
-
-class Unauthorized(RunsApiError):
-    """
-    The bearer token is missing, expired, revoked or invalid: which of these is never said.
-
-    Parameters
-    ----------
-    presented : bool
-        Whether there was any token at all.
-    """
-
-    code = 'unauthorized'
-
-    def __init__(self, presented: bool = True) -> None:
-        self.presented = presented
-        super().__init__('The bearer token is missing, expired, revoked or invalid.')
-
-
-class Forbidden(RunsApiError):
-    """The requester is known, but lacks the scope or the role."""
-
-    code = 'forbidden'
-
-    @classmethod
-    def by_scope(cls, required: str, granted: Iterable[str]) -> Forbidden:
-        """Refuse a token without the scope ``required``."""
-        return cls(f'The token lacks the scope {required}.',
-                   {'required_scope': required, 'token_scopes': sorted(granted)})
-
-    @classmethod
-    def by_role(cls, required: Iterable[str], role: str | None) -> Forbidden:
-        """Refuse a person whose ``role`` is none of ``required``."""
-        return cls('Your role does not have permission to run tests.',
-                   {'required_roles': sorted(required), 'user_role': role})
 
 
 class RunNotFound(RunsApiError):
     """There is no such run."""
 
     code = 'not_found'
+    status = 404
 
     def __init__(self, run_id: int | str) -> None:
         shown = run_id if isinstance(run_id, int) else run_id[:64]
         super().__init__(f'Run {shown} not found.', {'resource': 'run', 'id': shown})
 
 
-class MethodNotAllowed(RunsApiError):
-    """The route answers other verbs only."""
-
-    code = 'method_not_allowed'
-
-    def __init__(self, allowed: Sequence[str]) -> None:
-        self.allowed = tuple(allowed)
-        super().__init__(f'Only {" and ".join(allowed)} is allowed here.')
-
-
-class PayloadTooLarge(RunsApiError):
-    """The body is larger than any meaningful one."""
-
-    code = 'payload_too_large'
-
-
-class UnsupportedMediaType(RunsApiError):
-    """The body is not declared as JSON."""
-
-    code = 'unsupported_media_type'
-
-
 class Unprocessable(RunsApiError):
-    """The request is understood, but cannot be done: ``details`` says why."""
+    """The request is understood, but cannot be done. ``details`` says why."""
 
     code = 'unprocessable'
+    status = 422
 
 
 class InvalidFields(Unprocessable):
-    """Fields of the wrong type, too long, or unknown: ``details['fields']`` has the messages of each."""
+    """Fields of the wrong type, too long, or unknown. ``details['fields']`` has the messages of each."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         super().__init__('The request has invalid fields.', {'fields': dict(fields)})
 
 
-class RateLimited(RunsApiError):
-    """Too many requests in the current window."""
-
-    code = 'rate_limited'
-
-    def __init__(self, retry_after: int, limit: int, window: int) -> None:
-        self.retry_after = retry_after
-        super().__init__(f'Too many requests. Try again in {retry_after} seconds.',
-                         {'retry_after': retry_after, 'limit': limit, 'window': f'{window}s'})
-
-
 class InternalError(RunsApiError):
-    """A fault of the server: the log says more, the caller is told nothing of the inside."""
-
-    code = 'internal_error'
+    """A fault of the server. The log has more."""
 
     def __init__(self) -> None:
         super().__init__('An unexpected error occurred.')
 
 
 class ServiceUnavailable(RunsApiError):
-    """The database is away, read-only or too busy: the same request may work later."""
+    """The database is away, read-only or too busy. The same request may work later."""
 
     code = 'service_unavailable'
+    status = 503
 
-    #: Seconds after which to try again.
+    #: Seconds.
     retry_after = 5
 
     def __init__(self) -> None:
         super().__init__('The database cannot be used at the moment. Try again later.')
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that HTTP asks for with this status."""
+        return {'Retry-After': str(self.retry_after)}

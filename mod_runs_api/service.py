@@ -1,29 +1,28 @@
-"""Retries for callers in the same process, and for the route: the domain in its transaction (contract section 2)."""
+"""The domain in a transaction of its own, for the routes and for callers in the same process (contract section 2)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import current_app
-from marshmallow import ValidationError
 from sqlalchemy import Connection, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import InstanceState
 
-from . import family, host, retry, transaction
-from .errors import InvalidFields, RunNotFound
-from .family import Family
-from .faults import refusal
-from .mount import Mount, current_mount
-from .retry import Order, Retry
-from .schemas import RETRY_REQUEST, check_idempotency_key
-from .signals import send_run_retried
+from .attempts import Attempts, list_attempts
+from .errors import InvalidFields, RunNotFound, Unprocessable
+from .extension import ExtensionState, extension_state
+from .faults import describe, to_api_error
+from .host.models import MAX_ID
+from .host.runtime import log
+from .retry import (Retry, RetryRequest, Source, choose_tests, create_retry,
+                    find_committed_retry, find_earlier_retry, find_source)
+from .settings import Check
+from .signals import run_retried, send
+from .transaction import run_with_retries
+from .validation import load_retry_fields
 
 T = TypeVar('T')
-
-#: The largest id that the platform's columns hold.
-MAX_ID = 2 ** 31 - 1
 
 
 def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = None,
@@ -31,9 +30,9 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
     """
     Run a run again as a new run, from code in the same process: a webhook handler, a job (contract section 2).
 
-    The new run is committed when this returns, in a transaction of its own: what the caller has pending in
-    ``g.db`` is neither committed nor lost. Roles, scopes and limits are the route's: here the caller answers for
-    what it asks. Needs an application context.
+    The new run is committed when this returns, in a transaction of its own. What the caller has pending in ``g.db`` is
+    neither committed nor lost. Roles, scopes and rate limits are the API's: here the caller answers for them. Needs an
+    application context.
 
     Parameters
     ----------
@@ -44,10 +43,9 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
     reason : str, optional
         Why, at most 255 Unicode code points.
     requested_by : int, str or User, optional
-        Who asked for it: the id, the name or the model of a person of the platform. They become an owner of the
-        new run.
+        The id, the name or the model of the platform's user who asks for it. They become an owner of the new run.
     idempotency_key : str, optional
-        1 to 255 visible ASCII characters. The same key from the same person, or from nobody, makes one run: further
+        1 to 255 visible ASCII characters. The same key from the same user, or from nobody, creates one run: further
         calls return it with ``replayed`` set.
 
     Returns
@@ -60,199 +58,135 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
     RunNotFound
         There is no such run.
     InvalidFields
-        An argument is of the wrong type or too long, or the person does not exist.
+        An argument is of the wrong type or too long, or the user does not exist.
     Unprocessable
-        Nothing failed, or the run has not finished, or tests are inactive, or the key belongs to another call.
+        Nothing failed, the run has not finished, tests are inactive, a check refused the retry, or the key belongs to
+        another call.
     ServiceUnavailable
-        The database is away, read-only, or gave way too often.
+        The database is away or read-only, or still failing after the retries.
     InternalError
-        Anything else that the database says. The log has more.
+        Any other error of the database. The log has more.
     MountError
         The blueprint is not registered in the current application.
     """
-    mount = current_mount()
+    state = extension_state()
     if isinstance(run_id, bool) or not isinstance(run_id, int):
         raise InvalidFields({'run_id': ['Must be an integer.']})
-    fields: dict[str, Any] = {'failed_only': failed_only}
-    if reason is not None:
-        fields['reason'] = reason
+    fields = load_retry_fields({'failed_only': failed_only} | ({} if reason is None else {'reason': reason}),
+                               idempotency_key)
+    requester_id = None if requested_by is None else find_user_id(state, requested_by)
+    return submit_retry(state, RetryRequest(run_id=run_id, requester_id=requester_id, idempotency_key=idempotency_key,
+                                            drop_inactive=state.settings.drop_inactive_tests, **fields))
+
+
+def submit_retry(state: ExtensionState, request: RetryRequest, extra_checks: tuple[Check, ...] = ()) -> Retry:
+    """Return the retry that a request creates, committed, or that an earlier one with the same key has created."""
+    if not 1 <= request.run_id <= MAX_ID:
+        raise RunNotFound(request.run_id)
+    checks = dict.fromkeys([*state.settings.before_retry, *extra_checks])
+    if checks:
+        # Before the transaction that writes: a check may ask GitHub, and is asked once.
+        found = in_transaction(state, lambda connection: _look_up(connection, state, request))
+        if isinstance(found, Retry):
+            return found
+        for check in checks:
+            _ask(check, found)
+    is_first_try = True
+
+    def work(connection: Connection) -> Retry:
+        nonlocal is_first_try
+        retry = find_earlier_retry(connection, state.tables, request)
+        if retry is None and not is_first_try:
+            retry = find_committed_retry(connection, state.tables, request)
+        is_first_try = False
+        return retry or create_retry(connection, state.tables, request)
+
+    retry = in_transaction(state, work)
+    if not retry.replayed:
+        log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {retry.test_count} '
+                   f'tests{" that failed" if retry.failed_only else ""}, for user {request.requester_id}')
+        send(run_retried, run_id=retry.run_id, new_run_id=retry.new_run_id, failed_only=retry.failed_only,
+             reason=request.reason, requester_id=request.requester_id)
+    return retry
+
+
+def _look_up(connection: Connection, state: ExtensionState, request: RetryRequest) -> Retry | Source:
+    """Return the retry that an earlier request has created, or else the run that may be retried."""
+    retry = find_earlier_retry(connection, state.tables, request)
+    if retry is not None:
+        return retry
+    source = find_source(connection, state.tables, request.run_id)
+    choose_tests(connection, state.tables, request, source)
+    return source
+
+
+def _ask(check: Check, source: Source) -> None:
+    """Raise :exc:`Unprocessable` where a check refuses the retry. One that fails refuses nothing."""
+    name = getattr(check, '__name__', type(check).__name__)
     try:
-        fields = RETRY_REQUEST.load(fields)
-        if idempotency_key is not None:
-            check_idempotency_key(idempotency_key)
-    except ValidationError as error:
-        raise InvalidFields(error.messages_dict) from None
-    settings = mount.settings
-    return place(mount, Order(run_id=run_id,
-                              requester_id=None if requested_by is None else person_id(mount, requested_by),
-                              idempotency_key=idempotency_key,
-                              drop_inactive=settings.drop_inactive_tests, check=settings.before_retry, **fields))
+        reason = check(source)
+    except Exception as error:
+        log().error(f'RUNS_API_BEFORE_RETRY: {name} failed with {type(error).__name__}')
+        return
+    if isinstance(reason, str) and reason:
+        raise Unprocessable(reason, {'run_id': source.id})
+    if reason is not None and reason != '':
+        log().error(f'RUNS_API_BEFORE_RETRY: {name} returned {type(reason).__name__}, which is neither str nor None')
 
 
-def place(mount: Mount, order: Order) -> Retry:
-    """
-    Carry an order out, whole or not at all.
+def count_failed(state: ExtensionState, run_id: int) -> int:
+    """Return how many tests a failed-only retry would run. Raises what such a retry would be refused with."""
+    request = RetryRequest(run_id=run_id, failed_only=True, drop_inactive=state.settings.drop_inactive_tests)
 
-    Parameters
-    ----------
-    mount : Mount
-        The application to do it in.
-    order : Order
-        What is asked for, checked.
+    def work(connection: Connection) -> int:
+        source = find_source(connection, state.tables, run_id)
+        return len(choose_tests(connection, state.tables, request, source))
 
-    Returns
-    -------
-    Retry
-        Committed.
-
-    Raises
-    ------
-    RunNotFound, Unprocessable
-        As :func:`retry.create` does.
-    ServiceUnavailable
-        The database is away, read-only, or gave way too often.
-    """
-    if not 1 <= order.run_id <= MAX_ID:
-        raise RunNotFound(order.run_id)
-
-    def work(connection: Connection, again: bool) -> Retry:
-        made = retry.find_made(connection, mount.statements.retry, order) if again else None
-        return made or retry.create(connection, mount.statements.retry, order)
-
-    result = run(mount, work)
-    if not result.replayed:
-        host.log().info(f'run {result.run_id} is retried as run {result.new_run_id} with {result.test_count} '
-                        f'tests{" that failed" if result.failed_only else ""}, for user {order.requester_id}')
-        send_run_retried(current_app._get_current_object(),  # type: ignore[attr-defined]
-                         run_id=result.run_id, new_run_id=result.new_run_id, failed_only=result.failed_only,
-                         reason=order.reason, requester_id=order.requester_id)
-    return result
+    return in_transaction(state, work)
 
 
-def count_failed(mount: Mount, run_id: int) -> int:
-    """
-    Count the tests that a failed-only retry of a run would run now.
-
-    Parameters
-    ----------
-    mount : Mount
-        The application to look in.
-    run_id : int
-        The run.
-
-    Returns
-    -------
-    int
-        At least 1.
-
-    Raises
-    ------
-    RunNotFound, Unprocessable
-        As the retry itself would be refused.
-    ServiceUnavailable
-        The database is away.
-    """
-    order = Order(run_id=run_id, failed_only=True, drop_inactive=mount.settings.drop_inactive_tests)
-    return len(run(mount, lambda connection, _: retry.choose(connection, mount.statements.retry, order), commit=False))
-
-
-def family_of(mount: Mount, run_id: int) -> Family:
-    """
-    Find the family of a run.
-
-    Parameters
-    ----------
-    mount : Mount
-        The application to look in.
-    run_id : int
-        Any run of the family.
-
-    Returns
-    -------
-    Family
-
-    Raises
-    ------
-    RunNotFound
-        There is no such run.
-    ServiceUnavailable
-        The database is away.
-    """
+def attempts_of(state: ExtensionState, run_id: int) -> Attempts:
+    """Return the attempts of a run. Raises :exc:`RunNotFound`."""
     if not 1 <= run_id <= MAX_ID:
         raise RunNotFound(run_id)
-    return run(mount, lambda connection, _: family.find(connection, mount.statements.family, run_id), commit=False)
+    return in_transaction(state, lambda connection: list_attempts(connection, state.tables, run_id))
 
 
-def run(mount: Mount, work: Callable[[Connection, bool], T], commit: bool = True) -> T:
+def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:
     """
-    Do some work in a transaction, with the package's own errors for those of the database.
+    Return what ``work`` returns, committed in a transaction of its own.
 
-    Parameters
-    ----------
-    mount : Mount
-        The application to do it in.
-    work : callable
-        As :func:`transaction.run` takes it.
-    commit : bool
-        Whether there is anything to commit.
-
-    Returns
-    -------
-    object
-        What ``work`` returned.
-
-    Raises
-    ------
-    ServiceUnavailable
-        The database is away, read-only, or gave way too often.
-    InternalError
-        Anything else that the database says. The log has more.
+    Raises :exc:`ServiceUnavailable` or :exc:`InternalError` for an error of the database.
     """
     try:
-        return transaction.run(mount.host.transaction, work, commit)
+        if state.is_api_request():
+            state.host.release_connection()
+        return run_with_retries(state.host.transaction, work)
     except SQLAlchemyError as fault:
-        refused = refusal(fault)
-    # Not from the fault: whoever logs the error with what it came from would log what was to be written.
-    raise refused
+        error = to_api_error(fault)
+        log().error(f'{error.code}: {describe(fault)}')
+    # Not from the fault: whoever logs the error with its cause would log what was to be written.
+    raise error
 
 
-def person_id(mount: Mount, person: Any) -> int:
-    """
-    Find a person of the platform.
-
-    Parameters
-    ----------
-    mount : Mount
-        The application to look in.
-    person : int, str or User
-        The id, the name or the model.
-
-    Returns
-    -------
-    int
-        The id.
-
-    Raises
-    ------
-    InvalidFields
-        There is no such person.
-    """
-    user = mount.host.user
-    state = inspect(person, raiseerr=False)
-    if isinstance(person, str):
-        condition = user.name == person
+def find_user_id(state: ExtensionState, user: Any) -> int:
+    """Return the id of a user, given by id, name or model. Raises :exc:`InvalidFields` where there is none."""
+    table = state.tables.host.user
+    instance = inspect(user, raiseerr=False)
+    if isinstance(user, str):
+        condition = table.name == user
         # The platform's connection cannot ask for other text.
-        possible = person.isprintable() and all(ord(character) < 0x10000 for character in person)
-    elif isinstance(state, InstanceState) and state.mapper.local_table is user.table:
-        person = state.mapper.primary_key_from_instance(person)[0]
-        condition, possible = user.id == person, person is not None
+        is_possible = user.isprintable() and all(ord(character) < 0x10000 for character in user)
+    elif isinstance(instance, InstanceState) and instance.mapper.local_table is table.table:
+        user = instance.mapper.primary_key_from_instance(user)[0]
+        condition, is_possible = table.id == user, user is not None
     else:
-        condition = user.id == person
-        possible = type(person) is int and 1 <= person <= MAX_ID
-    query = select(user.id, user.name).where(condition)
-    found = run(mount, lambda connection, _: connection.execute(query).all(), commit=False) if possible else []
-    # A database that takes upper case for lower must not decide who somebody is.
-    ids = [found_id for found_id, name in found if not isinstance(person, str) or name == person]
+        condition = table.id == user
+        is_possible = type(user) is int and 1 <= user <= MAX_ID
+    query = select(table.id, table.name).where(condition)
+    rows = in_transaction(state, lambda connection: connection.execute(query).all()) if is_possible else []
+    # The database's collation may ignore case; it must not decide who somebody is.
+    ids = [user_id for user_id, name in rows if not isinstance(user, str) or name == user]
     if not ids:
-        raise InvalidFields({'requested_by': ['There is no such person.']})
+        raise InvalidFields({'requested_by': ['There is no such user.']})
     return int(ids[0])

@@ -1,34 +1,27 @@
-"""What a host can hear of: retries that were made."""
+"""The signals that a host can connect to (contract section 2)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from blinker import Namespace
-from flask import Flask
+from blinker import Namespace, NamedSignal
+from flask import current_app
 
-from . import host
+from .host.runtime import log
 
-#: Sent after the commit, once for each run that a retry made; the sender is the application. Receivers get
-#: ``run_id``, ``new_run_id``, ``failed_only``, ``reason`` and ``requester_id``, the last two of which may be None.
-run_retried = Namespace().signal('run-retried', doc='A run was retried; the new run is committed.')
+_signals = Namespace()
+
+#: Sent after the commit, once for each run that a retry created. The sender is the application. Receivers get
+#: ``run_id``, ``new_run_id``, ``failed_only``, ``reason`` and ``requester_id``; the last two may be None.
+run_retried = _signals.signal('run-retried', doc='A run was retried, and the new run is committed.')
 
 
-def send_run_retried(app: Flask, **facts: Any) -> None:
-    """
-    Tell every receiver of :data:`run_retried`.
-
-    Parameters
-    ----------
-    app : Flask
-        The application in which the run was made.
-    **facts
-        What the receivers are told.
-    """
-    for receiver in run_retried.receivers_for(app):
+def send(signal: NamedSignal, **facts: Any) -> None:
+    """Send a signal from the current application. A receiver that fails is named in the log, and harms nothing."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    for receiver in signal.receivers_for(app):
         try:
             receiver(app, **facts)
-        except Exception as error:
-            # The retry is made and stays: what somebody wanted to do about it is their own affair.
+        except BaseException as error:  # What is done is done: not even SystemExit may cost the caller the answer.
             name = getattr(receiver, '__name__', type(receiver).__name__)
-            host.log().error(f'run_retried: the receiver {name} failed with {type(error).__name__}')
+            log().error(f'{signal.name}: the receiver {name} failed with {type(error).__name__}')

@@ -1,76 +1,63 @@
 """
-The tables of the package's own, made on the host's metadata.
+The package's own tables, on the host's metadata.
 
-The host's ``create_all`` and its Alembic migrations see them there, so they arrive as any new table of the host does.
+The host's ``create_all`` and its Alembic migrations find them there, so they arrive like any new table of the host.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import (Boolean, Column, DateTime, ForeignKey, Integer,
                         LargeBinary, String, Table, Text, UniqueConstraint)
 
-from . import known_tables
-from .host import ApiTokenEntity, Host
-
-#: The longest reason, in Unicode code points.
-REASON_LENGTH = 255
+from .host.models import ApiTokenTable, HostModels
+from .validation import MAX_REASON_LENGTH
 
 
-def run_retry(host: Host) -> Table:
-    """
-    Give the table that says of each retry where it came from: one row for each run that a retry made.
+@dataclass(frozen=True)
+class Tables:
+    """All the tables that the package works on: the host's, and its own."""
 
-    Parameters
-    ----------
-    host : Host
-        Whose metadata the table belongs to, and whose runs and people it refers to.
+    host: HostModels
+    run_retry: Table
+    #: The host's, or the package's own where the host has none.
+    api_token: ApiTokenTable
 
-    Returns
-    -------
-    Table
-        The same one for every application with these models.
-    """
+
+def create_tables(host: HostModels) -> Tables:
+    """Return the tables, the same ones for every application that has these models."""
+    return Tables(host=host, run_retry=_run_retry(host), api_token=host.api_token or _api_token(host))
+
+
+def _run_retry(host: HostModels) -> Table:
+    """Return the table of retries: one row for each run that a retry created."""
     existing = host.metadata.tables.get('run_retry')
     if existing is not None:
         return existing
-    table = Table(
+    return Table(
         'run_retry', host.metadata,
         Column('test_id', ForeignKey(host.test.id, onupdate='CASCADE', ondelete='CASCADE'), primary_key=True),
-        # No foreign keys: where a run came from stays true when somebody deletes that one.
+        # No foreign keys: where a run came from stays true when that run is deleted.
         Column('source_test_id', Integer, nullable=False),
-        # The run that was no retry itself, and how far from it this one is: with these two, a family is one query.
+        # The first run of the attempts. All attempts of a run are found by it in one query.
         Column('root_test_id', Integer, nullable=False, index=True),
-        Column('attempt', Integer, nullable=False),
         Column('failed_only', Boolean, nullable=False),
-        # Bytes, because the platform's connection speaks three-byte text: UTF-8 passes through it as it is.
-        Column('reason', LargeBinary(REASON_LENGTH * 4)),
+        # Bytes, because the platform's connection speaks three-byte text: UTF-8 passes through it unchanged.
+        Column('reason', LargeBinary(MAX_REASON_LENGTH * 4)),
         Column('user_id', ForeignKey(host.user.id, onupdate='CASCADE', ondelete='SET NULL')),
         # UTC, like all times of the platform.
         Column('created_at', DateTime, nullable=False),
-        # How many regression tests the retry was made with.
+        # How many regression tests the retry was created with.
         Column('test_count', Integer, nullable=False),
         # A digest, so that keys that differ in case only stay different under the database's collation.
         Column('idempotency_digest', String(64), unique=True),
         mysql_engine='InnoDB',
     )
-    known_tables.remember(table)
-    return table
 
 
-def api_token(host: Host) -> ApiTokenEntity:
-    """
-    Give the table of API tokens: the host's own, or for a host without tokens one of the package.
-
-    Parameters
-    ----------
-    host : Host
-
-    Returns
-    -------
-    ApiTokenEntity
-    """
-    if host.api_token is not None:
-        return host.api_token
+def _api_token(host: HostModels) -> ApiTokenTable:
+    """Return the package's own table of API tokens, for a host that has none."""
     table = host.metadata.tables.get('runs_api_token')
     if table is None:
         table = Table(
@@ -87,5 +74,4 @@ def api_token(host: Host) -> ApiTokenEntity:
             UniqueConstraint('user_id', 'token_name', name='uq_runs_api_token_user_name'),
             mysql_engine='InnoDB',
         )
-        known_tables.remember(table)
-    return ApiTokenEntity(table, {column.name: column for column in table.columns})
+    return ApiTokenTable(None, table, {column.name: column for column in table.columns})

@@ -1,4 +1,4 @@
-"""Transactions that are tried again when the database says that this is all it takes."""
+"""Transactions that are tried again when the database asks for it."""
 
 from __future__ import annotations
 
@@ -8,65 +8,42 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from sqlalchemy import Connection, Transaction
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 T = TypeVar('T')
 
 #: How often a transaction is tried, and the seconds after which it is not tried again.
-ATTEMPTS = 8
-PATIENCE = 10.0
+MAX_TRIES = 8
+MAX_SECONDS = 10.0
 
 #: MariaDB: record changed since last read (snapshot isolation), lock wait timeout, deadlock.
 TRANSIENT_CODES = frozenset({1020, 1205, 1213})
 
 
-def run(begin: Callable[[], AbstractContextManager[Transaction]], work: Callable[[Connection, bool], T],
-        commit: bool = True) -> T:
+def run_with_retries(begin: Callable[[], AbstractContextManager[Connection]], work: Callable[[Connection], T]) -> T:
     """
-    Do the work in a transaction of its own, and again in a new one when the database gave way under it.
+    Return what ``work`` returns, committed. It is called again in a new transaction after a transient error.
 
-    Parameters
-    ----------
-    begin : callable
-        Begins a new transaction.
-    work : callable
-        Takes its connection, and whether this is a further try: an earlier one may then have been committed although
-        the database did not live to say so.
-    commit : bool
-        Whether there is anything to commit.
-
-    Returns
-    -------
-    object
-        What ``work`` returned, committed.
-
-    Raises
-    ------
-    sqlalchemy.exc.DBAPIError
-        The database refused, and will again; or it gave way in every one of :data:`ATTEMPTS` tries.
+    Raises the error of the database where it is not transient, or is still failing after the retries.
     """
     started = time.monotonic()
-    attempt = 0
+    tries = 0
     while True:
+        tries += 1
         try:
-            with begin() as transaction:
-                result = work(transaction.connection, attempt > 0)
-                if commit:
-                    transaction.commit()
-            return result
+            with begin() as connection:
+                return work(connection)
         except DBAPIError as error:
-            attempt += 1
-            if attempt == ATTEMPTS or time.monotonic() - started > PATIENCE or not _may_pass(error):
+            if tries == MAX_TRIES or time.monotonic() - started > MAX_SECONDS or not _is_transient(error):
                 raise
-        # A little apart, or the same transactions meet again.
-        time.sleep(random.uniform(0, 0.005 * 2 ** attempt))
+        # A random wait, or the same transactions meet again.
+        time.sleep(random.uniform(0, 0.005 * 2 ** tries))
 
 
-def _may_pass(error: DBAPIError) -> bool:
-    """Say whether the same work may go through in a new transaction."""
+def _is_transient(error: DBAPIError) -> bool:
     if isinstance(error, IntegrityError):
-        # Somebody else wrote the same key, or removed a row that was just read: a new snapshot shows it.
+        # Somebody else wrote the same key, or deleted a row that was just read: a new snapshot shows it.
         return True
     if error.connection_invalidated:
         # The connection was dead, as pooled ones are after a restart. The pool has been emptied.

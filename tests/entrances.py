@@ -21,7 +21,7 @@ from sqlalchemy import Engine, delete, event
 from sqlalchemy.orm import ORMExecuteState, Session
 from visiting import Visitor
 
-from mod_runs_api import host, retry_run
+from mod_runs_api import retry_run
 from mod_runs_api.github import post_queued_status, retry_from_comment
 
 PR = 1342
@@ -33,7 +33,7 @@ def is_the_packages() -> bool:
     while frame is not None:
         name = frame.f_globals.get('__name__', '')
         # What the host creates goes through `known_tables`, which sends nothing itself.
-        if name.startswith('mod_runs_api.') and name != 'mod_runs_api.known_tables':
+        if name.startswith('mod_runs_api.') and True:
             return True
         frame = frame.f_back  # type: ignore[assignment]
     return False
@@ -193,5 +193,5 @@ class Entrances:
             'comment': self.comment,
             'commit status': self.commit_status,
             'flask runs-api retry': lambda: self.command('retry', self.failed, '--as', 'alice'),
-            'flask runs-api family': lambda: self.command('family', self.relative),
+            'flask runs-api attempts': lambda: self.command('attempts', self.relative),
         }

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from mod_runs_api.comments import Command, Misunderstood, read
+from mod_runs_api.github.commands import Command, InvalidCommand, read
 
 BOTH = ('linux', 'windows')
 PLAIN = Command(BOTH, False, None)
@@ -44,14 +44,14 @@ def test_a_line_about_something_else_is_no_command(line: str) -> None:
     ('/retry foo', 'foo'), ('/retry linux, windows', 'linux,'), ('/retry Failed Now', 'Now'), ('/retry macos', 'macos'),
     ('/retry because-of-me', 'because-of-me'), ('/retry ' + 'x' * 99, 'x' * 50)])
 def test_a_word_that_means_nothing_is_explained(line: str, word: str) -> None:
-    assert read(line) == [Misunderstood(f'I do not understand "{word}". Write /retry, and behind it any of: linux, '
+    assert read(line) == [InvalidCommand(f'I do not understand "{word}". Write /retry, and behind it any of: linux, '
                                         f'windows, failed, because and a reason.')]
 
 
 def test_a_reason_has_at_most_255_characters() -> None:
     assert read('/retry because ' + '\U0001f480' * 255) == [Command(BOTH, False, '\U0001f480' * 255)]
     assert read(f'/retry because {"x" * 256}') == [
-        Misunderstood('The reason cannot be kept. Longer than maximum length 255.')]
+        InvalidCommand('The reason cannot be kept. Longer than maximum length 255.')]
 
 
 @pytest.mark.parametrize(('reason', 'message'), [
@@ -59,12 +59,12 @@ def test_a_reason_has_at_most_255_characters() -> None:
     ('\ud800', 'The reason cannot be kept. Must be valid Unicode.'),
     ('', 'There is no reason behind "because".')])
 def test_a_reason_that_is_none_is_explained(reason: str, message: str) -> None:
-    assert read(f'/retry because {reason}') == [Misunderstood(message)]
+    assert read(f'/retry because {reason}') == [InvalidCommand(message)]
 
 
 def test_every_line_is_read_in_its_order() -> None:
     assert read('Flaky again.\r\n/retry linux\r/retry nothing\n\nThanks!\n/retry windows') == [
-        Command(('linux',), False, None), Misunderstood(
+        Command(('linux',), False, None), InvalidCommand(
             'I do not understand "nothing". Write /retry, and behind it any of: linux, windows, failed, because and a '
             'reason.'), Command(('windows',), False, None)]
 

@@ -15,7 +15,8 @@ from flask.testing import FlaskClient
 from flask_limiter import Limiter
 from mod_auth.models import User
 
-from mod_runs_api import MountError, create_blueprint, limits
+from mod_runs_api import MountError, create_blueprint
+from mod_runs_api.api import limits
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def test_a_database_that_is_away_exits_with_3(
     assert flask('retry', source.id).exit_code == 3
 
 
-@pytest.mark.parametrize('arguments', [['retry'], ['retry', 'abc'], ['retry', '1', '--no'], ['family', '1.5']])
+@pytest.mark.parametrize('arguments', [['retry'], ['retry', 'abc'], ['retry', '1', '--no'], ['attempts', '1.5']])
 def test_a_wrong_command_exits_with_2(flask: Run, arguments: list[str]) -> None:
     assert flask(*arguments).exit_code == 2
 
@@ -117,7 +117,7 @@ def test_a_family_is_listed_a_run_a_line(flask: Run, source: Test) -> None:
     flask('retry', source.id, '--failed-only', '--reason', 'two\nlines\t\U0001f480', '--as', 'olga')
     flask('retry', source.id + 1)
 
-    result = flask('family', source.id)
+    result = flask('attempts', source.id)
 
     assert result.exit_code == 0
     first, second, third = result.output.splitlines()
@@ -127,11 +127,11 @@ def test_a_family_is_listed_a_run_a_line(flask: Run, source: Test) -> None:
 
 
 def test_a_family_is_json_as_the_api_has_it(flask: Run, source: Test) -> None:
-    assert json.loads(flask('family', source.id, '--json').output) == {
+    assert json.loads(flask('attempts', source.id, '--json').output) == {
         'run_id': source.id, 'root_run_id': source.id, 'attempts': [
             {'run_id': source.id, 'source_run_id': None, 'attempt': 1, 'failed_only': None, 'reason': None,
              'requested_by': None, 'created_at': None}]}
 
 
 def test_a_run_without_a_family_exits_with_1(flask: Run, source: Test) -> None:
-    assert flask('family', 99).exit_code == 1
+    assert flask('attempts', 99).exit_code == 1

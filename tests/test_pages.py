@@ -20,7 +20,8 @@ from mod_test.models import TestStatus
 from recording import Sent, recording
 from visiting import Visitor, attribute
 
-from mod_runs_api import host, pages, retry_run, service
+from mod_runs_api import retry_run, service
+from mod_runs_api.web import pages
 from mod_runs_api.errors import ServiceUnavailable
 
 HOSTILE = '"><script>alert(1)</script>\'&lt;{{ 7 * 7 }}'
@@ -45,7 +46,7 @@ def alice(site: Flask) -> Visitor:
 
 def text(html: str) -> str:
     """Give what the page says of the family of its run."""
-    found = re.search('<section class="runs-api-family".*?</section>', html, re.DOTALL)
+    found = re.search('<section class="runs-api-history".*?</section>', html, re.DOTALL)
     return '' if found is None else ' '.join(re.sub('<[^>]*>', '', found.group()).split())
 
 

@@ -13,7 +13,7 @@ from database import Base, db
 from mod_auth.models import User
 
 from mod_runs_api import clock
-from mod_runs_api.retry import Order
+from mod_runs_api.retry import RetryRequest
 
 API_TOKEN = Base.metadata.tables['api_token']
 
@@ -78,7 +78,7 @@ def test_blanks_around_a_role_do_not_count(retry: Ask, token: str, role: str) ->
 
 
 def test_an_order_does_not_show_the_runs_secret() -> None:
-    order = Order(run_id=1)
+    order = RetryRequest(run_id=1)
 
     assert order.run_token not in repr(order)
-    assert order.run_token != Order(run_id=1).run_token
+    assert order.run_token != RetryRequest(run_id=1).run_token

@@ -123,7 +123,7 @@ def test_the_dark_of_the_platform_is_dark_whatever_the_browser_is(site: Site, vi
     page.evaluate('() => { document.documentElement.style.colorScheme = "normal"; '
                   'document.documentElement.toggleAttribute("dark"); }')
 
-    schemes = page.locator('.runs-api-dialog, .runs-api-family, .runs-api-retry').evaluate_all(
+    schemes = page.locator('.runs-api-dialog, .runs-api-history, .runs-api-retry').evaluate_all(
         'found => found.map((element) => getComputedStyle(element).colorScheme)')
     assert schemes == ['dark'] * 3
     assert dialog.evaluate(ground) == 'rgb(25, 27, 28)'

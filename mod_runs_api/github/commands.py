@@ -16,8 +16,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from .host import PLATFORMS
-from .schemas import RETRY_REQUEST
+from ..errors import InvalidFields
+from ..host.models import PLATFORMS
+from ..validation import load_retry_fields
 
 #: Spaces before it are allowed as far as they do not make it code.
 COMMAND = re.compile(r' {0,3}/retry(?:\s+(?P<words>.*))?', re.IGNORECASE)
@@ -49,7 +50,7 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Misunderstood:
+class InvalidCommand:
     """
     A line that is meant as a command, but is none.
 
@@ -62,7 +63,7 @@ class Misunderstood:
     message: str
 
 
-def read(comment: str) -> list[Command | Misunderstood]:
+def read(comment: str) -> list[Command | InvalidCommand]:
     """
     Read the commands in a comment, in their order.
 
@@ -73,26 +74,27 @@ def read(comment: str) -> list[Command | Misunderstood]:
 
     Returns
     -------
-    list of Command or Misunderstood
+    list of Command or InvalidCommand
         Empty for all the comments that are about something else.
     """
     found = (COMMAND.fullmatch(line) for line in own_lines(comment))
     return [_understand(match['words'] or '') for match in found if match]
 
 
-def _understand(words: str) -> Command | Misunderstood:
+def _understand(words: str) -> Command | InvalidCommand:
     wish, *why = BECAUSE.split(words, maxsplit=1)
     for word in wish.split():
         if word.lower() not in (*PLATFORMS, FAILED):
-            return Misunderstood(f'I do not understand "{word[:SHOWN_LENGTH]}". Write /retry, and behind it any of: '
+            return InvalidCommand(f'I do not understand "{word[:SHOWN_LENGTH]}". Write /retry, and behind it any of: '
                                  f'{", ".join(PLATFORMS)}, {FAILED}, because and a reason.')
     reason = why[0].strip() if why else None
     if reason == '':
-        return Misunderstood('There is no reason behind "because".')
+        return InvalidCommand('There is no reason behind "because".')
     # Refused and not cut: the reason is kept to the letter or not at all.
-    objections = RETRY_REQUEST.validate({} if reason is None else {'reason': reason}).get('reason')
-    if objections:
-        return Misunderstood(f'The reason cannot be kept. {" ".join(objections)}')
+    try:
+        load_retry_fields({} if reason is None else {'reason': reason})
+    except InvalidFields as error:
+        return InvalidCommand(f'The reason cannot be kept. {" ".join(error.details["fields"]["reason"])}')
     named = wish.lower().split()
     return Command(platforms=tuple(platform for platform in PLATFORMS if platform in named) or PLATFORMS,
                    failed_only=FAILED in named,

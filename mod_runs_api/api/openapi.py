@@ -13,20 +13,21 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
-from . import __version__, responses
-from .body import MAX_BODY
-from .errors import (BadRequest, MethodNotAllowed, PayloadTooLarge,
-                     RateLimited, RunsApiError, ServiceUnavailable,
-                     Unauthorized, Unprocessable, UnsupportedMediaType)
-from .schemas import (IDEMPOTENCY_KEY, AttemptSchema, ErrorSchema,
-                      FamilySchema, RetryRequestSchema, RunActionSchema)
-from .service import MAX_ID
+from ..errors import RunsApiError, ServiceUnavailable, Unprocessable
+from ..host.models import MAX_ID
+from ..validation import IDEMPOTENCY_KEY, RetryRequestSchema
+from ..version import __version__
+from .errors import (ERRORS, BadRequest, MethodNotAllowed, PayloadTooLarge,
+                     RateLimited, Unauthorized, UnsupportedMediaType)
+from .request_body import MAX_BODY
+from .schemas import (AttemptSchema, AttemptsSchema, ErrorSchema,
+                      RunActionSchema)
 
 #: Every schema by its name in the document.
 SCHEMA_NAMES: dict[type[Schema], str] = {
     RetryRequestSchema: 'RunRetryRequest',
     RunActionSchema: 'RunActionResult',
-    FamilySchema: 'RunFamily',
+    AttemptsSchema: 'RunAttempts',
     AttemptSchema: 'RunAttempt',
     ErrorSchema: 'ErrorResponse',
 }
@@ -38,22 +39,8 @@ RATE_LIMIT_HEADERS = {
 }
 
 
-def document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
-    """
-    Make the document.
-
-    Parameters
-    ----------
-    prefix : str
-        Where the routes are mounted.
-    retry_roles : list of str
-        The roles that may retry a run.
-
-    Returns
-    -------
-    dict
-        OpenAPI 3.1, in JSON types.
-    """
+def create_document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
+    """Return the OpenAPI document of the routes under a prefix, in JSON types."""
     spec = APISpec(title='Retries of test runs', version=__version__, openapi_version='3.1.0',
                    plugins=[MarshmallowPlugin(schema_name_resolver=_schema_name)],
                    servers=[{'url': prefix or '/'}],
@@ -63,14 +50,14 @@ def document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
     for name, description in RATE_LIMIT_HEADERS.items():
         spec.components.header(name, {'description': description, 'required': True,
                                       'schema': {'type': 'integer', 'minimum': 0}})
-    for kind in responses.STATUSES:
-        spec.components.response(kind.__name__, _error(kind))
+    for error in ERRORS:
+        spec.components.response(error.__name__, _error(error))
     spec.components.parameter('RunId', 'path', {
         'name': 'run_id', 'description': 'The run.',
         'schema': {'type': 'integer', 'minimum': 1, 'maximum': MAX_ID}})
     spec.components.parameter('IdempotencyKey', 'header', {
         'name': 'Idempotency-Key',
-        'description': 'The same key, with the same run and body from the same person, makes one run.',
+        'description': 'The same key, with the same run and body from the same user, creates one run.',
         'schema': {'type': 'string', 'minLength': 1, 'maxLength': 255, 'pattern': f'^{IDEMPOTENCY_KEY}$'}})
 
     spec.path('/runs/{run_id}/retry', operations={'post': {
@@ -94,19 +81,19 @@ def document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
     spec.path('/runs/{run_id}/retries', operations={'get': {
         'tags': ['Runs'],
         'operationId': 'listRunRetries',
-        'summary': 'List the family of a run',
-        'description': 'What the run was retried from, and what became of it: all runs of the family, by run id.',
+        'summary': 'List the attempts of a run',
+        'description': 'The first run, its retries and their retries, by run id.',
         'security': [{'bearerAuth': []}],
         'x-required-scope': 'runs:read',
         'parameters': ['RunId'],
-        'responses': {'200': _success('The family.', FamilySchema, {}), **_errors(
+        'responses': {'200': _success('The attempts.', AttemptsSchema, {}), **_errors(
             BadRequest, PayloadTooLarge, UnsupportedMediaType, Unprocessable)}}})
     return spec.to_dict()
 
 
 def _schema_name(schema: Any) -> str:
-    kind: type[Schema] = schema if isinstance(schema, type) else type(schema)
-    return SCHEMA_NAMES[kind]
+    cls: type[Schema] = schema if isinstance(schema, type) else type(schema)
+    return SCHEMA_NAMES[cls]
 
 
 def _success(description: str, schema: type, headers: dict[str, Any]) -> dict[str, Any]:
@@ -115,20 +102,20 @@ def _success(description: str, schema: type, headers: dict[str, Any]) -> dict[st
             'content': {'application/json': {'schema': schema}}}
 
 
-def _error(kind: type[RunsApiError]) -> dict[str, Any]:
+def _error(error: type[RunsApiError]) -> dict[str, Any]:
     headers: dict[str, Any] = {name: name for name in RATE_LIMIT_HEADERS}
     text = {'required': True, 'schema': {'type': 'string'}}
-    if kind is Unauthorized:
+    if error is Unauthorized:
         headers['WWW-Authenticate'] = {'description': 'A challenge as RFC 6750 has it.', **text}
-    elif kind is MethodNotAllowed:
-        headers['Allow'] = {'description': 'The verbs that are allowed.', **text}
-    elif kind in (RateLimited, ServiceUnavailable):
+    elif error is MethodNotAllowed:
+        headers['Allow'] = {'description': 'The methods that are allowed.', **text}
+    elif error in (RateLimited, ServiceUnavailable):
         headers['Retry-After'] = {'description': 'Seconds to wait.', 'required': True,
                                   'schema': {'type': 'integer', 'minimum': 1}}
-    return {'description': (kind.__doc__ or '').strip().splitlines()[0],
+    return {'description': (error.__doc__ or '').strip().splitlines()[0],
             'headers': headers,
             'content': {'application/json': {'schema': ErrorSchema}}}
 
 
 def _errors(*without: type[RunsApiError]) -> dict[str, str]:
-    return {str(status): kind.__name__ for kind, status in responses.STATUSES.items() if kind not in without}
+    return {str(error.status): error.__name__ for error in ERRORS if error not in without}

@@ -17,15 +17,20 @@ from typing import Any, TypeVar
 from flask import Flask
 from sqlalchemy import Column, Connection, String, func, select, type_coerce
 
-from . import comments, host, service
-from .comments import Command, Misunderstood
-from .errors import MountError, RunNotFound, Unprocessable
-from .host import BlockedUsersEntity, Host, Person
-from .mount import Mount, current_mount
-from .retry import Order, Source
-from .service import MAX_ID, retry_run
+from ..errors import MountError, RunNotFound, Unprocessable
+from ..extension import ExtensionState, extension_state
+from ..host import github as host_github
+from ..host.models import MAX_ID, BlockedUsersTable, HostModels, User
+from ..host.runtime import external_run_page, log
+from ..retry import RetryRequest, Source
+from ..service import in_transaction, retry_run
+from . import commands
+from .commands import Command, InvalidCommand
 
 T = TypeVar('T')
+
+#: The type of the runs that belong to a pull request, as the database has it.
+PULL_REQUEST = 'pr'
 
 #: GitHub's own limit of a comment, in characters.
 COMMENT_LENGTH = 65536
@@ -205,25 +210,24 @@ def retry_from_comment(payload: Any, delivery_id: str | None) -> CommentOutcome:
         The blueprint is not registered in the current application, or the host lacks ``User.github_login`` or
         ``BlockedUsers``.
     """
-    mount = current_mount()
-    login_column, blocked = _needed(mount.host)
+    state = extension_state()
+    login_column, blocked = _needed(state.tables.host)
     try:
         comment = _read(payload)
-        lines = comments.read(comment.body)
+        lines = commands.read(comment.body)
         if not lines:
             raise _Ignored('The comment has no command.')
-        person = service.run(mount, lambda connection, _: _person(connection, mount, login_column, blocked, comment),
-                             commit=False)
+        person = in_transaction(state, lambda connection: _person(connection, state, login_column, blocked, comment))
         if len(lines) > MAX_COMMANDS:
             raise _Ignored(f'The comment has more than {MAX_COMMANDS} commands.', asked=True)
     except _Ignored as ignored:
         return CommentOutcome(ignored=str(ignored), asked=ignored.asked)
 
-    refusals = [CommentRefusal(None, None, line.message) for line in lines if isinstance(line, Misunderstood)]
+    refusals = [CommentRefusal(None, None, line.message) for line in lines if isinstance(line, InvalidCommand)]
     wishes = _wishes([line for line in lines if isinstance(line, Command)], _origin(comment, delivery_id))
     # All of them before the first retry, which is a newer run itself.
-    run_ids = service.run(mount, lambda connection, _: {
-        wish: _source_id(connection, mount, comment.pr_nr, person, wish) for wish in wishes}, commit=False)
+    run_ids = in_transaction(state, lambda connection: {
+        wish: _source_id(connection, state, comment.pr_nr, person, wish) for wish in wishes})
     retries = []
     for wish, reason in wishes.items():
         run_id = run_ids[wish]
@@ -237,17 +241,17 @@ def retry_from_comment(payload: Any, delivery_id: str | None) -> CommentOutcome:
             refusals.append(CommentRefusal(wish.platform, run_id, error.message))
         else:
             retries.append(CommentRetry(wish.platform, made.run_id, made.new_run_id, made.failed_only,
-                                        made.test_count, made.replayed, host.run_address(made.new_run_id)))
+                                        made.test_count, made.replayed, external_run_page(made.new_run_id)))
     return CommentOutcome(retries=tuple(retries), refusals=tuple(dict.fromkeys(refusals)))
 
 
-def _needed(of: Host) -> tuple[Column[Any], BlockedUsersEntity]:
+def _needed(of: HostModels) -> tuple[Column[Any], BlockedUsersTable]:
     """Give what only comments need of a host."""
     login_column, blocked = of.user.github_login, of.blocked_users
     if login_column is not None and blocked is not None:
         return login_column, blocked
     missing = [*(['the column User.github_login'] if login_column is None else []),
-               *([f'the model {BlockedUsersEntity.module}.{BlockedUsersEntity.model}'] if blocked is None else [])]
+               *([f'the model {BlockedUsersTable.module}.{BlockedUsersTable.model}'] if blocked is None else [])]
     raise MountError(f'mod_runs_api cannot tell who comments on GitHub. The application lacks {", ".join(missing)}.')
 
 
@@ -255,7 +259,7 @@ def _read(payload: Any) -> _Comment:
     """Read the payload of an ``issue_comment``, as far as it may ask for something."""
     if _field(payload, 'action', str) != 'created':
         raise _Ignored('The comment is not new.')
-    full_name = host.github().full_name
+    full_name = host_github.github_access().full_name
     if full_name and _field(payload, 'repository.full_name', str).lower() != full_name.lower():
         raise _Ignored(f'The comment is not on a pull request of {full_name}.')
     if _field(payload, 'issue', dict).get('pull_request') is None:
@@ -286,10 +290,10 @@ def _field(payload: Any, path: str, kind: type[T]) -> T:
     return value
 
 
-def _person(connection: Connection, mount: Mount, login_column: Column[Any], blocked: BlockedUsersEntity,
-            comment: _Comment) -> Person:
+def _person(connection: Connection, state: ExtensionState, login_column: Column[Any], blocked: BlockedUsersTable,
+            comment: _Comment) -> User:
     """Find the person of the host who has written a comment, where they may retry."""
-    user = mount.host.user
+    user = state.tables.host.user
     if connection.scalar(select(blocked.user_id).where(blocked.user_id == comment.account_id)) is not None:
         # Without an answer, which is all that they could still bring about here.
         raise _Ignored('The writer of the comment is blocked.')
@@ -297,13 +301,13 @@ def _person(connection: Connection, mount: Mount, login_column: Column[Any], blo
                               .where(func.lower(login_column) == comment.login.lower())).all()
     # GitHub's names are ASCII, and upper and lower case are the same to it. A collation of the database takes more for
     # the same: letters with accents, or trailing spaces.
-    people = [Person.of_row(user_id, name, role) for user_id, name, role, login in rows
+    people = [User.from_row(user_id, name, role) for user_id, name, role, login in rows
               if login.isascii() and login.lower() == comment.login.lower()]
     if not people:
         raise _Ignored(f'The GitHub account {comment.login} belongs to nobody on this platform.', asked=True)
     if len(people) > 1:
         raise _Ignored(f'The GitHub account {comment.login} belongs to several people on this platform.', asked=True)
-    if people[0].role not in mount.settings.retry_roles:
+    if people[0].role not in state.settings.retry_roles:
         raise _Ignored(f'The role of {comment.login} does not have permission to run tests.', asked=True)
     return people[0]
 
@@ -328,18 +332,18 @@ def _origin(comment: _Comment, delivery_id: object) -> str | None:
     return f'comment {comment.id}' if isinstance(comment.id, int) else None
 
 
-def _source_id(connection: Connection, mount: Mount, pr_nr: int, person: Person, wish: _Wish) -> int | None:
+def _source_id(connection: Connection, state: ExtensionState, pr_nr: int, person: User, wish: _Wish) -> int | None:
     """
     Find the run to retry: the newest one of the pull request, or the one that an earlier delivery has retried.
 
     That earlier delivery has made a newer run. Both are looked up in one statement, which sees both or neither.
     """
-    test, retries = mount.host.test, mount.retries
-    digest = Order(0, requester_id=person.id, idempotency_key=wish.idempotency_key).idempotency_digest
+    test, retries = state.tables.host.test, state.tables.run_retry
+    digest = RetryRequest(0, requester_id=person.id, idempotency_key=wish.idempotency_key).idempotency_digest
     earlier = select(retries.c.source_test_id).where(retries.c.idempotency_digest == (digest or ''))
     # From the newest run of all backwards, for the host has no index to find a pull request's runs by.
     newest = (select(test.id)
-              .where(test.pr_nr == pr_nr, type_coerce(test.test_type, String) == host.PULL_REQUEST,
+              .where(test.pr_nr == pr_nr, type_coerce(test.test_type, String) == PULL_REQUEST,
                      type_coerce(test.platform, String) == wish.platform)
               .order_by(test.id.desc())
               .limit(1))
@@ -363,13 +367,13 @@ def post_queued_status(_app: Flask, *, new_run_id: int, **_facts: Any) -> None:
     **_facts
         What else the signal says.
     """
-    mount = current_mount()
-    test = mount.host.test
-    run = service.run(mount, lambda connection, _: connection.execute(
+    state = extension_state()
+    test = state.tables.host.test
+    run = in_transaction(state, lambda connection: connection.execute(
         select(test.commit.label('commit'), type_coerce(test.platform, String).label('platform'))
-        .where(test.id == new_run_id)).one(), commit=False)
-    host.post_pending_status(host.github().open_repository(), run.commit, run.platform, 'Tests queued',
-                             host.run_address(new_run_id))
+        .where(test.id == new_run_id)).one())
+    host_github.post_pending_status(host_github.github_access().open_repository(), run.commit, run.platform, 'Tests queued',
+                             external_run_page(new_run_id))
 
 
 def build_artifact_exists(source: Source) -> str | None:
@@ -392,12 +396,12 @@ def build_artifact_exists(source: Source) -> str | None:
         Why not, as a sentence.
     """
     try:
-        searched = _Searched(host.github().open_repository())
-        artifact = host.find_build_artifact(searched, source.commit, source.platform)
+        searched = _Searched(host_github.github_access().open_repository())
+        artifact = host_github.find_build_artifact(searched, source.commit, source.platform)
         # Listed for a while after it is gone.
         gone = searched.wholly() if artifact is None else artifact.expired is True
     except Exception as error:
-        host.log().warning(f'the build of run {source.id} was not looked for: {type(error).__name__}')
+        log().warning(f'the build of run {source.id} was not looked for: {type(error).__name__}')
         return None
     if not gone:
         return None
@@ -422,4 +426,4 @@ class _Searched:
 
     def wholly(self) -> bool:
         """Say whether the search saw everything, or as much as the host ever looks at."""
-        return self._ended or self._count >= host.artifact_search_limit()
+        return self._ended or self._count >= host_github.artifact_search_limit()

@@ -8,8 +8,8 @@ from typing import Any
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from .errors import (BadRequest, InvalidFields, PayloadTooLarge,
-                     UnsupportedMediaType)
+from ..errors import InvalidFields
+from .errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
 
 #: Bytes. The longest reason has 255 code points, each at most 12 characters of JSON.
 MAX_BODY = 16 * 1024
@@ -18,31 +18,18 @@ TOO_LARGE = f'The body must have at most {MAX_BODY} bytes.'
 
 def read_object() -> dict[str, Any]:
     """
-    Read the body of the current request.
+    Return the object that the body of the current request is; an empty one where there is no body.
 
-    Returns
-    -------
-    dict
-        The object that it is; an empty one where there is no body.
-
-    Raises
-    ------
-    PayloadTooLarge
-        It has more than :data:`MAX_BODY` bytes. The rest is not read.
-    UnsupportedMediaType
-        It is not declared as ``application/json``.
-    BadRequest
-        It is not JSON, has a key twice, or is not all there.
-    InvalidFields
-        It is JSON, but no object.
+    Raises :exc:`PayloadTooLarge`, :exc:`UnsupportedMediaType`, :exc:`BadRequest` where it is not JSON, has a key twice
+    or is not all there, and :exc:`InvalidFields` where it is JSON, but no object.
     """
     length = request.content_length
     if length is not None and length > MAX_BODY:
         raise PayloadTooLarge(TOO_LARGE)
     if length and request.mimetype != 'application/json':
         raise UnsupportedMediaType('The body must be application/json.')
-    # Of this request alone; the host's own limit is for uploads. One more than the limit, for a body that does not
-    # say how long it is ends silently where reading ends.
+    # For this request alone: the host's own limit is for uploads. One byte more than allowed, because a body of
+    # unknown length ends silently where reading ends.
     request.max_content_length = MAX_BODY + 1
     try:
         data = request.get_data(cache=False)
@@ -52,15 +39,14 @@ def read_object() -> dict[str, Any]:
     if len(data) > MAX_BODY:
         raise PayloadTooLarge(TOO_LARGE)
     if length is not None and len(data) != length:
-        # Cut off, or read by somebody else already. No body is a wish as well, and must not be taken for this one.
+        # Cut off, or read by somebody else already. No body means all defaults, and must not be taken for this one.
         raise BadRequest('The body is incomplete.')
     if not data:
         return {}
     if request.mimetype != 'application/json':
         raise UnsupportedMediaType('The body must be application/json.')
     try:
-        # Decoded by hand: json would take UTF-16 and UTF-32 as well.
-        # Numbers are wrong everywhere, of whatever size.
+        # Decoded here, because json would take UTF-16 and UTF-32 too. No field is a number, so none needs be exact.
         body = json.loads(data.decode('utf-8'), parse_int=float, object_pairs_hook=_without_duplicates,
                           parse_constant=_no_constant)
     except (ValueError, RecursionError):

@@ -1,0 +1,94 @@
+"""Who asks, and whether they may (contract section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from authlib.integrations.flask_oauth2 import ResourceProtector
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6750 import BearerTokenValidator
+from flask import g, request
+
+from ..extension import extension_state
+from ..host.models import User
+from ..service import in_transaction
+from ..tokens import Token, find_token
+from ..web.session import user_of_page
+from .errors import MissingRole, MissingScope, Unauthorized
+
+#: What a user may do from a page of the host, as far as their role lets them.
+PAGE_SCOPES = ('runs:write',)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who sent a request: a user, or nobody who is known."""
+
+    #: Requests with the same key are counted together.
+    rate_limit_key: str
+    user: User | None = None
+    #: What the token, or the session of a page, allows.
+    scopes: tuple[str, ...] = ()
+    #: What the request is refused with where nobody is known.
+    error: Unauthorized | None = None
+
+
+class TokenValidator(BearerTokenValidator):
+    """Authlib's checks of a bearer token, on the tokens of the current application."""
+
+    def authenticate_token(self, token_string: str) -> Token | None:
+        """Return the token with this text, whether it is still valid or not."""
+        state = extension_state()
+        return in_transaction(state, lambda connection: find_token(connection, state.tables, token_string.strip()))
+
+
+protector = ResourceProtector()
+protector.register_token_validator(TokenValidator())
+
+
+def identify() -> None:
+    """Find out who sends the current request. An error of the database is raised; a bad token is no error yet."""
+    try:
+        g.runs_api_identity = _by_token() if 'Authorization' in request.headers else _by_page()
+    except Unauthorized as error:
+        g.runs_api_identity = Identity(rate_limit_key=f'address:{request.remote_addr}', error=error)
+
+
+def _by_token() -> Identity:
+    try:
+        token: Token = protector.acquire_token()  # type: ignore[no-untyped-call]
+    except OAuth2Error:
+        raise Unauthorized() from None
+    return Identity(rate_limit_key=f'token:{token.id}', user=token.user, scopes=token.scopes)
+
+
+def _by_page() -> Identity:
+    user = user_of_page()
+    if user is None:
+        raise Unauthorized(has_credentials=False)
+    return Identity(rate_limit_key=f'user:{user.id}', user=user, scopes=PAGE_SCOPES)
+
+
+def rate_limit_key() -> str:
+    """Return what the current request is counted under: a token, a user of the pages, or an address."""
+    identity: Identity | None = g.get('runs_api_identity')
+    # Limits that the host has configured for all routes are looked at before `identify` runs.
+    return identity.rate_limit_key if identity else f'address:{request.remote_addr}'
+
+
+def require(scope: str, roles: Collection[str] | None = None) -> User:
+    """
+    Return the user who sent the current request, where they have the scope and, if given, one of the roles.
+
+    Raises :exc:`Unauthorized`, :exc:`MissingScope` or :exc:`MissingRole`.
+    """
+    identity: Identity = g.runs_api_identity
+    if identity.error is not None:
+        raise identity.error
+    assert identity.user is not None
+    if scope not in identity.scopes:
+        raise MissingScope(scope, identity.scopes)
+    if roles is not None and identity.user.role not in roles:
+        raise MissingRole(roles, identity.user.role)
+    return identity.user

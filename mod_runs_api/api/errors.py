@@ -1,0 +1,116 @@
+"""The errors of HTTP, beside those of the domain (contract section 1, "Errors")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..errors import (InternalError, RunNotFound, RunsApiError,
+                      ServiceUnavailable, Unprocessable)
+
+#: The protection space that the challenge of a 401 names.
+REALM = 'runs-api'
+
+
+class BadRequest(RunsApiError):
+    """The body is not JSON at all, or cannot be read."""
+
+    code = 'bad_request'
+    status = 400
+
+
+class Unauthorized(RunsApiError):
+    """The bearer token is missing, expired, revoked or invalid: which of these is never said."""
+
+    code = 'unauthorized'
+    status = 401
+
+    def __init__(self, has_credentials: bool = True) -> None:
+        super().__init__('The bearer token is missing, expired, revoked or invalid.')
+        self.has_credentials = has_credentials
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The challenge, as RFC 6750 has it."""
+        error = ', error="invalid_token"' if self.has_credentials else ''
+        return {'WWW-Authenticate': f'Bearer realm="{REALM}"{error}'}
+
+
+class Forbidden(RunsApiError):
+    """The requester is known, but lacks the scope or the role."""
+
+    code = 'forbidden'
+    status = 403
+
+
+class MissingScope(Forbidden):
+    """The token lacks the scope."""
+
+    def __init__(self, required_scope: str, token_scopes: Iterable[str]) -> None:
+        super().__init__(f'The token lacks the scope {required_scope}.',
+                         {'required_scope': required_scope, 'token_scopes': sorted(token_scopes)})
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The challenge, as RFC 6750 has it."""
+        return {'WWW-Authenticate': f'Bearer realm="{REALM}", error="insufficient_scope", '
+                                    f'scope="{self.details["required_scope"]}"'}
+
+
+class MissingRole(Forbidden):
+    """The user has none of the roles."""
+
+    def __init__(self, required_roles: Iterable[str], user_role: str | None) -> None:
+        super().__init__('Your role does not have permission to run tests.',
+                         {'required_roles': sorted(required_roles), 'user_role': user_role})
+
+
+class MethodNotAllowed(RunsApiError):
+    """The route answers other methods only."""
+
+    code = 'method_not_allowed'
+    status = 405
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        super().__init__(f'Only {" and ".join(allowed)} is allowed here.')
+        self.allowed = allowed
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The methods that are allowed."""
+        return {'Allow': ', '.join(self.allowed)}
+
+
+class PayloadTooLarge(RunsApiError):
+    """The body is larger than any meaningful one."""
+
+    code = 'payload_too_large'
+    status = 413
+
+
+class UnsupportedMediaType(RunsApiError):
+    """The body is not declared as JSON."""
+
+    code = 'unsupported_media_type'
+    status = 415
+
+
+class RateLimited(RunsApiError):
+    """Too many requests in the current window."""
+
+    code = 'rate_limited'
+    status = 429
+
+    def __init__(self, retry_after: int, limit: int, window: int) -> None:
+        super().__init__(f'Too many requests. Try again in {retry_after} seconds.',
+                         {'retry_after': retry_after, 'limit': limit, 'window': f'{window}s'})
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to try again, in seconds."""
+        return {'Retry-After': str(self.details['retry_after'])}
+
+
+#: An error for each status that the contract names.
+ERRORS: tuple[type[RunsApiError], ...] = (
+    BadRequest, Unauthorized, Forbidden, RunNotFound, MethodNotAllowed, PayloadTooLarge, UnsupportedMediaType,
+    Unprocessable, RateLimited, InternalError, ServiceUnavailable)

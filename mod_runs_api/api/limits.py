@@ -1,0 +1,69 @@
+"""The rate limit of the API, by Flask-Limiter (contract section 1)."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from flask import Flask, Response, request
+from flask_limiter import Limiter, RateLimitExceeded
+from limits.errors import ConfigurationError
+
+from ..errors import MountError
+from ..extension import extension_state
+from ..settings import Settings
+from .auth import rate_limit_key
+from .errors import RateLimited
+
+#: All routes of the API share one window.
+SCOPE = 'mod_runs_api'
+
+
+def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]) -> Limiter:
+    """Return a limiter that is set up in an application. Raises :exc:`MountError` where its storage cannot be used."""
+    limiter = Limiter(
+        rate_limit_key,
+        storage_uri=settings.rate_limit_storage_uri,
+        # A frozen Redis must not keep people waiting.
+        storage_options=({'socket_timeout': 1, 'socket_connect_timeout': 1}
+                         if settings.rate_limit_storage_uri.startswith('redis') else {}),
+        # Without the storage each process counts for itself, and a request that cannot be counted is let through.
+        in_memory_fallback_enabled=True,
+        swallow_errors=True,
+        # They would have Retry-After on every answer: see `add_rate_limit_headers`.
+        headers_enabled=False)
+    # Limits for all routes that the host has configured, for a limiter of its own, are not for this one.
+    limiter.request_filter(lambda: request.endpoint not in api_endpoints)
+    try:
+        limiter.init_app(app)
+    except ConfigurationError:
+        # Without the address: there may be a password in it.
+        raise MountError('RUNS_API_RATE_LIMIT_STORAGE_URI names no storage that can be used: it is unknown to '
+                         'Flask-Limiter, or its client library is not installed.') from None
+    for handler in app.logger.handlers:
+        limiter.logger.addHandler(handler)
+    return limiter
+
+
+def rate_limit_error(exceeded: RateLimitExceeded) -> RateLimited:
+    """Return the error of the contract for one of Flask-Limiter's."""
+    item = exceeded.limit.limit
+    current = extension_state().limiter.current_limit
+    seconds = item.get_expiry()
+    if current is not None and current.breached:  # Otherwise a limiter of the host's own has raised it.
+        seconds = math.ceil(current.reset_at - time.time())
+    return RateLimited(retry_after=max(1, seconds), limit=item.amount, window=item.get_expiry())
+
+
+def add_rate_limit_headers(response: Response) -> None:
+    """Add how many requests are left to a response, where the request was counted."""
+    current = extension_state().limiter.current_limit
+    if current is None:
+        return
+    try:
+        remaining, reset_at = current.remaining, current.reset_at
+    except Exception:
+        return  # The storage went away since the request was counted.
+    response.headers['X-RateLimit-Limit'] = str(current.limit.amount)
+    response.headers['X-RateLimit-Remaining'] = str(remaining)
+    response.headers['X-RateLimit-Reset'] = str(reset_at)

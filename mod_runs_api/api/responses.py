@@ -1,0 +1,57 @@
+"""The one place where an error of the API becomes a response (contract section 1, "Errors")."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from flask import Response
+from flask_limiter import RateLimitExceeded
+from werkzeug.exceptions import HTTPException
+
+from ..errors import RunsApiError
+from ..faults import describe, to_api_error
+from ..host.runtime import log
+from .errors import ERRORS
+from .limits import rate_limit_error
+
+#: Those that the platform's own API sends, and no answer is to be cached.
+HEADERS = {
+    'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+    'X-Content-Type-Options': 'nosniff',
+    'X-Frame-Options': 'DENY',
+    'Cache-Control': 'no-store',
+}
+
+
+def json_response(body: dict[str, Any], status: int, headers: dict[str, str] | None = None) -> Response:
+    """Return a response of JSON, in ASCII whatever the host's settings."""
+    return Response(json.dumps(body) + '\n', status, headers, mimetype='application/json')
+
+
+def from_error(error: RunsApiError) -> Response:
+    """Return the response for an error of the package."""
+    return json_response(error.to_json(), error.status, error.headers)
+
+
+def from_exception(error: Exception) -> Response | HTTPException:
+    """Return the response for anything else that is raised while a route of the API is asked."""
+    if isinstance(error, RateLimitExceeded):
+        return from_error(rate_limit_error(error))
+    if isinstance(error, HTTPException):
+        # One that carries a response of its own is answered with that, unchanged.
+        return error if error.response is not None else _from_http_exception(error)
+    api_error = to_api_error(error)
+    log().error(f'{api_error.code}: {describe(error)}')
+    return from_error(api_error)
+
+
+def _from_http_exception(error: HTTPException) -> Response:
+    """Return the response for a refusal of Werkzeug's, or of the host's own hooks."""
+    status = error.code or 500
+    code = next((cls.code for cls in ERRORS if cls.status == status), re.sub(r'\W+', '_', error.name).lower())
+    headers = {name: value for name, value in error.get_headers()
+               if name.lower() not in ('content-type', 'content-length')}
+    return json_response({'code': code, 'message': f'{error.name}.', 'details': {}}, status, headers)

@@ -1,0 +1,67 @@
+"""The routes. They translate between HTTP and the service, and do nothing else (contract section 1)."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Response, request, url_for
+
+from ..errors import RunNotFound
+from ..extension import extension_state
+from ..retry import RetryRequest
+from ..service import attempts_of, submit_retry
+from ..validation import load_retry_fields
+from .auth import require
+from .errors import MethodNotAllowed
+from .request_body import read_object
+from .responses import json_response
+from .schemas import AttemptsSchema, RunActionSchema
+
+
+def retry(run_id: str) -> Response:
+    """Retry a run: ``POST /runs/{run_id}/retry``."""
+    _allow('POST')
+    settings = extension_state().settings
+    user = require('runs:write', settings.retry_roles)
+    key = request.headers.get('Idempotency-Key')
+    fields = load_retry_fields(read_object(), key)
+    created = submit_retry(extension_state(), RetryRequest(
+        run_id=_to_id(run_id), requester_id=user.id, idempotency_key=key,
+        drop_inactive=settings.drop_inactive_tests, **fields))
+
+    tests = f'{created.test_count} {"test" if created.test_count == 1 else "tests"}'
+    response = json_response(RunActionSchema().dump({
+        'run_id': created.run_id,
+        'new_run_id': created.new_run_id,
+        'action': 'retry',
+        'status': 'accepted',
+        'message': f'Run {created.run_id} is queued again as run {created.new_run_id}, with {tests}.',
+    }), 202)
+    # A run's own resource is the host's. Its path differs from this route's in the end only.
+    response.headers['Location'] = url_for('.retry', run_id=created.new_run_id).removesuffix('/retry')
+    if created.replayed:
+        response.headers['Idempotent-Replayed'] = 'true'
+    return response
+
+
+def retries(run_id: str) -> Response:
+    """List the attempts of a run: ``GET /runs/{run_id}/retries``."""
+    _allow('GET', 'HEAD')
+    require('runs:read')
+    return json_response(AttemptsSchema().dump(attempts_of(extension_state(), _to_id(run_id))), 200)
+
+
+#: The routes under ``/runs/{run_id}/``, by the last part of their path, which is their endpoint too.
+VIEWS = {'retry': retry, 'retries': retries}
+
+
+def _allow(*methods: str) -> None:
+    if request.method not in methods:
+        raise MethodNotAllowed(methods)
+
+
+def _to_id(text: str) -> int:
+    # ASCII digits only: int() would take those of every script, underscores and spaces as well.
+    if not re.fullmatch('-?[0-9]{1,20}', text):
+        raise RunNotFound(text)
+    return int(text)

@@ -1,0 +1,45 @@
+"""What the package keeps of one application that it is registered in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import current_app, has_request_context, request
+from flask_limiter import Limiter
+
+from .errors import MountError
+from .host.runtime import HostRuntime
+from .settings import Settings
+from .tables import Tables
+
+#: The key in ``app.extensions``.
+KEY = 'mod_runs_api'
+
+
+@dataclass(frozen=True)
+class ExtensionState:
+    """What registering the blueprint has found and set up."""
+
+    #: The name of the blueprint in the application: the first part of its endpoints.
+    name: str
+    #: What the paths of its routes begin with.
+    prefix: str
+    #: The endpoints of the API, which are limited and answer in JSON.
+    api_endpoints: frozenset[str]
+    settings: Settings
+    tables: Tables
+    host: HostRuntime
+    limiter: Limiter
+
+    def is_api_request(self) -> bool:
+        """Return whether the current request, if there is one, is for the API."""
+        return has_request_context() and request.endpoint in self.api_endpoints
+
+
+def extension_state() -> ExtensionState:
+    """Return the state of the current application. Raises :exc:`MountError` where the blueprint is not registered."""
+    state: ExtensionState | None = current_app.extensions.get(KEY)
+    if state is None:
+        raise MountError('mod_runs_api is not registered in this application: '
+                         'app.register_blueprint(mod_runs_api, url_prefix=...).')
+    return state

@@ -1,0 +1,65 @@
+"""What a retry may be asked for with, checked strictly (contract section 1)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from .errors import InvalidFields
+
+#: In Unicode code points.
+MAX_REASON_LENGTH = 255
+
+#: 1 to 255 visible ASCII characters.
+IDEMPOTENCY_KEY = '[!-~]{1,255}'
+
+
+class StrictBoolean(fields.Boolean):
+    """A JSON boolean. Neither 1 nor "true" is one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, bool):
+            raise self.make_error('invalid', input=value)
+        return value
+
+
+def storable(text: str) -> None:
+    """Refuse text that no database stores: NUL, and lone surrogates."""
+    if '\0' in text:
+        raise ValidationError('Must not contain NUL.')
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValidationError('Must be valid Unicode.') from None
+
+
+class RetryRequestSchema(Schema):
+    """The body of a retry. All of it is optional, and anything else is refused."""
+
+    class Meta:
+        """Refuse unknown fields."""
+
+        unknown = RAISE
+
+    failed_only = StrictBoolean(load_default=False, metadata={
+        'description': 'Run only the regression tests that did not pass in the source run.'})
+    reason = fields.String(validate=[validate.Length(max=MAX_REASON_LENGTH), storable], metadata={
+        'description': 'Why the run is run again.', 'pattern': r'^[^\u0000]*$'})
+
+
+def load_retry_fields(body: dict[str, Any], idempotency_key: object = None) -> dict[str, Any]:
+    """
+    Return the fields of a retry, with their defaults.
+
+    Raises :exc:`InvalidFields` where the body or the key is not what the contract allows.
+    """
+    try:
+        loaded: dict[str, Any] = RetryRequestSchema().load(body)
+    except ValidationError as error:
+        raise InvalidFields(error.messages_dict) from None
+    if idempotency_key is not None and not (
+            isinstance(idempotency_key, str) and re.fullmatch(IDEMPOTENCY_KEY, idempotency_key)):
+        raise InvalidFields({'idempotency_key': ['Must be 1 to 255 visible ASCII characters.']})
+    return loaded

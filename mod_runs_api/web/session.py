@@ -1,0 +1,54 @@
+"""
+The session of a logged-in user in the place of a bearer token, for the platform's own pages only.
+
+A cookie is sent along by every page of the web, so it counts only beside proofs that no page of another site can give:
+the CSRF token of the session (Flask-WTF's, which the platform's forms have), JSON, and the browser's word that the
+request comes from a page of the same origin.
+"""
+
+from __future__ import annotations
+
+from flask import request
+
+from ..extension import extension_state
+from ..host.models import User
+
+#: The header in which the page's script sends the CSRF token.
+CSRF_HEADER = 'X-CSRFToken'
+
+
+def csrf_token() -> str:
+    """Return the CSRF token of the current session, for a page of the host to send back."""
+    from flask_wtf.csrf import generate_csrf
+    token: str = generate_csrf()
+    return token
+
+
+def user_of_page() -> User | None:
+    """Return the user who pressed a button on a page of the host, or None where the request does not prove it."""
+    if not (request.method == 'POST' and request.mimetype == 'application/json' and _is_same_origin()
+            and _has_valid_csrf_token()):
+        return None
+    return extension_state().host.logged_in_user()
+
+
+def _is_same_origin() -> bool:
+    # The scheme is not compared: behind a proxy the host may not know that it is asked over HTTPS.
+    return (request.headers.get('Origin', '').partition('://')[2] == request.host
+            and request.headers.get('Sec-Fetch-Site', 'same-origin') == 'same-origin')
+
+
+def _has_valid_csrf_token() -> bool:
+    sent = request.headers.get(CSRF_HEADER)
+    if not sent:
+        return False
+    try:
+        from flask_wtf.csrf import validate_csrf
+    except ModuleNotFoundError:
+        return False  # A host without Flask-WTF has no such pages.
+    from wtforms import ValidationError
+    try:
+        validate_csrf(sent)
+    except ValidationError:
+        return False
+    return True
