@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import (BindParameter, Connection, Integer, Row, Select,
-                        String, and_, bindparam, func, literal, or_, select,
+from sqlalchemy import (BindParameter, Column, Connection, Integer, Select,
+                        String, and_, bindparam, func, literal, select,
                         type_coerce, union_all)
 
 from .errors import RunNotFound
-from .selection import FINISHED, can_run, differing_outputs, missing_outputs
+from .selection import (FINISHED, can_run, differing_outputs,
+                        ended_as_expected, missing_outputs)
 from .tables import Tables
 
 #: The outcomes of a test that the attempt itself ran. Only these are evidence.
@@ -71,42 +71,51 @@ class History:
 
 def read_history(connection: Connection, tables: Tables, run_id: int) -> History:
     """Return how every test came out, in at most five statements. Raises :exc:`RunNotFound`."""
-    root_id, runs = _read_runs(connection, tables, run_id)
-    run_ids = [run.id for run in runs]
-    ended_ids = {run.id for run in runs if (run.status or '').strip() in FINISHED}
+    root_id = _find_root(connection, tables, run_id)
+    has_ended = _read_attempts(connection, tables, root_id)
+    run_ids = list(has_ended)
     active_ids, can_run_ids = _read_tests(connection, tables)
     sets = _read_sets(connection, tables, run_ids)
 
     outcomes: dict[int, list[Outcome]] = {}
     for attempt, run_id in enumerate(run_ids, 1):
         told = sets[run_id, TOLD] or active_ids
-        shown = dict.fromkeys(told & can_run_ids, 'not_run')
+        in_run = dict.fromkeys(told & can_run_ids, 'not_run')
         for name, outcome in OUTCOMES.items():
             # Files and marks without a result say nothing.
-            shown.update(dict.fromkeys(sets[run_id, name] & sets[run_id, RESULTS], outcome))
-        for test_id, outcome in shown.items():
+            in_run.update(dict.fromkeys(sets[run_id, name] & sets[run_id, RESULTS], outcome))
+        for test_id, outcome in in_run.items():
             of_test = outcomes.setdefault(test_id, [])
-            if run_id in ended_ids:
+            if has_ended[run_id]:
                 of_test.append(Outcome(run_id, attempt, outcome))
     _add_evidence(connection, tables, run_ids, outcomes)
-    return History(root_id, run_ids, len(ended_ids) == len(run_ids), dict(sorted(outcomes.items())), active_ids)
+    return History(root_id, run_ids, all(has_ended.values()), dict(sorted(outcomes.items())), active_ids)
 
 
-def _read_runs(connection: Connection, tables: Tables, run_id: int) -> tuple[int, Sequence[Row[Any]]]:
-    """Return the id of the first attempt, and id and status of every attempt that exists."""
-    test, progress, retry = tables.host.test, tables.host.test_progress, tables.run_retry.c
-    root_id = connection.scalar(
+def _find_root(connection: Connection, tables: Tables, run_id: int) -> int:
+    """Return the id of the first attempt of a run. Raises :exc:`RunNotFound`."""
+    test, retry = tables.host.test, tables.run_retry.c
+    root_id: int | None = connection.scalar(
         select(func.coalesce(retry.root_test_id, test.id))
         .outerjoin_from(test.table, tables.run_retry, retry.test_id == test.id)
         .where(test.id == run_id))
     if root_id is None:
         raise RunNotFound(run_id)
-    status = (select(type_coerce(progress.status, String)).where(progress.test_id == test.id)
-              .order_by(progress.id.desc()).limit(1).scalar_subquery())
-    retries = select(retry.test_id).where(retry.root_test_id == root_id)
-    runs = connection.execute(select(test.id, status.label('status'))
-                              .where(or_(test.id == root_id, test.id.in_(retries))).order_by(test.id))
-    return root_id, runs.all()
+    return root_id
+
+
+def _read_attempts(connection: Connection, tables: Tables, root_id: int) -> dict[int, bool]:
+    """Return the runs of all attempts that exist, in order, each with whether it has ended."""
+    test, progress, retry = tables.host.test, tables.host.test_progress, tables.run_retry.c
+
+    def select_status(run_id: Column[Any]) -> Select[Any]:
+        status = (select(type_coerce(progress.status, String)).where(progress.test_id == run_id)
+                  .order_by(progress.id.desc()).limit(1).scalar_subquery())
+        return select(run_id, status)
+
+    rows = connection.execute(union_all(select_status(test.id).where(test.id == root_id),
+                                        select_status(retry.test_id).where(retry.root_test_id == root_id)))
+    return {run_id: (status or '').strip() in FINISHED for run_id, status in sorted(rows.tuples())}
 
 
 def _read_tests(connection: Connection, tables: Tables) -> tuple[set[int], set[int]]:
@@ -128,11 +137,10 @@ def _read_sets(connection: Connection, tables: Tables, run_ids: list[int]) -> di
     """Return the ids of the tests in each set, by run and set."""
     customized, result, file = tables.host.customized_test, tables.host.test_result, tables.host.test_result_file
     runs = _literals('run_ids', run_ids)
-    results = select(result.test_id, result.regression_test_id).where(result.test_id.in_(runs))
     selects: dict[int, Select[Any]] = {
         TOLD: select(customized.test_id, customized.regression_id).where(customized.test_id.in_(runs)),
-        RESULTS: results,
-        ENDED_AS_EXPECTED: results.where(result.exit_code == result.expected_rc),
+        RESULTS: select(result.test_id, result.regression_test_id).where(result.test_id.in_(runs)),
+        ENDED_AS_EXPECTED: ended_as_expected(tables.host).where(result.test_id.in_(runs)),
         DIFFERING: differing_outputs(tables.host).where(file.test_id.in_(runs)),
         MISSING: missing_outputs(tables.host).where(result.test_id.in_(runs)),
         CARRIED_OVER: carried_over_results(tables).where(tables.carried_over.c.test_id.in_(runs)),
@@ -186,9 +194,9 @@ def _add_evidence(connection: Connection, tables: Tables, run_ids: list[int],
             expected[run_id, test_id].add((output_id, what_was_expected))
     for test_id in test_ids:
         outcomes[test_id] = [
-            Outcome(*one[:3], *codes[one.run_id, test_id], frozenset(produced[one.run_id, test_id]),
-                    frozenset(expected[one.run_id, test_id])) if one.outcome in RAN else one
-            for one in outcomes[test_id]]
+            Outcome(run_id, attempt, outcome, *codes.get((run_id, test_id), (None, None)),
+                    frozenset(produced[run_id, test_id]), frozenset(expected[run_id, test_id]))
+            for run_id, attempt, outcome, *_ in outcomes[test_id]]
 
 
 def _literals(name: str, ids: list[int]) -> BindParameter[Any]:

@@ -21,13 +21,15 @@ class Tables:
 
     host: HostModels
     run_retry: Table
+    carried_over: Table
     #: The host's, or the package's own where the host has none.
     api_token: ApiTokenTable
 
 
 def create_tables(host: HostModels) -> Tables:
     """Return the tables, the same ones for every application that has these models."""
-    return Tables(host=host, run_retry=_run_retry(host), api_token=host.api_token or _api_token(host))
+    return Tables(host=host, run_retry=_run_retry(host), carried_over=_carried_over(host),
+                  api_token=host.api_token or _api_token(host))
 
 
 def _run_retry(host: HostModels) -> Table:
@@ -52,6 +54,25 @@ def _run_retry(host: HostModels) -> Table:
         Column('test_count', Integer, nullable=False),
         # A digest, so that keys that differ in case only stay different under the database's collation.
         Column('idempotency_digest', String(64), unique=True),
+        mysql_engine='InnoDB',
+    )
+
+
+def _carried_over(host: HostModels) -> Table:
+    """Return the table of results that were carried over: one row for each result that a retry did not run itself."""
+    existing = host.metadata.tables.get('carried_over')
+    if existing is not None:
+        return existing
+    return Table(
+        'carried_over', host.metadata,
+        Column('test_id', ForeignKey(host.test.id, onupdate='CASCADE', ondelete='CASCADE'), primary_key=True),
+        Column('regression_test_id', Integer, primary_key=True, autoincrement=False),
+        # The run in which the test was really run.
+        Column('source_test_id', Integer, nullable=False),
+        # The progress row that ended the retry: the mark counts while it is there. With its time, because SQLite gives
+        # the id of a deleted row to the next one.
+        Column('progress_id', Integer, nullable=False),
+        Column('progress_timestamp', DateTime, nullable=False),
         mysql_engine='InnoDB',
     )
 

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mod_runs_api.verdict import (VERDICTS, Outcome, TestVerdict, count, judge,
-                                  overall)
+from mod_runs_api.outcomes import Outcome
+from mod_runs_api.verdict import VERDICTS, TestVerdict, count, judge, overall
 
 RIGHT, WRONG = frozenset({(1, 'right')}), frozenset({(1, 'wrong')})
 PASS = Outcome(0, 0, 'pass', 0, 0, RIGHT, RIGHT)
-FAIL = replace(PASS, outcome='fail', produced=WRONG)
-OTHER_FILE = replace(FAIL, produced=frozenset({(1, 'also wrong')}))
-CRASH = replace(PASS, outcome='fail', exit_code=139)
-NO_FILE = replace(PASS, outcome='missing_output', produced=frozenset(), expected=frozenset())
+FAIL = PASS._replace(outcome='fail', produced=WRONG)
+OTHER_FILE = FAIL._replace(produced=frozenset({(1, 'also wrong')}))
+CRASH = PASS._replace(outcome='fail', exit_code=139)
+NO_FILE = PASS._replace(outcome='missing_output', produced=frozenset(), expected=frozenset())
 NOT_RUN = Outcome(0, 0, 'not_run')
 
 
 def carried(outcome: Outcome) -> Outcome:
     """Show the outcome of another attempt."""
-    return replace(outcome, outcome='carried_over')
+    return outcome._replace(outcome='carried_over')
 
 
 def history(*outcomes: Outcome, active: bool = True) -> TestVerdict:
     """Judge test 7 by its outcomes, from the first attempt on."""
-    return judge(7, active, [replace(outcome, run_id=10 * place, attempt=place)
+    return judge(7, active, [outcome._replace(run_id=10 * place, attempt=place)
                              for place, outcome in enumerate(outcomes, 1)])
 
 
@@ -47,17 +46,17 @@ def test_passed_in_one_attempt_and_failed_in_another_is_flaky(failure: Outcome) 
     assert verdict(PASS, failure) == verdict(failure, PASS) == verdict(failure, PASS, failure) == 'flaky'
 
 
-@pytest.mark.parametrize('failure', [FAIL, CRASH, NO_FILE, replace(FAIL, exit_code=None)])
+@pytest.mark.parametrize('failure', [FAIL, CRASH, NO_FILE, FAIL._replace(exit_code=None)])
 def test_the_same_failure_every_time_is_failing_identically(failure: Outcome) -> None:
     assert verdict(failure, failure) == verdict(failure, failure, failure) == 'failing_identically'
 
 
 @pytest.mark.parametrize('other', [
     CRASH, OTHER_FILE, NO_FILE,
-    replace(FAIL, exit_code=None),
-    replace(FAIL, produced=WRONG | {(2, 'more')}),
-    replace(FAIL, produced=frozenset({(2, 'wrong')})),
-    replace(FAIL, produced=frozenset({(1, 'WRONG')})),
+    FAIL._replace(exit_code=None),
+    FAIL._replace(produced=WRONG | {(2, 'more')}),
+    FAIL._replace(produced=frozenset({(2, 'wrong')})),
+    FAIL._replace(produced=frozenset({(1, 'WRONG')})),
 ])
 def test_another_failure_once_is_failing_differently(other: Outcome) -> None:
     assert verdict(FAIL, other) == verdict(other, FAIL) == verdict(FAIL, FAIL, other) == 'failing_differently'
@@ -73,28 +72,28 @@ def test_without_a_result_in_any_attempt_it_never_ran() -> None:
 
 
 @pytest.mark.parametrize('failure', [
-    replace(FAIL, expected_rc=10),
-    replace(FAIL, expected_rc=None),
-    replace(FAIL, expected=frozenset({(1, 'the new right')})),
+    FAIL._replace(expected_rc=10),
+    FAIL._replace(expected_rc=None),
+    FAIL._replace(expected=frozenset({(1, 'the new right')})),
 ])
 def test_passed_and_failed_with_another_expectation_is_expectation_changed(failure: Outcome) -> None:
     assert verdict(PASS, failure) == verdict(failure, PASS) == 'expectation_changed'
 
 
 def test_one_attempt_with_another_expectation_is_enough_to_prove_nothing() -> None:
-    changed = replace(PASS, expected=frozenset({(1, 'the new right')}))
+    changed = PASS._replace(expected=frozenset({(1, 'the new right')}))
 
     assert verdict(PASS, FAIL, changed) == 'expectation_changed'
 
 
 def test_a_file_that_one_attempt_lacks_is_no_new_expectation() -> None:
-    one_more = replace(PASS, produced=RIGHT | {(2, 'b')}, expected=RIGHT | {(2, 'b')})
+    one_more = PASS._replace(produced=RIGHT | {(2, 'b')}, expected=RIGHT | {(2, 'b')})
 
     assert verdict(one_more, FAIL) == verdict(FAIL, one_more) == 'flaky'
 
 
 def test_another_expectation_does_not_excuse_what_never_passed() -> None:
-    other = replace(FAIL, expected_rc=10, expected=frozenset({(1, 'the new right')}))
+    other = FAIL._replace(expected_rc=10, expected=frozenset({(1, 'the new right')}))
 
     assert verdict(FAIL, other) == 'failing_identically'
 
@@ -106,7 +105,7 @@ def test_what_was_carried_over_is_no_evidence() -> None:
 
 
 def test_what_was_carried_over_is_no_changed_expectation() -> None:
-    assert verdict(PASS, FAIL, carried(replace(PASS, expected_rc=10))) == 'flaky'
+    assert verdict(PASS, FAIL, carried(PASS._replace(expected_rc=10))) == 'flaky'
 
 
 def test_an_attempt_that_did_not_get_to_the_test_is_no_failure() -> None:
@@ -155,7 +154,7 @@ def test_overall_is_pass_where_all_passed_and_none_is_flaky() -> None:
 
 
 def test_overall_is_pass_where_an_expectation_changed_and_the_test_passed_last() -> None:
-    assert all_ended(history(replace(FAIL, expected_rc=10), PASS)) == 'pass'
+    assert all_ended(history(FAIL._replace(expected_rc=10), PASS)) == 'pass'
 
 
 @pytest.mark.parametrize('outcomes', [(FAIL,), (NOT_RUN,), (FAIL, PASS)])

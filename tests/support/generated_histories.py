@@ -1,4 +1,4 @@
-"""Whole databases with the attempts of a run, generated, and a plain reading of the contract to hold a verdict against."""
+"""Whole databases with the attempts of a run, generated, and what they prove, read from the contract (section 1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from database import Base
 from hypothesis import strategies as st
 from mod_auth.models import Role
 from mod_test.models import TestPlatform, TestStatus, TestType
-from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.orm import Session
+
+from mod_runs_api.verdict import Verdict
 
 #: The first attempt and its retries, with runs of others before, between and after them.
 ROOT_ID, RETRY_IDS = 2, (3, 5, 6)
@@ -172,10 +174,18 @@ def reading(world: World) -> dict[str, Any]:
                 'expectation_changed')}}
 
 
+def plain(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict in the words of :func:`reading`."""
+    return {'overall': verdict.overall, 'attempts': verdict.attempts, 'counts': verdict.counts, 'tests': [
+        {'regression_test_id': test.regression_test_id, 'verdict': test.verdict, 'latest': test.latest,
+         'attempts': [{'run_id': one.run_id, 'attempt': one.attempt, 'outcome': one.outcome} for one in test.attempts]}
+        for test in verdict.tests]}
+
+
 # The database
 
 
-def write(session: Session | scoped_session[Session], world: World) -> None:
+def write(session: Session, world: World) -> None:
     """Put a world in the place of what is in the database; the nth regression test has the id n."""
     tables = Base.metadata.tables
     for table in reversed(Base.metadata.sorted_tables):
