@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import (ColumnElement, Connection, Select, String,
+                        Subquery, and_, case, func, or_, select, true,
+                        type_coerce, union_all)
 
 from .errors import RunNotFound
-from .tables import Tables
+from .host.models import TestResultTable
+from .selection import FINISHED, differing_outputs, missing_outputs
+from .tables import Tables, is_carried_over
 
 
 @dataclass(frozen=True)
@@ -22,10 +28,18 @@ class Attempt:
         The run.
     attempt : int
         Its place among the attempts by run id, from 1.
+    status : str
+        "queued", "running", "pass", "fail", "canceled", "error" or "incomplete", as the platform's API derives it.
+    tests : int
+        How many tests it was told to run, and after its end those that were carried over into it.
+    passed, failed, not_run : int
+        How many of them passed, did not pass, and have no result.
+    carried_over : int
+        How many of the results are those of other attempts.
     source_run_id : int or None
         The run that it is a retry of. None for the first run, as is all that follows.
     failed_only : bool or None
-        Whether it ran only what had not passed in its source.
+        Whether it was told to run only what had not passed in its source.
     reason : str or None
         Why it was created.
     requested_by : str or None
@@ -35,49 +49,171 @@ class Attempt:
     """
 
     run_id: int
-    attempt: int = 1
-    source_run_id: int | None = None
-    failed_only: bool | None = None
-    reason: str | None = None
-    requested_by: str | None = None
-    created_at: datetime | None = None
+    attempt: int
+    status: str
+    tests: int
+    passed: int
+    failed: int
+    not_run: int
+    carried_over: int
+    source_run_id: int | None
+    failed_only: bool | None
+    reason: str | None
+    requested_by: str | None
+    created_at: datetime | None
 
 
 @dataclass(frozen=True)
-class Attempts:
+class AttemptsPage:
     """
-    All attempts of a run.
+    Some of the attempts of a run.
 
     Attributes
     ----------
     run_id : int
         The run that was asked about.
     root_run_id : int
-        The first of them, which is no retry.
+        The first run of all attempts, which is no retry. It may have been deleted.
+    total : int
+        How many attempts there are.
     attempts : list of Attempt
-        All of them, by run id.
+        Those of the page.
     """
 
     run_id: int
     root_run_id: int
+    total: int
     attempts: list[Attempt]
 
 
-def list_attempts(connection: Connection, tables: Tables, run_id: int) -> Attempts:
-    """Return the attempts of a run. Raises :exc:`RunNotFound`."""
-    test, user, retry = tables.host.test, tables.host.user, tables.run_retry.c
+def list_attempts(connection: Connection, tables: Tables, run_id: int, *, limit: int, offset: int = 0,
+                  newest_first: bool = False) -> AttemptsPage:
+    """Return a page of the attempts of a run, by run id. Raises :exc:`RunNotFound`."""
+    root_id = find_root(connection, tables, run_id)
+    test, retry, user = tables.host.test, tables.run_retry.c, tables.host.user
+    has_root = connection.scalar(select(test.id).where(test.id == root_id)) is not None
+    retries = connection.scalar(select(func.count()).where(retry.root_test_id == root_id)) or 0
+    total = retries + has_root
+
+    numbers = range(total, 0, -1) if newest_first else range(1, total + 1)
+    page = numbers[offset:offset + limit]
+    # The root has number 1 where it is still there, and the retries follow by id.
+    first_retry = max(min(page, default=1), 1 + has_root)
+    rows = connection.execute(
+        select(retry.test_id, retry.source_test_id, retry.failed_only, retry.reason, user.name, retry.created_at)
+        .outerjoin_from(tables.run_retry, user.table, user.id == retry.user_id)
+        .where(retry.root_test_id == root_id)
+        .order_by(retry.test_id).offset(first_retry - 1 - has_root).limit(len(page))).all()
+    retries_by_number = dict(enumerate(rows, first_retry))
+    ids = {number: retries_by_number[number].test_id if number in retries_by_number else root_id for number in page}
+    summaries = _summarize(connection, tables, list(ids.values()))
+    return AttemptsPage(run_id, root_id, total, [
+        _to_attempt(number, ids[number], summaries[ids[number]], retries_by_number.get(number)) for number in page])
+
+
+def find_root(connection: Connection, tables: Tables, run_id: int) -> int:
+    """Return the first of the attempts of a run. Raises :exc:`RunNotFound`."""
+    test, retry = tables.host.test, tables.run_retry.c
     root_id = connection.scalar(
         select(func.coalesce(retry.root_test_id, test.id))
         .outerjoin_from(test.table, tables.run_retry, retry.test_id == test.id)
         .where(test.id == run_id))
     if root_id is None:
         raise RunNotFound(run_id)
-    rows = connection.execute(
-        select(retry.test_id, retry.source_test_id, retry.failed_only, retry.reason, user.name, retry.created_at)
-        .outerjoin_from(tables.run_retry, user.table, user.id == retry.user_id)
-        .where(retry.root_test_id == root_id)
-        .order_by(retry.test_id))
-    retries = [Attempt(row.test_id, attempt, row.source_test_id, row.failed_only,
-                       None if row.reason is None else row.reason.decode(errors='replace'), row.name, row.created_at)
-               for attempt, row in enumerate(rows, 2)]
-    return Attempts(run_id, root_id, [Attempt(root_id), *retries])
+    return int(root_id)
+
+
+def ended_attempts(tables: Tables, root_id: int) -> Select[Any]:
+    """Select the id of each attempt that has ended."""
+    test, retry, progress = tables.host.test, tables.run_retry.c, tables.host.test_progress
+    attempts = union_all(select(test.id.label('id')).where(test.id == root_id),
+                         select(retry.test_id).where(retry.root_test_id == root_id)).subquery()
+    later = progress.table.alias()
+    last_id = (select(func.max(later.c[progress.id.name])).where(later.c[progress.test_id.name] == attempts.c.id)
+               .scalar_subquery())
+    return (select(attempts.c.id).join_from(attempts, progress.table, progress.id == last_id)
+            .where(type_coerce(progress.status, String).in_(FINISHED)))
+
+
+def _to_attempt(number: int, run_id: int, summary: _Summary, retry: Any) -> Attempt:
+    """Return an attempt. ``retry`` is its row in ``run_retry``; None for the first run."""
+    origin: dict[str, Any] = dict.fromkeys(
+        ['source_run_id', 'failed_only', 'reason', 'requested_by', 'created_at'])
+    if retry is not None:
+        # Whoever wrote the reason may not have written UTF-8.
+        reason = None if retry.reason is None else retry.reason.decode(errors='replace')
+        origin = {'source_run_id': retry.source_test_id, 'failed_only': retry.failed_only, 'reason': reason,
+                  'requested_by': retry.name, 'created_at': retry.created_at}
+    return Attempt(run_id=run_id, attempt=number, status=summary.status, tests=summary.tests, passed=summary.passed,
+                   failed=summary.failed, not_run=max(summary.tests - summary.passed - summary.failed, 0),
+                   carried_over=summary.carried_over, **origin)
+
+
+@dataclass(frozen=True)
+class _Summary:
+    """What a run's rows say of it, as the platform's API reads them."""
+
+    stage: str | None
+    tests: int
+    passed: int
+    failed: int
+    carried_over: int
+
+    @property
+    def status(self) -> str:
+        """One of the platform's seven words."""
+        if self.stage is None:
+            return 'queued'
+        if self.stage in ('preparation', 'testing'):
+            return 'running'
+        if self.stage != 'completed':
+            return 'canceled' if self.stage == 'canceled' else 'incomplete'
+        if not self.passed and not self.failed:
+            return 'error'
+        return 'fail' if self.failed else 'pass'
+
+
+def _summarize(connection: Connection, tables: Tables, run_ids: Sequence[int]) -> dict[int, _Summary]:
+    """Return a summary of each run. The number of statements does not depend on the number of runs."""
+    host, carried = tables.host, tables.carried_over.c
+    progress, customized, regression_test = host.test_progress, host.customized_test, host.regression_test
+    last_ids = (select(func.max(progress.id)).where(progress.test_id.in_(run_ids)).group_by(progress.test_id))
+    stages = _pairs(connection, select(progress.test_id, type_coerce(progress.status, String))
+                    .where(progress.id.in_(last_ids.scalar_subquery())))
+    told = _pairs(connection, select(customized.test_id, func.count())
+                  .where(customized.test_id.in_(run_ids)).group_by(customized.test_id))
+    active = connection.scalar(select(func.count()).where(regression_test.active == true())) or 0
+    carried_over = _pairs(connection, select(carried.test_id, func.count())
+                          .where(carried.test_id.in_(run_ids), is_carried_over(tables)).group_by(carried.test_id))
+    results = {run_id: (count, failed) for run_id, count, failed in connection.execute(
+        _count_results(tables, run_ids))}
+    summaries = {}
+    for run_id in run_ids:
+        count, failed = results.get(run_id, (0, 0))
+        stage = stages.get(run_id)
+        summaries[run_id] = _Summary(stage and stage.strip(), told.get(run_id, active), count - int(failed),
+                                     int(failed), carried_over.get(run_id, 0))
+    return summaries
+
+
+def _count_results(tables: Tables, run_ids: Sequence[int]) -> Select[Any]:
+    """Select for each run how many results it has, and how many of them are failures to the platform's API."""
+    result = tables.host.test_result
+    missing = missing_outputs(tables.host).where(result.test_id.in_(run_ids)).distinct().subquery()
+    differing = differing_outputs(tables.host).where(
+        tables.host.test_result_file.test_id.in_(run_ids)).distinct().subquery()
+    failed = or_(result.exit_code.is_distinct_from(result.expected_rc),
+                 missing.c.test_id.is_not(None), differing.c.test_id.is_not(None))
+    return (select(result.test_id, func.count(), func.sum(case((failed, 1), else_=0)))
+            .outerjoin_from(result.table, missing, _is_of(result, missing))
+            .outerjoin(differing, _is_of(result, differing))
+            .where(result.test_id.in_(run_ids))
+            .group_by(result.test_id))
+
+
+def _is_of(result: TestResultTable, outputs: Subquery) -> ColumnElement[bool]:
+    return and_(outputs.c.test_id == result.test_id, outputs.c.regression_test_id == result.regression_test_id)
+
+
+def _pairs(connection: Connection, statement: Select[Any]) -> dict[int, Any]:
+    return {key: value for key, value in connection.execute(statement)}

@@ -11,6 +11,7 @@ from werkzeug.exceptions import default_exceptions
 
 from . import cli
 from .api import auth, limits, responses, views
+from .ends import listen_for_ends
 from .errors import MountError, RunsApiError
 from .extension import KEY, ExtensionState, extension_state
 from .host.models import find_models
@@ -68,6 +69,7 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
         for endpoint, view in views.VIEWS.items():
             setup.add_url_rule(f'/runs/<run_id>/{endpoint}', endpoint, limited(view), methods=ALL_METHODS,
                                provide_automatic_options=False)
+        listen_for_ends(host_models)
         app.jinja_env.globals['runs_api'] = pages.GLOBALS
 
     blueprint.record(on_register)
@@ -78,7 +80,7 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
     for status in default_exceptions:
         # By number too: Flask prefers the host's page for a number to a blueprint's handler of all exceptions.
         blueprint.register_error_handler(status, responses.from_exception)
-    for command in (cli.token, cli.openapi, cli.retry_command, cli.attempts_command):
+    for command in (cli.token, cli.openapi, cli.retry_command, cli.attempts_command, cli.carry_over_command):
         blueprint.cli.add_command(command)
     return blueprint
 

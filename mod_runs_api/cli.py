@@ -11,10 +11,16 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
 
 from . import clock, tokens
-from .api.schemas import AttemptsSchema
+from .api.schemas import AttemptSchema
+from .attempts import Attempt
+from .carry_over import carry_over, runs_that_lack_it
 from .errors import RunsApiError, ServiceUnavailable
 from .extension import extension_state
+from .retry import find_source
 from .service import attempts_of, find_user_id, in_transaction, retry_run
+
+#: How many attempts are read at once.
+PAGE = 100
 
 
 @click.group(cls=AppGroup)
@@ -112,21 +118,51 @@ def retry_command(run_id: int, failed_only: bool, reason: str | None, user: str 
 
 @click.command('attempts')
 @click.argument('run_id', type=int)
-@click.option('--json', 'as_json', is_flag=True, help='Print JSON, as the API does.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON lines, one for each attempt.')
 @with_appcontext
 def attempts_command(run_id: int, as_json: bool) -> None:
-    """List the attempts of the run RUN_ID: run, source, attempt, which tests, by whom, when and why."""
+    """
+    List the attempts of the run RUN_ID.
+
+    The columns: attempt, run, source, status, failed, not run, carried over and all tests, which tests, by whom, when
+    and why.
+    """
     with exit_on_error(as_json):
-        found = attempts_of(extension_state(), run_id)
-        if as_json:
-            click.echo(json.dumps(AttemptsSchema().dump(found)))
-            return
-        for attempt in found.attempts:
-            click.echo('\t'.join([
-                str(attempt.run_id), str(attempt.source_run_id or '-'), str(attempt.attempt),
-                '-' if attempt.failed_only is None else 'failed' if attempt.failed_only else 'all',
-                _cell(attempt.requested_by), f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-',
-                _cell(attempt.reason)]))
+        offset: int | None = 0
+        while offset is not None:
+            page = attempts_of(extension_state(), run_id, limit=PAGE, offset=offset)
+            for attempt in page.attempts:
+                click.echo(json.dumps(AttemptSchema().dump(attempt)) if as_json else _attempt_line(attempt))
+            offset = offset + PAGE if offset + PAGE < page.total else None
+
+
+def _attempt_line(attempt: Attempt) -> str:
+    return '\t'.join([
+        str(attempt.attempt), str(attempt.run_id), str(attempt.source_run_id or '-'), attempt.status,
+        str(attempt.failed), str(attempt.not_run), str(attempt.carried_over), str(attempt.tests),
+        '-' if attempt.failed_only is None else 'failed' if attempt.failed_only else 'all',
+        _cell(attempt.requested_by), f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-',
+        _cell(attempt.reason)])
+
+
+@click.command('carry-over')
+@click.argument('run_id', type=int, required=False)
+@with_appcontext
+def carry_over_command(run_id: int | None) -> None:
+    """
+    Carry results over into the failed-only retry RUN_ID, or into all that have ended without it.
+
+    It is done by itself when a retry ends. This is for what was missed, and may be repeated.
+    """
+    state = extension_state()
+    with exit_on_error():
+        if run_id is not None:
+            in_transaction(state, lambda connection: find_source(connection, state.tables, run_id))
+        run_ids = [run_id] if run_id is not None else in_transaction(
+            state, lambda connection: connection.scalars(runs_that_lack_it(state.tables)).all())
+        for each in run_ids:
+            count = in_transaction(state, lambda connection: carry_over(connection, state.tables, each))
+            click.echo(f'{each}\t{count}')
 
 
 def _cell(text: str | None) -> str:

@@ -11,10 +11,10 @@ from sqlalchemy import (BindParameter, Column, Connection, Integer, Select,
                         String, and_, bindparam, func, literal, select,
                         type_coerce, union_all)
 
-from .errors import RunNotFound
+from .attempts import find_root
 from .selection import (FINISHED, can_run, differing_outputs,
                         ended_as_expected, missing_outputs)
-from .tables import Tables
+from .tables import Tables, is_carried_over
 
 #: The outcomes of a test that the attempt itself ran. Only these are evidence.
 RAN = frozenset({'pass', 'fail', 'missing_output'})
@@ -71,7 +71,7 @@ class History:
 
 def read_history(connection: Connection, tables: Tables, run_id: int) -> History:
     """Return how every test came out, in at most five statements. Raises :exc:`RunNotFound`."""
-    root_id = _find_root(connection, tables, run_id)
+    root_id = find_root(connection, tables, run_id)
     has_ended = _read_attempts(connection, tables, root_id)
     run_ids = list(has_ended)
     active_ids, can_run_ids = _read_tests(connection, tables)
@@ -90,18 +90,6 @@ def read_history(connection: Connection, tables: Tables, run_id: int) -> History
                 of_test.append(Outcome(run_id, attempt, outcome))
     _add_evidence(connection, tables, run_ids, outcomes)
     return History(root_id, run_ids, all(has_ended.values()), dict(sorted(outcomes.items())), active_ids)
-
-
-def _find_root(connection: Connection, tables: Tables, run_id: int) -> int:
-    """Return the id of the first attempt of a run. Raises :exc:`RunNotFound`."""
-    test, retry = tables.host.test, tables.run_retry.c
-    root_id: int | None = connection.scalar(
-        select(func.coalesce(retry.root_test_id, test.id))
-        .outerjoin_from(test.table, tables.run_retry, retry.test_id == test.id)
-        .where(test.id == run_id))
-    if root_id is None:
-        raise RunNotFound(run_id)
-    return root_id
 
 
 def _read_attempts(connection: Connection, tables: Tables, root_id: int) -> dict[int, bool]:
@@ -136,6 +124,7 @@ OUTCOMES = {RESULTS: 'fail', ENDED_AS_EXPECTED: 'pass', DIFFERING: 'fail', MISSI
 def _read_sets(connection: Connection, tables: Tables, run_ids: list[int]) -> dict[tuple[int, int], set[int]]:
     """Return the ids of the tests in each set, by run and set."""
     customized, result, file = tables.host.customized_test, tables.host.test_result, tables.host.test_result_file
+    carried = tables.carried_over.c
     runs = _literals('run_ids', run_ids)
     selects: dict[int, Select[Any]] = {
         TOLD: select(customized.test_id, customized.regression_id).where(customized.test_id.in_(runs)),
@@ -143,7 +132,8 @@ def _read_sets(connection: Connection, tables: Tables, run_ids: list[int]) -> di
         ENDED_AS_EXPECTED: ended_as_expected(tables.host).where(result.test_id.in_(runs)),
         DIFFERING: differing_outputs(tables.host).where(file.test_id.in_(runs)),
         MISSING: missing_outputs(tables.host).where(result.test_id.in_(runs)),
-        CARRIED_OVER: carried_over_results(tables).where(tables.carried_over.c.test_id.in_(runs)),
+        CARRIED_OVER: (select(carried.test_id, carried.regression_test_id)
+                       .where(carried.test_id.in_(runs), is_carried_over(tables))),
     }
     # One row for each set, and not for each test in it: ten attempts of 300 tests take the driver 30 ms otherwise.
     as_array = func.json_group_array if connection.dialect.name == 'sqlite' else func.json_arrayagg
@@ -155,15 +145,6 @@ def _read_sets(connection: Connection, tables: Tables, run_ids: list[int]) -> di
     for run_id, name, test_ids in connection.execute(union_all(*statements)):
         sets[run_id, name] = set(json.loads(test_ids))
     return sets
-
-
-def carried_over_results(tables: Tables) -> Select[Any]:
-    """Select (run, test) for each result that was carried over, while the progress row that ended the run is there."""
-    carried, progress = tables.carried_over.c, tables.host.test_progress
-    return select(carried.test_id, carried.regression_test_id).join_from(
-        tables.carried_over, progress.table,
-        and_(progress.id == carried.progress_id, progress.test_id == carried.test_id,
-             progress.timestamp == carried.progress_timestamp))
 
 
 def _add_evidence(connection: Connection, tables: Tables, run_ids: list[int],

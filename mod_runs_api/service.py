@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import InstanceState
 
-from .attempts import Attempts, list_attempts
+from .attempts import AttemptsPage, list_attempts
 from .errors import InvalidFields, RunNotFound, Unprocessable
 from .extension import ExtensionState, extension_state
 from .faults import describe, to_api_error
@@ -145,11 +145,13 @@ def count_failed(state: ExtensionState, run_id: int) -> int:
     return in_transaction(state, work)
 
 
-def attempts_of(state: ExtensionState, run_id: int) -> Attempts:
-    """Return the attempts of a run. Raises :exc:`RunNotFound`."""
+def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int = 0,
+                newest_first: bool = False) -> AttemptsPage:
+    """Return a page of the attempts of a run. Raises :exc:`RunNotFound`."""
     if not 1 <= run_id <= MAX_ID:
         raise RunNotFound(run_id)
-    return in_transaction(state, lambda connection: list_attempts(connection, state.tables, run_id))
+    return in_transaction(state, lambda connection: list_attempts(
+        connection, state.tables, run_id, limit=limit, offset=offset, newest_first=newest_first))
 
 
 def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:

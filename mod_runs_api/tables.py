@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import (Boolean, Column, DateTime, ForeignKey, Integer,
-                        LargeBinary, String, Table, Text, UniqueConstraint)
+from sqlalchemy import (Boolean, Column, ColumnElement, DateTime, ForeignKey,
+                        Integer, LargeBinary, String, Table, Text,
+                        UniqueConstraint, exists)
 
 from .host.models import ApiTokenTable, HostModels
 from .validation import MAX_REASON_LENGTH
@@ -59,22 +60,30 @@ def _run_retry(host: HostModels) -> Table:
 
 
 def _carried_over(host: HostModels) -> Table:
-    """Return the table of results that were carried over: one row for each result that a retry did not run itself."""
-    existing = host.metadata.tables.get('carried_over')
+    """Return the table of results that were carried over into a retry when it ended: one row for each."""
+    existing = host.metadata.tables.get('run_carried_over')
     if existing is not None:
         return existing
     return Table(
-        'carried_over', host.metadata,
+        'run_carried_over', host.metadata,
         Column('test_id', ForeignKey(host.test.id, onupdate='CASCADE', ondelete='CASCADE'), primary_key=True),
-        Column('regression_test_id', Integer, primary_key=True, autoincrement=False),
-        # The run in which the test was really run.
+        Column('regression_test_id', ForeignKey(host.regression_test.id, onupdate='CASCADE', ondelete='CASCADE'),
+               primary_key=True),
+        # The run that really ran the test. No foreign key: that stays true when it is deleted.
         Column('source_test_id', Integer, nullable=False),
-        # The progress row that ended the retry: the mark counts while it is there. With its time, because SQLite gives
-        # the id of a deleted row to the next one.
+        # The progress row that ended the retry. The row here counts while that one is there: the platform's restart
+        # deletes it. With the time, because SQLite uses ids again.
         Column('progress_id', Integer, nullable=False),
         Column('progress_timestamp', DateTime, nullable=False),
         mysql_engine='InnoDB',
     )
+
+
+def is_carried_over(tables: Tables) -> ColumnElement[bool]:
+    """Whether a row of ``run_carried_over`` counts."""
+    carried, progress = tables.carried_over.c, tables.host.test_progress
+    return exists().where(progress.id == carried.progress_id, progress.test_id == carried.test_id,
+                          progress.timestamp == carried.progress_timestamp)
 
 
 def _api_token(host: HostModels) -> ApiTokenTable:

@@ -13,22 +13,25 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
-from ..errors import RunsApiError, ServiceUnavailable, Unprocessable
+from ..errors import RunsApiError, ServiceUnavailable
 from ..host.models import MAX_ID
 from ..validation import IDEMPOTENCY_KEY, RetryRequestSchema
 from ..version import __version__
 from .errors import (ERRORS, BadRequest, MethodNotAllowed, PayloadTooLarge,
                      RateLimited, Unauthorized, UnsupportedMediaType)
 from .request_body import MAX_BODY
-from .schemas import (AttemptSchema, AttemptsSchema, ErrorSchema,
-                      RunActionSchema)
+from .schemas import (DEFAULT_LIMIT, MAX_LIMIT, AttemptSchema,
+                      AttemptsMetaSchema, AttemptsSchema, ErrorSchema,
+                      PaginationSchema, RunActionSchema)
 
 #: Every schema by its name in the document.
 SCHEMA_NAMES: dict[type[Schema], str] = {
     RetryRequestSchema: 'RunRetryRequest',
     RunActionSchema: 'RunActionResult',
     AttemptsSchema: 'RunAttempts',
+    AttemptsMetaSchema: 'RunAttemptsMeta',
     AttemptSchema: 'RunAttempt',
+    PaginationSchema: 'RunAttemptsPagination',
     ErrorSchema: 'ErrorResponse',
 }
 
@@ -41,11 +44,11 @@ RATE_LIMIT_HEADERS = {
 
 def create_document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
     """Return the OpenAPI document of the routes under a prefix, in JSON types."""
-    spec = APISpec(title='Retries of test runs', version=__version__, openapi_version='3.1.0',
+    spec = APISpec(title='Retries of test runs', version=__version__, openapi_version='3.0.3',
                    plugins=[MarshmallowPlugin(schema_name_resolver=_schema_name)],
                    servers=[{'url': prefix or '/'}],
                    tags=[{'name': 'Runs', 'description': 'CI runs'}],
-                   info={'license': {'name': 'ISC', 'identifier': 'ISC'}})
+                   info={'license': {'name': 'ISC'}})
     spec.components.security_scheme('bearerAuth', {'type': 'http', 'scheme': 'bearer', 'bearerFormat': 'opaque'})
     for name, description in RATE_LIMIT_HEADERS.items():
         spec.components.header(name, {'description': description, 'required': True,
@@ -59,6 +62,13 @@ def create_document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
         'name': 'Idempotency-Key',
         'description': 'The same key, with the same run and body from the same user, creates one run.',
         'schema': {'type': 'string', 'minLength': 1, 'maxLength': 255, 'pattern': f'^{IDEMPOTENCY_KEY}$'}})
+
+    spec.components.parameter('Limit', 'query', {
+        'name': 'limit', 'description': 'How many to list.',
+        'schema': {'type': 'integer', 'minimum': 1, 'maximum': MAX_LIMIT, 'default': DEFAULT_LIMIT}})
+    spec.components.parameter('Offset', 'query', {
+        'name': 'offset', 'description': 'How many to leave out at the beginning.',
+        'schema': {'type': 'integer', 'minimum': 0, 'maximum': MAX_ID, 'default': 0}})
 
     spec.path('/runs/{run_id}/retry', operations={'post': {
         'tags': ['Runs'],
@@ -77,7 +87,7 @@ def create_document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
         'responses': {'202': _success('The retry is queued.', RunActionSchema, {
             'Location': {'description': 'The new run.', 'required': True, 'schema': {'type': 'string'}},
             'Idempotent-Replayed': {'description': 'This answers an earlier request with the same key again.',
-                                    'schema': {'type': 'string', 'const': 'true'}}}), **_errors()}}})
+                                    'schema': {'type': 'string', 'enum': ['true']}}}), **_errors()}}})
     spec.path('/runs/{run_id}/retries', operations={'get': {
         'tags': ['Runs'],
         'operationId': 'listRunRetries',
@@ -85,9 +95,9 @@ def create_document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
         'description': 'The first run, its retries and their retries, by run id.',
         'security': [{'bearerAuth': []}],
         'x-required-scope': 'runs:read',
-        'parameters': ['RunId'],
-        'responses': {'200': _success('The attempts.', AttemptsSchema, {}), **_errors(
-            BadRequest, PayloadTooLarge, UnsupportedMediaType, Unprocessable)}}})
+        'parameters': ['RunId', 'Limit', 'Offset'],
+        'responses': {'200': _success('The attempts.', AttemptsSchema, {}),
+                      **_errors(BadRequest, PayloadTooLarge, UnsupportedMediaType)}}})
     return spec.to_dict()
 
 

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import EXCLUDE, Schema, fields, validate
 
 from ..errors import MAX_MESSAGE_LENGTH
-from ..validation import MAX_REASON_LENGTH
+from ..host.models import MAX_ID
 
 RUN_ID = validate.Range(min=1)
+COUNT = validate.Range(min=0)
+
+#: How many entries of a list are answered at once.
+DEFAULT_LIMIT, MAX_LIMIT = 50, 100
+
+
+class QueryInteger(fields.Integer):
+    """A number in the query string: ASCII digits only, where int() would take more."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not re.fullmatch('[0-9]{1,10}', value):
+            raise self.make_error('invalid', input=value)
+        return int(value)
 
 
 class UTCDateTime(fields.DateTime):
@@ -30,27 +44,64 @@ class RunActionSchema(Schema):
     message = fields.String(required=True, validate=validate.Length(max=MAX_MESSAGE_LENGTH))
 
 
+class PageArgsSchema(Schema):
+    """Which part of a list is asked for, in the query string."""
+
+    class Meta:
+        """Ignore other arguments."""
+
+        unknown = EXCLUDE
+
+    limit = QueryInteger(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT))
+    offset = QueryInteger(load_default=0, validate=validate.Range(0, MAX_ID))
+
+
+class PaginationSchema(Schema):
+    """Which part of a list this is."""
+
+    limit = fields.Integer(required=True, validate=validate.Range(1, MAX_LIMIT))
+    offset = fields.Integer(required=True, validate=COUNT)
+    total = fields.Integer(required=True, validate=COUNT)
+    next_offset = fields.Integer(required=True, allow_none=True, validate=COUNT)
+
+
 class AttemptSchema(Schema):
     """One run among the attempts."""
 
     run_id = fields.Integer(required=True, validate=RUN_ID)
     source_run_id = fields.Integer(required=True, allow_none=True, validate=RUN_ID, metadata={
-        'description': 'The run that it is a retry of. Null for the first run, as is all that follows.'})
+        'description': 'The run that it is a retry of. Null for the first run.'})
     attempt = fields.Integer(required=True, validate=RUN_ID, metadata={
         'description': 'Its place among the attempts by run id, from 1.'})
-    failed_only = fields.Boolean(required=True, allow_none=True)
-    reason = fields.String(required=True, allow_none=True, validate=validate.Length(max=MAX_REASON_LENGTH))
+    status = fields.String(required=True, validate=validate.OneOf(
+        ['queued', 'running', 'pass', 'fail', 'canceled', 'error', 'incomplete']))
+    tests = fields.Integer(required=True, validate=COUNT)
+    passed = fields.Integer(required=True, validate=COUNT)
+    failed = fields.Integer(required=True, validate=COUNT)
+    not_run = fields.Integer(required=True, validate=COUNT, metadata={'description': 'Tests without a result.'})
+    carried_over = fields.Integer(required=True, validate=COUNT, metadata={
+        'description': 'How many of the results are those of other attempts.'})
+    failed_only = fields.Boolean(required=True, allow_none=True, metadata={
+        'description': 'Null for the first run, as are reason, requested_by and created_at.'})
+    reason = fields.String(required=True, allow_none=True)
     requested_by = fields.String(required=True, allow_none=True, metadata={
         'description': 'The name of the user who asked for it.'})
     created_at = UTCDateTime(required=True, allow_none=True)
 
 
-class AttemptsSchema(Schema):
-    """All attempts of a run, by run id."""
+class AttemptsMetaSchema(Schema):
+    """What the attempts are attempts of."""
 
     run_id = fields.Integer(required=True, validate=RUN_ID)
     root_run_id = fields.Integer(required=True, validate=RUN_ID)
-    attempts = fields.List(fields.Nested(AttemptSchema), required=True, validate=validate.Length(min=1))
+
+
+class AttemptsSchema(Schema):
+    """The attempts of a run, by run id."""
+
+    data = fields.List(fields.Nested(AttemptSchema), required=True)
+    pagination = fields.Nested(PaginationSchema, required=True)
+    meta = fields.Nested(AttemptsMetaSchema, required=True)
 
 
 class ErrorSchema(Schema):

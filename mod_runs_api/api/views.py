@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from flask import Response, request, url_for
+from marshmallow import Schema, ValidationError
 
-from ..errors import RunNotFound
+from ..errors import InvalidFields, RunNotFound
 from ..extension import extension_state
 from ..retry import RetryRequest
 from ..service import attempts_of, submit_retry
@@ -15,7 +17,7 @@ from .auth import require
 from .errors import MethodNotAllowed
 from .request_body import read_object
 from .responses import json_response
-from .schemas import AttemptsSchema, RunActionSchema
+from .schemas import AttemptsSchema, PageArgsSchema, RunActionSchema
 
 
 def retry(run_id: str) -> Response:
@@ -48,7 +50,13 @@ def retries(run_id: str) -> Response:
     """List the attempts of a run: ``GET /runs/{run_id}/retries``."""
     _allow('GET', 'HEAD')
     require('runs:read')
-    return json_response(AttemptsSchema().dump(attempts_of(extension_state(), _to_id(run_id))), 200)
+    args = _load_args(PageArgsSchema())
+    page = attempts_of(extension_state(), _to_id(run_id), **args)
+    return json_response(AttemptsSchema().dump({
+        'data': page.attempts,
+        'pagination': _pagination(total=page.total, **args),
+        'meta': {'run_id': page.run_id, 'root_run_id': page.root_run_id},
+    }), 200)
 
 
 #: The routes under ``/runs/{run_id}/``, by the last part of their path, which is their endpoint too.
@@ -58,6 +66,20 @@ VIEWS = {'retry': retry, 'retries': retries}
 def _allow(*methods: str) -> None:
     if request.method not in methods:
         raise MethodNotAllowed(methods)
+
+
+def _load_args(schema: Schema) -> dict[str, Any]:
+    try:
+        args: dict[str, Any] = schema.load(request.args)
+    except ValidationError as error:
+        raise InvalidFields(error.messages_dict) from None
+    return args
+
+
+def _pagination(limit: int, offset: int, total: int) -> dict[str, int | None]:
+    following = offset + limit
+    return {'limit': limit, 'offset': offset, 'total': total,
+            'next_offset': following if following < total else None}
 
 
 def _to_id(text: str) -> int:

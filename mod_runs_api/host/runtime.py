@@ -57,15 +57,16 @@ class HostRuntime:
         user = g.get('user')
         if user is None:
             return None
-        role = self._attribute('User', 'role', user)
-        return User(self._attribute('User', 'id', user), self._attribute('User', 'name', user),
+        role = self.attribute('User', 'role', user)
+        return User(self.attribute('User', 'id', user), self.attribute('User', 'name', user),
                     getattr(role, 'value', role))
 
     def run_id(self, test: Any) -> int:
         """Return the id of a run that is given as the host's model."""
-        return int(self._attribute('Test', 'id', test))
+        return int(self.attribute('Test', 'id', test))
 
-    def _attribute(self, model: str, name: str, instance: Any) -> Any:
+    def attribute(self, model: str, name: str, instance: Any) -> Any:
+        """Return an attribute of an instance of one of the host's models, by the platform's name for it."""
         return getattr(instance, self.names.get(f'{model}.{name}', name))
 
 

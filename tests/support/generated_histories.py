@@ -230,7 +230,7 @@ def write(session: Session, world: World) -> None:
          'expected': file.expected, 'got': file.got} for output_id, test_id, output in outputs
         for run_id, file in output.files.items()])
     another_run = {run_id: next((other for of, other in last.items() if of != run_id), 99) for run_id in RUNS}
-    add('carried_over', [
+    add('run_carried_over', [
         {'test_id': run_id, 'regression_test_id': test_id, 'source_test_id': ROOT_ID,
          'progress_id': {'row is gone': 99, 'row of another run': another_run[run_id]}.get(mark, last.get(run_id, 99)),
          'progress_timestamp': NOW + timedelta(seconds=mark == 'row of another time')}
