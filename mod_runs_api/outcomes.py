@@ -103,7 +103,8 @@ def _read_attempts(connection: Connection, tables: Tables, root_id: int) -> dict
 
     rows = connection.execute(union_all(select_status(test.id).where(test.id == root_id),
                                         select_status(retry.test_id).where(retry.root_test_id == root_id)))
-    return {run_id: (status or '').strip() in FINISHED for run_id, status in sorted(rows.tuples())}
+    has_ended = {run_id: (status or '').strip() in FINISHED for run_id, status in rows}
+    return dict(sorted(has_ended.items()))
 
 
 def _read_tests(connection: Connection, tables: Tables) -> tuple[set[int], set[int]]:
