@@ -24,8 +24,8 @@ class Outcome(NamedTuple):
     """
     How a test came out in one attempt.
 
-    The attributes after ``outcome`` are read only for tests that ran more than once and failed: no other verdict
-    depends on them.
+    The attributes after ``outcome`` are filled only for a test that ran more than once and failed at least once: no
+    other verdict depends on them.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class History:
 
 
 def read_history(connection: Connection, tables: Tables, run_id: int) -> History:
-    """Return how every test came out, in at most five statements. Raises :exc:`RunNotFound`."""
+    """Return how every test came out in the attempts of a run, in at most five statements. Raises :exc:`RunNotFound`."""
     root_id = find_root(connection, tables, run_id)
     has_ended = _read_attempts(connection, tables, root_id)
     run_ids = list(has_ended)
@@ -82,7 +82,7 @@ def read_history(connection: Connection, tables: Tables, run_id: int) -> History
         told = sets[run_id, TOLD] or active_ids
         in_run = dict.fromkeys(told & can_run_ids, 'not_run')
         for name, outcome in OUTCOMES.items():
-            # Files and marks without a result say nothing.
+            # Without a result, neither a file nor a mark says anything.
             in_run.update(dict.fromkeys(sets[run_id, name] & sets[run_id, RESULTS], outcome))
         for test_id, outcome in in_run.items():
             of_test = outcomes.setdefault(test_id, [])
@@ -116,8 +116,8 @@ def _read_tests(connection: Connection, tables: Tables) -> tuple[set[int], set[i
 
 #: Sets of tests in a run.
 TOLD, RESULTS, ENDED_AS_EXPECTED, DIFFERING, MISSING, CARRIED_OVER = range(6)
-#: What each set says of its tests. A later one overrules those before it: a missing output is told before a wrong exit
-#: code, as the platform's API tells it.
+#: What each set says of its tests. A later set overrules those before it: a result is a failure unless it has the
+#: expected exit code, and a missing output is told before a wrong exit code, as the platform's API tells it.
 OUTCOMES = {RESULTS: 'fail', ENDED_AS_EXPECTED: 'pass', DIFFERING: 'fail', MISSING: 'missing_output',
             CARRIED_OVER: 'carried_over'}
 
