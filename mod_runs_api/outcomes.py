@@ -70,7 +70,7 @@ class History:
 
 
 def read_history(connection: Connection, tables: Tables, run_id: int) -> History:
-    """Return how every test came out in the attempts of a run, in at most five statements. Raises :exc:`RunNotFound`."""
+    """Return how every test came out in every attempt, in at most five statements. Raises :exc:`RunNotFound`."""
     root_id = find_root(connection, tables, run_id)
     has_ended = _read_attempts(connection, tables, root_id)
     run_ids = list(has_ended)
