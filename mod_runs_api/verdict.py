@@ -73,7 +73,7 @@ class Verdict:
     tests: list[TestVerdict]
 
 
-def attempts_verdict(connection: Connection, tables: Tables, run_id: int) -> Verdict:
+def read_verdict(connection: Connection, tables: Tables, run_id: int) -> Verdict:
     """Return what all attempts of a run together prove. Raises :exc:`RunNotFound`."""
     history = read_history(connection, tables, run_id)
     tests = [judge(test_id, test_id in history.active_ids, outcomes) for test_id, outcomes in history.outcomes.items()]

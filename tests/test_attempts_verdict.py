@@ -24,7 +24,7 @@ from mod_runs_api import RunNotFound
 from mod_runs_api.host.models import find_models
 from mod_runs_api.retry import RetryRequest, create_retry
 from mod_runs_api.tables import create_tables
-from mod_runs_api.verdict import TestVerdict, Verdict, attempts_verdict
+from mod_runs_api.verdict import TestVerdict, Verdict, read_verdict
 
 pytestmark = pytest.mark.usefixtures('app')
 
@@ -35,7 +35,7 @@ def verdict_on(run: Test | int) -> Verdict:
     """Ask what the attempts of a run prove."""
     db.session.commit()
     with db.engine.connect() as connection:
-        return attempts_verdict(connection, TABLES, run if isinstance(run, int) else run.id)
+        return read_verdict(connection, TABLES, run if isinstance(run, int) else run.id)
 
 
 def only_test(run: Test) -> TestVerdict:
@@ -300,6 +300,6 @@ def test_a_verdict_is_what_the_contract_says(engine: Engine, world: World) -> No
 
     with engine.connect() as connection:
         for run_id in (ROOT_ID, RETRY_IDS[-1]):
-            verdict = attempts_verdict(connection, TABLES, run_id)
+            verdict = read_verdict(connection, TABLES, run_id)
             assert (verdict.run_id, verdict.root_run_id) == (run_id, ROOT_ID)
             assert plain(verdict) == reading(world)

@@ -15,7 +15,7 @@ from support.generated_histories import (RETRY_IDS, ROOT_ID, WORLDS, World,
 
 from mod_runs_api.host.models import find_models
 from mod_runs_api.tables import create_tables
-from mod_runs_api.verdict import attempts_verdict
+from mod_runs_api.verdict import read_verdict
 
 from .databases import Database
 
@@ -41,4 +41,4 @@ def test_a_verdict_is_what_the_contract_says(engine: Engine, world: World) -> No
 
     with engine.connect() as connection:
         for run_id in (ROOT_ID, RETRY_IDS[-1]):
-            assert plain(attempts_verdict(connection, TABLES, run_id)) == reading(world)
+            assert plain(read_verdict(connection, TABLES, run_id)) == reading(world)
