@@ -51,7 +51,8 @@ def rate_limit_error(exceeded: RateLimitExceeded) -> RateLimited:
     current = extension_state().limiter.current_limit
     seconds = item.get_expiry()
     if current is not None and current.breached:  # Otherwise a limiter of the host's own has raised it.
-        seconds = math.ceil(current.reset_at - time.time())
+        # Flask-Limiter rounds the end of the window up.
+        seconds = min(seconds, math.ceil(current.reset_at - time.time()))
     return RateLimited(retry_after=max(1, seconds), limit=item.amount, window=item.get_expiry())
 
 
