@@ -24,8 +24,7 @@ from ..host.models import MAX_ID, BlockedUsersTable, HostModels, User
 from ..host.runtime import external_run_page, log
 from ..retry import RetryRequest, Source
 from ..service import in_transaction, retry_run
-from . import commands
-from .commands import Command, InvalidCommand
+from .commands import Command, InvalidCommand, read_commands
 
 T = TypeVar('T')
 
@@ -214,7 +213,7 @@ def retry_from_comment(payload: Any, delivery_id: str | None) -> CommentOutcome:
     login_column, blocked = _needed(state.tables.host)
     try:
         comment = _read(payload)
-        lines = commands.read(comment.body)
+        lines = read_commands(comment.body)
         if not lines:
             raise _Ignored('The comment has no command.')
         person = in_transaction(state, lambda connection: _person(connection, state, login_column, blocked, comment))
