@@ -165,9 +165,13 @@ class Story:
 
     # What people and the platform do
 
+    def request(self, method: str, path: str, **request: Any) -> Any:
+        """Ask the API with the person's token, and return status and body of the answer."""
+        return self.process.call('ask', method=method, path=f'/api/v1{path}', headers=self._authorization, **request)
+
     def ask(self, method: str, path: str, **request: Any) -> Any:
         """Ask the API with the person's token, and return the JSON of an answer that is no refusal."""
-        answer = self.process.call('ask', method=method, path=f'/api/v1{path}', headers=self._authorization, **request)
+        answer = self.request(method, path, **request)
         assert answer['status'] < 400, answer
         return json.loads(answer['body'])
 
