@@ -216,6 +216,11 @@ class User:
         """Return a user as the database has them, where the platform ignores blanks around a role."""
         return cls(id, name, role and role.strip())
 
+    @property
+    def is_deactivated(self) -> bool:
+        """Whether the account was deactivated: the platform takes its name away, and leaves role and GitHub account."""
+        return not self.name or self.name == f'Anonymous {self.id}'
+
 
 @dataclass(frozen=True)
 class HostModels:
