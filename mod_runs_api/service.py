@@ -22,6 +22,7 @@ from .settings import Check
 from .signals import run_retried, send
 from .transaction import run_with_retries
 from .validation import load_retry_fields
+from .verdict import Verdict, read_verdict
 
 T = TypeVar('T')
 
@@ -96,11 +97,11 @@ def submit_retry(state: ExtensionState, request: RetryRequest, extra_checks: tup
 
     def work(connection: Connection) -> Retry:
         nonlocal is_first_try
-        retry = find_earlier_retry(connection, state.tables, request)
-        if retry is None and not is_first_try:
-            retry = find_committed_retry(connection, state.tables, request)
+        # A commit that was never answered may have created the run: that is no replay.
+        retry = None if is_first_try else find_committed_retry(connection, state.tables, request)
         is_first_try = False
-        return retry or create_retry(connection, state.tables, request)
+        return (retry or find_earlier_retry(connection, state.tables, request)
+                or create_retry(connection, state.tables, request))
 
     retry = in_transaction(state, work)
     if not retry.replayed:
@@ -154,6 +155,39 @@ def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int =
     read = read_on_page if on_page else in_transaction
     return read(state, lambda connection: list_attempts(
         connection, state.tables, run_id, limit=limit, offset=offset, newest_first=newest_first))
+
+
+def attempts_verdict(run_id: int) -> Verdict:
+    """
+    Return what all attempts of a run together prove about each test (contract section 1, ``/verdict``).
+
+    Needs an application context.
+
+    Parameters
+    ----------
+    run_id : int
+        Any of the attempts, at least 1.
+
+    Returns
+    -------
+    Verdict
+        With ``overall``, ``counts`` and ``tests``.
+
+    Raises
+    ------
+    RunNotFound
+        There is no such run.
+    ServiceUnavailable
+        The database is away, or still failing after the retries.
+    InternalError
+        Any other error of the database. The log has more.
+    MountError
+        The blueprint is not registered in the current application.
+    """
+    state = extension_state()
+    if not 1 <= run_id <= MAX_ID:
+        raise RunNotFound(run_id)
+    return in_transaction(state, lambda connection: read_verdict(connection, state.tables, run_id))
 
 
 def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:

@@ -10,15 +10,13 @@ from typing import Any
 import pytest
 import seed
 from application import create_app
-from asking import Ask
 from database import db
-from flask import Flask, Response
-from flask.testing import FlaskClient
+from flask import Flask, Response, g
 from mod_auth.models import User
-from mod_test.models import Test
 from sqlalchemy import event, text
-from stored import Rows
-from visiting import Visitor, attribute
+from support.api import ApiCall
+from support.rows import Rows
+from support.visitor import Visitor, attribute
 from werkzeug.test import EnvironBuilder
 
 from mod_runs_api import retry_run, run_retried
@@ -96,26 +94,29 @@ def test_counting_the_failed_tests_on_a_page_needs_one_connection(cramped: Flask
 
 
 def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(
-        app: Flask, client: FlaskClient, token: str, run_id: int) -> None:
-    pending: list[User] = []
+        app: Flask, retry: ApiCall, run_id: int) -> None:
+    still_pending: list[bool] = []
 
     def add_a_user() -> None:
-        pending.append(User(name='pending'))
-        db.session.add(pending[0])
+        g.pending = User(name='pending')
+        db.session.add(g.pending)
+
+    def look(response: Response) -> Response:
+        still_pending.append(g.pending in db.session.new)
+        return response
 
     app.before_request(add_a_user)
+    app.after_request(look)
 
-    response = client.post(f'/api/v1/runs/{run_id}/retry', headers={'Authorization': f'Bearer {token}'})
-
-    assert response.status_code == 202
-    assert pending[0] in db.session.new
+    assert retry(run_id).status_code == 202
+    assert still_pending == [True]
 
 
 # The rate limit: a storage that goes away after it has counted.
 
 
 @pytest.fixture
-def forgetful(retry: Ask) -> Iterator[Ask]:
+def forgetful(retry: ApiCall) -> Iterator[ApiCall]:
     """Return how to ask of the miniature, with a limit of one request and a storage that counts but cannot be read."""
     app = create_app('sqlite://', RUNS_API_RATE_LIMIT='1 per minute')
     with app.app_context():
@@ -131,14 +132,14 @@ def forgetful(retry: Ask) -> Iterator[Ask]:
         db.engine.dispose()
 
 
-def test_an_answer_whose_window_cannot_be_read_does_not_tell_of_it(forgetful: Ask) -> None:
+def test_an_answer_whose_window_cannot_be_read_does_not_tell_of_it(forgetful: ApiCall) -> None:
     response = forgetful()
 
     assert response.status_code == 401
     assert not [name for name in response.headers.keys() if name.startswith('X-RateLimit')]
 
 
-def test_a_refusal_whose_window_cannot_be_read_tells_the_longest_wait(forgetful: Ask) -> None:
+def test_a_refusal_whose_window_cannot_be_read_tells_the_longest_wait(forgetful: ApiCall) -> None:
     forgetful()
 
     response = forgetful()
@@ -187,7 +188,7 @@ def test_a_body_that_is_not_announced_is_no_body(
 
 
 def ask_with(app: Flask, token: str, run_id: int, environ: dict[str, Any]) -> Response:
-    """Ask for a failed-only retry, with another WSGI environment: None takes something out of it."""
+    """ApiCall for a failed-only retry, with another WSGI environment: None takes something out of it."""
     body = b'{"failed_only": true}'
     usual = EnvironBuilder(f'/api/v1/runs/{run_id}/retry', method='POST', data=body, content_type='application/json',
                            headers={'Authorization': f'Bearer {token}'}).get_environ()
@@ -198,7 +199,7 @@ def ask_with(app: Flask, token: str, run_id: int, environ: dict[str, Any]) -> Re
 # Idempotency, and runs that are deleted.
 
 
-def test_a_key_answers_after_its_source_is_deleted(retry: Ask, run_id: int) -> None:
+def test_a_key_answers_after_its_source_is_deleted(retry: ApiCall, run_id: int) -> None:
     first = retry(run_id, key='k')
     delete_run(run_id)
 
@@ -271,7 +272,7 @@ def delete_run(run_id: int) -> None:
 @pytest.mark.parametrize('error', [SystemExit(1), KeyboardInterrupt(), GeneratorExit(), RuntimeError('no')],
                          ids=lambda error: type(error).__name__)
 def test_a_receiver_that_raises_anything_costs_nobody_the_answer(
-        retry: Ask, run_id: int, caplog: pytest.LogCaptureFixture, error: BaseException) -> None:
+        retry: ApiCall, run_id: int, caplog: pytest.LogCaptureFixture, error: BaseException) -> None:
     called: list[str] = []
 
     def failing(_app: Flask, **_facts: Any) -> None:
@@ -297,7 +298,7 @@ def test_a_cyclic_chain_of_exceptions_is_followed_once(length: int) -> None:
     assert to_api_error(chain[0]).status == 500
 
 
-def test_a_hook_that_raises_an_error_from_itself_is_answered(app: Flask, retry: Ask, run_id: int) -> None:
+def test_a_hook_that_raises_an_error_from_itself_is_answered(app: Flask, retry: ApiCall, run_id: int) -> None:
     def fail() -> None:
         error = ValueError('mine')
         raise error from error
@@ -317,7 +318,7 @@ def test_unreadable_scopes_are_none(scopes: Any) -> None:
     assert read_scopes(scopes) == ()
 
 
-def test_a_token_with_scopes_that_are_nested_too_deep_is_forbidden(retry: Ask, token: str, run_id: int) -> None:
+def test_a_token_with_scopes_that_are_nested_too_deep_is_forbidden(retry: ApiCall, token: str, run_id: int) -> None:
     db.session.execute(text('UPDATE api_token SET scopes_json = :scopes'), {'scopes': '[' * 20_000 + ']' * 20_000})
 
     response = retry(run_id)
@@ -328,7 +329,7 @@ def test_a_token_with_scopes_that_are_nested_too_deep_is_forbidden(retry: Ask, t
 
 @pytest.mark.parametrize('name', ['Anonymous {id}', '', None])
 def test_the_token_of_a_deactivated_account_is_invalid(
-        retry: Ask, alice: User, run_id: int, name: str | None) -> None:
+        retry: ApiCall, alice: User, run_id: int, name: str | None) -> None:
     assert retry(run_id).status_code == 202
     alice.name = name and name.format(id=alice.id)
 
@@ -338,7 +339,7 @@ def test_the_token_of_a_deactivated_account_is_invalid(
 
 
 def test_a_user_who_is_called_like_another_deactivated_account_may_retry(
-        retry: Ask, alice: User, run_id: int) -> None:
+        retry: ApiCall, alice: User, run_id: int) -> None:
     alice.name = f'Anonymous {alice.id + 1}'
 
     assert retry(run_id).status_code == 202

@@ -9,7 +9,7 @@ import pytest
 from . import recorder
 from .availability import missing
 from .databases import Database
-from .runs import Scenario, read_runs, create_scenario, expected_run
+from .runs import Scenario, create_scenario, expected_run, read_runs
 from .servers import Server
 
 pytestmark = pytest.mark.service

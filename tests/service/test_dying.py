@@ -12,7 +12,7 @@ from flask.sessions import SecureCookieSessionInterface
 
 from .databases import Database, fresh_database
 from .load import Client
-from .runs import Scenario, read_runs, create_scenario, expected_run
+from .runs import Scenario, create_scenario, expected_run, read_runs
 from .servers import PrivateMariaDB, Server, serving
 
 pytestmark = pytest.mark.service

@@ -15,7 +15,7 @@ import pytest
 
 from .databases import Account, account, execute, fresh_database
 from .load import Answer
-from .runs import Run, Scenario, read_runs, create_scenario, expected_run
+from .runs import Run, Scenario, create_scenario, expected_run, read_runs
 from .servers import PrivateMariaDB, serving
 from .waiting import wait_for
 

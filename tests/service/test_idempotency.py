@@ -12,7 +12,7 @@ import pytest
 
 from .databases import Database, fresh_database
 from .load import Client, together
-from .runs import Scenario, read_runs, create_scenario, expected_run
+from .runs import Scenario, create_scenario, expected_run, read_runs
 from .servers import Server, call_in_processes, serving
 
 pytestmark = pytest.mark.service

@@ -18,7 +18,8 @@ from sqlalchemy.exc import OperationalError
 
 from .databases import Account, Database, account, execute, fresh_database
 from .load import Answer, together
-from .runs import Scenario, assert_tokens, read_runs, create_scenario, expected_run
+from .runs import (Scenario, assert_tokens, create_scenario, expected_run,
+                   read_runs)
 from .servers import PrivateMariaDB, Server
 
 pytestmark = pytest.mark.service

@@ -13,7 +13,8 @@ from sqlalchemy.exc import OperationalError
 from . import recorder
 from .databases import Database
 from .load import Answer, together
-from .runs import Scenario, assert_tokens, read_runs, create_scenario, expected_run
+from .runs import (Scenario, assert_tokens, create_scenario, expected_run,
+                   read_runs)
 from .servers import Server
 
 pytestmark = pytest.mark.service

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from . import recorder
 from .databases import Account, Database, account, execute, fresh_database
 from .load import Client
-from .runs import Scenario, read_runs, create_scenario, expected_run
+from .runs import Scenario, create_scenario, expected_run, read_runs
 from .servers import Server, serving
 
 pytestmark = pytest.mark.service

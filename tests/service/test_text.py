@@ -8,7 +8,7 @@ from typing import Callable, Iterator
 import pytest
 
 from .databases import Database, fresh_database
-from .runs import Scenario, read_runs, create_scenario
+from .runs import Scenario, create_scenario, read_runs
 from .servers import Server, serving
 
 pytestmark = pytest.mark.service
