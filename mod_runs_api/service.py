@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, inspect, select
@@ -96,11 +97,11 @@ def submit_retry(state: ExtensionState, request: RetryRequest, extra_checks: tup
 
     def work(connection: Connection) -> Retry:
         nonlocal is_first_try
-        retry = find_earlier_retry(connection, state.tables, request)
-        if retry is None and not is_first_try:
-            retry = find_committed_retry(connection, state.tables, request)
+        # A commit that was never answered may have created the run: that is no replay.
+        retry = None if is_first_try else find_committed_retry(connection, state.tables, request)
         is_first_try = False
-        return retry or create_retry(connection, state.tables, request)
+        return (retry or find_earlier_retry(connection, state.tables, request)
+                or create_retry(connection, state.tables, request))
 
     retry = in_transaction(state, work)
     if not retry.replayed:
@@ -136,22 +137,23 @@ def _ask(check: Check, source: Source) -> None:
 
 
 def count_failed(state: ExtensionState, run_id: int) -> int:
-    """Return how many tests a failed-only retry would run. Raises what such a retry would be refused with."""
+    """Return for a page how many tests a failed-only retry would run. Raises what it would be refused with."""
     request = RetryRequest(run_id=run_id, failed_only=True, drop_inactive=state.settings.drop_inactive_tests)
 
     def work(connection: Connection) -> int:
         source = find_source(connection, state.tables, run_id)
         return len(choose_tests(connection, state.tables, request, source))
 
-    return in_transaction(state, work)
+    return read_on_page(state, work)
 
 
-def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int = 0,
-                newest_first: bool = False) -> AttemptsPage:
+def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int = 0, newest_first: bool = False,
+                on_page: bool = False) -> AttemptsPage:
     """Return a page of the attempts of a run. Raises :exc:`RunNotFound`."""
     if not 1 <= run_id <= MAX_ID:
         raise RunNotFound(run_id)
-    return in_transaction(state, lambda connection: list_attempts(
+    read = read_on_page if on_page else in_transaction
+    return read(state, lambda connection: list_attempts(
         connection, state.tables, run_id, limit=limit, offset=offset, newest_first=newest_first))
 
 
@@ -194,10 +196,27 @@ def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:
 
     Raises :exc:`ServiceUnavailable` or :exc:`InternalError` for an error of the database.
     """
-    try:
+    def begin() -> AbstractContextManager[Connection]:
         if state.is_api_request():
             state.host.release_connection()
-        return run_with_retries(state.host.transaction, work)
+        return state.host.transaction()
+
+    return _with_api_errors(lambda: run_with_retries(begin, work))
+
+
+def read_on_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:
+    """
+    Return what ``work`` reads for a page of the host, over the connection that the page's session has already.
+
+    With a second one, pages that have the whole pool between them would wait for each other. Raises the errors of
+    :func:`in_transaction`.
+    """
+    return _with_api_errors(lambda: work(state.host.session_connection()))
+
+
+def _with_api_errors(work: Callable[[], T]) -> T:
+    try:
+        return work()
     except SQLAlchemyError as fault:
         error = to_api_error(fault)
         log().error(f'{error.code}: {describe(fault)}')

@@ -237,6 +237,11 @@ class User:
         """Whether the account is deactivated: the platform overwrites its name and e-mail, and leaves the rest."""
         return self.name == f'Anonymous {self.id}' or self.email == f'unknown{self.id}@ccextractor.org'
 
+    @property
+    def is_deactivated(self) -> bool:
+        """Whether the account was deactivated: the platform takes its name away, and leaves role and GitHub account."""
+        return not self.name or self.name == f'Anonymous {self.id}'
+
 
 @dataclass(frozen=True)
 class HostModels:

@@ -89,7 +89,7 @@ def retry_history(test: Any) -> RetryHistory | None:
     state = extension_state()
     run_id = state.host.run_id(test)
     try:
-        found = attempts_of(state, run_id, limit=100)
+        found = attempts_of(state, run_id, limit=100, on_page=True)
     except RunsApiError:
         return None
     if len(found.attempts) == 1:
