@@ -134,17 +134,6 @@ def _ask(check: Check, source: Source) -> None:
         log().error(f'RUNS_API_BEFORE_RETRY: {name} returned {type(reason).__name__}, which is neither str nor None')
 
 
-def count_failed(state: ExtensionState, run_id: int) -> int:
-    """Return how many tests a failed-only retry would run. Raises what such a retry would be refused with."""
-    request = RetryRequest(run_id=run_id, failed_only=True, drop_inactive=state.settings.drop_inactive_tests)
-
-    def work(connection: Connection) -> int:
-        source = find_source(connection, state.tables, run_id)
-        return len(choose_tests(connection, state.tables, request, source))
-
-    return in_transaction(state, work)
-
-
 def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int = 0,
                 newest_first: bool = False) -> AttemptsPage:
     """Return a page of the attempts of a run. Raises :exc:`RunNotFound`."""
@@ -160,10 +149,27 @@ def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:
 
     Raises :exc:`ServiceUnavailable` or :exc:`InternalError` for an error of the database.
     """
-    try:
+    def run() -> T:
         if state.is_api_request():
             state.host.release_connection()
         return run_with_retries(state.host.transaction, work)
+
+    return _with_api_errors(run)
+
+
+def read_for_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:
+    """
+    Return what ``work`` reads for a page of the host.
+
+    It reads on the connection that the page has already: pages that held one and waited for a second could use up the
+    pool. Raises as :func:`in_transaction` does.
+    """
+    return _with_api_errors(lambda: work(state.host.session_connection()))
+
+
+def _with_api_errors(run: Callable[[], T]) -> T:
+    try:
+        return run()
     except SQLAlchemyError as fault:
         error = to_api_error(fault)
         log().error(f'{error.code}: {describe(fault)}')

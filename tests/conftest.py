@@ -89,13 +89,19 @@ def retry(client: FlaskClient, token: str) -> Ask:
 
 
 @pytest.fixture
-def site() -> Iterator[Flask]:
+def settings() -> dict[str, Any]:
+    """Return the settings of `site`: a test that needs others parametrizes this."""
+    return {}
+
+
+@pytest.fixture
+def site(settings: dict[str, Any]) -> Iterator[Flask]:
     """
     Give the miniature with nothing of it pushed, for visitors with sessions of their own.
 
     The fixtures around `app` keep one context for a whole test, and with it what Flask-WTF remembers of a session.
     """
-    site = create_app('sqlite://')
+    site = create_app('sqlite://', **settings)
     with site.app_context():
         db.create_all()
     yield site
