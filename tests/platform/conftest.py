@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from checkout import Platform, copy, prepare
+from protocol import Process, Story, running
 from rows import Rows, fresh_database, seed_platform
 from serving import PASSWORD, Client, serving
 
@@ -95,3 +96,22 @@ def token(client: Client) -> Callable[..., str]:
         return client.new_token(name, '-'.join(scopes).replace(':', '_'), scopes)
 
     return lambda name='alice', *scopes: made(name, scopes or ('runs:read', 'runs:write'))
+
+
+@pytest.fixture(scope='session')
+def telling(unmounted: Platform) -> Platform:
+    """Return a copy of the platform with the mount that only stories are told to."""
+    return copy(unmounted, 'telling', mounted=True)
+
+
+@pytest.fixture(scope='module')
+def process(own_rows: Rows, telling: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """Run the process that stories are told to."""
+    with running(telling, own_rows.address, tmp_path_factory.mktemp('protocol')) as process:
+        yield process
+
+
+@pytest.fixture
+def story(process: Process, own_rows: Rows, telling: Platform) -> Story:
+    """Begin a story on an empty platform."""
+    return Story(process, own_rows, telling)

@@ -137,12 +137,12 @@ class Rows:
 
     # What the platform makes in its own way, as far as a retry is concerned
 
-    def regression_test(self, *, outputs: int = 1, active: bool = True) -> int:
+    def regression_test(self, *, outputs: int = 1, active: bool = True, category_id: int = 1) -> int:
         """Write a regression test, in the first category and with outputs that are not to be ignored."""
         number = next(self._numbers)
         test_id = self.add('regression_test', sample_id=1, command=f'-test {number}', input_type='file',
                            output_type='file', expected_rc=0, active=active, description='')
-        self.add('regression_test_category', regression_id=test_id, category_id=1)
+        self.add('regression_test_category', regression_id=test_id, category_id=category_id)
         for _ in range(outputs):
             self.add('regression_test_output', regression_id=test_id, correct=f'correct{number}',
                      correct_extension='.srt', expected_filename='', ignore=False)

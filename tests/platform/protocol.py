@@ -1,0 +1,326 @@
+"""
+The platform's own protocol, from the queue to the report: a story is told to a copy of the platform, step by step.
+
+One process in the copy answers everything (see protocol_inside.py), with stand-ins for GitHub and for the cloud only.
+Runs are started by the scheduled job; their workers read the list of their tests, report, upload and end as the real
+ones do. What comes of it is what the platform says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+from checkout import Platform
+from rows import Row, Rows, now, seed_platform
+from sqlalchemy import text
+
+INSIDE = Path(__file__).with_name('protocol_inside.py')
+
+#: Minutes after which the scheduled job gives a machine up, and one.
+TOO_LONG = 121
+
+#: The tables with rows of a run's, and the column that names the run.
+OF_A_RUN = {'test': 'id', 'test_progress': 'test_id', 'test_result': 'test_id', 'test_result_file': 'test_id',
+            'customized_test': 'test_id', 'test_fork': 'test_id', 'gcp_instance': 'test_id', 'run_retry': 'test_id'}
+
+#: The platform counts requests by the token's id, and the package by the user's: nobody has an id twice.
+_ids = count(1)
+
+
+class Outcome(NamedTuple):
+    """How a regression test ends on a worker: its exit code, and a text if its output is not as expected."""
+
+    exit_code: int = 0
+    #: Empty where it is identical to what is expected, None where there is none.
+    output: str | None = ''
+
+
+PASS = Outcome()
+CRASH = Outcome(exit_code=139, output=None)
+MISSING = Outcome(output=None)
+
+
+def differs(output: str) -> Outcome:
+    """Return the outcome of a test that ends well but prints something else."""
+    return Outcome(output=output)
+
+
+class Said(NamedTuple):
+    """What the platform says of a run, in the words of ``GET /runs/{id}/retries``."""
+
+    status: str
+    tests: int
+    passed: int
+    failed: int
+    not_run: int
+
+
+class Process:
+    """The process in the copy."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    def call(self, function: str, **arguments: Any) -> Any:
+        """Call one of the functions of ``protocol_inside.py``, and return what it returned."""
+        assert self._process.stdin and self._process.stdout
+        print(json.dumps({'function': function, 'arguments': arguments}), file=self._process.stdin, flush=True)
+        line = self._process.stdout.readline()
+        assert line, self.log
+        answer = json.loads(line)
+        assert 'raised' not in answer, answer['raised']
+        return answer['returned']
+
+    @property
+    def log(self) -> str:
+        """What the process has written to standard error."""
+        return self._log.read_text()
+
+
+@contextmanager
+def running(platform: Platform, database: str, folder: Path) -> Iterator[Process]:
+    """Run a process in a copy of the platform while the block lasts."""
+    log = folder / 'protocol.log'
+    with open(log, 'w') as errors, subprocess.Popen(
+            [sys.executable, str(INSIDE)], cwd=platform.path, env=platform.environment(database), text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as process:
+        try:
+            yield Process(process, log)
+        finally:
+            assert process.stdin
+            process.stdin.close()
+            process.wait(30)
+
+
+class Story:
+    """A platform on which nothing has happened yet, and a person who may do everything."""
+
+    def __init__(self, process: Process, rows: Rows, platform: Platform) -> None:
+        self.process = process
+        self.rows = rows
+        self.platform = platform
+        self._begin()
+
+    def _begin(self) -> None:
+        self.process.call('begin')
+        with self.rows.engine.begin() as connection:
+            if connection.dialect.name == 'mysql':
+                connection.execute(text('SET foreign_key_checks = 0'))
+            for table in self.rows.tables.values():
+                connection.execute(table.delete())
+            if connection.dialect.name == 'mysql':
+                connection.execute(text('SET foreign_key_checks = 1'))
+        seed_platform(self.rows)
+        self.user_id = next(_ids)
+        self.rows.add('user', id=self.user_id, name='adam', email='adam@example.com', password='', role='admin')
+        secret = f'spci_{token_hex(32)}'
+        self.rows.add('api_token', id=self.user_id, user_id=self.user_id, token_name='story', token_prefix=secret[:16],
+                      token_hash=hashlib.sha256(secret.encode()).hexdigest(),
+                      scopes_json='["runs:read", "runs:write", "results:read"]', created_at=now(),
+                      expires_at=now() + timedelta(days=1))
+        self._authorization = {'Authorization': f'Bearer {secret}'}
+        # The platform takes it that there has been a run of master before.
+        first = self.rows.run(stages=['canceled'], test_type='commit', branch='master', pr_nr=0)
+        self.rows.add('general_data', key='fetch_commit_linux', value=self.rows.one('test', id=first)['commit'])
+
+    # What is there
+
+    def tests(self, number: int, category: str = 'General') -> list[int]:
+        """Write regression tests with one output each, in a category of this name."""
+        found = self.rows.of('category', name=category)
+        category_id = found[0]['id'] if found else self.rows.add('category', name=category, description='')
+        return [self.rows.regression_test(category_id=category_id) for _ in range(number)]
+
+    def push(self, tests: Sequence[int], **configuration: Any) -> int:
+        """Push a commit to master, and return its queued run."""
+        run_id = self.rows.run(tests, stages=(), **{'test_type': 'commit', 'branch': 'master', 'pr_nr': 0,
+                                                    **configuration})
+        self.process.call('push', commit=self.run(run_id)['commit'])
+        return run_id
+
+    def open_pull(self, tests: Sequence[int], author: int = 4711) -> int:
+        """Open a pull request on the tip of master, and return its queued run."""
+        run_id = self.rows.run(tests, stages=())
+        run = self.run(run_id)
+        self.process.call('open_pull', number=run['pr_nr'], commit=run['commit'], author=author)
+        return run_id
+
+    def run(self, run_id: int) -> Row:
+        """Return the row of a run."""
+        return self.rows.one('test', id=run_id)
+
+    # What people and the platform do
+
+    def ask(self, method: str, path: str, **request: Any) -> Any:
+        """Ask the API with the person's token, and return the JSON of an answer that is no refusal."""
+        answer = self.process.call('ask', method=method, path=f'/api/v1{path}', headers=self._authorization, **request)
+        assert answer['status'] < 400, answer
+        return json.loads(answer['body'])
+
+    def visit(self, path: str, form: Mapping[str, str] | None = None) -> str:
+        """Have the person look at a page, or fill in a form, and return what they see."""
+        answer = self.process.call('ask', method='GET' if form is None else 'POST', path=path, form=form,
+                                   user_id=self.user_id)
+        assert answer['status'] < 400, answer
+        return str(answer['body'])
+
+    def retry(self, run_id: int, *, failed_only: bool = True) -> int:
+        """Retry a run, and return the new one."""
+        return int(self.ask('POST', f'/runs/{run_id}/retry', json_body={'failed_only': failed_only})['new_run_id'])
+
+    def cancel(self, run_id: int) -> None:
+        """Cancel a run by the platform's API."""
+        assert self.ask('POST', f'/runs/{run_id}/cancel')['status'] == 'accepted'
+
+    def restart(self, run_id: int) -> None:
+        """Have the platform restart a run in place: its results are deleted, and it is queued again."""
+        self.ask('POST', f'/runs/{run_id}/restart')
+
+    def run_scheduled_job(self) -> None:
+        """Let the platform start what is queued and give up what takes too long."""
+        self.process.call('run_scheduled_job')
+
+    def worker(self, run_id: int) -> Worker:
+        """Return the worker of a run, which the scheduled job has yet to start."""
+        return Worker(self, run_id, self.run(run_id)['token'])
+
+    def complete(self, run_id: int, outcomes: Mapping[int, Outcome] | None = None) -> int:
+        """Have a run start, run all its tests and complete; the others pass. Return the run."""
+        worker = self.worker(run_id)
+        worker.start()
+        worker.run_all(outcomes or {})
+        worker.end()
+        return run_id
+
+    # What the platform says
+
+    def said(self, run_id: int) -> Said:
+        """Return the status and the counts of a run, on which page and API must agree."""
+        summary = self.ask('GET', f'/runs/{run_id}/summary')
+        (judged,) = self.process.call('statuses_and_pages', run_ids=[run_id])
+        assert summary['status'] == judged['status']
+        return Said(summary['status'], summary['total_samples'], summary['pass_count'],
+                    summary['fail_count'] + summary['missing_output_count'], summary['skipped_count'])
+
+    def categories(self, run_id: int) -> dict[str, dict[int, bool]]:
+        """Return the tests that the page of a run lists in each category, and whether each has passed."""
+        (judged,) = self.process.call('statuses_and_pages', run_ids=[run_id])
+        return {name: {test_id: not error for test_id, error in entries}
+                for name, entries in judged['categories'].items()}
+
+    def page(self, run_id: int) -> str:
+        """Return the page of a run."""
+        return self.visit(f'/test/{run_id}')
+
+    def reports(self, run_id: int) -> list[str]:
+        """Return the reports that stand on the pull request of a run."""
+        return [comment['body'] for comment in self.process.call('comments', number=self.run(run_id)['pr_nr'])
+                if not comment['deleted']]
+
+    def report(self, run_id: int) -> str:
+        """Return the only report that stands on the pull request of a run, its spaces made one."""
+        (report,) = self.reports(run_id)
+        return re.sub(r'\s+', ' ', report)
+
+    def commit_status(self, run_id: int) -> Row:
+        """Return the status that the commit of a run has on GitHub."""
+        status: Row = self.process.call('commit_statuses', commit=self.run(run_id)['commit'])[-1]
+        return status
+
+    def badge(self) -> str:
+        """Return what the badge for Linux shows."""
+        folder = self.platform.path / 'static'
+        shown = (folder / 'img' / 'status' / 'build-linux.svg').read_bytes()
+        (state,) = (image.stem.partition('-')[0] for image in (folder / 'svg').glob('*-linux.svg')
+                    if image.read_bytes() == shown)
+        return state
+
+    # What stands in the database
+
+    def origins(self, run_id: int) -> dict[int, int]:
+        """Return the run that really ran each test with a result in a run: its worker wrote it into the result."""
+        return {row['regression_test_id']: row['runtime'] for row in self.rows.of('test_result', test_id=run_id)}
+
+    def selection(self, run_id: int) -> list[int]:
+        """Return the tests that a run is told to run, or is said to have run."""
+        selection: list[int] = self.rows.values('customized_test', 'regression_id', test_id=run_id)
+        return selection
+
+    def rows_of(self, *run_ids: int) -> dict[str, list[Row]]:
+        """Return every row of some runs."""
+        return {table: [row for run_id in run_ids for row in self.rows.of(table, **{column: run_id})]
+                for table, column in OF_A_RUN.items()}
+
+
+@dataclass(frozen=True)
+class Worker:
+    """The machine that runs a run."""
+
+    story: Story
+    run_id: int
+    token: str
+
+    @property
+    def machine(self) -> str:
+        """The name that the platform gives it."""
+        return f'linux-{self.run_id}'
+
+    @property
+    def tests(self) -> list[int]:
+        """The tests that the platform has told the machine to run."""
+        folder = self.story.platform.path / 'samples' / 'vm_data' / self.machine / 'ci-tests'
+        files = [location.text for location in ElementTree.parse(folder / 'TestAll.xml').iter('location')]
+        return sorted({int(entry.attrib['id']) for file in files if file is not None
+                       for entry in ElementTree.parse(folder / file).iter('entry')})
+
+    def post(self, type: str, file: str | None = None, **form: str) -> str:
+        """Report something to the platform, and return its answer."""
+        answer = self.story.process.call('ask', method='POST', path=f'/progress-reporter/{self.run_id}/{self.token}',
+                                         form={'type': type, **form}, file=file)
+        assert answer['status'] == 200, answer
+        return str(answer['body'])
+
+    def start(self) -> None:
+        """Have the scheduled job start the machine, where it has not, and report that the tests begin."""
+        if self.machine not in self.story.process.call('machines'):
+            self.story.run_scheduled_job()
+        assert self.machine in self.story.process.call('machines')
+        for stage in ('preparation', 'testing'):
+            assert self.post('progress', status=stage, message=stage) == 'OK'
+
+    def run(self, test_id: int, outcome: Outcome = PASS) -> None:
+        """Run a test and report how it ended. The run is written into its runtime, for :meth:`Story.origins`."""
+        (output,) = self.story.rows.of('regression_test_output', regression_id=test_id)
+        about = {'test_id': str(test_id), 'test_file_id': str(output['id'])}
+        if outcome.output == '':
+            assert self.post('equality', **about) == 'OK'
+        elif outcome.output is not None:
+            assert self.post('upload', outcome.output, **about) == 'OK'
+        assert self.post('finish', test_id=str(test_id), runTime=str(self.run_id),
+                         exitCode=str(outcome.exit_code)) == 'OK'
+
+    def run_all(self, outcomes: Mapping[int, Outcome], but: Iterable[int] = ()) -> None:
+        """Run all tests but some: those that are not named pass."""
+        tests = self.tests
+        assert set(outcomes) <= set(tests)
+        for test_id in tests:
+            if test_id not in but:
+                self.run(test_id, outcomes.get(test_id, PASS))
+
+    def end(self, status: str = 'completed') -> str:
+        """Report the end, and return the platform's answer."""
+        return self.post('progress', status=status, message='The end')

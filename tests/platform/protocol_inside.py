@@ -1,0 +1,150 @@
+"""
+The platform, asked from outside one thing after the other: run in the interpreter of a copy of it (see protocol.py).
+
+Every line of standard input is a call of one of the functions below, as JSON; its answer is a line of standard output.
+The platform's modules are imported inside the functions, after the process has found itself in the copy and the
+stand-ins are in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+from inside import ADDRESS, request
+from stand_ins import Cloud, GitHub, standing_in
+
+
+class Inside:
+    """What can be called. The public methods are the functions, each called with keywords."""
+
+    def __init__(self, github: GitHub, cloud: Cloud) -> None:
+        self._github = github
+        self._cloud = cloud
+        from run import app
+
+        # The tests fill in the platform's forms without having read its pages.
+        app.config['WTF_CSRF_ENABLED'] = False
+        self._app = app
+
+    def begin(self) -> None:
+        """Begin a story: nothing has happened on GitHub or in the cloud."""
+        self._github.clear()
+        self._cloud.clear()
+
+    def ask(self, method: str, path: str, form: dict[str, str] | None = None, file: str | None = None,
+            headers: dict[str, str] | None = None, json_body: Any = None, user_id: int | None = None) -> Any:
+        """Make a request, as somebody who is logged in if so wished, and return the answer."""
+        sent: dict[str, Any] = {'headers': headers}
+        if json_body is not None:
+            sent['json'] = json_body
+        elif form is not None:
+            upload = {} if file is None else {'file': (io.BytesIO(file.encode()), 'output.srt')}
+            sent['data'] = {**form, **upload}
+        with self._app.test_client() as client:
+            if user_id is not None:
+                with client.session_transaction(base_url=ADDRESS) as session:
+                    session['user_id'] = user_id
+            answer = client.open(path, method=method, base_url=ADDRESS, **sent)
+        return {'status': answer.status_code, 'body': answer.get_data(as_text=True)}
+
+    def deliver(self, event: str, payload: Any) -> int:
+        """Have GitHub report an event, signed, and return the status of the answer."""
+        body = json.dumps(payload).encode()
+        signature = hmac.new(self._app.config['GITHUB_CI_KEY'].encode(), body, hashlib.sha1).hexdigest()
+        with self._app.test_client() as client:
+            return client.post('/start-ci', base_url=ADDRESS, data=body, headers={
+                'X-GitHub-Event': event, 'X-GitHub-Delivery': '72d3162e-cc78-11e3-81ab-4c9367dc0958',
+                'X-Hub-Signature': f'sha1={signature}', 'User-Agent': 'GitHub-Hookshot/044aadd',
+                'Content-Type': 'application/json'}).status_code
+
+    def run_scheduled_job(self) -> None:
+        """Do what the platform's cron does every few minutes."""
+        import database
+        from mod_ci import controllers
+        sessions = []
+
+        def create_session(*arguments: Any) -> Any:
+            sessions.append(database.create_session(*arguments))
+            return sessions[-1]
+
+        with mock.patch.object(controllers, 'create_session', create_session):
+            controllers.start_platforms(self._github)
+        # Where the process of the job ends.
+        for session in sessions:
+            session.remove()
+
+    def statuses_and_pages(self, run_ids: list[int]) -> Any:
+        """Return the status of runs and what their pages are made from: by category, which tests are errors."""
+        from mod_api.services.status import derive_run_status
+        from mod_test.controllers import get_test_results
+        from mod_test.models import Test
+        with request():
+            found = []
+            for run_id in run_ids:
+                test = Test.query.filter(Test.id == run_id).one()
+                found.append({'status': derive_run_status(test),
+                              'categories': {category['category'].name: [[entry['test'].id, entry['error']]
+                                                                         for entry in category['tests']]
+                                             for category in get_test_results(test)}})
+            return found
+
+    def push(self, commit: str) -> None:
+        """Put a commit on GitHub's master."""
+        self._github.push(commit)
+
+    def open_pull(self, number: int, commit: str, author: int) -> None:
+        """Open a pull request on GitHub."""
+        self._github.open_pull(number, commit, author)
+
+    def close_pull(self, number: int) -> None:
+        """Close a pull request on GitHub, without an event."""
+        self._github.pulls[number].state = 'closed'
+
+    def lose_build(self, commit: str) -> None:
+        """Have GitHub forget the build of a commit."""
+        self._github.builds.remove(commit)
+
+    def comments(self, number: int) -> Any:
+        """Return the comments on a pull request, deleted ones too."""
+        return [comment for comment in self._github.comments if comment['pull'] == number]
+
+    def commit_statuses(self, commit: str) -> Any:
+        """Return the statuses of a commit, the oldest first."""
+        return [status for status in self._github.statuses if status['commit'] == commit]
+
+    def machines(self) -> list[str]:
+        """Return the names of the machines that run."""
+        return list(self._cloud.machines)
+
+    def let_pass(self, machine: str, minutes: int) -> None:
+        """Let time pass for a machine."""
+        self._cloud.machines[machine] -= timedelta(minutes=minutes)
+
+
+def main() -> None:
+    """Answer one call after the other until there is no more input."""
+    answers = sys.stdout
+    with redirect_stdout(sys.stderr), standing_in() as (github, cloud):
+        inside = Inside(github, cloud)
+        for line in sys.stdin:
+            call = json.loads(line)
+            function: Callable[..., Any] = getattr(inside, call['function'])
+            try:
+                answer = json.dumps({'returned': function(**call['arguments'])})
+            except Exception:
+                answer = json.dumps({'raised': traceback.format_exc()})
+            print(answer, file=answers, flush=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,175 @@
+"""What stands in for GitHub and for the cloud while the platform's own code runs, and remembers what it was told."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from github import GithubObject, UnknownObjectException
+
+BOT = 'ccextractor-bot'
+
+#: Commits are older than the hours for which the platform waits for a build.
+COMMITTED = datetime.now(timezone.utc) - timedelta(days=2)
+
+
+class GitHub:
+    """The one repository: its master, its pull requests, their comments, and the statuses of the commits."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.master: list[str] = []
+        self.builds: list[str] = []
+        self.pulls: dict[int, Any] = {}
+        self.comments: list[dict[str, Any]] = []
+        self.statuses: list[dict[str, Any]] = []
+
+    def push(self, commit: str) -> None:
+        """Put a commit on master, and build it."""
+        self.master.insert(0, commit)
+        self.builds.append(commit)
+
+    def open_pull(self, number: int, commit: str, author: int) -> None:
+        """Open a pull request of one commit, cut from the tip of master, and build it."""
+        self.builds.append(commit)
+        self.pulls[number] = SimpleNamespace(
+            number=number, state='open', user=SimpleNamespace(id=author), head=SimpleNamespace(sha=commit),
+            base=SimpleNamespace(sha=self.master[0] if self.master else '0' * 40),
+            get_issue_comments=lambda: self._standing(number),
+            create_issue_comment=lambda body: self._comment(number, body))
+
+    def _standing(self, number: int) -> list[Any]:
+        return [SimpleNamespace(body=comment['body'], user=SimpleNamespace(login=BOT),
+                                delete=lambda comment=comment: comment.update(deleted=True))
+                for comment in self.comments if comment['pull'] == number and not comment['deleted']]
+
+    def _comment(self, number: int, body: str) -> Any:
+        self.comments.append({'pull': number, 'body': body, 'deleted': False})
+        return SimpleNamespace(id=len(self.comments))
+
+    # What the platform calls
+
+    def get_user(self) -> Any:
+        """Return the account that the platform comments with."""
+        return SimpleNamespace(login=BOT)
+
+    def get_repo(self, name: str) -> GitHub:
+        """Return the only repository."""
+        return self
+
+    def get_commit(self, sha: str) -> Any:
+        """Return a commit, pushed or not."""
+        parents = self.master[self.master.index(sha) + 1:][:1] if sha in self.master else []
+        return SimpleNamespace(
+            sha=sha, parents=[SimpleNamespace(sha=parent) for parent in parents], files=[],
+            commit=SimpleNamespace(author=SimpleNamespace(date=COMMITTED)),
+            create_status=lambda **status: self.statuses.append({'commit': sha, **_set(status)}),
+            get_statuses=lambda: [SimpleNamespace(**status) for status in reversed(self.statuses)
+                                  if status['commit'] == sha])
+
+    def get_commits(self, sha: str) -> list[Any]:
+        """Return a commit of master and its ancestors, the nearest first."""
+        known = self.master[self.master.index(sha):] if sha in self.master else []
+        return [SimpleNamespace(sha=commit) for commit in known]
+
+    def get_pull(self, number: int) -> Any:
+        """Return a pull request."""
+        return self.pulls[number]
+
+    def get_pulls(self, state: str) -> list[Any]:
+        """Return the pull requests in a state."""
+        return [pull for pull in self.pulls.values() if pull.state == state]
+
+    def get_artifacts(self) -> list[Any]:
+        """Return the builds of every commit that has any."""
+        from mod_ci.controllers import Artifact_names
+        return [SimpleNamespace(name=name, id=1, expired=False, workflow_run=SimpleNamespace(head_sha=commit),
+                                archive_download_url='https://api.github.com/artifact')
+                for commit in self.builds for name in (Artifact_names.linux, Artifact_names.windows)]
+
+    def get_contents(self, path: str) -> Any:
+        """Raise, as no workflow is kept in the repository."""
+        raise UnknownObjectException(404)
+
+    def get_workflows(self) -> list[Any]:
+        """Return no workflows."""
+        return []
+
+    def get_workflow_runs(self, **arguments: Any) -> list[Any]:
+        """Return no runs of workflows."""
+        return []
+
+
+class Cloud:
+    """The machines that run, and when they were started."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Stop all machines."""
+        self.machines: dict[str, datetime] = {}
+
+    # What the platform calls
+
+    def instances(self) -> Any:
+        """Return what lists, starts and deletes machines."""
+        return SimpleNamespace(
+            list=lambda **where: _answer({'items': [
+                {'name': name, 'creationTimestamp': started.strftime('%Y-%m-%dT%H:%M:%S.%f%z')}
+                for name, started in self.machines.items()]}),
+            insert=lambda body, **where: _answer(self._start(body['name'])),
+            delete=lambda instance, **where: _answer(self._stop(instance)))
+
+    def images(self) -> Any:
+        """Return what finds the image of a machine."""
+        return SimpleNamespace(getFromFamily=lambda **where: _answer({'selfLink': 'image'}))
+
+    def zoneOperations(self) -> Any:
+        """Return what says that an operation is done."""
+        return SimpleNamespace(get=lambda **where: _answer({'status': 'DONE'}))
+
+    def _start(self, name: str) -> Any:
+        self.machines[name] = datetime.now(timezone.utc)
+        return {'name': f'start-{name}', 'status': 'RUNNING'}
+
+    def _stop(self, name: str) -> Any:
+        self.machines.pop(name, None)
+        return {'name': f'stop-{name}', 'status': 'RUNNING'}
+
+
+def _set(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if value is not GithubObject.NotSet}
+
+
+def _answer(answer: Any) -> Any:
+    return SimpleNamespace(execute=lambda: answer)
+
+
+def _get(url: str, **arguments: Any) -> Any:
+    """Answer the requests that the platform makes past PyGithub."""
+    build = io.BytesIO()
+    with zipfile.ZipFile(build, 'w') as archive:
+        archive.writestr('ccextractor', '')
+    return SimpleNamespace(status_code=200, content=build.getvalue(),
+                           json=lambda: {'hooks': ['127.0.0.0/8'], 'login': 'somebody'})
+
+
+@contextmanager
+def standing_in() -> Iterator[tuple[GitHub, Cloud]]:
+    """Put the stand-ins in place while the block lasts. The platform must not have been imported yet."""
+    github, cloud = GitHub(), Cloud()
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch('github.Github', lambda auth: github))
+        stack.enter_context(mock.patch('googleapiclient.discovery.build', lambda *names, **arguments: cloud))
+        stack.enter_context(mock.patch('requests.get', _get))
+        yield github, cloud
