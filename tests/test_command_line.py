@@ -15,7 +15,7 @@ from database import db, dispose_sessions
 from flask import Flask
 from mod_test.models import Test
 from sqlalchemy import text
-from stored import Rows
+from support.rows import Rows
 
 Run = Callable[..., Result]
 

@@ -26,7 +26,7 @@ from mod_ci.models import BlockedUsers
 from mod_test.models import Test, TestPlatform, TestType
 from sqlalchemy import event
 from sqlalchemy.orm import DeclarativeBase, mapped_column
-from stored import Rows
+from support.rows import Rows
 
 from mod_runs_api import (InternalError, MountError, ServiceUnavailable,
                           create_blueprint, host, run_retried)

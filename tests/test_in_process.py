@@ -12,7 +12,7 @@ from flask import Flask, g
 from mod_auth.models import Role, User
 from mod_test.models import Test
 from sqlalchemy.orm import Session
-from stored import Rows
+from support.rows import Rows
 
 from mod_runs_api import (InvalidFields, Retry, RunNotFound, RunsApiError,
                           Unprocessable, retry_run)

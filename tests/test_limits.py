@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import seed
 from application import create_app
-from asking import Ask
 from database import db
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_limiter import Limiter
 from mod_auth.models import User
+from support.api import ApiCall
 
 from mod_runs_api import MountError, create_blueprint
 from mod_runs_api.api import limits
@@ -26,7 +26,7 @@ def limited(app: Flask) -> Flask:
     return app
 
 
-def test_every_answer_says_what_is_left(app: Flask, retry: Ask) -> None:
+def test_every_answer_says_what_is_left(app: Flask, retry: ApiCall) -> None:
     for remaining in (119, 118, 117):
         response = retry(99)
         assert response.headers['X-RateLimit-Limit'] == '120'
@@ -35,7 +35,7 @@ def test_every_answer_says_what_is_left(app: Flask, retry: Ask) -> None:
         assert 'Retry-After' not in response.headers
 
 
-def test_too_many_requests_are_refused(limited: Flask, retry: Ask) -> None:
+def test_too_many_requests_are_refused(limited: Flask, retry: ApiCall) -> None:
     assert [retry(99).status_code for _ in range(2)] == [404, 404]
 
     response = retry(99)
@@ -53,20 +53,20 @@ def test_too_many_requests_are_refused(limited: Flask, retry: Ask) -> None:
     assert abs(int(response.headers['X-RateLimit-Reset']) - time.time() - retry_after) <= 2
 
 
-def test_a_refused_request_makes_nothing(limited: Flask, retry: Ask, alice: User) -> None:
+def test_a_refused_request_makes_nothing(limited: Flask, retry: ApiCall, alice: User) -> None:
     run = seed.run([seed.regression_test()])
 
     assert [retry(run).status_code for _ in range(4)] == [202, 202, 429, 429]
 
 
-def test_each_token_has_a_window_of_its_own(limited: Flask, retry: Ask, alice: User) -> None:
+def test_each_token_has_a_window_of_its_own(limited: Flask, retry: ApiCall, alice: User) -> None:
     other = seed.token(alice)
 
     assert [retry(99).status_code for _ in range(3)] == [404, 404, 429]
     assert [retry(99, token=other).status_code for _ in range(3)] == [404, 404, 429]
 
 
-def test_guessing_tokens_is_limited_by_address(limited: Flask, retry: Ask) -> None:
+def test_guessing_tokens_is_limited_by_address(limited: Flask, retry: ApiCall) -> None:
     guesses = [retry(99, token=f'spci_{guess:043}').status_code for guess in range(4)]
 
     assert guesses == [401, 401, 429, 429]
@@ -74,14 +74,14 @@ def test_guessing_tokens_is_limited_by_address(limited: Flask, retry: Ask) -> No
     assert retry(99, token=None, environ_base={'REMOTE_ADDR': '192.0.2.1'}).status_code == 401
 
 
-def test_guesses_do_not_use_up_the_window_of_a_token(limited: Flask, retry: Ask) -> None:
+def test_guesses_do_not_use_up_the_window_of_a_token(limited: Flask, retry: ApiCall) -> None:
     for _ in range(5):
         retry(99, token=None)
 
     assert retry(99).status_code == 404
 
 
-def test_the_limit_comes_before_everything_else(limited: Flask, retry: Ask, client: FlaskClient) -> None:
+def test_the_limit_comes_before_everything_else(limited: Flask, retry: ApiCall, client: FlaskClient) -> None:
     for _ in range(2):
         client.get('/api/v1/runs/1/retry')
 
@@ -89,7 +89,7 @@ def test_the_limit_comes_before_everything_else(limited: Flask, retry: Ask, clie
     assert retry(99, {'no': 1}, token=None).status_code == 429
 
 
-def test_the_hosts_own_routes_are_neither_counted_nor_limited(limited: Flask, client: FlaskClient, retry: Ask) -> None:
+def test_the_hosts_own_routes_are_neither_counted_nor_limited(limited: Flask, client: FlaskClient, retry: ApiCall) -> None:
     for _ in range(5):
         response = client.get('/account/login')
         assert response.status_code == 200
@@ -116,7 +116,7 @@ def test_what_a_host_sets_for_a_limiter_of_its_own_is_not_for_this_one(setting: 
         db.engine.dispose()
 
 
-def test_a_limiter_of_the_hosts_own_refuses_in_the_one_shape(app: Flask, retry: Ask) -> None:
+def test_a_limiter_of_the_hosts_own_refuses_in_the_one_shape(app: Flask, retry: ApiCall) -> None:
     Limiter(lambda: 'everybody', app=app, default_limits=['1 per day'], storage_uri='memory://')
     assert retry(99).status_code == 404
 
@@ -127,7 +127,7 @@ def test_a_limiter_of_the_hosts_own_refuses_in_the_one_shape(app: Flask, retry: 
     assert response.headers['Retry-After'] == '86400'
 
 
-def test_several_windows_are_allowed(app: Flask, retry: Ask) -> None:
+def test_several_windows_are_allowed(app: Flask, retry: ApiCall) -> None:
     app.config['RUNS_API_RATE_LIMIT'] = '100 per hour; 1 per minute'
     assert retry(99).status_code == 404
 
@@ -174,7 +174,7 @@ def test_the_refusal_of_a_storage_does_not_tell_its_password() -> None:
     assert raised.value.__cause__ is None
 
 
-def test_each_application_counts_for_itself(retry: Ask, alice: User) -> None:
+def test_each_application_counts_for_itself(retry: ApiCall, alice: User) -> None:
     retry(99)
     other = create_app('sqlite://')
 
@@ -204,7 +204,7 @@ def test_requests_that_come_first_together_are_counted_together(app: Flask, monk
 
 
 def test_a_storage_that_goes_away_is_said_once_in_the_hosts_log(
-        app: Flask, retry: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+        app: Flask, retry: ApiCall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     limiter = app.extensions['mod_runs_api'].route_limiter.limiter
 
     def fail(*_: object, **__: object) -> bool:

@@ -14,7 +14,7 @@ from flask import Flask
 from mod_auth.models import User
 from mod_test.models import Test
 from sqlalchemy.exc import OperationalError
-from stored import Rows
+from support.rows import Rows
 
 from mod_runs_api import retry, transaction
 

@@ -12,7 +12,7 @@ from mod_auth.models import Role, User
 from mod_customized.models import TestFork
 from mod_test.models import Test
 from sqlalchemy import func, select
-from visiting import Visitor
+from support.visitor import Visitor
 
 
 @pytest.fixture

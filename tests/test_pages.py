@@ -17,12 +17,12 @@ from database import Base, db
 from flask import Flask, g
 from mod_auth.models import Role
 from mod_test.models import TestStatus
-from recording import Sent, recording
-from visiting import Visitor, attribute
+from support.statements import Statement, record_statements
+from support.visitor import Visitor, attribute
 
 from mod_runs_api import retry_run, service
-from mod_runs_api.web import pages
 from mod_runs_api.errors import ServiceUnavailable
+from mod_runs_api.web import pages
 
 HOSTILE = '"><script>alert(1)</script>\'&lt;{{ 7 * 7 }}'
 
@@ -57,11 +57,11 @@ def again(site: Flask, run_id: int, **order: Any) -> int:
         return retry_run(run_id, **order).new_run_id
 
 
-def sent(site: Flask, visitor: Visitor, path: str) -> list[Sent]:
+def sent(site: Flask, visitor: Visitor, path: str) -> list[Statement]:
     """Give the statements that a page takes."""
     with site.app_context():
         engine = db.engine
-    with recording(engine) as statements:
+    with record_statements(engine) as statements:
         visitor.page(path)
     return statements
 

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta, timezone
 import pytest
 import seed
 import worker
-from asking import Ask
 from database import db
 from flask.testing import FlaskClient
 from mod_auth.models import User
 from mod_test.models import Test, TestPlatform, TestType
-from stored import Rows
+from support.api import ApiCall
+from support.rows import Rows
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def source(alice: User) -> Test:
     return source
 
 
-def test_a_retry_is_accepted(retry: Ask, source: Test) -> None:
+def test_a_retry_is_accepted(retry: ApiCall, source: Test) -> None:
     response = retry(source)
 
     assert response.status_code == 202
@@ -37,13 +37,13 @@ def test_a_retry_is_accepted(retry: Ask, source: Test) -> None:
     assert response.content_type == 'application/json'
 
 
-def test_the_location_is_the_new_run_under_the_same_prefix(retry: Ask, source: Test) -> None:
+def test_the_location_is_the_new_run_under_the_same_prefix(retry: ApiCall, source: Test) -> None:
     response = retry(source)
 
     assert response.headers['Location'] == f'/api/v1/runs/{response.json["new_run_id"]}'
 
 
-def test_the_new_run_has_the_configuration_of_its_source(retry: Ask, source: Test, rows: Rows) -> None:
+def test_the_new_run_has_the_configuration_of_its_source(retry: ApiCall, source: Test, rows: Rows) -> None:
     new_run_id = retry(source).json['new_run_id']
 
     old, new = rows.of('test', id=source.id)[0], rows.of('test', id=new_run_id)[0]
@@ -52,7 +52,7 @@ def test_the_new_run_has_the_configuration_of_its_source(retry: Ask, source: Tes
     assert old == new
 
 
-def test_the_new_run_has_a_secret_of_its_own(retry: Ask, source: Test, rows: Rows) -> None:
+def test_the_new_run_has_a_secret_of_its_own(retry: ApiCall, source: Test, rows: Rows) -> None:
     retry(source)
     retry(source)
 
@@ -61,7 +61,7 @@ def test_the_new_run_has_a_secret_of_its_own(retry: Ask, source: Test, rows: Row
     assert all(len(token) == 64 and token.isascii() and token.isalnum() for token in tokens)
 
 
-def test_a_full_retry_runs_the_tests_of_its_source(retry: Ask, source: Test, rows: Rows) -> None:
+def test_a_full_retry_runs_the_tests_of_its_source(retry: ApiCall, source: Test, rows: Rows) -> None:
     seed.regression_test()
 
     new_run_id = retry(source).json['new_run_id']
@@ -69,21 +69,21 @@ def test_a_full_retry_runs_the_tests_of_its_source(retry: Ask, source: Test, row
     assert rows.selection(new_run_id) == rows.selection(source.id)
 
 
-def test_a_failed_only_retry_runs_what_failed(retry: Ask, source: Test, rows: Rows) -> None:
+def test_a_failed_only_retry_runs_what_failed(retry: ApiCall, source: Test, rows: Rows) -> None:
     response = retry(source, {'failed_only': True})
 
     assert response.json['message'].endswith('with 2 tests.')
     assert rows.selection(response.json['new_run_id']) == rows.selection(source.id)[1:]
 
 
-def test_the_owners_and_the_requester_own_the_new_run(retry: Ask, source: Test, alice: User, rows: Rows) -> None:
+def test_the_owners_and_the_requester_own_the_new_run(retry: ApiCall, source: Test, alice: User, rows: Rows) -> None:
     new_run_id = retry(source).json['new_run_id']
 
     assert rows.ids('test_fork', 'user_id', test_id=new_run_id) == sorted(
         [alice.id, *rows.ids('test_fork', 'user_id', test_id=source.id)])
 
 
-def test_a_requester_who_is_an_owner_already_owns_the_new_run_once(retry: Ask, alice: User, rows: Rows) -> None:
+def test_a_requester_who_is_an_owner_already_owns_the_new_run_once(retry: ApiCall, alice: User, rows: Rows) -> None:
     source = seed.run([seed.regression_test()], owners=[alice, alice])
 
     new_run_id = retry(source).json['new_run_id']
@@ -91,21 +91,21 @@ def test_a_requester_who_is_an_owner_already_owns_the_new_run_once(retry: Ask, a
     assert rows.ids('test_fork', 'user_id', test_id=new_run_id) == [alice.id]
 
 
-def test_a_retry_writes_no_progress_and_no_results(retry: Ask, source: Test, rows: Rows) -> None:
+def test_a_retry_writes_no_progress_and_no_results(retry: ApiCall, source: Test, rows: Rows) -> None:
     new_run_id = retry(source).json['new_run_id']
 
     for table in ('test_progress', 'test_result', 'test_result_file'):
         assert rows.of(table, test_id=new_run_id) == []
 
 
-def test_the_scheduled_job_starts_the_new_run(retry: Ask, source: Test, rows: Rows) -> None:
+def test_the_scheduled_job_starts_the_new_run(retry: ApiCall, source: Test, rows: Rows) -> None:
     new_run_id = retry(source, {'failed_only': True}).json['new_run_id']
 
     assert worker.work_once(db.session, TestPlatform.windows) == [new_run_id]
     assert rows.ids('test_result', 'regression_test_id', test_id=new_run_id) == rows.selection(new_run_id)
 
 
-def test_a_retry_changes_nothing_that_was_there(retry: Ask, source: Test, rows: Rows) -> None:
+def test_a_retry_changes_nothing_that_was_there(retry: ApiCall, source: Test, rows: Rows) -> None:
     db.session.commit()
     before = rows.snapshot()
 
@@ -117,7 +117,7 @@ def test_a_retry_changes_nothing_that_was_there(retry: Ask, source: Test, rows: 
 
 
 def test_a_retry_is_written_down_with_its_source_reason_requester_and_time(
-        retry: Ask, source: Test, alice: User, rows: Rows) -> None:
+        retry: ApiCall, source: Test, alice: User, rows: Rows) -> None:
     new_run_id = retry(source, {'failed_only': True, 'reason': 'flaky VM'}).json['new_run_id']
 
     row = rows.of('run_retry', test_id=new_run_id)[0]
@@ -128,7 +128,7 @@ def test_a_retry_is_written_down_with_its_source_reason_requester_and_time(
     assert timedelta() <= datetime.now(timezone.utc).replace(tzinfo=None) - created_at < timedelta(minutes=1)
 
 
-def test_a_retry_of_a_retry_counts_on_from_the_same_root(retry: Ask, source: Test, rows: Rows) -> None:
+def test_a_retry_of_a_retry_counts_on_from_the_same_root(retry: ApiCall, source: Test, rows: Rows) -> None:
     second = retry(source).json['new_run_id']
     third = retry(second).json['new_run_id']
 
@@ -137,36 +137,36 @@ def test_a_retry_of_a_retry_counts_on_from_the_same_root(retry: Ask, source: Tes
 
 
 @pytest.mark.parametrize('stages', [(), seed.COMPLETED[:1], seed.COMPLETED[:2], seed.COMPLETED, seed.CANCELED])
-def test_a_full_retry_is_allowed_in_any_state(retry: Ask, stages: tuple[object, ...], rows: Rows) -> None:
+def test_a_full_retry_is_allowed_in_any_state(retry: ApiCall, stages: tuple[object, ...], rows: Rows) -> None:
     source = seed.run([seed.regression_test()], stages=stages)  # type: ignore[arg-type]
 
     assert retry(source).status_code == 202
 
 
 @pytest.mark.parametrize('body', [{}, {'failed_only': False}])
-def test_a_body_without_wishes_is_a_full_retry(retry: Ask, source: Test, body: dict[str, bool]) -> None:
+def test_a_body_without_wishes_is_a_full_retry(retry: ApiCall, source: Test, body: dict[str, bool]) -> None:
     assert retry(source, body).json['message'].endswith('with 3 tests.')
 
 
-def test_a_request_without_a_body_needs_no_content_type(retry: Ask, source: Test) -> None:
+def test_a_request_without_a_body_needs_no_content_type(retry: ApiCall, source: Test) -> None:
     assert retry(source, data=b'').status_code == 202
 
 
 @pytest.mark.parametrize('content_type', ['application/json; charset=utf-8', 'Application/JSON'])
-def test_the_content_type_may_have_parameters_and_any_case(retry: Ask, source: Test, content_type: str) -> None:
+def test_the_content_type_may_have_parameters_and_any_case(retry: ApiCall, source: Test, content_type: str) -> None:
     assert retry(source, data='{"failed_only": true}', content_type=content_type).status_code == 202
 
 
 @pytest.mark.parametrize('reason', ['', 'x' * 255, '\N{HOT BEVERAGE}' * 255, '\U0001f480' * 255, 'e\u0301 \u202eltr',
                                     'two\r\nlines\t\\"%s\'; DROP TABLE test; -- ', ' spaces  ', '\x7f\x1b[31m'])
-def test_any_text_of_255_code_points_is_kept_exactly(retry: Ask, source: Test, rows: Rows, reason: str) -> None:
+def test_any_text_of_255_code_points_is_kept_exactly(retry: ApiCall, source: Test, rows: Rows, reason: str) -> None:
     new_run_id = retry(source, {'reason': reason}).json['new_run_id']
 
     assert rows.of('run_retry', test_id=new_run_id)[0]['reason'].decode() == reason
 
 
 def test_a_retry_takes_six_statements_whatever_the_size(
-        retry: Ask, alice: User, statements: list[str]) -> None:
+        retry: ApiCall, alice: User, statements: list[str]) -> None:
     counts = []
     for size in (1, 300):
         source = seed.bulk_runs(1, size, failed_per_run=size)[0]
@@ -179,7 +179,7 @@ def test_a_retry_takes_six_statements_whatever_the_size(
     assert counts == [6] * 4
 
 
-def test_a_retry_sends_nothing_but_select_and_insert(retry: Ask, source: Test, statements: list[str]) -> None:
+def test_a_retry_sends_nothing_but_select_and_insert(retry: ApiCall, source: Test, statements: list[str]) -> None:
     db.session.commit()
     statements.clear()
 
@@ -190,7 +190,7 @@ def test_a_retry_sends_nothing_but_select_and_insert(retry: Ask, source: Test, s
 
 
 def test_no_secret_of_a_run_is_answered_or_logged(
-        retry: Ask, source: Test, token: str, rows: Rows, caplog: pytest.LogCaptureFixture) -> None:
+        retry: ApiCall, source: Test, token: str, rows: Rows, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level('DEBUG')
 
     response = retry(source, {'reason': 'why\nnot'})

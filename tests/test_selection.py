@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 import seed
 import verdict
-from asking import Ask
 from database import db
 from flask import Flask
 from mod_auth.models import User
@@ -15,13 +14,14 @@ from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestResultFile, TestStatus
 from outcome import Outcome
 from sqlalchemy import null
-from stored import Rows
+from support.api import ApiCall
+from support.rows import Rows
 
 Failed = Callable[..., list[int]]
 
 
 @pytest.fixture
-def rerun(retry: Ask, rows: Rows) -> Failed:
+def rerun(retry: ApiCall, rows: Rows) -> Failed:
     """Give the tests that a failed-only retry of a run runs; none where it is refused because nothing failed."""
     def ask(run: Test) -> list[int]:
         response = retry(run, {'failed_only': True})
@@ -226,7 +226,7 @@ def test_the_results_of_other_runs_do_not_count(rerun: Failed, test: RegressionT
 @pytest.mark.parametrize('stages', [[], seed.COMPLETED[:1], seed.COMPLETED[:2],
                                     [*seed.COMPLETED, TestStatus.testing]])
 def test_a_run_that_has_not_finished_has_no_failures(
-        retry: Ask, test: RegressionTest, rows: Rows, stages: list[TestStatus]) -> None:
+        retry: ApiCall, test: RegressionTest, rows: Rows, stages: list[TestStatus]) -> None:
     run = seed.run([test], stages=stages)
     seed.result(run, test, seed.passing(test).exits(1))
     db.session.commit()
@@ -240,7 +240,7 @@ def test_a_run_that_has_not_finished_has_no_failures(
     assert rows.snapshot() == before
 
 
-def test_nothing_failed_is_refused_and_makes_nothing(retry: Ask, test: RegressionTest, rows: Rows) -> None:
+def test_nothing_failed_is_refused_and_makes_nothing(retry: ApiCall, test: RegressionTest, rows: Rows) -> None:
     run = completed(test)
     db.session.commit()
     before = rows.snapshot()
@@ -282,7 +282,7 @@ def cut_off(request: pytest.FixtureRequest, alice: User) -> None:
 
 @pytest.mark.usefixtures('cut_off')
 @pytest.mark.parametrize('failed_only', [False, True])
-def test_a_database_that_cuts_long_texts_off_changes_nothing(retry: Ask, rows: Rows, failed_only: bool) -> None:
+def test_a_database_that_cuts_long_texts_off_changes_nothing(retry: ApiCall, rows: Rows, failed_only: bool) -> None:
     tests = [seed.regression_test() for _ in range(12)]
     run = seed.run([*tests, tests[0]], stages=seed.CANCELED)
 
@@ -292,7 +292,7 @@ def test_a_database_that_cuts_long_texts_off_changes_nothing(retry: Ask, rows: R
 
 
 @pytest.mark.usefixtures('cut_off')
-def test_a_database_that_cuts_long_texts_off_hides_no_inactive_test(retry: Ask) -> None:
+def test_a_database_that_cuts_long_texts_off_hides_no_inactive_test(retry: ApiCall) -> None:
     tests = [seed.regression_test(active=place == 0) for place in range(13)]
     run = seed.run(tests)
 
@@ -302,7 +302,7 @@ def test_a_database_that_cuts_long_texts_off_hides_no_inactive_test(retry: Ask) 
 # Runs without rows of their own, and rows that repeat
 
 
-def test_a_source_without_rows_is_retried_with_every_active_test(retry: Ask, rows: Rows, alice: User) -> None:
+def test_a_source_without_rows_is_retried_with_every_active_test(retry: ApiCall, rows: Rows, alice: User) -> None:
     active = [seed.regression_test() for _ in range(2)]
     seed.regression_test(active=False)
     seed.regression_test(active=null())  # type: ignore[arg-type]
@@ -323,7 +323,7 @@ def test_a_source_without_rows_reruns_what_failed_or_never_ran(rerun: Failed, al
     assert rerun(run) == [failed.id, never.id]
 
 
-def test_a_source_without_rows_knows_the_inactive_tests_that_failed_in_it(retry: Ask, alice: User) -> None:
+def test_a_source_without_rows_knows_the_inactive_tests_that_failed_in_it(retry: ApiCall, alice: User) -> None:
     failed, passed = seed.regression_test(active=False), seed.regression_test(active=False)
     run = seed.run(stages=seed.COMPLETED)
     seed.result(run, failed, seed.passing(failed).exits(1))
@@ -335,7 +335,7 @@ def test_a_source_without_rows_knows_the_inactive_tests_that_failed_in_it(retry:
     assert response.json['details'] == {'inactive_ids': [failed.id]}
 
 
-def test_a_source_without_rows_is_refused_where_no_test_is_active(retry: Ask, rows: Rows, alice: User) -> None:
+def test_a_source_without_rows_is_refused_where_no_test_is_active(retry: ApiCall, rows: Rows, alice: User) -> None:
     seed.regression_test(active=False)
 
     response = retry(seed.run(stages=seed.COMPLETED))
@@ -345,7 +345,7 @@ def test_a_source_without_rows_is_refused_where_no_test_is_active(retry: Ask, ro
 
 
 @pytest.mark.parametrize('failed_only', [False, True])
-def test_rows_that_repeat_are_run_once(retry: Ask, rows: Rows, alice: User, failed_only: bool) -> None:
+def test_rows_that_repeat_are_run_once(retry: ApiCall, rows: Rows, alice: User, failed_only: bool) -> None:
     tests = [seed.regression_test() for _ in range(2)]
     run = seed.run([*tests, *tests, tests[0]], stages=seed.COMPLETED)
 
@@ -374,7 +374,7 @@ HalfInactive = tuple[Test, RegressionTest, RegressionTest, RegressionTest]
 
 @pytest.mark.parametrize('failed_only', [False, True])
 def test_inactive_tests_among_those_to_run_are_refused(
-        retry: Ask, rows: Rows, half_inactive: HalfInactive, failed_only: bool) -> None:
+        retry: ApiCall, rows: Rows, half_inactive: HalfInactive, failed_only: bool) -> None:
     run, _, inactive, passed = half_inactive
 
     response = retry(run, {'failed_only': failed_only})
@@ -388,7 +388,7 @@ def test_inactive_tests_among_those_to_run_are_refused(
 
 @pytest.mark.parametrize('failed_only', [False, True])
 def test_inactive_tests_are_left_out_where_the_setting_says_so(
-        app: Flask, retry: Ask, rows: Rows, half_inactive: HalfInactive, failed_only: bool) -> None:
+        app: Flask, retry: ApiCall, rows: Rows, half_inactive: HalfInactive, failed_only: bool) -> None:
     app.config['RUNS_API_INACTIVE_TESTS'] = 'drop'
     run, failed, _, _ = half_inactive
 
@@ -398,7 +398,7 @@ def test_inactive_tests_are_left_out_where_the_setting_says_so(
 
 
 def test_a_retry_of_inactive_tests_alone_is_refused_though_they_may_be_left_out(
-        app: Flask, retry: Ask, rows: Rows, test: RegressionTest) -> None:
+        app: Flask, retry: ApiCall, rows: Rows, test: RegressionTest) -> None:
     app.config['RUNS_API_INACTIVE_TESTS'] = 'drop'
     run = completed(test, seed.passing(test).exits(1))
     test.active = False

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import seed
 from application import create_app
-from asking import Ask
 from database import db
 from flask import Flask
 from mod_auth.models import User
 from mod_test.models import Test, TestPlatform
-from stored import Rows
+from support.api import ApiCall
+from support.rows import Rows
 
 from mod_runs_api import MountError, Unprocessable, retry_run, run_retried
 
@@ -44,7 +44,7 @@ def heard() -> Iterator[Heard]:
     run_retried.disconnect(hear)
 
 
-def test_receivers_hear_of_a_retry(app: Flask, retry: Ask, source: Test, alice: User, heard: Heard) -> None:
+def test_receivers_hear_of_a_retry(app: Flask, retry: ApiCall, source: Test, alice: User, heard: Heard) -> None:
     new_run_id = retry(source, {'failed_only': True, 'reason': 'flaky VM'}).json['new_run_id']
 
     assert heard == [(app, {'run_id': source.id, 'new_run_id': new_run_id, 'failed_only': True,
@@ -71,7 +71,7 @@ def test_receivers_hear_of_it_when_it_is_committed(source: Test, rows: Rows) -> 
     assert seen == [rows.selection(source.id)]
 
 
-def test_receivers_hear_nothing_of_refusals_and_replays(retry: Ask, source: Test, heard: Heard) -> None:
+def test_receivers_hear_nothing_of_refusals_and_replays(retry: ApiCall, source: Test, heard: Heard) -> None:
     retry(source, key='k')
     retry(source, key='k')
     retry(99)
@@ -81,7 +81,7 @@ def test_receivers_hear_nothing_of_refusals_and_replays(retry: Ask, source: Test
 
 
 def test_a_receiver_that_fails_does_not_harm_the_retry(
-        retry: Ask, source: Test, heard: Heard, caplog: pytest.LogCaptureFixture) -> None:
+        retry: ApiCall, source: Test, heard: Heard, caplog: pytest.LogCaptureFixture) -> None:
     def fail(_: Any, **__: Any) -> None:
         raise RuntimeError('secret')
 
@@ -93,7 +93,7 @@ def test_a_receiver_that_fails_does_not_harm_the_retry(
     assert 'secret' not in caplog.text
 
 
-def test_a_check_may_refuse_a_retry(app: Flask, retry: Ask, source: Test, rows: Rows, heard: Heard) -> None:
+def test_a_check_may_refuse_a_retry(app: Flask, retry: ApiCall, source: Test, rows: Rows, heard: Heard) -> None:
     asked = []
 
     def check(run: Any) -> str:
@@ -121,13 +121,13 @@ def test_a_check_holds_in_process_too(app: Flask, source: Test) -> None:
         retry_run(source.id)
 
 
-def test_a_check_without_an_objection_lets_it_pass(app: Flask, retry: Ask, source: Test) -> None:
+def test_a_check_without_an_objection_lets_it_pass(app: Flask, retry: ApiCall, source: Test) -> None:
     app.config['RUNS_API_BEFORE_RETRY'] = lambda run: None
 
     assert retry(source).status_code == 202
 
 
-def test_a_check_is_not_asked_about_what_is_refused_or_made_already(app: Flask, retry: Ask, source: Test) -> None:
+def test_a_check_is_not_asked_about_what_is_refused_or_made_already(app: Flask, retry: ApiCall, source: Test) -> None:
     first = retry(source, key='k')
     asked = []
     app.config['RUNS_API_BEFORE_RETRY'] = asked.append

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 import seed
-from asking import Ask
 from database import Base, db
 from mod_auth.models import User
+from support.api import ApiCall
 
 from mod_runs_api import clock
 from mod_runs_api.retry import RetryRequest
@@ -40,14 +40,14 @@ def test_a_time_with_a_zone_is_told_in_utc() -> None:
 
 @pytest.mark.parametrize(('lasts', 'status'), [(timedelta(minutes=1), 404), (timedelta(minutes=-1), 401)])
 def test_a_token_lasts_to_its_time_in_utc(
-        zone: str, retry: Ask, alice: User, lasts: timedelta, status: int) -> None:
+        zone: str, retry: ApiCall, alice: User, lasts: timedelta, status: int) -> None:
     secret = seed.token(alice)
     db.session.execute(API_TOKEN.update().values(expires_at=clock.now() + lasts))
 
     assert retry(99, token=secret).status_code == status
 
 
-def test_a_token_that_says_no_time_has_expired(retry: Ask, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_that_says_no_time_has_expired(retry: ApiCall, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from mod_runs_api import tokens
     found = tokens.find
     monkeypatch.setattr(tokens, 'find', lambda *arguments: tokens.Token(
@@ -57,7 +57,7 @@ def test_a_token_that_says_no_time_has_expired(retry: Ask, token: str, monkeypat
 
 
 @pytest.mark.parametrize('secret', ['spci_' + 'x' * 251, 'spci_caf\xe9', 'nonsense'])
-def test_what_cannot_be_a_token_is_not_looked_up(retry: Ask, statements: list[str], secret: str) -> None:
+def test_what_cannot_be_a_token_is_not_looked_up(retry: ApiCall, statements: list[str], secret: str) -> None:
     statements.clear()
 
     assert retry(99, token=secret).status_code == 401
@@ -65,12 +65,12 @@ def test_what_cannot_be_a_token_is_not_looked_up(retry: Ask, statements: list[st
     assert statements == []
 
 
-def test_blanks_around_a_token_do_not_count(retry: Ask, token: str) -> None:
+def test_blanks_around_a_token_do_not_count(retry: ApiCall, token: str) -> None:
     assert retry(99, token=None, headers={'Authorization': f'Bearer   {token} '}).status_code == 404
 
 
 @pytest.mark.parametrize('role', ['contributor ', ' contributor'])
-def test_blanks_around_a_role_do_not_count(retry: Ask, token: str, role: str) -> None:
+def test_blanks_around_a_role_do_not_count(retry: ApiCall, token: str, role: str) -> None:
     db.session.execute(Base.metadata.tables['user'].update().values(role=seed.Role.contributor))
     db.session.execute(db.text('UPDATE user SET role = :role'), {'role': role})
 

@@ -1,0 +1,14 @@
+"""Requests to the API and commands, as the fixtures send them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from click.testing import Result
+from werkzeug.test import TestResponse
+
+#: Sends a request and returns the response: see the fixtures ``retry`` and ``attempts``.
+ApiCall = Callable[..., TestResponse]
+
+#: Runs a command and returns its result: see the fixture ``command``.
+Command = Callable[..., Result]
