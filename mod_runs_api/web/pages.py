@@ -45,7 +45,7 @@ def retry_button(test: Any, with_tests: bool) -> RetryButton | None:
     Return the button of a run, for a user who may press it.
 
     None where nobody is logged in, where their role does not allow it, and in a host without Flask-WTF: without a CSRF
-    token a session proves nothing. Looking the tests up takes a few statements: for the page of one run, not for a list.
+    token a session proves nothing. Finding the tests takes a few statements: for the page of one run, not for a list.
     """
     state = extension_state()
     user = state.host.logged_in_user()
