@@ -1,5 +1,5 @@
 """
-Comments on GitHub, in the real platform's webhook with the README's recipe in it.
+Comments on GitHub, in the real platform's webhook with the recipe of the docs in it.
 
 Run as a script, this file is what happens inside the copy of the platform: deliveries, and what came of them.
 """
@@ -9,34 +9,27 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from pathlib import Path
-from textwrap import dedent, indent
+from textwrap import indent
 from typing import Any
 from unittest import mock
 
 import pytest
 from checkout import Platform, copy
+from documented import literal_block
 from rows import Rows
 
 pytestmark = pytest.mark.platform
 
-README = Path(__file__).parents[2] / 'README.rst'
+PAGE = 'docs/github.rst'
 
 #: The numbers of alice's and of mallory's account on GitHub.
 ALICE, MALLORY = 583231, 666
 
 Deliver = Callable[..., Any]
-
-
-def block(start: str) -> str:
-    """Give the literal block of the README that begins with a line."""
-    found = re.findall(rf'^    {re.escape(start)}\n(?:    .*\n)*', README.read_text(), re.MULTILINE)
-    assert len(found) == 1, f'The README has {len(found)} blocks that begin with {start}'
-    return dedent(found[0])
 
 
 def insert_before(file: Path, anchor: str, text: str) -> None:
@@ -48,17 +41,17 @@ def insert_before(file: Path, anchor: str, text: str) -> None:
 
 @pytest.fixture(scope='session')
 def listening(unmounted: Platform) -> Platform:
-    """Give a copy of the platform with everything about GitHub that the README says."""
+    """Give a copy of the platform with everything about GitHub that the docs say."""
     platform = copy(unmounted, 'listening', mounted=True)
     controllers = platform.path / 'mod_ci' / 'controllers.py'
-    insert_before(controllers, 'from mod_customized.models import', block(
-        'from mod_runs_api.github import retry_from_comment'))
+    insert_before(controllers, 'from mod_customized.models import', literal_block(
+        PAGE, 'from mod_runs_api.github import retry_from_comment'))
     insert_before(controllers, '        elif event == "issues":\n', indent(
-        block('elif event == "issue_comment":') + '\n', '        ', lambda line: bool(line.strip())))
+        literal_block(PAGE, 'elif event == "issue_comment":') + '\n', '        ', lambda line: bool(line.strip())))
     with open(platform.path / 'run.py', 'a') as run:
-        run.write(block('from mod_runs_api import run_retried'))
+        run.write(literal_block(PAGE, 'from mod_runs_api import run_retried'))
     with open(platform.path / 'config.py', 'a') as config:
-        config.write(block('from mod_runs_api.github import build_artifact_exists'))
+        config.write(literal_block(PAGE, 'from mod_runs_api.github import build_artifact_exists'))
     return platform
 
 
