@@ -21,6 +21,7 @@ from .settings import Check
 from .signals import run_retried, send
 from .transaction import run_with_retries
 from .validation import load_retry_fields
+from .verdict import Verdict, read_verdict
 
 T = TypeVar('T')
 
@@ -141,6 +142,39 @@ def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int =
         raise RunNotFound(run_id)
     return in_transaction(state, lambda connection: list_attempts(
         connection, state.tables, run_id, limit=limit, offset=offset, newest_first=newest_first))
+
+
+def attempts_verdict(run_id: int) -> Verdict:
+    """
+    Return what all attempts of a run together prove about each test (contract section 1, ``/verdict``).
+
+    Needs an application context.
+
+    Parameters
+    ----------
+    run_id : int
+        Any of the attempts, at least 1.
+
+    Returns
+    -------
+    Verdict
+        With ``overall``, ``counts`` and ``tests``.
+
+    Raises
+    ------
+    RunNotFound
+        There is no such run.
+    ServiceUnavailable
+        The database is away, or still failing after the retries.
+    InternalError
+        Any other error of the database. The log has more.
+    MountError
+        The blueprint is not registered in the current application.
+    """
+    state = extension_state()
+    if not 1 <= run_id <= MAX_ID:
+        raise RunNotFound(run_id)
+    return in_transaction(state, lambda connection: read_verdict(connection, state.tables, run_id))
 
 
 def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:

@@ -27,7 +27,7 @@ PREFIX_LENGTH = 16
 #: Longer ones are not looked up. The platform's have 48 characters.
 MAX_LENGTH = 255
 
-SCOPES = ('runs:read', 'runs:write')
+SCOPES = ('runs:read', 'runs:write', 'results:read')
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,20 @@ from flask import Flask
 from flask.testing import FlaskClient
 from mod_auth.models import Role, User
 from mod_test.models import Test, TestPlatform, TestType
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from support.api import ApiCall, Command
 from support.isolation import IsolatedClient, IsolatedRunner
 from support.rows import Rows
 from support.statements import Statement, record_statements
 from support.visitor import Visitor
 from werkzeug.test import TestResponse
+
+
+@event.listens_for(Engine, 'connect')
+def do_not_wait_for_the_disk(connection: Any, _record: Any) -> None:
+    """Save each test on a file the time that SQLite takes to be safe from a power failure."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute('PRAGMA synchronous = OFF')
 
 
 @pytest.fixture
@@ -37,17 +46,26 @@ def database_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def app(database_uri: str, app_settings: dict[str, Any]) -> Iterator[Flask]:
-    """The miniature with the blueprint in it. Pytest-Flask keeps it current during the test, in a request to "/"."""
+def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, database_uri: str,
+        app_settings: dict[str, Any]) -> Iterator[Flask]:
+    """The miniature with the blueprint in it. It is current during the test, in a request that has not begun yet."""
+    if request.node.get_closest_marker('older_platform'):
+        for module in ('mod_api', 'mod_api.models', 'mod_api.models.api_token'):
+            monkeypatch.setitem(sys.modules, module, None)
     app = create_app(database_uri, **app_settings)
     app.test_client_class, app.test_cli_runner_class = IsolatedClient, IsolatedRunner
-    with app.app_context():
+    with app.test_request_context():
         db.create_all()
-    yield app
-    with app.app_context():
+        yield app
         db.session.remove()
         db.engine.dispose()
     dispose_sessions()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client without a session."""
+    return app.test_client()
 
 
 @pytest.fixture
@@ -59,8 +77,7 @@ def host_request(app: Flask) -> None:
 @pytest.fixture
 def engine(app: Flask) -> Engine:
     """The host's engine."""
-    with app.app_context():
-        return db.engine
+    return db.engine
 
 
 @pytest.fixture
@@ -122,11 +139,11 @@ def retry(client: FlaskClient, token: str) -> ApiCall:
 
 @pytest.fixture
 def attempts(client: FlaskClient, token: str) -> ApiCall:
-    """Ask for the attempts of a run, by its id or text in its place. Alice asks, unless another token is given."""
-    def get(run_id: int | str, *, token: str | None = token, method: str = 'GET', **query: Any) -> TestResponse:
+    """Ask for the attempts of a run: ``attempts(run_id, 'limit=10')``. Alice asks, unless another token is given."""
+    def get(run_id: int | str, query: str = '', *, token: str | None = token, method: str = 'GET') -> TestResponse:
         db.session.commit()
         headers = {} if token is None else {'Authorization': f'Bearer {token}'}
-        return client.open(f'/api/v1/runs/{run_id}/retries', method=method, headers=headers, query_string=query)
+        return client.open(f'/api/v1/runs/{run_id}/retries?{query}', method=method, headers=headers)
 
     return get
 

@@ -8,7 +8,7 @@ from database import Base
 from sqlalchemy import Engine, text
 
 #: The package's own tables, beside those of the platform.
-OWN_TABLES = frozenset({'run_retry', 'runs_api_token', 'carried_over'})
+OWN_TABLES = frozenset({'run_retry', 'run_carried_over', 'runs_api_token'})
 
 Snapshot = dict[str, set[tuple[Any, ...]]]
 
