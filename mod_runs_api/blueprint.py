@@ -37,7 +37,8 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
     models : Mapping of str to type, optional
         The host's models by the platform's names for them: Test, TestProgress, TestResult, TestResultFile,
         CustomizedTest, TestFork, RegressionTest, RegressionTestOutput, RegressionTestOutputFiles and User; where the
-        host has them also ApiToken, BlockedUsers and regressionTestLinkTable. By default the platform's own are used.
+        host has them also ApiToken, BlockedUsers, Fork and regressionTestLinkTable. By default the platform's own are
+        used.
     session : callable, optional
         Returns a session on the host's database. By default ``flask.g.db``.
     names : Mapping of str to str, optional
@@ -80,7 +81,8 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
     for status in default_exceptions:
         # By number too: Flask prefers the host's page for a number to a blueprint's handler of all exceptions.
         blueprint.register_error_handler(status, responses.from_exception)
-    for command in (cli.token, cli.openapi, cli.retry_command, cli.attempts_command, cli.carry_over_command):
+    for command in (cli.token, cli.openapi, cli.retry_command, cli.attempts_command, cli.verdict_command,
+                    cli.carry_over_command):
         blueprint.cli.add_command(command)
     return blueprint
 

@@ -1,5 +1,5 @@
 """
-Measure what retries cost, and print a report for the README; `tox run -e bench` does it.
+Measure what retries cost, and print a report for docs/benchmarks.rst; `tox run -e bench` does it.
 
 Run it from the root of the repository, with the package and its extras `test`, `service` and `bench` installed:
 `python tests/benchmark`. It measures on SQLite, on the MariaDB that the service tests use where there is one, and on

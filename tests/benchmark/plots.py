@@ -1,4 +1,4 @@
-"""The plots, as images at the width of a README."""
+"""The plots, as images at the width of a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report, as reStructuredText that can stand in the README as it is."""
+"""The report, as reStructuredText that can stand in docs/benchmarks.rst as it is."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """
-Make the README's pictures anew: `python tests/browser/screenshots.py`, with `pip install -e '.[test,browser]'`.
+Make the pictures of the docs anew: `python tests/browser/screenshots.py`, with `pip install -e '.[test,browser]'`.
 
-They are of the miniature, in `tests/screenshots`.
+They are of the miniature, in `docs/images`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if __name__ == '__main__':
 from playwright.sync_api import Page, sync_playwright
 from served import Site, launch, seeded, served
 
-FOLDER = Path(__file__).parents[1] / 'screenshots'
+FOLDER = Path(__file__).parents[2] / 'docs' / 'images'
 SIZE = {'width': 640, 'height': 520}
 
 
@@ -28,7 +28,7 @@ def dialog(site: Site, page: Page) -> None:
     page.get_by_label('Reason').fill('flaky VM')
 
 
-def family(site: Site, page: Page) -> None:
+def retry_history(site: Site, page: Page) -> None:
     """Show the page of a retry that was retried itself."""
     dialog(site, page)
     page.locator('[type=submit]').click()
@@ -46,11 +46,11 @@ def main() -> None:
         database = Path(folder, 'miniature.db')
         with served(database, seeded(database)) as site:
             browser = launch(playwright)
-            for show, scheme in ((dialog, 'light'), (family, 'dark')):
+            for show, scheme in ((dialog, 'light'), (retry_history, 'dark')):
                 page = browser.new_page(viewport=SIZE, color_scheme=scheme)
                 page.goto(f'{site.address}/enter/alice')
                 show(site, page)
-                page.screenshot(path=FOLDER / f'{show.__name__}.png')
+                page.screenshot(path=FOLDER / f'{show.__name__.replace("_", "-")}.png')
             browser.close()
 
 

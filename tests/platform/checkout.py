@@ -15,14 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (Encoding,
                                                           NoEncryption,
                                                           PrivateFormat)
+from documented import literal_block
 
 import mod_runs_api
 
 #: The two lines of the contract's section 2.
-MOUNT = """
-from mod_runs_api import mod_runs_api
-app.register_blueprint(mod_runs_api, url_prefix='/api/v1')
-"""
+MOUNT = '\n' + literal_block('README.rst', 'from mod_runs_api import mod_runs_api')
 
 #: The platform's own defaults, and what an installation must say.
 CONFIG = """

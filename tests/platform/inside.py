@@ -15,7 +15,7 @@ from typing import Any
 from unittest import mock
 
 from flask import Flask, g
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 
 from mod_runs_api import (MountError, RunsApiError, create_blueprint,
@@ -85,6 +85,20 @@ def statements_of(paths: list[str]) -> dict[str, list[str]]:
             client.get(path, base_url=ADDRESS)
             found[path] = list(sent)
     return found
+
+
+def statuses_around_lost_connections(path: str) -> list[int]:
+    """Return the statuses of a page before MariaDB closes the pooled connections, right after it, and once more."""
+    from run import app
+    with app.test_client() as client:
+        statuses = [client.get(path, base_url=ADDRESS).status_code]
+        others = create_engine(app.config['DATABASE_URI'])
+        with others.connect() as connection:
+            for (connection_id,) in connection.execute(text(
+                    'SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()')):
+                connection.execute(text(f'KILL {connection_id}'))
+        others.dispose()
+        return statuses + [client.get(path, base_url=ADDRESS).status_code for _ in range(2)]
 
 
 def retry_runs(orders: list[dict[str, Any]], settings: dict[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -185,8 +199,8 @@ def refusals() -> dict[str, str]:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {function.__name__: function for function in (
-    create_tables, add_people, failed_on_the_page, pages_of, statements_of, retry_runs, retry_amid_changes,
-    retry_in_a_job, pick_up, refusals)}
+    create_tables, add_people, failed_on_the_page, pages_of, statements_of, statuses_around_lost_connections,
+    retry_runs, retry_amid_changes, retry_in_a_job, pick_up, refusals)}
 
 if __name__ == '__main__':
     with redirect_stdout(sys.stderr):

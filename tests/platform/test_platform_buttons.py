@@ -1,27 +1,24 @@
-"""The button and the family of a run on the real platform's pages, with the README's patch applied."""
+"""The button and the retry history on the real platform's pages, with the patch of the docs applied."""
 
 from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
-from textwrap import dedent
 
 import pytest
 from checkout import Platform, copy
+from documented import literal_block
 from rows import Rows
 
 pytestmark = pytest.mark.platform
 
-README = Path(__file__).parents[2] / 'README.rst'
-
 
 @pytest.fixture(scope='session')
 def patched(unmounted: Platform) -> Platform:
-    """Give a copy of the platform with the two lines, and the README's patch applied as the README says."""
+    """Give a copy of the platform with the two lines, and the patch of the docs applied as they say."""
     platform = copy(unmounted, 'patched', mounted=True)
-    patch, = re.findall(r'^    --- a/templates(?:.*\n)(?:    .*\n)*', README.read_text(), re.MULTILINE)
-    subprocess.run(['git', 'apply', '-'], input=dedent(patch), text=True, cwd=platform.path,
+    patch = literal_block('docs/web-pages.rst', '--- a/templates')
+    subprocess.run(['git', 'apply', '-'], input=patch, text=True, cwd=platform.path,
                    env=platform.environment(''), check=True, timeout=60)
     return platform
 

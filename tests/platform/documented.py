@@ -1,0 +1,16 @@
+"""What README and docs tell people to type, for the tests that do it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from textwrap import dedent
+
+ROOT = Path(__file__).parents[2]
+
+
+def literal_block(page: str, start: str) -> str:
+    """Return the literal block of a page whose first line begins with some text."""
+    found = re.findall(rf'^    {re.escape(start)}.*\n(?:(?:    .*)?\n)*', (ROOT / page).read_text(), re.MULTILINE)
+    assert len(found) == 1, f'{page} has {len(found)} blocks that begin with {start}'
+    return dedent(found[0]).rstrip('\n') + '\n'

@@ -1,0 +1,47 @@
+"""What README and docs say that can be checked without a platform. What they tell people to type: tests/platform."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mod_runs_api.api.errors import ERRORS
+from mod_runs_api.settings import DEFAULTS
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob('*.rst'), *ROOT.glob('docs/*.rst')])
+
+
+@pytest.fixture(params=PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def page(request: pytest.FixtureRequest) -> Path:
+    """Return one of the pages."""
+    path: Path = request.param
+    return path
+
+
+def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
+    links = re.findall(r'<([\w./-]+\.rst)(?:#[\w-]+)?>`_|:: (\S+\.png)', page.read_text())
+
+    missing = [link for link in map(''.join, links) if not (page.parent / link).is_file()]
+
+    assert missing == []
+
+
+def test_every_path_that_is_named_is_there(page: Path) -> None:
+    paths = re.findall(r'``((?:tests|docs|mod_runs_api)/[\w./-]*)``', page.read_text())
+
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_settings_are_those_of_the_package() -> None:
+    documented = re.findall(r'^``(RUNS_API_\w+)``', (ROOT / 'docs/settings.rst').read_text(), re.MULTILINE)
+
+    assert documented == list(DEFAULTS)
+
+
+def test_the_errors_are_those_of_the_package() -> None:
+    rows = re.findall(r'^(\d{3})    ``(\w+)``', (ROOT / 'docs/api.rst').read_text(), re.MULTILINE)
+
+    assert {(int(status), code) for status, code in rows} == {(error.status, error.code) for error in ERRORS}
