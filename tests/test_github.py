@@ -26,6 +26,7 @@ from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestStatus, TestType
 from sqlalchemy import event
 from sqlalchemy.orm import DeclarativeBase, mapped_column
+from support.isolation import without_request
 from support.rows import Rows
 
 from mod_runs_api import (InternalError, MountError, ServiceUnavailable,
@@ -102,15 +103,9 @@ def settings() -> JSON:
 
 
 @pytest.fixture
-def app(settings: JSON) -> Iterator[Flask]:
-    """Return the miniature of a platform whose repository is CCExtractor/ccextractor."""
-    app = create_app('sqlite://', **{'GITHUB_OWNER': 'CCExtractor', 'GITHUB_REPOSITORY': 'ccextractor', **settings})
-    with app.app_context():
-        db.create_all()
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
+def app_settings(settings: JSON) -> JSON:
+    """Return the settings of a platform whose repository is CCExtractor/ccextractor."""
+    return {'GITHUB_OWNER': 'CCExtractor', 'GITHUB_REPOSITORY': 'ccextractor', **settings}
 
 
 @pytest.fixture
@@ -895,13 +890,15 @@ def test_no_status_is_posted_unless_somebody_wants_it(github: FakeGitHub, linux:
     assert github.opened == []
 
 
-def test_the_status_does_without_an_address(on_file: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    on_file.config.update(GITHUB_OWNER='CCExtractor', GITHUB_REPOSITORY='ccextractor', GITHUB_TOKEN='ghp_secret')
+@pytest.mark.on_file
+@pytest.mark.parametrize('settings', [{'GITHUB_TOKEN': 'ghp_secret'}])
+def test_the_status_does_without_an_address(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     github = FakeGitHub(monkeypatch)
     run = seed.run([seed.regression_test()])
     db.session.commit()
 
-    post_queued_status(on_file, new_run_id=run.id)
+    new_run_id = run.id
+    without_request(app, lambda: post_queued_status(app, new_run_id=new_run_id))
 
     assert github.statuses == [(f'commit {run.commit}', 'pending', 'Tests queued', 'CI - linux', 'not set')]
 
@@ -990,6 +987,7 @@ def test_a_comment_asks_for_the_build_without_the_setting(
     assert rows.of('run_retry') == []
 
 
+@pytest.mark.on_file
 @pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': build_artifact_exists}])
 def test_the_setting_asks_for_the_build_of_other_retries_too(
         github: FakeGitHub, linux: Test, rows: Rows, app: Flask) -> None:

@@ -353,7 +353,7 @@ def test_a_database_that_goes_away_spoils_no_page(app: Flask, run_id: int, visit
 
 
 @pytest.mark.parametrize('run_id', [99, MAX_ID + 1])
-def test_a_run_that_is_not_stored_spoils_no_page(app: Flask, host_request: None, run_id: int) -> None:
+def test_a_run_that_is_not_stored_spoils_no_page(app: Flask, run_id: int) -> None:
     g.user = seed.user()
     run = SimpleNamespace(id=run_id)
 
