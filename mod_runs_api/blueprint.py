@@ -81,7 +81,8 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
     for status in default_exceptions:
         # By number too: Flask prefers the host's page for a number to a blueprint's handler of all exceptions.
         blueprint.register_error_handler(status, responses.from_exception)
-    for command in (cli.token, cli.openapi, cli.retry_command, cli.attempts_command, cli.carry_over_command):
+    for command in (cli.token, cli.openapi, cli.retry_command, cli.attempts_command, cli.verdict_command,
+                    cli.carry_over_command):
         blueprint.cli.add_command(command)
     return blueprint
 

@@ -41,11 +41,11 @@ def carry_over(connection: Connection, tables: Tables, run_id: int) -> int:
         .order_by(result.regression_test_id)).all()
     if not results:
         return 0
-    files = connection.execute(
-        select(file.regression_test_id, file.regression_test_output_id, file.expected, file.got)
-        .join_from(sources, file.table, and_(file.test_id == sources.c.test_id,
-                                             file.regression_test_id == sources.c.regression_test_id))
-        .order_by(file.regression_test_id, file.regression_test_output_id)).all()
+    origins = {test_id: source_id for source_id, test_id, *_ in results}
+    files = [row for row in connection.execute(
+        select(file.test_id, file.regression_test_id, file.regression_test_output_id, file.expected, file.got)
+        .where(file.test_id.in_(set(origins.values())))
+        .order_by(file.regression_test_id, file.regression_test_output_id)) if origins.get(row[1]) == row[0]]
 
     progress_id, progress_timestamp = end
     customized = host.customized_test
@@ -53,7 +53,7 @@ def carry_over(connection: Connection, tables: Tables, run_id: int) -> int:
     connection.execute(insert(tables.carried_over), [
         {'test_id': run_id, 'regression_test_id': test_id, 'source_test_id': source_id,
          'progress_id': progress_id, 'progress_timestamp': progress_timestamp}
-        for source_id, test_id, *_ in results])
+        for test_id, source_id in origins.items()])
     connection.execute(insert(result.table), [
         {result.test_id.key: run_id, result.regression_test_id.key: test_id, result.runtime.key: runtime,
          result.exit_code.key: exit_code, result.expected_rc.key: expected_rc}
@@ -62,9 +62,9 @@ def carry_over(connection: Connection, tables: Tables, run_id: int) -> int:
         connection.execute(insert(file.table), [
             {file.test_id.key: run_id, file.regression_test_id.key: test_id,
              file.regression_test_output_id.key: output_id, file.expected.key: expected, file.got.key: got}
-            for test_id, output_id, expected, got in files])
+            for _, test_id, output_id, expected, got in files])
     connection.execute(insert(customized.table), [
-        {customized.test_id.key: run_id, customized.regression_id.key: test_id} for _, test_id, *_ in results])
+        {customized.test_id.key: run_id, customized.regression_id.key: test_id} for test_id in origins])
     return len(results)
 
 

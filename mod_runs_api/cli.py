@@ -11,13 +11,17 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
 
 from . import clock, tokens
-from .api.schemas import AttemptSchema
+from .api.schemas import AttemptSchema, TestVerdictSchema, VerdictMetaSchema
 from .attempts import Attempt
 from .carry_over import carry_over, runs_that_lack_it
 from .errors import RunsApiError, ServiceUnavailable
 from .extension import extension_state
 from .retry import find_source
-from .service import attempts_of, find_user_id, in_transaction, retry_run
+from .service import (attempts_of, attempts_verdict, find_user_id,
+                      in_transaction, retry_run)
+
+#: What `verdict` exits with.
+EXIT_CODES = {'pass': 0, 'fail': 1, 'unstable': 4, 'pending': 5}
 
 #: How many attempts are read at once.
 PAGE = 100
@@ -143,6 +147,32 @@ def _attempt_line(attempt: Attempt) -> str:
         '-' if attempt.failed_only is None else 'failed' if attempt.failed_only else 'all',
         _cell(attempt.requested_by), f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-',
         _cell(attempt.reason)])
+
+
+@click.command('verdict')
+@click.argument('run_id', type=int)
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON, with every test.')
+@with_appcontext
+def verdict_command(run_id: int, as_json: bool) -> None:
+    """
+    Print what all attempts of the run RUN_ID together prove.
+
+    A line for each test that did not pass in every attempt: its id, the verdict, and each attempt's run and outcome.
+    Exits with 0 for pass, 1 for fail (or where it is refused), 3 where the database is away, 4 for unstable and 5 for
+    pending.
+    """
+    with exit_on_error(as_json):
+        found = attempts_verdict(run_id)
+    if as_json:
+        click.echo(json.dumps({'data': TestVerdictSchema(many=True).dump(found.tests),
+                               'meta': VerdictMetaSchema().dump(found)}))
+    else:
+        for test in found.tests:
+            if test.verdict != 'passed':
+                outcomes = [f'{attempt.run_id}:{attempt.outcome}' for attempt in test.attempts]
+                click.echo('\t'.join([str(test.regression_test_id), test.verdict, *outcomes]))
+        click.echo(found.overall)
+    raise SystemExit(EXIT_CODES[found.overall])
 
 
 @click.command('carry-over')

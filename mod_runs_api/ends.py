@@ -10,16 +10,19 @@ from __future__ import annotations
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction, object_session
 
+from .attempts import find_root
 from .carry_over import carry_over
 from .extension import KEY, ExtensionState
 from .faults import describe
 from .host.models import HostModels
 from .host.runtime import log
 from .selection import FINISHED
+from .signals import attempts_ended, send
 from .transaction import run_with_retries
+from .verdict import Verdict, read_verdict
 
 #: In ``Session.info``: the runs that the current transaction of the session ends.
 ENDED = 'mod_runs_api.ended'
@@ -55,18 +58,41 @@ def _carry_over_ends(session: Session, transaction: SessionTransaction) -> None:
     state = _current_state() if run_ids else None
     if state is None:
         return
-    engine = session.get_bind(clause=state.tables.host.test.table).engine
     for run_id in run_ids:
-        try:
-            # The platform's scheduled job writes the id as a string.
-            number = int(run_id)
-            count = run_with_retries(engine.begin, lambda connection: carry_over(connection, state.tables, number))
-        except Exception as fault:
-            log().error(f'run {run_id} has ended, but the results of the other attempts are not carried over: '
-                        f'"flask runs-api carry-over {run_id}" does it. {describe(fault)}')
-        else:
-            if count:
-                log().info(f'run {run_id} has ended, and {count} results are carried over into it')
+        number = int(run_id)  # The platform's scheduled job writes a string.
+        _carry_over(state, number)
+        _send_attempts_ended(state, number)
+
+
+def _carry_over(state: ExtensionState, run_id: int) -> None:
+    """Carry results over into a run that has ended. Where that fails, the end stands and the log says so."""
+    try:
+        count = run_with_retries(state.host.transaction,
+                                 lambda connection: carry_over(connection, state.tables, run_id))
+    except Exception as fault:
+        log().error(f'run {run_id} has ended, but the results of the other attempts are not carried over: '
+                    f'"flask runs-api carry-over {run_id}" does it. {describe(fault)}')
+    else:
+        if count:
+            log().info(f'run {run_id} has ended, and {count} results are carried over into it')
+
+
+def _send_attempts_ended(state: ExtensionState, run_id: int) -> None:
+    """Send :data:`attempts_ended` for a retry, where somebody listens: only then it is computed what it says."""
+    if not attempts_ended.receivers:
+        return
+
+    def work(connection: Connection) -> Verdict | None:
+        root_id = find_root(connection, state.tables, run_id)
+        return None if root_id == run_id else read_verdict(connection, state.tables, run_id)
+
+    try:
+        verdict = run_with_retries(state.host.transaction, work)
+    except Exception as fault:
+        log().error(f'run {run_id} has ended, but attempts_ended is not sent: {describe(fault)}')
+        return
+    if verdict is not None:
+        send(attempts_ended, run_id=run_id, root_run_id=verdict.root_run_id, overall=verdict.overall)
 
 
 def _current_state() -> ExtensionState | None:

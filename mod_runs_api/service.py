@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, inspect, select
@@ -21,6 +22,7 @@ from .settings import Check
 from .signals import run_retried, send
 from .transaction import run_with_retries
 from .validation import load_retry_fields
+from .verdict import Verdict, read_verdict
 
 T = TypeVar('T')
 
@@ -95,11 +97,11 @@ def submit_retry(state: ExtensionState, request: RetryRequest, extra_checks: tup
 
     def work(connection: Connection) -> Retry:
         nonlocal is_first_try
-        retry = find_earlier_retry(connection, state.tables, request)
-        if retry is None and not is_first_try:
-            retry = find_committed_retry(connection, state.tables, request)
+        # A commit that was never answered may have created the run: that is no replay.
+        retry = None if is_first_try else find_committed_retry(connection, state.tables, request)
         is_first_try = False
-        return retry or create_retry(connection, state.tables, request)
+        return (retry or find_earlier_retry(connection, state.tables, request)
+                or create_retry(connection, state.tables, request))
 
     retry = in_transaction(state, work)
     if not retry.replayed:
@@ -134,17 +136,6 @@ def _ask(check: Check, source: Source) -> None:
         log().error(f'RUNS_API_BEFORE_RETRY: {name} returned {type(reason).__name__}, which is neither str nor None')
 
 
-def count_failed(state: ExtensionState, run_id: int) -> int:
-    """Return how many tests a failed-only retry would run. Raises what such a retry would be refused with."""
-    request = RetryRequest(run_id=run_id, failed_only=True, drop_inactive=state.settings.drop_inactive_tests)
-
-    def work(connection: Connection) -> int:
-        source = find_source(connection, state.tables, run_id)
-        return len(choose_tests(connection, state.tables, request, source))
-
-    return in_transaction(state, work)
-
-
 def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int = 0,
                 newest_first: bool = False) -> AttemptsPage:
     """Return a page of the attempts of a run. Raises :exc:`RunNotFound`."""
@@ -154,16 +145,66 @@ def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int =
         connection, state.tables, run_id, limit=limit, offset=offset, newest_first=newest_first))
 
 
+def attempts_verdict(run_id: int) -> Verdict:
+    """
+    Return what all attempts of a run together prove about each test (contract section 1, ``/verdict``).
+
+    Needs an application context.
+
+    Parameters
+    ----------
+    run_id : int
+        Any of the attempts, at least 1.
+
+    Returns
+    -------
+    Verdict
+        With ``overall``, ``counts`` and ``tests``.
+
+    Raises
+    ------
+    RunNotFound
+        There is no such run.
+    ServiceUnavailable
+        The database is away, or still failing after the retries.
+    InternalError
+        Any other error of the database. The log has more.
+    MountError
+        The blueprint is not registered in the current application.
+    """
+    state = extension_state()
+    if not 1 <= run_id <= MAX_ID:
+        raise RunNotFound(run_id)
+    return in_transaction(state, lambda connection: read_verdict(connection, state.tables, run_id))
+
+
 def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:
     """
     Return what ``work`` returns, committed in a transaction of its own.
 
     Raises :exc:`ServiceUnavailable` or :exc:`InternalError` for an error of the database.
     """
-    try:
+    def run() -> T:
         if state.is_api_request():
             state.host.release_connection()
         return run_with_retries(state.host.transaction, work)
+
+    return _with_api_errors(run)
+
+
+def read_for_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:
+    """
+    Return what ``work`` reads for a page of the host.
+
+    It reads on the connection that the page has already: pages that held one and waited for a second could use up the
+    pool. Raises as :func:`in_transaction` does.
+    """
+    return _with_api_errors(lambda: work(state.host.session_connection()))
+
+
+def _with_api_errors(run: Callable[[], T]) -> T:
+    try:
+        return run()
     except SQLAlchemyError as fault:
         error = to_api_error(fault)
         log().error(f'{error.code}: {describe(fault)}')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from blinker import Namespace, NamedSignal
+from blinker import NamedSignal, Namespace
 from flask import current_app
 
 from .host.runtime import log
@@ -14,6 +14,10 @@ _signals = Namespace()
 #: Sent after the commit, once for each run that a retry created. The sender is the application. Receivers get
 #: ``run_id``, ``new_run_id``, ``failed_only``, ``reason`` and ``requester_id``; the last two may be None.
 run_retried = _signals.signal('run-retried', doc='A run was retried, and the new run is committed.')
+
+#: Sent after the commit, when a retry has ended and is whole. The sender is the application. Receivers get ``run_id``,
+#: ``root_run_id`` and ``overall``: "pending", "fail", "unstable" or "pass", what all attempts together prove.
+attempts_ended = _signals.signal('attempts-ended', doc='A retry has ended.')
 
 
 def send(signal: NamedSignal, **facts: Any) -> None:

@@ -1,7 +1,9 @@
-"""The miniature of the platform on SQLite, with people in it, and ways to ask it for things."""
+"""The miniature of the platform on SQLite, a user and a run in it, and ways to use the API."""
 
 from __future__ import annotations
 
+import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,34 +11,50 @@ from typing import Any
 import pytest
 import seed
 from application import create_app
-from asking import Ask
+from click.testing import Result
 from database import db, dispose_sessions
 from flask import Flask
 from flask.testing import FlaskClient
 from mod_auth.models import Role, User
-from mod_test.models import Test
-from recording import Sent, recording
-from stored import Rows
+from mod_test.models import Test, TestPlatform, TestType
+from sqlalchemy import Engine, event
+from support.api import ApiCall, Command
+from support.isolation import IsolatedClient, IsolatedRunner
+from support.rows import Rows
+from support.statements import Statement, record_statements
+from support.visitor import Visitor
 from werkzeug.test import TestResponse
 
 
-@pytest.fixture
-def app() -> Iterator[Flask]:
-    """Give the miniature, the blueprint mounted in it by the two lines, on an empty database in memory."""
-    app = create_app('sqlite://')
-    with app.app_context():
-        db.create_all()
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
+@event.listens_for(Engine, 'connect')
+def do_not_wait_for_the_disk(connection: Any, _record: Any) -> None:
+    """Save each test on a file the time that SQLite takes to be safe from a power failure."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute('PRAGMA synchronous = OFF')
 
 
 @pytest.fixture
-def on_file(tmp_path: Path) -> Iterator[Flask]:
-    """Give the miniature within its context, with a database that several connections see, and no request."""
-    app = create_app(f'sqlite:///{tmp_path}/platform.db')
-    with app.app_context():
+def app_settings() -> dict[str, Any]:
+    """The settings that the application has when the blueprint is registered. Tests parametrize this fixture."""
+    return {}
+
+
+@pytest.fixture
+def database_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database in memory, on one connection; with the marker `on_file` one that several connections can use."""
+    return f'sqlite:///{tmp_path}/platform.db' if request.node.get_closest_marker('on_file') else 'sqlite://'
+
+
+@pytest.fixture
+def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, database_uri: str,
+        app_settings: dict[str, Any]) -> Iterator[Flask]:
+    """The miniature with the blueprint in it. It is current during the test, in a request that has not begun yet."""
+    if request.node.get_closest_marker('older_platform'):
+        for module in ('mod_api', 'mod_api.models', 'mod_api.models.api_token'):
+            monkeypatch.setitem(sys.modules, module, None)
+    app = create_app(database_uri, **app_settings)
+    app.test_client_class, app.test_cli_runner_class = IsolatedClient, IsolatedRunner
+    with app.test_request_context():
         db.create_all()
         yield app
         db.session.remove()
@@ -45,35 +63,66 @@ def on_file(tmp_path: Path) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def rows(app: Flask) -> Rows:
-    """Look into the database past everybody's session."""
-    with app.app_context():
-        return Rows(db.engine)
+def client(app: Flask) -> FlaskClient:
+    """A client without a session."""
+    return app.test_client()
 
 
 @pytest.fixture
-def alice(client: FlaskClient) -> User:
-    """Give a contributor."""
+def host_request(app: Flask) -> None:
+    """Have the host's hooks prepare the request that is current during the test."""
+    app.preprocess_request()
+
+
+@pytest.fixture
+def engine(app: Flask) -> Engine:
+    """The host's engine."""
+    return db.engine
+
+
+@pytest.fixture
+def rows(engine: Engine) -> Rows:
+    """The rows of the database, read past every session."""
+    return Rows(engine)
+
+
+@pytest.fixture
+def alice(app: Flask) -> User:
+    """A contributor."""
     return seed.user('alice', Role.contributor)
 
 
 @pytest.fixture
 def token(alice: User) -> str:
-    """Give a token of alice's that allows everything."""
+    """A token of alice's that allows everything."""
     secret = seed.token(alice)
     db.session.commit()
     return secret
 
 
 @pytest.fixture
-def retry(client: FlaskClient, token: str) -> Ask:
-    """
-    Ask for a retry: ``retry(run, {'failed_only': True})``.
+def run_id(app: Flask) -> int:
+    """A completed run of a pull request on Windows, owned by olga. Of its three tests only the first passed."""
+    tests = [seed.regression_test() for _ in range(3)]
+    run = seed.run(tests, owners=[seed.user('olga')], stages=seed.COMPLETED, platform=TestPlatform.windows,
+                   test_type=TestType.pull_request, branch='pull_request', commit='c0ffee', pr_nr=7)
+    seed.result(run, tests[0])
+    seed.result(run, tests[1], seed.passing(tests[1]).exits(1))
+    seed.result(run, tests[2], seed.passing(tests[2]).exits(None))
+    run_id = run.id
+    db.session.commit()
+    return run_id
 
-    The run may be a run or whatever stands in its place in the path. By default alice asks.
+
+@pytest.fixture
+def retry(client: FlaskClient, token: str) -> ApiCall:
     """
-    def ask(run: Test | int | str, body: Any = None, *, token: str | None = token, key: str | None = None,
-            headers: dict[str, str] | None = None, **request: Any) -> TestResponse:
+    Ask for a retry: ``retry(run_id, {'failed_only': True})``.
+
+    The run is a run, its id, or text in its place in the path. Alice asks, unless another token is given, or None.
+    """
+    def post(run: Test | int | str, body: Any = None, *, token: str | None = token, key: str | None = None,
+             headers: dict[str, str] | None = None, **request: Any) -> TestResponse:
         sent = dict(headers or {})
         if token is not None:
             sent['Authorization'] = f'Bearer {token}'
@@ -85,29 +134,44 @@ def retry(client: FlaskClient, token: str) -> Ask:
         db.session.commit()
         return client.post(f'/api/v1/runs/{run_id}/retry', headers=sent, **request)
 
-    return ask
+    return post
 
 
 @pytest.fixture
-def site() -> Iterator[Flask]:
-    """
-    Give the miniature with nothing of it pushed, for visitors with sessions of their own.
+def attempts(client: FlaskClient, token: str) -> ApiCall:
+    """Ask for the attempts of a run: ``attempts(run_id, 'limit=10')``. Alice asks, unless another token is given."""
+    def get(run_id: int | str, query: str = '', *, token: str | None = token, method: str = 'GET') -> TestResponse:
+        db.session.commit()
+        headers = {} if token is None else {'Authorization': f'Bearer {token}'}
+        return client.open(f'/api/v1/runs/{run_id}/retries?{query}', method=method, headers=headers)
 
-    The fixtures around `app` keep one context for a whole test, and with it what Flask-WTF remembers of a session.
-    """
-    site = create_app('sqlite://')
-    with site.app_context():
-        db.create_all()
-    yield site
-    with site.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    return get
 
 
 @pytest.fixture
-def statements(app: Flask) -> Iterator[list[Sent]]:
-    """Record the statements that are sent, but for what the host asks about its tables at every request."""
-    with app.app_context():
-        engine = db.engine
-    with recording(engine) as sent:
+def command(app: Flask) -> Command:
+    """Run a command: ``command('retry', 5)`` for ``flask runs-api retry 5``."""
+    def run(*arguments: object) -> Result:
+        db.session.commit()
+        return app.test_cli_runner().invoke(args=['runs-api', *map(str, arguments)])
+
+    return run
+
+
+@pytest.fixture
+def visitor(app: Flask) -> Visitor:
+    """Alice, logged in on the pages."""
+    return Visitor(app, 'alice')
+
+
+@pytest.fixture
+def statements(engine: Engine) -> Iterator[list[Statement]]:
+    """The statements that are sent during the test, but for the host's look for its tables."""
+    with record_statements(engine) as sent:
         yield sent
+
+
+@pytest.fixture
+def site(app: Flask) -> Flask:
+    """The miniature, for visitors."""
+    return app

@@ -13,12 +13,14 @@ from flask import Flask, g
 from flask.testing import FlaskClient
 from mod_auth.models import User
 from mod_regression.models import RegressionTest
-from mod_test.models import Test, TestProgress, TestResult, TestResultFile, TestStatus
+from mod_test.models import (Test, TestProgress, TestResult, TestResultFile,
+                             TestStatus)
 from outcome import passing
-from recording import recording
 from sqlalchemy import delete, event
 from sqlalchemy.exc import OperationalError
-from stored import Rows
+from support.api import Command
+from support.rows import Rows
+from support.statements import record_statements
 
 from mod_runs_api import retry_run
 
@@ -211,7 +213,7 @@ def test_a_run_of_the_platforms_own_costs_one_statement_when_it_ends_and_none_be
 
     sent = {}
     for status in (TestStatus.testing, TestStatus.completed):
-        with recording(db.engine) as statements:
+        with record_statements(db.engine) as statements:
             end(run.id, status)
         sent[status] = [statement for statement in statements if 'run_retry' in statement]
 
@@ -297,24 +299,22 @@ def test_where_it_fails_the_end_stands_and_the_log_names_the_command(
     assert f'flask runs-api carry-over {new}' in caplog.text
 
 
+@pytest.mark.on_file
 def test_the_command_does_what_was_missed(
-        app: Flask, rows: Rows, source: Test, failing: Callable[[int, int], None]) -> None:
+        command: Command, rows: Rows, source: Test, failing: Callable[[int, int], None]) -> None:
     new, other = retry(source.id), retry(source.id)
     failing(2, 2013)
     end(new)
     end(other)
-    run = app.test_cli_runner()
 
-    one = run.invoke(args=['runs-api', 'carry-over', str(new)])
-    rest = run.invoke(args=['runs-api', 'carry-over'])
-    again = run.invoke(args=['runs-api', 'carry-over', str(new)])
+    one, rest, again = command('carry-over', new), command('carry-over'), command('carry-over', new)
 
     assert (one.output, rest.output, again.output) == (f'{new}\t2\n', f'{other}\t2\n', f'{new}\t0\n')
     assert len(origins(rows, new)) == len(origins(rows, other)) == 2
 
 
-def test_the_command_names_a_run_that_is_not_there(app: Flask) -> None:
-    result = app.test_cli_runner().invoke(args=['runs-api', 'carry-over', '99'])
+def test_the_command_names_a_run_that_is_not_there(command: Command) -> None:
+    result = command('carry-over', 99)
 
     assert (result.exit_code, result.stderr) == (1, 'Error: Run 99 not found. {"resource": "run", "id": 99}\n')
 
@@ -325,7 +325,7 @@ def test_an_application_without_the_mount_notices_nothing(client: FlaskClient, s
     with other.app_context():
         db.create_all()
         run = seed.run()
-        with recording(db.engine) as statements:
+        with record_statements(db.engine) as statements:
             db.session.add(TestProgress(run.id, TestStatus.completed, ''))
             db.session.commit()
         db.session.remove()

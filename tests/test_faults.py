@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 import seed
-from asking import Ask
 from database import db
-from entrances import is_the_packages
 from flask import Flask, Response, abort, g, redirect
 from mod_auth.models import User
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import Pool
-from stored import Rows
+from support.api import ApiCall
+from support.rows import Rows
 from werkzeug import exceptions
 
 from mod_runs_api import (InternalError, RunNotFound, ServiceUnavailable,
@@ -100,7 +99,7 @@ STEPS = ['SELECT test.id', 'INSERT INTO test ', 'INSERT INTO run_retry', 'INSERT
 
 @pytest.mark.parametrize('step', STEPS)
 def test_a_retry_is_whole_or_it_is_not_there(
-        retry: Ask, source: int, rows: Rows, fail: Fail, step: str) -> None:
+        retry: ApiCall, source: int, rows: Rows, fail: Fail, step: str) -> None:
     before = rows.snapshot()
     failed = fail(step, sqlite3.OperationalError('disk I/O error'), times=1)
 
@@ -115,7 +114,7 @@ def test_a_retry_is_whole_or_it_is_not_there(
 @pytest.mark.parametrize('step', STEPS)
 @pytest.mark.parametrize('code', [1020, 1205, 1213])
 def test_a_transaction_that_gave_way_is_tried_again(
-        retry: Ask, source: int, rows: Rows, fail: Fail, step: str, code: int) -> None:
+        retry: ApiCall, source: int, rows: Rows, fail: Fail, step: str, code: int) -> None:
     failed = fail(step, Lost(code, 'gave way'), times=2)
 
     response = retry(source, {'failed_only': True})
@@ -126,7 +125,7 @@ def test_a_transaction_that_gave_way_is_tried_again(
     assert rows.ids('test', 'id') == [source, response.json['new_run_id']]
 
 
-def test_the_tries_are_bounded(retry: Ask, source: int, rows: Rows, fail: Fail) -> None:
+def test_the_tries_are_bounded(retry: ApiCall, source: int, rows: Rows, fail: Fail) -> None:
     failed = fail('INSERT INTO run_retry', Lost(1213, 'Deadlock found'))
 
     assert_unavailable(retry(source))
@@ -136,7 +135,7 @@ def test_the_tries_are_bounded(retry: Ask, source: int, rows: Rows, fail: Fail) 
 
 
 def test_the_tries_end_when_they_have_taken_long(
-        retry: Ask, source: int, fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
+        retry: ApiCall, source: int, fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transaction, 'PATIENCE', -1)
     failed = fail('INSERT INTO run_retry', Lost(1205, 'Lock wait timeout exceeded'))
 
@@ -146,7 +145,7 @@ def test_the_tries_end_when_they_have_taken_long(
 
 
 def test_a_key_that_somebody_else_wrote_meanwhile_is_looked_at_again(
-        retry: Ask, source: int, fail: Fail, rows: Rows) -> None:
+        retry: ApiCall, source: int, fail: Fail, rows: Rows) -> None:
     failed = fail('INSERT INTO run_retry', sqlite3.IntegrityError('UNIQUE constraint failed'), times=1)
 
     assert retry(source, key='k').status_code == 202
@@ -173,7 +172,7 @@ def test_a_dead_connection_is_replaced(on_file: Flask, monkeypatch: pytest.Monke
     assert failed
 
 
-def test_a_commit_that_went_unanswered_is_found_again(retry: Ask, source: int, fail: Fail, rows: Rows) -> None:
+def test_a_commit_that_went_unanswered_is_found_again(retry: ApiCall, source: int, fail: Fail, rows: Rows) -> None:
     failed = fail('COMMITTED', Lost(1213, 'answer lost'), times=1)
 
     response = retry(source, {'failed_only': True, 'reason': 'x'})
@@ -186,7 +185,7 @@ def test_a_commit_that_went_unanswered_is_found_again(retry: Ask, source: int, f
 
 
 def test_a_run_that_vanishes_meanwhile_is_not_found(
-        retry: Ask, source: int, rows: Rows, app: Flask) -> None:
+        retry: ApiCall, source: int, rows: Rows, app: Flask) -> None:
     def vanish(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith('INSERT INTO test '):
             for table, column in (('customized_test', 'test_id'), ('test_progress', 'test_id'),
@@ -201,20 +200,20 @@ def test_a_run_that_vanishes_meanwhile_is_not_found(
     assert rows.of('run_retry') == []
 
 
-def test_a_pool_that_is_exhausted_is_unavailable(retry: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pool_that_is_exhausted_is_unavailable(retry: ApiCall, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pool, 'connect', raiser(PoolTimeoutError('QueuePool limit')))
 
     assert_unavailable(retry(99, token='spci_' + 'x' * 43))
 
 
-def test_a_database_that_is_away_while_the_token_is_looked_up_is_unavailable(retry: Ask, fail: Fail) -> None:
+def test_a_database_that_is_away_while_the_token_is_looked_up_is_unavailable(retry: ApiCall, fail: Fail) -> None:
     fail('SELECT api_token.id', sqlite3.OperationalError('unable to open database file'))
 
     assert_unavailable(retry(99))
 
 
 def test_a_database_that_is_away_in_the_hosts_own_hooks_is_unavailable(
-        app: Flask, retry: Ask, client: Any) -> None:
+        app: Flask, retry: ApiCall, client: Any) -> None:
     class FailedToSpawn(Exception):
         pass
 
@@ -232,7 +231,7 @@ def test_a_database_that_is_away_in_the_hosts_own_hooks_is_unavailable(
 
 
 def test_a_connection_that_died_in_the_pool_under_the_hosts_hooks_is_replaced_once(
-        app: Flask, retry: Ask, source: int) -> None:
+        app: Flask, retry: ApiCall, source: int) -> None:
     died: list[bool] = []
 
     def spawn() -> None:
@@ -249,7 +248,7 @@ def test_a_connection_that_died_in_the_pool_under_the_hosts_hooks_is_replaced_on
 
 
 @pytest.mark.parametrize(('second', 'status'), [('dies', 503), ('breaks', 500), ('answers', 200)])
-def test_the_second_try_is_the_last(app: Flask, retry: Ask, second: str, status: int) -> None:
+def test_the_second_try_is_the_last(app: Flask, retry: ApiCall, second: str, status: int) -> None:
     tries: list[bool] = []
 
     def spawn() -> str | None:
@@ -269,7 +268,7 @@ def test_the_second_try_is_the_last(app: Flask, retry: Ask, second: str, status:
     assert len(tries) == 2
 
 
-def test_a_refusal_in_the_second_try_is_that_refusal(app: Flask, retry: Ask) -> None:
+def test_a_refusal_in_the_second_try_is_that_refusal(app: Flask, retry: ApiCall) -> None:
     tries: list[bool] = []
 
     def spawn() -> None:
@@ -283,7 +282,7 @@ def test_a_refusal_in_the_second_try_is_that_refusal(app: Flask, retry: Ask) -> 
 
 
 def test_a_fault_is_an_internal_error_without_internals(
-        retry: Ask, source: int, fail: Fail, rows: Rows, token: str, caplog: pytest.LogCaptureFixture) -> None:
+        retry: ApiCall, source: int, fail: Fail, rows: Rows, token: str, caplog: pytest.LogCaptureFixture) -> None:
     secret = 'x' * 64
     fail('INSERT INTO run_retry', sqlite3.DataError(f"Duplicate entry '{secret}' for key 'token'"))
 
@@ -299,7 +298,7 @@ def test_a_fault_is_an_internal_error_without_internals(
 
 
 def test_the_log_says_what_the_database_said(
-        retry: Ask, source: int, fail: Fail, caplog: pytest.LogCaptureFixture) -> None:
+        retry: ApiCall, source: int, fail: Fail, caplog: pytest.LogCaptureFixture) -> None:
     fail('INSERT INTO test ', sqlite3.OperationalError('disk\nis full'))
 
     retry(source)
@@ -308,7 +307,7 @@ def test_the_log_says_what_the_database_said(
 
 
 def test_a_fault_that_is_not_the_databases_is_an_internal_error(
-        app: Flask, retry: Ask, caplog: pytest.LogCaptureFixture) -> None:
+        app: Flask, retry: ApiCall, caplog: pytest.LogCaptureFixture) -> None:
     app.before_request(raiser(ZeroDivisionError('secret')))
 
     response = retry(99)
@@ -329,7 +328,7 @@ def test_a_fault_that_is_not_the_databases_is_an_internal_error(
     (exceptions.ImATeapot(), 418, 'i_m_a_teapot', None),
 ])
 def test_a_refusal_of_the_hosts_own_hooks_has_the_one_shape(
-        app: Flask, retry: Ask, refusal: Exception, status: int, code: str, header: tuple[str, str] | None) -> None:
+        app: Flask, retry: ApiCall, refusal: Exception, status: int, code: str, header: tuple[str, str] | None) -> None:
     app.before_request(raiser(refusal))
 
     response = retry(99)
@@ -341,13 +340,13 @@ def test_a_refusal_of_the_hosts_own_hooks_has_the_one_shape(
         assert response.headers.getlist(header[0]) == [header[1]]
 
 
-def test_a_response_of_the_hosts_own_hooks_stays_itself(app: Flask, retry: Ask) -> None:
+def test_a_response_of_the_hosts_own_hooks_stays_itself(app: Flask, retry: ApiCall) -> None:
     app.before_request(raiser(exceptions.Forbidden(response=Response('closed', 403))))
 
     assert (retry(99).status_code, retry(99).data) == (403, b'closed')
 
 
-def test_a_redirect_of_the_hosts_own_hooks_stays_one(app: Flask, retry: Ask) -> None:
+def test_a_redirect_of_the_hosts_own_hooks_stays_one(app: Flask, retry: ApiCall) -> None:
     app.before_request(lambda: abort(redirect('/elsewhere')))
 
     assert retry(99).status_code == 302
@@ -376,7 +375,7 @@ def test_in_process_a_fault_is_an_internal_error_without_internals(
 
 
 def test_a_store_of_the_limits_that_fails_after_the_count_fails_no_request(
-        app: Flask, retry: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+        app: Flask, retry: ApiCall, monkeypatch: pytest.MonkeyPatch) -> None:
     limiter = app.extensions['mod_runs_api'].route_limiter.limiter
     monkeypatch.setattr(limiter.limiter, 'get_window_stats', raiser(ConnectionError('redis')))
 
@@ -387,7 +386,7 @@ def test_a_store_of_the_limits_that_fails_after_the_count_fails_no_request(
 
 
 def test_a_connection_that_dies_of_being_given_back_takes_nothing_back(
-        retry: Ask, source: int, monkeypatch: pytest.MonkeyPatch, rows: Rows) -> None:
+        retry: ApiCall, source: int, monkeypatch: pytest.MonkeyPatch, rows: Rows) -> None:
     close, closed = Connection.close, []
 
     def die(connection: Connection) -> None:
@@ -420,7 +419,7 @@ def test_every_connection_is_given_back(app: Flask, source: int, monkeypatch: py
     assert closed == opened
 
 
-def test_a_dead_connection_that_the_hosts_session_clings_to_is_given_up(app: Flask, retry: Ask) -> None:
+def test_a_dead_connection_that_the_hosts_session_clings_to_is_given_up(app: Flask, retry: ApiCall) -> None:
     given_up: list[bool] = []
 
     class Clinging:
@@ -439,7 +438,7 @@ def test_a_dead_connection_that_the_hosts_session_clings_to_is_given_up(app: Fla
     assert given_up == [True]
 
 
-def test_a_fault_after_the_hosts_hooks_gets_no_second_try(app: Flask, retry: Ask, source: int, rows: Rows) -> None:
+def test_a_fault_after_the_hosts_hooks_gets_no_second_try(app: Flask, retry: ApiCall, source: int, rows: Rows) -> None:
     died: list[bool] = []
 
     def die() -> None:
@@ -466,7 +465,7 @@ def db_error(said: str, connection_invalidated: bool = False) -> Exception:
                                    connection_invalidated=connection_invalidated)
 
 
-def test_a_host_that_fails_while_the_run_is_committed_gets_none(retry: Ask, source: int, rows: Rows) -> None:
+def test_a_host_that_fails_while_the_run_is_committed_gets_none(retry: ApiCall, source: int, rows: Rows) -> None:
     def object_to(_connection: Connection) -> None:
         if is_the_packages():
             raise RuntimeError('not now')

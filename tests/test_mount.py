@@ -21,10 +21,10 @@ from database import Base, db
 from flask import Blueprint, Flask, g
 from mod_api.models.api_token import ApiToken
 from mod_auth.models import User
-from recording import Sent, recording
 from sqlalchemy import Integer, String, create_engine, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from stored import OWN, Rows
+from support.rows import OWN_TABLES, Rows
+from support.statements import Statement, record_statements
 
 from mod_runs_api import MountError, create_blueprint, mod_runs_api, retry_run
 
@@ -228,31 +228,31 @@ def test_the_mount_does_not_wait_for_what_only_requests_need() -> None:
 
 def test_the_host_is_asked_for_nothing_at_the_mount(bare: Flask, statements: list[str]) -> None:
     with bare.app_context():
-        with recording(db.engine, lambda statement: True) as sent:
+        with record_statements(db.engine, lambda statement: True) as sent:
             bare.register_blueprint(mod_runs_api)
 
     assert sent == []
 
 
 @pytest.fixture
-def asked(app: Flask) -> Iterator[list[Sent]]:
+def asked(app: Flask) -> Iterator[list[Statement]]:
     """Record what the database is asked of `run_retry`, whoever asks."""
     with app.app_context():
         engine = db.engine
-    with recording(engine, lambda statement: 'run_retry' in statement) as sent:
+    with record_statements(engine, lambda statement: 'run_retry' in statement) as sent:
         yield sent
 
 
 @pytest.mark.parametrize('path', ['/', '/account/login', '/static/nothing', '/nowhere'])
-def test_the_hosts_requests_do_not_look_for_a_table_that_is_there(app: Flask, asked: list[Sent], path: str) -> None:
+def test_the_hosts_requests_do_not_look_for_a_table_that_is_there(app: Flask, asked: list[Statement], path: str) -> None:
     app.test_client().get(path)
 
     assert asked == []
 
 
-def looked_for(app: Flask, path: str, token: str = '') -> list[Sent]:
+def looked_for(app: Flask, path: str, token: str = '') -> list[Statement]:
     """Give what the host asks about its tables while it handles a request."""
-    with recording(db.engine, lambda statement: statement.startswith('PRAGMA main.table_info')) as sent:
+    with record_statements(db.engine, lambda statement: statement.startswith('PRAGMA main.table_info')) as sent:
         app.test_client().post(path, headers={'Authorization': f'Bearer {token}'})
     return sent
 
@@ -260,7 +260,7 @@ def looked_for(app: Flask, path: str, token: str = '') -> list[Sent]:
 def test_the_packages_own_requests_look_for_no_table_twice(app: Flask, token: str) -> None:
     own = len(Base.metadata.tables) - len(looked_for(app, '/'))
 
-    assert own == len(OWN & set(Base.metadata.tables))
+    assert own == len(OWN_TABLES & set(Base.metadata.tables))
     assert looked_for(app, '/api/v1/runs/1/retry', token) == []
     assert looked_for(app, '/api/v1/runs/1/retry') == []
 
@@ -273,7 +273,7 @@ def test_the_packages_own_requests_make_tables_that_are_not_there(token: str, ap
     assert looked_for(app, '/api/v1/runs/1/retry', token) == []
 
 
-def test_a_table_that_was_dropped_is_made_again(app: Flask, asked: list[Sent]) -> None:
+def test_a_table_that_was_dropped_is_made_again(app: Flask, asked: list[Statement]) -> None:
     with app.app_context():
         db.drop_all()
         asked.clear()

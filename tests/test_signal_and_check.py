@@ -1,143 +1,232 @@
-"""What a host may hear of a retry, and say to it beforehand: ``run_retried`` and ``RUNS_API_BEFORE_RETRY``."""
+"""``run_retried`` and ``RUNS_API_BEFORE_RETRY`` (contract section 2)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-import seed
 from application import create_app
-from asking import Ask
 from database import db
 from flask import Flask
 from mod_auth.models import User
-from mod_test.models import Test, TestPlatform
-from stored import Rows
+from sqlalchemy import text
+from support.api import ApiCall
+from support.rows import Rows
 
 from mod_runs_api import MountError, Unprocessable, retry_run, run_retried
+from mod_runs_api.retry import Source
 
-Heard = list[tuple[Any, dict[str, Any]]]
+#: A signal's sender and its arguments.
+Signals = list[tuple[Any, dict[str, Any]]]
 
-
-@pytest.fixture
-def source(app: Flask, alice: User) -> Test:
-    """Give a completed run of two tests, of which one failed."""
-    tests = [seed.regression_test() for _ in range(2)]
-    source = seed.run(tests, stages=seed.COMPLETED, platform=TestPlatform.windows, commit='c0ffee')
-    seed.result(source, tests[0])
-    db.session.commit()
-    app.preprocess_request()
-    return source
+pytestmark = pytest.mark.usefixtures('host_request')
 
 
 @pytest.fixture
-def heard() -> Iterator[Heard]:
-    """Record what the signal says."""
-    said: Heard = []
+def signals() -> Iterator[Signals]:
+    """The signals that are sent during the test."""
+    received: Signals = []
 
-    def hear(sender: Any, **facts: Any) -> None:
-        said.append((sender, facts))
+    def receive(sender: Any, **arguments: Any) -> None:
+        received.append((sender, arguments))
 
-    run_retried.connect(hear)
-    yield said
-    run_retried.disconnect(hear)
-
-
-def test_receivers_hear_of_a_retry(app: Flask, retry: Ask, source: Test, alice: User, heard: Heard) -> None:
-    new_run_id = retry(source, {'failed_only': True, 'reason': 'flaky VM'}).json['new_run_id']
-
-    assert heard == [(app, {'run_id': source.id, 'new_run_id': new_run_id, 'failed_only': True,
-                            'reason': 'flaky VM', 'requester_id': alice.id})]
+    with run_retried.connected_to(receive):
+        yield received
 
 
-def test_receivers_hear_of_a_retry_in_process(app: Flask, source: Test, heard: Heard) -> None:
-    made = retry_run(source.id)
-
-    assert heard == [(app, {'run_id': source.id, 'new_run_id': made.new_run_id, 'failed_only': False,
-                            'reason': None, 'requester_id': None})]
+def checks(*functions: Any) -> pytest.MarkDecorator:
+    """Set the checks of the application."""
+    return pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': list(functions)}], ids=['checks'])
 
 
-def test_receivers_hear_of_it_when_it_is_committed(source: Test, rows: Rows) -> None:
+# The signal
+
+
+def test_a_retry_is_signalled(app: Flask, retry: ApiCall, run_id: int, alice: User, signals: Signals) -> None:
+    new_run_id = retry(run_id, {'failed_only': True, 'reason': 'flaky VM'}).json['new_run_id']
+
+    assert signals == [(app, {'run_id': run_id, 'new_run_id': new_run_id, 'failed_only': True,
+                              'reason': 'flaky VM', 'requester_id': alice.id})]
+
+
+def test_a_retry_in_process_is_signalled(app: Flask, run_id: int, signals: Signals) -> None:
+    created = retry_run(run_id)
+
+    assert signals == [(app, {'run_id': run_id, 'new_run_id': created.new_run_id, 'failed_only': False,
+                              'reason': None, 'requester_id': None})]
+
+
+def test_the_signal_is_sent_after_the_commit(run_id: int, rows: Rows) -> None:
     seen: list[list[int]] = []
 
     def look(_: Any, new_run_id: int, **__: Any) -> None:
-        db.session.rollback()  # The database of this test has one connection: what is not committed goes now.
+        db.session.rollback()  # The database of this test has one connection: what is not committed is lost now.
         seen.append(rows.selection(new_run_id))
 
     with run_retried.connected_to(look):
-        retry_run(source.id)
+        retry_run(run_id)
 
-    assert seen == [rows.selection(source.id)]
+    assert seen == [rows.selection(run_id)]
 
 
-def test_receivers_hear_nothing_of_refusals_and_replays(retry: Ask, source: Test, heard: Heard) -> None:
-    retry(source, key='k')
-    retry(source, key='k')
+def test_refusals_and_replays_are_not_signalled(retry: ApiCall, run_id: int, signals: Signals) -> None:
+    retry(run_id, key='k')
+    retry(run_id, key='k')
     retry(99)
-    retry(source, {'no': 1})
+    retry(run_id, {'no': 1})
 
-    assert len(heard) == 1
+    assert len(signals) == 1
 
 
-def test_a_receiver_that_fails_does_not_harm_the_retry(
-        retry: Ask, source: Test, heard: Heard, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize('error', [RuntimeError, SystemExit])
+def test_a_receiver_that_fails_harms_neither_the_retry_nor_the_others(
+        retry: ApiCall, run_id: int, signals: Signals, caplog: pytest.LogCaptureFixture,
+        error: type[BaseException]) -> None:
     def fail(_: Any, **__: Any) -> None:
-        raise RuntimeError('secret')
+        raise error('secret')
 
     with run_retried.connected_to(fail):
-        assert retry(source).status_code == 202
+        assert retry(run_id).status_code == 202
 
-    assert len(heard) == 1
-    assert 'run_retried: the receiver fail failed with RuntimeError' in caplog.text
+    assert len(signals) == 1
+    assert f'run-retried: the receiver fail failed with {error.__name__}' in caplog.text
     assert 'secret' not in caplog.text
 
 
-def test_a_check_may_refuse_a_retry(app: Flask, retry: Ask, source: Test, rows: Rows, heard: Heard) -> None:
-    asked = []
+# The checks
 
-    def check(run: Any) -> str:
-        asked.append((run.id, run.platform, run.commit))
-        return 'The build is gone.'
 
-    app.config['RUNS_API_BEFORE_RETRY'] = check
+def allow(source: Source) -> None:
+    """Allow every retry."""
+
+
+def allow_with_an_empty_string(source: Source) -> str:
+    """Allow every retry."""
+    return ''
+
+
+def refuse(source: Source) -> str:
+    """Refuse every retry."""
+    return f'The build of {source.commit} for {source.platform} is gone.'
+
+
+def fail(source: Source) -> None:
+    """Fail."""
+    raise ValueError('secret')
+
+
+def return_nonsense(source: Source) -> bool:
+    """Return neither a string nor None."""
+    return False
+
+
+@checks(refuse)
+def test_a_check_may_refuse_a_retry(retry: ApiCall, run_id: int, rows: Rows, signals: Signals) -> None:
     before = rows.snapshot()
 
-    response = retry(source)
+    response = retry(run_id)
 
     assert response.status_code == 422
-    assert response.json == {'code': 'unprocessable', 'message': 'The build is gone.',
-                             'details': {'run_id': source.id}}
-    assert asked == [(source.id, 'windows', 'c0ffee')]
+    assert response.json == {'code': 'unprocessable', 'message': 'The build of c0ffee for windows is gone.',
+                             'details': {'run_id': run_id}}
     assert rows.snapshot() == before
     assert rows.of('run_retry') == []
-    assert heard == []
+    assert signals == []
 
 
-def test_a_check_holds_in_process_too(app: Flask, source: Test) -> None:
-    app.config['RUNS_API_BEFORE_RETRY'] = lambda run: f'Not run {run.id}.'
-
-    with pytest.raises(Unprocessable, match=f'Not run {source.id}.'):
-        retry_run(source.id)
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': refuse}])
+def test_one_check_needs_no_list(retry: ApiCall, run_id: int) -> None:
+    assert retry(run_id).status_code == 422
 
 
-def test_a_check_without_an_objection_lets_it_pass(app: Flask, retry: Ask, source: Test) -> None:
-    app.config['RUNS_API_BEFORE_RETRY'] = lambda run: None
+@checks(refuse)
+def test_a_check_applies_in_process_too(run_id: int) -> None:
+    with pytest.raises(Unprocessable, match='is gone'):
+        retry_run(run_id)
 
-    assert retry(source).status_code == 202
+
+@checks(allow, allow_with_an_empty_string)
+def test_a_check_that_returns_nothing_allows_the_retry(
+        retry: ApiCall, run_id: int, caplog: pytest.LogCaptureFixture) -> None:
+    assert retry(run_id).status_code == 202
+    assert 'RUNS_API_BEFORE_RETRY' not in caplog.text
 
 
-def test_a_check_is_not_asked_about_what_is_refused_or_made_already(app: Flask, retry: Ask, source: Test) -> None:
-    first = retry(source, key='k')
-    asked = []
-    app.config['RUNS_API_BEFORE_RETRY'] = asked.append
+@checks(fail, return_nonsense)
+def test_a_check_that_fails_or_returns_nonsense_refuses_nothing_and_is_logged(
+        retry: ApiCall, run_id: int, caplog: pytest.LogCaptureFixture) -> None:
+    assert retry(run_id).status_code == 202
 
-    assert retry(source, key='k').data == first.data
+    assert 'RUNS_API_BEFORE_RETRY: fail failed with ValueError' in caplog.text
+    assert 'RUNS_API_BEFORE_RETRY: return_nonsense returned bool' in caplog.text
+    assert 'secret' not in caplog.text
+
+
+@checks(fail, refuse)
+def test_a_check_that_fails_does_not_silence_the_next(retry: ApiCall, run_id: int) -> None:
+    assert retry(run_id).status_code == 422
+
+
+@pytest.fixture
+def recorder() -> Mock:
+    """A check that allows every retry and records how it is called."""
+    return Mock(return_value=None)
+
+
+@pytest.fixture
+def app_settings(recorder: Mock) -> dict[str, Any]:
+    """The recording check as the only one, unless a test sets others."""
+    return {'RUNS_API_BEFORE_RETRY': recorder}
+
+
+def test_a_check_is_called_once_with_the_run(retry: ApiCall, recorder: Mock, run_id: int) -> None:
+    retry(run_id)
+
+    recorder.assert_called_once_with(Source(
+        id=run_id, platform='windows', test_type='pr', fork_id=1, branch='pull_request', commit='c0ffee', pr_nr=7,
+        status='completed', root_id=run_id))
+
+
+def read_the_database(source: Source) -> None:
+    """Use a connection of the host's."""
+    db.session.execute(text('SELECT 1'))
+
+
+@pytest.mark.on_file
+@pytest.mark.parametrize('app_settings', [{
+    'RUNS_API_BEFORE_RETRY': read_the_database,
+    'SQLALCHEMY_ENGINE_OPTIONS': {'pool_size': 1, 'max_overflow': 0, 'pool_timeout': 0.1}}])
+def test_a_check_is_called_while_the_package_uses_no_connection(
+        retry: ApiCall, run_id: int, caplog: pytest.LogCaptureFixture) -> None:
+    assert retry(run_id).status_code == 202
+    assert 'RUNS_API_BEFORE_RETRY' not in caplog.text
+
+
+def test_a_check_is_not_called_for_a_retry_that_is_refused_anyway(
+        retry: ApiCall, recorder: Mock, run_id: int) -> None:
+    new_run_id = retry(run_id).json['new_run_id']
+    recorder.reset_mock()
+
     assert retry(99).status_code == 404
-    assert retry(first.json['new_run_id'], {'failed_only': True}).status_code == 422
-    assert asked == []
+    assert retry(new_run_id, {'failed_only': True}).status_code == 422
+    recorder.assert_not_called()
 
 
-def test_a_check_that_cannot_be_called_is_refused_at_the_mount() -> None:
-    with pytest.raises(MountError, match='RUNS_API_BEFORE_RETRY must be callable'):
-        create_app(RUNS_API_BEFORE_RETRY='mod_ci.checks')
+def test_a_check_is_not_called_for_a_replay(retry: ApiCall, recorder: Mock, run_id: int) -> None:
+    first = retry(run_id, key='k')
+    recorder.reset_mock()
+
+    assert retry(run_id, key='k').data == first.data
+    recorder.assert_not_called()
+
+
+@pytest.mark.parametrize('value', ['mod_ci.checks', [allow, 'mod_ci.checks'], 5])
+def test_registration_fails_if_a_check_cannot_be_called(value: object) -> None:
+    with pytest.raises(MountError, match='RUNS_API_BEFORE_RETRY must be a callable or a list of callables'):
+        create_app(RUNS_API_BEFORE_RETRY=value)
+
+
+def test_none_means_no_check() -> None:
+    assert create_app(RUNS_API_BEFORE_RETRY=None)

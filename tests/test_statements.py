@@ -1,74 +1,61 @@
-"""How many statements each way into the package takes, whatever the sizes; and that nothing is loaded by the way."""
+"""The number of statements that each way into the package takes does not depend on any size."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from database import dispose_sessions
-from entrances import Entrances, recording_loads, recording_the_package
+from support.entry_points import EntryPoints
+from support.statements import Statement, record_statements
 
-#: By the way. A token is looked up in one; and a retry finds the run and its tests, and writes four tables. What a run
-#: without rows of its own ran is asked for by itself.
-STATEMENTS = {
-    'full': 6,
-    'failed only': 6,
-    'full, a source without rows': 7,
-    'failed only, a source without rows': 7,
-    'full, a retry': 6,
-    'replay': 2,
-    '401, no token': 0,
-    '401, another token': 1,
-    '403': 1,
-    '404': 2,
-    '422, a bad body': 1,
-    '422, a used key': 2,
-    '422, nothing failed': 2,
-    '422, not finished': 2,
-    '429': 2,  # One for each of the two requests that it takes to meet the limit.
-    'retries': 3,
-    'page of a run': 3,
-    'list of runs': 0,
-    'retry_run': 6,  # Without a token, but with a person to find.
-    'comment': 9,  # A blocked account, a person, their run, and the retry and its person.
-    'commit status': 1,
-    'flask runs-api retry': 6,
-    'flask runs-api family': 2,
-}
-
-#: Tests of a run, other runs, and retries in a row.
-SMALL, LARGE = (2, 1, 1), (300, 40, 100)
+ENTRY_POINTS = [
+    'full', 'failed only', 'full, a source without rows', 'failed only, a source without rows', 'full, a retry',
+    'replay', '401, no token', '401, an unknown token', '403', '404', '422, a wrong body', '422, a used key',
+    '422, nothing failed', '422, not finished', '429', 'retries', 'page of a run', 'list of runs', 'retry_run',
+    'comment', 'commit status', 'flask runs-api retry', 'flask runs-api attempts']
 
 
 @pytest.fixture(scope='module')
-def of_sizes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Entrances]]:
-    """Give two databases: small runs without much around them, and large ones with many others and large families."""
-    folder = tmp_path_factory.mktemp('sizes')
-    both = [Entrances(f'sqlite:///{folder}/{size[0]}.db', *size) for size in (SMALL, LARGE)]
-    yield both
-    for entrances in both:
-        entrances.close()
-    dispose_sessions()
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntryPoints]:
+    """A database with one small run, one other run and one retry."""
+    yield from _entry_points(tmp_path_factory.mktemp('small'), tests=2, runs=1, retries=1)
 
 
-def test_every_way_is_counted(of_sizes: list[Entrances]) -> None:
-    assert set(of_sizes[0].ways) == set(STATEMENTS)
+@pytest.fixture(scope='module')
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntryPoints]:
+    """A database with large runs, many other runs and a run that was retried many times."""
+    yield from _entry_points(tmp_path_factory.mktemp('large'), tests=300, runs=40, retries=100)
 
 
-@pytest.mark.parametrize('way', STATEMENTS)
-def test_the_number_of_statements_is_the_same_at_every_size(of_sizes: list[Entrances], way: str) -> None:
-    counts = []
-    for entrances in of_sizes:
-        with recording_the_package() as sent:
-            entrances.ways[way]()
-        counts.append(len(sent))
-
-    assert counts == [STATEMENTS[way]] * 2
+def _entry_points(folder: Path, **sizes: int) -> Iterator[EntryPoints]:
+    entry_points = EntryPoints(f'sqlite:///{folder}/platform.db', **sizes)
+    yield entry_points
+    entry_points.close()
 
 
-@pytest.mark.parametrize('way', STATEMENTS)
-def test_nothing_is_loaded_that_was_not_asked_for(of_sizes: list[Entrances], way: str) -> None:
-    with recording_loads() as loads:
-        of_sizes[0].ways[way]()
+def sent_by(entry_points: EntryPoints, name: str) -> list[Statement]:
+    """Return the statements that the package sends."""
+    with record_statements(entry_points.package_engine) as sent:
+        entry_points.calls[name]()
+    return sent
 
-    assert loads == []
+
+def test_every_entry_point_is_counted(small: EntryPoints) -> None:
+    assert list(small.calls) == ENTRY_POINTS
+
+
+@pytest.mark.parametrize('name', ENTRY_POINTS)
+def test_the_number_of_statements_does_not_depend_on_any_size(
+        small: EntryPoints, large: EntryPoints, name: str) -> None:
+    assert len(sent_by(small, name)) == len(sent_by(large, name))
+
+
+@pytest.mark.parametrize('name', sorted(set(ENTRY_POINTS) - {'401, no token', 'list of runs'}))
+def test_what_is_sent_is_select_and_insert(small: EntryPoints, name: str) -> None:
+    assert {statement.split()[0] for statement in sent_by(small, name)} in ({'SELECT'}, {'SELECT', 'INSERT'})
+
+
+@pytest.mark.parametrize('name', ['401, no token', 'list of runs'])
+def test_nothing_is_sent_where_nothing_is_needed(large: EntryPoints, name: str) -> None:
+    assert sent_by(large, name) == []

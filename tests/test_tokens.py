@@ -1,4 +1,4 @@
-"""Tokens, and the time: what the route alone does not show (contract sections 1 and 3)."""
+"""Bearer tokens and the time (contract sections 1 and 3)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 import seed
-from asking import Ask
 from database import Base, db
 from mod_auth.models import User
+from sqlalchemy import text
+from support.api import ApiCall
+from support.statements import Statement
 
-from mod_runs_api import clock
+from mod_runs_api import clock, tokens
+from mod_runs_api.host import models
 from mod_runs_api.retry import RetryRequest
 
 API_TOKEN = Base.metadata.tables['api_token']
 
 
 @pytest.fixture(params=['UTC', 'Pacific/Auckland', 'America/Los_Angeles'])
-def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Set the clock of the machine to a time zone."""
     monkeypatch.setenv('TZ', request.param)
     time.tzset()
@@ -28,36 +31,38 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     time.tzset()
 
 
-def test_the_time_is_utc_wherever_the_machine_is(zone: str) -> None:
-    assert abs(clock.now() - datetime.fromtimestamp(time.time(), timezone.utc).replace(tzinfo=None)) < timedelta(
-        minutes=1)
+def test_the_time_is_utc_in_every_time_zone(time_zone: str) -> None:
+    now = datetime.fromtimestamp(time.time(), timezone.utc).replace(tzinfo=None)
+
+    assert abs(clock.now() - now) < timedelta(minutes=1)
 
 
-def test_a_time_with_a_zone_is_told_in_utc() -> None:
-    assert clock.utc(datetime(2026, 11, 24, 13, tzinfo=timezone(timedelta(hours=2)))) == datetime(2026, 11, 24, 11)
-    assert clock.utc(datetime(2026, 11, 24, 13)) == datetime(2026, 11, 24, 13)
+def test_a_time_with_a_time_zone_is_converted_to_utc() -> None:
+    assert clock.to_utc(datetime(2026, 11, 24, 13, tzinfo=timezone(timedelta(hours=2)))) == datetime(2026, 11, 24, 11)
 
 
-@pytest.mark.parametrize(('lasts', 'status'), [(timedelta(minutes=1), 404), (timedelta(minutes=-1), 401)])
-def test_a_token_lasts_to_its_time_in_utc(
-        zone: str, retry: Ask, alice: User, lasts: timedelta, status: int) -> None:
+def test_a_time_without_a_time_zone_is_utc() -> None:
+    assert clock.to_utc(datetime(2026, 11, 24, 13)) == datetime(2026, 11, 24, 13)
+
+
+@pytest.mark.parametrize(('valid_for', 'status'), [(timedelta(minutes=1), 404), (timedelta(minutes=-1), 401)])
+def test_a_token_expires_at_its_time_in_utc(
+        time_zone: str, retry: ApiCall, alice: User, valid_for: timedelta, status: int) -> None:
     secret = seed.token(alice)
-    db.session.execute(API_TOKEN.update().values(expires_at=clock.now() + lasts))
+    db.session.execute(API_TOKEN.update().values(expires_at=clock.now() + valid_for))
 
     assert retry(99, token=secret).status_code == status
 
 
-def test_a_token_that_says_no_time_has_expired(retry: Ask, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mod_runs_api import tokens
-    found = tokens.find
-    monkeypatch.setattr(tokens, 'find', lambda *arguments: tokens.Token(
-        **{**vars(found(*arguments)), 'expires_at': None}))
+def test_a_token_without_a_time_has_expired() -> None:
+    token = tokens.Token(id=1, user=models.User(1, 'alice', 'admin'), scopes=(), expires_at=None, revoked_at=None)
 
-    assert retry(99).status_code == 401
+    assert token.is_expired()
 
 
 @pytest.mark.parametrize('secret', ['spci_' + 'x' * 251, 'spci_caf\xe9', 'nonsense'])
-def test_what_cannot_be_a_token_is_not_looked_up(retry: Ask, statements: list[str], secret: str) -> None:
+def test_text_that_cannot_be_a_token_is_not_looked_up(
+        retry: ApiCall, statements: list[Statement], secret: str) -> None:
     statements.clear()
 
     assert retry(99, token=secret).status_code == 401
@@ -65,20 +70,22 @@ def test_what_cannot_be_a_token_is_not_looked_up(retry: Ask, statements: list[st
     assert statements == []
 
 
-def test_blanks_around_a_token_do_not_count(retry: Ask, token: str) -> None:
+def test_blanks_around_a_token_are_ignored(retry: ApiCall, token: str) -> None:
     assert retry(99, token=None, headers={'Authorization': f'Bearer   {token} '}).status_code == 404
 
 
 @pytest.mark.parametrize('role', ['contributor ', ' contributor'])
-def test_blanks_around_a_role_do_not_count(retry: Ask, token: str, role: str) -> None:
-    db.session.execute(Base.metadata.tables['user'].update().values(role=seed.Role.contributor))
-    db.session.execute(db.text('UPDATE user SET role = :role'), {'role': role})
+def test_blanks_around_a_role_are_ignored(retry: ApiCall, token: str, role: str) -> None:
+    db.session.execute(text('UPDATE user SET role = :role'), {'role': role})
 
     assert retry(99).status_code == 404
 
 
-def test_an_order_does_not_show_the_runs_secret() -> None:
-    order = RetryRequest(run_id=1)
+def test_the_repr_of_a_request_does_not_show_the_secret_of_the_new_run() -> None:
+    request = RetryRequest(run_id=1)
 
-    assert order.run_token not in repr(order)
-    assert order.run_token != RetryRequest(run_id=1).run_token
+    assert request.run_token not in repr(request)
+
+
+def test_each_request_has_a_secret_of_its_own() -> None:
+    assert RetryRequest(run_id=1).run_token != RetryRequest(run_id=1).run_token

@@ -16,13 +16,15 @@ from marshmallow import Schema
 from ..errors import RunsApiError, ServiceUnavailable
 from ..host.models import MAX_ID
 from ..validation import IDEMPOTENCY_KEY, RetryRequestSchema
+from ..verdict import VERDICTS
 from ..version import __version__
 from .errors import (ERRORS, BadRequest, MethodNotAllowed, PayloadTooLarge,
                      RateLimited, Unauthorized, UnsupportedMediaType)
 from .request_body import MAX_BODY
 from .schemas import (DEFAULT_LIMIT, MAX_LIMIT, AttemptSchema,
                       AttemptsMetaSchema, AttemptsSchema, ErrorSchema,
-                      PaginationSchema, RunActionSchema)
+                      OutcomeSchema, PaginationSchema, RunActionSchema,
+                      TestVerdictSchema, VerdictMetaSchema, VerdictSchema)
 
 #: Every schema by its name in the document.
 SCHEMA_NAMES: dict[type[Schema], str] = {
@@ -32,6 +34,10 @@ SCHEMA_NAMES: dict[type[Schema], str] = {
     AttemptsMetaSchema: 'RunAttemptsMeta',
     AttemptSchema: 'RunAttempt',
     PaginationSchema: 'RunAttemptsPagination',
+    VerdictSchema: 'RunVerdict',
+    VerdictMetaSchema: 'RunVerdictMeta',
+    TestVerdictSchema: 'RunTestVerdict',
+    OutcomeSchema: 'RunTestOutcome',
     ErrorSchema: 'ErrorResponse',
 }
 
@@ -69,6 +75,9 @@ def create_document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
     spec.components.parameter('Offset', 'query', {
         'name': 'offset', 'description': 'How many to leave out at the beginning.',
         'schema': {'type': 'integer', 'minimum': 0, 'maximum': MAX_ID, 'default': 0}})
+    spec.components.parameter('Verdict', 'query', {
+        'name': 'verdict', 'description': 'List only tests with one of these verdicts. May be repeated.',
+        'schema': {'type': 'array', 'items': {'type': 'string', 'enum': list(VERDICTS)}}})
 
     spec.path('/runs/{run_id}/retry', operations={'post': {
         'tags': ['Runs'],
@@ -97,6 +106,16 @@ def create_document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
         'x-required-scope': 'runs:read',
         'parameters': ['RunId', 'Limit', 'Offset'],
         'responses': {'200': _success('The attempts.', AttemptsSchema, {}),
+                      **_errors(BadRequest, PayloadTooLarge, UnsupportedMediaType)}}})
+    spec.path('/runs/{run_id}/verdict', operations={'get': {
+        'tags': ['Runs'],
+        'operationId': 'getRunVerdict',
+        'summary': 'Tell flaky tests from broken ones',
+        'description': 'What all attempts of the run together prove about each test, by regression test id.',
+        'security': [{'bearerAuth': []}],
+        'x-required-scope': 'results:read',
+        'parameters': ['RunId', 'Verdict', 'Limit', 'Offset'],
+        'responses': {'200': _success('The verdicts.', VerdictSchema, {}),
                       **_errors(BadRequest, PayloadTooLarge, UnsupportedMediaType)}}})
     return spec.to_dict()
 

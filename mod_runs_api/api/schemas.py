@@ -9,6 +9,7 @@ from marshmallow import EXCLUDE, Schema, fields, validate
 
 from ..errors import MAX_MESSAGE_LENGTH
 from ..host.models import MAX_ID
+from ..verdict import VERDICTS
 
 RUN_ID = validate.Range(min=1)
 COUNT = validate.Range(min=0)
@@ -102,6 +103,53 @@ class AttemptsSchema(Schema):
     data = fields.List(fields.Nested(AttemptSchema), required=True)
     pagination = fields.Nested(PaginationSchema, required=True)
     meta = fields.Nested(AttemptsMetaSchema, required=True)
+
+
+class VerdictArgsSchema(PageArgsSchema):
+    """Which part of the tests is asked for, in the query string."""
+
+    verdict = fields.List(fields.String(), validate=validate.ContainsOnly(VERDICTS))
+
+
+class OutcomeSchema(Schema):
+    """How a test came out in one attempt."""
+
+    run_id = fields.Integer(required=True, validate=RUN_ID)
+    attempt = fields.Integer(required=True, validate=RUN_ID)
+    outcome = fields.String(required=True, validate=validate.OneOf(
+        ['pass', 'fail', 'missing_output', 'not_run', 'carried_over']))
+
+
+class TestVerdictSchema(Schema):
+    """What all attempts together prove about one test."""
+
+    __test__ = False
+
+    regression_test_id = fields.Integer(required=True, validate=RUN_ID)
+    verdict = fields.String(required=True, validate=validate.OneOf(VERDICTS))
+    latest = fields.String(required=True, allow_none=True, validate=validate.OneOf(
+        ['pass', 'fail', 'missing_output']), metadata={
+            'description': 'The outcome in the newest attempt that really ran the test.'})
+    attempts = fields.List(fields.Nested(OutcomeSchema), required=True)
+
+
+class VerdictMetaSchema(Schema):
+    """What the attempts prove about the commit."""
+
+    run_id = fields.Integer(required=True, validate=RUN_ID)
+    root_run_id = fields.Integer(required=True, validate=RUN_ID)
+    attempts = fields.List(fields.Integer(validate=RUN_ID), required=True)
+    overall = fields.String(required=True, validate=validate.OneOf(['pending', 'fail', 'unstable', 'pass']))
+    counts = fields.Dict(keys=fields.String(validate=validate.OneOf(VERDICTS)),
+                         values=fields.Integer(validate=COUNT), required=True)
+
+
+class VerdictSchema(Schema):
+    """What all attempts of a run together prove about each test, by regression test id."""
+
+    data = fields.List(fields.Nested(TestVerdictSchema), required=True)
+    pagination = fields.Nested(PaginationSchema, required=True)
+    meta = fields.Nested(VerdictMetaSchema, required=True)
 
 
 class ErrorSchema(Schema):

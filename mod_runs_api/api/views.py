@@ -11,13 +11,15 @@ from marshmallow import Schema, ValidationError
 from ..errors import InvalidFields, RunNotFound
 from ..extension import extension_state
 from ..retry import RetryRequest
-from ..service import attempts_of, submit_retry
+from ..service import attempts_of, attempts_verdict, submit_retry
 from ..validation import load_retry_fields
+from ..verdict import VERDICTS
 from .auth import require
 from .errors import MethodNotAllowed
 from .request_body import read_object
 from .responses import json_response
-from .schemas import AttemptsSchema, PageArgsSchema, RunActionSchema
+from .schemas import (AttemptsSchema, PageArgsSchema, RunActionSchema,
+                      VerdictArgsSchema, VerdictSchema)
 
 
 def retry(run_id: str) -> Response:
@@ -59,8 +61,23 @@ def retries(run_id: str) -> Response:
     }), 200)
 
 
+def verdict(run_id: str) -> Response:
+    """Return what the attempts of a run prove about each test: ``GET /runs/{run_id}/verdict``."""
+    _allow('GET', 'HEAD')
+    require('results:read')
+    args = _load_args(VerdictArgsSchema(), verdict=request.args.getlist('verdict'))
+    wanted = args.pop('verdict') or VERDICTS
+    found = attempts_verdict(_to_id(run_id))
+    tests = [test for test in found.tests if test.verdict in wanted]
+    return json_response(VerdictSchema().dump({
+        'data': tests[args['offset']:args['offset'] + args['limit']],
+        'pagination': _pagination(total=len(tests), **args),
+        'meta': found,
+    }), 200)
+
+
 #: The routes under ``/runs/{run_id}/``, by the last part of their path, which is their endpoint too.
-VIEWS = {'retry': retry, 'retries': retries}
+VIEWS = {'retry': retry, 'retries': retries, 'verdict': verdict}
 
 
 def _allow(*methods: str) -> None:
@@ -68,9 +85,10 @@ def _allow(*methods: str) -> None:
         raise MethodNotAllowed(methods)
 
 
-def _load_args(schema: Schema) -> dict[str, Any]:
+def _load_args(schema: Schema, **repeated: list[str]) -> dict[str, Any]:
+    """Return the arguments of the query string. Those that may be repeated are given as lists."""
     try:
-        args: dict[str, Any] = schema.load(request.args)
+        args: dict[str, Any] = schema.load({**request.args, **repeated})
     except ValidationError as error:
         raise InvalidFields(error.messages_dict) from None
     return args

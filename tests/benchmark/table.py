@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from recording import recording
+from support.statements import record_statements
 
 from . import equality
 from .clock import Subject, ignoring, measure
@@ -123,7 +123,7 @@ class Scene:
         """Measure all subjects in turn, and count their statements."""
         figures, subjects = self.figures, dict(self._subjects())
         for key in self.requests:
-            with recording(self.stage.engine) as sent:
+            with record_statements(self.stage.engine) as sent:
                 subjects['request', *key].once()
             figures.statements[key] = len(sent)
             figures.writes[key] = sum(not statement.lstrip('( \n').startswith(('SELECT', 'WITH')) for statement in sent)

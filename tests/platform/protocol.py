@@ -220,6 +220,11 @@ class Story:
         return Said(summary['status'], summary['total_samples'], summary['pass_count'],
                     summary['fail_count'] + summary['missing_output_count'], summary['skipped_count'])
 
+    def attempts(self, run_id: int) -> list[Row]:
+        """Return the attempts of a run as the package lists them, a hundred at most."""
+        attempts: list[Row] = self.ask('GET', f'/runs/{run_id}/retries?limit=100')['data']
+        return attempts
+
     def categories(self, run_id: int) -> dict[str, dict[int, bool]]:
         """Return the tests that the page of a run lists in each category, and whether each has passed."""
         (judged,) = self.process.call('statuses_and_pages', run_ids=[run_id])

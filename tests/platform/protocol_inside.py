@@ -99,6 +99,16 @@ class Inside:
                                              for category in get_test_results(test)}})
             return found
 
+    def compare(self, run_id: int, reference_id: int) -> Any:
+        """Return what the platform's report says of the tests of a run beside another: the tests of each word."""
+        from mod_ci.comparison import build_state, compare
+        from mod_test.controllers import get_test_results
+        from mod_test.models import Test
+        with request():
+            current, reference = (build_state(get_test_results(Test.query.filter(Test.id == id).one()))
+                                  for id in (run_id, reference_id))
+            return compare(current, reference)
+
     def push(self, commit: str) -> None:
         """Put a commit on GitHub's master."""
         self._github.push(commit)

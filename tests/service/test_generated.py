@@ -8,8 +8,9 @@ import pytest
 from application import create_app, dispose
 from database import db
 from flask import Flask
-from generated import WORLDS, World, outcome, reading, write
 from hypothesis import HealthCheck, given, settings
+from support.generated_databases import (CONTENTS, Content, actual_outcome,
+                                         expected_outcome, write)
 
 from .databases import Database
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.service
 
 @pytest.fixture
 def host(database: Database) -> Iterator[Flask]:
-    """Give the miniature on an empty database, in a request that it has prepared."""
+    """Return the miniature on an empty database, in a request that it has prepared."""
     host = create_app(database.uri())
     with host.test_request_context():
         host.preprocess_request()
@@ -28,11 +29,11 @@ def host(database: Database) -> Iterator[Flask]:
 
 
 @pytest.mark.parametrize('inactive', ['reject', 'drop'])
-@given(world=WORLDS)
+@given(content=CONTENTS)
 @settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_retry_runs_what_section_4_says(host: Flask, inactive: str, world: World) -> None:
+def test_a_retry_runs_what_section_4_says(host: Flask, inactive: str, content: Content) -> None:
     host.config['RUNS_API_INACTIVE_TESTS'] = inactive
-    write(db.session, world)
+    write(db.session, content)
 
     for failed_only in (False, True):
-        assert outcome(failed_only) == reading(world, failed_only, drop_inactive=inactive == 'drop')
+        assert actual_outcome(failed_only) == expected_outcome(content, failed_only, drop_inactive=inactive == 'drop')

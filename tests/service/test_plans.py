@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from entrances import Entrances, recording_the_package
-from recording import Sent
 from sqlalchemy import Engine, create_engine, make_url
+from support.entry_points import EntryPoints
+from support.statements import Statement, record_statements
 
 from .databases import Database, fresh_database
 
@@ -26,21 +26,21 @@ READ_WHOLE = {
 
 @pytest.fixture(scope='module')
 def database(mariadb: str) -> Iterator[Database]:
-    """Give a database for all tests here."""
+    """Return a database for all tests here."""
     with fresh_database(mariadb) as made:
         yield made
 
 
 @pytest.fixture(scope='module')
-def entrances(database: Database) -> Iterator[Entrances]:
-    """Give every way into the package, with many more runs and people than a statement is about."""
-    made = Entrances(database.uri(), tests=40, runs=100, relatives=5)
+def entrances(database: Database) -> Iterator[EntryPoints]:
+    """Return every way into the package, with many more runs and people than a statement is about."""
+    made = EntryPoints(database.uri(), tests=40, runs=100, retries=5)
     yield made
     made.close()
 
 
 @pytest.fixture(scope='module', params=['as they are', 'analyzed'])
-def engine(request: pytest.FixtureRequest, database: Database, entrances: Entrances) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest, database: Database, entrances: EntryPoints) -> Iterator[Engine]:
     """
     Connect to the database, with the statistics that its tables have of themselves and with exact ones.
 
@@ -57,22 +57,22 @@ def engine(request: pytest.FixtureRequest, database: Database, entrances: Entran
     engine.dispose()
 
 
-def plan(engine: Engine, sent: Sent) -> list[Any]:
-    """Give the rows of EXPLAIN."""
+def plan(engine: Engine, sent: Statement) -> list[Any]:
+    """Return the rows of EXPLAIN."""
     with engine.connect() as connection:
         return list(connection.exec_driver_sql(f'EXPLAIN {sent}', sent.parameters))
 
 
 WAYS = ['full', 'failed only', 'full, a source without rows', 'failed only, a source without rows', 'full, a retry',
-        'replay', '401, another token', '403', '404', '422, a bad body', '422, a used key', '422, nothing failed',
+        'replay', '401, an unknown token', '403', '404', '422, a wrong body', '422, a used key', '422, nothing failed',
         '422, not finished', '429', 'retries', 'page of a run', 'retry_run', 'comment', 'commit status',
-        'flask runs-api retry', 'flask runs-api family']
+        'flask runs-api retry', 'flask runs-api attempts']
 
 
 @pytest.mark.parametrize('way', WAYS)
-def test_nothing_is_read_as_a_whole_and_nothing_sorted(entrances: Entrances, engine: Engine, way: str) -> None:
-    with recording_the_package() as sent:
-        entrances.ways[way]()
+def test_nothing_is_read_as_a_whole_and_nothing_sorted(entrances: EntryPoints, engine: Engine, way: str) -> None:
+    with record_statements(entrances.package_engine) as sent:
+        entrances.calls[way]()
 
     assert sent
     whole, sorting = set(), []
@@ -90,9 +90,9 @@ def test_nothing_is_read_as_a_whole_and_nothing_sorted(entrances: Entrances, eng
 # A run that has not finished has no results here: it does not matter how none are read.
 @pytest.mark.parametrize('way', [way for way in WAYS if way != '422, not finished'])
 def test_the_results_of_a_run_are_read_where_they_lie_together(
-        entrances: Entrances, engine: Engine, way: str) -> None:
-    with recording_the_package() as sent:
-        entrances.ways[way]()
+        entrances: EntryPoints, engine: Engine, way: str) -> None:
+    with record_statements(entrances.package_engine) as sent:
+        entrances.calls[way]()
 
     # By any other index each is looked for on another page, and with a long history from the disk.
     keys = {(row.table, row.key) for one in sent for row in plan(engine, one)
@@ -100,5 +100,5 @@ def test_the_results_of_a_run_are_read_where_they_lie_together(
     assert keys <= {('test_result', 'PRIMARY'), ('test_result_file', 'PRIMARY')}
 
 
-def test_every_way_that_sends_anything_is_looked_at(entrances: Entrances) -> None:
-    assert set(entrances.ways) - set(WAYS) == {'401, no token', 'list of runs'}
+def test_every_way_that_sends_anything_is_looked_at(entrances: EntryPoints) -> None:
+    assert set(entrances.calls) - set(WAYS) == {'401, no token', 'list of runs'}

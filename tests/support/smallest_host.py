@@ -1,4 +1,4 @@
-"""Mounts the installed package in a host of a few lines, without the miniature: everything must be in the wheel."""
+"""Mount the installed package in a host of a few lines, without the miniature: everything must be in the wheel."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import mod_runs_api
 
 COLUMNS = {
     'Test': 'platform test_type fork_id branch commit pr_nr token',
-    'TestProgress': 'test_id status',
-    'TestResult': 'test_id regression_test_id exit_code expected_rc',
-    'TestResultFile': 'test_id regression_test_id regression_test_output_id got',
+    'TestProgress': 'test_id status timestamp',
+    'TestResult': 'test_id regression_test_id runtime exit_code expected_rc',
+    'TestResultFile': 'test_id regression_test_id regression_test_output_id expected got',
     'CustomizedTest': 'test_id regression_id',
     'TestFork': 'user_id test_id',
     'RegressionTest': 'active',
@@ -31,7 +31,7 @@ class Base(DeclarativeBase):
 
 
 def model(name: str, columns: str) -> type:
-    """Make a model with an id and these columns."""
+    """Return a model with an id and these columns."""
     def kind(column: str) -> object:
         if column in ('active', 'ignore'):
             return mapped_column(Boolean)

@@ -1,4 +1,4 @@
-"""People at their browsers, without a browser."""
+"""Visitors of the miniature's pages, without a browser."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ ORIGIN = 'http://localhost'
 
 class Visitor:
     """
-    Somebody with a session on the miniature.
+    A visitor with a session of their own on the miniature.
 
     Parameters
     ----------
     site : Flask
         The miniature, without a context that outlives a request.
     name : str or None
-        Who is logged in. They are added where there is no such person.
+        The user who is logged in, created if there is none of this name. None for a visitor who is not logged in.
     role : Role or None
-        Theirs, where they are added.
+        The role of a user who is created.
     """
 
     def __init__(self, site: Flask, name: str | None = 'alice', role: Role | None = Role.contributor) -> None:
@@ -41,17 +41,17 @@ class Visitor:
                 session['user_id'] = user_id
 
     def page(self, path: str) -> str:
-        """Give the HTML of a page."""
+        """Return the HTML of a page."""
         response = self.client.get(path)
         assert response.status_code == 200, response.status
         return response.text
 
     def csrf_token(self, run_id: int) -> str:
-        """Give the CSRF token that the page of a run has for its script."""
+        """Return the CSRF token that the page of a run has for its script."""
         return attribute(self.page(f'/test/{run_id}'), 'data-csrf-token')
 
     def press(self, run_id: int, body: Any = None, **headers: str | None) -> TestResponse:
-        """Ask for a retry as the page's script does, but for some headers: ``Origin=None`` leaves that one out."""
+        """Ask for a retry as the page's script does, with some headers changed. ``Origin=None`` leaves that one out."""
         sent = {'X-CSRFToken': self.csrf_token(run_id), 'Origin': ORIGIN, 'Sec-Fetch-Site': 'same-origin',
                 'Content-Type': 'application/json',
                 **{name.replace('_', '-'): value for name, value in headers.items()}}
@@ -60,6 +60,6 @@ class Visitor:
 
 
 def attribute(html: str, name: str) -> str:
-    """Give the value of an attribute that is there once."""
+    """Return the value of an attribute that occurs once."""
     found, = re.findall(f' {name}="([^"]*)"', html)
     return unescape(found)

@@ -1,4 +1,4 @@
-"""What stands in the database, whatever any session believes."""
+"""The rows of a database, read past every session."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from database import Base
 from sqlalchemy import Engine, text
 
 #: The package's own tables, beside those of the platform.
-OWN = frozenset({'run_retry', 'runs_api_token'})
+OWN_TABLES = frozenset({'run_retry', 'run_carried_over', 'runs_api_token'})
 
 Snapshot = dict[str, set[tuple[Any, ...]]]
 
@@ -20,21 +20,21 @@ class Rows:
         self.engine = engine
 
     def of(self, table: str, **where: Any) -> list[dict[str, Any]]:
-        """Give the rows of a table whose columns have these values, in the order of the first column."""
-        names = ' AND '.join(f'`{name}` = :{name}' for name in where) or '1 = 1'
+        """Return the rows of a table whose columns have these values, in the order of the first column."""
+        conditions = ' AND '.join(f'`{name}` = :{name}' for name in where) or '1 = 1'
         with self.engine.connect() as connection:
-            found = connection.execute(text(f'SELECT * FROM `{table}` WHERE {names} ORDER BY 1'), where)
+            found = connection.execute(text(f'SELECT * FROM `{table}` WHERE {conditions} ORDER BY 1'), where)
             return [dict(row) for row in found.mappings()]
 
     def ids(self, table: str, column: str, **where: Any) -> list[int]:
-        """Give one column of the rows whose columns have these values, in its order."""
+        """Return one column of the rows whose columns have these values, sorted."""
         return sorted(row[column] for row in self.of(table, **where))
 
     def selection(self, run_id: int) -> list[int]:
-        """Give the regression tests that a run is to run, in order, repeated ones as often as they are."""
+        """Return the regression tests that a run was told to run, sorted; repeated ones as often as they are there."""
         return self.ids('customized_test', 'regression_id', test_id=run_id)
 
     def snapshot(self) -> Snapshot:
-        """Give all rows of all tables of the platform."""
+        """Return all rows of all tables of the platform."""
         return {table: {tuple(row.values()) for row in self.of(table)}
-                for table in Base.metadata.tables if table not in OWN}
+                for table in Base.metadata.tables if table not in OWN_TABLES}

@@ -1,0 +1,23 @@
+"""Requests to the API and commands, as the fixtures send them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from click.testing import Result
+from werkzeug.test import TestResponse
+
+#: Sends a request and returns the response: see the fixtures ``retry`` and ``attempts``.
+ApiCall = Callable[..., TestResponse]
+
+#: Runs a command and returns its result: see the fixture ``command``.
+Command = Callable[..., Result]
+
+#: What every answer of the API carries, good or bad (contract section 1).
+SECURITY_HEADERS = {
+    'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+    'X-Content-Type-Options': 'nosniff',
+    'X-Frame-Options': 'DENY',
+    'Cache-Control': 'no-store',
+}

@@ -1,0 +1,26 @@
+"""Requests and commands that share no context with the test that starts them, as on a server."""
+
+from __future__ import annotations
+
+from contextvars import Context
+from typing import Any
+
+from click.testing import Result
+from flask.testing import FlaskClient, FlaskCliRunner
+from werkzeug.test import TestResponse
+
+
+class IsolatedClient(FlaskClient):
+    """A client whose requests do not see the ``flask.g`` of the test, nor that of one another."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        """Send a request in a context of its own."""
+        return Context().run(super().open, *args, **kwargs)
+
+
+class IsolatedRunner(FlaskCliRunner):
+    """A runner whose commands see neither the test's request nor its application context."""
+
+    def invoke(self, *args: Any, **kwargs: Any) -> Result:
+        """Run a command in a context of its own."""
+        return Context().run(super().invoke, *args, **kwargs)
