@@ -111,6 +111,24 @@ def list_attempts(connection: Connection, tables: Tables, run_id: int, *, limit:
         _to_attempt(number, ids[number], summaries[ids[number]], retries_by_number.get(number)) for number in page])
 
 
+def find_attempt(connection: Connection, tables: Tables, run_id: int) -> Attempt:
+    """Return one run among its attempts. Raises :exc:`RunNotFound`."""
+    root_id = find_root(connection, tables, run_id)
+    test, retry = tables.host.test, tables.run_retry.c
+    earlier_retries = select(func.count()).where(retry.root_test_id == root_id, retry.test_id < run_id)
+    root_is_earlier = select(func.count()).where(test.id == root_id, test.id < run_id)
+    offset = sum(connection.scalar(earlier) or 0 for earlier in (earlier_retries, root_is_earlier))
+    return list_attempts(connection, tables, run_id, limit=1, offset=offset).attempts[0]
+
+
+def carried_over_by_source(connection: Connection, tables: Tables, run_id: int) -> dict[int, int]:
+    """Return how many results were carried over into a run, by the run that really ran the tests."""
+    carried = tables.carried_over.c
+    return _pairs(connection, select(carried.source_test_id, func.count())
+                  .where(carried.test_id == run_id, is_carried_over(tables))
+                  .group_by(carried.source_test_id).order_by(carried.source_test_id))
+
+
 def find_root(connection: Connection, tables: Tables, run_id: int) -> int:
     """Return the first of the attempts of a run. Raises :exc:`RunNotFound`."""
     test, retry = tables.host.test, tables.run_retry.c

@@ -97,6 +97,8 @@ class Source:
         queued.
     root_id : int
         The first of its attempts.
+    lookups : dict
+        What the checks of this retry have looked up, by a name of their own, so that the later ones need not.
     """
 
     id: int
@@ -108,6 +110,7 @@ class Source:
     pr_nr: int
     status: str | None
     root_id: int
+    lookups: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
 
 def create_retry(connection: Connection, tables: Tables, request: RetryRequest) -> Retry:

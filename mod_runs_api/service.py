@@ -136,24 +136,12 @@ def _ask(check: Check, source: Source) -> None:
         log().error(f'RUNS_API_BEFORE_RETRY: {name} returned {type(reason).__name__}, which is neither str nor None')
 
 
-def count_failed(state: ExtensionState, run_id: int) -> int:
-    """Return for a page how many tests a failed-only retry would run. Raises what it would be refused with."""
-    request = RetryRequest(run_id=run_id, failed_only=True, drop_inactive=state.settings.drop_inactive_tests)
-
-    def work(connection: Connection) -> int:
-        source = find_source(connection, state.tables, run_id)
-        return len(choose_tests(connection, state.tables, request, source))
-
-    return read_on_page(state, work)
-
-
-def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int = 0, newest_first: bool = False,
-                on_page: bool = False) -> AttemptsPage:
+def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int = 0,
+                newest_first: bool = False) -> AttemptsPage:
     """Return a page of the attempts of a run. Raises :exc:`RunNotFound`."""
     if not 1 <= run_id <= MAX_ID:
         raise RunNotFound(run_id)
-    read = read_on_page if on_page else in_transaction
-    return read(state, lambda connection: list_attempts(
+    return in_transaction(state, lambda connection: list_attempts(
         connection, state.tables, run_id, limit=limit, offset=offset, newest_first=newest_first))
 
 
@@ -196,27 +184,27 @@ def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:
 
     Raises :exc:`ServiceUnavailable` or :exc:`InternalError` for an error of the database.
     """
-    def begin() -> AbstractContextManager[Connection]:
+    def run() -> T:
         if state.is_api_request():
             state.host.release_connection()
-        return state.host.transaction()
+        return run_with_retries(state.host.transaction, work)
 
-    return _with_api_errors(lambda: run_with_retries(begin, work))
+    return _with_api_errors(run)
 
 
-def read_on_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:
+def read_for_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:
     """
-    Return what ``work`` reads for a page of the host, over the connection that the page's session has already.
+    Return what ``work`` reads for a page of the host.
 
-    With a second one, pages that have the whole pool between them would wait for each other. Raises the errors of
-    :func:`in_transaction`.
+    It reads on the connection that the page has already: pages that held one and waited for a second could use up the
+    pool. Raises as :func:`in_transaction` does.
     """
     return _with_api_errors(lambda: work(state.host.session_connection()))
 
 
-def _with_api_errors(work: Callable[[], T]) -> T:
+def _with_api_errors(run: Callable[[], T]) -> T:
     try:
-        return work()
+        return run()
     except SQLAlchemyError as fault:
         error = to_api_error(fault)
         log().error(f'{error.code}: {describe(fault)}')

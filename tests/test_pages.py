@@ -1,65 +1,94 @@
-"""The macros on the host's pages: what each person sees, and the script and style they need."""
+"""The button and the retry history on the host's pages: what each visitor sees, and the script and style they need."""
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from datetime import datetime
-from hashlib import sha256
-from html import escape
+from html import escape, unescape
 from importlib import resources
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import seed
+import worker
 from database import Base, db
 from flask import Flask, g
 from mod_auth.models import Role
-from mod_test.models import TestStatus
+from mod_regression.models import RegressionTest
+from mod_test.models import Test, TestPlatform, TestStatus
+from outcome import Outcome, passing
+from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 from support.statements import Statement, record_statements
 from support.visitor import Visitor, attribute
 
-from mod_runs_api import retry_run, service
+from mod_runs_api import __version__, retry_run
 from mod_runs_api.errors import ServiceUnavailable
+from mod_runs_api.host.models import MAX_ID
+from mod_runs_api.host.runtime import run_page_pattern
 from mod_runs_api.web import pages
 
 HOSTILE = '"><script>alert(1)</script>\'&lt;{{ 7 * 7 }}'
 
+#: Where the columns of the table of attempts are.
+ATTEMPT, RUN, STATUS, FAILED, CARRIED_OVER, BY, WHEN, WHY = range(8)
 
-@pytest.fixture
-def run_id(site: Flask) -> int:
-    """Give the id of a completed run of three tests, two of which have no result."""
-    with site.app_context():
-        tests = [seed.regression_test() for _ in range(3)]
-        run = seed.run(tests, stages=seed.COMPLETED)
-        seed.result(run, tests[0])
+
+def retry(app: Flask, run_id: int, **request: Any) -> int:
+    """Retry a run, and return the new one."""
+    with app.test_request_context():
+        app.preprocess_request()
+        return retry_run(run_id, **request).new_run_id
+
+
+def work(app: Flask, failing: Iterable[int] = ()) -> None:
+    """Run what is queued. Some tests end with a wrong exit code."""
+    def outcome(run: Test, test: RegressionTest) -> Outcome:
+        return passing(test).exits(1) if test.id in failing else passing(test)
+
+    with app.app_context():
+        for platform in TestPlatform:
+            worker.work_once(db.session, platform, outcome)
+
+
+def change(app: Flask, *statements: Any) -> None:
+    """Change rows of the database."""
+    with app.app_context():
+        for statement in statements:
+            db.session.execute(statement)
         db.session.commit()
-        return run.id
 
 
-@pytest.fixture
-def alice(site: Flask) -> Visitor:
-    """Give a contributor at the pages."""
-    return Visitor(site, 'alice')
+def history(html: str) -> str:
+    """Return the retry history of a page, with its tags."""
+    found = re.search('<section class="runs-api-history".*?</section>', html, re.DOTALL)
+    return '' if found is None else found.group()
 
 
 def text(html: str) -> str:
-    """Give what the page says of the family of its run."""
-    found = re.search('<section class="runs-api-history".*?</section>', html, re.DOTALL)
-    return '' if found is None else ' '.join(re.sub('<[^>]*>', '', found.group()).split())
+    """Return what a part of a page says."""
+    return ' '.join(unescape(re.sub('<[^>]*>', '', html)).split())
 
 
-def again(site: Flask, run_id: int, **order: Any) -> int:
-    """Retry a run, and give the new one."""
-    with site.app_context():
-        g.db = db.session
-        return retry_run(run_id, **order).new_run_id
+def notes(html: str) -> list[str]:
+    """Return what a retry history says above its table."""
+    return [text(paragraph) for paragraph in re.findall('<p>.*?</p>', history(html), re.DOTALL)]
 
 
-def sent(site: Flask, visitor: Visitor, path: str) -> list[Statement]:
-    """Give the statements that a page takes."""
-    with site.app_context():
+def attempts(html: str) -> list[list[str]]:
+    """Return the cells of the table of attempts, without its head."""
+    table = re.search('<table>.*?</table>', history(html), re.DOTALL)
+    assert table is not None
+    rows = re.findall('<tr.*?</tr>', table.group(), re.DOTALL)
+    return [[text(cell) for cell in re.findall('<t[hd].*?</t[hd]>', row, re.DOTALL)] for row in rows[1:]]
+
+
+def statements_of(app: Flask, visitor: Visitor, path: str) -> list[Statement]:
+    """Return the statements that a page sends."""
+    with app.app_context():
         engine = db.engine
     with record_statements(engine) as statements:
         visitor.page(path)
@@ -67,11 +96,12 @@ def sent(site: Flask, visitor: Visitor, path: str) -> list[Statement]:
 
 
 @pytest.mark.parametrize('role', [Role.admin, Role.tester, Role.contributor])
-def test_people_who_may_have_one_button_and_the_dialog(site: Flask, run_id: int, role: Role) -> None:
-    html = Visitor(site, 'somebody', role).page(f'/test/{run_id}')
+def test_users_who_may_retry_have_one_button_and_the_dialog(app: Flask, run_id: int, role: Role) -> None:
+    html = Visitor(app, 'somebody', role).page(f'/test/{run_id}')
 
     assert attribute(html, 'data-run-id') == str(run_id)
     assert attribute(html, 'data-url') == f'/api/v1/runs/{run_id}/retry'
+    assert attribute(html, 'data-all') == '3'
     assert attribute(html, 'data-failed') == '2'
     assert 'data-refusal' not in html
     assert attribute(html, 'data-run-page') == '/test/{run_id}'
@@ -80,9 +110,8 @@ def test_people_who_may_have_one_button_and_the_dialog(site: Flask, run_id: int,
 
 
 @pytest.mark.parametrize('name, role', [(None, None), ('bob', Role.user), ('nora', None)])
-def test_people_who_may_not_have_nothing_to_press(site: Flask, run_id: int, name: str | None,
-                                                  role: Role | None) -> None:
-    visitor = Visitor(site, name, role)
+def test_other_visitors_have_nothing_to_press(app: Flask, run_id: int, name: str | None, role: Role | None) -> None:
+    visitor = Visitor(app, name, role)
 
     for path in ('/test/', f'/test/{run_id}'):
         html = visitor.page(path)
@@ -91,11 +120,10 @@ def test_people_who_may_not_have_nothing_to_press(site: Flask, run_id: int, name
         assert 'Set-Cookie' not in visitor.client.get(path).headers
 
 
-def test_the_roles_are_those_of_the_setting(site: Flask, run_id: int, alice: Visitor) -> None:
-    site.config['RUNS_API_RETRY_ROLES'] = ['user']
-
-    assert '<dialog' not in alice.page(f'/test/{run_id}')
-    assert '<dialog' in Visitor(site, 'bob', Role.user).page(f'/test/{run_id}')
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_RETRY_ROLES': ['user']}])
+def test_the_roles_are_those_of_the_setting(app: Flask, run_id: int, visitor: Visitor) -> None:
+    assert '<dialog' not in visitor.page(f'/test/{run_id}')
+    assert '<dialog' in Visitor(app, 'bob', Role.user).page(f'/test/{run_id}')
 
 
 @pytest.mark.parametrize('stages, refusal', [
@@ -103,93 +131,196 @@ def test_the_roles_are_those_of_the_setting(site: Flask, run_id: int, alice: Vis
     ((TestStatus.preparation,), 'Run 1 has not finished: it has no failed tests yet.'),
     (seed.COMPLETED, 'No test of run 1 failed: there is nothing to run again.'),
 ])
-def test_the_failed_ones_cannot_be_chosen_where_there_are_none(site: Flask, alice: Visitor,
-                                                               stages: tuple[TestStatus, ...], refusal: str) -> None:
-    with site.app_context():
+def test_the_failed_tests_cannot_be_chosen_where_there_are_none(
+        app: Flask, visitor: Visitor, stages: tuple[TestStatus, ...], refusal: str) -> None:
+    with app.app_context():
         test = seed.regression_test()
-        run = seed.run([test], stages=stages)
-        seed.result(run, test)
+        seed.result(seed.run([test], stages=stages), test)
         db.session.commit()
 
-    html = alice.page('/test/1')
+    html = visitor.page('/test/1')
 
     assert attribute(html, 'data-refusal') == refusal
+    assert attribute(html, 'data-all') == '1'
     assert 'data-failed' not in html
 
 
-def test_the_inactive_ones_are_named(site: Flask, alice: Visitor) -> None:
-    with site.app_context():
-        tests = [seed.regression_test(active=active) for active in (True, False, False)]
-        run_id = seed.run(tests, stages=seed.COMPLETED).id
-        db.session.commit()
+def test_all_tests_of_a_failed_only_retry_are_those_of_the_first_run(
+        app: Flask, run_id: int, visitor: Visitor) -> None:
+    second = retry(app, run_id, failed_only=True)
+    assert attribute(visitor.page(f'/test/{second}'), 'data-all') == '3'
 
-    assert attribute(alice.page(f'/test/{run_id}'),
-                     'data-refusal') == 'Some of the tests to run are inactive now. (2, 3)'
-    site.config['RUNS_API_INACTIVE_TESTS'] = 'drop'
-    assert attribute(alice.page(f'/test/{run_id}'), 'data-failed') == '1'
+    work(app, failing=[3])
+
+    html = visitor.page(f'/test/{second}')
+    assert (attribute(html, 'data-all'), attribute(html, 'data-failed')) == ('3', '1')
 
 
-def test_fifty_buttons_share_one_dialog_and_take_no_statement(site: Flask, alice: Visitor) -> None:
-    with site.app_context():
+def test_inactive_tests_are_named_and_nothing_is_counted(app: Flask, run_id: int, visitor: Visitor) -> None:
+    change(app, update(RegressionTest).where(RegressionTest.id == 2).values(active=False))
+
+    html = visitor.page(f'/test/{run_id}')
+
+    assert attribute(html, 'data-refusal') == 'Some of the tests to run are inactive now. (2)'
+    assert 'data-all' not in html
+
+
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
+def test_inactive_tests_that_are_left_out_are_not_counted(app: Flask, run_id: int, visitor: Visitor) -> None:
+    change(app, update(RegressionTest).where(RegressionTest.id == 2).values(active=False))
+
+    html = visitor.page(f'/test/{run_id}')
+
+    assert (attribute(html, 'data-all'), attribute(html, 'data-failed')) == ('2', '1')
+
+
+def test_fifty_buttons_share_one_dialog_and_send_no_statement(app: Flask, visitor: Visitor) -> None:
+    with app.app_context():
         for _ in range(50):
             seed.run([seed.regression_test()], stages=seed.COMPLETED)
         db.session.commit()
 
-    html = alice.page('/test/')
+    html = visitor.page('/test/')
 
     assert html.count('aria-label="Retry run ') == 50
     assert html.count('<dialog') == html.count('rel="stylesheet" href="/api/v1/') == html.count('<script') == 1
     ids = re.findall(' id="([^"]*)"', html)
     assert len(ids) == len(set(ids))
-    assert 'data-failed' not in html.replace('data-part="failed', '')
-    assert len(sent(site, alice, '/test/')) == len(sent(site, Visitor(site, 'bob', Role.user), '/test/'))
+    assert 'data-all' not in html
+    assert len(statements_of(app, visitor, '/test/')) == len(
+        statements_of(app, Visitor(app, 'bob', Role.user), '/test/'))
 
 
-def test_a_run_that_was_never_retried_says_nothing_of_a_family(run_id: int, alice: Visitor) -> None:
-    assert text(alice.page(f'/test/{run_id}')) == ''
+def test_a_run_that_was_never_retried_has_no_history(run_id: int, visitor: Visitor) -> None:
+    assert history(visitor.page(f'/test/{run_id}')) == ''
 
 
-def test_a_family_says_where_a_run_came_from_and_what_became_of_it(site: Flask, run_id: int, alice: Visitor) -> None:
-    second = again(site, run_id, failed_only=True, reason='flaky VM', requested_by='alice')
-    third = again(site, second)
-    fourth = again(site, run_id, requested_by='alice')
-    with site.app_context():
-        db.session.execute(Base.metadata.tables['run_retry'].update().values(created_at=datetime(2026, 11, 24, 13)))
-        db.session.commit()
-    stranger = Visitor(site, None)
+def test_the_history_lists_the_attempts_newest_first(app: Flask, run_id: int) -> None:
+    second = retry(app, run_id, failed_only=True, reason='flaky VM', requested_by='olga')
+    work(app, failing=[3])
+    third = retry(app, second)
+    change(app, update(Base.metadata.tables['run_retry']).values(created_at=datetime(2026, 11, 24, 13)))
 
-    assert text(stranger.page(f'/test/{run_id}')) == (
-        f'Run again since: Run {second}: failed tests only, by alice, 2026-11-24 13:00 UTC: flaky VM '
-        f'Run {third}, a retry of run {second}: all tests, 2026-11-24 13:00 UTC '
-        f'Run {fourth}: all tests, by alice, 2026-11-24 13:00 UTC')
-    assert text(stranger.page(f'/test/{second}')) == (
-        f'Attempt 2, a retry of run {run_id}: failed tests only, by alice, 2026-11-24 13:00 UTC: flaky VM '
-        f'Run again since: Run {third}: all tests, 2026-11-24 13:00 UTC '
-        f'Run {fourth}, a retry of run {run_id}: all tests, by alice, 2026-11-24 13:00 UTC')
-    assert text(stranger.page(f'/test/{third}')).startswith(
-        f'Attempt 3 at run {run_id}, a retry of run {second}: all tests, 2026-11-24 13:00 UTC Run again')
-    html = stranger.page(f'/test/{fourth}')
-    assert text(html) == f'Attempt 2, a retry of run {run_id}: all tests, by alice, 2026-11-24 13:00 UTC'
-    assert f'<a href="/test/{run_id}">' in html
+    html = Visitor(app, None).page(f'/test/{second}')
+
+    assert attempts(html) == [
+        ['3', f'{third}', 'queued', '', '', '', '2026-11-24 13:00', ''],
+        ['2', f'{second} (this run)', 'fail', '1 of 3', '1', 'olga', '2026-11-24 13:00', 'flaky VM'],
+        ['1', f'{run_id}', 'fail', '2 of 3', '', '', '', ''],
+    ]
+    assert re.findall('<a href="([^"]*)"', history(html)[history(html).index('<table'):]) == [
+        f'/test/{third}', f'/test/{run_id}']
+    assert html.count('aria-current') == 1
     assert '<time datetime="2026-11-24T13:00:00Z">' in html
 
 
-def test_a_large_family_is_cut_and_takes_no_more_statements(site: Flask, run_id: int, alice: Visitor) -> None:
-    first = again(site, run_id)
-    few = sent(site, alice, f'/test/{run_id}')
-    last = [again(site, run_id) for _ in range(24)][-1]
-    many = sent(site, alice, f'/test/{run_id}')
+def test_the_table_has_a_caption_and_headers(app: Flask, run_id: int, visitor: Visitor) -> None:
+    retry(app, run_id)
 
-    said = text(alice.page(f'/test/{run_id}'))
-    assert said.startswith('Run again since, the last 10 of 25 times: ')
-    assert said.count('all tests') == 10
-    assert f'Run {last}:' in said and f'Run {first}:' not in said
-    assert len(many) == len(few)
+    html = history(visitor.page(f'/test/{run_id}'))
+
+    assert text(re.findall('<caption>.*?</caption>', html, re.DOTALL)[0]) == 'Attempts, newest first'
+    assert [text(head) for head in re.findall('<th scope="col">.*?</th>', html)] == [
+        'Attempt', 'Run', 'Status', 'Failed', 'Carried over', 'By', 'When (UTC)', 'Why']
+    assert html.count('<th scope="row">') == 2
 
 
-def test_what_people_write_stays_text(site: Flask, run_id: int) -> None:
-    visitor = Visitor(site, HOSTILE[:50])
-    again(site, run_id, reason=HOSTILE, requested_by=HOSTILE[:50])
+def test_a_canceled_attempt_tells_how_many_tests_did_not_run(app: Flask, run_id: int, visitor: Visitor) -> None:
+    second = retry(app, run_id)
+    with app.app_context():
+        seed.add(seed.TestProgress(second, TestStatus.canceled, 'Canceled'))
+        db.session.commit()
+
+    assert attempts(visitor.page(f'/test/{run_id}'))[0][STATUS:BY] == ['canceled', '0 of 3, 3 not run', '']
+
+
+@pytest.mark.parametrize('retries, left_out', [(9, ''), (10, '. 1 is left out'), (24, '. 15 are left out')])
+def test_the_newest_ten_attempts_are_listed(app: Flask, run_id: int, visitor: Visitor, retries: int,
+                                            left_out: str) -> None:
+    newest = [retry(app, run_id) for _ in range(retries)][-1]
+
+    html = visitor.page(f'/test/{newest}')
+
+    numbers = [row[ATTEMPT] for row in attempts(html)]
+    assert numbers == [str(number) for number in range(retries + 1, 0, -1)][:10]
+    assert f'Attempts, newest first{left_out}</caption>' in html
+
+
+def test_a_run_that_is_older_than_the_newest_ten_is_listed_after_them(app: Flask, run_id: int) -> None:
+    old, *_ = [retry(app, run_id, reason=f'number {number}') for number in range(2, 26)]
+    visitor = Visitor(app, None)
+
+    for asked, row in ((old, ['2', f'{old} (this run)']), (run_id, ['1', f'{run_id} (this run)'])):
+        html = visitor.page(f'/test/{asked}')
+        assert attempts(html)[-1][ATTEMPT:STATUS] == row
+        assert len(attempts(html)) == 11
+        assert 'newest first. 14 are left out' in html
+
+
+def test_a_long_history_takes_no_more_statements_than_one_of_ten(app: Flask, run_id: int, visitor: Visitor) -> None:
+    newest = [retry(app, run_id) for _ in range(9)][-1]
+    few = statements_of(app, visitor, f'/test/{newest}')
+    newest = [retry(app, run_id) for _ in range(15)][-1]
+
+    assert len(statements_of(app, visitor, f'/test/{newest}')) == len(few)
+
+
+def test_the_page_says_where_results_were_carried_over_from(app: Flask, run_id: int) -> None:
+    second = retry(app, run_id, failed_only=True)
+    work(app, failing=[3])
+    third = retry(app, second, failed_only=True)
+    work(app)
+    visitor = Visitor(app, None)
+
+    assert notes(visitor.page(f'/test/{run_id}')) == []
+    html = visitor.page(f'/test/{second}')
+    assert notes(html) == [
+        f'1 of the 3 results is carried over from run {run_id}. Their logs and core dumps are there.']
+    assert f'<a href="/test/{run_id}">run {run_id}</a>.' in html
+    assert notes(visitor.page(f'/test/{third}')) == [
+        f'2 of the 3 results are carried over from run {run_id} (1) and run {second} (1). '
+        'Their logs and core dumps are there.']
+
+
+@pytest.mark.parametrize('failing, tests', [([], 'the 2 tests'), ([3], 'the test')])
+def test_a_failed_only_retry_that_has_not_ended_says_what_is_still_to_come(
+        app: Flask, run_id: int, visitor: Visitor, failing: list[int], tests: str) -> None:
+    if failing:
+        run_id = retry(app, run_id)
+        work(app, failing)
+    new = retry(app, run_id, failed_only=True)
+
+    assert notes(visitor.page(f'/test/{new}')) == [
+        f'This run runs only {tests} that failed. The results of the other tests will be added when it has ended.']
+
+
+def test_a_full_retry_that_has_not_ended_waits_for_nothing(app: Flask, run_id: int, visitor: Visitor) -> None:
+    new = retry(app, run_id)
+
+    assert notes(visitor.page(f'/test/{new}')) == []
+
+
+@pytest.mark.on_file
+@pytest.mark.parametrize('app_settings', [{'SQLALCHEMY_ENGINE_OPTIONS': {
+    'pool_size': 1, 'max_overflow': 0, 'pool_timeout': 0.1}}])
+def test_a_page_needs_no_second_connection(app: Flask, run_id: int, visitor: Visitor) -> None:
+    with app.app_context():
+        table = Base.metadata.tables['run_retry']
+        new = seed.run([seed.regression_test()]).id
+        db.session.execute(table.insert().values(
+            test_id=new, source_test_id=run_id, root_test_id=run_id, failed_only=False,
+            created_at=datetime(2026, 11, 24), test_count=1))
+        db.session.commit()
+
+    html = visitor.page(f'/test/{run_id}')
+
+    assert len(attempts(html)) == 2
+    assert attribute(html, 'data-failed') == '2'
+
+
+def test_what_users_write_stays_text(app: Flask, run_id: int) -> None:
+    visitor = Visitor(app, HOSTILE[:50])
+    retry(app, run_id, reason=HOSTILE, requested_by=HOSTILE[:50])
 
     html = visitor.page(f'/test/{run_id}')
 
@@ -198,79 +329,81 @@ def test_what_people_write_stays_text(site: Flask, run_id: int) -> None:
     assert html.count('<script') == 1
 
 
-def test_a_family_that_cannot_be_read_spoils_no_page(run_id: int, alice: Visitor,
-                                                     monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise ServiceUnavailable
+def test_a_reason_that_is_not_utf_8_spoils_no_page(app: Flask, run_id: int, visitor: Visitor) -> None:
+    retry(app, run_id)
+    change(app, update(Base.metadata.tables['run_retry']).values(reason=b'caf\xe9'))
 
-    monkeypatch.setattr(service, 'family_of', refuse)
-    monkeypatch.setattr(service, 'count_failed', refuse)
+    assert attempts(visitor.page(f'/test/{run_id}'))[0][WHY] == 'caf\ufffd'
 
-    html = alice.page(f'/test/{run_id}')
 
-    assert text(html) == ''
+def test_a_database_that_goes_away_spoils_no_page(app: Flask, run_id: int, visitor: Visitor,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    retry(app, run_id)
+
+    def fail(*_: object) -> None:
+        raise OperationalError('SELECT', {}, Exception('gone'))
+
+    monkeypatch.setattr(pages, 'read_history', fail)
+    monkeypatch.setattr(pages, 'find_source', fail)
+
+    html = visitor.page(f'/test/{run_id}')
+
+    assert history(html) == ''
     assert attribute(html, 'data-refusal') == ServiceUnavailable().message
 
 
-def test_a_run_that_is_not_stored_yet_spoils_no_page(site: Flask) -> None:
-    with site.test_request_context():
-        site.preprocess_request()
-        g.user = seed.user()
-        run = SimpleNamespace(id=99)
+@pytest.mark.parametrize('run_id', [99, MAX_ID + 1])
+def test_a_run_that_is_not_stored_spoils_no_page(app: Flask, host_request: None, run_id: int) -> None:
+    g.user = seed.user()
+    run = SimpleNamespace(id=run_id)
 
-        button = pages.button(run, counted=True)
+    button = pages.retry_button(run, with_tests=True)
 
-        assert button is not None and (button.failed, button.refusal) == (None, 'Run 99 not found.')
-        assert pages.relatives(run) is None
-        db.session.rollback()
+    assert button is not None
+    assert (button.all_tests, button.failed_tests, button.refusal) == (None, None, f'Run {run_id} not found.')
+    assert pages.retry_history(run) is None
 
 
-def test_without_flask_wtf_there_is_nothing_to_press(site: Flask, run_id: int, alice: Visitor,
+def test_without_flask_wtf_there_is_nothing_to_press(app: Flask, run_id: int, visitor: Visitor,
                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    retry(app, run_id)
     monkeypatch.setitem(sys.modules, 'flask_wtf', None)
-    again(site, run_id)
 
-    html = alice.page(f'/test/{run_id}')
+    html = visitor.page(f'/test/{run_id}')
 
     assert '<dialog' not in html
     assert '<script' not in html
-    assert text(html)
+    assert len(attempts(html)) == 2
 
 
-@pytest.mark.parametrize('kind, content_type', [
-    ('js', 'text/javascript; charset=utf-8'), ('css', 'text/css; charset=utf-8')])
-def test_the_script_and_the_style_are_named_by_their_content(site: Flask, run_id: int, alice: Visitor, kind: str,
-                                                             content_type: str) -> None:
-    path, = re.findall(f'"(/api/v1/retry-assets/[^"]*[.]{kind})"', alice.page(f'/test/{run_id}'))
+@pytest.mark.parametrize('kind, content_type', [('js', 'text/javascript'), ('css', 'text/css')])
+def test_the_script_and_the_style_are_static_files_named_with_the_version(
+        app: Flask, run_id: int, visitor: Visitor, kind: str, content_type: str) -> None:
+    address, = re.findall(f'"(/api/v1/retry-assets/[^"]*[.]{kind}[^"]*)"', visitor.page(f'/test/{run_id}'))
+    assert address == f'/api/v1/retry-assets/retry.{kind}?v={__version__}'
 
-    response = site.test_client().get(path)
-
-    assert response.status_code == 200
-    assert response.data == resources.files('mod_runs_api').joinpath('static', f'retry.{kind}').read_bytes()
-    assert sha256(response.data).hexdigest()[:16] in path
-    assert response.headers['Content-Type'] == content_type
-    assert response.headers['Cache-Control'] == 'public, max-age=31536000, immutable'
-    assert response.headers['X-Content-Type-Options'] == 'nosniff'
-    assert 'Set-Cookie' not in response.headers
-
-
-def test_the_script_and_the_style_are_not_limited(site: Flask, run_id: int, alice: Visitor) -> None:
-    site.config['RUNS_API_RATE_LIMIT'] = '1 per minute'
-    path, = re.findall('"(/api/v1/retry-assets/[^"]*js)"', alice.page(f'/test/{run_id}'))
-
-    for response in [alice.client.get(path) for _ in range(3)]:
+    with app.test_client().get(address) as response:
         assert response.status_code == 200
-        assert not [name for name, _ in response.headers if name.startswith('X-RateLimit')]
+        assert response.data == resources.files('mod_runs_api.web').joinpath(f'static/retry.{kind}').read_bytes()
+        assert response.mimetype == content_type
+        assert response.headers['ETag']
+        assert 'no-store' not in response.headers['Cache-Control']
+        assert 'Set-Cookie' not in response.headers
 
 
-@pytest.mark.parametrize('name', ['retry.js', 'retry.0000000000000000.js', 'retry.css', '..%2fviews.py', 'x'])
-def test_there_is_nothing_else(site: Flask, name: str) -> None:
-    response = site.test_client().get(f'/api/v1/retry-assets/{name}')
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': '1 per minute'}])
+def test_the_script_and_the_style_are_not_limited(app: Flask) -> None:
+    for _ in range(3):
+        with app.test_client().get('/api/v1/retry-assets/retry.js') as response:
+            assert response.status_code == 200
+            assert not [name for name, _ in response.headers if name.startswith('X-RateLimit')]
 
-    assert response.status_code == 404
-    assert 'immutable' not in response.headers.get('Cache-Control', '')
+
+@pytest.mark.parametrize('name', ['..%2fpages.py', '../pages.py', 'x', ''])
+def test_there_are_no_other_static_files(app: Flask, name: str) -> None:
+    assert app.test_client().get(f'/api/v1/retry-assets/{name}').status_code == 404
 
 
-def test_the_page_of_any_run_has_one_place_for_the_id(site: Flask) -> None:
-    with site.test_request_context(base_url=f'http://localhost/{host.ANY_ID}/'):
-        assert host.run_page_of_any() == f'/{host.ANY_ID}/test/{{run_id}}'
+def test_the_address_of_any_run_has_one_place_for_the_id(app: Flask) -> None:
+    with app.test_request_context(base_url=f'http://localhost/{MAX_ID}/'):
+        assert run_page_pattern() == f'/{MAX_ID}/test/{{run_id}}'

@@ -52,7 +52,10 @@ def rate_limit_error(exceeded: RateLimitExceeded) -> RateLimited:
     current = extension_state().limiter.current_limit
     window = None if current is None or not current.breached else _read_window(current)
     # Without a window of ours, a limiter of the host's own has raised it.
-    seconds = item.get_expiry() if window is None else math.ceil(window.reset_at - time.time())
+    seconds = item.get_expiry()
+    if window is not None:
+        # Flask-Limiter rounds the end of the window up.
+        seconds = min(seconds, math.ceil(window.reset_at - time.time()))
     return RateLimited(retry_after=max(1, seconds), limit=item.amount, window=item.get_expiry())
 
 

@@ -22,6 +22,9 @@ from ..errors import MountError
 #: The values of ``Test.platform``.
 PLATFORMS = ('linux', 'windows')
 
+#: The value of ``Test.test_type`` for the runs of a pull request.
+PULL_REQUEST = 'pr'
+
 #: The largest id that the platform's columns hold.
 MAX_ID = 2 ** 31 - 1
 
@@ -64,6 +67,17 @@ class TestTable(HostTable):
     def configuration(self) -> list[Column[Any]]:
         """The columns that a retry copies from its source."""
         return [self.platform, self.test_type, self.fork_id, self.branch, self.commit, self.pr_nr]
+
+
+class ForkTable(HostTable):
+    """A repository on GitHub: the host's own, or a user's fork of it."""
+
+    module = 'mod_test.models'
+    model = 'Fork'
+
+    id: Column[Any]
+    #: Its address, as "https://github.com/OWNER/REPOSITORY.git".
+    github: Column[Any]
 
 
 class TestProgressTable(HostTable):
@@ -240,6 +254,8 @@ class HostModels:
     regression_test_category: RegressionTestCategoryTable | None
     #: Comments on GitHub need it, and nothing else does.
     blocked_users: BlockedUsersTable | None
+    #: As above.
+    fork: ForkTable | None
     #: Older versions of the platform have no tokens: there the package keeps its own.
     api_token: ApiTokenTable | None
 
@@ -263,10 +279,11 @@ HOST_TABLES: dict[str, type[HostTable]] = {
     'user': UserTable,
     'regression_test_category': RegressionTestCategoryTable,
     'blocked_users': BlockedUsersTable,
+    'fork': ForkTable,
     'api_token': ApiTokenTable,
 }
 
-OPTIONAL = frozenset({'api_token', 'blocked_users', 'regression_test_category'})
+OPTIONAL = frozenset({'api_token', 'blocked_users', 'fork', 'regression_test_category'})
 
 
 def find_models(models: Mapping[str, type] | None, names: Mapping[str, str]) -> HostModels:

@@ -12,18 +12,17 @@ from importlib.util import find_spec
 from typing import Any
 
 from flask import g, url_for
+from sqlalchemy import Connection
 
-from ..attempts import Attempt
 from ..errors import RunsApiError
-from ..extension import extension_state
+from ..extension import ExtensionState, extension_state
 from ..host.runtime import run_page, run_page_pattern
-from ..service import attempts_of, count_failed
+from ..retry import RetryRequest, choose_tests, find_source
+from ..service import read_for_page
 from ..validation import MAX_REASON_LENGTH
 from ..version import __version__
+from .history import RetryHistory, read_history
 from .session import csrf_token
-
-#: How many attempts a page lists: the newest.
-LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -33,46 +32,45 @@ class RetryButton:
     run_id: int
     #: Where its retry is asked for.
     url: str
-    #: How many tests a failed-only retry would run; None where they were not counted.
-    failed: int | None
+    #: The tests that a full retry would run; None where they were not looked up, and where it would be refused.
+    all_tests: list[int] | None = None
+    #: The same for a failed-only retry.
+    failed_tests: list[int] | None = None
     #: Why there can be no failed-only retry.
-    refusal: str | None
+    refusal: str | None = None
 
 
-@dataclass(frozen=True)
-class RetryHistory:
-    """What a run's page says of its attempts."""
-
-    run_id: int
-    root_run_id: int
-    #: The run itself; None where it is the first.
-    own: Attempt | None
-    #: The attempts after it, by run id: the newest of them.
-    later: list[Attempt]
-    #: How many more there are.
-    left_out: int
-
-
-def retry_button(test: Any, counted: bool) -> RetryButton | None:
+def retry_button(test: Any, with_tests: bool) -> RetryButton | None:
     """
     Return the button of a run, for a user who may press it.
 
     None where nobody is logged in, where their role does not allow it, and in a host without Flask-WTF: without a CSRF
-    token a session proves nothing. Counting the failed tests takes a few statements: for the page of one run, not for
-    a list.
+    token a session proves nothing. Finding the tests takes a few statements: for the page of one run, not for a list.
     """
     state = extension_state()
     user = state.host.logged_in_user()
     if user is None or user.role not in state.settings.retry_roles or find_spec('flask_wtf') is None:
         return None
     run_id = state.host.run_id(test)
-    failed, refusal = None, None
-    if counted:
-        try:
-            failed = count_failed(state, run_id)
-        except RunsApiError as error:
-            refusal = _to_sentence(error)
-    return RetryButton(run_id, url_for(f'{state.name}.retry', run_id=run_id), failed, refusal)
+    url = url_for(f'{state.name}.retry', run_id=run_id)
+    if not with_tests:
+        return RetryButton(run_id, url)
+    all_tests, _ = _find_tests(state, run_id, failed_only=False)
+    failed_tests, refusal = _find_tests(state, run_id, failed_only=True)
+    return RetryButton(run_id, url, all_tests, failed_tests, refusal)
+
+
+def _find_tests(state: ExtensionState, run_id: int, failed_only: bool) -> tuple[list[int] | None, str | None]:
+    """Return the tests that a retry would run, or else why it would be refused."""
+    request = RetryRequest(run_id=run_id, failed_only=failed_only, drop_inactive=state.settings.drop_inactive_tests)
+
+    def work(connection: Connection) -> list[int]:
+        return choose_tests(connection, state.tables, request, find_source(connection, state.tables, run_id))
+
+    try:
+        return read_for_page(state, work), None
+    except RunsApiError as error:
+        return None, _to_sentence(error)
 
 
 def _to_sentence(error: RunsApiError) -> str:
@@ -89,15 +87,9 @@ def retry_history(test: Any) -> RetryHistory | None:
     state = extension_state()
     run_id = state.host.run_id(test)
     try:
-        found = attempts_of(state, run_id, limit=100, on_page=True)
+        return read_for_page(state, lambda connection: read_history(connection, state.tables, run_id))
     except RunsApiError:
         return None
-    if len(found.attempts) == 1:
-        return None
-    own = next(attempt for attempt in found.attempts if attempt.run_id == run_id)
-    later = [attempt for attempt in found.attempts if attempt.run_id > run_id]
-    return RetryHistory(run_id, found.root_run_id, None if own.source_run_id is None else own, later[-LISTED:],
-                        max(0, len(later) - LISTED))
 
 
 def first_use_on_page(name: str) -> bool:

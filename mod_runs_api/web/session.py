@@ -26,16 +26,18 @@ def csrf_token() -> str:
 
 def user_of_page() -> User | None:
     """Return the user who pressed a button on a page of the host, or None where the request does not prove it."""
-    if not (request.method == 'POST' and request.mimetype == 'application/json' and _is_same_origin()
-            and _has_valid_csrf_token()):
+    if request.method != 'POST' or request.mimetype != 'application/json':
+        return None
+    if not _is_same_origin() or not _has_valid_csrf_token():
         return None
     return extension_state().host.logged_in_user()
 
 
 def _is_same_origin() -> bool:
     # The scheme is not compared: behind a proxy the host may not know that it is asked over HTTPS.
-    return (request.headers.get('Origin', '').partition('://')[2] == request.host
-            and request.headers.get('Sec-Fetch-Site', 'same-origin') == 'same-origin')
+    has_own_origin = request.headers.get('Origin', '').partition('://')[2] == request.host
+    # Older browsers do not send it.
+    return has_own_origin and request.headers.get('Sec-Fetch-Site', 'same-origin') == 'same-origin'
 
 
 def _has_valid_csrf_token() -> bool:

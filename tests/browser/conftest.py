@@ -15,13 +15,13 @@ from served import Site, chromium, launch, seeded, served
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-#: A page for somebody who is logged in: ``visit('alice', color_scheme='dark')``.
+#: A page of a user who is logged in: ``visit('alice', color_scheme='dark')``.
 Visit = Callable[..., 'Page']
 
 
 @pytest.fixture(scope='session')
 def browser() -> Iterator[Browser]:
-    """Give Chromium; the environment says whether it may be missing."""
+    """Chromium. The environment says whether it may be missing."""
     missing = [name for name, found in (('playwright', find_spec('playwright')), ('chromium', chromium())) if not found]
     if missing:
         give_up = pytest.fail if os.environ.get('RUNS_API_BROWSER') == 'required' else pytest.skip
@@ -35,25 +35,25 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope='session')
 def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
-    """Give a database with the demo's people and run in it, and the run's id."""
+    """A database with the demo's users and run in it, and the run's id."""
     database = tmp_path_factory.mktemp('story') / 'miniature.db'
     return database, seeded(database)
 
 
 @pytest.fixture
-def site(story: tuple[Path, int], tmp_path: Path) -> Iterator[Site]:
-    """Serve the miniature, on a database that is only this test's."""
+def site(story: tuple[Path, int], tmp_path: Path, app_settings: dict[str, Any]) -> Iterator[Site]:
+    """The miniature that is served, on a database that is only this test's."""
     database, run_id = story
-    with served(shutil.copy(database, tmp_path), run_id) as site:
+    with served(shutil.copy(database, tmp_path), run_id, **app_settings) as site:
         yield site
 
 
 @pytest.fixture
 def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     """
-    Open pages, each of a person who is logged in and in a browser of its own.
+    Open pages, each for a user who is logged in, with a session of its own.
 
-    When the test is done: no script has failed on them, and nothing was against the Content-Security-Policy.
+    When the test is done, no script has failed on them, and nothing was against the Content-Security-Policy.
     """
     complaints: list[str] = []
     contexts = []
@@ -79,7 +79,7 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
 
 @pytest.fixture
 def page(visit: Visit, site: Site) -> Page:
-    """Give the run's page, with alice before it."""
+    """The run's page, for alice."""
     page = visit('alice')
     page.goto(site.page)
     return page
@@ -87,6 +87,6 @@ def page(visit: Visit, site: Site) -> Page:
 
 @pytest.fixture
 def dialog(page: Page) -> Page:
-    """Give the run's page with the dialog open."""
+    """The run's page with the dialog open."""
     page.get_by_role('button', name='Retry this run').click()
     return page

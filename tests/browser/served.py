@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Condition
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import demo
 from application import create_app, dispose
@@ -31,29 +31,31 @@ FLAGS = ('--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '-
 
 
 def chromium() -> str | None:
-    """Find the browser of this machine."""
+    """Return the path of the browser; None where there is none."""
     return shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
 
 
 def launch(playwright: Playwright) -> Browser:
     """Start the browser, without a window."""
     return playwright.chromium.launch(executable_path=chromium(), args=FLAGS,
-                                      # People's browsers have it: "back" shows the page as it was left.
+                                      # Browsers have it: "back" shows the page as it was left.
                                       ignore_default_args=['--disable-back-forward-cache'])
 
 
 @dataclass(frozen=True)
 class Site:
-    """The miniature with the demo's people and its run: three of its tests failed."""
+    """The miniature with the demo's users and its run: three of its tests failed."""
 
     app: Flask
     address: str
     run_id: int
     #: The requests for retries that have come: the method, whether there was a cookie, and the answer's status.
     asked: SimpleQueue[tuple[str, bool, int]]
+    #: Why the check of RUNS_API_BEFORE_RETRY refuses every retry, if it does.
+    objections: list[str]
 
     def page_of(self, run_id: int) -> str:
-        """Give the address of a run's page."""
+        """Return the address of a run's page."""
         return f'{self.address}/test/{run_id}'
 
     @property
@@ -69,7 +71,7 @@ class Site:
 
 
 def seeded(database: Path) -> int:
-    """Write the demo's people and run to a new database, and give the run's id."""
+    """Write the demo's users and run to a new database, and return the run's id."""
     app = create_app(f'sqlite:///{database}')
     with app.app_context():
         run_id = demo.seed_demo().run_id
@@ -78,9 +80,10 @@ def seeded(database: Path) -> int:
 
 
 @contextmanager
-def served(database: Path, run_id: int) -> Iterator[Site]:
+def served(database: Path, run_id: int, **settings: Any) -> Iterator[Site]:
     """Serve the miniature on such a database while the block lasts."""
-    app = create_app(f'sqlite:///{database}')
+    objections: list[str] = []
+    app = create_app(f'sqlite:///{database}', RUNS_API_BEFORE_RETRY=lambda source: ' '.join(objections), **settings)
     app.add_url_rule('/enter/<name>', 'enter', enter)
     asked: SimpleQueue[tuple[str, bool, int]] = SimpleQueue()
 
@@ -94,7 +97,7 @@ def served(database: Path, run_id: int) -> Iterator[Site]:
     app.wsgi_app = door  # type: ignore[method-assign]
     try:
         with demo.serving(app, 0) as address:
-            yield Site(app, address, run_id, asked)
+            yield Site(app, address, run_id, asked, objections)
     finally:
         door.shut()
         dispose(app)
@@ -102,7 +105,7 @@ def served(database: Path, run_id: int) -> Iterator[Site]:
 
 class Door:
     """
-    Lets requests in to an application until it is shut, and then waits for those that are still inside.
+    A door of an application that can be shut, and then waits for the requests that are inside.
 
     A browser goes away whenever it likes. The development server would leave a file open that it is sending then, and
     does not wait for requests when it stops: they would go on with a database that is no longer there.
@@ -115,7 +118,7 @@ class Door:
         self._changed = Condition()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        """Answer a request, with all of the answer at once."""
+        """Answer a request, with the whole answer at once."""
         with self._changed:
             if self._is_shut:
                 start_response('503 Service Unavailable', [])
@@ -130,13 +133,13 @@ class Door:
                 self._changed.notify_all()
 
     def shut(self) -> None:
-        """Let nobody in any more, and wait for those who are inside."""
+        """Refuse further requests, and wait for those that are inside."""
         with self._changed:
             self._is_shut = True
             self._changed.wait_for(lambda: not self._inside)
 
 
 def enter(name: str) -> BaseResponse:
-    """Log a person in without a password, to save every test the hashing."""
+    """Log a user in without a password, to save every test the hashing."""
     session['user_id'] = db.session.scalars(select(User.id).where(User.name == name)).one()
     return redirect('/test/')

@@ -1,14 +1,16 @@
-"""Pages of another origin cannot start a run, though the browser sends the session's cookie with what they ask."""
+"""Pages of another origin cannot start a run, though the browser sends the session's cookie with their requests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import demo
 import pytest
 from conftest import Visit
-from flask import Flask
+from flask import Flask, request
 from served import Site
 
 if TYPE_CHECKING:
@@ -47,25 +49,32 @@ ATTACKS = {
 
 
 @pytest.fixture
-def elsewhere(visit: Visit, site: Site) -> Iterator[Page]:
+def elsewhere(site: Site) -> Iterator[str]:
     """
-    Give a page of another port of this machine, in the browser of somebody who is logged in.
+    The address of a site on another port of this machine.
 
-    That is another origin, but the same site to a browser's rules for cookies: it keeps nothing back.
+    That is another origin, but the same site to a browser's rules for cookies, which keep nothing back.
     """
     app = Flask('elsewhere')
     app.add_url_rule('/', 'page', lambda: '<!doctype html><title>Elsewhere</title>')
+    app.add_url_rule('/frame', 'frame', frame)
     with demo.serving(app, 0) as address:
-        # Not watched for errors: some of what it does is refused by the browser.
-        page = visit('alice').context.new_page()
-        page.goto(address)
-        yield page
+        yield address
+
+
+def frame() -> tuple[str, dict[str, str]]:
+    """Show another page in a frame."""
+    return f'<iframe src="{escape(request.args["of"])}"></iframe>', {'Content-Security-Policy': 'frame-src *'}
 
 
 @pytest.mark.parametrize('attack', ATTACKS)
-def test_a_page_of_another_origin_starts_nothing(site: Site, elsewhere: Page, attack: str) -> None:
-    elsewhere.evaluate(f'async (address) => {{ try {{ {ATTACKS[attack]} }} catch {{ }} }}',
-                       f'{site.address}/api/v1/runs/{site.run_id}/retry')
+def test_a_page_of_another_origin_starts_nothing(site: Site, visit: Visit, elsewhere: str, attack: str) -> None:
+    # Not watched for errors: some of what it does is refused by the browser.
+    page = visit('alice').context.new_page()
+    page.goto(elsewhere)
+
+    page.evaluate(f'async (address) => {{ try {{ {ATTACKS[attack]} }} catch {{ }} }}',
+                  f'{site.address}/api/v1/runs/{site.run_id}/retry')
 
     method, has_cookie, status = site.asked.get(timeout=10)
     if attack == 'image':
@@ -88,3 +97,25 @@ def test_the_same_request_from_the_page_itself_starts_a_run(site: Site, page: Pa
     assert status == 202
     assert site.asked.get(timeout=10) == ('POST', True, 202)
     assert site.runs == 2
+
+
+@pytest.mark.parametrize('frames, is_shown', [
+    pytest.param(['site'], True, id='a frame of the site'),
+    pytest.param(['elsewhere'], False, id='a frame of another origin'),
+    pytest.param(['site', 'elsewhere'], False, id='a frame of the site in one of another origin'),
+    pytest.param(['elsewhere', 'site'], False, id='a frame of another origin in one of the site'),
+])
+def test_the_button_is_hidden_in_a_frame_of_another_origin(
+        site: Site, visit: Visit, elsewhere: str, frames: list[str], is_shown: bool) -> None:
+    site.app.add_url_rule('/frame', 'frame', frame)
+    address = site.page
+    for origin in frames:
+        address = f'{site.address if origin == "site" else elsewhere}/frame?{urlencode({"of": address})}'
+    page = visit('alice')
+
+    page.goto(address)
+
+    framed = next(one for one in page.frames if one.url == site.page)
+    # The script has run: it moves the dialog.
+    framed.wait_for_selector('body > dialog', state='attached')
+    assert framed.locator('.runs-api-retry').is_visible() is is_shown

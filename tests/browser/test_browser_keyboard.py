@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from conftest import Visit
+from database import db
+from flask import g
 from served import Site
+
+from mod_runs_api import retry_run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -27,7 +32,7 @@ def tab_to(page: Page, text: str) -> None:
 def test_from_the_button_to_the_new_page(site: Site, page: Page) -> None:
     tab_to(page, 'Retry this run')
     page.keyboard.press('Enter')
-    assert page.evaluate(FOCUSED) == 'all tests'
+    assert page.evaluate(FOCUSED) == 'all 9 tests'
     page.keyboard.press('ArrowDown')
     assert page.evaluate(FOCUSED) == 'only the 3 that failed'
     page.keyboard.press('Tab')
@@ -39,8 +44,9 @@ def test_from_the_button_to_the_new_page(site: Site, page: Page) -> None:
     page.keyboard.press('Space')
 
     page.wait_for_url(site.page_of(site.run_id + 1))
-    said = page.get_by_role('region', name='Retries').inner_text()
-    assert 'failed tests only' in said and 'flaky VM' in said
+    history = page.get_by_role('region', name='Retries')
+    assert history.get_by_text('only the 3 tests that failed').is_visible()
+    assert history.get_by_role('cell', name='flaky VM').is_visible()
 
 
 @pytest.mark.parametrize('way', ['Escape', 'Cancel'])
@@ -71,7 +77,7 @@ def test_focus_returns_to_a_button_that_never_had_it(page: Page) -> None:
 
 
 def test_an_error_leaves_the_keyboard_where_it_was(site: Site, page: Page) -> None:
-    site.app.config['RUNS_API_BEFORE_RETRY'] = lambda source: 'The build is gone.'
+    site.objections.append('The build is gone.')
     tab_to(page, 'Retry this run')
     page.keyboard.press('Enter')
     tab_to(page, f'Retry run {site.run_id}')
@@ -79,3 +85,21 @@ def test_an_error_leaves_the_keyboard_where_it_was(site: Site, page: Page) -> No
 
     page.get_by_role('alert').get_by_text('The build is gone.').wait_for()
     assert page.evaluate(FOCUSED) == f'Retry run {site.run_id}'
+
+
+def test_the_table_of_attempts_scrolls_by_keyboard(site: Site, visit: Visit) -> None:
+    with site.app.app_context():
+        g.db = db.session
+        retry_run(site.run_id, reason='x' * 200)
+    page = visit(None, viewport={'width': 360, 'height': 640})
+    page.goto(site.page)
+    table = page.get_by_role('region', name='Attempts')
+
+    for _ in range(10):
+        page.keyboard.press('Tab')
+        if table.evaluate('element => element === document.activeElement'):
+            break
+    page.keyboard.press('ArrowRight')
+
+    page.wait_for_function('() => document.activeElement.scrollLeft > 0')
+    assert page.evaluate('() => document.activeElement.getAttribute("aria-label")') == 'Attempts'

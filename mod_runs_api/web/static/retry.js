@@ -36,11 +36,12 @@ function length() {
 }
 
 function open(button) {
-  const { runId, failed, refusal } = button.dataset;
+  const { runId, all, failed, refusal } = button.dataset;
   opener = button;
   key = newKey();
   form.reset();
   form.querySelector('h2').textContent = `Retry run ${runId}`;
+  part('all-text').textContent = { undefined: 'all tests', 1: 'its only test' }[all] ?? `all ${all} tests`;
   part('failed').hidden = refusal !== undefined;
   part('failed-text').textContent = { undefined: 'only those that failed', 1: 'only the one that failed' }[failed]
     ?? `only the ${failed} that failed`;
@@ -163,9 +164,22 @@ addEventListener('pagehide', () => {
   dialog.close();
 });
 
+// A page of another origin that shows this one in a frame could have its button pressed unseen.
+function isFramedByAnotherOrigin() {
+  try {
+    // Reading a document of another origin throws.
+    for (let frame = window; frame !== window.top; frame = frame.parent) frame.parent.document;
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 // Among the rows of a table the dialog would look like a cell, and not be there when its row is filtered out.
 document.body.append(dialog);
-for (const button of document.querySelectorAll('.runs-api-retry')) {
-  button.addEventListener('click', () => open(button));
-  button.hidden = false;
+if (!isFramedByAnotherOrigin()) {
+  for (const button of document.querySelectorAll('.runs-api-retry')) {
+    button.addEventListener('click', () => open(button));
+    button.hidden = false;
+  }
 }

@@ -1,0 +1,53 @@
+"""What the attempts of a run prove, in words for a page, a comment and the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .verdict import Verdict
+
+#: What is said of one test and of several, in the order in which a reader wants to know it.
+PHRASES = {
+    'flaky': ('is flaky', 'are flaky'),
+    'failing_identically': ('fails each time in the same way', 'fail each time in the same way'),
+    'failing_differently': ('fails each time, but not in the same way', 'fail each time, but not in the same way'),
+    'failed_once': ('failed in the only attempt that ran it', 'failed in the only attempt that ran them'),
+    'never_ran': ('never ran', 'never ran'),
+    'expectation_changed': ('was expected to do something else in between',
+                            'were expected to do something else in between'),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is true of some tests: "2 tests are flaky"."""
+
+    text: str
+    test_ids: tuple[int, ...]
+
+
+def list_findings(verdict: Verdict) -> list[Finding]:
+    """Return what is worth saying: nothing of tests that passed in every attempt that ran them."""
+    findings: list[Finding] = []
+    for name, phrases in PHRASES.items():
+        test_ids = tuple(test.regression_test_id for test in verdict.tests if test.verdict == name)
+        if test_ids:
+            is_one = len(test_ids) == 1
+            # Only the first says what is counted: "2 tests are flaky and 1 fails each time".
+            noun = '' if findings else ' test' if is_one else ' tests'
+            findings.append(Finding(f'{len(test_ids)}{noun} {phrases[0] if is_one else phrases[1]}', test_ids))
+    return findings
+
+
+def to_sentence(verdict: Verdict) -> str:
+    """Return what the attempts prove: "Over 3 attempts 2 tests are flaky and 1 fails each time in the same way."."""
+    texts = [finding.text for finding in list_findings(verdict)] or ['every test passed each time']
+    *first, last = texts
+    listed = f'{", ".join(first)} and {last}' if first else last
+    return f'Over {count_attempts(verdict)} {listed}.'
+
+
+def count_attempts(verdict: Verdict) -> str:
+    """Return how many attempts have ended: "3 attempts"."""
+    count = len({attempt.run_id for test in verdict.tests for attempt in test.attempts})
+    return f'{count} attempt{"" if count == 1 else "s"}'
