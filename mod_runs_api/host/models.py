@@ -132,6 +132,7 @@ class RegressionTestTable(HostTable):
 
     id: Column[Any]
     active: Column[Any]
+    command: Column[Any] | None = None
 
 
 class RegressionTestOutputTable(HostTable):
