@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (ColumnElement, Connection, Select, String,
-                        Subquery, and_, case, func, or_, select, true,
-                        type_coerce, union_all)
+from sqlalchemy import (ColumnElement, Connection, Select, String, Subquery,
+                        and_, case, func, or_, select, true, type_coerce,
+                        union_all)
 
 from .errors import RunNotFound
 from .host.models import TestResultTable

@@ -37,7 +37,8 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
     models : Mapping of str to type, optional
         The host's models by the platform's names for them: Test, TestProgress, TestResult, TestResultFile,
         CustomizedTest, TestFork, RegressionTest, RegressionTestOutput, RegressionTestOutputFiles and User; where the
-        host has them also ApiToken, BlockedUsers and regressionTestLinkTable. By default the platform's own are used.
+        host has them also ApiToken, BlockedUsers, Fork and regressionTestLinkTable. By default the platform's own are
+        used.
     session : callable, optional
         Returns a session on the host's database. By default ``flask.g.db``.
     names : Mapping of str to str, optional

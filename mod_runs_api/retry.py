@@ -11,7 +11,8 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, String, exists, insert, select, type_coerce
+from sqlalchemy import (Connection, String, and_, delete, exists, insert, or_,
+                        select, type_coerce)
 
 from . import clock
 from .errors import RunNotFound, Unprocessable
@@ -96,6 +97,8 @@ class Source:
         queued.
     root_id : int
         The first of its attempts.
+    lookups : dict
+        What the checks of this retry have looked up, by a name of their own, so that the later ones need not.
     """
 
     id: int
@@ -107,6 +110,7 @@ class Source:
     pr_nr: int
     status: str | None
     root_id: int
+    lookups: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
 
 def create_retry(connection: Connection, tables: Tables, request: RetryRequest) -> Retry:
@@ -193,6 +197,8 @@ def _write(connection: Connection, tables: Tables, request: RetryRequest, source
     if not inserted.rowcount:
         raise RunNotFound(source.id)  # It was deleted a moment ago.
     new_run_id = int(inserted.lastrowid)
+    if connection.dialect.name == 'sqlite':
+        _remove_leftovers(connection, tables, new_run_id, request.idempotency_digest)
     # Before the tests, so that the second of two requests with one key fails before it has written much.
     connection.execute(insert(tables.run_retry).values(
         test_id=new_run_id, source_test_id=source.id, root_test_id=source.root_id, failed_only=request.failed_only,
@@ -208,6 +214,18 @@ def _write(connection: Connection, tables: Tables, request: RetryRequest, source
         connection.execute(insert(fork.table), [{fork.test_id.key: new_run_id, fork.user_id.key: owner}
                                                 for owner in sorted(owners)])
     return Retry(source.id, new_run_id, request.failed_only, len(test_ids))
+
+
+def _remove_leftovers(connection: Connection, tables: Tables, new_run_id: int, idempotency_digest: str | None) -> None:
+    """
+    Delete the package's own rows of deleted runs that are in the way of a new one.
+
+    The platform's SQLite enforces no foreign keys, and gives the id of a deleted run to the next one.
+    """
+    retry, carried, test = tables.run_retry.c, tables.carried_over.c, tables.host.test
+    has_this_key = and_(retry.idempotency_digest == idempotency_digest, ~exists().where(test.id == retry.test_id))
+    connection.execute(delete(tables.run_retry).where(or_(retry.test_id == new_run_id, has_this_key)))
+    connection.execute(delete(tables.carried_over).where(carried.test_id == new_run_id))
 
 
 def find_earlier_retry(connection: Connection, tables: Tables, request: RetryRequest) -> Retry | None:

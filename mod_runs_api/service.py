@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, inspect, select
@@ -96,11 +97,11 @@ def submit_retry(state: ExtensionState, request: RetryRequest, extra_checks: tup
 
     def work(connection: Connection) -> Retry:
         nonlocal is_first_try
-        retry = find_earlier_retry(connection, state.tables, request)
-        if retry is None and not is_first_try:
-            retry = find_committed_retry(connection, state.tables, request)
+        # A commit that was never answered may have created the run: that is no replay.
+        retry = None if is_first_try else find_committed_retry(connection, state.tables, request)
         is_first_try = False
-        return retry or create_retry(connection, state.tables, request)
+        return (retry or find_earlier_retry(connection, state.tables, request)
+                or create_retry(connection, state.tables, request))
 
     retry = in_transaction(state, work)
     if not retry.replayed:
@@ -135,13 +136,12 @@ def _ask(check: Check, source: Source) -> None:
         log().error(f'RUNS_API_BEFORE_RETRY: {name} returned {type(reason).__name__}, which is neither str nor None')
 
 
-def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int = 0,
-                newest_first: bool = False) -> AttemptsPage:
+def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int = 0) -> AttemptsPage:
     """Return a page of the attempts of a run. Raises :exc:`RunNotFound`."""
     if not 1 <= run_id <= MAX_ID:
         raise RunNotFound(run_id)
     return in_transaction(state, lambda connection: list_attempts(
-        connection, state.tables, run_id, limit=limit, offset=offset, newest_first=newest_first))
+        connection, state.tables, run_id, limit=limit, offset=offset))
 
 
 def attempts_verdict(run_id: int) -> Verdict:
@@ -183,27 +183,27 @@ def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:
 
     Raises :exc:`ServiceUnavailable` or :exc:`InternalError` for an error of the database.
     """
-    def run() -> T:
+    def begin() -> AbstractContextManager[Connection]:
         if state.is_api_request():
             state.host.release_connection()
-        return run_with_retries(state.host.transaction, work)
+        return state.host.transaction()
 
-    return _with_api_errors(run)
+    return _with_api_errors(lambda: run_with_retries(begin, work))
 
 
-def read_for_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:
+def read_on_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:
     """
-    Return what ``work`` reads for a page of the host.
+    Return what ``work`` reads for a page of the host, over the connection that the page's session has already.
 
-    It reads on the connection that the page has already: pages that held one and waited for a second could use up the
-    pool. Raises as :func:`in_transaction` does.
+    With a second one, pages that have the whole pool between them would wait for each other. Raises the errors of
+    :func:`in_transaction`.
     """
     return _with_api_errors(lambda: work(state.host.session_connection()))
 
 
-def _with_api_errors(run: Callable[[], T]) -> T:
+def _with_api_errors(work: Callable[[], T]) -> T:
     try:
-        return run()
+        return work()
     except SQLAlchemyError as fault:
         error = to_api_error(fault)
         log().error(f'{error.code}: {describe(fault)}')

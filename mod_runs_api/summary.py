@@ -1,99 +1,79 @@
-"""What the attempts prove, in words: for the page, the dialog, GitHub and the command line."""
+"""What the attempts of a run prove, in words for a page, a comment and the command line."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from .verdict import Verdict
 
-#: What is said of one test and of several with each verdict, in the order in which it is said.
+#: What is said of one test and of several, in the order in which a reader wants to know it.
 PHRASES = {
     'flaky': ('is flaky', 'are flaky'),
     'failing_identically': ('fails each time in the same way', 'fail each time in the same way'),
     'failing_differently': ('fails each time but not in the same way', 'fail each time but not in the same way'),
-    'failed_once': ('failed the only time it ran', 'failed the only time they ran'),
+    'failed_once': ('failed in the only attempt that ran it', 'failed in the only attempt that ran them'),
+    'never_ran': ('never ran', 'never ran'),
     'expectation_changed': ('cannot be judged because its expected result changed',
                             'cannot be judged because their expected results changed'),
-    'never_ran': ('never ran', 'never ran'),
 }
 
 
 @dataclass(frozen=True)
 class Finding:
-    """
-    What the attempts prove about some tests.
+    """What is true of some tests: "2 tests are flaky"."""
 
-    Attributes
-    ----------
-    verdict : str
-        The verdict on each of them.
-    test_ids : list of int
-        The regression tests.
-    phrase : str
-        What is said of them, for example "are flaky".
-    """
-
-    verdict: str
-    test_ids: list[int]
-    phrase: str
+    text: str
+    test_ids: tuple[int, ...]
 
 
-def find(verdict: Verdict) -> list[Finding]:
-    """Return what is to be said about the tests that did not simply pass."""
-    findings = []
-    for name, (of_one, of_several) in PHRASES.items():
-        test_ids = [test.regression_test_id for test in verdict.tests if test.verdict == name]
+def list_findings(verdict: Verdict) -> list[Finding]:
+    """Return what is worth saying: nothing of tests that passed in every attempt that ran them."""
+    findings: list[Finding] = []
+    for name, phrases in PHRASES.items():
+        test_ids = tuple(test.regression_test_id for test in verdict.tests if test.verdict == name)
         if test_ids:
-            findings.append(Finding(name, test_ids, of_one if len(test_ids) == 1 else of_several))
+            is_one = len(test_ids) == 1
+            # Only the first says what is counted: "2 tests are flaky and 1 fails each time".
+            noun = '' if findings else ' test' if is_one else ' tests'
+            findings.append(Finding(f'{len(test_ids)}{noun} {phrases[0] if is_one else phrases[1]}', test_ids))
     return findings
 
 
-def describe(findings: Sequence[Finding]) -> list[str]:
-    """Return the findings in words: "2 tests are flaky", then "1 fails each time in the same way"."""
-    return [f'{len(finding.test_ids)}{_noun(finding) if place == 0 else ""} {finding.phrase}'
-            for place, finding in enumerate(findings)]
+def to_sentence(verdict: Verdict) -> str:
+    """Return what the attempts prove: "Over 3 attempts 2 tests are flaky and 1 fails each time in the same way."."""
+    texts = [finding.text for finding in list_findings(verdict)] or ['every test passed each time']
+    *first, last = texts
+    listed = f'{", ".join(first)} and {last}' if first else last
+    return f'Over {count_attempts(verdict)} {listed}.'
+
+
+def hint(verdict: Verdict, test_ids: Collection[int]) -> str:
+    """Return what is known already about failed tests that may be run again, in a sentence; empty if nothing is."""
+    verdicts = [test.verdict for test in verdict.tests if test.regression_test_id in test_ids]
+    same, flaky, differing = map(verdicts.count, ('failing_identically', 'flaky', 'failing_differently'))
+    if same:
+        return (f'{_some(same, test_ids)} failed in every attempt so far, in the same way: running '
+                f'{"it" if same == 1 else "them"} again will hardly change that.')
+    if flaky:
+        return f'{_some(flaky, test_ids)} passed in another attempt: {"it is" if flaky == 1 else "they are"} flaky.'
+    if differing:
+        return f'{_some(differing, test_ids)} failed in every attempt so far, but not in the same way.'
+    return ''
+
+
+def _some(count: int, test_ids: Collection[int]) -> str:
+    if count < len(test_ids):
+        return f'{count} of the {len(test_ids)}'
+    return 'This test' if count == 1 else f'All {count}'
+
+
+def count_attempts(verdict: Verdict) -> str:
+    """Return how many attempts have ended: "3 attempts"."""
+    count = count_ended(verdict)
+    return f'{count} attempt{"" if count == 1 else "s"}'
 
 
 def count_ended(verdict: Verdict) -> int:
     """Return how many attempts have ended."""
-    return len({outcome.run_id for test in verdict.tests for outcome in test.attempts})
-
-
-def summarize(verdict: Verdict) -> str:
-    """Return what the attempts prove, in one sentence; empty while fewer than two of them have ended."""
-    ended = count_ended(verdict)
-    if ended < 2:
-        return ''
-    findings = describe(find(verdict))
-    return f'Over {ended} attempts {_join(findings) or "every test passed each time it ran"}.'
-
-
-def hint(verdict: Verdict, test_ids: Collection[int]) -> str:
-    """Return what is known already about failed tests that may be run again, in one sentence; empty if nothing is."""
-    verdicts = [test.verdict for test in verdict.tests if test.regression_test_id in test_ids]
-    same, flaky, other = map(verdicts.count, ('failing_identically', 'flaky', 'failing_differently'))
-    total = len(test_ids)
-    if same:
-        return (f'{_some(same, total)} failed in every attempt so far, in the same way: running '
-                f'{"it" if same == 1 else "them"} again will hardly change that.')
-    if flaky:
-        return (f'{_some(flaky, total)} {"is" if flaky == 1 else "are"} flaky: '
-                f'{"it" if flaky == 1 else "they"} passed in another attempt.')
-    if other:
-        return f'{_some(other, total)} failed in every attempt so far, but not in the same way.'
-    return ''
-
-
-def _noun(finding: Finding) -> str:
-    return ' test' if len(finding.test_ids) == 1 else ' tests'
-
-
-def _some(count: int, total: int) -> str:
-    if count < total:
-        return f'{count} of the {total}'
-    return 'The test' if total == 1 else f'All {total}'
-
-
-def _join(parts: Sequence[str]) -> str:
-    return ' and '.join(filter(None, [', '.join(parts[:-1]), *parts[-1:]]))
+    return len({attempt.run_id for test in verdict.tests for attempt in test.attempts})

@@ -14,9 +14,9 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import (Connection, String, insert, select, type_coerce,
-                        update)
+from sqlalchemy import Connection, String, insert, select, type_coerce, update
 
 from . import clock
 from .host.models import ApiTokenTable, User
@@ -53,17 +53,21 @@ class Token:
         return ' '.join(self.scopes)
 
 
-def read_scopes(scopes_json: str) -> tuple[str, ...]:
+def read_scopes(scopes_json: Any) -> tuple[str, ...]:
     """Return the scopes of a token, which are stored as a JSON list. There are none in anything else."""
     try:
         scopes = json.loads(scopes_json)
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         return ()
     return tuple(scope for scope in scopes if isinstance(scope, str)) if isinstance(scopes, list) else ()
 
 
 def find_token(connection: Connection, tables: Tables, secret: str) -> Token | None:
-    """Return the token that a secret belongs to, whether it is still valid or not."""
+    """
+    Return the token that a secret belongs to, whether it is still valid or not.
+
+    One of a deactivated account is none.
+    """
     if not (secret.startswith(PREFIX) and secret.isascii() and len(secret) <= MAX_LENGTH):
         return None
     token, user = tables.api_token, tables.host.user
@@ -75,9 +79,9 @@ def find_token(connection: Connection, tables: Tables, secret: str) -> Token | N
         .where(token.token_prefix == secret[:PREFIX_LENGTH])).all()
     digest = _digest(secret).encode()
     for row in rows:
-        if hmac.compare_digest(digest, row.token_hash.encode()):
-            return Token(row.id, User.from_row(row.user_id, row.user_name, row.user_role),
-                         read_scopes(row.scopes_json), row.expires_at, row.revoked_at)
+        user_of_token = User.from_row(row.user_id, row.user_name, row.user_role)
+        if hmac.compare_digest(digest, row.token_hash.encode()) and not user_of_token.is_deactivated:
+            return Token(row.id, user_of_token, read_scopes(row.scopes_json), row.expires_at, row.revoked_at)
     return None
 
 

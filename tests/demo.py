@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Optional, Sequence
+from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -33,8 +33,13 @@ from application import create_app, dispose
 from database import Base, db
 from mod_auth.models import User
 from mod_customized.models import TestFork
+from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform
+from outcome import Outcome, passing
 from seed import DEMO_PASSWORD, Demo, seed_demo
+
+from mod_runs_api import attempts_verdict
+from mod_runs_api.summary import to_sentence
 
 REASON = 'flaky VM'
 RUN_TABLES = {
@@ -66,7 +71,7 @@ class QuietHandler(WSGIRequestHandler):
 
 @contextmanager
 def serving(app: Flask, port: int) -> Iterator[str]:
-    """Serve an application on the loopback address while the block lasts, and give its address."""
+    """Serve an application on the loopback address while the block lasts, and return its address."""
     server = make_server('127.0.0.1', port, app, threaded=True, request_handler=QuietHandler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -152,7 +157,7 @@ def results(run: Test) -> None:
 
 
 def failures(run: Test) -> set[int]:
-    """Give the regression tests that the page of a run shows as failed."""
+    """Return the regression tests that the page of a run shows as failed."""
     return {entry.regression_test.id for entry in verdict.by_test(db.session, run) if entry.error}
 
 
@@ -168,7 +173,7 @@ def show_source(app: Flask, demo: Demo) -> None:
 
 
 def retry(address: str, demo: Demo) -> int:
-    """Ask for the retry, print the answer, and give the new run's id."""
+    """Ask for the retry, print the answer, and return the new run's id."""
     step(2, 'Alice asks for the failed tests to be run again')
     url, body = f'{address}/api/v1/runs/{demo.run_id}/retry', {'failed_only': True, 'reason': REASON}
     print(f"   $ {curl('POST', url, demo.tokens['alice'], body)}\n")
@@ -196,12 +201,26 @@ def show_untouched(before: dict[str, tuple[int, str]], after: dict[str, tuple[in
     claim('every row is there still, and is what it was', before == after)
 
 
-def show_work(app: Flask, new_run_id: int) -> None:
+def outcome_of_the_retry(demo: Demo) -> Callable[[Test, RegressionTest], Outcome]:
+    """Have the first of the failed tests crash again in the same way, and the others pass this time."""
+    def decide(_run: Test, test: RegressionTest) -> Outcome:
+        return passing(test).exits(139) if test.id == demo.failed[0] else passing(test)
+
+    return decide
+
+
+def show_work(app: Flask, demo: Demo, new_run_id: int) -> None:
     """Let the worker take the new run up, and print its progress."""
     step(4, f'The worker takes up run {new_run_id}')
     with app.app_context():
-        claim('the new run is queued: it has no progress yet', not db.session.get_one(Test, new_run_id).progress)
-        worked_on = worker.work_once(db.session, TestPlatform.linux)
+        new = db.session.get_one(Test, new_run_id)
+        claim('the new run is queued: it has no progress yet', not new.progress)
+        claim(f'it is told to run tests {sorted(demo.failed)}, each once',
+              sorted(new.get_customized_regressiontests()) == sorted(demo.failed))
+    # The worker's reports are requests of their own on the platform.
+    with app.test_request_context():
+        app.preprocess_request()
+        worked_on = worker.work_once(db.session, TestPlatform.linux, outcome_of_the_retry(demo))
         claim('the worker found it, and no other', worked_on == [new_run_id])
         print()
         new = db.session.get_one(Test, new_run_id)
@@ -211,18 +230,28 @@ def show_work(app: Flask, new_run_id: int) -> None:
 
 
 def show_results(app: Flask, demo: Demo, new_run_id: int) -> None:
-    """Print what came of the new run."""
-    step(5, f'Run {new_run_id} ran what had failed, and only that')
+    """Print what the new run shows, and where it comes from."""
+    step(5, f'Run {new_run_id} has ended whole: the other results are carried over')
     with app.app_context():
-        new = db.session.get_one(Test, new_run_id)
+        source, new = db.session.get_one(Test, demo.run_id), db.session.get_one(Test, new_run_id)
         results(new)
-        claim(f'it ran tests {sorted(demo.failed)}, each once',
-              sorted(new.get_customized_regressiontests()) == sorted(demo.failed))
-        claim('they passed this time', not failures(new))
+        carried = Base.metadata.tables['run_carried_over'].c
+        origins = db.session.execute(
+            select(carried.source_test_id, carried.regression_test_id).where(carried.test_id == new_run_id)
+            .order_by(carried.regression_test_id)).all()
+        for origin in sorted({origin for origin, _ in origins}):
+            print(f'   carried over from run {origin}: '
+                  f'tests {", ".join(str(test_id) for found, test_id in origins if found == origin)}\n')
+        everything = {entry.regression_test.id for entry in verdict.by_test(db.session, source)}
+        claim('its page shows every test of the first run',
+              {entry.regression_test.id for entry in verdict.by_test(db.session, new)} == everything)
+        claim('what it did not run itself is carried over',
+              {test_id for _, test_id in origins} == everything - set(demo.failed))
+        claim(f'only test {demo.failed[0]} failed again', failures(new) == {demo.failed[0]})
 
 
 def configuration(run: Test) -> dict[str, object]:
-    """Give what a run is a run of."""
+    """Return what a run is a run of."""
     return {
         'platform': run.platform.value, 'type': run.test_type.value, 'repository': run.fork and run.fork.github_name,
         'branch': run.branch, 'commit': run.commit, 'pull request': run.pr_nr,
@@ -230,12 +259,12 @@ def configuration(run: Test) -> dict[str, object]:
 
 
 def owners(run: Test) -> list[str]:
-    """Give the names of a run's owners."""
+    """Return the names of a run's owners."""
     names = select(User.name).join(TestFork, TestFork.user_id == User.id).where(TestFork.test_id == run.id)
     return sorted(map(str, db.session.scalars(names)))
 
 
-def show_family(app: Flask, demo: Demo, new_run_id: int) -> None:
+def show_configuration(app: Flask, demo: Demo, new_run_id: int) -> None:
     """Print what the two runs have in common."""
     step(6, f'Run {demo.run_id} -> run {new_run_id}: what a retry takes over from its source')
     with app.app_context():
@@ -244,29 +273,47 @@ def show_family(app: Flask, demo: Demo, new_run_id: int) -> None:
             *((name, value, configuration(new)[name]) for name, value in configuration(source).items()),
             ('owners', ', '.join(owners(source)), ', '.join(owners(new))),
         ])
-        claim('both are runs of the same thing', configuration(new) == configuration(source))
+        claim('both have the same configuration', configuration(new) == configuration(source))
         claim('alice, who asked for it, owns the new run too', owners(new) == sorted({'alice', *owners(source)}))
         claim("the new run's worker reports with a secret of its own", new.token not in (None, source.token))
 
 
 def show_attempts(address: str, demo: Demo, new_run_id: int) -> None:
-    """Print how the two runs belong together."""
+    """Print the attempts of the two runs."""
     step(7, 'The two runs know of each other')
-    url = f'{address}/api/v1/runs/{new_run_id}/retries'
-    print(f"   $ curl {url} -H 'Authorization: Bearer …'\n")
-    attempts = call('GET', url, demo.tokens['alice, reading only']).body.get('attempts', [])
-    table(('run', 'retry of', 'attempt', 'failed only', 'reason', 'asked for by'), [[
-        '-' if attempt[key] is None else attempt[key]
-        for key in ('run_id', 'source_run_id', 'attempt', 'failed_only', 'reason', 'requested_by')
-    ] for attempt in attempts])
+    attempts = read(f'{address}/api/v1/runs/{new_run_id}/retries', demo)['data']
+    keys = ('attempt', 'run_id', 'status', 'tests', 'passed', 'failed', 'carried_over', 'reason', 'requested_by')
+    table([key.replace('_', ' ') for key in keys], [
+        ['-' if attempt[key] is None else attempt[key] for key in keys] for attempt in attempts])
     claim(f'run {new_run_id} is the second attempt at run {demo.run_id}, asked for by alice: "{REASON}"', [
         (attempt['run_id'], attempt['source_run_id'], attempt['attempt'], attempt['reason'], attempt['requested_by'])
         for attempt in attempts
     ] == [(demo.run_id, None, 1, None, None), (new_run_id, demo.run_id, 2, REASON, 'alice')])
 
 
+def show_verdict(app: Flask, address: str, demo: Demo, new_run_id: int) -> None:
+    """Print what the two runs prove."""
+    step(8, 'What the retry proved')
+    found = read(f'{address}/api/v1/runs/{new_run_id}/verdict', demo)
+    table(('test', *(f'run {run_id}' for run_id in found['meta']['attempts']), 'verdict'), [
+        (entry['regression_test_id'], *(attempt['outcome'] for attempt in entry['attempts']), entry['verdict'])
+        for entry in found['data'] if entry['verdict'] != 'passed'])
+    crashed, *recovered = demo.failed
+    verdicts = {entry['regression_test_id']: entry['verdict'] for entry in found['data']}
+    claim(f'test {crashed} is broken: it failed twice, in the same way', verdicts[crashed] == 'failing_identically')
+    claim(f'tests {recovered} are flaky: they failed, and passed', {verdicts[test] for test in recovered} == {'flaky'})
+    with app.app_context():
+        print(f'\n   {to_sentence(attempts_verdict(new_run_id))}')
+
+
+def read(url: str, demo: Demo) -> dict[str, Any]:
+    """Print and send a request that reads, and return the answer."""
+    print(f"   $ curl {url} -H 'Authorization: Bearer …'\n")
+    return call('GET', url, demo.tokens['alice, reading only']).body
+
+
 def keep_serving(app: Flask, address: str, demo: Demo) -> None:
-    """Say where to go, and work on what is queued until interrupted."""
+    """Print where to go, and work on what is queued until interrupted."""
     print(f'\nServing at {address} until you press Ctrl-C.\n\n   Log in as alice, bob or carol; the password is '
           f'"{DEMO_PASSWORD}".\n   A queued run is taken up within a second, and passes.\n')
     table(('token of', 'token'), demo.tokens.items())
@@ -279,7 +326,7 @@ def keep_serving(app: Flask, address: str, demo: Demo) -> None:
 
 
 def run_demo(app: Flask, port: int, serve: bool) -> None:
-    """Tell the story from beginning to end."""
+    """Run the demo from beginning to end."""
     with app.app_context():
         demo = seed_demo()
     with serving(app, port) as address:
@@ -290,10 +337,11 @@ def run_demo(app: Flask, port: int, serve: bool) -> None:
         with app.app_context():
             after = fingerprint(demo.run_id)
         show_untouched(before, after, demo.run_id)
-        show_work(app, new_run_id)
+        show_work(app, demo, new_run_id)
         show_results(app, demo, new_run_id)
-        show_family(app, demo, new_run_id)
+        show_configuration(app, demo, new_run_id)
         show_attempts(address, demo, new_run_id)
+        show_verdict(app, address, demo, new_run_id)
         if serve:
             keep_serving(app, address, demo)
 

@@ -1,9 +1,8 @@
-"""The rate limit (contract section 1), and that it leaves the host's routes alone."""
+"""The rate limit of the API (contract section 1), which leaves the host's routes alone."""
 
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import seed
@@ -16,17 +15,12 @@ from mod_auth.models import User
 from support.api import ApiCall
 
 from mod_runs_api import MountError, create_blueprint
-from mod_runs_api.api import limits
+from mod_runs_api.extension import extension_state
+
+TWO_PER_MINUTE = pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': '2 per minute'}])
 
 
-@pytest.fixture
-def limited(app: Flask) -> Flask:
-    """Allow two requests a minute."""
-    app.config['RUNS_API_RATE_LIMIT'] = '2 per minute'
-    return app
-
-
-def test_every_answer_says_what_is_left(app: Flask, retry: ApiCall) -> None:
+def test_every_answer_says_how_many_requests_are_left(retry: ApiCall) -> None:
     for remaining in (119, 118, 117):
         response = retry(99)
         assert response.headers['X-RateLimit-Limit'] == '120'
@@ -35,7 +29,8 @@ def test_every_answer_says_what_is_left(app: Flask, retry: ApiCall) -> None:
         assert 'Retry-After' not in response.headers
 
 
-def test_too_many_requests_are_refused(limited: Flask, retry: ApiCall) -> None:
+@TWO_PER_MINUTE
+def test_too_many_requests_are_refused(retry: ApiCall) -> None:
     assert [retry(99).status_code for _ in range(2)] == [404, 404]
 
     response = retry(99)
@@ -53,20 +48,28 @@ def test_too_many_requests_are_refused(limited: Flask, retry: ApiCall) -> None:
     assert abs(int(response.headers['X-RateLimit-Reset']) - time.time() - retry_after) <= 2
 
 
-def test_a_refused_request_makes_nothing(limited: Flask, retry: ApiCall, alice: User) -> None:
-    run = seed.run([seed.regression_test()])
+@TWO_PER_MINUTE
+def test_a_refused_request_creates_nothing(retry: ApiCall, run_id: int) -> None:
+    assert [retry(run_id).status_code for _ in range(4)] == [202, 202, 429, 429]
 
-    assert [retry(run).status_code for _ in range(4)] == [202, 202, 429, 429]
+
+@TWO_PER_MINUTE
+def test_all_routes_share_one_window(retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
+    assert [retry(run_id).status_code, attempts(run_id).status_code] == [202, 200]
+
+    assert [retry(run_id).status_code, attempts(run_id).status_code] == [429, 429]
 
 
-def test_each_token_has_a_window_of_its_own(limited: Flask, retry: ApiCall, alice: User) -> None:
+@TWO_PER_MINUTE
+def test_each_token_has_a_window_of_its_own(retry: ApiCall, alice: User) -> None:
     other = seed.token(alice)
 
     assert [retry(99).status_code for _ in range(3)] == [404, 404, 429]
     assert [retry(99, token=other).status_code for _ in range(3)] == [404, 404, 429]
 
 
-def test_guessing_tokens_is_limited_by_address(limited: Flask, retry: ApiCall) -> None:
+@TWO_PER_MINUTE
+def test_requests_without_a_valid_token_are_limited_by_address(retry: ApiCall) -> None:
     guesses = [retry(99, token=f'spci_{guess:043}').status_code for guess in range(4)]
 
     assert guesses == [401, 401, 429, 429]
@@ -74,14 +77,16 @@ def test_guessing_tokens_is_limited_by_address(limited: Flask, retry: ApiCall) -
     assert retry(99, token=None, environ_base={'REMOTE_ADDR': '192.0.2.1'}).status_code == 401
 
 
-def test_guesses_do_not_use_up_the_window_of_a_token(limited: Flask, retry: ApiCall) -> None:
+@TWO_PER_MINUTE
+def test_guesses_do_not_use_up_the_window_of_a_token(retry: ApiCall) -> None:
     for _ in range(5):
         retry(99, token=None)
 
     assert retry(99).status_code == 404
 
 
-def test_the_limit_comes_before_everything_else(limited: Flask, retry: ApiCall, client: FlaskClient) -> None:
+@TWO_PER_MINUTE
+def test_the_limit_is_checked_before_everything_else(retry: ApiCall, client: FlaskClient) -> None:
     for _ in range(2):
         client.get('/api/v1/runs/1/retry')
 
@@ -89,7 +94,8 @@ def test_the_limit_comes_before_everything_else(limited: Flask, retry: ApiCall, 
     assert retry(99, {'no': 1}, token=None).status_code == 429
 
 
-def test_the_hosts_own_routes_are_neither_counted_nor_limited(limited: Flask, client: FlaskClient, retry: ApiCall) -> None:
+@TWO_PER_MINUTE
+def test_the_routes_of_the_host_are_neither_counted_nor_limited(client: FlaskClient, retry: ApiCall) -> None:
     for _ in range(5):
         response = client.get('/account/login')
         assert response.status_code == 200
@@ -99,24 +105,38 @@ def test_the_hosts_own_routes_are_neither_counted_nor_limited(limited: Flask, cl
     assert retry(99).headers['X-RateLimit-Remaining'] == '1'
 
 
-@pytest.mark.parametrize('setting', [
-    {'RATELIMIT_DEFAULT': '1 per day'}, {'RATELIMIT_META': '1 per day'}, {'RATELIMIT_APPLICATION': '1 per day'},
-    {'RATELIMIT_ENABLED': False}, {'RATELIMIT_STORAGE_URI': 'floppy://a'}, {'RATELIMIT_HEADERS_ENABLED': True}])
-def test_what_a_host_sets_for_a_limiter_of_its_own_is_not_for_this_one(setting: dict[str, object]) -> None:
-    app = create_app('sqlite://', RUNS_API_RATE_LIMIT='2 per minute', **setting)
-    client = app.test_client()
-
-    assert [client.get('/account/login').status_code for _ in range(3)] == [200, 200, 200]
-    answers = [client.post('/api/v1/runs/1/retry') for _ in range(3)]
-
-    assert [answer.status_code for answer in answers] == [401, 401, 429]
-    assert answers[0].headers.getlist('X-RateLimit-Remaining') == ['1']
-    assert 'limiter' not in app.extensions
-    with app.app_context():
+@TWO_PER_MINUTE
+def test_each_application_counts_for_itself(retry: ApiCall, app: Flask) -> None:
+    other = create_app('sqlite://', **{'RUNS_API_RATE_LIMIT': '2 per minute'})
+    client = other.test_client()
+    for _ in range(3):
+        client.post('/api/v1/runs/1/retry')
+    with other.app_context():
         db.engine.dispose()
 
+    assert retry(99, token=None).status_code == 401
 
-def test_a_limiter_of_the_hosts_own_refuses_in_the_one_shape(app: Flask, retry: ApiCall) -> None:
+
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': '100 per hour; 1 per minute'}])
+def test_several_windows_are_allowed(retry: ApiCall) -> None:
+    assert retry(99).status_code == 404
+
+    response = retry(99)
+
+    assert response.json['details']['limit'] == 1
+    assert response.json['details']['window'] == '60s'
+
+
+# A limiter of the host's own
+
+
+@pytest.mark.parametrize('app_settings', [
+    {'RATELIMIT_DEFAULT': '1 per day'}, {'RATELIMIT_APPLICATION': '1 per day'}, {'RATELIMIT_META': '1 per day'}])
+def test_limits_that_the_host_sets_do_not_limit_its_own_routes_through_this_limiter(client: FlaskClient) -> None:
+    assert [client.get('/account/login').status_code for _ in range(3)] == [200, 200, 200]
+
+
+def test_a_limiter_of_the_hosts_refuses_in_the_shape_of_the_api(app: Flask, retry: ApiCall) -> None:
     Limiter(lambda: 'everybody', app=app, default_limits=['1 per day'], storage_uri='memory://')
     assert retry(99).status_code == 404
 
@@ -127,29 +147,22 @@ def test_a_limiter_of_the_hosts_own_refuses_in_the_one_shape(app: Flask, retry: 
     assert response.headers['Retry-After'] == '86400'
 
 
-def test_several_windows_are_allowed(app: Flask, retry: ApiCall) -> None:
-    app.config['RUNS_API_RATE_LIMIT'] = '100 per hour; 1 per minute'
-    assert retry(99).status_code == 404
-
-    response = retry(99)
-
-    assert response.json['details']['limit'] == 1
-    assert response.json['details']['window'] == '60s'
+# The settings
 
 
 @pytest.mark.parametrize('limit', ['often', '', '12', None, 5, '5 per fortnight'])
-def test_a_limit_that_cannot_be_read_is_refused_at_the_mount(limit: object) -> None:
+def test_registration_fails_if_the_limit_cannot_be_read(limit: object) -> None:
     with pytest.raises(MountError, match='RUNS_API_RATE_LIMIT must read like'):
         create_app(RUNS_API_RATE_LIMIT=limit)
 
 
 @pytest.mark.parametrize('uri', ['nonsense', 'floppy://a', '', None])
-def test_a_storage_that_does_not_exist_is_refused_at_the_mount(uri: str | None) -> None:
+def test_registration_fails_if_there_is_no_such_storage(uri: str | None) -> None:
     with pytest.raises(MountError, match='RUNS_API_RATE_LIMIT_STORAGE_URI'):
         create_app(RUNS_API_RATE_LIMIT_STORAGE_URI=uri)
 
 
-def test_an_application_that_was_refused_may_mount_it_again() -> None:
+def test_registration_may_be_repeated_after_it_failed() -> None:
     app = create_app('sqlite://', mount=False, RUNS_API_RATE_LIMIT_STORAGE_URI='floppy://a')
     with pytest.raises(MountError):
         app.register_blueprint(create_blueprint('refused'))
@@ -158,15 +171,12 @@ def test_an_application_that_was_refused_may_mount_it_again() -> None:
     app.register_blueprint(create_blueprint('accepted'))
 
 
-def test_the_storage_is_in_no_text_of_the_mount() -> None:
-    app = create_app('sqlite://', RUNS_API_RATE_LIMIT_STORAGE_URI='memory://user:hunter2@host')
-    mount = app.extensions['mod_runs_api']
-
-    with app.app_context():
-        assert 'hunter2' not in f'{mount!r} {mount.settings!r}'
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT_STORAGE_URI': 'memory://user:hunter2@host'}])
+def test_the_repr_of_the_extension_state_does_not_show_the_password_of_the_storage(app: Flask) -> None:
+    assert 'hunter2' not in repr(extension_state())
 
 
-def test_the_refusal_of_a_storage_does_not_tell_its_password() -> None:
+def test_the_error_of_registration_does_not_show_the_password_of_the_storage() -> None:
     with pytest.raises(MountError) as raised:
         create_app(RUNS_API_RATE_LIMIT_STORAGE_URI='redsi://user:hunter2@host')
 
@@ -174,45 +184,40 @@ def test_the_refusal_of_a_storage_does_not_tell_its_password() -> None:
     assert raised.value.__cause__ is None
 
 
-def test_each_application_counts_for_itself(retry: ApiCall, alice: User) -> None:
-    retry(99)
-    other = create_app('sqlite://')
-
-    with other.app_context():
-        db.create_all()
-    response = other.test_client().post('/api/v1/runs/1/retry')
-
-    assert response.headers['X-RateLimit-Remaining'] == '119'
-    with other.app_context():
-        db.engine.dispose()
+# A storage that is away
 
 
-def test_requests_that_come_first_together_are_counted_together(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    make = limits.make_limiter
-
-    def take_long(storage_uri: str) -> limits.RouteLimiter:
-        time.sleep(0.05)
-        return make(storage_uri)
-
-    monkeypatch.setattr(limits, 'make_limiter', take_long)
-
-    def left(_: int) -> str:
-        return app.test_client().post('/api/v1/runs/1/retry').headers['X-RateLimit-Remaining']
-
-    with ThreadPoolExecutor(4) as clients:
-        assert min(clients.map(left, range(4))) == '116'
-
-
-def test_a_storage_that_goes_away_is_said_once_in_the_hosts_log(
-        app: Flask, retry: ApiCall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    limiter = app.extensions['mod_runs_api'].route_limiter.limiter
-
+@pytest.fixture
+def storage_is_away(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the storage of the counts fail."""
     def fail(*_: object, **__: object) -> bool:
         raise ConnectionError('redis')
 
-    monkeypatch.setattr(limiter.limiter, 'hit', fail)
+    monkeypatch.setattr(extension_state().limiter.limiter, 'hit', fail)
 
+
+@pytest.mark.usefixtures('storage_is_away')
+def test_a_storage_that_is_away_fails_no_request(retry: ApiCall) -> None:
     assert [retry(99).status_code for _ in range(3)] == [404, 404, 404]
 
-    said, = [record for record in caplog.records if record.levelname == 'WARNING']
-    assert (said.name, 'falling back to in-memory' in said.message) == ('Platform', True)
+
+@pytest.mark.usefixtures('storage_is_away')
+def test_a_storage_that_is_away_is_logged_in_the_hosts_log(
+        retry: ApiCall, caplog: pytest.LogCaptureFixture) -> None:
+    retry(99)
+
+    assert [record.levelname for record in caplog.records if 'alling back to in-memory' in record.message] == [
+        'WARNING']
+
+
+def test_an_answer_without_a_window_has_no_headers_of_the_limit(
+        app: Flask, retry: ApiCall, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ConnectionError('redis')
+
+    monkeypatch.setattr(extension_state().limiter.limiter, 'get_window_stats', fail)
+
+    response = retry(99)
+
+    assert response.status_code == 404
+    assert not [name for name, _ in response.headers if name.startswith('X-RateLimit')]

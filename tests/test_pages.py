@@ -49,7 +49,8 @@ def work(app: Flask, failing: Iterable[int] = ()) -> None:
     def outcome(run: Test, test: RegressionTest) -> Outcome:
         return passing(test).exits(1) if test.id in failing else passing(test)
 
-    with app.app_context():
+    with app.test_request_context():
+        app.preprocess_request()
         for platform in TestPlatform:
             worker.work_once(db.session, platform, outcome)
 
@@ -80,10 +81,14 @@ def notes(html: str) -> list[str]:
 
 def attempts(html: str) -> list[list[str]]:
     """Return the cells of the table of attempts, without its head."""
-    table = re.search('<table>.*?</table>', history(html), re.DOTALL)
-    assert table is not None
-    rows = re.findall('<tr.*?</tr>', table.group(), re.DOTALL)
-    return [[text(cell) for cell in re.findall('<t[hd].*?</t[hd]>', row, re.DOTALL)] for row in rows[1:]]
+    return cells(html, 'Attempts')[1:]
+
+
+def cells(html: str, caption: str) -> list[list[str]]:
+    """Return the cells of the table whose caption begins with some words."""
+    table, = re.findall(f'<caption>{caption}.*?</table>', history(html), re.DOTALL)
+    rows = re.findall('<tr.*?</tr>', table, re.DOTALL)
+    return [[text(cell) for cell in re.findall('<t[hd].*?</t[hd]>', row, re.DOTALL)] for row in rows]
 
 
 def statements_of(app: Flask, visitor: Visitor, path: str) -> list[Statement]:
@@ -208,7 +213,7 @@ def test_the_history_lists_the_attempts_newest_first(app: Flask, run_id: int) ->
         ['2', f'{second} (this run)', 'fail', '1 of 3', '1', 'olga', '2026-11-24 13:00', 'flaky VM'],
         ['1', f'{run_id}', 'fail', '2 of 3', '', '', '', ''],
     ]
-    assert re.findall('<a href="([^"]*)"', history(html)[history(html).index('<table'):]) == [
+    assert re.findall('<a href="([^"]*)"', html[html.index('<caption>Attempts'):html.index('</section>')]) == [
         f'/test/{third}', f'/test/{run_id}']
     assert html.count('aria-current') == 1
     assert '<time datetime="2026-11-24T13:00:00Z">' in html

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+from typing import NamedTuple
 
 from flask import Flask, Response, request
-from flask_limiter import Limiter, RateLimitExceeded
+from flask_limiter import Limiter, RateLimitExceeded, RequestLimit
 from limits.errors import ConfigurationError
 
 from ..errors import MountError
@@ -49,21 +50,41 @@ def rate_limit_error(exceeded: RateLimitExceeded) -> RateLimited:
     """Return the error of the contract for one of Flask-Limiter's."""
     item = exceeded.limit.limit
     current = extension_state().limiter.current_limit
+    window = None if current is None or not current.breached else _read_window(current)
+    # Without a window of ours, a limiter of the host's own has raised it.
     seconds = item.get_expiry()
-    if current is not None and current.breached:  # Otherwise a limiter of the host's own has raised it.
-        seconds = math.ceil(current.reset_at - time.time())
+    if window is not None:
+        # Flask-Limiter rounds the end of the window up.
+        seconds = min(seconds, math.ceil(window.reset_at - time.time()))
     return RateLimited(retry_after=max(1, seconds), limit=item.amount, window=item.get_expiry())
 
 
 def add_rate_limit_headers(response: Response) -> None:
     """Add how many requests are left to a response, where the request was counted."""
     current = extension_state().limiter.current_limit
-    if current is None:
-        return
+    window = None if current is None else _read_window(current)
+    if window is not None:
+        response.headers['X-RateLimit-Limit'] = str(window.limit)
+        response.headers['X-RateLimit-Remaining'] = str(window.remaining)
+        response.headers['X-RateLimit-Reset'] = str(window.reset_at)
+
+
+class Window(NamedTuple):
+    """The window that a request was counted in."""
+
+    limit: int
+    remaining: int
+    #: Unix time.
+    reset_at: int
+
+
+def _read_window(current: RequestLimit) -> Window | None:
+    """Return the window of a request that was counted; None where the storage has gone away since."""
+    item = current.limit
     try:
-        remaining, reset_at = current.remaining, current.reset_at
+        return Window(item.amount, current.remaining, current.reset_at)
     except Exception:
-        return  # The storage went away since the request was counted.
-    response.headers['X-RateLimit-Limit'] = str(current.limit.amount)
-    response.headers['X-RateLimit-Remaining'] = str(remaining)
-    response.headers['X-RateLimit-Reset'] = str(reset_at)
+        if not current.breached:
+            return None
+        # It was counted as one too many, so this much is known: the window ends in its full length at the latest.
+        return Window(item.amount, 0, int(time.time()) + item.get_expiry())

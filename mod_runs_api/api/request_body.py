@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from flask import request
@@ -23,6 +24,7 @@ def read_object() -> dict[str, Any]:
     Raises :exc:`PayloadTooLarge`, :exc:`UnsupportedMediaType`, :exc:`BadRequest` where it is not JSON, has a key twice
     or is not all there, and :exc:`InvalidFields` where it is JSON, but no object.
     """
+    _refuse_what_cannot_be_read()
     length = request.content_length
     if length is not None and length > MAX_BODY:
         raise PayloadTooLarge(TOO_LARGE)
@@ -54,6 +56,18 @@ def read_object() -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidFields({'_schema': ['Must be a JSON object.']})
     return body
+
+
+def _refuse_what_cannot_be_read() -> None:
+    """
+    Raise :exc:`BadRequest` where a body is announced that Werkzeug would take for none.
+
+    No body means all defaults: ``{"failed_only": true}`` would become a retry of all tests.
+    """
+    length = request.headers.get('Content-Length', '')
+    is_endless = 'Transfer-Encoding' in request.headers and not request.environ.get('wsgi.input_terminated')
+    if is_endless or not re.fullmatch('[0-9]*', length):
+        raise BadRequest('The body cannot be read: its length is not known.')
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

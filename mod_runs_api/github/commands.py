@@ -1,48 +1,43 @@
 """
-The commands in a comment: which of its lines are the writer's own words, and what they ask for.
+The commands in a comment on GitHub (contract section 5): ``/retry [linux] [windows] [failed] [because REASON]``.
 
-A command is a line of its own::
-
-    /retry [linux] [windows] [failed] [because REASON]
-
-Nothing here knows the database, or GitHub beyond its Markdown.
+A line counts where GitHub shows it as plain text, in a paragraph or in an item of a list: not in a quotation, in code,
+in a heading, in a table, in a link, struck out, in HTML that makes it one of these or folds it away, nor in what is
+not shown at all.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import InvalidFields
 from ..host.models import PLATFORMS
 from ..validation import load_retry_fields
 
-#: Spaces before it are allowed as far as they do not make it code.
-COMMAND = re.compile(r' {0,3}/retry(?:\s+(?P<words>.*))?', re.IGNORECASE)
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+COMMAND = re.compile(r'/retry(?:\s+(?P<words>.*))?', re.IGNORECASE)
 BECAUSE = re.compile(r'(?<!\S)because(?!\S)', re.IGNORECASE)
 FAILED = 'failed'
 
-#: As much of a word as is repeated to the person who wrote it.
-SHOWN_LENGTH = 50
+#: As much of an unknown word as is repeated to the person who wrote it.
+QUOTED_LENGTH = 50
+
+#: The HTML whose content is not the writer's plain text. GitHub drops most other tags, such as that of "vector<int>".
+#: A comment that does not end in its block hides everything below.
+HTML_TAG = re.compile(
+    r'<!--.*?(?:-->|(?P<hidden>\Z))'
+    r'|<(?P<end>/?)(?P<name>blockquote|code|del|details|h[1-6]|kbd|pre|q|s|samp|strike|table|tt|var)(?=[\s/>])',
+    re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Command:
-    """
-    A retry that a line asks for.
-
-    Attributes
-    ----------
-    platforms : tuple of str
-        Where: those that are named, or all.
-    failed_only : bool
-        Only what did not pass.
-    reason : str or None
-        Why.
-    """
+    """A retry that a line asks for: on the platforms that it names or on all, of everything or of what failed."""
 
     platforms: tuple[str, ...]
     failed_only: bool
@@ -51,169 +46,98 @@ class Command:
 
 @dataclass(frozen=True)
 class InvalidCommand:
-    """
-    A line that is meant as a command, but is none.
-
-    Attributes
-    ----------
-    message : str
-        Why not, for the person who wrote it. It may quote them.
-    """
+    """A line that is meant as a command but is none; the message tells its writer why, and may quote them."""
 
     message: str
 
 
-def read(comment: str) -> list[Command | InvalidCommand]:
-    """
-    Read the commands in a comment, in their order.
-
-    Parameters
-    ----------
-    comment : str
-        Its Markdown.
-
-    Returns
-    -------
-    list of Command or InvalidCommand
-        Empty for all the comments that are about something else.
-    """
-    found = (COMMAND.fullmatch(line) for line in own_lines(comment))
-    return [_understand(match['words'] or '') for match in found if match]
+def read_commands(comment: str) -> list[Command | InvalidCommand]:
+    """Return the commands in a comment's Markdown, in their order."""
+    matches = (COMMAND.fullmatch(line.strip()) for line in _plain_lines(comment))
+    return [_read_words(match['words'] or '') for match in matches if match]
 
 
-def _understand(words: str) -> Command | InvalidCommand:
-    wish, *why = BECAUSE.split(words, maxsplit=1)
-    for word in wish.split():
-        if word.lower() not in (*PLATFORMS, FAILED):
-            return InvalidCommand(f'I do not understand "{word[:SHOWN_LENGTH]}". Write /retry, and behind it any of: '
-                                 f'{", ".join(PLATFORMS)}, {FAILED}, because and a reason.')
-    reason = why[0].strip() if why else None
+def _read_words(words: str) -> Command | InvalidCommand:
+    before, *after = BECAUSE.split(words, maxsplit=1)
+    targets = before.lower().split()
+    for target, word in zip(targets, before.split()):
+        if target not in (*PLATFORMS, FAILED):
+            return InvalidCommand(f'I do not understand "{word[:QUOTED_LENGTH]}". Write /retry, and behind it any of: '
+                                  f'{", ".join(PLATFORMS)}, {FAILED}, because and a reason.')
+    reason = after[0].strip() if after else None
     if reason == '':
         return InvalidCommand('There is no reason behind "because".')
     # Refused and not cut: the reason is kept to the letter or not at all.
-    try:
-        load_retry_fields({} if reason is None else {'reason': reason})
-    except InvalidFields as error:
-        return InvalidCommand(f'The reason cannot be kept. {" ".join(error.details["fields"]["reason"])}')
-    named = wish.lower().split()
-    return Command(platforms=tuple(platform for platform in PLATFORMS if platform in named) or PLATFORMS,
-                   failed_only=FAILED in named,
+    if reason is not None:
+        try:
+            load_retry_fields({'reason': reason})
+        except InvalidFields as error:
+            return InvalidCommand(f'The reason cannot be kept. {" ".join(error.details["fields"]["reason"])}')
+    return Command(platforms=tuple(platform for platform in PLATFORMS if platform in targets) or PLATFORMS,
+                   failed_only=FAILED in targets,
                    reason=reason)
 
 
-# What follows is as much of CommonMark as it takes to tell the writer's own lines from code and quotations.
+def _plain_lines(comment: str) -> Iterator[str]:
+    """Yield the lines that begin as plain text, as GitHub shows them; marks of emphasis and code are kept."""
+    # An optional dependency.
+    from markdown_it import MarkdownIt
 
-LINE_END = re.compile(r'\r\n|\n|\r')
-
-#: What begins a block that may go on over empty lines: a fence, a comment, or HTML that is shown as it is. It may
-#: stand in an item of a list.
-OPENING = re.compile(r'''
-    (?P<place> [ ]{0,3} (?: (?:[-+*] | [0-9]{1,9}[.)]) [ ]+ )* )
-    (?: (?P<fence> `{3,} (?=[^`]*\Z) | ~{3,} ) | (?P<comment> <!--) | <(?:pre|script|style|textarea) (?=[\s>]|\Z) )
-    ''', re.VERBOSE | re.IGNORECASE)
-END_OF_COMMENT = re.compile('-->')
-END_OF_HTML = re.compile('</(?:pre|script|style|textarea)>', re.IGNORECASE)
-
-#: Lines that stand for themselves: a quotation, a heading, and an empty one.
-APART = re.compile(r' {0,3}(?:>|#{1,6}(?:\s|\Z)|\s*\Z)')
-#: An item of a list, which begins a paragraph.
-ITEM = re.compile(r' {0,3}(?:[-+*]|[0-9]{1,9}[.)])\s')
-
-#: In a paragraph: what is escaped, what may begin a span of code, and what may begin a comment.
-TOKEN = re.compile(r'\\[\\`<]|`+|<!--')
+    parser = MarkdownIt('commonmark', {'strikethrough_single_tilde': True}).enable(['strikethrough', 'table'])
+    open_html: list[str] = []
+    quotations = 0
+    in_paragraph = False
+    for token in parser.parse(comment):
+        if token.tag == 'blockquote':
+            quotations += token.nesting
+        # HTML within a quotation ends with it, and could not end the quotation here either.
+        elif not quotations:
+            if token.type == 'html_block':
+                _follow_html(token.content, open_html)
+            elif token.type == 'inline' and in_paragraph:
+                yield from _plain_lines_of_paragraph(token.children or [], open_html)
+        in_paragraph = token.type == 'paragraph_open'
 
 
-def own_lines(comment: str) -> Iterator[str]:
-    """
-    Give the lines of a comment that are its writer's own words: no code, no quotation, nothing that is not shown.
-
-    A line without a ``>`` is no quotation, also where Markdown shows it in the one above.
-
-    Parameters
-    ----------
-    comment : str
-        Its Markdown.
-
-    Yields
-    ------
-    str
-        A line. A span of code that goes over several lines makes them one.
-    """
-    paragraph: list[str] = []
-    block: _Block | None = None
-    for line in LINE_END.split(comment):
-        if block is not None and block.holds(line):
-            if block.end.search(line):
-                block = None
+def _plain_lines_of_paragraph(tokens: Sequence[Token], open_html: list[str]) -> Iterator[str]:
+    line, is_plain, marked = '', False, 0
+    for token in tokens:
+        # GitHub shows every line break of a comment.
+        if token.type in ('softbreak', 'hardbreak'):
+            if is_plain:
+                yield line
+            line = ''
             continue
-        block = None
-        opening = OPENING.match(line.expandtabs(4))
-        if opening:
-            block = _Block.opened_by(opening)
-        apart = opening or APART.match(line)
-        if apart or ITEM.match(line):
-            yield from _shown(paragraph)
-            paragraph = []
-        if not apart:
-            paragraph.append(line)
-    yield from _shown(paragraph)
+        if token.type == 'html_inline':
+            _follow_html(token.content, open_html)
+        if token.tag in ('a', 's'):
+            marked += token.nesting
+        text = _shown_text(token)
+        if not line and text:
+            is_plain = token.type == 'text' and not marked and not open_html
+        line += text
+    if is_plain:
+        yield line
 
 
-@dataclass(frozen=True)
-class _Block:
-    """
-    A block of lines that are not the writer's own.
-
-    Attributes
-    ----------
-    end : re.Pattern
-        What its last line has.
-    indentation : int
-        How far its lines are indented at the least, because it stands in an item of a list.
-    """
-
-    end: re.Pattern[str]
-    indentation: int
-
-    @classmethod
-    def opened_by(cls, opening: re.Match[str]) -> _Block | None:
-        """Give the block that a line opens; None where the same line ends it."""
-        indentation = len(opening['place']) if opening['place'].strip() else 0
-        fence = opening['fence']
-        if fence:
-            return cls(re.compile(rf'\A {{0,{indentation + 3}}}{fence[0]}{{{len(fence)},}}[ \t]*\Z'), indentation)
-        end = END_OF_COMMENT if opening['comment'] else END_OF_HTML
-        return None if end.search(opening.string) else cls(end, indentation)
-
-    def holds(self, line: str) -> bool:
-        """Say whether a line belongs to the block, as far as its indentation goes."""
-        text = line.expandtabs(4)
-        return not text.strip() or len(text) - len(text.lstrip(' ')) >= self.indentation
+def _shown_text(token: Token) -> str:
+    if token.type == 'code_inline':
+        return f'{token.markup}{token.content}{token.markup}'
+    if token.type == 'image':
+        return f'![{token.content}]'
+    if token.type == 'html_inline':
+        # Comments, declarations, CDATA and processing instructions are not shown.
+        return '' if token.content.startswith(('<!', '<?')) else token.content
+    if token.tag in ('em', 'strong', 's'):
+        return token.markup
+    return token.content
 
 
-def _shown(paragraph: Iterable[str]) -> list[str]:
-    """Give the lines of a paragraph as they are shown: without comments, and with no line that begins within code."""
-    text = '\n'.join(paragraph)
-    runs: defaultdict[int, list[int]] = defaultdict(list)
-    for run in re.finditer('`+', text):
-        runs[len(run[0])].append(run.start())
-
-    shown: list[str] = []
-    place, last_end = 0, text.rfind('-->')
-    for token in TOKEN.finditer(text):
-        if token.start() < place or token[0].startswith('\\'):
-            continue
-        if token[0] == '<!--':
-            if token.end() <= last_end:
-                shown.append(text[place:token.start()])
-                place = text.find('-->', token.end()) + len('-->')
-        else:
-            # The next run of as many backticks ends the code; where there is none, these are only backticks.
-            same = runs[len(token[0])]
-            following = bisect_left(same, token.end())
-            if following < len(same):
-                end = same[following] + len(token[0])
-                shown += [text[place:token.start()], text[token.start():end].replace('\n', ' ')]
-                place = end
-    shown.append(text[place:])
-    return ''.join(shown).split('\n')
+def _follow_html(html: str, open_html: list[str]) -> None:
+    """Note which elements the HTML opens, and which it closes with all that they contain."""
+    for tag in HTML_TAG.finditer(html):
+        name = '<!--' if tag['hidden'] is not None else (tag['name'] or '').lower()
+        if name and not tag['end']:
+            open_html.append(name)
+        elif name in open_html:
+            del open_html[open_html.index(name):]

@@ -1,36 +1,31 @@
-"""
-GitHub: retries that are asked for in a comment there, and what GitHub is told and asked about the others.
-
-:func:`retry_from_comment` is for the platform's webhook. :func:`post_queued_status` and :func:`build_artifact_exists`
-are off until somebody connects the one and names the other in a setting. The platform's modules and PyGithub are
-imported when they are needed, by ``host``.
-"""
+"""Retries that are asked for in a comment on a pull request (contract section 5)."""
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from flask import Flask
-from sqlalchemy import Column, Connection, String, func, select, type_coerce
+from sqlalchemy import (Column, Connection, String, exists, func, null, select,
+                        type_coerce)
 
+from ..attempts import ended_attempts
 from ..errors import MountError, RunNotFound, Unprocessable
 from ..extension import ExtensionState, extension_state
-from ..host import github as host_github
-from ..host.models import MAX_ID, BlockedUsersTable, HostModels, User
-from ..host.runtime import external_run_page, log
-from ..retry import RetryRequest, Source
-from ..service import in_transaction, retry_run
-from . import commands
-from .commands import Command, InvalidCommand
+from ..host.github import github_access
+from ..host.models import (MAX_ID, PULL_REQUEST, BlockedUsersTable, ForkTable,
+                           HostModels, User)
+from ..host.runtime import external_run_page
+from ..retry import RetryRequest
+from ..service import in_transaction, submit_retry
+from ..tables import Tables
+from .checks import build_artifact_exists
+from .commands import Command, InvalidCommand, read_commands
 
 T = TypeVar('T')
 
-#: The type of the runs that belong to a pull request, as the database has it.
-PULL_REQUEST = 'pr'
+#: The branch that the platform gives the runs of all pull requests.
+BRANCH = 'pull_request'
 
 #: GitHub's own limit of a comment, in characters.
 COMMENT_LENGTH = 65536
@@ -43,16 +38,16 @@ MAX_GITHUB_ID = 2 ** 63 - 1
 @dataclass(frozen=True)
 class CommentRetry:
     """
-    A retry that a comment has made.
+    A retry that a comment has created.
 
     Attributes
     ----------
     platform : str
         "linux" or "windows".
     run_id, new_run_id, failed_only, test_count, replayed
-        As in :class:`mod_runs_api.Retry`. It is ``replayed`` when an earlier delivery of the comment had made it.
+        As in :class:`mod_runs_api.Retry`. It is ``replayed`` when an earlier delivery of the comment has created it.
     address : str or None
-        Where the new run's page is, if that can be told.
+        The address of the new run's page, if it can be told.
     """
 
     platform: str
@@ -94,11 +89,11 @@ class CommentOutcome:
     ignored : str or None
         Why nothing was done with it, as a sentence; None where something was, or was refused.
     retries : tuple of CommentRetry
-        The runs that were made.
+        The retries that were created.
     refusals : tuple of CommentRefusal
-        Those that were asked for and not made.
+        Those that were asked for and not created.
     asked : bool
-        Whether the writer asked for something and may be told what came of it.
+        Whether a user of the platform asked for something, and may be told what came of it.
     """
 
     ignored: str | None = None
@@ -109,9 +104,9 @@ class CommentOutcome:
     @property
     def reply(self) -> str:
         """
-        What to answer in the comments, as Markdown that calls nobody; '' where nobody waits for an answer.
+        The answer, as Markdown; empty where nobody is to be answered.
 
-        No line of it is a command.
+        It mentions nobody, links nothing but the new runs, and is no command itself.
         """
         if not self.asked:
             return ''
@@ -136,64 +131,76 @@ def _explain(refusal: CommentRefusal) -> str:
     return f'{refusal.platform}: run {refusal.run_id} is not retried. {_escape(refusal.message)}'
 
 
+#: Where GitHub would make a link: #1, GH-1 and what else has a number, an advisory, a commit's hash, an address.
+LINK = re.compile(r'(?<=#)|(?<=-)(?=\d)|(?<=GHSA-)|(?<=[0-9a-f]{6})(?=[0-9a-f])|(?<=:)(?=//)|(?<=www)(?=\.)',
+                  re.IGNORECASE)
+
+
 def _escape(text: str) -> str:
-    """Write text as Markdown that shows it, on one line, and that neither calls people nor links issues."""
-    # What GitHub makes mentions and links of is the text that is shown: a backslash does not keep it from that.
+    """Return Markdown that shows text on one line, and that neither mentions nor links anything."""
+    # Characters that no answer can be sent with.
+    text = text.encode(errors='replace').decode()
     escaped = re.sub(r'[\\`*_\[\]<>~|&$]', r'\\\g<0>', ' '.join(text.split()))
-    return escaped.replace('#', '#<!-- -->').replace('@', '(at)')
+    # GitHub looks for mentions and links in the text that is shown: a backslash does not keep it from that.
+    return LINK.sub('<!-- -->', escaped).replace('@', '(at)')
+
+
+@dataclass(frozen=True)
+class _Needed:
+    """What only comments need of a host."""
+
+    github_login: Column[Any]
+    blocked: BlockedUsersTable
+    fork: ForkTable
 
 
 @dataclass(frozen=True)
 class _Comment:
     """A new comment of a person on an open pull request of the host's repository."""
 
+    id: int
     body: str
     #: The account of its writer, by name and by number.
     login: str
     account_id: int
     pr_nr: int
-    id: object
+    #: The account that the pull request is by, where it still exists.
+    author_id: int | None
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _Target:
     """A retry that a comment asks for."""
 
     platform: str
     failed_only: bool
-    #: What makes it one retry, however often the comment is delivered.
-    idempotency_key: str | None
 
 
 class _Ignored(Exception):
-    """Nothing is done with the comment. The message says why; to its writer, too, where they asked for something."""
+    """Nothing is done with the comment. The message says why; it is for the writer too, where ``asked`` is true."""
 
     def __init__(self, reason: str, asked: bool = False) -> None:
         super().__init__(reason)
         self.asked = asked
 
 
-def retry_from_comment(payload: Any, delivery_id: str | None) -> CommentOutcome:
+def retry_from_comment(payload: Any, delivery_id: str | None = None) -> CommentOutcome:
     """
     Do what a comment on a pull request asks for: for the ``issue_comment`` branch of the platform's webhook.
 
-    A line of a new comment on an open pull request, which is no code and no quotation,
+    A line ``/retry [linux] [windows] [failed] [because REASON]`` of a new comment retries the run of the pull request
+    on each platform that it names, or on every one (contract section 5 says which run that is, and who may). Equal
+    lines count once, by platform and by ``failed``. A comment counts once too, however often and by whichever webhook
+    it is delivered.
 
-    ``/retry [linux] [windows] [failed] [because REASON]``
-
-    retries the newest run of the pull request on each platform that is named, or on every one; only what failed
-    there; for a reason of at most 255 characters. The writer must be known to the platform by their GitHub account,
-    have a role that may retry, and not be blocked. Equal lines count once, by platform and by ``failed``.
-
-    The signature must have been checked. Needs an application context.
+    The signature must have been checked. Needs an application context, and the extra ``github``.
 
     Parameters
     ----------
     payload : dict
         What GitHub has sent. What is not as GitHub documents it is ignored with a reason.
-    delivery_id : str or None
-        The header ``X-GitHub-Delivery``. It is the same when a delivery is repeated, which then makes nothing more.
-        Where there is none, the number of the comment does as well.
+    delivery_id : str, optional
+        The header ``X-GitHub-Delivery``. It is not looked at: GitHub does not sign it.
 
     Returns
     -------
@@ -202,80 +209,87 @@ def retry_from_comment(payload: Any, delivery_id: str | None) -> CommentOutcome:
     Raises
     ------
     ServiceUnavailable
-        The database is away, read-only, or gave way too often. What was made until then stays; when the delivery is
-        repeated, the rest is.
+        The database is away or read-only, or still failing after the retries. What was created until then stays; when
+        the comment is delivered again, the rest is.
     InternalError
-        Anything else that the database says. The log has more.
+        Any other error of the database. The log has more.
     MountError
-        The blueprint is not registered in the current application, or the host lacks ``User.github_login`` or
-        ``BlockedUsers``.
+        The blueprint is not registered in the current application, or the host lacks ``User.github_login``,
+        ``BlockedUsers`` or ``Fork``.
     """
     state = extension_state()
-    login_column, blocked = _needed(state.tables.host)
+    needed = _check_host(state.tables.host)
     try:
-        comment = _read(payload)
-        lines = commands.read(comment.body)
-        if not lines:
+        comment = _read_payload(payload)
+        users = in_transaction(state, lambda connection: _find_users(connection, state.tables.host, needed, comment))
+        # After that: a comment of a stranger is not worth the parsing.
+        commands = read_commands(comment.body)
+        if not commands:
             raise _Ignored('The comment has no command.')
-        person = in_transaction(state, lambda connection: _person(connection, state, login_column, blocked, comment))
-        if len(lines) > MAX_COMMANDS:
+        user = _check_user(users, state, comment)
+        if len(commands) > MAX_COMMANDS:
             raise _Ignored(f'The comment has more than {MAX_COMMANDS} commands.', asked=True)
+        if in_transaction(state, lambda connection: _is_blocked(connection, needed, comment.author_id)):
+            raise _Ignored('The author of this pull request is blocked.', asked=True)
     except _Ignored as ignored:
         return CommentOutcome(ignored=str(ignored), asked=ignored.asked)
 
-    refusals = [CommentRefusal(None, None, line.message) for line in lines if isinstance(line, InvalidCommand)]
-    wishes = _wishes([line for line in lines if isinstance(line, Command)], _origin(comment, delivery_id))
-    # All of them before the first retry, which is a newer run itself.
-    run_ids = in_transaction(state, lambda connection: {
-        wish: _source_id(connection, state, comment.pr_nr, person, wish) for wish in wishes})
+    targets: dict[_Target, str | None] = {}
+    for command in commands:
+        if isinstance(command, Command):
+            for platform in command.platforms:
+                targets.setdefault(_Target(platform, command.failed_only), command.reason)
+    refusals = [CommentRefusal(None, None, command.message) for command in commands
+                if isinstance(command, InvalidCommand)]
     retries = []
-    for wish, reason in wishes.items():
-        run_id = run_ids[wish]
-        if run_id is None:
-            refusals.append(CommentRefusal(wish.platform, None, f'This pull request has no run on {wish.platform}.'))
-            continue
-        try:
-            made = retry_run(run_id, failed_only=wish.failed_only, reason=reason, requested_by=person.id,
-                             idempotency_key=wish.idempotency_key)
-        except (RunNotFound, Unprocessable) as error:
-            refusals.append(CommentRefusal(wish.platform, run_id, error.message))
+    for target, reason in targets.items():
+        outcome = _retry(state, needed, comment, user, target, reason)
+        if isinstance(outcome, CommentRetry):
+            retries.append(outcome)
         else:
-            retries.append(CommentRetry(wish.platform, made.run_id, made.new_run_id, made.failed_only,
-                                        made.test_count, made.replayed, external_run_page(made.new_run_id)))
+            refusals.append(outcome)
     return CommentOutcome(retries=tuple(retries), refusals=tuple(dict.fromkeys(refusals)))
 
 
-def _needed(of: HostModels) -> tuple[Column[Any], BlockedUsersTable]:
-    """Give what only comments need of a host."""
-    login_column, blocked = of.user.github_login, of.blocked_users
-    if login_column is not None and blocked is not None:
-        return login_column, blocked
-    missing = [*(['the column User.github_login'] if login_column is None else []),
-               *([f'the model {BlockedUsersTable.module}.{BlockedUsersTable.model}'] if blocked is None else [])]
+def _check_host(host: HostModels) -> _Needed:
+    login, blocked, fork = host.user.github_login, host.blocked_users, host.fork
+    if login is not None and blocked is not None and fork is not None:
+        return _Needed(login, blocked, fork)
+    missing = ['the column User.github_login'] if login is None else []
+    missing += [f'the model {table.module}.{table.model}'
+                for table, found in ((BlockedUsersTable, blocked), (ForkTable, fork)) if found is None]
     raise MountError(f'mod_runs_api cannot tell who comments on GitHub. The application lacks {", ".join(missing)}.')
 
 
-def _read(payload: Any) -> _Comment:
-    """Read the payload of an ``issue_comment``, as far as it may ask for something."""
+def _read_payload(payload: Any) -> _Comment:
+    """Return the comment in the payload of an ``issue_comment``, as far as it may ask for something."""
     if _field(payload, 'action', str) != 'created':
         raise _Ignored('The comment is not new.')
-    full_name = host_github.github_access().full_name
-    if full_name and _field(payload, 'repository.full_name', str).lower() != full_name.lower():
+    full_name = github_access().full_name
+    if not full_name:
+        raise _Ignored('The application does not name its repository on GitHub.')
+    if _field(payload, 'repository.full_name', str).lower() != full_name.lower():
         raise _Ignored(f'The comment is not on a pull request of {full_name}.')
-    if _field(payload, 'issue', dict).get('pull_request') is None:
+    issue = _field(payload, 'issue', dict)
+    if issue.get('pull_request') is None:
         raise _Ignored('The comment is on an issue, not on a pull request.')
     if _field(payload, 'issue.state', str) != 'open':
         raise _Ignored('The pull request is not open.')
     written = _field(payload, 'comment', dict)
     if _field(payload, 'comment.user', dict).get('type') == 'Bot' or written.get('performed_via_github_app'):
         raise _Ignored('The comment is by a bot.')
-    comment = _Comment(body=_field(payload, 'comment.body', str),
+    comment = _Comment(id=_field(payload, 'comment.id', int),
+                       body=_field(payload, 'comment.body', str),
                        login=_field(payload, 'comment.user.login', str),
                        account_id=_field(payload, 'comment.user.id', int),
                        pr_nr=_field(payload, 'issue.number', int),
-                       id=written.get('id'))
-    if not comment.login or not 0 < comment.account_id <= MAX_GITHUB_ID or not 0 < comment.pr_nr <= MAX_ID:
-        raise _Ignored('The payload names no account of GitHub, or no pull request.')
+                       # GitHub has null for the author when the account is deleted.
+                       author_id=None if issue.get('user') is None else _field(payload, 'issue.user.id', int))
+    ids = [comment.id, comment.account_id, comment.account_id if comment.author_id is None else comment.author_id]
+    if not all(0 < id <= MAX_GITHUB_ID for id in ids) or not 0 < comment.pr_nr <= MAX_ID:
+        raise _Ignored('The payload names no comment, no account of GitHub, or no pull request.')
+    if not re.fullmatch('[A-Za-z0-9_-]+', comment.login):
+        raise _Ignored('The payload names no account of GitHub.')
     if len(comment.body) > COMMENT_LENGTH:
         raise _Ignored('The comment is longer than comments on GitHub can be.')
     return comment
@@ -290,140 +304,94 @@ def _field(payload: Any, path: str, kind: type[T]) -> T:
     return value
 
 
-def _person(connection: Connection, state: ExtensionState, login_column: Column[Any], blocked: BlockedUsersTable,
-            comment: _Comment) -> User:
-    """Find the person of the host who has written a comment, where they may retry."""
-    user = state.tables.host.user
-    if connection.scalar(select(blocked.user_id).where(blocked.user_id == comment.account_id)) is not None:
+def _find_users(connection: Connection, host: HostModels, needed: _Needed, comment: _Comment) -> list[User]:
+    """Return the users of the host with the account that a comment is by; at least one, or the comment is ignored."""
+    if _is_blocked(connection, needed, comment.account_id):
         # Without an answer, which is all that they could still bring about here.
         raise _Ignored('The writer of the comment is blocked.')
-    rows = connection.execute(select(user.id, user.name, type_coerce(user.role, String), login_column)
-                              .where(func.lower(login_column) == comment.login.lower())).all()
-    # GitHub's names are ASCII, and upper and lower case are the same to it. A collation of the database takes more for
-    # the same: letters with accents, or trailing spaces.
-    people = [User.from_row(user_id, name, role) for user_id, name, role, login in rows
-              if login.isascii() and login.lower() == comment.login.lower()]
-    if not people:
-        raise _Ignored(f'The GitHub account {comment.login} belongs to nobody on this platform.', asked=True)
-    if len(people) > 1:
+    user = host.user
+    email = null() if user.email is None else user.email
+    rows = connection.execute(
+        select(user.id, user.name, type_coerce(user.role, String), email, needed.github_login)
+        .where(func.lower(needed.github_login) == comment.login.lower())).all()
+    # Upper and lower case are the same to GitHub, and nothing else is. The database's collation takes more for the
+    # same: letters with accents, or trailing blanks.
+    users = [User.from_row(*row) for *row, login in rows if login.isascii() and login.lower() == comment.login.lower()]
+    users = [user for user in users if not user.is_deactivated]
+    if not users:
+        raise _Ignored(f'The GitHub account {comment.login} belongs to nobody on this platform.')
+    return users
+
+
+def _is_blocked(connection: Connection, needed: _Needed, account_id: int | None) -> bool:
+    column = needed.blocked.user_id
+    return connection.scalar(select(column).where(column == account_id)) is not None
+
+
+def _check_user(users: list[User], state: ExtensionState, comment: _Comment) -> User:
+    if len(users) > 1:
         raise _Ignored(f'The GitHub account {comment.login} belongs to several people on this platform.', asked=True)
-    if people[0].role not in state.settings.retry_roles:
+    if users[0].role not in state.settings.retry_roles:
         raise _Ignored(f'The role of {comment.login} does not have permission to run tests.', asked=True)
-    return people[0]
+    return users[0]
 
 
-def _wishes(commands: list[Command], origin: str | None) -> dict[_Wish, str | None]:
-    """Give every retry that is asked for once, with the first reason that is given for it."""
-    wishes: dict[_Wish, str | None] = {}
-    for command in commands:
-        for platform in command.platforms:
-            key = None
-            if origin is not None:
-                # A digest, for nobody knows what the header of a delivery may hold.
-                key = hashlib.sha256(f'{origin} {platform} {command.failed_only}'.encode(errors='replace')).hexdigest()
-            wishes.setdefault(_Wish(platform, command.failed_only, key), command.reason)
-    return wishes
-
-
-def _origin(comment: _Comment, delivery_id: object) -> str | None:
-    """Give what tells this comment from all others, or None."""
-    if isinstance(delivery_id, str) and delivery_id.strip():
-        return f'delivery {delivery_id.strip()}'
-    return f'comment {comment.id}' if isinstance(comment.id, int) else None
-
-
-def _source_id(connection: Connection, state: ExtensionState, pr_nr: int, person: User, wish: _Wish) -> int | None:
-    """
-    Find the run to retry: the newest one of the pull request, or the one that an earlier delivery has retried.
-
-    That earlier delivery has made a newer run. Both are looked up in one statement, which sees both or neither.
-    """
-    test, retries = state.tables.host.test, state.tables.run_retry
-    digest = RetryRequest(0, requester_id=person.id, idempotency_key=wish.idempotency_key).idempotency_digest
-    earlier = select(retries.c.source_test_id).where(retries.c.idempotency_digest == (digest or ''))
-    # From the newest run of all backwards, for the host has no index to find a pull request's runs by.
-    newest = (select(test.id)
-              .where(test.pr_nr == pr_nr, type_coerce(test.test_type, String) == PULL_REQUEST,
-                     type_coerce(test.platform, String) == wish.platform)
-              .order_by(test.id.desc())
-              .limit(1))
-    found: int | None = connection.scalar(select(func.coalesce(earlier.scalar_subquery(), newest.scalar_subquery())))
-    return found
-
-
-def post_queued_status(_app: Flask, *, new_run_id: int, **_facts: Any) -> None:
-    """
-    Post the commit status "Tests queued" with the new run's address, so that it no longer shows the old failure.
-
-    Off until it is connected: ``run_retried.connect(post_queued_status)``. Where GitHub cannot be told, the retry stays
-    and the log says so.
-
-    Parameters
-    ----------
-    _app : Flask
-        The sender of the signal.
-    new_run_id : int
-        The run that was made.
-    **_facts
-        What else the signal says.
-    """
-    state = extension_state()
-    test = state.tables.host.test
-    run = in_transaction(state, lambda connection: connection.execute(
-        select(test.commit.label('commit'), type_coerce(test.platform, String).label('platform'))
-        .where(test.id == new_run_id)).one())
-    host_github.post_pending_status(host_github.github_access().open_repository(), run.commit, run.platform, 'Tests queued',
-                             external_run_page(new_run_id))
-
-
-def build_artifact_exists(source: Source) -> str | None:
-    """
-    Refuse to retry a run whose build GitHub no longer keeps: the new run would be accepted and die in the queue.
-
-    Off until it is set: ``RUNS_API_BEFORE_RETRY = build_artifact_exists``. It looks where the platform's job will look,
-    with the platform's own function. That one gives None both when there is no artifact and when GitHub did not
-    answer, so it is believed only after it has been through all the artifacts, or through as many as it ever does:
-    the job will not find it either. In every other case the retry is let through, as without the check.
-
-    Parameters
-    ----------
-    source : Source
-        The run to retry: its ``commit`` and ``platform``.
-
-    Returns
-    -------
-    str or None
-        Why not, as a sentence.
-    """
+def _retry(state: ExtensionState, needed: _Needed, comment: _Comment, user: User, target: _Target,
+           reason: str | None) -> CommentRetry | CommentRefusal:
+    key = f'github-comment-{comment.id}-{target.platform}-{"failed" if target.failed_only else "all"}'
+    # Which run it is for is found below, and depends on the key.
+    request = RetryRequest(run_id=0, failed_only=target.failed_only, reason=reason, requester_id=user.id,
+                           idempotency_key=key, drop_inactive=state.settings.drop_inactive_tests)
+    run_id = in_transaction(state, lambda connection: _find_source(
+        connection, state.tables, needed.fork, comment.pr_nr, target.platform, request))
+    if isinstance(run_id, CommentRefusal):
+        return run_id
     try:
-        searched = _Searched(host_github.github_access().open_repository())
-        artifact = host_github.find_build_artifact(searched, source.commit, source.platform)
-        # Listed for a while after it is gone.
-        gone = searched.wholly() if artifact is None else artifact.expired is True
-    except Exception as error:
-        log().warning(f'the build of run {source.id} was not looked for: {type(error).__name__}')
-        return None
-    if not gone:
-        return None
-    return (f'GitHub has no build of commit {source.commit[:8]} for {source.platform}, or no longer: '
-            'it keeps builds for 90 days.')
+        retry = submit_retry(state, replace(request, run_id=run_id), extra_checks=(build_artifact_exists,))
+    except (RunNotFound, Unprocessable) as error:
+        return CommentRefusal(target.platform, run_id, error.message)
+    return CommentRetry(target.platform, retry.run_id, retry.new_run_id, retry.failed_only, retry.test_count,
+                        retry.replayed, external_run_page(retry.new_run_id))
 
 
-class _Searched:
-    """A repository of PyGithub's that notices how far a search through its artifacts gets."""
+def _find_source(connection: Connection, tables: Tables, fork: ForkTable, pr_nr: int, platform: str,
+                 request: RetryRequest) -> int | CommentRefusal:
+    """Return the run of a pull request that a command means, or why there is nothing to retry."""
+    test, progress, retry = tables.host.test, tables.host.test_progress, tables.run_retry.c
+    first_id = _find_first_run(connection, tables, fork, pr_nr, platform)
+    source: int | CommentRefusal
+    if first_id is None:
+        source = CommentRefusal(platform, None, f'This pull request has no run on {platform}.')
+    elif not connection.scalar(select(exists().where(progress.test_id == first_id))):
+        source = CommentRefusal(platform, first_id, f'Run {first_id} is still queued.')
+    elif request.failed_only:
+        source = max(connection.scalars(ended_attempts(tables, first_id)), default=first_id)
+    else:
+        source = first_id
+    # An earlier delivery of the comment has made a newer attempt, and is repeated for its own source. This is looked
+    # up last: a delivery at the same moment may have been committed since the source was chosen.
+    earlier: int | None = connection.scalar(
+        select(retry.source_test_id).join_from(tables.run_retry, test.table, test.id == retry.test_id)
+        .where(retry.idempotency_digest == request.idempotency_digest))
+    return source if earlier is None else earlier
 
-    def __init__(self, repository: Any) -> None:
-        self._repository = repository
-        self._count = 0
-        self._ended = False
 
-    def get_artifacts(self) -> Iterator[Any]:
-        """Give the artifacts."""
-        for artifact in self._repository.get_artifacts():
-            self._count += 1
-            yield artifact
-        self._ended = True
+def _find_first_run(connection: Connection, tables: Tables, fork: ForkTable, pr_nr: int, platform: str) -> int | None:
+    """
+    Return the first run of the newest commit of a pull request.
 
-    def wholly(self) -> bool:
-        """Say whether the search saw everything, or as much as the host ever looks at."""
-        return self._ended or self._count >= host_github.artifact_search_limit()
+    Of each commit the first run counts: a redelivered or reopened event makes a second one that never gets tests. The
+    newest commit is the one whose first run has the highest id.
+    """
+    test, retry = tables.host.test, tables.run_retry.c
+    repository = f'/{github_access().full_name}.git'
+    first_ids = (
+        select(func.min(test.id))
+        .join_from(test.table, fork.table, fork.id == test.fork_id)
+        .outerjoin(tables.run_retry, retry.test_id == test.id)
+        .where(test.pr_nr == pr_nr, type_coerce(test.test_type, String) == PULL_REQUEST, test.branch == BRANCH,
+               type_coerce(test.platform, String) == platform, retry.test_id.is_(None),
+               # GitHub's names are the same in upper and lower case.
+               fork.github.iendswith(repository, autoescape=True))
+        .group_by(test.commit))
+    return max(connection.scalars(first_ids), default=None)

@@ -22,6 +22,9 @@ from ..errors import MountError
 #: The values of ``Test.platform``.
 PLATFORMS = ('linux', 'windows')
 
+#: The value of ``Test.test_type`` for the runs of a pull request.
+PULL_REQUEST = 'pr'
+
 #: The largest id that the platform's columns hold.
 MAX_ID = 2 ** 31 - 1
 
@@ -64,6 +67,17 @@ class TestTable(HostTable):
     def configuration(self) -> list[Column[Any]]:
         """The columns that a retry copies from its source."""
         return [self.platform, self.test_type, self.fork_id, self.branch, self.commit, self.pr_nr]
+
+
+class ForkTable(HostTable):
+    """A repository on GitHub: the host's own, or a user's fork of it."""
+
+    module = 'mod_test.models'
+    model = 'Fork'
+
+    id: Column[Any]
+    #: Its address, as "https://github.com/OWNER/REPOSITORY.git".
+    github: Column[Any]
 
 
 class TestProgressTable(HostTable):
@@ -175,6 +189,7 @@ class UserTable(HostTable):
     id: Column[Any]
     name: Column[Any]
     role: Column[Any]
+    email: Column[Any] | None = None
     github_login: Column[Any] | None = None
 
 
@@ -211,11 +226,22 @@ class User:
     id: int
     name: str | None
     role: str | None
+    email: str | None = None
 
     @classmethod
-    def from_row(cls, id: int, name: str | None, role: str | None) -> User:
+    def from_row(cls, id: int, name: str | None, role: str | None, email: str | None = None) -> User:
         """Return a user as the database has them, where the platform ignores blanks around a role."""
-        return cls(id, name, role and role.strip())
+        return cls(id, name, role and role.strip(), email)
+
+    @property
+    def is_deactivated(self) -> bool:
+        """Whether the account is deactivated: the platform overwrites its name and e-mail, and leaves the rest."""
+        return self.name == f'Anonymous {self.id}' or self.email == f'unknown{self.id}@ccextractor.org'
+
+    @property
+    def is_deactivated(self) -> bool:
+        """Whether the account was deactivated: the platform takes its name away, and leaves role and GitHub account."""
+        return not self.name or self.name == f'Anonymous {self.id}'
 
 
 @dataclass(frozen=True)
@@ -236,6 +262,8 @@ class HostModels:
     regression_test_category: RegressionTestCategoryTable | None
     #: Comments on GitHub need it, and nothing else does.
     blocked_users: BlockedUsersTable | None
+    #: As above.
+    fork: ForkTable | None
     #: Older versions of the platform have no tokens: there the package keeps its own.
     api_token: ApiTokenTable | None
 
@@ -259,10 +287,11 @@ HOST_TABLES: dict[str, type[HostTable]] = {
     'user': UserTable,
     'regression_test_category': RegressionTestCategoryTable,
     'blocked_users': BlockedUsersTable,
+    'fork': ForkTable,
     'api_token': ApiTokenTable,
 }
 
-OPTIONAL = frozenset({'api_token', 'blocked_users', 'regression_test_category'})
+OPTIONAL = frozenset({'api_token', 'blocked_users', 'fork', 'regression_test_category'})
 
 
 def find_models(models: Mapping[str, type] | None, names: Mapping[str, str]) -> HostModels:

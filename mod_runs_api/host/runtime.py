@@ -48,13 +48,17 @@ class HostRuntime:
 
     def release_connection(self) -> None:
         """
-        Have the host's session give its connection back, where that loses nothing.
+        Have the host's session give its connection back, where nothing is pending in it.
 
         A request that waits for a second connection while it holds one may wait for ever: the others do the same.
         """
         session = self.get_session()
         if not (session.new or session.dirty or session.deleted):
             session.rollback()
+
+    def session_connection(self) -> Connection:
+        """Return the connection of the host's session, in the transaction that the session is in."""
+        return self.get_session().connection(bind_arguments={'clause': self.models.test.table})
 
     def logged_in_user(self) -> User | None:
         """Return the user whom the session cookie of the current request names: the host's ``g.user``."""

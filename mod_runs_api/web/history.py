@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from ..attempts import (Attempt, carried_over_by_source, find_attempt,
                         list_attempts)
 from ..host.models import MAX_ID
-from ..summary import PHRASES, find
+from ..summary import PHRASES, count_ended, list_findings, to_sentence
 from ..tables import Tables
 from ..verdict import Verdict, read_verdict
 
@@ -68,6 +68,13 @@ class RetryHistory:
         return self.own.passed + self.own.failed
 
     @property
+    def sentence(self) -> str:
+        """What the attempts prove; nothing while fewer than two have ended."""
+        if self.verdict is None:
+            return 'There are too many attempts to compare them here.'
+        return to_sentence(self.verdict) if count_ended(self.verdict) > 1 else ''
+
+    @property
     def is_waiting_for_results(self) -> bool:
         """Whether results of other attempts will be carried over into the run when it has ended."""
         return self.own.failed_only is True and self.own.status in ('queued', 'running')
@@ -96,7 +103,7 @@ def _read_grid(connection: Connection, tables: Tables, verdict: Verdict) -> Grid
     numbers = {outcome.run_id: outcome.attempt for test in verdict.tests for outcome in test.attempts}
     run_ids = sorted(numbers, reverse=True)
     tests = {test.regression_test_id: test for test in verdict.tests}
-    test_ids = [test_id for finding in find(verdict) for test_id in finding.test_ids]
+    test_ids = [test_id for finding in list_findings(verdict) for test_id in finding.test_ids]
     if len(run_ids) < 2 or not test_ids:
         return None
     shown = test_ids[:MAX_TESTS]

@@ -280,7 +280,7 @@ def seed_demo() -> Demo:
         failed=(crashes.id, differs.id, makes_nothing.id),
         tokens={
             'alice': token(alice),
-            'alice, reading only': token(alice, ['runs:read']),
+            'alice, reading only': token(alice, ['runs:read', 'results:read']),
             'bob': token(bob),
             'carol': token(carol),
         })

@@ -165,9 +165,13 @@ class Story:
 
     # What people and the platform do
 
+    def request(self, method: str, path: str, **request: Any) -> Any:
+        """Ask the API with the person's token, and return status and body of the answer."""
+        return self.process.call('ask', method=method, path=f'/api/v1{path}', headers=self._authorization, **request)
+
     def ask(self, method: str, path: str, **request: Any) -> Any:
         """Ask the API with the person's token, and return the JSON of an answer that is no refusal."""
-        answer = self.process.call('ask', method=method, path=f'/api/v1{path}', headers=self._authorization, **request)
+        answer = self.request(method, path, **request)
         assert answer['status'] < 400, answer
         return json.loads(answer['body'])
 
@@ -215,6 +219,11 @@ class Story:
         assert summary['status'] == judged['status']
         return Said(summary['status'], summary['total_samples'], summary['pass_count'],
                     summary['fail_count'] + summary['missing_output_count'], summary['skipped_count'])
+
+    def attempts(self, run_id: int) -> list[Row]:
+        """Return the attempts of a run as the package lists them, a hundred at most."""
+        attempts: list[Row] = self.ask('GET', f'/runs/{run_id}/retries?limit=100')['data']
+        return attempts
 
     def categories(self, run_id: int) -> dict[str, dict[int, bool]]:
         """Return the tests that the page of a run lists in each category, and whether each has passed."""

@@ -57,13 +57,14 @@ class Inside:
             answer = client.open(path, method=method, base_url=ADDRESS, **sent)
         return {'status': answer.status_code, 'body': answer.get_data(as_text=True)}
 
-    def deliver(self, event: str, payload: Any) -> int:
-        """Have GitHub report an event, signed, and return the status of the answer."""
+    def deliver(self, event: str, payload: Any, delivery_id: str = '72d3162e-cc78-11e3-81ab-4c9367dc0958',
+                key: str | None = None) -> int:
+        """Have GitHub report an event, signed (by default with the right key), and return the answer's status."""
         body = json.dumps(payload).encode()
-        signature = hmac.new(self._app.config['GITHUB_CI_KEY'].encode(), body, hashlib.sha1).hexdigest()
+        signature = hmac.new((key or self._app.config['GITHUB_CI_KEY']).encode(), body, hashlib.sha1).hexdigest()
         with self._app.test_client() as client:
             return client.post('/start-ci', base_url=ADDRESS, data=body, headers={
-                'X-GitHub-Event': event, 'X-GitHub-Delivery': '72d3162e-cc78-11e3-81ab-4c9367dc0958',
+                'X-GitHub-Event': event, 'X-GitHub-Delivery': delivery_id,
                 'X-Hub-Signature': f'sha1={signature}', 'User-Agent': 'GitHub-Hookshot/044aadd',
                 'Content-Type': 'application/json'}).status_code
 
@@ -98,6 +99,16 @@ class Inside:
                                              for category in get_test_results(test)}})
             return found
 
+    def compare(self, run_id: int, reference_id: int) -> Any:
+        """Return what the platform's report says of the tests of a run beside another: the tests of each word."""
+        from mod_ci.comparison import build_state, compare
+        from mod_test.controllers import get_test_results
+        from mod_test.models import Test
+        with request():
+            current, reference = (build_state(get_test_results(Test.query.filter(Test.id == id).one()))
+                                  for id in (run_id, reference_id))
+            return compare(current, reference)
+
     def push(self, commit: str) -> None:
         """Put a commit on GitHub's master."""
         self._github.push(commit)
@@ -105,6 +116,14 @@ class Inside:
     def open_pull(self, number: int, commit: str, author: int) -> None:
         """Open a pull request on GitHub."""
         self._github.open_pull(number, commit, author)
+
+    def push_to_pull(self, number: int, commit: str) -> None:
+        """Put another commit on a pull request on GitHub."""
+        self._github.push_to_pull(number, commit)
+
+    def run_workflows(self, commit: str) -> None:
+        """Have GitHub run the workflows that build a commit."""
+        self._github.workflows.append(commit)
 
     def close_pull(self, number: int) -> None:
         """Close a pull request on GitHub, without an event."""

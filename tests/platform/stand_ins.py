@@ -29,6 +29,7 @@ class GitHub:
         """Forget everything."""
         self.master: list[str] = []
         self.builds: list[str] = []
+        self.workflows: list[str] = []
         self.pulls: dict[int, Any] = {}
         self.comments: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
@@ -42,10 +43,16 @@ class GitHub:
         """Open a pull request of one commit, cut from the tip of master, and build it."""
         self.builds.append(commit)
         self.pulls[number] = SimpleNamespace(
-            number=number, state='open', user=SimpleNamespace(id=author), head=SimpleNamespace(sha=commit),
+            number=number, state='open', mergeable=True, user=SimpleNamespace(id=author),
+            head=SimpleNamespace(sha=commit),
             base=SimpleNamespace(sha=self.master[0] if self.master else '0' * 40),
             get_issue_comments=lambda: self._standing(number),
             create_issue_comment=lambda body: self._comment(number, body))
+
+    def push_to_pull(self, number: int, commit: str) -> None:
+        """Put another commit on a pull request, and build it."""
+        self.builds.append(commit)
+        self.pulls[number].head.sha = commit
 
     def _standing(self, number: int) -> list[Any]:
         return [SimpleNamespace(body=comment['body'], user=SimpleNamespace(login=BOT),
@@ -85,6 +92,10 @@ class GitHub:
         """Return a pull request."""
         return self.pulls[number]
 
+    def get_issue(self, number: int) -> Any:
+        """Return a pull request as the issue that it is too."""
+        return SimpleNamespace(create_comment=lambda body: self._comment(number, body))
+
     def get_pulls(self, state: str) -> list[Any]:
         """Return the pull requests in a state."""
         return [pull for pull in self.pulls.values() if pull.state == state]
@@ -101,12 +112,15 @@ class GitHub:
         raise UnknownObjectException(404)
 
     def get_workflows(self) -> list[Any]:
-        """Return no workflows."""
-        return []
+        """Return the workflows that build for Linux and for Windows."""
+        from mod_ci.controllers import Workflow_builds
+        return [SimpleNamespace(id=id, name=name)
+                for id, name in enumerate([Workflow_builds.LINUX, Workflow_builds.WINDOWS])]
 
     def get_workflow_runs(self, **arguments: Any) -> list[Any]:
-        """Return no runs of workflows."""
-        return []
+        """Return the runs of the workflows, all of them successful."""
+        return [SimpleNamespace(workflow_id=id, head_sha=commit, status='completed', conclusion='success')
+                for commit in self.workflows for id in range(2)]
 
 
 class Cloud:
@@ -169,7 +183,7 @@ def standing_in() -> Iterator[tuple[GitHub, Cloud]]:
     """Put the stand-ins in place while the block lasts. The platform must not have been imported yet."""
     github, cloud = GitHub(), Cloud()
     with ExitStack() as stack:
-        stack.enter_context(mock.patch('github.Github', lambda auth: github))
+        stack.enter_context(mock.patch('github.Github', lambda **arguments: github))
         stack.enter_context(mock.patch('googleapiclient.discovery.build', lambda *names, **arguments: cloud))
         stack.enter_context(mock.patch('requests.get', _get))
         yield github, cloud

@@ -349,6 +349,19 @@ def test_a_retry_that_is_restarted_runs_every_test(story: Story) -> None:
     assert story.said(retry) == Said('fail', tests=3, passed=2, failed=1, not_run=0)
 
 
+def test_a_retry_that_is_restarted_has_nothing_carried_over(story: Story) -> None:
+    tests = story.tests(3)
+    source = story.complete(story.push(tests), {tests[0]: CRASH})
+    retry = story.complete(story.retry(source))
+    assert [attempt['carried_over'] for attempt in story.attempts(source)] == [0, 2]
+
+    story.restart(retry)
+    assert [attempt['carried_over'] for attempt in story.attempts(source)] == [0, 0]
+    story.complete(retry)
+
+    assert [attempt['carried_over'] for attempt in story.attempts(source)] == [0, 0]
+
+
 def test_what_a_restarted_retry_ran_is_carried_on(story: Story) -> None:
     tests = story.tests(3)
     source = story.complete(story.push(tests), {tests[0]: CRASH})

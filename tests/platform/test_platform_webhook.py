@@ -1,35 +1,28 @@
-"""
-Comments on GitHub, in the real platform's webhook with the recipe of the docs in it.
-
-Run as a script, this file is what happens inside the copy of the platform: deliveries, and what came of them.
-"""
+"""Comments on GitHub, in the real platform's webhook with the recipe of the docs in it (contract section 5)."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
-import sys
-from collections.abc import Callable, Iterable
-from contextlib import redirect_stdout
+import re
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from textwrap import indent
 from typing import Any
-from unittest import mock
 
 import pytest
 from checkout import Platform, copy
 from documented import literal_block
+from protocol import CRASH, Story
 from rows import Rows
 
 pytestmark = pytest.mark.platform
 
 PAGE = 'docs/github.rst'
 
-#: The numbers of alice's and of mallory's account on GitHub.
-ALICE, MALLORY = 583231, 666
+#: The numbers of accounts on GitHub: alice's, who may retry, mallory's, whom nobody knows, and the author's.
+ALICE, MALLORY, AUTHOR = 583231, 666, 4711
 
-Deliver = Callable[..., Any]
+Answers = list[str]
 
 
 def insert_before(file: Path, anchor: str, text: str) -> None:
@@ -40,8 +33,8 @@ def insert_before(file: Path, anchor: str, text: str) -> None:
 
 
 @pytest.fixture(scope='session')
-def listening(unmounted: Platform) -> Platform:
-    """Give a copy of the platform with everything about GitHub that the docs say."""
+def telling(unmounted: Platform) -> Platform:
+    """Return a copy of the platform with everything about GitHub that the docs say."""
     platform = copy(unmounted, 'listening', mounted=True)
     controllers = platform.path / 'mod_ci' / 'controllers.py'
     insert_before(controllers, 'from mod_customized.models import', literal_block(
@@ -52,155 +45,252 @@ def listening(unmounted: Platform) -> Platform:
         run.write(literal_block(PAGE, 'from mod_runs_api import run_retried'))
     with open(platform.path / 'config.py', 'a') as config:
         config.write(literal_block(PAGE, 'from mod_runs_api.github import build_artifact_exists'))
+    # What the platform hands to its machines with Windows.
+    (platform.path / 'install' / 'ci-vm' / 'ci-windows' / 'rclone.conf').touch()
     return platform
 
 
 @pytest.fixture
-def deliver(listening: Platform, own_rows: Rows) -> Deliver:
-    """Have GitHub send payloads, one request each; the builds of some commits are kept."""
-    def send(*payloads: Any, builds: Iterable[str] = (), key: str = 'not a secret') -> Any:
-        done = listening.run(__file__, database=own_rows.address, sent=json.dumps(
-            {'payloads': payloads, 'builds': list(builds), 'key': key}))
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+def alice(story: Story, own_rows: Rows) -> int:
+    """Add a contributor who is known on GitHub."""
+    return own_rows.add('user', name='alice', email='alice@example.com', password='', role='contributor',
+                        github_login='alice-gh')
+
+
+@pytest.fixture
+def failed(story: Story, alice: int) -> int:
+    """Return the run of a pull request in which one of three tests failed."""
+    tests = story.tests(3)
+    return story.complete(story.open_pull(tests, AUTHOR), {tests[0]: CRASH})
+
+
+@pytest.fixture
+def comment(story: Story) -> Callable[..., Answers]:
+    """Comment on the pull request of a run, and return the answers on GitHub. Each comment has an id of its own."""
+    ids = count(99262140)
+
+    def send(run_id: int, body: str, *, login: str = 'Alice-GH', account: int = ALICE, id: int | None = None,
+             status: int = 200, **delivery: Any) -> Answers:
+        number = story.run(run_id)['pr_nr']
+        before = story.process.call('comments', number=number)
+        payload = {
+            'action': 'created',
+            'issue': {'number': number, 'state': 'open', 'pull_request': {'merged_at': None},
+                      'user': {'login': 'someone', 'id': AUTHOR, 'type': 'User'}},
+            'comment': {'id': next(ids) if id is None else id, 'body': body, 'performed_via_github_app': None,
+                        'user': {'login': login, 'id': account, 'type': 'User'}},
+            'repository': {'full_name': 'CCExtractor/ccextractor'}}
+        assert story.process.call('deliver', event='issue_comment', payload=payload, **delivery) == status
+        after = story.process.call('comments', number=number)
+        return [answer['body'] for answer in after[len(before):]]
 
     return send
 
 
-@pytest.fixture
-def alice(own_rows: Rows, listening: Platform) -> int:
-    """Give a contributor who is known on GitHub."""
-    found = own_rows.of('user', name='alice')
-    if found:
-        return int(found[0]['id'])
-    alice_id = int(listening.inside('add_people', own_rows.address, people={'alice': 'contributor'},
-                                    password='irrelevant')['alice'])
-    own_rows.set('user', alice_id, github_login='alice-gh')
-    return alice_id
+Comment = Callable[..., Answers]
 
 
-@pytest.fixture
-def run(own_rows: Rows, alice: int) -> Any:
-    """Give a completed run of one test on Linux, which passed, in a pull request of its own."""
-    test_id = own_rows.regression_test()
-    run_id = own_rows.run([test_id])
-    own_rows.result(run_id, test_id)
-    return own_rows.one('test', id=run_id)
+def new_run(answers: Answers, source: int) -> int:
+    """Return the only run that an answer says was made, of the source that it should have."""
+    (answer,) = answers
+    found = re.search(r'linux: run (\d+) is queued again as \[run (\d+)]', answer)
+    assert found, answer
+    assert int(found[1]) == source
+    return int(found[2])
 
 
-def payload(run: Any, body: str = '/retry linux because the VM froze', login: str = 'Alice-GH',
-            account: int = ALICE) -> Any:
-    """Describe a comment on the pull request of a run, as far as it is looked at."""
-    return {'action': 'created',
-            'issue': {'number': run['pr_nr'], 'state': 'open', 'pull_request': {'merged_at': None}},
-            'comment': {'id': 99262140, 'body': body, 'user': {'login': login, 'id': account, 'type': 'User'},
-                        'performed_via_github_app': None},
-            'repository': {'full_name': 'CCExtractor/ccextractor'}}
+def open_pull_by_event(story: Story, commit: str, number: int = 1342) -> None:
+    """Open a pull request, have GitHub report that, and have it built."""
+    story.process.call('open_pull', number=number, commit=commit, author=AUTHOR)
+    report_pull(story, commit, number)
+    story.process.call('run_workflows', commit=commit)
+
+
+def report_pull(story: Story, commit: str, number: int = 1342) -> None:
+    """Have GitHub report that a pull request is opened."""
+    assert story.process.call('deliver', event='pull_request', payload={
+        'action': 'opened', 'pull_request': {'number': number, 'head': {'sha': commit}, 'user': {'id': AUTHOR}}}) == 200
+
+
+def report_build(story: Story, commit: str) -> None:
+    """Have GitHub report that the workflows that build a commit are through."""
+    assert story.process.call('deliver', event='workflow_run', payload={
+        'action': 'completed', 'sender': {'login': 'someone'}, 'workflow_run': {
+            'name': 'Build CCExtractor on Linux', 'head_sha': commit, 'event': 'pull_request',
+            'head_branch': 'fix'}}) == 200
+
+
+def first_run(rows: Rows, commit: str) -> int:
+    """Return the first run of a commit on Linux."""
+    return min(rows.values('test', 'id', commit=commit, platform='linux'))
+
+
+# What comes of a comment
 
 
 def test_a_signed_comment_makes_a_retry_and_is_answered(
-        deliver: Deliver, own_rows: Rows, run: Any, alice: int) -> None:
-    seen = deliver(payload(run), builds=[run['commit']])
+        story: Story, comment: Comment, own_rows: Rows, failed: int, alice: int) -> None:
+    (answer,) = comment(failed, '/retry linux because the VM froze')
 
-    made = own_rows.one('run_retry', source_test_id=run['id'])
+    made = own_rows.one('run_retry', source_test_id=failed)
     address = f'http://localhost/test/{made["test_id"]}'
-    assert seen['statuses'] == [200]
     assert (made['user_id'], made['reason'], made['failed_only']) == (alice, b'the VM froze', 0)
-    assert seen['answers'] == [[run['pr_nr'], f'- linux: run {run["id"]} is queued again as '
-                                              f'[run {made["test_id"]}]({address}), with 1 test.']]
-    assert seen['commit_statuses'] == [{'commit': run['commit'], 'state': 'pending', 'description': 'Tests queued',
-                                        'context': 'CI - linux', 'target_url': address}]
+    assert answer == f'- linux: run {failed} is queued again as [run {made["test_id"]}]({address}), with 3 tests.'
+    assert story.commit_status(failed) == {
+        'commit': story.run(failed)['commit'], 'state': 'pending', 'description': 'Tests queued',
+        'context': 'CI - linux', 'target_url': address}
 
 
-def test_the_same_delivery_makes_nothing_more(deliver: Deliver, own_rows: Rows, run: Any) -> None:
-    seen = deliver(payload(run), payload(run), builds=[run['commit']])
+def test_a_comment_counts_once_in_whichever_delivery(comment: Comment, own_rows: Rows, failed: int) -> None:
+    comment(failed, '/retry linux', id=7, delivery_id='one')
+    (answer,) = comment(failed, '/retry linux', id=7, delivery_id='another')
 
-    assert seen['statuses'] == [200, 200]
-    assert len(own_rows.of('run_retry', source_test_id=run['id'])) == len(seen['commit_statuses']) == 1
-    assert 'is queued again already' in seen['answers'][1][1]
-    assert own_rows.of('run_retry', source_test_id=own_rows.one('run_retry', source_test_id=run['id'])['test_id']) == []
-
-
-def test_a_run_whose_build_is_gone_is_refused(deliver: Deliver, own_rows: Rows, run: Any) -> None:
-    (_, answer), = deliver(payload(run), builds=['0' * 40])['answers']
-
-    assert answer.startswith(f'- linux: run {run["id"]} is not retried. GitHub has no build of commit')
-    assert own_rows.of('run_retry', source_test_id=run['id']) == []
+    assert len(own_rows.of('run_retry')) == 1
+    assert 'is queued again already' in answer
 
 
-@pytest.mark.parametrize('login', ['mallory', '\u00e1lice-gh', 'alice-gh '])
-def test_a_stranger_is_told_why_not(deliver: Deliver, own_rows: Rows, run: Any, login: str) -> None:
-    (_, answer), = deliver(payload(run, login=login, account=MALLORY), builds=[run['commit']])['answers']
+def test_a_comment_that_github_has_not_signed_does_nothing(comment: Comment, own_rows: Rows, failed: int) -> None:
+    assert comment(failed, '/retry linux', key='another', status=418) == []
+    assert own_rows.of('run_retry') == []
 
-    assert answer.startswith('No run is retried. The GitHub account ')
-    assert own_rows.of('run_retry', source_test_id=run['id']) == []
+
+# Which run a comment means
+
+
+def test_a_full_run_can_be_started_after_a_failed_only_retry(story: Story, comment: Comment, failed: int) -> None:
+    retry = new_run(comment(failed, '/retry linux failed'), failed)
+    story.complete(retry)
+
+    again = new_run(comment(failed, '/retry linux'), failed)
+
+    assert len(story.selection(again)) == 3
+
+
+def test_retry_failed_goes_on_from_the_newest_attempt_that_has_ended(
+        story: Story, comment: Comment, failed: int) -> None:
+    retry = new_run(comment(failed, '/retry linux failed'), failed)
+    assert len(story.selection(retry)) == 1
+    story.complete(retry, {story.selection(retry)[0]: CRASH})
+
+    assert story.selection(new_run(comment(failed, '/retry linux failed'), retry)) == story.selection(failed)[:1]
+
+
+def test_a_run_that_is_still_queued_is_not_retried(story: Story, comment: Comment, own_rows: Rows, alice: int) -> None:
+    queued = story.open_pull(story.tests(2))
+
+    assert comment(queued, '/retry linux') == [
+        f'- linux: run {queued} is not retried. Run {queued} is still queued.']
+    assert own_rows.of('run_retry') == []
+
+
+def test_the_newest_commit_is_retried_after_a_retry_of_an_old_one(
+        story: Story, comment: Comment, failed: int) -> None:
+    old = story.run(failed)
+    commit = 'f' * 40
+    story.process.call('push_to_pull', number=old['pr_nr'], commit=commit)
+    newest = story.complete(story.rows.run(story.selection(failed), stages=(), commit=commit, pr_nr=old['pr_nr']))
+    story.retry(failed)
+
+    new_run(comment(failed, '/retry linux'), newest)
+
+
+def test_a_users_run_of_their_own_fork_is_not_the_pull_requests(
+        story: Story, comment: Comment, own_rows: Rows, failed: int) -> None:
+    own_rows.set('user', story.user_id, role='user', github_login='una')
+    commit = '1' * 40
+    story.process.call('push', commit=commit)
+    story.ask('POST', '/runs', json_body={
+        'commit_sha': commit, 'platform': 'linux', 'repository': 'una/ccextractor', 'branch': 'pull_request',
+        'pull_request': story.run(failed)['pr_nr']})
+
+    new_run(comment(failed, '/retry linux'), failed)
+
+
+def test_a_partial_run_of_another_commit_is_not_the_pull_requests(
+        story: Story, comment: Comment, failed: int) -> None:
+    commit = '2' * 40
+    story.process.call('push', commit=commit)
+    story.ask('POST', '/runs', json_body={
+        'commit_sha': commit, 'platform': 'linux', 'repository': 'CCExtractor/ccextractor',
+        'pull_request': story.run(failed)['pr_nr'], 'regression_test_ids': story.selection(failed)[:1]})
+
+    new_run(comment(failed, '/retry linux'), failed)
+
+
+def test_the_second_pair_of_runs_of_a_redelivered_event_is_passed_over(
+        story: Story, comment: Comment, own_rows: Rows, alice: int) -> None:
+    commit = '3' * 40
+    tests = story.tests(2)
+    open_pull_by_event(story, commit)
+    report_pull(story, commit)
+    report_build(story, commit)
+    run_id = first_run(own_rows, commit)
+    assert len(own_rows.of('test', commit=commit, platform='linux')) == 2
+    story.complete(run_id, {tests[0]: CRASH})
+
+    retry = new_run(comment(run_id, '/retry linux'), run_id)
+
+    assert story.selection(retry) == tests
+
+
+def test_a_run_that_was_canceled_without_a_build_stays_green(
+        story: Story, comment: Comment, own_rows: Rows, alice: int) -> None:
+    commit = '4' * 40
+    story.tests(1)
+    story.process.call('open_pull', number=1342, commit=commit, author=AUTHOR)
+    story.process.call('lose_build', commit=commit)
+    report_pull(story, commit)
+    report_build(story, commit)
+    run_id = first_run(own_rows, commit)
+    green = story.commit_status(run_id)
+    assert (green['state'], green['description']) == ('success', 'Not ran - no code changes')
+
+    (answer,) = comment(run_id, '/retry linux')
+
+    assert answer.startswith(f'- linux: run {run_id} is not retried. GitHub has no build of commit')
+    assert story.commit_status(run_id) == green
+    assert own_rows.of('run_retry') == []
+
+
+# Who may
+
+
+@pytest.mark.parametrize('login', ['mallory', '\u00e1lice-gh', 'alice-gh ', 'alice\ud800'])
+def test_a_stranger_gets_no_answer(comment: Comment, own_rows: Rows, failed: int, login: str) -> None:
+    assert comment(failed, '/retry linux', login=login, account=MALLORY) == []
+    assert own_rows.of('run_retry') == []
 
 
 @pytest.mark.parametrize('stored', ['\u00e1lice-gh', 'alice-gh '])
-def test_the_databases_collation_does_not_make_a_person_of_another(
-        deliver: Deliver, own_rows: Rows, run: Any, alice: int, stored: str) -> None:
+def test_the_databases_collation_does_not_make_a_user_of_another(
+        comment: Comment, own_rows: Rows, failed: int, alice: int, stored: str) -> None:
     own_rows.set('user', alice, github_login=stored)
-    try:
-        (_, answer), = deliver(payload(run), builds=[run['commit']])['answers']
-    finally:
-        own_rows.set('user', alice, github_login='alice-gh')
 
-    assert answer == 'No run is retried. The GitHub account Alice-GH belongs to nobody on this platform.'
+    assert comment(failed, '/retry linux') == []
+    assert own_rows.of('run_retry') == []
 
 
-def test_a_blocked_user_is_not_answered(deliver: Deliver, own_rows: Rows, run: Any) -> None:
-    own_rows.add('blocked_users', user_id=MALLORY, comment='')
+def test_a_blocked_account_gets_no_answer(
+        story: Story, comment: Comment, own_rows: Rows, failed: int) -> None:
+    story.visit('/blocked_users', form={'user_id': str(ALICE), 'comment': 'spam', 'add': 'Add User'})
 
-    seen = deliver(payload(run, account=MALLORY), builds=[run['commit']])
-
-    assert (seen['statuses'], seen['answers']) == ([200], [])
-    assert own_rows.of('run_retry', source_test_id=run['id']) == []
-
-
-def test_a_comment_that_github_has_not_signed_does_nothing(deliver: Deliver, own_rows: Rows, run: Any) -> None:
-    seen = deliver(payload(run), builds=[run['commit']], key='another')
-
-    assert (seen['statuses'], seen['answers']) == ([418], [])
-    assert own_rows.of('run_retry', source_test_id=run['id']) == []
+    assert comment(failed, '/retry linux') == []
+    assert own_rows.of('run_retry') == []
 
 
-def receive(payloads: list[Any], builds: list[str], key: str) -> dict[str, Any]:
-    """Send payloads to the platform that this process is in, as one and the same delivery of GitHub's."""
-    answers: list[tuple[int, str]] = []
-    commit_statuses: list[dict[str, Any]] = []
+def test_the_pull_request_of_a_blocked_author_is_not_retried(
+        story: Story, comment: Comment, own_rows: Rows, failed: int) -> None:
+    story.visit('/blocked_users', form={'user_id': str(AUTHOR), 'comment': 'spam', 'add': 'Add User'})
 
-    def get_issue(number: int) -> Any:
-        return mock.Mock(create_comment=lambda body: answers.append((number, body)))
-
-    def get_commit(sha: str) -> Any:
-        return mock.Mock(create_status=lambda **status: commit_statuses.append({'commit': sha, **status}))
-
-    with mock.patch('github.Github') as github:
-        from mod_ci.controllers import Artifact_names
-        from run import app
-        repository = github.return_value.get_repo.return_value
-        repository.get_issue, repository.get_commit = get_issue, get_commit
-        repository.get_artifacts.return_value = [
-            mock.Mock(workflow_run=mock.Mock(head_sha=sha), expired=False) for sha in builds]
-        for artifact in repository.get_artifacts.return_value:
-            artifact.name = Artifact_names.linux  # The one argument that a mock keeps for itself.
-
-        statuses = []
-        with mock.patch('requests.get') as get:
-            get.return_value.json.return_value = {'hooks': ['127.0.0.0/8']}
-            for payload in payloads:
-                body = json.dumps(payload).encode()
-                statuses.append(app.test_client().post(
-                    '/start-ci', base_url='http://localhost', data=body, headers={
-                        'X-GitHub-Event': 'issue_comment',
-                        'X-GitHub-Delivery': f'72d3162e-cc78-11e3-81ab-{payload["issue"]["number"]:012x}',
-                        'X-Hub-Signature': f'sha1={hmac.new(key.encode(), body, hashlib.sha1).hexdigest()}',
-                        'User-Agent': 'GitHub-Hookshot/044aadd',
-                        'Content-Type': 'application/json'}).status_code)
-    return {'statuses': statuses, 'answers': answers, 'commit_statuses': commit_statuses}
+    assert comment(failed, '/retry linux') == ['No run is retried. The author of this pull request is blocked.']
+    assert own_rows.of('run_retry') == []
 
 
-if __name__ == '__main__':
-    with redirect_stdout(sys.stderr):
-        received = receive(**json.load(sys.stdin))
-    json.dump(received, sys.stdout)
+def test_a_deactivated_user_gets_no_answer(
+        story: Story, comment: Comment, own_rows: Rows, failed: int, alice: int) -> None:
+    story.visit(f'/account/deactivate/{alice}', form={'submit': 'Deactivate account'})
+    user = own_rows.one('user', id=alice)
+    assert (user['role'], user['github_login']) == ('contributor', 'alice-gh')
+
+    assert comment(failed, '/retry linux') == []
+    assert own_rows.of('run_retry') == []

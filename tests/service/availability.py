@@ -25,7 +25,7 @@ def need_modules(*names: str) -> None:
 
 
 def need_program(*names: str) -> str:
-    """Give the path of the first of these programs that is installed."""
+    """Return the path of the first of these programs that is installed."""
     path = os.pathsep.join([os.environ.get('PATH', os.defpath), '/usr/sbin', '/usr/local/sbin'])
     for name in names:
         found = which(name, path=path)

@@ -56,7 +56,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], P
 
 @pytest.fixture(scope='session')
 def mariadb() -> str:
-    """Give the address of the MariaDB server."""
+    """Return the address of the MariaDB server."""
     need_modules('pymysql', 'gunicorn')
     url = os.environ.get('RUNS_API_MARIADB', 'mysql+pymysql://root:@127.0.0.1:3306')
     server = make_url(url)
@@ -72,7 +72,7 @@ def mariadb() -> str:
 
 @pytest.fixture(scope='session')
 def redis() -> str:
-    """Give the address of the Redis server."""
+    """Return the address of the Redis server."""
     need_modules('redis')
     from redis import Redis
     from redis.exceptions import RedisError
@@ -88,7 +88,7 @@ def redis() -> str:
 
 @pytest.fixture
 def database(mariadb: str) -> Iterator[Database]:
-    """Give a database of the test's own, with nothing in it."""
+    """Return a database of the test's own, with nothing in it."""
     with fresh_database(mariadb) as made:
         yield made
 
@@ -102,7 +102,7 @@ def serve(folders: Callable[[], Path]) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture(scope='session')
 def private_mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDB]:
-    """Give a MariaDB that may be stopped, not started yet."""
+    """Return a MariaDB that may be stopped, not started yet."""
     need_modules('pymysql', 'gunicorn')
     server = PrivateMariaDB(tmp_path_factory.mktemp('db'))
     try:
@@ -124,7 +124,7 @@ def private_redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def private_redis(private_redis_process: PrivateRedis) -> PrivateRedis:
-    """Give a Redis that may be stopped, running and empty."""
+    """Return a Redis that may be stopped, running and empty."""
     private_redis_process.stop()
     private_redis_process.start()
     return private_redis_process

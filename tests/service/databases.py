@@ -33,7 +33,7 @@ class Database:
     url: URL
 
     def uri(self, account: Account | None = None) -> str:
-        """Give the address as the platform has it, with three-byte text, for an account or for the one of `url`."""
+        """Return the address as the platform has it, with three-byte text, for an account or for the one of `url`."""
         url = self.url.update_query_dict({'charset': 'utf8'})
         if account is not None:
             url = url.set(username=account.name, password=account.password)

@@ -106,9 +106,13 @@ class Client:
                         json.dumps(body, ensure_ascii=False).encode() if body else None,
                         **{name: value for name, value in headers.items() if value is not None})
 
-    def family(self, run_id: int) -> Answer:
-        """Ask for the family of a run."""
+    def attempts(self, run_id: int) -> Answer:
+        """Ask for the attempts of a run."""
         return self.ask('GET', f'/api/v1/runs/{run_id}/retries')
+
+    def end(self, run_id: int) -> Answer:
+        """Have the platform end a run, see `entry.end_run`."""
+        return self.ask('POST', f'/end/{run_id}')
 
 
 def together(calls: Sequence[Callable[[], T]]) -> list[T]:

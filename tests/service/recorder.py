@@ -17,8 +17,9 @@ ERRORS = 'errors.txt'
 
 #: All that a retry may send. The last two are how the host looks whether its tables are there.
 ALLOWED = frozenset({'SELECT', 'INSERT', 'DESCRIBE', 'SHOW'})
-#: The tables that a retry is written to.
-WRITTEN = frozenset({'test', 'run_retry', 'customized_test', 'test_fork'})
+#: The tables that a retry is written to, and what is carried over into it; its progress is the host's to write.
+WRITTEN = frozenset({'test', 'run_retry', 'customized_test', 'test_fork',
+                     'run_carried_over', 'test_result', 'test_result_file', 'test_progress'})
 
 
 def record(folder: Path) -> None:
@@ -55,7 +56,7 @@ def _append(path: Path, line: str) -> None:
 
 
 def statements(folder: Path) -> set[str]:
-    """Give the different statements that were recorded in a folder."""
+    """Return the different statements that were recorded in a folder."""
     path = folder / STATEMENTS
     return {json.loads(line) for line in path.read_text().splitlines()} if path.exists() else set()
 
@@ -67,7 +68,7 @@ def errors(folder: Path) -> Counter[str]:
 
 
 def forbidden(statement: str) -> bool:
-    """Tell whether a statement is more than an account with SELECT and INSERT may send, or writes elsewhere."""
+    """Return whether a statement is more than an account with SELECT and INSERT may send, or writes elsewhere."""
     words = statement.split()
     if words[0].upper() not in ALLOWED:
         return True

@@ -16,7 +16,7 @@ from .databases import Database
 
 
 @dataclass(frozen=True)
-class Story:
+class Scenario:
     """
     What a database begins with: people, and completed runs of the same tests, the first ones of which failed.
 
@@ -47,9 +47,9 @@ class Story:
     tokens: dict[str, str]
 
 
-def tell(database: Database, tests: int = 5, failed: int = 2, others: int = 1) -> Story:
+def create_scenario(database: Database, tests: int = 5, failed: int = 2, others: int = 1) -> Scenario:
     """
-    Make the tables, and a story in them.
+    Make the tables, and a scenario in them.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def tell(database: Database, tests: int = 5, failed: int = 2, others: int = 1) -
 
     Returns
     -------
-    Story
+    Scenario
     """
     app = create_app(database.uri())
     with app.app_context():
@@ -77,7 +77,7 @@ def tell(database: Database, tests: int = 5, failed: int = 2, others: int = 1) -
         db.session.commit()
     dispose(app)
     test_ids = tuple(row[0] for row in database.query('SELECT id FROM regression_test ORDER BY id'))
-    return Story(run_id, tuple(other_run_ids), passed_run_id, test_ids, test_ids[:failed], ids, tokens)
+    return Scenario(run_id, tuple(other_run_ids), passed_run_id, test_ids, test_ids[:failed], ids, tokens)
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,14 @@ class Run:
         What its worker reports with.
     test_ids, owner_ids : tuple of int
         What it runs and who owns it, a number for each row, sorted.
-    reports : int
-        How many rows of progress, results and files it has.
+    progress : int
+        How many stages it has reached.
+    result_ids, file_ids : tuple of int
+        The tests that it has results of, and files: a number for each row, sorted.
+    carried_over : tuple of int
+        The tests whose results were carried over into it, sorted.
     retry : tuple or None
-        Its row in `run_retry` but for the time: source, root, attempt, failed only, user, number of tests.
+        Its row in `run_retry` but for the time: source, root, failed only, user, number of tests.
     reason : bytes or None
         The reason in that row.
     """
@@ -108,25 +112,28 @@ class Run:
     token: str
     test_ids: tuple[int, ...]
     owner_ids: tuple[int, ...]
-    reports: int
+    progress: int
+    result_ids: tuple[int, ...]
+    file_ids: tuple[int, ...]
+    carried_over: tuple[int, ...]
     retry: tuple[int | None, ...] | None
     reason: bytes | None
 
 
 def read_runs(database: Database) -> dict[int, Run]:
-    """Give every run that there is, by id."""
+    """Return every run that there is, by id."""
     tests, owners = _pairs(database, 'customized_test', 'regression_id'), _pairs(database, 'test_fork', 'user_id')
-    reports: defaultdict[int, int] = defaultdict(int)
-    for table in ('test_progress', 'test_result', 'test_result_file'):
-        for run_id, count in database.query(f'SELECT test_id, COUNT(*) FROM {table} GROUP BY test_id'):
-            reports[run_id] += count
+    progress = _pairs(database, 'test_progress', 'id')
+    results, files, carried_over = (_pairs(database, table, 'regression_test_id')
+                                    for table in ('test_result', 'test_result_file', 'run_carried_over'))
     retries = {row[0]: row[1:] for row in database.query(
-        'SELECT test_id, reason, source_test_id, root_test_id, attempt, failed_only, user_id, test_count '
+        'SELECT test_id, reason, source_test_id, root_test_id, failed_only, user_id, test_count '
         'FROM run_retry')}
     return {
         row.id: Run(
             id=row.id, configuration=tuple(row[2:]), token=row.token, test_ids=tests[row.id],
-            owner_ids=owners[row.id], reports=reports[row.id],
+            owner_ids=owners[row.id], progress=len(progress[row.id]), result_ids=results[row.id],
+            file_ids=files[row.id], carried_over=carried_over[row.id],
             retry=tuple(retries[row.id][1:]) if row.id in retries else None,
             reason=retries[row.id][0] if row.id in retries else None)
         for row in database.query(
@@ -142,33 +149,40 @@ def _pairs(database: Database, table: str, column: str) -> defaultdict[int, tupl
     return found
 
 
-def whole(run: Run, source: Run, story: Story, *, failed_only: bool = False, person: str | None = 'alice') -> Run:
+def expected_run(run: Run, source: Run, scenario: Scenario, *, failed_only: bool = False, person: str | None = 'alice',
+                 ended: bool = False) -> Run:
     """
-    Give what a retry of the story's run must be.
+    Return what a retry of the scenario's run must be.
 
     Parameters
     ----------
     run : Run
         The retry as it is: its id, its token and its reason are taken from there.
     source : Run
-        The story's run.
-    story : Story
-        The story.
+        The scenario's run.
+    scenario : Scenario
+        The scenario.
     failed_only : bool
         Whether only the failed tests were asked for.
     person : str or None
         Who asked.
+    ended : bool
+        Whether it has ended, without a result of its own.
 
     Returns
     -------
     Run
     """
-    test_ids = story.failed_ids if failed_only else story.test_ids
-    requester = None if person is None else story.people[person]
+    test_ids = scenario.failed_ids if failed_only else scenario.test_ids
+    carried_over = tuple(test_id for test_id in scenario.test_ids if test_id not in test_ids) if ended else ()
+    requester = None if person is None else scenario.people[person]
     return Run(
-        id=run.id, configuration=source.configuration, token=run.token, test_ids=test_ids,
-        owner_ids=tuple(sorted({*source.owner_ids, *([] if requester is None else [requester])})), reports=0,
-        retry=(source.id, source.id, 2, int(failed_only), requester, len(test_ids)), reason=run.reason)
+        id=run.id, configuration=source.configuration, token=run.token,
+        test_ids=tuple(sorted([*test_ids, *carried_over])),
+        owner_ids=tuple(sorted({*source.owner_ids, *([] if requester is None else [requester])})),
+        progress=int(ended), result_ids=carried_over, carried_over=carried_over,
+        file_ids=tuple(test_id for test_id in source.file_ids if test_id in carried_over),
+        retry=(source.id, source.id, int(failed_only), requester, len(test_ids)), reason=run.reason)
 
 
 def assert_tokens(runs: dict[int, Run]) -> None:

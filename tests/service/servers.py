@@ -31,7 +31,7 @@ PYTHONPATH = os.pathsep.join(map(str, (TESTS, TESTS / 'miniature', Path(mod_runs
 
 
 def environment(folder: Path, uri: str, **variables: str) -> dict[str, str]:
-    """Give the environment of a process with the miniature in it."""
+    """Return the environment of a process with the miniature in it."""
     return {**os.environ, 'PYTHONPATH': PYTHONPATH, 'PYTHONDONTWRITEBYTECODE': '1',
             # Where gunicorn puts its control socket.
             'XDG_RUNTIME_DIR': str(folder), 'SERVICE_FOLDER': str(folder), 'SERVICE_DATABASE_URI': uri, **variables}
@@ -82,7 +82,7 @@ class Server:
         return [int(child) for child in Path(f'/proc/{process_id}/task/{process_id}/children').read_text().split()]
 
     def client(self, token: str) -> Client:
-        """Give somebody with a token."""
+        """Return somebody with a token."""
         return Client(self.address, token)
 
     def meeting(self) -> str:
@@ -211,7 +211,7 @@ class Private:
         self.process: subprocess.Popen[bytes] | None = None
 
     def answers(self) -> bool:
-        """Tell whether it can be used."""
+        """Return whether it can be used."""
         raise NotImplementedError
 
     def start(self) -> None:
@@ -256,7 +256,7 @@ class PrivateMariaDB(Private):
         self.admin_url = URL.create('mysql+pymysql', 'root', '', query={'unix_socket': str(self.socket)})
 
     def uri(self, database: Database, of: Account) -> str:
-        """Give the address of a database here as the platform has it: for an account, and through the network."""
+        """Return the address of a database here as the platform has it: for an account, and through the network."""
         return Database(database.url.set(host='127.0.0.1', port=self.port, query={})).uri(of)
 
     def recover(self) -> None:
@@ -280,12 +280,12 @@ class PrivateMariaDB(Private):
             self.process = None
 
     def connections(self, of: Account) -> list[int]:
-        """Give the connections of an account."""
+        """Return the connections of an account."""
         return [row[0] for row in execute(
             self.admin_url, 'SELECT id FROM information_schema.processlist WHERE user = :name', name=of.name)]
 
     def answers(self) -> bool:
-        """Tell whether its administrator can connect."""
+        """Return whether its administrator can connect."""
         with socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(str(self.socket))
@@ -305,14 +305,14 @@ class PrivateRedis(Private):
                                   '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'])
 
     def answers(self) -> bool:
-        """Tell whether it can be connected to."""
+        """Return whether it can be connected to."""
         try:
             return self.count() >= 0
         except OSError:
             return False
 
     def count(self) -> int:
-        """Give how many keys it has."""
+        """Return how many keys it has."""
         with socket.create_connection(('127.0.0.1', self.port), timeout=10) as connection:
             connection.sendall(b'DBSIZE\r\n')
             with connection.makefile('r') as lines:

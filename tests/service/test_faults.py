@@ -15,7 +15,7 @@ import pytest
 
 from .databases import Account, account, execute, fresh_database
 from .load import Answer
-from .runs import Run, Story, read_runs, tell, whole
+from .runs import Run, Scenario, create_scenario, expected_run, read_runs
 from .servers import PrivateMariaDB, serving
 from .waiting import wait_for
 
@@ -105,7 +105,7 @@ class Outage:
     ----------
     fault : Fault
         What it was.
-    story : Story
+    scenario : Scenario
         What the database began with.
     before, between, after : dict of int to Run
         The runs before it, when it was over, and after the first requests then.
@@ -118,7 +118,7 @@ class Outage:
     """
 
     fault: Fault
-    story: Story
+    scenario: Scenario
     before: dict[int, Run]
     between: dict[int, Run]
     after: dict[int, Run]
@@ -138,20 +138,20 @@ def outage(request: pytest.FixtureRequest, private_mariadb: PrivateMariaDB,
     with (fresh_database(private_mariadb.admin_url) as administrated,
           account(administrated, 'ALL PRIVILEGES') as app,
           private_mariadb.recovering()):
-        story = tell(administrated)
+        scenario = create_scenario(administrated)
         uri = private_mariadb.uri(administrated, app)
         with serving(folders(), uri, workers=fault.workers) as server:
-            alice = server.client(story.tokens['alice'])
-            warmed_up = server.ask_every_worker(alice, story.run_id)
+            alice = server.client(scenario.tokens['alice'])
+            warmed_up = server.ask_every_worker(alice, scenario.run_id)
             assert {answer.status for answer in warmed_up} == {202}
             before = read_runs(administrated)
             fault.begin(private_mariadb, app)
-            refused = [] if fault.logged is None else server.ask_every_worker(alice, story.run_id, reason=REASON)
+            refused = [] if fault.logged is None else server.ask_every_worker(alice, scenario.run_id, reason=REASON)
             private_mariadb.recover()
             between = read_runs(administrated)
-            accepted = server.ask_every_worker(alice, story.run_id, reason=REASON)
+            accepted = server.ask_every_worker(alice, scenario.run_id, reason=REASON)
             after = read_runs(administrated)
-            yield Outage(fault, story, before, between, after, refused, accepted, server.log, app)
+            yield Outage(fault, scenario, before, between, after, refused, accepted, server.log, app)
 
 
 @refusing
@@ -186,7 +186,7 @@ def test_the_runs_made_afterwards_are_whole_and_no_more_than_were_asked_for(outa
     assert len(made) == len(outage.accepted)
     for run_id in made:
         run = outage.after[run_id]
-        assert run == whole(run, outage.before[outage.story.run_id], outage.story)
+        assert run == expected_run(run, outage.before[outage.scenario.run_id], outage.scenario)
 
 
 @every
@@ -199,7 +199,7 @@ def test_every_answer_says_how_many_requests_are_left(outage: Outage) -> None:
 
 @refusing
 def test_a_refusal_tells_nothing_of_the_inside(outage: Outage, private_mariadb: PrivateMariaDB) -> None:
-    inside = [outage.account.name, outage.account.password, outage.story.tokens['alice'], str(private_mariadb.port),
+    inside = [outage.account.name, outage.account.password, outage.scenario.tokens['alice'], str(private_mariadb.port),
               str(private_mariadb.folder), 'Traceback', 'INSERT', 'SELECT', 'sqlalchemy', 'pymysql', '127.0.0.1',
               '1290', '2003', 'read-only', '.py', '/']
     for answer in outage.refused:
@@ -220,7 +220,7 @@ def test_the_log_tells_the_operator_why_every_request_was_refused(outage: Outage
 
 @every
 def test_the_log_has_no_secrets(outage: Outage) -> None:
-    assert outage.story.tokens['alice'] not in outage.log
+    assert outage.scenario.tokens['alice'] not in outage.log
     assert outage.account.password not in outage.log
     assert RUN_TOKEN.search(outage.log) is None
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.service
 
 @pytest.fixture
 def host(database: Database) -> Iterator[Flask]:
-    """Give the miniature on an empty database, in a request that it has prepared."""
+    """Return the miniature on an empty database, in a request that it has prepared."""
     host = create_app(database.uri())
     with host.test_request_context():
         host.preprocess_request()

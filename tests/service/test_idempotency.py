@@ -12,7 +12,7 @@ import pytest
 
 from .databases import Database, fresh_database
 from .load import Client, together
-from .runs import Story, read_runs, tell, whole
+from .runs import Scenario, create_scenario, expected_run, read_runs
 from .servers import Server, call_in_processes, serving
 
 pytestmark = pytest.mark.service
@@ -22,42 +22,42 @@ REQUESTS = 48
 
 @pytest.fixture(scope='module')
 def database(mariadb: str) -> Iterator[Database]:
-    """Give a database for all tests here: each has a key of its own."""
+    """Return a database for all tests here: each has a key of its own."""
     with fresh_database(mariadb) as made:
         yield made
 
 
 @pytest.fixture(scope='module')
-def story(database: Database) -> Story:
-    """Tell what is in the database."""
-    return tell(database)
+def scenario(database: Database) -> Scenario:
+    """Fill the database."""
+    return create_scenario(database)
 
 
 @pytest.fixture(scope='module')
-def server(database: Database, story: Story, folders: Callable[[], Path]) -> Iterator[Server]:
+def server(database: Database, scenario: Scenario, folders: Callable[[], Path]) -> Iterator[Server]:
     """Serve it with four workers."""
     with serving(folders(), database.uri()) as started:
         yield started
 
 
 @pytest.fixture
-def alice(server: Server, story: Story) -> Client:
-    """Give a client of alice's."""
-    return server.client(story.tokens['alice'])
+def alice(server: Server, scenario: Scenario) -> Client:
+    """Return a client of alice's."""
+    return server.client(scenario.tokens['alice'])
 
 
 @pytest.fixture
 def key() -> str:
-    """Give a key that nobody has used."""
+    """Return a key that nobody has used."""
     return f'key-{secrets.token_hex(8)}'
 
 
 def test_simultaneous_requests_with_one_key_make_one_run(
-        server: Server, database: Database, story: Story, alice: Client, key: str) -> None:
+        server: Server, database: Database, scenario: Scenario, alice: Client, key: str) -> None:
     before = read_runs(database)
     meet = server.meeting()
 
-    answers = together([lambda: alice.retry(story.run_id, key=key, meet=meet)] * REQUESTS)
+    answers = together([lambda: alice.retry(scenario.run_id, key=key, meet=meet)] * REQUESTS)
 
     assert Counter(answer.status for answer in answers) == {202: REQUESTS}
     made = read_runs(database).keys() - before.keys()
@@ -68,106 +68,106 @@ def test_simultaneous_requests_with_one_key_make_one_run(
 
 
 def test_the_one_run_of_simultaneous_requests_is_whole(
-        server: Server, database: Database, story: Story, alice: Client, key: str) -> None:
+        server: Server, database: Database, scenario: Scenario, alice: Client, key: str) -> None:
     meet = server.meeting()
 
-    answers = together([lambda: alice.retry(story.run_id, key=key, meet=meet, failed_only=True)] * REQUESTS)
+    answers = together([lambda: alice.retry(scenario.run_id, key=key, meet=meet, failed_only=True)] * REQUESTS)
 
     runs = read_runs(database)
     run = runs[answers[0].new_run_id]
-    assert run == whole(run, runs[story.run_id], story, failed_only=True)
+    assert run == expected_run(run, runs[scenario.run_id], scenario, failed_only=True)
 
 
 def test_simultaneous_requests_with_one_key_and_two_bodies_make_the_run_of_one_of_them(
-        server: Server, database: Database, story: Story, alice: Client, key: str) -> None:
+        server: Server, database: Database, scenario: Scenario, alice: Client, key: str) -> None:
     before = read_runs(database)
     meet = server.meeting()
     bodies = [False, True] * (REQUESTS // 2)
 
-    answers = together([partial(alice.retry, story.run_id, key=key, meet=meet, failed_only=failed_only)
+    answers = together([partial(alice.retry, scenario.run_id, key=key, meet=meet, failed_only=failed_only)
                         for failed_only in bodies])
 
     runs = read_runs(database)
     new_run_id, = runs.keys() - before.keys()
-    kept = runs[new_run_id].test_ids == story.failed_ids
+    kept = runs[new_run_id].test_ids == scenario.failed_ids
     assert [answer.status for answer in answers] == [202 if body == kept else 422 for body in bodies]
     assert {answer.new_run_id for answer in answers if answer.status == 202} == {new_run_id}
 
 
 @pytest.mark.parametrize('requested_by', ['alice', None])
 def test_simultaneous_calls_in_several_processes_with_one_key_make_one_run(
-        folders: Callable[[], Path], database: Database, story: Story, key: str, requested_by: str | None) -> None:
+        folders: Callable[[], Path], database: Database, scenario: Scenario, key: str, requested_by: str | None) -> None:
     before = read_runs(database)
 
-    made = call_in_processes(folders(), database.uri(), processes=4, threads=6, run_id=story.run_id,
+    made = call_in_processes(folders(), database.uri(), processes=4, threads=6, run_id=scenario.run_id,
                              requested_by=requested_by, idempotency_key=key)
 
     runs = read_runs(database)
     new_run_id, = runs.keys() - before.keys()
     assert Counter((call.get('new_run_id'), call.get('replayed')) for call in made) == {
         (new_run_id, False): 1, (new_run_id, True): 23}
-    assert runs[new_run_id] == whole(runs[new_run_id], runs[story.run_id], story, person=requested_by)
+    assert runs[new_run_id] == expected_run(runs[new_run_id], runs[scenario.run_id], scenario, person=requested_by)
 
 
 @pytest.mark.parametrize(('run', 'body'), [
     ('other', {}), ('same', {'failed_only': True}), ('same', {'reason': 'another'}), ('other', {'failed_only': True}),
 ], ids=['another run', 'other tests', 'another reason', 'all of it'])
 def test_a_key_with_another_run_or_body_is_refused_and_makes_nothing(
-        database: Database, story: Story, alice: Client, key: str, run: str, body: dict[str, Any]) -> None:
-    assert alice.retry(story.run_id, key=key).status == 202
+        database: Database, scenario: Scenario, alice: Client, key: str, run: str, body: dict[str, Any]) -> None:
+    assert alice.retry(scenario.run_id, key=key).status == 202
     before = read_runs(database)
 
-    answer = alice.retry(story.run_id if run == 'same' else story.other_run_ids[0], key=key, **body)
+    answer = alice.retry(scenario.run_id if run == 'same' else scenario.other_run_ids[0], key=key, **body)
 
     assert (answer.status, answer.body['code']) == (422, 'unprocessable')
     assert read_runs(database) == before
 
 
 def test_the_same_key_of_another_person_makes_another_run(
-        server: Server, database: Database, story: Story, alice: Client, key: str) -> None:
-    first = alice.retry(story.run_id, key=key)
+        server: Server, database: Database, scenario: Scenario, alice: Client, key: str) -> None:
+    first = alice.retry(scenario.run_id, key=key)
 
-    second = server.client(story.tokens['bob']).retry(story.run_id, key=key)
+    second = server.client(scenario.tokens['bob']).retry(scenario.run_id, key=key)
 
     assert (second.status, second.replayed) == (202, False)
     runs = read_runs(database)
     assert first.new_run_id != second.new_run_id
-    assert runs[second.new_run_id] == whole(runs[second.new_run_id], runs[story.run_id], story, person='bob')
+    assert runs[second.new_run_id] == expected_run(runs[second.new_run_id], runs[scenario.run_id], scenario, person='bob')
 
 
 def test_keys_that_differ_in_case_or_in_their_end_are_different(
-        database: Database, story: Story, alice: Client, key: str) -> None:
+        database: Database, scenario: Scenario, alice: Client, key: str) -> None:
     keys = [key, key.upper(), key.capitalize(), f'{key}.', f'{key}-', f'{key}_', f"{key}'", f'{key}%']
 
-    answers = [alice.retry(story.run_id, key=one) for one in keys]
+    answers = [alice.retry(scenario.run_id, key=one) for one in keys]
 
     assert [(answer.status, answer.replayed) for answer in answers] == [(202, False)] * len(keys)
     assert len({answer.new_run_id for answer in answers}) == len(keys)
 
 
 def test_keys_of_the_greatest_length_that_differ_in_the_last_character_are_different(
-        story: Story, alice: Client, key: str) -> None:
+        scenario: Scenario, alice: Client, key: str) -> None:
     keys = [f'{key.ljust(254, ".")}{last}' for last in 'aAbB']
 
-    answers = [alice.retry(story.run_id, key=one) for one in keys]
+    answers = [alice.retry(scenario.run_id, key=one) for one in keys]
 
     assert len({answer.new_run_id for answer in answers}) == len(keys)
 
 
 @pytest.mark.parametrize('mark', ['é', 'e\xa0', ' e'], ids=['accent', 'space without a break', 'space'])
 def test_a_key_with_anything_but_visible_ascii_is_refused_and_makes_nothing(
-        database: Database, story: Story, alice: Client, key: str, mark: str) -> None:
+        database: Database, scenario: Scenario, alice: Client, key: str, mark: str) -> None:
     before = read_runs(database)
 
-    answer = alice.retry(story.run_id, key=f'{key}{mark}')
+    answer = alice.retry(scenario.run_id, key=f'{key}{mark}')
 
     assert (answer.status, list(answer.body['details']['fields'])) == (422, ['idempotency_key'])
     assert read_runs(database) == before
 
 
 def test_a_call_with_a_space_after_the_key_is_refused(
-        folders: Callable[[], Path], database: Database, story: Story, key: str) -> None:
-    made = call_in_processes(folders(), database.uri(), processes=1, threads=1, run_id=story.run_id,
+        folders: Callable[[], Path], database: Database, scenario: Scenario, key: str) -> None:
+    made = call_in_processes(folders(), database.uri(), processes=1, threads=1, run_id=scenario.run_id,
                              idempotency_key=f'{key} ')
 
     assert made == [{'error': 'unprocessable'}]

@@ -18,7 +18,8 @@ from sqlalchemy.exc import OperationalError
 
 from .databases import Account, Database, account, execute, fresh_database
 from .load import Answer, together
-from .runs import Story, assert_tokens, read_runs, tell, whole
+from .runs import (Scenario, assert_tokens, create_scenario, expected_run,
+                   read_runs)
 from .servers import PrivateMariaDB, Server
 
 pytestmark = pytest.mark.service
@@ -74,7 +75,7 @@ class Load:
 
     Attributes
     ----------
-    story : Story
+    scenario : Scenario
         What the database began with.
     answers : list
         Whether only the failed tests were asked for, and the answer, if there was one.
@@ -84,7 +85,7 @@ class Load:
         The runs that were made.
     """
 
-    story: Story
+    scenario: Scenario
     answers: list[tuple[bool, Answer | None]]
     statuses: Counter[int | None]
     made: Set[int]
@@ -94,17 +95,17 @@ class Load:
                 f'503 and {self.statuses[None]} not answered; {len(self.made)} runs were made')
 
 
-def retry_while(killer: Killer, database: Database, server: Server, story: Story) -> Load:
-    """Retry the story's run with several clients while a killer is at work, and look whether all runs are whole."""
+def retry_while(killer: Killer, database: Database, server: Server, scenario: Scenario) -> Load:
+    """Retry the scenario's run with several clients while a killer is at work, and look whether all runs are whole."""
     before = read_runs(database)
-    client = server.client(story.tokens['alice'])
+    client = server.client(scenario.tokens['alice'])
 
     def retry_often() -> list[tuple[bool, Answer | None]]:
         answers: list[tuple[bool, Answer | None]] = []
         while len(answers) < REQUESTS.start or not killer.over.is_set() and len(answers) < REQUESTS.stop:
             failed_only = len(answers) % 2 == 0
             try:
-                answers.append((failed_only, client.retry(story.run_id, failed_only=failed_only)))
+                answers.append((failed_only, client.retry(scenario.run_id, failed_only=failed_only)))
             except (OSError, HTTPException):
                 answers.append((failed_only, None))
         return answers
@@ -114,31 +115,31 @@ def retry_while(killer: Killer, database: Database, server: Server, story: Story
     assert killer.count == killer.times
 
     runs = read_runs(database)
-    source = runs[story.run_id]
+    source = runs[scenario.run_id]
     made = runs.keys() - before.keys()
     accepted = [(answer.new_run_id, failed_only) for failed_only, answer in answers if answer and answer.status == 202]
     assert len(dict(accepted)) == len(accepted)
     assert {run_id for run_id, _ in accepted} <= made
     for run_id, failed_only in accepted:
-        assert runs[run_id] == whole(runs[run_id], source, story, failed_only=failed_only)
+        assert runs[run_id] == expected_run(runs[run_id], source, scenario, failed_only=failed_only)
     for run_id in made:
         retry = runs[run_id].retry
         assert retry is not None
-        assert runs[run_id] == whole(runs[run_id], source, story, failed_only=bool(retry[3]))
+        assert runs[run_id] == expected_run(runs[run_id], source, scenario, failed_only=bool(retry[3]))
     assert_tokens(runs)
-    return Load(story, answers, Counter(answer.status if answer else None for _, answer in answers), made)
+    return Load(scenario, answers, Counter(answer.status if answer else None for _, answer in answers), made)
 
 
 def test_killed_workers_leave_whole_runs_and_no_others(
         database: Database, serve: Callable[..., Server], note: Callable[[str], None]) -> None:
-    story = tell(database, TESTS, FAILED)
+    scenario = create_scenario(database, TESTS, FAILED)
     server = serve(database.uri(), preload=True)
 
     def kill_a_worker() -> None:
         with suppress(ProcessLookupError, IndexError):  # The one before may not have been replaced yet.
             os.kill(random.choice(server.worker_ids), signal.SIGKILL)
 
-    load = retry_while(Killer(kill_a_worker, times=10, seconds=0.7), database, server, story)
+    load = retry_while(Killer(kill_a_worker, times=10, seconds=0.7), database, server, scenario)
 
     note(f'10 workers killed: {load}')
     assert load.statuses.keys() <= {202, None}
@@ -148,49 +149,49 @@ def test_killed_workers_leave_whole_runs_and_no_others(
 
 def test_a_worker_that_is_killed_before_any_step_of_a_request_leaves_nothing(
         database: Database, serve: Callable[..., Server]) -> None:
-    story = tell(database)
+    scenario = create_scenario(database)
     server = serve(database.uri(), workers=1, preload=True)
-    alice = server.client(story.tokens['alice'])
-    steps = alice.retry(story.run_id, failed_only=True).steps
+    alice = server.client(scenario.tokens['alice'])
+    steps = alice.retry(scenario.run_id, failed_only=True).steps
     before = read_runs(database)
     assert [step for step in steps if step.startswith('INSERT')] == [
         'INSERT test', 'INSERT run_retry', 'INSERT customized_test', 'INSERT test_fork']
 
     for number in range(1, len(steps) + 1):
         with pytest.raises((OSError, HTTPException)):
-            alice.retry(story.run_id, failed_only=True, dies=f'{number}!')
+            alice.retry(scenario.run_id, failed_only=True, dies=f'{number}!')
 
-    assert alice.retry(story.run_id, failed_only=True).status == 202
+    assert alice.retry(scenario.run_id, failed_only=True).status == 202
     assert len(read_runs(database).keys() - before.keys()) == 1
 
 
 @pytest.fixture
 def fragile(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
-    """Give a database on a server that may be killed."""
+    """Return a database on a server that may be killed."""
     private_mariadb.start()
     with fresh_database(private_mariadb.admin_url) as made, private_mariadb.recovering():
         yield made
 
 
 @pytest.fixture
-def clerk(fragile: Database) -> Iterator[Account]:
-    """Give the account of the server's, to know its connections by."""
+def server_account(fragile: Database) -> Iterator[Account]:
+    """Return the account of the server's, to know its connections by."""
     with account(fragile, 'ALL PRIVILEGES') as made:
         yield made
 
 
 def test_killed_connections_leave_whole_runs_and_no_others(
-        private_mariadb: PrivateMariaDB, fragile: Database, clerk: Account, serve: Callable[..., Server],
+        private_mariadb: PrivateMariaDB, fragile: Database, server_account: Account, serve: Callable[..., Server],
         note: Callable[[str], None]) -> None:
-    story = tell(fragile, TESTS, FAILED)
-    server = serve(private_mariadb.uri(fragile, clerk))
+    scenario = create_scenario(fragile, TESTS, FAILED)
+    server = serve(private_mariadb.uri(fragile, server_account))
 
     def kill_the_connections() -> None:
-        for connection in private_mariadb.connections(clerk):
+        for connection in private_mariadb.connections(server_account):
             with suppress(OperationalError):  # It has ended by itself.
                 execute(private_mariadb.admin_url, f'KILL {connection}')
 
-    load = retry_while(Killer(kill_the_connections, times=20, seconds=0.25), fragile, server, story)
+    load = retry_while(Killer(kill_the_connections, times=20, seconds=0.25), fragile, server, scenario)
 
     note(f'all connections killed 20 times: {load}')
     assert load.statuses.keys() <= {202, 503}
@@ -199,16 +200,16 @@ def test_killed_connections_leave_whole_runs_and_no_others(
 
 
 def test_a_killed_database_leaves_whole_runs_and_no_others(
-        private_mariadb: PrivateMariaDB, fragile: Database, clerk: Account, serve: Callable[..., Server],
+        private_mariadb: PrivateMariaDB, fragile: Database, server_account: Account, serve: Callable[..., Server],
         note: Callable[[str], None]) -> None:
-    story = tell(fragile, TESTS, FAILED)
-    server = serve(private_mariadb.uri(fragile, clerk))
+    scenario = create_scenario(fragile, TESTS, FAILED)
+    server = serve(private_mariadb.uri(fragile, server_account))
 
     def kill_the_database() -> None:
         private_mariadb.kill()
         private_mariadb.start()
 
-    load = retry_while(Killer(kill_the_database, times=3, seconds=1), fragile, server, story)
+    load = retry_while(Killer(kill_the_database, times=3, seconds=1), fragile, server, scenario)
 
     note(f'database killed 3 times: {load}')
     assert load.statuses.keys() <= {202, 503}

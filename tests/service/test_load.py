@@ -13,7 +13,8 @@ from sqlalchemy.exc import OperationalError
 from . import recorder
 from .databases import Database
 from .load import Answer, together
-from .runs import Story, assert_tokens, read_runs, tell, whole
+from .runs import (Scenario, assert_tokens, create_scenario, expected_run,
+                   read_runs)
 from .servers import Server
 
 pytestmark = pytest.mark.service
@@ -35,13 +36,13 @@ class Platform:
     ----------
     database : Database
         Where the runs are.
-    story : Story
+    scenario : Scenario
         The runs.
     """
 
-    def __init__(self, database: Database, story: Story) -> None:
+    def __init__(self, database: Database, scenario: Scenario) -> None:
         self.engine = create_engine(database.uri())
-        self.story = story
+        self.scenario = scenario
         self.written = 0
         self._over = Event()
         self._thread = Thread(target=self._work)
@@ -59,7 +60,7 @@ class Platform:
         step = 0
         while not self._over.is_set():
             step += 1
-            run_id = self.story.other_run_ids[step % len(self.story.other_run_ids)]
+            run_id = self.scenario.other_run_ids[step % len(self.scenario.other_run_ids)]
             try:
                 with self.engine.begin() as connection:
                     connection.execute(text(
@@ -76,16 +77,16 @@ class Platform:
 
 def test_every_one_of_many_simultaneous_retries_is_accepted_and_whole(
         database: Database, serve: Callable[..., Server], note: Callable[[str], None]) -> None:
-    story = tell(database, TESTS, FAILED, others=4)
+    scenario = create_scenario(database, TESTS, FAILED, others=4)
     before = read_runs(database)
     server = serve(database.uri())
-    client = server.client(story.tokens['alice'])
+    client = server.client(scenario.tokens['alice'])
 
     def retry_often() -> list[tuple[bool, Answer]]:
-        return [(failed_only, client.retry(story.run_id, failed_only=failed_only))
+        return [(failed_only, client.retry(scenario.run_id, failed_only=failed_only))
                 for failed_only in [True, False] * (REQUESTS // 2)]
 
-    with Platform(database, story) as platform:
+    with Platform(database, scenario) as platform:
         answers = [pair for pairs in together([retry_often] * CLIENTS) for pair in pairs]
 
     errors = recorder.errors(server.folder)
@@ -96,9 +97,9 @@ def test_every_one_of_many_simultaneous_retries_is_accepted_and_whole(
     made = {answer.new_run_id: failed_only for failed_only, answer in answers}
     assert len(made) == CLIENTS * REQUESTS
     assert runs.keys() - before.keys() == made.keys()
-    source = runs[story.run_id]
-    assert source == before[story.run_id]
+    source = runs[scenario.run_id]
+    assert source == before[scenario.run_id]
     for run_id, failed_only in made.items():
-        assert runs[run_id] == whole(runs[run_id], source, story, failed_only=failed_only)
+        assert runs[run_id] == expected_run(runs[run_id], source, scenario, failed_only=failed_only)
     assert_tokens(runs)
     assert {int(error) for error in errors if error.isdigit()} <= GAVE_WAY

@@ -26,14 +26,14 @@ READ_WHOLE = {
 
 @pytest.fixture(scope='module')
 def database(mariadb: str) -> Iterator[Database]:
-    """Give a database for all tests here."""
+    """Return a database for all tests here."""
     with fresh_database(mariadb) as made:
         yield made
 
 
 @pytest.fixture(scope='module')
 def entrances(database: Database) -> Iterator[EntryPoints]:
-    """Give every way into the package, with many more runs and people than a statement is about."""
+    """Return every way into the package, with many more runs and people than a statement is about."""
     made = EntryPoints(database.uri(), tests=40, runs=100, retries=5)
     yield made
     made.close()
@@ -58,7 +58,7 @@ def engine(request: pytest.FixtureRequest, database: Database, entrances: EntryP
 
 
 def plan(engine: Engine, sent: Statement) -> list[Any]:
-    """Give the rows of EXPLAIN."""
+    """Return the rows of EXPLAIN."""
     with engine.connect() as connection:
         return list(connection.exec_driver_sql(f'EXPLAIN {sent}', sent.parameters))
 

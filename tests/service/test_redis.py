@@ -13,7 +13,7 @@ import pytest
 
 from .databases import Database, fresh_database
 from .load import Answer, together
-from .runs import Story, tell
+from .runs import Scenario, create_scenario
 from .servers import PrivateRedis, Server, serving
 from .waiting import wait_for
 
@@ -24,9 +24,9 @@ WARNING = 'falling back to in-memory storage'
 
 
 @pytest.fixture
-def story(database: Database) -> Story:
-    """Tell what is in the database."""
-    told = tell(database)
+def scenario(database: Database) -> Scenario:
+    """Fill the database."""
+    told = create_scenario(database)
     # Redis outlives the database: the same id again would go on counting where the last one stopped.
     for name in told.people:
         database.query('UPDATE api_token SET id = :new WHERE user_id = :user',
@@ -34,28 +34,28 @@ def story(database: Database) -> Story:
     return told
 
 
-def ask_often(server: Server, story: Story, requests: int = REQUESTS) -> list[Answer]:
+def ask_often(server: Server, scenario: Scenario, requests: int = REQUESTS) -> list[Answer]:
     """Ask for retries at the same moment; every worker gets at least one of the requests."""
-    client, meet = server.client(story.tokens['alice']), server.meeting()
-    return together([lambda: client.retry(story.run_id, meet=meet)] * requests)
+    client, meet = server.client(scenario.tokens['alice']), server.meeting()
+    return together([lambda: client.retry(scenario.run_id, meet=meet)] * requests)
 
 
 def test_four_workers_accept_as_many_requests_as_the_limit_says_and_refuse_the_rest(
-        redis: str, database: Database, story: Story, serve: Callable[..., Server]) -> None:
+        redis: str, database: Database, scenario: Scenario, serve: Callable[..., Server]) -> None:
     server = serve(database.uri(), RUNS_API_RATE_LIMIT='20 per hour', RUNS_API_RATE_LIMIT_STORAGE_URI=redis)
 
-    answers = ask_often(server, story)
+    answers = ask_often(server, scenario)
 
     assert Counter(answer.status for answer in answers) == {202: 20, 429: REQUESTS - 20}
     assert len({answer.worker for answer in answers}) == 4
 
 
 def test_four_workers_tell_of_one_window(
-        redis: str, database: Database, story: Story, serve: Callable[..., Server]) -> None:
+        redis: str, database: Database, scenario: Scenario, serve: Callable[..., Server]) -> None:
     server = serve(database.uri(), RUNS_API_RATE_LIMIT='20 per hour', RUNS_API_RATE_LIMIT_STORAGE_URI=redis)
 
-    answers = ask_often(server, story, 8)
-    last = server.client(story.tokens['alice']).retry(story.run_id)
+    answers = ask_often(server, scenario, 8)
+    last = server.client(scenario.tokens['alice']).retry(scenario.run_id)
 
     assert last.headers['X-RateLimit-Remaining'] == '11'
     assert max(int(answer.headers['X-RateLimit-Remaining']) for answer in answers) <= 19
@@ -74,12 +74,12 @@ def alone(private_redis_process: PrivateRedis, mariadb: str, folders: Callable[[
     """Stop Redis under a server that has used it, and ask often then."""
     private_redis_process.start()
     with fresh_database(mariadb) as made:
-        story = tell(made)
+        scenario = create_scenario(made)
         with serving(folders(), made.uri(), RUNS_API_RATE_LIMIT='5 per hour',
                      RUNS_API_RATE_LIMIT_STORAGE_URI=private_redis_process.url) as server:
-            assert {answer.status for answer in ask_often(server, story, 4)} == {202}
+            assert {answer.status for answer in ask_often(server, scenario, 4)} == {202}
             private_redis_process.stop()
-            return Alone(ask_often(server, story), server.log)
+            return Alone(ask_often(server, scenario), server.log)
 
 
 def test_without_redis_no_request_fails(alone: Alone) -> None:
@@ -105,12 +105,12 @@ def test_each_process_warns_once_that_redis_is_away(alone: Alone) -> None:
 
 
 def test_redis_is_used_again_when_it_is_back(
-        private_redis: PrivateRedis, database: Database, story: Story, serve: Callable[..., Server]) -> None:
+        private_redis: PrivateRedis, database: Database, scenario: Scenario, serve: Callable[..., Server]) -> None:
     server = serve(database.uri(), RUNS_API_RATE_LIMIT_STORAGE_URI=private_redis.url)
-    client = server.client(story.tokens['alice'])
-    ask_often(server, story, 4)
+    client = server.client(scenario.tokens['alice'])
+    ask_often(server, scenario, 4)
     private_redis.stop()
-    assert {answer.status for answer in ask_often(server, story, 4)} == {202}
+    assert {answer.status for answer in ask_often(server, scenario, 4)} == {202}
     private_redis.start()
     assert private_redis.count() == 0
 
@@ -118,7 +118,7 @@ def test_redis_is_used_again_when_it_is_back(
 
     def every_worker_counts_there() -> bool:
         assert next(asked) < 500
-        assert client.retry(story.run_id).status == 202
+        assert client.retry(scenario.run_id).status == 202
         return server.log.count('storage recovered') == server.workers
 
     wait_for('a recovered storage in every worker', every_worker_counts_there, pause=0.2)
@@ -126,11 +126,11 @@ def test_redis_is_used_again_when_it_is_back(
 
 
 def test_a_server_that_starts_without_redis_answers(
-        private_redis: PrivateRedis, database: Database, story: Story, serve: Callable[..., Server]) -> None:
+        private_redis: PrivateRedis, database: Database, scenario: Scenario, serve: Callable[..., Server]) -> None:
     private_redis.stop()
     server = serve(database.uri(), RUNS_API_RATE_LIMIT='5 per hour', RUNS_API_RATE_LIMIT_STORAGE_URI=private_redis.url,
                    workers=1)
 
-    answers = ask_often(server, story, 8)
+    answers = ask_often(server, scenario, 8)
 
     assert Counter(answer.status for answer in answers) == {202: 5, 429: 3}

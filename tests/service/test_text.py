@@ -8,7 +8,7 @@ from typing import Callable, Iterator
 import pytest
 
 from .databases import Database, fresh_database
-from .runs import Story, read_runs, tell
+from .runs import Scenario, create_scenario, read_runs
 from .servers import Server, serving
 
 pytestmark = pytest.mark.service
@@ -34,19 +34,19 @@ REASONS = {name: text[:LENGTH].ljust(LENGTH, '.') for name, text in TEXTS.items(
 
 @pytest.fixture(scope='module', params=['utf8mb4', 'utf8mb3', 'latin1'])
 def database(request: pytest.FixtureRequest, mariadb: str) -> Iterator[Database]:
-    """Give a database with a character set of its own."""
+    """Return a database with a character set of its own."""
     with fresh_database(mariadb, request.param) as made:
         yield made
 
 
 @pytest.fixture(scope='module')
-def story(database: Database) -> Story:
-    """Tell what is in the database."""
-    return tell(database)
+def scenario(database: Database) -> Scenario:
+    """Fill the database."""
+    return create_scenario(database)
 
 
 @pytest.fixture(scope='module')
-def server(database: Database, story: Story, folders: Callable[[], Path]) -> Iterator[Server]:
+def server(database: Database, scenario: Scenario, folders: Callable[[], Path]) -> Iterator[Server]:
     """Serve it."""
     with serving(folders(), database.uri(), workers=1) as started:
         yield started
@@ -54,39 +54,39 @@ def server(database: Database, story: Story, folders: Callable[[], Path]) -> Ite
 
 @pytest.mark.parametrize('reason', REASONS.values(), ids=REASONS)
 def test_a_reason_of_255_code_points_is_stored_exactly(
-        database: Database, story: Story, server: Server, reason: str) -> None:
+        database: Database, scenario: Scenario, server: Server, reason: str) -> None:
     assert len(reason) == LENGTH
 
-    answer = server.client(story.tokens['alice']).retry(story.run_id, reason=reason)
+    answer = server.client(scenario.tokens['alice']).retry(scenario.run_id, reason=reason)
 
     assert answer.status == 202
     stored = read_runs(database)[answer.new_run_id].reason
     assert stored is not None and stored.decode() == reason
 
 
-def test_the_family_of_a_run_tells_reasons_as_they_were_written(story: Story, server: Server) -> None:
-    alice = server.client(story.tokens['alice'])
-    given = {alice.retry(story.other_run_ids[0], reason=reason).new_run_id: reason for reason in REASONS.values()}
+def test_the_attempts_of_a_run_have_their_reasons_as_they_were_written(scenario: Scenario, server: Server) -> None:
+    alice = server.client(scenario.tokens['alice'])
+    given = {alice.retry(scenario.other_run_ids[0], reason=reason).new_run_id: reason for reason in REASONS.values()}
 
-    attempts = alice.family(story.other_run_ids[0]).body['attempts']
+    attempts = alice.attempts(scenario.other_run_ids[0]).body['data']
 
     assert {attempt['run_id']: attempt['reason'] for attempt in attempts[1:]} == given
 
 
-def test_one_code_point_more_is_refused(database: Database, story: Story, server: Server) -> None:
+def test_one_code_point_more_is_refused(database: Database, scenario: Scenario, server: Server) -> None:
     before = read_runs(database)
 
-    answer = server.client(story.tokens['alice']).retry(story.run_id, reason='\U0001f600' * (LENGTH + 1))
+    answer = server.client(scenario.tokens['alice']).retry(scenario.run_id, reason='\U0001f600' * (LENGTH + 1))
 
     assert (answer.status, list(answer.body['details']['fields'])) == (422, ['reason'])
     assert read_runs(database) == before
 
 
-def test_a_key_is_bound_to_the_exact_reason(story: Story, server: Server) -> None:
-    alice = server.client(story.tokens['alice'])
-    first = alice.retry(story.run_id, key='exact', reason='caf\u00e9')
+def test_a_key_is_bound_to_the_exact_reason(scenario: Scenario, server: Server) -> None:
+    alice = server.client(scenario.tokens['alice'])
+    first = alice.retry(scenario.run_id, key='exact', reason='caf\u00e9')
 
-    others = [alice.retry(story.run_id, key='exact', reason=reason)
+    others = [alice.retry(scenario.run_id, key='exact', reason=reason)
               for reason in ('cafe', 'CAF\u00c9', 'caf\u00e9 ', 'cafe\u0301')]
 
     assert first.status == 202

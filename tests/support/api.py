@@ -12,3 +12,12 @@ ApiCall = Callable[..., TestResponse]
 
 #: Runs a command and returns its result: see the fixture ``command``.
 Command = Callable[..., Result]
+
+#: What every answer of the API carries, good or bad (contract section 1).
+SECURITY_HEADERS = {
+    'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+    'X-Content-Type-Options': 'nosniff',
+    'X-Frame-Options': 'DENY',
+    'Cache-Control': 'no-store',
+}

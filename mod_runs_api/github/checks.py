@@ -1,0 +1,189 @@
+"""
+Checks for ``RUNS_API_BEFORE_RETRY`` (contract section 2): one of them, or a list.
+
+All are off by default, but for :func:`build_artifact_exists` where a comment asks for the retry. Each question is put
+to GitHub once a retry. Where no answer comes, the checks refuse nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlalchemy import String, select, type_coerce
+
+from ..errors import MountError
+from ..extension import extension_state
+from ..host.github import (artifact_search_limit, find_build_artifact,
+                           github_access)
+from ..host.models import PULL_REQUEST, BlockedUsersTable
+from ..host.runtime import log
+from ..retry import Source
+from ..service import in_transaction
+
+
+def build_artifact_exists(source: Source) -> str | None:
+    """
+    Refuse to retry a run whose build GitHub no longer keeps: the new run would die in the queue.
+
+    The check looks where the platform's job will look, with the platform's own function. That function returns None
+    both where there is no artifact and where GitHub did not answer. So None is believed only after a search through
+    all artifacts, or through as many as the platform ever looks at.
+
+    Parameters
+    ----------
+    source : Source
+        The run to retry.
+
+    Returns
+    -------
+    str or None
+        Why not, as a sentence.
+    """
+    def is_gone(repository: Any) -> bool:
+        searched = _SearchedRepository(repository)
+        artifact = find_build_artifact(searched, source.commit, source.platform)
+        # GitHub lists an artifact for a while after it is gone.
+        return searched.is_complete() if artifact is None else artifact.expired is True
+
+    if not _ask_github(source, 'build', is_gone):
+        return None
+    return (f'GitHub has no build of commit {source.commit[:8]} for {source.platform}, or no longer: '
+            'it keeps builds for 90 days.')
+
+
+def pull_request_is_open(source: Source) -> str | None:
+    """
+    Refuse to retry a run of a pull request that is closed or merged.
+
+    The platform would cancel the new run, and mark the commit as failed.
+
+    Parameters
+    ----------
+    source : Source
+        The run to retry.
+
+    Returns
+    -------
+    str or None
+        Why not, as a sentence.
+    """
+    pull_request = _pull_request(source)
+    if pull_request is None or pull_request.state != 'closed':
+        return None
+    return f'Pull request {source.pr_nr} is closed.'
+
+
+def author_is_not_blocked(source: Source) -> str | None:
+    """
+    Refuse to retry a run of a pull request whose author is among the platform's blocked users.
+
+    Parameters
+    ----------
+    source : Source
+        The run to retry.
+
+    Returns
+    -------
+    str or None
+        Why not, as a sentence.
+
+    Raises
+    ------
+    MountError
+        The host has no ``BlockedUsers``. As in ``RUNS_API_BEFORE_RETRY``, that is logged and refuses nothing.
+    """
+    state = extension_state()
+    blocked = state.tables.host.blocked_users
+    if blocked is None:
+        raise MountError(f'author_is_not_blocked needs the model {BlockedUsersTable.module}.{BlockedUsersTable.model}.')
+    pull_request = _pull_request(source)
+    # Deleted accounts have no user.
+    if pull_request is None or pull_request.user is None:
+        return None
+    query = select(blocked.user_id).where(blocked.user_id == pull_request.user.id)
+    if in_transaction(state, lambda connection: connection.scalar(query)) is None:
+        return None
+    return f'The author of pull request {source.pr_nr} is blocked.'
+
+
+def commit_is_not_superseded(source: Source) -> str | None:
+    """
+    Refuse to retry a run where a later commit of the same pull request, or of the same branch and fork, has a run.
+
+    The platform would replace the later commit's report with the retry's, and take the retry for the newest run of
+    its branch.
+
+    Parameters
+    ----------
+    source : Source
+        The run to retry.
+
+    Returns
+    -------
+    str or None
+        Why not, as a sentence.
+    """
+    state = extension_state()
+    test, retry = state.tables.host.test, state.tables.run_retry.c
+    is_of_pull_request = source.test_type == PULL_REQUEST
+    later = (select(test.id)
+             .outerjoin_from(test.table, state.tables.run_retry, retry.test_id == test.id)
+             .where(test.id > source.root_id, retry.test_id.is_(None), test.commit != source.commit,
+                    type_coerce(test.test_type, String) == source.test_type, test.fork_id == source.fork_id,
+                    test.branch == source.branch,
+                    # The platform gives all pull requests one branch.
+                    *([test.pr_nr == source.pr_nr] if is_of_pull_request else []))
+             .order_by(test.id).limit(1))
+    run_id = in_transaction(state, lambda connection: connection.scalar(later))
+    if run_id is None:
+        return None
+    where = f'pull request {source.pr_nr}' if is_of_pull_request else f'branch {source.branch}'
+    return f'Commit {source.commit[:8]} is superseded: run {run_id} is of a later commit of {where}.'
+
+
+def _pull_request(source: Source) -> Any:
+    """Return the pull request of a run as PyGithub's; None where there is none, or GitHub does not answer."""
+    if source.test_type != PULL_REQUEST or not source.pr_nr:
+        return None
+    return _ask_github(source, 'pull request', lambda repository: repository.get_pull(source.pr_nr))
+
+
+def _ask_github(source: Source, what: str, question: Callable[[Any], Any]) -> Any:
+    """Return the answer to a question about a repository; None where none comes, and for every later check too."""
+    if what not in source.lookups:
+        source.lookups[what] = None
+        try:
+            source.lookups[what] = question(_open_repository(source))
+        except Exception as error:
+            log().warning(f'the {what} of run {source.id} was not looked for: {type(error).__name__}')
+    return source.lookups[what]
+
+
+def _open_repository(source: Source) -> Any:
+    if 'repository' not in source.lookups:
+        source.lookups['repository'] = None
+        source.lookups['repository'] = github_access().open_repository()
+    if source.lookups['repository'] is None:
+        raise LookupError('GitHub did not answer the check before.')
+    return source.lookups['repository']
+
+
+class _SearchedRepository:
+    """A repository of PyGithub's that notices how far a search through its artifacts gets."""
+
+    def __init__(self, repository: Any) -> None:
+        self._repository = repository
+        self._count = 0
+        self._ended = False
+
+    def get_artifacts(self) -> Iterator[Any]:
+        """Yield the artifacts."""
+        for artifact in self._repository.get_artifacts():
+            self._count += 1
+            yield artifact
+        self._ended = True
+
+    def is_complete(self) -> bool:
+        """Return whether the search saw all artifacts, or as many as the platform ever looks at."""
+        return self._ended or self._count >= artifact_search_limit()

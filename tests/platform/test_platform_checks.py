@@ -1,0 +1,89 @@
+"""The ready-made checks on the real platform, set as the docs say for production."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from checkout import Platform, copy
+from documented import literal_block
+from protocol import CRASH, Story
+from rows import Rows
+
+pytestmark = pytest.mark.platform
+
+AUTHOR = 4711
+
+
+@pytest.fixture(scope='session')
+def telling(unmounted: Platform) -> Platform:
+    """Return a copy of the platform with all checks, and with its own rate limit: the tests ask more often."""
+    platform = copy(unmounted, 'guarded', mounted=True)
+    block = literal_block('docs/operations.rst', 'from mod_runs_api.github import (author_is_not_blocked')
+    with open(platform.path / 'config.py', 'a') as config:
+        config.writelines(line for line in block.splitlines(True) if not line.startswith('RUNS_API_RATE_LIMIT'))
+    return platform
+
+
+@pytest.fixture
+def run(story: Story) -> int:
+    """Return the completed run of a pull request."""
+    tests = story.tests(2)
+    return story.complete(story.open_pull(tests, AUTHOR), {tests[0]: CRASH})
+
+
+@pytest.fixture
+def refusal(story: Story, own_rows: Rows) -> Callable[[int], str]:
+    """Retry a run by the API, and return why that is refused."""
+    def ask(run_id: int) -> str:
+        before = story.commit_status(run_id)
+        answer = story.request('POST', f'/runs/{run_id}/retry', json_body={})
+        assert answer['status'] == 422, answer
+        assert own_rows.of('run_retry') == []
+        assert story.commit_status(run_id) == before
+        return str(json.loads(answer['body'])['message'])
+
+    return ask
+
+
+def test_a_run_that_nothing_speaks_against_is_retried(story: Story, run: int) -> None:
+    assert len(story.selection(story.retry(run, failed_only=False))) == 2
+
+
+def test_a_run_whose_build_is_gone_is_refused(story: Story, refusal: Callable[[int], str], run: int) -> None:
+    story.process.call('lose_build', commit=story.run(run)['commit'])
+
+    assert refusal(run).startswith('GitHub has no build of commit')
+
+
+def test_a_run_of_a_closed_pull_request_is_refused(story: Story, refusal: Callable[[int], str], run: int) -> None:
+    number = story.run(run)['pr_nr']
+    story.process.call('close_pull', number=number)
+
+    assert refusal(run) == f'Pull request {number} is closed.'
+
+
+def test_a_run_of_a_blocked_author_is_refused(story: Story, refusal: Callable[[int], str], run: int) -> None:
+    story.visit('/blocked_users', form={'user_id': str(AUTHOR), 'comment': 'spam', 'add': 'Add User'})
+
+    assert refusal(run) == f'The author of pull request {story.run(run)["pr_nr"]} is blocked.'
+
+
+def test_a_run_of_a_superseded_commit_of_a_pull_request_is_refused(
+        story: Story, refusal: Callable[[int], str], run: int) -> None:
+    old = story.run(run)
+    later = story.rows.run(story.selection(run), stages=(), commit='f' * 40, pr_nr=old['pr_nr'])
+
+    assert refusal(run) == (f'Commit {old["commit"][:8]} is superseded: run {later} is of a later commit of '
+                            f'pull request {old["pr_nr"]}.')
+
+
+def test_a_run_of_a_superseded_commit_of_master_is_refused(story: Story, refusal: Callable[[int], str]) -> None:
+    tests = story.tests(2)
+    old = story.complete(story.push(tests), {tests[0]: CRASH})
+    later = story.complete(story.push(tests))
+
+    assert refusal(old) == (f'Commit {story.run(old)["commit"][:8]} is superseded: run {later} is of a later commit of '
+                            'branch master.')
+    assert story.retry(later, failed_only=False)
