@@ -183,27 +183,27 @@ def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:
 
     Raises :exc:`ServiceUnavailable` or :exc:`InternalError` for an error of the database.
     """
-    def begin() -> AbstractContextManager[Connection]:
+    def run() -> T:
         if state.is_api_request():
             state.host.release_connection()
-        return state.host.transaction()
+        return run_with_retries(state.host.transaction, work)
 
-    return _with_api_errors(lambda: run_with_retries(begin, work))
+    return _with_api_errors(run)
 
 
-def read_on_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:
+def read_for_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:
     """
-    Return what ``work`` reads for a page of the host, over the connection that the page's session has already.
+    Return what ``work`` reads for a page of the host.
 
-    With a second one, pages that have the whole pool between them would wait for each other. Raises the errors of
-    :func:`in_transaction`.
+    It reads on the connection that the page has already: pages that held one and waited for a second could use up the
+    pool. Raises as :func:`in_transaction` does.
     """
     return _with_api_errors(lambda: work(state.host.session_connection()))
 
 
-def _with_api_errors(work: Callable[[], T]) -> T:
+def _with_api_errors(run: Callable[[], T]) -> T:
     try:
-        return work()
+        return run()
     except SQLAlchemyError as fault:
         error = to_api_error(fault)
         log().error(f'{error.code}: {describe(fault)}')

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from sqlalchemy import (Column, Connection, String, exists, func, null, select,
+from sqlalchemy import (Column, Connection, String, exists, func, select,
                         type_coerce)
 
 from ..attempts import ended_attempts
@@ -310,9 +310,8 @@ def _find_users(connection: Connection, host: HostModels, needed: _Needed, comme
         # Without an answer, which is all that they could still bring about here.
         raise _Ignored('The writer of the comment is blocked.')
     user = host.user
-    email = null() if user.email is None else user.email
     rows = connection.execute(
-        select(user.id, user.name, type_coerce(user.role, String), email, needed.github_login)
+        select(user.id, user.name, type_coerce(user.role, String), needed.github_login)
         .where(func.lower(needed.github_login) == comment.login.lower())).all()
     # Upper and lower case are the same to GitHub, and nothing else is. The database's collation takes more for the
     # same: letters with accents, or trailing blanks.

@@ -189,7 +189,6 @@ class UserTable(HostTable):
     id: Column[Any]
     name: Column[Any]
     role: Column[Any]
-    email: Column[Any] | None = None
     github_login: Column[Any] | None = None
 
 
@@ -226,17 +225,11 @@ class User:
     id: int
     name: str | None
     role: str | None
-    email: str | None = None
 
     @classmethod
-    def from_row(cls, id: int, name: str | None, role: str | None, email: str | None = None) -> User:
+    def from_row(cls, id: int, name: str | None, role: str | None) -> User:
         """Return a user as the database has them, where the platform ignores blanks around a role."""
-        return cls(id, name, role and role.strip(), email)
-
-    @property
-    def is_deactivated(self) -> bool:
-        """Whether the account is deactivated: the platform overwrites its name and e-mail, and leaves the rest."""
-        return self.name == f'Anonymous {self.id}' or self.email == f'unknown{self.id}@ccextractor.org'
+        return cls(id, name, role and role.strip())
 
     @property
     def is_deactivated(self) -> bool:

@@ -38,10 +38,6 @@ class HostRuntime:
         with self._engine().begin() as connection:
             yield connection
 
-    def session_connection(self) -> Connection:
-        """Return the connection of the host's session, for reading within the host's own transaction."""
-        return self.get_session().connection(bind_arguments={'clause': self.models.test.table})
-
     def _engine(self) -> Engine:
         bind = self.get_session().get_bind(clause=self.models.test.table)
         return bind.engine

@@ -18,7 +18,7 @@ from ..errors import RunsApiError
 from ..extension import ExtensionState, extension_state
 from ..host.runtime import regression_test_page, run_page, run_page_pattern
 from ..retry import RetryRequest, choose_tests, find_source
-from ..service import read_on_page
+from ..service import read_for_page
 from ..summary import hint
 from ..validation import MAX_REASON_LENGTH
 from ..version import __version__
@@ -74,7 +74,7 @@ def _find_tests(state: ExtensionState, run_id: int, failed_only: bool) -> tuple[
         return choose_tests(connection, state.tables, request, find_source(connection, state.tables, run_id))
 
     try:
-        return read_on_page(state, work), None
+        return read_for_page(state, work), None
     except RunsApiError as error:
         return None, _to_sentence(error)
 
@@ -95,7 +95,7 @@ def retry_history(test: Any) -> RetryHistory | None:
     found: dict[int, RetryHistory | None] = g.setdefault('runs_api_retry_histories', {})
     if run_id not in found:
         try:
-            found[run_id] = read_on_page(state, lambda connection: read_history(connection, state.tables, run_id))
+            found[run_id] = read_for_page(state, lambda connection: read_history(connection, state.tables, run_id))
         except RunsApiError:
             found[run_id] = None
     return found[run_id]
