@@ -18,7 +18,7 @@ MAX_LISTED = 10
 #: How many tests the grid shows.
 MAX_TESTS = 50
 #: How many attempts are compared for a page, which is to be there at once.
-MAX_COMPARED = 50
+MAX_COMPARED = 25
 
 
 @dataclass(frozen=True)
