@@ -136,13 +136,12 @@ def _ask(check: Check, source: Source) -> None:
         log().error(f'RUNS_API_BEFORE_RETRY: {name} returned {type(reason).__name__}, which is neither str nor None')
 
 
-def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int = 0,
-                newest_first: bool = False) -> AttemptsPage:
+def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int = 0) -> AttemptsPage:
     """Return a page of the attempts of a run. Raises :exc:`RunNotFound`."""
     if not 1 <= run_id <= MAX_ID:
         raise RunNotFound(run_id)
     return in_transaction(state, lambda connection: list_attempts(
-        connection, state.tables, run_id, limit=limit, offset=offset, newest_first=newest_first))
+        connection, state.tables, run_id, limit=limit, offset=offset))
 
 
 def attempts_verdict(run_id: int) -> Verdict:
@@ -184,12 +183,13 @@ def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:
 
     Raises :exc:`ServiceUnavailable` or :exc:`InternalError` for an error of the database.
     """
-    def run() -> T:
+    def begin() -> AbstractContextManager[Connection]:
         if state.is_api_request():
+            # Tried again like the rest: the connection may be found dead when it is given back.
             state.host.release_connection()
-        return run_with_retries(state.host.transaction, work)
+        return state.host.transaction()
 
-    return _with_api_errors(run)
+    return _with_api_errors(lambda: run_with_retries(begin, work))
 
 
 def read_for_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:
