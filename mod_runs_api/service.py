@@ -136,13 +136,12 @@ def _ask(check: Check, source: Source) -> None:
         log().error(f'RUNS_API_BEFORE_RETRY: {name} returned {type(reason).__name__}, which is neither str nor None')
 
 
-def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int = 0,
-                newest_first: bool = False) -> AttemptsPage:
+def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int = 0) -> AttemptsPage:
     """Return a page of the attempts of a run. Raises :exc:`RunNotFound`."""
     if not 1 <= run_id <= MAX_ID:
         raise RunNotFound(run_id)
     return in_transaction(state, lambda connection: list_attempts(
-        connection, state.tables, run_id, limit=limit, offset=offset, newest_first=newest_first))
+        connection, state.tables, run_id, limit=limit, offset=offset))
 
 
 def attempts_verdict(run_id: int) -> Verdict:

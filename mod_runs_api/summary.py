@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from .verdict import Verdict
@@ -10,11 +11,11 @@ from .verdict import Verdict
 PHRASES = {
     'flaky': ('is flaky', 'are flaky'),
     'failing_identically': ('fails each time in the same way', 'fail each time in the same way'),
-    'failing_differently': ('fails each time, but not in the same way', 'fail each time, but not in the same way'),
+    'failing_differently': ('fails each time but not in the same way', 'fail each time but not in the same way'),
     'failed_once': ('failed in the only attempt that ran it', 'failed in the only attempt that ran them'),
     'never_ran': ('never ran', 'never ran'),
-    'expectation_changed': ('was expected to do something else in between',
-                            'were expected to do something else in between'),
+    'expectation_changed': ('cannot be judged because its expected result changed',
+                            'cannot be judged because their expected results changed'),
 }
 
 
@@ -47,7 +48,32 @@ def to_sentence(verdict: Verdict) -> str:
     return f'Over {count_attempts(verdict)} {listed}.'
 
 
+def hint(verdict: Verdict, test_ids: Collection[int]) -> str:
+    """Return what is known already about failed tests that may be run again, in a sentence; empty if nothing is."""
+    verdicts = [test.verdict for test in verdict.tests if test.regression_test_id in test_ids]
+    same, flaky, differing = map(verdicts.count, ('failing_identically', 'flaky', 'failing_differently'))
+    if same:
+        return (f'{_some(same, test_ids)} failed in every attempt so far, in the same way: running '
+                f'{"it" if same == 1 else "them"} again will hardly change that.')
+    if flaky:
+        return f'{_some(flaky, test_ids)} passed in another attempt: {"it is" if flaky == 1 else "they are"} flaky.'
+    if differing:
+        return f'{_some(differing, test_ids)} failed in every attempt so far, but not in the same way.'
+    return ''
+
+
+def _some(count: int, test_ids: Collection[int]) -> str:
+    if count < len(test_ids):
+        return f'{count} of the {len(test_ids)}'
+    return 'This test' if count == 1 else f'All {count}'
+
+
 def count_attempts(verdict: Verdict) -> str:
     """Return how many attempts have ended: "3 attempts"."""
-    count = len({attempt.run_id for test in verdict.tests for attempt in test.attempts})
+    count = count_ended(verdict)
     return f'{count} attempt{"" if count == 1 else "s"}'
+
+
+def count_ended(verdict: Verdict) -> int:
+    """Return how many attempts have ended."""
+    return len({attempt.run_id for test in verdict.tests for attempt in test.attempts})

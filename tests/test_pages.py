@@ -22,13 +22,14 @@ from mod_test.models import Test, TestPlatform, TestStatus
 from outcome import Outcome, passing
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
+from support.api import Command
 from support.statements import Statement, record_statements
 from support.visitor import Visitor, attribute
 
 from mod_runs_api import __version__, retry_run
 from mod_runs_api.errors import ServiceUnavailable
 from mod_runs_api.host.models import MAX_ID
-from mod_runs_api.host.runtime import run_page_pattern
+from mod_runs_api.host.runtime import regression_test_page, run_page_pattern
 from mod_runs_api.web import pages
 
 HOSTILE = '"><script>alert(1)</script>\'&lt;{{ 7 * 7 }}'
@@ -49,7 +50,8 @@ def work(app: Flask, failing: Iterable[int] = ()) -> None:
     def outcome(run: Test, test: RegressionTest) -> Outcome:
         return passing(test).exits(1) if test.id in failing else passing(test)
 
-    with app.app_context():
+    with app.test_request_context():
+        app.preprocess_request()
         for platform in TestPlatform:
             worker.work_once(db.session, platform, outcome)
 
@@ -80,10 +82,26 @@ def notes(html: str) -> list[str]:
 
 def attempts(html: str) -> list[list[str]]:
     """Return the cells of the table of attempts, without its head."""
-    table = re.search('<table>.*?</table>', history(html), re.DOTALL)
-    assert table is not None
-    rows = re.findall('<tr.*?</tr>', table.group(), re.DOTALL)
-    return [[text(cell) for cell in re.findall('<t[hd].*?</t[hd]>', row, re.DOTALL)] for row in rows[1:]]
+    return cells(html, 'Attempts')[1:]
+
+
+def cells(html: str, caption: str) -> list[list[str]]:
+    """Return the cells of the table whose caption begins with some words."""
+    table, = re.findall(f'<caption>{caption}.*?</table>', history(html), re.DOTALL)
+    rows = re.findall('<tr.*?</tr>', table, re.DOTALL)
+    return [[text(cell) for cell in re.findall('<t[hd].*?</t[hd]>', row, re.DOTALL)] for row in rows]
+
+
+def summary(html: str) -> str:
+    """Return what a page says the attempts prove."""
+    return ''.join(text(found) for found in re.findall('<p class="runs-api-summary">.*?</p>', html, re.DOTALL))
+
+
+def link(app: Flask, first: int, *retries: int, failed_only: bool = False) -> None:
+    """Make runs that exist attempts of the first."""
+    change(app, *(Base.metadata.tables['run_retry'].insert().values(
+        test_id=run_id, source_test_id=first, root_test_id=first, failed_only=failed_only,
+        created_at=datetime(2026, 11, 24), test_count=1) for run_id in retries))
 
 
 def statements_of(app: Flask, visitor: Visitor, path: str) -> list[Statement]:
@@ -208,7 +226,7 @@ def test_the_history_lists_the_attempts_newest_first(app: Flask, run_id: int) ->
         ['2', f'{second} (this run)', 'fail', '1 of 3', '1', 'olga', '2026-11-24 13:00', 'flaky VM'],
         ['1', f'{run_id}', 'fail', '2 of 3', '', '', '', ''],
     ]
-    assert re.findall('<a href="([^"]*)"', history(html)[history(html).index('<table'):]) == [
+    assert re.findall('<a href="([^"]*)"', html[html.index('<caption>Attempts'):html.index('</section>')]) == [
         f'/test/{third}', f'/test/{run_id}']
     assert html.count('aria-current') == 1
     assert '<time datetime="2026-11-24T13:00:00Z">' in html
@@ -305,17 +323,166 @@ def test_a_full_retry_that_has_not_ended_waits_for_nothing(app: Flask, run_id: i
     'pool_size': 1, 'max_overflow': 0, 'pool_timeout': 0.1}}])
 def test_a_page_needs_no_second_connection(app: Flask, run_id: int, visitor: Visitor) -> None:
     with app.app_context():
-        table = Base.metadata.tables['run_retry']
         new = seed.run([seed.regression_test()]).id
-        db.session.execute(table.insert().values(
-            test_id=new, source_test_id=run_id, root_test_id=run_id, failed_only=False,
-            created_at=datetime(2026, 11, 24), test_count=1))
         db.session.commit()
+    link(app, run_id, new)
 
     html = visitor.page(f'/test/{run_id}')
 
     assert len(attempts(html)) == 2
     assert attribute(html, 'data-failed') == '2'
+
+
+@pytest.fixture
+def tried_three_times(app: Flask, run_id: int) -> int:
+    """The newest of three attempts: test 2 is flaky, and test 3 failed first in one way, then twice in another."""
+    retry(app, run_id)
+    work(app, failing=[2, 3])
+    newest = retry(app, run_id + 1, failed_only=True)
+    work(app, failing=[3])
+    return newest
+
+
+def test_the_page_says_in_a_sentence_what_the_attempts_prove(app: Flask, tried_three_times: int) -> None:
+    for run_id in (1, 2, 3):
+        html = Visitor(app, None).page(f'/test/{run_id}')
+        assert summary(html) == 'Over 3 attempts 1 test is flaky and 1 fails each time but not in the same way.'
+
+
+def test_the_grid_shows_every_test_that_did_not_simply_pass(app: Flask, tried_three_times: int) -> None:
+    html = Visitor(app, None).page('/test/1')
+
+    assert cells(html, 'Tests') == [
+        ['Test', 'run 3', 'run 2', 'run 1'],
+        ['2 -out=srt -latin1 is flaky', '✓passed', '✗failed', '✗failed'],
+        ['3 -out=srt -latin1 fails each time but not in the same way', '✗failed', '✗failed', '✗failed'],
+    ]
+    grid = html[html.index('<caption>Tests'):html.index('<caption>Attempts')]
+    assert grid.count('<th scope="col">') == 4 and grid.count('<th scope="row">') == 2
+    assert re.findall('<a href="([^"]*)">', grid) == [
+        '/test/3', '/test/2', '/test/1', '/regression/test/2/view', '/regression/test/3/view']
+    assert re.findall('<a href="([^"]*)" tabindex="-1" data-outcome="([^"]*)"', grid) == [
+        ('/test/3', 'pass'), ('/test/2', 'fail'), ('/test/1', 'fail'),
+        ('/test/3', 'fail'), ('/test/2', 'fail'), ('/test/1', 'fail')]
+
+
+@pytest.mark.on_file
+def test_the_grid_tells_every_outcome_apart(app: Flask, visitor: Visitor, command: Command) -> None:
+    with app.app_context():
+        tests = [seed.regression_test(in_category=name) for name in 'AAA']
+        run = seed.run(tests, stages=seed.CANCELED)
+        seed.result(run, tests[0], passing(tests[0]).lacks(tests[0].output_files[0]))
+        seed.result(run, tests[1], passing(tests[1]).exits(1))
+        second = seed.run([tests[0]], stages=seed.COMPLETED)
+        seed.result(second, tests[0])
+        run_ids = run.id, second.id
+        db.session.commit()
+    link(app, *run_ids, failed_only=True)
+    assert command('carry-over').output == f'{run_ids[1]}\t1\n'
+
+    assert cells(visitor.page(f'/test/{run_ids[0]}'), 'Tests')[1:] == [
+        ['1 -out=srt -latin1 is flaky', '✓passed', '∅made no output'],
+        ['2 -out=srt -latin1 failed in the only attempt that ran it', 'ccarried over', '✗failed'],
+        ['3 -out=srt -latin1 never ran', '', '–did not run'],
+    ]
+
+
+def test_there_is_no_sentence_and_no_grid_while_only_one_attempt_has_ended(
+        app: Flask, run_id: int, visitor: Visitor) -> None:
+    retry(app, run_id)
+
+    html = visitor.page(f'/test/{run_id}')
+
+    assert summary(html) == ''
+    assert '<caption>Tests' not in html
+
+
+def test_there_is_no_grid_where_every_test_passed_each_time(app: Flask, visitor: Visitor) -> None:
+    with app.app_context():
+        test = seed.regression_test()
+        runs = [seed.run([test], stages=seed.COMPLETED) for _ in range(2)]
+        for run in runs:
+            seed.result(run, test)
+        first, second = (run.id for run in runs)
+        db.session.commit()
+    link(app, first, second)
+
+    html = visitor.page(f'/test/{first}')
+
+    assert summary(html) == 'Over 2 attempts every test passed each time.'
+    assert '<caption>Tests' not in html
+
+
+@pytest.mark.parametrize('tests, retries, left_out', [
+    (50, 9, ''),
+    (51, 10, '. 1 more is left out. The newest 10 attempts are shown, 1 older one is left out'),
+    (52, 11, '. 2 more are left out. The newest 10 attempts are shown, 2 older ones are left out'),
+])
+def test_the_grid_is_cut(app: Flask, visitor: Visitor, tests: int, retries: int, left_out: str) -> None:
+    with app.app_context():
+        run_ids = seed.bulk_runs(retries + 1, tests, tests)
+    link(app, *run_ids)
+
+    html = visitor.page(f'/test/{run_ids[0]}')
+
+    grid = cells(html, 'Tests')
+    assert len(grid) == 51
+    assert grid[0] == ['Test', *(f'run {run_id}' for run_id in reversed(run_ids[-10:]))]
+    assert f'Tests that did not pass each time{left_out}</caption>' in html
+
+
+def test_flaky_tests_come_first_in_the_grid(app: Flask, tried_three_times: int, visitor: Visitor) -> None:
+    again = retry(app, tried_three_times)
+    work(app, failing=[1])
+
+    assert [row[0][0] for row in cells(visitor.page(f'/test/{again}'), 'Tests')[1:]] == ['1', '2', '3']
+    assert summary(visitor.page(f'/test/{again}')) == 'Over 4 attempts 3 tests are flaky.'
+
+
+def test_too_many_attempts_are_not_compared(app: Flask, visitor: Visitor) -> None:
+    with app.app_context():
+        run_ids = seed.bulk_runs(26, 2)
+    link(app, *run_ids[:25])
+    assert summary(visitor.page(f'/test/{run_ids[0]}')) == (
+        'Over 25 attempts 1 test fails each time in the same way.')
+    few = statements_of(app, visitor, f'/test/{run_ids[0]}')
+
+    link(app, run_ids[0], run_ids[25])
+
+    assert summary(visitor.page(f'/test/{run_ids[0]}')) == 'There are too many attempts to compare them here.'
+    assert len(statements_of(app, visitor, f'/test/{run_ids[0]}')) < len(few)
+
+
+def test_the_button_knows_what_the_attempts_have_shown_of_the_failed_tests(
+        app: Flask, tried_three_times: int, visitor: Visitor) -> None:
+    assert attribute(visitor.page('/test/2'), 'data-hint') == '1 of the 2 passed in another attempt: it is flaky.'
+    assert attribute(visitor.page('/test/3'), 'data-hint') == (
+        'This test failed in every attempt so far, but not in the same way.')
+
+
+def test_a_run_without_other_attempts_has_no_hint(run_id: int, visitor: Visitor) -> None:
+    assert 'data-hint' not in visitor.page(f'/test/{run_id}')
+
+
+def test_the_history_is_read_once_for_a_page(app: Flask, tried_three_times: int, visitor: Visitor) -> None:
+    verdicts = [statement for statement in statements_of(app, visitor, '/test/3') if 'UNION ALL' in statement]
+
+    # The verdict takes two of them: the attempts, and the sets of tests.
+    assert len(verdicts) == 2
+
+
+def test_a_host_without_commands_and_pages_of_tests_shows_their_ids(
+        app: Flask, tried_three_times: int, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.extensions['mod_runs_api'].tables.host.regression_test, 'command', None)
+    with Flask('host without such a page').test_request_context():
+        page = regression_test_page(2)
+    assert page is None
+    monkeypatch.setitem(pages.GLOBALS, 'regression_test_page', lambda test_id: page)
+
+    html = visitor.page('/test/3')
+
+    assert [row[0] for row in cells(html, 'Tests')[1:]] == ['2 is flaky', '3 fails each time but not in the same way']
+    assert '/regression/' not in history(html)
 
 
 def test_what_users_write_stays_text(app: Flask, run_id: int) -> None:

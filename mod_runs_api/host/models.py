@@ -146,6 +146,7 @@ class RegressionTestTable(HostTable):
 
     id: Column[Any]
     active: Column[Any]
+    command: Column[Any] | None = None
 
 
 class RegressionTestOutputTable(HostTable):

@@ -1,18 +1,48 @@
-"""What a run's page says of its attempts."""
+"""What a run's page says of its attempts, and of what they prove."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from ..attempts import (Attempt, carried_over_by_source, find_attempt,
                         list_attempts)
 from ..host.models import MAX_ID
+from ..summary import PHRASES, count_ended, list_findings, to_sentence
 from ..tables import Tables
+from ..verdict import Verdict, read_verdict
 
-#: How many attempts a page lists: the newest.
+#: How many attempts a page lists, and compares in the grid: the newest.
 MAX_LISTED = 10
+#: How many tests the grid shows.
+MAX_TESTS = 50
+#: How many attempts are compared for a page, which is to be there at once.
+MAX_COMPARED = 25
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """One test that did not simply pass."""
+
+    test_id: int
+    #: Its command line, where the host tells it.
+    command: str | None
+    #: What is said of it, for example "is flaky".
+    phrase: str
+    #: How it came out, by run. An attempt that was not told to run it is not there.
+    outcomes: dict[int, str]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How the tests that did not simply pass came out in the attempts that have ended."""
+
+    #: The run of each column, with the number of the attempt, newest first.
+    columns: dict[int, int]
+    rows: list[GridRow]
+    attempts_left_out: int
+    tests_left_out: int
 
 
 @dataclass(frozen=True)
@@ -27,11 +57,22 @@ class RetryHistory:
     left_out: int
     #: How many results of the run were carried over, by the run that really ran the tests.
     carried_over: dict[int, int]
+    #: None where there are too many attempts to compare them for a page.
+    verdict: Verdict | None
+    #: None where there is nothing to show in it.
+    grid: Grid | None
 
     @property
     def results(self) -> int:
         """How many tests of the run have a result."""
         return self.own.passed + self.own.failed
+
+    @property
+    def sentence(self) -> str:
+        """What the attempts prove; nothing while fewer than two have ended."""
+        if self.verdict is None:
+            return 'There are too many attempts to compare them here.'
+        return to_sentence(self.verdict) if count_ended(self.verdict) > 1 else ''
 
     @property
     def is_waiting_for_results(self) -> bool:
@@ -52,4 +93,31 @@ def read_history(connection: Connection, tables: Tables, run_id: int) -> RetryHi
         own = find_attempt(connection, tables, run_id)
         attempts = [*attempts, own]
     carried_over = carried_over_by_source(connection, tables, run_id) if own.carried_over else {}
-    return RetryHistory(own, attempts, page.total - len(attempts), carried_over)
+    verdict = read_verdict(connection, tables, run_id) if page.total <= MAX_COMPARED else None
+    grid = _read_grid(connection, tables, verdict) if verdict else None
+    return RetryHistory(own, attempts, page.total - len(attempts), carried_over, verdict, grid)
+
+
+def _read_grid(connection: Connection, tables: Tables, verdict: Verdict) -> Grid | None:
+    """Return the grid; None while fewer than two attempts have ended, and where every test simply passed."""
+    numbers = {outcome.run_id: outcome.attempt for test in verdict.tests for outcome in test.attempts}
+    run_ids = sorted(numbers, reverse=True)
+    tests = {test.regression_test_id: test for test in verdict.tests}
+    test_ids = [test_id for finding in list_findings(verdict) for test_id in finding.test_ids]
+    if len(run_ids) < 2 or not test_ids:
+        return None
+    shown = test_ids[:MAX_TESTS]
+    commands = _read_commands(connection, tables, shown)
+    columns = {run_id: numbers[run_id] for run_id in run_ids[:MAX_LISTED]}
+    rows = [GridRow(test_id, commands.get(test_id), PHRASES[tests[test_id].verdict][0],
+                    {outcome.run_id: outcome.outcome for outcome in tests[test_id].attempts}) for test_id in shown]
+    return Grid(columns, rows, len(run_ids) - len(columns), len(test_ids) - len(shown))
+
+
+def _read_commands(connection: Connection, tables: Tables, test_ids: list[int]) -> dict[int, str]:
+    """Return the command line of each test, where the host has it."""
+    test = tables.host.regression_test
+    if test.command is None:
+        return {}
+    rows = connection.execute(select(test.id, test.command).where(test.id.in_(test_ids)))
+    return {test_id: command for test_id, command in rows}

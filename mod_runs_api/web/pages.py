@@ -16,9 +16,10 @@ from sqlalchemy import Connection
 
 from ..errors import RunsApiError
 from ..extension import ExtensionState, extension_state
-from ..host.runtime import run_page, run_page_pattern
+from ..host.runtime import regression_test_page, run_page, run_page_pattern
 from ..retry import RetryRequest, choose_tests, find_source
 from ..service import read_for_page
+from ..summary import hint
 from ..validation import MAX_REASON_LENGTH
 from ..version import __version__
 from .history import RetryHistory, read_history
@@ -38,6 +39,8 @@ class RetryButton:
     failed_tests: list[int] | None = None
     #: Why there can be no failed-only retry.
     refusal: str | None = None
+    #: What the attempts so far have shown about the failed tests.
+    hint: str = ''
 
 
 def retry_button(test: Any, with_tests: bool) -> RetryButton | None:
@@ -57,7 +60,10 @@ def retry_button(test: Any, with_tests: bool) -> RetryButton | None:
         return RetryButton(run_id, url)
     all_tests, _ = _find_tests(state, run_id, failed_only=False)
     failed_tests, refusal = _find_tests(state, run_id, failed_only=True)
-    return RetryButton(run_id, url, all_tests, failed_tests, refusal)
+    history = retry_history(test)
+    verdict = history.verdict if history else None
+    return RetryButton(run_id, url, all_tests, failed_tests, refusal,
+                       hint(verdict, failed_tests) if verdict and failed_tests else '')
 
 
 def _find_tests(state: ExtensionState, run_id: int, failed_only: bool) -> tuple[list[int] | None, str | None]:
@@ -80,16 +86,19 @@ def _to_sentence(error: RunsApiError) -> str:
 
 def retry_history(test: Any) -> RetryHistory | None:
     """
-    Return what a run's page says of its attempts.
+    Return what a run's page says of its attempts, read once for a page.
 
     None where there is one only, and where they cannot be read: the page has more to show than that.
     """
     state = extension_state()
     run_id = state.host.run_id(test)
-    try:
-        return read_for_page(state, lambda connection: read_history(connection, state.tables, run_id))
-    except RunsApiError:
-        return None
+    found: dict[int, RetryHistory | None] = g.setdefault('runs_api_retry_histories', {})
+    if run_id not in found:
+        try:
+            found[run_id] = read_for_page(state, lambda connection: read_history(connection, state.tables, run_id))
+        except RunsApiError:
+            found[run_id] = None
+    return found[run_id]
 
 
 def first_use_on_page(name: str) -> bool:
@@ -112,6 +121,7 @@ GLOBALS: Mapping[str, Any] = {
     'csrf_token': csrf_token,
     'first_use_on_page': first_use_on_page,
     'max_reason_length': MAX_REASON_LENGTH,
+    'regression_test_page': regression_test_page,
     'retry_button': retry_button,
     'retry_history': retry_history,
     'run_page': run_page,

@@ -11,7 +11,9 @@ import worker
 from conftest import Visit
 from database import db
 from flask import g
-from mod_test.models import TestPlatform
+from mod_regression.models import RegressionTest
+from mod_test.models import Test, TestPlatform
+from outcome import Outcome, passing
 from served import Site
 
 from mod_runs_api import retry_run
@@ -44,19 +46,29 @@ def serious(page: Page) -> list[str]:
             if violation['impact'] in ('serious', 'critical') for node in violation['nodes']]
 
 
-def retry_twice(site: Site) -> None:
-    """Retry the run twice, with a word that does not fit on a small screen."""
+def retry_three_times(site: Site) -> None:
+    """
+    Retry the run three times, with a word that does not fit on a small screen.
+
+    Two tests are flaky, and one fails each time. The last retry is still queued.
+    """
+    def crash(run: Test, test: RegressionTest) -> Outcome:
+        return passing(test).exits(139) if test.id == 2 else passing(test)
+
     with site.app.app_context():
         g.db = db.session
         second = retry_run(site.run_id, failed_only=True, reason='x' * 200, requested_by='alice').new_run_id
-        worker.work_once(db.session, TestPlatform.linux)
-        retry_run(second, reason='flaky VM', requested_by='alice')
+        worker.work_once(db.session, TestPlatform.linux, crash)
+        retry_run(second, failed_only=True, reason='flaky VM', requested_by='alice')
+        worker.work_once(db.session, TestPlatform.linux, crash)
+        retry_run(second, requested_by='alice')
 
 
 def test_axe_finds_nothing_serious(site: Site, colours: Callable[..., Page]) -> None:
-    retry_twice(site)
+    retry_three_times(site)
     page = colours()
     page.goto(site.page_of(site.run_id + 1))
+    assert page.get_by_text('Over 3 attempts 2 tests are flaky').is_visible()
     assert serious(page) == []
 
     page.goto(site.page)
@@ -89,7 +101,7 @@ def test_axe_is_awake(page: Page) -> None:
 
 
 def test_a_small_screen_scrolls_in_one_direction(site: Site, visit: Visit) -> None:
-    retry_twice(site)
+    retry_three_times(site)
     page = visit('alice', viewport={'width': 360, 'height': 640})
 
     for address in (site.page, site.page_of(site.run_id + 1), f'{site.address}/test/'):
@@ -114,7 +126,7 @@ def test_buttons_are_large_enough_for_a_finger(site: Site, visit: Visit) -> None
 
 
 def test_the_dark_of_the_platform_is_dark_whatever_the_browser_is(site: Site, visit: Visit) -> None:
-    retry_twice(site)
+    retry_three_times(site)
     page = visit('alice', color_scheme='light')
     page.goto(site.page)
     page.get_by_role('button', name='Retry this run').click()
@@ -145,3 +157,41 @@ def test_nothing_moves_for_people_who_do_not_want_it(site: Site, visit: Visit, m
 
     assert name == animation
     held[0].abort()
+
+
+def test_an_outcome_has_a_sign_beside_its_colour_and_a_word_for_a_screen_reader(site: Site, visit: Visit) -> None:
+    retry_three_times(site)
+    page = visit(None)
+    page.goto(site.page_of(site.run_id + 1))
+    row = page.get_by_role('row').filter(has=page.get_by_role('rowheader', name='8 -in=mp4 -out=srt is flaky'))
+
+    assert [cell.split() for cell in row.get_by_role('cell').all_inner_texts()] == [
+        ['c', 'carried', 'over'], ['✓', 'passed'], ['∅', 'made', 'no', 'output']]
+    assert row.get_by_role('link', name='passed', exact=True).is_visible()
+    assert row.get_by_role('link', name='made no output', exact=True).is_visible()
+
+
+def test_the_table_of_attempts_and_the_grid_scroll_inside_themselves(site: Site, visit: Visit) -> None:
+    retry_three_times(site)
+    page = visit(None, viewport={'width': 360, 'height': 640})
+    page.goto(site.page_of(site.run_id + 1))
+
+    for name in ('Attempts', 'Tests that did not pass each time'):
+        region = page.get_by_role('region', name=name)
+        box = region.bounding_box()
+        assert box is not None and box['x'] >= 0 and box['x'] + box['width'] <= 360
+        region.evaluate('region => { region.scrollLeft = 10_000; }')
+        last = region.locator('tr').last.locator('> *').last.bounding_box()
+        assert last is not None and last['x'] + last['width'] <= box['x'] + box['width'] + 1
+
+
+def test_the_grid_and_the_table_need_no_script(site: Site, visit: Visit) -> None:
+    retry_three_times(site)
+    page = visit(None, java_script_enabled=False)
+    page.goto(site.page_of(site.run_id + 1))
+
+    assert page.get_by_role('rowheader', name='2 -autoprogram -out=ttxt -utf8 fails each time').is_visible()
+    page.get_by_role('link', name='made no output').click()
+    page.wait_for_url(site.page)
+    page.get_by_role('link', name='8', exact=True).first.click()
+    page.wait_for_url(f'{site.address}/regression/test/8/view')

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 import seed
+import worker
 from conftest import Visit
 from database import db
+from flask import g
+from mod_test.models import TestPlatform
+from outcome import passing
 from served import Site
+
+from mod_runs_api import retry_run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -96,6 +102,24 @@ def test_a_run_without_failures_offers_all_tests_and_says_why(site: Site, visit:
     assert choices(page) == ['its only test']
     assert page.get_by_text('The failed ones alone cannot be chosen: '
                             f'Run {run_id} has not finished: it has no failed tests yet.').is_visible()
+
+
+def test_the_dialog_says_what_is_known_of_the_failed_tests(site: Site, visit: Visit) -> None:
+    with site.app.app_context():
+        g.db = db.session
+        new = retry_run(site.run_id, failed_only=True).new_run_id
+        worker.work_once(db.session, TestPlatform.linux, lambda run, test: passing(test).exits(
+            139 if test.id == 2 else 0))
+    page = visit('alice')
+
+    page.goto(site.page)
+    page.get_by_role('button', name='Retry this run').click()
+    assert page.get_by_text('1 of the 3 failed in every attempt so far, in the same way: '
+                            'running it again will hardly change that.').is_visible()
+    page.goto(site.page_of(new))
+    page.get_by_role('button', name='Retry this run').click()
+    assert choices(page) == ['all 9 tests', 'only the one that failed']
+    assert page.get_by_text('This test failed in every attempt so far, in the same way').is_visible()
 
 
 def test_every_row_of_the_list_has_its_button(site: Site, visit: Visit) -> None:

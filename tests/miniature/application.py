@@ -56,6 +56,7 @@ def create_app(database_uri: str = 'sqlite://', mount: bool = True, **config: An
 
     app.register_blueprint(pages.auth, url_prefix='/account')
     app.register_blueprint(pages.test, url_prefix='/test')
+    app.register_blueprint(pages.regression, url_prefix='/regression')
     app.register_blueprint(pages.home)
     if mount:
         from mod_runs_api import mod_runs_api

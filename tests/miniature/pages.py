@@ -1,4 +1,4 @@
-"""The pages people see: log in and out, the newest runs, one run."""
+"""The pages people see: log in and out, the newest runs, one run, one regression test."""
 
 from typing import Any, Optional, Union
 
@@ -6,12 +6,14 @@ import verdict
 from flask import (Blueprint, abort, flash, g, jsonify, redirect,
                    render_template, request, session, url_for)
 from mod_auth.models import User
+from mod_regression.models import RegressionTest
 from mod_test.models import Test
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 auth = Blueprint('auth', __name__)
 home = Blueprint('home', __name__)
+regression = Blueprint('regression', __name__)
 test = Blueprint('test', __name__)
 
 NEWEST = 50
@@ -64,6 +66,15 @@ def by_id_json(test_id: int) -> Response:
         'progress': [stage.status.value for stage in run.progress],
         'tests': [_as_json(entry) for entry in verdict.by_test(g.db, run)],
     })
+
+
+@regression.route('/test/<int:regression_id>/view')
+def test_view(regression_id: int) -> str:
+    """Show one regression test."""
+    test: Optional[RegressionTest] = g.db.get(RegressionTest, regression_id)
+    if test is None:
+        abort(404)
+    return render_template('regression_test.html', test=test)
 
 
 def _find(test_id: int) -> Test:

@@ -36,7 +36,7 @@ function length() {
 }
 
 function open(button) {
-  const { runId, all, failed, refusal } = button.dataset;
+  const { runId, all, failed, refusal, hint } = button.dataset;
   opener = button;
   key = newKey();
   form.reset();
@@ -47,6 +47,8 @@ function open(button) {
     ?? `only the ${failed} that failed`;
   part('refusal').hidden = refusal === undefined;
   part('refusal').textContent = refusal === undefined ? '' : `The failed ones alone cannot be chosen: ${refusal}`;
+  part('hint').hidden = hint === undefined;
+  part('hint').textContent = hint ?? '';
   alert.textContent = '';
   setSending(false);
   showCount();
