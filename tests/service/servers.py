@@ -121,8 +121,8 @@ def serving(folder: Path, uri: str, *, workers: int = 4, threads: int = 1, prelo
     with listener, open(folder / 'log.txt', 'wb') as log:
         process = subprocess.Popen(
             [sys.executable, '-m', 'gunicorn', '--bind', f'fd://{listener.fileno()}', '--workers', str(workers),
-             '--threads', str(threads), '--timeout', '120', '--graceful-timeout', '10', *(['--preload'] if preload else []),
-             'service.entry:app'],
+             '--threads', str(threads), '--timeout', '120', '--graceful-timeout', '10',
+             *(['--preload'] if preload else []), 'service.entry:app'],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, pass_fds=[listener.fileno()],
             env=environment(folder, uri, SERVICE_SETTINGS=json.dumps(settings)), start_new_session=True)
         server = Server(f'http://127.0.0.1:{listener.getsockname()[1]}', workers, folder, process)

@@ -95,8 +95,8 @@ def test_every_one_of_many_simultaneous_retries_is_accepted_and_whole(
         answers = [pair for pairs in together([retry_often] * CLIENTS) for pair in pairs]
 
     errors = recorder.errors(server.folder)
-    note(f'{len(answers)} retries beside {platform.written} transactions of the platform: MariaDB gave way '
-         + ', '.join(f'{errors[str(code)]} times with {code}' for code in sorted(GAVE_WAY)))
+    gave_way = ', '.join(f'{errors[str(code)]} times with {code}' for code in sorted(GAVE_WAY))
+    note(f'{len(answers)} retries beside {platform.written} transactions of the platform: MariaDB gave way {gave_way}')
     assert Counter(answer.status for _, answer in answers) == {202: CLIENTS * REQUESTS}
     runs = read_runs(database)
     made = {answer.new_run_id: failed_only for failed_only, answer in answers}
