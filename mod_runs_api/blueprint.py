@@ -40,7 +40,7 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
         host has them also ApiToken, BlockedUsers, Fork and regressionTestLinkTable. By default the platform's own are
         used.
     session : callable, optional
-        Returns a session on the host's database. By default ``flask.g.db``.
+        Returns the session that the host uses in the current request. By default ``flask.g.db``.
     names : Mapping of str to str, optional
         Attributes that the host calls otherwise, for example ``{'Test.pr_nr': 'pull_request'}``.
 

@@ -33,12 +33,13 @@ def carry_over(connection: Connection, tables: Tables, run_id: int) -> int:
     host = tables.host
     result, file = host.test_result, host.test_result_file
     sources = _find_sources(tables, run_id, root_id).subquery()
+    in_this_run = _find_tests_of(connection, tables, run_id)
     # Insert in the order of the regression tests, as every transaction should that locks them through foreign keys.
-    results = connection.execute(
+    results = [row for row in connection.execute(
         select(result.test_id, result.regression_test_id, result.runtime, result.exit_code, result.expected_rc)
         .join_from(sources, result.table, and_(result.test_id == sources.c.test_id,
                                                result.regression_test_id == sources.c.regression_test_id))
-        .order_by(result.regression_test_id)).all()
+        .order_by(result.regression_test_id)) if row.regression_test_id not in in_this_run]
     if not results:
         return 0
     origins = {test_id: source_id for source_id, test_id, *_ in results}
@@ -88,25 +89,32 @@ def _find_end(connection: Connection, tables: Tables, run_id: int) -> tuple[int,
     return None if row is None or row[2].strip() not in FINISHED else (row[0], row[1])
 
 
+def _find_tests_of(connection: Connection, tables: Tables, run_id: int) -> set[int | None]:
+    """Return the tests that a run was told to run or has a result of."""
+    customized, result = tables.host.customized_test, tables.host.test_result
+    return set(connection.scalars(union_all(
+        select(customized.regression_id).where(customized.test_id == run_id),
+        select(result.regression_test_id).where(result.test_id == run_id))))
+
+
 def _find_sources(tables: Tables, run_id: int, root_id: int) -> Select[Any]:
     """
-    Select each test that is to be carried over, with the attempt that it comes from.
+    Select each active test that other attempts have a result of, with the attempt that it would come from.
 
     That is the newest of the ended attempts that really ran it.
     """
     host, carried = tables.host, tables.carried_over.c
-    result, customized, regression_test = host.test_result, host.customized_test, host.regression_test
+    result, regression_test, end = host.test_result, host.regression_test, host.test_progress
     attempts = ended_attempts(tables, root_id).subquery()
-    was_carried_over = exists().where(carried.test_id == result.test_id,
-                                      carried.regression_test_id == result.regression_test_id, is_carried_over(tables))
-    own_result = result.table.alias()
-    in_this_run = union_all(
-        select(customized.regression_id).where(customized.test_id == run_id, customized.regression_id.is_not(None)),
-        select(own_result.c[result.regression_test_id.name]).where(own_result.c[result.test_id.name] == run_id))
+    # Joined, because MariaDB reads all that was ever carried over to answer a NOT EXISTS.
+    is_of_result = and_(carried.test_id == result.test_id, carried.regression_test_id == result.regression_test_id)
+    is_of_mark = and_(end.id == carried.progress_id, end.test_id == carried.test_id,
+                      end.timestamp == carried.progress_timestamp)
     return (select(result.regression_test_id.label('regression_test_id'),
                    func.max(result.test_id).label('test_id'))
             .join_from(attempts, result.table, result.test_id == attempts.c.id)
             .join(regression_test.table, regression_test.id == result.regression_test_id)
-            .where(attempts.c.id != run_id, regression_test.active == true(), ~was_carried_over,
-                   result.regression_test_id.not_in(in_this_run))
+            .outerjoin(tables.carried_over, is_of_result)
+            .outerjoin(end.table, is_of_mark)
+            .where(attempts.c.id != run_id, regression_test.active == true(), end.id.is_(None))
             .group_by(result.regression_test_id))

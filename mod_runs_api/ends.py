@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session, SessionTransaction, object_session
 
 from .attempts import find_root
@@ -58,17 +58,17 @@ def _carry_over_ends(session: Session, transaction: SessionTransaction) -> None:
     state = _current_state() if run_ids else None
     if state is None:
         return
+    engine = session.get_bind(clause=state.tables.host.test.table).engine
     for run_id in run_ids:
         number = int(run_id)  # The platform's scheduled job writes a string.
-        _carry_over(state, number)
-        _send_attempts_ended(state, number)
+        _carry_over(state, engine, number)
+        _send_attempts_ended(state, engine, number)
 
 
-def _carry_over(state: ExtensionState, run_id: int) -> None:
+def _carry_over(state: ExtensionState, engine: Engine, run_id: int) -> None:
     """Carry results over into a run that has ended. Where that fails, the end stands and the log says so."""
     try:
-        count = run_with_retries(state.host.transaction,
-                                 lambda connection: carry_over(connection, state.tables, run_id))
+        count = run_with_retries(engine.begin, lambda connection: carry_over(connection, state.tables, run_id))
     except Exception as fault:
         log().error(f'run {run_id} has ended, but the results of the other attempts are not carried over: '
                     f'"flask runs-api carry-over {run_id}" does it. {describe(fault)}')
@@ -77,7 +77,7 @@ def _carry_over(state: ExtensionState, run_id: int) -> None:
             log().info(f'run {run_id} has ended, and {count} results are carried over into it')
 
 
-def _send_attempts_ended(state: ExtensionState, run_id: int) -> None:
+def _send_attempts_ended(state: ExtensionState, engine: Engine, run_id: int) -> None:
     """Send :data:`attempts_ended` for a retry, where somebody listens: only then it is computed what it says."""
     if not attempts_ended.receivers:
         return
@@ -87,7 +87,7 @@ def _send_attempts_ended(state: ExtensionState, run_id: int) -> None:
         return None if root_id == run_id else read_verdict(connection, state.tables, run_id)
 
     try:
-        verdict = run_with_retries(state.host.transaction, work)
+        verdict = run_with_retries(engine.begin, work)
     except Exception as fault:
         log().error(f'run {run_id} has ended, but attempts_ended is not sent: {describe(fault)}')
         return

@@ -218,14 +218,16 @@ def _write(connection: Connection, tables: Tables, request: RetryRequest, source
 
 def _remove_leftovers(connection: Connection, tables: Tables, new_run_id: int, idempotency_digest: str | None) -> None:
     """
-    Delete the package's own rows of deleted runs that are in the way of a new one.
+    Delete the package's own rows of deleted runs where they are in the way of a new one.
 
     The platform's SQLite enforces no foreign keys, and gives the id of a deleted run to the next one.
     """
     retry, carried, test = tables.run_retry.c, tables.carried_over.c, tables.host.test
     has_this_key = and_(retry.idempotency_digest == idempotency_digest, ~exists().where(test.id == retry.test_id))
-    connection.execute(delete(tables.run_retry).where(or_(retry.test_id == new_run_id, has_this_key)))
-    connection.execute(delete(tables.carried_over).where(carried.test_id == new_run_id))
+    run_ids = connection.scalars(select(retry.test_id).where(or_(retry.test_id == new_run_id, has_this_key))).all()
+    if run_ids:
+        connection.execute(delete(tables.carried_over).where(carried.test_id.in_(run_ids)))
+        connection.execute(delete(tables.run_retry).where(retry.test_id.in_(run_ids)))
 
 
 def find_earlier_retry(connection: Connection, tables: Tables, request: RetryRequest) -> Retry | None:

@@ -183,12 +183,13 @@ def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:
 
     Raises :exc:`ServiceUnavailable` or :exc:`InternalError` for an error of the database.
     """
-    def run() -> T:
+    def begin() -> AbstractContextManager[Connection]:
         if state.is_api_request():
+            # Tried again like the rest: the connection may be found dead when it is given back.
             state.host.release_connection()
-        return run_with_retries(state.host.transaction, work)
+        return state.host.transaction()
 
-    return _with_api_errors(run)
+    return _with_api_errors(lambda: run_with_retries(begin, work))
 
 
 def read_for_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:

@@ -63,6 +63,17 @@ def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, databas
 
 
 @pytest.fixture
+def bare() -> Iterator[Flask]:
+    """The miniature without the blueprint, current during the test."""
+    app = create_app('sqlite://', mount=False)
+    with app.app_context():
+        db.create_all()
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
 def client(app: Flask) -> FlaskClient:
     """A client without a session."""
     return app.test_client()
@@ -77,7 +88,8 @@ def host_request(app: Flask) -> None:
 @pytest.fixture
 def engine(app: Flask) -> Engine:
     """The host's engine."""
-    return db.engine
+    with app.app_context():
+        return db.engine
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from mod_customized.models import CustomizedTest
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
 from outcome import Outcome, passing
-from recording import Sent
+from support.statements import Sent
 from sqlalchemy import Engine, create_engine, delete
 from sqlalchemy.orm import Session
 from support.generated_histories import (RETRY_IDS, ROOT_ID, WORLDS, World,

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import seed
 from application import create_app
-from database import db
+from database import Base, db
 from flask import Flask, g
 from mod_auth.models import Role, User
 from mod_ci.models import BlockedUsers
@@ -220,6 +220,19 @@ def test_a_retry_of_an_old_commit_does_not_make_it_the_newest(
     retry_run(linux.id)
 
     assert comment('/retry linux').retries[0].run_id == newest.id
+
+
+def test_a_retry_whose_source_is_deleted_is_not_the_first_run(
+        comment: Comment, linux: Test, make_run: MakeRun) -> None:
+    newer = make_run(commit='f' * 40)
+    db.session.commit()
+    retry_run(newer.id)
+    for table in ('test_result_file', 'test_result', 'test_progress', 'customized_test'):
+        rows = Base.metadata.tables[table]
+        db.session.execute(rows.delete().where(rows.c.test_id == newer.id))
+    db.session.delete(newer)
+
+    assert comment('/retry linux').retries[0].run_id == linux.id
 
 
 @pytest.mark.parametrize('other', [
@@ -521,9 +534,10 @@ def test_an_account_of_several_people_is_nobodys(comment: Comment, linux: Test, 
                    asked=True)
 
 
-@pytest.mark.parametrize('stored', ['\u00e1lice-gh', 'alice-gh ', 'al\u0131ce-gh'])
+@pytest.mark.parametrize(('stored', 'login'), [
+    ('\u00e1lice-gh', 'alice-gh'), ('alice-gh ', 'alice-gh'), ('al\u0131ce-gh', 'alice-gh'), ('\u212aim', 'kim')])
 def test_a_collation_that_takes_other_letters_for_the_same_does_not_count(
-        comment: Comment, linux: Test, rows: Rows, writer: User, stored: str) -> None:
+        comment: Comment, linux: Test, rows: Rows, writer: User, stored: str, login: str) -> None:
     def lower(text: str) -> str:
         decomposed = unicodedata.normalize('NFKD', text.replace('\u0131', 'i'))
         return ''.join(c for c in decomposed if not unicodedata.combining(c)).rstrip().lower()
@@ -533,7 +547,8 @@ def test_a_collation_that_takes_other_letters_for_the_same_does_not_count(
     connection.create_function('lower', 1, lower)
     writer.github_login = stored
 
-    assert_ignored(comment(), 'The GitHub account Alice-GH belongs to nobody on this platform.', rows)
+    assert_ignored(comment('/retry', {'comment.user.login': login}),
+                   f'The GitHub account {login} belongs to nobody on this platform.', rows)
 
 
 def test_a_blocked_account_may_not_and_gets_no_answer(comment: Comment, linux: Test, rows: Rows) -> None:

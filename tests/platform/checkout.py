@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ MOUNT = '\n' + literal_block('README.rst', 'from mod_runs_api import mod_runs_ap
 
 #: The platform's own defaults, and what an installation must say.
 CONFIG = """
+import json
 import os
 
 from config_sample import *
@@ -32,6 +34,7 @@ DATABASE_URI = os.environ['PLATFORM_DATABASE_URI']
 INSTALL_FOLDER = os.path.dirname(os.path.abspath(__file__))
 SAMPLE_REPOSITORY = os.path.join(INSTALL_FOLDER, 'samples')
 GITHUB_TOKEN = GITHUB_CI_KEY = HMAC_KEY = 'not a secret'
+globals().update(json.loads(os.environ['PLATFORM_SETTINGS']))
 """
 
 #: What a working copy may hold that no test is about.
@@ -47,12 +50,18 @@ class Platform:
 
     path: Path
     packages: Path
+    #: Further settings.
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_settings(self, **settings: Any) -> Platform:
+        """Return the same copy with further settings."""
+        return replace(self, settings=settings)
 
     def environment(self, database: str) -> dict[str, str]:
         """Give the environment of a process that runs the platform on a database."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(('GIT_', 'FLASK_', 'PYTHON'))}
         kept.pop('TESTING', None)
-        return {**kept, 'PLATFORM_DATABASE_URI': database,
+        return {**kept, 'PLATFORM_DATABASE_URI': database, 'PLATFORM_SETTINGS': json.dumps(self.settings),
                 'PYTHONPATH': os.pathsep.join([str(self.path), str(self.packages)])}
 
     def run(self, *arguments: str, database: str, sent: str = '',

@@ -101,14 +101,13 @@ def statuses_around_lost_connections(path: str) -> list[int]:
         return statuses + [client.get(path, base_url=ADDRESS).status_code for _ in range(2)]
 
 
-def retry_runs(orders: list[dict[str, Any]], settings: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-    """Retry runs in process, and give what came of each order: a run, or an error of the package."""
+def retry_runs(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Retry runs in process, and return what came of each request: a run, or an error of the package."""
     answers: list[dict[str, Any]] = []
-    with request() as app:
-        app.config.update(settings or {})
-        for order in orders:
+    with request():
+        for arguments in requests:
             try:
-                made = retry_run(**order)
+                made = retry_run(**arguments)
             except RunsApiError as error:
                 answers.append({'error': type(error).__name__, 'code': error.code, 'details': error.details})
             else:

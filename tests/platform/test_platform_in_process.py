@@ -33,7 +33,7 @@ def source(own_rows: Rows) -> int:
 def retry(mounted: Platform, rows: Rows, **order: Any) -> dict[str, Any]:
     """Call ``retry_run`` inside a request."""
     answer: dict[str, Any]
-    answer, = mounted.inside('retry_runs', rows.address, orders=[order])
+    answer, = mounted.inside('retry_runs', rows.address, requests=[order])
     return answer
 
 
@@ -86,10 +86,10 @@ def test_the_errors_are_the_packages_own(own_rows: Rows, mounted: Platform, sour
          {'error': 'Unprocessable', 'code': 'unprocessable', 'details': {'failed_tests': 0}}),
         ({'run_id': source, 'requested_by': 'nobody'},
          {'error': 'InvalidFields', 'code': 'unprocessable',
-          'details': {'fields': {'requested_by': ['There is no such person.']}}}),
+          'details': {'fields': {'requested_by': ['There is no such user.']}}}),
     ]
 
-    answers = mounted.inside('retry_runs', own_rows.address, orders=[order for order, _ in orders])
+    answers = mounted.inside('retry_runs', own_rows.address, requests=[order for order, _ in orders])
 
     assert answers == [error for _, error in orders]
     assert own_rows.of('run_retry', source_test_id=source) == []

@@ -10,6 +10,9 @@ from threading import Barrier
 from typing import Any, Callable, Sequence, TypeVar
 from urllib.parse import urlsplit
 
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+
 T = TypeVar('T')
 
 #: Seconds. Far more than any answer takes, so that nothing here waits for ever.
@@ -113,6 +116,15 @@ class Client:
     def end(self, run_id: int) -> Answer:
         """Have the platform end a run, see `entry.end_run`."""
         return self.ask('POST', f'/end/{run_id}')
+
+
+def session_cookie(secret_key: str, user_id: int) -> str:
+    """Return the session cookie of a user who is logged in on a server with this key."""
+    host = Flask('host')
+    host.secret_key = secret_key
+    signer = SecureCookieSessionInterface().get_signing_serializer(host)
+    assert signer is not None
+    return f'session={signer.dumps({"user_id": user_id})}'
 
 
 def together(calls: Sequence[Callable[[], T]]) -> list[T]:

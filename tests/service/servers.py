@@ -96,7 +96,8 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, uri: str, *, workers: int = 4, preload: bool = False, **settings: Any) -> Iterator[Server]:
+def serving(folder: Path, uri: str, *, workers: int = 4, threads: int = 1, preload: bool = False,
+            **settings: Any) -> Iterator[Server]:
     """
     Serve the miniature under gunicorn while the block lasts.
 
@@ -107,7 +108,9 @@ def serving(folder: Path, uri: str, *, workers: int = 4, preload: bool = False, 
     uri : str
         Its database, with tables in it.
     workers : int
-        How many processes handle requests, each one at a time.
+        How many processes handle requests.
+    threads : int
+        How many requests each handles at a time. The steps of a request are recorded with one thread only.
     preload : bool
         Load the application once, before there are workers, so that a new worker is there at once.
     **settings
@@ -118,7 +121,7 @@ def serving(folder: Path, uri: str, *, workers: int = 4, preload: bool = False, 
     with listener, open(folder / 'log.txt', 'wb') as log:
         process = subprocess.Popen(
             [sys.executable, '-m', 'gunicorn', '--bind', f'fd://{listener.fileno()}', '--workers', str(workers),
-             '--timeout', '120', '--graceful-timeout', '10', *(['--preload'] if preload else []),
+             '--threads', str(threads), '--timeout', '120', '--graceful-timeout', '10', *(['--preload'] if preload else []),
              'service.entry:app'],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, pass_fds=[listener.fileno()],
             env=environment(folder, uri, SERVICE_SETTINGS=json.dumps(settings)), start_new_session=True)

@@ -1,4 +1,4 @@
-"""A connection that dies in the middle of a request: the database is there, so that the request goes through."""
+"""A connection that dies in the middle of a request, while the database is there."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
-from flask import Flask
-from flask.sessions import SecureCookieSessionInterface
 
 from .databases import Database, fresh_database
-from .load import Client
+from .load import Client, session_cookie
 from .runs import Scenario, create_scenario, expected_run, read_runs
 from .servers import PrivateMariaDB, Server, serving
 
@@ -52,28 +50,49 @@ def cookie(request: pytest.FixtureRequest, scenario: Scenario) -> str | None:
     """Return the session cookie of nobody, or of somebody, whom the platform then looks up before the route is asked."""
     if request.param == 'stranger':
         return None
-    host = Flask('host')
-    host.secret_key = SECRET_KEY
-    signer = SecureCookieSessionInterface().get_signing_serializer(host)
-    assert signer is not None
-    return f'session={signer.dumps({"user_id": scenario.people[request.param]})}'
+    return session_cookie(SECRET_KEY, scenario.people[request.param])
 
 
-def test_a_connection_that_dies_before_any_step_of_a_request_costs_nothing(
+def test_a_connection_that_dies_before_a_step_of_the_package_costs_nothing(
         database: Database, scenario: Scenario, alice: Client, cookie: str | None) -> None:
-    steps = alice.retry(scenario.run_id, failed_only=True, cookie=cookie).steps
+    steps, of_host = steps_of(alice, scenario, cookie)
     before = read_runs(database)
 
     answers = {f'{number} {step}': alice.retry(scenario.run_id, failed_only=True, cookie=cookie, dies=str(number))
-               for number, step in enumerate(steps, 1)}
+               for number, step in enumerate(steps, 1) if number > of_host}
 
     assert {step: answer.text for step, answer in answers.items() if answer.status != 202} == {}
     runs = read_runs(database)
     made = runs.keys() - before.keys()
-    assert len(made) == len(steps)
+    assert len(made) == len(answers) > 5
     assert made == {answer.new_run_id for answer in answers.values()}
     for run_id in made:
         assert runs[run_id] == expected_run(runs[run_id], runs[scenario.run_id], scenario, failed_only=True)
+
+
+def test_a_connection_that_dies_before_a_step_of_the_hosts_hooks_costs_one_answer(
+        database: Database, scenario: Scenario, alice: Client, cookie: str | None) -> None:
+    steps, of_host = steps_of(alice, scenario, cookie)
+    before = read_runs(database)
+
+    for number in range(1, of_host + 1):
+        answer = alice.retry(scenario.run_id, cookie=cookie, dies=str(number))
+        # As it gives its connection back, the host has all that it needs.
+        if steps[number - 1] != 'ROLLBACK':
+            assert (answer.status, answer.body['code']) == (503, 'service_unavailable')
+            assert int(answer.headers['Retry-After']) > 0
+            assert alice.retry(scenario.run_id, cookie=cookie).status == 202
+
+    statements = [step for step in steps[:of_host] if step not in ('ROLLBACK', 'COMMIT')]
+    assert len(read_runs(database).keys() - before.keys()) >= len(statements) > 0
+
+
+def steps_of(client: Client, scenario: Scenario, cookie: str | None) -> tuple[list[str], int]:
+    """Return the steps of a failed-only retry, and how many of them, the first ones, are the host's."""
+    of_host = client.ask('GET', '/no/such/page', **({} if cookie is None else {'Cookie': cookie})).steps
+    steps = client.retry(scenario.run_id, failed_only=True, cookie=cookie).steps
+    assert steps[:len(of_host)] == of_host
+    return steps, len(of_host)
 
 
 def test_a_connection_that_dies_after_the_commit_costs_nothing_and_makes_no_second_run(
@@ -90,7 +109,7 @@ def test_a_connection_that_dies_after_the_commit_costs_nothing_and_makes_no_seco
 
 def test_with_a_key_the_run_whose_commit_went_unanswered_is_no_replay(
         database: Database, scenario: Scenario, alice: Client, cookie: str | None) -> None:
-    steps = alice.retry(scenario.run_id, cookie=cookie).steps
+    steps = alice.retry(scenario.run_id, cookie=cookie, key=secrets.token_hex(8)).steps
     before = read_runs(database)
     last_commit = len(steps) - steps[::-1].index('COMMIT')
     key = secrets.token_hex(8)

@@ -16,7 +16,7 @@ from mod_auth.models import Role
 from mod_customized.models import CustomizedTest
 from mod_test.models import Test, TestPlatform, TestType
 from sqlalchemy import Engine, delete
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 from support.visitor import Visitor
 
 from mod_runs_api import create_blueprint, retry_run
@@ -49,6 +49,7 @@ class EntryPoints:
     """
 
     def __init__(self, database_uri: str, tests: int, runs: int, retries: int) -> None:
+        self.sessions = scoped_session(lambda: Session(self.package_engine))
         self.app = self._create_app(database_uri, '1000000 per day')
         self.limited_app = self._create_app(database_uri, '1 per day')
         with self.app.app_context():
@@ -87,7 +88,8 @@ class EntryPoints:
     def _create_app(self, database_uri: str, rate_limit: str) -> Flask:
         app = create_app(database_uri, mount=False, RUNS_API_RATE_LIMIT=rate_limit, GITHUB_OWNER='CCExtractor',
                          GITHUB_REPOSITORY='ccextractor')
-        app.register_blueprint(create_blueprint(session=lambda: Session(self.package_engine)), url_prefix='/api/v1')
+        app.register_blueprint(create_blueprint(session=lambda: self.sessions), url_prefix='/api/v1')
+        app.teardown_appcontext(lambda _: self.sessions.remove())
         return app
 
     def close(self) -> None:

@@ -96,7 +96,7 @@ class Case:
 
     @property
     def finished(self) -> bool:
-        """Whether there is a verdict."""
+        """Whether it is known what failed."""
         return self.stage in ('completed', 'canceled')
 
 
@@ -202,9 +202,9 @@ def corpus(own_rows: Rows) -> Corpus:
 @pytest.fixture(scope='module')
 def answers(own_rows: Rows, corpus: Corpus, mounted: Platform) -> dict[int, dict[str, Any]]:
     """Retry what failed of every run, inactive tests left out, and give what came of it by the run's id."""
-    orders = [{'run_id': case.id, 'failed_only': True} for case in corpus.cases]
-    answers = mounted.inside('retry_runs', own_rows.address, orders=orders,
-                             settings={'RUNS_API_INACTIVE_TESTS': 'drop'})
+    requests = [{'run_id': case.id, 'failed_only': True} for case in corpus.cases]
+    answers = mounted.with_settings(RUNS_API_INACTIVE_TESTS='drop').inside(
+        'retry_runs', own_rows.address, requests=requests)
     return {case.id: answer for case, answer in zip(corpus.cases, answers, strict=True)}
 
 
@@ -233,7 +233,7 @@ def overlooked(corpus: Corpus, case: Case) -> Iterator[int]:
     for test_id in to_run:
         end = ENDS[case.ends.get(test_id, 'never ran')]
         if end is None or end[0] is None or any(
-                output.ignore is False and case.files.get((test_id, output.id), 'missing') == 'missing'
+                output.ignore is not True and case.files.get((test_id, output.id), 'missing') == 'missing'
                 for output in corpus.tests[test_id].outputs):
             yield test_id
 

@@ -1,0 +1,117 @@
+"""The arrows between the modules go one way: outer layers, service, domain, the host's models."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import mod_runs_api
+
+PACKAGE = Path(mod_runs_api.__file__).parent
+
+#: What each layer may import besides itself. Every module belongs to one of them.
+DOMAIN = {'attempts', 'carry_over', 'clock', 'errors', 'faults', 'retry', 'selection', 'settings', 'tables', 'tokens',
+          'transaction', 'validation', 'verdict', 'version'}
+SERVICE = {'ends', 'extension', 'host', 'service', 'signals'}
+OUTER = {'api', 'cli', 'github', 'web'}
+TOP = {'', 'blueprint'}
+
+#: The outer modules that another outer module may import.
+MAY_MEET = {
+    # The session of a page stands in for a token.
+    'mod_runs_api.api.auth': {'mod_runs_api.web.session'},
+    # Commands print what the API answers, and its OpenAPI document.
+    'mod_runs_api.cli': {'mod_runs_api.api.schemas', 'mod_runs_api.api.openapi'},
+}
+
+
+def read_imports() -> dict[str, set[str]]:
+    """Return what each module of the package imports, by full names."""
+    paths = {'.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts).removesuffix('.__init__'): path
+             for path in PACKAGE.rglob('*.py')}
+    imports: dict[str, set[str]] = {}
+    for name, path in paths.items():
+        found: set[str] = set()
+        package = name.split('.') if path.name == '__init__.py' else name.split('.')[:-1]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                start = package[:len(package) - node.level + 1] if node.level else []
+                module = '.'.join([*start, *([node.module] if node.module else [])])
+                # "from . import clock" imports a module, "from .clock import now" a function of it.
+                found.update(f'{module}.{alias.name}' if f'{module}.{alias.name}' in paths else module
+                             for alias in node.names)
+        imports[name] = found
+    return imports
+
+
+IMPORTS = read_imports()
+OWN = {name: imported & set(IMPORTS) for name, imported in IMPORTS.items()}
+LIBRARIES = {name: {one.partition('.')[0] for one in imported - set(IMPORTS)} for name, imported in IMPORTS.items()}
+
+
+def room(module: str) -> str:
+    """Return the first part of a module's name within the package; '' for the package itself."""
+    return module.removeprefix('mod_runs_api').lstrip('.').partition('.')[0]
+
+
+def modules_in(*rooms: set[str]) -> list[str]:
+    """Return the modules of some layers."""
+    return sorted(name for name in IMPORTS if room(name) in set().union(*rooms))
+
+
+def reachable(module: str) -> set[str]:
+    """Return a module and all that it imports, directly or not."""
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(OWN[name])
+    return seen
+
+
+def test_every_module_belongs_to_a_layer() -> None:
+    assert {room(module) for module in IMPORTS} <= DOMAIN | SERVICE | OUTER | TOP
+
+
+def test_there_is_no_circle() -> None:
+    assert list(TopologicalSorter(OWN).static_order())
+
+
+@pytest.mark.parametrize('module', modules_in(DOMAIN))
+def test_a_module_of_the_domain_imports_the_domain_and_the_models_of_the_host(module: str) -> None:
+    assert [one for one in OWN[module] if room(one) not in DOMAIN and one != 'mod_runs_api.host.models'] == []
+
+
+@pytest.mark.parametrize('module', modules_in(DOMAIN))
+def test_a_module_of_the_domain_imports_no_web_framework_even_indirectly(module: str) -> None:
+    libraries = set().union(*(LIBRARIES[one] for one in reachable(module)))
+
+    assert libraries & {'flask', 'werkzeug', 'flask_limiter', 'flask_wtf', 'authlib', 'click', 'blinker'} == set()
+
+
+def test_the_models_of_the_host_import_nothing_of_the_package_but_the_errors() -> None:
+    assert OWN['mod_runs_api.host.models'] == {'mod_runs_api.errors'}
+
+
+@pytest.mark.parametrize('module', modules_in(SERVICE))
+def test_the_service_and_the_host_import_no_outer_layer(module: str) -> None:
+    assert [one for one in OWN[module] if room(one) in OUTER | TOP] == []
+
+
+@pytest.mark.parametrize('module', modules_in(OUTER))
+def test_an_outer_layer_imports_no_other_outer_layer(module: str) -> None:
+    others = {one for one in OWN[module] if room(one) in OUTER and room(one) != room(module)}
+
+    assert others <= MAY_MEET.get(module, set())
+
+
+@pytest.mark.parametrize('module', modules_in(DOMAIN, SERVICE, OUTER))
+def test_nothing_imports_the_blueprint_or_the_package_itself(module: str) -> None:
+    assert OWN[module] & TOP == set()
