@@ -186,7 +186,8 @@ def pass_after_all(site: Site, page: Page) -> None:
     (object_to_it, 'The build is gone.'),
     (pass_after_all, 'No test of run 2 failed: there is nothing to run again.'),
 ])
-def test_a_refusal_of_the_server_is_a_sentence(site: Site, filled: Page, happens: Callable[[Site, Page], None], sentence: str) -> None:
+def test_a_refusal_of_the_server_is_a_sentence(
+        site: Site, filled: Page, happens: Callable[[Site, Page], None], sentence: str) -> None:
     happens(site, filled)
     runs = site.runs
 
@@ -239,7 +240,8 @@ def error(code: str, **details: Any) -> str:
     (503, error('service_unavailable'), 'The server cannot store a run just now. Try again in a few seconds.'),
     (202, '<h1>A page</h1>', AGAIN),
 ])
-def test_every_answer_has_its_sentence_and_may_be_sent_again(site: Site, filled: Page, keys: list[str], status: int, body: str, sentence: str) -> None:
+def test_every_answer_has_its_sentence_and_may_be_sent_again(
+        site: Site, filled: Page, keys: list[str], status: int, body: str, sentence: str) -> None:
     filled.route('**/retry', lambda route: route.fulfill(status=status, body=body), times=1)
     send(filled)
     assert refused(filled) == sentence

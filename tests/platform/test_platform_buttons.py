@@ -33,7 +33,8 @@ def run_id(rows: Rows, people: dict[str, int]) -> int:
     return run_id
 
 
-def test_a_user_who_may_retry_finds_the_buttons(rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
+def test_a_user_who_may_retry_finds_the_buttons(
+        rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
     page, runs = patched.inside('pages_of', rows.address, user_id=people['alice'], paths=[f'/test/{run_id}', '/test/'])
 
     button, = re.findall(r'<button[^>]*class="runs-api-retry [^>]*>', page)
@@ -44,7 +45,8 @@ def test_a_user_who_may_retry_finds_the_buttons(rows: Rows, people: dict[str, in
     assert f'aria-label="Retry run {run_id}"' in runs
 
 
-def test_a_user_who_may_not_retry_finds_none(rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
+def test_a_user_who_may_not_retry_finds_none(
+        rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
     for name in ('una', 'nora'):
         for page in patched.inside('pages_of', rows.address, user_id=people[name],
                                    paths=[f'/test/{run_id}', '/test/']):
