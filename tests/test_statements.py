@@ -25,8 +25,12 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntryPoints]:
 
 @pytest.fixture(scope='module')
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntryPoints]:
-    """A database with large runs, many other runs and a run that was retried many times."""
-    yield from _entry_points(tmp_path_factory.mktemp('large'), tests=300, runs=40, retries=90)
+    """
+    A database with large runs, many other runs and a run that was retried many times.
+
+    With more than 24 retries a page would send fewer statements, for it does not compare so many attempts.
+    """
+    yield from _entry_points(tmp_path_factory.mktemp('large'), tests=300, runs=40, retries=20)
 
 
 def _entry_points(folder: Path, **sizes: int) -> Iterator[EntryPoints]:
