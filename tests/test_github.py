@@ -110,7 +110,7 @@ def app_settings(settings: JSON) -> JSON:
 
 
 @pytest.fixture
-def writer(alice: User, host_request: None) -> User:
+def writer(alice: User) -> User:
     """A contributor who is known on GitHub."""
     alice.github_login = 'alice-gh'
     return alice
