@@ -14,7 +14,7 @@ LENGTH = 65536
 
 
 def not_understood(word: str) -> InvalidCommand:
-    return InvalidCommand(f'I do not understand "{word}". Write /retry, and behind it any of: linux, windows, failed, '
+    return InvalidCommand(f'I do not understand "{word}". Write /retry, followed by any of: linux, windows, failed, '
                           'because and a reason.')
 
 
@@ -60,13 +60,13 @@ def test_an_unknown_word_is_an_invalid_command(line: str, word: str) -> None:
 def test_a_reason_has_at_most_255_characters() -> None:
     assert read_commands('/retry because ' + '\U0001f480' * 255) == [Command(BOTH, False, '\U0001f480' * 255)]
     assert read_commands(f'/retry because {"x" * 256}') == [
-        InvalidCommand('The reason cannot be kept. Longer than maximum length 255.')]
+        InvalidCommand('The reason cannot be stored. Longer than maximum length 255.')]
 
 
 @pytest.mark.parametrize(('reason', 'message'), [
-    ('\ud800', 'The reason cannot be kept. Must be valid Unicode.'),
-    ('', 'There is no reason behind "because".'),
-    ('<!-- a -->', 'There is no reason behind "because".')])
+    ('\ud800', 'The reason cannot be stored. Must be valid Unicode.'),
+    ('', 'There is no reason after "because".'),
+    ('<!-- a -->', 'There is no reason after "because".')])
 def test_a_reason_that_cannot_be_kept_is_an_invalid_command(reason: str, message: str) -> None:
     assert read_commands(f'/retry because {reason}') == [InvalidCommand(message)]
 
