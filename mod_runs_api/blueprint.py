@@ -14,6 +14,7 @@ from .api import auth, limits, responses, views
 from .ends import listen_for_ends
 from .errors import MountError, RunsApiError
 from .extension import KEY, ExtensionState, extension_state
+from .github.report import retry_report
 from .host.models import find_models
 from .host.runtime import HostRuntime, HostSession, platform_session
 from .settings import read_settings
@@ -71,7 +72,7 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
             setup.add_url_rule(f'/runs/<run_id>/{endpoint}', endpoint, limited(view), methods=ALL_METHODS,
                                provide_automatic_options=False)
         listen_for_ends(host_models)
-        app.jinja_env.globals['runs_api'] = pages.GLOBALS
+        app.jinja_env.globals['runs_api'] = {**pages.GLOBALS, 'retry_report': retry_report}
 
     blueprint.record(on_register)
     blueprint.before_request(_identify)

@@ -110,7 +110,7 @@ def app_settings(settings: JSON) -> JSON:
 
 
 @pytest.fixture
-def writer(alice: User, host_request: None) -> User:
+def writer(alice: User) -> User:
     """A contributor who is known on GitHub."""
     alice.github_login = 'alice-gh'
     return alice
@@ -998,6 +998,7 @@ def test_a_comment_asks_for_the_build_without_the_setting(
     assert rows.of('run_retry') == []
 
 
+@pytest.mark.on_file
 @pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': build_artifact_exists}])
 def test_the_setting_asks_for_the_build_of_other_retries_too(
         github: FakeGitHub, linux: Test, rows: Rows) -> None:

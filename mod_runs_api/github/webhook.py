@@ -10,14 +10,15 @@ from sqlalchemy import (Column, Connection, String, exists, func, select,
                         type_coerce)
 
 from ..attempts import ended_attempts
-from ..errors import MountError, RunNotFound, Unprocessable
+from ..errors import MountError, RunNotFound, RunsApiError, Unprocessable
 from ..extension import ExtensionState, extension_state
 from ..host.github import github_access
 from ..host.models import (MAX_ID, PULL_REQUEST, BlockedUsersTable, ForkTable,
                            HostModels, User)
 from ..host.runtime import external_run_page
 from ..retry import RetryRequest
-from ..service import in_transaction, submit_retry
+from ..service import attempts_verdict, in_transaction, submit_retry
+from ..summary import count_ended, to_sentence
 from ..tables import Tables
 from .checks import build_artifact_exists
 from .commands import Command, InvalidCommand, read_commands
@@ -48,6 +49,8 @@ class CommentRetry:
         As in :class:`mod_runs_api.Retry`. It is ``replayed`` when an earlier delivery of the comment has created it.
     address : str or None
         The address of the new run's page, if it can be told.
+    known : str
+        What the attempts so far have proved, in a sentence; empty where nothing is known.
     """
 
     platform: str
@@ -57,6 +60,7 @@ class CommentRetry:
     test_count: int
     replayed: bool
     address: str | None
+    known: str = ''
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,9 @@ def _describe(retry: CommentRetry) -> str:
     if retry.replayed:
         return f'{retry.platform}: run {retry.run_id} is queued again already, as {new_run}.'
     tests = f'{retry.test_count} test{"" if retry.test_count == 1 else "s"}'
+    known = f' {retry.known}' if retry.known else ''
     return (f'{retry.platform}: run {retry.run_id} is queued again as {new_run}, '
-            f'with {tests}{" that failed" if retry.failed_only else ""}.')
+            f'with {tests}{" that failed" if retry.failed_only else ""}.{known}')
 
 
 def _explain(refusal: CommentRefusal) -> str:
@@ -350,7 +355,17 @@ def _retry(state: ExtensionState, needed: _Needed, comment: _Comment, user: User
     except (RunNotFound, Unprocessable) as error:
         return CommentRefusal(target.platform, run_id, error.message)
     return CommentRetry(target.platform, retry.run_id, retry.new_run_id, retry.failed_only, retry.test_count,
-                        retry.replayed, external_run_page(retry.new_run_id))
+                        retry.replayed, external_run_page(retry.new_run_id),
+                        _what_is_known(retry.new_run_id) if retry.failed_only else '')
+
+
+def _what_is_known(run_id: int) -> str:
+    """Return what the attempts have proved so far; the retry stands, whether that can be told or not."""
+    try:
+        verdict = attempts_verdict(run_id)
+    except RunsApiError:
+        return ''
+    return to_sentence(verdict) if count_ended(verdict) > 1 else ''
 
 
 def _find_source(connection: Connection, tables: Tables, fork: ForkTable, pr_nr: int, platform: str,

@@ -106,11 +106,11 @@ def run_page_pattern() -> str:
     return '{run_id}'.join(run_page(MAX_ID).rsplit(str(MAX_ID), 1))
 
 
-def regression_test_page(test_id: int) -> str | None:
-    """Return the address of the host's page of a regression test; None where it has none."""
+def regression_test_page(test_id: int, external: bool = False) -> str | None:
+    """Return the address of the host's page of a regression test; None where it has none, or cannot be told."""
     try:
-        return url_for('regression.test_view', regression_id=test_id)
-    except BuildError:
+        return url_for('regression.test_view', regression_id=test_id, _external=external)
+    except (BuildError, RuntimeError):
         return None
 
 

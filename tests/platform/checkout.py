@@ -74,6 +74,11 @@ class Platform:
         """Run a command of Flask's in the copy."""
         return self.run('-m', 'flask', '--app', 'run', *arguments, database=database)
 
+    def apply(self, patch: str) -> None:
+        """Apply a patch to the copy, as the docs say."""
+        subprocess.run(['git', 'apply', '-'], input=patch, text=True, cwd=self.path, env=self.environment(''),
+                       check=True, timeout=60)
+
     def inside(self, name: str, database: str, /, **arguments: Any) -> Any:
         """Call one of the functions of ``inside.py`` in the copy, and give what it returned."""
         done = self.run(str(INSIDE), name, database=database, sent=json.dumps(arguments), seconds=300)

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+from checkout import Platform, copy
+from documented import literal_block
 from protocol import CRASH, MISSING, Outcome, Story, differs
 
 pytestmark = pytest.mark.platform
+
+
+@pytest.fixture(scope='module')
+def telling(unmounted: Platform) -> Platform:
+    """Return a copy of the platform with the mount, and with the history and the line in the report of the docs."""
+    platform = copy(unmounted, 'proving', mounted=True)
+    for page in ('docs/web-pages.rst', 'docs/github.rst'):
+        platform.apply(literal_block(page, '--- a/templates'))
+    return platform
 
 
 def of_each_test(story: Story, run_id: int) -> dict[int, str]:
@@ -35,6 +47,22 @@ def test_three_attempts_of_a_pull_request_tell_flaky_from_broken(story: Story) -
     assert outcomes == {broken: ['missing_output'] * 3, flaky: ['missing_output', 'pass', 'carried_over'],
                         unstable: ['fail', 'fail', 'missing_output'],
                         good: ['pass', 'carried_over', 'carried_over']}
+
+
+def test_page_and_report_say_what_three_attempts_proved(story: Story) -> None:
+    broken, flaky, good = story.tests(3)
+    first = story.complete(story.open_pull([broken, flaky, good]), {broken: CRASH, flaky: CRASH})
+    before = story.report(first)
+    second = story.complete(story.retry(first), {broken: CRASH, flaky: CRASH})
+    third = story.complete(story.retry(second), {broken: CRASH})
+
+    report, page = story.report(third), re.sub(r'\s+', ' ', story.page(third))
+
+    assert 'attempts:' not in before
+    link = 'http://localhost/regression/test/{}/view'
+    assert (f'Over 3 attempts: 1 test is flaky ([{flaky}]({link.format(flaky)})), 1 fails each time in the same way '
+            f'([{broken}]({link.format(broken)})).') in report
+    assert 'Over 3 attempts 1 test is flaky and 1 fails each time in the same way.' in page
 
 
 def test_the_command_says_what_the_route_says(story: Story) -> None:

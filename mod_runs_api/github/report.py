@@ -1,0 +1,45 @@
+"""What the attempts of a run prove, for the platform's report on a pull request (contract section 1, ``/verdict``)."""
+
+from __future__ import annotations
+
+from ..extension import extension_state
+from ..faults import describe
+from ..host.runtime import log, regression_test_page
+from ..service import read_for_page
+from ..summary import Finding, count_attempts, count_ended, list_findings
+from ..verdict import read_verdict
+
+#: How many tests of a kind are linked.
+MAX_LINKS = 10
+
+
+def retry_report(run_id: int) -> str:
+    """
+    Return what the attempts of a run prove, as one line of Markdown, for the platform's ``templates/ci/pr_comment.txt``.
+
+    It is empty for a run without retries, and where it cannot be told: it must not cost the report.
+    """
+    try:
+        state = extension_state()
+        verdict = read_for_page(state, lambda connection: read_verdict(connection, state.tables, run_id))
+        if count_ended(verdict) < 2:
+            return ''
+        findings = [_to_markdown(finding) for finding in list_findings(verdict)] or ['every test passed each time']
+        return f'Over {count_attempts(verdict)}: {", ".join(findings)}.'
+    except Exception as fault:
+        log().error(f'what the attempts of run {run_id} prove is missing in the report: {describe(fault)}')
+        return ''
+
+
+def _to_markdown(finding: Finding) -> str:
+    """Return a finding with links to its tests: "2 tests are flaky ([12](…), [40](…))"."""
+    links = [_link(test_id) for test_id in finding.test_ids[:MAX_LINKS]]
+    left_out = len(finding.test_ids) - len(links)
+    if left_out:
+        links.append(f'and {left_out} more')
+    return f'{finding.text} ({", ".join(links)})'
+
+
+def _link(test_id: int) -> str:
+    address = regression_test_page(test_id, external=True)
+    return str(test_id) if address is None else f'[{test_id}]({address})'
