@@ -138,7 +138,8 @@ def test_what_is_shown_as_something_else_is_no_command(comment: str) -> None:
     'a <!-- b\n/retry', '<div>\n<!-- a -->\n</div>\n\n/retry',
     'a <!-- ` --> b\n/retry\n`', '/retry <!-- a -->', '/retry <!-- a\nb -->', 'a -->\n/retry', '/retry <?a?>',
     '<pre>a</pre>\n/retry', '<details><summary>a</summary>\n\n```\nb\n```\n\n</details>\n\n/retry',
-    '<details>\n<q>a\n</details>\n\n/retry', 'a <DEL>b</del>\n/retry', 'a </del> b\n/retry', '![a](b)\n/retry', '[a](b)\n/retry', '~~a~~\n/retry',
+    '<details>\n<q>a\n</details>\n\n/retry', 'a <DEL>b</del>\n/retry',
+    'a </del> b\n/retry', '![a](b)\n/retry', '[a](b)\n/retry', '~~a~~\n/retry',
     'A list<int> leaks.\n/retry', '<img src="a">\n\n/retry',
 ])
 def test_a_line_beside_them_is_a_command(comment: str) -> None:
