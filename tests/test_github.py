@@ -1054,10 +1054,9 @@ def test_a_host_without_blocked_users_cannot_check_an_author() -> None:
 
 
 @pytest.mark.parametrize('check', [pull_request_is_open, author_is_not_blocked])
-@pytest.mark.parametrize('other', [{'test_type': 'commit', 'pr_nr': 0}, {'pr_nr': 0}])
 def test_a_run_without_a_pull_request_asks_github_nothing(
-        github: FakeGitHub, check: Callable[[Source], str | None], other: JSON) -> None:
-    assert check(source(**other)) is None
+        github: FakeGitHub, check: Callable[[Source], str | None]) -> None:
+    assert check(source(test_type='commit', branch='master', pr_nr=0)) is None
     assert github.asked == []
 
 

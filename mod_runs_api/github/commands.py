@@ -52,7 +52,7 @@ class InvalidCommand:
 
 def read_commands(comment: str) -> list[Command | InvalidCommand]:
     """Return the commands in a comment's Markdown, in their order."""
-    matches = (COMMAND.fullmatch(line.strip()) for line in _plain_lines(comment))
+    matches = (COMMAND.fullmatch(line) for line in _plain_lines(comment))
     return [_read_words(match['words'] or '') for match in matches if match]
 
 
