@@ -208,7 +208,7 @@ def _cell(text: str | None) -> str:
 
 @contextmanager
 def exit_on_error(as_json: bool = False) -> Iterator[None]:
-    """Exit with 1 where a command is refused, and with 3 where it may be tried again. Print why, as JSON if asked to."""
+    """Exit with 1 if a command is refused, and with 3 if it may be tried again. Print why, as JSON if asked to."""
     try:
         yield
     except RunsApiError as error:
