@@ -477,7 +477,7 @@ def test_a_host_without_commands_and_pages_of_tests_shows_their_ids(
     with Flask('host without such a page').test_request_context():
         page = regression_test_page(2)
     assert page is None
-    monkeypatch.setitem(pages.GLOBALS, 'regression_test_page', lambda test_id: page)
+    monkeypatch.setitem(app.jinja_env.globals['runs_api'], 'regression_test_page', lambda test_id: page)
 
     html = visitor.page('/test/3')
 

@@ -19,14 +19,14 @@ ENTRY_POINTS = [
 
 @pytest.fixture(scope='module')
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntryPoints]:
-    """A database with small runs, one other run, and a run that was retried a few times."""
-    yield from _entry_points(tmp_path_factory.mktemp('small'), tests=2, runs=1, retries=2)
+    """A database with small runs, one other run, and a run with more attempts than a page lists."""
+    yield from _entry_points(tmp_path_factory.mktemp('small'), tests=2, runs=1, retries=11)
 
 
 @pytest.fixture(scope='module')
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntryPoints]:
-    """A database with large runs, many other runs and a run that was retried many times."""
-    yield from _entry_points(tmp_path_factory.mktemp('large'), tests=300, runs=40, retries=90)
+    """A database with large runs and many other runs. A page compares at most 25 attempts: here are almost as many."""
+    yield from _entry_points(tmp_path_factory.mktemp('large'), tests=300, runs=40, retries=20)
 
 
 def _entry_points(folder: Path, **sizes: int) -> Iterator[EntryPoints]:
