@@ -100,8 +100,8 @@ def submit_retry(state: ExtensionState, request: RetryRequest, extra_checks: tup
         # A commit that was never answered may have created the run: that is no replay.
         retry = None if is_first_try else find_committed_retry(connection, state.tables, request)
         is_first_try = False
-        return (retry or find_earlier_retry(connection, state.tables, request)
-                or create_retry(connection, state.tables, request))
+        retry = retry or find_earlier_retry(connection, state.tables, request)
+        return retry or create_retry(connection, state.tables, request)
 
     retry = in_transaction(state, work)
     if not retry.replayed:

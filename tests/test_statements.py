@@ -25,7 +25,11 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntryPoints]:
 
 @pytest.fixture(scope='module')
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntryPoints]:
-    """A database with large runs and many other runs. A page compares at most 25 attempts: here are almost as many."""
+    """
+    A database with large runs, many other runs and a run that was retried many times.
+
+    With more than 24 retries a page would send fewer statements, for it does not compare so many attempts.
+    """
     yield from _entry_points(tmp_path_factory.mktemp('large'), tests=300, runs=40, retries=20)
 
 

@@ -119,6 +119,11 @@ class Run:
     retry: tuple[int | None, ...] | None
     reason: bytes | None
 
+    @property
+    def failed_only(self) -> bool:
+        """Whether it is a retry of the failed tests only."""
+        return self.retry is not None and bool(self.retry[2])
+
 
 def read_runs(database: Database) -> dict[int, Run]:
     """Return every run that there is, by id."""
@@ -150,7 +155,7 @@ def _pairs(database: Database, table: str, column: str) -> defaultdict[int, tupl
 
 
 def expected_run(run: Run, source: Run, scenario: Scenario, *, failed_only: bool = False, person: str | None = 'alice',
-                 ended: bool = False) -> Run:
+                 ended: bool = False, is_whole: bool = True) -> Run:
     """
     Return what a retry of the scenario's run must be.
 
@@ -168,13 +173,16 @@ def expected_run(run: Run, source: Run, scenario: Scenario, *, failed_only: bool
         Who asked.
     ended : bool
         Whether it has ended, without a result of its own.
+    is_whole : bool
+        Whether the other results were carried over into it when it ended.
 
     Returns
     -------
     Run
     """
     test_ids = scenario.failed_ids if failed_only else scenario.test_ids
-    carried_over = tuple(test_id for test_id in scenario.test_ids if test_id not in test_ids) if ended else ()
+    is_carried_over = ended and is_whole
+    carried_over = tuple(test_id for test_id in scenario.test_ids if is_carried_over and test_id not in test_ids)
     requester = None if person is None else scenario.people[person]
     return Run(
         id=run.id, configuration=source.configuration, token=run.token,

@@ -121,8 +121,8 @@ def serving(folder: Path, uri: str, *, workers: int = 4, threads: int = 1, prelo
     with listener, open(folder / 'log.txt', 'wb') as log:
         process = subprocess.Popen(
             [sys.executable, '-m', 'gunicorn', '--bind', f'fd://{listener.fileno()}', '--workers', str(workers),
-             '--threads', str(threads), '--timeout', '120', '--graceful-timeout', '10', *(['--preload'] if preload else []),
-             'service.entry:app'],
+             '--threads', str(threads), '--timeout', '120', '--graceful-timeout', '10',
+             *(['--preload'] if preload else []), 'service.entry:app'],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, pass_fds=[listener.fileno()],
             env=environment(folder, uri, SERVICE_SETTINGS=json.dumps(settings)), start_new_session=True)
         server = Server(f'http://127.0.0.1:{listener.getsockname()[1]}', workers, folder, process)
@@ -233,8 +233,21 @@ class Private:
     def stop(self) -> None:
         """Stop it, as its administrator would, and wait until it has gone."""
         if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
             end(self.process)
             self.process = None
+
+    def kill(self) -> None:
+        """End it without any notice, as a lack of memory would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(30)
+            self.process = None
+
+    def freeze(self) -> None:
+        """Have it do nothing any more, not even refuse connections, until it is stopped."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
 
 
 class PrivateMariaDB(Private):
@@ -275,13 +288,6 @@ class PrivateMariaDB(Private):
         finally:
             self.recover()
 
-    def kill(self) -> None:
-        """End it without any notice, as a lack of memory would."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(30)
-            self.process = None
-
     def connections(self, of: Account) -> list[int]:
         """Return the connections of an account."""
         return [row[0] for row in execute(
@@ -316,8 +322,25 @@ class PrivateRedis(Private):
 
     def count(self) -> int:
         """Return how many keys it has."""
-        with socket.create_connection(('127.0.0.1', self.port), timeout=10) as connection:
-            connection.sendall(b'DBSIZE\r\n')
-            with connection.makefile('r') as lines:
-                answer = lines.readline()
+        answer = self.send('DBSIZE')
         return int(answer.removeprefix(':')) if answer.startswith(':') else -1
+
+    def send(self, command: str) -> str:
+        """Send a command, and return the first line of the answer."""
+        with socket.create_connection(('127.0.0.1', self.port), timeout=10) as connection:
+            connection.sendall(f'{command}\r\n'.encode())
+            with connection.makefile('r') as lines:
+                return lines.readline().strip()
+
+    def run_out_of_memory(self) -> None:
+        """Take no more writes for a lack of memory."""
+        assert self.send('CONFIG SET maxmemory 1') == '+OK'
+
+    def begin_read_only(self) -> None:
+        """Take no more writes, as the replica of a server that is away."""
+        assert self.send(f'REPLICAOF 127.0.0.1 {free_port()}') == '+OK'
+
+    def restart(self) -> None:
+        """Stop and start it. It keeps nothing."""
+        self.stop()
+        self.start()

@@ -47,7 +47,7 @@ def alice(server: Server, scenario: Scenario) -> Client:
 
 @pytest.fixture(params=['stranger', 'carol'])
 def cookie(request: pytest.FixtureRequest, scenario: Scenario) -> str | None:
-    """Return the session cookie of nobody, or of somebody, whom the platform then looks up before the route is asked."""
+    """Return the session cookie of nobody, or of a user whom the platform looks up before the route is asked."""
     if request.param == 'stranger':
         return None
     return session_cookie(SECRET_KEY, scenario.people[request.param])

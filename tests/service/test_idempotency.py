@@ -96,7 +96,8 @@ def test_simultaneous_requests_with_one_key_and_two_bodies_make_the_run_of_one_o
 
 @pytest.mark.parametrize('requested_by', ['alice', None])
 def test_simultaneous_calls_in_several_processes_with_one_key_make_one_run(
-        folders: Callable[[], Path], database: Database, scenario: Scenario, key: str, requested_by: str | None) -> None:
+        folders: Callable[[], Path], database: Database, scenario: Scenario, key: str,
+        requested_by: str | None) -> None:
     before = read_runs(database)
 
     made = call_in_processes(folders(), database.uri(), processes=4, threads=6, run_id=scenario.run_id,
@@ -132,7 +133,8 @@ def test_the_same_key_of_another_person_makes_another_run(
     assert (second.status, second.replayed) == (202, False)
     runs = read_runs(database)
     assert first.new_run_id != second.new_run_id
-    assert runs[second.new_run_id] == expected_run(runs[second.new_run_id], runs[scenario.run_id], scenario, person='bob')
+    run = runs[second.new_run_id]
+    assert run == expected_run(run, runs[scenario.run_id], scenario, person='bob')
 
 
 def test_keys_that_differ_in_case_or_in_their_end_are_different(

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -14,6 +13,7 @@ from threading import Event, Thread
 from typing import Callable, Iterator
 
 import pytest
+from application import create_app, dispose
 from sqlalchemy.exc import OperationalError
 
 from .databases import Account, Database, account, execute, fresh_database
@@ -75,28 +75,33 @@ class Load:
 
     Attributes
     ----------
-    scenario : Scenario
-        What the database began with.
-    answers : list
-        Whether only the failed tests were asked for, and the answer, if there was one.
     statuses : Counter
-        How often each status was answered; None for no answer.
-    made : Set
-        The runs that were made.
+        How often each status was answered to a request for a retry; None for no answer.
+    made : int
+        How many runs were made.
+    ended : int
+        How many of them have ended.
+    lacking : int
+        Into how many of those nothing was carried over before it was done by command.
     """
 
-    scenario: Scenario
-    answers: list[tuple[bool, Answer | None]]
     statuses: Counter[int | None]
-    made: Set[int]
+    made: int
+    ended: int
+    lacking: int
 
     def __str__(self) -> str:
-        return (f'of {len(self.answers)} retries {self.statuses[202]} were accepted, {self.statuses[503]} refused with '
-                f'503 and {self.statuses[None]} not answered; {len(self.made)} runs were made')
+        return (f'of {self.statuses.total()} retries {self.statuses[202]} were accepted, {self.statuses[503]} refused '
+                f'with 503 and {self.statuses[None]} not answered; {self.made} runs were made, {self.ended} ended, '
+                f'{self.lacking} of these without carrying over')
 
 
 def retry_while(killer: Killer, database: Database, server: Server, scenario: Scenario) -> Load:
-    """Retry the scenario's run with several clients while a killer is at work, and look whether all runs are whole."""
+    """
+    Retry the scenario's run with several clients, and end the retries of failed tests, while a killer is at work.
+
+    All runs must be whole: those that were made, and those that ended.
+    """
     before = read_runs(database)
     client = server.client(scenario.tokens['alice'])
 
@@ -104,10 +109,11 @@ def retry_while(killer: Killer, database: Database, server: Server, scenario: Sc
         answers: list[tuple[bool, Answer | None]] = []
         while len(answers) < REQUESTS.start or not killer.over.is_set() and len(answers) < REQUESTS.stop:
             failed_only = len(answers) % 2 == 0
-            try:
-                answers.append((failed_only, client.retry(scenario.run_id, failed_only=failed_only)))
-            except (OSError, HTTPException):
-                answers.append((failed_only, None))
+            answer = answer_if_any(lambda: client.retry(scenario.run_id, failed_only=failed_only))
+            answers.append((failed_only, answer))
+            if failed_only and answer is not None and answer.status == 202:
+                new_run_id = answer.new_run_id
+                answer_if_any(lambda: client.end(new_run_id))
         return answers
 
     with killer:
@@ -116,18 +122,41 @@ def retry_while(killer: Killer, database: Database, server: Server, scenario: Sc
 
     runs = read_runs(database)
     source = runs[scenario.run_id]
-    made = runs.keys() - before.keys()
-    accepted = [(answer.new_run_id, failed_only) for failed_only, answer in answers if answer and answer.status == 202]
-    assert len(dict(accepted)) == len(accepted)
-    assert {run_id for run_id, _ in accepted} <= made
-    for run_id, failed_only in accepted:
-        assert runs[run_id] == expected_run(runs[run_id], source, scenario, failed_only=failed_only)
-    for run_id in made:
-        retry = runs[run_id].retry
-        assert retry is not None
-        assert runs[run_id] == expected_run(runs[run_id], source, scenario, failed_only=bool(retry[3]))
+    made = [runs[run_id] for run_id in runs.keys() - before.keys()]
+    accepted = {answer.new_run_id: failed_only for failed_only, answer in answers if answer and answer.status == 202}
+    assert accepted.items() <= {run.id: run.failed_only for run in made}.items()
+    lacking = []
+    for run in made:
+        whole, not_whole = (expected_run(run, source, scenario, failed_only=run.failed_only, ended=run.progress == 1,
+                                         is_whole=is_whole) for is_whole in (True, False))
+        assert run in (whole, not_whole)
+        if run != whole:
+            lacking.append(run)
     assert_tokens(runs)
-    return Load(scenario, answers, Counter(answer.status if answer else None for _, answer in answers), made)
+
+    carry_over_by_command(database)
+    runs = read_runs(database)
+    for run in lacking:
+        assert runs[run.id] == expected_run(run, source, scenario, failed_only=True, ended=True)
+    statuses = Counter(answer.status if answer else None for _, answer in answers)
+    assert statuses[202] == len(accepted)
+    return Load(statuses, len(made), sum(run.progress for run in made), len(lacking))
+
+
+def answer_if_any(ask: Callable[[], Answer]) -> Answer | None:
+    """Return the answer to a request, or None where there is none."""
+    try:
+        return ask()
+    except (OSError, HTTPException):
+        return None
+
+
+def carry_over_by_command(database: Database) -> None:
+    """Do what was missed, as an operator would."""
+    app = create_app(database.uri())
+    result = app.test_cli_runner().invoke(args=['runs-api', 'carry-over'])
+    dispose(app)
+    assert result.exit_code == 0, result.output
 
 
 def test_killed_workers_leave_whole_runs_and_no_others(
@@ -144,7 +173,7 @@ def test_killed_workers_leave_whole_runs_and_no_others(
     note(f'10 workers killed: {load}')
     assert load.statuses.keys() <= {202, None}
     # A worker may be killed between the commit and the answer.
-    assert load.statuses[202] <= len(load.made) <= load.statuses[202] + load.statuses[None]
+    assert load.statuses[202] <= load.made <= load.statuses[202] + load.statuses[None]
 
 
 def test_a_worker_that_is_killed_before_any_step_of_a_request_leaves_nothing(
@@ -196,7 +225,7 @@ def test_killed_connections_leave_whole_runs_and_no_others(
     note(f'all connections killed 20 times: {load}')
     assert load.statuses.keys() <= {202, 503}
     # A retry whose commit was not confirmed may have been refused, although it is there.
-    assert load.statuses[202] <= len(load.made) <= load.statuses[202] + load.statuses[503]
+    assert load.statuses[202] <= load.made <= load.statuses[202] + load.statuses[503]
 
 
 def test_a_killed_database_leaves_whole_runs_and_no_others(
@@ -214,4 +243,4 @@ def test_a_killed_database_leaves_whole_runs_and_no_others(
     note(f'database killed 3 times: {load}')
     assert load.statuses.keys() <= {202, 503}
     # A retry whose commit was not confirmed may have been refused, although it is there.
-    assert load.statuses[202] <= len(load.made) <= load.statuses[202] + load.statuses[503]
+    assert load.statuses[202] <= load.made <= load.statuses[202] + load.statuses[503]

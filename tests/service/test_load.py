@@ -1,4 +1,4 @@
-"""Many retries of one run at the same time, while the platform goes on reporting on others."""
+"""Many retries of one run at the same time, some of which end, while the platform goes on reporting on others."""
 
 from __future__ import annotations
 
@@ -83,15 +83,20 @@ def test_every_one_of_many_simultaneous_retries_is_accepted_and_whole(
     client = server.client(scenario.tokens['alice'])
 
     def retry_often() -> list[tuple[bool, Answer]]:
-        return [(failed_only, client.retry(scenario.run_id, failed_only=failed_only))
-                for failed_only in [True, False] * (REQUESTS // 2)]
+        answers = []
+        for failed_only in [True, False] * (REQUESTS // 2):
+            answer = client.retry(scenario.run_id, failed_only=failed_only)
+            answers.append((failed_only, answer))
+            if failed_only:
+                assert client.end(answer.new_run_id).status == 204
+        return answers
 
     with Platform(database, scenario) as platform:
         answers = [pair for pairs in together([retry_often] * CLIENTS) for pair in pairs]
 
     errors = recorder.errors(server.folder)
-    note(f'{len(answers)} retries beside {platform.written} transactions of the platform: MariaDB gave way '
-         + ', '.join(f'{errors[str(code)]} times with {code}' for code in sorted(GAVE_WAY)))
+    gave_way = ', '.join(f'{errors[str(code)]} times with {code}' for code in sorted(GAVE_WAY))
+    note(f'{len(answers)} retries beside {platform.written} transactions of the platform: MariaDB gave way {gave_way}')
     assert Counter(answer.status for _, answer in answers) == {202: CLIENTS * REQUESTS}
     runs = read_runs(database)
     made = {answer.new_run_id: failed_only for failed_only, answer in answers}
@@ -100,6 +105,6 @@ def test_every_one_of_many_simultaneous_retries_is_accepted_and_whole(
     source = runs[scenario.run_id]
     assert source == before[scenario.run_id]
     for run_id, failed_only in made.items():
-        assert runs[run_id] == expected_run(runs[run_id], source, scenario, failed_only=failed_only)
+        assert runs[run_id] == expected_run(runs[run_id], source, scenario, failed_only=failed_only, ended=failed_only)
     assert_tokens(runs)
     assert {int(error) for error in errors if error.isdigit()} <= GAVE_WAY

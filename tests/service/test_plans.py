@@ -122,7 +122,8 @@ def test_no_table_of_the_history_is_read_as_a_whole(sent: list[Statement], engin
 
 
 # A run that has not finished has no results here: it does not matter how none are read.
-@pytest.mark.parametrize('sent', [call for call in [*CALLS, END, VERDICT] if call != '422, not finished'], indirect=True)
+@pytest.mark.parametrize(
+    'sent', [call for call in [*CALLS, END, VERDICT] if call != '422, not finished'], indirect=True)
 def test_the_results_of_a_run_are_read_where_they_lie_together(sent: list[Statement], engine: Engine) -> None:
     # By any other index each is looked for on another page, and with a long history from the disk.
     keys = {(row.table, row.key) for row in plan(engine, sent) if row.table in ('test_result', 'test_result_file')}

@@ -39,7 +39,8 @@ def restricted(database: Database) -> Iterator[Account]:
 
 
 @pytest.fixture(scope='module')
-def server(database: Database, scenario: Scenario, restricted: Account, folders: Callable[[], Path]) -> Iterator[Server]:
+def server(database: Database, scenario: Scenario, restricted: Account,
+           folders: Callable[[], Path]) -> Iterator[Server]:
     """Serve the database through that account."""
     with serving(folders(), database.uri(restricted), workers=2) as started:
         yield started
@@ -54,7 +55,8 @@ def alice(server: Server, scenario: Scenario) -> Client:
 @pytest.mark.parametrize('statement', [
     'UPDATE test SET pr_nr = 1', 'DELETE FROM test_progress', 'CREATE TABLE more (id INT)',
     'ALTER TABLE test ADD more INT', 'DROP TABLE run_retry'])
-def test_the_account_may_do_no_more(database: Database, scenario: Scenario, restricted: Account, statement: str) -> None:
+def test_the_account_may_do_no_more(
+        database: Database, scenario: Scenario, restricted: Account, statement: str) -> None:
     with pytest.raises(OperationalError, match='command denied'):
         execute(database.uri(restricted), statement)
 

@@ -20,18 +20,20 @@ from .waiting import wait_for
 pytestmark = pytest.mark.service
 
 REQUESTS = 64
+THREADS = 8
+NAMES = {'X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset'}
 WARNING = 'falling back to in-memory storage'
 
 
 @pytest.fixture
 def scenario(database: Database) -> Scenario:
     """Fill the database."""
-    told = create_scenario(database)
+    scenario = create_scenario(database)
     # Redis outlives the database: the same id again would go on counting where the last one stopped.
-    for name in told.people:
+    for name in scenario.people:
         database.query('UPDATE api_token SET id = :new WHERE user_id = :user',
-                       new=secrets.randbelow(2 ** 30) + 1000, user=told.people[name])
-    return told
+                       new=secrets.randbelow(2 ** 30) + 1000, user=scenario.people[name])
+    return scenario
 
 
 def ask_often(server: Server, scenario: Scenario, requests: int = REQUESTS) -> list[Answer]:
@@ -61,6 +63,42 @@ def test_four_workers_tell_of_one_window(
     assert max(int(answer.headers['X-RateLimit-Remaining']) for answer in answers) <= 19
 
 
+def test_two_workers_of_eight_threads_accept_as_many_requests_as_the_limit_says(
+        redis: str, database: Database, scenario: Scenario, serve: Callable[..., Server]) -> None:
+    server = serve(database.uri(), workers=2, threads=THREADS, RUNS_API_RATE_LIMIT='20 per hour',
+                   RUNS_API_RATE_LIMIT_STORAGE_URI=redis)
+    client = server.client(scenario.tokens['alice'])
+
+    answers = together([lambda: client.retry(scenario.run_id)] * REQUESTS)
+
+    assert Counter(answer.status for answer in answers) == {202: 20, 429: REQUESTS - 20}
+
+
+OUTAGES: dict[str, Callable[[PrivateRedis], None]] = {
+    'frozen': PrivateRedis.freeze, 'killed': PrivateRedis.kill, 'restarted': PrivateRedis.restart,
+    'out of memory': PrivateRedis.run_out_of_memory, 'read-only': PrivateRedis.begin_read_only}
+
+
+@pytest.mark.parametrize('outage', OUTAGES.values(), ids=OUTAGES)
+def test_whatever_happens_to_redis_no_request_of_eight_threads_fails(
+        private_redis: PrivateRedis, database: Database, scenario: Scenario, serve: Callable[..., Server],
+        outage: Callable[[PrivateRedis], None]) -> None:
+    server = serve(database.uri(), workers=1, threads=THREADS, RUNS_API_RATE_LIMIT_STORAGE_URI=private_redis.url)
+    client = server.client(scenario.tokens['alice'])
+    ask = [lambda: client.retry(scenario.run_id)] * THREADS
+    assert {answer.status for answer in together(ask)} == {202}
+
+    outage(private_redis)
+    answers = [answer for _ in range(4) for answer in together(ask)]
+
+    assert {answer.status for answer in answers} == {202}
+    not_counted = [answer for answer in answers if not NAMES & set(answer.headers)]
+    assert len(not_counted) == server.log.count('Failed to rate limit. Swallowing error')
+    assert all(NAMES <= set(answer.headers) for answer in answers if answer not in not_counted)
+    # The first to notice has the others count in the memory of the process.
+    assert len(not_counted) < THREADS + 4
+
+
 @dataclass(frozen=True)
 class Alone:
     """What four workers answered and logged while Redis was away, with a limit of five requests."""
@@ -72,7 +110,7 @@ class Alone:
 @pytest.fixture(scope='module')
 def alone(private_redis_process: PrivateRedis, mariadb: str, folders: Callable[[], Path]) -> Alone:
     """Stop Redis under a server that has used it, and ask often then."""
-    private_redis_process.start()
+    private_redis_process.restart()
     with fresh_database(mariadb) as made:
         scenario = create_scenario(made)
         with serving(folders(), made.uri(), RUNS_API_RATE_LIMIT='5 per hour',
