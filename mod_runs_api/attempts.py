@@ -86,39 +86,65 @@ class AttemptsPage:
     attempts: list[Attempt]
 
 
-def list_attempts(connection: Connection, tables: Tables, run_id: int, *, limit: int, offset: int = 0,
-                  newest_first: bool = False) -> AttemptsPage:
+def list_attempts(connection: Connection, tables: Tables, run_id: int, *, limit: int, offset: int = 0) -> AttemptsPage:
     """Return a page of the attempts of a run, by run id. Raises :exc:`RunNotFound`."""
-    root_id = find_root(connection, tables, run_id)
-    test, retry, user = tables.host.test, tables.run_retry.c, tables.host.user
-    has_root = connection.scalar(select(test.id).where(test.id == root_id)) is not None
-    retries = connection.scalar(select(func.count()).where(retry.root_test_id == root_id)) or 0
-    total = retries + has_root
-
-    numbers = range(total, 0, -1) if newest_first else range(1, total + 1)
-    page = numbers[offset:offset + limit]
-    # The root has number 1 where it is still there, and the retries follow by id.
-    first_retry = max(min(page, default=1), 1 + has_root)
-    rows = connection.execute(
-        select(retry.test_id, retry.source_test_id, retry.failed_only, retry.reason, user.name, retry.created_at)
-        .outerjoin_from(tables.run_retry, user.table, user.id == retry.user_id)
-        .where(retry.root_test_id == root_id)
-        .order_by(retry.test_id).offset(first_retry - 1 - has_root).limit(len(page))).all()
-    retries_by_number = dict(enumerate(rows, first_retry))
-    ids = {number: retries_by_number[number].test_id if number in retries_by_number else root_id for number in page}
-    summaries = _summarize(connection, tables, list(ids.values()))
-    return AttemptsPage(run_id, root_id, total, [
-        _to_attempt(number, ids[number], summaries[ids[number]], retries_by_number.get(number)) for number in page])
+    root_id, has_root, total = _count_attempts(connection, tables, run_id)
+    numbers = range(1, total + 1)[offset:offset + limit]
+    retries = _read_retries(connection, tables, root_id, has_root, numbers)
+    return AttemptsPage(run_id, root_id, total, _read_attempts(connection, tables, root_id, numbers, retries))
 
 
-def find_attempt(connection: Connection, tables: Tables, run_id: int) -> Attempt:
-    """Return one run among its attempts. Raises :exc:`RunNotFound`."""
+def list_newest_attempts(connection: Connection, tables: Tables, run_id: int, *, limit: int) -> AttemptsPage:
+    """
+    Return the newest attempts of a run, newest first, and after them the run itself where it is older.
+
+    Raises :exc:`RunNotFound`.
+    """
+    root_id, has_root, total = _count_attempts(connection, tables, run_id)
+    retry = tables.run_retry.c
+    earlier = connection.scalar(select(func.count()).where(retry.root_test_id == root_id, retry.test_id < run_id)) or 0
+    own_number = 1 if run_id == root_id else earlier + has_root + 1
+    numbers = range(total, 0, -1)[:limit]
+    retries = _read_retries(connection, tables, root_id, has_root, numbers)
+    for row in connection.execute(_select_retries(tables).where(retry.test_id == run_id)):
+        retries[own_number] = row
+    listed = [*numbers] if own_number in numbers else [*numbers, own_number]
+    return AttemptsPage(run_id, root_id, total, _read_attempts(connection, tables, root_id, listed, retries))
+
+
+def _count_attempts(connection: Connection, tables: Tables, run_id: int) -> tuple[int, bool, int]:
+    """Return the first of the attempts of a run, whether it is still there, and how many attempts there are."""
     root_id = find_root(connection, tables, run_id)
     test, retry = tables.host.test, tables.run_retry.c
-    earlier_retries = select(func.count()).where(retry.root_test_id == root_id, retry.test_id < run_id)
-    root_is_earlier = select(func.count()).where(test.id == root_id, test.id < run_id)
-    offset = sum(connection.scalar(earlier) or 0 for earlier in (earlier_retries, root_is_earlier))
-    return list_attempts(connection, tables, run_id, limit=1, offset=offset).attempts[0]
+    has_root = connection.scalar(select(test.id).where(test.id == root_id)) is not None
+    retries = connection.scalar(select(func.count()).where(retry.root_test_id == root_id)) or 0
+    return root_id, has_root, retries + has_root
+
+
+def _select_retries(tables: Tables) -> Select[Any]:
+    retry, user = tables.run_retry.c, tables.host.user
+    return (select(retry.test_id, retry.source_test_id, retry.failed_only, retry.reason, user.name, retry.created_at)
+            .outerjoin_from(tables.run_retry, user.table, user.id == retry.user_id))
+
+
+def _read_retries(connection: Connection, tables: Tables, root_id: int, has_root: bool,
+                  numbers: range) -> dict[int, Any]:
+    """Return the retries among the attempts with some numbers, by their numbers."""
+    # The root has number 1 where it is still there, and the retries follow by id.
+    first = max(min(numbers, default=1), 1 + has_root)
+    retry = tables.run_retry.c
+    rows = connection.execute(_select_retries(tables).where(retry.root_test_id == root_id).order_by(retry.test_id)
+                              .offset(first - 1 - has_root).limit(len(numbers)))
+    return dict(enumerate(rows, first))
+
+
+def _read_attempts(connection: Connection, tables: Tables, root_id: int, numbers: Sequence[int],
+                   retries: dict[int, Any]) -> list[Attempt]:
+    """Return the attempts with some numbers. Those that are no retries are the root."""
+    run_ids = [retries[number].test_id if number in retries else root_id for number in numbers]
+    summaries = _summarize(connection, tables, run_ids)
+    return [_to_attempt(number, run_id, summaries[run_id], retries.get(number))
+            for number, run_id in zip(numbers, run_ids)]
 
 
 def carried_over_by_source(connection: Connection, tables: Tables, run_id: int) -> dict[int, int]:

@@ -48,14 +48,14 @@ def database_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, database_uri: str,
         app_settings: dict[str, Any]) -> Iterator[Flask]:
-    """The miniature with the blueprint in it. It is current during the test, in a request that has not begun yet."""
+    """The miniature with the blueprint in it. It is current during the test, in a request that the host's hooks have prepared."""
     if request.node.get_closest_marker('older_platform'):
         for module in ('mod_api', 'mod_api.models', 'mod_api.models.api_token'):
             monkeypatch.setitem(sys.modules, module, None)
     app = create_app(database_uri, **app_settings)
     app.test_client_class, app.test_cli_runner_class = IsolatedClient, IsolatedRunner
     with app.test_request_context():
-        db.create_all()
+        app.preprocess_request()  # It creates the tables, too.
         yield app
         db.session.remove()
         db.engine.dispose()
@@ -77,12 +77,6 @@ def bare() -> Iterator[Flask]:
 def client(app: Flask) -> FlaskClient:
     """A client without a session."""
     return app.test_client()
-
-
-@pytest.fixture
-def host_request(app: Flask) -> None:
-    """Have the host's hooks prepare the request that is current during the test."""
-    app.preprocess_request()
 
 
 @pytest.fixture

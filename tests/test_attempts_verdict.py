@@ -14,11 +14,11 @@ from mod_customized.models import CustomizedTest
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
 from outcome import Outcome, passing
-from support.statements import Sent
 from sqlalchemy import Engine, create_engine, delete
 from sqlalchemy.orm import Session
 from support.generated_histories import (RETRY_IDS, ROOT_ID, WORLDS, World,
                                          plain, reading, write)
+from support.statements import Statement
 
 from mod_runs_api import RunNotFound
 from mod_runs_api.host.models import find_models
@@ -272,7 +272,7 @@ def attempts_of(tests: int, attempts: int, failed: int) -> int:
     (2, 2, 1, 5), (300, 10, 30, 5), (300, 10, 300, 5), (20, 400, 20, 5),
 ])
 def test_the_number_of_statements_and_of_parameters_is_the_same_at_every_size(
-        statements: list[Sent], tests: int, attempts: int, failed: int, expected: int) -> None:
+        statements: list[Statement], tests: int, attempts: int, failed: int, expected: int) -> None:
     root_id = attempts_of(tests, attempts, failed)
     statements.clear()
 
@@ -284,7 +284,7 @@ def test_the_number_of_statements_and_of_parameters_is_the_same_at_every_size(
 
 
 @pytest.fixture(scope='module')
-def engine() -> Iterator[Engine]:
+def empty_database() -> Iterator[Engine]:
     """Give an empty database of the platform's tables, without the platform."""
     engine = create_engine('sqlite://')
     Base.metadata.create_all(engine)
@@ -294,11 +294,11 @@ def engine() -> Iterator[Engine]:
 
 @given(world=WORLDS)
 @settings(max_examples=200, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_verdict_is_what_the_contract_says(engine: Engine, world: World) -> None:
-    with Session(engine) as session:
+def test_a_verdict_is_what_the_contract_says(empty_database: Engine, world: World) -> None:
+    with Session(empty_database) as session:
         write(session, world)
 
-    with engine.connect() as connection:
+    with empty_database.connect() as connection:
         for run_id in (ROOT_ID, RETRY_IDS[-1]):
             verdict = read_verdict(connection, TABLES, run_id)
             assert (verdict.run_id, verdict.root_run_id) == (run_id, ROOT_ID)

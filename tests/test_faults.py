@@ -275,7 +275,6 @@ def test_an_error_of_the_database_in_the_hosts_hooks_is_not_tried_again(app: Fla
     assert len(calls) == 1
 
 
-@pytest.mark.usefixtures('host_request')
 def test_in_process_a_database_that_is_read_only_is_unavailable(run_id: int, fail: Fail) -> None:
     fail('INSERT INTO test ', sqlite3.OperationalError('attempt to write a readonly database'))
 
@@ -332,7 +331,6 @@ def test_an_error_that_is_not_the_databases_is_an_internal_error(
     assert 'secret' not in caplog.text
 
 
-@pytest.mark.usefixtures('host_request')
 def test_in_process_an_error_has_no_cause_with_internals(
         app: Flask, run_id: int, fail: Fail, caplog: pytest.LogCaptureFixture) -> None:
     fail('INSERT INTO test ', sqlite3.DataError('secret'))

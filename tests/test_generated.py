@@ -12,7 +12,6 @@ from support.generated_databases import (CONTENTS, Content, actual_outcome,
                                          expected_outcome, write)
 
 
-@pytest.mark.usefixtures('host_request')
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_INACTIVE_TESTS': value} for value in ('reject', 'drop')])
 @given(content=CONTENTS)
 @settings(max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

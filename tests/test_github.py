@@ -26,10 +26,12 @@ from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestStatus, TestType
 from sqlalchemy import event
 from sqlalchemy.orm import DeclarativeBase, mapped_column
+from support.api import Command
 from support.rows import Rows
 
 from mod_runs_api import (InternalError, MountError, ServiceUnavailable,
-                          create_blueprint, retry_run, run_retried)
+                          Unprocessable, create_blueprint, retry_run,
+                          run_retried)
 from mod_runs_api.github import (CommentOutcome, CommentRefusal, CommentRetry,
                                  author_is_not_blocked, build_artifact_exists,
                                  commit_is_not_superseded, post_queued_status,
@@ -97,32 +99,26 @@ def payload(body: str | None = '/retry', changes: JSON | None = None) -> JSON:
 
 @pytest.fixture
 def settings() -> JSON:
-    """Return further settings of the application; tests parametrize them."""
+    """Further settings of the application. Tests parametrize this fixture."""
     return {}
 
 
 @pytest.fixture
-def app(settings: JSON) -> Iterator[Flask]:
-    """Return the miniature of a platform whose repository is CCExtractor/ccextractor."""
-    app = create_app('sqlite://', **{'GITHUB_OWNER': 'CCExtractor', 'GITHUB_REPOSITORY': 'ccextractor', **settings})
-    with app.app_context():
-        db.create_all()
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
+def app_settings(settings: JSON) -> JSON:
+    """The settings of a platform whose repository is CCExtractor/ccextractor."""
+    return {'GITHUB_OWNER': 'CCExtractor', 'GITHUB_REPOSITORY': 'ccextractor', **settings}
 
 
 @pytest.fixture
-def writer(app: Flask) -> User:
-    """Return a contributor who is known on GitHub, in a request that the host has prepared."""
-    app.preprocess_request()
-    return seed.user('alice', Role.contributor, github_login='alice-gh')
+def writer(alice: User) -> User:
+    """A contributor who is known on GitHub."""
+    alice.github_login = 'alice-gh'
+    return alice
 
 
 @pytest.fixture
 def tests(writer: User) -> list[RegressionTest]:
-    """Return two regression tests."""
+    """Two regression tests."""
     return [seed.regression_test() for _ in range(2)]
 
 
@@ -145,13 +141,13 @@ def make_run(tests: list[RegressionTest]) -> MakeRun:
 
 @pytest.fixture
 def linux(make_run: MakeRun) -> Test:
-    """Return the pull request's completed run on Linux."""
+    """The pull request's completed run on Linux."""
     return make_run()
 
 
 @pytest.fixture
 def windows(linux: Test, make_run: MakeRun) -> Test:
-    """Return the pull request's completed run on Windows."""
+    """The pull request's completed run on Windows."""
     return make_run(TestPlatform.windows)
 
 
@@ -860,14 +856,14 @@ class FakeGitHub:
 
 @pytest.fixture
 def github(writer: User, app: Flask, monkeypatch: pytest.MonkeyPatch) -> FakeGitHub:
-    """Return a GitHub that the host has a token for."""
+    """A GitHub that the host has a token for."""
     app.config['GITHUB_TOKEN'] = 'ghp_secret'
     return FakeGitHub(monkeypatch)
 
 
 @pytest.fixture
 def told(github: FakeGitHub) -> Iterator[FakeGitHub]:
-    """Return a GitHub that is told of every retry."""
+    """A GitHub that is told of every retry."""
     github.artifacts = [artifact(), artifact(TestPlatform.windows)]
     run_retried.connect(post_queued_status)
     yield github
@@ -910,15 +906,12 @@ def test_no_status_is_posted_unless_somebody_wants_it(github: FakeGitHub, linux:
     assert github.opened == []
 
 
-def test_the_status_does_without_an_address(on_file: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    on_file.config.update(GITHUB_OWNER='CCExtractor', GITHUB_REPOSITORY='ccextractor', GITHUB_TOKEN='ghp_secret')
-    github = FakeGitHub(monkeypatch)
-    run = seed.run([seed.regression_test()])
-    db.session.commit()
+@pytest.mark.on_file
+def test_a_status_that_is_posted_from_a_command_does_without_an_address(
+        told: FakeGitHub, linux: Test, command: Command) -> None:
+    command('retry', linux.id)
 
-    post_queued_status(on_file, new_run_id=run.id)
-
-    assert github.statuses == [(f'commit {run.commit}', 'pending', 'Tests queued', 'CI - linux', 'not set')]
+    assert told.statuses == [(f'commit {COMMIT}', 'pending', 'Tests queued', 'CI - linux', 'not set')]
 
 
 @pytest.mark.parametrize('trouble', [ConnectionError('ghp_secret'), None])
@@ -1005,13 +998,14 @@ def test_a_comment_asks_for_the_build_without_the_setting(
     assert rows.of('run_retry') == []
 
 
+@pytest.mark.on_file
 @pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': build_artifact_exists}])
 def test_the_setting_asks_for_the_build_of_other_retries_too(
-        github: FakeGitHub, linux: Test, rows: Rows, app: Flask) -> None:
+        github: FakeGitHub, linux: Test, rows: Rows) -> None:
     db.session.commit()
-    done = app.test_cli_runner().invoke(args=['runs-api', 'retry', str(linux.id)])
 
-    assert GONE in done.output
+    with pytest.raises(Unprocessable, match=GONE):
+        retry_run(linux.id)
     assert rows.of('run_retry') == []
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextvars import Context
-from typing import Any, TypeVar
+from typing import Any
 
 import database
 import pytest
@@ -15,14 +13,11 @@ from mod_auth.models import Role, User
 from mod_test.models import Test
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from support.isolation import without_request
 from support.rows import Rows
 
 from mod_runs_api import (InvalidFields, Retry, RunNotFound, RunsApiError,
                           Unprocessable, retry_run)
-
-T = TypeVar('T')
-
-pytestmark = pytest.mark.usefixtures('host_request')
 
 
 def test_a_run_is_created_and_returned(run_id: int, rows: Rows) -> None:
@@ -92,7 +87,7 @@ def test_a_key_without_a_requester_creates_one_run(run_id: int, rows: Rows, alic
 
 
 @pytest.mark.parametrize('unknown_id', [99, 0, -1, 2 ** 31, 10 ** 20])
-def test_unknown_run_id_raises_run_not_found(unknown_id: int) -> None:
+def test_unknown_run_id_raises_run_not_found(app: Flask, unknown_id: int) -> None:
     with pytest.raises(RunNotFound, match=f'^Run {unknown_id} not found.$'):
         retry_run(unknown_id)
 
@@ -132,18 +127,9 @@ def test_what_the_caller_has_pending_is_neither_committed_nor_lost(run_id: int) 
     assert g.db.query(User).filter_by(name='pending').count() == 0
 
 
-def in_a_command(app: Flask, function: Callable[[], T]) -> T:
-    """Return what a function returns that is called without a request."""
-    def call() -> T:
-        with app.app_context():
-            return function()
-
-    return Context().run(call)
-
-
 @pytest.mark.on_file
 def test_it_works_without_a_request(app: Flask, run_id: int) -> None:
-    assert in_a_command(app, lambda: retry_run(run_id).new_run_id) == run_id + 1
+    assert without_request(app, lambda: retry_run(run_id).new_run_id) == run_id + 1
 
 
 @pytest.mark.on_file
@@ -152,7 +138,7 @@ def test_without_a_request_the_hosts_engine_is_used_if_there_is_one(
     monkeypatch.setattr(database, 'db_engine', engine, raising=False)
     monkeypatch.setattr(database, 'create_session', None)
 
-    assert in_a_command(app, lambda: retry_run(run_id).new_run_id) == run_id + 1
+    assert without_request(app, lambda: retry_run(run_id).new_run_id) == run_id + 1
 
 
 @pytest.mark.on_file

@@ -210,7 +210,6 @@ def test_the_tables_arrive_with_the_hosts_own(app: Flask) -> None:
     assert set(Base.metadata.tables) <= set(inspect(db.engine).get_table_names())
 
 
-@pytest.mark.usefixtures('host_request')
 def test_the_request_state_of_the_host_is_left_alone(app: Flask) -> None:
     before = set(g)
 

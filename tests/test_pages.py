@@ -477,7 +477,7 @@ def test_a_host_without_commands_and_pages_of_tests_shows_their_ids(
     with Flask('host without such a page').test_request_context():
         page = regression_test_page(2)
     assert page is None
-    monkeypatch.setitem(pages.GLOBALS, 'regression_test_page', lambda test_id: page)
+    monkeypatch.setitem(app.jinja_env.globals['runs_api'], 'regression_test_page', lambda test_id: page)
 
     html = visitor.page('/test/3')
 
@@ -520,7 +520,7 @@ def test_a_database_that_goes_away_spoils_no_page(app: Flask, run_id: int, visit
 
 
 @pytest.mark.parametrize('run_id', [99, MAX_ID + 1])
-def test_a_run_that_is_not_stored_spoils_no_page(app: Flask, host_request: None, run_id: int) -> None:
+def test_a_run_that_is_not_stored_spoils_no_page(app: Flask, run_id: int) -> None:
     g.user = seed.user()
     run = SimpleNamespace(id=run_id)
 

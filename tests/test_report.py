@@ -12,7 +12,7 @@ from outcome import passing
 
 from mod_runs_api import retry_run
 
-pytestmark = pytest.mark.usefixtures('host_request')
+pytestmark = pytest.mark.usefixtures('app')
 
 
 def report(run_id: int) -> str:

@@ -21,8 +21,6 @@ from mod_runs_api.retry import Source
 #: A signal's sender and its arguments.
 Signals = list[tuple[Any, dict[str, Any]]]
 
-pytestmark = pytest.mark.usefixtures('host_request')
-
 
 @pytest.fixture
 def signals() -> Iterator[Signals]:

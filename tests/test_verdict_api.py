@@ -19,7 +19,8 @@ from support.api import ApiCall, Command
 from support.statements import Statement
 from werkzeug.test import TestResponse
 
-from mod_runs_api import RunNotFound, attempts_ended, attempts_verdict, retry_run
+from mod_runs_api import (RunNotFound, attempts_ended, attempts_verdict,
+                          retry_run)
 from mod_runs_api.verdict import VERDICTS
 
 
@@ -43,7 +44,7 @@ def tests(app: Any) -> list[RegressionTest]:
 
 
 @pytest.fixture
-def first(host_request: None, tests: list[RegressionTest]) -> int:
+def first(tests: list[RegressionTest]) -> int:
     """A completed run in which the first two of three tests failed."""
     run = seed.run(tests, stages=seed.COMPLETED)
     for test, exit_code in zip(tests, (139, 1, 0)):
@@ -146,7 +147,7 @@ def test_an_unknown_run_is_not_found(verdict: ApiCall, unknown: str) -> None:
     assert verdict(unknown).status_code == 404
 
 
-def test_an_unknown_run_is_not_found_in_process(host_request: None) -> None:
+def test_an_unknown_run_is_not_found_in_process(app: Flask) -> None:
     for unknown in (99, 0, 2 ** 31):
         with pytest.raises(RunNotFound):
             attempts_verdict(unknown)
@@ -159,7 +160,7 @@ def test_another_method_is_not_allowed(verdict: ApiCall, first: int, method: str
     assert (response.status_code, response.headers['Allow']) == (405, 'GET, HEAD')
 
 
-def test_the_statements_do_not_depend_on_the_sizes(verdict: ApiCall, alice: User, host_request: None,
+def test_the_statements_do_not_depend_on_the_sizes(verdict: ApiCall, alice: User,
                                                    statements: list[Statement]) -> None:
     counts = set()
     for size in (2, 40):

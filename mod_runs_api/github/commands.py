@@ -1,8 +1,8 @@
 """
 The commands in a comment on GitHub (contract section 5): ``/retry [linux] [windows] [failed] [because REASON]``.
 
-A line counts where GitHub shows it as plain text in a paragraph or in an item of a list: not in a quotation, in code, in
-a heading, in a table or in a link, not struck out or folded away, and not as a part of HTML, which has no lines.
+A line counts where GitHub shows it as plain text in a paragraph or in an item of a list: not in a quotation, in code,
+in a heading, in a table or in a link, not struck out or folded away, and not as a part of HTML, which has no lines.
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from ..attempts import (Attempt, carried_over_by_source, find_attempt,
-                        list_attempts)
+from ..attempts import Attempt, carried_over_by_source, list_newest_attempts
 from ..host.models import MAX_ID
 from ..summary import PHRASES, count_ended, list_findings, to_sentence
 from ..tables import Tables
@@ -84,18 +83,14 @@ def read_history(connection: Connection, tables: Tables, run_id: int) -> RetryHi
     """Return what a run's page says of its attempts; None for a run that was never retried."""
     if not 1 <= run_id <= MAX_ID:
         return None
-    page = list_attempts(connection, tables, run_id, limit=MAX_LISTED, newest_first=True)
+    page = list_newest_attempts(connection, tables, run_id, limit=MAX_LISTED)
     if page.total == 1:
         return None
-    attempts = page.attempts
-    own = next((attempt for attempt in attempts if attempt.run_id == run_id), None)
-    if own is None:
-        own = find_attempt(connection, tables, run_id)
-        attempts = [*attempts, own]
+    own = next(attempt for attempt in page.attempts if attempt.run_id == run_id)
     carried_over = carried_over_by_source(connection, tables, run_id) if own.carried_over else {}
     verdict = read_verdict(connection, tables, run_id) if page.total <= MAX_COMPARED else None
     grid = _read_grid(connection, tables, verdict) if verdict else None
-    return RetryHistory(own, attempts, page.total - len(attempts), carried_over, verdict, grid)
+    return RetryHistory(own, page.attempts, page.total - len(page.attempts), carried_over, verdict, grid)
 
 
 def _read_grid(connection: Connection, tables: Tables, verdict: Verdict) -> Grid | None:

@@ -13,7 +13,7 @@ import pytest
 from served import Site, chromium, launch, seeded, served
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 #: A page of a user who is logged in: ``visit('alice', color_scheme='dark')``.
 Visit = Callable[..., 'Page']
@@ -58,15 +58,18 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     complaints: list[str] = []
     contexts = []
 
+    def note(message: ConsoleMessage) -> None:
+        # The browser says "Failed to load resource" of every answer of 400 and more, and of one that never came.
+        if message.type in ('error', 'warning') and not message.text.startswith('Failed to load resource'):
+            complaints.append(message.text)
+
     def open_page(name: str | None = 'alice', **options: Any) -> Page:
         context = browser.new_context(**options)
         contexts.append(context)
         context.set_default_timeout(10_000)
         page = context.new_page()
         page.on('pageerror', lambda error: complaints.append(str(error)))
-        page.on('console', lambda message: complaints.append(message.text) if message.type in ('error', 'warning')
-                # What the browser says of every answer of 400 and more, and of one that never came.
-                and not message.text.startswith('Failed to load resource') else None)
+        page.on('console', note)
         if name is not None:
             page.goto(f'{site.address}/enter/{name}')
         return page

@@ -1,4 +1,4 @@
-"""Each error of the contract, as the person in front of the dialog has it."""
+"""Each error of the contract, as the dialog shows it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AGAIN = 'No answer came from the server. Send it again: that makes one run, even
 
 @pytest.fixture
 def filled(dialog: Page) -> Page:
-    """Give the dialog with something in it."""
+    """The dialog, filled in."""
     dialog.get_by_label('only the 3 that failed').check()
     dialog.get_by_label('Reason').fill('flaky VM')
     return dialog
@@ -50,7 +50,7 @@ def send(page: Page) -> None:
 
 
 def refused(page: Page) -> str:
-    """Give what is said about it, once it is; the input must be as it was, and the button ready."""
+    """Return what the dialog says about the refusal. The input must be as it was, and the button ready."""
     page.wait_for_function('() => document.querySelector("dialog [role=alert]").textContent')
     dialog = page.get_by_role('dialog')
     assert dialog.get_by_label('only the 3 that failed').is_checked()
@@ -74,7 +74,7 @@ def lose_the_answer(route: Route) -> None:
     route.abort()
 
 
-def test_the_network_is_away(site: Site, filled: Page, keys: list[str]) -> None:
+def test_a_network_that_is_away_can_be_tried_again(site: Site, filled: Page, keys: list[str]) -> None:
     filled.route('**/retry', lambda route: route.abort(), times=1)
     send(filled)
     assert refused(filled) == AGAIN
@@ -85,7 +85,7 @@ def test_the_network_is_away(site: Site, filled: Page, keys: list[str]) -> None:
     assert len(keys) == 2 and len(set(keys)) == 1
 
 
-def test_an_answer_is_lost(site: Site, filled: Page) -> None:
+def test_a_retry_whose_answer_is_lost_can_be_sent_again_and_makes_one_run(site: Site, filled: Page) -> None:
     filled.route('**/retry', lose_the_answer, times=1)
     send(filled)
     assert refused(filled) == AGAIN
@@ -97,7 +97,7 @@ def test_an_answer_is_lost(site: Site, filled: Page) -> None:
     assert site.runs == 2
 
 
-def test_an_answer_is_lost_and_then_the_person_wants_something_else(site: Site, filled: Page) -> None:
+def test_another_retry_after_a_lost_answer_is_refused_once(site: Site, filled: Page) -> None:
     filled.route('**/retry', lose_the_answer, times=1)
     filled.get_by_label('Reason').fill('something else')
     send(filled)
@@ -116,7 +116,7 @@ def test_an_answer_is_lost_and_then_the_person_wants_something_else(site: Site, 
     assert site.runs == 3
 
 
-def test_no_answer_comes_in_time(site: Site, visit: Visit) -> None:
+def test_an_answer_that_does_not_come_in_time_is_given_up(site: Site, visit: Visit) -> None:
     page = visit('alice')
     page.clock.install()
     # The browser's own clock runs for a timeout of the network, and not the page's.
@@ -186,7 +186,8 @@ def pass_after_all(site: Site, page: Page) -> None:
     (object_to_it, 'The build is gone.'),
     (pass_after_all, 'No test of run 2 failed: there is nothing to run again.'),
 ])
-def test_the_server_refuses(site: Site, filled: Page, happens: Callable[[Site, Page], None], sentence: str) -> None:
+def test_a_refusal_of_the_server_is_a_sentence(
+        site: Site, filled: Page, happens: Callable[[Site, Page], None], sentence: str) -> None:
     happens(site, filled)
     runs = site.runs
 
@@ -196,7 +197,7 @@ def test_the_server_refuses(site: Site, filled: Page, happens: Callable[[Site, P
     assert site.runs == runs
 
 
-def test_a_field_is_wrong(site: Site, dialog: Page) -> None:
+def test_a_wrong_field_is_named(site: Site, dialog: Page) -> None:
     dialog.evaluate('() => document.querySelector("#runs-api-reason").value = "a\\u0000b"')
 
     send(dialog)
@@ -206,7 +207,7 @@ def test_a_field_is_wrong(site: Site, dialog: Page) -> None:
 
 
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': '1 per minute'}])
-def test_too_many_requests(site: Site, filled: Page) -> None:
+def test_too_many_requests_say_when_to_try_again(site: Site, filled: Page) -> None:
     site.objections.append('Not now.')
     send(filled)
     filled.get_by_text('Not now.').wait_for()
@@ -239,7 +240,8 @@ def error(code: str, **details: Any) -> str:
     (503, error('service_unavailable'), 'The server cannot store a run just now. Try again in a few seconds.'),
     (202, '<h1>A page</h1>', AGAIN),
 ])
-def test_whatever_answers(site: Site, filled: Page, keys: list[str], status: int, body: str, sentence: str) -> None:
+def test_every_answer_has_its_sentence_and_may_be_sent_again(
+        site: Site, filled: Page, keys: list[str], status: int, body: str, sentence: str) -> None:
     filled.route('**/retry', lambda route: route.fulfill(status=status, body=body), times=1)
     send(filled)
     assert refused(filled) == sentence
@@ -250,7 +252,7 @@ def test_whatever_answers(site: Site, filled: Page, keys: list[str], status: int
     assert len(set(keys)) == 1
 
 
-def test_what_the_api_says_stays_text(dialog: Page) -> None:
+def test_a_message_of_the_api_stays_text(dialog: Page) -> None:
     body = json.dumps({'code': 'unprocessable', 'message': '<img src=x onerror=alert(1)>', 'details': {}})
     dialog.route('**/retry', lambda route: route.fulfill(status=422, body=body))
 

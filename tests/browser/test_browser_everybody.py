@@ -94,7 +94,7 @@ def test_axe_finds_nothing_serious_in_the_list(site: Site, colours: Callable[...
     assert serious(page) == []
 
 
-def test_axe_is_awake(page: Page) -> None:
+def test_axe_finds_a_button_without_a_name(page: Page) -> None:
     page.evaluate('() => document.querySelector(".runs-api-retry").replaceChildren()')
 
     assert [found.partition(':')[0] for found in serious(page)] == ['button-name']
@@ -145,7 +145,7 @@ def test_the_dark_of_the_platform_is_dark_whatever_the_browser_is(site: Site, vi
 
 
 @pytest.mark.parametrize('motion, animation', [('reduce', 'none'), ('no-preference', 'runs-api-working')])
-def test_nothing_moves_for_people_who_do_not_want_it(site: Site, visit: Visit, motion: str, animation: str) -> None:
+def test_nothing_moves_for_users_who_do_not_want_it(site: Site, visit: Visit, motion: str, animation: str) -> None:
     page = visit('alice', reduced_motion=motion)
     page.goto(site.page)
     held: list[Route] = []

@@ -29,7 +29,7 @@ def tab_to(page: Page, text: str) -> None:
     raise AssertionError(f'Tab does not lead to {text!r}.')
 
 
-def test_from_the_button_to_the_new_page(site: Site, page: Page) -> None:
+def test_the_keyboard_leads_from_the_button_to_the_new_page(site: Site, page: Page) -> None:
     tab_to(page, 'Retry this run')
     page.keyboard.press('Enter')
     assert page.evaluate(FOCUSED) == 'all 9 tests'
@@ -50,7 +50,7 @@ def test_from_the_button_to_the_new_page(site: Site, page: Page) -> None:
 
 
 @pytest.mark.parametrize('way', ['Escape', 'Cancel'])
-def test_a_way_out_that_makes_nothing(site: Site, page: Page, way: str) -> None:
+def test_the_dialog_can_be_left_and_makes_nothing(site: Site, page: Page, way: str) -> None:
     tab_to(page, 'Retry this run')
     page.keyboard.press('Enter')
     page.get_by_label('Reason').fill('flaky VM')

@@ -8,14 +8,14 @@ import subprocess
 import pytest
 from checkout import Platform, copy
 from documented import literal_block
-from rows import Rows
+from rows import COMPLETED, Rows, now
 
 pytestmark = pytest.mark.platform
 
 
 @pytest.fixture(scope='session')
 def patched(unmounted: Platform) -> Platform:
-    """Give a copy of the platform with the two lines, and the patch of the docs applied as they say."""
+    """A copy of the platform with the two lines, and the patch of the docs applied as they say."""
     platform = copy(unmounted, 'patched', mounted=True)
     patch = literal_block('docs/web-pages.rst', '--- a/templates')
     subprocess.run(['git', 'apply', '-'], input=patch, text=True, cwd=platform.path,
@@ -25,7 +25,7 @@ def patched(unmounted: Platform) -> Platform:
 
 @pytest.fixture
 def run_id(rows: Rows, people: dict[str, int]) -> int:
-    """Give a completed run of two tests, of which one failed: alice's."""
+    """A completed run of alice's. The second of its two tests failed."""
     passed, failed = rows.regression_test(), rows.regression_test()
     run_id = rows.run([passed, failed], owners=[people['alice']])
     rows.result(run_id, passed)
@@ -33,19 +33,22 @@ def run_id(rows: Rows, people: dict[str, int]) -> int:
     return run_id
 
 
-def test_who_may_retry_finds_the_buttons(rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
+def test_a_user_who_may_retry_finds_the_buttons(
+        rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
     page, runs = patched.inside('pages_of', rows.address, user_id=people['alice'], paths=[f'/test/{run_id}', '/test/'])
 
     button, = re.findall(r'<button[^>]*class="runs-api-retry [^>]*>', page)
     assert f'data-url="/api/v1/runs/{run_id}/retry"' in button
+    assert 'data-all="2"' in button
     assert 'data-failed="1"' in button
     assert page.count('<dialog') == 1
     assert f'aria-label="Retry run {run_id}"' in runs
 
 
-def test_who_may_not_retry_finds_none(rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
-    for person in ('una', 'nora'):
-        for page in patched.inside('pages_of', rows.address, user_id=people[person],
+def test_a_user_who_may_not_retry_finds_none(
+        rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
+    for name in ('una', 'nora'):
+        for page in patched.inside('pages_of', rows.address, user_id=people[name],
                                    paths=[f'/test/{run_id}', '/test/']):
             assert 'Test' in page
             assert 'runs-api-retry' not in page
@@ -68,3 +71,25 @@ def test_the_page_of_a_run_says_where_it_came_from(
     assert f'href="/test/{made["new_run_id"]}"' in source
     assert f'href="/test/{run_id}"' in retry
     assert 'a &lt;b&gt;flaky&lt;/b&gt; VM' in retry
+
+
+def test_the_page_of_a_run_says_what_its_attempts_prove(
+        rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
+    made, = patched.inside('retry_runs', rows.address, orders=[{'run_id': run_id}])
+    passed, failed = rows.values('customized_test', 'regression_id', test_id=run_id)
+    for test_id in (passed, failed):
+        rows.result(made['new_run_id'], test_id)
+    for stage in COMPLETED:
+        rows.add('test_progress', test_id=made['new_run_id'], status=stage, message=stage, timestamp=now())
+
+    page, test_page = patched.inside('pages_of', rows.address, user_id=people['alice'],
+                                     paths=[f'/test/{run_id}', f'/regression/test/{failed}/view'])
+
+    assert 'Over 2 attempts 1 test is flaky.' in page
+    command = rows.one('regression_test', id=failed)['command']
+    assert f'<a href="/regression/test/{failed}/view">{failed}</a> <code>{command}</code>' in page
+    assert f'<a href="/regression/test/{passed}/view">{passed}</a> <code>' not in page
+    assert re.findall(r'<a href="/test/(\d+)" tabindex="-1" data-outcome="(\w+)"', page) == [
+        (str(made['new_run_id']), 'pass'), (str(run_id), 'fail')]
+    assert 'data-hint="This test passed in another attempt: it is flaky."' in page
+    assert f'Regression test  {failed}' in test_page

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, scoped_session
 from support.visitor import Visitor
 
 from mod_runs_api import create_blueprint, retry_run
-from mod_runs_api.github import post_queued_status, retry_from_comment
+from mod_runs_api.github import post_queued_status, retry_from_comment, status
 
 PULL_REQUEST = 1342
 
@@ -130,8 +130,8 @@ class EntryPoints:
 
     def _post_commit_status(self) -> None:
         with self.app.test_request_context(), \
-                mock.patch('mod_runs_api.host.github.github_access'), \
-                mock.patch('mod_runs_api.host.github.post_pending_status') as post:
+                mock.patch.object(status, 'github_access'), \
+                mock.patch.object(status, 'post_pending_status') as post:
             self.app.preprocess_request()
             post_queued_status(self.app, new_run_id=self.failed)
         assert post.called
@@ -160,7 +160,7 @@ class EntryPoints:
             '422, not finished': lambda: self.retry(self.queued, {'failed_only': True}, status=422),
             '429': lambda: self.retry(self.failed, status=429, client=self.limited_client),
             'retries': self._list_attempts,
-            'page of a run': lambda: self.alice.page(f'/test/{self.passed}'),
+            'page of a run': lambda: self.alice.page(f'/test/{self.newest_retry}'),
             'list of runs': lambda: self.alice.page('/test/'),
             'retry_run': self._retry_in_process,
             'comment': self._comment,

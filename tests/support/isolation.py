@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import Context
-from typing import Any
+from typing import Any, TypeVar
 
 from click.testing import Result
+from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 from werkzeug.test import TestResponse
+
+T = TypeVar('T')
+
+
+def without_request(app: Flask, function: Callable[[], T]) -> T:
+    """Return what a function returns that is called outside a request, as in a job."""
+    def call() -> T:
+        with app.app_context():
+            return function()
+
+    return Context().run(call)
 
 
 class IsolatedClient(FlaskClient):
