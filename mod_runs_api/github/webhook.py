@@ -126,7 +126,7 @@ def _check_host(host: HostModels) -> _Needed:
 
 
 def _find_users(connection: Connection, host: HostModels, needed: _Needed, comment: Comment) -> list[User]:
-    """Return the users of the host who have the account that a comment is by. Without one, the comment is ignored."""
+    """Return the users of the host with the account that a comment is by. Without one, the comment is ignored."""
     if _is_blocked(connection, needed, comment.account_id):
         # Without an answer, which is all that they could still bring about here.
         raise IgnoredComment('The writer of the comment is blocked.')
@@ -150,7 +150,8 @@ def _is_blocked(connection: Connection, needed: _Needed, account_id: int | None)
 
 def _check_user(users: list[User], state: ExtensionState, comment: Comment) -> User:
     if len(users) > 1:
-        raise IgnoredComment(f'The GitHub account {comment.login} belongs to several people on this platform.', asked=True)
+        raise IgnoredComment(f'The GitHub account {comment.login} belongs to several people on this platform.',
+                             asked=True)
     if users[0].role not in state.settings.retry_roles:
         raise IgnoredComment(f'The role of {comment.login} does not have permission to run tests.', asked=True)
     return users[0]
