@@ -133,7 +133,8 @@ def test_a_missing_column_is_named(bare: Flask) -> None:
         bare.register_blueprint(create_blueprint(models={**MODELS, 'TestFork': Fork}))
 
 
-def test_a_module_of_the_platform_that_cannot_be_imported_is_no_missing_model(bare: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_of_the_platform_that_cannot_be_imported_is_no_missing_model(
+        bare: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def find_spec(self, name: str, *_: Any) -> None:
             if name == 'mod_test.models':

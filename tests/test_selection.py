@@ -117,7 +117,8 @@ def test_a_test_with_a_different_output_failed_even_if_a_failure_was_expected(re
     assert rerun(run) == [test.id]
 
 
-def test_a_test_with_a_different_output_failed_even_if_the_output_is_ignored(rerun: Rerun, test: RegressionTest) -> None:
+def test_a_test_with_a_different_output_failed_even_if_the_output_is_ignored(
+        rerun: Rerun, test: RegressionTest) -> None:
     ignored = seed.output(test, ignore=True)
     run = completed(test, seed.passing(test).makes(ignored, seed.digest()))
 
@@ -266,7 +267,8 @@ def test_a_failed_only_retry_of_a_run_that_has_not_finished_is_refused(
     assert rows.snapshot() == before
 
 
-def test_a_failed_only_retry_of_a_run_without_failures_is_refused_and_creates_nothing(retry: ApiCall, test: RegressionTest, rows: Rows) -> None:
+def test_a_failed_only_retry_of_a_run_without_failures_is_refused_and_creates_nothing(
+        retry: ApiCall, test: RegressionTest, rows: Rows) -> None:
     run = completed(test)
     db.session.commit()
     before = rows.snapshot()

@@ -10,10 +10,9 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from service.databases import execute, fresh_database
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
-
-from service.databases import execute, fresh_database
 
 SQLITE, MARIADB = 'SQLite', 'MariaDB'
 
