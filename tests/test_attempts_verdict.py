@@ -293,7 +293,7 @@ def empty_database() -> Iterator[Engine]:
 
 
 @given(world=WORLDS)
-@settings(max_examples=200, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_verdict_is_what_the_contract_says(empty_database: Engine, world: World) -> None:
     with Session(empty_database) as session:
         write(session, world)

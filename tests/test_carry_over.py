@@ -234,6 +234,29 @@ def test_an_end_that_is_rolled_back_carries_nothing_over(rows: Rows, source: Tes
     assert origins(rows, new) == {}
 
 
+def test_a_savepoint_that_is_rolled_back_takes_no_other_end_with_it(rows: Rows, source: Test) -> None:
+    new = retry(source.id)
+    db.session.add(TestProgress(new, TestStatus.completed, ''))
+    db.session.flush()
+
+    db.session.begin_nested().rollback()
+    db.session.commit()
+
+    assert len(origins(rows, new)) == 2
+
+
+def test_a_result_without_files_is_carried_over(rows: Rows, tests: list[RegressionTest]) -> None:
+    no_output = seed.regression_test(outputs=0)
+    run = seed.run([tests[0], no_output], stages=seed.COMPLETED)
+    report(run.id, [tests[0], no_output], failed=tests[:1])
+    new = retry(run.id)
+
+    end(new)
+
+    assert rows.of('test_result_file', test_id=new) == []
+    assert origins(rows, new) == {no_output.id: run.id}
+
+
 def test_an_end_within_a_savepoint_counts_when_all_is_committed(rows: Rows, source: Test) -> None:
     new = retry(source.id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import pytest
@@ -208,6 +209,18 @@ def test_a_storage_that_is_away_is_logged_in_the_hosts_log(
 
     assert [record.levelname for record in caplog.records if 'alling back to in-memory' in record.message] == [
         'WARNING']
+
+
+def test_the_log_goes_to_the_handlers_of_the_application(
+        bare: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = logging.NullHandler()
+    monkeypatch.setattr(bare.logger, 'handlers', [handler])
+
+    bare.register_blueprint(create_blueprint())
+
+    limiter = extension_state().limiter
+    assert handler in limiter.logger.handlers
+    limiter.logger.removeHandler(handler)
 
 
 def test_an_answer_without_a_window_has_no_headers_of_the_limit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import mod_auth.models
@@ -16,7 +17,7 @@ from application import create_app
 from database import Base, db
 from flask import Blueprint, Flask, g
 from mod_api.models.api_token import ApiToken
-from sqlalchemy import Integer, String, create_engine, inspect
+from sqlalchemy import Engine, Integer, String, create_engine, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import StaticPool
 from support.rows import Rows
@@ -145,7 +146,18 @@ def test_a_module_of_the_platform_that_cannot_be_imported_is_no_missing_model(ba
         bare.register_blueprint(mod_runs_api)
 
 
-def test_a_host_may_have_other_models_names_and_sessions() -> None:
+@dataclass(frozen=True)
+class OtherHost:
+    """A host with other models, names and sessions than the platform's, and without categories of tests."""
+
+    app: Flask
+    engine: Engine
+    models: dict[str, Any]
+
+
+@pytest.fixture
+def other_host() -> Iterator[OtherHost]:
+    """A host that differs from the platform, with a run 1 and a regression test 5."""
     class Other(DeclarativeBase):
         pass
 
@@ -166,31 +178,45 @@ def test_a_host_may_have_other_models_names_and_sessions() -> None:
         name: Mapped[str] = mapped_column(String(10))
         role: Mapped[str] = mapped_column(String(10))
 
-    def copy(model: type) -> type:
+    def copy(model: Any) -> type:
         columns = {column.key: mapped_column(column.type, primary_key=column.primary_key)
-                   for column in model.__table__.columns}  # type: ignore[attr-defined]
-        return type(model.__name__, (Other,), {'__tablename__': model.__table__.name,  # type: ignore[attr-defined]
-                                               **columns})
+                   for column in model.__table__.columns}
+        return type(model.__name__, (Other,), {'__tablename__': model.__table__.name, **columns})
 
-    models = {name: copy(model) for name, model in MODELS.items() if name not in ('Test', 'User', 'ApiToken')}
-    app = Flask(__name__)
+    models: dict[str, Any] = {
+        **{name: copy(model) for name, model in MODELS.items() if name not in ('Test', 'User', 'ApiToken')},
+        'Test': Run, 'User': Person}
     engine = create_engine('sqlite://', poolclass=StaticPool, connect_args={'check_same_thread': False})
-    app.register_blueprint(create_blueprint(models={'Test': Run, 'User': Person, **models},
-                                            session=lambda: Session(engine),
+    app = Flask(__name__)
+    app.register_blueprint(create_blueprint(models=models, session=lambda: Session(engine),
                                             names={'Test.platform': 'target', 'Test.commit': 'sha'}))
     Other.metadata.create_all(engine)
     with Session(engine) as session:
         session.add(Run(id=1, target='amiga', test_type='x', fork_id=1, branch='b', sha='c', pr_nr=0, token='t'))
         session.add(models['RegressionTest'](id=5, active=True))
         session.commit()
-
     with app.app_context():
-        new_run_id = retry_run(1).new_run_id
-
-    with Session(engine) as session:
-        assert session.get_one(Run, new_run_id).target == 'amiga'
-    assert 'runs_api_token' in Other.metadata.tables
+        yield OtherHost(app, engine, models)
     engine.dispose()
+
+
+def test_a_host_may_have_other_models_names_and_sessions(other_host: OtherHost) -> None:
+    new_run_id = retry_run(1).new_run_id
+
+    with Session(other_host.engine) as session:
+        assert session.get_one(other_host.models['Test'], new_run_id).target == 'amiga'
+
+
+def test_a_host_without_api_tokens_gets_a_table_of_them(other_host: OtherHost) -> None:
+    assert inspect(other_host.engine).has_table('runs_api_token')
+
+
+def test_a_host_without_categories_runs_every_test(other_host: OtherHost) -> None:
+    with Session(other_host.engine) as session:
+        session.add(other_host.models['TestProgress'](test_id=1, status=mod_test.models.TestStatus.completed))
+        session.commit()
+
+    assert retry_run(1, failed_only=True).test_count == 1
 
 
 def test_an_unknown_name_is_refused(bare: Flask) -> None:

@@ -89,7 +89,7 @@ def secret() -> Iterator[str]:
 
 
 @schema.parametrize()
-@settings(max_examples=80, deadline=None, database=None, derandomize=True,
+@settings(max_examples=60, deadline=None, database=None, derandomize=True,
           suppress_health_check=list(HealthCheck))
 def test_the_routes_answer_as_the_document_says(case: Case, secret: str) -> None:
     with served.app_context():

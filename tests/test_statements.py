@@ -19,8 +19,8 @@ ENTRY_POINTS = [
 
 @pytest.fixture(scope='module')
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntryPoints]:
-    """A database with small runs, one other run, and a run that was retried a few times."""
-    yield from _entry_points(tmp_path_factory.mktemp('small'), tests=2, runs=1, retries=2)
+    """A database with small runs, one other run, and a run with more attempts than a page lists."""
+    yield from _entry_points(tmp_path_factory.mktemp('small'), tests=2, runs=1, retries=11)
 
 
 @pytest.fixture(scope='module')

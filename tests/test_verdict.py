@@ -207,7 +207,7 @@ def rows_that_hold(shown: Iterable[Outcome]) -> list[str]:
 
 
 @given(shown=st.lists(outcomes(), max_size=5))
-@settings(max_examples=500, deadline=None, database=None)
+@settings(max_examples=200, deadline=None, database=None)
 def test_the_verdict_is_the_one_row_of_the_table_that_holds(shown: list[Outcome]) -> None:
     assert [history(*shown).verdict] == rows_that_hold(shown)
 
@@ -216,7 +216,7 @@ TESTS = st.lists(st.tuples(st.booleans(), st.lists(outcomes(), max_size=3)), max
 
 
 @given(tests=TESTS, ended=st.booleans())
-@settings(max_examples=500, deadline=None, database=None)
+@settings(max_examples=200, deadline=None, database=None)
 def test_overall_and_counts_are_read_from_the_tests(
         tests: list[tuple[bool, list[Outcome]]], ended: bool) -> None:
     judged = [history(*shown, active=active) for active, shown in tests]
