@@ -65,7 +65,7 @@ def measure_verdict(stores: Stores, kind: str, numbers: tuple[int, ...], rounds:
 
 
 def measure_ends(stores: Stores, kind: str, sizes: tuple[int, ...], rounds: int) -> Growth:
-    """Carry all results but three over into a retry of a run of so many tests. Returns milliseconds by what and size."""
+    """Carry all results but three over into a retry of so many tests. Returns milliseconds by what and size."""
     with stores.fresh(kind) as store, staged(store, max(sizes)) as stage:
         with stage.app.app_context():
             state = extension_state()

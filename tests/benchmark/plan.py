@@ -53,7 +53,7 @@ class Plan:
         return max(2, self.rounds // 6)
 
     def but(self, rounds: int | None, histories: Sequence[int] | None, parts: Sequence[str] | None) -> Plan:
-        """Give the same with what was asked for in its place."""
+        """Return the same with what was asked for in its place."""
         return replace(self, rounds=rounds or self.rounds, histories=tuple(histories or self.histories),
                        parts=tuple(parts or self.parts))
 

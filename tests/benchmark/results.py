@@ -53,7 +53,7 @@ class Line:
 
     @classmethod
     def through(cls, points: dict[tuple[str, int], float], what: str) -> Line:
-        """Give the line that is nearest to the points of a kind, by least squares."""
+        """Return the line that is nearest to the points of a kind, by least squares."""
         sizes = sorted(size for name, size in points if name == what and size >= FROM)
         times = [1000 * points[what, size] for size in sizes]
         return cls(linear_regression(sizes, times).slope, correlation(sizes, times) ** 2)

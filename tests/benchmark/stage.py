@@ -132,7 +132,7 @@ class Stage:
         return call(self.limited_app, environ)
 
     def made(self, answer: Answer) -> int:
-        """Give the run that a retry made."""
+        """Return the run that a retry made."""
         assert answer.status == 202, (answer.status, answer.body)
         return int(json.loads(answer.body)['new_run_id'])
 
@@ -150,6 +150,6 @@ class Stage:
 
 @contextmanager
 def staged(store: Store, tests: int) -> Iterator[Stage]:
-    """Give the miniature on a database while the block lasts."""
+    """Return the miniature on a database while the block lasts."""
     with closing(Stage(store, tests)) as stage:
         yield stage

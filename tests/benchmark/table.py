@@ -55,7 +55,7 @@ class Figures:
     sizes: tuple[int, ...] = ()
 
     def times_floor(self, key: tuple[str, int]) -> float:
-        """Give the request as a multiple of the floor."""
+        """Return the request as a multiple of the floor."""
         return self.request[key] / self.floor[key]
 
 

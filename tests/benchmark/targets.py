@@ -23,12 +23,12 @@ class Target:
 
     @classmethod
     def at_most(cls, text: str, value: float, limit: float, unit: str = '') -> Target:
-        """Give a target that is a limit."""
+        """Return a target that is a limit."""
         return cls(f'{text}, at most {limit:g}{unit}', f'{round(value, 2):g}{unit}', value <= limit)
 
 
 def targets(results: Results) -> Iterator[Target]:
-    """Give all targets that were measured."""
+    """Return all targets that were measured."""
     yield from _platform('as it is', results.platform.get(MARIADB, {}), 0.60, 1.10)
     yield from _platform('edited', results.edited.get(MARIADB, {}), 0.35, 1.15)
     if results.start:
