@@ -32,15 +32,26 @@ def carry_over(connection: Connection, tables: Tables, run_id: int) -> int:
     if end is None:
         return 0
     results = _read_results(connection, tables, run_id, root_id)
-    if results:
-        _write(connection, tables, run_id, end, results, _read_files(connection, tables, results))
+    if not results:
+        return 0
+    _write(connection, tables, run_id, end, results, _read_files(connection, tables, results))
+    # Last, so that nothing waits for this lock: the platform may have restarted the run meanwhile.
+    progress_id = tables.host.test_progress.id
+    if connection.scalar(select(progress_id).where(progress_id == end.id).with_for_update(read=True)) is None:
+        connection.rollback()
+        return 0
     return len(results)
+
+
+def has_ended(connection: Connection, tables: Tables, run_id: int) -> bool:
+    """Return whether a run has ended."""
+    return _find_end(connection, tables, run_id) is not None
 
 
 def _read_results(connection: Connection, tables: Tables, run_id: int, root_id: int) -> Sequence[Any]:
     """Return the results that belong into a run, in the order of their regression tests."""
     result = tables.host.test_result
-    sources = _select_sources(tables, run_id, root_id).subquery()
+    sources = _select_sources(tables, root_id).subquery()
     rows = connection.execute(
         select(result.test_id.label('source_id'), result.regression_test_id.label('regression_test_id'),
                result.runtime.label('runtime'), result.exit_code.label('exit_code'),
@@ -113,9 +124,9 @@ def _find_tests_of(connection: Connection, tables: Tables, run_id: int) -> set[i
         select(result.regression_test_id).where(result.test_id == run_id))))
 
 
-def _select_sources(tables: Tables, run_id: int, root_id: int) -> Select[Any]:
+def _select_sources(tables: Tables, root_id: int) -> Select[Any]:
     """
-    Select each active test that other attempts have a result of, with the attempt that it would come from.
+    Select each active test that the attempts have a result of, with the attempt that it would come from.
 
     That is the newest of the ended attempts that really ran it.
     """
@@ -132,5 +143,5 @@ def _select_sources(tables: Tables, run_id: int, root_id: int) -> Select[Any]:
             .join(regression_test.table, regression_test.id == result.regression_test_id)
             .outerjoin(tables.carried_over, is_of_result)
             .outerjoin(end.table, is_of_mark)
-            .where(attempts.c.id != run_id, regression_test.active == true(), end.id.is_(None))
+            .where(regression_test.active == true(), end.id.is_(None))
             .group_by(result.regression_test_id))

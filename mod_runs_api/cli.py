@@ -16,6 +16,7 @@ from .attempts import Attempt
 from .carry_over import carry_over, select_missed_runs
 from .errors import RunsApiError, ServiceUnavailable
 from .extension import extension_state
+from .host.models import MAX_ID
 from .retry import find_source
 from .service import (attempts_page, attempts_verdict, find_user_id,
                       in_transaction, retry_run)
@@ -75,7 +76,7 @@ def list_tokens() -> None:
 
 
 @token.command()
-@click.argument('token_id', type=int)
+@click.argument('token_id', type=click.IntRange(1, MAX_ID))
 def revoke(token_id: int) -> None:
     """Revoke the token with the id TOKEN_ID, at once."""
     state = extension_state()

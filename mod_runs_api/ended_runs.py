@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session, SessionTransaction, object_session
 
 from .attempts import has_retries
-from .carry_over import carry_over
+from .carry_over import carry_over, has_ended
 from .extension import ExtensionState, find_extension_state
 from .faults import describe
 from .host.models import HostModels
@@ -23,14 +23,15 @@ from .signals import attempts_ended, send
 from .transaction import run_transaction
 from .verdict import Verdict, read_verdict
 
-#: In ``Session.info``: the runs that the current transaction of the session ends.
+#: In ``Session.info``: the runs that the current transaction ends, and those that a committed one has ended.
+ENDING = 'mod_runs_api.ending'
 ENDED = 'mod_runs_api.ended'
 
 
 def listen_for_ends(host: HostModels) -> None:
     """Listen to the host's sessions, once however many applications register the blueprint."""
     for target, name, listener in ((host.test_progress.mapped_class, 'after_insert', _note_end),
-                                   (Session, 'after_soft_rollback', _forget_ends),
+                                   (Session, 'after_commit', _note_commit),
                                    (Session, 'after_transaction_end', _handle_ended_runs)):
         if not event.contains(target, name, listener):
             event.listen(target, name, listener)
@@ -40,49 +41,53 @@ def _note_end(_mapper: Any, _connection: Any, progress: Any) -> None:
     state = find_extension_state()
     if state is None:
         return
+    run_id = state.host.attribute('TestProgress', 'test_id', progress)
     status = state.host.attribute('TestProgress', 'status', progress)
     session = object_session(progress)
-    if session is not None and getattr(status, 'value', status) in ENDED_STATUSES:
-        session.info.setdefault(ENDED, set()).add(state.host.attribute('TestProgress', 'test_id', progress))
+    if session is not None and run_id is not None and getattr(status, 'value', status) in ENDED_STATUSES:
+        session.info.setdefault(ENDING, set()).add(run_id)
 
 
-def _forget_ends(session: Session, transaction: SessionTransaction) -> None:
-    if transaction.parent is None:
-        session.info.pop(ENDED, None)
+def _note_commit(session: Session) -> None:
+    # The commit of a savepoint settles nothing.
+    if ENDING in session.info and not session.in_nested_transaction():
+        session.info[ENDED] = session.info.pop(ENDING)
 
 
 def _handle_ended_runs(session: Session, transaction: SessionTransaction) -> None:
-    # Only the outermost transaction has committed, and given its connection back, when it ends.
-    run_ids = session.info.pop(ENDED, ()) if transaction.parent is None else ()
+    # Only when the outermost transaction ends has it given its connection back.
+    if transaction.parent is not None:
+        return
+    session.info.pop(ENDING, None)  # Rolled back.
+    run_ids = session.info.pop(ENDED, ())
     state = find_extension_state() if run_ids else None
     if state is None:
         return
-    engine = session.get_bind(clause=state.tables.host.test.table).engine
     for run_id in run_ids:
-        number = int(run_id)  # The platform's scheduled job writes a string.
-        _carry_over(state, engine, number)
-        _send_attempts_ended(state, engine, number)
+        try:
+            engine = session.get_bind(clause=state.tables.host.test_progress.table).engine
+            # The platform's scheduled job writes the id as a string.
+            _make_whole(state, engine, int(run_id))
+        except Exception as fault:
+            # Nothing may break the host's commit.
+            log().error(f'run {run_id} has ended, but the results of the other attempts are not carried over: '
+                        f'"flask runs-api carry-over {run_id}" does it. {describe(fault)}')
 
 
-def _carry_over(state: ExtensionState, engine: Engine, run_id: int) -> None:
-    """Carry results over into a run that has ended. Where that fails, the end stands and the log says so."""
-    try:
-        count = run_transaction(engine.begin, lambda connection: carry_over(connection, state.tables, run_id))
-    except Exception as fault:
-        log().error(f'run {run_id} has ended, but the results of the other attempts are not carried over: '
-                    f'"flask runs-api carry-over {run_id}" does it. {describe(fault)}')
-    else:
-        if count:
-            log().info(f'run {run_id} has ended, and {count} results are carried over into it')
+def _make_whole(state: ExtensionState, engine: Engine, run_id: int) -> None:
+    count = run_transaction(engine.begin, lambda connection: carry_over(connection, state.tables, run_id))
+    if count:
+        log().info(f'run {run_id} has ended, and {count} result{" is" if count == 1 else "s are"} carried over into it')
+    if attempts_ended.receivers:
+        _send_attempts_ended(state, engine, run_id)
 
 
 def _send_attempts_ended(state: ExtensionState, engine: Engine, run_id: int) -> None:
-    """Send :data:`attempts_ended` for one of several attempts. The verdict is computed only if there is a receiver."""
-    if not attempts_ended.receivers:
-        return
-
+    """Send :data:`attempts_ended` for one of several attempts. Without a receiver the verdict is not computed."""
     def work(connection: Connection) -> Verdict | None:
-        return read_verdict(connection, state.tables, run_id) if has_retries(connection, state.tables, run_id) else None
+        if not has_retries(connection, state.tables, run_id) or not has_ended(connection, state.tables, run_id):
+            return None
+        return read_verdict(connection, state.tables, run_id)
 
     try:
         verdict = run_transaction(engine.begin, work)

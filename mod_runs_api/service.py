@@ -197,7 +197,7 @@ def read_for_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:
 def _with_api_errors(run: Callable[[], T]) -> T:
     try:
         return run()
-    except SQLAlchemyError as fault:
+    except (SQLAlchemyError, ValueError) as fault:  # ValueError: MariaDB has cut JSON off at group_concat_max_len.
         error = to_api_error(fault)
         log().error(f'{error.code}: {describe(fault)}')
     # Outside the except block: chained to the database's error, it could put stored values into a log.

@@ -74,7 +74,7 @@ def _carried_over(host: HostModels) -> Table:
         # The progress row that ended the retry. The row here counts while that one is there: the platform's restart
         # deletes it. With the time, because SQLite uses ids again.
         Column('progress_id', Integer, nullable=False),
-        Column('progress_timestamp', DateTime, nullable=False),
+        Column('progress_timestamp', host.test_progress.timestamp.type, nullable=False),
         mysql_engine='InnoDB',
     )
 

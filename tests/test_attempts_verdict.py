@@ -76,6 +76,28 @@ def run(test: RegressionTest) -> Test:
     return seed.run([test], stages=seed.COMPLETED)
 
 
+@pytest.mark.parametrize(('files', 'verdict'), [
+    ([('a', None), ('b', None)], 'failing_differently'), ([('a', None), ('a', None)], 'failing_identically'),
+    ([('a', 'x'), ('x', None)], 'failing_identically'), ([('a', 'x'), ('x', 'a')], 'failing_differently')])
+def test_what_came_out_is_what_was_expected_if_nothing_else_did(
+        run: Test, test: RegressionTest, files: list[tuple[str, str | None]], verdict: str) -> None:
+    output, = test.output_files
+    for attempt, (expected, got) in zip((run, retry(run, *seed.COMPLETED)), files):
+        output.correct = expected
+        seed.result(attempt, test, passing(test).exits(1).makes(output, got))
+
+    assert [found.verdict for found in verdict_on(run).tests] == [verdict]
+
+
+def test_a_missing_output_takes_precedence_over_a_different_one(run: Test) -> None:
+    test = seed.regression_test(outputs=2)
+    first, second = test.output_files
+    seed.result(run, test, passing(test).makes(first, 'different').lacks(second))
+
+    outcomes = {found.regression_test_id: found.latest for found in verdict_on(run).tests}
+    assert outcomes[test.id] == 'missing_output'
+
+
 def test_an_unknown_run_is_not_found() -> None:
     with pytest.raises(RunNotFound):
         verdict_on(9317)

@@ -16,13 +16,14 @@ from mod_regression.models import RegressionTest
 from mod_test.models import (Test, TestProgress, TestResult, TestResultFile,
                              TestStatus)
 from outcome import passing
-from sqlalchemy import delete, event
+from sqlalchemy import Connection, delete, event
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 from support.api import Command
 from support.rows import Rows
 from support.statements import record_statements
 
-from mod_runs_api import retry_run
+from mod_runs_api import carry_over, retry_run
 
 #: The columns of a result and of a file that are not the run's id.
 RESULT = ('regression_test_id', 'runtime', 'exit_code', 'expected_rc')
@@ -334,6 +335,61 @@ def test_the_command_does_what_was_missed(
 
     assert (one.output, rest.output, again.output) == (f'{new}\t2\n', f'{other}\t2\n', f'{new}\t0\n')
     assert len(origins(rows, new)) == len(origins(rows, other)) == 2
+
+
+def test_the_command_does_not_list_a_retry_without_anything_to_carry_over(
+        command: Command, rows: Rows, tests: list[RegressionTest]) -> None:
+    run = seed.run(tests[:1], stages=seed.COMPLETED)
+    report(run.id, tests[:1], failed=tests[:1])
+    end(retry(run.id))
+
+    assert command('carry-over').output == ''
+
+
+def test_two_mounts_carry_over_once(client: FlaskClient, rows: Rows, source: Test) -> None:
+    create_app('sqlite://')
+    new = retry(source.id)
+
+    with record_statements(db.engine) as statements:
+        end(new)
+
+    assert len([statement for statement in statements if statement.startswith('INSERT INTO run_carried_over')]) == 1
+
+
+def test_a_run_that_is_restarted_meanwhile_is_left_alone(
+        client: FlaskClient, rows: Rows, source: Test, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = retry(source.id)
+    write = carry_over._write
+
+    def restart_and_write(connection: Connection, *arguments: Any) -> None:
+        connection.execute(delete(TestProgress).where(TestProgress.test_id == new))
+        write(connection, *arguments)
+
+    monkeypatch.setattr(carry_over, '_write', restart_and_write)
+    end(new)
+
+    assert origins(rows, new) == {}
+    assert rows.of('test_result', test_id=new) == []
+
+
+def test_an_end_of_no_run_breaks_nothing(client: FlaskClient, rows: Rows, source: Test) -> None:
+    new = retry(source.id)
+
+    db.session.add_all([TestProgress(None, TestStatus.completed, ''), TestProgress(new, TestStatus.completed, '')])
+    db.session.commit()
+
+    assert len(origins(rows, new)) == 2
+
+
+def test_a_session_that_is_bound_to_one_table_breaks_nothing(
+        client: FlaskClient, rows: Rows, source: Test) -> None:
+    new = retry(source.id)
+
+    with Session(binds={TestProgress: db.engine}) as session:
+        session.add(TestProgress(new, TestStatus.completed, ''))
+        session.commit()
+
+    assert len(origins(rows, new)) == 2
 
 
 def test_the_command_names_a_run_that_is_not_there(command: Command) -> None:

@@ -274,6 +274,29 @@ def test_retry_failed_retries_the_newest_attempt_that_has_ended(
     assert (retry.run_id, retry.test_count) == (second, 2)
 
 
+def test_retry_failed_is_answered_with_what_is_known_already(comment: Comment, linux: Test) -> None:
+    first = comment('/retry linux failed')
+    end(first.retries[0].new_run_id)
+
+    second = comment('/retry linux failed')
+
+    assert first.retries[0].known == ''
+    assert second.retries[0].known == 'Over 2 attempts 1 test never ran.'
+    assert second.reply.endswith(', with 1 test that did not pass. Over 2 attempts 1 test never ran.')
+
+
+def test_what_is_known_costs_no_answer(comment: Comment, linux: Test, monkeypatch: pytest.MonkeyPatch) -> None:
+    end(comment('/retry linux failed').retries[0].new_run_id)
+
+    def fail(_run_id: int) -> None:
+        raise ServiceUnavailable()
+
+    monkeypatch.setattr('mod_runs_api.github.webhook.attempts_verdict', fail)
+    retry, = comment('/retry linux failed').retries
+
+    assert retry.known == ''
+
+
 def test_retry_failed_passes_over_an_attempt_that_is_running(comment: Comment, linux: Test) -> None:
     end(comment('/retry linux').retries[0].new_run_id, TestStatus.testing)
 
@@ -444,11 +467,11 @@ def test_a_name_that_is_none_of_githubs_is_ignored(comment: Comment, linux: Test
     assert_ignored(comment('/retry', {'comment.user.login': login}), 'The payload names no account of GitHub.', rows)
 
 
-def test_a_comment_that_is_longer_than_comments_can_be_is_ignored(comment: Comment, linux: Test, rows: Rows) -> None:
-    assert comment('/retry linux\n' + 'x' * (65536 - 13)).retries
-    outcome = comment('/retry linux\n' + 'x' * 65536)
+def test_a_very_long_comment_is_ignored(comment: Comment, linux: Test, rows: Rows) -> None:
+    assert comment('/retry linux\n' + 'x' * (16384 - 13)).retries
+    outcome = comment('/retry linux\n' + 'x' * (16384 - 12))
 
-    assert outcome.ignored == 'The comment is longer than comments on GitHub can be.'
+    assert outcome.ignored == 'The comment is too long to be searched for commands.'
     assert len(rows.of('run_retry')) == 1
 
 

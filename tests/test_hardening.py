@@ -13,6 +13,7 @@ from application import create_app
 from database import db
 from flask import Flask, Response, g
 from mod_auth.models import User
+from mod_test.models import Test, TestStatus
 from sqlalchemy import event, text
 from support.api import ApiCall
 from support.rows import Rows
@@ -245,6 +246,26 @@ def test_the_id_of_a_deleted_retry_can_be_used_again(tmp_path: Path) -> None:
 
         assert second.new_run_id == first.new_run_id
         assert [row['reason'] for row in Rows(db.engine).of('run_retry')] == [b'again']
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_what_was_carried_over_into_a_deleted_retry_is_in_nobodys_way(tmp_path: Path) -> None:
+    app = create_app(f'sqlite:///{tmp_path}/platform.db')
+    with app.app_context():
+        db.create_all()
+        stop_enforcing_foreign_keys()
+        tests = [seed.regression_test(), seed.regression_test()]
+        source = seed.run(tests, stages=seed.COMPLETED)
+        seed.result(source, tests[0])
+        db.session.commit()
+        g.db = db.session
+        for _ in range(2):
+            new_run_id = retry_run(source.id, failed_only=True).new_run_id
+            seed.progress(db.session.get_one(Test, new_run_id), TestStatus.completed)
+            db.session.commit()
+            assert Rows(db.engine).ids('run_carried_over', 'regression_test_id', test_id=new_run_id) == [tests[0].id]
+            delete_run(new_run_id)
         db.session.remove()
         db.engine.dispose()
 

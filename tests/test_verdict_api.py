@@ -233,6 +233,32 @@ def test_the_signal_says_what_a_retry_proved_when_it_has_ended(
                     {'run_id': second + 1, 'root_run_id': first, 'overall': 'unstable'}]
 
 
+def test_the_signal_is_sent_when_the_first_run_ends_last(
+        told: list[dict[str, Any]], tests: list[RegressionTest]) -> None:
+    stuck = seed.run(tests, stages=[TestStatus.testing]).id
+    db.session.commit()
+    finish(retry_run(stuck).new_run_id, dict.fromkeys(tests))
+    seed.progress(db.session.get_one(Test, stuck), TestStatus.canceled)
+    db.session.commit()
+
+    assert [(facts['run_id'], facts['overall']) for facts in told] == [(stuck + 1, 'pending'), (stuck, 'pass')]
+
+
+@pytest.mark.parametrize('undo', ['rollback', 'savepoint', 'close'])
+def test_the_signal_is_not_sent_for_an_end_that_is_undone(told: list[dict[str, Any]], first: int, undo: str) -> None:
+    new = retry_run(first).new_run_id
+    if undo == 'savepoint':
+        savepoint = db.session.begin_nested()
+        seed.progress(db.session.get_one(Test, new), TestStatus.completed)
+        savepoint.rollback()
+        db.session.commit()
+    else:
+        seed.progress(db.session.get_one(Test, new), TestStatus.completed)
+        db.session.rollback() if undo == 'rollback' else db.session.close()
+
+    assert told == []
+
+
 def test_the_signal_is_not_sent_for_a_run_that_is_no_retry(told: list[dict[str, Any]], first: int) -> None:
     seed.progress(db.session.get_one(Test, first), TestStatus.completed)
     db.session.commit()

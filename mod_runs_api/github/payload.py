@@ -11,8 +11,8 @@ from ..host.models import MAX_ID
 
 T = TypeVar('T')
 
-#: GitHub's own limit of a comment, in characters.
-COMMENT_LENGTH = 65536
+#: In characters. GitHub allows 65,536, but hostile ones of that length take the parser seconds.
+MAX_COMMENT_LENGTH = 16384
 #: The largest integer that every database compares with.
 MAX_GITHUB_ID = 2 ** 63 - 1
 
@@ -70,8 +70,8 @@ def read_payload(payload: Any) -> Comment:
         raise IgnoredComment('The payload names no comment, no account of GitHub, or no pull request.')
     if not re.fullmatch('[A-Za-z0-9_-]+', comment.login):
         raise IgnoredComment('The payload names no account of GitHub.')
-    if len(comment.body) > COMMENT_LENGTH:
-        raise IgnoredComment('The comment is longer than comments on GitHub can be.')
+    if len(comment.body) > MAX_COMMENT_LENGTH:
+        raise IgnoredComment('The comment is too long to be searched for commands.')
     return comment
 
 

@@ -62,8 +62,9 @@ class HostRuntime:
         if user is None:
             return None
         role = self.attribute('User', 'role', user)
-        return User(self.attribute('User', 'id', user), self.attribute('User', 'name', user),
-                    getattr(role, 'value', role))
+        found = User(self.attribute('User', 'id', user), self.attribute('User', 'name', user),
+                     getattr(role, 'value', role))
+        return None if found.is_deactivated else found
 
     def run_id(self, test: Any) -> int:
         """Return the id of a run that is given as the host's model."""
