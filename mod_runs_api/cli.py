@@ -204,7 +204,7 @@ def _cell(text: str | None) -> str:
 
 @contextmanager
 def exit_on_error(as_json: bool = False) -> Iterator[None]:
-    """Exit with 1 where a command is refused, and with 3 where it may be tried again. Print why, as JSON if asked to."""
+    """Print an error, as JSON if asked to, and exit with 1, or with 3 if the command may be tried again."""
     try:
         yield
     except RunsApiError as error:

@@ -168,7 +168,8 @@ def test_the_time_is_utc(retry: ApiCall, attempts: ApiCall, run_id: int) -> None
     assert attempts(run_id).json['data'][1]['created_at'] == '2026-11-24T13:00:00Z'
 
 
-def test_a_reason_that_is_not_utf_8_is_shown_as_far_as_it_can_be(retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
+def test_a_reason_that_is_not_utf_8_is_shown_as_far_as_it_can_be(
+        retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
     retry(run_id)
     db.session.execute(Base.metadata.tables['run_retry'].update().values(reason=b'bad \xff byte'))
 

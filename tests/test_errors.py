@@ -323,7 +323,8 @@ def test_a_body_of_unknown_length_is_refused_beyond_the_limit(retry: ApiCall, ru
     assert_error(chunked(retry, run_id, b'{}' + b' ' * (size - 2)), 413, 'payload_too_large', {})
 
 
-def test_a_body_of_unknown_length_is_refused_beyond_the_limit_where_the_server_ends_it(retry: ApiCall, run_id: int) -> None:
+def test_a_body_of_unknown_length_is_refused_beyond_the_limit_where_the_server_ends_it(
+        retry: ApiCall, run_id: int) -> None:
     response = retry(run_id, content_type='application/json', environ_overrides={
         'wsgi.input': BytesIO(b'{}' + b' ' * 20_000), 'wsgi.input_terminated': True})
 

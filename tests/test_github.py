@@ -35,7 +35,8 @@ from mod_runs_api import (InternalError, MountError, ServiceUnavailable,
 from mod_runs_api.github import (CommentOutcome, CommentRefusal, CommentRetry,
                                  author_is_not_blocked, build_artifact_exists,
                                  commit_is_not_superseded, post_queued_status,
-                                 pull_request_is_open, retry_from_comment)
+                                 pull_request_is_open, retry_from_comment,
+                                 webhook)
 from mod_runs_api.github.commands import read_commands
 from mod_runs_api.host.github import github_access
 from mod_runs_api.host.models import HOST_TABLES, HostTable
@@ -272,6 +273,20 @@ def test_retry_failed_retries_the_newest_attempt_that_has_ended(
 
     retry, = comment('/retry linux failed').retries
     assert (retry.run_id, retry.test_count) == (second, 2)
+
+
+def test_what_the_attempts_prove_may_be_unknown(
+        comment: Comment, linux: Test, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(run_id: int) -> None:
+        raise ServiceUnavailable()
+
+    end(comment('/retry linux failed').retries[0].new_run_id)
+    monkeypatch.setattr(webhook, 'attempts_verdict', fail)
+
+    outcome = comment('/retry linux failed')
+
+    assert len(outcome.retries) == 1
+    assert 'attempts' not in (outcome.reply or '')
 
 
 def test_retry_failed_passes_over_an_attempt_that_is_running(comment: Comment, linux: Test) -> None:

@@ -133,7 +133,8 @@ def test_a_missing_column_is_named(bare: Flask) -> None:
         bare.register_blueprint(create_blueprint(models={**MODELS, 'TestFork': Fork}))
 
 
-def test_a_module_of_the_platform_that_cannot_be_imported_is_no_missing_model(bare: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_of_the_platform_that_cannot_be_imported_is_no_missing_model(
+        bare: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def find_spec(self, name: str, *_: Any) -> None:
             if name == 'mod_test.models':
@@ -157,7 +158,7 @@ class OtherHost:
 
 @pytest.fixture
 def other_host() -> Iterator[OtherHost]:
-    """A host that differs from the platform, with a run 1 and a regression test 5."""
+    """Yield a host that differs from the platform, with a run 1 and a regression test 5."""
     class Other(DeclarativeBase):
         pass
 

@@ -37,7 +37,7 @@ def rerun(retry: ApiCall, rows: Rows) -> Rerun:
 
 @pytest.fixture
 def test(app: Flask) -> RegressionTest:
-    """A regression test with two outputs that is expected to exit with 0."""
+    """Return a regression test with two outputs that is expected to exit with 0."""
     return seed.regression_test(outputs=2)
 
 
@@ -117,7 +117,8 @@ def test_a_test_with_a_different_output_failed_even_if_a_failure_was_expected(re
     assert rerun(run) == [test.id]
 
 
-def test_a_test_with_a_different_output_failed_even_if_the_output_is_ignored(rerun: Rerun, test: RegressionTest) -> None:
+def test_a_test_with_a_different_output_failed_even_if_the_output_is_ignored(
+        rerun: Rerun, test: RegressionTest) -> None:
     ignored = seed.output(test, ignore=True)
     run = completed(test, seed.passing(test).makes(ignored, seed.digest()))
 
@@ -266,7 +267,8 @@ def test_a_failed_only_retry_of_a_run_that_has_not_finished_is_refused(
     assert rows.snapshot() == before
 
 
-def test_a_failed_only_retry_of_a_run_without_failures_is_refused_and_creates_nothing(retry: ApiCall, test: RegressionTest, rows: Rows) -> None:
+def test_a_failed_only_retry_of_a_run_without_failures_is_refused_and_creates_nothing(
+        retry: ApiCall, test: RegressionTest, rows: Rows) -> None:
     run = completed(test)
     db.session.commit()
     before = rows.snapshot()
@@ -340,7 +342,7 @@ def test_a_test_that_is_selected_twice_is_run_once(retry: ApiCall, rows: Rows, f
 
 @pytest.fixture
 def half_inactive(app: Flask) -> HalfInactive:
-    """A completed run, its failed test, a failed test that is inactive now, and a passed one that is inactive now."""
+    """Return a completed run, its failed test, and a failed and a passed test that are inactive now."""
     failed, inactive, passed = seed.regression_test(), seed.regression_test(), seed.regression_test()
     run = seed.run([failed, inactive, passed], stages=seed.COMPLETED)
     for test in (failed, inactive):

@@ -15,7 +15,7 @@ MAX_LINKS = 10
 
 def retry_report(run_id: int) -> str:
     """
-    Return what the attempts of a run prove, as one line of Markdown, for the platform's ``templates/ci/pr_comment.txt``.
+    Return what the attempts of a run prove as one line of Markdown, for the platform's ``templates/ci/pr_comment.txt``.
 
     It is empty for a run without retries, and where it cannot be told: it must not cost the report.
     """

@@ -120,16 +120,16 @@ def test_a_source_without_rows_is_retried_with_every_active_test(client: Client,
     answer = client.retry(rows.run(), token())
 
     assert answer.status == 202
-    assert (rows.values('customized_test', 'regression_id', test_id=answer.json['new_run_id'])
-            == rows.values('regression_test', 'id', active=True))
+    selection = rows.values('customized_test', 'regression_id', test_id=answer.json['new_run_id'])
+    assert selection == rows.values('regression_test', 'id', active=True)
 
 
 def test_only_what_failed_is_run_again(client: Client, token: Callable[..., str], rows: Rows, source: Source) -> None:
     answer = client.retry(source.id, token(), {'failed_only': True})
 
     assert answer.status == 202
-    assert (rows.values('customized_test', 'regression_id', test_id=answer.json['new_run_id'])
-            == sorted(source.failed))
+    selection = rows.values('customized_test', 'regression_id', test_id=answer.json['new_run_id'])
+    assert selection == sorted(source.failed)
 
 
 def test_a_retry_can_be_retried(client: Client, token: Callable[..., str], rows: Rows, source: Source,
@@ -189,8 +189,8 @@ def test_every_row_that_was_there_is_there_unchanged(client: Client, token: Call
 
     after = rows.snapshot()
     assert {table: before[table] - after[table] for table in before} == {table: {} for table in before}
-    assert ({table for table in after if after[table] - before[table]}
-            == {'test', 'customized_test', 'test_fork', 'run_retry'})
+    written = {table for table in after if after[table] - before[table]}
+    assert written == {'test', 'customized_test', 'test_fork', 'run_retry'}
 
 
 def test_one_key_makes_one_run_whichever_worker_answers(client: Client, token: Callable[..., str], rows: Rows,

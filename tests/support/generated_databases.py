@@ -84,14 +84,14 @@ TESTS = st.builds(GeneratedTest, active=st.sampled_from([True, True, True, False
 FINISHED = st.sampled_from([[TestStatus.completed], [TestStatus.preparation, TestStatus.canceled],
                             [TestStatus.completed, TestStatus.canceled]])
 CONTENTS = st.builds(Content, tests=st.lists(TESTS, max_size=5),
-                      stages=st.one_of(FINISHED, FINISHED, st.lists(st.sampled_from(list(TestStatus)), max_size=3)),
-                      root_id=st.sampled_from([SOURCE_ID, SOURCE_ID, FIRST_ID, DELETED_ID]))
+                     stages=st.one_of(FINISHED, FINISHED, st.lists(st.sampled_from(list(TestStatus)), max_size=3)),
+                     root_id=st.sampled_from([SOURCE_ID, SOURCE_ID, FIRST_ID, DELETED_ID]))
 
 
 def expected_outcome(content: Content, failed_only: bool, drop_inactive: bool) -> list[int] | str:
     """Return which tests section 4 has a retry run, by their place from 1, or why it refuses the retry."""
-    if failed_only and (not content.stages
-                        or content.stages[-1] not in (TestStatus.completed, TestStatus.canceled)):
+    has_finished = content.stages[-1:] in ([TestStatus.completed], [TestStatus.canceled])
+    if failed_only and not has_finished:
         return 'unfinished'
     run_id = SOURCE_ID if failed_only or content.root_id == DELETED_ID else content.root_id
     has_rows = any(run_id in test.rows for test in content.tests)
