@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (ColumnElement, Connection, Select, String, Subquery,
-                        and_, case, func, or_, select, true, type_coerce,
-                        union_all)
+from sqlalchemy import (ColumnElement, CompoundSelect, Connection, Select,
+                        String, Subquery, and_, case, func, or_, select, true,
+                        type_coerce, union_all)
 
 from .errors import RunNotFound
-from .host.models import TestResultTable
-from .selection import FINISHED, differing_outputs, missing_outputs
+from .host.models import MAX_ID, TestResultTable
+from .selection import ENDED_STATUSES, differing_outputs, missing_outputs
 from .tables import Tables, is_carried_over
 
 
@@ -157,6 +157,8 @@ def carried_over_by_source(connection: Connection, tables: Tables, run_id: int) 
 
 def find_root(connection: Connection, tables: Tables, run_id: int) -> int:
     """Return the first of the attempts of a run. Raises :exc:`RunNotFound`."""
+    if not 1 <= run_id <= MAX_ID:
+        raise RunNotFound(run_id)
     test, retry = tables.host.test, tables.run_retry.c
     root_id = connection.scalar(
         select(func.coalesce(retry.root_test_id, test.id))
@@ -169,14 +171,25 @@ def find_root(connection: Connection, tables: Tables, run_id: int) -> int:
 
 def ended_attempts(tables: Tables, root_id: int) -> Select[Any]:
     """Select the id of each attempt that has ended."""
-    test, retry, progress = tables.host.test, tables.run_retry.c, tables.host.test_progress
-    attempts = union_all(select(test.id.label('id')).where(test.id == root_id),
-                         select(retry.test_id).where(retry.root_test_id == root_id)).subquery()
-    later = progress.table.alias()
-    last_id = (select(func.max(later.c[progress.id.name])).where(later.c[progress.test_id.name] == attempts.c.id)
-               .scalar_subquery())
-    return (select(attempts.c.id).join_from(attempts, progress.table, progress.id == last_id)
-            .where(type_coerce(progress.status, String).in_(FINISHED)))
+    attempts = all_attempts(tables, root_id).subquery()
+    return select(attempts.c.id).where(last_status(tables, attempts.c.id).in_(ENDED_STATUSES))
+
+
+def all_attempts(tables: Tables, root_id: int) -> CompoundSelect[Any]:
+    """Select the id of each attempt: the first run, if it is still there, and all retries."""
+    test, retry = tables.host.test, tables.run_retry.c
+    return union_all(select(test.id.label('id')).where(test.id == root_id),
+                     select(retry.test_id).where(retry.root_test_id == root_id))
+
+
+def last_status(tables: Tables, run_id: ColumnElement[Any]) -> ColumnElement[str | None]:
+    """Return the last status of a run, as a subquery; NULL while the run is queued."""
+    progress = tables.host.test_progress
+    rows = progress.table.alias()
+    # Trimmed, as the platform trims what it reads.
+    return (select(func.trim(type_coerce(rows.c[progress.status.name], String)))
+            .where(rows.c[progress.test_id.name] == run_id)
+            .order_by(rows.c[progress.id.name].desc()).limit(1).scalar_subquery())
 
 
 def _to_attempt(number: int, run_id: int, summary: _Summary, retry: Any) -> Attempt:
@@ -197,7 +210,8 @@ def _to_attempt(number: int, run_id: int, summary: _Summary, retry: Any) -> Atte
 class _Summary:
     """What a run's rows say of it, as the platform's API reads them."""
 
-    stage: str | None
+    #: Of the last progress row.
+    last_status: str | None
     tests: int
     passed: int
     failed: int
@@ -206,12 +220,12 @@ class _Summary:
     @property
     def status(self) -> str:
         """One of the platform's seven words."""
-        if self.stage is None:
+        if self.last_status is None:
             return 'queued'
-        if self.stage in ('preparation', 'testing'):
+        if self.last_status in ('preparation', 'testing'):
             return 'running'
-        if self.stage != 'completed':
-            return 'canceled' if self.stage == 'canceled' else 'incomplete'
+        if self.last_status != 'completed':
+            return 'canceled' if self.last_status == 'canceled' else 'incomplete'
         if not self.passed and not self.failed:
             return 'error'
         return 'fail' if self.failed else 'pass'
@@ -220,10 +234,8 @@ class _Summary:
 def _summarize(connection: Connection, tables: Tables, run_ids: Sequence[int]) -> dict[int, _Summary]:
     """Return a summary of each run. The number of statements does not depend on the number of runs."""
     host, carried = tables.host, tables.carried_over.c
-    progress, customized, regression_test = host.test_progress, host.customized_test, host.regression_test
-    last_ids = (select(func.max(progress.id)).where(progress.test_id.in_(run_ids)).group_by(progress.test_id))
-    stages = _pairs(connection, select(progress.test_id, type_coerce(progress.status, String))
-                    .where(progress.id.in_(last_ids.scalar_subquery())))
+    test, customized, regression_test = host.test, host.customized_test, host.regression_test
+    statuses = _pairs(connection, select(test.id, last_status(tables, test.id)).where(test.id.in_(run_ids)))
     told = _pairs(connection, select(customized.test_id, func.count())
                   .where(customized.test_id.in_(run_ids)).group_by(customized.test_id))
     active = connection.scalar(select(func.count()).where(regression_test.active == true())) or 0
@@ -234,8 +246,7 @@ def _summarize(connection: Connection, tables: Tables, run_ids: Sequence[int]) -
     summaries = {}
     for run_id in run_ids:
         count, failed = results.get(run_id, (0, 0))
-        stage = stages.get(run_id)
-        summaries[run_id] = _Summary(stage and stage.strip(), told.get(run_id, active), count - int(failed),
+        summaries[run_id] = _Summary(statuses.get(run_id), told.get(run_id, active), count - int(failed),
                                      int(failed), carried_over.get(run_id, 0))
     return summaries
 

@@ -11,7 +11,7 @@ from werkzeug.exceptions import default_exceptions
 
 from . import cli
 from .api import auth, limits, responses, views
-from .ends import listen_for_ends
+from .ended_runs import listen_for_ends
 from .errors import MountError, RunsApiError
 from .extension import KEY, ExtensionState, extension_state
 from .github.report import retry_report
@@ -21,7 +21,7 @@ from .settings import read_settings
 from .tables import create_tables
 from .web import pages
 
-#: The routes refuse the methods that they do not serve themselves, in the shape of the API's errors.
+#: Every standard method, so that a route answers those that it does not serve with the API's own 405.
 ALL_METHODS = ('CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE')
 
 
@@ -43,7 +43,7 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
     session : callable, optional
         Returns the session that the host uses in the current request. By default ``flask.g.db``.
     names : Mapping of str to str, optional
-        Attributes that the host calls otherwise, for example ``{'Test.pr_nr': 'pull_request'}``.
+        Attributes that have another name in the host's models, for example ``{'Test.pr_nr': 'pull_request'}``.
 
     Returns
     -------

@@ -1,19 +1,20 @@
 """
 How an attempt ends whole (contract section 4).
 
-The platform takes the newest run of a commit for all that is known of it. So when a failed-only retry has ended, the
+The platform reads the newest completed run as the state of the whole commit. So when a failed-only retry has ended, the
 results of the tests that it was not told to run are carried over into it from the other attempts. INSERT only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (Connection, Select, String, and_, exists, func, insert,
-                        select, true, type_coerce, union_all)
+from sqlalchemy import (Connection, Select, and_, exists, func, insert, select,
+                        true, union_all)
 
-from .attempts import ended_attempts
-from .selection import FINISHED
+from .attempts import ended_attempts, last_status
+from .selection import ENDED_STATUSES
 from .tables import Tables, is_carried_over
 
 
@@ -30,63 +31,78 @@ def carry_over(connection: Connection, tables: Tables, run_id: int) -> int:
     end = _find_end(connection, tables, run_id)
     if end is None:
         return 0
-    host = tables.host
-    result, file = host.test_result, host.test_result_file
-    sources = _find_sources(tables, run_id, root_id).subquery()
-    in_this_run = _find_tests_of(connection, tables, run_id)
-    # Insert in the order of the regression tests, as every transaction should that locks them through foreign keys.
-    results = [row for row in connection.execute(
-        select(result.test_id, result.regression_test_id, result.runtime, result.exit_code, result.expected_rc)
-        .join_from(sources, result.table, and_(result.test_id == sources.c.test_id,
-                                               result.regression_test_id == sources.c.regression_test_id))
-        .order_by(result.regression_test_id)) if row.regression_test_id not in in_this_run]
-    if not results:
-        return 0
-    origins = {test_id: source_id for source_id, test_id, *_ in results}
-    files = [row for row in connection.execute(
-        select(file.test_id, file.regression_test_id, file.regression_test_output_id, file.expected, file.got)
-        .where(file.test_id.in_(set(origins.values())))
-        .order_by(file.regression_test_id, file.regression_test_output_id)) if origins.get(row[1]) == row[0]]
-
-    progress_id, progress_timestamp = end
-    customized = host.customized_test
-    # First the package's own rows: of two that do this at once, the second fails before it has written much.
-    connection.execute(insert(tables.carried_over), [
-        {'test_id': run_id, 'regression_test_id': test_id, 'source_test_id': source_id,
-         'progress_id': progress_id, 'progress_timestamp': progress_timestamp}
-        for test_id, source_id in origins.items()])
-    connection.execute(insert(result.table), [
-        {result.test_id.key: run_id, result.regression_test_id.key: test_id, result.runtime.key: runtime,
-         result.exit_code.key: exit_code, result.expected_rc.key: expected_rc}
-        for _, test_id, runtime, exit_code, expected_rc in results])
-    if files:
-        connection.execute(insert(file.table), [
-            {file.test_id.key: run_id, file.regression_test_id.key: test_id,
-             file.regression_test_output_id.key: output_id, file.expected.key: expected, file.got.key: got}
-            for _, test_id, output_id, expected, got in files])
-    connection.execute(insert(customized.table), [
-        {customized.test_id.key: run_id, customized.regression_id.key: test_id} for test_id in origins])
+    results = _read_results(connection, tables, run_id, root_id)
+    if results:
+        _write(connection, tables, run_id, end, results, _read_files(connection, tables, results))
     return len(results)
 
 
-def runs_that_lack_it(tables: Tables) -> Select[Any]:
+def _read_results(connection: Connection, tables: Tables, run_id: int, root_id: int) -> Sequence[Any]:
+    """Return the results that belong into a run, in the order of their regression tests."""
+    result = tables.host.test_result
+    sources = _select_sources(tables, run_id, root_id).subquery()
+    rows = connection.execute(
+        select(result.test_id.label('source_id'), result.regression_test_id.label('regression_test_id'),
+               result.runtime.label('runtime'), result.exit_code.label('exit_code'),
+               result.expected_rc.label('expected_rc'))
+        .join_from(sources, result.table, and_(result.test_id == sources.c.test_id,
+                                               result.regression_test_id == sources.c.regression_test_id))
+        # Every transaction that locks regression tests through foreign keys should do so in the same order.
+        .order_by(result.regression_test_id))
+    in_this_run = _find_tests_of(connection, tables, run_id)
+    return [row for row in rows if row.regression_test_id not in in_this_run]
+
+
+def _read_files(connection: Connection, tables: Tables, results: Sequence[Any]) -> Sequence[Any]:
+    """Return the output files that belong to results."""
+    file = tables.host.test_result_file
+    source_ids = {row.regression_test_id: row.source_id for row in results}
+    rows = connection.execute(
+        select(file.test_id.label('source_id'), file.regression_test_id.label('regression_test_id'),
+               file.regression_test_output_id.label('output_id'), file.expected.label('expected'),
+               file.got.label('got'))
+        .where(file.test_id.in_(set(source_ids.values())))
+        .order_by(file.regression_test_id, file.regression_test_output_id))
+    return [row for row in rows if source_ids.get(row.regression_test_id) == row.source_id]
+
+
+def _write(connection: Connection, tables: Tables, run_id: int, end: Any, results: Sequence[Any],
+           files: Sequence[Any]) -> None:
+    result, file, customized = tables.host.test_result, tables.host.test_result_file, tables.host.customized_test
+    # First the package's own rows: of two that do this at once, the second fails before it has written much.
+    connection.execute(insert(tables.carried_over), [
+        {'test_id': run_id, 'regression_test_id': row.regression_test_id, 'source_test_id': row.source_id,
+         'progress_id': end.id, 'progress_timestamp': end.timestamp} for row in results])
+    connection.execute(insert(result.table), [
+        {result.test_id.key: run_id, result.regression_test_id.key: row.regression_test_id,
+         result.runtime.key: row.runtime, result.exit_code.key: row.exit_code,
+         result.expected_rc.key: row.expected_rc} for row in results])
+    if files:
+        connection.execute(insert(file.table), [
+            {file.test_id.key: run_id, file.regression_test_id.key: row.regression_test_id,
+             file.regression_test_output_id.key: row.output_id, file.expected.key: row.expected,
+             file.got.key: row.got} for row in files])
+    connection.execute(insert(customized.table), [
+        {customized.test_id.key: run_id, customized.regression_id.key: row.regression_test_id} for row in results])
+
+
+def select_missed_runs(tables: Tables) -> Select[Any]:
     """Select the failed-only retries that have ended and into which nothing was carried over."""
-    retry, carried, progress = tables.run_retry.c, tables.carried_over.c, tables.host.test_progress
+    retry, carried = tables.run_retry.c, tables.carried_over.c
     return (select(retry.test_id)
             .where(retry.failed_only == true(),
-                   exists().where(progress.test_id == retry.test_id,
-                                  type_coerce(progress.status, String).in_(FINISHED)),
+                   last_status(tables, retry.test_id).in_(ENDED_STATUSES),
                    ~exists().where(carried.test_id == retry.test_id, is_carried_over(tables)))
             .order_by(retry.test_id))
 
 
-def _find_end(connection: Connection, tables: Tables, run_id: int) -> tuple[int, Any] | None:
-    """Return id and time of the progress row that ended a run; None where it has not ended."""
+def _find_end(connection: Connection, tables: Tables, run_id: int) -> Any:
+    """Return id and timestamp of the progress row that ended a run; None if the run has not ended."""
     progress = tables.host.test_progress
-    row = connection.execute(
-        select(progress.id, progress.timestamp, type_coerce(progress.status, String))
-        .where(progress.test_id == run_id).order_by(progress.id.desc()).limit(1)).one_or_none()
-    return None if row is None or row[2].strip() not in FINISHED else (row[0], row[1])
+    return connection.execute(
+        select(progress.id.label('id'), progress.timestamp.label('timestamp'))
+        .where(progress.test_id == run_id, last_status(tables, progress.test_id).in_(ENDED_STATUSES))
+        .order_by(progress.id.desc()).limit(1)).one_or_none()
 
 
 def _find_tests_of(connection: Connection, tables: Tables, run_id: int) -> set[int | None]:
@@ -97,7 +113,7 @@ def _find_tests_of(connection: Connection, tables: Tables, run_id: int) -> set[i
         select(result.regression_test_id).where(result.test_id == run_id))))
 
 
-def _find_sources(tables: Tables, run_id: int, root_id: int) -> Select[Any]:
+def _select_sources(tables: Tables, run_id: int, root_id: int) -> Select[Any]:
     """
     Select each active test that other attempts have a result of, with the attempt that it would come from.
 

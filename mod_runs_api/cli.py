@@ -13,11 +13,11 @@ from sqlalchemy import select
 from . import clock, tokens
 from .api.schemas import AttemptSchema, TestVerdictSchema, VerdictMetaSchema
 from .attempts import Attempt
-from .carry_over import carry_over, runs_that_lack_it
+from .carry_over import carry_over, select_missed_runs
 from .errors import RunsApiError, ServiceUnavailable
 from .extension import extension_state
 from .retry import find_source
-from .service import (attempts_of, attempts_verdict, find_user_id,
+from .service import (attempts_page, attempts_verdict, find_user_id,
                       in_transaction, retry_run)
 
 #: What `verdict` exits with.
@@ -134,7 +134,7 @@ def attempts_command(run_id: int, as_json: bool) -> None:
     with exit_on_error(as_json):
         offset: int | None = 0
         while offset is not None:
-            page = attempts_of(extension_state(), run_id, limit=PAGE, offset=offset)
+            page = attempts_page(run_id, limit=PAGE, offset=offset)
             for attempt in page.attempts:
                 click.echo(json.dumps(AttemptSchema().dump(attempt)) if as_json else _attempt_line(attempt))
             offset = offset + PAGE if offset + PAGE < page.total else None
@@ -186,13 +186,17 @@ def carry_over_command(run_id: int | None) -> None:
     """
     state = extension_state()
     with exit_on_error():
-        if run_id is not None:
+        if run_id is None:
+            run_ids = in_transaction(
+                state, lambda connection: connection.scalars(select_missed_runs(state.tables)).all())
+        else:
             in_transaction(state, lambda connection: find_source(connection, state.tables, run_id))
-        run_ids = [run_id] if run_id is not None else in_transaction(
-            state, lambda connection: connection.scalars(runs_that_lack_it(state.tables)).all())
-        for each in run_ids:
-            count = in_transaction(state, lambda connection: carry_over(connection, state.tables, each))
-            click.echo(f'{each}\t{count}')
+            run_ids = [run_id]
+        for found_id in run_ids:
+            count = in_transaction(state, lambda connection: carry_over(connection, state.tables, found_id))
+            # There are retries with nothing to carry over, which are found again each time.
+            if count or run_id is not None:
+                click.echo(f'{found_id}\t{count}')
 
 
 def _cell(text: str | None) -> str:
@@ -204,7 +208,7 @@ def _cell(text: str | None) -> str:
 
 @contextmanager
 def exit_on_error(as_json: bool = False) -> Iterator[None]:
-    """Print an error, as JSON if asked to, and exit with 1, or with 3 if the command may be tried again."""
+    """Exit with 1 if a command is refused, and with 3 if it may be tried again. Print why, as JSON if asked to."""
     try:
         yield
     except RunsApiError as error:

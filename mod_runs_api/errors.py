@@ -21,7 +21,7 @@ class RunsApiError(Exception):
     Parameters
     ----------
     message : str
-        One or two sentences for a person. Longer ones than 500 characters are cut.
+        One or two sentences for a user. Longer ones than 500 characters are cut.
     details : Mapping, optional
         What a program needs to know, in JSON types.
 

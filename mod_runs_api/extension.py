@@ -1,4 +1,4 @@
-"""What the package keeps of one application that it is registered in."""
+"""The package's state in one application."""
 
 from __future__ import annotations
 
@@ -37,9 +37,14 @@ class ExtensionState:
 
 
 def extension_state() -> ExtensionState:
-    """Return the state of the current application. Raises :exc:`MountError` where the blueprint is not registered."""
-    state: ExtensionState | None = current_app.extensions.get(KEY)
+    """Return the state of the current application. Raises :exc:`MountError` if the blueprint is not registered."""
+    state = find_extension_state()
     if state is None:
         raise MountError('mod_runs_api is not registered in this application: '
                          'app.register_blueprint(mod_runs_api, url_prefix=...).')
     return state
+
+
+def find_extension_state() -> ExtensionState | None:
+    """Return the state of the current application; None without an application, or without the blueprint in it."""
+    return current_app.extensions.get(KEY) if current_app else None

@@ -1,4 +1,4 @@
-"""What a fault is: a database that is away, or something else. And what the log may say of it."""
+"""Turn unexpected errors into errors of the API, and describe them for the log without values."""
 
 from __future__ import annotations
 

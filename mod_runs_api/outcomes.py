@@ -11,9 +11,9 @@ from sqlalchemy import (BindParameter, Column, Connection, Integer, Select,
                         String, and_, bindparam, func, literal, select,
                         type_coerce, union_all)
 
-from .attempts import find_root
-from .selection import (FINISHED, can_run, differing_outputs,
-                        ended_as_expected, missing_outputs)
+from .attempts import all_attempts, find_root, last_status
+from .selection import (ENDED_STATUSES, can_run, differing_outputs,
+                        missing_outputs, with_expected_exit_code)
 from .tables import Tables, is_carried_over
 
 #: The outcomes of a test that the attempt itself ran. Only these are evidence.
@@ -56,7 +56,7 @@ class Outcome(NamedTuple):
 
 
 @dataclass(frozen=True)
-class History:
+class AttemptOutcomes:
     """The attempts of a run, and how every test came out in those that have ended."""
 
     root_run_id: int
@@ -69,8 +69,8 @@ class History:
     active_ids: set[int]
 
 
-def read_history(connection: Connection, tables: Tables, run_id: int) -> History:
-    """Return how every test came out in every attempt, in at most five statements. Raises :exc:`RunNotFound`."""
+def read_outcomes(connection: Connection, tables: Tables, run_id: int) -> AttemptOutcomes:
+    """Return how every test came out in every attempt. Raises :exc:`RunNotFound`."""
     root_id = find_root(connection, tables, run_id)
     has_ended = _read_attempts(connection, tables, root_id)
     run_ids = list(has_ended)
@@ -78,33 +78,25 @@ def read_history(connection: Connection, tables: Tables, run_id: int) -> History
     sets = _read_sets(connection, tables, run_ids)
 
     outcomes: dict[int, list[Outcome]] = {}
-    for attempt, run_id in enumerate(run_ids, 1):
-        told = sets[run_id, TOLD] or active_ids
+    for attempt, attempt_id in enumerate(run_ids, 1):
+        told = sets[attempt_id, TOLD] or active_ids
         in_run = dict.fromkeys(told & can_run_ids, 'not_run')
         for name, outcome in OUTCOMES.items():
             # Without a result, neither a file nor a mark says anything.
-            in_run.update(dict.fromkeys(sets[run_id, name] & sets[run_id, RESULTS], outcome))
+            in_run.update(dict.fromkeys(sets[attempt_id, name] & sets[attempt_id, RESULTS], outcome))
         for test_id, outcome in in_run.items():
             of_test = outcomes.setdefault(test_id, [])
-            if has_ended[run_id]:
-                of_test.append(Outcome(run_id, attempt, outcome))
+            if has_ended[attempt_id]:
+                of_test.append(Outcome(attempt_id, attempt, outcome))
     _add_evidence(connection, tables, run_ids, outcomes)
-    return History(root_id, run_ids, all(has_ended.values()), dict(sorted(outcomes.items())), active_ids)
+    return AttemptOutcomes(root_id, run_ids, all(has_ended.values()), dict(sorted(outcomes.items())), active_ids)
 
 
 def _read_attempts(connection: Connection, tables: Tables, root_id: int) -> dict[int, bool]:
     """Return the runs of all attempts that exist, in order, each with whether it has ended."""
-    test, progress, retry = tables.host.test, tables.host.test_progress, tables.run_retry.c
-
-    def select_status(run_id: Column[Any]) -> Select[Any]:
-        status = (select(type_coerce(progress.status, String)).where(progress.test_id == run_id)
-                  .order_by(progress.id.desc()).limit(1).scalar_subquery())
-        return select(run_id, status)
-
-    rows = connection.execute(union_all(select_status(test.id).where(test.id == root_id),
-                                        select_status(retry.test_id).where(retry.root_test_id == root_id)))
-    has_ended = {run_id: (status or '').strip() in FINISHED for run_id, status in rows}
-    return dict(sorted(has_ended.items()))
+    attempts = all_attempts(tables, root_id).subquery()
+    rows = connection.execute(select(attempts.c.id, last_status(tables, attempts.c.id)).order_by(attempts.c.id))
+    return {run_id: status in ENDED_STATUSES for run_id, status in rows}
 
 
 def _read_tests(connection: Connection, tables: Tables) -> tuple[set[int], set[int]]:
@@ -115,22 +107,23 @@ def _read_tests(connection: Connection, tables: Tables) -> tuple[set[int], set[i
 
 
 #: Sets of tests in a run.
-TOLD, RESULTS, ENDED_AS_EXPECTED, DIFFERING, MISSING, CARRIED_OVER = range(6)
+TOLD, RESULTS, EXPECTED_EXIT_CODE = 'told', 'results', 'expected exit code'
+DIFFERING, MISSING, CARRIED_OVER = 'differing output', 'missing output', 'carried over'
 #: What each set says of its tests. A later set overrules those before it: a result is a failure unless it has the
-#: expected exit code, and a missing output is told before a wrong exit code, as the platform's API tells it.
-OUTCOMES = {RESULTS: 'fail', ENDED_AS_EXPECTED: 'pass', DIFFERING: 'fail', MISSING: 'missing_output',
+#: expected exit code, and a missing output takes precedence over a wrong exit code, as in the platform's API.
+OUTCOMES = {RESULTS: 'fail', EXPECTED_EXIT_CODE: 'pass', DIFFERING: 'fail', MISSING: 'missing_output',
             CARRIED_OVER: 'carried_over'}
 
 
-def _read_sets(connection: Connection, tables: Tables, run_ids: list[int]) -> dict[tuple[int, int], set[int]]:
+def _read_sets(connection: Connection, tables: Tables, run_ids: list[int]) -> dict[tuple[int, str], set[int]]:
     """Return the ids of the tests in each set, by run and set."""
     customized, result, file = tables.host.customized_test, tables.host.test_result, tables.host.test_result_file
     carried = tables.carried_over.c
     runs = _literals('run_ids', run_ids)
-    selects: dict[int, Select[Any]] = {
+    selects: dict[str, Select[Any]] = {
         TOLD: select(customized.test_id, customized.regression_id).where(customized.test_id.in_(runs)),
         RESULTS: select(result.test_id, result.regression_test_id).where(result.test_id.in_(runs)),
-        ENDED_AS_EXPECTED: ended_as_expected(tables.host).where(result.test_id.in_(runs)),
+        EXPECTED_EXIT_CODE: with_expected_exit_code(tables.host).where(result.test_id.in_(runs)),
         DIFFERING: differing_outputs(tables.host).where(file.test_id.in_(runs)),
         MISSING: missing_outputs(tables.host).where(result.test_id.in_(runs)),
         CARRIED_OVER: (select(carried.test_id, carried.regression_test_id)
@@ -142,7 +135,7 @@ def _read_sets(connection: Connection, tables: Tables, run_ids: list[int]) -> di
     for name, statement in selects.items():
         run_id, test_id = statement.selected_columns
         statements.append(statement.with_only_columns(run_id, literal(name), as_array(test_id)).group_by(run_id))
-    sets: dict[tuple[int, int], set[int]] = defaultdict(set)
+    sets: dict[tuple[int, str], set[int]] = defaultdict(set)
     for run_id, name, test_ids in connection.execute(union_all(*statements)):
         sets[run_id, name] = set(json.loads(test_ids))
     return sets

@@ -2,7 +2,8 @@
 What a retry is (contract section 4).
 
 :func:`create_retry` reads top to bottom: find the run, choose its tests, write the new run. It works on one connection,
-leaves the transaction to its caller, and sends SELECT and INSERT only.
+leaves the transaction to its caller, and sends SELECT and INSERT only (on SQLite also DELETE, on the package's own
+tables).
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from sqlalchemy import (Connection, String, and_, delete, exists, insert, or_,
                         select, type_coerce)
 
 from . import clock
+from .attempts import last_status
 from .errors import RunNotFound, Unprocessable
-from .selection import FINISHED, full_test_set, tests_that_did_not_pass
+from .host.models import MAX_ID
+from .selection import ENDED_STATUSES, full_test_set, tests_that_did_not_pass
 from .tables import Tables
 
 
@@ -40,9 +43,7 @@ class RetryRequest:
     @property
     def idempotency_digest(self) -> str | None:
         """The requester and the key, as the database stores them."""
-        if self.idempotency_key is None:
-            return None
-        return hashlib.sha256(f'{self.requester_id} {self.idempotency_key}'.encode()).hexdigest()
+        return None if self.idempotency_key is None else digest_key(self.requester_id, self.idempotency_key)
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,11 @@ class Source:
     lookups: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
 
+def digest_key(requester_id: int | None, idempotency_key: str) -> str:
+    """Return what is stored of an idempotency key: other requesters' keys are other keys."""
+    return hashlib.sha256(f'{requester_id} {idempotency_key}'.encode()).hexdigest()
+
+
 def create_retry(connection: Connection, tables: Tables, request: RetryRequest) -> Retry:
     """
     Create a new run from an existing one.
@@ -126,21 +132,20 @@ def create_retry(connection: Connection, tables: Tables, request: RetryRequest) 
 
 def find_source(connection: Connection, tables: Tables, run_id: int) -> Source:
     """Return the run with an id. Raises :exc:`RunNotFound`."""
-    test, progress, retry = tables.host.test, tables.host.test_progress, tables.run_retry.c
-    status = (select(type_coerce(progress.status, String)).where(progress.test_id == run_id)
-              .order_by(progress.id.desc()).limit(1).scalar_subquery())
+    if not 1 <= run_id <= MAX_ID:
+        raise RunNotFound(run_id)
+    test, retry = tables.host.test, tables.run_retry.c
     row = connection.execute(
         select(type_coerce(test.platform, String).label('platform'),
                type_coerce(test.test_type, String).label('test_type'),
                test.fork_id.label('fork_id'), test.branch.label('branch'), test.commit.label('commit'),
-               test.pr_nr.label('pr_nr'), status.label('status'), retry.root_test_id)
+               test.pr_nr.label('pr_nr'), last_status(tables, test.id).label('status'), retry.root_test_id)
         .outerjoin_from(test.table, tables.run_retry, retry.test_id == test.id)
         .where(test.id == run_id)).one_or_none()
     if row is None:
         raise RunNotFound(run_id)
     return Source(id=run_id, platform=row.platform, test_type=row.test_type, fork_id=row.fork_id, branch=row.branch,
-                  commit=row.commit, pr_nr=row.pr_nr, status=row.status and row.status.strip(),
-                  root_id=row.root_test_id or run_id)
+                  commit=row.commit, pr_nr=row.pr_nr, status=row.status, root_id=row.root_test_id or run_id)
 
 
 def choose_tests(connection: Connection, tables: Tables, request: RetryRequest, source: Source) -> list[int]:
@@ -151,7 +156,7 @@ def choose_tests(connection: Connection, tables: Tables, request: RetryRequest, 
     """
     host = tables.host
     if request.failed_only:
-        if source.status not in FINISHED:
+        if source.status not in ENDED_STATUSES:
             raise Unprocessable(f'Run {source.id} has not finished: it has no failed tests yet.',
                                 {'run_status': source.status or 'queued'})
         select_tests, run_id = tests_that_did_not_pass, source.id
@@ -223,8 +228,11 @@ def _remove_leftovers(connection: Connection, tables: Tables, new_run_id: int, i
     The platform's SQLite enforces no foreign keys, and gives the id of a deleted run to the next one.
     """
     retry, carried, test = tables.run_retry.c, tables.carried_over.c, tables.host.test
-    has_this_key = and_(retry.idempotency_digest == idempotency_digest, ~exists().where(test.id == retry.test_id))
-    run_ids = connection.scalars(select(retry.test_id).where(or_(retry.test_id == new_run_id, has_this_key))).all()
+    is_in_the_way = retry.test_id == new_run_id
+    if idempotency_digest is not None:
+        is_in_the_way = or_(is_in_the_way, and_(retry.idempotency_digest == idempotency_digest,
+                                                ~exists().where(test.id == retry.test_id)))
+    run_ids = connection.scalars(select(retry.test_id).where(is_in_the_way)).all()
     if run_ids:
         connection.execute(delete(tables.carried_over).where(carried.test_id.in_(run_ids)))
         connection.execute(delete(tables.run_retry).where(retry.test_id.in_(run_ids)))

@@ -9,8 +9,8 @@ from sqlalchemy import (ColumnElement, LargeBinary, Select, and_, cast, exists,
 
 from .host.models import HostModels
 
-#: The stages after which nothing more happens to a run.
-FINISHED = ('completed', 'canceled')
+#: The last status of a run that has ended.
+ENDED_STATUSES = ('completed', 'canceled')
 
 
 def full_test_set(host: HostModels, run_id: int, has_rows: bool) -> Select[Any]:
@@ -33,7 +33,7 @@ def tests_that_did_not_pass(host: HostModels, run_id: int, has_rows: bool) -> Se
     """
     test, result = host.regression_test, host.test_result
     results = select(result.regression_test_id).where(result.test_id == run_id)
-    ended = ended_as_expected(host).with_only_columns(result.regression_test_id).where(result.test_id == run_id)
+    ended = with_expected_exit_code(host).with_only_columns(result.regression_test_id).where(result.test_id == run_id)
     differing = differing_outputs(host).with_only_columns(host.test_result_file.regression_test_id).where(
         host.test_result_file.test_id == run_id)
     missing = missing_outputs(host).with_only_columns(result.regression_test_id).where(result.test_id == run_id)
@@ -55,14 +55,14 @@ def _tests_of_run(host: HostModels, run_id: int, has_rows: bool) -> Select[Any]:
 
 
 def can_run(host: HostModels) -> ColumnElement[bool]:
-    """Whether a regression test is ever given to a worker: the platform gives them only tests in a category."""
+    """Return the condition that a regression test is ever given to a worker: only tests in a category are."""
     category = host.regression_test_category
     if category is None:
         return true()
     return host.regression_test.id.in_(select(category.regression_id))
 
 
-def ended_as_expected(host: HostModels) -> Select[Any]:
+def with_expected_exit_code(host: HostModels) -> Select[Any]:
     """Select (run, test) for each result with the expected exit code. None is never the expected one."""
     result = host.test_result
     return select(result.test_id, result.regression_test_id).where(result.exit_code == result.expected_rc)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import InstanceState
 
 from .attempts import AttemptsPage, list_attempts
-from .errors import InvalidFields, RunNotFound, Unprocessable
+from .errors import InvalidFields, Unprocessable
 from .extension import ExtensionState, extension_state
 from .faults import describe, to_api_error
 from .host.models import MAX_ID
@@ -20,7 +20,7 @@ from .retry import (Retry, RetryRequest, Source, choose_tests, create_retry,
                     find_committed_retry, find_earlier_retry, find_source)
 from .settings import Check
 from .signals import run_retried, send
-from .transaction import run_with_retries
+from .transaction import run_transaction
 from .validation import load_retry_fields
 from .verdict import Verdict, read_verdict
 
@@ -83,9 +83,7 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
 
 def submit_retry(state: ExtensionState, request: RetryRequest, extra_checks: tuple[Check, ...] = ()) -> Retry:
     """Return the retry that a request creates, committed, or that an earlier one with the same key has created."""
-    if not 1 <= request.run_id <= MAX_ID:
-        raise RunNotFound(request.run_id)
-    checks = dict.fromkeys([*state.settings.before_retry, *extra_checks])
+    checks = dict.fromkeys([*state.settings.before_retry, *extra_checks])  # Each of them once.
     if checks:
         # Before the transaction that writes: a check may ask GitHub, and is asked once.
         found = in_transaction(state, lambda connection: _look_up(connection, state, request))
@@ -93,15 +91,13 @@ def submit_retry(state: ExtensionState, request: RetryRequest, extra_checks: tup
             return found
         for check in checks:
             _ask(check, found)
-    is_first_try = True
 
     def work(connection: Connection) -> Retry:
-        nonlocal is_first_try
-        # A commit that was never answered may have created the run: that is no replay.
-        retry = None if is_first_try else find_committed_retry(connection, state.tables, request)
-        is_first_try = False
-        retry = retry or find_earlier_retry(connection, state.tables, request)
-        return retry or create_retry(connection, state.tables, request)
+        # In a further try: a commit that was never answered may have created the run. That is no replay.
+        retry = find_committed_retry(connection, state.tables, request)
+        if retry is None:
+            retry = find_earlier_retry(connection, state.tables, request)
+        return create_retry(connection, state.tables, request) if retry is None else retry
 
     retry = in_transaction(state, work)
     if not retry.replayed:
@@ -136,10 +132,9 @@ def _ask(check: Check, source: Source) -> None:
         log().error(f'RUNS_API_BEFORE_RETRY: {name} returned {type(reason).__name__}, which is neither str nor None')
 
 
-def attempts_of(state: ExtensionState, run_id: int, *, limit: int, offset: int = 0) -> AttemptsPage:
+def attempts_page(run_id: int, *, limit: int, offset: int = 0) -> AttemptsPage:
     """Return a page of the attempts of a run. Raises :exc:`RunNotFound`."""
-    if not 1 <= run_id <= MAX_ID:
-        raise RunNotFound(run_id)
+    state = extension_state()
     return in_transaction(state, lambda connection: list_attempts(
         connection, state.tables, run_id, limit=limit, offset=offset))
 
@@ -172,8 +167,6 @@ def attempts_verdict(run_id: int) -> Verdict:
         The blueprint is not registered in the current application.
     """
     state = extension_state()
-    if not 1 <= run_id <= MAX_ID:
-        raise RunNotFound(run_id)
     return in_transaction(state, lambda connection: read_verdict(connection, state.tables, run_id))
 
 
@@ -185,11 +178,11 @@ def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:
     """
     def begin() -> AbstractContextManager[Connection]:
         if state.is_api_request():
-            # Tried again like the rest: the connection may be found dead when it is given back.
+            # Here, because giving back a dead connection fails too, and is then tried again.
             state.host.release_connection()
         return state.host.transaction()
 
-    return _with_api_errors(lambda: run_with_retries(begin, work))
+    return _with_api_errors(lambda: run_transaction(begin, work))
 
 
 def read_for_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:
@@ -208,7 +201,7 @@ def _with_api_errors(run: Callable[[], T]) -> T:
     except SQLAlchemyError as fault:
         error = to_api_error(fault)
         log().error(f'{error.code}: {describe(fault)}')
-    # Not from the fault: whoever logs the error with its cause would log what was to be written.
+    # Outside the except block: chained to the database's error, it could put stored values into a log.
     raise error
 
 

@@ -52,7 +52,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
 
     storage_uri = values['RUNS_API_RATE_LIMIT_STORAGE_URI']
     if not isinstance(storage_uri, str) or not storage_uri:
-        raise MountError(f'RUNS_API_RATE_LIMIT_STORAGE_URI must be an address, not {storage_uri!r}.')
+        raise MountError(f'RUNS_API_RATE_LIMIT_STORAGE_URI must be a URI, not {storage_uri!r}.')
 
     roles = values['RUNS_API_RETRY_ROLES']
     if not isinstance(roles, (list, tuple, set, frozenset)) or not all(isinstance(role, str) for role in roles):

@@ -1,4 +1,4 @@
-"""What the attempts of a run prove, in words for a page, a comment and the command line."""
+"""What the attempts of a run prove, in words for pages and GitHub."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def to_sentence(verdict: Verdict) -> str:
     texts = [finding.text for finding in list_findings(verdict)] or ['every test passed each time']
     *first, last = texts
     listed = f'{", ".join(first)} and {last}' if first else last
-    return f'Over {count_attempts(verdict)} {listed}.'
+    return f'Over {attempts_phrase(verdict)} {listed}.'
 
 
 def hint(verdict: Verdict, test_ids: Collection[int]) -> str:
@@ -68,7 +68,7 @@ def _some(count: int, test_ids: Collection[int]) -> str:
     return 'This test' if count == 1 else f'All {count}'
 
 
-def count_attempts(verdict: Verdict) -> str:
+def attempts_phrase(verdict: Verdict) -> str:
     """Return how many attempts have ended: "3 attempts"."""
     count = count_ended(verdict)
     return f'{count} attempt{"" if count == 1 else "s"}'

@@ -80,7 +80,7 @@ def _carried_over(host: HostModels) -> Table:
 
 
 def is_carried_over(tables: Tables) -> ColumnElement[bool]:
-    """Whether a row of ``run_carried_over`` counts."""
+    """Return the condition that a row of ``run_carried_over`` counts."""
     carried, progress = tables.carried_over.c, tables.host.test_progress
     return exists().where(progress.id == carried.progress_id, progress.test_id == carried.test_id,
                           progress.timestamp == carried.progress_timestamp)

@@ -1,7 +1,7 @@
 """
 Bearer tokens: the platform's own as they are, or the package's own where the platform has none (contract section 3).
 
-A token is ``spci_`` and a secret. Stored are its first 16 characters, to look it up, and its SHA-256, to compare with:
+A token is ``spci_`` and a secret. The database holds its first 16 characters, to look it up, and its SHA-256 digest,
 never the token itself.
 """
 
@@ -66,7 +66,7 @@ def find_token(connection: Connection, tables: Tables, secret: str) -> Token | N
     """
     Return the token that a secret belongs to, whether it is still valid or not.
 
-    One of a deactivated account is none.
+    Tokens of deactivated accounts are not found.
     """
     if not (secret.startswith(PREFIX) and secret.isascii() and len(secret) <= MAX_LENGTH):
         return None
@@ -88,7 +88,7 @@ def find_token(connection: Connection, tables: Tables, secret: str) -> Token | N
 def create_token(connection: Connection, table: ApiTokenTable, user_id: int, name: str, scopes: Iterable[str],
                  days: int) -> str | None:
     """
-    Return a new token of the package's own, for the only time; None where the user has one of this name.
+    Create a token and return its secret, which cannot be read again; None if the user has a token of this name.
 
     ``name`` has at most 50 characters, ``scopes`` are some of :data:`SCOPES`, and ``days`` is how long it is valid.
     """

@@ -21,7 +21,7 @@ MAX_SECONDS = 10.0
 TRANSIENT_CODES = frozenset({1020, 1205, 1213})
 
 
-def run_with_retries(begin: Callable[[], AbstractContextManager[Connection]], work: Callable[[Connection], T]) -> T:
+def run_transaction(begin: Callable[[], AbstractContextManager[Connection]], work: Callable[[Connection], T]) -> T:
     """
     Return what ``work`` returns, committed. It is called again in a new transaction after a transient error.
 

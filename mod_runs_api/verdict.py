@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from .outcomes import RAN, Outcome, read_history
+from .outcomes import RAN, Outcome, read_outcomes
 from .tables import Tables
 
 #: Every verdict on a test, in the order of the contract's table.
@@ -35,7 +35,7 @@ class TestVerdict:
         The attempts that have ended and were told to run it or show a result of it, by run id.
     """
 
-    __test__ = False
+    __test__ = False  # pytest takes the class for tests otherwise.
 
     regression_test_id: int
     active: bool
@@ -75,9 +75,9 @@ class Verdict:
 
 def read_verdict(connection: Connection, tables: Tables, run_id: int) -> Verdict:
     """Return what all attempts of a run together prove. Raises :exc:`RunNotFound`."""
-    history = read_history(connection, tables, run_id)
-    tests = [judge(test_id, test_id in history.active_ids, outcomes) for test_id, outcomes in history.outcomes.items()]
-    return Verdict(run_id, history.root_run_id, history.run_ids, overall(tests, all_ended=history.all_ended),
+    found = read_outcomes(connection, tables, run_id)
+    tests = [judge(test_id, test_id in found.active_ids, outcomes) for test_id, outcomes in found.outcomes.items()]
+    return Verdict(run_id, found.root_run_id, found.run_ids, overall(tests, all_ended=found.all_ended),
                    count(tests), tests)
 
 

@@ -48,7 +48,7 @@ def database_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, database_uri: str,
         app_settings: dict[str, Any]) -> Iterator[Flask]:
-    """Yield the miniature with the blueprint, in a request that the host's hooks have prepared."""
+    """The miniature with the blueprint in it, current during the test, in a request that the host has prepared."""
     if request.node.get_closest_marker('older_platform'):
         for module in ('mod_api', 'mod_api.models', 'mod_api.models.api_token'):
             monkeypatch.setitem(sys.modules, module, None)

@@ -360,7 +360,7 @@ def test_a_reason_that_is_too_long_is_refused_and_not_cut(comment: Comment, linu
     outcome = comment(f'/retry because {"x" * 256}')
 
     assert outcome.refusals == (CommentRefusal(
-        None, None, 'The reason cannot be kept. Longer than maximum length 255.'),)
+        None, None, 'The reason cannot be stored. Longer than maximum length 255.'),)
     assert rows.of('run_retry') == []
 
 
@@ -649,7 +649,7 @@ def test_the_answer_says_what_was_made_and_what_was_not(
         f'- linux: run {linux.id} is queued again as [run {first}](http://localhost/test/{first}), with 2 tests.\n'
         f'- linux: run {linux.id} is queued again as [run {second}](http://localhost/test/{second}), '
         f'with 1 test that failed.\n'
-        f'- I do not understand "now". Write /retry, and behind it any of: linux, windows, failed, because and a '
+        f'- I do not understand "now". Write /retry, followed by any of: linux, windows, failed, because and a '
         f'reason.\n'
         f'- windows: run {windows.id} is not retried. Run {windows.id} is still queued.')
 
@@ -1069,10 +1069,9 @@ def test_a_host_without_blocked_users_cannot_check_an_author() -> None:
 
 
 @pytest.mark.parametrize('check', [pull_request_is_open, author_is_not_blocked])
-@pytest.mark.parametrize('other', [{'test_type': 'commit', 'pr_nr': 0}, {'pr_nr': 0}])
 def test_a_run_without_a_pull_request_asks_github_nothing(
-        github: FakeGitHub, check: Callable[[Source], str | None], other: JSON) -> None:
-    assert check(source(**other)) is None
+        github: FakeGitHub, check: Callable[[Source], str | None]) -> None:
+    assert check(source(test_type='commit', branch='master', pr_nr=0)) is None
     assert github.asked == []
 
 

@@ -14,7 +14,7 @@ LENGTH = 65536
 
 
 def not_understood(word: str) -> InvalidCommand:
-    return InvalidCommand(f'I do not understand "{word}". Write /retry, and behind it any of: linux, windows, failed, '
+    return InvalidCommand(f'I do not understand "{word}". Write /retry, followed by any of: linux, windows, failed, '
                           'because and a reason.')
 
 
@@ -60,13 +60,13 @@ def test_an_unknown_word_is_an_invalid_command(line: str, word: str) -> None:
 def test_a_reason_has_at_most_255_characters() -> None:
     assert read_commands('/retry because ' + '\U0001f480' * 255) == [Command(BOTH, False, '\U0001f480' * 255)]
     assert read_commands(f'/retry because {"x" * 256}') == [
-        InvalidCommand('The reason cannot be kept. Longer than maximum length 255.')]
+        InvalidCommand('The reason cannot be stored. Longer than maximum length 255.')]
 
 
 @pytest.mark.parametrize(('reason', 'message'), [
-    ('\ud800', 'The reason cannot be kept. Must be valid Unicode.'),
-    ('', 'There is no reason behind "because".'),
-    ('<!-- a -->', 'There is no reason behind "because".')])
+    ('\ud800', 'The reason cannot be stored. Must be valid Unicode.'),
+    ('', 'There is no reason after "because".'),
+    ('<!-- a -->', 'There is no reason after "because".')])
 def test_a_reason_that_cannot_be_kept_is_an_invalid_command(reason: str, message: str) -> None:
     assert read_commands(f'/retry because {reason}') == [InvalidCommand(message)]
 
@@ -121,7 +121,7 @@ def test_what_is_not_shown_is_no_command(comment: str) -> None:
     '/retry\n===', '/retry\n---', 'a\n/retry\n---', '|a|\n|-|\n|/retry|', 'a|\n-|\n/retry', '[a\n/retry\nb](c)',
     '~a\n/retry\nb~', '~~a\n/retry\nb~~', 'a <del>\n/retry\n</del>', '<h2>\n\n/retry\n\n</h2>',
     '<table><tr><td>\n\n/retry\n\n</td></tr></table>', '<details><summary>a</summary>\n\n/retry\n\n</details>',
-    '<details>\n<q>a</details>\n<del>\n\n/retry', '<details>\n\n/retry', '<pretty>\n/retry', '<div>\n/retry\n</div>',
+    '<details>\n\n/retry', '<pretty>\n/retry', '<div>\n/retry\n</div>',
 ])
 def test_what_is_shown_as_something_else_is_no_command(comment: str) -> None:
     assert read_commands(comment) == []
@@ -138,7 +138,8 @@ def test_what_is_shown_as_something_else_is_no_command(comment: str) -> None:
     'a <!-- b\n/retry', '<div>\n<!-- a -->\n</div>\n\n/retry',
     'a <!-- ` --> b\n/retry\n`', '/retry <!-- a -->', '/retry <!-- a\nb -->', 'a -->\n/retry', '/retry <?a?>',
     '<pre>a</pre>\n/retry', '<details><summary>a</summary>\n\n```\nb\n```\n\n</details>\n\n/retry',
-    'a <del>b</del>\n/retry', 'a </del> b\n/retry', '![a](b)\n/retry', '[a](b)\n/retry', '~~a~~\n/retry',
+    '<details>\n<q>a\n</details>\n\n/retry', 'a <DEL>b</del>\n/retry',
+    'a </del> b\n/retry', '![a](b)\n/retry', '[a](b)\n/retry', '~~a~~\n/retry',
     'A list<int> leaks.\n/retry', '<img src="a">\n\n/retry',
 ])
 def test_a_line_beside_them_is_a_command(comment: str) -> None:

@@ -381,7 +381,7 @@ def test_the_grid_tells_every_outcome_apart(app: Flask, visitor: Visitor, comman
     assert command('carry-over').output == f'{run_ids[1]}\t1\n'
 
     assert cells(visitor.page(f'/test/{run_ids[0]}'), 'Tests')[1:] == [
-        ['1 -out=srt -latin1 is flaky', '✓passed', '∅made no output'],
+        ['1 -out=srt -latin1 is flaky', '✓passed', '∅an output is missing'],
         ['2 -out=srt -latin1 failed in the only attempt that ran it', 'ccarried over', '✗failed'],
         ['3 -out=srt -latin1 never ran', '', '–did not run'],
     ]

@@ -271,7 +271,7 @@ def test_a_database_that_fails_meanwhile_costs_the_signal_only(
     def fail(*_: Any) -> None:
         raise OSError('gone')
 
-    monkeypatch.setattr('mod_runs_api.ends.read_verdict', fail)
+    monkeypatch.setattr('mod_runs_api.ended_runs.read_verdict', fail)
     finish(new, {})
 
     assert told == []

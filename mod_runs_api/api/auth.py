@@ -14,11 +14,11 @@ from ..extension import extension_state
 from ..host.models import User
 from ..service import in_transaction
 from ..tokens import Token, find_token
-from ..web.session import user_of_page
+from ..web.session import user_of_session
 from .errors import MissingRole, MissingScope, Unauthorized
 
-#: What a user may do from a page of the host, as far as their role lets them.
-PAGE_SCOPES = ('runs:write',)
+#: What a session allows: its user may press the button, as far as their role lets them.
+SESSION_SCOPES = ('runs:write',)
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Identity:
     #: Requests with the same key are counted together.
     rate_limit_key: str
     user: User | None = None
-    #: What the token, or the session of a page, allows.
+    #: What the token, or the session, allows.
     scopes: tuple[str, ...] = ()
     #: What the request is refused with where nobody is known.
     error: Unauthorized | None = None
@@ -40,6 +40,7 @@ class TokenValidator(BearerTokenValidator):
     def authenticate_token(self, token_string: str) -> Token | None:
         """Return the token with this text, whether it is still valid or not."""
         state = extension_state()
+        # As the platform does, blanks around the token are ignored.
         return in_transaction(state, lambda connection: find_token(connection, state.tables, token_string.strip()))
 
 
@@ -50,7 +51,7 @@ protector.register_token_validator(TokenValidator())
 def identify() -> None:
     """Find out who sends the current request. An error of the database is raised; a bad token is no error yet."""
     try:
-        g.runs_api_identity = _by_token() if 'Authorization' in request.headers else _by_page()
+        g.runs_api_identity = _by_token() if 'Authorization' in request.headers else _by_session()
     except Unauthorized as error:
         g.runs_api_identity = Identity(rate_limit_key=f'address:{request.remote_addr}', error=error)
 
@@ -63,11 +64,11 @@ def _by_token() -> Identity:
     return Identity(rate_limit_key=f'token:{token.id}', user=token.user, scopes=token.scopes)
 
 
-def _by_page() -> Identity:
-    user = user_of_page()
+def _by_session() -> Identity:
+    user = user_of_session()
     if user is None:
         raise Unauthorized(has_credentials=False)
-    return Identity(rate_limit_key=f'user:{user.id}', user=user, scopes=PAGE_SCOPES)
+    return Identity(rate_limit_key=f'user:{user.id}', user=user, scopes=SESSION_SCOPES)
 
 
 def rate_limit_key() -> str:

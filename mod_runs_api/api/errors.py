@@ -71,7 +71,7 @@ class MethodNotAllowed(RunsApiError):
     status = 405
 
     def __init__(self, allowed: Sequence[str]) -> None:
-        super().__init__(f'Only {" and ".join(allowed)} is allowed here.')
+        super().__init__(f'This route allows only {" and ".join(allowed)}.')
         self.allowed = allowed
 
     @property

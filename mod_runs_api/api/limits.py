@@ -31,9 +31,9 @@ def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]
         # Without the storage each process counts for itself, and a request that cannot be counted is let through.
         in_memory_fallback_enabled=True,
         swallow_errors=True,
-        # They would have Retry-After on every answer: see `add_rate_limit_headers`.
+        # Flask-Limiter's headers would put Retry-After on every answer: see `add_rate_limit_headers`.
         headers_enabled=False)
-    # Limits for all routes that the host has configured, for a limiter of its own, are not for this one.
+    # Default limits in RATELIMIT_* are for the host's own limiter.
     limiter.request_filter(lambda: request.endpoint not in api_endpoints)
     try:
         limiter.init_app(app)
@@ -41,6 +41,7 @@ def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]
         # Without the address: there may be a password in it.
         raise MountError('RUNS_API_RATE_LIMIT_STORAGE_URI names no storage that can be used: it is unknown to '
                          'Flask-Limiter, or its client library is not installed.') from None
+    # Where the operator looks: nothing else hears of a storage that is away.
     for handler in app.logger.handlers:
         limiter.logger.addHandler(handler)
     return limiter

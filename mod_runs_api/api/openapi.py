@@ -110,7 +110,7 @@ def create_document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
     spec.path('/runs/{run_id}/verdict', operations={'get': {
         'tags': ['Runs'],
         'operationId': 'getRunVerdict',
-        'summary': 'Tell flaky tests from broken ones',
+        'summary': 'Read what the attempts of a run prove',
         'description': 'What all attempts of the run together prove about each test, by regression test id.',
         'security': [{'bearerAuth': []}],
         'x-required-scope': 'results:read',

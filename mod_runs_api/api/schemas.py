@@ -123,7 +123,7 @@ class OutcomeSchema(Schema):
 class TestVerdictSchema(Schema):
     """What all attempts together prove about one test."""
 
-    __test__ = False
+    __test__ = False  # pytest takes the class for tests otherwise.
 
     regression_test_id = fields.Integer(required=True, validate=RUN_ID)
     verdict = fields.String(required=True, validate=validate.OneOf(VERDICTS))

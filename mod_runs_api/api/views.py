@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError
 from ..errors import InvalidFields, RunNotFound
 from ..extension import extension_state
 from ..retry import RetryRequest
-from ..service import attempts_of, attempts_verdict, submit_retry
+from ..service import attempts_page, attempts_verdict, submit_retry
 from ..validation import load_retry_fields
 from ..verdict import VERDICTS
 from .auth import require
@@ -53,7 +53,7 @@ def retries(run_id: str) -> Response:
     _allow('GET', 'HEAD')
     require('runs:read')
     args = _load_args(PageArgsSchema())
-    page = attempts_of(extension_state(), _to_id(run_id), **args)
+    page = attempts_page(_to_id(run_id), **args)
     return json_response(AttemptsSchema().dump({
         'data': page.attempts,
         'pagination': _pagination(total=page.total, **args),

@@ -2,9 +2,9 @@
 
 from .checks import (author_is_not_blocked, build_artifact_exists,
                      commit_is_not_superseded, pull_request_is_open)
+from .outcome import CommentOutcome, CommentRefusal, CommentRetry
 from .status import post_queued_status
-from .webhook import (CommentOutcome, CommentRefusal, CommentRetry,
-                      retry_from_comment)
+from .webhook import retry_from_comment
 
 __all__ = ['CommentOutcome', 'CommentRefusal', 'CommentRetry', 'author_is_not_blocked', 'build_artifact_exists',
            'commit_is_not_superseded', 'post_queued_status', 'pull_request_is_open', 'retry_from_comment']

@@ -144,7 +144,7 @@ def commit_is_not_superseded(source: Source) -> str | None:
 
 def _pull_request(source: Source) -> Any:
     """Return the pull request of a run as PyGithub's; None where there is none, or GitHub does not answer."""
-    if source.test_type != PULL_REQUEST or not source.pr_nr:
+    if not source.pr_nr:
         return None
     return _ask_github(source, 'pull request', lambda repository: repository.get_pull(source.pr_nr))
 

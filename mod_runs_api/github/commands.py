@@ -23,7 +23,7 @@ COMMAND = re.compile(r'/retry(?:\s+(?P<words>.*))?', re.IGNORECASE)
 BECAUSE = re.compile(r'(?<!\S)because(?!\S)', re.IGNORECASE)
 FAILED = 'failed'
 
-#: As much of an unknown word as is repeated to the person who wrote it.
+#: As much of an unknown word as is quoted to its writer.
 QUOTED_LENGTH = 50
 
 #: The HTML whose content is not the writer's plain text. GitHub drops most other tags, such as that of "vector<int>".
@@ -45,14 +45,14 @@ class Command:
 
 @dataclass(frozen=True)
 class InvalidCommand:
-    """A line that is meant as a command but is none; the message tells its writer why, and may quote them."""
+    """A line that starts like a command but is not a valid one. The message says why, and may quote the writer."""
 
     message: str
 
 
 def read_commands(comment: str) -> list[Command | InvalidCommand]:
     """Return the commands in a comment's Markdown, in their order."""
-    matches = (COMMAND.fullmatch(line.strip()) for line in _plain_lines(comment))
+    matches = (COMMAND.fullmatch(line) for line in _plain_lines(comment))
     return [_read_words(match['words'] or '') for match in matches if match]
 
 
@@ -61,17 +61,17 @@ def _read_words(words: str) -> Command | InvalidCommand:
     targets = before.lower().split()
     for target, word in zip(targets, before.split()):
         if target not in (*PLATFORMS, FAILED):
-            return InvalidCommand(f'I do not understand "{word[:QUOTED_LENGTH]}". Write /retry, and behind it any of: '
+            return InvalidCommand(f'I do not understand "{word[:QUOTED_LENGTH]}". Write /retry, followed by any of: '
                                   f'{", ".join(PLATFORMS)}, {FAILED}, because and a reason.')
     reason = after[0].strip() if after else None
     if reason == '':
-        return InvalidCommand('There is no reason behind "because".')
+        return InvalidCommand('There is no reason after "because".')
     # Refused and not cut: the reason is kept to the letter or not at all.
     if reason is not None:
         try:
             load_retry_fields({'reason': reason})
         except InvalidFields as error:
-            return InvalidCommand(f'The reason cannot be kept. {" ".join(error.details["fields"]["reason"])}')
+            return InvalidCommand(f'The reason cannot be stored. {" ".join(error.details["fields"]["reason"])}')
     return Command(platforms=tuple(platform for platform in PLATFORMS if platform in targets) or PLATFORMS,
                    failed_only=FAILED in targets,
                    reason=reason)

@@ -6,7 +6,7 @@ from ..extension import extension_state
 from ..faults import describe
 from ..host.runtime import log, regression_test_page
 from ..service import read_for_page
-from ..summary import Finding, count_attempts, count_ended, list_findings
+from ..summary import Finding, attempts_phrase, count_ended, list_findings
 from ..verdict import read_verdict
 
 #: How many tests of a kind are linked.
@@ -15,9 +15,9 @@ MAX_LINKS = 10
 
 def retry_report(run_id: int) -> str:
     """
-    Return what the attempts of a run prove as one line of Markdown, for the platform's ``templates/ci/pr_comment.txt``.
+    Return what the attempts of a run prove, as a line of Markdown for the platform's ``templates/ci/pr_comment.txt``.
 
-    It is empty for a run without retries, and where it cannot be told: it must not cost the report.
+    It is empty for a run without retries, and on any error: the report must not fail because of it.
     """
     try:
         state = extension_state()
@@ -25,7 +25,7 @@ def retry_report(run_id: int) -> str:
         if count_ended(verdict) < 2:
             return ''
         findings = [_to_markdown(finding) for finding in list_findings(verdict)] or ['every test passed each time']
-        return f'Over {count_attempts(verdict)}: {", ".join(findings)}.'
+        return f'Over {attempts_phrase(verdict)}: {", ".join(findings)}.'
     except Exception as fault:
         log().error(f'what the attempts of run {run_id} prove is missing in the report: {describe(fault)}')
         return ''

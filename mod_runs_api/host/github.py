@@ -26,7 +26,7 @@ class GitHubAccess:
 
     def open_repository(self) -> Any:
         """
-        Return the repository as PyGithub's, with a time-out that a person who waits can bear.
+        Return the repository as PyGithub's, with a short timeout, because a user is waiting.
 
         PyGithub's own default is to try again and again, up to an hour when the token is used up. Raises
         :exc:`LookupError` where the host has no token, or no repository.

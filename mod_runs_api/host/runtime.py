@@ -25,7 +25,7 @@ class HostRuntime:
 
     models: HostModels
     get_session: Callable[[], HostSession]
-    #: Attributes of the models that the host calls otherwise.
+    #: Attributes that have another name in the host's models.
     names: Mapping[str, str]
 
     @contextmanager
@@ -107,7 +107,7 @@ def run_page_pattern() -> str:
 
 
 def regression_test_page(test_id: int, external: bool = False) -> str | None:
-    """Return the address of the host's page of a regression test; None where it has none, or cannot be told."""
+    """Return the address of the host's page of a regression test; None if no URL can be built."""
     try:
         return url_for('regression.test_view', regression_id=test_id, _external=external)
     except (BuildError, RuntimeError):
@@ -115,7 +115,7 @@ def regression_test_page(test_id: int, external: bool = False) -> str | None:
 
 
 def external_run_page(run_id: int) -> str | None:
-    """Return the address of the host's page of a run for readers elsewhere; None where it cannot be told."""
+    """Return the address of the host's page of a run for readers elsewhere; None if no URL can be built."""
     try:
         return run_page(run_id, external=True)
     except (BuildError, RuntimeError):

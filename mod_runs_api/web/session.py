@@ -1,7 +1,7 @@
 """
 The session of a logged-in user in the place of a bearer token, for the platform's own pages only.
 
-A cookie is sent along by every page of the web, so it counts only beside proofs that no page of another site can give:
+Browsers send the cookie with requests from any site, so it counts only beside proofs that no other site can give:
 the CSRF token of the session (Flask-WTF's, which the platform's forms have), JSON, and the browser's word that the
 request comes from a page of the same origin.
 """
@@ -24,7 +24,7 @@ def csrf_token() -> str:
     return token
 
 
-def user_of_page() -> User | None:
+def user_of_session() -> User | None:
     """Return the user who pressed a button on a page of the host, or None where the request does not prove it."""
     if request.method != 'POST' or request.mimetype != 'application/json':
         return None

@@ -21,12 +21,11 @@ if __name__ == '__main__':
     sys.path[0:1] = [str(TESTS / name) for name in ('', 'miniature', 'platform')]
 
 from benchmark import plots, report
+from benchmark.attempts import measure_attempts, measure_ends, measure_verdict
 from benchmark.clients import measure_clients
-from benchmark.family import measure_family
 from benchmark.history import measure_history
-from benchmark.memory import measure_growth
-from benchmark.plan import (CLIENTS, FAMILY, HISTORY, MEMORY, PARTS, PLATFORM,
-                            QUICK, TABLE, Plan)
+from benchmark.plan import (ATTEMPTS, CLIENTS, HISTORY, PARTS, PLATFORM, QUICK,
+                            TABLE, Plan)
 from benchmark.results import Results
 from benchmark.stores import Stores
 from benchmark.table import measure_table
@@ -73,28 +72,27 @@ def measure(plan: Plan, stores: Stores, folder: Path) -> Results:
         checkout = os.environ.get('SAMPLE_PLATFORM')
         if checkout:
             # What is needed for it is installed with the platform only.
-            from benchmark.real_platform import measure_platform
-            from benchmark.start import measure_start
+            from benchmark.real_platform import (copy_edited, measure_platform,
+                                                 measure_start)
             from checkout import copy, prepare
             _say('the real platform')
             unmounted = prepare(Path(checkout), _new(folder, 'platform'))
-            mounted = copy(unmounted, 'mounted', mounted=True)
-            results.platform = measure_platform(stores, mounted, plan.rounds)
+            results.platform = measure_platform(stores, copy(unmounted, 'mounted', mounted=True), plan.rounds)
+            results.edited = measure_platform(stores, copy_edited(unmounted), plan.rounds)
             results.start = measure_start(unmounted, plan.start_rounds)
         else:
             _say('SAMPLE_PLATFORM names no checkout of the real platform')
     if HISTORY in plan.parts and not stores.missing:
         _say('the history')
         results.history = measure_history(stores, plan.histories, plan.rounds)
-    if FAMILY in plan.parts:
-        _say('the family')
-        results.family = measure_family(stores, main_kind, plan.depths, plan.rounds)
+    if ATTEMPTS in plan.parts:
+        _say('the attempts')
+        results.attempts = measure_attempts(stores, main_kind, plan.attempts, plan.rounds)
+        results.verdict = measure_verdict(stores, main_kind, plan.judged, plan.rounds)
+        results.ends = measure_ends(stores, main_kind, plan.ends, plan.rounds)
     if CLIENTS in plan.parts and not stores.missing:
         _say('the clients')
         results.clients = measure_clients(stores, plan.clients, plan.client_rounds, _new(folder, 'server'))
-    if MEMORY in plan.parts:
-        _say('the memory')
-        results.memory = measure_growth(stores, main_kind, plan.memory_tests, plan.memory_retries)
     return results
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from service.load import Client, together
 from service.servers import serving
 
-from .clock import SEED
+from .measuring import SEED
 from .stage import UNLIMITED, staged
 from .stores import MARIADB, Stores
 

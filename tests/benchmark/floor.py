@@ -25,7 +25,7 @@ TOKEN = """
 #: Where the run came from, how far it is, whose it is, and what it runs: ids as one text, which is far faster to
 #: read than rows.
 SOURCE = """
-    SELECT o.root_test_id, o.attempt,
+    SELECT o.root_test_id,
         (SELECT p.status FROM test_progress p WHERE p.test_id = t.id ORDER BY p.id DESC LIMIT 1),
         (SELECT GROUP_CONCAT(f.user_id) FROM test_fork f WHERE f.test_id = t.id),
         (SELECT GROUP_CONCAT(c.regression_id) FROM customized_test c WHERE c.test_id = %(run)s),
@@ -68,17 +68,46 @@ RUN = """
     SELECT platform, test_type, fork_id, branch, `commit`, pr_nr, %s FROM test WHERE id = %s"""
 
 RETRY = """
-    INSERT INTO run_retry (test_id, source_test_id, root_test_id, attempt, failed_only, user_id, created_at, test_count)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
+    INSERT INTO run_retry (test_id, source_test_id, root_test_id, failed_only, user_id, created_at, test_count)
+    VALUES (%s, %s, %s, %s, %s, %s, %s)"""
 
 EARLIER = 'SELECT test_id, source_test_id, failed_only, reason, test_count FROM run_retry WHERE idempotency_digest = %s'
 
-FAMILY = """
-    SELECT t.id, o.root_test_id, r.test_id, r.source_test_id, r.attempt, r.failed_only, r.reason, u.name, r.created_at
-    FROM test t LEFT JOIN run_retry o ON o.test_id = t.id
-    LEFT JOIN run_retry r ON r.root_test_id = COALESCE(o.root_test_id, t.id)
-    LEFT JOIN user u ON u.id = r.user_id
-    WHERE t.id = %s ORDER BY r.test_id"""
+#: What a verdict is made from: results of each run as one text, and the outputs that differ or lack.
+OUTCOMES = """
+    SELECT r.test_id, GROUP_CONCAT(CASE WHEN r.exit_code = r.expected_rc THEN r.regression_test_id
+                                   ELSE -r.regression_test_id END)
+    FROM test_result r WHERE r.test_id IN ({ids}) GROUP BY r.test_id"""
+DIFFERING = """
+    SELECT f.test_id, GROUP_CONCAT(f.regression_test_id) FROM test_result_file f
+    WHERE f.test_id IN ({ids}) AND f.got IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM regression_test_output_files v
+        WHERE v.regression_test_output_id = f.regression_test_output_id
+        AND {binary} v.file_hashes = {binary} f.got) GROUP BY f.test_id"""
+MISSING = """
+    SELECT r.test_id, GROUP_CONCAT(r.regression_test_id) FROM test_result r
+    JOIN regression_test_output o ON o.regression_id = r.regression_test_id AND o.`ignore` = 0
+    LEFT JOIN test_result_file f ON f.test_id = r.test_id AND f.regression_test_id = r.regression_test_id
+        AND f.regression_test_output_id = o.id
+    WHERE r.test_id IN ({ids}) AND f.test_id IS NULL GROUP BY r.test_id"""
+
+#: How a retry ends whole, where it has no result of its own and its source is its only other attempt. What it was told
+#: to run comes last, for the others look at it.
+CARRY_OVER = (
+    'INSERT INTO run_carried_over (test_id, regression_test_id, source_test_id, progress_id, progress_timestamp) '
+    "SELECT {run}, regression_test_id, {source}, {progress}, '2026-01-01 00:00:00' FROM test_result "
+    'WHERE test_id = {source} AND regression_test_id NOT IN '
+    '(SELECT regression_id FROM customized_test WHERE test_id = {run})',
+    'INSERT INTO test_result (test_id, regression_test_id, runtime, exit_code, expected_rc) '
+    'SELECT {run}, r.regression_test_id, runtime, exit_code, expected_rc FROM run_carried_over c '
+    'JOIN test_result r ON r.test_id = {source} AND r.regression_test_id = c.regression_test_id '
+    'WHERE c.test_id = {run}',
+    'INSERT INTO test_result_file (test_id, regression_test_id, regression_test_output_id, expected, got) '
+    'SELECT {run}, f.regression_test_id, f.regression_test_output_id, f.expected, f.got FROM run_carried_over c '
+    'JOIN test_result_file f ON f.test_id = {source} AND f.regression_test_id = c.regression_test_id '
+    'WHERE c.test_id = {run}',
+    'INSERT INTO customized_test (test_id, regression_id) '
+    'SELECT test_id, regression_test_id FROM run_carried_over WHERE test_id = {run}')
 
 #: Where a run has a smaller part than one in so many of all tests, MariaDB is faster at joining its outputs than at
 #: reading all there are.
@@ -136,12 +165,23 @@ class Floor:
         self._connection.rollback()
         return int(found[0][0])
 
-    def family(self, run_id: int) -> int:
-        """Read the family of a run; give how many runs it has."""
+    def verdict(self, run_ids: list[int]) -> int:
+        """Read which tests passed in which runs, and return how many results were looked at."""
         self._ask()
-        found = self._send(FAMILY, (run_id,))
+        ids = ','.join(map(str, run_ids))
+        found = self._send(OUTCOMES.format(ids=ids))
+        for sql in (DIFFERING, MISSING):
+            self._send(sql.format(ids=ids, binary='BINARY' if self._mariadb else ''))
         self._connection.rollback()
-        return 1 + sum(row[2] is not None for row in found)
+        return sum(len(_list(row[1])) for row in found)
+
+    def carry_over(self, retry: tuple[int, int, int]) -> int:
+        """Carry the results of a source over into a retry of it that has ended, and return the retry."""
+        run_id, source_id, progress_id = retry
+        for sql in CARRY_OVER:
+            self._send(sql.format(run=run_id, source=source_id, progress=progress_id))
+        self._connection.commit()
+        return run_id
 
     def full(self, run_id: int, tests: int) -> int:
         """Retry a run of so many tests; give the new run."""
@@ -156,7 +196,7 @@ class Floor:
         self._ask()
         source, choose = self._failed(run_id, tests)
         self._connection.rollback()
-        return not choose(_ids(source[4]))
+        return not choose(_ids(source[3]))
 
     def _send(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         self.sent += 1
@@ -178,24 +218,24 @@ class Floor:
         joined = self._mariadb and JOINED * tests < self._tests
         more = PASSED.format(binary='BINARY' if self._mariadb else '') + (LACKING if joined else OUTPUTS)
         source = self._source(run_id, more)
-        passed = _ids(source[6]) - _ids(source[7])
+        passed = _ids(source[5]) - _ids(source[6])
         if joined:
-            lacking = _ids(source[8])
+            lacking = _ids(source[7])
         else:
-            present = set(_list(source[10]))
-            lacking = {test for output, test in zip(_list(source[8]), _list(source[9])) if output not in present}
+            present = set(_list(source[9]))
+            lacking = {test for output, test in zip(_list(source[7]), _list(source[8])) if output not in present}
         return source, lambda chosen: chosen - (passed - lacking)
 
     def _write(self, user_id: int, run_id: int, failed_only: bool, source: Any,
                choose: Callable[[set[int]], set[int]]) -> int:
-        root_id, attempt, _, owners, chosen, inactive = source[:6]
+        root_id, _, owners, chosen, inactive = source[:5]
         ids = choose(_ids(chosen))
         if ids & _ids(inactive) or not ids:
             raise ValueError(f'Run {run_id} must not be retried.')
         self._send(RUN, (token_hex(32), run_id))
         new_run_id = int(self._cursor.lastrowid)
         now = datetime.now(timezone.utc).replace(tzinfo=None)
-        self._send(RETRY, (new_run_id, run_id, root_id or run_id, (attempt or 1) + 1, failed_only, user_id,
+        self._send(RETRY, (new_run_id, run_id, root_id or run_id, failed_only, user_id,
                            now.isoformat(' '), len(ids)))
         # Integers written into the text: on both databases faster than INSERT … SELECT, and than a parameter each.
         self._pairs('customized_test (test_id, regression_id)', new_run_id, sorted(ids))

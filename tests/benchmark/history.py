@@ -9,8 +9,7 @@ from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
 
-from .clock import SEED, Subject, measure
-from .requests import Environ, expecting
+from .measuring import SEED, Environ, Subject, expecting, measure
 from .stage import OTHER, VARIANT, Stage, staged
 from .stores import MARIADB, Stores
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-TABLE, HISTORY, FAMILY, CLIENTS, MEMORY, PLATFORM = 'table', 'history', 'family', 'clients', 'memory', 'platform'
-PARTS = (TABLE, HISTORY, FAMILY, CLIENTS, MEMORY, PLATFORM)
+TABLE, HISTORY, ATTEMPTS, CLIENTS, PLATFORM = 'table', 'history', 'attempts', 'clients', 'platform'
+PARTS = (TABLE, HISTORY, ATTEMPTS, CLIENTS, PLATFORM)
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Plan:
         How many tests the runs of the table have, and further ones for the growth with the size of a run.
     histories : tuple of int
         How many runs there are in the databases.
-    depths : tuple of int
-        How many attempts the families have.
+    attempts, judged : tuple of int
+        How many attempts runs have: where they are retried and listed, and where they are judged.
+    ends : tuple of int
+        How many tests the runs have into whose retries results are carried over.
     clients : tuple of int
         How many clients ask at the same time.
-    memory_tests, memory_retries : int
-        The size of the run, and how often it is retried, while the memory of the process is looked at.
     parts : tuple of str
         Some of `PARTS`.
     """
@@ -36,10 +36,10 @@ class Plan:
     sizes: tuple[int, ...] = (10, 300, 1000, 10_000)
     between: tuple[int, ...] = (100, 3000)
     histories: tuple[int, ...] = (1000, 10_000)
-    depths: tuple[int, ...] = (1, 10, 100, 1000)
+    attempts: tuple[int, ...] = (1, 10, 100, 10_000)
+    judged: tuple[int, ...] = (1, 2, 10)
+    ends: tuple[int, ...] = (300, 3000, 10_000)
     clients: tuple[int, ...] = (1, 2, 4, 8)
-    memory_tests: int = 10_000
-    memory_retries: int = 200
     parts: tuple[str, ...] = PARTS
 
     @property
@@ -53,11 +53,11 @@ class Plan:
         return max(2, self.rounds // 6)
 
     def but(self, rounds: int | None, histories: Sequence[int] | None, parts: Sequence[str] | None) -> Plan:
-        """Give the same with what was asked for in its place."""
+        """Return the same with what was asked for in its place."""
         return replace(self, rounds=rounds or self.rounds, histories=tuple(histories or self.histories),
                        parts=tuple(parts or self.parts))
 
 
 #: For trying out: the figures are worth nothing.
-QUICK = Plan(rounds=3, sizes=(10, 300), between=(100, 1000), histories=(100, 1000), depths=(1, 10, 100),
-             clients=(1, 4), memory_tests=300, memory_retries=20)
+QUICK = Plan(rounds=3, sizes=(10, 300), between=(100, 1000), histories=(100, 1000), attempts=(1, 10, 100),
+             judged=(1, 2, 10), ends=(300, 1000), clients=(1, 4))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import (FixedLocator, FuncFormatter, LogLocator,
                                NullLocator)
 
-from . import family, history
+from . import attempts, history
 from .results import Results
 from .stores import MARIADB
 from .table import FAILED, FULL
@@ -46,8 +46,8 @@ def draw(results: Results, kind: str, folder: Path) -> list[Path]:
         figures['size'] = _size(results, kind)
     if results.history:
         figures['history'] = _history(results.history)
-    if results.family:
-        figures['family'] = _family(results.family, kind)
+    if results.attempts:
+        figures['attempts'] = _attempts(results.attempts, kind)
     if results.clients:
         figures['clients'] = _clients(results)
     for name, figure in figures.items():
@@ -78,15 +78,13 @@ def _history(growth: Mapping[str, Mapping[int, float]]) -> Figure:
     return _done(figure)
 
 
-def _family(growth: Mapping[str, Mapping[int, float]], kind: str) -> Figure:
-    figure, axes = _axes('A retry of 300 tests and the list of attempts, by the depth of the family',
-                         'attempts in the family', kind)
-    for what, floor, color, label in (
-            (family.LAST, family.LAST_FLOOR, BLUE, 'full retry of the last'),
-            (family.LIST, family.LIST_FLOOR, GREEN, 'GET …/retries')):
-        _line(axes, growth[what], label, color)
-        _line(axes, growth[floor], f'{label}, floor', color, floor=True)
-    _logarithmic(axes, 'xy', list(growth[family.LAST]))
+def _attempts(growth: Mapping[str, Mapping[int, float]], kind: str) -> Figure:
+    figure, axes = _axes('A retry of 300 tests and a page of ten attempts, by the attempts of the run',
+                         'attempts of the run', kind)
+    _line(axes, growth[attempts.LAST], 'full retry of the last', BLUE)
+    _line(axes, growth[attempts.LAST_FLOOR], 'its floor', BLUE, floor=True)
+    _line(axes, growth[attempts.LIST], 'GET …/retries?limit=10', GREEN)
+    _logarithmic(axes, 'x', list(growth[attempts.LAST]))
     return _done(figure)
 
 

@@ -1,39 +1,45 @@
-"""The real platform: its own create and restart beside retries, in a copy of its checkout, in its own process."""
+"""The real platform: its own create and restart beside retries, in copies of its checkout, in their own processes."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from checkout import Platform
+from checkout import MOUNT, Platform, copy
+from documented import literal_block
 
-from .clock import WARM_UP
-from .stage import staged
+from .measuring import WARM_UP
+from .stage import UNLIMITED, staged
 from .stores import Stores
 
 TESTS = 300
 INSIDE = Path(__file__).with_name('inside_platform.py')
 
+START = '''
+import time
+begun = time.perf_counter()
+import run
+imported = time.perf_counter()
+exec({mount!r}, vars(run))
+print(imported - begun, time.perf_counter() - imported)
+'''
+
+
+def copy_edited(unmounted: Platform) -> Platform:
+    """Copy the platform with the mount, and with the edit of ``database.py`` that the docs offer to operators."""
+    edited = copy(unmounted, 'edited', mounted=True)
+    subprocess.run(['git', 'apply', '-'], input=literal_block('docs/operations.rst', '--- a/database.py'), text=True,
+                   cwd=edited.path, env=edited.environment(''), check=True, timeout=60)
+    return edited
+
 
 def measure_platform(stores: Stores, mounted: Platform, rounds: int) -> dict[str, dict[str, float]]:
-    """
-    Measure retries of a run of all tests beside the platform's own requests.
-
-    Parameters
-    ----------
-    stores : Stores
-        Where the databases are made.
-    mounted : Platform
-        A copy of the platform with the mount.
-    rounds : int
-        How often each is measured.
-
-    Returns
-    -------
-    dict
-        Milliseconds by the kind of the database and what.
-    """
+    """Retry a run of all tests beside the platform's own requests. Returns milliseconds by database and what."""
+    with open(mounted.path / 'config.py', 'a') as file:
+        file.write(f'\nRUNS_API_RATE_LIMIT = {UNLIMITED!r}\n')
     found: dict[str, dict[str, float]] = {}
     for kind in stores.kinds:
         with stores.fresh(kind) as store:
@@ -52,3 +58,16 @@ def measure_platform(stores: Stores, mounted: Platform, rounds: int) -> dict[str
                 raise RuntimeError(done.stderr)
             found[kind] = json.loads(done.stdout)
     return found
+
+
+def measure_start(unmounted: Platform, rounds: int) -> tuple[float, float]:
+    """Return the milliseconds of the platform's import, and of the mount's two lines after it."""
+    seconds = []
+    # The first time writes Python's byte code, and does not count.
+    for _ in range(1 + rounds):
+        done = unmounted.run('-c', START.format(mount=MOUNT), database='sqlite://')
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        seconds.append([float(part) for part in done.stdout.split()[-2:]])
+    platform, mount = (1000 * median(column) for column in zip(*seconds[1:]))
+    return platform, mount

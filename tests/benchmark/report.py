@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from importlib.metadata import version
 
-from . import family, history
+from . import attempts, history
 from .plan import Plan
 from .results import Line, Results
 from .stores import Stores
@@ -49,18 +49,17 @@ def write(results: Results, plan: Plan, stores: Stores, command: str) -> str:
     if results.table:
         parts += [*_table(results.table), *_size(results.table)]
     if results.platform:
-        parts += [*_platform(results.platform), *_start(results.start)]
+        parts += [*_platform(results), *_start(results.start)]
     if results.history:
-        parts += [*_growth('the history, of runs of 300 tests', 'runs', results.history, history.RETRIES), _wrap(
+        parts += [*_growth('the history, of runs of 300 tests', 'runs', results.history), _wrap(
             f'The first four retry one of the {history.NEWEST} newest runs, the last two any run: it, unlike those, '
             'must be read from the disk where the database is larger than the server\'s memory, whoever reads it.')]
-    if results.family:
-        parts += _growth('the depth of the family', 'attempts', results.family, family.COLUMNS)
+    if results.attempts:
+        parts += _growth('the attempts of a run of 300 tests', 'attempts', results.attempts)
+        parts += _growth('the attempts of a run of 300 tests that are judged', 'attempts', results.verdict)
+        parts += _growth('the tests of a run, one of whose retries ends with three of them', 'tests', results.ends)
     if results.clients:
         parts += _clients(results)
-    if results.memory is not None:
-        parts += [f'{plan.memory_retries} full retries of a run of {plan.memory_tests:,} tests made the process '
-                  f'{results.memory:.2f} MB larger.']
     reached = [(target.text, target.measured, 'met' if target.met else 'not met') for target in targets(results)]
     if reached:
         parts += ['The targets, on MariaDB:', simple_table(('target', 'measured', ''), reached)]
@@ -100,8 +99,8 @@ def _table(table: dict[str, Figures]) -> Iterator[str]:
         'On the miniature. *Request* is the whole request, within the process. *Inside* is ``retry_run``, without '
         'HTTP, token and limit. The *floor* is the least SQL that does the same in one transaction through the bare '
         'driver, with the look-up of the token and without HTTP. *Statements* are those of the request, and of the '
-        f'floor. A page of the host\'s own that does nothing takes {hosts}: the host looks for its tables at every '
-        'request, but at one of the package\'s once only.')
+        f'floor. A page of the host\'s own that does nothing takes {hosts}. Here the host does not look '
+        'for its tables at every request, as the platform does without the edit of its ``database.py``.')
     yield simple_table(
         ('database', 'what', 'tests', 'request', 'inside', 'floor', 'request / floor', 'statements'),
         [row for kind, figures in table.items() for row in _rows(kind, figures)])
@@ -131,27 +130,31 @@ def _size(table: dict[str, Figures]) -> Iterator[str]:
     yield simple_table(('database', 'what', 'package', 'floor', 'package / floor'), rows)
 
 
-def _platform(found: dict[str, dict[str, float]]) -> Iterator[str]:
+def _platform(results: Results) -> Iterator[str]:
     yield _wrap('On the real platform, a run of 300 tests, beside its own requests, whole requests within its process. '
                 'The platform\'s question to GitHub whether there is a build is answered at no cost, and its own limit '
-                'is off.')
+                'is off. Edited is the same with the edit of ``database.py`` that the page for operators has.')
     yield simple_table(
-        ('database', 'what', 'request', '/ create', '/ restart'),
-        [(kind, PLATFORM_NAMES[what], _ms(taken), f'{taken / measured["create"]:.2f}',
-          f'{taken / measured["restart"]:.2f}')
-         for kind, measured in found.items() for what, taken in measured.items()])
+        ('database', 'what', 'request', '/ create', '/ restart', 'edited', '/ create', '/ restart'),
+        [(kind, PLATFORM_NAMES[what], *_beside(results.platform[kind], what), *_beside(results.edited[kind], what))
+         for kind, measured in results.platform.items() for what in measured])
 
 
-def _start(start: dict[str, tuple[float, float]]) -> Iterator[str]:
-    yield _wrap('The import of the real platform\'s ``run.py``, and what the two lines add to it. With Python\'s cycle '
-                'collector on, whoever makes more objects can meet one more of its passes over all that the platform '
-                'has imported.')
-    yield simple_table(('import', 'the platform', 'added by the mount', 'added / the platform'), [
-        (way, _ms(platform), _ms(added), f'{added / platform:.3f}') for way, (platform, added) in start.items()])
+def _beside(measured: dict[str, float], what: str) -> tuple[str, str, str]:
+    taken = measured[what]
+    return _ms(taken), f'{taken / measured["create"]:.2f}', f'{taken / measured["restart"]:.2f}'
 
 
-def _growth(by: str, unit: str, growth: dict[str, dict[int, float]], columns: Sequence[str]) -> Iterator[str]:
+def _start(start: tuple[float, float] | None) -> Iterator[str]:
+    if start is not None:
+        platform, added = start
+        yield _wrap(f'The import of the platform\'s ``run.py`` takes {platform:,.0f} ms. The two lines of the mount add '
+                    f'{added:,.0f} ms, which is {100 * added / platform:.1f} % of it.')
+
+
+def _growth(by: str, unit: str, growth: dict[str, dict[int, float]]) -> Iterator[str]:
     yield f'Growth with {by}, in milliseconds:'
+    columns = list(growth)
     amounts = list(growth[columns[0]])
     yield simple_table((unit, *columns), [
         (f'{amount:,}', *(f'{_ms(growth[what][amount])} ({growth[what][amount] / growth[what][amounts[0]]:.2f})'

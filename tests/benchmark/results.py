@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from statistics import correlation, linear_regression
 
+from .attempts import Growth
 from .clients import Burst
 from .table import Figures
 
 #: The growth with the size of a run is looked at from here on: below it, what is the same for every run counts more.
 FROM = 300
-
-Growth = dict[str, dict[int, float]]
 
 
 @dataclass
@@ -23,25 +22,26 @@ class Results:
     ----------
     table : dict
         By the kind of the database.
-    history, family : dict
+    history, attempts, verdict, ends : dict
         Milliseconds by what and how much of it.
     clients : dict
         By the number of clients.
-    memory : float or None
-        By how many MB the process has grown.
-    platform : dict
-        Milliseconds by the kind of the database and what.
-    start : dict
-        Milliseconds of the platform's import and of the mount, by how it was measured.
+    platform, edited : dict
+        Milliseconds by the kind of the database and what: on the platform as it is, and with the edit of its
+        ``database.py`` that the docs offer.
+    start : tuple of float, or None
+        Milliseconds of the platform's import, and of the mount.
     """
 
     table: dict[str, Figures] = field(default_factory=dict)
     history: Growth = field(default_factory=dict)
-    family: Growth = field(default_factory=dict)
+    attempts: Growth = field(default_factory=dict)
+    verdict: Growth = field(default_factory=dict)
+    ends: Growth = field(default_factory=dict)
     clients: dict[int, Burst] = field(default_factory=dict)
-    memory: float | None = None
     platform: dict[str, dict[str, float]] = field(default_factory=dict)
-    start: dict[str, tuple[float, float]] = field(default_factory=dict)
+    edited: dict[str, dict[str, float]] = field(default_factory=dict)
+    start: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Line:
 
     @classmethod
     def through(cls, points: dict[tuple[str, int], float], what: str) -> Line:
-        """Give the line that is nearest to the points of a kind, by least squares."""
+        """Return the line that is nearest to the points of a kind, by least squares."""
         sizes = sorted(size for name, size in points if name == what and size >= FROM)
         times = [1000 * points[what, size] for size in sizes]
         return cls(linear_regression(sizes, times).slope, correlation(sizes, times) ** 2)

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 from mod_runs_api import retry_run
 
 from .floor import Floor
-from .requests import NOTHING, Answer, Environ, call, request
+from .measuring import NOTHING, Answer, Environ, call, request
 from .stores import Store
 
 UNLIMITED = '1000000000 per minute'
@@ -44,20 +44,22 @@ class Stage:
     Attributes
     ----------
     app : Flask
-        The miniature. The limit is out of the way.
+        The miniature. The limit is out of the way, and so is the host's look for its tables: the real platform shows
+        what that costs.
     token : str
         Alice's.
     """
 
     def __init__(self, store: Store, tests: int) -> None:
         self.store = store
-        self.app: Flask = create_app(store.uri, RUNS_API_RATE_LIMIT=UNLIMITED)
+        self.app: Flask = create_app(store.uri, RUNS_API_RATE_LIMIT=UNLIMITED, LOOKS_FOR_TABLES=False)
+        self.limited_app: Flask = create_app(store.uri, RUNS_API_RATE_LIMIT='1 per day', LOOKS_FOR_TABLES=False)
         self.app.add_url_rule(NOTHING, 'nothing', lambda: '')
         with self.app.app_context():
             db.create_all()
             self.engine: Engine = db.engine
             alice, self.owner_id = seed.user('alice'), seed.user('carol', Role.admin).id
-            self.token = seed.token(alice)
+            self.token = seed.token(alice, ['runs:read', 'runs:write', 'results:read'])
             self.user_id = alice.id
             self.tests = seed.bulk_regression_tests(tests)
             self.fork_id = seed.fork().id
@@ -72,6 +74,7 @@ class Stage:
         """Close all connections."""
         self.floor.close()
         dispose(self.app)
+        dispose(self.limited_app)
 
     def runs(self, count: int, tests: int, failed: int) -> list[int]:
         """
@@ -124,8 +127,12 @@ class Stage:
         """Have the miniature handle a request."""
         return call(self.app, environ)
 
+    def call_limited(self, environ: Environ) -> Answer:
+        """Have the miniature handle a request, with a limit that the first one uses up."""
+        return call(self.limited_app, environ)
+
     def made(self, answer: Answer) -> int:
-        """Give the run that a retry made."""
+        """Return the run that a retry made."""
         assert answer.status == 202, (answer.status, answer.body)
         return int(json.loads(answer.body)['new_run_id'])
 
@@ -143,6 +150,6 @@ class Stage:
 
 @contextmanager
 def staged(store: Store, tests: int) -> Iterator[Stage]:
-    """Give the miniature on a database while the block lasts."""
+    """Return the miniature on a database while the block lasts."""
     with closing(Stage(store, tests)) as stage:
         yield stage

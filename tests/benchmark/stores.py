@@ -95,7 +95,7 @@ class Stores:
         return (SQLITE,) if self.missing else (MARIADB, SQLITE)
 
     def version(self, kind: str) -> str:
-        """Give the version of a kind of database."""
+        """Return the version of a kind of database."""
         if kind == MARIADB:
             return str(execute(self.server, 'SELECT VERSION()')[0][0]).split('-')[0]
         import sqlite3

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from sqlalchemy import Engine
 from support.statements import record_statements
 
-from . import equality
-from .clock import Subject, ignoring, measure
-from .requests import NOTHING, Answer, Environ, expecting
-from .stage import UNLIMITED, WRONG_TOKEN, Stage, staged
+from .measuring import (NOTHING, Answer, Environ, Subject, expecting, ignoring,
+                        measure)
+from .stage import WRONG_TOKEN, Stage, staged
 from .stores import Stores
 
 #: What is measured at every size of a run, and what costs the same at each.
 FULL, FAILED, REPLAY, NONE_FAILED = 'full retry', 'failed-only retry', 'replay of a key', '422, nothing failed'
-FAMILY, NOT_FOUND, BAD_BODY = 'GET retries, family of 3', '404', '422, bad body'
+LIST, NOT_FOUND, BAD_BODY = 'GET retries, 3 attempts', '404', '422, bad body'
 LIMITED, NO_TOKEN, BAD_TOKEN = '429', '401, no token', '401, wrong token'
 
 #: No run has it.
 NO_RUN = 2 ** 31 - 2
-
-#: By the first request.
-USED_UP = '1 per day'
 
 
 @dataclass
@@ -58,7 +55,7 @@ class Figures:
     sizes: tuple[int, ...] = ()
 
     def times_floor(self, key: tuple[str, int]) -> float:
-        """Give the request as a multiple of the floor."""
+        """Return the request as a multiple of the floor."""
         return self.request[key] / self.floor[key]
 
 
@@ -87,7 +84,7 @@ def measure_table(stores: Stores, kind: str, sizes: tuple[int, ...], between: tu
     with stores.fresh(kind) as store, staged(store, max(*sizes, *between)) as stage:
         scene = Scene(stage, sizes, between)
         store.settle()
-        equality.check(stage, {size: scene.failing[size] for size in (*sizes, *between)})
+        check_equality(stage, {size: scene.failing[size] for size in (*sizes, *between)})
         return scene.measure(rounds)
 
 
@@ -123,7 +120,7 @@ class Scene:
         """Measure all subjects in turn, and count their statements."""
         figures, subjects = self.figures, dict(self._subjects())
         for key in self.requests:
-            with record_statements(self.stage.engine) as sent:
+            with record_statements(Engine) as sent:
                 subjects['request', *key].once()
             figures.statements[key] = len(sent)
             figures.writes[key] = sum(not statement.lstrip('( \n').startswith(('SELECT', 'WITH')) for statement in sent)
@@ -158,15 +155,16 @@ class Scene:
         self._add(NONE_FAILED, size, 422, lambda: stage.retry(run_id, {'failed_only': True}),
                   lambda: stage.floor.none_failed(run_id, size))
 
-    def _unsized(self, run_id: int, relative: int) -> None:
+    def _unsized(self, run_id: int, attempt: int) -> None:
         stage, floor = self.stage, self.stage.floor
         for _ in range(2):
-            relative = stage.made(stage.call(stage.retry(relative)))
-        assert floor.family(relative) == 3 and floor.miss(NO_RUN) and floor.ask(WRONG_TOKEN) == 0
-        self._add(FAMILY, 0, 200, lambda: stage.ask('GET', f'/api/v1/runs/{relative}/retries'),
-                  lambda: floor.family(relative))
+            attempt = stage.made(stage.call(stage.retry(attempt)))
+        assert floor.miss(NO_RUN) and floor.ask(WRONG_TOKEN) == 0
+        self._add(LIST, 0, 200, lambda: stage.ask('GET', f'/api/v1/runs/{attempt}/retries'), None)
         self._add(NOT_FOUND, 0, 404, lambda: stage.retry(NO_RUN), lambda: floor.miss(NO_RUN))
         self._add(BAD_BODY, 0, 422, lambda: stage.retry(run_id, {'failed_only': 'perhaps'}), floor.ask)
+        # The first one is what the limit allows.
+        stage.call_limited(stage.retry(run_id))
         self._add(LIMITED, 0, 429, lambda: stage.retry(run_id), floor.ask)
         # What floor there is for no token is none at all: nothing is looked up.
         self._add(NO_TOKEN, 0, 401, lambda: stage.retry(run_id, token=None), None)
@@ -185,32 +183,61 @@ class Scene:
         stage = self.stage
         yield ('host',), Subject(stage.call, lambda: stage.ask('GET', NOTHING), expecting(200))
         for key, (write, status) in self.requests.items():
-            yield ('request', *key), (self._limited if key[0] == LIMITED else Subject)(
-                stage.call, write, expecting(status))
+            work = stage.call_limited if key[0] == LIMITED else stage.call
+            yield ('request', *key), Subject(work, write, expecting(status))
         for key, inside in self.inside.items():
             yield ('inside', *key), within(stage, inside)
         for key, floor in self.floors.items():
             yield ('floor', *key), Subject(ignoring(floor))
-
-    def _limited(self, work: Callable[[Environ], Answer], begin: Callable[[], Environ],
-                 end: Callable[[Answer], None]) -> Subject:
-        """Measure with a limit that is used up."""
-        def tighten() -> Environ:
-            self.stage.app.config['RUNS_API_RATE_LIMIT'] = USED_UP
-            return begin()
-
-        def loosen(answer: Answer) -> None:
-            self.stage.app.config['RUNS_API_RATE_LIMIT'] = UNLIMITED
-            end(answer)
-
-        limited = Subject(work, tighten, loosen)
-        # The first one is what the limit allows.
-        work(tighten())
-        self.stage.app.config['RUNS_API_RATE_LIMIT'] = UNLIMITED
-        return limited
 
 
 def within(stage: Stage, work: Callable[[], Any]) -> Subject:
     """Measure some work within a request, without the request's hooks."""
     stack = ExitStack()
     return Subject(ignoring(work), lambda: stack.enter_context(stage.inside()), lambda _: stack.close())
+
+
+# The proof that the floor does the work: what it makes of a run is what the package makes of it, row by row.
+
+#: All that a retry writes, but for what is another each time: ids, secrets and times.
+ROWS = {
+    'test': 'SELECT platform, test_type, fork_id, branch, `commit`, pr_nr, LENGTH(token) FROM test WHERE id = {run}',
+    'run_retry': 'SELECT source_test_id, root_test_id, failed_only, reason, user_id, test_count, '
+                 'idempotency_digest FROM run_retry WHERE test_id = {run}',
+    'customized_test': 'SELECT regression_id FROM customized_test WHERE test_id = {run} ORDER BY regression_id',
+    'test_fork': 'SELECT user_id FROM test_fork WHERE test_id = {run} ORDER BY user_id',
+    'test_progress': 'SELECT status FROM test_progress WHERE test_id = {run}',
+}
+
+
+def check_equality(stage: Stage, runs: Mapping[int, int]) -> None:
+    """
+    Retry runs with the package and with the floor, and compare what they make.
+
+    Parameters
+    ----------
+    stage : Stage
+        Where the runs are.
+    runs : mapping
+        Runs by the number of their tests.
+
+    Raises
+    ------
+    AssertionError
+        It is not the same.
+    """
+    for tests, run_id in runs.items():
+        for failed_only, floor in ((False, stage.floor.full), (True, stage.floor.failed)):
+            ours = _rows(stage, stage.made(stage.call(stage.retry(run_id, {'failed_only': failed_only}))))
+            least = _rows(stage, floor(run_id, tests))
+            for table, made in ours.items():
+                if made != least[table]:
+                    raise AssertionError(f'The floor and the package differ in the table {table} for a run of '
+                                         f'{tests} tests, failed_only {failed_only}, on {stage.store.kind}.')
+            if failed_only and len(ours['customized_test']) != max(1, tests // 10):
+                raise AssertionError(f'{len(ours["customized_test"])} of {tests} tests failed.')
+
+
+def _rows(stage: Stage, run_id: int) -> dict[str, list[Any]]:
+    """Return all rows that a run was created with."""
+    return {table: stage.store.send(query.format(run=run_id)) for table, query in ROWS.items()}

@@ -168,7 +168,7 @@ def test_an_outcome_has_a_sign_beside_its_colour_and_a_word_for_a_screen_reader(
     assert [cell.split() for cell in row.get_by_role('cell').all_inner_texts()] == [
         ['c', 'carried', 'over'], ['✓', 'passed'], ['∅', 'made', 'no', 'output']]
     assert row.get_by_role('link', name='passed', exact=True).is_visible()
-    assert row.get_by_role('link', name='made no output', exact=True).is_visible()
+    assert row.get_by_role('link', name='an output is missing', exact=True).is_visible()
 
 
 def test_the_table_of_attempts_and_the_grid_scroll_inside_themselves(site: Site, visit: Visit) -> None:
@@ -191,7 +191,7 @@ def test_the_grid_and_the_table_need_no_script(site: Site, visit: Visit) -> None
     page.goto(site.page_of(site.run_id + 1))
 
     assert page.get_by_role('rowheader', name='2 -autoprogram -out=ttxt -utf8 fails each time').is_visible()
-    page.get_by_role('link', name='made no output').click()
+    page.get_by_role('link', name='an output is missing').click()
     page.wait_for_url(site.page)
     page.get_by_role('link', name='8', exact=True).first.click()
     page.wait_for_url(f'{site.address}/regression/test/8/view')

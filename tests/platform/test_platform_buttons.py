@@ -63,7 +63,7 @@ def test_nobody_finds_the_link_that_deletes(rows: Rows, people: dict[str, int], 
 
 def test_the_page_of_a_run_says_where_it_came_from(
         rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
-    made, = patched.inside('retry_runs', rows.address, orders=[{'run_id': run_id, 'reason': 'a <b>flaky</b> VM'}])
+    made, = patched.inside('retry_runs', rows.address, requests=[{'run_id': run_id, 'reason': 'a <b>flaky</b> VM'}])
 
     source, retry = patched.inside('pages_of', rows.address, user_id=people['una'],
                                    paths=[f'/test/{run_id}', f'/test/{made["new_run_id"]}'])
@@ -75,7 +75,7 @@ def test_the_page_of_a_run_says_where_it_came_from(
 
 def test_the_page_of_a_run_says_what_its_attempts_prove(
         rows: Rows, people: dict[str, int], patched: Platform, run_id: int) -> None:
-    made, = patched.inside('retry_runs', rows.address, orders=[{'run_id': run_id}])
+    made, = patched.inside('retry_runs', rows.address, requests=[{'run_id': run_id}])
     passed, failed = rows.values('customized_test', 'regression_id', test_id=run_id)
     for test_id in (passed, failed):
         rows.result(made['new_run_id'], test_id)

@@ -189,8 +189,8 @@ def test_every_row_that_was_there_is_there_unchanged(client: Client, token: Call
 
     after = rows.snapshot()
     assert {table: before[table] - after[table] for table in before} == {table: {} for table in before}
-    written = {table for table in after if after[table] - before[table]}
-    assert written == {'test', 'customized_test', 'test_fork', 'run_retry'}
+    changed = {table for table in after if after[table] - before[table]}
+    assert changed == {'test', 'customized_test', 'test_fork', 'run_retry'}
 
 
 def test_one_key_makes_one_run_whichever_worker_answers(client: Client, token: Callable[..., str], rows: Rows,

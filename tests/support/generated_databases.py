@@ -90,8 +90,8 @@ CONTENTS = st.builds(Content, tests=st.lists(TESTS, max_size=5),
 
 def expected_outcome(content: Content, failed_only: bool, drop_inactive: bool) -> list[int] | str:
     """Return which tests section 4 has a retry run, by their place from 1, or why it refuses the retry."""
-    has_finished = content.stages[-1:] in ([TestStatus.completed], [TestStatus.canceled])
-    if failed_only and not has_finished:
+    has_ended = content.stages[-1:] in ([TestStatus.completed], [TestStatus.canceled])
+    if failed_only and not has_ended:
         return 'unfinished'
     run_id = SOURCE_ID if failed_only or content.root_id == DELETED_ID else content.root_id
     has_rows = any(run_id in test.rows for test in content.tests)

@@ -46,7 +46,7 @@ function open(button) {
   part('failed-text').textContent = { undefined: 'only those that failed', 1: 'only the one that failed' }[failed]
     ?? `only the ${failed} that failed`;
   part('refusal').hidden = refusal === undefined;
-  part('refusal').textContent = refusal === undefined ? '' : `The failed ones alone cannot be chosen: ${refusal}`;
+  part('refusal').textContent = refusal === undefined ? '' : `Retrying only the failed tests is not possible: ${refusal}`;
   part('hint').hidden = hint === undefined;
   part('hint').textContent = hint ?? '';
   alert.textContent = '';

@@ -1,5 +1,5 @@
 """
-Notice when the host ends a run, and carry over what belongs into it (contract section 4).
+Notice when the host has ended a run, and make it whole (contract section 4).
 
 The work is done right after the host's own transaction, in another one: a deadlock within the host's would undo the
 host's own row.
@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session, SessionTransaction, object_session
 
 from .attempts import find_root
 from .carry_over import carry_over
-from .extension import KEY, ExtensionState
+from .extension import ExtensionState, find_extension_state
 from .faults import describe
 from .host.models import HostModels
 from .host.runtime import log
-from .selection import FINISHED
+from .selection import ENDED_STATUSES
 from .signals import attempts_ended, send
-from .transaction import run_with_retries
+from .transaction import run_transaction
 from .verdict import Verdict, read_verdict
 
 #: In ``Session.info``: the runs that the current transaction of the session ends.
@@ -32,18 +31,18 @@ def listen_for_ends(host: HostModels) -> None:
     """Listen to the host's sessions, once however many applications register the blueprint."""
     for target, name, listener in ((host.test_progress.mapped_class, 'after_insert', _note_end),
                                    (Session, 'after_soft_rollback', _forget_ends),
-                                   (Session, 'after_transaction_end', _carry_over_ends)):
+                                   (Session, 'after_transaction_end', _handle_ended_runs)):
         if not event.contains(target, name, listener):
             event.listen(target, name, listener)
 
 
 def _note_end(_mapper: Any, _connection: Any, progress: Any) -> None:
-    state = _current_state()
+    state = find_extension_state()
     if state is None:
         return
     status = state.host.attribute('TestProgress', 'status', progress)
     session = object_session(progress)
-    if session is not None and getattr(status, 'value', status) in FINISHED:
+    if session is not None and getattr(status, 'value', status) in ENDED_STATUSES:
         session.info.setdefault(ENDED, set()).add(state.host.attribute('TestProgress', 'test_id', progress))
 
 
@@ -52,10 +51,10 @@ def _forget_ends(session: Session, transaction: SessionTransaction) -> None:
         session.info.pop(ENDED, None)
 
 
-def _carry_over_ends(session: Session, transaction: SessionTransaction) -> None:
+def _handle_ended_runs(session: Session, transaction: SessionTransaction) -> None:
     # Only the outermost transaction has committed, and given its connection back, when it ends.
     run_ids = session.info.pop(ENDED, ()) if transaction.parent is None else ()
-    state = _current_state() if run_ids else None
+    state = find_extension_state() if run_ids else None
     if state is None:
         return
     engine = session.get_bind(clause=state.tables.host.test.table).engine
@@ -68,7 +67,7 @@ def _carry_over_ends(session: Session, transaction: SessionTransaction) -> None:
 def _carry_over(state: ExtensionState, engine: Engine, run_id: int) -> None:
     """Carry results over into a run that has ended. Where that fails, the end stands and the log says so."""
     try:
-        count = run_with_retries(engine.begin, lambda connection: carry_over(connection, state.tables, run_id))
+        count = run_transaction(engine.begin, lambda connection: carry_over(connection, state.tables, run_id))
     except Exception as fault:
         log().error(f'run {run_id} has ended, but the results of the other attempts are not carried over: '
                     f'"flask runs-api carry-over {run_id}" does it. {describe(fault)}')
@@ -78,7 +77,7 @@ def _carry_over(state: ExtensionState, engine: Engine, run_id: int) -> None:
 
 
 def _send_attempts_ended(state: ExtensionState, engine: Engine, run_id: int) -> None:
-    """Send :data:`attempts_ended` for a retry, where somebody listens: only then it is computed what it says."""
+    """Send :data:`attempts_ended` for a retry. The verdict is computed only if there is a receiver."""
     if not attempts_ended.receivers:
         return
 
@@ -87,14 +86,9 @@ def _send_attempts_ended(state: ExtensionState, engine: Engine, run_id: int) -> 
         return None if root_id == run_id else read_verdict(connection, state.tables, run_id)
 
     try:
-        verdict = run_with_retries(engine.begin, work)
+        verdict = run_transaction(engine.begin, work)
     except Exception as fault:
         log().error(f'run {run_id} has ended, but attempts_ended is not sent: {describe(fault)}')
         return
     if verdict is not None:
         send(attempts_ended, run_id=run_id, root_run_id=verdict.root_run_id, overall=verdict.overall)
-
-
-def _current_state() -> ExtensionState | None:
-    """Return the state of the current application, if there is one that has registered the blueprint."""
-    return current_app.extensions.get(KEY) if current_app else None

@@ -1,0 +1,36 @@
+"""The README's first command, and its example of a request."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from demo import main
+from support.api import ApiCall
+
+README = Path(__file__).parents[1] / 'README.rst'
+
+
+def test_every_claim_of_the_demo_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+
+    printed = capsys.readouterr().out
+    assert 'carried over from run 1: tests 1, 4, 5, 6, 7, 9' in printed
+    assert printed.endswith('Over 2 attempts 2 tests are flaky and 1 fails each time in the same way.\n')
+
+
+def test_the_request_of_the_readme_is_answered_as_it_says(retry: ApiCall, run_id: int) -> None:
+    text = README.read_text()
+    body, = re.findall(r"-d '(\{.*\})'", text)
+    key, = re.findall('"Idempotency-Key: (.*?)"', text)
+    answer, = re.findall(r'^    (\{"run_id": 42.*?\})$', text, re.MULTILINE | re.DOTALL)
+
+    response = retry(run_id, json.loads(body), key=key)
+
+    assert response.status_code == 202
+    documented = json.loads(answer)
+    assert response.json.keys() == documented.keys()
+    message = response.json['message'].replace(f'run {run_id + 1}', 'run 57').replace(f'Run {run_id} ', 'Run 42 ')
+    assert message == documented['message'].replace('3 tests', '2 tests')
