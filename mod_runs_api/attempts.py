@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (ColumnElement, CompoundSelect, Connection, Select,
-                        String, Subquery, and_, case, func, or_, select, true,
-                        type_coerce, union_all)
+                        String, Subquery, and_, case, exists, func, or_,
+                        select, true, type_coerce, union_all)
 
 from .errors import RunNotFound
 from .host.models import MAX_ID, TestResultTable
@@ -167,6 +167,13 @@ def find_root(connection: Connection, tables: Tables, run_id: int) -> int:
     if root_id is None:
         raise RunNotFound(run_id)
     return int(root_id)
+
+
+def has_retries(connection: Connection, tables: Tables, run_id: int) -> bool:
+    """Return whether a run is one of several attempts: a retry, or the first run of retries."""
+    retry = tables.run_retry.c
+    return bool(connection.scalar(select(or_(exists().where(retry.test_id == run_id),
+                                             exists().where(retry.root_test_id == run_id)))))
 
 
 def ended_attempts(tables: Tables, root_id: int) -> Select[Any]:

@@ -25,6 +25,14 @@ from .web import pages
 ALL_METHODS = ('CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE')
 
 
+class _Blueprint(Blueprint):
+    """A blueprint whose static files are cached for long: their addresses change with the version."""
+
+    def get_send_file_max_age(self, filename: str | None) -> int:
+        """Return for how many seconds a file may be cached: a year."""
+        return 365 * 24 * 60 * 60
+
+
 def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | None = None,
                      session: Callable[[], HostSession] | None = None,
                      names: Mapping[str, str] | None = None) -> Blueprint:
@@ -51,8 +59,8 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
         Any number of applications may register it. Registration fails with :exc:`MountError` if the application lacks
         something that the package needs, or a setting is wrong.
     """
-    blueprint = Blueprint(name, __name__, template_folder='web/templates', static_folder='web/static',
-                          static_url_path='/retry-assets', cli_group='runs-api')
+    blueprint = _Blueprint(name, __name__, template_folder='web/templates', static_folder='web/static',
+                           static_url_path='/retry-assets', cli_group='runs-api')
 
     def on_register(setup: BlueprintSetupState) -> None:
         app = cast(Flask, setup.app)

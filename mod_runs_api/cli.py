@@ -19,6 +19,7 @@ from .extension import extension_state
 from .retry import find_source
 from .service import (attempts_page, attempts_verdict, find_user_id,
                       in_transaction, retry_run)
+from .summary import to_sentence
 
 #: What `verdict` exits with.
 EXIT_CODES = {'pass': 0, 'fail': 1, 'unstable': 4, 'pending': 5}
@@ -158,7 +159,7 @@ def verdict_command(run_id: int, as_json: bool) -> None:
     Print what all attempts of the run RUN_ID together prove.
 
     A line for each test that did not pass in every attempt: its id, the verdict, and each attempt's run and outcome.
-    Exits with 0 for pass, 1 for fail (or where it is refused), 3 where the database is away, 4 for unstable and 5 for
+    Last the overall verdict. Exits with 0 for pass, 1 for fail (or where it is refused), 3 where the database is away, 4 for unstable and 5 for
     pending.
     """
     with exit_on_error(as_json):
@@ -171,7 +172,7 @@ def verdict_command(run_id: int, as_json: bool) -> None:
             if test.verdict != 'passed':
                 outcomes = [f'{attempt.run_id}:{attempt.outcome}' for attempt in test.attempts]
                 click.echo('\t'.join([str(test.regression_test_id), test.verdict, *outcomes]))
-        click.echo(found.overall)
+        click.echo(f'{found.overall}\t{to_sentence(found)}')
     raise SystemExit(EXIT_CODES[found.overall])
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session, SessionTransaction, object_session
 
-from .attempts import find_root
+from .attempts import has_retries
 from .carry_over import carry_over
 from .extension import ExtensionState, find_extension_state
 from .faults import describe
@@ -77,13 +77,12 @@ def _carry_over(state: ExtensionState, engine: Engine, run_id: int) -> None:
 
 
 def _send_attempts_ended(state: ExtensionState, engine: Engine, run_id: int) -> None:
-    """Send :data:`attempts_ended` for a retry. The verdict is computed only if there is a receiver."""
+    """Send :data:`attempts_ended` for one of several attempts. The verdict is computed only if there is a receiver."""
     if not attempts_ended.receivers:
         return
 
     def work(connection: Connection) -> Verdict | None:
-        root_id = find_root(connection, state.tables, run_id)
-        return None if root_id == run_id else read_verdict(connection, state.tables, run_id)
+        return read_verdict(connection, state.tables, run_id) if has_retries(connection, state.tables, run_id) else None
 
     try:
         verdict = run_transaction(engine.begin, work)

@@ -101,8 +101,9 @@ def submit_retry(state: ExtensionState, request: RetryRequest, extra_checks: tup
 
     retry = in_transaction(state, work)
     if not retry.replayed:
-        log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {retry.test_count} '
-                   f'tests{" that failed" if retry.failed_only else ""}, for user {request.requester_id}')
+        tests = f'{retry.test_count} test{"" if retry.test_count == 1 else "s"}'
+        log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {tests}'
+                   f'{" that did not pass" if retry.failed_only else ""}, for user {request.requester_id}')
         send(run_retried, run_id=retry.run_id, new_run_id=retry.new_run_id, failed_only=retry.failed_only,
              reason=request.reason, requester_id=request.requester_id)
     return retry

@@ -1,4 +1,4 @@
-"""What the attempts of a run prove, in words for pages and GitHub."""
+"""What the attempts of a run prove, in words for pages, GitHub and the command line."""
 
 from __future__ import annotations
 

@@ -648,7 +648,7 @@ def test_the_answer_says_what_was_made_and_what_was_not(
     assert comment('/retry linux\n/retry failed\n/retry now').reply == (
         f'- linux: run {linux.id} is queued again as [run {first}](http://localhost/test/{first}), with 2 tests.\n'
         f'- linux: run {linux.id} is queued again as [run {second}](http://localhost/test/{second}), '
-        f'with 1 test that failed.\n'
+        f'with 1 test that did not pass.\n'
         f'- I do not understand "now". Write /retry, followed by any of: linux, windows, failed, because and a '
         f'reason.\n'
         f'- windows: run {windows.id} is not retried. Run {windows.id} is still queued.')

@@ -45,7 +45,7 @@ def test_the_document_can_be_merged_into_the_platforms(app: Flask) -> None:
     assert attempts['x-required-scope'] == 'runs:read'
     assert 'x-required-roles' not in attempts
     assert retry['security'] == attempts['security'] == [{'bearerAuth': []}]
-    assert {'RunActionResult', 'ErrorResponse'} <= set(document['components']['schemas'])
+    assert {'RunRetryResult', 'ErrorResponse'} <= set(document['components']['schemas'])
     assert 'bearerAuth' in document['components']['securitySchemes']
 
 

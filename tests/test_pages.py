@@ -293,7 +293,7 @@ def test_the_page_says_where_results_were_carried_over_from(app: Flask, run_id: 
     assert notes(visitor.page(f'/test/{run_id}')) == []
     html = visitor.page(f'/test/{second}')
     assert notes(html) == [
-        f'1 of the 3 results is carried over from run {run_id}. Their logs and core dumps are there.']
+        f'1 of the 3 results is carried over from run {run_id}. Its logs and core dumps are there.']
     assert f'<a href="/test/{run_id}">run {run_id}</a>.' in html
     assert notes(visitor.page(f'/test/{third}')) == [
         f'2 of the 3 results are carried over from run {run_id} (1) and run {second} (1). '
@@ -309,7 +309,7 @@ def test_a_failed_only_retry_that_has_not_ended_says_what_is_still_to_come(
     new = retry(app, run_id, failed_only=True)
 
     assert notes(visitor.page(f'/test/{new}')) == [
-        f'This run runs only {tests} that failed. The results of the other tests will be added when it has ended.']
+        f'This run runs only {tests} that did not pass. The results of the other tests will be added when it has ended.']
 
 
 def test_a_full_retry_that_has_not_ended_waits_for_nothing(app: Flask, run_id: int, visitor: Visitor) -> None:
@@ -554,7 +554,7 @@ def test_the_script_and_the_style_are_static_files_named_with_the_version(
         assert response.data == resources.files('mod_runs_api.web').joinpath(f'static/retry.{kind}').read_bytes()
         assert response.mimetype == content_type
         assert response.headers['ETag']
-        assert 'no-store' not in response.headers['Cache-Control']
+        assert response.cache_control.max_age == 31536000
         assert 'Set-Cookie' not in response.headers
 
 

@@ -183,7 +183,7 @@ def test_the_command_lists_what_did_not_pass_always(
 
     assert result.output == (f'{tests[0].id}\tfailing_identically\t{first}:fail\t{second}:fail\n'
                              f'{tests[1].id}\tflaky\t{first}:fail\t{second}:pass\n'
-                             'fail\n')
+                             'fail\tOver 2 attempts 1 test is flaky and 1 fails each time in the same way.\n')
     assert result.exit_code == 1
 
 

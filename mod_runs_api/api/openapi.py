@@ -1,8 +1,8 @@
 """
 The OpenAPI document of the routes, made from the schemas that check what goes in and out.
 
-It uses the names of the platform's own document (``bearerAuth``, ``RunActionResult``, ``ErrorResponse``, the tag
-``Runs``), so that its paths and components can be copied there. apispec makes it, and is needed for nothing else.
+It uses the names of the platform's own document where it means the same (``bearerAuth``, ``ErrorResponse``, the tag
+``Runs``), so that its paths and components can be pasted there. apispec makes it, and is needed for nothing else.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .schemas import (DEFAULT_LIMIT, MAX_LIMIT, AttemptSchema,
 #: Every schema by its name in the document.
 SCHEMA_NAMES: dict[type[Schema], str] = {
     RetryRequestSchema: 'RunRetryRequest',
-    RunActionSchema: 'RunActionResult',
+    RunActionSchema: 'RunRetryResult',
     AttemptsSchema: 'RunAttempts',
     AttemptsMetaSchema: 'RunAttemptsMeta',
     AttemptSchema: 'RunAttempt',

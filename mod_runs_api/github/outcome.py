@@ -97,7 +97,7 @@ def _describe(retry: CommentRetry) -> str:
     tests = f'{retry.test_count} test{"" if retry.test_count == 1 else "s"}'
     known = f' {retry.known}' if retry.known else ''
     return (f'{retry.platform}: run {retry.run_id} is queued again as {new_run}, '
-            f'with {tests}{" that failed" if retry.failed_only else ""}.{known}')
+            f'with {tests}{" that did not pass" if retry.failed_only else ""}.{known}')
 
 
 def _explain(refusal: CommentRefusal) -> str:

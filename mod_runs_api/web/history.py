@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from ..attempts import Attempt, carried_over_by_source, list_newest_attempts
-from ..host.models import MAX_ID
+from ..attempts import (Attempt, carried_over_by_source, has_retries,
+                        list_newest_attempts)
 from ..summary import PHRASES, count_ended, list_findings, to_sentence
 from ..tables import Tables
 from ..verdict import Verdict, read_verdict
@@ -81,11 +81,9 @@ class RetryHistory:
 
 def read_history(connection: Connection, tables: Tables, run_id: int) -> RetryHistory | None:
     """Return what a run's page says of its attempts; None for a run that was never retried."""
-    if not 1 <= run_id <= MAX_ID:
+    if not has_retries(connection, tables, run_id):
         return None
     page = list_newest_attempts(connection, tables, run_id, limit=MAX_LISTED)
-    if page.total == 1:
-        return None
     own = next(attempt for attempt in page.attempts if attempt.run_id == run_id)
     carried_over = carried_over_by_source(connection, tables, run_id) if own.carried_over else {}
     verdict = read_verdict(connection, tables, run_id) if page.total <= MAX_COMPARED else None

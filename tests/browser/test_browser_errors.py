@@ -26,7 +26,7 @@ AGAIN = 'No answer came from the server. Send it again: that makes one run, even
 @pytest.fixture
 def filled(dialog: Page) -> Page:
     """The dialog, filled in."""
-    dialog.get_by_label('only the 3 that failed').check()
+    dialog.get_by_label('only the 3 that did not pass').check()
     dialog.get_by_label('Reason').fill('flaky VM')
     return dialog
 
@@ -53,7 +53,7 @@ def refused(page: Page) -> str:
     """Return what the dialog says about the refusal. The input must be as it was, and the button ready."""
     page.wait_for_function('() => document.querySelector("dialog [role=alert]").textContent')
     dialog = page.get_by_role('dialog')
-    assert dialog.get_by_label('only the 3 that failed').is_checked()
+    assert dialog.get_by_label('only the 3 that did not pass').is_checked()
     assert dialog.get_by_label('Reason').input_value() == 'flaky VM'
     assert dialog.locator('[type=submit]').get_attribute('aria-disabled') == 'false'
     assert dialog.get_by_role('button', name='Cancel').is_enabled()
@@ -126,7 +126,7 @@ def test_an_answer_that_does_not_come_in_time_is_given_up(site: Site, visit: Vis
     held: list[Route] = []
     page.route('**/retry', lambda route: held.append(route), times=1)
     page.get_by_role('button', name='Retry this run').click()
-    page.get_by_label('only the 3 that failed').check()
+    page.get_by_label('only the 3 that did not pass').check()
     page.get_by_label('Reason').fill('flaky VM')
     send(page)
     page.get_by_role('button', name='Sending…').wait_for()

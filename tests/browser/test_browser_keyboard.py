@@ -34,7 +34,7 @@ def test_the_keyboard_leads_from_the_button_to_the_new_page(site: Site, page: Pa
     page.keyboard.press('Enter')
     assert page.evaluate(FOCUSED) == 'all 9 tests'
     page.keyboard.press('ArrowDown')
-    assert page.evaluate(FOCUSED) == 'only the 3 that failed'
+    assert page.evaluate(FOCUSED) == 'only the 3 that did not pass'
     page.keyboard.press('Tab')
     page.keyboard.type('flaky VM')
     page.keyboard.press('Tab')

@@ -36,9 +36,9 @@ def own_row(page: Page) -> list[str]:
 def test_a_retry_leads_to_the_new_run_and_its_history(site: Site, page: Page) -> None:
     page.get_by_role('button', name='Retry this run').click()
     dialog = page.get_by_role('dialog', name=f'Retry run {site.run_id}')
-    assert choices(page) == ['all 9 tests', 'only the 3 that failed']
+    assert choices(page) == ['all 9 tests', 'only the 3 that did not pass']
     assert dialog.get_by_label('all 9 tests').is_checked()
-    dialog.get_by_label('only the 3 that failed').check()
+    dialog.get_by_label('only the 3 that did not pass').check()
     dialog.get_by_label('Reason').fill('flaky VM')
     dialog.get_by_role('button', name=f'Retry run {site.run_id}').click()
 
@@ -100,7 +100,7 @@ def test_a_run_without_failures_offers_all_tests_and_says_why(site: Site, visit:
     page.get_by_role('button', name='Retry this run').click()
 
     assert choices(page) == ['its only test']
-    assert page.get_by_text('Retrying only the failed tests is not possible: '
+    assert page.get_by_text('Only what did not pass cannot be chosen: '
                             f'Run {run_id} has not finished: it has no failed tests yet.').is_visible()
 
 
@@ -118,7 +118,7 @@ def test_the_dialog_says_what_is_known_of_the_failed_tests(site: Site, visit: Vi
                             'running it again will hardly change that.').is_visible()
     page.goto(site.page_of(new))
     page.get_by_role('button', name='Retry this run').click()
-    assert choices(page) == ['all 9 tests', 'only the one that failed']
+    assert choices(page) == ['all 9 tests', 'only the one that did not pass']
     assert page.get_by_text('This test failed in every attempt so far, in the same way').is_visible()
 
 
@@ -132,8 +132,8 @@ def test_every_row_of_the_list_has_its_button(site: Site, visit: Visit) -> None:
     page.get_by_role('button', name='Cancel').click()
 
     page.get_by_role('button', name=f'Retry run {second}').click()
-    assert choices(page) == ['all tests', 'only those that failed']
-    page.get_by_label('only those that failed').check()
+    assert choices(page) == ['all tests', 'only those that did not pass']
+    page.get_by_label('only those that did not pass').check()
     page.get_by_role('dialog').get_by_role('button', name=f'Retry run {second}').click()
 
     page.wait_for_url(site.page_of(second + 1))

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 from checkout import Platform
+from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import validate
+from protocol import Story
 from rows import Rows
 
 pytestmark = pytest.mark.platform
@@ -39,6 +41,27 @@ def test_both_documents_have_one_version(merged: Any, own: Any) -> None:
 
 def test_the_merged_document_is_valid(merged: Any) -> None:
     validate(merged)
+
+
+def test_answers_are_what_the_merged_document_says(merged: Any, own: Any, story: Story) -> None:
+    run_id = story.complete(story.push(story.tests(1)))
+    answers = {
+        ('/runs/{run_id}/retry', 'post', '202'): story.ask('POST', f'/runs/{run_id}/retry'),
+        ('/runs/{run_id}/retries', 'get', '200'): story.ask('GET', f'/runs/{run_id}/retries'),
+        ('/runs/{run_id}/verdict', 'get', '200'): story.ask('GET', f'/runs/{run_id}/verdict'),
+    }
+    refused = story.process.call('ask', method='GET', path=f'/api/v1/runs/{run_id}/verdict')
+
+    for (path, method, status), answer in answers.items():
+        content = merged['paths'][path][method]['responses'][status]['content']['application/json']
+        validate_answer(merged, content['schema'], answer)
+    validate_answer(merged, {'$ref': '#/components/schemas/ErrorResponse'}, json.loads(refused['body']))
+
+
+def validate_answer(document: Any, schema: Any, answer: Any) -> None:
+    """Hold an answer against a schema of the document."""
+    errors = OAS30Validator({**schema, 'components': document['components']}).iter_errors(answer)
+    assert [error.message for error in errors] == []
 
 
 def test_scopes_and_roles_are_marked_as_the_platforms_are(merged: Any, own: Any) -> None:

@@ -43,10 +43,10 @@ function open(button) {
   form.querySelector('h2').textContent = `Retry run ${runId}`;
   part('all-text').textContent = { undefined: 'all tests', 1: 'its only test' }[all] ?? `all ${all} tests`;
   part('failed').hidden = refusal !== undefined;
-  part('failed-text').textContent = { undefined: 'only those that failed', 1: 'only the one that failed' }[failed]
-    ?? `only the ${failed} that failed`;
+  part('failed-text').textContent = { undefined: 'only those that did not pass', 1: 'only the one that did not pass' }[failed]
+    ?? `only the ${failed} that did not pass`;
   part('refusal').hidden = refusal === undefined;
-  part('refusal').textContent = refusal === undefined ? '' : `Retrying only the failed tests is not possible: ${refusal}`;
+  part('refusal').textContent = refusal === undefined ? '' : `Only what did not pass cannot be chosen: ${refusal}`;
   part('hint').hidden = hint === undefined;
   part('hint').textContent = hint ?? '';
   alert.textContent = '';
