@@ -93,13 +93,10 @@ def submit_retry(state: ExtensionState, request: RetryRequest, extra_checks: tup
             _ask(check, found)
 
     def work(connection: Connection) -> Retry:
-        # In a further try: a commit that was never answered may have created the run. That is no replay.
-        retry = find_committed_retry(connection, state.tables, request)
-        if retry is None:
-            retry = find_earlier_retry(connection, state.tables, request)
+        retry = find_earlier_retry(connection, state.tables, request)
         return create_retry(connection, state.tables, request) if retry is None else retry
 
-    retry = in_transaction(state, work)
+    retry = in_transaction(state, work, lambda connection: find_committed_retry(connection, state.tables, request))
     if not retry.replayed:
         tests = f'{retry.test_count} test{"" if retry.test_count == 1 else "s"}'
         log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {tests}'
@@ -171,9 +168,10 @@ def attempts_verdict(run_id: int) -> Verdict:
     return in_transaction(state, lambda connection: read_verdict(connection, state.tables, run_id))
 
 
-def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:
+def in_transaction(state: ExtensionState, work: Callable[[Connection], T],
+                   find_committed: Callable[[Connection], T | None] | None = None) -> T:
     """
-    Return what ``work`` returns, committed in a transaction of its own.
+    Return what ``work`` returns, committed in a transaction of its own: see :func:`run_transaction`.
 
     Raises :exc:`ServiceUnavailable` or :exc:`InternalError` for an error of the database.
     """
@@ -183,7 +181,7 @@ def in_transaction(state: ExtensionState, work: Callable[[Connection], T]) -> T:
             state.host.release_connection()
         return state.host.transaction()
 
-    return _with_api_errors(lambda: run_transaction(begin, work))
+    return _with_api_errors(lambda: run_transaction(begin, work, find_committed))
 
 
 def read_for_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:

@@ -21,11 +21,13 @@ MAX_SECONDS = 10.0
 TRANSIENT_CODES = frozenset({1020, 1205, 1213})
 
 
-def run_transaction(begin: Callable[[], AbstractContextManager[Connection]], work: Callable[[Connection], T]) -> T:
+def run_transaction(begin: Callable[[], AbstractContextManager[Connection]], work: Callable[[Connection], T],
+                    find_committed: Callable[[Connection], T | None] | None = None) -> T:
     """
     Return what ``work`` returns, committed. It is called again in a new transaction after a transient error.
 
-    Raises the error of the database where it is not transient, or is still failing after the retries.
+    In every further try, what ``find_committed`` finds is returned instead: an earlier try may have been committed
+    without an answer. Raises the error of the database where it is not transient, or is still failing after the retries.
     """
     started = time.monotonic()
     tries = 0
@@ -33,7 +35,8 @@ def run_transaction(begin: Callable[[], AbstractContextManager[Connection]], wor
         tries += 1
         try:
             with begin() as connection:
-                return work(connection)
+                committed = find_committed(connection) if find_committed and tries > 1 else None
+                return work(connection) if committed is None else committed
         except DBAPIError as error:
             if tries == MAX_TRIES or time.monotonic() - started > MAX_SECONDS or not _is_transient(error):
                 raise

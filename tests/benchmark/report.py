@@ -148,8 +148,8 @@ def _beside(measured: dict[str, float], what: str) -> tuple[str, str, str]:
 def _start(start: tuple[float, float] | None) -> Iterator[str]:
     if start is not None:
         platform, added = start
-        yield _wrap(f'The import of the platform\'s ``run.py`` takes {platform:,.0f} ms. The two lines of the mount add '
-                    f'{added:,.0f} ms, which is {100 * added / platform:.1f} % of it.')
+        yield _wrap(f'The import of the platform\'s ``run.py`` takes {platform:,.0f} ms. The two lines of the mount '
+                    f'add {added:,.0f} ms, which is {100 * added / platform:.1f} % of it.')
 
 
 def _growth(by: str, unit: str, growth: dict[str, dict[int, float]]) -> Iterator[str]:

@@ -18,9 +18,9 @@ pytestmark = pytest.mark.service
 
 
 @pytest.fixture
-def host(database: Database) -> Iterator[Flask]:
+def host(database: Database, inactive: str) -> Iterator[Flask]:
     """Return the miniature on an empty database, in a request that it has prepared."""
-    host = create_app(database.uri())
+    host = create_app(database.uri(), RUNS_API_INACTIVE_TESTS=inactive)
     with host.test_request_context():
         host.preprocess_request()
         yield host
@@ -32,7 +32,6 @@ def host(database: Database) -> Iterator[Flask]:
 @given(content=CONTENTS)
 @settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_retry_runs_what_section_4_says(host: Flask, inactive: str, content: Content) -> None:
-    host.config['RUNS_API_INACTIVE_TESTS'] = inactive
     write(db.session, content)
 
     for failed_only in (False, True):
