@@ -160,8 +160,8 @@ def verdict_command(run_id: int, as_json: bool) -> None:
     Print what all attempts of the run RUN_ID together prove.
 
     A line for each test that did not pass in every attempt: its id, the verdict, and each attempt's run and outcome.
-    Last the overall verdict. Exits with 0 for pass, 1 for fail (or where it is refused), 3 where the database is away, 4 for unstable and 5 for
-    pending.
+    Last the overall verdict. Exits with 0 for pass, 1 for fail (or where it is refused), 3 where the database is away,
+    4 for unstable and 5 for pending.
     """
     with exit_on_error(as_json):
         found = attempts_verdict(run_id)

@@ -15,8 +15,8 @@ _signals = Namespace()
 #: ``run_id``, ``new_run_id``, ``failed_only``, ``reason`` and ``requester_id``; the last two may be None.
 run_retried = _signals.signal('run-retried', doc='A run was retried, and the new run is committed.')
 
-#: Sent after the commit when a retry has ended, or a run that has retries. The sender is the application. Receivers get ``run_id``,
-#: ``root_run_id`` and ``overall``: "pending", "fail", "unstable" or "pass", what all attempts together prove.
+#: Sent after the commit when a retry has ended, or a run that has retries. The sender is the application. Receivers get
+#: ``run_id``, ``root_run_id`` and ``overall``, what all attempts prove: "pending", "fail", "unstable" or "pass".
 attempts_ended = _signals.signal('attempts-ended', doc='One of several attempts has ended.')
 
 

@@ -35,13 +35,13 @@ def do_not_wait_for_the_disk(connection: Any, _record: Any) -> None:
 
 @pytest.fixture
 def app_settings() -> dict[str, Any]:
-    """The settings that the application has when the blueprint is registered. Tests parametrize this fixture."""
+    """Return the settings of the application when the blueprint is registered. Tests parametrize this fixture."""
     return {}
 
 
 @pytest.fixture
 def database_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database in memory, on one connection; with the marker `on_file` one that several connections can use."""
+    """Return a database in memory, on one connection; with the marker `on_file` one for several connections."""
     return f'sqlite:///{tmp_path}/platform.db' if request.node.get_closest_marker('on_file') else 'sqlite://'
 
 
@@ -64,7 +64,7 @@ def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, databas
 
 @pytest.fixture
 def bare() -> Iterator[Flask]:
-    """The miniature without the blueprint, current during the test."""
+    """Yield the miniature without the blueprint, within its context."""
     app = create_app('sqlite://', mount=False)
     with app.app_context():
         db.create_all()
@@ -75,32 +75,32 @@ def bare() -> Iterator[Flask]:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """A client without a session."""
+    """Return a client without a session."""
     return app.test_client()
 
 
 @pytest.fixture
 def engine(app: Flask) -> Engine:
-    """The host's engine."""
+    """Return the host's engine."""
     with app.app_context():
         return db.engine
 
 
 @pytest.fixture
 def rows(engine: Engine) -> Rows:
-    """The rows of the database, read past every session."""
+    """Return the rows of the database, read past every session."""
     return Rows(engine)
 
 
 @pytest.fixture
 def alice(app: Flask) -> User:
-    """A contributor."""
+    """Return a contributor."""
     return seed.user('alice', Role.contributor)
 
 
 @pytest.fixture
 def token(alice: User) -> str:
-    """A token of alice's that allows everything."""
+    """Return a token of alice's that allows everything."""
     secret = seed.token(alice)
     db.session.commit()
     return secret
@@ -108,7 +108,7 @@ def token(alice: User) -> str:
 
 @pytest.fixture
 def run_id(app: Flask) -> int:
-    """A completed run of a pull request on Windows, owned by olga. Of its three tests only the first passed."""
+    """Return a completed run of a pull request on Windows, owned by olga. Of its three tests only the first passed."""
     tests = [seed.regression_test() for _ in range(3)]
     run = seed.run(tests, owners=[seed.user('olga')], stages=seed.COMPLETED, platform=TestPlatform.windows,
                    test_type=TestType.pull_request, branch='pull_request', commit='c0ffee', pr_nr=7)
@@ -166,18 +166,12 @@ def command(app: Flask) -> Command:
 
 @pytest.fixture
 def visitor(app: Flask) -> Visitor:
-    """Alice, logged in on the pages."""
+    """Return alice, logged in on the pages."""
     return Visitor(app, 'alice')
 
 
 @pytest.fixture
 def statements(engine: Engine) -> Iterator[list[Statement]]:
-    """The statements that are sent during the test, but for the host's look for its tables."""
+    """Yield the statements that are sent during the test, but for the host's look for its tables."""
     with record_statements(engine) as sent:
         yield sent
-
-
-@pytest.fixture
-def site(app: Flask) -> Flask:
-    """The miniature, for visitors."""
-    return app

@@ -114,7 +114,7 @@ def curl(method: str, address: str, token: str, body: dict[str, Any]) -> str:
 
 
 def fingerprint(run_id: int) -> dict[str, tuple[int, str]]:
-    """Give, for each table of the platform, how many rows belong to a run and a digest of all that is in them."""
+    """Return, for each table of the platform, how many rows belong to a run and a digest of all that is in them."""
     prints = {}
     for name, column in RUN_TABLES.items():
         table = Base.metadata.tables[name]

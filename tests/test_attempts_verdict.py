@@ -66,13 +66,13 @@ def carry_over(run: Test, test: RegressionTest, source: Test) -> None:
 
 @pytest.fixture
 def test() -> RegressionTest:
-    """Give a test with one output."""
+    """Return a test with one output."""
     return seed.regression_test()
 
 
 @pytest.fixture
 def run(test: RegressionTest) -> Test:
-    """Give a completed run of the test, without results."""
+    """Return a completed run of the test, without results."""
     return seed.run([test], stages=seed.COMPLETED)
 
 
@@ -307,7 +307,7 @@ def test_the_number_of_statements_and_of_parameters_is_the_same_at_every_size(
 
 @pytest.fixture(scope='module')
 def empty_database() -> Iterator[Engine]:
-    """Give an empty database of the platform's tables, without the platform."""
+    """Return an empty database of the platform's tables, without the platform."""
     engine = create_engine('sqlite://')
     Base.metadata.create_all(engine)
     yield engine

@@ -337,8 +337,9 @@ def test_the_command_does_what_was_missed(
     assert len(origins(rows, new)) == len(origins(rows, other)) == 2
 
 
-def test_the_command_does_not_list_a_retry_without_anything_to_carry_over(
-        command: Command, rows: Rows, tests: list[RegressionTest]) -> None:
+@pytest.mark.on_file
+def test_the_command_does_not_list_retries_without_anything_to_carry_over(
+        command: Command, tests: list[RegressionTest]) -> None:
     run = seed.run(tests[:1], stages=seed.COMPLETED)
     report(run.id, tests[:1], failed=tests[:1])
     end(retry(run.id))

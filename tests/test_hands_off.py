@@ -18,7 +18,7 @@ TESTS = Path(__file__).parent
 
 @pytest.fixture(scope='module')
 def comparison() -> dict[str, Any]:
-    """The host and the libraries before and after the registration, in a Python of its own."""
+    """Compare the host and the libraries before and after the registration, in a Python of its own."""
     path = [TESTS.parent, TESTS, TESTS / 'miniature']
     done = subprocess.run([sys.executable, hands_off.__file__], capture_output=True, text=True, check=True,
                           env={**os.environ, 'PYTHONPATH': os.pathsep.join(map(str, path))})

@@ -24,17 +24,6 @@ from mod_runs_api import retry_run, run_retried
 from mod_runs_api.faults import to_api_error
 from mod_runs_api.tokens import read_scopes
 
-
-@pytest.fixture
-def run_id(alice: User) -> int:
-    """Return the id of a completed run of two tests, of which one failed."""
-    tests = [seed.regression_test() for _ in range(2)]
-    run = seed.run(tests, stages=seed.COMPLETED)
-    seed.result(run, tests[0])
-    db.session.commit()
-    return run.id
-
-
 # The pool: one connection at a time.
 
 
@@ -176,7 +165,7 @@ def test_a_chunked_body_that_the_server_ends_is_read(
         'HTTP_TRANSFER_ENCODING': 'chunked', 'CONTENT_LENGTH': None, 'wsgi.input_terminated': True})
 
     assert response.status_code == 202
-    assert len(rows.selection(response.json['new_run_id'])) == 1
+    assert len(rows.selection(response.json['new_run_id'])) == 2
 
 
 @pytest.mark.parametrize('length', ['', None])
@@ -185,7 +174,7 @@ def test_a_body_that_is_not_announced_is_no_body(
     response = ask_with(app, token, run_id, {'CONTENT_LENGTH': length, 'wsgi.input': BytesIO()})
 
     assert response.status_code == 202
-    assert len(rows.selection(response.json['new_run_id'])) == 2
+    assert len(rows.selection(response.json['new_run_id'])) == 3
 
 
 def ask_with(app: Flask, token: str, run_id: int, environ: dict[str, Any]) -> Response:
@@ -280,6 +269,7 @@ def stop_enforcing_foreign_keys() -> None:
 def delete_run(run_id: int) -> None:
     """Delete a run, as an administrator would in the database."""
     for statement in ('DELETE FROM customized_test WHERE test_id = :id', 'DELETE FROM test_fork WHERE test_id = :id',
+                      'DELETE FROM test_result_file WHERE test_id = :id',
                       'DELETE FROM test_result WHERE test_id = :id', 'DELETE FROM test_progress WHERE test_id = :id',
                       'DELETE FROM test WHERE id = :id'):
         db.session.execute(text(statement), {'id': run_id})

@@ -158,7 +158,7 @@ class OtherHost:
 
 @pytest.fixture
 def other_host() -> Iterator[OtherHost]:
-    """A host that differs from the platform, with a run 1 and a regression test 5."""
+    """Yield a host that differs from the platform, with a run 1 and a regression test 5."""
     class Other(DeclarativeBase):
         pass
 

@@ -78,7 +78,7 @@ schema.config.generation.update(modes=[GenerationMode.POSITIVE, GenerationMode.N
 
 @pytest.fixture(scope='module')
 def secret() -> Iterator[str]:
-    """A token that allows everything in that application."""
+    """Yield a token that allows everything in that application."""
     with served.app_context():
         seed.run([seed.regression_test()], stages=seed.COMPLETED)
         secret = seed.token(seed.user())

@@ -309,7 +309,8 @@ def test_a_failed_only_retry_that_has_not_ended_says_what_is_still_to_come(
     new = retry(app, run_id, failed_only=True)
 
     assert notes(visitor.page(f'/test/{new}')) == [
-        f'This run runs only {tests} that did not pass. The results of the other tests will be added when it has ended.']
+        f'This run runs only {tests} that did not pass. '
+        'The results of the other tests will be added when it has ended.']
 
 
 def test_a_full_retry_that_has_not_ended_waits_for_nothing(app: Flask, run_id: int, visitor: Visitor) -> None:

@@ -37,7 +37,7 @@ def rerun(retry: ApiCall, rows: Rows) -> Rerun:
 
 @pytest.fixture
 def test(app: Flask) -> RegressionTest:
-    """A regression test with two outputs that is expected to exit with 0."""
+    """Return a regression test with two outputs that is expected to exit with 0."""
     return seed.regression_test(outputs=2)
 
 
@@ -342,7 +342,7 @@ def test_a_test_that_is_selected_twice_is_run_once(retry: ApiCall, rows: Rows, f
 
 @pytest.fixture
 def half_inactive(app: Flask) -> HalfInactive:
-    """A completed run, its failed test, a failed test that is inactive now, and a passed one that is inactive now."""
+    """Return a completed run, its failed test, and a failed and a passed test that are inactive now."""
     failed, inactive, passed = seed.regression_test(), seed.regression_test(), seed.regression_test()
     run = seed.run([failed, inactive, passed], stages=seed.COMPLETED)
     for test in (failed, inactive):

@@ -24,7 +24,7 @@ Signals = list[tuple[Any, dict[str, Any]]]
 
 @pytest.fixture
 def signals() -> Iterator[Signals]:
-    """The signals that are sent during the test."""
+    """Yield the signals that are sent during the test."""
     received: Signals = []
 
     def receive(sender: Any, **arguments: Any) -> None:
@@ -169,13 +169,13 @@ def test_a_check_that_fails_does_not_silence_the_next(retry: ApiCall, run_id: in
 
 @pytest.fixture
 def recorder() -> Mock:
-    """A check that allows every retry and records how it is called."""
+    """Return a check that allows every retry and records how it is called."""
     return Mock(return_value=None)
 
 
 @pytest.fixture
 def app_settings(recorder: Mock) -> dict[str, Any]:
-    """The recording check as the only one, unless a test sets others."""
+    """Set the recording check as the only one, unless a test sets others."""
     return {'RUNS_API_BEFORE_RETRY': recorder}
 
 

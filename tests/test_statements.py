@@ -19,14 +19,14 @@ ENTRY_POINTS = [
 
 @pytest.fixture(scope='module')
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntryPoints]:
-    """A database with small runs, one other run, and a run with more attempts than a page lists."""
+    """Yield a database with small runs, one other run, and a run with more attempts than a page lists."""
     yield from _entry_points(tmp_path_factory.mktemp('small'), tests=2, runs=1, retries=11)
 
 
 @pytest.fixture(scope='module')
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntryPoints]:
     """
-    A database with large runs, many other runs and a run that was retried many times.
+    Yield a database with large runs, many other runs and a run that was retried many times.
 
     With more than 24 retries a page would send fewer statements, for it does not compare so many attempts.
     """

@@ -82,7 +82,7 @@ def forbid_inline(response: Response) -> Response:
 
 
 def find_user(user_id: Optional[int]) -> Optional[User]:
-    """Give the person whom a session cookie names."""
+    """Return the user whom a session cookie names."""
     return None if user_id is None else db.session.get(User, user_id)
 
 

@@ -44,7 +44,7 @@ class DeclEnum(enum.Enum):
 
     @classmethod
     def db_type(cls: Type['E']) -> 'DeclEnumType[E]':
-        """Give the column type that stores a member of this enumeration."""
+        """Return the column type that stores a member of this enumeration."""
         return DeclEnumType(cls)
 
 
@@ -88,7 +88,7 @@ def enforce_foreign_keys(engine: Engine) -> None:
 
 def create_session(db_string: str, drop_tables: bool = False) -> 'scoped_session[Session]':
     """
-    Give a session that needs no application, as scheduled jobs have it.
+    Return a session that needs no application, as scheduled jobs have it.
 
     Parameters
     ----------

@@ -26,20 +26,20 @@ class Outcome:
     got: Mapping[int, Optional[str]]
 
     def exits(self, code: Optional[int]) -> 'Outcome':
-        """Give the same with another exit code."""
+        """Return the same with another exit code."""
         return replace(self, exit_code=code)
 
     def makes(self, output: RegressionTestOutput, digest: Optional[str]) -> 'Outcome':
-        """Give the same with another file for one output; None is the expected file."""
+        """Return the same with another file for one output; None is the expected file."""
         return replace(self, got={**self.got, output.id: digest})
 
     def lacks(self, output: RegressionTestOutput) -> 'Outcome':
-        """Give the same with no file for one output."""
+        """Return the same with no file for one output."""
         return replace(self, got={key: got for key, got in self.got.items() if key != output.id})
 
 
 def passing(test: RegressionTest) -> Outcome:
-    """Give the outcome where all is as expected."""
+    """Return the outcome where all is as expected."""
     return Outcome(test.expected_rc, {output.id: None for output in test.output_files if not output.ignore})
 
 

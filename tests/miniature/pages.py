@@ -21,7 +21,7 @@ NEWEST = 50
 
 @auth.route('/login', methods=['GET', 'POST'])
 def login() -> Union[str, Response]:
-    """Log a person in by name and password."""
+    """Log a user in by name and password."""
     if request.method == 'POST':
         user = g.db.scalars(select(User).where(User.name == request.form.get('name'))).first()
         if user is not None and user.is_password_valid(request.form.get('password', '')):
@@ -59,7 +59,7 @@ def by_id(test_id: int) -> str:
 
 @test.route('/<int:test_id>.json')
 def by_id_json(test_id: int) -> Response:
-    """Tell programs what the page of a run shows."""
+    """Return what the page of a run shows, as JSON."""
     run = _find(test_id)
     return jsonify({
         'run_id': run.id,

@@ -46,12 +46,12 @@ def digest() -> str:
 def user(name: str = 'alice', role: Optional[Role] = Role.contributor, *, password: Optional[str] = None,
          github_login: Optional[str] = None) -> User:
     """
-    Add a person.
+    Add a user.
 
     Parameters
     ----------
     name : str
-        At most 50 characters; one person a name.
+        At most 50 characters; one user a name.
     role : Role or None
         What they may do; the column may be null.
     password : str or None
@@ -62,7 +62,7 @@ def user(name: str = 'alice', role: Optional[Role] = Role.contributor, *, passwo
     Returns
     -------
     User
-        The person.
+        The user.
     """
     stored = '' if password is None else User.generate_hash(password)
     return add(User(name=name, role=role, email=f'{name}@example.org', github_login=github_login, password=stored))
@@ -80,7 +80,7 @@ def token(owner: User, scopes: Iterable[str] = READ_AND_WRITE, *, name: Optional
     scopes : iterable of str
         What it permits.
     name : str or None
-        At most 50 characters, one token a name for each person; by default one is made up.
+        At most 50 characters, one token a name for each user; by default one is made up.
     expires_in_days : int
         How long it is good for; below zero for one that has expired.
     revoked : bool

@@ -70,7 +70,7 @@ class CategoryVerdict:
 
 def by_category(session: DbSession, run: Test) -> list[CategoryVerdict]:
     """
-    Give the verdicts on a run, in the order of its page.
+    Return the verdicts on a run, in the order of its page.
 
     A regression test in no category is not on the page, and one in two categories is there twice.
 
@@ -108,7 +108,7 @@ def by_category(session: DbSession, run: Test) -> list[CategoryVerdict]:
 
 def by_test(session: DbSession, run: Test) -> list[TestVerdict]:
     """
-    Give the verdicts on a run by the id of the regression test, each test once.
+    Return the verdicts on a run by the id of the regression test, each test once.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ def everything_passes(run: Test, test: RegressionTest) -> Outcome:
 
 def pending(session: DbSession, platform: TestPlatform) -> list[Test]:
     """
-    Give the runs that a job of this platform would start now.
+    Return the runs that a job of this platform would start now.
 
     Parameters
     ----------

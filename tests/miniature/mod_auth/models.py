@@ -37,10 +37,10 @@ class User(Base):
         return generate_password_hash(password)
 
     def is_password_valid(self, password: str) -> bool:
-        """Tell whether this is the person's password."""
+        """Return whether this is the user's password."""
         return check_password_hash(self.password, password)
 
     @property
     def is_admin(self) -> bool:
-        """Tell whether the person is an administrator."""
+        """Return whether the user is an administrator."""
         return self.role is Role.admin

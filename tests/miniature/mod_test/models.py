@@ -61,7 +61,7 @@ class Fork(Base):
 
     @property
     def github_name(self) -> str:
-        """Give owner and repository."""
+        """Return owner and repository."""
         return (self.github or '').replace('https://github.com/', '').replace('.git', '')
 
 
@@ -101,11 +101,11 @@ class Test(Base):
 
     @property
     def finished(self) -> bool:
-        """Tell whether the last stage is an end."""
+        """Return whether the last stage is an end."""
         return bool(self.progress) and self.progress[-1].status in FINISHED
 
     def get_customized_regressiontests(self) -> list[int]:
-        """Give the ids of the regression tests this run runs: all there are, where it selects none."""
+        """Return the ids of the regression tests this run runs: all there are, where it selects none."""
         if self.customized_tests:
             return [row.regression_id for row in self.customized_tests if row.regression_id is not None]
         session = object_session(self)
@@ -133,7 +133,7 @@ class TestProgress(Base):
 
     @reconstructor
     def read_as_utc(self) -> None:
-        """Give back the time zone that neither SQLite nor MariaDB keeps."""
+        """Return a time with the time zone, which neither SQLite nor MariaDB stores."""
         self.timestamp = self.timestamp.replace(tzinfo=timezone.utc)
 
 

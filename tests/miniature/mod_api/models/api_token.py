@@ -58,10 +58,10 @@ class ApiToken(Base):
 
     @staticmethod
     def hash_token(plaintext: str) -> str:
-        """Give what is stored of a secret."""
+        """Return what is stored of a secret."""
         return hashlib.sha256(plaintext.encode()).hexdigest()
 
     @staticmethod
     def extract_prefix(token: str) -> str:
-        """Give the part of a secret that its row is looked up by."""
+        """Return the part of a secret that its row is looked up by."""
         return token[:16]
