@@ -347,6 +347,15 @@ def test_the_command_does_not_list_retries_without_anything_to_carry_over(
     assert command('carry-over').output == ''
 
 
+@pytest.mark.on_file
+def test_the_command_carries_nothing_over_into_a_retry_that_has_not_ended(
+        command: Command, rows: Rows, source: Test) -> None:
+    new = retry(source.id)
+
+    assert command('carry-over', new).output == f'{new}\t0\n'
+    assert origins(rows, new) == {}
+
+
 def test_two_mounts_carry_over_once(client: FlaskClient, rows: Rows, source: Test) -> None:
     create_app('sqlite://')
     new = retry(source.id)
