@@ -16,7 +16,8 @@ _signals = Namespace()
 run_retried = _signals.signal('run-retried', doc='A run was retried, and the new run is committed.')
 
 #: Sent after the commit when a retry has ended, or a run that has retries. The sender is the application. Receivers get
-#: ``run_id``, ``root_run_id`` and ``overall``: "pending", "fail", "unstable" or "pass", what all attempts together prove.
+#: ``run_id``, ``root_run_id`` and ``overall``: "pending", "fail", "unstable" or "pass", what all attempts together
+#: prove.
 attempts_ended = _signals.signal('attempts-ended', doc='One of several attempts has ended.')
 
 
