@@ -136,18 +136,21 @@ def regression_test(command: str = '-out=srt -latin1', *, in_category: str = 'Ge
         The test; its outputs are in `output_files`.
     """
     sample = Sample(sha=digest(), extension='ts', original_name='recording')
-    test = add(RegressionTest(
+    test = RegressionTest(
         sample=sample, command=command, input_type=InputType.file, output_type=OutputType.file,
-        expected_rc=expected_rc, active=active, description='', categories=[category(in_category)]))
-    for _ in range(outputs):
-        output(test)
-    return test
+        expected_rc=expected_rc, active=active, description='', categories=[category(in_category)])
+    db.session.add_all(_output(test, ignore=False) for _ in range(outputs))
+    return add(test)
 
 
 def output(test: RegressionTest, *, ignore: bool = False) -> RegressionTestOutput:
     """Add an output that a regression test is expected to make, or may make where it is to be ignored."""
-    return add(RegressionTestOutput(regression_test=test, correct=digest(), correct_extension='.srt',
-                                    expected_filename='', ignore=ignore))
+    return add(_output(test, ignore))
+
+
+def _output(test: RegressionTest, ignore: bool) -> RegressionTestOutput:
+    return RegressionTestOutput(regression_test=test, correct=digest(), correct_extension='.srt', expected_filename='',
+                                ignore=ignore)
 
 
 def variant(of: RegressionTestOutput, file_hash: Optional[str] = None) -> str:
@@ -190,7 +193,10 @@ def run(selection: Optional[Iterable[RegressionTest]] = None, *, owners: Iterabl
 
 def progress(of: Test, *stages: TestStatus) -> list[TestProgress]:
     """Add stages to a run's progress."""
-    return [add(TestProgress(of.id, stage, stage.description)) for stage in stages]
+    rows = [TestProgress(of.id, stage, stage.description) for stage in stages]
+    db.session.add_all(rows)
+    db.session.flush()
+    return rows
 
 
 def result(of: Test, test: RegressionTest, outcome: Optional[Outcome] = None) -> TestResult:
