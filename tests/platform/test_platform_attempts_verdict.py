@@ -13,7 +13,7 @@ from protocol import CRASH, MISSING, Outcome, Story, differs
 pytestmark = pytest.mark.platform
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='session')
 def telling(unmounted: Platform) -> Platform:
     """Return a copy of the platform with the mount, and with the history and the line in the report of the docs."""
     platform = copy(unmounted, 'proving', mounted=True)

@@ -40,7 +40,7 @@ def picked_up(own_rows: Rows, mounted: Platform) -> PickedUp:
     for test_id in failed:
         own_rows.result(source, test_id, exit_code=1)
     noted = own_rows.run(failed, stages=['preparation'])
-    answer, = mounted.inside('retry_runs', own_rows.address, orders=[{'run_id': source, 'failed_only': True}])
+    answer, = mounted.inside('retry_runs', own_rows.address, requests=[{'run_id': source, 'failed_only': True}])
     linux, windows = (mounted.inside('pick_up', own_rows.address, platform=name) for name in ('linux', 'windows'))
     return PickedUp(source, answer['new_run_id'], noted, failed, linux, windows,
                     mounted.path / 'samples' / 'vm_data')
