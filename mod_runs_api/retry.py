@@ -162,9 +162,8 @@ def choose_tests(connection: Connection, tables: Tables, request: RetryRequest, 
         select_tests, run_id = tests_that_did_not_pass, source.id
     else:
         select_tests, run_id = full_test_set, _first_attempt_that_exists(connection, tables, source)
-    rows = connection.execute(select_tests(host, run_id, has_rows=True)).all()
-    if not rows and not connection.scalar(select(exists().where(host.customized_test.test_id == run_id))):
-        rows = connection.execute(select_tests(host, run_id, has_rows=False)).all()
+    has_rows = bool(connection.scalar(select(exists().where(host.customized_test.test_id == run_id))))
+    rows = connection.execute(select_tests(host, run_id, has_rows)).all()
 
     test_ids = [test_id for test_id, active in rows if active]
     inactive_ids = [test_id for test_id, active in rows if not active]
