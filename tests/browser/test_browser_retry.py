@@ -61,7 +61,7 @@ def test_all_tests_and_no_reason_are_the_default(site: Site, dialog: Page) -> No
 
     dialog.wait_for_url(site.page_of(site.run_id + 1))
     assert own_row(dialog)[-1] == ''
-    assert dialog.get_by_text('that failed').count() == 0
+    assert dialog.get_by_text('that did not pass').count() == 0
 
 
 def test_a_reason_is_counted_as_the_server_counts_it(site: Site, dialog: Page) -> None:
