@@ -12,8 +12,8 @@ from sqlalchemy import (ColumnElement, CompoundSelect, Connection, Select,
                         select, true, type_coerce, union_all)
 
 from .errors import RunNotFound
-from .host.models import MAX_ID, TestResultTable
-from .selection import ENDED_STATUSES, differing_outputs, missing_outputs
+from .host.models import ENDED_STATUSES, MAX_ID, TestResultTable
+from .selection import differing_outputs, missing_outputs
 from .tables import Tables, is_carried_over
 
 
@@ -43,7 +43,7 @@ class Attempt:
     reason : str or None
         Why it was created.
     requested_by : str or None
-        The name of the user who asked for it, where there was one and still is.
+        The name of the user who asked for it, if there was one and still is.
     created_at : datetime or None
         When it was created, in UTC.
     """
@@ -56,11 +56,11 @@ class Attempt:
     failed: int
     not_run: int
     carried_over: int
-    source_run_id: int | None
-    failed_only: bool | None
-    reason: str | None
-    requested_by: str | None
-    created_at: datetime | None
+    source_run_id: int | None = None
+    failed_only: bool | None = None
+    reason: str | None = None
+    requested_by: str | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -88,37 +88,38 @@ class AttemptsPage:
 
 def list_attempts(connection: Connection, tables: Tables, run_id: int, *, limit: int, offset: int = 0) -> AttemptsPage:
     """Return a page of the attempts of a run, by run id. Raises :exc:`RunNotFound`."""
-    root_id, has_root, total = _count_attempts(connection, tables, run_id)
+    root_id, first_retry, total = _count_attempts(connection, tables, run_id)
     numbers = range(1, total + 1)[offset:offset + limit]
-    retries = _read_retries(connection, tables, root_id, has_root, numbers)
+    retries = _read_retries(connection, tables, root_id, first_retry, numbers)
     return AttemptsPage(run_id, root_id, total, _read_attempts(connection, tables, root_id, numbers, retries))
 
 
 def list_newest_attempts(connection: Connection, tables: Tables, run_id: int, *, limit: int) -> AttemptsPage:
     """
-    Return the newest attempts of a run, newest first, and after them the run itself where it is older.
+    Return the newest attempts of a run, newest first, and after them the run itself if it is older.
 
     Raises :exc:`RunNotFound`.
     """
-    root_id, has_root, total = _count_attempts(connection, tables, run_id)
+    root_id, first_retry, total = _count_attempts(connection, tables, run_id)
     retry = tables.run_retry.c
     earlier = connection.scalar(select(func.count()).where(retry.root_test_id == root_id, retry.test_id < run_id)) or 0
-    own_number = 1 if run_id == root_id else earlier + has_root + 1
+    own_number = 1 if run_id == root_id else first_retry + earlier
     numbers = range(total, 0, -1)[:limit]
-    retries = _read_retries(connection, tables, root_id, has_root, numbers)
+    retries = _read_retries(connection, tables, root_id, first_retry, numbers)
     for row in connection.execute(_select_retries(tables).where(retry.test_id == run_id)):
         retries[own_number] = row
     listed = [*numbers] if own_number in numbers else [*numbers, own_number]
     return AttemptsPage(run_id, root_id, total, _read_attempts(connection, tables, root_id, listed, retries))
 
 
-def _count_attempts(connection: Connection, tables: Tables, run_id: int) -> tuple[int, bool, int]:
-    """Return the first of the attempts of a run, whether it is still there, and how many attempts there are."""
+def _count_attempts(connection: Connection, tables: Tables, run_id: int) -> tuple[int, int, int]:
+    """Return the first of the attempts of a run, the number of its first retry, and how many attempts there are."""
     root_id = find_root(connection, tables, run_id)
     test, retry = tables.host.test, tables.run_retry.c
-    has_root = connection.scalar(select(test.id).where(test.id == root_id)) is not None
+    # The root is attempt 1 if it is still there, and the retries follow by id.
+    first_retry = 1 if connection.scalar(select(test.id).where(test.id == root_id)) is None else 2
     retries = connection.scalar(select(func.count()).where(retry.root_test_id == root_id)) or 0
-    return root_id, has_root, retries + has_root
+    return root_id, first_retry, first_retry - 1 + retries
 
 
 def _select_retries(tables: Tables) -> Select[Any]:
@@ -127,14 +128,13 @@ def _select_retries(tables: Tables) -> Select[Any]:
             .outerjoin_from(tables.run_retry, user.table, user.id == retry.user_id))
 
 
-def _read_retries(connection: Connection, tables: Tables, root_id: int, has_root: bool,
+def _read_retries(connection: Connection, tables: Tables, root_id: int, first_retry: int,
                   numbers: range) -> dict[int, Any]:
     """Return the retries among the attempts with some numbers, by their numbers."""
-    # The root has number 1 where it is still there, and the retries follow by id.
-    first = max(min(numbers, default=1), 1 + has_root)
+    first = max(min(numbers, default=1), first_retry)
     retry = tables.run_retry.c
     rows = connection.execute(_select_retries(tables).where(retry.root_test_id == root_id).order_by(retry.test_id)
-                              .offset(first - 1 - has_root).limit(len(numbers)))
+                              .offset(first - first_retry).limit(len(numbers)))
     return dict(enumerate(rows, first))
 
 
@@ -194,15 +194,14 @@ def last_status(tables: Tables, run_id: ColumnElement[Any]) -> ColumnElement[str
     progress = tables.host.test_progress
     rows = progress.table.alias()
     # Trimmed, as the platform trims what it reads.
-    return (select(func.trim(type_coerce(rows.c[progress.status.name], String)))
-            .where(rows.c[progress.test_id.name] == run_id)
-            .order_by(rows.c[progress.id.name].desc()).limit(1).scalar_subquery())
+    return (select(func.trim(type_coerce(rows.c[progress.status.key], String)))
+            .where(rows.c[progress.test_id.key] == run_id)
+            .order_by(rows.c[progress.id.key].desc()).limit(1).scalar_subquery())
 
 
 def _to_attempt(number: int, run_id: int, summary: _Summary, retry: Any) -> Attempt:
     """Return an attempt. ``retry`` is its row in ``run_retry``; None for the first run."""
-    origin: dict[str, Any] = dict.fromkeys(
-        ['source_run_id', 'failed_only', 'reason', 'requested_by', 'created_at'])
+    origin: dict[str, Any] = {}
     if retry is not None:
         # Whoever wrote the reason may not have written UTF-8.
         reason = None if retry.reason is None else retry.reason.decode(errors='replace')

@@ -45,7 +45,7 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
         The name of the blueprint: the first part of its endpoints.
     models : Mapping of str to type, optional
         The host's models by the platform's names for them: Test, TestProgress, TestResult, TestResultFile,
-        CustomizedTest, TestFork, RegressionTest, RegressionTestOutput, RegressionTestOutputFiles and User; where the
+        CustomizedTest, TestFork, RegressionTest, RegressionTestOutput, RegressionTestOutputFiles and User; if the
         host has them also ApiToken, BlockedUsers, Fork and regressionTestLinkTable. By default the platform's own are
         used.
     session : callable, optional
@@ -74,7 +74,7 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
         app.extensions[KEY] = ExtensionState(
             name=full_name, prefix=setup.url_prefix or '', api_endpoints=api_endpoints, settings=settings,
             tables=create_tables(host_models), limiter=limiter,
-            host=HostRuntime(host_models, session or platform_session, names or {}))
+            runtime=HostRuntime(host_models, session or platform_session, names or {}))
         limited = limiter.shared_limit(settings.rate_limit, limits.SCOPE)
         for endpoint, view in views.VIEWS.items():
             setup.add_url_rule(f'/runs/<run_id>/{endpoint}', endpoint, limited(view), methods=ALL_METHODS,
@@ -90,8 +90,7 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
     for status in default_exceptions:
         # By number too: Flask prefers the host's page for a number to a blueprint's handler of all exceptions.
         blueprint.register_error_handler(status, responses.from_exception)
-    for command in (cli.token, cli.openapi, cli.retry_command, cli.attempts_command, cli.verdict_command,
-                    cli.carry_over_command):
+    for command in cli.COMMANDS:
         blueprint.cli.add_command(command)
     return blueprint
 

@@ -14,7 +14,7 @@ from sqlalchemy import (Connection, Select, and_, exists, func, insert, select,
                         true, union_all)
 
 from .attempts import ended_attempts, last_status
-from .selection import ENDED_STATUSES
+from .host.models import ENDED_STATUSES
 from .tables import Tables, is_carried_over
 
 
@@ -22,7 +22,8 @@ def carry_over(connection: Connection, tables: Tables, run_id: int) -> int:
     """
     Carry the results of the other attempts over into a failed-only retry that has ended, and return how many.
 
-    Nothing is done for any other run, nor a second time.
+    Nothing is done for any other run, nor a second time. If the platform has restarted the run meanwhile, the caller's
+    transaction is rolled back.
     """
     retry = tables.run_retry.c
     root_id = connection.scalar(select(retry.root_test_id).where(retry.test_id == run_id, retry.failed_only == true()))

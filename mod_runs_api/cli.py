@@ -8,13 +8,12 @@ from contextlib import contextmanager
 
 import click
 from flask.cli import AppGroup, with_appcontext
-from sqlalchemy import select
 
 from . import clock, tokens
 from .api.schemas import AttemptSchema, TestVerdictSchema, VerdictMetaSchema
 from .attempts import Attempt
 from .carry_over import carry_over, select_missed_runs
-from .errors import RunsApiError, ServiceUnavailable
+from .errors import InvalidFields, RunsApiError, ServiceUnavailable
 from .extension import extension_state
 from .host.models import MAX_ID
 from .retry import find_source
@@ -50,7 +49,10 @@ def create(user: str, name: str, scopes: tuple[str, ...], days: int) -> None:
     if not 1 <= len(name) <= 50:
         raise click.BadParameter('must have 1 to 50 characters', param_hint='--name')
     with exit_on_error():
-        user_id = find_user_id(state, user)
+        try:
+            user_id = find_user_id(state, user)
+        except InvalidFields:
+            raise click.BadParameter('there is no such user', param_hint='USER') from None
         secret = in_transaction(state, lambda connection: tokens.create_token(
             connection, state.tables.api_token, user_id, name, scopes, days))
     if secret is None:
@@ -62,12 +64,8 @@ def create(user: str, name: str, scopes: tuple[str, ...], days: int) -> None:
 def list_tokens() -> None:
     """List the tokens: id, user, name, scopes, and until when or why not they are valid."""
     state = extension_state()
-    table, user = state.tables.api_token, state.tables.host.user
-    query = (select(table.id, user.name, table.token_name, table.scopes_json, table.expires_at, table.revoked_at)
-             .join(user.table, user.id == table.user_id)
-             .order_by(table.id))
     with exit_on_error():
-        rows = in_transaction(state, lambda connection: connection.execute(query).all())
+        rows = in_transaction(state, lambda connection: connection.execute(tokens.select_tokens(state.tables)).all())
     for row in rows:
         validity = (f'revoked {row.revoked_at:%Y-%m-%d}' if row.revoked_at
                     else f'{"expired" if row.expires_at < clock.now() else "expires"} {row.expires_at:%Y-%m-%d}')
@@ -111,10 +109,10 @@ def openapi() -> None:
 def retry_command(run_id: int, failed_only: bool, reason: str | None, user: str | None, key: str | None,
                   as_json: bool) -> None:
     """
-    Run the run RUN_ID again as a new run, and print its id.
+    Retry the run RUN_ID, and print the id of the new run.
 
-    Exits with 0 where it is queued, 1 where it is refused, 2 where the command is wrong, and 3 where the database is
-    away and it may be tried again.
+    Exits with 0 if it is queued, 1 if it is refused, 2 if the command is wrong, and 3 if the database is away and it
+    may be tried again.
     """
     with exit_on_error(as_json):
         created = retry_run(run_id, failed_only=failed_only, reason=reason, requested_by=user, idempotency_key=key)
@@ -130,8 +128,8 @@ def attempts_command(run_id: int, as_json: bool) -> None:
     """
     List the attempts of the run RUN_ID.
 
-    The columns: attempt, run, source, status, failed, not run, carried over and all tests, which tests, by whom, when
-    and why.
+    The columns: attempt, run, source, status, how many tests failed, did not run, were carried over and are there in
+    all, "all" or "failed" tests, requester, time, reason.
     """
     with exit_on_error(as_json):
         offset: int | None = 0
@@ -160,7 +158,7 @@ def verdict_command(run_id: int, as_json: bool) -> None:
     Print what all attempts of the run RUN_ID together prove.
 
     A line for each test that did not pass in every attempt: its id, the verdict, and each attempt's run and outcome.
-    Last the overall verdict. Exits with 0 for pass, 1 for fail (or where it is refused), 3 where the database is away,
+    Last the overall verdict. Exits with 0 for pass, 1 for fail (or if it is refused), 3 if the database is away,
     4 for unstable and 5 for pending.
     """
     with exit_on_error(as_json):
@@ -173,7 +171,7 @@ def verdict_command(run_id: int, as_json: bool) -> None:
             if test.verdict != 'passed':
                 outcomes = [f'{attempt.run_id}:{attempt.outcome}' for attempt in test.attempts]
                 click.echo('\t'.join([str(test.regression_test_id), test.verdict, *outcomes]))
-        click.echo(f'{found.overall}\t{to_sentence(found)}')
+        click.echo('\t'.join(filter(None, [found.overall, to_sentence(found)])))
     raise SystemExit(EXIT_CODES[found.overall])
 
 
@@ -184,7 +182,7 @@ def carry_over_command(run_id: int | None) -> None:
     """
     Carry results over into the failed-only retry RUN_ID, or into all that have ended without it.
 
-    It is done by itself when a retry ends. This is for what was missed, and may be repeated.
+    This happens by itself when a retry ends. The command is for retries where it was missed, and may be repeated.
     """
     state = extension_state()
     with exit_on_error():
@@ -220,3 +218,6 @@ def exit_on_error(as_json: bool = False) -> Iterator[None]:
             details = f' {json.dumps(error.details)}' if error.details else ''
             click.echo(f'Error: {error.message}{details}', err=True)
         raise SystemExit(3 if isinstance(error, ServiceUnavailable) else 1) from None
+
+
+COMMANDS = (token, openapi, retry_command, attempts_command, verdict_command, carry_over_command)

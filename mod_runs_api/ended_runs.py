@@ -16,12 +16,12 @@ from .attempts import has_retries
 from .carry_over import carry_over, has_ended
 from .extension import ExtensionState, find_extension_state
 from .faults import describe
-from .host.models import HostModels
+from .host.models import ENDED_STATUSES, HostModels
 from .host.runtime import log
-from .selection import ENDED_STATUSES
 from .signals import attempts_ended, send
 from .transaction import run_transaction
 from .verdict import Verdict, read_verdict
+from .wording import counted
 
 #: In ``Session.info``: the runs that the current transaction ends, and those that a committed one has ended.
 ENDING = 'mod_runs_api.ending'
@@ -30,7 +30,7 @@ ENDED = 'mod_runs_api.ended'
 
 def listen_for_ends(host: HostModels) -> None:
     """Listen to the host's sessions, once however many applications register the blueprint."""
-    for target, name, listener in ((host.test_progress.mapped_class, 'after_insert', _note_end),
+    for target, name, listener in ((host.test_progress.model, 'after_insert', _note_end),
                                    (Session, 'after_commit', _note_commit),
                                    (Session, 'after_transaction_end', _handle_ended_runs)):
         if not event.contains(target, name, listener):
@@ -41,8 +41,8 @@ def _note_end(_mapper: Any, _connection: Any, progress: Any) -> None:
     state = find_extension_state()
     if state is None:
         return
-    run_id = state.host.attribute('TestProgress', 'test_id', progress)
-    status = state.host.attribute('TestProgress', 'status', progress)
+    run_id = state.runtime.attribute('TestProgress', 'test_id', progress)
+    status = state.runtime.attribute('TestProgress', 'status', progress)
     session = object_session(progress)
     if session is not None and run_id is not None and getattr(status, 'value', status) in ENDED_STATUSES:
         session.info.setdefault(ENDING, set()).add(run_id)
@@ -77,7 +77,7 @@ def _handle_ended_runs(session: Session, transaction: SessionTransaction) -> Non
 def _make_whole(state: ExtensionState, engine: Engine, run_id: int) -> None:
     count = run_transaction(engine.begin, lambda connection: carry_over(connection, state.tables, run_id))
     if count:
-        log().info(f'run {run_id} has ended, and {count} result{" is" if count == 1 else "s are"} carried over into it')
+        log().info(f'run {run_id} has ended: {counted(count, "result")} carried over into it')
     if attempts_ended.receivers:
         _send_attempts_ended(state, engine, run_id)
 

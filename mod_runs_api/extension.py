@@ -28,7 +28,7 @@ class ExtensionState:
     api_endpoints: frozenset[str]
     settings: Settings
     tables: Tables
-    host: HostRuntime
+    runtime: HostRuntime
     limiter: Limiter
 
     def is_api_request(self) -> bool:

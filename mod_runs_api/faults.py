@@ -12,7 +12,7 @@ from .errors import InternalError, RunsApiError, ServiceUnavailable
 
 
 def to_api_error(fault: BaseException) -> RunsApiError:
-    """Return what the requester is told of a fault: nothing of the inside."""
+    """Return the error that the requester sees. It reveals nothing of the inside."""
     is_away = any(isinstance(cause, (OperationalError, InterfaceError, PoolTimeoutError)) for cause in _causes(fault))
     return ServiceUnavailable() if is_away else InternalError()
 

@@ -12,8 +12,9 @@ from sqlalchemy import (BindParameter, Column, Connection, Integer, Select,
                         type_coerce, union_all)
 
 from .attempts import all_attempts, find_root, last_status
-from .selection import (ENDED_STATUSES, can_run, differing_outputs,
-                        missing_outputs, with_expected_exit_code)
+from .host.models import ENDED_STATUSES
+from .selection import (can_run, differing_outputs, missing_outputs,
+                        with_expected_exit_code)
 from .tables import Tables, is_carried_over
 
 #: The outcomes of a test that the attempt itself ran. Only these are evidence.

@@ -18,8 +18,8 @@ from sqlalchemy import (Connection, String, and_, delete, exists, insert, or_,
 from . import clock
 from .attempts import last_status
 from .errors import RunNotFound, Unprocessable
-from .host.models import MAX_ID
-from .selection import ENDED_STATUSES, full_test_set, tests_that_did_not_pass
+from .host.models import ENDED_STATUSES, MAX_ID
+from .selection import full_test_set, tests_that_did_not_pass
 from .tables import Tables
 
 
@@ -92,7 +92,7 @@ class Source:
     commit : str
         The commit's hash.
     pr_nr : int
-        The number of the pull request; 0 where there is none.
+        The number of the pull request; 0 if there is none.
     status : str or None
         The last stage that it has reached: "preparation", "testing", "completed" or "canceled". None while it is
         queued.
@@ -123,7 +123,7 @@ def create_retry(connection: Connection, tables: Tables, request: RetryRequest) 
     """
     Create a new run from an existing one.
 
-    Raises :exc:`RunNotFound`, or :exc:`Unprocessable` where there is nothing to run, or nothing that may be run.
+    Raises :exc:`RunNotFound`, or :exc:`Unprocessable` if there is nothing to run, or nothing that may be run.
     """
     source = find_source(connection, tables, request.run_id)
     test_ids = choose_tests(connection, tables, request, source)
@@ -152,7 +152,7 @@ def choose_tests(connection: Connection, tables: Tables, request: RetryRequest, 
     """
     Return the ids of the regression tests that a retry would run, in order.
 
-    Raises :exc:`Unprocessable` where there is nothing to run, or nothing that may be run.
+    Raises :exc:`Unprocessable` if there is nothing to run, or nothing that may be run.
     """
     host = tables.host
     if request.failed_only:
@@ -223,7 +223,7 @@ def _write(connection: Connection, tables: Tables, request: RetryRequest, source
 
 def _remove_leftovers(connection: Connection, tables: Tables, new_run_id: int, idempotency_digest: str | None) -> None:
     """
-    Delete the package's own rows of deleted runs where they are in the way of a new one.
+    Delete the package's own rows of deleted runs that are in the way of a new one.
 
     The platform's SQLite enforces no foreign keys, and gives the id of a deleted run to the next one.
     """
@@ -242,7 +242,7 @@ def find_earlier_retry(connection: Connection, tables: Tables, request: RetryReq
     """
     Return the retry that an earlier request with the same idempotency key created, if there is one.
 
-    Raises :exc:`Unprocessable` where that was another request.
+    Raises :exc:`Unprocessable` if that was another request.
     """
     if request.idempotency_digest is None:
         return None

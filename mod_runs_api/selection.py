@@ -9,9 +9,6 @@ from sqlalchemy import (ColumnElement, LargeBinary, Select, and_, cast, exists,
 
 from .host.models import HostModels
 
-#: The last status of a run that has ended.
-ENDED_STATUSES = ('completed', 'canceled')
-
 
 def full_test_set(host: HostModels, run_id: int, has_rows: bool) -> Select[Any]:
     """
@@ -28,18 +25,19 @@ def tests_that_did_not_pass(host: HostModels, run_id: int, has_rows: bool) -> Se
     """
     Select id and ``active`` of every test of a finished run that did not pass there.
 
-    What the run's page shows as failed did not pass, nor did what the API's summary does not count as passed. Where
-    the run has no rows in ``customized_test``, its tests are those that are active now or have a result in it.
+    That is every test that the run's page shows as failed, and every test that the API's summary does not count as
+    passed. The tests of a run without rows in ``customized_test`` are those that are active now or have a result in it.
     """
     test, result = host.regression_test, host.test_result
     results = select(result.regression_test_id).where(result.test_id == run_id)
-    ended = with_expected_exit_code(host).with_only_columns(result.regression_test_id).where(result.test_id == run_id)
+    as_expected = with_expected_exit_code(host).with_only_columns(result.regression_test_id).where(
+        result.test_id == run_id)
     differing = differing_outputs(host).with_only_columns(host.test_result_file.regression_test_id).where(
         host.test_result_file.test_id == run_id)
     missing = missing_outputs(host).with_only_columns(result.regression_test_id).where(result.test_id == run_id)
 
     tests = _tests_of_run(host, run_id, has_rows).where(
-        or_(test.id.not_in(ended), test.id.in_(differing), test.id.in_(missing)),
+        or_(test.id.not_in(as_expected), test.id.in_(differing), test.id.in_(missing)),
         or_(can_run(host), test.id.in_(results)))
     return tests if has_rows else tests.where(or_(test.active == true(), test.id.in_(results)))
 

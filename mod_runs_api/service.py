@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from json import JSONDecodeError
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, inspect, select
@@ -23,6 +24,7 @@ from .signals import run_retried, send
 from .transaction import run_transaction
 from .validation import load_retry_fields
 from .verdict import Verdict, read_verdict
+from .wording import counted
 
 T = TypeVar('T')
 
@@ -83,7 +85,10 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
 
 def submit_retry(state: ExtensionState, request: RetryRequest, extra_checks: tuple[Check, ...] = ()) -> Retry:
     """Return the retry that a request creates, committed, or that an earlier one with the same key has created."""
-    checks = dict.fromkeys([*state.settings.before_retry, *extra_checks])  # Each of them once.
+    checks: list[Check] = []
+    for check in (*state.settings.before_retry, *extra_checks):
+        if check not in checks:  # Each is called once.
+            checks.append(check)
     if checks:
         # Before the transaction that writes: a check may ask GitHub, and is asked once.
         found = in_transaction(state, lambda connection: _look_up(connection, state, request))
@@ -98,8 +103,7 @@ def submit_retry(state: ExtensionState, request: RetryRequest, extra_checks: tup
 
     retry = in_transaction(state, work, lambda connection: find_committed_retry(connection, state.tables, request))
     if not retry.replayed:
-        tests = f'{retry.test_count} test{"" if retry.test_count == 1 else "s"}'
-        log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {tests}'
+        log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {counted(retry.test_count, "test")}'
                    f'{" that did not pass" if retry.failed_only else ""}, for user {request.requester_id}')
         send(run_retried, run_id=retry.run_id, new_run_id=retry.new_run_id, failed_only=retry.failed_only,
              reason=request.reason, requester_id=request.requester_id)
@@ -117,7 +121,7 @@ def _look_up(connection: Connection, state: ExtensionState, request: RetryReques
 
 
 def _ask(check: Check, source: Source) -> None:
-    """Raise :exc:`Unprocessable` where a check refuses the retry. One that fails refuses nothing."""
+    """Raise :exc:`Unprocessable` if a check refuses the retry. One that fails refuses nothing."""
     name = getattr(check, '__name__', type(check).__name__)
     try:
         reason = check(source)
@@ -178,8 +182,8 @@ def in_transaction(state: ExtensionState, work: Callable[[Connection], T],
     def begin() -> AbstractContextManager[Connection]:
         if state.is_api_request():
             # Here, because giving back a dead connection fails too, and is then tried again.
-            state.host.release_connection()
-        return state.host.transaction()
+            state.runtime.release_connection()
+        return state.runtime.transaction()
 
     return _with_api_errors(lambda: run_transaction(begin, work, find_committed))
 
@@ -191,13 +195,13 @@ def read_for_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:
     It reads on the connection that the page has already: pages that held one and waited for a second could use up the
     pool. Raises as :func:`in_transaction` does.
     """
-    return _with_api_errors(lambda: work(state.host.session_connection()))
+    return _with_api_errors(lambda: work(state.runtime.session_connection()))
 
 
 def _with_api_errors(run: Callable[[], T]) -> T:
     try:
         return run()
-    except (SQLAlchemyError, ValueError) as fault:  # ValueError: MariaDB has cut JSON off at group_concat_max_len.
+    except (SQLAlchemyError, JSONDecodeError) as fault:  # MariaDB cuts JSON off at group_concat_max_len.
         error = to_api_error(fault)
         log().error(f'{error.code}: {describe(fault)}')
     # Outside the except block: chained to the database's error, it could put stored values into a log.
@@ -205,23 +209,20 @@ def _with_api_errors(run: Callable[[], T]) -> T:
 
 
 def find_user_id(state: ExtensionState, user: Any) -> int:
-    """Return the id of a user, given by id, name or model. Raises :exc:`InvalidFields` where there is none."""
-    table = state.tables.host.user
+    """Return the id of a user, given by id, name or model. Raises :exc:`InvalidFields` if there is none."""
+    table, is_name = state.tables.host.user, isinstance(user, str)
     instance = inspect(user, raiseerr=False)
-    if isinstance(user, str):
-        condition = table.name == user
-        # The platform's connection cannot ask for other text.
-        is_possible = user.isprintable() and all(ord(character) < 0x10000 for character in user)
-    elif isinstance(instance, InstanceState) and instance.mapper.local_table is table.table:
+    if isinstance(instance, InstanceState) and instance.mapper.local_table is table.table:
         user = instance.mapper.primary_key_from_instance(user)[0]
-        condition, is_possible = table.id == user, user is not None
+    if is_name:
+        # The platform's connection, which speaks three-byte text, cannot ask for other names.
+        is_possible = all(0 < ord(character) < 0x10000 and not 0xD800 <= ord(character) < 0xE000 for character in user)
     else:
-        condition = table.id == user
         is_possible = type(user) is int and 1 <= user <= MAX_ID
-    query = select(table.id, table.name).where(condition)
+    query = select(table.id, table.name).where((table.name if is_name else table.id) == user)
     rows = in_transaction(state, lambda connection: connection.execute(query).all()) if is_possible else []
     # The database's collation may ignore case; it must not decide who somebody is.
-    ids = [user_id for user_id, name in rows if not isinstance(user, str) or name == user]
+    ids = [user_id for user_id, name in rows if not is_name or name == user]
     if not ids:
         raise InvalidFields({'requested_by': ['There is no such user.']})
     return int(ids[0])

@@ -41,7 +41,7 @@ class Settings:
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
-    """Return the settings of an application. Raises :exc:`MountError` where one has a value that it cannot have."""
+    """Return the settings of an application. Raises :exc:`MountError` if one has a value that it cannot have."""
     values = {name: config.get(name, default) for name, default in DEFAULTS.items()}
 
     rate_limit = values['RUNS_API_RATE_LIMIT']

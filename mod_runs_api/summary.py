@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from .verdict import Verdict
+from .wording import counted
 
 #: What is said of one test and of several, in the order in which a reader wants to know it.
 PHRASES = {
@@ -41,7 +42,13 @@ def list_findings(verdict: Verdict) -> list[Finding]:
 
 
 def to_sentence(verdict: Verdict) -> str:
-    """Return what the attempts prove: "Over 3 attempts 2 tests are flaky and 1 fails each time in the same way."."""
+    """
+    Return what the attempts prove: "Over 3 attempts 2 tests are flaky and 1 fails each time in the same way.".
+
+    It is empty while fewer than two attempts have ended: one alone proves nothing.
+    """
+    if count_ended(verdict) < 2:
+        return ''
     texts = [finding.text for finding in list_findings(verdict)] or ['every test passed each time']
     *first, last = texts
     listed = f'{", ".join(first)} and {last}' if first else last
@@ -70,8 +77,7 @@ def _some(count: int, test_ids: Collection[int]) -> str:
 
 def attempts_phrase(verdict: Verdict) -> str:
     """Return how many attempts have ended: "3 attempts"."""
-    count = count_ended(verdict)
-    return f'{count} attempt{"" if count == 1 else "s"}'
+    return counted(count_ended(verdict), 'attempt')
 
 
 def count_ended(verdict: Verdict) -> int:

@@ -23,7 +23,7 @@ class Tables:
     host: HostModels
     run_retry: Table
     carried_over: Table
-    #: The host's, or the package's own where the host has none.
+    #: The host's, or the package's own if the host has none.
     api_token: ApiTokenTable
 
 

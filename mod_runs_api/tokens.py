@@ -1,5 +1,5 @@
 """
-Bearer tokens: the platform's own as they are, or the package's own where the platform has none (contract section 3).
+Bearer tokens: the platform's own as they are, or the package's own if the platform has none (contract section 3).
 
 A token is ``spci_`` and a secret. The database holds its first 16 characters, to look it up, and its SHA-256 digest,
 never the token itself.
@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, String, insert, select, type_coerce, update
+from sqlalchemy import (Connection, Select, String, insert, select,
+                        type_coerce, update)
 
 from . import clock
 from .host.models import ApiTokenTable, User
@@ -102,6 +103,14 @@ def create_token(connection: Connection, table: ApiTokenTable, user_id: int, nam
         scopes_json=json.dumps(sorted(set(scopes))), created_at=created_at,
         expires_at=created_at + timedelta(days=days)))
     return secret
+
+
+def select_tokens(tables: Tables) -> Select[Any]:
+    """Select the tokens of the package's own, with the names of their users."""
+    token, user = tables.api_token, tables.host.user
+    return (select(token.id, user.name, token.token_name, token.scopes_json, token.expires_at, token.revoked_at)
+            .join(user.table, user.id == token.user_id)
+            .order_by(token.id))
 
 
 def revoke_token(connection: Connection, table: ApiTokenTable, token_id: int) -> bool:

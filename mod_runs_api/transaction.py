@@ -27,7 +27,7 @@ def run_transaction(begin: Callable[[], AbstractContextManager[Connection]], wor
     Return what ``work`` returns, committed. It is called again in a new transaction after a transient error.
 
     In every further try, what ``find_committed`` finds is returned instead: an earlier try may have been committed
-    without an answer. Raises the error of the database where it is not transient, or is still failing after the
+    without an answer. Raises the error of the database if it is not transient, or is still failing after the
     retries.
     """
     started = time.monotonic()

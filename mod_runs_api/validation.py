@@ -1,4 +1,4 @@
-"""What a retry may be asked for with, checked strictly (contract section 1)."""
+"""Strict checks of the fields of a retry request (contract section 1)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def load_retry_fields(body: dict[str, Any], idempotency_key: object = None) -> d
     """
     Return the fields of a retry, with their defaults.
 
-    Raises :exc:`InvalidFields` where the body or the key is not what the contract allows.
+    Raises :exc:`InvalidFields` if the body or the key is not what the contract allows.
     """
     try:
         loaded: dict[str, Any] = RetryRequestSchema().load(body)

@@ -30,7 +30,7 @@ class TestVerdict:
     verdict : str
         One of :data:`VERDICTS`.
     latest : str or None
-        The outcome in the newest attempt that ran it; None where no attempt did.
+        The outcome in the newest attempt that ran it; None if no attempt did.
     attempts : tuple of Outcome
         The attempts that have ended and were told to run it or show a result of it, by run id.
     """
@@ -82,7 +82,7 @@ def read_verdict(connection: Connection, tables: Tables, run_id: int) -> Verdict
 
 
 def judge(regression_test_id: int, active: bool, attempts: Iterable[Outcome]) -> TestVerdict:
-    """Return what the attempts prove about a test, given those that have ended and show it, by run id."""
+    """Return what the attempts prove about a test: those that have ended and list it, by run id."""
     attempts = tuple(attempts)
     ran = [attempt for attempt in attempts if attempt.outcome in RAN]
     latest = ran[-1].outcome if ran else None

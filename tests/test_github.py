@@ -671,7 +671,7 @@ def test_the_answer_to_a_repeated_delivery_says_so(comment: Comment, linux: Test
     comment('/retry linux', {'comment.id': 1})
 
     assert comment('/retry linux', {'comment.id': 1}).reply == (
-        f'- linux: run {linux.id} is queued again already, as '
+        f'- linux: run {linux.id} has already been queued again as '
         f'[run {linux.id + 1}](http://localhost/test/{linux.id + 1}).')
 
 
@@ -766,15 +766,15 @@ def other_host(*left_out: str) -> Flask:
         pass
 
     def copied(cls: type[HostTable]) -> type:
-        model = getattr(import_module(cls.module), cls.model)
-        return type(cls.model, (Base,), {'__tablename__': model.__tablename__, **{
+        model = getattr(import_module(cls.module_name), cls.model_name)
+        return type(cls.model_name, (Base,), {'__tablename__': model.__tablename__, **{
             column.key: mapped_column(column.type, primary_key=column.primary_key)
-            for column in model.__table__.columns if f'{cls.model}.{column.key}' not in left_out}})
+            for column in model.__table__.columns if f'{cls.model_name}.{column.key}' not in left_out}})
 
     app = Flask('other')
     app.register_blueprint(create_blueprint(models={
-        cls.model: copied(cls) for cls in HOST_TABLES.values()
-        if cls.model not in (*left_out, 'regressionTestLinkTable')}))
+        cls.model_name: copied(cls) for cls in HOST_TABLES.values()
+        if cls.model_name not in (*left_out, 'regressionTestLinkTable')}))
     return app
 
 

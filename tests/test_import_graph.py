@@ -14,7 +14,7 @@ PACKAGE = Path(mod_runs_api.__file__).parent
 
 #: What each layer may import besides itself. Every module belongs to one of them.
 DOMAIN = {'attempts', 'carry_over', 'clock', 'errors', 'faults', 'outcomes', 'retry', 'selection', 'settings',
-          'summary', 'tables', 'tokens', 'transaction', 'validation', 'verdict', 'version'}
+          'summary', 'tables', 'tokens', 'transaction', 'validation', 'verdict', 'version', 'wording'}
 SERVICE = {'ended_runs', 'extension', 'host', 'service', 'signals'}
 OUTER = {'api', 'cli', 'github', 'web'}
 TOP = {'', 'blueprint'}

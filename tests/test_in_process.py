@@ -51,6 +51,16 @@ def test_the_requester_may_be_given_by_id_or_name(run_id: int, rows: Rows, alice
     assert rows.of('run_retry', test_id=created.new_run_id)[0]['user_id'] == alice.id
 
 
+@pytest.mark.parametrize('name', ['al\xa0ice', 'bob\u200b', 'Jürgen', '\uffff'])
+def test_any_name_that_the_platform_can_store_is_found(run_id: int, rows: Rows, name: str) -> None:
+    user = seed.user(name, Role.user)
+    db.session.commit()
+
+    created = retry_run(run_id, requested_by=name)
+
+    assert rows.of('run_retry', test_id=created.new_run_id)[0]['user_id'] == user.id
+
+
 def test_the_role_of_the_requester_is_not_checked(run_id: int) -> None:
     seed.user('bob', Role.user)
     db.session.commit()

@@ -133,6 +133,15 @@ def test_a_missing_column_is_named(bare: Flask) -> None:
         bare.register_blueprint(create_blueprint(models={**MODELS, 'TestFork': Fork}))
 
 
+@pytest.mark.parametrize(('arguments', 'name'), [
+    ({'models': {**MODELS, 'RegressionTestLinkTable': object}}, 'RegressionTestLinkTable'),
+    ({'names': {'Test.pr_number': 'pull_request'}}, r'Test\.pr_number'),
+    ({'names': {'Test': 'Run'}}, 'Test')])
+def test_a_misspelt_name_is_refused(bare: Flask, arguments: dict[str, Any], name: str) -> None:
+    with pytest.raises(MountError, match=f'names that mod_runs_api does not know: {name}\\.$'):
+        bare.register_blueprint(create_blueprint(**arguments))
+
+
 def test_a_module_of_the_platform_that_cannot_be_imported_is_no_missing_model(
         bare: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:

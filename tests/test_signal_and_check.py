@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import seed
 from application import create_app
 from database import db
 from flask import Flask
@@ -185,6 +187,31 @@ def test_a_check_is_called_once_with_the_run(retry: ApiCall, recorder: Mock, run
     recorder.assert_called_once_with(Source(
         id=run_id, platform='windows', test_type='pr', fork_id=1, branch='pull_request', commit='c0ffee', pr_nr=7,
         status='completed', root_id=run_id))
+
+
+def test_a_check_that_is_listed_twice_is_called_once(recorder: Mock) -> None:
+    app = create_app(RUNS_API_BEFORE_RETRY=[recorder, recorder])
+    with app.test_request_context():
+        app.preprocess_request()
+        run_id = seed.run([seed.regression_test()]).id
+        db.session.commit()
+        retry_run(run_id)
+        db.session.remove()
+
+    recorder.assert_called_once()
+
+
+@dataclass
+class UnhashableCheck:
+    """Allow every retry."""
+
+    def __call__(self, source: Source) -> None:
+        """Allow it."""
+
+
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': UnhashableCheck()}])
+def test_a_check_need_not_be_hashable(retry: ApiCall, run_id: int) -> None:
+    assert retry(run_id).status_code == 202
 
 
 def read_the_database(source: Source) -> None:

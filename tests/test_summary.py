@@ -32,8 +32,9 @@ def test_a_sentence_names_what_did_not_pass_always(names: list[str], sentence: s
     assert to_sentence(verdict(*names)) == sentence
 
 
-def test_only_attempts_that_have_ended_are_counted() -> None:
-    assert to_sentence(verdict('passed', attempts=ATTEMPTS[:1])) == 'Over 1 attempt every test passed each time.'
+@pytest.mark.parametrize('ended', [0, 1])
+def test_fewer_than_two_attempts_that_have_ended_prove_nothing(ended: int) -> None:
+    assert to_sentence(verdict('failed_once', attempts=ATTEMPTS[:ended])) == ''
 
 
 def test_a_finding_names_its_tests() -> None:

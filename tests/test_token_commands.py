@@ -113,7 +113,7 @@ def test_only_a_valid_token_can_be_revoked(command: Command, alice: User, token_
 
 @older_platform
 @pytest.mark.parametrize(('arguments', 'message'), [
-    (['nobody', '--name', 'ci'], 'There is no such user.'),
+    (['nobody', '--name', 'ci'], 'Invalid value for USER: there is no such user'),
     (['alice', '--name', 'taken'], 'alice has a token called taken already.'),
     (['alice', '--name', ''], 'must have 1 to 50 characters'),
     (['alice', '--name', 'x' * 51], 'must have 1 to 50 characters'),

@@ -188,6 +188,13 @@ def test_the_command_lists_what_did_not_pass_always(
 
 
 @pytest.mark.on_file
+def test_the_command_says_no_more_of_one_attempt(command: Command, first: int, tests: list[RegressionTest]) -> None:
+    assert command('verdict', first).output == (f'{tests[0].id}\tfailed_once\t{first}:fail\n'
+                                                f'{tests[1].id}\tfailed_once\t{first}:fail\n'
+                                                'fail\n')
+
+
+@pytest.mark.on_file
 def test_the_command_prints_what_the_api_answers(
         command: Command, verdict: ApiCall, first: int, second: int) -> None:
     answer = verdict(first).json

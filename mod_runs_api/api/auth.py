@@ -23,15 +23,15 @@ SESSION_SCOPES = ('runs:write',)
 
 @dataclass(frozen=True)
 class Identity:
-    """Who sent a request: a user, or nobody who is known."""
+    """Who sent a request: a known user, or a stranger."""
 
     #: Requests with the same key are counted together.
     rate_limit_key: str
     user: User | None = None
     #: What the token, or the session, allows.
     scopes: tuple[str, ...] = ()
-    #: What the request is refused with where nobody is known.
-    error: Unauthorized | None = None
+    #: Whether a stranger has sent a token.
+    has_credentials: bool = False
 
 
 class TokenValidator(BearerTokenValidator):
@@ -50,24 +50,23 @@ protector.register_token_validator(TokenValidator())
 
 def identify() -> None:
     """Find out who sends the current request. An error of the database is raised; a bad token is no error yet."""
-    try:
-        g.runs_api_identity = _by_token() if 'Authorization' in request.headers else _by_session()
-    except Unauthorized as error:
-        g.runs_api_identity = Identity(rate_limit_key=f'address:{request.remote_addr}', error=error)
+    has_credentials = 'Authorization' in request.headers
+    g.runs_api_identity = (_by_token() if has_credentials else _by_session()) or Identity(
+        rate_limit_key=f'address:{request.remote_addr}', has_credentials=has_credentials)
 
 
-def _by_token() -> Identity:
+def _by_token() -> Identity | None:
     try:
         token: Token = protector.acquire_token()  # type: ignore[no-untyped-call]
     except OAuth2Error:
-        raise Unauthorized() from None
+        return None
     return Identity(rate_limit_key=f'token:{token.id}', user=token.user, scopes=token.scopes)
 
 
-def _by_session() -> Identity:
+def _by_session() -> Identity | None:
     user = user_of_session()
     if user is None:
-        raise Unauthorized(has_credentials=False)
+        return None
     return Identity(rate_limit_key=f'user:{user.id}', user=user, scopes=SESSION_SCOPES)
 
 
@@ -80,14 +79,13 @@ def rate_limit_key() -> str:
 
 def require(scope: str, roles: Collection[str] | None = None) -> User:
     """
-    Return the user who sent the current request, where they have the scope and, if given, one of the roles.
+    Return the user who sent the current request, if they have the scope and, if given, one of the roles.
 
     Raises :exc:`Unauthorized`, :exc:`MissingScope` or :exc:`MissingRole`.
     """
     identity: Identity = g.runs_api_identity
-    if identity.error is not None:
-        raise identity.error
-    assert identity.user is not None
+    if identity.user is None:
+        raise Unauthorized(identity.has_credentials)
     if scope not in identity.scopes:
         raise MissingScope(scope, identity.scopes)
     if roles is not None and identity.user.role not in roles:

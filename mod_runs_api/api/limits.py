@@ -21,7 +21,7 @@ SCOPE = 'mod_runs_api'
 
 
 def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]) -> Limiter:
-    """Return a limiter that is set up in an application. Raises :exc:`MountError` where its storage cannot be used."""
+    """Return a limiter that is set up in an application. Raises :exc:`MountError` if its storage cannot be used."""
     limiter = Limiter(
         rate_limit_key,
         storage_uri=settings.rate_limit_storage_uri,
@@ -61,7 +61,7 @@ def rate_limit_error(exceeded: RateLimitExceeded) -> RateLimited:
 
 
 def add_rate_limit_headers(response: Response) -> None:
-    """Add how many requests are left to a response, where the request was counted."""
+    """Add how many requests are left to a response, if the request was counted."""
     current = extension_state().limiter.current_limit
     window = None if current is None else _read_window(current)
     if window is not None:
@@ -80,7 +80,7 @@ class Window(NamedTuple):
 
 
 def _read_window(current: RequestLimit) -> Window | None:
-    """Return the window of a request that was counted; None where the storage has gone away since."""
+    """Return the window of a request that was counted; None if the storage has gone away since."""
     item = current.limit
     try:
         return Window(item.amount, current.remaining, current.reset_at)

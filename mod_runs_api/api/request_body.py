@@ -19,17 +19,17 @@ TOO_LARGE = f'The body must have at most {MAX_BODY} bytes.'
 
 def read_object() -> dict[str, Any]:
     """
-    Return the object that the body of the current request is; an empty one where there is no body.
+    Return the object that the body of the current request is; an empty one if there is no body.
 
-    Raises :exc:`PayloadTooLarge`, :exc:`UnsupportedMediaType`, :exc:`BadRequest` where it is not JSON, has a key twice
-    or is not all there, and :exc:`InvalidFields` where it is JSON, but no object.
+    Raises :exc:`PayloadTooLarge`, :exc:`UnsupportedMediaType`, :exc:`BadRequest` if it is not JSON, has a key twice
+    or is not all there, and :exc:`InvalidFields` if it is JSON, but no object.
     """
-    _refuse_what_cannot_be_read()
+    _refuse_unknown_length()
     length = request.content_length
     if length is not None and length > MAX_BODY:
         raise PayloadTooLarge(TOO_LARGE)
-    if length and request.mimetype != 'application/json':
-        raise UnsupportedMediaType('The body must be application/json.')
+    if length:
+        _require_json()
     # For this request alone: the host's own limit is for uploads. One byte more than allowed, because a body of
     # unknown length ends silently where reading ends.
     request.max_content_length = MAX_BODY + 1
@@ -45,10 +45,10 @@ def read_object() -> dict[str, Any]:
         raise BadRequest('The body is incomplete.')
     if not data:
         return {}
-    if request.mimetype != 'application/json':
-        raise UnsupportedMediaType('The body must be application/json.')
+    _require_json()
     try:
-        # Decoded here, because json would take UTF-16 and UTF-32 too. No field is a number, so none needs be exact.
+        # Decoded here, because json would take UTF-16 and UTF-32 too. Numbers become floats, because int() refuses
+        # those of more than 4,300 digits, which are valid JSON.
         body = json.loads(data.decode('utf-8'), parse_int=float, object_pairs_hook=_without_duplicates,
                           parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -58,15 +58,20 @@ def read_object() -> dict[str, Any]:
     return body
 
 
-def _refuse_what_cannot_be_read() -> None:
-    """
-    Raise :exc:`BadRequest` where a body is announced that Werkzeug would take for none.
+def _require_json() -> None:
+    if request.mimetype != 'application/json':
+        raise UnsupportedMediaType('The body must be application/json.')
 
-    No body means all defaults: ``{"failed_only": true}`` would become a retry of all tests.
+
+def _refuse_unknown_length() -> None:
+    """
+    Raise :exc:`BadRequest` if the request has a body that Werkzeug would read as empty.
+
+    An empty body means all defaults, so ``{"failed_only": true}`` would silently become a full retry.
     """
     length = request.headers.get('Content-Length', '')
-    is_endless = 'Transfer-Encoding' in request.headers and not request.environ.get('wsgi.input_terminated')
-    if is_endless or not re.fullmatch('[0-9]*', length):
+    is_unbounded = 'Transfer-Encoding' in request.headers and not request.environ.get('wsgi.input_terminated')
+    if is_unbounded or not re.fullmatch('[0-9]*', length):
         raise BadRequest('The body cannot be read: its length is not known.')
 
 

@@ -37,7 +37,7 @@ def from_error(error: RunsApiError) -> Response:
 
 
 def from_exception(error: Exception) -> Response | HTTPException:
-    """Return the response for anything else that is raised while a route of the API is asked."""
+    """Return the response for any other exception that a route of the API raises."""
     if isinstance(error, RateLimitExceeded):
         return from_error(rate_limit_error(error))
     if isinstance(error, HTTPException):

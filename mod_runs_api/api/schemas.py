@@ -11,8 +11,8 @@ from ..errors import MAX_MESSAGE_LENGTH
 from ..host.models import MAX_ID
 from ..verdict import VERDICTS
 
-RUN_ID = validate.Range(min=1)
-COUNT = validate.Range(min=0)
+AT_LEAST_1 = validate.Range(min=1)
+AT_LEAST_0 = validate.Range(min=0)
 
 #: How many entries of a list are answered at once.
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
@@ -37,8 +37,8 @@ class UTCDateTime(fields.DateTime):
 class RunActionSchema(Schema):
     """The answer to an action on a run."""
 
-    run_id = fields.Integer(required=True, validate=RUN_ID, metadata={'description': 'The source run.'})
-    new_run_id = fields.Integer(required=True, allow_none=True, validate=RUN_ID, metadata={
+    run_id = fields.Integer(required=True, validate=AT_LEAST_1, metadata={'description': 'The source run.'})
+    new_run_id = fields.Integer(required=True, allow_none=True, validate=AT_LEAST_1, metadata={
         'description': 'The run that was created.'})
     action = fields.String(required=True, validate=validate.OneOf(['retry', 'cancel']))
     status = fields.String(required=True, validate=validate.OneOf(['accepted', 'rejected', 'no_op']))
@@ -61,26 +61,26 @@ class PaginationSchema(Schema):
     """Which part of a list this is."""
 
     limit = fields.Integer(required=True, validate=validate.Range(1, MAX_LIMIT))
-    offset = fields.Integer(required=True, validate=COUNT)
-    total = fields.Integer(required=True, validate=COUNT)
-    next_offset = fields.Integer(required=True, allow_none=True, validate=COUNT)
+    offset = fields.Integer(required=True, validate=AT_LEAST_0)
+    total = fields.Integer(required=True, validate=AT_LEAST_0)
+    next_offset = fields.Integer(required=True, allow_none=True, validate=AT_LEAST_0)
 
 
 class AttemptSchema(Schema):
     """One run among the attempts."""
 
-    run_id = fields.Integer(required=True, validate=RUN_ID)
-    source_run_id = fields.Integer(required=True, allow_none=True, validate=RUN_ID, metadata={
+    run_id = fields.Integer(required=True, validate=AT_LEAST_1)
+    source_run_id = fields.Integer(required=True, allow_none=True, validate=AT_LEAST_1, metadata={
         'description': 'The run that it is a retry of. Null for the first run.'})
-    attempt = fields.Integer(required=True, validate=RUN_ID, metadata={
+    attempt = fields.Integer(required=True, validate=AT_LEAST_1, metadata={
         'description': 'Its place among the attempts by run id, from 1.'})
     status = fields.String(required=True, validate=validate.OneOf(
         ['queued', 'running', 'pass', 'fail', 'canceled', 'error', 'incomplete']))
-    tests = fields.Integer(required=True, validate=COUNT)
-    passed = fields.Integer(required=True, validate=COUNT)
-    failed = fields.Integer(required=True, validate=COUNT)
-    not_run = fields.Integer(required=True, validate=COUNT, metadata={'description': 'Tests without a result.'})
-    carried_over = fields.Integer(required=True, validate=COUNT, metadata={
+    tests = fields.Integer(required=True, validate=AT_LEAST_0)
+    passed = fields.Integer(required=True, validate=AT_LEAST_0)
+    failed = fields.Integer(required=True, validate=AT_LEAST_0)
+    not_run = fields.Integer(required=True, validate=AT_LEAST_0, metadata={'description': 'Tests without a result.'})
+    carried_over = fields.Integer(required=True, validate=AT_LEAST_0, metadata={
         'description': 'How many of the results are those of other attempts.'})
     failed_only = fields.Boolean(required=True, allow_none=True, metadata={
         'description': 'Null for the first run, as are reason, requested_by and created_at.'})
@@ -93,8 +93,8 @@ class AttemptSchema(Schema):
 class AttemptsMetaSchema(Schema):
     """What the attempts are attempts of."""
 
-    run_id = fields.Integer(required=True, validate=RUN_ID)
-    root_run_id = fields.Integer(required=True, validate=RUN_ID)
+    run_id = fields.Integer(required=True, validate=AT_LEAST_1)
+    root_run_id = fields.Integer(required=True, validate=AT_LEAST_1)
 
 
 class AttemptsSchema(Schema):
@@ -114,8 +114,8 @@ class VerdictArgsSchema(PageArgsSchema):
 class OutcomeSchema(Schema):
     """How a test came out in one attempt."""
 
-    run_id = fields.Integer(required=True, validate=RUN_ID)
-    attempt = fields.Integer(required=True, validate=RUN_ID)
+    run_id = fields.Integer(required=True, validate=AT_LEAST_1)
+    attempt = fields.Integer(required=True, validate=AT_LEAST_1)
     outcome = fields.String(required=True, validate=validate.OneOf(
         ['pass', 'fail', 'missing_output', 'not_run', 'carried_over']))
 
@@ -125,7 +125,7 @@ class TestVerdictSchema(Schema):
 
     __test__ = False  # pytest takes the class for tests otherwise.
 
-    regression_test_id = fields.Integer(required=True, validate=RUN_ID)
+    regression_test_id = fields.Integer(required=True, validate=AT_LEAST_1)
     verdict = fields.String(required=True, validate=validate.OneOf(VERDICTS))
     latest = fields.String(required=True, allow_none=True, validate=validate.OneOf(
         ['pass', 'fail', 'missing_output']), metadata={
@@ -136,12 +136,12 @@ class TestVerdictSchema(Schema):
 class VerdictMetaSchema(Schema):
     """What the attempts prove about the commit."""
 
-    run_id = fields.Integer(required=True, validate=RUN_ID)
-    root_run_id = fields.Integer(required=True, validate=RUN_ID)
-    attempts = fields.List(fields.Integer(validate=RUN_ID), required=True)
+    run_id = fields.Integer(required=True, validate=AT_LEAST_1)
+    root_run_id = fields.Integer(required=True, validate=AT_LEAST_1)
+    attempts = fields.List(fields.Integer(validate=AT_LEAST_1), required=True)
     overall = fields.String(required=True, validate=validate.OneOf(['pending', 'fail', 'unstable', 'pass']))
     counts = fields.Dict(keys=fields.String(validate=validate.OneOf(VERDICTS)),
-                         values=fields.Integer(validate=COUNT), required=True)
+                         values=fields.Integer(validate=AT_LEAST_0), required=True)
 
 
 class VerdictSchema(Schema):

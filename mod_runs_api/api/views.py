@@ -14,6 +14,7 @@ from ..retry import RetryRequest
 from ..service import attempts_page, attempts_verdict, submit_retry
 from ..validation import load_retry_fields
 from ..verdict import VERDICTS
+from ..wording import counted
 from .auth import require
 from .errors import MethodNotAllowed
 from .request_body import read_object
@@ -33,7 +34,7 @@ def retry(run_id: str) -> Response:
         run_id=_to_id(run_id), requester_id=user.id, idempotency_key=key,
         drop_inactive=settings.drop_inactive_tests, **fields))
 
-    tests = f'{created.test_count} {"test" if created.test_count == 1 else "tests"}'
+    tests = counted(created.test_count, 'test')
     response = json_response(RunActionSchema().dump({
         'run_id': created.run_id,
         'new_run_id': created.new_run_id,

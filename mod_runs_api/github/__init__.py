@@ -2,7 +2,7 @@
 
 from .checks import (author_is_not_blocked, build_artifact_exists,
                      commit_is_not_superseded, pull_request_is_open)
-from .outcome import CommentOutcome, CommentRefusal, CommentRetry
+from .reply import CommentOutcome, CommentRefusal, CommentRetry
 from .status import post_queued_status
 from .webhook import retry_from_comment
 

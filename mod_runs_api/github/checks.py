@@ -1,8 +1,8 @@
 """
 Checks for ``RUNS_API_BEFORE_RETRY`` (contract section 2): one of them, or a list.
 
-All are off by default, but for :func:`build_artifact_exists` where a comment asks for the retry. Each question is put
-to GitHub once a retry. Where no answer comes, the checks refuse nothing.
+All are off by default, but for :func:`build_artifact_exists` if a comment asks for the retry. Each question is put
+to GitHub once a retry. If no answer comes, the checks refuse nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def build_artifact_exists(source: Source) -> str | None:
     Refuse to retry a run whose build GitHub no longer keeps: the new run would die in the queue.
 
     The check looks where the platform's job will look, with the platform's own function. That function returns None
-    both where there is no artifact and where GitHub did not answer. So None is believed only after a search through
+    both if there is no artifact and if GitHub did not answer. So None is believed only after a search through
     all artifacts, or through as many as the platform ever looks at.
 
     Parameters
@@ -96,7 +96,8 @@ def author_is_not_blocked(source: Source) -> str | None:
     state = extension_state()
     blocked = state.tables.host.blocked_users
     if blocked is None:
-        raise MountError(f'author_is_not_blocked needs the model {BlockedUsersTable.module}.{BlockedUsersTable.model}.')
+        raise MountError('author_is_not_blocked needs the model '
+                         f'{BlockedUsersTable.module_name}.{BlockedUsersTable.model_name}.')
     pull_request = _pull_request(source)
     # Deleted accounts have no user.
     if pull_request is None or pull_request.user is None:
@@ -109,7 +110,7 @@ def author_is_not_blocked(source: Source) -> str | None:
 
 def commit_is_not_superseded(source: Source) -> str | None:
     """
-    Refuse to retry a run where a later commit of the same pull request, or of the same branch and fork, has a run.
+    Refuse to retry a run if a later commit of the same pull request, or of the same branch and fork, has a run.
 
     The platform would replace the later commit's report with the retry's, and take the retry for the newest run of
     its branch.
@@ -143,14 +144,14 @@ def commit_is_not_superseded(source: Source) -> str | None:
 
 
 def _pull_request(source: Source) -> Any:
-    """Return the pull request of a run as PyGithub's; None where there is none, or GitHub does not answer."""
+    """Return the pull request of a run as PyGithub's; None if there is none, or GitHub does not answer."""
     if not source.pr_nr:
         return None
     return _ask_github(source, 'pull request', lambda repository: repository.get_pull(source.pr_nr))
 
 
 def _ask_github(source: Source, what: str, question: Callable[[Any], Any]) -> Any:
-    """Return the answer to a question about a repository; None where none comes, and for every later check too."""
+    """Return the answer to a question about a repository; None if none comes, and for every later check too."""
     if what not in source.lookups:
         source.lookups[what] = None
         try:

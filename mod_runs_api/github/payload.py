@@ -18,7 +18,7 @@ MAX_GITHUB_ID = 2 ** 63 - 1
 
 
 class IgnoredComment(Exception):
-    """Nothing is done with the comment. The message says why; it is for the writer too, where ``asked`` is true."""
+    """Nothing is done with the comment. The message says why; it is for the writer too, if ``asked`` is true."""
 
     def __init__(self, reason: str, asked: bool = False) -> None:
         super().__init__(reason)
@@ -35,7 +35,7 @@ class Comment:
     login: str
     account_id: int
     pr_nr: int
-    #: The account that the pull request is by, where it still exists.
+    #: The account that the pull request is by, if it still exists.
     author_id: int | None
 
 

@@ -17,7 +17,7 @@ def post_queued_status(_app: Flask, *, new_run_id: int, **_facts: Any) -> None:
     """
     Post the commit status "Tests queued" with the new run's address, in the place of the old failure.
 
-    Off until it is connected: ``run_retried.connect(post_queued_status)``. Where GitHub does not answer, the retry
+    Off until it is connected: ``run_retried.connect(post_queued_status)``. If GitHub does not answer, the retry
     stays and the log says so.
 
     Parameters

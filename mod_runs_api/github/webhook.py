@@ -17,12 +17,12 @@ from ..host.models import (PULL_REQUEST, BlockedUsersTable, ForkTable,
 from ..host.runtime import external_run_page
 from ..retry import RetryRequest, digest_key
 from ..service import attempts_verdict, in_transaction, submit_retry
-from ..summary import count_ended, to_sentence
+from ..summary import to_sentence
 from ..tables import Tables
 from .checks import build_artifact_exists
 from .commands import Command, InvalidCommand, read_commands
-from .outcome import CommentOutcome, CommentRefusal, CommentRetry
 from .payload import Comment, IgnoredComment, read_payload
+from .reply import CommentOutcome, CommentRefusal, CommentRetry
 
 #: The branch that the platform gives the runs of all pull requests.
 BRANCH = 'pull_request'
@@ -120,7 +120,7 @@ def _check_host(host: HostModels) -> _Needed:
     if login is not None and blocked is not None and fork is not None:
         return _Needed(login, blocked, fork)
     missing = ['the column User.github_login'] if login is None else []
-    missing += [f'the model {table.module}.{table.model}'
+    missing += [f'the model {table.module_name}.{table.model_name}'
                 for table, found in ((BlockedUsersTable, blocked), (ForkTable, fork)) if found is None]
     raise MountError(f'mod_runs_api cannot tell who comments on GitHub. The application lacks {", ".join(missing)}.')
 
@@ -178,10 +178,9 @@ def _retry(state: ExtensionState, needed: _Needed, comment: Comment, user: User,
 def _what_is_known(run_id: int) -> str:
     """Return what the attempts have proved so far; the retry stands, whether that can be told or not."""
     try:
-        verdict = attempts_verdict(run_id)
+        return to_sentence(attempts_verdict(run_id))
     except RunsApiError:
         return ''
-    return to_sentence(verdict) if count_ended(verdict) > 1 else ''
 
 
 def _choose_run(connection: Connection, tables: Tables, fork: ForkTable, pr_nr: int, target: _Target,

@@ -13,7 +13,7 @@ from .runtime import log
 
 @dataclass(frozen=True)
 class GitHubAccess:
-    """The repository whose runs the host has, and the host's token there. '' where it is not known."""
+    """The repository whose runs the host has, and the host's token there. '' if it is not known."""
 
     owner: str
     repository: str
@@ -29,7 +29,7 @@ class GitHubAccess:
         Return the repository as PyGithub's, with a short timeout, because a user is waiting.
 
         PyGithub's own default is to try again and again, up to an hour when the token is used up. Raises
-        :exc:`LookupError` where the host has no token, or no repository.
+        :exc:`LookupError` if the host has no token, or no repository.
         """
         if not self.token or not self.full_name:
             raise LookupError('The application is not configured for GitHub.')

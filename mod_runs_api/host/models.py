@@ -22,6 +22,9 @@ from ..errors import MountError
 #: The values of ``Test.platform``.
 PLATFORMS = ('linux', 'windows')
 
+#: The values of ``TestProgress.status`` in the last row of a run that has ended.
+ENDED_STATUSES = ('completed', 'canceled')
+
 #: The value of ``Test.test_type`` for the runs of a pull request.
 PULL_REQUEST = 'pr'
 
@@ -33,12 +36,11 @@ class HostTable:
     """One table of the host, and the columns of it that the package uses. Those with a default may be missing."""
 
     #: Where the platform keeps the model, and its name there.
-    module: ClassVar[str]
-    model: ClassVar[str]
+    module_name: ClassVar[str]
+    model_name: ClassVar[str]
 
-    def __init__(self, mapped_class: Any, table: Table, columns: Mapping[str, Column[Any] | None]) -> None:
-        #: The model itself.
-        self.mapped_class = mapped_class
+    def __init__(self, model: Any, table: Table, columns: Mapping[str, Column[Any] | None]) -> None:
+        self.model = model
         self.table = table
         vars(self).update(columns)
 
@@ -51,8 +53,8 @@ class HostTable:
 class TestTable(HostTable):
     """A run."""
 
-    module = 'mod_test.models'
-    model = 'Test'
+    module_name = 'mod_test.models'
+    model_name = 'Test'
 
     id: Column[Any]
     platform: Column[Any]
@@ -72,8 +74,8 @@ class TestTable(HostTable):
 class ForkTable(HostTable):
     """A repository on GitHub: the host's own, or a user's fork of it."""
 
-    module = 'mod_test.models'
-    model = 'Fork'
+    module_name = 'mod_test.models'
+    model_name = 'Fork'
 
     id: Column[Any]
     #: Its address, as "https://github.com/OWNER/REPOSITORY.git".
@@ -83,8 +85,8 @@ class ForkTable(HostTable):
 class TestProgressTable(HostTable):
     """A stage that a run has reached."""
 
-    module = 'mod_test.models'
-    model = 'TestProgress'
+    module_name = 'mod_test.models'
+    model_name = 'TestProgress'
 
     id: Column[Any]
     test_id: Column[Any]
@@ -95,8 +97,8 @@ class TestProgressTable(HostTable):
 class TestResultTable(HostTable):
     """The result of one regression test in a run."""
 
-    module = 'mod_test.models'
-    model = 'TestResult'
+    module_name = 'mod_test.models'
+    model_name = 'TestResult'
 
     test_id: Column[Any]
     regression_test_id: Column[Any]
@@ -108,8 +110,8 @@ class TestResultTable(HostTable):
 class TestResultFileTable(HostTable):
     """One output of one regression test in a run."""
 
-    module = 'mod_test.models'
-    model = 'TestResultFile'
+    module_name = 'mod_test.models'
+    model_name = 'TestResultFile'
 
     test_id: Column[Any]
     regression_test_id: Column[Any]
@@ -121,8 +123,8 @@ class TestResultFileTable(HostTable):
 class CustomizedTestTable(HostTable):
     """A regression test that a run was told to run."""
 
-    module = 'mod_customized.models'
-    model = 'CustomizedTest'
+    module_name = 'mod_customized.models'
+    model_name = 'CustomizedTest'
 
     test_id: Column[Any]
     regression_id: Column[Any]
@@ -131,8 +133,8 @@ class CustomizedTestTable(HostTable):
 class TestForkTable(HostTable):
     """An owner of a run."""
 
-    module = 'mod_customized.models'
-    model = 'TestFork'
+    module_name = 'mod_customized.models'
+    model_name = 'TestFork'
 
     user_id: Column[Any]
     test_id: Column[Any]
@@ -141,8 +143,8 @@ class TestForkTable(HostTable):
 class RegressionTestTable(HostTable):
     """A regression test."""
 
-    module = 'mod_regression.models'
-    model = 'RegressionTest'
+    module_name = 'mod_regression.models'
+    model_name = 'RegressionTest'
 
     id: Column[Any]
     active: Column[Any]
@@ -152,8 +154,8 @@ class RegressionTestTable(HostTable):
 class RegressionTestOutputTable(HostTable):
     """An output that a regression test is expected to have."""
 
-    module = 'mod_regression.models'
-    model = 'RegressionTestOutput'
+    module_name = 'mod_regression.models'
+    model_name = 'RegressionTestOutput'
 
     id: Column[Any]
     regression_id: Column[Any]
@@ -163,8 +165,8 @@ class RegressionTestOutputTable(HostTable):
 class RegressionTestOutputFilesTable(HostTable):
     """An accepted variant of an output."""
 
-    module = 'mod_regression.models'
-    model = 'RegressionTestOutputFiles'
+    module_name = 'mod_regression.models'
+    model_name = 'RegressionTestOutputFiles'
 
     regression_test_output_id: Column[Any]
     file_hashes: Column[Any]
@@ -173,18 +175,17 @@ class RegressionTestOutputFilesTable(HostTable):
 class RegressionTestCategoryTable(HostTable):
     """That a regression test is in a category: a plain table on the platform, not a model."""
 
-    module = 'mod_regression.models'
-    model = 'regressionTestLinkTable'
+    module_name = 'mod_regression.models'
+    model_name = 'regressionTestLinkTable'
 
     regression_id: Column[Any]
-    category_id: Column[Any]
 
 
 class UserTable(HostTable):
     """A user."""
 
-    module = 'mod_auth.models'
-    model = 'User'
+    module_name = 'mod_auth.models'
+    model_name = 'User'
 
     id: Column[Any]
     name: Column[Any]
@@ -195,8 +196,8 @@ class UserTable(HostTable):
 class BlockedUsersTable(HostTable):
     """A GitHub account, by its id there, that may start nothing."""
 
-    module = 'mod_ci.models'
-    model = 'BlockedUsers'
+    module_name = 'mod_ci.models'
+    model_name = 'BlockedUsers'
 
     user_id: Column[Any]
 
@@ -204,8 +205,8 @@ class BlockedUsersTable(HostTable):
 class ApiTokenTable(HostTable):
     """An API token of a user."""
 
-    module = 'mod_api.models.api_token'
-    model = 'ApiToken'
+    module_name = 'mod_api.models.api_token'
+    model_name = 'ApiToken'
 
     id: Column[Any]
     user_id: Column[Any]
@@ -228,7 +229,7 @@ class User:
 
     @classmethod
     def from_row(cls, id: int, name: str | None, role: str | None) -> User:
-        """Return a user as the database has them, where the platform ignores blanks around a role."""
+        """Return the user in a row. The platform ignores blanks around a role."""
         return cls(id, name, role and role.strip())
 
     @property
@@ -253,9 +254,9 @@ class HostModels:
     user: UserTable
     #: A host without it runs every test, in a category or not.
     regression_test_category: RegressionTestCategoryTable | None
-    #: Comments on GitHub need it, and nothing else does.
+    #: Comments on GitHub need it, and the check `author_is_not_blocked`.
     blocked_users: BlockedUsersTable | None
-    #: As above.
+    #: Comments on GitHub need it.
     fork: ForkTable | None
     #: Older versions of the platform have no tokens: there the package keeps its own.
     api_token: ApiTokenTable | None
@@ -294,15 +295,19 @@ def find_models(models: Mapping[str, type] | None, names: Mapping[str, str]) -> 
     ``models`` and ``names`` are those of :func:`mod_runs_api.create_blueprint`. Raises :exc:`MountError` with
     everything that is missing.
     """
-    known = {f'{cls.model}.{column}' for cls in HOST_TABLES.values() for column in cls.column_names()}
-    missing = [f'a use for the name {name}' for name in sorted(set(names) - known)]
+    known_models = {cls.model_name for cls in HOST_TABLES.values()}
+    known_names = {f'{cls.model_name}.{column}' for cls in HOST_TABLES.values() for column in cls.column_names()}
+    unknown = sorted((set(models or ()) - known_models) | (set(names) - known_names))
+    if unknown:
+        raise MountError(f'create_blueprint was given names that mod_runs_api does not know: {", ".join(unknown)}.')
+    missing: list[str] = []
     found: dict[str, HostTable | None] = dict.fromkeys(OPTIONAL)
     for field, cls in HOST_TABLES.items():
-        model = _import_model(cls) if models is None else models.get(cls.model)
+        model = _import_model(cls) if models is None else models.get(cls.model_name)
         if model is not None:
             found[field] = _read_model(cls, model, names, missing)
         elif field not in OPTIONAL:
-            missing.append(f'the model {cls.module}.{cls.model}')
+            missing.append(f'the model {cls.module_name}.{cls.model_name}')
     if missing:
         raise MountError(f'mod_runs_api cannot work with this application. It lacks {", ".join(missing)}.')
     return HostModels(**found)  # type: ignore[arg-type]
@@ -310,9 +315,9 @@ def find_models(models: Mapping[str, type] | None, names: Mapping[str, str]) -> 
 
 def _import_model(cls: type[HostTable]) -> Any:
     try:
-        return getattr(import_module(cls.module), cls.model, None)
+        return getattr(import_module(cls.module_name), cls.model_name, None)
     except ModuleNotFoundError as error:
-        if error.name is None or not f'{cls.module}.'.startswith(f'{error.name}.'):
+        if error.name is None or not f'{cls.module_name}.'.startswith(f'{error.name}.'):
             raise  # The module is there; something that it imports is not.
         return None
 
@@ -322,14 +327,14 @@ def _read_model(cls: type[HostTable], model: Any, names: Mapping[str, str], miss
     try:
         inspected: Mapper[Any] | Table = sqlalchemy.inspect(model)
     except NoInspectionAvailable:
-        missing.append(f'a mapping of the model {cls.model}')
+        missing.append(f'a mapping of the model {cls.model_name}')
         return None
     table = inspected if isinstance(inspected, Table) else cast(Table, inspected.local_table)
     columns: dict[str, Column[Any] | None] = {}
     for column, is_required in cls.column_names().items():
-        attribute = names.get(f'{cls.model}.{column}', column)
+        attribute = names.get(f'{cls.model_name}.{column}', column)
         columns[column] = inspected.columns.get(attribute)
         # A column that the host names must be there, required or not.
         if columns[column] is None and (is_required or attribute != column):
-            missing.append(f'the column {cls.model}.{attribute}')
+            missing.append(f'the column {cls.model_name}.{attribute}')
     return cls(model, table, columns)

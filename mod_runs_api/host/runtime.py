@@ -44,7 +44,7 @@ class HostRuntime:
 
     def release_connection(self) -> None:
         """
-        Have the host's session give its connection back, where nothing is pending in it.
+        Have the host's session give its connection back, if nothing is pending in it.
 
         A request that waits for a second connection while it holds one may wait for ever: the others do the same.
         """
@@ -81,7 +81,7 @@ def platform_session() -> HostSession:
         session: scoped_session[Session] = g.db
         return session
     # The platform's own function for it also makes the tables, and points every `Model.query` of the process to the
-    # new session: where there is an engine already, that would pull the caller's objects from under it.
+    # new session: if there is an engine already, that would pull the caller's objects from under it.
     database = import_module('database')
     engine = getattr(database, 'db_engine', None)
     if engine is not None:
@@ -91,7 +91,7 @@ def platform_session() -> HostSession:
 
 
 def log() -> logging.Logger:
-    """Return the log of the host: ``g.log``, or the application's where there is none."""
+    """Return the log of the host: ``g.log``, or the application's if there is none."""
     logger: logging.Logger = g.get('log') or current_app.logger
     return logger
 
@@ -103,8 +103,9 @@ def run_page(run_id: int, external: bool = False) -> str:
 
 def run_page_pattern() -> str:
     """Return the address of the host's page of a run, with ``{run_id}`` in the place of the id."""
-    # The host's route may take nothing but integers, so an id stands in that is no part of an address otherwise.
-    return '{run_id}'.join(run_page(MAX_ID).rsplit(str(MAX_ID), 1))
+    # Built with an id, because the host's route may accept integers only. What stands before it is the host's.
+    before, _, after = run_page(MAX_ID).rpartition(str(MAX_ID))
+    return f'{before}{{run_id}}{after}'
 
 
 def regression_test_page(test_id: int, external: bool = False) -> str | None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from ..attempts import (Attempt, carried_over_by_source, has_retries,
                         list_newest_attempts)
-from ..summary import PHRASES, count_ended, list_findings, to_sentence
+from ..summary import PHRASES, list_findings, to_sentence
 from ..tables import Tables
 from ..verdict import Verdict, read_verdict
 
@@ -25,7 +25,7 @@ class GridRow:
     """One test that did not simply pass."""
 
     test_id: int
-    #: Its command line, where the host tells it.
+    #: Its command line, if the host tells it.
     command: str | None
     #: What is said of it, for example "is flaky".
     phrase: str
@@ -50,15 +50,15 @@ class RetryHistory:
 
     #: The run that is looked at.
     own: Attempt
-    #: The newest attempts, newest first, and the run that is looked at where it is older.
+    #: The newest attempts, newest first, and the run that is looked at if it is older.
     attempts: list[Attempt]
     #: How many more there are.
     left_out: int
     #: How many results of the run were carried over, by the run that really ran the tests.
     carried_over: dict[int, int]
-    #: None where there are too many attempts to compare them for a page.
+    #: None if there are too many attempts to compare them for a page.
     verdict: Verdict | None
-    #: None where there is nothing to show in it.
+    #: None if there is nothing to show in it.
     grid: Grid | None
 
     @property
@@ -71,7 +71,7 @@ class RetryHistory:
         """What the attempts prove; nothing while fewer than two have ended."""
         if self.verdict is None:
             return 'There are too many attempts to compare them here.'
-        return to_sentence(self.verdict) if count_ended(self.verdict) > 1 else ''
+        return to_sentence(self.verdict)
 
     @property
     def is_waiting_for_results(self) -> bool:
@@ -92,7 +92,7 @@ def read_history(connection: Connection, tables: Tables, run_id: int) -> RetryHi
 
 
 def _read_grid(connection: Connection, tables: Tables, verdict: Verdict) -> Grid | None:
-    """Return the grid; None while fewer than two attempts have ended, and where every test simply passed."""
+    """Return the grid; None while fewer than two attempts have ended, and if every test simply passed."""
     numbers = {outcome.run_id: outcome.attempt for test in verdict.tests for outcome in test.attempts}
     run_ids = sorted(numbers, reverse=True)
     tests = {test.regression_test_id: test for test in verdict.tests}
@@ -108,7 +108,7 @@ def _read_grid(connection: Connection, tables: Tables, verdict: Verdict) -> Grid
 
 
 def _read_commands(connection: Connection, tables: Tables, test_ids: list[int]) -> dict[int, str]:
-    """Return the command line of each test, where the host has it."""
+    """Return the command line of each test, if the host has it."""
     test = tables.host.regression_test
     if test.command is None:
         return {}

@@ -33,7 +33,7 @@ class RetryButton:
     run_id: int
     #: Where its retry is asked for.
     url: str
-    #: The tests that a full retry would run; None where they were not looked up, and where it would be refused.
+    #: The tests that a full retry would run; None if they were not looked up, and if it would be refused.
     all_tests: list[int] | None = None
     #: The same for a failed-only retry.
     failed_tests: list[int] | None = None
@@ -47,14 +47,14 @@ def retry_button(test: Any, with_tests: bool) -> RetryButton | None:
     """
     Return the button of a run, for a user who may press it.
 
-    None where nobody is logged in, where their role does not allow it, and in a host without Flask-WTF: without a CSRF
+    None if nobody is logged in, if their role does not allow it, and in a host without Flask-WTF: without a CSRF
     token a session proves nothing. Finding the tests takes a few statements: for the page of one run, not for a list.
     """
     state = extension_state()
-    user = state.host.logged_in_user()
+    user = state.runtime.logged_in_user()
     if user is None or user.role not in state.settings.retry_roles or find_spec('flask_wtf') is None:
         return None
-    run_id = state.host.run_id(test)
+    run_id = state.runtime.run_id(test)
     url = url_for(f'{state.name}.retry', run_id=run_id)
     if not with_tests:
         return RetryButton(run_id, url)
@@ -88,10 +88,10 @@ def retry_history(test: Any) -> RetryHistory | None:
     """
     Return what a run's page says of its attempts, read once for a page.
 
-    None where there is one only, and where they cannot be read: the page has more to show than that.
+    None if there is one only, and if they cannot be read: the page has more to show than that.
     """
     state = extension_state()
-    run_id = state.host.run_id(test)
+    run_id = state.runtime.run_id(test)
     found: dict[int, RetryHistory | None] = g.setdefault('runs_api_retry_histories', {})
     if run_id not in found:
         try:

@@ -25,12 +25,12 @@ def csrf_token() -> str:
 
 
 def user_of_session() -> User | None:
-    """Return the user who pressed a button on a page of the host, or None where the request does not prove it."""
+    """Return the user who pressed a button on a page of the host, or None if the request does not prove it."""
     if request.method != 'POST' or request.mimetype != 'application/json':
         return None
     if not _is_same_origin() or not _has_valid_csrf_token():
         return None
-    return extension_state().host.logged_in_user()
+    return extension_state().runtime.logged_in_user()
 
 
 def _is_same_origin() -> bool:

@@ -2,7 +2,7 @@
 Measure what retries cost, and print a report for docs/benchmarks.rst; `tox run -e bench` does it.
 
 Run it from the root of the repository, with the package and its extras `test`, `service` and `bench` installed:
-`python tests/benchmark`. It measures on SQLite, on the MariaDB that the service tests use where there is one, and on
+`python tests/benchmark`. It measures on SQLite, on the MariaDB that the service tests use if there is one, and on
 the real platform where `SAMPLE_PLATFORM` names a checkout of it.
 """
 

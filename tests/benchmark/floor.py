@@ -33,7 +33,7 @@ SOURCE = """
         {more}
     FROM test t LEFT JOIN run_retry o ON o.test_id = t.id WHERE t.id = %(run)s"""
 
-#: The tests that are inactive: of the run, or all of them where a join has no index to use.
+#: The tests that are inactive: of the run, or all of them if a join has no index to use.
 INACTIVE_HERE = """
     (SELECT GROUP_CONCAT(r.id) FROM customized_test c JOIN regression_test r ON r.id = c.regression_id
      WHERE c.test_id = %(run)s AND NOT r.active)"""
@@ -91,7 +91,7 @@ MISSING = """
         AND f.regression_test_output_id = o.id
     WHERE r.test_id IN ({ids}) AND f.test_id IS NULL GROUP BY r.test_id"""
 
-#: How a retry ends whole, where it has no result of its own and its source is its only other attempt. What it was told
+#: How a retry ends whole, if it has no result of its own and its source is its only other attempt. What it was told
 #: to run comes last, for the others look at it.
 CARRY_OVER = (
     'INSERT INTO run_carried_over (test_id, regression_test_id, source_test_id, progress_id, progress_timestamp) '
@@ -109,7 +109,7 @@ CARRY_OVER = (
     'INSERT INTO customized_test (test_id, regression_id) '
     'SELECT test_id, regression_test_id FROM run_carried_over WHERE test_id = {run}')
 
-#: Where a run has a smaller part than one in so many of all tests, MariaDB is faster at joining its outputs than at
+#: If a run has a smaller part than one in so many of all tests, MariaDB is faster at joining its outputs than at
 #: reading all there are.
 JOINED = 3
 

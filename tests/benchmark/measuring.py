@@ -21,7 +21,7 @@ SEED = 5
 
 
 def _nothing(_: Any) -> None:
-    """End where there is nothing to look at."""
+    """End if there is nothing to look at."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def write(results: Results, plan: Plan, stores: Stores, command: str) -> str:
     if results.history:
         parts += [*_growth('the history, of runs of 300 tests', 'runs', results.history), _wrap(
             f'The first four retry one of the {history.NEWEST} newest runs, the last two any run: it, unlike those, '
-            'must be read from the disk where the database is larger than the server\'s memory, whoever reads it.')]
+            'must be read from the disk if the database is larger than the server\'s memory, whoever reads it.')]
     if results.attempts:
         parts += _growth('the attempts of a run of 300 tests', 'attempts', results.attempts)
         parts += _growth('the attempts of a run of 300 tests that are judged', 'attempts', results.verdict)
@@ -99,7 +99,7 @@ def _table(table: dict[str, Figures]) -> Iterator[str]:
         'On the miniature. *Request* is the whole request, within the process. *Inside* is ``retry_run``, without '
         'HTTP, token and limit. The *floor* is the least SQL that does the same in one transaction through the bare '
         'driver, with the look-up of the token and without HTTP. *Statements* are those of the request, and of the '
-        f'floor. A page of the host\'s own that does nothing takes {hosts}. Here the host does not look '
+        f'floor. A page of the host\'s own that does nothing takes {hosts}. Here the host does not check '
         'for its tables at every request, as the platform does without the edit of its ``database.py``.')
     yield simple_table(
         ('database', 'what', 'tests', 'request', 'inside', 'floor', 'request / floor', 'statements'),

@@ -44,7 +44,7 @@ class Stage:
     Attributes
     ----------
     app : Flask
-        The miniature. The limit is out of the way, and so is the host's look for its tables: the real platform shows
+        The miniature. The limit is out of the way, and so is the host's check for its tables: the real platform shows
         what that costs.
     token : str
         Alice's.

@@ -1,4 +1,4 @@
-"""The databases that are measured: SQLite in a file always, and MariaDB where a server answers."""
+"""The databases that are measured: SQLite in a file always, and MariaDB if a server answers."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Stores:
     server : str
         The address of the MariaDB server.
     missing : str
-        Why there is no MariaDB; empty where there is one.
+        Why there is no MariaDB; empty if there is one.
     """
 
     folder: Path

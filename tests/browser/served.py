@@ -31,7 +31,7 @@ FLAGS = ('--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '-
 
 
 def chromium() -> str | None:
-    """Return the path of the browser; None where there is none."""
+    """Return the path of the browser; None if there is none."""
     return shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
 
 

@@ -100,7 +100,7 @@ def test_a_run_without_failures_offers_all_tests_and_says_why(site: Site, visit:
     page.get_by_role('button', name='Retry this run').click()
 
     assert choices(page) == ['its only test']
-    assert page.get_by_text('Only what did not pass cannot be chosen: '
+    assert page.get_by_text('Running only the failed tests is not possible. '
                             f'Run {run_id} has not finished: it has no failed tests yet.').is_visible()
 
 

@@ -144,7 +144,7 @@ def regression_test(command: str = '-out=srt -latin1', *, in_category: str = 'Ge
 
 
 def output(test: RegressionTest, *, ignore: bool = False) -> RegressionTestOutput:
-    """Add an output that a regression test is expected to make, or may make where it is to be ignored."""
+    """Add an output that a regression test is expected to make, or may make if it is to be ignored."""
     return add(_output(test, ignore))
 
 

@@ -5,8 +5,8 @@ The rule, for each regression test the run runs:
 
 - a result with another exit code than expected is a failure;
 - else a file that differs and is no accepted variant is one, also where the test's output is set to be ignored, and
-  also where there is no result;
-- where there is no file at all, any output that is not set to be ignored makes it a failure. One missing file among
+  also if there is no result;
+- if there is no file at all, any output that is not set to be ignored makes it a failure. One missing file among
   others does not, and neither does a missing result of a test that has no outputs.
 """
 
@@ -46,7 +46,7 @@ class TestVerdict:
 
     @property
     def exit_code(self) -> Optional[int]:
-        """The code the test ended with; none where it has no result."""
+        """The code the test ended with; none if it has no result."""
         return None if self.result is None else self.result.exit_code
 
     @property
@@ -57,7 +57,7 @@ class TestVerdict:
 
 @dataclass(frozen=True)
 class CategoryVerdict:
-    """What the page says of one category. It fails where one of its tests does."""
+    """What the page says of one category. It fails if one of its tests does."""
 
     category: Category
     tests: tuple[TestVerdict, ...]

@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
     """How a regression test ends on a worker: its exit code, and a text if its output is not as expected."""
 
     exit_code: int = 0
-    #: Empty where it is identical to what is expected, None where there is none.
+    #: Empty if it is identical to what is expected, None if there is none.
     output: str | None = ''
 
 
@@ -304,7 +304,7 @@ class Worker:
         return str(answer['body'])
 
     def start(self) -> None:
-        """Have the scheduled job start the machine, where it has not, and report that the tests begin."""
+        """Have the scheduled job start the machine, if it has not, and report that the tests begin."""
         if self.machine not in self.story.process.call('machines'):
             self.story.run_scheduled_job()
         assert self.machine in self.story.process.call('machines')

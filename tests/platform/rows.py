@@ -33,7 +33,7 @@ def fresh_database(kind: str, folder: Path) -> Iterator[str]:
     Parameters
     ----------
     kind : str
-        ``sqlite`` or ``mariadb``. The test is skipped where there is no server, unless ``RUNS_API_SERVICES`` says
+        ``sqlite`` or ``mariadb``. The test is skipped if there is no server, unless ``RUNS_API_SERVICES`` says
         that there must be one.
     folder : Path
         Where the file of SQLite's is made.

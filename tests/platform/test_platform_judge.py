@@ -44,7 +44,7 @@ class Attempt:
     end: str = ''
 
     def end_whole(self, attempts: list[Attempt]) -> None:
-        """Carry over, where it is a failed-only retry, the newest result that another attempt has really run."""
+        """Carry over, if it is a failed-only retry, the newest result that another attempt has really run."""
         if self.failed_only:
             ended = [other for other in attempts if other.end and other is not self]
             self.carried = {test_id: (other.run_id, outcome)

@@ -25,7 +25,7 @@ TESTS = 24
 RUNS = 100
 CATEGORIES = 4
 
-#: How a command ended and should have ended; None where it never ran.
+#: How a command ended and should have ended; None if it never ran.
 ENDS: dict[str, tuple[int | None, int | None] | None] = {
     'never ran': None,
     'as expected': (0, 0),
@@ -86,7 +86,7 @@ class RegressionTest:
 
 @dataclass
 class Case:
-    """A run, as it was written down; ``chosen`` is None where it has no rows of its own and runs everything."""
+    """A run, as it was written down; ``chosen`` is None if it has no rows of its own and runs everything."""
 
     id: int
     chosen: list[int] | None

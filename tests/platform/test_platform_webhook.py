@@ -146,7 +146,7 @@ def test_a_comment_counts_once_in_whichever_delivery(comment: Comment, own_rows:
     (answer,) = comment(failed, '/retry linux', id=7, delivery_id='another')
 
     assert len(own_rows.of('run_retry')) == 1
-    assert 'is queued again already' in answer
+    assert 'has already been queued again' in answer
 
 
 def test_a_comment_that_github_has_not_signed_does_nothing(comment: Comment, own_rows: Rows, failed: int) -> None:

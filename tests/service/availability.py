@@ -1,4 +1,4 @@
-"""What happens where a service is not there: the test is skipped, or fails where services are required."""
+"""What happens if a service is not there: the test is skipped, or fails if services are required."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 
 def missing(reason: str) -> NoReturn:
-    """Skip the current test, or fail it where the environment variable `RUNS_API_SERVICES` is `required`."""
+    """Skip the current test, or fail it if the environment variable `RUNS_API_SERVICES` is `required`."""
     if os.environ.get('RUNS_API_SERVICES') == 'required':
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

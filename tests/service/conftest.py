@@ -61,7 +61,7 @@ def mariadb() -> str:
     url = os.environ.get('RUNS_API_MARIADB', 'mysql+pymysql://root:@127.0.0.1:3306')
     server = make_url(url)
     try:
-        # PyMySQL leaves its socket open where nobody listens, which is a warning.
+        # PyMySQL leaves its socket open if nobody listens, which is a warning.
         if server.host is not None:
             socket.create_connection((server.host, server.port or 3306), timeout=10).close()
         execute(url, 'SELECT 1')

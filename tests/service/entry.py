@@ -64,7 +64,7 @@ class Worker:
 
 
 def end_run(run_id: int) -> tuple[str, int]:
-    """End a run as the platform does, through its models: results are carried over into it where there are any."""
+    """End a run as the platform does, through its models: results are carried over into it if there are any."""
     g.db.add(TestProgress(run_id, TestStatus.completed, 'All tests have run'))
     g.db.commit()
     return '', 204

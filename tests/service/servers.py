@@ -38,7 +38,7 @@ def environment(folder: Path, uri: str, **variables: str) -> dict[str, str]:
 
 
 def end(process: subprocess.Popen[Any], seconds: float = 30) -> None:
-    """Ask a process to end, and make it do so where it does not."""
+    """Ask a process to end, and make it do so if it does not."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -218,7 +218,7 @@ class Private:
         raise NotImplementedError
 
     def start(self) -> None:
-        """Start it where it does not run, and wait until it can be used."""
+        """Start it if it does not run, and wait until it can be used."""
         if self.process is None:
             with open(self.folder / 'log.txt', 'ab') as log:
                 self.process = subprocess.Popen(

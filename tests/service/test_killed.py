@@ -144,7 +144,7 @@ def retry_while(killer: Killer, database: Database, server: Server, scenario: Sc
 
 
 def answer_if_any(ask: Callable[[], Answer]) -> Answer | None:
-    """Return the answer to a request, or None where there is none."""
+    """Return the answer to a request, or None if there is none."""
     try:
         return ask()
     except (OSError, HTTPException):

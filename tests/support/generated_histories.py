@@ -107,7 +107,7 @@ def was_told(world: World, test: Test, run_id: int) -> bool:
 
 
 def outcome(world: World, test: Test, run_id: int) -> str | None:
-    """Read how a test came out in a run; None where the run does not show it."""
+    """Read how a test came out in a run; None if the run does not show it."""
     if run_id not in test.results:
         return 'not_run' if was_told(world, test, run_id) and test.in_category else None
     # A mark counts while there is a progress row to point at.

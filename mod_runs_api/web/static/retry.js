@@ -1,10 +1,10 @@
 // The buttons that retry a run, and the one dialog of the page that they open: templates/runs_api/retry.html.
 // Plain DOM, and nothing that a Content-Security-Policy of "default-src 'self'" forbids.
 
-// After this long without an answer the person may send again: the key sees to it that one run is made.
+// After this long without an answer the user may send again: the key makes sure that only one run is created.
 const PATIENCE = 30000;
 
-// So near to the limit a screen reader is told.
+// How close to the limit a screen reader is told of it.
 const NEAR = 20;
 
 const dialog = document.getElementById('runs-api-dialog');
@@ -35,18 +35,23 @@ function length() {
   return [...reason.value.trim()].length;
 }
 
+function choose(number, unknown, one, several) {
+  if (number === undefined) return unknown;
+  return number === '1' ? one : several;
+}
+
 function open(button) {
   const { runId, all, failed, refusal, hint } = button.dataset;
   opener = button;
   key = newKey();
   form.reset();
   form.querySelector('h2').textContent = `Retry run ${runId}`;
-  part('all-text').textContent = { undefined: 'all tests', 1: 'its only test' }[all] ?? `all ${all} tests`;
+  part('all-text').textContent = choose(all, 'all tests', 'its only test', `all ${all} tests`);
   part('failed').hidden = refusal !== undefined;
-  part('failed-text').textContent = { undefined: 'only those that did not pass', 1: 'only the one that did not pass' }[failed]
-    ?? `only the ${failed} that did not pass`;
+  part('failed-text').textContent = choose(failed, 'only those that did not pass', 'only the one that did not pass',
+    `only the ${failed} that did not pass`);
   part('refusal').hidden = refusal === undefined;
-  part('refusal').textContent = refusal === undefined ? '' : `Only what did not pass cannot be chosen: ${refusal}`;
+  part('refusal').textContent = refusal === undefined ? '' : `Running only the failed tests is not possible. ${refusal}`;
   part('hint').hidden = hint === undefined;
   part('hint').textContent = hint ?? '';
   alert.textContent = '';
@@ -120,11 +125,11 @@ function sentence(code, { message, details = {} }) {
   if (code === 403) return 'Your role does not allow you to retry runs.';
   if (code === 404) return `${run} does not exist any more.`;
   if (code === 413) return 'The reason is too long to be sent.';
-  if (code === 429) return `You have sent too many requests. Try again ${wait(details.retry_after)}.`;
+  if (code === 429) return `You have sent too many requests. Try again ${inSeconds(details.retry_after)}.`;
   if (code === 503) return 'The server cannot store a run just now. Try again in a few seconds.';
   if (code >= 500) return 'Something went wrong on the server. Try again; if that does not help, tell an administrator.';
-  if (details.fields) return `This cannot be sent. ${fields(details.fields)}`;
-  if (details.inactive_ids?.length) return `Some tests are inactive now and cannot be run: ${list(details.inactive_ids)}.`;
+  if (details.fields) return `This cannot be sent. ${fieldMessages(details.fields)}`;
+  if (details.inactive_ids?.length) return `Some tests are inactive now and cannot be run: ${listIds(details.inactive_ids)}.`;
   if (details.idempotency_key) {
     return 'An earlier try did arrive, and made a run with what you had chosen then: reload the page to see it. '
       + 'Send again to make another run.';
@@ -132,15 +137,15 @@ function sentence(code, { message, details = {} }) {
   return message ?? `The server refused this (${code}).`;
 }
 
-function wait(seconds) {
+function inSeconds(seconds) {
   return seconds === undefined ? 'later' : seconds === 1 ? 'in 1 second' : `in ${seconds} seconds`;
 }
 
-function fields(said) {
+function fieldMessages(said) {
   return Object.entries(said).map(([name, messages]) => `${name}: ${[messages].flat().join(' ')}`).join(' ');
 }
 
-function list(ids) {
+function listIds(ids) {
   return ids.length > 10 ? `${ids.slice(0, 10).join(', ')} and ${ids.length - 10} more` : ids.join(', ');
 }
 
@@ -161,7 +166,7 @@ dialog.addEventListener('cancel', (event) => {
 });
 // By itself the focus returns to where it was, which is not the button if pressing gave it none: in Safari.
 dialog.addEventListener('close', () => opener.focus());
-// Whoever comes back to this page by the browser's "back" is not to find it sending still.
+// The browser may keep this page and show it again: it must not come back still sending.
 addEventListener('pagehide', () => {
   dialog.close();
 });

@@ -105,7 +105,7 @@ class Test(Base):
         return bool(self.progress) and self.progress[-1].status in FINISHED
 
     def get_customized_regressiontests(self) -> list[int]:
-        """Return the ids of the regression tests this run runs: all there are, where it selects none."""
+        """Return the ids of the regression tests this run runs: all there are, if it selects none."""
         if self.customized_tests:
             return [row.regression_id for row in self.customized_tests if row.regression_id is not None]
         session = object_session(self)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ..wording import counted
+
 
 @dataclass(frozen=True)
 class CommentRetry:
@@ -20,7 +22,7 @@ class CommentRetry:
     address : str or None
         The address of the new run's page; None if no URL can be built.
     known : str
-        What the attempts so far have proved, in a sentence; empty where nothing is known.
+        What the attempts so far have proved, in a sentence; empty if nothing is known.
     """
 
     platform: str
@@ -41,9 +43,9 @@ class CommentRefusal:
     Attributes
     ----------
     platform : str or None
-        "linux" or "windows"; None where the line was not understood.
+        "linux" or "windows"; None if the line was not understood.
     run_id : int or None
-        The run that is not retried; None where there is none.
+        The run that is not retried; None if there is none.
     message : str
         Why not. It may quote the comment: :attr:`CommentOutcome.reply` makes it harmless, a log should ``repr`` it.
     """
@@ -61,7 +63,7 @@ class CommentOutcome:
     Attributes
     ----------
     ignored : str or None
-        Why nothing was done with it, as a sentence; None where something was, or was refused.
+        Why nothing was done with it, as a sentence; None if something was, or was refused.
     retries : tuple of CommentRetry
         The retries that were created.
     refusals : tuple of CommentRefusal
@@ -78,7 +80,7 @@ class CommentOutcome:
     @property
     def reply(self) -> str:
         """
-        The answer, as Markdown; empty where nobody is to be answered.
+        The answer, as Markdown; empty if nobody is to be answered.
 
         It mentions nobody, links nothing but the new runs, and is no command itself.
         """
@@ -93,8 +95,8 @@ class CommentOutcome:
 def _describe(retry: CommentRetry) -> str:
     new_run = f'run {retry.new_run_id}' if retry.address is None else f'[run {retry.new_run_id}]({retry.address})'
     if retry.replayed:
-        return f'{retry.platform}: run {retry.run_id} is queued again already, as {new_run}.'
-    tests = f'{retry.test_count} test{"" if retry.test_count == 1 else "s"}'
+        return f'{retry.platform}: run {retry.run_id} has already been queued again as {new_run}.'
+    tests = counted(retry.test_count, 'test')
     known = f' {retry.known}' if retry.known else ''
     return (f'{retry.platform}: run {retry.run_id} is queued again as {new_run}, '
             f'with {tests}{" that did not pass" if retry.failed_only else ""}.{known}')
