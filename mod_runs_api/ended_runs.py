@@ -7,9 +7,11 @@ host's own row.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction, object_session
 
 from .attempts import has_retries
@@ -22,6 +24,8 @@ from .signals import attempts_ended, send
 from .transaction import run_transaction
 from .verdict import Verdict, read_verdict
 from .wording import counted
+
+T = TypeVar('T')
 
 #: In ``Session.info``: the runs that the current transaction ends, and those that a committed one has ended.
 ENDING = 'mod_runs_api.ending'
@@ -45,6 +49,7 @@ def _note_end(_mapper: Any, _connection: Any, progress: Any) -> None:
     status = state.runtime.attribute('TestProgress', 'status', progress)
     session = object_session(progress)
     if session is not None and run_id is not None and getattr(status, 'value', status) in ENDED_STATUSES:
+        # The platform's scheduled job writes the id as a string.
         session.info.setdefault(ENDING, set()).add(run_id)
 
 
@@ -64,35 +69,41 @@ def _handle_ended_runs(session: Session, transaction: SessionTransaction) -> Non
     if state is None:
         return
     for run_id in run_ids:
-        try:
-            engine = session.get_bind(clause=state.tables.host.test_progress.table).engine
-            # The platform's scheduled job writes the id as a string.
-            _make_whole(state, engine, int(run_id))
-        except Exception as fault:
-            # Nothing may break the host's commit.
-            log().error(f'run {run_id} has ended, but the results of the other attempts are not carried over: '
-                        f'"flask runs-api carry-over {run_id}" does it. {describe(fault)}')
+        with _logged_only(f'run {run_id} has ended, but the results of the other attempts are not carried over: '
+                          f'"flask runs-api carry-over {run_id}" does it.'):
+            _carry_over(session, state, int(run_id))
+        if attempts_ended.receivers:
+            with _logged_only(f'run {run_id} has ended, but attempts_ended is not sent.'):
+                _send_attempts_ended(session, state, int(run_id))
 
 
-def _make_whole(state: ExtensionState, engine: Engine, run_id: int) -> None:
-    count = run_transaction(engine.begin, lambda connection: carry_over(connection, state.tables, run_id))
+@contextmanager
+def _logged_only(message: str) -> Iterator[None]:
+    """Log an error instead of raising it: nothing may break the host's commit."""
+    try:
+        yield
+    except Exception as fault:
+        log().error(f'{message} {describe(fault)}')
+
+
+def _carry_over(session: Session, state: ExtensionState, run_id: int) -> None:
+    count = _run_transaction(session, state, lambda connection: carry_over(connection, state.tables, run_id))
     if count:
         log().info(f'run {run_id} has ended: {counted(count, "result")} carried over into it')
-    if attempts_ended.receivers:
-        _send_attempts_ended(state, engine, run_id)
 
 
-def _send_attempts_ended(state: ExtensionState, engine: Engine, run_id: int) -> None:
+def _send_attempts_ended(session: Session, state: ExtensionState, run_id: int) -> None:
     """Send :data:`attempts_ended` for one of several attempts. Without a receiver the verdict is not computed."""
     def work(connection: Connection) -> Verdict | None:
         if not has_retries(connection, state.tables, run_id) or not has_ended(connection, state.tables, run_id):
             return None
         return read_verdict(connection, state.tables, run_id)
 
-    try:
-        verdict = run_transaction(engine.begin, work)
-    except Exception as fault:
-        log().error(f'run {run_id} has ended, but attempts_ended is not sent: {describe(fault)}')
-        return
+    verdict = _run_transaction(session, state, work)
     if verdict is not None:
         send(attempts_ended, run_id=run_id, root_run_id=verdict.root_run_id, overall=verdict.overall)
+
+
+def _run_transaction(session: Session, state: ExtensionState, work: Callable[[Connection], T]) -> T:
+    engine = session.get_bind(clause=state.tables.host.test_progress.table).engine
+    return run_transaction(engine.begin, work)

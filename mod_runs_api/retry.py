@@ -32,18 +32,13 @@ class RetryRequest:
     reason: str | None = None
     #: The user who asks. They become an owner of the new run.
     requester_id: int | None = None
-    #: The same key of the same requester creates one run, however often it is sent.
-    idempotency_key: str | None = None
+    #: Requests with the same one create one run: see :func:`digest_key`.
+    idempotency_digest: str | None = None
     #: Leave inactive tests out instead of refusing them.
     drop_inactive: bool = False
     #: The secret that the new run's worker will report with. It is unique in the database, so a run whose commit was
     #: never answered is recognised by it when the request is tried again.
     run_token: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
-
-    @property
-    def idempotency_digest(self) -> str | None:
-        """The requester and the key, as the database stores them."""
-        return None if self.idempotency_key is None else digest_key(self.requester_id, self.idempotency_key)
 
 
 @dataclass(frozen=True)
@@ -114,9 +109,13 @@ class Source:
     lookups: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
 
-def digest_key(requester_id: int | None, idempotency_key: str) -> str:
-    """Return what is stored of an idempotency key: other requesters' keys are other keys."""
-    return hashlib.sha256(f'{requester_id} {idempotency_key}'.encode()).hexdigest()
+def digest_key(owner: int | str | None, idempotency_key: str | None) -> str | None:
+    """
+    Return what is stored of an idempotency key, if there is one.
+
+    The keys of other owners are other keys. An owner is a user's id, None for nobody, or a word for what is no user.
+    """
+    return None if idempotency_key is None else hashlib.sha256(f'{owner} {idempotency_key}'.encode()).hexdigest()
 
 
 def create_retry(connection: Connection, tables: Tables, request: RetryRequest) -> Retry:

@@ -18,7 +18,8 @@ from .faults import describe, to_api_error
 from .host.models import MAX_ID
 from .host.runtime import log
 from .retry import (Retry, RetryRequest, Source, choose_tests, create_retry,
-                    find_committed_retry, find_earlier_retry, find_source)
+                    digest_key, find_committed_retry, find_earlier_retry,
+                    find_source)
 from .settings import Check
 from .signals import run_retried, send
 from .transaction import run_transaction
@@ -79,8 +80,9 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
     fields = load_retry_fields({'failed_only': failed_only} | ({} if reason is None else {'reason': reason}),
                                idempotency_key)
     requester_id = None if requested_by is None else find_user_id(state, requested_by)
-    return submit_retry(state, RetryRequest(run_id=run_id, requester_id=requester_id, idempotency_key=idempotency_key,
-                                            drop_inactive=state.settings.drop_inactive_tests, **fields))
+    return submit_retry(state, RetryRequest(
+        run_id=run_id, requester_id=requester_id, idempotency_digest=digest_key(requester_id, idempotency_key),
+        drop_inactive=state.settings.drop_inactive_tests, **fields))
 
 
 def submit_retry(state: ExtensionState, request: RetryRequest, extra_checks: tuple[Check, ...] = ()) -> Retry:
@@ -125,7 +127,7 @@ def _ask(check: Check, source: Source) -> None:
     name = getattr(check, '__name__', type(check).__name__)
     try:
         reason = check(source)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log().error(f'RUNS_API_BEFORE_RETRY: {name} failed with {type(error).__name__}')
         return
     if isinstance(reason, str) and reason:
@@ -210,19 +212,22 @@ def _with_api_errors(run: Callable[[], T]) -> T:
 
 def find_user_id(state: ExtensionState, user: Any) -> int:
     """Return the id of a user, given by id, name or model. Raises :exc:`InvalidFields` if there is none."""
-    table, is_name = state.tables.host.user, isinstance(user, str)
+    table = state.tables.host.user
     instance = inspect(user, raiseerr=False)
-    if isinstance(instance, InstanceState) and instance.mapper.local_table is table.table:
-        user = instance.mapper.primary_key_from_instance(user)[0]
-    if is_name:
-        # The platform's connection, which speaks three-byte text, cannot ask for other names.
-        is_possible = all(0 < ord(character) < 0x10000 and not 0xD800 <= ord(character) < 0xE000 for character in user)
-    else:
-        is_possible = type(user) is int and 1 <= user <= MAX_ID
-    query = select(table.id, table.name).where((table.name if is_name else table.id) == user)
-    rows = in_transaction(state, lambda connection: connection.execute(query).all()) if is_possible else []
-    # The database's collation may ignore case; it must not decide who somebody is.
-    ids = [user_id for user_id, name in rows if not is_name or name == user]
+    if isinstance(instance, InstanceState) and instance.mapper.local_table is table.table and instance.identity:
+        user = instance.identity[0]
+    column = None
+    # The platform's connection, which speaks three-byte text, cannot ask for other names.
+    if isinstance(user, str) and all(0 < ord(c) < 0x10000 and not 0xD800 <= ord(c) < 0xE000 for c in user):
+        column = table.name
+    elif type(user) is int and 1 <= user <= MAX_ID:
+        column = table.id
+    ids: list[int] = []
+    if column is not None:
+        query = select(table.id, column).where(column == user)
+        rows = in_transaction(state, lambda connection: connection.execute(query).all())
+        # The database's collation may ignore case; it must not decide who somebody is.
+        ids = [user_id for user_id, found in rows if found == user]
     if not ids:
         raise InvalidFields({'requested_by': ['There is no such user.']})
-    return int(ids[0])
+    return ids[0]

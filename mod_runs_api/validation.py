@@ -25,6 +25,15 @@ class StrictBoolean(fields.Boolean):
         return value
 
 
+class StrictString(fields.String):
+    """A JSON string. Marshmallow would take bytes as well."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, str):
+            raise self.make_error('invalid', input=value)
+        return value
+
+
 def storable(text: str) -> None:
     """Refuse text that no database stores: NUL, and lone surrogates."""
     if '\0' in text:
@@ -45,7 +54,7 @@ class RetryRequestSchema(Schema):
 
     failed_only = StrictBoolean(load_default=False, metadata={
         'description': 'Run only the regression tests that did not pass in the source run.'})
-    reason = fields.String(validate=[validate.Length(max=MAX_REASON_LENGTH), storable], metadata={
+    reason = StrictString(validate=[validate.Length(max=MAX_REASON_LENGTH), storable], metadata={
         'description': 'Why the run is run again.', 'pattern': r'^[^\u0000]*$'})
 
 

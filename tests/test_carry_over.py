@@ -207,6 +207,20 @@ def test_a_run_that_is_no_failed_only_retry_is_not_touched(
     assert rows.of('test_result', test_id=run_id) == rows.of('run_carried_over') == []
 
 
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
+def test_a_full_retry_is_not_touched_although_a_test_was_left_out_of_it(
+        rows: Rows, source: Test, tests: list[RegressionTest]) -> None:
+    tests[3].active = False
+    new = retry(source.id, failed_only=False)
+    tests[3].active = True
+    report(new, tests[:3])
+
+    end(new)
+
+    assert origins(rows, new) == {}
+    assert rows.selection(new) == [test.id for test in tests[:3]]
+
+
 def test_a_run_of_the_platforms_own_costs_one_statement_when_it_ends_and_none_before(
         app: Flask, tests: list[RegressionTest]) -> None:
     run = seed.run(tests)

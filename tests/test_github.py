@@ -629,6 +629,17 @@ def test_it_makes_nothing_more_when_a_newer_commit_has_come(
     assert (again.new_run_id, again.replayed) == (first.new_run_id, True)
 
 
+def test_it_makes_nothing_more_when_another_user_has_got_the_account(
+        comment: Comment, linux: Test, rows: Rows, writer: User) -> None:
+    first, = comment('/retry linux', {'comment.id': 1}).retries
+    login, writer.github_login = writer.github_login, None
+    seed.user('bob', Role.tester).github_login = login
+
+    again, = comment('/retry linux', {'comment.id': 1}).retries
+
+    assert (again.new_run_id, again.replayed) == (first.new_run_id, True)
+
+
 def test_another_comment_is_another_retry(comment: Comment, linux: Test, rows: Rows) -> None:
     comment('/retry linux', {'comment.id': 1})
     comment('/retry linux', {'comment.id': 2})

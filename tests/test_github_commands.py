@@ -119,7 +119,8 @@ def test_what_is_not_shown_is_no_command(comment: str) -> None:
 
 @pytest.mark.parametrize('comment', [
     '/retry\n===', '/retry\n---', 'a\n/retry\n---', '|a|\n|-|\n|/retry|', 'a|\n-|\n/retry', '[a\n/retry\nb](c)',
-    '~a\n/retry\nb~', '~~a\n/retry\nb~~', 'a <del>\n/retry\n</del>', '<h2>\n\n/retry\n\n</h2>',
+    '~a\n/retry\nb~', '~~a\n/retry\nb~~', 'a <del>\n/retry\n</del>', 'a <a href="b">\n/retry\nc</a>',
+    '<h2>\n\n/retry\n\n</h2>',
     '<table><tr><td>\n\n/retry\n\n</td></tr></table>', '<details><summary>a</summary>\n\n/retry\n\n</details>',
     '<details>\n\n/retry', '<pretty>\n/retry', '<div>\n/retry\n</div>',
 ])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,16 @@ import seed
 from application import create_app
 from database import db
 from flask import Flask, Response, g
+from flask.testing import FlaskClient
 from mod_auth.models import User
 from mod_test.models import Test, TestStatus
-from sqlalchemy import event, text
-from support.api import ApiCall
+from sqlalchemy import event, select, text
+from sqlalchemy.exc import DataError, OperationalError
+from support.api import SECURITY_HEADERS, ApiCall
 from support.rows import Rows
 from support.visitor import Visitor, attribute
-from werkzeug.test import EnvironBuilder
+from werkzeug.exceptions import NotFound
+from werkzeug.test import EnvironBuilder, TestResponse
 
 from mod_runs_api import retry_run, run_retried
 from mod_runs_api.faults import to_api_error
@@ -83,23 +86,37 @@ def test_counting_the_failed_tests_on_a_page_needs_one_connection(cramped: Flask
     assert attribute(html, 'data-failed') == '1'
 
 
-def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(
-        app: Flask, retry: ApiCall, run_id: int) -> None:
-    still_pending: list[bool] = []
+def add_a_user() -> None:
+    """Leave a new row pending."""
+    db.session.add(User(name='pending'))
 
-    def add_a_user() -> None:
-        g.pending = User(name='pending')
-        db.session.add(g.pending)
+
+def change_a_user() -> None:
+    """Leave a change pending."""
+    db.session.scalars(select(User).where(User.name == 'olga')).one().name = 'pending'
+
+
+def delete_a_user() -> None:
+    """Leave a deletion pending."""
+    db.session.delete(db.session.scalars(select(User).where(User.name == 'olga')).one())
+
+
+@pytest.mark.on_file
+@pytest.mark.parametrize('hook', [add_a_user, change_a_user, delete_a_user])
+def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(
+        app: Flask, retry: ApiCall, run_id: int, hook: Callable[[], None]) -> None:
+    still_pending: list[int] = []
 
     def look(response: Response) -> Response:
-        still_pending.append(g.pending in db.session.new)
+        session = db.session
+        still_pending.append(len(session.new) + len(session.dirty) + len(session.deleted))
         return response
 
-    app.before_request(add_a_user)
+    app.before_request(hook)
     app.after_request(look)
 
     assert retry(run_id).status_code == 202
-    assert still_pending == [True]
+    assert still_pending == [1]
 
 
 # The rate limit: a storage that goes away after it has counted.
@@ -139,6 +156,60 @@ def test_a_refusal_whose_window_cannot_be_read_tells_the_longest_wait(forgetful:
     assert response.headers['X-RateLimit-Remaining'] == '0'
 
 
+# The security headers.
+
+
+@pytest.mark.parametrize(('status', 'method', 'route', 'sent'), [
+    (200, 'GET', 'retries', {}), (200, 'GET', 'verdict', {}), (202, 'POST', 'retry', {}),
+    (202, 'POST', 'retry', {'headers': {'Idempotency-Key': 'used'}}), (400, 'POST', 'retry', {'data': '{'}),
+    (401, 'POST', 'retry', {'headers': {'Authorization': 'Bearer no'}}), (405, 'GET', 'retry', {}),
+    (415, 'POST', 'retry', {'data': 'a', 'content_type': 'text/plain'}), (422, 'POST', 'retry', {'json': {'no': 1}})])
+def test_every_answer_has_the_security_headers(
+        client: FlaskClient, retry: ApiCall, alice: User, run_id: int, status: int, method: str, route: str,
+        sent: dict[str, Any]) -> None:
+    retry(run_id, key='used')
+    token = seed.token(alice, ['runs:read', 'runs:write', 'results:read'])
+    db.session.commit()
+    headers = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', **sent.pop('headers', {})}
+
+    response = client.open(f'/api/v1/runs/{run_id}/{route}', method=method, **sent, headers=headers)
+
+    assert response.status_code == status
+    assert_security_headers(response)
+
+
+@pytest.mark.parametrize(('status', 'error'), [
+    (500, ZeroDivisionError()), (503, OperationalError('SELECT', {}, Exception(2003))), (404, NotFound()),
+    (500, DataError('INSERT', {}, Exception(1264)))])
+def test_every_error_of_the_server_has_the_security_headers(
+        retry: ApiCall, run_id: int, monkeypatch: pytest.MonkeyPatch, status: int, error: Exception) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr('mod_runs_api.service.create_retry', fail)
+
+    response = retry(run_id)
+
+    assert response.status_code == status
+    assert_security_headers(response)
+
+
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': '1 per minute'}])
+def test_a_refusal_of_the_rate_limit_has_the_security_headers(retry: ApiCall, run_id: int) -> None:
+    retry(run_id)
+
+    response = retry(run_id)
+
+    assert response.status_code == 429
+    assert_security_headers(response)
+
+
+def assert_security_headers(response: TestResponse) -> None:
+    """Check what every answer of the API has, once."""
+    assert {name: response.headers.getlist(name) for name in SECURITY_HEADERS} == {
+        name: [value] for name, value in SECURITY_HEADERS.items()}
+
+
 # Bodies that are announced and cannot be read.
 
 
@@ -147,8 +218,8 @@ def test_a_refusal_whose_window_cannot_be_read_tells_the_longest_wait(forgetful:
     {'HTTP_TRANSFER_ENCODING': 'chunked', 'CONTENT_LENGTH': None, 'wsgi.input_terminated': False},
     {'HTTP_TRANSFER_ENCODING': 'gzip, chunked', 'CONTENT_LENGTH': None},
     {'CONTENT_LENGTH': 'many'}, {'CONTENT_LENGTH': '-21'}, {'CONTENT_LENGTH': '+21'}, {'CONTENT_LENGTH': '21, 21'},
-    {'CONTENT_LENGTH': '２１'},
-], ids=str)
+    {'CONTENT_LENGTH': '２１'}, {'CONTENT_LENGTH': '0' * 5000 + '21'},
+], ids=lambda environ: str(environ)[:80])
 def test_a_body_that_is_announced_and_cannot_be_read_is_refused(
         app: Flask, token: str, run_id: int, rows: Rows, environ: dict[str, Any]) -> None:
     before = rows.snapshot()

@@ -11,7 +11,7 @@ from database import db
 from flask import Flask, g
 from mod_auth.models import Role, User
 from mod_test.models import Test
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 from sqlalchemy.orm import Session
 from support.isolation import without_request
 from support.rows import Rows
@@ -70,13 +70,39 @@ def test_the_role_of_the_requester_is_not_checked(run_id: int) -> None:
 
 @pytest.mark.parametrize('requester', [
     'nobody', '', 'ALICE', 'alice ', 'a\ud800', '\U0001f480', 'a\0', 99, 0, -1, True, 10 ** 30, 1.0, b'alice', object(),
-    User(name='alice')])
+    User(name='alice'), User, Role.contributor])
 def test_an_unknown_requester_is_refused(run_id: int, rows: Rows, requester: object) -> None:
     with pytest.raises(InvalidFields) as raised:
         retry_run(run_id, requested_by=requester)
 
     assert raised.value.details == {'fields': {'requested_by': ['There is no such user.']}}
     assert rows.of('run_retry') == []
+
+
+def test_a_requester_who_is_no_user_is_refused(run_id: int) -> None:
+    with pytest.raises(InvalidFields):
+        retry_run(run_id, requested_by=db.session.get_one(Test, run_id))
+
+
+def test_a_requester_whose_row_is_deleted_is_refused(run_id: int) -> None:
+    user = seed.user('bob', Role.tester)
+    db.session.commit()
+    db.session.execute(delete(User).where(User.id == user.id), execution_options={'synchronize_session': False})
+    db.session.commit()
+
+    with pytest.raises(InvalidFields):
+        retry_run(run_id, requested_by=user)
+
+
+def test_a_requester_whom_no_session_holds_any_more_is_found(run_id: int, rows: Rows) -> None:
+    user = seed.user('bob', Role.tester)
+    user_id = user.id
+    db.session.commit()
+    db.session.expunge(user)
+
+    created = retry_run(run_id, requested_by=user)
+
+    assert rows.of('run_retry', test_id=created.new_run_id)[0]['user_id'] == user_id
 
 
 def test_a_key_creates_one_run(run_id: int, rows: Rows, alice: User) -> None:
@@ -104,8 +130,8 @@ def test_unknown_run_id_raises_run_not_found(app: Flask, unknown_id: int) -> Non
 
 @pytest.mark.parametrize('arguments', [
     {'run_id': '1'}, {'run_id': True}, {'run_id': None}, {'run_id': 1.0}, {'failed_only': 1}, {'failed_only': None},
-    {'reason': 5}, {'reason': 'x' * 256}, {'reason': '\0'}, {'idempotency_key': ''}, {'idempotency_key': 5},
-    {'idempotency_key': 'two words'}, {'idempotency_key': 'k\n'}])
+    {'reason': 5}, {'reason': b'x'}, {'reason': 'x' * 256}, {'reason': '\0'}, {'idempotency_key': ''},
+    {'idempotency_key': 5}, {'idempotency_key': 'two words'}, {'idempotency_key': 'k\n'}])
 def test_an_argument_of_the_wrong_type_is_refused(run_id: int, rows: Rows, arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidFields) as raised:
         retry_run(**{'run_id': run_id, **arguments})

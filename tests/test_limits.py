@@ -157,7 +157,7 @@ def test_registration_fails_if_the_limit_cannot_be_read(limit: object) -> None:
         create_app(RUNS_API_RATE_LIMIT=limit)
 
 
-@pytest.mark.parametrize('uri', ['nonsense', 'floppy://a', '', None])
+@pytest.mark.parametrize('uri', ['nonsense', 'floppy://a', '', None, 'redis://[::1', 'redis://localhost:port'])
 def test_registration_fails_if_there_is_no_such_storage(uri: str | None) -> None:
     with pytest.raises(MountError, match='RUNS_API_RATE_LIMIT_STORAGE_URI'):
         create_app(RUNS_API_RATE_LIMIT_STORAGE_URI=uri)
@@ -177,12 +177,13 @@ def test_the_repr_of_the_extension_state_does_not_show_the_password_of_the_stora
     assert 'hunter2' not in repr(extension_state())
 
 
-def test_the_error_of_registration_does_not_show_the_password_of_the_storage() -> None:
+@pytest.mark.parametrize('uri', ['redsi://user:hunter2@host', 'redis://user:hunter2/@host'])
+def test_the_error_of_registration_does_not_show_the_password_of_the_storage(uri: str) -> None:
     with pytest.raises(MountError) as raised:
-        create_app(RUNS_API_RATE_LIMIT_STORAGE_URI='redsi://user:hunter2@host')
+        create_app(RUNS_API_RATE_LIMIT_STORAGE_URI=uri)
 
     assert 'hunter2' not in str(raised.value)
-    assert raised.value.__cause__ is None
+    assert raised.value.__cause__ is None and raised.value.__suppress_context__
 
 
 # A storage that is away

@@ -147,6 +147,22 @@ def test_the_role_is_checked_for_a_session_too(app: Flask, run_id: int, visitor:
     assert runs(app) == 1
 
 
+@pytest.mark.parametrize('name', ['Anonymous {id}', ''])
+def test_a_session_of_a_deactivated_account_is_unauthorized(
+        app: Flask, run_id: int, visitor: Visitor, name: str) -> None:
+    csrf_token = visitor.csrf_token(run_id)
+    with app.app_context():
+        user = db.session.scalars(select(User).where(User.name == 'alice')).one()
+        user.name = name.format(id=user.id)
+        db.session.commit()
+
+    answer = visitor.client.post(f'/api/v1/runs/{run_id}/retry', json={}, headers={
+        'X-CSRFToken': csrf_token, 'Origin': 'http://localhost'})
+
+    assert answer.status_code == 401
+    assert runs(app) == 1
+
+
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': '2 per minute'}])
 def test_a_user_has_one_window_in_all_their_sessions(app: Flask, run_id: int, visitor: Visitor) -> None:
     again, bob = Visitor(app, 'alice'), Visitor(app, 'bob')

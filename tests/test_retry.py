@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from mod_auth.models import User
 from mod_test.models import TestPlatform, TestStatus
 from sqlalchemy import Engine
-from support.api import SECURITY_HEADERS, ApiCall
+from support.api import ApiCall
 from support.rows import Rows
 from support.statements import Statement
 
@@ -25,13 +25,6 @@ def test_a_retry_is_accepted(retry: ApiCall, run_id: int) -> None:
         'run_id': run_id, 'new_run_id': run_id + 1, 'action': 'retry', 'status': 'accepted',
         'message': f'Run {run_id} is queued again as run {run_id + 1}, with 3 tests.'}
     assert response.content_type == 'application/json'
-
-
-def test_the_answer_has_the_security_headers(retry: ApiCall, run_id: int) -> None:
-    response = retry(run_id)
-
-    assert {name: response.headers.getlist(name) for name in SECURITY_HEADERS} == {
-        name: [value] for name, value in SECURITY_HEADERS.items()}
 
 
 def test_the_location_is_the_new_run_under_the_same_prefix(retry: ApiCall, run_id: int) -> None:

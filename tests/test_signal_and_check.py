@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -117,9 +118,20 @@ def fail(source: Source) -> None:
     raise ValueError('secret')
 
 
-def return_nonsense(source: Source) -> bool:
-    """Return neither a string nor None."""
-    return False
+class ReturnsNonsense:
+    """A check that returns neither a string nor None."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __call__(self, source: Source) -> object:
+        """Return it."""
+        return self.value
+
+
+def leave(source: Source) -> None:
+    """Fail in the worst way."""
+    raise SystemExit('secret')
 
 
 @checks(refuse)
@@ -154,14 +166,26 @@ def test_a_check_that_returns_nothing_allows_the_retry(
     assert 'RUNS_API_BEFORE_RETRY' not in caplog.text
 
 
-@checks(fail, return_nonsense)
-def test_a_check_that_fails_or_returns_nonsense_refuses_nothing_and_is_logged(
+@checks(fail, leave)
+def test_a_check_that_fails_refuses_nothing_and_is_logged(
         retry: ApiCall, run_id: int, caplog: pytest.LogCaptureFixture) -> None:
     assert retry(run_id).status_code == 202
 
     assert 'RUNS_API_BEFORE_RETRY: fail failed with ValueError' in caplog.text
-    assert 'RUNS_API_BEFORE_RETRY: return_nonsense returned bool' in caplog.text
+    assert 'RUNS_API_BEFORE_RETRY: leave failed with SystemExit' in caplog.text
     assert 'secret' not in caplog.text
+
+
+NONSENSE = [False, True, 0, 1, [], ['no'], b'no', {'no': 1}, object()]
+
+
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': [ReturnsNonsense(value) for value in NONSENSE]}])
+def test_a_check_that_returns_nonsense_refuses_nothing_and_is_logged(
+        retry: ApiCall, run_id: int, caplog: pytest.LogCaptureFixture) -> None:
+    assert retry(run_id).status_code == 202
+
+    logged = re.findall('RUNS_API_BEFORE_RETRY: ReturnsNonsense returned ([a-z]+), which', caplog.text)
+    assert logged == [type(value).__name__ for value in NONSENSE]
 
 
 @checks(fail, refuse)

@@ -296,6 +296,21 @@ def test_a_receiver_that_fails_harms_nothing(first: int, tests: list[RegressionT
     assert len(attempts_verdict(first).attempts) == 2
 
 
+def test_the_signal_is_sent_although_nothing_can_be_carried_over(
+        told: list[dict[str, Any]], first: int, caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    new = retry_run(first, failed_only=True).new_run_id
+
+    def fail(*_: Any) -> None:
+        raise OSError('gone')
+
+    monkeypatch.setattr('mod_runs_api.ended_runs.carry_over', fail)
+    finish(new, {})
+
+    assert [facts['run_id'] for facts in told] == [new]
+    assert f'"flask runs-api carry-over {new}" does it' in caplog.text
+
+
 def test_a_database_that_fails_meanwhile_costs_the_signal_only(
         told: list[dict[str, Any]], first: int, caplog: pytest.LogCaptureFixture,
         monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,10 +37,10 @@ def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]
     limiter.request_filter(lambda: request.endpoint not in api_endpoints)
     try:
         limiter.init_app(app)
-    except ConfigurationError:
+    except (ConfigurationError, ValueError):  # ValueError: it is no valid URI.
         # Without the address: there may be a password in it.
-        raise MountError('RUNS_API_RATE_LIMIT_STORAGE_URI names no storage that can be used: it is unknown to '
-                         'Flask-Limiter, or its client library is not installed.') from None
+        raise MountError('RUNS_API_RATE_LIMIT_STORAGE_URI names no storage that can be used: it is no valid URI, it is '
+                         'unknown to Flask-Limiter, or its client library is not installed.') from None
     # Where the operator looks: nothing else hears of a storage that is away.
     for handler in app.logger.handlers:
         limiter.logger.addHandler(handler)

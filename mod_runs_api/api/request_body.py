@@ -71,7 +71,8 @@ def _refuse_unknown_length() -> None:
     """
     length = request.headers.get('Content-Length', '')
     is_unbounded = 'Transfer-Encoding' in request.headers and not request.environ.get('wsgi.input_terminated')
-    if is_unbounded or not re.fullmatch('[0-9]*', length):
+    # int(), with which Werkzeug reads it, refuses more than 4,300 digits.
+    if is_unbounded or not re.fullmatch('[0-9]{0,18}', length):
         raise BadRequest('The body cannot be read: its length is not known.')
 
 

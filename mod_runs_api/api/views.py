@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError
 
 from ..errors import InvalidFields, RunNotFound
 from ..extension import extension_state
-from ..retry import RetryRequest
+from ..retry import RetryRequest, digest_key
 from ..service import attempts_page, attempts_verdict, submit_retry
 from ..validation import load_retry_fields
 from ..verdict import VERDICTS
@@ -31,7 +31,7 @@ def retry(run_id: str) -> Response:
     key = request.headers.get('Idempotency-Key')
     fields = load_retry_fields(read_object(), key)
     created = submit_retry(extension_state(), RetryRequest(
-        run_id=_to_id(run_id), requester_id=user.id, idempotency_key=key,
+        run_id=_to_id(run_id), requester_id=user.id, idempotency_digest=digest_key(user.id, key),
         drop_inactive=settings.drop_inactive_tests, **fields))
 
     tests = counted(created.test_count, 'test')

@@ -30,7 +30,7 @@ QUOTED_LENGTH = 50
 #: A comment that does not end in its block hides everything below.
 HTML_TAG = re.compile(
     r'<!--.*?(?:-->|(?P<hidden>\Z))'
-    r'|<(?P<end>/?)(?P<name>blockquote|code|del|details|h[1-6]|kbd|pre|q|s|samp|strike|table|tt|var)(?=[\s/>])',
+    r'|<(?P<end>/?)(?P<name>a|blockquote|code|del|details|h[1-6]|kbd|pre|q|s|samp|strike|table|tt|var)(?=[\s/>])',
     re.DOTALL | re.IGNORECASE)
 
 

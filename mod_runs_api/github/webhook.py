@@ -159,13 +159,13 @@ def _check_user(users: list[User], state: ExtensionState, comment: Comment) -> U
 
 def _retry(state: ExtensionState, needed: _Needed, comment: Comment, user: User, target: _Target,
            reason: str | None) -> CommentRetry | CommentRefusal:
-    key = f'github-comment-{comment.id}-{target.platform}-{"failed" if target.failed_only else "all"}'
+    digest = digest_key('comment', f'{comment.id} {target.platform} {"failed" if target.failed_only else "all"}')
     run_id = in_transaction(state, lambda connection: _choose_run(
-        connection, state.tables, needed.fork, comment.pr_nr, target, digest_key(user.id, key)))
+        connection, state.tables, needed.fork, comment.pr_nr, target, digest))
     if isinstance(run_id, CommentRefusal):
         return run_id
     request = RetryRequest(run_id=run_id, failed_only=target.failed_only, reason=reason, requester_id=user.id,
-                           idempotency_key=key, drop_inactive=state.settings.drop_inactive_tests)
+                           idempotency_digest=digest, drop_inactive=state.settings.drop_inactive_tests)
     try:
         retry = submit_retry(state, request, extra_checks=(build_artifact_exists,))
     except (RunNotFound, Unprocessable) as error:
@@ -184,7 +184,7 @@ def _what_is_known(run_id: int) -> str:
 
 
 def _choose_run(connection: Connection, tables: Tables, fork: ForkTable, pr_nr: int, target: _Target,
-                idempotency_digest: str) -> int | CommentRefusal:
+                idempotency_digest: str | None) -> int | CommentRefusal:
     """Return the run of a pull request that a command means, or why there is nothing to retry."""
     test, progress, retry = tables.host.test, tables.host.test_progress, tables.run_retry.c
     platform = target.platform
