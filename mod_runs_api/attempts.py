@@ -86,7 +86,7 @@ class AttemptsPage:
     attempts: list[Attempt]
 
 
-def list_attempts(connection: Connection, tables: Tables, run_id: int, *, limit: int, offset: int = 0) -> AttemptsPage:
+def list_attempts(connection: Connection, tables: Tables, run_id: int, *, limit: int, offset: int) -> AttemptsPage:
     """Return a page of the attempts of a run, by run id. Raises :exc:`RunNotFound`."""
     root_id, first_retry, total = _count_attempts(connection, tables, run_id)
     numbers = range(1, total + 1)[offset:offset + limit]

@@ -15,7 +15,7 @@ from sqlalchemy import (Connection, Select, and_, exists, func, insert, select,
 
 from .attempts import ended_attempts, last_status
 from .host.models import ENDED_STATUSES
-from .tables import Tables, is_carried_over
+from .tables import Tables
 
 
 def carry_over(connection: Connection, tables: Tables, run_id: int) -> int:
@@ -104,7 +104,7 @@ def select_missed_runs(tables: Tables) -> Select[Any]:
     return (select(retry.test_id)
             .where(retry.failed_only == true(),
                    last_status(tables, retry.test_id).in_(ENDED_STATUSES),
-                   ~exists().where(carried.test_id == retry.test_id, is_carried_over(tables)))
+                   ~exists().where(carried.test_id == retry.test_id))
             .order_by(retry.test_id))
 
 

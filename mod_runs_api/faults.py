@@ -28,7 +28,8 @@ def describe(fault: BaseException) -> str:
     if isinstance(cause, (OperationalError, InterfaceError)):
         text += f' {str(cause.orig)!r}'
     elif isinstance(cause, DBAPIError):
-        text += ''.join(f' {code}' for code in getattr(cause.orig, 'args', ())[:1] if isinstance(code, int))
+        code = cause.orig.args[0] if cause.orig and cause.orig.args else None
+        text += f' {code}' if isinstance(code, int) else ''
     where = ''.join(traceback.format_tb(fault.__traceback__))
     return f'{text}\n{where}'
 

@@ -136,7 +136,7 @@ def _ask(check: Check, source: Source) -> None:
         log().error(f'RUNS_API_BEFORE_RETRY: {name} returned {type(reason).__name__}, which is neither str nor None')
 
 
-def attempts_page(run_id: int, *, limit: int, offset: int = 0) -> AttemptsPage:
+def attempts_page(run_id: int, *, limit: int, offset: int) -> AttemptsPage:
     """Return a page of the attempts of a run. Raises :exc:`RunNotFound`."""
     state = extension_state()
     return in_transaction(state, lambda connection: list_attempts(

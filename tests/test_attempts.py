@@ -114,6 +114,21 @@ def test_a_result_is_counted_as_the_platforms_api_counts_it(
     assert (entry['status'], *pick(entry, COUNTS)) == ('fail' if failed else 'pass', 1, 1 - failed, failed, 0, 0)
 
 
+def test_an_output_counts_for_its_own_test_in_its_own_run(attempts: ApiCall, alice: User) -> None:
+    tests = [seed.regression_test(outputs=2), seed.regression_test(outputs=2)]
+    runs = [seed.run(tests, stages=seed.COMPLETED) for _ in range(3)]
+    wrong = [None, passing(tests[0]).makes(tests[0].output_files[0], 'other'),
+             passing(tests[0]).lacks(tests[0].output_files[1])]
+    for run, outcome in zip(runs, wrong):
+        seed.result(run, tests[0], outcome)
+        seed.result(run, tests[1])
+    add_retries(runs[0].id, [run.id for run in runs[1:]])
+
+    data = attempts(runs[0].id).json['data']
+
+    assert [(entry['passed'], entry['failed']) for entry in data] == [(2, 0), (1, 1), (1, 1)]
+
+
 def test_no_exit_code_where_none_is_expected_is_a_pass(attempts: ApiCall, alice: User) -> None:
     test = seed.regression_test(expected_rc=None)
     run = seed.run([test], stages=seed.COMPLETED)
@@ -128,6 +143,13 @@ def test_a_run_without_rows_of_its_own_counts_every_active_test(attempts: ApiCal
     seed.result(run, tests[0])
 
     assert pick(attempts(run.id).json['data'][0], COUNTS) == (2, 1, 0, 1, 0)
+
+
+def test_a_run_without_rows_of_its_own_has_no_tests_where_none_is_active(attempts: ApiCall, alice: User) -> None:
+    seed.regression_test(active=False)
+    run = seed.run(stages=seed.COMPLETED)
+
+    assert pick(attempts(run.id).json['data'][0], COUNTS) == (0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(('query', 'places', 'next_offset'), [

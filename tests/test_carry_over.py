@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,12 +17,13 @@ from mod_regression.models import RegressionTest
 from mod_test.models import (Test, TestProgress, TestResult, TestResultFile,
                              TestStatus)
 from outcome import passing
-from sqlalchemy import Connection, delete, event
+from sqlalchemy import Connection, Engine, delete, event, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
-from support.api import Command
+from support.api import ApiCall, Command
 from support.rows import Rows
 from support.statements import record_statements
+from support.visitor import Visitor
 
 from mod_runs_api import carry_over, retry_run
 
@@ -283,21 +285,79 @@ def test_an_end_within_a_savepoint_counts_when_all_is_committed(rows: Rows, sour
     assert len(origins(rows, new)) == 2
 
 
+def restart(run_id: int) -> TestProgress:
+    """Delete what a run has reported, as the platform's restart does, and return the row that had ended it."""
+    ended = db.session.scalars(select(TestProgress).where(TestProgress.test_id == run_id)).one()
+    db.session.expunge(ended)
+    for model in (TestResultFile, TestResult, TestProgress):
+        db.session.execute(delete(model).where(model.test_id == run_id))
+    db.session.commit()
+    return ended
+
+
+@pytest.mark.parametrize('same', ['id', 'time', 'id and time, of another run'])
 def test_what_was_carried_over_does_not_count_after_a_restart(
-        rows: Rows, source: Test, tests: list[RegressionTest]) -> None:
+        rows: Rows, attempts: ApiCall, source: Test, tests: list[RegressionTest], same: str) -> None:
     new = retry(source.id)
     end(new)
-    for model in (TestResultFile, TestResult, TestProgress):
-        db.session.execute(delete(model).where(model.test_id == new))
-    db.session.commit()
+    ended = restart(new)
     report(new, tests, failed=tests[2:3])
-    end(new)
+    later = ended.timestamp + timedelta(seconds=1)
+    if same == 'id and time, of another run':
+        add_progress(ended.id, seed.run(tests).id, ended.timestamp)
+    add_progress(ended.id if same == 'id' else ended.id + 1, new, ended.timestamp if same == 'time' else later)
 
+    assert attempts(new).json['data'][1]['carried_over'] == 0
     again = retry(new)
     end(again)
 
     # The restarted run has really run all four.
     assert origins(rows, again) == {test.id: new for test in (tests[0], tests[1], tests[3])}
+
+
+def add_progress(progress_id: int, run_id: int, timestamp: datetime) -> None:
+    """End a run by a row with an id."""
+    progress = TestProgress(run_id, TestStatus.completed, '', timestamp)
+    progress.id = progress_id
+    db.session.add(progress)
+    db.session.commit()
+
+
+def test_after_a_restart_only_what_is_carried_over_then_counts(
+        app: Flask, attempts: ApiCall, source: Test, tests: list[RegressionTest]) -> None:
+    tests[3].active = False
+    new = retry(source.id)
+    end(new)
+    restart(new)
+    tests[3].active = True
+    report(new, tests[:3])
+    end(new)
+
+    assert attempts(new).json['data'][1]['carried_over'] == 1
+    page = Visitor(app, None).page(f'/test/{new}')
+    assert f'1 of the 4 results is carried over from <a href="/test/{source.id}">' in page
+
+
+def test_a_result_that_a_run_was_not_told_to_have_is_its_own(
+        rows: Rows, source: Test, tests: list[RegressionTest]) -> None:
+    new = retry(source.id)
+    report(new, tests[:3])
+
+    end(new)
+
+    assert origins(rows, new) == {tests[3].id: source.id}
+
+
+def test_it_is_the_row_of_the_end_that_is_on_record(rows: Rows, source: Test) -> None:
+    new = retry(source.id)
+    seed.progress(db.session.get_one(Test, new), TestStatus.preparation, TestStatus.testing)
+    db.session.commit()
+
+    end(new)
+
+    last = rows.of('test_progress', test_id=new)[-1]
+    assert {(row['progress_id'], row['progress_timestamp']) for row in rows.of('run_carried_over')} == {
+        (last['id'], last['timestamp'])}
 
 
 @pytest.fixture
@@ -362,9 +422,26 @@ def test_the_command_does_not_list_retries_without_anything_to_carry_over(
 
 
 @pytest.mark.on_file
+def test_the_command_looks_at_no_run_that_cannot_lack_anything(
+        app: Flask, command: Command, source: Test, tests: list[RegressionTest]) -> None:
+    whole, full = retry(source.id), retry(source.id, failed_only=False)
+    report(full, tests)
+    end(whole)
+    end(full)
+    retry(source.id)  # It has not ended.
+
+    with record_statements(Engine) as statements:
+        assert command('carry-over').output == ''
+
+    assert len(statements) == 1
+
+
+@pytest.mark.on_file
 def test_the_command_carries_nothing_over_into_a_retry_that_has_not_ended(
         command: Command, rows: Rows, source: Test) -> None:
     new = retry(source.id)
+    seed.progress(db.session.get_one(Test, new), TestStatus.testing)
+    db.session.commit()
 
     assert command('carry-over', new).output == f'{new}\t0\n'
     assert origins(rows, new) == {}

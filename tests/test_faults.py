@@ -17,7 +17,7 @@ from support.rows import Rows
 from werkzeug import exceptions
 from werkzeug.test import TestResponse
 
-from mod_runs_api import (InternalError, ServiceUnavailable, retry_run,
+from mod_runs_api import (InternalError, Retry, ServiceUnavailable, retry_run,
                           transaction)
 
 Fail = Callable[..., list[str]]
@@ -176,6 +176,14 @@ def test_a_commit_that_was_not_answered_is_found_again(
     assert 'Idempotent-Replayed' not in response.headers
     assert rows.ids('test', 'id') == [run_id, response.json['new_run_id']]
     assert response.json['message'].endswith('with 2 tests.')
+
+
+@pytest.mark.parametrize('failed_only', [False, True])
+def test_in_process_it_is_the_same_retry(run_id: int, fail: Fail, failed_only: bool) -> None:
+    fail('COMMITTED', DriverError(1213, 'answer lost'), times=1)
+
+    assert retry_run(run_id, failed_only=failed_only) == Retry(
+        run_id, run_id + 1, failed_only, test_count=2 if failed_only else 3, replayed=False)
 
 
 def test_a_run_that_is_deleted_meanwhile_is_not_found(

@@ -24,7 +24,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.test import EnvironBuilder, TestResponse
 
 from mod_runs_api import retry_run, run_retried
-from mod_runs_api.faults import to_api_error
+from mod_runs_api.faults import describe, to_api_error
 from mod_runs_api.tokens import read_scopes
 
 # The pool: one connection at a time.
@@ -378,6 +378,18 @@ def test_a_cyclic_chain_of_exceptions_is_followed_once(length: int) -> None:
         error.__cause__ = cause
 
     assert to_api_error(chain[0]).status == 500
+
+
+@pytest.mark.parametrize('error', [
+    OperationalError('SELECT secret', {}, Exception(2013, 'Lost connection')),
+    DataError('INSERT secret', {}, Exception(1264, 7, 'secret'))])
+def test_the_log_says_what_an_error_of_the_hosts_was_raised_from(error: Exception) -> None:
+    wrapped = RuntimeError('secret')
+    wrapped.__cause__ = error
+
+    text = describe(wrapped)
+
+    assert text.partition('\n')[0] in ("OperationalError \"(2013, 'Lost connection')\"", 'DataError 1264')
 
 
 def test_a_hook_that_raises_an_error_from_itself_is_answered(app: Flask, retry: ApiCall, run_id: int) -> None:

@@ -49,6 +49,20 @@ def test_too_many_requests_are_refused(retry: ApiCall) -> None:
     assert abs(int(response.headers['X-RateLimit-Reset']) - time.time() - retry_after) <= 2
 
 
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': '1 per hour'}])
+def test_a_refusal_says_how_much_is_left_of_the_window(retry: ApiCall, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = int(time.time())
+    monkeypatch.setattr(time, 'time', lambda: now)
+    retry(99)
+    now += 600
+
+    response = retry(99)
+
+    assert response.status_code == 429
+    # Flask-Limiter rounds the end of a window up.
+    assert response.json['details']['retry_after'] in (3000, 3001)
+
+
 @TWO_PER_MINUTE
 def test_a_refused_request_creates_nothing(retry: ApiCall, run_id: int) -> None:
     assert [retry(run_id).status_code for _ in range(4)] == [202, 202, 429, 429]

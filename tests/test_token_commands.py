@@ -7,9 +7,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 import pytest
+import seed
 from database import db
 from flask import Flask
-from mod_auth.models import User
+from mod_auth.models import Role, User
 from sqlalchemy import text
 from support.api import Command
 from support.rows import Rows
@@ -97,6 +98,19 @@ def test_a_revoked_token_is_refused_at_once(
     assert (revoked.exit_code, revoked.output) == (0, 'Token 1 is revoked.\n')
     assert status_with(secret) == 401
     assert '\trevoked 20' in command('token', 'list').output
+
+
+@older_platform
+def test_a_user_may_have_several_tokens_and_two_users_tokens_of_one_name(
+        command: Command, alice: User, status_with: Callable[[str], int]) -> None:
+    seed.user('bob', Role.tester)
+    db.session.commit()
+    created = [command('token', 'create', user, '--name', name, '--scope', 'runs:write').output.strip()
+               for user, name in (('alice', 'ci'), ('alice', 'laptop'), ('bob', 'ci'))]
+
+    command('token', 'revoke', 2)
+
+    assert [status_with(secret) for secret in created] == [202, 401, 202]
 
 
 @older_platform
