@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from checkout import Platform, copy
-from documented import literal_block
+from documented import ROOT, literal_block
 from protocol import CRASH, Story
 from rows import Rows
+from serving import serving
 
 pytestmark = pytest.mark.platform
 
 AUTHOR = 4711
+
+PRODUCTION = literal_block('docs/operations.rst', 'from mod_runs_api.github import (author_is_not_blocked')
+
+
+@pytest.fixture(scope='session')
+def production(unmounted: Platform) -> Platform:
+    """Return a copy of the platform that is configured for production, and leaves contributors out."""
+    roles = re.search(r'``(RUNS_API_RETRY_ROLES = .*?)``', (ROOT / 'docs/operations.rst').read_text())
+    assert roles
+    platform = copy(unmounted, 'production', mounted=True)
+    with open(platform.path / 'config.py', 'a') as config:
+        config.write(f'{PRODUCTION}{roles[1]}\n')
+    return platform
 
 
 @pytest.fixture(scope='session')
 def telling(unmounted: Platform) -> Platform:
     """Return a copy of the platform with all checks, and with its own rate limit: the tests ask more often."""
     platform = copy(unmounted, 'guarded', mounted=True)
-    block = literal_block('docs/operations.rst', 'from mod_runs_api.github import (author_is_not_blocked')
     with open(platform.path / 'config.py', 'a') as config:
-        config.writelines(line for line in block.splitlines(True) if not line.startswith('RUNS_API_RATE_LIMIT'))
+        config.writelines(line for line in PRODUCTION.splitlines(True) if not line.startswith('RUNS_API_RATE_LIMIT'))
     return platform
 
 
@@ -45,6 +61,25 @@ def refusal(story: Story, own_rows: Rows) -> Callable[[int], str]:
         return str(json.loads(answer['body'])['message'])
 
     return ask
+
+
+def test_the_configuration_for_production_counts_twenty_a_minute_over_all_workers(
+        production: Platform, rows: Rows, token: Callable[..., str], tmp_path: Path) -> None:
+    try:
+        socket.create_connection(('127.0.0.1', 6379), timeout=5).close()
+    except OSError:
+        pytest.skip('no Redis at 127.0.0.1:6379')
+
+    with serving(production, rows.address, tmp_path) as client:
+        answers = [client.retry(2 ** 31 - 1, token('alice')) for _ in range(21)]
+        allowed = client.retry(2 ** 31 - 1, token('tess'))
+
+    # Four workers have answered. Where a minute ends in between, the window begins anew.
+    assert {answer.headers['X-RateLimit-Limit'] for answer in answers} == {'20'}
+    remaining = [int(answer.headers['X-RateLimit-Remaining']) for answer in answers]
+    assert all(after == max(before - 1, 0) or after == 19 for before, after in zip(remaining, remaining[1:]))
+    assert {answer.status for answer in answers} <= {403, 429}
+    assert (answers[0].status, allowed.status) == (403, 404)
 
 
 def test_a_run_that_nothing_speaks_against_is_retried(story: Story, run: int) -> None:
