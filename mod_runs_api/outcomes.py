@@ -7,9 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import (BindParameter, Column, Connection, Integer, Select,
-                        String, and_, bindparam, func, literal, select,
-                        type_coerce, union_all)
+from sqlalchemy import (BindParameter, Connection, Select, and_, bindparam,
+                        func, literal, select, union_all)
 
 from .attempts import all_attempts, find_root, last_status
 from .host.models import ENDED_STATUSES
@@ -120,7 +119,7 @@ def _read_sets(connection: Connection, tables: Tables, run_ids: list[int]) -> di
     """Return the ids of the tests in each set, by run and set."""
     customized, result, file = tables.host.customized_test, tables.host.test_result, tables.host.test_result_file
     carried = tables.carried_over.c
-    runs = _literals('run_ids', run_ids)
+    runs = _literals(run_ids)
     selects: dict[str, Select[Any]] = {
         TOLD: select(customized.test_id, customized.regression_id).where(customized.test_id.in_(runs)),
         RESULTS: select(result.test_id, result.regression_test_id).where(result.test_id.in_(runs)),
@@ -158,8 +157,7 @@ def _add_evidence(connection: Connection, tables: Tables, run_ids: list[int],
                file.regression_test_output_id, func.coalesce(file.got, file.expected), file.expected)
         .outerjoin_from(result.table, file.table, and_(file.test_id == result.test_id,
                                                        file.regression_test_id == result.regression_test_id))
-        .where(result.test_id.in_(_literals('run_ids', run_ids)),
-               result.regression_test_id.in_(_literals('test_ids', test_ids))))
+        .where(result.test_id.in_(_literals(run_ids)), result.regression_test_id.in_(_literals(test_ids))))
     codes: dict[tuple[int, int], tuple[int | None, int | None]] = {}
     produced: dict[tuple[int, int], set[tuple[int, str]]] = defaultdict(set)
     expected: dict[tuple[int, int], set[tuple[int, str]]] = defaultdict(set)
@@ -175,6 +173,6 @@ def _add_evidence(connection: Connection, tables: Tables, run_ids: list[int],
             for run_id, attempt, outcome, *_ in outcomes[test_id]]
 
 
-def _literals(name: str, ids: list[int]) -> BindParameter[Any]:
+def _literals(ids: list[int]) -> BindParameter[Any]:
     """Return ids for ``in_``, written into the statement: there may be more than a database takes parameters."""
-    return bindparam(name, ids, type_=Integer, expanding=True, literal_execute=True)
+    return bindparam(None, ids, expanding=True, literal_execute=True)

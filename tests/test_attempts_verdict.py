@@ -8,7 +8,6 @@ from datetime import datetime
 import pytest
 import seed
 from database import Base, db
-from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from mod_customized.models import CustomizedTest
 from mod_regression.models import RegressionTest
@@ -189,6 +188,18 @@ def test_a_new_expectation_between_two_attempts_is_no_flaky_test(run: Test, test
     seed.result(second, test)
 
     assert only_test(run).verdict == 'expectation_changed'
+
+
+def test_what_other_runs_made_of_the_test_counts_for_nothing(run: Test, test: RegressionTest) -> None:
+    output = test.output_files[0]
+    stranger = seed.run([test], stages=seed.COMPLETED)
+    output.correct = 'old'
+    seed.result(stranger, test)
+    output.correct = 'right'
+    seed.result(run, test, passing(test).exits(1))
+    seed.result(retry(run, *seed.COMPLETED), test)
+
+    assert only_test(run).verdict == 'flaky'
 
 
 def test_what_was_carried_over_is_shown_and_proves_nothing(run: Test, test: RegressionTest) -> None:

@@ -35,8 +35,7 @@ from mod_runs_api import (InternalError, MountError, ServiceUnavailable,
 from mod_runs_api.github import (CommentOutcome, CommentRefusal, CommentRetry,
                                  author_is_not_blocked, build_artifact_exists,
                                  commit_is_not_superseded, post_queued_status,
-                                 pull_request_is_open, retry_from_comment,
-                                 webhook)
+                                 pull_request_is_open, retry_from_comment)
 from mod_runs_api.github.commands import read_commands
 from mod_runs_api.host.github import github_access
 from mod_runs_api.host.models import HOST_TABLES, HostTable

@@ -13,7 +13,6 @@ import mod_regression.models
 import mod_test.models
 import pytest
 import seed
-from application import create_app
 from database import Base, db
 from flask import Blueprint, Flask, g
 from mod_api.models.api_token import ApiToken

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import seed
 from database import db
-from flask import g
+from flask import Flask, g
 from flask.testing import FlaskClient
 from mod_auth.models import Role, User
 from mod_regression.models import RegressionTest

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from importlib.metadata import version
 
-from . import attempts, history
+from . import history
 from .plan import Plan
 from .results import Line, Results
 from .stores import Stores

@@ -12,8 +12,7 @@ from typing import Any
 from sqlalchemy import Engine
 from support.statements import record_statements
 
-from .measuring import (NOTHING, Answer, Environ, Subject, expecting, ignoring,
-                        measure)
+from .measuring import NOTHING, Environ, Subject, expecting, ignoring, measure
 from .stage import WRONG_TOKEN, Stage, staged
 from .stores import Stores
 
