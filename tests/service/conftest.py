@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from . import recorder
 from .availability import missing, need_modules
 from .databases import Database, execute, fresh_database
+from .runs import Scenario, create_scenario
 from .servers import PrivateMariaDB, PrivateRedis, Server, serving
 
 #: Lines for the end of the report.
@@ -91,6 +92,19 @@ def database(mariadb: str) -> Iterator[Database]:
     """Return a database of the test's own, with nothing in it."""
     with fresh_database(mariadb) as made:
         yield made
+
+
+@pytest.fixture(scope='module')
+def shared_database(mariadb: str) -> Iterator[Database]:
+    """Return a database for all tests of a module."""
+    with fresh_database(mariadb) as made:
+        yield made
+
+
+@pytest.fixture(scope='module')
+def shared_scenario(shared_database: Database) -> Scenario:
+    """Fill the database of a module."""
+    return create_scenario(shared_database)
 
 
 @pytest.fixture

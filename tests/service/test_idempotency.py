@@ -10,9 +10,9 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from .databases import Database, fresh_database
+from .databases import Database
 from .load import Client, together
-from .runs import Scenario, create_scenario, expected_run, read_runs
+from .runs import Scenario, expected_run, read_runs
 from .servers import Server, call_in_processes, serving
 
 pytestmark = pytest.mark.service
@@ -21,29 +21,16 @@ REQUESTS = 48
 
 
 @pytest.fixture(scope='module')
-def database(mariadb: str) -> Iterator[Database]:
-    """Return a database for all tests here: each has a key of its own."""
-    with fresh_database(mariadb) as made:
-        yield made
-
-
-@pytest.fixture(scope='module')
-def scenario(database: Database) -> Scenario:
-    """Fill the database."""
-    return create_scenario(database)
-
-
-@pytest.fixture(scope='module')
-def server(database: Database, scenario: Scenario, folders: Callable[[], Path]) -> Iterator[Server]:
+def server(shared_database: Database, shared_scenario: Scenario, folders: Callable[[], Path]) -> Iterator[Server]:
     """Serve it with four workers."""
-    with serving(folders(), database.uri()) as started:
+    with serving(folders(), shared_database.uri()) as started:
         yield started
 
 
 @pytest.fixture
-def alice(server: Server, scenario: Scenario) -> Client:
+def alice(server: Server, shared_scenario: Scenario) -> Client:
     """Return a client of alice's."""
-    return server.client(scenario.tokens['alice'])
+    return server.client(shared_scenario.tokens['alice'])
 
 
 @pytest.fixture
@@ -53,14 +40,14 @@ def key() -> str:
 
 
 def test_simultaneous_requests_with_one_key_make_one_run(
-        server: Server, database: Database, scenario: Scenario, alice: Client, key: str) -> None:
-    before = read_runs(database)
+        server: Server, shared_database: Database, shared_scenario: Scenario, alice: Client, key: str) -> None:
+    before = read_runs(shared_database)
     meet = server.meeting()
 
-    answers = together([lambda: alice.retry(scenario.run_id, key=key, meet=meet)] * REQUESTS)
+    answers = together([lambda: alice.retry(shared_scenario.run_id, key=key, meet=meet)] * REQUESTS)
 
     assert Counter(answer.status for answer in answers) == {202: REQUESTS}
-    made = read_runs(database).keys() - before.keys()
+    made = read_runs(shared_database).keys() - before.keys()
     assert made == {answers[0].new_run_id}
     assert {answer.new_run_id for answer in answers} == made
     assert Counter(answer.replayed for answer in answers) == {True: REQUESTS - 1, False: 1}
@@ -68,108 +55,110 @@ def test_simultaneous_requests_with_one_key_make_one_run(
 
 
 def test_the_one_run_of_simultaneous_requests_is_whole(
-        server: Server, database: Database, scenario: Scenario, alice: Client, key: str) -> None:
+        server: Server, shared_database: Database, shared_scenario: Scenario, alice: Client, key: str) -> None:
     meet = server.meeting()
 
-    answers = together([lambda: alice.retry(scenario.run_id, key=key, meet=meet, failed_only=True)] * REQUESTS)
+    answers = together([lambda: alice.retry(shared_scenario.run_id, key=key, meet=meet, failed_only=True)] * REQUESTS)
 
-    runs = read_runs(database)
+    runs = read_runs(shared_database)
     run = runs[answers[0].new_run_id]
-    assert run == expected_run(run, runs[scenario.run_id], scenario, failed_only=True)
+    assert run == expected_run(run, runs[shared_scenario.run_id], shared_scenario, failed_only=True)
 
 
 def test_simultaneous_requests_with_one_key_and_two_bodies_make_the_run_of_one_of_them(
-        server: Server, database: Database, scenario: Scenario, alice: Client, key: str) -> None:
-    before = read_runs(database)
+        server: Server, shared_database: Database, shared_scenario: Scenario, alice: Client, key: str) -> None:
+    before = read_runs(shared_database)
     meet = server.meeting()
     bodies = [False, True] * (REQUESTS // 2)
 
-    answers = together([partial(alice.retry, scenario.run_id, key=key, meet=meet, failed_only=failed_only)
+    answers = together([partial(alice.retry, shared_scenario.run_id, key=key, meet=meet, failed_only=failed_only)
                         for failed_only in bodies])
 
-    runs = read_runs(database)
+    runs = read_runs(shared_database)
     new_run_id, = runs.keys() - before.keys()
-    kept = runs[new_run_id].test_ids == scenario.failed_ids
+    kept = runs[new_run_id].test_ids == shared_scenario.failed_ids
     assert [answer.status for answer in answers] == [202 if body == kept else 422 for body in bodies]
     assert {answer.new_run_id for answer in answers if answer.status == 202} == {new_run_id}
 
 
 @pytest.mark.parametrize('requested_by', ['alice', None])
 def test_simultaneous_calls_in_several_processes_with_one_key_make_one_run(
-        folders: Callable[[], Path], database: Database, scenario: Scenario, key: str,
+        folders: Callable[[], Path], shared_database: Database, shared_scenario: Scenario, key: str,
         requested_by: str | None) -> None:
-    before = read_runs(database)
+    before = read_runs(shared_database)
 
-    made = call_in_processes(folders(), database.uri(), processes=4, threads=6, run_id=scenario.run_id,
+    made = call_in_processes(folders(), shared_database.uri(), processes=4, threads=6, run_id=shared_scenario.run_id,
                              requested_by=requested_by, idempotency_key=key)
 
-    runs = read_runs(database)
+    runs = read_runs(shared_database)
     new_run_id, = runs.keys() - before.keys()
     assert Counter((call.get('new_run_id'), call.get('replayed')) for call in made) == {
         (new_run_id, False): 1, (new_run_id, True): 23}
-    assert runs[new_run_id] == expected_run(runs[new_run_id], runs[scenario.run_id], scenario, person=requested_by)
+    assert runs[new_run_id] == expected_run(
+        runs[new_run_id], runs[shared_scenario.run_id], shared_scenario, person=requested_by)
 
 
 @pytest.mark.parametrize(('run', 'body'), [
     ('other', {}), ('same', {'failed_only': True}), ('same', {'reason': 'another'}), ('other', {'failed_only': True}),
 ], ids=['another run', 'other tests', 'another reason', 'all of it'])
 def test_a_key_with_another_run_or_body_is_refused_and_makes_nothing(
-        database: Database, scenario: Scenario, alice: Client, key: str, run: str, body: dict[str, Any]) -> None:
-    assert alice.retry(scenario.run_id, key=key).status == 202
-    before = read_runs(database)
+        shared_database: Database, shared_scenario: Scenario, alice: Client, key: str, run: str,
+        body: dict[str, Any]) -> None:
+    assert alice.retry(shared_scenario.run_id, key=key).status == 202
+    before = read_runs(shared_database)
 
-    answer = alice.retry(scenario.run_id if run == 'same' else scenario.other_run_ids[0], key=key, **body)
+    answer = alice.retry(shared_scenario.run_id if run == 'same' else shared_scenario.other_run_ids[0], key=key, **body)
 
     assert (answer.status, answer.body['code']) == (422, 'unprocessable')
-    assert read_runs(database) == before
+    assert read_runs(shared_database) == before
 
 
 def test_the_same_key_of_another_person_makes_another_run(
-        server: Server, database: Database, scenario: Scenario, alice: Client, key: str) -> None:
-    first = alice.retry(scenario.run_id, key=key)
+        server: Server, shared_database: Database, shared_scenario: Scenario, alice: Client, key: str) -> None:
+    first = alice.retry(shared_scenario.run_id, key=key)
 
-    second = server.client(scenario.tokens['bob']).retry(scenario.run_id, key=key)
+    second = server.client(shared_scenario.tokens['bob']).retry(shared_scenario.run_id, key=key)
 
     assert (second.status, second.replayed) == (202, False)
-    runs = read_runs(database)
+    runs = read_runs(shared_database)
     assert first.new_run_id != second.new_run_id
     run = runs[second.new_run_id]
-    assert run == expected_run(run, runs[scenario.run_id], scenario, person='bob')
+    assert run == expected_run(run, runs[shared_scenario.run_id], shared_scenario, person='bob')
 
 
 def test_keys_that_differ_in_case_or_in_their_end_are_different(
-        database: Database, scenario: Scenario, alice: Client, key: str) -> None:
+        shared_database: Database, shared_scenario: Scenario, alice: Client, key: str) -> None:
     keys = [key, key.upper(), key.capitalize(), f'{key}.', f'{key}-', f'{key}_', f"{key}'", f'{key}%']
 
-    answers = [alice.retry(scenario.run_id, key=one) for one in keys]
+    answers = [alice.retry(shared_scenario.run_id, key=one) for one in keys]
 
     assert [(answer.status, answer.replayed) for answer in answers] == [(202, False)] * len(keys)
     assert len({answer.new_run_id for answer in answers}) == len(keys)
 
 
 def test_keys_of_the_greatest_length_that_differ_in_the_last_character_are_different(
-        scenario: Scenario, alice: Client, key: str) -> None:
+        shared_scenario: Scenario, alice: Client, key: str) -> None:
     keys = [f'{key.ljust(254, ".")}{last}' for last in 'aAbB']
 
-    answers = [alice.retry(scenario.run_id, key=one) for one in keys]
+    answers = [alice.retry(shared_scenario.run_id, key=one) for one in keys]
 
     assert len({answer.new_run_id for answer in answers}) == len(keys)
 
 
 @pytest.mark.parametrize('mark', ['é', 'e\xa0', ' e'], ids=['accent', 'space without a break', 'space'])
 def test_a_key_with_anything_but_visible_ascii_is_refused_and_makes_nothing(
-        database: Database, scenario: Scenario, alice: Client, key: str, mark: str) -> None:
-    before = read_runs(database)
+        shared_database: Database, shared_scenario: Scenario, alice: Client, key: str, mark: str) -> None:
+    before = read_runs(shared_database)
 
-    answer = alice.retry(scenario.run_id, key=f'{key}{mark}')
+    answer = alice.retry(shared_scenario.run_id, key=f'{key}{mark}')
 
     assert (answer.status, list(answer.body['details']['fields'])) == (422, ['idempotency_key'])
-    assert read_runs(database) == before
+    assert read_runs(shared_database) == before
 
 
 def test_a_call_with_a_space_after_the_key_is_refused(
-        folders: Callable[[], Path], database: Database, scenario: Scenario, key: str) -> None:
-    made = call_in_processes(folders(), database.uri(), processes=1, threads=1, run_id=scenario.run_id,
+        folders: Callable[[], Path], shared_database: Database, shared_scenario: Scenario, key: str) -> None:
+    made = call_in_processes(folders(), shared_database.uri(), processes=1, threads=1, run_id=shared_scenario.run_id,
                              idempotency_key=f'{key} ')
 
     assert made == [{'error': 'unprocessable'}]

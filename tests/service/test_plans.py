@@ -15,7 +15,7 @@ from mod_runs_api import attempts_verdict, retry_run
 from mod_runs_api.carry_over import carry_over
 from mod_runs_api.extension import extension_state
 
-from .databases import Database, fresh_database
+from .databases import Database
 
 pytestmark = pytest.mark.service
 
@@ -36,16 +36,9 @@ END, VERDICT = 'end of a failed-only retry', 'attempts_verdict'
 
 
 @pytest.fixture(scope='module')
-def database(mariadb: str) -> Iterator[Database]:
-    """Return a database for all tests here."""
-    with fresh_database(mariadb) as made:
-        yield made
-
-
-@pytest.fixture(scope='module')
-def entry_points(database: Database) -> Iterator[EntryPoints]:
+def entry_points(shared_database: Database) -> Iterator[EntryPoints]:
     """Return every way into the package, on a database with many more runs and users than a statement is about."""
-    made = EntryPoints(database.uri(), tests=40, runs=100, retries=5)
+    made = EntryPoints(shared_database.uri(), tests=40, runs=100, retries=5)
     yield made
     made.close()
 
@@ -76,13 +69,13 @@ def calls(entry_points: EntryPoints) -> dict[str, Callable[[], object]]:
 
 
 @pytest.fixture(scope='module', params=['as they are', 'analyzed'])
-def engine(request: pytest.FixtureRequest, database: Database, calls: object) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest, shared_database: Database, calls: object) -> Iterator[Engine]:
     """
     Connect to the database, with the statistics that its tables have of themselves and with exact ones.
 
     The first are of any moment while the tables grew: no plan may depend on them.
     """
-    engine = create_engine(database.uri())
+    engine = create_engine(shared_database.uri())
     if request.param == 'analyzed':
         with engine.connect() as connection:
             tables = connection.exec_driver_sql('SHOW TABLES').scalars().all()

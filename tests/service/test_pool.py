@@ -9,9 +9,9 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from .databases import Database, fresh_database
+from .databases import Database
 from .load import Answer, Client, session_cookie, together
-from .runs import Scenario, create_scenario
+from .runs import Scenario
 from .servers import serving
 
 pytestmark = pytest.mark.service
@@ -23,63 +23,51 @@ THREADS = 20
 POOLS = {'5 and 10 more': {'pool_size': 5, 'max_overflow': 10}, 'one': {'pool_size': 1, 'max_overflow': 0}}
 
 
-@pytest.fixture(scope='module')
-def database(mariadb: str) -> Iterator[Database]:
-    """Return a database for all tests here."""
-    with fresh_database(mariadb) as made:
-        yield made
-
-
-@pytest.fixture(scope='module')
-def scenario(database: Database) -> Scenario:
-    """Fill the database."""
-    return create_scenario(database)
-
-
 @pytest.fixture(scope='module', params=POOLS.values(), ids=POOLS)
-def client(request: pytest.FixtureRequest, database: Database, scenario: Scenario,
+def client(request: pytest.FixtureRequest, shared_database: Database, shared_scenario: Scenario,
            folders: Callable[[], Path]) -> Iterator[Client]:
     """Return a client of a process with twenty threads and this pool."""
-    with serving(folders(), database.uri(), workers=1, threads=THREADS, SECRET_KEY=SECRET_KEY,
+    with serving(folders(), shared_database.uri(), workers=1, threads=THREADS, SECRET_KEY=SECRET_KEY,
                  SQLALCHEMY_ENGINE_OPTIONS=request.param) as server:
-        yield server.client(scenario.tokens['alice'])
+        yield server.client(shared_scenario.tokens['alice'])
 
 
 @pytest.fixture
-def cookie(scenario: Scenario) -> str:
+def cookie(shared_scenario: Scenario) -> str:
     """Return the cookie of alice's session: the host's session then holds a connection in each request."""
-    return session_cookie(SECRET_KEY, scenario.people['alice'])
+    return session_cookie(SECRET_KEY, shared_scenario.people['alice'])
 
 
-def test_twenty_retries_at_once_are_accepted(client: Client, scenario: Scenario, cookie: str) -> None:
-    answers = at_once(lambda: client.retry(scenario.run_id, failed_only=True, cookie=cookie))
+def test_twenty_retries_at_once_are_accepted(client: Client, shared_scenario: Scenario, cookie: str) -> None:
+    answers = at_once(lambda: client.retry(shared_scenario.run_id, failed_only=True, cookie=cookie))
 
     assert Counter(answer.status for answer in answers) == {202: THREADS}
 
 
-def test_twenty_lists_of_attempts_at_once_are_answered(client: Client, scenario: Scenario, cookie: str) -> None:
-    answers = at_once(lambda: client.ask('GET', f'/api/v1/runs/{scenario.run_id}/retries', Cookie=cookie))
+def test_twenty_lists_of_attempts_at_once_are_answered(client: Client, shared_scenario: Scenario, cookie: str) -> None:
+    answers = at_once(lambda: client.ask('GET', f'/api/v1/runs/{shared_scenario.run_id}/retries', Cookie=cookie))
 
     assert Counter(answer.status for answer in answers) == {200: THREADS}
 
 
-def test_twenty_pages_at_once_have_their_button_and_history(client: Client, scenario: Scenario, cookie: str) -> None:
-    client.retry(scenario.run_id)
+def test_twenty_pages_at_once_have_their_button_and_history(
+        client: Client, shared_scenario: Scenario, cookie: str) -> None:
+    client.retry(shared_scenario.run_id)
 
-    answers = at_once(lambda: client.ask('GET', f'/test/{scenario.run_id}', Cookie=cookie))
+    answers = at_once(lambda: client.ask('GET', f'/test/{shared_scenario.run_id}', Cookie=cookie))
 
     assert Counter(answer.status for answer in answers) == {200: THREADS}
     assert all('data-failed="2"' in answer.text and 'runs-api-history' in answer.text for answer in answers)
 
 
 def test_twenty_ends_of_failed_only_retries_at_once_are_whole(
-        client: Client, scenario: Scenario, cookie: str, database: Database) -> None:
-    run_ids = [client.retry(scenario.run_id, failed_only=True).new_run_id for _ in range(THREADS)]
+        client: Client, shared_scenario: Scenario, cookie: str, shared_database: Database) -> None:
+    run_ids = [client.retry(shared_scenario.run_id, failed_only=True).new_run_id for _ in range(THREADS)]
 
     answers = together([lambda run_id=run_id: client.end(run_id) for run_id in run_ids])  # type: ignore[misc]
 
     assert Counter(answer.status for answer in answers) == {204: THREADS}
-    carried_over = database.query('SELECT test_id, COUNT(*) FROM run_carried_over GROUP BY test_id')
+    carried_over = shared_database.query('SELECT test_id, COUNT(*) FROM run_carried_over GROUP BY test_id')
     assert {run_id: 3 for run_id in run_ids}.items() <= {row[0]: row[1] for row in carried_over}.items()
 
 

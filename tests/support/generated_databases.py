@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -138,6 +139,28 @@ def write(session: Session | scoped_session[Session], content: Content) -> None:
                            'failed_only': True, 'created_at': NOW, 'test_count': 1}])
     add('test_progress', [{'test_id': SOURCE_ID, 'status': stage, 'message': '', 'timestamp': NOW}
                           for stage in content.stages])
+    add_tests(add, tests, outputs)
+    add('test_result_file', [
+        {'test_id': run_id, 'regression_test_id': test_id, 'regression_test_output_id': output_id,
+         'expected': 'right', 'got': got} for output_id, test_id, output in outputs
+        for run_id, got in output.got.items()])
+    session.commit()
+
+
+def add_tests(add: Callable[[str, list[dict[str, Any]]], None], tests: list[tuple[int, Any]],
+              outputs: list[tuple[int, int, Any]]) -> None:
+    """
+    Add regression tests to a database, what the runs were told to run, and their results without files.
+
+    Parameters
+    ----------
+    add : callable
+        Adds rows to a table.
+    tests : list of (int, test)
+        Ids and tests, as this module and `generated_histories` have them.
+    outputs : list of (int, int, output)
+        Ids of outputs and of their tests, and the outputs.
+    """
     add('regression_test', [{'id': test_id, 'sample_id': 1, 'command': '', 'active': test.active}
                             for test_id, test in tests])
     add('regression_test_category', [{'regression_id': test_id, 'category_id': 1}
@@ -152,11 +175,6 @@ def write(session: Session | scoped_session[Session], content: Content) -> None:
                             for test_id, test in tests for run_id, times in test.rows.items() for _ in range(times)])
     add('test_result', [{'test_id': run_id, 'regression_test_id': test_id, 'exit_code': code, 'expected_rc': expected}
                         for test_id, test in tests for run_id, (code, expected) in test.results.items()])
-    add('test_result_file', [
-        {'test_id': run_id, 'regression_test_id': test_id, 'regression_test_output_id': output_id,
-         'expected': 'right', 'got': got} for output_id, test_id, output in outputs
-        for run_id, got in output.got.items()])
-    session.commit()
 
 
 def actual_outcome(failed_only: bool) -> list[int] | str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mod_auth.models import Role
 from mod_test.models import TestPlatform, TestStatus, TestType
 from sqlalchemy.orm import Session
+from support.generated_databases import add_tests
 
 from mod_runs_api.verdict import Verdict
 
@@ -211,20 +212,7 @@ def write(session: Session, world: World) -> None:
     add('run_retry', [{'test_id': run_id, 'source_test_id': source_id, 'root_test_id': ROOT_ID, 'failed_only': True,
                        'created_at': NOW, 'test_count': 1} for source_id, run_id in zip(ATTEMPTS, RETRY_IDS)])
     add('test_progress', progress)
-    add('regression_test', [{'id': test_id, 'sample_id': 1, 'command': '', 'active': test.active}
-                            for test_id, test in tests])
-    add('regression_test_category', [{'regression_id': test_id, 'category_id': 1} for test_id, test in tests
-                                     if test.in_category])
-    add('regression_test_output', [
-        {'id': output_id, 'regression_id': test_id, 'correct': 'right', 'correct_extension': '.srt',
-         'ignore': output.ignore} for output_id, test_id, output in outputs])
-    add('regression_test_output_files', [
-        {'regression_test_output_id': output_id, 'file_hashes': variant}
-        for output_id, _, output in outputs for variant in output.variants])
-    add('customized_test', [{'test_id': run_id, 'regression_id': test_id}
-                            for test_id, test in tests for run_id, times in test.rows.items() for _ in range(times)])
-    add('test_result', [{'test_id': run_id, 'regression_test_id': test_id, 'exit_code': code, 'expected_rc': expected}
-                        for test_id, test in tests for run_id, (code, expected) in test.results.items()])
+    add_tests(add, tests, outputs)
     add('test_result_file', [
         {'test_id': run_id, 'regression_test_id': test_id, 'regression_test_output_id': output_id,
          'expected': file.expected, 'got': file.got} for output_id, test_id, output in outputs
