@@ -170,9 +170,9 @@ def test_every_answer_has_the_security_headers(
     retry(run_id, key='used')
     token = seed.token(alice, ['runs:read', 'runs:write', 'results:read'])
     db.session.commit()
-    headers = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', **sent.pop('headers', {})}
+    headers = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json', **sent.get('headers', {})}
 
-    response = client.open(f'/api/v1/runs/{run_id}/{route}', method=method, **sent, headers=headers)
+    response = client.open(f'/api/v1/runs/{run_id}/{route}', method=method, **{**sent, 'headers': headers})
 
     assert response.status_code == status
     assert_security_headers(response)
