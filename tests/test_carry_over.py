@@ -331,11 +331,14 @@ def test_after_a_restart_only_what_is_carried_over_then_counts(
     restart(new)
     tests[3].active = True
     report(new, tests[:3])
+    other = retry(source.id, failed_only=False)
+    report(other, tests)
+    end(other)
     end(new)
 
     assert attempts(new).json['data'][1]['carried_over'] == 1
     page = Visitor(app, None).page(f'/test/{new}')
-    assert f'1 of the 4 results is carried over from <a href="/test/{source.id}">' in page
+    assert f'1 of the 4 results is carried over from <a href="/test/{other}">' in page
 
 
 def test_a_result_that_a_run_was_not_told_to_have_is_its_own(

@@ -51,7 +51,7 @@ def test_the_requester_may_be_given_by_id_or_name(run_id: int, rows: Rows, alice
     assert rows.of('run_retry', test_id=created.new_run_id)[0]['user_id'] == alice.id
 
 
-@pytest.mark.parametrize('name', ['al\xa0ice', 'bob\u200b', 'Jürgen', '\uffff'])
+@pytest.mark.parametrize('name', ['al\xa0ice', 'bob\u200b', 'Jürgen', '\x01', '\ud7ff', '\ue000', '\uffff'])
 def test_any_name_that_the_platform_can_store_is_found(run_id: int, rows: Rows, name: str) -> None:
     user = seed.user(name, Role.user)
     db.session.commit()
@@ -79,6 +79,17 @@ def test_an_unknown_requester_is_refused(run_id: int, rows: Rows, requester: obj
     assert rows.of('run_retry') == []
 
 
+@pytest.mark.parametrize('user_id', [1, 2 ** 31 - 1])
+def test_any_id_that_the_platform_can_store_is_found(run_id: int, rows: Rows, user_id: int) -> None:
+    if db.session.get(User, user_id) is None:
+        seed.add(User(id=user_id, name='last', role=Role.tester, password=''))
+        db.session.commit()
+
+    created = retry_run(run_id, requested_by=user_id)
+
+    assert rows.of('run_retry', test_id=created.new_run_id)[0]['user_id'] == user_id
+
+
 def test_a_requester_who_is_no_user_is_refused(run_id: int) -> None:
     with pytest.raises(InvalidFields):
         retry_run(run_id, requested_by=db.session.get_one(Test, run_id))
@@ -103,6 +114,16 @@ def test_a_requester_whom_no_session_holds_any_more_is_found(run_id: int, rows: 
     created = retry_run(run_id, requested_by=user)
 
     assert rows.of('run_retry', test_id=created.new_run_id)[0]['user_id'] == user_id
+
+
+@pytest.mark.parametrize(('reason', 'message'), [
+    ('\0', 'Must not contain NUL.'), ('\ud800', 'Must be valid Unicode.'),
+    ('x' * 256, 'Longer than maximum length 255.'), (5, 'Not a valid string.')])
+def test_what_is_wrong_with_a_reason_is_said(run_id: int, reason: Any, message: str) -> None:
+    with pytest.raises(InvalidFields) as raised:
+        retry_run(run_id, reason=reason)
+
+    assert raised.value.details == {'fields': {'reason': [message]}}
 
 
 def test_a_key_creates_one_run(run_id: int, rows: Rows, alice: User) -> None:
