@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 import seed
-from application import create_app
+from application import create_app, dispose
 from database import db
 from flask import Flask
 from mod_auth.models import User
@@ -220,7 +220,7 @@ def test_a_check_that_is_listed_twice_is_called_once(recorder: Mock) -> None:
         run_id = seed.run([seed.regression_test()]).id
         db.session.commit()
         retry_run(run_id)
-        db.session.remove()
+    dispose(app)
 
     recorder.assert_called_once()
 
