@@ -74,6 +74,23 @@ def test_a_retry_that_has_ended_counts_what_was_carried_over(
     assert (after['status'], *pick(after, COUNTS)) == ('pass', 3, 3, 0, 0, 1)
 
 
+def test_each_attempt_counts_what_was_carried_over_into_it(
+        retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
+    for _ in range(2):
+        new = db.session.get_one(Test, retry(run_id, {'failed_only': True}).json['new_run_id'])
+        seed.progress(new, TestStatus.completed)
+
+    assert [entry['carried_over'] for entry in attempts(run_id).json['data']] == [0, 1, 1]
+
+
+@pytest.mark.parametrize('last_id', [1, 2 ** 31 - 1])
+def test_a_run_with_any_id_that_the_platform_can_store_has_attempts(
+        attempts: ApiCall, alice: User, last_id: int) -> None:
+    seed.run().id = last_id
+
+    assert attempts(last_id).json['data'][0]['run_id'] == last_id
+
+
 @pytest.mark.parametrize(('stages', 'status'), [
     ([], 'queued'), ([TestStatus.preparation], 'running'), ([TestStatus.testing], 'running'),
     ([TestStatus.canceled], 'canceled'), ([TestStatus.completed], 'error'),

@@ -63,6 +63,13 @@ def test_a_test_with_the_expected_result_passed(rerun: Rerun, test: RegressionTe
     assert rerun(run) == []
 
 
+def test_a_test_that_the_run_was_not_told_to_run_is_none_of_its_tests(rerun: Rerun, test: RegressionTest) -> None:
+    seed.regression_test()
+    run = completed(test, seed.passing(test).exits(1))
+
+    assert rerun(run) == [test.id]
+
+
 def test_a_test_with_another_exit_code_failed(rerun: Rerun, test: RegressionTest) -> None:
     run = completed(test, seed.passing(test).exits(1))
 
