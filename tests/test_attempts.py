@@ -91,6 +91,14 @@ def test_a_run_with_any_id_that_the_platform_can_store_has_attempts(
     assert attempts(last_id).json['data'][0]['run_id'] == last_id
 
 
+@pytest.mark.parametrize('last_id', [1, 2 ** 31 - 1])
+def test_a_run_with_any_id_that_the_platform_can_store_is_found_for_a_retry(
+        retry: ApiCall, alice: User, last_id: int) -> None:
+    seed.run().id = last_id
+
+    assert retry(last_id, {'failed_only': True}).json['details'] == {'run_status': 'queued'}
+
+
 @pytest.mark.parametrize(('stages', 'status'), [
     ([], 'queued'), ([TestStatus.preparation], 'running'), ([TestStatus.testing], 'running'),
     ([TestStatus.canceled], 'canceled'), ([TestStatus.completed], 'error'),

@@ -196,7 +196,7 @@ def test_no_secret_is_answered_or_logged(
     response = retry(run_id)
 
     shown = response.get_data(as_text=True) + str(response.headers) + caplog.text
-    assert f'run {run_id} is retried as run {run_id + 1}' in caplog.text
+    assert f'run {run_id} is retried as run {run_id + 1} with 3 tests, for user ' in caplog.text
     for secret in (token, *(row['token'] for row in rows.of('test'))):
         assert secret not in shown
 

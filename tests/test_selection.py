@@ -322,6 +322,7 @@ def test_the_inactive_tests_that_failed_in_a_run_without_rows_are_named(retry: A
     response = retry(run, {'failed_only': True})
 
     assert response.status_code == 422
+    assert response.json['message'] == 'Some of the tests to run are inactive now.'
     assert response.json['details'] == {'inactive_ids': [failed.id]}
 
 
