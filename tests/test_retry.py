@@ -189,6 +189,17 @@ def test_on_another_database_than_sqlite_a_retry_sends_only_select_and_insert(
     assert {statement.split()[0] for statement in statements} == {'SELECT', 'INSERT'}
 
 
+@pytest.mark.parametrize(('failed_only', 'tests'), [(False, '3 tests'), (True, '2 tests that did not pass')])
+def test_a_retry_is_logged(
+        retry: ApiCall, alice: User, run_id: int, caplog: pytest.LogCaptureFixture, failed_only: bool,
+        tests: str) -> None:
+    caplog.set_level('INFO')
+
+    retry(run_id, {'failed_only': failed_only})
+
+    assert f'run {run_id} is retried as run {run_id + 1} with {tests}, for user {alice.id}' in caplog.messages
+
+
 def test_no_secret_is_answered_or_logged(
         retry: ApiCall, run_id: int, token: str, rows: Rows, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level('DEBUG')

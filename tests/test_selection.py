@@ -70,6 +70,14 @@ def test_a_test_that_the_run_was_not_told_to_run_is_none_of_its_tests(rerun: Rer
     assert rerun(run) == [test.id]
 
 
+def test_an_inactive_test_without_a_result_is_one_of_those_that_the_run_was_told_to_run(
+        retry: ApiCall, test: RegressionTest) -> None:
+    run = seed.run([test], stages=seed.COMPLETED)
+    test.active = False
+
+    assert retry(run, {'failed_only': True}).json['details'] == {'inactive_ids': [test.id]}
+
+
 def test_a_test_with_another_exit_code_failed(rerun: Rerun, test: RegressionTest) -> None:
     run = completed(test, seed.passing(test).exits(1))
 
