@@ -49,7 +49,7 @@ def _note_end(_mapper: Any, _connection: Any, progress: Any) -> None:
     status = state.runtime.attribute('TestProgress', 'status', progress)
     session = object_session(progress)
     if session is not None and run_id is not None and getattr(status, 'value', status) in ENDED_STATUSES:
-        # The platform's scheduled job writes the id as a string.
+        # As the host has written it: the platform's scheduled job writes a string.
         session.info.setdefault(ENDING, set()).add(run_id)
 
 

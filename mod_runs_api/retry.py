@@ -109,13 +109,13 @@ class Source:
     lookups: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
 
-def digest_key(owner: int | str | None, idempotency_key: str | None) -> str | None:
+def digest_key(owner: int | str | None, idempotency_key: str) -> str:
     """
-    Return what is stored of an idempotency key, if there is one.
+    Return what is stored of an idempotency key.
 
     The keys of other owners are other keys. An owner is a user's id, None for nobody, or a word for what is no user.
     """
-    return None if idempotency_key is None else hashlib.sha256(f'{owner} {idempotency_key}'.encode()).hexdigest()
+    return hashlib.sha256(f'{owner} {idempotency_key}'.encode()).hexdigest()
 
 
 def create_retry(connection: Connection, tables: Tables, request: RetryRequest) -> Retry:

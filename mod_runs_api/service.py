@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from json import JSONDecodeError
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, inspect, select
@@ -81,7 +80,8 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
                                idempotency_key)
     requester_id = None if requested_by is None else find_user_id(state, requested_by)
     return submit_retry(state, RetryRequest(
-        run_id=run_id, requester_id=requester_id, idempotency_digest=digest_key(requester_id, idempotency_key),
+        run_id=run_id, requester_id=requester_id,
+        idempotency_digest=idempotency_key and digest_key(requester_id, idempotency_key),
         drop_inactive=state.settings.drop_inactive_tests, **fields))
 
 
@@ -203,7 +203,7 @@ def read_for_page(state: ExtensionState, work: Callable[[Connection], T]) -> T:
 def _with_api_errors(run: Callable[[], T]) -> T:
     try:
         return run()
-    except (SQLAlchemyError, JSONDecodeError) as fault:  # MariaDB cuts JSON off at group_concat_max_len.
+    except (SQLAlchemyError, ValueError) as fault:  # ValueError: MariaDB has cut JSON off at group_concat_max_len.
         error = to_api_error(fault)
         log().error(f'{error.code}: {describe(fault)}')
     # Outside the except block: chained to the database's error, it could put stored values into a log.

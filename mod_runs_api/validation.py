@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
@@ -16,22 +16,27 @@ MAX_REASON_LENGTH = 255
 IDEMPOTENCY_KEY = '[!-~]{1,255}'
 
 
-class StrictBoolean(fields.Boolean):
+class StrictField(fields.Field[Any]):
+    """A field that takes values of its type only, where Marshmallow would convert others."""
+
+    accepts: ClassVar[type]
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, self.accepts):
+            raise self.make_error('invalid', input=value)
+        return value
+
+
+class StrictBoolean(StrictField, fields.Boolean):
     """A JSON boolean. Neither 1 nor "true" is one."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if not isinstance(value, bool):
-            raise self.make_error('invalid', input=value)
-        return value
+    accepts = bool
 
 
-class StrictString(fields.String):
-    """A JSON string. Marshmallow would take bytes as well."""
+class StrictString(StrictField, fields.String):
+    """A JSON string. Bytes are none."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if not isinstance(value, str):
-            raise self.make_error('invalid', input=value)
-        return value
+    accepts = str
 
 
 def storable(text: str) -> None:

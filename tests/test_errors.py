@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from mod_api.models.api_token import ApiToken
 from mod_auth.models import Role, User
 from sqlalchemy import text
-from support.api import SECURITY_HEADERS, ApiCall
+from support.api import ApiCall, assert_security_headers
 from support.rows import Rows
 from werkzeug.test import TestResponse
 
@@ -37,8 +37,7 @@ def assert_error(response: TestResponse, status: int, code: str, details: dict[s
     assert 1 <= len(response.json['message']) <= 500
     if details is not None:
         assert response.json['details'] == details
-    for name, value in SECURITY_HEADERS.items():
-        assert response.headers.getlist(name) == [value]
+    assert_security_headers(response)
     for name in ('X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset'):
         assert len(response.headers.getlist(name)) == 1 and response.headers[name].isdigit()
     assert ('Retry-After' in response.headers) == (status in (429, 503))

@@ -17,11 +17,11 @@ from mod_auth.models import User
 from mod_test.models import Test, TestStatus
 from sqlalchemy import event, select, text
 from sqlalchemy.exc import DataError, OperationalError
-from support.api import SECURITY_HEADERS, ApiCall
+from support.api import ApiCall, assert_security_headers
 from support.rows import Rows
 from support.visitor import Visitor, attribute
 from werkzeug.exceptions import NotFound
-from werkzeug.test import EnvironBuilder, TestResponse
+from werkzeug.test import EnvironBuilder
 
 from mod_runs_api import retry_run, run_retried
 from mod_runs_api.faults import describe, to_api_error
@@ -202,12 +202,6 @@ def test_a_refusal_of_the_rate_limit_has_the_security_headers(retry: ApiCall, ru
 
     assert response.status_code == 429
     assert_security_headers(response)
-
-
-def assert_security_headers(response: TestResponse) -> None:
-    """Check what every answer of the API has, once."""
-    assert {name: response.headers.getlist(name) for name in SECURITY_HEADERS} == {
-        name: [value] for name, value in SECURITY_HEADERS.items()}
 
 
 # Bodies that are announced and cannot be read.

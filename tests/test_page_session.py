@@ -96,8 +96,7 @@ def test_a_session_without_a_user_is_unauthorized(app: Flask, run_id: int, visit
     with visitor.client.session_transaction() as session:
         del session['user_id']
 
-    answer = visitor.client.post(f'/api/v1/runs/{run_id}/retry', json={}, headers={
-        'X-CSRFToken': csrf_token, 'Origin': 'http://localhost'})
+    answer = visitor.press(run_id, csrf_token=csrf_token)
 
     assert answer.status_code == 401
     assert runs(app) == 1
@@ -138,8 +137,7 @@ def test_the_role_is_checked_for_a_session_too(app: Flask, run_id: int, visitor:
         db.session.scalars(select(User).where(User.name == 'alice')).one().role = role
         db.session.commit()
 
-    answer = visitor.client.post(f'/api/v1/runs/{run_id}/retry', json={}, headers={
-        'X-CSRFToken': csrf_token, 'Origin': 'http://localhost'})
+    answer = visitor.press(run_id, csrf_token=csrf_token)
 
     assert answer.status_code == 403
     assert answer.json['details'] == {'required_roles': ['admin', 'contributor', 'tester'],
@@ -156,8 +154,7 @@ def test_a_session_of_a_deactivated_account_is_unauthorized(
         user.name = name.format(id=user.id)
         db.session.commit()
 
-    answer = visitor.client.post(f'/api/v1/runs/{run_id}/retry', json={}, headers={
-        'X-CSRFToken': csrf_token, 'Origin': 'http://localhost'})
+    answer = visitor.press(run_id, csrf_token=csrf_token)
 
     assert answer.status_code == 401
     assert runs(app) == 1
@@ -196,8 +193,7 @@ def test_a_host_without_flask_wtf_accepts_no_session(
     csrf_token = visitor.csrf_token(run_id)
     monkeypatch.setitem(sys.modules, 'flask_wtf.csrf', None)
 
-    answer = visitor.client.post(f'/api/v1/runs/{run_id}/retry', json={}, headers={
-        'X-CSRFToken': csrf_token, 'Origin': 'http://localhost'})
+    answer = visitor.press(run_id, csrf_token=csrf_token)
 
     assert answer.status_code == 401
     assert runs(app) == 1

@@ -296,15 +296,17 @@ def test_a_receiver_that_fails_harms_nothing(first: int, tests: list[RegressionT
     assert len(attempts_verdict(first).attempts) == 2
 
 
+def break_off(*_: Any) -> None:
+    """Fail as a connection does."""
+    raise OSError('gone')
+
+
 def test_the_signal_is_sent_although_nothing_can_be_carried_over(
         told: list[dict[str, Any]], first: int, caplog: pytest.LogCaptureFixture,
         monkeypatch: pytest.MonkeyPatch) -> None:
     new = retry_run(first, failed_only=True).new_run_id
 
-    def fail(*_: Any) -> None:
-        raise OSError('gone')
-
-    monkeypatch.setattr('mod_runs_api.ended_runs.carry_over', fail)
+    monkeypatch.setattr('mod_runs_api.ended_runs.carry_over', break_off)
     finish(new, {})
 
     assert [facts['run_id'] for facts in told] == [new]
@@ -316,10 +318,7 @@ def test_a_database_that_fails_meanwhile_costs_the_signal_only(
         monkeypatch: pytest.MonkeyPatch) -> None:
     new = retry_run(first, failed_only=True).new_run_id
 
-    def fail(*_: Any) -> None:
-        raise OSError('gone')
-
-    monkeypatch.setattr('mod_runs_api.ended_runs.read_verdict', fail)
+    monkeypatch.setattr('mod_runs_api.ended_runs.read_verdict', break_off)
     finish(new, {})
 
     assert told == []

@@ -1,7 +1,7 @@
 """
 The OpenAPI document of the routes, made from the schemas that check what goes in and out.
 
-It uses the names of the platform's own document if it means the same (``bearerAuth``, ``ErrorResponse``, the tag
+It uses the names of the platform's own document for what is the same (``bearerAuth``, ``ErrorResponse``, the tag
 ``Runs``), so that its paths and components can be pasted there. apispec makes it, and is needed for nothing else.
 """
 

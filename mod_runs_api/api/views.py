@@ -31,7 +31,7 @@ def retry(run_id: str) -> Response:
     key = request.headers.get('Idempotency-Key')
     fields = load_retry_fields(read_object(), key)
     created = submit_retry(extension_state(), RetryRequest(
-        run_id=_to_id(run_id), requester_id=user.id, idempotency_digest=digest_key(user.id, key),
+        run_id=_to_id(run_id), requester_id=user.id, idempotency_digest=key and digest_key(user.id, key),
         drop_inactive=settings.drop_inactive_tests, **fields))
 
     tests = counted(created.test_count, 'test')

@@ -1,7 +1,7 @@
 """
 Checks for ``RUNS_API_BEFORE_RETRY`` (contract section 2): one of them, or a list.
 
-All are off by default, but for :func:`build_artifact_exists` if a comment asks for the retry. Each question is put
+All are off by default, but for :func:`build_artifact_exists` when a comment asks for the retry. Each question is put
 to GitHub once a retry. If no answer comes, the checks refuse nothing.
 """
 
@@ -27,7 +27,7 @@ def build_artifact_exists(source: Source) -> str | None:
     Refuse to retry a run whose build GitHub no longer keeps: the new run would die in the queue.
 
     The check looks where the platform's job will look, with the platform's own function. That function returns None
-    both if there is no artifact and if GitHub did not answer. So None is believed only after a search through
+    both for a missing artifact and when GitHub did not answer. So None is believed only after a search through
     all artifacts, or through as many as the platform ever looks at.
 
     Parameters

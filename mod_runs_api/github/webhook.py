@@ -184,7 +184,7 @@ def _what_is_known(run_id: int) -> str:
 
 
 def _choose_run(connection: Connection, tables: Tables, fork: ForkTable, pr_nr: int, target: _Target,
-                idempotency_digest: str | None) -> int | CommentRefusal:
+                idempotency_digest: str) -> int | CommentRefusal:
     """Return the run of a pull request that a command means, or why there is nothing to retry."""
     test, progress, retry = tables.host.test, tables.host.test_progress, tables.run_retry.c
     platform = target.platform

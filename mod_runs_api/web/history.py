@@ -92,7 +92,7 @@ def read_history(connection: Connection, tables: Tables, run_id: int) -> RetryHi
 
 
 def _read_grid(connection: Connection, tables: Tables, verdict: Verdict) -> Grid | None:
-    """Return the grid; None while fewer than two attempts have ended, and if every test simply passed."""
+    """Return the grid; None while fewer than two attempts have ended, or if every test simply passed."""
     numbers = {outcome.run_id: outcome.attempt for test in verdict.tests for outcome in test.attempts}
     run_ids = sorted(numbers, reverse=True)
     tests = {test.regression_test_id: test for test in verdict.tests}

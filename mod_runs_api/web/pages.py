@@ -33,7 +33,7 @@ class RetryButton:
     run_id: int
     #: Where its retry is asked for.
     url: str
-    #: The tests that a full retry would run; None if they were not looked up, and if it would be refused.
+    #: The tests that a full retry would run; None if they were not looked up, or if it would be refused.
     all_tests: list[int] | None = None
     #: The same for a failed-only retry.
     failed_tests: list[int] | None = None
@@ -88,7 +88,7 @@ def retry_history(test: Any) -> RetryHistory | None:
     """
     Return what a run's page says of its attempts, read once for a page.
 
-    None if there is one only, and if they cannot be read: the page has more to show than that.
+    None if there is only one, or if they cannot be read: the page has more to show than that.
     """
     state = extension_state()
     run_id = state.runtime.run_id(test)

@@ -21,7 +21,7 @@ SEED = 5
 
 
 def _nothing(_: Any) -> None:
-    """End if there is nothing to look at."""
+    """Look at nothing."""
 
 
 @dataclass(frozen=True)

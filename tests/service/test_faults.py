@@ -198,7 +198,7 @@ def test_every_answer_that_was_counted_says_how_many_requests_are_left(outage: O
     for answer in outage.accepted:
         assert all(answer.headers[f'X-RateLimit-{name}'].isdigit() for name in ('Limit', 'Remaining', 'Reset'))
     for answer in outage.refused:
-        # It is counted if the database could still be asked whose token it is.
+        # It is counted as long as the database could still be asked whose token it is.
         named = [name for name in answer.headers if name.startswith('X-RateLimit-')]
         assert len(named) == (0 if outage.fault.name == 'stopped' else 3)
 

@@ -21,3 +21,9 @@ SECURITY_HEADERS = {
     'X-Frame-Options': 'DENY',
     'Cache-Control': 'no-store',
 }
+
+
+def assert_security_headers(response: TestResponse) -> None:
+    """Check that a response has each of them, once."""
+    assert {name: response.headers.getlist(name) for name in SECURITY_HEADERS} == {
+        name: [value] for name, value in SECURITY_HEADERS.items()}

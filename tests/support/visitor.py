@@ -50,9 +50,14 @@ class Visitor:
         """Return the CSRF token that the page of a run has for its script."""
         return attribute(self.page(f'/test/{run_id}'), 'data-csrf-token')
 
-    def press(self, run_id: int, body: Any = None, **headers: str | None) -> TestResponse:
-        """Ask for a retry as the page's script does, with some headers changed. ``Origin=None`` leaves that one out."""
-        sent = {'X-CSRFToken': self.csrf_token(run_id), 'Origin': ORIGIN, 'Sec-Fetch-Site': 'same-origin',
+    def press(self, run_id: int, body: Any = None, *, csrf_token: str | None = None,
+              **headers: str | None) -> TestResponse:
+        """
+        Ask for a retry as the page's script does, with some headers changed. ``Origin=None`` leaves that one out.
+
+        ``csrf_token`` is one that was on the page before, if there is no button on it any more.
+        """
+        sent = {'X-CSRFToken': csrf_token or self.csrf_token(run_id), 'Origin': ORIGIN, 'Sec-Fetch-Site': 'same-origin',
                 'Content-Type': 'application/json',
                 **{name.replace('_', '-'): value for name, value in headers.items()}}
         return self.client.post(f'/api/v1/runs/{run_id}/retry', json=body or {},
