@@ -1,4 +1,4 @@
-"""Creating the blueprint, and what happens when an application registers it (contract section 2)."""
+"""Creating the blueprint, and what happens when an application registers it (docs/settings.rst)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from werkzeug.exceptions import default_exceptions
 
 from . import cli
 from .api import auth, limits, responses, views
+from .database.tables import create_tables
 from .ended_runs import listen_for_ends
 from .errors import MountError, RunsApiError
-from .extension import KEY, ExtensionState, extension_state
+from .extension import KEY, ExtensionState, is_api_request
 from .github.report import retry_report
 from .host.models import find_models
-from .host.runtime import HostRuntime, HostSession, platform_session
+from .host.runtime import HostSession, platform_session
 from .settings import read_settings
-from .tables import create_tables
+from .transactions import Transactions
 from .web import pages
-
-#: Every standard method, so that a route answers those that it does not serve with the API's own 405.
-ALL_METHODS = ('CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE')
 
 
 class _Blueprint(Blueprint):
@@ -34,24 +32,21 @@ class _Blueprint(Blueprint):
 
 
 def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | None = None,
-                     session: Callable[[], HostSession] | None = None,
-                     names: Mapping[str, str] | None = None) -> Blueprint:
+                     session: Callable[[], HostSession] | None = None) -> Blueprint:
     """
-    Create the blueprint, for the sample platform or for a host that differs from it (contract section 2).
+    Create the blueprint, for the sample platform or for a host that differs from it (docs/settings.rst, "Other hosts").
 
     Parameters
     ----------
     name : str
         The name of the blueprint: the first part of its endpoints.
     models : Mapping of str to type, optional
-        The host's models by the platform's names for them: Test, TestProgress, TestResult, TestResultFile,
-        CustomizedTest, TestFork, RegressionTest, RegressionTestOutput, RegressionTestOutputFiles and User; if the
-        host has them also ApiToken, BlockedUsers, Fork and regressionTestLinkTable. By default the platform's own are
-        used.
+        The host's models, with the platform's attribute names, by the platform's names for them: Test, TestProgress,
+        TestResult, TestResultFile, CustomizedTest, TestFork, RegressionTest, RegressionTestOutput,
+        RegressionTestOutputFiles and User; if the host has them also ApiToken, BlockedUsers, Fork and
+        regressionTestLinkTable. By default the platform's own are used.
     session : callable, optional
         Returns the session that the host uses in the current request. By default ``flask.g.db``.
-    names : Mapping of str to str, optional
-        Attributes that have another name in the host's models, for example ``{'Test.pr_nr': 'pull_request'}``.
 
     Returns
     -------
@@ -67,18 +62,23 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
         if KEY in app.extensions:
             raise MountError('mod_runs_api is already registered in this application.')
         settings = read_settings(app.config)
-        host_models = find_models(models, names or {})
+        host_models = find_models(models)
         full_name = f'{setup.name_prefix}.{setup.name}'.lstrip('.')
+        prefix = (setup.url_prefix or '').rstrip('/')
         api_endpoints = frozenset(f'{full_name}.{endpoint}' for endpoint in views.VIEWS)
         limiter = limits.create_limiter(app, settings, api_endpoints)
+        tables = create_tables(host_models)
         app.extensions[KEY] = ExtensionState(
-            name=full_name, prefix=setup.url_prefix or '', api_endpoints=api_endpoints, settings=settings,
-            tables=create_tables(host_models), limiter=limiter,
-            runtime=HostRuntime(host_models, session or platform_session, names or {}))
+            name=full_name, prefix=prefix, api_endpoints=api_endpoints, settings=settings,
+            tables=tables, limiter=limiter,
+            transactions=Transactions(tables, session or platform_session, is_api_request))
         limited = limiter.shared_limit(settings.rate_limit, limits.SCOPE)
         for endpoint, view in views.VIEWS.items():
-            setup.add_url_rule(f'/runs/<run_id>/{endpoint}', endpoint, limited(view), methods=ALL_METHODS,
-                               provide_automatic_options=False)
+            # Without methods, which add_url_rule does not allow: the route answers every verb that it does not serve,
+            # known to HTTP or not, with the API's own 405.
+            app.url_map.add(app.url_rule_class(f'{prefix}/runs/<run_id>/{endpoint}', subdomain=setup.subdomain,
+                                               endpoint=f'{full_name}.{endpoint}'))
+            app.endpoint(f'{full_name}.{endpoint}')(limited(view))
         listen_for_ends(host_models)
         app.jinja_env.globals['runs_api'] = {**pages.GLOBALS, 'retry_report': retry_report}
 
@@ -97,12 +97,12 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
 
 def _identify() -> None:
     # Before the request is counted, which depends on who sends it.
-    if extension_state().is_api_request():
+    if is_api_request():
         auth.identify()
 
 
 def _add_headers(response: Response) -> Response:
-    if extension_state().is_api_request():
+    if is_api_request():
         response.headers.update(responses.HEADERS)
         limits.add_rate_limit_headers(response)
     return response

@@ -1,25 +1,31 @@
-"""The command line: ``flask runs-api`` (contract section 2)."""
+"""The command line: ``flask runs-api`` (docs/python-and-command-line.rst)."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 from flask.cli import AppGroup, with_appcontext
 
 from . import clock, tokens
-from .api.schemas import AttemptSchema, TestVerdictSchema, VerdictMetaSchema
+from .api.schemas import (AttemptSchema, PreviewSchema, TestVerdictSchema,
+                          VerdictMetaSchema)
 from .attempts import Attempt
-from .carry_over import carry_over, select_missed_runs
+from .carry_over import carry_over
+from .database.carry_over import find_missed
+from .database.runs import find_root
+from .database.users import list_tokens as read_tokens
+from .database.users import revoke_token
 from .errors import InvalidFields, RunsApiError, ServiceUnavailable
 from .extension import extension_state
 from .host.models import MAX_ID
-from .retry import find_source
-from .service import (attempts_page, attempts_verdict, find_user_id,
-                      in_transaction, retry_run)
-from .summary import to_sentence
+from .preview import Preview
+from .service import (attempts_page, attempts_verdict, find_user_id, preview,
+                      retry_run)
+from .summary import counted, to_sentence
 
 #: What `verdict` exits with.
 EXIT_CODES = {'pass': 0, 'fail': 1, 'unstable': 4, 'pending': 5}
@@ -32,7 +38,7 @@ PAGE = 100
 @with_appcontext
 def token() -> None:
     """Create, list and revoke API tokens, on a platform that has none of its own."""
-    if extension_state().tables.host.api_token is not None:
+    if extension_state().tables.host.ApiToken is not None:
         raise click.ClickException('This platform has API tokens of its own. Make them there: '
                                    'POST /api/v1/auth/tokens with an e-mail address and a password.')
 
@@ -45,16 +51,14 @@ def token() -> None:
 @click.option('--days', type=click.IntRange(1, 3650), default=30, show_default=True, help='How long it is valid.')
 def create(user: str, name: str, scopes: tuple[str, ...], days: int) -> None:
     """Create a token for USER, a user name of the platform. It is shown this once."""
-    state = extension_state()
     if not 1 <= len(name) <= 50:
         raise click.BadParameter('must have 1 to 50 characters', param_hint='--name')
     with exit_on_error():
         try:
-            user_id = find_user_id(state, user)
+            user_id = find_user_id(user)
         except InvalidFields:
             raise click.BadParameter('there is no such user', param_hint='USER') from None
-        secret = in_transaction(state, lambda connection: tokens.create_token(
-            connection, state.tables.api_token, user_id, name, scopes, days))
+        secret = extension_state().transactions.run(tokens.create_token, user_id, name, scopes, days)
     if secret is None:
         raise click.ClickException(f'{user} has a token called {name} already.')
     click.echo(secret)
@@ -63,9 +67,8 @@ def create(user: str, name: str, scopes: tuple[str, ...], days: int) -> None:
 @token.command('list')
 def list_tokens() -> None:
     """List the tokens: id, user, name, scopes, and until when or why not they are valid."""
-    state = extension_state()
     with exit_on_error():
-        rows = in_transaction(state, lambda connection: connection.execute(tokens.select_tokens(state.tables)).all())
+        rows = extension_state().transactions.run(read_tokens)
     for row in rows:
         validity = (f'revoked {row.revoked_at:%Y-%m-%d}' if row.revoked_at
                     else f'{"expired" if row.expires_at < clock.now() else "expires"} {row.expires_at:%Y-%m-%d}')
@@ -77,10 +80,8 @@ def list_tokens() -> None:
 @click.argument('token_id', type=click.IntRange(1, MAX_ID))
 def revoke(token_id: int) -> None:
     """Revoke the token with the id TOKEN_ID, at once."""
-    state = extension_state()
     with exit_on_error():
-        revoked = in_transaction(state, lambda connection: tokens.revoke_token(
-            connection, state.tables.api_token, token_id))
+        revoked = extension_state().transactions.run(revoke_token, token_id)
     if not revoked:
         raise click.ClickException(f'There is no valid token {token_id}.')
     click.echo(f'Token {token_id} is revoked.')
@@ -102,12 +103,12 @@ def openapi() -> None:
 @click.argument('run_id', type=int)
 @click.option('--failed-only', is_flag=True, help='Run only the tests that did not pass.')
 @click.option('--reason', metavar='TEXT', help='Why: at most 255 characters.')
-@click.option('--as', 'user', metavar='NAME', help='The user of the platform who asks for it.')
-@click.option('--key', metavar='KEY', help='An idempotency key: the same one creates one run.')
+@click.option('--as', 'requested_by', metavar='NAME', help='The user of the platform who asks for it.')
+@click.option('--key', 'idempotency_key', metavar='KEY', help='An idempotency key: the same one creates one run.')
+@click.option('--dry-run', is_flag=True, help='Create nothing, and print what would be run.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, errors too.')
 @with_appcontext
-def retry_command(run_id: int, failed_only: bool, reason: str | None, user: str | None, key: str | None,
-                  as_json: bool) -> None:
+def retry_command(run_id: int, dry_run: bool, as_json: bool, **options: Any) -> None:
     """
     Retry the run RUN_ID, and print the id of the new run.
 
@@ -115,9 +116,24 @@ def retry_command(run_id: int, failed_only: bool, reason: str | None, user: str 
     may be tried again.
     """
     with exit_on_error(as_json):
-        created = retry_run(run_id, failed_only=failed_only, reason=reason, requested_by=user, idempotency_key=key)
+        if dry_run:
+            _print_preview(preview(run_id, ask_checks=True), options['failed_only'], as_json)
+            return
+        created = retry_run(run_id, **options)
         click.echo(json.dumps({'run_id': created.run_id, 'new_run_id': created.new_run_id, 'tests': created.test_count,
                                'replayed': created.replayed}) if as_json else created.new_run_id)
+
+
+def _print_preview(found: Preview, failed_only: bool, as_json: bool) -> None:
+    """Print what a retry would run, as JSON both kinds. Raises what it would be refused with."""
+    choice = found.failed_only if failed_only else found.all
+    if as_json:
+        click.echo(json.dumps(PreviewSchema().dump(found)))
+    elif choice.refusal:
+        raise choice.refusal
+    else:
+        click.echo('\t'.join(filter(None, [counted(choice.test_count, 'test'),
+                                           ' '.join(map(str, choice.regression_test_ids)), choice.hint])))
 
 
 @click.command('attempts')
@@ -180,20 +196,16 @@ def verdict_command(run_id: int, as_json: bool) -> None:
 @with_appcontext
 def carry_over_command(run_id: int | None) -> None:
     """
-    Carry results over into the failed-only retry RUN_ID, or into all that have ended without it.
+    Carry results over into the failed-only retry RUN_ID, or into all that have completed without it.
 
-    This happens by itself when a retry ends. The command is for retries where it was missed, and may be repeated.
+    This happens by itself when a retry completes. The command is for retries where it was missed, and may be repeated.
     """
-    state = extension_state()
+    transactions = extension_state().transactions
     with exit_on_error():
-        if run_id is None:
-            run_ids = in_transaction(
-                state, lambda connection: connection.scalars(select_missed_runs(state.tables)).all())
-        else:
-            in_transaction(state, lambda connection: find_source(connection, state.tables, run_id))
-            run_ids = [run_id]
-        for found_id in run_ids:
-            count = in_transaction(state, lambda connection: carry_over(connection, state.tables, found_id))
+        if run_id is not None:
+            transactions.run(find_root, run_id)
+        for found_id in transactions.run(find_missed) if run_id is None else [run_id]:
+            count = transactions.run(carry_over, found_id)
             # There are retries with nothing to carry over, which are found again each time.
             if count or run_id is not None:
                 click.echo(f'{found_id}\t{count}')

@@ -1,4 +1,4 @@
-"""What a retry can be refused with (contract section 1, "Errors")."""
+"""What a retry can be refused with (docs/api.rst, "Errors")."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ MAX_MESSAGE_LENGTH = 500
 
 
 class MountError(RuntimeError):
-    """The application lacks something that the package needs, or a setting is wrong (contract section 2)."""
+    """The application lacks something that the package needs, or a setting is wrong (docs/settings.rst)."""
 
 
 class RunsApiError(Exception):
     """
-    Base of everything that a retry can be refused with (contract section 1, "Errors").
+    Base of everything that a retry can be refused with (docs/api.rst, "Errors").
 
     Parameters
     ----------
@@ -49,6 +49,10 @@ class RunsApiError(Exception):
     def to_json(self) -> JSONObject:
         """Return the error in the one shape that all of them have."""
         return {'code': self.code, 'message': self.message, 'details': self.details}
+
+
+class Outdated(Exception):
+    """What was read is no longer true: a new transaction shows what is."""
 
 
 class RunNotFound(RunsApiError):

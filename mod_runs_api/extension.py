@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from flask import current_app, has_request_context, request
 from flask_limiter import Limiter
 
+from .database.tables import Tables
 from .errors import MountError
-from .host.runtime import HostRuntime
 from .settings import Settings
-from .tables import Tables
+from .transactions import Transactions
 
 #: The key in ``app.extensions``.
 KEY = 'mod_runs_api'
@@ -28,12 +28,8 @@ class ExtensionState:
     api_endpoints: frozenset[str]
     settings: Settings
     tables: Tables
-    runtime: HostRuntime
+    transactions: Transactions
     limiter: Limiter
-
-    def is_api_request(self) -> bool:
-        """Return whether the current request, if there is one, is for the API."""
-        return has_request_context() and request.endpoint in self.api_endpoints
 
 
 def extension_state() -> ExtensionState:
@@ -48,3 +44,8 @@ def extension_state() -> ExtensionState:
 def find_extension_state() -> ExtensionState | None:
     """Return the state of the current application; None without an application, or without the blueprint in it."""
     return current_app.extensions.get(KEY) if current_app else None
+
+
+def is_api_request() -> bool:
+    """Return whether the current request, if there is one, is for the API."""
+    return has_request_context() and request.endpoint in extension_state().api_endpoints

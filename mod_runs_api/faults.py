@@ -1,4 +1,4 @@
-"""Turn unexpected errors into errors of the API, and describe them for the log without values."""
+"""Unexpected errors: described for the log without values, and for the requester without a word of the inside."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from .errors import InternalError, RunsApiError, ServiceUnavailable
+from .host.runtime import log
 
 
-def to_api_error(fault: BaseException) -> RunsApiError:
-    """Return the error that the requester sees. It reveals nothing of the inside."""
+def log_fault(fault: BaseException) -> RunsApiError:
+    """Log a fault, and return the error that the requester sees."""
     is_away = any(isinstance(cause, (OperationalError, InterfaceError, PoolTimeoutError)) for cause in _causes(fault))
-    return ServiceUnavailable() if is_away else InternalError()
+    error = ServiceUnavailable() if is_away else InternalError()
+    log().error(f'{error.code}: {describe(fault)}')
+    return error
 
 
 def describe(fault: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""The settings, all optional. They are read and checked once, when the blueprint is registered (contract section 2)."""
+"""The settings, all optional. They are read and checked once, when the blueprint is registered (docs/settings.rst)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from limits import parse_many
 
+from .database.runs import Source
 from .errors import MountError
-from .retry import Source
 
 #: A check that may refuse a retry: it returns why, or None.
 Check = Callable[[Source], object]

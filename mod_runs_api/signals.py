@@ -1,4 +1,4 @@
-"""The signals that a host can connect to (contract section 2)."""
+"""The signals that a host can connect to (docs/python-and-command-line.rst, "Signals")."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def send(signal: NamedSignal, **facts: Any) -> None:
     for receiver in signal.receivers_for(app):
         try:
             receiver(app, **facts)
-        except BaseException as error:  # What is done is done: not even SystemExit may cost the caller the answer.
+        except (Exception, SystemExit) as error:  # What is done is done, and the caller gets the answer.
             name = getattr(receiver, '__name__', type(receiver).__name__)
             log().error(f'{signal.name}: the receiver {name} failed with {type(error).__name__}')

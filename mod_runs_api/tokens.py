@@ -1,5 +1,5 @@
 """
-Bearer tokens: the platform's own as they are, or the package's own if the platform has none (contract section 3).
+Bearer tokens: the platform's own as they are, or the package's own if the platform has none.
 
 A token is ``spci_`` and a secret. The database holds its first 16 characters, to look it up, and its SHA-256 digest,
 never the token itself.
@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (Connection, Select, String, insert, select,
-                        type_coerce, update)
-
 from . import clock
-from .host.models import ApiTokenTable, User
-from .tables import Tables
+from .database import Database
+from .database.users import find_tokens, write_token
+from .host.models import User
 
 PREFIX = 'spci_'
 PREFIX_LENGTH = 16
@@ -63,7 +61,7 @@ def read_scopes(scopes_json: Any) -> tuple[str, ...]:
     return tuple(scope for scope in scopes if isinstance(scope, str)) if isinstance(scopes, list) else ()
 
 
-def find_token(connection: Connection, tables: Tables, secret: str) -> Token | None:
+def find_token(db: Database, secret: str) -> Token | None:
     """
     Return the token that a secret belongs to, whether it is still valid or not.
 
@@ -71,54 +69,27 @@ def find_token(connection: Connection, tables: Tables, secret: str) -> Token | N
     """
     if not (secret.startswith(PREFIX) and secret.isascii() and len(secret) <= MAX_LENGTH):
         return None
-    token, user = tables.api_token, tables.host.user
-    rows = connection.execute(
-        select(token.id, token.token_hash, token.scopes_json, token.expires_at, token.revoked_at,
-               user.id.label('user_id'), user.name.label('user_name'),
-               type_coerce(user.role, String).label('user_role'))
-        .join(user.table, user.id == token.user_id)
-        .where(token.token_prefix == secret[:PREFIX_LENGTH])).all()
     digest = _digest(secret).encode()
-    for row in rows:
-        user_of_token = User.from_row(row.user_id, row.user_name, row.user_role)
-        if hmac.compare_digest(digest, row.token_hash.encode()) and not user_of_token.is_deactivated:
-            return Token(row.id, user_of_token, read_scopes(row.scopes_json), row.expires_at, row.revoked_at)
+    for row in find_tokens(db, secret[:PREFIX_LENGTH]):
+        user = User.from_row(row.user_id, row.user_name, row.user_role)
+        if hmac.compare_digest(digest, row.token_hash.encode()) and not user.is_deactivated:
+            return Token(row.id, user, read_scopes(row.scopes_json), row.expires_at, row.revoked_at)
     return None
 
 
-def create_token(connection: Connection, table: ApiTokenTable, user_id: int, name: str, scopes: Iterable[str],
-                 days: int) -> str | None:
+def create_token(db: Database, user_id: int, name: str, scopes: Iterable[str], days: int) -> str | None:
     """
     Create a token and return its secret, which cannot be read again; None if the user has a token of this name.
 
     ``name`` has at most 50 characters, ``scopes`` are some of :data:`SCOPES`, and ``days`` is how long it is valid.
     """
-    taken = select(table.id).where(table.user_id == user_id, table.token_name == name)
-    if connection.execute(taken).first() is not None:
-        return None
     secret = PREFIX + secrets.token_urlsafe(32)
     created_at = clock.now()
-    connection.execute(insert(table.table).values(
-        user_id=user_id, token_name=name, token_prefix=secret[:PREFIX_LENGTH], token_hash=_digest(secret),
-        scopes_json=json.dumps(sorted(set(scopes))), created_at=created_at,
-        expires_at=created_at + timedelta(days=days)))
-    return secret
-
-
-def select_tokens(tables: Tables) -> Select[Any]:
-    """Select the tokens of the package's own, with the names of their users."""
-    token, user = tables.api_token, tables.host.user
-    return (select(token.id, user.name, token.token_name, token.scopes_json, token.expires_at, token.revoked_at)
-            .join(user.table, user.id == token.user_id)
-            .order_by(token.id))
-
-
-def revoke_token(connection: Connection, table: ApiTokenTable, token_id: int) -> bool:
-    """Revoke a token of the package's own, and return whether it was there and not revoked yet."""
-    changed = connection.execute(update(table.table)
-                                 .where(table.id == token_id, table.revoked_at.is_(None))
-                                 .values(revoked_at=clock.now()))
-    return bool(changed.rowcount)
+    is_written = write_token(db, {
+        'user_id': user_id, 'token_name': name, 'token_prefix': secret[:PREFIX_LENGTH], 'token_hash': _digest(secret),
+        'scopes_json': json.dumps(sorted(set(scopes))), 'created_at': created_at,
+        'expires_at': created_at + timedelta(days=days)})
+    return secret if is_written else None
 
 
 def _digest(secret: str) -> str:

@@ -1,16 +1,14 @@
-"""Strict checks of the fields of a retry request (contract section 1)."""
+"""Strict checks of the fields of a retry request (docs/api.rst, "Retry a run")."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from .database.tables import MAX_REASON_LENGTH
 from .errors import InvalidFields
-
-#: In Unicode code points.
-MAX_REASON_LENGTH = 255
 
 #: 1 to 255 visible ASCII characters.
 IDEMPOTENCY_KEY = '[!-~]{1,255}'
@@ -59,15 +57,23 @@ class RetryRequestSchema(Schema):
 
     failed_only = StrictBoolean(load_default=False, metadata={
         'description': 'Run only the regression tests that did not pass in the source run.'})
-    reason = StrictString(validate=[validate.Length(max=MAX_REASON_LENGTH), storable], metadata={
+    reason = StrictString(load_default=None, allow_none=False, validate=[
+        validate.Length(max=MAX_REASON_LENGTH), storable], metadata={
         'description': 'Why the run is run again.', 'pattern': r'^[^\u0000]*$'})
 
 
-def load_retry_fields(body: dict[str, Any], idempotency_key: object = None) -> dict[str, Any]:
+class RetryFields(NamedTuple):
+    """The fields of a retry request, checked."""
+
+    failed_only: bool = False
+    reason: str | None = None
+
+
+def load_retry_fields(body: dict[str, Any], idempotency_key: object = None) -> RetryFields:
     """
     Return the fields of a retry, with their defaults.
 
-    Raises :exc:`InvalidFields` if the body or the key is not what the contract allows.
+    Raises :exc:`InvalidFields` if the body or the key is not what docs/api.rst allows.
     """
     try:
         loaded: dict[str, Any] = RetryRequestSchema().load(body)
@@ -76,4 +82,4 @@ def load_retry_fields(body: dict[str, Any], idempotency_key: object = None) -> d
     if idempotency_key is not None and not (
             isinstance(idempotency_key, str) and re.fullmatch(IDEMPOTENCY_KEY, idempotency_key)):
         raise InvalidFields({'idempotency_key': ['Must be 1 to 255 visible ASCII characters.']})
-    return loaded
+    return RetryFields(**loaded)

@@ -1,19 +1,76 @@
-"""What the attempts of a run prove about its tests (contract section 1, ``GET /runs/{run_id}/verdict``)."""
+"""What the attempts of a run prove about its tests (docs/api.rst, "Verdicts")."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import NamedTuple
 
-from sqlalchemy import Connection
+from .database import Database
+from .database.outcomes import read_evidence, read_outcomes
+from .database.runs import find_root, read_active, read_attempts, read_progress
 
-from .outcomes import RAN, Outcome, read_outcomes
-from .tables import Tables
-
-#: Every verdict on a test, in the order of the contract's table.
+#: Every verdict on a test, in the order of the table in docs/api.rst.
 VERDICTS = ('passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',
             'expectation_changed')
+
+#: The outcomes of a test that the attempt itself ran. Only these are evidence.
+RAN = frozenset({'pass', 'fail', 'missing_output'})
+
+
+class File(NamedTuple):
+    """One output of a test: the hash of what was expected at the time, and of what came."""
+
+    expected: str
+    produced: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    How a test came out in one attempt.
+
+    The last three attributes are filled only for a test that ran more than once and failed at least once: no other
+    verdict depends on them.
+
+    Attributes
+    ----------
+    run_id : int
+        The attempt's run.
+    attempt : int
+        Its place among the attempts by run id, from 1.
+    end_id : int
+        The larger, the later the attempt has ended.
+    outcome : str
+        'pass', 'fail', 'missing_output', 'not_run' (it was selected, and has no result) or 'carried_over' (the result
+        of another attempt).
+    exit_code : int or None
+        What the test ended with.
+    expected_rc : int or None
+        What it was expected to end with at the time.
+    files : Mapping of int to File
+        The outputs that have a file, by the id of the output.
+    """
+
+    run_id: int
+    attempt: int
+    end_id: int
+    outcome: str
+    exit_code: int | None = None
+    expected_rc: int | None = None
+    files: Mapping[int, File] = field(default_factory=dict)
+
+    @property
+    def has_run(self) -> bool:
+        """Whether the attempt itself ran the test."""
+        return self.outcome in RAN
+
+    @property
+    def way_to_fail(self) -> tuple[int | None, frozenset[tuple[int, str]]]:
+        """What came: the exit code, and every output that has a file. It is equal for failures that are identical."""
+        return self.exit_code, frozenset((output_id, file.produced) for output_id, file in self.files.items())
 
 
 @dataclass(frozen=True)
@@ -30,9 +87,9 @@ class TestVerdict:
     verdict : str
         One of :data:`VERDICTS`.
     latest : str or None
-        The outcome in the newest attempt that ran it; None if no attempt did.
+        The outcome in the attempt that ended last of those that ran it; None if no attempt did.
     attempts : tuple of Outcome
-        The attempts that have ended and were told to run it or show a result of it, by run id.
+        The attempts that have ended and that it was selected for or has a result in, by run id.
     """
 
     __test__ = False  # pytest takes the class for tests otherwise.
@@ -62,7 +119,7 @@ class Verdict:
     counts : dict of str to int
         How many tests have each verdict, for all of :data:`VERDICTS`.
     tests : list of TestVerdict
-        Every test that any attempt was told to run or has a result of, by id.
+        Every test that was selected for any attempt or has a result in it, by id.
     """
 
     run_id: int
@@ -73,43 +130,85 @@ class Verdict:
     tests: list[TestVerdict]
 
 
-def read_verdict(connection: Connection, tables: Tables, run_id: int) -> Verdict:
+def read_verdict(db: Database, run_id: int) -> Verdict:
     """Return what all attempts of a run together prove. Raises :exc:`RunNotFound`."""
-    found = read_outcomes(connection, tables, run_id)
-    tests = [judge(test_id, test_id in found.active_ids, outcomes) for test_id, outcomes in found.outcomes.items()]
-    return Verdict(run_id, found.root_run_id, found.run_ids, overall(tests, all_ended=found.all_ended),
-                   count(tests), tests)
+    root_id = find_root(db, run_id)
+    run_ids = [row.run_id for row in read_attempts(db, root_id)]
+    ended = {run_id: progress for run_id, progress in read_progress(db, run_ids).items() if progress.has_ended}
+    numbers = {run_id: number for number, run_id in enumerate(run_ids, 1)}
+    by_test: dict[int, list[Outcome]] = {}
+    for row in read_outcomes(db, run_ids):
+        outcomes = by_test.setdefault(row.regression_test_id, [])
+        if row.run_id in ended:
+            outcomes.append(Outcome(row.run_id, numbers[row.run_id], ended[row.run_id].end_id, row.outcome))
+    _add_evidence(db, run_ids, by_test)
+    active_ids = read_active(db)
+    tests = [judge(test_id, test_id in active_ids, outcomes) for test_id, outcomes in by_test.items()]
+    counts = Counter(test.verdict for test in tests)
+    return Verdict(run_id, root_id, run_ids, overall(tests, all_ended=len(ended) == len(run_ids)),
+                   {verdict: counts[verdict] for verdict in VERDICTS}, tests)
+
+
+def _add_evidence(db: Database, run_ids: Sequence[int], by_test: dict[int, list[Outcome]]) -> None:
+    """Add exit codes and files to the outcomes of every test that ran more than once and failed."""
+    test_ids = []
+    for test_id, outcomes in by_test.items():
+        ran = [outcome.outcome for outcome in outcomes if outcome.has_run]
+        if len(ran) > 1 and set(ran) != {'pass'}:
+            test_ids.append(test_id)
+    if not test_ids:
+        return
+    codes: dict[tuple[int, int], tuple[int | None, int | None]] = {}
+    files: dict[tuple[int, int], dict[int, File]] = defaultdict(dict)
+    for row in read_evidence(db, run_ids, test_ids):
+        key = row.regression_test_id, row.run_id
+        codes[key] = row.exit_code, row.expected_rc
+        if row.output_id is not None:
+            files[key][row.output_id] = File(row.expected, row.produced)
+    for test_id in test_ids:
+        for place, outcome in enumerate(by_test[test_id]):
+            key = test_id, outcome.run_id
+            exit_code, expected_rc = codes.get(key, (None, None))
+            by_test[test_id][place] = replace(outcome, exit_code=exit_code, expected_rc=expected_rc, files=files[key])
 
 
 def judge(regression_test_id: int, active: bool, attempts: Iterable[Outcome]) -> TestVerdict:
     """Return what the attempts prove about a test: those that have ended and list it, by run id."""
     attempts = tuple(attempts)
-    ran = [attempt for attempt in attempts if attempt.outcome in RAN]
-    latest = ran[-1].outcome if ran else None
+    ran = [attempt for attempt in attempts if attempt.has_run]
+    latest = max(ran, key=lambda attempt: attempt.end_id).outcome if ran else None
     return TestVerdict(regression_test_id, active, _verdict(ran), latest, attempts)
 
 
-def _verdict(ran: Sequence[Outcome]) -> str:
-    """Return the verdict on a test from the attempts that really ran it: the contract's table."""
+def _verdict(ran: Collection[Outcome]) -> str:
+    """Return the verdict on a test from the attempts that really ran it."""
+    passes = [attempt for attempt in ran if attempt.outcome == 'pass']
     failures = [attempt for attempt in ran if attempt.outcome != 'pass']
     if not ran:
         return 'never_ran'
     if not failures:
         return 'passed'
-    if len(failures) < len(ran):
-        return 'flaky' if _expects_the_same(ran) else 'expectation_changed'
+    if passes:
+        expected_the_same = any(_expected_the_same(*pair) for pair in product(passes, failures))
+        return 'flaky' if expected_the_same else 'expectation_changed'
     if len(failures) == 1:
         return 'failed_once'
-    ways_to_fail = {(failure.exit_code, failure.produced) for failure in failures}
-    return 'failing_identically' if len(ways_to_fail) == 1 else 'failing_differently'
+    return 'failing_identically' if len({failure.way_to_fail for failure in failures}) == 1 else 'failing_differently'
 
 
-def _expects_the_same(ran: Sequence[Outcome]) -> bool:
-    """Return whether no attempt was held against another exit code or another file than the others."""
-    exit_codes = {attempt.expected_rc for attempt in ran}
-    # An output without a file in one attempt leaves nothing to compare there: a missing file is no new expectation.
-    expected = frozenset().union(*(attempt.expected for attempt in ran))
-    return len(exit_codes) == 1 and len(expected) == len({output_id for output_id, _ in expected})
+def _expected_the_same(one: Outcome, other: Outcome) -> bool:
+    """Return whether two attempts held the test against the same exit code and the same files."""
+    in_both = one.files.keys() & other.files.keys()
+    if one.expected_rc != other.expected_rc or any(
+            one.files[output_id].expected != other.files[output_id].expected for output_id in in_both):
+        return False
+    if one.files.keys() == other.files.keys():
+        return True
+    # One has a file that the other lacks. A test that crashed, or wrote something else, may not have come to it; a
+    # test that did all as before was not asked for it.
+    did_as_before = one.exit_code == other.exit_code == one.expected_rc and all(
+        one.files[output_id].produced == other.files[output_id].produced for output_id in in_both)
+    return not did_as_before
 
 
 def overall(tests: Iterable[TestVerdict], *, all_ended: bool) -> str:
@@ -122,9 +221,3 @@ def overall(tests: Iterable[TestVerdict], *, all_ended: bool) -> str:
     if any(test.verdict == 'flaky' for test in active):
         return 'unstable'
     return 'pass'
-
-
-def count(tests: Iterable[TestVerdict]) -> dict[str, int]:
-    """Return how many tests have each verdict, those that none has too."""
-    counts = Counter(test.verdict for test in tests)
-    return {verdict: counts[verdict] for verdict in VERDICTS}

@@ -294,7 +294,7 @@ def attempts_of(tests: int, attempts: int, failed: int) -> int:
     root_id, *retries = seed.bulk_runs(attempts, tests, failed)
     if retries:
         db.session.execute(TABLES.run_retry.insert(), [
-            {'test_id': run_id, 'source_test_id': root_id, 'root_test_id': root_id, 'failed_only': False,
+            {'test_id': run_id, 'source_run_id': root_id, 'root_run_id': root_id, 'failed_only': False,
              'created_at': datetime(2026, 11, 24), 'test_count': tests} for run_id in retries])
     db.session.commit()
     return root_id

@@ -79,7 +79,7 @@ def parts(rows: Rows, table: str, columns: tuple[str, ...], run_id: int,
 
 def origins(rows: Rows, run_id: int) -> dict[int, int]:
     """Return the regression tests that were carried over into a run, each with the run that it comes from."""
-    return {row['regression_test_id']: row['source_test_id'] for row in rows.of('run_carried_over', test_id=run_id)}
+    return {row['regression_test_id']: row['source_run_id'] for row in rows.of('run_carried_over', run_id=run_id)}
 
 
 def test_the_results_that_were_not_run_again_are_carried_over(

@@ -183,7 +183,7 @@ def test_a_comment_retries_the_run_of_its_pull_request(
         platform='linux', run_id=linux.id, new_run_id=new_run_id, failed_only=True, test_count=1, replayed=False,
         address=f'http://localhost/test/{new_run_id}'),))
     row, = rows.of('run_retry')
-    assert (row['test_id'], row['source_test_id'], row['failed_only'], row['reason'], row['user_id']) == (
+    assert (row['test_id'], row['source_run_id'], row['failed_only'], row['reason'], row['user_id']) == (
         new_run_id, linux.id, 1, b'the VM froze', writer.id)
     assert rows.ids('test_fork', 'user_id', test_id=new_run_id) == [writer.id]
 

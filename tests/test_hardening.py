@@ -318,7 +318,7 @@ def test_what_was_carried_over_into_a_deleted_retry_is_in_nobodys_way(tmp_path: 
             new_run_id = retry_run(source.id, failed_only=True).new_run_id
             seed.progress(db.session.get_one(Test, new_run_id), TestStatus.completed)
             db.session.commit()
-            assert Rows(db.engine).ids('run_carried_over', 'regression_test_id', test_id=new_run_id) == [tests[0].id]
+            assert Rows(db.engine).ids('run_carried_over', 'regression_test_id', run_id=new_run_id) == [tests[0].id]
             delete_run(new_run_id)
         db.session.remove()
         db.engine.dispose()

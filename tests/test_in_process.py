@@ -30,7 +30,7 @@ def test_a_run_is_created_and_returned(run_id: int, rows: Rows) -> None:
 def test_the_arguments_are_those_of_the_route(run_id: int, rows: Rows, alice: User) -> None:
     created = retry_run(run_id, failed_only=True, reason='\U0001f480 why', requested_by=alice)
 
-    row = rows.of('run_retry', test_id=created.new_run_id)[0]
+    row = rows.of('run_retry', run_id=created.new_run_id)[0]
     assert (row['failed_only'], row['reason'].decode(), row['user_id']) == (1, '\U0001f480 why', alice.id)
     assert rows.selection(created.new_run_id) == rows.selection(run_id)[1:]
     assert alice.id in rows.ids('test_fork', 'user_id', test_id=created.new_run_id)
@@ -39,7 +39,7 @@ def test_the_arguments_are_those_of_the_route(run_id: int, rows: Rows, alice: Us
 def test_a_retry_needs_no_requester(run_id: int, rows: Rows) -> None:
     created = retry_run(run_id)
 
-    assert rows.of('run_retry', test_id=created.new_run_id)[0]['user_id'] is None
+    assert rows.of('run_retry', run_id=created.new_run_id)[0]['user_id'] is None
     assert rows.ids('test_fork', 'user_id', test_id=created.new_run_id) == rows.ids(
         'test_fork', 'user_id', test_id=run_id)
 
@@ -48,7 +48,7 @@ def test_a_retry_needs_no_requester(run_id: int, rows: Rows) -> None:
 def test_the_requester_may_be_given_by_id_or_name(run_id: int, rows: Rows, alice: User, given_by: str) -> None:
     created = retry_run(run_id, requested_by=getattr(alice, given_by))
 
-    assert rows.of('run_retry', test_id=created.new_run_id)[0]['user_id'] == alice.id
+    assert rows.of('run_retry', run_id=created.new_run_id)[0]['user_id'] == alice.id
 
 
 @pytest.mark.parametrize('name', ['al\xa0ice', 'bob\u200b', 'Jürgen', '\x01', '\ud7ff', '\ue000', '\uffff'])
@@ -58,7 +58,7 @@ def test_any_name_that_the_platform_can_store_is_found(run_id: int, rows: Rows, 
 
     created = retry_run(run_id, requested_by=name)
 
-    assert rows.of('run_retry', test_id=created.new_run_id)[0]['user_id'] == user.id
+    assert rows.of('run_retry', run_id=created.new_run_id)[0]['user_id'] == user.id
 
 
 def test_the_role_of_the_requester_is_not_checked(run_id: int) -> None:
@@ -87,7 +87,7 @@ def test_any_id_that_the_platform_can_store_is_found(run_id: int, rows: Rows, us
 
     created = retry_run(run_id, requested_by=user_id)
 
-    assert rows.of('run_retry', test_id=created.new_run_id)[0]['user_id'] == user_id
+    assert rows.of('run_retry', run_id=created.new_run_id)[0]['user_id'] == user_id
 
 
 def test_a_requester_who_is_no_user_is_refused(run_id: int) -> None:
@@ -113,7 +113,7 @@ def test_a_requester_whom_no_session_holds_any_more_is_found(run_id: int, rows: 
 
     created = retry_run(run_id, requested_by=user)
 
-    assert rows.of('run_retry', test_id=created.new_run_id)[0]['user_id'] == user_id
+    assert rows.of('run_retry', run_id=created.new_run_id)[0]['user_id'] == user_id
 
 
 @pytest.mark.parametrize(('reason', 'message'), [

@@ -130,9 +130,9 @@ def test_a_retry_is_recorded_with_its_source_reason_requester_and_time(
         retry: ApiCall, run_id: int, alice: User, rows: Rows) -> None:
     new_run_id = retry(run_id, {'failed_only': True, 'reason': 'flaky VM'}).json['new_run_id']
 
-    row, = rows.of('run_retry', test_id=new_run_id)
+    row, = rows.of('run_retry', run_id=new_run_id)
     created_at = datetime.fromisoformat(row.pop('created_at'))
-    assert row == {'test_id': new_run_id, 'source_test_id': run_id, 'root_test_id': run_id, 'failed_only': 1,
+    assert row == {'run_id': new_run_id, 'source_run_id': run_id, 'root_run_id': run_id, 'failed_only': 1,
                    'reason': b'flaky VM', 'user_id': alice.id, 'test_count': 2, 'idempotency_digest': None}
     assert timedelta() <= datetime.now(timezone.utc).replace(tzinfo=None) - created_at < timedelta(minutes=1)
 
@@ -141,8 +141,8 @@ def test_a_retry_of_a_retry_has_the_same_first_run(retry: ApiCall, run_id: int, 
     second = retry(run_id).json['new_run_id']
     third = retry(second).json['new_run_id']
 
-    row, = rows.of('run_retry', test_id=third)
-    assert (row['source_test_id'], row['root_test_id']) == (second, run_id)
+    row, = rows.of('run_retry', run_id=third)
+    assert (row['source_run_id'], row['root_run_id']) == (second, run_id)
 
 
 @pytest.mark.parametrize('stages', [(), seed.COMPLETED[:1], seed.COMPLETED[:2], seed.COMPLETED, seed.CANCELED])
@@ -173,7 +173,7 @@ def test_any_reason_of_255_code_points_is_kept_exactly(
         retry: ApiCall, run_id: int, rows: Rows, reason: str) -> None:
     new_run_id = retry(run_id, {'reason': reason}).json['new_run_id']
 
-    assert rows.of('run_retry', test_id=new_run_id)[0]['reason'].decode() == reason
+    assert rows.of('run_retry', run_id=new_run_id)[0]['reason'].decode() == reason
 
 
 def test_on_another_database_than_sqlite_a_retry_sends_only_select_and_insert(

@@ -1,4 +1,4 @@
-"""Who asks, and whether they may (contract section 1)."""
+"""Who asks, and whether they may (docs/api.rst, "Who may")."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6750 import BearerTokenValidator
 from flask import g, request
 
+from ..errors import RunsApiError
 from ..extension import extension_state
 from ..host.models import User
-from ..service import in_transaction
 from ..tokens import Token, find_token
-from ..web.session import user_of_session
 from .errors import MissingRole, MissingScope, Unauthorized
+from .session import user_of_session
 
-#: What a session allows: its user may press the button, as far as their role lets them.
-SESSION_SCOPES = ('runs:write',)
+#: What a session allows: its user may open the dialog and press the button, as far as their role lets them.
+SESSION_SCOPES = ('runs:read', 'runs:write')
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,8 @@ class TokenValidator(BearerTokenValidator):
 
     def authenticate_token(self, token_string: str) -> Token | None:
         """Return the token with this text, whether it is still valid or not."""
-        state = extension_state()
         # As the platform does, blanks around the token are ignored.
-        return in_transaction(state, lambda connection: find_token(connection, state.tables, token_string.strip()))
+        return extension_state().transactions.run(find_token, token_string.strip())
 
 
 protector = ResourceProtector()
@@ -91,3 +90,12 @@ def require(scope: str, roles: Collection[str] | None = None) -> User:
     if roles is not None and identity.user.role not in roles:
         raise MissingRole(roles, identity.user.role)
     return identity.user
+
+
+def may(scope: str, roles: Collection[str]) -> bool:
+    """Return whether the user who sent the current request has the scope and one of the roles."""
+    try:
+        require(scope, roles)
+    except RunsApiError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""The errors of HTTP, beside those of the domain (contract section 1, "Errors")."""
+"""The errors of HTTP, beside those of the domain (docs/api.rst, "Errors")."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class RateLimited(RunsApiError):
         return {'Retry-After': str(self.details['retry_after'])}
 
 
-#: An error for each status that the contract names.
+#: An error for each status in the table of docs/api.rst.
 ERRORS: tuple[type[RunsApiError], ...] = (
     BadRequest, Unauthorized, Forbidden, RunNotFound, MethodNotAllowed, PayloadTooLarge, UnsupportedMediaType,
     Unprocessable, RateLimited, InternalError, ServiceUnavailable)

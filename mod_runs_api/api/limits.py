@@ -1,4 +1,4 @@
-"""The rate limit of the API, by Flask-Limiter (contract section 1)."""
+"""The rate limit of the API, by Flask-Limiter (docs/settings.rst)."""
 
 from __future__ import annotations
 
@@ -41,14 +41,11 @@ def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]
         # Without the address: there may be a password in it.
         raise MountError('RUNS_API_RATE_LIMIT_STORAGE_URI names no storage that can be used: it is no valid URI, it is '
                          'unknown to Flask-Limiter, or its client library is not installed.') from None
-    # Where the operator looks: nothing else hears of a storage that is away.
-    for handler in app.logger.handlers:
-        limiter.logger.addHandler(handler)
     return limiter
 
 
 def rate_limit_error(exceeded: RateLimitExceeded) -> RateLimited:
-    """Return the error of the contract for one of Flask-Limiter's."""
+    """Return the API's error for one of Flask-Limiter's."""
     item = exceeded.limit.limit
     current = extension_state().limiter.current_limit
     window = None if current is None or not current.breached else _read_window(current)

@@ -22,14 +22,18 @@ from .errors import (ERRORS, BadRequest, MethodNotAllowed, PayloadTooLarge,
                      RateLimited, Unauthorized, UnsupportedMediaType)
 from .request_body import MAX_BODY
 from .schemas import (DEFAULT_LIMIT, MAX_LIMIT, AttemptSchema,
-                      AttemptsMetaSchema, AttemptsSchema, ErrorSchema,
-                      OutcomeSchema, PaginationSchema, RunActionSchema,
+                      AttemptsMetaSchema, AttemptsSchema, ChoiceSchema,
+                      ErrorSchema, FailedOnlyChoiceSchema, OutcomeSchema,
+                      PaginationSchema, PreviewSchema, RunActionSchema,
                       TestVerdictSchema, VerdictMetaSchema, VerdictSchema)
 
 #: Every schema by its name in the document.
 SCHEMA_NAMES: dict[type[Schema], str] = {
     RetryRequestSchema: 'RunRetryRequest',
     RunActionSchema: 'RunRetryResult',
+    PreviewSchema: 'RunRetryPreview',
+    ChoiceSchema: 'RunRetryChoice',
+    FailedOnlyChoiceSchema: 'RunRetryFailedOnlyChoice',
     AttemptsSchema: 'RunAttempts',
     AttemptsMetaSchema: 'RunAttemptsMeta',
     AttemptSchema: 'RunAttempt',
@@ -79,7 +83,17 @@ def create_document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
         'name': 'verdict', 'description': 'List only tests with one of these verdicts. May be repeated.',
         'schema': {'type': 'array', 'items': {'type': 'string', 'enum': list(VERDICTS)}}})
 
-    spec.path('/runs/{run_id}/retry', operations={'post': {
+    spec.path('/runs/{run_id}/retry', operations={'get': {
+        'tags': ['Runs'],
+        'operationId': 'previewRunRetry',
+        'summary': 'See what a retry would do',
+        'description': 'Which tests a retry of the run would run now, or what it would be refused with. Creates '
+                       'nothing.',
+        'security': [{'bearerAuth': []}],
+        'x-required-scope': 'runs:read',
+        'parameters': ['RunId'],
+        'responses': {'200': _success('What it would do.', PreviewSchema, {}),
+                      **_errors(BadRequest, PayloadTooLarge, UnsupportedMediaType)}}, 'post': {
         'tags': ['Runs'],
         'operationId': 'retryRun',
         'summary': 'Run a run again as a new run',

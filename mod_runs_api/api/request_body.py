@@ -1,4 +1,4 @@
-"""Reading the body of a request: JSON objects only, and small ones (contract section 1)."""
+"""Reading the body of a request: JSON objects only, and small ones (docs/api.rst, "Retry a run")."""
 
 from __future__ import annotations
 

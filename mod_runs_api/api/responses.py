@@ -1,4 +1,4 @@
-"""The one place where an error of the API becomes a response (contract section 1, "Errors")."""
+"""The one place where an error of the API becomes a response (docs/api.rst, "Errors")."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
 from ..errors import RunsApiError
-from ..faults import describe, to_api_error
-from ..host.runtime import log
+from ..faults import log_fault
 from .errors import ERRORS
 from .limits import rate_limit_error
 
@@ -43,9 +42,7 @@ def from_exception(error: Exception) -> Response | HTTPException:
     if isinstance(error, HTTPException):
         # One that carries a response of its own is answered with that, unchanged.
         return error if error.response is not None else _from_http_exception(error)
-    api_error = to_api_error(error)
-    log().error(f'{api_error.code}: {describe(error)}')
-    return from_error(api_error)
+    return from_error(log_fault(error))
 
 
 def _from_http_exception(error: HTTPException) -> Response:

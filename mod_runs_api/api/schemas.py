@@ -1,4 +1,4 @@
-"""What the API answers, as marshmallow schemas (contract section 1)."""
+"""What the API answers, as marshmallow schemas (docs/api.rst)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from ..verdict import VERDICTS
 
 AT_LEAST_1 = validate.Range(min=1)
 AT_LEAST_0 = validate.Range(min=0)
+
+#: The platform's words for how far a run has come, and how it came out.
+STATUSES = ('queued', 'running', 'pass', 'fail', 'canceled', 'error', 'incomplete')
 
 #: How many entries of a list are answered at once.
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
@@ -45,6 +48,39 @@ class RunActionSchema(Schema):
     message = fields.String(required=True, validate=validate.Length(max=MAX_MESSAGE_LENGTH))
 
 
+class ErrorSchema(Schema):
+    """Every error, whatever its status."""
+
+    code = fields.String(required=True, validate=validate.Length(max=100))
+    message = fields.String(required=True, validate=validate.Length(max=MAX_MESSAGE_LENGTH))
+    details = fields.Dict(keys=fields.String(), required=True)
+
+
+class ChoiceSchema(Schema):
+    """What a retry of everything would do, or one of only what did not pass."""
+
+    test_count = fields.Integer(required=True, validate=AT_LEAST_0)
+    regression_test_ids = fields.List(fields.Integer(validate=AT_LEAST_1), required=True)
+    refusal = fields.Nested(ErrorSchema, required=True, allow_none=True, metadata={
+        'description': 'What the retry would be refused with. There are no tests then.'})
+
+
+class FailedOnlyChoiceSchema(ChoiceSchema):
+    """What a retry of only what did not pass would do."""
+
+    hint = fields.String(required=True, allow_none=True, metadata={
+        'description': 'What the attempts so far say about running these tests again.'})
+
+
+class PreviewSchema(Schema):
+    """What a retry would do now."""
+
+    run_id = fields.Integer(required=True, validate=AT_LEAST_1)
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
+    all = fields.Nested(ChoiceSchema, required=True)
+    failed_only = fields.Nested(FailedOnlyChoiceSchema, required=True)
+
+
 class PageArgsSchema(Schema):
     """Which part of a list is asked for, in the query string."""
 
@@ -74,8 +110,7 @@ class AttemptSchema(Schema):
         'description': 'The run that it is a retry of. Null for the first run.'})
     attempt = fields.Integer(required=True, validate=AT_LEAST_1, metadata={
         'description': 'Its place among the attempts by run id, from 1.'})
-    status = fields.String(required=True, validate=validate.OneOf(
-        ['queued', 'running', 'pass', 'fail', 'canceled', 'error', 'incomplete']))
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     tests = fields.Integer(required=True, validate=AT_LEAST_0)
     passed = fields.Integer(required=True, validate=AT_LEAST_0)
     failed = fields.Integer(required=True, validate=AT_LEAST_0)
@@ -129,7 +164,7 @@ class TestVerdictSchema(Schema):
     verdict = fields.String(required=True, validate=validate.OneOf(VERDICTS))
     latest = fields.String(required=True, allow_none=True, validate=validate.OneOf(
         ['pass', 'fail', 'missing_output']), metadata={
-            'description': 'The outcome in the newest attempt that really ran the test.'})
+            'description': 'The outcome in the attempt that ended last of those that really ran the test.'})
     attempts = fields.List(fields.Nested(OutcomeSchema), required=True)
 
 
@@ -150,11 +185,3 @@ class VerdictSchema(Schema):
     data = fields.List(fields.Nested(TestVerdictSchema), required=True)
     pagination = fields.Nested(PaginationSchema, required=True)
     meta = fields.Nested(VerdictMetaSchema, required=True)
-
-
-class ErrorSchema(Schema):
-    """Every error, whatever its status."""
-
-    code = fields.String(required=True, validate=validate.Length(max=100))
-    message = fields.String(required=True, validate=validate.Length(max=MAX_MESSAGE_LENGTH))
-    details = fields.Dict(keys=fields.String(), required=True)

@@ -1,4 +1,4 @@
-"""The routes. They translate between HTTP and the service, and do nothing else (contract section 1)."""
+"""The routes. They translate between HTTP and the service, and do nothing else (docs/api.rst)."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from marshmallow import Schema, ValidationError
 
 from ..errors import InvalidFields, RunNotFound
 from ..extension import extension_state
-from ..retry import RetryRequest, digest_key
-from ..service import attempts_page, attempts_verdict, submit_retry
+from ..retry import digest_key
+from ..service import attempts_page, attempts_verdict, preview, submit_retry
+from ..summary import counted
 from ..validation import load_retry_fields
 from ..verdict import VERDICTS
-from ..wording import counted
-from .auth import require
+from .auth import may, require
 from .errors import MethodNotAllowed
 from .request_body import read_object
 from .responses import json_response
-from .schemas import (AttemptsSchema, PageArgsSchema, RunActionSchema,
-                      VerdictArgsSchema, VerdictSchema)
+from .schemas import (AttemptsSchema, PageArgsSchema, PreviewSchema,
+                      RunActionSchema, VerdictArgsSchema, VerdictSchema)
 
 
 def retry(run_id: str) -> Response:
-    """Retry a run: ``POST /runs/{run_id}/retry``."""
-    _allow('POST')
-    settings = extension_state().settings
-    user = require('runs:write', settings.retry_roles)
+    """Retry a run, or say what a retry would do: ``POST`` and ``GET /runs/{run_id}/retry``."""
+    _allow('GET', 'HEAD', 'POST')
+    return _create_retry(run_id) if request.method == 'POST' else _preview_retry(run_id)
+
+
+def _create_retry(run_id: str) -> Response:
+    user = require('runs:write', extension_state().settings.retry_roles)
     key = request.headers.get('Idempotency-Key')
     fields = load_retry_fields(read_object(), key)
-    created = submit_retry(extension_state(), RetryRequest(
-        run_id=_to_id(run_id), requester_id=user.id, idempotency_digest=key and digest_key(user.id, key),
-        drop_inactive=settings.drop_inactive_tests, **fields))
+    created = submit_retry(_to_id(run_id), fields, user.id, key and digest_key(user.id, key))
 
     tests = counted(created.test_count, 'test')
     response = json_response(RunActionSchema().dump({
@@ -47,6 +48,14 @@ def retry(run_id: str) -> Response:
     if created.replayed:
         response.headers['Idempotent-Replayed'] = 'true'
     return response
+
+
+def _preview_retry(run_id: str) -> Response:
+    require('runs:read')
+    may_retry = may('runs:write', extension_state().settings.retry_roles)
+    # Checks may ask GitHub: for those who might go on, and not only to learn the headers.
+    found = preview(_to_id(run_id), ask_checks=may_retry and request.method == 'GET')
+    return json_response(PreviewSchema().dump(found), 200)
 
 
 def retries(run_id: str) -> Response:

@@ -1,25 +1,26 @@
 """
-Checks for ``RUNS_API_BEFORE_RETRY`` (contract section 2): one of them, or a list.
+Checks for ``RUNS_API_BEFORE_RETRY`` (docs/github.rst, "Checks"): one of them, or a list.
 
 All are off by default, but for :func:`build_artifact_exists` when a comment asks for the retry. Each question is put
-to GitHub once a retry. If no answer comes, the checks refuse nothing.
+to GitHub once a retry. If no answer comes, the checks raise what went wrong: who asks them decides what that means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import String, select, type_coerce
-
+from ..database.runs import Source, find_superseding
+from ..database.users import is_blocked
 from ..errors import MountError
 from ..extension import extension_state
 from ..host.github import (artifact_search_limit, find_build_artifact,
                            github_access)
-from ..host.models import PULL_REQUEST, BlockedUsersTable
-from ..host.runtime import log
-from ..retry import Source
-from ..service import in_transaction
+from ..host.models import PULL_REQUEST, full_name
+
+#: What GitHub has said about each run that is being retried.
+_ANSWERS: WeakKeyDictionary[Source, dict[str, Any]] = WeakKeyDictionary()
 
 
 def build_artifact_exists(source: Source) -> str | None:
@@ -40,8 +41,8 @@ def build_artifact_exists(source: Source) -> str | None:
     str or None
         Why not, as a sentence.
     """
-    def is_gone(repository: Any) -> bool:
-        searched = _SearchedRepository(repository)
+    def is_gone() -> bool:
+        searched = _SearchedRepository(_repository(source))
         artifact = find_build_artifact(searched, source.commit, source.platform)
         # GitHub lists an artifact for a while after it is gone.
         return searched.is_complete() if artifact is None else artifact.expired is True
@@ -94,16 +95,13 @@ def author_is_not_blocked(source: Source) -> str | None:
         The host has no ``BlockedUsers``. As in ``RUNS_API_BEFORE_RETRY``, that is logged and refuses nothing.
     """
     state = extension_state()
-    blocked = state.tables.host.blocked_users
-    if blocked is None:
-        raise MountError('author_is_not_blocked needs the model '
-                         f'{BlockedUsersTable.module_name}.{BlockedUsersTable.model_name}.')
+    if state.tables.host.BlockedUsers is None:
+        raise MountError(f'author_is_not_blocked needs the model {full_name("BlockedUsers")}.')
     pull_request = _pull_request(source)
     # Deleted accounts have no user.
     if pull_request is None or pull_request.user is None:
         return None
-    query = select(blocked.user_id).where(blocked.user_id == pull_request.user.id)
-    if in_transaction(state, lambda connection: connection.scalar(query)) is None:
+    if not state.transactions.run(is_blocked, pull_request.user.id):
         return None
     return f'The author of pull request {source.pr_nr} is blocked.'
 
@@ -125,49 +123,35 @@ def commit_is_not_superseded(source: Source) -> str | None:
     str or None
         Why not, as a sentence.
     """
-    state = extension_state()
-    test, retry = state.tables.host.test, state.tables.run_retry.c
-    is_of_pull_request = source.test_type == PULL_REQUEST
-    later = (select(test.id)
-             .outerjoin_from(test.table, state.tables.run_retry, retry.test_id == test.id)
-             .where(test.id > source.root_id, retry.test_id.is_(None), test.commit != source.commit,
-                    type_coerce(test.test_type, String) == source.test_type, test.fork_id == source.fork_id,
-                    test.branch == source.branch,
-                    # The platform gives all pull requests one branch.
-                    *([test.pr_nr == source.pr_nr] if is_of_pull_request else []))
-             .order_by(test.id).limit(1))
-    run_id = in_transaction(state, lambda connection: connection.scalar(later))
+    run_id = extension_state().transactions.run(find_superseding, source)
     if run_id is None:
         return None
-    where = f'pull request {source.pr_nr}' if is_of_pull_request else f'branch {source.branch}'
+    where = f'pull request {source.pr_nr}' if source.test_type == PULL_REQUEST else f'branch {source.branch}'
     return f'Commit {source.commit[:8]} is superseded: run {run_id} is of a later commit of {where}.'
 
 
 def _pull_request(source: Source) -> Any:
-    """Return the pull request of a run as PyGithub's; None if there is none, or GitHub does not answer."""
+    """Return the pull request of a run as PyGithub's; None if there is none."""
     if not source.pr_nr:
         return None
-    return _ask_github(source, 'pull request', lambda repository: repository.get_pull(source.pr_nr))
+    return _ask_github(source, 'pull request', lambda: _repository(source).get_pull(source.pr_nr))
 
 
-def _ask_github(source: Source, what: str, question: Callable[[Any], Any]) -> Any:
-    """Return the answer to a question about a repository; None if none comes, and for every later check too."""
-    if what not in source.lookups:
-        source.lookups[what] = None
+def _repository(source: Source) -> Any:
+    return _ask_github(source, 'repository', github_access().open_repository)
+
+
+def _ask_github(source: Source, what: str, question: Callable[[], Any]) -> Any:
+    """Return the answer to a question, put once a retry. Raises what went wrong then, every time."""
+    answers = _ANSWERS.setdefault(source, {})
+    if what not in answers:
         try:
-            source.lookups[what] = question(_open_repository(source))
+            answers[what] = question()
         except Exception as error:
-            log().warning(f'the {what} of run {source.id} was not looked for: {type(error).__name__}')
-    return source.lookups[what]
-
-
-def _open_repository(source: Source) -> Any:
-    if 'repository' not in source.lookups:
-        source.lookups['repository'] = None
-        source.lookups['repository'] = github_access().open_repository()
-    if source.lookups['repository'] is None:
-        raise LookupError('GitHub did not answer the check before.')
-    return source.lookups['repository']
+            answers[what] = error
+    if isinstance(answers[what], Exception):
+        raise answers[what]
+    return answers[what]
 
 
 class _SearchedRepository:

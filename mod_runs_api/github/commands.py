@@ -1,5 +1,5 @@
 """
-The commands in a comment on GitHub (contract section 5): ``/retry [linux] [windows] [failed] [because REASON]``.
+The commands in a comment on GitHub (docs/github.rst): ``/retry [linux] [windows] [failed] [because REASON]``.
 
 A line counts where GitHub shows it as plain text in a paragraph or in an item of a list: not in a quotation, in code,
 in a heading, in a table or in a link, not struck out or folded away, and not as a part of HTML, which has no lines.

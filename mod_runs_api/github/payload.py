@@ -1,4 +1,4 @@
-"""The payload of GitHub's ``issue_comment`` event (contract section 5)."""
+"""The payload of GitHub's ``issue_comment`` event (docs/github.rst)."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""What came of a comment, and the answer to it (contract section 5)."""
+"""What came of a comment, and the answer to it (docs/github.rst)."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from ..wording import counted
+from ..summary import counted
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
-"""What the attempts of a run prove, for the platform's report on a pull request (contract section 1, ``/verdict``)."""
+"""What the attempts of a run prove, for the platform's report on a pull request (docs/github.rst)."""
 
 from __future__ import annotations
 
 from ..extension import extension_state
 from ..faults import describe
 from ..host.runtime import log, regression_test_page
-from ..service import read_for_page
-from ..summary import Finding, attempts_phrase, count_ended, list_findings
+from ..summary import Finding, attempts_phrase, count_evidence, list_findings
 from ..verdict import read_verdict
 
 #: How many tests of a kind are linked.
@@ -20,9 +19,8 @@ def retry_report(run_id: int) -> str:
     It is empty for a run without retries, and on any error: the report must not fail because of it.
     """
     try:
-        state = extension_state()
-        verdict = read_for_page(state, lambda connection: read_verdict(connection, state.tables, run_id))
-        if count_ended(verdict) < 2:
+        verdict = extension_state().transactions.read(read_verdict, run_id)
+        if count_evidence(verdict) < 2:
             return ''
         findings = [_to_markdown(finding) for finding in list_findings(verdict)] or ['every test passed each time']
         return f'Over {attempts_phrase(verdict)}: {", ".join(findings)}.'
@@ -33,8 +31,8 @@ def retry_report(run_id: int) -> str:
 
 def _to_markdown(finding: Finding) -> str:
     """Return a finding with links to its tests: "2 tests are flaky ([12](…), [40](…))"."""
-    links = [_link(test_id) for test_id in finding.test_ids[:MAX_LINKS]]
-    left_out = len(finding.test_ids) - len(links)
+    links = [_link(test_id) for test_id in finding.regression_test_ids[:MAX_LINKS]]
+    left_out = len(finding.regression_test_ids) - len(links)
     if left_out:
         links.append(f'and {left_out} more')
     return f'{finding.text} ({", ".join(links)})'

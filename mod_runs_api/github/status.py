@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import String, select, type_coerce
 
+from ..database.runs import find_commit
 from ..extension import extension_state
 from ..host.github import github_access, post_pending_status
 from ..host.runtime import external_run_page
-from ..service import in_transaction
 
 
 def post_queued_status(_app: Flask, *, new_run_id: int, **_facts: Any) -> None:
@@ -29,10 +28,6 @@ def post_queued_status(_app: Flask, *, new_run_id: int, **_facts: Any) -> None:
     **_facts
         What else the signal says.
     """
-    state = extension_state()
-    test = state.tables.host.test
-    run = in_transaction(state, lambda connection: connection.execute(
-        select(test.commit.label('commit'), type_coerce(test.platform, String).label('platform'))
-        .where(test.id == new_run_id)).one())
+    run = extension_state().transactions.run(find_commit, new_run_id)
     post_pending_status(github_access().open_repository(), run.commit, run.platform, 'Tests queued',
                         external_run_page(new_run_id))

@@ -1,19 +1,19 @@
 """
-The host's models, as tables and columns (contract section 3).
+The host's models: the platform's own, or those that ``create_blueprint`` is given.
 
-The columns that the classes below name are the whole list of what a host must have. Whatever is missing is named when
-the blueprint is registered.
+:class:`HostModels` lists every model and attribute that the package uses. Whatever a host lacks is named when the
+blueprint is registered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, field, fields
 from importlib import import_module
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import sqlalchemy
-from sqlalchemy import Column, MetaData, Table
+from sqlalchemy import MetaData, Table
 from sqlalchemy.exc import NoInspectionAvailable
 from sqlalchemy.orm import Mapper
 
@@ -22,8 +22,11 @@ from ..errors import MountError
 #: The values of ``Test.platform``.
 PLATFORMS = ('linux', 'windows')
 
+#: The value of ``TestProgress.status`` in a row that ends a run with its results.
+COMPLETED = 'completed'
+
 #: The values of ``TestProgress.status`` in the last row of a run that has ended.
-ENDED_STATUSES = ('completed', 'canceled')
+ENDED_STATUSES = (COMPLETED, 'canceled')
 
 #: The value of ``Test.test_type`` for the runs of a pull request.
 PULL_REQUEST = 'pr'
@@ -32,191 +35,50 @@ PULL_REQUEST = 'pr'
 MAX_ID = 2 ** 31 - 1
 
 
-class HostTable:
-    """One table of the host, and the columns of it that the package uses. Those with a default may be missing."""
-
-    #: Where the platform keeps the model, and its name there.
-    module_name: ClassVar[str]
-    model_name: ClassVar[str]
-
-    def __init__(self, model: Any, table: Table, columns: Mapping[str, Column[Any] | None]) -> None:
-        self.model = model
-        self.table = table
-        vars(self).update(columns)
-
-    @classmethod
-    def column_names(cls) -> dict[str, bool]:
-        """Return the names of the columns, each with whether it is required."""
-        return {name: not hasattr(cls, name) for name in cls.__annotations__}
+def _model(module: str, attributes: str, *, optional: bool = False) -> Any:
+    """Return a field for a model: where the platform keeps it, and the attributes of it that are used."""
+    return field(metadata={'module': module, 'attributes': attributes.split(), 'optional': optional})
 
 
-class TestTable(HostTable):
-    """A run."""
+@dataclass(frozen=True)
+class HostModels:
+    """The host's mapped classes, and its one plain table, by the platform's names. Optional ones may be None."""
 
-    module_name = 'mod_test.models'
-    model_name = 'Test'
-
-    id: Column[Any]
-    platform: Column[Any]
-    test_type: Column[Any]
-    fork_id: Column[Any]
-    branch: Column[Any]
-    commit: Column[Any]
-    pr_nr: Column[Any]
-    token: Column[Any]
+    #: A run.
+    Test: Any = _model('mod_test.models', 'id platform test_type fork_id branch commit pr_nr token')
+    #: A stage that a run has reached.
+    TestProgress: Any = _model('mod_test.models', 'id test_id status timestamp')
+    #: The result of one regression test in a run.
+    TestResult: Any = _model('mod_test.models', 'test_id regression_test_id runtime exit_code expected_rc')
+    #: One output of one regression test in a run.
+    TestResultFile: Any = _model('mod_test.models',
+                                 'test_id regression_test_id regression_test_output_id expected got')
+    #: A regression test that was selected for a run.
+    CustomizedTest: Any = _model('mod_customized.models', 'test_id regression_id')
+    #: An owner of a run.
+    TestFork: Any = _model('mod_customized.models', 'user_id test_id')
+    #: A regression test. Its ``command`` is shown if it has one.
+    RegressionTest: Any = _model('mod_regression.models', 'id active')
+    #: An output that a regression test is expected to have.
+    RegressionTestOutput: Any = _model('mod_regression.models', 'id regression_id ignore')
+    #: An accepted variant of an output.
+    RegressionTestOutputFiles: Any = _model('mod_regression.models', 'regression_test_output_id file_hashes')
+    #: That a regression test is in a category. A host without it runs every test, in a category or not.
+    regressionTestLinkTable: Table | None = _model('mod_regression.models', 'regression_id', optional=True)
+    #: A user. Comments on GitHub also need ``github_login``.
+    User: Any = _model('mod_auth.models', 'id name role')
+    #: A repository on GitHub: the host's own, or a user's fork of it. Comments on GitHub need it.
+    Fork: Any = _model('mod_test.models', 'id github', optional=True)
+    #: A GitHub account that may start nothing. Comments on GitHub need it, and the check `author_is_not_blocked`.
+    BlockedUsers: Any = _model('mod_ci.models', 'user_id', optional=True)
+    #: An API token of a user. Older versions of the platform have none: there the package keeps its own.
+    ApiToken: Any = _model('mod_api.models.api_token',
+                           'id user_id token_prefix token_hash scopes_json expires_at revoked_at', optional=True)
 
     @property
-    def configuration(self) -> list[Column[Any]]:
-        """The columns that a retry copies from its source."""
-        return [self.platform, self.test_type, self.fork_id, self.branch, self.commit, self.pr_nr]
-
-
-class ForkTable(HostTable):
-    """A repository on GitHub: the host's own, or a user's fork of it."""
-
-    module_name = 'mod_test.models'
-    model_name = 'Fork'
-
-    id: Column[Any]
-    #: Its address, as "https://github.com/OWNER/REPOSITORY.git".
-    github: Column[Any]
-
-
-class TestProgressTable(HostTable):
-    """A stage that a run has reached."""
-
-    module_name = 'mod_test.models'
-    model_name = 'TestProgress'
-
-    id: Column[Any]
-    test_id: Column[Any]
-    status: Column[Any]
-    timestamp: Column[Any]
-
-
-class TestResultTable(HostTable):
-    """The result of one regression test in a run."""
-
-    module_name = 'mod_test.models'
-    model_name = 'TestResult'
-
-    test_id: Column[Any]
-    regression_test_id: Column[Any]
-    runtime: Column[Any]
-    exit_code: Column[Any]
-    expected_rc: Column[Any]
-
-
-class TestResultFileTable(HostTable):
-    """One output of one regression test in a run."""
-
-    module_name = 'mod_test.models'
-    model_name = 'TestResultFile'
-
-    test_id: Column[Any]
-    regression_test_id: Column[Any]
-    regression_test_output_id: Column[Any]
-    expected: Column[Any]
-    got: Column[Any]
-
-
-class CustomizedTestTable(HostTable):
-    """A regression test that a run was told to run."""
-
-    module_name = 'mod_customized.models'
-    model_name = 'CustomizedTest'
-
-    test_id: Column[Any]
-    regression_id: Column[Any]
-
-
-class TestForkTable(HostTable):
-    """An owner of a run."""
-
-    module_name = 'mod_customized.models'
-    model_name = 'TestFork'
-
-    user_id: Column[Any]
-    test_id: Column[Any]
-
-
-class RegressionTestTable(HostTable):
-    """A regression test."""
-
-    module_name = 'mod_regression.models'
-    model_name = 'RegressionTest'
-
-    id: Column[Any]
-    active: Column[Any]
-    command: Column[Any] | None = None
-
-
-class RegressionTestOutputTable(HostTable):
-    """An output that a regression test is expected to have."""
-
-    module_name = 'mod_regression.models'
-    model_name = 'RegressionTestOutput'
-
-    id: Column[Any]
-    regression_id: Column[Any]
-    ignore: Column[Any]
-
-
-class RegressionTestOutputFilesTable(HostTable):
-    """An accepted variant of an output."""
-
-    module_name = 'mod_regression.models'
-    model_name = 'RegressionTestOutputFiles'
-
-    regression_test_output_id: Column[Any]
-    file_hashes: Column[Any]
-
-
-class RegressionTestCategoryTable(HostTable):
-    """That a regression test is in a category: a plain table on the platform, not a model."""
-
-    module_name = 'mod_regression.models'
-    model_name = 'regressionTestLinkTable'
-
-    regression_id: Column[Any]
-
-
-class UserTable(HostTable):
-    """A user."""
-
-    module_name = 'mod_auth.models'
-    model_name = 'User'
-
-    id: Column[Any]
-    name: Column[Any]
-    role: Column[Any]
-    github_login: Column[Any] | None = None
-
-
-class BlockedUsersTable(HostTable):
-    """A GitHub account, by its id there, that may start nothing."""
-
-    module_name = 'mod_ci.models'
-    model_name = 'BlockedUsers'
-
-    user_id: Column[Any]
-
-
-class ApiTokenTable(HostTable):
-    """An API token of a user."""
-
-    module_name = 'mod_api.models.api_token'
-    model_name = 'ApiToken'
-
-    id: Column[Any]
-    user_id: Column[Any]
-    token_name: Column[Any]
-    token_prefix: Column[Any]
-    token_hash: Column[Any]
-    scopes_json: Column[Any]
-    created_at: Column[Any]
-    expires_at: Column[Any]
-    revoked_at: Column[Any]
+    def metadata(self) -> MetaData:
+        """The metadata that the host creates and migrates its tables from."""
+        return cast(MetaData, self.Test.metadata)
 
 
 @dataclass(frozen=True)
@@ -238,103 +100,52 @@ class User:
         return not self.name or self.name == f'Anonymous {self.id}'
 
 
-@dataclass(frozen=True)
-class HostModels:
-    """The tables of the host that the package works with."""
-
-    test: TestTable
-    test_progress: TestProgressTable
-    test_result: TestResultTable
-    test_result_file: TestResultFileTable
-    customized_test: CustomizedTestTable
-    test_fork: TestForkTable
-    regression_test: RegressionTestTable
-    regression_test_output: RegressionTestOutputTable
-    regression_test_output_files: RegressionTestOutputFilesTable
-    user: UserTable
-    #: A host without it runs every test, in a category or not.
-    regression_test_category: RegressionTestCategoryTable | None
-    #: Comments on GitHub need it, and the check `author_is_not_blocked`.
-    blocked_users: BlockedUsersTable | None
-    #: Comments on GitHub need it.
-    fork: ForkTable | None
-    #: Older versions of the platform have no tokens: there the package keeps its own.
-    api_token: ApiTokenTable | None
-
-    @property
-    def metadata(self) -> MetaData:
-        """The metadata that the host creates and migrates its tables from."""
-        return self.test.table.metadata
+def full_name(model: str) -> str:
+    """Return where the platform keeps a model: "mod_test.models.Test"."""
+    return f'{_fields()[model].metadata["module"]}.{model}'
 
 
-#: The class of each field of :class:`HostModels`.
-HOST_TABLES: dict[str, type[HostTable]] = {
-    'test': TestTable,
-    'test_progress': TestProgressTable,
-    'test_result': TestResultTable,
-    'test_result_file': TestResultFileTable,
-    'customized_test': CustomizedTestTable,
-    'test_fork': TestForkTable,
-    'regression_test': RegressionTestTable,
-    'regression_test_output': RegressionTestOutputTable,
-    'regression_test_output_files': RegressionTestOutputFilesTable,
-    'user': UserTable,
-    'regression_test_category': RegressionTestCategoryTable,
-    'blocked_users': BlockedUsersTable,
-    'fork': ForkTable,
-    'api_token': ApiTokenTable,
-}
-
-OPTIONAL = frozenset({'api_token', 'blocked_users', 'fork', 'regression_test_category'})
-
-
-def find_models(models: Mapping[str, type] | None, names: Mapping[str, str]) -> HostModels:
+def find_models(models: Mapping[str, Any] | None) -> HostModels:
     """
     Return the host's models, checked for what the package needs.
 
-    ``models`` and ``names`` are those of :func:`mod_runs_api.create_blueprint`. Raises :exc:`MountError` with
-    everything that is missing.
+    ``models`` are those of :func:`mod_runs_api.create_blueprint`. Raises :exc:`MountError` with everything that is
+    missing.
     """
-    known_models = {cls.model_name for cls in HOST_TABLES.values()}
-    known_names = {f'{cls.model_name}.{column}' for cls in HOST_TABLES.values() for column in cls.column_names()}
-    unknown = sorted((set(models or ()) - known_models) | (set(names) - known_names))
+    unknown = sorted(set(models or ()) - set(_fields()))
     if unknown:
-        raise MountError(f'create_blueprint was given names that mod_runs_api does not know: {", ".join(unknown)}.')
+        raise MountError(f'create_blueprint was given models that mod_runs_api does not know: {", ".join(unknown)}.')
+    found: dict[str, Any] = {}
     missing: list[str] = []
-    found: dict[str, HostTable | None] = dict.fromkeys(OPTIONAL)
-    for field, cls in HOST_TABLES.items():
-        model = _import_model(cls) if models is None else models.get(cls.model_name)
-        if model is not None:
-            found[field] = _read_model(cls, model, names, missing)
-        elif field not in OPTIONAL:
-            missing.append(f'the model {cls.module_name}.{cls.model_name}')
+    for name, model_field in _fields().items():
+        found[name] = _import_model(model_field) if models is None else models.get(name)
+        if found[name] is not None:
+            missing += _list_missing(name, found[name], model_field.metadata['attributes'])
+        elif not model_field.metadata['optional']:
+            missing.append(f'the model {full_name(name)}')
     if missing:
         raise MountError(f'mod_runs_api cannot work with this application. It lacks {", ".join(missing)}.')
-    return HostModels(**found)  # type: ignore[arg-type]
+    return HostModels(**found)
 
 
-def _import_model(cls: type[HostTable]) -> Any:
+def _fields() -> dict[str, Field[Any]]:
+    return {model_field.name: model_field for model_field in fields(HostModels)}
+
+
+def _import_model(model_field: Field[Any]) -> Any:
+    module = model_field.metadata['module']
     try:
-        return getattr(import_module(cls.module_name), cls.model_name, None)
+        return getattr(import_module(module), model_field.name, None)
     except ModuleNotFoundError as error:
-        if error.name is None or not f'{cls.module_name}.'.startswith(f'{error.name}.'):
+        if error.name is None or not f'{module}.'.startswith(f'{error.name}.'):
             raise  # The module is there; something that it imports is not.
         return None
 
 
-def _read_model(cls: type[HostTable], model: Any, names: Mapping[str, str], missing: list[str]) -> HostTable | None:
-    """Return the table of a model. What it lacks is appended to ``missing``."""
+def _list_missing(name: str, model: Any, attributes: list[str]) -> list[str]:
+    """Return what a model lacks."""
     try:
         inspected: Mapper[Any] | Table = sqlalchemy.inspect(model)
     except NoInspectionAvailable:
-        missing.append(f'a mapping of the model {cls.model_name}')
-        return None
-    table = inspected if isinstance(inspected, Table) else cast(Table, inspected.local_table)
-    columns: dict[str, Column[Any] | None] = {}
-    for column, is_required in cls.column_names().items():
-        attribute = names.get(f'{cls.model_name}.{column}', column)
-        columns[column] = inspected.columns.get(attribute)
-        # A column that the host names must be there, required or not.
-        if columns[column] is None and (is_required or attribute != column):
-            missing.append(f'the column {cls.model_name}.{attribute}')
-    return cls(model, table, columns)
+        return [f'a mapping of the model {name}']
+    return [f'the column {name}.{attribute}' for attribute in attributes if attribute not in inspected.columns]

@@ -3,76 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Union
+from typing import Union
 
 from flask import current_app, g, url_for
-from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session, scoped_session
 from werkzeug.routing import BuildError
 
-from .models import MAX_ID, HostModels, User
+from .models import MAX_ID, User
 
 HostSession = Union[Session, 'scoped_session[Session]']
 
 
-@dataclass(frozen=True)
-class HostRuntime:
-    """What the package uses of a running host."""
-
-    models: HostModels
-    get_session: Callable[[], HostSession]
-    #: Attributes that have another name in the host's models.
-    names: Mapping[str, str]
-
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """
-        Begin a transaction of the package's own on the host's database, and commit it at the end.
-
-        What the caller has pending in the host's session is neither committed nor rolled back with it.
-        """
-        with self._engine().begin() as connection:
-            yield connection
-
-    def _engine(self) -> Engine:
-        bind = self.get_session().get_bind(clause=self.models.test.table)
-        return bind.engine
-
-    def release_connection(self) -> None:
-        """
-        Have the host's session give its connection back, if nothing is pending in it.
-
-        A request that waits for a second connection while it holds one may wait for ever: the others do the same.
-        """
-        session = self.get_session()
-        if not (session.new or session.dirty or session.deleted):
-            session.rollback()
-
-    def session_connection(self) -> Connection:
-        """Return the connection of the host's session, in the transaction that the session is in."""
-        return self.get_session().connection(bind_arguments={'clause': self.models.test.table})
-
-    def logged_in_user(self) -> User | None:
-        """Return the user whom the session cookie of the current request names: the host's ``g.user``."""
-        user = g.get('user')
-        if user is None:
-            return None
-        role = self.attribute('User', 'role', user)
-        found = User(self.attribute('User', 'id', user), self.attribute('User', 'name', user),
-                     getattr(role, 'value', role))
-        return None if found.is_deactivated else found
-
-    def run_id(self, test: Any) -> int:
-        """Return the id of a run that is given as the host's model."""
-        return int(self.attribute('Test', 'id', test))
-
-    def attribute(self, model: str, name: str, instance: Any) -> Any:
-        """Return an attribute of an instance of one of the host's models, by the platform's name for it."""
-        return getattr(instance, self.names.get(f'{model}.{name}', name))
+def logged_in_user() -> User | None:
+    """Return the user whom the session cookie of the current request names: the host's ``g.user``."""
+    user = g.get('user')
+    if user is None:
+        return None
+    found = User(user.id, user.name, getattr(user.role, 'value', user.role))
+    return None if found.is_deactivated else found
 
 
 def platform_session() -> HostSession:

@@ -132,7 +132,7 @@ def read_runs(database: Database) -> dict[int, Run]:
     results, files, carried_over = (_pairs(database, table, 'regression_test_id')
                                     for table in ('test_result', 'test_result_file', 'run_carried_over'))
     retries = {row[0]: row[1:] for row in database.query(
-        'SELECT test_id, reason, source_test_id, root_test_id, failed_only, user_id, test_count '
+        'SELECT run_id, reason, source_run_id, root_run_id, failed_only, user_id, test_count '
         'FROM run_retry')}
     return {
         row.id: Run(

@@ -135,8 +135,8 @@ def write(session: Session | scoped_session[Session], content: Content) -> None:
                   'fork_id': 1, 'branch': 'master', 'commit': 'c0ffee', 'pr_nr': 0}
                  for run_id in (FIRST_ID, SOURCE_ID, LAST_ID)])
     if content.root_id != SOURCE_ID:
-        add('run_retry', [{'test_id': SOURCE_ID, 'source_test_id': content.root_id, 'root_test_id': content.root_id,
-                           'failed_only': True, 'created_at': NOW, 'test_count': 1}])
+        add('run_retry', [{'run_id': SOURCE_ID, 'source_run_id': content.root_id, 'root_run_id': content.root_id,
+                           'failed_only': True, 'created_at': NOW, 'test_count': 1, 'idempotency_digest': ''}])
     add('test_progress', [{'test_id': SOURCE_ID, 'status': stage, 'message': '', 'timestamp': NOW}
                           for stage in content.stages])
     add_tests(add, tests, outputs)

@@ -209,8 +209,8 @@ def write(session: Session, world: World) -> None:
     add('category', [{'id': 1, 'name': 'General', 'description': ''}])
     add('test', [{'id': run_id, 'platform': TestPlatform.linux, 'test_type': TestType.commit, 'token': f'{run_id:064}',
                   'fork_id': 1, 'branch': 'master', 'commit': 'c0ffee', 'pr_nr': 0} for run_id in RUNS])
-    add('run_retry', [{'test_id': run_id, 'source_test_id': source_id, 'root_test_id': ROOT_ID, 'failed_only': True,
-                       'created_at': NOW, 'test_count': 1} for source_id, run_id in zip(ATTEMPTS, RETRY_IDS)])
+    add('run_retry', [{'run_id': run_id, 'source_run_id': source_id, 'root_run_id': ROOT_ID, 'failed_only': True,
+                       'created_at': NOW, 'test_count': 1, 'idempotency_digest': str(run_id)} for source_id, run_id in zip(ATTEMPTS, RETRY_IDS)])
     add('test_progress', progress)
     add_tests(add, tests, outputs)
     add('test_result_file', [
@@ -219,7 +219,7 @@ def write(session: Session, world: World) -> None:
         for run_id, file in output.files.items()])
     another_run = {run_id: next((other for of, other in last.items() if of != run_id), 99) for run_id in RUNS}
     add('run_carried_over', [
-        {'test_id': run_id, 'regression_test_id': test_id, 'source_test_id': ROOT_ID,
+        {'run_id': run_id, 'regression_test_id': test_id, 'source_run_id': ROOT_ID,
          'progress_id': {'row is gone': 99, 'row of another run': another_run[run_id]}.get(mark, last.get(run_id, 99)),
          'progress_timestamp': NOW + timedelta(seconds=mark == 'row of another time')}
         for test_id, test in tests for run_id, mark in test.marks.items()])

@@ -20,6 +20,8 @@ const limit = Number(reason.dataset.limit);
 let opener;
 let key;
 let sending = false;
+// Stops asking what a retry would do, when the dialog is closed.
+let asking;
 
 function part(name) {
   return form.querySelector(`[data-part=${name}]`);
@@ -35,29 +37,48 @@ function length() {
   return [...reason.value.trim()].length;
 }
 
-function choose(number, unknown, one, several) {
-  if (number === undefined) return unknown;
-  return number === '1' ? one : several;
-}
-
 function open(button) {
-  const { runId, all, failed, refusal, hint } = button.dataset;
   opener = button;
   key = newKey();
   form.reset();
-  form.querySelector('h2').textContent = `Retry run ${runId}`;
-  part('all-text').textContent = choose(all, 'all tests', 'its only test', `all ${all} tests`);
-  part('failed').hidden = refusal !== undefined;
-  part('failed-text').textContent = choose(failed, 'only those that did not pass', 'only the one that did not pass',
-    `only the ${failed} that did not pass`);
-  part('refusal').hidden = refusal === undefined;
-  part('refusal').textContent = refusal === undefined ? '' : `Running only the failed tests is not possible. ${refusal}`;
-  part('hint').hidden = hint === undefined;
-  part('hint').textContent = hint ?? '';
+  form.querySelector('h2').textContent = `Retry run ${button.dataset.runId}`;
+  show({});
   alert.textContent = '';
   setSending(false);
   showCount();
   dialog.showModal();
+  preview();
+}
+
+// Say what a retry would do, as far as it is known. Without an answer both kinds can be tried.
+function show({ all, failed_only: failed }) {
+  showChoice('all', all, 'all tests', 'its only test', `all ${all?.test_count} tests`);
+  showChoice('failed', failed, 'only those that did not pass', 'only the one that did not pass',
+    `only the ${failed?.test_count} that did not pass`);
+  if (all?.refusal && !failed.refusal) form.elements.tests.value = 'failed';
+  part('hint').hidden = !failed?.hint;
+  part('hint').textContent = failed?.hint ?? '';
+}
+
+function showChoice(name, choice, unknown, one, several) {
+  const { refusal } = choice ?? {};
+  part(name).hidden = Boolean(refusal);
+  part(`${name}-text`).textContent = !choice ? unknown : choice.test_count === 1 ? one : several;
+  part(`${name}-refusal`).hidden = !refusal;
+  part(`${name}-refusal`).textContent = refusal
+    ? `Running ${name === 'all' ? 'all' : 'only the failed'} tests is not possible. ${sentence(422, refusal)}` : '';
+}
+
+async function preview() {
+  asking?.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  try {
+    const response = await fetch(opener.dataset.url, { headers: { 'X-CSRFToken': dialog.dataset.csrfToken }, signal });
+    if (response.ok) show(await response.json());
+  } catch {
+    // Sending it tells the same.
+  }
 }
 
 function setSending(now) {
@@ -165,7 +186,10 @@ dialog.addEventListener('cancel', (event) => {
   if (sending) event.preventDefault();
 });
 // By itself the focus returns to where it was, which is not the button if pressing gave it none: in Safari.
-dialog.addEventListener('close', () => opener.focus());
+dialog.addEventListener('close', () => {
+  asking?.abort();
+  opener.focus();
+});
 // The browser may keep this page and show it again: it must not come back still sending.
 addEventListener('pagehide', () => {
   dialog.close();

@@ -1,0 +1,60 @@
+"""
+The database. This is the room with the SQL, and there is none elsewhere.
+
+Its functions, and the domain that calls them, take one :class:`Database`: a transaction with the tables in it. They are
+called by :class:`mod_runs_api.transactions.Transactions`, which begins and ends the transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Executable, ScalarResult, Table
+
+from ..host.models import HostModels
+from .tables import Tables
+
+
+@dataclass(frozen=True)
+class Database:
+    """A transaction on the host's database, and the tables that are used in it."""
+
+    connection: Connection
+    tables: Tables
+
+    @property
+    def host(self) -> HostModels:
+        """The host's models."""
+        return self.tables.host
+
+    @property
+    def run_retry(self) -> Table:
+        """The table of retries."""
+        return self.tables.run_retry
+
+    @property
+    def run_carried_over(self) -> Table:
+        """The table of results that were carried over."""
+        return self.tables.run_carried_over
+
+    def execute(self, statement: Executable, rows: list[dict[str, Any]] | None = None) -> Any:
+        """Execute a statement, for each of the rows if there are some."""
+        return self.connection.execute(statement, rows)
+
+    def rows(self, statement: Executable) -> Sequence[Any]:
+        """Return all rows."""
+        return self.connection.execute(statement).all()
+
+    def scalar(self, statement: Executable) -> Any:
+        """Return the first column of the first row; None if there is none."""
+        return self.connection.scalar(statement)
+
+    def scalars(self, statement: Executable) -> ScalarResult[Any]:
+        """Return the first column of each row."""
+        return self.connection.scalars(statement)
+
+    def pairs(self, statement: Executable) -> dict[Any, Any]:
+        """Return rows of two columns as a dict."""
+        return {key: value for key, value in self.connection.execute(statement)}

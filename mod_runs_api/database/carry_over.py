@@ -1,0 +1,110 @@
+"""
+Carrying results over into a retry.
+
+A row of ``run_carried_over`` is the mark of a result that another run really has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (Select, and_, case, exists, func, insert, literal,
+                        select, true)
+
+from . import Database
+from .runs import has_completed
+
+
+def select_marks(db: Database, run_ids: Sequence[int]) -> Select[Any]:
+    """
+    Select ``run_id``, ``regression_test_id`` and ``source_run_id`` of each result that was carried over into some runs.
+
+    A mark counts while the progress row that completed the retry is there: the platform's restart deletes it, and runs
+    everything.
+    """
+    mark, completed = db.run_carried_over.c, db.host.TestProgress
+    return (select(mark.run_id, mark.regression_test_id, mark.source_run_id)
+            .join_from(db.run_carried_over, completed, and_(completed.id == mark.progress_id,
+                                                            completed.test_id == mark.run_id,
+                                                            completed.timestamp == mark.progress_timestamp))
+            .where(mark.run_id.in_(run_ids)))
+
+
+def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    """Return how many results were carried over into each run, by the run that really ran the tests."""
+    marks = select_marks(db, run_ids).subquery()
+    rows = db.execute(select(marks.c.run_id, marks.c.source_run_id, func.count())
+                      .group_by(marks.c.run_id, marks.c.source_run_id)
+                      .order_by(marks.c.run_id, marks.c.source_run_id))
+    counts: dict[int, dict[int, int]] = {run_id: {} for run_id in run_ids}
+    for run_id, source_run_id, count in rows:
+        counts[run_id][source_run_id] = count
+    return counts
+
+
+def find_results(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int, int]:
+    """
+    Return the active tests that a run has no result of, each with the last of the given runs that really ran it.
+
+    ``run_ids`` are in the order of the runs' ends.
+    """
+    result, test = db.host.TestResult, db.host.RegressionTest
+    marks = select_marks(db, run_ids).subquery()
+    own = select(result.regression_test_id).where(result.test_id == run_id)
+    places = {run: place for place, run in enumerate(run_ids)}
+    rows = db.execute(
+        select(result.regression_test_id, func.max(case(places, value=result.test_id)))
+        .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
+        .outerjoin(marks, and_(marks.c.run_id == result.test_id,
+                               marks.c.regression_test_id == result.regression_test_id))
+        .where(result.test_id.in_(run_ids), marks.c.run_id.is_(None), result.regression_test_id.not_in(own))
+        .group_by(result.regression_test_id)
+        # Every transaction that locks regression tests through foreign keys should do so in the same order.
+        .order_by(result.regression_test_id))
+    return {test_id: run_ids[place] for test_id, place in rows}
+
+
+def copy_results(db: Database, run_id: int, completed: Any, sources: dict[int, int]) -> None:
+    """
+    Copy a result of each test from its source into a run, and mark it.
+
+    ``completed`` is the progress row that completed the run: its ``id`` and ``timestamp``.
+    """
+    # The marks are first: of two that do this at once, the second fails before it has written much.
+    db.execute(insert(db.run_carried_over), [
+        {'run_id': run_id, 'regression_test_id': test_id, 'source_run_id': source_id,
+         'progress_id': completed.id, 'progress_timestamp': completed.timestamp}
+        for test_id, source_id in sources.items()])
+    mark = db.run_carried_over.c
+    is_of_this_end = and_(mark.run_id == run_id, mark.progress_id == completed.id)
+    for table, columns in ((db.host.TestResult, ('runtime', 'exit_code', 'expected_rc')),
+                           (db.host.TestResultFile, ('regression_test_output_id', 'expected', 'got'))):
+        copied = [table.regression_test_id, *(getattr(table, column) for column in columns)]
+        db.execute(insert(table).from_select(
+            [table.test_id, *copied],
+            select(literal(run_id), *copied)
+            .join_from(db.run_carried_over, table, and_(table.test_id == mark.source_run_id,
+                                                        table.regression_test_id == mark.regression_test_id))
+            .where(is_of_this_end)))
+    customized = db.host.CustomizedTest
+    is_selected = exists().where(customized.test_id == run_id, customized.regression_id == mark.regression_test_id)
+    db.execute(insert(customized).from_select(
+        [customized.test_id, customized.regression_id],
+        select(mark.run_id, mark.regression_test_id).where(is_of_this_end, ~is_selected)))
+
+
+def is_still_completed(db: Database, completed: Any) -> bool:
+    """Return whether the progress row that completed a run is there, and keep it there until the transaction ends."""
+    progress = db.host.TestProgress
+    return db.scalar(select(progress.id).where(progress.id == completed.id).with_for_update(read=True)) is not None
+
+
+def find_missed(db: Database) -> Sequence[int]:
+    """Return the failed-only retries that have completed, and into which nothing was carried over then."""
+    retry, mark = db.run_retry.c, db.run_carried_over.c
+    return db.scalars(
+        select(retry.run_id)
+        .where(retry.failed_only == true(), has_completed(db, retry.run_id),
+               ~exists().where(mark.run_id == retry.run_id))
+        .order_by(retry.run_id)).all()

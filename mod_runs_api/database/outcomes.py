@@ -1,0 +1,138 @@
+"""
+How a regression test came out in a run: the one rule, that everybody asks (docs/api.rst, "Outcomes").
+
+A failed-only retry runs every test whose outcome is not ``pass``, the attempts count the outcomes, and the verdict
+compares them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (ColumnElement, LargeBinary, Select, and_, case, cast,
+                        exists, func, or_, select, true, union)
+
+from . import Database
+from .carry_over import select_marks
+
+
+def select_outcomes(db: Database, run_ids: Sequence[int]) -> Select[Any]:
+    """
+    Select ``run_id``, ``regression_test_id`` and ``outcome`` of each test of some runs.
+
+    A run's tests are those that were selected for it, and those that it has a result of.
+    """
+    result = db.host.TestResult
+    has_result = result.test_id.is_not(None)
+    tests = union(*_select_selected(db, run_ids), select(result.test_id, result.regression_test_id)
+                  .where(result.test_id.in_(run_ids))).subquery()
+    return (select(tests.c.run_id, tests.c.regression_test_id,
+                   case((has_result, _outcome_of_result(db)), else_='not_run').label('outcome'))
+            .outerjoin_from(tests, result, and_(result.test_id == tests.c.run_id,
+                                                result.regression_test_id == tests.c.regression_test_id))
+            .where(or_(has_result, _is_given_to_workers(db, tests.c.regression_test_id))))
+
+
+def _outcome_of_result(db: Database) -> ColumnElement[str]:
+    """Return the outcome of a row of the host's ``TestResult``."""
+    result, file = db.host.TestResult, db.host.TestResultFile
+    output, variant = db.host.RegressionTestOutput, db.host.RegressionTestOutputFiles
+    is_of_result = and_(file.test_id == result.test_id, file.regression_test_id == result.regression_test_id)
+    lacks_an_output = exists().where(
+        output.regression_id == result.regression_test_id, output.ignore.is_not(true()),
+        ~exists().where(is_of_result, file.regression_test_output_id == output.id))
+    has_differing_output = exists().where(
+        is_of_result, file.got.is_not(None),
+        ~exists().where(variant.regression_test_output_id == file.regression_test_output_id,
+                        # As bytes: the database's collation may ignore case, and blanks at the end.
+                        cast(variant.file_hashes, LargeBinary) == cast(file.got, LargeBinary)))
+    return case((lacks_an_output, 'missing_output'),
+                # None is never the expected exit code.
+                (or_(result.exit_code.is_(None), result.exit_code.is_distinct_from(result.expected_rc)), 'fail'),
+                (has_differing_output, 'fail'),
+                else_='pass')
+
+
+def _select_selected(db: Database, run_ids: Sequence[int]) -> list[Select[Any]]:
+    """
+    Select ``run_id`` and ``regression_test_id`` of each test that was selected for some runs, for a union.
+
+    A run without rows in ``customized_test`` ran every test there was. Which those were is no longer known, so every
+    test that is active now stands for them.
+    """
+    run, customized, regression_test = db.host.Test, db.host.CustomizedTest, db.host.RegressionTest
+    return [
+        select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))
+        .where(customized.test_id.in_(run_ids)),
+        select(run.id, regression_test.id)
+        .join_from(run, regression_test, regression_test.active == true())
+        .where(run.id.in_(run_ids), ~exists().where(customized.test_id == run.id))]
+
+
+def _is_given_to_workers(db: Database, regression_test_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return the condition that a regression test is ever given to a worker: only tests in a category are."""
+    category = db.host.regressionTestLinkTable
+    return true() if category is None else exists().where(category.c.regression_id == regression_test_id)
+
+
+def read_selected(db: Database, run_id: int) -> Sequence[Any]:
+    """Return ``id`` and ``active`` of each test that was selected for a run, in order: its full test set."""
+    selected = union(*_select_selected(db, [run_id])).subquery()
+    return _read_tests(db, select(selected.c.regression_test_id))
+
+
+def read_not_passed(db: Database, run_id: int) -> Sequence[Any]:
+    """Return ``id`` and ``active`` of each test of a run whose outcome is not ``pass``, in order."""
+    outcomes = select_outcomes(db, [run_id]).subquery()
+    return _read_tests(db, select(outcomes.c.regression_test_id).where(outcomes.c.outcome != 'pass'))
+
+
+def _read_tests(db: Database, select_ids: Select[Any]) -> Sequence[Any]:
+    ids = select_ids.subquery()
+    test = db.host.RegressionTest
+    return db.rows(select(test.id.label('id'), test.active.label('active'))
+                      .join_from(ids, test, test.id == ids.c.regression_test_id)
+                      .order_by(test.id))
+
+
+def count_outcomes(db: Database, run_ids: Sequence[int]) -> dict[int, Counter[str]]:
+    """Return how often there is each outcome in each of some runs."""
+    outcomes = select_outcomes(db, run_ids).subquery()
+    rows = db.execute(select(outcomes.c.run_id, outcomes.c.outcome, func.count())
+                      .group_by(outcomes.c.run_id, outcomes.c.outcome))
+    counts: dict[int, Counter[str]] = defaultdict(Counter)
+    for run_id, outcome, count in rows:
+        counts[run_id][outcome] = count
+    return counts
+
+
+def read_outcomes(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
+    """Return the outcome of each test of some runs, by test and run; ``carried_over`` if another run has run it."""
+    outcomes, marks = select_outcomes(db, run_ids).subquery(), select_marks(db, run_ids).subquery()
+    is_carried_over = and_(outcomes.c.outcome != 'not_run', marks.c.run_id.is_not(None))
+    return db.rows(
+        select(outcomes.c.run_id, outcomes.c.regression_test_id,
+               case((is_carried_over, 'carried_over'), else_=outcomes.c.outcome).label('outcome'))
+        .outerjoin_from(outcomes, marks, and_(marks.c.run_id == outcomes.c.run_id,
+                                              marks.c.regression_test_id == outcomes.c.regression_test_id))
+        .order_by(outcomes.c.regression_test_id, outcomes.c.run_id))
+
+
+def read_evidence(db: Database, run_ids: Sequence[int], regression_test_ids: Sequence[int]) -> Sequence[Any]:
+    """
+    Return what was expected of some tests and what came, in each of some runs.
+
+    There is a row for each output that has a file, or one with ``output_id`` None: ``run_id``, ``regression_test_id``,
+    ``exit_code``, ``expected_rc``, ``output_id``, ``expected`` and ``produced``, the hash of what came.
+    """
+    result, file = db.host.TestResult, db.host.TestResultFile
+    return db.rows(
+        select(result.test_id.label('run_id'), result.regression_test_id.label('regression_test_id'),
+               result.exit_code.label('exit_code'), result.expected_rc.label('expected_rc'),
+               file.regression_test_output_id.label('output_id'), file.expected.label('expected'),
+               func.coalesce(file.got, file.expected).label('produced'))
+        .outerjoin_from(result, file, and_(file.test_id == result.test_id,
+                                           file.regression_test_id == result.regression_test_id))
+        .where(result.test_id.in_(run_ids), result.regression_test_id.in_(regression_test_ids)))

@@ -1,0 +1,105 @@
+"""
+Transactions on the host's database.
+
+A transaction of the package's own is tried again when the database asks for it. Here the database's errors become the
+package's.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+
+from .database import Database
+from .database.tables import Tables
+from .errors import Outdated
+from .faults import log_fault
+from .host.runtime import HostSession
+
+P = ParamSpec('P')
+T = TypeVar('T')
+
+#: How often a transaction is tried, and the seconds after which it is not tried again.
+MAX_TRIES = 8
+MAX_SECONDS = 10.0
+
+#: MariaDB: record changed since last read (snapshot isolation), lock wait timeout, deadlock.
+TRANSIENT_CODES = frozenset({1020, 1205, 1213})
+
+
+@dataclass(frozen=True)
+class Transactions:
+    """What runs the package's work on the database of one application."""
+
+    tables: Tables
+    #: Returns the session that the host uses at the moment.
+    get_session: Callable[[], HostSession]
+    #: Returns whether the current request is the package's own.
+    is_own_request: Callable[[], bool]
+
+    def run(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """
+        Return what ``work`` returns, committed in a transaction of its own.
+
+        What the caller has pending in the host's session is neither committed nor rolled back with it. After a
+        transient error ``work`` is called again, in a new transaction. Raises :exc:`ServiceUnavailable` or
+        :exc:`InternalError` for an error of the database that is not transient, or is still there after the retries.
+        """
+        try:
+            return self._run_again_and_again(work, *args, **kwargs)
+        except (SQLAlchemyError, Outdated) as fault:
+            error = log_fault(fault)
+        # Outside the except block: chained to the database's error, it could put stored values into a log.
+        raise error
+
+    def read(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """
+        Return what ``work`` reads for a page of the host, on the connection that the page has already.
+
+        Pages that held one and waited for a second could use up the pool. Raises as :meth:`run` does.
+        """
+        try:
+            connection = self.get_session().connection(bind_arguments={'mapper': self.tables.host.Test})
+            return work(Database(connection, self.tables), *args, **kwargs)
+        except SQLAlchemyError as fault:
+            error = log_fault(fault)
+        raise error
+
+    def _run_again_and_again(self, work: Callable[Concatenate[Database, P], T], *args: P.args,
+                             **kwargs: P.kwargs) -> T:
+        started = time.monotonic()
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                with self._engine().begin() as connection:
+                    return work(Database(connection, self.tables), *args, **kwargs)
+            except (DBAPIError, Outdated) as error:
+                if tries == MAX_TRIES or time.monotonic() - started > MAX_SECONDS or not _is_transient(error):
+                    raise
+            # A random wait, or the same transactions meet again.
+            time.sleep(random.uniform(0, 0.005 * 2 ** tries))
+
+    def _engine(self) -> Engine:
+        session = self.get_session()
+        if self.is_own_request() and not (session.new or session.dirty or session.deleted):
+            # Have it give its connection back. A request that waits for a second connection while it holds one may
+            # wait for ever: the others do the same.
+            session.rollback()
+        return session.get_bind(mapper=self.tables.host.TestProgress).engine
+
+
+def _is_transient(error: DBAPIError | Outdated) -> bool:
+    if isinstance(error, (IntegrityError, Outdated)):
+        # Somebody else wrote the same key, or deleted a row that was just read: a new snapshot shows it.
+        return True
+    if error.connection_invalidated:
+        # The connection was dead, as pooled ones are after a restart. The pool has been emptied.
+        return True
+    return bool(error.orig and error.orig.args and error.orig.args[0] in TRANSIENT_CODES)
