@@ -86,8 +86,10 @@ def submit_retry(run_id: int, fields: RetryFields, requester_id: int | None, ide
     request = RetryRequest(run_id=run_id, failed_only=fields.failed_only, reason=fields.reason,
                            requester_id=requester_id, idempotency_digest=idempotency_digest or random_secret())
     drop_inactive = state.settings.drop_inactive_tests
-    # Each is called once.
-    checks = list(dict.fromkeys((*state.settings.before_retry, *extra_checks)))
+    checks: list[Check] = []
+    for check in (*state.settings.before_retry, *extra_checks):
+        if check not in checks:  # Each is called once.
+            checks.append(check)
     if checks:
         # Before the transaction that writes: a check may ask GitHub, and is asked once.
         found = state.transactions.run(_look_up, request, drop_inactive)

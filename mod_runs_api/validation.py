@@ -57,8 +57,7 @@ class RetryRequestSchema(Schema):
 
     failed_only = StrictBoolean(load_default=False, metadata={
         'description': 'Run only the regression tests that did not pass in the source run.'})
-    reason = StrictString(load_default=None, allow_none=False, validate=[
-        validate.Length(max=MAX_REASON_LENGTH), storable], metadata={
+    reason = StrictString(validate=[validate.Length(max=MAX_REASON_LENGTH), storable], metadata={
         'description': 'Why the run is run again.', 'pattern': r'^[^\u0000]*$'})
 
 
