@@ -28,31 +28,40 @@ def select_outcomes(db: Database, run_ids: Sequence[int]) -> Select[Any]:
     has_result = result.test_id.is_not(None)
     tests = union(*_select_selected(db, run_ids), select(result.test_id, result.regression_test_id)
                   .where(result.test_id.in_(run_ids))).subquery()
-    return (select(tests.c.run_id, tests.c.regression_test_id,
-                   case((has_result, _outcome_of_result(db)), else_='not_run').label('outcome'))
-            .outerjoin_from(tests, result, and_(result.test_id == tests.c.run_id,
-                                                result.regression_test_id == tests.c.regression_test_id))
-            .where(or_(has_result, _is_given_to_workers(db, tests.c.regression_test_id))))
+    return _by_run(
+        result, select(tests.c.run_id, tests.c.regression_test_id,
+                       case((has_result, _outcome_of_result(db)), else_='not_run').label('outcome'))
+        .outerjoin_from(tests, result, and_(result.test_id == tests.c.run_id,
+                                            result.regression_test_id == tests.c.regression_test_id))
+        .where(or_(has_result, _is_given_to_workers(db, tests.c.regression_test_id))))
 
 
 def _outcome_of_result(db: Database) -> ColumnElement[str]:
     """Return the outcome of a row of the host's ``TestResult``."""
     result, file = db.host.TestResult, db.host.TestResultFile
     output, variant = db.host.RegressionTestOutput, db.host.RegressionTestOutputFiles
-    is_of_result = and_(file.test_id == result.test_id, file.regression_test_id == result.regression_test_id)
+    files = _by_run(file, select(file.test_id).where(file.test_id == result.test_id,
+                                                     file.regression_test_id == result.regression_test_id))
     lacks_an_output = exists().where(
         output.regression_id == result.regression_test_id, output.ignore.is_not(true()),
-        ~exists().where(is_of_result, file.regression_test_output_id == output.id))
-    has_differing_output = exists().where(
-        is_of_result, file.got.is_not(None),
+        ~files.where(file.regression_test_output_id == output.id).correlate(result, output).exists())
+    has_differing_output = files.where(
+        file.got.is_not(None),
         ~exists().where(variant.regression_test_output_id == file.regression_test_output_id,
                         # As bytes: the database's collation may ignore case, and blanks at the end.
-                        cast(variant.file_hashes, LargeBinary) == cast(file.got, LargeBinary)))
+                        cast(variant.file_hashes, LargeBinary) == cast(file.got, LargeBinary))).exists()
     return case((lacks_an_output, 'missing_output'),
                 # None is never the expected exit code.
                 (or_(result.exit_code.is_(None), result.exit_code.is_distinct_from(result.expected_rc)), 'fail'),
                 (has_differing_output, 'fail'),
                 else_='pass')
+
+
+def _by_run(model: Any, statement: Select[Any]) -> Select[Any]:
+    """Have MariaDB read a table by run, where the rows of a run lie together: by another index, each is on a page."""
+    for dialect in ('mysql', 'mariadb'):
+        statement = statement.with_hint(model, 'FORCE INDEX (PRIMARY)', dialect)
+    return statement
 
 
 def _select_selected(db: Database, run_ids: Sequence[int]) -> list[Select[Any]]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import (ColumnElement, String, case, exists, func, or_, select,
-                        true, type_coerce)
+from sqlalchemy import (ColumnElement, String, case, exists, func, select,
+                        true, type_coerce, union_all)
 from sqlalchemy.orm import aliased
 
 from ..errors import RunNotFound
@@ -100,12 +100,14 @@ def read_attempts(db: Database, root_id: int) -> Sequence[Any]:
     ``created_at``.
     """
     run, user, retry = db.host.Test, db.host.User, db.run_retry.c
+    attempts = union_all(select(run.id).where(run.id == root_id),
+                         select(retry.run_id).where(retry.root_run_id == root_id)).subquery()
     return db.rows(
         select(run.id.label('run_id'), retry.source_run_id, retry.failed_only, retry.reason,
                user.name.label('requested_by'), retry.created_at)
-        .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
+        .join_from(attempts, run, run.id == attempts.c[0])
+        .outerjoin(db.run_retry, retry.run_id == run.id)
         .outerjoin(user, user.id == retry.user_id)
-        .where(or_(run.id == root_id, run.id.in_(select(retry.run_id).where(retry.root_run_id == root_id))))
         .order_by(run.id))
 
 
