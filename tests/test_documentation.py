@@ -35,6 +35,13 @@ def test_every_path_that_is_named_is_there(page: Path) -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+def test_every_patch_is_offered_with_the_command_that_applies_it() -> None:
+    commands = re.findall(r'\$ git apply \S*/(docs/patches/\w+\.patch)$',
+                          ''.join(page.read_text() for page in PAGES), re.MULTILINE)
+
+    assert sorted({*commands}) == [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob('docs/patches/*'))]
+
+
 def test_the_settings_are_those_of_the_package() -> None:
     documented = re.findall(r'^``(RUNS_API_\w+)``', (ROOT / 'docs/settings.rst').read_text(), re.MULTILINE)
 

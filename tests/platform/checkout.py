@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (Encoding,
                                                           NoEncryption,
                                                           PrivateFormat)
-from documented import literal_block
+from documented import ROOT, literal_block
 
 import mod_runs_api
 
@@ -74,10 +74,10 @@ class Platform:
         """Run a command of Flask's in the copy."""
         return self.run('-m', 'flask', '--app', 'run', *arguments, database=database)
 
-    def apply(self, patch: str) -> None:
-        """Apply a patch to the copy, as the docs say."""
-        subprocess.run(['git', 'apply', '-'], input=patch, text=True, cwd=self.path, env=self.environment(''),
-                       check=True, timeout=60)
+    def apply(self, *names: str) -> None:
+        """Apply some of the patches that the docs offer to the copy."""
+        subprocess.run(['git', 'apply', *(str(ROOT / f'docs/patches/{name}.patch') for name in names)],
+                       cwd=self.path, env=self.environment(''), check=True, timeout=60)
 
     def inside(self, name: str, database: str, /, **arguments: Any) -> Any:
         """Call one of the functions of ``inside.py`` in the copy, and give what it returned."""
