@@ -48,6 +48,13 @@ def told(story: Story, run_id: int, odd: int) -> Told:
                 bool(again))
 
 
+def test_a_test_whose_exit_code_and_expected_exit_code_are_missing(story: Story) -> None:
+    run_id, odd = completed_run(story, outputs=0)
+    story.rows.result(run_id, odd, exit_code=None, expected_rc=None)
+
+    assert told(story, run_id, odd) == Told(True, Said('pass', 2, 2, 0, 0), Said('fail', 2, 1, 1, 0), 'fail', True)
+
+
 def test_a_test_one_of_whose_outputs_has_no_file(story: Story) -> None:
     run_id, odd = completed_run(story)
     story.rows.result(run_id, odd)
@@ -72,6 +79,13 @@ def test_a_failing_result_of_a_test_that_is_not_selected(story: Story) -> None:
 
     counted = Said('fail', 1, 1, 1, 0)
     assert told(story, run_id, odd) == Told(None, counted, counted, 'fail', False)
+
+
+def test_a_test_that_is_selected_twice(story: Story) -> None:
+    run_id, odd = completed_run(story, selections=2)
+    story.rows.result(run_id, odd)
+
+    assert told(story, run_id, odd) == Told(True, Said('pass', 3, 2, 0, 1), Said('pass', 2, 2, 0, 0), 'pass', False)
 
 
 def test_an_inactive_test_of_a_run_without_selected_tests(story: Story) -> None:
