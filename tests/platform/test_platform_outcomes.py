@@ -1,4 +1,4 @@
-"""Where the platform says otherwise: the table in docs/api.rst, line by line, on its own page and API."""
+"""The table in docs/api.rst, "Where the platform says otherwise", on the platform's own page and API."""
 
 from __future__ import annotations
 

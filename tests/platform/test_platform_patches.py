@@ -1,4 +1,4 @@
-"""The patches that the docs offer, on the real platform's checkout (docs/adopt.rst)."""
+"""The patches that the docs offer, on the real platform's checkout (docs/adopt.rst, "The patches")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comments on GitHub, in the real platform's webhook with the patch ``webhook`` (docs/github.rst, Comments)."""
+"""Comments on GitHub, in the real platform's webhook with the patch ``webhook`` (docs/github.rst, "Comments")."""
 
 from __future__ import annotations
 
