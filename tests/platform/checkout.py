@@ -37,6 +37,9 @@ GITHUB_TOKEN = GITHUB_CI_KEY = HMAC_KEY = 'not a secret'
 globals().update(json.loads(os.environ['PLATFORM_SETTINGS']))
 """
 
+#: The patches that the docs offer for the platform; ``console`` is for the files of its console.
+PATCHES = [path.stem for path in sorted(ROOT.glob('docs/patches/*.patch')) if path.stem != 'console']
+
 #: What a working copy may hold that no test is about.
 LEFT_OUT = shutil.ignore_patterns('.git', '.venv', 'venv', '__pycache__', '*.log', 'temp')
 
