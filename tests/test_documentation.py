@@ -35,6 +35,22 @@ def test_every_path_that_is_named_is_there(page: Path) -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+def test_every_page_and_section_that_the_code_names_is_there() -> None:
+    code = ''.join(path.read_text() for folder in ('mod_runs_api', 'tests') for path in (ROOT / folder).rglob('*.py'))
+    named = set(re.findall(r'\b(docs/[\w-]+\.rst)(?:,\s+"([^"]+)")?', code))
+
+    assert named
+    assert [(page, section) for page, section in sorted(named) if not re.search(
+        rf'^{re.escape(section)}\n[=~-]+$' if section else '', (ROOT / page).read_text(), re.MULTILINE)] == []
+
+
+def test_every_patch_is_offered_with_the_command_that_applies_it() -> None:
+    commands = re.findall(r'\$ git apply \S*/(docs/patches/\w+\.patch)$',
+                          ''.join(page.read_text() for page in PAGES), re.MULTILINE)
+
+    assert sorted({*commands}) == [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob('docs/patches/*'))]
+
+
 def test_the_settings_are_those_of_the_package() -> None:
     documented = re.findall(r'^``(RUNS_API_\w+)``', (ROOT / 'docs/settings.rst').read_text(), re.MULTILINE)
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from checkout import MOUNT, Platform, copy
-from documented import literal_block
 
 from .measuring import WARM_UP
 from .stage import UNLIMITED, staged
@@ -29,10 +27,9 @@ print(imported - begun, time.perf_counter() - imported)
 
 
 def copy_edited(unmounted: Platform) -> Platform:
-    """Copy the platform with the mount, and with the edit of ``database.py`` that the docs offer to operators."""
+    """Copy the platform with the mount, and with the patch ``database``."""
     edited = copy(unmounted, 'edited', mounted=True)
-    subprocess.run(['git', 'apply', '-'], input=literal_block('docs/operations.rst', '--- a/database.py'), text=True,
-                   cwd=edited.path, env=edited.environment(''), check=True, timeout=60)
+    edited.apply('database')
     return edited
 
 

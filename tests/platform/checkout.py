@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (Encoding,
                                                           NoEncryption,
                                                           PrivateFormat)
-from documented import literal_block
+from documented import ROOT, literal_block
 
 import mod_runs_api
 
@@ -36,6 +36,9 @@ SAMPLE_REPOSITORY = os.path.join(INSTALL_FOLDER, 'samples')
 GITHUB_TOKEN = GITHUB_CI_KEY = HMAC_KEY = 'not a secret'
 globals().update(json.loads(os.environ['PLATFORM_SETTINGS']))
 """
+
+#: The patches that the docs offer for the platform; ``console`` is for the files of its console.
+PATCHES = [path.stem for path in sorted(ROOT.glob('docs/patches/*.patch')) if path.stem != 'console']
 
 #: What a working copy may hold that no test is about.
 LEFT_OUT = shutil.ignore_patterns('.git', '.venv', 'venv', '__pycache__', '*.log', 'temp')
@@ -74,10 +77,10 @@ class Platform:
         """Run a command of Flask's in the copy."""
         return self.run('-m', 'flask', '--app', 'run', *arguments, database=database)
 
-    def apply(self, patch: str) -> None:
-        """Apply a patch to the copy, as the docs say."""
-        subprocess.run(['git', 'apply', '-'], input=patch, text=True, cwd=self.path, env=self.environment(''),
-                       check=True, timeout=60)
+    def apply(self, *names: str) -> None:
+        """Apply some of the patches that the docs offer to the copy."""
+        subprocess.run(['git', 'apply', *(str(ROOT / f'docs/patches/{name}.patch') for name in names)],
+                       cwd=self.path, env=self.environment(''), check=True, timeout=60)
 
     def inside(self, name: str, database: str, /, **arguments: Any) -> Any:
         """Call one of the functions of ``inside.py`` in the copy, and give what it returned."""

@@ -163,10 +163,11 @@ class Rows:
             self.add('test_fork', test_id=run_id, user_id=user_id)
         return run_id
 
-    def result(self, run_id: int, test_id: int, *, exit_code: int | None = 0, got: str | None = None) -> None:
+    def result(self, run_id: int, test_id: int, *, exit_code: int | None = 0, expected_rc: int | None = 0,
+               got: str | None = None) -> None:
         """Write the result of a regression test, with a file for each of its outputs."""
         self.add('test_result', test_id=run_id, regression_test_id=test_id, runtime=1000, exit_code=exit_code,
-                 expected_rc=0)
+                 expected_rc=expected_rc)
         for output in self.of('regression_test_output', regression_id=test_id):
             self.add('test_result_file', test_id=run_id, regression_test_id=test_id,
                      regression_test_output_id=output['id'], expected=output['correct'], got=got)

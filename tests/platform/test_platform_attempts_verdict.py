@@ -7,7 +7,6 @@ import re
 
 import pytest
 from checkout import Platform, copy
-from documented import literal_block
 from protocol import CRASH, MISSING, Outcome, Story, differs
 
 pytestmark = pytest.mark.platform
@@ -17,8 +16,7 @@ pytestmark = pytest.mark.platform
 def telling(unmounted: Platform) -> Platform:
     """Return a copy of the platform with the mount, and with the history and the line in the report of the docs."""
     platform = copy(unmounted, 'proving', mounted=True)
-    for page in ('docs/web-pages.rst', 'docs/github.rst'):
-        platform.apply(literal_block(page, '--- a/templates'))
+    platform.apply('pages', 'report')
     return platform
 
 

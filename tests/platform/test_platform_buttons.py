@@ -1,13 +1,11 @@
-"""The button and the retry history on the real platform's pages, with the patch of the docs applied."""
+"""The button and the retry history on the real platform's pages, with the patch `pages`."""
 
 from __future__ import annotations
 
 import re
-import subprocess
 
 import pytest
 from checkout import Platform, copy
-from documented import literal_block
 from rows import COMPLETED, Rows, now
 
 pytestmark = pytest.mark.platform
@@ -15,11 +13,9 @@ pytestmark = pytest.mark.platform
 
 @pytest.fixture(scope='session')
 def patched(unmounted: Platform) -> Platform:
-    """A copy of the platform with the two lines, and the patch of the docs applied as they say."""
+    """A copy of the platform with the two lines and the patch."""
     platform = copy(unmounted, 'patched', mounted=True)
-    patch = literal_block('docs/web-pages.rst', '--- a/templates')
-    subprocess.run(['git', 'apply', '-'], input=patch, text=True, cwd=platform.path,
-                   env=platform.environment(''), check=True, timeout=60)
+    platform.apply('pages')
     return platform
 
 

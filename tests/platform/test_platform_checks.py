@@ -85,6 +85,18 @@ def test_the_configuration_for_production_counts_twenty_a_minute_over_all_worker
     assert (answers[0].status, allowed.status) == (403, 404)
 
 
+def test_the_platforms_log_says_that_redis_is_away(unmounted: Platform) -> None:
+    platform = copy(unmounted, 'without-redis', mounted=True).with_settings(
+        RUNS_API_RATE_LIMIT_STORAGE_URI='redis://127.0.0.1:1')
+    with open(platform.path / 'run.py', 'a') as run:
+        run.write(literal_block('docs/settings.rst', 'log_configuration.create_logger'))
+
+    platform.inside('pages_of', 'sqlite://', user_id=0, paths=['/api/v1/runs/1/retries'])
+
+    log = (platform.path / 'logs' / 'platform.log').read_text()
+    assert '[flask-limiter][WARNING]' in log and 'falling back to in-memory storage' in log
+
+
 def test_a_run_that_nothing_speaks_against_is_retried(story: Story, run: int) -> None:
     assert len(story.selection(story.retry(run, failed_only=False))) == 2
 

@@ -1,13 +1,11 @@
-"""The edit of the platform's ``database.py`` that the docs offer to operators."""
+"""The patch ``database``, an edit of the platform's ``database.py``."""
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 from checkout import Platform, copy
-from documented import literal_block
 from rows import Rows, fresh_database
 from sqlalchemy import create_engine, inspect
 
@@ -16,10 +14,9 @@ pytestmark = pytest.mark.platform
 
 @pytest.fixture(scope='session')
 def edited(unmounted: Platform) -> Platform:
-    """Return a copy of the platform with the mount, and with the edit applied as the docs say."""
+    """Return a copy of the platform with the mount and the patch."""
     platform = copy(unmounted, 'edited', mounted=True)
-    subprocess.run(['git', 'apply', '-'], input=literal_block('docs/operations.rst', '--- a/database.py'), text=True,
-                   cwd=platform.path, env=platform.environment(''), check=True, timeout=60)
+    platform.apply('database')
     return platform
 
 

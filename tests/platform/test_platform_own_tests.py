@@ -1,4 +1,4 @@
-"""The platform's own tests pass with the mount as they pass without it."""
+"""The platform's own tests pass with the mount and the patches of the docs as they pass without them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from checkout import Platform, copy
+from checkout import PATCHES, Platform, copy
 
 pytestmark = pytest.mark.platform
 
@@ -34,10 +34,12 @@ def outcome(output: str) -> Outcome:
     return Outcome(int(counts[0]), frozenset(re.findall(r'^={70}\n(FAIL|ERROR): (.+)$', output, re.MULTILINE)))
 
 
-def test_the_platforms_own_tests_pass_as_they_do_without_the_mount(unmounted: Platform, tmp_path: Path) -> None:
+def test_the_platforms_own_tests_pass_as_they_do_without_mount_and_patches(unmounted: Platform, tmp_path: Path) -> None:
     processes, outputs = [], []
     for name, mounted in (('tested', False), ('tested-mounted', True)):
         platform = copy(unmounted, name, mounted=mounted)
+        if mounted:
+            platform.apply(*PATCHES)
         outputs.append(tmp_path / name)
         with open(outputs[-1], 'wb') as output:
             processes.append(subprocess.Popen(

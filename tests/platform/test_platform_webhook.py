@@ -1,12 +1,10 @@
-"""Comments on GitHub, in the real platform's webhook with the recipe of the docs in it (contract section 5)."""
+"""Comments on GitHub, in the real platform's webhook with the patch ``webhook`` (docs/github.rst, "Comments")."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from itertools import count
-from pathlib import Path
-from textwrap import indent
 from typing import Any
 
 import pytest
@@ -25,22 +23,11 @@ ALICE, MALLORY, AUTHOR = 583231, 666, 4711
 Answers = list[str]
 
 
-def insert_before(file: Path, anchor: str, text: str) -> None:
-    """Put text before a line that is there once."""
-    content = file.read_text()
-    assert content.count(anchor) == 1
-    file.write_text(content.replace(anchor, text + anchor))
-
-
 @pytest.fixture(scope='session')
 def telling(unmounted: Platform) -> Platform:
     """Return a copy of the platform with everything about GitHub that the docs say."""
     platform = copy(unmounted, 'listening', mounted=True)
-    controllers = platform.path / 'mod_ci' / 'controllers.py'
-    insert_before(controllers, 'from mod_customized.models import', literal_block(
-        PAGE, 'from mod_runs_api.github import retry_from_comment'))
-    insert_before(controllers, '        elif event == "issues":\n', indent(
-        literal_block(PAGE, 'elif event == "issue_comment":') + '\n', '        ', lambda line: bool(line.strip())))
+    platform.apply('webhook')
     with open(platform.path / 'run.py', 'a') as run:
         run.write(literal_block(PAGE, 'from mod_runs_api import run_retried'))
     with open(platform.path / 'config.py', 'a') as config:
