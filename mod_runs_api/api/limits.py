@@ -24,6 +24,7 @@ def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]
     """Return a limiter that is set up in an application. Raises :exc:`MountError` if its storage cannot be used."""
     limiter = Limiter(
         rate_limit_key,
+        strategy='fixed-window',
         storage_uri=settings.rate_limit_storage_uri,
         # A frozen Redis must not keep people waiting.
         storage_options=({'socket_timeout': 1, 'socket_connect_timeout': 1}
@@ -33,7 +34,7 @@ def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]
         swallow_errors=True,
         # Flask-Limiter's headers would put Retry-After on every answer: see `add_rate_limit_headers`.
         headers_enabled=False)
-    # Default limits in RATELIMIT_* are for the host's own limiter.
+    # What the host's own RATELIMIT_* settings do here: docs/settings.rst, "Flask-Limiter's own settings".
     limiter.request_filter(lambda: request.endpoint not in api_endpoints)
     try:
         limiter.init_app(app)
