@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, SessionTransaction, object_session
 from .attempts import is_retried
 from .carry_over import carry_over
 from .database import Database
+from .database.retries import find_test_count
 from .database.runs import find_source
 from .extension import find_extension_state
 from .faults import describe
@@ -67,9 +68,7 @@ def _handle_ended_runs(session: Session, transaction: SessionTransaction) -> Non
         return
     transactions = replace(state.transactions, get_session=lambda: session)
     for run_id in map(int, run_ids):
-        with _logged_only(f'run {run_id} has ended, but the results of the other attempts are not carried over: '
-                          f'"flask runs-api carry-over {run_id}" does it.'):
-            _carry_over(transactions, run_id)
+        _carry_over(transactions, run_id)
         if attempts_ended.receivers:
             with _logged_only(f'run {run_id} has ended, but attempts_ended is not sent.'):
                 _send_attempts_ended(transactions, run_id)
@@ -85,9 +84,19 @@ def _logged_only(message: str) -> Iterator[None]:
 
 
 def _carry_over(transactions: Transactions, run_id: int) -> None:
-    count = transactions.run(carry_over, run_id)
-    if count:
-        log().info(f'run {run_id} has ended: {counted(count, "result")} carried over into it')
+    own_tests = 'its own tests'
+    try:
+        test_count = transactions.run(find_test_count, run_id)
+        if test_count is None:
+            return
+        own_tests = f'its own {counted(test_count, "test")}'
+        count = transactions.run(carry_over, run_id)
+        if count:
+            log().info(f'run {run_id} has completed: {counted(count, "result")} carried over into it')
+    except Exception as fault:
+        log().error(f'run {run_id} has ended, but the results of the other attempts are not carried over: the report '
+                    f'and the status that the platform sends now speak of {own_tests}. '
+                    f'"flask runs-api carry-over {run_id}" does it. {describe(fault)}')
 
 
 def _send_attempts_ended(transactions: Transactions, run_id: int) -> None:

@@ -102,8 +102,8 @@ def _read_tests(db: Database, select_ids: Select[Any]) -> Sequence[Any]:
     ids = select_ids.subquery()
     test = db.host.RegressionTest
     return db.rows(select(test.id.label('id'), test.active.label('active'))
-                      .join_from(ids, test, test.id == ids.c.regression_test_id)
-                      .order_by(test.id))
+                   .join_from(ids, test, test.id == ids.c.regression_test_id)
+                   .order_by(test.id))
 
 
 def count_outcomes(db: Database, run_ids: Sequence[int]) -> dict[int, Counter[str]]:

@@ -60,8 +60,9 @@ def write_retry(db: Database, request: RetryRequest, source: Source, test_ids: S
         run_id=new_run_id, source_run_id=source.id, root_run_id=source.root_id, failed_only=request.failed_only,
         reason=encode(request.reason), user_id=request.requester_id, created_at=clock.now(),
         test_count=len(test_ids), idempotency_digest=request.idempotency_digest))
-    db.execute(insert(customized).values({customized.test_id: new_run_id, customized.regression_id: bindparam('selected')}),
-               [{'selected': test_id} for test_id in test_ids])
+    selected = insert(customized).values({customized.test_id: new_run_id,
+                                          customized.regression_id: bindparam('selected')})
+    db.execute(selected, [{'selected': test_id} for test_id in test_ids])
     owners = set(db.scalars(select(owner.user_id).where(owner.test_id == source.id)))
     if request.requester_id is not None:
         owners.add(request.requester_id)
@@ -106,6 +107,13 @@ def find_root_of_failed_only(db: Database, run_id: int) -> int | None:
     root_id: int | None = db.scalar(
         select(retry.root_run_id).where(retry.run_id == run_id, retry.failed_only == true()))
     return root_id
+
+
+def find_test_count(db: Database, run_id: int) -> int | None:
+    """Return how many regression tests a failed-only retry was created with; None for any other run."""
+    retry = db.run_retry.c
+    count: int | None = db.scalar(select(retry.test_count).where(retry.run_id == run_id, retry.failed_only == true()))
+    return count
 
 
 def encode(reason: str | None) -> bytes | None:

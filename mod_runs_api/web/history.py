@@ -70,9 +70,10 @@ class RetryHistory:
         return to_sentence(self.verdict)
 
     @property
-    def is_waiting_for_results(self) -> bool:
-        """Whether results of other attempts will be carried over into the run when it has ended."""
-        return self.own.failed_only is True and self.own.status in ('queued', 'running')
+    def tests_of_others(self) -> int:
+        """How many tests the other attempts have beyond those of this one, whose results it gets if it completes."""
+        is_under_way = self.own.failed_only and self.own.status in ('queued', 'running')
+        return len(self.verdict.tests) - self.own.tests if self.verdict and is_under_way else 0
 
 
 def read_history(db: Database, run_id: int) -> RetryHistory | None:
