@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import product
+from types import MappingProxyType
 from typing import NamedTuple
 
 from .database import Database
+from .database.carry_over import read_carried_over
 from .database.outcomes import read_evidence, read_outcomes
 from .database.runs import find_root, read_active, read_attempts, read_progress
 
@@ -27,8 +29,7 @@ class File(NamedTuple):
     produced: str
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """
     How a test came out in one attempt.
 
@@ -60,7 +61,7 @@ class Outcome:
     outcome: str
     exit_code: int | None = None
     expected_rc: int | None = None
-    files: Mapping[int, File] = field(default_factory=dict)
+    files: Mapping[int, File] = MappingProxyType({})
 
     @property
     def has_run(self) -> bool:
@@ -136,11 +137,14 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
     run_ids = [row.run_id for row in read_attempts(db, root_id)]
     ended = {run_id: progress for run_id, progress in read_progress(db, run_ids).items() if progress.has_ended}
     numbers = {run_id: number for number, run_id in enumerate(run_ids, 1)}
+    carried_over = read_carried_over(db, run_ids)
     by_test: dict[int, list[Outcome]] = {}
-    for row in read_outcomes(db, run_ids):
-        outcomes = by_test.setdefault(row.regression_test_id, [])
-        if row.run_id in ended:
-            outcomes.append(Outcome(row.run_id, numbers[row.run_id], ended[row.run_id].end_id, row.outcome))
+    for test_id, attempt_id, outcome in read_outcomes(db, run_ids):
+        outcomes = by_test.setdefault(test_id, [])
+        if outcome != 'not_run' and (attempt_id, test_id) in carried_over:
+            outcome = 'carried_over'
+        if attempt_id in ended:
+            outcomes.append(Outcome(attempt_id, numbers[attempt_id], ended[attempt_id].end_id, outcome))
     _add_evidence(db, run_ids, by_test)
     active_ids = read_active(db)
     tests = [judge(test_id, test_id in active_ids, outcomes) for test_id, outcomes in by_test.items()]
@@ -169,7 +173,8 @@ def _add_evidence(db: Database, run_ids: Sequence[int], by_test: dict[int, list[
         for place, outcome in enumerate(by_test[test_id]):
             key = test_id, outcome.run_id
             exit_code, expected_rc = codes.get(key, (None, None))
-            by_test[test_id][place] = replace(outcome, exit_code=exit_code, expected_rc=expected_rc, files=files[key])
+            by_test[test_id][place] = outcome._replace(
+                exit_code=exit_code, expected_rc=expected_rc, files=files[key])
 
 
 def judge(regression_test_id: int, active: bool, attempts: Iterable[Outcome]) -> TestVerdict:

@@ -31,6 +31,11 @@ def select_marks(db: Database, run_ids: Sequence[int]) -> Select[Any]:
             .where(mark.run_id.in_(run_ids)))
 
 
+def read_carried_over(db: Database, run_ids: Sequence[int]) -> set[tuple[int, int]]:
+    """Return run and regression test of each result that was carried over into some runs."""
+    return {(mark.run_id, mark.regression_test_id) for mark in db.rows(select_marks(db, run_ids))}
+
+
 def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, int]]:
     """Return how many results were carried over into each run, by the run that really ran the tests."""
     marks = select_marks(db, run_ids).subquery()

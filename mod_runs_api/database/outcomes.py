@@ -15,7 +15,6 @@ from sqlalchemy import (ColumnElement, LargeBinary, Select, and_, case, cast,
                         exists, func, or_, select, true, union)
 
 from . import Database
-from .carry_over import select_marks
 
 
 def select_outcomes(db: Database, run_ids: Sequence[int]) -> Select[Any]:
@@ -72,12 +71,14 @@ def _select_selected(db: Database, run_ids: Sequence[int]) -> list[Select[Any]]:
     test that is active now stands for them.
     """
     run, customized, regression_test = db.host.Test, db.host.CustomizedTest, db.host.RegressionTest
+    # The ids again, or MariaDB reads the rows of all runs.
+    has_rows = exists().where(customized.test_id == run.id, customized.test_id.in_(run_ids))
     return [
         select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))
         .where(customized.test_id.in_(run_ids)),
         select(run.id, regression_test.id)
         .join_from(run, regression_test, regression_test.active == true())
-        .where(run.id.in_(run_ids), ~exists().where(customized.test_id == run.id))]
+        .where(run.id.in_(run_ids), ~has_rows)]
 
 
 def _is_given_to_workers(db: Database, regression_test_id: ColumnElement[int]) -> ColumnElement[bool]:
@@ -117,16 +118,10 @@ def count_outcomes(db: Database, run_ids: Sequence[int]) -> dict[int, Counter[st
     return counts
 
 
-def read_outcomes(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
-    """Return the outcome of each test of some runs, by test and run; ``carried_over`` if another run has run it."""
-    outcomes, marks = select_outcomes(db, run_ids).subquery(), select_marks(db, run_ids).subquery()
-    is_carried_over = and_(outcomes.c.outcome != 'not_run', marks.c.run_id.is_not(None))
-    return db.rows(
-        select(outcomes.c.run_id, outcomes.c.regression_test_id,
-               case((is_carried_over, 'carried_over'), else_=outcomes.c.outcome).label('outcome'))
-        .outerjoin_from(outcomes, marks, and_(marks.c.run_id == outcomes.c.run_id,
-                                              marks.c.regression_test_id == outcomes.c.regression_test_id))
-        .order_by(outcomes.c.regression_test_id, outcomes.c.run_id))
+def read_outcomes(db: Database, run_ids: Sequence[int]) -> list[tuple[int, int, str]]:
+    """Return regression test, run and outcome of each test of some runs, in order."""
+    # Not ordered by the database: MariaDB evaluates the rule for each row of a table that it sorts.
+    return sorted((row.regression_test_id, row.run_id, row.outcome) for row in db.rows(select_outcomes(db, run_ids)))
 
 
 def read_evidence(db: Database, run_ids: Sequence[int], regression_test_ids: Sequence[int]) -> Sequence[Any]:
