@@ -77,8 +77,7 @@ def test_a_failing_result_of_a_test_that_is_not_selected(story: Story) -> None:
     run_id, odd = completed_run(story, selections=0)
     story.rows.result(run_id, odd, exit_code=1)
 
-    counted = Said('fail', 1, 1, 1, 0)
-    assert told(story, run_id, odd) == Told(None, counted, counted, 'fail', False)
+    assert told(story, run_id, odd) == Told(None, Said('fail', 1, 1, 1, 0), Said('fail', 2, 1, 1, 0), 'fail', True)
 
 
 def test_a_test_that_is_selected_twice(story: Story) -> None:
