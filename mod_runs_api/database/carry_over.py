@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (Select, and_, case, exists, func, insert, literal,
-                        select, true)
+from sqlalchemy import (ColumnElement, Select, and_, case, exists, false, func,
+                        insert, literal, select, true)
+from sqlalchemy.orm import aliased
 
 from . import Database
 from .runs import has_completed
@@ -23,12 +24,16 @@ def select_marks(db: Database, run_ids: Sequence[int]) -> Select[Any]:
     A mark counts while the progress row that completed the retry is there: the platform's restart deletes it, and runs
     everything.
     """
-    mark, completed = db.run_carried_over.c, db.host.TestProgress
+    mark = db.run_carried_over.c
     return (select(mark.run_id, mark.regression_test_id, mark.source_run_id)
-            .join_from(db.run_carried_over, completed, and_(completed.id == mark.progress_id,
-                                                            completed.test_id == mark.run_id,
-                                                            completed.timestamp == mark.progress_timestamp))
+            .join_from(db.run_carried_over, db.host.TestProgress, _is_of_a_row_that_is_there(db))
             .where(mark.run_id.in_(run_ids)))
+
+
+def _is_of_a_row_that_is_there(db: Database) -> ColumnElement[bool]:
+    mark, completed = db.run_carried_over.c, db.host.TestProgress
+    return and_(completed.id == mark.progress_id, completed.test_id == mark.run_id,
+                completed.timestamp == mark.progress_timestamp)
 
 
 def read_carried_over(db: Database, run_ids: Sequence[int]) -> set[tuple[int, int]]:
@@ -82,16 +87,23 @@ def copy_results(db: Database, run_id: int, completed: Any, sources: dict[int, i
          'progress_id': completed.id, 'progress_timestamp': completed.timestamp}
         for test_id, source_id in sources.items()])
     mark = db.run_carried_over.c
-    is_of_this_end = and_(mark.run_id == run_id, mark.progress_id == completed.id)
-    for table, columns in ((db.host.TestResult, ('runtime', 'exit_code', 'expected_rc')),
-                           (db.host.TestResultFile, ('regression_test_output_id', 'expected', 'got'))):
+    # With the time, because SQLite uses ids again: there may be marks of an end before a restart.
+    is_of_this_end = and_(mark.run_id == run_id, mark.progress_id == completed.id,
+                          mark.progress_timestamp == completed.timestamp)
+    # A worker may have reported an output, and no result.
+    file, own = db.host.TestResultFile, aliased(db.host.TestResultFile)
+    is_reported = exists().where(own.test_id == run_id, own.regression_test_id == file.regression_test_id,
+                                 own.regression_test_output_id == file.regression_test_output_id)
+    for table, columns, left_out in (
+            (db.host.TestResult, ('runtime', 'exit_code', 'expected_rc'), false()),
+            (file, ('regression_test_output_id', 'expected', 'got'), is_reported)):
         copied = [table.regression_test_id, *(getattr(table, column) for column in columns)]
         db.execute(insert(table).from_select(
             [table.test_id, *copied],
             select(literal(run_id), *copied)
             .join_from(db.run_carried_over, table, and_(table.test_id == mark.source_run_id,
                                                         table.regression_test_id == mark.regression_test_id))
-            .where(is_of_this_end)))
+            .where(is_of_this_end, ~left_out)))
     customized = db.host.CustomizedTest
     is_selected = exists().where(customized.test_id == run_id, customized.regression_id == mark.regression_test_id)
     db.execute(insert(customized).from_select(
@@ -111,5 +123,5 @@ def find_missed(db: Database) -> Sequence[int]:
     return db.scalars(
         select(retry.run_id)
         .where(retry.failed_only == true(), has_completed(db, retry.run_id),
-               ~exists().where(mark.run_id == retry.run_id))
+               ~exists().where(mark.run_id == retry.run_id, _is_of_a_row_that_is_there(db)))
         .order_by(retry.run_id)).all()

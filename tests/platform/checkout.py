@@ -20,7 +20,7 @@ from documented import ROOT, literal_block
 
 import mod_runs_api
 
-#: The two lines of the contract's section 2.
+#: The two lines that mount the package.
 MOUNT = '\n' + literal_block('README.rst', 'from mod_runs_api import mod_runs_api')
 
 #: The platform's own defaults, and what an installation must say.
@@ -144,6 +144,19 @@ def copy(platform: Platform, name: str, *, mounted: bool) -> Platform:
     if mounted:
         with open(made.path / 'run.py', 'a') as file:
             file.write(MOUNT)
+    return made
+
+
+def copy_as_documented(platform: Platform) -> Platform:
+    """Copy a prepared platform that has no mount, and add the mount and what the docs offer for pages and GitHub."""
+    made = copy(platform, 'documented', mounted=True)
+    made.apply('pages', 'report', 'webhook')
+    with open(made.path / 'run.py', 'a') as run:
+        run.write(literal_block('docs/github.rst', 'from mod_runs_api import run_retried'))
+    with open(made.path / 'config.py', 'a') as config:
+        config.write(literal_block('docs/github.rst', 'from mod_runs_api.github import build_artifact_exists'))
+    # What the platform hands to its machines with Windows.
+    (made.path / 'install' / 'ci-vm' / 'ci-windows' / 'rclone.conf').touch()
     return made
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
-from checkout import Platform, copy, prepare
+from checkout import Platform, copy, copy_as_documented, prepare
 from protocol import Process, Story, running
 from rows import Rows, fresh_database, seed_platform
 from serving import PASSWORD, Client, serving
@@ -100,8 +100,8 @@ def token(client: Client) -> Callable[..., str]:
 
 @pytest.fixture(scope='session')
 def telling(unmounted: Platform) -> Platform:
-    """Return a copy of the platform with the mount that only stories are told to."""
-    return copy(unmounted, 'telling', mounted=True)
+    """Return the copy of the platform that stories are told to: with the mount, and all that the docs offer."""
+    return copy_as_documented(unmounted)
 
 
 @pytest.fixture(scope='module')

@@ -18,8 +18,7 @@ from flask import Flask, g
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 
-from mod_runs_api import (MountError, RunsApiError, create_blueprint,
-                          mod_runs_api, retry_run)
+from mod_runs_api import MountError, create_blueprint, mod_runs_api, retry_run
 
 #: Said with every request, for the platform's configuration leaves Flask nothing to guess it from.
 ADDRESS = 'http://localhost/'
@@ -52,26 +51,6 @@ def add_people(people: dict[str, str | None], password: str) -> dict[str, int]:
         return {user.name: user.id for user in users}
 
 
-def failed_on_the_page(run_ids: list[int]) -> list[tuple[int, list[int]]]:
-    """Give the regression tests that the page of each run marks as errors."""
-    from mod_test.controllers import get_test_results
-    from mod_test.models import Test
-    with request():
-        return [(run_id, sorted({entry['test'].id
-                                 for category in get_test_results(Test.query.filter(Test.id == run_id).one())
-                                 for entry in category['tests'] if entry['error']}))
-                for run_id in run_ids]
-
-
-def pages_of(user_id: int, paths: list[str]) -> list[str]:
-    """Give pages of the platform as a person who is logged in sees them."""
-    from run import app
-    with app.test_client() as client:
-        with client.session_transaction(base_url=ADDRESS) as session:
-            session['user_id'] = user_id
-        return [client.get(path, base_url=ADDRESS).get_data(as_text=True) for path in paths]
-
-
 def statements_of(paths: list[str]) -> dict[str, list[str]]:
     """Give the statements that each page takes once the process has answered a first request, without their values."""
     from run import app
@@ -99,20 +78,6 @@ def statuses_around_lost_connections(path: str) -> list[int]:
                 connection.execute(text(f'KILL {connection_id}'))
         others.dispose()
         return statuses + [client.get(path, base_url=ADDRESS).status_code for _ in range(2)]
-
-
-def retry_runs(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Retry runs in process, and return what came of each request: a run, or an error of the package."""
-    answers: list[dict[str, Any]] = []
-    with request():
-        for arguments in requests:
-            try:
-                made = retry_run(**arguments)
-            except RunsApiError as error:
-                answers.append({'error': type(error).__name__, 'code': error.code, 'details': error.details})
-            else:
-                answers.append({'run_id': made.run_id, 'new_run_id': made.new_run_id})
-    return answers
 
 
 def retry_amid_changes(run_id: int, name: str, flushed: bool, kept: bool) -> dict[str, Any]:
@@ -158,38 +123,21 @@ def retry_in_a_job(run_id: int, name: str) -> int:
         return new_run_id
 
 
-def pick_up(platform: str) -> list[int]:
-    """
-    Let the platform's scheduled job look for queued runs, and give those that it hands to be started.
-
-    Starting goes as far as it does without a build to run: the folder for the run's machine is made, and the list of
-    its tests in it.
-    """
-    from mod_ci import controllers
-    from mod_test.models import TestPlatform
-    repository = mock.Mock()
-    repository.get_pull.return_value.state = 'open'
-    with request() as app, \
-            mock.patch.object(controllers, 'get_compute_service_object'), \
-            mock.patch.object(controllers, 'find_artifact_for_commit', return_value=None), \
-            mock.patch.object(controllers, '_diagnose_missing_artifact', return_value=('No build yet', True)), \
-            mock.patch.object(controllers, 'start_test', wraps=controllers.start_test) as start_test:
-        controllers.gcp_instance(app, g.db, TestPlatform.from_string(platform), repository, None)
-        return [call.args[4].id for call in start_test.call_args_list]
-
-
 def refusals() -> dict[str, str]:
     """Mount the package in applications that each lack something, and give what is said about it."""
+    import mod_customized.models
     import mod_test.models
 
-    def refusal(**arguments: Any) -> str:
+    def refusal() -> str:
         try:
-            Flask('other').register_blueprint(create_blueprint(**arguments) if arguments else mod_runs_api)
+            Flask('other').register_blueprint(mod_runs_api)
         except MountError as error:
             return str(error)
         return ''
 
-    said = {'nothing': refusal(), 'column': refusal(names={'Test.pr_nr': 'pull_request'})}
+    said = {'nothing': refusal()}
+    with mock.patch.object(mod_customized.models, 'TestFork', mod_customized.models.CustomizedTest):
+        said['column'] = refusal()
     with mock.patch.dict(sys.modules, {'mod_customized.models': None}):
         said['module'] = refusal()
     with mock.patch.object(mod_test.models, 'TestProgress', None):
@@ -198,8 +146,8 @@ def refusals() -> dict[str, str]:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {function.__name__: function for function in (
-    create_tables, add_people, failed_on_the_page, pages_of, statements_of, statuses_around_lost_connections,
-    retry_runs, retry_amid_changes, retry_in_a_job, pick_up, refusals)}
+    create_tables, add_people, statements_of, statuses_around_lost_connections, retry_amid_changes, retry_in_a_job,
+    refusals)}
 
 if __name__ == '__main__':
     with redirect_stdout(sys.stderr):

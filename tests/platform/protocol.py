@@ -25,19 +25,29 @@ from xml.etree import ElementTree
 
 from checkout import Platform
 from rows import Row, Rows, now, seed_platform
+from serving import PASSWORD
 from sqlalchemy import text
 
 INSIDE = Path(__file__).with_name('protocol_inside.py')
+
+#: The numbers of accounts on GitHub: of the person of a story, and of the author of every pull request.
+ACCOUNT, AUTHOR = 583231, 4711
 
 #: Minutes after which the scheduled job gives a machine up, and one.
 TOO_LONG = 121
 
 #: The tables with rows of a run's, and the column that names the run.
 OF_A_RUN = {'test': 'id', 'test_progress': 'test_id', 'test_result': 'test_id', 'test_result_file': 'test_id',
-            'customized_test': 'test_id', 'test_fork': 'test_id', 'gcp_instance': 'test_id', 'run_retry': 'test_id'}
+            'customized_test': 'test_id', 'test_fork': 'test_id', 'gcp_instance': 'test_id'}
+
+#: The platform writes some times in UTC and some in the local time of its machine: there, these are not the same.
+TIME_ZONE = 'Asia/Kolkata'
 
 #: The platform counts requests by the token's id, and the package by the user's: nobody has an id twice.
 _ids = count(1)
+
+#: Every comment on GitHub has an id of its own.
+_comment_ids = count(99262140)
 
 
 class Outcome(NamedTuple):
@@ -96,7 +106,8 @@ def running(platform: Platform, database: str, folder: Path) -> Iterator[Process
     """Run a process in a copy of the platform while the block lasts."""
     log = folder / 'protocol.log'
     with open(log, 'w') as errors, subprocess.Popen(
-            [sys.executable, str(INSIDE)], cwd=platform.path, env=platform.environment(database), text=True,
+            [sys.executable, str(INSIDE)], cwd=platform.path, text=True,
+            env={**platform.environment(database), 'TZ': TIME_ZONE},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as process:
         try:
             yield Process(process, log)
@@ -126,7 +137,8 @@ class Story:
                 connection.execute(text('SET foreign_key_checks = 1'))
         seed_platform(self.rows)
         self.user_id = next(_ids)
-        self.rows.add('user', id=self.user_id, name='adam', email='adam@example.com', password='', role='admin')
+        self.rows.add('user', id=self.user_id, name='adam', email='adam@example.com', password='', role='admin',
+                      github_login='adam-gh')
         secret = f'spci_{token_hex(32)}'
         self.rows.add('api_token', id=self.user_id, user_id=self.user_id, token_name='story', token_prefix=secret[:16],
                       token_hash=hashlib.sha256(secret.encode()).hexdigest(),
@@ -137,7 +149,16 @@ class Story:
         first = self.rows.run(stages=['canceled'], test_type='commit', branch='master', pr_nr=0)
         self.rows.add('general_data', key='fetch_commit_linux', value=self.rows.one('test', id=first)['commit'])
 
+    def serve(self) -> str:
+        """Serve the platform over HTTP beside the story, for as long as the process lasts, and return its address."""
+        return f'http://127.0.0.1:{self.process.call("serve")}'
+
     # What is there
+
+    def add_person(self, name: str, role: str, password: str = PASSWORD, github_login: str | None = None) -> int:
+        """Add a person who may log in, as NAME@example.com, and return their id."""
+        return int(self.process.call('add_person', name=name, role=role, password=password,
+                                     github_login=github_login))
 
     def tests(self, number: int, category: str = 'General') -> list[int]:
         """Write regression tests with one output each, in a category of this name."""
@@ -152,16 +173,67 @@ class Story:
         self.process.call('push', commit=self.run(run_id)['commit'])
         return run_id
 
-    def open_pull(self, tests: Sequence[int], author: int = 4711) -> int:
+    def open_pull(self, tests: Sequence[int]) -> int:
         """Open a pull request on the tip of master, and return its queued run."""
         run_id = self.rows.run(tests, stages=())
         run = self.run(run_id)
-        self.process.call('open_pull', number=run['pr_nr'], commit=run['commit'], author=author)
+        self.process.call('open_pull', number=run['pr_nr'], commit=run['commit'], author=AUTHOR)
         return run_id
 
     def run(self, run_id: int) -> Row:
         """Return the row of a run."""
         return self.rows.one('test', id=run_id)
+
+    def runs_of(self, commit: str) -> list[int]:
+        """Return all runs of a commit on Linux."""
+        runs: list[int] = self.rows.values('test', 'id', commit=commit, platform='linux')
+        return runs
+
+    # What GitHub reports
+
+    def deliver(self, event: str, payload: Any, status: int = 200, **delivery: Any) -> None:
+        """Deliver an event to the platform's webhook."""
+        assert self.process.call('deliver', event=event, payload=payload, **delivery) == status
+
+    def report_pull(self, number: int, commit: str, action: str = 'opened') -> None:
+        """Report what has happened to a pull request: the platform makes its runs, or cancels them."""
+        self.deliver('pull_request', {'action': action, 'pull_request': {
+            'number': number, 'head': {'sha': commit}, 'user': {'id': AUTHOR}}})
+
+    def report_push(self, commit: str) -> None:
+        """Report a commit that has been pushed to master: the platform makes its runs."""
+        self.deliver('push', {'after': commit, 'ref': 'refs/heads/master'})
+
+    def report_build(self, commit: str, event: str = 'pull_request') -> None:
+        """Report that a workflow that builds a commit is through: the platform gives its first runs their tests."""
+        self.deliver('workflow_run', {'action': 'completed', 'sender': {'login': 'someone'}, 'workflow_run': {
+            'name': 'Build CCExtractor on Linux', 'head_sha': commit, 'event': event, 'head_branch': 'fix'}})
+
+    def open_pull_by_event(self, commit: str, number: int = 1342) -> None:
+        """Open a pull request, have GitHub report it, and have it built."""
+        self.process.call('open_pull', number=number, commit=commit, author=AUTHOR)
+        self.report_pull(number, commit)
+        self.process.call('run_workflows', commit=commit)
+
+    def comment(self, number: int, body: str, *, login: str = 'Adam-GH', account: int = ACCOUNT,
+                id: int | None = None, **delivery: Any) -> list[str]:
+        """Comment on a pull request, by default as the person, and return the answers on GitHub."""
+        before = self.process.call('comments', number=number)
+        self.deliver('issue_comment', {
+            'action': 'created',
+            'issue': {'number': number, 'state': 'open', 'pull_request': {'merged_at': None},
+                      'user': {'login': 'someone', 'id': AUTHOR, 'type': 'User'}},
+            'comment': {'id': next(_comment_ids) if id is None else id, 'body': body,
+                        'performed_via_github_app': None, 'user': {'login': login, 'id': account, 'type': 'User'}},
+            'repository': {'full_name': 'CCExtractor/ccextractor'}}, **delivery)
+        return [answer['body'] for answer in self.process.call('comments', number=number)[len(before):]]
+
+    def retry_by_comment(self, number: int, body: str) -> tuple[int, int]:
+        """Comment on a pull request, and return the one run that is queued again and its retry."""
+        (answer,) = self.comment(number, body)
+        found = re.search(r'linux: run (\d+) is queued again as \[run (\d+)]', answer)
+        assert found, answer
+        return int(found[1]), int(found[2])
 
     # What people and the platform do
 
@@ -194,6 +266,14 @@ class Story:
         """Have the platform restart a run in place: its results are deleted, and it is queued again."""
         self.ask('POST', f'/runs/{run_id}/restart')
 
+    def stop(self, run_id: int) -> None:
+        """Cancel a run on its page."""
+        self.visit(f'/test/stop_test/{run_id}')
+
+    def flask(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run a command of the package's."""
+        return self.platform.flask('runs-api', *map(str, arguments), database=self.rows.address)
+
     def run_scheduled_job(self) -> None:
         """Let the platform start what is queued and give up what takes too long."""
         self.process.call('run_scheduled_job')
@@ -225,6 +305,14 @@ class Story:
         attempts: list[Row] = self.ask('GET', f'/runs/{run_id}/retries?limit=100')['data']
         return attempts
 
+    def verdicts(self, run_id: int) -> dict[int, str]:
+        """Return the verdict on each test."""
+        return {entry['regression_test_id']: entry['verdict'] for entry in self.verdict(run_id)['data']}
+
+    def verdict(self, run_id: int) -> Any:
+        """Return what the attempts of a run prove, a hundred tests at most."""
+        return self.ask('GET', f'/runs/{run_id}/verdict?limit=100')
+
     def categories(self, run_id: int) -> dict[str, dict[int, bool]]:
         """Return the tests that the page of a run lists in each category, and whether each has passed."""
         (judged,) = self.process.call('statuses_and_pages', run_ids=[run_id])
@@ -232,8 +320,8 @@ class Story:
                 for name, entries in judged['categories'].items()}
 
     def page(self, run_id: int) -> str:
-        """Return the page of a run."""
-        return self.visit(f'/test/{run_id}')
+        """Return the page of a run, its spaces made one."""
+        return re.sub(r'\s+', ' ', self.visit(f'/test/{run_id}'))
 
     def reports(self, run_id: int) -> list[str]:
         """Return the reports that stand on the pull request of a run."""
@@ -312,13 +400,17 @@ class Worker:
             assert self.post('progress', status=stage, message=stage) == 'OK'
 
     def run(self, test_id: int, outcome: Outcome = PASS) -> None:
-        """Run a test and report how it ended. The run is written into its runtime, for :meth:`Story.origins`."""
-        (output,) = self.story.rows.of('regression_test_output', regression_id=test_id)
-        about = {'test_id': str(test_id), 'test_file_id': str(output['id'])}
-        if outcome.output == '':
-            assert self.post('equality', **about) == 'OK'
-        elif outcome.output is not None:
-            assert self.post('upload', outcome.output, **about) == 'OK'
+        """
+        Run a test and report how it ended.
+
+        Its outputs all end in the same way. The run is written into its runtime, for :meth:`Story.origins`.
+        """
+        for output in self.story.rows.of('regression_test_output', regression_id=test_id):
+            about = {'test_id': str(test_id), 'test_file_id': str(output['id'])}
+            if outcome.output == '':
+                assert self.post('equality', **about) == 'OK'
+            elif outcome.output is not None:
+                assert self.post('upload', outcome.output, **about) == 'OK'
         assert self.post('finish', test_id=str(test_id), runTime=str(self.run_id),
                          exitCode=str(outcome.exit_code)) == 'OK'
 

@@ -13,6 +13,7 @@ import hmac
 import io
 import json
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -20,8 +21,10 @@ from datetime import timedelta
 from typing import Any
 from unittest import mock
 
+from flask import g
 from inside import ADDRESS, request
 from stand_ins import Cloud, GitHub, standing_in
+from werkzeug.serving import make_server
 
 
 class Inside:
@@ -55,7 +58,24 @@ class Inside:
                 with client.session_transaction(base_url=ADDRESS) as session:
                     session['user_id'] = user_id
             answer = client.open(path, method=method, base_url=ADDRESS, **sent)
-        return {'status': answer.status_code, 'body': answer.get_data(as_text=True)}
+        return {'status': answer.status_code, 'body': answer.get_data(as_text=True),
+                'headers': {name.lower(): value for name, value in answer.headers.items()}}
+
+    def serve(self) -> int:
+        """Serve the platform over HTTP beside the calls, and return the port."""
+        server = make_server('127.0.0.1', 0, self._app, threaded=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server.port
+
+    def add_person(self, name: str, role: str, password: str, github_login: str | None = None) -> int:
+        """Write a person down whose password the platform has hashed, and return the id."""
+        from mod_auth.models import Role, User
+        with request():
+            user = User(name, Role.from_string(role), f'{name}@example.com', User.generate_hash(password))
+            user.github_login = github_login
+            g.db.add(user)
+            g.db.commit()
+            return int(user.id)
 
     def deliver(self, event: str, payload: Any, delivery_id: str = '72d3162e-cc78-11e3-81ab-4c9367dc0958',
                 key: str | None = None) -> int:
@@ -118,7 +138,7 @@ class Inside:
         self._github.open_pull(number, commit, author)
 
     def push_to_pull(self, number: int, commit: str) -> None:
-        """Put another commit on a pull request on GitHub."""
+        """Make another commit the head of a pull request on GitHub, and build it."""
         self._github.push_to_pull(number, commit)
 
     def run_workflows(self, commit: str) -> None:
@@ -128,6 +148,14 @@ class Inside:
     def close_pull(self, number: int) -> None:
         """Close a pull request on GitHub, without an event."""
         self._github.pulls[number].state = 'closed'
+
+    def reopen_pull(self, number: int) -> None:
+        """Open a pull request on GitHub again, without an event."""
+        self._github.pulls[number].state = 'open'
+
+    def set_answers(self, answers: bool) -> None:
+        """Have GitHub answer questions about pull requests, or not."""
+        self._github.answers = answers
 
     def lose_build(self, commit: str) -> None:
         """Have GitHub forget the build of a commit."""
@@ -144,6 +172,22 @@ class Inside:
     def machines(self) -> list[str]:
         """Return the names of the machines that run."""
         return list(self._cloud.machines)
+
+    def fail_workflows(self, commit: str) -> None:
+        """Have GitHub run the workflows of a commit, and fail."""
+        self._github.failed_workflows.append(commit)
+
+    def set_download_status(self, status: int) -> None:
+        """Have GitHub answer with a status when a build is downloaded."""
+        self._github.download_status = status
+
+    def refuse_machines(self, code: str) -> None:
+        """Have the cloud start no machine, and say why."""
+        self._cloud.refusal = code
+
+    def keep_machines(self) -> None:
+        """Have the cloud take its time when a machine is to be stopped."""
+        self._cloud.stops = False
 
     def let_pass(self, machine: str, minutes: int) -> None:
         """Let time pass for a machine."""

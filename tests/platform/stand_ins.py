@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from github import GithubObject, UnknownObjectException
+from github import GithubException, GithubObject, UnknownObjectException
 
 BOT = 'ccextractor-bot'
 
@@ -30,9 +30,14 @@ class GitHub:
         self.master: list[str] = []
         self.builds: list[str] = []
         self.workflows: list[str] = []
+        self.failed_workflows: list[str] = []
+        #: What a build is downloaded with.
+        self.download_status = 200
         self.pulls: dict[int, Any] = {}
         self.comments: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
+        #: Whether questions about pull requests are answered.
+        self.answers = True
 
     def push(self, commit: str) -> None:
         """Put a commit on master, and build it."""
@@ -88,8 +93,14 @@ class GitHub:
         known = self.master[self.master.index(sha):] if sha in self.master else []
         return [SimpleNamespace(sha=commit) for commit in known]
 
+    def get_git_ref(self, ref: str) -> Any:
+        """Return the tip of master."""
+        return SimpleNamespace(object=SimpleNamespace(sha=self.master[0]))
+
     def get_pull(self, number: int) -> Any:
         """Return a pull request."""
+        if not self.answers:
+            raise GithubException(503)
         return self.pulls[number]
 
     def get_issue(self, number: int) -> Any:
@@ -118,9 +129,10 @@ class GitHub:
                 for id, name in enumerate([Workflow_builds.LINUX, Workflow_builds.WINDOWS])]
 
     def get_workflow_runs(self, **arguments: Any) -> list[Any]:
-        """Return the runs of the workflows, all of them successful."""
-        return [SimpleNamespace(workflow_id=id, head_sha=commit, status='completed', conclusion='success')
-                for commit in self.workflows for id in range(2)]
+        """Return the runs of the workflows."""
+        return [SimpleNamespace(workflow_id=id, head_sha=commit, status='completed', conclusion=conclusion)
+                for commits, conclusion in ((self.workflows, 'success'), (self.failed_workflows, 'failure'))
+                for commit in commits for id in range(2)]
 
 
 class Cloud:
@@ -132,6 +144,10 @@ class Cloud:
     def clear(self) -> None:
         """Stop all machines."""
         self.machines: dict[str, datetime] = {}
+        #: Whether a machine stops when it is told to.
+        self.stops = True
+        #: The code of the error that answers who asks for a machine.
+        self.refusal: str | None = None
 
     # What the platform calls
 
@@ -153,11 +169,14 @@ class Cloud:
         return SimpleNamespace(get=lambda **where: _answer({'status': 'DONE'}))
 
     def _start(self, name: str) -> Any:
+        if self.refusal is not None:
+            return {'error': {'errors': [{'code': self.refusal, 'message': 'No.'}]}}
         self.machines[name] = datetime.now(timezone.utc)
         return {'name': f'start-{name}', 'status': 'RUNNING'}
 
     def _stop(self, name: str) -> Any:
-        self.machines.pop(name, None)
+        if self.stops:
+            self.machines.pop(name, None)
         return {'name': f'stop-{name}', 'status': 'RUNNING'}
 
 
@@ -169,12 +188,12 @@ def _answer(answer: Any) -> Any:
     return SimpleNamespace(execute=lambda: answer)
 
 
-def _get(url: str, **arguments: Any) -> Any:
+def _get(github: GitHub, url: str) -> Any:
     """Answer the requests that the platform makes past PyGithub."""
     build = io.BytesIO()
     with zipfile.ZipFile(build, 'w') as archive:
         archive.writestr('ccextractor', '')
-    return SimpleNamespace(status_code=200, content=build.getvalue(),
+    return SimpleNamespace(status_code=github.download_status, content=build.getvalue(),
                            json=lambda: {'hooks': ['127.0.0.0/8'], 'login': 'somebody'})
 
 
@@ -185,5 +204,5 @@ def standing_in() -> Iterator[tuple[GitHub, Cloud]]:
     with ExitStack() as stack:
         stack.enter_context(mock.patch('github.Github', lambda **arguments: github))
         stack.enter_context(mock.patch('googleapiclient.discovery.build', lambda *names, **arguments: cloud))
-        stack.enter_context(mock.patch('requests.get', _get))
+        stack.enter_context(mock.patch('requests.get', lambda url, **arguments: _get(github, url)))
         yield github, cloud

@@ -1,4 +1,4 @@
-"""Mounting, the command line and the migrations of the real platform (contract section 2)."""
+"""Mounting, the command line and the migrations of the real platform (docs/operations.rst)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_another_application_in_the_process_may_mount_it_too(refusals: dict[str,
 @pytest.mark.parametrize('lacking, named', [
     ('module', 'the model mod_customized.models.CustomizedTest, the model mod_customized.models.TestFork'),
     ('model', 'the model mod_test.models.TestProgress'),
-    ('column', 'the column Test.pull_request'),
+    ('column', 'the column TestFork.user_id'),
 ])
 def test_a_platform_that_lacks_something_is_refused_by_its_name(refusals: dict[str, str], lacking: str,
                                                                 named: str) -> None:

@@ -1,4 +1,4 @@
-"""The platform's own pages and its own API are with the mount what they are without (contract section 2)."""
+"""The platform's own pages and its own API are with the mount what they are without (docs/adopt.rst)."""
 
 from __future__ import annotations
 
