@@ -15,7 +15,7 @@ import mod_home.models
 import mod_sample.models
 import pages
 from database import db, enforce_foreign_keys
-from flask import Flask, Response, current_app, g, render_template, session
+from flask import Flask, Response, g, render_template, session
 from mod_auth.models import User
 
 log = logging.getLogger('Platform')
@@ -42,8 +42,6 @@ def create_app(database_uri: str = 'sqlite://', mount: bool = True, **config: An
     """
     app = Flask(__name__)
     app.config.from_mapping(
-        # As the platform does at every request; with the edit of its database.py that the docs offer it does not.
-        LOOKS_FOR_TABLES=True,
         SECRET_KEY=secrets.token_hex(16), DATABASE_URI=database_uri, SQLALCHEMY_DATABASE_URI=database_uri)
     app.config.from_mapping(config)
 
@@ -70,8 +68,7 @@ def prepare_request() -> None:
     """Set up what the platform's code finds on `g`; Flask-SQLAlchemy removes the session when the request ends."""
     g.db = db.session
     g.log = log
-    if current_app.config['LOOKS_FOR_TABLES']:
-        db.create_all()
+    db.create_all()
     g.user = find_user(session.get('user_id'))
 
 

@@ -1,5 +1,5 @@
 """
-Rows to begin with: small factories, a story for the demo, and a great many rows at once for the benchmarks.
+Rows to begin with: small factories, a story for the demo, and a great many rows at once.
 
 All of it adds to the session of the current application and flushes; only `seed_demo` and the bulk functions commit.
 """

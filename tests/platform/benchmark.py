@@ -1,0 +1,288 @@
+"""
+What retries cost on the real platform and MariaDB, beside the platform's own create and restart.
+
+The checkout that SAMPLE_PLATFORM names is copied twice, with the mount: once as it is, and once with
+``docs/patches/database.patch``. They are measured in turn, each in a process that runs this file too (``--inside``) and
+hands the platform whole requests, without a server. A round makes each request once, in another order, so that what
+else the machine does slows all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from datetime import date
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from secrets import token_hex
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+from unittest import mock
+
+from checkout import Platform, copy, prepare
+from flask import Flask
+from inside import ADDRESS
+from rows import Rows, fresh_database, seed_platform
+from sqlalchemy import create_engine, text
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+TESTS = 300
+ATTEMPTS = 10
+
+#: Rounds at the beginning of a process that do not count: pools connect, caches fill.
+WARM_UP = 3
+#: Rounds of a process that count, before the other copy has its turn.
+IN_A_ROW = 10
+
+AS_IT_IS, EDITED = 'as it is', 'edited'
+NOTHING, CREATE, RESTART = 'a page that does nothing', 'its own ``POST /runs``', 'its own ``POST …/restart``'
+FULL, FAILED_ONLY, VERDICT = 'full retry', 'failed-only retry', f'verdict of {ATTEMPTS} attempts'
+END, END_OF_RETRY = 'end of a full run', 'end of a failed-only retry'
+
+PASSWORD = 'correct horse battery staple'
+
+#: What the workers of a run report. One test in ten did not pass: in turn by its exit code, an output that differs, one
+#: that is missing, and without any result. In another one in ten the output differs and is accepted.
+RESULTS = (
+    'INSERT INTO test_result (test_id, regression_test_id, runtime, exit_code, expected_rc) '
+    'SELECT test_id, regression_id, 1200, regression_id % 40 = 0, 0 '
+    'FROM customized_test WHERE test_id = :run_id AND regression_id % 40 <> 30',
+    'INSERT INTO test_result_file (test_id, regression_test_id, regression_test_output_id, expected, got) '
+    'SELECT test_id, c.regression_id, o.id, correct, '
+    "CASE WHEN c.regression_id % 40 = 10 THEN 'different' WHEN c.regression_id % 10 = 5 THEN 'accepted' END "
+    'FROM customized_test c JOIN regression_test_output o ON o.regression_id = c.regression_id '
+    'WHERE test_id = :run_id AND c.regression_id % 40 NOT IN (20, 30)')
+ACCEPTED = ("INSERT INTO regression_test_output_files (file_hashes, regression_test_output_id) "
+            "SELECT 'accepted', id FROM regression_test_output WHERE regression_id % 10 = 5")
+STAGE = "INSERT INTO test_progress (test_id, status, timestamp, message) VALUES (:run_id, :stage, NOW(), '')"
+
+#: A request that is ready to be sent.
+Request = Callable[[], tuple[Iterable[bytes], str, Any]]
+#: Milliseconds, by what took them.
+Figures = dict[str, list[float]]
+
+
+class Inside:
+    """The platform in this process: requests to it, and runs to make them for."""
+
+    def __init__(self, app: Flask) -> None:
+        app.config['TESTING'] = True  # The platform's own limit, of twenty requests a minute, is off then.
+        app.add_url_rule('/nothing', 'nothing', lambda: '{}')
+        self._app = app
+        self._engine = create_engine(app.config['DATABASE_URI'], isolation_level='AUTOCOMMIT')
+        self._headers: dict[str, str] = {}
+        token = answer(self.request('POST', '/api/v1/auth/tokens', json={
+            'email': 'adam@example.com', 'password': PASSWORD, 'token_name': token_hex(8),
+            'scopes': ['runs:read', 'runs:write', 'results:read']})())['token']
+        self._headers['Authorization'] = f'Bearer {token}'
+
+    def subjects(self, times: int) -> dict[str, Callable[[], Request]]:
+        """Return what is measured so many times. Each prepares what one request needs, and the request."""
+        source, first, *_ = completed = [self.completed() for _ in range(2 + 2 * times)]
+        unused, last = iter(completed[2:]), first
+        for _ in range(ATTEMPTS - 1):
+            last = self.reported(self.retried(last), 'completed')
+        # After many new rows, InnoDB would still plan for empty tables.
+        self.send('ANALYZE TABLE ' + ', '.join(f'`{name}`' for name, in self.send('SHOW TABLES')))
+        return {
+            NOTHING: lambda: self.request('GET', '/nothing'),
+            CREATE: self.create,
+            RESTART: lambda: self.request('POST', f'/api/v1/runs/{next(unused)}/restart'),
+            FULL: lambda: self.retry(source),
+            FAILED_ONLY: lambda: self.retry(source, failed_only=True),
+            VERDICT: lambda: self.request('GET', f'/api/v1/runs/{last}/verdict'),
+            END: lambda: self.cancel(self.reported(self.created(), 'testing')),
+            END_OF_RETRY: lambda: self.cancel(
+                self.reported(self.retried(next(unused), failed_only=True), 'testing')),
+        }
+
+    # Requests
+
+    def request(self, method: str, path: str, **sent: Any) -> Request:
+        """Prepare a request, of somebody who may do everything."""
+        environ = EnvironBuilder(path, ADDRESS, method=method, headers=self._headers, **sent).get_environ()
+        return partial(run_wsgi_app, self._app, environ, buffered=True)
+
+    def create(self) -> Request:
+        """Prepare the platform's own request for a run of all tests."""
+        config = self._app.config
+        return self.request('POST', '/api/v1/runs', json={
+            'commit_sha': token_hex(20), 'platform': 'linux', 'branch': 'master',
+            'repository': f'{config["GITHUB_OWNER"]}/{config["GITHUB_REPOSITORY"]}'})
+
+    def retry(self, run_id: int, **body: bool) -> Request:
+        """Prepare a request for a retry."""
+        return self.request('POST', f'/api/v1/runs/{run_id}/retry', json=body)
+
+    def cancel(self, run_id: int) -> Request:
+        """Prepare the platform's own request that ends a run."""
+        return self.request('POST', f'/api/v1/runs/{run_id}/cancel')
+
+    # Runs
+
+    def created(self) -> int:
+        """Return a new run of all tests."""
+        return int(answer(self.create()())['run_id'])
+
+    def retried(self, run_id: int, **body: bool) -> int:
+        """Return a new retry of a run."""
+        return int(answer(self.retry(run_id, **body)())['new_run_id'])
+
+    def reported(self, run_id: int, *stages: str) -> int:
+        """Have the worker of a run report results, and these stages. Return the run."""
+        for statement in RESULTS:
+            self.send(statement, run_id=run_id)
+        for stage in stages:
+            self.send(STAGE, run_id=run_id, stage=stage)
+        return run_id
+
+    def completed(self) -> int:
+        """Return a run of all tests that has completed."""
+        return self.reported(self.created(), 'preparation', 'testing', 'completed')
+
+    def send(self, statement: str, **values: Any) -> Sequence[Any]:
+        """Send a statement past the platform, and return its rows."""
+        with self._engine.connect() as connection:
+            result = connection.execute(text(statement), values)
+            return result.all() if result.returns_rows else ()
+
+
+def answer(answered: tuple[Iterable[bytes], str, Any]) -> Any:
+    """Return what an answer says, which must not be a refusal."""
+    body, status, _ = answered
+    said = b''.join(body)
+    assert status[0] == '2', (status, said)
+    return json.loads(said)
+
+
+def measure(rounds: int) -> Figures:
+    """Measure the platform in this process, which is that of a copy."""
+    from mod_api.routes import runs
+    from run import app
+
+    # GitHub is not asked whether there is a build.
+    with mock.patch.object(runs, '_ci_artifact_exists', return_value=True):
+        subjects = Inside(app).subjects(WARM_UP + rounds)
+        figures: Figures = {name: [] for name in subjects}
+        names = list(subjects)
+        for number in range(-WARM_UP, rounds):
+            random.shuffle(names)
+            for name in names:
+                request = subjects[name]()
+                started = perf_counter()
+                answered = request()
+                milliseconds = 1000 * (perf_counter() - started)
+                answer(answered)
+                if number >= 0:
+                    figures[name].append(milliseconds)
+    return figures
+
+
+def measure_in_turn(copies: Mapping[str, Platform], address: str, rounds: int) -> dict[str, Figures]:
+    """Measure copies of the platform on one database, some rounds of one after some of the other."""
+    found: dict[str, Figures] = {how: defaultdict(list) for how in copies}
+    for begun in range(0, rounds, IN_A_ROW):
+        for how, made in copies.items():
+            done = made.run(__file__, '--inside', '--rounds', str(min(IN_A_ROW, rounds - begun)), database=address,
+                            seconds=600)
+            if done.returncode:
+                raise RuntimeError(done.stderr)
+            for name, milliseconds in json.loads(done.stdout).items():
+                found[how][name] += milliseconds
+    return found
+
+
+def mounted(unmounted: Platform, name: str) -> Platform:
+    """Copy the platform with the mount, and with the package's limit out of the way."""
+    return copy(unmounted, name, mounted=True).with_settings(RUNS_API_RATE_LIMIT='1000000000 per minute')
+
+
+def seed(made: Platform, address: str) -> str:
+    """Write what runs need, and return the version of the database."""
+    made.inside('create_tables', address)
+    made.inside('add_people', address, people={'adam': 'admin'}, password=PASSWORD)
+    rows = Rows(address)
+    seed_platform(rows)
+    for _ in range(TESTS):
+        rows.regression_test()
+    with rows.engine.begin() as connection:
+        connection.execute(text(ACCEPTED))
+        found = str(connection.scalar(text('SELECT VERSION()')))
+    rows.engine.dispose()
+    return found.partition('-')[0]
+
+
+def report(found: Mapping[str, Figures]) -> Iterator[str]:
+    """Write the tables, as they stand in ``docs/benchmarks.rst``."""
+    medians = {how: {name: median(figures) for name, figures in found[how].items()} for how in found}
+    header, rows = ['request'], [[name] for name in medians[AS_IT_IS]]
+    for how, taken in medians.items():
+        header += [how, '/ create', '/ restart']
+        for row in rows:
+            own = taken[row[0]]
+            row += [f'{own:.1f}', f'{own / taken[CREATE]:.2f}', f'{own / taken[RESTART]:.2f}']
+    yield from table(header, rows)
+    yield ''
+    yield from table(['target', 'measured', ''], [
+        [f'{how}: {what}, at most {limit:g}', f'{value:.2f}', 'met' if value <= limit else 'not met']
+        for how, taken in medians.items() for what, value, limit in targets(taken, how == EDITED)])
+
+
+def targets(taken: Mapping[str, float], edited: bool) -> Iterator[tuple[str, float, float]]:
+    """Say what is aimed at: its name, what was measured, and the most that it may be."""
+    for name in (FULL, FAILED_ONLY):
+        yield f'{name} / create', taken[name] / taken[CREATE], 0.5 if edited else 0.65
+        yield f'{name} / restart', taken[name] / taken[RESTART], 1.6 if edited else 1.25
+    yield f'{VERDICT} / {FAILED_ONLY}', taken[VERDICT] / taken[FAILED_ONLY], 3
+    yield f'{END_OF_RETRY} − {END}, ms', taken[END_OF_RETRY] - taken[END], 60
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Write a table of reStructuredText, with the figures to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows)]
+    rule = '  '.join('=' * width for width in widths)
+    yield rule
+    for number, row in enumerate([header, *rows]):
+        figures = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))
+        yield '  '.join([row[0].ljust(widths[0]), *figures]).rstrip()
+        if not number:
+            yield rule
+    yield rule
+
+
+def main() -> None:
+    """Measure, and print the tables."""
+    parser = argparse.ArgumentParser(description='Measure what retries cost on the real platform.')
+    parser.add_argument('--rounds', type=int, default=30, help='how often everything is measured')
+    parser.add_argument('--inside', action='store_true', help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.inside:
+        with redirect_stdout(sys.stderr):
+            figures = measure(options.rounds)
+        json.dump(figures, sys.stdout)
+        return
+
+    with TemporaryDirectory() as name, fresh_database('mariadb', Path(name)) as address:
+        unmounted = prepare(Path(os.environ['SAMPLE_PLATFORM']), Path(name))
+        copies = {AS_IT_IS: mounted(unmounted, 'mounted'), EDITED: mounted(unmounted, 'edited')}
+        copies[EDITED].apply('database')
+        database = seed(copies[AS_IT_IS], address)
+        found = measure_in_turn(copies, address, options.rounds)
+    print(f'{date.today()}, Python {platform.python_version()}, SQLAlchemy {version("sqlalchemy")}, Flask '
+          f'{version("flask")}, MariaDB {database}, {os.cpu_count()} CPUs: medians of {options.rounds} rounds, in '
+          'milliseconds.\n')
+    print('\n'.join(report(found)))
+
+
+if __name__ == '__main__':
+    main()
