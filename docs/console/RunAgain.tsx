@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { RotateCcw } from "lucide-react";
-import { useId, useRef, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 
 import { Button } from "@/components/ui/button";
 import { ConfirmDialog } from "@/components/ui/confirm";
@@ -25,6 +25,11 @@ export function RunAgain({ runId }: Readonly<{ runId: number }>) {
   const [opened, setOpened] = useState(0);
   const button = useRef<HTMLButtonElement>(null);
 
+  // Back to where the keyboard was.
+  useEffect(() => {
+    if (opened > 0 && !open) button.current?.focus();
+  }, [open, opened]);
+
   if (!canOperateCi(getSession())) return null;
 
   return (
@@ -41,15 +46,7 @@ export function RunAgain({ runId }: Readonly<{ runId: number }>) {
         <RotateCcw /> Run again
       </Button>
       {/* Another dialog each time, with a key of its own. */}
-      <RetryDialog
-        key={opened}
-        runId={runId}
-        open={open}
-        onClose={() => {
-          setOpen(false);
-          button.current?.focus();
-        }}
-      />
+      <RetryDialog key={opened} runId={runId} open={open} onClose={() => setOpen(false)} />
     </>
   );
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import Visit
-from protocol import CRASH, MISSING, Story, differs
+from protocol import CRASH, MISSING, Outcome, Story, differs
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -39,7 +39,7 @@ def test_a_run_that_was_never_retried_has_no_attempts(story: Story, visit: Visit
 def test_what_the_attempts_prove(story: Story, visit: Visit) -> None:
     tests = story.tests(6)
     flaky, same, missing = tests[1:4]
-    first = story.complete(story.push(tests), {flaky: CRASH, same: differs('else'), missing: MISSING})
+    first = story.complete(story.push(tests), {flaky: Outcome(exit_code=1), same: differs('else'), missing: MISSING})
     second = story.retry(first)
     story.complete(second, {same: differs('else'), missing: CRASH})
     page = visit(f'/runs/{second}')
