@@ -78,9 +78,9 @@ function RetryDialog({
         { failed_only: tests === "failed_only", ...(said && { reason: said }) },
         key,
       );
-      refreshRuns(qc);
       onClose();
-      navigate({ to: "/runs/$runId", params: { runId: String(made.new_run_id) } });
+      await navigate({ to: "/runs/$runId", params: { runId: String(made.new_run_id) } });
+      refreshRuns(qc);
     } catch (e) {
       setError(e instanceof Error ? e.message : "That did not work.");
       setBusy(false);
@@ -94,7 +94,7 @@ function RetryDialog({
       title={`Run ${runId} again?`}
       variant="default"
       body={
-        <div className="flex flex-col gap-3">
+        <div className="-mx-1 flex max-h-[50vh] flex-col gap-3 overflow-y-auto px-1">
           <p>It is queued again as a new run. This run and its results stay as they are.</p>
           <fieldset className="flex flex-col gap-1.5">
             <legend className="mb-1.5 text-xs font-medium">Tests</legend>

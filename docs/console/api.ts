@@ -108,8 +108,8 @@ export const hasEnded = (a: Attempt) => a.status !== "queued" && a.status !== "r
 export function useAttempts(runId: number) {
   return useQuery({
     queryKey: ["run-attempts", runId],
-    // Slower once all have ended, but an end is not final: a canceled run may still complete.
-    refetchInterval: (q) => (q.state.data?.every(hasEnded) ? 60_000 : 15_000),
+    // An end is not final: a run that was canceled may complete all the same.
+    refetchInterval: (q) => (q.state.data?.every(hasEnded) === false ? 15_000 : 60_000),
     queryFn: () => fetchAll<Attempt>(`/runs/${runId}/retries`),
   });
 }

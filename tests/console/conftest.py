@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ from served import chromium, launch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
+
+#: The platform counts requests by the token's id. Those of the stories themselves are small.
+_token_ids = count(1_000_000)
 
 PASSWORD = 'correct horse battery staple'
 
@@ -102,46 +106,49 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def session(story: Story) -> dict[str, str]:
-    """Return what the console keeps of the log-in of the story's person."""
+def keep_session(story: Story) -> dict[str, str]:
+    """Return what the console keeps of the log-in of a story's person, with a token that the platform knows."""
     secret, expires = f'spci_{token_hex(32)}', now() + timedelta(days=1)
-    # The platform counts requests by the token's id, and those of stories are small.
-    story.rows.add('api_token', id=1_000_000 + story.user_id, user_id=story.user_id, token_name='console', token_prefix=secret[:16],
-                   token_hash=hashlib.sha256(secret.encode()).hexdigest(), scopes_json=json.dumps(SCOPES),
-                   created_at=now(), expires_at=expires)
+    story.rows.add('api_token', id=next(_token_ids), user_id=story.user_id, token_name='console',
+                   token_prefix=secret[:16], token_hash=hashlib.sha256(secret.encode()).hexdigest(),
+                   scopes_json=json.dumps(SCOPES), created_at=now(), expires_at=expires)
     return {'token': secret, 'email': 'adam@example.com', 'role': 'admin', 'expires_at': f'{expires.isoformat()}Z'}
 
 
+def open_console(browser: Browser, front: Front, session: dict[str, str] | None, *, dark: bool = False,
+                 **options: Any) -> Page:
+    """Return an empty page of a browser in which the console keeps a session."""
+    kept = {'sp-theme': 'dark' if dark else 'light', **({'sp-session': json.dumps(session)} if session else {})}
+    context = browser.new_context(locale='en-GB', **options, storage_state={'cookies': [], 'origins': [{
+        'origin': front.address, 'localStorage': [{'name': name, 'value': value} for name, value in kept.items()]}]})
+    context.set_default_timeout(10_000)
+    return context.new_page()
+
+
 @pytest.fixture
-def visit(browser: Browser, front: Front, session: dict[str, str]) -> Iterator[Visit]:
+def visit(browser: Browser, front: Front, story: Story) -> Iterator[Visit]:
     """
     Open pages of the console, each in a browser of its own.
 
     When the test is done, no script has failed on them.
     """
     complaints: list[str] = []
-    contexts = []
+    pages: list[Page] = []
 
     def note(message: ConsoleMessage) -> None:
-        # The browser and the console say so of every answer that is an error.
+        # The browser says so of every answer that is an error.
         if message.type == 'error' and not message.text.startswith('Failed to load resource'):
             complaints.append(message.text)
 
-    def open_page(path: str = '/', *, signed_in: bool = True, dark: bool = False, **options: Any) -> Page:
-        kept = {'sp-theme': 'dark' if dark else 'light', **({'sp-session': json.dumps(session)} if signed_in else {})}
-        context = browser.new_context(locale='en-GB', **options, storage_state={'cookies': [], 'origins': [{
-            'origin': front.address,
-            'localStorage': [{'name': name, 'value': value} for name, value in kept.items()]}]})
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        page = context.new_page()
+    def open_page(path: str = '/', *, signed_in: bool = True, **options: Any) -> Page:
+        page = open_console(browser, front, keep_session(story) if signed_in else None, **options)
+        pages.append(page)
         page.on('pageerror', lambda error: complaints.append(str(error)))
         page.on('console', note)
         page.goto(front.address + path)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.context.close()
     assert complaints == []

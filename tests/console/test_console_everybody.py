@@ -63,8 +63,7 @@ def test_axe_finds_nothing_serious(retried: int, opened: Callable[..., Page]) ->
     assert serious(page, '[role=dialog]') == []
 
 
-def test_axe_finds_nothing_serious_in_the_list_and_the_banner(story: Story, retried: int,
-                                                            opened: Callable[..., Page]) -> None:
+def test_axe_finds_nothing_serious_in_list_and_banner(story: Story, retried: int, opened: Callable[..., Page]) -> None:
     page = opened('/runs')
     page.get_by_text('2 attempts').click()
     page.get_by_text('Earlier attempts').wait_for()
