@@ -63,7 +63,7 @@ def test_axe_finds_nothing_serious(retried: int, opened: Callable[..., Page]) ->
     assert serious(page, '[role=dialog]') == []
 
 
-def test_axe_finds_nothing_serious_in_list_and_banner(story: Story, retried: int, opened: Callable[..., Page]) -> None:
+def test_axe_finds_nothing_serious_in_the_list(retried: int, opened: Callable[..., Page]) -> None:
     page = opened('/runs')
     page.get_by_text('2 attempts').click()
     page.get_by_text('Earlier attempts').wait_for()
@@ -72,6 +72,8 @@ def test_axe_finds_nothing_serious_in_list_and_banner(story: Story, retried: int
         page.get_by_text(words).evaluate('(element) => element.setAttribute("data-checked", "")')
     assert serious(page, '[data-checked]') == []
 
+
+def test_axe_finds_nothing_serious_in_the_banner(story: Story, opened: Callable[..., Page]) -> None:
     run_id = story.push(story.tests(1))
     story.worker(run_id).start()
     story.cancel(run_id)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from conftest import Visit
 from front import Front
-from protocol import CRASH, Story
+from protocol import CRASH, Outcome, Story
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -78,11 +78,12 @@ def test_the_list_asks_for_no_run(story: Story, visit: Visit, front: Front) -> N
 
 def test_what_was_carried_over_does_not_count_twice(story: Story, visit: Visit, front: Front) -> None:
     again, carried = story.tests(2)
-    first = story.complete(story.push([again, carried]), {again: CRASH, carried: CRASH})
+    fails = Outcome(exit_code=1)
+    first = story.complete(story.push([again, carried]), {again: fails, carried: fails})
     second = story.retry(first)
     worker = story.worker(second)
     worker.start()
-    worker.run(again, CRASH)
+    worker.run(again, fails)
     worker.end()
     # It keeps its failure, though the retry has not run it.
     assert story.origins(second) == {again: second, carried: first}
