@@ -1,0 +1,156 @@
+"""The attempts on the console's page of a run: live, what they prove, and why a run ended early (docs/console.rst)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import Visit
+from protocol import CRASH, MISSING, Outcome, Story, differs
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+pytestmark = pytest.mark.console
+
+#: Milliseconds after which the page has certainly asked again.
+LATER = 61_000
+
+
+def cells(row: Locator) -> list[str]:
+    """Return what stands in a row of a table."""
+    return [' '.join(text.split()) for text in row.locator('th, td').all_inner_texts()]
+
+
+def row_of(page: Page, table: str, name: str) -> Locator:
+    """Return the row of a table whose head begins with a name."""
+    return page.get_by_role('region', name=table).get_by_role('row').filter(
+        has=page.get_by_role('rowheader', name=name)).first
+
+
+def test_a_run_that_was_never_retried_has_no_attempts(story: Story, visit: Visit) -> None:
+    run_id = story.complete(story.open_pull(story.tests(2)))
+    page = visit(f'/runs/{run_id}')
+
+    page.get_by_text('2 tests').wait_for()
+    assert page.get_by_role('heading', name='Attempts').count() == 0
+
+
+def test_what_the_attempts_prove(story: Story, visit: Visit) -> None:
+    tests = story.tests(6)
+    flaky, same, missing = tests[1:4]
+    first = story.complete(story.push(tests), {flaky: Outcome(exit_code=1), same: differs('else'), missing: MISSING})
+    second = story.retry(first)
+    story.complete(second, {same: differs('else'), missing: CRASH})
+    page = visit(f'/runs/{second}')
+
+    page.get_by_text('Over 2 attempts 1 test is flaky, 1 fails each time in the same way '
+                     'and 1 fails each time but not in the same way.').wait_for()
+    page.get_by_text('3 of the 6 results are carried over from other attempts.').wait_for()
+    table = 'Attempts, newest first'
+    assert cells(row_of(page, table, '2'))[:6] == ['2', f'run {second} (this run)', 'Failed', '2 of 6', '3', 'adam']
+    assert cells(row_of(page, table, '1'))[:6] == ['1', f'run {first}', 'Failed', '3 of 6', '', '']
+    grid = 'Tests that did not pass each time'
+    assert cells(row_of(page, grid, f'#{flaky}'))[1:] == ['passed', 'failed']
+    assert cells(row_of(page, grid, f'#{same}'))[1:] == ['failed', 'failed']
+    assert cells(row_of(page, grid, f'#{missing}'))[1:] == ['an output is missing'] * 2
+    assert page.get_by_role('region', name=grid).get_by_role('rowheader').count() == 3
+
+    page.get_by_role('region', name=grid).get_by_role('link', name=f'run {first}').click()
+    page.get_by_role('heading', name=f'Run {first}', exact=True).wait_for()
+    page.get_by_text('Over 2 attempts').wait_for()
+
+
+def test_attempts_in_which_everything_passed(story: Story, visit: Visit) -> None:
+    first = story.complete(story.push(story.tests(2)))
+    second = story.complete(story.retry(first, failed_only=False))
+    page = visit(f'/runs/{second}')
+
+    page.get_by_text('Over 2 attempts every test passed each time.').wait_for()
+    assert page.get_by_role('region', name='Tests that did not pass each time').count() == 0
+
+
+def test_a_retry_is_watched_from_queued_to_whole(story: Story, visit: Visit) -> None:
+    tests = story.tests(4)
+    first = story.complete(story.push(tests), {tests[0]: CRASH, tests[1]: CRASH})
+    second = story.retry(first)
+    page = visit('/runs')
+    page.clock.install()
+    page.goto(page.url.replace('/runs', f'/runs/{second}'))
+    page.evaluate('() => { window.stayed = true; }')
+    status = row_of(page, 'Attempts, newest first', '2').get_by_text
+    status('Queued').wait_for()
+    page.get_by_text('This run runs only the 2 tests that did not pass.').wait_for()
+    assert page.get_by_text('Over 2 attempts').count() == 0
+
+    worker = story.worker(second)
+    worker.start()
+    worker.run(tests[0])
+    page.clock.fast_forward(LATER)
+    status('Running').wait_for()
+    page.get_by_text('1 tests').wait_for()
+
+    worker.run(tests[1], CRASH)
+    worker.end()
+    page.clock.fast_forward(LATER)
+    status('Failed').wait_for()
+    page.get_by_text('4 tests').wait_for()
+    page.get_by_text('General — 1 failed').wait_for()
+    page.get_by_text('Over 2 attempts 1 test is flaky and 1 fails each time in the same way.').wait_for()
+    page.get_by_text('2 of the 4 results are carried over from other attempts.').wait_for()
+    page.get_by_role('button', name='Cancel run').wait_for(state='detached')
+    assert page.evaluate('() => window.stayed')
+
+
+def test_an_end_that_was_not_final_is_noticed(story: Story, visit: Visit) -> None:
+    (test,) = story.tests(1)
+    run_id = story.push([test])
+    worker = story.worker(run_id)
+    worker.start()
+    story.cancel(run_id)
+    page = visit('/runs')
+    page.clock.install()
+    page.goto(page.url.replace('/runs', f'/runs/{run_id}'))
+    page.get_by_text('Canceled on purpose').wait_for()
+
+    worker.run(test)
+    worker.end()
+    page.clock.fast_forward(LATER)
+    page.get_by_text('General — Pass').wait_for()
+
+
+# Why a run ended early
+
+INFRASTRUCTURE = 'Infrastructure problem'
+
+
+def test_a_cancellation_by_a_person_is_no_infrastructure_problem(story: Story, visit: Visit) -> None:
+    run_id = story.push(story.tests(2))
+    story.worker(run_id).start()
+    story.cancel(run_id)
+    page = visit(f'/runs/{run_id}')
+
+    page.get_by_text('Canceled on purpose — this says nothing about the code').wait_for()
+    page.get_by_text('Canceled ', exact=False).nth(1).wait_for()
+    assert page.get_by_text(INFRASTRUCTURE).count() == 0
+
+
+def test_a_machine_that_takes_too_long_is_one(story: Story, visit: Visit) -> None:
+    run_id = story.push(story.tests(2))
+    worker = story.worker(run_id)
+    worker.start()
+    story.process.call('let_pass', machine=worker.machine, minutes=121)
+    story.run_scheduled_job()
+    page = visit(f'/runs/{run_id}')
+
+    page.get_by_text('what is missing or failed here may not be caused by the code').wait_for()
+    page.get_by_text('Could not complete test, time limit exceeded').first.wait_for()
+
+
+def test_a_run_whose_results_decide_has_no_banner(story: Story, visit: Visit) -> None:
+    tests = story.tests(2)
+    run_id = story.complete(story.push(tests), {tests[0]: CRASH})
+    page = visit(f'/runs/{run_id}')
+
+    page.get_by_text('General — 1 failed').wait_for()
+    assert page.get_by_text('on purpose').count() == page.get_by_text(INFRASTRUCTURE).count() == 0

@@ -1,0 +1,114 @@
+"""The console for everybody: what axe finds, small screens, light and dark (docs/console.rst)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import Visit
+from protocol import CRASH, Story, differs
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.console
+
+SECTION = 'section[aria-labelledby=attempts]'
+
+
+@pytest.fixture
+def retried(story: Story) -> int:
+    """A run that has completed twice, its retry for a long reason: one test is flaky, and one fails each time."""
+    tests = story.tests(5)
+    first = story.complete(story.push(tests), {tests[1]: CRASH, tests[3]: differs('else')})
+    answer = story.ask('POST', f'/runs/{first}/retry', json_body={'failed_only': True, 'reason': 'x' * 200})
+    return story.complete(answer['new_run_id'], {tests[3]: differs('else')})
+
+
+@pytest.fixture(params=[False, True], ids=['light', 'dark'])
+def opened(request: pytest.FixtureRequest, visit: Visit) -> Callable[..., Page]:
+    """Open pages in light and in dark."""
+    return lambda path, **options: visit(path, dark=request.param, **options)
+
+
+def serious(page: Page, part: str) -> list[str]:
+    """
+    Return what axe finds serious or critical in a part of a page.
+
+    The console's own green button has too little contrast: that is not ours to judge.
+    """
+    from axe_playwright_python.sync_playwright import Axe
+    return [f"{violation['id']}: {node['html']}" for violation in Axe().run(page, context=part).response['violations']
+            if violation['impact'] in ('serious', 'critical') for node in violation['nodes']
+            if not (violation['id'] == 'color-contrast' and 'bg-primary' in node['html'])]
+
+
+def open_dialog(page: Page) -> None:
+    """Open the dialog, and wait until it stands still."""
+    page.get_by_role('button', name='Run again').click()
+    page.get_by_role('dialog').get_by_role('radio', name='All 5 tests').wait_for()
+    page.wait_for_function('() => getComputedStyle(document.querySelector("[role=dialog]")).opacity === "1"')
+
+
+def test_axe_finds_nothing_serious(retried: int, opened: Callable[..., Page]) -> None:
+    page = opened(f'/runs/{retried}')
+    page.get_by_text('Over 2 attempts').wait_for()
+    page.get_by_role('region', name='Tests that did not pass each time').wait_for()
+    page.wait_for_function('() => document.getAnimations().length === 0')
+    assert serious(page, SECTION) == []
+
+    open_dialog(page)
+    page.get_by_role('dialog').get_by_label('Reason').fill('x' * 300)
+    assert serious(page, '[role=dialog]') == []
+
+
+def test_axe_finds_nothing_serious_in_the_list(retried: int, opened: Callable[..., Page]) -> None:
+    page = opened('/runs')
+    page.get_by_text('2 attempts').click()
+    page.get_by_text('Earlier attempts').wait_for()
+    page.wait_for_function('() => document.getAnimations().length === 0')
+    for words in ('2 attempts', 'Earlier attempts'):
+        page.get_by_text(words).evaluate('(element) => element.setAttribute("data-checked", "")')
+    assert serious(page, '[data-checked]') == []
+
+
+def test_axe_finds_nothing_serious_in_the_banner(story: Story, opened: Callable[..., Page]) -> None:
+    run_id = story.push(story.tests(1))
+    story.worker(run_id).start()
+    story.cancel(run_id)
+    page = opened(f'/runs/{run_id}')
+    page.get_by_text('Canceled on purpose').evaluate(
+        '(element) => element.parentElement.parentElement.setAttribute("data-checked", "")')
+    page.wait_for_function('() => document.getAnimations().length === 0')
+    assert serious(page, '[data-checked]') == []
+
+
+def test_axe_finds_a_field_without_a_label(retried: int, visit: Visit) -> None:
+    page = visit(f'/runs/{retried}')
+    open_dialog(page)
+    page.get_by_role('dialog').evaluate('(dialog) => dialog.querySelectorAll("label").forEach((it) => it.remove())')
+
+    assert any(found.startswith('label: <textarea') for found in serious(page, '[role=dialog]'))
+
+
+def test_everything_fits_on_a_small_screen(retried: int, opened: Callable[..., Page]) -> None:
+    page = opened(f'/runs/{retried}', viewport={'width': 360, 'height': 640})
+    page.get_by_text('Over 2 attempts').wait_for()
+    for name in ('Attempts, newest first', 'Tests that did not pass each time'):
+        region = page.get_by_role('region', name=name)
+        box = region.bounding_box()
+        assert box is not None and box['x'] >= 0 and box['x'] + box['width'] <= 360
+        region.evaluate('(region) => { region.scrollLeft = 10_000; }')
+        last = region.locator('tr').last.locator('> *').last.bounding_box()
+        assert last is not None and last['x'] + last['width'] <= box['x'] + box['width'] + 1
+
+    button = page.get_by_role('button', name='Run again').bounding_box()
+    assert button is not None and button['x'] >= 0 and button['x'] + button['width'] <= 360
+    open_dialog(page)
+    dialog = page.get_by_role('dialog')
+    dialog.get_by_label('Reason').fill('x' * 300)
+    box = dialog.bounding_box()
+    assert box is not None and box['x'] >= 0 and box['x'] + box['width'] <= 360
+    assert box['y'] >= 0 and box['y'] + box['height'] <= 640
+    assert dialog.evaluate('(dialog) => dialog.scrollWidth <= dialog.clientWidth')
