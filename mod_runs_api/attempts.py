@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from .causes import read_causes, to_phrase
 from .database import Database
 from .database.carry_over import count_carried_over
 from .database.outcomes import count_outcomes
@@ -35,6 +36,8 @@ class Attempt:
         How many of them passed, did not pass, and have no result.
     carried_over_from : dict of int to int
         How many of the results are those of other attempts, by the run that really ran the tests.
+    cause, cause_detail : str or None
+        Why it ended, and the message that says so: see :func:`mod_runs_api.causes.find_cause`.
     source_run_id : int or None
         The run that it is a retry of. None for the first run, as is all that follows.
     failed_only : bool or None
@@ -45,6 +48,8 @@ class Attempt:
         The name of the user who asked for it, if there was one and still is.
     created_at : datetime or None
         When it was created, in UTC.
+    automatic : bool or None
+        Whether a sweep created it.
     """
 
     run_id: int
@@ -55,16 +60,24 @@ class Attempt:
     failed: int
     not_run: int
     carried_over_from: dict[int, int]
+    cause: str | None
+    cause_detail: str | None
     source_run_id: int | None
     failed_only: bool | None
     reason: str | None
     requested_by: str | None
     created_at: datetime | None
+    automatic: bool | None
 
     @property
     def carried_over(self) -> int:
         """How many of the results are those of other attempts."""
         return sum(self.carried_over_from.values())
+
+    @property
+    def stopped_by(self) -> str | None:
+        """Why it ended, in a few words."""
+        return None if self.cause_detail is None else to_phrase(self.cause_detail)
 
 
 @dataclass(frozen=True)
@@ -121,14 +134,16 @@ def _summarize(db: Database, rows: Sequence[tuple[int, Any]]) -> list[Attempt]:
     progress = read_progress(db, run_ids)
     counts = count_outcomes(db, run_ids)
     carried_over = count_carried_over(db, run_ids)
+    causes = read_causes(db, run_ids)
     attempts = []
     for number, row in rows:
-        count = counts[row.run_id]
+        count, cause = counts[row.run_id], causes[row.run_id]
         attempts.append(Attempt(
             run_id=row.run_id, attempt=number, status=_status(progress.get(row.run_id), count), tests=count.total(),
             passed=count['pass'], failed=count.total() - count['pass'] - count['not_run'], not_run=count['not_run'],
             carried_over_from=carried_over[row.run_id], source_run_id=row.source_run_id, failed_only=row.failed_only,
-            reason=decode(row.reason), requested_by=row.requested_by, created_at=row.created_at))
+            reason=decode(row.reason), requested_by=row.requested_by, created_at=row.created_at,
+            automatic=row.automatic, cause=cause and cause.name, cause_detail=cause and cause.detail))
     return attempts
 
 

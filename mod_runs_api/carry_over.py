@@ -7,6 +7,8 @@ every test without a result of its own in it gets the last result that another a
 
 from __future__ import annotations
 
+from typing import Any
+
 from .database import Database
 from .database.carry_over import copy_results, find_results, is_still_completed
 from .database.retries import find_root_of_failed_only
@@ -21,16 +23,7 @@ def carry_over(db: Database, run_id: int) -> int:
     Nothing is done for any other run, nor a second time. Raises :exc:`Outdated` if the platform has restarted the run
     meanwhile.
     """
-    root_id = find_root_of_failed_only(db, run_id)
-    completed = None if root_id is None else find_last_completed(db, run_id)
-    if root_id is None or completed is None:
-        return 0
-    progress = read_progress(db, [attempt.run_id for attempt in read_attempts(db, root_id)])
-    if not progress[run_id].has_ended:
-        return 0
-    ended = [other for other in progress.values() if other.has_ended and other.run_id != run_id]
-    in_order_of_ends = [other.run_id for other in sorted(ended, key=lambda other: other.end_id)]
-    sources = find_results(db, run_id, in_order_of_ends) if ended else {}
+    completed, sources = find_what_to_carry_over(db, run_id)
     if not sources:
         return 0
     copy_results(db, run_id, completed, sources)
@@ -38,3 +31,17 @@ def carry_over(db: Database, run_id: int) -> int:
     if not is_still_completed(db, completed):
         raise Outdated
     return len(sources)
+
+
+def find_what_to_carry_over(db: Database, run_id: int) -> tuple[Any, dict[int, int]]:
+    """Return the progress row that completed a run, and the attempt that each regression test is carried over from."""
+    root_id = find_root_of_failed_only(db, run_id)
+    completed = None if root_id is None else find_last_completed(db, run_id)
+    if root_id is None or completed is None:
+        return None, {}
+    progress = read_progress(db, [attempt.run_id for attempt in read_attempts(db, root_id)])
+    if not progress[run_id].has_ended:
+        return None, {}
+    ended = [other for other in progress.values() if other.has_ended and other.run_id != run_id]
+    in_order_of_ends = [other.run_id for other in sorted(ended, key=lambda other: other.end_id)]
+    return completed, find_results(db, run_id, in_order_of_ends) if ended else {}

@@ -21,11 +21,13 @@ from .database.users import list_tokens as read_tokens
 from .database.users import revoke_token
 from .errors import InvalidFields, RunsApiError, ServiceUnavailable
 from .extension import extension_state
+from .github.checks import list_ready_made
 from .host.models import MAX_ID
 from .preview import Preview
 from .service import (attempts_page, attempts_verdict, find_user_id, preview,
                       retry_run)
 from .summary import counted, to_sentence
+from .sweeper import Sweep
 
 #: What `verdict` exits with.
 EXIT_CODES = {'pass': 0, 'fail': 1, 'unstable': 4, 'pending': 5}
@@ -145,7 +147,7 @@ def attempts_command(run_id: int, as_json: bool) -> None:
     List the attempts of the run RUN_ID.
 
     The columns: attempt, run, source, status, how many tests failed, did not run, were carried over and are there in
-    all, "all" or "failed" tests, requester, time, reason.
+    all, "all" or "failed" tests, requester ("automatic" for a sweep), time, reason, cause, and what says so.
     """
     with exit_on_error(as_json):
         offset: int | None = 0
@@ -161,8 +163,8 @@ def _attempt_line(attempt: Attempt) -> str:
         str(attempt.attempt), str(attempt.run_id), str(attempt.source_run_id or '-'), attempt.status,
         str(attempt.failed), str(attempt.not_run), str(attempt.carried_over), str(attempt.tests),
         '-' if attempt.failed_only is None else 'failed' if attempt.failed_only else 'all',
-        _cell(attempt.requested_by), f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-',
-        _cell(attempt.reason)])
+        'automatic' if attempt.automatic else _cell(attempt.requested_by), f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-',
+        _cell(attempt.reason), attempt.cause or '-', _cell(attempt.cause_detail)])
 
 
 @click.command('verdict')
@@ -211,6 +213,23 @@ def carry_over_command(run_id: int | None) -> None:
                 click.echo(f'{found_id}\t{count}')
 
 
+@click.command('sweep')
+@click.option('--dry-run', is_flag=True, help='Write nothing, and print what would be done.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON lines.')
+@with_appcontext
+def sweep_command(dry_run: bool, as_json: bool) -> None:
+    """
+    Complete and retry what needs no person: a line for the crontab.
+
+    Prints a line for each run that it did something about, or would have but for a reason: the run, "carried over",
+    "ended", "retried" or "waiting", the new run, and why. Exits with 3 if the database is away.
+    """
+    with exit_on_error(as_json):
+        for step in Sweep(list_ready_made(), dry_run).run():
+            click.echo(json.dumps(step._asdict()) if as_json else
+                       '\t'.join([str(step.run_id), step.what, str(step.new_run_id or '-'), _cell(step.why)]))
+
+
 def _cell(text: str | None) -> str:
     """Return a text so that it stays one cell of one line. An empty or odd one is quoted."""
     if text is None:
@@ -232,4 +251,5 @@ def exit_on_error(as_json: bool = False) -> Iterator[None]:
         raise SystemExit(3 if isinstance(error, ServiceUnavailable) else 1) from None
 
 
-COMMANDS = (token, openapi, retry_command, attempts_command, verdict_command, carry_over_command)
+COMMANDS = (token, openapi, retry_command, attempts_command, verdict_command, carry_over_command,
+            sweep_command)

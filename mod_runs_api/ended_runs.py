@@ -69,9 +69,7 @@ def _handle_ended_runs(session: Session, transaction: SessionTransaction) -> Non
     transactions = replace(state.transactions, get_session=lambda: session)
     for run_id in map(int, run_ids):
         _carry_over(transactions, run_id)
-        if attempts_ended.receivers:
-            with _logged_only(f'run {run_id} has ended, but attempts_ended is not sent.'):
-                _send_attempts_ended(transactions, run_id)
+        announce_end(transactions, run_id)
 
 
 @contextmanager
@@ -99,11 +97,13 @@ def _carry_over(transactions: Transactions, run_id: int) -> None:
                     f'"flask runs-api carry-over {run_id}" does it. {describe(fault)}')
 
 
-def _send_attempts_ended(transactions: Transactions, run_id: int) -> None:
+def announce_end(transactions: Transactions, run_id: int) -> None:
     """Send :data:`attempts_ended` for one of several attempts. Without a receiver the verdict is not computed."""
-    verdict = transactions.run(_read_verdict_of_ended, run_id)
-    if verdict is not None:
-        send(attempts_ended, run_id=run_id, root_run_id=verdict.root_run_id, overall=verdict.overall)
+    if attempts_ended.receivers:
+        with _logged_only(f'run {run_id} has ended, but attempts_ended is not sent.'):
+            verdict = transactions.run(_read_verdict_of_ended, run_id)
+            if verdict is not None:
+                send(attempts_ended, run_id=run_id, root_run_id=verdict.root_run_id, overall=verdict.overall)
 
 
 def _read_verdict_of_ended(db: Database, run_id: int) -> Verdict | None:

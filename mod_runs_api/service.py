@@ -82,27 +82,46 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
 def submit_retry(run_id: int, fields: RetryFields, requester_id: int | None, idempotency_digest: str | None,
                  extra_checks: Sequence[Check] = ()) -> Retry:
     """Return the retry that a request creates, committed, or that an earlier one with the same digest has created."""
-    state = extension_state()
     request = RetryRequest(run_id=run_id, failed_only=fields.failed_only, reason=fields.reason,
                            requester_id=requester_id, idempotency_digest=idempotency_digest or random_secret())
-    drop_inactive = state.settings.drop_inactive_tests
+    return submit_request(request, extra_checks)
+
+
+def submit_request(request: RetryRequest, extra_checks: Sequence[Check] = ()) -> Retry:
+    """Do the same for a request that is complete."""
+    state = extension_state()
+    earlier = check_retry(request, extra_checks)
+    if earlier is not None:
+        return earlier
+    retry = state.transactions.run(create_retry, request, state.settings.drop_inactive_tests)
+    if not retry.replayed:
+        log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {counted(retry.test_count, "test")}'
+                   f'{" that did not pass" if retry.failed_only else ""}, '
+                   f'{"automatically" if request.automatic else f"for user {request.requester_id}"}')
+        send(run_retried, run_id=retry.run_id, new_run_id=retry.new_run_id, failed_only=retry.failed_only,
+             reason=request.reason, requester_id=request.requester_id)
+    return retry
+
+
+def check_retry(request: RetryRequest, extra_checks: Sequence[Check]) -> Retry | None:
+    """
+    Ask the checks whether a retry may be made, and return the one that an earlier request has created, if there is one.
+
+    Before the transaction that writes: a check may ask GitHub, and is asked once. Raises what the retry is refused
+    with.
+    """
+    state = extension_state()
     checks: list[Check] = []
     for check in (*state.settings.before_retry, *extra_checks):
         if check not in checks:  # Each is called once.
             checks.append(check)
-    if checks:
-        # Before the transaction that writes: a check may ask GitHub, and is asked once.
-        found = state.transactions.run(_look_up, request, drop_inactive)
-        if isinstance(found, Retry):
-            return found
-        _ask(checks, found)
-    retry = state.transactions.run(create_retry, request, drop_inactive)
-    if not retry.replayed:
-        log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {counted(retry.test_count, "test")}'
-                   f'{" that did not pass" if retry.failed_only else ""}, for user {requester_id}')
-        send(run_retried, run_id=retry.run_id, new_run_id=retry.new_run_id, failed_only=retry.failed_only,
-             reason=request.reason, requester_id=requester_id)
-    return retry
+    if not checks:
+        return None
+    found = state.transactions.run(_look_up, request, state.settings.drop_inactive_tests)
+    if isinstance(found, Retry):
+        return found
+    _ask(checks, found, request.automatic)
+    return None
 
 
 def _look_up(db: Database, request: RetryRequest, drop_inactive: bool) -> Retry | Source:
@@ -115,14 +134,20 @@ def _look_up(db: Database, request: RetryRequest, drop_inactive: bool) -> Retry 
     return source
 
 
-def _ask(checks: Sequence[Check], source: Source) -> None:
-    """Raise :exc:`Unprocessable` if a check refuses the retry. One that fails, or has no answer, refuses nothing."""
+def _ask(checks: Sequence[Check], source: Source, is_automatic: bool = False) -> None:
+    """
+    Raise :exc:`Unprocessable` if a check refuses the retry.
+
+    One that fails, or has no answer, refuses nothing that a person asks for, and everything that nobody waits for.
+    """
     for check in checks:
         name = getattr(check, '__name__', type(check).__name__)
         try:
             reason = check(source)
         except (Exception, SystemExit) as error:
             log().error(f'RUNS_API_BEFORE_RETRY: {name} failed with {type(error).__name__}')
+            if is_automatic:
+                raise Unprocessable(f'{name} has no answer.', {'run_id': source.id}) from None
             continue
         if isinstance(reason, str) and reason:
             raise Unprocessable(reason, {'run_id': source.id})

@@ -26,6 +26,10 @@ DEFAULTS: dict[str, Any] = {
     'RUNS_API_INACTIVE_TESTS': 'reject',
     # A check that may refuse a retry, or a list of them.
     'RUNS_API_BEFORE_RETRY': (),
+    # How many automatic retries the sweep may make of a run that did not end by the code; 0 switches it off.
+    'RUNS_API_AUTOMATIC_RETRIES': 0,
+    # How many of them may be in flight on one platform.
+    'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 2,
 }
 
 
@@ -38,6 +42,8 @@ class Settings:
     retry_roles: frozenset[str]
     drop_inactive_tests: bool
     before_retry: tuple[Check, ...]
+    automatic_retries: int
+    automatic_retries_at_once: int
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -74,4 +80,13 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
                     rate_limit_storage_uri=storage_uri,
                     retry_roles=frozenset(roles),
                     drop_inactive_tests=inactive == 'drop',
-                    before_retry=tuple(checks))
+                    before_retry=tuple(checks),
+                    automatic_retries=_read_count(values, 'RUNS_API_AUTOMATIC_RETRIES', 0),
+                    automatic_retries_at_once=_read_count(values, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', 1))
+
+
+def _read_count(values: Mapping[str, Any], name: str, least: int) -> int:
+    count = values[name]
+    if isinstance(count, bool) or not isinstance(count, int) or count < least:
+        raise MountError(f'{name} must be an integer of at least {least}, not {count!r}.')
+    return count

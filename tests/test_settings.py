@@ -15,7 +15,9 @@ from mod_runs_api.settings import DEFAULTS
 
 @pytest.mark.parametrize(('setting', 'value'), [
     ('RUNS_API_RETRY_ROLES', 'admin'), ('RUNS_API_RETRY_ROLES', [1]), ('RUNS_API_RETRY_ROLES', None),
-    ('RUNS_API_INACTIVE_TESTS', 'keep'), ('RUNS_API_INACTIVE_TESTS', None)])
+    ('RUNS_API_INACTIVE_TESTS', 'keep'), ('RUNS_API_INACTIVE_TESTS', None),
+    ('RUNS_API_AUTOMATIC_RETRIES', -1), ('RUNS_API_AUTOMATIC_RETRIES', True), ('RUNS_API_AUTOMATIC_RETRIES', '1'),
+    ('RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', 0)])
 def test_registration_fails_if_a_setting_has_a_wrong_value(setting: str, value: object) -> None:
     with pytest.raises(MountError, match=setting):
         create_app(**{setting: value})
@@ -34,4 +36,5 @@ def test_a_setting_that_is_changed_after_registration_has_no_effect(
 def test_every_setting_has_a_default(app: Flask) -> None:
     assert not set(DEFAULTS) & set(app.config)
     assert set(DEFAULTS) == {'RUNS_API_RATE_LIMIT', 'RUNS_API_RATE_LIMIT_STORAGE_URI', 'RUNS_API_RETRY_ROLES',
-                             'RUNS_API_INACTIVE_TESTS', 'RUNS_API_BEFORE_RETRY'}
+                             'RUNS_API_INACTIVE_TESTS', 'RUNS_API_BEFORE_RETRY', 'RUNS_API_AUTOMATIC_RETRIES',
+                             'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE'}

@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
+from ..causes import CAUSES
 from ..errors import MAX_MESSAGE_LENGTH
 from ..host.models import MAX_ID
 from ..verdict import VERDICTS
@@ -117,8 +118,13 @@ class AttemptSchema(Schema):
     not_run = fields.Integer(required=True, validate=AT_LEAST_0, metadata={'description': 'Tests without a result.'})
     carried_over = fields.Integer(required=True, validate=AT_LEAST_0, metadata={
         'description': 'How many of the results are those of other attempts.'})
+    cause = fields.String(required=True, allow_none=True, validate=validate.OneOf(CAUSES), metadata={
+        'description': 'Why it ended. Null if it has not, or if its results decide.'})
+    cause_detail = fields.String(required=True, allow_none=True, metadata={'description': 'The message that says so.'})
     failed_only = fields.Boolean(required=True, allow_none=True, metadata={
-        'description': 'Null for the first run, as are reason, requested_by and created_at.'})
+        'description': 'Null for the first run, as are automatic, reason, requested_by and created_at.'})
+    automatic = fields.Boolean(required=True, allow_none=True, metadata={
+        'description': 'Whether a sweep made it.'})
     reason = fields.String(required=True, allow_none=True)
     requested_by = fields.String(required=True, allow_none=True, metadata={
         'description': 'The name of the user who asked for it.'})

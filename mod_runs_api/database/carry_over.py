@@ -19,13 +19,15 @@ from .runs import has_completed
 
 def select_marks(db: Database, run_ids: Sequence[int]) -> Select[Any]:
     """
-    Select ``run_id``, ``regression_test_id`` and ``source_run_id`` of each result that was carried over into some runs.
+    Select the mark of each result that was carried over into some runs.
+
+    It has ``run_id``, ``regression_test_id``, ``source_run_id`` and ``was_selected``.
 
     A mark counts while the progress row that completed the retry is there: the platform's restart deletes it, and runs
     everything.
     """
     mark = db.run_carried_over.c
-    return (select(mark.run_id, mark.regression_test_id, mark.source_run_id)
+    return (select(mark.run_id, mark.regression_test_id, mark.source_run_id, mark.was_selected)
             .join_from(db.run_carried_over, db.host.TestProgress, _is_of_a_row_that_is_there(db))
             .where(mark.run_id.in_(run_ids)))
 
@@ -81,10 +83,12 @@ def copy_results(db: Database, run_id: int, completed: Any, sources: dict[int, i
 
     ``completed`` is the progress row that completed the run: its ``id`` and ``timestamp``.
     """
+    customized = db.host.CustomizedTest
+    selected = set(db.scalars(select(customized.regression_id).where(customized.test_id == run_id)))
     # The marks are first: of two that do this at once, the second fails before it has written much.
     db.execute(insert(db.run_carried_over), [
         {'run_id': run_id, 'regression_test_id': test_id, 'source_run_id': source_id,
-         'progress_id': completed.id, 'progress_timestamp': completed.timestamp}
+         'progress_id': completed.id, 'progress_timestamp': completed.timestamp, 'was_selected': test_id in selected}
         for test_id, source_id in sources.items()])
     mark = db.run_carried_over.c
     # With the time, because SQLite uses ids again: there may be marks of an end before a restart.
@@ -104,11 +108,9 @@ def copy_results(db: Database, run_id: int, completed: Any, sources: dict[int, i
             .join_from(db.run_carried_over, table, and_(table.test_id == mark.source_run_id,
                                                         table.regression_test_id == mark.regression_test_id))
             .where(is_of_this_end, ~left_out)))
-    customized = db.host.CustomizedTest
-    is_selected = exists().where(customized.test_id == run_id, customized.regression_id == mark.regression_test_id)
     db.execute(insert(customized).from_select(
         [customized.test_id, customized.regression_id],
-        select(mark.run_id, mark.regression_test_id).where(is_of_this_end, ~is_selected)))
+        select(mark.run_id, mark.regression_test_id).where(is_of_this_end, ~mark.was_selected)))
 
 
 def is_still_completed(db: Database, completed: Any) -> bool:
@@ -120,8 +122,10 @@ def is_still_completed(db: Database, completed: Any) -> bool:
 def find_missed(db: Database) -> Sequence[int]:
     """Return the failed-only retries that have completed, and into which nothing was carried over then."""
     retry, mark = db.run_retry.c, db.run_carried_over.c
-    return db.scalars(
-        select(retry.run_id)
-        .where(retry.failed_only == true(), has_completed(db, retry.run_id),
-               ~exists().where(mark.run_id == retry.run_id, _is_of_a_row_that_is_there(db)))
-        .order_by(retry.run_id)).all()
+    # One look-up for each. MariaDB would read all that was ever carried over to answer a NOT EXISTS.
+    first_mark = (select(mark.run_id)
+                  .join_from(db.run_carried_over, db.host.TestProgress, _is_of_a_row_that_is_there(db))
+                  .where(mark.run_id == retry.run_id).correlate(db.run_retry).limit(1).scalar_subquery())
+    without_marks = db.scalars(select(retry.run_id).where(retry.failed_only == true(), first_mark.is_(None))).all()
+    return db.scalars(select(retry.run_id).where(retry.run_id.in_(without_marks), has_completed(db, retry.run_id))
+                      .order_by(retry.run_id)).all()

@@ -32,7 +32,7 @@ def select_outcomes(db: Database, run_ids: Sequence[int]) -> Select[Any]:
                        case((has_result, _outcome_of_result(db)), else_='not_run').label('outcome'))
         .outerjoin_from(tests, result, and_(result.test_id == tests.c.run_id,
                                             result.regression_test_id == tests.c.regression_test_id))
-        .where(or_(has_result, _is_given_to_workers(db, tests.c.regression_test_id))))
+        .where(or_(has_result, is_given_to_workers(db, tests.c.regression_test_id))))
 
 
 def _outcome_of_result(db: Database) -> ColumnElement[str]:
@@ -81,7 +81,7 @@ def _select_selected(db: Database, run_ids: Sequence[int]) -> list[Select[Any]]:
         .where(run.id.in_(run_ids), ~has_rows)]
 
 
-def _is_given_to_workers(db: Database, regression_test_id: ColumnElement[int]) -> ColumnElement[bool]:
+def is_given_to_workers(db: Database, regression_test_id: ColumnElement[int]) -> ColumnElement[bool]:
     """Return the condition that a regression test is ever given to a worker: only tests in a category are."""
     category = db.host.regressionTestLinkTable
     return true() if category is None else exists().where(category.c.regression_id == regression_test_id)

@@ -30,6 +30,8 @@ class RetryRequest:
     reason: str | None = None
     #: The user who asks. They become an owner of the new run.
     requester_id: int | None = None
+    #: Whether a sweep asks.
+    automatic: bool = False
     #: Requests with the same one create one run: see :func:`mod_runs_api.retry.digest_key`.
     idempotency_digest: str = field(default_factory=random_secret)
     #: The secret that the new run's worker will report with. It is unique in the database, so a run whose commit was
@@ -58,7 +60,7 @@ def write_retry(db: Database, request: RetryRequest, source: Source, test_ids: S
     # Before the tests, so that the second of two requests with one key fails before it has written much.
     db.execute(insert(db.run_retry).values(
         run_id=new_run_id, source_run_id=source.id, root_run_id=source.root_id, failed_only=request.failed_only,
-        reason=encode(request.reason), user_id=request.requester_id, created_at=clock.now(),
+        automatic=request.automatic, reason=encode(request.reason), user_id=request.requester_id, created_at=clock.now(),
         test_count=len(test_ids), idempotency_digest=request.idempotency_digest))
     selected = insert(customized).values({customized.test_id: new_run_id,
                                           customized.regression_id: bindparam('selected')})

@@ -70,7 +70,7 @@ def find_source(db: Database, run_id: int) -> Source:
     run, root, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
     row = None if not 1 <= run_id <= MAX_ID else db.execute(
         select(run.id, type_coerce(run.platform, String), type_coerce(run.test_type, String), run.fork_id, run.branch,
-               run.commit, run.pr_nr, _last_status(db, run.id), func.coalesce(retry.root_run_id, run.id),
+               run.commit, run.pr_nr, last_status(db, run.id), func.coalesce(retry.root_run_id, run.id),
                func.coalesce(root.id, run.id))
         .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
         .outerjoin(root, root.id == retry.root_run_id)
@@ -96,14 +96,14 @@ def read_attempts(db: Database, root_id: int) -> Sequence[Any]:
     """
     Return the attempts with a first run, in order.
 
-    Each has ``run_id``, and for a retry ``source_run_id``, ``failed_only``, ``reason``, ``requested_by`` and
-    ``created_at``.
+    Each has ``run_id``, and for a retry ``source_run_id``, ``failed_only``, ``automatic``, ``reason``,
+    ``requested_by`` and ``created_at``.
     """
     run, user, retry = db.host.Test, db.host.User, db.run_retry.c
     attempts = union_all(select(run.id).where(run.id == root_id),
                          select(retry.run_id).where(retry.root_run_id == root_id)).subquery()
     return db.rows(
-        select(run.id.label('run_id'), retry.source_run_id, retry.failed_only, retry.reason,
+        select(run.id.label('run_id'), retry.source_run_id, retry.failed_only, retry.automatic, retry.reason,
                user.name.label('requested_by'), retry.created_at)
         .join_from(attempts, run, run.id == attempts.c[0])
         .outerjoin(db.run_retry, retry.run_id == run.id)
@@ -135,7 +135,7 @@ def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
     """Return how far some runs have come. Those that are queued are not there."""
     progress = db.host.TestProgress
     rows = db.execute(
-        select(progress.test_id, _last_status(db, progress.test_id), func.max(progress.id),
+        select(progress.test_id, last_status(db, progress.test_id), func.max(progress.id),
                func.max(case((_is_completed(progress), progress.id))))
         .where(progress.test_id.in_(run_ids))
         .group_by(progress.test_id))
@@ -161,7 +161,7 @@ def _is_completed(progress: Any) -> ColumnElement[bool]:
     return _trimmed(progress.status) == COMPLETED
 
 
-def _last_status(db: Database, run_id: ColumnElement[int]) -> ColumnElement[str]:
+def last_status(db: Database, run_id: ColumnElement[int]) -> ColumnElement[str]:
     """Return the last status of a run, as a subquery; NULL while the run is queued."""
     progress = aliased(db.host.TestProgress)
     return (select(_trimmed(progress.status)).where(progress.test_id == run_id)

@@ -59,6 +59,8 @@ def _run_retry(host: HostModels) -> Table:
         Column('user_id', ForeignKey(host.User.id, onupdate='CASCADE', ondelete='SET NULL')),
         # UTC, like all times of the platform.
         Column('created_at', DateTime, nullable=False),
+        # Whether a sweep created it. Reasons can be typed by anybody.
+        Column('automatic', Boolean, nullable=False, default=False, index=True),
         # How many regression tests the retry was created with.
         Column('test_count', Integer, nullable=False),
         # A digest, so that keys that differ in case only stay different under the database's collation.
@@ -82,6 +84,8 @@ def _run_carried_over(host: HostModels) -> Table:
         Column('progress_timestamp', host.TestProgress.timestamp.type, primary_key=True),
         # The run that really ran the test. No foreign key: that stays true when it is deleted.
         Column('source_run_id', Integer, nullable=False),
+        # Whether the retry was to run the test itself, and did not.
+        Column('was_selected', Boolean, nullable=False, default=False),
         mysql_engine='InnoDB',
     )
 

@@ -18,6 +18,7 @@ from ..extension import extension_state
 from ..host.github import (artifact_search_limit, find_build_artifact,
                            github_access)
 from ..host.models import PULL_REQUEST, full_name
+from ..settings import Check
 
 #: What GitHub has said about each run that is being retried.
 _ANSWERS: WeakKeyDictionary[Source, dict[str, Any]] = WeakKeyDictionary()
@@ -44,13 +45,15 @@ def build_artifact_exists(source: Source) -> str | None:
     def is_gone() -> bool:
         searched = _SearchedRepository(_repository(source))
         artifact = find_build_artifact(searched, source.commit, source.platform)
+        if artifact is None and not searched.is_complete():
+            raise LookupError('GitHub did not answer.')
         # GitHub lists an artifact for a while after it is gone.
-        return searched.is_complete() if artifact is None else artifact.expired is True
+        return artifact is None or artifact.expired is True
 
     if not _ask_github(source, 'build', is_gone):
         return None
-    return (f'GitHub has no build of commit {source.commit[:8]} for {source.platform}, or no longer: '
-            'it keeps builds for 90 days.')
+    return (f'GitHub has no build of commit {source.commit[:8]} for {source.platform}, or no longer: it keeps builds '
+            'for 90 days, and the platform looks at the newest 500 artifacts.')
 
 
 def pull_request_is_open(source: Source) -> str | None:
@@ -128,6 +131,14 @@ def commit_is_not_superseded(source: Source) -> str | None:
         return None
     where = f'pull request {source.pr_nr}' if source.test_type == PULL_REQUEST else f'branch {source.branch}'
     return f'Commit {source.commit[:8]} is superseded: run {run_id} is of a later commit of {where}.'
+
+
+def list_ready_made() -> list[Check]:
+    """Return the checks that the current application can ask. No automatic retry is made without them."""
+    checks: list[Check] = [build_artifact_exists, pull_request_is_open, commit_is_not_superseded]
+    if extension_state().tables.host.BlockedUsers is not None:
+        checks.append(author_is_not_blocked)
+    return checks
 
 
 def _pull_request(source: Source) -> Any:

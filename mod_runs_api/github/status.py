@@ -6,28 +6,33 @@ from typing import Any
 
 from flask import Flask
 
+from ..causes import read_phrase
 from ..database.runs import find_commit
 from ..extension import extension_state
-from ..host.github import github_access, post_pending_status
+from ..host.github import CommitStatus, post_status
 from ..host.runtime import external_run_page
 
 
-def post_queued_status(_app: Flask, *, new_run_id: int, **_facts: Any) -> None:
+def post_queued_status(_app: Flask, *, run_id: int, new_run_id: int, **_facts: Any) -> None:
     """
     Post the commit status "Tests queued" with the new run's address, in the place of the old failure.
 
-    Off until it is connected: ``run_retried.connect(post_queued_status)``. If GitHub does not answer, the retry
-    stays and the log says so.
+    If the source did not end by its results, the status says why: "Tests queued again: time limit exceeded". Off until
+    it is connected: ``run_retried.connect(post_queued_status)``. If GitHub does not answer, the retry stays and the log
+    says so.
 
     Parameters
     ----------
     _app : Flask
         The sender of the signal.
+    run_id : int
+        The source.
     new_run_id : int
         The run that was created.
     **_facts
         What else the signal says.
     """
-    run = extension_state().transactions.run(find_commit, new_run_id)
-    post_pending_status(github_access().open_repository(), run.commit, run.platform, 'Tests queued',
-                        external_run_page(new_run_id))
+    transactions = extension_state().transactions
+    run, phrase = transactions.run(find_commit, new_run_id), transactions.run(read_phrase, run_id)
+    description = f'Tests queued again: {phrase}' if phrase else 'Tests queued'
+    post_status(run.commit, run.platform, CommitStatus('pending', description, external_run_page(new_run_id)))

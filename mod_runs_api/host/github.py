@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import current_app, g
 
 from .runtime import log
+
+#: How long the description of a commit status may be on GitHub.
+MAX_DESCRIPTION_LENGTH = 140
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,22 @@ def github_access() -> GitHubAccess:
     return GitHubAccess(known.get('repository_owner', ''), known.get('repository', ''), known.get('bot_token', ''))
 
 
-def post_pending_status(repository: Any, commit: str, platform: str, description: str, address: str | None) -> None:
+class CommitStatus(NamedTuple):
+    """What GitHub shows beside a commit."""
+
+    state: str
+    description: str
+    #: Where the reader finds more.
+    address: str | None
+
+
+def post_status(commit: str, platform: str, status: CommitStatus) -> None:
     """Post the status of a commit on a platform, in the place of the one that it has, through the host's function."""
     controllers = import_module('mod_ci.controllers')
-    target = {} if address is None else {'target_url': address}
-    controllers.update_status_on_github(repository.get_commit(commit), 'pending', description, f'CI - {platform}',
-                                        **target)
+    target = {} if status.address is None else {'target_url': status.address}
+    gh_commit = github_access().open_repository().get_commit(commit)
+    controllers.update_status_on_github(gh_commit, status.state, status.description[:MAX_DESCRIPTION_LENGTH],
+                                        f'CI - {platform}', **target)
 
 
 def find_build_artifact(repository: Any, commit: str, platform: str) -> Any:

@@ -47,7 +47,7 @@ class HostModels:
     #: A run.
     Test: Any = _model('mod_test.models', 'id platform test_type fork_id branch commit pr_nr token')
     #: A stage that a run has reached.
-    TestProgress: Any = _model('mod_test.models', 'id test_id status timestamp')
+    TestProgress: Any = _model('mod_test.models', 'id test_id status timestamp message')
     #: The result of one regression test in a run.
     TestResult: Any = _model('mod_test.models', 'test_id regression_test_id runtime exit_code expected_rc')
     #: One output of one regression test in a run.
@@ -71,6 +71,10 @@ class HostModels:
     Fork: Any = _model('mod_test.models', 'id github', optional=True)
     #: A GitHub account that may start nothing. Comments on GitHub need it, and the check `author_is_not_blocked`.
     BlockedUsers: Any = _model('mod_ci.models', 'user_id', optional=True)
+    #: A machine that runs a run. A host without it has no runs that never start, and no machine that vanishes unheard.
+    GcpInstance: Any = _model('mod_ci.models', 'test_id timestamp', optional=True)
+    #: Whether a platform starts no runs at present. A host without it has no maintenance.
+    MaintenanceMode: Any = _model('mod_ci.models', 'platform disabled', optional=True)
     #: An API token of a user. Older versions of the platform have none: there the package keeps its own.
     ApiToken: Any = _model('mod_api.models.api_token',
                            'id user_id token_prefix token_hash scopes_json expires_at revoked_at', optional=True)

@@ -104,6 +104,12 @@ class Inside:
         for session in sessions:
             session.remove()
 
+    def sweep(self) -> list[Any]:
+        """Do what the crontab's other line does, and return what it says."""
+        done = self._app.test_cli_runner().invoke(args=['runs-api', 'sweep', '--json'])
+        assert done.exit_code == 0, done.output
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def statuses_and_pages(self, run_ids: list[int]) -> Any:
         """Return the status of runs and what their pages are made from: by category, which tests are errors."""
         from mod_api.services.status import derive_run_status
@@ -188,6 +194,14 @@ class Inside:
     def keep_machines(self) -> None:
         """Have the cloud take its time when a machine is to be stopped."""
         self._cloud.stops = False
+
+    def lose_machine(self, machine: str) -> None:
+        """Have a machine disappear, without a word to anybody."""
+        del self._cloud.machines[machine]
+
+    def find_build(self, commit: str) -> None:
+        """Have GitHub show the build of a commit after all."""
+        self._github.builds.append(commit)
 
     def let_pass(self, machine: str, minutes: int) -> None:
         """Let time pass for a machine."""

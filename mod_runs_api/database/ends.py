@@ -1,0 +1,147 @@
+"""What the tables say of how runs have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (Select, String, and_, case, exists, func, or_, select,
+                        true, type_coerce)
+
+from ..host.models import COMPLETED, ENDED_STATUSES
+from . import Database
+from .carry_over import select_marks
+from .outcomes import is_given_to_workers
+
+#: How many progress rows are read at once.
+ROWS_AT_ONCE = 250
+
+
+class ProgressRow(NamedTuple):
+    """A progress row."""
+
+    run_id: int
+    id: int
+    status: str
+    message: str
+    timestamp: datetime
+
+    @property
+    def is_end(self) -> bool:
+        """Whether a run whose last row it is has ended."""
+        return self.status in ENDED_STATUSES
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What the tables say of a run. Results are the run's own: what was carried over is none of them."""
+
+    #: Its progress rows, in the order of their ids.
+    progress: Sequence[ProgressRow]
+    #: How many regression tests were selected when it was made. None if it has no rows in ``customized_test``: nobody
+    #: knows any more.
+    selected: int | None
+    #: How many of those have no result.
+    missing: int
+    #: How many results there are.
+    results: int
+    #: Of the slowest regression test, in milliseconds.
+    longest_runtime: int = 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last row is an end."""
+        return bool(self.progress) and self.progress[-1].is_end
+
+    @property
+    def has_completed(self) -> bool:
+        """Whether any row says that it completed."""
+        return any(row.status == COMPLETED for row in self.progress)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the selected tests have their results."""
+        return bool(self.results) if self.selected is None else not self.missing
+
+
+def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecord]:
+    """Return what the tables say of some runs. The number of statements does not depend on the number of runs."""
+    result = db.host.TestResult
+    progress = read_progress_rows(db, run_ids)
+    selected = {run_id: (int(count), int(missing)) for run_id, count, missing in _count_selected(db, run_ids)}
+    marks = select_marks(db, run_ids).subquery()
+    results = {run_id: (count, longest or 0) for run_id, count, longest in db.rows(
+        select(result.test_id, func.count(), func.max(result.runtime))
+        .outerjoin_from(result, marks, and_(marks.c.run_id == result.test_id,
+                                            marks.c.regression_test_id == result.regression_test_id))
+        .where(result.test_id.in_(run_ids), marks.c.run_id.is_(None))
+        .group_by(result.test_id))}
+    records = {}
+    for run_id in run_ids:
+        count, missing = selected.get(run_id, (None, 0))
+        records[run_id] = RunRecord(progress[run_id], count, missing, *results.get(run_id, (0, 0)))
+    return records
+
+
+def read_progress_rows(db: Database, run_ids: Sequence[int]) -> dict[int, list[ProgressRow]]:
+    """Return the progress rows of some runs, in the order of their ids."""
+    progress = db.host.TestProgress
+    rows: dict[int, list[ProgressRow]] = {run_id: [] for run_id in run_ids}
+    for row in db.rows(_select_progress(db).where(progress.test_id.in_(run_ids)).order_by(progress.id)):
+        rows[row[0]].append(ProgressRow(*row))
+    return rows
+
+
+def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
+    """Yield all progress rows, the newest first, many at once: there is no index on their times."""
+    progress = db.host.TestProgress
+    newest = (_select_progress(db).where(progress.test_id.is_not(None)).order_by(progress.id.desc())
+              .limit(ROWS_AT_ONCE))
+    rows = [ProgressRow(*row) for row in db.rows(newest)]
+    while rows:
+        yield rows
+        rows = [ProgressRow(*row) for row in db.rows(newest.where(progress.id < rows[-1].id))]
+
+
+def _select_progress(db: Database) -> Select[Any]:
+    progress = db.host.TestProgress
+    # The platform trims the status that it reads.
+    return select(progress.test_id, progress.id, func.trim(type_coerce(progress.status, String)), progress.message,
+                  progress.timestamp)
+
+
+def _count_selected(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
+    """
+    Return each run with rows in ``customized_test``, how many tests were selected when it was made, and are missing.
+
+    A test that is never given to a worker is none of them.
+    """
+    customized, result = db.host.CustomizedTest, db.host.TestResult
+    selected = (select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))
+                .where(customized.test_id.in_(run_ids)).distinct().subquery())
+    marks = select_marks(db, run_ids).subquery()
+    is_selected = and_(or_(result.test_id.is_not(None), is_given_to_workers(db, selected.c.regression_test_id)),
+                       # Carrying over adds the tests that were not.
+                       func.coalesce(marks.c.was_selected, true()))
+    is_missing = and_(is_selected, or_(result.test_id.is_(None), marks.c.run_id.is_not(None)))
+    return db.rows(
+        select(selected.c.run_id, func.sum(case((is_selected, 1), else_=0)), func.sum(case((is_missing, 1), else_=0)))
+        .outerjoin_from(selected, result, and_(result.test_id == selected.c.run_id,
+                                               result.regression_test_id == selected.c.regression_test_id))
+        .outerjoin(marks, and_(marks.c.run_id == selected.c.run_id,
+                               marks.c.regression_test_id == selected.c.regression_test_id))
+        .group_by(selected.c.run_id))
+
+
+def find_incomplete(db: Database, run_ids: Sequence[int]) -> set[int]:
+    """Return those of some completed runs that may lack a result of their own: :func:`read_run_records` knows."""
+    run, result, customized, mark = db.host.Test, db.host.TestResult, db.host.CustomizedTest, db.run_carried_over.c
+    results = select(func.count()).where(result.test_id == run.id).scalar_subquery()
+    selected = select(func.count(customized.regression_id.distinct())).where(
+        customized.test_id == run.id).scalar_subquery()
+    return set(db.scalars(select(run.id).where(
+        run.id.in_(run_ids),
+        or_(results == 0, selected > results,
+            exists().where(mark.run_id == run.id, mark.was_selected == true())))))

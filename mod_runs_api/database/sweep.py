@@ -1,0 +1,100 @@
+"""What the sweep reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (String, exists, func, insert, literal, select, true,
+                        type_coerce)
+from sqlalchemy.orm import aliased
+
+from .. import clock
+from ..host.models import COMPLETED, ENDED_STATUSES
+from . import Database
+from .runs import Source, last_status
+
+#: Of how many automatic attempts of a platform, the newest, the brake knows.
+REMEMBERED = 50
+
+
+def read_machines(db: Database) -> dict[int, list[datetime]]:
+    """Return for each run that has not ended when its machines were started; nothing in a host that does not know."""
+    machine = db.host.GcpInstance
+    machines: dict[int, list[datetime]] = {}
+    if machine is not None:
+        for run_id, timestamp in db.rows(
+                select(machine.test_id, machine.timestamp)
+                .where(machine.test_id.is_not(None),
+                       func.coalesce(last_status(db, machine.test_id), '').not_in(ENDED_STATUSES))):
+            machines.setdefault(run_id, []).append(timestamp)
+    return machines
+
+
+def write_end(db: Database, run_id: int, message: str, last_progress_id: int | None) -> bool:
+    """
+    Write the progress row that ends a run, in one statement, and return whether it was written.
+
+    It is not if the run has another last row by now.
+    """
+    run, progress, other = db.host.Test, db.host.TestProgress, aliased(db.host.TestProgress)
+    last = select(func.coalesce(func.max(other.id), 0)).where(other.test_id == run_id).scalar_subquery()
+    written = db.execute(insert(progress).from_select(
+        [progress.test_id, progress.status, progress.timestamp, progress.message],
+        select(run.id, literal('canceled', String), literal(clock.now()), literal(message))
+        .where(run.id == run_id, last == (last_progress_id or 0))))
+    return bool(written.rowcount)
+
+
+def find_newer_run(db: Database, source: Source) -> Any:
+    """
+    Return the newest run of the commit, platform and pull request of a run; None if that is itself.
+
+    It has ``run_id``, and ``root_run_id`` if it is a retry.
+    """
+    run, retry = db.host.Test, db.run_retry.c
+    return db.execute(
+        select(run.id.label('run_id'), retry.root_run_id)
+        .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
+        # By id, because there is no index on commits.
+        .where(run.id > source.id, run.commit == source.commit, run.pr_nr == source.pr_nr,
+               type_coerce(run.platform, String) == source.platform)
+        .order_by(run.id.desc()).limit(1)).one_or_none()
+
+
+def count_automatic(db: Database, root_id: int) -> int:
+    """Return how many automatic retries a first run has got."""
+    retry = db.run_retry.c
+    return db.scalar(select(func.count()).where(retry.root_run_id == root_id, retry.automatic == true())) or 0
+
+
+def is_under_maintenance(db: Database, platform: str) -> bool:
+    """Return whether a platform starts no runs at present."""
+    maintenance = db.host.MaintenanceMode
+    return maintenance is not None and bool(db.scalar(select(exists().where(
+        type_coerce(maintenance.platform, String) == platform, maintenance.disabled == true()))))
+
+
+def read_automatic_attempts(db: Database, platform: str) -> Sequence[Any]:
+    """Return ``run_id`` and ``created_at`` of the newest automatic attempts of a platform."""
+    run, retry = db.host.Test, db.run_retry.c
+    return db.rows(
+        select(retry.run_id, retry.created_at)
+        .join_from(db.run_retry, run, run.id == retry.run_id)
+        .where(retry.automatic == true(), type_coerce(run.platform, String) == platform)
+        .order_by(retry.run_id.desc()).limit(REMEMBERED))
+
+
+def has_completed_since(db: Database, platform: str, progress_id: int) -> bool:
+    """Return whether a run of a platform has completed after a progress row."""
+    run, progress = db.host.Test, db.host.TestProgress
+    return bool(db.scalar(select(exists(
+        select(progress.id).join_from(progress, run, run.id == progress.test_id)
+        .where(progress.id > progress_id, func.trim(type_coerce(progress.status, String)) == COMPLETED,
+               type_coerce(run.platform, String) == platform)))))
+
+
+def ping(db: Database) -> None:
+    """Ask the database anything, to see whether it answers."""
+    db.scalar(select(literal(1)))

@@ -1,0 +1,163 @@
+"""What the sweep does about runs that the platform's own job, workers and webhooks have left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from checkout import Platform
+from protocol import CRASH, TOO_LONG, Process, Said, Story, Worker, running
+from rows import Rows, now
+
+from mod_runs_api.causes import NOT_VISIBLE, TIME_LIMIT, VANISHED
+
+pytestmark = pytest.mark.platform
+
+#: So long ago that it is long ago in local time and in UTC.
+LONG = timedelta(hours=12)
+
+
+@pytest.fixture(scope='module')
+def process(own_rows: Rows, telling: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """Run the process that stories are told to, with automatic retries."""
+    with running(telling.with_settings(RUNS_API_AUTOMATIC_RETRIES=1), own_rows.address,
+                 tmp_path_factory.mktemp('protocol')) as process:
+        yield process
+
+
+def sweep(story: Story) -> list[tuple[int, str, int | None]]:
+    """Sweep after some hours, and return each run, what was done, and the new run."""
+    for table, key in (('test_progress', 'id'), ('gcp_instance', 'name')):
+        rows = story.rows.tables[table]
+        with story.rows.engine.begin() as connection:
+            for row in story.rows.of(table):
+                if row['timestamp'] > now() - timedelta(hours=1):
+                    connection.execute(rows.update().where(rows.c[key] == row[key])
+                                       .values(timestamp=row['timestamp'] - LONG))
+    return [(line['run_id'], line['what'], line['new_run_id']) for line in story.process.call('sweep')]
+
+
+def run_out_of_time(story: Story, worker: Worker) -> None:
+    """Have the scheduled job give a machine up."""
+    story.process.call('let_pass', machine=worker.machine, minutes=TOO_LONG)
+    story.run_scheduled_job()
+
+
+def test_a_run_that_ran_out_of_time_after_12_of_20_tests_is_resumed_and_ends_whole(story: Story) -> None:
+    tests = story.tests(20)
+    worker = story.worker(story.open_pull(tests))
+    worker.start()
+    for test_id in tests[:12]:
+        worker.run(test_id)
+    run_out_of_time(story, worker)
+
+    ((run_id, what, retry),) = sweep(story)
+
+    assert (run_id, what) == (worker.run_id, 'retried')
+    assert story.selection(retry) == tests[12:]
+    story.complete(retry)
+    assert '20/20 tests matched the approved output' in story.report(retry)
+    assert story.commit_status(retry)['state'] == 'success'
+    assert story.said(retry) == Said('pass', tests=20, passed=20, failed=0, not_run=0)
+    assert story.origins(retry) == {**dict.fromkeys(tests[:12], run_id), **dict.fromkeys(tests[12:], retry)}
+    assert sweep(story) == []
+
+
+def test_the_attempts_and_the_page_say_what_happened(story: Story) -> None:
+    worker = story.worker(story.open_pull(story.tests(2)))
+    worker.start()
+    run_out_of_time(story, worker)
+
+    ((_, _, retry),) = sweep(story)
+
+    assert [(attempt['automatic'], attempt['cause'], attempt['cause_detail'], attempt['requested_by'])
+            for attempt in story.attempts(retry)] == [
+        (None, 'infrastructure', TIME_LIMIT, None), (True, None, None, None)]
+    assert story.attempts(retry)[1]['reason'] == f'Automatic: {TIME_LIMIT}'
+
+
+def test_a_machine_that_vanished_ends_its_run_and_another_finishes_it(story: Story) -> None:
+    tests = story.tests(3)
+    worker = story.worker(story.open_pull(tests))
+    worker.start()
+    worker.run(tests[0])
+    story.process.call('lose_machine', machine=worker.machine)
+    story.run_scheduled_job()
+
+    assert sweep(story) == [(worker.run_id, 'ended', None)]
+
+    status = story.commit_status(worker.run_id)
+    assert (status['state'], status['description']) == ('error', VANISHED)
+    assert story.said(worker.run_id).status == 'canceled'
+    ((_, what, retry),) = sweep(story)
+    assert what == 'retried'
+    story.complete(retry)
+    assert story.said(retry) == Said('pass', tests=3, passed=3, failed=0, not_run=0)
+
+
+def test_a_build_that_was_not_visible_is_tested_once_it_is(story: Story) -> None:
+    run_id = story.open_pull(story.tests(2))
+    run = story.run(run_id)
+    story.process.call('run_workflows', commit=run['commit'])
+    story.process.call('lose_build', commit=run['commit'])
+    assert story.process.call('deliver', event='workflow_run', payload={
+        'action': 'completed', 'sender': {'login': 'someone'}, 'workflow_run': {
+            'name': 'Build CCExtractor on Linux', 'head_sha': run['commit'], 'event': 'pull_request',
+            'head_branch': 'fix'}}) == 200
+    assert story.commit_status(run_id)['state'] == 'success'
+    assert story.attempts(run_id)[0]['cause_detail'] == NOT_VISIBLE
+    assert sweep(story) == [(run_id, 'waiting', None)]
+
+    story.process.call('find_build', commit=run['commit'])
+    ((_, what, retry),) = sweep(story)
+
+    assert what == 'retried'
+    story.complete(retry, {story.selection(retry)[0]: CRASH})
+    assert story.commit_status(run_id)['state'] == 'failure'
+
+
+def test_what_is_nobodys_to_retry_is_never_touched(story: Story) -> None:
+    tests = story.tests(2)
+    canceled, stopped, completed, closed, alive, queued = (story.worker(story.open_pull(tests)) for _ in range(6))
+    story.process.call('close_pull', number=story.run(closed.run_id)['pr_nr'])
+    for worker in (canceled, stopped, completed, alive):
+        worker.start()
+    story.cancel(canceled.run_id)
+    canceled.end('canceled')
+    story.visit(f'/test/stop_test/{stopped.run_id}')
+    run_out_of_time(story, stopped)
+    # Given up, but it completes after all, and reboots.
+    run_out_of_time(story, completed)
+    completed.run_all({})
+    completed.end()
+    completed.post('progress', status='preparation', message='')
+    before = story.rows_of(*(worker.run_id for worker in (canceled, stopped, completed, closed, queued)))
+
+    assert [step for step in sweep(story) if step[0] != alive.run_id] == []
+
+    after = story.rows_of(*(worker.run_id for worker in (canceled, stopped, completed, closed, queued)))
+    assert {table: len(rows) for table, rows in after.items()} == {table: len(rows) for table, rows in before.items()}
+    assert story.rows.of('run_retry') == []
+
+
+def test_in_an_outage_of_ten_runs_two_are_in_flight_and_none_after_three_that_died(story: Story) -> None:
+    tests = story.tests(2)
+    outage = [story.worker(story.open_pull(tests)) for _ in range(10)]
+    for worker in outage:
+        worker.start()
+        story.process.call('let_pass', machine=worker.machine, minutes=TOO_LONG)
+    story.run_scheduled_job()
+
+    died = 0
+    while retried := [new for _, what, new in sweep(story) if what == 'retried']:
+        assert len(retried) <= 2
+        for run_id in retried:
+            worker = story.worker(run_id)
+            worker.start()
+            run_out_of_time(story, worker)
+            died += 1
+    assert died == 4
+
+    story.complete(story.open_pull(tests))
+    assert [what for _, what, _ in sweep(story)].count('retried') == 2
