@@ -12,7 +12,8 @@ export function Attempts({ runId, attempts }: Readonly<{ runId: number; attempts
   if (!retried) return null;
 
   const own = attempts.find((a) => a.run_id === runId);
-  const proven = verdict && sentence(attempts, verdict.meta.counts);
+  const counts = verdict?.meta.counts;
+  const proven = counts && sentence(attempts, counts);
 
   return (
     <section aria-labelledby="attempts" className="mb-8">
@@ -21,12 +22,13 @@ export function Attempts({ runId, attempts }: Readonly<{ runId: number; attempts
       </h2>
       <div className="mb-3 flex flex-col gap-1 text-[13px] text-muted-foreground">
         {proven && <p className="text-foreground">{proven}</p>}
-        {own && <Completeness own={own} />}
+        {own && counts && (
+          <Completeness own={own} total={Object.values(counts).reduce((a, b) => a + b, 0)} />
+        )}
       </div>
       <AttemptTable runId={runId} attempts={attempts} />
       {proven && verdict.data.length > 0 && (
         <VerdictGrid
-          runId={runId}
           tests={verdict.data}
           attempts={evidence(attempts)}
           leftOut={verdict.pagination.total - verdict.data.length}
@@ -37,12 +39,12 @@ export function Attempts({ runId, attempts }: Readonly<{ runId: number; attempts
 }
 
 /** How a failed-only retry comes by the results of the tests that it does not run. */
-function Completeness({ own }: Readonly<{ own: Attempt }>) {
-  if (own.failed_only && !hasEnded(own)) {
+function Completeness({ own, total }: Readonly<{ own: Attempt; total: number }>) {
+  if (own.failed_only && !hasEnded(own) && total > own.tests) {
     return (
       <p>
-        This run runs only {own.tests === 1 ? "the test" : `the ${own.tests} tests`} that did not pass. The results of
-        the other tests will be added when it has ended.
+        This run runs {own.tests} of {total} tests. When it completes, the last results of the others are carried over
+        into it.
       </p>
     );
   }

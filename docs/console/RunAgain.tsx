@@ -58,7 +58,7 @@ function RetryDialog({
 }: Readonly<{ runId: number; open: boolean; onClose: () => void }>) {
   const qc = useQueryClient();
   const navigate = useNavigate();
-  const { data: preview, error: unknown, refetch } = useRetryPreview(runId, open);
+  const { data: preview, error: failure, refetch } = useRetryPreview(runId, open);
   const [key] = useState(() => crypto.randomUUID());
   const [chosen, setChosen] = useState<Tests | null>(null);
   const [reason, setReason] = useState("");
@@ -117,8 +117,8 @@ function RetryDialog({
           </fieldset>
           <Reason value={reason} left={left} onChange={setReason} />
           <div role="alert" className="text-xs text-foreground empty:hidden">
-            {error ?? unknown?.message}
-            {unknown && (
+            {error ?? failure?.message}
+            {failure && (
               <Button variant="ghost" size="sm" className="ml-2" onClick={() => refetch()}>
                 Try again
               </Button>

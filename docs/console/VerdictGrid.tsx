@@ -20,12 +20,12 @@ const COLUMNS = 10;
 
 /** How the tests that did not simply pass came out in each attempt that ran any. */
 export function VerdictGrid({
-  runId,
   tests,
   attempts,
   leftOut,
-}: Readonly<{ runId: number; tests: TestVerdict[]; attempts: Attempt[]; leftOut: number }>) {
-  const { data: samples = [] } = useRunSamples(runId);
+}: Readonly<{ tests: TestVerdict[]; attempts: Attempt[]; leftOut: number }>) {
+  // A retry under way has few tests to name yet.
+  const { data: samples = [] } = useRunSamples(attempts[0].run_id);
   const commands = new Map(samples.map((s) => [s.regression_test_id, s.command]));
   const shown = attempts.slice(-COLUMNS).toReversed();
   const rows = FINDINGS.flatMap((finding) =>

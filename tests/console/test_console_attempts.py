@@ -80,7 +80,7 @@ def test_a_retry_is_watched_from_queued_to_whole(story: Story, visit: Visit) -> 
     page.evaluate('() => { window.stayed = true; }')
     status = row_of(page, 'Attempts, newest first', '2').get_by_text
     status('Queued').wait_for()
-    page.get_by_text('This run runs only the 2 tests that did not pass.').wait_for()
+    page.get_by_text('This run runs 2 of 4 tests.').wait_for()
     assert page.get_by_text('Over 2 attempts').count() == 0
 
     worker = story.worker(second)

@@ -16,15 +16,19 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import closing, redirect_stdout
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from flask import g
 from inside import ADDRESS, request
 from stand_ins import Cloud, GitHub, standing_in
 from werkzeug.serving import make_server
+from werkzeug.wsgi import ClosingIterator
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 class Inside:
@@ -35,6 +39,8 @@ class Inside:
         self._cloud = cloud
         from run import app
 
+        #: The platform's processes do one thing at a time.
+        self.turn = threading.Lock()
         # The tests fill in the platform's forms without having read its pages.
         app.config['WTF_CSRF_ENABLED'] = False
         self._app = app
@@ -63,9 +69,13 @@ class Inside:
 
     def serve(self) -> int:
         """Serve the platform over HTTP beside the calls, and return the port."""
-        server = make_server('127.0.0.1', 0, self._app, threaded=True)
+        server = make_server('127.0.0.1', 0, self._answer)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         return server.port
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        with self.turn, closing(ClosingIterator(self._app(environ, start_response))) as body:
+            return list(body)
 
     def add_person(self, name: str, role: str, password: str, github_login: str | None = None) -> int:
         """Write a person down whose password the platform has hashed, and return the id."""
@@ -217,7 +227,8 @@ def main() -> None:
             call = json.loads(line)
             function: Callable[..., Any] = getattr(inside, call['function'])
             try:
-                answer = json.dumps({'returned': function(**call['arguments'])})
+                with inside.turn:
+                    answer = json.dumps({'returned': function(**call['arguments'])})
             except Exception:
                 answer = json.dumps({'raised': traceback.format_exc()})
             print(answer, file=answers, flush=True)

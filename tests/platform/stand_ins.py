@@ -205,4 +205,6 @@ def standing_in() -> Iterator[tuple[GitHub, Cloud]]:
         stack.enter_context(mock.patch('github.Github', lambda **arguments: github))
         stack.enter_context(mock.patch('googleapiclient.discovery.build', lambda *names, **arguments: cloud))
         stack.enter_context(mock.patch('requests.get', lambda url, **arguments: _get(github, url)))
+        # Without a bucket the platform looks for files on its own disk only.
+        stack.enter_context(mock.patch('google.cloud.storage.Client.bucket', return_value=None))
         yield github, cloud
