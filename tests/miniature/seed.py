@@ -143,7 +143,12 @@ def regression_test(command: str = '-out=srt -latin1', *, in_category: str = 'Ge
     return add(test)
 
 
-def output(test: RegressionTest, *, ignore: bool = False) -> RegressionTestOutput:
+def regression_tests(count: int) -> list[RegressionTest]:
+    """Add several of them."""
+    return [regression_test() for _ in range(count)]
+
+
+def output(test: RegressionTest, *, ignore: Any = False) -> RegressionTestOutput:
     """Add an output that a regression test is expected to make, or may make if it is to be ignored."""
     return add(_output(test, ignore))
 

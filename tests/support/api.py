@@ -7,13 +7,13 @@ from collections.abc import Callable
 from click.testing import Result
 from werkzeug.test import TestResponse
 
-#: Sends a request and returns the response: see the fixtures ``retry`` and ``attempts``.
+#: Sends a request and returns the response: see the fixtures ``ask``, ``retry``, ``attempts`` and ``verdict``.
 ApiCall = Callable[..., TestResponse]
 
 #: Runs a command and returns its result: see the fixture ``command``.
 Command = Callable[..., Result]
 
-#: What every answer of the API carries, good or bad (contract section 1).
+#: What every answer of the API carries, good or bad: see docs/api.rst, "Errors".
 SECURITY_HEADERS = {
     'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
     'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
