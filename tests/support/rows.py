@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from database import Base, db
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, Engine, event, text
 
 #: The package's own tables, beside those of the platform.
 OWN_TABLES = frozenset({'run_retry', 'run_carried_over', 'runs_api_token'})
@@ -105,12 +105,17 @@ def add_mark(run_id: int, regression_test_id: int, source_id: int, progress_id: 
                                  'progress_id': progress_id, 'progress_timestamp': timestamp}])
 
 
-def delete_run(run_id: int) -> None:
-    """Delete a run, as an administrator would in the database."""
+def delete_run(run_id: int, connection: Connection | None = None) -> None:
+    """Delete a run, as an administrator would in the database; on a connection, or in the session and committed."""
     for table in ('customized_test', 'test_fork', 'test_result_file', 'test_result', 'test_progress', 'test'):
-        db.session.execute(text(f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} = {run_id}'))
-    db.session.commit()
-    db.session.expire_all()
+        statement = f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} = {run_id}'
+        if connection is None:
+            db.session.execute(text(statement))
+        else:
+            connection.exec_driver_sql(statement)
+    if connection is None:
+        db.session.commit()
+        db.session.expire_all()
 
 
 def stop_enforcing_foreign_keys() -> None:
