@@ -87,7 +87,8 @@ def bare() -> Iterator[Flask]:
 @pytest.fixture
 def engine(app: Flask) -> Engine:
     """Return the host's engine."""
-    return db.engine
+    with app.app_context():
+        return db.engine
 
 
 @pytest.fixture
