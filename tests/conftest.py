@@ -150,6 +150,12 @@ def retry(ask: ApiCall) -> ApiCall:
 
 
 @pytest.fixture
+def preview(ask: ApiCall) -> ApiCall:
+    """Ask what a retry of a run would do: ``preview(run)``."""
+    return partial(ask, 'GET', route='retry')
+
+
+@pytest.fixture
 def attempts(ask: ApiCall) -> ApiCall:
     """Ask for the attempts of a run: ``attempts(run, query_string='limit=10')``."""
     return partial(ask, 'GET', route='retries')

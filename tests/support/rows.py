@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, event, text
 OWN_TABLES = frozenset({'run_retry', 'run_carried_over', 'runs_api_token'})
 
 #: The columns of `run_retry` and `run_carried_over` with the run, its source and the first run of the attempts.
-RUN, SOURCE, ROOT = 'test_id', 'source_test_id', 'root_test_id'
+RUN, SOURCE, ROOT = 'run_id', 'source_run_id', 'root_run_id'
 
 Snapshot = dict[str, set[tuple[Any, ...]]]
 
