@@ -72,22 +72,48 @@ def test_an_end_that_names_the_run_in_a_string_counts_too(rows: Rows, source: in
 
     end(str(new))
 
-    assert len(rows.carried_over(new)) == 2
+    assert len(rows.carried_over(new)) == 4
 
 
-def test_a_result_comes_from_the_newest_attempt_that_really_ran_the_test(
+def test_a_result_comes_from_the_attempt_that_ended_last_of_those_that_really_ran_the_test(
         rows: Rows, source: int, tests: list[RegressionTest]) -> None:
+    full, running = retry(source), retry(source)
     lending = finish(retry(source, failed_only=True), tests[:2])
-    full = finish(retry(source), tests, failed=[tests[0], tests[2]])
-    last = finish(retry(full, failed_only=True), [tests[0]], failed=tests[:1])
-    running = retry(source)
+    last = finish(retry(source, failed_only=True), tests[1:2], failed=tests[1:2])
+    finish(full, tests[:1], failed=tests[:1])
     report(running, tests)
     new = retry(last, failed_only=True)
 
     end(new)
 
     assert rows.carried_over(lending) == dict.fromkeys(ids(tests[2:]), source)
-    assert rows.carried_over(new) == {tests[1].id: full, tests[3].id: full}
+    assert rows.carried_over(last) == {tests[0].id: lending, tests[2].id: source, tests[3].id: source}
+    assert rows.carried_over(new) == {tests[0].id: full, tests[1].id: last, tests[2].id: source, tests[3].id: source}
+
+
+def test_a_selected_test_that_was_not_run_keeps_its_last_result(
+        rows: Rows, attempts: ApiCall, source: int, tests: list[RegressionTest]) -> None:
+    new = finish(retry(source, failed_only=True), tests[:1])
+
+    assert rows.carried_over(new) == dict.fromkeys(ids(tests[1:]), source)
+    assert rows.selection(new) == ids(tests)
+    assert [(entry['status'], entry['passed'], entry['failed']) for entry in attempts(new).json['data']] == [
+        ('fail', 2, 2), ('fail', 3, 1)]
+
+
+def test_nothing_is_carried_over_into_a_run_that_is_canceled_until_it_completes_after_all(
+        rows: Rows, source: int, tests: list[RegressionTest]) -> None:
+    new = retry(source, failed_only=True)
+    end(new, TestStatus.canceled)
+    assert rows.carried_over(new) == {}
+    full = finish(retry(source), tests, failed=tests[2:])
+
+    finish(new, tests[:2])
+    assert rows.carried_over(new) == dict.fromkeys(ids(tests[2:]), full)
+
+    # An end that is written after the completion changes nothing.
+    end(new, TestStatus.canceled)
+    assert rows.carried_over(new) == dict.fromkeys(ids(tests[2:]), full)
 
 
 def test_a_chain_of_retries_is_whole_at_each_end(rows: Rows, source: int, tests: list[RegressionTest]) -> None:
@@ -114,7 +140,7 @@ def test_two_mounts_carry_over_once(rows: Rows, source: int) -> None:
 
     end(new)
 
-    assert len(rows.carried_over(new)) == 2
+    assert len(rows.carried_over(new)) == 4
 
 
 @pytest.mark.parametrize('gone', ['inactive', 'without a result', 'reported by the retry itself'])
@@ -129,7 +155,7 @@ def test_only_an_active_test_with_a_result_elsewhere_alone_is_carried_over(
     else:
         report(new, tests[3:])
 
-    end(new)
+    finish(new, tests[:2])
 
     assert rows.carried_over(new) == {tests[2].id: source}
 
@@ -137,11 +163,9 @@ def test_only_an_active_test_with_a_result_elsewhere_alone_is_carried_over(
 def test_a_result_without_files_is_carried_over(rows: Rows, tests: list[RegressionTest]) -> None:
     no_output = seed.regression_test(outputs=0)
     run_id = finish(seed.run([tests[0], no_output]).id, [tests[0], no_output], failed=tests[:1])
-    new = retry(run_id, failed_only=True)
+    new = finish(retry(run_id, failed_only=True), tests[:1])
 
-    end(new)
-
-    assert rows.of('test_result_file', test_id=new) == []
+    assert rows.ids('test_result_file', 'regression_test_id', test_id=new) == [tests[0].id]
     assert rows.carried_over(new) == {no_output.id: run_id}
 
 
@@ -204,7 +228,7 @@ def test_an_end_counts_when_all_is_committed_whatever_becomes_of_savepoints(
     assert rows.of('run_carried_over') == []
     db.session.commit()
 
-    assert len(rows.carried_over(new)) == 2
+    assert len(rows.carried_over(new)) == 4
 
 
 def test_an_end_of_no_run_breaks_nothing(rows: Rows, source: int) -> None:
@@ -213,7 +237,7 @@ def test_an_end_of_no_run_breaks_nothing(rows: Rows, source: int) -> None:
     db.session.add_all([TestProgress(None, TestStatus.completed, ''), TestProgress(new, TestStatus.completed, '')])
     db.session.commit()
 
-    assert len(rows.carried_over(new)) == 2
+    assert len(rows.carried_over(new)) == 4
 
 
 def test_a_session_that_is_bound_to_one_table_breaks_nothing(rows: Rows, source: int) -> None:
@@ -223,7 +247,7 @@ def test_a_session_that_is_bound_to_one_table_breaks_nothing(rows: Rows, source:
         session.add(TestProgress(new, TestStatus.completed, ''))
         session.commit()
 
-    assert len(rows.carried_over(new)) == 2
+    assert len(rows.carried_over(new)) == 4
 
 
 def test_an_application_without_the_mount_ends_its_runs_as_ever(source: int) -> None:
@@ -266,8 +290,7 @@ def test_what_was_carried_over_does_not_count_after_a_restart(
     db.session.commit()
 
     assert attempts(new).json['data'][1]['carried_over'] == 0
-    again = retry(new, failed_only=True)
-    end(again)
+    again = finish(retry(new, failed_only=True), tests[2:3])
     # The restarted run has really run all four.
     assert rows.carried_over(again) == dict.fromkeys(ids([tests[0], tests[1], tests[3]]), new)
 
@@ -311,7 +334,7 @@ def test_what_was_carried_over_into_a_deleted_retry_is_in_nobodys_way(rows: Rows
     for _ in range(2):
         new = retry(source, failed_only=True)
         end(new)
-        assert len(rows.carried_over(new)) == 2
+        assert len(rows.carried_over(new)) == 4
         delete_run(new)
 
 
@@ -338,7 +361,7 @@ def test_a_transient_error_is_tried_again(rows: Rows, source: int, failing: Call
 
     end(new)
 
-    assert len(rows.carried_over(new)) == 2
+    assert len(rows.carried_over(new)) == 4
 
 
 @pytest.mark.on_file
@@ -355,8 +378,8 @@ def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_w
 
     one, rest, again = command('carry-over', new), command('carry-over'), command('carry-over', new)
 
-    assert (one.output, rest.output, again.output) == (f'{new}\t2\n', f'{other}\t2\n', f'{new}\t0\n')
-    assert len(rows.carried_over(new)) == len(rows.carried_over(other)) == 2
+    assert (one.output, rest.output, again.output) == (f'{new}\t4\n', f'{other}\t4\n', f'{new}\t0\n')
+    assert len(rows.carried_over(new)) == len(rows.carried_over(other)) == 4
 
 
 @pytest.mark.on_file

@@ -83,7 +83,7 @@ def test_requests_without_a_valid_token_are_limited_by_address_and_use_up_no_oth
 def test_the_limit_is_checked_before_everything_else(retry: ApiCall, client: FlaskClient) -> None:
     paths = ['/api/v1/runs/1/retry'] * 3
 
-    assert [client.get(path).status_code for path in paths] == [405, 405, 429]
+    assert [client.put(path).status_code for path in paths] == [405, 405, 429]
     assert retry(99, {'no': 1}, token=None) == 429
 
 

@@ -108,7 +108,7 @@ def test_a_missing_column_is_named() -> None:
 def test_a_misspelt_model_is_refused(bare: Flask) -> None:
     models = {**copied_models(), 'RegressionTestLinkTable': object}
 
-    with pytest.raises(MountError, match='names that mod_runs_api does not know: RegressionTestLinkTable.$'):
+    with pytest.raises(MountError, match='models that mod_runs_api does not know: RegressionTestLinkTable.$'):
         bare.register_blueprint(create_blueprint(models=models))
 
 

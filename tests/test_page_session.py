@@ -132,7 +132,7 @@ def test_an_idempotency_key_is_the_same_by_token_and_by_session(
 
 
 @pytest.mark.parametrize(('method', 'route', 'status'), [
-    ('GET', 'retry', 405), ('GET', 'retries', 401), ('GET', 'verdict', 401), ('POST', 'retries', 405)])
+    ('PUT', 'retry', 405), ('GET', 'verdict', 403), ('POST', 'retries', 405)])
 def test_a_session_opens_no_other_route(run_id: int, visitor: Visitor, method: str, route: str, status: int) -> None:
     headers = {'X-CSRFToken': visitor.csrf_token(run_id), 'Origin': 'http://localhost',
                'Content-Type': 'application/json'}

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.usefixtures('app')
 VERDICTS = ('passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',
             'expectation_changed')
 
+CRASHED_BEFORE_FILE = replace(CRASH, got='-')
 EXPECTS_10 = replace(PASS, code=10, expected_code=10)
 EXPECTS_NOTHING = replace(FAIL, expected_code=None)
 EXPECTS_ANOTHER_FILE = replace(PASS, expected='the new right')
@@ -38,10 +39,11 @@ EXPECTS_ANOTHER_FILE = replace(PASS, expected='the new right')
     ([PASS, PASS, PASS], 'passed', 'pass'),
     ([PASS, carried(FAIL)], 'passed', 'pass'),
     # Flaky
-    *[(history, 'flaky', 'pass') for failure in (FAIL, CRASH, NO_FILE, NO_CODE)
+    *[(history, 'flaky', 'pass') for failure in (FAIL, CRASH, CRASHED_BEFORE_FILE, NO_CODE)
       for history in ([failure, PASS], [PASS, failure, PASS])],
     ([PASS, FAIL], 'flaky', 'fail'),
-    ([PASS, NO_FILE], 'flaky', 'missing_output'),
+    ([PASS, CRASHED_BEFORE_FILE], 'flaky', 'missing_output'),
+    ([PASS, FAIL, EXPECTS_10], 'flaky', 'pass'),
     ([FAIL, PASS, carried(FAIL), NOT_RUN], 'flaky', 'pass'),
     ([PASS, FAIL, carried(EXPECTS_10)], 'flaky', 'fail'),
     # Failing
@@ -67,6 +69,8 @@ EXPECTS_ANOTHER_FILE = replace(PASS, expected='the new right')
     *[([PASS, replace(FAIL, **change)], 'expectation_changed', 'fail') for change in (
         {'expected_code': 10}, {'expected_code': None}, {'expected': 'the new right'})],
     ([replace(FAIL, expected_code=10), PASS], 'expectation_changed', 'pass'),
+    # A test that did all as before but for a file was not asked for it.
+    ([PASS, NO_FILE], 'expectation_changed', 'missing_output'),
 ])
 def test_the_verdict_is_the_row_of_the_table_that_holds(
         history: list[Came | None | str], verdict: str, latest: str | None) -> None:

@@ -280,7 +280,7 @@ def seed_demo() -> Demo:
         crashes.id: passing(crashes).exits(139),
         differs.id: passing(differs).makes(differs.output_files[0], digest()),
         varies.id: passing(varies).makes(varies.output_files[0], accepted),
-        makes_nothing.id: passing(makes_nothing).lacks(makes_nothing.output_files[0]),
+        makes_nothing.id: passing(makes_nothing).exits(1).lacks(makes_nothing.output_files[0]),
     }
     source = run(selected, owners=[carol], stages=COMPLETED, test_type=TestType.pull_request, branch='pull_request',
                  commit='5f2a9c0e7d41b8836a1c4e90d2b7f3586ce1a904', pr_nr=1342)

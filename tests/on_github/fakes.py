@@ -74,7 +74,8 @@ class FakeGitHub:
         self.opened: list[Any] = []
         self.statuses: list[Any] = []
         self.artifacts: Any = [artifact(), artifact(TestPlatform.windows)]
-        self.pull_request: Any = SimpleNamespace(state='open', user=SimpleNamespace(id=AUTHOR_ON_GITHUB))
+        self.pull_request: Any = SimpleNamespace(
+            state='open', user=SimpleNamespace(id=AUTHOR_ON_GITHUB), head=SimpleNamespace(sha=COMMIT))
         self.asked: list[str] = []
         self.fault: Exception | None = None
         pygithub = ModuleType('github')

@@ -101,7 +101,7 @@ def test_a_github_that_cannot_be_asked_refuses_nothing(
     with caplog.at_level(logging.INFO):
         assert refusal(linux) is None
 
-    assert f'the build of run {linux.id} was not looked for' in caplog.text
+    assert 'RUNS_API_BEFORE_RETRY: build_artifact_exists failed with ' in caplog.text
     assert 'ghp_secret' not in caplog.text
 
 
@@ -112,7 +112,7 @@ def test_a_comment_asks_for_the_build_with_and_without_the_setting_once(
 
     assert comment('/retry linux').refusals == (CommentRefusal('linux', linux.id, GONE),)
     assert rows.retries == []
-    assert github.asked == ['repository', 'artifacts']
+    assert github.asked == ['repository', f'pull request {PR}', 'repository', 'artifacts']
 
 
 # The pull request and its author
@@ -155,7 +155,9 @@ def test_a_pull_request_that_github_does_not_tell_of_refuses_nothing(
     with caplog.at_level(logging.INFO):
         assert refusal(linux) is None
 
-    assert f'the pull request of run {linux.id} was not looked for: ConnectionError' in caplog.text
+    for check in ('pull_request_is_open', 'author_is_not_blocked'):
+        assert f'RUNS_API_BEFORE_RETRY: {check} failed with ConnectionError' in caplog.text
+    assert github.asked == ['repository', f'pull request {PR}']
     assert 'ghp_secret' not in caplog.text
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import event
 from support.histories import end, finish
 from support.other_host import other_host
 from support.rows import RetryRow, Rows, delete_run
+from support.statements import record_statements
 
 from mod_runs_api import (InternalError, MountError, ServiceUnavailable,
                           retry_run)
@@ -28,7 +29,7 @@ from mod_runs_api.github import (CommentOutcome, CommentRefusal, CommentRetry,
 
 from .conftest import Comment, MakeRun
 from .fakes import (ALICE_ON_GITHUB, AUTHOR_ON_GITHUB, COMMIT, JSON,
-                    NEW_COMMIT, OLD_COMMIT, PR, payload)
+                    NEW_COMMIT, OLD_COMMIT, PR, FakeGitHub, artifact, payload)
 
 ONE = {'comment.id': 1}
 
@@ -61,12 +62,19 @@ def test_a_comment_without_a_platform_retries_every_platform_that_has_a_run(
     assert outcome.refusals == ()
 
 
-def test_the_first_run_of_the_newest_commit_is_retried(comment: Comment, make_run: MakeRun) -> None:
-    make_run(commit=OLD_COMMIT)
-    newest = make_run()
-    make_run(stages=())
+def test_the_newest_run_of_the_head_commit_is_retried_or_where_that_is_not_known_of_the_pull_request(
+        github: FakeGitHub, comment: Comment, make_run: MakeRun, caplog: pytest.LogCaptureFixture) -> None:
+    github.artifacts = [artifact(), artifact(commit=OLD_COMMIT)]
+    make_run()
+    of_head, newest = make_run(), make_run(commit=OLD_COMMIT)
 
+    assert comment('/retry linux').retries[0].run_id == of_head.id
+    github.pull_request.head.sha = NEW_COMMIT
     assert comment('/retry linux').retries[0].run_id == newest.id
+    github.pull_request = ConnectionError('ghp_secret')
+    assert comment('/retry linux').retries[0].run_id == newest.id
+    assert f'the head of pull request {PR} is not known: ConnectionError' in caplog.text
+    assert 'ghp_secret' not in caplog.text
 
 
 def test_a_retry_of_an_old_commit_does_not_make_it_the_newest_even_if_its_source_is_deleted(
@@ -113,15 +121,15 @@ def test_retry_runs_the_full_test_set_after_a_failed_only_retry(comment: Comment
     assert (retry.run_id, retry.test_count) == (linux.id, 2)
 
 
-def test_retry_failed_retries_the_newest_attempt_that_has_ended(
+def test_retry_failed_retries_the_attempt_that_ended_last(
         comment: Comment, linux: Test, tests: list[RegressionTest]) -> None:
     second = comment('/retry linux').retries[0].new_run_id
     end(second, TestStatus.testing)
     retry, = comment('/retry linux failed').retries
     assert (retry.run_id, retry.test_count) == (linux.id, 1)
 
+    finish(comment('/retry linux').retries[0].new_run_id, tests)
     finish(second, tests, failed=tests)
-    comment('/retry linux')
     retry, = comment('/retry linux failed').retries
     assert (retry.run_id, retry.test_count) == (second, 2)
 
@@ -138,12 +146,19 @@ def test_retry_failed_is_answered_with_what_is_known_already(
     assert second.reply.endswith(f', with 1 test that did not pass. {known}')
 
 
-def test_what_is_known_costs_no_answer(comment: Comment, linux: Test, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_run_id: int) -> None:
-        raise ServiceUnavailable()
+def test_what_is_known_costs_no_answer(comment: Comment, linux: Test) -> None:
+    sent: list[str] = []
 
-    monkeypatch.setattr('mod_runs_api.github.webhook.attempts_verdict', fail)
+    def fail_after_the_retry(_cursor: Any, statement: str, *_: Any) -> None:
+        if any(earlier.startswith('INSERT INTO test_fork') for earlier in sent):
+            raise sqlite3.OperationalError('disk I/O error')
+        sent.append(statement)
+
+    event.listen(db.engine, 'do_execute', fail_after_the_retry)
+    event.listen(db.engine, 'do_executemany', fail_after_the_retry)
     retry, = comment('/retry linux failed').retries
+    event.remove(db.engine, 'do_execute', fail_after_the_retry)
+    event.remove(db.engine, 'do_executemany', fail_after_the_retry)
 
     assert retry.known == ''
 
@@ -453,20 +468,28 @@ def test_an_answer_is_no_command(comment: Comment, linux: Test) -> None:
 @pytest.mark.parametrize(('fault', 'error'), [
     (sqlite3.OperationalError('disk I/O error'), ServiceUnavailable),
     (sqlite3.ProgrammingError('the secrets of the statement'), InternalError)])
-@pytest.mark.parametrize('statement', ['SELECT blocked_users', 'SELECT min', 'INSERT INTO run_retry'])
 def test_a_database_that_fails_makes_the_delivery_fail(
-        comment: Comment, linux: Test, rows: Rows, statement: str, fault: Exception, error: type[Exception]) -> None:
-    def fail(_cursor: Any, sent: str, *_: Any) -> None:
-        if sent.startswith(statement):
+        comment: Comment, linux: Test, rows: Rows, fault: Exception, error: type[Exception]) -> None:
+    with record_statements(db.engine) as sent:
+        comment('/retry linux')
+    left = [0]
+
+    def fail(*_: Any) -> None:
+        left[0] -= 1
+        if left[0] == 0:
             raise fault
 
-    event.listen(db.engine, 'do_execute', fail)
-    with pytest.raises(error) as raised:
-        comment('/retry linux', ONE)
-    event.remove(db.engine, 'do_execute', fail)
+    for name in ('do_execute', 'do_executemany'):
+        event.listen(db.engine, name, fail)
+    for place in range(1, len(sent) + 1):
+        left[0] = place
+        with pytest.raises(error) as raised:
+            comment('/retry linux', ONE)
+        assert 'secret' not in str(raised.value)
+    for name in ('do_execute', 'do_executemany'):
+        event.remove(db.engine, name, fail)
 
-    assert 'secret' not in str(raised.value)
-    assert rows.retries == []
+    assert len(rows.retries) == 1
     assert not comment('/retry linux', ONE).retries[0].replayed
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import count
 from typing import Any
 
 from database import Base, db
@@ -65,6 +64,8 @@ class World:
 
     tests: list[GeneratedTest]
     stages: dict[int, list[TestStatus]]
+    #: The order in which the runs reach all their stages.
+    order: list[int]
     root_is_deleted: bool
 
     @property
@@ -76,6 +77,17 @@ class World:
     def runs(self) -> list[int]:
         """The runs that are there."""
         return [run_id for run_id in RUNS if run_id != ROOT or not self.root_is_deleted]
+
+    @property
+    def progress(self) -> list[tuple[int, int, TestStatus]]:
+        """The rows of the progress: id, run and stage."""
+        rows = [(run_id, stage) for run_id in self.order if run_id in self.runs for stage in self.stages[run_id]]
+        return [(row_id, *row) for row_id, row in enumerate(rows, 1)]
+
+    def end_of(self, run_id: int) -> int:
+        """Return the row that ended a run: the last that completed it, or the last."""
+        rows = [(stage == TestStatus.completed, row_id) for row_id, of, stage in self.progress if of == run_id]
+        return max(rows)[1]
 
 
 def in_some(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[int, Any]]:
@@ -102,7 +114,8 @@ ENDED = st.sampled_from([[TestStatus.completed], [TestStatus.preparation, TestSt
                          [TestStatus.completed, TestStatus.canceled]])
 STAGES = st.one_of(ENDED, ENDED, st.lists(st.sampled_from(list(TestStatus)), max_size=3))
 WORLDS = st.builds(
-    World, tests=st.lists(TESTS, max_size=4), root_is_deleted=st.sampled_from([False, False, False, True]),
+    World, tests=st.lists(TESTS, max_size=4), order=st.permutations(RUNS),
+    root_is_deleted=st.sampled_from([False, False, False, True]),
     stages=st.one_of(st.fixed_dictionaries(dict.fromkeys(RUNS, ENDED)),
                      st.fixed_dictionaries(dict.fromkeys(RUNS, STAGES))))
 
@@ -145,16 +158,14 @@ def expected_selection(world: World, source: int, failed_only: bool, drop_inacti
     """Read which tests a retry of a run runs, or why it is refused."""
     if failed_only and not has_ended(world, source):
         return 'unfinished'
-    run_id = source if failed_only or world.root_is_deleted else ROOT
     chosen = []
     for test_id, test in enumerate(world.tests, 1):
         if not failed_only:
-            is_chosen = is_selected(world, test, run_id)
-        elif run_id in test.results:
-            belongs_to_run = run_id in test.rows or not any(run_id in other.rows for other in world.tests)
-            is_chosen = belongs_to_run and came_out(test, run_id) != 'pass'
+            is_chosen = is_selected(world, test, source if world.root_is_deleted else ROOT)
+        elif source in test.results:
+            is_chosen = came_out(test, source) != 'pass'
         else:
-            is_chosen = outcome(world, test, run_id) == 'not_run'
+            is_chosen = outcome(world, test, source) == 'not_run'
         if is_chosen:
             chosen.append(test_id)
     inactive = [test_id for test_id in chosen if not world.tests[test_id - 1].active]
@@ -163,22 +174,40 @@ def expected_selection(world: World, source: int, failed_only: bool, drop_inacti
     return [test_id for test_id in chosen if test_id not in inactive] or 'nothing'
 
 
+def produced(test: GeneratedTest, run_id: int) -> dict[int, str]:
+    """Read which files a run has of a test's outputs, by the place of the output."""
+    files = {place: output.files[run_id] for place, output in enumerate(test.outputs) if run_id in output.files}
+    return {place: file.expected if file.got is None else file.got for place, file in files.items()}
+
+
+def expected_the_same(test: GeneratedTest, one: int, other: int) -> bool:
+    """Read whether two runs held a test against the same exit code and the same files."""
+    (code, expected_code), (other_code, other_expected) = test.results[one], test.results[other]
+    files, other_files = produced(test, one), produced(test, other)
+    in_both = files.keys() & other_files.keys()
+    if expected_code != other_expected or any(
+            test.outputs[place].files[one].expected != test.outputs[place].files[other].expected for place in in_both):
+        return False
+    # A file that one lacks is a new expectation, unless the test crashed or wrote something else.
+    did_as_before = code == other_code == expected_code and all(files[place] == other_files[place] for place in in_both)
+    return files.keys() == other_files.keys() or not did_as_before
+
+
 def verdict_on(test: GeneratedTest, ran: list[int]) -> str:
     """Read what the runs that really ran a test prove about it."""
-    outcomes = [came_out(test, run_id) for run_id in ran]
+    passes = [run_id for run_id in ran if came_out(test, run_id) == 'pass']
+    failures = [run_id for run_id in ran if run_id not in passes]
     if not ran:
         return 'never_ran'
-    if 'pass' not in outcomes:
-        ways = {(test.results[run_id][0], frozenset(
-            (place, file.expected if file.got is None else file.got) for place, output in enumerate(test.outputs)
-            for of, file in output.files.items() if of == run_id)) for run_id in ran}
-        return 'failed_once' if len(ran) == 1 else f'failing_{"identically" if len(ways) == 1 else "differently"}'
-    if set(outcomes) == {'pass'}:
+    if not failures:
         return 'passed'
-    codes = {test.results[run_id][1] for run_id in ran}
-    files = [{output.files[run_id].expected for run_id in ran if run_id in output.files} for output in test.outputs]
-    is_the_same = len(codes) == 1 and all(len(hashes) <= 1 for hashes in files)
-    return 'flaky' if is_the_same else 'expectation_changed'
+    if passes:
+        is_flaky = any(expected_the_same(test, one, other) for one in passes for other in failures)
+        return 'flaky' if is_flaky else 'expectation_changed'
+    ways = [(test.results[run_id][0], produced(test, run_id)) for run_id in failures]
+    if len(ways) == 1:
+        return 'failed_once'
+    return 'failing_identically' if all(way == ways[0] for way in ways) else 'failing_differently'
 
 
 def expected_verdict(world: World) -> tuple[str, list[int], list[tuple[Any, ...]]]:
@@ -189,7 +218,8 @@ def expected_verdict(world: World) -> tuple[str, list[int], list[tuple[Any, ...]
         if any(shown for *_, shown in outcomes):
             ended = [one for one in outcomes if one[2] and has_ended(world, one[0])]
             ran = [run_id for run_id, _, shown in ended if shown not in ('not_run', 'carried_over')]
-            tests.append((test_id, verdict_on(test, ran), came_out(test, ran[-1]) if ran else None, ended))
+            last = max(ran, key=lambda run_id: world.end_of(run_id), default=None)
+            tests.append((test_id, verdict_on(test, ran), last and came_out(test, last), ended))
     active = [(verdict, latest) for test_id, verdict, latest, _ in tests if world.tests[test_id - 1].active]
     if not all(has_ended(world, run_id) for run_id in world.attempts):
         overall = 'pending'
@@ -241,9 +271,6 @@ def write(world: World) -> None:
         db.session.execute(table.delete())
     tests = list(enumerate(world.tests, 1))
     outputs = [(test_id, output) for test_id, test in tests for output in test.outputs]
-    progress_ids = count(1)
-    progress = [{'id': next(progress_ids), 'test_id': run_id, 'status': stage, 'message': '', 'timestamp': NOW}
-                for run_id in world.runs for stage in world.stages[run_id]]
     insert('user', [{'id': 1, 'name': 'alice', 'role': Role.tester, 'password': ''}])
     insert('fork', [{'id': 1, 'github': 'https://github.com/CCExtractor/ccextractor.git'}])
     insert('sample', [{'id': 1, 'sha': 'x', 'extension': 'ts', 'original_name': 'x'}])
@@ -251,7 +278,8 @@ def write(world: World) -> None:
     insert('test', [{'id': run_id, 'platform': TestPlatform.linux, 'test_type': TestType.commit,
                      'token': f'{run_id:064}', 'fork_id': 1, 'branch': 'master', 'commit': 'c0ffee', 'pr_nr': 0}
                     for run_id in world.runs])
-    insert('test_progress', progress)
+    insert('test_progress', [{'id': row_id, 'test_id': run_id, 'status': stage, 'message': '', 'timestamp': NOW}
+                             for row_id, run_id, stage in world.progress])
     insert('regression_test', [{'id': test_id, 'sample_id': 1, 'command': '', 'active': test.active}
                                for test_id, test in tests])
     insert('regression_test_category', [{'regression_id': test_id, 'category_id': 1}
@@ -272,7 +300,7 @@ def write(world: World) -> None:
          'expected': file.expected, 'got': file.got} for output_id, (test_id, output) in enumerate(outputs, 1)
         for run_id, file in output.files.items() if run_id in world.runs])
     add_retries(ROOT, RETRIES, failed_only=True)
-    last = {row['test_id']: row['id'] for row in progress}
+    last = {run_id: row_id for row_id, run_id, _ in world.progress}
     for test_id, test in tests:
         for run_id, mark in test.marks.items():
             if run_id in world.runs:
