@@ -5,15 +5,16 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import seed
-from application import create_app
+from application import create_app, dispose
 from click.testing import Result
 from database import db, dispose_sessions
-from flask import Flask
+from flask import Flask, current_app
 from flask.testing import FlaskClient
 from mod_auth.models import Role, User
 from mod_test.models import Test, TestPlatform, TestType
@@ -48,18 +49,28 @@ def database_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, database_uri: str,
         app_settings: dict[str, Any]) -> Iterator[Flask]:
-    """The miniature with the blueprint in it, current during the test, in a request that the host has prepared."""
+    """
+    Yield the miniature with the blueprint in it.
+
+    pytest-flask pushes a request around every test that uses it, and the requests of its `client` would share their `g`
+    with that one and with each other. On a server they share nothing, so the clients and the runners of this
+    application give each request and each command a context of its own.
+    """
     if request.node.get_closest_marker('older_platform'):
         for module in ('mod_api', 'mod_api.models', 'mod_api.models.api_token'):
             monkeypatch.setitem(sys.modules, module, None)
     app = create_app(database_uri, **app_settings)
     app.test_client_class, app.test_cli_runner_class = IsolatedClient, IsolatedRunner
-    with app.test_request_context():
-        app.preprocess_request()  # It creates the tables, too.
-        yield app
-        db.session.remove()
-        db.engine.dispose()
+    yield app
+    dispose(app)
     dispose_sessions()
+
+
+@pytest.fixture(autouse=True)
+def prepared_request(request: pytest.FixtureRequest) -> None:
+    """Have the host prepare the request that pytest-flask has pushed, as it does any other: it creates its tables."""
+    if 'app' in request.fixturenames:
+        current_app.preprocess_request()
 
 
 @pytest.fixture
@@ -70,13 +81,7 @@ def bare() -> Iterator[Flask]:
         db.create_all()
         yield app
         db.session.remove()
-        db.engine.dispose()
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    """Return a client without a session."""
-    return app.test_client()
+    dispose(app)
 
 
 @pytest.fixture
@@ -101,7 +106,7 @@ def alice(app: Flask) -> User:
 @pytest.fixture
 def token(alice: User) -> str:
     """Return a token of alice's that allows everything."""
-    secret = seed.token(alice)
+    secret = seed.token(alice, ['runs:read', 'runs:write', 'results:read'])
     db.session.commit()
     return secret
 
@@ -109,7 +114,7 @@ def token(alice: User) -> str:
 @pytest.fixture
 def run_id(app: Flask) -> int:
     """Return a completed run of a pull request on Windows, owned by olga. Of its three tests only the first passed."""
-    tests = [seed.regression_test() for _ in range(3)]
+    tests = seed.regression_tests(3)
     run = seed.run(tests, owners=[seed.user('olga')], stages=seed.COMPLETED, platform=TestPlatform.windows,
                    test_type=TestType.pull_request, branch='pull_request', commit='c0ffee', pr_nr=7)
     seed.result(run, tests[0])
@@ -121,37 +126,45 @@ def run_id(app: Flask) -> int:
 
 
 @pytest.fixture
-def retry(client: FlaskClient, token: str) -> ApiCall:
-    """
-    Ask for a retry: ``retry(run_id, {'failed_only': True})``.
-
-    The run is a run, its id, or text in its place in the path. Alice asks, unless another token is given, or None.
-    """
-    def post(run: Test | int | str, body: Any = None, *, token: str | None = token, key: str | None = None,
+def ask(client: FlaskClient, token: str, accept_json: list[tuple[str, str]]) -> ApiCall:
+    """Ask the API about a run: ``ask('GET', run, 'retries')``. Alice asks, unless another token is given, or None."""
+    def send(method: str, run: Test | int | str, route: str, *, token: str | None = token, key: str | None = None,
              headers: dict[str, str] | None = None, **request: Any) -> TestResponse:
-        sent = dict(headers or {})
-        if token is not None:
-            sent['Authorization'] = f'Bearer {token}'
-        if key is not None:
-            sent['Idempotency-Key'] = key
-        if body is not None:
-            request['json'] = body
+        own = {'Authorization': None if token is None else f'Bearer {token}', 'Idempotency-Key': key}
         run_id = run.id if isinstance(run, Test) else run
         db.session.commit()
-        return client.post(f'/api/v1/runs/{run_id}/retry', headers=sent, **request)
+        return client.open(f'/api/v1/runs/{run_id}/{route}', method=method, **request, headers={
+            **dict(accept_json), **{name: value for name, value in own.items() if value is not None},
+            **(headers or {})})
+
+    return send
+
+
+@pytest.fixture
+def retry(ask: ApiCall) -> ApiCall:
+    """Ask for a retry: ``retry(run, {'failed_only': True}, key='k')``. The run is a run, its id, or any text."""
+    def post(run: Test | int | str, body: Any = None, **request: Any) -> TestResponse:
+        return ask('POST', run, 'retry', **({} if body is None else {'json': body}), **request)
 
     return post
 
 
 @pytest.fixture
-def attempts(client: FlaskClient, token: str) -> ApiCall:
-    """Ask for the attempts of a run: ``attempts(run_id, 'limit=10')``. Alice asks, unless another token is given."""
-    def get(run_id: int | str, query: str = '', *, token: str | None = token, method: str = 'GET') -> TestResponse:
-        db.session.commit()
-        headers = {} if token is None else {'Authorization': f'Bearer {token}'}
-        return client.open(f'/api/v1/runs/{run_id}/retries?{query}', method=method, headers=headers)
+def preview(ask: ApiCall) -> ApiCall:
+    """Ask what a retry of a run would do: ``preview(run)``."""
+    return partial(ask, 'GET', route='retry')
 
-    return get
+
+@pytest.fixture
+def attempts(ask: ApiCall) -> ApiCall:
+    """Ask for the attempts of a run: ``attempts(run, query_string='limit=10')``."""
+    return partial(ask, 'GET', route='retries')
+
+
+@pytest.fixture
+def verdict(ask: ApiCall) -> ApiCall:
+    """Ask what the attempts of a run prove: ``verdict(run, query_string='verdict=flaky')``."""
+    return partial(ask, 'GET', route='verdict')
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""``GET /runs/{run_id}/retries``: the attempts of a run (contract section 1)."""
+"""``GET /runs/{run_id}/retries`` (docs/api.rst, "The attempts of a run")."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ import pytest
 import seed
 from database import Base, db
 from mod_auth.models import Role, User
-from mod_regression.models import RegressionTest
-from mod_test.models import Test, TestStatus
+from mod_test.models import TestStatus
 from outcome import passing
-from sqlalchemy import select
 from support.api import ApiCall
-from support.retries import add_retries
-from support.rows import Rows
-from support.statements import Statement
+from support.histories import finish, retry_in_process
+from support.rows import Rows, add_retries, change_retries, delete_run
 
 ORIGIN = ('source_run_id', 'failed_only', 'reason', 'requested_by')
-COUNTS = ('tests', 'passed', 'failed', 'not_run', 'carried_over')
+COUNTS = ('status', 'tests', 'passed', 'failed', 'not_run', 'carried_over')
 
 
 def pick(entry: dict[str, Any], names: tuple[str, ...]) -> tuple[Any, ...]:
@@ -30,7 +27,7 @@ def pick(entry: dict[str, Any], names: tuple[str, ...]) -> tuple[Any, ...]:
 def test_a_run_that_was_never_retried_has_one_attempt(attempts: ApiCall, run_id: int) -> None:
     response = attempts(run_id)
 
-    assert response.status_code == 200
+    assert response == 200
     assert response.json == {
         'data': [{'run_id': run_id, 'source_run_id': None, 'attempt': 1, 'status': 'fail', 'tests': 3, 'passed': 1,
                   'failed': 2, 'not_run': 0, 'carried_over': 0, 'failed_only': None, 'reason': None,
@@ -43,10 +40,9 @@ def test_the_attempts_are_the_same_whichever_of_them_is_asked_about(
         retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
     seed.run([seed.regression_test()])
     second = retry(run_id, {'failed_only': True, 'reason': 'flaky \U0001f480'}).json['new_run_id']
-    other = seed.run(stages=seed.COMPLETED)
+    retry(seed.run(stages=seed.COMPLETED))
     third = retry(second).json['new_run_id']
     fourth = retry(run_id, token=seed.token(seed.user('bob'))).json['new_run_id']
-    retry(other)
 
     answers = {asked: attempts(asked).json for asked in (run_id, second, third, fourth)}
 
@@ -61,42 +57,16 @@ def test_the_attempts_are_the_same_whichever_of_them_is_asked_about(
         assert answer['meta'] == {'run_id': asked, 'root_run_id': run_id}
 
 
-def test_a_retry_that_has_ended_counts_what_was_carried_over(
-        retry: ApiCall, attempts: ApiCall, run_id: int, rows: Rows) -> None:
-    new = db.session.get_one(Test, retry(run_id, {'failed_only': True}).json['new_run_id'])
-    before = attempts(new.id).json['data'][1]
-    for test in db.session.scalars(select(RegressionTest).where(RegressionTest.id.in_(rows.selection(new.id)))):
-        seed.result(new, test)
-    seed.progress(new, TestStatus.completed)
-    after = attempts(new.id).json['data'][1]
+def test_each_attempt_counts_what_was_carried_over_into_it_when_it_has_ended(
+        attempts: ApiCall, alice: User) -> None:
+    tests = seed.regression_tests(3)
+    first = finish(seed.run(tests).id, tests, failed=tests[1:])
+    finish(retry_in_process(first, failed_only=True), tests[1:], failed=tests[1:])
+    finish(retry_in_process(first, failed_only=True), tests[1:])
+    retry_in_process(first, failed_only=True)
 
-    assert (before['status'], *pick(before, COUNTS)) == ('queued', 2, 0, 0, 2, 0)
-    assert (after['status'], *pick(after, COUNTS)) == ('pass', 3, 3, 0, 0, 1)
-
-
-def test_each_attempt_counts_what_was_carried_over_into_it(
-        retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
-    for _ in range(2):
-        new = db.session.get_one(Test, retry(run_id, {'failed_only': True}).json['new_run_id'])
-        seed.progress(new, TestStatus.completed)
-
-    assert [entry['carried_over'] for entry in attempts(run_id).json['data']] == [0, 1, 1]
-
-
-@pytest.mark.parametrize('last_id', [1, 2 ** 31 - 1])
-def test_a_run_with_any_id_that_the_platform_can_store_has_attempts(
-        attempts: ApiCall, alice: User, last_id: int) -> None:
-    seed.run().id = last_id
-
-    assert attempts(last_id).json['data'][0]['run_id'] == last_id
-
-
-@pytest.mark.parametrize('last_id', [1, 2 ** 31 - 1])
-def test_a_run_with_any_id_that_the_platform_can_store_is_found_for_a_retry(
-        retry: ApiCall, alice: User, last_id: int) -> None:
-    seed.run().id = last_id
-
-    assert retry(last_id, {'failed_only': True}).json['details'] == {'run_status': 'queued'}
+    assert [pick(entry, COUNTS) for entry in attempts(first).json['data']] == [
+        ('fail', 3, 1, 2, 0, 0), ('fail', 3, 1, 2, 0, 1), ('pass', 3, 3, 0, 0, 1), ('queued', 2, 0, 0, 2, 0)]
 
 
 @pytest.mark.parametrize(('stages', 'status'), [
@@ -107,15 +77,12 @@ def test_a_run_without_results_has_the_status_of_its_last_stage(
         attempts: ApiCall, alice: User, stages: list[TestStatus], status: str) -> None:
     run = seed.run([seed.regression_test()], stages=stages)
 
-    entry = attempts(run.id).json['data'][0]
-
-    assert (entry['status'], *pick(entry, COUNTS)) == (status, 1, 0, 0, 1, 0)
+    assert pick(attempts(run).json['data'][0], COUNTS) == (status, 1, 0, 0, 1, 0)
 
 
 def test_a_stage_that_nobody_knows_is_incomplete(attempts: ApiCall, run_id: int) -> None:
-    db.session.commit()
-    db.session.execute(Base.metadata.tables['test_progress'].update().values(
-        status=Base.metadata.tables['test_progress'].c.message))
+    progress = Base.metadata.tables['test_progress']
+    db.session.execute(progress.update().values(status=progress.c.message))
 
     assert attempts(run_id).json['data'][0]['status'] == 'incomplete'
 
@@ -134,47 +101,35 @@ def test_a_result_is_counted_as_the_platforms_api_counts_it(
         'output': passed.makes(first, 'other').makes(second, 'different'), 'missing output': passed.lacks(second),
         'accepted variant': passed.makes(first, accepted), None: passed}[failure])
 
-    entry = attempts(run.id).json['data'][0]
-
-    assert (entry['status'], *pick(entry, COUNTS)) == ('fail' if failed else 'pass', 1, 1 - failed, failed, 0, 0)
+    assert pick(attempts(run).json['data'][0], COUNTS) == (
+        'fail' if failed else 'pass', 1, 1 - failed, failed, 0, 0)
 
 
 def test_an_output_counts_for_its_own_test_in_its_own_run(attempts: ApiCall, alice: User) -> None:
-    tests = [seed.regression_test(outputs=2), seed.regression_test(outputs=2)]
+    tests = [seed.regression_test(outputs=2) for _ in range(2)]
+    first, second = tests[0].output_files
     runs = [seed.run(tests, stages=seed.COMPLETED) for _ in range(3)]
-    wrong = [None, passing(tests[0]).makes(tests[0].output_files[0], 'other'),
-             passing(tests[0]).lacks(tests[0].output_files[1])]
-    for run, outcome in zip(runs, wrong):
+    for run, outcome in zip(runs, (None, passing(tests[0]).makes(first, 'other'), passing(tests[0]).lacks(second))):
         seed.result(run, tests[0], outcome)
         seed.result(run, tests[1])
     add_retries(runs[0].id, [run.id for run in runs[1:]])
 
-    data = attempts(runs[0].id).json['data']
+    data = attempts(runs[0]).json['data']
 
     assert [(entry['passed'], entry['failed']) for entry in data] == [(2, 0), (1, 1), (1, 1)]
 
 
-def test_no_exit_code_where_none_is_expected_is_a_pass(attempts: ApiCall, alice: User) -> None:
-    test = seed.regression_test(expected_rc=None)
-    run = seed.run([test], stages=seed.COMPLETED)
-    seed.result(run, test)
-
-    assert attempts(run.id).json['data'][0]['status'] == 'pass'
-
-
 def test_a_run_without_rows_of_its_own_counts_every_active_test(attempts: ApiCall, alice: User) -> None:
-    tests = [seed.regression_test(), seed.regression_test(), seed.regression_test(active=False)]
+    tests = seed.regression_tests(2)
+    seed.regression_test(active=False)
     run = seed.run(stages=seed.COMPLETED)
     seed.result(run, tests[0])
 
-    assert pick(attempts(run.id).json['data'][0], COUNTS) == (2, 1, 0, 1, 0)
+    assert pick(attempts(run).json['data'][0], COUNTS) == ('pass', 2, 1, 0, 1, 0)
 
-
-def test_a_run_without_rows_of_its_own_has_no_tests_where_none_is_active(attempts: ApiCall, alice: User) -> None:
-    seed.regression_test(active=False)
-    run = seed.run(stages=seed.COMPLETED)
-
-    assert pick(attempts(run.id).json['data'][0], COUNTS) == (0, 0, 0, 0, 0)
+    for test in tests:
+        test.active = False
+    assert pick(attempts(run).json['data'][0], COUNTS) == ('pass', 1, 1, 0, 0, 0)
 
 
 @pytest.mark.parametrize(('query', 'places', 'next_offset'), [
@@ -183,123 +138,111 @@ def test_a_run_without_rows_of_its_own_has_no_tests_where_none_is_active(attempt
     ('limit=1', [1], 1), ('limit=100&offset=2147483647', [], None), ('other=1', [1, 2, 3, 4, 5], None)])
 def test_a_page_has_what_was_asked_for(
         attempts: ApiCall, alice: User, query: str, places: list[int], next_offset: int | None) -> None:
-    root, *rest = seed.bulk_runs(5, 1)
-    add_retries(root, rest)
+    run_ids = seed.bulk_runs(5, 1)
+    add_retries(run_ids[0], run_ids[1:])
 
-    answer = attempts(root, query).json
+    answer = attempts(run_ids[0], query_string=query).json
 
-    run_ids = [root, *rest]
     assert [(entry['attempt'], entry['run_id']) for entry in answer['data']] == [
         (place, run_ids[place - 1]) for place in places]
     assert (answer['pagination']['total'], answer['pagination']['next_offset']) == (5, next_offset)
 
 
-@pytest.mark.parametrize('value', ['', 'x', '-1', '1.5', '1e1', ' 1', '1_0', '\u0661', '99999999999', '2147483648'])
-@pytest.mark.parametrize('name', ['limit', 'offset'])
-def test_a_wrong_page_is_refused(attempts: ApiCall, run_id: int, name: str, value: str) -> None:
-    response = attempts(run_id, f'{name}={value}')
+@pytest.mark.parametrize('wrong', [
+    {name: value} for name in ('limit', 'offset')
+    for value in ('', 'x', '-1', '1.5', '1e1', ' 1', '1_0', '\u0661', '99999999999', '2147483648')
+] + [{'limit': '0'}, {'limit': '101'}], ids=str)
+def test_a_wrong_page_is_refused(ask: ApiCall, run_id: int, wrong: dict[str, str]) -> None:
+    for route in ('retries', 'verdict'):
+        response = ask('GET', run_id, route, query_string=wrong)
 
-    assert response.status_code == 422
-    assert list(response.json['details']['fields']) == [name]
-
-
-@pytest.mark.parametrize('limit', [0, 101])
-def test_a_page_has_1_to_100_entries(attempts: ApiCall, run_id: int, limit: int) -> None:
-    assert attempts(run_id, f'limit={limit}').status_code == 422
+        assert response == 422
+        assert list(response.json['details']['fields']) == list(wrong)
 
 
-def test_the_time_is_utc(retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
-    retry(run_id)
-    db.session.execute(Base.metadata.tables['run_retry'].update().values(created_at=datetime(2026, 11, 24, 13, 0)))
-
-    assert attempts(run_id).json['data'][1]['created_at'] == '2026-11-24T13:00:00Z'
-
-
-def test_a_reason_that_is_not_utf_8_is_shown_as_far_as_it_can_be(
+def test_times_are_utc_reasons_are_shown_as_far_as_they_can_be_and_a_user_may_be_gone(
         retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
-    retry(run_id)
-    db.session.execute(Base.metadata.tables['run_retry'].update().values(reason=b'bad \xff byte'))
+    retry(run_id, {'reason': 'x'})
+    change_retries(created_at=datetime(2026, 11, 24, 13, 0), reason=b'bad \xff byte', user_id=None)
 
-    assert attempts(run_id).json['data'][1]['reason'] == 'bad \ufffd byte'
+    entry = attempts(run_id).json['data'][1]
 
-
-def test_a_page_of_a_thousand_attempts_takes_as_many_statements_as_one_of_two(
-        attempts: ApiCall, retry: ApiCall, alice: User, statements: list[Statement]) -> None:
-    root, *rest = seed.bulk_runs(1001, 1)
-    add_retries(root, rest)
-    small = retry(seed.run([seed.regression_test()])).json['new_run_id']
-
-    counts = set()
-    for run_id in (small, root, rest[-1]):
-        statements.clear()
-        assert attempts(run_id).status_code == 200
-        counts.add(len(statements))
-
-    assert len(counts) == 1
-
-
-@pytest.mark.parametrize('role', [*Role, None])
-def test_any_role_may_look(attempts: ApiCall, run_id: int, role: Role | None) -> None:
-    assert attempts(run_id, token=seed.token(seed.user('bob', role), ['runs:read'])).status_code == 200
-
-
-def test_looking_needs_the_scope(attempts: ApiCall, run_id: int, alice: User) -> None:
-    response = attempts(run_id, token=seed.token(alice, ['runs:write']))
-
-    assert response.status_code == 403
-    assert response.json['details'] == {'required_scope': 'runs:read', 'token_scopes': ['runs:write']}
-
-
-def test_a_stranger_sees_nothing(attempts: ApiCall, run_id: int) -> None:
-    there, missing = attempts(run_id, token=None), attempts(99, token=None)
-
-    assert there.status_code == 401
-    assert there.data == missing.data
-
-
-@pytest.mark.parametrize(('run_id', 'shown'), [('99', 99), ('0', 0), ('2147483648', 2147483648), ('abc', 'abc')])
-def test_what_is_no_run_is_not_found(attempts: ApiCall, run_id: str, shown: Any) -> None:
-    response = attempts(run_id)
-
-    assert response.status_code == 404
-    assert response.json['details'] == {'resource': 'run', 'id': shown}
-
-
-def test_the_head_of_it_may_be_asked_for(attempts: ApiCall, run_id: int) -> None:
-    response = attempts(run_id, method='HEAD')
-
-    assert (response.status_code, response.data) == (200, b'')
-
-
-@pytest.mark.parametrize('method', ['POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
-def test_another_method_is_not_allowed(attempts: ApiCall, run_id: int, method: str) -> None:
-    response = attempts(run_id, method=method)
-
-    assert response.status_code == 405
-    assert response.headers['Allow'] == 'GET, HEAD'
-    assert response.json['code'] == 'method_not_allowed'
-    assert response.headers['X-RateLimit-Limit'] == '120'
-
-
-def test_a_retry_of_a_user_who_is_gone_stays(retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
-    retry(run_id)
-    db.session.execute(Base.metadata.tables['run_retry'].update().values(user_id=None))
-
-    assert attempts(run_id).json['data'][1]['requested_by'] is None
+    assert (entry['created_at'], entry['reason'], entry['requested_by']) == (
+        '2026-11-24T13:00:00Z', 'bad \ufffd byte', None)
 
 
 @pytest.mark.parametrize('place', [0, 1])
-def test_the_attempts_outlive_one_of_them(retry: ApiCall, attempts: ApiCall, run_id: int, place: int) -> None:
+def test_the_attempts_outlive_one_of_them(
+        retry: ApiCall, attempts: ApiCall, verdict: ApiCall, run_id: int, place: int) -> None:
     second = retry(run_id).json['new_run_id']
     third = retry(second).json['new_run_id']
     run_ids = [run_id, second, third]
-    gone = run_ids.pop(place)
-    for table in ('customized_test', 'test_fork', 'test_progress', 'test_result_file', 'test_result', 'test'):
-        rows = Base.metadata.tables[table]
-        db.session.execute(rows.delete().where((rows.c.id if table == 'test' else rows.c.test_id) == gone))
+    delete_run(run_ids.pop(place))
 
     answer = attempts(third).json
 
     assert [(entry['run_id'], entry['attempt']) for entry in answer['data']] == [(run_ids[0], 1), (run_ids[1], 2)]
-    assert answer['meta']['root_run_id'] == run_id
-    assert retry(third).json['new_run_id']
+    assert answer['meta']['root_run_id'] == verdict(third).json['meta']['root_run_id'] == run_id
+    assert verdict(third).json['meta']['attempts'] == run_ids
+    assert retry(third) == 202
+
+
+# What all routes that read have in common
+
+
+ROUTES = pytest.mark.parametrize(('route', 'scope'), [('retries', 'runs:read'), ('verdict', 'results:read')])
+
+
+@ROUTES
+@pytest.mark.parametrize('role', [*Role, None])
+def test_any_role_may_look(ask: ApiCall, run_id: int, route: str, scope: str, role: Role | None) -> None:
+    assert ask('GET', run_id, route, token=seed.token(seed.user('bob', role), [scope])) == 200
+
+
+@ROUTES
+def test_looking_needs_the_scope(ask: ApiCall, run_id: int, alice: User, route: str, scope: str) -> None:
+    others = sorted({'runs:read', 'runs:write', 'results:read'} - {scope})
+
+    response = ask('GET', run_id, route, token=seed.token(alice, others))
+
+    assert response == 403
+    assert response.json['details'] == {'required_scope': scope, 'token_scopes': others}
+
+
+@ROUTES
+def test_a_stranger_sees_nothing(ask: ApiCall, run_id: int, route: str, scope: str) -> None:
+    there, missing = (ask('GET', asked, route, token=None) for asked in (run_id, 99))
+
+    assert there == 401
+    assert there.data == missing.data
+
+
+@ROUTES
+@pytest.mark.parametrize(('run_id', 'shown'), [('99', 99), ('0', 0), ('2147483648', 2147483648), ('abc', 'abc')])
+def test_what_is_no_run_is_not_found(ask: ApiCall, route: str, scope: str, run_id: str, shown: Any) -> None:
+    response = ask('GET', run_id, route)
+
+    assert response == 404
+    assert response.json['details'] == {'resource': 'run', 'id': shown}
+
+
+@ROUTES
+@pytest.mark.parametrize('run_id', [1, 2 ** 31 - 1])
+def test_a_run_with_any_id_that_the_platform_can_store_is_found(
+        ask: ApiCall, rows: Rows, route: str, scope: str, run_id: int) -> None:
+    seed.run().id = run_id
+
+    assert ask('GET', run_id, route).json['meta']['root_run_id'] == run_id
+
+
+@ROUTES
+def test_the_head_may_be_asked_for_and_another_method_is_not_allowed(
+        ask: ApiCall, run_id: int, route: str, scope: str) -> None:
+    head = ask('HEAD', run_id, route)
+    assert (head.status_code, head.data) == (200, b'')
+
+    for method in ('POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'):
+        response = ask(method, run_id, route)
+        assert (response.status_code, response.json['code']) == (405, 'method_not_allowed')
+        assert response.headers['Allow'] == 'GET, HEAD'
+        assert response.headers['X-RateLimit-Limit'] == '120'

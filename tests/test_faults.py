@@ -1,8 +1,13 @@
-"""A database that fails: a retry is whole or not there, and no answer shows internals (contract sections 1 and 4)."""
+"""
+A database that fails: a retry is whole or not there, and no answer shows internals.
+
+See docs/api.rst, "Errors", and docs/operations.rst, "When the database or Redis is away".
+"""
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,66 +15,95 @@ import pytest
 from database import db
 from flask import Flask, Response, abort, redirect
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, event, exc
+from sqlalchemy import Connection, Engine, event, exc
 from sqlalchemy.pool import Pool
-from support.api import ApiCall
-from support.rows import Rows
+from support.api import ApiCall, Command, assert_security_headers
+from support.rows import Rows, delete_run
+from support.statements import looks_for_tables, record_statements
 from werkzeug import exceptions
 from werkzeug.test import TestResponse
 
-from mod_runs_api import (InternalError, Retry, ServiceUnavailable, retry_run,
-                          transaction)
+from mod_runs_api import InternalError, Retry, ServiceUnavailable, retry_run
 
-Fail = Callable[..., list[str]]
+AWAY = sqlite3.OperationalError('disk I/O error')
 
 
 class DriverError(sqlite3.OperationalError):
     """A driver's error with a code in front, as PyMySQL's have."""
 
 
+class Faults:
+    """
+    Lets statements and commits fail.
+
+    Attributes
+    ----------
+    count : int
+        How many have failed since the last call of `begin`.
+    """
+
+    def __init__(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        self._is_chosen: Callable[[str], bool] = lambda step: False
+        self._error: Exception = AWAY
+        self._times = 0
+        self._has_written = False
+        # Nobody waits between two tries.
+        monkeypatch.setattr(time, 'sleep', lambda _: None)
+        monkeypatch.setattr(engine.dialect, 'do_commit', self._commit)
+
+    def begin(self, step: str | Callable[[str], bool], error: Exception = AWAY, times: int = 1) -> None:
+        """
+        Let a step fail from now on, as often as is said.
+
+        The step is the beginning of a statement, 'COMMIT' for the commit of a retry, 'COMMITTED' for the moment after
+        it, or a function that is asked.
+        """
+        self._is_chosen = step if callable(step) else lambda sent: sent.startswith(step)
+        self._error, self._times, self.count = error, times, 0
+
+    def step(self, sent: str) -> None:
+        """Fail, if this step was chosen."""
+        if self._is_chosen(sent) and self.count < self._times:
+            self.count += 1
+            raise self._error
+
+    def execute(self, _cursor: Any, statement: str, *_: Any) -> None:
+        """Send a statement."""
+        if not looks_for_tables(statement):
+            self._has_written = self._has_written or statement.startswith('INSERT')
+            self.step(statement)
+
+    def _commit(self, connection: Any) -> None:
+        is_of_retry, self._has_written = self._has_written, False
+        if is_of_retry:
+            self.step('COMMIT')
+        connection.commit()
+        if is_of_retry:
+            self.step('COMMITTED')
+
+
 @pytest.fixture
-def fail(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fail]:
-    """
-    Make statements fail: ``fail('INSERT INTO test_fork', error, times=2)`` returns the list of those that did.
-
-    'COMMIT' stands for the commit of a retry, and 'COMMITTED' for the moment after it.
-    """
-    listeners: list[tuple[str, Any]] = []
-    monkeypatch.setattr(transaction.time, 'sleep', lambda _: None)  # type: ignore[attr-defined]
-
-    def make(start: str, error: Exception, times: int = 1_000) -> list[str]:
-        failed: list[str] = []
-        last = ['']
-
-        def execute(_cursor: Any, statement: str, _parameters: Any, _context: Any) -> None:
-            last[0] = statement
-            if statement.startswith(start) and len(failed) < times:
-                failed.append(statement)
-                raise error
-
-        def commit(connection: Any) -> None:
-            # A retry writes the owners last.
-            if not last[0].startswith('INSERT INTO test_fork') or len(failed) == times:
-                connection.commit()
-                return
-            failed.append(start)
-            if start == 'COMMITTED':
-                connection.commit()
-            raise error
-
-        if start.startswith('COMMIT'):
-            monkeypatch.setattr(engine.dialect, 'do_commit', commit)
-        for name in ('do_execute', 'do_executemany'):
-            event.listen(engine, name, execute)
-            listeners.append((name, execute))
-        return failed
-
-    yield make
-    for name, listener in listeners:
-        event.remove(engine, name, listener)
+def faults(engine: Engine, monkeypatch: pytest.MonkeyPatch, run_id: int, token: str) -> Iterator[Faults]:
+    """Yield a way to let statements fail: ``faults.begin('INSERT INTO test_fork', error, times=2)``."""
+    faults = Faults(engine, monkeypatch)
+    for name in ('do_execute', 'do_executemany'):
+        event.listen(engine, name, faults.execute)
+    yield faults
+    for name in ('do_execute', 'do_executemany'):
+        event.remove(engine, name, faults.execute)
 
 
-def raiser(error: Exception) -> Callable[..., Any]:
+@pytest.fixture
+def steps(engine: Engine, retry: ApiCall, run_id: int) -> list[str]:
+    """Return all steps of a failed-only retry, which has been done once."""
+    with record_statements(engine) as sent:
+        assert retry(run_id, {'failed_only': True}) == 202
+    assert len(sent) > 5
+    return [*map(str, sent), 'COMMIT']
+
+
+def raiser(error: BaseException) -> Callable[..., Any]:
     """Return a function that raises an error, whatever it is called with."""
     def fail(*_: Any, **__: Any) -> Any:
         raise error
@@ -89,155 +123,112 @@ def assert_unavailable(response: TestResponse) -> None:
     assert response.json == {'code': 'service_unavailable', 'details': {},
                              'message': 'The database cannot be used at the moment. Try again later.'}
     assert response.headers['Retry-After'] == '5'
-
-
-STEPS = ['SELECT test.platform', 'INSERT INTO test ', 'INSERT INTO run_retry', 'INSERT INTO customized_test',
-         'INSERT INTO test_fork', 'COMMIT']
+    assert_security_headers(response)
 
 
 # Whole or not there
 
 
-@pytest.mark.parametrize('step', STEPS)
 def test_a_retry_is_whole_or_it_is_not_there(
-        retry: ApiCall, run_id: int, rows: Rows, fail: Fail, step: str) -> None:
-    before = rows.snapshot()
-    failed = fail(step, sqlite3.OperationalError('disk I/O error'), times=1)
+        retry: ApiCall, run_id: int, rows: Rows, faults: Faults, steps: list[str]) -> None:
+    before, recorded = rows.snapshot(), rows.retries
 
-    assert_unavailable(retry(run_id, {'failed_only': True}))
+    for step in steps:
+        faults.begin(step)
+        assert_unavailable(retry(run_id, {'failed_only': True}))
+        assert faults.count == 1, step
 
-    assert failed
     assert rows.snapshot() == before
-    assert rows.of('run_retry') == []
-    assert retry(run_id, {'failed_only': True}).status_code == 202
+    assert rows.retries == recorded
+    assert retry(run_id, {'failed_only': True}) == 202
 
 
-@pytest.mark.parametrize('step', STEPS)
 @pytest.mark.parametrize('code', [1020, 1205, 1213])
 def test_a_transient_error_is_tried_again(
-        retry: ApiCall, run_id: int, rows: Rows, fail: Fail, step: str, code: int) -> None:
-    failed = fail(step, DriverError(code, 'transient'), times=2)
-
-    response = retry(run_id, {'failed_only': True})
-
-    assert response.status_code == 202
-    assert len(failed) == 2
-    assert len(rows.of('run_retry')) == 1
-    assert rows.ids('test', 'id') == [run_id, response.json['new_run_id']]
+        retry: ApiCall, run_id: int, rows: Rows, faults: Faults, steps: list[str], code: int) -> None:
+    for number, step in enumerate(steps, 2):
+        faults.begin(step, DriverError(code, 'transient'), times=2)
+        assert retry(run_id, {'failed_only': True}) == 202
+        assert faults.count == 2, step
+        assert len(rows.retries) == len(rows.of('test')) - 1 == number
 
 
-def test_a_transaction_is_tried_eight_times(retry: ApiCall, run_id: int, rows: Rows, fail: Fail) -> None:
-    failed = fail('INSERT INTO run_retry', DriverError(1213, 'Deadlock found'))
-
+def test_a_transaction_is_tried_eight_times_within_some_seconds(
+        retry: ApiCall, run_id: int, rows: Rows, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults.begin('INSERT INTO run_retry', DriverError(1213, 'Deadlock found'), times=1_000)
     assert_unavailable(retry(run_id))
+    assert faults.count == 8
 
-    assert len(failed) == 8
-    assert rows.of('run_retry') == []
-
-
-def test_a_transaction_is_not_tried_again_after_some_seconds(
-        retry: ApiCall, run_id: int, fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transaction, 'MAX_SECONDS', -1)
-    failed = fail('INSERT INTO run_retry', DriverError(1205, 'Lock wait timeout exceeded'))
-
+    now = iter(range(0, 10_000, 6))
+    monkeypatch.setattr(time, 'monotonic', lambda: next(now))
+    faults.begin('INSERT INTO run_retry', DriverError(1205, 'Lock wait timeout exceeded'), times=1_000)
     assert_unavailable(retry(run_id))
-
-    assert len(failed) == 1
+    assert faults.count == 2
+    assert rows.retries == []
 
 
 def test_a_key_that_another_request_has_just_written_is_looked_up_again(
-        retry: ApiCall, run_id: int, fail: Fail, rows: Rows) -> None:
-    failed = fail('INSERT INTO run_retry', sqlite3.IntegrityError('UNIQUE constraint failed'), times=1)
+        retry: ApiCall, run_id: int, faults: Faults, rows: Rows) -> None:
+    faults.begin('INSERT INTO run_retry', sqlite3.IntegrityError('UNIQUE constraint failed'))
 
-    assert retry(run_id, key='k').status_code == 202
-
-    assert failed
-    assert len(rows.of('run_retry')) == 1
+    assert retry(run_id, key='k') == 202
+    assert (faults.count, len(rows.retries)) == (1, 1)
 
 
 @pytest.mark.on_file
 def test_a_dead_connection_is_replaced(
-        engine: Engine, retry: ApiCall, run_id: int, fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
+        engine: Engine, retry: ApiCall, run_id: int, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.dialect, 'is_disconnect', lambda error, *_: isinstance(error, DriverError))
-    failed = fail('INSERT INTO run_retry', DriverError(2013, 'Lost connection'), times=1)
+    faults.begin('INSERT INTO run_retry', DriverError(2013, 'Lost connection'))
 
     assert retry(run_id).json['new_run_id'] == run_id + 1
-    assert failed
-
-
-def test_a_commit_that_was_not_answered_is_found_again(
-        retry: ApiCall, run_id: int, fail: Fail, rows: Rows) -> None:
-    failed = fail('COMMITTED', DriverError(1213, 'answer lost'), times=1)
-
-    response = retry(run_id, {'failed_only': True, 'reason': 'x'})
-
-    assert failed
-    assert response.status_code == 202
-    assert 'Idempotent-Replayed' not in response.headers
-    assert rows.ids('test', 'id') == [run_id, response.json['new_run_id']]
-    assert response.json['message'].endswith('with 2 tests.')
+    assert faults.count == 1
 
 
 @pytest.mark.parametrize('failed_only', [False, True])
-def test_in_process_it_is_the_same_retry(run_id: int, fail: Fail, failed_only: bool) -> None:
-    fail('COMMITTED', DriverError(1213, 'answer lost'), times=1)
+def test_a_commit_that_was_not_answered_is_found_again(
+        retry: ApiCall, run_id: int, faults: Faults, rows: Rows, failed_only: bool) -> None:
+    tests = 2 if failed_only else 3
+    faults.begin('COMMITTED', DriverError(1213, 'answer lost'))
 
+    response = retry(run_id, {'failed_only': failed_only, 'reason': 'x'})
+
+    assert faults.count == 1
+    assert response == 202
+    assert 'Idempotent-Replayed' not in response.headers
+    assert response.json['message'].endswith(f'with {tests} tests.')
+
+    faults.begin('COMMITTED', DriverError(1213, 'answer lost'))
     assert retry_run(run_id, failed_only=failed_only) == Retry(
-        run_id, run_id + 1, failed_only, test_count=2 if failed_only else 3, replayed=False)
+        run_id, run_id + 2, failed_only, test_count=tests, replayed=False)
+    assert rows.ids('test', 'id') == [run_id, run_id + 1, run_id + 2]
 
 
 def test_a_run_that_is_deleted_meanwhile_is_not_found(
         engine: Engine, retry: ApiCall, run_id: int, rows: Rows) -> None:
-    def delete(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def delete(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith('INSERT INTO test '):
-            for table in ('customized_test', 'test_fork', 'test_progress', 'test_result_file', 'test_result'):
-                connection.exec_driver_sql(f'DELETE FROM {table} WHERE test_id = {run_id}')
-            connection.exec_driver_sql(f'DELETE FROM test WHERE id = {run_id}')
+            delete_run(run_id, connection)
 
     event.listen(engine, 'before_cursor_execute', delete)
     response = retry(run_id)
     event.remove(engine, 'before_cursor_execute', delete)
 
-    assert response.status_code == 404
-    assert rows.of('run_retry') == []
+    assert response == 404
+    assert rows.retries == []
 
 
 def test_an_error_of_the_hosts_while_the_retry_is_committed_leaves_nothing(
-        engine: Engine, retry: ApiCall, run_id: int, token: str, rows: Rows) -> None:
-    sent: list[str] = []
+        engine: Engine, retry: ApiCall, run_id: int, rows: Rows, faults: Faults) -> None:
+    faults.begin('COMMIT', RuntimeError('not now'))
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        sent.append(statement)
-
-    def object_to(_connection: Any) -> None:
-        if sent[-1].startswith('INSERT INTO test_fork'):
-            raise RuntimeError('not now')
-
-    event.listen(engine, 'before_cursor_execute', note)
-    event.listen(engine, 'commit', object_to)
-    response = retry(run_id)
-    event.remove(engine, 'commit', object_to)
-    event.remove(engine, 'before_cursor_execute', note)
-
-    assert response.status_code == 500
+    assert retry(run_id) == 500
     db.session.commit()
-    assert rows.of('run_retry') == []
+    assert rows.retries == []
     assert rows.ids('test', 'id') == [run_id]
 
 
 # A database that is away
-
-
-@pytest.mark.on_file
-@pytest.mark.parametrize('app_settings', [
-    {'SQLALCHEMY_ENGINE_OPTIONS': {'pool_size': 1, 'max_overflow': 0, 'pool_timeout': 0.1}}])
-def test_a_request_needs_one_connection_at_a_time(
-        retry: ApiCall, attempts: ApiCall, run_id: int, token: str) -> None:
-    db.session.remove()
-
-    assert retry(run_id, {'failed_only': True}, key='k').status_code == 202
-    assert retry(run_id, {'failed_only': True}, key='k').status_code == 202
-    assert attempts(run_id).status_code == 200
 
 
 def test_an_exhausted_pool_is_unavailable(retry: ApiCall, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,102 +237,121 @@ def test_an_exhausted_pool_is_unavailable(retry: ApiCall, token: str, monkeypatc
     assert_unavailable(retry(99, token='spci_' + 'x' * 43))
 
 
-def test_a_database_that_is_away_while_the_token_is_looked_up_is_unavailable(retry: ApiCall, fail: Fail) -> None:
-    fail('SELECT api_token.id', sqlite3.OperationalError('unable to open database file'))
-
-    assert_unavailable(retry(99))
-
-
 def test_a_database_that_is_away_in_the_hosts_hooks_is_unavailable(
-        app: Flask, retry: ApiCall, client: FlaskClient) -> None:
+        app: Flask, retry: ApiCall, client: FlaskClient, config: dict[str, Any]) -> None:
     class FailedToSpawn(Exception):
         pass
 
     def spawn() -> None:
+        calls.append(True)
         try:
-            raise database_error('unable to open database file')
+            raise database_error('gone away', connection_invalidated=True)
         except Exception:
             raise FailedToSpawn()
 
-    app.before_request_funcs[None].insert(0, spawn)
-
-    assert_unavailable(retry(99))
-    app.config['PROPAGATE_EXCEPTIONS'] = False
-    assert client.get('/account/login').status_code == 500
-
-
-def test_an_error_of_the_database_in_the_hosts_hooks_is_not_tried_again(app: Flask, retry: ApiCall) -> None:
     calls: list[bool] = []
-
-    def spawn() -> None:
-        calls.append(True)
-        raise database_error('gone away', connection_invalidated=True)
-
     app.before_request_funcs[None].insert(0, spawn)
 
     assert_unavailable(retry(99))
     assert len(calls) == 1
+    config['PROPAGATE_EXCEPTIONS'] = False
+    assert client.get('/account/login') == 500
 
 
-def test_in_process_a_database_that_is_read_only_is_unavailable(run_id: int, fail: Fail) -> None:
-    fail('INSERT INTO test ', sqlite3.OperationalError('attempt to write a readonly database'))
+def test_in_process_a_database_that_is_read_only_is_unavailable(run_id: int, faults: Faults) -> None:
+    faults.begin('INSERT', sqlite3.OperationalError('attempt to write a readonly database'))
 
     with pytest.raises(ServiceUnavailable):
         retry_run(run_id)
 
 
+@pytest.mark.on_file
+def test_a_command_exits_with_3(command: Command, run_id: int, faults: Faults) -> None:
+    faults.begin('INSERT')
+
+    # The command has an engine of its own, so that the fault is brought about for all.
+    event.listen(Engine, 'do_execute', faults.execute)
+    result = command('retry', run_id)
+    event.remove(Engine, 'do_execute', faults.execute)
+
+    assert result.exit_code == 3
+
+
 # No internals
 
 
-def test_an_error_is_answered_and_logged_without_internals(
-        retry: ApiCall, run_id: int, fail: Fail, rows: Rows, token: str, caplog: pytest.LogCaptureFixture) -> None:
-    secret = 'x' * 64
-    fail('INSERT INTO run_retry', sqlite3.DataError(f"Duplicate entry '{secret}' for key 'token'"))
+@pytest.mark.parametrize(('error', 'code', 'logged'), [
+    (sqlite3.OperationalError('disk\nis full'), 'service_unavailable', r"OperationalError 'disk\nis full'"),
+    (sqlite3.DataError("Duplicate entry 'secret' for key 'token'"), 'internal_error', 'DataError\n'),
+    (sqlite3.DataError(1406, 'Data too long: secret'), 'internal_error', 'DataError 1406\n'),
+    (sqlite3.DataError(), 'internal_error', 'DataError\n')])
+def test_an_error_of_the_database_is_answered_and_logged_without_internals(
+        retry: ApiCall, run_id: int, faults: Faults, rows: Rows, token: str, caplog: pytest.LogCaptureFixture,
+        error: Exception, code: str, logged: str) -> None:
+    faults.begin('INSERT INTO run_retry', error)
 
     response = retry(run_id, {'reason': 'one\nERROR forged'})
 
-    assert response.status_code == 500
-    assert response.json == {'code': 'internal_error', 'message': 'An unexpected error occurred.', 'details': {}}
-    assert 'internal_error: DataError' in caplog.text
+    assert response.json['code'] == code
+    assert f'{code}: {logged}' in caplog.text
     assert 'retry.py' in caplog.text
-    for hidden in (secret, token, 'forged'):
-        assert hidden not in caplog.text
+    for hidden in ('secret', token, 'forged'):
+        assert hidden not in caplog.text + response.text
 
 
-def test_the_log_has_what_the_database_says_when_it_is_away(
-        retry: ApiCall, run_id: int, fail: Fail, caplog: pytest.LogCaptureFixture) -> None:
-    fail('INSERT INTO test ', sqlite3.OperationalError('disk\nis full'))
-
-    retry(run_id)
-
-    assert r"service_unavailable: OperationalError 'disk\nis full'" in caplog.text
+def from_itself() -> Exception:
+    """Return an error that was raised from itself, and another one in a circle."""
+    error = ValueError('secret')
+    error.__cause__ = error
+    return error
 
 
-def test_the_log_has_the_number_of_any_other_error_of_the_database(
-        retry: ApiCall, run_id: int, fail: Fail, caplog: pytest.LogCaptureFixture) -> None:
-    fail('INSERT INTO test ', sqlite3.DataError(1406, 'Data too long: secret'))
-
-    retry(run_id)
-
-    assert 'internal_error: DataError 1406' in caplog.text
-    assert 'secret' not in caplog.text
+def in_a_circle() -> Exception:
+    """Return an error in a circle of causes."""
+    chain = [ValueError('secret') for _ in range(3)]
+    for error, cause in zip(chain, [*chain[1:], chain[0]]):
+        error.__cause__ = cause
+    return chain[0]
 
 
-def test_an_error_that_is_not_the_databases_is_an_internal_error(
-        app: Flask, retry: ApiCall, caplog: pytest.LogCaptureFixture) -> None:
+def wrapped(cause: Exception) -> Exception:
+    """Return an error of the host's that was raised from one of the database's."""
+    error = RuntimeError('secret')
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(('error', 'code', 'logged'), [
+    (ZeroDivisionError('secret'), 'internal_error', 'ZeroDivisionError\n'),
+    (from_itself(), 'internal_error', 'ValueError\n'), (in_a_circle(), 'internal_error', 'ValueError\n'),
+    (wrapped(exc.DataError('INSERT secret', {}, Exception(1264, 7, 'secret'))), 'internal_error', 'DataError 1264\n'),
+    (wrapped(exc.OperationalError('SELECT secret', {}, Exception(2013, 'Lost connection'))), 'service_unavailable',
+     'OperationalError "(2013, \'Lost connection\')"\n')])
+def test_an_error_of_the_hosts_hooks_is_answered_and_logged_without_internals(
+        app: Flask, retry: ApiCall, caplog: pytest.LogCaptureFixture, error: Exception, code: str,
+        logged: str) -> None:
+    app.before_request(raiser(error))
+
+    response = retry(99)
+
+    assert response.json['code'] == code
+    assert_security_headers(response)
+    assert f'{code}: {logged}' in caplog.text
+    assert 'secret' not in caplog.text + response.text
+
+
+def test_an_internal_error_says_no_more_than_that(app: Flask, retry: ApiCall) -> None:
     app.before_request(raiser(ZeroDivisionError('secret')))
 
     response = retry(99)
 
-    assert response.status_code == 500
-    assert response.json['code'] == 'internal_error'
-    assert 'internal_error: ZeroDivisionError' in caplog.text
-    assert 'secret' not in caplog.text
+    assert response == 500
+    assert response.json == {'code': 'internal_error', 'message': 'An unexpected error occurred.', 'details': {}}
 
 
 def test_in_process_an_error_has_no_cause_with_internals(
-        app: Flask, run_id: int, fail: Fail, caplog: pytest.LogCaptureFixture) -> None:
-    fail('INSERT INTO test ', sqlite3.DataError('secret'))
+        app: Flask, run_id: int, faults: Faults, caplog: pytest.LogCaptureFixture) -> None:
+    faults.begin('INSERT INTO test ', sqlite3.DataError('secret'))
 
     with pytest.raises(InternalError) as raised:
         retry_run(run_id)
@@ -357,6 +367,7 @@ def test_in_process_an_error_has_no_cause_with_internals(
 
 @pytest.mark.parametrize(('refusal', 'status', 'code', 'header'), [
     (exceptions.Forbidden('maintenance'), 403, 'forbidden', None),
+    (exceptions.NotFound(), 404, 'not_found', None),
     (exceptions.RequestEntityTooLarge(), 413, 'payload_too_large', None),
     (exceptions.UnprocessableEntity(), 422, 'unprocessable', None),
     (exceptions.TooManyRequests(retry_after=7), 429, 'rate_limited', ('Retry-After', '7')),
@@ -371,22 +382,22 @@ def test_a_refusal_of_the_hosts_hooks_has_the_shape_of_the_api(
 
     response = retry(99)
 
-    assert response.status_code == status
+    assert response == status
     assert response.content_type == 'application/json'
     assert (response.json['code'], response.json['details']) == (code, {})
+    assert_security_headers(response)
     if header is not None:
         assert response.headers.getlist(header[0]) == [header[1]]
 
 
-def test_a_response_of_the_hosts_hooks_is_left_as_it_is(app: Flask, retry: ApiCall) -> None:
-    app.before_request(raiser(exceptions.Forbidden(response=Response('closed', 403))))
+@pytest.mark.parametrize(('hook', 'status', 'data'), [
+    (raiser(exceptions.Forbidden(response=Response('closed', 403))), 403, b'closed'),
+    (lambda: abort(redirect('/elsewhere')), 302, None)])
+def test_a_response_of_the_hosts_hooks_is_left_as_it_is(
+        app: Flask, retry: ApiCall, hook: Callable[[], Any], status: int, data: bytes | None) -> None:
+    app.before_request(hook)
 
     response = retry(99)
 
-    assert (response.status_code, response.data) == (403, b'closed')
-
-
-def test_a_redirect_of_the_hosts_hooks_is_left_as_it_is(app: Flask, retry: ApiCall) -> None:
-    app.before_request(lambda: abort(redirect('/elsewhere')))
-
-    assert retry(99).status_code == 302
+    assert response == status
+    assert data in (None, response.data)

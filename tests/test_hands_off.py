@@ -1,4 +1,4 @@
-"""Nothing of the host or of the libraries is replaced, wrapped or patched (contract section 2)."""
+"""Nothing of the host or of the libraries is replaced, wrapped or patched (docs/testing.rst)."""
 
 from __future__ import annotations
 

@@ -1,13 +1,17 @@
-"""``Idempotency-Key``: the same request creates one run (contract section 1)."""
+"""The same key creates one run (docs/api.rst, "Idempotency"); in process too."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 import seed
 from mod_auth.models import User
 from mod_regression.models import RegressionTest
-from support.api import ApiCall
-from support.rows import Rows
+from support.api import ApiCall, assert_error
+from support.rows import Rows, delete_run
+
+from mod_runs_api import Retry, retry_run
 
 
 def test_the_same_key_repeats_the_first_answer_and_creates_nothing(
@@ -30,7 +34,10 @@ def test_the_first_answer_is_repeated_even_if_the_retry_would_be_refused_now(ret
     for test in seed.db.session.query(RegressionTest):
         test.active = False
 
-    assert retry(run_id, {'failed_only': True}).status_code == 422
+    assert retry(run_id, {'failed_only': True}) == 422
+    assert retry(run_id, {'failed_only': True}, key='k').data == first.data
+
+    delete_run(run_id)
     assert retry(run_id, {'failed_only': True}, key='k').data == first.data
 
 
@@ -45,38 +52,27 @@ def test_a_body_with_the_same_meaning_is_the_same_body(retry: ApiCall, run_id: i
 def test_the_same_key_with_another_body_is_refused(
         retry: ApiCall, run_id: int, rows: Rows, body: dict[str, object]) -> None:
     retry(run_id, key='k')
-    before = rows.snapshot()
 
     response = retry(run_id, body, key='k')
 
-    assert response.status_code == 422
-    assert response.json['code'] == 'unprocessable'
+    assert_error(response, 422, 'unprocessable')
     assert list(response.json['details']) == ['idempotency_key']
-    assert rows.snapshot() == before
+    assert len(rows.retries) == 1
 
 
 def test_the_same_key_with_another_run_is_refused(retry: ApiCall, run_id: int, rows: Rows) -> None:
     new_run_id = retry(run_id, key='k').json['new_run_id']
-    other = seed.run([seed.regression_test()])
 
-    assert retry(other, key='k').status_code == 422
-    assert retry(new_run_id, key='k').status_code == 422
-    assert len(rows.of('run_retry')) == 1
-
-
-def test_the_same_key_of_another_user_is_another_key(retry: ApiCall, run_id: int) -> None:
-    bob = seed.token(seed.user('bob'))
-
-    first, second = retry(run_id, key='k'), retry(run_id, key='k', token=bob)
-
-    assert first.json['new_run_id'] != second.json['new_run_id']
+    for other in (seed.run([seed.regression_test()]), new_run_id):
+        assert retry(other, key='k') == 422
+    assert len(rows.retries) == 1
 
 
-def test_the_same_key_with_another_token_of_the_user_is_the_same_key(
-        retry: ApiCall, run_id: int, alice: User) -> None:
-    other = seed.token(alice)
+def test_a_key_is_that_of_a_user_whichever_token_they_use(retry: ApiCall, run_id: int, alice: User) -> None:
+    first = retry(run_id, key='k')
 
-    assert retry(run_id, key='k').data == retry(run_id, key='k', token=other).data
+    assert retry(run_id, key='k', token=seed.token(alice)).data == first.data
+    assert retry(run_id, key='k', token=seed.token(seed.user('bob'))).json != first.json
 
 
 def test_keys_are_compared_exactly(retry: ApiCall, run_id: int) -> None:
@@ -90,17 +86,25 @@ def test_requests_without_a_key_create_a_run_each(retry: ApiCall, run_id: int) -
 
 
 def test_a_refusal_leaves_the_key_free(retry: ApiCall, run_id: int) -> None:
-    assert retry(99, key='k').status_code == 404
-    assert retry(run_id, {'no': 1}, key='k').status_code == 422
+    assert retry(99, key='k') == 404
+    assert retry(run_id, {'no': 1}, key='k') == 422
 
-    assert retry(run_id, key='k').status_code == 202
+    assert retry(run_id, key='k') == 202
 
 
 @pytest.mark.parametrize('key', ['', ' ', 'two words', 'x' * 256, 'caf\xe9', 'tab\there', '\x7f'])
 def test_a_key_of_other_characters_is_unprocessable(retry: ApiCall, run_id: int, rows: Rows, key: str) -> None:
-    response = retry(run_id, key=key)
+    assert_error(retry(run_id, key=key), 422, 'unprocessable',
+                 {'fields': {'idempotency_key': ['Must be 1 to 255 visible ASCII characters.']}})
+    assert rows.retries == []
 
-    assert response.status_code == 422
-    assert response.json['details'] == {
-        'fields': {'idempotency_key': ['Must be 1 to 255 visible ASCII characters.']}}
-    assert rows.of('run_retry') == []
+
+def test_in_process_a_key_is_that_of_the_requester_or_of_nobody(run_id: int, rows: Rows, alice: User) -> None:
+    by: list[Any] = [alice, 'alice', alice.id, None, None]
+
+    made = [retry_run(run_id, idempotency_key='delivery', requested_by=requester) for requester in by]
+
+    assert [(one.new_run_id, one.replayed) for one in made] == [
+        (run_id + 1, False), (run_id + 1, True), (run_id + 1, True), (run_id + 2, False), (run_id + 2, True)]
+    assert made[1] == Retry(run_id, run_id + 1, failed_only=False, test_count=3, replayed=True)
+    assert len(rows.retries) == 2

@@ -1,4 +1,4 @@
-"""``retry_run``, for code in the same process (contract section 2)."""
+"""``retry_run``, for code in the same process (docs/python-and-command-line.rst, "Python")."""
 
 from __future__ import annotations
 
@@ -14,106 +14,78 @@ from mod_test.models import Test
 from sqlalchemy import Engine, delete
 from sqlalchemy.orm import Session
 from support.isolation import without_request
-from support.rows import Rows
+from support.rows import RetryRow, Rows
 
-from mod_runs_api import (InvalidFields, Retry, RunNotFound, RunsApiError,
-                          Unprocessable, retry_run)
+from mod_runs_api import (InvalidFields, MountError, Retry, RunNotFound,
+                          RunsApiError, Unprocessable, retry_run)
 
 
-def test_a_run_is_created_and_returned(run_id: int, rows: Rows) -> None:
+def test_a_run_is_created_and_returned(run_id: int, rows: Rows, alice: User) -> None:
     created = retry_run(run_id)
+    second = retry_run(run_id, failed_only=True, reason='\U0001f480 why', requested_by=alice)
 
     assert created == Retry(run_id=run_id, new_run_id=run_id + 1, failed_only=False, test_count=3)
+    assert rows.retries == [RetryRow(run_id + 1, run_id, run_id, False, None, None, 3),
+                            RetryRow(second.new_run_id, run_id, run_id, True, '\U0001f480 why', alice.id, 2)]
     assert rows.selection(created.new_run_id) == rows.selection(run_id)
+    assert rows.selection(second.new_run_id) == rows.selection(run_id)[1:]
+    assert rows.owners(created.new_run_id) == rows.owners(run_id)
+    assert rows.owners(second.new_run_id) == sorted([*rows.owners(run_id), alice.id])
 
 
-def test_the_arguments_are_those_of_the_route(run_id: int, rows: Rows, alice: User) -> None:
-    created = retry_run(run_id, failed_only=True, reason='\U0001f480 why', requested_by=alice)
-
-    row = rows.of('run_retry', run_id=created.new_run_id)[0]
-    assert (row['failed_only'], row['reason'].decode(), row['user_id']) == (1, '\U0001f480 why', alice.id)
-    assert rows.selection(created.new_run_id) == rows.selection(run_id)[1:]
-    assert alice.id in rows.ids('test_fork', 'user_id', test_id=created.new_run_id)
-
-
-def test_a_retry_needs_no_requester(run_id: int, rows: Rows) -> None:
-    created = retry_run(run_id)
-
-    assert rows.of('run_retry', run_id=created.new_run_id)[0]['user_id'] is None
-    assert rows.ids('test_fork', 'user_id', test_id=created.new_run_id) == rows.ids(
-        'test_fork', 'user_id', test_id=run_id)
-
-
-@pytest.mark.parametrize('given_by', ['id', 'name'])
-def test_the_requester_may_be_given_by_id_or_name(run_id: int, rows: Rows, alice: User, given_by: str) -> None:
-    created = retry_run(run_id, requested_by=getattr(alice, given_by))
-
-    assert rows.of('run_retry', run_id=created.new_run_id)[0]['user_id'] == alice.id
-
-
-@pytest.mark.parametrize('name', ['al\xa0ice', 'bob\u200b', 'Jürgen', '\x01', '\ud7ff', '\ue000', '\uffff'])
-def test_any_name_that_the_platform_can_store_is_found(run_id: int, rows: Rows, name: str) -> None:
+@pytest.mark.parametrize('name', ['bob', 'al\xa0ice', 'bob\u200b', 'Jürgen', '\x01', '\ud7ff', '\ue000', '\uffff'])
+def test_the_requester_may_be_any_user_by_any_name_that_the_platform_can_store_whatever_their_role(
+        run_id: int, rows: Rows, name: str) -> None:
     user = seed.user(name, Role.user)
     db.session.commit()
 
-    created = retry_run(run_id, requested_by=name)
+    retry_run(run_id, requested_by=name)
 
-    assert rows.of('run_retry', run_id=created.new_run_id)[0]['user_id'] == user.id
-
-
-def test_the_role_of_the_requester_is_not_checked(run_id: int) -> None:
-    seed.user('bob', Role.user)
-    db.session.commit()
-
-    assert retry_run(run_id, requested_by='bob')
-
-
-@pytest.mark.parametrize('requester', [
-    'nobody', '', 'ALICE', 'alice ', 'a\ud800', '\U0001f480', 'a\0', 99, 0, -1, True, 10 ** 30, 1.0, b'alice', object(),
-    User(name='alice'), User, Role.contributor])
-def test_an_unknown_requester_is_refused(run_id: int, rows: Rows, requester: object) -> None:
-    with pytest.raises(InvalidFields) as raised:
-        retry_run(run_id, requested_by=requester)
-
-    assert raised.value.details == {'fields': {'requested_by': ['There is no such user.']}}
-    assert rows.of('run_retry') == []
+    assert rows.retries[0].user_id == user.id
 
 
 @pytest.mark.parametrize('user_id', [1, 2 ** 31 - 1])
-def test_any_id_that_the_platform_can_store_is_found(run_id: int, rows: Rows, user_id: int) -> None:
+def test_the_requester_may_be_given_by_any_id_that_the_platform_can_store(
+        run_id: int, rows: Rows, user_id: int) -> None:
     if db.session.get(User, user_id) is None:
         seed.add(User(id=user_id, name='last', role=Role.tester, password=''))
         db.session.commit()
 
-    created = retry_run(run_id, requested_by=user_id)
+    retry_run(run_id, requested_by=user_id)
 
-    assert rows.of('run_retry', run_id=created.new_run_id)[0]['user_id'] == user_id
-
-
-def test_a_requester_who_is_no_user_is_refused(run_id: int) -> None:
-    with pytest.raises(InvalidFields):
-        retry_run(run_id, requested_by=db.session.get_one(Test, run_id))
+    assert rows.retries[0].user_id == user_id
 
 
-def test_a_requester_whose_row_is_deleted_is_refused(run_id: int) -> None:
-    user = seed.user('bob', Role.tester)
-    db.session.commit()
-    db.session.execute(delete(User).where(User.id == user.id), execution_options={'synchronize_session': False})
-    db.session.commit()
-
-    with pytest.raises(InvalidFields):
-        retry_run(run_id, requested_by=user)
-
-
-def test_a_requester_whom_no_session_holds_any_more_is_found(run_id: int, rows: Rows) -> None:
+def test_a_requester_whom_no_session_holds_any_more_is_found_unless_their_row_is_deleted(
+        run_id: int, rows: Rows) -> None:
     user = seed.user('bob', Role.tester)
     user_id = user.id
     db.session.commit()
     db.session.expunge(user)
 
-    created = retry_run(run_id, requested_by=user)
+    retry_run(run_id, requested_by=user)
+    assert rows.retries[0].user_id == user_id
 
-    assert rows.of('run_retry', run_id=created.new_run_id)[0]['user_id'] == user_id
+    for table in ('test_fork', 'run_retry', 'user'):
+        rows_of_table = database.Base.metadata.tables[table]
+        column = rows_of_table.c.id if table == 'user' else rows_of_table.c.user_id
+        db.session.execute(delete(rows_of_table).where(column == user_id))
+    db.session.commit()
+    with pytest.raises(InvalidFields):
+        retry_run(run_id, requested_by=user)
+
+
+@pytest.mark.parametrize('requester', [
+    'nobody', '', 'ALICE', 'alice ', 'a\ud800', '\U0001f480', 'a\0', 99, 0, -1, True, 10 ** 30, 1.0, b'alice', object(),
+    User(name='alice'), User, Role.contributor, 'a run'])
+def test_an_unknown_requester_is_refused(run_id: int, alice: User, rows: Rows, requester: object) -> None:
+    db.session.commit()
+
+    with pytest.raises(InvalidFields) as raised:
+        retry_run(run_id, requested_by=db.session.get(Test, run_id) if requester == 'a run' else requester)
+
+    assert raised.value.details == {'fields': {'requested_by': ['There is no such user.']}}
+    assert rows.retries == []
 
 
 @pytest.mark.parametrize(('reason', 'message'), [
@@ -126,23 +98,6 @@ def test_what_is_wrong_with_a_reason_is_said(run_id: int, reason: Any, message: 
     assert raised.value.details == {'fields': {'reason': [message]}}
 
 
-def test_a_key_creates_one_run(run_id: int, rows: Rows, alice: User) -> None:
-    first = retry_run(run_id, idempotency_key='delivery', requested_by=alice)
-
-    again = retry_run(run_id, idempotency_key='delivery', requested_by='alice')
-
-    assert not first.replayed
-    assert again == Retry(run_id, first.new_run_id, failed_only=False, test_count=3, replayed=True)
-    assert len(rows.of('run_retry')) == 1
-
-
-def test_a_key_without_a_requester_creates_one_run(run_id: int, rows: Rows, alice: User) -> None:
-    first = retry_run(run_id, idempotency_key='delivery')
-
-    assert retry_run(run_id, idempotency_key='delivery').new_run_id == first.new_run_id
-    assert retry_run(run_id, idempotency_key='delivery', requested_by=alice).new_run_id != first.new_run_id
-
-
 @pytest.mark.parametrize('unknown_id', [99, 0, -1, 2 ** 31, 10 ** 20])
 def test_unknown_run_id_raises_run_not_found(app: Flask, unknown_id: int) -> None:
     with pytest.raises(RunNotFound, match=f'^Run {unknown_id} not found.$'):
@@ -151,14 +106,14 @@ def test_unknown_run_id_raises_run_not_found(app: Flask, unknown_id: int) -> Non
 
 @pytest.mark.parametrize('arguments', [
     {'run_id': '1'}, {'run_id': True}, {'run_id': None}, {'run_id': 1.0}, {'failed_only': 1}, {'failed_only': None},
-    {'reason': 5}, {'reason': b'x'}, {'reason': 'x' * 256}, {'reason': '\0'}, {'idempotency_key': ''},
-    {'idempotency_key': 5}, {'idempotency_key': 'two words'}, {'idempotency_key': 'k\n'}])
+    {'reason': b'x'}, {'idempotency_key': ''}, {'idempotency_key': 5}, {'idempotency_key': 'two words'},
+    {'idempotency_key': 'k\n'}])
 def test_an_argument_of_the_wrong_type_is_refused(run_id: int, rows: Rows, arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidFields) as raised:
         retry_run(**{'run_id': run_id, **arguments})
 
     assert list(raised.value.details['fields']) == list(arguments)
-    assert rows.of('run_retry') == []
+    assert rows.retries == []
 
 
 def test_refusals_are_the_errors_of_the_package(run_id: int) -> None:
@@ -171,29 +126,27 @@ def test_refusals_are_the_errors_of_the_package(run_id: int) -> None:
     assert (raised.value.code, raised.value.details) == ('unprocessable', {'run_status': 'queued'})
 
 
-@pytest.mark.on_file
-def test_what_the_caller_has_pending_is_neither_committed_nor_lost(run_id: int) -> None:
-    pending = User(name='pending', password='')
-    g.db.add(pending)
-
-    created = retry_run(run_id)
-
-    assert pending in g.db.new
-    g.db.rollback()
-    assert g.db.get(Test, created.new_run_id) is not None
-    assert g.db.query(User).filter_by(name='pending').count() == 0
+def test_an_application_that_has_not_registered_the_blueprint_is_told_so(bare: Flask) -> None:
+    with pytest.raises(MountError, match='not registered in this application'):
+        retry_run(1)
 
 
-@pytest.mark.on_file
-def test_it_works_without_a_request(app: Flask, run_id: int) -> None:
-    assert without_request(app, lambda: retry_run(run_id).new_run_id) == run_id + 1
+def test_the_request_state_of_the_host_is_left_alone(app: Flask) -> None:
+    before = set(g)
+
+    with pytest.raises(RunNotFound):
+        retry_run(99)
+
+    assert set(g) == before
 
 
 @pytest.mark.on_file
-def test_without_a_request_the_hosts_engine_is_used_if_there_is_one(
-        app: Flask, engine: Engine, run_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, 'db_engine', engine, raising=False)
-    monkeypatch.setattr(database, 'create_session', None)
+@pytest.mark.parametrize('has_engine', [False, True])
+def test_it_works_without_a_request_on_the_hosts_engine_if_there_is_one(
+        app: Flask, engine: Engine, run_id: int, monkeypatch: pytest.MonkeyPatch, has_engine: bool) -> None:
+    if has_engine:
+        monkeypatch.setattr(database, 'db_engine', engine, raising=False)
+        monkeypatch.setattr(database, 'create_session', None)
 
     assert without_request(app, lambda: retry_run(run_id).new_run_id) == run_id + 1
 

@@ -1,24 +1,30 @@
-"""The rate limit of the API (contract section 1), which leaves the host's routes alone."""
+"""The rate limit of the API (docs/api.rst, "Errors"; docs/settings.rst), which leaves the host's routes alone."""
 
 from __future__ import annotations
 
-import logging
 import time
+from typing import Any
 
 import pytest
 import seed
-from application import create_app
-from database import db
+from application import create_app, dispose
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_limiter import Limiter
 from mod_auth.models import User
-from support.api import ApiCall
+from support.api import ApiCall, assert_error
 
 from mod_runs_api import MountError, create_blueprint
-from mod_runs_api.extension import extension_state
 
-TWO_PER_MINUTE = pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': '2 per minute'}])
+
+def limited(limit: str) -> pytest.MarkDecorator:
+    """Set the limit of the application."""
+    return pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': limit}])
+
+
+def statuses(ask: ApiCall, *requests: dict[str, Any]) -> list[int]:
+    """Ask for retries of an unknown run, and return the statuses."""
+    return [ask(99, **request).status_code for request in requests]
 
 
 def test_every_answer_says_how_many_requests_are_left(retry: ApiCall) -> None:
@@ -30,18 +36,16 @@ def test_every_answer_says_how_many_requests_are_left(retry: ApiCall) -> None:
         assert 'Retry-After' not in response.headers
 
 
-@TWO_PER_MINUTE
-def test_too_many_requests_are_refused(retry: ApiCall) -> None:
-    assert [retry(99).status_code for _ in range(2)] == [404, 404]
+@limited('2 per minute')
+def test_too_many_requests_are_refused_and_create_nothing(retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
+    assert [retry(run_id).status_code, attempts(run_id).status_code] == [202, 200]
 
-    response = retry(99)
+    response = retry(run_id)
 
-    assert response.status_code == 429
-    assert response.content_type == 'application/json'
+    assert attempts(run_id) == 429
     retry_after = response.json['details']['retry_after']
-    assert response.json == {
-        'code': 'rate_limited', 'message': f'Too many requests. Try again in {retry_after} seconds.',
-        'details': {'retry_after': retry_after, 'limit': 2, 'window': '60s'}}
+    assert_error(response, 429, 'rate_limited', {'retry_after': retry_after, 'limit': 2, 'window': '60s'})
+    assert response.json['message'] == f'Too many requests. Try again in {retry_after} seconds.'
     assert 1 <= retry_after <= 60
     assert response.headers['Retry-After'] == str(retry_after)
     assert response.headers['X-RateLimit-Limit'] == '2'
@@ -49,97 +53,68 @@ def test_too_many_requests_are_refused(retry: ApiCall) -> None:
     assert abs(int(response.headers['X-RateLimit-Reset']) - time.time() - retry_after) <= 2
 
 
-@pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': '1 per hour'}])
+@limited('1 per hour')
 def test_a_refusal_says_how_much_is_left_of_the_window(retry: ApiCall, monkeypatch: pytest.MonkeyPatch) -> None:
     now = int(time.time())
     monkeypatch.setattr(time, 'time', lambda: now)
     retry(99)
     now += 600
 
-    response = retry(99)
-
-    assert response.status_code == 429
     # Flask-Limiter rounds the end of a window up.
-    assert response.json['details']['retry_after'] in (3000, 3001)
+    assert retry(99).json['details']['retry_after'] in (3000, 3001)
 
 
-@TWO_PER_MINUTE
-def test_a_refused_request_creates_nothing(retry: ApiCall, run_id: int) -> None:
-    assert [retry(run_id).status_code for _ in range(4)] == [202, 202, 429, 429]
-
-
-@TWO_PER_MINUTE
-def test_all_routes_share_one_window(retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
-    assert [retry(run_id).status_code, attempts(run_id).status_code] == [202, 200]
-
-    assert [retry(run_id).status_code, attempts(run_id).status_code] == [429, 429]
-
-
-@TWO_PER_MINUTE
+@limited('2 per minute')
 def test_each_token_has_a_window_of_its_own(retry: ApiCall, alice: User) -> None:
     other = seed.token(alice)
 
-    assert [retry(99).status_code for _ in range(3)] == [404, 404, 429]
-    assert [retry(99, token=other).status_code for _ in range(3)] == [404, 404, 429]
+    assert statuses(retry, {}, {}, {}) == [404, 404, 429]
+    assert statuses(retry, *[{'token': other}] * 3) == [404, 404, 429]
 
 
-@TWO_PER_MINUTE
-def test_requests_without_a_valid_token_are_limited_by_address(retry: ApiCall) -> None:
-    guesses = [retry(99, token=f'spci_{guess:043}').status_code for guess in range(4)]
-
-    assert guesses == [401, 401, 429, 429]
-    assert retry(99, token=None).status_code == 429
-    assert retry(99, token=None, environ_base={'REMOTE_ADDR': '192.0.2.1'}).status_code == 401
+@limited('2 per minute')
+def test_requests_without_a_valid_token_are_limited_by_address_and_use_up_no_other_window(retry: ApiCall) -> None:
+    assert statuses(retry, *[{'token': f'spci_{guess:043}'} for guess in range(4)]) == [401, 401, 429, 429]
+    assert statuses(retry, {'token': None}, {}) == [429, 404]
+    assert retry(99, token=None, environ_base={'REMOTE_ADDR': '192.0.2.1'}) == 401
 
 
-@TWO_PER_MINUTE
-def test_guesses_do_not_use_up_the_window_of_a_token(retry: ApiCall) -> None:
-    for _ in range(5):
-        retry(99, token=None)
-
-    assert retry(99).status_code == 404
-
-
-@TWO_PER_MINUTE
+@limited('2 per minute')
 def test_the_limit_is_checked_before_everything_else(retry: ApiCall, client: FlaskClient) -> None:
-    for _ in range(2):
-        client.get('/api/v1/runs/1/retry')
+    paths = ['/api/v1/runs/1/retry'] * 3
 
-    assert client.get('/api/v1/runs/1/retry').status_code == 429
-    assert retry(99, {'no': 1}, token=None).status_code == 429
+    assert [client.put(path).status_code for path in paths] == [405, 405, 429]
+    assert retry(99, {'no': 1}, token=None) == 429
 
 
-@TWO_PER_MINUTE
+@limited('2 per minute')
 def test_the_routes_of_the_host_are_neither_counted_nor_limited(client: FlaskClient, retry: ApiCall) -> None:
     for _ in range(5):
         response = client.get('/account/login')
-        assert response.status_code == 200
+        assert response == 200
         assert 'X-RateLimit-Limit' not in response.headers
-        assert client.get('/nowhere').status_code == 404
+        assert client.get('/nowhere') == 404
 
     assert retry(99).headers['X-RateLimit-Remaining'] == '1'
 
 
-@TWO_PER_MINUTE
-def test_each_application_counts_for_itself(retry: ApiCall, app: Flask) -> None:
-    other = create_app('sqlite://', **{'RUNS_API_RATE_LIMIT': '2 per minute'})
-    client = other.test_client()
+@limited('1 per minute')
+def test_each_application_counts_for_itself(retry: ApiCall) -> None:
+    other = create_app('sqlite://', RUNS_API_RATE_LIMIT='1 per minute')
     for _ in range(3):
-        client.post('/api/v1/runs/1/retry')
-    with other.app_context():
-        db.engine.dispose()
+        other.test_client().post('/api/v1/runs/1/retry')
+    dispose(other)
 
-    assert retry(99, token=None).status_code == 401
+    assert statuses(retry, {'token': None}, {'token': None}) == [401, 429]
 
 
-@pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': '100 per hour; 1 per minute'}])
+@limited('100 per hour; 1 per minute')
 def test_several_windows_are_allowed(retry: ApiCall) -> None:
-    assert retry(99).status_code == 404
+    assert retry(99) == 404
 
-    response = retry(99)
+    details = retry(99).json['details']
 
-    assert response.json['details']['limit'] == 1
-    assert response.json['details']['window'] == '60s'
+    assert (details['limit'], details['window']) == (1, '60s')
 
 
 # A limiter of the host's own
@@ -153,31 +128,61 @@ def test_limits_that_the_host_sets_do_not_limit_its_own_routes_through_this_limi
 
 def test_a_limiter_of_the_hosts_refuses_in_the_shape_of_the_api(app: Flask, retry: ApiCall) -> None:
     Limiter(lambda: 'everybody', app=app, default_limits=['1 per day'], storage_uri='memory://')
-    assert retry(99).status_code == 404
+    assert retry(99) == 404
 
     response = retry(99)
 
-    assert response.status_code == 429
+    assert response == 429
     assert response.json['details'] == {'retry_after': 86400, 'limit': 1, 'window': '86400s'}
     assert response.headers['Retry-After'] == '86400'
 
 
-# The settings
+# A storage that is away, or goes away
 
 
-@pytest.mark.parametrize('limit', ['often', '', '12', None, 5, '5 per fortnight'])
-def test_registration_fails_if_the_limit_cannot_be_read(limit: object) -> None:
-    with pytest.raises(MountError, match='RUNS_API_RATE_LIMIT must read like'):
-        create_app(RUNS_API_RATE_LIMIT=limit)
+@pytest.fixture
+def broken(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Have something of Flask-Limiter's, or of its storage, fail from now on."""
+    def fail(*_: object, **__: object) -> Any:
+        raise ConnectionError('redis')
+
+    limiter = app.extensions['mod_runs_api'].limiter
+    return lambda name: monkeypatch.setattr(
+        limiter.storage if name == 'get_expiry' else limiter.limiter, name, fail)
 
 
-@pytest.mark.parametrize('uri', ['nonsense', 'floppy://a', '', None, 'redis://[::1', 'redis://localhost:port'])
-def test_registration_fails_if_there_is_no_such_storage(uri: str | None) -> None:
-    with pytest.raises(MountError, match='RUNS_API_RATE_LIMIT_STORAGE_URI'):
-        create_app(RUNS_API_RATE_LIMIT_STORAGE_URI=uri)
+def test_a_storage_that_is_away_fails_no_request_and_is_logged(
+        retry: ApiCall, broken: Any, caplog: pytest.LogCaptureFixture) -> None:
+    broken('hit')
+
+    assert statuses(retry, {}, {}, {}) == [404, 404, 404]
+    assert [record.levelname for record in caplog.records if 'alling back to in-memory' in record.message] == [
+        'WARNING']
 
 
-def test_registration_may_be_repeated_after_it_failed() -> None:
+@pytest.mark.parametrize('part', ['get_window_stats', 'get_expiry'])
+def test_an_answer_whose_window_cannot_be_read_does_not_tell_of_it(retry: ApiCall, broken: Any, part: str) -> None:
+    broken(part)
+
+    response = retry(99)
+
+    assert response == 404
+    assert not [name for name, _ in response.headers if name.startswith('X-RateLimit')]
+
+
+@limited('1 per minute')
+def test_a_refusal_whose_window_cannot_be_read_tells_the_longest_wait(retry: ApiCall, broken: Any) -> None:
+    broken('get_expiry')
+    retry(99)
+
+    response = retry(99)
+
+    assert response == 429
+    assert response.json['details'] == {'retry_after': 60, 'limit': 1, 'window': '60s'}
+    assert response.headers['X-RateLimit-Remaining'] == '0'
+
+
+def test_registration_may_be_repeated_after_a_storage_was_refused() -> None:
     app = create_app('sqlite://', mount=False, RUNS_API_RATE_LIMIT_STORAGE_URI='floppy://a')
     with pytest.raises(MountError):
         app.register_blueprint(create_blueprint('refused'))
@@ -187,8 +192,8 @@ def test_registration_may_be_repeated_after_it_failed() -> None:
 
 
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT_STORAGE_URI': 'memory://user:hunter2@host'}])
-def test_the_repr_of_the_extension_state_does_not_show_the_password_of_the_storage(app: Flask) -> None:
-    assert 'hunter2' not in repr(extension_state())
+def test_what_is_shown_of_the_extension_has_no_password_of_the_storage(app: Flask) -> None:
+    assert 'hunter2' not in repr(app.extensions['mod_runs_api'])
 
 
 @pytest.mark.parametrize('uri', ['redsi://user:hunter2@host', 'redis://user:hunter2/@host'])
@@ -198,54 +203,3 @@ def test_the_error_of_registration_does_not_show_the_password_of_the_storage(uri
 
     assert 'hunter2' not in str(raised.value)
     assert raised.value.__cause__ is None and raised.value.__suppress_context__
-
-
-# A storage that is away
-
-
-@pytest.fixture
-def storage_is_away(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the storage of the counts fail."""
-    def fail(*_: object, **__: object) -> bool:
-        raise ConnectionError('redis')
-
-    monkeypatch.setattr(extension_state().limiter.limiter, 'hit', fail)
-
-
-@pytest.mark.usefixtures('storage_is_away')
-def test_a_storage_that_is_away_fails_no_request(retry: ApiCall) -> None:
-    assert [retry(99).status_code for _ in range(3)] == [404, 404, 404]
-
-
-@pytest.mark.usefixtures('storage_is_away')
-def test_a_storage_that_is_away_is_logged_in_the_hosts_log(
-        retry: ApiCall, caplog: pytest.LogCaptureFixture) -> None:
-    retry(99)
-
-    assert [record.levelname for record in caplog.records if 'alling back to in-memory' in record.message] == [
-        'WARNING']
-
-
-def test_the_log_goes_to_the_handlers_of_the_application(
-        bare: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    handler = logging.NullHandler()
-    monkeypatch.setattr(bare.logger, 'handlers', [handler])
-
-    bare.register_blueprint(create_blueprint())
-
-    limiter = extension_state().limiter
-    assert handler in limiter.logger.handlers
-    limiter.logger.removeHandler(handler)
-
-
-def test_an_answer_without_a_window_has_no_headers_of_the_limit(
-        app: Flask, retry: ApiCall, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise ConnectionError('redis')
-
-    monkeypatch.setattr(extension_state().limiter.limiter, 'get_window_stats', fail)
-
-    response = retry(99)
-
-    assert response.status_code == 404
-    assert not [name for name, _ in response.headers if name.startswith('X-RateLimit')]

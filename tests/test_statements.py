@@ -1,20 +1,20 @@
-"""The number of statements that each way into the package takes does not depend on any size."""
+"""How many statements are sent (docs/testing.rst): the number does not depend on any size."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.entry_points import EntryPoints
-from support.rows import OWN_TABLES
-from support.statements import Statement, record_statements
+import seed
+from mod_test.models import TestStatus
+from sqlalchemy import Engine
+from support.entry_points import CALLS, SILENT, EntryPoints
+from support.histories import end, retry_in_process
+from support.statements import record_statements
 
-ENTRY_POINTS = [
-    'full', 'failed only', 'full, a source without rows', 'failed only, a source without rows', 'full, a retry',
-    'replay', '401, no token', '401, an unknown token', '403', '404', '422, a wrong body', '422, a used key',
-    '422, nothing failed', '422, not finished', '429', 'retries', 'page of a run', 'list of runs', 'retry_run',
-    'comment', 'commit status', 'flask runs-api retry', 'flask runs-api attempts']
+from mod_runs_api import attempts_ended
 
 
 @pytest.fixture(scope='module')
@@ -39,33 +39,40 @@ def _entry_points(folder: Path, **sizes: int) -> Iterator[EntryPoints]:
     entry_points.close()
 
 
-def sent_by(entry_points: EntryPoints, name: str) -> list[Statement]:
-    """Return the statements that the package sends."""
-    with record_statements(entry_points.package_engine) as sent:
-        entry_points.calls[name]()
-    return sent
-
-
-def test_every_entry_point_is_counted(small: EntryPoints) -> None:
-    assert list(small.calls) == ENTRY_POINTS
-
-
-@pytest.mark.parametrize('name', ENTRY_POINTS)
+@pytest.mark.parametrize('name', CALLS)
 def test_the_number_of_statements_does_not_depend_on_any_size(
         small: EntryPoints, large: EntryPoints, name: str) -> None:
-    assert len(sent_by(small, name)) == len(sent_by(large, name))
+    counts = []
+    for entry_points in (small, large):
+        with record_statements(entry_points.package_engine) as sent:
+            CALLS[name](entry_points)
+        counts.append(len(sent))
+
+    assert counts[0] == counts[1]
+    assert (counts[0] == 0) == (name in SILENT)
 
 
-def is_allowed(statement: str) -> bool:
-    """Return whether a statement reads, adds rows, or deletes rows of the package's own, as on SQLite."""
-    return statement.startswith(('SELECT', 'INSERT', *(f'DELETE FROM {table}' for table in OWN_TABLES)))
+def statements_of_end(engine: Engine, run_id: int, status: TestStatus) -> int:
+    """Bring a run to a stage, and return how many statements that takes, the host's own ones too."""
+    with record_statements(engine) as sent:
+        end(run_id, status)
+    return len(sent)
 
 
-@pytest.mark.parametrize('name', ENTRY_POINTS)
-def test_no_row_of_the_platform_is_changed_or_deleted(small: EntryPoints, name: str) -> None:
-    assert [statement for statement in sent_by(small, name) if not is_allowed(statement)] == []
+def test_an_end_of_a_run_of_the_platforms_own_costs_one_statement_and_another_stage_none(engine: Engine) -> None:
+    run_id = seed.run(seed.regression_tests(2)).id
+    own = statements_of_end(engine, run_id, TestStatus.testing)
+
+    assert own == statements_of_end(engine, run_id, TestStatus.preparation)
+    assert statements_of_end(engine, run_id, TestStatus.completed) == own + 1
 
 
-@pytest.mark.parametrize('name', ['401, no token', 'list of runs'])
-def test_nothing_is_sent_where_nothing_is_needed(large: EntryPoints, name: str) -> None:
-    assert sent_by(large, name) == []
+def test_what_the_attempts_prove_is_not_asked_where_nobody_listens_for_it(engine: Engine, run_id: int) -> None:
+    runs = [retry_in_process(run_id) for _ in range(2)]
+
+    def listen(_app: Any, **_facts: Any) -> None:
+        pass
+
+    unheard = statements_of_end(engine, runs[0], TestStatus.completed)
+    with attempts_ended.connected_to(listen):
+        assert statements_of_end(engine, runs[1], TestStatus.completed) > unheard

@@ -1,4 +1,4 @@
-"""``flask runs-api token``, for a platform without API tokens of its own (contract section 3)."""
+"""``flask runs-api token``, for a platform without API tokens of its own (docs/operations.rst, "Install")."""
 
 from __future__ import annotations
 
@@ -9,49 +9,48 @@ from datetime import datetime, timedelta, timezone
 import pytest
 import seed
 from database import db
-from flask import Flask
+from flask.testing import FlaskClient
 from mod_auth.models import Role, User
 from sqlalchemy import text
 from support.api import Command
 from support.rows import Rows
-
-from mod_runs_api.extension import extension_state
 
 # A command has a session of its own, and so a connection of its own.
 pytestmark = pytest.mark.on_file
 older_platform = pytest.mark.older_platform
 
 CREATE = ('token', 'create', 'alice', '--name', 'ci')
+WRITE = ('--scope', 'runs:write')
 
 
 @pytest.fixture
-def status_with(app: Flask, run_id: int) -> Callable[[str], int]:
+def status_with(client: FlaskClient, run_id: int) -> Callable[[str], int]:
     """Retry the run with a token, and return the status."""
-    def retry(secret: str) -> int:
-        headers = {'Authorization': f'Bearer {secret}'}
-        return app.test_client().post(f'/api/v1/runs/{run_id}/retry', headers=headers).status_code
-
-    return retry
+    return lambda secret: client.post(
+        f'/api/v1/runs/{run_id}/retry', headers={'Authorization': f'Bearer {secret}'}).status_code
 
 
 @older_platform
-def test_a_created_token_can_be_used(
-        command: Command, alice: User, status_with: Callable[[str], int]) -> None:
-    result = command(*CREATE, '--scope', 'runs:write')
+def test_a_created_token_can_be_used_listed_and_revoked_and_is_not_stored_itself(
+        command: Command, alice: User, rows: Rows, status_with: Callable[[str], int]) -> None:
+    created = command(*CREATE, *WRITE, '--scope', 'runs:read')
 
-    assert result.exit_code == 0
-    assert re.fullmatch(r'spci_[\w-]{43}\n', result.output)
-    assert status_with(result.output.strip()) == 202
-
-
-@older_platform
-def test_the_token_itself_is_not_stored(command: Command, alice: User, rows: Rows) -> None:
-    secret = command(*CREATE).output.strip()
-
+    secret = created.output.strip()
+    assert created.exit_code == 0
+    assert re.fullmatch(r'spci_[\w-]{43}\n', created.output)
     row, = rows.of('runs_api_token')
     assert row['token_prefix'] == secret[:16]
     assert secret not in str(row)
     assert re.fullmatch('[0-9a-f]{64}', row['token_hash'])
+    listed = command('token', 'list').output
+    assert re.fullmatch(r'1\talice\tci\truns:read runs:write\texpires \d{4}-\d\d-\d\d\n', listed)
+    assert status_with(secret) == 202
+
+    revoked = command('token', 'revoke', 1)
+
+    assert (revoked.exit_code, revoked.output) == (0, 'Token 1 is revoked.\n')
+    assert status_with(secret) == 401
+    assert '\trevoked 20' in command('token', 'list').output
 
 
 @older_platform
@@ -69,7 +68,7 @@ def test_by_default_a_token_allows_reading_for_thirty_days(
 @older_platform
 def test_an_expired_token_is_refused_and_listed_as_expired(
         command: Command, alice: User, status_with: Callable[[str], int]) -> None:
-    secret = command(*CREATE, '--scope', 'runs:write', '--days', '1').output.strip()
+    secret = command(*CREATE, *WRITE, '--days', '1').output.strip()
     db.session.execute(text('UPDATE runs_api_token SET expires_at = :past'), {'past': '2020-01-01 00:00:00'})
     db.session.commit()
 
@@ -78,34 +77,10 @@ def test_an_expired_token_is_refused_and_listed_as_expired(
 
 
 @older_platform
-def test_tokens_are_listed_without_their_secrets(command: Command, alice: User) -> None:
-    secret = command(*CREATE, '--scope', 'runs:write', '--scope', 'runs:read').output.strip()
-
-    listed = command('token', 'list')
-
-    assert re.fullmatch(r'1\talice\tci\truns:read runs:write\texpires \d{4}-\d\d-\d\d\n', listed.output)
-    assert secret[:16] not in listed.output
-
-
-@older_platform
-def test_a_revoked_token_is_refused_at_once(
-        command: Command, alice: User, status_with: Callable[[str], int]) -> None:
-    secret = command(*CREATE, '--scope', 'runs:write').output.strip()
-    assert status_with(secret) == 202
-
-    revoked = command('token', 'revoke', 1)
-
-    assert (revoked.exit_code, revoked.output) == (0, 'Token 1 is revoked.\n')
-    assert status_with(secret) == 401
-    assert '\trevoked 20' in command('token', 'list').output
-
-
-@older_platform
 def test_a_user_may_have_several_tokens_and_two_users_tokens_of_one_name(
         command: Command, alice: User, status_with: Callable[[str], int]) -> None:
     seed.user('bob', Role.tester)
-    db.session.commit()
-    created = [command('token', 'create', user, '--name', name, '--scope', 'runs:write').output.strip()
+    created = [command('token', 'create', user, '--name', name, *WRITE).output.strip()
                for user, name in (('alice', 'ci'), ('alice', 'laptop'), ('bob', 'ci'))]
 
     command('token', 'revoke', 2)
@@ -152,15 +127,3 @@ def test_a_platform_with_api_tokens_has_no_others(command: Command, arguments: l
 
     assert result.exit_code == 1
     assert 'This platform has API tokens of its own.' in result.output
-
-
-def test_a_platform_with_api_tokens_gets_no_second_table(app: Flask) -> None:
-    assert extension_state().tables.api_token.table.name == 'api_token'
-
-
-def test_the_help_lists_the_commands(command: Command) -> None:
-    result = command('token', '--help')
-
-    assert result.exit_code == 0
-    for name in ('create', 'list', 'revoke'):
-        assert f'\n  {name} ' in result.output

@@ -1,4 +1,4 @@
-"""Bearer tokens and the time (contract sections 1 and 3)."""
+"""Bearer tokens (docs/api.rst, "Tokens")."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from datetime import datetime, timedelta, timezone
 import pytest
 import seed
 from database import Base, db
+from flask.testing import FlaskClient
+from mod_api.models.api_token import ApiToken
 from mod_auth.models import User
 from sqlalchemy import text
-from support.api import ApiCall
+from support.api import ApiCall, assert_error
 from support.statements import Statement
-
-from mod_runs_api import clock, tokens
-from mod_runs_api.host import models
-from mod_runs_api.retry import RetryRequest
 
 API_TOKEN = Base.metadata.tables['api_token']
 
@@ -31,33 +29,41 @@ def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     time.tzset()
 
 
-def test_the_time_is_utc_in_every_time_zone(time_zone: str) -> None:
-    now = datetime.fromtimestamp(time.time(), timezone.utc).replace(tzinfo=None)
+@pytest.mark.parametrize('authorization', [
+    '', 'Bearer', 'Bearer ', 'Bearer spci_', 'bearer spci_nonsense', 'Basic YWxpY2U6cGFzc3dvcmQ=', 'spci_nonsense',
+    'Bearer ' + 'spci_' + 'x' * 43, 'Bearer ' + 'spci_' + 'x' * 100_000, 'Bearer caf\xe9', 'Bearer spci_caf\xe9',
+    'Bearer spci_ two words', 'Bearer \x00', "Bearer spci_' OR '1'='1", 'Bearer spci_%',
+])
+def test_a_header_without_a_valid_token_is_unauthorized(retry: ApiCall, run_id: int, authorization: str) -> None:
+    response = retry(run_id, token=None, headers={'Authorization': authorization})
 
-    assert abs(clock.now() - now) < timedelta(minutes=1)
-
-
-def test_a_time_with_a_time_zone_is_converted_to_utc() -> None:
-    assert clock.to_utc(datetime(2026, 11, 24, 13, tzinfo=timezone(timedelta(hours=2)))) == datetime(2026, 11, 24, 11)
-
-
-def test_a_time_without_a_time_zone_is_utc() -> None:
-    assert clock.to_utc(datetime(2026, 11, 24, 13)) == datetime(2026, 11, 24, 13)
+    assert_error(response, 401, 'unauthorized', {})
+    assert response.headers['WWW-Authenticate'] == 'Bearer realm="runs-api", error="invalid_token"'
 
 
-@pytest.mark.parametrize(('valid_for', 'status'), [(timedelta(minutes=1), 404), (timedelta(minutes=-1), 401)])
-def test_a_token_expires_at_its_time_in_utc(
-        time_zone: str, retry: ApiCall, alice: User, valid_for: timedelta, status: int) -> None:
-    secret = seed.token(alice)
-    db.session.execute(API_TOKEN.update().values(expires_at=clock.now() + valid_for))
+def test_a_request_without_a_token_is_unauthorized(retry: ApiCall, run_id: int) -> None:
+    response = retry(run_id, token=None)
 
-    assert retry(99, token=secret).status_code == status
+    assert_error(response, 401, 'unauthorized', {})
+    assert response.headers['WWW-Authenticate'] == 'Bearer realm="runs-api"'
 
 
-def test_a_token_without_a_time_has_expired() -> None:
-    token = tokens.Token(id=1, user=models.User(1, 'alice', 'admin'), scopes=(), expires_at=None, revoked_at=None)
+def test_a_session_cookie_is_no_token(client: FlaskClient, run_id: int, alice: User) -> None:
+    with client.session_transaction() as session:
+        session['user_id'] = alice.id
 
-    assert token.is_expired()
+    assert client.post(f'/api/v1/runs/{run_id}/retry') == 401
+
+
+def test_a_token_must_match_exactly(retry: ApiCall, run_id: int, token: str) -> None:
+    for part in (token[:-1], token[:16], token + 'x', token.swapcase(), token[:5] + token[5:].upper(), token[5:]):
+        assert_error(retry(run_id, token=part), 401, 'unauthorized')
+
+
+@pytest.mark.parametrize('header', ['bEARER {}', 'Bearer   {} '])
+def test_the_scheme_may_have_any_case_and_blanks_may_be_around_the_token(
+        retry: ApiCall, token: str, header: str) -> None:
+    assert_error(retry(99, token=None, headers={'Authorization': header.format(token)}), 404, 'not_found')
 
 
 @pytest.mark.parametrize('secret', ['spci_' + 'x' * 251, 'spci_caf\xe9', 'nonsense'])
@@ -65,27 +71,58 @@ def test_text_that_cannot_be_a_token_is_not_looked_up(
         retry: ApiCall, statements: list[Statement], secret: str) -> None:
     statements.clear()
 
-    assert retry(99, token=secret).status_code == 401
-
+    assert retry(99, token=secret) == 401
     assert statements == []
 
 
-def test_blanks_around_a_token_are_ignored(retry: ApiCall, token: str) -> None:
-    assert retry(99, token=None, headers={'Authorization': f'Bearer   {token} '}).status_code == 404
+def test_two_tokens_may_share_a_prefix(retry: ApiCall, alice: User) -> None:
+    same = ['spci_same_start0' + end for end in ('first', 'second')]
+    for secret in same:
+        seed.token(alice)
+    for row, secret in zip(db.session.query(ApiToken), same):
+        row.token_prefix, row.token_hash = secret[:16], ApiToken.hash_token(secret)
+
+    for secret in same:
+        assert_error(retry(99, token=secret), 404, 'not_found')
+    assert_error(retry(99, token='spci_same_start0third'), 401, 'unauthorized')
 
 
-@pytest.mark.parametrize('role', ['contributor ', ' contributor'])
-def test_blanks_around_a_role_are_ignored(retry: ApiCall, token: str, role: str) -> None:
-    db.session.execute(text('UPDATE user SET role = :role'), {'role': role})
+@pytest.mark.parametrize(('valid_for', 'status'), [(timedelta(minutes=1), 404), (timedelta(minutes=-1), 401)])
+def test_a_token_expires_at_its_time_in_utc(
+        time_zone: str, retry: ApiCall, token: str, valid_for: timedelta, status: int) -> None:
+    now = datetime.fromtimestamp(time.time(), timezone.utc).replace(tzinfo=None)
+    db.session.execute(API_TOKEN.update().values(expires_at=now + valid_for))
 
-    assert retry(99).status_code == 404
-
-
-def test_the_repr_of_a_request_does_not_show_the_secret_of_the_new_run() -> None:
-    request = RetryRequest(run_id=1)
-
-    assert request.run_token not in repr(request)
+    assert retry(99) == status
 
 
-def test_each_request_has_a_secret_of_its_own() -> None:
-    assert RetryRequest(run_id=1).run_token != RetryRequest(run_id=1).run_token
+def test_a_token_is_of_no_use_once_it_is_revoked(retry: ApiCall, run_id: int, token: str) -> None:
+    assert retry(99) == 404
+
+    db.session.execute(text('UPDATE api_token SET revoked_at = created_at'))
+
+    assert_error(retry(run_id), 401, 'unauthorized')
+
+
+@pytest.mark.parametrize('scopes_json', [
+    '[' * 20_000 + ']' * 20_000, '[' * 20_000, '{"a":' * 20_000, '"runs:write"', 'runs:write', 'nonsense', '',
+    '{"runs:write": 1}', 'null', '5', b'\xff', '[["runs:write"]]'], ids=lambda scopes: repr(scopes)[:20])
+def test_unreadable_scopes_allow_nothing(retry: ApiCall, run_id: int, token: str, scopes_json: str) -> None:
+    db.session.execute(text('UPDATE api_token SET scopes_json = :scopes'), {'scopes': scopes_json})
+
+    assert_error(retry(run_id), 403, 'forbidden', {'required_scope': 'runs:write', 'token_scopes': []})
+
+
+@pytest.mark.parametrize('name', ['Anonymous {id}', '', None])
+def test_the_token_of_a_deactivated_account_is_invalid(
+        retry: ApiCall, alice: User, run_id: int, name: str | None) -> None:
+    alice.name = name and name.format(id=alice.id)
+
+    assert_error(retry(run_id), 401, 'unauthorized')
+
+
+def test_a_user_who_is_called_like_another_deactivated_account_may_retry(
+        retry: ApiCall, alice: User, run_id: int) -> None:
+    alice.name = f'Anonymous {alice.id + 1}'
+
+    assert retry(run_id) == 202

@@ -1,235 +1,320 @@
-"""What the attempts prove about a test, and about the commit: the contract's table, row by row."""
+"""What all attempts together prove (docs/api.rst, "The verdict"), by the route, in process and by the command."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import seed
+from database import Base, db
+from mod_auth.models import User
+from mod_customized.models import CustomizedTest
+from mod_regression.models import RegressionTest
+from mod_test.models import TestProgress, TestStatus
+from outcome import passing
+from sqlalchemy import delete
+from support.api import ApiCall, Command
+from support.histories import (CRASH, FAIL, NO_CODE, NO_FILE, NOT_RUN, OTHER,
+                               PASS, Came, add_attempts, carried, finish,
+                               report, retry_in_process)
+from support.rows import add_retries
 
-from mod_runs_api.outcomes import Outcome
-from mod_runs_api.verdict import VERDICTS, TestVerdict, count, judge, overall
+from mod_runs_api import RunNotFound, attempts_verdict
 
-RIGHT, WRONG = frozenset({(1, 'right')}), frozenset({(1, 'wrong')})
-PASS = Outcome(0, 0, 'pass', 0, 0, RIGHT, RIGHT)
-FAIL = PASS._replace(outcome='fail', produced=WRONG)
-OTHER_FILE = FAIL._replace(produced=frozenset({(1, 'also wrong')}))
-CRASH = PASS._replace(outcome='fail', exit_code=139)
-NO_FILE = PASS._replace(outcome='missing_output', produced=frozenset(), expected=frozenset())
-NOT_RUN = Outcome(0, 0, 'not_run')
+pytestmark = pytest.mark.usefixtures('app')
 
+VERDICTS = ('passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',
+            'expectation_changed')
 
-def carried(outcome: Outcome) -> Outcome:
-    """Show the outcome of another attempt."""
-    return outcome._replace(outcome='carried_over')
-
-
-def history(*outcomes: Outcome, active: bool = True) -> TestVerdict:
-    """Judge test 7 by its outcomes, from the first attempt on."""
-    return judge(7, active, [outcome._replace(run_id=10 * place, attempt=place)
-                             for place, outcome in enumerate(outcomes, 1)])
-
-
-def verdict(*outcomes: Outcome) -> str:
-    """Judge a test by its outcomes, from the first attempt on."""
-    return history(*outcomes).verdict
+CRASHED_BEFORE_FILE = replace(CRASH, got='-')
+EXPECTS_10 = replace(PASS, code=10, expected_code=10)
+EXPECTS_NOTHING = replace(FAIL, expected_code=None)
+EXPECTS_ANOTHER_FILE = replace(PASS, expected='the new right')
 
 
-@pytest.mark.parametrize('times', [1, 2, 3])
-def test_passed_in_every_attempt_is_passed(times: int) -> None:
-    assert verdict(*[PASS] * times) == 'passed'
-
-
-@pytest.mark.parametrize('failure', [FAIL, CRASH, NO_FILE])
-def test_passed_in_one_attempt_and_failed_in_another_is_flaky(failure: Outcome) -> None:
-    assert verdict(PASS, failure) == verdict(failure, PASS) == verdict(failure, PASS, failure) == 'flaky'
-
-
-@pytest.mark.parametrize('failure', [FAIL, CRASH, NO_FILE, FAIL._replace(exit_code=None)])
-def test_the_same_failure_every_time_is_failing_identically(failure: Outcome) -> None:
-    assert verdict(failure, failure) == verdict(failure, failure, failure) == 'failing_identically'
-
-
-@pytest.mark.parametrize('other', [
-    CRASH, OTHER_FILE, NO_FILE,
-    FAIL._replace(exit_code=None),
-    FAIL._replace(produced=WRONG | {(2, 'more')}),
-    FAIL._replace(produced=frozenset({(2, 'wrong')})),
-    FAIL._replace(produced=frozenset({(1, 'WRONG')})),
+@pytest.mark.parametrize(('history', 'verdict', 'latest'), [
+    ([PASS], 'passed', 'pass'),
+    ([PASS, PASS, PASS], 'passed', 'pass'),
+    ([PASS, carried(FAIL)], 'passed', 'pass'),
+    # Flaky
+    *[(history, 'flaky', 'pass') for failure in (FAIL, CRASH, CRASHED_BEFORE_FILE, NO_CODE)
+      for history in ([failure, PASS], [PASS, failure, PASS])],
+    ([PASS, FAIL], 'flaky', 'fail'),
+    ([PASS, CRASHED_BEFORE_FILE], 'flaky', 'missing_output'),
+    ([PASS, FAIL, EXPECTS_10], 'flaky', 'pass'),
+    ([FAIL, PASS, carried(FAIL), NOT_RUN], 'flaky', 'pass'),
+    ([PASS, FAIL, carried(EXPECTS_10)], 'flaky', 'fail'),
+    # Failing
+    *[([failure] * times, 'failing_identically', 'fail') for failure in (FAIL, CRASH, NO_CODE) for times in (2, 3)],
+    ([NO_FILE, NO_FILE], 'failing_identically', 'missing_output'),
+    *[(history, 'failing_differently', history[-1] is NO_FILE and 'missing_output' or 'fail')
+      for other in (CRASH, OTHER, NO_FILE, replace(FAIL, code=None), replace(FAIL, got='WRONG'))
+      for history in ([FAIL, other], [other, FAIL], [FAIL, FAIL, other])],
+    ([FAIL, replace(FAIL, expected_code=10)], 'failing_identically', 'fail'),
+    # A file is what came out, or what was expected if nothing else did.
+    ([replace(CRASH, expected='a'), replace(CRASH, expected='b')], 'failing_differently', 'fail'),
+    ([replace(CRASH, expected='a'), replace(CRASH, expected='a')], 'failing_identically', 'fail'),
+    ([replace(CRASH, expected='a', got='x'), replace(CRASH, expected='x')], 'failing_identically', 'fail'),
+    ([replace(CRASH, expected='a', got='x'), replace(CRASH, expected='x', got='a')], 'failing_differently', 'fail'),
+    # Once, and never
+    *[(history, 'failed_once', 'fail') for history in (
+        [FAIL], [NOT_RUN, FAIL], [FAIL, NOT_RUN], [FAIL, carried(PASS)], [FAIL, carried(FAIL)])],
+    ([NO_FILE], 'failed_once', 'missing_output'),
+    ([NO_CODE], 'failed_once', 'fail'),
+    ([NOT_RUN], 'never_ran', None),
+    ([NOT_RUN, NOT_RUN], 'never_ran', None),
+    # Another expectation
+    *[([PASS, replace(FAIL, **change)], 'expectation_changed', 'fail') for change in (
+        {'expected_code': 10}, {'expected_code': None}, {'expected': 'the new right'})],
+    ([replace(FAIL, expected_code=10), PASS], 'expectation_changed', 'pass'),
+    # A test that did all as before but for a file was not asked for it.
+    ([PASS, NO_FILE], 'expectation_changed', 'missing_output'),
 ])
-def test_another_failure_once_is_failing_differently(other: Outcome) -> None:
-    assert verdict(FAIL, other) == verdict(other, FAIL) == verdict(FAIL, FAIL, other) == 'failing_differently'
+def test_the_verdict_is_the_row_of_the_table_that_holds(
+        history: list[Came | None | str], verdict: str, latest: str | None) -> None:
+    found = attempts_verdict(add_attempts(history)[0])
+
+    test, = found.tests
+    assert (test.verdict, test.latest) == (verdict, latest)
+    assert found.counts == {**dict.fromkeys(VERDICTS, 0), verdict: 1}
 
 
-@pytest.mark.parametrize('failure', [FAIL, CRASH, NO_FILE])
-def test_failed_in_the_only_attempt_that_ran_it_is_failed_once(failure: Outcome) -> None:
-    assert verdict(failure) == verdict(NOT_RUN, failure) == verdict(failure, NOT_RUN) == 'failed_once'
+def test_each_attempt_is_shown_with_its_outcome_what_is_no_evidence_too() -> None:
+    run_ids = add_attempts([FAIL, NOT_RUN, carried(FAIL), '', NO_FILE, PASS], [PASS] * 6)
+
+    attempts = attempts_verdict(run_ids[0]).tests[0].attempts
+
+    assert [(one.run_id, one.attempt, one.outcome) for one in attempts] == [
+        (run_ids[place], place + 1, outcome)
+        for place, outcome in ((0, 'fail'), (1, 'not_run'), (2, 'carried_over'), (4, 'missing_output'), (5, 'pass'))]
 
 
-def test_without_a_result_in_any_attempt_it_never_ran() -> None:
-    assert verdict() == verdict(NOT_RUN) == verdict(NOT_RUN, NOT_RUN) == 'never_ran'
+@pytest.mark.parametrize(('tests', 'overall'), [
+    ([[PASS], [PASS, NOT_RUN]], 'pass'), ([[PASS], [FAIL, PASS]], 'unstable'),
+    ([[FAIL, EXPECTS_10]], 'pass'),
+    *[([[PASS], history, [FAIL, PASS]], 'fail') for history in ([FAIL], [NO_FILE], [PASS, FAIL], [NOT_RUN])]])
+@pytest.mark.parametrize('is_active', [True, False])
+def test_overall_is_read_from_the_tests_that_are_active(
+        tests: list[list[Came | None]], overall: str, is_active: bool) -> None:
+    run_id = add_attempts(*tests)[0]
+    for test in db.session.query(RegressionTest):
+        test.active = is_active
+    db.session.commit()
+
+    assert attempts_verdict(run_id).overall == (overall if is_active else 'pass')
 
 
-@pytest.mark.parametrize('failure', [
-    FAIL._replace(expected_rc=10),
-    FAIL._replace(expected_rc=None),
-    FAIL._replace(expected=frozenset({(1, 'the new right')})),
-])
-def test_passed_and_failed_with_another_expectation_is_expectation_changed(failure: Outcome) -> None:
-    assert verdict(PASS, failure) == verdict(failure, PASS) == 'expectation_changed'
+def test_a_missing_output_is_told_before_a_different_one_and_before_a_wrong_exit_code() -> None:
+    test = seed.regression_test(outputs=2)
+    first, second = test.output_files
+    run = seed.run([test], stages=seed.COMPLETED)
+    seed.result(run, test, passing(test).makes(first, 'different').lacks(second).exits(139))
+    db.session.commit()
+
+    assert attempts_verdict(run.id).tests[0].latest == 'missing_output'
 
 
-def test_one_attempt_with_another_expectation_is_enough_to_prove_nothing() -> None:
-    changed = PASS._replace(expected=frozenset({(1, 'the new right')}))
+def test_an_accepted_variant_of_an_output_passes_and_a_file_without_a_result_is_no_outcome() -> None:
+    accepted, no_result = tests = seed.regression_tests(2)
+    run = seed.run(tests, stages=seed.COMPLETED)
+    output, = accepted.output_files
+    seed.result(run, accepted, passing(accepted).makes(output, seed.variant(output)))
+    db.session.execute(Base.metadata.tables['test_result_file'].insert().values(
+        test_id=run.id, regression_test_id=no_result.id, regression_test_output_id=no_result.output_files[0].id,
+        expected='right', got='wrong'))
+    db.session.commit()
 
-    assert verdict(PASS, FAIL, changed) == 'expectation_changed'
-
-
-def test_a_file_that_one_attempt_lacks_is_no_new_expectation() -> None:
-    one_more = PASS._replace(produced=RIGHT | {(2, 'b')}, expected=RIGHT | {(2, 'b')})
-
-    assert verdict(one_more, FAIL) == verdict(FAIL, one_more) == 'flaky'
-
-
-def test_another_expectation_does_not_excuse_what_never_passed() -> None:
-    other = FAIL._replace(expected_rc=10, expected=frozenset({(1, 'the new right')}))
-
-    assert verdict(FAIL, other) == 'failing_identically'
+    assert [(test.verdict, test.latest) for test in attempts_verdict(run.id).tests] == [
+        ('passed', 'pass'), ('never_ran', None)]
 
 
-def test_what_was_carried_over_is_no_evidence() -> None:
-    assert verdict(FAIL, carried(PASS)) == verdict(FAIL, carried(FAIL)) == 'failed_once'
-    assert verdict(PASS, carried(FAIL)) == 'passed'
-    assert verdict(carried(PASS)) == 'never_ran'
+def test_what_other_runs_made_of_the_test_counts_for_nothing() -> None:
+    run_id = add_attempts([CRASH, PASS])[0]
+    test, = db.session.query(RegressionTest)
+    test.output_files[0].correct = 'old'
+    stranger = seed.run([test], stages=seed.COMPLETED)
+    seed.result(stranger, test)
+    db.session.commit()
+
+    found = attempts_verdict(run_id)
+    assert (found.tests[0].verdict, stranger.id in found.attempts) == ('flaky', False)
 
 
-def test_what_was_carried_over_is_no_changed_expectation() -> None:
-    assert verdict(PASS, FAIL, carried(PASS._replace(expected_rc=10))) == 'flaky'
+def test_a_mark_says_nothing_once_the_retry_was_restarted() -> None:
+    first, second = add_attempts([FAIL, carried(PASS)])
+    assert attempts_verdict(first).tests[0].verdict == 'failed_once'
+
+    db.session.execute(delete(TestProgress).where(TestProgress.test_id == second))
+    seed.progress(db.session.get_one(seed.Test, second), TestStatus.completed)
+    db.session.commit()
+
+    assert attempts_verdict(first).tests[0].verdict == 'flaky'
 
 
-def test_an_attempt_that_did_not_get_to_the_test_is_no_failure() -> None:
-    assert verdict(PASS, NOT_RUN) == 'passed'
-    assert verdict(FAIL, NOT_RUN, FAIL) == 'failing_identically'
+@pytest.mark.parametrize('stages', [(), (TestStatus.preparation,), (TestStatus.preparation, TestStatus.testing)])
+def test_an_attempt_that_has_not_ended_proves_nothing_yet(stages: tuple[TestStatus, ...]) -> None:
+    first = add_attempts([FAIL])[0]
+    test = db.session.query(RegressionTest).one()
+    another = seed.regression_test()
+    second = seed.run([test, another], stages=stages)
+    seed.result(second, test)
+    add_retries(first, [second.id])
+
+    found = attempts_verdict(first)
+
+    assert (found.overall, found.attempts) == ('pending', [first, second.id])
+    assert [(one.regression_test_id, one.verdict, len(one.attempts)) for one in found.tests] == [
+        (test.id, 'failed_once', 1), (another.id, 'never_ran', 0)]
 
 
-@pytest.mark.parametrize('failure', [FAIL, NO_FILE])
-def test_latest_is_the_outcome_in_the_last_attempt_that_ran_it(failure: Outcome) -> None:
-    assert history(PASS, failure).latest == failure.outcome
-    assert history(failure, PASS, carried(failure), NOT_RUN).latest == 'pass'
+def test_a_run_without_rows_selects_what_is_active_now() -> None:
+    selected, ran, _inactive = (seed.regression_test(active=active) for active in (True, False, False))
+    run = seed.run(stages=seed.CANCELED)
+    seed.result(run, ran)
+    db.session.commit()
+
+    assert [(one.regression_test_id, one.active, one.verdict) for one in attempts_verdict(run.id).tests] == [
+        (selected.id, True, 'never_ran'), (ran.id, False, 'passed')]
 
 
-def test_nothing_is_latest_where_it_never_ran() -> None:
-    assert history(NOT_RUN, carried(PASS)).latest is None
+@pytest.mark.parametrize('has_rows', [True, False])
+def test_a_test_in_no_category_is_no_part_of_a_run_without_a_result(has_rows: bool) -> None:
+    test, alone = tests = seed.regression_tests(2)
+    alone.categories = []
+    first = seed.run(tests if has_rows else None, stages=seed.COMPLETED)
+    report(first.id, [test])
+    assert [one.regression_test_id for one in attempts_verdict(first.id).tests] == [test.id]
+
+    report(first.id, [alone])
+    assert [one.regression_test_id for one in attempts_verdict(first.id).tests] == [test.id, alone.id]
 
 
-def test_every_attempt_is_shown_what_is_no_evidence_too() -> None:
-    shown = history(FAIL, NOT_RUN, carried(FAIL)).attempts
-
-    assert [(one.run_id, one.attempt, one.outcome) for one in shown] == [
-        (10, 1, 'fail'), (20, 2, 'not_run'), (30, 3, 'carried_over')]
-
-
-def all_ended(*tests: TestVerdict) -> str:
-    """Return what attempts that have all ended prove about the commit."""
-    return overall(tests, all_ended=True)
+def test_an_unknown_run_is_not_found_in_process() -> None:
+    for unknown in (99, 0, 2 ** 31):
+        with pytest.raises(RunNotFound, match=f'^Run {unknown} not found.$'):
+            attempts_verdict(unknown)
 
 
-def test_overall_is_pending_while_an_attempt_has_not_ended() -> None:
-    assert overall([history(FAIL), history(PASS)], all_ended=False) == 'pending'
-    assert overall([], all_ended=False) == 'pending'
+# The route and the command
 
 
-@pytest.mark.parametrize('outcomes', [(FAIL,), (NO_FILE,), (PASS, FAIL), (NOT_RUN,), ()])
-def test_overall_is_fail_where_a_test_failed_last_or_never_ran(outcomes: tuple[Outcome, ...]) -> None:
-    assert all_ended(history(PASS), history(*outcomes), history(FAIL, PASS)) == 'fail'
+@pytest.fixture
+def tests() -> list[RegressionTest]:
+    """Three regression tests."""
+    return seed.regression_tests(3)
 
 
-def test_overall_is_unstable_where_all_passed_last_and_one_is_flaky() -> None:
-    assert all_ended(history(PASS), history(FAIL, PASS)) == 'unstable'
+@pytest.fixture
+def first(tests: list[RegressionTest]) -> int:
+    """A completed run in which the first two of three tests failed."""
+    return finish(seed.run(tests).id, tests, failed=tests[:2])
 
 
-def test_overall_is_pass_where_all_passed_and_none_is_flaky() -> None:
-    assert all_ended(history(PASS), history(PASS, NOT_RUN)) == all_ended() == 'pass'
+@pytest.fixture
+def second(first: int, tests: list[RegressionTest]) -> int:
+    """Its failed-only retry, in which the first test failed in the same way and the second passed."""
+    return finish(retry_in_process(first, failed_only=True), tests[:2], failed=tests[:1])
 
 
-def test_overall_is_pass_where_an_expectation_changed_and_the_test_passed_last() -> None:
-    assert all_ended(history(FAIL._replace(expected_rc=10), PASS)) == 'pass'
+def test_the_route_answers_with_each_test_and_its_outcome_in_each_attempt(
+        verdict: ApiCall, first: int, second: int, tests: list[RegressionTest]) -> None:
+    response = verdict(first)
+
+    def attempts(*outcomes: str) -> list[dict[str, Any]]:
+        return [{'run_id': run_id, 'attempt': attempt, 'outcome': outcome}
+                for attempt, (run_id, outcome) in enumerate(zip((first, second), outcomes), 1)]
+
+    assert response == 200
+    assert response.json == {
+        'data': [
+            {'regression_test_id': tests[0].id, 'verdict': 'failing_identically', 'latest': 'fail',
+             'attempts': attempts('fail', 'fail')},
+            {'regression_test_id': tests[1].id, 'verdict': 'flaky', 'latest': 'pass',
+             'attempts': attempts('fail', 'pass')},
+            {'regression_test_id': tests[2].id, 'verdict': 'passed', 'latest': 'pass',
+             'attempts': attempts('pass', 'carried_over')}],
+        'pagination': {'limit': 50, 'offset': 0, 'total': 3, 'next_offset': None},
+        'meta': {'run_id': first, 'root_run_id': first, 'attempts': [first, second], 'overall': 'fail',
+                 'counts': {**dict.fromkeys(VERDICTS, 0), 'passed': 1, 'flaky': 1, 'failing_identically': 1}}}
+    assert verdict(second).json == {**response.json, 'meta': {**response.json['meta'], 'run_id': second}}
 
 
-@pytest.mark.parametrize('outcomes', [(FAIL,), (NOT_RUN,), (FAIL, PASS)])
-def test_a_test_that_is_inactive_now_does_not_count(outcomes: tuple[Outcome, ...]) -> None:
-    assert all_ended(history(PASS), history(*outcomes, active=False)) == 'pass'
+@pytest.mark.parametrize(('query', 'places', 'total', 'next_offset'), [
+    ('verdict=flaky', [1], 1, None), ('verdict=flaky&verdict=passed', [1, 2], 2, None),
+    ('verdict=never_ran', [], 0, None), ('limit=2', [0, 1], 3, 2), ('limit=2&offset=2', [2], 3, None),
+    ('verdict=flaky&verdict=passed&limit=1&offset=1', [2], 2, None)])
+def test_a_filter_and_a_page_keep_what_was_asked_for(
+        verdict: ApiCall, first: int, second: int, tests: list[RegressionTest], query: str, places: list[int],
+        total: int, next_offset: int | None) -> None:
+    answer = verdict(first, query_string=query).json
+
+    assert [entry['regression_test_id'] for entry in answer['data']] == [tests[place].id for place in places]
+    assert (answer['pagination']['total'], answer['pagination']['next_offset']) == (total, next_offset)
+    assert sum(answer['meta']['counts'].values()) == 3
 
 
-def test_every_verdict_is_counted() -> None:
-    assert count([history(PASS), history(FAIL, PASS, active=False), history(PASS)]) == {
-        'passed': 2, 'flaky': 1, 'failing_identically': 0, 'failing_differently': 0, 'failed_once': 0, 'never_ran': 0,
-        'expectation_changed': 0}
+@pytest.mark.parametrize('query', ['verdict=flakey', 'verdict=', 'verdict=flaky&verdict=x'])
+def test_an_unknown_verdict_is_refused(verdict: ApiCall, first: int, query: str) -> None:
+    response = verdict(first, query_string=query)
+
+    assert response == 422
+    (name, messages), = response.json['details']['fields'].items()
+    assert name == 'verdict'
+    assert all(isinstance(message, str) for message in messages)
 
 
-FILES = st.dictionaries(st.integers(1, 2), st.tuples(st.sampled_from('xyz'), st.sampled_from('ab')))
-CODES = st.sampled_from([0, 0, 1, None])
+@pytest.mark.on_file
+def test_the_command_lists_what_did_not_pass_always(
+        command: Command, verdict: ApiCall, first: int, second: int, tests: list[RegressionTest]) -> None:
+    result = command('verdict', second)
+
+    assert result.output == (f'{tests[0].id}\tfailing_identically\t{first}:fail\t{second}:fail\n'
+                             f'{tests[1].id}\tflaky\t{first}:fail\t{second}:pass\n'
+                             'fail\tOver 2 attempts 1 test is flaky and 1 fails each time in the same way.\n')
+    answer = verdict(second).json
+    assert json.loads(command('verdict', second, '--json').output) == {'data': answer['data'], 'meta': answer['meta']}
 
 
-@st.composite
-def outcomes(draw: st.DrawFn) -> Outcome:
-    """Generate what an attempt may show of a test, whether or not it fits together."""
-    files = draw(FILES).items()
-    return Outcome(0, 0, draw(st.sampled_from(['pass', 'fail', 'missing_output', 'not_run', 'carried_over'])),
-                   draw(CODES), draw(st.sampled_from([0, 0, 0, 1, None])),
-                   frozenset((output, produced) for output, (produced, _) in files),
-                   frozenset((output, expected) for output, (_, expected) in files))
+@pytest.mark.on_file
+def test_the_command_says_no_more_of_one_attempt(command: Command, first: int, tests: list[RegressionTest]) -> None:
+    assert command('verdict', first).output == (f'{tests[0].id}\tfailed_once\t{first}:fail\n'
+                                                f'{tests[1].id}\tfailed_once\t{first}:fail\n'
+                                                'fail\n')
 
 
-def rows_that_hold(shown: Iterable[Outcome]) -> list[str]:
-    """Read the contract's table: every row of it that is true of a history."""
-    ran = [one for one in shown if one.outcome not in ('not_run', 'carried_over')]
-    passes = [one for one in ran if one.outcome == 'pass']
-    failures = [one for one in ran if one.outcome in ('fail', 'missing_output')]
-    pairs = [(one, other) for one in ran for other in ran]
-    other_code = any(one.expected_rc != other.expected_rc for one, other in pairs)
-    other_file = any(output == same_output and right != other_right for one, other in pairs
-                     for output, right in one.expected for same_output, other_right in other.expected)
-    changed = other_code or other_file
-    alike = all(one.exit_code == other.exit_code and one.produced == other.produced
-                for one, other in pairs if one in failures and other in failures)
-    table = {
-        'passed': bool(ran) and passes == ran,
-        'flaky': bool(passes) and bool(failures) and not changed,
-        'failing_identically': len(failures) >= 2 and not passes and alike,
-        'failing_differently': len(failures) >= 2 and not passes and not alike,
-        'failed_once': len(ran) == 1 and failures == ran,
-        'never_ran': ran == [],
-        'expectation_changed': bool(passes) and bool(failures) and changed,
-    }
-    return [name for name, holds in table.items() if holds]
+@pytest.mark.on_file
+@pytest.mark.parametrize(('history', 'exit_code'), [([PASS], 0), ([FAIL], 1), ([FAIL, PASS], 4)])
+def test_the_command_exits_with_the_verdict(command: Command, history: list[Came], exit_code: int) -> None:
+    run_id = add_attempts(history)[0]
+
+    assert command('verdict', run_id).exit_code == exit_code
+    retry_in_process(run_id)
+    assert command('verdict', run_id).exit_code == 5
 
 
-@given(shown=st.lists(outcomes(), max_size=5))
-@settings(max_examples=200, deadline=None, database=None)
-def test_the_verdict_is_the_one_row_of_the_table_that_holds(shown: list[Outcome]) -> None:
-    assert [history(*shown).verdict] == rows_that_hold(shown)
+# In words
 
 
-TESTS = st.lists(st.tuples(st.booleans(), st.lists(outcomes(), max_size=3)), max_size=4)
+@pytest.mark.on_file
+@pytest.mark.parametrize(('tests', 'sentence'), [
+    ([[FAIL, PASS], [FAIL, FAIL], [PASS, FAIL]],
+     'Over 2 attempts 2 tests are flaky and 1 fails each time in the same way.'),
+    ([[FAIL, PASS, PASS]], 'Over 3 attempts 1 test is flaky.'),
+    ([[FAIL, FAIL], [FAIL, FAIL], [PASS, PASS]], 'Over 2 attempts 2 tests fail each time in the same way.'),
+    ([[FAIL, OTHER], [FAIL, NOT_RUN], [NOT_RUN, NOT_RUN]],
+     'Over 2 attempts 1 test fails each time but not in the same way, 1 failed in the only attempt that ran it '
+     'and 1 never ran.'),
+    ([[FAIL, OTHER], [FAIL, OTHER]], 'Over 2 attempts 2 tests fail each time but not in the same way.'),
+    ([[FAIL, NOT_RUN], [NO_FILE, NOT_RUN], [NOT_RUN, NOT_RUN], [NOT_RUN, NOT_RUN], [PASS, PASS]],
+     'Over 2 attempts 2 tests failed in the only attempt that ran them and 2 never ran.'),
+    ([[PASS, EXPECTS_NOTHING]], 'Over 2 attempts 1 test cannot be judged because its expected result changed.'),
+    ([[PASS, EXPECTS_NOTHING], [FAIL, EXPECTS_ANOTHER_FILE]],
+     'Over 2 attempts 2 tests cannot be judged because their expected results changed.'),
+    ([[PASS, PASS], [PASS, carried(PASS)]], 'Over 2 attempts every test passed each time.')])
+def test_a_sentence_names_what_did_not_pass_always(
+        command: Command, tests: list[list[Came | None | str]], sentence: str) -> None:
+    run_id = add_attempts(*tests)[0]
 
-
-@given(tests=TESTS, ended=st.booleans())
-@settings(max_examples=200, deadline=None, database=None)
-def test_overall_and_counts_are_read_from_the_tests(
-        tests: list[tuple[bool, list[Outcome]]], ended: bool) -> None:
-    judged = [history(*shown, active=active) for active, shown in tests]
-
-    last = [(active, [one.outcome for one in shown if one.outcome not in ('not_run', 'carried_over')][-1:])
-            for active, shown in tests]
-    flaky = [active and rows_that_hold(shown) == ['flaky'] for active, shown in tests]
-    words = {
-        'pending': not ended,
-        'fail': any(active and last_one in ([], ['fail'], ['missing_output']) for active, last_one in last),
-        'unstable': any(flaky),
-        'pass': True,
-    }
-    assert overall(judged, all_ended=ended) == next(word for word, holds in words.items() if holds)
-    assert count(judged) == {
-        name: sum(rows_that_hold(shown) == [name] for _, shown in tests) for name in VERDICTS}
+    assert command('verdict', run_id).output.splitlines()[-1].partition('\t')[2] == sentence

@@ -1,4 +1,4 @@
-"""Each error of the contract, as the dialog shows it."""
+"""Each error of the API (docs/api.rst, "Errors"), as the dialog shows it."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_too_many_requests_say_when_to_try_again(site: Site, filled: Page) -> No
 
 
 def error(code: str, **details: Any) -> str:
-    """Write an error of the contract."""
+    """Write an error of the API."""
     return json.dumps({'code': code, 'message': 'As the API says it.', 'details': details})
 
 

@@ -143,7 +143,12 @@ def regression_test(command: str = '-out=srt -latin1', *, in_category: str = 'Ge
     return add(test)
 
 
-def output(test: RegressionTest, *, ignore: bool = False) -> RegressionTestOutput:
+def regression_tests(count: int) -> list[RegressionTest]:
+    """Add several of them."""
+    return [regression_test() for _ in range(count)]
+
+
+def output(test: RegressionTest, *, ignore: Any = False) -> RegressionTestOutput:
     """Add an output that a regression test is expected to make, or may make if it is to be ignored."""
     return add(_output(test, ignore))
 
@@ -275,7 +280,7 @@ def seed_demo() -> Demo:
         crashes.id: passing(crashes).exits(139),
         differs.id: passing(differs).makes(differs.output_files[0], digest()),
         varies.id: passing(varies).makes(varies.output_files[0], accepted),
-        makes_nothing.id: passing(makes_nothing).lacks(makes_nothing.output_files[0]),
+        makes_nothing.id: passing(makes_nothing).exits(1).lacks(makes_nothing.output_files[0]),
     }
     source = run(selected, owners=[carol], stages=COMPLETED, test_type=TestType.pull_request, branch='pull_request',
                  commit='5f2a9c0e7d41b8836a1c4e90d2b7f3586ce1a904', pr_nr=1342)

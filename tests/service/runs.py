@@ -11,6 +11,7 @@ from application import create_app, dispose
 from database import db
 from mod_auth.models import Role
 from mod_customized.models import TestFork
+from support.rows import ROOT, RUN, SOURCE
 
 from .databases import Database
 
@@ -129,11 +130,10 @@ def read_runs(database: Database) -> dict[int, Run]:
     """Return every run that there is, by id."""
     tests, owners = _pairs(database, 'customized_test', 'regression_id'), _pairs(database, 'test_fork', 'user_id')
     progress = _pairs(database, 'test_progress', 'id')
-    results, files, carried_over = (_pairs(database, table, 'regression_test_id')
-                                    for table in ('test_result', 'test_result_file', 'run_carried_over'))
+    results, files = (_pairs(database, table, 'regression_test_id') for table in ('test_result', 'test_result_file'))
+    carried_over = _pairs(database, 'run_carried_over', 'regression_test_id', RUN)
     retries = {row[0]: row[1:] for row in database.query(
-        'SELECT run_id, reason, source_run_id, root_run_id, failed_only, user_id, test_count '
-        'FROM run_retry')}
+        f'SELECT {RUN}, reason, {SOURCE}, {ROOT}, failed_only, user_id, test_count FROM run_retry')}
     return {
         row.id: Run(
             id=row.id, configuration=tuple(row[2:]), token=row.token, test_ids=tests[row.id],
@@ -145,12 +145,10 @@ def read_runs(database: Database) -> dict[int, Run]:
             'SELECT id, token, platform, test_type, fork_id, branch, `commit`, pr_nr FROM test ORDER BY id')}
 
 
-def _pairs(database: Database, table: str, column: str) -> defaultdict[int, tuple[int, ...]]:
+def _pairs(database: Database, table: str, column: str, key: str = 'test_id') -> defaultdict[int, tuple[int, ...]]:
     found: defaultdict[int, tuple[int, ...]] = defaultdict(tuple)
-    grouped: defaultdict[int, list[int]] = defaultdict(list)
-    for run_id, other in database.query(f'SELECT test_id, {column} FROM {table}'):
-        grouped[run_id].append(other)
-    found.update({run_id: tuple(sorted(others)) for run_id, others in grouped.items()})
+    for run_id, other in database.query(f'SELECT {key}, {column} FROM {table} ORDER BY {column}'):
+        found[run_id] += (other,)
     return found
 
 
@@ -174,19 +172,18 @@ def expected_run(run: Run, source: Run, scenario: Scenario, *, failed_only: bool
     ended : bool
         Whether it has ended, without a result of its own.
     is_whole : bool
-        Whether the other results were carried over into it when it ended.
+        Whether the results of the source were carried over into it when it ended.
 
     Returns
     -------
     Run
     """
     test_ids = scenario.failed_ids if failed_only else scenario.test_ids
-    is_carried_over = ended and is_whole
-    carried_over = tuple(test_id for test_id in scenario.test_ids if is_carried_over and test_id not in test_ids)
+    carried_over = scenario.test_ids if failed_only and ended and is_whole else ()
     requester = None if person is None else scenario.people[person]
     return Run(
         id=run.id, configuration=source.configuration, token=run.token,
-        test_ids=tuple(sorted([*test_ids, *carried_over])),
+        test_ids=carried_over or test_ids,
         owner_ids=tuple(sorted({*source.owner_ids, *([] if requester is None else [requester])})),
         progress=int(ended), result_ids=carried_over, carried_over=carried_over,
         file_ids=tuple(test_id for test_id in source.file_ids if test_id in carried_over),

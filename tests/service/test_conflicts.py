@@ -1,4 +1,4 @@
-"""Rows that change under a retry: MariaDB gives way with error 1020, and it is tried again (contract section 3)."""
+"""Rows that change under a retry: MariaDB gives way with error 1020, and it is tried again."""
 
 from __future__ import annotations
 

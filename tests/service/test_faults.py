@@ -1,5 +1,5 @@
 """
-What happens when the database goes away or takes no writes, and when it is back (contract section 1, 503).
+What happens when the database goes away or takes no writes, and when it is back (docs/operations.rst).
 
 The hooks of the platform ask the database before any route does, so most of these faults happen in them.
 """

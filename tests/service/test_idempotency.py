@@ -1,4 +1,4 @@
-"""One key makes one run (contract section 1, `Idempotency-Key`), whoever asks at the same moment."""
+"""One key makes one run (docs/api.rst, "Idempotency"), whoever asks at the same moment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Callable, Iterator
 
 import pytest
 
@@ -49,20 +49,11 @@ def test_simultaneous_requests_with_one_key_make_one_run(
     assert Counter(answer.status for answer in answers) == {202: REQUESTS}
     made = read_runs(shared_database).keys() - before.keys()
     assert made == {answers[0].new_run_id}
+    run = read_runs(shared_database)[answers[0].new_run_id]
+    assert run == expected_run(run, before[shared_scenario.run_id], shared_scenario)
     assert {answer.new_run_id for answer in answers} == made
     assert Counter(answer.replayed for answer in answers) == {True: REQUESTS - 1, False: 1}
     assert len({answer.worker for answer in answers}) == server.workers
-
-
-def test_the_one_run_of_simultaneous_requests_is_whole(
-        server: Server, shared_database: Database, shared_scenario: Scenario, alice: Client, key: str) -> None:
-    meet = server.meeting()
-
-    answers = together([lambda: alice.retry(shared_scenario.run_id, key=key, meet=meet, failed_only=True)] * REQUESTS)
-
-    runs = read_runs(shared_database)
-    run = runs[answers[0].new_run_id]
-    assert run == expected_run(run, runs[shared_scenario.run_id], shared_scenario, failed_only=True)
 
 
 def test_simultaneous_requests_with_one_key_and_two_bodies_make_the_run_of_one_of_them(
@@ -98,67 +89,12 @@ def test_simultaneous_calls_in_several_processes_with_one_key_make_one_run(
         runs[new_run_id], runs[shared_scenario.run_id], shared_scenario, person=requested_by)
 
 
-@pytest.mark.parametrize(('run', 'body'), [
-    ('other', {}), ('same', {'failed_only': True}), ('same', {'reason': 'another'}), ('other', {'failed_only': True}),
-], ids=['another run', 'other tests', 'another reason', 'all of it'])
-def test_a_key_with_another_run_or_body_is_refused_and_makes_nothing(
-        shared_database: Database, shared_scenario: Scenario, alice: Client, key: str, run: str,
-        body: dict[str, Any]) -> None:
-    assert alice.retry(shared_scenario.run_id, key=key).status == 202
-    before = read_runs(shared_database)
-
-    answer = alice.retry(shared_scenario.run_id if run == 'same' else shared_scenario.other_run_ids[0], key=key, **body)
-
-    assert (answer.status, answer.body['code']) == (422, 'unprocessable')
-    assert read_runs(shared_database) == before
-
-
-def test_the_same_key_of_another_person_makes_another_run(
-        server: Server, shared_database: Database, shared_scenario: Scenario, alice: Client, key: str) -> None:
-    first = alice.retry(shared_scenario.run_id, key=key)
-
-    second = server.client(shared_scenario.tokens['bob']).retry(shared_scenario.run_id, key=key)
-
-    assert (second.status, second.replayed) == (202, False)
-    runs = read_runs(shared_database)
-    assert first.new_run_id != second.new_run_id
-    run = runs[second.new_run_id]
-    assert run == expected_run(run, runs[shared_scenario.run_id], shared_scenario, person='bob')
-
-
 def test_keys_that_differ_in_case_or_in_their_end_are_different(
         shared_database: Database, shared_scenario: Scenario, alice: Client, key: str) -> None:
-    keys = [key, key.upper(), key.capitalize(), f'{key}.', f'{key}-', f'{key}_', f"{key}'", f'{key}%']
+    keys = [key, key.upper(), key.capitalize(), f'{key}.', f'{key}-', f'{key}_', f"{key}'", f'{key}%',
+            *(f'{key.ljust(254, ".")}{last}' for last in 'aAbB')]
 
     answers = [alice.retry(shared_scenario.run_id, key=one) for one in keys]
 
     assert [(answer.status, answer.replayed) for answer in answers] == [(202, False)] * len(keys)
     assert len({answer.new_run_id for answer in answers}) == len(keys)
-
-
-def test_keys_of_the_greatest_length_that_differ_in_the_last_character_are_different(
-        shared_scenario: Scenario, alice: Client, key: str) -> None:
-    keys = [f'{key.ljust(254, ".")}{last}' for last in 'aAbB']
-
-    answers = [alice.retry(shared_scenario.run_id, key=one) for one in keys]
-
-    assert len({answer.new_run_id for answer in answers}) == len(keys)
-
-
-@pytest.mark.parametrize('mark', ['é', 'e\xa0', ' e'], ids=['accent', 'space without a break', 'space'])
-def test_a_key_with_anything_but_visible_ascii_is_refused_and_makes_nothing(
-        shared_database: Database, shared_scenario: Scenario, alice: Client, key: str, mark: str) -> None:
-    before = read_runs(shared_database)
-
-    answer = alice.retry(shared_scenario.run_id, key=f'{key}{mark}')
-
-    assert (answer.status, list(answer.body['details']['fields'])) == (422, ['idempotency_key'])
-    assert read_runs(shared_database) == before
-
-
-def test_a_call_with_a_space_after_the_key_is_refused(
-        folders: Callable[[], Path], shared_database: Database, shared_scenario: Scenario, key: str) -> None:
-    made = call_in_processes(folders(), shared_database.uri(), processes=1, threads=1, run_id=shared_scenario.run_id,
-                             idempotency_key=f'{key} ')
-
-    assert made == [{'error': 'unprocessable'}]

@@ -1,4 +1,4 @@
-"""A retry is whole or it is not there (contract section 4), whatever is killed meanwhile."""
+"""A retry is whole or it is not there, whatever is killed meanwhile."""
 
 from __future__ import annotations
 

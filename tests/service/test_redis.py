@@ -1,4 +1,4 @@
-"""A limit that several processes count together (contract section 2, `RUNS_API_RATE_LIMIT_STORAGE_URI`)."""
+"""A limit that several processes count together (docs/settings.rst, "Where requests are counted")."""
 
 from __future__ import annotations
 

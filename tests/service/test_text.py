@@ -1,4 +1,4 @@
-"""A reason is kept as it was written (contract section 1), whatever text the database and its connection speak."""
+"""A reason is kept as it was written (docs/api.rst, "Retry a run"), whatever text the database and its connection speak."""
 
 from __future__ import annotations
 
@@ -71,15 +71,6 @@ def test_the_attempts_of_a_run_have_their_reasons_as_they_were_written(scenario:
     attempts = alice.attempts(scenario.other_run_ids[0]).body['data']
 
     assert {attempt['run_id']: attempt['reason'] for attempt in attempts[1:]} == given
-
-
-def test_one_code_point_more_is_refused(database: Database, scenario: Scenario, server: Server) -> None:
-    before = read_runs(database)
-
-    answer = server.client(scenario.tokens['alice']).retry(scenario.run_id, reason='\U0001f600' * (LENGTH + 1))
-
-    assert (answer.status, list(answer.body['details']['fields'])) == (422, ['reason'])
-    assert read_runs(database) == before
 
 
 def test_a_key_is_bound_to_the_exact_reason(scenario: Scenario, server: Server) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from click.testing import Result
 from werkzeug.test import TestResponse
 
-#: Sends a request and returns the response: see the fixtures ``retry`` and ``attempts``.
+#: Sends a request and returns the response: see the fixtures ``ask``, ``retry``, ``attempts`` and ``verdict``.
 ApiCall = Callable[..., TestResponse]
 
 #: Runs a command and returns its result: see the fixture ``command``.
 Command = Callable[..., Result]
 
-#: What every answer of the API carries, good or bad (contract section 1).
+#: What every answer of the API carries, good or bad: see docs/api.rst, "Errors".
 SECURITY_HEADERS = {
     'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
     'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
@@ -27,3 +28,18 @@ def assert_security_headers(response: TestResponse) -> None:
     """Check that a response has each of them, once."""
     assert {name: response.headers.getlist(name) for name in SECURITY_HEADERS} == {
         name: [value] for name, value in SECURITY_HEADERS.items()}
+
+
+def assert_error(response: TestResponse, status: int, code: str, details: dict[str, Any] | None = None) -> None:
+    """Check that a response is an error in the one shape (docs/api.rst, "Errors"), and was counted."""
+    assert response.status_code == status, response.text
+    assert response.content_type == 'application/json'
+    assert set(response.json) == {'code', 'message', 'details'}
+    assert response.json['code'] == code
+    assert 1 <= len(response.json['message']) <= 500
+    if details is not None:
+        assert response.json['details'] == details
+    assert_security_headers(response)
+    for name in ('X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset'):
+        assert len(response.headers.getlist(name)) == 1 and response.headers[name].isdigit()
+    assert ('Retry-After' in response.headers) == (status in (429, 503))

@@ -26,6 +26,10 @@ def without_request(app: Flask, function: Callable[[], T]) -> T:
 class IsolatedClient(FlaskClient):
     """A client whose requests do not see the ``flask.g`` of the test, nor that of one another."""
 
+    def __enter__(self) -> IsolatedClient:
+        """Return the client, which keeps no context of a request for the block."""
+        return self
+
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Send a request in a context of its own."""
         return Context().run(super().open, *args, **kwargs)

@@ -1,16 +1,40 @@
-"""The rows of a database, read past every session."""
+"""
+The rows of a database, read and written past the package.
+
+No other module of the tests knows the columns of the package's own tables.
+"""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from database import Base
-from sqlalchemy import Engine, text
+from database import Base, db
+from sqlalchemy import Connection, Engine, event, text
 
 #: The package's own tables, beside those of the platform.
 OWN_TABLES = frozenset({'run_retry', 'run_carried_over', 'runs_api_token'})
 
+#: The columns of `run_retry` and `run_carried_over` with the run, its source and the first run of the attempts.
+RUN, SOURCE, ROOT = 'run_id', 'source_run_id', 'root_run_id'
+
 Snapshot = dict[str, set[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True)
+class RetryRow:
+    """A row of `run_retry`, without the time and the digest of its key."""
+
+    run_id: int
+    source_run_id: int
+    root_run_id: int
+    failed_only: bool
+    reason: str | None
+    user_id: int | None
+    test_count: int
 
 
 class Rows:
@@ -31,10 +55,71 @@ class Rows:
         return sorted(row[column] for row in self.of(table, **where))
 
     def selection(self, run_id: int) -> list[int]:
-        """Return the regression tests that a run was told to run, sorted; repeated ones as often as they are there."""
+        """Return the regression tests that a run selects, sorted; repeated ones as often as they are there."""
         return self.ids('customized_test', 'regression_id', test_id=run_id)
+
+    def owners(self, run_id: int) -> list[int]:
+        """Return the users who own a run, sorted."""
+        return self.ids('test_fork', 'user_id', test_id=run_id)
 
     def snapshot(self) -> Snapshot:
         """Return all rows of all tables of the platform."""
         return {table: {tuple(row.values()) for row in self.of(table)}
                 for table in Base.metadata.tables if table not in OWN_TABLES}
+
+    @property
+    def retries(self) -> list[RetryRow]:
+        """Return what is recorded of the retries, in their order."""
+        return [RetryRow(row[RUN], row[SOURCE], row[ROOT], bool(row['failed_only']),
+                         None if row['reason'] is None else row['reason'].decode(), row['user_id'], row['test_count'])
+                for row in self.of('run_retry')]
+
+    def carried_over(self, run_id: int) -> dict[int, int]:
+        """Return the regression tests that are marked as carried over into a run, each with the run that ran it."""
+        return {row['regression_test_id']: row[SOURCE] for row in self.of('run_carried_over', **{RUN: run_id})}
+
+
+def insert(table: str, rows: list[dict[str, Any]]) -> None:
+    """Add rows to a table."""
+    if rows:
+        db.session.execute(Base.metadata.tables[table].insert(), rows)
+
+
+def add_retries(root_id: int, run_ids: Sequence[int], failed_only: bool = False) -> None:
+    """Record existing runs as retries of another one, and commit."""
+    insert('run_retry', [
+        {RUN: run_id, SOURCE: root_id, ROOT: root_id, 'failed_only': failed_only, 'test_count': 1,
+         'created_at': datetime(2026, 11, 24), 'idempotency_digest': secrets.token_hex(32)} for run_id in run_ids])
+    db.session.commit()
+
+
+def change_retries(**values: Any) -> None:
+    """Change all rows of `run_retry`, and commit."""
+    db.session.execute(Base.metadata.tables['run_retry'].update().values(**values))
+    db.session.commit()
+
+
+def add_mark(run_id: int, regression_test_id: int, source_id: int, progress_id: int, timestamp: datetime) -> None:
+    """Mark a result as carried over when a run had reached a stage."""
+    insert('run_carried_over', [{RUN: run_id, 'regression_test_id': regression_test_id, SOURCE: source_id,
+                                 'progress_id': progress_id, 'progress_timestamp': timestamp}])
+
+
+def delete_run(run_id: int, connection: Connection | None = None) -> None:
+    """Delete a run, as an administrator would in the database; on a connection, or in the session and committed."""
+    for table in ('customized_test', 'test_fork', 'test_result_file', 'test_result', 'test_progress', 'test'):
+        statement = f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} = {run_id}'
+        if connection is None:
+            db.session.execute(text(statement))
+        else:
+            connection.exec_driver_sql(statement)
+    if connection is None:
+        db.session.commit()
+        db.session.expire_all()
+
+
+def stop_enforcing_foreign_keys() -> None:
+    """Have SQLite behave as on the platform, on every connection of the current application's engine."""
+    event.listen(db.engine, 'connect', lambda connection, _: connection.execute('PRAGMA foreign_keys = OFF'))
+    db.session.remove()
+    db.engine.dispose()

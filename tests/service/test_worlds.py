@@ -1,0 +1,34 @@
+"""What retries run and what attempts prove in generated databases on MariaDB, whose collation takes more for equal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from application import create_app, dispose
+from database import db
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.worlds import WORLDS, World, assert_as_documented
+
+from .databases import Database
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture
+def host(database: Database) -> Iterator[Flask]:
+    """Return the miniature on an empty database, in a request that it has prepared."""
+    host = create_app(database.uri(), RUNS_API_INACTIVE_TESTS='drop')
+    with host.test_request_context():
+        host.preprocess_request()
+        yield host
+        db.session.remove()
+    dispose(host)
+
+
+@given(world=WORLDS, place=st.integers(0, 2))
+@settings(max_examples=80, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_package_says_what_the_docs_say(host: Flask, world: World, place: int) -> None:
+    assert_as_documented(world, world.attempts[place], drop_inactive=True)

@@ -1,0 +1,310 @@
+"""
+Generated databases with the attempts of a run, and a plain reading of the docs that the package is compared with.
+
+Which tests a retry runs and what the attempts prove is read from docs/api.rst, "Which tests are run" and "The verdict".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from database import Base, db
+from hypothesis import strategies as st
+from mod_auth.models import Role
+from mod_test.models import TestPlatform, TestStatus, TestType
+from sqlalchemy import select
+from support.rows import add_mark, add_retries, insert
+
+from mod_runs_api import Unprocessable, Verdict, attempts_verdict, retry_run
+
+#: The first attempt and its retries, with runs of others before, between and after them.
+ROOT, RETRIES = 2, (3, 5, 6)
+RUNS = range(1, 8)
+#: What a mark points to that points to no progress row.
+NOWHERE = 99
+NOW = datetime(2026, 11, 24)
+#: Few, so that they meet; alike to a collation, so that they must not.
+HASHES = st.sampled_from(['a', 'A', 'a ', 'á', 'b', ''])
+
+
+@dataclass(frozen=True)
+class File:
+    """What a run stored of an output."""
+
+    expected: str
+    got: str | None
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output of a regression test, and its file in some of the runs."""
+
+    ignore: bool | None
+    variants: list[str]
+    files: dict[int, File]
+
+
+@dataclass(frozen=True)
+class GeneratedTest:
+    """A regression test: by run how often it is selected, exit code and expected one, and marks as carried over."""
+
+    active: bool | None
+    in_category: bool
+    rows: dict[int, int]
+    results: dict[int, tuple[int | None, int | None]]
+    outputs: list[Output]
+    marks: dict[int, str]
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything in a database that matters to the attempts of run 2. The nth regression test has the id n."""
+
+    tests: list[GeneratedTest]
+    stages: dict[int, list[TestStatus]]
+    #: The order in which the runs reach all their stages.
+    order: list[int]
+    root_is_deleted: bool
+
+    @property
+    def attempts(self) -> tuple[int, ...]:
+        """The attempts that are there."""
+        return RETRIES if self.root_is_deleted else (ROOT, *RETRIES)
+
+    @property
+    def runs(self) -> list[int]:
+        """The runs that are there."""
+        return [run_id for run_id in RUNS if run_id != ROOT or not self.root_is_deleted]
+
+    @property
+    def progress(self) -> list[tuple[int, int, TestStatus]]:
+        """The rows of the progress: id, run and stage."""
+        rows = [(run_id, stage) for run_id in self.order if run_id in self.runs for stage in self.stages[run_id]]
+        return [(row_id, *row) for row_id, row in enumerate(rows, 1)]
+
+    def end_of(self, run_id: int) -> int:
+        """Return the row that ended a run: the last that completed it, or the last."""
+        rows = [(stage == TestStatus.completed, row_id) for row_id, of, stage in self.progress if of == run_id]
+        return max(rows)[1]
+
+
+def in_some(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[int, Any]]:
+    """Generate a value for some of the runs."""
+    return st.dictionaries(st.sampled_from(RUNS), values, max_size=4)
+
+
+def in_most(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[int, Any]]:
+    """Generate a value for all attempts, or for some of the runs."""
+    return st.one_of(in_some(values), *[st.fixed_dictionaries(dict.fromkeys((ROOT, *RETRIES), values))] * 3)
+
+
+CODES = st.tuples(st.sampled_from([0, 0, 0, 0, 10, None]), st.sampled_from([*[0] * 8, 10, None]))
+FILES = st.builds(File, expected=st.sampled_from(['right', 'right', 'right', 'right', 'right now']),
+                  got=st.one_of(st.none(), st.none(), HASHES))
+OUTPUTS = st.builds(Output, ignore=st.sampled_from([False, False, True, None]), variants=st.lists(HASHES, max_size=3),
+                    files=in_most(FILES))
+TESTS = st.builds(
+    GeneratedTest, active=st.sampled_from([True, True, True, False, None]),
+    in_category=st.sampled_from([True, True, False]), rows=in_some(st.integers(1, 3)), results=in_most(CODES),
+    outputs=st.lists(OUTPUTS, max_size=2),
+    marks=in_some(st.sampled_from(['counts', 'counts', 'row is gone', 'row of another time', 'row of another run'])))
+ENDED = st.sampled_from([[TestStatus.completed], [TestStatus.preparation, TestStatus.canceled],
+                         [TestStatus.completed, TestStatus.canceled]])
+STAGES = st.one_of(ENDED, ENDED, st.lists(st.sampled_from(list(TestStatus)), max_size=3))
+WORLDS = st.builds(
+    World, tests=st.lists(TESTS, max_size=4), order=st.permutations(RUNS),
+    root_is_deleted=st.sampled_from([False, False, False, True]),
+    stages=st.one_of(st.fixed_dictionaries(dict.fromkeys(RUNS, ENDED)),
+                     st.fixed_dictionaries(dict.fromkeys(RUNS, STAGES))))
+
+
+# The docs, read
+
+
+def has_ended(world: World, run_id: int) -> bool:
+    """Read whether the last row of a run's progress is an end."""
+    return world.stages[run_id][-1:] in ([TestStatus.completed], [TestStatus.canceled])
+
+
+def is_selected(world: World, test: GeneratedTest, run_id: int) -> bool:
+    """Read whether a run selects a test: its rows say so; one without rows runs what is active now."""
+    return run_id in test.rows if any(run_id in other.rows for other in world.tests) else bool(test.active)
+
+
+def came_out(test: GeneratedTest, run_id: int) -> str:
+    """Read what the result of a test in a run says."""
+    exit_code, expected_rc = test.results[run_id]
+    if any(not output.ignore and run_id not in output.files for output in test.outputs):
+        return 'missing_output'
+    files = [(output, output.files[run_id]) for output in test.outputs if run_id in output.files]
+    is_right = all(file.got is None or file.got in output.variants for output, file in files)
+    return 'pass' if exit_code is not None and exit_code == expected_rc and is_right else 'fail'
+
+
+def outcome(world: World, test: GeneratedTest, run_id: int) -> str | None:
+    """Read how a test came out in a run; None if the run does not show it."""
+    if run_id not in test.results:
+        # No worker is ever given a test in no category.
+        return 'not_run' if is_selected(world, test, run_id) and test.in_category else None
+    # A mark counts while there is a progress row to point at.
+    if test.marks.get(run_id) == 'counts' and world.stages[run_id]:
+        return 'carried_over'
+    return came_out(test, run_id)
+
+
+def expected_selection(world: World, source: int, failed_only: bool, drop_inactive: bool) -> list[int] | str:
+    """Read which tests a retry of a run runs, or why it is refused."""
+    if failed_only and not has_ended(world, source):
+        return 'unfinished'
+    chosen = []
+    for test_id, test in enumerate(world.tests, 1):
+        if not failed_only:
+            is_chosen = is_selected(world, test, source if world.root_is_deleted else ROOT)
+        elif source in test.results:
+            is_chosen = came_out(test, source) != 'pass'
+        else:
+            is_chosen = outcome(world, test, source) == 'not_run'
+        if is_chosen:
+            chosen.append(test_id)
+    inactive = [test_id for test_id in chosen if not world.tests[test_id - 1].active]
+    if inactive and not drop_inactive:
+        return f'inactive {inactive}'
+    return [test_id for test_id in chosen if test_id not in inactive] or 'nothing'
+
+
+def produced(test: GeneratedTest, run_id: int) -> dict[int, str]:
+    """Read which files a run has of a test's outputs, by the place of the output."""
+    files = {place: output.files[run_id] for place, output in enumerate(test.outputs) if run_id in output.files}
+    return {place: file.expected if file.got is None else file.got for place, file in files.items()}
+
+
+def expected_the_same(test: GeneratedTest, one: int, other: int) -> bool:
+    """Read whether two runs held a test against the same exit code and the same files."""
+    (code, expected_code), (other_code, other_expected) = test.results[one], test.results[other]
+    files, other_files = produced(test, one), produced(test, other)
+    in_both = files.keys() & other_files.keys()
+    if expected_code != other_expected or any(
+            test.outputs[place].files[one].expected != test.outputs[place].files[other].expected for place in in_both):
+        return False
+    # A file that one lacks is a new expectation, unless the test crashed or wrote something else.
+    did_as_before = code == other_code == expected_code and all(files[place] == other_files[place] for place in in_both)
+    return files.keys() == other_files.keys() or not did_as_before
+
+
+def verdict_on(test: GeneratedTest, ran: list[int]) -> str:
+    """Read what the runs that really ran a test prove about it."""
+    passes = [run_id for run_id in ran if came_out(test, run_id) == 'pass']
+    failures = [run_id for run_id in ran if run_id not in passes]
+    if not ran:
+        return 'never_ran'
+    if not failures:
+        return 'passed'
+    if passes:
+        is_flaky = any(expected_the_same(test, one, other) for one in passes for other in failures)
+        return 'flaky' if is_flaky else 'expectation_changed'
+    ways = [(test.results[run_id][0], produced(test, run_id)) for run_id in failures]
+    if len(ways) == 1:
+        return 'failed_once'
+    return 'failing_identically' if all(way == ways[0] for way in ways) else 'failing_differently'
+
+
+def expected_verdict(world: World) -> tuple[str, list[int], list[tuple[Any, ...]]]:
+    """Read what the attempts prove: overall, the attempts, and for each test its id, verdict, latest and attempts."""
+    tests = []
+    for test_id, test in enumerate(world.tests, 1):
+        outcomes = [(run_id, place, outcome(world, test, run_id)) for place, run_id in enumerate(world.attempts, 1)]
+        if any(shown for *_, shown in outcomes):
+            ended = [one for one in outcomes if one[2] and has_ended(world, one[0])]
+            ran = [run_id for run_id, _, shown in ended if shown not in ('not_run', 'carried_over')]
+            last = max(ran, key=lambda run_id: world.end_of(run_id), default=None)
+            tests.append((test_id, verdict_on(test, ran), last and came_out(test, last), ended))
+    active = [(verdict, latest) for test_id, verdict, latest, _ in tests if world.tests[test_id - 1].active]
+    if not all(has_ended(world, run_id) for run_id in world.attempts):
+        overall = 'pending'
+    elif any(latest != 'pass' for _, latest in active):
+        overall = 'fail'
+    else:
+        overall = 'unstable' if any(verdict == 'flaky' for verdict, _ in active) else 'pass'
+    return overall, list(world.attempts), tests
+
+
+# The package, asked
+
+
+def assert_as_documented(world: World, source: int, drop_inactive: bool) -> None:
+    """Check a world in the database of the current application: what the attempts prove, and what retries run."""
+    write(world)
+    verdict = attempts_verdict(source)
+    assert (verdict.run_id, verdict.root_run_id) == (source, ROOT)
+    assert (verdict.overall, verdict.attempts, plain(verdict)) == expected_verdict(world)
+    verdicts = [test.verdict for test in verdict.tests]
+    assert verdict.counts == {name: verdicts.count(name) for name in verdict.counts}
+    for failed_only in (False, True):
+        assert selection(source, failed_only) == expected_selection(world, source, failed_only, drop_inactive)
+
+
+def plain(verdict: Verdict) -> list[tuple[Any, ...]]:
+    """Return the tests of a verdict in the words of :func:`expected_verdict`."""
+    return [(test.regression_test_id, test.verdict, test.latest,
+             [(attempt.run_id, attempt.attempt, attempt.outcome) for attempt in test.attempts])
+            for test in verdict.tests]
+
+
+def selection(source: int, failed_only: bool) -> list[int] | str:
+    """Retry a run, and return what happens in the words of :func:`expected_selection`."""
+    try:
+        created = retry_run(source, failed_only=failed_only)
+    except Unprocessable as error:
+        if 'run_status' in error.details:
+            return 'unfinished'
+        return f'inactive {error.details["inactive_ids"]}' if 'inactive now' in error.message else 'nothing'
+    rows = Base.metadata.tables['customized_test'].c
+    return list(db.session.scalars(
+        select(rows.regression_id).where(rows.test_id == created.new_run_id).order_by(rows.id)))
+
+
+def write(world: World) -> None:
+    """Put a world in the place of what is in the database."""
+    for table in reversed(Base.metadata.sorted_tables):
+        db.session.execute(table.delete())
+    tests = list(enumerate(world.tests, 1))
+    outputs = [(test_id, output) for test_id, test in tests for output in test.outputs]
+    insert('user', [{'id': 1, 'name': 'alice', 'role': Role.tester, 'password': ''}])
+    insert('fork', [{'id': 1, 'github': 'https://github.com/CCExtractor/ccextractor.git'}])
+    insert('sample', [{'id': 1, 'sha': 'x', 'extension': 'ts', 'original_name': 'x'}])
+    insert('category', [{'id': 1, 'name': 'General', 'description': ''}])
+    insert('test', [{'id': run_id, 'platform': TestPlatform.linux, 'test_type': TestType.commit,
+                     'token': f'{run_id:064}', 'fork_id': 1, 'branch': 'master', 'commit': 'c0ffee', 'pr_nr': 0}
+                    for run_id in world.runs])
+    insert('test_progress', [{'id': row_id, 'test_id': run_id, 'status': stage, 'message': '', 'timestamp': NOW}
+                             for row_id, run_id, stage in world.progress])
+    insert('regression_test', [{'id': test_id, 'sample_id': 1, 'command': '', 'active': test.active}
+                               for test_id, test in tests])
+    insert('regression_test_category', [{'regression_id': test_id, 'category_id': 1}
+                                        for test_id, test in tests if test.in_category])
+    insert('regression_test_output', [
+        {'id': output_id, 'regression_id': test_id, 'correct': 'right', 'correct_extension': '.srt',
+         'ignore': output.ignore} for output_id, (test_id, output) in enumerate(outputs, 1)])
+    insert('regression_test_output_files', [
+        {'regression_test_output_id': output_id, 'file_hashes': variant}
+        for output_id, (_, output) in enumerate(outputs, 1) for variant in output.variants])
+    insert('customized_test', [{'test_id': run_id, 'regression_id': test_id} for test_id, test in tests
+                               for run_id, times in test.rows.items() if run_id in world.runs for _ in range(times)])
+    insert('test_result', [
+        {'test_id': run_id, 'regression_test_id': test_id, 'exit_code': code, 'expected_rc': expected}
+        for test_id, test in tests for run_id, (code, expected) in test.results.items() if run_id in world.runs])
+    insert('test_result_file', [
+        {'test_id': run_id, 'regression_test_id': test_id, 'regression_test_output_id': output_id,
+         'expected': file.expected, 'got': file.got} for output_id, (test_id, output) in enumerate(outputs, 1)
+        for run_id, file in output.files.items() if run_id in world.runs])
+    add_retries(ROOT, RETRIES, failed_only=True)
+    last = {run_id: row_id for row_id, run_id, _ in world.progress}
+    for test_id, test in tests:
+        for run_id, mark in test.marks.items():
+            if run_id in world.runs:
+                of_another = next((row for of, row in last.items() if of != run_id), NOWHERE)
+                row = {'row is gone': NOWHERE, 'row of another run': of_another}.get(mark, last.get(run_id, NOWHERE))
+                add_mark(run_id, test_id, ROOT, row, NOW + timedelta(seconds=mark == 'row of another time'))
+    db.session.commit()

@@ -1,0 +1,178 @@
+"""What a retry would do: ``GET /runs/{run_id}/retry``, for the dialog, and ``--dry-run`` (docs/api.rst, "Preview")."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+import seed
+from database import db
+from mod_auth.models import Role, User
+from mod_regression.models import RegressionTest
+from mod_test.models import Test, TestStatus
+from outcome import passing
+from support.api import ApiCall, Command
+from support.histories import (FAIL, NOT_RUN, OTHER, PASS, Came, add_attempts,
+                               carried, retry_in_process)
+from support.rows import Rows
+from support.visitor import Visitor
+
+
+def test_a_preview_says_what_both_kinds_of_retry_would_run_and_creates_nothing(
+        preview: ApiCall, run_id: int, rows: Rows) -> None:
+    before = rows.snapshot()
+    tests = rows.selection(run_id)
+
+    response = preview(run_id)
+
+    assert response == 200
+    assert response.json == {
+        'run_id': run_id, 'status': 'fail',
+        'all': {'test_count': 3, 'regression_test_ids': tests, 'refusal': None},
+        'failed_only': {'test_count': 2, 'regression_test_ids': tests[1:], 'refusal': None, 'hint': None}}
+    assert rows.snapshot() == before
+    assert rows.retries == []
+
+
+def deactivate(_run: Test, tests: list[RegressionTest]) -> None:
+    """Make a test that failed inactive."""
+    tests[1].active = False
+
+
+def deactivate_all(_run: Test, tests: list[RegressionTest]) -> None:
+    """Make all tests inactive."""
+    for test in tests:
+        test.active = False
+
+
+def pass_all(run: Test, tests: list[RegressionTest]) -> None:
+    """Give the run another result for the test that failed."""
+    run.results[1].exit_code = 0
+    seed.result(run, tests[2])
+
+
+def go_on(run: Test, _tests: list[RegressionTest]) -> None:
+    """Have the run not be at its end any more."""
+    seed.progress(run, TestStatus.testing)
+
+
+def retry_it(run: Test, _tests: list[RegressionTest]) -> None:
+    """Retry the run, which changes nothing for the next retry."""
+    retry_in_process(run.id, failed_only=True)
+
+
+@pytest.mark.parametrize('app_settings', [
+    {}, {'RUNS_API_INACTIVE_TESTS': 'drop'}, {'RUNS_API_BEFORE_RETRY': lambda _source: 'No.'}],
+    ids=['default', 'drop', 'refused'])
+@pytest.mark.parametrize('change', [
+    lambda _run, _tests: None, deactivate, deactivate_all, pass_all, go_on, retry_it])
+def test_a_preview_agrees_with_the_retry_that_follows_it(
+        preview: ApiCall, retry: ApiCall, alice: User, rows: Rows, app_settings: dict[str, Any],
+        change: Callable[[Test, list[RegressionTest]], None]) -> None:
+    if 'RUNS_API_BEFORE_RETRY' in app_settings and change is retry_it:
+        pytest.skip('nothing can be retried')
+    tests = seed.regression_tests(3)
+    run = seed.run(tests, stages=seed.COMPLETED)
+    seed.result(run, tests[0])
+    seed.result(run, tests[1], passing(tests[1]).exits(1))
+    change(run, tests)
+
+    found = preview(run).json
+
+    for kind, choice in ((False, found['all']), (True, found['failed_only'])):
+        response = retry(run, {'failed_only': kind})
+        if response.status_code == 202:
+            assert choice['refusal'] is None
+            assert choice['regression_test_ids'] == rows.selection(response.json['new_run_id']) != []
+        else:
+            assert choice['refusal'] == response.json
+            assert choice['regression_test_ids'] == []
+        assert choice['test_count'] == len(choice['regression_test_ids'])
+
+
+CHECK = Mock(return_value=None)
+
+
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': [CHECK, CHECK]}], ids=['check'])
+def test_checks_are_asked_once_and_only_for_those_who_may_retry(
+        ask: ApiCall, preview: ApiCall, visitor: Visitor, run_id: int, alice: User) -> None:
+    CHECK.reset_mock()
+    reader, bob = seed.token(alice, ['runs:read']), seed.token(seed.user('bob', Role.user))
+
+    for answer in (preview(run_id, token=reader), preview(run_id, token=bob), ask('HEAD', run_id, 'retry')):
+        assert answer == 200
+    visitor.page(f'/test/{run_id}')
+    assert preview(99) == 404
+    CHECK.assert_not_called()
+
+    assert preview(run_id) == 200
+    assert len(CHECK.call_args_list) <= 2
+
+
+def test_the_dialog_asks_with_the_session_of_the_page(run_id: int, visitor: Visitor) -> None:
+    csrf_token = visitor.csrf_token(run_id)
+
+    def status(**headers: str) -> int:
+        return visitor.client.get(f'/api/v1/runs/{run_id}/retry', headers={
+            name.replace('_', '-'): value for name, value in headers.items()}).status_code
+
+    # Browsers send no Origin with a GET to the same origin.
+    assert status(X_CSRFToken=csrf_token) == 200
+    assert status(X_CSRFToken=csrf_token, Origin='http://localhost', Sec_Fetch_Site='same-origin') == 200
+    assert status() == 401
+    assert status(X_CSRFToken='wrong') == 401
+    assert status(X_CSRFToken=csrf_token, Origin='http://evil.example') == 401
+    assert status(X_CSRFToken=csrf_token, Sec_Fetch_Site='cross-site') == 401
+
+
+IDENTICAL, FLAKY, DIFFERING, ONCE = [FAIL, FAIL], [PASS, FAIL], [OTHER, FAIL], [NOT_RUN, FAIL]
+
+
+@pytest.mark.parametrize(('tests', 'hint'), [
+    ([IDENTICAL, ONCE, FLAKY],
+     '1 of the 3 failed in every attempt so far, in the same way: running it again will hardly change that.'),
+    ([IDENTICAL, IDENTICAL, FLAKY],
+     '2 of the 3 failed in every attempt so far, in the same way: running them again will hardly change that.'),
+    ([IDENTICAL, IDENTICAL],
+     'All 2 failed in every attempt so far, in the same way: running them again will hardly change that.'),
+    ([IDENTICAL],
+     'This test failed in every attempt so far, in the same way: running it again will hardly change that.'),
+    ([FLAKY, ONCE], '1 of the 2 passed in another attempt: it is flaky.'),
+    ([FLAKY, FLAKY, DIFFERING], '2 of the 3 passed in another attempt: they are flaky.'),
+    ([DIFFERING], 'This test failed in every attempt so far, but not in the same way.'),
+    ([ONCE, [FAIL, carried(FAIL)], [NOT_RUN, NOT_RUN]], None),
+    # Only of the tests that would run.
+    ([ONCE, [FAIL, PASS]], None)])
+def test_a_hint_says_what_is_known_of_the_failed_tests(
+        preview: ApiCall, tests: list[list[Came | None | str]], hint: str | None) -> None:
+    newest = add_attempts(*tests)[-1]
+
+    assert preview(newest).json['failed_only']['hint'] == hint
+
+
+@pytest.mark.on_file
+def test_a_dry_run_prints_what_would_be_run(command: Command, preview: ApiCall, rows: Rows) -> None:
+    newest = add_attempts(IDENTICAL, [PASS, PASS])[-1]
+    everything, failed, as_json = (command('retry', newest, '--dry-run', *options)
+                                   for options in ((), ('--failed-only',), ('--json',)))
+
+    assert everything.output == '2 tests\t1 2\n'
+    assert failed.output == ('1 test\t1\tThis test failed in every attempt so far, in the same way: '
+                             'running it again will hardly change that.\n')
+    assert json.loads(as_json.output) == preview(newest).json
+    assert len(rows.retries) == 1
+
+
+@pytest.mark.on_file
+def test_a_dry_run_of_a_retry_that_would_be_refused_exits_with_1(command: Command, run_id: int) -> None:
+    for test in db.session.query(RegressionTest):
+        test.active = False
+
+    result = command('retry', run_id, '--dry-run')
+
+    assert (result.exit_code, result.stdout) == (1, '')
+    assert result.stderr.startswith('Error: Some of the tests to run are inactive now.')
+    assert command('retry', 99, '--dry-run').exit_code == 1
