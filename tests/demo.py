@@ -14,6 +14,7 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from email.message import Message
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
@@ -32,14 +33,18 @@ import worker
 from application import create_app, dispose
 from database import Base, db
 from mod_auth.models import User
+from mod_ci.models import GcpInstance
 from mod_customized.models import TestFork
 from mod_regression.models import RegressionTest
-from mod_test.models import Test, TestPlatform
+from mod_test.models import Test, TestPlatform, TestStatus
 from outcome import Outcome, passing
-from seed import DEMO_PASSWORD, Demo, seed_demo
+from seed import DEMO_PASSWORD, Demo, progress, result
+from seed import run as seed_run
+from seed import seed_demo
 
 from mod_runs_api import attempts_verdict
 from mod_runs_api.summary import to_sentence
+from mod_runs_api.sweeper import Step, Sweep
 
 REASON = 'flaky VM'
 RUN_TABLES = {
@@ -306,6 +311,58 @@ def show_verdict(app: Flask, address: str, demo: Demo, new_run_id: int) -> None:
         print(f'\n   {to_sentence(attempts_verdict(new_run_id))}')
 
 
+def show_sweep(app: Flask, demo: Demo) -> None:
+    """Have a machine die half-way, and let the sweep finish its run."""
+    step(9, 'A machine dies half-way, and nobody has to ask')
+    with app.test_request_context():
+        app.preprocess_request()
+        run_id, ran, rest = let_machine_die(demo)
+        print(f'   Run {run_id} was started five hours ago. Tests {ran} have results; then nothing more was heard.\n')
+        steps = sweep()
+        claim('the first sweep ends the run', [(line.run_id, line.what) for line in steps] == [(run_id, 'ended')])
+        let_end_settle(run_id)
+        print('\n   A quarter of an hour passes: an end is not final.\n')
+        (retried,) = sweep()
+        claim('the second sweep retries it', (retried.run_id, retried.what) == (run_id, 'retried'))
+        new_run_id = retried.new_run_id or 0
+        new = db.session.get_one(Test, new_run_id)
+        claim(f'only tests {rest} are to be run', sorted(new.get_customized_regressiontests()) == rest)
+        worker.work_once(db.session, TestPlatform.linux)
+        claim('the new run ends whole: all tests have a result, and pass',
+              {entry.regression_test.id for entry in verdict.by_test(db.session, new)} == {*ran, *rest}
+              and not failures(new))
+
+
+def let_machine_die(demo: Demo) -> tuple[int, list[int], list[int]]:
+    """Return a run whose machine has vanished, the tests that it has run, and the others."""
+    tests = [db.session.get_one(RegressionTest, test_id) for test_id in
+             sorted(db.session.get_one(Test, demo.run_id).get_customized_regressiontests())]
+    half = len(tests) // 2
+    run = seed_run(tests, commit='a3d1c5f7e9b20486135792468acefdb013579bdf')
+    for stage in progress(run, TestStatus.preparation, TestStatus.testing):
+        stage.timestamp -= timedelta(hours=5)
+    db.session.add(GcpInstance(f'linux-{run.id}', run.id, datetime.now() - timedelta(hours=5)))
+    for test in tests[:half]:
+        result(run, test)
+    db.session.commit()
+    return run.id, [test.id for test in tests[:half]], [test.id for test in tests[half:]]
+
+
+def let_end_settle(run_id: int) -> None:
+    """Make the end of a run twenty minutes older."""
+    db.session.get_one(Test, run_id).progress[-1].timestamp -= timedelta(minutes=20)
+    db.session.commit()
+
+
+def sweep() -> list[Step]:
+    """Sweep, and print what that says. There is no GitHub here to ask, so its checks are left out."""
+    print('   $ flask runs-api sweep')
+    steps = list(Sweep(checks=(), dry_run=False).run())
+    for line in steps:
+        print('   ' + '  '.join([str(line.run_id), line.what, str(line.new_run_id or '-'), line.why]))
+    return steps
+
+
 def read(url: str, demo: Demo) -> dict[str, Any]:
     """Print and send a request that reads, and return the answer."""
     print(f"   $ curl {url} -H 'Authorization: Bearer …'\n")
@@ -342,6 +399,7 @@ def run_demo(app: Flask, port: int, serve: bool) -> None:
         show_configuration(app, demo, new_run_id)
         show_attempts(address, demo, new_run_id)
         show_verdict(app, address, demo, new_run_id)
+        show_sweep(app, demo)
         if serve:
             keep_serving(app, address, demo)
 
@@ -365,7 +423,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument('--port', type=int, default=0, metavar='N', help='the port to serve on; by default a free one')
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(f"sqlite:///{Path(folder, 'miniature.sqlite').as_posix()}")
+        app = create_app(f"sqlite:///{Path(folder, 'miniature.sqlite').as_posix()}", RUNS_API_AUTOMATIC_RETRIES=1)
         try:
             run_demo(app, options.port, options.serve)
         except ClaimFailed as failure:
