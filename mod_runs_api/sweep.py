@@ -125,7 +125,7 @@ def plan_retry(db: Database, run_id: int, now: datetime, rules: Rules, planned: 
     obstacle = (f'run {newer.run_id} of the same commit is newer' if newer is not None else
                 _find_obstacle(db, source, record.progress[-1], now, rules)
                 or _find_brake(db, source.platform, now, rules, planned[source.platform]))
-    failed_only = bool(record.results and read_not_passed(db, run_id))
+    failed_only = bool(obstacle is None and record.results and read_not_passed(db, run_id))
     return PlannedRetry(run_id, source.platform, failed_only, cause.detail, obstacle)
 
 

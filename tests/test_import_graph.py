@@ -13,9 +13,9 @@ import mod_runs_api
 PACKAGE = Path(mod_runs_api.__file__).parent
 
 #: What each layer may import besides itself. Every module belongs to one of them.
-DOMAIN = {'attempts', 'carry_over', 'clock', 'errors', 'faults', 'outcomes', 'retry', 'selection', 'settings',
-          'summary', 'tables', 'tokens', 'transaction', 'validation', 'verdict', 'version', 'wording'}
-SERVICE = {'ended_runs', 'extension', 'host', 'service', 'signals'}
+DOMAIN = {'attempts', 'carry_over', 'causes', 'clock', 'errors', 'faults', 'outcomes', 'retry', 'selection', 'settings',
+          'summary', 'sweep', 'tables', 'tokens', 'transaction', 'validation', 'verdict', 'version', 'wording'}
+SERVICE = {'ended_runs', 'extension', 'host', 'service', 'signals', 'sweeper'}
 OUTER = {'api', 'cli', 'github', 'web'}
 TOP = {'', 'blueprint'}
 
@@ -24,7 +24,8 @@ MAY_MEET = {
     # The session of a page stands in for a token.
     'mod_runs_api.api.auth': {'mod_runs_api.web.session'},
     # Commands print what the API answers, and its OpenAPI document.
-    'mod_runs_api.cli': {'mod_runs_api.api.schemas', 'mod_runs_api.api.openapi'},
+    # The sweep asks what GitHub's checks say.
+    'mod_runs_api.cli': {'mod_runs_api.api.schemas', 'mod_runs_api.api.openapi', 'mod_runs_api.github.checks'},
 }
 
 

@@ -144,9 +144,8 @@ class EntryPoints:
 
     def post_commit_status(self) -> None:
         """Tell GitHub of a retry."""
-        with self.request(), mock.patch('mod_runs_api.github.status.github_access'), \
-                mock.patch('mod_runs_api.github.status.post_pending_status') as post:
-            post_queued_status(self.app, new_run_id=self.failed)
+        with self.request(), mock.patch('mod_runs_api.github.status.post_status') as post:
+            post_queued_status(self.app, run_id=self.failed, new_run_id=self.failed)
         assert post.called
 
     def command(self, *arguments: object) -> None:
