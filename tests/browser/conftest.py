@@ -88,8 +88,14 @@ def page(visit: Visit, site: Site) -> Page:
     return page
 
 
+def open_dialog(page: Page, name: str = 'Retry this run') -> None:
+    """Press a button, and wait until the dialog says what a retry would do."""
+    page.get_by_role('button', name=name).click()
+    page.wait_for_function('() => document.querySelector("[data-part=all-text]").textContent !== "all tests"')
+
+
 @pytest.fixture
 def dialog(page: Page) -> Page:
     """The run's page with the dialog open."""
-    page.get_by_role('button', name='Retry this run').click()
+    open_dialog(page)
     return page

@@ -78,7 +78,7 @@ def test_a_page_of_another_origin_starts_nothing(site: Site, visit: Visit, elsew
 
     method, has_cookie, status = site.asked.get(timeout=10)
     if attack == 'image':
-        assert (method, has_cookie, status) == ('GET', True, 405)
+        assert (method, has_cookie, status) == ('GET', True, 401)
     elif attack == 'fetch of JSON, asked':
         # The browser asks first whether it may, and the answer is no.
         assert (method, has_cookie, status) == ('OPTIONS', False, 405)
