@@ -1,4 +1,4 @@
-"""``GET /runs/{run_id}/retries`` (docs/api.rst, "The attempts of a run")."""
+"""``GET /runs/{run_id}/retries`` (docs/api.rst, "Attempts")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all attempts together prove (docs/api.rst, "The verdict"), by the route, in process and by the command."""
+"""What all attempts together prove (docs/api.rst, "Verdicts"), by the route, in process and by the command."""
 
 from __future__ import annotations
 
