@@ -1,4 +1,4 @@
-"""What the attempts of a run prove on the platform, told by its own protocol (docs/api.rst, "The verdict")."""
+"""What the attempts of a run prove on the platform, told by its own protocol (docs/api.rst, "Verdicts")."""
 
 from __future__ import annotations
 
