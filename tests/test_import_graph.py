@@ -13,14 +13,15 @@ import mod_runs_api
 PACKAGE = Path(mod_runs_api.__file__).parent
 
 #: What each layer may import besides itself and those below it. Every module belongs to one of them.
-DOMAIN = {'attempts', 'carry_over', 'clock', 'database', 'errors', 'preview', 'retry', 'settings', 'summary',
-          'tokens', 'validation', 'verdict', 'version'}
-SERVICE = {'ended_runs', 'extension', 'faults', 'host', 'service', 'signals', 'transactions'}
+DOMAIN = {'attempts', 'carry_over', 'causes', 'clock', 'database', 'errors', 'preview', 'retry', 'settings',
+          'summary', 'sweep', 'tokens', 'validation', 'verdict', 'version'}
+SERVICE = {'ended_runs', 'extension', 'faults', 'host', 'service', 'signals', 'sweeper', 'transactions'}
 OUTER = {'api', 'cli', 'github', 'web'}
 TOP = {'', 'blueprint'}
 
-#: The outer modules that another outer module may import: commands print what the API answers, and its document.
-MAY_MEET = {'mod_runs_api.cli': {'mod_runs_api.api.schemas', 'mod_runs_api.api.openapi'}}
+#: The outer modules that another outer module may import: commands print what the API answers, and its document, and
+#: ask the checks before a sweep.
+MAY_MEET = {'mod_runs_api.cli': {'mod_runs_api.api.schemas', 'mod_runs_api.api.openapi', 'mod_runs_api.github.checks'}}
 
 FRAMEWORKS = {'flask', 'werkzeug', 'flask_limiter', 'flask_wtf', 'authlib', 'click', 'blinker'}
 

@@ -26,7 +26,8 @@ from .fakes import (ALICE_ON_GITHUB, AUTHOR_ON_GITHUB, COMMIT, JSON,
                     OLD_COMMIT, PR, FakeGitHub, artifact)
 
 ALL = [build_artifact_exists, pull_request_is_open, author_is_not_blocked, commit_is_not_superseded]
-GONE = 'GitHub has no build of commit 5f2a9c0e for linux, or no longer: it keeps builds for 90 days.'
+GONE = ('GitHub has no build of commit 5f2a9c0e for linux, or no longer: it keeps builds for 90 days, and the platform '
+        'looks at the newest 500 artifacts.')
 OTHERS = [artifact(commit=OLD_COMMIT)] * FakeGitHub.LIMIT
 
 
