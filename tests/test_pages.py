@@ -19,9 +19,8 @@ from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
-from support.histories import (FAIL, NOT_RUN, OTHER, PASS, Came,
-                               add_attempts, carried, end, finish,
-                               retry_in_process)
+from support.histories import (FAIL, NOT_RUN, OTHER, PASS, Came, add_attempts,
+                               carried, end, finish, retry_in_process)
 from support.rows import add_retries, change_retries
 from support.visitor import Visitor, attribute
 
@@ -172,7 +171,8 @@ def test_the_history_lists_the_attempts_newest_first(
 def test_a_canceled_attempt_tells_how_many_tests_did_not_run(first: int, stranger: Visitor) -> None:
     end(retry_in_process(first), TestStatus.canceled)
 
-    assert attempts(stranger.page(f'/test/{first}'))[0][STATUS:BY] == ['canceled', '0 of 3, 3 not run', '']
+    assert attempts(stranger.page(f'/test/{first}'))[0][STATUS:BY] == [
+        'canceled stopped: the worker gave up', '0 of 3, 3 not run', '']
 
 
 @pytest.mark.parametrize('retries, left_out', [(9, ''), (10, '. 1 is left out'), (24, '. 15 are left out')])

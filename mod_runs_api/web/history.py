@@ -73,7 +73,9 @@ class RetryHistory:
     def tests_of_others(self) -> int:
         """How many tests the other attempts have beyond those of this one, whose results it gets if it completes."""
         is_under_way = self.own.failed_only and self.own.status in ('queued', 'running')
-        return len(self.verdict.tests) - self.own.tests if self.verdict and is_under_way else 0
+        if not is_under_way or self.verdict is None:
+            return 0
+        return sum(test.active for test in self.verdict.tests) - self.own.tests
 
 
 def read_history(db: Database, run_id: int) -> RetryHistory | None:

@@ -16,6 +16,10 @@ from .conftest import Comment
 from .fakes import COMMIT, JSON, FakeGitHub
 
 
+#: The source has completed without one of its results.
+QUEUED_AGAIN = 'Tests queued again: 1 of 2 results are missing'
+
+
 @pytest.fixture
 def told(github: FakeGitHub) -> Iterator[FakeGitHub]:
     """A GitHub that is told of every retry."""
@@ -28,7 +32,7 @@ def test_the_commit_status_shows_that_the_tests_are_queued(told: FakeGitHub, com
         retry, = comment('/retry windows', {'comment.id': 1}).retries
 
     assert told.opened[-1] == ('auth ghp_secret', 'CCExtractor/ccextractor')
-    assert told.statuses == [(f'commit {COMMIT}', 'pending', 'Tests queued', 'CI - windows',
+    assert told.statuses == [(f'commit {COMMIT}', 'pending', QUEUED_AGAIN, 'CI - windows',
                               f'http://localhost/test/{retry.new_run_id}')]
 
 
@@ -43,7 +47,8 @@ def test_a_status_that_is_posted_from_a_command_does_without_an_address(
         told: FakeGitHub, linux: Test, command: Command) -> None:
     command('retry', linux.id)
 
-    assert told.statuses == [(f'commit {COMMIT}', 'pending', 'Tests queued', 'CI - linux', 'not set')]
+    assert told.statuses == [(f'commit {COMMIT}', 'pending', QUEUED_AGAIN, 'CI - linux',
+                              'not set')]
 
 
 @pytest.mark.parametrize('trouble', [ConnectionError('ghp_secret'), None])

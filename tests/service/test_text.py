@@ -1,4 +1,4 @@
-"""A reason is kept as it was written (docs/api.rst, "Retry a run"), whatever text the database and its connection speak."""
+"""A reason is kept as it was written, whatever text the database and its connection speak."""
 
 from __future__ import annotations
 
