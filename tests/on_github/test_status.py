@@ -15,7 +15,6 @@ from mod_runs_api.github import post_queued_status
 from .conftest import Comment
 from .fakes import COMMIT, JSON, FakeGitHub
 
-
 #: The source has completed without one of its results.
 QUEUED_AGAIN = 'Tests queued again: 1 of 2 results are missing'
 

@@ -1,8 +1,8 @@
 """
 Generated databases with the attempts of a run, and a plain reading of the docs that the package is compared with.
 
-Which tests a retry runs is read from docs/api.rst, "Which tests are run" and docs/api.rst, "Outcomes"; what the attempts
-prove from docs/api.rst, "Verdicts".
+Which tests a retry runs is read from docs/api.rst, "Which tests are run" and docs/api.rst, "Outcomes"; what the
+attempts prove from docs/api.rst, "Verdicts".
 """
 
 from __future__ import annotations
