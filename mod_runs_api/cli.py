@@ -163,7 +163,8 @@ def _attempt_line(attempt: Attempt) -> str:
         str(attempt.attempt), str(attempt.run_id), str(attempt.source_run_id or '-'), attempt.status,
         str(attempt.failed), str(attempt.not_run), str(attempt.carried_over), str(attempt.tests),
         '-' if attempt.failed_only is None else 'failed' if attempt.failed_only else 'all',
-        'automatic' if attempt.automatic else _cell(attempt.requested_by), f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-',
+        'automatic' if attempt.automatic else _cell(attempt.requested_by),
+        f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-',
         _cell(attempt.reason), attempt.cause or '-', _cell(attempt.cause_detail)])
 
 

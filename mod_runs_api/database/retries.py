@@ -60,7 +60,8 @@ def write_retry(db: Database, request: RetryRequest, source: Source, test_ids: S
     # Before the tests, so that the second of two requests with one key fails before it has written much.
     db.execute(insert(db.run_retry).values(
         run_id=new_run_id, source_run_id=source.id, root_run_id=source.root_id, failed_only=request.failed_only,
-        automatic=request.automatic, reason=encode(request.reason), user_id=request.requester_id, created_at=clock.now(),
+        automatic=request.automatic, reason=encode(request.reason), user_id=request.requester_id,
+        created_at=clock.now(),
         test_count=len(test_ids), idempotency_digest=request.idempotency_digest))
     selected = insert(customized).values({customized.test_id: new_run_id,
                                           customized.regression_id: bindparam('selected')})

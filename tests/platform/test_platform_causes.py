@@ -95,8 +95,8 @@ def test_the_time_limit_after_a_run_has_completed_is_none(story: Story, worker: 
 
 
 @pytest.mark.parametrize('status', ['preparation', 'canceled'])
-def test_a_machine_that_rebooted_or_a_worker_that_gave_up_is_infrastructure(story: Story, worker: Worker,
-                                                                           status: str) -> None:
+def test_a_machine_that_rebooted_or_a_worker_that_gave_up_is_infrastructure(
+        story: Story, worker: Worker, status: str) -> None:
     worker.post('progress', status=status, message='')
 
     assert cause(story, worker.run_id) == ('infrastructure', OUT_OF_ORDER)
