@@ -23,7 +23,7 @@ from mod_regression.models import RegressionTest
 from mod_test.models import (Test, TestPlatform, TestProgress, TestStatus,
                              TestType)
 from sqlalchemy import Engine, event
-from support.api import ApiCall, Command
+from support.api import Command
 from support.rows import Rows
 from support.statements import Statement
 
