@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import (String, and_, bindparam, delete, exists, insert, or_,
-                        select, true, type_coerce)
+from sqlalchemy import (String, and_, bindparam, delete, exists, func, insert,
+                        or_, select, true, type_coerce)
 
 from .. import clock
 from ..errors import RunNotFound
@@ -61,8 +61,7 @@ def write_retry(db: Database, request: RetryRequest, source: Source, test_ids: S
     db.execute(insert(db.run_retry).values(
         run_id=new_run_id, source_run_id=source.id, root_run_id=source.root_id, failed_only=request.failed_only,
         automatic=request.automatic, reason=encode(request.reason), user_id=request.requester_id,
-        created_at=clock.now(),
-        test_count=len(test_ids), idempotency_digest=request.idempotency_digest))
+        created_at=clock.now(), test_count=len(test_ids), idempotency_digest=request.idempotency_digest))
     selected = insert(customized).values({customized.test_id: new_run_id,
                                           customized.regression_id: bindparam('selected')})
     db.execute(selected, [{'selected': test_id} for test_id in test_ids])
@@ -113,9 +112,13 @@ def find_root_of_failed_only(db: Database, run_id: int) -> int | None:
 
 
 def find_test_count(db: Database, run_id: int) -> int | None:
-    """Return how many regression tests a failed-only retry was created with; None for any other run."""
-    retry = db.run_retry.c
-    count: int | None = db.scalar(select(retry.test_count).where(retry.run_id == run_id, retry.failed_only == true()))
+    """Return how many regression tests are selected for a failed-only retry; None for any other run."""
+    retry, customized = db.run_retry.c, db.host.CustomizedTest
+    count: int | None = db.scalar(
+        select(func.count(customized.regression_id.distinct()))
+        .join_from(db.run_retry, customized, customized.test_id == retry.run_id)
+        .where(retry.run_id == run_id, retry.failed_only == true())
+        .group_by(retry.run_id))
     return count
 
 
