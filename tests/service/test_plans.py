@@ -17,9 +17,9 @@ pytestmark = pytest.mark.service
 HISTORY = {'test', 'test_progress', 'test_result', 'test_result_file', 'customized_test', 'test_fork', 'run_retry',
            'run_carried_over', 'user', 'api_token'}
 
-#: Those of them that are read as a whole, because the host has no index for the question: a user by their GitHub
-#: account, and the runs of a pull request.
-READ_WHOLE = {'comment': {'user', 'test'}}
+#: Those of them that are read as a whole: a user by their GitHub account and the runs of a pull request, for which the
+#: host has no index, and all retries, among which the command looks for those that lack something.
+READ_WHOLE = {'comment': {'user', 'test'}, 'flask runs-api carry-over': {'run_retry'}}
 
 NAMES = [name for name in CALLS if name not in SILENT]
 

@@ -262,6 +262,7 @@ def selection(source: int, failed_only: bool) -> list[int] | str:
             return 'unfinished'
         return f'inactive {error.details["inactive_ids"]}' if 'inactive now' in error.message else 'nothing'
     rows = Base.metadata.tables['customized_test'].c
+    db.session.commit()  # What was read before is a snapshot.
     return list(db.session.scalars(
         select(rows.regression_id).where(rows.test_id == created.new_run_id).order_by(rows.id)))
 
