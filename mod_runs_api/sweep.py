@@ -95,9 +95,12 @@ def find_stalled(db: Database, last_rows: Sequence[ProgressRow], now: datetime, 
     limit = rules.max_runtime + GRACE
     progress = read_progress_rows(db, [run_id for run_id, times in heard_of.items()
                                        if all(clock.age(time, now) > limit for time in times)])
-    return {run_id: rows[-1].id if rows else None for run_id, rows in sorted(progress.items())
-            if all(clock.age(row.timestamp, now) > limit and row.status != COMPLETED and
-                   not is_canceled_by_person(row) for row in rows)}
+    stalled: dict[int, int | None] = {}
+    for run_id, rows in sorted(progress.items()):
+        is_settled = any(row.status == COMPLETED or is_canceled_by_person(row) for row in rows)
+        if not is_settled and all(clock.age(row.timestamp, now) > limit for row in rows):
+            stalled[run_id] = rows[-1].id if rows else None
+    return stalled
 
 
 def find_ended(db: Database, last_rows: Sequence[ProgressRow], now: datetime) -> list[int]:
@@ -125,8 +128,9 @@ def plan_retry(db: Database, run_id: int, now: datetime, rules: Rules, planned: 
     if newer is not None:
         obstacle: str | None = f'run {newer.run_id} of the same commit is newer'
     else:
-        obstacle = (_find_obstacle(db, source, record.progress[-1], now, rules) or
-                    _find_brake(db, source.platform, now, rules, planned[source.platform]))
+        obstacle = _find_obstacle(db, source, record.progress[-1], now, rules)
+        if obstacle is None:
+            obstacle = _find_brake(db, source.platform, now, rules, planned[source.platform])
     failed_only = bool(obstacle is None and record.results and read_not_passed(db, run_id))
     return PlannedRetry(run_id, source.platform, failed_only, cause.detail, obstacle)
 
