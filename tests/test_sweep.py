@@ -252,6 +252,15 @@ def test_a_run_that_has_completed_is_not_retried_whatever_came_after(sweep: Swee
     assert sweep() == []
 
 
+def test_a_run_that_completes_after_it_was_found_is_not_retried(sweep: Sweep, make_run: MakeRun,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = make_run(results=0).id
+    complete(run_id)
+    monkeypatch.setattr(sweeper, 'find_ended', lambda *arguments: [run_id])
+
+    assert sweep() == []
+
+
 def test_a_run_is_retried_once(sweep: Sweep, make_run: MakeRun, rows: Rows) -> None:
     make_run()
     sweep()
