@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Executable, ScalarResult, Table
+from sqlalchemy import Connection, Executable, ScalarResult, Select, Table
 
 from ..host.models import HostModels
 from .tables import Tables
@@ -58,3 +58,10 @@ class Database:
     def pairs(self, statement: Executable) -> dict[Any, Any]:
         """Return rows of two columns as a dict."""
         return {key: value for key, value in self.connection.execute(statement)}
+
+
+def by_run(model: Any, statement: Select[Any]) -> Select[Any]:
+    """Have MariaDB read a table by run, where the rows of a run lie together: by another index, each is on a page."""
+    for dialect in ('mysql', 'mariadb'):
+        statement = statement.with_hint(model, 'FORCE INDEX (PRIMARY)', dialect)
+    return statement

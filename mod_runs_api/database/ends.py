@@ -11,7 +11,7 @@ from sqlalchemy import (Select, String, and_, case, exists, func, or_, select,
                         true, type_coerce)
 
 from ..host.models import COMPLETED, ENDED_STATUSES
-from . import Database
+from . import Database, by_run
 from .carry_over import select_marks
 from .outcomes import is_given_to_workers
 
@@ -72,12 +72,12 @@ def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecor
     progress = read_progress_rows(db, run_ids)
     selected = {run_id: (int(count), int(missing)) for run_id, count, missing in _count_selected(db, run_ids)}
     marks = select_marks(db, run_ids).subquery()
-    results = {run_id: (count, longest or 0) for run_id, count, longest in db.rows(
-        select(result.test_id, func.count(), func.max(result.runtime))
+    results = {run_id: (count, longest or 0) for run_id, count, longest in db.rows(by_run(
+        result, select(result.test_id, func.count(), func.max(result.runtime))
         .outerjoin_from(result, marks, and_(marks.c.run_id == result.test_id,
                                             marks.c.regression_test_id == result.regression_test_id))
         .where(result.test_id.in_(run_ids), marks.c.run_id.is_(None))
-        .group_by(result.test_id))}
+        .group_by(result.test_id)))}
     records = {}
     for run_id in run_ids:
         count, missing = selected.get(run_id, (None, 0))
@@ -126,13 +126,14 @@ def _count_selected(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
                        # Carrying over adds the tests that were not.
                        func.coalesce(marks.c.was_selected, true()))
     is_missing = and_(is_selected, or_(result.test_id.is_(None), marks.c.run_id.is_not(None)))
-    return db.rows(
+    return db.rows(by_run(
+        result,
         select(selected.c.run_id, func.sum(case((is_selected, 1), else_=0)), func.sum(case((is_missing, 1), else_=0)))
         .outerjoin_from(selected, result, and_(result.test_id == selected.c.run_id,
                                                result.regression_test_id == selected.c.regression_test_id))
         .outerjoin(marks, and_(marks.c.run_id == selected.c.run_id,
                                marks.c.regression_test_id == selected.c.regression_test_id))
-        .group_by(selected.c.run_id))
+        .group_by(selected.c.run_id)))
 
 
 def find_incomplete(db: Database, run_ids: Sequence[int]) -> set[int]:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import (ColumnElement, LargeBinary, Select, and_, case, cast,
                         exists, func, or_, select, true, union)
 
-from . import Database
+from . import Database, by_run
 
 
 def select_outcomes(db: Database, run_ids: Sequence[int]) -> Select[Any]:
@@ -27,7 +27,7 @@ def select_outcomes(db: Database, run_ids: Sequence[int]) -> Select[Any]:
     has_result = result.test_id.is_not(None)
     tests = union(*_select_selected(db, run_ids), select(result.test_id, result.regression_test_id)
                   .where(result.test_id.in_(run_ids))).subquery()
-    return _by_run(
+    return by_run(
         result, select(tests.c.run_id, tests.c.regression_test_id,
                        case((has_result, _outcome_of_result(db)), else_='not_run').label('outcome'))
         .outerjoin_from(tests, result, and_(result.test_id == tests.c.run_id,
@@ -39,8 +39,8 @@ def _outcome_of_result(db: Database) -> ColumnElement[str]:
     """Return the outcome of a row of the host's ``TestResult``."""
     result, file = db.host.TestResult, db.host.TestResultFile
     output, variant = db.host.RegressionTestOutput, db.host.RegressionTestOutputFiles
-    files = _by_run(file, select(file.test_id).where(file.test_id == result.test_id,
-                                                     file.regression_test_id == result.regression_test_id))
+    files = by_run(file, select(file.test_id).where(file.test_id == result.test_id,
+                                                    file.regression_test_id == result.regression_test_id))
     lacks_an_output = exists().where(
         output.regression_id == result.regression_test_id, output.ignore.is_not(true()),
         ~files.where(file.regression_test_output_id == output.id).correlate(result, output).exists())
@@ -54,13 +54,6 @@ def _outcome_of_result(db: Database) -> ColumnElement[str]:
                 (or_(result.exit_code.is_(None), result.exit_code.is_distinct_from(result.expected_rc)), 'fail'),
                 (has_differing_output, 'fail'),
                 else_='pass')
-
-
-def _by_run(model: Any, statement: Select[Any]) -> Select[Any]:
-    """Have MariaDB read a table by run, where the rows of a run lie together: by another index, each is on a page."""
-    for dialect in ('mysql', 'mariadb'):
-        statement = statement.with_hint(model, 'FORCE INDEX (PRIMARY)', dialect)
-    return statement
 
 
 def _select_selected(db: Database, run_ids: Sequence[int]) -> list[Select[Any]]:
