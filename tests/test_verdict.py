@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 import seed
 from database import Base, db
-from mod_auth.models import User
-from mod_customized.models import CustomizedTest
 from mod_regression.models import RegressionTest
 from mod_test.models import TestProgress, TestStatus
 from outcome import passing

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from mod_test.models import Test
 from support.rows import Rows
 
 from mod_runs_api.github import CommentOutcome
