@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from mod_auth.models import User
 from mod_regression.models import RegressionTest
 from mod_test.models import (Test, TestProgress, TestResult, TestResultFile,
                              TestStatus)
-from sqlalchemy import delete, event
+from sqlalchemy import delete, event, insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from support.api import ApiCall, Command
@@ -386,7 +387,7 @@ def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_w
 def test_the_command_lists_no_retry_without_anything_to_carry_over(
         command: Command, rows: Rows, source: int, tests: list[RegressionTest]) -> None:
     failed = finish(seed.run(tests[:1]).id, tests[:1], failed=tests[:1])
-    end(retry(failed, failed_only=True))
+    finish(retry(failed, failed_only=True), tests[:1])
     end(retry(source, failed_only=True))
     finish(retry(source), tests)
     running = retry(source, failed_only=True)
@@ -395,6 +396,20 @@ def test_the_command_lists_no_retry_without_anything_to_carry_over(
     assert command('carry-over').output == ''
     assert command('carry-over', running).output == f'{running}\t0\n'
     assert rows.carried_over(running) == {}
+
+
+@pytest.mark.on_file
+def test_nothing_is_carried_over_into_a_retry_that_goes_on_after_its_end(
+        command: Command, rows: Rows, source: int) -> None:
+    again = retry(source, failed_only=True)
+    # Not through the ORM, so that nobody notices the end.
+    db.session.execute(insert(TestProgress), [
+        {'test_id': again, 'status': status, 'message': '', 'timestamp': datetime(2026, 11, 24)}
+        for status in (TestStatus.completed, TestStatus.preparation)])
+    db.session.commit()
+
+    assert command('carry-over', again).output == f'{again}\t0\n'
+    assert rows.carried_over(again) == {}
 
 
 @pytest.mark.on_file

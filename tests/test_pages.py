@@ -8,6 +8,7 @@ from datetime import datetime
 from html import escape, unescape
 from importlib import resources
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import seed
@@ -25,6 +26,8 @@ from support.rows import add_retries, change_retries
 from support.visitor import Visitor, attribute
 
 from mod_runs_api import __version__
+from mod_runs_api.database.runs import read_test_commands
+from mod_runs_api.host.runtime import regression_test_page
 
 HOSTILE = '"><script>alert(1)</script>\'&lt;{{ 7 * 7 }}'
 
@@ -375,3 +378,21 @@ def test_the_script_and_the_style_are_static_files_named_with_the_version_and_no
 @pytest.mark.parametrize('name', ['..%2fpages.py', '../pages.py', 'x', ''])
 def test_there_are_no_other_static_files(client: FlaskClient, name: str) -> None:
     assert client.get(f'/api/v1/retry-assets/{name}') == 404
+
+
+def test_a_host_without_commands_and_pages_of_tests_shows_their_ids(
+        app: Flask, first: int, tests: list[RegressionTest], stranger: Visitor,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    finish(retry_in_process(first), tests)
+    other_host: Any = SimpleNamespace(host=SimpleNamespace(RegressionTest=None))
+    monkeypatch.setattr('mod_runs_api.web.history.read_test_commands',
+                        lambda _, ids: read_test_commands(other_host, ids))
+    with Flask('host without such a page').test_request_context():
+        page = regression_test_page(2)
+    assert page is None
+    monkeypatch.setitem(app.jinja_env.globals['runs_api'], 'regression_test_page', lambda test_id: page)
+
+    html = stranger.page(f'/test/{first}')
+
+    assert [row[0] for row in cells(html, 'Tests')[1:]] == ['2 is flaky', '3 is flaky']
+    assert '/regression/' not in history(html)

@@ -11,9 +11,11 @@ import worker
 from database import db
 from mod_auth.models import User
 from mod_test.models import TestPlatform, TestStatus
+from sqlalchemy import Engine
 from support.api import ApiCall
 from support.rows import (RetryRow, Rows, delete_run,
                           stop_enforcing_foreign_keys)
+from support.statements import Statement
 
 from mod_runs_api import retry_run
 
@@ -184,3 +186,14 @@ def test_the_key_of_a_deleted_retry_is_free(source_of_a_deleted_retry: int, late
 
     assert (second.replayed, third.replayed) == (False, True)
     assert third.new_run_id == second.new_run_id == source + 1 + later_retries
+
+
+def test_on_another_database_than_sqlite_a_retry_sends_only_select_and_insert(
+        engine: Engine, retry: ApiCall, run_id: int, statements: list[Statement],
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    # SQLite gives the id of a deleted run to the next one, whose leftovers must go before.
+    monkeypatch.setattr(engine.dialect, 'name', 'another')
+    statements.clear()
+
+    assert [retry(run_id, {'failed_only': True}, key='k').status_code for _ in range(2)] == [202, 202]
+    assert {statement.split()[0] for statement in statements} == {'SELECT', 'INSERT'}

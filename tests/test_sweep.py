@@ -786,7 +786,7 @@ def test_a_database_that_is_away_is_exit_3_and_one_line(command: Command, github
     db.session.commit()
 
     def refuse(*_: Any) -> None:
-        raise sqlite3.OperationalError('disk I/O error')
+        raise sqlalchemy.exc.OperationalError('', {}, sqlite3.OperationalError('disk I/O error'))
 
     event.listen(Engine, 'before_cursor_execute', refuse)
     try:

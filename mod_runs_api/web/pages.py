@@ -52,18 +52,14 @@ def csrf_token() -> str:
 
 def retry_history(test: Any) -> RetryHistory | None:
     """
-    Return what a run's page says of its attempts, read once for a page.
+    Return what a run's page says of its attempts.
 
     None if there is only one, or if they cannot be read: the page has more to show than that.
     """
-    run_id = int(test.id)
-    found: dict[int, RetryHistory | None] = g.setdefault('runs_api_retry_histories', {})
-    if run_id not in found:
-        try:
-            found[run_id] = extension_state().transactions.read(read_history, run_id)
-        except RunsApiError:
-            found[run_id] = None
-    return found[run_id]
+    try:
+        return extension_state().transactions.read(read_history, int(test.id))
+    except RunsApiError:
+        return None
 
 
 def first_use_on_page(name: str) -> bool:
