@@ -33,7 +33,7 @@ class Attempt:
     tests : int
         How many tests were selected for it, and after its end those that were carried over into it.
     passed, failed, not_run : int
-        How many of them passed, did not pass, and have no result.
+        How many of them passed, failed (fail or missing_output), and have no result.
     carried_over_from : dict of int to int
         How many of the results are those of other attempts, by the run that really ran the tests.
     cause, cause_detail : str or None
@@ -41,7 +41,7 @@ class Attempt:
     source_run_id : int or None
         The run that it is a retry of. None for the first run, as is all that follows.
     failed_only : bool or None
-        Whether it was told to run only what had not passed in its source.
+        Whether only what had not passed in its source was selected for it.
     reason : str or None
         Why it was created.
     requested_by : str or None
@@ -140,7 +140,7 @@ def _summarize(db: Database, rows: Sequence[tuple[int, Any]]) -> list[Attempt]:
         count, cause = counts[row.run_id], causes[row.run_id]
         attempts.append(Attempt(
             run_id=row.run_id, attempt=number, status=_status(progress.get(row.run_id), count), tests=count.total(),
-            passed=count['pass'], failed=count.total() - count['pass'] - count['not_run'], not_run=count['not_run'],
+            passed=count['pass'], failed=count['fail'] + count['missing_output'], not_run=count['not_run'],
             carried_over_from=carried_over[row.run_id], source_run_id=row.source_run_id, failed_only=row.failed_only,
             reason=decode(row.reason), requested_by=row.requested_by, created_at=row.created_at,
             automatic=row.automatic, cause=cause and cause.name, cause_detail=cause and cause.detail))

@@ -1,7 +1,8 @@
-"""The time, as the platform's databases keep it: in UTC, without a time zone."""
+"""Times as this package stores them: in UTC, without a time zone."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
 
@@ -17,10 +18,13 @@ def now() -> datetime:
 
 def age(time: datetime, now: datetime) -> timedelta:
     """
-    Return how old a stored time is, in UTC or in the local time of this machine: as the younger of the two says.
+    Return the age of a stored time. ``now`` is as :func:`now` returns it.
 
-    The platform writes some of its times so and some so. ``now`` is as :func:`now` returns it.
+    The platform stores some times in UTC and some in its machine's local time: the younger reading counts.
     """
     # When clocks are set back an hour is read twice: the second time is the younger.
-    readings = [to_utc(time)] if time.tzinfo else [time, to_utc(time.replace(fold=1).astimezone())]
+    readings = [to_utc(time)]
+    if not time.tzinfo:
+        with suppress(OverflowError, ValueError):  # No clock shows the first and the last days of the calendar.
+            readings.append(to_utc(time.replace(fold=1).astimezone()))
     return now - max(readings)

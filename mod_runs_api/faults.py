@@ -1,4 +1,4 @@
-"""Unexpected errors: described for the log without values, and for the requester without a word of the inside."""
+"""Unexpected errors: logged without values, and answered without internal details."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Choice:
         return len(self.regression_test_ids)
 
     def refuse(self, refusal: RunsApiError) -> Choice:
-        """Return the same for a retry that would also be refused with something else."""
+        """Return this choice refused, unless it is refused already."""
         return self if self.refusal else Choice([], refusal)
 
 
@@ -68,7 +68,7 @@ class Preview:
         return bool(self.all.refusal and self.failed_only.refusal)
 
     def refuse(self, refusal: RunsApiError) -> Preview:
-        """Return the same for a retry that would also be refused with something else."""
+        """Return this preview with both choices refused."""
         return replace(self, all=self.all.refuse(refusal), failed_only=self.failed_only.refuse(refusal))
 
 

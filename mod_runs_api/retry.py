@@ -1,8 +1,8 @@
 """
 What a retry is (docs/api.rst, "Retry a run").
 
-:func:`create_retry` reads top to bottom: find the run, choose its tests, write the new run. The transaction is its
-caller's. SELECT and INSERT only (on SQLite also DELETE, on the package's own tables).
+:func:`create_retry` reads top to bottom: look for an earlier one, find the run, choose its tests, write the new run.
+The transaction is its caller's. SELECT and INSERT only (on SQLite also DELETE, on the package's own tables).
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def digest_key(owner: int | str | None, idempotency_key: str) -> str:
     """
     Return what is stored of an idempotency key.
 
-    The keys of other owners are other keys. An owner is a user's id, None for nobody, or a word for what is no user.
+    The same key from another owner is another key. The owner is a user's id, None if there is no user, or "comment" or
+    "sweep".
     """
     return hashlib.sha256(f'{owner} {idempotency_key}'.encode()).hexdigest()
 
@@ -72,7 +73,8 @@ def choose_tests(db: Database, source: Source, failed_only: bool, drop_inactive:
     Return the ids of the regression tests that a retry would run, in order.
 
     That is the full test set, or every test of the source whose outcome is not ``pass``. Raises :exc:`Unprocessable`
-    if there is nothing to run, or nothing that may be run.
+    if the source of a failed-only retry has not ended, if no tests are left, or if some are inactive and are not to be
+    dropped.
     """
     if not failed_only:
         tests = read_selected(db, source.full_set_id)
@@ -90,7 +92,7 @@ def choose_tests(db: Database, source: Source, failed_only: bool, drop_inactive:
         raise Unprocessable('Some of the tests to run are inactive now.', {'inactive_ids': inactive_ids})
     if not test_ids:
         # A run without rows in customized_test would run every test there is.
-        raise Unprocessable(f'Run {source.id} has no active tests: there is nothing to run again.',
+        raise Unprocessable('None of the tests to run is active: there is nothing to run again.',
                             {'inactive_ids': inactive_ids})
     return test_ids
 
@@ -99,9 +101,8 @@ def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:
     """
     Return the retry that the same request has created before, if there is one.
 
-    It is replayed if another request with the same idempotency key created it. It is not if this very request did, and
-    the database never answered its commit. Raises :exc:`Unprocessable` if the key belongs to a request for something
-    else.
+    It counts as replayed, unless this very request created it in a transaction whose commit was never answered.
+    Raises :exc:`Unprocessable` if the key belongs to a request for something else.
     """
     row = find_retry(db, request.idempotency_digest)
     if row is None:

@@ -23,6 +23,7 @@ from .retry import (Retry, choose_tests, create_retry, digest_key,
 from .settings import Check
 from .signals import run_retried, send
 from .summary import counted
+from .sweep import create_automatic_retry
 from .validation import RetryFields, load_retry_fields
 from .verdict import Verdict, read_verdict
 
@@ -65,7 +66,7 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
         Nothing failed, the run has not finished, tests are inactive, a check refused the retry, or the key belongs to
         another call.
     ServiceUnavailable
-        The database is away or read-only, or still failing after the retries.
+        The database is away or read-only, or still failing after all tries.
     InternalError
         Any other error of the database. The log has more.
     MountError
@@ -81,19 +82,20 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
 
 def submit_retry(run_id: int, fields: RetryFields, requester_id: int | None, idempotency_digest: str | None,
                  extra_checks: Sequence[Check] = ()) -> Retry:
-    """Return the retry that a request creates, committed, or that an earlier one with the same digest has created."""
+    """Build a request, and submit it."""
     request = RetryRequest(run_id=run_id, failed_only=fields.failed_only, reason=fields.reason,
                            requester_id=requester_id, idempotency_digest=idempotency_digest or random_secret())
     return submit_request(request, extra_checks)
 
 
 def submit_request(request: RetryRequest, extra_checks: Sequence[Check] = ()) -> Retry:
-    """Do the same for a request that is complete."""
+    """Return the retry that a request creates, committed, or that an earlier one with the same digest has created."""
     state = extension_state()
     earlier = check_retry(request, extra_checks)
     if earlier is not None:
         return earlier
-    retry = state.transactions.run(create_retry, request, state.settings.drop_inactive_tests)
+    create = create_automatic_retry if request.automatic else create_retry
+    retry = state.transactions.run(create, request, state.settings.drop_inactive_tests)
     if not retry.replayed:
         log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {counted(retry.test_count, "test")}'
                    f'{" that did not pass" if retry.failed_only else ""}, '
@@ -138,7 +140,7 @@ def _ask(checks: Sequence[Check], source: Source, is_automatic: bool = False) ->
     """
     Raise :exc:`Unprocessable` if a check refuses the retry.
 
-    One that fails, or has no answer, refuses nothing that a person asks for, and everything that nobody waits for.
+    One that fails, or has no answer, is logged. It refuses an automatic retry, and no other.
     """
     for check in checks:
         name = getattr(check, '__name__', type(check).__name__)
@@ -154,6 +156,8 @@ def _ask(checks: Sequence[Check], source: Source, is_automatic: bool = False) ->
         if reason is not None and reason != '':
             log().error(f'RUNS_API_BEFORE_RETRY: {name} returned {type(reason).__name__}, '
                         'which is neither str nor None')
+            if is_automatic:
+                raise Unprocessable(f'{name} has no answer.', {'run_id': source.id})
 
 
 def preview(run_id: int, ask_checks: bool) -> Preview:
@@ -198,7 +202,7 @@ def attempts_verdict(run_id: int) -> Verdict:
     RunNotFound
         There is no such run.
     ServiceUnavailable
-        The database is away, or still failing after the retries.
+        The database is away, or still failing after all tries.
     InternalError
         Any other error of the database. The log has more.
     MountError

@@ -19,12 +19,15 @@ from .database import Database
 from .database.ends import (ProgressRow, find_incomplete, read_progress_rows,
                             read_run_records, walk_backwards)
 from .database.outcomes import read_not_passed
+from .database.retries import RetryRequest
 from .database.runs import Source, find_source, read_progress
 from .database.sweep import (count_automatic, find_newer_run,
                              has_completed_since, is_under_maintenance,
                              read_automatic_attempts, read_machines)
 from .database.tables import MAX_REASON_LENGTH
+from .errors import Unprocessable
 from .host.models import COMPLETED
+from .retry import Retry, create_retry, find_earlier_retry
 from .summary import counted
 
 #: An end is not final: the machine may report after all.
@@ -88,6 +91,8 @@ def find_stalled(db: Database, last_rows: Sequence[ProgressRow], now: datetime, 
 
     Such a run has no end, and nothing was heard of it since the platform should have given its machine up.
     """
+    if db.host.GcpInstance is None:
+        return {}  # Nobody knows whether a run has a machine.
     heard_of = read_machines(db)
     for row in last_rows:
         if not row.is_end:
@@ -120,22 +125,37 @@ def plan_retry(db: Database, run_id: int, now: datetime, rules: Rules, planned: 
         return None
     source = find_source(db, run_id)
     newer = find_newer_run(db, source)
-    if newer is not None and newer.root_run_id == source.root_id:
-        return None
-    if newer is not None:
-        obstacle: str | None = f'run {newer.run_id} of the same commit is newer'
-    else:
+    if newer is None:
         obstacle = _find_obstacle(db, source, record.progress[-1], now, rules)
-    if obstacle is None:
-        obstacle = _find_brake(db, source.platform, now, rules, planned[source.platform])
-    failed_only = bool(obstacle is None and record.results and read_not_passed(db, run_id))
+        if obstacle is None:
+            obstacle = _find_brake(db, source.platform, now, rules, planned[source.platform])
+    elif newer.root_run_id == source.root_id:
+        return None
+    else:
+        obstacle = f'run {newer.run_id} of the same commit is newer'
+    failed_only = bool(obstacle is None and record.results) and any(test.active for test in read_not_passed(db, run_id))
     return PlannedRetry(run_id, source.platform, failed_only, cause.detail, obstacle)
+
+
+def create_automatic_retry(db: Database, request: RetryRequest, drop_inactive: bool) -> Retry:
+    """
+    Create an automatic retry as :func:`mod_runs_api.retry.create_retry` does.
+
+    Raises :exc:`Unprocessable` if it is not due any more: GitHub has been asked since it was planned.
+    """
+    if find_earlier_retry(db, request) is None:
+        cause = read_causes(db, [request.run_id])[request.run_id]
+        is_due = cause is not None and cause.name == INFRASTRUCTURE
+        if not is_due or find_newer_run(db, find_source(db, request.run_id)) is not None:
+            raise Unprocessable(f'Run {request.run_id} is not as it was when its retry was planned.',
+                                {'run_id': request.run_id})
+    return create_retry(db, request, drop_inactive)
 
 
 def _find_obstacle(db: Database, source: Source, last: ProgressRow, now: datetime, rules: Rules) -> str | None:
     """Return what is in the way of an automatic retry of a run, or None."""
     if clock.age(last.timestamp, now) < SETTLED_AFTER:
-        return 'it ended less than 15 minutes ago, and an end is not final'
+        return f'it ended less than {SETTLED_AFTER.seconds // 60} minutes ago, and an end is not final'
     if count_automatic(db, source.root_id) >= rules.automatic_retries:
         return f'the automatic retries of run {source.root_id} are used up'
     if is_under_maintenance(db, source.platform):

@@ -111,13 +111,12 @@ class Sweep:
 
     def _post_error(self, run_id: int) -> None:
         """Post the commit status, as the platform's own time limit does; not where another run has the last word."""
-        source = self._transactions.run(find_source, run_id)
-        if self._transactions.run(find_newer_run, source) is None:
-            try:
-                post_status(source.commit, source.platform,
-                            CommitStatus('error', VANISHED, external_run_page(run_id)))
-            except Exception as error:
-                log().error(f'sweep: the commit status of run {run_id} is not posted: {type(error).__name__}')
+        try:
+            source = self._transactions.run(find_source, run_id)
+            if self._transactions.run(find_newer_run, source) is None:
+                post_status(source.commit, source.platform, CommitStatus('error', VANISHED, external_run_page(run_id)))
+        except Exception as error:
+            log().error(f'sweep: the commit status of run {run_id} is not posted: {type(error).__name__}')
 
     def _retry(self, run_id: int) -> Step | None:
         plan = self._transactions.run(plan_retry, run_id, self._now, self._rules, self._planned)

@@ -49,10 +49,10 @@ class Transactions:
 
         What the caller has pending in the host's session is neither committed nor rolled back with it. After a
         transient error ``work`` is called again, in a new transaction. Raises :exc:`ServiceUnavailable` or
-        :exc:`InternalError` for an error of the database that is not transient, or is still there after the retries.
+        :exc:`InternalError` for an error of the database that is not transient, or is still there after all tries.
         """
         try:
-            return self._run_again_and_again(work, *args, **kwargs)
+            return self._run_until_committed(work, *args, **kwargs)
         except (SQLAlchemyError, Outdated) as fault:
             error = log_fault(fault)
         # Outside the except block: chained to the database's error, it could put stored values into a log.
@@ -71,7 +71,7 @@ class Transactions:
             error = log_fault(fault)
         raise error
 
-    def _run_again_and_again(self, work: Callable[Concatenate[Database, P], T], *args: P.args,
+    def _run_until_committed(self, work: Callable[Concatenate[Database, P], T], *args: P.args,
                              **kwargs: P.kwargs) -> T:
         started = time.monotonic()
         tries = 0

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from datetime import datetime, timedelta, timezone
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -22,13 +23,14 @@ from mod_ci.models import BlockedUsers, GcpInstance, MaintenanceMode
 from mod_regression.models import RegressionTest
 from mod_test.models import (Test, TestPlatform, TestProgress, TestStatus,
                              TestType)
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, update
 from support.api import Command
 from support.rows import Rows
 from support.statements import Statement
 
 from mod_runs_api import ServiceUnavailable, retry_run, run_retried, sweeper
 from mod_runs_api.causes import OUT_OF_ORDER, TIME_LIMIT, VANISHED
+from mod_runs_api.database.runs import Source
 from mod_runs_api.github import post_queued_status
 from mod_runs_api.github.checks import list_ready_made
 from mod_runs_api.signals import attempts_ended
@@ -622,9 +624,68 @@ def test_a_host_without_machines_has_those_that_stopped_reporting(sweep: Sweep, 
         object.__setattr__(app.extensions['mod_runs_api'].tables.host, model, None)
     silent = seed.run(tests)
     start_machine(silent.id, ago=LONG)
-    stalled, stopped = make_run(None, ago=LONG), make_run(commit='0ff', pr_nr=2)
+    make_run(None, ago=LONG)
+    stopped = make_run(commit='0ff', pr_nr=2)
 
-    assert [(step['run_id'], step['what']) for step in sweep()] == [(stalled.id, 'ended'), (stopped.id, 'retried')]
+    assert [(step['run_id'], step['what']) for step in sweep()] == [(stopped.id, 'retried')]
+
+
+def cancel_by_hand(source: Source) -> None:
+    """Answer nothing, while somebody cancels the run."""
+    write(source.id, TestStatus.canceled, 'Canceled by admin')
+    db.session.commit()
+
+
+#: A retry by hand asks the check again.
+asked: ContextVar[bool] = ContextVar('asked', default=False)
+
+
+def retry_by_hand(source: Source) -> None:
+    """Answer nothing, while somebody retries the run."""
+    if not asked.get():
+        asked.set(True)
+        retry_run(source.id)
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': check} for check in (cancel_by_hand, retry_by_hand)])
+def test_what_happens_while_github_is_asked_is_looked_at_before_a_retry_is_made(
+        sweep: Sweep, make_run: MakeRun, rows: Rows) -> None:
+    run = make_run()
+
+    assert [(step['what'], step['why']) for step in sweep()] == [
+        ('waiting', f'Run {run.id} is not as it was when its retry was planned.')]
+    assert [row['automatic'] for row in rows.of('run_retry')] in ([], [0])
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': lambda source: 0}])
+def test_a_check_that_answers_nonsense_allows_no_automatic_retry(sweep: Sweep, make_run: MakeRun) -> None:
+    make_run()
+
+    assert [(step['what'], step['why']) for step in sweep()] == [('waiting', '<lambda> has no answer.')]
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
+def test_everything_runs_again_where_only_inactive_tests_did_not_pass(
+        sweep: Sweep, make_run: MakeRun, tests: list[RegressionTest], rows: Rows) -> None:
+    run = make_run(results=2)
+    tests[2].active = False
+    db.session.commit()
+
+    (step,) = sweep()
+
+    assert step['what'] == 'retried'
+    assert rows.selection(step['new_run_id']) == [test.id for test in tests[:2]]
+    assert rows.of('run_retry', source_run_id=run.id)[0]['failed_only'] == 0
+
+
+@pytest.mark.parametrize('year', [1, 9999])
+def test_a_time_at_the_edge_of_the_calendar_stops_no_sweep(sweep: Sweep, make_run: MakeRun, year: int) -> None:
+    odd, run = make_run(None, ago=LONG), make_run(commit='0ff', pr_nr=2)
+    start_machine(odd.id, ago=LONG)
+    db.session.execute(update(GcpInstance).values(timestamp=datetime(year, 1, 1) if year == 1 else datetime.max))
+    db.session.commit()
+
+    assert (run.id, 'retried') in [(step['run_id'], step['what']) for step in sweep()]
 
 
 # Times

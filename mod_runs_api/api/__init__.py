@@ -1,1 +1,1 @@
-"""The API: the routes, and how they answer (contract section 1)."""
+"""The API: the routes, and how they answer (docs/api.rst)."""

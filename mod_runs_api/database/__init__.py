@@ -1,5 +1,5 @@
 """
-The database. This is the room with the SQL, and there is none elsewhere.
+The modules that hold SQL. There is none elsewhere.
 
 Its functions, and the domain that calls them, take one :class:`Database`: a transaction with the tables in it. They are
 called by :class:`mod_runs_api.transactions.Transactions`, which begins and ends the transaction.
@@ -61,7 +61,7 @@ class Database:
 
 
 def by_run(model: Any, statement: Select[Any]) -> Select[Any]:
-    """Have MariaDB read a table by run, where the rows of a run lie together: by another index, each is on a page."""
+    """Have MariaDB read a table by its primary key, which keeps the rows of a run together."""
     for dialect in ('mysql', 'mariadb'):
         statement = statement.with_hint(model, 'FORCE INDEX (PRIMARY)', dialect)
     return statement

@@ -108,7 +108,8 @@ def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
 def _select_progress(db: Database) -> Select[Any]:
     progress = db.host.TestProgress
     # The platform trims the status that it reads.
-    return select(progress.test_id, progress.id, func.trim(type_coerce(progress.status, String)), progress.message,
+    return select(progress.test_id, progress.id, func.trim(type_coerce(progress.status, String)),
+                  func.coalesce(progress.message, ''),
                   progress.timestamp)
 
 
@@ -140,9 +141,9 @@ def find_incomplete(db: Database, run_ids: Sequence[int]) -> set[int]:
     """Return those of some completed runs that may lack a result of their own: :func:`read_run_records` knows."""
     run, result, customized, mark = db.host.Test, db.host.TestResult, db.host.CustomizedTest, db.run_carried_over.c
     results = select(func.count()).where(result.test_id == run.id).scalar_subquery()
-    selected = select(func.count(customized.regression_id.distinct())).where(
-        customized.test_id == run.id).scalar_subquery()
+    has_result = exists().where(result.test_id == customized.test_id,
+                                result.regression_test_id == customized.regression_id)
     return set(db.scalars(select(run.id).where(
         run.id.in_(run_ids),
-        or_(results == 0, selected > results,
+        or_(results == 0, exists().where(customized.test_id == run.id, ~has_result),
             exists().where(mark.run_id == run.id, mark.was_selected == true())))))

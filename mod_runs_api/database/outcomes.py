@@ -2,7 +2,8 @@
 How a regression test came out in a run: the one rule, that everybody asks (docs/api.rst, "Outcomes").
 
 A failed-only retry runs every test whose outcome is not ``pass``, the attempts count the outcomes, and the verdict
-compares them.
+compares them. A result that was carried over passes or fails by this rule like any other; the verdict alone sets it
+apart, as ``carried_over``.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def _outcome_of_result(db: Database) -> ColumnElement[str]:
     lacks_an_output = exists().where(
         output.regression_id == result.regression_test_id, output.ignore.is_not(true()),
         ~files.where(file.regression_test_output_id == output.id).correlate(result, output).exists())
+    # No ``got``: what came is what was expected.
     has_differing_output = files.where(
         file.got.is_not(None),
         ~exists().where(variant.regression_test_output_id == file.regression_test_output_id,

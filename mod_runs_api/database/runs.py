@@ -18,6 +18,7 @@ from . import Database
 PULL_REQUEST_BRANCH = 'pull_request'
 
 
+# Compared by identity: the checks keep GitHub's answers by the object, once a retry.
 @dataclass(frozen=True, eq=False)
 class Source:
     """

@@ -20,15 +20,14 @@ REMEMBERED = 50
 
 
 def read_machines(db: Database) -> dict[int, list[datetime]]:
-    """Return for each run that has not ended when its machines were started; nothing in a host that does not know."""
+    """Return for each run that has not ended when its machines were started."""
     machine = db.host.GcpInstance
     machines: dict[int, list[datetime]] = {}
-    if machine is not None:
-        for run_id, timestamp in db.rows(
-                select(machine.test_id, machine.timestamp)
-                .where(machine.test_id.is_not(None),
-                       func.coalesce(last_status(db, machine.test_id), '').not_in(ENDED_STATUSES))):
-            machines.setdefault(run_id, []).append(timestamp)
+    for run_id, timestamp in db.rows(
+            select(machine.test_id, machine.timestamp)
+            .where(machine.test_id.is_not(None),
+                   func.coalesce(last_status(db, machine.test_id), '').not_in(ENDED_STATUSES))):
+        machines.setdefault(run_id, []).append(timestamp)
     return machines
 
 

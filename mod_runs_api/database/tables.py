@@ -57,7 +57,7 @@ def _run_retry(host: HostModels) -> Table:
         # Bytes, because the platform's connection speaks three-byte text: UTF-8 passes through it unchanged.
         Column('reason', LargeBinary(MAX_REASON_LENGTH * 4)),
         Column('user_id', ForeignKey(host.User.id, onupdate='CASCADE', ondelete='SET NULL')),
-        # UTC, like all times of the platform.
+        # In UTC.
         Column('created_at', DateTime, nullable=False),
         # Whether a sweep created it. Reasons can be typed by anybody.
         Column('automatic', Boolean, nullable=False, default=False, index=True),

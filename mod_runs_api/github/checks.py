@@ -1,8 +1,9 @@
 """
 Checks for ``RUNS_API_BEFORE_RETRY`` (docs/github.rst, "Checks"): one of them, or a list.
 
-All are off by default, but for :func:`build_artifact_exists` when a comment asks for the retry. Each question is put
-to GitHub once a retry. If no answer comes, the checks raise what went wrong: who asks them decides what that means.
+By default a person's retry asks none of them, a comment asks :func:`build_artifact_exists`, and the sweep asks all.
+Each question is put to GitHub once a retry. If no answer comes, the checks raise what went wrong: who asks them decides
+what that means.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from ..settings import Check
 
 #: What GitHub has said about each run that is being retried.
 _ANSWERS: WeakKeyDictionary[Source, dict[str, Any]] = WeakKeyDictionary()
+#: In the place of an answer. Not the exception: its traceback would keep the run in memory for ever.
+_NO_ANSWER = object()
 
 
 def build_artifact_exists(source: Source) -> str | None:
@@ -153,15 +156,13 @@ def _repository(source: Source) -> Any:
 
 
 def _ask_github(source: Source, what: str, question: Callable[[], Any]) -> Any:
-    """Return the answer to a question, put once a retry. Raises what went wrong then, every time."""
+    """Return the answer to a question, put once a retry. Raises what went wrong; later :exc:`LookupError`."""
     answers = _ANSWERS.setdefault(source, {})
     if what not in answers:
-        try:
-            answers[what] = question()
-        except Exception as error:
-            answers[what] = error
-    if isinstance(answers[what], Exception):
-        raise answers[what]
+        answers[what] = _NO_ANSWER
+        answers[what] = question()
+    if answers[what] is _NO_ANSWER:
+        raise LookupError('GitHub did not answer the check before.')
     return answers[what]
 
 

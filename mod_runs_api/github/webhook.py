@@ -61,7 +61,7 @@ def retry_from_comment(payload: Any, delivery_id: str | None = None) -> CommentO
     Raises
     ------
     ServiceUnavailable
-        The database is away or read-only, or still failing after the retries. What was created until then stays; when
+        The database is away or read-only, or still failing after all tries. What was created until then stays; when
         the comment is delivered again, the rest is.
     InternalError
         Any other error of the database. The log has more.

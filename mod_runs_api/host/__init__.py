@@ -1,1 +1,1 @@
-"""The one door to the host: its models, its request state, and what it knows of GitHub (contract section 3)."""
+"""The one door to the host: its models, its request state, and what it knows of GitHub."""

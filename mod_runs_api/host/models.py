@@ -71,7 +71,7 @@ class HostModels:
     Fork: Any = _model('mod_test.models', 'id github', optional=True)
     #: A GitHub account that may start nothing. Comments on GitHub need it, and the check `author_is_not_blocked`.
     BlockedUsers: Any = _model('mod_ci.models', 'user_id', optional=True)
-    #: A machine that runs a run. A host without it has no runs that never start, and no machine that vanishes unheard.
+    #: A machine that runs a run. A host without it has no machines that vanish.
     GcpInstance: Any = _model('mod_ci.models', 'test_id timestamp', optional=True)
     #: Whether a platform starts no runs at present. A host without it has no maintenance.
     MaintenanceMode: Any = _model('mod_ci.models', 'platform disabled', optional=True)

@@ -35,8 +35,8 @@ class GridRow:
 class Grid:
     """How the tests that did not simply pass came out in the attempts that have ended."""
 
-    #: The run of each column, with the number of the attempt, newest first.
-    columns: dict[int, int]
+    #: The runs of the columns, newest first.
+    columns: list[int]
     rows: list[GridRow]
     attempts_left_out: int
     tests_left_out: int
@@ -64,7 +64,7 @@ class RetryHistory:
 
     @property
     def sentence(self) -> str:
-        """What the attempts prove; nothing while fewer than two have ended."""
+        """What the attempts prove; empty while fewer than two have run a test and ended."""
         if self.verdict is None:
             return 'There are too many attempts to compare them here.'
         return to_sentence(self.verdict)
@@ -91,15 +91,14 @@ def read_history(db: Database, run_id: int) -> RetryHistory | None:
 
 def _read_grid(db: Database, verdict: Verdict) -> Grid | None:
     """Return the grid; None while fewer than two attempts have ended, or if every test simply passed."""
-    numbers = {outcome.run_id: outcome.attempt for test in verdict.tests for outcome in test.attempts}
-    run_ids = sorted(numbers, reverse=True)
+    run_ids = sorted({outcome.run_id for test in verdict.tests for outcome in test.attempts}, reverse=True)
     tests = {test.regression_test_id: test for test in verdict.tests}
     test_ids = [test_id for finding in list_findings(verdict) for test_id in finding.regression_test_ids]
     if len(run_ids) < 2 or not test_ids:
         return None
     shown = test_ids[:MAX_TESTS]
     commands = read_test_commands(db, shown)
-    columns = {run_id: numbers[run_id] for run_id in run_ids[:MAX_LISTED]}
+    columns = run_ids[:MAX_LISTED]
     rows = [GridRow(test_id, commands.get(test_id), PHRASES[tests[test_id].verdict][0],
                     {outcome.run_id: outcome.outcome for outcome in tests[test_id].attempts}) for test_id in shown]
     return Grid(columns, rows, len(run_ids) - len(columns), len(test_ids) - len(shown))

@@ -14,7 +14,7 @@ import mod_runs_api
 
 COLUMNS = {
     'Test': 'platform test_type fork_id branch commit pr_nr token',
-    'TestProgress': 'test_id status timestamp',
+    'TestProgress': 'test_id status timestamp message',
     'TestResult': 'test_id regression_test_id runtime exit_code expected_rc',
     'TestResultFile': 'test_id regression_test_id regression_test_output_id expected got',
     'CustomizedTest': 'test_id regression_id',
