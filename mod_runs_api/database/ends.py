@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import (Select, String, and_, case, exists, func, or_, select,
-                        true, type_coerce)
+from sqlalchemy import Select, and_, case, exists, func, or_, select, true
 
 from ..host.models import COMPLETED, ENDED_STATUSES
 from . import Database, by_run
 from .carry_over import select_marks
 from .outcomes import is_given_to_workers
+from .runs import status_of
 
 #: How many progress rows are read at once.
 ROWS_AT_ONCE = 250
@@ -107,8 +107,7 @@ def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
 
 def _select_progress(db: Database) -> Select[Any]:
     progress = db.host.TestProgress
-    # The platform trims the status that it reads.
-    return select(progress.test_id, progress.id, func.trim(type_coerce(progress.status, String)),
+    return select(progress.test_id, progress.id, status_of(progress),
                   func.coalesce(progress.message, ''),
                   progress.timestamp)
 

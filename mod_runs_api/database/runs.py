@@ -137,7 +137,7 @@ def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
     progress = db.host.TestProgress
     rows = db.execute(
         select(progress.test_id, last_status(db, progress.test_id), func.max(progress.id),
-               func.max(case((_is_completed(progress), progress.id))))
+               func.max(case((is_completed(progress), progress.id))))
         .where(progress.test_id.in_(run_ids))
         .group_by(progress.test_id))
     return {run_id: Progress(run_id, *row) for run_id, *row in rows}
@@ -148,30 +148,31 @@ def find_last_completed(db: Database, run_id: int) -> Any:
     progress = db.host.TestProgress
     return db.execute(
         select(progress.id.label('id'), progress.timestamp.label('timestamp'))
-        .where(progress.test_id == run_id, _is_completed(progress))
+        .where(progress.test_id == run_id, is_completed(progress))
         .order_by(progress.id.desc()).limit(1)).one_or_none()
 
 
 def has_completed(db: Database, run_id: ColumnElement[int]) -> ColumnElement[bool]:
     """Return the condition that a run has completed, whatever came after."""
     progress = aliased(db.host.TestProgress)
-    return exists().where(progress.test_id == run_id, _is_completed(progress))
+    return exists().where(progress.test_id == run_id, is_completed(progress))
 
 
-def _is_completed(progress: Any) -> ColumnElement[bool]:
-    return _trimmed(progress.status) == COMPLETED
+def is_completed(progress: Any) -> ColumnElement[bool]:
+    """Return the condition that a progress row completed a run."""
+    return status_of(progress) == COMPLETED
 
 
 def last_status(db: Database, run_id: ColumnElement[int]) -> ColumnElement[str]:
     """Return the last status of a run, as a subquery; NULL while the run is queued."""
     progress = aliased(db.host.TestProgress)
-    return (select(_trimmed(progress.status)).where(progress.test_id == run_id)
+    return (select(status_of(progress)).where(progress.test_id == run_id)
             .order_by(progress.id.desc()).limit(1).scalar_subquery())
 
 
-def _trimmed(status: ColumnElement[Any]) -> ColumnElement[str]:
-    # The platform trims what it reads.
-    return func.trim(type_coerce(status, String))
+def status_of(progress: Any) -> ColumnElement[str]:
+    """Return the status of a progress row. The platform trims what it reads."""
+    return func.trim(type_coerce(progress.status, String))
 
 
 def find_superseding(db: Database, source: Source) -> int | None:
@@ -217,13 +218,6 @@ def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> i
                fork.github.iendswith(pull_request.repository, autoescape=True))
         .order_by(case((run.commit == pull_request.head_commit, 0), else_=1), run.id.desc()).limit(1))
     return found
-
-
-def find_commit(db: Database, run_id: int) -> Any:
-    """Return ``commit`` and ``platform`` of a run."""
-    run = db.host.Test
-    return db.execute(select(run.commit.label('commit'), type_coerce(run.platform, String).label('platform'))
-                      .where(run.id == run_id)).one()
 
 
 def read_active(db: Database) -> set[int]:

@@ -11,9 +11,9 @@ from sqlalchemy import (String, exists, func, insert, literal, select, true,
 from sqlalchemy.orm import aliased
 
 from .. import clock
-from ..host.models import COMPLETED, ENDED_STATUSES
+from ..host.models import ENDED_STATUSES
 from . import Database
-from .runs import Source, last_status
+from .runs import Source, is_completed, last_status
 
 #: Of how many automatic attempts of a platform, the newest, the brake knows.
 REMEMBERED = 50
@@ -90,7 +90,7 @@ def has_completed_since(db: Database, platform: str, progress_id: int) -> bool:
     run, progress = db.host.Test, db.host.TestProgress
     return bool(db.scalar(select(exists(
         select(progress.id).join_from(progress, run, run.id == progress.test_id)
-        .where(progress.id > progress_id, func.trim(type_coerce(progress.status, String)) == COMPLETED,
+        .where(progress.id > progress_id, is_completed(progress),
                type_coerce(run.platform, String) == platform)))))
 
 

@@ -43,9 +43,6 @@ def create_tables(host: HostModels) -> Tables:
 
 
 def _run_retry(host: HostModels) -> Table:
-    existing = host.metadata.tables.get('run_retry')
-    if existing is not None:
-        return existing
     return Table(
         'run_retry', host.metadata,
         Column('run_id', ForeignKey(host.Test.id, onupdate='CASCADE', ondelete='CASCADE'), primary_key=True),
@@ -66,13 +63,11 @@ def _run_retry(host: HostModels) -> Table:
         # A digest, so that keys that differ in case only stay different under the database's collation.
         Column('idempotency_digest', String(64), nullable=False, unique=True),
         mysql_engine='InnoDB',
+        keep_existing=True,
     )
 
 
 def _run_carried_over(host: HostModels) -> Table:
-    existing = host.metadata.tables.get('run_carried_over')
-    if existing is not None:
-        return existing
     return Table(
         'run_carried_over', host.metadata,
         Column('run_id', ForeignKey(host.Test.id, onupdate='CASCADE', ondelete='CASCADE'), primary_key=True),
@@ -87,13 +82,11 @@ def _run_carried_over(host: HostModels) -> Table:
         # Whether the retry was to run the test itself, and did not.
         Column('was_selected', Boolean, nullable=False, default=False),
         mysql_engine='InnoDB',
+        keep_existing=True,
     )
 
 
 def _runs_api_token(host: HostModels) -> Table:
-    existing = host.metadata.tables.get('runs_api_token')
-    if existing is not None:
-        return existing
     return Table(
         'runs_api_token', host.metadata,
         Column('id', Integer, primary_key=True),
@@ -107,4 +100,5 @@ def _runs_api_token(host: HostModels) -> Table:
         Column('revoked_at', DateTime),
         UniqueConstraint('user_id', 'token_name', name='uq_runs_api_token_user_name'),
         mysql_engine='InnoDB',
+        keep_existing=True,
     )

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from ..causes import read_phrase
-from ..database.runs import find_commit
+from ..database.runs import find_source
 from ..extension import extension_state
 from ..host.github import CommitStatus, post_status
 from ..host.runtime import external_run_page
@@ -33,6 +33,6 @@ def post_queued_status(_app: Flask, *, run_id: int, new_run_id: int, **_facts: A
         What else the signal says.
     """
     transactions = extension_state().transactions
-    run, phrase = transactions.run(find_commit, new_run_id), transactions.run(read_phrase, run_id)
+    run, phrase = transactions.run(find_source, new_run_id), transactions.run(read_phrase, run_id)
     description = f'Tests queued again: {phrase}' if phrase else 'Tests queued'
     post_status(run.commit, run.platform, CommitStatus('pending', description, external_run_page(new_run_id)))
