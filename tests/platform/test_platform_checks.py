@@ -89,7 +89,7 @@ def test_the_platforms_log_says_that_redis_is_away(unmounted: Platform) -> None:
     with open(platform.path / 'run.py', 'a') as run:
         run.write(literal_block('docs/settings.rst', 'log_configuration.create_logger'))
 
-    platform.inside('pages_of', 'sqlite://', user_id=0, paths=['/api/v1/runs/1/retries'])
+    platform.inside('statements_of', 'sqlite://', paths=['/api/v1/runs/1/retries'])
 
     log = (platform.path / 'logs' / 'platform.log').read_text()
     assert '[flask-limiter][WARNING]' in log and 'falling back to in-memory storage' in log
