@@ -24,7 +24,6 @@ def age(time: datetime, now: datetime) -> timedelta:
     """
     # When clocks are set back an hour is read twice: the second time is the younger.
     readings = [to_utc(time)]
-    if not time.tzinfo:
-        with suppress(OverflowError, ValueError):  # No clock shows the first and the last days of the calendar.
-            readings.append(to_utc(time.replace(fold=1).astimezone()))
+    with suppress(OverflowError, ValueError):  # No clock shows the first and the last days of the calendar.
+        readings.append(to_utc(time.replace(fold=1).astimezone()))
     return now - max(readings)

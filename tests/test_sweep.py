@@ -636,7 +636,7 @@ def cancel_by_hand(source: Source) -> None:
     db.session.commit()
 
 
-#: A retry by hand asks the check again.
+#: A retry by hand, or by another sweep, asks the check again.
 asked: ContextVar[bool] = ContextVar('asked', default=False)
 
 
@@ -645,6 +645,30 @@ def retry_by_hand(source: Source) -> None:
     if not asked.get():
         asked.set(True)
         retry_run(source.id)
+
+
+def sweep_as_well(source: Source) -> None:
+    """Answer nothing, while another sweep comes to its end."""
+    if not asked.get():
+        asked.set(True)
+        list(sweeper.Sweep([], dry_run=False).run())
+
+
+@pytest.fixture(autouse=True)
+def nobody_was_asked() -> None:
+    """Begin anew."""
+    asked.set(False)
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': sweep_as_well}])
+def test_a_retry_that_another_sweep_has_made_meanwhile_is_made_once(
+        sweep: Sweep, make_run: MakeRun, rows: Rows) -> None:
+    make_run()
+
+    (step,) = sweep()
+
+    assert (step['what'], step['new_run_id']) == ('retried', rows.of('run_retry')[0]['run_id'])
+    assert len(rows.of('run_retry')) == 1
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': check} for check in (cancel_by_hand, retry_by_hand)])
