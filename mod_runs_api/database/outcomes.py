@@ -116,7 +116,7 @@ def count_outcomes(db: Database, run_ids: Sequence[int]) -> dict[int, Counter[st
 def read_outcomes(db: Database, run_ids: Sequence[int]) -> list[tuple[int, int, str]]:
     """Return regression test, run and outcome of each test of some runs, in order."""
     # Not ordered by the database: MariaDB evaluates the rule for each row of a table that it sorts.
-    return sorted((row.regression_test_id, row.run_id, row.outcome) for row in db.rows(select_outcomes(db, run_ids)))
+    return sorted((test_id, run_id, outcome) for run_id, test_id, outcome in db.rows(select_outcomes(db, run_ids)))
 
 
 def read_evidence(db: Database, run_ids: Sequence[int], regression_test_ids: Sequence[int]) -> Sequence[Any]:
