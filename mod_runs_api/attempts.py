@@ -13,7 +13,7 @@ from .database import Database
 from .database.carry_over import count_carried_over
 from .database.outcomes import count_outcomes
 from .database.retries import decode
-from .database.runs import Progress, find_root, read_attempts, read_progress
+from .database.runs import Progress, find_source, read_attempts, read_progress
 from .host.models import COMPLETED
 
 
@@ -105,7 +105,7 @@ class AttemptsPage:
 
 def list_attempts(db: Database, run_id: int, limit: int, offset: int) -> AttemptsPage:
     """Return a page of the attempts of a run, by run id. Raises :exc:`RunNotFound`."""
-    root_id = find_root(db, run_id)
+    root_id = find_source(db, run_id).root_id
     rows = list(enumerate(read_attempts(db, root_id), 1))
     return AttemptsPage(run_id, root_id, len(rows), _summarize(db, rows[offset:offset + limit]))
 
@@ -116,7 +116,7 @@ def list_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage:
 
     Raises :exc:`RunNotFound`.
     """
-    root_id = find_root(db, run_id)
+    root_id = find_source(db, run_id).root_id
     rows = list(enumerate(read_attempts(db, root_id), 1))
     older = [(number, row) for number, row in rows[:-limit] if row.run_id == run_id]
     return AttemptsPage(run_id, root_id, len(rows), _summarize(db, rows[:-limit - 1:-1] + older))
@@ -124,7 +124,7 @@ def list_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage:
 
 def is_retried(db: Database, run_id: int) -> bool:
     """Return whether a run is one of several attempts: a retry, or the first run of retries."""
-    attempts = read_attempts(db, find_root(db, run_id))
+    attempts = read_attempts(db, find_source(db, run_id).root_id)
     return len(attempts) > 1 or attempts[0].source_run_id is not None
 
 

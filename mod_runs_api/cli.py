@@ -16,7 +16,7 @@ from .api.schemas import (AttemptSchema, PreviewSchema, TestVerdictSchema,
 from .attempts import Attempt
 from .carry_over import carry_over
 from .database.carry_over import find_missed
-from .database.runs import find_root
+from .database.runs import find_source
 from .database.users import list_tokens as read_tokens
 from .database.users import revoke_token
 from .errors import InvalidFields, RunsApiError, ServiceUnavailable
@@ -206,7 +206,7 @@ def carry_over_command(run_id: int | None) -> None:
     transactions = extension_state().transactions
     with exit_on_error():
         if run_id is not None:
-            transactions.run(find_root, run_id)
+            transactions.run(find_source, run_id)
         for found_id in transactions.run(find_missed) if run_id is None else [run_id]:
             count = transactions.run(carry_over, found_id)
             # There are retries with nothing to carry over, which are found again each time.

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from .database import Database
 from .database.carry_over import read_carried_over
 from .database.outcomes import read_evidence, read_outcomes
-from .database.runs import find_root, read_active, read_attempts, read_progress
+from .database.runs import (find_source, read_active, read_attempts,
+                            read_progress)
 
 #: Every verdict on a test, in the order of the table in docs/api.rst.
 VERDICTS = ('passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',
@@ -133,7 +134,7 @@ class Verdict:
 
 def read_verdict(db: Database, run_id: int) -> Verdict:
     """Return what all attempts of a run together prove. Raises :exc:`RunNotFound`."""
-    root_id = find_root(db, run_id)
+    root_id = find_source(db, run_id).root_id
     run_ids = [row.run_id for row in read_attempts(db, root_id)]
     ended = {run_id: progress for run_id, progress in read_progress(db, run_ids).items() if progress.has_ended}
     numbers = {run_id: number for number, run_id in enumerate(run_ids, 1)}

@@ -81,18 +81,6 @@ def find_source(db: Database, run_id: int) -> Source:
     return Source(*row)
 
 
-def find_root(db: Database, run_id: int) -> int:
-    """Return the first of the attempts of a run, which may have been deleted. Raises :exc:`RunNotFound`."""
-    run, retry = db.host.Test, db.run_retry.c
-    root_id = None if not 1 <= run_id <= MAX_ID else db.scalar(
-        select(func.coalesce(retry.root_run_id, run.id))
-        .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
-        .where(run.id == run_id))
-    if root_id is None:
-        raise RunNotFound(run_id)
-    return int(root_id)
-
-
 def read_attempts(db: Database, root_id: int) -> Sequence[Any]:
     """
     Return the attempts with a first run, in order.
