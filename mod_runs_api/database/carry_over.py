@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (ColumnElement, Select, and_, case, exists, false, func,
-                        insert, literal, select, true)
+from sqlalchemy import (ColumnElement, Select, and_, case, exists, func,
+                        insert, select, true)
 from sqlalchemy.orm import aliased
 
 from . import Database
@@ -98,19 +98,25 @@ def copy_results(db: Database, run_id: int, completed: Any, sources: dict[int, i
     file, own = db.host.TestResultFile, aliased(db.host.TestResultFile)
     is_reported = exists().where(own.test_id == run_id, own.regression_test_id == file.regression_test_id,
                                  own.regression_test_output_id == file.regression_test_output_id)
-    for table, columns, left_out in (
-            (db.host.TestResult, ('runtime', 'exit_code', 'expected_rc'), false()),
-            (file, ('regression_test_output_id', 'expected', 'got'), is_reported)):
-        copied = [table.regression_test_id, *(getattr(table, column) for column in columns)]
-        db.execute(insert(table).from_select(
-            [table.test_id, *copied],
-            select(literal(run_id), *copied)
-            .join_from(db.run_carried_over, table, and_(table.test_id == mark.source_run_id,
-                                                        table.regression_test_id == mark.regression_test_id))
-            .where(is_of_this_end, ~left_out)))
+    result = db.host.TestResult
+    _copy_marked(db, result, [result.runtime, result.exit_code, result.expected_rc], is_of_this_end)
+    _copy_marked(db, file, [file.regression_test_output_id, file.expected, file.got],
+                 and_(is_of_this_end, ~is_reported))
     db.execute(insert(customized).from_select(
         [customized.test_id, customized.regression_id],
         select(mark.run_id, mark.regression_test_id).where(is_of_this_end, ~mark.was_selected)))
+
+
+def _copy_marked(db: Database, model: Any, columns: list[Any], condition: ColumnElement[bool]) -> None:
+    """Copy the rows of a model that marks name, from their sources into the runs of the marks."""
+    mark = db.run_carried_over.c
+    copied = [model.regression_test_id, *columns]
+    db.execute(insert(model).from_select(
+        [model.test_id, *copied],
+        select(mark.run_id, *copied)
+        .join_from(db.run_carried_over, model, and_(model.test_id == mark.source_run_id,
+                                                    model.regression_test_id == mark.regression_test_id))
+        .where(condition)))
 
 
 def is_still_completed(db: Database, completed: Any) -> bool:
