@@ -147,17 +147,16 @@ def _ask(checks: Sequence[Check], source: Source, is_automatic: bool = False) ->
         try:
             reason = check(source)
         except (Exception, SystemExit) as error:
-            log().error(f'RUNS_API_BEFORE_RETRY: {name} failed with {type(error).__name__}')
-            if is_automatic:
-                raise Unprocessable(f'{name} has no answer.', {'run_id': source.id}) from None
-            continue
-        if isinstance(reason, str) and reason:
-            raise Unprocessable(reason, {'run_id': source.id})
-        if reason is not None and reason != '':
-            log().error(f'RUNS_API_BEFORE_RETRY: {name} returned {type(reason).__name__}, '
-                        'which is neither str nor None')
-            if is_automatic:
-                raise Unprocessable(f'{name} has no answer.', {'run_id': source.id})
+            trouble = f'failed with {type(error).__name__}'
+        else:
+            if reason is None or reason == '':
+                continue
+            if isinstance(reason, str):
+                raise Unprocessable(reason, {'run_id': source.id})
+            trouble = f'returned {type(reason).__name__}, which is neither str nor None'
+        log().error(f'RUNS_API_BEFORE_RETRY: {name} {trouble}')
+        if is_automatic:
+            raise Unprocessable(f'{name} has no answer.', {'run_id': source.id})
 
 
 def preview(run_id: int, ask_checks: bool) -> Preview:
