@@ -7,8 +7,6 @@ host's own row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -72,16 +70,8 @@ def _handle_ended_runs(session: Session, transaction: SessionTransaction) -> Non
         announce_end(transactions, run_id)
 
 
-@contextmanager
-def _logged_only(message: str) -> Iterator[None]:
-    """Log an error instead of raising it: nothing may break the host's commit."""
-    try:
-        yield
-    except Exception as fault:
-        log().error(f'{message} {describe(fault)}')
-
-
 def _carry_over(transactions: Transactions, run_id: int) -> None:
+    """Carry over what belongs into a run. An error is logged and not raised: nothing may break the host's commit."""
     own_tests = 'its own tests'
     try:
         test_count = transactions.run(find_test_count, run_id)
@@ -98,12 +88,19 @@ def _carry_over(transactions: Transactions, run_id: int) -> None:
 
 
 def announce_end(transactions: Transactions, run_id: int) -> None:
-    """Send :data:`attempts_ended` for one of several attempts. Without a receiver the verdict is not computed."""
-    if attempts_ended.receivers:
-        with _logged_only(f'run {run_id} has ended, but attempts_ended is not sent.'):
-            verdict = transactions.run(_read_verdict_of_ended, run_id)
-            if verdict is not None:
-                send(attempts_ended, run_id=run_id, root_run_id=verdict.root_run_id, overall=verdict.overall)
+    """
+    Send :data:`attempts_ended` for one of several attempts. An error is logged and not raised.
+
+    Without a receiver the verdict is not computed.
+    """
+    if not attempts_ended.receivers:
+        return
+    try:
+        verdict = transactions.run(_read_verdict_of_ended, run_id)
+        if verdict is not None:
+            send(attempts_ended, run_id=run_id, root_run_id=verdict.root_run_id, overall=verdict.overall)
+    except Exception as fault:
+        log().error(f'run {run_id} has ended, but attempts_ended is not sent. {describe(fault)}')
 
 
 def _read_verdict_of_ended(db: Database, run_id: int) -> Verdict | None:
