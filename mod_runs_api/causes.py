@@ -126,6 +126,11 @@ def find_cause(run: RunRecord) -> Cause | None:
     return Cause(UNKNOWN, last)
 
 
+def is_infrastructure(cause: Cause | None) -> bool:
+    """Return whether a run ended by infrastructure: the only cause that is worth an automatic retry."""
+    return cause is not None and cause.name == INFRASTRUCTURE
+
+
 def is_canceled_by_person(row: ProgressRow) -> bool:
     """Return whether a progress row is of a person who canceled the run."""
     return row.message.strip().startswith(CANCELED_BY_PERSON)

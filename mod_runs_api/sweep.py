@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from . import clock
-from .causes import (INFRASTRUCTURE, find_cause, is_canceled_by_person,
+from .causes import (find_cause, is_canceled_by_person, is_infrastructure,
                      read_causes)
 from .database import Database
 from .database.ends import (ProgressRow, find_incomplete, read_progress_rows,
@@ -110,7 +110,7 @@ def find_ended(db: Database, last_rows: Sequence[ProgressRow], now: datetime) ->
     ended = [row for row in last_rows if row.is_end and clock.age(row.timestamp, now) <= GIVEN_UP_AFTER]
     incomplete = find_incomplete(db, [row.run_id for row in ended if row.status == COMPLETED])
     causes = read_causes(db, [row.run_id for row in ended if row.status != COMPLETED or row.run_id in incomplete])
-    return [run_id for run_id, cause in causes.items() if cause is not None and cause.name == INFRASTRUCTURE]
+    return [run_id for run_id, cause in causes.items() if is_infrastructure(cause)]
 
 
 def plan_retry(db: Database, run_id: int, now: datetime, rules: Rules, planned: Counter[str]) -> PlannedRetry | None:
@@ -121,7 +121,7 @@ def plan_retry(db: Database, run_id: int, now: datetime, rules: Rules, planned: 
     """
     record = read_run_records(db, [run_id])[run_id]
     cause = find_cause(record)
-    if cause is None or cause.name != INFRASTRUCTURE:
+    if cause is None or not is_infrastructure(cause):
         return None
     source = find_source(db, run_id)
     newer = find_newer_run(db, source)
@@ -144,8 +144,7 @@ def create_automatic_retry(db: Database, request: RetryRequest, drop_inactive: b
     Raises :exc:`Unprocessable` if it is not due any more: GitHub has been asked since it was planned.
     """
     if find_earlier_retry(db, request) is None:
-        cause = read_causes(db, [request.run_id])[request.run_id]
-        is_due = cause is not None and cause.name == INFRASTRUCTURE
+        is_due = is_infrastructure(read_causes(db, [request.run_id])[request.run_id])
         if not is_due or find_newer_run(db, find_source(db, request.run_id)) is not None:
             raise Unprocessable(f'Run {request.run_id} is not as it was when its retry was planned.',
                                 {'run_id': request.run_id})
@@ -174,7 +173,7 @@ def _find_brake(db: Database, platform: str, now: datetime, rules: Rules, planne
     if count >= rules.at_once:
         return f'{counted(count, "automatic attempt")} of {platform} {"is" if count == 1 else "are"} in flight'
     causes = read_causes(db, [one.run_id for one in ended[-OUTAGE:]])
-    died = [cause for cause in causes.values() if cause is not None and cause.name == INFRASTRUCTURE]
-    if len(died) == OUTAGE and not has_completed_since(db, platform, ended[-1].end_id):
+    have_died = len(causes) == OUTAGE and all(map(is_infrastructure, causes.values()))
+    if have_died and not has_completed_since(db, platform, ended[-1].end_id):
         return f'the last {OUTAGE} automatic attempts of {platform} died, and no run of it has completed since'
     return None
