@@ -97,7 +97,8 @@ class Cause(NamedTuple):
 
 def read_causes(db: Database, run_ids: Sequence[int]) -> dict[int, Cause | None]:
     """Return the cause of each of some runs: see :func:`find_cause`."""
-    return {run_id: find_cause(record) for run_id, record in read_run_records(db, run_ids).items()}
+    records = read_run_records(db, run_ids) if run_ids else {}
+    return {run_id: find_cause(record) for run_id, record in records.items()}
 
 
 def find_cause(run: RunRecord) -> Cause | None:

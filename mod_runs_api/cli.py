@@ -209,7 +209,7 @@ def carry_over_command(run_id: int | None) -> None:
             transactions.run(find_source, run_id)
         for found_id in transactions.run(find_missed) if run_id is None else [run_id]:
             count = transactions.run(carry_over, found_id)
-            # There are retries with nothing to carry over, which are found again each time.
+            # None is found while the attempt that has the results has not ended.
             if count or run_id is not None:
                 click.echo(f'{found_id}\t{count}')
 

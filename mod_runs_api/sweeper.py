@@ -96,7 +96,7 @@ class Sweep:
             count = len(self._transactions.run(find_what_to_carry_over, run_id)[1])
         else:
             count = self._transactions.run(carry_over, run_id)
-        # There are retries with nothing to carry over, which are found each time.
+        # None while the attempt that has the results has not ended.
         return Step(run_id, 'carried over', None, counted(count, 'result')) if count else None
 
     def _end(self, run_id: int, last_id: int | None) -> Step | None:

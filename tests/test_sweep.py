@@ -846,6 +846,20 @@ def test_what_was_missed_is_carried_over(sweep: Sweep, make_run: MakeRun, rows: 
     assert len(rows.of('test_result', test_id=retry)) == 3
 
 
+def test_a_retry_that_ran_everything_again_costs_the_sweep_no_statement(
+        sweep: Sweep, make_run: MakeRun, rows: Rows, statements: list[Statement]) -> None:
+    make_run('Canceled by admin', results=0)
+    db.session.commit()
+    counts = []
+    for _ in range(3):
+        complete_unnoticed(retry_run(1, failed_only=True).new_run_id, rows)
+        del statements[:]
+        assert sweep() == []
+        counts.append(len(statements))
+
+    assert len(set(counts)) == 1
+
+
 # Faults
 
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (ColumnElement, Select, and_, case, exists, func,
-                        insert, select, true)
+                        insert, or_, select, true)
 from sqlalchemy.orm import aliased
 
-from . import Database
-from .runs import has_completed
+from . import Database, by_run
+from .runs import is_completed
 
 
 def select_marks(db: Database, run_ids: Sequence[int]) -> Select[Any]:
@@ -126,12 +126,31 @@ def is_still_completed(db: Database, completed: Any) -> bool:
 
 
 def find_missed(db: Database) -> Sequence[int]:
-    """Return the failed-only retries that have completed, and into which nothing was carried over then."""
-    retry, mark = db.run_retry.c, db.run_carried_over.c
-    # One look-up for each. MariaDB would read all that was ever carried over to answer a NOT EXISTS.
-    first_mark = (select(mark.run_id)
-                  .join_from(db.run_carried_over, db.host.TestProgress, _is_of_a_row_that_is_there(db))
-                  .where(mark.run_id == retry.run_id).correlate(db.run_retry).limit(1).scalar_subquery())
-    without_marks = db.scalars(select(retry.run_id).where(retry.failed_only == true(), first_mark.is_(None))).all()
-    return db.scalars(select(retry.run_id).where(retry.run_id.in_(without_marks), has_completed(db, retry.run_id))
-                      .order_by(retry.run_id)).all()
+    """
+    Return the failed-only retries that have completed, and lack a result of an active test that another attempt has.
+
+    Not those that something was carried over into when they completed.
+    """
+    progress, retry, other, mark = db.host.TestProgress, db.run_retry.c, db.run_retry.alias().c, db.run_carried_over.c
+    marks = (select(mark.run_id)
+             .join_from(db.run_carried_over, progress, _is_of_a_row_that_is_there(db))
+             .where(mark.run_id == retry.run_id))
+    completed = select(progress.id).where(progress.test_id == retry.run_id, is_completed(progress))
+    result, own, test = db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
+    own_result = select(own.test_id).where(own.test_id == retry.run_id,
+                                           own.regression_test_id == result.regression_test_id)
+    lacking = by_run(result, select(result.test_id)
+                     .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
+                     .where(~own_result.correlate(db.run_retry, result).exists()))
+    in_root = lacking.where(result.test_id == retry.root_run_id)
+    in_other = lacking.where(result.test_id == other.run_id, other.root_run_id == retry.root_run_id)
+    return db.scalars(
+        select(retry.run_id)
+        .where(retry.failed_only == true(), ~_has_rows(db, marks), _has_rows(db, completed),
+               or_(_has_rows(db, in_root), _has_rows(db, in_other)))
+        .order_by(retry.run_id)).all()
+
+
+def _has_rows(db: Database, statement: Select[Any]) -> ColumnElement[bool]:
+    """Return the condition that a query about a retry has rows. MariaDB may read a whole table for an EXISTS."""
+    return statement.correlate(db.run_retry).limit(1).scalar_subquery().is_not(None)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import (ColumnElement, String, case, exists, func, select,
-                        true, type_coerce, union_all)
+from sqlalchemy import (ColumnElement, String, case, func, select, true,
+                        type_coerce, union_all)
 from sqlalchemy.orm import aliased
 
 from ..errors import RunNotFound
@@ -138,12 +138,6 @@ def find_last_completed(db: Database, run_id: int) -> Any:
         select(progress.id.label('id'), progress.timestamp.label('timestamp'))
         .where(progress.test_id == run_id, is_completed(progress))
         .order_by(progress.id.desc()).limit(1)).one_or_none()
-
-
-def has_completed(db: Database, run_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """Return the condition that a run has completed, whatever came after."""
-    progress = aliased(db.host.TestProgress)
-    return exists().where(progress.test_id == run_id, is_completed(progress))
 
 
 def is_completed(progress: Any) -> ColumnElement[bool]:
