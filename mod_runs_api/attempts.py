@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .causes import read_causes, to_phrase
+from .causes import find_cause, to_phrase
 from .database import Database
 from .database.carry_over import count_carried_over
+from .database.ends import read_run_records
 from .database.outcomes import count_outcomes
 from .database.retries import decode
 from .database.runs import Progress, find_source, read_attempts, read_progress
@@ -131,15 +132,15 @@ def is_retried(db: Database, run_id: int) -> bool:
 def _summarize(db: Database, rows: Sequence[tuple[int, Any]]) -> list[Attempt]:
     """Return numbered rows as attempts. The number of statements does not depend on the number of rows."""
     run_ids = [row.run_id for _, row in rows]
-    progress = read_progress(db, run_ids)
+    records = read_run_records(db, run_ids)
     counts = count_outcomes(db, run_ids)
     carried_over = count_carried_over(db, run_ids)
-    causes = read_causes(db, run_ids)
     attempts = []
     for number, row in rows:
-        count, cause = counts[row.run_id], causes[row.run_id]
+        record, count = records[row.run_id], counts[row.run_id]
+        cause = find_cause(record)
         attempts.append(Attempt(
-            run_id=row.run_id, attempt=number, status=_status(progress.get(row.run_id), count), tests=count.total(),
+            run_id=row.run_id, attempt=number, status=_status(record.progress, count), tests=count.total(),
             passed=count['pass'], failed=count['fail'] + count['missing_output'], not_run=count['not_run'],
             carried_over_from=carried_over[row.run_id], source_run_id=row.source_run_id, failed_only=row.failed_only,
             reason=decode(row.reason), requested_by=row.requested_by, created_at=row.created_at,
@@ -149,12 +150,12 @@ def _summarize(db: Database, rows: Sequence[tuple[int, Any]]) -> list[Attempt]:
 
 def read_status(db: Database, run_id: int) -> str:
     """Return the status of a run: see :class:`Attempt`."""
-    return _status(read_progress(db, [run_id]).get(run_id), count_outcomes(db, [run_id])[run_id])
+    return _status(read_progress(db, [run_id])[run_id], count_outcomes(db, [run_id])[run_id])
 
 
-def _status(progress: Progress | None, count: Counter[str]) -> str:
+def _status(progress: Progress, count: Counter[str]) -> str:
     """Return one of the platform's seven words, as its API derives it."""
-    if progress is None:
+    if progress.status is None:
         return 'queued'
     if progress.status in ('preparation', 'testing'):
         return 'running'

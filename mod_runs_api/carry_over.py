@@ -7,12 +7,10 @@ every test without a result of its own in it gets the last result that another a
 
 from __future__ import annotations
 
-from typing import Any
-
 from .database import Database
 from .database.carry_over import copy_results, find_results, is_still_completed
 from .database.retries import find_root_of_failed_only
-from .database.runs import find_last_completed, read_attempts, read_progress
+from .database.runs import ProgressRow, read_attempts, read_progress
 from .errors import Outdated
 
 
@@ -24,7 +22,7 @@ def carry_over(db: Database, run_id: int) -> int:
     meanwhile.
     """
     completed, sources = find_what_to_carry_over(db, run_id)
-    if not sources:
+    if completed is None or not sources:
         return 0
     copy_results(db, run_id, completed, sources)
     # Last, so that nothing waits for this lock.
@@ -33,15 +31,14 @@ def carry_over(db: Database, run_id: int) -> int:
     return len(sources)
 
 
-def find_what_to_carry_over(db: Database, run_id: int) -> tuple[Any, dict[int, int]]:
+def find_what_to_carry_over(db: Database, run_id: int) -> tuple[ProgressRow | None, dict[int, int]]:
     """Return the progress row that completed a run, and the attempt that each regression test is carried over from."""
     root_id = find_root_of_failed_only(db, run_id)
-    completed = None if root_id is None else find_last_completed(db, run_id)
-    if root_id is None or completed is None:
+    if root_id is None:
         return None, {}
     progress = read_progress(db, [attempt.run_id for attempt in read_attempts(db, root_id)])
-    if not progress[run_id].has_ended:
+    own = progress.pop(run_id)
+    if not own.has_ended or own.completed is None:
         return None, {}
-    ended = [other for other in progress.values() if other.has_ended and other.run_id != run_id]
-    in_order_of_ends = [other.run_id for other in sorted(ended, key=lambda other: other.end_id)]
-    return completed, find_results(db, run_id, in_order_of_ends) if ended else {}
+    ended = sorted((other for other in progress.values() if other.has_ended), key=lambda other: other.end_id)
+    return own.completed, find_results(db, run_id, [other.run_id for other in ended]) if ended else {}

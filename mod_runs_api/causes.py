@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .database import Database
-from .database.ends import ProgressRow, RunRecord, read_run_records
+from .database.ends import RunRecord, read_run_records
+from .database.runs import ProgressRow
 
 #: A person decided it, or the pull request did. Never the machine's fault.
 DECISION = 'decision'
@@ -103,10 +104,11 @@ def read_causes(db: Database, run_ids: Sequence[int]) -> dict[int, Cause | None]
 
 def find_cause(run: RunRecord) -> Cause | None:
     """Return why a run ended; None if it has not ended, or completed with all its results, whatever came after."""
-    if not run.has_ended or run.has_completed and run.is_whole:
+    if not run.progress.has_ended or run.progress.completed and run.is_whole:
         return None
-    *earlier, last = [row.message.strip() for row in run.progress]
-    for row in run.progress:
+    rows = run.progress.rows
+    *earlier, last = [row.message.strip() for row in rows]
+    for row in rows:
         # Its machine is not stopped, and may write more.
         if is_canceled_by_person(row):
             return Cause(DECISION, row.message.strip())
@@ -119,9 +121,9 @@ def find_cause(run: RunRecord) -> Cause | None:
     if last == NOT_RAN:
         return Cause(INFRASTRUCTURE, NOT_VISIBLE)
     is_of_infrastructure = last in INFRASTRUCTURE_MESSAGES or last.startswith(INFRASTRUCTURE_BEGINNINGS)
-    if run.progress[-1].status == 'canceled' and is_of_infrastructure:
+    if run.progress.status == 'canceled' and is_of_infrastructure:
         return Cause(INFRASTRUCTURE, last or 'the worker gave up')
-    if run.has_completed:
+    if run.progress.completed:
         return Cause(INFRASTRUCTURE, 'all results are missing' if run.selected is None else
                      f'{run.missing} of {run.selected} results are missing')
     return Cause(UNKNOWN, last)

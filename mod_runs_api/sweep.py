@@ -16,11 +16,10 @@ from . import clock
 from .causes import (find_cause, is_canceled_by_person, is_infrastructure,
                      read_causes)
 from .database import Database
-from .database.ends import (ProgressRow, find_incomplete, read_progress_rows,
-                            read_run_records, walk_backwards)
+from .database.ends import find_incomplete, read_run_records, walk_backwards
 from .database.outcomes import read_not_passed
 from .database.retries import RetryRequest
-from .database.runs import Source, find_source, read_progress
+from .database.runs import ProgressRow, Source, find_source, read_progress
 from .database.sweep import (count_automatic, find_newer_run,
                              has_completed_since, is_under_maintenance,
                              read_automatic_attempts, read_machines)
@@ -98,11 +97,11 @@ def find_stalled(db: Database, last_rows: Sequence[ProgressRow], now: datetime, 
         if not row.is_end:
             heard_of.setdefault(row.run_id, []).append(row.timestamp)
     limit = rules.max_runtime + GRACE
-    progress = read_progress_rows(db, [run_id for run_id, times in heard_of.items()
-                                       if all(clock.age(time, now) > limit for time in times)])
-    return {run_id: rows[-1].id if rows else None for run_id, rows in sorted(progress.items())
-            if not any(row.status == COMPLETED or is_canceled_by_person(row) or clock.age(row.timestamp, now) <= limit
-                       for row in rows)}
+    progress = read_progress(db, [run_id for run_id, times in heard_of.items()
+                                  if all(clock.age(time, now) > limit for time in times)])
+    return {run_id: one.rows[-1].id if one.rows else None for run_id, one in sorted(progress.items())
+            if not one.completed and not any(is_canceled_by_person(row) or clock.age(row.timestamp, now) <= limit
+                                             for row in one.rows)}
 
 
 def find_ended(db: Database, last_rows: Sequence[ProgressRow], now: datetime) -> list[int]:
@@ -126,7 +125,7 @@ def plan_retry(db: Database, run_id: int, now: datetime, rules: Rules, planned: 
     source = find_source(db, run_id)
     newer = find_newer_run(db, source)
     if newer is None:
-        obstacle = _find_obstacle(db, source, record.progress[-1], now, rules)
+        obstacle = _find_obstacle(db, source, record.progress.rows[-1], now, rules)
         if obstacle is None:
             obstacle = _find_brake(db, source.platform, now, rules, planned[source.platform])
     elif newer.root_run_id == source.root_id:
@@ -168,7 +167,7 @@ def _find_brake(db: Database, platform: str, now: datetime, rules: Rules, planne
     progress = read_progress(db, list(attempts))
     ended = sorted((one for one in progress.values() if one.has_ended), key=lambda one: one.end_id)
     in_flight = [run_id for run_id, created_at in attempts.items()
-                 if now - created_at < GIVEN_UP_AFTER and not (run_id in progress and progress[run_id].has_ended)]
+                 if now - created_at < GIVEN_UP_AFTER and not progress[run_id].has_ended]
     count = len(in_flight) + planned
     if count >= rules.at_once:
         return f'{counted(count, "automatic attempt")} of {platform} {"is" if count == 1 else "are"} in flight'

@@ -136,7 +136,7 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
     """Return what all attempts of a run together prove. Raises :exc:`RunNotFound`."""
     root_id = find_source(db, run_id).root_id
     run_ids = [row.run_id for row in read_attempts(db, root_id)]
-    ended = {run_id: progress for run_id, progress in read_progress(db, run_ids).items() if progress.has_ended}
+    ended = {run_id: progress.end_id for run_id, progress in read_progress(db, run_ids).items() if progress.has_ended}
     numbers = {run_id: number for number, run_id in enumerate(run_ids, 1)}
     carried_over = read_carried_over(db, run_ids)
     by_test: dict[int, list[Outcome]] = {}
@@ -145,7 +145,7 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
         if outcome != 'not_run' and (attempt_id, test_id) in carried_over:
             outcome = 'carried_over'
         if attempt_id in ended:
-            outcomes.append(Outcome(attempt_id, numbers[attempt_id], ended[attempt_id].end_id, outcome))
+            outcomes.append(Outcome(attempt_id, numbers[attempt_id], ended[attempt_id], outcome))
     _add_evidence(db, run_ids, by_test)
     active_ids = read_active(db)
     tests = [judge(test_id, test_id in active_ids, outcomes) for test_id, outcomes in by_test.items()]

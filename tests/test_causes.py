@@ -20,7 +20,8 @@ from mod_runs_api.causes import (BUILD, CODE, DECISION, INFRASTRUCTURE,
                                  NOT_RAN, NOT_VISIBLE, OUT_OF_ORDER,
                                  TIME_LIMIT, UNKNOWN, VANISHED, Cause,
                                  find_cause)
-from mod_runs_api.database.ends import ProgressRow, RunRecord
+from mod_runs_api.database.ends import RunRecord
+from mod_runs_api.database.runs import Progress, ProgressRow
 
 
 def row(status: str, message: str) -> ProgressRow:
@@ -40,7 +41,7 @@ COMPLETED = row('completed', 'Ran all tests')
 def cause(*rows: ProgressRow, selected: int | None = 20, missing: int = 8, longest_runtime: int = 1200) -> Cause | None:
     """Return the cause of a run that stopped half-way, unless said otherwise."""
     results = 12 if selected is None else selected - missing
-    return find_cause(RunRecord(rows, selected, missing, results, longest_runtime))
+    return find_cause(RunRecord(Progress(1, rows), selected, missing, results, longest_runtime))
 
 
 # None: its results decide, or it has not ended
@@ -177,7 +178,7 @@ def test_a_run_that_completed_without_some_results_is_infrastructure() -> None:
 
 
 def test_a_run_that_completed_without_any_result_is_infrastructure() -> None:
-    record = RunRecord([*STARTED, COMPLETED], selected=None, missing=0, results=0)
+    record = RunRecord(Progress(1, [*STARTED, COMPLETED]), selected=None, missing=0, results=0)
     assert find_cause(record) == (INFRASTRUCTURE, 'all results are missing')
 
 

@@ -113,10 +113,10 @@ def _copy_marked(db: Database, model: Any, columns: list[Any], condition: Column
     copied = [model.regression_test_id, *columns]
     db.execute(insert(model).from_select(
         [model.test_id, *copied],
-        select(mark.run_id, *copied)
-        .join_from(db.run_carried_over, model, and_(model.test_id == mark.source_run_id,
-                                                    model.regression_test_id == mark.regression_test_id))
-        .where(condition)))
+        by_run(model, select(mark.run_id, *copied)
+               .join_from(db.run_carried_over, model, and_(model.test_id == mark.source_run_id,
+                                                           model.regression_test_id == mark.regression_test_id))
+               .where(condition))))
 
 
 def is_still_completed(db: Database, completed: Any) -> bool:

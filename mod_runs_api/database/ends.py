@@ -4,42 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, or_, select, true
+from sqlalchemy import and_, case, exists, func, or_, select, true
 
-from ..host.models import COMPLETED, ENDED_STATUSES
 from . import Database, by_run
 from .carry_over import select_marks
 from .outcomes import is_given_to_workers
-from .runs import status_of
+from .runs import Progress, ProgressRow, read_progress, select_progress
 
 #: How many progress rows are read at once.
 ROWS_AT_ONCE = 250
-
-
-class ProgressRow(NamedTuple):
-    """A progress row."""
-
-    run_id: int
-    id: int
-    status: str
-    message: str
-    timestamp: datetime
-
-    @property
-    def is_end(self) -> bool:
-        """Whether a run whose last row it is has ended."""
-        return self.status in ENDED_STATUSES
 
 
 @dataclass(frozen=True)
 class RunRecord:
     """What the tables say of a run. Results are the run's own: what was carried over is none of them."""
 
-    #: Its progress rows, in the order of their ids.
-    progress: Sequence[ProgressRow]
+    progress: Progress
     #: How many regression tests were selected when it was made. None if it has no rows in ``customized_test``: nobody
     #: knows any more.
     selected: int | None
@@ -51,16 +33,6 @@ class RunRecord:
     longest_runtime: int = 0
 
     @property
-    def has_ended(self) -> bool:
-        """Whether the last row is an end."""
-        return bool(self.progress) and self.progress[-1].is_end
-
-    @property
-    def has_completed(self) -> bool:
-        """Whether any row says that it completed."""
-        return any(row.status == COMPLETED for row in self.progress)
-
-    @property
     def is_whole(self) -> bool:
         """Whether the selected tests have their results."""
         return bool(self.results) if self.selected is None else not self.missing
@@ -69,7 +41,7 @@ class RunRecord:
 def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecord]:
     """Return what the tables say of some runs. The number of statements does not depend on the number of runs."""
     result = db.host.TestResult
-    progress = read_progress_rows(db, run_ids)
+    progress = read_progress(db, run_ids)
     selected = {run_id: (int(count), int(missing)) for run_id, count, missing in _count_selected(db, run_ids)}
     marks = select_marks(db, run_ids).subquery()
     results = {run_id: (count, longest or 0) for run_id, count, longest in db.rows(by_run(
@@ -85,31 +57,15 @@ def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecor
     return records
 
 
-def read_progress_rows(db: Database, run_ids: Sequence[int]) -> dict[int, list[ProgressRow]]:
-    """Return the progress rows of some runs, in the order of their ids."""
-    progress = db.host.TestProgress
-    rows: dict[int, list[ProgressRow]] = {run_id: [] for run_id in run_ids}
-    for row in db.rows(_select_progress(db).where(progress.test_id.in_(run_ids)).order_by(progress.id)):
-        rows[row[0]].append(ProgressRow(*row))
-    return rows
-
-
 def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
     """Yield all progress rows, the newest first, many at once: there is no index on their times."""
     progress = db.host.TestProgress
-    newest = (_select_progress(db).where(progress.test_id.is_not(None)).order_by(progress.id.desc())
+    newest = (select_progress(db).where(progress.test_id.is_not(None)).order_by(progress.id.desc())
               .limit(ROWS_AT_ONCE))
     rows = [ProgressRow(*row) for row in db.rows(newest)]
     while rows:
         yield rows
         rows = [ProgressRow(*row) for row in db.rows(newest.where(progress.id < rows[-1].id))]
-
-
-def _select_progress(db: Database) -> Select[Any]:
-    progress = db.host.TestProgress
-    return select(progress.test_id, progress.id, status_of(progress),
-                  func.coalesce(progress.message, ''),
-                  progress.timestamp)
 
 
 def _count_selected(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:

@@ -12,8 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (ColumnElement, LargeBinary, Select, and_, case, cast,
-                        exists, func, or_, select, true, union)
+from sqlalchemy import (ColumnElement, LargeBinary, Select, Subquery, and_,
+                        case, cast, exists, func, or_, select, true, union)
 
 from . import Database, by_run
 
@@ -84,22 +84,20 @@ def is_given_to_workers(db: Database, regression_test_id: ColumnElement[int]) ->
 
 def read_selected(db: Database, run_id: int) -> Sequence[Any]:
     """Return ``id`` and ``active`` of each test that was selected for a run, in order: its full test set."""
-    selected = union(*_select_selected(db, [run_id])).subquery()
-    return _read_tests(db, select(selected.c.regression_test_id))
+    return db.rows(_select_tests(db, union(*_select_selected(db, [run_id])).subquery()))
 
 
 def read_not_passed(db: Database, run_id: int) -> Sequence[Any]:
     """Return ``id`` and ``active`` of each test of a run whose outcome is not ``pass``, in order."""
     outcomes = select_outcomes(db, [run_id]).subquery()
-    return _read_tests(db, select(outcomes.c.regression_test_id).where(outcomes.c.outcome != 'pass'))
+    return db.rows(_select_tests(db, outcomes).where(outcomes.c.outcome != 'pass'))
 
 
-def _read_tests(db: Database, select_ids: Select[Any]) -> Sequence[Any]:
-    ids = select_ids.subquery()
+def _select_tests(db: Database, tests: Subquery) -> Select[Any]:
     test = db.host.RegressionTest
-    return db.rows(select(test.id.label('id'), test.active.label('active'))
-                   .join_from(ids, test, test.id == ids.c.regression_test_id)
-                   .order_by(test.id))
+    return (select(test.id.label('id'), test.active.label('active'))
+            .join_from(tests, test, test.id == tests.c.regression_test_id)
+            .order_by(test.id))
 
 
 def count_outcomes(db: Database, run_ids: Sequence[int]) -> dict[int, Counter[str]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import (ColumnElement, String, case, func, select, true,
-                        type_coerce, union_all)
+from sqlalchemy import (ColumnElement, Select, String, case, func, select,
+                        true, type_coerce, union_all)
 from sqlalchemy.orm import aliased
 
 from ..errors import RunNotFound
@@ -100,14 +101,33 @@ def read_attempts(db: Database, root_id: int) -> Sequence[Any]:
         .order_by(run.id))
 
 
-class Progress(NamedTuple):
+class ProgressRow(NamedTuple):
+    """A progress row."""
+
+    run_id: int
+    id: int
+    status: str
+    message: str
+    timestamp: datetime
+
+    @property
+    def is_end(self) -> bool:
+        """Whether a run whose last row it is has ended."""
+        return self.status in ENDED_STATUSES
+
+
+@dataclass(frozen=True)
+class Progress:
     """How far a run has come. Ids of progress rows tell the order of things; their times do not."""
 
     run_id: int
-    #: The last stage that it has reached.
-    status: str
-    last_id: int
-    last_completed_id: int | None
+    #: In the order of their ids. None while the run is queued.
+    rows: Sequence[ProgressRow]
+
+    @property
+    def status(self) -> str | None:
+        """The last stage that it has reached; None while it is queued."""
+        return self.rows[-1].status if self.rows else None
 
     @property
     def has_ended(self) -> bool:
@@ -115,29 +135,31 @@ class Progress(NamedTuple):
         return self.status in ENDED_STATUSES
 
     @property
+    def completed(self) -> ProgressRow | None:
+        """The last row that completed the run, whatever came after."""
+        return next((row for row in reversed(self.rows) if row.status == COMPLETED), None)
+
+    @property
     def end_id(self) -> int:
-        """The progress row that ended the run: a later cancellation does not undo a completion."""
-        return self.last_completed_id or self.last_id
+        """The row that ended the run: a later cancellation does not undo a completion."""
+        return (self.completed or self.rows[-1]).id
 
 
 def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
-    """Return how far some runs have come. Those that are queued are not there."""
+    """Return how far each of some runs has come."""
     progress = db.host.TestProgress
-    rows = db.execute(
-        select(progress.test_id, last_status(db, progress.test_id), func.max(progress.id),
-               func.max(case((is_completed(progress), progress.id))))
-        .where(progress.test_id.in_(run_ids))
-        .group_by(progress.test_id))
-    return {run_id: Progress(run_id, *row) for run_id, *row in rows}
+    rows: dict[int, list[ProgressRow]] = {run_id: [] for run_id in run_ids}
+    ordered = select_progress(db).where(progress.test_id.in_(run_ids)).order_by(progress.test_id, progress.id)
+    for row in db.rows(ordered):
+        rows[row[0]].append(ProgressRow(*row))
+    return {run_id: Progress(run_id, rows[run_id]) for run_id in run_ids}
 
 
-def find_last_completed(db: Database, run_id: int) -> Any:
-    """Return ``id`` and ``timestamp`` of the progress row that completed a run; None if it never completed."""
+def select_progress(db: Database) -> Select[Any]:
+    """Select what makes a :class:`ProgressRow`."""
     progress = db.host.TestProgress
-    return db.execute(
-        select(progress.id.label('id'), progress.timestamp.label('timestamp'))
-        .where(progress.test_id == run_id, is_completed(progress))
-        .order_by(progress.id.desc()).limit(1)).one_or_none()
+    return select(progress.test_id, progress.id, status_of(progress), func.coalesce(progress.message, ''),
+                  progress.timestamp)
 
 
 def is_completed(progress: Any) -> ColumnElement[bool]:
@@ -147,7 +169,7 @@ def is_completed(progress: Any) -> ColumnElement[bool]:
 
 def last_status(db: Database, run_id: ColumnElement[int]) -> ColumnElement[str]:
     """Return the last status of a run, as a subquery; NULL while the run is queued."""
-    progress = aliased(db.host.TestProgress)
+    progress = db.host.TestProgress
     return (select(status_of(progress)).where(progress.test_id == run_id)
             .order_by(progress.id.desc()).limit(1).scalar_subquery())
 

@@ -182,7 +182,7 @@ def _find_source(db: Database, pull_request: PullRequest, target: _Target) -> in
     if run_id is None:
         return CommentRefusal(target.platform, None, f'This pull request has no run on {target.platform}.')
     progress = read_progress(db, [attempt.run_id for attempt in read_attempts(db, run_id)])
-    if run_id not in progress:
+    if progress[run_id].status is None:
         return CommentRefusal(target.platform, run_id, f'Run {run_id} is still queued.')
     if not target.failed_only:
         return run_id
