@@ -25,6 +25,7 @@ from mod_test.models import (Test, TestPlatform, TestProgress, TestStatus,
                              TestType)
 from sqlalchemy import Engine, event, update
 from support.api import Command
+from support.histories import finish
 from support.rows import Rows
 from support.statements import Statement
 
@@ -844,6 +845,17 @@ def test_what_was_missed_is_carried_over(sweep: Sweep, make_run: MakeRun, rows: 
     assert sweep() == [line(retry, 'carried over', '1 result')]
     assert sweep() == []
     assert len(rows.of('test_result', test_id=retry)) == 3
+
+
+def test_what_was_missed_may_be_what_only_another_retry_has(
+        sweep: Sweep, make_run: MakeRun, tests: list[RegressionTest], rows: Rows) -> None:
+    make_run('Canceled by admin', results=0)
+    db.session.commit()
+    full = finish(retry_run(1).new_run_id, tests, failed=tests[1:])
+    retry = retry_run(full, failed_only=True).new_run_id
+    complete_unnoticed(retry, rows)
+
+    assert sweep() == [line(retry, 'carried over', '1 result')]
 
 
 def test_a_retry_that_ran_everything_again_costs_the_sweep_no_statement(
