@@ -95,10 +95,10 @@ def _count_selected(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
 def find_incomplete(db: Database, run_ids: Sequence[int]) -> set[int]:
     """Return those of some completed runs that may lack a result of their own: :func:`read_run_records` knows."""
     run, result, customized, mark = db.host.Test, db.host.TestResult, db.host.CustomizedTest, db.run_carried_over.c
-    results = select(func.count()).where(result.test_id == run.id).scalar_subquery()
-    has_result = exists().where(result.test_id == customized.test_id,
-                                result.regression_test_id == customized.regression_id)
-    return set(db.scalars(select(run.id).where(
-        run.id.in_(run_ids),
-        or_(results == 0, exists().where(customized.test_id == run.id, ~has_result),
-            exists().where(mark.run_id == run.id, mark.was_selected == true())))))
+    results = by_run(result, select(func.count()).where(result.test_id == run.id)).scalar_subquery()
+    has_result = by_run(result, select(result.test_id).where(
+        result.test_id == customized.test_id, result.regression_test_id == customized.regression_id)).exists()
+    # The ids again, or MariaDB reads the rows of all runs.
+    lacks_result = exists().where(customized.test_id == run.id, customized.test_id.in_(run_ids), ~has_result)
+    has_mark = exists().where(mark.run_id == run.id, mark.run_id.in_(run_ids), mark.was_selected == true())
+    return set(db.scalars(select(run.id).where(run.id.in_(run_ids), or_(results == 0, lacks_result, has_mark))))
