@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from unittest import mock
 
@@ -14,15 +15,18 @@ from database import db
 from flask import Flask
 from flask.testing import FlaskClient
 from mod_auth.models import Role
+from mod_ci.models import GcpInstance
 from mod_customized.models import CustomizedTest
 from mod_test.models import (Test, TestPlatform, TestProgress, TestStatus,
                              TestType)
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, update
 from sqlalchemy.orm import Session, scoped_session
 from support.visitor import Visitor
 
 from mod_runs_api import create_blueprint, retry_run
-from mod_runs_api.github import post_queued_status, retry_from_comment
+from mod_runs_api.causes import TIME_LIMIT
+from mod_runs_api.github import (commit_is_not_superseded, post_queued_status,
+                                 retry_from_comment)
 
 PULL_REQUEST = 1342
 
@@ -71,6 +75,7 @@ class EntryPoints:
             run = db.session.get_one(Test, self.of_pull_request)
             run.pr_nr, run.test_type, run.branch = PULL_REQUEST, TestType.pull_request, 'pull_request'
             run.platform = TestPlatform.linux
+            db.session.execute(update(TestProgress).values(timestamp=datetime(2020, 1, 1)))
             db.session.commit()
             for run_id in others:
                 retry_run(run_id, requested_by='alice')
@@ -87,7 +92,8 @@ class EntryPoints:
 
     def _create_app(self, database_uri: str, rate_limit: str) -> Flask:
         app = create_app(database_uri, mount=False, RUNS_API_RATE_LIMIT=rate_limit, GITHUB_OWNER='CCExtractor',
-                         GITHUB_REPOSITORY='ccextractor')
+                         GITHUB_REPOSITORY='ccextractor', RUNS_API_AUTOMATIC_RETRIES=1,
+                         RUNS_API_AUTOMATIC_RETRIES_AT_ONCE=1000)
         app.register_blueprint(create_blueprint(session=lambda: self.sessions), url_prefix='/api/v1')
         app.teardown_appcontext(lambda _: self.sessions.remove())
         return app
@@ -148,10 +154,25 @@ class EntryPoints:
             post_queued_status(self.app, run_id=self.failed, new_run_id=self.failed)
         assert post.called
 
-    def command(self, *arguments: object) -> None:
-        """Run a command."""
+    def command(self, *arguments: object) -> str:
+        """Run a command, and return what it prints."""
         result = self.app.test_cli_runner().invoke(args=['runs-api', *map(str, arguments)])
         assert result.exit_code in (0, 5), result.output  # 5: the verdict is pending.
+        return result.stdout
+
+    def sweep(self) -> None:
+        """Sweep, where a machine has vanished and another run has run out of time."""
+        long_ago = datetime.now(timezone.utc) - timedelta(hours=20)
+        with self.app.app_context():
+            vanished, stopped = seed.run().id, seed.run().id
+            seed.add(GcpInstance(f'linux-{vanished}', vanished, long_ago))
+            seed.add(TestProgress(vanished, TestStatus.testing, '', long_ago))
+            seed.add(TestProgress(stopped, TestStatus.canceled, TIME_LIMIT, long_ago))
+            db.session.commit()
+        # The others would ask GitHub.
+        with mock.patch('mod_runs_api.cli.list_ready_made', return_value=[commit_is_not_superseded]):
+            done = dict(line.split('\t')[:2] for line in self.command('sweep').splitlines())
+        assert (done[str(vanished)], done[str(stopped)]) == ('ended', 'retried')
 
 
 #: All of them, by what they are.
@@ -184,6 +205,7 @@ CALLS: dict[str, Callable[[EntryPoints], object]] = {
     'flask runs-api attempts': lambda to: to.command('attempts', to.newest_retry),
     'flask runs-api verdict': lambda to: to.command('verdict', to.newest_retry),
     'flask runs-api carry-over': lambda to: to.command('carry-over'),
+    'flask runs-api sweep': lambda to: to.sweep(),
 }
 
 #: Those that ask the database nothing.
