@@ -17,6 +17,8 @@ from application import create_app
 from flask import g
 from mod_test.models import TestProgress, TestStatus
 
+from mod_runs_api.sweeper import Sweep
+
 from . import recorder
 from .mishaps import Mishaps
 from .waiting import wait_for
@@ -70,8 +72,15 @@ def end_run(run_id: int) -> tuple[str, int]:
     return '', 204
 
 
+def sweep() -> tuple[str, int]:
+    """Sweep as the crontab does, but for the checks."""
+    list(Sweep((), dry_run=False).run())
+    return '', 204
+
+
 logging.basicConfig(level=logging.INFO, format='%(process)d %(name)s %(levelname)s %(message)s')
 recorder.record(folder)
 app = create_app(os.environ['SERVICE_DATABASE_URI'], **json.loads(os.environ['SERVICE_SETTINGS']))
 app.add_url_rule('/end/<int:run_id>', view_func=end_run, methods=['POST'])
+app.add_url_rule('/sweep', view_func=sweep, methods=['POST'])
 app.wsgi_app = Worker(app.wsgi_app)  # type: ignore[method-assign]

@@ -117,6 +117,10 @@ class Client:
         """Have the platform end a run, see `entry.end_run`."""
         return self.ask('POST', f'/end/{run_id}')
 
+    def sweep(self, **headers: str) -> Answer:
+        """Have the server sweep, see `entry.sweep`."""
+        return self.ask('POST', '/sweep', **headers)
+
 
 def session_cookie(secret_key: str, user_id: int) -> str:
     """Return the session cookie of a user who is logged in on a server with this key."""

@@ -1,10 +1,11 @@
-"""Sweeps on MariaDB: two at once, and none that reads the history."""
+"""Sweeps on MariaDB: two at once, and one that is killed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from http.client import HTTPException
 from threading import Barrier
 
 import pytest
@@ -14,24 +15,27 @@ from database import db
 from flask import Flask
 from mod_ci.models import GcpInstance
 from mod_test.models import TestProgress, TestStatus
+from sqlalchemy import update
 from support.rows import Rows
-from support.statements import record_statements
 
 from mod_runs_api.causes import TIME_LIMIT, VANISHED
 from mod_runs_api.sweeper import Step, Sweep
 
 from .databases import Database
+from .servers import Server
 
 pytestmark = pytest.mark.service
 
 ROUNDS = 10
 
+#: As many automatic retries as there are runs.
+SETTINGS = {'RUNS_API_AUTOMATIC_RETRIES': 1, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1000, 'LOOKS_FOR_TABLES': False}
+
 
 @pytest.fixture(scope='module')
 def app(shared_database: Database) -> Iterator[Flask]:
-    """Return the miniature on MariaDB, with as many automatic retries as there are runs."""
-    app = create_app(shared_database.uri(), LOOKS_FOR_TABLES=False, RUNS_API_AUTOMATIC_RETRIES=1,
-                     RUNS_API_AUTOMATIC_RETRIES_AT_ONCE=1000)
+    """Return the miniature on MariaDB."""
+    app = create_app(shared_database.uri(), **SETTINGS)
     with app.app_context():
         db.create_all()
     yield app
@@ -71,6 +75,14 @@ def seed_ends(app: Flask) -> tuple[int, int]:
         return stopped, vanished
 
 
+def seed_ends_alone(app: Flask) -> tuple[int, int]:
+    """Write the same, and have all that came before be of long ago."""
+    with app.app_context():
+        db.session.execute(update(TestProgress).values(timestamp=datetime(2020, 1, 1)))
+        db.session.commit()
+    return seed_ends(app)
+
+
 def test_two_sweeps_at_once_make_one_retry_of_a_run_and_end_it_once(app: Flask, rows: Rows) -> None:
     with ThreadPoolExecutor(2) as pool:
         for _ in range(ROUNDS):
@@ -86,19 +98,21 @@ def test_two_sweeps_at_once_make_one_retry_of_a_run_and_end_it_once(app: Flask, 
             assert [row['message'] for row in rows.of('test_progress', test_id=vanished)].count(VANISHED) == 1
 
 
-def test_no_table_of_the_history_is_read_as_a_whole(app: Flask, rows: Rows) -> None:
-    with app.app_context():
-        seed.bulk_runs(200, 20)
-        db.session.execute(db.text("UPDATE test_progress SET timestamp = '2020-01-01'"))
-        db.session.commit()
-    with record_statements(rows.engine) as sent:
-        sweep(app)
-    selects = [statement for statement in sent if statement.startswith('SELECT')]
+def test_a_sweep_that_is_killed_before_any_step_is_finished_by_the_next(
+        app: Flask, rows: Rows, shared_database: Database, serve: Callable[..., Server]) -> None:
+    client = serve(shared_database.uri(), workers=1, preload=True, **SETTINGS).client('')
+    seed_ends_alone(app)
+    steps = client.sweep().steps
+    assert {'INSERT test_progress', 'INSERT test', 'INSERT run_retry', 'INSERT customized_test'} <= set(steps)
 
-    with rows.engine.connect() as connection:
-        plans = [row for statement in selects
-                 for row in connection.exec_driver_sql(f'EXPLAIN {statement}', statement.parameters)]
+    # Before a SELECT all is as before the step that follows.
+    for number in (number for number, step in enumerate(steps, 1) if step != 'SELECT'):
+        stopped, vanished = seed_ends_alone(app)
+        with pytest.raises((OSError, HTTPException)):
+            client.sweep(Dies=f'{number}!')
 
-    # The machines that are listed are few: a row goes when its run ends. The retries are looked at one by one.
-    read_whole = [row for row in plans if row.type in ('ALL', 'index') and row.key != 'PRIMARY']
-    assert {row.table for row in read_whole if not str(row.table).startswith('<')} <= {'gcp_instance', 'run_retry'}
+        assert client.sweep().status == 204
+
+        (retry,) = rows.of('run_retry', source_run_id=stopped)
+        assert len(rows.selection(retry['run_id'])) == retry['test_count'] == 5
+        assert [row['message'] for row in rows.of('test_progress', test_id=vanished)][2:] == [VANISHED]
