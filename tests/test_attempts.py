@@ -11,6 +11,7 @@ from database import Base, db
 from mod_auth.models import Role, User
 from mod_test.models import TestStatus
 from outcome import passing
+from sqlalchemy import text
 from support.api import ApiCall
 from support.histories import finish, retry_in_process
 from support.rows import Rows, add_retries, change_retries, delete_run
@@ -85,6 +86,12 @@ def test_a_stage_that_nobody_knows_is_incomplete(attempts: ApiCall, run_id: int)
     db.session.execute(progress.update().values(status=progress.c.message))
 
     assert attempts(run_id).json['data'][0]['status'] == 'incomplete'
+
+
+def test_blanks_around_a_stage_do_not_count(attempts: ApiCall, run_id: int) -> None:
+    db.session.execute(text("UPDATE test_progress SET status = status || ' '"))
+
+    assert attempts(run_id).json['data'][0]['status'] == 'fail'
 
 
 @pytest.mark.parametrize(('failure', 'failed'), [
