@@ -10,7 +10,7 @@ import seed
 import worker
 from database import db
 from mod_auth.models import User
-from mod_test.models import TestPlatform, TestStatus
+from mod_test.models import Test, TestPlatform, TestStatus
 from sqlalchemy import Engine
 from support.api import ApiCall
 from support.rows import (RetryRow, Rows, delete_run,
@@ -33,6 +33,7 @@ def test_a_retry_is_accepted(retry: ApiCall, run_id: int) -> None:
 
 def test_the_new_run_has_the_configuration_of_its_source_and_a_secret_of_its_own(
         retry: ApiCall, run_id: int, rows: Rows) -> None:
+    db.session.get(Test, run_id).fork_id = seed.fork('https://github.com/olga/ccextractor.git').id
     for _ in range(2):
         retry(run_id)
 
