@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from served import Site, chromium, launch, seeded, served
+from chromium import running, watching
+from served import Site, seeded, served
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page
+    from playwright.sync_api import Browser, Page
 
 #: A page of a user who is logged in: ``visit('alice', color_scheme='dark')``.
 Visit = Callable[..., 'Page']
@@ -21,16 +20,9 @@ Visit = Callable[..., 'Page']
 
 @pytest.fixture(scope='session')
 def browser() -> Iterator[Browser]:
-    """Chromium. The environment says whether it may be missing."""
-    missing = [name for name, found in (('playwright', find_spec('playwright')), ('chromium', chromium())) if not found]
-    if missing:
-        give_up = pytest.fail if os.environ.get('RUNS_API_BROWSER') == 'required' else pytest.skip
-        give_up(f'needs {" and ".join(missing)}')
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
+    """Chromium."""
+    with running() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope='session')
@@ -50,34 +42,15 @@ def site(story: tuple[Path, int], tmp_path: Path, app_settings: dict[str, Any]) 
 
 @pytest.fixture
 def visit(browser: Browser, site: Site) -> Iterator[Visit]:
-    """
-    Open pages, each for a user who is logged in, with a session of its own.
+    """Open pages for a user who is logged in. In the end nothing was against the Content-Security-Policy on them."""
+    with watching(browser, 'error', 'warning') as open_page:
+        def log_in(name: str | None = 'alice', **options: Any) -> Page:
+            page = open_page(**options)
+            if name is not None:
+                page.goto(f'{site.address}/enter/{name}')
+            return page
 
-    When the test is done, no script has failed on them, and nothing was against the Content-Security-Policy.
-    """
-    complaints: list[str] = []
-    contexts = []
-
-    def note(message: ConsoleMessage) -> None:
-        # The browser says "Failed to load resource" of every answer of 400 and more, and of one that never came.
-        if message.type in ('error', 'warning') and not message.text.startswith('Failed to load resource'):
-            complaints.append(message.text)
-
-    def open_page(name: str | None = 'alice', **options: Any) -> Page:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        page = context.new_page()
-        page.on('pageerror', lambda error: complaints.append(str(error)))
-        page.on('console', note)
-        if name is not None:
-            page.goto(f'{site.address}/enter/{name}')
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
+        yield log_in
 
 
 @pytest.fixture

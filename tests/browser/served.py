@@ -1,8 +1,7 @@
-"""The miniature as it is served to a browser, and the browser."""
+"""The miniature as it is served to a browser."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,34 +11,21 @@ from threading import Condition
 from typing import TYPE_CHECKING, Any
 
 import demo
+import seed
+import worker
 from application import create_app, dispose
 from database import db
-from flask import Flask, Response, redirect, request, session
+from flask import Flask, Response, g, redirect, request, session
 from mod_auth.models import User
-from mod_test.models import Test
+from mod_test.models import Test, TestPlatform, TestStatus
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response as BaseResponse
 from werkzeug.wsgi import ClosingIterator
 
+from mod_runs_api import retry_run
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from playwright.sync_api import Browser, Playwright
-
-#: Nothing that asks the network for more than the pages.
-FLAGS = ('--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-         '--disable-component-update', '--disable-sync')
-
-
-def chromium() -> str | None:
-    """Return the path of the browser; None if there is none."""
-    return shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
-
-
-def launch(playwright: Playwright) -> Browser:
-    """Start the browser, without a window."""
-    return playwright.chromium.launch(executable_path=chromium(), args=FLAGS,
-                                      # Browsers have it: "back" shows the page as it was left.
-                                      ignore_default_args=['--disable-back-forward-cache'])
 
 
 @dataclass(frozen=True)
@@ -68,6 +54,25 @@ class Site:
         """How many runs there are."""
         with self.app.app_context():
             return db.session.scalar(select(func.count(Test.id))) or 0
+
+    def add_run(self, *stages: TestStatus) -> int:
+        """Add a run of a regression test of its own."""
+        with self.app.app_context():
+            run_id = seed.run([seed.regression_test()], stages=stages).id
+            db.session.commit()
+            return run_id
+
+    def retry(self, run_id: int, **request: Any) -> int:
+        """Retry a run for alice, and return the new one, which is queued."""
+        with self.app.app_context():
+            g.db = db.session
+            return retry_run(run_id, requested_by='alice', **request).new_run_id
+
+    def work(self, *crashing: int) -> None:
+        """Let the worker see the queued runs through: some regression tests crash, and the others pass."""
+        with self.app.app_context():
+            g.db = db.session
+            worker.work_once(db.session, TestPlatform.linux, crashing)
 
 
 def seeded(database: Path) -> int:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import seed
-import worker
+from chromium import SMALL, fits, scrolls_inside, serious
 from conftest import Visit
-from database import db
-from flask import g
-from mod_regression.models import RegressionTest
-from mod_test.models import Test, TestPlatform
-from outcome import Outcome, passing
 from served import Site
-
-from mod_runs_api import retry_run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -27,7 +19,7 @@ SCHEMES = ['light', 'dark', 'the dark of the platform']
 
 
 @pytest.fixture(params=SCHEMES)
-def colours(request: pytest.FixtureRequest, visit: Visit) -> Iterator[Callable[..., Page]]:
+def colours(request: pytest.FixtureRequest, visit: Visit) -> Callable[..., Page]:
     """Open pages in light and in dark, and in the dark that the platform's own switch makes."""
     def open_page(**options: Any) -> Page:
         page = visit('alice', color_scheme='dark' if request.param == 'dark' else 'light', **options)
@@ -36,14 +28,7 @@ def colours(request: pytest.FixtureRequest, visit: Visit) -> Iterator[Callable[.
                                  '() => document.documentElement.toggleAttribute("dark"))')
         return page
 
-    yield open_page
-
-
-def serious(page: Page) -> list[str]:
-    """Return what axe finds serious or critical on a page."""
-    from axe_playwright_python.sync_playwright import Axe
-    return [f"{violation['id']}: {node['html']}" for violation in Axe().run(page).response['violations']
-            if violation['impact'] in ('serious', 'critical') for node in violation['nodes']]
+    return open_page
 
 
 def retry_three_times(site: Site) -> None:
@@ -52,16 +37,11 @@ def retry_three_times(site: Site) -> None:
 
     Two tests are flaky, and one fails each time. The last retry is still queued.
     """
-    def crash(run: Test, test: RegressionTest) -> Outcome:
-        return passing(test).exits(139) if test.id == 2 else passing(test)
-
-    with site.app.app_context():
-        g.db = db.session
-        second = retry_run(site.run_id, failed_only=True, reason='x' * 200, requested_by='alice').new_run_id
-        worker.work_once(db.session, TestPlatform.linux, crash)
-        retry_run(second, failed_only=True, reason='flaky VM', requested_by='alice')
-        worker.work_once(db.session, TestPlatform.linux, crash)
-        retry_run(second, requested_by='alice')
+    second = site.retry(site.run_id, failed_only=True, reason='x' * 200)
+    site.work(2)
+    site.retry(second, failed_only=True, reason='flaky VM')
+    site.work(2)
+    site.retry(second)
 
 
 def test_axe_finds_nothing_serious(site: Site, colours: Callable[..., Page]) -> None:
@@ -82,10 +62,8 @@ def test_axe_finds_nothing_serious(site: Site, colours: Callable[..., Page]) -> 
 
 
 def test_axe_finds_nothing_serious_in_the_list(site: Site, colours: Callable[..., Page]) -> None:
-    with site.app.app_context():
-        for _ in range(3):
-            seed.run([seed.regression_test()])
-        db.session.commit()
+    for _ in range(3):
+        site.add_run()
     page = colours()
     page.goto(f'{site.address}/test/')
 
@@ -102,7 +80,7 @@ def test_axe_finds_a_button_without_a_name(page: Page) -> None:
 
 def test_a_small_screen_scrolls_in_one_direction(site: Site, visit: Visit) -> None:
     retry_three_times(site)
-    page = visit('alice', viewport={'width': 360, 'height': 640})
+    page = visit('alice', viewport=SMALL)
 
     for address in (site.page, site.page_of(site.run_id + 1), f'{site.address}/test/'):
         page.goto(address)
@@ -110,14 +88,12 @@ def test_a_small_screen_scrolls_in_one_direction(site: Site, visit: Visit) -> No
         page.locator('.runs-api-retry').first.click()
         page.get_by_label('Reason').fill('x' * 300)
         page.locator('[type=submit]').click()
-        box = page.get_by_role('dialog').bounding_box()
-        assert box is not None and box['x'] >= 0 and box['x'] + box['width'] <= 360
-        assert box['y'] >= 0 and box['y'] + box['height'] <= 640
+        assert fits(page.get_by_role('dialog'))
         assert page.get_by_role('dialog').evaluate('dialog => dialog.scrollWidth <= dialog.clientWidth')
 
 
 def test_buttons_are_large_enough_for_a_finger(site: Site, visit: Visit) -> None:
-    page = visit('alice', viewport={'width': 360, 'height': 640})
+    page = visit('alice', viewport=SMALL)
     page.goto(f'{site.address}/test/')
 
     box = page.get_by_role('button', name=f'Retry run {site.run_id}').bounding_box()
@@ -173,25 +149,8 @@ def test_an_outcome_has_a_sign_beside_its_colour_and_a_word_for_a_screen_reader(
 
 def test_the_table_of_attempts_and_the_grid_scroll_inside_themselves(site: Site, visit: Visit) -> None:
     retry_three_times(site)
-    page = visit(None, viewport={'width': 360, 'height': 640})
+    page = visit(None, viewport=SMALL)
     page.goto(site.page_of(site.run_id + 1))
 
     for name in ('Attempts', 'Tests that did not pass each time'):
-        region = page.get_by_role('region', name=name)
-        box = region.bounding_box()
-        assert box is not None and box['x'] >= 0 and box['x'] + box['width'] <= 360
-        region.evaluate('region => { region.scrollLeft = 10_000; }')
-        last = region.locator('tr').last.locator('> *').last.bounding_box()
-        assert last is not None and last['x'] + last['width'] <= box['x'] + box['width'] + 1
-
-
-def test_the_grid_and_the_table_need_no_script(site: Site, visit: Visit) -> None:
-    retry_three_times(site)
-    page = visit(None, java_script_enabled=False)
-    page.goto(site.page_of(site.run_id + 1))
-
-    assert page.get_by_role('rowheader', name='2 -autoprogram -out=ttxt -utf8 fails each time').is_visible()
-    page.get_by_role('link', name='an output is missing').click()
-    page.wait_for_url(site.page)
-    page.get_by_role('link', name='8', exact=True).first.click()
-    page.wait_for_url(f'{site.address}/regression/test/8/view')
+        assert scrolls_inside(page.get_by_role('region', name=name))

@@ -5,43 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from chromium import SMALL, focused, tab_to
 from conftest import Visit
-from database import db
-from flask import g
 from served import Site
-
-from mod_runs_api import retry_run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
-FOCUSED = '() => document.activeElement.closest("label")?.innerText.trim() || document.activeElement.innerText.trim()'
-
-
-def tab_to(page: Page, text: str) -> None:
-    """Press Tab until something is reached."""
-    for _ in range(20):
-        page.keyboard.press('Tab')
-        if page.evaluate(FOCUSED) == text:
-            return
-    raise AssertionError(f'Tab does not lead to {text!r}.')
-
 
 def test_the_keyboard_leads_from_the_button_to_the_new_page(site: Site, page: Page) -> None:
     tab_to(page, 'Retry this run')
     page.keyboard.press('Enter')
     page.get_by_label('all 9 tests').wait_for()
-    assert page.evaluate(FOCUSED) == 'all 9 tests'
+    assert focused(page) == 'all 9 tests'
     page.keyboard.press('ArrowDown')
-    assert page.evaluate(FOCUSED) == 'only the 3 that did not pass'
+    assert focused(page) == 'only the 3 that did not pass'
     page.keyboard.press('Tab')
     page.keyboard.type('flaky VM')
     page.keyboard.press('Tab')
-    assert page.evaluate(FOCUSED) == 'Cancel'
+    assert focused(page) == 'Cancel'
     page.keyboard.press('Tab')
-    assert page.evaluate(FOCUSED) == f'Retry run {site.run_id}'
+    assert focused(page) == f'Retry run {site.run_id}'
     page.keyboard.press('Space')
 
     page.wait_for_url(site.page_of(site.run_id + 1))
@@ -62,7 +48,7 @@ def test_the_dialog_can_be_left_and_makes_nothing(site: Site, page: Page, way: s
         page.keyboard.press('Escape')
 
     page.get_by_role('dialog').wait_for(state='hidden')
-    assert page.evaluate(FOCUSED) == 'Retry this run'
+    assert focused(page) == 'Retry this run'
     assert site.runs == 1
     page.keyboard.press('Enter')
     assert page.get_by_label('Reason').input_value() == ''
@@ -85,14 +71,12 @@ def test_an_error_leaves_the_keyboard_where_it_was(site: Site, page: Page) -> No
     page.keyboard.press('Enter')
 
     page.get_by_role('alert').get_by_text('The build is gone.').wait_for()
-    assert page.evaluate(FOCUSED) == f'Retry run {site.run_id}'
+    assert focused(page) == f'Retry run {site.run_id}'
 
 
 def test_the_table_of_attempts_scrolls_by_keyboard(site: Site, visit: Visit) -> None:
-    with site.app.app_context():
-        g.db = db.session
-        retry_run(site.run_id, reason='x' * 200)
-    page = visit(None, viewport={'width': 360, 'height': 640})
+    site.retry(site.run_id, reason='x' * 200)
+    page = visit(None, viewport=SMALL)
     page.goto(site.page)
     table = page.get_by_role('region', name='Attempts')
 

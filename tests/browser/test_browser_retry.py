@@ -7,15 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import seed
-import worker
 from conftest import Visit, open_dialog
-from database import db
-from flask import g
-from mod_test.models import TestPlatform
-from outcome import passing
 from served import Site
-
-from mod_runs_api import retry_run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -91,9 +84,7 @@ def test_a_reason_that_is_too_long_is_not_sent(site: Site, dialog: Page) -> None
 
 
 def test_a_run_without_failures_offers_all_tests_and_says_why(site: Site, visit: Visit) -> None:
-    with site.app.app_context():
-        run_id = seed.run([seed.regression_test()]).id
-        db.session.commit()
+    run_id = site.add_run()
     page = visit('alice')
     page.goto(site.page_of(run_id))
 
@@ -105,11 +96,8 @@ def test_a_run_without_failures_offers_all_tests_and_says_why(site: Site, visit:
 
 
 def test_the_dialog_says_what_is_known_of_the_failed_tests(site: Site, visit: Visit) -> None:
-    with site.app.app_context():
-        g.db = db.session
-        new = retry_run(site.run_id, failed_only=True).new_run_id
-        worker.work_once(db.session, TestPlatform.linux, lambda run, test: passing(test).exits(
-            139 if test.id == 2 else 0))
+    new = site.retry(site.run_id, failed_only=True)
+    site.work(2)
     page = visit('alice')
 
     page.goto(site.page)
@@ -123,9 +111,7 @@ def test_the_dialog_says_what_is_known_of_the_failed_tests(site: Site, visit: Vi
 
 
 def test_every_row_of_the_list_has_its_button(site: Site, visit: Visit) -> None:
-    with site.app.app_context():
-        second = seed.run([seed.regression_test()], stages=seed.COMPLETED).id
-        db.session.commit()
+    second = site.add_run(*seed.COMPLETED)
     page = visit('alice')
     page.goto(f'{site.address}/test/')
     page.get_by_role('button', name=f'Retry run {site.run_id}').click()
@@ -141,9 +127,7 @@ def test_every_row_of_the_list_has_its_button(site: Site, visit: Visit) -> None:
 
 
 def test_a_row_that_is_filtered_out_takes_no_dialog_with_it(site: Site, visit: Visit) -> None:
-    with site.app.app_context():
-        newest = seed.run([seed.regression_test()]).id
-        db.session.commit()
+    newest = site.add_run()
     page = visit('alice')
     page.goto(f'{site.address}/test/')
     page.get_by_role('row').filter(has_text=f'{newest} ').first.evaluate('row => { row.style.display = "none"; }')
@@ -179,13 +163,6 @@ def test_sending_shows_and_happens_once(site: Site, dialog: Page, way: str) -> N
     assert site.runs == 2
 
 
-def test_a_double_click_makes_one_run(site: Site, dialog: Page) -> None:
-    dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').dblclick()
-
-    dialog.wait_for_url(site.page_of(site.run_id + 1))
-    assert site.runs == 2
-
-
 def test_back_leads_to_a_page_that_is_not_sending(site: Site, dialog: Page) -> None:
     dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').click()
     dialog.wait_for_url(site.page_of(site.run_id + 1))
@@ -197,15 +174,6 @@ def test_back_leads_to_a_page_that_is_not_sending(site: Site, dialog: Page) -> N
     assert not dialog.get_by_role('dialog').is_visible()
     dialog.get_by_role('button', name='Retry this run').click()
     assert dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').is_enabled()
-
-
-@pytest.mark.parametrize('name', ['bob', None])
-def test_visitors_who_may_not_retry_see_nothing_to_press(site: Site, visit: Visit, name: str | None) -> None:
-    page = visit(name)
-
-    for address in (site.page, f'{site.address}/test/'):
-        page.goto(address)
-        assert page.get_by_role('button').count() == 0
 
 
 def test_without_scripts_nothing_pretends_to_work(site: Site, visit: Visit) -> None:

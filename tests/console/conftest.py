@@ -7,26 +7,23 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+import chromium
 import pytest
 from checkout import Platform, copy_as_documented, prepare
 from front import Front, serving_console
 from protocol import Process, Story, running
 from rows import Rows, fresh_database, now
-from served import chromium, launch
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page
+    from playwright.sync_api import Browser, Page
 
 #: The platform counts requests by the token's id. Those of the stories themselves are small.
 _token_ids = count(1_000_000)
-
-PASSWORD = 'correct horse battery staple'
 
 #: What the console's own log-in asks for.
 SCOPES = ['runs:read', 'runs:write', 'results:read', 'system:read']
@@ -97,13 +94,8 @@ def front(served_console: Front) -> Front:
 @pytest.fixture(scope='session')
 def browser() -> Iterator[Browser]:
     """Chromium."""
-    if not (find_spec('playwright') and chromium()):
-        pytest.skip('needs playwright and chromium')
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
+    with chromium.running() as browser:
         yield browser
-        browser.close()
 
 
 def keep_session(story: Story) -> dict[str, str]:
@@ -115,40 +107,20 @@ def keep_session(story: Story) -> dict[str, str]:
     return {'token': secret, 'email': 'adam@example.com', 'role': 'admin', 'expires_at': f'{expires.isoformat()}Z'}
 
 
-def open_console(browser: Browser, front: Front, session: dict[str, str] | None, *, dark: bool = False,
-                 **options: Any) -> Page:
-    """Return an empty page of a browser in which the console keeps a session."""
+def context(front: Front, session: dict[str, str] | None, *, dark: bool = False) -> dict[str, Any]:
+    """Return the options of a browser's context in which the console keeps a session."""
     kept = {'sp-theme': 'dark' if dark else 'light', **({'sp-session': json.dumps(session)} if session else {})}
-    context = browser.new_context(locale='en-GB', **options, storage_state={'cookies': [], 'origins': [{
-        'origin': front.address, 'localStorage': [{'name': name, 'value': value} for name, value in kept.items()]}]})
-    context.set_default_timeout(10_000)
-    return context.new_page()
+    return {'locale': 'en-GB', 'storage_state': {'cookies': [], 'origins': [{
+        'origin': front.address, 'localStorage': [{'name': name, 'value': value} for name, value in kept.items()]}]}}
 
 
 @pytest.fixture
 def visit(browser: Browser, front: Front, story: Story) -> Iterator[Visit]:
-    """
-    Open pages of the console, each in a browser of its own.
+    """Open pages of the console, each in a browser of its own."""
+    with chromium.watching(browser, 'error') as open_page:
+        def visit(path: str = '/', *, signed_in: bool = True, dark: bool = False, **options: Any) -> Page:
+            page = open_page(**context(front, keep_session(story) if signed_in else None, dark=dark), **options)
+            page.goto(front.address + path)
+            return page
 
-    When the test is done, no script has failed on them.
-    """
-    complaints: list[str] = []
-    pages: list[Page] = []
-
-    def note(message: ConsoleMessage) -> None:
-        # The browser says so of every answer that is an error.
-        if message.type == 'error' and not message.text.startswith('Failed to load resource'):
-            complaints.append(message.text)
-
-    def open_page(path: str = '/', *, signed_in: bool = True, **options: Any) -> Page:
-        page = open_console(browser, front, keep_session(story) if signed_in else None, **options)
-        pages.append(page)
-        page.on('pageerror', lambda error: complaints.append(str(error)))
-        page.on('console', note)
-        page.goto(front.address + path)
-        return page
-
-    yield open_page
-    for page in pages:
-        page.context.close()
-    assert complaints == []
+        yield visit

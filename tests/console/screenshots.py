@@ -15,12 +15,12 @@ if __name__ == '__main__':
     sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ('', 'miniature', 'platform', 'browser')]
 
 from checkout import copy_as_documented, prepare
-from conftest import keep_session, open_console
+from chromium import running as running_chromium
+from conftest import context, keep_session
 from front import serving_console
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from protocol import Outcome, Story, differs, running
 from rows import Rows, fresh_database
-from served import launch
 
 FOLDER = Path(__file__).parents[2] / 'docs' / 'images'
 
@@ -45,7 +45,7 @@ def picture(page: Page, selector: str, name: str) -> None:
 
 def main() -> None:
     """Make the pictures."""
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as name, running_chromium() as browser:
         folder = Path(name)
         platform = copy_as_documented(prepare(Path(os.environ['SAMPLE_PLATFORM']), folder))
         with fresh_database('sqlite', folder) as database:
@@ -55,10 +55,10 @@ def main() -> None:
                 story = Story(process, rows, platform)
                 first, last = tell(story)
                 with serving_console(Path(os.environ['SAMPLE_PLATFORM_CONSOLE']), process.call('serve')) as front:
-                    browser = launch(playwright)
                     session = keep_session(story)
-                    light, dark = (open_console(browser, front, session, dark=is_dark,
-                                                viewport={'width': 900, 'height': 1100}) for is_dark in (False, True))
+                    light, dark = (browser.new_page(**context(front, session, dark=is_dark),
+                                                    viewport={'width': 900, 'height': 1100})
+                                   for is_dark in (False, True))
                     light.goto(f'{front.address}/runs/{first}')
                     light.get_by_role('button', name='Run again').click()
                     light.get_by_label('Only the 3 that did not pass').check()
@@ -67,7 +67,6 @@ def main() -> None:
                     dark.goto(f'{front.address}/runs/{last}')
                     dark.get_by_text('Over 3 attempts').wait_for()
                     picture(dark, 'section[aria-labelledby=attempts]', 'console-attempts')
-                    browser.close()
 
 
 if __name__ == '__main__':

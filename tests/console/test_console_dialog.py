@@ -6,9 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import PASSWORD, Visit
+from chromium import focused, tab_to
+from conftest import Visit
 from front import Front
 from protocol import CRASH, Story, differs
+from serving import PASSWORD
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Route
@@ -35,11 +37,6 @@ def open_dialog(page: Page) -> Locator:
     dialog = page.get_by_role('dialog')
     dialog.get_by_role('button', name='Run again').wait_for()
     return dialog
-
-
-def choose(dialog: Locator, name: str) -> None:
-    """Choose the tests to run."""
-    dialog.get_by_role('radio', name=name).check()
 
 
 def submit(dialog: Locator) -> None:
@@ -71,7 +68,7 @@ def test_sign_in_press_choose_and_land(story: Story, red: int, visit: Visit) -> 
 
     dialog = open_dialog(page)
     dialog.get_by_text('This run and its results stay as they are.').wait_for()
-    choose(dialog, 'Only the 2 that did not pass')
+    dialog.get_by_role('radio', name='Only the 2 that did not pass').check()
     dialog.get_by_label('Reason').fill('flaky VM')
     submit(dialog)
 
@@ -123,7 +120,7 @@ def test_each_dialog_begins_anew(story: Story, page: Page, red: int) -> None:
     page.on('request', lambda request: request.method == 'POST' and keys.append(
         request.headers.get('idempotency-key')))
     dialog = open_dialog(page)
-    choose(dialog, 'Only the 2 that did not pass')
+    dialog.get_by_role('radio', name='Only the 2 that did not pass').check()
     dialog.get_by_label('Reason').fill('flaky VM')
     dialog.get_by_role('button', name='Cancel').click()
     dialog.wait_for(state='detached')
@@ -298,21 +295,6 @@ def test_errors_are_shown_as_the_console_shows_them(page: Page, status: int, wor
 
 
 # The keyboard
-
-def focused(page: Page) -> str:
-    """Return the name or the text of what has the focus."""
-    return str(page.evaluate('() => document.activeElement.labels?.[0]?.textContent '
-                             '?? document.activeElement.textContent')).strip()
-
-
-def tab_to(page: Page, text: str) -> None:
-    """Press Tab until what has the focus has a text."""
-    for _ in range(40):
-        page.keyboard.press('Tab')
-        if focused(page) == text:
-            return
-    raise AssertionError(f'{text} is not reached')
-
 
 def test_the_keyboard_alone_is_enough(story: Story, page: Page, red: int) -> None:
     page.get_by_role('button', name='Run again').wait_for()

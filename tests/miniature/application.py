@@ -6,12 +6,11 @@ All modules of models are imported here, used or not: models refer to each other
 
 import logging
 import secrets
-from typing import Any, Optional
+from typing import Any
 
 import mod_api.models.api_token
 import mod_ci.models
 import mod_customized.models
-import mod_home.models
 import mod_sample.models
 import pages
 from database import db, enforce_foreign_keys
@@ -23,22 +22,9 @@ log = logging.getLogger('Platform')
 
 def create_app(database_uri: str = 'sqlite://', mount: bool = True, **config: Any) -> Flask:
     """
-    Make the miniature.
+    Make the miniature, with further settings.
 
-    Parameters
-    ----------
-    database_uri : str
-        SQLite in memory or in a file, or MariaDB through PyMySQL.
-    mount : bool
-        Mount `mod_runs_api` as the platform would.
-    **config
-        Further settings of the application.
-
-    Returns
-    -------
-    Flask
-        The application. As on the platform, the tables are made by the first request; use `db.create_all()` within the
-        application's context to have them before.
+    As on the platform, its first request makes the tables; `db.create_all()` within its context makes them before.
     """
     app = Flask(__name__)
     app.config.from_mapping(
@@ -69,18 +55,13 @@ def prepare_request() -> None:
     g.db = db.session
     g.log = log
     db.create_all()
-    g.user = find_user(session.get('user_id'))
+    g.user = db.session.get(User, session['user_id']) if 'user_id' in session else None
 
 
 def forbid_inline(response: Response) -> Response:
     """Let pages have scripts, styles and images from here only, and none within the page."""
     response.headers.setdefault('Content-Security-Policy', "default-src 'self'")
     return response
-
-
-def find_user(user_id: Optional[int]) -> Optional[User]:
-    """Return the user whom a session cookie names."""
-    return None if user_id is None else db.session.get(User, user_id)
 
 
 def show_error(error: Exception) -> tuple[str, int]:

@@ -58,10 +58,6 @@ class DeclEnumType(TypeDecorator[E]):
         self.enum = enum
         super().__init__()
 
-    def copy(self, **kw: Any) -> 'DeclEnumType[E]':
-        """Make another of the same enumeration."""
-        return DeclEnumType(self.enum)
-
     def process_bind_param(self, value: Optional[E], dialect: Dialect) -> Optional[str]:
         """Write a member as its value."""
         return None if value is None else value.value
@@ -72,42 +68,19 @@ class DeclEnumType(TypeDecorator[E]):
 
 
 def enforce_foreign_keys(engine: Engine) -> None:
-    """
-    Make SQLite hold foreign keys the way the production database does.
-
-    Parameters
-    ----------
-    engine : Engine
-        An engine that has not connected yet. Other databases than SQLite are left as they are.
-    """
+    """Make SQLite hold foreign keys the way the production database does. The engine has not connected yet."""
     @event.listens_for(engine, 'connect')
     def switch_on(connection: Any, _record: Any) -> None:
         if isinstance(connection, SQLiteConnection):
             connection.execute('PRAGMA foreign_keys = ON')
 
 
-def create_session(db_string: str, drop_tables: bool = False) -> 'scoped_session[Session]':
-    """
-    Return a session that needs no application, as scheduled jobs have it.
-
-    Parameters
-    ----------
-    db_string : str
-        The address of the database. There is one engine for each address.
-    drop_tables : bool
-        Begin with empty tables.
-
-    Returns
-    -------
-    scoped_session
-        A session of its own for each thread. The tables exist.
-    """
+def create_session(db_string: str) -> 'scoped_session[Session]':
+    """Return a session that needs no application, as scheduled jobs have it. There is one engine for each address."""
     engine = _engines.get(db_string)
     if engine is None:
         engine = _engines[db_string] = create_engine(db_string)
         enforce_foreign_keys(engine)
-    if drop_tables:
-        Base.metadata.drop_all(engine)
     Base.metadata.create_all(engine)
     return scoped_session(sessionmaker(bind=engine))
 

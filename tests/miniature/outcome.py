@@ -10,19 +10,11 @@ from mod_test.models import Test, TestResult, TestResultFile
 
 @dataclass(frozen=True)
 class Outcome:
-    """
-    How one regression test came out.
-
-    Attributes
-    ----------
-    exit_code : int or None
-        The code it ended with.
-    got : mapping of int to str or None
-        By the id of an output, the hash of what came out; None where that is identical to what was expected. An
-        output that is not in the mapping made no file.
-    """
+    """How one regression test came out."""
 
     exit_code: Optional[int]
+    #: By the id of an output, the hash of what came out; None is the expected file. An output that is not here made no
+    #: file.
     got: Mapping[int, Optional[str]]
 
     def exits(self, code: Optional[int]) -> 'Outcome':
@@ -43,29 +35,9 @@ def passing(test: RegressionTest) -> Outcome:
     return Outcome(test.expected_rc, {output.id: None for output in test.output_files if not output.ignore})
 
 
-def record(session: DbSession, run: Test, test: RegressionTest, outcome: Outcome, runtime: int = 1200) -> TestResult:
-    """
-    Write the rows of one regression test's outcome in a run, without committing them.
-
-    Parameters
-    ----------
-    session : DbSession
-        The session to write with.
-    run : Test
-        The run that ran the test.
-    test : RegressionTest
-        The test.
-    outcome : Outcome
-        How it came out.
-    runtime : int
-        How long it took, in milliseconds.
-
-    Returns
-    -------
-    TestResult
-        The row of the result; those of the files are written too.
-    """
-    result = TestResult(test_id=run.id, regression_test_id=test.id, runtime=runtime, exit_code=outcome.exit_code,
+def record(session: DbSession, run: Test, test: RegressionTest, outcome: Outcome) -> TestResult:
+    """Write the rows of one regression test's outcome in a run, without committing them, and return the result's."""
+    result = TestResult(test_id=run.id, regression_test_id=test.id, runtime=1200, exit_code=outcome.exit_code,
                         expected_rc=test.expected_rc)
     session.add(result)
     for output in test.output_files:

@@ -4,23 +4,25 @@ Rows to begin with: small factories, a story for the demo, and a great many rows
 All of it adds to the session of the current application and flushes; only `seed_demo` and the bulk functions commit.
 """
 
+import json
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Iterable, Optional, Sequence, TypeVar
 
 from database import Base, db
 from mod_api.models.api_token import ApiToken
 from mod_auth.models import Role, User
 from mod_customized.models import CustomizedTest, TestFork
-from mod_regression.models import (Category, InputType, OutputType,
-                                   RegressionTest, RegressionTestOutput,
+from mod_regression.models import (Category, RegressionTest,
+                                   RegressionTestOutput,
                                    RegressionTestOutputFiles)
 from mod_sample.models import Sample
 from mod_test.models import (Fork, Test, TestPlatform, TestProgress,
                              TestResult, TestStatus, TestType)
 from outcome import Outcome, passing, record
 from sqlalchemy import func, select
+from werkzeug.security import generate_password_hash
 
 MAIN_REPOSITORY = 'https://github.com/CCExtractor/ccextractor.git'
 COMPLETED = (TestStatus.preparation, TestStatus.testing, TestStatus.completed)
@@ -45,58 +47,18 @@ def digest() -> str:
 
 def user(name: str = 'alice', role: Optional[Role] = Role.contributor, *, password: Optional[str] = None,
          github_login: Optional[str] = None) -> User:
-    """
-    Add a user.
-
-    Parameters
-    ----------
-    name : str
-        At most 50 characters; one user a name.
-    role : Role or None
-        What they may do; the column may be null.
-    password : str or None
-        What they log in with. Without one they cannot.
-    github_login : str or None
-        Their name on GitHub.
-
-    Returns
-    -------
-    User
-        The user.
-    """
-    stored = '' if password is None else User.generate_hash(password)
+    """Add a user, who can log in only with a password."""
+    stored = '' if password is None else generate_password_hash(password)
     return add(User(name=name, role=role, email=f'{name}@example.org', github_login=github_login, password=stored))
 
 
 def token(owner: User, scopes: Iterable[str] = READ_AND_WRITE, *, name: Optional[str] = None,
           expires_in_days: int = 7, revoked: bool = False) -> str:
-    """
-    Add a token.
-
-    Parameters
-    ----------
-    owner : User
-        Whose token it is.
-    scopes : iterable of str
-        What it permits.
-    name : str or None
-        At most 50 characters, one token a name for each user; by default one is made up.
-    expires_in_days : int
-        How long it is good for; below zero for one that has expired.
-    revoked : bool
-        Whether it has been revoked.
-
-    Returns
-    -------
-    str
-        The secret, as it goes in the request's header.
-    """
-    secret = ApiToken.generate_token()
-    row = ApiToken(owner.id, name or f'token {secrets.token_hex(4)}', ApiToken.hash_token(secret),
-                   ApiToken.extract_prefix(secret), list(scopes), expires_in_days)
-    if revoked:
-        row.revoked_at = datetime.now(timezone.utc)
-    add(row)
+    """Add a token, and return the secret. It has expired where the days are below zero."""
+    secret, now = f'spci_{secrets.token_urlsafe(32)}', datetime.now(timezone.utc)
+    add(ApiToken(user_id=owner.id, token_name=name or f'token {secrets.token_hex(4)}', token_prefix=secret[:16],
+                 token_hash=ApiToken.hash_token(secret), scopes_json=json.dumps(list(scopes)), created_at=now,
+                 expires_at=now + timedelta(days=expires_in_days), revoked_at=now if revoked else None))
     return secret
 
 
@@ -112,35 +74,19 @@ def fork(github: str = MAIN_REPOSITORY) -> Fork:
     return found or add(Fork(github=github))
 
 
+def sample() -> Sample:
+    """Add a sample."""
+    return add(Sample(sha=digest(), extension='ts', original_name='recording'))
+
+
 def regression_test(command: str = '-out=srt -latin1', *, in_category: str = 'General', outputs: int = 1,
                     expected_rc: Optional[int] = 0, active: bool = True) -> RegressionTest:
-    """
-    Add a regression test with a sample of its own.
-
-    Parameters
-    ----------
-    command : str
-        Its command line.
-    in_category : str
-        The name of its category.
-    outputs : int
-        How many outputs it is expected to make.
-    expected_rc : int or None
-        The exit code it should end with.
-    active : bool
-        Whether new runs are to run it.
-
-    Returns
-    -------
-    RegressionTest
-        The test; its outputs are in `output_files`.
-    """
-    sample = Sample(sha=digest(), extension='ts', original_name='recording')
-    test = RegressionTest(
-        sample=sample, command=command, input_type=InputType.file, output_type=OutputType.file,
-        expected_rc=expected_rc, active=active, description='', categories=[category(in_category)])
-    db.session.add_all(_output(test, ignore=False) for _ in range(outputs))
-    return add(test)
+    """Add a regression test with a sample and some outputs of its own."""
+    test = add(RegressionTest(sample=sample(), command=command, expected_rc=expected_rc, active=active, description='',
+                              categories=[category(in_category)]))
+    for _ in range(outputs):
+        output(test)
+    return test
 
 
 def regression_tests(count: int) -> list[RegressionTest]:
@@ -150,12 +96,8 @@ def regression_tests(count: int) -> list[RegressionTest]:
 
 def output(test: RegressionTest, *, ignore: Any = False) -> RegressionTestOutput:
     """Add an output that a regression test is expected to make, or may make if it is to be ignored."""
-    return add(_output(test, ignore))
-
-
-def _output(test: RegressionTest, ignore: bool) -> RegressionTestOutput:
-    return RegressionTestOutput(regression_test=test, correct=digest(), correct_extension='.srt', expected_filename='',
-                                ignore=ignore)
+    return add(RegressionTestOutput(regression_test=test, correct=digest(), correct_extension='.srt',
+                                    expected_filename='', ignore=ignore))
 
 
 def variant(of: RegressionTestOutput, file_hash: Optional[str] = None) -> str:
@@ -170,28 +112,13 @@ def run(selection: Optional[Iterable[RegressionTest]] = None, *, owners: Iterabl
         test_type: TestType = TestType.commit, branch: str = 'master', commit: Optional[str] = None,
         pr_nr: int = 0, github: str = MAIN_REPOSITORY) -> Test:
     """
-    Add a run.
+    Add a run without results, which has reached some stages; without any it is queued.
 
-    Parameters
-    ----------
-    selection : iterable of RegressionTest, or None
-        What it runs, a row for each, also for a repeated one. None, like an empty one, means all tests there are.
-    owners : iterable of User
-        Who owns it.
-    stages : iterable of TestStatus
-        Its progress so far; none means queued.
-    platform, test_type, branch, commit, pr_nr, github
-        Its configuration; the commit is made up by default.
-
-    Returns
-    -------
-    Test
-        The run, without results.
+    It has a row for each selected regression test, also for a repeated one. Without any it runs all tests there are.
     """
     new = add(Test(platform, test_type, fork(github).id, branch, commit or secrets.token_hex(20), pr_nr))
     db.session.add_all([CustomizedTest(test_id=new.id, regression_id=test.id) for test in selection or ()])
     db.session.add_all([TestFork(test_id=new.id, user_id=owner.id) for owner in owners])
-    db.session.flush()
     progress(new, *stages)
     return new
 
@@ -205,40 +132,13 @@ def progress(of: Test, *stages: TestStatus) -> list[TestProgress]:
 
 
 def result(of: Test, test: RegressionTest, outcome: Optional[Outcome] = None) -> TestResult:
-    """
-    Add a regression test's result to a run, with its files.
-
-    Parameters
-    ----------
-    of : Test
-        The run.
-    test : RegressionTest
-        The test.
-    outcome : Outcome or None
-        How it came out, for instance `passing(test).exits(1)`; by default all is as expected.
-
-    Returns
-    -------
-    TestResult
-        The row of the result.
-    """
+    """Add a regression test's result to a run, with its files; by default all is as expected."""
     return record(db.session, of, test, outcome or passing(test))
 
 
 @dataclass(frozen=True)
 class Demo:
-    """
-    What `seed_demo` has made.
-
-    Attributes
-    ----------
-    run_id : int
-        The run to retry.
-    failed : tuple of int
-        The ids of the regression tests that failed in it.
-    tokens : dict of str to str
-        Secrets, by whose they are.
-    """
+    """The run to retry, the ids of the regression tests that failed in it, and secrets by whose they are."""
 
     run_id: int
     failed: tuple[int, ...]
@@ -249,14 +149,7 @@ DEMO_PASSWORD = 'password'
 
 
 def seed_demo() -> Demo:
-    """
-    Make the tables and a small story: three people, ten regression tests, and a partly failed run of a pull request.
-
-    Returns
-    -------
-    Demo
-        Where to begin.
-    """
+    """Make the tables and a story: three people, ten regression tests, a partly failed run of a pull request."""
     db.create_all()
     alice, bob, carol = (
         user(name, role, password=DEMO_PASSWORD)
@@ -286,65 +179,38 @@ def seed_demo() -> Demo:
                  commit='5f2a9c0e7d41b8836a1c4e90d2b7f3586ce1a904', pr_nr=1342)
     for test in selected:
         result(source, test, outcomes.get(test.id))
-    demo = Demo(
-        run_id=source.id,
-        failed=(crashes.id, differs.id, makes_nothing.id),
-        tokens={
-            'alice': token(alice),
-            'alice, reading only': token(alice, ['runs:read', 'results:read']),
-            'bob': token(bob),
-            'carol': token(carol),
-        })
+    demo = Demo(source.id, (crashes.id, differs.id, makes_nothing.id), {
+        'alice': token(alice),
+        'alice, reading only': token(alice, ['runs:read', 'results:read']),
+        'bob': token(bob),
+        'carol': token(carol),
+    })
     db.session.commit()
     return demo
 
 
 def bulk_regression_tests(count: int) -> list[int]:
-    """
-    Add many active regression tests of one output each, and commit.
-
-    Parameters
-    ----------
-    count : int
-        How many.
-
-    Returns
-    -------
-    list of int
-        Their ids.
-    """
-    group = category().id
-    sample = add(Sample(sha=digest(), extension='ts', original_name='recording')).id
+    """Add many active regression tests of one output each, commit, and return their ids."""
+    group, sample_id = category().id, sample().id
     tests = _new_ids('regression_test', count)
     outputs = _new_ids('regression_test_output', count)
     _insert('regression_test', [
-        {'id': test, 'sample_id': sample, 'command': f'-out=srt -datapid {test}', 'input_type': InputType.file,
-         'output_type': OutputType.file, 'expected_rc': 0, 'active': True} for test in tests])
+        {'id': test, 'sample_id': sample_id, 'command': f'-out=srt -datapid {test}', 'expected_rc': 0}
+        for test in tests])
     _insert('regression_test_category', [{'regression_id': test, 'category_id': group} for test in tests])
     _insert('regression_test_output', [
         {'id': key, 'regression_id': test, 'correct': f'{key:064x}', 'correct_extension': '.srt',
-         'expected_filename': '', 'ignore': False} for key, test in zip(outputs, tests)])
+         'expected_filename': ''} for key, test in zip(outputs, tests)])
     db.session.commit()
     return list(tests)
 
 
 def bulk_runs(count: int, tests_per_run: int, failed_per_run: int = 1) -> list[int]:
     """
-    Add many completed runs of the same regression tests, with results, and commit.
+    Add many completed runs with results, commit, and return their ids.
 
-    Parameters
-    ----------
-    count : int
-        How many runs.
-    tests_per_run : int
-        How many regression tests each selects and has results of: the first active ones. Missing ones are added.
-    failed_per_run : int
-        How many of those ended with a wrong exit code in each run: the first ones.
-
-    Returns
-    -------
-    list of int
-        The ids of the runs.
+    Each selects the first active regression tests, which are added where they are missing, and the first few of them
+    ended with a wrong exit code.
     """
     tests = list(db.session.scalars(
         select(RegressionTest.id).where(RegressionTest.active.is_(True)).order_by(RegressionTest.id)
@@ -353,11 +219,9 @@ def bulk_runs(count: int, tests_per_run: int, failed_per_run: int = 1) -> list[i
         tests += bulk_regression_tests(tests_per_run - len(tests))
     expected = {row.id: row.expected_rc for row in db.session.execute(
         select(RegressionTest.id, RegressionTest.expected_rc))}
-    outputs: dict[int, list[Any]] = {test: [] for test in tests}
-    for row in db.session.execute(select(
-            RegressionTestOutput.id, RegressionTestOutput.regression_id, RegressionTestOutput.correct)):
-        if row.regression_id in outputs:
-            outputs[row.regression_id].append(row)
+    outputs = db.session.execute(
+        select(RegressionTestOutput.id, RegressionTestOutput.regression_id, RegressionTestOutput.correct)
+        .where(RegressionTestOutput.regression_id.in_(tests))).all()
     repository = fork().id
     now = datetime.now(timezone.utc)
 
@@ -377,8 +241,8 @@ def bulk_runs(count: int, tests_per_run: int, failed_per_run: int = 1) -> list[i
              'exit_code': (expected[test] or 0) + 1 if place < failed_per_run else expected[test]}
             for key in part for place, test in enumerate(tests)])
         _insert('test_result_file', [
-            {'test_id': key, 'regression_test_id': test, 'regression_test_output_id': row.id, 'expected': row.correct,
-             'got': None} for key in part for test in tests for row in outputs[test]])
+            {'test_id': key, 'regression_test_id': output.regression_id, 'regression_test_output_id': output.id,
+             'expected': output.correct} for key in part for output in outputs])
     db.session.commit()
     return list(runs)
 

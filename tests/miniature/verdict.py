@@ -1,7 +1,7 @@
 """
 Pass or fail, decided by the rule of the platform's page of a run.
 
-The rule, for each regression test the run runs:
+The rule, for each regression test the run runs, whether it has finished or not:
 
 - a result with another exit code than expected is a failure;
 - else a file that differs and is no accepted variant is one, also where the test's output is set to be ignored, and
@@ -12,25 +12,17 @@ The rule, for each regression test the run runs:
 
 from collections import defaultdict
 from dataclasses import dataclass
-from enum import Enum
 from typing import Optional
 
 from database import DbSession
 from mod_regression.models import (Category, RegressionTest,
-                                   RegressionTestOutput,
-                                   regressionTestLinkTable)
+                                   RegressionTestOutput)
 from mod_test.models import Test, TestResult, TestResultFile
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-
-class Came(Enum):
-    """How an output came out."""
-
-    identical = 'identical'
-    accepted = 'accepted variant'
-    different = 'different'
-    missing = 'missing'
+#: How an output came out.
+IDENTICAL, ACCEPTED, DIFFERENT, MISSING = 'identical', 'accepted variant', 'different', 'missing'
 
 
 @dataclass(frozen=True)
@@ -40,51 +32,18 @@ class TestVerdict:
     __test__ = False
 
     regression_test: RegressionTest
-    result: Optional[TestResult]
-    outputs: tuple[Came, ...]
+    #: The code it ended with, None if it has no result; and the one that was expected then, or is now.
+    exit_code: Optional[int]
+    expected_rc: Optional[int]
+    outputs: tuple[str, ...]
     error: bool
 
-    @property
-    def exit_code(self) -> Optional[int]:
-        """The code the test ended with; none if it has no result."""
-        return None if self.result is None else self.result.exit_code
 
-    @property
-    def expected_rc(self) -> Optional[int]:
-        """The code it should have ended with, as it was when the run ran it."""
-        return self.regression_test.expected_rc if self.result is None else self.result.expected_rc
-
-
-@dataclass(frozen=True)
-class CategoryVerdict:
-    """What the page says of one category. It fails if one of its tests does."""
-
-    category: Category
-    tests: tuple[TestVerdict, ...]
-
-    @property
-    def error(self) -> bool:
-        """Whether a test of the category failed."""
-        return any(test.error for test in self.tests)
-
-
-def by_category(session: DbSession, run: Test) -> list[CategoryVerdict]:
+def by_category(session: DbSession, run: Test) -> dict[str, list[TestVerdict]]:
     """
-    Return the verdicts on a run, in the order of its page.
+    Return the verdicts on a run by the names of the categories, in the order of its page.
 
     A regression test in no category is not on the page, and one in two categories is there twice.
-
-    Parameters
-    ----------
-    session : DbSession
-        The session the run belongs to.
-    run : Test
-        The run, in any state: the rule does not ask whether it has finished.
-
-    Returns
-    -------
-    list of CategoryVerdict
-        The categories by name, without those the run runs nothing of.
     """
     selected = set(run.get_customized_regressiontests())
     results = {result.regression_test_id: result for result in run.results}
@@ -94,49 +53,31 @@ def by_category(session: DbSession, run: Test) -> list[CategoryVerdict]:
                 selectinload(TestResultFile.regression_test_output).selectinload(RegressionTestOutput.multiple_files)
             )):
         files[file.regression_test_id].append(file)
-
-    categories = session.scalars(
-        select(Category).where(Category.id.in_(select(regressionTestLinkTable.c.category_id))).order_by(Category.name)
-        .options(selectinload(Category.regression_tests).selectinload(RegressionTest.output_files)))
-    verdicts = (
-        CategoryVerdict(category, tuple(
-            _verdict(test, results.get(test.id), files[test.id])
-            for test in category.regression_tests if test.id in selected))
-        for category in categories)
-    return [verdict for verdict in verdicts if verdict.tests]
+    categories = session.scalars(select(Category).order_by(Category.name).options(
+        selectinload(Category.regression_tests).selectinload(RegressionTest.output_files)))
+    verdicts = {category.name or '': [_verdict(test, results.get(test.id), files[test.id])
+                                      for test in category.regression_tests if test.id in selected]
+                for category in categories}
+    return {name: tests for name, tests in verdicts.items() if tests}
 
 
 def by_test(session: DbSession, run: Test) -> list[TestVerdict]:
-    """
-    Return the verdicts on a run by the id of the regression test, each test once.
-
-    Parameters
-    ----------
-    session : DbSession
-        The session the run belongs to.
-    run : Test
-        The run, in any state.
-
-    Returns
-    -------
-    list of TestVerdict
-        One for each regression test that the run's page shows.
-    """
-    tests = {test.regression_test.id: test for category in by_category(session, run) for test in category.tests}
+    """Return the verdicts on a run by the id of the regression test, each test once."""
+    tests = {test.regression_test.id: test for tests in by_category(session, run).values() for test in tests}
     return [tests[key] for key in sorted(tests)]
 
 
 def _verdict(test: RegressionTest, result: Optional[TestResult], files: list[TestResultFile]) -> TestVerdict:
     outputs = tuple(_came(file) for file in files)
     if not files and any(output.ignore is False for output in test.output_files):
-        outputs = (Came.missing,)
-    wrong_code = result is not None and result.exit_code != result.expected_rc
-    error = wrong_code or Came.different in outputs or Came.missing in outputs
-    return TestVerdict(test, result, outputs, error)
+        outputs = (MISSING,)
+    exit_code, expected_rc = (result.exit_code, result.expected_rc) if result else (None, test.expected_rc)
+    error = result is not None and exit_code != expected_rc or DIFFERENT in outputs or MISSING in outputs
+    return TestVerdict(test, exit_code, expected_rc, outputs, error)
 
 
-def _came(file: TestResultFile) -> Came:
+def _came(file: TestResultFile) -> str:
     if file.got is None:
-        return Came.identical
+        return IDENTICAL
     accepted = {variant.file_hashes for variant in file.regression_test_output.multiple_files}
-    return Came.accepted if file.got in accepted else Came.different
+    return ACCEPTED if file.got in accepted else DIFFERENT

@@ -4,16 +4,15 @@ from datetime import datetime
 from typing import Optional
 
 from database import Base
-from mod_test.models import Test, TestPlatform
+from mod_test.models import TestPlatform
 from sqlalchemy import ForeignKey, String, Text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 
 class BlockedUsers(Base):
     """A GitHub account (its number there) whose pull requests are not run."""
 
     __tablename__ = 'blocked_users'
-    __table_args__ = {'mysql_engine': 'InnoDB'}
 
     user_id: Mapped[int] = mapped_column(primary_key=True)
     comment: Mapped[Optional[str]] = mapped_column(Text)
@@ -23,14 +22,11 @@ class GcpInstance(Base):
     """A machine at work on a run; the row goes when the run ends."""
 
     __tablename__ = 'gcp_instance'
-    __table_args__ = {'mysql_engine': 'InnoDB'}
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    test_id: Mapped[Optional[int]] = mapped_column(ForeignKey(Test.id, onupdate='CASCADE', ondelete='RESTRICT'))
+    test_id: Mapped[Optional[int]] = mapped_column(ForeignKey('test.id'))
     timestamp: Mapped[datetime]
     timestamp_prep_finished: Mapped[Optional[datetime]]
-
-    test: Mapped[Optional[Test]] = relationship('Test')
 
     def __init__(self, name: str, test_id: int, timestamp: Optional[datetime] = None) -> None:
         super().__init__(name=name, test_id=test_id, timestamp=timestamp or datetime.now())
@@ -40,7 +36,6 @@ class MaintenanceMode(Base):
     """Whether a platform starts no runs at present."""
 
     __tablename__ = 'maintenance_mode'
-    __table_args__ = {'mysql_engine': 'InnoDB'}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     platform: Mapped[TestPlatform] = mapped_column(TestPlatform.db_type())

@@ -1,7 +1,6 @@
 """Runs, their progress and their results."""
 
 import secrets
-import string
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Optional
 
@@ -46,23 +45,13 @@ class TestStatus(DeclEnum):
     canceled = 'canceled', 'Canceled/Error'
 
 
-FINISHED = (TestStatus.completed, TestStatus.canceled)
-
-
 class Fork(Base):
     """A repository on GitHub."""
 
     __tablename__ = 'fork'
-    __table_args__ = {'mysql_engine': 'InnoDB'}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     github: Mapped[Optional[str]] = mapped_column(String(256), unique=True)
-    tests: Mapped[list['Test']] = relationship('Test', back_populates='fork')
-
-    @property
-    def github_name(self) -> str:
-        """Return owner and repository."""
-        return (self.github or '').replace('https://github.com/', '').replace('.git', '')
 
 
 class Test(Base):
@@ -70,39 +59,31 @@ class Test(Base):
 
     __test__ = False
     __tablename__ = 'test'
-    __table_args__ = {'mysql_engine': 'InnoDB'}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     platform: Mapped[TestPlatform] = mapped_column(TestPlatform.db_type())
     test_type: Mapped[TestType] = mapped_column(TestType.db_type())
     token: Mapped[Optional[str]] = mapped_column(String(64), unique=True)
-    fork_id: Mapped[Optional[int]] = mapped_column(ForeignKey('fork.id', onupdate='CASCADE', ondelete='RESTRICT'))
+    fork_id: Mapped[Optional[int]] = mapped_column(ForeignKey('fork.id'))
     branch: Mapped[str] = mapped_column(Text)
     commit: Mapped[str] = mapped_column(String(64))
     pr_nr: Mapped[int] = mapped_column(default=0)
 
-    fork: Mapped[Optional[Fork]] = relationship('Fork', back_populates='tests')
-    customized_tests: Mapped[list['CustomizedTest']] = relationship('CustomizedTest', back_populates='test')
-    progress: Mapped[list['TestProgress']] = relationship(
-        'TestProgress', back_populates='test', order_by='TestProgress.id')
-    results: Mapped[list['TestResult']] = relationship('TestResult', back_populates='test')
+    fork: Mapped[Optional[Fork]] = relationship()
+    customized_tests: Mapped[list['CustomizedTest']] = relationship(back_populates='test')
+    progress: Mapped[list['TestProgress']] = relationship(back_populates='test', order_by='TestProgress.id')
+    results: Mapped[list['TestResult']] = relationship(back_populates='test')
 
     def __init__(self, platform: TestPlatform, test_type: TestType, fork_id: Optional[int], branch: str, commit: str,
-                 pr_nr: int = 0, token: Optional[str] = None) -> None:
-        super().__init__(platform=platform, test_type=test_type, fork_id=fork_id, branch=branch, commit=commit,
-                         pr_nr=pr_nr)
+                 pr_nr: int = 0) -> None:
         # The column itself has no default: who inserts a row past this constructor has to bring a token.
-        self.token = self.create_token() if token is None else token
-
-    @staticmethod
-    def create_token(length: int = 64) -> str:
-        """Make a random token of letters and digits."""
-        return ''.join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
+        super().__init__(platform=platform, test_type=test_type, fork_id=fork_id, branch=branch, commit=commit,
+                         pr_nr=pr_nr, token=secrets.token_hex(32))
 
     @property
     def finished(self) -> bool:
         """Return whether the last stage is an end."""
-        return bool(self.progress) and self.progress[-1].status in FINISHED
+        return bool(self.progress) and self.progress[-1].status in (TestStatus.completed, TestStatus.canceled)
 
     def get_customized_regressiontests(self) -> list[int]:
         """Return the ids of the regression tests this run runs: all there are, if it selects none."""
@@ -117,15 +98,14 @@ class TestProgress(Base):
 
     __test__ = False
     __tablename__ = 'test_progress'
-    __table_args__ = {'mysql_engine': 'InnoDB'}
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    test_id: Mapped[Optional[int]] = mapped_column(ForeignKey('test.id', onupdate='CASCADE', ondelete='CASCADE'))
+    test_id: Mapped[Optional[int]] = mapped_column(ForeignKey('test.id', ondelete='CASCADE'))
     status: Mapped[TestStatus] = mapped_column(TestStatus.db_type())
     timestamp: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     message: Mapped[str] = mapped_column(Text)
 
-    test: Mapped[Optional[Test]] = relationship('Test', back_populates='progress')
+    test: Mapped[Optional[Test]] = relationship(back_populates='progress')
 
     def __init__(self, test_id: int, status: TestStatus, message: str, timestamp: Optional[datetime] = None) -> None:
         super().__init__(test_id=test_id, status=status, message=message,
@@ -142,18 +122,15 @@ class TestResult(Base):
 
     __test__ = False
     __tablename__ = 'test_result'
-    __table_args__ = {'mysql_engine': 'InnoDB'}
 
-    test_id: Mapped[int] = mapped_column(
-        ForeignKey('test.id', onupdate='CASCADE', ondelete='CASCADE'), primary_key=True)
+    test_id: Mapped[int] = mapped_column(ForeignKey('test.id', ondelete='CASCADE'), primary_key=True)
     regression_test_id: Mapped[int] = mapped_column(
-        ForeignKey('regression_test.id', onupdate='CASCADE', ondelete='CASCADE'), primary_key=True)
+        ForeignKey('regression_test.id', ondelete='CASCADE'), primary_key=True)
     runtime: Mapped[Optional[int]]
     exit_code: Mapped[Optional[int]]
     expected_rc: Mapped[Optional[int]]
 
-    test: Mapped[Test] = relationship('Test', back_populates='results')
-    regression_test: Mapped[RegressionTest] = relationship('RegressionTest')
+    test: Mapped[Test] = relationship(back_populates='results')
 
 
 class TestResultFile(Base):
@@ -161,17 +138,13 @@ class TestResultFile(Base):
 
     __test__ = False
     __tablename__ = 'test_result_file'
-    __table_args__ = {'mysql_engine': 'InnoDB'}
 
-    test_id: Mapped[int] = mapped_column(
-        ForeignKey('test.id', onupdate='CASCADE', ondelete='CASCADE'), primary_key=True)
+    test_id: Mapped[int] = mapped_column(ForeignKey('test.id', ondelete='CASCADE'), primary_key=True)
     regression_test_id: Mapped[int] = mapped_column(
-        ForeignKey('regression_test.id', onupdate='CASCADE', ondelete='CASCADE'), primary_key=True)
+        ForeignKey('regression_test.id', ondelete='CASCADE'), primary_key=True)
     regression_test_output_id: Mapped[int] = mapped_column(
-        ForeignKey('regression_test_output.id', onupdate='CASCADE', ondelete='CASCADE'), primary_key=True)
+        ForeignKey('regression_test_output.id', ondelete='CASCADE'), primary_key=True)
     expected: Mapped[str] = mapped_column(Text)
     got: Mapped[Optional[str]] = mapped_column(Text)
 
-    test: Mapped[Test] = relationship('Test')
-    regression_test: Mapped[RegressionTest] = relationship('RegressionTest')
-    regression_test_output: Mapped[RegressionTestOutput] = relationship('RegressionTestOutput')
+    regression_test_output: Mapped[RegressionTestOutput] = relationship()

@@ -1,0 +1,106 @@
+"""Chromium, pages on which nothing may go wrong unseen, and what is asked of any of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import (Browser, BrowserContext, ConsoleMessage,
+                                     Locator, Page)
+
+#: Nothing that asks the network for more than the pages.
+FLAGS = ('--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+         '--disable-component-update', '--disable-sync')
+
+#: A screen that is as small as any.
+SMALL = {'width': 360, 'height': 640}
+
+
+@contextmanager
+def running() -> Iterator[Browser]:
+    """Run Chromium, without a window. The environment says whether it may be missing."""
+    path = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
+    missing = [name for name, found in (('playwright', find_spec('playwright')), ('chromium', path)) if not found]
+    if missing:
+        give_up = pytest.fail if os.environ.get('RUNS_API_BROWSER') == 'required' else pytest.skip
+        give_up(f'needs {" and ".join(missing)}')
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=FLAGS,
+            # Browsers have it: "back" shows the page as it was left.
+            ignore_default_args=['--disable-back-forward-cache'])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def watching(browser: Browser, *kinds: str) -> Iterator[Callable[..., Page]]:
+    """Open pages, each in a context of its own. In the end no script has failed and nothing has been logged on them."""
+    complaints: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    def note(message: ConsoleMessage) -> None:
+        # The browser says "Failed to load resource" of every answer of 400 and more, and of one that never came.
+        if message.type in kinds and not message.text.startswith('Failed to load resource'):
+            complaints.append(message.text)
+
+    def open_page(**options: Any) -> Page:
+        contexts.append(browser.new_context(**options))
+        contexts[-1].set_default_timeout(10_000)
+        page = contexts[-1].new_page()
+        page.on('pageerror', lambda error: complaints.append(str(error)))
+        page.on('console', note)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not complaints, complaints
+
+
+def serious(page: Page, part: str | None = None) -> list[str]:
+    """Return what axe finds serious or critical on a page, or in a part of it."""
+    from axe_playwright_python.sync_playwright import Axe
+    return [f"{violation['id']}: {node['html']}"
+            for violation in Axe().run(page, context=part).response['violations']
+            if violation['impact'] in ('serious', 'critical') for node in violation['nodes']]
+
+
+def fits(part: Locator, axes: str = 'xy') -> bool:
+    """Return whether a part of a page is within the screen."""
+    box, screen = part.bounding_box(), part.page.viewport_size
+    assert box is not None and screen is not None
+    return all(box[axis] >= 0 and box[axis] + box[size] <= screen[size]
+               for axis, size in (('x', 'width'), ('y', 'height')) if axis in axes)
+
+
+def scrolls_inside(region: Locator) -> bool:
+    """Return whether a region is not too wide for the screen, and the last cell of its table is reached in it."""
+    box = region.bounding_box()
+    region.evaluate('(region) => { region.scrollLeft = 10_000; }')
+    last = region.locator('tr').last.locator('> *').last.bounding_box()
+    assert box is not None and last is not None
+    return fits(region, 'x') and last['x'] + last['width'] <= box['x'] + box['width'] + 1
+
+
+def focused(page: Page) -> str:
+    """Return the label or the text of what has the focus."""
+    return str(page.evaluate('() => document.activeElement.labels?.[0]?.textContent '
+                             '?? document.activeElement.textContent')).strip()
+
+
+def tab_to(page: Page, text: str) -> None:
+    """Press Tab until what has the focus has this text."""
+    for _ in range(40):
+        page.keyboard.press('Tab')
+        if focused(page) == text:
+            return
+    raise AssertionError(f'Tab does not lead to {text!r}.')
