@@ -139,8 +139,7 @@ def test_a_machine_that_takes_too_long_is_one(story: Story, visit: Visit) -> Non
     run_id = story.push(story.tests(2))
     worker = story.worker(run_id)
     worker.start()
-    story.process.call('let_pass', machine=worker.machine, minutes=121)
-    story.run_scheduled_job()
+    worker.run_out_of_time()
     page = visit(f'/runs/{run_id}')
 
     page.get_by_text('what is missing or failed here may not be caused by the code').wait_for()

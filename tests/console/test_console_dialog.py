@@ -59,7 +59,7 @@ def landed(page: Page, story: Story, source: int) -> int:
 
 
 def test_sign_in_press_choose_and_land(story: Story, red: int, visit: Visit) -> None:
-    story.process.call('add_person', name='cora', role='contributor', password=PASSWORD)
+    story.process.call('add_people', people={'cora': 'contributor'}, password=PASSWORD)
     before = story.rows_of(red)
     page = visit(f'/runs/{red}', signed_in=False)
     page.get_by_label('Email').fill('cora@example.com')
@@ -227,7 +227,7 @@ def test_a_reason_has_a_limit(story: Story, page: Page, red: int) -> None:
 # Who may not, and what goes wrong
 
 def test_who_may_not_sees_no_button(story: Story, red: int, visit: Visit) -> None:
-    story.process.call('add_person', name='una', role='user', password=PASSWORD)
+    story.process.call('add_people', people={'una': 'user'}, password=PASSWORD)
     page = visit(f'/runs/{red}', signed_in=False)
     page.get_by_label('Email').fill('una@example.com')
     page.get_by_label('Password').fill(PASSWORD)
@@ -239,7 +239,7 @@ def test_who_may_not_sees_no_button(story: Story, red: int, visit: Visit) -> Non
 
 
 def test_a_token_that_expires_in_the_dialog_leads_to_the_log_in(story: Story, page: Page, red: int) -> None:
-    story.process.call('add_person', name='cora', role='contributor', password=PASSWORD)
+    story.process.call('add_people', people={'cora': 'contributor'}, password=PASSWORD)
     dialog = open_dialog(page)
     dialog.get_by_role('radio', name='All 5 tests').wait_for()
     for token in story.rows.of('api_token', token_name='console'):

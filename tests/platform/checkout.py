@@ -90,21 +90,7 @@ class Platform:
 
 
 def prepare(checkout: Path, folder: Path) -> Platform:
-    """
-    Copy a checkout of the platform and give the copy what the platform asks for when it starts.
-
-    Parameters
-    ----------
-    checkout : Path
-        The checkout; it is only read.
-    folder : Path
-        An empty folder to work in.
-
-    Returns
-    -------
-    Platform
-        Without the mount.
-    """
+    """Copy a checkout to an empty folder, without the mount, and give the copy what the platform needs to start."""
     packages = folder / 'packages'
     shutil.copytree(Path(mod_runs_api.__file__).parent, packages / 'mod_runs_api', ignore=LEFT_OUT)
 
@@ -123,22 +109,7 @@ def prepare(checkout: Path, folder: Path) -> Platform:
 
 
 def copy(platform: Platform, name: str, *, mounted: bool) -> Platform:
-    """
-    Copy a prepared platform that has no mount.
-
-    Parameters
-    ----------
-    platform : Platform
-        What to copy, together with its configuration and its history.
-    name : str
-        What to call the new folder, next to the old one.
-    mounted : bool
-        Whether to add the mount.
-
-    Returns
-    -------
-    Platform
-    """
+    """Copy a prepared platform that has no mount to a folder of this name beside it, and add the mount if asked to."""
     made = Platform(platform.path.with_name(name), platform.packages)
     shutil.copytree(platform.path, made.path)
     if mounted:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
-from unittest import mock
 
 from flask import Flask, g
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 
-from mod_runs_api import MountError, create_blueprint, mod_runs_api, retry_run
+from mod_runs_api import retry_run
 
 #: Said with every request, for the platform's configuration leaves Flask nothing to guess it from.
 ADDRESS = 'http://localhost/'
@@ -123,33 +122,7 @@ def retry_in_a_job(run_id: int, name: str) -> int:
         return new_run_id
 
 
-def refusals() -> dict[str, str]:
-    """Mount the package in applications that each lack something, and give what is said about it."""
-    import mod_customized.models
-    import mod_test.models
-
-    def refusal() -> str:
-        try:
-            Flask('other').register_blueprint(mod_runs_api)
-        except MountError as error:
-            return str(error)
-        return ''
-
-    said = {'nothing': refusal()}
-    with mock.patch.object(mod_customized.models, 'TestFork', mod_customized.models.CustomizedTest):
-        said['column'] = refusal()
-    with mock.patch.dict(sys.modules, {'mod_customized.models': None}):
-        said['module'] = refusal()
-    with mock.patch.object(mod_test.models, 'TestProgress', None):
-        said['model'] = refusal()
-    return said
-
-
-FUNCTIONS: dict[str, Callable[..., Any]] = {function.__name__: function for function in (
-    create_tables, add_people, statements_of, statuses_around_lost_connections, retry_amid_changes, retry_in_a_job,
-    refusals)}
-
 if __name__ == '__main__':
     with redirect_stdout(sys.stderr):
-        returned = FUNCTIONS[sys.argv[1]](**json.load(sys.stdin))
+        returned = globals()[sys.argv[1]](**json.load(sys.stdin))
     json.dump(returned, sys.stdout)

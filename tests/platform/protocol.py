@@ -25,7 +25,6 @@ from xml.etree import ElementTree
 
 from checkout import Platform
 from rows import Row, Rows, now, seed_platform
-from serving import PASSWORD
 from sqlalchemy import text
 
 INSIDE = Path(__file__).with_name('protocol_inside.py')
@@ -77,6 +76,11 @@ class Said(NamedTuple):
     failed: int
     not_run: int
 
+    @classmethod
+    def of(cls, attempt: Row) -> Said:
+        """Return what the package says of an attempt in its list."""
+        return cls(*(attempt[name] for name in cls._fields))
+
 
 class Process:
     """The process in the copy."""
@@ -86,7 +90,7 @@ class Process:
         self._log = log
 
     def call(self, function: str, **arguments: Any) -> Any:
-        """Call one of the functions of ``protocol_inside.py``, and return what it returned."""
+        """Call a method of ``Inside`` (protocol_inside.py) or of a stand-in (stand_ins.py); return what it returned."""
         assert self._process.stdin and self._process.stdout
         print(json.dumps({'function': function, 'arguments': arguments}), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
@@ -149,16 +153,7 @@ class Story:
         first = self.rows.run(stages=['canceled'], test_type='commit', branch='master', pr_nr=0)
         self.rows.add('general_data', key='fetch_commit_linux', value=self.rows.one('test', id=first)['commit'])
 
-    def serve(self) -> str:
-        """Serve the platform over HTTP beside the story, for as long as the process lasts, and return its address."""
-        return f'http://127.0.0.1:{self.process.call("serve")}'
-
     # What is there
-
-    def add_person(self, name: str, role: str, password: str = PASSWORD, github_login: str | None = None) -> int:
-        """Add a person who may log in, as NAME@example.com, and return their id."""
-        return int(self.process.call('add_person', name=name, role=role, password=password,
-                                     github_login=github_login))
 
     def tests(self, number: int, category: str = 'General') -> list[int]:
         """Write regression tests with one output each, in a category of this name."""
@@ -200,10 +195,6 @@ class Story:
         self.deliver('pull_request', {'action': action, 'pull_request': {
             'number': number, 'head': {'sha': commit}, 'user': {'id': AUTHOR}}})
 
-    def report_push(self, commit: str) -> None:
-        """Report a commit that has been pushed to master: the platform makes its runs."""
-        self.deliver('push', {'after': commit, 'ref': 'refs/heads/master'})
-
     def report_build(self, commit: str, event: str = 'pull_request') -> None:
         """Report that a workflow that builds a commit is through: the platform gives its first runs their tests."""
         self.deliver('workflow_run', {'action': 'completed', 'sender': {'login': 'someone'}, 'workflow_run': {
@@ -215,18 +206,23 @@ class Story:
         self.report_pull(number, commit)
         self.process.call('run_workflows', commit=commit)
 
+    def comments_on(self, number: int) -> list[Row]:
+        """Return the comments on a pull request, deleted ones too."""
+        comments: list[Row] = self.process.call('comments_on', number=number)
+        return comments
+
     def comment(self, number: int, body: str, *, login: str = 'Adam-GH', account: int = ACCOUNT,
-                id: int | None = None, **delivery: Any) -> list[str]:
+                **delivery: Any) -> list[str]:
         """Comment on a pull request, by default as the person, and return the answers on GitHub."""
-        before = self.process.call('comments', number=number)
+        before = self.comments_on(number)
         self.deliver('issue_comment', {
             'action': 'created',
             'issue': {'number': number, 'state': 'open', 'pull_request': {'merged_at': None},
                       'user': {'login': 'someone', 'id': AUTHOR, 'type': 'User'}},
-            'comment': {'id': next(_comment_ids) if id is None else id, 'body': body,
-                        'performed_via_github_app': None, 'user': {'login': login, 'id': account, 'type': 'User'}},
+            'comment': {'id': next(_comment_ids), 'body': body, 'performed_via_github_app': None,
+                        'user': {'login': login, 'id': account, 'type': 'User'}},
             'repository': {'full_name': 'CCExtractor/ccextractor'}}, **delivery)
-        return [answer['body'] for answer in self.process.call('comments', number=number)[len(before):]]
+        return [answer['body'] for answer in self.comments_on(number)[len(before):]]
 
     def retry_by_comment(self, number: int, body: str) -> tuple[int, int]:
         """Comment on a pull request, and return the one run that is queued again and its retry."""
@@ -305,6 +301,11 @@ class Story:
         attempts: list[Row] = self.ask('GET', f'/runs/{run_id}/retries?limit=100')['data']
         return attempts
 
+    def listed(self, run_id: int) -> Said:
+        """Return the status and the counts of a run as the package lists them."""
+        (listed,) = (attempt for attempt in self.attempts(run_id) if attempt['run_id'] == run_id)
+        return Said.of(listed)
+
     def verdicts(self, run_id: int) -> dict[int, str]:
         """Return the verdict on each test."""
         return {entry['regression_test_id']: entry['verdict'] for entry in self.verdict(run_id)['data']}
@@ -323,14 +324,10 @@ class Story:
         """Return the page of a run, its spaces made one."""
         return re.sub(r'\s+', ' ', self.visit(f'/test/{run_id}'))
 
-    def reports(self, run_id: int) -> list[str]:
-        """Return the reports that stand on the pull request of a run."""
-        return [comment['body'] for comment in self.process.call('comments', number=self.run(run_id)['pr_nr'])
-                if not comment['deleted']]
-
     def report(self, run_id: int) -> str:
         """Return the only report that stands on the pull request of a run, its spaces made one."""
-        (report,) = self.reports(run_id)
+        (report,) = (comment['body'] for comment in self.comments_on(self.run(run_id)['pr_nr'])
+                     if not comment['deleted'])
         return re.sub(r'\s+', ' ', report)
 
     def commit_status(self, run_id: int) -> Row:
@@ -377,6 +374,11 @@ class Worker:
         return f'linux-{self.run_id}'
 
     @property
+    def has_machine(self) -> bool:
+        """Whether its machine runs."""
+        return self.machine in self.story.process.call('running')
+
+    @property
     def tests(self) -> list[int]:
         """The tests that the platform has told the machine to run."""
         folder = self.story.platform.path / 'samples' / 'vm_data' / self.machine / 'ci-tests'
@@ -393,9 +395,9 @@ class Worker:
 
     def start(self) -> None:
         """Have the scheduled job start the machine, if it has not, and report that the tests begin."""
-        if self.machine not in self.story.process.call('machines'):
+        if not self.has_machine:
             self.story.run_scheduled_job()
-        assert self.machine in self.story.process.call('machines')
+        assert self.has_machine
         for stage in ('preparation', 'testing'):
             assert self.post('progress', status=stage, message=stage) == 'OK'
 
@@ -425,3 +427,8 @@ class Worker:
     def end(self, status: str = 'completed') -> str:
         """Report the end, and return the platform's answer."""
         return self.post('progress', status=status, message='The end')
+
+    def run_out_of_time(self) -> None:
+        """Have the scheduled job give the machine up."""
+        self.story.process.call('let_pass', machine=self.machine, minutes=TOO_LONG)
+        self.story.run_scheduled_job()

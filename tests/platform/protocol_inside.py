@@ -1,9 +1,9 @@
 """
 The platform, asked from outside one thing after the other: run in the interpreter of a copy of it (see protocol.py).
 
-Every line of standard input is a call of one of the functions below, as JSON; its answer is a line of standard output.
-The platform's modules are imported inside the functions, after the process has found itself in the copy and the
-stand-ins are in place.
+Every line of standard input is a call of a method of what is here or of a stand-in (see stand_ins.py), as JSON; its
+answer is a line of standard output. The platform's modules are imported inside the functions, after the process has
+found itself in the copy and the stand-ins are in place.
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ import threading
 import traceback
 from collections.abc import Callable
 from contextlib import closing, redirect_stdout
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from flask import g
-from inside import ADDRESS, request
+from inside import ADDRESS, add_people, request
 from stand_ins import Cloud, GitHub, standing_in
 from werkzeug.serving import make_server
 from werkzeug.wsgi import ClosingIterator
@@ -44,6 +42,7 @@ class Inside:
         # The tests fill in the platform's forms without having read its pages.
         app.config['WTF_CSRF_ENABLED'] = False
         self._app = app
+        self.add_people = add_people
 
     def begin(self) -> None:
         """Begin a story: nothing has happened on GitHub or in the cloud."""
@@ -77,24 +76,13 @@ class Inside:
         with self.turn, closing(ClosingIterator(self._app(environ, start_response))) as body:
             return list(body)
 
-    def add_person(self, name: str, role: str, password: str, github_login: str | None = None) -> int:
-        """Write a person down whose password the platform has hashed, and return the id."""
-        from mod_auth.models import Role, User
-        with request():
-            user = User(name, Role.from_string(role), f'{name}@example.com', User.generate_hash(password))
-            user.github_login = github_login
-            g.db.add(user)
-            g.db.commit()
-            return int(user.id)
-
-    def deliver(self, event: str, payload: Any, delivery_id: str = '72d3162e-cc78-11e3-81ab-4c9367dc0958',
-                key: str | None = None) -> int:
+    def deliver(self, event: str, payload: Any, key: str | None = None) -> int:
         """Have GitHub report an event, signed (by default with the right key), and return the answer's status."""
         body = json.dumps(payload).encode()
         signature = hmac.new((key or self._app.config['GITHUB_CI_KEY']).encode(), body, hashlib.sha1).hexdigest()
         with self._app.test_client() as client:
             return client.post('/start-ci', base_url=ADDRESS, data=body, headers={
-                'X-GitHub-Event': event, 'X-GitHub-Delivery': delivery_id,
+                'X-GitHub-Event': event, 'X-GitHub-Delivery': '72d3162e-cc78-11e3-81ab-4c9367dc0958',
                 'X-Hub-Signature': f'sha1={signature}', 'User-Agent': 'GitHub-Hookshot/044aadd',
                 'Content-Type': 'application/json'}).status_code
 
@@ -145,78 +133,6 @@ class Inside:
                                   for id in (run_id, reference_id))
             return compare(current, reference)
 
-    def push(self, commit: str) -> None:
-        """Put a commit on GitHub's master."""
-        self._github.push(commit)
-
-    def open_pull(self, number: int, commit: str, author: int) -> None:
-        """Open a pull request on GitHub."""
-        self._github.open_pull(number, commit, author)
-
-    def push_to_pull(self, number: int, commit: str) -> None:
-        """Make another commit the head of a pull request on GitHub, and build it."""
-        self._github.push_to_pull(number, commit)
-
-    def run_workflows(self, commit: str) -> None:
-        """Have GitHub run the workflows that build a commit."""
-        self._github.workflows.append(commit)
-
-    def close_pull(self, number: int) -> None:
-        """Close a pull request on GitHub, without an event."""
-        self._github.pulls[number].state = 'closed'
-
-    def reopen_pull(self, number: int) -> None:
-        """Open a pull request on GitHub again, without an event."""
-        self._github.pulls[number].state = 'open'
-
-    def set_answers(self, answers: bool) -> None:
-        """Have GitHub answer questions about pull requests, or not."""
-        self._github.answers = answers
-
-    def lose_build(self, commit: str) -> None:
-        """Have GitHub forget the build of a commit."""
-        self._github.builds.remove(commit)
-
-    def comments(self, number: int) -> Any:
-        """Return the comments on a pull request, deleted ones too."""
-        return [comment for comment in self._github.comments if comment['pull'] == number]
-
-    def commit_statuses(self, commit: str) -> Any:
-        """Return the statuses of a commit, the oldest first."""
-        return [status for status in self._github.statuses if status['commit'] == commit]
-
-    def machines(self) -> list[str]:
-        """Return the names of the machines that run."""
-        return list(self._cloud.machines)
-
-    def fail_workflows(self, commit: str) -> None:
-        """Have GitHub run the workflows of a commit, and fail."""
-        self._github.failed_workflows.append(commit)
-
-    def set_download_status(self, status: int) -> None:
-        """Have GitHub answer with a status when a build is downloaded."""
-        self._github.download_status = status
-
-    def refuse_machines(self, code: str) -> None:
-        """Have the cloud start no machine, and say why."""
-        self._cloud.refusal = code
-
-    def keep_machines(self) -> None:
-        """Have the cloud take its time when a machine is to be stopped."""
-        self._cloud.stops = False
-
-    def lose_machine(self, machine: str) -> None:
-        """Have a machine disappear, without a word to anybody."""
-        del self._cloud.machines[machine]
-
-    def find_build(self, commit: str) -> None:
-        """Have GitHub show the build of a commit after all."""
-        self._github.builds.append(commit)
-
-    def let_pass(self, machine: str, minutes: int) -> None:
-        """Let time pass for a machine."""
-        self._cloud.machines[machine] -= timedelta(minutes=minutes)
-
 
 def main() -> None:
     """Answer one call after the other until there is no more input."""
@@ -225,8 +141,10 @@ def main() -> None:
         inside = Inside(github, cloud)
         for line in sys.stdin:
             call = json.loads(line)
-            function: Callable[..., Any] = getattr(inside, call['function'])
             try:
+                function: Callable[..., Any] = next(
+                    getattr(place, call['function']) for place in (inside, github, cloud)
+                    if hasattr(place, call['function']))
                 with inside.turn:
                     answer = json.dumps({'returned': function(**call['arguments'])})
             except Exception:

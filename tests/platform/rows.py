@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import Any
 
 import pytest
-from sqlalchemy import (Engine, MetaData, Table, create_engine, func, insert,
+from sqlalchemy import (Engine, MetaData, Table, create_engine, insert,
                         make_url, select, text, update)
 from sqlalchemy.exc import DBAPIError
 
@@ -28,19 +28,9 @@ Row = dict[str, Any]
 @contextmanager
 def fresh_database(kind: str, folder: Path) -> Iterator[str]:
     """
-    Give the address of an empty database while the block lasts.
+    Give the address of an empty database while the block lasts: a file of SQLite's in a folder, or one of MariaDB's.
 
-    Parameters
-    ----------
-    kind : str
-        ``sqlite`` or ``mariadb``. The test is skipped if there is no server, unless ``RUNS_API_SERVICES`` says
-        that there must be one.
-    folder : Path
-        Where the file of SQLite's is made.
-
-    Yields
-    ------
-    str
+    The test is skipped if there is no server, unless ``RUNS_API_SERVICES`` says that there must be one.
     """
     if kind == 'sqlite':
         yield f'sqlite:///{folder / "platform.sqlite"}'
@@ -68,14 +58,7 @@ def fresh_database(kind: str, folder: Path) -> Iterator[str]:
 
 
 class Rows:
-    """
-    The rows of one database.
-
-    Parameters
-    ----------
-    address : str
-        The address of a database that has the platform's tables.
-    """
+    """The rows of one database that has the platform's tables."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -122,14 +105,6 @@ class Rows:
     def values(self, table: str, column: str, **where: Any) -> list[Any]:
         """Give one column of the rows whose columns have these values, in its order."""
         return sorted(row[column] for row in self.of(table, **where))
-
-    def stored_bytes(self, table: str, column: str, **where: Any) -> bytes:
-        """Give what stands in one column of one row, whatever the connection makes of text."""
-        columns = self.tables[table].c
-        with self.engine.connect() as connection:
-            return bytes.fromhex(connection.execute(
-                select(func.hex(columns[column])).where(*(columns[name] == value for name, value in where.items()))
-            ).scalar_one())
 
     def snapshot(self) -> dict[str, Counter[tuple[Any, ...]]]:
         """Give every row of every table, and how often it is there."""

@@ -81,22 +81,7 @@ class Client:
 
 @contextmanager
 def serving(platform: Platform, database: str, folder: Path) -> Iterator[Client]:
-    """
-    Serve a platform on a free port of the loopback address while the block lasts.
-
-    Parameters
-    ----------
-    platform : Platform
-        The copy to serve.
-    database : str
-        The address of its database.
-    folder : Path
-        Where the log is written.
-
-    Yields
-    ------
-    Client
-    """
+    """Serve a platform on a free port of the loopback address while the block lasts. The log is in the folder."""
     config = folder / 'gunicorn.conf.py'
     config.write_text(GUNICORN_CONFIG)
     log = folder / 'gunicorn.log'

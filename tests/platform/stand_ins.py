@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from github import GithubException, GithubObject, UnknownObjectException
+from github import GithubObject, UnknownObjectException
 
 BOT = 'ccextractor-bot'
 
@@ -36,8 +36,8 @@ class GitHub:
         self.pulls: dict[int, Any] = {}
         self.comments: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
-        #: Whether questions about pull requests are answered.
-        self.answers = True
+
+    # What a story has happen
 
     def push(self, commit: str) -> None:
         """Put a commit on master, and build it."""
@@ -59,10 +59,46 @@ class GitHub:
         self.builds.append(commit)
         self.pulls[number].head.sha = commit
 
+    def run_workflows(self, commit: str) -> None:
+        """Run the workflows that build a commit."""
+        self.workflows.append(commit)
+
+    def fail_workflows(self, commit: str) -> None:
+        """Run the workflows of a commit, and fail."""
+        self.failed_workflows.append(commit)
+
+    def lose_build(self, commit: str) -> None:
+        """Forget the build of a commit."""
+        self.builds.remove(commit)
+
+    def find_build(self, commit: str) -> None:
+        """Show the build of a commit after all."""
+        self.builds.append(commit)
+
+    def set_download_status(self, status: int) -> None:
+        """Answer with a status when a build is downloaded."""
+        self.download_status = status
+
+    def close_pull(self, number: int) -> None:
+        """Close a pull request, without an event."""
+        self.pulls[number].state = 'closed'
+
+    def reopen_pull(self, number: int) -> None:
+        """Open a pull request again, without an event."""
+        self.pulls[number].state = 'open'
+
+    def comments_on(self, number: int) -> list[Any]:
+        """Return the comments on a pull request, deleted ones too."""
+        return [comment for comment in self.comments if comment['pull'] == number]
+
+    def commit_statuses(self, commit: str) -> list[Any]:
+        """Return the statuses of a commit, the oldest first."""
+        return [status for status in self.statuses if status['commit'] == commit]
+
     def _standing(self, number: int) -> list[Any]:
         return [SimpleNamespace(body=comment['body'], user=SimpleNamespace(login=BOT),
                                 delete=lambda comment=comment: comment.update(deleted=True))
-                for comment in self.comments if comment['pull'] == number and not comment['deleted']]
+                for comment in self.comments_on(number) if not comment['deleted']]
 
     def _comment(self, number: int, body: str) -> Any:
         self.comments.append({'pull': number, 'body': body, 'deleted': False})
@@ -85,8 +121,7 @@ class GitHub:
             sha=sha, parents=[SimpleNamespace(sha=parent) for parent in parents], files=[],
             commit=SimpleNamespace(author=SimpleNamespace(date=COMMITTED)),
             create_status=lambda **status: self.statuses.append({'commit': sha, **_set(status)}),
-            get_statuses=lambda: [SimpleNamespace(**status) for status in reversed(self.statuses)
-                                  if status['commit'] == sha])
+            get_statuses=lambda: [SimpleNamespace(**status) for status in reversed(self.commit_statuses(sha))])
 
     def get_commits(self, sha: str) -> list[Any]:
         """Return a commit of master and its ancestors, the nearest first."""
@@ -99,8 +134,6 @@ class GitHub:
 
     def get_pull(self, number: int) -> Any:
         """Return a pull request."""
-        if not self.answers:
-            raise GithubException(503)
         return self.pulls[number]
 
     def get_issue(self, number: int) -> Any:
@@ -148,6 +181,28 @@ class Cloud:
         self.stops = True
         #: The code of the error that answers who asks for a machine.
         self.refusal: str | None = None
+
+    # What a story has happen
+
+    def running(self) -> list[str]:
+        """Return the names of the machines that run."""
+        return list(self.machines)
+
+    def refuse_machines(self, code: str) -> None:
+        """Start no machine, and say why."""
+        self.refusal = code
+
+    def keep_machines(self) -> None:
+        """Take time when a machine is to be stopped."""
+        self.stops = False
+
+    def lose_machine(self, machine: str) -> None:
+        """Have a machine disappear, without a word to anybody."""
+        del self.machines[machine]
+
+    def let_pass(self, machine: str, minutes: int) -> None:
+        """Let time pass for a machine."""
+        self.machines[machine] -= timedelta(minutes=minutes)
 
     # What the platform calls
 

@@ -26,7 +26,7 @@ def test_the_scheduled_job_starts_a_retry_with_the_tests_that_did_not_pass(story
     worker.start()
 
     assert worker.tests == story.selection(worker.run_id) == [tests[1], tests[3]]
-    assert story.worker(noted).machine not in story.process.call('machines')
+    assert not story.worker(noted).has_machine
 
 
 # The report on a pull request, the status, the badge

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from protocol import AUTHOR, CRASH, TOO_LONG, Said, Story, Worker
+from protocol import AUTHOR, CRASH, Said, Story, Worker
 
 pytestmark = pytest.mark.platform
 
@@ -66,9 +66,7 @@ class Retried:
 
     def take_too_long(self) -> None:
         """Have the scheduled job find that its time is over."""
-        worker = self.story.worker(self.retry)
-        self.story.process.call('let_pass', machine=worker.machine, minutes=TOO_LONG)
-        self.story.run_scheduled_job()
+        self.story.worker(self.retry).run_out_of_time()
 
     def reboot(self) -> None:
         """Have its machine begin anew."""

@@ -195,8 +195,7 @@ def test_every_result_comes_from_the_attempt_that_ended_last_of_those_that_ran_i
 
 def test_the_list_of_attempts_says_what_the_platform_says(judged: list[Judged]) -> None:
     assert [one.listed['run_id'] for one in judged] == [one.attempt.run_id for one in judged]
-    assert [Said(**{name: one.listed[name] for name in Said._fields}) for one in judged] == [
-        one.said for one in judged]
+    assert [Said.of(one.listed) for one in judged] == [one.said for one in judged]
 
 
 def test_the_list_of_attempts_counts_what_was_carried_over(judged: list[Judged]) -> None:

@@ -1,4 +1,4 @@
-"""Mounting, the command line and the migrations of the real platform (docs/operations.rst)."""
+"""Mounting, and the migrations of the real platform (docs/operations.rst)."""
 
 from __future__ import annotations
 
@@ -11,27 +11,6 @@ from rows import Rows, fresh_database
 from sqlalchemy import create_engine, inspect
 
 pytestmark = pytest.mark.platform
-
-
-@pytest.fixture(scope='module')
-def refusals(mounted: Platform) -> dict[str, str]:
-    """Give what is said where something is missing."""
-    said: dict[str, str] = mounted.inside('refusals', 'sqlite://')
-    return said
-
-
-def test_another_application_in_the_process_may_mount_it_too(refusals: dict[str, str]) -> None:
-    assert refusals['nothing'] == ''
-
-
-@pytest.mark.parametrize('lacking, named', [
-    ('module', 'the model mod_customized.models.CustomizedTest, the model mod_customized.models.TestFork'),
-    ('model', 'the model mod_test.models.TestProgress'),
-    ('column', 'the column TestFork.user_id'),
-])
-def test_a_platform_that_lacks_something_is_refused_by_its_name(refusals: dict[str, str], lacking: str,
-                                                                named: str) -> None:
-    assert refusals[lacking].endswith(f'It lacks {named}.')
 
 
 def test_the_platforms_own_requests_look_for_the_packages_tables_and_send_nothing_else(
@@ -48,14 +27,6 @@ def test_the_platforms_own_requests_look_for_the_packages_tables_and_send_nothin
     without_looks = {path: [statement for statement in sent if statement not in looks[path]]
                      for path, sent in with_mount.items()}
     assert sort(without_looks) == sort(unmounted.inside('statements_of', rows.address, paths=paths))
-
-
-def test_the_command_line_leaves_tokens_to_a_platform_that_has_them(mounted: Platform) -> None:
-    done = mounted.flask('runs-api', 'token', 'create', 'alice', '--name', 'mine', database='sqlite://')
-
-    assert done.returncode == 1
-    assert 'This platform has API tokens of its own' in done.stderr
-    assert 'POST /api/v1/auth/tokens' in done.stderr
 
 
 def sort(statements: dict[str, list[str]]) -> dict[str, list[str]]:

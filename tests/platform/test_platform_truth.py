@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from protocol import CRASH, Outcome, Said, Story, differs
-from rows import Rows, now
+from rows import now
 
 pytestmark = pytest.mark.platform
 
@@ -63,16 +63,7 @@ def test_retry_failed_after_a_pull_request_is_reopened_mends_its_second_run(stor
     source, retry = story.retry_by_comment(PULL, '/retry linux failed')
 
     assert (source, story.selection(retry)) == (second, tests[1:3])
-
-
-def test_a_failure_of_the_second_run_of_a_commit_is_not_reported_as_a_pass(story: Story) -> None:
-    tests = story.tests(5)
-    story.complete(run_pull(story, A), {tests[0]: CRASH})
-    story.complete(reopen(story, A), {tests[1]: CRASH, tests[2]: CRASH})
-    _, retry = story.retry_by_comment(PULL, '/retry linux failed')
-
-    story.complete(retry, {test: CRASH for test in story.selection(retry) if test == tests[1]})
-
+    story.complete(retry, {tests[1]: CRASH})
     assert '4/5 tests matched the approved output' in story.report(retry)
     assert story.commit_status(retry)['state'] == 'failure'
 
@@ -96,63 +87,27 @@ def test_a_late_delivery_of_an_older_push_does_not_turn_it_round(story: Story) -
     assert story.retry_by_comment(PULL, '/retry linux')[0] == head
 
 
-def test_the_newest_run_counts_where_github_does_not_answer(story: Story) -> None:
-    tests = story.tests(2)
-    story.complete(run_pull(story, A), {tests[0]: CRASH})
-    newest = story.complete(reopen(story, A), {tests[1]: CRASH})
-    story.process.call('set_answers', answers=False)
-
-    assert story.retry_by_comment(PULL, '/retry linux')[0] == newest
-
-
-def test_the_newest_run_counts_where_the_head_has_none(story: Story) -> None:
-    tests = story.tests(2)
-    run_id = story.complete(run_pull(story, A), {tests[0]: CRASH})
-    story.process.call('push_to_pull', number=PULL, commit=B)
-
-    assert story.retry_by_comment(PULL, '/retry linux')[0] == run_id
-
-
-def test_a_second_run_that_is_still_queued_is_waited_for(story: Story) -> None:
-    tests = story.tests(2)
-    story.complete(run_pull(story, A), {tests[0]: CRASH})
-    queued = reopen(story, A)
-
-    assert story.comment(PULL, '/retry linux') == [
-        f'- linux: run {queued} is not retried. Run {queued} is still queued.']
-
-
 # A selected test that was not run keeps its last result
 
 
-def test_a_retry_without_a_single_result_is_as_red_as_what_it_was_to_mend(story: Story) -> None:
+@pytest.mark.parametrize('ran', [0, 2])
+def test_a_selected_test_that_was_not_run_keeps_its_last_failure(story: Story, ran: int) -> None:
     tests = story.tests(5)
     pull = story.complete(story.open_pull(tests), dict.fromkeys(tests[:3], CRASH))
     worker = story.worker(story.retry(pull))
     worker.start()
+    worker.run_all({}, but=tests[ran:])
 
     worker.end()
 
-    assert story.said(worker.run_id) == failed(5, *tests[:3])
-    assert '2/5 tests matched the approved output' in story.report(pull)
+    assert story.said(worker.run_id) == failed(5, *tests[ran:3])
+    assert story.origins(worker.run_id) == {
+        **dict.fromkeys(tests[:ran], worker.run_id), **dict.fromkeys(tests[ran:], pull)}
+    assert f'{2 + ran}/5 tests matched the approved output' in story.report(pull)
     assert story.commit_status(pull)['state'] == 'failure'
-
-
-def test_a_selected_test_that_was_not_run_keeps_its_last_failure(story: Story) -> None:
-    tests = story.tests(5)
-    pull = story.complete(story.open_pull(tests), dict.fromkeys(tests[:3], CRASH))
-    worker = story.worker(story.retry(pull))
-    worker.start()
-    worker.run_all({}, but=[tests[2]])
-
-    worker.end()
-
-    assert story.said(worker.run_id) == failed(5, tests[2])
-    assert story.origins(worker.run_id) == {**dict.fromkeys(tests[:2], worker.run_id), **dict.fromkeys(tests[2:], pull)}
-    assert '4/5 tests matched the approved output' in story.report(pull)
     # What is proved, and what is to be run again, is the same.
     assert story.verdicts(pull)[tests[2]] == 'failed_once'
-    assert story.selection(story.retry(worker.run_id)) == [tests[2]]
+    assert story.selection(story.retry(worker.run_id)) == tests[ran:3]
 
 
 def test_an_empty_retry_on_master_acquits_no_pull_request_of_another_failure(story: Story) -> None:
@@ -168,37 +123,8 @@ def test_an_empty_retry_on_master_acquits_no_pull_request_of_another_failure(sto
     assert '<li><b>1</b> fail on both, with different output</li>' in report
 
 
-# Carried over when the run completes, with what is known by then
-
-
-def test_nothing_is_carried_into_a_retry_that_is_canceled(story: Story) -> None:
-    tests = story.tests(3)
-    source = story.complete(story.push(tests), {tests[0]: CRASH})
-    retry = story.retry(source)
-
-    story.cancel(retry)
-
-    assert story.origins(retry) == {}
-    assert story.selection(retry) == tests[:1]
-
-
-def test_a_canceled_retry_that_completes_after_all_takes_what_is_known_by_then(story: Story) -> None:
-    tests = story.tests(3)
-    source = story.complete(story.push(tests), {tests[0]: CRASH})
-    canceled = story.worker(story.retry(source))
-    canceled.start()
-    story.cancel(canceled.run_id)
-    full = story.complete(story.retry(source, failed_only=False), dict.fromkeys(tests[1:], CRASH))
-
-    canceled.run_all({})
-    canceled.end()
-
-    assert story.origins(canceled.run_id) == {tests[0]: canceled.run_id, tests[1]: full, tests[2]: full}
-    assert story.said(canceled.run_id) == failed(3, *tests[1:])
-    assert story.badge() == 'FAILURE'
-
-
-def test_a_restarted_retry_that_completes_without_a_result_keeps_the_last_one(story: Story) -> None:
+@pytest.mark.parametrize('by', ['its end', 'the command'])
+def test_a_restarted_retry_that_completes_without_a_result_keeps_the_last_one(story: Story, by: str) -> None:
     tests = story.tests(4)
     source = story.complete(story.push(tests), dict.fromkeys(tests[:2], CRASH))
     worker = story.worker(story.complete(story.retry(source)))
@@ -206,24 +132,14 @@ def test_a_restarted_retry_that_completes_without_a_result_keeps_the_last_one(st
     worker.start()
     worker.run_all({}, but=[tests[1]])
 
-    worker.end()
+    if by == 'its end':
+        worker.end()
+    else:
+        # The process that wrote the end died before it carried anything over.
+        story.rows.add('test_progress', test_id=worker.run_id, status='completed', message='', timestamp=now())
+        assert story.flask('carry-over').returncode == 0
 
     assert story.origins(worker.run_id) == {**dict.fromkeys(tests, worker.run_id), tests[1]: source}
-    assert story.said(worker.run_id) == failed(4, tests[1])
-
-
-def test_the_command_finds_a_restarted_retry_too(story: Story) -> None:
-    tests = story.tests(4)
-    source = story.complete(story.push(tests), dict.fromkeys(tests[:2], CRASH))
-    worker = story.worker(story.complete(story.retry(source)))
-    story.restart(worker.run_id)
-    worker.start()
-    worker.run_all({}, but=[tests[1]])
-    # The process that wrote the end died before it carried anything over.
-    story.rows.add('test_progress', test_id=worker.run_id, status='completed', message='', timestamp=now())
-
-    assert story.flask('carry-over').returncode == 0
-
     assert story.said(worker.run_id) == failed(4, tests[1])
 
 
@@ -240,45 +156,6 @@ def test_an_output_that_was_reported_without_a_result_is_in_the_way_of_nothing(s
 
     assert story.origins(worker.run_id) == {**dict.fromkeys(tests, source), tests[0]: worker.run_id}
     assert story.said(worker.run_id) == failed(4, tests[1])
-
-
-# The order of attempts is that of their ends
-
-
-def test_a_full_retry_that_ends_last_has_the_last_word(story: Story) -> None:
-    tests = story.tests(4)
-    source = story.complete(story.open_pull(tests), {tests[0]: CRASH})
-    full = story.worker(story.retry(source, failed_only=False))
-    full.start()
-    partial = story.complete(story.retry(source))
-    full.run_all({tests[0]: CRASH, tests[1]: CRASH})
-    full.end()
-
-    answer = story.verdict(source)
-    retried, again = story.retry_by_comment(story.run(source)['pr_nr'], '/retry linux failed')
-
-    assert {entry['regression_test_id']: entry['latest'] for entry in answer['data']} == {
-        tests[0]: 'missing_output', tests[1]: 'missing_output', tests[2]: 'pass', tests[3]: 'pass'}
-    assert answer['meta']['attempts'] == [source, full.run_id, partial]
-    assert answer['meta']['overall'] == 'fail'
-    assert (retried, story.selection(again)) == (full.run_id, tests[:2])
-
-
-def test_what_is_carried_over_comes_from_the_attempt_that_ended_last(story: Story) -> None:
-    tests = story.tests(3)
-    source = story.complete(story.push(tests), {tests[0]: CRASH})
-    late, early = (story.worker(story.retry(source, failed_only=False)) for _ in range(2))
-    late.start()
-    early.start()
-    early.run_all({})
-    early.end()
-    late.run_all({tests[1]: CRASH})
-    late.end()
-
-    retry = story.complete(story.retry(source))
-
-    assert story.origins(retry) == {tests[0]: retry, tests[1]: late.run_id, tests[2]: late.run_id}
-    assert story.said(retry) == failed(3, tests[1])
 
 
 def test_what_is_written_after_a_completion_does_not_make_the_run_the_latest(story: Story) -> None:
@@ -332,16 +209,6 @@ def expect(story: Story, test_id: int, exit_code: int) -> None:
     assert story.rows.one('regression_test', id=test_id)['expected_rc'] == exit_code
 
 
-def test_a_proven_flake_stays_one_when_the_expectation_changes(story: Story) -> None:
-    tests = story.tests(2)
-    first = story.complete(story.push(tests), {tests[0]: Outcome(1)})
-    second = story.complete(story.retry(first))
-    expect(story, tests[0], 10)
-    story.complete(story.retry(second, failed_only=False), {tests[0]: Outcome(10)})
-
-    assert story.verdicts(first)[tests[0]] == 'flaky'
-
-
 def test_a_test_that_passed_and_failed_but_never_under_one_expectation_is_not_judged(story: Story) -> None:
     tests = story.tests(2)
     first = story.complete(story.push(tests), {tests[0]: Outcome(10)})
@@ -351,27 +218,14 @@ def test_a_test_that_passed_and_failed_but_never_under_one_expectation_is_not_ju
     assert story.verdicts(first)[tests[0]] == 'expectation_changed'
 
 
-def add_output(story: Story, test_id: int) -> None:
-    """Have another output expected of a test."""
-    story.rows.add('regression_test_output', regression_id=test_id, correct='another', correct_extension='.srt',
-                   expected_filename='another', ignore=False)
-
-
 def test_an_output_that_was_added_is_a_new_expectation(story: Story) -> None:
     tests = story.tests(2)
     first = story.complete(story.push(tests))
-    add_output(story, tests[0])
+    story.rows.add('regression_test_output', regression_id=tests[0], correct='another', correct_extension='.srt',
+                   expected_filename='another', ignore=False)
     story.complete(story.retry(first))
 
     assert story.verdicts(first)[tests[0]] == 'expectation_changed'
-
-
-def test_a_crash_that_wrote_no_output_is_no_new_expectation(story: Story) -> None:
-    tests = story.tests(2)
-    first = story.complete(story.push(tests), {tests[0]: CRASH})
-    story.complete(story.retry(first))
-
-    assert story.verdicts(first)[tests[0]] == 'flaky'
 
 
 # Repeated rows
@@ -384,9 +238,7 @@ def test_tests_that_two_events_have_selected_count_once(story: Story) -> None:
     assert len(story.selection(run_id)) == 2 * len(tests)
     story.complete(run_id, {tests[0]: CRASH})
 
-    (listed,) = story.attempts(run_id)
-
-    assert Said(**{name: listed[name] for name in Said._fields}) == failed(4, tests[0])
+    assert story.listed(run_id) == failed(4, tests[0])
 
 
 # What the page says
@@ -426,37 +278,6 @@ def test_the_page_of_a_canceled_retry_that_goes_on_tells_what_it_runs(story: Sto
 # One rule for all who ask
 
 
-def not_passed(story: Story, run_id: int) -> dict[str, Any]:
-    """Return what each says of a run that has ended, the only attempt: how many did not pass, or which tests."""
-    (listed,) = story.attempts(run_id)
-    proved = {entry['regression_test_id'] for entry in story.verdict(run_id)['data']
-              if entry['attempts'][0]['outcome'] != 'pass'}
-    return {'counted': listed['failed'] + listed['not_run'], 'proved': sorted(proved),
-            'run again': story.selection(story.retry(run_id))}
-
-
-def test_a_result_that_is_missing_did_not_pass(story: Story) -> None:
-    tests = story.tests(3)
-    worker = story.worker(story.push(tests))
-    worker.start()
-    worker.run_all({}, but=[tests[1]])
-    worker.end()
-
-    assert not_passed(story, worker.run_id) == {'counted': 1, 'proved': [tests[1]], 'run again': [tests[1]]}
-
-
-def test_a_result_without_any_exit_code_did_not_pass(story: Story, own_rows: Rows) -> None:
-    tests = story.tests(3)
-    run_id = story.complete(story.push(tests))
-    # As older versions of the platform left them.
-    result = own_rows.tables['test_result']
-    with own_rows.engine.begin() as connection:
-        connection.execute(result.update().where(result.c.regression_test_id == tests[1])
-                           .values(exit_code=None, expected_rc=None))
-
-    assert not_passed(story, run_id) == {'counted': 1, 'proved': [tests[1]], 'run again': [tests[1]]}
-
-
 def test_a_failure_of_a_test_that_was_not_selected_hides_no_selected_test_without_a_result(story: Story) -> None:
     one, without, stray = story.tests(3)
     worker = story.worker(story.push([one, without]))
@@ -465,9 +286,7 @@ def test_a_failure_of_a_test_that_was_not_selected_hides_no_selected_test_withou
     worker.run(stray, CRASH)
     worker.end()
 
-    (listed,) = story.attempts(worker.run_id)
-
-    assert Said(**{name: listed[name] for name in Said._fields}) == Said('fail', 3, passed=1, failed=1, not_run=1)
+    assert story.listed(worker.run_id) == Said('fail', 3, passed=1, failed=1, not_run=1)
     assert story.verdicts(worker.run_id) == {one: 'passed', without: 'never_ran', stray: 'failed_once'}
     assert story.selection(story.retry(worker.run_id)) == [without, stray]
 
