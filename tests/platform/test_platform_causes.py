@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from protocol import TOO_LONG, Story, Worker
+from protocol import Story, Worker
 
 from mod_runs_api.causes import NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
@@ -19,12 +19,17 @@ def cause(story: Story, run_id: int) -> tuple[str, str] | None:
 
 
 @pytest.fixture
-def worker(story: Story) -> Worker:
-    """Return the worker of a pull request's run that has got half-way: the first of its two tests has run."""
-    tests = story.tests(2)
-    worker = story.worker(story.open_pull(tests))
+def queued(story: Story) -> int:
+    """Return the queued run of a pull request, of two tests."""
+    return story.open_pull(story.tests(2))
+
+
+@pytest.fixture
+def worker(story: Story, queued: int) -> Worker:
+    """Return the worker of that run when it has got half-way: the first of its tests has run."""
+    worker = story.worker(queued)
     worker.start()
-    worker.run(tests[0])
+    worker.run(worker.tests[0])
     return worker
 
 
@@ -34,30 +39,74 @@ def finish(worker: Worker) -> None:
     worker.end()
 
 
-def report(story: Story, event: str, action: str, run_id: int, **facts: Any) -> None:
-    """Have GitHub report an event about the commit or the pull request of a run."""
-    run = story.run(run_id)
-    subject = {'pull_request': {'number': run['pr_nr'], 'head': {'sha': run['commit']}},
-               'workflow_run': {'name': 'Build CCExtractor on Linux', 'head_sha': run['commit'],
-                                'event': 'pull_request', 'head_branch': 'fix'}}[event]
-    assert story.process.call('deliver', event=event, payload={
-        'action': action, 'sender': {'login': 'someone'}, event: subject}) == 200
+def run_out_of_time(worker: Worker) -> None:
+    """Have the scheduled job give the machine up; it takes its time to stop."""
+    worker.story.process.call('keep_machines')
+    worker.run_out_of_time()
+
+
+def reboot(worker: Worker) -> None:
+    """Have the machine begin anew."""
+    worker.post('progress', status='preparation', message='')
+
+
+def cancel(worker: Worker) -> None:
+    """Cancel the run by the API."""
+    worker.story.cancel(worker.run_id)
+
+
+def stop(worker: Worker) -> None:
+    """Cancel the run on its page."""
+    worker.story.stop(worker.run_id)
+
+
+def fail_to_build(worker: Worker) -> None:
+    """Have the workflow that builds the commit fail."""
+    commit = worker.story.run(worker.run_id)['commit']
+    worker.story.process.call('fail_workflows', commit=commit)
+    worker.story.report_build(commit)
+
+
+# None: its results decide
+
+
+@pytest.mark.parametrize('happens', [run_out_of_time, reboot, stop, fail_to_build])
+def test_a_run_that_completed_whole_has_none_whatever_comes_after(
+        story: Story, worker: Worker, happens: Callable[[Worker], None]) -> None:
+    story.process.call('keep_machines')
+    finish(worker)
+    assert cause(story, worker.run_id) is None
+
+    happens(worker)
+
+    assert story.rows.of('test_progress', test_id=worker.run_id)[-1]['status'] == 'canceled'
+    assert cause(story, worker.run_id) is None
+
+
+@pytest.mark.parametrize('happens', [run_out_of_time, cancel])
+def test_a_run_that_completes_after_all_has_none(
+        story: Story, worker: Worker, happens: Callable[[Worker], None]) -> None:
+    happens(worker)
+
+    finish(worker)
+
+    assert cause(story, worker.run_id) is None
+
+
+@pytest.mark.parametrize('code', ['ZONE_RESOURCE_POOL_EXHAUSTED', 'QUOTA_EXCEEDED'])
+def test_a_run_that_waits_for_a_machine_has_not_ended(story: Story, queued: int, code: str) -> None:
+    story.process.call('refuse_machines', code=code)
+
+    story.run_scheduled_job()
+
+    assert cause(story, queued) is None
 
 
 # A machine
 
 
-def test_a_run_that_is_whole_has_none(story: Story, worker: Worker) -> None:
-    assert cause(story, worker.run_id) is None
-    finish(worker)
-    assert cause(story, worker.run_id) is None
-
-
 def test_the_time_limit_at_two_ticks_is_infrastructure(story: Story, worker: Worker) -> None:
-    story.process.call('keep_machines')
-    story.process.call('let_pass', machine=worker.machine, minutes=TOO_LONG)
-
-    story.run_scheduled_job()
+    run_out_of_time(worker)
     story.run_scheduled_job()
 
     assert story.rows.values('test_progress', 'message', test_id=worker.run_id).count(TIME_LIMIT) == 2
@@ -67,31 +116,10 @@ def test_the_time_limit_at_two_ticks_is_infrastructure(story: Story, worker: Wor
 def test_the_time_limit_after_a_test_that_hung_is_the_code(story: Story, worker: Worker) -> None:
     (_, hanging) = worker.tests
     worker.post('finish', test_id=str(hanging), runTime='600000', exitCode='-1')
-    story.process.call('let_pass', machine=worker.machine, minutes=TOO_LONG)
 
-    story.run_scheduled_job()
+    worker.run_out_of_time()
 
     assert cause(story, worker.run_id) == ('code', TIME_LIMIT)
-
-
-def test_a_slow_machine_that_completes_after_the_time_limit_has_none(story: Story, worker: Worker) -> None:
-    story.process.call('let_pass', machine=worker.machine, minutes=TOO_LONG)
-    story.run_scheduled_job()
-
-    finish(worker)
-
-    assert cause(story, worker.run_id) is None
-
-
-def test_the_time_limit_after_a_run_has_completed_is_none(story: Story, worker: Worker) -> None:
-    story.process.call('keep_machines')
-    finish(worker)
-    story.process.call('let_pass', machine=worker.machine, minutes=TOO_LONG)
-
-    story.run_scheduled_job()
-
-    assert story.rows.of('test_progress', test_id=worker.run_id)[-1]['message'] == TIME_LIMIT
-    assert cause(story, worker.run_id) is None
 
 
 @pytest.mark.parametrize('status', ['preparation', 'canceled'])
@@ -102,192 +130,118 @@ def test_a_machine_that_rebooted_or_a_worker_that_gave_up_is_infrastructure(
     assert cause(story, worker.run_id) == ('infrastructure', OUT_OF_ORDER)
 
 
-def test_a_machine_that_reboots_after_its_run_has_completed_is_none(story: Story, worker: Worker) -> None:
-    finish(worker)
-
-    worker.post('progress', status='preparation', message='')
-
-    assert story.rows.of('test_progress', test_id=worker.run_id)[-1]['status'] == 'canceled'
-    assert cause(story, worker.run_id) is None
-
-
 def test_a_machine_that_completes_without_some_results_is_infrastructure(story: Story, worker: Worker) -> None:
     worker.end()
 
     assert cause(story, worker.run_id) == ('infrastructure', '1 of 2 results are missing')
 
 
-def test_a_worker_without_a_build_on_its_machine_is_infrastructure(story: Story) -> None:
-    worker = story.worker(story.open_pull(story.tests(2)))
+def test_a_worker_without_a_build_on_its_machine_is_infrastructure(story: Story, queued: int) -> None:
+    story.worker(queued).post('progress', status='canceled', message='artifact')
 
-    worker.post('progress', status='canceled', message='artifact')
-
-    assert cause(story, worker.run_id) == ('infrastructure', 'artifact')
+    assert cause(story, queued) == ('infrastructure', 'artifact')
 
 
 @pytest.mark.parametrize('code', ['RESOURCE_NOT_FOUND', 'RESOURCE_ALREADY_EXISTS', 'TIMEOUT', 'SOMETHING_NEW'])
-def test_a_machine_that_cannot_be_had_is_infrastructure(story: Story, code: str) -> None:
-    run_id = story.open_pull(story.tests(2))
+def test_a_machine_that_cannot_be_had_is_infrastructure(story: Story, queued: int, code: str) -> None:
     story.process.call('refuse_machines', code=code)
 
     story.run_scheduled_job()
 
-    (row,) = story.rows.of('test_progress', test_id=run_id)
-    assert cause(story, run_id) == ('infrastructure', row['message'])
-
-
-@pytest.mark.parametrize('code', ['ZONE_RESOURCE_POOL_EXHAUSTED', 'QUOTA_EXCEEDED'])
-def test_a_run_that_waits_for_a_machine_has_not_ended(story: Story, code: str) -> None:
-    run_id = story.open_pull(story.tests(2))
-    story.process.call('refuse_machines', code=code)
-
-    story.run_scheduled_job()
-
-    assert cause(story, run_id) is None
+    (row,) = story.rows.of('test_progress', test_id=queued)
+    assert cause(story, queued) == ('infrastructure', row['message'])
 
 
 # A build
 
 
-def test_a_build_that_is_not_visible_yet_is_infrastructure_though_the_commit_is_green(story: Story) -> None:
-    run_id = story.open_pull(story.tests(2))
-    story.process.call('run_workflows', commit=story.run(run_id)['commit'])
-    story.process.call('lose_build', commit=story.run(run_id)['commit'])
+def test_a_build_that_is_not_visible_yet_is_infrastructure_though_the_commit_is_green(
+        story: Story, queued: int) -> None:
+    commit = story.run(queued)['commit']
+    for call in ('run_workflows', 'lose_build'):
+        story.process.call(call, commit=commit)
 
-    report(story, 'workflow_run', 'completed', run_id)
+    story.report_build(commit)
 
-    assert len(story.rows.of('test_progress', test_id=run_id)) == 2
-    assert story.commit_status(run_id)['state'] == 'success'
-    assert cause(story, run_id) == ('infrastructure', NOT_VISIBLE)
-
-
-def test_a_build_that_failed_is_the_build(story: Story) -> None:
-    run_id = story.open_pull(story.tests(2))
-    story.process.call('fail_workflows', commit=story.run(run_id)['commit'])
-
-    report(story, 'workflow_run', 'completed', run_id)
-
-    assert cause(story, run_id) == ('build', 'Cancelling tests as Github Action(s) failed')
+    assert len(story.rows.of('test_progress', test_id=queued)) == 2
+    assert story.commit_status(queued)['state'] == 'success'
+    assert cause(story, queued) == ('infrastructure', NOT_VISIBLE)
 
 
-def test_a_build_that_fails_again_after_the_run_has_completed_is_none(story: Story, worker: Worker) -> None:
-    finish(worker)
-    story.process.call('fail_workflows', commit=story.run(worker.run_id)['commit'])
+def test_a_build_that_failed_is_the_build(story: Story, queued: int) -> None:
+    fail_to_build(story.worker(queued))
 
-    report(story, 'workflow_run', 'completed', worker.run_id)
-
-    assert story.rows.of('test_progress', test_id=worker.run_id)[-1]['status'] == 'canceled'
-    assert cause(story, worker.run_id) is None
+    assert cause(story, queued) == ('build', 'Cancelling tests as Github Action(s) failed')
 
 
-@pytest.mark.parametrize(('workflows', 'beginning'), [
-    ('fail_workflows', 'Build failed'), ('run_workflows', 'Artifact not found'), (None, 'No build available')])
-def test_a_build_that_the_scheduled_job_does_not_find_is_the_build(story: Story, workflows: str | None,
-                                                                   beginning: str) -> None:
-    run_id = story.open_pull(story.tests(2))
-    commit = story.run(run_id)['commit']
-    story.process.call('lose_build', commit=commit)
-    if workflows:
-        story.process.call(workflows, commit=commit)
+@pytest.mark.parametrize(('calls', 'beginning'), [
+    (['lose_build', 'fail_workflows'], 'Build failed'), (['lose_build', 'run_workflows'], 'Artifact not found'),
+    (['lose_build'], 'No build available')])
+def test_a_build_that_the_scheduled_job_does_not_find_is_the_build(
+        story: Story, queued: int, calls: list[str], beginning: str) -> None:
+    for call in calls:
+        story.process.call(call, commit=story.run(queued)['commit'])
 
     story.run_scheduled_job()
 
-    name, detail = cause(story, run_id) or ('', '')
+    name, detail = cause(story, queued) or ('', '')
     assert (name, detail[:len(beginning)]) == ('build', beginning)
 
 
 @pytest.mark.parametrize(('status', 'expected'), [(404, 'build'), (410, 'build'), (502, 'infrastructure')])
-def test_a_build_that_cannot_be_downloaded_is_gone_or_is_not(story: Story, status: int, expected: str) -> None:
-    run_id = story.open_pull(story.tests(2))
+def test_a_build_that_cannot_be_downloaded_is_gone_or_is_not(
+        story: Story, queued: int, status: int, expected: str) -> None:
     story.process.call('set_download_status', status=status)
 
     story.run_scheduled_job()
 
-    assert cause(story, run_id) == (expected, f'Artifact download failed: HTTP {status}')
+    assert cause(story, queued) == (expected, f'Artifact download failed: HTTP {status}')
 
 
 # A decision
 
 
-def test_a_run_that_is_canceled_by_the_api_is_a_decision(story: Story, worker: Worker) -> None:
-    story.cancel(worker.run_id)
+@pytest.mark.parametrize(('decide', 'detail'), [(cancel, 'Canceled by adam via API'), (stop, 'Canceled by admin')])
+@pytest.mark.parametrize('happens', [lambda worker: None, lambda worker: worker.end('canceled'), run_out_of_time],
+                         ids=['nothing more', 'its worker gives up', 'its time is over'])
+def test_a_run_that_a_person_canceled_is_a_decision_whatever_its_machine_does(
+        story: Story, worker: Worker, decide: Callable[[Worker], None], detail: str,
+        happens: Callable[[Worker], None]) -> None:
+    decide(worker)
 
-    assert cause(story, worker.run_id) == ('decision', 'Canceled by adam via API')
+    happens(worker)
 
-
-def test_a_run_that_is_canceled_on_its_page_is_a_decision(story: Story, worker: Worker) -> None:
-    story.visit(f'/test/stop_test/{worker.run_id}')
-
-    assert cause(story, worker.run_id) == ('decision', 'Canceled by admin')
-
-
-def test_a_canceled_run_whose_machine_gives_up_is_a_decision(story: Story, worker: Worker) -> None:
-    story.cancel(worker.run_id)
-
-    worker.end('canceled')
-
-    assert len(story.rows.of('test_progress', test_id=worker.run_id)) == 4
-    assert cause(story, worker.run_id) == ('decision', 'Canceled by adam via API')
+    assert cause(story, worker.run_id) == ('decision', detail)
 
 
-def test_a_canceled_run_whose_machine_runs_out_of_time_is_a_decision(story: Story, worker: Worker) -> None:
-    story.cancel(worker.run_id)
-    story.process.call('let_pass', machine=worker.machine, minutes=TOO_LONG)
+def test_a_run_of_a_pull_request_that_is_closed_is_a_decision(story: Story, queued: int) -> None:
+    run = story.run(queued)
 
-    story.run_scheduled_job()
+    story.report_pull(run['pr_nr'], run['commit'], 'closed')
 
-    assert story.rows.of('test_progress', test_id=worker.run_id)[-1]['message'] == TIME_LIMIT
-    assert cause(story, worker.run_id) == ('decision', 'Canceled by adam via API')
+    assert cause(story, queued) == ('decision', 'PR closed')
 
 
-def test_a_canceled_run_that_completes_after_all_has_none(story: Story, worker: Worker) -> None:
-    story.cancel(worker.run_id)
-
-    finish(worker)
-
-    assert cause(story, worker.run_id) is None
-
-
-def test_a_completed_run_that_is_canceled_has_none(story: Story, worker: Worker) -> None:
-    finish(worker)
-
-    story.visit(f'/test/stop_test/{worker.run_id}')
-
-    assert cause(story, worker.run_id) is None
-
-
-def test_a_run_of_a_pull_request_that_is_closed_is_a_decision(story: Story) -> None:
-    run_id = story.open_pull(story.tests(2))
-
-    report(story, 'pull_request', 'closed', run_id)
-
-    assert cause(story, run_id) == ('decision', 'PR closed')
-
-
-def test_a_run_that_the_scheduled_job_finds_closed_is_a_decision(story: Story) -> None:
-    run_id = story.open_pull(story.tests(2))
-    story.process.call('close_pull', number=story.run(run_id)['pr_nr'])
+def test_a_run_that_the_scheduled_job_finds_closed_is_a_decision(story: Story, queued: int) -> None:
+    story.process.call('close_pull', number=story.run(queued)['pr_nr'])
 
     story.run_scheduled_job()
 
-    assert cause(story, run_id) == ('decision', 'PR is closed')
+    assert cause(story, queued) == ('decision', 'PR is closed')
 
 
-def test_a_run_that_was_superseded_while_it_was_built_is_a_decision(story: Story) -> None:
-    run_id = story.open_pull(story.tests(2))
-    run = story.run(run_id)
+def test_a_run_that_was_superseded_while_it_was_built_is_a_decision(story: Story, queued: int) -> None:
+    run = story.run(queued)
     story.process.call('run_workflows', commit=run['commit'])
     story.process.call('push_to_pull', number=run['pr_nr'], commit='f' * 40)
 
-    report(story, 'workflow_run', 'completed', run_id)
+    story.report_build(run['commit'])
 
-    assert cause(story, run_id) == ('decision', 'Tests canceled')
+    assert cause(story, queued) == ('decision', 'Tests canceled')
 
 
-def test_a_run_without_code_changes_is_a_decision(story: Story) -> None:
-    run_id = story.open_pull(story.tests(2))
-
+def test_a_run_without_code_changes_is_a_decision(story: Story, queued: int) -> None:
     # Neither workflow has run.
-    report(story, 'workflow_run', 'completed', run_id)
+    story.report_build(story.run(queued)['commit'])
 
-    assert cause(story, run_id) == ('decision', 'Not ran - no code changes')
+    assert cause(story, queued) == ('decision', 'Not ran - no code changes')
