@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 from checkout import Platform
-from protocol import CRASH, TOO_LONG, Process, Said, Story, Worker, running
+from protocol import CRASH, Process, Said, Story, running
 from rows import Rows, now
 
-from mod_runs_api.causes import NOT_VISIBLE, TIME_LIMIT, VANISHED
+from mod_runs_api.causes import NOT_VISIBLE, VANISHED
 
 pytestmark = pytest.mark.platform
 
@@ -48,19 +48,13 @@ def sweep_now(story: Story) -> list[tuple[int, str, int | None]]:
     return [(line['run_id'], line['what'], line['new_run_id']) for line in story.process.call('sweep')]
 
 
-def run_out_of_time(story: Story, worker: Worker) -> None:
-    """Have the scheduled job give a machine up."""
-    story.process.call('let_pass', machine=worker.machine, minutes=TOO_LONG)
-    story.run_scheduled_job()
-
-
 def test_a_run_that_ran_out_of_time_after_12_of_20_tests_is_resumed_and_ends_whole(story: Story) -> None:
     tests = story.tests(20)
     worker = story.worker(story.open_pull(tests))
     worker.start()
     for test_id in tests[:12]:
         worker.run(test_id)
-    run_out_of_time(story, worker)
+    worker.run_out_of_time()
 
     ((run_id, what, retry),) = sweep(story)
 
@@ -72,19 +66,6 @@ def test_a_run_that_ran_out_of_time_after_12_of_20_tests_is_resumed_and_ends_who
     assert story.said(retry) == Said('pass', tests=20, passed=20, failed=0, not_run=0)
     assert story.origins(retry) == {**dict.fromkeys(tests[:12], run_id), **dict.fromkeys(tests[12:], retry)}
     assert sweep(story) == []
-
-
-def test_the_attempts_and_the_page_say_what_happened(story: Story) -> None:
-    worker = story.worker(story.open_pull(story.tests(2)))
-    worker.start()
-    run_out_of_time(story, worker)
-
-    ((_, _, retry),) = sweep(story)
-
-    assert [(attempt['automatic'], attempt['cause'], attempt['cause_detail'], attempt['requested_by'])
-            for attempt in story.attempts(retry)] == [
-        (None, 'infrastructure', TIME_LIMIT, None), (True, None, None, None)]
-    assert story.attempts(retry)[1]['reason'] == f'Automatic: {TIME_LIMIT}'
 
 
 def test_a_machine_that_vanished_ends_its_run_and_another_finishes_it(story: Story) -> None:
@@ -111,10 +92,7 @@ def test_a_build_that_was_not_visible_is_tested_once_it_is(story: Story) -> None
     run = story.run(run_id)
     story.process.call('run_workflows', commit=run['commit'])
     story.process.call('lose_build', commit=run['commit'])
-    assert story.process.call('deliver', event='workflow_run', payload={
-        'action': 'completed', 'sender': {'login': 'someone'}, 'workflow_run': {
-            'name': 'Build CCExtractor on Linux', 'head_sha': run['commit'], 'event': 'pull_request',
-            'head_branch': 'fix'}}) == 200
+    story.report_build(run['commit'])
     assert story.commit_status(run_id)['state'] == 'success'
     assert story.attempts(run_id)[0]['cause_detail'] == NOT_VISIBLE
     assert sweep(story) == [(run_id, 'waiting', None)]
@@ -136,9 +114,9 @@ def test_what_is_nobodys_to_retry_is_never_touched(story: Story) -> None:
     story.cancel(canceled.run_id)
     canceled.end('canceled')
     story.stop(stopped.run_id)
-    run_out_of_time(story, stopped)
+    stopped.run_out_of_time()
     # Given up, but it completes after all, and its machine reboots.
-    run_out_of_time(story, completed)
+    completed.run_out_of_time()
     completed.run_all({})
     completed.end()
     completed.post('progress', status='preparation', message='')
@@ -153,25 +131,3 @@ def test_what_is_nobodys_to_retry_is_never_touched(story: Story) -> None:
 
     assert story.rows_of(*runs) == before
     assert story.rows.of('run_retry') == []
-
-
-def test_in_an_outage_of_ten_runs_two_are_in_flight_and_none_after_three_that_died(story: Story) -> None:
-    tests = story.tests(2)
-    outage = [story.worker(story.open_pull(tests)) for _ in range(10)]
-    for worker in outage:
-        worker.start()
-        story.process.call('let_pass', machine=worker.machine, minutes=TOO_LONG)
-    story.run_scheduled_job()
-
-    died = 0
-    while retried := [new for _, what, new in sweep(story) if what == 'retried']:
-        assert len(retried) <= 2
-        for run_id in retried:
-            worker = story.worker(run_id)
-            worker.start()
-            run_out_of_time(story, worker)
-            died += 1
-    assert died == 4
-
-    story.complete(story.open_pull(tests))
-    assert [what for _, what, _ in sweep(story)].count('retried') == 2
