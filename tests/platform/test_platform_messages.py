@@ -1,4 +1,4 @@
-"""The platform still writes the messages that tell the cause of an end, word for word."""
+"""The platform still writes the messages that tell the cause of an end, word for word, where causes.py says."""
 
 from __future__ import annotations
 
@@ -12,14 +12,35 @@ from mod_runs_api import causes
 
 pytestmark = pytest.mark.platform
 
-CI = 'mod_ci/controllers.py'
+CI, TEST, API = 'mod_ci/controllers.py', 'mod_test/controllers.py', 'mod_api/routes/runs.py'
 
-#: The messages of workers are read from their scripts, those of the package from nothing.
-WHOLE = {*causes.DECISIONS, causes.NOT_RAN, *causes.INFRASTRUCTURE_MESSAGES} - {
-    '', causes.NO_BUILD_ON_MACHINE, causes.VANISHED}
+#: The messages that are compared whole, each with where it is written.
+WHOLE = [
+    (causes.TIME_LIMIT, CI, 'delete_expired_instances'),
+    (causes.OUT_OF_ORDER, CI, 'progress_type_request'),
+    (causes.NOT_VISIBLE, CI, 'start_ci'),
+    (causes.NOT_RAN, CI, 'start_ci'),
+    ('PR closed', CI, 'blocked_users'),
+    ('PR is closed', CI, 'gcp_instance'),
+    ('Tests canceled', CI, 'start_ci'),
+    ('Invalid PR number', CI, 'gcp_instance'),
+    ('Canceled by user', TEST, 'stop_test'),
+    ('Canceled by admin', TEST, 'stop_test'),
+]
 
-BEGINNINGS = {*causes.BUILD_BEGINNINGS, *causes.INFRASTRUCTURE_BEGINNINGS, 'Canceled by user', 'Canceled by admin',
-              'Canceled via '}
+#: Those that are known by their beginning.
+BEGINNINGS = [
+    ('Canceled by ', API, 'cancel_run'),
+    ('Canceled via ', API, 'cancel_run'),
+    ('Build failed', CI, '_diagnose_missing_artifact'),
+    ('No build', CI, '_diagnose_missing_artifact'),
+    ('Artifact not found', CI, '_diagnose_missing_artifact'),
+    # Followed by a status.
+    ('Artifact download failed: HTTP ', CI, 'start_test'),
+    ('Cancelling tests as Github Action(s) failed', CI, 'start_ci'),
+    ('Artifact download ', CI, 'start_test'),
+    ('VM creation failed', CI, 'parse_gcp_error'),
+]
 
 
 def tree(platform: Platform, path: str) -> ast.Module:
@@ -27,12 +48,11 @@ def tree(platform: Platform, path: str) -> ast.Module:
     return ast.parse((platform.path / path).read_text())
 
 
-@pytest.fixture(scope='module')
-def texts(unmounted: Platform) -> list[str]:
-    """Return every text in what writes ends; of one with values in it the parts between them."""
-    return [node.value for path in (CI, 'mod_test/controllers.py', 'mod_api/routes/runs.py')
-            for node in ast.walk(tree(unmounted, path))
-            if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+def texts(platform: Platform, path: str, function: str) -> list[str]:
+    """Return every text in a function of the platform's; of one with values in it the parts between them."""
+    (found,) = (node for node in tree(platform, path).body
+                if isinstance(node, ast.FunctionDef) and node.name == function)
+    return [node.value for node in ast.walk(found) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
 def cloud_messages(platform: Platform) -> Iterator[str]:
@@ -45,15 +65,22 @@ def cloud_messages(platform: Platform) -> Iterator[str]:
         yield ast.literal_eval(assigned[value.id] if isinstance(value, ast.Name) else value)
 
 
-@pytest.mark.parametrize('message', sorted(WHOLE))
-def test_a_message_is_still_written(texts: list[str], message: str) -> None:
-    assert message in texts
+@pytest.mark.parametrize(('message', 'path', 'function'), WHOLE)
+def test_a_message_is_still_written(unmounted: Platform, message: str, path: str, function: str) -> None:
+    assert message in texts(unmounted, path, function)
 
 
-@pytest.mark.parametrize('beginning', sorted(BEGINNINGS))
-def test_a_message_still_begins_so(texts: list[str], beginning: str) -> None:
-    # A status follows what is in the text of the platform.
-    assert any(text.startswith(beginning.removesuffix('4')) for text in texts)
+@pytest.mark.parametrize(('beginning', 'path', 'function'), BEGINNINGS)
+def test_a_message_still_begins_so(unmounted: Platform, beginning: str, path: str, function: str) -> None:
+    assert any(text.startswith(beginning) for text in texts(unmounted, path, function))
+
+
+def test_every_message_that_is_read_is_looked_for_here() -> None:
+    assert causes.DECISIONS <= {message for message, _, _ in WHOLE}
+    looked_for = {beginning for beginning, _, _ in BEGINNINGS}
+    assert {beginning.rstrip('4') for beginning in causes.BUILD_BEGINNINGS} <= looked_for
+    # The others are those of the cloud.
+    assert len(set(causes.INFRASTRUCTURE_BEGINNINGS) - looked_for) == 3
 
 
 def test_every_message_of_the_cloud_is_infrastructure(unmounted: Platform) -> None:
