@@ -300,6 +300,7 @@ def test_the_command_exits_with_the_verdict(command: Command, history: list[Came
     ([[FAIL, PASS], [FAIL, FAIL], [PASS, FAIL]],
      'Over 2 attempts 2 tests are flaky and 1 fails each time in the same way.'),
     ([[FAIL, PASS, PASS]], 'Over 3 attempts 1 test is flaky.'),
+    ([[FAIL, NOT_RUN, PASS]], 'Over 2 attempts 1 test is flaky.'),
     ([[FAIL, FAIL], [FAIL, FAIL], [PASS, PASS]], 'Over 2 attempts 2 tests fail each time in the same way.'),
     ([[FAIL, OTHER], [FAIL, NOT_RUN], [NOT_RUN, NOT_RUN]],
      'Over 2 attempts 1 test fails each time but not in the same way, 1 failed in the only attempt that ran it '

@@ -99,9 +99,12 @@ def copy_results(db: Database, run_id: int, completed: Any, sources: dict[int, i
     is_reported = exists().where(own.test_id == run_id, own.regression_test_id == file.regression_test_id,
                                  own.regression_test_output_id == file.regression_test_output_id)
     result = db.host.TestResult
-    _copy_marked(db, result, [result.runtime, result.exit_code, result.expected_rc], is_of_this_end)
+    # The sources again, or MariaDB may read the rows of all runs.
+    source_ids = set(sources.values())
+    _copy_marked(db, result, [result.runtime, result.exit_code, result.expected_rc],
+                 and_(is_of_this_end, result.test_id.in_(source_ids)))
     _copy_marked(db, file, [file.regression_test_output_id, file.expected, file.got],
-                 and_(is_of_this_end, ~is_reported))
+                 and_(is_of_this_end, file.test_id.in_(source_ids), ~is_reported))
     db.execute(insert(customized).from_select(
         [customized.test_id, customized.regression_id],
         select(mark.run_id, mark.regression_test_id).where(is_of_this_end, ~mark.was_selected)))
