@@ -43,8 +43,8 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
     models : Mapping of str to type, optional
         The host's models, with the platform's attribute names, by the platform's names for them: Test, TestProgress,
         TestResult, TestResultFile, CustomizedTest, TestFork, RegressionTest, RegressionTestOutput,
-        RegressionTestOutputFiles and User; if the host has them also ApiToken, BlockedUsers, Fork and
-        regressionTestLinkTable. By default the platform's own are used.
+        RegressionTestOutputFiles and User; if the host has them also ApiToken, BlockedUsers, Fork, GcpInstance,
+        MaintenanceMode and regressionTestLinkTable. By default the platform's own are used.
     session : callable, optional
         Returns the session that the host uses in the current request. By default ``flask.g.db``.
 

@@ -21,14 +21,14 @@ def carry_over(db: Database, run_id: int) -> int:
     Nothing is done for any other run, nor a second time. Raises :exc:`Outdated` if the platform has restarted the run
     meanwhile.
     """
-    completed, sources = find_what_to_carry_over(db, run_id)
-    if completed is None or not sources:
+    completed, origins = find_what_to_carry_over(db, run_id)
+    if completed is None or not origins:
         return 0
-    copy_results(db, run_id, completed, sources)
+    copy_results(db, run_id, completed, origins)
     # Last, so that nothing waits for this lock.
     if not is_still_completed(db, completed):
         raise Outdated
-    return len(sources)
+    return len(origins)
 
 
 def find_what_to_carry_over(db: Database, run_id: int) -> tuple[ProgressRow | None, dict[int, int]]:

@@ -1,5 +1,5 @@
 """
-Why a run ended without an outcome for every selected test (docs/api.rst, "Causes").
+Why a run ended without a result for every selected test (docs/api.rst, "Causes").
 
 Most runs that are asked for again did not fail: their machine did. The platform says so only in the messages of the
 progress rows, which :func:`find_cause` reads. A message that is not known here is nobody's fault: "unknown".
@@ -104,7 +104,7 @@ def read_causes(db: Database, run_ids: Sequence[int]) -> dict[int, Cause | None]
 
 def find_cause(run: RunRecord) -> Cause | None:
     """Return why a run ended; None if it has not ended, or completed with all its results, whatever came after."""
-    if not run.progress.has_ended or run.progress.completed and run.is_whole:
+    if not run.progress.has_ended or run.progress.completed and run.has_all_results:
         return None
     rows = run.progress.rows
     *earlier, last = [row.message.strip() for row in rows]

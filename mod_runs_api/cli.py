@@ -24,8 +24,8 @@ from .extension import extension_state
 from .github.checks import list_ready_made
 from .host.models import MAX_ID
 from .preview import Preview
-from .service import (attempts_page, attempts_verdict, find_user_id, preview,
-                      retry_run)
+from .service import (attempts_page, attempts_verdict, find_user_id,
+                      load_arguments, preview, retry_run)
 from .summary import counted, to_sentence
 from .sweeper import Sweep
 
@@ -119,6 +119,7 @@ def retry_command(run_id: int, dry_run: bool, as_json: bool, **options: Any) -> 
     """
     with exit_on_error(as_json):
         if dry_run:
+            load_arguments(**options)
             _print_preview(preview(run_id, ask_checks=True), options['failed_only'], as_json)
             return
         created = retry_run(run_id, **options)
@@ -127,10 +128,12 @@ def retry_command(run_id: int, dry_run: bool, as_json: bool, **options: Any) -> 
 
 
 def _print_preview(found: Preview, failed_only: bool, as_json: bool) -> None:
-    """Print what a retry would run, as JSON both kinds. Raises what it would be refused with."""
+    """Print what a retry would run, as JSON both kinds. Fails as the retry would."""
     choice = found.failed_only if failed_only else found.all
     if as_json:
         click.echo(json.dumps(PreviewSchema().dump(found)))
+        if choice.refusal:
+            raise SystemExit(1)
     elif choice.refusal:
         raise choice.refusal
     else:
@@ -209,7 +212,7 @@ def carry_over_command(run_id: int | None) -> None:
             transactions.run(find_source, run_id)
         for found_id in transactions.run(find_missed) if run_id is None else [run_id]:
             count = transactions.run(carry_over, found_id)
-            # None is found while the attempt that has the results has not ended.
+            # 0 while the attempt that has the results has not ended.
             if count or run_id is not None:
                 click.echo(f'{found_id}\t{count}')
 

@@ -1,4 +1,4 @@
-"""What a retry can be refused with (docs/api.rst, "Errors")."""
+"""The errors of the package (docs/api.rst, "Errors")."""
 
 from __future__ import annotations
 

@@ -15,21 +15,13 @@ from .verdict import read_verdict
 
 @dataclass(frozen=True)
 class Choice:
-    """
-    What one kind of retry would do.
+    """What one kind of retry would do."""
 
-    Attributes
-    ----------
-    regression_test_ids : list of int
-        The regression tests that it would run, in order; none if it would be refused.
-    refusal : RunsApiError or None
-        What it would be refused with.
-    hint : str or None
-        What the attempts so far say about running these tests again, in a sentence.
-    """
-
+    #: What it would run, in order; nothing if it would be refused.
     regression_test_ids: list[int]
+    #: What it would be refused with.
     refusal: RunsApiError | None = None
+    #: What the attempts so far say about running these tests again, in a sentence.
     hint: str | None = None
 
     @property
@@ -44,20 +36,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Preview:
-    """
-    What a retry of a run would do now.
-
-    Attributes
-    ----------
-    run_id : int
-        The run.
-    status : str
-        As in :class:`mod_runs_api.attempts.Attempt`.
-    all, failed_only : Choice
-        What a retry of everything would do, and one of only what did not pass.
-    """
+    """What a retry of a run would do now: one of everything, and one of only what did not pass."""
 
     run_id: int
+    #: As in :class:`mod_runs_api.attempts.Attempt`.
     status: str
     all: Choice
     failed_only: Choice

@@ -2,7 +2,7 @@
 What a retry is (docs/api.rst, "Retry a run").
 
 :func:`create_retry` reads top to bottom: look for an earlier one, find the run, choose its tests, write the new run.
-The transaction is its caller's. SELECT and INSERT only (on SQLite also DELETE, on the package's own tables).
+The transaction is its caller's. SELECT and INSERT only; on SQLite also DELETE, of what deleted runs have left behind.
 """
 
 from __future__ import annotations

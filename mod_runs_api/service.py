@@ -74,10 +74,16 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
     """
     if isinstance(run_id, bool) or not isinstance(run_id, int):
         raise InvalidFields({'run_id': ['Must be an integer.']})
+    fields, requester_id = load_arguments(failed_only, reason, requested_by, idempotency_key)
+    return submit_retry(run_id, fields, requester_id, idempotency_key and digest_key(requester_id, idempotency_key))
+
+
+def load_arguments(failed_only: bool, reason: str | None, requested_by: Any,
+                   idempotency_key: str | None) -> tuple[RetryFields, int | None]:
+    """Return the fields that arguments of :func:`retry_run` make, and the requester. Raises :exc:`InvalidFields`."""
     fields = load_retry_fields({'failed_only': failed_only} | ({} if reason is None else {'reason': reason}),
                                idempotency_key)
-    requester_id = None if requested_by is None else find_user_id(requested_by)
-    return submit_retry(run_id, fields, requester_id, idempotency_key and digest_key(requester_id, idempotency_key))
+    return fields, None if requested_by is None else find_user_id(requested_by)
 
 
 def submit_retry(run_id: int, fields: RetryFields, requester_id: int | None, idempotency_digest: str | None,
@@ -113,10 +119,7 @@ def check_retry(request: RetryRequest, extra_checks: Sequence[Check]) -> Retry |
     with.
     """
     state = extension_state()
-    checks: list[Check] = []
-    for check in (*state.settings.before_retry, *extra_checks):
-        if check not in checks:  # Each is called once.
-            checks.append(check)
+    checks = (*state.settings.before_retry, *extra_checks)
     if not checks:
         return None
     found = state.transactions.run(_look_up, request, state.settings.drop_inactive_tests)
@@ -138,11 +141,13 @@ def _look_up(db: Database, request: RetryRequest, drop_inactive: bool) -> Retry 
 
 def _ask(checks: Sequence[Check], source: Source, is_automatic: bool = False) -> None:
     """
-    Raise :exc:`Unprocessable` if a check refuses the retry.
+    Raise :exc:`Unprocessable` if a check refuses the retry. Each is called once.
 
     One that fails, or has no answer, is logged. It refuses an automatic retry, and no other.
     """
-    for check in checks:
+    for number, check in enumerate(checks):
+        if check in checks[:number]:
+            continue
         name = getattr(check, '__name__', type(check).__name__)
         try:
             reason = check(source)

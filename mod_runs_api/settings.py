@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from limits import parse_many
@@ -32,6 +33,9 @@ DEFAULTS: dict[str, Any] = {
     'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 2,
 }
 
+#: What the package reads of the platform's own: for how many minutes it lets a machine run.
+PLATFORM_DEFAULTS = {'GCP_INSTANCE_MAX_RUNTIME': 120}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -44,11 +48,12 @@ class Settings:
     before_retry: tuple[Check, ...]
     automatic_retries: int
     automatic_retries_at_once: int
+    max_runtime: timedelta
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
     """Return the settings of an application. Raises :exc:`MountError` if one has a value that it cannot have."""
-    values = {name: config.get(name, default) for name, default in DEFAULTS.items()}
+    values = {name: config.get(name, default) for name, default in (DEFAULTS | PLATFORM_DEFAULTS).items()}
 
     rate_limit = values['RUNS_API_RATE_LIMIT']
     try:
@@ -82,7 +87,8 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
                     drop_inactive_tests=inactive == 'drop',
                     before_retry=tuple(checks),
                     automatic_retries=_read_count(values, 'RUNS_API_AUTOMATIC_RETRIES', 0),
-                    automatic_retries_at_once=_read_count(values, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', 1))
+                    automatic_retries_at_once=_read_count(values, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', 1),
+                    max_runtime=timedelta(minutes=_read_count(values, 'GCP_INSTANCE_MAX_RUNTIME', 1)))
 
 
 def _read_count(values: Mapping[str, Any], name: str, least: int) -> int:

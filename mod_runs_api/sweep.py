@@ -1,5 +1,5 @@
 """
-What the sweep does about runs that no person needs to look at (docs/operations.rst, "The sweep").
+The rules of the sweep: what is done about runs that no person needs to look at (docs/operations.rst, "The sweep").
 
 A machine that disappears leaves a run that never ends: it is ended. A run that infrastructure ended is retried, but
 not while that would make an outage worse. What is read decides; there is no state beside the tables.
@@ -16,23 +16,25 @@ from . import clock
 from .causes import (find_cause, is_canceled_by_person, is_infrastructure,
                      read_causes)
 from .database import Database
-from .database.ends import find_incomplete, read_run_records, walk_backwards
+from .database.ends import read_run_records
 from .database.outcomes import read_not_passed
 from .database.retries import RetryRequest
 from .database.runs import ProgressRow, Source, find_source, read_progress
-from .database.sweep import (count_automatic, find_newer_run,
+from .database.sweep import (count_automatic, find_incomplete, find_newer_run,
                              has_completed_since, is_under_maintenance,
-                             read_automatic_attempts, read_machines)
+                             read_automatic_attempts, read_machines,
+                             walk_backwards)
 from .database.tables import MAX_REASON_LENGTH
 from .errors import Unprocessable
 from .host.models import COMPLETED
 from .retry import Retry, create_retry, find_earlier_retry
+from .settings import Settings
 from .summary import counted
 
 #: An end is not final: the machine may report after all.
 SETTLED_AFTER = timedelta(minutes=15)
 
-#: After which nobody waits for a run any more. An attempt that is older is not in flight.
+#: After this an end is left to people, and an attempt is no longer in flight.
 GIVEN_UP_AFTER = timedelta(hours=24)
 
 #: How long after the platform's own limit a machine has vanished.
@@ -40,18 +42,6 @@ GRACE = timedelta(hours=2)
 
 #: How many automatic attempts in a row must die until no more are made.
 OUTAGE = 3
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the operator has set."""
-
-    #: How many automatic retries a first run may get; 0 switches them off.
-    automatic_retries: int
-    #: How many automatic attempts of a platform may be in flight.
-    at_once: int
-    #: How long the platform lets a machine run.
-    max_runtime: timedelta
 
 
 @dataclass(frozen=True)
@@ -72,9 +62,9 @@ class PlannedRetry:
         return f'Automatic: {self.detail}'[:MAX_REASON_LENGTH]
 
 
-def read_last_rows(db: Database, now: datetime, rules: Rules) -> list[ProgressRow]:
+def read_last_rows(db: Database, now: datetime, settings: Settings) -> list[ProgressRow]:
     """Return the last progress row of each run that is of interest, in the order of the runs."""
-    period = GIVEN_UP_AFTER + rules.max_runtime + GRACE
+    period = GIVEN_UP_AFTER + settings.max_runtime + GRACE
     found: dict[int, ProgressRow] = {}
     for rows in walk_backwards(db):
         for row in rows:
@@ -84,7 +74,8 @@ def read_last_rows(db: Database, now: datetime, rules: Rules) -> list[ProgressRo
     return sorted(row for row in found.values() if clock.age(row.timestamp, now) <= period)
 
 
-def find_stalled(db: Database, last_rows: Sequence[ProgressRow], now: datetime, rules: Rules) -> dict[int, int | None]:
+def find_vanished(db: Database, last_rows: Sequence[ProgressRow], now: datetime,
+                  settings: Settings) -> dict[int, int | None]:
     """
     Return each run whose machine has vanished, with the id of its last progress row.
 
@@ -96,7 +87,7 @@ def find_stalled(db: Database, last_rows: Sequence[ProgressRow], now: datetime, 
     for row in last_rows:
         if not row.is_end:
             heard_of.setdefault(row.run_id, []).append(row.timestamp)
-    limit = rules.max_runtime + GRACE
+    limit = settings.max_runtime + GRACE
     progress = read_progress(db, [run_id for run_id, times in heard_of.items()
                                   if all(clock.age(time, now) > limit for time in times)])
     return {run_id: one.rows[-1].id if one.rows else None for run_id, one in sorted(progress.items())
@@ -104,7 +95,7 @@ def find_stalled(db: Database, last_rows: Sequence[ProgressRow], now: datetime, 
                                              for row in one.rows)}
 
 
-def find_ended(db: Database, last_rows: Sequence[ProgressRow], now: datetime) -> list[int]:
+def find_ended_by_infrastructure(db: Database, last_rows: Sequence[ProgressRow], now: datetime) -> list[int]:
     """Return the runs that infrastructure ended within the last day."""
     ended = [row for row in last_rows if row.is_end and clock.age(row.timestamp, now) <= GIVEN_UP_AFTER]
     incomplete = find_incomplete(db, [row.run_id for row in ended if row.status == COMPLETED])
@@ -112,7 +103,8 @@ def find_ended(db: Database, last_rows: Sequence[ProgressRow], now: datetime) ->
     return [run_id for run_id, cause in causes.items() if is_infrastructure(cause)]
 
 
-def plan_retry(db: Database, run_id: int, now: datetime, rules: Rules, planned: Counter[str]) -> PlannedRetry | None:
+def plan_retry(db: Database, run_id: int, now: datetime, settings: Settings,
+               planned: Counter[str]) -> PlannedRetry | None:
     """
     Return what is to be done about a run; None if infrastructure did not end it, or it has been retried.
 
@@ -125,9 +117,9 @@ def plan_retry(db: Database, run_id: int, now: datetime, rules: Rules, planned: 
     source = find_source(db, run_id)
     newer = find_newer_run(db, source)
     if newer is None:
-        obstacle = _find_obstacle(db, source, record.progress.rows[-1], now, rules)
+        obstacle = _find_obstacle(db, source, record.progress.rows[-1], now, settings)
         if obstacle is None:
-            obstacle = _find_brake(db, source.platform, now, rules, planned[source.platform])
+            obstacle = _find_brake(db, source.platform, now, settings, planned[source.platform])
     elif newer.root_run_id == source.root_id:
         return None
     else:
@@ -150,18 +142,18 @@ def create_automatic_retry(db: Database, request: RetryRequest, drop_inactive: b
     return create_retry(db, request, drop_inactive)
 
 
-def _find_obstacle(db: Database, source: Source, last: ProgressRow, now: datetime, rules: Rules) -> str | None:
+def _find_obstacle(db: Database, source: Source, last: ProgressRow, now: datetime, settings: Settings) -> str | None:
     """Return what is in the way of an automatic retry of a run, or None."""
     if clock.age(last.timestamp, now) < SETTLED_AFTER:
         return f'it ended less than {SETTLED_AFTER.seconds // 60} minutes ago, and an end is not final'
-    if count_automatic(db, source.root_id) >= rules.automatic_retries:
+    if count_automatic(db, source.root_id) >= settings.automatic_retries:
         return f'the automatic retries of run {source.root_id} are used up'
     if is_under_maintenance(db, source.platform):
         return f'{source.platform} is under maintenance'
     return None
 
 
-def _find_brake(db: Database, platform: str, now: datetime, rules: Rules, planned: int) -> str | None:
+def _find_brake(db: Database, platform: str, now: datetime, settings: Settings, planned: int) -> str | None:
     """Return why no automatic retry of a platform is made at the moment: in an outage retries make it worse."""
     attempts = {attempt.run_id: attempt.created_at for attempt in read_automatic_attempts(db, platform)}
     progress = read_progress(db, list(attempts))
@@ -169,7 +161,7 @@ def _find_brake(db: Database, platform: str, now: datetime, rules: Rules, planne
     in_flight = [run_id for run_id, created_at in attempts.items()
                  if now - created_at < GIVEN_UP_AFTER and not progress[run_id].has_ended]
     count = len(in_flight) + planned
-    if count >= rules.at_once:
+    if count >= settings.automatic_retries_at_once:
         return f'{counted(count, "automatic attempt")} of {platform} {"is" if count == 1 else "are"} in flight'
     causes = read_causes(db, [one.run_id for one in ended[-OUTAGE:]])
     have_died = len(causes) == OUTAGE and all(map(is_infrastructure, causes.values()))

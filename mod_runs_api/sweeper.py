@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
 from typing import NamedTuple
-
-from flask import current_app
 
 from . import clock
 from .carry_over import carry_over, find_what_to_carry_over
@@ -26,11 +23,8 @@ from .retry import digest_key
 from .service import check_retry, submit_request
 from .settings import Check
 from .summary import counted
-from .sweep import (PlannedRetry, Rules, find_ended, find_stalled, plan_retry,
-                    read_last_rows)
-
-#: Minutes for which the platform lets a machine run, where ``GCP_INSTANCE_MAX_RUNTIME`` does not say.
-MAX_RUNTIME = 120
+from .sweep import (PlannedRetry, find_ended_by_infrastructure, find_vanished,
+                    plan_retry, read_last_rows)
 
 
 class Step(NamedTuple):
@@ -58,8 +52,7 @@ class Sweep:
     def __init__(self, checks: Sequence[Check], dry_run: bool) -> None:
         state = extension_state()
         self._transactions = state.transactions
-        self._rules = Rules(state.settings.automatic_retries, state.settings.automatic_retries_at_once,
-                            timedelta(minutes=current_app.config.get('GCP_INSTANCE_MAX_RUNTIME', MAX_RUNTIME)))
+        self._settings = state.settings
         self._checks = checks
         self._dry_run = dry_run
         self._planned: Counter[str] = Counter()
@@ -69,12 +62,12 @@ class Sweep:
         """Yield each step once it is done. Raises :exc:`ServiceUnavailable` if the database is away."""
         for run_id in self._transactions.run(find_missed):
             yield from self._guard(run_id, self._carry_over)
-        if not self._rules.automatic_retries:
+        if not self._settings.automatic_retries:
             return
-        last_rows = self._transactions.run(read_last_rows, self._now, self._rules)
-        for run_id, last_id in self._transactions.run(find_stalled, last_rows, self._now, self._rules).items():
+        last_rows = self._transactions.run(read_last_rows, self._now, self._settings)
+        for run_id, last_id in self._transactions.run(find_vanished, last_rows, self._now, self._settings).items():
             yield from self._guard(run_id, self._end, last_id)
-        for run_id in self._transactions.run(find_ended, last_rows, self._now):
+        for run_id in self._transactions.run(find_ended_by_infrastructure, last_rows, self._now):
             yield from self._guard(run_id, self._retry)
 
     def _guard(self, run_id: int, step: Callable[..., Step | None], *args: int | None) -> Iterator[Step]:
@@ -96,7 +89,7 @@ class Sweep:
             count = len(self._transactions.run(find_what_to_carry_over, run_id)[1])
         else:
             count = self._transactions.run(carry_over, run_id)
-        # None while the attempt that has the results has not ended.
+        # 0 while the attempt that has the results has not ended.
         return Step(run_id, 'carried over', None, counted(count, 'result')) if count else None
 
     def _end(self, run_id: int, last_id: int | None) -> Step | None:
@@ -119,7 +112,7 @@ class Sweep:
             log().error(f'sweep: the commit status of run {run_id} is not posted: {type(error).__name__}')
 
     def _retry(self, run_id: int) -> Step | None:
-        plan = self._transactions.run(plan_retry, run_id, self._now, self._rules, self._planned)
+        plan = self._transactions.run(plan_retry, run_id, self._now, self._settings, self._planned)
         if plan is None:
             return None
         if plan.obstacle:

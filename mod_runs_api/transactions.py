@@ -78,6 +78,7 @@ class Transactions:
         while True:
             tries += 1
             try:
+                self._give_connection_back()
                 with self._engine().begin() as connection:
                     return work(Database(connection, self.tables), *args, **kwargs)
             except (DBAPIError, Outdated) as error:
@@ -86,13 +87,18 @@ class Transactions:
             # A random wait, or the same transactions meet again.
             time.sleep(random.uniform(0, 0.005 * 2 ** tries))
 
-    def _engine(self) -> Engine:
+    def _give_connection_back(self) -> None:
+        """
+        Have the host's session give back the connection of a request of the package's own.
+
+        A request that waits for a second connection while it holds one may wait for ever: the others do the same.
+        """
         session = self.get_session()
         if self.is_own_request() and not (session.new or session.dirty or session.deleted):
-            # Have it give its connection back. A request that waits for a second connection while it holds one may
-            # wait for ever: the others do the same.
             session.rollback()
-        return session.get_bind(mapper=self.tables.host.TestProgress).engine
+
+    def _engine(self) -> Engine:
+        return self.get_session().get_bind(mapper=self.tables.host.TestProgress).engine
 
 
 def _is_transient(error: DBAPIError | Outdated) -> bool:

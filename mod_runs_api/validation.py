@@ -32,7 +32,7 @@ class StrictBoolean(StrictField, fields.Boolean):
 
 
 class StrictString(StrictField, fields.String):
-    """A JSON string. Bytes are none."""
+    """A JSON string, not bytes."""
 
     accepts = str
 

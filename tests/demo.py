@@ -224,7 +224,7 @@ def show_results(app: Flask, demo: Demo, new_run_id: int) -> None:
         results(new)
         carried = Base.metadata.tables['run_carried_over'].c
         origins = db.session.execute(
-            select(carried.source_run_id, carried.regression_test_id).where(carried.run_id == new_run_id)
+            select(carried.origin_run_id, carried.regression_test_id).where(carried.run_id == new_run_id)
             .order_by(carried.regression_test_id)).all()
         for origin in sorted({origin for origin, _ in origins}):
             print(f'   carried over from run {origin}: '

@@ -110,7 +110,7 @@ def test_checks_are_asked_once_and_only_for_those_who_may_retry(
     CHECK.assert_not_called()
 
     assert preview(run_id) == 200
-    assert len(CHECK.call_args_list) <= 2
+    CHECK.assert_called_once()
 
 
 def test_the_dialog_asks_with_the_session_of_the_page(run_id: int, visitor: Visitor) -> None:
@@ -176,4 +176,15 @@ def test_a_dry_run_of_a_retry_that_would_be_refused_exits_with_1(command: Comman
 
     assert (result.exit_code, result.stdout) == (1, '')
     assert result.stderr.startswith('Error: Some of the tests to run are inactive now.')
+    assert command('retry', run_id, '--dry-run', '--json').exit_code == 1
     assert command('retry', 99, '--dry-run').exit_code == 1
+
+
+@pytest.mark.on_file
+@pytest.mark.parametrize('option', [('--as', 'nobody'), ('--key', 'a b'), ('--reason', 'x' * 256)])
+def test_a_dry_run_with_an_option_that_the_retry_would_not_take_exits_with_1(
+        command: Command, run_id: int, option: tuple[str, str]) -> None:
+    db.session.commit()
+    result = command('retry', run_id, '--dry-run', *option)
+
+    assert (result.exit_code, result.stdout) == (1, '')

@@ -19,7 +19,8 @@ from mod_runs_api import MountError
     ('RUNS_API_INACTIVE_TESTS', ['keep', None]),
     ('RUNS_API_BEFORE_RETRY', ['mod_ci.checks', [print, 'mod_ci.checks'], 5]),
     ('RUNS_API_AUTOMATIC_RETRIES', [-1, True, '1', None]),
-    ('RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', [0, True])])
+    ('RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', [0, True]),
+    ('GCP_INSTANCE_MAX_RUNTIME', ['90', 0, None])])
 def test_registration_fails_if_a_setting_has_a_wrong_value(setting: str, values: list[object]) -> None:
     for value in values:
         with pytest.raises(MountError, match=setting):

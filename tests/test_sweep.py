@@ -259,7 +259,7 @@ def test_a_run_that_completes_after_it_was_found_is_not_retried(sweep: Sweep, ma
                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = make_run(results=0).id
     complete(run_id)
-    monkeypatch.setattr(sweeper, 'find_ended', lambda *arguments: [run_id])
+    monkeypatch.setattr(sweeper, 'find_ended_by_infrastructure', lambda *arguments: [run_id])
 
     assert sweep() == []
 

@@ -1,8 +1,8 @@
 """
 The modules that hold SQL. There is none elsewhere.
 
-Its functions, and the domain that calls them, take one :class:`Database`: a transaction with the tables in it. They are
-called by :class:`mod_runs_api.transactions.Transactions`, which begins and ends the transaction.
+Its functions, and the domain that calls them, take one :class:`Database`: a transaction with the tables in it, which
+:class:`mod_runs_api.transactions.Transactions` begins and ends.
 """
 
 from __future__ import annotations
@@ -54,10 +54,6 @@ class Database:
     def scalars(self, statement: Executable) -> ScalarResult[Any]:
         """Return the first column of each row."""
         return self.connection.scalars(statement)
-
-    def pairs(self, statement: Executable) -> dict[Any, Any]:
-        """Return rows of two columns as a dict."""
-        return {key: value for key, value in self.connection.execute(statement)}
 
 
 def by_run(model: Any, statement: Select[Any]) -> Select[Any]:

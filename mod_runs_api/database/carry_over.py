@@ -21,13 +21,13 @@ def select_marks(db: Database, run_ids: Sequence[int]) -> Select[Any]:
     """
     Select the mark of each result that was carried over into some runs.
 
-    It has ``run_id``, ``regression_test_id``, ``source_run_id`` and ``was_selected``.
+    It has ``run_id``, ``regression_test_id``, ``origin_run_id`` and ``was_selected``.
 
     A mark counts while the progress row that completed the retry is there: the platform's restart deletes it, and runs
     everything.
     """
     mark = db.run_carried_over.c
-    return (select(mark.run_id, mark.regression_test_id, mark.source_run_id, mark.was_selected)
+    return (select(mark.run_id, mark.regression_test_id, mark.origin_run_id, mark.was_selected)
             .join_from(db.run_carried_over, db.host.TestProgress, _is_of_a_row_that_is_there(db))
             .where(mark.run_id.in_(run_ids)))
 
@@ -46,12 +46,12 @@ def read_carried_over(db: Database, run_ids: Sequence[int]) -> set[tuple[int, in
 def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, int]]:
     """Return how many results were carried over into each run, by the run that really ran the tests."""
     marks = select_marks(db, run_ids).subquery()
-    rows = db.execute(select(marks.c.run_id, marks.c.source_run_id, func.count())
-                      .group_by(marks.c.run_id, marks.c.source_run_id)
-                      .order_by(marks.c.run_id, marks.c.source_run_id))
+    rows = db.execute(select(marks.c.run_id, marks.c.origin_run_id, func.count())
+                      .group_by(marks.c.run_id, marks.c.origin_run_id)
+                      .order_by(marks.c.run_id, marks.c.origin_run_id))
     counts: dict[int, dict[int, int]] = {run_id: {} for run_id in run_ids}
-    for run_id, source_run_id, count in rows:
-        counts[run_id][source_run_id] = count
+    for run_id, origin_run_id, count in rows:
+        counts[run_id][origin_run_id] = count
     return counts
 
 
@@ -77,9 +77,9 @@ def find_results(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int,
     return {test_id: run_ids[place] for test_id, place in rows}
 
 
-def copy_results(db: Database, run_id: int, completed: Any, sources: dict[int, int]) -> None:
+def copy_results(db: Database, run_id: int, completed: Any, origins: dict[int, int]) -> None:
     """
-    Copy a result of each test from its source into a run, and mark it.
+    Copy a result of each test from its origin, the run that really ran it, into a run, and mark it.
 
     ``completed`` is the progress row that completed the run: its ``id`` and ``timestamp``.
     """
@@ -87,9 +87,9 @@ def copy_results(db: Database, run_id: int, completed: Any, sources: dict[int, i
     selected = set(db.scalars(select(customized.regression_id).where(customized.test_id == run_id)))
     # The marks are first: of two that do this at once, the second fails before it has written much.
     db.execute(insert(db.run_carried_over), [
-        {'run_id': run_id, 'regression_test_id': test_id, 'source_run_id': source_id,
+        {'run_id': run_id, 'regression_test_id': test_id, 'origin_run_id': origin_id,
          'progress_id': completed.id, 'progress_timestamp': completed.timestamp, 'was_selected': test_id in selected}
-        for test_id, source_id in sources.items()])
+        for test_id, origin_id in origins.items()])
     mark = db.run_carried_over.c
     # With the time, because SQLite uses ids again: there may be marks of an end before a restart.
     is_of_this_end = and_(mark.run_id == run_id, mark.progress_id == completed.id,
@@ -99,25 +99,25 @@ def copy_results(db: Database, run_id: int, completed: Any, sources: dict[int, i
     is_reported = exists().where(own.test_id == run_id, own.regression_test_id == file.regression_test_id,
                                  own.regression_test_output_id == file.regression_test_output_id)
     result = db.host.TestResult
-    # The sources again, or MariaDB may read the rows of all runs.
-    source_ids = set(sources.values())
+    # The origins again, or MariaDB may read the rows of all runs.
+    origin_ids = set(origins.values())
     _copy_marked(db, result, [result.runtime, result.exit_code, result.expected_rc],
-                 and_(is_of_this_end, result.test_id.in_(source_ids)))
+                 and_(is_of_this_end, result.test_id.in_(origin_ids)))
     _copy_marked(db, file, [file.regression_test_output_id, file.expected, file.got],
-                 and_(is_of_this_end, file.test_id.in_(source_ids), ~is_reported))
+                 and_(is_of_this_end, file.test_id.in_(origin_ids), ~is_reported))
     db.execute(insert(customized).from_select(
         [customized.test_id, customized.regression_id],
         select(mark.run_id, mark.regression_test_id).where(is_of_this_end, ~mark.was_selected)))
 
 
 def _copy_marked(db: Database, model: Any, columns: list[Any], condition: ColumnElement[bool]) -> None:
-    """Copy the rows of a model that marks name, from their sources into the runs of the marks."""
+    """Copy the rows of a model that marks name, from their origins into the runs of the marks."""
     mark = db.run_carried_over.c
     copied = [model.regression_test_id, *columns]
     db.execute(insert(model).from_select(
         [model.test_id, *copied],
         by_run(model, select(mark.run_id, *copied)
-               .join_from(db.run_carried_over, model, and_(model.test_id == mark.source_run_id,
+               .join_from(db.run_carried_over, model, and_(model.test_id == mark.origin_run_id,
                                                            model.regression_test_id == mark.regression_test_id))
                .where(condition))))
 

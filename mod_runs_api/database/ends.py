@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, case, exists, func, or_, select, true
+from sqlalchemy import and_, case, func, or_, select, true
 
 from . import Database, by_run
 from .carry_over import select_marks
 from .outcomes import is_given_to_workers
-from .runs import Progress, ProgressRow, read_progress, select_progress
-
-#: How many progress rows are read at once.
-ROWS_AT_ONCE = 250
+from .runs import Progress, read_progress
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What the tables say of a run. Results are the run's own: what was carried over is none of them."""
+    """What the tables say of a run. Results are the run's own: carried-over ones do not count."""
 
     progress: Progress
     #: How many regression tests were selected when it was made. None if it has no rows in ``customized_test``: nobody
@@ -33,8 +30,8 @@ class RunRecord:
     longest_runtime: int = 0
 
     @property
-    def is_whole(self) -> bool:
-        """Whether the selected tests have their results."""
+    def has_all_results(self) -> bool:
+        """Whether every selected test has a result."""
         return bool(self.results) if self.selected is None else not self.missing
 
 
@@ -57,22 +54,11 @@ def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecor
     return records
 
 
-def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
-    """Yield all progress rows, the newest first, many at once: there is no index on their times."""
-    progress = db.host.TestProgress
-    newest = (select_progress(db).where(progress.test_id.is_not(None)).order_by(progress.id.desc())
-              .limit(ROWS_AT_ONCE))
-    rows = [ProgressRow(*row) for row in db.rows(newest)]
-    while rows:
-        yield rows
-        rows = [ProgressRow(*row) for row in db.rows(newest.where(progress.id < rows[-1].id))]
-
-
 def _count_selected(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
     """
     Return each run with rows in ``customized_test``, how many tests were selected when it was made, and are missing.
 
-    A test that is never given to a worker is none of them.
+    Tests that are never given to a worker do not count.
     """
     customized, result = db.host.CustomizedTest, db.host.TestResult
     selected = (select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))
@@ -90,15 +76,3 @@ def _count_selected(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
         .outerjoin(marks, and_(marks.c.run_id == selected.c.run_id,
                                marks.c.regression_test_id == selected.c.regression_test_id))
         .group_by(selected.c.run_id)))
-
-
-def find_incomplete(db: Database, run_ids: Sequence[int]) -> set[int]:
-    """Return those of some completed runs that may lack a result of their own: :func:`read_run_records` knows."""
-    run, result, customized, mark = db.host.Test, db.host.TestResult, db.host.CustomizedTest, db.run_carried_over.c
-    results = by_run(result, select(func.count()).where(result.test_id == run.id)).scalar_subquery()
-    has_result = by_run(result, select(result.test_id).where(
-        result.test_id == customized.test_id, result.regression_test_id == customized.regression_id)).exists()
-    # The ids again, or MariaDB reads the rows of all runs.
-    lacks_result = exists().where(customized.test_id == run.id, customized.test_id.in_(run_ids), ~has_result)
-    has_mark = exists().where(mark.run_id == run.id, mark.run_id.in_(run_ids), mark.was_selected == true())
-    return set(db.scalars(select(run.id).where(run.id.in_(run_ids), or_(results == 0, lacks_result, has_mark))))

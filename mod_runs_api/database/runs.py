@@ -112,7 +112,7 @@ class ProgressRow(NamedTuple):
 
     @property
     def is_end(self) -> bool:
-        """Whether a run whose last row it is has ended."""
+        """Whether a run with this as its last row has ended."""
         return self.status in ENDED_STATUSES
 
 
@@ -121,7 +121,7 @@ class Progress:
     """How far a run has come. Ids of progress rows tell the order of things; their times do not."""
 
     run_id: int
-    #: In the order of their ids. None while the run is queued.
+    #: In the order of their ids; empty while the run is queued.
     rows: Sequence[ProgressRow]
 
     @property
@@ -235,4 +235,4 @@ def read_test_commands(db: Database, regression_test_ids: Sequence[int]) -> dict
     test = db.host.RegressionTest
     if not hasattr(test, 'command'):
         return {}
-    return db.pairs(select(test.id, test.command).where(test.id.in_(regression_test_ids)))
+    return dict(db.rows(select(test.id, test.command).where(test.id.in_(regression_test_ids))))

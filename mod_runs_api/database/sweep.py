@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (String, exists, func, insert, literal, select, true,
-                        type_coerce)
+from sqlalchemy import (String, exists, func, insert, literal, or_, select,
+                        true, type_coerce)
 from sqlalchemy.orm import aliased
 
 from .. import clock
 from ..host.models import ENDED_STATUSES
-from . import Database
-from .runs import Source, is_completed, last_status
+from . import Database, by_run
+from .runs import (ProgressRow, Source, is_completed, last_status,
+                   select_progress)
+
+#: How many progress rows are read at once.
+ROWS_AT_ONCE = 250
 
 #: Of how many automatic attempts of a platform, the newest, the brake knows.
 REMEMBERED = 50
+
+
+def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
+    """Yield all progress rows, the newest first, many at once: there is no index on their times."""
+    progress = db.host.TestProgress
+    newest = (select_progress(db).where(progress.test_id.is_not(None)).order_by(progress.id.desc())
+              .limit(ROWS_AT_ONCE))
+    rows = [ProgressRow(*row) for row in db.rows(newest)]
+    while rows:
+        yield rows
+        rows = [ProgressRow(*row) for row in db.rows(newest.where(progress.id < rows[-1].id))]
+
+
+def find_incomplete(db: Database, run_ids: Sequence[int]) -> set[int]:
+    """Return those of some completed runs that may lack a result of their own: :func:`read_run_records` knows."""
+    run, result, customized, mark = db.host.Test, db.host.TestResult, db.host.CustomizedTest, db.run_carried_over.c
+    results = by_run(result, select(func.count()).where(result.test_id == run.id)).scalar_subquery()
+    has_result = by_run(result, select(result.test_id).where(
+        result.test_id == customized.test_id, result.regression_test_id == customized.regression_id)).exists()
+    # The ids again, or MariaDB reads the rows of all runs.
+    lacks_result = exists().where(customized.test_id == run.id, customized.test_id.in_(run_ids), ~has_result)
+    has_mark = exists().where(mark.run_id == run.id, mark.run_id.in_(run_ids), mark.was_selected == true())
+    return set(db.scalars(select(run.id).where(run.id.in_(run_ids), or_(results == 0, lacks_result, has_mark))))
 
 
 def read_machines(db: Database) -> dict[int, list[datetime]]:

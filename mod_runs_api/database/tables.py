@@ -78,7 +78,7 @@ def _run_carried_over(host: HostModels) -> Table:
         Column('progress_id', Integer, primary_key=True, autoincrement=False),
         Column('progress_timestamp', host.TestProgress.timestamp.type, primary_key=True),
         # The run that really ran the test. No foreign key: that stays true when it is deleted.
-        Column('source_run_id', Integer, nullable=False),
+        Column('origin_run_id', Integer, nullable=False),
         # Whether the retry was to run the test itself, and did not.
         Column('was_selected', Boolean, nullable=False, default=False),
         mysql_engine='InnoDB',

@@ -1,6 +1,8 @@
 """
 Checks for ``RUNS_API_BEFORE_RETRY`` (docs/github.rst, "Checks"): one of them, or a list.
 
+Each takes the run that is to be retried, and returns why not, as a sentence, or None.
+
 By default a person's retry asks none of them, a comment asks :func:`build_artifact_exists`, and the sweep asks all.
 Each question is put to GitHub once a retry. If no answer comes, the checks raise what went wrong: who asks them decides
 what that means.
@@ -34,16 +36,6 @@ def build_artifact_exists(source: Source) -> str | None:
     The check looks where the platform's job will look, with the platform's own function. That function returns None
     both for a missing artifact and when GitHub did not answer. So None is believed only after a search through
     all artifacts, or through as many as the platform ever looks at.
-
-    Parameters
-    ----------
-    source : Source
-        The run to retry.
-
-    Returns
-    -------
-    str or None
-        Why not, as a sentence.
     """
     def is_gone() -> bool:
         searched = _SearchedRepository(_repository(source))
@@ -64,16 +56,6 @@ def pull_request_is_open(source: Source) -> str | None:
     Refuse to retry a run of a pull request that is closed or merged.
 
     The platform would cancel the new run, and mark the commit as failed.
-
-    Parameters
-    ----------
-    source : Source
-        The run to retry.
-
-    Returns
-    -------
-    str or None
-        Why not, as a sentence.
     """
     pull_request = _pull_request(source)
     if pull_request is None or pull_request.state != 'closed':
@@ -85,20 +67,7 @@ def author_is_not_blocked(source: Source) -> str | None:
     """
     Refuse to retry a run of a pull request whose author is among the platform's blocked users.
 
-    Parameters
-    ----------
-    source : Source
-        The run to retry.
-
-    Returns
-    -------
-    str or None
-        Why not, as a sentence.
-
-    Raises
-    ------
-    MountError
-        The host has no ``BlockedUsers``. As in ``RUNS_API_BEFORE_RETRY``, that is logged and refuses nothing.
+    Raises :exc:`MountError` on a host without ``BlockedUsers``: that is logged, and refuses nothing.
     """
     state = extension_state()
     if state.tables.host.BlockedUsers is None:
@@ -118,16 +87,6 @@ def commit_is_not_superseded(source: Source) -> str | None:
 
     The platform would replace the later commit's report with the retry's, and take the retry for the newest run of
     its branch.
-
-    Parameters
-    ----------
-    source : Source
-        The run to retry.
-
-    Returns
-    -------
-    str or None
-        Why not, as a sentence.
     """
     run_id = extension_state().transactions.run(find_superseding, source)
     if run_id is None:

@@ -20,17 +20,6 @@ def post_queued_status(_app: Flask, *, run_id: int, new_run_id: int, **_facts: A
     If the source did not end by its results, the status says why: "Tests queued again: time limit exceeded". Off until
     it is connected: ``run_retried.connect(post_queued_status)``. If GitHub does not answer, the retry stays and the log
     says so.
-
-    Parameters
-    ----------
-    _app : Flask
-        The sender of the signal.
-    run_id : int
-        The source.
-    new_run_id : int
-        The run that was created.
-    **_facts
-        What else the signal says.
     """
     transactions = extension_state().transactions
     run, phrase = transactions.run(find_source, new_run_id), transactions.run(read_phrase, run_id)

@@ -74,7 +74,7 @@ def retry_from_comment(payload: Any, delivery_id: str | None = None) -> CommentO
     try:
         comment = read_payload(payload)
         users = state.transactions.run(_find_users, comment)
-        # After that: a comment of a stranger is not worth the parsing.
+        # Only now: a stranger's comment is not worth parsing.
         commands = read_commands(comment.body)
         if not commands:
             raise IgnoredComment('The comment has no command.')
@@ -170,14 +170,14 @@ def _what_is_known(run_id: int) -> str:
 def _choose_run(db: Database, pull_request: PullRequest, target: _Target,
                 idempotency_digest: str) -> int | CommentRefusal:
     """Return the run of a pull request that a command means, or why there is nothing to retry."""
-    source = _find_source(db, pull_request, target)
+    source = _find_source_id(db, pull_request, target)
     # A repeated delivery must use the source of the first one, although that has made a newer attempt. It is looked up
     # last: a delivery at the same moment may have been committed since the source was chosen.
     earlier = find_retry(db, idempotency_digest)
     return source if earlier is None else int(earlier.source_run_id)
 
 
-def _find_source(db: Database, pull_request: PullRequest, target: _Target) -> int | CommentRefusal:
+def _find_source_id(db: Database, pull_request: PullRequest, target: _Target) -> int | CommentRefusal:
     run_id = find_newest_run(db, pull_request, target.platform)
     if run_id is None:
         return CommentRefusal(target.platform, None, f'This pull request has no run on {target.platform}.')

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, Row, create_engine
 from support.entry_points import CALLS, SILENT, EntryPoints
 from support.statements import Statement, record_statements
 
-from mod_runs_api.database.ends import ROWS_AT_ONCE
+from mod_runs_api.database.sweep import ROWS_AT_ONCE
 
 from .databases import Database
 

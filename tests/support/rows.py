@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, event, text
 #: The package's own tables, beside those of the platform.
 OWN_TABLES = frozenset({'run_retry', 'run_carried_over', 'runs_api_token'})
 
-#: The columns of `run_retry` and `run_carried_over` with the run, its source and the first run of the attempts.
+#: The columns of `run_retry` with the run, its source and the first run of the attempts.
 RUN, SOURCE, ROOT = 'run_id', 'source_run_id', 'root_run_id'
 
 Snapshot = dict[str, set[tuple[Any, ...]]]
@@ -76,7 +76,7 @@ class Rows:
 
     def carried_over(self, run_id: int) -> dict[int, int]:
         """Return the regression tests that are marked as carried over into a run, each with the run that ran it."""
-        return {row['regression_test_id']: row[SOURCE] for row in self.of('run_carried_over', **{RUN: run_id})}
+        return {row['regression_test_id']: row['origin_run_id'] for row in self.of('run_carried_over', **{RUN: run_id})}
 
 
 def insert(table: str, rows: list[dict[str, Any]]) -> None:
@@ -101,7 +101,7 @@ def change_retries(**values: Any) -> None:
 
 def add_mark(run_id: int, regression_test_id: int, source_id: int, progress_id: int, timestamp: datetime) -> None:
     """Mark a result as carried over when a run had reached a stage."""
-    insert('run_carried_over', [{RUN: run_id, 'regression_test_id': regression_test_id, SOURCE: source_id,
+    insert('run_carried_over', [{RUN: run_id, 'regression_test_id': regression_test_id, 'origin_run_id': source_id,
                                  'progress_id': progress_id, 'progress_timestamp': timestamp}])
 
 
