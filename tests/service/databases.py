@@ -21,15 +21,9 @@ class Account:
 
 @dataclass(frozen=True)
 class Database:
-    """
-    A database with nothing in it to begin with.
+    """A database with nothing in it to begin with."""
 
-    Attributes
-    ----------
-    url : URL
-        Of the account that may do everything.
-    """
-
+    #: With the account that may do everything.
     url: URL
 
     def uri(self, account: Account | None = None) -> str:
@@ -59,16 +53,7 @@ def execute(url: URL | str, *statements: str, **values: Any) -> list[Row[Any]]:
 
 @contextmanager
 def fresh_database(server: URL | str, charset: str = 'utf8mb4') -> Iterator[Database]:
-    """
-    Make a database while the block lasts.
-
-    Parameters
-    ----------
-    server : URL or str
-        The address of the server, with an account that may make databases.
-    charset : str
-        The default character set of the database.
-    """
+    """Make a database while the block lasts, with the account of the server's address."""
     name = f'runs_api_{secrets.token_hex(6)}'
     execute(server, f'CREATE DATABASE {name} CHARACTER SET {charset}')
     try:
@@ -79,16 +64,7 @@ def fresh_database(server: URL | str, charset: str = 'utf8mb4') -> Iterator[Data
 
 @contextmanager
 def account(database: Database, privileges: str) -> Iterator[Account]:
-    """
-    Make an account while the block lasts.
-
-    Parameters
-    ----------
-    database : Database
-        What it may use.
-    privileges : str
-        What it may do there, as GRANT has it.
-    """
+    """Make an account while the block lasts, with these privileges in a database, as GRANT has them."""
     made = Account(f'runs_api_{secrets.token_hex(4)}', secrets.token_urlsafe(24))
     server = database.url.set(database=None)
     execute(server, f"CREATE USER '{made.name}'@'%' IDENTIFIED BY '{made.password}'",

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Callable, Iterable
 
 from application import create_app
-from flask import g
+from flask import g, request
 from mod_test.models import TestProgress, TestStatus
 
+from mod_runs_api import retry_run
 from mod_runs_api.sweeper import Sweep
 
 from . import recorder
@@ -78,9 +79,16 @@ def sweep() -> tuple[str, int]:
     return '', 204
 
 
+def retry_in_process(run_id: int) -> dict[str, Any]:
+    """Retry a run as a webhook handler does, with the arguments in the body."""
+    made = retry_run(run_id, **request.get_json())
+    return {'new_run_id': made.new_run_id, 'replayed': made.replayed}
+
+
 logging.basicConfig(level=logging.INFO, format='%(process)d %(name)s %(levelname)s %(message)s')
 recorder.record(folder)
 app = create_app(os.environ['SERVICE_DATABASE_URI'], **json.loads(os.environ['SERVICE_SETTINGS']))
 app.add_url_rule('/end/<int:run_id>', view_func=end_run, methods=['POST'])
 app.add_url_rule('/sweep', view_func=sweep, methods=['POST'])
+app.add_url_rule('/call/<int:run_id>', view_func=retry_in_process, methods=['POST'])
 app.wsgi_app = Worker(app.wsgi_app)  # type: ignore[method-assign]

@@ -63,14 +63,7 @@ class Client:
     token: str
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        """
-        Send a request on a connection of its own.
-
-        Raises
-        ------
-        OSError, http.client.HTTPException
-            It was not answered.
-        """
+        """Send a request on a connection of its own. OSError or HTTPException: it was not answered."""
         connection = HTTPConnection(urlsplit(self.address).netloc, timeout=TIMEOUT)
         try:
             connection.request(method, path, body, {
@@ -84,30 +77,20 @@ class Client:
     def retry(self, run_id: int, *, key: str | None = None, meet: str | None = None, dies: str | None = None,
               changes: int = 0, cookie: str | None = None, **body: Any) -> Answer:
         """
-        Ask for a retry.
+        Ask for a retry with these fields in the body; without any, there is none.
 
-        Parameters
-        ----------
-        run_id : int
-            The run.
-        key : str, optional
-            The idempotency key.
-        meet : str, optional
-            A meeting of workers, see `entry.Worker`.
-        dies : str, optional
-            When the worker or its connection to the database dies, see `mishaps.Mishaps.begin`.
-        changes : int
-            How often the run changes under the request, see there.
-        cookie : str, optional
-            The session cookie of somebody who is logged in as well.
-        **body
-            The fields of the body. Without any, there is none.
+        The cookie is of somebody who is logged in as well. What `meet`, `dies` and `changes` do: see `entry.Worker`.
         """
         headers = {'Idempotency_Key': key, 'Meet': meet, 'Dies': dies, 'Changes': str(changes), 'Cookie': cookie,
                    'Content_Type': 'application/json' if body else None}
         return self.ask('POST', f'/api/v1/runs/{run_id}/retry',
                         json.dumps(body, ensure_ascii=False).encode() if body else None,
                         **{name: value for name, value in headers.items() if value is not None})
+
+    def call(self, run_id: int, meet: str, **arguments: Any) -> Answer:
+        """Have the platform retry a run in process, see `entry.retry_in_process`."""
+        return self.ask('POST', f'/call/{run_id}', json.dumps(arguments).encode(), Meet=meet,
+                        Content_Type='application/json')
 
     def attempts(self, run_id: int) -> Answer:
         """Ask for the attempts of a run."""

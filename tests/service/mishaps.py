@@ -15,14 +15,10 @@ class Mishaps:
     Counts what the current request sends to its database, and lets mishaps happen.
 
     A step is a statement, a COMMIT or a ROLLBACK. The worker handles one request at a time.
-
-    Attributes
-    ----------
-    steps : list of str
-        What the current request has sent so far.
     """
 
     def __init__(self) -> None:
+        #: What the current request has sent so far.
         self.steps: list[str] = []
         self._chosen: str | None = None
         self._changes = 0
@@ -34,14 +30,9 @@ class Mishaps:
         """
         Begin a request.
 
-        Parameters
-        ----------
-        chosen : str or None
-            The number of the step before which the connection dies, counted from 1. With a `+` after it, the step
-            must be a COMMIT, and it is done: the connection dies before that is told. With a `!`, it is the worker that
-            dies before the step.
-        changes : int
-            How often the runs are changed by somebody else, each time just before the request copies one of them.
+        `chosen` is the number of the step before which the connection dies, counted from 1. With a `+` after it, the
+        step must be a COMMIT, and it is done: the connection dies before that is told. With a `!`, it is the worker
+        that dies. `changes` is how often somebody else changes the runs, each time just before the request copies one.
         """
         self.steps = []
         self._chosen = chosen

@@ -23,14 +23,7 @@ WRITTEN = frozenset({'test', 'run_retry', 'customized_test', 'test_fork',
 
 
 def record(folder: Path) -> None:
-    """
-    Write every different statement of this process, and the number of every error, to files.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the files are. Several processes may share it.
-    """
+    """Write every different statement of this process, and the number of every error, to files in a folder."""
     seen: set[str] = set()
 
     def before_cursor_execute(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

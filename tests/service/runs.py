@@ -18,105 +18,52 @@ from .databases import Database
 
 @dataclass(frozen=True)
 class Scenario:
-    """
-    What a database begins with: people, and completed runs of the same tests, the first ones of which failed.
+    """What a database begins with: two people, and completed runs of the same tests, the first of which failed."""
 
-    Attributes
-    ----------
-    run_id : int
-        The run to retry. Carol owns it.
-    other_run_ids : tuple of int
-        Further ones like it, without an owner.
-    passed_run_id : int
-        One in which nothing failed.
-    test_ids : tuple of int
-        The tests of each.
-    failed_ids : tuple of int
-        Those that failed in each but the one that passed.
-    people : dict of str to int
-        The ids of alice, bob and carol.
-    tokens : dict of str to str
-        The secrets of alice and bob.
-    """
-
+    #: The run to retry, which carol owns.
     run_id: int
-    other_run_ids: tuple[int, ...]
-    passed_run_id: int
+    #: Further ones like it, without an owner.
+    other_run_ids: list[int]
     test_ids: tuple[int, ...]
     failed_ids: tuple[int, ...]
+    #: The ids of alice and carol.
     people: dict[str, int]
+    #: The secrets of those who ask: alice's.
     tokens: dict[str, str]
 
 
 def create_scenario(database: Database, tests: int = 5, failed: int = 2, others: int = 1) -> Scenario:
-    """
-    Make the tables, and a scenario in them.
-
-    Parameters
-    ----------
-    database : Database
-        A fresh one.
-    tests, failed : int
-        How many tests a run has, and how many of them failed.
-    others : int
-        How many further runs there are.
-
-    Returns
-    -------
-    Scenario
-    """
+    """Make the tables, and in them `1 + others` runs of so many tests."""
     app = create_app(database.uri())
     with app.app_context():
         db.create_all()
-        people = {name: seed.user(name, role) for name, role in (
-            ('alice', Role.contributor), ('bob', Role.tester), ('carol', Role.admin))}
-        tokens = {name: seed.token(people[name]) for name in ('alice', 'bob')}
-        ids = {name: person.id for name, person in people.items()}
+        alice, carol = seed.user('alice', Role.contributor), seed.user('carol', Role.admin)
+        people, tokens = {'alice': alice.id, 'carol': carol.id}, {'alice': seed.token(alice)}
         run_id, *other_run_ids = seed.bulk_runs(1 + others, tests, failed)
-        passed_run_id, = seed.bulk_runs(1, tests, 0)
-        seed.add(TestFork(test_id=run_id, user_id=ids['carol']))
+        seed.add(TestFork(test_id=run_id, user_id=carol.id))
         db.session.commit()
     dispose(app)
     test_ids = tuple(row[0] for row in database.query('SELECT id FROM regression_test ORDER BY id'))
-    return Scenario(run_id, tuple(other_run_ids), passed_run_id, test_ids, test_ids[:failed], ids, tokens)
+    return Scenario(run_id, other_run_ids, test_ids, test_ids[:failed], people, tokens)
 
 
 @dataclass(frozen=True)
 class Run:
-    """
-    All that there is of one run.
-
-    Attributes
-    ----------
-    id : int
-        Its id.
-    configuration : tuple
-        What it is a run of.
-    token : str
-        What its worker reports with.
-    test_ids, owner_ids : tuple of int
-        What it runs and who owns it, a number for each row, sorted.
-    progress : int
-        How many stages it has reached.
-    result_ids, file_ids : tuple of int
-        The tests that it has results of, and files: a number for each row, sorted.
-    carried_over : tuple of int
-        The tests whose results were carried over into it, sorted.
-    retry : tuple or None
-        Its row in `run_retry` but for the time: source, root, failed only, user, number of tests.
-    reason : bytes or None
-        The reason in that row.
-    """
+    """All that there is of one run. Of other tables, a number for each row, sorted."""
 
     id: int
     configuration: tuple[Any, ...]
+    #: What its worker reports with.
     token: str
     test_ids: tuple[int, ...]
     owner_ids: tuple[int, ...]
+    #: How many stages it has reached.
     progress: int
+    #: The tests of its results, of its files, and of what was carried over into it.
     result_ids: tuple[int, ...]
     file_ids: tuple[int, ...]
     carried_over: tuple[int, ...]
+    #: Its row in `run_retry` but for the time: source, root, failed only, user, number of tests; and the reason.
     retry: tuple[int | None, ...] | None
     reason: bytes | None
 
@@ -155,28 +102,9 @@ def _pairs(database: Database, table: str, column: str, key: str = 'test_id') ->
 def expected_run(run: Run, source: Run, scenario: Scenario, *, failed_only: bool = False, person: str | None = 'alice',
                  ended: bool = False, is_whole: bool = True) -> Run:
     """
-    Return what a retry of the scenario's run must be.
+    Return what a retry of the scenario's run must be, with the id, the token and the reason that it has.
 
-    Parameters
-    ----------
-    run : Run
-        The retry as it is: its id, its token and its reason are taken from there.
-    source : Run
-        The scenario's run.
-    scenario : Scenario
-        The scenario.
-    failed_only : bool
-        Whether only the failed tests were asked for.
-    person : str or None
-        Who asked.
-    ended : bool
-        Whether it has ended, without a result of its own.
-    is_whole : bool
-        Whether the results of the source were carried over into it when it ended.
-
-    Returns
-    -------
-    Run
+    If it has ended, then without a result of its own; whole if the results of the source were carried over into it.
     """
     test_ids = scenario.failed_ids if failed_only else scenario.test_ids
     carried_over = scenario.test_ids if failed_only and ended and is_whole else ()

@@ -30,13 +30,6 @@ TESTS = Path(__file__).parents[1]
 PYTHONPATH = os.pathsep.join(map(str, (TESTS, TESTS / 'miniature', Path(mod_runs_api.__file__).parents[1])))
 
 
-def environment(folder: Path, uri: str, **variables: str) -> dict[str, str]:
-    """Return the environment of a process with the miniature in it."""
-    return {**os.environ, 'PYTHONPATH': PYTHONPATH, 'PYTHONDONTWRITEBYTECODE': '1',
-            # Where gunicorn puts its control socket.
-            'XDG_RUNTIME_DIR': str(folder), 'SERVICE_FOLDER': str(folder), 'SERVICE_DATABASE_URI': uri, **variables}
-
-
 def end(process: subprocess.Popen[Any], seconds: float = 30) -> None:
     """Ask a process to end, and make it do so if it does not."""
     if process.poll() is None:
@@ -50,24 +43,13 @@ def end(process: subprocess.Popen[Any], seconds: float = 30) -> None:
 
 @dataclass(frozen=True)
 class Server:
-    """
-    The miniature, served by several worker processes.
-
-    Attributes
-    ----------
-    address : str
-        Where it answers.
-    workers : int
-        How many workers it has.
-    folder : Path
-        What it writes is here.
-    process : Popen
-        The process whose children the workers are.
-    """
+    """The miniature, served by several worker processes."""
 
     address: str
     workers: int
+    #: What it writes is here.
     folder: Path
+    #: The process whose children the workers are.
     process: subprocess.Popen[bytes]
 
     @property
@@ -96,25 +78,13 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, uri: str, *, workers: int = 4, threads: int = 1, preload: bool = False,
+def serving(folder: Path, uri: str, *, workers: int = 4, threads: int = 1, preload: bool = True,
             **settings: Any) -> Iterator[Server]:
     """
-    Serve the miniature under gunicorn while the block lasts.
+    Serve the miniature under gunicorn while the block lasts, on a database with tables in it.
 
-    Parameters
-    ----------
-    folder : Path
-        Where the server writes to; its own.
-    uri : str
-        Its database, with tables in it.
-    workers : int
-        How many processes handle requests.
-    threads : int
-        How many requests each handles at a time. The steps of a request are recorded with one thread only.
-    preload : bool
-        Load the application once, before there are workers, so that a new worker is there at once.
-    **settings
-        The settings of the application. The limit is out of the way by default.
+    The steps of a request are recorded with one thread only. With `preload` the application is loaded once, before
+    there are workers, which are there at once. By default the rate limit is out of the way.
     """
     settings.setdefault('RUNS_API_RATE_LIMIT', '1000000 per minute')
     listener = socket.create_server(('127.0.0.1', 0), backlog=512)
@@ -124,7 +94,11 @@ def serving(folder: Path, uri: str, *, workers: int = 4, threads: int = 1, prelo
              '--threads', str(threads), '--timeout', '120', '--graceful-timeout', '10',
              *(['--preload'] if preload else []), 'service.entry:app'],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, pass_fds=[listener.fileno()],
-            env=environment(folder, uri, SERVICE_SETTINGS=json.dumps(settings)), start_new_session=True)
+            start_new_session=True, env={
+                **os.environ, 'PYTHONPATH': PYTHONPATH, 'PYTHONDONTWRITEBYTECODE': '1',
+                # Where gunicorn puts its control socket.
+                'XDG_RUNTIME_DIR': str(folder), 'SERVICE_FOLDER': str(folder), 'SERVICE_DATABASE_URI': uri,
+                'SERVICE_SETTINGS': json.dumps(settings)})
         server = Server(f'http://127.0.0.1:{listener.getsockname()[1]}', workers, folder, process)
     try:
         # The socket is there from the beginning: this waits for the first worker.
@@ -142,52 +116,6 @@ def serving(folder: Path, uri: str, *, workers: int = 4, threads: int = 1, prelo
             pass  # As it should be: no worker is left.
 
 
-def call_in_processes(folder: Path, uri: str, processes: int, threads: int, run_id: int,
-                      **arguments: Any) -> list[dict[str, Any]]:
-    """
-    Call `retry_run` in several processes at the same moment.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the processes write to.
-    uri : str
-        Their database.
-    processes, threads : int
-        How many processes, and how many calls in each.
-    run_id : int
-        The run.
-    **arguments
-        Those of `retry_run`.
-
-    Returns
-    -------
-    list of dict
-        For each call `new_run_id` and `replayed`, or `error`.
-    """
-    call = json.dumps({'threads': threads, 'run_id': run_id, 'arguments': arguments})
-    started: list[subprocess.Popen[str]] = []
-    try:
-        for _ in range(processes):
-            started.append(subprocess.Popen(
-                [sys.executable, '-m', 'service.caller'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                env=environment(folder, uri, SERVICE_CALL=call)))
-        for process in started:
-            assert process.stdout is not None and process.stdin is not None
-            assert process.stdout.readline() == 'ready\n'
-        for process in started:
-            assert process.stdin is not None
-            process.stdin.write('go\n')
-            process.stdin.flush()
-        return [made for process in started for made in json.loads(process.communicate(timeout=120)[0])]
-    finally:
-        for process in started:
-            end(process)
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    pipe.close()
-
-
 def free_port() -> int:
     """Find a port that nobody listens on."""
     with socket.socket() as probe:
@@ -197,16 +125,7 @@ def free_port() -> int:
 
 
 class Private:
-    """
-    A server process of the tests' own, which may be stopped and started.
-
-    Parameters
-    ----------
-    folder : Path
-        All of it is here.
-    command : sequence of str
-        What starts it, in the foreground.
-    """
+    """A server process of the tests' own in a folder, which may be stopped and started; the command starts it."""
 
     def __init__(self, folder: Path, command: Sequence[str]) -> None:
         self.folder = folder
@@ -276,9 +195,9 @@ class PrivateMariaDB(Private):
         return Database(database.url.set(host='127.0.0.1', port=self.port, query={})).uri(of)
 
     def recover(self) -> None:
-        """Run, and take writes."""
+        """Run, take writes, and have patience with connections that idle."""
         self.start()
-        execute(self.admin_url, 'SET GLOBAL read_only = 0')
+        execute(self.admin_url, 'SET GLOBAL read_only = 0, GLOBAL wait_timeout = DEFAULT')
 
     @contextmanager
     def recovering(self) -> Iterator[None]:
@@ -335,10 +254,6 @@ class PrivateRedis(Private):
     def run_out_of_memory(self) -> None:
         """Take no more writes for a lack of memory."""
         assert self.send('CONFIG SET maxmemory 1') == '+OK'
-
-    def begin_read_only(self) -> None:
-        """Take no more writes, as the replica of a server that is away."""
-        assert self.send(f'REPLICAOF 127.0.0.1 {free_port()}') == '+OK'
 
     def restart(self) -> None:
         """Stop and start it. It keeps nothing."""

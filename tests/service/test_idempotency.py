@@ -13,7 +13,7 @@ import pytest
 from .databases import Database
 from .load import Client, together
 from .runs import Scenario, expected_run, read_runs
-from .servers import Server, call_in_processes, serving
+from .servers import Server, serving
 
 pytestmark = pytest.mark.service
 
@@ -73,18 +73,19 @@ def test_simultaneous_requests_with_one_key_and_two_bodies_make_the_run_of_one_o
 
 
 @pytest.mark.parametrize('requested_by', ['alice', None])
-def test_simultaneous_calls_in_several_processes_with_one_key_make_one_run(
-        folders: Callable[[], Path], shared_database: Database, shared_scenario: Scenario, key: str,
+def test_simultaneous_calls_in_process_with_one_key_make_one_run(
+        server: Server, shared_database: Database, shared_scenario: Scenario, alice: Client, key: str,
         requested_by: str | None) -> None:
     before = read_runs(shared_database)
+    meet = server.meeting()
 
-    made = call_in_processes(folders(), shared_database.uri(), processes=4, threads=6, run_id=shared_scenario.run_id,
-                             requested_by=requested_by, idempotency_key=key)
+    answers = together([lambda: alice.call(
+        shared_scenario.run_id, meet=meet, requested_by=requested_by, idempotency_key=key)] * REQUESTS)
 
     runs = read_runs(shared_database)
     new_run_id, = runs.keys() - before.keys()
-    assert Counter((call.get('new_run_id'), call.get('replayed')) for call in made) == {
-        (new_run_id, False): 1, (new_run_id, True): 23}
+    assert Counter((answer.new_run_id, answer.body['replayed']) for answer in answers) == {
+        (new_run_id, False): 1, (new_run_id, True): REQUESTS - 1}
     assert runs[new_run_id] == expected_run(
         runs[new_run_id], runs[shared_scenario.run_id], shared_scenario, person=requested_by)
 

@@ -20,7 +20,7 @@ from .servers import Server
 pytestmark = pytest.mark.service
 
 CLIENTS = 8
-REQUESTS = 40
+REQUESTS = 12
 TESTS = 300
 FAILED = 30
 
@@ -29,16 +29,7 @@ GAVE_WAY = {1020, 1205, 1213}
 
 
 class Platform:
-    """
-    The platform at work on other runs: it writes their progress, and which tests have passed.
-
-    Parameters
-    ----------
-    database : Database
-        Where the runs are.
-    scenario : Scenario
-        The runs.
-    """
+    """The platform at work on other runs of a scenario: it writes their progress, and which tests have passed."""
 
     def __init__(self, database: Database, scenario: Scenario) -> None:
         self.engine = create_engine(database.uri())
@@ -79,7 +70,7 @@ def test_every_one_of_many_simultaneous_retries_is_accepted_and_whole(
         database: Database, serve: Callable[..., Server], note: Callable[[str], None]) -> None:
     scenario = create_scenario(database, TESTS, FAILED, others=4)
     before = read_runs(database)
-    server = serve(database.uri())
+    server = serve(database.uri(), preload=False)  # As the platform is served.
     client = server.client(scenario.tokens['alice'])
 
     def retry_often() -> list[tuple[bool, Answer]]:

@@ -9,25 +9,7 @@ T = TypeVar('T')
 
 
 def wait_for(what: str, condition: Callable[[], T], seconds: float = 60, pause: float = 0.05) -> T:
-    """
-    Ask again and again until a condition holds.
-
-    Parameters
-    ----------
-    what : str
-        What is waited for, for the failure's message.
-    condition : callable
-        Returns something true when it holds.
-    seconds : float
-        After which it is an error that it does not.
-    pause : float
-        The seconds between two questions.
-
-    Returns
-    -------
-    object
-        What the condition returned.
-    """
+    """Ask again and again until a condition returns something true, and return that."""
     end = time.monotonic() + seconds
     while True:
         found = condition()
