@@ -17,9 +17,11 @@ from database import db, dispose_sessions
 from flask import Flask, current_app
 from flask.testing import FlaskClient
 from mod_auth.models import Role, User
+from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestType
 from sqlalchemy import Engine, event
 from support.api import ApiCall, Command
+from support.histories import finish
 from support.isolation import IsolatedClient, IsolatedRunner
 from support.rows import Rows
 from support.statements import Statement, record_statements
@@ -123,6 +125,18 @@ def run_id(app: Flask) -> int:
     run_id = run.id
     db.session.commit()
     return run_id
+
+
+@pytest.fixture
+def tests(app: Flask) -> list[RegressionTest]:
+    """Return three regression tests."""
+    return seed.regression_tests(3)
+
+
+@pytest.fixture
+def first(tests: list[RegressionTest]) -> int:
+    """Return a completed run, to be retried, in which the last two of the three tests failed."""
+    return finish(seed.run(tests).id, tests, failed=tests[1:])
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -15,13 +15,14 @@ from mod_auth.models import User
 from mod_regression.models import RegressionTest
 from mod_test.models import (Test, TestProgress, TestResult, TestResultFile,
                              TestStatus)
-from sqlalchemy import delete, event, insert
+from sqlalchemy import delete, insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from support.api import ApiCall, Command
 from support.histories import end, finish, report
 from support.histories import retry_in_process as retry
 from support.rows import Rows, delete_run, stop_enforcing_foreign_keys
+from support.statements import before_statements, fail
 from support.visitor import Visitor
 
 #: The columns of a result and of a file that are not the run's id.
@@ -200,18 +201,6 @@ def test_a_stage_that_is_no_end_carries_nothing_over(rows: Rows, source: int) ->
 # The host's transactions
 
 
-def test_an_end_that_is_rolled_back_carries_nothing_over(rows: Rows, source: int) -> None:
-    new = retry(source, failed_only=True)
-    db.session.add(TestProgress(new, TestStatus.completed, ''))
-    db.session.flush()
-    db.session.rollback()
-    db.session.commit()
-
-    end(source)
-
-    assert rows.carried_over(new) == {}
-
-
 @pytest.mark.on_file
 @pytest.mark.parametrize('is_inside', [False, True])
 def test_an_end_counts_when_all_is_committed_whatever_becomes_of_savepoints(
@@ -316,13 +305,9 @@ def test_after_a_restart_only_what_is_carried_over_then_counts(
 def test_a_run_that_is_restarted_meanwhile_is_left_alone(app: Flask, rows: Rows, source: int) -> None:
     new = retry(source, failed_only=True)
 
-    def restart_it(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.startswith('INSERT INTO test_result '):
-            connection.exec_driver_sql(f'DELETE FROM test_progress WHERE test_id = {new}')
-
-    event.listen(db.engine, 'before_cursor_execute', restart_it)
-    end(new)
-    event.remove(db.engine, 'before_cursor_execute', restart_it)
+    with before_statements(db.engine, 'INSERT INTO test_result ', lambda connection: connection.exec_driver_sql(
+            f'DELETE FROM test_progress WHERE test_id = {new}')):
+        end(new)
 
     assert rows.carried_over(new) == {}
     assert rows.of('test_result', test_id=new) == []
@@ -342,37 +327,27 @@ def test_what_was_carried_over_into_a_deleted_retry_is_in_nobodys_way(rows: Rows
 # Faults, and the command that does what was missed
 
 
-@pytest.fixture
-def failing(app: Flask) -> Iterable[Callable[[int, int], None]]:
-    """Have the next inserts into ``test_result`` fail with an error of the database: ``failing(times, code)``."""
-    left: list[int] = []
-
-    def fail(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if left and statement.startswith('INSERT INTO test_result '):
-            raise OperationalError(statement, {}, Exception(left.pop(), 'failed'))
-
-    event.listen(db.engine, 'before_cursor_execute', fail)
-    yield lambda times, code: left.extend([code] * times)
-    event.remove(db.engine, 'before_cursor_execute', fail)
-
-
-def test_a_transient_error_is_tried_again(rows: Rows, source: int, failing: Callable[[int, int], None]) -> None:
+def test_a_transient_error_is_tried_again(rows: Rows, source: int) -> None:
     new = retry(source, failed_only=True)
-    failing(2, 1213)
+    deadlocks = iter([OperationalError('INSERT', {}, Exception(1213, 'Deadlock found'))] * 2)
 
-    end(new)
+    def fail_twice(_connection: object) -> None:
+        for deadlock in deadlocks:
+            raise deadlock
+
+    with before_statements(db.engine, 'INSERT INTO test_result ', fail_twice):
+        end(new)
 
     assert len(rows.carried_over(new)) == 4
 
 
 @pytest.mark.on_file
 def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_what_was_missed(
-        command: Command, rows: Rows, source: int, failing: Callable[[int, int], None],
-        caplog: pytest.LogCaptureFixture) -> None:
+        command: Command, rows: Rows, source: int, caplog: pytest.LogCaptureFixture) -> None:
     new, other = (retry(source, failed_only=True) for _ in range(2))
-    failing(2, 2013)
     for run_id in (new, other):
-        end(run_id)
+        with before_statements(db.engine, 'INSERT INTO test_result ', fail):
+            end(run_id)
         assert [row['status'] for row in rows.of('test_progress', test_id=run_id)] == ['completed']
         assert rows.carried_over(run_id) == {}
         assert f'flask runs-api carry-over {run_id}' in caplog.text

@@ -15,15 +15,20 @@ import pytest
 from database import db
 from flask import Flask, Response, abort, redirect
 from flask.testing import FlaskClient
-from sqlalchemy import Connection, Engine, event, exc
+from sqlalchemy import Engine, event, exc
 from sqlalchemy.pool import Pool
 from support.api import ApiCall, Command, assert_security_headers
 from support.rows import Rows, delete_run
-from support.statements import looks_for_tables, record_statements
+from support.statements import (before_statements, looks_for_tables,
+                                record_statements)
 from werkzeug import exceptions
 from werkzeug.test import TestResponse
 
 from mod_runs_api import InternalError, Retry, ServiceUnavailable, retry_run
+
+UNAVAILABLE = {'code': 'service_unavailable', 'details': {},
+               'message': 'The database cannot be used at the moment. Try again later.'}
+INTERNAL = {'code': 'internal_error', 'details': {}, 'message': 'An unexpected error occurred.'}
 
 AWAY = sqlite3.OperationalError('disk I/O error')
 
@@ -33,16 +38,10 @@ class DriverError(sqlite3.OperationalError):
 
 
 class Faults:
-    """
-    Lets statements and commits fail.
-
-    Attributes
-    ----------
-    count : int
-        How many have failed since the last call of `begin`.
-    """
+    """Lets statements and commits fail."""
 
     def __init__(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+        #: How many have failed since the last call of `begin`.
         self.count = 0
         self._is_chosen: Callable[[str], bool] = lambda step: False
         self._error: Exception = AWAY
@@ -111,17 +110,9 @@ def raiser(error: BaseException) -> Callable[..., Any]:
     return fail
 
 
-def database_error(message: str, connection_invalidated: bool = False) -> Exception:
-    """Return an error as SQLAlchemy raises it."""
-    return exc.OperationalError('SELECT 1', {}, sqlite3.OperationalError(message),
-                                connection_invalidated=connection_invalidated)
-
-
 def assert_unavailable(response: TestResponse) -> None:
     """Check for a 503 that shows no internals."""
-    assert response.status_code == 503
-    assert response.json == {'code': 'service_unavailable', 'details': {},
-                             'message': 'The database cannot be used at the moment. Try again later.'}
+    assert (response.status_code, response.json) == (503, UNAVAILABLE)
     assert response.headers['Retry-After'] == '5'
     assert_security_headers(response)
 
@@ -206,15 +197,9 @@ def test_a_commit_that_was_not_answered_is_found_again(
 
 def test_a_run_that_is_deleted_meanwhile_is_not_found(
         engine: Engine, retry: ApiCall, run_id: int, rows: Rows) -> None:
-    def delete(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.startswith('INSERT INTO test '):
-            delete_run(run_id, connection)
+    with before_statements(engine, 'INSERT INTO test ', lambda connection: delete_run(run_id, connection)):
+        assert retry(run_id) == 404
 
-    event.listen(engine, 'before_cursor_execute', delete)
-    response = retry(run_id)
-    event.remove(engine, 'before_cursor_execute', delete)
-
-    assert response == 404
     assert rows.retries == []
 
 
@@ -245,7 +230,7 @@ def test_a_database_that_is_away_in_the_hosts_hooks_is_unavailable(
     def spawn() -> None:
         calls.append(True)
         try:
-            raise database_error('gone away', connection_invalidated=True)
+            raise exc.OperationalError('SELECT 1', {}, Exception('gone away'), connection_invalidated=True)
         except Exception:
             raise FailedToSpawn()
 
@@ -280,73 +265,53 @@ def test_a_command_exits_with_3(command: Command, run_id: int, faults: Faults) -
 # No internals
 
 
-@pytest.mark.parametrize(('error', 'code', 'logged'), [
-    (sqlite3.OperationalError('disk\nis full'), 'service_unavailable', r"OperationalError 'disk\nis full'"),
-    (sqlite3.DataError("Duplicate entry 'secret' for key 'token'"), 'internal_error', 'DataError\n'),
-    (sqlite3.DataError(1406, 'Data too long: secret'), 'internal_error', 'DataError 1406\n'),
-    (sqlite3.DataError(), 'internal_error', 'DataError\n')])
+@pytest.mark.parametrize(('error', 'answer', 'logged'), [
+    (sqlite3.OperationalError('disk\nis full'), UNAVAILABLE, r"OperationalError 'disk\nis full'"),
+    (sqlite3.DataError("Duplicate entry 'secret' for key 'token'"), INTERNAL, 'DataError\n'),
+    (sqlite3.DataError(1406, 'Data too long: secret'), INTERNAL, 'DataError 1406\n'),
+    (sqlite3.DataError(), INTERNAL, 'DataError\n')])
 def test_an_error_of_the_database_is_answered_and_logged_without_internals(
         retry: ApiCall, run_id: int, faults: Faults, rows: Rows, token: str, caplog: pytest.LogCaptureFixture,
-        error: Exception, code: str, logged: str) -> None:
+        error: Exception, answer: dict[str, Any], logged: str) -> None:
     faults.begin('INSERT INTO run_retry', error)
 
-    response = retry(run_id, {'reason': 'one\nERROR forged'})
+    assert retry(run_id, {'reason': 'one\nERROR forged'}).json == answer
 
-    assert response.json['code'] == code
-    assert f'{code}: {logged}' in caplog.text
+    assert f'{answer["code"]}: {logged}' in caplog.text
     assert 'retry.py' in caplog.text
     for hidden in ('secret', token, 'forged'):
-        assert hidden not in caplog.text + response.text
+        assert hidden not in caplog.text
 
 
-def from_itself() -> Exception:
-    """Return an error that was raised from itself, and another one in a circle."""
-    error = ValueError('secret')
-    error.__cause__ = error
-    return error
-
-
-def in_a_circle() -> Exception:
-    """Return an error in a circle of causes."""
-    chain = [ValueError('secret') for _ in range(3)]
-    for error, cause in zip(chain, [*chain[1:], chain[0]]):
-        error.__cause__ = cause
-    return chain[0]
-
-
-def wrapped(cause: Exception) -> Exception:
-    """Return an error of the host's that was raised from one of the database's."""
+def caused_by(*causes: Exception) -> Exception:
+    """Return an error of the host's with a chain of causes."""
     error = RuntimeError('secret')
-    error.__cause__ = cause
+    for one, cause in zip([error, *causes], causes):
+        one.__cause__ = cause
     return error
 
 
-@pytest.mark.parametrize(('error', 'code', 'logged'), [
-    (ZeroDivisionError('secret'), 'internal_error', 'ZeroDivisionError\n'),
-    (from_itself(), 'internal_error', 'ValueError\n'), (in_a_circle(), 'internal_error', 'ValueError\n'),
-    (wrapped(exc.DataError('INSERT secret', {}, Exception(1264, 7, 'secret'))), 'internal_error', 'DataError 1264\n'),
-    (wrapped(exc.OperationalError('SELECT secret', {}, Exception(2013, 'Lost connection'))), 'service_unavailable',
+IN_A_CIRCLE = RuntimeError('secret')
+IN_A_CIRCLE.__cause__ = caused_by(ValueError('secret'), IN_A_CIRCLE)
+
+
+@pytest.mark.parametrize(('error', 'answer', 'logged'), [
+    (ZeroDivisionError('secret'), INTERNAL, 'ZeroDivisionError\n'),
+    (IN_A_CIRCLE, INTERNAL, 'RuntimeError\n'),
+    (caused_by(exc.DataError('INSERT secret', {}, Exception(1264, 7, 'secret'))), INTERNAL, 'DataError 1264\n'),
+    (caused_by(exc.OperationalError('SELECT secret', {}, Exception(2013, 'Lost connection'))), UNAVAILABLE,
      'OperationalError "(2013, \'Lost connection\')"\n')])
 def test_an_error_of_the_hosts_hooks_is_answered_and_logged_without_internals(
-        app: Flask, retry: ApiCall, caplog: pytest.LogCaptureFixture, error: Exception, code: str,
+        app: Flask, retry: ApiCall, caplog: pytest.LogCaptureFixture, error: Exception, answer: dict[str, Any],
         logged: str) -> None:
     app.before_request(raiser(error))
 
     response = retry(99)
 
-    assert response.json['code'] == code
+    assert response.json == answer
     assert_security_headers(response)
-    assert f'{code}: {logged}' in caplog.text
-    assert 'secret' not in caplog.text + response.text
-
-
-def test_an_internal_error_says_no_more_than_that(app: Flask, retry: ApiCall) -> None:
-    app.before_request(raiser(ZeroDivisionError('secret')))
-
-    response = retry(99)
-
-    assert response == 500
-    assert response.json == {'code': 'internal_error', 'message': 'An unexpected error occurred.', 'details': {}}
+    assert f'{answer["code"]}: {logged}' in caplog.text
+    assert 'secret' not in caplog.text
 
 
 def test_in_process_an_error_has_no_cause_with_internals(

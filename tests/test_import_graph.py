@@ -26,12 +26,18 @@ MAY_MEET = {'mod_runs_api.cli': {'mod_runs_api.api.schemas', 'mod_runs_api.api.o
 FRAMEWORKS = {'flask', 'werkzeug', 'flask_limiter', 'flask_wtf', 'authlib', 'click', 'blinker'}
 
 
+#: What is imported only where it is used: the platform, and libraries that need not be there.
+NEVER_AT_THE_TOP = {'run', 'database', 'github', 'mod_auth', 'mod_ci', 'mod_customized', 'mod_regression', 'mod_test',
+                    'flask_wtf', 'markdown_it', 'redis'}
+
+PATHS = {'.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts).removesuffix('.__init__'): path
+         for path in PACKAGE.rglob('*.py')}
+
+
 def read_imports() -> dict[str, set[str]]:
     """Return what each module of the package imports, by full names."""
-    paths = {'.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts).removesuffix('.__init__'): path
-             for path in PACKAGE.rglob('*.py')}
     imports: dict[str, set[str]] = {}
-    for name, path in paths.items():
+    for name, path in PATHS.items():
         found: set[str] = set()
         package = name.split('.') if path.name == '__init__.py' else name.split('.')[:-1]
         for node in ast.walk(ast.parse(path.read_text())):
@@ -41,7 +47,7 @@ def read_imports() -> dict[str, set[str]]:
                 start = package[:len(package) - node.level + 1] if node.level else []
                 module = '.'.join([*start, *([node.module] if node.module else [])])
                 # "from . import clock" imports a module, "from .clock import now" a function of it.
-                found.update(f'{module}.{alias.name}' if f'{module}.{alias.name}' in paths else module
+                found.update(f'{module}.{alias.name}' if f'{module}.{alias.name}' in PATHS else module
                              for alias in node.names)
         imports[name] = found
     return imports
@@ -102,6 +108,17 @@ def test_an_outer_layer_imports_no_other_outer_layer_and_not_the_top(module: str
     assert others <= MAY_MEET.get(module, set())
 
 
+def test_no_module_imports_the_platform_or_an_optional_library_at_its_top() -> None:
+    for name, path in PATHS.items():
+        imported = set()
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Import):
+                imported.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module or '')
+        assert {one.partition('.')[0] for one in imported} & NEVER_AT_THE_TOP == set(), name
+
+
 def test_sql_stands_in_the_rooms_for_it_alone() -> None:
     speakers = {name for name, libraries in LIBRARIES.items() if 'sqlalchemy' in libraries}
 
@@ -109,7 +126,7 @@ def test_sql_stands_in_the_rooms_for_it_alone() -> None:
     statements = {'select', 'insert', 'delete', 'update', 'union'}
     for name in speakers:
         if room(name) != 'database':
-            tree = ast.parse(Path(PACKAGE.parent, *name.split('.')).with_suffix('.py').read_text())
+            tree = ast.parse(PATHS[name].read_text())
             imported = {alias.name for node in ast.walk(tree) for alias in getattr(node, 'names', [])
                         if getattr(node, 'module', None) == 'sqlalchemy'}
             assert imported & statements == set(), name

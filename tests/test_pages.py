@@ -18,11 +18,10 @@ from flask.testing import FlaskClient
 from mod_auth.models import Role
 from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
-from sqlalchemy import event
-from sqlalchemy.exc import OperationalError
 from support.histories import (FAIL, NOT_RUN, OTHER, PASS, Came, add_attempts,
                                carried, end, finish, retry_in_process)
 from support.rows import add_retries, change_retries
+from support.statements import before_statements, fail
 from support.visitor import Visitor, attribute
 
 from mod_runs_api import __version__
@@ -39,18 +38,6 @@ ATTEMPT, RUN, STATUS, FAILED, CARRIED_OVER, BY, WHEN, WHY = range(8)
 def stranger(app: Flask) -> Visitor:
     """Return somebody who is not logged in."""
     return Visitor(app, None)
-
-
-@pytest.fixture
-def tests(app: Flask) -> list[RegressionTest]:
-    """Three regression tests."""
-    return seed.regression_tests(3)
-
-
-@pytest.fixture
-def first(tests: list[RegressionTest]) -> int:
-    """A completed run in which the last two of three tests failed."""
-    return finish(seed.run(tests).id, tests, failed=tests[1:])
 
 
 def history(html: str) -> str:
@@ -327,13 +314,8 @@ def test_a_reason_that_is_not_utf_8_spoils_no_page(first: int, stranger: Visitor
 def test_a_database_that_goes_away_spoils_no_page(first: int, visitor: Visitor) -> None:
     retry_in_process(first)
 
-    def fail(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith('SELECT') and 'run_retry' in statement:
-            raise OperationalError('SELECT', {}, Exception('gone'))
-
-    event.listen(db.engine, 'before_cursor_execute', fail)
-    html = visitor.page(f'/test/{first}')
-    event.remove(db.engine, 'before_cursor_execute', fail)
+    with before_statements(db.engine, 'run_retry', fail):
+        html = visitor.page(f'/test/{first}')
 
     assert history(html) == ''
     assert '<dialog' in html

@@ -12,10 +12,10 @@ from flask import Flask, g
 from mod_auth.models import User
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
-from sqlalchemy import event
 from support.api import ApiCall
 from support.histories import end, finish, retry_in_process
 from support.rows import Rows
+from support.statements import before_statements, fail
 
 from mod_runs_api import (attempts_ended, attempts_verdict, retry_run,
                           run_retried)
@@ -34,18 +34,6 @@ def sent() -> Iterator[Signals]:
 
     with run_retried.connected_to(receive), attempts_ended.connected_to(receive):
         yield received
-
-
-@pytest.fixture
-def tests(app: Flask) -> list[RegressionTest]:
-    """Two regression tests."""
-    return seed.regression_tests(2)
-
-
-@pytest.fixture
-def first(tests: list[RegressionTest]) -> int:
-    """A completed run in which the first of two tests failed."""
-    return finish(seed.run(tests).id, tests, failed=tests[:1])
 
 
 # A retry
@@ -89,8 +77,8 @@ def test_an_end_says_what_the_attempts_prove(app: Flask, sent: Signals, first: i
     second, third = (retry_in_process(first, failed_only=True) for _ in range(2))
     sent.clear()
 
-    finish(second, tests[:1], failed=tests[:1])
-    finish(third, tests[:1])
+    finish(second, tests[1:], failed=tests[1:])
+    finish(third, tests[1:])
 
     assert sent == [(app, {'run_id': second, 'root_run_id': first, 'overall': 'pending'}),
                     (app, {'run_id': third, 'root_run_id': first, 'overall': 'unstable'})]
@@ -107,25 +95,16 @@ def test_the_first_run_may_end_last(sent: Signals, tests: list[RegressionTest]) 
     assert [(facts['run_id'], facts['overall']) for _, facts in sent] == [(second, 'pending'), (stuck, 'pass')]
 
 
-@pytest.mark.parametrize('undo', [lambda: db.session.rollback(), lambda: db.session.close()])
-def test_an_end_that_is_undone_is_not_signalled(sent: Signals, first: int, undo: Callable[[], None]) -> None:
-    new = retry_in_process(first)
-    sent.clear()
-    db.session.add(TestProgress(new, TestStatus.completed, ''))
-    db.session.flush()
-
-    undo()
-
-    assert sent == []
-
-
-def test_an_end_in_a_savepoint_that_is_undone_is_not_signalled(sent: Signals, first: int) -> None:
+@pytest.mark.parametrize('undo', [
+    lambda savepoint: savepoint.rollback(), lambda _: db.session.rollback(), lambda _: db.session.close()])
+def test_an_end_that_is_undone_is_not_signalled(sent: Signals, first: int, undo: Callable[[Any], None]) -> None:
     new = retry_in_process(first)
     sent.clear()
     savepoint = db.session.begin_nested()
     db.session.add(TestProgress(new, TestStatus.completed, ''))
     db.session.flush()
-    savepoint.rollback()
+
+    undo(savepoint)
     db.session.commit()
 
     assert sent == []
@@ -150,13 +129,8 @@ def test_a_database_that_fails_meanwhile_costs_no_end(
     new = retry_in_process(first, failed_only=True)
     sent.clear()
 
-    def break_off(_connection: Any, _cursor: Any, sent_statement: str, *_: Any) -> None:
-        if sent_statement.startswith(statement):
-            raise OSError('gone')
-
-    event.listen(db.engine, 'before_cursor_execute', break_off)
-    end(new)
-    event.remove(db.engine, 'before_cursor_execute', break_off)
+    with before_statements(db.engine, statement, fail):
+        end(new)
 
     assert len(sent) == is_sent
     assert logged.format(run_id=new) in caplog.text

@@ -199,21 +199,9 @@ def test_an_unknown_run_is_not_found_in_process() -> None:
 
 
 @pytest.fixture
-def tests() -> list[RegressionTest]:
-    """Three regression tests."""
-    return seed.regression_tests(3)
-
-
-@pytest.fixture
-def first(tests: list[RegressionTest]) -> int:
-    """A completed run in which the first two of three tests failed."""
-    return finish(seed.run(tests).id, tests, failed=tests[:2])
-
-
-@pytest.fixture
 def second(first: int, tests: list[RegressionTest]) -> int:
-    """Its failed-only retry, in which the first test failed in the same way and the second passed."""
-    return finish(retry_in_process(first, failed_only=True), tests[:2], failed=tests[:1])
+    """Its failed-only retry, in which the second test failed in the same way and the third passed."""
+    return finish(retry_in_process(first, failed_only=True), tests[1:], failed=tests[1:2])
 
 
 def test_the_route_answers_with_each_test_and_its_outcome_in_each_attempt(
@@ -227,12 +215,12 @@ def test_the_route_answers_with_each_test_and_its_outcome_in_each_attempt(
     assert response == 200
     assert response.json == {
         'data': [
-            {'regression_test_id': tests[0].id, 'verdict': 'failing_identically', 'latest': 'fail',
+            {'regression_test_id': tests[0].id, 'verdict': 'passed', 'latest': 'pass',
+             'attempts': attempts('pass', 'carried_over')},
+            {'regression_test_id': tests[1].id, 'verdict': 'failing_identically', 'latest': 'fail',
              'attempts': attempts('fail', 'fail')},
-            {'regression_test_id': tests[1].id, 'verdict': 'flaky', 'latest': 'pass',
-             'attempts': attempts('fail', 'pass')},
-            {'regression_test_id': tests[2].id, 'verdict': 'passed', 'latest': 'pass',
-             'attempts': attempts('pass', 'carried_over')}],
+            {'regression_test_id': tests[2].id, 'verdict': 'flaky', 'latest': 'pass',
+             'attempts': attempts('fail', 'pass')}],
         'pagination': {'limit': 50, 'offset': 0, 'total': 3, 'next_offset': None},
         'meta': {'run_id': first, 'root_run_id': first, 'attempts': [first, second], 'overall': 'fail',
                  'counts': {**dict.fromkeys(VERDICTS, 0), 'passed': 1, 'flaky': 1, 'failing_identically': 1}}}
@@ -240,7 +228,7 @@ def test_the_route_answers_with_each_test_and_its_outcome_in_each_attempt(
 
 
 @pytest.mark.parametrize(('query', 'places', 'total', 'next_offset'), [
-    ('verdict=flaky', [1], 1, None), ('verdict=flaky&verdict=passed', [1, 2], 2, None),
+    ('verdict=flaky', [2], 1, None), ('verdict=flaky&verdict=passed', [0, 2], 2, None),
     ('verdict=never_ran', [], 0, None), ('limit=2', [0, 1], 3, 2), ('limit=2&offset=2', [2], 3, None),
     ('verdict=flaky&verdict=passed&limit=1&offset=1', [2], 2, None)])
 def test_a_filter_and_a_page_keep_what_was_asked_for(
@@ -268,8 +256,8 @@ def test_the_command_lists_what_did_not_pass_always(
         command: Command, verdict: ApiCall, first: int, second: int, tests: list[RegressionTest]) -> None:
     result = command('verdict', second)
 
-    assert result.output == (f'{tests[0].id}\tfailing_identically\t{first}:fail\t{second}:fail\n'
-                             f'{tests[1].id}\tflaky\t{first}:fail\t{second}:pass\n'
+    assert result.output == (f'{tests[1].id}\tfailing_identically\t{first}:fail\t{second}:fail\n'
+                             f'{tests[2].id}\tflaky\t{first}:fail\t{second}:pass\n'
                              'fail\tOver 2 attempts 1 test is flaky and 1 fails each time in the same way.\n')
     answer = verdict(second).json
     assert json.loads(command('verdict', second, '--json').output) == {'data': answer['data'], 'meta': answer['meta']}
@@ -277,8 +265,8 @@ def test_the_command_lists_what_did_not_pass_always(
 
 @pytest.mark.on_file
 def test_the_command_says_no_more_of_one_attempt(command: Command, first: int, tests: list[RegressionTest]) -> None:
-    assert command('verdict', first).output == (f'{tests[0].id}\tfailed_once\t{first}:fail\n'
-                                                f'{tests[1].id}\tfailed_once\t{first}:fail\n'
+    assert command('verdict', first).output == (f'{tests[1].id}\tfailed_once\t{first}:fail\n'
+                                                f'{tests[2].id}\tfailed_once\t{first}:fail\n'
                                                 'fail\n')
 
 

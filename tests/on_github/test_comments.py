@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
-import subprocess
-import sys
 import unicodedata
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -16,14 +16,14 @@ from mod_auth.models import Role, User
 from mod_ci.models import BlockedUsers
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestStatus, TestType
-from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
 from support.histories import end, finish
 from support.other_host import other_host
 from support.rows import RetryRow, Rows, delete_run
-from support.statements import record_statements
+from support.statements import before_statements, fail, record_statements
 
 from mod_runs_api import (InternalError, MountError, ServiceUnavailable,
-                          retry_run)
+                          retry_run, run_retried)
 from mod_runs_api.github import (CommentOutcome, CommentRefusal, CommentRetry,
                                  retry_from_comment)
 
@@ -147,18 +147,11 @@ def test_retry_failed_is_answered_with_what_is_known_already(
 
 
 def test_what_is_known_costs_no_answer(comment: Comment, linux: Test) -> None:
-    sent: list[str] = []
+    def begin_to_fail(_app: Flask, **_facts: Any) -> None:
+        failing.enter_context(before_statements(db.engine, '', fail))
 
-    def fail_after_the_retry(_cursor: Any, statement: str, *_: Any) -> None:
-        if any(earlier.startswith('INSERT INTO test_fork') for earlier in sent):
-            raise sqlite3.OperationalError('disk I/O error')
-        sent.append(statement)
-
-    event.listen(db.engine, 'do_execute', fail_after_the_retry)
-    event.listen(db.engine, 'do_executemany', fail_after_the_retry)
-    retry, = comment('/retry linux failed').retries
-    event.remove(db.engine, 'do_execute', fail_after_the_retry)
-    event.remove(db.engine, 'do_executemany', fail_after_the_retry)
+    with ExitStack() as failing, run_retried.connected_to(begin_to_fail):
+        retry, = comment('/retry linux failed').retries
 
     assert retry.known == ''
 
@@ -472,22 +465,17 @@ def test_a_database_that_fails_makes_the_delivery_fail(
         comment: Comment, linux: Test, rows: Rows, fault: Exception, error: type[Exception]) -> None:
     with record_statements(db.engine) as sent:
         comment('/retry linux')
-    left = [0]
 
-    def fail(*_: Any) -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            raise fault
-
-    for name in ('do_execute', 'do_executemany'):
-        event.listen(db.engine, name, fail)
     for place in range(1, len(sent) + 1):
-        left[0] = place
-        with pytest.raises(error) as raised:
+        left = itertools.count(place - 1, -1)
+
+        def fail_at_this_place(_connection: object) -> None:
+            if next(left) == 0:
+                raise DBAPIError.instance('SELECT secret', {}, fault, sqlite3.Error)
+
+        with before_statements(db.engine, '', fail_at_this_place), pytest.raises(error) as raised:
             comment('/retry linux', ONE)
         assert 'secret' not in str(raised.value)
-    for name in ('do_execute', 'do_executemany'):
-        event.remove(db.engine, name, fail)
 
     assert len(rows.retries) == 1
     assert not comment('/retry linux', ONE).retries[0].replayed
@@ -509,11 +497,3 @@ def test_a_host_without_e_mail_addresses_is_enough() -> None:
 
     with app.app_context():
         assert retry_from_comment(payload()).ignored == 'The comment is not on a pull request of CCExtractor/other.'
-
-
-def test_importing_it_imports_nothing_of_the_platform() -> None:
-    script = ('import sys, mod_runs_api.github; print(*{name.partition(".")[0] for name in sys.modules '
-              'if name.startswith(("mod_", "github", "markdown_it", "run"))})')
-    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=True)
-
-    assert set(done.stdout.split()) <= {'mod_runs_api', 'runpy'}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import OperationalError
 
 
 class Statement(str):
@@ -21,15 +23,8 @@ def looks_for_tables(statement: str) -> bool:
 
 
 @contextmanager
-def record_statements(engine: Engine | type[Engine]) -> Iterator[list[Statement]]:
-    """
-    Record the statements that are sent while the block lasts, but for the host's look for its tables.
-
-    Parameters
-    ----------
-    engine : Engine or type
-        The engine that sends them. With `Engine` itself the statements of all engines are recorded.
-    """
+def record_statements(engine: Engine) -> Iterator[list[Statement]]:
+    """Record the statements that are sent while the block lasts, but for the host's look for its tables."""
     sent: list[Statement] = []
 
     def record(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
@@ -42,3 +37,22 @@ def record_statements(engine: Engine | type[Engine]) -> Iterator[list[Statement]
         yield sent
     finally:
         event.remove(engine, 'before_cursor_execute', record)
+
+
+@contextmanager
+def before_statements(engine: Engine, words: str, act: Callable[[Connection], object]) -> Iterator[None]:
+    """Do something just before each statement with these words in it, while the block lasts."""
+    def look(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if words in statement and not looks_for_tables(statement):
+            act(connection)
+
+    event.listen(engine, 'before_cursor_execute', look)
+    try:
+        yield
+    finally:
+        event.remove(engine, 'before_cursor_execute', look)
+
+
+def fail(_connection: Connection) -> None:
+    """Fail as SQLAlchemy does when the database is away."""
+    raise OperationalError('SELECT secret', {}, sqlite3.OperationalError('disk I/O error'))
