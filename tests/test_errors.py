@@ -85,44 +85,40 @@ def test_the_scope_is_checked_before_the_role_and_the_body_before_the_run(retry:
 # The run
 
 
-@pytest.mark.parametrize(('run_id', 'shown'), [
-    ('9317', 9317), ('00000000000009317', 9317), ('0', 0), ('-1', -1), ('2147483648', 2147483648),
-    ('100000000000000000000', '1' + '0' * 20),
-    ('abc', 'abc'), ('1.5', '1.5'), ('1e3', '1e3'), ('+1', '+1'), ('%201', ' 1'), ('1%20', '1 '), ('1_0', '1_0'),
-    ('٣', '٣'), ('１', '１'), ('²', '²'), ('0x1', '0x1'), ('1%00', '1\x00'), ('1%0A', '1\n'),
-    ('%F0%9F%98%80', '\U0001f600'), ('x' * 5000, 'x' * 64), ("1'--", "1'--"),
-])
-def test_unknown_run_id_returns_404(retry: ApiCall, run_id: str, shown: int | str) -> None:
-    response = retry(run_id)
+UNKNOWN: dict[str, int | str] = {
+    '9317': 9317, '00000000000009317': 9317, '0': 0, '-1': -1, '2147483648': 2147483648,
+    '100000000000000000000': '1' + '0' * 20,
+    'abc': 'abc', '1.5': '1.5', '1e3': '1e3', '+1': '+1', '%201': ' 1', '1%20': '1 ', '1_0': '1_0', '0x1': '0x1',
+    '٣': '٣', '１': '１', '²': '²', '1%00': '1\x00', '1%0A': '1\n', '%F0%9F%98%80': '\U0001f600',
+    'x' * 5000: 'x' * 64, "1'--": "1'--"}
 
-    assert_error(response, 404, 'not_found', {'resource': 'run', 'id': shown})
-    assert response.json['message'] == f'Run {shown} not found.'
+
+def test_unknown_run_id_returns_404(retry: ApiCall) -> None:
+    for run_id, shown in UNKNOWN.items():
+        response = retry(run_id)
+        assert_error(response, 404, 'not_found', {'resource': 'run', 'id': shown})
+        assert response.json['message'] == f'Run {shown} not found.'
 
 
 # The method, the headers, and the host's own pages
 
 
-@pytest.mark.parametrize('method', ['PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'])
-def test_another_method_is_not_allowed(client: FlaskClient, run_id: int, method: str) -> None:
-    response = client.open(f'/api/v1/runs/{run_id}/retry', method=method)
-
-    assert_error(response, 405, 'method_not_allowed', {})
-    assert response.headers['Allow'] == 'GET, HEAD, POST'
-
-
-@pytest.mark.parametrize(('path', 'status'), [('/nowhere', 404), ('/api/v1/nowhere', 404), ('/api/v1/runs/1', 404),
-                                              ('/api/v1/runs/1/retry/', 404), ('/test/99', 404)])
-def test_the_error_pages_of_the_host_are_as_before(client: FlaskClient, path: str, status: int) -> None:
-    response = client.get(path)
-
-    assert response == status
-    assert response.mimetype == 'text/html'
-    assert not [name for name in response.headers.keys() if name.startswith('X-RateLimit')]
+def test_another_method_is_not_allowed(ask: ApiCall, run_id: int) -> None:
+    for method in ('PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'):
+        response = ask(method, run_id, 'retry', token=None)
+        assert_error(response, 405, 'method_not_allowed', {})
+        assert response.headers['Allow'] == 'GET, HEAD, POST'
 
 
-@pytest.mark.parametrize('route', ['retry', 'retries', 'verdict'])
-def test_every_good_answer_has_the_security_headers(ask: ApiCall, run_id: int, route: str) -> None:
-    response = ask('GET', run_id, route)
+def test_the_error_pages_of_the_host_are_as_before(client: FlaskClient) -> None:
+    for path in ('/nowhere', '/api/v1/nowhere', '/api/v1/runs/1', '/api/v1/runs/1/retry/', '/test/99'):
+        response = client.get(path)
+        assert (response.status_code, response.mimetype) == (404, 'text/html')
+        assert not [name for name in response.headers.keys() if name.startswith('X-RateLimit')]
 
-    assert response == 200
-    assert_security_headers(response)
+
+def test_every_good_answer_has_the_security_headers(ask: ApiCall, run_id: int) -> None:
+    for route in ('retry', 'retries', 'verdict'):
+        response = ask('GET', run_id, route)
+        assert response == 200
+        assert_security_headers(response)

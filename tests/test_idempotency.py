@@ -48,15 +48,13 @@ def test_a_body_with_the_same_meaning_is_the_same_body(retry: ApiCall, run_id: i
     assert retry(run_id, data=b' {} ', content_type='application/json', key='k').data == first.data
 
 
-@pytest.mark.parametrize('body', [{'failed_only': True}, {'reason': 'x'}, {'reason': ''}])
-def test_the_same_key_with_another_body_is_refused(
-        retry: ApiCall, run_id: int, rows: Rows, body: dict[str, object]) -> None:
+def test_the_same_key_with_another_body_is_refused(retry: ApiCall, run_id: int, rows: Rows) -> None:
     retry(run_id, key='k')
 
-    response = retry(run_id, body, key='k')
-
-    assert_error(response, 422, 'unprocessable')
-    assert list(response.json['details']) == ['idempotency_key']
+    for body in ({'failed_only': True}, {'reason': 'x'}, {'reason': ''}):
+        response = retry(run_id, body, key='k')
+        assert_error(response, 422, 'unprocessable')
+        assert list(response.json['details']) == ['idempotency_key']
     assert len(rows.retries) == 1
 
 
@@ -92,10 +90,10 @@ def test_a_refusal_leaves_the_key_free(retry: ApiCall, run_id: int) -> None:
     assert retry(run_id, key='k') == 202
 
 
-@pytest.mark.parametrize('key', ['', ' ', 'two words', 'x' * 256, 'caf\xe9', 'tab\there', '\x7f'])
-def test_a_key_of_other_characters_is_unprocessable(retry: ApiCall, run_id: int, rows: Rows, key: str) -> None:
-    assert_error(retry(run_id, key=key), 422, 'unprocessable',
-                 {'fields': {'idempotency_key': ['Must be 1 to 255 visible ASCII characters.']}})
+def test_a_key_of_other_characters_is_unprocessable(retry: ApiCall, run_id: int, rows: Rows) -> None:
+    for key in ('', ' ', 'two words', 'x' * 256, 'caf\xe9', 'tab\there', '\x7f'):
+        assert_error(retry(run_id, key=key), 422, 'unprocessable',
+                     {'fields': {'idempotency_key': ['Must be 1 to 255 visible ASCII characters.']}})
     assert rows.retries == []
 
 

@@ -14,70 +14,67 @@ from werkzeug.test import EnvironBuilder, TestResponse
 LIMIT = 16 * 1024
 
 
-@pytest.mark.parametrize('data', [
+NOT_JSON = [
     b'{', b'nonsense', b'{"reason": }', b"{'reason': 'x'}", b'{"failed_only": true', b'{"failed_only": true}}', b' ',
     b'{"reason": NaN}', b'{"reason": Infinity}', b'{"reason": -Infinity}', b'\xff', b'{"reason": "\xff"}', b'\x00',
     b'\xef\xbb\xbf{}', '{"reason": "x"}'.encode('utf-16'), '{}'.encode('utf-32'), b'{"reason": "line\nbreak"}',
     b'{"failed_only": true, "failed_only": true}', b'{"reason": "a", "reason": "b"}', b'{"a": {"b": 1, "b": 2}}',
-    b'[' * 16_000, b'{"a":' * 3_000, b'failed_only=true', b'<retry/>',
-])
-def test_a_body_that_is_not_json_is_a_bad_request(retry: ApiCall, run_id: int, rows: Rows, data: bytes) -> None:
-    assert_error(retry(run_id, data=data, content_type='application/json'), 400, 'bad_request', {})
+    b'[' * 16_000, b'{"a":' * 3_000, b'failed_only=true', b'<retry/>']
+
+
+def test_a_body_that_is_not_json_is_a_bad_request(retry: ApiCall, run_id: int, rows: Rows) -> None:
+    for data in NOT_JSON:
+        assert_error(retry(run_id, data=data, content_type='application/json'), 400, 'bad_request', {})
     assert rows.retries == []
 
 
-@pytest.mark.parametrize('data', [b'[' * 8_000 + b']' * 8_000, b'{"a":' * 2_700 + b'1' + b'}' * 2_700])
-def test_a_deeply_nested_body_is_refused(retry: ApiCall, run_id: int, data: bytes) -> None:
-    # Whether it is read at all is up to the version of Python.
-    response = retry(run_id, data=data, content_type='application/json')
-
-    assert_error(response, *((400, 'bad_request') if response.status_code == 400 else (422, 'unprocessable')))
-
-
-@pytest.mark.parametrize('data', [b'[]', b'[1]', b'"x"', b'5', b'1' * 16_000, b'1e999', b'null', b'true'])
-def test_json_that_is_no_object_is_unprocessable(retry: ApiCall, run_id: int, data: bytes) -> None:
-    assert_error(retry(run_id, data=data, content_type='application/json'), 422, 'unprocessable',
-                 {'fields': {'_schema': ['Must be a JSON object.']}})
+def test_a_deeply_nested_body_is_refused(retry: ApiCall, run_id: int) -> None:
+    for data in (b'[' * 8_000 + b']' * 8_000, b'{"a":' * 2_700 + b'1' + b'}' * 2_700):
+        response = retry(run_id, data=data, content_type='application/json')
+        # Whether it is read at all is up to the version of Python.
+        assert_error(response, *((400, 'bad_request') if response.status_code == 400 else (422, 'unprocessable')))
 
 
-@pytest.mark.parametrize('body', [
-    *[{'failed_only': value} for value in ('true', 'false', '', 'yes', 0, 1, 1.0, None, [], [True], {})],
-    *[{'reason': value} for value in (0, 5, 1.5, True, None, [], ['x'], {}, '\0', 'a\0b', '\ud800', 'x\udfff',
-                                      '\udc00\ud800')]], ids=repr)
+def test_json_that_is_no_object_is_unprocessable(retry: ApiCall, run_id: int) -> None:
+    for data in (b'[]', b'[1]', b'"x"', b'5', b'1' * 16_000, b'1e999', b'null', b'true'):
+        assert_error(retry(run_id, data=data, content_type='application/json'), 422, 'unprocessable',
+                     {'fields': {'_schema': ['Must be a JSON object.']}})
+
+
+@pytest.mark.parametrize(('field', 'values'), [
+    ('failed_only', ['true', 'false', '', 'yes', 0, 1, 1.0, None, [], [True], {}]),
+    ('reason', [0, 5, 1.5, True, None, [], ['x'], {}, '\0', 'a\0b', '\ud800', 'x\udfff', '\udc00\ud800'])])
 def test_a_field_of_another_type_or_text_that_cannot_be_stored_is_unprocessable(
-        retry: ApiCall, run_id: int, rows: Rows, body: dict[str, Any]) -> None:
-    response = retry(run_id, body)
-
-    assert_error(response, 422, 'unprocessable')
-    assert list(response.json['details']['fields']) == list(body)
+        retry: ApiCall, run_id: int, rows: Rows, field: str, values: list[Any]) -> None:
+    for value in values:
+        response = retry(run_id, {field: value})
+        assert_error(response, 422, 'unprocessable')
+        assert list(response.json['details']['fields']) == [field]
     assert rows.retries == []
 
 
-@pytest.mark.parametrize('data', [b'{"reason": 1e999}', b'{"failed_only": 1e999}', b'{"reason": ' + b'9' * 9000 + b'}'])
-def test_a_number_of_any_size_is_unprocessable(retry: ApiCall, run_id: int, data: bytes) -> None:
-    assert_error(retry(run_id, data=data, content_type='application/json'), 422, 'unprocessable')
+def test_a_number_of_any_size_is_unprocessable(retry: ApiCall, run_id: int) -> None:
+    for data in (b'{"reason": 1e999}', b'{"failed_only": 1e999}', b'{"reason": ' + b'9' * 9000 + b'}'):
+        assert_error(retry(run_id, data=data, content_type='application/json'), 422, 'unprocessable')
 
 
-@pytest.mark.parametrize('character', ['x', 'é', '\N{HOT BEVERAGE}', '\U0001f480'])
-def test_the_reason_has_at_most_255_code_points(retry: ApiCall, run_id: int, character: str) -> None:
-    assert_error(retry(run_id, {'reason': character * 256}), 422, 'unprocessable',
-                 {'fields': {'reason': ['Longer than maximum length 255.']}})
+def test_the_reason_has_at_most_255_code_points(retry: ApiCall, run_id: int) -> None:
+    for character in ('x', 'é', '\N{HOT BEVERAGE}', '\U0001f480'):
+        assert_error(retry(run_id, {'reason': character * 256}), 422, 'unprocessable',
+                     {'fields': {'reason': ['Longer than maximum length 255.']}})
 
 
-@pytest.mark.parametrize('body', [{'run_id': 1}, {'Reason': 'x'}, {'failed_only ': True}, {'': 1}, {'\ud800': 1},
-                                  {'__class__': 1}, {'reason': 'x', 'token': 'x'}])
-def test_an_unknown_field_is_refused(retry: ApiCall, run_id: int, body: dict[str, object]) -> None:
-    response = retry(run_id, body)
-
-    assert_error(response, 422, 'unprocessable')
-    assert list(response.json['details']['fields'].values()) == [['Unknown field.']]
+def test_an_unknown_field_is_refused(retry: ApiCall, run_id: int) -> None:
+    for name in ('run_id', 'Reason', 'failed_only ', '', '\ud800', '__class__', 'token'):
+        assert_error(retry(run_id, {'reason': 'x', name: 1}), 422, 'unprocessable',
+                     {'fields': {name: ['Unknown field.']}})
 
 
-@pytest.mark.parametrize('content_type', [
-    None, 'text/plain', 'text/json', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x',
-    'application/jsonp', 'application/merge-patch+json', 'nonsense', ''])
-def test_another_content_type_is_unsupported(retry: ApiCall, run_id: int, content_type: str | None) -> None:
-    assert_error(retry(run_id, data=b'{}', content_type=content_type), 415, 'unsupported_media_type', {})
+def test_another_content_type_is_unsupported(retry: ApiCall, run_id: int) -> None:
+    for content_type in (
+            None, 'text/plain', 'text/json', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x',
+            'application/jsonp', 'application/merge-patch+json', 'nonsense', ''):
+        assert_error(retry(run_id, data=b'{}', content_type=content_type), 415, 'unsupported_media_type', {})
 
 
 def test_the_body_has_at_most_16_kilobytes(retry: ApiCall) -> None:
@@ -126,9 +123,9 @@ def streamed(retry: ApiCall, run: int, *parts: bytes | BaseException, content_ty
         'wsgi.input': Stream(*parts), 'wsgi.input_terminated': True, **environ})
 
 
-@pytest.mark.parametrize('size', [LIMIT + 1, 20_000, 70_000, 1_000_000])
-def test_a_body_of_unknown_length_is_refused_beyond_the_limit(retry: ApiCall, run_id: int, size: int) -> None:
-    assert_error(streamed(retry, run_id, b'{}' + b' ' * (size - 2)), 413, 'payload_too_large', {})
+def test_a_body_of_unknown_length_is_refused_beyond_the_limit(retry: ApiCall, run_id: int) -> None:
+    for size in (LIMIT + 1, 20_000, 70_000, 1_000_000):
+        assert_error(streamed(retry, run_id, b'{}' + b' ' * (size - 2)), 413, 'payload_too_large', {})
 
 
 def test_a_body_of_unknown_length_is_read_up_to_the_limit(retry: ApiCall) -> None:
@@ -139,14 +136,14 @@ def test_a_body_of_unknown_length_must_be_declared_as_json(retry: ApiCall, run_i
     assert_error(streamed(retry, run_id, b'{}', content_type='text/plain'), 415, 'unsupported_media_type', {})
 
 
-@pytest.mark.parametrize('arrived', [b'', b'{}', b'{"failed_only": tru'])
-def test_a_body_that_is_cut_off_is_not_taken_for_an_empty_one(retry: ApiCall, run_id: int, arrived: bytes) -> None:
-    assert_error(streamed(retry, run_id, arrived, CONTENT_LENGTH='21'), 400, 'bad_request', {})
+def test_a_body_that_is_cut_off_is_not_taken_for_an_empty_one(retry: ApiCall, run_id: int) -> None:
+    for arrived in (b'', b'{}', b'{"failed_only": tru'):
+        assert_error(streamed(retry, run_id, arrived, CONTENT_LENGTH='21'), 400, 'bad_request', {})
 
 
-@pytest.mark.parametrize('fault', [ValueError('chunk size'), OSError('reset')])
-def test_a_body_that_cannot_be_read_is_a_bad_request(retry: ApiCall, run_id: int, fault: Exception) -> None:
-    assert_error(streamed(retry, run_id, b'{}', fault), 400, 'bad_request', {})
+def test_a_body_that_cannot_be_read_is_a_bad_request(retry: ApiCall, run_id: int) -> None:
+    for fault in (ValueError('chunk size'), OSError('reset')):
+        assert_error(streamed(retry, run_id, b'{}', fault), 400, 'bad_request', {})
 
 
 def ask_with(app: Flask, token: str, run_id: int, environ: dict[str, Any]) -> Response:
@@ -158,18 +155,15 @@ def ask_with(app: Flask, token: str, run_id: int, environ: dict[str, Any]) -> Re
     return Response.from_app(app, {name: value for name, value in sent.items() if value is not None})
 
 
-@pytest.mark.parametrize('environ', [
-    {'HTTP_TRANSFER_ENCODING': 'chunked', 'CONTENT_LENGTH': None},
-    {'HTTP_TRANSFER_ENCODING': 'chunked', 'CONTENT_LENGTH': None, 'wsgi.input_terminated': False},
-    {'HTTP_TRANSFER_ENCODING': 'gzip, chunked', 'CONTENT_LENGTH': None},
-    {'CONTENT_LENGTH': 'many'}, {'CONTENT_LENGTH': '-21'}, {'CONTENT_LENGTH': '+21'}, {'CONTENT_LENGTH': '21, 21'},
-    {'CONTENT_LENGTH': '２１'}, {'CONTENT_LENGTH': '0' * 5000 + '21'},
-], ids=lambda environ: str(environ)[:80])
 def test_a_body_that_is_announced_and_cannot_be_read_is_refused(
-        app: Flask, token: str, run_id: int, rows: Rows, environ: dict[str, Any]) -> None:
-    response = ask_with(app, token, run_id, environ)
-
-    assert (response.status_code, response.json['code']) == (400, 'bad_request')
+        app: Flask, token: str, run_id: int, rows: Rows) -> None:
+    for environ in (
+            {'HTTP_TRANSFER_ENCODING': 'chunked', 'CONTENT_LENGTH': None},
+            {'HTTP_TRANSFER_ENCODING': 'chunked', 'CONTENT_LENGTH': None, 'wsgi.input_terminated': False},
+            {'HTTP_TRANSFER_ENCODING': 'gzip, chunked', 'CONTENT_LENGTH': None},
+            *({'CONTENT_LENGTH': length} for length in ('many', '-21', '+21', '21, 21', '２１', '0' * 5000 + '21'))):
+        response = ask_with(app, token, run_id, environ)
+        assert (response.status_code, response.json['code']) == (400, 'bad_request')
     assert rows.retries == []
 
 

@@ -10,7 +10,7 @@ import seed
 import worker
 from database import db
 from mod_auth.models import User
-from mod_test.models import Test, TestPlatform, TestStatus
+from mod_test.models import Test, TestPlatform
 from sqlalchemy import Engine
 from support.api import ApiCall
 from support.rows import (RetryRow, Rows, delete_run,
@@ -44,19 +44,14 @@ def test_the_new_run_has_the_configuration_of_its_source_and_a_secret_of_its_own
     assert all(len(token) == 64 and token.isascii() and token.isalnum() for token in tokens)
 
 
-def test_a_full_retry_runs_all_tests_of_its_source(retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_a_retry_runs_all_tests_of_its_source_or_those_that_did_not_pass(
+        retry: ApiCall, run_id: int, rows: Rows) -> None:
     seed.regression_test()
 
-    new_run_id = retry(run_id).json['new_run_id']
+    everything, failed_only = (retry(run_id, {'failed_only': value}).json['new_run_id'] for value in (False, True))
 
-    assert rows.selection(new_run_id) == rows.selection(run_id)
-
-
-def test_a_failed_only_retry_runs_what_did_not_pass(retry: ApiCall, run_id: int, rows: Rows) -> None:
-    response = retry(run_id, {'failed_only': True})
-
-    assert response.json['message'].endswith('with 2 tests.')
-    assert rows.selection(response.json['new_run_id']) == rows.selection(run_id)[1:]
+    assert rows.selection(everything) == rows.selection(run_id)
+    assert rows.selection(failed_only) == rows.selection(run_id)[1:]
 
 
 @pytest.mark.parametrize('is_deleted', [False, True])
@@ -112,32 +107,34 @@ def test_a_retry_is_recorded_with_its_source_reason_requester_and_time(
     assert timedelta() <= datetime.now(timezone.utc).replace(tzinfo=None) - created_at < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize('stages', [(), seed.COMPLETED[:1], seed.COMPLETED[:2], seed.COMPLETED, seed.CANCELED])
-def test_a_full_retry_is_allowed_in_any_state(retry: ApiCall, stages: tuple[TestStatus, ...]) -> None:
-    assert retry(seed.run([seed.regression_test()], stages=stages)) == 202
+def test_a_full_retry_is_allowed_in_any_state(retry: ApiCall, alice: User) -> None:
+    tests = [seed.regression_test()]
+    for stages in ((), seed.COMPLETED[:1], seed.COMPLETED[:2], seed.COMPLETED, seed.CANCELED):
+        assert retry(seed.run(tests, stages=stages)) == 202
 
 
-@pytest.mark.parametrize('run_id', [1, 2 ** 31 - 1])
-def test_a_run_with_any_id_that_the_platform_can_store_is_found(retry: ApiCall, run_id: int) -> None:
-    seed.run().id = run_id
-
-    assert retry(run_id, {'failed_only': True}).json['details'] == {'run_status': 'queued'}
-
-
-@pytest.mark.parametrize('request_', [
-    {}, {'json': {}}, {'json': {'failed_only': False}}, {'data': b''},
-    {'data': b'{}', 'content_type': 'application/json; charset=utf-8'},
-    {'data': b'{}', 'content_type': 'Application/JSON'}])
-def test_a_body_with_defaults_is_a_full_retry(retry: ApiCall, run_id: int, request_: dict[str, Any]) -> None:
-    assert retry(run_id, **request_).json['message'].endswith('with 3 tests.')
+def test_a_run_with_any_id_that_the_platform_can_store_is_found(retry: ApiCall) -> None:
+    for run_id in (1, 2 ** 31 - 1):
+        seed.run().id = run_id
+        assert retry(run_id, {'failed_only': True}).json['details'] == {'run_status': 'queued'}
 
 
-@pytest.mark.parametrize('reason', ['', 'x' * 255, '\N{HOT BEVERAGE}' * 255, '\U0001f480' * 255, 'e\u0301 \u202eltr',
-                                    'two\r\nlines\t\\"%s\'; DROP TABLE test; -- ', ' spaces  ', '\x7f\x1b[31m'])
-def test_any_reason_of_255_code_points_is_kept_exactly(retry: ApiCall, run_id: int, rows: Rows, reason: str) -> None:
-    retry(run_id, {'reason': reason})
+def test_a_body_with_defaults_is_a_full_retry(retry: ApiCall, run_id: int) -> None:
+    requests: list[dict[str, Any]] = [
+        {}, {'json': {}}, {'json': {'failed_only': False}}, {'data': b''},
+        {'data': b'{}', 'content_type': 'application/json; charset=utf-8'},
+        {'data': b'{}', 'content_type': 'Application/JSON'}]
+    for request in requests:
+        assert retry(run_id, **request).json['message'].endswith('with 3 tests.')
 
-    assert rows.retries[0].reason == reason
+
+def test_any_reason_of_255_code_points_is_kept_exactly(retry: ApiCall, run_id: int, rows: Rows) -> None:
+    reasons = ['', 'x' * 255, '\N{HOT BEVERAGE}' * 255, '\U0001f480' * 255, 'e\u0301 \u202eltr',
+               'two\r\nlines\t\\"%s\'; DROP TABLE test; -- ', ' spaces  ', '\x7f\x1b[31m']
+    for reason in reasons:
+        retry(run_id, {'reason': reason})
+
+    assert [row.reason for row in rows.retries] == reasons
 
 
 @pytest.mark.parametrize(('failed_only', 'tests'), [(False, '3 tests'), (True, '2 tests that did not pass')])
