@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import seed
 from mod_auth.models import User
 from mod_regression.models import RegressionTest

@@ -23,60 +23,57 @@ from mod_runs_api import RunNotFound, attempts_verdict
 
 pytestmark = pytest.mark.usefixtures('app')
 
-VERDICTS = ('passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',
-            'expectation_changed')
-
 CRASHED_BEFORE_FILE = replace(CRASH, got='-')
 EXPECTS_10 = replace(PASS, code=10, expected_code=10)
 EXPECTS_NOTHING = replace(FAIL, expected_code=None)
 EXPECTS_ANOTHER_FILE = replace(PASS, expected='the new right')
 
 
-@pytest.mark.parametrize(('history', 'verdict', 'latest'), [
-    ([PASS], 'passed', 'pass'),
-    ([PASS, PASS, PASS], 'passed', 'pass'),
-    ([PASS, carried(FAIL)], 'passed', 'pass'),
-    # Flaky
-    *[(history, 'flaky', 'pass') for failure in (FAIL, CRASH, CRASHED_BEFORE_FILE, NO_CODE)
-      for history in ([failure, PASS], [PASS, failure, PASS])],
-    ([PASS, FAIL], 'flaky', 'fail'),
-    ([PASS, CRASHED_BEFORE_FILE], 'flaky', 'missing_output'),
-    ([PASS, FAIL, EXPECTS_10], 'flaky', 'pass'),
-    ([FAIL, PASS, carried(FAIL), NOT_RUN], 'flaky', 'pass'),
-    ([PASS, FAIL, carried(EXPECTS_10)], 'flaky', 'fail'),
-    # Failing
-    *[([failure] * times, 'failing_identically', 'fail') for failure in (FAIL, CRASH, NO_CODE) for times in (2, 3)],
-    ([NO_FILE, NO_FILE], 'failing_identically', 'missing_output'),
-    *[(history, 'failing_differently', history[-1] is NO_FILE and 'missing_output' or 'fail')
-      for other in (CRASH, OTHER, NO_FILE, replace(FAIL, code=None), replace(FAIL, got='WRONG'))
-      for history in ([FAIL, other], [other, FAIL], [FAIL, FAIL, other])],
-    ([FAIL, replace(FAIL, expected_code=10)], 'failing_identically', 'fail'),
-    # A file is what came out, or what was expected if nothing else did.
-    ([replace(CRASH, expected='a'), replace(CRASH, expected='b')], 'failing_differently', 'fail'),
-    ([replace(CRASH, expected='a'), replace(CRASH, expected='a')], 'failing_identically', 'fail'),
-    ([replace(CRASH, expected='a', got='x'), replace(CRASH, expected='x')], 'failing_identically', 'fail'),
-    ([replace(CRASH, expected='a', got='x'), replace(CRASH, expected='x', got='a')], 'failing_differently', 'fail'),
-    # Once, and never
-    *[(history, 'failed_once', 'fail') for history in (
-        [FAIL], [NOT_RUN, FAIL], [FAIL, NOT_RUN], [FAIL, carried(PASS)], [FAIL, carried(FAIL)])],
-    ([NO_FILE], 'failed_once', 'missing_output'),
-    ([NO_CODE], 'failed_once', 'fail'),
-    ([NOT_RUN], 'never_ran', None),
-    ([NOT_RUN, NOT_RUN], 'never_ran', None),
-    # Another expectation
-    *[([PASS, replace(FAIL, **change)], 'expectation_changed', 'fail') for change in (
-        {'expected_code': 10}, {'expected_code': None}, {'expected': 'the new right'})],
-    ([replace(FAIL, expected_code=10), PASS], 'expectation_changed', 'pass'),
-    # A test that did all as before but for a file was not asked for it.
-    ([PASS, NO_FILE], 'expectation_changed', 'missing_output'),
-])
-def test_the_verdict_is_the_row_of_the_table_that_holds(
-        history: list[Came | None | str], verdict: str, latest: str | None) -> None:
-    found = attempts_verdict(add_attempts(history)[0])
+#: How a test came out in its attempts, by what that proves, and the latest outcome.
+HISTORIES: dict[str, list[tuple[list[Came | None], str | None]]] = {
+    'passed': [([PASS], 'pass'), ([PASS, PASS, PASS], 'pass'), ([PASS, carried(FAIL)], 'pass')],
+    'flaky': [
+        *[(history, 'pass') for failure in (FAIL, CRASH, CRASHED_BEFORE_FILE, NO_CODE)
+          for history in ([failure, PASS], [PASS, failure, PASS])],
+        ([PASS, FAIL], 'fail'),
+        ([PASS, CRASHED_BEFORE_FILE], 'missing_output'),
+        ([PASS, FAIL, EXPECTS_10], 'pass'),
+        ([FAIL, PASS, carried(FAIL), NOT_RUN], 'pass'),
+        ([PASS, FAIL, carried(EXPECTS_10)], 'fail')],
+    'failing_identically': [
+        *[([failure] * times, 'fail') for failure in (FAIL, CRASH, NO_CODE) for times in (2, 3)],
+        ([NO_FILE, NO_FILE], 'missing_output'),
+        ([FAIL, replace(FAIL, expected_code=10)], 'fail'),
+        ([replace(CRASH, expected='a'), replace(CRASH, expected='a')], 'fail'),
+        ([replace(CRASH, expected='a', got='x'), replace(CRASH, expected='x')], 'fail')],
+    'failing_differently': [
+        *[(history, 'missing_output' if history[-1] is NO_FILE else 'fail')
+          for other in (CRASH, OTHER, NO_FILE, replace(FAIL, code=None), replace(FAIL, got='WRONG'))
+          for history in ([FAIL, other], [other, FAIL], [FAIL, FAIL, other])],
+        # A file is what came out, or what was expected if nothing else did.
+        ([replace(CRASH, expected='a'), replace(CRASH, expected='b')], 'fail'),
+        ([replace(CRASH, expected='a', got='x'), replace(CRASH, expected='x', got='a')], 'fail')],
+    'failed_once': [
+        *[(history, 'fail') for history in (
+            [FAIL], [NOT_RUN, FAIL], [FAIL, NOT_RUN], [FAIL, carried(PASS)], [FAIL, carried(FAIL)], [NO_CODE])],
+        ([NO_FILE], 'missing_output')],
+    'never_ran': [([NOT_RUN], None), ([NOT_RUN, NOT_RUN], None)],
+    'expectation_changed': [
+        *[([PASS, replace(FAIL, **change)], 'fail') for change in (
+            {'expected_code': 10}, {'expected_code': None}, {'expected': 'the new right'})],
+        ([replace(FAIL, expected_code=10), PASS], 'pass'),
+        # A test that did all as before but for a file was not asked for it.
+        ([PASS, NO_FILE], 'missing_output')]}
 
-    test, = found.tests
-    assert (test.verdict, test.latest) == (verdict, latest)
-    assert found.counts == {**dict.fromkeys(VERDICTS, 0), verdict: 1}
+
+@pytest.mark.parametrize('verdict', HISTORIES)
+def test_the_verdict_is_the_row_of_the_table_that_holds(verdict: str) -> None:
+    for history, latest in HISTORIES[verdict]:
+        found = attempts_verdict(add_attempts(history)[0])
+
+        test, = found.tests
+        assert (test.verdict, test.latest) == (verdict, latest), history
+        assert found.counts == {**dict.fromkeys(HISTORIES, 0), verdict: 1}
 
 
 def test_each_attempt_is_shown_with_its_outcome_what_is_no_evidence_too() -> None:
@@ -223,7 +220,7 @@ def test_the_route_answers_with_each_test_and_its_outcome_in_each_attempt(
              'attempts': attempts('fail', 'pass')}],
         'pagination': {'limit': 50, 'offset': 0, 'total': 3, 'next_offset': None},
         'meta': {'run_id': first, 'root_run_id': first, 'attempts': [first, second], 'overall': 'fail',
-                 'counts': {**dict.fromkeys(VERDICTS, 0), 'passed': 1, 'flaky': 1, 'failing_identically': 1}}}
+                 'counts': {**dict.fromkeys(HISTORIES, 0), 'passed': 1, 'flaky': 1, 'failing_identically': 1}}}
     assert verdict(second).json == {**response.json, 'meta': {**response.json['meta'], 'run_id': second}}
 
 

@@ -87,16 +87,17 @@ def test_a_retry_of_an_old_commit_does_not_make_it_the_newest_even_if_its_source
     assert comment('/retry linux').retries[0].run_id == linux.id
 
 
-@pytest.mark.parametrize('other', [
-    {'pr_nr': PR + 1}, {'test_type': TestType.commit}, {'branch': 'master'},
-    {'github': 'https://github.com/mallory/ccextractor.git'},
-    {'github': 'https://github.com/mallory/CCExtractor-ccextractor.git'},
-    {'github': 'https://github.com/notCCExtractor/ccextractor.git'}])
 def test_a_run_that_is_not_the_pull_requests_own_is_left_alone(
-        comment: Comment, linux: Test, make_run: MakeRun, other: JSON) -> None:
-    make_run(commit=NEW_COMMIT, **other)
+        comment: Comment, linux: Test, make_run: MakeRun) -> None:
+    others: list[JSON] = [
+        {'pr_nr': PR + 1}, {'test_type': TestType.commit}, {'branch': 'master'},
+        {'github': 'https://github.com/mallory/ccextractor.git'},
+        {'github': 'https://github.com/mallory/CCExtractor-ccextractor.git'},
+        {'github': 'https://github.com/notCCExtractor/ccextractor.git'}]
+    for other in others:
+        make_run(commit=NEW_COMMIT, **other)
 
-    assert comment('/retry linux').retries[0].run_id == linux.id
+        assert comment('/retry linux').retries[0].run_id == linux.id
 
 
 @pytest.mark.parametrize('settings', [{'GITHUB_REPOSITORY': 'cc_extractor'}])
@@ -212,25 +213,29 @@ def assert_ignored(outcome: CommentOutcome, reason: str, rows: Rows, asked: bool
     assert rows.retries == []
 
 
-@pytest.mark.parametrize(('changes', 'reason'), [
-    *[({'action': action}, 'The comment is not new.') for action in ('edited', 'deleted', 'pinned')],
-    *[({'issue.pull_request': value}, 'The comment is on an issue, not on a pull request.') for value in (..., None)],
-    ({'issue.state': 'closed'}, 'The pull request is not open.'),
-    ({'comment.user.type': 'Bot'}, 'The comment is by a bot.'),
-    ({'comment.performed_via_github_app': {'id': 1, 'slug': 'some-app'}}, 'The comment is by a bot.'),
-    ({'repository.full_name': 'alice-gh/ccextractor'},
-     'The comment is not on a pull request of CCExtractor/ccextractor.'),
-    ({'comment.body': '> /retry\n\n```\n/retry\n```\nLooks good.'}, 'The comment has no command.'),
-    *[({name: number}, 'The payload names no comment, no account of GitHub, or no pull request.')
-      for name, numbers in (('issue.number', (0, -1, 2 ** 31, 10 ** 40)), ('issue.user.id', (0, 2 ** 63)),
-                            ('comment.id', (0, 10 ** 40)), ('comment.user.id', (0, 2 ** 63))) for number in numbers],
-    *[({'comment.user.login': login}, 'The payload names no account of GitHub.') for login in (
+IGNORED: dict[str, dict[str, list[Any]]] = {
+    'The comment is not new.': {'action': ['edited', 'deleted', 'pinned']},
+    'The comment is on an issue, not on a pull request.': {'issue.pull_request': [..., None]},
+    'The pull request is not open.': {'issue.state': ['closed']},
+    'The comment is by a bot.': {
+        'comment.user.type': ['Bot'], 'comment.performed_via_github_app': [{'id': 1, 'slug': 'some-app'}]},
+    'The comment is not on a pull request of CCExtractor/ccextractor.': {
+        'repository.full_name': ['alice-gh/ccextractor']},
+    'The comment has no command.': {'comment.body': ['> /retry\n\n```\n/retry\n```\nLooks good.']},
+    'The payload names no comment, no account of GitHub, or no pull request.': {
+        'issue.number': [0, -1, 2 ** 31, 10 ** 40], 'issue.user.id': [0, 2 ** 63], 'comment.id': [0, 10 ** 40],
+        'comment.user.id': [0, 2 ** 63]},
+    'The payload names no account of GitHub.': {'comment.user.login': [
         '', '\u00e1lice-gh', 'alice-gh\0', 'alice-gh ', 'alice-gh\n', "' OR 1 = 1 --", '%', '\u212a' * 300,
-        'alice\ud800')],
-])
+        'alice\ud800']}}
+
+
+@pytest.mark.parametrize('reason', IGNORED)
 def test_a_comment_that_asks_for_nothing_here_is_ignored(
-        comment: Comment, linux: Test, rows: Rows, changes: JSON, reason: str) -> None:
-    assert_ignored(comment('/retry', changes), reason, rows)
+        comment: Comment, linux: Test, rows: Rows, reason: str) -> None:
+    for place, values in IGNORED[reason].items():
+        for value in values:
+            assert_ignored(comment('/retry', {place: value}), reason, rows)
 
 
 @pytest.mark.parametrize(('known', 'reason'), [
@@ -244,20 +249,19 @@ def test_the_repository_of_the_request_counts(
     assert_ignored(comment(), reason, rows)
 
 
-@pytest.mark.parametrize('sent', [None, [], 'text', 5, {}, {'action': None}, {'action': ['created']}])
-def test_what_is_no_payload_is_ignored(writer: User, rows: Rows, sent: Any) -> None:
-    assert_ignored(retry_from_comment(sent), 'The payload has no action as GitHub documents it.', rows)
+def test_what_is_no_payload_is_ignored(writer: User, rows: Rows) -> None:
+    sent: Any
+    for sent in (None, [], 'text', 5, {}, {'action': None}, {'action': ['created']}):
+        assert_ignored(retry_from_comment(sent), 'The payload has no action as GitHub documents it.', rows)
 
 
-@pytest.mark.parametrize('path', [
-    'repository', 'repository.full_name', 'issue', 'issue.state', 'issue.number', 'issue.user.id', 'comment',
-    'comment.user', 'comment.id', 'comment.body', 'comment.user.login', 'comment.user.id'])
-def test_a_payload_that_is_not_as_documented_is_ignored(comment: Comment, linux: Test, rows: Rows, path: str) -> None:
-    for value in (..., None, True, 1.5, [], [{}]):
-        ignored = comment('/retry', {path: value}).ignored
-
-        assert ignored and ignored.startswith('The payload has no ')
-        assert path in ignored or path == 'repository'
+def test_a_payload_that_is_not_as_documented_is_ignored(comment: Comment, linux: Test, rows: Rows) -> None:
+    for path in ('repository', 'repository.full_name', 'issue', 'issue.state', 'issue.number', 'issue.user.id',
+                 'comment', 'comment.user', 'comment.id', 'comment.body', 'comment.user.login', 'comment.user.id'):
+        for value in (..., None, True, 1.5, [], [{}]):
+            ignored = comment('/retry', {path: value}).ignored
+            assert ignored and ignored.startswith('The payload has no ')
+            assert path in ignored or path == 'repository'
     assert rows.retries == []
 
 
@@ -272,13 +276,11 @@ def test_a_very_long_comment_is_ignored(comment: Comment, linux: Test, rows: Row
 # Who may
 
 
-@pytest.mark.parametrize('login', ['alice-gh', 'Alice-GH', 'ALICE-GH'])
-@pytest.mark.parametrize('stored', ['alice-gh', 'Alice-Gh'])
-def test_an_account_may_be_written_in_any_case(
-        comment: Comment, linux: Test, writer: User, login: str, stored: str) -> None:
-    writer.github_login = stored
-
-    assert comment('/retry', {'comment.user.login': login}).retries
+def test_an_account_may_be_written_in_any_case(comment: Comment, linux: Test, writer: User) -> None:
+    for stored in ('alice-gh', 'Alice-Gh'):
+        writer.github_login = stored
+        for login in ('alice-gh', 'Alice-GH', 'ALICE-GH'):
+            assert comment('/retry', {'comment.user.login': login}).retries
 
 
 @pytest.mark.parametrize('role', [*Role, None])
@@ -420,30 +422,31 @@ def test_the_answer_does_without_an_address() -> None:
     assert CommentOutcome(retries=(retry,)).reply == '- linux: run 42 is queued again as run 57, with 2 tests.'
 
 
-@pytest.mark.parametrize(('word', 'shown'), [
-    ('@octocat', '(at)octocat'),
-    ('me@example.com', 'me(at)example.com'),
-    ('\\&#64;octocat', r'\&#<!-- -->64;octocat'),
-    ('#1', '#<!-- -->1'),
-    ('owner/repo#1', 'owner/repo#<!-- -->1'),
-    ('GH-123', 'GH-<!-- -->123'),
-    ('CVE-2026-1234', 'CVE-<!-- -->2026-<!-- -->1234'),
-    ('ghsa-abcd-efgh', 'ghsa-<!-- -->abcd-efgh'),
-    ('5f2a9c0', '5f2a9c<!-- -->0'),
-    (COMMIT, '5f2a9c<!-- -->0<!-- -->e<!-- -->7<!-- -->d<!-- -->4<!-- -->1<!-- -->'),
-    ('FEEDFACE', 'FEEDFA<!-- -->C<!-- -->E'),
-    ('http://a.example', 'http:<!-- -->//a.example'),
-    ('WWW.example.com', 'WWW<!-- -->.example.com'),
-    ('\\*\\*x\\*\\*\\[y](z)\\<img>', r'\*\*x\*\*\[y\](z)\<img\>'),
-    ('a_b\\~c|d\\$e', r'a\_b\~c\|d\$e'),
-    ('x\\`@a', r'x\`(at)a'),
-    ('\ud800', '?'),
-])
-def test_what_somebody_wrote_is_shown_and_does_nothing(comment: Comment, linux: Test, word: str, shown: str) -> None:
-    reply = comment(f'/retry {word}').reply
+SHOWN = {
+    '@octocat': '(at)octocat',
+    'me@example.com': 'me(at)example.com',
+    '\\&#64;octocat': r'\&#<!-- -->64;octocat',
+    '#1': '#<!-- -->1',
+    'owner/repo#1': 'owner/repo#<!-- -->1',
+    'GH-123': 'GH-<!-- -->123',
+    'CVE-2026-1234': 'CVE-<!-- -->2026-<!-- -->1234',
+    'ghsa-abcd-efgh': 'ghsa-<!-- -->abcd-efgh',
+    '5f2a9c0': '5f2a9c<!-- -->0',
+    COMMIT: '5f2a9c<!-- -->0<!-- -->e<!-- -->7<!-- -->d<!-- -->4<!-- -->1<!-- -->',
+    'FEEDFACE': 'FEEDFA<!-- -->C<!-- -->E',
+    'http://a.example': 'http:<!-- -->//a.example',
+    'WWW.example.com': 'WWW<!-- -->.example.com',
+    '\\*\\*x\\*\\*\\[y](z)\\<img>': r'\*\*x\*\*\[y\](z)\<img\>',
+    'a_b\\~c|d\\$e': r'a\_b\~c\|d\$e',
+    'x\\`@a': r'x\`(at)a',
+    '\ud800': '?'}
 
-    assert reply.startswith(f'- I do not understand "{shown}')
-    assert '@' not in reply
+
+def test_what_somebody_wrote_is_shown_and_does_nothing(comment: Comment, linux: Test) -> None:
+    for word, shown in SHOWN.items():
+        reply = comment(f'/retry {word}').reply
+        assert reply.startswith(f'- I do not understand "{shown}')
+        assert '@' not in reply
 
 
 @pytest.mark.parametrize('settings', [

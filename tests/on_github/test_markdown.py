@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.rows import Rows
 
-from mod_runs_api.github import CommentOutcome
+from mod_runs_api.github import CommentOutcome, CommentRefusal
 
 from .conftest import Comment
 
@@ -24,47 +24,48 @@ def asked(outcome: CommentOutcome, rows: Rows) -> tuple[list[str], bool, str | N
     return [retry.platform for retry in outcome.retries], row.failed_only, row.reason
 
 
-@pytest.mark.parametrize(('line', 'platforms', 'failed_only', 'reason'), [
-    ('/retry', BOTH, False, None),
-    ('/retry failed', BOTH, True, None),
-    ('/retry linux', ['linux'], False, None),
-    ('/retry windows', ['windows'], False, None),
-    ('/retry windows linux', BOTH, False, None),
-    ('/retry linux failed because the VM froze', ['linux'], True, 'the VM froze'),
-    ('/retry failed windows', ['windows'], True, None),
-    ('/retry because linux failed', BOTH, False, 'linux failed'),
-    ('/Retry LINUX Failed BECAUSE The VM', ['linux'], True, 'The VM'),
-    ('/retry linux linux failed failed', ['linux'], True, None),
-    ('/retry  \t linux \u00a0 ', ['linux'], False, None),
-    ('   /retry', BOTH, False, None),
-    ('/retry because  it   is so because of me  ', BOTH, False, 'it   is so because of me'),
-    ('/retry because `@bob` \U0001f480', BOTH, False, '`@bob` \U0001f480'),
-    ('/retry because **the** _VM_ ~~froze~~', BOTH, False, '**the** _VM_ ~~froze~~'),
-    ('/retry because 1 &lt; 2 \\* 3', BOTH, False, '1 < 2 * 3'),
-    ('/retry because [the VM](http://x "y") froze', BOTH, False, 'the VM froze'),
-    ('/retry because \0', BOTH, False, '\ufffd'),
-    ('/retry because ' + '\U0001f480' * 255, BOTH, False, '\U0001f480' * 255),
-])
-def test_a_line_is_read_as_a_command(
-        comment: Comment, rows: Rows, line: str, platforms: list[str], failed_only: bool, reason: str | None) -> None:
-    assert asked(comment(line), rows) == (platforms, failed_only, reason)
+LINES: dict[str, tuple[list[str], bool, str | None]] = {
+    '/retry': (BOTH, False, None),
+    '/retry failed': (BOTH, True, None),
+    '/retry linux': (['linux'], False, None),
+    '/retry windows': (['windows'], False, None),
+    '/retry windows linux': (BOTH, False, None),
+    '/retry linux failed because the VM froze': (['linux'], True, 'the VM froze'),
+    '/retry failed windows': (['windows'], True, None),
+    '/retry because linux failed': (BOTH, False, 'linux failed'),
+    '/Retry LINUX Failed BECAUSE The VM': (['linux'], True, 'The VM'),
+    '/retry linux linux failed failed': (['linux'], True, None),
+    '/retry  \t linux \u00a0 ': (['linux'], False, None),
+    '   /retry': (BOTH, False, None),
+    '/retry because  it   is so because of me  ': (BOTH, False, 'it   is so because of me'),
+    '/retry because `@bob` \U0001f480': (BOTH, False, '`@bob` \U0001f480'),
+    '/retry because **the** _VM_ ~~froze~~': (BOTH, False, '**the** _VM_ ~~froze~~'),
+    '/retry because 1 &lt; 2 \\* 3': (BOTH, False, '1 < 2 * 3'),
+    '/retry because [the VM](http://x "y") froze': (BOTH, False, 'the VM froze'),
+    '/retry because \0': (BOTH, False, '\ufffd'),
+    '/retry because ' + '\U0001f480' * 255: (BOTH, False, '\U0001f480' * 255)}
 
 
-@pytest.mark.parametrize(('line', 'message'), [
-    *[(f'/retry {words}', f'I do not understand "{word}". Write /retry, followed by any of: linux, windows, failed, '
-                          'because and a reason.') for words, word in (
-        ('foo', 'foo'), ('linux, windows', 'linux,'), ('Failed Now', 'Now'), ('macos', 'macos'),
-        ('because-of-me', 'because-of-me'), ('x' * 99, 'x' * 50), ('`linux`', '`linux`'), ('~~linux~~', '~~linux~~'),
-        ('![linux](x)', '![linux]'), ('<del>linux', '<del>linux'))],
-    (f'/retry because {"x" * 256}', 'The reason cannot be stored. Longer than maximum length 255.'),
-    ('/retry because \ud800', 'The reason cannot be stored. Must be valid Unicode.'),
-    ('/retry because ', 'There is no reason after "because".'),
-    ('/retry because <!-- a -->', 'There is no reason after "because".')])
-def test_a_line_that_is_no_valid_command_is_explained(
-        comment: Comment, rows: Rows, line: str, message: str) -> None:
-    refusal, = comment(line).refusals
+def test_a_line_is_read_as_a_command(comment: Comment, rows: Rows) -> None:
+    assert {line: asked(comment(line), rows) for line in LINES} == LINES
 
-    assert (refusal.platform, refusal.run_id, refusal.message) == (None, None, message)
+
+WRONG_WORDS = {
+    'foo': 'foo', 'linux, windows': 'linux,', 'Failed Now': 'Now', 'macos': 'macos', 'because-of-me': 'because-of-me',
+    'x' * 99: 'x' * 50, '`linux`': '`linux`', '~~linux~~': '~~linux~~', '![linux](x)': '![linux]',
+    '<del>linux': '<del>linux'}
+WRONG_LINES = {
+    **{f'/retry {words}': f'I do not understand "{word}". Write /retry, followed by any of: linux, windows, failed, '
+                          'because and a reason.' for words, word in WRONG_WORDS.items()},
+    f'/retry because {"x" * 256}': 'The reason cannot be stored. Longer than maximum length 255.',
+    '/retry because \ud800': 'The reason cannot be stored. Must be valid Unicode.',
+    '/retry because ': 'There is no reason after "because".',
+    '/retry because <!-- a -->': 'There is no reason after "because".'}
+
+
+def test_a_line_that_is_no_valid_command_is_explained(comment: Comment, rows: Rows) -> None:
+    assert {line: comment(line).refusals for line in WRONG_LINES} == {
+        line: (CommentRefusal(None, None, message),) for line, message in WRONG_LINES.items()}
     assert rows.retries == []
 
 
