@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from mod_runs_api.api.errors import ERRORS
 from mod_runs_api.settings import DEFAULTS
 
@@ -14,25 +12,20 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob('*.rst'), *ROOT.glob('docs/*.rst')])
 
 
-@pytest.fixture(params=PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def page(request: pytest.FixtureRequest) -> Path:
-    """Return one of the pages."""
-    path: Path = request.param
-    return path
+def test_every_link_to_a_file_leads_to_one() -> None:
+    links = {(page, ''.join(link)) for page in PAGES
+             for link in re.findall(r'<([\w./-]+\.rst)(?:#[\w-]+)?>`_|:: (\S+\.png)', page.read_text())}
+
+    assert links
+    assert [(page, link) for page, link in links if not (page.parent / link).is_file()] == []
 
 
-def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
-    links = re.findall(r'<([\w./-]+\.rst)(?:#[\w-]+)?>`_|:: (\S+\.png)', page.read_text())
+def test_every_path_that_is_named_is_there() -> None:
+    paths = {(page, path) for page in PAGES
+             for path in re.findall(r'``((?:tests|docs|mod_runs_api)/[\w./-]*)``', page.read_text())}
 
-    missing = [link for link in map(''.join, links) if not (page.parent / link).is_file()]
-
-    assert missing == []
-
-
-def test_every_path_that_is_named_is_there(page: Path) -> None:
-    paths = re.findall(r'``((?:tests|docs|mod_runs_api)/[\w./-]*)``', page.read_text())
-
-    assert [path for path in paths if not (ROOT / path).exists()] == []
+    assert paths
+    assert [(page, path) for page, path in paths if not (ROOT / path).exists()] == []
 
 
 def test_every_page_and_section_that_the_code_names_is_there() -> None:

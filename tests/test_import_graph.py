@@ -6,8 +6,6 @@ import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
-
 import mod_runs_api
 
 PACKAGE = Path(mod_runs_api.__file__).parent
@@ -63,9 +61,9 @@ def room(module: str) -> str:
     return module.removeprefix('mod_runs_api').lstrip('.').partition('.')[0]
 
 
-def modules_in(*rooms: set[str]) -> list[str]:
-    """Return the modules of some layers."""
-    return sorted(name for name in IMPORTS if room(name) in set().union(*rooms))
+def modules_in(layer: set[str]) -> list[str]:
+    """Return the modules of a layer."""
+    return sorted(name for name in IMPORTS if room(name) in layer)
 
 
 def reachable(module: str) -> set[str]:
@@ -85,27 +83,24 @@ def test_every_module_belongs_to_a_layer_and_there_is_no_circle() -> None:
     assert list(TopologicalSorter(OWN).static_order())
 
 
-@pytest.mark.parametrize('module', modules_in(DOMAIN))
-def test_a_module_of_the_domain_imports_the_domain_and_the_models_of_the_host_and_no_web_framework(
-        module: str) -> None:
-    assert [one for one in OWN[module] if room(one) not in DOMAIN and one != 'mod_runs_api.host.models'] == []
-    assert set().union(*(LIBRARIES[one] for one in reachable(module))) & FRAMEWORKS == set()
+def test_the_domain_imports_the_models_of_the_host_and_neither_an_outer_layer_nor_a_web_framework() -> None:
+    assert [(module, one) for module in modules_in(DOMAIN) for one in OWN[module]
+            if room(one) not in DOMAIN and one != 'mod_runs_api.host.models'] == []
+    assert [(module, one) for module in modules_in(DOMAIN) for one in reachable(module)
+            if LIBRARIES[one] & FRAMEWORKS] == []
 
 
 def test_the_models_of_the_host_import_nothing_of_the_package_but_the_errors() -> None:
     assert OWN['mod_runs_api.host.models'] == {'mod_runs_api.errors'}
 
 
-@pytest.mark.parametrize('module', modules_in(SERVICE))
-def test_the_service_and_the_host_import_no_outer_layer(module: str) -> None:
-    assert [one for one in OWN[module] if room(one) in OUTER | TOP] == []
+def test_the_service_and_the_host_import_no_outer_layer() -> None:
+    assert [(module, one) for module in modules_in(SERVICE) for one in OWN[module] if room(one) in OUTER | TOP] == []
 
 
-@pytest.mark.parametrize('module', modules_in(OUTER))
-def test_an_outer_layer_imports_no_other_outer_layer_and_not_the_top(module: str) -> None:
-    others = {one for one in OWN[module] if room(one) in OUTER | TOP and room(one) != room(module)}
-
-    assert others <= MAY_MEET.get(module, set())
+def test_an_outer_layer_imports_no_other_outer_layer_and_not_the_top() -> None:
+    assert [(module, one) for module in modules_in(OUTER) for one in OWN[module] - MAY_MEET.get(module, set())
+            if room(one) in OUTER | TOP and room(one) != room(module)] == []
 
 
 def test_no_module_imports_the_platform_or_an_optional_library_at_its_top() -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from . import recorder
 from .availability import missing, need_modules
 from .databases import Database, execute, fresh_database
+from .load import Client
 from .runs import Scenario, create_scenario
 from .servers import PrivateMariaDB, PrivateRedis, Server, serving
 
@@ -105,6 +106,12 @@ def shared_database(mariadb: str) -> Iterator[Database]:
 def shared_scenario(shared_database: Database) -> Scenario:
     """Fill the database of a module."""
     return create_scenario(shared_database)
+
+
+@pytest.fixture
+def alice(server: Server, shared_scenario: Scenario) -> Client:
+    """Return a client of alice's, on the server of a module."""
+    return server.client(shared_scenario.tokens['alice'])
 
 
 @pytest.fixture

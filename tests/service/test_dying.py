@@ -10,7 +10,7 @@ import pytest
 
 from .databases import Database, fresh_database
 from .load import Client, session_cookie
-from .runs import Scenario, create_scenario, expected_run, read_runs
+from .runs import Scenario, expected_run, read_runs
 from .servers import PrivateMariaDB, Server, serving
 
 pytestmark = pytest.mark.service
@@ -19,7 +19,7 @@ SECRET_KEY = secrets.token_hex(16)
 
 
 @pytest.fixture(scope='module')
-def database(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
+def shared_database(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
     """Return a database on a server whose connections may be killed."""
     private_mariadb.start()
     with fresh_database(private_mariadb.admin_url) as made:
@@ -27,64 +27,53 @@ def database(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
 
 
 @pytest.fixture(scope='module')
-def scenario(database: Database) -> Scenario:
-    """Fill the database."""
-    return create_scenario(database)
-
-
-@pytest.fixture(scope='module')
-def server(database: Database, scenario: Scenario, folders: Callable[[], Path]) -> Iterator[Server]:
+def server(shared_database: Database, shared_scenario: Scenario, folders: Callable[[], Path]) -> Iterator[Server]:
     """Serve it."""
-    with serving(folders(), database.uri(), workers=1, SECRET_KEY=SECRET_KEY) as started:
+    with serving(folders(), shared_database.uri(), workers=1, SECRET_KEY=SECRET_KEY) as started:
         yield started
 
 
-@pytest.fixture
-def alice(server: Server, scenario: Scenario) -> Client:
-    """Return a client of alice's."""
-    return server.client(scenario.tokens['alice'])
-
-
 @pytest.fixture(params=['stranger', 'carol'])
-def cookie(request: pytest.FixtureRequest, scenario: Scenario) -> str | None:
+def cookie(request: pytest.FixtureRequest, shared_scenario: Scenario) -> str | None:
     """Return the session cookie of nobody, or of a user whom the platform looks up before the route is asked."""
     if request.param == 'stranger':
         return None
-    return session_cookie(SECRET_KEY, scenario.people[request.param])
+    return session_cookie(SECRET_KEY, shared_scenario.people[request.param])
 
 
 def test_a_connection_that_dies_before_a_step_of_the_package_costs_nothing(
-        database: Database, scenario: Scenario, alice: Client, cookie: str | None) -> None:
-    steps, of_host = steps_of(alice, scenario, cookie)
-    before = read_runs(database)
+        shared_database: Database, shared_scenario: Scenario, alice: Client, cookie: str | None) -> None:
+    steps, of_host = steps_of(alice, shared_scenario, cookie)
+    before = read_runs(shared_database)
 
-    answers = {f'{number} {step}': alice.retry(scenario.run_id, failed_only=True, cookie=cookie, dies=str(number))
-               for number, step in enumerate(steps, 1) if number > of_host}
+    answers = {
+        f'{number} {step}': alice.retry(shared_scenario.run_id, failed_only=True, cookie=cookie, dies=str(number))
+        for number, step in enumerate(steps, 1) if number > of_host}
 
     assert {step: answer.text for step, answer in answers.items() if answer.status != 202} == {}
-    runs = read_runs(database)
+    runs, source_id = read_runs(shared_database), shared_scenario.run_id
     made = runs.keys() - before.keys()
     assert len(made) == len(answers) > 5
     assert made == {answer.new_run_id for answer in answers.values()}
     for run_id in made:
-        assert runs[run_id] == expected_run(runs[run_id], runs[scenario.run_id], scenario, failed_only=True)
+        assert runs[run_id] == expected_run(runs[run_id], runs[source_id], shared_scenario, failed_only=True)
 
 
 def test_a_connection_that_dies_before_a_step_of_the_hosts_hooks_costs_one_answer(
-        database: Database, scenario: Scenario, alice: Client, cookie: str | None) -> None:
-    steps, of_host = steps_of(alice, scenario, cookie)
-    before = read_runs(database)
+        shared_database: Database, shared_scenario: Scenario, alice: Client, cookie: str | None) -> None:
+    steps, of_host = steps_of(alice, shared_scenario, cookie)
+    before = read_runs(shared_database)
 
     for number in range(1, of_host + 1):
-        answer = alice.retry(scenario.run_id, cookie=cookie, dies=str(number))
+        answer = alice.retry(shared_scenario.run_id, cookie=cookie, dies=str(number))
         # As it gives its connection back, the host has all that it needs.
         if steps[number - 1] != 'ROLLBACK':
             assert (answer.status, answer.body['code']) == (503, 'service_unavailable')
             assert int(answer.headers['Retry-After']) > 0
-            assert alice.retry(scenario.run_id, cookie=cookie).status == 202
+            assert alice.retry(shared_scenario.run_id, cookie=cookie).status == 202
 
     statements = [step for step in steps[:of_host] if step not in ('ROLLBACK', 'COMMIT')]
-    assert len(read_runs(database).keys() - before.keys()) >= len(statements) > 0
+    assert len(read_runs(shared_database).keys() - before.keys()) >= len(statements) > 0
 
 
 def steps_of(client: Client, scenario: Scenario, cookie: str | None) -> tuple[list[str], int]:
@@ -97,13 +86,13 @@ def steps_of(client: Client, scenario: Scenario, cookie: str | None) -> tuple[li
 
 @pytest.mark.parametrize('has_key', [False, True])
 def test_a_connection_that_dies_after_the_commit_costs_nothing_and_makes_no_second_run(
-        database: Database, scenario: Scenario, alice: Client, cookie: str | None, has_key: bool) -> None:
+        shared_database: Database, shared_scenario: Scenario, alice: Client, cookie: str | None, has_key: bool) -> None:
     keys = [secrets.token_hex(8) if has_key else None for _ in range(2)]
-    steps = alice.retry(scenario.run_id, cookie=cookie, key=keys[0]).steps
-    before = read_runs(database)
+    steps = alice.retry(shared_scenario.run_id, cookie=cookie, key=keys[0]).steps
+    before = read_runs(shared_database)
     last_commit = len(steps) - steps[::-1].index('COMMIT')
 
-    answer = alice.retry(scenario.run_id, cookie=cookie, key=keys[1], dies=f'{last_commit}+')
+    answer = alice.retry(shared_scenario.run_id, cookie=cookie, key=keys[1], dies=f'{last_commit}+')
 
     assert (answer.status, answer.replayed) == (202, False)
-    assert read_runs(database).keys() - before.keys() == {answer.new_run_id}
+    assert read_runs(shared_database).keys() - before.keys() == {answer.new_run_id}

@@ -28,12 +28,6 @@ def server(shared_database: Database, shared_scenario: Scenario, folders: Callab
 
 
 @pytest.fixture
-def alice(server: Server, shared_scenario: Scenario) -> Client:
-    """Return a client of alice's."""
-    return server.client(shared_scenario.tokens['alice'])
-
-
-@pytest.fixture
 def key() -> str:
     """Return a key that nobody has used."""
     return f'key-{secrets.token_hex(8)}'

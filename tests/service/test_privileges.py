@@ -32,12 +32,6 @@ def server(shared_database: Database, shared_scenario: Scenario, restricted: Acc
         yield started
 
 
-@pytest.fixture
-def alice(server: Server, shared_scenario: Scenario) -> Client:
-    """Return a client of alice's."""
-    return server.client(shared_scenario.tokens['alice'])
-
-
 def test_the_account_may_do_no_more(
         shared_database: Database, shared_scenario: Scenario, restricted: Account) -> None:
     for statement in ('UPDATE test SET pr_nr = 1', 'DELETE FROM test_progress', 'CREATE TABLE more (id INT)',

@@ -8,7 +8,8 @@ from typing import Callable, Iterator
 import pytest
 
 from .databases import Database, fresh_database
-from .runs import Scenario, create_scenario, read_runs
+from .load import Client
+from .runs import Scenario, read_runs
 from .servers import Server, serving
 
 pytestmark = pytest.mark.service
@@ -31,42 +32,33 @@ REASONS = [text[:LENGTH].ljust(LENGTH, '.') for text in (
 
 
 @pytest.fixture(scope='module', params=['utf8mb4', 'utf8mb3', 'latin1'])
-def database(request: pytest.FixtureRequest, mariadb: str) -> Iterator[Database]:
+def shared_database(request: pytest.FixtureRequest, mariadb: str) -> Iterator[Database]:
     """Return a database with a character set of its own."""
     with fresh_database(mariadb, request.param) as made:
         yield made
 
 
 @pytest.fixture(scope='module')
-def scenario(database: Database) -> Scenario:
-    """Fill the database."""
-    return create_scenario(database)
-
-
-@pytest.fixture(scope='module')
-def server(database: Database, scenario: Scenario, folders: Callable[[], Path]) -> Iterator[Server]:
+def server(shared_database: Database, shared_scenario: Scenario, folders: Callable[[], Path]) -> Iterator[Server]:
     """Serve it."""
-    with serving(folders(), database.uri(), workers=1) as started:
+    with serving(folders(), shared_database.uri(), workers=1) as started:
         yield started
 
 
 def test_a_reason_of_255_code_points_is_stored_and_shown_exactly(
-        database: Database, scenario: Scenario, server: Server) -> None:
-    alice = server.client(scenario.tokens['alice'])
+        shared_database: Database, shared_scenario: Scenario, alice: Client) -> None:
+    given = {alice.retry(shared_scenario.run_id, reason=reason).new_run_id: reason for reason in REASONS}
 
-    given = {alice.retry(scenario.run_id, reason=reason).new_run_id: reason for reason in REASONS}
-
-    runs = read_runs(database)
+    runs = read_runs(shared_database)
     assert {run_id: (runs[run_id].reason or b'').decode() for run_id in given} == given
-    shown = alice.attempts(scenario.run_id).body['data'][1:]
+    shown = alice.attempts(shared_scenario.run_id).body['data'][1:]
     assert {attempt['run_id']: attempt['reason'] for attempt in shown} == given
 
 
-def test_a_key_is_bound_to_the_exact_reason(scenario: Scenario, server: Server) -> None:
-    alice = server.client(scenario.tokens['alice'])
-    first = alice.retry(scenario.other_run_ids[0], key='exact', reason='caf\u00e9')
+def test_a_key_is_bound_to_the_exact_reason(shared_scenario: Scenario, alice: Client) -> None:
+    first = alice.retry(shared_scenario.other_run_ids[0], key='exact', reason='caf\u00e9')
 
-    others = [alice.retry(scenario.other_run_ids[0], key='exact', reason=reason)
+    others = [alice.retry(shared_scenario.other_run_ids[0], key='exact', reason=reason)
               for reason in ('cafe', 'CAF\u00c9', 'caf\u00e9 ', 'cafe\u0301')]
 
     assert first.status == 202
