@@ -10,11 +10,12 @@ import seed
 from database import db
 from flask import Flask, g
 from mod_auth.models import Role, User
+from mod_customized.models import TestFork
 from mod_test.models import Test
 from sqlalchemy import Engine, delete
 from sqlalchemy.orm import Session
 from support.isolation import without_request
-from support.rows import RetryRow, Rows
+from support.rows import RetryRow, Rows, change_retries
 
 from mod_runs_api import (InvalidFields, MountError, Retry, RunNotFound,
                           RunsApiError, Unprocessable, retry_run)
@@ -66,10 +67,9 @@ def test_a_requester_whom_no_session_holds_any_more_is_found_unless_their_row_is
     retry_run(run_id, requested_by=user)
     assert rows.retries[0].user_id == user_id
 
-    for table in ('test_fork', 'run_retry', 'user'):
-        rows_of_table = database.Base.metadata.tables[table]
-        column = rows_of_table.c.id if table == 'user' else rows_of_table.c.user_id
-        db.session.execute(delete(rows_of_table).where(column == user_id))
+    change_retries(user_id=None)
+    db.session.execute(delete(TestFork).where(TestFork.user_id == user_id))
+    db.session.execute(delete(User).where(User.id == user_id))
     db.session.commit()
     with pytest.raises(InvalidFields):
         retry_run(run_id, requested_by=user)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from io import BytesIO
+from io import BytesIO, RawIOBase
 from typing import Any
 
 import pytest
@@ -92,28 +92,21 @@ def test_a_body_that_is_declared_as_too_large_is_not_read(retry: ApiCall, run_id
 # Bodies that come in parts
 
 
-class Stream:
+class Stream(RawIOBase):
     """A body in parts, as a server reads it from the network."""
 
     def __init__(self, *parts: bytes | BaseException) -> None:
         self.parts = list(parts)
 
-    def read(self, size: int = -1) -> bytes:
-        """Return the next part."""
-        if not self.parts:
-            return b''
-        part = self.parts.pop(0)
+    def readinto(self, buffer: Any) -> int:
+        """Write what fits of the next part into a buffer."""
+        part = self.parts.pop(0) if self.parts else b''
         if isinstance(part, BaseException):
             raise part
-        if 0 <= size < len(part):
-            self.parts.insert(0, part[size:])
-        return part[:size] if size >= 0 else part
-
-    def readinto(self, buffer: bytearray) -> int:
-        """Write the next part into a buffer."""
-        part = self.read(len(buffer))
-        buffer[:len(part)] = part
-        return len(part)
+        fits, rest = part[:len(buffer)], part[len(buffer):]
+        buffer[:len(fits)] = fits
+        self.parts[:0] = [rest] if rest else []
+        return len(fits)
 
 
 def streamed(retry: ApiCall, run: int, *parts: bytes | BaseException, content_type: str = 'application/json',

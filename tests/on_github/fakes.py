@@ -21,8 +21,7 @@ JSON = dict[str, Any]
 
 def account(login: str, number: int, kind: str = 'User') -> JSON:
     """Return an account as GitHub describes it."""
-    return {'login': login, 'id': number, 'node_id': 'MDQ6VXNlcjU4MzIzMQ==', 'type': kind, 'site_admin': False,
-            'url': f'https://api.github.com/users/{login}', 'html_url': f'https://github.com/{login}'}
+    return {'login': login, 'id': number, 'type': kind, 'html_url': f'https://github.com/{login}'}
 
 
 def payload(body: str | None = '/retry', changes: JSON | None = None) -> JSON:
@@ -31,21 +30,18 @@ def payload(body: str | None = '/retry', changes: JSON | None = None) -> JSON:
 
     ``changes`` are other values for some places: ``{'issue.state': 'closed'}``; ``...`` takes the place away.
     """
-    repository = 'https://api.github.com/repos/CCExtractor/ccextractor'
     page = f'https://github.com/CCExtractor/ccextractor/pull/{PR}'
     described: JSON = {
         'action': 'created',
         'issue': {
-            'url': f'{repository}/issues/{PR}', 'html_url': page, 'id': 73464126, 'number': PR,
-            'title': 'Fix the pages', 'user': account('someone', AUTHOR_ON_GITHUB), 'state': 'open', 'draft': False,
-            'pull_request': {'url': f'{repository}/pulls/{PR}', 'html_url': page, 'merged_at': None},
+            'html_url': page, 'id': 73464126, 'number': PR, 'title': 'Fix the pages', 'state': 'open',
+            'user': account('someone', AUTHOR_ON_GITHUB), 'pull_request': {'html_url': page, 'merged_at': None},
             'body': 'It was off by one.', 'performed_via_github_app': None},
         'comment': {
-            'url': f'{repository}/issues/comments/{COMMENT_ID}', 'html_url': f'{page}#issuecomment-{COMMENT_ID}',
-            'id': COMMENT_ID, 'user': account('Alice-GH', ALICE_ON_GITHUB), 'author_association': 'MEMBER',
-            'body': body, 'performed_via_github_app': None},
-        'repository': {'id': 35129377, 'name': 'ccextractor', 'full_name': 'CCExtractor/ccextractor', 'private': False,
-                       'owner': account('CCExtractor', 7253637, 'Organization'), 'fork': False},
+            'html_url': f'{page}#issuecomment-{COMMENT_ID}', 'id': COMMENT_ID, 'body': body,
+            'user': account('Alice-GH', ALICE_ON_GITHUB), 'performed_via_github_app': None},
+        'repository': {'id': 35129377, 'name': 'ccextractor', 'full_name': 'CCExtractor/ccextractor',
+                       'owner': account('CCExtractor', 7253637, 'Organization')},
         'sender': account('Alice-GH', ALICE_ON_GITHUB)}
     for path, value in (changes or {}).items():
         *above, name = path.split('.')
