@@ -132,7 +132,7 @@ def test_the_dialog_asks_with_the_session_of_the_page(run_id: int, visitor: Visi
 IDENTICAL, FLAKY, DIFFERING, ONCE = [FAIL, FAIL], [PASS, FAIL], [OTHER, FAIL], [NOT_RUN, FAIL]
 
 
-@pytest.mark.parametrize(('tests', 'hint'), [
+HINTS: list[tuple[list[list[Came | None]], str | None]] = [
     ([IDENTICAL, ONCE, FLAKY],
      '1 of the 3 failed in every attempt so far, in the same way: running it again will hardly change that.'),
     ([IDENTICAL, IDENTICAL, FLAKY],
@@ -146,12 +146,14 @@ IDENTICAL, FLAKY, DIFFERING, ONCE = [FAIL, FAIL], [PASS, FAIL], [OTHER, FAIL], [
     ([DIFFERING], 'This test failed in every attempt so far, but not in the same way.'),
     ([ONCE, [FAIL, carried(FAIL)], [NOT_RUN, NOT_RUN]], None),
     # Only of the tests that would run.
-    ([ONCE, [FAIL, PASS]], None)])
-def test_a_hint_says_what_is_known_of_the_failed_tests(
-        preview: ApiCall, tests: list[list[Came | None | str]], hint: str | None) -> None:
-    newest = add_attempts(*tests)[-1]
+    ([ONCE, [FAIL, PASS]], None)]
 
-    assert preview(newest).json['failed_only']['hint'] == hint
+
+def test_a_hint_says_what_is_known_of_the_failed_tests(preview: ApiCall) -> None:
+    for tests, hint in HINTS:
+        newest = add_attempts(*tests)[-1]
+
+        assert preview(newest).json['failed_only']['hint'] == hint
 
 
 @pytest.mark.on_file

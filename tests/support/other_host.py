@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
-from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
+from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from mod_runs_api import create_blueprint
 
@@ -35,8 +34,8 @@ def copied_models(*left_out: str) -> dict[str, Any]:
             for module, names in MODELS.items() for name in names if name not in left_out}
 
 
-def other_host(*left_out: str, session: Callable[[], Session] | None = None, **models: type) -> Flask:
-    """Return an application with models of its own, which lacks some of the platform's or has others."""
+def other_host(*left_out: str, **more: type) -> Flask:
+    """Return an application with models of its own, which lacks some of the platform's or has more."""
     app = Flask('other')
-    app.register_blueprint(create_blueprint(models={**copied_models(*left_out), **models}, session=session))
+    app.register_blueprint(create_blueprint(models={**copied_models(*left_out), **more}))
     return app
