@@ -147,7 +147,7 @@ def test_connections_that_idled_too_long_cost_nothing_with_pre_ping_and_one_answ
           account(database, 'ALL PRIVILEGES') as app,
           private_mariadb.recovering()):
         scenario = create_scenario(database)
-        execute(private_mariadb.admin_url, 'SET GLOBAL wait_timeout = 2')
+        execute(private_mariadb.admin_url, 'SET GLOBAL wait_timeout = 3')
         with serving(folders(), private_mariadb.uri(database, app), workers=1,
                      SQLALCHEMY_ENGINE_OPTIONS={'pool_pre_ping': pre_ping}) as server:
             alice = server.client(scenario.tokens['alice'])
