@@ -121,7 +121,7 @@ def test_several_windows_are_allowed(retry: ApiCall) -> None:
 
 
 @pytest.mark.parametrize('app_settings', [
-    {'RATELIMIT_DEFAULT': '1 per day'}, {'RATELIMIT_APPLICATION': '1 per day'}, {'RATELIMIT_META': '1 per day'}])
+    dict.fromkeys(['RATELIMIT_DEFAULT', 'RATELIMIT_APPLICATION', 'RATELIMIT_META'], '1 per day')], ids=['limits'])
 def test_limits_that_the_host_sets_do_not_limit_its_own_routes_through_this_limiter(client: FlaskClient) -> None:
     assert [client.get('/account/login').status_code for _ in range(3)] == [200, 200, 200]
 
