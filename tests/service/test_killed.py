@@ -33,18 +33,7 @@ FAILED = 30
 
 @dataclass
 class Killer:
-    """
-    A thread that kills something now and then while a block lasts.
-
-    Parameters
-    ----------
-    kill : callable
-        Kills once.
-    times : int
-        How often it does.
-    seconds : float
-        Between two times.
-    """
+    """A thread that kills something so many times while a block lasts, with so many seconds between two times."""
 
     kill: Callable[[], object]
     times: int
@@ -70,24 +59,13 @@ class Killer:
 
 @dataclass(frozen=True)
 class Load:
-    """
-    What became of retries.
+    """What became of retries."""
 
-    Attributes
-    ----------
-    statuses : Counter
-        How often each status was answered to a request for a retry; None for no answer.
-    made : int
-        How many runs were made.
-    ended : int
-        How many of them have ended.
-    lacking : int
-        Into how many of those nothing was carried over before it was done by command.
-    """
-
+    #: How often each status was answered to a request for a retry; None for no answer.
     statuses: Counter[int | None]
     made: int
     ended: int
+    #: Into how many of those that ended nothing was carried over before it was done by command.
     lacking: int
 
     def __str__(self) -> str:

@@ -35,23 +35,8 @@ class EntryPoints:
     """
     A database with users and runs in it, and every way into the package.
 
-    Parameters
-    ----------
-    database_uri : str
-        An empty database.
-    tests : int
-        How many tests a run has. Half of them failed.
-    runs : int
-        How many other runs there are, each retried once, and how many other users.
-    retries : int
-        How many times one run was retried in a row.
-
-    Attributes
-    ----------
-    engine : Engine
-        The host's.
-    package_engine : Engine
-        The same database, as the package alone uses it: what is sent through it, the package has sent.
+    A run has so many tests, of which half failed. There are so many other users, and other runs, each retried once; one
+    run was retried so many times in a row. What is sent through `package_engine`, the package alone has sent.
     """
 
     def __init__(self, database_uri: str, tests: int, runs: int, retries: int) -> None:
