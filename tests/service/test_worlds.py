@@ -10,7 +10,9 @@ from database import db
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.worlds import WORLDS, World, assert_as_documented
+from mod_test.models import TestStatus
+from support.worlds import (ROOT, RUNS, WORLDS, File, GeneratedTest, Output,
+                            World, assert_as_documented)
 
 from .databases import Database
 
@@ -28,7 +30,18 @@ def host(database: Database) -> Iterator[Flask]:
     dispose(host)
 
 
+def test_what_a_collation_takes_for_an_accepted_output_did_not_pass(host: Flask) -> None:
+    for got in ('a', 'A', 'a ', 'á'):
+        output = Output(ignore=False, variants=['a'], files={ROOT: File('right', got)})
+        test = GeneratedTest(active=True, in_category=True, rows={ROOT: 1}, results={ROOT: (0, 0)}, outputs=[output],
+                             marks={})
+        world = World([test], stages=dict.fromkeys(RUNS, [TestStatus.completed]), order=list(RUNS),
+                      root_is_deleted=False)
+
+        assert_as_documented(world, ROOT, drop_inactive=True)
+
+
 @given(world=WORLDS, place=st.integers(0, 2))
-@settings(max_examples=80, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_package_says_what_the_docs_say(host: Flask, world: World, place: int) -> None:
     assert_as_documented(world, world.attempts[place], drop_inactive=True)
