@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import product
 from typing import Any
 
 import pytest
@@ -112,6 +114,7 @@ def test_an_end_that_is_undone_is_not_signalled(sent: Signals, first: int, undo:
 
 def test_a_run_that_was_never_retried_and_a_stage_that_is_no_end_are_not_signalled(sent: Signals, first: int) -> None:
     end(first)
+    assert sent == []
     new = retry_in_process(first)
     sent.clear()
 
@@ -146,13 +149,19 @@ def test_a_receiver_that_fails_costs_neither_the_retry_nor_the_end_nor_the_next_
     def failing(_app: Flask, **_facts: Any) -> None:
         raise error
 
-    with run_retried.connected_to(failing), attempts_ended.connected_to(failing):
+    def failing_too(app: Flask, **_facts: Any) -> None:
+        failing(app)
+
+    with ExitStack() as connections:
+        for signal, receiver in product((run_retried, attempts_ended), (failing, failing_too)):
+            connections.enter_context(signal.connected_to(receiver))
         response = retry(first)
         end(response.json['new_run_id'])
 
     assert response == 202
     assert len(sent) == 2
-    for signal in ('run-retried', 'attempts-ended'):
-        assert f'{signal}: the receiver failing failed with {type(error).__name__}' in caplog.text
+    # Receivers are called in any order: of two that fail, one is the next.
+    for name, receiver in product(('run-retried', 'attempts-ended'), ('failing', 'failing_too')):
+        assert f'{name}: the receiver {receiver} failed with {type(error).__name__}' in caplog.text
     assert 'secret' not in caplog.text
     assert len(attempts_verdict(first).attempts) == 2
