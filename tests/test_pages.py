@@ -304,6 +304,16 @@ def test_what_users_write_stays_text(app: Flask, first: int) -> None:
     assert html.count('<script') == 1
 
 
+def test_the_command_of_a_test_stays_text(first: int, tests: list[RegressionTest], stranger: Visitor) -> None:
+    tests[1].command = HOSTILE
+    finish(retry_in_process(first), tests)
+
+    html = stranger.page(f'/test/{first}')
+
+    assert 'alert(1)</script>' not in html
+    assert cells(html, 'Tests')[1][0] == f'2 {HOSTILE} is flaky'
+
+
 def test_a_reason_that_is_not_utf_8_spoils_no_page(first: int, stranger: Visitor) -> None:
     retry_in_process(first)
     change_retries(reason=b'caf\xe9')
