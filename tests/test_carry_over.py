@@ -171,16 +171,18 @@ def test_a_result_without_files_is_carried_over(rows: Rows, tests: list[Regressi
     assert rows.carried_over(new) == {no_output.id: run_id}
 
 
+@pytest.mark.on_file
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
 @pytest.mark.parametrize('is_retry', [False, True])
 def test_a_run_that_is_no_failed_only_retry_is_not_touched(
-        rows: Rows, source: int, tests: list[RegressionTest], is_retry: bool) -> None:
+        command: Command, rows: Rows, source: int, tests: list[RegressionTest], is_retry: bool) -> None:
     tests[3].active = False
     run_id = retry(source) if is_retry else seed.run(tests[:3]).id
     tests[3].active = True
 
     finish(run_id, tests[:3])
 
+    assert command('carry-over', run_id).output == f'{run_id}\t0\n'
     assert rows.of('run_carried_over') == []
     assert rows.selection(run_id) == ids(tests[:3])
 
