@@ -61,6 +61,11 @@ def test_a_check_may_refuse_a_retry_here_and_in_process(retry: ApiCall, run_id: 
     assert rows.retries == []
 
 
+@checked_by(Returns('x' * 501))
+def test_a_refusal_is_cut_at_500_characters(retry: ApiCall, run_id: int) -> None:
+    assert retry(run_id).json['message'] == 'x' * 500
+
+
 @checked_by(fail, leave, refuse)
 def test_a_check_that_fails_refuses_nothing_is_logged_and_does_not_silence_the_next(
         retry: ApiCall, run_id: int, caplog: pytest.LogCaptureFixture) -> None:
