@@ -15,7 +15,7 @@ from outcome import passing
 from sqlalchemy import delete
 from support.api import ApiCall, Command
 from support.histories import (CRASH, FAIL, NO_CODE, NO_FILE, NOT_RUN, OTHER,
-                               PASS, Came, add_attempts, carried, finish,
+                               PASS, Came, add_attempts, carried, end, finish,
                                report, retry_in_process)
 from support.rows import add_retries
 
@@ -199,6 +199,15 @@ def test_an_unknown_run_is_not_found_in_process() -> None:
 def second(first: int, tests: list[RegressionTest]) -> int:
     """Its failed-only retry, in which the second test failed in the same way and the third passed."""
     return finish(retry_in_process(first, failed_only=True), tests[1:], failed=tests[1:2])
+
+
+def test_latest_is_the_outcome_in_the_attempt_that_completed_last(first: int, tests: list[RegressionTest]) -> None:
+    slow, fast = retry_in_process(first), retry_in_process(first)
+    finish(fast, tests)
+    finish(slow, tests, failed=tests[:1])
+    end(fast, TestStatus.canceled)
+
+    assert attempts_verdict(first).tests[0].latest == 'fail'
 
 
 def test_the_route_answers_with_each_test_and_its_outcome_in_each_attempt(
