@@ -84,6 +84,7 @@ def test_a_result_comes_from_the_attempt_that_ended_last_of_those_that_really_ra
     last = finish(retry(source, failed_only=True), tests[1:2], failed=tests[1:2])
     finish(full, tests[:1], failed=tests[:1])
     report(running, tests)
+    end(running, TestStatus.testing)
     new = retry(last, failed_only=True)
 
     end(new)
