@@ -189,9 +189,8 @@ def test_a_host_without_blocked_users_cannot_check_an_author_and_is_told_so() ->
     ({}, 'pull request 1342'), ({'test_type': TestType.commit, 'branch': 'master', 'pr_nr': 0}, 'branch master')])
 def test_the_commit_of_a_run_is_superseded_by_a_later_one(
         make_run: MakeRun, configuration: JSON, where: str) -> None:
-    old = make_run(commit=OLD_COMMIT, **configuration)
-    retry = db.session.get_one(Test, retry_run(old.id).new_run_id)
-    new = make_run(commit=COMMIT, **configuration)
+    old, new, retry = (make_run(commit=commit, **configuration) for commit in (OLD_COMMIT, COMMIT, OLD_COMMIT))
+    add_retries(old.id, [retry.id])
 
     reason = f'Commit 00000000 is superseded: run {new.id} is of a later commit of {where}.'
     assert refusal(old) == refusal(retry) == reason
