@@ -15,14 +15,14 @@ from mod_auth.models import User
 from mod_regression.models import RegressionTest
 from mod_test.models import (Test, TestProgress, TestResult, TestResultFile,
                              TestStatus)
-from sqlalchemy import delete, insert
+from sqlalchemy import Engine, delete, insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from support.api import ApiCall, Command
 from support.histories import end, finish, report
 from support.histories import retry_in_process as retry
 from support.rows import Rows, delete_run, stop_enforcing_foreign_keys
-from support.statements import before_statements, fail
+from support.statements import before_statements, fail, record_statements
 from support.visitor import Visitor
 
 #: The columns of a result and of a file that are not the run's id.
@@ -374,6 +374,20 @@ def test_the_command_lists_no_retry_without_anything_to_carry_over(
     assert command('carry-over').output == ''
     assert command('carry-over', running).output == f'{running}\t0\n'
     assert rows.carried_over(running) == {}
+
+
+@pytest.mark.on_file
+def test_the_command_looks_at_no_retry_that_is_whole_or_has_not_completed(command: Command, source: int) -> None:
+    def count() -> int:
+        with record_statements(Engine) as sent:
+            assert command('carry-over').output == ''
+        return len(sent)
+
+    without_retries = count()
+    end(retry(source, failed_only=True))
+    retry(source, failed_only=True)
+
+    assert count() == without_retries
 
 
 @pytest.mark.on_file
