@@ -16,6 +16,9 @@ from sqlalchemy import text
 from support.api import ApiCall, assert_error
 from support.statements import Statement
 
+from mod_runs_api.host.models import User as HostUser
+from mod_runs_api.tokens import Token
+
 API_TOKEN = Base.metadata.tables['api_token']
 
 
@@ -93,6 +96,10 @@ def test_a_token_expires_at_its_time_in_utc(
     db.session.execute(API_TOKEN.update().values(expires_at=now + valid_for))
 
     assert retry(99) == status
+
+
+def test_a_token_without_a_time_has_expired() -> None:
+    assert Token(1, HostUser(1, 'alice', 'admin'), (), expires_at=None, revoked_at=None).is_expired()
 
 
 def test_a_token_is_of_no_use_once_it_is_revoked(retry: ApiCall, run_id: int, token: str) -> None:
