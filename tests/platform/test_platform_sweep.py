@@ -105,6 +105,24 @@ def test_a_build_that_was_not_visible_is_tested_once_it_is(story: Story) -> None
     assert story.commit_status(run_id)['state'] == 'failure'
 
 
+def test_an_end_that_was_not_noticed_is_completed_and_the_platforms_report_speaks_of_the_whole(story: Story) -> None:
+    tests = story.tests(4)
+    master = story.complete(story.push(tests), dict.fromkeys(tests[:2], CRASH))
+    worker = story.worker(story.retry(master))
+    worker.start()
+    worker.run_all({tests[0]: CRASH})
+    story.rows.add('test_progress', test_id=worker.run_id, status='completed', message='', timestamp=now())
+    assert story.said(worker.run_id) == Said('fail', tests=2, passed=1, failed=1, not_run=0)
+
+    assert sweep_now(story) == [(worker.run_id, 'carried over', None)]
+
+    assert story.said(worker.run_id) == Said('fail', tests=4, passed=3, failed=1, not_run=0)
+    report = story.report(story.complete(story.open_pull(tests), {tests[0]: CRASH, tests[3]: CRASH}))
+    assert '<li><b>1</b> pass there and fail here</li>' in report
+    assert 'have no result in that run' not in report
+    assert sweep_now(story) == []
+
+
 def test_what_is_nobodys_to_retry_is_never_touched(story: Story) -> None:
     tests = story.tests(2)
     canceled, stopped, completed, closed = (story.worker(story.open_pull(tests)) for _ in range(4))
