@@ -113,6 +113,17 @@ def test_checks_are_asked_once_and_only_for_those_who_may_retry(
     CHECK.assert_called_once()
 
 
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': CHECK}], ids=['check'])
+def test_no_check_is_asked_where_every_retry_is_refused_already(preview: ApiCall, run_id: int) -> None:
+    CHECK.reset_mock()
+    for test in db.session.query(RegressionTest):
+        test.active = False
+
+    assert preview(run_id) == 200
+
+    CHECK.assert_not_called()
+
+
 def test_the_dialog_asks_with_the_session_of_the_page(run_id: int, visitor: Visitor) -> None:
     csrf_token = visitor.csrf_token(run_id)
 
