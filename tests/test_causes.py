@@ -13,7 +13,7 @@ from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
 from sqlalchemy import Engine
 from support.api import ApiCall, Command
-from support.rows import Rows
+from support.rows import Rows, change_retries
 
 from mod_runs_api import retry_run
 from mod_runs_api.causes import (BUILD, CODE, DECISION, INFRASTRUCTURE,
@@ -89,6 +89,10 @@ def test_what_a_person_canceled_is_a_decision_whatever_its_machine_says(message:
     assert cause(*STARTED, canceled(message), *later) == (DECISION, message)
 
 
+def test_blanks_around_what_a_person_did_do_not_matter() -> None:
+    assert cause(canceled(' Canceled by admin\n'), canceled(TIME_LIMIT)) == (DECISION, 'Canceled by admin')
+
+
 @pytest.mark.parametrize('message', ['PR closed', 'PR is closed', 'Tests canceled', 'Invalid PR number', NOT_RAN])
 def test_what_the_pull_request_decided_is_a_decision(message: str) -> None:
     assert cause(canceled(message)) == (DECISION, message)
@@ -122,6 +126,10 @@ def test_no_build_is_the_cause_build(message: str) -> None:
 
 def test_a_build_that_fails_again_is_the_cause_of_a_run_that_had_run_out_of_time() -> None:
     assert cause(*STARTED, canceled(TIME_LIMIT), canceled('Build failed: …')) == (BUILD, 'Build failed: …')
+
+
+def test_the_time_limit_after_a_failed_build_is_infrastructure() -> None:
+    assert cause(canceled('Build failed: …'), canceled(TIME_LIMIT)) == (INFRASTRUCTURE, TIME_LIMIT)
 
 
 # Code
@@ -200,7 +208,7 @@ def test_an_incomplete_run_with_an_unknown_message_is_told_by_its_results() -> N
 
 @pytest.mark.parametrize('message', [
     'PR converted to draft', 'Could not complete test, time limit exceeded again', 'gcp quota', 'The artifact',
-    'duplicate entries', 'Canceled', 'PR closed!', 'Infrastructure'])
+    'duplicate entries', 'Canceled', 'Not Canceled by admin', 'PR closed!', 'Infrastructure'])
 def test_a_message_that_nobody_knows_is_unknown(message: str) -> None:
     assert cause(*STARTED, canceled(message)) == (UNKNOWN, message)
 
@@ -247,10 +255,31 @@ def test_the_page_says_what_stopped_an_attempt_and_who_is_a_machine(client: Flas
 def test_the_command_lists_the_cause(command: Command, stopped: Test) -> None:
     retry_run(stopped.id)
 
+    change_retries(automatic=True)
+
     first, second = command('attempts', stopped.id).stdout.splitlines()
 
+    assert (first.split('\t')[9], second.split('\t')[9]) == ('-', 'automatic')
     assert first.split('\t')[-2:] == [INFRASTRUCTURE, TIME_LIMIT]
     assert second.split('\t')[-2:] == ['-', '-']
+
+
+@pytest.mark.parametrize(('runtimes', 'expected'), [
+    ([600_000, 1200], CODE), ([1200, 600_000], CODE), ([599_999, 1200], INFRASTRUCTURE),
+    ([None, None], INFRASTRUCTURE)])
+def test_the_slowest_test_says_whether_the_code_hangs(attempts: ApiCall, stopped: Test, runtimes: list[int | None],
+                                                      expected: str) -> None:
+    seed.result(stopped, db.session.get_one(RegressionTest, 2))
+    for result, runtime in zip(stopped.results, runtimes):
+        result.runtime = runtime
+
+    assert attempts(stopped.id).json['data'][0]['cause'] == expected
+
+
+def test_the_last_row_is_that_with_the_highest_id_whatever_its_time(attempts: ApiCall, stopped: Test) -> None:
+    seed.add(TestProgress(stopped.id, TestStatus.canceled, OUT_OF_ORDER, datetime(2020, 1, 1)))
+
+    assert attempts(stopped.id).json['data'][0]['cause_detail'] == OUT_OF_ORDER
 
 
 # What was carried over is no result of its own
@@ -279,6 +308,25 @@ def test_a_retry_that_was_made_whole_still_lacks_what_it_did_not_run(
 
     assert len(rows.of('test_result', test_id=retry)) == 3
     assert attempts(retry).json['data'][1]['cause_detail'] == expected
+
+
+def test_a_test_that_was_carried_over_is_not_what_hangs(attempts: ApiCall, stopped: Test) -> None:
+    stopped.results[0].runtime = 600_000
+    db.session.commit()
+    retry = retry_run(stopped.id, failed_only=True).new_run_id
+    complete_with(retry, [2])
+    seed.add(TestProgress(retry, TestStatus.canceled, TIME_LIMIT))
+
+    assert attempts(retry).json['data'][1]['cause'] == INFRASTRUCTURE
+
+
+def test_a_test_that_no_worker_is_given_any_more_was_selected_if_it_ran(attempts: ApiCall, app: Flask) -> None:
+    tests = [seed.regression_test() for _ in range(2)]
+    run = seed.run(tests, stages=seed.COMPLETED)
+    seed.result(run, tests[0])
+    tests[0].categories.clear()
+
+    assert attempts(run.id).json['data'][0]['cause_detail'] == '1 of 2 results are missing'
 
 
 def test_a_test_that_no_worker_is_given_is_not_missing(attempts: ApiCall, app: Flask) -> None:
