@@ -25,20 +25,22 @@ from mod_test.models import (Test, TestPlatform, TestProgress, TestStatus,
                              TestType)
 from sqlalchemy import Engine, event, update
 from support.api import Command
-from support.histories import finish
-from support.rows import Rows
+from support.histories import finish, report
+from support.rows import Rows, add_retries, change_retries
 from support.statements import Statement
 
-from mod_runs_api import ServiceUnavailable, retry_run, run_retried, sweeper
-from mod_runs_api.causes import OUT_OF_ORDER, TIME_LIMIT, VANISHED
+from mod_runs_api import (ServiceUnavailable, clock, retry_run, run_retried,
+                          sweeper)
+from mod_runs_api.causes import NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT, VANISHED
 from mod_runs_api.database.runs import Source
-from mod_runs_api.github import post_queued_status
+from mod_runs_api.github import build_artifact_exists, post_queued_status
 from mod_runs_api.github.checks import list_ready_made
 from mod_runs_api.signals import attempts_ended
 
 PR, AUTHOR = 1342, 4711
 COMMIT = '5f2a9c0e7d41b8836a1c4e90d2b7f3586ce1a904'
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 
 Line = dict[str, Any]
 Sweep = Callable[..., list[Line]]
@@ -101,8 +103,8 @@ def github(monkeypatch: pytest.MonkeyPatch) -> GitHub:
     module.Auth = SimpleNamespace(Token=str)  # type: ignore[attr-defined]
     module.Github = lambda **options: github  # type: ignore[attr-defined]
     controllers.find_artifact_for_commit = github.find_artifact  # type: ignore[attr-defined]
-    controllers.update_status_on_github = lambda *status, **target: (  # type: ignore[attr-defined]
-        github.statuses.append(status))
+    controllers.update_status_on_github = lambda *status, target_url: (  # type: ignore[attr-defined]
+        github.statuses.append((*status, target_url)))
     monkeypatch.setitem(sys.modules, 'github', module)
     monkeypatch.setitem(sys.modules, 'mod_ci.controllers', controllers)
     return github
@@ -182,7 +184,7 @@ def complete(run_id: int) -> None:
 # Off
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
+@pytest.mark.parametrize('app_settings', [{}, {'RUNS_API_AUTOMATIC_RETRIES': 0}])
 def test_it_is_off_unless_it_is_switched_on(sweep: Sweep, make_run: MakeRun, rows: Rows) -> None:
     make_run()
     start_machine(make_run(None, ago=9 * HOUR, commit='0ff').id, ago=9 * HOUR)
@@ -247,6 +249,38 @@ def test_what_infrastructure_did_not_end_is_not_retried(sweep: Sweep, make_run: 
     assert sweep() == []
 
 
+def test_code_that_hangs_is_not_retried(sweep: Sweep, make_run: MakeRun) -> None:
+    make_run().results[0].runtime = 600_000
+
+    assert sweep() == []
+
+
+def test_a_run_that_completed_without_all_its_results_is_retried(sweep: Sweep, make_run: MakeRun,
+                                                                 tests: list[RegressionTest]) -> None:
+    some, none = make_run(None), seed.run(pr_nr=2, platform=TestPlatform.windows)
+    for run in (some, none):
+        write(run.id, TestStatus.completed, 'Ran all tests')
+
+    assert sweep() == [line(some.id, 'retried', '2 of 3 results are missing', none.id + 1),
+                       line(none.id, 'retried', 'all results are missing', none.id + 2)]
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
+def test_a_retry_that_completed_without_a_result_of_its_own_is_retried_in_full(
+        sweep: Sweep, make_run: MakeRun, tests: list[RegressionTest], rows: Rows) -> None:
+    run = make_run()
+    for test in tests[1:]:
+        seed.result(run, test, seed.passing(test).exits(1))
+    (retry,) = [step['new_run_id'] for step in sweep()]
+    write(retry, TestStatus.completed, 'Ran all tests')
+    db.session.commit()
+    assert len(rows.carried_over(retry)) == 3
+
+    assert sweep() == [line(retry, 'retried', '2 of 2 results are missing', retry + 1)]
+
+    assert not rows.of('run_retry', source_run_id=retry)[0]['failed_only']
+
+
 def test_a_run_that_has_completed_is_not_retried_whatever_came_after(sweep: Sweep, make_run: MakeRun) -> None:
     run = make_run(None, results=0)
     complete(run.id)
@@ -255,10 +289,11 @@ def test_a_run_that_has_completed_is_not_retried_whatever_came_after(sweep: Swee
     assert sweep() == []
 
 
-def test_a_run_that_completes_after_it_was_found_is_not_retried(sweep: Sweep, make_run: MakeRun,
-                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize('end', [complete, lambda run_id: die(run_id, 'Canceled by admin')])
+def test_a_run_that_ends_otherwise_after_it_was_found_is_not_retried(
+        sweep: Sweep, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, end: Callable[[int], None]) -> None:
     run_id = make_run(results=0).id
-    complete(run_id)
+    end(run_id)
     monkeypatch.setattr(sweeper, 'find_ended_by_infrastructure', lambda *arguments: [run_id])
 
     assert sweep() == []
@@ -279,7 +314,8 @@ def test_an_end_must_have_settled_for_a_quarter_of_an_hour(sweep: Sweep, make_ru
     assert sweep() == [line(run.id, 'waiting', 'it ended less than 15 minutes ago, and an end is not final')]
 
 
-@pytest.mark.parametrize(('ago', 'is_retried'), [(timedelta(minutes=16), True), (23 * HOUR, True), (25 * HOUR, False)])
+@pytest.mark.parametrize(('ago', 'is_retried'), [
+    (timedelta(minutes=15, seconds=1), True), (24 * HOUR - MINUTE, True), (24 * HOUR + MINUTE, False)])
 def test_an_end_is_retried_within_a_day(sweep: Sweep, make_run: MakeRun, ago: timedelta, is_retried: bool) -> None:
     make_run(ago=ago)
 
@@ -293,10 +329,30 @@ def test_the_last_row_is_the_end_that_must_have_settled(sweep: Sweep, make_run: 
     assert [step['what'] for step in sweep()] == ['retried']
 
 
-def test_a_newer_run_of_the_commit_is_enough(sweep: Sweep, make_run: MakeRun) -> None:
-    run, newer = make_run(), make_run('PR closed')
+def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time(sweep: Sweep, make_run: MakeRun) -> None:
+    run, other = make_run(), make_run(commit='0ff', pr_nr=2)
+    for _ in range(300):
+        write(other.id, TestStatus.testing, ago=MINUTE)
+    write(other.id, TestStatus.testing, ago=100 * HOUR)
 
-    assert sweep() == [line(run.id, 'waiting', f'run {newer.id} of the same commit is newer')]
+    assert [step['run_id'] for step in sweep()] == [run.id]
+
+
+def test_rows_of_no_run_are_passed_over(sweep: Sweep, make_run: MakeRun) -> None:
+    run, vanished = make_run(), make_run(None, ago=LONG, commit='0ff', pr_nr=2)
+    for number in range(2):
+        seed.add(TestProgress(None, TestStatus.testing, ''))  # type: ignore[arg-type]
+        seed.add(GcpInstance(f'linux-{number}', None, datetime(2020, 1, 1)))  # type: ignore[arg-type]
+
+    assert [step['run_id'] for step in sweep()] == [vanished.id, run.id]
+
+
+def test_a_newer_run_of_the_commit_is_enough(sweep: Sweep, make_run: MakeRun) -> None:
+    run, _, newest = make_run(), make_run('PR closed'), make_run('PR closed')
+    assert sweep() == [line(run.id, 'waiting', f'run {newest.id} of the same commit is newer')]
+
+    retry = retry_run(newest.id).new_run_id
+    assert sweep() == [line(run.id, 'waiting', f'run {retry} of the same commit is newer')]
 
 
 @pytest.mark.parametrize('other', [{'platform': TestPlatform.windows}, {'pr_nr': PR + 1}, {'commit': '0ff'}])
@@ -404,6 +460,7 @@ def test_a_search_that_breaks_off_is_no_answer(sweep: Sweep, make_run: MakeRun, 
     assert sweep() == [line(run.id, 'waiting', 'build_artifact_exists has no answer.')]
 
 
+@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': build_artifact_exists}])
 def test_a_person_is_not_refused_for_want_of_an_answer(app: Flask, make_run: MakeRun, github: GitHub) -> None:
     run = make_run()
     github.answers = False
@@ -439,6 +496,7 @@ def test_in_an_outage_of_ten_runs_two_are_in_flight_and_none_after_three_that_di
     outage = [make_run(commit=f'{number:040x}', pr_nr=number).id for number in range(1, 11)]
 
     first = sweep()
+    assert [step['run_id'] for step in first] == outage
     assert [step['what'] for step in first] == ['retried'] * 2 + ['waiting'] * 8
     assert first[2]['why'] == '2 automatic attempts of linux are in flight'
     in_flight = [step['new_run_id'] for step in first[:2]]
@@ -454,8 +512,13 @@ def test_in_an_outage_of_ten_runs_two_are_in_flight_and_none_after_three_that_di
         'the last 3 automatic attempts of linux died, and no run of it has completed since'] * 7
 
     complete(make_run(None, results=0, commit='0ff', pr_nr=11).id)
-    assert [step['what'] for step in sweep() if step['run_id'] in outage] == ['retried'] * 2 + ['waiting'] * 5
+    fourth = [step for step in sweep() if step['run_id'] in outage]
+    assert [step['what'] for step in fourth] == ['retried'] * 2 + ['waiting'] * 5
     assert len(rows.of('run_retry')) == 5
+
+    for step in fourth[:2]:
+        complete(step['new_run_id'])
+    assert [step['what'] for step in sweep() if step['run_id'] in outage] == ['retried'] * 2 + ['waiting'] * 3
 
 
 def test_a_run_of_another_platform_that_completes_does_not_let_the_brake_go(sweep: Sweep, make_run: MakeRun) -> None:
@@ -474,6 +537,69 @@ def test_a_run_of_another_platform_that_completes_does_not_let_the_brake_go(swee
     assert steps[windows.id] == 'retried'
 
 
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 5}])
+def test_the_three_that_ended_last_decide_and_only_a_completion_after_them_lets_the_brake_go(
+        sweep: Sweep, make_run: MakeRun) -> None:
+    for number in range(1, 5):
+        make_run(commit=f'{number:040x}', pr_nr=number)
+    *others, newest = [step['new_run_id'] for step in sweep()]
+    complete(newest)
+    for run_id in others:
+        die(run_id)
+        if run_id != others[-1]:
+            complete(make_run(None, results=0, commit=f'{run_id:040x}', pr_nr=run_id).id)
+    # It is given up at each tick, but had completed.
+    die(newest)
+    run = make_run(commit='5', pr_nr=5)
+
+    assert [step['why'] for step in sweep() if step['run_id'] == run.id] == [
+        'the last 3 automatic attempts of linux died, and no run of it has completed since']
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1}])
+def test_an_attempt_that_has_started_is_in_flight(sweep: Sweep, make_run: MakeRun) -> None:
+    make_run(commit='1', pr_nr=1)
+    (step,) = sweep()
+    write(step['new_run_id'], TestStatus.testing, ago=MINUTE)
+    run = make_run(commit='2', pr_nr=2)
+
+    assert sweep() == [line(run.id, 'waiting', '1 automatic attempt of linux is in flight')]
+
+
+def test_attempts_of_another_platform_and_those_of_people_are_not_in_flight(sweep: Sweep, make_run: MakeRun) -> None:
+    for number in range(1, 3):
+        make_run(commit=f'{number:040x}', pr_nr=number)
+    assert [step['what'] for step in sweep()] == ['retried'] * 2
+    for number in range(3, 5):
+        by_hand = make_run(commit=f'{number:040x}', pr_nr=number, platform=TestPlatform.windows)
+        db.session.commit()
+        retry_run(by_hand.id)
+    run = make_run(commit='5', pr_nr=5, platform=TestPlatform.windows)
+
+    assert [(step['run_id'], step['what']) for step in sweep()] == [(run.id, 'retried')]
+
+
+def test_the_newest_of_very_many_attempts_are_in_flight(sweep: Sweep, make_run: MakeRun) -> None:
+    first, *retries = seed.bulk_runs(61, 1, 0)
+    add_retries(first, retries)
+    change_retries(automatic=True)
+    for number in range(1, 4):
+        make_run(commit=f'{number:040x}', pr_nr=number)
+
+    assert [step['what'] for step in sweep()] == ['retried'] * 2 + ['waiting']
+
+
+def test_three_that_completed_without_results_are_an_outage(sweep: Sweep, make_run: MakeRun) -> None:
+    for number in range(1, 4):
+        make_run(commit=f'{number:040x}', pr_nr=number)
+        (new_run_id,) = [step['new_run_id'] for step in sweep() if step['new_run_id']]
+        write(new_run_id, TestStatus.completed, 'Ran all tests')
+    run = make_run(commit='4', pr_nr=4)
+
+    assert [step['why'] for step in sweep() if step['run_id'] == run.id] == [
+        'the last 3 automatic attempts of linux died, and no run of it has completed since']
+
+
 def test_two_that_died_and_one_that_completed_are_no_outage(sweep: Sweep, make_run: MakeRun) -> None:
     for number, ends in enumerate([die, die, complete], 1):
         make_run(commit=f'{number:040x}', pr_nr=number)
@@ -484,34 +610,38 @@ def test_two_that_died_and_one_that_completed_are_no_outage(sweep: Sweep, make_r
     assert [step['what'] for step in sweep() if step['run_id'] == run.id] == ['retried']
 
 
-def test_an_attempt_that_nobody_waits_for_any_more_is_not_in_flight(sweep: Sweep, make_run: MakeRun,
-                                                                    engine: Engine) -> None:
+@pytest.mark.parametrize(('ago', 'what'), [(24 * HOUR - MINUTE, 'waiting'), (24 * HOUR + MINUTE, 'retried')])
+def test_an_attempt_that_nobody_waits_for_any_more_is_not_in_flight(sweep: Sweep, make_run: MakeRun, ago: timedelta,
+                                                                    what: str) -> None:
     for number in range(1, 3):
         make_run(commit=f'{number:040x}', pr_nr=number)
     sweep()
-    with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE run_retry SET created_at = '2020-01-01 00:00:00.000000'")
+    change_retries(created_at=datetime.now(timezone.utc).replace(tzinfo=None) - ago)
     run = make_run(commit='3', pr_nr=3)
 
-    assert [step['what'] for step in sweep() if step['run_id'] == run.id] == ['retried']
+    assert [step['what'] for step in sweep() if step['run_id'] == run.id] == [what]
 
 
 # What has vanished
 
 
-LONG = 5 * HOUR
+#: A minute longer than a machine may be silent.
+LONG = 4 * HOUR + MINUTE
+SHORT = 4 * HOUR - MINUTE
 
 
-def test_a_machine_that_was_never_heard_of_again_ends_its_run(sweep: Sweep, make_run: MakeRun, rows: Rows,
-                                                              github: GitHub) -> None:
+def test_a_machine_that_was_never_heard_of_again_ends_its_run(
+        sweep: Sweep, make_run: MakeRun, rows: Rows, github: GitHub, caplog: pytest.LogCaptureFixture) -> None:
     run = make_run(None, ago=LONG)
     start_machine(run.id, ago=LONG)
 
-    assert sweep() == [line(run.id, 'ended', VANISHED)]
+    with caplog.at_level('INFO'):
+        assert sweep() == [line(run.id, 'ended', VANISHED)]
 
     end = rows.of('test_progress', test_id=run.id)[-1]
     assert (end['status'], end['message']) == ('canceled', VANISHED)
-    assert github.statuses == [(COMMIT, 'error', VANISHED, 'CI - linux')]
+    assert github.statuses == [(COMMIT, 'error', VANISHED, 'CI - linux', f'http://localhost/test/{run.id}')]
+    assert f'run {run.id} is ended: its machine has vanished' in caplog.messages
     assert sweep() == [line(run.id, 'waiting', 'it ended less than 15 minutes ago, and an end is not final')]
 
 
@@ -522,10 +652,20 @@ def test_a_machine_without_a_word_ends_its_run(sweep: Sweep, tests: list[Regress
     assert [step['what'] for step in sweep()] == ['ended']
 
 
-def test_progress_without_a_machine_ends_its_run(sweep: Sweep, make_run: MakeRun) -> None:
-    run = make_run(None, ago=LONG)
+@pytest.mark.parametrize(('ago', 'is_ended'), [
+    (LONG, True), (28 * HOUR - MINUTE, True), (28 * HOUR + MINUTE, False)])
+def test_progress_without_a_machine_ends_its_run_within_28_hours(sweep: Sweep, make_run: MakeRun, ago: timedelta,
+                                                                 is_ended: bool) -> None:
+    run = make_run(None, ago=ago)
 
-    assert sweep() == [line(run.id, 'ended', VANISHED)]
+    assert sweep() == [line(run.id, 'ended', VANISHED)] * is_ended
+
+
+def test_runs_are_ended_in_their_order(sweep: Sweep, make_run: MakeRun) -> None:
+    runs = [make_run(None, ago=LONG, commit=str(number), pr_nr=number) for number in range(3)]
+    start_machine(runs[1].id, ago=LONG)
+
+    assert [step['run_id'] for step in sweep()] == [run.id for run in runs]
 
 
 def test_a_queued_run_is_not_ended(sweep: Sweep, tests: list[RegressionTest]) -> None:
@@ -534,11 +674,28 @@ def test_a_queued_run_is_not_ended(sweep: Sweep, tests: list[RegressionTest]) ->
     assert sweep() == []
 
 
-@pytest.mark.parametrize(('machine', 'progress'), [(3.5, 3.5), (5, 3.5), (3.5, 5)])
-def test_a_machine_that_may_be_alive_is_not_ended(sweep: Sweep, make_run: MakeRun, machine: float,
-                                                  progress: float) -> None:
-    run = make_run(None, ago=progress * HOUR)
-    start_machine(run.id, ago=machine * HOUR)
+@pytest.mark.parametrize(('machine', 'progress'), [(SHORT, SHORT), (LONG, SHORT), (SHORT, LONG)])
+def test_a_machine_that_may_be_alive_is_not_ended(sweep: Sweep, make_run: MakeRun, machine: timedelta,
+                                                  progress: timedelta) -> None:
+    run = make_run(None, ago=progress)
+    start_machine(run.id, ago=machine)
+
+    assert sweep() == []
+
+
+def test_any_row_that_is_young_keeps_a_run_from_being_ended(sweep: Sweep, tests: list[RegressionTest]) -> None:
+    run = seed.run(tests)
+    for status, ago in ((TestStatus.preparation, SHORT), (TestStatus.testing, LONG)):
+        write(run.id, status, ago=ago)
+
+    assert sweep() == []
+
+
+@pytest.mark.parametrize('machines', [(SHORT, LONG), (LONG, SHORT)])
+def test_the_younger_of_two_machines_counts(sweep: Sweep, make_run: MakeRun, machines: tuple[timedelta, ...]) -> None:
+    run = make_run(None, ago=LONG)
+    for number, ago in enumerate(machines):
+        seed.add(GcpInstance(f'linux-{number}', run.id, datetime.now() - ago))
 
     assert sweep() == []
 
@@ -594,12 +751,14 @@ def test_a_newer_run_keeps_its_commit_status(sweep: Sweep, make_run: MakeRun, gi
     assert github.statuses == []
 
 
-def test_a_github_that_is_silent_does_not_keep_a_run_from_being_ended(sweep: Sweep, make_run: MakeRun,
-                                                                      github: GitHub) -> None:
-    make_run(None, ago=LONG)
+def test_a_github_that_is_silent_does_not_keep_a_run_from_being_ended(
+        sweep: Sweep, make_run: MakeRun, github: GitHub, caplog: pytest.LogCaptureFixture) -> None:
+    run = make_run(None, ago=LONG)
     github.answers = False
 
     assert [step['what'] for step in sweep()] == ['ended']
+
+    assert f'sweep: the commit status of run {run.id} is not posted: TimeoutError' in caplog.messages
 
 
 def test_the_end_of_an_attempt_is_announced(sweep: Sweep, make_run: MakeRun) -> None:
@@ -755,8 +914,9 @@ def test_an_end_is_retried_whatever_time_it_was_written_in(time_zone: str, is_lo
 
 
 @pytest.mark.parametrize('is_local', [True, False])
-def test_a_machine_is_never_given_up_early(time_zone: str, is_local: bool, sweep: Sweep, make_run: MakeRun) -> None:
-    run = make_run(None, ago=3 * HOUR)
+def test_a_machine_is_never_given_up_early(time_zone: str, is_local: bool, sweep: Sweep,
+                                           tests: list[RegressionTest]) -> None:
+    run = seed.run(tests)
     now = datetime.now() if is_local else datetime.now(timezone.utc).replace(tzinfo=None)
     seed.add(GcpInstance(f'linux-{run.id}', run.id, now - 3 * HOUR))
 
@@ -776,6 +936,17 @@ def test_an_end_in_the_future_is_not_retried(time_zone: str, sweep: Sweep, make_
     assert [step['what'] for step in sweep()] == ['waiting']
 
 
+@pytest.mark.parametrize('time_zone', ['America/New_York'], indirect=True)
+def test_of_an_hour_that_clocks_show_twice_the_second_counts(time_zone: str, sweep: Sweep, make_run: MakeRun,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(None)
+    write_at(run.id, TestStatus.canceled, OUT_OF_ORDER, datetime(2026, 11, 1, 1, 30))
+    # 1:40 for the second time.
+    monkeypatch.setattr(clock, 'now', lambda: datetime(2026, 11, 1, 6, 40))
+
+    assert [step['what'] for step in sweep()] == ['waiting']
+
+
 # The dry run
 
 
@@ -783,6 +954,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(sweep: Sweep, make_run: Make
                                                     github: GitHub) -> None:
     for number in range(1, 5):
         make_run(commit=f'{number:040x}', pr_nr=number)
+    make_run(commit='5', pr_nr=5, platform=TestPlatform.windows)
     make_run(None, ago=LONG, commit='0ff')
     db.session.commit()
     before, retries = rows.snapshot(), rows.of('run_retry')
@@ -792,7 +964,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(sweep: Sweep, make_run: Make
     assert (rows.snapshot(), rows.of('run_retry'), github.statuses) == (before, retries, [])
     done = [step | {'new_run_id': None} for step in sweep()]
     assert said == done
-    assert [step['what'] for step in said] == ['ended', 'retried', 'retried', 'waiting', 'waiting']
+    assert [step['what'] for step in said] == ['ended', 'retried', 'retried', 'waiting', 'waiting', 'retried']
 
 
 def test_a_dry_run_asks_the_checks(sweep: Sweep, make_run: MakeRun, github: GitHub) -> None:
@@ -808,6 +980,21 @@ def test_the_command_prints_lines_for_people(command: Command, github: GitHub, m
 
     assert command('sweep', '--dry-run').stdout == f'{run.id}\tretried\t-\t{TIME_LIMIT}\n'
     assert command('sweep').stdout == f'{run.id}\tretried\t{run.id + 1}\t{TIME_LIMIT}\n'
+
+
+@pytest.mark.on_file
+def test_the_command_asks_the_checks(command: Command, github: GitHub, make_run: MakeRun) -> None:
+    run = make_run()
+    github.state = 'closed'
+
+    assert command('sweep').stdout == f'{run.id}\twaiting\t-\tPull request {PR} is closed.\n'
+
+
+@pytest.mark.on_file
+def test_a_message_of_several_lines_is_printed_in_one(command: Command, github: GitHub, make_run: MakeRun) -> None:
+    run = make_run('GCP error:\n\tnobody knows')
+
+    assert command('sweep').stdout == f'{run.id}\tretried\t{run.id + 1}\t"GCP error:\\n\\tnobody knows"\n'
 
 
 @pytest.mark.on_file
@@ -872,11 +1059,21 @@ def test_a_retry_that_ran_everything_again_costs_the_sweep_no_statement(
     assert len(set(counts)) == 1
 
 
+def test_nothing_is_said_while_the_attempt_that_has_the_results_has_not_ended(
+        sweep: Sweep, make_run: MakeRun, tests: list[RegressionTest]) -> None:
+    make_run('Canceled by admin', results=0)
+    db.session.commit()
+    report(retry_run(1).new_run_id, tests)
+    complete(retry_run(1, failed_only=True).new_run_id)
+
+    assert sweep(dry_run=True) == sweep() == []
+
+
 # Faults
 
 
-def test_a_run_that_raises_does_not_keep_the_others_from_being_swept(sweep: Sweep, make_run: MakeRun,
-                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_raises_does_not_keep_the_others_from_being_swept(
+        sweep: Sweep, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     broken, run = make_run(commit='1', pr_nr=1), make_run(commit='2', pr_nr=2)
     plan_retry, broken_id = sweeper.plan_retry, broken.id
 
@@ -889,6 +1086,8 @@ def test_a_run_that_raises_does_not_keep_the_others_from_being_swept(sweep: Swee
 
     assert sweep() == [line(broken.id, 'waiting', 'KeyError: the log has more'),
                        line(run.id, 'retried', TIME_LIMIT, run.id + 1)]
+
+    assert f'sweep: run {broken_id}: KeyError\n' in caplog.text
 
 
 @pytest.mark.on_file
@@ -927,7 +1126,11 @@ def test_the_log_tells_automatic_retries_apart(sweep: Sweep, make_run: MakeRun,
     (TIME_LIMIT, 'Tests queued again: time limit exceeded'),
     (VANISHED, 'Tests queued again: its machine has vanished'),
     ('', 'Tests queued again: the worker gave up'),
+    (NOT_VISIBLE, 'Tests queued again: the build was not visible yet'),
+    (OUT_OF_ORDER, 'Tests queued again: the worker gave up or its machine rebooted'),
+    ('artifact', 'Tests queued again: the worker found no build on its machine'),
     ('Build failed: …', 'Tests queued again: Build failed: …'),
+    ('GCP operation timed out. Again.', 'Tests queued again: GCP operation timed out. Again'),
     ('GCP operation timed out.' + 'x' * 200, ('Tests queued again: GCP operation timed out.' + 'x' * 200)[:140]),
     # Who canceled it, and why, is not told.
     ('Canceled by alice via API: wrong branch', 'Tests queued'),
