@@ -43,6 +43,9 @@ GRACE = timedelta(hours=2)
 #: How many automatic attempts in a row must die until no more are made.
 OUTAGE = 3
 
+#: How many automatic attempts of a platform are looked at, the newest, or more if more may be in flight.
+REMEMBERED = 50
+
 
 @dataclass(frozen=True)
 class PlannedRetry:
@@ -155,7 +158,8 @@ def _find_obstacle(db: Database, source: Source, last: ProgressRow, now: datetim
 
 def _find_brake(db: Database, platform: str, now: datetime, settings: Settings, planned: int) -> str | None:
     """Return why no automatic retry of a platform is made at the moment: in an outage retries make it worse."""
-    attempts = {attempt.run_id: attempt.created_at for attempt in read_automatic_attempts(db, platform)}
+    limit = max(REMEMBERED, settings.automatic_retries_at_once)
+    attempts = {attempt.run_id: attempt.created_at for attempt in read_automatic_attempts(db, platform, limit)}
     progress = read_progress(db, list(attempts))
     ended = sorted((one for one in progress.values() if one.has_ended), key=lambda one: one.end_id)
     in_flight = [run_id for run_id, created_at in attempts.items()

@@ -365,6 +365,7 @@ def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_w
 def test_the_command_lists_no_retry_without_anything_to_carry_over(
         command: Command, rows: Rows, source: int, tests: list[RegressionTest]) -> None:
     failed = finish(seed.run(tests[:1]).id, tests[:1], failed=tests[:1])
+    report(retry(failed), tests)  # It has not ended.
     finish(retry(failed, failed_only=True), tests[:1])
     end(retry(source, failed_only=True))
     finish(retry(source), tests)

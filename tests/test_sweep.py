@@ -23,7 +23,7 @@ from mod_ci.models import BlockedUsers, GcpInstance, MaintenanceMode
 from mod_regression.models import RegressionTest
 from mod_test.models import (Test, TestPlatform, TestProgress, TestStatus,
                              TestType)
-from sqlalchemy import Engine, event, update
+from sqlalchemy import Engine, delete, event, update
 from support.api import Command
 from support.histories import finish, report
 from support.rows import Rows, add_retries, change_retries
@@ -587,6 +587,17 @@ def test_the_newest_of_very_many_attempts_are_in_flight(sweep: Sweep, make_run: 
         make_run(commit=f'{number:040x}', pr_nr=number)
 
     assert [step['what'] for step in sweep()] == ['retried'] * 2 + ['waiting']
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 55}])
+def test_however_many_may_be_in_flight_they_are_counted(sweep: Sweep, make_run: MakeRun) -> None:
+    first, *retries = seed.bulk_runs(56, 1, 0)
+    add_retries(first, retries)
+    change_retries(automatic=True, created_at=clock.now())
+    db.session.execute(delete(TestProgress))
+    make_run()
+
+    assert [step['what'] for step in sweep()] == ['waiting']
 
 
 def test_three_that_completed_without_results_are_an_outage(sweep: Sweep, make_run: MakeRun) -> None:

@@ -19,9 +19,6 @@ from .runs import (ProgressRow, Source, is_completed, last_status,
 #: How many progress rows are read at once.
 ROWS_AT_ONCE = 250
 
-#: Of how many automatic attempts of a platform, the newest, the brake knows.
-REMEMBERED = 50
-
 
 def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
     """Yield all progress rows, the newest first, many at once: there is no index on their times."""
@@ -102,14 +99,14 @@ def is_under_maintenance(db: Database, platform: str) -> bool:
         type_coerce(maintenance.platform, String) == platform, maintenance.disabled == true()))))
 
 
-def read_automatic_attempts(db: Database, platform: str) -> Sequence[Any]:
+def read_automatic_attempts(db: Database, platform: str, limit: int) -> Sequence[Any]:
     """Return ``run_id`` and ``created_at`` of the newest automatic attempts of a platform."""
     run, retry = db.host.Test, db.run_retry.c
     return db.rows(
         select(retry.run_id, retry.created_at)
         .join_from(db.run_retry, run, run.id == retry.run_id)
         .where(retry.automatic == true(), type_coerce(run.platform, String) == platform)
-        .order_by(retry.run_id.desc()).limit(REMEMBERED))
+        .order_by(retry.run_id.desc()).limit(limit))
 
 
 def has_completed_since(db: Database, platform: str, progress_id: int) -> bool:

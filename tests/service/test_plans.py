@@ -30,7 +30,7 @@ NAMES = [name for name in CALLS if name not in SILENT]
 @pytest.fixture(scope='module')
 def entry_points(shared_database: Database) -> Iterator[EntryPoints]:
     """Return every way into the package, on a database with many more runs and users than a statement is about."""
-    made = EntryPoints(shared_database.uri(), tests=40, runs=300, retries=5)
+    made = EntryPoints(shared_database.uri(), tests=40, runs=100, retries=5)
     for _ in range(10):
         made.end()
     yield made
