@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, SessionTransaction, object_session
 from .attempts import is_retried
 from .carry_over import carry_over
 from .database import Database
+from .database.retries import find_test_count
 from .database.runs import find_source
 from .extension import find_extension_state
 from .faults import describe
@@ -71,13 +72,18 @@ def _handle_ended_runs(session: Session, transaction: SessionTransaction) -> Non
 
 def _carry_over(transactions: Transactions, run_id: int) -> None:
     """Carry over what belongs into a run. An error is logged and not raised: nothing may break the host's commit."""
+    own_tests = 'its own tests'
     try:
+        test_count = transactions.run(find_test_count, run_id)
+        if test_count is None:
+            return
+        own_tests = f'its own {counted(test_count, "test")}'
         count = transactions.run(carry_over, run_id)
         if count:
             log().info(f'run {run_id} has completed: {counted(count, "result")} carried over into it')
     except Exception as fault:
         log().error(f'run {run_id} has ended, but the results of the other attempts are not carried over: the report '
-                    f'and the status that the platform sends now speak of its own tests only. '
+                    f'and the status that the platform sends now speak of {own_tests}. '
                     f'"flask runs-api carry-over {run_id}" does it. {describe(fault)}')
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import (String, and_, bindparam, delete, exists, insert, or_,
-                        select, true, type_coerce)
+from sqlalchemy import (String, and_, bindparam, delete, exists, func, insert,
+                        or_, select, true, type_coerce)
 
 from .. import clock
 from ..errors import RunNotFound
@@ -109,6 +109,17 @@ def find_root_of_failed_only(db: Database, run_id: int) -> int | None:
     root_id: int | None = db.scalar(
         select(retry.root_run_id).where(retry.run_id == run_id, retry.failed_only == true()))
     return root_id
+
+
+def find_test_count(db: Database, run_id: int) -> int | None:
+    """Return how many regression tests are selected for a failed-only retry; None for any other run."""
+    retry, customized = db.run_retry.c, db.host.CustomizedTest
+    count: int | None = db.scalar(
+        select(func.count(customized.regression_id.distinct()))
+        .join_from(db.run_retry, customized, customized.test_id == retry.run_id)
+        .where(retry.run_id == run_id, retry.failed_only == true())
+        .group_by(retry.run_id))
+    return count
 
 
 def encode(reason: str | None) -> bytes | None:
