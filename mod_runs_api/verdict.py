@@ -138,12 +138,10 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
     run_ids = [row.run_id for row in read_attempts(db, root_id)]
     ended = {run_id: progress.end_id for run_id, progress in read_progress(db, run_ids).items() if progress.has_ended}
     numbers = {run_id: number for number, run_id in enumerate(run_ids, 1)}
-    carried_over = read_carried_over(db, run_ids)
+    found = read_outcomes(db, run_ids) + [(*one, 'carried_over') for one in read_carried_over(db, run_ids)]
     by_test: dict[int, list[Outcome]] = {}
-    for test_id, attempt_id, outcome in read_outcomes(db, run_ids):
+    for test_id, attempt_id, outcome in sorted(found):
         outcomes = by_test.setdefault(test_id, [])
-        if outcome != 'not_run' and (attempt_id, test_id) in carried_over:
-            outcome = 'carried_over'
         if attempt_id in ended:
             outcomes.append(Outcome(attempt_id, numbers[attempt_id], ended[attempt_id], outcome))
     _add_evidence(db, run_ids, by_test)

@@ -7,14 +7,23 @@ Its functions, and the domain that calls them, take one :class:`Database`: a tra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable, ScalarResult, Select, Table
+from sqlalchemy import (BindParameter, Connection, Executable, ScalarResult,
+                        Select, Table, bindparam)
 
 from ..host.models import HostModels
 from .tables import Tables
+
+Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Statement = TypeVar('Statement', bound=Executable)
+
+#: Some runs, in a statement that is built once.
+RUN_IDS: BindParameter[Any] = bindparam('run_ids', expanding=True)
+RunIds = Sequence[int] | BindParameter[Any]
 
 
 @dataclass(frozen=True)
@@ -39,21 +48,39 @@ class Database:
         """The table of results that were carried over."""
         return self.tables.run_carried_over
 
-    def execute(self, statement: Executable, rows: list[dict[str, Any]] | None = None) -> Any:
-        """Execute a statement, for each of the rows if there are some."""
-        return self.connection.execute(statement, rows)
+    def execute(self, statement: Executable, values: Values | None = None) -> Any:
+        """Execute a statement with values, or for each of several."""
+        return self.connection.execute(statement, values)
 
-    def rows(self, statement: Executable) -> Sequence[Any]:
+    def rows(self, statement: Executable, values: Values | None = None) -> Sequence[Any]:
         """Return all rows."""
-        return self.connection.execute(statement).all()
+        return self.connection.execute(statement, values).all()
 
     def scalar(self, statement: Executable) -> Any:
         """Return the first column of the first row; None if there is none."""
         return self.connection.scalar(statement)
 
-    def scalars(self, statement: Executable) -> ScalarResult[Any]:
+    def scalars(self, statement: Executable, values: Values | None = None) -> ScalarResult[Any]:
         """Return the first column of each row."""
-        return self.connection.scalars(statement)
+        return self.connection.scalars(statement, values)
+
+
+def built_once(build: Callable[[Database], Statement]) -> Callable[[Database], Statement]:
+    """
+    Have a statement built once for the tables of a host. Its values are bound when it is executed.
+
+    That is for what retries and verdicts wait for: SQLAlchemy needs longer to build and to hash a statement on mapped
+    classes than MariaDB needs to answer it.
+    """
+    built: dict[Tables, Statement] = {}
+
+    @wraps(build)
+    def get(db: Database) -> Statement:
+        if db.tables not in built:
+            built[db.tables] = build(db)
+        return built[db.tables]
+
+    return get
 
 
 def by_run(model: Any, statement: Select[Any]) -> Select[Any]:

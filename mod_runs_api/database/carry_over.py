@@ -13,11 +13,11 @@ from sqlalchemy import (ColumnElement, Select, and_, case, exists, func,
                         insert, or_, select, true)
 from sqlalchemy.orm import aliased
 
-from . import Database, by_run
+from . import Database, RunIds, by_run
 from .runs import is_completed
 
 
-def select_marks(db: Database, run_ids: Sequence[int]) -> Select[Any]:
+def select_marks(db: Database, run_ids: RunIds) -> Select[Any]:
     """
     Select the mark of each result that was carried over into some runs.
 
@@ -38,9 +38,13 @@ def _is_of_a_row_that_is_there(db: Database) -> ColumnElement[bool]:
                 completed.timestamp == mark.progress_timestamp)
 
 
-def read_carried_over(db: Database, run_ids: Sequence[int]) -> set[tuple[int, int]]:
-    """Return run and regression test of each result that was carried over into some runs."""
-    return {(mark.run_id, mark.regression_test_id) for mark in db.rows(select_marks(db, run_ids))}
+def read_carried_over(db: Database, run_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Return regression test and run of each result that was carried over into some runs."""
+    result, marks = db.host.TestResult, select_marks(db, run_ids).subquery()
+    rows = db.rows(by_run(result, select(marks.c.regression_test_id, marks.c.run_id).join_from(
+        marks, result, and_(result.test_id == marks.c.run_id,
+                            result.regression_test_id == marks.c.regression_test_id))))
+    return [(test_id, run_id) for test_id, run_id in rows]
 
 
 def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, int]]:

@@ -15,10 +15,11 @@ from typing import Any
 from sqlalchemy import (ColumnElement, LargeBinary, Select, Subquery, and_,
                         case, cast, exists, func, or_, select, true, union)
 
-from . import Database, by_run
+from . import RUN_IDS, Database, RunIds, built_once, by_run
+from .carry_over import select_marks
 
 
-def select_outcomes(db: Database, run_ids: Sequence[int]) -> Select[Any]:
+def select_outcomes(db: Database, run_ids: RunIds) -> Select[Any]:
     """
     Select ``run_id``, ``regression_test_id`` and ``outcome`` of each test of some runs.
 
@@ -58,7 +59,7 @@ def _outcome_of_result(db: Database) -> ColumnElement[str]:
                 else_='pass')
 
 
-def _select_selected(db: Database, run_ids: Sequence[int]) -> list[Select[Any]]:
+def _select_selected(db: Database, run_ids: RunIds) -> list[Select[Any]]:
     """
     Select ``run_id`` and ``regression_test_id`` of each test that was selected for some runs, for a union.
 
@@ -84,13 +85,23 @@ def is_given_to_workers(db: Database, regression_test_id: ColumnElement[int]) ->
 
 def read_selected(db: Database, run_id: int) -> Sequence[Any]:
     """Return ``id`` and ``active`` of each test that was selected for a run, in order: its full test set."""
-    return db.rows(_select_tests(db, union(*_select_selected(db, [run_id])).subquery()))
+    return db.rows(_select_full_set(db), {'run_ids': [run_id]})
+
+
+@built_once
+def _select_full_set(db: Database) -> Select[Any]:
+    return _select_tests(db, union(*_select_selected(db, RUN_IDS)).subquery())
 
 
 def read_not_passed(db: Database, run_id: int) -> Sequence[Any]:
     """Return ``id`` and ``active`` of each test of a run whose outcome is not ``pass``, in order."""
-    outcomes = select_outcomes(db, [run_id]).subquery()
-    return db.rows(_select_tests(db, outcomes).where(outcomes.c.outcome != 'pass'))
+    return db.rows(_select_not_passed(db), {'run_ids': [run_id]})
+
+
+@built_once
+def _select_not_passed(db: Database) -> Select[Any]:
+    outcomes = select_outcomes(db, RUN_IDS).subquery()
+    return _select_tests(db, outcomes).where(outcomes.c.outcome != 'pass')
 
 
 def _select_tests(db: Database, tests: Subquery) -> Select[Any]:
@@ -112,9 +123,18 @@ def count_outcomes(db: Database, run_ids: Sequence[int]) -> dict[int, Counter[st
 
 
 def read_outcomes(db: Database, run_ids: Sequence[int]) -> list[tuple[int, int, str]]:
-    """Return regression test, run and outcome of each test of some runs, in order."""
-    # Not ordered by the database: MariaDB evaluates the rule for each row of a table that it sorts.
-    return sorted((test_id, run_id, outcome) for run_id, test_id, outcome in db.rows(select_outcomes(db, run_ids)))
+    """Return regression test, run and outcome of each test of some runs, without what was carried over into them."""
+    rows = db.rows(_select_own_outcomes(db), {'run_ids': run_ids})
+    return [(test_id, run_id, outcome) for run_id, test_id, outcome in rows]
+
+
+@built_once
+def _select_own_outcomes(db: Database) -> Select[Any]:
+    outcomes, marks = select_outcomes(db, RUN_IDS), select_marks(db, RUN_IDS).subquery()
+    result = db.host.TestResult
+    is_carried_over = exists().where(marks.c.run_id == result.test_id,
+                                     marks.c.regression_test_id == result.regression_test_id)
+    return outcomes.where(or_(result.test_id.is_(None), ~is_carried_over))
 
 
 def read_evidence(db: Database, run_ids: Sequence[int], regression_test_ids: Sequence[int]) -> Sequence[Any]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import (ColumnElement, Select, String, case, func, select,
-                        true, type_coerce, union_all)
+from sqlalchemy import (ColumnElement, Select, String, bindparam, case, func,
+                        select, true, type_coerce, union_all)
 from sqlalchemy.orm import aliased
 
 from ..errors import RunNotFound
 from ..host.models import COMPLETED, ENDED_STATUSES, MAX_ID, PULL_REQUEST
-from . import Database
+from . import Database, built_once
 
 #: The branch that the platform gives the runs of all pull requests.
 PULL_REQUEST_BRANCH = 'pull_request'
@@ -69,17 +69,22 @@ class Source:
 
 def find_source(db: Database, run_id: int) -> Source:
     """Return the run with an id. Raises :exc:`RunNotFound`."""
+    row = None if not 1 <= run_id <= MAX_ID else db.execute(_select_source(db), {'run_id': run_id}).one_or_none()
+    if row is None:
+        raise RunNotFound(run_id)
+    return Source(*row)
+
+
+@built_once
+def _select_source(db: Database) -> Select[Any]:
     run, root, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
-    row = None if not 1 <= run_id <= MAX_ID else db.execute(
+    return (
         select(run.id, type_coerce(run.platform, String), type_coerce(run.test_type, String), run.fork_id, run.branch,
                run.commit, run.pr_nr, last_status(db, run.id), func.coalesce(retry.root_run_id, run.id),
                func.coalesce(root.id, run.id))
         .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
         .outerjoin(root, root.id == retry.root_run_id)
-        .where(run.id == run_id)).one_or_none()
-    if row is None:
-        raise RunNotFound(run_id)
-    return Source(*row)
+        .where(run.id == bindparam('run_id')))
 
 
 def read_attempts(db: Database, root_id: int) -> Sequence[Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import String, func, insert, select, type_coerce, update
+from sqlalchemy import (Select, String, bindparam, func, insert, select,
+                        type_coerce, update)
 
 from .. import clock
 from ..host.models import User
-from . import Database
+from . import Database, built_once
 
 
 def find_user_ids(db: Database, user: int | str) -> list[int]:
@@ -40,13 +41,18 @@ def is_blocked(db: Database, account_id: int | None) -> bool:
 
 def find_tokens(db: Database, prefix: str) -> Sequence[Any]:
     """Return the tokens with a prefix, each with ``user_id``, ``user_name`` and ``user_role``."""
+    return db.rows(_select_tokens(db), {'prefix': prefix})
+
+
+@built_once
+def _select_tokens(db: Database) -> Select[Any]:
     token, user = db.tables.token, db.host.User
-    return db.rows(
+    return (
         select(token.id.label('id'), token.token_hash.label('token_hash'), token.scopes_json.label('scopes_json'),
                token.expires_at.label('expires_at'), token.revoked_at.label('revoked_at'), user.id.label('user_id'),
                user.name.label('user_name'), type_coerce(user.role, String).label('user_role'))
         .join(user, user.id == token.user_id)
-        .where(token.token_prefix == prefix))
+        .where(token.token_prefix == bindparam('prefix')))
 
 
 def list_tokens(db: Database) -> Sequence[Any]:
