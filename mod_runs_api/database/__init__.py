@@ -83,8 +83,8 @@ def built_once(build: Callable[[Database], Statement]) -> Callable[[Database], S
     return get
 
 
-def by_run(model: Any, statement: Select[Any]) -> Select[Any]:
-    """Have MariaDB read a table by its primary key, which keeps the rows of a run together."""
+def by_key(model: Any, statement: Select[Any]) -> Select[Any]:
+    """Have MariaDB read a table by its primary key. That of results and files keeps the rows of a run together."""
     for dialect in ('mysql', 'mariadb'):
         statement = statement.with_hint(model, 'FORCE INDEX (PRIMARY)', dialect)
     return statement

@@ -13,7 +13,7 @@ from sqlalchemy import (ColumnElement, Select, and_, case, exists, func,
                         insert, or_, select, true)
 from sqlalchemy.orm import aliased
 
-from . import Database, RunIds, by_run
+from . import Database, RunIds, by_key
 from .runs import is_completed
 
 
@@ -41,7 +41,7 @@ def _is_of_a_row_that_is_there(db: Database) -> ColumnElement[bool]:
 def read_carried_over(db: Database, run_ids: Sequence[int]) -> list[tuple[int, int]]:
     """Return regression test and run of each result that was carried over into some runs."""
     result, marks = db.host.TestResult, select_marks(db, run_ids).subquery()
-    rows = db.rows(by_run(result, select(marks.c.regression_test_id, marks.c.run_id).join_from(
+    rows = db.rows(by_key(result, select(marks.c.regression_test_id, marks.c.run_id).join_from(
         marks, result, and_(result.test_id == marks.c.run_id,
                             result.regression_test_id == marks.c.regression_test_id))))
     return [(test_id, run_id) for test_id, run_id in rows]
@@ -120,7 +120,7 @@ def _copy_marked(db: Database, model: Any, columns: list[Any], condition: Column
     copied = [model.regression_test_id, *columns]
     db.execute(insert(model).from_select(
         [model.test_id, *copied],
-        by_run(model, select(mark.run_id, *copied)
+        by_key(model, select(mark.run_id, *copied)
                .join_from(db.run_carried_over, model, and_(model.test_id == mark.origin_run_id,
                                                            model.regression_test_id == mark.regression_test_id))
                .where(condition))))
@@ -139,14 +139,14 @@ def find_missed(db: Database) -> Sequence[int]:
     Not those that something was carried over into when they completed.
     """
     progress, retry, other, mark = db.host.TestProgress, db.run_retry.c, db.run_retry.alias().c, db.run_carried_over.c
-    marks = (select(mark.run_id)
-             .join_from(db.run_carried_over, progress, _is_of_a_row_that_is_there(db))
-             .where(mark.run_id == retry.run_id))
+    marks = by_key(progress, select(mark.run_id)
+                   .join_from(db.run_carried_over, progress, _is_of_a_row_that_is_there(db))
+                   .where(mark.run_id == retry.run_id))
     completed = select(progress.id).where(progress.test_id == retry.run_id, is_completed(progress))
     result, own, test = db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
     own_result = select(own.test_id).where(own.test_id == retry.run_id,
                                            own.regression_test_id == result.regression_test_id)
-    lacking = by_run(result, select(result.test_id)
+    lacking = by_key(result, select(result.test_id)
                      .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
                      .where(~own_result.correlate(db.run_retry, result).exists()))
     in_root = lacking.where(result.test_id == retry.root_run_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import and_, case, func, or_, select, true
 
-from . import Database, by_run
+from . import Database, by_key
 from .carry_over import select_marks
 from .outcomes import is_given_to_workers
 from .runs import Progress, read_progress
@@ -41,7 +41,7 @@ def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecor
     progress = read_progress(db, run_ids)
     selected = {run_id: (int(count), int(missing)) for run_id, count, missing in _count_selected(db, run_ids)}
     marks = select_marks(db, run_ids).subquery()
-    results = {run_id: (count, longest or 0) for run_id, count, longest in db.rows(by_run(
+    results = {run_id: (count, longest or 0) for run_id, count, longest in db.rows(by_key(
         result, select(result.test_id, func.count(), func.max(result.runtime))
         .outerjoin_from(result, marks, and_(marks.c.run_id == result.test_id,
                                             marks.c.regression_test_id == result.regression_test_id))
@@ -68,7 +68,7 @@ def _count_selected(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
                        # Carrying over adds the tests that were not.
                        func.coalesce(marks.c.was_selected, true()))
     is_missing = and_(is_selected, or_(result.test_id.is_(None), marks.c.run_id.is_not(None)))
-    return db.rows(by_run(
+    return db.rows(by_key(
         result,
         select(selected.c.run_id, func.sum(case((is_selected, 1), else_=0)), func.sum(case((is_missing, 1), else_=0)))
         .outerjoin_from(selected, result, and_(result.test_id == selected.c.run_id,

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import (ColumnElement, LargeBinary, Select, Subquery, and_,
                         case, cast, exists, func, or_, select, true, union)
 
-from . import RUN_IDS, Database, RunIds, built_once, by_run
+from . import RUN_IDS, Database, RunIds, built_once, by_key
 from .carry_over import select_marks
 
 
@@ -29,7 +29,7 @@ def select_outcomes(db: Database, run_ids: RunIds) -> Select[Any]:
     has_result = result.test_id.is_not(None)
     tests = union(*_select_selected(db, run_ids), select(result.test_id, result.regression_test_id)
                   .where(result.test_id.in_(run_ids))).subquery()
-    return by_run(
+    return by_key(
         result, select(tests.c.run_id, tests.c.regression_test_id,
                        case((has_result, _outcome_of_result(db)), else_='not_run').label('outcome'))
         .outerjoin_from(tests, result, and_(result.test_id == tests.c.run_id,
@@ -41,7 +41,7 @@ def _outcome_of_result(db: Database) -> ColumnElement[str]:
     """Return the outcome of a row of the host's ``TestResult``."""
     result, file = db.host.TestResult, db.host.TestResultFile
     output, variant = db.host.RegressionTestOutput, db.host.RegressionTestOutputFiles
-    files = by_run(file, select(file.test_id).where(file.test_id == result.test_id,
+    files = by_key(file, select(file.test_id).where(file.test_id == result.test_id,
                                                     file.regression_test_id == result.regression_test_id))
     lacks_an_output = exists().where(
         output.regression_id == result.regression_test_id, output.ignore.is_not(true()),

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from .. import clock
 from ..host.models import ENDED_STATUSES
-from . import Database, by_run
+from . import Database, by_key
 from .runs import (ProgressRow, Source, is_completed, last_status,
                    select_progress)
 
@@ -34,8 +34,8 @@ def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
 def find_incomplete(db: Database, run_ids: Sequence[int]) -> set[int]:
     """Return those of some completed runs that may lack a result of their own: :func:`read_run_records` knows."""
     run, result, customized, mark = db.host.Test, db.host.TestResult, db.host.CustomizedTest, db.run_carried_over.c
-    results = by_run(result, select(func.count()).where(result.test_id == run.id)).scalar_subquery()
-    has_result = by_run(result, select(result.test_id).where(
+    results = by_key(result, select(func.count()).where(result.test_id == run.id)).scalar_subquery()
+    has_result = by_key(result, select(result.test_id).where(
         result.test_id == customized.test_id, result.regression_test_id == customized.regression_id)).exists()
     # The ids again, or MariaDB reads the rows of all runs.
     lacks_result = exists().where(customized.test_id == run.id, customized.test_id.in_(run_ids), ~has_result)
