@@ -13,7 +13,7 @@ from .database import Database
 from .database.carry_over import count_carried_over
 from .database.ends import read_run_records
 from .database.outcomes import count_outcomes
-from .database.retries import decode
+from .database.retries import decode_reason
 from .database.runs import Progress, find_source, read_attempts, read_progress
 from .host.models import COMPLETED
 
@@ -143,7 +143,7 @@ def _summarize(db: Database, rows: Sequence[tuple[int, Any]]) -> list[Attempt]:
             run_id=row.run_id, attempt=number, status=_status(record.progress, count), tests=count.total(),
             passed=count['pass'], failed=count['fail'] + count['missing_output'], not_run=count['not_run'],
             carried_over_from=carried_over[row.run_id], source_run_id=row.source_run_id, failed_only=row.failed_only,
-            reason=decode(row.reason), requested_by=row.requested_by, created_at=row.created_at,
+            reason=decode_reason(row.reason), requested_by=row.requested_by, created_at=row.created_at,
             automatic=row.automatic, cause=cause and cause.name, cause_detail=cause and cause.detail))
     return attempts
 

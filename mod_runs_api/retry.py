@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from .database import Database
 from .database.outcomes import read_not_passed, read_selected
-from .database.retries import RetryRequest, encode, find_retry, write_retry
+from .database.retries import (RetryRequest, encode_reason, find_retry,
+                               write_retry)
 from .database.runs import Source, find_source
 from .errors import Unprocessable
 
@@ -63,18 +64,18 @@ def create_retry(db: Database, request: RetryRequest, drop_inactive: bool) -> Re
     if earlier is not None:
         return earlier
     source = find_source(db, request.run_id)
-    test_ids = choose_tests(db, source, request.failed_only, drop_inactive)
-    new_run_id = write_retry(db, request, source, test_ids)
-    return Retry(source.id, new_run_id, request.failed_only, len(test_ids))
+    regression_test_ids = choose_tests(db, source, request.failed_only, drop_inactive)
+    new_run_id = write_retry(db, request, source, regression_test_ids)
+    return Retry(source.id, new_run_id, request.failed_only, len(regression_test_ids))
 
 
 def choose_tests(db: Database, source: Source, failed_only: bool, drop_inactive: bool) -> list[int]:
     """
     Return the ids of the regression tests that a retry would run, in order.
 
-    That is the full test set, or every test of the source whose outcome is not ``pass``. Raises :exc:`Unprocessable`
-    if the source of a failed-only retry has not ended, if no tests are left, or if some are inactive and are not to be
-    dropped.
+    That is the full test set, which is what was selected for the first of the attempts, or every test of the source
+    whose outcome is not ``pass``. Raises :exc:`Unprocessable` if the source of a failed-only retry has not ended, if no
+    tests are left, or if some are inactive and are not to be dropped.
     """
     if not failed_only:
         tests = read_selected(db, source.full_set_id)
@@ -86,15 +87,15 @@ def choose_tests(db: Database, source: Source, failed_only: bool, drop_inactive:
     else:
         raise Unprocessable(f'Run {source.id} has not finished: it has no failed tests yet.',
                             {'run_status': source.status or 'queued'})
-    test_ids = [test.id for test in tests if test.active]
+    regression_test_ids = [test.id for test in tests if test.active]
     inactive_ids = [test.id for test in tests if not test.active]
     if inactive_ids and not drop_inactive:
         raise Unprocessable('Some of the tests to run are inactive now.', {'inactive_ids': inactive_ids})
-    if not test_ids:
+    if not regression_test_ids:
         # A run without rows in customized_test would run every test there is.
         raise Unprocessable('None of the tests to run is active: there is nothing to run again.',
                             {'inactive_ids': inactive_ids})
-    return test_ids
+    return regression_test_ids
 
 
 def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:
@@ -108,7 +109,7 @@ def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:
     if row is None:
         return None
     if (row.source_run_id, row.failed_only, row.reason) != (request.run_id, request.failed_only,
-                                                            encode(request.reason)):
+                                                            encode_reason(request.reason)):
         raise Unprocessable('This idempotency key belongs to another request.',
                             {'idempotency_key': 'Already used with another run or body.'})
     return Retry(request.run_id, row.run_id, request.failed_only, row.test_count,

@@ -39,7 +39,7 @@ class RetryRequest:
     run_token: str = field(default_factory=random_secret, repr=False)
 
 
-def write_retry(db: Database, request: RetryRequest, source: Source, test_ids: Sequence[int]) -> int:
+def write_retry(db: Database, request: RetryRequest, source: Source, regression_test_ids: Sequence[int]) -> int:
     """
     Write the new run, and return its id.
 
@@ -60,11 +60,11 @@ def write_retry(db: Database, request: RetryRequest, source: Source, test_ids: S
     # Before the tests, so that the second of two requests with one key fails before it has written much.
     db.execute(insert(db.run_retry).values(
         run_id=new_run_id, source_run_id=source.id, root_run_id=source.root_id, failed_only=request.failed_only,
-        automatic=request.automatic, reason=encode(request.reason), user_id=request.requester_id,
-        created_at=clock.now(), test_count=len(test_ids), idempotency_digest=request.idempotency_digest))
+        automatic=request.automatic, reason=encode_reason(request.reason), user_id=request.requester_id,
+        created_at=clock.now(), test_count=len(regression_test_ids), idempotency_digest=request.idempotency_digest))
     selected = insert(customized).values({customized.test_id: new_run_id,
                                           customized.regression_id: bindparam('selected')})
-    db.execute(selected, [{'selected': test_id} for test_id in test_ids])
+    db.execute(selected, [{'selected': test_id} for test_id in regression_test_ids])
     owners = set(db.scalars(select(owner.user_id).where(owner.test_id == source.id)))
     if request.requester_id is not None:
         owners.add(request.requester_id)
@@ -122,11 +122,11 @@ def find_test_count(db: Database, run_id: int) -> int | None:
     return count
 
 
-def encode(reason: str | None) -> bytes | None:
+def encode_reason(reason: str | None) -> bytes | None:
     """Return a reason as it is stored."""
     return None if reason is None else reason.encode()
 
 
-def decode(reason: bytes | None) -> str | None:
+def decode_reason(reason: bytes | None) -> str | None:
     """Return a stored reason. Whoever wrote it may not have written UTF-8."""
     return None if reason is None else reason.decode(errors='replace')
