@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 if __name__ == '__main__':
-    sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ('', 'miniature', 'platform', 'browser')]
+    sys.path[1:1] = [str(Path(__file__).parents[1] / folder) for folder in ('', 'miniature', 'platform', 'browser')]
 
 from checkout import copy_as_documented, prepare
 from chromium import running as running_chromium
