@@ -111,21 +111,28 @@ def list_attempts(db: Database, run_id: int, limit: int, offset: int) -> Attempt
     return AttemptsPage(run_id, root_id, len(rows), _summarize(db, rows[offset:offset + limit]))
 
 
-def list_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage:
+def list_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage | None:
     """
     Return the newest attempts of a run, newest first, and after them the run itself if it is older.
 
-    Raises :exc:`RunNotFound`.
+    None if it was never retried. Raises :exc:`RunNotFound`.
     """
     root_id = find_source(db, run_id).root_id
-    rows = list(enumerate(read_attempts(db, root_id), 1))
+    attempts = read_attempts(db, root_id)
+    if not _has_retry(attempts):
+        return None
+    rows = list(enumerate(attempts, 1))
     older = [(number, row) for number, row in rows[:-limit] if row.run_id == run_id]
     return AttemptsPage(run_id, root_id, len(rows), _summarize(db, rows[:-limit - 1:-1] + older))
 
 
 def is_retried(db: Database, run_id: int) -> bool:
     """Return whether a run is one of several attempts: a retry, or the first run of retries."""
-    attempts = read_attempts(db, find_source(db, run_id).root_id)
+    return _has_retry(read_attempts(db, find_source(db, run_id).root_id))
+
+
+def _has_retry(attempts: Sequence[Any]) -> bool:
+    # The first run may have been deleted.
     return len(attempts) > 1 or attempts[0].source_run_id is not None
 
 

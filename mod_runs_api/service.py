@@ -146,7 +146,7 @@ def _ask(checks: Sequence[Check], source: Source, is_automatic: bool = False) ->
     One that fails, or has no answer, is logged. It refuses an automatic retry, and no other.
     """
     for number, check in enumerate(checks):
-        if check in checks[:number]:
+        if check in checks[:number]:  # By equality: a check may not be hashable.
             continue
         name = getattr(check, '__name__', type(check).__name__)
         try:

@@ -60,9 +60,9 @@ class Database:
         """Return the first column of the first row; None if there is none."""
         return self.connection.scalar(statement)
 
-    def scalars(self, statement: Executable, values: Values | None = None) -> ScalarResult[Any]:
+    def scalars(self, statement: Executable) -> ScalarResult[Any]:
         """Return the first column of each row."""
-        return self.connection.scalars(statement, values)
+        return self.connection.scalars(statement)
 
 
 def built_once(build: Callable[[Database], Statement]) -> Callable[[Database], Statement]:

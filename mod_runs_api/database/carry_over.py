@@ -14,7 +14,7 @@ from sqlalchemy import (ColumnElement, Select, and_, case, exists, func,
 from sqlalchemy.orm import aliased
 
 from . import Database, RunIds, by_key
-from .runs import is_completed
+from .runs import ProgressRow, is_completed
 
 
 def select_marks(db: Database, run_ids: RunIds) -> Select[Any]:
@@ -38,13 +38,12 @@ def _is_of_a_row_that_is_there(db: Database) -> ColumnElement[bool]:
                 completed.timestamp == mark.progress_timestamp)
 
 
-def read_carried_over(db: Database, run_ids: Sequence[int]) -> list[tuple[int, int]]:
+def read_carried_over(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
     """Return regression test and run of each result that was carried over into some runs."""
     result, marks = db.host.TestResult, select_marks(db, run_ids).subquery()
-    rows = db.rows(by_key(result, select(marks.c.regression_test_id, marks.c.run_id).join_from(
+    return db.rows(by_key(result, select(marks.c.regression_test_id, marks.c.run_id).join_from(
         marks, result, and_(result.test_id == marks.c.run_id,
                             result.regression_test_id == marks.c.regression_test_id))))
-    return [(test_id, run_id) for test_id, run_id in rows]
 
 
 def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, int]]:
@@ -81,11 +80,11 @@ def find_results(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int,
     return {test_id: run_ids[place] for test_id, place in rows}
 
 
-def copy_results(db: Database, run_id: int, completed: Any, origins: dict[int, int]) -> None:
+def copy_results(db: Database, run_id: int, completed: ProgressRow, origins: dict[int, int]) -> None:
     """
     Copy a result of each test from its origin, the run that really ran it, into a run, and mark it.
 
-    ``completed`` is the progress row that completed the run: its ``id`` and ``timestamp``.
+    ``completed`` is the progress row that completed the run.
     """
     customized = db.host.CustomizedTest
     selected = set(db.scalars(select(customized.regression_id).where(customized.test_id == run_id)))
@@ -126,7 +125,7 @@ def _copy_marked(db: Database, model: Any, columns: list[Any], condition: Column
                .where(condition))))
 
 
-def is_still_completed(db: Database, completed: Any) -> bool:
+def is_still_completed(db: Database, completed: ProgressRow) -> bool:
     """Return whether the progress row that completed a run is there, and keep it there until the transaction ends."""
     progress = db.host.TestProgress
     return db.scalar(select(progress.id).where(progress.id == completed.id).with_for_update(read=True)) is not None

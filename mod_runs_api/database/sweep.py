@@ -25,10 +25,10 @@ def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
     progress = db.host.TestProgress
     newest = (select_progress(db).where(progress.test_id.is_not(None)).order_by(progress.id.desc())
               .limit(ROWS_AT_ONCE))
-    rows = [ProgressRow(*row) for row in db.rows(newest)]
-    while rows:
+    following = newest
+    while rows := [ProgressRow(*row) for row in db.rows(following)]:
         yield rows
-        rows = [ProgressRow(*row) for row in db.rows(newest.where(progress.id < rows[-1].id))]
+        following = newest.where(progress.id < rows[-1].id)
 
 
 def find_incomplete(db: Database, run_ids: Sequence[int]) -> set[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..attempts import Attempt, is_retried, list_newest_attempts
+from ..attempts import Attempt, list_newest_attempts
 from ..database import Database
 from ..database.runs import read_test_commands
 from ..summary import PHRASES, list_findings, to_sentence
@@ -80,9 +80,9 @@ class RetryHistory:
 
 def read_history(db: Database, run_id: int) -> RetryHistory | None:
     """Return what a run's page says of its attempts; None for a run that was never retried."""
-    if not is_retried(db, run_id):
-        return None
     page = list_newest_attempts(db, run_id, MAX_LISTED)
+    if page is None:
+        return None
     own = next(attempt for attempt in page.attempts if attempt.run_id == run_id)
     verdict = read_verdict(db, run_id) if page.total <= MAX_COMPARED else None
     return RetryHistory(own, page.attempts, page.total - len(page.attempts), verdict,
