@@ -126,7 +126,7 @@ class Progress:
     """How far a run has come. Ids of progress rows tell the order of things; their times do not."""
 
     run_id: int
-    #: In the order of their ids; empty while the run is queued.
+    #: In the order of their ids, the last of those that say the same; empty while the run is queued.
     rows: Sequence[ProgressRow]
 
     @property
@@ -154,8 +154,11 @@ def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
     """Return how far each of some runs has come."""
     progress = db.host.TestProgress
     rows: dict[int, list[ProgressRow]] = {run_id: [] for run_id in run_ids}
-    ordered = select_progress(db).where(progress.test_id.in_(run_ids)).order_by(progress.test_id, progress.id)
-    for row in db.rows(ordered):
+    # The platform writes the time limit again at each tick. Of rows that say the same, the last is enough.
+    last_ids = (select(func.max(progress.id).label('id')).where(progress.test_id.in_(run_ids))
+                .group_by(progress.test_id, progress.status, progress.message).subquery())
+    statement = select_progress(db).join(last_ids, last_ids.c.id == progress.id).order_by(progress.test_id, progress.id)
+    for row in db.rows(statement):
         rows[row[0]].append(ProgressRow(*row))
     return {run_id: Progress(run_id, rows[run_id]) for run_id in run_ids}
 
