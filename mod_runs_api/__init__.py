@@ -8,17 +8,18 @@ Mount it with two lines in the platform's ``run.py``::
 """
 
 from .blueprint import create_blueprint
+from .domain.retry import Retry
+from .domain.verdict import Verdict
 from .errors import (InternalError, InvalidFields, MountError, RunNotFound,
                      RunsApiError, ServiceUnavailable, Unprocessable)
-from .retry import Retry
-from .service import attempts_verdict, retry_run
-from .signals import attempts_ended, run_retried
-from .verdict import Verdict
+from .service.retry import retry_run
+from .service.verdict import attempts_verdict
+from .signals import run_retried
 from .version import __version__
 
 __all__ = ['InternalError', 'InvalidFields', 'MountError', 'Retry', 'RunNotFound', 'RunsApiError',
-           'ServiceUnavailable', 'Unprocessable', 'Verdict', '__version__', 'attempts_ended', 'attempts_verdict',
-           'create_blueprint', 'mod_runs_api', 'retry_run', 'run_retried']
+           'ServiceUnavailable', 'Unprocessable', 'Verdict', '__version__', 'attempts_verdict', 'create_blueprint',
+           'mod_runs_api', 'retry_run', 'run_retried']
 
 #: The blueprint for the sample platform.
 mod_runs_api = create_blueprint()

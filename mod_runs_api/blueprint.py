@@ -1,8 +1,7 @@
-"""Creating the blueprint, and what happens when an application registers it (docs/settings.rst)."""
+"""Creating the blueprint, and registering it in an application (docs/settings.rst)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import cast
 
 from flask import Blueprint, Flask, Response
@@ -12,14 +11,13 @@ from werkzeug.exceptions import default_exceptions
 from . import cli
 from .api import auth, limits, responses, views
 from .database.tables import create_tables
-from .ended_runs import listen_for_ends
+from .database.transactions import Transactions
 from .errors import MountError, RunsApiError
 from .extension import KEY, ExtensionState, is_api_request
 from .github.report import retry_report
 from .host.models import find_models
-from .host.runtime import HostSession, platform_session
+from .service.carry_over import listen_for_ends
 from .settings import read_settings
-from .transactions import Transactions
 from .web import pages
 
 
@@ -31,22 +29,14 @@ class _Blueprint(Blueprint):
         return 365 * 24 * 60 * 60
 
 
-def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | None = None,
-                     session: Callable[[], HostSession] | None = None) -> Blueprint:
+def create_blueprint(name: str = 'runs_api') -> Blueprint:
     """
-    Create the blueprint, for the sample platform or for a host that differs from it (docs/settings.rst, "Other hosts").
+    Create the blueprint, for another prefix or name than that of ``mod_runs_api`` (docs/settings.rst).
 
     Parameters
     ----------
     name : str
         The name of the blueprint: the first part of its endpoints.
-    models : Mapping of str to type, optional
-        The host's models, with the platform's attribute names, by the platform's names for them: Test, TestProgress,
-        TestResult, TestResultFile, CustomizedTest, TestFork, RegressionTest, RegressionTestOutput,
-        RegressionTestOutputFiles and User; if the host has them also ApiToken, BlockedUsers, Fork, GcpInstance,
-        MaintenanceMode and regressionTestLinkTable. By default the platform's own are used.
-    session : callable, optional
-        Returns the session that the host uses in the current request. By default ``flask.g.db``.
 
     Returns
     -------
@@ -62,23 +52,21 @@ def create_blueprint(name: str = 'runs_api', *, models: Mapping[str, type] | Non
         if KEY in app.extensions:
             raise MountError('mod_runs_api is already registered in this application.')
         settings = read_settings(app.config)
-        host_models = find_models(models)
+        host_models = find_models()
         full_name = f'{setup.name_prefix}.{setup.name}'.lstrip('.')
         prefix = (setup.url_prefix or '').rstrip('/')
         api_endpoints = frozenset(f'{full_name}.{endpoint}' for endpoint in views.VIEWS)
         limiter = limits.create_limiter(app, settings, api_endpoints)
         tables = create_tables(host_models)
         app.extensions[KEY] = ExtensionState(
-            name=full_name, prefix=prefix, api_endpoints=api_endpoints, settings=settings,
-            tables=tables, limiter=limiter,
-            transactions=Transactions(tables, session or platform_session, is_api_request))
-        limited = limiter.shared_limit(settings.rate_limit, limits.SCOPE)
+            name=full_name, prefix=prefix, api_endpoints=api_endpoints, settings=settings, tables=tables,
+            limiter=limiter, transactions=Transactions(tables, is_api_request))
         for endpoint, view in views.VIEWS.items():
             # Without methods, which add_url_rule does not allow: the route answers every verb that it does not serve,
             # known to HTTP or not, with the API's own 405.
             app.url_map.add(app.url_rule_class(f'{prefix}/runs/<run_id>/{endpoint}', subdomain=setup.subdomain,
                                                endpoint=f'{full_name}.{endpoint}'))
-            app.endpoint(f'{full_name}.{endpoint}')(limited(view))
+            app.endpoint(f'{full_name}.{endpoint}')(limits.limited(limiter, settings, view))
         listen_for_ends(host_models)
         app.jinja_env.globals['runs_api'] = {**pages.GLOBALS, 'retry_report': retry_report}
 

@@ -10,29 +10,33 @@ from typing import Any
 import click
 from flask.cli import AppGroup, with_appcontext
 
-from . import clock, tokens
+from . import clock
 from .api.schemas import (AttemptSchema, PreviewSchema, TestVerdictSchema,
                           VerdictMetaSchema)
-from .attempts import Attempt
-from .carry_over import carry_over
-from .database.carry_over import find_missed
-from .database.runs import find_source
-from .database.users import list_tokens as read_tokens
-from .database.users import revoke_token
+from .domain.attempts import Attempt
+from .domain.builds import SHOWN_LENGTH
+from .domain.preview import Preview
+from .domain.retry import Retry
+from .domain.run import MAX_ID
+from .domain.tokens import SCOPES, read_scopes
+from .domain.words import counted, to_sentence
 from .errors import InvalidFields, RunsApiError, ServiceUnavailable
 from .extension import extension_state
-from .github.checks import list_ready_made
-from .host.models import MAX_ID
-from .preview import Preview
-from .service import (attempts_page, attempts_verdict, find_user_id,
-                      load_arguments, preview, retry_run)
-from .summary import counted, to_sentence
-from .sweeper import Sweep
+from .github.checks import READY_MADE, in_order
+from .service import tokens
+from .service.attempts import attempts_page
+from .service.carry_over import carry_over_into, list_missed
+from .service.causes import count_causes
+from .service.preview import preview_retry
+from .service.retry import build_request, find_earlier, retry_run
+from .service.sweep import Sweep
+from .service.users import find_user_id
+from .service.verdict import attempts_verdict
 
-#: What `verdict` exits with.
+#: The exit codes of `verdict`.
 EXIT_CODES = {'pass': 0, 'fail': 1, 'unstable': 4, 'pending': 5}
 
-#: How many attempts are read at once.
+#: The number of attempts that are read at once.
 PAGE = 100
 
 
@@ -48,7 +52,7 @@ def token() -> None:
 @token.command()
 @click.argument('user')
 @click.option('--name', required=True, metavar='TEXT', help='What the token is for: 1 to 50 characters.')
-@click.option('--scope', 'scopes', multiple=True, type=click.Choice(tokens.SCOPES), default=['runs:read'],
+@click.option('--scope', 'scopes', multiple=True, type=click.Choice(SCOPES), default=['runs:read'],
               show_default=True, help='What it allows. May be given more than once.')
 @click.option('--days', type=click.IntRange(1, 3650), default=30, show_default=True, help='How long it is valid.')
 def create(user: str, name: str, scopes: tuple[str, ...], days: int) -> None:
@@ -60,7 +64,7 @@ def create(user: str, name: str, scopes: tuple[str, ...], days: int) -> None:
             user_id = find_user_id(user)
         except InvalidFields:
             raise click.BadParameter('there is no such user', param_hint='USER') from None
-        secret = extension_state().transactions.run(tokens.create_token, user_id, name, scopes, days)
+        secret = tokens.create_token(user_id, name, scopes, days)
     if secret is None:
         raise click.ClickException(f'{user} has a token called {name} already.')
     click.echo(secret)
@@ -70,12 +74,12 @@ def create(user: str, name: str, scopes: tuple[str, ...], days: int) -> None:
 def list_tokens() -> None:
     """List the tokens: id, user, name, scopes, and until when or why not they are valid."""
     with exit_on_error():
-        rows = extension_state().transactions.run(read_tokens)
+        rows = tokens.list_tokens()
     for row in rows:
         validity = (f'revoked {row.revoked_at:%Y-%m-%d}' if row.revoked_at
                     else f'{"expired" if row.expires_at < clock.now() else "expires"} {row.expires_at:%Y-%m-%d}')
         click.echo('\t'.join([str(row.id), _cell(row.name), _cell(row.token_name),
-                              ' '.join(tokens.read_scopes(row.scopes_json)), validity]))
+                              ' '.join(read_scopes(row.scopes_json)), validity]))
 
 
 @token.command()
@@ -83,7 +87,7 @@ def list_tokens() -> None:
 def revoke(token_id: int) -> None:
     """Revoke the token with the id TOKEN_ID, at once."""
     with exit_on_error():
-        revoked = extension_state().transactions.run(revoke_token, token_id)
+        revoked = tokens.revoke_token(token_id)
     if not revoked:
         raise click.ClickException(f'There is no valid token {token_id}.')
     click.echo(f'Token {token_id} is revoked.')
@@ -107,7 +111,7 @@ def openapi() -> None:
 @click.option('--reason', metavar='TEXT', help='Why: at most 255 characters.')
 @click.option('--as', 'requested_by', metavar='NAME', help='The user of the platform who asks for it.')
 @click.option('--key', 'idempotency_key', metavar='KEY', help='An idempotency key: the same one creates one run.')
-@click.option('--dry-run', is_flag=True, help='Create nothing, and print what would be run.')
+@click.option('--dry-run', is_flag=True, help='Create nothing, and print the tests that would be run.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, errors too.')
 @with_appcontext
 def retry_command(run_id: int, dry_run: bool, as_json: bool, **options: Any) -> None:
@@ -118,20 +122,28 @@ def retry_command(run_id: int, dry_run: bool, as_json: bool, **options: Any) -> 
     may be tried again.
     """
     with exit_on_error(as_json):
-        if dry_run:
-            load_arguments(**options)
-            _print_preview(preview(run_id, ask_checks=True), options['failed_only'], as_json)
+        if not dry_run:
+            _print_retry(retry_run(run_id, **options), as_json)
             return
-        created = retry_run(run_id, **options)
-        click.echo(json.dumps({'run_id': created.run_id, 'new_run_id': created.new_run_id, 'tests': created.test_count,
-                               'replayed': created.replayed}) if as_json else created.new_run_id)
+        # A key that was used has its retry already.
+        earlier = find_earlier(build_request(run_id, **options))
+        if earlier is None:
+            preview = preview_retry(run_id, extension_state().settings.before_retry)
+            _print_preview(preview, options['failed_only'], as_json)
+        else:
+            _print_retry(earlier, as_json)
 
 
-def _print_preview(found: Preview, failed_only: bool, as_json: bool) -> None:
-    """Print what a retry would run, as JSON both kinds. Fails as the retry would."""
-    choice = found.failed_only if failed_only else found.all
+def _print_retry(retry: Retry, as_json: bool) -> None:
+    click.echo(json.dumps({'run_id': retry.run_id, 'new_run_id': retry.new_run_id, 'tests': retry.test_count,
+                           'replayed': retry.replayed}) if as_json else retry.new_run_id)
+
+
+def _print_preview(preview: Preview, failed_only: bool, as_json: bool) -> None:
+    """Print the tests of a retry, as JSON both kinds. Fails as the retry would."""
+    choice = preview.failed_only if failed_only else preview.all
     if as_json:
-        click.echo(json.dumps(PreviewSchema().dump(found)))
+        click.echo(json.dumps(PreviewSchema().dump(preview)))
         if choice.refusal:
             raise SystemExit(1)
     elif choice.refusal:
@@ -150,7 +162,8 @@ def attempts_command(run_id: int, as_json: bool) -> None:
     List the attempts of the run RUN_ID.
 
     The columns: attempt, run, source, status, how many tests failed, did not run, were carried over and are there in
-    all, "all" or "failed" tests, requester ("automatic" for a sweep), time, reason, cause, and what says so.
+    all, "all" or "failed" tests, requester ("automatic" for a sweep), time, reason, cause, the message that says so,
+    the commit that was built, and how many of the results carried over were built from which other one.
     """
     with exit_on_error(as_json):
         offset: int | None = 0
@@ -168,7 +181,9 @@ def _attempt_line(attempt: Attempt) -> str:
         '-' if attempt.failed_only is None else 'failed' if attempt.failed_only else 'all',
         'automatic' if attempt.automatic else _cell(attempt.requested_by),
         f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-',
-        _cell(attempt.reason), attempt.cause or '-', _cell(attempt.cause_detail)])
+        _cell(attempt.reason), attempt.cause or '-', _cell(attempt.cause_detail),
+        _cell(attempt.built_commit_sha and attempt.built_commit_sha[:SHOWN_LENGTH]),
+        _cell(' '.join(f'{build[:SHOWN_LENGTH]}:{count}' for build, count in attempt.other_builds.items()) or None)])
 
 
 @click.command('verdict')
@@ -177,7 +192,7 @@ def _attempt_line(attempt: Attempt) -> str:
 @with_appcontext
 def verdict_command(run_id: int, as_json: bool) -> None:
     """
-    Print what all attempts of the run RUN_ID together prove.
+    Print the verdicts that all attempts of the run RUN_ID prove together.
 
     A line for each test that did not pass in every attempt: its id, the verdict, and each attempt's run and outcome.
     Last the overall verdict. Exits with 0 for pass, 1 for fail (or if it is refused), 3 if the database is away,
@@ -206,32 +221,54 @@ def carry_over_command(run_id: int | None) -> None:
 
     This happens by itself when a retry completes. The command is for retries where it was missed, and may be repeated.
     """
-    transactions = extension_state().transactions
     with exit_on_error():
-        if run_id is not None:
-            transactions.run(find_source, run_id)
-        for found_id in transactions.run(find_missed) if run_id is None else [run_id]:
-            count = transactions.run(carry_over, found_id)
-            # 0 while the attempt that has the results has not ended.
+        for found_id in list_missed() if run_id is None else [run_id]:
+            count = carry_over_into(found_id)
+            # There is none while the attempt that has the results has not ended.
             if count or run_id is not None:
                 click.echo(f'{found_id}\t{count}')
 
 
 @click.command('sweep')
-@click.option('--dry-run', is_flag=True, help='Write nothing, and print what would be done.')
+@click.option('--dry-run', is_flag=True, help='Write nothing, and print the steps that would be taken.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON lines.')
 @with_appcontext
 def sweep_command(dry_run: bool, as_json: bool) -> None:
     """
-    Complete and retry what needs no person: a line for the crontab.
+    Complete and retry runs that need no person: a line for the crontab.
 
     Prints a line for each run that it did something about, or would have but for a reason: the run, "carried over",
     "ended", "retried" or "waiting", the new run, and why. Exits with 3 if the database is away.
     """
     with exit_on_error(as_json):
-        for step in Sweep(list_ready_made(), dry_run).run():
+        checks = in_order([*extension_state().settings.before_retry, *READY_MADE])
+        for step in Sweep(checks, dry_run).run():
             click.echo(json.dumps(step._asdict()) if as_json else
                        '\t'.join([str(step.run_id), step.what, str(step.new_run_id or '-'), _cell(step.why)]))
+
+
+@click.command('causes')
+@click.option('--last', type=click.IntRange(min=1), default=200, show_default=True, metavar='N',
+              help='How many runs are looked at.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
+@with_appcontext
+def causes_command(last: int, as_json: bool) -> None:
+    """
+    Count the causes of the last N runs that have ended.
+
+    Prints how many runs are whole, with a result for every test, and how many ended by each cause; then each message
+    that says so, the most frequent first. It reads, and needs no retry to have been made.
+    """
+    with exit_on_error(as_json):
+        found = count_causes(last)
+    if as_json:
+        click.echo(json.dumps({'runs': found.runs, 'whole': found.whole, 'causes': found.causes, 'details': [
+            {'cause': cause.name, 'detail': cause.detail, 'count': count} for cause, count in found.details]}))
+        return
+    for name, count in [('runs', found.runs), ('whole', found.whole), *found.causes.items()]:
+        click.echo(f'{name}\t{count}')
+    for cause, count in found.details:
+        click.echo('\t'.join([cause.name, str(count), _cell(cause.detail)]))
 
 
 def _cell(text: str | None) -> str:
@@ -255,5 +292,5 @@ def exit_on_error(as_json: bool = False) -> Iterator[None]:
         raise SystemExit(3 if isinstance(error, ServiceUnavailable) else 1) from None
 
 
-COMMANDS = (token, openapi, retry_command, attempts_command, verdict_command, carry_over_command,
-            sweep_command)
+COMMANDS = (token, openapi, retry_command, attempts_command, verdict_command, carry_over_command, sweep_command,
+            causes_command)

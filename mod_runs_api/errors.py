@@ -16,14 +16,14 @@ class MountError(RuntimeError):
 
 class RunsApiError(Exception):
     """
-    Base of everything that a retry can be refused with (docs/api.rst, "Errors").
+    Base of all errors that refuse a request (docs/api.rst, "Errors").
 
     Parameters
     ----------
     message : str
         One or two sentences for a user. Longer ones than 500 characters are cut.
     details : Mapping, optional
-        What a program needs to know, in JSON types.
+        Facts for programs, in JSON types.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class RunsApiError(Exception):
 
 
 class Outdated(Exception):
-    """What was read is no longer true: a new transaction shows what is."""
+    """Rows changed since they were read: the transaction is run again."""
 
 
 class RunNotFound(RunsApiError):

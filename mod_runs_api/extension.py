@@ -8,9 +8,9 @@ from flask import current_app, has_request_context, request
 from flask_limiter import Limiter
 
 from .database.tables import Tables
+from .database.transactions import Transactions
 from .errors import MountError
 from .settings import Settings
-from .transactions import Transactions
 
 #: The key in ``app.extensions``.
 KEY = 'mod_runs_api'
@@ -18,11 +18,11 @@ KEY = 'mod_runs_api'
 
 @dataclass(frozen=True)
 class ExtensionState:
-    """What registering the blueprint has found and set up."""
+    """The state that registering the blueprint has set up."""
 
     #: The name of the blueprint in the application: the first part of its endpoints.
     name: str
-    #: What the paths of its routes begin with.
+    #: The beginning of the paths of its routes.
     prefix: str
     #: The endpoints of the API, which are limited and answer in JSON.
     api_endpoints: frozenset[str]

@@ -8,24 +8,27 @@ from datetime import timedelta
 from typing import Any
 
 from limits import parse_many
+from werkzeug.utils import ImportStringError, import_string
 
-from .database.runs import Source
 from .errors import MountError
+from .host.github import CheckedRun
 
-#: A check that may refuse a retry: it returns why, or None.
-Check = Callable[[Source], object]
+#: A check that may refuse a retry: it returns a sentence that says why not, or None.
+Check = Callable[[CheckedRun], object]
 
 #: Every setting with its default.
 DEFAULTS: dict[str, Any] = {
-    # Requests of one token, or of one address without a valid token.
+    # POST requests of one token, or of one address without a valid token.
     'RUNS_API_RATE_LIMIT': '120 per minute',
+    # All other requests.
+    'RUNS_API_READ_RATE_LIMIT': '120 per minute',
     # Where they are counted: "redis://host:6379" where several worker processes share the counts.
     'RUNS_API_RATE_LIMIT_STORAGE_URI': 'memory://',
     # The roles that may retry a run.
     'RUNS_API_RETRY_ROLES': ('admin', 'tester', 'contributor'),
-    # What is done about tests that are inactive now: "reject" refuses the retry, "drop" leaves them out.
+    # Tests that are inactive now: "reject" refuses the retry, "drop" leaves them out.
     'RUNS_API_INACTIVE_TESTS': 'reject',
-    # A check that may refuse a retry, or a list of them.
+    # A check that may refuse a retry, or a list of them: callables, or their dotted names.
     'RUNS_API_BEFORE_RETRY': (),
     # How many automatic retries the sweep may make of a run that did not end by the code; 0 switches it off.
     'RUNS_API_AUTOMATIC_RETRIES': 0,
@@ -33,7 +36,7 @@ DEFAULTS: dict[str, Any] = {
     'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 2,
 }
 
-#: What the package reads of the platform's own: for how many minutes it lets a machine run.
+#: The platform's own setting that the package reads: for how many minutes it lets a machine run.
 PLATFORM_DEFAULTS = {'GCP_INSTANCE_MAX_RUNTIME': 120}
 
 
@@ -42,6 +45,7 @@ class Settings:
     """The settings of one application, checked."""
 
     rate_limit: str
+    read_rate_limit: str
     rate_limit_storage_uri: str = field(repr=False)  # There may be a password in it.
     retry_roles: frozenset[str]
     drop_inactive_tests: bool
@@ -55,12 +59,6 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     """Return the settings of an application. Raises :exc:`MountError` if one has a value that it cannot have."""
     values = {name: config.get(name, default) for name, default in (DEFAULTS | PLATFORM_DEFAULTS).items()}
 
-    rate_limit = values['RUNS_API_RATE_LIMIT']
-    try:
-        parse_many(rate_limit)
-    except (TypeError, ValueError):
-        raise MountError(f'RUNS_API_RATE_LIMIT must read like "120 per minute", not {rate_limit!r}.') from None
-
     storage_uri = values['RUNS_API_RATE_LIMIT_STORAGE_URI']
     if not isinstance(storage_uri, str) or not storage_uri:
         raise MountError(f'RUNS_API_RATE_LIMIT_STORAGE_URI must be a URI, not {storage_uri!r}.')
@@ -73,22 +71,41 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     if inactive not in ('reject', 'drop'):
         raise MountError(f'RUNS_API_INACTIVE_TESTS must be "reject" or "drop", not {inactive!r}.')
 
-    checks = values['RUNS_API_BEFORE_RETRY']
-    if checks is None:
-        checks = ()
-    elif callable(checks):
-        checks = (checks,)
-    if not isinstance(checks, (list, tuple)) or not all(map(callable, checks)):
-        raise MountError(f'RUNS_API_BEFORE_RETRY must be a callable or a list of callables, not {checks!r}.')
-
-    return Settings(rate_limit=rate_limit,
+    return Settings(rate_limit=_read_limit(values, 'RUNS_API_RATE_LIMIT'),
+                    read_rate_limit=_read_limit(values, 'RUNS_API_READ_RATE_LIMIT'),
                     rate_limit_storage_uri=storage_uri,
                     retry_roles=frozenset(roles),
                     drop_inactive_tests=inactive == 'drop',
-                    before_retry=tuple(checks),
+                    before_retry=_read_checks(values['RUNS_API_BEFORE_RETRY']),
                     automatic_retries=_read_count(values, 'RUNS_API_AUTOMATIC_RETRIES', 0),
                     automatic_retries_at_once=_read_count(values, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', 1),
                     max_runtime=timedelta(minutes=_read_count(values, 'GCP_INSTANCE_MAX_RUNTIME', 1)))
+
+
+def _read_limit(values: Mapping[str, Any], name: str) -> str:
+    limit: str = values[name]
+    try:
+        parse_many(limit)
+    except (TypeError, ValueError):
+        raise MountError(f'{name} must read like "120 per minute", not {limit!r}.') from None
+    return limit
+
+
+def _read_checks(value: Any) -> tuple[Check, ...]:
+    if value is None:
+        return ()
+    checks = []
+    for check in value if isinstance(value, (list, tuple)) else [value]:
+        if isinstance(check, str):
+            try:
+                check = import_string(check)
+            except ImportStringError:
+                raise MountError(f'RUNS_API_BEFORE_RETRY: {check!r} cannot be imported.') from None
+        if not callable(check):
+            raise MountError('RUNS_API_BEFORE_RETRY must be a callable, its dotted name, or a list of these, '
+                             f'not {value!r}.')
+        checks.append(check)
+    return tuple(checks)
 
 
 def _read_count(values: Mapping[str, Any], name: str, least: int) -> int:

@@ -1,4 +1,4 @@
-"""The signals that a host can connect to (docs/python-and-command-line.rst, "Signals")."""
+"""The signal that a host can connect to (docs/python-and-command-line.rst, "Signals")."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ from typing import Any
 from blinker import NamedSignal, Namespace
 from flask import current_app
 
-from .host.runtime import log
+from .host.log import log
 
 _signals = Namespace()
 
 #: Sent after the commit, once for each run that a retry created. The sender is the application. Receivers get
 #: ``run_id``, ``new_run_id``, ``failed_only``, ``reason`` and ``requester_id``; the last two may be None.
 run_retried = _signals.signal('run-retried', doc='A run was retried, and the new run is committed.')
-
-#: Sent after the commit when a retry has ended, or a run that has retries. The sender is the application. Receivers get
-#: ``run_id``, ``root_run_id`` and ``overall``, what all attempts prove: "pending", "fail", "unstable" or "pass".
-attempts_ended = _signals.signal('attempts-ended', doc='One of several attempts has ended.')
 
 
 def send(signal: NamedSignal, **facts: Any) -> None:
@@ -26,6 +22,6 @@ def send(signal: NamedSignal, **facts: Any) -> None:
     for receiver in signal.receivers_for(app):
         try:
             receiver(app, **facts)
-        except (Exception, SystemExit) as error:  # What is done is done, and the caller gets the answer.
+        except (Exception, SystemExit) as error:  # The retry is committed, and the caller gets the answer.
             name = getattr(receiver, '__name__', type(receiver).__name__)
             log().error(f'{signal.name}: the receiver {name} failed with {type(error).__name__}')

@@ -10,25 +10,25 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6750 import BearerTokenValidator
 from flask import g, request
 
+from ..domain.tokens import Token
+from ..domain.users import User
 from ..errors import RunsApiError
-from ..extension import extension_state
-from ..host.models import User
-from ..tokens import Token, find_token
+from ..service.tokens import find_token
 from .errors import MissingRole, MissingScope, Unauthorized
 from .session import user_of_session
 
-#: What a session allows: its user may open the dialog and press the button, as far as their role lets them.
+#: The scopes of a session: its user may open the dialog and press the button, as far as their role lets them.
 SESSION_SCOPES = ('runs:read', 'runs:write')
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who sent a request: a known user, or a stranger."""
+    """The sender of a request: a known user, or a stranger."""
 
     #: Requests with the same key are counted together.
     rate_limit_key: str
     user: User | None = None
-    #: What the token, or the session, allows.
+    #: Those of the token, or of the session.
     scopes: tuple[str, ...] = ()
     #: Whether a stranger has sent a token.
     has_credentials: bool = False
@@ -40,7 +40,7 @@ class TokenValidator(BearerTokenValidator):
     def authenticate_token(self, token_string: str) -> Token | None:
         """Return the token with this text, whether it is still valid or not."""
         # As the platform does, blanks around the token are ignored.
-        return extension_state().transactions.run(find_token, token_string.strip())
+        return find_token(token_string.strip())
 
 
 protector = ResourceProtector()
@@ -70,7 +70,7 @@ def _by_session() -> Identity | None:
 
 
 def rate_limit_key() -> str:
-    """Return what the current request is counted under: a token, a user of the pages, or an address."""
+    """Return the key that the current request is counted by: a token, a user of the pages, or an address."""
     identity: Identity | None = g.get('runs_api_identity')
     # Limits that the host has configured for all routes are looked at before `identify` runs.
     return identity.rate_limit_key if identity else f'address:{request.remote_addr}'

@@ -1,13 +1,14 @@
-"""The rate limit of the API, by Flask-Limiter (docs/settings.rst)."""
+"""The rate limits of the API, by Flask-Limiter (docs/settings.rst)."""
 
 from __future__ import annotations
 
 import math
 import time
-from typing import NamedTuple
+from collections.abc import Callable
+from contextlib import suppress
 
 from flask import Flask, Response, request
-from flask_limiter import Limiter, RateLimitExceeded, RequestLimit
+from flask_limiter import Limiter, RateLimitExceeded
 from limits.errors import ConfigurationError
 
 from ..errors import MountError
@@ -15,9 +16,6 @@ from ..extension import extension_state
 from ..settings import Settings
 from .auth import rate_limit_key
 from .errors import RateLimited
-
-#: All routes of the API share one window.
-SCOPE = 'mod_runs_api'
 
 
 def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]) -> Limiter:
@@ -32,9 +30,8 @@ def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]
         # Without the storage each process counts for itself, and a request that cannot be counted is let through.
         in_memory_fallback_enabled=True,
         swallow_errors=True,
-        # Flask-Limiter's headers would put Retry-After on every answer: see `add_rate_limit_headers`.
         headers_enabled=False)
-    # What the host's own RATELIMIT_* settings do here: docs/settings.rst, "Flask-Limiter's own settings".
+    # The effect of the host's own RATELIMIT_* settings here: docs/settings.rst, "Flask-Limiter's own settings".
     limiter.request_filter(lambda: request.endpoint not in api_endpoints)
     try:
         limiter.init_app(app)
@@ -45,45 +42,38 @@ def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]
     return limiter
 
 
+def limited(limiter: Limiter, settings: Settings, view: Callable[[str], Response]) -> Callable[[str], Response]:
+    """Return a view with the two limits: ``POST`` has a window of its own, over all routes, and reading another."""
+    reading = limiter.shared_limit(settings.read_rate_limit, 'mod_runs_api read', exempt_when=_is_post)
+    writing = limiter.shared_limit(settings.rate_limit, 'mod_runs_api', exempt_when=lambda: not _is_post())
+    return writing(reading(view))
+
+
+def _is_post() -> bool:
+    return request.method == 'POST'
+
+
 def rate_limit_error(exceeded: RateLimitExceeded) -> RateLimited:
     """Return the API's error for one of Flask-Limiter's."""
     item = exceeded.limit.limit
     current = extension_state().limiter.current_limit
-    window = None if current is None or not current.breached else _read_window(current)
-    # Without a window of ours, a limiter of the host's own has raised it.
     seconds = item.get_expiry()
-    if window is not None:
-        # Flask-Limiter rounds the end of the window up.
-        seconds = min(seconds, math.ceil(window.reset_at - time.time()))
+    with suppress(Exception):  # The storage may have gone away since: the window ends in its full length at the latest.
+        # Without a breach of ours, a limiter of the host's own has raised it. Flask-Limiter rounds the end up.
+        if current is not None and current.breached:
+            seconds = min(seconds, math.ceil(current.reset_at - time.time()))
     return RateLimited(retry_after=max(1, seconds), limit=item.amount, window=item.get_expiry())
 
 
 def add_rate_limit_headers(response: Response) -> None:
-    """Add how many requests are left to a response, if the request was counted."""
+    """
+    Add how many requests are left to a response, if the request was counted.
+
+    Flask-Limiter's own headers would put ``Retry-After`` on every answer, and change that of a 503.
+    """
     current = extension_state().limiter.current_limit
-    window = None if current is None else _read_window(current)
-    if window is not None:
-        response.headers['X-RateLimit-Limit'] = str(window.limit)
-        response.headers['X-RateLimit-Remaining'] = str(window.remaining)
-        response.headers['X-RateLimit-Reset'] = str(window.reset_at)
-
-
-class Window(NamedTuple):
-    """The window that a request was counted in."""
-
-    limit: int
-    remaining: int
-    #: Unix time.
-    reset_at: int
-
-
-def _read_window(current: RequestLimit) -> Window | None:
-    """Return the window of a request that was counted; None if the storage has gone away since."""
-    item = current.limit
-    try:
-        return Window(item.amount, current.remaining, current.reset_at)
-    except Exception:
-        if not current.breached:
-            return None
-        # It was counted as one too many, so this much is known: the window ends in its full length at the latest.
-        return Window(item.amount, 0, int(time.time()) + item.get_expiry())
+    if current is not None:
+        with suppress(Exception):  # As above. Nothing is said of a window that cannot be read.
+            response.headers.update({'X-RateLimit-Limit': str(current.limit.amount),
+                                     'X-RateLimit-Remaining': str(current.remaining),
+                                     'X-RateLimit-Reset': str(current.reset_at)})

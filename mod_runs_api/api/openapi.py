@@ -13,10 +13,10 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
+from ..domain.run import MAX_ID
+from ..domain.verdict import VERDICTS
 from ..errors import RunsApiError, ServiceUnavailable
-from ..host.models import MAX_ID
-from ..validation import IDEMPOTENCY_KEY, RetryRequestSchema
-from ..verdict import VERDICTS
+from ..service.validation import IDEMPOTENCY_KEY, RetryRequestSchema
 from ..version import __version__
 from .errors import (ERRORS, BadRequest, MethodNotAllowed, PayloadTooLarge,
                      RateLimited, Unauthorized, UnsupportedMediaType)
@@ -86,13 +86,13 @@ def create_document(prefix: str, retry_roles: list[str]) -> dict[str, Any]:
     spec.path('/runs/{run_id}/retry', operations={'get': {
         'tags': ['Runs'],
         'operationId': 'previewRunRetry',
-        'summary': 'See what a retry would do',
+        'summary': 'Preview a retry',
         'description': 'Which tests a retry of the run would run now, or what it would be refused with. Creates '
                        'nothing.',
         'security': [{'bearerAuth': []}],
         'x-required-scope': 'runs:read',
         'parameters': ['RunId'],
-        'responses': {'200': _success('What it would do.', PreviewSchema, {}),
+        'responses': {'200': _success('The preview.', PreviewSchema, {}),
                       **_errors(BadRequest, PayloadTooLarge, UnsupportedMediaType)}}, 'post': {
         'tags': ['Runs'],
         'operationId': 'retryRun',

@@ -11,11 +11,11 @@ from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
 from ..errors import RunsApiError
-from ..faults import log_fault
+from ..host.log import log_fault
 from .errors import ERRORS
 from .limits import rate_limit_error
 
-#: Those that the platform's own API sends, and no answer is to be cached.
+#: The headers of the platform's own API; and no answer is to be cached.
 HEADERS = {
     'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
     'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",

@@ -1,4 +1,4 @@
-"""What the API answers, as marshmallow schemas (docs/api.rst)."""
+"""The answers of the API, as marshmallow schemas (docs/api.rst)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
-from ..causes import CAUSES
+from ..domain.attempts import RUN_STATUSES
+from ..domain.causes import CAUSES
+from ..domain.outcomes import OUTCOMES, RAN
+from ..domain.run import MAX_ID
+from ..domain.verdict import OVERALL, VERDICTS
 from ..errors import MAX_MESSAGE_LENGTH
-from ..host.models import MAX_ID
-from ..verdict import VERDICTS
 
 AT_LEAST_1 = validate.Range(min=1)
 AT_LEAST_0 = validate.Range(min=0)
-
-#: The platform's words for how far a run has come, and how it came out.
-STATUSES = ('queued', 'running', 'pass', 'fail', 'canceled', 'error', 'incomplete')
 
 #: How many entries of a list are answered at once.
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
@@ -58,26 +57,26 @@ class ErrorSchema(Schema):
 
 
 class ChoiceSchema(Schema):
-    """What a retry of everything would do, or one of only what did not pass."""
+    """A retry of everything, or one of only what did not pass."""
 
     test_count = fields.Integer(required=True, validate=AT_LEAST_0)
     regression_test_ids = fields.List(fields.Integer(validate=AT_LEAST_1), required=True)
     refusal = fields.Nested(ErrorSchema, required=True, allow_none=True, metadata={
-        'description': 'What the retry would be refused with. There are no tests then.'})
+        'description': 'The error of the retry. There are no tests then.'})
 
 
 class FailedOnlyChoiceSchema(ChoiceSchema):
-    """What a retry of only what did not pass would do."""
+    """A retry of only what did not pass."""
 
     hint = fields.String(required=True, allow_none=True, metadata={
-        'description': 'What the attempts so far say about running these tests again.'})
+        'description': 'A sentence about running these tests again, from the attempts so far and from master.'})
 
 
 class PreviewSchema(Schema):
-    """What a retry would do now."""
+    """A retry as it would be now."""
 
     run_id = fields.Integer(required=True, validate=AT_LEAST_1)
-    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
+    status = fields.String(required=True, validate=validate.OneOf(RUN_STATUSES))
     all = fields.Nested(ChoiceSchema, required=True)
     failed_only = fields.Nested(FailedOnlyChoiceSchema, required=True)
 
@@ -111,13 +110,17 @@ class AttemptSchema(Schema):
         'description': 'The run that it is a retry of. Null for the first run.'})
     attempt = fields.Integer(required=True, validate=AT_LEAST_1, metadata={
         'description': 'Its place among the attempts by run id, from 1.'})
-    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
+    status = fields.String(required=True, validate=validate.OneOf(RUN_STATUSES))
     tests = fields.Integer(required=True, validate=AT_LEAST_0)
     passed = fields.Integer(required=True, validate=AT_LEAST_0)
     failed = fields.Integer(required=True, validate=AT_LEAST_0)
     not_run = fields.Integer(required=True, validate=AT_LEAST_0, metadata={'description': 'Tests without a result.'})
     carried_over = fields.Integer(required=True, validate=AT_LEAST_0, metadata={
         'description': 'How many of the results are those of other attempts.'})
+    built_commit_sha = fields.String(required=True, allow_none=True, metadata={
+        'description': 'The commit that was built for it. Null if nobody knows.'})
+    other_builds = fields.Function(lambda attempt: [
+        {'built_commit_sha': build, 'results': count} for build, count in attempt.other_builds.items()])
     cause = fields.String(required=True, allow_none=True, validate=validate.OneOf(CAUSES), metadata={
         'description': 'Why it ended. Null if it has not, or if its results decide.'})
     cause_detail = fields.String(required=True, allow_none=True, metadata={'description': 'The message that says so.'})
@@ -132,7 +135,7 @@ class AttemptSchema(Schema):
 
 
 class AttemptsMetaSchema(Schema):
-    """What the attempts are attempts of."""
+    """The root run."""
 
     run_id = fields.Integer(required=True, validate=AT_LEAST_1)
     root_run_id = fields.Integer(required=True, validate=AT_LEAST_1)
@@ -153,12 +156,11 @@ class VerdictArgsSchema(PageArgsSchema):
 
 
 class OutcomeSchema(Schema):
-    """How a test came out in one attempt."""
+    """The outcome of a test in one attempt."""
 
     run_id = fields.Integer(required=True, validate=AT_LEAST_1)
     attempt = fields.Integer(required=True, validate=AT_LEAST_1)
-    outcome = fields.String(required=True, validate=validate.OneOf(
-        ['pass', 'fail', 'missing_output', 'not_run', 'carried_over']))
+    outcome = fields.String(required=True, validate=validate.OneOf(OUTCOMES))
 
 
 class TestVerdictSchema(Schema):
@@ -168,8 +170,8 @@ class TestVerdictSchema(Schema):
 
     regression_test_id = fields.Integer(required=True, validate=AT_LEAST_1)
     verdict = fields.String(required=True, validate=validate.OneOf(VERDICTS))
-    latest = fields.String(required=True, allow_none=True, validate=validate.OneOf(
-        ['pass', 'fail', 'missing_output']), metadata={
+    latest = fields.String(required=True, allow_none=True, validate=validate.OneOf(sorted(RAN)),
+        metadata={
             'description': 'The outcome in the attempt that ended last of those that really ran the test.'})
     attempts = fields.List(fields.Nested(OutcomeSchema), required=True)
 
@@ -180,7 +182,7 @@ class VerdictMetaSchema(Schema):
     run_id = fields.Integer(required=True, validate=AT_LEAST_1)
     root_run_id = fields.Integer(required=True, validate=AT_LEAST_1)
     attempts = fields.List(fields.Integer(validate=AT_LEAST_1), required=True)
-    overall = fields.String(required=True, validate=validate.OneOf(['pending', 'fail', 'unstable', 'pass']))
+    overall = fields.String(required=True, validate=validate.OneOf(OVERALL))
     counts = fields.Dict(keys=fields.String(validate=validate.OneOf(VERDICTS)),
                          values=fields.Integer(validate=AT_LEAST_0), required=True)
 

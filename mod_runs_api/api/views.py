@@ -8,13 +8,16 @@ from typing import Any
 from flask import Response, request, url_for
 from marshmallow import Schema, ValidationError
 
+from ..domain.retry import RetryRequest, digest_key
+from ..domain.verdict import VERDICTS
+from ..domain.words import counted
 from ..errors import InvalidFields, RunNotFound
 from ..extension import extension_state
-from ..retry import digest_key
-from ..service import attempts_page, attempts_verdict, preview, submit_retry
-from ..summary import counted
-from ..validation import load_retry_fields
-from ..verdict import VERDICTS
+from ..service.attempts import attempts_page
+from ..service.preview import preview_retry
+from ..service.retry import create_retry
+from ..service.validation import load_retry_fields
+from ..service.verdict import attempts_verdict
 from .auth import may, require
 from .errors import MethodNotAllowed
 from .request_body import read_object
@@ -24,16 +27,19 @@ from .schemas import (AttemptsSchema, PageArgsSchema, PreviewSchema,
 
 
 def retry(run_id: str) -> Response:
-    """Retry a run, or say what a retry would do: ``POST`` and ``GET /runs/{run_id}/retry``."""
+    """Retry a run, or preview a retry: ``POST`` and ``GET /runs/{run_id}/retry``."""
     _allow('GET', 'HEAD', 'POST')
     return _create_retry(run_id) if request.method == 'POST' else _preview_retry(run_id)
 
 
 def _create_retry(run_id: str) -> Response:
-    user = require('runs:write', extension_state().settings.retry_roles)
+    settings = extension_state().settings
+    user = require('runs:write', settings.retry_roles)
     key = request.headers.get('Idempotency-Key')
     fields = load_retry_fields(read_object(), key)
-    created = submit_retry(_to_id(run_id), fields, user.id, key and digest_key(user.id, key))
+    created = create_retry(
+        RetryRequest(_to_id(run_id), fields.failed_only, fields.reason, user.id,
+                     idempotency_digest=digest_key(user.id, key)), settings.before_retry)
 
     tests = counted(created.test_count, 'test')
     response = json_response(RunActionSchema().dump({
@@ -52,10 +58,11 @@ def _create_retry(run_id: str) -> Response:
 
 def _preview_retry(run_id: str) -> Response:
     require('runs:read')
-    may_retry = may('runs:write', extension_state().settings.retry_roles)
+    settings = extension_state().settings
     # Checks may ask GitHub: for those who might go on, and not only to learn the headers.
-    found = preview(_to_id(run_id), ask_checks=may_retry and request.method == 'GET')
-    return json_response(PreviewSchema().dump(found), 200)
+    asks = request.method == 'GET' and may('runs:write', settings.retry_roles)
+    preview = preview_retry(_to_id(run_id), settings.before_retry if asks else ())
+    return json_response(PreviewSchema().dump(preview), 200)
 
 
 def retries(run_id: str) -> Response:

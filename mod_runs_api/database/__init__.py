@@ -1,29 +1,23 @@
 """
 The modules that hold SQL. There is none elsewhere.
 
-Its functions, and the domain that calls them, take one :class:`Database`: a transaction with the tables in it, which
-:class:`mod_runs_api.transactions.Transactions` begins and ends.
+Their functions take one :class:`Database`: a transaction with the tables in it, which
+:class:`mod_runs_api.database.transactions.Transactions` begins and ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import (BindParameter, Connection, Executable, ScalarResult,
-                        Select, Table, bindparam)
+from sqlalchemy import (ColumnElement, Connection, Executable, LargeBinary,
+                        ScalarResult, Select, Table, cast)
 
 from ..host.models import HostModels
 from .tables import Tables
 
 Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
-Statement = TypeVar('Statement', bound=Executable)
-
-#: Some runs, in a statement that is built once.
-RUN_IDS: BindParameter[Any] = bindparam('run_ids', expanding=True)
-RunIds = Sequence[int] | BindParameter[Any]
 
 
 @dataclass(frozen=True)
@@ -52,9 +46,9 @@ class Database:
         """Execute a statement with values, or for each of several."""
         return self.connection.execute(statement, values)
 
-    def rows(self, statement: Executable, values: Values | None = None) -> Sequence[Any]:
+    def rows(self, statement: Executable) -> Sequence[Any]:
         """Return all rows."""
-        return self.connection.execute(statement, values).all()
+        return self.connection.execute(statement).all()
 
     def scalar(self, statement: Executable) -> Any:
         """Return the first column of the first row; None if there is none."""
@@ -65,26 +59,13 @@ class Database:
         return self.connection.scalars(statement)
 
 
-def built_once(build: Callable[[Database], Statement]) -> Callable[[Database], Statement]:
-    """
-    Have a statement built once for the tables of a host. Its values are bound when it is executed.
-
-    That is for what retries and verdicts wait for: SQLAlchemy needs longer to build and to hash a statement on mapped
-    classes than MariaDB needs to answer it.
-    """
-    built: dict[Tables, Statement] = {}
-
-    @wraps(build)
-    def get(db: Database) -> Statement:
-        if db.tables not in built:
-            built[db.tables] = build(db)
-        return built[db.tables]
-
-    return get
-
-
 def by_key(model: Any, statement: Select[Any]) -> Select[Any]:
     """Have MariaDB read a table by its primary key. That of results and files keeps the rows of a run together."""
     for dialect in ('mysql', 'mariadb'):
         statement = statement.with_hint(model, 'FORCE INDEX (PRIMARY)', dialect)
     return statement
+
+
+def as_bytes(text: ColumnElement[Any]) -> ColumnElement[bytes]:
+    """Return a text to be compared byte for byte: the database's collation takes different texts for the same."""
+    return cast(text, LargeBinary)

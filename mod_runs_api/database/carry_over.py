@@ -1,7 +1,7 @@
 """
 Carrying results over into a retry.
 
-A row of ``run_carried_over`` is the mark of a result that another run really has.
+A row of ``run_carried_over`` is the mark of a result that is really that of another run.
 """
 
 from __future__ import annotations
@@ -9,94 +9,100 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (ColumnElement, Select, and_, case, exists, func,
+from sqlalchemy import (ColumnElement, Select, and_, case, exists, false, func,
                         insert, or_, select, true)
 from sqlalchemy.orm import aliased
 
-from . import Database, RunIds, by_key
-from .runs import ProgressRow, is_completed
+from ..domain.progress import ProgressRow
+from . import Database, by_key
+from .progress import is_completed
 
 
-def select_marks(db: Database, run_ids: RunIds) -> Select[Any]:
+def is_carried_over(db: Database, result: Any) -> ColumnElement[bool]:
     """
-    Select the mark of each result that was carried over into some runs.
-
-    It has ``run_id``, ``regression_test_id``, ``origin_run_id`` and ``was_selected``.
+    Return the condition that a result was carried over into its run, and is not the run's own: it has a mark.
 
     A mark counts while the progress row that completed the retry is there: the platform's restart deletes it, and runs
     everything.
     """
-    mark = db.run_carried_over.c
-    return (select(mark.run_id, mark.regression_test_id, mark.origin_run_id, mark.was_selected)
-            .join_from(db.run_carried_over, db.host.TestProgress, _is_of_a_row_that_is_there(db))
-            .where(mark.run_id.in_(run_ids)))
+    mark, completed = db.run_carried_over.alias().c, aliased(db.host.TestProgress)
+    return exists().where(mark.run_id == result.test_id, mark.regression_test_id == result.regression_test_id,
+                          _counts(mark, completed))
 
 
-def _is_of_a_row_that_is_there(db: Database) -> ColumnElement[bool]:
-    mark, completed = db.run_carried_over.c, db.host.TestProgress
+def _counts(mark: Any, completed: Any) -> ColumnElement[bool]:
+    # With the time, because SQLite uses ids again: there may be marks of an end before a restart.
     return and_(completed.id == mark.progress_id, completed.test_id == mark.run_id,
                 completed.timestamp == mark.progress_timestamp)
 
 
-def read_carried_over(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
-    """Return regression test and run of each result that was carried over into some runs."""
-    result, marks = db.host.TestResult, select_marks(db, run_ids).subquery()
-    return db.rows(by_key(result, select(marks.c.regression_test_id, marks.c.run_id).join_from(
-        marks, result, and_(result.test_id == marks.c.run_id,
-                            result.regression_test_id == marks.c.regression_test_id))))
+def was_added(db: Database, run_id: ColumnElement[int], regression_test_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return the condition that carrying over has selected a test for a run, which was not selected for it before."""
+    mark, completed = db.run_carried_over.alias().c, aliased(db.host.TestProgress)
+    return exists().where(mark.run_id == run_id, mark.regression_test_id == regression_test_id,
+                          mark.was_selected == false(), _counts(mark, completed))
 
 
 def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, int]]:
-    """Return how many results were carried over into each run, by the run that really ran the tests."""
-    marks = select_marks(db, run_ids).subquery()
-    rows = db.execute(select(marks.c.run_id, marks.c.origin_run_id, func.count())
-                      .group_by(marks.c.run_id, marks.c.origin_run_id)
-                      .order_by(marks.c.run_id, marks.c.origin_run_id))
+    """Return the number of results that were carried over into each run, by the run that really ran the tests."""
+    mark, completed = db.run_carried_over.c, db.host.TestProgress
+    rows = db.rows(select(mark.run_id, mark.origin_run_id, func.count())
+                   .join_from(db.run_carried_over, completed, _counts(mark, completed))
+                   .where(mark.run_id.in_(run_ids))
+                   .group_by(mark.run_id, mark.origin_run_id)
+                   .order_by(mark.run_id, mark.origin_run_id))
     counts: dict[int, dict[int, int]] = {run_id: {} for run_id in run_ids}
     for run_id, origin_run_id, count in rows:
         counts[run_id][origin_run_id] = count
     return counts
 
 
-def find_results(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int, int]:
-    """
-    Return the active tests that a run has no result of, each with the last of the given runs that really ran it.
+def find_root_of_failed_only(db: Database, run_id: int) -> int | None:
+    """Return the first of the attempts of a failed-only retry; None for any other run."""
+    retry = db.run_retry.c
+    root_id: int | None = db.scalar(
+        select(retry.root_run_id).where(retry.run_id == run_id, retry.failed_only == true()))
+    return root_id
 
-    ``run_ids`` are in the order of the runs' ends.
+
+def find_origins(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int, int]:
+    """
+    Return the active tests that a run has no result of, each with its origin: the last run that really ran it.
+
+    ``run_ids`` are the runs to look in, in the order of their ends.
     """
     result, test = db.host.TestResult, db.host.RegressionTest
-    marks = select_marks(db, run_ids).subquery()
     own = select(result.regression_test_id).where(result.test_id == run_id)
     places = {run: place for place, run in enumerate(run_ids)}
-    rows = db.execute(
+    rows = db.rows(
         select(result.regression_test_id, func.max(case(places, value=result.test_id)))
         .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
-        .outerjoin(marks, and_(marks.c.run_id == result.test_id,
-                               marks.c.regression_test_id == result.regression_test_id))
-        .where(result.test_id.in_(run_ids), marks.c.run_id.is_(None), result.regression_test_id.not_in(own))
+        .where(result.test_id.in_(run_ids), ~is_carried_over(db, result), result.regression_test_id.not_in(own))
         .group_by(result.regression_test_id)
         # Every transaction that locks regression tests through foreign keys should do so in the same order.
         .order_by(result.regression_test_id))
-    return {test_id: run_ids[place] for test_id, place in rows}
+    return {regression_test_id: run_ids[place] for regression_test_id, place in rows}
 
 
-def copy_results(db: Database, run_id: int, completed: ProgressRow, origins: dict[int, int]) -> None:
+def copy_results(db: Database, completed: ProgressRow, origins: dict[int, int]) -> None:
     """
     Copy a result of each test from its origin, the run that really ran it, into a run, and mark it.
 
     ``completed`` is the progress row that completed the run.
     """
     customized = db.host.CustomizedTest
+    run_id = completed.run_id
     selected = set(db.scalars(select(customized.regression_id).where(customized.test_id == run_id)))
     # The marks are first: of two that do this at once, the second fails before it has written much.
     db.execute(insert(db.run_carried_over), [
-        {'run_id': run_id, 'regression_test_id': test_id, 'origin_run_id': origin_id,
-         'progress_id': completed.id, 'progress_timestamp': completed.timestamp, 'was_selected': test_id in selected}
-        for test_id, origin_id in origins.items()])
+        {'run_id': run_id, 'regression_test_id': regression_test_id, 'origin_run_id': origin_id,
+         'progress_id': completed.id, 'progress_timestamp': completed.timestamp,
+         'was_selected': regression_test_id in selected}
+        for regression_test_id, origin_id in origins.items()])
     mark = db.run_carried_over.c
-    # With the time, because SQLite uses ids again: there may be marks of an end before a restart.
-    is_of_this_end = and_(mark.run_id == run_id, mark.progress_id == completed.id,
-                          mark.progress_timestamp == completed.timestamp)
+    # Only the new ones: something may have been carried over into the run before.
+    is_new = and_(mark.run_id == run_id, mark.progress_id == completed.id,
+                  mark.progress_timestamp == completed.timestamp, mark.regression_test_id.in_(list(origins)))
     # A worker may have reported an output, and no result.
     file, own = db.host.TestResultFile, aliased(db.host.TestResultFile)
     is_reported = exists().where(own.test_id == run_id, own.regression_test_id == file.regression_test_id,
@@ -105,12 +111,12 @@ def copy_results(db: Database, run_id: int, completed: ProgressRow, origins: dic
     # The origins again, or MariaDB may read the rows of all runs.
     origin_ids = set(origins.values())
     _copy_marked(db, result, [result.runtime, result.exit_code, result.expected_rc],
-                 and_(is_of_this_end, result.test_id.in_(origin_ids)))
+                 and_(is_new, result.test_id.in_(origin_ids)))
     _copy_marked(db, file, [file.regression_test_output_id, file.expected, file.got],
-                 and_(is_of_this_end, file.test_id.in_(origin_ids), ~is_reported))
+                 and_(is_new, file.test_id.in_(origin_ids), ~is_reported))
     db.execute(insert(customized).from_select(
         [customized.test_id, customized.regression_id],
-        select(mark.run_id, mark.regression_test_id).where(is_of_this_end, ~mark.was_selected)))
+        select(mark.run_id, mark.regression_test_id).where(is_new, mark.was_selected == false())))
 
 
 def _copy_marked(db: Database, model: Any, columns: list[Any], condition: ColumnElement[bool]) -> None:
@@ -132,15 +138,8 @@ def is_still_completed(db: Database, completed: ProgressRow) -> bool:
 
 
 def find_missed(db: Database) -> Sequence[int]:
-    """
-    Return the failed-only retries that have completed, and lack a result of an active test that another attempt has.
-
-    Not those that something was carried over into when they completed.
-    """
-    progress, retry, other, mark = db.host.TestProgress, db.run_retry.c, db.run_retry.alias().c, db.run_carried_over.c
-    marks = by_key(progress, select(mark.run_id)
-                   .join_from(db.run_carried_over, progress, _is_of_a_row_that_is_there(db))
-                   .where(mark.run_id == retry.run_id))
+    """Return the failed-only retries that have completed, and lack a result of an active test that another attempt has."""
+    progress, retry, other = db.host.TestProgress, db.run_retry.c, db.run_retry.alias().c
     completed = select(progress.id).where(progress.test_id == retry.run_id, is_completed(progress))
     result, own, test = db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
     own_result = select(own.test_id).where(own.test_id == retry.run_id,
@@ -152,7 +151,7 @@ def find_missed(db: Database) -> Sequence[int]:
     in_other = lacking.where(result.test_id == other.run_id, other.root_run_id == retry.root_run_id)
     return db.scalars(
         select(retry.run_id)
-        .where(retry.failed_only == true(), ~_has_rows(db, marks), _has_rows(db, completed),
+        .where(retry.failed_only == true(), _has_rows(db, completed),
                or_(_has_rows(db, in_root), _has_rows(db, in_other)))
         .order_by(retry.run_id)).all()
 

@@ -1,215 +1,87 @@
-"""Reading runs: a run that is to be retried, its attempts, how far they have come, and the runs around it."""
+"""Reading runs: one by its id, and the runs around it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import (ColumnElement, Select, String, bindparam, case, func,
-                        select, true, type_coerce, union_all)
+from sqlalchemy import (ColumnElement, String, case, exists, false, func, null,
+                        or_, select, true, type_coerce)
 from sqlalchemy.orm import aliased
 
+from ..domain.run import (COMMIT, MASTER, MAX_ID, PULL_REQUEST,
+                          PULL_REQUEST_BRANCH, PullRequest, Run)
 from ..errors import RunNotFound
-from ..host.models import COMPLETED, ENDED_STATUSES, MAX_ID, PULL_REQUEST
-from . import Database, built_once
-
-#: The branch that the platform gives the runs of all pull requests.
-PULL_REQUEST_BRANCH = 'pull_request'
+from . import Database, as_bytes
+from .progress import has_ended, is_completed, last_status
 
 
-# Compared by identity: the checks keep GitHub's answers by the object, once a retry.
-@dataclass(frozen=True, eq=False)
-class Source:
-    """
-    The run that is to be retried, as the checks of ``RUNS_API_BEFORE_RETRY`` see it.
-
-    Attributes
-    ----------
-    id : int
-        Its id.
-    platform : str
-        "linux" or "windows".
-    test_type : str
-        "commit" or "pr".
-    fork_id : int or None
-        The repository that the commit is in.
-    branch : str
-        The branch, or "pull_request".
-    commit : str
-        The commit's hash.
-    pr_nr : int
-        The number of the pull request; 0 if there is none.
-    status : str or None
-        The last stage that it has reached: "preparation", "testing", "completed" or "canceled". None while it is
-        queued.
-    root_id : int
-        The first of its attempts, which may have been deleted.
-    full_set_id : int
-        The run whose selected tests are the full test set: the first of its attempts, or itself if that was deleted.
-    """
-
-    id: int
-    platform: str
-    test_type: str
-    fork_id: int | None
-    branch: str
-    commit: str
-    pr_nr: int
-    status: str | None
-    root_id: int
-    full_set_id: int
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it has ended."""
-        return self.status in ENDED_STATUSES
-
-
-def find_source(db: Database, run_id: int) -> Source:
+def find_run(db: Database, run_id: int) -> Run:
     """Return the run with an id. Raises :exc:`RunNotFound`."""
-    row = None if not 1 <= run_id <= MAX_ID else db.execute(_select_source(db), {'run_id': run_id}).one_or_none()
-    if row is None:
-        raise RunNotFound(run_id)
-    return Source(*row)
-
-
-@built_once
-def _select_source(db: Database) -> Select[Any]:
     run, root, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
-    return (
-        select(run.id, type_coerce(run.platform, String), type_coerce(run.test_type, String), run.fork_id, run.branch,
-               run.commit, run.pr_nr, last_status(db, run.id), func.coalesce(retry.root_run_id, run.id),
-               func.coalesce(root.id, run.id))
+    row = None if not 1 <= run_id <= MAX_ID else db.execute(
+        select(run.id, _text(run.platform), _text(run.test_type), run.fork_id, run.branch, run.commit, run.pr_nr,
+               last_status(db, run.id), func.coalesce(retry.root_run_id, run.id), func.coalesce(root.id, run.id),
+               func.coalesce(retry.failed_only, false()))
         .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
         .outerjoin(root, root.id == retry.root_run_id)
-        .where(run.id == bindparam('run_id')))
+        .where(run.id == run_id)).one_or_none()
+    if row is None:
+        raise RunNotFound(run_id)
+    return Run(*row)
 
 
-def read_attempts(db: Database, root_id: int) -> Sequence[Any]:
+def read_builds(db: Database, run_ids: Collection[int]) -> dict[int, str | None]:
     """
-    Return the attempts with a first run, in order.
+    Return the build of each of some runs; None if nobody knows.
 
-    Each has ``run_id``, and for a retry ``source_run_id``, ``failed_only``, ``automatic``, ``reason``,
-    ``requested_by`` and ``created_at``.
+    Before a run completes, the platform's value is a prediction; older platforms have none.
     """
-    run, user, retry = db.host.Test, db.host.User, db.run_retry.c
-    attempts = union_all(select(run.id).where(run.id == root_id),
-                         select(retry.run_id).where(retry.root_run_id == root_id)).subquery()
-    return db.rows(
-        select(run.id.label('run_id'), retry.source_run_id, retry.failed_only, retry.automatic, retry.reason,
-               user.name.label('requested_by'), retry.created_at)
-        .join_from(attempts, run, run.id == attempts.c[0])
-        .outerjoin(db.run_retry, retry.run_id == run.id)
-        .outerjoin(user, user.id == retry.user_id)
-        .order_by(run.id))
+    run, progress = db.host.Test, db.host.TestProgress
+    found = dict(db.rows(
+        select(run.id, getattr(run, 'built_commit', null()))
+        .where(run.id.in_(run_ids), exists().where(progress.test_id == run.id, is_completed(progress)))))
+    return {run_id: (found.get(run_id) or '').strip() or None for run_id in run_ids}
 
 
-class ProgressRow(NamedTuple):
-    """A progress row."""
-
-    run_id: int
-    id: int
-    status: str
-    message: str
-    timestamp: datetime
-
-    @property
-    def is_end(self) -> bool:
-        """Whether a run with this as its last row has ended."""
-        return self.status in ENDED_STATUSES
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run has come. Ids of progress rows tell the order of things; their times do not."""
-
-    run_id: int
-    #: In the order of their ids, the last of those that say the same; empty while the run is queued.
-    rows: Sequence[ProgressRow]
-
-    @property
-    def status(self) -> str | None:
-        """The last stage that it has reached; None while it is queued."""
-        return self.rows[-1].status if self.rows else None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the run has ended."""
-        return self.status in ENDED_STATUSES
-
-    @property
-    def completed(self) -> ProgressRow | None:
-        """The last row that completed the run, whatever came after."""
-        return next((row for row in reversed(self.rows) if row.status == COMPLETED), None)
-
-    @property
-    def end_id(self) -> int:
-        """The row that ended the run: a later cancellation does not undo a completion."""
-        return (self.completed or self.rows[-1]).id
-
-
-def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
-    """Return how far each of some runs has come."""
-    progress = db.host.TestProgress
-    rows: dict[int, list[ProgressRow]] = {run_id: [] for run_id in run_ids}
-    # The platform writes the time limit again at each tick. Of rows that say the same, the last is enough.
-    last_ids = (select(func.max(progress.id).label('id')).where(progress.test_id.in_(run_ids))
-                .group_by(progress.test_id, progress.status, progress.message).subquery())
-    statement = select_progress(db).join(last_ids, last_ids.c.id == progress.id).order_by(progress.test_id, progress.id)
-    for row in db.rows(statement):
-        rows[row[0]].append(ProgressRow(*row))
-    return {run_id: Progress(run_id, rows[run_id]) for run_id in run_ids}
-
-
-def select_progress(db: Database) -> Select[Any]:
-    """Select what makes a :class:`ProgressRow`."""
-    progress = db.host.TestProgress
-    return select(progress.test_id, progress.id, status_of(progress), func.coalesce(progress.message, ''),
-                  progress.timestamp)
-
-
-def is_completed(progress: Any) -> ColumnElement[bool]:
-    """Return the condition that a progress row completed a run."""
-    return status_of(progress) == COMPLETED
-
-
-def last_status(db: Database, run_id: ColumnElement[int]) -> ColumnElement[str]:
-    """Return the last status of a run, as a subquery; NULL while the run is queued."""
-    progress = db.host.TestProgress
-    return (select(status_of(progress)).where(progress.test_id == run_id)
-            .order_by(progress.id.desc()).limit(1).scalar_subquery())
-
-
-def status_of(progress: Any) -> ColumnElement[str]:
-    """Return the status of a progress row. The platform trims what it reads."""
-    return func.trim(type_coerce(progress.status, String))
-
-
-def find_superseding(db: Database, source: Source) -> int | None:
+def find_superseding(db: Database, run: Run) -> int | None:
     """Return the first run of a later commit of the same pull request, or of the same branch and fork."""
-    run, retry = db.host.Test, db.run_retry.c
+    later, retry = db.host.Test, db.run_retry.c
     # The platform gives all pull requests one branch.
-    of_pull_request = [run.pr_nr == source.pr_nr] if source.test_type == PULL_REQUEST else []
+    of_pull_request = [later.pr_nr == run.pr_nr] if run.test_type == PULL_REQUEST else []
     found: int | None = db.scalar(
-        select(run.id)
-        .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
-        .where(run.id > source.root_id, retry.run_id.is_(None), run.commit != source.commit,
-               type_coerce(run.test_type, String) == source.test_type, run.fork_id == source.fork_id,
-               run.branch == source.branch, *of_pull_request)
-        .order_by(run.id).limit(1))
+        select(later.id)
+        .outerjoin_from(later, db.run_retry, retry.run_id == later.id)
+        .where(later.id > run.root_id, retry.run_id.is_(None), ~_is(later.commit, run.commit),
+               _text(later.test_type) == run.test_type, later.fork_id == run.fork_id, _is(later.branch, run.branch),
+               *of_pull_request)
+        .order_by(later.id).limit(1))
     return found
 
 
-class PullRequest(NamedTuple):
-    """A pull request on GitHub."""
+def find_newer_run(db: Database, run: Run) -> Any:
+    """
+    Return the newest run of the commit, platform, pull request and fork of a run; None if that is itself.
 
-    #: The repository, as in ``Fork.github``: its address ends in this.
-    repository: str
-    number: int
-    #: The commit at its head; None if GitHub did not say.
-    head_commit: str | None
+    It has ``run_id``, and ``root_run_id`` if it is a retry.
+    """
+    newer, retry = db.host.Test, db.run_retry.c
+    return db.execute(
+        select(newer.id.label('run_id'), retry.root_run_id)
+        .outerjoin_from(newer, db.run_retry, retry.run_id == newer.id)
+        .where(*_is_newer(newer, run), newer.pr_nr == run.pr_nr, newer.fork_id.is_not_distinct_from(run.fork_id))
+        .order_by(newer.id.desc()).limit(1)).one_or_none()
+
+
+def has_last_word(db: Database, run: Run) -> bool:
+    """Return whether the status of a commit on GitHub is that of a run: no newer run of the commit is there."""
+    newer = db.host.Test
+    return db.scalar(select(newer.id).where(*_is_newer(newer, run)).limit(1)) is None
+
+
+def _is_newer(newer: Any, run: Run) -> list[ColumnElement[bool]]:
+    # By id, because there is no index on commits.
+    return [newer.id > run.id, _is(newer.commit, run.commit), _text(newer.platform) == run.platform]
 
 
 def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> int | None:
@@ -219,17 +91,39 @@ def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> i
     Retries do not count: they are attempts of the run that is found.
     """
     run, fork, retry = db.host.Test, db.host.Fork, db.run_retry.c
+    is_of_head = (false() if pull_request.head_commit is None else _is(run.commit, pull_request.head_commit))
     found: int | None = db.scalar(
         select(run.id)
         .join_from(run, fork, fork.id == run.fork_id)
         .outerjoin(db.run_retry, retry.run_id == run.id)
-        .where(run.pr_nr == pull_request.number, type_coerce(run.test_type, String) == PULL_REQUEST,
-               run.branch == PULL_REQUEST_BRANCH, type_coerce(run.platform, String) == platform,
-               retry.run_id.is_(None),
+        .where(run.pr_nr == pull_request.number, _text(run.test_type) == PULL_REQUEST,
+               _is(run.branch, PULL_REQUEST_BRANCH), _text(run.platform) == platform, retry.run_id.is_(None),
                # GitHub's names are the same in upper and lower case.
                fork.github.iendswith(pull_request.repository, autoescape=True))
-        .order_by(case((run.commit == pull_request.head_commit, 0), else_=1), run.id.desc()).limit(1))
+        .order_by(case((is_of_head, 0), else_=1), run.id.desc()).limit(1))
     return found
+
+
+def find_newest_of_master(db: Database, run: Run) -> int | None:
+    """Return the newest run of master, of the same fork and platform, that is no retry and has a completed attempt."""
+    root, retry, own = db.host.Test, db.run_retry.alias().c, db.run_retry.c
+    progress = db.host.TestProgress
+    found: int | None = db.scalar(
+        select(root.id)
+        .outerjoin_from(root, db.run_retry, own.run_id == root.id)
+        .where(_text(root.test_type) == COMMIT, _is(root.branch, MASTER), root.fork_id == run.fork_id,
+               _text(root.platform) == run.platform, own.run_id.is_(None),
+               or_(exists().where(progress.test_id == root.id, is_completed(progress)),
+                   exists().where(retry.root_run_id == root.id, progress.test_id == retry.run_id,
+                                  is_completed(progress))))
+        .order_by(root.id.desc()).limit(1))
+    return found
+
+
+def read_last_ended(db: Database, count: int) -> Sequence[int]:
+    """Return the last runs that have ended, by run id."""
+    run = db.host.Test
+    return db.scalars(select(run.id).where(has_ended(db, run.id)).order_by(run.id.desc()).limit(count)).all()
 
 
 def read_active(db: Database) -> set[int]:
@@ -238,9 +132,16 @@ def read_active(db: Database) -> set[int]:
     return set(db.scalars(select(test.id).where(test.active == true())))
 
 
-def read_test_commands(db: Database, regression_test_ids: Sequence[int]) -> dict[int, str]:
-    """Return the command line of each regression test; nothing on a host that does not have it."""
+def read_commands(db: Database, regression_test_ids: Sequence[int]) -> dict[int, str]:
+    """Return the command line of each regression test."""
     test = db.host.RegressionTest
-    if not hasattr(test, 'command'):
-        return {}
     return dict(db.rows(select(test.id, test.command).where(test.id.in_(regression_test_ids))))
+
+
+def _text(column: Any) -> ColumnElement[str]:
+    """Return the value of one of the platform's enumerations."""
+    return type_coerce(column, String)
+
+
+def _is(column: Any, text: str) -> ColumnElement[bool]:
+    return as_bytes(column) == text.encode()

@@ -12,15 +12,13 @@ from typing import Any
 from sqlalchemy import (Boolean, Column, DateTime, ForeignKey, Integer,
                         LargeBinary, String, Table, Text, UniqueConstraint)
 
+from ..domain.retry import MAX_REASON_LENGTH
 from ..host.models import HostModels
-
-#: How long a reason may be, in Unicode code points.
-MAX_REASON_LENGTH = 255
 
 
 @dataclass(frozen=True)
 class Tables:
-    """All that the package works on: the host's models, and the package's own tables."""
+    """The host's models, and the package's own tables."""
 
     host: HostModels
     #: The retries: one row for each run that a retry created.

@@ -1,11 +1,10 @@
-"""What came of a comment, and the answer to it (docs/github.rst)."""
+"""The outcome of a comment, and the answer to it (docs/github.rst)."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from ..summary import counted
+from ..domain.words import counted
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class CommentRetry:
     address : str or None
         The address of the new run's page; None if no URL can be built.
     known : str
-        What the attempts so far have proved, in a sentence; empty if nothing is known.
+        A sentence about what the attempts so far have proved; empty if they have proved nothing.
     """
 
     platform: str
@@ -47,7 +46,7 @@ class CommentRefusal:
     run_id : int or None
         The run that is not retried; None if there is none.
     message : str
-        Why not. It may quote the comment: :attr:`CommentOutcome.reply` makes it harmless, a log should ``repr`` it.
+        Why not.
     """
 
     platform: str | None
@@ -58,7 +57,7 @@ class CommentRefusal:
 @dataclass(frozen=True)
 class CommentOutcome:
     """
-    What came of a comment.
+    The outcome of a comment.
 
     Attributes
     ----------
@@ -69,7 +68,7 @@ class CommentOutcome:
     refusals : tuple of CommentRefusal
         Those that were asked for and not created.
     asked : bool
-        Whether a user of the platform asked for something, and may be told what came of it.
+        Whether a user of the platform asked for something, and may be answered.
     """
 
     ignored: str | None = None
@@ -87,7 +86,7 @@ class CommentOutcome:
         if not self.asked:
             return ''
         if self.ignored is not None:
-            return f'No run is retried. {_escape(self.ignored)}'
+            return f'No run is retried: {_quote(self.ignored)}'
         return '\n'.join([*(f'- {_describe(retry)}' for retry in self.retries),
                           *(f'- {_explain(refusal)}' for refusal in self.refusals)])
 
@@ -104,19 +103,11 @@ def _describe(retry: CommentRetry) -> str:
 
 def _explain(refusal: CommentRefusal) -> str:
     if refusal.platform is None or refusal.run_id is None:
-        return _escape(refusal.message)
-    return f'{refusal.platform}: run {refusal.run_id} is not retried. {_escape(refusal.message)}'
+        return _quote(refusal.message)
+    return f'{refusal.platform}: run {refusal.run_id} is not retried: {_quote(refusal.message)}'
 
 
-#: Where GitHub would make a link: #1, GH-1 and what else has a number, an advisory, a commit's hash, an address.
-LINK = re.compile(r'(?<=#)|(?<=-)(?=\d)|(?<=GHSA-)|(?<=[0-9a-f]{6})(?=[0-9a-f])|(?<=:)(?=//)|(?<=www)(?=\.)',
-                  re.IGNORECASE)
-
-
-def _escape(text: str) -> str:
-    """Return Markdown that shows text on one line, and that neither mentions nor links anything."""
-    # Characters that no answer can be sent with.
-    text = text.encode(errors='replace').decode()
-    escaped = re.sub(r'[\\`*_\[\]<>~|&$]', r'\\\g<0>', ' '.join(text.split()))
-    # GitHub looks for mentions and links in the text that is shown: a backslash does not keep it from that.
-    return LINK.sub('<!-- -->', escaped).replace('@', '(at)')
+def _quote(message: str) -> str:
+    """Return a message as code, in which GitHub mentions and links nothing: it may have the name of a branch in it."""
+    text = ' '.join(message.encode(errors='replace').decode().replace('`', "'").split())
+    return f'`{text}`'

@@ -1,12 +1,15 @@
-"""What the attempts of a run prove, for the platform's report on a pull request (docs/github.rst)."""
+"""The line about retries in the platform's report on a pull request (docs/github.rst)."""
 
 from __future__ import annotations
 
-from ..extension import extension_state
-from ..faults import describe
-from ..host.runtime import log, regression_test_page
-from ..summary import Finding, attempts_phrase, count_evidence, list_findings
-from ..verdict import read_verdict
+from collections.abc import Mapping
+
+from ..domain.verdict import Verdict
+from ..domain.words import (Finding, attempts_phrase, count_evidence,
+                            list_findings, other_builds_sentence)
+from ..host.log import describe, log
+from ..host.runtime import regression_test_page
+from ..service.history import read_report
 
 #: How many tests of a kind are linked.
 MAX_LINKS = 10
@@ -19,14 +22,18 @@ def retry_report(run_id: int) -> str:
     It is empty for a run without retries, and on any error: the report must not fail because of it.
     """
     try:
-        verdict = extension_state().transactions.read(read_verdict, run_id)
-        if count_evidence(verdict) < 2:
-            return ''
-        findings = [_to_markdown(finding) for finding in list_findings(verdict)] or ['every test passed each time']
-        return f'Over {attempts_phrase(verdict)}: {", ".join(findings)}.'
+        return _to_report(*read_report(run_id))
     except Exception as fault:
         log().error(f'what the attempts of run {run_id} prove is missing in the report: {describe(fault)}')
         return ''
+
+
+def _to_report(verdict: Verdict, other_builds: Mapping[str, int]) -> str:
+    sentence = ''
+    if count_evidence(verdict) > 1:
+        findings = [_to_markdown(finding) for finding in list_findings(verdict)] or ['every test passed each time']
+        sentence = f'Over {attempts_phrase(verdict)}: {", ".join(findings)}.'
+    return ' '.join(filter(None, [sentence, other_builds_sentence(other_builds)]))
 
 
 def _to_markdown(finding: Finding) -> str:

@@ -6,11 +6,10 @@ from typing import Any
 
 from flask import Flask
 
-from ..causes import read_phrase
-from ..database.runs import find_source
-from ..extension import extension_state
 from ..host.github import CommitStatus, post_status
 from ..host.runtime import external_run_page
+from ..service.causes import phrase_of_run
+from ..service.retry import read_run
 
 
 def post_queued_status(_app: Flask, *, run_id: int, new_run_id: int, **_facts: Any) -> None:
@@ -21,7 +20,6 @@ def post_queued_status(_app: Flask, *, run_id: int, new_run_id: int, **_facts: A
     it is connected: ``run_retried.connect(post_queued_status)``. If GitHub does not answer, the retry stays and the log
     says so.
     """
-    transactions = extension_state().transactions
-    run, phrase = transactions.run(find_source, new_run_id), transactions.run(read_phrase, run_id)
+    run, phrase = read_run(new_run_id), phrase_of_run(run_id)
     description = f'Tests queued again: {phrase}' if phrase else 'Tests queued'
     post_status(run.commit, run.platform, CommitStatus('pending', description, external_run_page(new_run_id)))

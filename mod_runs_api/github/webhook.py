@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..database import Database
-from ..database.retries import find_retry
-from ..database.runs import (PullRequest, find_newest_run, read_attempts,
-                             read_progress)
-from ..database.users import find_github_users, is_blocked
-from ..errors import MountError, RunNotFound, RunsApiError, Unprocessable
-from ..extension import ExtensionState, extension_state
+from ..domain.retry import RetryRequest, digest_key
+from ..domain.run import PullRequest
+from ..domain.users import User
+from ..domain.words import to_sentence
+from ..errors import RunNotFound, RunsApiError, Unprocessable
+from ..extension import extension_state
 from ..host.github import github_access
-from ..host.models import HostModels, User, full_name
-from ..host.runtime import external_run_page, log
-from ..retry import digest_key
-from ..service import attempts_verdict, submit_retry
-from ..summary import to_sentence
-from ..validation import RetryFields
-from .checks import build_artifact_exists
+from ..host.log import log
+from ..host.runtime import external_run_page
+from ..service.checks import is_account_blocked
+from ..service.comments import choose_run, list_github_users
+from ..service.retry import create_retry
+from ..service.verdict import attempts_verdict
+from .checks import build_artifact_exists, in_order
 from .commands import Command, InvalidCommand, read_commands
 from .payload import Comment, IgnoredComment, read_payload
 from .reply import CommentOutcome, CommentRefusal, CommentRetry
 
-#: More lines with commands than anybody means.
-MAX_COMMANDS = 20
 
-
-@dataclass(frozen=True)
-class _Target:
+class _Target(NamedTuple):
     """A retry that a comment asks for."""
 
     platform: str
     failed_only: bool
+    reason: str | None
 
 
 def retry_from_comment(payload: Any, delivery_id: str | None = None) -> CommentOutcome:
@@ -45,12 +40,12 @@ def retry_from_comment(payload: Any, delivery_id: str | None = None) -> CommentO
     lines count once, by platform and by ``failed``. A comment counts once too, however often and by whichever webhook
     it is delivered.
 
-    The signature must have been checked. Needs an application context, and the extra ``github``.
+    The signature must have been checked. Needs an application context. See docs/github.rst, "Comments".
 
     Parameters
     ----------
     payload : dict
-        What GitHub has sent. What is not as GitHub documents it is ignored with a reason.
+        The event as GitHub has sent it. One that is not as GitHub documents it is ignored with a reason.
     delivery_id : str, optional
         The header ``X-GitHub-Delivery``. It is not looked at: GitHub does not sign it.
 
@@ -61,75 +56,53 @@ def retry_from_comment(payload: Any, delivery_id: str | None = None) -> CommentO
     Raises
     ------
     ServiceUnavailable
-        The database is away or read-only, or still failing after all tries. What was created until then stays; when
-        the comment is delivered again, the rest is.
+        The database is away or read-only, or still failing after all tries. Retries that were created until then
+        stay; when the comment is delivered again, the others are.
     InternalError
         Any other error of the database. The log has more.
     MountError
-        The blueprint is not registered in the current application, or the host lacks ``User.github_login``,
-        ``BlockedUsers`` or ``Fork``.
+        The blueprint is not registered in the current application.
     """
-    state = extension_state()
-    _check_host(state.tables.host)
     try:
         comment = read_payload(payload)
-        users = state.transactions.run(_find_users, comment)
-        # Only now: a stranger's comment is not worth parsing.
         commands = read_commands(comment.body)
         if not commands:
             raise IgnoredComment('The comment has no command.')
-        user = _check_user(users, state, comment)
-        if len(commands) > MAX_COMMANDS:
-            raise IgnoredComment(f'The comment has more than {MAX_COMMANDS} commands.', asked=True)
-        if state.transactions.run(is_blocked, comment.author_id):
-            raise IgnoredComment('The author of this pull request is blocked.', asked=True)
+        user = _find_writer(comment)
     except IgnoredComment as ignored:
         return CommentOutcome(ignored=str(ignored), asked=ignored.asked)
 
-    targets: dict[_Target, RetryFields] = {}
+    # Equal lines count once: the first gives the reason.
+    targets: dict[tuple[str, bool], _Target] = {}
     for command in commands:
         if isinstance(command, Command):
             for platform in command.platforms:
-                targets.setdefault(_Target(platform, command.failed_only),
-                                   RetryFields(command.failed_only, command.reason))
-    refusals = [CommentRefusal(None, None, command.message) for command in commands
-                if isinstance(command, InvalidCommand)]
-    retries = []
-    pull_request = _find_pull_request(comment.pr_nr)
-    for target, fields in targets.items():
-        outcome = _retry(comment, pull_request, user, target, fields)
-        if isinstance(outcome, CommentRetry):
-            retries.append(outcome)
-        else:
-            refusals.append(outcome)
-    return CommentOutcome(retries=tuple(retries), refusals=tuple(dict.fromkeys(refusals)))
+                targets.setdefault((platform, command.failed_only),
+                                   _Target(platform, command.failed_only, command.reason))
+    outcomes: list[CommentRetry | CommentRefusal] = [
+        CommentRefusal(None, None, command.message) for command in commands if isinstance(command, InvalidCommand)]
+    if targets:
+        pull_request = _find_pull_request(comment.pr_nr)
+        outcomes += [_retry(comment, user, pull_request, target) for target in targets.values()]
+    return CommentOutcome(
+        retries=tuple(outcome for outcome in outcomes if isinstance(outcome, CommentRetry)),
+        refusals=tuple(dict.fromkeys(outcome for outcome in outcomes if isinstance(outcome, CommentRefusal))))
 
 
-def _check_host(host: HostModels) -> None:
-    missing = [] if hasattr(host.User, 'github_login') else ['the column User.github_login']
-    missing += [f'the model {full_name(name)}' for name in ('BlockedUsers', 'Fork') if getattr(host, name) is None]
-    if missing:
-        raise MountError('mod_runs_api cannot tell who comments on GitHub. '
-                         f'The application lacks {", ".join(missing)}.')
-
-
-def _find_users(db: Database, comment: Comment) -> list[User]:
-    """Return the users of the host with the account that a comment is by. Without one, the comment is ignored."""
-    if is_blocked(db, comment.account_id):
+def _find_writer(comment: Comment) -> User:
+    """Return the user who wrote a comment, if they may retry. Raises :exc:`IgnoredComment`."""
+    if is_account_blocked(comment.account_id):
         # Without an answer, which is all that they could still bring about here.
         raise IgnoredComment('The writer of the comment is blocked.')
-    users = find_github_users(db, comment.login)
+    users = list_github_users(comment.login)
     if not users:
-        raise IgnoredComment(f'The GitHub account {comment.login} belongs to nobody on this platform.')
-    return users
-
-
-def _check_user(users: list[User], state: ExtensionState, comment: Comment) -> User:
+        raise IgnoredComment('The GitHub account belongs to nobody on this platform.')
     if len(users) > 1:
-        raise IgnoredComment(f'The GitHub account {comment.login} belongs to several people on this platform.',
-                             asked=True)
-    if users[0].role not in state.settings.retry_roles:
-        raise IgnoredComment(f'The role of {comment.login} does not have permission to run tests.', asked=True)
+        raise IgnoredComment('The GitHub account belongs to several people on this platform.', asked=True)
+    if users[0].role not in extension_state().settings.retry_roles:
+        raise IgnoredComment('Your role does not have permission to run tests.', asked=True)
+    if comment.author_id is not None and is_account_blocked(comment.author_id):
+        raise IgnoredComment('The author of this pull request is blocked.', asked=True)
     return users[0]
 
 
@@ -144,47 +117,27 @@ def _find_pull_request(number: int) -> PullRequest:
     return PullRequest(f'/{access.full_name}.git', number, head_commit)
 
 
-def _retry(comment: Comment, pull_request: PullRequest, user: User, target: _Target,
-           fields: RetryFields) -> CommentRetry | CommentRefusal:
-    digest = digest_key('comment', f'{comment.id} {target.platform} {"failed" if target.failed_only else "all"}')
-    run_id = extension_state().transactions.run(_choose_run, pull_request, target, digest)
-    if isinstance(run_id, CommentRefusal):
-        return run_id
+def _retry(comment: Comment, user: User, pull_request: PullRequest, target: _Target) -> CommentRetry | CommentRefusal:
+    platform, failed_only = target.platform, target.failed_only
+    digest = digest_key('comment', f'{comment.id} {platform} {"failed" if failed_only else "all"}')
+    checks = in_order([*extension_state().settings.before_retry, build_artifact_exists])
+    run_id = None
     try:
-        retry = submit_retry(run_id, fields, user.id, digest, extra_checks=(build_artifact_exists,))
+        run_id = choose_run(pull_request, platform, failed_only, digest)
+        if run_id is None:
+            return CommentRefusal(platform, None, f'This pull request has no run on {platform}.')
+        retry = create_retry(RetryRequest(run_id, failed_only, target.reason, user.id, idempotency_digest=digest),
+                             checks)
     except (RunNotFound, Unprocessable) as error:
-        return CommentRefusal(target.platform, run_id, error.message)
-    return CommentRetry(target.platform, retry.run_id, retry.new_run_id, retry.failed_only, retry.test_count,
-                        retry.replayed, external_run_page(retry.new_run_id),
-                        _what_is_known(retry.new_run_id) if retry.failed_only else '')
+        return CommentRefusal(platform, run_id or error.details.get('run_id'), error.message)
+    return CommentRetry(platform, retry.run_id, retry.new_run_id, failed_only, retry.test_count, retry.replayed,
+                        external_run_page(retry.new_run_id),
+                        _read_known(retry.new_run_id) if failed_only else '')
 
 
-def _what_is_known(run_id: int) -> str:
+def _read_known(run_id: int) -> str:
     """Return what the attempts have proved so far; the retry stands, whether that can be told or not."""
     try:
         return to_sentence(attempts_verdict(run_id))
     except RunsApiError:
         return ''
-
-
-def _choose_run(db: Database, pull_request: PullRequest, target: _Target,
-                idempotency_digest: str) -> int | CommentRefusal:
-    """Return the run of a pull request that a command means, or why there is nothing to retry."""
-    source = _find_source_id(db, pull_request, target)
-    # A repeated delivery must use the source of the first one, although that has made a newer attempt. It is looked up
-    # last: a delivery at the same moment may have been committed since the source was chosen.
-    earlier = find_retry(db, idempotency_digest)
-    return source if earlier is None else int(earlier.source_run_id)
-
-
-def _find_source_id(db: Database, pull_request: PullRequest, target: _Target) -> int | CommentRefusal:
-    run_id = find_newest_run(db, pull_request, target.platform)
-    if run_id is None:
-        return CommentRefusal(target.platform, None, f'This pull request has no run on {target.platform}.')
-    progress = read_progress(db, [attempt.run_id for attempt in read_attempts(db, run_id)])
-    if progress[run_id].status is None:
-        return CommentRefusal(target.platform, run_id, f'Run {run_id} is still queued.')
-    if not target.failed_only:
-        return run_id
-    ended = [attempt for attempt in progress.values() if attempt.has_ended]
-    return max(ended, key=lambda attempt: attempt.end_id).run_id if ended else run_id

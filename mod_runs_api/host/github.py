@@ -1,14 +1,17 @@
-"""What the host knows of GitHub, and the platform's own functions that speak to it."""
+"""The host's access to GitHub, and the platform's own functions that speak to it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
+from itertools import islice
 from typing import Any, NamedTuple
 
 from flask import current_app, g
 
-from .runtime import log
+from ..domain.run import Run
 
 #: How long the description of a commit status may be on GitHub.
 MAX_DESCRIPTION_LENGTH = 140
@@ -32,7 +35,7 @@ class GitHubAccess:
         Return the repository as PyGithub's, with a short timeout, because a user is waiting.
 
         PyGithub's own default is to try again and again, up to an hour when the token is used up. Raises
-        :exc:`LookupError` if the host has no token, or no repository.
+        :exc:`LookupError` if the host has no token, or no repository, and :exc:`ModuleNotFoundError` without PyGithub.
         """
         if not self.token or not self.full_name:
             raise LookupError('The application is not configured for GitHub.')
@@ -42,7 +45,7 @@ class GitHubAccess:
 
 
 def github_access() -> GitHubAccess:
-    """Return what the host knows of GitHub: ``g.github``, or outside a request the settings that it comes from."""
+    """Return the host's access to GitHub: ``g.github``, or outside a request the settings that it comes from."""
     known = g.get('github')
     if known is None:
         config = current_app.config
@@ -51,32 +54,76 @@ def github_access() -> GitHubAccess:
     return GitHubAccess(known.get('repository_owner', ''), known.get('repository', ''), known.get('bot_token', ''))
 
 
+@dataclass(frozen=True)
+class CheckedRun(Run):
+    """
+    A run that is to be retried, for the checks. It asks GitHub on demand, and once.
+
+    Its attributes are those of :class:`mod_runs_api.domain.run.Run`.
+    """
+
+    @cached_property
+    def _repository(self) -> Any:
+        return _answer(github_access().open_repository)
+
+    @cached_property
+    def _pull_request(self) -> Any:
+        return _answer(lambda: self.repository.get_pull(self.pr_nr))
+
+    @property
+    def repository(self) -> Any:
+        """The repository as PyGithub's. Raises :exc:`LookupError` if GitHub did not answer."""
+        return _or_raise(self._repository)
+
+    @property
+    def pull_request(self) -> Any:
+        """The pull request as PyGithub's; None if there is none. Raises :exc:`LookupError` if GitHub did not answer."""
+        return _or_raise(self._pull_request) if self.pr_nr else None
+
+    def find_build(self) -> Any:
+        """
+        Return the artifact of its build as PyGithub's; None if the platform would not find one.
+
+        As the platform's job, it looks at the newest artifacts only. Raises the exception of PyGithub's if GitHub does
+        not answer.
+        """
+        controllers = import_module('mod_ci.controllers')
+        name = getattr(controllers.Artifact_names, self.platform)
+        newest = islice(self.repository.get_artifacts(), controllers.MAX_ARTIFACTS_TO_SEARCH)
+        return next((artifact for artifact in newest
+                     if artifact.name == name and artifact.workflow_run.head_sha == self.commit), None)
+
+
+def _answer(question: Callable[[], Any]) -> Any:
+    """Return the answer to a question, or the exception that came of it: it is not asked again."""
+    try:
+        return question()
+    except Exception as error:
+        return error
+
+
+def _or_raise(answer: Any) -> Any:
+    if isinstance(answer, Exception):
+        raise LookupError(f'GitHub did not answer: {type(answer).__name__}.')
+    return answer
+
+
 class CommitStatus(NamedTuple):
-    """What GitHub shows beside a commit."""
+    """The status that GitHub shows beside a commit."""
 
     state: str
     description: str
-    #: Where the reader finds more.
+    #: The page with more about it.
     address: str | None
 
 
 def post_status(commit: str, platform: str, status: CommitStatus) -> None:
     """Post the status of a commit on a platform, in the place of the one that it has, through the host's function."""
+    try:
+        repository = github_access().open_repository()
+    except ModuleNotFoundError:
+        return  # Without PyGithub there is nobody to tell.
     controllers = import_module('mod_ci.controllers')
     target = {} if status.address is None else {'target_url': status.address}
-    gh_commit = github_access().open_repository().get_commit(commit)
-    controllers.update_status_on_github(gh_commit, status.state, status.description[:MAX_DESCRIPTION_LENGTH],
-                                        f'CI - {platform}', **target)
-
-
-def find_build_artifact(repository: Any, commit: str, platform: str) -> Any:
-    """Return the build of a commit for a platform from the host's function, which returns None for errors too."""
-    controllers = import_module('mod_ci.controllers')
-    member = getattr(import_module('mod_test.models').TestPlatform, platform)
-    return controllers.find_artifact_for_commit(repository, commit, member, log())
-
-
-def artifact_search_limit() -> float:
-    """Return the number of artifacts after which the host's function gives up."""
-    limit: float = getattr(import_module('mod_ci.controllers'), 'MAX_ARTIFACTS_TO_SEARCH', float('inf'))
-    return limit
+    controllers.update_status_on_github(repository.get_commit(commit), status.state,
+                                        status.description[:MAX_DESCRIPTION_LENGTH], f'CI - {platform}', **target)

@@ -1,16 +1,17 @@
-"""The host at run time: its session, the user who is logged in, its log and the addresses of its pages."""
+"""The host at run time: its session, the user who is logged in, and the addresses of its pages."""
 
 from __future__ import annotations
 
-import logging
 from importlib import import_module
 from typing import Union
 
 from flask import current_app, g, url_for
+from sqlalchemy import NullPool, create_engine
 from sqlalchemy.orm import Session, scoped_session
 from werkzeug.routing import BuildError
 
-from .models import MAX_ID, User
+from ..domain.run import MAX_ID
+from ..domain.users import User
 
 HostSession = Union[Session, 'scoped_session[Session]']
 
@@ -35,14 +36,11 @@ def platform_session() -> HostSession:
     engine = getattr(database, 'db_engine', None)
     if engine is not None:
         return Session(engine)
-    created: scoped_session[Session] = database.create_session(current_app.config['DATABASE_URI'])
+    # Where the database is away, the platform's function prints a traceback, and raises an exception of its own.
+    uri = current_app.config['DATABASE_URI']
+    create_engine(uri, poolclass=NullPool).connect().close()
+    created: scoped_session[Session] = database.create_session(uri)
     return created
-
-
-def log() -> logging.Logger:
-    """Return the log of the host: ``g.log``, or the application's if there is none."""
-    logger: logging.Logger = g.get('log') or current_app.logger
-    return logger
 
 
 def run_page(run_id: int, external: bool = False) -> str:
@@ -57,10 +55,10 @@ def run_page_pattern() -> str:
     return f'{before}{{run_id}}{after}'
 
 
-def regression_test_page(test_id: int, external: bool = False) -> str | None:
+def regression_test_page(regression_test_id: int, external: bool = False) -> str | None:
     """Return the address of the host's page of a regression test; None if no URL can be built."""
     try:
-        return url_for('regression.test_view', regression_id=test_id, _external=external)
+        return url_for('regression.test_view', regression_id=regression_test_id, _external=external)
     except (BuildError, RuntimeError):
         return None
 

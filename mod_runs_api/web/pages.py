@@ -1,5 +1,5 @@
 """
-What the macros of ``templates/runs_api/retry.html`` show on the host's pages.
+The functions of the macros in ``templates/runs_api/retry.html``, for the host's pages.
 
 A macro that is imported without context sees Jinja's globals only: these functions are there, as ``runs_api``.
 """
@@ -7,38 +7,33 @@ A macro that is imported without context sees Jinja's globals only: these functi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from flask import g, url_for
 
-from ..database.tables import MAX_REASON_LENGTH
-from ..errors import RunsApiError
+from ..domain.history import RetryHistory
+from ..domain.retry import MAX_REASON_LENGTH
 from ..extension import extension_state
+from ..host.log import describe, log
 from ..host.runtime import (logged_in_user, regression_test_page, run_page,
                             run_page_pattern)
+from ..service import history
 from ..version import __version__
-from .history import RetryHistory, read_history
 
 
 class RetryButton(NamedTuple):
-    """What the button of one run is written from."""
+    """Values for the button of one run."""
 
     run_id: int
-    #: Where its retry is previewed and asked for.
+    #: The route of its preview and its retry.
     url: str
 
 
 def retry_button(test: Any) -> RetryButton | None:
-    """
-    Return the button of a run, for a user who may press it.
-
-    None if nobody is logged in, if their role does not allow it, and in a host without Flask-WTF: without a CSRF
-    token a session proves nothing.
-    """
+    """Return the button of a run; None if nobody is logged in who may press it."""
     state = extension_state()
     user = logged_in_user()
-    if user is None or user.role not in state.settings.retry_roles or find_spec('flask_wtf') is None:
+    if user is None or user.role not in state.settings.retry_roles:
         return None
     return RetryButton(test.id, url_for(f'{state.name}.retry', run_id=test.id))
 
@@ -52,13 +47,14 @@ def csrf_token() -> str:
 
 def retry_history(test: Any) -> RetryHistory | None:
     """
-    Return what a run's page says of its attempts.
+    Return the attempts of a run, for its page.
 
-    None if there is only one, or if they cannot be read: the page has more to show than that.
+    None if there is only one, and on any error: the page has more to show than that.
     """
     try:
-        return extension_state().transactions.read(read_history, int(test.id))
-    except RunsApiError:
+        return history.retry_history(int(test.id))
+    except Exception as fault:
+        log().error(f'the attempts of run {test.id} are missing on its page: {describe(fault)}')
         return None
 
 
@@ -76,7 +72,7 @@ def asset_url(filename: str) -> str:
     return url_for(f'{extension_state().name}.static', filename=filename, v=__version__)
 
 
-#: What the macros call.
+#: ``runs_api`` in the macros.
 GLOBALS: Mapping[str, Any] = {
     'asset_url': asset_url,
     'csrf_token': csrf_token,

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from .database.tables import MAX_REASON_LENGTH
-from .errors import InvalidFields
+from ..domain.retry import MAX_REASON_LENGTH
+from ..errors import InvalidFields
 
 #: 1 to 255 visible ASCII characters.
 IDEMPOTENCY_KEY = '[!-~]{1,255}'
@@ -72,7 +72,7 @@ def load_retry_fields(body: dict[str, Any], idempotency_key: object = None) -> R
     """
     Return the fields of a retry, with their defaults.
 
-    Raises :exc:`InvalidFields` if the body or the key is not what docs/api.rst allows.
+    Raises :exc:`InvalidFields` if docs/api.rst does not allow the body or the key.
     """
     try:
         loaded: dict[str, Any] = RetryRequestSchema().load(body)

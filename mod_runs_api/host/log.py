@@ -1,44 +1,54 @@
-"""Unexpected errors: logged without values, and answered without internal details."""
+"""The log of the host. Unexpected errors are logged without values, and answered without internal details."""
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Iterator
 
+from flask import current_app, g
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from .errors import InternalError, RunsApiError, ServiceUnavailable
-from .host.runtime import log
+from ..errors import InternalError, RunsApiError, ServiceUnavailable
+
+
+def log() -> logging.Logger:
+    """Return the log of the host: ``g.log``, or the application's if there is none."""
+    logger: logging.Logger = g.get('log') or current_app.logger
+    return logger
 
 
 def log_fault(fault: BaseException) -> RunsApiError:
     """Log a fault, and return the error that the requester sees."""
     is_away = any(isinstance(cause, (OperationalError, InterfaceError, PoolTimeoutError)) for cause in _causes(fault))
     error = ServiceUnavailable() if is_away else InternalError()
-    log().error(f'{error.code}: {describe(fault)}')
+    log().error(f'{error.code}: {_name(fault) if is_away else describe(fault)}')
     return error
 
 
 def describe(fault: BaseException) -> str:
+    """Return the kind and the place of a fault for the log, without values."""
+    return f'{_name(fault)}\n{"".join(traceback.format_tb(fault.__traceback__))}'
+
+
+def _name(fault: BaseException) -> str:
     """
-    Return for the log what a fault is and where it happened, without values.
+    Return the kind of a fault.
 
     The text of an exception of the database may quote what was written, and with it the token of a run.
     """
     cause = next((cause for cause in _causes(fault) if isinstance(cause, DBAPIError)), fault)
     text = type(cause).__name__
     if isinstance(cause, (OperationalError, InterfaceError)):
-        text += f' {str(cause.orig)!r}'
-    elif isinstance(cause, DBAPIError):
-        code = cause.orig.args[0] if cause.orig and cause.orig.args else None
-        text += f' {code}' if isinstance(code, int) else ''
-    where = ''.join(traceback.format_tb(fault.__traceback__))
-    return f'{text}\n{where}'
+        return f'{text} {str(cause.orig)!r}'
+    if isinstance(cause, DBAPIError) and cause.orig and cause.orig.args and isinstance(cause.orig.args[0], int):
+        return f'{text} {cause.orig.args[0]}'
+    return text
 
 
 def _causes(fault: BaseException) -> Iterator[BaseException]:
-    """Yield a fault and what it was raised from: hosts wrap the database's errors in their own."""
+    """Yield a fault and those that it was raised from: hosts wrap the database's errors in their own."""
     seen: set[int] = set()
     cause: BaseException | None = fault
     while cause is not None and id(cause) not in seen:

@@ -7,24 +7,15 @@ progress rows, which :func:`find_cause` reads. A message that is not known here 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
 
-from .database import Database
-from .database.ends import RunRecord, read_run_records
-from .database.runs import ProgressRow
+from .progress import CANCELED, Progress
 
-#: A person decided it, or the pull request did. Never the machine's fault.
-DECISION = 'decision'
-#: There is no build to run.
-BUILD = 'build'
-#: The code hangs.
-CODE = 'code'
-#: The machine, the cloud or GitHub failed. The only cause that is worth an automatic retry.
-INFRASTRUCTURE = 'infrastructure'
-UNKNOWN = 'unknown'
+#: A person or the pull request; the build; code that hangs; the machine, the cloud or GitHub; anything else.
+CauseName = Literal['decision', 'build', 'code', 'infrastructure', 'unknown']
 
-CAUSES = (DECISION, BUILD, CODE, INFRASTRUCTURE, UNKNOWN)
+CAUSES: tuple[CauseName, ...] = get_args(CauseName)
 
 # The messages, each with the function of the platform's that writes it. Unless said otherwise it is one of
 # mod_ci.controllers.
@@ -38,11 +29,11 @@ NOT_VISIBLE = 'Build succeeded but artifact not yet available - please retry'
 #: The same, for a build that was not needed, and right after NOT_VISIBLE for the same run.
 NOT_RAN = 'Not ran - no code changes'
 
-#: progress_type_request. Whatever a worker says that gives up, and when its machine has rebooted.
+#: progress_type_request, in the place of the message of a worker that gives up, or whose machine has rebooted.
 OUT_OF_ORDER = 'Duplicate Entries'
 
-#: What the worker itself says when it finds no build on its machine. The platform keeps it if the run was canceled
-#: before. Of a worker that gives up later the message is empty.
+#: The message of a worker that finds no build on its machine. The platform keeps it if the run was canceled before.
+#: The message of a worker that gives up later is empty.
 NO_BUILD_ON_MACHINE = 'artifact'
 
 #: ``flask runs-api sweep``, for a run whose machine was never heard of again.
@@ -92,63 +83,74 @@ MAX_RUNTIME_OF_TEST = 600_000
 class Cause(NamedTuple):
     """Why a run ended, in one word, and the message that says so."""
 
-    name: str
+    name: CauseName
     detail: str
 
 
-def read_causes(db: Database, run_ids: Sequence[int]) -> dict[int, Cause | None]:
-    """Return the cause of each of some runs: see :func:`find_cause`."""
-    records = read_run_records(db, run_ids) if run_ids else {}
-    return {run_id: find_cause(record) for run_id, record in records.items()}
+@dataclass(frozen=True)
+class RunRecord:
+    """The progress and the numbers of results of a run. Results are its own: carried-over ones do not count."""
+
+    progress: Progress
+    #: The number of regression tests that were selected when it was made. None if it has no rows in
+    #: ``customized_test``: nobody knows any more.
+    selected: int | None
+    #: How many of those have no result.
+    missing: int
+    results: int
+    #: Of the slowest regression test, in milliseconds.
+    longest_runtime: int = 0
+
+    @property
+    def has_all_results(self) -> bool:
+        """Whether every selected test has a result."""
+        return bool(self.results) if self.selected is None else not self.missing
+
+
+    @property
+    def has_died(self) -> bool:
+        """Whether infrastructure ended it: the only cause that is worth an automatic retry."""
+        cause = find_cause(self)
+        return cause is not None and cause.name == 'infrastructure'
 
 
 def find_cause(run: RunRecord) -> Cause | None:
     """Return why a run ended; None if it has not ended, or completed with all its results, whatever came after."""
-    if not run.progress.has_ended or run.progress.completed and run.has_all_results:
+    progress = run.progress
+    if progress.end is None or progress.completed and run.has_all_results:
         return None
-    rows = run.progress.rows
-    *earlier, last = [row.message.strip() for row in rows]
-    for row in rows:
+    messages = [row.message.strip() for row in progress.rows]
+    *earlier, last = messages
+    for message in messages:
         # Its machine is not stopped, and may write more.
-        if is_canceled_by_person(row):
-            return Cause(DECISION, row.message.strip())
+        if message.startswith(CANCELED_BY_PERSON):
+            return Cause('decision', message)
     if last in DECISIONS or last == NOT_RAN and NOT_VISIBLE not in earlier:
-        return Cause(DECISION, last)
+        return Cause('decision', last)
     if last.startswith(BUILD_BEGINNINGS):
-        return Cause(BUILD, last)
+        return Cause('build', last)
     if last == TIME_LIMIT and run.longest_runtime >= MAX_RUNTIME_OF_TEST:
-        return Cause(CODE, last)
+        return Cause('code', last)
     if last == NOT_RAN:
-        return Cause(INFRASTRUCTURE, NOT_VISIBLE)
+        return Cause('infrastructure', NOT_VISIBLE)
     is_of_infrastructure = last in INFRASTRUCTURE_MESSAGES or last.startswith(INFRASTRUCTURE_BEGINNINGS)
-    if run.progress.status == 'canceled' and is_of_infrastructure:
-        return Cause(INFRASTRUCTURE, last or 'the worker gave up')
-    if run.progress.completed:
-        return Cause(INFRASTRUCTURE, 'all results are missing' if run.selected is None else
+    if progress.status == CANCELED and is_of_infrastructure:
+        return Cause('infrastructure', last or 'the worker gave up')
+    if progress.completed:
+        return Cause('infrastructure', 'all results are missing' if run.selected is None else
                      f'{run.missing} of {run.selected} results are missing')
-    return Cause(UNKNOWN, last)
-
-
-def is_infrastructure(cause: Cause | None) -> bool:
-    """Return whether a run ended by infrastructure: the only cause that is worth an automatic retry."""
-    return cause is not None and cause.name == INFRASTRUCTURE
-
-
-def is_canceled_by_person(row: ProgressRow) -> bool:
-    """Return whether a progress row is of a person who canceled the run."""
-    return row.message.strip().startswith(CANCELED_BY_PERSON)
-
-
-def read_phrase(db: Database, run_id: int) -> str | None:
-    """
-    Return why a run ended in a few words, for readers on GitHub; None if its results decide.
-
-    Nothing is said of people: who canceled a run, and why they did, was not meant for them.
-    """
-    cause = read_causes(db, [run_id])[run_id]
-    return None if cause is None or cause.name in (DECISION, UNKNOWN) else to_phrase(cause.detail)
+    return Cause('unknown', last)
 
 
 def to_phrase(detail: str) -> str:
     """Return the detail of a cause in a few words: "time limit exceeded"."""
     return PHRASES.get(detail, detail.rstrip('.'))
+
+
+def to_public_phrase(cause: Cause | None) -> str | None:
+    """
+    Return why a run ended in a few words, for readers on GitHub; None if its results decide.
+
+    Nothing is said of people: who canceled a run, and why they did, was not meant for these readers.
+    """
+    return None if cause is None or cause.name in ('decision', 'unknown') else to_phrase(cause.detail)

@@ -16,11 +16,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from .database import Database
-from .database.tables import Tables
-from .errors import Outdated
-from .faults import log_fault
-from .host.runtime import HostSession
+from ..errors import Outdated
+from ..host.log import log_fault
+from ..host.runtime import HostSession, platform_session
+from . import Database
+from .tables import Tables
 
 P = ParamSpec('P')
 T = TypeVar('T')
@@ -35,20 +35,20 @@ TRANSIENT_CODES = frozenset({1020, 1205, 1213})
 
 @dataclass(frozen=True)
 class Transactions:
-    """What runs the package's work on the database of one application."""
+    """Transactions on the database of one application."""
 
     tables: Tables
-    #: Returns the session that the host uses at the moment.
-    get_session: Callable[[], HostSession]
     #: Returns whether the current request is the package's own.
     is_own_request: Callable[[], bool]
+    #: Returns the session that the host uses at the moment.
+    get_session: Callable[[], HostSession] = platform_session
 
     def run(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """
-        Return what ``work`` returns, committed in a transaction of its own.
+        Return the result of ``work``, committed in a transaction of its own.
 
-        What the caller has pending in the host's session is neither committed nor rolled back with it. After a
-        transient error ``work`` is called again, in a new transaction. Raises :exc:`ServiceUnavailable` or
+        Changes that are pending in the host's session are neither committed nor rolled back with it. After a transient
+        error ``work`` is called again, in a new transaction. Raises :exc:`ServiceUnavailable` or
         :exc:`InternalError` for an error of the database that is not transient, or is still there after all tries.
         """
         try:
@@ -60,7 +60,7 @@ class Transactions:
 
     def read(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """
-        Return what ``work`` reads for a page of the host, on the connection that the page has already.
+        Return the result of ``work`` for a page of the host, on the connection that the page has already.
 
         Pages that held one and waited for a second could use up the pool. Raises as :meth:`run` does.
         """

@@ -1,0 +1,51 @@
+"""Reading the records of runs: their progress, and the numbers of their results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, case, func, or_, select
+
+from ..domain.causes import RunRecord
+from . import Database, by_key
+from .carry_over import is_carried_over, was_added
+from .outcomes import is_given_to_workers
+from .progress import read_progress
+
+
+def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecord]:
+    """Return the records of some runs. The number of statements does not depend on the number of runs."""
+    result = db.host.TestResult
+    progress = read_progress(db, run_ids)
+    selected = {run_id: (int(count), int(missing)) for run_id, count, missing in _count_selected(db, run_ids)}
+    results = {run_id: (count, longest or 0) for run_id, count, longest in db.rows(by_key(
+        result, select(result.test_id, func.count(), func.max(result.runtime))
+        .where(result.test_id.in_(run_ids), ~is_carried_over(db, result))
+        .group_by(result.test_id)))}
+    records = {}
+    for run_id in run_ids:
+        count, missing = selected.get(run_id, (None, 0))
+        records[run_id] = RunRecord(progress[run_id], count, missing, *results.get(run_id, (0, 0)))
+    return records
+
+
+def _count_selected(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
+    """
+    Return each run with rows in ``customized_test``, and how many tests were selected when it was made and are missing.
+
+    Tests that are never given to a worker do not count.
+    """
+    customized, result = db.host.CustomizedTest, db.host.TestResult
+    selected = (select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))
+                .where(customized.test_id.in_(run_ids)).distinct().subquery())
+    has_result = result.test_id.is_not(None)
+    is_selected = and_(or_(has_result, is_given_to_workers(db, selected.c.regression_test_id)),
+                       ~was_added(db, selected.c.run_id, selected.c.regression_test_id))
+    is_missing = and_(is_selected, or_(~has_result, is_carried_over(db, result)))
+    return db.rows(by_key(
+        result,
+        select(selected.c.run_id, func.sum(case((is_selected, 1), else_=0)), func.sum(case((is_missing, 1), else_=0)))
+        .outerjoin_from(selected, result, and_(result.test_id == selected.c.run_id,
+                                               result.regression_test_id == selected.c.regression_test_id))
+        .group_by(selected.c.run_id)))

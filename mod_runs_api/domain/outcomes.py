@@ -1,0 +1,12 @@
+"""The outcomes of a regression test in a run (docs/api.rst, "Outcomes")."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Outcome = Literal['pass', 'fail', 'missing_output', 'not_run', 'carried_over']
+
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+#: The outcomes of a test that the run itself ran. Only these are evidence.
+RAN: frozenset[Outcome] = frozenset({'pass', 'fail', 'missing_output'})

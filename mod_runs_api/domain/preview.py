@@ -1,0 +1,47 @@
+"""The preview of a retry (docs/api.rst, "Preview")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..errors import RunsApiError
+from .attempts import RunStatus
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One kind of retry."""
+
+    #: The tests that it would run, in order; none if it would be refused.
+    regression_test_ids: list[int]
+    refusal: RunsApiError | None = None
+    #: A sentence about running these tests again, from the attempts so far and from master.
+    hint: str | None = None
+
+    @property
+    def test_count(self) -> int:
+        """The number of regression tests that it would run."""
+        return len(self.regression_test_ids)
+
+    def refuse(self, refusal: RunsApiError) -> Choice:
+        """Return this choice refused, unless it is refused already."""
+        return self if self.refusal else Choice([], refusal)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A retry of a run as it would be now: one of everything, and one of only what did not pass."""
+
+    run_id: int
+    status: RunStatus
+    all: Choice
+    failed_only: Choice
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether every retry would be refused."""
+        return bool(self.all.refusal and self.failed_only.refusal)
+
+    def refuse(self, refusal: RunsApiError) -> Preview:
+        """Return this preview with both choices refused."""
+        return replace(self, all=self.all.refuse(refusal), failed_only=self.failed_only.refuse(refusal))

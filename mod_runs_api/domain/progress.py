@@ -1,0 +1,61 @@
+"""The progress of a run, and its end (docs/operations.rst, "An attempt ends whole")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+from typing import NamedTuple
+
+COMPLETED, CANCELED = 'completed', 'canceled'
+
+#: The statuses of the last row of a run that has ended.
+ENDED_STATUSES = (COMPLETED, CANCELED)
+
+
+class ProgressRow(NamedTuple):
+    """A progress row."""
+
+    run_id: int
+    id: int
+    status: str
+    message: str
+    timestamp: datetime
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The progress of a run. Ids of progress rows tell the order of things; their times do not."""
+
+    run_id: int
+    #: By id; of successive rows that say the same, only the first. Empty while the run is queued.
+    rows: Sequence[ProgressRow]
+
+    @property
+    def status(self) -> str | None:
+        """Its last stage; None while it is queued."""
+        return self.rows[-1].status if self.rows else None
+
+    @property
+    def completed(self) -> ProgressRow | None:
+        """The first row that completed the run, whatever came after."""
+        return next((row for row in self.rows if row.status == COMPLETED), None)
+
+    @property
+    def end(self) -> ProgressRow | None:
+        """
+        The row that ended the run; None if it has not ended.
+
+        It is the first ``completed`` row or, without one, the first of the canceled rows at the tail: the platform
+        writes the time limit again at each tick for as long as the machine is there.
+        """
+        if self.status not in ENDED_STATUSES:
+            return None
+        return self.completed or list(takewhile(lambda row: row.status == CANCELED, reversed(self.rows)))[-1]
+
+
+def in_order_of_ends(progress: Iterable[Progress]) -> list[Progress]:
+    """Return the runs that have ended, the one that ended last at the end."""
+    ends = {one.end.id: one for one in progress if one.end is not None}
+    return [ends[end_id] for end_id in sorted(ends)]

@@ -1,0 +1,100 @@
+"""Retries, and the requests for them (docs/api.rst, "Retry a run")."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..errors import Unprocessable
+from .progress import ENDED_STATUSES
+from .run import RegressionTest, Run
+
+#: How long a reason may be, in Unicode code points.
+MAX_REASON_LENGTH = 255
+
+
+@dataclass(frozen=True)
+class Retry:
+    """
+    A retry that was created.
+
+    Attributes
+    ----------
+    run_id : int
+        The source run.
+    new_run_id : int
+        The run that was created from it.
+    failed_only : bool
+        Whether it runs only the tests that did not pass in the source run.
+    test_count : int
+        The number of regression tests that it was created with.
+    replayed : bool
+        Whether an earlier request with the same idempotency key created it, and nothing was created now.
+    """
+
+    run_id: int
+    new_run_id: int
+    failed_only: bool
+    test_count: int
+    replayed: bool = False
+
+
+def random_secret() -> str:
+    """Return 64 random characters."""
+    return secrets.token_hex(32)
+
+
+def digest_key(owner: int | str | None, idempotency_key: str | None) -> str:
+    """
+    Return the stored form of an idempotency key; a random one if there is no key.
+
+    The same key from another owner is another key. The owner is a user's id, None if there is no user, or "comment" or
+    "sweep".
+    """
+    if idempotency_key is None:
+        return random_secret()
+    return hashlib.sha256(f'{owner} {idempotency_key}'.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class RetryRequest:
+    """The request for a retry."""
+
+    run_id: int
+    failed_only: bool = False
+    reason: str | None = None
+    #: The user who asks. They become an owner of the new run.
+    requester_id: int | None = None
+    #: Whether a sweep asks.
+    automatic: bool = False
+    #: Requests with the same one create one run: see :func:`digest_key`.
+    idempotency_digest: str = field(default_factory=random_secret)
+    #: The secret that the new run's worker will report with. It is unique in the database, so a run whose commit was
+    #: never answered is recognised by it when the request is tried again.
+    run_token: str = field(default_factory=random_secret, repr=False)
+
+
+def choose_tests(run: Run, tests: Sequence[RegressionTest], failed_only: bool, drop_inactive: bool) -> list[int]:
+    """
+    Return the ids of the regression tests that a retry of a run would run, in order.
+
+    ``tests`` are its full test set, or with ``failed_only`` the tests that did not pass in it. Raises
+    :exc:`Unprocessable` if a failed-only retry is asked for and the run has not ended, if no tests are left, or if some
+    are inactive and are not to be dropped.
+    """
+    if failed_only and run.status not in ENDED_STATUSES:
+        raise Unprocessable(f'Run {run.id} has not finished: it has no failed tests yet.',
+                            {'run_status': run.status or 'queued'})
+    if failed_only and not tests:
+        raise Unprocessable(f'No test of run {run.id} failed: there is nothing to run again.', {'failed_tests': 0})
+    inactive_ids = [test.id for test in tests if not test.active]
+    if inactive_ids and not drop_inactive:
+        raise Unprocessable('Some of the tests to run are inactive now.', {'inactive_ids': inactive_ids})
+    regression_test_ids = [test.id for test in tests if test.active]
+    if not regression_test_ids:
+        # A run without rows in customized_test would run every test there is.
+        raise Unprocessable('None of the tests to run is active: there is nothing to run again.',
+                            {'inactive_ids': inactive_ids})
+    return regression_test_ids

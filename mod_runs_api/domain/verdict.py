@@ -1,0 +1,202 @@
+"""What the attempts of a run prove about its tests (docs/api.rst, "Verdicts")."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from types import MappingProxyType
+from typing import Literal, NamedTuple, get_args
+
+from . import builds, outcomes
+from .outcomes import Outcome
+
+#: Every verdict on a test, in the order of the table in docs/api.rst.
+VerdictName = Literal['passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',
+                      'build_changed', 'expectation_changed']
+
+#: What the attempts prove about the commit.
+Overall = Literal['pending', 'fail', 'unstable', 'pass']
+
+VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
+OVERALL: tuple[Overall, ...] = get_args(Overall)
+
+
+class File(NamedTuple):
+    """One output of a test: the hash of what was expected at the time, and of what came."""
+
+    expected: str
+    produced: str
+
+
+class Evidence(NamedTuple):
+    """The exit code and the outputs of a test in one run, and what was expected at the time."""
+
+    exit_code: int | None = None
+    expected_rc: int | None = None
+    #: The outputs that have a file, by the id of the output.
+    files: Mapping[int, File] = MappingProxyType({})
+
+    @property
+    def way_to_fail(self) -> tuple[int | None, frozenset[tuple[int, str]]]:
+        """The exit code, and every output that has a file. It is equal for failures that are identical."""
+        return self.exit_code, frozenset((output_id, file.produced) for output_id, file in self.files.items())
+
+
+class AttemptOutcome(NamedTuple):
+    """
+    The outcome of a test in one attempt.
+
+    Attributes
+    ----------
+    run_id : int
+        The attempt's run.
+    attempt : int
+        Its place among the attempts by run id, from 1.
+    end_id : int
+        The larger, the later the attempt has ended.
+    build : str or None
+        The commit that was built for the attempt; None if nobody knows.
+    outcome : str
+        One of :data:`mod_runs_api.domain.outcomes.OUTCOMES`.
+    evidence : Evidence
+        Filled in for a test that ran more than once and failed at least once: no other verdict depends on it.
+    """
+
+    run_id: int
+    attempt: int
+    end_id: int
+    build: str | None
+    outcome: Outcome
+    evidence: Evidence = Evidence()
+
+    @property
+    def has_run(self) -> bool:
+        """Whether the attempt itself ran the test."""
+        return self.outcome in outcomes.RAN
+
+
+@dataclass(frozen=True)
+class TestVerdict:
+    """
+    What all attempts together prove about one test.
+
+    Attributes
+    ----------
+    regression_test_id : int
+        The regression test.
+    active : bool
+        Whether it is active now.
+    verdict : str
+        One of :data:`VERDICTS`.
+    latest : str or None
+        The outcome in the attempt that ended last of those that ran it; None if no attempt did.
+    attempts : sequence of AttemptOutcome
+        The attempts that have ended and that it was selected for or has a result in, by run id.
+    """
+
+    __test__ = False  # pytest takes the class for tests otherwise.
+
+    regression_test_id: int
+    active: bool
+    verdict: VerdictName
+    latest: Outcome | None
+    attempts: Sequence[AttemptOutcome]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """
+    What all attempts of a run together prove.
+
+    Attributes
+    ----------
+    run_id : int
+        The run that was asked about.
+    root_run_id : int
+        The first of its attempts, which is no retry.
+    attempts : list of int
+        The runs of all attempts, in order.
+    overall : str
+        'pending', 'fail', 'unstable' or 'pass'.
+    counts : dict of str to int
+        The number of tests with each verdict, for all of :data:`VERDICTS`.
+    tests : list of TestVerdict
+        Every test that was selected for any attempt or has a result in it, by id.
+    """
+
+    run_id: int
+    root_run_id: int
+    attempts: list[int]
+    overall: Overall
+    counts: dict[VerdictName, int]
+    tests: list[TestVerdict]
+
+
+def count_verdicts(tests: Iterable[TestVerdict]) -> dict[VerdictName, int]:
+    """Return the number of tests with each verdict."""
+    counts = Counter(test.verdict for test in tests)
+    return {verdict: counts[verdict] for verdict in VERDICTS}
+
+
+def needs_evidence(attempts: Iterable[AttemptOutcome]) -> bool:
+    """Return whether the verdict on a test depends on exit codes and files: it ran more than once, and failed."""
+    ran = [attempt.outcome for attempt in attempts if attempt.has_run]
+    return len(ran) > 1 and set(ran) != {'pass'}
+
+
+def judge(regression_test_id: int, active: bool, attempts: Sequence[AttemptOutcome]) -> TestVerdict:
+    """Return what the attempts prove about a test: those that have ended and list it, by run id."""
+    ran = [attempt for attempt in attempts if attempt.has_run]
+    latest = max(ran, key=lambda attempt: attempt.end_id).outcome if ran else None
+    return TestVerdict(regression_test_id, active, _verdict(ran), latest, attempts)
+
+
+def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:
+    """Return the verdict on a test from the attempts that really ran it."""
+    passes = [attempt for attempt in ran if attempt.outcome == 'pass']
+    failures = [attempt for attempt in ran if attempt.outcome != 'pass']
+    if not ran:
+        return 'never_ran'
+    if not failures:
+        return 'passed'
+    if passes:
+        # Each pass beside each failure that happened under the same expectation.
+        comparable = [pair for pair in product(passes, failures)
+                      if _expected_the_same(pair[0].evidence, pair[1].evidence)]
+        if not comparable:
+            return 'expectation_changed'
+        of_one_build = any(not builds.are_different(one.build, other.build) for one, other in comparable)
+        return 'flaky' if of_one_build else 'build_changed'
+    if len(failures) == 1:
+        return 'failed_once'
+    ways = {failure.evidence.way_to_fail for failure in failures}
+    return 'failing_identically' if len(ways) == 1 else 'failing_differently'
+
+
+def _expected_the_same(one: Evidence, other: Evidence) -> bool:
+    """Return whether two attempts held the test against the same exit code and the same files."""
+    in_both = one.files.keys() & other.files.keys()
+    if one.expected_rc != other.expected_rc or any(
+            one.files[output_id].expected != other.files[output_id].expected for output_id in in_both):
+        return False
+    if one.files.keys() == other.files.keys():
+        return True
+    # One has a file that the other lacks. A test that crashed, or wrote something else, may not have come to it; a
+    # test that did all as before was not asked for it.
+    did_as_before = one.exit_code == other.exit_code == one.expected_rc and all(
+        one.files[output_id].produced == other.files[output_id].produced for output_id in in_both)
+    return not did_as_before
+
+
+def judge_commit(tests: Sequence[TestVerdict], *, all_ended: bool) -> Overall:
+    """Return what the attempts prove about the commit. Active tests decide, and all where none is active."""
+    deciding = [test for test in tests if test.active] or tests
+    if not all_ended:
+        return 'pending'
+    if any(test.latest != 'pass' for test in deciding):
+        return 'fail'
+    if any(test.verdict == 'flaky' for test in deciding):
+        return 'unstable'
+    return 'pass'

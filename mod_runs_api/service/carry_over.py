@@ -1,0 +1,135 @@
+"""
+The end of a failed-only retry (docs/operations.rst, "An attempt ends whole").
+
+The platform reads the newest completed run as the state of the whole commit. So when a failed-only retry has completed,
+every test without a result of its own in it gets the last result that another attempt has. INSERT only.
+
+SQLAlchemy tells when the platform has written an end. The work is done right after the platform's transaction, in
+another one: a deadlock within the platform's would undo the platform's own row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session, SessionTransaction, object_session
+
+from ..database import Database
+from ..database.attempts import read_attempt_ids
+from ..database.carry_over import (copy_results, find_missed, find_origins,
+                                   find_root_of_failed_only,
+                                   is_still_completed)
+from ..database.progress import read_progress
+from ..database.runs import find_run
+from ..database.transactions import Transactions
+from ..domain.progress import COMPLETED, ProgressRow, in_order_of_ends
+from ..domain.words import counted
+from ..errors import Outdated
+from ..extension import extension_state, find_extension_state
+from ..host.log import describe, log
+from ..host.models import HostModels
+
+#: In ``Session.info``: the runs that the current transaction completes, and those that a committed one has completed.
+COMPLETING = 'mod_runs_api.completing'
+COMMITTED = 'mod_runs_api.committed'
+
+
+def listen_for_ends(host: HostModels) -> None:
+    """Listen to the host's sessions, once however many applications register the blueprint."""
+    for target, name, listener in ((host.TestProgress, 'after_insert', _note_completion),
+                                   (Session, 'after_commit', _note_commit),
+                                   (Session, 'after_transaction_end', _handle_completed_runs)):
+        if not event.contains(target, name, listener):
+            event.listen(target, name, listener)
+
+
+def _note_completion(_mapper: Any, _connection: Any, progress: Any) -> None:
+    session = object_session(progress)
+    # The platform's scheduled job writes a string.
+    status = getattr(progress.status, 'value', progress.status)
+    if session is not None and progress.test_id is not None and status == COMPLETED:
+        session.info.setdefault(COMPLETING, set()).add(int(progress.test_id))
+
+
+def _note_commit(session: Session) -> None:
+    # The commit of a savepoint settles nothing.
+    if COMPLETING in session.info and not session.in_nested_transaction():
+        session.info[COMMITTED] = session.info.pop(COMPLETING)
+
+
+def _handle_completed_runs(session: Session, transaction: SessionTransaction) -> None:
+    # Only when the outermost transaction ends has it given its connection back.
+    if transaction.parent is not None:
+        return
+    session.info.pop(COMPLETING, None)  # Rolled back.
+    run_ids = session.info.pop(COMMITTED, ())
+    state = find_extension_state() if run_ids else None
+    if state is not None:
+        for run_id in run_ids:
+            _make_whole(replace(state.transactions, get_session=lambda: session), run_id)
+
+
+def _make_whole(transactions: Transactions, run_id: int) -> None:
+    """Carry over into a run that has completed. An error is logged: nothing may break the host's commit."""
+    try:
+        count = transactions.run(carry_over, run_id)
+        if count:
+            log().info(f'run {run_id} has completed: {counted(count, "result")} carried over into it')
+    except Exception as fault:
+        log().error(f'run {run_id} has completed, but if it is a failed-only retry, the results of the other attempts '
+                    'are not carried over: the report and the status that the platform sends now speak of its own '
+                    f'tests alone. "flask runs-api carry-over {run_id}" does it. {describe(fault)}')
+
+
+def carry_over(db: Database, run_id: int) -> int:
+    """
+    Carry the results of the other attempts over into a failed-only retry that has completed, and return their number.
+
+    Nothing is done for any other run, nor a second time. Raises :exc:`Outdated` if the platform has restarted the run
+    meanwhile.
+    """
+    completed, origins = find_results(db, run_id)
+    if completed is None or not origins:
+        return 0
+    copy_results(db, completed, origins)
+    # Last, so that nothing waits for this lock.
+    if not is_still_completed(db, completed):
+        raise Outdated
+    return len(origins)
+
+
+def find_results(db: Database, run_id: int) -> tuple[ProgressRow | None, dict[int, int]]:
+    """
+    Return the progress row that completed a run, and the origin of each result that is to be carried over into it.
+
+    That is, of the attempts that have ended and really ran the test, the one that ended last.
+    """
+    root_id = find_root_of_failed_only(db, run_id)
+    if root_id is None:
+        return None, {}
+    progress = read_progress(db, read_attempt_ids(db, root_id))
+    own = progress.pop(run_id)
+    if own.end is None or own.completed is None:
+        return None, {}
+    ended = [other.run_id for other in in_order_of_ends(progress.values())]
+    return own.completed, find_origins(db, run_id, ended) if ended else {}
+
+
+def count_results(db: Database, run_id: int) -> int:
+    """Return the number of results that are to be carried over into a run."""
+    return len(find_results(db, run_id)[1])
+
+
+def list_missed() -> Sequence[int]:
+    """Return the failed-only retries that have completed, and lack a result of an active test that another attempt has."""
+    return extension_state().transactions.run(find_missed)
+
+
+def carry_over_into(run_id: int) -> int:
+    """Carry over into a run, as :func:`carry_over`. Raises :exc:`RunNotFound`."""
+    transactions = extension_state().transactions
+    transactions.run(find_run, run_id)
+    return transactions.run(carry_over, run_id)

@@ -1,0 +1,77 @@
+"""Reading what the attempts of a run prove (docs/api.rst, "Verdicts")."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from ..database import Database
+from ..database.attempts import read_attempt_ids
+from ..database.outcomes import read_outcomes
+from ..database.progress import read_progress
+from ..database.runs import find_run, read_active, read_builds
+from ..database.verdict import read_evidence
+from ..domain.verdict import (AttemptOutcome, Evidence, Verdict,
+                              count_verdicts, judge, judge_commit,
+                              needs_evidence)
+from ..extension import extension_state
+
+
+def attempts_verdict(run_id: int) -> Verdict:
+    """
+    Return what all attempts of a run together prove about each test.
+
+    Needs an application context. See docs/api.rst, "Verdicts".
+
+    Parameters
+    ----------
+    run_id : int
+        Any of the attempts, at least 1.
+
+    Returns
+    -------
+    Verdict
+        With ``overall``, ``counts`` and ``tests``.
+
+    Raises
+    ------
+    RunNotFound
+        There is no such run.
+    ServiceUnavailable
+        The database is away, or still failing after all tries.
+    InternalError
+        Any other error of the database. The log has more.
+    MountError
+        The blueprint is not registered in the current application.
+    """
+    return extension_state().transactions.run(read_verdict, run_id)
+
+
+def read_verdict(db: Database, run_id: int) -> Verdict:
+    """Return what all attempts of a run together prove. Raises :exc:`RunNotFound`."""
+    root_id = find_run(db, run_id).root_id
+    run_ids = read_attempt_ids(db, root_id)
+    numbers = {run_id: number for number, run_id in enumerate(run_ids, 1)}
+    ends = {one.run_id: one.end.id for one in read_progress(db, run_ids).values() if one.end is not None}
+    builds = read_builds(db, run_ids)
+    by_test: dict[int, list[AttemptOutcome]] = {}
+    for regression_test_id, attempt_id, outcome in read_outcomes(db, run_ids):
+        outcomes = by_test.setdefault(regression_test_id, [])
+        if attempt_id in ends:
+            outcomes.append(AttemptOutcome(attempt_id, numbers[attempt_id], ends[attempt_id], builds[attempt_id], outcome))
+    _add_evidence(db, run_ids, by_test)
+    active_ids = read_active(db)
+    tests = [judge(test_id, test_id in active_ids, outcomes) for test_id, outcomes in by_test.items()]
+    return Verdict(run_id, root_id, run_ids, judge_commit(tests, all_ended=len(ends) == len(run_ids)),
+                   count_verdicts(tests), tests)
+
+
+def _add_evidence(db: Database, run_ids: Sequence[int], by_test: dict[int, list[AttemptOutcome]]) -> None:
+    """Add exit codes and files to the outcomes of the tests whose verdict depends on them."""
+    test_ids = [test_id for test_id, outcomes in by_test.items() if needs_evidence(outcomes)]
+    if not test_ids:
+        return
+    evidence = defaultdict(Evidence, read_evidence(db, run_ids, test_ids))
+    for test_id in test_ids:
+        by_test[test_id] = [outcome._replace(evidence=evidence[test_id, outcome.run_id])
+                            for outcome in by_test[test_id]]
