@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import seed
@@ -26,7 +26,9 @@ from support.isolation import IsolatedClient, IsolatedRunner
 from support.rows import Rows
 from support.statements import Statement, record_statements
 from support.visitor import Visitor
-from werkzeug.test import TestResponse
+
+if TYPE_CHECKING:
+    from support.api import Answer
 
 
 @event.listens_for(Engine, 'connect')
@@ -143,13 +145,13 @@ def first(tests: list[RegressionTest]) -> int:
 def ask(client: FlaskClient, token: str, accept_json: list[tuple[str, str]]) -> ApiCall:
     """Ask the API about a run: ``ask('GET', run, 'retries')``. Alice asks, unless another token is given, or None."""
     def send(method: str, run: Test | int | str, route: str, *, token: str | None = token, key: str | None = None,
-             headers: dict[str, str] | None = None, **request: Any) -> TestResponse:
+             headers: dict[str, str] | None = None, **request: Any) -> Answer:
         own = {'Authorization': None if token is None else f'Bearer {token}', 'Idempotency-Key': key}
         run_id = run.id if isinstance(run, Test) else run
         db.session.commit()
-        return client.open(f'/api/v1/runs/{run_id}/{route}', method=method, **request, headers={
+        return cast('Answer', client.open(f'/api/v1/runs/{run_id}/{route}', method=method, **request, headers={
             **dict(accept_json), **{name: value for name, value in own.items() if value is not None},
-            **(headers or {})})
+            **(headers or {})}))
 
     return send
 
@@ -157,7 +159,7 @@ def ask(client: FlaskClient, token: str, accept_json: list[tuple[str, str]]) -> 
 @pytest.fixture
 def retry(ask: ApiCall) -> ApiCall:
     """Ask for a retry: ``retry(run, {'failed_only': True}, key='k')``. The run is a run, its id, or any text."""
-    def post(run: Test | int | str, body: Any = None, **request: Any) -> TestResponse:
+    def post(run: Test | int | str, body: Any = None, **request: Any) -> Answer:
         return ask('POST', run, 'retry', **({} if body is None else {'json': body}), **request)
 
     return post

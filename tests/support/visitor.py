@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import seed
 from database import db
 from flask import Flask
 from mod_auth.models import Role, User
 from sqlalchemy import select
-from werkzeug.test import TestResponse
+
+if TYPE_CHECKING:
+    from support.api import Answer
 
 ORIGIN = 'http://localhost'
 
@@ -51,7 +53,7 @@ class Visitor:
         return attribute(self.page(f'/test/{run_id}'), 'data-csrf-token')
 
     def press(self, run_id: int, body: Any = None, *, csrf_token: str | None = None,
-              **headers: str | None) -> TestResponse:
+              **headers: str | None) -> Answer:
         """
         Ask for a retry as the page's script does, with some headers changed. ``Origin=None`` leaves that one out.
 
@@ -60,8 +62,9 @@ class Visitor:
         sent = {'X-CSRFToken': csrf_token or self.csrf_token(run_id), 'Origin': ORIGIN, 'Sec-Fetch-Site': 'same-origin',
                 'Content-Type': 'application/json',
                 **{name.replace('_', '-'): value for name, value in headers.items()}}
-        return self.client.post(f'/api/v1/runs/{run_id}/retry', json=body or {},
-                                headers={name: value for name, value in sent.items() if value is not None})
+        return cast('Answer', self.client.post(
+            f'/api/v1/runs/{run_id}/retry', json=body or {},
+            headers={name: value for name, value in sent.items() if value is not None}))
 
 
 def attribute(html: str, name: str) -> str:
