@@ -63,6 +63,9 @@ def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, databas
     if request.node.get_closest_marker('older_platform'):
         for module in ('mod_api', 'mod_api.models', 'mod_api.models.api_token'):
             monkeypatch.setitem(sys.modules, module, None)
+        # SQLAlchemy does not let go of an attribute that is mapped. The column stays in the table.
+        request.addfinalizer(partial(type.__setattr__, Test, 'built_commit', Test.built_commit))
+        type.__delattr__(Test, 'built_commit')
     app = create_app(database_uri, **app_settings)
     app.test_client_class, app.test_cli_runner_class = IsolatedClient, IsolatedRunner
     yield app

@@ -78,8 +78,8 @@ def fits(part: Locator, axes: str = 'xy') -> bool:
     """Return whether a part of a page is within the screen."""
     box, screen = part.bounding_box(), part.page.viewport_size
     assert box is not None and screen is not None
-    return all(box[axis] >= 0 and box[axis] + box[size] <= screen[size]
-               for axis, size in (('x', 'width'), ('y', 'height')) if axis in axes)
+    return ('x' not in axes or 0 <= box['x'] <= screen['width'] - box['width']) and (
+        'y' not in axes or 0 <= box['y'] <= screen['height'] - box['height'])
 
 
 def scrolls_inside(region: Locator) -> bool:

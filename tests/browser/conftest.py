@@ -36,7 +36,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
 def site(story: tuple[Path, int], tmp_path: Path, app_settings: dict[str, Any]) -> Iterator[Site]:
     """The miniature that is served, on a database that is only this test's."""
     database, run_id = story
-    with served(shutil.copy(database, tmp_path), run_id, **app_settings) as site:
+    with served(Path(shutil.copy(database, tmp_path)), run_id, **app_settings) as site:
         yield site
 
 
@@ -47,7 +47,7 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
         def log_in(name: str | None = 'alice', **options: Any) -> Page:
             page = open_page(**options)
             if name is not None:
-                page.goto(f'{site.address}/enter/{name}')
+                page.goto(f'{site.address}/account/login?name={name}')
             return page
 
         yield log_in

@@ -39,7 +39,7 @@ def main() -> None:
             light, dark = (browser.new_page(viewport={'width': 800, 'height': 1000}, color_scheme=scheme)
                            for scheme in ('light', 'dark'))
             for page in (light, dark):
-                page.goto(f'{site.address}/enter/alice')
+                page.goto(f'{site.address}/account/login?name=alice')
             second = site.retry(site.run_id, failed_only=True, reason='flaky VM')
             site.work(2, 8)
             light.goto(site.page)

@@ -15,11 +15,9 @@ import seed
 import worker
 from application import create_app, dispose
 from database import db
-from flask import Flask, Response, g, redirect, request, session
-from mod_auth.models import User
+from flask import Flask, Response, g, request
 from mod_test.models import Test, TestPlatform, TestStatus
 from sqlalchemy import func, select
-from werkzeug.wrappers import Response as BaseResponse
 from werkzeug.wsgi import ClosingIterator
 
 from mod_runs_api import retry_run
@@ -79,7 +77,7 @@ def seeded(database: Path) -> int:
     """Write the demo's users and run to a new database, and return the run's id."""
     app = create_app(f'sqlite:///{database}')
     with app.app_context():
-        run_id = demo.seed_demo().run_id
+        run_id = seed.seed_demo().run_id
     dispose(app)
     return run_id
 
@@ -89,7 +87,6 @@ def served(database: Path, run_id: int, **settings: Any) -> Iterator[Site]:
     """Serve the miniature on such a database while the block lasts."""
     objections: list[str] = []
     app = create_app(f'sqlite:///{database}', RUNS_API_BEFORE_RETRY=lambda source: ' '.join(objections), **settings)
-    app.add_url_rule('/enter/<name>', 'enter', enter)
     asked: SimpleQueue[tuple[str, bool, int]] = SimpleQueue()
 
     def note(response: Response) -> Response:
@@ -142,9 +139,3 @@ class Door:
         with self._changed:
             self._is_shut = True
             self._changed.wait_for(lambda: not self._inside)
-
-
-def enter(name: str) -> BaseResponse:
-    """Log a user in without a password, to save every test the hashing."""
-    session['user_id'] = db.session.scalars(select(User.id).where(User.name == name)).one()
-    return redirect('/test/')

@@ -11,7 +11,6 @@ from typing import Any
 import mod_api.models.api_token
 import mod_ci.models
 import mod_customized.models
-import mod_sample.models
 import pages
 from database import db, enforce_foreign_keys
 from flask import Flask, Response, g, render_template, session
@@ -43,7 +42,6 @@ def create_app(database_uri: str = 'sqlite://', mount: bool = True, **config: An
     app.register_blueprint(pages.auth, url_prefix='/account')
     app.register_blueprint(pages.test, url_prefix='/test')
     app.register_blueprint(pages.regression, url_prefix='/regression')
-    app.register_blueprint(pages.home)
     if mount:
         from mod_runs_api import mod_runs_api
         app.register_blueprint(mod_runs_api, url_prefix='/api/v1')

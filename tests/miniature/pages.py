@@ -4,31 +4,27 @@ from typing import Union
 
 import verdict
 from database import db
-from flask import (Blueprint, flash, g, redirect, render_template, request,
-                   session, url_for)
+from flask import (Blueprint, g, redirect, render_template, request, session,
+                   url_for)
 from mod_auth.models import User
 from mod_regression.models import RegressionTest
 from mod_test.models import Test
 from sqlalchemy import select
-from werkzeug.security import check_password_hash
 from werkzeug.wrappers import Response
 
 auth = Blueprint('auth', __name__)
-home = Blueprint('home', __name__)
 regression = Blueprint('regression', __name__)
 test = Blueprint('test', __name__)
 
 
-@auth.route('/login', methods=['GET', 'POST'])
+@auth.route('/login')
 def login() -> Union[str, Response]:
-    """Log a user in by name and password."""
-    if request.method == 'POST':
-        user = g.db.scalars(select(User).where(User.name == request.form.get('name'))).first()
-        if user is not None and check_password_hash(user.password, request.form.get('password', '')):
-            session['user_id'] = user.id
-            return redirect(url_for('test.index'))
-        flash('Wrong name or password.')
-    return render_template('login.html')
+    """Log a user in by name. There is nothing here to protect with a password."""
+    names = g.db.scalars(select(User.name).order_by(User.id)).all()
+    if request.args.get('name') not in names:
+        return render_template('login.html', names=names)
+    session['user_id'] = g.db.scalars(select(User.id).where(User.name == request.args['name'])).one()
+    return redirect(url_for('test.index'))
 
 
 @auth.route('/logout')
@@ -36,12 +32,6 @@ def logout() -> Response:
     """Forget who is logged in."""
     session.clear()
     return redirect(url_for('auth.login'))
-
-
-@home.route('/')
-def index() -> Response:
-    """Begin with the runs."""
-    return redirect(url_for('test.index'))
 
 
 @test.route('/', endpoint='index')
@@ -54,7 +44,7 @@ def newest() -> str:
 def by_id(test_id: int) -> str:
     """Show one run."""
     run = db.get_or_404(Test, test_id)
-    return render_template('run.html', run=run, categories=verdict.by_category(g.db, run))
+    return render_template('run.html', run=run, tests=verdict.by_test(g.db, run))
 
 
 @regression.route('/test/<int:regression_id>/view')

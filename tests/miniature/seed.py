@@ -17,18 +17,14 @@ from mod_customized.models import CustomizedTest, TestFork
 from mod_regression.models import (Category, RegressionTest,
                                    RegressionTestOutput,
                                    RegressionTestOutputFiles)
-from mod_sample.models import Sample
 from mod_test.models import (Fork, Test, TestPlatform, TestProgress,
                              TestResult, TestStatus, TestType)
 from outcome import Outcome, passing, record
 from sqlalchemy import func, select
-from werkzeug.security import generate_password_hash
 
 MAIN_REPOSITORY = 'https://github.com/CCExtractor/ccextractor.git'
 COMPLETED = (TestStatus.preparation, TestStatus.testing, TestStatus.completed)
 CANCELED = (TestStatus.preparation, TestStatus.testing, TestStatus.canceled)
-READ_AND_WRITE = ('runs:read', 'runs:write')
-ROWS_AT_ONCE = 20_000
 
 Row = TypeVar('Row', bound=Base)
 
@@ -45,27 +41,24 @@ def digest() -> str:
     return secrets.token_hex(32)
 
 
-def user(name: str = 'alice', role: Optional[Role] = Role.contributor, *, password: Optional[str] = None,
-         github_login: Optional[str] = None) -> User:
-    """Add a user, who can log in only with a password."""
-    stored = '' if password is None else generate_password_hash(password)
-    return add(User(name=name, role=role, email=f'{name}@example.org', github_login=github_login, password=stored))
+def user(name: str = 'alice', role: Optional[Role] = Role.contributor, *, github_login: Optional[str] = None) -> User:
+    """Add a user."""
+    return add(User(name=name, role=role, email=f'{name}@example.org', github_login=github_login, password=''))
 
 
-def token(owner: User, scopes: Iterable[str] = READ_AND_WRITE, *, name: Optional[str] = None,
-          expires_in_days: int = 7, revoked: bool = False) -> str:
+def token(owner: User, scopes: Iterable[str] = ('runs:read', 'runs:write'), *, expires_in_days: int = 7,
+          revoked: bool = False) -> str:
     """Add a token, and return the secret. It has expired where the days are below zero."""
     secret, now = f'spci_{secrets.token_urlsafe(32)}', datetime.now(timezone.utc)
-    add(ApiToken(user_id=owner.id, token_name=name or f'token {secrets.token_hex(4)}', token_prefix=secret[:16],
+    add(ApiToken(user_id=owner.id, token_name=f'token {secrets.token_hex(4)}', token_prefix=secret[:16],
                  token_hash=ApiToken.hash_token(secret), scopes_json=json.dumps(list(scopes)), created_at=now,
                  expires_at=now + timedelta(days=expires_in_days), revoked_at=now if revoked else None))
     return secret
 
 
-def category(name: str = 'General') -> Category:
-    """Find the category of this name, or add it."""
-    found = db.session.scalars(select(Category).where(Category.name == name)).first()
-    return found or add(Category(name=name, description=f'Samples of the group {name}'))
+def category() -> Category:
+    """Find the category of all regression tests, or add it."""
+    return db.session.scalars(select(Category)).first() or add(Category(name='General', description=''))
 
 
 def fork(github: str = MAIN_REPOSITORY) -> Fork:
@@ -74,16 +67,10 @@ def fork(github: str = MAIN_REPOSITORY) -> Fork:
     return found or add(Fork(github=github))
 
 
-def sample() -> Sample:
-    """Add a sample."""
-    return add(Sample(sha=digest(), extension='ts', original_name='recording'))
-
-
-def regression_test(command: str = '-out=srt -latin1', *, in_category: str = 'General', outputs: int = 1,
-                    expected_rc: Optional[int] = 0, active: bool = True) -> RegressionTest:
-    """Add a regression test with a sample and some outputs of its own."""
-    test = add(RegressionTest(sample=sample(), command=command, expected_rc=expected_rc, active=active, description='',
-                              categories=[category(in_category)]))
+def regression_test(command: str = '-out=srt -latin1', *, outputs: int = 1, expected_rc: Optional[int] = 0,
+                    active: bool = True) -> RegressionTest:
+    """Add a regression test with some outputs of its own."""
+    test = add(RegressionTest(command=command, expected_rc=expected_rc, active=active, categories=[category()]))
     for _ in range(outputs):
         output(test)
     return test
@@ -96,8 +83,7 @@ def regression_tests(count: int) -> list[RegressionTest]:
 
 def output(test: RegressionTest, *, ignore: Any = False) -> RegressionTestOutput:
     """Add an output that a regression test is expected to make, or may make if it is to be ignored."""
-    return add(RegressionTestOutput(regression_test=test, correct=digest(), correct_extension='.srt',
-                                    expected_filename='', ignore=ignore))
+    return add(RegressionTestOutput(regression_test=test, correct=digest(), correct_extension='.srt', ignore=ignore))
 
 
 def variant(of: RegressionTestOutput, file_hash: Optional[str] = None) -> str:
@@ -110,13 +96,14 @@ def variant(of: RegressionTestOutput, file_hash: Optional[str] = None) -> str:
 def run(selection: Optional[Iterable[RegressionTest]] = None, *, owners: Iterable[User] = (),
         stages: Iterable[TestStatus] = (), platform: TestPlatform = TestPlatform.linux,
         test_type: TestType = TestType.commit, branch: str = 'master', commit: Optional[str] = None,
-        pr_nr: int = 0, github: str = MAIN_REPOSITORY) -> Test:
+        pr_nr: int = 0, github: str = MAIN_REPOSITORY, built_commit: Optional[str] = None) -> Test:
     """
     Add a run without results, which has reached some stages; without any it is queued.
 
     It has a row for each selected regression test, also for a repeated one. Without any it runs all tests there are.
     """
     new = add(Test(platform, test_type, fork(github).id, branch, commit or secrets.token_hex(20), pr_nr))
+    new.built_commit = built_commit
     db.session.add_all([CustomizedTest(test_id=new.id, regression_id=test.id) for test in selection or ()])
     db.session.add_all([TestFork(test_id=new.id, user_id=owner.id) for owner in owners])
     progress(new, *stages)
@@ -145,29 +132,17 @@ class Demo:
     tokens: dict[str, str]
 
 
-DEMO_PASSWORD = 'password'
-
-
 def seed_demo() -> Demo:
     """Make the tables and a story: three people, ten regression tests, a partly failed run of a pull request."""
     db.create_all()
-    alice, bob, carol = (
-        user(name, role, password=DEMO_PASSWORD)
-        for name, role in (('alice', Role.contributor), ('bob', Role.user), ('carol', Role.admin)))
-    tests = [
-        regression_test('-out=srt -latin1', in_category='Broadcast'),
-        regression_test('-autoprogram -out=ttxt -utf8', in_category='Broadcast', outputs=2),
-        regression_test('-autoprogram -out=srt -datapid 2310', in_category='Broadcast'),
-        regression_test('-svc 1 -out=sami', in_category='Broadcast'),
-        regression_test('-out=srt -nofc -trim', in_category='DVD'),
-        regression_test('-in=ps -out=smptett', in_category='DVD'),
-        regression_test('-out=bin', in_category='DVD'),
-        regression_test('-in=mp4 -out=srt', in_category='MP4'),
-        regression_test('-in=mp4 -out=null', in_category='MP4', outputs=0, expected_rc=10),
-        regression_test('-in=mp4 -out=webvtt -hauppauge', in_category='MP4', active=False),
-    ]
-    selected = [test for test in tests if test.active]
-    crashes, differs, varies, makes_nothing = selected[1], selected[2], selected[4], selected[7]
+    alice, bob, carol = user('alice'), user('bob', Role.user), user('carol', Role.admin)
+    tests = [regression_test(command) for command in (
+        '-out=srt -latin1', '-autoprogram -out=ttxt -utf8', '-autoprogram -out=srt -datapid 2310',
+        '-svc 1 -out=sami', '-out=srt -nofc -trim', '-in=ps -out=smptett', '-out=bin', '-in=mp4 -out=srt')]
+    tests.append(regression_test('-in=mp4 -out=null', outputs=0, expected_rc=10))
+    regression_test('-in=mp4 -out=webvtt -hauppauge', active=False)
+    crashes, differs, varies, makes_nothing = tests[1], tests[2], tests[4], tests[7]
+    output(crashes)
     accepted = variant(varies.output_files[0])
     outcomes = {
         crashes.id: passing(crashes).exits(139),
@@ -175,13 +150,12 @@ def seed_demo() -> Demo:
         varies.id: passing(varies).makes(varies.output_files[0], accepted),
         makes_nothing.id: passing(makes_nothing).exits(1).lacks(makes_nothing.output_files[0]),
     }
-    source = run(selected, owners=[carol], stages=COMPLETED, test_type=TestType.pull_request, branch='pull_request',
+    source = run(tests, owners=[carol], stages=COMPLETED, test_type=TestType.pull_request, branch='pull_request',
                  commit='5f2a9c0e7d41b8836a1c4e90d2b7f3586ce1a904', pr_nr=1342)
-    for test in selected:
+    for test in tests:
         result(source, test, outcomes.get(test.id))
     demo = Demo(source.id, (crashes.id, differs.id, makes_nothing.id), {
-        'alice': token(alice),
-        'alice, reading only': token(alice, ['runs:read', 'results:read']),
+        'alice': token(alice, ['runs:read', 'runs:write', 'results:read']),
         'bob': token(bob),
         'carol': token(carol),
     })
@@ -191,16 +165,14 @@ def seed_demo() -> Demo:
 
 def bulk_regression_tests(count: int) -> list[int]:
     """Add many active regression tests of one output each, commit, and return their ids."""
-    group, sample_id = category().id, sample().id
-    tests = _new_ids('regression_test', count)
-    outputs = _new_ids('regression_test_output', count)
+    group = category().id
+    tests, outputs = _new_ids('regression_test', count), _new_ids('regression_test_output', count)
     _insert('regression_test', [
-        {'id': test, 'sample_id': sample_id, 'command': f'-out=srt -datapid {test}', 'expected_rc': 0}
-        for test in tests])
+        {'id': test, 'command': f'-out=srt -datapid {test}', 'expected_rc': 0} for test in tests])
     _insert('regression_test_category', [{'regression_id': test, 'category_id': group} for test in tests])
     _insert('regression_test_output', [
-        {'id': key, 'regression_id': test, 'correct': f'{key:064x}', 'correct_extension': '.srt',
-         'expected_filename': ''} for key, test in zip(outputs, tests)])
+        {'id': key, 'regression_id': test, 'correct': f'{key:064x}', 'correct_extension': '.srt'}
+        for key, test in zip(outputs, tests)])
     db.session.commit()
     return list(tests)
 
@@ -217,32 +189,23 @@ def bulk_runs(count: int, tests_per_run: int, failed_per_run: int = 1) -> list[i
         .limit(tests_per_run)))
     if len(tests) < tests_per_run:
         tests += bulk_regression_tests(tests_per_run - len(tests))
-    expected = {row.id: row.expected_rc for row in db.session.execute(
-        select(RegressionTest.id, RegressionTest.expected_rc))}
     outputs = db.session.execute(
         select(RegressionTestOutput.id, RegressionTestOutput.regression_id, RegressionTestOutput.correct)
         .where(RegressionTestOutput.regression_id.in_(tests))).all()
-    repository = fork().id
-    now = datetime.now(timezone.utc)
-
-    runs = _new_ids('test', count)
-    step = max(1, ROWS_AT_ONCE // max(1, tests_per_run))
-    for start in range(0, count, step):
-        part = runs[start:start + step]
-        _insert('test', [
-            {'id': key, 'platform': TestPlatform.linux, 'test_type': TestType.commit, 'token': f'{key:064d}',
-             'fork_id': repository, 'branch': 'master', 'commit': f'{key:040x}', 'pr_nr': 0} for key in part])
-        _insert('customized_test', [{'test_id': key, 'regression_id': test} for key in part for test in tests])
-        _insert('test_progress', [
-            {'test_id': key, 'status': stage, 'timestamp': now, 'message': stage.description}
-            for key in part for stage in COMPLETED])
-        _insert('test_result', [
-            {'test_id': key, 'regression_test_id': test, 'runtime': 1200, 'expected_rc': expected[test],
-             'exit_code': (expected[test] or 0) + 1 if place < failed_per_run else expected[test]}
-            for key in part for place, test in enumerate(tests)])
-        _insert('test_result_file', [
-            {'test_id': key, 'regression_test_id': output.regression_id, 'regression_test_output_id': output.id,
-             'expected': output.correct} for key in part for output in outputs])
+    repository, now, runs = fork().id, datetime.now(timezone.utc), _new_ids('test', count)
+    _insert('test', [
+        {'id': key, 'platform': TestPlatform.linux, 'test_type': TestType.commit, 'token': f'{key:064d}',
+         'fork_id': repository, 'branch': 'master', 'commit': f'{key:040x}', 'pr_nr': 0} for key in runs])
+    _insert('customized_test', [{'test_id': key, 'regression_id': test} for key in runs for test in tests])
+    _insert('test_progress', [
+        {'test_id': key, 'status': stage, 'timestamp': now, 'message': stage.description}
+        for key in runs for stage in COMPLETED])
+    _insert('test_result', [
+        {'test_id': key, 'regression_test_id': test, 'runtime': 1200, 'expected_rc': 0,
+         'exit_code': int(place < failed_per_run)} for key in runs for place, test in enumerate(tests)])
+    _insert('test_result_file', [
+        {'test_id': key, 'regression_test_id': output.regression_id, 'regression_test_output_id': output.id,
+         'expected': output.correct} for key in runs for output in outputs])
     db.session.commit()
     return list(runs)
 
@@ -253,5 +216,5 @@ def _new_ids(table: str, count: int) -> range:
 
 
 def _insert(table: str, rows: Sequence[dict[str, Any]]) -> None:
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        db.session.execute(Base.metadata.tables[table].insert(), rows[start:start + ROWS_AT_ONCE])
+    if rows:
+        db.session.execute(Base.metadata.tables[table].insert(), rows)

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from database import DbSession
-from mod_regression.models import (Category, RegressionTest,
-                                   RegressionTestOutput)
+from mod_regression.models import RegressionTest, RegressionTestOutput
 from mod_test.models import Test, TestResult, TestResultFile
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -39,32 +38,18 @@ class TestVerdict:
     error: bool
 
 
-def by_category(session: DbSession, run: Test) -> dict[str, list[TestVerdict]]:
-    """
-    Return the verdicts on a run by the names of the categories, in the order of its page.
-
-    A regression test in no category is not on the page, and one in two categories is there twice.
-    """
-    selected = set(run.get_customized_regressiontests())
+def by_test(session: DbSession, run: Test) -> list[TestVerdict]:
+    """Return the verdicts on a run, in the order of its page. A regression test in no category is not on the page."""
     results = {result.regression_test_id: result for result in run.results}
     files = defaultdict(list)
-    for file in session.scalars(
-            select(TestResultFile).where(TestResultFile.test_id == run.id).options(
-                selectinload(TestResultFile.regression_test_output).selectinload(RegressionTestOutput.multiple_files)
-            )):
+    for file in session.scalars(select(TestResultFile).where(TestResultFile.test_id == run.id).options(
+            selectinload(TestResultFile.regression_test_output).selectinload(RegressionTestOutput.multiple_files))):
         files[file.regression_test_id].append(file)
-    categories = session.scalars(select(Category).order_by(Category.name).options(
-        selectinload(Category.regression_tests).selectinload(RegressionTest.output_files)))
-    verdicts = {category.name or '': [_verdict(test, results.get(test.id), files[test.id])
-                                      for test in category.regression_tests if test.id in selected]
-                for category in categories}
-    return {name: tests for name, tests in verdicts.items() if tests}
-
-
-def by_test(session: DbSession, run: Test) -> list[TestVerdict]:
-    """Return the verdicts on a run by the id of the regression test, each test once."""
-    tests = {test.regression_test.id: test for tests in by_category(session, run).values() for test in tests}
-    return [tests[key] for key in sorted(tests)]
+    tests = session.scalars(
+        select(RegressionTest).where(RegressionTest.categories.any()).order_by(RegressionTest.id).options(
+            selectinload(RegressionTest.output_files)))
+    selected = set(run.get_customized_regressiontests())
+    return [_verdict(test, results.get(test.id), files[test.id]) for test in tests if test.id in selected]
 
 
 def _verdict(test: RegressionTest, result: Optional[TestResult], files: list[TestResultFile]) -> TestVerdict:

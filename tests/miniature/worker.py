@@ -1,8 +1,8 @@
 """
-A stand-in for the job that starts queued runs, and for the machines that work on them.
+Stand-ins for the job that starts queued runs and the machines that work on them, and for the sweep after it.
 
-What the platform's job asks of GitHub is left out: there, a run of a pull request that is not open any more is canceled
-before it starts, and so is one whose build can no longer be downloaded.
+What GitHub is asked is left out: on the platform a run of a pull request that is not open any more is canceled before
+it starts, and so is one whose build can no longer be downloaded; and a sweep retries neither.
 """
 
 from typing import Collection
@@ -12,6 +12,8 @@ from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestProgress, TestStatus
 from outcome import passing, record
 from sqlalchemy import select
+
+from mod_runs_api.sweeper import Step, Sweep
 
 
 def work_once(session: DbSession, platform: TestPlatform, crashing: Collection[int] = ()) -> list[int]:
@@ -39,3 +41,8 @@ def work_once(session: DbSession, platform: TestPlatform, crashing: Collection[i
 def _report(session: DbSession, run: Test, status: TestStatus, message: str) -> None:
     session.add(TestProgress(run.id, status, message))
     session.commit()
+
+
+def sweep() -> list[Step]:
+    """Sweep as the crontab does, and return the steps."""
+    return list(Sweep(checks=(), dry_run=False).run())

@@ -275,14 +275,13 @@ def write(world: World) -> None:
     outputs = [(test_id, output) for test_id, test in tests for output in test.outputs]
     insert('user', [{'id': 1, 'name': 'alice', 'role': Role.tester, 'password': ''}])
     insert('fork', [{'id': 1, 'github': 'https://github.com/CCExtractor/ccextractor.git'}])
-    insert('sample', [{'id': 1, 'sha': 'x', 'extension': 'ts', 'original_name': 'x'}])
     insert('category', [{'id': 1, 'name': 'General', 'description': ''}])
     insert('test', [{'id': run_id, 'platform': TestPlatform.linux, 'test_type': TestType.commit,
                      'token': f'{run_id:064}', 'fork_id': 1, 'branch': 'master', 'commit': 'c0ffee', 'pr_nr': 0}
                     for run_id in world.runs])
     insert('test_progress', [{'id': row_id, 'test_id': run_id, 'status': stage, 'message': '', 'timestamp': NOW}
                              for row_id, run_id, stage in world.progress])
-    insert('regression_test', [{'id': test_id, 'sample_id': 1, 'command': '', 'active': test.active}
+    insert('regression_test', [{'id': test_id, 'command': '', 'active': test.active}
                                for test_id, test in tests])
     insert('regression_test_category', [{'regression_id': test_id, 'category_id': 1}
                                         for test_id, test in tests if test.in_category])

@@ -3,7 +3,7 @@
 from typing import Optional
 
 from database import Base, DeclEnum
-from sqlalchemy import String, Text
+from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 
@@ -24,7 +24,6 @@ class User(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[Optional[str]] = mapped_column(String(50), unique=True)
     email: Mapped[Optional[str]] = mapped_column(String(255), unique=True)
-    github_token: Mapped[Optional[str]] = mapped_column(Text)
     github_login: Mapped[Optional[str]] = mapped_column(String(255))
     password: Mapped[str] = mapped_column(String(255))
     role: Mapped[Optional[Role]] = mapped_column(Role.db_type())

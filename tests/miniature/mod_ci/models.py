@@ -26,7 +26,6 @@ class GcpInstance(Base):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     test_id: Mapped[Optional[int]] = mapped_column(ForeignKey('test.id'))
     timestamp: Mapped[datetime]
-    timestamp_prep_finished: Mapped[Optional[datetime]]
 
     def __init__(self, name: str, test_id: int, timestamp: Optional[datetime] = None) -> None:
         super().__init__(name=name, test_id=test_id, timestamp=timestamp or datetime.now())

@@ -1,13 +1,10 @@
 """Regression tests, the outputs they are expected to make, and the categories they are in."""
 
-from typing import TYPE_CHECKING, Optional
+from typing import Optional
 
 from database import Base
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
-
-if TYPE_CHECKING:
-    from mod_sample.models import Sample
 
 regressionTestLinkTable = Table(
     'regression_test_category',
@@ -31,22 +28,16 @@ class Category(Base):
 
 
 class RegressionTest(Base):
-    """One command on one sample, and the exit code it should end with."""
+    """One command, and the exit code it should end with."""
 
     __tablename__ = 'regression_test'
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    sample_id: Mapped[Optional[int]] = mapped_column(ForeignKey('sample.id', ondelete='CASCADE'))
     command: Mapped[str] = mapped_column(Text)
-    input_type: Mapped[Optional[str]] = mapped_column(String(50), default='file')
-    output_type: Mapped[Optional[str]] = mapped_column(String(50), default='file')
     expected_rc: Mapped[Optional[int]]
     active: Mapped[Optional[bool]] = mapped_column(default=True)
-    last_passed_on_windows: Mapped[Optional[int]] = mapped_column(ForeignKey('test.id', ondelete='SET NULL'))
     last_passed_on_linux: Mapped[Optional[int]] = mapped_column(ForeignKey('test.id', ondelete='SET NULL'))
-    description: Mapped[Optional[str]] = mapped_column(String(1024))
 
-    sample: Mapped[Optional['Sample']] = relationship()
     categories: Mapped[list[Category]] = relationship(
         secondary=regressionTestLinkTable, back_populates='regression_tests')
     output_files: Mapped[list['RegressionTestOutput']] = relationship(back_populates='regression_test')
@@ -61,7 +52,6 @@ class RegressionTestOutput(Base):
     regression_id: Mapped[Optional[int]] = mapped_column(ForeignKey('regression_test.id'))
     correct: Mapped[Optional[str]] = mapped_column(Text)
     correct_extension: Mapped[str] = mapped_column(String(64))
-    expected_filename: Mapped[Optional[str]] = mapped_column(Text)
     ignore: Mapped[Optional[bool]] = mapped_column(default=False)
 
     regression_test: Mapped[Optional[RegressionTest]] = relationship(back_populates='output_files')

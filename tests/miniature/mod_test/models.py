@@ -68,6 +68,8 @@ class Test(Base):
     branch: Mapped[str] = mapped_column(Text)
     commit: Mapped[str] = mapped_column(String(64))
     pr_nr: Mapped[int] = mapped_column(default=0)
+    #: The commit that was built, which the worker reports; older versions of the platform do not know it.
+    built_commit: Mapped[Optional[str]] = mapped_column(String(64))
 
     fork: Mapped[Optional[Fork]] = relationship()
     customized_tests: Mapped[list['CustomizedTest']] = relationship(back_populates='test')

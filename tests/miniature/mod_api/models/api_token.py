@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Optional
 
 from database import Base
-from sqlalchemy import DateTime, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import DateTime, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 
@@ -13,7 +13,6 @@ class ApiToken(Base):
     """A person's token. What is kept is its hash, and enough of its beginning to find it by."""
 
     __tablename__ = 'api_token'
-    __table_args__ = (UniqueConstraint('user_id', 'token_name', name='uq_user_token_name'),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey('user.id', ondelete='CASCADE'))
