@@ -21,6 +21,7 @@ from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestType
 from sqlalchemy import Engine, event
 from support.api import ApiCall, Command
+from support.github import GitHub
 from support.histories import finish
 from support.isolation import IsolatedClient, IsolatedRunner
 from support.rows import Rows
@@ -200,6 +201,12 @@ def command(app: Flask) -> Command:
 def visitor(app: Flask) -> Visitor:
     """Return alice, logged in on the pages."""
     return Visitor(app, 'alice')
+
+
+@pytest.fixture
+def github(monkeypatch: pytest.MonkeyPatch) -> GitHub:
+    """Return a GitHub that answers, and on which nothing has happened."""
+    return GitHub().install(monkeypatch)
 
 
 @pytest.fixture

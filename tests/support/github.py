@@ -1,0 +1,278 @@
+"""
+A GitHub for the tests: the platform and the package speak to it, and it remembers what it was asked and told.
+
+The real platform and the miniature are tested before the same one. In the miniature it also stands in for PyGithub and
+for the platform's functions, which are not there: see :meth:`GitHub.install`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import reduce
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
+
+BOT = 'ccextractor-bot'
+
+#: Commits are older than the hours for which the platform waits for a build.
+COMMITTED = datetime.now(timezone.utc) - timedelta(days=2)
+
+#: The settings of a platform whose repository this is.
+SETTINGS = {'GITHUB_OWNER': 'CCExtractor', 'GITHUB_REPOSITORY': 'ccextractor', 'GITHUB_TOKEN': 'ghp_secret'}
+
+#: At how many artifacts the platform looks, where functions like its own stand in for them.
+SEARCH_LIMIT = 3
+
+#: A pull request, its head, other commits, and the accounts of the one who comments and of its author.
+PR, COMMIT = 1342, '5f2a9c0e7d41b8836a1c4e90d2b7f3586ce1a904'
+OLD_COMMIT, NEW_COMMIT = '0' * 40, 'f' * 40
+ALICE, AUTHOR = 583231, 21031067
+
+
+def comment_payload(body: str = '/retry', changes: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a new comment on the pull request, as GitHub reports it, with changes such as ``{'issue.number': 5}``."""
+    payload: dict[str, Any] = {
+        'action': 'created',
+        'repository': {'full_name': 'CCExtractor/ccextractor'},
+        'issue': {'number': PR, 'state': 'open', 'pull_request': {'merged_at': None},
+                  'user': {'login': 'someone', 'id': AUTHOR, 'type': 'User'}},
+        'comment': {'id': 99262140, 'body': body, 'performed_via_github_app': None,
+                    'user': {'login': 'Alice-GH', 'id': ALICE, 'type': 'User'}}}
+    for path, value in (changes or {}).items():
+        *above, name = path.split('.')
+        place: dict[str, Any] = reduce(dict.__getitem__, above, payload)
+        place[name] = value
+    return payload
+
+
+@dataclass(frozen=True)
+class Build:
+    """The artifact with the build of a commit for a platform."""
+
+    commit: str
+    platform: str
+    #: GitHub lists an artifact for a while after it is gone.
+    expired: bool | None = False
+
+
+class GitHub:
+    """The one repository: its master, its pull requests, their comments, its builds, and the statuses of the commits."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.master: list[str] = []
+        #: In the order in which they are listed.
+        self.builds: list[Build] = []
+        self.workflows: list[str] = []
+        self.failed_workflows: list[str] = []
+        #: The status of the answer when a build is downloaded.
+        self.download_status = 200
+        self.pulls: dict[int, Any] = {}
+        self.comments: list[dict[str, Any]] = []
+        self.statuses: list[dict[str, Any]] = []
+        #: The questions, in their order: 'repository', 'pull request 5', 'artifacts'.
+        self.asked: list[str] = []
+        #: By the question the exception that is its answer; 'artifact 2' for the second of the list.
+        self.faults: dict[str, Exception] = {}
+        #: The token and the repository of each time that it was opened.
+        self.opened: list[tuple[str, str]] = []
+        self._token = ''
+
+    # What a test has happen
+
+    def build(self, commit: str, platforms: Iterable[str] = ('linux', 'windows'), expired: bool | None = False) -> None:
+        """Add the builds of a commit."""
+        self.builds += [Build(commit, platform, expired) for platform in platforms]
+
+    def lose_build(self, commit: str) -> None:
+        """Forget the builds of a commit."""
+        self.builds = [build for build in self.builds if build.commit != commit]
+
+    def push(self, commit: str) -> None:
+        """Put a commit on master, and build it."""
+        self.master.insert(0, commit)
+        self.build(commit)
+
+    def open_pull(self, number: int, commit: str, author: int) -> None:
+        """Open a pull request of one commit, cut from the tip of master, and build it."""
+        self.build(commit)
+        self.pulls[number] = SimpleNamespace(
+            number=number, state='open', mergeable=True, user=SimpleNamespace(id=author),
+            head=SimpleNamespace(sha=commit), base=SimpleNamespace(sha=self.master[0] if self.master else '0' * 40),
+            get_issue_comments=lambda: self._standing(number),
+            create_issue_comment=lambda body: self._comment(number, body))
+
+    def push_to_pull(self, number: int, commit: str) -> None:
+        """Put another commit on a pull request, and build it."""
+        self.build(commit)
+        self.pulls[number].head.sha = commit
+
+    def close_pull(self, number: int) -> None:
+        """Close a pull request, without an event."""
+        self.pulls[number].state = 'closed'
+
+    def reopen_pull(self, number: int) -> None:
+        """Open a pull request again, without an event."""
+        self.pulls[number].state = 'open'
+
+    def run_workflows(self, commit: str) -> None:
+        """Run the workflows that build a commit."""
+        self.workflows.append(commit)
+
+    def fail_workflows(self, commit: str) -> None:
+        """Run the workflows of a commit, and fail."""
+        self.failed_workflows.append(commit)
+
+    def set_download_status(self, status: int) -> None:
+        """Answer with a status when a build is downloaded."""
+        self.download_status = status
+
+    def comments_on(self, number: int) -> list[dict[str, Any]]:
+        """Return the comments on a pull request, deleted ones too."""
+        return [comment for comment in self.comments if comment['pull'] == number]
+
+    def commit_statuses(self, commit: str) -> list[dict[str, Any]]:
+        """Return the statuses of a commit, the oldest first."""
+        return [status for status in self.statuses if status['commit'] == commit]
+
+    def _standing(self, number: int) -> list[Any]:
+        return [SimpleNamespace(body=comment['body'], user=SimpleNamespace(login=BOT),
+                                delete=lambda comment=comment: comment.update(deleted=True))
+                for comment in self.comments_on(number) if not comment['deleted']]
+
+    def _comment(self, number: int, body: str) -> Any:
+        self.comments.append({'pull': number, 'body': body, 'deleted': False})
+        return SimpleNamespace(id=len(self.comments))
+
+    # PyGithub, as far as the platform and the package use it
+
+    def _ask(self, question: str) -> None:
+        self.asked.append(question)
+        self._answer(question)
+
+    def _answer(self, question: str) -> None:
+        if question in self.faults:
+            raise self.faults[question]
+
+    def get_user(self) -> Any:
+        """Return the account that the platform comments with."""
+        return SimpleNamespace(login=BOT)
+
+    def get_repo(self, name: str) -> GitHub:
+        """Return the only repository."""
+        self._ask('repository')
+        self.opened.append((self._token, name))
+        return self
+
+    def get_pull(self, number: int) -> Any:
+        """Return a pull request."""
+        self._ask(f'pull request {number}')
+        return self.pulls[number]
+
+    def get_artifacts(self) -> Iterator[Any]:
+        """Return the builds, by pages that are fetched on the way."""
+        from mod_ci.controllers import Artifact_names
+        self._ask('artifacts')
+
+        def listed() -> Iterator[Any]:
+            for number, build in enumerate(self.builds, 1):
+                self._answer(f'artifact {number}')
+                yield SimpleNamespace(
+                    name=getattr(Artifact_names, build.platform), id=number, expired=build.expired,
+                    workflow_run=SimpleNamespace(head_sha=build.commit),
+                    archive_download_url='https://api.github.com/artifact')
+
+        return listed()
+
+    def get_commit(self, sha: str) -> Any:
+        """Return a commit, pushed or not."""
+        parents = self.master[self.master.index(sha) + 1:][:1] if sha in self.master else []
+
+        def create_status(**status: Any) -> None:
+            # What PyGithub has for "not set" is no text.
+            self.statuses.append({'commit': sha, **{name: value for name, value in status.items()
+                                                    if isinstance(value, str)}})
+
+        return SimpleNamespace(
+            sha=sha, parents=[SimpleNamespace(sha=parent) for parent in parents], files=[],
+            commit=SimpleNamespace(author=SimpleNamespace(date=COMMITTED)), create_status=create_status,
+            get_statuses=lambda: [SimpleNamespace(**status) for status in reversed(self.commit_statuses(sha))])
+
+    def get_commits(self, sha: str) -> list[Any]:
+        """Return a commit of master and its ancestors, the nearest first."""
+        known = self.master[self.master.index(sha):] if sha in self.master else []
+        return [SimpleNamespace(sha=commit) for commit in known]
+
+    def get_git_ref(self, ref: str) -> Any:
+        """Return the tip of master."""
+        return SimpleNamespace(object=SimpleNamespace(sha=self.master[0]))
+
+    def get_issue(self, number: int) -> Any:
+        """Return a pull request as the issue that it is too."""
+        return SimpleNamespace(create_comment=lambda body: self._comment(number, body))
+
+    def get_pulls(self, state: str) -> list[Any]:
+        """Return the pull requests in a state."""
+        return [pull for pull in self.pulls.values() if pull.state == state]
+
+    def get_contents(self, path: str) -> Any:
+        """Raise, as no workflow is kept in the repository."""
+        from github import UnknownObjectException
+        raise UnknownObjectException(404)
+
+    def get_workflows(self) -> list[Any]:
+        """Return the workflows that build for Linux and for Windows."""
+        from mod_ci.controllers import Workflow_builds
+        return [SimpleNamespace(id=id, name=name)
+                for id, name in enumerate([Workflow_builds.LINUX, Workflow_builds.WINDOWS])]
+
+    def get_workflow_runs(self, **arguments: Any) -> list[Any]:
+        """Return the runs of the workflows."""
+        return [SimpleNamespace(workflow_id=id, head_sha=commit, status='completed', conclusion=conclusion)
+                for commits, conclusion in ((self.workflows, 'success'), (self.failed_workflows, 'failure'))
+                for commit in commits for id in range(2)]
+
+    # Where neither PyGithub nor the platform is
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> GitHub:
+        """Be what PyGithub opens, and what functions like the platform's speak to."""
+        pygithub, controllers = ModuleType('github'), ModuleType('mod_ci.controllers')
+        vars(pygithub).update(Auth=SimpleNamespace(Token=str), Github=self._log_in)
+        vars(controllers).update(
+            Artifact_names=SimpleNamespace(linux='build for Linux', windows='build for Windows'),
+            MAX_ARTIFACTS_TO_SEARCH=SEARCH_LIMIT, find_artifact_for_commit=self._find_artifact,
+            update_status_on_github=self._update_status)
+        for module in (pygithub, controllers):
+            monkeypatch.setitem(sys.modules, module.__name__, module)
+        return self
+
+    def _log_in(self, *, auth: str, timeout: int, retry: int | None, per_page: int) -> GitHub:
+        assert timeout <= 10 and retry is None, 'a person waits for the answer'
+        self._token = auth
+        return self
+
+    def _find_artifact(self, repository: Any, commit_sha: str, platform: Any, log: Any) -> Any:
+        """Search up to the limit, and return None for whatever goes wrong."""
+        controllers = sys.modules['mod_ci.controllers']
+        try:
+            for number, artifact in enumerate(repository.get_artifacts(), 1):
+                name = getattr(controllers.Artifact_names, platform.value)
+                if (artifact.name, artifact.workflow_run.head_sha) == (name, commit_sha):
+                    return artifact
+                if number == SEARCH_LIMIT:
+                    break
+        except Exception:
+            log.error('no artifact')
+        return None
+
+    def _update_status(self, gh_commit: Any, state: str, description: str, context: str, target_url: Any = None) -> None:
+        gh_commit.create_status(state=state, description=description, context=context, target_url=target_url)
