@@ -1,9 +1,9 @@
-"""A pull request with runs, a comment on it, and GitHub."""
+"""A pull request with runs, and comments on it."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -12,25 +12,25 @@ from database import db
 from mod_auth.models import User
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestType
+from support.github import (AUTHOR, COMMIT, PR, SETTINGS, GitHub,
+                            comment_payload)
 
 from mod_runs_api.github import CommentOutcome, retry_from_comment
-
-from .fakes import COMMENT_ID, COMMIT, JSON, PR, FakeGitHub, payload
 
 Comment = Callable[..., CommentOutcome]
 MakeRun = Callable[..., Test]
 
 
 @pytest.fixture
-def settings() -> JSON:
+def settings() -> dict[str, Any]:
     """Further settings of the application. Tests parametrize this fixture."""
     return {}
 
 
 @pytest.fixture
-def app_settings(settings: JSON) -> JSON:
+def app_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a platform whose repository is CCExtractor/ccextractor."""
-    return {'GITHUB_OWNER': 'CCExtractor', 'GITHUB_REPOSITORY': 'ccextractor', **settings}
+    return {**SETTINGS, **settings}
 
 
 @pytest.fixture
@@ -44,6 +44,13 @@ def writer(alice: User) -> User:
 def tests(writer: User) -> list[RegressionTest]:
     """Two regression tests."""
     return seed.regression_tests(2)
+
+
+@pytest.fixture
+def github(github: GitHub) -> GitHub:
+    """A GitHub with an open pull request, and with its builds."""
+    github.open_pull(PR, COMMIT, AUTHOR)
+    return github
 
 
 @pytest.fixture
@@ -74,19 +81,12 @@ def windows(linux: Test, make_run: MakeRun) -> Test:
 
 
 @pytest.fixture
-def comment(writer: User) -> Comment:
+def comment(writer: User, github: GitHub) -> Comment:
     """Comment as alice: ``comment('/retry linux', {'issue.state': 'closed'})``. Each has an id of its own."""
-    ids = itertools.count(COMMENT_ID)
+    ids = count(100)
 
-    def send(body: str | None = '/retry', changes: JSON | None = None) -> CommentOutcome:
+    def send(body: str = '/retry', changes: dict[str, Any] | None = None) -> CommentOutcome:
         db.session.commit()
-        return retry_from_comment(payload(body, {'comment.id': next(ids), **(changes or {})}))
+        return retry_from_comment(comment_payload(body, {'comment.id': next(ids), **(changes or {})}))
 
     return send
-
-
-@pytest.fixture
-def github(writer: User, config: JSON, monkeypatch: pytest.MonkeyPatch) -> FakeGitHub:
-    """A GitHub that the host has a token for, and where the builds of both platforms are."""
-    config['GITHUB_TOKEN'] = 'ghp_secret'
-    return FakeGitHub(monkeypatch)
