@@ -17,6 +17,13 @@ from support.rows import add_mark, add_retries
 
 from mod_runs_api import retry_run
 
+#: What the platform writes when a run takes too long, when GitHub shows no build yet, and when a worker gives up.
+TIME_LIMIT = 'Could not complete test, time limit exceeded'
+NOT_VISIBLE = 'Build succeeded but artifact not yet available - please retry'
+OUT_OF_ORDER = 'Duplicate Entries'
+#: What the sweep writes.
+VANISHED = 'The machine of this run has vanished.'
+
 
 def retry_in_process(run_id: int, **request: Any) -> int:
     """Retry a run, and return the new one."""

@@ -23,34 +23,35 @@ def looks_for_tables(statement: str) -> bool:
 
 
 @contextmanager
-def record_statements(engine: Engine) -> Iterator[list[Statement]]:
-    """Record the statements that are sent while the block lasts, but for the host's look for its tables."""
-    sent: list[Statement] = []
+def watch_statements(engine: Engine | type[Engine], look: Callable[[Connection, Statement], object]) -> Iterator[None]:
+    """Look at each statement just before it is sent while the block lasts, but not at the host's look for its tables."""
+    def look_at(connection: Connection, _cursor: Any, sent: str, parameters: Any, *_: Any) -> None:
+        if not looks_for_tables(sent):
+            statement = Statement(sent)
+            statement.parameters = parameters
+            look(connection, statement)
 
-    def record(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if not looks_for_tables(statement):
-            sent.append(Statement(statement))
-            sent[-1].parameters = parameters
-
-    event.listen(engine, 'before_cursor_execute', record)
-    try:
-        yield sent
-    finally:
-        event.remove(engine, 'before_cursor_execute', record)
-
-
-@contextmanager
-def before_statements(engine: Engine, words: str, act: Callable[[Connection], object]) -> Iterator[None]:
-    """Do something just before each statement with these words in it, while the block lasts."""
-    def look(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        if words in statement and not looks_for_tables(statement):
-            act(connection)
-
-    event.listen(engine, 'before_cursor_execute', look)
+    event.listen(engine, 'before_cursor_execute', look_at)
     try:
         yield
     finally:
-        event.remove(engine, 'before_cursor_execute', look)
+        event.remove(engine, 'before_cursor_execute', look_at)
+
+
+@contextmanager
+def record_statements(engine: Engine | type[Engine]) -> Iterator[list[Statement]]:
+    """Record the statements that are sent while the block lasts."""
+    sent: list[Statement] = []
+    with watch_statements(engine, lambda _connection, statement: sent.append(statement)):
+        yield sent
+
+
+@contextmanager
+def before_statements(engine: Engine | type[Engine], words: str,
+                      act: Callable[[Connection], object]) -> Iterator[None]:
+    """Do something just before each statement with these words in it, while the block lasts."""
+    with watch_statements(engine, lambda connection, statement: words in statement and act(connection)):
+        yield
 
 
 def fail(_connection: Connection) -> None:
