@@ -3,354 +3,188 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 import seed
 from database import db
-from flask import Flask
 from flask.testing import FlaskClient
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
-from sqlalchemy import Engine
 from support.api import ApiCall, Command
+from support.histories import (NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT, VANISHED,
+                               end, report, retry_in_process)
 from support.rows import Rows, change_retries
 
-from mod_runs_api import retry_run
-from mod_runs_api.causes import (BUILD, CODE, DECISION, INFRASTRUCTURE,
-                                 NOT_RAN, NOT_VISIBLE, OUT_OF_ORDER,
-                                 TIME_LIMIT, UNKNOWN, VANISHED, Cause,
-                                 find_cause)
-from mod_runs_api.database.ends import RunRecord
-from mod_runs_api.database.runs import Progress, ProgressRow
+NOT_RAN = 'Not ran - no code changes'
+MISSING = '2 of 3 results are missing'
+#: The stages of a progress row by their name; any other text is the message of a row that cancels.
+STAGES = {stage.value: stage for stage in (TestStatus.preparation, TestStatus.testing, TestStatus.completed)}
+STARTED = ['preparation', 'testing']
+COMPLETED = [*STARTED, 'completed']
 
 
-def row(status: str, message: str) -> ProgressRow:
-    """Return a progress row."""
-    return ProgressRow(1, 1, status, message, datetime(2026, 11, 24))
+def add_run(tests: list[RegressionTest], rows: list[str], results: int = 1) -> Test:
+    """Add a run of some tests that has these progress rows, and results of the first of the tests."""
+    run = seed.run(tests)
+    for row in rows:
+        seed.add(TestProgress(run.id, STAGES.get(row, TestStatus.canceled), '' if row in STAGES else row))
+    for test in tests[:results]:
+        seed.result(run, test)
+    return run
 
 
-def canceled(message: str) -> ProgressRow:
-    """Return the row that ends a run with a message."""
-    return row('canceled', message)
-
-
-STARTED = [row('preparation', 'Loaded variables'), row('testing', 'Running tests')]
-COMPLETED = row('completed', 'Ran all tests')
-
-
-def cause(*rows: ProgressRow, selected: int | None = 20, missing: int = 8, longest_runtime: int = 1200) -> Cause | None:
-    """Return the cause of a run that stopped half-way, unless said otherwise."""
-    results = 12 if selected is None else selected - missing
-    return find_cause(RunRecord(Progress(1, rows), selected, missing, results, longest_runtime))
-
-
-# None: its results decide, or it has not ended
-
-
-@pytest.mark.parametrize('rows', [[], STARTED[:1], STARTED])
-def test_a_run_that_has_not_ended_has_no_cause(rows: list[ProgressRow]) -> None:
-    assert cause(*rows) is None
+def cause(attempts: ApiCall, run: Test | int, place: int = 0) -> tuple[Any, Any]:
+    """Return the cause of an attempt and what decided."""
+    attempt = attempts(run).json['data'][place]
+    return attempt['cause'], attempt['cause_detail']
 
 
 @pytest.mark.parametrize('later', [
-    [],
-    [canceled(TIME_LIMIT), canceled(TIME_LIMIT)],
-    [canceled(OUT_OF_ORDER)],
-    [canceled('Cancelling tests as Github Action(s) failed')],
-    [canceled('Canceled by admin')],
-    [canceled('Whatever the platform will say one day')],
-    [COMPLETED],
-])
-def test_a_run_that_completed_whole_has_no_cause_whatever_came_after(later: list[ProgressRow]) -> None:
-    assert cause(*STARTED, COMPLETED, *later, missing=0) is None
+    [], [TIME_LIMIT, TIME_LIMIT], [OUT_OF_ORDER], ['Cancelling tests as Github Action(s) failed'],
+    ['Canceled by admin'], ['A new word'], ['completed']])
+@pytest.mark.parametrize('earlier', [[], ['Canceled by user'], [OUT_OF_ORDER], ['Tests canceled']])
+def test_a_run_that_completed_whole_has_no_cause_whatever_came_before_and_after(
+        attempts: ApiCall, tests: list[RegressionTest], earlier: list[str], later: list[str]) -> None:
+    run = add_run(tests, [*STARTED, *earlier, 'completed', *later], results=3)
+
+    assert cause(attempts, run) == (None, None)
 
 
-@pytest.mark.parametrize('earlier', ['Canceled by user', OUT_OF_ORDER, 'Tests canceled'])
-def test_a_run_that_completed_whole_after_it_was_canceled_has_no_cause(earlier: str) -> None:
-    assert cause(*STARTED, canceled(earlier), COMPLETED, missing=0) is None
+@pytest.mark.parametrize('rows', [[], STARTED[:1], STARTED, ['preparation', 'Canceled by user', 'testing']])
+def test_a_run_that_has_not_ended_has_no_cause(
+        attempts: ApiCall, tests: list[RegressionTest], rows: list[str]) -> None:
+    assert cause(attempts, add_run(tests, rows)) == (None, None)
 
 
-def test_without_selected_tests_a_run_that_completed_with_a_result_is_whole() -> None:
-    assert cause(*STARTED, COMPLETED, selected=None) is None
+#: The rows of runs that lack results, by the cause; the message that decides is the last, unless it is given.
+CAUSES: dict[str, list[tuple[list[str], str | None]]] = {
+    'decision': [
+        *[([*STARTED, 'Canceled by alice via API: wrong', *later], 'Canceled by alice via API: wrong') for later in (
+            [], [OUT_OF_ORDER], [TIME_LIMIT], [''], ['completed'], ['testing', VANISHED], ['Build failed: …'])],
+        ([' Canceled by admin\n', TIME_LIMIT], 'Canceled by admin'),
+        *[([message], None) for message in (
+            'Canceled by user', 'PR closed', 'PR is closed', 'Tests canceled', 'Invalid PR number', NOT_RAN)],
+        ([NOT_VISIBLE, 'PR closed'], None)],
+    'build': [
+        *[([message], None) for message in (
+            'Build failed: the workflow finished', 'No build will be created', 'Artifact not found: it may have expired',
+            'Artifact download failed: HTTP 403', 'Cancelling tests as Github Action(s) failed')],
+        ([*STARTED, TIME_LIMIT, 'Build failed: …'], None), ([NOT_VISIBLE, 'Build failed: …'], None)],
+    'infrastructure': [
+        *[([*STARTED, *[TIME_LIMIT] * ticks], None) for ticks in (1, 2, 5)],
+        # Unlike a person's, the end that a pull request or a build brought about is only looked for in the last row.
+        (['PR closed', TIME_LIMIT], None), (['Build failed: …', TIME_LIMIT], None),
+        *[([message], None) for message in (
+            'GCP operation timed out. The test will be retried automatically.', 'VM creation failed (SOMETHING_NEW).',
+            'Required GCP resource not found.', 'A VM with this name already exists.', 'Artifact download timed out',
+            'Artifact download failed: HTTP 502')],
+        *[([*STARTED, message], None) for message in (OUT_OF_ORDER, 'artifact', VANISHED)],
+        *[([*STARTED, message], 'the worker gave up') for message in ('', ' \n')],
+        ([f' {TIME_LIMIT}\n'], TIME_LIMIT),
+        *[([NOT_VISIBLE, *later], NOT_VISIBLE) for later in ([], [NOT_RAN], [NOT_RAN, NOT_RAN])],
+        (COMPLETED, MISSING), ([*COMPLETED, OUT_OF_ORDER], None), ([*COMPLETED, 'A new word'], MISSING)],
+    'unknown': [([*STARTED, message], None) for message in (
+        'PR converted to draft', f'{TIME_LIMIT} again', 'gcp quota', 'The artifact', 'duplicate entries', 'Canceled',
+        'Not Canceled by admin', 'PR closed!', 'canceled by admin')]}
 
 
-def test_a_run_that_goes_on_after_it_was_canceled_has_not_ended() -> None:
-    assert cause(STARTED[0], canceled('Canceled by user'), STARTED[1]) is None
+@pytest.mark.parametrize('expected', CAUSES)
+def test_the_cause_is_the_first_line_of_the_table_that_fits(
+        attempts: ApiCall, tests: list[RegressionTest], expected: str) -> None:
+    for rows, detail in CAUSES[expected]:
+        assert cause(attempts, add_run(tests, rows)) == (expected, rows[-1] if detail is None else detail), rows
 
 
-# Decision
+@pytest.mark.parametrize(('message', 'runtimes', 'expected'), [
+    (TIME_LIMIT, [600_000, 1200], 'code'), (TIME_LIMIT, [1200, 600_000], 'code'),
+    (TIME_LIMIT, [599_999, 1200], 'infrastructure'), (TIME_LIMIT, [None, None], 'infrastructure'),
+    (OUT_OF_ORDER, [600_000, 600_000], 'infrastructure')])
+def test_a_test_of_ten_minutes_says_that_the_code_hangs_where_the_time_ran_out(
+        attempts: ApiCall, tests: list[RegressionTest], message: str, runtimes: list[int | None],
+        expected: str) -> None:
+    run = add_run(tests, [*STARTED, message], results=2)
+    for result, runtime in zip(run.results, runtimes):
+        result.runtime = runtime
+
+    assert cause(attempts, run) == (expected, message)
 
 
-@pytest.mark.parametrize('message', ['Canceled by user', 'Canceled by admin', 'Canceled by alice via API: wrong'])
-@pytest.mark.parametrize('later', [
-    [], [canceled(OUT_OF_ORDER)], [canceled(TIME_LIMIT)], [canceled('')], [COMPLETED], [STARTED[1], canceled(VANISHED)],
-    [canceled('Build failed: the workflow finished with failure')]])
-def test_what_a_person_canceled_is_a_decision_whatever_its_machine_says(message: str, later: list[ProgressRow]) -> None:
-    assert cause(*STARTED, canceled(message), *later) == (DECISION, message)
+def test_the_last_row_is_that_with_the_highest_id_whatever_its_time(
+        attempts: ApiCall, tests: list[RegressionTest]) -> None:
+    run = add_run(tests, [TIME_LIMIT])
+    seed.add(TestProgress(run.id, TestStatus.canceled, OUT_OF_ORDER, datetime(2020, 1, 1)))
+
+    assert cause(attempts, run) == ('infrastructure', OUT_OF_ORDER)
 
 
-def test_blanks_around_what_a_person_did_do_not_matter() -> None:
-    assert cause(canceled(' Canceled by admin\n'), canceled(TIME_LIMIT)) == (DECISION, 'Canceled by admin')
+# Which results are missing
 
 
-@pytest.mark.parametrize('message', ['PR closed', 'PR is closed', 'Tests canceled', 'Invalid PR number', NOT_RAN])
-def test_what_the_pull_request_decided_is_a_decision(message: str) -> None:
-    assert cause(canceled(message)) == (DECISION, message)
+@pytest.mark.parametrize(('has_rows', 'results', 'detail'), [
+    (True, 3, None), (True, 1, MISSING), (True, 0, '3 of 3 results are missing'),
+    # Nobody knows any more what it was given.
+    (False, 1, None), (False, 0, 'all results are missing')])
+def test_a_run_that_completed_is_whole_or_lacks_results(
+        attempts: ApiCall, tests: list[RegressionTest], has_rows: bool, results: int, detail: str | None) -> None:
+    # A test that is selected twice is missing once.
+    run = seed.run([*tests, tests[2]] if has_rows else None, stages=seed.COMPLETED)
+    for test in tests[:results]:
+        seed.result(run, test)
+
+    assert cause(attempts, run) == (detail and 'infrastructure', detail)
 
 
-@pytest.mark.parametrize('message', ['PR closed', 'Tests canceled'])
-def test_a_pull_request_decides_after_an_invisible_build_too(message: str) -> None:
-    assert cause(canceled(NOT_VISIBLE), canceled(message)) == (DECISION, message)
+@pytest.mark.parametrize(('results', 'detail'), [(1, '2 of 3 results are missing'), (0, '2 of 2 results are missing')])
+def test_a_test_that_no_worker_is_given_any_more_was_selected_if_it_ran(
+        attempts: ApiCall, tests: list[RegressionTest], results: int, detail: str) -> None:
+    run = add_run(tests, COMPLETED, results=results)
+    tests[0].categories.clear()
+
+    assert cause(attempts, run) == ('infrastructure', detail)
 
 
-def test_the_time_limit_after_the_pull_request_was_closed_is_infrastructure() -> None:
-    # Unlike a person's, this end is only looked for in the last row.
-    assert cause(canceled('PR closed'), canceled(TIME_LIMIT)) == (INFRASTRUCTURE, TIME_LIMIT)
+@pytest.fixture
+def half_way(tests: list[RegressionTest]) -> int:
+    """A run that ran out of time when all of its tests but the first had failed."""
+    run = add_run(tests, STARTED, results=0)
+    report(run.id, tests, failed=tests[1:])
+    run.results[0].runtime = 600_000
+    seed.add(TestProgress(run.id, TestStatus.canceled, TIME_LIMIT))
+    return run.id
 
 
-# Build
+@pytest.mark.parametrize('ran', [2, 1, 0])
+def test_what_was_carried_over_is_no_result_of_its_own(
+        attempts: ApiCall, tests: list[RegressionTest], half_way: int, rows: Rows, ran: int) -> None:
+    retry = retry_in_process(half_way, failed_only=True)
+    report(retry, tests[1:1 + ran])
+    end(retry)
 
-
-@pytest.mark.parametrize('message', [
-    'Build failed: the workflow finished with conclusion failure',
-    'No build will be created: the commit touches only documents',
-    'No build available: the workflow never ran',
-    'Artifact not found: it may have expired',
-    'Artifact download failed: HTTP 403',
-    'Artifact download failed: HTTP 410',
-    'Cancelling tests as Github Action(s) failed',
-])
-def test_no_build_is_the_cause_build(message: str) -> None:
-    assert cause(canceled(message)) == (BUILD, message)
-
-
-def test_a_build_that_fails_again_is_the_cause_of_a_run_that_had_run_out_of_time() -> None:
-    assert cause(*STARTED, canceled(TIME_LIMIT), canceled('Build failed: …')) == (BUILD, 'Build failed: …')
-
-
-def test_the_time_limit_after_a_failed_build_is_infrastructure() -> None:
-    assert cause(canceled('Build failed: …'), canceled(TIME_LIMIT)) == (INFRASTRUCTURE, TIME_LIMIT)
-
-
-# Code
-
-
-def test_the_time_limit_after_a_test_that_ran_for_ten_minutes_is_the_code() -> None:
-    assert cause(*STARTED, canceled(TIME_LIMIT), longest_runtime=600_000) == (CODE, TIME_LIMIT)
-
-
-def test_a_slow_test_alone_says_nothing_of_another_end() -> None:
-    assert cause(*STARTED, canceled(OUT_OF_ORDER), longest_runtime=600_000) == (INFRASTRUCTURE, OUT_OF_ORDER)
-
-
-# Infrastructure
-
-
-@pytest.mark.parametrize('ticks', [1, 2, 5])
-def test_the_time_limit_is_infrastructure_at_each_tick(ticks: int) -> None:
-    assert cause(*STARTED, *[canceled(TIME_LIMIT)] * ticks, longest_runtime=599_999) == (INFRASTRUCTURE, TIME_LIMIT)
-
-
-@pytest.mark.parametrize('message', [
-    'GCP operation timed out. The test will be retried automatically.',
-    'VM creation failed. Please contact the administrator.',
-    'VM creation failed (SOMETHING_NEW). Please contact the administrator.',
-    'Required GCP resource not found. Please contact the administrator.',
-    'A VM with this name already exists. Please contact the administrator.',
-    'Artifact download timed out',
-    'Artifact download failed: HTTP 502',
-    'Artifact download failed: Connection reset by peer',
-])
-def test_a_run_that_never_got_its_machine_is_infrastructure(message: str) -> None:
-    assert cause(canceled(message)) == (INFRASTRUCTURE, message)
-
-
-@pytest.mark.parametrize(('message', 'detail'), [
-    (OUT_OF_ORDER, OUT_OF_ORDER), ('artifact', 'artifact'), ('', 'the worker gave up'), (' \n', 'the worker gave up'),
-    (VANISHED, VANISHED), (f' {TIME_LIMIT}\n', TIME_LIMIT)])
-def test_a_worker_that_stopped_is_infrastructure(message: str, detail: str) -> None:
-    assert cause(*STARTED, canceled(message)) == (INFRASTRUCTURE, detail)
-
-
-@pytest.mark.parametrize('later', [[], [canceled(NOT_RAN)], [canceled(NOT_RAN), canceled(NOT_RAN)]])
-def test_a_build_that_is_not_visible_yet_is_infrastructure(later: list[ProgressRow]) -> None:
-    assert cause(canceled(NOT_VISIBLE), *later) == (INFRASTRUCTURE, NOT_VISIBLE)
-
-
-def test_an_invisible_build_that_then_failed_is_the_build() -> None:
-    assert cause(canceled(NOT_VISIBLE), canceled('Build failed: …')) == (BUILD, 'Build failed: …')
-
-
-def test_a_run_that_completed_without_some_results_is_infrastructure() -> None:
-    assert cause(*STARTED, COMPLETED) == (INFRASTRUCTURE, '8 of 20 results are missing')
-
-
-def test_a_run_that_completed_without_any_result_is_infrastructure() -> None:
-    record = RunRecord(Progress(1, [*STARTED, COMPLETED]), selected=None, missing=0, results=0)
-    assert find_cause(record) == (INFRASTRUCTURE, 'all results are missing')
-
-
-@pytest.mark.parametrize('message', ['', 'artifact', OUT_OF_ORDER])
-def test_what_a_worker_says_when_it_completes_is_no_cause(message: str) -> None:
-    assert cause(*STARTED, row('completed', message)) == (INFRASTRUCTURE, '8 of 20 results are missing')
-
-
-def test_a_message_that_came_after_an_incomplete_run_is_told_instead_of_the_results() -> None:
-    assert cause(*STARTED, COMPLETED, canceled(OUT_OF_ORDER)) == (INFRASTRUCTURE, OUT_OF_ORDER)
-
-
-def test_an_incomplete_run_with_an_unknown_message_is_told_by_its_results() -> None:
-    assert cause(*STARTED, COMPLETED, canceled('A new word')) == (INFRASTRUCTURE, '8 of 20 results are missing')
-
-
-# Unknown
-
-
-@pytest.mark.parametrize('message', [
-    'PR converted to draft', 'Could not complete test, time limit exceeded again', 'gcp quota', 'The artifact',
-    'duplicate entries', 'Canceled', 'Not Canceled by admin', 'PR closed!', 'Infrastructure'])
-def test_a_message_that_nobody_knows_is_unknown(message: str) -> None:
-    assert cause(*STARTED, canceled(message)) == (UNKNOWN, message)
+    assert len(rows.of('test_result', test_id=retry)) == 3
+    assert cause(attempts, retry, 1)[1] == (f'{2 - ran} of 2 results are missing' if ran < 2 else None)
+    # Nor is it the test that hangs.
+    seed.add(TestProgress(retry, TestStatus.canceled, TIME_LIMIT))
+    assert cause(attempts, retry, 1)[0] == ('infrastructure' if ran < 2 else None)
 
 
 # Where they are said
 
 
-@pytest.fixture
-def stopped(app: Flask) -> Test:
-    """A run of three tests that ran out of time after the first."""
-    tests = [seed.regression_test() for _ in range(3)]
-    run = seed.run(tests, stages=[TestStatus.preparation, TestStatus.testing])
-    seed.result(run, tests[0])
-    seed.add(TestProgress(run.id, TestStatus.canceled, TIME_LIMIT))
-    db.session.commit()
-    return run
+@pytest.mark.on_file
+def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(
+        attempts: ApiCall, command: Command, client: FlaskClient, tests: list[RegressionTest]) -> None:
+    run = add_run(tests, [*STARTED, TIME_LIMIT]).id
+    retry_in_process(run)
+    change_retries(automatic=True)
+    retry_in_process(run)
 
-
-def test_the_attempts_tell_the_cause_and_who_is_a_machine(attempts: ApiCall, stopped: Test, engine: Engine) -> None:
-    for _ in range(2):
-        retry_run(stopped.id)
-    with engine.begin() as connection:
-        connection.exec_driver_sql('UPDATE run_retry SET automatic = 1 WHERE run_id = 2')
-
-    listed = attempts(stopped.id).json['data']
+    listed = attempts(run).json['data']
+    lines = [line.split('\t') for line in command('attempts', run).stdout.splitlines()]
+    page = client.get(f'/test/{run}').text
 
     assert [(one['cause'], one['cause_detail'], one['automatic']) for one in listed] == [
-        (INFRASTRUCTURE, TIME_LIMIT, None), (None, None, True), (None, None, False)]
-
-
-def test_the_page_says_what_stopped_an_attempt_and_who_is_a_machine(client: FlaskClient, stopped: Test,
-                                                                    engine: Engine) -> None:
-    retry_run(stopped.id)
-    with engine.begin() as connection:
-        connection.exec_driver_sql('UPDATE run_retry SET automatic = 1')
-
-    page = client.get(f'/test/{stopped.id}').text
-
-    assert 'stopped: time limit exceeded' in page
-    assert '<td>automatic</td>' in page
-
-
-@pytest.mark.on_file
-def test_the_command_lists_the_cause(command: Command, stopped: Test) -> None:
-    retry_run(stopped.id)
-
-    change_retries(automatic=True)
-
-    first, second = command('attempts', stopped.id).stdout.splitlines()
-
-    assert (first.split('\t')[9], second.split('\t')[9]) == ('-', 'automatic')
-    assert first.split('\t')[-2:] == [INFRASTRUCTURE, TIME_LIMIT]
-    assert second.split('\t')[-2:] == ['-', '-']
-
-
-@pytest.mark.parametrize(('runtimes', 'expected'), [
-    ([600_000, 1200], CODE), ([1200, 600_000], CODE), ([599_999, 1200], INFRASTRUCTURE),
-    ([None, None], INFRASTRUCTURE)])
-def test_the_slowest_test_says_whether_the_code_hangs(attempts: ApiCall, stopped: Test, runtimes: list[int | None],
-                                                      expected: str) -> None:
-    seed.result(stopped, db.session.get_one(RegressionTest, 2))
-    for result, runtime in zip(stopped.results, runtimes):
-        result.runtime = runtime
-
-    assert attempts(stopped.id).json['data'][0]['cause'] == expected
-
-
-def test_the_last_row_is_that_with_the_highest_id_whatever_its_time(attempts: ApiCall, stopped: Test) -> None:
-    seed.add(TestProgress(stopped.id, TestStatus.canceled, OUT_OF_ORDER, datetime(2020, 1, 1)))
-
-    assert attempts(stopped.id).json['data'][0]['cause_detail'] == OUT_OF_ORDER
-
-
-# What was carried over is no result of its own
-
-
-def complete_with(run_id: int, ran: list[int]) -> None:
-    """Have a retry complete after some of its tests, and be made whole."""
-    run = db.session.get_one(Test, run_id)
-    for regression_id in ran:
-        seed.result(run, db.session.get_one(RegressionTest, regression_id))
-    seed.progress(run, *seed.COMPLETED)
-    db.session.commit()
-
-
-@pytest.mark.parametrize(('ran', 'expected'), [
-    ([2, 3], None), ([2], '1 of 2 results are missing'), ([], '2 of 2 results are missing')])
-def test_a_retry_that_was_made_whole_still_lacks_what_it_did_not_run(
-        attempts: ApiCall, stopped: Test, rows: Rows, ran: list[int], expected: str | None) -> None:
-    for regression_id in (2, 3):
-        seed.result(stopped, db.session.get_one(RegressionTest, regression_id),
-                    seed.passing(db.session.get_one(RegressionTest, regression_id)).exits(1))
-    db.session.commit()
-    retry = retry_run(stopped.id, failed_only=True).new_run_id
-
-    complete_with(retry, ran)
-
-    assert len(rows.of('test_result', test_id=retry)) == 3
-    assert attempts(retry).json['data'][1]['cause_detail'] == expected
-
-
-def test_a_test_that_was_carried_over_is_not_what_hangs(attempts: ApiCall, stopped: Test) -> None:
-    stopped.results[0].runtime = 600_000
-    db.session.commit()
-    retry = retry_run(stopped.id, failed_only=True).new_run_id
-    complete_with(retry, [2])
-    seed.add(TestProgress(retry, TestStatus.canceled, TIME_LIMIT))
-
-    assert attempts(retry).json['data'][1]['cause'] == INFRASTRUCTURE
-
-
-def test_a_test_that_no_worker_is_given_any_more_was_selected_if_it_ran(attempts: ApiCall, app: Flask) -> None:
-    tests = [seed.regression_test() for _ in range(2)]
-    run = seed.run(tests, stages=seed.COMPLETED)
-    seed.result(run, tests[0])
-    tests[0].categories.clear()
-
-    assert attempts(run.id).json['data'][0]['cause_detail'] == '1 of 2 results are missing'
-
-
-def test_a_test_that_no_worker_is_given_is_not_missing(attempts: ApiCall, app: Flask) -> None:
-    tests = [seed.regression_test() for _ in range(2)]
-    tests[1].categories.clear()
-    run = seed.run(tests, stages=seed.COMPLETED)
-    seed.result(run, tests[0])
-
-    assert attempts(run.id).json['data'][0]['cause'] is None
-
-
-@pytest.mark.parametrize(('results', 'expected'), [(1, None), (0, 'all results are missing')])
-def test_a_run_without_selected_tests_needs_one_result(attempts: ApiCall, app: Flask, results: int,
-                                                       expected: str | None) -> None:
-    tests = [seed.regression_test() for _ in range(2)]
-    run = seed.run(stages=seed.COMPLETED)
-    for test in tests[:results]:
-        seed.result(run, test)
-
-    assert attempts(run.id).json['data'][0]['cause_detail'] == expected
-
-
-def test_a_test_that_is_selected_twice_is_missing_once(attempts: ApiCall, app: Flask) -> None:
-    test = seed.regression_test()
-    run = seed.run([test, test], stages=seed.COMPLETED)
-
-    assert attempts(run.id).json['data'][0]['cause_detail'] == '1 of 1 results are missing'
+        ('infrastructure', TIME_LIMIT, None), (None, None, True), (None, None, False)]
+    assert [(*line[-2:], line[9]) for line in lines[:2]] == [
+        ('infrastructure', TIME_LIMIT, '-'), ('-', '-', 'automatic')]
+    assert 'stopped: time limit exceeded' in page and '<td>automatic</td>' in page
