@@ -1,7 +1,5 @@
 """Creating the blueprint, and registering it in an application (docs/settings.rst)."""
 
-from __future__ import annotations
-
 from typing import cast
 
 from flask import Blueprint, Flask, Response

@@ -1,7 +1,5 @@
 """The command line: ``flask runs-api`` (docs/python-and-command-line.rst)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,14 +28,11 @@ from .service.causes import count_causes
 from .service.preview import preview_retry
 from .service.retry import build_request, find_earlier, retry_run
 from .service.sweep import Sweep
-from .service.users import find_user_id
+from .service.validation import find_user_id
 from .service.verdict import attempts_verdict
 
 #: The exit codes of `verdict`.
 EXIT_CODES = {'pass': 0, 'fail': 1, 'unstable': 4, 'pending': 5}
-
-#: The number of attempts that are read at once.
-PAGE = 100
 
 
 @click.group(cls=AppGroup)
@@ -91,18 +86,6 @@ def revoke(token_id: int) -> None:
     if not revoked:
         raise click.ClickException(f'There is no valid token {token_id}.')
     click.echo(f'Token {token_id} is revoked.')
-
-
-@click.command()
-@with_appcontext
-def openapi() -> None:
-    """Print the OpenAPI document of the routes, as JSON."""
-    try:
-        from .api.openapi import create_document
-    except ModuleNotFoundError as error:
-        raise click.ClickException(f'{error}. It comes with mod-runs-api[openapi].') from None
-    state = extension_state()
-    click.echo(json.dumps(create_document(state.prefix, sorted(state.settings.retry_roles)), indent=2))
 
 
 @click.command('retry')
@@ -166,12 +149,8 @@ def attempts_command(run_id: int, as_json: bool) -> None:
     the commit that was built, and how many of the results carried over were built from which other one.
     """
     with exit_on_error(as_json):
-        offset: int | None = 0
-        while offset is not None:
-            page = attempts_page(run_id, limit=PAGE, offset=offset)
-            for attempt in page.attempts:
-                click.echo(json.dumps(AttemptSchema().dump(attempt)) if as_json else _attempt_line(attempt))
-            offset = offset + PAGE if offset + PAGE < page.total else None
+        for attempt in attempts_page(run_id, limit=MAX_ID, offset=0).attempts:
+            click.echo(json.dumps(AttemptSchema().dump(attempt)) if as_json else _attempt_line(attempt))
 
 
 def _attempt_line(attempt: Attempt) -> str:
@@ -183,7 +162,7 @@ def _attempt_line(attempt: Attempt) -> str:
         f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-',
         _cell(attempt.reason), attempt.cause or '-', _cell(attempt.cause_detail),
         _cell(attempt.built_commit_sha and attempt.built_commit_sha[:SHOWN_LENGTH]),
-        _cell(' '.join(f'{build[:SHOWN_LENGTH]}:{count}' for build, count in attempt.other_builds.items()) or None)])
+        _cell(' '.join(f'{other.short}:{other.results}' for other in attempt.other_builds) or None)])
 
 
 @click.command('verdict')
@@ -292,5 +271,5 @@ def exit_on_error(as_json: bool = False) -> Iterator[None]:
         raise SystemExit(3 if isinstance(error, ServiceUnavailable) else 1) from None
 
 
-COMMANDS = (token, openapi, retry_command, attempts_command, verdict_command, carry_over_command, sweep_command,
+COMMANDS = (token, retry_command, attempts_command, verdict_command, carry_over_command, sweep_command,
             causes_command)

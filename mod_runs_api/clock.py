@@ -1,7 +1,5 @@
 """Times as this package stores them: in UTC, without a time zone."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 

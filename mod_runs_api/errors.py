@@ -1,7 +1,5 @@
 """The errors of the package (docs/api.rst, "Errors")."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The package's state in one application."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from flask import current_app, has_request_context, request

@@ -1,7 +1,5 @@
 """The settings, all optional. They are read and checked once, when the blueprint is registered (docs/settings.rst)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The signal that a host can connect to (docs/python-and-command-line.rst, "Signals")."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from blinker import NamedSignal, Namespace

@@ -17,7 +17,7 @@ from support.api import ApiCall, assert_error
 from support.statements import Statement
 
 from mod_runs_api.host.models import User as HostUser
-from mod_runs_api.tokens import Token
+from mod_runs_api.domain.tokens import Token
 
 API_TOKEN = Base.metadata.tables['api_token']
 

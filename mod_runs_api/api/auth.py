@@ -1,7 +1,5 @@
 """Who asks, and whether they may (docs/api.rst, "Who may")."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The errors of HTTP, beside those of the domain (docs/api.rst, "Errors")."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from ..errors import (InternalError, RunNotFound, RunsApiError,

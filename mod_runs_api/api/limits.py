@@ -1,7 +1,5 @@
 """The rate limits of the API, by Flask-Limiter (docs/settings.rst)."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Reading the body of a request: JSON objects only, and small ones (docs/api.rst, "Retry a run")."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any
@@ -36,13 +34,13 @@ def read_object() -> dict[str, Any]:
         raise BadRequest('The body cannot be read.') from None
     if len(data) > MAX_BODY:
         raise PayloadTooLarge(TOO_LARGE)
+    if (data or request.content_length) and request.mimetype != 'application/json':
+        raise UnsupportedMediaType('The body must be application/json.')
     if request.content_length is not None and len(data) != request.content_length:
         # Cut off, or read by somebody else already. No body means all defaults, and must not be taken for this one.
         raise BadRequest('The body is incomplete.')
     if not data:
         return {}
-    if request.mimetype != 'application/json':
-        raise UnsupportedMediaType('The body must be application/json.')
     try:
         body = json.loads(data)
     except (ValueError, RecursionError):

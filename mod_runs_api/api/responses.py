@@ -1,7 +1,5 @@
 """The one place where an error of the API becomes a response (docs/api.rst, "Errors")."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

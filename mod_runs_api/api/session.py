@@ -6,8 +6,6 @@ the CSRF token of the session (Flask-WTF's, which the platform's forms have), an
 comes from a page of the same origin; with a body also JSON.
 """
 
-from __future__ import annotations
-
 from flask import request
 
 from ..domain.users import User

@@ -1,7 +1,5 @@
 """The routes. They translate between HTTP and the service, and do nothing else (docs/api.rst)."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

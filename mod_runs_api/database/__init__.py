@@ -5,8 +5,6 @@ Their functions take one :class:`Database`: a transaction with the tables in it,
 :class:`mod_runs_api.database.transactions.Transactions` begins and ends.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ Carrying results over into a retry.
 A row of ``run_carried_over`` is the mark of a result that is really that of another run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Reading the records of runs: their progress, and the numbers of their results."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -6,8 +6,6 @@ compares them. A result that was carried over passes or fails by this rule like 
 apart, as ``carried_over``.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Reading the progress of runs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

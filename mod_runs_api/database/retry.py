@@ -1,7 +1,5 @@
 """Writing a retry, and finding the one of an earlier request."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Reading runs: one by its id, and the runs around it."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Reading and writing for the sweep."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any

@@ -4,8 +4,6 @@ The package's own tables, on the host's metadata.
 The host's ``create_all`` and its Alembic migrations find them there, so they arrive like any new table of the host.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Reading and writing API tokens."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

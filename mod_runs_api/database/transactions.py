@@ -5,8 +5,6 @@ A transaction of the package's own is tried again when the database asks for it.
 package's.
 """
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Callable

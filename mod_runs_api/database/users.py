@@ -1,7 +1,5 @@
 """Reading users and blocked accounts."""
 
-from __future__ import annotations
-
 from sqlalchemy import String, func, select, type_coerce
 
 from ..domain.users import User

@@ -1,7 +1,5 @@
 """Reading the evidence for verdicts."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 

@@ -1,12 +1,11 @@
 """The attempts of a run: the first run, its retries, and their retries (docs/api.rst, "Attempts")."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
+from .builds import OtherBuild
 from .causes import CauseName, to_phrase
 from .outcomes import Outcome
 from .progress import COMPLETED
@@ -19,60 +18,35 @@ RUN_STATUSES: tuple[RunStatus, ...] = get_args(RunStatus)
 
 @dataclass(frozen=True)
 class Attempt:
-    """
-    One run among the attempts.
-
-    Attributes
-    ----------
-    run_id : int
-        The run.
-    attempt : int
-        Its place among the attempts by run id, from 1.
-    status : str
-        One of :data:`RUN_STATUSES`, as the platform's API derives it.
-    tests : int
-        The number of its tests: those that were selected, and after its end those that were carried over into it.
-    passed, failed, not_run : int
-        How many of them passed, failed (fail or missing_output), and have no result.
-    carried_over_from : dict of int to int
-        The number of results that are those of other attempts, by the run that really ran the tests.
-    built_commit_sha : str or None
-        The commit that was built for it; None if nobody knows.
-    other_builds : dict of str to int
-        The number of carried-over results of another build, by its commit.
-    cause, cause_detail : str or None
-        Why it ended, and the message that says so: see :func:`mod_runs_api.domain.causes.find_cause`.
-    source_run_id : int or None
-        The run that it is a retry of. None for the first run, as is all that follows.
-    failed_only : bool or None
-        Whether only the tests that had not passed in its source were selected for it.
-    reason : str or None
-        Why it was created.
-    requested_by : str or None
-        The name of the user who asked for it, if there was one and still is.
-    created_at : datetime or None
-        When it was created, in UTC.
-    automatic : bool or None
-        Whether a sweep created it.
-    """
+    """One run among the attempts. From ``source_run_id`` on, all is None for the first run."""
 
     run_id: int
+    #: Its place among the attempts by run id, from 1.
     attempt: int
     status: RunStatus
+    #: The number of its tests: those that were selected, and after its end those that were carried over into it.
     tests: int
     passed: int
+    #: The number of those with an outcome of fail or missing_output.
     failed: int
     not_run: int
+    #: The number of results that are those of other attempts, by the run that really ran the tests.
     carried_over_from: dict[int, int]
+    #: The commit that was built for it; None if nobody knows.
     built_commit_sha: str | None
-    other_builds: dict[str, int]
+    #: The carried-over results of other builds.
+    other_builds: list[OtherBuild]
     cause: CauseName | None
+    #: The message that says so.
     cause_detail: str | None
     source_run_id: int | None
     failed_only: bool | None
     reason: str | None
+    #: The name of the user who asked for it, if there was one and still is.
     requested_by: str | None
+    #: In UTC.
     created_at: datetime | None
+    #: Whether a sweep created it.
     automatic: bool | None
 
     @property
@@ -88,23 +62,13 @@ class Attempt:
 
 @dataclass(frozen=True)
 class AttemptsPage:
-    """
-    Some of the attempts of a run.
+    """Some of the attempts of a run."""
 
-    Attributes
-    ----------
-    run_id : int
-        The run that was asked about.
-    root_run_id : int
-        The first run of all attempts, which is no retry. It may have been deleted.
-    total : int
-        The number of all attempts.
-    attempts : list of Attempt
-        Those of the page.
-    """
-
+    #: The run that was asked about.
     run_id: int
+    #: The first run of all attempts, which is no retry. It may have been deleted.
     root_run_id: int
+    #: The number of all attempts.
     total: int
     attempts: list[Attempt]
 

@@ -1,11 +1,22 @@
 """Builds: the commits that the programs of runs were built from (docs/api.rst, "Builds")."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
+from typing import NamedTuple
 
 #: How much of a commit's hash is shown.
 SHOWN_LENGTH = 8
+
+
+class OtherBuild(NamedTuple):
+    """Results of a run that were carried over from attempts of another build."""
+
+    built_commit_sha: str
+    results: int
+
+    @property
+    def short(self) -> str:
+        """The commit, abbreviated."""
+        return self.built_commit_sha[:SHOWN_LENGTH]
 
 
 def are_different(one: str | None, other: str | None) -> bool:
@@ -16,16 +27,16 @@ def are_different(one: str | None, other: str | None) -> bool:
     return not longer.startswith(shorter)
 
 
-def count_other_builds(own: str | None, counts: Mapping[int, int], builds: Mapping[int, str | None]) -> dict[str, int]:
+def list_other_builds(run_id: int, counts: Mapping[int, int], builds: Mapping[int, str | None]) -> list[OtherBuild]:
     """
-    Return how many results of a run are of each other build.
+    Return the results of a run that are of other builds.
 
-    ``counts`` says how many were carried over from each run, and ``builds`` has the build of each of these runs.
+    ``counts`` says how many were carried over from each run, and ``builds`` has the build of each run.
     """
-    others: dict[str, int] = {}
-    for run_id, count in counts.items():
-        build = builds.get(run_id)
-        if build is not None and are_different(own, build):
-            known = next((other for other in others if not are_different(other, build)), build)
-            others[known] = others.get(known, 0) + count
-    return others
+    results: dict[str, int] = {}
+    for origin_id, count in counts.items():
+        build = builds[origin_id]
+        if build is not None and are_different(builds[run_id], build):
+            known = next((other for other in results if not are_different(other, build)), build)
+            results[known] = results.get(known, 0) + count
+    return [OtherBuild(build, count) for build, count in results.items()]

@@ -5,8 +5,6 @@ Most runs that are asked for again did not fail: their machine did. The platform
 progress rows, which :func:`find_cause` reads. A message that is not known here is nobody's fault: "unknown".
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 

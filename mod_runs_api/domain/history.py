@@ -1,7 +1,5 @@
 """The retry history on a run's page (docs/web-pages.rst, "The retry history")."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from .attempts import Attempt

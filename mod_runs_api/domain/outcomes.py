@@ -1,7 +1,5 @@
 """The outcomes of a regression test in a run (docs/api.rst, "Outcomes")."""
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 Outcome = Literal['pass', 'fail', 'missing_output', 'not_run', 'carried_over']

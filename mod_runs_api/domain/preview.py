@@ -1,7 +1,5 @@
 """The preview of a retry (docs/api.rst, "Preview")."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from ..errors import RunsApiError
@@ -23,7 +21,7 @@ class Choice:
         """The number of regression tests that it would run."""
         return len(self.regression_test_ids)
 
-    def refuse(self, refusal: RunsApiError) -> Choice:
+    def refuse(self, refusal: RunsApiError) -> 'Choice':
         """Return this choice refused, unless it is refused already."""
         return self if self.refusal else Choice([], refusal)
 
@@ -42,6 +40,6 @@ class Preview:
         """Whether every retry would be refused."""
         return bool(self.all.refusal and self.failed_only.refusal)
 
-    def refuse(self, refusal: RunsApiError) -> Preview:
+    def refuse(self, refusal: RunsApiError) -> 'Preview':
         """Return this preview with both choices refused."""
         return replace(self, all=self.all.refuse(refusal), failed_only=self.failed_only.refuse(refusal))

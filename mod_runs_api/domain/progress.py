@@ -1,7 +1,5 @@
 """The progress of a run, and its end (docs/operations.rst, "An attempt ends whole")."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Retries, and the requests for them (docs/api.rst, "Retry a run")."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from collections.abc import Sequence

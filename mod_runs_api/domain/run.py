@@ -1,7 +1,5 @@
 """A run of the platform."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,45 +21,24 @@ MAX_ID = 2 ** 31 - 1
 
 @dataclass(frozen=True)
 class Run:
-    """
-    A run.
-
-    Attributes
-    ----------
-    id : int
-        Its id.
-    platform : str
-        "linux" or "windows".
-    test_type : str
-        "commit" or "pr".
-    fork_id : int or None
-        The repository that the commit is in.
-    branch : str
-        The branch, or "pull_request".
-    commit : str
-        The commit's hash.
-    pr_nr : int
-        The number of the pull request; 0 if there is none.
-    status : str or None
-        Its last stage: "preparation", "testing", "completed" or "canceled". None while it is queued.
-    root_id : int
-        The first of its attempts, which may have been deleted.
-    full_set_id : int
-        The run whose selected tests are the full test set: the first of its attempts, or itself if that was deleted.
-    failed_only : bool
-        Whether it is a retry of only the tests that did not pass.
-    """
+    """A run."""
 
     id: int
     platform: str
     test_type: str
+    #: The repository that the commit is in.
     fork_id: int | None
     branch: str
     commit: str
+    #: The number of the pull request; 0 if there is none.
     pr_nr: int
+    #: Its last stage; None while it is queued.
     status: str | None
+    #: The first of its attempts, which may have been deleted.
     root_id: int
+    #: The run whose selected tests are the full test set: the first of its attempts, or itself if that was deleted.
     full_set_id: int
+    #: Whether it is a retry of only the tests that did not pass.
     failed_only: bool
 
     @property

@@ -5,8 +5,6 @@ A machine that disappears leaves a run that never ends: it is ended. A run that 
 not while that would make an outage worse.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -5,8 +5,6 @@ A token is ``spci_`` and a secret. The database holds its first 16 characters, t
 never the token itself.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass

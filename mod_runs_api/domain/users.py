@@ -1,7 +1,5 @@
 """Users of the platform."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 
@@ -14,7 +12,7 @@ class User:
     role: str | None
 
     @classmethod
-    def from_row(cls, id: int, name: str | None, role: str | None) -> User:
+    def from_row(cls, id: int, name: str | None, role: str | None) -> 'User':
         """Return the user in a row. The platform ignores blanks around a role."""
         return cls(id, name, role and role.strip())
 

@@ -1,7 +1,5 @@
 """What the attempts of a run prove about its tests (docs/api.rst, "Verdicts")."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,30 +43,17 @@ class Evidence(NamedTuple):
 
 
 class AttemptOutcome(NamedTuple):
-    """
-    The outcome of a test in one attempt.
-
-    Attributes
-    ----------
-    run_id : int
-        The attempt's run.
-    attempt : int
-        Its place among the attempts by run id, from 1.
-    end_id : int
-        The larger, the later the attempt has ended.
-    build : str or None
-        The commit that was built for the attempt; None if nobody knows.
-    outcome : str
-        One of :data:`mod_runs_api.domain.outcomes.OUTCOMES`.
-    evidence : Evidence
-        Filled in for a test that ran more than once and failed at least once: no other verdict depends on it.
-    """
+    """The outcome of a test in one attempt."""
 
     run_id: int
+    #: The place of the attempt by run id, from 1.
     attempt: int
+    #: The larger, the later the attempt has ended.
     end_id: int
+    #: The commit that was built for the attempt; None if nobody knows.
     build: str | None
     outcome: Outcome
+    #: Filled in for a test that ran more than once and failed at least once: no other verdict depends on it.
     evidence: Evidence = Evidence()
 
     @property

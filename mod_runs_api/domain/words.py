@@ -1,12 +1,10 @@
 """Sentences about the attempts of a run, for pages, GitHub and the command line."""
 
-from __future__ import annotations
-
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from .builds import SHOWN_LENGTH
+from .builds import OtherBuild
 from .verdict import Verdict, VerdictName
 
 #: The phrase for one test and for several, in the order in which a reader wants to know it.
@@ -92,14 +90,13 @@ def _some(count: int, ids: Collection[int]) -> str:
     return 'This test' if count == 1 else f'All {count}'
 
 
-def other_builds_sentence(other_builds: Mapping[str, int]) -> str:
+def other_builds_sentence(other_builds: Sequence[OtherBuild]) -> str:
     """Return how many results were built from which other commit, in a sentence; empty if there are none."""
     if not other_builds:
         return ''
-    (first_build, first_count), *others = other_builds.items()
-    return _join([f'{first_count} of the results carried over {"was" if first_count == 1 else "were"} built from '
-                  f'{first_build[:SHOWN_LENGTH]}',
-                  *(f'{count} from {build[:SHOWN_LENGTH]}' for build, count in others)]) + '.'
+    first, *others = other_builds
+    return _join([f'{first.results} of the results carried over {"was" if first.results == 1 else "were"} built from '
+                  f'{first.short}', *(f'{other.results} from {other.short}' for other in others)]) + '.'
 
 
 def attempts_phrase(verdict: Verdict) -> str:

@@ -5,8 +5,6 @@ Each takes the run that is to be retried, and returns a sentence that says why n
 they raise: whoever asks them decides what that means.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from ..domain.run import PULL_REQUEST

@@ -5,8 +5,6 @@ A line counts where it begins with ``/retry``, outside fenced code and HTML comm
 obeyed, so a line that they did not mean costs them a run and no more.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 
@@ -48,8 +46,8 @@ def _read_words(words: str) -> Command | InvalidCommand:
     before, *after = BECAUSE.split(words, maxsplit=1)
     targets = before.lower().split()
     if not {*targets} <= {*PLATFORMS, FAILED}:
-        return InvalidCommand(f'I do not understand this /retry. It may be followed by {", ".join(PLATFORMS)}, '
-                              f'{FAILED}, and by because and a reason.')
+        return InvalidCommand(f'I do not understand this line. Write /retry, followed by any of: {", ".join(PLATFORMS)}, '
+                              f'{FAILED}, because and a reason.')
     reason = after[0].strip() if after else None
     if reason == '':
         return InvalidCommand('There is no reason after "because".')

@@ -1,7 +1,5 @@
 """The payload of GitHub's ``issue_comment`` event (docs/github.rst)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +41,6 @@ def _read_payload(payload: Any) -> Comment:
     full_name = github_access().full_name
     if payload['action'] != 'created':
         raise IgnoredComment('The comment is not new.')
-    if not full_name:
-        raise IgnoredComment('The application does not name its repository on GitHub.')
     if payload['repository']['full_name'].lower() != full_name.lower():
         raise IgnoredComment(f'The comment is not on a pull request of {full_name}.')
     if issue.get('pull_request') is None:

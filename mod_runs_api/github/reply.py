@@ -1,7 +1,5 @@
 """The outcome of a comment, and the answer to it (docs/github.rst)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..domain.words import counted

@@ -1,9 +1,8 @@
 """The line about retries in the platform's report on a pull request (docs/github.rst)."""
 
-from __future__ import annotations
+from collections.abc import Sequence
 
-from collections.abc import Mapping
-
+from ..domain.builds import OtherBuild
 from ..domain.verdict import Verdict
 from ..domain.words import (Finding, attempts_phrase, count_evidence,
                             list_findings, other_builds_sentence)
@@ -28,7 +27,7 @@ def retry_report(run_id: int) -> str:
         return ''
 
 
-def _to_report(verdict: Verdict, other_builds: Mapping[str, int]) -> str:
+def _to_report(verdict: Verdict, other_builds: Sequence[OtherBuild]) -> str:
     sentence = ''
     if count_evidence(verdict) > 1:
         findings = [_to_markdown(finding) for finding in list_findings(verdict)] or ['every test passed each time']

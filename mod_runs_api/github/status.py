@@ -1,7 +1,5 @@
 """The commit status on GitHub: a receiver for the signal ``run_retried``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Flask

@@ -1,7 +1,5 @@
 """Retries that are asked for in a comment on a pull request (docs/github.rst)."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from ..domain.retry import RetryRequest, digest_key
@@ -96,11 +94,12 @@ def _find_writer(comment: Comment) -> User:
         raise IgnoredComment('The writer of the comment is blocked.')
     users = list_github_users(comment.login)
     if not users:
-        raise IgnoredComment('The GitHub account belongs to nobody on this platform.')
+        raise IgnoredComment(f'The GitHub account {comment.login} belongs to nobody on this platform.')
     if len(users) > 1:
-        raise IgnoredComment('The GitHub account belongs to several people on this platform.', asked=True)
+        raise IgnoredComment(f'The GitHub account {comment.login} belongs to several people on this platform.',
+                             asked=True)
     if users[0].role not in extension_state().settings.retry_roles:
-        raise IgnoredComment('Your role does not have permission to run tests.', asked=True)
+        raise IgnoredComment(f'The role of {comment.login} does not have permission to run tests.', asked=True)
     if comment.author_id is not None and is_account_blocked(comment.author_id):
         raise IgnoredComment('The author of this pull request is blocked.', asked=True)
     return users[0]

@@ -1,7 +1,5 @@
 """The host's access to GitHub, and the platform's own functions that speak to it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The log of the host. Unexpected errors are logged without values, and answered without internal details."""
 
-from __future__ import annotations
-
 import logging
 import traceback
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ The platform's models.
 blueprint is registered.
 """
 
-from __future__ import annotations
-
 from dataclasses import Field, dataclass, field, fields
 from importlib import import_module
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """The host at run time: its session, the user who is logged in, and the addresses of its pages."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Union
 

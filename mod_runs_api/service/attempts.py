@@ -1,7 +1,5 @@
 """Listing the attempts of a run (docs/api.rst, "Attempts")."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +12,7 @@ from ..database.progress import read_progress
 from ..database.retry import decode_reason
 from ..database.runs import find_run, read_builds
 from ..domain.attempts import Attempt, AttemptsPage, RunStatus, derive_status
-from ..domain.builds import count_other_builds
+from ..domain.builds import OtherBuild, list_other_builds
 from ..domain.causes import find_cause
 from ..extension import extension_state
 
@@ -55,11 +53,10 @@ def read_status(db: Database, run_id: int) -> RunStatus:
     return derive_status(read_progress(db, [run_id])[run_id].status, count_outcomes(db, [run_id])[run_id])
 
 
-def read_other_builds(db: Database, run_id: int) -> dict[str, int]:
-    """Return how many results were carried over into a run from each other build."""
+def read_other_builds(db: Database, run_id: int) -> list[OtherBuild]:
+    """Return the results of a run that are of other builds."""
     origins = count_carried_over(db, [run_id])[run_id]
-    builds = read_builds(db, {run_id, *origins})
-    return count_other_builds(builds[run_id], origins, builds)
+    return list_other_builds(run_id, origins, read_builds(db, {run_id, *origins}))
 
 
 def _summarize(db: Database, rows: Sequence[tuple[int, Any]]) -> list[Attempt]:
@@ -79,7 +76,7 @@ def _summarize(db: Database, rows: Sequence[tuple[int, Any]]) -> list[Attempt]:
             run_id=run_id, attempt=number, status=derive_status(record.progress.status, count), tests=count.total(),
             passed=count['pass'], failed=count['fail'] + count['missing_output'], not_run=count['not_run'],
             carried_over_from=carried_over[run_id], built_commit_sha=builds[run_id],
-            other_builds=count_other_builds(builds[run_id], carried_over[run_id], builds),
+            other_builds=list_other_builds(run_id, carried_over[run_id], builds),
             cause=cause and cause.name, cause_detail=cause and cause.detail, source_run_id=row.source_run_id,
             failed_only=row.failed_only, reason=decode_reason(row.reason), requested_by=row.requested_by,
             created_at=row.created_at, automatic=row.automatic))

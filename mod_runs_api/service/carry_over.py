@@ -8,8 +8,6 @@ SQLAlchemy tells when the platform has written an end. The work is done right af
 another one: a deadlock within the platform's would undo the platform's own row.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

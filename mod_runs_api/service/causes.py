@@ -1,7 +1,5 @@
 """Reading why runs have ended (docs/api.rst, "Causes")."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

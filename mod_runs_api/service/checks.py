@@ -1,7 +1,5 @@
 """Asking the checks that may refuse a retry (docs/github.rst, "Checks")."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 

@@ -1,7 +1,5 @@
 """Finding the user and the run that a comment on a pull request means (docs/github.rst, "Comments")."""
 
-from __future__ import annotations
-
 from ..database import Database
 from ..database.attempts import read_attempt_ids
 from ..database.causes import read_run_records

@@ -1,11 +1,10 @@
 """Reading the retry history for a run's page, and for the report on it (docs/web-pages.rst, "The retry history")."""
 
-from __future__ import annotations
-
 from ..database import Database
 from ..database.outcomes import read_outcomes
 from ..database.runs import read_commands
 from ..domain.attempts import Attempt
+from ..domain.builds import OtherBuild
 from ..domain.history import Grid, GridRow, RetryHistory
 from ..domain.verdict import Verdict
 from ..domain.words import PHRASES, list_findings
@@ -26,8 +25,8 @@ def retry_history(run_id: int) -> RetryHistory | None:
     return extension_state().transactions.read(_read_history, run_id)
 
 
-def read_report(run_id: int) -> tuple[Verdict, dict[str, int]]:
-    """Return what the attempts prove, and how many results of a run were carried over from each other build."""
+def read_report(run_id: int) -> tuple[Verdict, list[OtherBuild]]:
+    """Return the verdict of the attempts of a run, and its results of other builds."""
     return extension_state().transactions.read(
         lambda db: (read_verdict(db, run_id), read_other_builds(db, run_id)))
 

@@ -1,7 +1,5 @@
 """Previewing a retry (docs/api.rst, "Preview")."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Retrying a run (docs/api.rst, "Retry a run")."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,8 +16,7 @@ from ..host.log import log
 from ..settings import Check
 from ..signals import run_retried, send
 from .checks import ask_checks
-from .users import find_user_id
-from .validation import load_retry_fields
+from .validation import find_user_id, load_retry_fields
 
 
 def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = None,

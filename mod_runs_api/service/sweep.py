@@ -5,8 +5,6 @@ Each run is swept in transactions of its own, so that a sweep may be killed anyw
 state beside them.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace

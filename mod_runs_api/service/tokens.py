@@ -1,7 +1,5 @@
 """Finding and creating API tokens (docs/api.rst, "Tokens")."""
 
-from __future__ import annotations
-
 import hmac
 import json
 import secrets

@@ -1,14 +1,17 @@
-"""Strict checks of the fields of a retry request (docs/api.rst, "Retry a run")."""
-
-from __future__ import annotations
+"""Strict checks of the fields of a request (docs/api.rst, "Retry a run")."""
 
 import re
 from typing import Any, ClassVar, NamedTuple
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from sqlalchemy import inspect
+from sqlalchemy.orm import InstanceState
 
+from ..database.users import find_users
 from ..domain.retry import MAX_REASON_LENGTH
+from ..domain.run import MAX_ID
 from ..errors import InvalidFields
+from ..extension import extension_state
 
 #: 1 to 255 visible ASCII characters.
 IDEMPOTENCY_KEY = '[!-~]{1,255}'
@@ -55,10 +58,8 @@ class RetryRequestSchema(Schema):
 
         unknown = RAISE
 
-    failed_only = StrictBoolean(load_default=False, metadata={
-        'description': 'Run only the regression tests that did not pass in the source run.'})
-    reason = StrictString(validate=[validate.Length(max=MAX_REASON_LENGTH), storable], metadata={
-        'description': 'Why the run is run again.', 'pattern': r'^[^\u0000]*$'})
+    failed_only = StrictBoolean(load_default=False)
+    reason = StrictString(validate=[validate.Length(max=MAX_REASON_LENGTH), storable])
 
 
 class RetryFields(NamedTuple):
@@ -82,3 +83,18 @@ def load_retry_fields(body: dict[str, Any], idempotency_key: object = None) -> R
             isinstance(idempotency_key, str) and re.fullmatch(IDEMPOTENCY_KEY, idempotency_key)):
         raise InvalidFields({'idempotency_key': ['Must be 1 to 255 visible ASCII characters.']})
     return RetryFields(**loaded)
+
+
+def find_user_id(user: Any) -> int:
+    """Return the id of a user, given by id, name or model. Raises :exc:`InvalidFields` if there is none."""
+    state = extension_state()
+    instance = inspect(user, raiseerr=False)
+    if isinstance(instance, InstanceState) and isinstance(user, state.tables.host.User) and instance.identity:
+        user = instance.identity[0]
+    # The platform's connection, which speaks three-byte text, cannot ask for other names.
+    is_name = isinstance(user, str) and all(0 < ord(c) < 0x10000 and not 0xD800 <= ord(c) < 0xE000 for c in user)
+    is_id = type(user) is int and 1 <= user <= MAX_ID
+    users = state.transactions.run(find_users, user) if is_name or is_id else []
+    if not users:
+        raise InvalidFields({'requested_by': ['There is no such user.']})
+    return users[0].id

@@ -1,7 +1,5 @@
 """Reading what the attempts of a run prove (docs/api.rst, "Verdicts")."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 

@@ -4,8 +4,6 @@ The functions of the macros in ``templates/runs_api/retry.html``, for the host's
 A macro that is imported without context sees Jinja's globals only: these functions are there, as ``runs_api``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from protocol import Story, Worker
 
-from mod_runs_api.causes import NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
+from mod_runs_api.domain.causes import NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
 pytestmark = pytest.mark.platform
 

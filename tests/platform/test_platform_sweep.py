@@ -10,7 +10,7 @@ from checkout import Platform
 from protocol import CRASH, Process, Said, Story, running
 from rows import Rows, now
 
-from mod_runs_api.causes import NOT_VISIBLE, VANISHED
+from mod_runs_api.domain.causes import NOT_VISIBLE, VANISHED
 
 pytestmark = pytest.mark.platform
 

@@ -18,7 +18,7 @@ from flask import g, request
 from mod_test.models import TestProgress, TestStatus
 
 from mod_runs_api import retry_run
-from mod_runs_api.sweeper import Sweep
+from mod_runs_api.service.sweep import Sweep
 
 from . import recorder
 from .mishaps import Mishaps

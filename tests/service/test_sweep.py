@@ -18,8 +18,8 @@ from mod_test.models import TestProgress, TestStatus
 from sqlalchemy import update
 from support.rows import Rows
 
-from mod_runs_api.causes import TIME_LIMIT, VANISHED
-from mod_runs_api.sweeper import Step, Sweep
+from mod_runs_api.domain.causes import TIME_LIMIT, VANISHED
+from mod_runs_api.service.sweep import Step, Sweep
 
 from .databases import Database
 from .servers import Server

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session, scoped_session
 from support.visitor import Visitor
 
 from mod_runs_api import create_blueprint, retry_run
-from mod_runs_api.causes import TIME_LIMIT
+from mod_runs_api.domain.causes import TIME_LIMIT
 from mod_runs_api.github import (commit_is_not_superseded, post_queued_status,
                                  retry_from_comment)
 
