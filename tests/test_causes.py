@@ -68,7 +68,7 @@ CAUSES: dict[str, list[tuple[list[str], str | None]]] = {
         ([NOT_VISIBLE, 'PR closed'], None)],
     'build': [
         *[([message], None) for message in (
-            'Build failed: the workflow finished', 'No build will be created', 'Artifact not found: it may have expired',
+            'Build failed: the workflow finished', 'No build will be created', 'Artifact not found: it may be old',
             'Artifact download failed: HTTP 403', 'Cancelling tests as Github Action(s) failed')],
         ([*STARTED, TIME_LIMIT, 'Build failed: …'], None), ([NOT_VISIBLE, 'Build failed: …'], None)],
     'infrastructure': [

@@ -1,7 +1,8 @@
-"""Bearer tokens (docs/api.rst, "Tokens")."""
+"""Bearer tokens (docs/api.rst, "Tokens"), and those of platforms that have none of their own (docs/operations.rst)."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -13,11 +14,9 @@ from flask.testing import FlaskClient
 from mod_api.models.api_token import ApiToken
 from mod_auth.models import User
 from sqlalchemy import text
-from support.api import ApiCall, assert_error
+from support.api import ApiCall, Command, assert_error
+from support.rows import Rows
 from support.statements import Statement
-
-from mod_runs_api.host.models import User as HostUser
-from mod_runs_api.domain.tokens import Token
 
 API_TOKEN = Base.metadata.tables['api_token']
 
@@ -34,7 +33,7 @@ def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 NO_TOKEN = [
     '', 'Bearer', 'Bearer ', 'Bearer spci_', 'bearer spci_nonsense', 'Basic YWxpY2U6cGFzc3dvcmQ=', 'spci_nonsense',
-    'Bearer ' + 'spci_' + 'x' * 43, 'Bearer ' + 'spci_' + 'x' * 100_000, 'Bearer caf\xe9', 'Bearer spci_caf\xe9',
+    'Bearer ' + 'spci_' + 'x' * 43, 'Bearer ' + 'spci_' + 'x' * 100_000, 'Bearer spci_caf\xe9',
     'Bearer spci_ two words', 'Bearer \x00', "Bearer spci_' OR '1'='1", 'Bearer spci_%']
 
 
@@ -45,18 +44,15 @@ def test_a_header_without_a_valid_token_is_unauthorized(retry: ApiCall, run_id: 
         assert response.headers['WWW-Authenticate'] == 'Bearer realm="runs-api", error="invalid_token"'
 
 
-def test_a_request_without_a_token_is_unauthorized(retry: ApiCall, run_id: int) -> None:
+def test_a_request_without_a_token_is_unauthorized_a_session_cookie_is_none(
+        client: FlaskClient, retry: ApiCall, run_id: int, alice: User) -> None:
+    with client.session_transaction() as session:
+        session['user_id'] = alice.id
+
     response = retry(run_id, token=None)
 
     assert_error(response, 401, 'unauthorized', {})
     assert response.headers['WWW-Authenticate'] == 'Bearer realm="runs-api"'
-
-
-def test_a_session_cookie_is_no_token(client: FlaskClient, run_id: int, alice: User) -> None:
-    with client.session_transaction() as session:
-        session['user_id'] = alice.id
-
-    assert client.post(f'/api/v1/runs/{run_id}/retry') == 401
 
 
 def test_a_token_must_match_exactly(retry: ApiCall, run_id: int, token: str) -> None:
@@ -84,48 +80,117 @@ def test_two_tokens_may_share_a_prefix(retry: ApiCall, alice: User) -> None:
     for row, secret in zip(db.session.query(ApiToken), same):
         row.token_prefix, row.token_hash = secret[:16], ApiToken.hash_token(secret)
 
-    for secret in same:
-        assert_error(retry(99, token=secret), 404, 'not_found')
-    assert_error(retry(99, token='spci_same_start0third'), 401, 'unauthorized')
+    assert [retry(99, token=secret).status_code for secret in (*same, 'spci_same_start0third')] == [404, 404, 401]
 
 
 @pytest.mark.parametrize(('valid_for', 'status'), [(timedelta(minutes=1), 404), (timedelta(minutes=-1), 401)])
 def test_a_token_expires_at_its_time_in_utc(
         time_zone: str, retry: ApiCall, token: str, valid_for: timedelta, status: int) -> None:
-    now = datetime.fromtimestamp(time.time(), timezone.utc).replace(tzinfo=None)
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
     db.session.execute(API_TOKEN.update().values(expires_at=now + valid_for))
 
     assert retry(99) == status
 
 
-def test_a_token_without_a_time_has_expired() -> None:
-    assert Token(1, HostUser(1, 'alice', 'admin'), (), expires_at=None, revoked_at=None).is_expired()
-
-
 def test_a_token_is_of_no_use_once_it_is_revoked(retry: ApiCall, run_id: int, token: str) -> None:
-    assert retry(99) == 404
-
     db.session.execute(text('UPDATE api_token SET revoked_at = created_at'))
 
     assert_error(retry(run_id), 401, 'unauthorized')
 
 
 def test_unreadable_scopes_allow_nothing(retry: ApiCall, run_id: int, token: str) -> None:
-    for scopes_json in (
-            '[' * 20_000 + ']' * 20_000, '[' * 20_000, '{"a":' * 20_000, '"runs:write"', 'runs:write', 'nonsense', '',
-            '{"runs:write": 1}', 'null', '5', b'\xff', '[["runs:write"]]'):
+    for scopes_json in ('[' * 20_000, '"runs:write"', 'runs:write', '', '{"runs:write": 1}', 'null', '5', b'\xff',
+                        '[["runs:write"]]'):
         db.session.execute(text('UPDATE api_token SET scopes_json = :scopes'), {'scopes': scopes_json})
         assert_error(retry(run_id), 403, 'forbidden', {'required_scope': 'runs:write', 'token_scopes': []})
 
 
-def test_the_token_of_a_deactivated_account_is_invalid(retry: ApiCall, alice: User, run_id: int) -> None:
-    for name in (f'Anonymous {alice.id}', '', None):
-        alice.name = name
-        assert_error(retry(run_id), 401, 'unauthorized')
+@pytest.mark.parametrize(('name', 'status'), [
+    ('Anonymous {}', 401), ('', 401), (None, 401), ('Anonymous 99', 404), ('anonymous', 404)])
+def test_the_token_of_a_deactivated_account_is_invalid(
+        retry: ApiCall, alice: User, token: str, name: str | None, status: int) -> None:
+    alice.name = name and name.format(alice.id)  # type: ignore[assignment]
+
+    assert retry(99) == status
 
 
-def test_a_user_who_is_called_like_another_deactivated_account_may_retry(
-        retry: ApiCall, alice: User, run_id: int) -> None:
-    alice.name = f'Anonymous {alice.id + 1}'
+# ``flask runs-api token``
 
-    assert retry(run_id) == 202
+
+CREATE = ('token', 'create', 'alice', '--name')
+WRITE = ('--scope', 'runs:write')
+
+
+@pytest.mark.on_file
+@pytest.mark.older_platform
+def test_a_created_token_can_be_used_listed_and_revoked_and_is_not_stored_itself(
+        command: Command, retry: ApiCall, alice: User, rows: Rows) -> None:
+    created = command(*CREATE, 'ci', *WRITE, '--scope', 'runs:read')
+
+    secret = created.output.strip()
+    assert re.fullmatch(r'spci_[\w-]{43}\n', created.output)
+    row, = rows.of('runs_api_token')
+    assert row['token_prefix'] == secret[:16]
+    assert secret not in str(row)
+    assert re.fullmatch('[0-9a-f]{64}', row['token_hash'])
+    assert re.fullmatch(r'1\talice\tci\truns:read runs:write\texpires \d{4}-\d\d-\d\d\n',
+                        command('token', 'list').output)
+    assert retry(99, token=secret) == 404
+    other = command(*CREATE, 'laptop', *WRITE).output.strip()
+
+    assert command('token', 'revoke', 1).output == 'Token 1 is revoked.\n'
+
+    assert [retry(99, token=secret).status_code for secret in (secret, other)] == [401, 404]
+    assert '\trevoked 20' in command('token', 'list').output
+    for token_id in (1, 99):
+        result = command('token', 'revoke', token_id)
+        assert (result.exit_code, f'There is no valid token {token_id}.' in result.output) == (1, True)
+
+
+@pytest.mark.on_file
+@pytest.mark.older_platform
+def test_by_default_a_token_allows_reading_for_thirty_days(
+        command: Command, retry: ApiCall, alice: User, rows: Rows) -> None:
+    secret = command(*CREATE, 'ci').output.strip()
+
+    assert retry(99, token=secret) == 403
+    row, = rows.of('runs_api_token')
+    assert row['scopes_json'] == '["runs:read"]'
+    valid_for = datetime.fromisoformat(row['expires_at']) - datetime.now(timezone.utc).replace(tzinfo=None)
+    assert timedelta(days=29) < valid_for <= timedelta(days=30)
+
+    db.session.execute(text('UPDATE runs_api_token SET expires_at = :past'), {'past': '2020-01-01 00:00:00'})
+    assert retry(99, token=secret) == 401
+    assert 'expired 2020-01-01' in command('token', 'list').output
+
+
+@pytest.mark.on_file
+@pytest.mark.older_platform
+@pytest.mark.parametrize(('arguments', 'message'), [
+    (['nobody', '--name', 'ci'], 'Invalid value for USER: there is no such user'),
+    (['alice', '--name', 'taken'], 'alice has a token called taken already.'),
+    (['alice', '--name', ''], 'must have 1 to 50 characters'),
+    (['alice', '--name', 'x' * 51], 'must have 1 to 50 characters'),
+    (['alice', '--name', 'ci', '--days', '0'], '0 is not in the range'),
+    (['alice', '--name', 'ci', '--scope', 'runs:delete'], "'runs:delete' is not one of"),
+    (['alice'], "Missing option '--name'")])
+def test_a_token_that_cannot_be_created_is_explained(
+        command: Command, alice: User, rows: Rows, arguments: list[str], message: str) -> None:
+    seed.user('bob')
+    for user in ('alice', 'bob'):
+        assert command('token', 'create', user, '--name', 'taken').exit_code == 0
+
+    result = command('token', 'create', *arguments)
+
+    assert result.exit_code != 0
+    assert message in result.output
+    assert len(rows.of('runs_api_token')) == 2
+
+
+@pytest.mark.on_file
+@pytest.mark.parametrize('arguments', [['list'], ['create', 'alice', '--name', 'ci'], ['revoke', '1']])
+def test_a_platform_with_api_tokens_has_no_others(command: Command, arguments: list[str]) -> None:
+    result = command('token', *arguments)
+
+    assert result.exit_code == 1
+    assert 'This platform has API tokens of its own.' in result.output

@@ -62,7 +62,7 @@ class Build:
 
 
 class GitHub:
-    """The one repository: its master, its pull requests, their comments, its builds, and the statuses of the commits."""
+    """The one repository: its master, its pull requests, their comments, its builds, the statuses of its commits."""
 
     def __init__(self) -> None:
         self.clear()
@@ -274,5 +274,5 @@ class GitHub:
             log.error('no artifact')
         return None
 
-    def _update_status(self, gh_commit: Any, state: str, description: str, context: str, target_url: Any = None) -> None:
-        gh_commit.create_status(state=state, description=description, context=context, target_url=target_url)
+    def _update_status(self, gh_commit: Any, state: str, description: str, context: str, **target: str) -> None:
+        gh_commit.create_status(state=state, description=description, context=context, **target)

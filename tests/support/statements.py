@@ -24,7 +24,7 @@ def looks_for_tables(statement: str) -> bool:
 
 @contextmanager
 def watch_statements(engine: Engine | type[Engine], look: Callable[[Connection, Statement], object]) -> Iterator[None]:
-    """Look at each statement just before it is sent while the block lasts, but not at the host's look for its tables."""
+    """Look at each statement just before it is sent, but for the host's look for its tables, while the block lasts."""
     def look_at(connection: Connection, _cursor: Any, sent: str, parameters: Any, *_: Any) -> None:
         if not looks_for_tables(sent):
             statement = Statement(sent)
