@@ -39,47 +39,38 @@ def test_a_preview_says_what_both_kinds_of_retry_would_run_and_creates_nothing(
     assert rows.retries == []
 
 
-def deactivate(_run: Test, tests: list[RegressionTest]) -> None:
-    """Make a test that failed inactive."""
-    tests[1].active = False
-
-
-def deactivate_all(_run: Test, tests: list[RegressionTest]) -> None:
-    """Make all tests inactive."""
+def set_active(tests: list[RegressionTest], active: bool) -> None:
+    """Make tests inactive, or active again."""
     for test in tests:
-        test.active = False
+        test.active = active
 
 
-def pass_all(run: Test, tests: list[RegressionTest]) -> None:
-    """Give the run another result for the test that failed."""
-    run.results[1].exit_code = 0
-    seed.result(run, tests[2])
-
-
-def go_on(run: Test, _tests: list[RegressionTest]) -> None:
-    """Have the run not be at its end any more."""
-    seed.progress(run, TestStatus.testing)
-
-
-def retry_it(run: Test, _tests: list[RegressionTest]) -> None:
+def retry_it(run: Test) -> None:
     """Retry the run, if that may be done, which changes nothing for the next retry."""
     with suppress(Unprocessable):
         retry_in_process(run.id, failed_only=True)
 
 
+CHANGES: dict[str, Callable[[Test, list[RegressionTest]], object]] = {
+    'none': lambda run, tests: None,
+    'a failed test is inactive': lambda run, tests: set_active(tests[1:2], False),
+    'all tests are inactive': lambda run, tests: set_active(tests, False),
+    'all passed': lambda run, tests: [seed.result(run, test) for test in tests[1:]],
+    'it has not ended': lambda run, tests: seed.progress(run, TestStatus.testing),
+    'it is retried': lambda run, tests: retry_it(run)}
+
+
 @pytest.mark.parametrize('app_settings', [
-    {}, {'RUNS_API_INACTIVE_TESTS': 'drop'}, {'RUNS_API_BEFORE_RETRY': lambda _source: 'No.'}],
+    {}, {'RUNS_API_INACTIVE_TESTS': 'drop'}, {'RUNS_API_BEFORE_RETRY': lambda run: 'No.'}],
     ids=['default', 'drop', 'refused'])
-@pytest.mark.parametrize('change', [
-    lambda _run, _tests: None, deactivate, deactivate_all, pass_all, go_on, retry_it])
+@pytest.mark.parametrize('change', CHANGES)
 def test_a_preview_agrees_with_the_retry_that_follows_it(
-        preview: ApiCall, retry: ApiCall, alice: User, rows: Rows,
-        change: Callable[[Test, list[RegressionTest]], None]) -> None:
-    tests = seed.regression_tests(3)
+        preview: ApiCall, retry: ApiCall, tests: list[RegressionTest], rows: Rows, change: str) -> None:
     run = seed.run(tests, stages=seed.COMPLETED)
     seed.result(run, tests[0])
-    seed.result(run, tests[1], passing(tests[1]).exits(1))
-    change(run, tests)
+    if change != 'all passed':
+        seed.result(run, tests[1], passing(tests[1]).exits(1))
+    CHANGES[change](run, tests)
 
     found = preview(run).json
 
@@ -124,22 +115,6 @@ def test_no_check_is_asked_where_every_retry_is_refused_already(preview: ApiCall
     CHECK.assert_not_called()
 
 
-def test_the_dialog_asks_with_the_session_of_the_page(run_id: int, visitor: Visitor) -> None:
-    csrf_token = visitor.csrf_token(run_id)
-
-    def status(**headers: str) -> int:
-        return visitor.client.get(f'/api/v1/runs/{run_id}/retry', headers={
-            name.replace('_', '-'): value for name, value in headers.items()}).status_code
-
-    # Browsers send no Origin with a GET to the same origin.
-    assert status(X_CSRFToken=csrf_token) == 200
-    assert status(X_CSRFToken=csrf_token, Origin='http://localhost', Sec_Fetch_Site='same-origin') == 200
-    assert status() == 401
-    assert status(X_CSRFToken='wrong') == 401
-    assert status(X_CSRFToken=csrf_token, Origin='http://evil.example') == 401
-    assert status(X_CSRFToken=csrf_token, Sec_Fetch_Site='cross-site') == 401
-
-
 IDENTICAL, FLAKY, DIFFERING, ONCE = [FAIL, FAIL], [PASS, FAIL], [OTHER, FAIL], [NOT_RUN, FAIL]
 
 
@@ -162,9 +137,7 @@ HINTS: list[tuple[list[list[Came | None]], str | None]] = [
 
 def test_a_hint_says_what_is_known_of_the_failed_tests(preview: ApiCall) -> None:
     for tests, hint in HINTS:
-        newest = add_attempts(*tests)[-1]
-
-        assert preview(newest).json['failed_only']['hint'] == hint
+        assert preview(add_attempts(*tests)[-1]).json['failed_only']['hint'] == hint, tests
 
 
 @pytest.mark.on_file
@@ -181,23 +154,11 @@ def test_a_dry_run_prints_what_would_be_run(command: Command, preview: ApiCall, 
 
 
 @pytest.mark.on_file
-def test_a_dry_run_of_a_retry_that_would_be_refused_exits_with_1(command: Command, run_id: int) -> None:
-    for test in db.session.query(RegressionTest):
-        test.active = False
+@pytest.mark.parametrize('arguments', [
+    [], ['--json'], ['--as', 'nobody'], ['--key', 'a b'], ['--reason', 'x' * 256]])
+def test_a_dry_run_of_a_retry_that_would_be_refused_exits_with_1(
+        command: Command, run_id: int, arguments: list[str]) -> None:
+    set_active(db.session.query(RegressionTest).all(), len(arguments) == 2)
 
-    result = command('retry', run_id, '--dry-run')
-
-    assert (result.exit_code, result.stdout) == (1, '')
-    assert result.stderr.startswith('Error: Some of the tests to run are inactive now.')
-    assert command('retry', run_id, '--dry-run', '--json').exit_code == 1
-    assert command('retry', 99, '--dry-run').exit_code == 1
-
-
-@pytest.mark.on_file
-@pytest.mark.parametrize('option', [('--as', 'nobody'), ('--key', 'a b'), ('--reason', 'x' * 256)])
-def test_a_dry_run_with_an_option_that_the_retry_would_not_take_exits_with_1(
-        command: Command, run_id: int, option: tuple[str, str]) -> None:
-    db.session.commit()
-    result = command('retry', run_id, '--dry-run', *option)
-
-    assert (result.exit_code, result.stdout) == (1, '')
+    assert command('retry', run_id, '--dry-run', *arguments).exit_code == 1
+    assert command('retry', 99, '--dry-run', *arguments).exit_code == 1
