@@ -1,4 +1,4 @@
-"""What a retry creates (docs/api.rst, "Retry a run")."""
+"""What a retry creates (docs/api.rst, "Retry a run"), once for the same key (docs/api.rst, "Idempotency")."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import seed
 import worker
 from database import db
 from mod_auth.models import User
+from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform
-from sqlalchemy import Engine
-from support.api import ApiCall
-from support.rows import (RetryRow, Rows, delete_run,
-                          stop_enforcing_foreign_keys)
-from support.statements import Statement
+from support.api import ApiCall, assert_error
+from support.rows import RetryRow, Rows, delete_run
 
 from mod_runs_api import retry_run
 
@@ -33,7 +31,7 @@ def test_a_retry_is_accepted(retry: ApiCall, run_id: int) -> None:
 
 def test_the_new_run_has_the_configuration_of_its_source_and_a_secret_of_its_own(
         retry: ApiCall, run_id: int, rows: Rows) -> None:
-    db.session.get(Test, run_id).fork_id = seed.fork('https://github.com/olga/ccextractor.git').id
+    db.session.get_one(Test, run_id).fork_id = seed.fork('https://github.com/olga/ccextractor.git').id
     for _ in range(2):
         retry(run_id)
 
@@ -44,21 +42,13 @@ def test_the_new_run_has_the_configuration_of_its_source_and_a_secret_of_its_own
     assert all(len(token) == 64 and token.isascii() and token.isalnum() for token in tokens)
 
 
-def test_a_retry_runs_all_tests_of_its_source_or_those_that_did_not_pass(
-        retry: ApiCall, run_id: int, rows: Rows) -> None:
-    seed.regression_test()
-
-    everything, failed_only = (retry(run_id, {'failed_only': value}).json['new_run_id'] for value in (False, True))
-
-    assert rows.selection(everything) == rows.selection(run_id)
-    assert rows.selection(failed_only) == rows.selection(run_id)[1:]
-
-
 @pytest.mark.parametrize('is_deleted', [False, True])
 def test_a_full_retry_of_a_failed_only_retry_runs_everything_unless_the_first_run_is_gone(
         retry: ApiCall, run_id: int, rows: Rows, is_deleted: bool) -> None:
+    seed.regression_test()
     everything = rows.selection(run_id)
     failed_only = retry(run_id, {'failed_only': True}).json['new_run_id']
+    assert rows.selection(failed_only) == everything[1:]
     if is_deleted:
         delete_run(run_id)
 
@@ -86,29 +76,22 @@ def test_the_scheduled_job_starts_the_new_run_which_has_no_progress_and_no_resul
     assert rows.ids('test_result', 'regression_test_id', test_id=new_run_id) == rows.selection(new_run_id)
 
 
-def test_a_retry_changes_nothing_that_was_there(retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_a_retry_is_recorded_and_changes_nothing_that_was_there(
+        retry: ApiCall, run_id: int, alice: User, rows: Rows) -> None:
     before = rows.snapshot()
 
-    assert retry(run_id) == 202
-    assert retry(run_id, {'failed_only': True}) == 202
-
-    after = rows.snapshot()
-    assert all(before[table] <= after[table] for table in before)
-
-
-def test_a_retry_is_recorded_with_its_source_reason_requester_and_time(
-        retry: ApiCall, run_id: int, alice: User, rows: Rows) -> None:
     second = retry(run_id, {'failed_only': True, 'reason': 'flaky VM'}).json['new_run_id']
     third = retry(second).json['new_run_id']
 
+    after = rows.snapshot()
+    assert all(before[table] <= after[table] for table in before)
     assert rows.retries == [RetryRow(second, run_id, run_id, True, 'flaky VM', alice.id, 2),
                             RetryRow(third, second, run_id, False, None, alice.id, 3)]
     created_at = datetime.fromisoformat(rows.of('run_retry')[0]['created_at'])
     assert timedelta() <= datetime.now(timezone.utc).replace(tzinfo=None) - created_at < timedelta(minutes=1)
 
 
-def test_a_full_retry_is_allowed_in_any_state(retry: ApiCall, alice: User) -> None:
-    tests = [seed.regression_test()]
+def test_a_full_retry_is_allowed_in_any_state(retry: ApiCall, tests: list[RegressionTest], alice: User) -> None:
     for stages in ((), seed.COMPLETED[:1], seed.COMPLETED[:2], seed.COMPLETED, seed.CANCELED):
         assert retry(seed.run(tests, stages=stages)) == 202
 
@@ -129,8 +112,8 @@ def test_a_body_with_defaults_is_a_full_retry(retry: ApiCall, run_id: int) -> No
 
 
 def test_any_reason_of_255_code_points_is_kept_exactly(retry: ApiCall, run_id: int, rows: Rows) -> None:
-    reasons = ['', 'x' * 255, '\N{HOT BEVERAGE}' * 255, '\U0001f480' * 255, 'e\u0301 \u202eltr',
-               'two\r\nlines\t\\"%s\'; DROP TABLE test; -- ', ' spaces  ', '\x7f\x1b[31m']
+    reasons = ['', 'x' * 255, '\U0001f480' * 255, 'e\u0301 \u202eltr', 'two\r\nlines\t\\"%s\'; DROP TABLE test; -- ',
+               ' spaces  ', '\x7f\x1b[31m']
     for reason in reasons:
         retry(run_id, {'reason': reason})
 
@@ -152,46 +135,78 @@ def test_a_retry_is_logged_without_the_reason_and_without_a_secret(
         assert secret not in shown
 
 
-@pytest.fixture
-def source_of_a_deleted_retry(app: object) -> int:
-    """Return a run that was retried with the key "k", on SQLite as the platform has it: the retry's rows outlive it."""
-    stop_enforcing_foreign_keys()
-    db.create_all()
-    tests = seed.regression_tests(2)
-    source = seed.run(tests, stages=seed.COMPLETED)
-    seed.result(source, tests[0])
-    db.session.commit()
-    delete_run(retry_run(source.id, idempotency_key='k').new_run_id)
-    return source.id
+# The same key
 
 
-@pytest.mark.on_file
-def test_the_id_of_a_deleted_retry_can_be_used_again(source_of_a_deleted_retry: int, rows: Rows) -> None:
-    made = retry_run(source_of_a_deleted_retry, idempotency_key='other', reason='again')
+def test_the_same_key_repeats_the_first_answer_and_creates_nothing(
+        retry: ApiCall, run_id: int, rows: Rows, alice: User) -> None:
+    first = retry(run_id, {'failed_only': False, 'reason': '\U0001f480'}, key='delivery-1')
+    before = rows.snapshot()
 
-    assert made.new_run_id == source_of_a_deleted_retry + 1
-    assert [row.reason for row in rows.retries] == ['again']
-
-
-@pytest.mark.on_file
-@pytest.mark.parametrize('later_retries', [0, 1])
-def test_the_key_of_a_deleted_retry_is_free(source_of_a_deleted_retry: int, later_retries: int) -> None:
-    source = source_of_a_deleted_retry
-    for _ in range(later_retries):
-        retry_run(source)
-
-    second, third = (retry_run(source, idempotency_key='k') for _ in range(2))
-
-    assert (second.replayed, third.replayed) == (False, True)
-    assert third.new_run_id == second.new_run_id == source + 1 + later_retries
+    # A body with the same meaning is the same; a key is that of a user, whichever token they use.
+    for token in (seed.token(alice), seed.token(alice)):
+        again = retry(run_id, {'reason': '\U0001f480'}, key='delivery-1', token=token)
+        assert (again.status_code, again.data) == (first.status_code, first.data)
+        assert again.headers['Location'] == first.headers['Location']
+        assert again.headers['Idempotent-Replayed'] == 'true'
+    assert 'Idempotent-Replayed' not in first.headers
+    assert rows.snapshot() | {'api_token': set()} == before | {'api_token': set()}
 
 
-def test_on_another_database_than_sqlite_a_retry_sends_only_select_and_insert(
-        engine: Engine, retry: ApiCall, run_id: int, statements: list[Statement],
-        monkeypatch: pytest.MonkeyPatch) -> None:
-    # SQLite gives the id of a deleted run to the next one, whose leftovers must go before.
-    monkeypatch.setattr(engine.dialect, 'name', 'another')
-    statements.clear()
+def test_the_first_answer_is_repeated_even_if_the_retry_would_be_refused_now(retry: ApiCall, run_id: int) -> None:
+    first = retry(run_id, {'failed_only': True}, key='k')
+    for test in db.session.query(RegressionTest):
+        test.active = False
 
-    assert [retry(run_id, {'failed_only': True}, key='k').status_code for _ in range(2)] == [202, 202]
-    assert {statement.split()[0] for statement in statements} == {'SELECT', 'INSERT'}
+    assert retry(run_id, {'failed_only': True}) == 422
+    assert retry(run_id, {'failed_only': True}, key='k').data == first.data
+
+    delete_run(run_id)
+    assert retry(run_id, {'failed_only': True}, key='k').data == first.data
+
+
+def test_the_same_key_with_another_body_or_run_is_refused(retry: ApiCall, run_id: int, rows: Rows) -> None:
+    new_run_id = retry(run_id, key='k').json['new_run_id']
+    other = seed.run([seed.regression_test()]).id
+
+    for run, body in ((run_id, {'failed_only': True}), (run_id, {'reason': 'x'}), (run_id, {'reason': ''}),
+                      (other, None), (new_run_id, None)):
+        response = retry(run, body, key='k')
+        assert_error(response, 422, 'unprocessable')
+        assert list(response.json['details']) == ['idempotency_key'], (run, body)
+    assert len(rows.retries) == 1
+
+
+def test_each_user_each_key_and_each_request_without_one_creates_a_run(retry: ApiCall, run_id: int) -> None:
+    keys = ['key', 'KEY', 'Key', 'key.', 'k', '!', '~' * 255, '~' * 254, None, None]
+    made = [retry(run_id, key=key) for key in keys]
+
+    made.append(retry(run_id, key='key', token=seed.token(seed.user('bob'))))
+
+    assert len({response.json['new_run_id'] for response in made}) == len(keys) + 1
+
+
+def test_a_refusal_and_a_deleted_retry_leave_the_key_free(retry: ApiCall, run_id: int) -> None:
+    assert retry(99, key='k') == 404
+    assert retry(run_id, {'no': 1}, key='k') == 422
+
+    for _ in range(2):
+        response = retry(run_id, key='k')
+        assert (response.status_code, response.headers.get('Idempotent-Replayed')) == (202, None)
+        delete_run(response.json['new_run_id'])
+
+
+def test_a_key_of_other_characters_is_unprocessable(retry: ApiCall, run_id: int, rows: Rows) -> None:
+    for key in ('', ' ', 'two words', 'x' * 256, 'caf\xe9', 'tab\there', '\x7f'):
+        assert_error(retry(run_id, key=key), 422, 'unprocessable',
+                     {'fields': {'idempotency_key': ['Must be 1 to 255 visible ASCII characters.']}})
+    assert rows.retries == []
+
+
+def test_in_process_a_key_is_that_of_the_requester_or_of_nobody(run_id: int, rows: Rows, alice: User) -> None:
+    by: list[Any] = [alice, 'alice', alice.id, None, None]
+
+    made = [retry_run(run_id, idempotency_key='delivery', requested_by=requester) for requester in by]
+
+    assert [one.new_run_id for one in made] == [run_id + 1] * 3 + [run_id + 2] * 2
+    assert len(rows.retries) == 2
