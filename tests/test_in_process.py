@@ -1,7 +1,9 @@
-"""``retry_run``, for code in the same process (docs/python-and-command-line.rst, "Python")."""
+"""``retry_run`` and ``run_retried``, for code in the same process (docs/python-and-command-line.rst)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import database
@@ -14,47 +16,40 @@ from mod_customized.models import TestFork
 from mod_test.models import Test
 from sqlalchemy import Engine, delete
 from sqlalchemy.orm import Session
+from support.api import ApiCall
 from support.isolation import without_request
 from support.rows import RetryRow, Rows, change_retries
 
-from mod_runs_api import (InvalidFields, MountError, Retry, RunNotFound,
-                          RunsApiError, Unprocessable, retry_run)
+from mod_runs_api import (InvalidFields, MountError, RunNotFound, RunsApiError,
+                          Unprocessable, retry_run, run_retried)
 
 
 def test_a_run_is_created_and_returned(run_id: int, rows: Rows, alice: User) -> None:
     created = retry_run(run_id)
     second = retry_run(run_id, failed_only=True, reason='\U0001f480 why', requested_by=alice)
 
-    assert created == Retry(run_id=run_id, new_run_id=run_id + 1, failed_only=False, test_count=3)
+    assert (created.run_id, created.new_run_id, second.new_run_id) == (run_id, run_id + 1, run_id + 2)
     assert rows.retries == [RetryRow(run_id + 1, run_id, run_id, False, None, None, 3),
-                            RetryRow(second.new_run_id, run_id, run_id, True, '\U0001f480 why', alice.id, 2)]
+                            RetryRow(run_id + 2, run_id, run_id, True, '\U0001f480 why', alice.id, 2)]
     assert rows.selection(created.new_run_id) == rows.selection(run_id)
     assert rows.selection(second.new_run_id) == rows.selection(run_id)[1:]
     assert rows.owners(created.new_run_id) == rows.owners(run_id)
     assert rows.owners(second.new_run_id) == sorted([*rows.owners(run_id), alice.id])
 
 
-def test_the_requester_may_be_any_user_by_any_name_that_the_platform_can_store_whatever_their_role(
+# The requester
+
+
+def test_the_requester_may_be_any_user_by_any_name_or_id_that_the_platform_can_store_whatever_their_role(
         run_id: int, rows: Rows) -> None:
-    for name in ('bob', 'al\xa0ice', 'bob\u200b', 'Jürgen', '\x01', '\ud7ff', '\ue000', '\uffff'):
-        user_id = seed.user(name, Role.user).id
+    last = seed.add(User(id=2 ** 31 - 1, name='last', role=Role.user, password='')).id
+    for name in ('bob', 'al\xa0ice', 'bob\u200b', 'Jürgen', '\x01', '\uffff', last):
+        user_id = name if isinstance(name, int) else seed.user(name, Role.user).id
         db.session.commit()
 
         retry_run(run_id, requested_by=name)
 
         assert rows.retries[-1].user_id == user_id
-
-
-@pytest.mark.parametrize('user_id', [1, 2 ** 31 - 1])
-def test_the_requester_may_be_given_by_any_id_that_the_platform_can_store(
-        run_id: int, rows: Rows, user_id: int) -> None:
-    if db.session.get(User, user_id) is None:
-        seed.add(User(id=user_id, name='last', role=Role.tester, password=''))
-        db.session.commit()
-
-    retry_run(run_id, requested_by=user_id)
-
-    assert rows.retries[0].user_id == user_id
 
 
 def test_a_requester_whom_no_session_holds_any_more_is_found_unless_their_row_is_deleted(
@@ -78,37 +73,26 @@ def test_a_requester_whom_no_session_holds_any_more_is_found_unless_their_row_is
 def test_an_unknown_requester_is_refused(run_id: int, alice: User, rows: Rows) -> None:
     db.session.commit()
 
-    for requester in ('nobody', '', 'ALICE', 'alice ', 'a\ud800', '\U0001f480', 'a\0', 99, 0, -1, True, 10 ** 30, 1.0,
-                      b'alice', object(), User(name='alice'), User, Role.contributor, db.session.get(Test, run_id)):
+    for requester in ('nobody', '', 'ALICE', 'alice ', 'a\ud800', 'a\0', 99, 0, -1, True, 10 ** 30, 1.0, b'alice',
+                      object(), User(name='alice'), User, Role.contributor, db.session.get(Test, run_id)):
         with pytest.raises(InvalidFields) as raised:
             retry_run(run_id, requested_by=requester)
-        assert raised.value.details == {'fields': {'requested_by': ['There is no such user.']}}
+        assert raised.value.details == {'fields': {'requested_by': ['There is no such user.']}}, requester
     assert rows.retries == []
 
 
-def test_what_is_wrong_with_a_reason_is_said(run_id: int) -> None:
-    wrong: dict[Any, str] = {'\0': 'Must not contain NUL.', '\ud800': 'Must be valid Unicode.',
-                             'x' * 256: 'Longer than maximum length 255.', 5: 'Not a valid string.'}
-    for reason, message in wrong.items():
-        with pytest.raises(InvalidFields) as raised:
-            retry_run(run_id, reason=reason)
-        assert raised.value.details == {'fields': {'reason': [message]}}
-
-
-def test_unknown_run_id_raises_run_not_found(app: Flask) -> None:
-    for unknown_id in (99, 0, -1, 2 ** 31, 10 ** 20):
-        with pytest.raises(RunNotFound, match=f'^Run {unknown_id} not found.$'):
-            retry_run(unknown_id)
+# What is refused
 
 
 @pytest.mark.parametrize(('argument', 'values'), [
-    ('run_id', ['1', True, None, 1.0]), ('failed_only', [1, None]), ('reason', [b'x']),
+    ('run_id', ['1', True, None, 1.0]), ('failed_only', [1, None]), ('reason', [b'x', 5, '\0', '\ud800', 'x' * 256]),
     ('idempotency_key', ['', 5, 'two words', 'k\n'])])
-def test_an_argument_of_the_wrong_type_is_refused(run_id: int, rows: Rows, argument: str, values: list[Any]) -> None:
+def test_an_argument_that_the_api_would_not_take_is_refused(
+        run_id: int, rows: Rows, argument: str, values: list[Any]) -> None:
     for value in values:
         with pytest.raises(InvalidFields) as raised:
             retry_run(**{'run_id': run_id, argument: value})
-        assert list(raised.value.details['fields']) == [argument]
+        assert list(raised.value.details['fields']) == [argument], value
     assert rows.retries == []
 
 
@@ -117,14 +101,19 @@ def test_refusals_are_the_errors_of_the_package(run_id: int) -> None:
 
     with pytest.raises(RunsApiError, match='has not finished') as raised:
         retry_run(queued_id, failed_only=True)
-
     assert isinstance(raised.value, Unprocessable)
     assert (raised.value.code, raised.value.details) == ('unprocessable', {'run_status': 'queued'})
+    for unknown_id in (99, 0, -1, 2 ** 31, 10 ** 20):
+        with pytest.raises(RunNotFound, match=f'^Run {unknown_id} not found.$'):
+            retry_run(unknown_id)
 
 
 def test_an_application_that_has_not_registered_the_blueprint_is_told_so(bare: Flask) -> None:
     with pytest.raises(MountError, match='not registered in this application'):
         retry_run(1)
+
+
+# The host's request and session
 
 
 def test_the_request_state_of_the_host_is_left_alone(app: Flask) -> None:
@@ -156,3 +145,47 @@ def test_the_run_is_committed_even_if_the_hosts_session_is_on_a_connection(
         new_run_id = retry_run(run_id).new_run_id
 
     assert new_run_id in rows.ids('test', 'id')
+
+
+# The signal
+
+
+def test_each_new_retry_is_signalled_and_no_refusal_or_replay(
+        app: Flask, retry: ApiCall, run_id: int, alice: User) -> None:
+    sent: list[tuple[Any, dict[str, Any]]] = []
+
+    def receive(sender: Any, **facts: Any) -> None:
+        sent.append((sender, facts))
+
+    with run_retried.connected_to(receive):
+        for _ in range(2):
+            second = retry(run_id, {'failed_only': True, 'reason': 'flaky VM'}, key='k').json['new_run_id']
+        retry(99)
+        third = retry_run(second).new_run_id
+
+    assert sent == [
+        (app, {'run_id': run_id, 'new_run_id': second, 'failed_only': True, 'reason': 'flaky VM',
+               'requester_id': alice.id}),
+        (app, {'run_id': second, 'new_run_id': third, 'failed_only': False, 'reason': None, 'requester_id': None})]
+
+
+@pytest.mark.parametrize('error', [SystemExit(1), RuntimeError('secret')], ids=lambda error: type(error).__name__)
+def test_a_receiver_is_called_after_the_commit_and_costs_neither_the_retry_nor_the_next_receiver(
+        retry: ApiCall, run_id: int, rows: Rows, caplog: pytest.LogCaptureFixture, error: BaseException) -> None:
+    seen: list[list[int]] = []
+
+    def failing(_app: Flask, *, new_run_id: int, **_facts: Any) -> None:
+        db.session.rollback()  # The database of this test has one connection: what is not committed is lost now.
+        seen.append(rows.selection(new_run_id))
+        raise error
+
+    receivers: list[Callable[..., None]] = [failing, lambda app, **facts: failing(app, **facts)]
+    with ExitStack() as connections:
+        for receiver in receivers:
+            connections.enter_context(run_retried.connected_to(receiver))
+        assert retry(run_id) == 202
+
+    # Receivers are called in any order: of two that fail, one is the next.
+    assert seen == [rows.selection(run_id)] * 2
+    assert caplog.text.count(f' failed with {type(error).__name__}') == 2
+    assert 'secret' not in caplog.text
