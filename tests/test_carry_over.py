@@ -1,9 +1,8 @@
-"""An attempt ends whole (docs/api.rst): what is carried over into a failed-only retry, and when."""
+"""An attempt ends whole (docs/api.rst): which results are carried over into a failed-only retry, and when."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -15,13 +14,13 @@ from mod_auth.models import User
 from mod_regression.models import RegressionTest
 from mod_test.models import (Test, TestProgress, TestResult, TestResultFile,
                              TestStatus)
-from sqlalchemy import Engine, delete, insert
+from sqlalchemy import Engine, delete
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from support.api import ApiCall, Command
 from support.histories import end, finish, report
 from support.histories import retry_in_process as retry
-from support.rows import Rows, delete_run, stop_enforcing_foreign_keys
+from support.rows import Rows
 from support.statements import before_statements, fail, record_statements
 from support.visitor import Visitor
 
@@ -69,14 +68,6 @@ def test_the_results_that_were_not_run_again_are_carried_over(
     assert all(before[table] <= after[table] for table in before)
 
 
-def test_an_end_that_names_the_run_in_a_string_counts_too(rows: Rows, source: int) -> None:
-    new = retry(source, failed_only=True)
-
-    end(str(new))
-
-    assert len(rows.carried_over(new)) == 4
-
-
 def test_a_result_comes_from_the_attempt_that_ended_last_of_those_that_really_ran_the_test(
         rows: Rows, source: int, tests: list[RegressionTest]) -> None:
     full, running = retry(source), retry(source)
@@ -117,33 +108,6 @@ def test_nothing_is_carried_over_into_a_run_that_is_canceled_until_it_completes_
     # An end that is written after the completion changes nothing.
     end(new, TestStatus.canceled)
     assert rows.carried_over(new) == dict.fromkeys(ids(tests[2:]), full)
-
-
-def test_a_chain_of_retries_is_whole_at_each_end(rows: Rows, source: int, tests: list[RegressionTest]) -> None:
-    second = finish(retry(source, failed_only=True), tests[:2], failed=tests[:1])
-    third = finish(retry(second, failed_only=True), tests[:1])
-
-    assert rows.ids('test_result', 'regression_test_id', test_id=third) == ids(tests)
-    assert rows.carried_over(third) == {tests[1].id: second, tests[2].id: source, tests[3].id: source}
-
-
-def test_ending_twice_carries_over_once(rows: Rows, source: int) -> None:
-    new = retry(source, failed_only=True)
-    end(new)
-    before = [rows.of(table) for table in ('test_result', 'run_carried_over', 'customized_test')]
-
-    end(new)
-
-    assert [rows.of(table) for table in ('test_result', 'run_carried_over', 'customized_test')] == before
-
-
-def test_two_mounts_carry_over_once(rows: Rows, source: int) -> None:
-    create_app('sqlite://')
-    new = retry(source, failed_only=True)
-
-    end(new)
-
-    assert len(rows.carried_over(new)) == 4
 
 
 @pytest.mark.parametrize('gone', ['inactive', 'without a result', 'reported by the retry itself'])
@@ -188,59 +152,69 @@ def test_a_run_that_is_no_failed_only_retry_is_not_touched(
     assert rows.selection(run_id) == ids(tests[:3])
 
 
-def test_a_stage_that_is_no_end_carries_nothing_over(rows: Rows, source: int) -> None:
+# Ends, and the host's transactions
+
+
+def end_in_a_session_of_one_table(run_id: int) -> None:
+    """End a run in a session that is bound to one table only."""
+    with Session(binds={TestProgress: db.engine}) as session:
+        session.add(TestProgress(run_id, TestStatus.completed, ''))
+        session.commit()
+
+
+def end_beside_no_run(run_id: int) -> None:
+    """End a run, and no run."""
+    db.session.add(TestProgress(None, TestStatus.completed, ''))  # type: ignore[arg-type]
+    end(run_id)
+
+
+def end_in_a_savepoint(run_id: int) -> None:
+    """End a run in a savepoint that is released, and commit."""
+    with db.session.begin_nested():
+        db.session.add(TestProgress(run_id, TestStatus.completed, ''))
+    db.session.commit()
+
+
+def end_before_a_savepoint(run_id: int) -> None:
+    """End a run, undo a later savepoint, and commit."""
+    db.session.add(TestProgress(run_id, TestStatus.completed, ''))
+    db.session.flush()
+    db.session.begin_nested().rollback()
+    db.session.commit()
+
+
+@pytest.mark.on_file
+@pytest.mark.parametrize('end_it', [
+    end, lambda run_id: [end(run_id), end(run_id)], lambda run_id: end(str(run_id)),
+    lambda run_id: [create_app('sqlite://'), end(run_id)], end_in_a_session_of_one_table, end_beside_no_run,
+    end_in_a_savepoint, end_before_a_savepoint])
+def test_however_a_run_is_ended_it_is_made_whole_once_all_is_committed(
+        rows: Rows, source: int, end_it: Callable[[int], object]) -> None:
     new = retry(source, failed_only=True)
     for stage in (TestStatus.preparation, TestStatus.testing):
         end(new, stage)
         assert rows.carried_over(new) == {}
 
-    end(new)
+    end_it(new)
 
-    last = rows.of('test_progress', test_id=new)[-1]
-    assert {(row['progress_id'], row['progress_timestamp']) for row in rows.of('run_carried_over')} == {
-        (last['id'], last['timestamp'])}
-
-
-# The host's transactions
+    assert len(rows.carried_over(new)) == len(rows.of('test_result', test_id=new)) == 4
+    ends = [(row['id'], row['timestamp']) for row in rows.of('test_progress', test_id=new)
+            if row['status'] == 'completed']
+    assert {(row['progress_id'], row['progress_timestamp']) for row in rows.of('run_carried_over')} == {ends[0]}
 
 
-@pytest.mark.on_file
-@pytest.mark.parametrize('is_inside', [False, True])
-def test_an_end_counts_when_all_is_committed_whatever_becomes_of_savepoints(
-        rows: Rows, source: int, is_inside: bool) -> None:
+@pytest.mark.parametrize('undo', [
+    lambda savepoint: savepoint.rollback(), lambda _: db.session.rollback(), lambda _: db.session.close()])
+def test_an_end_that_is_undone_is_none(rows: Rows, source: int, undo: Callable[[Any], None]) -> None:
     new = retry(source, failed_only=True)
-    progress = TestProgress(new, TestStatus.completed, '')
+    savepoint = db.session.begin_nested()
+    db.session.add(TestProgress(new, TestStatus.completed, ''))
+    db.session.flush()
 
-    if is_inside:
-        with db.session.begin_nested():
-            db.session.add(progress)
-    else:
-        db.session.add(progress)
-        db.session.flush()
-        db.session.begin_nested().rollback()
-    assert rows.of('run_carried_over') == []
+    undo(savepoint)
     db.session.commit()
 
-    assert len(rows.carried_over(new)) == 4
-
-
-def test_an_end_of_no_run_breaks_nothing(rows: Rows, source: int) -> None:
-    new = retry(source, failed_only=True)
-
-    db.session.add_all([TestProgress(None, TestStatus.completed, ''), TestProgress(new, TestStatus.completed, '')])
-    db.session.commit()
-
-    assert len(rows.carried_over(new)) == 4
-
-
-def test_a_session_that_is_bound_to_one_table_breaks_nothing(rows: Rows, source: int) -> None:
-    new = retry(source, failed_only=True)
-
-    with Session(binds={TestProgress: db.engine}) as session:
-        session.add(TestProgress(new, TestStatus.completed, ''))
-        session.commit()
-
-    assert len(rows.carried_over(new)) == 4
+    assert rows.carried_over(new) == {}
 
 
 def test_an_application_without_the_mount_ends_its_runs_as_ever(source: int) -> None:
@@ -254,7 +228,7 @@ def test_an_application_without_the_mount_ends_its_runs_as_ever(source: int) -> 
     dispose(other)
 
 
-# Restarts, and runs that are deleted
+# Restarts
 
 
 def restart(run_id: int) -> tuple[int, Any]:
@@ -316,17 +290,6 @@ def test_a_run_that_is_restarted_meanwhile_is_left_alone(app: Flask, rows: Rows,
     assert rows.of('test_result', test_id=new) == []
 
 
-@pytest.mark.on_file
-def test_what_was_carried_over_into_a_deleted_retry_is_in_nobodys_way(rows: Rows, source: int) -> None:
-    # On SQLite as the platform has it, where the next retry gets the id of the one that is deleted.
-    stop_enforcing_foreign_keys()
-    for _ in range(2):
-        new = retry(source, failed_only=True)
-        end(new)
-        assert len(rows.carried_over(new)) == 4
-        delete_run(new)
-
-
 # Faults, and the command that does what was missed
 
 
@@ -362,51 +325,23 @@ def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_w
 
 
 @pytest.mark.on_file
-def test_the_command_lists_no_retry_without_anything_to_carry_over(
+def test_the_command_looks_at_no_retry_that_is_whole_has_nothing_to_carry_over_or_has_not_completed(
         command: Command, rows: Rows, source: int, tests: list[RegressionTest]) -> None:
-    failed = finish(seed.run(tests[:1]).id, tests[:1], failed=tests[:1])
-    report(retry(failed), tests)  # It has not ended.
-    finish(retry(failed, failed_only=True), tests[:1])
-    end(retry(source, failed_only=True))
-    finish(retry(source), tests)
-    running = retry(source, failed_only=True)
-    end(running, TestStatus.testing)
-
-    assert command('carry-over').output == ''
-    assert command('carry-over', running).output == f'{running}\t0\n'
-    assert rows.carried_over(running) == {}
-
-
-@pytest.mark.on_file
-def test_the_command_looks_at_no_retry_that_is_whole_or_has_not_completed(command: Command, source: int) -> None:
     def count() -> int:
         with record_statements(Engine) as sent:
             assert command('carry-over').output == ''
         return len(sent)
 
     without_retries = count()
+    failed = finish(seed.run(tests[:1]).id, tests[:1], failed=tests[:1])
+    finish(retry(failed, failed_only=True), tests[:1])
     end(retry(source, failed_only=True))
-    retry(source, failed_only=True)
+    finish(retry(source), tests)
+    running = retry(source, failed_only=True)
+    end(running, TestStatus.testing)
 
     assert count() == without_retries
-
-
-@pytest.mark.on_file
-def test_nothing_is_carried_over_into_a_retry_that_goes_on_after_its_end(
-        command: Command, rows: Rows, source: int) -> None:
-    again = retry(source, failed_only=True)
-    # Not through the ORM, so that nobody notices the end.
-    db.session.execute(insert(TestProgress), [
-        {'test_id': again, 'status': status, 'message': '', 'timestamp': datetime(2026, 11, 24)}
-        for status in (TestStatus.completed, TestStatus.preparation)])
-    db.session.commit()
-
-    assert command('carry-over', again).output == f'{again}\t0\n'
-    assert rows.carried_over(again) == {}
-
-
-@pytest.mark.on_file
-def test_the_command_names_a_run_that_is_not_there(command: Command) -> None:
-    result = command('carry-over', 99)
-
-    assert (result.exit_code, result.stderr) == (1, 'Error: Run 99 not found. {"resource": "run", "id": 99}\n')
+    assert command('carry-over', running).output == f'{running}\t0\n'
+    report(retry(failed), tests)  # It has not ended, so that its results are nobody's.
+    assert command('carry-over').output == ''
+    assert rows.carried_over(running) == {}
