@@ -118,9 +118,9 @@ def copy(platform: Platform, name: str, *, mounted: bool) -> Platform:
     return made
 
 
-def copy_as_documented(platform: Platform) -> Platform:
+def copy_as_documented(platform: Platform, name: str) -> Platform:
     """Copy a prepared platform that has no mount, and add the mount and what the docs offer for pages and GitHub."""
-    made = copy(platform, 'documented', mounted=True)
+    made = copy(platform, name, mounted=True)
     made.apply('pages', 'report', 'webhook')
     with open(made.path / 'run.py', 'a') as run:
         run.write(literal_block('docs/github.rst', 'from mod_runs_api import run_retried'))
@@ -129,6 +129,17 @@ def copy_as_documented(platform: Platform) -> Platform:
     # What the platform hands to its machines with Windows.
     (made.path / 'install' / 'ci-vm' / 'ci-windows' / 'rclone.conf').touch()
     return made
+
+
+def add_built_commit(platform: Platform) -> Platform:
+    """Give the platform the column ``built_commit`` of ``test`` that its newer versions have."""
+    models = platform.path / 'mod_test' / 'models.py'
+    old = models.read_text()
+    if 'built_commit' not in old:
+        column = '    pr_nr = Column(Integer(), nullable=False, default=0)\n'
+        assert old.count(column) == 1
+        models.write_text(old.replace(column, f'{column}    built_commit = Column(String(64), nullable=True)\n'))
+    return platform
 
 
 def service_account() -> dict[str, str]:

@@ -56,9 +56,9 @@ def rows(kind: str, mounted: Platform, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope='module')
-def own_rows(kind: str, mounted: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rows]:
+def own_rows(kind: str, telling: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rows]:
     """Give a database that only the tests of one module work on."""
-    yield from _rows(kind, tmp_path_factory.mktemp('database'), mounted)
+    yield from _rows(kind, tmp_path_factory.mktemp('database'), telling)
 
 
 @pytest.fixture(scope='session')
@@ -101,7 +101,7 @@ def token(client: Client) -> Callable[..., str]:
 @pytest.fixture(scope='session')
 def telling(unmounted: Platform) -> Platform:
     """Return the copy of the platform that stories are told to: with the mount, and all that the docs offer."""
-    return copy_as_documented(unmounted)
+    return copy_as_documented(unmounted, 'documented')
 
 
 @pytest.fixture(scope='module')

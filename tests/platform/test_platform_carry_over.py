@@ -51,11 +51,15 @@ def test_a_pull_request_is_compared_with_all_results_of_a_retry_on_master(story:
     master = story.complete(story.push(tests), outcomes)
     story.complete(story.retry(master), {tests[1]: differs('as on master')})
 
-    report = story.report(story.complete(story.open_pull(tests), outcomes))
+    pull = story.complete(story.open_pull(tests), outcomes)
 
+    report = story.report(pull)
     assert '<li><b>1</b> pass there and fail here</li>' in report
     assert '<li><b>1</b> fail on both, byte for byte the same</li>' in report
     assert 'have no result in that run' not in report
+    # Whoever is about to retry it is told the same of master.
+    hint = story.ask('GET', f'/runs/{pull}/retry')['failed_only']['hint']
+    assert re.search(r'\b1 of the 2 fails? in the same way in run \d+, the newest of master\b', hint or ''), hint
 
 
 def test_report_status_page_and_summary_agree_on_a_retry_that_passes(story: Story) -> None:

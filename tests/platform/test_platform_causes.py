@@ -55,6 +55,12 @@ def cancel(worker: Worker) -> None:
     worker.story.cancel(worker.run_id)
 
 
+def hide(worker: Worker) -> None:
+    """Have the code under test say with the worker's token what a collation takes for a person's words."""
+    for message in ('canceled by admin', ''):
+        worker.post('progress', status='canceled', message=message)
+
+
 def stop(worker: Worker) -> None:
     """Cancel the run on its page."""
     worker.story.stop(worker.run_id)
@@ -202,8 +208,8 @@ def test_a_build_that_cannot_be_downloaded_is_gone_or_is_not(
 
 
 @pytest.mark.parametrize(('decide', 'detail'), [(cancel, 'Canceled by adam via API'), (stop, 'Canceled by admin')])
-@pytest.mark.parametrize('happens', [lambda worker: None, lambda worker: worker.end('canceled'), run_out_of_time],
-                         ids=['nothing more', 'its worker gives up', 'its time is over'])
+@pytest.mark.parametrize('happens', [lambda worker: None, lambda worker: worker.end('canceled'), run_out_of_time, hide],
+                         ids=['nothing more', 'its worker gives up', 'its time is over', 'its worker says so too'])
 def test_a_run_that_a_person_canceled_is_a_decision_whatever_its_machine_does(
         story: Story, worker: Worker, decide: Callable[[Worker], None], detail: str,
         happens: Callable[[Worker], None]) -> None:

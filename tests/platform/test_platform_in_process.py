@@ -57,3 +57,16 @@ def test_a_scheduled_job_goes_on_with_the_session_that_it_had(own_rows: Rows, mo
 
     assert own_rows.one('test', id=new_run_id)['commit'] == own_rows.one('test', id=source)['commit']
     assert own_rows.one('general_data', key=f'job {source}')['value'] == 'after'
+
+
+#: Every command that asks the database, with what it needs.
+COMMANDS = ['retry 1', 'retry 1 --dry-run', 'attempts 1', 'verdict 1', 'causes', 'carry-over', 'carry-over 1', 'sweep',
+            'sweep --dry-run']
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+def test_a_command_says_in_a_sentence_that_the_database_is_away(mounted: Platform, command: str) -> None:
+    done = mounted.flask('runs-api', *command.split(), database='mysql+pymysql://root:@127.0.0.1:1/nowhere')
+
+    assert done.returncode == 3, done.stderr
+    assert (done.stdout, done.stderr.splitlines()[-1][:7]) == ('', 'Error: ')

@@ -64,9 +64,10 @@ class Attempt:
         passed = list(self.results.values()).count(PASS)
         failed = len(self.results) - passed
         tests = len({*self.told, *self.carried})
-        status = ('canceled' if self.end == 'canceled' else 'error' if not self.results
+        not_run = tests - passed - failed
+        status = ('canceled' if self.end == 'canceled' else 'error' if not_run
                   else 'fail' if failed else 'pass')
-        return Said(status, tests, passed, failed, tests - passed - failed)
+        return Said(status, tests, passed, failed, not_run)
 
 
 @dataclass
@@ -163,7 +164,7 @@ def judged(process: Process, own_rows: Rows, telling: Platform) -> list[Judged]:
     for seed in SEEDS:
         story = Story(process, own_rows, telling)
         attempts = History(story, Random(seed), story.tests(TESTS - 2) + story.tests(2, 'Teletext')).happen()
-        judged += [Judged(attempt, story.said(attempt.run_id), listed, story.origins(attempt.run_id))
+        judged += [Judged(attempt, story.said(attempt.run_id).by_the_newest_rule, listed, story.origins(attempt.run_id))
                    for attempt, listed in zip(attempts, story.attempts(attempts[0].run_id), strict=True)]
     return judged
 

@@ -18,7 +18,7 @@ class Told:
 
     #: How the page shows the odd one: as passed, as failed, or not at all.
     page: bool | None
-    #: Status and counts, by the platform's API.
+    #: Status and counts, by the newest of the rules of the platform's API.
     api: Said
     #: The same by ``/retries``.
     attempts: Said
@@ -47,7 +47,7 @@ def told(story: Story, run_id: int, odd: int) -> Told:
     """Ask everybody."""
     (verdict,) = [entry for entry in story.ask('GET', f'/runs/{run_id}/verdict')['data']
                   if entry['regression_test_id'] == odd]
-    page, api = story.categories(run_id)['General'].get(odd), story.said(run_id)
+    page, api = story.categories(run_id)['General'].get(odd), story.said(run_id).by_the_newest_rule
     answer = story.request('POST', f'/runs/{run_id}/retry', json_body={'failed_only': True})
     again = [row['regression_id'] for row in story.rows.of('customized_test') if row['test_id'] > run_id]
     assert (answer['status'], again) in ((202, [odd]), (422, []))
@@ -75,7 +75,7 @@ def test_a_test_one_of_whose_outputs_has_no_file(story: Story) -> None:
 def test_a_test_without_a_result(story: Story, outputs: int) -> None:
     run_id, odd = completed_run(story, outputs=outputs)
 
-    skipped = Said('pass', 2, 1, 0, 1)
+    skipped = Said('error', 2, 1, 0, 1)
     assert told(story, run_id, odd) == Told(not outputs, skipped, skipped, 'not_run', True)
 
 
@@ -90,7 +90,7 @@ def test_a_test_that_is_selected_twice(story: Story) -> None:
     run_id, odd = completed_run(story, selections=2)
     story.rows.result(run_id, odd)
 
-    assert told(story, run_id, odd) == Told(True, Said('pass', 3, 2, 0, 1), Said('pass', 2, 2, 0, 0), 'pass', False)
+    assert told(story, run_id, odd) == Told(True, Said('error', 3, 2, 0, 1), Said('pass', 2, 2, 0, 0), 'pass', False)
 
 
 def test_an_inactive_test_of_a_run_without_selected_tests(story: Story) -> None:
@@ -102,6 +102,15 @@ def test_an_inactive_test_of_a_run_without_selected_tests(story: Story) -> None:
     assert story.said(run_id) == story.listed(run_id) == Said('pass', 1, 1, 0, 0)
     assert [entry['regression_test_id'] for entry in story.ask('GET', f'/runs/{run_id}/verdict')['data']] == [good]
     assert story.request('POST', f'/runs/{run_id}/retry', json_body={'failed_only': True})['status'] == 422
+
+
+def test_a_test_that_is_added_after_a_run_without_selected_tests(story: Story) -> None:
+    good = story.rows.regression_test()
+    run_id = completed(story, [])
+    story.rows.result(run_id, good)
+    added = story.rows.regression_test()
+
+    assert told(story, run_id, added) == Told(False, *[Said('error', 2, 1, 0, 1)] * 2, 'not_run', True)
 
 
 def test_a_test_that_fails_as_expected_with_another_output(story: Story) -> None:

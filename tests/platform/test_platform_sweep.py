@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 from checkout import Platform
-from protocol import CRASH, Process, Said, Story, running
+from protocol import (AUTHOR, CRASH, TOO_LONG, Process, Said, Story, Worker,
+                      running)
 from rows import Rows, now
 
 from mod_runs_api.domain.causes import NOT_VISIBLE, VANISHED
@@ -21,7 +22,7 @@ LONG = timedelta(hours=12)
 @pytest.fixture(scope='module')
 def process(own_rows: Rows, telling: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """Run the process that stories are told to, with automatic retries."""
-    with running(telling.with_settings(RUNS_API_AUTOMATIC_RETRIES=1), own_rows.address,
+    with running(telling.with_settings(RUNS_API_AUTOMATIC_RETRIES=1, RUNS_API_AUTOMATIC_RETRIES_AT_ONCE=3), own_rows.address,
                  tmp_path_factory.mktemp('protocol')) as process:
         yield process
 
@@ -132,7 +133,9 @@ def test_what_is_nobodys_to_retry_is_never_touched(story: Story) -> None:
     story.cancel(canceled.run_id)
     canceled.end('canceled')
     story.stop(stopped.run_id)
-    stopped.run_out_of_time()
+    # The code under test has the worker's token.
+    for message in ('canceled by admin', ''):
+        stopped.post('progress', status='canceled', message=message)
     # Given up, but it completes after all, and its machine reboots.
     completed.run_out_of_time()
     completed.run_all({})
@@ -149,3 +152,130 @@ def test_what_is_nobodys_to_retry_is_never_touched(story: Story) -> None:
 
     assert story.rows_of(*runs) == before
     assert story.rows.of('run_retry') == []
+
+
+# An end is its first row
+
+
+def test_a_run_whose_machine_cannot_be_deleted_is_retried_all_the_same(story: Story) -> None:
+    worker = story.worker(story.open_pull(story.tests(2)))
+    worker.start()
+    story.process.call('keep_machines')
+    worker.run_out_of_time()
+    let_hours_pass(story)
+    story.run_scheduled_job()
+
+    ((run_id, what, _),) = sweep_now(story)
+
+    assert (run_id, what) == (worker.run_id, 'retried')
+
+
+def run_out_of_time(story: Story, *run_ids: int) -> None:
+    """Start runs, and have the scheduled job give all their machines up at once."""
+    for run_id in run_ids:
+        worker = story.worker(run_id)
+        worker.start()
+        story.process.call('let_pass', machine=worker.machine, minutes=TOO_LONG)
+    story.run_scheduled_job()
+
+
+def test_what_is_only_said_again_neither_opens_the_brake_nor_closes_it(story: Story) -> None:
+    tests = story.tests(2)
+    before = story.worker(story.complete(story.open_pull(tests)))
+    run_out_of_time(story, *(story.open_pull(tests) for _ in range(3)))
+    retries = [retry for _, _, retry in sweep(story) if retry]
+    story.process.call('keep_machines')
+    run_out_of_time(story, *retries)
+    last = story.open_pull(tests)
+    run_out_of_time(story, last)
+    assert len(retries) == 3
+    assert (last, 'waiting', None) in sweep(story)
+
+    before.end()
+    assert (last, 'waiting', None) in sweep_now(story)
+
+    story.complete(story.open_pull(tests))
+    # The machines of the retries are still there.
+    story.run_scheduled_job()
+    assert (last, 'retried') in [line[:2] for line in sweep_now(story)]
+
+
+# What vanished
+
+
+def vanished(story: Story, run_id: int) -> Worker:
+    """Have the machine of a run disappear half-way, and some hours pass. Return its worker."""
+    worker = story.worker(run_id)
+    worker.start()
+    worker.run(worker.tests[0])
+    story.process.call('lose_machine', machine=worker.machine)
+    let_hours_pass(story)
+    return worker
+
+
+def test_a_run_that_a_person_canceled_and_that_went_on_and_vanished_is_ended_and_stays_a_decision(story: Story) -> None:
+    run_id = story.open_pull(story.tests(2))
+    worker = story.worker(run_id)
+    worker.start()
+    story.stop(run_id)
+    worker.post('progress', status='testing', message='still there')
+    story.process.call('lose_machine', machine=worker.machine)
+
+    assert sweep(story) == [(run_id, 'ended', None)]
+
+    (attempt,) = story.attempts(run_id)
+    assert (attempt['status'], attempt['cause']) == ('canceled', 'decision')
+    assert sweep(story) == []
+
+
+def test_history_is_not_revived(story: Story) -> None:
+    run_id = vanished(story, story.open_pull(story.tests(2))).run_id
+    for table in ('test_progress', 'gcp_instance'):
+        with story.rows.engine.begin() as connection:
+            connection.execute(story.rows.tables[table].update().values(timestamp=now() - timedelta(days=300)))
+    before, status = story.rows_of(run_id), story.commit_status(run_id)
+
+    assert sweep_now(story) == []
+
+    assert (story.rows_of(run_id), story.commit_status(run_id)) == (before, status)
+
+
+def test_an_error_does_not_cover_the_green_of_another_pull_request_with_the_same_commit(story: Story) -> None:
+    tests = story.tests(2)
+    run_id = story.open_pull(tests)
+    other = story.rows.run(tests, stages=(), commit=story.run(run_id)['commit'])
+    story.process.call('open_pull', number=story.run(other)['pr_nr'], commit=story.run(run_id)['commit'], author=AUTHOR)
+    vanished(story, run_id)
+    story.complete(other)
+    green = story.commit_status(other)
+    assert green['state'] == 'success'
+
+    assert sweep_now(story) == [(run_id, 'ended', None)]
+
+    assert story.commit_status(run_id) == green
+
+
+def test_a_newer_run_of_the_commit_in_a_fork_is_in_nobodys_way(story: Story) -> None:
+    worker = story.worker(story.open_pull(story.tests(2)))
+    worker.start()
+    worker.run_out_of_time()
+    run = story.run(worker.run_id)
+    story.rows.set('user', story.user_id, github_login='una')
+    story.ask('POST', '/runs', json_body={'commit_sha': run['commit'], 'platform': 'linux', 'branch': 'pull_request',
+                                          'pull_request': run['pr_nr'], 'repository': 'una/ccextractor'})
+
+    assert [line[:2] for line in sweep(story)] == [(worker.run_id, 'retried')]
+
+
+def test_a_failed_only_retry_that_died_without_a_result_is_retried_with_its_tests(story: Story) -> None:
+    tests = story.tests(4)
+    source = story.complete(story.open_pull(tests), {tests[1]: CRASH})
+    worker = story.worker(story.retry(source))
+    worker.start()
+    worker.run_out_of_time()
+
+    ((_, what, retry),) = sweep(story)
+
+    assert (what, story.selection(retry)) == ('retried', tests[1:2])
+    story.complete(retry)
+    assert story.said(retry) == Said('pass', tests=4, passed=4, failed=0, not_run=0)

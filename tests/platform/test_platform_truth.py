@@ -173,6 +173,30 @@ def test_what_is_written_after_a_completion_does_not_make_the_run_the_latest(sto
     assert {entry['latest'] for entry in story.verdict(source)['data']} == {'pass'}
 
 
+@pytest.mark.parametrize('again', ['the time limit', 'completed'])
+def test_an_end_that_is_written_again_is_no_newer_end(story: Story, again: str) -> None:
+    tests = story.tests(4)
+    pull = story.worker(story.open_pull(tests))
+    pull.start()
+    story.process.call('keep_machines')
+    pull.run_all({tests[0]: CRASH}, but=tests[3:])
+    # The scheduled job says the first of these at every tick until the machine has gone.
+    end = story.run_scheduled_job if again == 'the time limit' else pull.end
+    if again == 'the time limit':
+        pull.run_out_of_time()
+    end()
+    healed = story.complete(story.retry(pull.run_id), {tests[3]: CRASH})
+
+    end()
+
+    assert {entry['regression_test_id']: entry['latest'] for entry in story.verdict(healed)['data']} == {
+        **dict.fromkeys(tests[:3], 'pass'), tests[3]: 'missing_output'}
+    last = story.complete(story.retry(healed))
+    assert story.origins(last) == {tests[0]: healed, tests[1]: pull.run_id, tests[2]: pull.run_id, tests[3]: last}
+    assert story.said(last) == passed(4)
+    assert '4/4 tests matched the approved output' in story.report(last)
+
+
 # Attempts that ran nothing prove nothing
 
 
@@ -286,7 +310,7 @@ def test_a_failure_of_a_test_that_was_not_selected_hides_no_selected_test_withou
     worker.run(stray, CRASH)
     worker.end()
 
-    assert story.listed(worker.run_id) == Said('fail', 3, passed=1, failed=1, not_run=1)
+    assert story.listed(worker.run_id) == Said('error', 3, passed=1, failed=1, not_run=1)
     assert story.verdicts(worker.run_id) == {one: 'passed', without: 'never_ran', stray: 'failed_once'}
     assert story.selection(story.retry(worker.run_id)) == [without, stray]
 

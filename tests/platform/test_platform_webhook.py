@@ -77,6 +77,23 @@ def test_a_run_that_was_canceled_without_a_build_stays_green(story: Story) -> No
     assert len(story.attempts(run_id)) == 1
 
 
+def test_retry_failed_starts_from_the_attempt_that_says_most_lately_what_did_not_pass(
+        story: Story, failed: int, number: int) -> None:
+    tests = story.selection(failed)
+    full = story.complete(story.retry(failed, failed_only=False), {tests[1]: CRASH})
+    story.stop(story.retry(failed))
+    assert story.retry_by_comment(number, '/retry linux failed')[0] == full
+    healed = story.attempts(failed)[-1]['run_id']
+    assert story.selection(healed) == tests[1:2]
+
+    story.complete(healed)
+    story.stop(story.retry(failed))
+    (answer,) = story.comment(number, '/retry linux failed')
+
+    assert 'is not retried' in answer
+    assert story.attempts(failed)[-2]['run_id'] == healed
+
+
 # Who may
 
 
