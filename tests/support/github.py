@@ -27,7 +27,7 @@ COMMITTED = datetime.now(timezone.utc) - timedelta(days=2)
 SETTINGS = {'GITHUB_OWNER': 'CCExtractor', 'GITHUB_REPOSITORY': 'ccextractor', 'GITHUB_TOKEN': 'ghp_secret'}
 
 #: At how many artifacts the platform looks, where functions like its own stand in for them.
-SEARCH_LIMIT = 500
+SEARCH_LIMIT = 3
 
 #: A pull request, its head, other commits, and the accounts of the one who comments and of its author.
 PR, COMMIT = 1342, '5f2a9c0e7d41b8836a1c4e90d2b7f3586ce1a904'
@@ -62,7 +62,7 @@ class Build:
 
 
 class GitHub:
-    """The one repository: its master, its pull requests, their comments, its builds, the statuses of its commits."""
+    """The one repository: its master, its pull requests, their comments, its builds, and the statuses of the commits."""
 
     def __init__(self) -> None:
         self.clear()
@@ -274,5 +274,5 @@ class GitHub:
             log.error('no artifact')
         return None
 
-    def _update_status(self, gh_commit: Any, state: str, description: str, context: str, **target: str) -> None:
-        gh_commit.create_status(state=state, description=description, context=context, **target)
+    def _update_status(self, gh_commit: Any, state: str, description: str, context: str, target_url: Any = None) -> None:
+        gh_commit.create_status(state=state, description=description, context=context, target_url=target_url)
