@@ -56,16 +56,12 @@ class Platform:
     #: Further settings.
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def with_settings(self, **settings: Any) -> Platform:
-        """Return the same copy with further settings."""
-        return replace(self, settings=settings)
-
     def environment(self, database: str) -> dict[str, str]:
         """Give the environment of a process that runs the platform on a database."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(('GIT_', 'FLASK_', 'PYTHON'))}
         kept.pop('TESTING', None)
         return {**kept, 'PLATFORM_DATABASE_URI': database, 'PLATFORM_SETTINGS': json.dumps(self.settings),
-                'PYTHONPATH': os.pathsep.join([str(self.path), str(self.packages)])}
+                'PYTHONPATH': os.pathsep.join(map(str, [self.path, self.packages, ROOT / 'tests']))}
 
     def run(self, *arguments: str, database: str, sent: str = '',
             seconds: float = 120) -> subprocess.CompletedProcess[str]:
@@ -83,10 +79,11 @@ class Platform:
                        cwd=self.path, env=self.environment(''), check=True, timeout=60)
 
     def inside(self, name: str, database: str, /, **arguments: Any) -> Any:
-        """Call one of the functions of ``inside.py`` in the copy, and give what it returned."""
-        done = self.run(str(INSIDE), name, database=database, sent=json.dumps(arguments), seconds=300)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        """Call a function of ``inside.py`` in a process of its own, and return what it returned."""
+        done = self.run(str(INSIDE), database=database, sent=json.dumps({'function': name, 'arguments': arguments}))
+        answer = json.loads(done.stdout)
+        assert 'raised' not in answer, answer['raised']
+        return answer['returned']
 
 
 def prepare(checkout: Path, folder: Path) -> Platform:
@@ -118,7 +115,7 @@ def copy(platform: Platform, name: str, *, mounted: bool) -> Platform:
     return made
 
 
-def copy_as_documented(platform: Platform, name: str) -> Platform:
+def copy_as_documented(platform: Platform, name: str = 'documented') -> Platform:
     """Copy a prepared platform that has no mount, and add the mount and what the docs offer for pages and GitHub."""
     made = copy(platform, name, mounted=True)
     made.apply('pages', 'report', 'webhook')

@@ -1,128 +1,251 @@
 """
-What the tests cannot ask over HTTP: run in the interpreter of a copy of the platform, one function a process.
+The platform, asked one thing after the other: run in the interpreter of a copy of it (see protocol.py).
 
-The arguments are read from standard input as a JSON object, and what the function returns is written to standard
-output. The platform's modules are imported inside the functions, after the process has found itself in the copy.
+Every line of standard input is a call of a method of what is here or of a stand-in (see stand_ins.py), as JSON; its
+answer is a line of standard output. The platform's modules are imported inside the functions, after the process has
+found itself in the copy and the stand-ins are in place.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import io
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from typing import Any
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
-from flask import Flask, g
+from flask import g
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session
+from stand_ins import Cloud, GitHub, standing_in
+from werkzeug.serving import make_server
+from werkzeug.wsgi import ClosingIterator
 
 from mod_runs_api import retry_run
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 #: Said with every request, for the platform's configuration leaves Flask nothing to guess it from.
 ADDRESS = 'http://localhost/'
 
 
-@contextmanager
-def request() -> Iterator[Flask]:
-    """Be in a request to the platform, of nobody in particular."""
-    from run import app
-    with app.test_request_context(base_url=ADDRESS):
-        app.preprocess_request()
-        yield app
+class Inside:
+    """What can be called. The public methods are the functions, each called with keywords."""
 
+    def __init__(self, github: GitHub, cloud: Cloud) -> None:
+        self._github = github
+        self._cloud = cloud
+        from run import app
 
-def create_tables() -> None:
-    """Create the platform's tables, as every request does."""
-    with request():
-        pass
+        #: The platform's processes do one thing at a time.
+        self.turn = threading.Lock()
+        # The tests fill in the platform's forms without having read its pages.
+        app.config['WTF_CSRF_ENABLED'] = False
+        self._app = app
 
+    @contextmanager
+    def _request(self) -> Iterator[None]:
+        """Be in a request to the platform, of nobody in particular."""
+        with self._app.test_request_context(base_url=ADDRESS):
+            self._app.preprocess_request()
+            yield
 
-def add_people(people: dict[str, str | None], password: str) -> dict[str, int]:
-    """Write people with a role down, all with one password, hashed by the platform; give their ids."""
-    from mod_auth.models import Role, User
-    with request():
-        hashed = User.generate_hash(password)
-        users = [User(name, role and Role.from_string(role), f'{name}@example.com', hashed)
-                 for name, role in people.items()]
-        g.db.add_all(users)
-        g.db.commit()
-        return {user.name: user.id for user in users}
+    def create_tables(self) -> None:
+        """Create the platform's tables, as every request does."""
+        with self._request():
+            pass
 
+    def begin(self) -> None:
+        """Begin a story: nothing has happened on GitHub or in the cloud."""
+        self.create_tables()
+        self._github.clear()
+        self._cloud.clear()
 
-def statements_of(paths: list[str]) -> dict[str, list[str]]:
-    """Give the statements that each page takes once the process has answered a first request, without their values."""
-    from run import app
-    sent: list[str] = []
-    with app.test_client() as client:
-        client.get('/about', base_url=ADDRESS)
+    def add_people(self, people: dict[str, str | None], password: str) -> dict[str, int]:
+        """Add people with a role, all with one password, hashed by the platform; return their ids."""
+        from mod_auth.models import Role, User
+        with self._request():
+            hashed = User.generate_hash(password)
+            users = [User(name, role and Role.from_string(role), f'{name}@example.com', hashed)
+                     for name, role in people.items()]
+            g.db.add_all(users)
+            g.db.commit()
+            return {user.name: user.id for user in users}
+
+    # From outside
+
+    def ask(self, method: str, path: str, form: dict[str, str] | None = None, file: str | None = None,
+            headers: dict[str, str] | None = None, json_body: Any = None, user_id: int | None = None) -> Any:
+        """Make a request, as somebody who is logged in if so wished, and return the answer."""
+        sent: dict[str, Any] = {'headers': headers}
+        if json_body is not None:
+            sent['json'] = json_body
+        elif form is not None:
+            upload = {} if file is None else {'file': (io.BytesIO(file.encode()), 'output.srt')}
+            sent['data'] = {**form, **upload}
+        elif file is not None:
+            sent['data'] = file
+        with self._app.test_client() as client:
+            if user_id is not None:
+                with client.session_transaction(base_url=ADDRESS) as session:
+                    session['user_id'] = user_id
+            answer = client.open(path, method=method, base_url=ADDRESS, **sent)
+        return {'status': answer.status_code, 'body': answer.get_data(as_text=True),
+                'headers': {name.lower(): value for name, value in answer.headers.items()}}
+
+    def serve(self) -> int:
+        """Serve the platform over HTTP beside the calls, and return the port."""
+        server = make_server('127.0.0.1', 0, self._answer)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server.port
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        with self.turn, closing(ClosingIterator(self._app(environ, start_response))) as body:
+            return list(body)
+
+    def deliver(self, event: str, payload: Any, key: str | None = None) -> int:
+        """Have GitHub report an event, signed (by default with the right key), and return the answer's status."""
+        body = json.dumps(payload).encode()
+        signature = hmac.new((key or self._app.config['GITHUB_CI_KEY']).encode(), body, hashlib.sha1).hexdigest()
+        with self._app.test_client() as client:
+            return client.post('/start-ci', base_url=ADDRESS, data=body, headers={
+                'X-GitHub-Event': event, 'X-GitHub-Delivery': '72d3162e-cc78-11e3-81ab-4c9367dc0958',
+                'X-Hub-Signature': f'sha1={signature}', 'User-Agent': 'GitHub-Hookshot/044aadd',
+                'Content-Type': 'application/json'}).status_code
+
+    def run_scheduled_job(self) -> None:
+        """Do what the platform's cron does every few minutes."""
+        import database
+        from mod_ci import controllers
+        sessions = []
+
+        def create_session(*arguments: Any) -> Any:
+            sessions.append(database.create_session(*arguments))
+            return sessions[-1]
+
+        with mock.patch.object(controllers, 'create_session', create_session):
+            controllers.start_platforms(self._github)
+        # Where the process of the job ends.
+        for session in sessions:
+            session.remove()
+
+    def command(self, arguments: list[str]) -> Any:
+        """Run a command of the package's, and return its exit code and what it says."""
+        done = self._app.test_cli_runner().invoke(args=['runs-api', *arguments])
+        return [done.exit_code, done.stdout]
+
+    # What the platform says
+
+    def statuses_and_pages(self, run_ids: list[int]) -> Any:
+        """Return the status of runs and what their pages are made from: by category, which tests are errors."""
+        from mod_api.services.status import derive_run_status
+        from mod_test.controllers import get_test_results
+        from mod_test.models import Test
+        with self._request():
+            found = []
+            for run_id in run_ids:
+                test = Test.query.filter(Test.id == run_id).one()
+                found.append({'status': derive_run_status(test),
+                              'categories': {category['category'].name: [[entry['test'].id, entry['error']]
+                                                                         for entry in category['tests']]
+                                             for category in get_test_results(test)}})
+            return found
+
+    def compare(self, run_id: int, reference_id: int) -> Any:
+        """Return what the platform's report says of the tests of a run beside another: the tests of each word."""
+        from mod_ci.comparison import build_state, compare
+        from mod_test.controllers import get_test_results
+        from mod_test.models import Test
+        with self._request():
+            current, reference = (build_state(get_test_results(Test.query.filter(Test.id == id).one()))
+                                  for id in (run_id, reference_id))
+            return compare(current, reference)
+
+    # Connections and sessions
+
+    def statements_of(self, paths: list[str]) -> dict[str, list[str]]:
+        """Return the statements that each page takes, after a first request, without their values."""
+        sent: list[str] = []
+        self.ask('GET', '/about')
         event.listen(Engine, 'before_cursor_execute', lambda *arguments: sent.append(arguments[2]))
         found = {}
         for path in paths:
             sent.clear()
-            client.get(path, base_url=ADDRESS)
+            self.ask('GET', path)
             found[path] = list(sent)
-    return found
+        return found
 
-
-def statuses_around_lost_connections(path: str) -> list[int]:
-    """Return the statuses of a page before MariaDB closes the pooled connections, right after it, and once more."""
-    from run import app
-    with app.test_client() as client:
-        statuses = [client.get(path, base_url=ADDRESS).status_code]
-        others = create_engine(app.config['DATABASE_URI'])
+    def statuses_around_lost_connections(self, path: str) -> list[int]:
+        """Return the statuses of a page before MariaDB closes the pooled connections, right after, and once more."""
+        statuses = [self.ask('GET', path)['status']]
+        others = create_engine(self._app.config['DATABASE_URI'])
         with others.connect() as connection:
             for (connection_id,) in connection.execute(text(
                     'SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()')):
                 connection.execute(text(f'KILL {connection_id}'))
         others.dispose()
-        return statuses + [client.get(path, base_url=ADDRESS).status_code for _ in range(2)]
+        return statuses + [self.ask('GET', path)['status'] for _ in range(2)]
+
+    def retry_amid_changes(self, run_id: int, name: str, flushed: bool, kept: bool) -> Any:
+        """Retry a run while the caller's session has a new row pending, then commit the session or roll it back."""
+        from mod_home.models import GeneralData
+        from mod_test.models import Test
+        with self._request():
+            change = GeneralData(name, 'pending')
+            g.db.add(change)
+            if flushed:
+                g.db.flush()
+            new_run_id = retry_run(run_id).new_run_id
+
+            still_pending = change in (g.db.identity_map.values() if flushed else g.db.new)
+            with Session(g.db.get_bind()) as elsewhere:
+                changes_elsewhere = elsewhere.query(GeneralData).filter(GeneralData.key == name).count()
+            if kept:
+                g.db.commit()
+            else:
+                g.db.rollback()
+            return [still_pending, changes_elsewhere, Test.query.filter(Test.id == new_run_id).count()]
+
+    def retry_in_a_job(self, run_id: int, name: str) -> int:
+        """Retry a run as a scheduled job of the platform's would, which then goes on and changes a row."""
+        from database import create_session
+        from mod_home.models import GeneralData
+        with self._app.app_context():
+            db = create_session(self._app.config['DATABASE_URI'])
+            db.add(GeneralData(name, 'before'))
+            db.commit()
+            new_run_id = retry_run(run_id).new_run_id
+
+            GeneralData.query.filter(GeneralData.key == name).one().value = 'after'
+            db.commit()
+            db.remove()
+            return new_run_id
 
 
-def retry_amid_changes(run_id: int, name: str, flushed: bool, kept: bool) -> dict[str, Any]:
-    """Retry a run while the caller's session has a new row pending, then commit the session or roll it back."""
-    from mod_home.models import GeneralData
-    from mod_test.models import Test
-    with request():
-        change = GeneralData(name, 'pending')
-        g.db.add(change)
-        if flushed:
-            g.db.flush()
-
-        new_run_id = retry_run(run_id).new_run_id
-
-        pending = change in (g.db.identity_map.values() if flushed else g.db.new)
-        with Session(g.db.get_bind()) as elsewhere:
-            changes = elsewhere.query(GeneralData).filter(GeneralData.key == name).count()
-            runs = elsewhere.query(Test).filter(Test.id == new_run_id).count()
-        if kept:
-            g.db.commit()
-        else:
-            g.db.rollback()
-        return {'new_run_id': new_run_id, 'still_pending': pending, 'changes_elsewhere': changes,
-                'runs_elsewhere': runs,
-                'runs_for_the_caller_afterwards': Test.query.filter(Test.id == new_run_id).count()}
-
-
-def retry_in_a_job(run_id: int, name: str) -> int:
-    """Retry a run as a scheduled job of the platform's would, which then goes on and changes a row."""
-    from database import create_session
-    from mod_home.models import GeneralData
-    from run import app
-    with app.app_context():
-        db = create_session(app.config['DATABASE_URI'])
-        db.add(GeneralData(name, 'before'))
-        db.commit()
-
-        new_run_id = retry_run(run_id).new_run_id
-
-        GeneralData.query.filter(GeneralData.key == name).one().value = 'after'
-        db.commit()
-        db.remove()
-        return new_run_id
+def main() -> None:
+    """Answer one call after the other until there is no more input."""
+    answers = sys.stdout
+    with redirect_stdout(sys.stderr), standing_in() as (github, cloud):
+        inside = Inside(github, cloud)
+        for line in sys.stdin:
+            call = json.loads(line)
+            try:
+                function: Callable[..., Any] = next(
+                    getattr(place, call['function']) for place in (inside, github, cloud)
+                    if hasattr(place, call['function']))
+                with inside.turn:
+                    answer = json.dumps({'returned': function(**call['arguments'])})
+            except Exception:
+                answer = json.dumps({'raised': traceback.format_exc()})
+            print(answer, file=answers, flush=True)
 
 
 if __name__ == '__main__':
-    with redirect_stdout(sys.stderr):
-        returned = globals()[sys.argv[1]](**json.load(sys.stdin))
-    json.dump(returned, sys.stdout)
+    main()

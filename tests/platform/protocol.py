@@ -1,7 +1,7 @@
 """
 The platform's own protocol, from the queue to the report: a story is told to a copy of the platform, step by step.
 
-One process in the copy answers everything (see protocol_inside.py), with stand-ins for GitHub and for the cloud only.
+One process in the copy answers everything (see inside.py), with stand-ins for GitHub and for the cloud only.
 Runs are started by the scheduled job; their workers read the list of their tests, report, upload and end as the real
 ones do. What comes of it is what the platform says.
 """
@@ -23,14 +23,17 @@ from secrets import token_hex
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
-from checkout import Platform
+import pytest
+from checkout import INSIDE, Platform
 from rows import Row, Rows, now, seed_platform
 from sqlalchemy import text
+from support.github import ALICE, AUTHOR, comment_payload
 
-INSIDE = Path(__file__).with_name('protocol_inside.py')
+#: For tests to which the database matters: what is promised of both kinds is tried on both.
+BOTH = pytest.mark.parametrize('kind', ['sqlite', 'mariadb'], indirect=True, scope='session')
 
-#: The numbers of accounts on GitHub: of the person of a story, and of the author of every pull request.
-ACCOUNT, AUTHOR = 583231, 4711
+#: Everybody's.
+PASSWORD = 'correct horse battery staple'
 
 #: Minutes after which the scheduled job gives a machine up, and one.
 TOO_LONG = 121
@@ -95,7 +98,7 @@ class Process:
         self._log = log
 
     def call(self, function: str, **arguments: Any) -> Any:
-        """Call a method of ``Inside`` (protocol_inside.py) or of a stand-in (stand_ins.py); return what it returned."""
+        """Call a method of ``Inside`` (inside.py) or of a stand-in (stand_ins.py), and return what it returned."""
         assert self._process.stdin and self._process.stdout
         print(json.dumps({'function': function, 'arguments': arguments}), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
@@ -153,7 +156,7 @@ class Story:
                       token_hash=hashlib.sha256(secret.encode()).hexdigest(),
                       scopes_json='["runs:read", "runs:write", "results:read"]', created_at=now(),
                       expires_at=now() + timedelta(days=1))
-        self._authorization = {'Authorization': f'Bearer {secret}'}
+        self.authorization = {'Authorization': f'Bearer {secret}'}
         # The platform takes it that there has been a run of master before.
         first = self.rows.run(stages=['canceled'], test_type='commit', branch='master', pr_nr=0)
         self.rows.add('general_data', key='fetch_commit_linux', value=self.rows.one('test', id=first)['commit'])
@@ -205,28 +208,18 @@ class Story:
         self.deliver('workflow_run', {'action': 'completed', 'sender': {'login': 'someone'}, 'workflow_run': {
             'name': 'Build CCExtractor on Linux', 'head_sha': commit, 'event': event, 'head_branch': 'fix'}})
 
-    def open_pull_by_event(self, commit: str, number: int = 1342) -> None:
-        """Open a pull request, have GitHub report it, and have it built."""
-        self.process.call('open_pull', number=number, commit=commit, author=AUTHOR)
-        self.report_pull(number, commit)
-        self.process.call('run_workflows', commit=commit)
-
     def comments_on(self, number: int) -> list[Row]:
         """Return the comments on a pull request, deleted ones too."""
         comments: list[Row] = self.process.call('comments_on', number=number)
         return comments
 
-    def comment(self, number: int, body: str, *, login: str = 'Adam-GH', account: int = ACCOUNT,
+    def comment(self, number: int, body: str, *, login: str = 'Adam-GH', account: int = ALICE,
                 **delivery: Any) -> list[str]:
         """Comment on a pull request, by default as the person, and return the answers on GitHub."""
         before = self.comments_on(number)
-        self.deliver('issue_comment', {
-            'action': 'created',
-            'issue': {'number': number, 'state': 'open', 'pull_request': {'merged_at': None},
-                      'user': {'login': 'someone', 'id': AUTHOR, 'type': 'User'}},
-            'comment': {'id': next(_comment_ids), 'body': body, 'performed_via_github_app': None,
-                        'user': {'login': login, 'id': account, 'type': 'User'}},
-            'repository': {'full_name': 'CCExtractor/ccextractor'}}, **delivery)
+        self.deliver('issue_comment', comment_payload(body, {
+            'issue.number': number, 'comment.id': next(_comment_ids), 'comment.user.login': login,
+            'comment.user.id': account}), **delivery)
         return [answer['body'] for answer in self.comments_on(number)[len(before):]]
 
     def retry_by_comment(self, number: int, body: str) -> tuple[int, int]:
@@ -240,7 +233,7 @@ class Story:
 
     def request(self, method: str, path: str, **request: Any) -> Any:
         """Ask the API with the person's token, and return status and body of the answer."""
-        return self.process.call('ask', method=method, path=f'/api/v1{path}', headers=self._authorization, **request)
+        return self.process.call('ask', method=method, path=f'/api/v1{path}', headers=self.authorization, **request)
 
     def ask(self, method: str, path: str, **request: Any) -> Any:
         """Ask the API with the person's token, and return the JSON of an answer that is no refusal."""
@@ -271,9 +264,11 @@ class Story:
         """Cancel a run on its page."""
         self.visit(f'/test/stop_test/{run_id}')
 
-    def flask(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """Run a command of the package's."""
-        return self.platform.flask('runs-api', *map(str, arguments), database=self.rows.address)
+    def command(self, *arguments: object, exit_code: int = 0) -> str:
+        """Run a command of the package's, and return what it prints."""
+        code, printed = self.process.call('command', arguments=[str(argument) for argument in arguments])
+        assert code == exit_code, printed
+        return str(printed)
 
     def run_scheduled_job(self) -> None:
         """Let the platform start what is queued and give up what takes too long."""
@@ -377,6 +372,16 @@ class Worker:
     def machine(self) -> str:
         """The name that the platform gives it."""
         return f'linux-{self.run_id}'
+
+    @property
+    def commit(self) -> str:
+        """The commit of its run."""
+        return str(self.story.run(self.run_id)['commit'])
+
+    @property
+    def pr_nr(self) -> int:
+        """The pull request of its run."""
+        return int(self.story.run(self.run_id)['pr_nr'])
 
     @property
     def has_machine(self) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from protocol import Story, Worker
 
-from mod_runs_api.domain.causes import NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
-
 pytestmark = pytest.mark.platform
+
+TIME_LIMIT = 'Could not complete test, time limit exceeded'
+
+Happens = Callable[[Worker], object]
 
 
 def cause(story: Story, run_id: int) -> tuple[str, str] | None:
@@ -19,18 +22,41 @@ def cause(story: Story, run_id: int) -> tuple[str, str] | None:
 
 
 @pytest.fixture
-def queued(story: Story) -> int:
-    """Return the queued run of a pull request, of two tests."""
-    return story.open_pull(story.tests(2))
+def queued(story: Story) -> Worker:
+    """The worker of the queued run of a pull request, of two tests."""
+    return story.worker(story.open_pull(story.tests(2)))
 
 
 @pytest.fixture
-def worker(story: Story, queued: int) -> Worker:
-    """Return the worker of that run when it has got half-way: the first of its tests has run."""
-    worker = story.worker(queued)
-    worker.start()
-    worker.run(worker.tests[0])
-    return worker
+def worker(queued: Worker) -> Worker:
+    """The same worker when it has got half-way: the first of its tests has run. Its machine takes time to stop."""
+    queued.start()
+    queued.run(queued.tests[0])
+    queued.story.process.call('keep_machines')
+    return queued
+
+
+# What happens to a run
+
+
+def tick(worker: Worker) -> None:
+    """Let the scheduled job run."""
+    worker.story.run_scheduled_job()
+
+
+def report_build(worker: Worker) -> None:
+    """Report that the build of the commit is through."""
+    worker.story.report_build(worker.commit)
+
+
+def given(then: Happens, *functions: str, **arguments: Any) -> Happens:
+    """Call functions of the stand-ins, without arguments with the commit of the run, and go on."""
+    def happen(worker: Worker) -> None:
+        for function in functions:
+            worker.story.process.call(function, **(arguments or {'commit': worker.commit}))
+        then(worker)
+
+    return happen
 
 
 def finish(worker: Worker) -> None:
@@ -39,9 +65,26 @@ def finish(worker: Worker) -> None:
     worker.end()
 
 
-def run_out_of_time(worker: Worker) -> None:
-    """Have the scheduled job give the machine up; it takes its time to stop."""
-    worker.story.process.call('keep_machines')
+def cancel(worker: Worker) -> None:
+    """Cancel the run by the API."""
+    worker.story.cancel(worker.run_id)
+
+
+def stop(worker: Worker) -> None:
+    """Cancel the run on its page."""
+    worker.story.stop(worker.run_id)
+
+
+def run_out_of_time_twice(worker: Worker) -> None:
+    """Have the scheduled job give the machine up, at two ticks."""
+    worker.run_out_of_time()
+    worker.story.run_scheduled_job()
+    assert worker.story.rows.values('test_progress', 'message', test_id=worker.run_id).count(TIME_LIMIT) == 2
+
+
+def hang(worker: Worker) -> None:
+    """Have the second test hang for ten minutes, and the machine run out of time."""
+    worker.post('finish', test_id=str(worker.tests[1]), runTime='600000', exitCode='-1')
     worker.run_out_of_time()
 
 
@@ -50,38 +93,37 @@ def reboot(worker: Worker) -> None:
     worker.post('progress', status='preparation', message='')
 
 
-def cancel(worker: Worker) -> None:
-    """Cancel the run by the API."""
-    worker.story.cancel(worker.run_id)
+def give_up(worker: Worker, message: str = '') -> None:
+    """Have the worker give up."""
+    worker.post('progress', status='canceled', message=message)
 
 
 def hide(worker: Worker) -> None:
     """Have the code under test say with the worker's token what a collation takes for a person's words."""
-    for message in ('canceled by admin', ''):
-        worker.post('progress', status='canceled', message=message)
+    give_up(worker, 'canceled by admin')
+    give_up(worker)
 
 
-def stop(worker: Worker) -> None:
-    """Cancel the run on its page."""
-    worker.story.stop(worker.run_id)
+def find_closed(worker: Worker) -> None:
+    """Have the scheduled job find the pull request closed."""
+    given(tick, 'close_pull', number=worker.pr_nr)(worker)
 
 
-def fail_to_build(worker: Worker) -> None:
-    """Have the workflow that builds the commit fail."""
-    commit = worker.story.run(worker.run_id)['commit']
-    worker.story.process.call('fail_workflows', commit=commit)
-    worker.story.report_build(commit)
+def report_closed(worker: Worker) -> None:
+    """Have GitHub report that the pull request is closed."""
+    worker.story.report_pull(worker.pr_nr, worker.commit, 'closed')
 
 
-# None: its results decide
+def supersede(worker: Worker) -> None:
+    """Push another commit while the first is built, and report that build."""
+    worker.story.process.call('push_to_pull', number=worker.pr_nr, commit='f' * 40)
+    given(report_build, 'run_workflows')(worker)
 
 
-@pytest.mark.parametrize('happens', [run_out_of_time, reboot, stop, fail_to_build])
+@pytest.mark.parametrize('happens', [run_out_of_time_twice, reboot, stop, given(report_build, 'fail_workflows')])
 def test_a_run_that_completed_whole_has_none_whatever_comes_after(
-        story: Story, worker: Worker, happens: Callable[[Worker], None]) -> None:
-    story.process.call('keep_machines')
+        story: Story, worker: Worker, happens: Happens) -> None:
     finish(worker)
-    assert cause(story, worker.run_id) is None
 
     happens(worker)
 
@@ -89,9 +131,8 @@ def test_a_run_that_completed_whole_has_none_whatever_comes_after(
     assert cause(story, worker.run_id) is None
 
 
-@pytest.mark.parametrize('happens', [run_out_of_time, cancel])
-def test_a_run_that_completes_after_all_has_none(
-        story: Story, worker: Worker, happens: Callable[[Worker], None]) -> None:
+@pytest.mark.parametrize('happens', [Worker.run_out_of_time, cancel])
+def test_a_run_that_completes_after_all_has_none(story: Story, worker: Worker, happens: Happens) -> None:
     happens(worker)
 
     finish(worker)
@@ -99,155 +140,66 @@ def test_a_run_that_completes_after_all_has_none(
     assert cause(story, worker.run_id) is None
 
 
-@pytest.mark.parametrize('code', ['ZONE_RESOURCE_POOL_EXHAUSTED', 'QUOTA_EXCEEDED'])
-def test_a_run_that_waits_for_a_machine_has_not_ended(story: Story, queued: int, code: str) -> None:
-    story.process.call('refuse_machines', code=code)
+@pytest.mark.parametrize(('happens', 'expected'), [
+    (run_out_of_time_twice, ('infrastructure', TIME_LIMIT)), (hang, ('code', TIME_LIMIT)),
+    (reboot, ('infrastructure', 'Duplicate Entries')), (give_up, ('infrastructure', 'Duplicate Entries')),
+    (Worker.end, ('infrastructure', '1 of 2 results are missing'))])
+def test_an_end_half_way(story: Story, worker: Worker, happens: Happens, expected: tuple[str, str]) -> None:
+    happens(worker)
 
-    story.run_scheduled_job()
-
-    assert cause(story, queued) is None
-
-
-# A machine
+    assert cause(story, worker.run_id) == expected
 
 
-def test_the_time_limit_at_two_ticks_is_infrastructure(story: Story, worker: Worker) -> None:
-    run_out_of_time(worker)
-    story.run_scheduled_job()
-
-    assert story.rows.values('test_progress', 'message', test_id=worker.run_id).count(TIME_LIMIT) == 2
-    assert cause(story, worker.run_id) == ('infrastructure', TIME_LIMIT)
+def refused(code: str) -> Happens:
+    """Have the cloud refuse a machine with an error of this code."""
+    return given(tick, 'refuse_machines', code=code)
 
 
-def test_the_time_limit_after_a_test_that_hung_is_the_code(story: Story, worker: Worker) -> None:
-    (_, hanging) = worker.tests
-    worker.post('finish', test_id=str(hanging), runTime='600000', exitCode='-1')
-
-    worker.run_out_of_time()
-
-    assert cause(story, worker.run_id) == ('code', TIME_LIMIT)
-
-
-@pytest.mark.parametrize('status', ['preparation', 'canceled'])
-def test_a_machine_that_rebooted_or_a_worker_that_gave_up_is_infrastructure(
-        story: Story, worker: Worker, status: str) -> None:
-    worker.post('progress', status=status, message='')
-
-    assert cause(story, worker.run_id) == ('infrastructure', OUT_OF_ORDER)
-
-
-def test_a_machine_that_completes_without_some_results_is_infrastructure(story: Story, worker: Worker) -> None:
-    worker.end()
-
-    assert cause(story, worker.run_id) == ('infrastructure', '1 of 2 results are missing')
-
-
-def test_a_worker_without_a_build_on_its_machine_is_infrastructure(story: Story, queued: int) -> None:
-    story.worker(queued).post('progress', status='canceled', message='artifact')
-
-    assert cause(story, queued) == ('infrastructure', 'artifact')
+#: What happens to a run in the queue, its cause, and how the detail begins. Without a cause it waits on.
+IN_THE_QUEUE: dict[str, tuple[Happens, str | None, str]] = {
+    'no zone': (refused('ZONE_RESOURCE_POOL_EXHAUSTED'), None, ''),
+    'no quota': (refused('QUOTA_EXCEEDED'), None, ''),
+    'no machine': (refused('RESOURCE_NOT_FOUND'), 'infrastructure', 'Required GCP resource'),
+    'a machine twice': (refused('RESOURCE_ALREADY_EXISTS'), 'infrastructure', 'A VM with this name'),
+    'a slow cloud': (refused('TIMEOUT'), 'infrastructure', 'GCP '),
+    'a new error': (refused('SOMETHING_NEW'), 'infrastructure', 'VM creation failed'),
+    'no build on the machine': (lambda worker: give_up(worker, 'artifact'), 'infrastructure', 'artifact'),
+    'an invisible build': (given(report_build, 'run_workflows', 'lose_build'), 'infrastructure',
+                           'Build succeeded but artifact not yet available - please retry'),
+    'a failed build': (given(report_build, 'fail_workflows'), 'build', 'Cancelling tests as Github Action(s) failed'),
+    'a build found failed': (given(tick, 'lose_build', 'fail_workflows'), 'build', 'Build failed'),
+    'a build found lost': (given(tick, 'lose_build', 'run_workflows'), 'build', 'Artifact not found'),
+    'no build': (given(tick, 'lose_build'), 'build', 'No build available'),
+    **{f'HTTP {status}': (given(tick, 'set_download_status', status=status), expected,
+                          f'Artifact download failed: HTTP {status}')
+       for status, expected in ((404, 'build'), (410, 'build'), (502, 'infrastructure'))},
+    'reported closed': (report_closed, 'decision', 'PR closed'),
+    'found closed': (find_closed, 'decision', 'PR is closed'),
+    'superseded': (supersede, 'decision', 'Tests canceled'),
+    # Neither workflow has run.
+    'no code changes': (report_build, 'decision', 'Not ran - no code changes'),
+}
 
 
-@pytest.mark.parametrize('code', ['RESOURCE_NOT_FOUND', 'RESOURCE_ALREADY_EXISTS', 'TIMEOUT', 'SOMETHING_NEW'])
-def test_a_machine_that_cannot_be_had_is_infrastructure(story: Story, queued: int, code: str) -> None:
-    story.process.call('refuse_machines', code=code)
+@pytest.mark.parametrize('what', IN_THE_QUEUE)
+def test_an_end_in_the_queue(story: Story, queued: Worker, what: str) -> None:
+    happens, expected, beginning = IN_THE_QUEUE[what]
 
-    story.run_scheduled_job()
+    happens(queued)
 
-    (row,) = story.rows.of('test_progress', test_id=queued)
-    assert cause(story, queued) == ('infrastructure', row['message'])
-
-
-# A build
-
-
-def test_a_build_that_is_not_visible_yet_is_infrastructure_though_the_commit_is_green(
-        story: Story, queued: int) -> None:
-    commit = story.run(queued)['commit']
-    for call in ('run_workflows', 'lose_build'):
-        story.process.call(call, commit=commit)
-
-    story.report_build(commit)
-
-    assert len(story.rows.of('test_progress', test_id=queued)) == 2
-    assert story.commit_status(queued)['state'] == 'success'
-    assert cause(story, queued) == ('infrastructure', NOT_VISIBLE)
-
-
-def test_a_build_that_failed_is_the_build(story: Story, queued: int) -> None:
-    fail_to_build(story.worker(queued))
-
-    assert cause(story, queued) == ('build', 'Cancelling tests as Github Action(s) failed')
-
-
-@pytest.mark.parametrize(('calls', 'beginning'), [
-    (['lose_build', 'fail_workflows'], 'Build failed'), (['lose_build', 'run_workflows'], 'Artifact not found'),
-    (['lose_build'], 'No build available')])
-def test_a_build_that_the_scheduled_job_does_not_find_is_the_build(
-        story: Story, queued: int, calls: list[str], beginning: str) -> None:
-    for call in calls:
-        story.process.call(call, commit=story.run(queued)['commit'])
-
-    story.run_scheduled_job()
-
-    name, detail = cause(story, queued) or ('', '')
-    assert (name, detail[:len(beginning)]) == ('build', beginning)
-
-
-@pytest.mark.parametrize(('status', 'expected'), [(404, 'build'), (410, 'build'), (502, 'infrastructure')])
-def test_a_build_that_cannot_be_downloaded_is_gone_or_is_not(
-        story: Story, queued: int, status: int, expected: str) -> None:
-    story.process.call('set_download_status', status=status)
-
-    story.run_scheduled_job()
-
-    assert cause(story, queued) == (expected, f'Artifact download failed: HTTP {status}')
-
-
-# A decision
+    found, detail = cause(story, queued.run_id) or (None, '')
+    assert (found, detail[:len(beginning)]) == (expected, beginning)
+    # It is the platform's own message.
+    assert not found or detail in story.rows.values('test_progress', 'message', test_id=queued.run_id)
 
 
 @pytest.mark.parametrize(('decide', 'detail'), [(cancel, 'Canceled by adam via API'), (stop, 'Canceled by admin')])
-@pytest.mark.parametrize('happens', [lambda worker: None, lambda worker: worker.end('canceled'), run_out_of_time, hide],
+@pytest.mark.parametrize('happens', [lambda worker: None, give_up, Worker.run_out_of_time, hide],
                          ids=['nothing more', 'its worker gives up', 'its time is over', 'its worker says so too'])
 def test_a_run_that_a_person_canceled_is_a_decision_whatever_its_machine_does(
-        story: Story, worker: Worker, decide: Callable[[Worker], None], detail: str,
-        happens: Callable[[Worker], None]) -> None:
+        story: Story, worker: Worker, decide: Happens, detail: str, happens: Happens) -> None:
     decide(worker)
 
     happens(worker)
 
     assert cause(story, worker.run_id) == ('decision', detail)
-
-
-def test_a_run_of_a_pull_request_that_is_closed_is_a_decision(story: Story, queued: int) -> None:
-    run = story.run(queued)
-
-    story.report_pull(run['pr_nr'], run['commit'], 'closed')
-
-    assert cause(story, queued) == ('decision', 'PR closed')
-
-
-def test_a_run_that_the_scheduled_job_finds_closed_is_a_decision(story: Story, queued: int) -> None:
-    story.process.call('close_pull', number=story.run(queued)['pr_nr'])
-
-    story.run_scheduled_job()
-
-    assert cause(story, queued) == ('decision', 'PR is closed')
-
-
-def test_a_run_that_was_superseded_while_it_was_built_is_a_decision(story: Story, queued: int) -> None:
-    run = story.run(queued)
-    story.process.call('run_workflows', commit=run['commit'])
-    story.process.call('push_to_pull', number=run['pr_nr'], commit='f' * 40)
-
-    story.report_build(run['commit'])
-
-    assert cause(story, queued) == ('decision', 'Tests canceled')
-
-
-def test_a_run_without_code_changes_is_a_decision(story: Story, queued: int) -> None:
-    # Neither workflow has run.
-    story.report_build(story.run(queued)['commit'])
-
-    assert cause(story, queued) == ('decision', 'Not ran - no code changes')

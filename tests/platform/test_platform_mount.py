@@ -1,92 +1,111 @@
-"""Mounting, and the migrations of the real platform (docs/operations.rst)."""
+"""What the mount, the migrations and the patch ``database`` do to the real platform (docs/operations.rst)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from checkout import Platform, copy
-from rows import Rows, fresh_database
+from protocol import CRASH, Story, running
+from rows import fresh_database
 from sqlalchemy import create_engine, inspect
 
 pytestmark = pytest.mark.platform
 
+#: Headers whose values differ from one request to the next.
+PASSING = ('x-ratelimit-remaining', 'x-ratelimit-reset')
+
+PAGES = ['GET /', 'GET /test/', 'GET /test/{}', 'GET /test/get_json_data/{}', 'GET /test/2147483647', 'GET /nowhere',
+         'POST /test/', 'OPTIONS /test/', 'GET /account/manage', 'GET /api/v1/nowhere', 'GET /api/v1/runs/{}',
+         'PUT /api/v1/runs/{}', 'POST /api/v1/runs', 'GET /api/v1/runs/{}/nothing', 'GET /api/v1/auth/tokens/1',
+         'GET /api/v1/runs/{}/summary', 'GET /api/v1/runs/2147483647', 'GET /api/v1/runs/none', 'GET /api/v1/users']
+
+
+@pytest.fixture(scope='module')
+def mounted(unmounted: Platform) -> Platform:
+    """A copy of the platform with the two lines added, and nothing else."""
+    return copy(unmounted, 'mounted', mounted=True)
+
+
+def seen(answer: Any) -> Any:
+    """Return all of an answer that the same request always gets."""
+    headers = {name: value for name, value in answer['headers'].items() if name not in PASSING}
+    return {**answer, 'headers': {**headers, 'allow': sorted(headers.get('allow', '').split(', '))}}
+
+
+def test_pages_and_api_of_the_platform_are_with_the_mount_what_they_are_without(
+        story: Story, unmounted: Platform, mounted: Platform, tmp_path: Path) -> None:
+    tests = story.tests(2)
+    run_id = story.complete(story.push(tests), {tests[0]: CRASH})
+    shown = []
+    for platform in (unmounted, mounted):
+        with running(platform, story.rows.address, tmp_path) as process:
+            shown.append({
+                (page, bool(headers)): seen(process.call('ask', method=page.split()[0], headers=headers,
+                                                         path=page.split()[1].format(run_id)))
+                for page in PAGES for headers in ({}, story.authorization)})
+            route = process.call('ask', method='POST', path=f'/api/v1/runs/{run_id}/retry')
+            assert route['status'] == (404 if platform is unmounted else 401)
+
+    without, with_mount = shown
+    assert {answer['status'] for answer in without.values()} >= {200, 302, 400, 401, 403, 404, 405}
+    assert with_mount == without
+
 
 def test_the_platforms_own_requests_look_for_the_packages_tables_and_send_nothing_else(
-        unmounted: Platform, mounted: Platform, rows: Rows) -> None:
-    paths = ['/', '/about', '/test/', '/test/1', '/account/login', '/regression/', '/sample/', '/custom/', '/nowhere',
-             '/api/v1/runs', '/api/v1/runs/1', '/api/v1/system/health']
+        story: Story, unmounted: Platform, mounted: Platform) -> None:
+    paths = ['/', '/test/', '/test/1', '/account/login', '/regression/', '/sample/', '/nowhere', '/api/v1/runs',
+             '/api/v1/runs/1', '/api/v1/system/health']
+    without, with_mount = (platform.inside('statements_of', story.rows.address, paths=paths)
+                           for platform in (unmounted, mounted))
 
-    with_mount = mounted.inside('statements_of', rows.address, paths=paths)
-
-    looks = {path: [statement for statement in sent if 'run_retry' in statement or 'run_carried_over' in statement]
-             for path, sent in with_mount.items()}
-    assert {path: len(statements) for path, statements in looks.items()} == dict.fromkeys(paths, 2)
-    assert all(statement.startswith(('PRAGMA', 'DESCRIBE')) for sent in looks.values() for statement in sent)
-    without_looks = {path: [statement for statement in sent if statement not in looks[path]]
-                     for path, sent in with_mount.items()}
-    assert sort(without_looks) == sort(unmounted.inside('statements_of', rows.address, paths=paths))
+    for path in paths:
+        looks = [sent for sent in with_mount[path] if 'run_retry' in sent or 'run_carried_over' in sent]
+        assert len(looks) == 2 and all(sent.startswith('DESCRIBE') for sent in looks), path
+        # Another table changes the order in which the platform looks for its own.
+        assert sorted(sent for sent in with_mount[path] if sent not in looks) == sorted(without[path]), path
 
 
-def sort(statements: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Return statements in an order of their own: another table changes that in which the host looks for its own."""
-    return {path: sorted(sent) for path, sent in statements.items()}
+def test_the_platforms_migrations_create_and_drop_the_tables(unmounted: Platform, tmp_path: Path) -> None:
+    platform = copy(unmounted, 'migrated', mounted=True)
 
-
-class Migrations:
-    """The platform's migrations, in a copy that may be written to, on a database of MariaDB's."""
-
-    def __init__(self, platform: Platform, database: str) -> None:
-        self.platform = platform
-        self.database = database
-
-    def flask_db(self, *arguments: str) -> str:
-        """Run a command, and give what it said."""
-        done = self.platform.flask('db', *arguments, database=self.database)
-        assert done.returncode == 0, done.stderr
-        return done.stderr
-
-    def scripts(self) -> set[Path]:
-        """Give all migrations."""
-        return set((self.platform.path / 'migrations' / 'versions').glob('*.py'))
-
-    def tables(self) -> set[str]:
-        """Give the names of the tables."""
-        engine = create_engine(self.database)
+    def tables() -> set[str]:
+        engine = create_engine(database)
         try:
-            return set(inspect(engine).get_table_names())
+            return set(inspect(engine).get_table_names()) - {'alembic_version'}
         finally:
             engine.dispose()
 
+    def flask_db(*arguments: str) -> str:
+        done = platform.flask('db', *arguments, database=database)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
 
-@pytest.fixture
-def migrations(unmounted: Platform, tmp_path: Path) -> Iterator[Migrations]:
-    """
-    Give the migrations of a platform that has just been mounted: the database has the platform's own tables.
-
-    They are created as the platform creates them; its migrations alone do not lead from an empty database to today's.
-    """
     with fresh_database('mariadb', tmp_path) as database:
+        # The platform's migrations alone do not lead from an empty database to today's.
         unmounted.inside('create_tables', database)
-        migrations = Migrations(copy(unmounted, 'migrated', mounted=True), database)
-        migrations.flask_db('stamp', 'head')
-        yield migrations
+        before, scripts = tables(), set(platform.path.glob('migrations/versions/*.py'))
+        flask_db('stamp', 'head')
+        flask_db('migrate', '--message', 'retries')
+        (made,) = set(platform.path.glob('migrations/versions/*.py')) - scripts
+        assert (made.read_text().count('op.create_table('), made.read_text().count('op.add_column(')) == (2, 0)
+
+        flask_db('upgrade')
+        assert tables() - before == {'run_retry', 'run_carried_over'}
+        assert 'No changes in schema detected' in flask_db('migrate', '--message', 'nothing left')
+        flask_db('downgrade')
+        assert tables() == before
 
 
-def test_the_platforms_migrations_create_and_drop_the_tables(migrations: Migrations) -> None:
-    scripts, tables = migrations.scripts(), migrations.tables()
+def test_with_the_patch_the_tables_are_looked_for_once_and_a_lost_connection_costs_no_request(
+        unmounted: Platform, mounted: Platform, tmp_path: Path) -> None:
+    edited = copy(unmounted, 'edited', mounted=True)
+    edited.apply('database')
+    with fresh_database('mariadb', tmp_path) as database:
+        assert edited.inside('statuses_around_lost_connections', database, path='/about') == [200, 200, 200]
+        assert mounted.inside('statuses_around_lost_connections', database, path='/about') == [200, 500, 200]
 
-    migrations.flask_db('migrate', '--message', 'retries')
-    made, = migrations.scripts() - scripts
-    script = made.read_text()
-    assert script.count('op.create_table(') == 2
-    assert 'op.add_column' not in script and 'op.alter_column' not in script
-
-    migrations.flask_db('upgrade')
-    assert migrations.tables() - tables == {'run_retry', 'run_carried_over'}
-
-    assert 'No changes in schema detected' in migrations.flask_db('migrate', '--message', 'nothing left')
-
-    migrations.flask_db('downgrade')
-    assert migrations.tables() == tables | {'alembic_version'}
+        looks = [[sent for sent in platform.inside('statements_of', database, paths=['/about'])['/about']
+                  if sent.startswith('DESCRIBE')] for platform in (mounted, edited)]
+        assert looks[0] and not looks[1]

@@ -1,70 +1,115 @@
-"""A retry on the real platform, over HTTP (docs/api.rst, "Retry a run")."""
+"""A retry on the real platform, over HTTP: what it writes and what is refused (docs/api.rst)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections import Counter
+from datetime import timedelta
+from typing import Any
 
 import pytest
-from rows import Rows
-from serving import Client
+from protocol import BOTH, CRASH, PASSWORD, Story, differs
+from rows import now
 
-pytestmark = pytest.mark.platform
+pytestmark = [pytest.mark.platform, BOTH]
 
 CONFIGURATION = ('platform', 'test_type', 'fork_id', 'branch', 'commit', 'pr_nr')
 
+#: There is no such run.
+NONE = 2 ** 31 - 1
 
-@pytest.fixture
-def source(rows: Rows, people: dict[str, int]) -> int:
-    """Give a completed run of two people's, on Windows. Two of its three tests failed."""
-    passed, crashed, differed = (rows.regression_test() for _ in range(3))
-    run_id = rows.run([passed, crashed, differed], owners=[people['tess'], people['una']], platform='windows',
-                      branch='feature/subtitles')
-    rows.result(run_id, passed)
-    rows.result(run_id, crashed, exit_code=1)
-    rows.result(run_id, differed, got='something else')
-    return run_id
+JSON = {'Content-Type': 'application/json'}
+
+
+def token_of(story: Story, name: str, role: str | None, *scopes: str) -> dict[str, str]:
+    """Add a person, have the platform give them a token, and return its header."""
+    story.process.call('add_people', people={name: role}, password=PASSWORD)
+    # The platform allows an address five new tokens in a quarter of an hour.
+    sent_for = {'X-Forwarded-For': f'192.0.2.{story.user_id % 256}'}
+    answer = story.process.call('ask', method='POST', path='/api/v1/auth/tokens', headers=sent_for, json_body={
+        'email': f'{name}@example.com', 'password': PASSWORD, 'token_name': name,
+        'scopes': scopes or ['runs:read', 'runs:write']})
+    assert answer['status'] == 201, answer
+    return {'Authorization': f'Bearer {json.loads(answer["body"])["token"]}'}
+
+
+def rows_of_all_tables(story: Story) -> dict[str, Counter[Any]]:
+    """Return every row of every table, and how often it is there."""
+    return {table: Counter(tuple(row.values()) for row in story.rows.of(table)) for table in story.rows.tables}
 
 
 @pytest.mark.parametrize('failed_only', [False, True])
-def test_a_token_of_the_platforms_own_is_good_for_a_retry_that_adds_rows_and_changes_none(
-        client: Client, token: Callable[..., str], rows: Rows, source: int, failed_only: bool) -> None:
-    secret = token()
-    before = rows.snapshot()
+def test_a_token_of_the_platform_is_good_for_a_retry_that_adds_rows_and_changes_none(
+        story: Story, failed_only: bool) -> None:
+    tests = story.tests(3)
+    source = story.complete(story.push(tests, branch='feature/subtitles'), {tests[1]: CRASH, tests[2]: differs('another')})
+    story.rows.add('test_fork', test_id=source, user_id=story.user_id)
+    alice = token_of(story, 'alice', 'contributor')
+    before = rows_of_all_tables(story)
 
-    answer = client.retry(source, secret, {'failed_only': failed_only, 'reason': 'flaky VM \N{CLAPPER BOARD}'})
+    answer = story.process.call('ask', method='POST', path=f'/api/v1/runs/{source}/retry', headers=alice, json_body={
+        'failed_only': failed_only, 'reason': 'flaky VM \N{CLAPPER BOARD}'})
 
-    assert answer.status == 202
-    assert answer.headers['Content-Type'] == 'application/json'
-    new_run_id, message = answer.json['new_run_id'], answer.json['message']
-    assert answer.json == {'run_id': source, 'new_run_id': new_run_id, 'action': 'retry', 'status': 'accepted',
-                           'message': message}
-    after = rows.snapshot()
-    assert {table: before[table] - after[table] for table in before} == {table: {} for table in before}
-    changed = {table for table in after if after[table] - before[table]}
-    assert changed == {'test', 'customized_test', 'test_fork', 'run_retry'}
-    tests = rows.values('customized_test', 'regression_id', test_id=source)
-    assert rows.values('customized_test', 'regression_id', test_id=new_run_id) == tests[1 if failed_only else 0:]
-
-
-def test_a_retry_is_a_new_run_with_the_same_configuration_and_a_secret_of_its_own(
-        client: Client, token: Callable[..., str], rows: Rows, people: dict[str, int], source: int) -> None:
-    old, new = rows.one('test', id=source), rows.one('test', id=client.retry(source, token()).json['new_run_id'])
-
+    assert answer['status'] == 202, answer
+    made = json.loads(answer['body'])['new_run_id']
+    after = rows_of_all_tables(story)
+    assert {table for table in after if before[table] - after[table]} == set()
+    assert {table for table in after if after[table] - before[table]} == {
+        'test', 'customized_test', 'test_fork', 'run_retry'}
+    assert story.selection(made) == tests[1 if failed_only else 0:]
+    old, new = story.run(source), story.run(made)
     assert {name: new[name] for name in CONFIGURATION} == {name: old[name] for name in CONFIGURATION}
     assert set(new) == {'id', 'token', *CONFIGURATION}
     assert len(new['token']) == 64 and new['token'] != old['token']
-    assert rows.values('test_fork', 'user_id', test_id=new['id']) == sorted(
-        people[name] for name in ('tess', 'una', 'alice'))
+    assert len(story.rows.values('test_fork', 'user_id', test_id=made)) == 2
+    # The platform shows it where Location says.
+    assert answer['headers']['location'] == f'/api/v1/runs/{made}'
+    assert story.ask('GET', f'/runs/{made}')['status'] == 'queued'
 
 
-def test_the_platform_shows_the_new_run_where_location_says(client: Client, token: Callable[..., str],
-                                                            source: int, rows: Rows) -> None:
-    answer = client.retry(source, token())
-    assert answer.headers['Location'] == f'/api/v1/runs/{answer.json["new_run_id"]}'
+def refusal(story: Story, run_id: int, headers: dict[str, str], method: str = 'POST', **request: Any) -> Any:
+    """Ask for a retry, check the shape of the refusal, and return its status, code and details."""
+    answer = story.process.call('ask', method=method, path=f'/api/v1/runs/{run_id}/retry', headers=headers, **request)
+    assert answer['headers']['content-type'] == 'application/json'
+    assert answer['headers'].keys() >= {'x-ratelimit-limit', 'x-ratelimit-remaining', 'content-security-policy'}
+    body = json.loads(answer['body'])
+    assert body.keys() == {'code', 'message', 'details'} and 1 <= len(body['message']) <= 500
+    return answer['status'], body['code'], body['details']
 
-    shown = client.ask('GET', answer.headers['Location'], token=token())
 
-    assert shown.status == 200
-    assert shown.json['run_id'] == answer.json['new_run_id']
-    assert shown.json['status'] == 'queued'
-    assert shown.json['commit_sha'] == rows.one('test', id=source)['commit']
+def test_the_platforms_own_error_pages_stay_away_from_what_is_refused(story: Story) -> None:
+    run_id, adam = story.push(story.tests(1)), story.authorization
+    refusals = [
+        ('DELETE', {}, (405, 'method_not_allowed')), ('FROBNICATE', {}, (405, 'method_not_allowed')),
+        ('POST', {'file': '{', 'headers': JSON}, (400, 'bad_request')),
+        ('POST', {'file': '{}', 'headers': {'Content-Type': 'text/plain'}}, (415, 'unsupported_media_type')),
+        ('POST', {'json_body': {'reason': 'x' * 20_000}}, (413, 'payload_too_large'))]
+    for method, request, expected in refusals:
+        headers = adam | request.pop('headers', {})
+        assert refusal(story, run_id, headers, method, **request) == (*expected, {}), (method, expected)
+    assert refusal(story, NONE, adam) == (404, 'not_found', {'resource': 'run', 'id': NONE})
+
+
+def test_a_stranger_is_not_told_which_runs_exist_nor_whoever_lacks_scope_or_role(story: Story) -> None:
+    cases: list[tuple[str, str | None, list[str], Any]] = [
+        ('alice', 'contributor', ['runs:read'], {'required_scope': 'runs:write', 'token_scopes': ['runs:read']}),
+        ('una', 'user', [], {'required_roles': ['admin', 'contributor', 'tester'], 'user_role': 'user'}),
+        ('nora', None, [], {'required_roles': ['admin', 'contributor', 'tester'], 'user_role': None})]
+    for name, role, scopes, details in cases:
+        assert refusal(story, NONE, token_of(story, name, role, *scopes)) == (403, 'forbidden', details), name
+    assert refusal(story, NONE, {}) == (401, 'unauthorized', {})
+
+
+def test_a_token_that_the_platform_no_longer_accepts_is_unauthorized(story: Story) -> None:
+    tess = token_of(story, 'tess', 'tester')
+    token_id = story.rows.one('api_token', token_name='tess')['id']
+    assert refusal(story, NONE, tess)[0] == 404
+    assert refusal(story, NONE, {'Authorization': tess['Authorization'][:-1]})[0] == 401
+
+    story.rows.set('api_token', token_id, expires_at=now() - timedelta(seconds=1))
+    assert refusal(story, NONE, tess)[0] == 401
+
+    story.rows.set('api_token', token_id, expires_at=now() + timedelta(days=1))
+    revoked = story.process.call('ask', method='DELETE', path=f'/api/v1/auth/tokens/{token_id}', headers=tess)
+    assert revoked['status'] == 204
+    assert refusal(story, NONE, tess)[0] == 401

@@ -12,10 +12,10 @@ from itertools import count, product
 from typing import NamedTuple
 
 import pytest
-from protocol import Story
+from protocol import BOTH, Story
 from rows import Rows, now
 
-pytestmark = pytest.mark.platform
+pytestmark = [pytest.mark.platform, BOTH]
 
 #: How a command ended and should have ended; None if it never ran.
 ENDS = (None, (0, 0), (10, 10), (1, 0), (1, 10), (0, 10), (None, 0), (None, None), (0, None))
@@ -24,11 +24,6 @@ ACCEPTED, OF_ANOTHER = 'accepted', 'accepted of another output'
 
 #: What stands in the database of an output: None where it is identical to what is expected, no row where it is missing.
 FILES = ('missing', None, ACCEPTED, OF_ANOTHER, ACCEPTED.upper(), f'{ACCEPTED} ', 'unknown', '')
-
-#: The progress of a run, and whether it is known what failed.
-STAGES = {(): False, ('preparation',): False, ('preparation', 'testing'): False,
-          ('preparation', 'testing', 'completed'): True, ('preparation', 'testing', 'canceled'): True}
-
 
 class Output(NamedTuple):
     """An expected output of a test, and what came of it."""
@@ -85,12 +80,6 @@ def write(rows: Rows, run_id: int) -> None:
          'expected': 'correct', 'got': output.file} for id, case, output in outputs if output.file != 'missing'))
 
 
-def reach(story: Story, run_id: int, *stages: str) -> None:
-    """Have a run reach some stages."""
-    story.rows.add_all('test_progress', ({'test_id': run_id, 'status': stage, 'message': stage, 'timestamp': now()}
-                                         for stage in stages))
-
-
 @pytest.mark.parametrize('has_rows', [True, False])
 def test_what_the_page_shows_as_failed_and_what_it_overlooks_is_run_again(story: Story, has_rows: bool) -> None:
     run_id = story.push([])
@@ -98,7 +87,7 @@ def test_what_the_page_shows_as_failed_and_what_it_overlooks_is_run_again(story:
     if has_rows:
         # Two webhook events write them twice.
         story.rows.add_all('customized_test', ({'test_id': run_id, 'regression_id': case.id} for case in CASES * 2))
-    reach(story, run_id, 'completed')
+    story.rows.add('test_progress', test_id=run_id, status='completed', message='', timestamp=now())
 
     failed_on_the_page = {test_id for test_id, passed in story.categories(run_id)['General'].items() if not passed}
     run_again = set(story.selection(story.retry(run_id)))
@@ -106,13 +95,3 @@ def test_what_the_page_shows_as_failed_and_what_it_overlooks_is_run_again(story:
     overlooked = {case.id for case in CASES if case.is_overlooked}
     assert failed_on_the_page and overlooked - failed_on_the_page
     assert run_again == failed_on_the_page | overlooked
-
-
-@pytest.mark.parametrize('stages', STAGES)
-def test_only_a_run_that_has_finished_has_failures(story: Story, stages: tuple[str, ...]) -> None:
-    run_id = story.push(story.tests(1))
-    reach(story, run_id, *stages)
-
-    answer = story.request('POST', f'/runs/{run_id}/retry', json_body={'failed_only': True})
-
-    assert answer['status'] == (202 if STAGES[stages] else 422)
