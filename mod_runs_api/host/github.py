@@ -15,6 +15,10 @@ from ..domain.run import Run
 MAX_DESCRIPTION_LENGTH = 140
 
 
+class NotConfigured(Exception):
+    """The application is not configured for GitHub."""
+
+
 @dataclass(frozen=True)
 class GitHubAccess:
     """The repository whose runs the host has, and the host's token there. '' if it is not known."""
@@ -33,10 +37,10 @@ class GitHubAccess:
         Return the repository as PyGithub's, with a short timeout, because a user is waiting.
 
         PyGithub's own default is to try again and again, up to an hour when the token is used up. Raises
-        :exc:`LookupError` if the host has no token, or no repository, and :exc:`ModuleNotFoundError` without PyGithub.
+        :exc:`NotConfigured` if the host has no token, or no repository, and :exc:`ModuleNotFoundError` without PyGithub.
         """
         if not self.token or not self.full_name:
-            raise LookupError('The application is not configured for GitHub.')
+            raise NotConfigured
         from github import Auth, Github
         github = Github(auth=Auth.Token(self.token), timeout=5, retry=None, per_page=100)
         return github.get_repo(self.full_name)
@@ -119,8 +123,8 @@ def post_status(commit: str, platform: str, status: CommitStatus) -> None:
     """Post the status of a commit on a platform, in the place of the one that it has, through the host's function."""
     try:
         repository = github_access().open_repository()
-    except ModuleNotFoundError:
-        return  # Without PyGithub there is nobody to tell.
+    except (ModuleNotFoundError, NotConfigured):
+        return  # There is nobody to tell.
     controllers = import_module('mod_ci.controllers')
     target = {} if status.address is None else {'target_url': status.address}
     controllers.update_status_on_github(repository.get_commit(commit), status.state,

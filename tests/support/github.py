@@ -27,7 +27,7 @@ COMMITTED = datetime.now(timezone.utc) - timedelta(days=2)
 SETTINGS = {'GITHUB_OWNER': 'CCExtractor', 'GITHUB_REPOSITORY': 'ccextractor', 'GITHUB_TOKEN': 'ghp_secret'}
 
 #: At how many artifacts the platform looks, where functions like its own stand in for them.
-SEARCH_LIMIT = 3
+SEARCH_LIMIT = 500
 
 #: A pull request, its head, other commits, and the accounts of the one who comments and of its author.
 PR, COMMIT = 1342, '5f2a9c0e7d41b8836a1c4e90d2b7f3586ce1a904'
