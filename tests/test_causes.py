@@ -185,6 +185,6 @@ def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(
 
     assert [(one['cause'], one['cause_detail'], one['automatic']) for one in listed] == [
         ('infrastructure', TIME_LIMIT, None), (None, None, True), (None, None, False)]
-    assert [(*line[-2:], line[9]) for line in lines[:2]] == [
+    assert [(*line[12:14], line[9]) for line in lines[:2]] == [
         ('infrastructure', TIME_LIMIT, '-'), ('-', '-', 'automatic')]
     assert 'stopped: time limit exceeded' in page and '<td>automatic</td>' in page

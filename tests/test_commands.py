@@ -61,10 +61,10 @@ def test_attempts_are_listed_one_a_line_or_as_json_lines(
     assert (result.exit_code, as_json.exit_code) == (0, 0)
     first, second, third = result.output.splitlines()
     time = r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ'
-    assert first == f'1\t{run_id}\t-\tfail\t2\t0\t0\t3\t-\t-\t-\t-\t-\t-'
+    assert first == f'1\t{run_id}\t-\tfail\t2\t0\t0\t3\t-\t-\t-\t-\t-\t-\t-\t-'
     assert re.fullmatch(rf'2\t2\t{run_id}\tqueued\t0\t2\t0\t2\tfailed\talice\t{time}\t'
-                        r'"two\\nlines\\t\U0001f480"\t-\t-', second)
-    assert re.fullmatch(rf'3\t3\t2\tqueued\t0\t3\t0\t3\tall\t-\t{time}\t-\t-\t-', third)
+                        r'"two\\nlines\\t\U0001f480"\t-\t-\t-\t-', second)
+    assert re.fullmatch(rf'3\t3\t2\tqueued\t0\t3\t0\t3\tall\t-\t{time}\t-\t-\t-\t-\t-', third)
     assert [json.loads(line) for line in as_json.output.splitlines()] == attempts(run_id).json['data']
 
 

@@ -202,6 +202,19 @@ def test_a_run_without_results_or_in_which_all_passed_is_run_again_in_full(scene
     assert len(scene.rows.selection(run + 1)) == 3
 
 
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
+def test_a_failed_only_retry_that_died_without_a_result_runs_its_own_tests_again(scene: Scene) -> None:
+    scene.run()
+    (line,) = scene.sweep()
+    died = line.new_run_id or 0
+    die(died)
+
+    assert whats(scene.sweep()) == ['retried']
+
+    assert scene.rows.of('run_retry', source_run_id=died)[0]['failed_only']
+    assert scene.rows.selection(died + 1) == [test.id for test in scene.tests[1:]]
+
+
 @pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
 def test_everything_runs_again_where_only_inactive_tests_did_not_pass(scene: Scene) -> None:
     run = scene.run(results=2)
@@ -339,8 +352,12 @@ def test_a_run_waits_where_something_speaks_against_a_retry_also_in_a_dry_run(sc
         assert (line.run_id, line.what) == (run, 'waiting') and line.why.endswith(why)
 
 
+FORK = 'https://github.com/somebody/ccextractor.git'
+
+
 @pytest.mark.parametrize('happens', [
     lambda scene: scene.run('A new word', platform=TestPlatform.windows),
+    lambda scene: scene.run('A new word', github=FORK),
     lambda scene: scene.run('A new word', pr_nr=PR + 1),
     lambda scene: scene.run('A new word', commit='0ff', pr_nr=0, branch='master', test_type=TestType.commit),
     lambda scene: seed.add(MaintenanceMode(platform=TestPlatform.windows, disabled=True)),
@@ -363,6 +380,19 @@ def test_no_answer_is_a_no_and_the_next_sweep_asks_again(scene: Scene, question:
 
     scene.github.faults.clear()
     assert whats(scene.sweep()) == ['retried']
+
+
+@pytest.mark.parametrize(('why', 'asked'), [
+    ('run 2 of the same commit is newer', []), (f'run 2 is of a later commit of pull request {PR}.', []),
+    (f'Pull request {PR} is closed.', ['repository', f'pull request {PR}']),
+    ('the platform looks at the newest 500 artifacts.', ['repository', f'pull request {PR}', 'artifacts'])])
+def test_github_is_asked_after_the_database_and_no_more_than_it_takes(scene: Scene, why: str, asked: list[str]) -> None:
+    scene.run()
+    SPEAKS_AGAINST[why](scene)
+
+    scene.sweep()
+
+    assert scene.github.asked == asked
 
 
 def answer(given: Any) -> Callable[[Any], Any]:
@@ -488,6 +518,30 @@ def test_only_a_completion_after_the_last_of_them_lets_the_brake_go(scene: Scene
     assert [line.why for line in scene.sweep() if line.run_id == run] == [OUTAGE]
 
 
+def test_an_end_that_is_said_again_is_neither_a_new_one_nor_a_completion(scene: Scene) -> None:
+    early, late = scene.run(None, results=3, number=8), scene.run(None, results=3, number=9)
+    end_empty(early)
+    for number in range(1, 4):
+        scene.run(number=number)
+        (died,) = [line.new_run_id or 0 for line in scene.sweep() if line.new_run_id]
+        die(died)
+    run = scene.run(number=5)
+
+    end_empty(early)
+    assert [line.why for line in scene.sweep('--dry-run') if line.run_id == run] == [OUTAGE]
+    end_empty(late)
+    die(died)
+    assert (run, 'retried') in steps(scene.sweep('--dry-run'))
+
+
+def test_a_run_whose_machine_cannot_be_deleted_settles_all_the_same(scene: Scene) -> None:
+    run = scene.run(ago=20 * MINUTE)
+    for ago in (10, 5, 0):
+        write(run, TestStatus.canceled, TIME_LIMIT, ago=ago * MINUTE)
+
+    assert steps(scene.sweep()) == [(run, 'retried')]
+
+
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1}])
 @pytest.mark.parametrize(('ago', 'said'), [
     (24 * HOUR - MINUTE, ('waiting', '1 automatic attempt of linux is in flight')),
@@ -547,8 +601,9 @@ def test_a_machine_that_was_never_heard_of_again_ends_its_run(scene: Scene, capl
 @pytest.mark.parametrize(('machines', 'progress', 'is_ended'), [
     ([LONG], [], True), ([SHORT], [], False), ([], [], False),
     ([], [LONG], True), ([], [SHORT], False), ([], [28 * HOUR - MINUTE], True), ([], [28 * HOUR + MINUTE], False),
-    # The younger of all counts.
-    ([LONG], [LONG], True), ([SHORT], [LONG], False), ([LONG], [SHORT], False), ([], [SHORT, LONG], False),
+    # The younger of machines and newest row counts.
+    ([LONG], [LONG], True), ([SHORT], [LONG], False), ([LONG], [SHORT], False), ([], [SHORT, LONG], True),
+    ([29 * HOUR], [LONG], True), ([29 * HOUR], [29 * HOUR], False), ([LONG], [29 * HOUR], True),
     ([SHORT, LONG], [LONG], False), ([LONG, SHORT], [LONG], False)])
 def test_a_run_is_ended_whose_last_sign_of_life_is_four_hours_old_and_no_more_than_twenty_eight(
         scene: Scene, machines: list[timedelta], progress: list[timedelta], is_ended: bool) -> None:
@@ -559,6 +614,14 @@ def test_a_run_is_ended_whose_last_sign_of_life_is_four_hours_old_and_no_more_th
         write(run, status, ago=ago)
 
     assert scene.sweep() == [Line(run, 'ended', VANISHED)] * is_ended
+
+
+def test_a_run_that_a_person_canceled_and_that_went_on_and_vanished_is_ended_and_stays_a_decision(scene: Scene) -> None:
+    run = scene.run('Canceled by admin', ago=5 * HOUR)
+    write(run, TestStatus.testing, ago=LONG)
+
+    assert scene.sweep() == [Line(run, 'ended', VANISHED)]
+    assert scene.sweep() == []
 
 
 @pytest.mark.parametrize('settings', [{'GCP_INSTANCE_MAX_RUNTIME': 300}])
@@ -597,9 +660,10 @@ def test_a_run_that_completes_just_before_it_is_ended_is_not_ended(scene: Scene)
     assert scene.github.statuses == []
 
 
-def test_a_newer_run_keeps_its_commit_status(scene: Scene) -> None:
+@pytest.mark.parametrize('newer', [{}, {'pr_nr': PR + 1}, {'github': FORK}])
+def test_a_newer_run_of_the_commit_keeps_its_status_whatever_it_is_for(scene: Scene, newer: dict[str, Any]) -> None:
     run = scene.run(None, ago=LONG)
-    scene.run('PR closed')
+    scene.run('PR closed', **newer)
 
     assert [line.run_id for line in scene.sweep() if line.what == 'ended'] == [run]
     assert scene.github.statuses == []
@@ -683,6 +747,21 @@ def test_a_dry_run_says_the_same_and_writes_nothing(scene: Scene) -> None:
     assert whats(said) == ['ended', 'retried', 'retried', 'waiting', 'waiting', 'retried']
 
 
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': number} for number in (2, 4)])
+def test_a_dry_run_counts_as_ended_what_it_would_have_ended(scene: Scene, settings: dict[str, int]) -> None:
+    for number in range(1, settings['RUNS_API_AUTOMATIC_RETRIES_AT_ONCE'] + 1):
+        scene.run(number=number)
+    for line in scene.sweep():
+        write(line.new_run_id or 0, TestStatus.testing, ago=LONG)
+    scene.run(number=9)
+
+    said = scene.sweep('--dry-run')
+
+    assert said == [line._replace(new_run_id=None) for line in scene.sweep()]
+    # Two that have vanished make room for another; four are an outage.
+    assert said[-1].what == ('retried' if len(said) == 3 else 'waiting')
+
+
 def test_it_prints_a_line_for_each_run_and_cuts_a_long_reason(scene: Scene) -> None:
     run = scene.run('GCP error:\n\t' + 'x' * 300)
     why = f'"GCP error:\\n\\t{"x" * 300}"'
@@ -715,6 +794,19 @@ def test_they_may_be_those_that_only_another_retry_has(scene: Scene) -> None:
     scene.complete_unnoticed(retry)
 
     assert scene.sweep() == [Line(retry, 'carried over', '1 result')]
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
+def test_they_are_found_even_where_something_was_carried_over_before(scene: Scene) -> None:
+    scene.run('Canceled by admin')
+    full = retry_run(1).new_run_id
+    died = finish(retry_run(1, failed_only=True).new_run_id, scene.tests[1:2])
+    assert len(scene.rows.carried_over(died)) == 1
+    finish(full, scene.tests)
+
+    assert scene.sweep() == [Line(died, 'carried over', '1 result')]
+    assert scene.sweep() == []
+    assert len(scene.rows.of('test_result', test_id=died)) == 3
 
 
 def test_a_retry_that_ran_everything_again_costs_the_sweep_no_statement(scene: Scene) -> None:

@@ -29,6 +29,9 @@ EXPECTS_NOTHING = replace(FAIL, expected_code=None)
 EXPECTS_ANOTHER_FILE = replace(PASS, expected='the new right')
 
 
+VERDICTS = ('passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',
+            'build_changed', 'expectation_changed')
+
 #: How a test came out in its attempts, by what that proves, and the latest outcome.
 HISTORIES: dict[str, list[tuple[list[Came | None], str | None]]] = {
     'passed': [([PASS], 'pass'), ([PASS, PASS, PASS], 'pass'), ([PASS, carried(FAIL)], 'pass')],
@@ -73,7 +76,7 @@ def test_the_verdict_is_the_row_of_the_table_that_holds(verdict: str) -> None:
 
         test, = found.tests
         assert (test.verdict, test.latest) == (verdict, latest), history
-        assert found.counts == {**dict.fromkeys(HISTORIES, 0), verdict: 1}
+        assert found.counts == {**dict.fromkeys(VERDICTS, 0), verdict: 1}
 
 
 def test_each_attempt_is_shown_with_its_outcome_what_is_no_evidence_too() -> None:
@@ -89,16 +92,21 @@ def test_each_attempt_is_shown_with_its_outcome_what_is_no_evidence_too() -> Non
 @pytest.mark.parametrize(('overall', 'results'), [
     ('pass', [[[PASS], [PASS, NOT_RUN]], [[FAIL, EXPECTS_10]]]), ('unstable', [[[PASS], [FAIL, PASS]]]),
     ('fail', [[[PASS], history, [FAIL, PASS]] for history in ([FAIL], [NO_FILE], [PASS, FAIL], [NOT_RUN])])])
-def test_overall_is_read_from_the_tests_that_are_active(
+def test_overall_is_read_from_the_tests_that_are_active_and_from_all_where_none_is(
         overall: str, results: list[list[list[Came | None]]]) -> None:
     for tests in results:
-        run_id = add_attempts(*tests)[0]
+        run_id = add_attempts(*tests, [PASS])[0]
         assert attempts_verdict(run_id).overall == overall
 
-        for test in db.session.query(RegressionTest):
+        regression_tests = list(db.session.query(RegressionTest).order_by(RegressionTest.id))
+        for test in regression_tests[-len(tests) - 1:-1]:
             test.active = False
         db.session.commit()
         assert attempts_verdict(run_id).overall == 'pass'
+
+        regression_tests[-1].active = False
+        db.session.commit()
+        assert attempts_verdict(run_id).overall == overall
 
 
 def test_a_missing_output_is_told_before_a_different_one_and_before_a_wrong_exit_code() -> None:
@@ -229,7 +237,7 @@ def test_the_route_answers_with_each_test_and_its_outcome_in_each_attempt(
              'attempts': attempts('fail', 'pass')}],
         'pagination': {'limit': 50, 'offset': 0, 'total': 3, 'next_offset': None},
         'meta': {'run_id': first, 'root_run_id': first, 'attempts': [first, second], 'overall': 'fail',
-                 'counts': {**dict.fromkeys(HISTORIES, 0), 'passed': 1, 'flaky': 1, 'failing_identically': 1}}}
+                 'counts': {**dict.fromkeys(VERDICTS, 0), 'passed': 1, 'flaky': 1, 'failing_identically': 1}}}
     assert verdict(second).json == {**response.json, 'meta': {**response.json['meta'], 'run_id': second}}
 
 
