@@ -8,12 +8,11 @@ from datetime import datetime
 from html import escape, unescape
 from importlib import resources
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import seed
 from database import db
-from flask import Flask, g
+from flask import Flask, g, render_template_string
 from flask.testing import FlaskClient
 from mod_auth.models import Role
 from mod_regression.models import RegressionTest
@@ -25,8 +24,6 @@ from support.statements import before_statements, fail
 from support.visitor import Visitor, attribute
 
 from mod_runs_api import __version__
-from mod_runs_api.database.runs import read_test_commands
-from mod_runs_api.host.runtime import regression_test_page
 
 HOSTILE = '"><script>alert(1)</script>\'&lt;{{ 7 * 7 }}'
 
@@ -80,14 +77,14 @@ def summary(html: str) -> str:
 def test_users_who_may_retry_have_one_button_and_the_dialog(app: Flask, run_id: int, role: Role) -> None:
     html = Visitor(app, 'somebody', role).page(f'/test/{run_id}')
 
-    assert attribute(html, 'data-run-id') == str(run_id)
-    assert attribute(html, 'data-url') == f'/api/v1/runs/{run_id}/retry'
-    assert attribute(html, 'data-run-page') == '/test/{run_id}'
-    assert attribute(html, 'data-limit') == '255'
+    assert [attribute(html, f'data-{name}') for name in ('run-id', 'url', 'run-page', 'limit')] == [
+        str(run_id), f'/api/v1/runs/{run_id}/retry', '/test/{run_id}', '255']
     assert html.count('<dialog') == html.count('rel="stylesheet" href="/api/v1/') == html.count('<script') == 1
 
 
-@pytest.mark.parametrize('name, role', [(None, None), ('bob', Role.user), ('nora', None)])
+@pytest.mark.parametrize(('app_settings', 'name', 'role'), [
+    ({}, None, None), ({}, 'bob', Role.user), ({}, 'nora', None),
+    ({'RUNS_API_RETRY_ROLES': ['user']}, 'alice', Role.contributor)])
 def test_other_visitors_have_nothing_to_press(app: Flask, run_id: int, name: str | None, role: Role | None) -> None:
     visitor = Visitor(app, name, role)
 
@@ -96,12 +93,6 @@ def test_other_visitors_have_nothing_to_press(app: Flask, run_id: int, name: str
         assert 'runs-api' not in html
         assert '<script' not in html
         assert 'Set-Cookie' not in visitor.client.get(path).headers
-
-
-@pytest.mark.parametrize('app_settings', [{'RUNS_API_RETRY_ROLES': ['user']}])
-def test_the_roles_are_those_of_the_setting(app: Flask, run_id: int, visitor: Visitor) -> None:
-    assert '<dialog' not in visitor.page(f'/test/{run_id}')
-    assert '<dialog' in Visitor(app, 'bob', Role.user).page(f'/test/{run_id}')
 
 
 def test_fifty_buttons_share_one_dialog(visitor: Visitor) -> None:
@@ -158,14 +149,7 @@ def test_the_history_lists_the_attempts_newest_first(
     assert '<time datetime="2026-11-24T13:00:00Z">' in html
 
 
-def test_a_canceled_attempt_tells_how_many_tests_did_not_run(first: int, stranger: Visitor) -> None:
-    end(retry_in_process(first), TestStatus.canceled)
-
-    assert attempts(stranger.page(f'/test/{first}'))[0][STATUS:BY] == [
-        'canceled stopped: the worker gave up', '0 of 3, 3 not run', '']
-
-
-@pytest.mark.parametrize('retries, left_out', [(9, ''), (10, '. 1 is left out'), (24, '. 15 are left out')])
+@pytest.mark.parametrize(('retries', 'left_out'), [(9, ''), (10, '. 1 is left out'), (24, '. 15 are left out')])
 def test_the_newest_ten_attempts_are_listed_and_the_run_itself_if_it_is_older(
         stranger: Visitor, retries: int, left_out: str) -> None:
     another = seed.run([seed.regression_test()], stages=seed.COMPLETED).id
@@ -211,7 +195,11 @@ def test_a_failed_only_retry_that_may_still_complete_says_what_is_to_come(
             end(new, stage)
         assert notes(stranger.page(f'/test/{new}')) == [
             'This run runs 2 of 3 tests. When it completes, the last results of the others are carried over into it.']
-    assert notes(stranger.page(f'/test/{retry_in_process(first)}')) == []
+    full = retry_in_process(first)
+    assert notes(stranger.page(f'/test/{full}')) == []
+    end(full, TestStatus.canceled)
+    assert attempts(stranger.page(f'/test/{first}'))[0][STATUS:BY] == [
+        'canceled stopped: the worker gave up', '0 of 3, 3 not run', '']
 
 
 # What the attempts prove
@@ -293,32 +281,21 @@ def test_too_many_attempts_are_not_compared(stranger: Visitor) -> None:
 # What may be odd
 
 
-def test_what_users_write_stays_text(app: Flask, first: int) -> None:
+def test_names_reasons_and_commands_stay_text(app: Flask, first: int, tests: list[RegressionTest]) -> None:
     visitor = Visitor(app, HOSTILE[:50])
-    retry_in_process(first, reason=HOSTILE, requested_by=HOSTILE[:50])
+    tests[1].command = HOSTILE
+    finish(retry_in_process(first, reason=HOSTILE, requested_by=HOSTILE[:50]), tests)
 
     html = visitor.page(f'/test/{first}')
 
+    assert (attempts(html)[0][BY], attempts(html)[0][WHY]) == (HOSTILE[:50], HOSTILE)
     assert f'<bdi>{escape(HOSTILE).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")}</bdi>' in html
+    assert cells(html, 'Tests')[1][0] == f'2 {HOSTILE} is flaky'
     assert 'alert(1)</script>' not in html
     assert html.count('<script') == 1
 
-
-def test_the_command_of_a_test_stays_text(first: int, tests: list[RegressionTest], stranger: Visitor) -> None:
-    tests[1].command = HOSTILE
-    finish(retry_in_process(first), tests)
-
-    html = stranger.page(f'/test/{first}')
-
-    assert 'alert(1)</script>' not in html
-    assert cells(html, 'Tests')[1][0] == f'2 {HOSTILE} is flaky'
-
-
-def test_a_reason_that_is_not_utf_8_spoils_no_page(first: int, stranger: Visitor) -> None:
-    retry_in_process(first)
     change_retries(reason=b'caf\xe9')
-
-    assert attempts(stranger.page(f'/test/{first}'))[0][WHY] == 'caf\ufffd'
+    assert attempts(visitor.page(f'/test/{first}'))[0][WHY] == 'caf\ufffd'
 
 
 def test_a_database_that_goes_away_spoils_no_page(first: int, visitor: Visitor) -> None:
@@ -331,20 +308,14 @@ def test_a_database_that_goes_away_spoils_no_page(first: int, visitor: Visitor) 
     assert '<dialog' in html
 
 
-@pytest.mark.parametrize('run_id', [99, 2 ** 31])
-def test_a_run_that_is_not_stored_spoils_no_page(app: Flask, run_id: int) -> None:
+def test_a_run_that_is_not_stored_spoils_no_page(app: Flask) -> None:
     g.user = seed.user()
-    run = SimpleNamespace(id=run_id)
-    functions = app.jinja_env.globals['runs_api']
-
-    assert functions['retry_button'](run).run_id == run_id
-    assert functions['retry_history'](run) is None
-
-
-def test_the_address_of_any_run_has_one_place_for_the_id(app: Flask) -> None:
-    highest = 2 ** 31 - 1
-    with app.test_request_context(base_url=f'http://localhost/{highest}/'):
-        assert app.jinja_env.globals['runs_api']['run_page_pattern']() == f'/{highest}/test/{{run_id}}'
+    for run_id in (99, 2 ** 31):
+        html = render_template_string(
+            '{% from "runs_api/retry.html" import retry_controls, retry_history with context %}'
+            '{{ retry_controls(run) }}{{ retry_history(run) }}', run=SimpleNamespace(id=run_id))
+        assert attribute(html, 'data-run-id') == str(run_id)
+        assert history(html) == ''
 
 
 # The script and the style
@@ -370,21 +341,3 @@ def test_the_script_and_the_style_are_static_files_named_with_the_version_and_no
 @pytest.mark.parametrize('name', ['..%2fpages.py', '../pages.py', 'x', ''])
 def test_there_are_no_other_static_files(client: FlaskClient, name: str) -> None:
     assert client.get(f'/api/v1/retry-assets/{name}') == 404
-
-
-def test_a_host_without_commands_and_pages_of_tests_shows_their_ids(
-        app: Flask, first: int, tests: list[RegressionTest], stranger: Visitor,
-        monkeypatch: pytest.MonkeyPatch) -> None:
-    finish(retry_in_process(first), tests)
-    other_host: Any = SimpleNamespace(host=SimpleNamespace(RegressionTest=None))
-    monkeypatch.setattr('mod_runs_api.web.history.read_test_commands',
-                        lambda _, ids: read_test_commands(other_host, ids))
-    with Flask('host without such a page').test_request_context():
-        page = regression_test_page(2)
-    assert page is None
-    monkeypatch.setitem(app.jinja_env.globals['runs_api'], 'regression_test_page', lambda test_id: page)
-
-    html = stranger.page(f'/test/{first}')
-
-    assert [row[0] for row in cells(html, 'Tests')[1:]] == ['2 is flaky', '3 is flaky']
-    assert '/regression/' not in history(html)
