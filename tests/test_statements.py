@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import seed
 from mod_test.models import TestStatus
 from sqlalchemy import Engine
 from support.entry_points import CALLS, SILENT, EntryPoints
-from support.histories import end, retry_in_process
+from support.histories import end
 from support.statements import record_statements
-
-from mod_runs_api import attempts_ended
 
 
 @pytest.fixture(scope='module')
@@ -65,14 +62,3 @@ def test_an_end_of_a_run_of_the_platforms_own_costs_one_statement_and_another_st
 
     assert own == statements_of_end(engine, run_id, TestStatus.preparation)
     assert statements_of_end(engine, run_id, TestStatus.completed) == own + 1
-
-
-def test_what_the_attempts_prove_is_not_asked_where_nobody_listens_for_it(engine: Engine, run_id: int) -> None:
-    runs = [retry_in_process(run_id) for _ in range(2)]
-
-    def listen(_app: Any, **_facts: Any) -> None:
-        pass
-
-    unheard = statements_of_end(engine, runs[0], TestStatus.completed)
-    with attempts_ended.connected_to(listen):
-        assert statements_of_end(engine, runs[1], TestStatus.completed) > unheard

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from unittest import mock
 
+import pytest
 import seed
 from application import create_app, dispose
 from database import db
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from mod_auth.models import Role
 from mod_ci.models import GcpInstance
@@ -21,14 +21,16 @@ from mod_test.models import (Test, TestPlatform, TestProgress, TestStatus,
                              TestType)
 from sqlalchemy import Engine, delete, update
 from sqlalchemy.orm import Session, scoped_session
+from support.github import (AUTHOR, COMMIT, PR, SETTINGS, GitHub,
+                            comment_payload)
+from support.histories import TIME_LIMIT
 from support.visitor import Visitor
 
-from mod_runs_api import create_blueprint, retry_run
-from mod_runs_api.domain.causes import TIME_LIMIT
-from mod_runs_api.github import (commit_is_not_superseded, post_queued_status,
-                                 retry_from_comment)
+from mod_runs_api import retry_run
+from mod_runs_api.github import post_queued_status, retry_from_comment
 
-PULL_REQUEST = 1342
+#: One for all of them: a process has one PyGithub.
+GITHUB = GitHub()
 
 
 class EntryPoints:
@@ -41,6 +43,9 @@ class EntryPoints:
 
     def __init__(self, database_uri: str, tests: int, runs: int, retries: int) -> None:
         self.sessions = scoped_session(lambda: Session(self.package_engine))
+        self._patches = pytest.MonkeyPatch()
+        self.github = GITHUB.install(self._patches)
+        self.github.open_pull(PR, COMMIT, AUTHOR)
         self.app = self._create_app(database_uri, '1000000 per day')
         self.limited_app = self._create_app(database_uri, '1 per day')
         with self.app.app_context():
@@ -49,7 +54,7 @@ class EntryPoints:
             self.package_engine: Engine = db.engine.execution_options()
             for number in range(runs):
                 seed.token(seed.user(f'user {number}', Role.user, github_login=f'user-{number}'))
-            alice = seed.user('alice', Role.contributor, github_login='alice')
+            alice = seed.user('alice', Role.contributor, github_login='alice-gh')
             self.token = seed.token(alice, ['runs:read', 'runs:write', 'results:read'])
             self.reading_token = seed.token(alice, ['runs:read'])
             self.failed, self.without_rows, self.of_pull_request, *others = seed.bulk_runs(3 + runs, tests, tests // 2)
@@ -58,7 +63,7 @@ class EntryPoints:
             self.queued = seed.run(owners=[alice]).id
             db.session.execute(delete(CustomizedTest).where(CustomizedTest.test_id == self.without_rows))
             run = db.session.get_one(Test, self.of_pull_request)
-            run.pr_nr, run.test_type, run.branch = PULL_REQUEST, TestType.pull_request, 'pull_request'
+            run.pr_nr, run.test_type, run.branch, run.commit = PR, TestType.pull_request, 'pull_request', COMMIT
             run.platform = TestPlatform.linux
             db.session.execute(update(TestProgress).values(timestamp=datetime(2020, 1, 1)))
             db.session.commit()
@@ -76,15 +81,19 @@ class EntryPoints:
         self.retry(self.failed, client=self.limited_client)
 
     def _create_app(self, database_uri: str, rate_limit: str) -> Flask:
-        app = create_app(database_uri, mount=False, RUNS_API_RATE_LIMIT=rate_limit, GITHUB_OWNER='CCExtractor',
-                         GITHUB_REPOSITORY='ccextractor', RUNS_API_AUTOMATIC_RETRIES=1,
+        app = create_app(database_uri, **SETTINGS, RUNS_API_RATE_LIMIT=rate_limit, RUNS_API_AUTOMATIC_RETRIES=1,
                          RUNS_API_AUTOMATIC_RETRIES_AT_ONCE=1000)
-        app.register_blueprint(create_blueprint(session=lambda: self.sessions), url_prefix='/api/v1')
+
+        @app.before_request
+        def use_sessions_of_the_package() -> None:
+            g.db = self.sessions
+
         app.teardown_appcontext(lambda _: self.sessions.remove())
         return app
 
     def close(self) -> None:
-        """Close the connections to the database."""
+        """Close the connections to the database, and give GitHub its place back."""
+        self._patches.undo()
         for app in (self.app, self.limited_app):
             dispose(app)
 
@@ -124,24 +133,22 @@ class EntryPoints:
 
     def comment(self) -> None:
         """Comment on a pull request."""
-        payload = {
-            'action': 'created', 'repository': {'full_name': 'CCExtractor/ccextractor'},
-            'issue': {'number': PULL_REQUEST, 'state': 'open', 'pull_request': {}},
-            'comment': {'id': 1, 'body': '/retry linux', 'performed_via_github_app': None,
-                        'user': {'login': 'Alice', 'id': 5, 'type': 'User'}}}
         with self.request():
-            outcome = retry_from_comment(payload, secrets.token_hex(8))
+            outcome = retry_from_comment(comment_payload('/retry linux', {'comment.id': secrets.randbits(60)}))
         assert len(outcome.retries) == 1, outcome
 
     def post_commit_status(self) -> None:
         """Tell GitHub of a retry."""
-        with self.request(), mock.patch('mod_runs_api.github.status.post_status') as post:
+        self.github.statuses.clear()
+        with self.request():
             post_queued_status(self.app, run_id=self.failed, new_run_id=self.failed)
-        assert post.called
+        assert self.github.statuses
 
     def command(self, *arguments: object) -> str:
-        """Run a command, and return what it prints."""
-        result = self.app.test_cli_runner().invoke(args=['runs-api', *map(str, arguments)])
+        """Run a command, in a session of the package, and return what it prints."""
+        with pytest.MonkeyPatch.context() as patches:
+            patches.setattr('database.create_session', lambda _uri: self.sessions)
+            result = self.app.test_cli_runner().invoke(args=['runs-api', *map(str, arguments)])
         assert result.exit_code in (0, 5), result.output  # 5: the verdict is pending.
         return result.stdout
 
@@ -149,15 +156,14 @@ class EntryPoints:
         """Sweep, where a machine has vanished and another run has run out of time."""
         long_ago = datetime.now(timezone.utc) - timedelta(hours=20)
         with self.app.app_context():
-            vanished, stopped = seed.run().id, seed.run().id
+            vanished, stopped = seed.run().id, seed.run(commit=secrets.token_hex(20), branch=secrets.token_hex(4)).id
             seed.add(GcpInstance(f'linux-{vanished}', vanished, long_ago))
             seed.add(TestProgress(vanished, TestStatus.testing, '', long_ago))
             seed.add(TestProgress(stopped, TestStatus.canceled, TIME_LIMIT, long_ago))
+            self.github.build(db.session.get_one(Test, stopped).commit)
             db.session.commit()
-        # The others would ask GitHub.
-        with mock.patch('mod_runs_api.cli.list_ready_made', return_value=[commit_is_not_superseded]):
-            done = dict(line.split('\t')[:2] for line in self.command('sweep').splitlines())
-        assert (done[str(vanished)], done[str(stopped)]) == ('ended', 'retried')
+        done = dict(line.split('\t')[:2] for line in self.command('sweep').splitlines())
+        assert (done[str(vanished)], done[str(stopped)]) == ('ended', 'retried'), done
 
 
 #: All of them, by what they are.
@@ -181,7 +187,6 @@ CALLS: dict[str, Callable[[EntryPoints], object]] = {
     'retries': lambda to: to.get('retries'),
     'verdict': lambda to: to.get('verdict'),
     'page of a run': lambda to: to.alice.page(f'/test/{to.newest_retry}'),
-    'list of runs': lambda to: to.alice.page('/test/'),
     'retry_run': lambda to: to.retry_in_process(),
     'end of a failed-only retry': lambda to: to.end(),
     'comment': lambda to: to.comment(),
@@ -194,4 +199,4 @@ CALLS: dict[str, Callable[[EntryPoints], object]] = {
 }
 
 #: Those that ask the database nothing.
-SILENT = {'401, no token', 'list of runs'}
+SILENT = {'401, no token'}
