@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import pytest
 import seed
@@ -15,21 +15,18 @@ from application import create_app, dispose
 from click.testing import Result
 from database import db, dispose_sessions
 from flask import Flask, current_app
-from flask.testing import FlaskClient
 from mod_auth.models import Role, User
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestType
+from outcome import passing
 from sqlalchemy import Engine, event
-from support.api import ApiCall, Command
+from support.api import Answer, ApiCall, Command
 from support.github import GitHub
 from support.histories import finish
 from support.isolation import IsolatedClient, IsolatedRunner
 from support.rows import Rows
 from support.statements import Statement, record_statements
 from support.visitor import Visitor
-
-if TYPE_CHECKING:
-    from support.api import Answer
 
 
 @event.listens_for(Engine, 'connect')
@@ -64,9 +61,6 @@ def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, databas
     if request.node.get_closest_marker('older_platform'):
         for module in ('mod_api', 'mod_api.models', 'mod_api.models.api_token'):
             monkeypatch.setitem(sys.modules, module, None)
-        # SQLAlchemy does not let go of an attribute that is mapped. The column stays in the table.
-        request.addfinalizer(partial(type.__setattr__, Test, 'built_commit', Test.built_commit))
-        type.__delattr__(Test, 'built_commit')
     app = create_app(database_uri, **app_settings)
     app.test_client_class, app.test_cli_runner_class = IsolatedClient, IsolatedRunner
     yield app
@@ -126,8 +120,8 @@ def run_id(app: Flask) -> int:
     run = seed.run(tests, owners=[seed.user('olga')], stages=seed.COMPLETED, platform=TestPlatform.windows,
                    test_type=TestType.pull_request, branch='pull_request', commit='c0ffee', pr_nr=7)
     seed.result(run, tests[0])
-    seed.result(run, tests[1], seed.passing(tests[1]).exits(1))
-    seed.result(run, tests[2], seed.passing(tests[2]).exits(None))
+    seed.result(run, tests[1], passing(tests[1]).exits(1))
+    seed.result(run, tests[2], passing(tests[2]).exits(None))
     run_id = run.id
     db.session.commit()
     return run_id
@@ -146,16 +140,16 @@ def first(tests: list[RegressionTest]) -> int:
 
 
 @pytest.fixture
-def ask(client: FlaskClient, token: str, accept_json: list[tuple[str, str]]) -> ApiCall:
+def ask(client: IsolatedClient, token: str, accept_json: list[tuple[str, str]]) -> ApiCall:
     """Ask the API about a run: ``ask('GET', run, 'retries')``. Alice asks, unless another token is given, or None."""
     def send(method: str, run: Test | int | str, route: str, *, token: str | None = token, key: str | None = None,
              headers: dict[str, str] | None = None, **request: Any) -> Answer:
         own = {'Authorization': None if token is None else f'Bearer {token}', 'Idempotency-Key': key}
         run_id = run.id if isinstance(run, Test) else run
         db.session.commit()
-        return cast('Answer', client.open(f'/api/v1/runs/{run_id}/{route}', method=method, **request, headers={
+        return client.open(f'/api/v1/runs/{run_id}/{route}', method=method, **request, headers={
             **dict(accept_json), **{name: value for name, value in own.items() if value is not None},
-            **(headers or {})}))
+            **(headers or {})})
 
     return send
 

@@ -155,6 +155,18 @@ def test_a_run_that_is_no_failed_only_retry_is_not_touched(
 # Ends, and the host's transactions
 
 
+def end_twice(run_id: int) -> None:
+    """End a run, and say so again."""
+    end(run_id)
+    end(run_id)
+
+
+def end_under_two_mounts(run_id: int) -> None:
+    """End a run in a process with two applications."""
+    create_app('sqlite://')
+    end(run_id)
+
+
 def end_in_a_session_of_one_table(run_id: int) -> None:
     """End a run in a session that is bound to one table only."""
     with Session(binds={TestProgress: db.engine}) as session:
@@ -185,9 +197,8 @@ def end_before_a_savepoint(run_id: int) -> None:
 
 @pytest.mark.on_file
 @pytest.mark.parametrize('end_it', [
-    end, lambda run_id: [end(run_id), end(run_id)], lambda run_id: end(str(run_id)),
-    lambda run_id: [create_app('sqlite://'), end(run_id)], end_in_a_session_of_one_table, end_beside_no_run,
-    end_in_a_savepoint, end_before_a_savepoint])
+    end, end_twice, lambda run_id: end(str(run_id)), end_under_two_mounts, end_in_a_session_of_one_table,
+    end_beside_no_run, end_in_a_savepoint, end_before_a_savepoint])
 def test_however_a_run_is_ended_it_is_made_whole_once_all_is_committed(
         rows: Rows, source: int, end_it: Callable[[int], object]) -> None:
     new = retry(source, failed_only=True)

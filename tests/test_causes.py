@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import seed
-from database import db
 from flask.testing import FlaskClient
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus

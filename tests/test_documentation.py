@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mod_runs_api.api.errors import ERRORS
-from mod_runs_api.settings import DEFAULTS
+from mod_runs_api import RunsApiError
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob('*.rst'), *ROOT.glob('docs/*.rst')])
@@ -46,11 +45,16 @@ def test_every_patch_is_offered_with_the_command_that_applies_it() -> None:
 
 def test_the_settings_are_those_of_the_package() -> None:
     documented = re.findall(r'^``(RUNS_API_\w+)``', (ROOT / 'docs/settings.rst').read_text(), re.MULTILINE)
+    code = ''.join(path.read_text() for path in (ROOT / 'mod_runs_api').rglob('*.py'))
 
-    assert documented == list(DEFAULTS)
+    assert len(documented) == len({*documented})
+    assert {*documented} == {*re.findall(r"'(RUNS_API_\w+)'", code)}
 
 
 def test_the_errors_are_those_of_the_package() -> None:
     rows = re.findall(r'^(\d{3})    ``(\w+)``', (ROOT / 'docs/api.rst').read_text(), re.MULTILINE)
+    classes = [RunsApiError]
+    for error in classes:
+        classes += error.__subclasses__()
 
-    assert {(int(status), code) for status, code in rows} == {(error.status, error.code) for error in ERRORS}
+    assert {(int(status), code) for status, code in rows} == {(error.status, error.code) for error in classes}

@@ -225,7 +225,7 @@ def test_a_database_that_is_away_in_the_hosts_hooks_is_unavailable(
     assert_unavailable(retry(99))
     assert len(calls) == 1
     app.config['PROPAGATE_EXCEPTIONS'] = False
-    assert client.get('/account/login') == 500
+    assert client.get('/account/login').status_code == 500
 
 
 @pytest.mark.on_file

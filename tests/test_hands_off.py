@@ -1,44 +1,105 @@
-"""Nothing of the host or of the libraries is replaced, wrapped or patched (docs/testing.rst)."""
+"""
+Nothing of the host or of the libraries is replaced, wrapped or patched (docs/testing.rst).
+
+Run as a script, in a Python in which nothing has imported the package before, this prints what importing and
+registering it changes, as JSON: nothing.
+"""
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
-import pytest
-from flask import Flask
-from support import hands_off
+import application
+import authlib.integrations.flask_oauth2
+import authlib.oauth2.rfc6750
+import click
+import flask
+import flask_limiter
+import flask_sqlalchemy
+import flask_wtf.csrf
+import jinja2
+import limits
+import marshmallow
+import seed
+import sqlalchemy.orm
+import werkzeug
+from database import Base, db
 
 TESTS = Path(__file__).parent
+LIBRARIES = {module.__name__ for module in (
+    authlib, click, flask, flask_limiter, flask_sqlalchemy, flask_wtf, jinja2, limits, marshmallow, sqlalchemy,
+    werkzeug)}
 
 
-@pytest.fixture(scope='module')
-def comparison() -> dict[str, Any]:
-    """Compare the host and the libraries before and after the registration, in a Python of its own."""
-    path = [TESTS.parent, TESTS, TESTS / 'miniature']
-    done = subprocess.run([sys.executable, hands_off.__file__], capture_output=True, text=True, check=True,
-                          env={**os.environ, 'PYTHONPATH': os.pathsep.join(map(str, path))})
-    compared: dict[str, Any] = json.loads(done.stdout)
-    return compared
+def functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    """Yield the functions of a module, and those of its classes, each with its place."""
+    classes = [value for value in list(vars(module).values())
+               if inspect.isclass(value) and value.__module__ == module.__name__]
+    for owner in (module, *classes):
+        for name, value in list(vars(owner).items()):
+            if isinstance(value, (FunctionType, staticmethod, classmethod, property)):
+                yield f'{module.__name__}: {owner}.{name}', value
 
 
-def test_registration_leaves_the_host_and_the_libraries_as_they_are(comparison: dict[str, Any]) -> None:
-    assert {kind: compared['changed'] for kind, compared in comparison.items()} == {
-        'functions of the libraries': [], 'functions of the host': [], 'rules of the host': [],
-        'methods of the application': [], 'methods of the metadata': [], 'objects': []}
+def snapshot(app: flask.Flask) -> dict[str, dict[str, Any]]:
+    """Return what must stay as it is, by kind and place."""
+    modules = list(sys.modules.values())
+    of_libraries = [module for module in modules if module.__name__.partition('.')[0] in LIBRARIES]
+    miniature = str(TESTS / 'miniature')
+    of_host = [module for module in modules if str(getattr(module, '__file__', '')).startswith(miniature)]
+    return {
+        'functions of the libraries': dict(pair for module in of_libraries for pair in functions(module)),
+        'functions of the host': dict(pair for module in of_host for pair in functions(module)),
+        'rules of the host': {str(id(rule)): (rule.rule, rule.endpoint, sorted(rule.methods or ()))
+                              for rule in app.url_map.iter_rules()},
+        'methods of the application': {name: value for name, value in vars(app).items() if callable(value)},
+        'objects': {'url_map': id(app.url_map), 'metadata': id(Base.metadata), 'wsgi_app': app.wsgi_app,
+                    'create_all': Base.metadata.create_all}}
 
 
-def test_thousands_of_functions_are_compared(comparison: dict[str, Any]) -> None:
+def main() -> None:
+    """Compare before and after the package is registered and a run is retried."""
+    app = application.create_app('sqlite://', mount=False)
+    assert 'mod_runs_api' not in sys.modules
+    before = snapshot(app)
+    from mod_runs_api import mod_runs_api
+    app.register_blueprint(mod_runs_api, url_prefix='/api/v1')
+    with app.app_context():
+        db.create_all()
+        run_id = seed.run([seed.regression_test()]).id
+        secret = seed.token(seed.user())
+        db.session.commit()
+    response = app.test_client().post(f'/api/v1/runs/{run_id}/retry', headers={'Authorization': f'Bearer {secret}'})
+    assert response.status_code == 202, response.text
+    after = snapshot(app)
+    print(json.dumps({kind: {'compared': len(places), 'changed': [
+        place for place, value in places.items()
+        if place not in after[kind] or after[kind][place] is not value and after[kind][place] != value]}
+        for kind, places in before.items()}))
+    application.dispose(app)
+
+
+def test_registration_leaves_the_host_and_the_libraries_as_they_are() -> None:
+    path = os.pathsep.join(map(str, (TESTS.parent, TESTS, TESTS / 'miniature')))
+    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=True,
+                          env={**os.environ, 'PYTHONPATH': path})
+
+    comparison = json.loads(done.stdout)
+    assert {kind: compared['changed'] for kind, compared in comparison.items() if compared['changed']} == {}
     assert comparison['functions of the libraries']['compared'] > 5000
     assert comparison['functions of the host']['compared'] > 20
     assert comparison['rules of the host']['compared'] > 5
 
 
-def test_the_hooks_of_the_host_run_once_a_request(app: Flask) -> None:
+def test_the_hooks_of_the_host_run_once_a_request(app: flask.Flask) -> None:
     calls: list[str] = []
     app.before_request(lambda: calls.append('before'))
     app.teardown_request(lambda _: calls.append('after'))
@@ -46,3 +107,7 @@ def test_the_hooks_of_the_host_run_once_a_request(app: Flask) -> None:
     app.test_client().post('/api/v1/runs/1/retry')
 
     assert calls == ['before', 'after']
+
+
+if __name__ == '__main__':
+    main()

@@ -89,7 +89,7 @@ def test_the_routes_of_the_host_are_neither_counted_nor_limited(client: FlaskCli
     for _ in range(5):
         response = client.get('/account/login')
         assert (response.status_code, 'X-RateLimit-Limit' in response.headers) == (200, False)
-        assert client.get('/nowhere') == 404
+        assert client.get('/nowhere').status_code == 404
 
 
 @limited('1 per minute')
@@ -103,7 +103,8 @@ def test_each_application_counts_for_itself(retry: ApiCall) -> None:
 
 def test_a_storage_that_is_away_fails_no_request_and_is_logged(
         app: Flask, retry: ApiCall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    count, away = MemoryStorage.incr, []
+    count = MemoryStorage.incr
+    away: list[MemoryStorage] = []
 
     def fail_in_the_first(storage: MemoryStorage, *arguments: Any, **options: Any) -> int:
         away[:] = away or [storage]

@@ -124,7 +124,7 @@ def test_the_dialog_asks_what_a_retry_would_do_with_the_session_of_its_page(
         run_id: int, visitor: Visitor, headers: dict[str, str], status: int) -> None:
     headers = {'X-CSRFToken': visitor.csrf_token(run_id), **headers}
 
-    assert visitor.client.get(f'/api/v1/runs/{run_id}/retry', headers=headers) == status
+    assert visitor.client.open(f'/api/v1/runs/{run_id}/retry', headers=headers) == status
 
 
 def test_a_host_without_flask_wtf_accepts_no_session(

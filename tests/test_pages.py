@@ -333,7 +333,7 @@ def test_the_script_and_the_style_are_static_files_named_with_the_version_and_no
 
     for _ in range(3):
         with client.get(address) as response:
-            assert response == 200
+            assert response.status_code == 200
             assert response.data == resources.files('mod_runs_api.web').joinpath(f'static/retry.{kind}').read_bytes()
             assert response.mimetype == content_type
             assert response.headers['ETag']
@@ -343,4 +343,4 @@ def test_the_script_and_the_style_are_static_files_named_with_the_version_and_no
 
 @pytest.mark.parametrize('name', ['..%2fpages.py', '../pages.py', 'x', ''])
 def test_there_are_no_other_static_files(client: FlaskClient, name: str) -> None:
-    assert client.get(f'/api/v1/retry-assets/{name}') == 404
+    assert client.get(f'/api/v1/retry-assets/{name}').status_code == 404

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-import seed
 from database import db
 from flask import Flask, Response
 from mod_auth.models import User
+from mod_test.models import Test
 from sqlalchemy import select, text
 from support.api import ApiCall
-from support.histories import end, retry_in_process
+from support.histories import end
 from support.visitor import Visitor
 
 from mod_runs_api import retry_run
@@ -23,50 +23,31 @@ from mod_runs_api import retry_run
 pytestmark = pytest.mark.on_file
 
 
-def read_the_database(_source: object) -> None:
+def read_the_database(_run: object) -> None:
     """Use a connection of the host's, as a check may."""
     db.session.execute(text('SELECT 1'))
 
 
-POOL = {'SQLALCHEMY_ENGINE_OPTIONS': {'pool_size': 1, 'max_overflow': 0, 'pool_timeout': 0.1}}
-ONE_CONNECTION = pytest.mark.parametrize('app_settings', [POOL])
-
-
-@pytest.mark.parametrize('app_settings', [{**POOL, 'RUNS_API_BEFORE_RETRY': read_the_database}])
-def test_a_request_needs_one_connection(
-        retry: ApiCall, attempts: ApiCall, verdict: ApiCall, run_id: int, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize('app_settings', [{
+    'SQLALCHEMY_ENGINE_OPTIONS': {'pool_size': 1, 'max_overflow': 0, 'pool_timeout': 0.1},
+    'RUNS_API_BEFORE_RETRY': read_the_database}])
+def test_each_request_each_page_and_an_end_need_one_connection(
+        retry: ApiCall, attempts: ApiCall, verdict: ApiCall, visitor: Visitor, token: str, run_id: int,
+        caplog: pytest.LogCaptureFixture) -> None:
     db.session.remove()
 
     for _ in range(2):
-        assert retry(run_id, {'failed_only': True}, key='k') == 202
-    assert attempts(run_id) == 200
-    assert verdict(run_id) == 200
+        new_run_id = retry(run_id, {'failed_only': True}, key='k').json['new_run_id']
+    assert [attempts(run_id).status_code, verdict(run_id).status_code] == [200, 200]
+    assert visitor.press(run_id) == 202
+    assert 'runs-api-history' in visitor.page(f'/test/{new_run_id}')
+    # With the session of a page, and with a token beside it.
+    for headers in ({'X-CSRFToken': visitor.csrf_token(run_id)}, {'Authorization': f'Bearer {token}'}):
+        assert visitor.client.open(f'/api/v1/runs/{run_id}/retry', headers=headers) == 200
     assert 'RUNS_API_BEFORE_RETRY' not in caplog.text
 
-
-@ONE_CONNECTION
-def test_a_page_a_press_of_its_button_and_a_token_beside_a_session_need_one_connection(
-        retry: ApiCall, attempts: ApiCall, visitor: Visitor, token: str, run_id: int) -> None:
-    db.session.remove()
-
-    response = visitor.press(run_id)
-
-    assert response == 202, response.text
-    html = visitor.page(f'/test/{response.json["new_run_id"]}')
-    assert 'runs-api-history' in html
-    headers = {'X-CSRFToken': visitor.csrf_token(run_id)}
-    assert visitor.client.get(f'/api/v1/runs/{run_id}/retry', headers=headers) == 200
-    headers = {'Authorization': f'Bearer {token}'}
-    assert visitor.client.get(f'/api/v1/runs/{run_id}/retries', headers=headers) == 200
-
-
-@ONE_CONNECTION
-def test_an_end_needs_one_connection(run_id: int, attempts: ApiCall) -> None:
-    new = retry_in_process(run_id, failed_only=True)
-
-    end(new)
-
-    assert [attempt['carried_over'] for attempt in attempts(run_id).json['data']] == [0, 3]
+    end(new_run_id)
+    assert attempts(run_id).json['data'][1]['carried_over'] == 3
 
 
 def add_a_user() -> None:
@@ -101,19 +82,12 @@ def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(
     assert still_pending == [1]
 
 
-def test_what_a_caller_in_process_has_pending_is_neither_committed_nor_lost(run_id: int) -> None:
+def test_what_a_caller_in_process_has_pending_is_neither_committed_nor_lost_and_the_retry_stays(run_id: int) -> None:
     add_a_user()
 
-    retry_run(run_id)
+    new_run_id = retry_run(run_id).new_run_id
 
     assert [row.name for row in db.session.new] == ['pending']
     db.session.rollback()
     assert db.session.scalars(select(User).where(User.name == 'pending')).all() == []
-
-
-def test_the_retry_stays_when_a_caller_in_process_rolls_back(run_id: int) -> None:
-    new_run_id = retry_run(run_id).new_run_id
-
-    db.session.rollback()
-
-    assert db.session.get_one(seed.Test, new_run_id)
+    assert db.session.get_one(Test, new_run_id)

@@ -15,8 +15,8 @@ from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestStatus
 from outcome import passing
 from support.api import ApiCall, Command
-from support.histories import (FAIL, NOT_RUN, OTHER, PASS, Came, add_attempts,
-                               carried, retry_in_process)
+from support.histories import (FAIL, NOT_RUN, OTHER, PASS, History,
+                               add_attempts, carried, retry_in_process)
 from support.rows import Rows
 from support.visitor import Visitor
 
@@ -118,7 +118,7 @@ def test_no_check_is_asked_where_every_retry_is_refused_already(preview: ApiCall
 IDENTICAL, FLAKY, DIFFERING, ONCE = [FAIL, FAIL], [PASS, FAIL], [OTHER, FAIL], [NOT_RUN, FAIL]
 
 
-HINTS: list[tuple[list[list[Came | None]], str | None]] = [
+HINTS: list[tuple[list[History], str | None]] = [
     ([IDENTICAL, ONCE, FLAKY],
      '1 of the 3 failed in every attempt so far, in the same way: running it again will hardly change that.'),
     ([IDENTICAL, IDENTICAL, FLAKY],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from io import BytesIO, RawIOBase
 from typing import Any
 
@@ -87,7 +88,7 @@ class Stream(RawIOBase):
 CHUNKED = {'HTTP_TRANSFER_ENCODING': 'chunked', 'wsgi.input_terminated': True}
 
 #: By the status the parts of bodies, each with what the server says of it.
-STREAMS: dict[int, list[tuple[list[bytes | BaseException], dict[str, Any]]]] = {
+STREAMS: dict[int, list[tuple[Sequence[bytes | BaseException], Mapping[str, Any]]]] = {
     202: [([b'{"failed_only": true}'], CHUNKED), ([b'{}', b' ' * (LIMIT - 2)], CHUNKED)],
     413: [([b'{}' + b' ' * (LIMIT - 1)], CHUNKED), ([b'{}' + b' ' * 1_000_000], CHUNKED),
           ([AssertionError('read')], {'CONTENT_LENGTH': str(10 ** 12)})],

@@ -24,7 +24,7 @@ from mod_runs_api import MountError
 def test_registration_fails_if_a_setting_has_a_wrong_value(setting: str, values: list[object]) -> None:
     for value in values:
         with pytest.raises(MountError, match=setting):
-            create_app(**{setting: value})
+            create_app('sqlite://', True, **{setting: value})
 
 
 @pytest.mark.options(

@@ -19,12 +19,13 @@ from mod_ci.models import BlockedUsers, GcpInstance, MaintenanceMode
 from mod_regression.models import RegressionTest
 from mod_test.models import (Test, TestPlatform, TestProgress, TestStatus,
                              TestType)
+from outcome import passing
 from sqlalchemy import Connection, Engine, delete, update
 from sqlalchemy.exc import OperationalError
 from support.api import Command
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub
-from support.histories import (OUT_OF_ORDER, TIME_LIMIT, VANISHED,
-                               finish, report)
+from support.histories import (OUT_OF_ORDER, TIME_LIMIT, VANISHED, finish,
+                               report)
 from support.rows import Rows, add_retries, change_retries
 from support.statements import (Statement, before_statements, fail,
                                 record_statements, watch_statements)
@@ -239,7 +240,7 @@ def test_a_run_that_completed_without_all_its_results_is_retried(scene: Scene) -
 def test_a_retry_that_completed_with_nothing_but_what_was_carried_over_is_retried(scene: Scene) -> None:
     run = scene.run()
     for test in scene.tests[1:]:
-        seed.result(db.session.get_one(Test, run), test, seed.passing(test).exits(1))
+        seed.result(db.session.get_one(Test, run), test, passing(test).exits(1))
     (line,) = scene.sweep()
     retry = line.new_run_id or 0
     end_empty(retry)

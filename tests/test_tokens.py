@@ -109,7 +109,7 @@ def test_unreadable_scopes_allow_nothing(retry: ApiCall, run_id: int, token: str
     ('Anonymous {}', 401), ('', 401), (None, 401), ('Anonymous 99', 404), ('anonymous', 404)])
 def test_the_token_of_a_deactivated_account_is_invalid(
         retry: ApiCall, alice: User, token: str, name: str | None, status: int) -> None:
-    alice.name = name and name.format(alice.id)  # type: ignore[assignment]
+    alice.name = name and name.format(alice.id)
 
     assert retry(99) == status
 

@@ -11,8 +11,8 @@ from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
 from support.api import ApiCall, Command
 from support.histories import (CRASH, FAIL, NO_CODE, NO_FILE, NOT_RUN, OTHER,
-                               PASS, Came, add_attempts, carried, end, finish,
-                               retry_in_process)
+                               PASS, History, add_attempts, carried, end,
+                               finish, retry_in_process)
 
 from mod_runs_api import RunNotFound, attempts_verdict
 
@@ -23,7 +23,7 @@ EXPECTS_NOTHING = replace(FAIL, expected_code=None)
 EXPECTS_ANOTHER_FILE = replace(PASS, expected='the new right')
 
 #: How a test came out in its attempts, by what that proves, and the latest outcome. More: test_worlds.
-HISTORIES: dict[str, list[tuple[list[Came | None], str | None]]] = {
+HISTORIES: dict[str, list[tuple[History, str | None]]] = {
     'passed': [([PASS], 'pass'), ([PASS, PASS], 'pass'), ([PASS, carried(FAIL)], 'pass')],
     'flaky': [
         ([FAIL, PASS], 'pass'), ([PASS, CRASH], 'fail'), ([PASS, replace(CRASH, got='-')], 'missing_output'),
@@ -69,7 +69,7 @@ def test_each_attempt_is_shown_with_its_outcome_what_is_no_evidence_too() -> Non
 @pytest.mark.parametrize(('overall', 'results'), [
     ('pass', [[[PASS], [PASS, NOT_RUN]], [[FAIL, EXPECTS_10]]]), ('unstable', [[[PASS], [FAIL, PASS]]]),
     ('fail', [[[PASS], history, [FAIL, PASS]] for history in ([FAIL], [NO_FILE], [PASS, FAIL], [NOT_RUN])])])
-def test_overall_is_read_from_the_latest_outcomes(overall: str, results: list[list[list[Came | None]]]) -> None:
+def test_overall_is_read_from_the_latest_outcomes(overall: str, results: list[list[History]]) -> None:
     for tests in results:
         run_id = add_attempts(*tests)[0]
         assert attempts_verdict(run_id).overall == overall
@@ -162,7 +162,7 @@ def test_the_command_lists_what_did_not_pass_always(
 @pytest.mark.parametrize(('history', 'exit_code', 'said'), [
     ([PASS], 0, 'pass'), ([FAIL], 1, 'fail'), ([FAIL, PASS], 4, 'unstable\tOver 2 attempts 1 test is flaky.')])
 def test_the_command_exits_with_the_verdict_and_says_no_more_of_one_attempt(
-        command: Command, history: list[Came], exit_code: int, said: str) -> None:
+        command: Command, history: History, exit_code: int, said: str) -> None:
     run_id = add_attempts(history)[0]
 
     done = command('verdict', run_id)
@@ -174,7 +174,7 @@ def test_the_command_exits_with_the_verdict_and_says_no_more_of_one_attempt(
 # In words
 
 
-SENTENCES: dict[str, list[list[Came | None]]] = {
+SENTENCES: dict[str, list[History]] = {
     'Over 2 attempts 2 tests are flaky and 1 fails each time in the same way.': [
         [FAIL, PASS], [FAIL, FAIL], [PASS, FAIL]],
     'Over 3 attempts 1 test is flaky.': [[FAIL, PASS, PASS]],

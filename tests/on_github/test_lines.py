@@ -33,8 +33,9 @@ LINES: dict[str, Asked] = {
 def asked(comment: Comment, text: str, rows: Rows) -> Asked | None:
     """Comment, and return what the comment has asked for; None for nothing."""
     retries = comment(text).retries
-    row = rows.retries[-1] if retries else None
-    return row and ([retry.platform for retry in retries], row.failed_only, row.reason)
+    if not retries:
+        return None
+    return [retry.platform for retry in retries], rows.retries[-1].failed_only, rows.retries[-1].reason
 
 
 def test_a_line_asks_for_platforms_for_what_failed_and_for_a_reason(comment: Comment, rows: Rows) -> None:

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 from click.testing import Result
 from werkzeug.test import TestResponse
 
-if TYPE_CHECKING:
-    class Answer(TestResponse):
-        """A response as pytest-flask has it: it is equal to its status. A test knows what its JSON is."""
 
-        json: Any
+class Answer(TestResponse):
+    """A response as pytest-flask makes it, for the type checker: it equals its status, and has JSON."""
 
-        def __eq__(self, other: object) -> bool:
-            """Return whether this is its status."""
+    if TYPE_CHECKING:
+        @property
+        def json(self) -> Any:
+            """What it says."""
+
+        def __eq__(self, status: object) -> bool:
+            """Return whether it has this status."""
+
 
 #: Sends a request and returns the response: see the fixtures ``ask``, ``retry``, ``attempts`` and ``verdict``.
-ApiCall = Callable[..., 'Answer']
+ApiCall = Callable[..., Answer]
 
 #: Runs a command and returns its result: see the fixture ``command``.
 Command = Callable[..., Result]
@@ -39,16 +43,15 @@ def assert_security_headers(response: TestResponse) -> None:
         name: [value] for name, value in SECURITY_HEADERS.items()}
 
 
-def assert_error(response: TestResponse, status: int, code: str, details: dict[str, Any] | None = None) -> None:
+def assert_error(response: Answer, status: int, code: str, details: dict[str, Any] | None = None) -> None:
     """Check that a response is an error in the one shape (docs/api.rst, "Errors"), and was counted."""
     assert response.status_code == status, response.text
     assert response.content_type == 'application/json'
-    body: Any = response.json
-    assert set(body) == {'code', 'message', 'details'}
-    assert body['code'] == code
-    assert 1 <= len(body['message']) <= 500
+    assert set(response.json) == {'code', 'message', 'details'}
+    assert response.json['code'] == code
+    assert 1 <= len(response.json['message']) <= 500
     if details is not None:
-        assert body['details'] == details
+        assert response.json['details'] == details
     assert_security_headers(response)
     for name in ('X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset'):
         assert len(response.headers.getlist(name)) == 1 and response.headers[name].isdigit()

@@ -20,7 +20,7 @@ from mod_customized.models import CustomizedTest
 from mod_test.models import (Test, TestPlatform, TestProgress, TestStatus,
                              TestType)
 from sqlalchemy import Engine, delete, update
-from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from support.github import (AUTHOR, COMMIT, PR, SETTINGS, GitHub,
                             comment_payload)
 from support.histories import TIME_LIMIT
@@ -42,7 +42,7 @@ class EntryPoints:
     """
 
     def __init__(self, database_uri: str, tests: int, runs: int, retries: int) -> None:
-        self.sessions = scoped_session(lambda: Session(self.package_engine))
+        self.sessions: scoped_session[Session] = scoped_session(sessionmaker())
         self._patches = pytest.MonkeyPatch()
         self.github = GITHUB.install(self._patches)
         self.github.open_pull(PR, COMMIT, AUTHOR)
@@ -52,6 +52,7 @@ class EntryPoints:
             db.create_all()
             self.engine: Engine = db.engine
             self.package_engine: Engine = db.engine.execution_options()
+            self.sessions.configure(bind=self.package_engine)
             for number in range(runs):
                 seed.token(seed.user(f'user {number}', Role.user, github_login=f'user-{number}'))
             alice = seed.user('alice', Role.contributor, github_login='alice-gh')
@@ -81,7 +82,7 @@ class EntryPoints:
         self.retry(self.failed, client=self.limited_client)
 
     def _create_app(self, database_uri: str, rate_limit: str) -> Flask:
-        app = create_app(database_uri, **SETTINGS, RUNS_API_RATE_LIMIT=rate_limit, RUNS_API_AUTOMATIC_RETRIES=1,
+        app = create_app(database_uri, True, **SETTINGS, RUNS_API_RATE_LIMIT=rate_limit, RUNS_API_AUTOMATIC_RETRIES=1,
                          RUNS_API_AUTOMATIC_RETRIES_AT_ONCE=1000)
 
         @app.before_request

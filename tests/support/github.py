@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import reduce
+from importlib import import_module
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ BOT = 'ccextractor-bot'
 COMMITTED = datetime.now(timezone.utc) - timedelta(days=2)
 
 #: The settings of a platform whose repository this is.
-SETTINGS = {'GITHUB_OWNER': 'CCExtractor', 'GITHUB_REPOSITORY': 'ccextractor', 'GITHUB_TOKEN': 'ghp_secret'}
+SETTINGS: dict[str, Any] = {
+    'GITHUB_OWNER': 'CCExtractor', 'GITHUB_REPOSITORY': 'ccextractor', 'GITHUB_TOKEN': 'ghp_secret'}
 
 #: At how many artifacts the platform looks, where functions like its own stand in for them.
 SEARCH_LIMIT = 500
@@ -180,14 +182,14 @@ class GitHub:
 
     def get_artifacts(self) -> Iterator[Any]:
         """Return the builds, by pages that are fetched on the way."""
-        from mod_ci.controllers import Artifact_names
+        names = import_module('mod_ci.controllers').Artifact_names
         self._ask('artifacts')
 
         def listed() -> Iterator[Any]:
             for number, build in enumerate(self.builds, 1):
                 self._answer(f'artifact {number}')
                 yield SimpleNamespace(
-                    name=getattr(Artifact_names, build.platform), id=number, expired=build.expired,
+                    name=getattr(names, build.platform), id=number, expired=build.expired,
                     workflow_run=SimpleNamespace(head_sha=build.commit),
                     archive_download_url='https://api.github.com/artifact')
 
@@ -231,9 +233,8 @@ class GitHub:
 
     def get_workflows(self) -> list[Any]:
         """Return the workflows that build for Linux and for Windows."""
-        from mod_ci.controllers import Workflow_builds
-        return [SimpleNamespace(id=id, name=name)
-                for id, name in enumerate([Workflow_builds.LINUX, Workflow_builds.WINDOWS])]
+        names = import_module('mod_ci.controllers').Workflow_builds
+        return [SimpleNamespace(id=id, name=name) for id, name in enumerate([names.LINUX, names.WINDOWS])]
 
     def get_workflow_runs(self, **arguments: Any) -> list[Any]:
         """Return the runs of the workflows."""

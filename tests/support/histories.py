@@ -12,7 +12,7 @@ from flask import g
 from mod_customized.models import CustomizedTest
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
-from outcome import Outcome
+from outcome import Outcome, passing
 from support.rows import add_mark, add_retries
 
 from mod_runs_api import retry_run
@@ -37,7 +37,7 @@ def report(run_id: int, tests: Iterable[RegressionTest], failed: Iterable[Regres
     run = db.session.get_one(Test, run_id)
     wrong = [test.id for test in failed]
     for test in tests:
-        seed.result(run, test, seed.passing(test).exits(139) if test.id in wrong else None)
+        seed.result(run, test, passing(test).exits(139) if test.id in wrong else None)
     db.session.commit()
 
 
@@ -73,6 +73,9 @@ FAIL, OTHER, NO_FILE = Came(got='wrong'), Came(got='also wrong'), Came(got='-')
 CRASH, NO_CODE = Came(code=139), Came(code=None)
 #: It was selected, and there is no result.
 NOT_RUN = None
+
+#: How a test came out in its attempts.
+History = Sequence[Came | None]
 
 
 def carried(came: Came) -> Came:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
-from werkzeug.test import TestResponse
+from support.api import Answer
 
 T = TypeVar('T')
 
@@ -30,9 +30,9 @@ class IsolatedClient(FlaskClient):
         """Return the client, which keeps no context of a request for the block."""
         return self
 
-    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+    def open(self, *args: Any, **kwargs: Any) -> Answer:
         """Send a request in a context of its own."""
-        return Context().run(super().open, *args, **kwargs)
+        return cast(Answer, Context().run(super().open, *args, **kwargs))
 
 
 class IsolatedRunner(FlaskCliRunner):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import seed
 from database import db
 from flask import Flask
 from mod_auth.models import Role, User
 from sqlalchemy import select
-
-if TYPE_CHECKING:
-    from support.api import Answer
+from support.api import Answer
+from support.isolation import IsolatedClient
 
 ORIGIN = 'http://localhost'
 
@@ -33,7 +32,7 @@ class Visitor:
     """
 
     def __init__(self, site: Flask, name: str | None = 'alice', role: Role | None = Role.contributor) -> None:
-        self.client = site.test_client()
+        self.client = cast(IsolatedClient, site.test_client())
         if name is not None:
             with site.app_context():
                 found = db.session.scalar(select(User.id).where(User.name == name))
@@ -62,9 +61,8 @@ class Visitor:
         sent = {'X-CSRFToken': csrf_token or self.csrf_token(run_id), 'Origin': ORIGIN, 'Sec-Fetch-Site': 'same-origin',
                 'Content-Type': 'application/json',
                 **{name.replace('_', '-'): value for name, value in headers.items()}}
-        return cast('Answer', self.client.post(
-            f'/api/v1/runs/{run_id}/retry', json=body or {},
-            headers={name: value for name, value in sent.items() if value is not None}))
+        return self.client.open(f'/api/v1/runs/{run_id}/retry', method='POST', json=body or {},
+                                headers={name: value for name, value in sent.items() if value is not None})
 
 
 def attribute(html: str, name: str) -> str:
