@@ -9,15 +9,14 @@ import pytest
 from checkout import Platform, add_built_commit, copy_as_documented
 from protocol import CRASH, Outcome, Story
 
-pytestmark = [pytest.mark.platform,
-              pytest.mark.parametrize('kind', ['sqlite'], indirect=True, scope='session')]
+pytestmark = pytest.mark.platform
 
 ONE, OTHER = 'c0ffee1' + '1' * 33, 'decade2' + '2' * 33
 
 
 @pytest.fixture(scope='session')
 def telling(unmounted: Platform) -> Platform:
-    """Return a copy of the platform with the column ``built_commit``."""
+    """A copy of the platform with the column ``built_commit``."""
     return add_built_commit(copy_as_documented(unmounted, 'builds'))
 
 
@@ -62,7 +61,7 @@ def test_whoever_reads_a_run_with_results_of_another_build_is_told(
         story: Story, builds: tuple[str | None, str | None], are_told: bool) -> None:
     _, source, retry = complete_twice(story, *builds)
 
-    for said in (story.report(source), story.page(retry), story.flask('attempts', retry).stdout):
+    for said in (story.report(source), story.page(retry), story.command('attempts', retry)):
         assert bool(re.search(rf'\b3\b.* built .*\b{ONE[:7]}', said)) == are_told, said
 
 

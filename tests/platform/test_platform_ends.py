@@ -1,148 +1,119 @@
-"""Ends that the platform writes itself, half-way and after the end (docs/api.rst, "An attempt ends whole")."""
+"""Ends that the platform writes late, again or after the end, and what is said then (docs/api.rst)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
-from protocol import AUTHOR, CRASH, Said, Story, Worker
+from protocol import BOTH, CRASH, Outcome, Said, Story, Worker
 
-pytestmark = pytest.mark.platform
+pytestmark = [pytest.mark.platform, BOTH]
 
-
-@dataclass(frozen=True)
-class Retried:
-    """The run of a pull request and a failed-only retry of it, which is queued."""
-
-    story: Story
-    tests: list[int]
-    source: int
-    retry: int
-
-    @property
-    def number(self) -> int:
-        """The number of the pull request."""
-        return int(self.story.run(self.retry)['pr_nr'])
-
-    def start(self) -> Worker:
-        """Let the retry get half-way: the first of its two tests has run."""
-        worker = self.story.worker(self.retry)
-        worker.start()
-        worker.run(self.tests[0])
-        return worker
-
-    # How the platform cancels it
-
-    def cancel_by_the_api(self) -> None:
-        """Cancel it by the API."""
-        self.story.cancel(self.retry)
-
-    def stop_on_its_page(self) -> None:
-        """Cancel it on its page."""
-        self.story.stop(self.retry)
-
-    def close_its_pull_request(self) -> None:
-        """Have GitHub report that its pull request is closed."""
-        self.story.report_pull(self.number, self.story.run(self.retry)['commit'], 'closed')
-
-    def block_its_author(self) -> None:
-        """Block the author of its pull request."""
-        self.story.visit('/blocked_users', form={'user_id': str(AUTHOR), 'comment': 'spam', 'add': 'Add User'})
-
-    def find_its_pull_request_closed(self) -> None:
-        """Have the scheduled job find that its pull request is closed."""
-        self.story.process.call('close_pull', number=self.number)
-        self.story.run_scheduled_job()
-
-    def find_no_build(self) -> None:
-        """Have the scheduled job find that its build is gone."""
-        self.story.process.call('lose_build', commit=self.story.run(self.retry)['commit'])
-        self.story.run_scheduled_job()
-
-    def give_up(self) -> None:
-        """Have its worker give up."""
-        self.story.worker(self.retry).end('canceled')
-
-    def take_too_long(self) -> None:
-        """Have the scheduled job find that its time is over."""
-        self.story.worker(self.retry).run_out_of_time()
-
-    def reboot(self) -> None:
-        """Have its machine begin anew."""
-        self.story.worker(self.retry).post('progress', status='preparation', message='once more')
+WHOLE = Said('pass', tests=4, passed=4, failed=0, not_run=0)
 
 
-@pytest.fixture
-def retried(story: Story) -> Retried:
-    """Retry the two of five tests that failed on a pull request."""
-    tests = story.tests(5)
-    source = story.complete(story.open_pull(tests), dict.fromkeys(tests[:2], CRASH))
-    return Retried(story, tests, source, story.retry(source))
+def run_out_of_time(worker: Worker) -> None:
+    """Have the scheduled job give the machine up, which takes its time to stop."""
+    worker.story.process.call('keep_machines')
+    worker.run_out_of_time()
 
 
-@pytest.mark.parametrize('cancel', [
-    Retried.cancel_by_the_api, Retried.stop_on_its_page, Retried.close_its_pull_request, Retried.block_its_author,
-    Retried.find_its_pull_request_closed, Retried.find_no_build])
-def test_nothing_is_carried_into_a_retry_that_is_canceled_in_the_queue(
-        story: Story, retried: Retried, cancel: Callable[[Retried], None]) -> None:
-    cancel(retried)
-
-    assert story.said(retried.retry) == Said('canceled', tests=2, passed=0, failed=0, not_run=2)
-    assert [attempt['carried_over'] for attempt in story.attempts(retried.source)] == [0, 0]
+def reboot(worker: Worker) -> None:
+    """Have the machine begin anew."""
+    worker.post('progress', status='preparation', message='once more')
 
 
-@pytest.mark.parametrize('cancel', [
-    Retried.cancel_by_the_api, Retried.stop_on_its_page, Retried.give_up, Retried.take_too_long, Retried.reboot])
+def give_up(worker: Worker) -> None:
+    """Have the worker give up."""
+    worker.end('canceled')
+
+
+def fail_to_build(worker: Worker) -> None:
+    """Have the workflow fail that builds the commit."""
+    worker.story.process.call('fail_workflows', commit=worker.commit)
+    worker.story.report_build(worker.commit)
+
+
+def stop(worker: Worker) -> None:
+    """Cancel the run on its page."""
+    worker.story.stop(worker.run_id)
+
+
+def tick(worker: Worker) -> None:
+    """Have the scheduled job find once more that the time of the machine is over."""
+    worker.story.run_scheduled_job()
+
+
+@pytest.mark.parametrize('cancel', [run_out_of_time, reboot, give_up, stop])
 def test_a_retry_that_is_canceled_half_way_is_whole_when_it_completes_after_all(
-        story: Story, retried: Retried, cancel: Callable[[Retried], None]) -> None:
-    worker = retried.start()
-    cancel(retried)
-    assert story.said(retried.retry) == Said('canceled', tests=2, passed=1, failed=0, not_run=1)
-    assert story.origins(retried.retry) == {retried.tests[0]: retried.retry}
+        story: Story, cancel: Callable[[Worker], None]) -> None:
+    tests = story.tests(4)
+    source = story.complete(story.open_pull(tests), dict.fromkeys(tests[:2], CRASH))
+    worker = story.worker(story.retry(source))
+    worker.start()
+    worker.run(tests[0])
+    cancel(worker)
+    assert story.said(worker.run_id) == Said('canceled', tests=2, passed=1, failed=0, not_run=1)
+    assert story.origins(worker.run_id) == {tests[0]: worker.run_id}
+    assert set(story.categories(worker.run_id)['General']) == set(tests[:2])
+    assert 'An error occurred' in story.page(worker.run_id)
 
     # Nothing of this stops a machine that goes on.
-    worker.run(retried.tests[1])
+    worker.run(tests[1])
     worker.end()
 
-    assert story.said(retried.retry) == Said('pass', tests=5, passed=5, failed=0, not_run=0)
-    assert '5/5 tests matched the approved output' in story.report(retried.retry)
-    assert story.origins(retried.retry) == {**dict.fromkeys(retried.tests[:2], retried.retry),
-                                            **dict.fromkeys(retried.tests[2:], retried.source)}
+    assert story.said(worker.run_id) == WHOLE
+    assert '4/4 tests matched the approved output' in story.report(worker.run_id)
 
 
-def test_a_retry_that_was_canceled_in_the_queue_is_retried_with_its_tests(story: Story, retried: Retried) -> None:
-    story.cancel(retried.retry)
+@pytest.mark.parametrize('end, again', [
+    (run_out_of_time, tick), (Worker.end, Worker.end), (Worker.end, fail_to_build), (Worker.end, stop)])
+def test_what_is_written_after_an_end_is_no_newer_end(
+        story: Story, end: Callable[[Worker], object], again: Callable[[Worker], object]) -> None:
+    tests = story.tests(4)
+    worker = story.worker(story.open_pull(tests))
+    worker.start()
+    worker.run_all({tests[0]: CRASH}, but=tests[3:])
+    end(worker)
+    healed = story.complete(story.retry(worker.run_id), {tests[3]: CRASH})
 
-    again = story.retry(retried.retry)
+    again(worker)
 
-    assert story.selection(again) == retried.tests[:2]
-    assert story.said(story.complete(again)) == Said('pass', tests=5, passed=5, failed=0, not_run=0)
-
-
-def test_a_retry_without_its_other_half_is_whole_in_the_next_one(story: Story, retried: Retried) -> None:
-    retried.start().end('canceled')
-
-    again = story.retry(retried.retry)
-
-    assert story.selection(again) == retried.tests[1:2]
-    assert story.said(story.complete(again)) == Said('pass', tests=5, passed=5, failed=0, not_run=0)
-    assert story.origins(again)[retried.tests[0]] == retried.retry
-
-
-def test_a_completed_retry_that_is_canceled_stays_whole(story: Story, retried: Retried) -> None:
-    story.complete(retried.retry)
-    whole = story.origins(retried.retry)
-
-    story.stop(retried.retry)
-
-    assert story.origins(retried.retry) == whole
-    assert story.attempts(retried.source)[1]['carried_over'] == 3
-    assert story.verdict(retried.source)['meta']['overall'] == 'unstable'
+    assert {entry['regression_test_id']: entry['latest'] for entry in story.verdict(healed)['data']} == {
+        **dict.fromkeys(tests[:3], 'pass'), tests[3]: 'missing_output'}
+    last = story.complete(story.retry(healed))
+    assert story.origins(last) == {**dict.fromkeys(tests[1:3], worker.run_id), tests[0]: healed, tests[3]: last}
+    assert story.said(last) == WHOLE
+    assert '4/4 tests matched the approved output' in story.report(last)
 
 
-def test_the_page_of_a_canceled_retry_is_shown(story: Story, retried: Retried) -> None:
-    story.cancel(retried.retry)
+def test_a_completed_retry_that_is_canceled_or_completes_again_stays_as_it_is(story: Story) -> None:
+    tests = story.tests(4)
+    worker = story.worker(story.complete(story.open_pull(tests), {tests[0]: CRASH}))
+    retry = story.worker(story.complete(story.retry(worker.run_id)))
+    whole = story.rows_of(retry.run_id)
 
-    assert 'An error occurred' in story.page(retried.retry)
-    assert set(story.categories(retried.retry)['General']) == set(retried.tests[:2])
+    # The platform takes it, and writes a second row.
+    assert retry.end() == 'OK'
+    stop(retry)
+
+    again = story.rows_of(retry.run_id)
+    assert len(again.pop('test_progress')) == len(whole.pop('test_progress')) + 2
+    assert again == whole
+    assert [attempt['carried_over'] for attempt in story.attempts(retry.run_id)] == [0, 3]
+    assert story.verdict(retry.run_id)['meta']['overall'] == 'unstable'
+
+
+def test_a_test_that_passed_and_failed_but_never_under_one_expectation_is_not_judged(story: Story) -> None:
+    tests = story.tests(2)
+    first = story.complete(story.push(tests), {tests[0]: Outcome(10)})
+    # As a person changes the exit code that is expected.
+    story.visit(f'/regression/test/{tests[0]}/edit', form={
+        'sample_id': '1', 'command': 'changed', 'category_id': '1', 'expected_rc': '10', 'input_type': 'file',
+        'output_type': 'file', 'description': 'changed', 'submit': 'Edit Regression Test'})
+    assert story.rows.one('regression_test', id=tests[0])['expected_rc'] == 10
+    story.rows.add('regression_test_output', regression_id=tests[1], correct='another', correct_extension='.srt',
+                   expected_filename='another', ignore=False)
+    story.complete(story.retry(first), {tests[0]: Outcome(10)})
+
+    assert story.verdicts(first) == dict.fromkeys(tests, 'expectation_changed')

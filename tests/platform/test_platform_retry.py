@@ -47,8 +47,9 @@ def test_a_token_of_the_platform_is_good_for_a_retry_that_adds_rows_and_changes_
     alice = token_of(story, 'alice', 'contributor')
     before = rows_of_all_tables(story)
 
-    answer = story.process.call('ask', method='POST', path=f'/api/v1/runs/{source}/retry', headers=alice, json_body={
-        'failed_only': failed_only, 'reason': 'flaky VM \N{CLAPPER BOARD}'})
+    body = {'failed_only': failed_only, 'reason': 'flaky VM \N{CLAPPER BOARD}'}
+    answer = story.process.call('ask', method='POST', path=f'/api/v1/runs/{source}/retry', headers=alice,
+                                json_body=body)
 
     assert answer['status'] == 202, answer
     made = json.loads(answer['body'])['new_run_id']

@@ -25,6 +25,7 @@ ACCEPTED, OF_ANOTHER = 'accepted', 'accepted of another output'
 #: What stands in the database of an output: None where it is identical to what is expected, no row where it is missing.
 FILES = ('missing', None, ACCEPTED, OF_ANOTHER, ACCEPTED.upper(), f'{ACCEPTED} ', 'unknown', '')
 
+
 class Output(NamedTuple):
     """An expected output of a test, and what came of it."""
 

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from checkout import Platform
-from protocol import (AUTHOR, CRASH, TOO_LONG, Process, Said, Story, Worker,
-                      running)
-from rows import Rows, now
+from checkout import Platform, copy_as_documented
+from protocol import BOTH, CRASH, TOO_LONG, Said, Story, Worker
+from rows import now
+from support.github import AUTHOR
 
-from mod_runs_api.domain.causes import NOT_VISIBLE, VANISHED
-
-pytestmark = pytest.mark.platform
+pytestmark = [pytest.mark.platform, BOTH]
 
 #: So long ago that it is long ago in local time and in UTC.
 LONG = timedelta(hours=12)
 
 
-@pytest.fixture(scope='module')
-def process(own_rows: Rows, telling: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """Run the process that stories are told to, with automatic retries."""
-    with running(telling.with_settings(RUNS_API_AUTOMATIC_RETRIES=1, RUNS_API_AUTOMATIC_RETRIES_AT_ONCE=3), own_rows.address,
-                 tmp_path_factory.mktemp('protocol')) as process:
-        yield process
+@pytest.fixture(scope='session')
+def telling(unmounted: Platform) -> Platform:
+    """A copy of the platform with automatic retries, and all that the docs offer."""
+    return replace(copy_as_documented(unmounted, 'sweeping'), settings={
+        'RUNS_API_AUTOMATIC_RETRIES': 1, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 3})
 
 
 def let_hours_pass(story: Story) -> None:
@@ -46,7 +44,8 @@ def sweep(story: Story) -> list[tuple[int, str, int | None]]:
 
 def sweep_now(story: Story) -> list[tuple[int, str, int | None]]:
     """Sweep, and return each run, what was done, and the new run."""
-    return [(line['run_id'], line['what'], line['new_run_id']) for line in story.process.call('sweep')]
+    lines = map(json.loads, story.command('sweep', '--json').splitlines())
+    return [(line['run_id'], line['what'], line['new_run_id']) for line in lines]
 
 
 def test_a_run_that_ran_out_of_time_after_12_of_20_tests_is_resumed_and_ends_whole(story: Story) -> None:
@@ -80,7 +79,7 @@ def test_a_machine_that_vanished_ends_its_run_and_another_finishes_it(story: Sto
     assert sweep(story) == [(worker.run_id, 'ended', None)]
 
     status = story.commit_status(worker.run_id)
-    assert (status['state'], status['description']) == ('error', VANISHED)
+    assert (status['state'], status['description']) == ('error', 'The machine of this run has vanished.')
     assert story.said(worker.run_id).status == 'canceled'
     ((_, what, retry),) = sweep(story)
     assert what == 'retried'
@@ -95,10 +94,11 @@ def test_a_build_that_was_not_visible_is_tested_once_it_is(story: Story) -> None
     story.process.call('lose_build', commit=run['commit'])
     story.report_build(run['commit'])
     assert story.commit_status(run_id)['state'] == 'success'
-    assert story.attempts(run_id)[0]['cause_detail'] == NOT_VISIBLE
+    assert story.attempts(run_id)[0]['cause_detail'] == (
+        'Build succeeded but artifact not yet available - please retry')
     assert sweep(story) == [(run_id, 'waiting', None)]
 
-    story.process.call('find_build', commit=run['commit'])
+    story.process.call('build', commit=run['commit'])
     ((_, what, retry),) = sweep(story)
 
     assert what == 'retried'
@@ -259,10 +259,7 @@ def test_a_newer_run_of_the_commit_in_a_fork_is_in_nobodys_way(story: Story) -> 
     worker = story.worker(story.open_pull(story.tests(2)))
     worker.start()
     worker.run_out_of_time()
-    run = story.run(worker.run_id)
-    story.rows.set('user', story.user_id, github_login='una')
-    story.ask('POST', '/runs', json_body={'commit_sha': run['commit'], 'platform': 'linux', 'branch': 'pull_request',
-                                          'pull_request': run['pr_nr'], 'repository': 'una/ccextractor'})
+    story.run_by_hand(worker.run_id, repository='una/ccextractor', branch='pull_request')
 
     assert [line[:2] for line in sweep(story)] == [(worker.run_id, 'retried')]
 

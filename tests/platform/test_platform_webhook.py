@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import pytest
-from protocol import ACCOUNT, AUTHOR, CRASH, Story
-from rows import Rows
+from protocol import CRASH, Story
+from support.github import ALICE, AUTHOR, PR
 
 pytestmark = pytest.mark.platform
 
 #: An account on GitHub that nobody here knows.
 MALLORY = 666
 
+A, B = 'a' * 40, 'b' * 40
+
 
 @pytest.fixture
 def failed(story: Story) -> int:
-    """Return the run of a pull request in which one of three tests failed."""
+    """The run of a pull request in which one of three tests failed."""
     tests = story.tests(3)
     return story.complete(story.open_pull(tests), {tests[0]: CRASH})
 
 
 @pytest.fixture
 def number(story: Story, failed: int) -> int:
-    """Return the number of that pull request."""
+    """The number of that pull request."""
     return int(story.run(failed)['pr_nr'])
+
+
+def block(story: Story, account: int) -> None:
+    """Block an account on the platform's page."""
+    story.visit('/blocked_users', form={'user_id': str(account), 'comment': 'spam', 'add': 'Add User'})
 
 
 # What comes of a comment
 
 
-def test_a_signed_comment_makes_a_retry_and_is_answered(
-        story: Story, own_rows: Rows, failed: int, number: int) -> None:
+def test_a_signed_comment_makes_a_retry_and_is_answered(story: Story, failed: int, number: int) -> None:
+    assert story.comment(number, '/retry linux', key='another', status=418) == []
+
     (answer,) = story.comment(number, '/retry linux because the VM froze')
 
     _, made = story.attempts(failed)
@@ -41,9 +49,85 @@ def test_a_signed_comment_makes_a_retry_and_is_answered(
         'context': 'CI - linux', 'target_url': address}
 
 
-def test_a_comment_that_github_has_not_signed_does_nothing(story: Story, failed: int, number: int) -> None:
-    assert story.comment(number, '/retry linux', key='another', status=418) == []
-    assert len(story.attempts(failed)) == 1
+def test_a_run_that_was_canceled_without_a_build_stays_green(story: Story) -> None:
+    story.tests(1)
+    story.process.call('open_pull', number=PR, commit=A, author=AUTHOR)
+    story.report_pull(PR, A)
+    for function in ('run_workflows', 'lose_build'):
+        story.process.call(function, commit=A)
+    story.report_build(A)
+    (run_id,) = story.runs_of(A)
+    green = story.commit_status(run_id)
+    assert (green['state'], green['description']) == ('success', 'Not ran - no code changes')
+
+    (answer,) = story.comment(PR, '/retry linux')
+
+    assert answer.startswith(f'- linux: run {run_id} is not retried. GitHub has no build of commit')
+    assert (len(story.attempts(run_id)), story.commit_status(run_id)) == (1, green)
+
+
+# Which run
+
+
+def test_the_newest_run_of_the_head_is_retried_whatever_the_order_of_events(story: Story) -> None:
+    tests = story.tests(3)
+    story.process.call('open_pull', number=PR, commit=A, author=AUTHOR)
+    story.report_pull(PR, A)
+    story.complete(story.runs_of(A)[-1], {tests[0]: CRASH})
+
+    def newest_after(action: str, commit: str) -> int:
+        story.report_pull(PR, commit, action)
+        return story.complete(story.runs_of(commit)[-1], {tests[1]: CRASH})
+
+    # Closed and opened again, GitHub's events make a second run of everything.
+    story.process.call('close_pull', number=PR)
+    story.report_pull(PR, A, 'closed')
+    story.process.call('reopen_pull', number=PR)
+    reopened = newest_after('reopened', A)
+    source, retry = story.retry_by_comment(PR, '/retry linux failed')
+    assert (source, story.selection(retry)) == (reopened, tests[1:2])
+
+    story.process.call('push_to_pull', number=PR, commit=B)
+    pushed = newest_after('synchronize', B)
+    # An older push, delivered late.
+    newest_after('synchronize', A)
+    assert story.retry_by_comment(PR, '/retry linux')[0] == pushed
+
+    story.process.call('push_to_pull', number=PR, commit=A)
+    back = newest_after('synchronize', A)
+    assert story.retry_by_comment(PR, '/retry linux')[0] == back
+
+
+def test_tests_that_two_events_have_selected_count_once(story: Story) -> None:
+    tests = story.tests(4)
+    story.process.call('open_pull', number=PR, commit=A, author=AUTHOR)
+    story.process.call('run_workflows', commit=A)
+    story.report_pull(PR, A)
+    for _ in range(2):
+        story.report_build(A)
+    (run_id,) = story.runs_of(A)
+    assert len(story.selection(run_id)) == 2 * len(tests)
+
+    story.complete(run_id, {tests[0]: CRASH})
+
+    assert story.listed(run_id)[:4] == ('fail', 4, 3, 1)
+
+
+def test_retry_failed_starts_from_the_attempt_that_ended_last_of_those_that_ran_something(
+        story: Story, failed: int, number: int) -> None:
+    tests = story.selection(failed)
+    full = story.complete(story.retry(failed, failed_only=False), {tests[1]: CRASH})
+    story.stop(story.retry(failed))
+    source, retry = story.retry_by_comment(number, '/retry linux failed')
+    assert (source, story.selection(retry)) == (full, tests[1:2])
+
+    story.complete(retry)
+    story.stop(story.retry(failed))
+    attempts = story.attempts(failed)
+    (answer,) = story.comment(number, '/retry linux failed')
+
+    assert 'is not retried' in answer
+    assert story.attempts(failed) == attempts
 
 
 @pytest.mark.parametrize('configuration', [
@@ -51,47 +135,10 @@ def test_a_comment_that_github_has_not_signed_does_nothing(story: Story, failed:
     {'repository': 'CCExtractor/ccextractor'},
 ], ids=['of a fork', 'of another branch'])
 def test_what_a_person_has_run_in_the_name_of_a_pull_request_is_not_its_run(
-        story: Story, own_rows: Rows, failed: int, number: int, configuration: dict[str, str]) -> None:
-    own_rows.set('user', story.user_id, github_login='una')
-    story.ask('POST', '/runs', json_body={'commit_sha': story.run(failed)['commit'], 'platform': 'linux',
-                                          'pull_request': number, **configuration})
-    own_rows.set('user', story.user_id, github_login='adam-gh')
+        story: Story, failed: int, number: int, configuration: dict[str, str]) -> None:
+    story.run_by_hand(failed, **configuration)
 
     assert story.retry_by_comment(number, '/retry linux')[0] == failed
-
-
-def test_a_run_that_was_canceled_without_a_build_stays_green(story: Story) -> None:
-    commit = '4' * 40
-    story.tests(1)
-    story.open_pull_by_event(commit)
-    story.process.call('lose_build', commit=commit)
-    story.report_build(commit)
-    (run_id,) = story.runs_of(commit)
-    green = story.commit_status(run_id)
-    assert (green['state'], green['description']) == ('success', 'Not ran - no code changes')
-
-    (answer,) = story.comment(1342, '/retry linux')
-
-    assert answer.startswith(f'- linux: run {run_id} is not retried. GitHub has no build of commit')
-    assert story.commit_status(run_id) == green
-    assert len(story.attempts(run_id)) == 1
-
-
-def test_retry_failed_starts_from_the_attempt_that_says_most_lately_what_did_not_pass(
-        story: Story, failed: int, number: int) -> None:
-    tests = story.selection(failed)
-    full = story.complete(story.retry(failed, failed_only=False), {tests[1]: CRASH})
-    story.stop(story.retry(failed))
-    assert story.retry_by_comment(number, '/retry linux failed')[0] == full
-    healed = story.attempts(failed)[-1]['run_id']
-    assert story.selection(healed) == tests[1:2]
-
-    story.complete(healed)
-    story.stop(story.retry(failed))
-    (answer,) = story.comment(number, '/retry linux failed')
-
-    assert 'is not retried' in answer
-    assert story.attempts(failed)[-2]['run_id'] == healed
 
 
 # Who may
@@ -100,32 +147,25 @@ def test_retry_failed_starts_from_the_attempt_that_says_most_lately_what_did_not
 @pytest.mark.parametrize('stored, login', [('\u00e1dam-gh', 'adam-gh'), ('adam-gh ', 'adam-gh'),
                                            ('adam-gh', '\u00e1dam-gh'), ('adam-gh', 'adam-gh ')])
 def test_the_databases_collation_does_not_make_a_user_of_another(
-        story: Story, own_rows: Rows, failed: int, number: int, stored: str, login: str) -> None:
-    own_rows.set('user', story.user_id, github_login=stored)
+        story: Story, failed: int, number: int, stored: str, login: str) -> None:
+    story.rows.set('user', story.user_id, github_login=stored)
 
     assert story.comment(number, '/retry linux', login=login, account=MALLORY) == []
     assert len(story.attempts(failed)) == 1
 
 
-@pytest.mark.parametrize('blocked, answers', [
-    (ACCOUNT, []),
-    (AUTHOR, ['No run is retried. The author of this pull request is blocked.']),
-], ids=['commenter', 'author'])
-def test_who_is_blocked_on_the_platforms_page_gets_no_retry(
-        story: Story, failed: int, number: int, blocked: int, answers: list[str]) -> None:
-    story.visit('/blocked_users', form={'user_id': str(blocked), 'comment': 'spam', 'add': 'Add User'})
-
-    assert story.comment(number, '/retry linux') == answers
-    assert len(story.attempts(failed)) == 1
-
-
-def test_who_is_deactivated_on_the_platforms_page_gets_no_answer(
-        story: Story, own_rows: Rows, failed: int, number: int) -> None:
-    other = own_rows.add('user', name='alice', email='alice@example.com', password='', role='contributor',
-                         github_login='alice-gh')
+def test_who_is_blocked_or_deactivated_on_the_platforms_pages_gets_no_retry(
+        story: Story, failed: int, number: int) -> None:
+    other = story.rows.add('user', name='alice', email='alice@example.com', password='', role='contributor',
+                           github_login='alice-gh')
     story.visit(f'/account/deactivate/{other}', form={'submit': 'Deactivate account'})
-    user = own_rows.one('user', id=other)
+    user = story.rows.one('user', id=other)
     assert (user['role'], user['github_login']) == ('contributor', 'alice-gh')
-
     assert story.comment(number, '/retry linux', login='alice-gh') == []
+
+    block(story, AUTHOR)
+    assert story.comment(number, '/retry linux') == [
+        'No run is retried. The author of this pull request is blocked.']
+    block(story, ALICE)
+    assert story.comment(number, '/retry linux') == []
     assert len(story.attempts(failed)) == 1

@@ -1,0 +1,98 @@
+"""What the page of a run, the report and the API say of its attempts, with the patches (docs/web-pages.rst)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from protocol import CRASH, MISSING, Outcome, Story, differs
+
+pytestmark = pytest.mark.platform
+
+
+@pytest.fixture
+def run_id(story: Story) -> int:
+    """A completed run. The second of its two tests failed."""
+    passed, failed = story.tests(2)
+    return story.complete(story.push([passed, failed]), {failed: CRASH})
+
+
+def test_a_user_who_may_retry_finds_the_buttons_and_no_link_that_deletes(story: Story, run_id: int) -> None:
+    page, runs = story.page(run_id), story.visit('/test/')
+
+    button, = re.findall(r'<button[^>]*class="runs-api-retry [^>]*>', page)
+    assert f'data-url="/api/v1/runs/{run_id}/retry"' in button
+    found = story.ask('GET', f'/runs/{run_id}/retry')
+    assert (found['all']['test_count'], found['failed_only']['test_count']) == (2, 1)
+    assert page.count('<dialog') == 1
+    assert f'aria-label="Retry run {run_id}"' in runs
+    assert 'restart_test' not in runs
+
+    for role in ('user', None):
+        story.rows.set('user', story.user_id, role=role)
+        for shown in (story.page(run_id), story.visit('/test/')):
+            assert 'Test' in shown and 'runs-api-retry' not in shown, role
+
+
+def test_the_page_says_where_a_run_came_from_and_what_its_attempts_prove(story: Story, run_id: int) -> None:
+    retry = int(story.ask('POST', f'/runs/{run_id}/retry', json_body={'reason': 'a <b>flaky</b> VM'})['new_run_id'])
+    story.complete(retry)
+    passed, failed = story.selection(run_id)
+
+    page = story.page(run_id)
+
+    assert f'href="/test/{retry}"' in page and f'href="/test/{run_id}"' in story.page(retry)
+    assert 'a &lt;b&gt;flaky&lt;/b&gt; VM' in page
+    assert 'Over 2 attempts 1 test is flaky.' in page
+    command = story.rows.one('regression_test', id=failed)['command']
+    assert f'<a href="/regression/test/{failed}/view">{failed}</a> <code>{command}</code>' in page
+    assert f'<a href="/regression/test/{passed}/view">{passed}</a> <code>' not in page
+    assert re.findall(r'<a href="/test/(\d+)" tabindex="-1" data-outcome="(\w+)"', page) == [
+        (str(retry), 'pass'), (str(run_id), 'missing_output')]
+    assert f'Regression test  {failed}' in story.visit(f'/regression/test/{failed}/view')
+
+
+def test_route_page_and_report_say_what_three_attempts_proved(story: Story) -> None:
+    broken, flaky, unstable, good = story.tests(4)
+    first = story.complete(story.open_pull([broken, flaky, unstable, good]),
+                           {broken: CRASH, flaky: CRASH, unstable: differs('one')})
+    assert 'attempts:' not in story.report(first)
+    second = story.complete(story.retry(first), {broken: CRASH, unstable: differs('two')})
+    third = story.complete(story.retry(second), {broken: CRASH, unstable: MISSING})
+
+    answer, report, page = story.verdict(third), story.report(third), story.page(third)
+
+    assert story.verdicts(first) == {broken: 'failing_identically', flaky: 'flaky',
+                                     unstable: 'failing_differently', good: 'passed'}
+    assert (answer['meta']['overall'], answer['meta']['attempts']) == ('fail', [first, second, third])
+    # This platform does not know what was built.
+    assert {attempt['built_commit_sha'] for attempt in story.attempts(first)} == {None}
+    outcomes = {entry['regression_test_id']: [attempt['outcome'] for attempt in entry['attempts']]
+                for entry in answer['data']}
+    # A crash writes no output, and the platform's API tells that first.
+    assert outcomes == {broken: ['missing_output'] * 3, flaky: ['missing_output', 'pass', 'carried_over'],
+                        unstable: ['fail', 'fail', 'missing_output'],
+                        good: ['pass', 'carried_over', 'carried_over']}
+    link = 'http://localhost/regression/test/{}/view'
+    assert (f'Over 3 attempts: 1 test is flaky ([{flaky}]({link.format(flaky)})), 1 fails each time in the same way '
+            f'([{broken}]({link.format(broken)}))') in report
+    assert 'Over 3 attempts 1 test is flaky, 1 fails each time in the same way and' in page
+
+
+OUTCOMES = [differs('one'), differs('two'), Outcome(1, 'one'), Outcome(1, 'two'), Outcome(2, 'one')]
+
+
+def test_two_failures_are_identical_where_the_platform_says_so(story: Story) -> None:
+    pairs = [(one, other) for one in OUTCOMES for other in OUTCOMES]
+    tests = story.tests(len(pairs))
+    first = story.complete(story.push(tests), {test: one for test, (one, _) in zip(tests, pairs)})
+    second = story.complete(story.retry(first), {test: other for test, (_, other) in zip(tests, pairs)})
+
+    verdicts = story.verdicts(first)
+    judged = story.process.call('compare', run_id=second, reference_id=first)
+
+    # The platform looks at the outputs alone, so it may judge only where the exit codes are the same.
+    words = {test: word for word, found in judged.items() for test in found}
+    for test, (one, other) in zip(tests, pairs):
+        same_code = one.exit_code == other.exit_code
+        assert verdicts[test] == (words[test] if same_code else 'failing_differently'), (one, other)
