@@ -7,8 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ MOUNT = '\n' + literal_block('README.rst', 'from mod_runs_api import mod_runs_ap
 
 #: The platform's own defaults, and what an installation must say.
 CONFIG = """
-import json
 import os
 
 from config_sample import *
@@ -34,7 +32,6 @@ DATABASE_URI = os.environ['PLATFORM_DATABASE_URI']
 INSTALL_FOLDER = os.path.dirname(os.path.abspath(__file__))
 SAMPLE_REPOSITORY = os.path.join(INSTALL_FOLDER, 'samples')
 GITHUB_TOKEN = GITHUB_CI_KEY = HMAC_KEY = 'not a secret'
-globals().update(json.loads(os.environ['PLATFORM_SETTINGS']))
 """
 
 #: The patches that the docs offer for the platform; ``console`` is for the files of its console.
@@ -53,14 +50,12 @@ class Platform:
 
     path: Path
     packages: Path
-    #: Further settings.
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def environment(self, database: str) -> dict[str, str]:
         """Give the environment of a process that runs the platform on a database."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(('GIT_', 'FLASK_', 'PYTHON'))}
         kept.pop('TESTING', None)
-        return {**kept, 'PLATFORM_DATABASE_URI': database, 'PLATFORM_SETTINGS': json.dumps(self.settings),
+        return {**kept, 'PLATFORM_DATABASE_URI': database,
                 'PYTHONPATH': os.pathsep.join(map(str, [self.path, self.packages, ROOT / 'tests']))}
 
     def run(self, *arguments: str, database: str, sent: str = '',
@@ -105,24 +100,22 @@ def prepare(checkout: Path, folder: Path) -> Platform:
     return platform
 
 
-def copy(platform: Platform, name: str, *, mounted: bool) -> Platform:
-    """Copy a prepared platform that has no mount to a folder of this name beside it, and add the mount if asked to."""
+def copy(platform: Platform, name: str, *, mounted: bool, run: str = '', config: str = '') -> Platform:
+    """Copy a prepared platform to a folder of this name beside it, with the mount if asked to, and with further code."""
     made = Platform(platform.path.with_name(name), platform.packages)
     shutil.copytree(platform.path, made.path)
-    if mounted:
-        with open(made.path / 'run.py', 'a') as file:
-            file.write(MOUNT)
+    for file, code in (('run.py', MOUNT * mounted + run), ('config.py', config)):
+        with open(made.path / file, 'a') as opened:
+            opened.write(code)
     return made
 
 
-def copy_as_documented(platform: Platform, name: str = 'documented') -> Platform:
-    """Copy a prepared platform that has no mount, and add the mount and what the docs offer for pages and GitHub."""
-    made = copy(platform, name, mounted=True)
+def copy_as_documented(platform: Platform, name: str = 'documented', config: str = '') -> Platform:
+    """Copy a prepared platform, with the mount and what the docs offer for pages and GitHub."""
+    made = copy(platform, name, mounted=True,
+                run=literal_block('docs/github.rst', 'from mod_runs_api import run_retried'),
+                config=literal_block('docs/github.rst', 'from mod_runs_api.github import build_artifact_exists') + config)
     made.apply('pages', 'report', 'webhook')
-    with open(made.path / 'run.py', 'a') as run:
-        run.write(literal_block('docs/github.rst', 'from mod_runs_api import run_retried'))
-    with open(made.path / 'config.py', 'a') as config:
-        config.write(literal_block('docs/github.rst', 'from mod_runs_api.github import build_artifact_exists'))
     # What the platform hands to its machines with Windows.
     (made.path / 'install' / 'ci-vm' / 'ci-windows' / 'rclone.conf').touch()
     return made

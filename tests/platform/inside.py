@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from flask import g
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 from stand_ins import Cloud, GitHub, standing_in
 from werkzeug.serving import make_server
@@ -143,20 +143,16 @@ class Inside:
 
     # What the platform says
 
-    def statuses_and_pages(self, run_ids: list[int]) -> Any:
-        """Return the status of runs and what their pages are made from: by category, which tests are errors."""
+    def status_and_page(self, run_id: int) -> Any:
+        """Return the status of a run and what its page is made from: by category, which tests are errors."""
         from mod_api.services.status import derive_run_status
         from mod_test.controllers import get_test_results
         from mod_test.models import Test
         with self._request():
-            found = []
-            for run_id in run_ids:
-                test = Test.query.filter(Test.id == run_id).one()
-                found.append({'status': derive_run_status(test),
-                              'categories': {category['category'].name: [[entry['test'].id, entry['error']]
-                                                                         for entry in category['tests']]
-                                             for category in get_test_results(test)}})
-            return found
+            test = Test.query.filter(Test.id == run_id).one()
+            return [derive_run_status(test), {
+                category['category'].name: [[entry['test'].id, entry['error']] for entry in category['tests']]
+                for category in get_test_results(test)}]
 
     def compare(self, run_id: int, reference_id: int) -> Any:
         """Return what the platform's report says of the tests of a run beside another: the tests of each word."""
@@ -182,17 +178,6 @@ class Inside:
             found[path] = list(sent)
         return found
 
-    def statuses_around_lost_connections(self, path: str) -> list[int]:
-        """Return the statuses of a page before MariaDB closes the pooled connections, right after, and once more."""
-        statuses = [self.ask('GET', path)['status']]
-        others = create_engine(self._app.config['DATABASE_URI'])
-        with others.connect() as connection:
-            for (connection_id,) in connection.execute(text(
-                    'SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()')):
-                connection.execute(text(f'KILL {connection_id}'))
-        others.dispose()
-        return statuses + [self.ask('GET', path)['status'] for _ in range(2)]
-
     def retry_amid_changes(self, run_id: int, name: str, flushed: bool, kept: bool) -> Any:
         """Retry a run while the caller's session has a new row pending, then commit the session or roll it back."""
         from mod_home.models import GeneralData
@@ -212,21 +197,6 @@ class Inside:
             else:
                 g.db.rollback()
             return [still_pending, changes_elsewhere, Test.query.filter(Test.id == new_run_id).count()]
-
-    def retry_in_a_job(self, run_id: int, name: str) -> int:
-        """Retry a run as a scheduled job of the platform's would, which then goes on and changes a row."""
-        from database import create_session
-        from mod_home.models import GeneralData
-        with self._app.app_context():
-            db = create_session(self._app.config['DATABASE_URI'])
-            db.add(GeneralData(name, 'before'))
-            db.commit()
-            new_run_id = retry_run(run_id).new_run_id
-
-            GeneralData.query.filter(GeneralData.key == name).one().value = 'after'
-            db.commit()
-            db.remove()
-            return new_run_id
 
 
 def main() -> None:

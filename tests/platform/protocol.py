@@ -1,9 +1,8 @@
 """
 The platform's own protocol, from the queue to the report: a story is told to a copy of the platform, step by step.
 
-One process in the copy answers everything (see inside.py), with stand-ins for GitHub and for the cloud only.
-Runs are started by the scheduled job; their workers read the list of their tests, report, upload and end as the real
-ones do. What comes of it is what the platform says.
+One process in the copy answers everything (see inside.py), with stand-ins for GitHub and for the cloud only. Runs are
+started by the scheduled job; their workers read the list of their tests, report, upload and end as the real ones do.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from xml.etree import ElementTree
 import pytest
 from checkout import INSIDE, Platform
 from rows import Row, Rows, now, seed_platform
-from sqlalchemy import text
 from support.github import ALICE, AUTHOR, comment_payload
 
 #: For tests to which the database matters: what is promised of both kinds is tried on both.
@@ -60,9 +58,7 @@ class Outcome(NamedTuple):
     output: str | None = ''
 
 
-PASS = Outcome()
-CRASH = Outcome(exit_code=139, output=None)
-MISSING = Outcome(output=None)
+PASS, CRASH, MISSING = Outcome(), Outcome(exit_code=139, output=None), Outcome(output=None)
 
 
 def differs(output: str) -> Outcome:
@@ -90,27 +86,22 @@ class Said(NamedTuple):
         return self._replace(status='error') if self.not_run and self.status in ('pass', 'fail') else self
 
 
+@dataclass(frozen=True)
 class Process:
     """The process in the copy."""
 
-    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
-        self._process = process
-        self._log = log
+    process: subprocess.Popen[str]
+    log: Path
 
     def call(self, function: str, **arguments: Any) -> Any:
         """Call a method of ``Inside`` (inside.py) or of a stand-in (stand_ins.py), and return what it returned."""
-        assert self._process.stdin and self._process.stdout
-        print(json.dumps({'function': function, 'arguments': arguments}), file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
-        assert line, self.log
+        assert self.process.stdin and self.process.stdout
+        print(json.dumps({'function': function, 'arguments': arguments}), file=self.process.stdin, flush=True)
+        line = self.process.stdout.readline()
+        assert line, self.log.read_text()
         answer = json.loads(line)
         assert 'raised' not in answer, answer['raised']
         return answer['returned']
-
-    @property
-    def log(self) -> str:
-        """What the process has written to standard error."""
-        return self._log.read_text()
 
 
 @contextmanager
@@ -136,30 +127,20 @@ class Story:
         self.process = process
         self.rows = rows
         self.platform = platform
-        self._begin()
-
-    def _begin(self) -> None:
-        self.process.call('begin')
-        with self.rows.engine.begin() as connection:
-            if connection.dialect.name == 'mysql':
-                connection.execute(text('SET foreign_key_checks = 0'))
-            for table in self.rows.tables.values():
-                connection.execute(table.delete())
-            if connection.dialect.name == 'mysql':
-                connection.execute(text('SET foreign_key_checks = 1'))
-        seed_platform(self.rows)
+        process.call('begin')
+        rows.clear()
+        seed_platform(rows)
         self.user_id = next(_ids)
-        self.rows.add('user', id=self.user_id, name='adam', email='adam@example.com', password='', role='admin',
-                      github_login='adam-gh')
+        rows.add('user', id=self.user_id, name='adam', email='adam@example.com', password='', role='admin',
+                 github_login='adam-gh')
         secret = f'spci_{token_hex(32)}'
-        self.rows.add('api_token', id=self.user_id, user_id=self.user_id, token_name='story', token_prefix=secret[:16],
-                      token_hash=hashlib.sha256(secret.encode()).hexdigest(),
-                      scopes_json='["runs:read", "runs:write", "results:read"]', created_at=now(),
-                      expires_at=now() + timedelta(days=1))
+        rows.add('api_token', id=self.user_id, user_id=self.user_id, token_name='story', token_prefix=secret[:16],
+                 token_hash=hashlib.sha256(secret.encode()).hexdigest(), created_at=now(),
+                 expires_at=now() + timedelta(days=1), scopes_json='["runs:read", "runs:write", "results:read"]')
         self.authorization = {'Authorization': f'Bearer {secret}'}
         # The platform takes it that there has been a run of master before.
-        first = self.rows.run(stages=['canceled'], test_type='commit', branch='master', pr_nr=0)
-        self.rows.add('general_data', key='fetch_commit_linux', value=self.rows.one('test', id=first)['commit'])
+        first = rows.run(stages=['canceled'], test_type='commit', branch='master', pr_nr=0)
+        rows.add('general_data', key='fetch_commit_linux', value=rows.one('test', id=first)['commit'])
 
     # What is there
 
@@ -176,9 +157,9 @@ class Story:
         self.process.call('push', commit=self.run(run_id)['commit'])
         return run_id
 
-    def open_pull(self, tests: Sequence[int]) -> int:
+    def open_pull(self, tests: Sequence[int], **configuration: Any) -> int:
         """Open a pull request on the tip of master, and return its queued run."""
-        run_id = self.rows.run(tests, stages=())
+        run_id = self.rows.run(tests, stages=(), **configuration)
         run = self.run(run_id)
         self.process.call('open_pull', number=run['pr_nr'], commit=run['commit'], author=AUTHOR)
         return run_id
@@ -187,40 +168,31 @@ class Story:
         """Return the row of a run."""
         return self.rows.one('test', id=run_id)
 
-    def runs_of(self, commit: str) -> list[int]:
-        """Return all runs of a commit on Linux."""
-        runs: list[int] = self.rows.values('test', 'id', commit=commit, platform='linux')
-        return runs
-
     # What GitHub reports
 
     def deliver(self, event: str, payload: Any, status: int = 200, **delivery: Any) -> None:
         """Deliver an event to the platform's webhook."""
         assert self.process.call('deliver', event=event, payload=payload, **delivery) == status
 
-    def report_pull(self, number: int, commit: str, action: str = 'opened') -> None:
-        """Report what has happened to a pull request: the platform makes its runs, or cancels them."""
+    def report_pull(self, number: int, commit: str, action: str = 'opened') -> int:
+        """Report what has happened to a pull request: the platform makes its runs, or cancels them. Return the last."""
         self.deliver('pull_request', {'action': action, 'pull_request': {
             'number': number, 'head': {'sha': commit}, 'user': {'id': AUTHOR}}})
+        return int(self.rows.values('test', 'id', commit=commit, platform='linux')[-1])
 
-    def report_build(self, commit: str, event: str = 'pull_request') -> None:
+    def report_build(self, commit: str) -> None:
         """Report that a workflow that builds a commit is through: the platform gives its first runs their tests."""
         self.deliver('workflow_run', {'action': 'completed', 'sender': {'login': 'someone'}, 'workflow_run': {
-            'name': 'Build CCExtractor on Linux', 'head_sha': commit, 'event': event, 'head_branch': 'fix'}})
-
-    def comments_on(self, number: int) -> list[Row]:
-        """Return the comments on a pull request, deleted ones too."""
-        comments: list[Row] = self.process.call('comments_on', number=number)
-        return comments
+            'name': 'Build CCExtractor on Linux', 'head_sha': commit, 'event': 'pull_request', 'head_branch': 'fix'}})
 
     def comment(self, number: int, body: str, *, login: str = 'Adam-GH', account: int = ALICE,
                 **delivery: Any) -> list[str]:
         """Comment on a pull request, by default as the person, and return the answers on GitHub."""
-        before = self.comments_on(number)
+        before = self.process.call('comments_on', number=number)
         self.deliver('issue_comment', comment_payload(body, {
             'issue.number': number, 'comment.id': next(_comment_ids), 'comment.user.login': login,
             'comment.user.id': account}), **delivery)
-        return [answer['body'] for answer in self.comments_on(number)[len(before):]]
+        return [answer['body'] for answer in self.process.call('comments_on', number=number)[len(before):]]
 
     def retry_by_comment(self, number: int, body: str) -> tuple[int, int]:
         """Comment on a pull request, and return the one run that is queued again and its retry."""
@@ -232,11 +204,12 @@ class Story:
     # What people and the platform do
 
     def request(self, method: str, path: str, **request: Any) -> Any:
-        """Ask the API with the person's token, and return status and body of the answer."""
-        return self.process.call('ask', method=method, path=f'/api/v1{path}', headers=self.authorization, **request)
+        """Ask the API with the person's token, and return status, headers and body of the answer."""
+        return self.process.call('ask', method=method, path=f'/api/v1{path}',
+                                 **{'headers': self.authorization, **request})
 
     def ask(self, method: str, path: str, **request: Any) -> Any:
-        """Ask the API with the person's token, and return the JSON of an answer that is no refusal."""
+        """Ask the API, and return the JSON of an answer that is no refusal."""
         answer = self.request(method, path, **request)
         assert answer['status'] < 400, answer
         return json.loads(answer['body'])
@@ -252,15 +225,6 @@ class Story:
         """Retry a run, and return the new one."""
         return int(self.ask('POST', f'/runs/{run_id}/retry', json_body={'failed_only': failed_only})['new_run_id'])
 
-    def run_by_hand(self, run_id: int, **configuration: str) -> int:
-        """Have a person of a fork run the commit of a run in the name of its pull request, and return that run."""
-        run = self.run(run_id)
-        self.rows.set('user', self.user_id, github_login='una')
-        made = self.ask('POST', '/runs', json_body={'commit_sha': run['commit'], 'platform': 'linux',
-                                                    'pull_request': run['pr_nr'], **configuration})
-        self.rows.set('user', self.user_id, github_login='adam-gh')
-        return int(made['run_id'])
-
     def cancel(self, run_id: int) -> None:
         """Cancel a run by the platform's API."""
         assert self.ask('POST', f'/runs/{run_id}/cancel')['status'] == 'accepted'
@@ -273,10 +237,10 @@ class Story:
         """Cancel a run on its page."""
         self.visit(f'/test/stop_test/{run_id}')
 
-    def command(self, *arguments: object, exit_code: int = 0) -> str:
+    def command(self, *arguments: object) -> str:
         """Run a command of the package's, and return what it prints."""
-        code, printed = self.process.call('command', arguments=[str(argument) for argument in arguments])
-        assert code == exit_code, printed
+        exit_code, printed = self.process.call('command', arguments=[str(argument) for argument in arguments])
+        assert exit_code == 0, printed
         return str(printed)
 
     def run_scheduled_job(self) -> None:
@@ -295,15 +259,19 @@ class Story:
         worker.end()
         return run_id
 
-    # What the platform says
+    # What the platform says, and the package
 
     def said(self, run_id: int) -> Said:
         """Return the status and the counts of a run, on which page and API must agree."""
         summary = self.ask('GET', f'/runs/{run_id}/summary')
-        (judged,) = self.process.call('statuses_and_pages', run_ids=[run_id])
-        assert summary['status'] == judged['status']
+        assert summary['status'] == self.process.call('status_and_page', run_id=run_id)[0]
         return Said(summary['status'], summary['total_samples'], summary['pass_count'],
                     summary['fail_count'] + summary['missing_output_count'], summary['skipped_count'])
+
+    def categories(self, run_id: int) -> dict[str, dict[int, bool]]:
+        """Return the tests that the page of a run lists in each category, and whether each has passed."""
+        return {name: {test_id: not error for test_id, error in entries}
+                for name, entries in self.process.call('status_and_page', run_id=run_id)[1].items()}
 
     def attempts(self, run_id: int) -> list[Row]:
         """Return the attempts of a run as the package lists them, a hundred at most."""
@@ -315,19 +283,13 @@ class Story:
         (listed,) = (attempt for attempt in self.attempts(run_id) if attempt['run_id'] == run_id)
         return Said.of(listed)
 
-    def verdicts(self, run_id: int) -> dict[int, str]:
-        """Return the verdict on each test."""
-        return {entry['regression_test_id']: entry['verdict'] for entry in self.verdict(run_id)['data']}
-
     def verdict(self, run_id: int) -> Any:
         """Return what the attempts of a run prove, a hundred tests at most."""
         return self.ask('GET', f'/runs/{run_id}/verdict?limit=100')
 
-    def categories(self, run_id: int) -> dict[str, dict[int, bool]]:
-        """Return the tests that the page of a run lists in each category, and whether each has passed."""
-        (judged,) = self.process.call('statuses_and_pages', run_ids=[run_id])
-        return {name: {test_id: not error for test_id, error in entries}
-                for name, entries in judged['categories'].items()}
+    def verdicts(self, run_id: int) -> dict[int, str]:
+        """Return the verdict on each test."""
+        return {entry['regression_test_id']: entry['verdict'] for entry in self.verdict(run_id)['data']}
 
     def page(self, run_id: int) -> str:
         """Return the page of a run, its spaces made one."""
@@ -335,22 +297,14 @@ class Story:
 
     def report(self, run_id: int) -> str:
         """Return the only report that stands on the pull request of a run, its spaces made one."""
-        (report,) = (comment['body'] for comment in self.comments_on(self.run(run_id)['pr_nr'])
-                     if not comment['deleted'])
+        (report,) = (comment['body'] for comment in self.process.call(
+            'comments_on', number=self.run(run_id)['pr_nr']) if not comment['deleted'])
         return re.sub(r'\s+', ' ', report)
 
     def commit_status(self, run_id: int) -> Row:
         """Return the status that the commit of a run has on GitHub."""
         status: Row = self.process.call('commit_statuses', commit=self.run(run_id)['commit'])[-1]
         return status
-
-    def badge(self) -> str:
-        """Return what the badge for Linux shows."""
-        folder = self.platform.path / 'static'
-        shown = (folder / 'img' / 'status' / 'build-linux.svg').read_bytes()
-        (state,) = (image.stem.partition('-')[0] for image in (folder / 'svg').glob('*-linux.svg')
-                    if image.read_bytes() == shown)
-        return state
 
     # What stands in the database
 
@@ -421,17 +375,11 @@ class Worker:
             assert self.post('progress', status=stage, message=stage) == 'OK'
 
     def run(self, test_id: int, outcome: Outcome = PASS) -> None:
-        """
-        Run a test and report how it ended.
-
-        Its outputs all end in the same way. The run is written into its runtime, for :meth:`Story.origins`.
-        """
+        """Run a test, and report how it and its outputs ended, with the run as its time: see :meth:`Story.origins`."""
         for output in self.story.rows.of('regression_test_output', regression_id=test_id):
             about = {'test_id': str(test_id), 'test_file_id': str(output['id'])}
-            if outcome.output == '':
-                assert self.post('equality', **about) == 'OK'
-            elif outcome.output is not None:
-                assert self.post('upload', outcome.output, **about) == 'OK'
+            if outcome.output is not None:
+                assert self.post('upload' if outcome.output else 'equality', outcome.output or None, **about) == 'OK'
         assert self.post('finish', test_id=str(test_id), runTime=str(self.run_id),
                          exitCode=str(outcome.exit_code)) == 'OK'
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -39,21 +38,17 @@ def fresh_database(kind: str, folder: Path) -> Iterator[str]:
     name = f'runs_api_platform_{token_hex(6)}'
     engine = create_engine(server, isolation_level='AUTOCOMMIT', connect_args={'connect_timeout': 10})
     try:
-        try:
-            with engine.connect() as connection:
-                connection.execute(text(f'CREATE DATABASE {name}'))
-        except DBAPIError as error:
-            reason = f'no MariaDB at {server}: {error.orig}'
-            if os.environ.get('RUNS_API_SERVICES') == 'required':
-                pytest.fail(reason)
-            pytest.skip(reason)
-        try:
-            # The connection of the platform's own configuration, with its three-byte text.
-            yield server.set(database=name, query={'charset': 'utf8'}).render_as_string(hide_password=False)
-        finally:
-            with engine.connect() as connection:
-                connection.execute(text(f'DROP DATABASE {name}'))
+        with engine.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE {name}'))
+    except DBAPIError as error:
+        (pytest.fail if os.environ.get('RUNS_API_SERVICES') == 'required' else pytest.skip)(
+            f'no MariaDB at {server}: {error.orig}')
+    try:
+        # The connection of the platform's own configuration, with its three-byte text.
+        yield server.set(database=name, query={'charset': 'utf8'}).render_as_string(hide_password=False)
     finally:
+        with engine.connect() as connection:
+            connection.execute(text(f'DROP DATABASE {name}'))
         engine.dispose()
 
 
@@ -66,11 +61,15 @@ class Rows:
         self._numbers = count(1)
 
     @cached_property
-    def tables(self) -> Mapping[str, Table]:
-        """All tables, as the database has them."""
+    def _metadata(self) -> MetaData:
         metadata = MetaData()
         metadata.reflect(self.engine)
-        return metadata.tables
+        return metadata
+
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        """All tables, as the database has them."""
+        return self._metadata.tables
 
     def add(self, table: str, **row: Any) -> int:
         """Write a row, and give its id."""
@@ -106,9 +105,11 @@ class Rows:
         """Give one column of the rows whose columns have these values, in its order."""
         return sorted(row[column] for row in self.of(table, **where))
 
-    def snapshot(self) -> dict[str, Counter[tuple[Any, ...]]]:
-        """Give every row of every table, and how often it is there."""
-        return {name: Counter(tuple(row.values()) for row in self.of(name)) for name in self.tables}
+    def clear(self) -> None:
+        """Delete all rows."""
+        with self.engine.begin() as connection:
+            for table in reversed(self._metadata.sorted_tables):
+                connection.execute(table.delete())
 
     # What the platform makes in its own way, as far as a retry is concerned
 
@@ -119,9 +120,13 @@ class Rows:
                            output_type='file', expected_rc=0, active=active, description='')
         self.add('regression_test_category', regression_id=test_id, category_id=category_id)
         for _ in range(outputs):
-            self.add('regression_test_output', regression_id=test_id, correct=f'correct{number}',
-                     correct_extension='.srt', expected_filename='', ignore=False)
+            self.output(test_id)
         return test_id
+
+    def output(self, test_id: int) -> int:
+        """Write an output of a regression test that is not to be ignored."""
+        return self.add('regression_test_output', regression_id=test_id, correct=f'correct{next(self._numbers)}',
+                        correct_extension='.srt', expected_filename='', ignore=False)
 
     def run(self, tests: Sequence[int] = (), *, stages: Iterable[str] = COMPLETED, owners: Iterable[int] = (),
             **configuration: Any) -> int:

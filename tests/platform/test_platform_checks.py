@@ -18,18 +18,14 @@ PRODUCTION = literal_block('docs/operations.rst', 'from mod_runs_api.github impo
 @pytest.fixture(scope='session')
 def telling(unmounted: Platform) -> Platform:
     """A copy of the platform with all checks, but with its own rate limit: the tests ask more often."""
-    platform = copy(unmounted, 'production', mounted=True)
-    with open(platform.path / 'config.py', 'a') as config:
-        config.writelines(line for line in PRODUCTION.splitlines(True) if not line.startswith('RUNS_API_RATE_LIMIT'))
-    return platform
+    return copy(unmounted, 'production', mounted=True, config=''.join(
+        line for line in PRODUCTION.splitlines(True) if not line.startswith('RUNS_API_RATE_LIMIT')))
 
 
 def test_the_platforms_log_says_that_redis_is_away(unmounted: Platform) -> None:
-    platform = copy(unmounted, 'without-redis', mounted=True)
-    with open(platform.path / 'config.py', 'a') as config:
-        config.write('RUNS_API_RATE_LIMIT_STORAGE_URI = "redis://127.0.0.1:1"\n')
-    with open(platform.path / 'run.py', 'a') as run:
-        run.write(literal_block('docs/settings.rst', 'log_configuration.create_logger'))
+    platform = copy(unmounted, 'without-redis', mounted=True,
+                    config="RUNS_API_RATE_LIMIT_STORAGE_URI = 'redis://127.0.0.1:1'\n",
+                    run=literal_block('docs/settings.rst', 'log_configuration.create_logger'))
 
     platform.inside('ask', 'sqlite://', method='GET', path='/api/v1/runs/1/retries')
 

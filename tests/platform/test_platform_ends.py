@@ -1,4 +1,4 @@
-"""Ends that the platform writes late, again or after the end, and what is said then (docs/api.rst)."""
+"""Ends as the platform writes them, late, again and after the end, and what is said of them (docs/api.rst)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,50 @@ from collections.abc import Callable
 import pytest
 from protocol import BOTH, CRASH, Outcome, Said, Story, Worker
 
-pytestmark = [pytest.mark.platform, BOTH]
+pytestmark = pytest.mark.platform
+
+TIME_LIMIT = 'Could not complete test, time limit exceeded'
 
 WHOLE = Said('pass', tests=4, passed=4, failed=0, not_run=0)
 
+Happens = Callable[[Worker], object]
+
+
+def cause(worker: Worker) -> tuple[str | None, str | None]:
+    """Return the cause of the end of a run, and its detail."""
+    (attempt,) = worker.story.attempts(worker.run_id)
+    return attempt['cause'], attempt['cause_detail']
+
+
+@pytest.fixture
+def worker(story: Story) -> Worker:
+    """A worker that has got half-way: the first of two tests of a pull request has run. Its machine is slow to stop."""
+    worker = story.worker(story.open_pull(story.tests(2)))
+    worker.start()
+    worker.run(worker.tests[0])
+    story.process.call('keep_machines')
+    return worker
+
+
+# What happens to a run
+
+
+def tick(worker: Worker) -> None:
+    """Let the scheduled job run. A machine that it has given up and that is still there it gives up once more."""
+    worker.story.run_scheduled_job()
+
 
 def run_out_of_time(worker: Worker) -> None:
-    """Have the scheduled job give the machine up, which takes its time to stop."""
+    """Have the scheduled job give the machine up, at two ticks."""
     worker.story.process.call('keep_machines')
+    worker.run_out_of_time()
+    tick(worker)
+    assert worker.story.rows.values('test_progress', 'message', test_id=worker.run_id).count(TIME_LIMIT) == 2
+
+
+def hang(worker: Worker) -> None:
+    """Have the second test hang for ten minutes, and the machine run out of time."""
+    worker.post('finish', test_id=str(worker.tests[1]), runTime='600000', exitCode='-1')
     worker.run_out_of_time()
 
 
@@ -23,9 +59,25 @@ def reboot(worker: Worker) -> None:
     worker.post('progress', status='preparation', message='once more')
 
 
-def give_up(worker: Worker) -> None:
+def give_up(worker: Worker, message: str = '') -> None:
     """Have the worker give up."""
-    worker.end('canceled')
+    worker.post('progress', status='canceled', message=message)
+
+
+def hide(worker: Worker) -> None:
+    """Have the code under test say with the worker's token what a collation takes for a person's words."""
+    give_up(worker, 'canceled by admin')
+    give_up(worker)
+
+
+def cancel(worker: Worker) -> None:
+    """Cancel the run by the API."""
+    worker.story.cancel(worker.run_id)
+
+
+def stop(worker: Worker) -> None:
+    """Cancel the run on its page."""
+    worker.story.stop(worker.run_id)
 
 
 def fail_to_build(worker: Worker) -> None:
@@ -34,19 +86,63 @@ def fail_to_build(worker: Worker) -> None:
     worker.story.report_build(worker.commit)
 
 
-def stop(worker: Worker) -> None:
-    """Cancel the run on its page."""
-    worker.story.stop(worker.run_id)
+def finish(worker: Worker) -> None:
+    """Run the rest, and complete."""
+    worker.run_all({}, but=worker.story.origins(worker.run_id))
+    worker.end()
 
 
-def tick(worker: Worker) -> None:
-    """Have the scheduled job find once more that the time of the machine is over."""
-    worker.story.run_scheduled_job()
+# Causes
 
 
+@pytest.mark.parametrize('happens', [run_out_of_time, reboot, stop, fail_to_build])
+def test_a_run_that_completed_whole_has_no_cause_whatever_comes_after(worker: Worker, happens: Happens) -> None:
+    finish(worker)
+
+    happens(worker)
+
+    assert worker.story.rows.of('test_progress', test_id=worker.run_id)[-1]['status'] == 'canceled'
+    assert cause(worker) == (None, None)
+
+
+@pytest.mark.parametrize(('happens', 'expected'), [
+    (run_out_of_time, ('infrastructure', TIME_LIMIT)), (hang, ('code', TIME_LIMIT)),
+    (reboot, ('infrastructure', 'Duplicate Entries')), (give_up, ('infrastructure', 'Duplicate Entries')),
+    (Worker.end, ('infrastructure', '1 of 2 results are missing'))])
+def test_an_end_half_way_has_a_cause(worker: Worker, happens: Happens, expected: tuple[str, str]) -> None:
+    happens(worker)
+
+    assert cause(worker) == expected
+
+
+@pytest.mark.parametrize(('code', 'expected'), [
+    ('QUOTA_EXCEEDED', None), ('ZONE_RESOURCE_POOL_EXHAUSTED', None), ('TIMEOUT', 'infrastructure')])
+def test_a_run_that_waits_for_a_machine_has_not_ended(story: Story, code: str, expected: str | None) -> None:
+    queued = story.worker(story.open_pull(story.tests(1)))
+    story.process.call('refuse_machines', code=code)
+
+    tick(queued)
+
+    assert cause(queued)[0] == expected
+
+
+@pytest.mark.parametrize(('decide', 'detail'), [(cancel, 'Canceled by adam via API'), (stop, 'Canceled by admin')])
+@pytest.mark.parametrize('happens', [run_out_of_time, hide])
+def test_a_run_that_a_person_canceled_is_a_decision_whatever_its_machine_does(
+        worker: Worker, decide: Happens, detail: str, happens: Happens) -> None:
+    decide(worker)
+
+    happens(worker)
+
+    assert cause(worker) == ('decision', detail)
+
+
+# An end is not final, and what is said again is no newer end
+
+
+@BOTH
 @pytest.mark.parametrize('cancel', [run_out_of_time, reboot, give_up, stop])
-def test_a_retry_that_is_canceled_half_way_is_whole_when_it_completes_after_all(
-        story: Story, cancel: Callable[[Worker], None]) -> None:
+def test_a_retry_that_is_canceled_half_way_is_whole_when_it_completes_after_all(story: Story, cancel: Happens) -> None:
     tests = story.tests(4)
     source = story.complete(story.open_pull(tests), dict.fromkeys(tests[:2], CRASH))
     worker = story.worker(story.retry(source))
@@ -55,21 +151,19 @@ def test_a_retry_that_is_canceled_half_way_is_whole_when_it_completes_after_all(
     cancel(worker)
     assert story.said(worker.run_id) == Said('canceled', tests=2, passed=1, failed=0, not_run=1)
     assert story.origins(worker.run_id) == {tests[0]: worker.run_id}
-    assert set(story.categories(worker.run_id)['General']) == set(tests[:2])
     assert 'An error occurred' in story.page(worker.run_id)
 
     # Nothing of this stops a machine that goes on.
-    worker.run(tests[1])
-    worker.end()
+    finish(worker)
 
     assert story.said(worker.run_id) == WHOLE
     assert '4/4 tests matched the approved output' in story.report(worker.run_id)
 
 
-@pytest.mark.parametrize('end, again', [
+@BOTH
+@pytest.mark.parametrize(('end', 'again'), [
     (run_out_of_time, tick), (Worker.end, Worker.end), (Worker.end, fail_to_build), (Worker.end, stop)])
-def test_what_is_written_after_an_end_is_no_newer_end(
-        story: Story, end: Callable[[Worker], object], again: Callable[[Worker], object]) -> None:
+def test_what_is_written_after_an_end_is_no_newer_end(story: Story, end: Happens, again: Happens) -> None:
     tests = story.tests(4)
     worker = story.worker(story.open_pull(tests))
     worker.start()
@@ -87,21 +181,20 @@ def test_what_is_written_after_an_end_is_no_newer_end(
     assert '4/4 tests matched the approved output' in story.report(last)
 
 
-def test_a_completed_retry_that_is_canceled_or_completes_again_stays_as_it_is(story: Story) -> None:
+@BOTH
+def test_a_completed_retry_that_completes_again_or_is_canceled_stays_as_it_is(story: Story) -> None:
     tests = story.tests(4)
-    worker = story.worker(story.complete(story.open_pull(tests), {tests[0]: CRASH}))
-    retry = story.worker(story.complete(story.retry(worker.run_id)))
-    whole = story.rows_of(retry.run_id)
+    source = story.complete(story.open_pull(tests), {tests[0]: CRASH})
+    retry = story.worker(story.complete(story.retry(source)))
+    results = [story.rows.of(table, test_id=retry.run_id) for table in ('test_result', 'test_result_file')]
 
     # The platform takes it, and writes a second row.
     assert retry.end() == 'OK'
     stop(retry)
 
-    again = story.rows_of(retry.run_id)
-    assert len(again.pop('test_progress')) == len(whole.pop('test_progress')) + 2
-    assert again == whole
-    assert [attempt['carried_over'] for attempt in story.attempts(retry.run_id)] == [0, 3]
-    assert story.verdict(retry.run_id)['meta']['overall'] == 'unstable'
+    assert [story.rows.of(table, test_id=retry.run_id) for table in ('test_result', 'test_result_file')] == results
+    assert [attempt['carried_over'] for attempt in story.attempts(source)] == [0, 3]
+    assert story.verdict(source)['meta']['overall'] == 'unstable'
 
 
 def test_a_test_that_passed_and_failed_but_never_under_one_expectation_is_not_judged(story: Story) -> None:
@@ -112,8 +205,7 @@ def test_a_test_that_passed_and_failed_but_never_under_one_expectation_is_not_ju
         'sample_id': '1', 'command': 'changed', 'category_id': '1', 'expected_rc': '10', 'input_type': 'file',
         'output_type': 'file', 'description': 'changed', 'submit': 'Edit Regression Test'})
     assert story.rows.one('regression_test', id=tests[0])['expected_rc'] == 10
-    story.rows.add('regression_test_output', regression_id=tests[1], correct='another', correct_extension='.srt',
-                   expected_filename='another', ignore=False)
+    story.rows.output(tests[1])
     story.complete(story.retry(first), {tests[0]: Outcome(10)})
 
     assert story.verdicts(first) == dict.fromkeys(tests, 'expectation_changed')

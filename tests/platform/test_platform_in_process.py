@@ -26,16 +26,6 @@ def test_what_the_caller_has_pending_is_neither_committed_nor_lost(story: Story,
     assert len(story.rows.of('general_data', key='change')) == kept
 
 
-@BOTH
-def test_a_scheduled_job_goes_on_with_the_session_that_it_had(story: Story) -> None:
-    run_id = story.push(story.tests(1))
-
-    made = story.process.call('retry_in_a_job', run_id=run_id, name='job')
-
-    assert story.run(made)['commit'] == story.run(run_id)['commit']
-    assert story.rows.one('general_data', key='job')['value'] == 'after'
-
-
 @pytest.mark.parametrize('command', COMMANDS)
 def test_a_command_says_in_a_sentence_that_the_database_is_away(telling: Platform, command: str) -> None:
     # In its first call the platform's own function prints a traceback, and raises an exception of its own.

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from random import Random
 
 import pytest
-from protocol import (BOTH, CRASH, MISSING, PASS, Outcome, Said, Story, Worker,
-                      differs)
+from checkout import Platform
+from protocol import (BOTH, CRASH, MISSING, PASS, Outcome, Process, Said, Story,
+                      Worker, differs)
+from rows import Rows
 
 pytestmark = [pytest.mark.platform, BOTH]
 
@@ -127,10 +129,12 @@ class History:
         self.ended.append(attempt)
 
 
-def test_platform_and_package_say_of_every_attempt_what_is_expected(story: Story) -> None:
+def test_platform_and_package_say_of_every_attempt_what_is_expected(
+        process: Process, rows: Rows, telling: Platform) -> None:
     seen: set[object] = set()
     # Few that together make every mixture.
     for seed in range(2, 6):
+        story = Story(process, rows, telling)
         history = History(story, seed)
         history.happen()
         for attempt, listed in zip(history.attempts, story.attempts(history.attempts[0].worker.run_id), strict=True):

@@ -1,4 +1,4 @@
-"""What the mount, the migrations and the patch ``database`` do to the real platform (docs/operations.rst)."""
+"""What the mount and the migrations do to the real platform (docs/operations.rst)."""
 
 from __future__ import annotations
 
@@ -96,16 +96,3 @@ def test_the_platforms_migrations_create_and_drop_the_tables(unmounted: Platform
         assert 'No changes in schema detected' in flask_db('migrate', '--message', 'nothing left')
         flask_db('downgrade')
         assert tables() == before
-
-
-def test_with_the_patch_the_tables_are_looked_for_once_and_a_lost_connection_costs_no_request(
-        unmounted: Platform, mounted: Platform, tmp_path: Path) -> None:
-    edited = copy(unmounted, 'edited', mounted=True)
-    edited.apply('database')
-    with fresh_database('mariadb', tmp_path) as database:
-        assert edited.inside('statuses_around_lost_connections', database, path='/about') == [200, 200, 200]
-        assert mounted.inside('statuses_around_lost_connections', database, path='/about') == [200, 500, 200]
-
-        looks = [[sent for sent in platform.inside('statements_of', database, paths=['/about'])['/about']
-                  if sent.startswith('DESCRIBE')] for platform in (mounted, edited)]
-        assert looks[0] and not looks[1]

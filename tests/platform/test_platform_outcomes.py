@@ -80,8 +80,7 @@ def test_one_of_several_outputs_has_no_file(story: Story) -> None:
     run_id = complete(story, [good, odd])
     for test_id in (good, odd):
         story.rows.result(run_id, test_id)
-    story.rows.add('regression_test_output', regression_id=odd, correct='other', correct_extension='.txt',
-                   expected_filename='', ignore=False)
+    story.rows.output(odd)
 
     assert told(story, run_id, odd) == Told(True, FAILS, FAILS, 'missing_output', True)
 

@@ -52,11 +52,10 @@ def test_a_signed_comment_makes_a_retry_and_is_answered(story: Story, failed: in
 def test_a_run_that_was_canceled_without_a_build_stays_green(story: Story) -> None:
     story.tests(1)
     story.process.call('open_pull', number=PR, commit=A, author=AUTHOR)
-    story.report_pull(PR, A)
+    run_id = story.report_pull(PR, A)
     for function in ('run_workflows', 'lose_build'):
         story.process.call(function, commit=A)
     story.report_build(A)
-    (run_id,) = story.runs_of(A)
     green = story.commit_status(run_id)
     assert (green['state'], green['description']) == ('success', 'Not ran - no code changes')
 
@@ -72,12 +71,10 @@ def test_a_run_that_was_canceled_without_a_build_stays_green(story: Story) -> No
 def test_the_newest_run_of_the_head_is_retried_whatever_the_order_of_events(story: Story) -> None:
     tests = story.tests(3)
     story.process.call('open_pull', number=PR, commit=A, author=AUTHOR)
-    story.report_pull(PR, A)
-    story.complete(story.runs_of(A)[-1], {tests[0]: CRASH})
+    story.complete(story.report_pull(PR, A), {tests[0]: CRASH})
 
     def newest_after(action: str, commit: str) -> int:
-        story.report_pull(PR, commit, action)
-        return story.complete(story.runs_of(commit)[-1], {tests[1]: CRASH})
+        return story.complete(story.report_pull(PR, commit, action), {tests[1]: CRASH})
 
     # Closed and opened again, GitHub's events make a second run of everything.
     story.process.call('close_pull', number=PR)
@@ -98,21 +95,6 @@ def test_the_newest_run_of_the_head_is_retried_whatever_the_order_of_events(stor
     assert story.retry_by_comment(PR, '/retry linux')[0] == back
 
 
-def test_tests_that_two_events_have_selected_count_once(story: Story) -> None:
-    tests = story.tests(4)
-    story.process.call('open_pull', number=PR, commit=A, author=AUTHOR)
-    story.process.call('run_workflows', commit=A)
-    story.report_pull(PR, A)
-    for _ in range(2):
-        story.report_build(A)
-    (run_id,) = story.runs_of(A)
-    assert len(story.selection(run_id)) == 2 * len(tests)
-
-    story.complete(run_id, {tests[0]: CRASH})
-
-    assert story.listed(run_id)[:4] == ('fail', 4, 3, 1)
-
-
 def test_retry_failed_starts_from_the_attempt_that_ended_last_of_those_that_ran_something(
         story: Story, failed: int, number: int) -> None:
     tests = story.selection(failed)
@@ -128,17 +110,6 @@ def test_retry_failed_starts_from_the_attempt_that_ended_last_of_those_that_ran_
 
     assert 'is not retried' in answer
     assert story.attempts(failed) == attempts
-
-
-@pytest.mark.parametrize('configuration', [
-    {'repository': 'una/ccextractor', 'branch': 'pull_request'},
-    {'repository': 'CCExtractor/ccextractor'},
-], ids=['of a fork', 'of another branch'])
-def test_what_a_person_has_run_in_the_name_of_a_pull_request_is_not_its_run(
-        story: Story, failed: int, number: int, configuration: dict[str, str]) -> None:
-    story.run_by_hand(failed, **configuration)
-
-    assert story.retry_by_comment(number, '/retry linux')[0] == failed
 
 
 # Who may
