@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from datetime import datetime
 from html import escape, unescape
 from importlib import resources
@@ -109,18 +108,6 @@ def test_fifty_buttons_share_one_dialog(visitor: Visitor) -> None:
     assert html.count('<dialog') == html.count('rel="stylesheet" href="/api/v1/') == html.count('<script') == 1
     ids = re.findall(' id="([^"]*)"', html)
     assert len(ids) == len(set(ids))
-
-
-def test_without_flask_wtf_there_is_nothing_to_press(
-        first: int, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    retry_in_process(first)
-    monkeypatch.setitem(sys.modules, 'flask_wtf', None)
-
-    html = visitor.page(f'/test/{first}')
-
-    assert '<dialog' not in html
-    assert '<script' not in html
-    assert len(attempts(html)) == 2
 
 
 # The table of attempts

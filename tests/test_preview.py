@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -12,11 +13,12 @@ import seed
 from database import db
 from mod_auth.models import Role, User
 from mod_regression.models import RegressionTest
-from mod_test.models import Test, TestStatus
+from mod_test.models import Test, TestPlatform, TestStatus, TestType
 from outcome import passing
 from support.api import ApiCall, Command
 from support.histories import (FAIL, NOT_RUN, OTHER, PASS, History,
-                               add_attempts, carried, retry_in_process)
+                               add_attempts, carried, end, finish,
+                               retry_in_process)
 from support.rows import Rows
 from support.visitor import Visitor
 
@@ -138,6 +140,74 @@ HINTS: list[tuple[list[History], str | None]] = [
 def test_a_hint_says_what_is_known_of_the_failed_tests(preview: ApiCall) -> None:
     for tests, hint in HINTS:
         assert preview(add_attempts(*tests)[-1]).json['failed_only']['hint'] == hint, tests
+
+
+FORK = 'https://github.com/somebody/ccextractor.git'
+PULL_REQUEST = {'test_type': TestType.pull_request, 'branch': 'pull_request', 'pr_nr': 7}
+
+
+def hint_of(preview: ApiCall, run_id: int) -> str | None:
+    """Return what the preview says about running again what did not pass."""
+    hint: str | None = preview(run_id).json['failed_only']['hint']
+    return hint
+
+
+def test_a_hint_says_what_master_says_of_the_same_tests(preview: ApiCall, tests: list[RegressionTest]) -> None:
+    old = finish(seed.run(tests).id, tests, failed=tests)
+    master = finish(seed.run(tests).id, tests, failed=tests[:2])
+    pull = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
+    both = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests[:2])
+    hardly = f'in run {master}, the newest of master: running'
+
+    assert hint_of(preview, pull) == f'2 of the 3 fail in the same way {hardly} them again will hardly change that.'
+    assert hint_of(preview, both) == f'All 2 fail in the same way {hardly} them again will hardly change that.'
+    assert hint_of(preview, old) is None
+    # What the attempts prove comes first. The attempt of master that ended last counts, with what was carried over.
+    finish(retry_in_process(pull), tests, failed=tests)
+    healed = finish(retry_in_process(master, failed_only=True), tests[:2], failed=tests[:1])
+    assert hint_of(preview, pull) == (
+        'All 3 failed in every attempt so far, in the same way: running them again will hardly change that. '
+        f'1 of the 3 fails in the same way in run {healed}, the newest of master: running it again will hardly change '
+        'that.')
+
+
+#: The newest run of master, with what it lacks to say something about a run whose three tests crashed.
+SAYS_NOTHING: dict[str, dict[str, Any]] = {
+    'another repository': {'github': FORK}, 'another platform': {'platform': TestPlatform.windows},
+    'another branch': {'branch': 'Master'}, 'a pull request': {'test_type': TestType.pull_request},
+    'not completed': {'stages': seed.CANCELED}, 'another way to fail': {'exits': 1}, 'all passed': {'exits': 0}}
+
+
+@pytest.mark.parametrize('case', SAYS_NOTHING)
+def test_nothing_is_said_where_master_says_nothing(preview: ApiCall, tests: list[RegressionTest], case: str) -> None:
+    changes = {'stages': seed.COMPLETED, 'exits': 139, **SAYS_NOTHING[case]}
+    exits = changes.pop('exits')
+    pull = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
+    master = seed.run(tests, **changes)
+    for test in tests:
+        seed.result(master, test, passing(test).exits(exits))
+
+    assert hint_of(preview, pull) is None, case
+
+
+def test_a_test_without_a_result_fails_in_no_way(preview: ApiCall, tests: list[RegressionTest]) -> None:
+    end(seed.run(tests).id)
+    pull = finish(seed.run(tests, **PULL_REQUEST).id, tests[1:], failed=tests[2:])
+
+    assert hint_of(preview, pull) is None
+
+
+@pytest.mark.on_file
+def test_a_dry_run_looks_its_key_up_as_the_retry_does(command: Command, run_id: int, rows: Rows) -> None:
+    command('retry', run_id, '--key', 'k')
+
+    assert command('retry', run_id, '--dry-run', '--key', 'k').output == f'{run_id + 1}\n'
+    assert json.loads(command('retry', run_id, '--dry-run', '--key', 'k', '--json').output) == {
+        'run_id': run_id, 'new_run_id': run_id + 1, 'tests': 3, 'replayed': True}
+    taken = command('retry', run_id, '--dry-run', '--key', 'k', '--failed-only')
+    assert (taken.exit_code, 'belongs to another request' in taken.stderr) == (1, True)
+    assert command('retry', run_id, '--dry-run', '--key', 'new').exit_code == 0
+    assert len(rows.retries) == 1
 
 
 @pytest.mark.on_file

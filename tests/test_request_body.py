@@ -15,10 +15,9 @@ LIMIT = 16 * 1024
 JSON = {'content_type': 'application/json'}
 
 NOT_JSON = [
-    b'{', b'nonsense', b"{'reason': 'x'}", b'{"failed_only": true}}', b' ', b'{"reason": NaN}', b'\xff',
-    b'{"reason": "\xff"}', b'\x00', b'\xef\xbb\xbf{}', '{}'.encode('utf-16'), b'{"reason": "line\nbreak"}',
-    b'[' * 16_000, b'failed_only=true']
-NO_OBJECT = [b'[]', b'[1]', b'"x"', b'5', b'1' * 16_000, b'null', b'true']
+    b'{', b'nonsense', b"{'reason': 'x'}", b'{"failed_only": true}}', b' ', b'\xff', b'{"reason": "\xff"}', b'\x00',
+    b'{"reason": "line\nbreak"}', b'[' * 16_000, b'failed_only=true']
+NO_OBJECT = [b'[]', b'[1]', b'"x"', b'5', b'null', b'true']
 WRONG_VALUES: dict[str, list[Any]] = {
     'failed_only': ['true', '', 0, 1, 1.0, None, [], {}],
     'reason': [0, 5, 1.5, True, None, [], {}, '\0', 'a\0b', '\ud800', 'x' * 256, '\U0001f480' * 256]}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from database import db
 from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
 from support.api import ApiCall, Command
@@ -21,6 +22,9 @@ pytestmark = pytest.mark.usefixtures('app')
 EXPECTS_10 = replace(PASS, code=10, expected_code=10)
 EXPECTS_NOTHING = replace(FAIL, expected_code=None)
 EXPECTS_ANOTHER_FILE = replace(PASS, expected='the new right')
+
+VERDICTS = ('passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',
+            'build_changed', 'expectation_changed')
 
 #: How a test came out in its attempts, by what that proves, and the latest outcome. More: test_worlds.
 HISTORIES: dict[str, list[tuple[History, str | None]]] = {
@@ -75,6 +79,16 @@ def test_overall_is_read_from_the_latest_outcomes(overall: str, results: list[li
         assert attempts_verdict(run_id).overall == overall
 
 
+def test_overall_is_read_from_the_tests_that_are_active_and_from_all_where_none_is() -> None:
+    run_id = add_attempts([FAIL, FAIL], [PASS, PASS])[0]
+    broken, sound = db.session.query(RegressionTest).order_by(RegressionTest.id)
+
+    for inactive, overall in ((broken, 'pass'), (sound, 'fail')):
+        inactive.active = False
+        db.session.commit()
+        assert attempts_verdict(run_id).overall == overall
+
+
 def test_an_unknown_run_is_not_found_in_process() -> None:
     for unknown in (99, 0, 2 ** 31):
         with pytest.raises(RunNotFound, match=f'^Run {unknown} not found.$'):
@@ -118,7 +132,7 @@ def test_the_route_answers_with_each_test_and_its_outcome_in_each_attempt(
              'attempts': attempts('fail', 'pass')}],
         'pagination': {'limit': 50, 'offset': 0, 'total': 3, 'next_offset': None},
         'meta': {'run_id': first, 'root_run_id': first, 'attempts': [first, second], 'overall': 'fail',
-                 'counts': {**dict.fromkeys(HISTORIES, 0), 'passed': 1, 'flaky': 1, 'failing_identically': 1}}}
+                 'counts': {**dict.fromkeys(VERDICTS, 0), 'passed': 1, 'flaky': 1, 'failing_identically': 1}}}
     assert verdict(second).json == {**response.json, 'meta': {**response.json['meta'], 'run_id': second}}
 
 

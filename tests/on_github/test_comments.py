@@ -19,7 +19,7 @@ from mod_test.models import Test, TestPlatform, TestStatus, TestType
 from sqlalchemy.exc import DBAPIError
 from support.github import (ALICE, AUTHOR, COMMIT, NEW_COMMIT, OLD_COMMIT, PR,
                             GitHub, comment_payload)
-from support.histories import end, finish
+from support.histories import end, finish, report, retry_in_process
 from support.isolation import without_request
 from support.rows import RetryRow, Rows, delete_run
 from support.statements import before_statements, fail, record_statements
@@ -136,6 +136,43 @@ def test_retry_failed_retries_the_attempt_that_ended_last(
     assert (retry.run_id, len(rows.selection(retry.new_run_id))) == (second, 2)
 
 
+def test_retry_failed_passes_over_attempts_that_ran_nothing_and_runs_nothing_that_has_healed(
+        comment: Comment, linux: Test, tests: list[RegressionTest], rows: Rows) -> None:
+    healed = retry_in_process(linux.id, failed_only=True)
+    finish(healed, tests[1:], failed=tests[1:])
+    canceled = retry_in_process(linux.id)
+    end(canceled, TestStatus.canceled)
+    retry, = comment('/retry linux failed').retries
+    assert (retry.run_id, rows.selection(retry.new_run_id)) == (healed, [tests[1].id])
+
+    # It ran all of its tests, and was canceled after that: nothing in it is to be run.
+    last = retry_in_process(linux.id)
+    report(last, tests)
+    end(last, TestStatus.canceled)
+    retry, = comment('/retry linux failed').retries
+    assert retry.run_id == healed
+
+    finish(retry.new_run_id, tests[1:])
+    outcome = comment('/retry linux failed')
+    assert outcome.retries == ()
+    assert outcome.refusals[0].message.startswith(f'No test of run {retry.new_run_id} failed')
+
+
+def test_retry_failed_runs_the_first_run_again_where_no_attempt_ran_a_test(
+        comment: Comment, tests: list[RegressionTest], rows: Rows) -> None:
+    first = seed.run(tests, stages=seed.CANCELED, commit=COMMIT, test_type=TestType.pull_request,
+                     branch='pull_request', pr_nr=PR).id
+
+    retry, = comment('/retry linux failed').retries
+
+    assert (retry.run_id, rows.selection(retry.new_run_id)) == (first, [test.id for test in tests])
+
+
+def test_a_line_that_is_not_understood_asks_github_nothing(comment: Comment, linux: Test, github: GitHub) -> None:
+    assert comment('/retry lniux').refusals
+    assert github.asked == []
+
+
 def test_retry_failed_is_answered_with_what_is_known_already(
         comment: Comment, linux: Test, tests: list[RegressionTest]) -> None:
     first = comment('/retry linux failed')
@@ -181,7 +218,7 @@ def test_a_run_that_is_running_has_no_failed_tests_yet(comment: Comment, make_ru
 def assert_ignored(outcome: CommentOutcome, reason: str, rows: Rows, answered: bool = False) -> None:
     """Check that nothing was done and why, and that nobody is answered who has not asked for something."""
     assert (outcome.ignored, outcome.retries, outcome.refusals) == (reason, (), ())
-    assert outcome.reply == (f'No run is retried. {reason}' if answered else '')
+    assert outcome.reply == (f'No run is retried: `{reason}`' if answered else '')
     assert rows.retries == []
 
 
@@ -203,7 +240,7 @@ def test_a_comment_that_asks_for_nothing_here_is_ignored(
 @pytest.mark.parametrize(('known', 'reason'), [
     ({'repository_owner': 'CCExtractor', 'repository': 'other', 'bot_token': ''},
      'The comment is not on a pull request of CCExtractor/other.'),
-    ({}, 'The application does not name its repository on GitHub.')])
+    ({}, 'The comment is not on a pull request of .')])
 def test_the_repository_of_the_request_counts(
         comment: Comment, linux: Test, rows: Rows, known: dict[str, Any], reason: str) -> None:
     g.github = known
@@ -319,7 +356,7 @@ def test_the_answer_says_what_was_made_and_what_was_not(
         f'- linux: run {linux.id} is queued again as [run {second}](http://localhost/test/{second}), '
         'with 1 test that did not pass.']
     assert wrong.startswith('- ') and 'Write /retry, followed by any of: linux, windows, failed' in wrong
-    assert refused == f'- windows: run {windows.id} is not retried. Run {windows.id} is still queued.'
+    assert refused == f'- windows: run {windows.id} is not retried: `Run {windows.id} is still queued.`'
 
 
 def test_the_answer_names_a_platform_without_a_run_and_a_retry_that_was_made_before(
@@ -329,7 +366,7 @@ def test_the_answer_names_a_platform_without_a_run_and_a_retry_that_was_made_bef
     assert comment('/retry', ONE).reply == (
         f'- linux: run {linux.id} has already been queued again as '
         f'[run {linux.id + 1}](http://localhost/test/{linux.id + 1}).\n'
-        '- This pull request has no run on windows.')
+        '- `This pull request has no run on windows.`')
 
 
 @pytest.mark.on_file
