@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
 import pytest
 import seed
+from database import db
 from flask.testing import FlaskClient
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
@@ -187,3 +189,39 @@ def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(
     assert [(*line[12:14], line[9]) for line in lines[:2]] == [
         ('infrastructure', TIME_LIMIT, '-'), ('-', '-', 'automatic')]
     assert 'stopped: time limit exceeded' in page and '<td>automatic</td>' in page
+
+
+@pytest.mark.on_file
+def test_the_command_counts_the_causes_of_the_last_runs_that_ended(
+        command: Command, tests: list[RegressionTest], rows: Rows) -> None:
+    add_run(tests, ['PR closed'])
+    for message in (OUT_OF_ORDER, TIME_LIMIT, TIME_LIMIT, '', 'A new word', 'Canceled by "admin"\t'):
+        add_run(tests, [*STARTED, message])
+    add_run(tests, COMPLETED)
+    add_run(tests, COMPLETED, results=3)
+    for unfinished in ([], STARTED):
+        add_run(tests, unfinished)
+    db.session.commit()
+    before = rows.snapshot()
+
+    found = json.loads(command('causes', '--json').output)
+    printed = command('causes', '--last', 8).output.splitlines()
+
+    assert (found['runs'], found['whole']) == (9, 1)
+    assert found['causes'] == {'decision': 2, 'build': 0, 'code': 0, 'infrastructure': 5, 'unknown': 1}
+    assert found['details'][0] == {'cause': 'infrastructure', 'detail': TIME_LIMIT, 'count': 2}
+    assert {(one['cause'], one['detail'], one['count']) for one in found['details'][1:]} == {
+        ('infrastructure', OUT_OF_ORDER, 1), ('infrastructure', 'the worker gave up', 1), ('unknown', 'A new word', 1),
+        ('infrastructure', MISSING, 1), ('decision', 'Canceled by "admin"', 1), ('decision', 'PR closed', 1)}
+    assert printed[:8] == ['runs\t8', 'whole\t1', 'decision\t1', 'build\t0', 'code\t0', 'infrastructure\t5',
+                           'unknown\t1', f'infrastructure\t2\t{TIME_LIMIT}']
+    assert 'decision\t1\tCanceled by "admin"' in printed
+    assert rows.snapshot() == before
+
+
+@pytest.mark.on_file
+def test_more_runs_are_counted_than_are_read_at_once(command: Command) -> None:
+    seed.bulk_runs(450, 1)
+
+    assert json.loads(command('causes', '--last', 1000, '--json').output)['whole'] == 450
+    assert command('causes', '--last', 0).exit_code == 2

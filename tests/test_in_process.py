@@ -81,6 +81,18 @@ def test_an_unknown_requester_is_refused(run_id: int, alice: User, rows: Rows) -
     assert rows.retries == []
 
 
+def test_a_deactivated_account_is_no_requester_by_id_name_or_model(run_id: int, rows: Rows) -> None:
+    gone = [seed.user('bob', Role.admin), seed.user('carol', Role.admin)]
+    for user, name in zip(gone, ('', f'Anonymous {gone[1].id}')):
+        user.name = name
+    db.session.commit()
+
+    for requester in [user.id for user in gone] + gone + [gone[1].name]:
+        with pytest.raises(InvalidFields):
+            retry_run(run_id, requested_by=requester)
+    assert rows.retries == []
+
+
 # What is refused
 
 

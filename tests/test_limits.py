@@ -51,6 +51,20 @@ def test_too_many_requests_are_refused_and_create_nothing(retry: ApiCall, run_id
     assert abs(int(response.headers['X-RateLimit-Reset']) - time.time() - retry_after) <= 2
 
 
+@pytest.mark.parametrize('app_settings', [
+    {'RUNS_API_RATE_LIMIT': '2 per minute', 'RUNS_API_READ_RATE_LIMIT': '3 per minute'}])
+def test_reading_and_writing_are_counted_apart_each_over_all_routes(ask: ApiCall) -> None:
+    reading = [('GET', 'retry'), ('GET', 'retries'), ('HEAD', 'verdict'), ('GET', 'retry'), ('PUT', 'verdict')]
+    answers = [ask(method, 99, route) for method, route in reading]
+    assert [answer.status_code for answer in answers] == [404, 404, 404, 429, 429]
+    assert [answer.headers['X-RateLimit-Limit'] for answer in answers] == ['3'] * 5
+
+    writing = [('POST', 'retry'), ('POST', 'verdict'), ('POST', 'retry'), ('GET', 'retry')]
+    answers = [ask(method, 99, route) for method, route in writing]
+    assert [answer.status_code for answer in answers] == [404, 405, 429, 429]
+    assert [answer.headers['X-RateLimit-Limit'] for answer in answers] == ['2', '2', '2', '3']
+
+
 @limited('100 per day; 1 per hour')
 def test_of_several_windows_a_refusal_tells_the_one_that_is_full_and_how_much_is_left_of_it(
         retry: ApiCall, monkeypatch: pytest.MonkeyPatch) -> None:

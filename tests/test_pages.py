@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from html import escape, unescape
 from importlib import resources
@@ -16,6 +17,7 @@ from flask.testing import FlaskClient
 from mod_auth.models import Role
 from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
+from sqlalchemy import Connection
 from support.histories import (FAIL, NOT_RUN, OTHER, PASS, Came, add_attempts,
                                carried, end, finish, retry_in_process)
 from support.rows import add_retries, change_retries
@@ -185,6 +187,15 @@ def test_a_failed_only_retry_that_may_still_complete_says_what_is_to_come(
             end(new, stage)
         assert notes(stranger.page(f'/test/{new}')) == [
             'This run runs 2 of 3 tests. When it completes, the last results of the others are carried over into it.']
+    # One that is inactive by now is none of the others; one that was selected runs.
+    tests[1].active = False
+    db.session.commit()
+    assert notes(stranger.page(f'/test/{new}'))[0].startswith('This run runs 2 of 3 tests.')
+    tests[0].active = False
+    db.session.commit()
+    assert notes(stranger.page(f'/test/{new}')) == []
+    tests[0].active = tests[1].active = True
+    db.session.commit()
     full = retry_in_process(first)
     assert notes(stranger.page(f'/test/{full}')) == []
     end(full, TestStatus.canceled)
@@ -288,14 +299,22 @@ def test_names_reasons_and_commands_stay_text(app: Flask, first: int, tests: lis
     assert attempts(visitor.page(f'/test/{first}'))[0][WHY] == 'caf\ufffd'
 
 
-def test_a_database_that_goes_away_spoils_no_page(first: int, visitor: Visitor) -> None:
+def fail_oddly(_connection: Connection) -> None:
+    """Raise what nobody expects."""
+    raise KeyError('odd')
+
+
+@pytest.mark.parametrize('fault', [fail, fail_oddly])
+def test_no_fault_of_the_history_spoils_a_page(
+        first: int, visitor: Visitor, caplog: pytest.LogCaptureFixture, fault: Callable[[Connection], None]) -> None:
     retry_in_process(first)
 
-    with before_statements(db.engine, 'run_retry', fail):
+    with before_statements(db.engine, 'run_retry', fault):
         html = visitor.page(f'/test/{first}')
 
     assert history(html) == ''
     assert '<dialog' in html
+    assert f'the attempts of run {first} are missing on its page' in caplog.text
 
 
 def test_a_run_that_is_not_stored_spoils_no_page(app: Flask) -> None:

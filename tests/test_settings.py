@@ -13,11 +13,12 @@ from mod_runs_api import MountError
 
 @pytest.mark.parametrize(('setting', 'values'), [
     ('RUNS_API_RATE_LIMIT', ['often', '', '12', None, 5, '5 per fortnight']),
+    ('RUNS_API_READ_RATE_LIMIT', ['often', None]),
     ('RUNS_API_RATE_LIMIT_STORAGE_URI',
      ['nonsense', 'floppy://a', '', None, 'redis://[::1', 'redis://localhost:port']),
     ('RUNS_API_RETRY_ROLES', ['admin', [1], None]),
     ('RUNS_API_INACTIVE_TESTS', ['keep', None]),
-    ('RUNS_API_BEFORE_RETRY', ['mod_ci.checks', [print, 'mod_ci.checks'], 5]),
+    ('RUNS_API_BEFORE_RETRY', ['mod_ci.checks', [print, 'mod_runs_api.github.no_such_check'], 5, 'mod_runs_api.__version__', [5]]),
     ('RUNS_API_AUTOMATIC_RETRIES', [-1, True, '1', None]),
     ('RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', [0, True]),
     ('GCP_INSTANCE_MAX_RUNTIME', ['90', 0, None])])
@@ -25,6 +26,13 @@ def test_registration_fails_if_a_setting_has_a_wrong_value(setting: str, values:
     for value in values:
         with pytest.raises(MountError, match=setting):
             create_app('sqlite://', True, **{setting: value})
+
+
+@pytest.mark.parametrize('app_settings', [
+    {'RUNS_API_BEFORE_RETRY': name} for name in (
+        'mod_runs_api.github.no_attempt_is_queued', ['mod_runs_api.github.no_attempt_is_queued'])])
+def test_a_check_may_be_named(retry: ApiCall, run_id: int) -> None:
+    assert [retry(run_id).status_code for _ in range(2)] == [202, 422]
 
 
 @pytest.mark.options(

@@ -168,6 +168,7 @@ def test_by_default_a_token_allows_reading_for_thirty_days(
 @pytest.mark.older_platform
 @pytest.mark.parametrize(('arguments', 'message'), [
     (['nobody', '--name', 'ci'], 'Invalid value for USER: there is no such user'),
+    (['Anonymous 3', '--name', 'ci'], 'Invalid value for USER: there is no such user'),
     (['alice', '--name', 'taken'], 'alice has a token called taken already.'),
     (['alice', '--name', ''], 'must have 1 to 50 characters'),
     (['alice', '--name', 'x' * 51], 'must have 1 to 50 characters'),
@@ -177,6 +178,7 @@ def test_by_default_a_token_allows_reading_for_thirty_days(
 def test_a_token_that_cannot_be_created_is_explained(
         command: Command, alice: User, rows: Rows, arguments: list[str], message: str) -> None:
     seed.user('bob')
+    assert seed.user('Anonymous 3').id == 3
     for user in ('alice', 'bob'):
         assert command('token', 'create', user, '--name', 'taken').exit_code == 0
 

@@ -10,16 +10,17 @@ import seed
 from database import db
 from flask import Flask
 from mod_ci.models import BlockedUsers
-from mod_test.models import Test, TestPlatform, TestType
+from mod_test.models import Test, TestPlatform, TestStatus, TestType
 from support.github import (ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR,
                             SEARCH_LIMIT, Build, GitHub)
+from support.histories import end
 from support.rows import Rows, add_retries
 
 from mod_runs_api import Unprocessable, retry_run
 from mod_runs_api.github import (CommentRefusal, author_is_not_blocked,
                                  build_artifact_exists,
                                  commit_is_not_superseded,
-                                 pull_request_is_open)
+                                 no_attempt_is_queued, pull_request_is_open)
 
 from .conftest import Comment, MakeRun
 
@@ -135,6 +136,19 @@ def test_all_checks_together_ask_each_question_once_and_wait_once_for_no_answer(
 
     assert refusal(linux) is None
     assert github.asked == asked
+
+
+@checked_by(no_attempt_is_queued)
+def test_no_attempt_of_a_run_may_be_queued(github: GitHub, linux: Test, make_run: MakeRun) -> None:
+    queued = make_run(stages=())
+    assert refusal(queued) == f'Run {queued.id}, an attempt of the same run, is still queued.'
+
+    assert refusal(linux) is None
+    reason = f'Run {queued.id + 1}, an attempt of the same run, is still queued.'
+    assert refusal(linux) == reason
+    end(queued.id + 1, TestStatus.preparation)
+    assert refusal(linux) is None
+    assert github.asked == []
 
 
 # The commit

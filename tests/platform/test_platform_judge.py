@@ -14,8 +14,8 @@ from random import Random
 
 import pytest
 from checkout import Platform
-from protocol import (BOTH, CRASH, MISSING, PASS, Outcome, Process, Said, Story,
-                      Worker, differs)
+from protocol import (BOTH, CRASH, MISSING, PASS, Outcome, Process, Said,
+                      Story, Worker, differs)
 from rows import Rows
 
 pytestmark = [pytest.mark.platform, BOTH]
