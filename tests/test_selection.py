@@ -1,4 +1,8 @@
-"""Which tests a retry runs (docs/api.rst, "Which tests are run"), compared with what the run's page shows."""
+"""
+Which tests a retry runs (docs/api.rst, "Which tests are run"), compared with what the run's page shows.
+
+More: test_worlds, where runs have any rows, results, files and categories.
+"""
 
 from __future__ import annotations
 
@@ -113,10 +117,6 @@ def test_what_page_or_api_show_as_failed_is_run_again_and_nothing_else(
     assert rerun(run) == ([] if change in PASSED else [test.id])
 
 
-def test_a_test_that_has_no_outputs_passed(rerun: Callable[[Test], list[int]]) -> None:
-    assert rerun(completed(seed.regression_test(outputs=0))) == []
-
-
 @pytest.mark.parametrize('has_rows', [True, False])
 def test_a_run_canceled_half_way_reruns_its_rest_files_without_a_result_too(
         rerun: Callable[[Test], list[int]], has_rows: bool) -> None:
@@ -130,18 +130,6 @@ def test_a_run_canceled_half_way_reruns_its_rest_files_without_a_result_too(
                             regression_test_output_id=never.output_files[0].id))
 
     assert rerun(run) == [failed.id, never.id]
-
-
-def test_a_test_in_no_category_is_never_run_and_so_failed_only_if_it_has_a_result(
-        rerun: Callable[[Test], list[int]]) -> None:
-    # The platform gives a worker only tests in a category: a green run could be retried for ever.
-    never, failed = tests = seed.regression_tests(2)
-    run = seed.run(tests, stages=seed.COMPLETED)
-    seed.result(run, failed, passing(failed).exits(1))
-    for test in tests:
-        test.categories.clear()
-
-    assert rerun(run) == [failed.id]
 
 
 @pytest.mark.parametrize('stages', [[], seed.COMPLETED[:1], seed.COMPLETED[:2],

@@ -413,44 +413,32 @@ def test_the_checks_of_the_settings_are_asked_too(scene: Scene, why: str) -> Non
     assert scene.sweep() == [Line(run, 'waiting', why)]
 
 
-#: What happens to a run while the checks are asked about it, once.
-meanwhile: list[Callable[[int], object]] = []
+#: What happens while the checks are asked about the first of two runs, once.
+meanwhile: list[Callable[[], object]] = []
+
+#: By what happens: what is done about the two runs, and how many retries there are.
+MEANWHILE: dict[str, tuple[Callable[[Scene, int, int], object], list[str], int]] = {
+    'the run is canceled': (lambda scene, run, other: cancel(run), ['waiting', 'retried'], 1),
+    'the run completes': (lambda scene, run, other: complete(run), ['waiting', 'retried'], 1),
+    'the run is retried': (lambda scene, run, other: retry_run(run), ['waiting', 'retried'], 2),
+    'another sweep comes to its end': (lambda scene, run, other: scene.sweep(), ['retried'], 2),
+    'the other is canceled': (lambda scene, run, other: cancel(other), ['retried'], 1),
+    'the other completes': (lambda scene, run, other: complete(other), ['retried'], 1)}
 
 
-def have_something_happen(run: Any) -> None:
-    """Refuse nothing, while something happens."""
-    if meanwhile:
-        meanwhile.pop()(run.id)
+@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': lambda run: meanwhile.pop()() if meanwhile else None}])
+@pytest.mark.parametrize('happens', MEANWHILE)
+def test_a_run_is_looked_at_again_after_the_checks_were_asked(scene: Scene, happens: str) -> None:
+    run, other = scene.run(results=0), scene.run(number=1, results=0)
+    happen, expected, retries = MEANWHILE[happens]
+    meanwhile.append(lambda: happen(scene, run, other) and None)
 
+    said = scene.sweep()
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': have_something_happen}])
-@pytest.mark.parametrize('happens', [cancel, complete, retry_run])
-def test_a_run_is_looked_at_again_after_the_checks_were_asked(scene: Scene, happens: Callable[[int], object]) -> None:
-    run = scene.run(results=0)
-    meanwhile.append(happens)
-
-    assert scene.sweep() == [Line(run, 'waiting', f'Run {run} is not as it was when its retry was planned.')]
-
-    assert [row['automatic'] for row in scene.rows.of('run_retry')] == ([0] if happens is retry_run else [])
-
-
-@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': have_something_happen}])
-def test_a_retry_that_another_sweep_has_made_meanwhile_is_made_once(scene: Scene) -> None:
-    run = scene.run()
-    meanwhile.append(lambda _run_id: scene.sweep())
-
-    assert scene.sweep() == [Line(run, 'retried', TIME_LIMIT, run + 1)]
-    assert len(scene.rows.of('run_retry')) == 1
-
-
-@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': have_something_happen}])
-@pytest.mark.parametrize('happens', [cancel, complete])
-def test_a_run_that_ends_otherwise_while_another_is_swept_is_not_retried(
-        scene: Scene, happens: Callable[[int], object]) -> None:
-    first, second = scene.run(), scene.run(number=1, results=0)
-    meanwhile.append(lambda _run_id: happens(second))
-
-    assert steps(scene.sweep()) == [(first, 'retried')]
+    assert whats(said) == expected
+    if expected[0] == 'waiting':
+        assert said[0] == Line(run, 'waiting', f'Run {run} is not as it was when its retry was planned.')
+    assert len(scene.rows.of('run_retry')) == retries
 
 
 # The brake
@@ -661,22 +649,19 @@ def test_a_run_that_completes_just_before_it_is_ended_is_not_ended(scene: Scene)
     assert scene.github.statuses == []
 
 
-@pytest.mark.parametrize('newer', [{}, {'pr_nr': PR + 1}, {'github': FORK}])
-def test_a_newer_run_of_the_commit_keeps_its_status_whatever_it_is_for(scene: Scene, newer: dict[str, Any]) -> None:
+@pytest.mark.parametrize('newer', [{}, {'pr_nr': PR + 1}, {'github': FORK}, None])
+def test_a_newer_run_keeps_its_commit_status_and_a_silent_github_keeps_no_run_from_being_ended(
+        scene: Scene, caplog: pytest.LogCaptureFixture, newer: dict[str, Any] | None) -> None:
     run = scene.run(None, ago=LONG)
-    scene.run('PR closed', **newer)
+    if newer is None:
+        scene.github.faults = {'repository': TimeoutError()}
+    else:
+        scene.run('PR closed', **newer)
 
-    assert [line.run_id for line in scene.sweep() if line.what == 'ended'] == [run]
+    assert steps(scene.sweep()) == [(run, 'ended')]
     assert scene.github.statuses == []
-
-
-def test_a_github_that_is_silent_does_not_keep_a_run_from_being_ended(
-        scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    run = scene.run(None, ago=LONG)
-    scene.github.faults = {'repository': TimeoutError()}
-
-    assert whats(scene.sweep()) == ['ended']
-    assert f'sweep: the commit status of run {run} is not posted: TimeoutError' in caplog.messages
+    logged = f'sweep: the commit status of run {run} is not posted: TimeoutError' in caplog.messages
+    assert logged == (newer is None)
 
 
 @pytest.mark.parametrize('written', [datetime(1, 1, 1), datetime.max])
@@ -808,18 +793,6 @@ def test_they_are_found_even_where_something_was_carried_over_before(scene: Scen
     assert scene.sweep() == [Line(died, 'carried over', '1 result')]
     assert scene.sweep() == []
     assert len(scene.rows.of('test_result', test_id=died)) == 3
-
-
-def test_a_retry_that_ran_everything_again_costs_the_sweep_no_statement(scene: Scene) -> None:
-    scene.run('Canceled by admin', results=0)
-    counts = set()
-    for _ in range(3):
-        scene.complete_unnoticed(retry_run(1, failed_only=True).new_run_id)
-        with record_statements(Engine) as sent:
-            assert scene.sweep() == []
-        counts.add(len(sent))
-
-    assert len(counts) == 1
 
 
 def test_nothing_is_said_while_the_attempt_that_has_the_results_has_not_ended(scene: Scene) -> None:
