@@ -178,25 +178,18 @@ class Inside:
             found[path] = list(sent)
         return found
 
-    def retry_amid_changes(self, run_id: int, name: str, flushed: bool, kept: bool) -> Any:
+    def retry_amid_changes(self, run_id: int, kept: bool) -> Any:
         """Retry a run while the caller's session has a new row pending, then commit the session or roll it back."""
         from mod_home.models import GeneralData
         from mod_test.models import Test
         with self._request():
-            change = GeneralData(name, 'pending')
-            g.db.add(change)
-            if flushed:
-                g.db.flush()
+            g.db.add(GeneralData('change', 'pending'))
+            g.db.flush()
             new_run_id = retry_run(run_id).new_run_id
-
-            still_pending = change in (g.db.identity_map.values() if flushed else g.db.new)
             with Session(g.db.get_bind()) as elsewhere:
-                changes_elsewhere = elsewhere.query(GeneralData).filter(GeneralData.key == name).count()
-            if kept:
-                g.db.commit()
-            else:
-                g.db.rollback()
-            return [still_pending, changes_elsewhere, Test.query.filter(Test.id == new_run_id).count()]
+                changes_elsewhere = elsewhere.query(GeneralData).filter(GeneralData.key == 'change').count()
+            (g.db.commit if kept else g.db.rollback)()
+            return [changes_elsewhere, Test.query.filter(Test.id == new_run_id).count()]
 
 
 def main() -> None:

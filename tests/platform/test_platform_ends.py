@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from protocol import BOTH, CRASH, Outcome, Said, Story, Worker
+from protocol import BOTH, CRASH, Said, Story, Worker
 
 pytestmark = pytest.mark.platform
 
@@ -115,17 +115,6 @@ def test_an_end_half_way_has_a_cause(worker: Worker, happens: Happens, expected:
     assert cause(worker) == expected
 
 
-@pytest.mark.parametrize(('code', 'expected'), [
-    ('QUOTA_EXCEEDED', None), ('ZONE_RESOURCE_POOL_EXHAUSTED', None), ('TIMEOUT', 'infrastructure')])
-def test_a_run_that_waits_for_a_machine_has_not_ended(story: Story, code: str, expected: str | None) -> None:
-    queued = story.worker(story.open_pull(story.tests(1)))
-    story.process.call('refuse_machines', code=code)
-
-    tick(queued)
-
-    assert cause(queued)[0] == expected
-
-
 @pytest.mark.parametrize(('decide', 'detail'), [(cancel, 'Canceled by adam via API'), (stop, 'Canceled by admin')])
 @pytest.mark.parametrize('happens', [run_out_of_time, hide])
 def test_a_run_that_a_person_canceled_is_a_decision_whatever_its_machine_does(
@@ -179,33 +168,3 @@ def test_what_is_written_after_an_end_is_no_newer_end(story: Story, end: Happens
     assert story.origins(last) == {**dict.fromkeys(tests[1:3], worker.run_id), tests[0]: healed, tests[3]: last}
     assert story.said(last) == WHOLE
     assert '4/4 tests matched the approved output' in story.report(last)
-
-
-@BOTH
-def test_a_completed_retry_that_completes_again_or_is_canceled_stays_as_it_is(story: Story) -> None:
-    tests = story.tests(4)
-    source = story.complete(story.open_pull(tests), {tests[0]: CRASH})
-    retry = story.worker(story.complete(story.retry(source)))
-    results = [story.rows.of(table, test_id=retry.run_id) for table in ('test_result', 'test_result_file')]
-
-    # The platform takes it, and writes a second row.
-    assert retry.end() == 'OK'
-    stop(retry)
-
-    assert [story.rows.of(table, test_id=retry.run_id) for table in ('test_result', 'test_result_file')] == results
-    assert [attempt['carried_over'] for attempt in story.attempts(source)] == [0, 3]
-    assert story.verdict(source)['meta']['overall'] == 'unstable'
-
-
-def test_a_test_that_passed_and_failed_but_never_under_one_expectation_is_not_judged(story: Story) -> None:
-    tests = story.tests(2)
-    first = story.complete(story.push(tests), {tests[0]: Outcome(10)})
-    # As a person changes the exit code that is expected.
-    story.visit(f'/regression/test/{tests[0]}/edit', form={
-        'sample_id': '1', 'command': 'changed', 'category_id': '1', 'expected_rc': '10', 'input_type': 'file',
-        'output_type': 'file', 'description': 'changed', 'submit': 'Edit Regression Test'})
-    assert story.rows.one('regression_test', id=tests[0])['expected_rc'] == 10
-    story.rows.output(tests[1])
-    story.complete(story.retry(first), {tests[0]: Outcome(10)})
-
-    assert story.verdicts(first) == dict.fromkeys(tests, 'expectation_changed')

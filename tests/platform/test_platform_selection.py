@@ -7,9 +7,8 @@ tests that the package makes a new run of.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import count, product
-from typing import NamedTuple
+from itertools import product
+from typing import Any
 
 import pytest
 from protocol import BOTH, Story
@@ -17,68 +16,46 @@ from rows import Rows, now
 
 pytestmark = [pytest.mark.platform, BOTH]
 
+ACCEPTED, OF_ANOTHER = 'accepted', 'accepted of another output'
+
 #: How a command ended and should have ended; None if it never ran.
 ENDS = (None, (0, 0), (10, 10), (1, 0), (1, 10), (0, 10), (None, 0), (None, None), (0, None))
-
-ACCEPTED, OF_ANOTHER = 'accepted', 'accepted of another output'
 
 #: What stands in the database of an output: None where it is identical to what is expected, no row where it is missing.
 FILES = ('missing', None, ACCEPTED, OF_ANOTHER, ACCEPTED.upper(), f'{ACCEPTED} ', 'unknown', '')
 
+#: An output is a file and whether it is ignored. A test has none, each one, or each two of some.
+OUTPUTS: list[Any] = [(), *((output,) for output in product(FILES, (True, False, None))),
+                      *product(product(('missing', None, 'unknown'), (True, False)), repeat=2)]
 
-class Output(NamedTuple):
-    """An expected output of a test, and what came of it."""
+#: Every regression test by its id: how it ended, and its outputs.
+CASES = dict(enumerate(product(ENDS, OUTPUTS), 1))
 
-    file: str | None
-    ignore: bool | None
-
-
-@dataclass(frozen=True)
-class Case:
-    """A regression test, and how it ended."""
-
-    id: int
-    end: tuple[int | None, int | None] | None
-    outputs: tuple[Output, ...]
-
-    @property
-    def is_overlooked(self) -> bool:
-        """Whether it did not pass, whatever the page shows: there is no result, no exit code, or an output less."""
-        return self.end is None or self.end[0] is None or any(
-            output.file == 'missing' and output.ignore is not True for output in self.outputs)
-
-
-ONE = [Output(*output) for output in product(FILES, (True, False, None))]
-SOME = [Output(*output) for output in product(('missing', None, 'unknown'), (True, False))]
-
-#: Without an output, with each one, and with each two of some.
-CASES = [Case(id, end, outputs) for id, (end, outputs) in enumerate(
-    product(ENDS, [(), *((output,) for output in ONE), *product(SOME, SOME)]), 1)]
+#: It has no result, no exit code, or an output less: it did not pass, whatever the page shows.
+OVERLOOKED = {id for id, (end, outputs) in CASES.items() if end is None or end[0] is None or any(
+    file == 'missing' and ignore is not True for file, ignore in outputs)}
 
 
 def write(rows: Rows, run_id: int) -> None:
-    """Write the tests down, and their results in a run."""
-    ids = count(1)
-    outputs = [(next(ids), case, output) for case in CASES for output in case.outputs]
-    another = next(ids)
-    rows.add_all('regression_test', ({'id': case.id, 'sample_id': 1, 'command': f'-test {case.id}', 'active': True,
+    """Write the tests down, and their results in a run. A test in no category has an output of its own."""
+    another = len(CASES) + 1
+    outputs = [(id, *output) for id, (_, outputs) in CASES.items() for output in outputs] + [(another, 'missing', False)]
+    rows.add_all('regression_test', ({'id': id, 'sample_id': 1, 'command': f'-test {id}', 'active': True,
                                       'input_type': 'file', 'output_type': 'file', 'expected_rc': 0}
-                                     for case in [*CASES, Case(len(CASES) + 1, None, ())]))
-    rows.add_all('regression_test_category', ({'regression_id': case.id, 'category_id': 1} for case in CASES))
+                                     for id in [*CASES, another]))
+    rows.add_all('regression_test_category', ({'regression_id': id, 'category_id': 1} for id in CASES))
     rows.add_all('regression_test_output', (
-        {'id': id, 'regression_id': test_id, 'correct': 'correct', 'correct_extension': '.srt',
-         'expected_filename': '', 'ignore': ignore}
-        for id, test_id, ignore in [*((id, case.id, output.ignore) for id, case, output in outputs),
-                                    (another, len(CASES) + 1, False)]))
+        {'id': output_id, 'regression_id': id, 'correct': 'correct', 'correct_extension': '.srt',
+         'expected_filename': '', 'ignore': ignore} for output_id, (id, _, ignore) in enumerate(outputs, 1)))
     rows.add_all('regression_test_output_files', (
-        {'regression_test_output_id': id, 'file_hashes': accepted}
-        for id, accepted in [*((id, ACCEPTED) for id, *_ in outputs), (another, OF_ANOTHER)]))
+        {'regression_test_output_id': output_id, 'file_hashes': OF_ANOTHER if id == another else ACCEPTED}
+        for output_id, (id, *_) in enumerate(outputs, 1)))
     rows.add_all('test_result', (
-        {'test_id': run_id, 'regression_test_id': case.id, 'runtime': 1, 'exit_code': case.end[0],
-         'expected_rc': case.end[1]} for case in CASES if case.end))
+        {'test_id': run_id, 'regression_test_id': id, 'runtime': 1, 'exit_code': end[0], 'expected_rc': end[1]}
+        for id, (end, _) in CASES.items() if end))
     rows.add_all('test_result_file', (
-        {'test_id': run_id, 'regression_test_id': case.id, 'regression_test_output_id': id,
-         'expected': 'correct', 'got': output.file} for id, case, output in outputs if output.file != 'missing'))
+        {'test_id': run_id, 'regression_test_id': id, 'regression_test_output_id': output_id, 'expected': 'correct',
+         'got': file} for output_id, (id, file, _) in enumerate(outputs, 1) if file != 'missing'))
 
 
 @pytest.mark.parametrize('has_rows', [True, False])
@@ -87,12 +64,11 @@ def test_what_the_page_shows_as_failed_and_what_it_overlooks_is_run_again(story:
     write(story.rows, run_id)
     if has_rows:
         # Two webhook events write them twice.
-        story.rows.add_all('customized_test', ({'test_id': run_id, 'regression_id': case.id} for case in CASES * 2))
+        story.rows.add_all('customized_test', ({'test_id': run_id, 'regression_id': id} for id in [*CASES] * 2))
     story.rows.add('test_progress', test_id=run_id, status='completed', message='', timestamp=now())
 
-    failed_on_the_page = {test_id for test_id, passed in story.categories(run_id)['General'].items() if not passed}
+    failed_on_the_page = {id for id, passed in story.categories(run_id)['General'].items() if not passed}
     run_again = set(story.selection(story.retry(run_id)))
 
-    overlooked = {case.id for case in CASES if case.is_overlooked}
-    assert failed_on_the_page and overlooked - failed_on_the_page
-    assert run_again == failed_on_the_page | overlooked
+    assert failed_on_the_page and OVERLOOKED - failed_on_the_page
+    assert run_again == failed_on_the_page | OVERLOOKED
