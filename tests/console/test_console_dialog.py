@@ -9,8 +9,7 @@ import pytest
 from chromium import focused, tab_to
 from conftest import Visit
 from front import Front
-from protocol import CRASH, Story, differs
-from serving import PASSWORD
+from protocol import CRASH, PASSWORD, Story, differs
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Route

@@ -101,7 +101,7 @@ def prepare(checkout: Path, folder: Path) -> Platform:
 
 
 def copy(platform: Platform, name: str, *, mounted: bool, run: str = '', config: str = '') -> Platform:
-    """Copy a prepared platform to a folder of this name beside it, with the mount if asked to, and with further code."""
+    """Copy a prepared platform to a folder beside it, with the mount if asked to, and with further code."""
     made = Platform(platform.path.with_name(name), platform.packages)
     shutil.copytree(platform.path, made.path)
     for file, code in (('run.py', MOUNT * mounted + run), ('config.py', config)):
@@ -112,9 +112,9 @@ def copy(platform: Platform, name: str, *, mounted: bool, run: str = '', config:
 
 def copy_as_documented(platform: Platform, name: str = 'documented', config: str = '') -> Platform:
     """Copy a prepared platform, with the mount and what the docs offer for pages and GitHub."""
-    made = copy(platform, name, mounted=True,
-                run=literal_block('docs/github.rst', 'from mod_runs_api import run_retried'),
-                config=literal_block('docs/github.rst', 'from mod_runs_api.github import build_artifact_exists') + config)
+    checks = literal_block('docs/github.rst', 'from mod_runs_api.github import build_artifact_exists')
+    made = copy(platform, name, mounted=True, config=checks + config,
+                run=literal_block('docs/github.rst', 'from mod_runs_api import run_retried'))
     made.apply('pages', 'report', 'webhook')
     # What the platform hands to its machines with Windows.
     (made.path / 'install' / 'ci-vm' / 'ci-windows' / 'rclone.conf').touch()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from checkout import Platform, copy_as_documented, prepare
+from checkout import Platform, copy, copy_as_documented, prepare
 from protocol import Process, Story, running
 from rows import Rows, fresh_database
 
@@ -19,6 +19,12 @@ def unmounted(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     if not checkout:
         pytest.skip('SAMPLE_PLATFORM does not name a checkout of the sample platform')
     return prepare(Path(checkout), tmp_path_factory.mktemp('checkout'))
+
+
+@pytest.fixture(scope='session')
+def mounted(unmounted: Platform) -> Platform:
+    """A copy of the platform with the two lines added, and nothing else."""
+    return copy(unmounted, 'mounted', mounted=True)
 
 
 @pytest.fixture(scope='session')

@@ -27,8 +27,6 @@ from stand_ins import Cloud, GitHub, standing_in
 from werkzeug.serving import make_server
 from werkzeug.wsgi import ClosingIterator
 
-from mod_runs_api import retry_run
-
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
@@ -182,6 +180,8 @@ class Inside:
         """Retry a run while the caller's session has a new row pending, then commit the session or roll it back."""
         from mod_home.models import GeneralData
         from mod_test.models import Test
+
+        from mod_runs_api import retry_run
         with self._request():
             g.db.add(GeneralData('change', 'pending'))
             g.db.flush()

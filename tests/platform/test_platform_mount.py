@@ -1,4 +1,4 @@
-"""What the mount and the migrations do to the real platform (docs/operations.rst)."""
+"""What the mount adds to the real platform's own requests (docs/operations.rst)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checkout import Platform, copy
+from checkout import Platform
 from protocol import CRASH, Story, running
-from rows import fresh_database
-from sqlalchemy import create_engine, inspect
 
 pytestmark = pytest.mark.platform
 
@@ -20,12 +18,6 @@ PAGES = ['GET /', 'GET /test/', 'GET /test/{}', 'GET /test/get_json_data/{}', 'G
          'POST /test/', 'OPTIONS /test/', 'GET /account/manage', 'GET /api/v1/nowhere', 'GET /api/v1/runs/{}',
          'PUT /api/v1/runs/{}', 'POST /api/v1/runs', 'GET /api/v1/runs/{}/nothing', 'GET /api/v1/auth/tokens/1',
          'GET /api/v1/runs/{}/summary', 'GET /api/v1/runs/2147483647', 'GET /api/v1/runs/none', 'GET /api/v1/users']
-
-
-@pytest.fixture(scope='module')
-def mounted(unmounted: Platform) -> Platform:
-    """A copy of the platform with the two lines added, and nothing else."""
-    return copy(unmounted, 'mounted', mounted=True)
 
 
 def seen(answer: Any) -> Any:
@@ -63,34 +55,3 @@ def test_the_platforms_own_requests_look_for_the_packages_tables_and_send_nothin
         assert len(looks) == 2 and all(sent.startswith('DESCRIBE') for sent in looks), path
         # Another table changes the order in which the platform looks for its own.
         assert sorted(sent for sent in with_mount[path] if sent not in looks) == sorted(without[path]), path
-
-
-def test_the_platforms_migrations_create_and_drop_the_tables(unmounted: Platform, tmp_path: Path) -> None:
-    platform = copy(unmounted, 'migrated', mounted=True)
-
-    def tables() -> set[str]:
-        engine = create_engine(database)
-        try:
-            return set(inspect(engine).get_table_names()) - {'alembic_version'}
-        finally:
-            engine.dispose()
-
-    def flask_db(*arguments: str) -> str:
-        done = platform.flask('db', *arguments, database=database)
-        assert done.returncode == 0, done.stderr
-        return done.stderr
-
-    with fresh_database('mariadb', tmp_path) as database:
-        # The platform's migrations alone do not lead from an empty database to today's.
-        unmounted.inside('create_tables', database)
-        before, scripts = tables(), set(platform.path.glob('migrations/versions/*.py'))
-        flask_db('stamp', 'head')
-        flask_db('migrate', '--message', 'retries')
-        (made,) = set(platform.path.glob('migrations/versions/*.py')) - scripts
-        assert (made.read_text().count('op.create_table('), made.read_text().count('op.add_column(')) == (2, 0)
-
-        flask_db('upgrade')
-        assert tables() - before == {'run_retry', 'run_carried_over'}
-        assert 'No changes in schema detected' in flask_db('migrate', '--message', 'nothing left')
-        flask_db('downgrade')
-        assert tables() == before

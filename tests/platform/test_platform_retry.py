@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -32,26 +31,22 @@ def token_of(story: Story, name: str, role: str | None) -> dict[str, str]:
     return {'Authorization': f'Bearer {json.loads(answer["body"])["token"]}'}
 
 
-def rows_of_all_tables(story: Story) -> dict[str, Counter[Any]]:
-    """Return every row of every table, and how often it is there."""
-    return {table: Counter(tuple(row.values()) for row in story.rows.of(table)) for table in story.rows.tables}
-
-
 @pytest.mark.parametrize('failed_only', [False, True])
 def test_a_token_of_the_platform_is_good_for_a_retry_that_adds_rows_and_changes_none(
         story: Story, failed_only: bool) -> None:
     tests = story.tests(3)
-    source = story.complete(story.push(tests, branch='feature/subtitles'), {tests[1]: CRASH, tests[2]: differs('another')})
+    run_id = story.push(tests, branch='feature/subtitles')
+    source = story.complete(run_id, {tests[1]: CRASH, tests[2]: differs('another')})
     story.rows.add('test_fork', test_id=source, user_id=story.user_id)
     alice = token_of(story, 'alice', 'contributor')
-    before = rows_of_all_tables(story)
+    before = story.rows.snapshot()
 
     body = {'failed_only': failed_only, 'reason': 'flaky VM \N{CLAPPER BOARD}'}
     answer = story.request('POST', f'/runs/{source}/retry', headers=alice, json_body=body)
 
     assert answer['status'] == 202, answer
     made = json.loads(answer['body'])['new_run_id']
-    after = rows_of_all_tables(story)
+    after = story.rows.snapshot()
     assert {table for table in after if before[table] - after[table]} == set()
     assert {table for table in after if after[table] - before[table]} == {
         'test', 'customized_test', 'test_fork', 'run_retry'}
@@ -78,7 +73,7 @@ def refusal(story: Story, run_id: int, headers: dict[str, str], method: str = 'P
 
 def test_the_platforms_own_error_pages_stay_away_from_what_is_refused(story: Story) -> None:
     run_id, adam = story.push(story.tests(1)), story.authorization
-    refusals = [
+    refusals: list[tuple[str, dict[str, Any], tuple[int, str]]] = [
         ('DELETE', {}, (405, 'method_not_allowed')), ('FROBNICATE', {}, (405, 'method_not_allowed')),
         ('POST', {'file': '{', 'headers': JSON}, (400, 'bad_request')),
         ('POST', {'file': '{}', 'headers': {'Content-Type': 'text/plain'}}, (415, 'unsupported_media_type')),

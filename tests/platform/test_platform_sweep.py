@@ -23,15 +23,15 @@ def telling(unmounted: Platform) -> Platform:
                                                             'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE = 3\n')
 
 
-def let_pass(story: Story, time: timedelta = LONG) -> None:
-    """Make all that has just been written older, by default some hours."""
+def let_pass(story: Story) -> None:
+    """Make all that has just been written some hours older."""
     for table, key in (('test_progress', 'id'), ('gcp_instance', 'name')):
         rows = story.rows.tables[table]
         with story.rows.engine.begin() as connection:
             for row in story.rows.of(table):
                 if row['timestamp'] > now() - timedelta(hours=1):
                     connection.execute(rows.update().where(rows.c[key] == row[key])
-                                       .values(timestamp=row['timestamp'] - time))
+                                       .values(timestamp=row['timestamp'] - LONG))
 
 
 def sweep(story: Story) -> list[tuple[int, str, int | None]]:
@@ -175,16 +175,6 @@ def test_a_run_that_a_person_canceled_and_that_went_on_and_vanished_is_ended_and
     assert sweep_later(story) == []
 
 
-def test_history_is_not_revived(story: Story) -> None:
-    worker = start(story, story.open_pull(story.tests(2)))
-    let_pass(story, timedelta(days=300))
-    before, status = story.rows_of(worker.run_id), story.commit_status(worker.run_id)
-
-    assert sweep(story) == []
-
-    assert (story.rows_of(worker.run_id), story.commit_status(worker.run_id)) == (before, status)
-
-
 def test_an_error_does_not_cover_the_green_of_another_pull_request_with_the_same_commit(story: Story) -> None:
     tests = story.tests(2)
     worker = start(story, story.open_pull(tests))
@@ -197,14 +187,3 @@ def test_an_error_does_not_cover_the_green_of_another_pull_request_with_the_same
     assert sweep(story) == [(worker.run_id, 'ended', None)]
 
     assert story.commit_status(other) == green
-
-
-def test_a_newer_run_of_the_commit_in_a_fork_is_in_nobodys_way(story: Story) -> None:
-    run_id = story.open_pull(story.tests(2))
-    run_out_of_time(story, run_id)
-    run = story.run(run_id)
-    story.rows.set('user', story.user_id, github_login='una')
-    story.ask('POST', '/runs', json_body={'commit_sha': run['commit'], 'platform': 'linux', 'branch': 'pull_request',
-                                          'pull_request': run['pr_nr'], 'repository': 'una/ccextractor'})
-
-    assert [line[:2] for line in sweep_later(story)] == [(run_id, 'retried')]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from protocol import CRASH, Story
 from support.github import ALICE, AUTHOR, PR
@@ -61,7 +63,7 @@ def test_a_run_that_was_canceled_without_a_build_stays_green(story: Story) -> No
 
     (answer,) = story.comment(PR, '/retry linux')
 
-    assert answer.startswith(f'- linux: run {run_id} is not retried. GitHub has no build of commit')
+    assert re.match(f'- linux: run {run_id} is not retried.*GitHub has no build of commit', answer), answer
     assert (len(story.attempts(run_id)), story.commit_status(run_id)) == (1, green)
 
 
@@ -135,8 +137,8 @@ def test_who_is_blocked_or_deactivated_on_the_platforms_pages_gets_no_retry(
     assert story.comment(number, '/retry linux', login='alice-gh') == []
 
     block(story, AUTHOR)
-    assert story.comment(number, '/retry linux') == [
-        'No run is retried. The author of this pull request is blocked.']
+    (answer,) = story.comment(number, '/retry linux')
+    assert 'The author of this pull request is blocked.' in answer
     block(story, ALICE)
     assert story.comment(number, '/retry linux') == []
     assert len(story.attempts(failed)) == 1
