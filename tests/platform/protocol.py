@@ -36,18 +36,14 @@ PASSWORD = 'correct horse battery staple'
 #: Minutes after which the scheduled job gives a machine up, and one.
 TOO_LONG = 121
 
-#: The tables with rows of a run's, and the column that names the run.
-OF_A_RUN = {'test': 'id', 'test_progress': 'test_id', 'test_result': 'test_id', 'test_result_file': 'test_id',
-            'customized_test': 'test_id', 'test_fork': 'test_id', 'gcp_instance': 'test_id'}
+#: The tables with rows of a run's, beside its own.
+OF_A_RUN = ('test_progress', 'test_result', 'test_result_file', 'customized_test', 'test_fork', 'gcp_instance')
 
 #: The platform writes some times in UTC and some in the local time of its machine: there, these are not the same.
 TIME_ZONE = 'Asia/Kolkata'
 
-#: The platform counts requests by the token's id, and the package by the user's: nobody has an id twice.
+#: The platform counts requests by the token's id, and the package by the user's: nobody has an id twice, nor a comment.
 _ids = count(1)
-
-#: Every comment on GitHub has an id of its own.
-_comment_ids = count(99262140)
 
 
 class Outcome(NamedTuple):
@@ -190,7 +186,7 @@ class Story:
         """Comment on a pull request, by default as the person, and return the answers on GitHub."""
         before = self.process.call('comments_on', number=number)
         self.deliver('issue_comment', comment_payload(body, {
-            'issue.number': number, 'comment.id': next(_comment_ids), 'comment.user.login': login,
+            'issue.number': number, 'comment.id': next(_ids), 'comment.user.login': login,
             'comment.user.id': account}), **delivery)
         return [answer['body'] for answer in self.process.call('comments_on', number=number)[len(before):]]
 
@@ -319,8 +315,8 @@ class Story:
 
     def rows_of(self, *run_ids: int) -> dict[str, list[Row]]:
         """Return every row of some runs."""
-        return {table: [row for run_id in run_ids for row in self.rows.of(table, **{column: run_id})]
-                for table, column in OF_A_RUN.items()}
+        return {table: [row for run_id in run_ids for row in self.rows.of(table, test_id=run_id)]
+                for table in OF_A_RUN} | {'test': [self.run(run_id) for run_id in run_ids]}
 
 
 @dataclass(frozen=True)
@@ -337,6 +333,11 @@ class Worker:
         return f'linux-{self.run_id}'
 
     @property
+    def is_running(self) -> bool:
+        """Whether the machine runs."""
+        return self.machine in self.story.process.call('running')
+
+    @property
     def commit(self) -> str:
         """The commit of its run."""
         return str(self.story.run(self.run_id)['commit'])
@@ -345,11 +346,6 @@ class Worker:
     def pr_nr(self) -> int:
         """The pull request of its run."""
         return int(self.story.run(self.run_id)['pr_nr'])
-
-    @property
-    def has_machine(self) -> bool:
-        """Whether its machine runs."""
-        return self.machine in self.story.process.call('running')
 
     @property
     def tests(self) -> list[int]:
@@ -368,9 +364,9 @@ class Worker:
 
     def start(self) -> None:
         """Have the scheduled job start the machine, if it has not, and report that the tests begin."""
-        if not self.has_machine:
+        if not self.is_running:
             self.story.run_scheduled_job()
-        assert self.has_machine
+        assert self.is_running
         for stage in ('preparation', 'testing'):
             assert self.post('progress', status=stage, message=stage) == 'OK'
 

@@ -33,7 +33,7 @@ def test_the_scheduled_job_starts_a_retry_with_the_tests_that_did_not_pass(story
     worker.start()
 
     assert worker.tests == story.selection(worker.run_id) == [tests[1], tests[3]]
-    assert not story.worker(noted).has_machine
+    assert not story.worker(noted).is_running
 
 
 # The report on a pull request, the status, the badge
