@@ -37,10 +37,10 @@ def test_every_page_and_section_that_the_code_names_is_there() -> None:
 
 
 def test_every_patch_is_offered_with_the_command_that_applies_it() -> None:
-    commands = re.findall(r'\$ git apply \S*/(docs/patches/\w+\.patch)$',
+    commands = re.findall(r'\$ git (?:am --keep-non-patch|apply) \S*/(docs/patches/[\w./-]+\.patch)$',
                           ''.join(page.read_text() for page in PAGES), re.MULTILINE)
 
-    assert sorted({*commands}) == [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob('docs/patches/*'))]
+    assert sorted(commands) == [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob('docs/patches/**/*.patch'))]
 
 
 def test_the_settings_are_those_of_the_package() -> None:

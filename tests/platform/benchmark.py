@@ -1,10 +1,10 @@
 """
 What retries cost on the real platform and MariaDB, beside the platform's own create and restart.
 
-The checkout that SAMPLE_PLATFORM names is copied twice, with the mount: once as it is, and once with the patch
-``database``. They are measured in turn, each in a process that runs this file too (``--inside``) and hands the platform
-whole requests, without a server. A round makes each request once, in another order, so that what else the machine does
-slows all of them.
+The checkout that SAMPLE_PLATFORM names is copied twice, with the mount: once as it is, and once with the first two of
+``docs/patches/``. They are measured in turn, each in a process that runs this file too (``--inside``) and hands the
+platform whole requests, without a server. A round makes each request once, in another order, so that what else the
+machine does slows all of them.
 """
 
 from __future__ import annotations
@@ -263,7 +263,7 @@ def main() -> None:
     with TemporaryDirectory() as name, fresh_database('mariadb', Path(name)) as address:
         unmounted = prepare(Path(os.environ['SAMPLE_PLATFORM']), Path(name))
         copies = {how: copy(unmounted, how, mounted=True, config=CONFIG) for how in (AS_IT_IS, EDITED)}
-        copies[EDITED].apply('database')
+        copies[EDITED].apply('pool-pre-ping', 'create-all-once')
         database = seed(copies[AS_IT_IS], address)
         found = measure_in_turn(copies, address, options.rounds)
     print(f'{date.today()}, Python {platform.python_version()}, SQLAlchemy {version("sqlalchemy")}, Flask '

@@ -34,8 +34,8 @@ SAMPLE_REPOSITORY = os.path.join(INSTALL_FOLDER, 'samples')
 GITHUB_TOKEN = GITHUB_CI_KEY = HMAC_KEY = 'not a secret'
 """
 
-#: The patches that the docs offer for the platform; ``console`` is for the files of its console.
-PATCHES = [path.stem for path in sorted(ROOT.glob('docs/patches/*.patch')) if path.stem != 'console']
+#: The patches that the docs offer for the platform, by what follows the number in their names, in their order.
+PATCHES = {path.stem.partition('-')[2]: path for path in sorted(ROOT.glob('docs/patches/0*.patch'))}
 
 #: What a working copy may hold that no test is about.
 LEFT_OUT = shutil.ignore_patterns('.git', '.venv', 'venv', '__pycache__', '*.log', 'temp')
@@ -68,10 +68,15 @@ class Platform:
         """Run a command of Flask's in the copy."""
         return self.run('-m', 'flask', '--app', 'run', *arguments, database=database)
 
+    def git(self, *arguments: str) -> str:
+        """Run git in the copy, and return what it printed."""
+        return subprocess.run(['git', '-c', 'user.name=tests', '-c', 'user.email=tests@example.com',
+                               '-c', 'commit.gpgsign=false', *arguments], cwd=self.path, env=self.environment(''),
+                              stdout=subprocess.PIPE, check=True, text=True, timeout=120).stdout
+
     def apply(self, *names: str) -> None:
         """Apply some of the patches that the docs offer to the copy."""
-        subprocess.run(['git', 'apply', *(str(ROOT / f'docs/patches/{name}.patch') for name in names)],
-                       cwd=self.path, env=self.environment(''), check=True, timeout=60)
+        self.git('apply', *(str(PATCHES[name]) for name in names))
 
     def inside(self, name: str, database: str, /, **arguments: Any) -> Any:
         """Call a function of ``inside.py`` in a process of its own, and return what it returned."""
@@ -93,10 +98,9 @@ def prepare(checkout: Path, folder: Path) -> Platform:
     for name in ('secret_key', 'secret_csrf'):
         (platform.path / name).write_bytes(os.urandom(24))
     # The platform asks for the commit that it is at.
-    for command in (['init', '--quiet'], ['add', '--all'], ['commit', '--quiet', '--message', 'The platform']):
-        subprocess.run(['git', '-c', 'user.name=tests', '-c', 'user.email=tests@example.com',
-                        '-c', 'commit.gpgsign=false', *command],
-                       cwd=platform.path, env=platform.environment(''), check=True, timeout=120)
+    platform.git('init', '--quiet')
+    platform.git('add', '--all')
+    platform.git('commit', '--quiet', '--message', 'The platform')
     return platform
 
 
@@ -111,11 +115,10 @@ def copy(platform: Platform, name: str, *, mounted: bool, run: str = '', config:
 
 
 def copy_as_documented(platform: Platform, name: str = 'documented', config: str = '') -> Platform:
-    """Copy a prepared platform, with the mount and what the docs offer for pages and GitHub."""
+    """Copy a prepared platform, with all that the docs offer but the edits of ``database.py``."""
     checks = literal_block('docs/github.rst', 'from mod_runs_api.github import build_artifact_exists')
-    made = copy(platform, name, mounted=True, config=checks + config,
-                run=literal_block('docs/github.rst', 'from mod_runs_api import run_retried'))
-    made.apply('pages', 'report', 'webhook')
+    made = copy(platform, name, mounted=False, config=checks + config)
+    made.apply('mount', 'pages', 'webhook', 'commit-status', 'report', 'restart-link')
     # What the platform hands to its machines with Windows.
     (made.path / 'install' / 'ci-vm' / 'ci-windows' / 'rclone.conf').touch()
     return made

@@ -14,3 +14,9 @@ def literal_block(page: str, start: str) -> str:
     found = re.findall(rf'^    {re.escape(start)}.*\n(?:(?:    .*)?\n)*', (ROOT / page).read_text(), re.MULTILINE)
     assert len(found) == 1, f'{page} has {len(found)} blocks that begin with {start}'
     return dedent(found[0]).rstrip('\n') + '\n'
+
+
+def command(page: str, start: str) -> str:
+    """Return the command of a page that begins with some text."""
+    found, = set(re.findall(rf'^ +\$ ({re.escape(start)}.*)$', (ROOT / page).read_text(), re.MULTILINE))
+    return str(found)

@@ -2,8 +2,8 @@
 The platform, asked one thing after the other: run in the interpreter of a copy of it (see protocol.py).
 
 Every line of standard input is a call of a method of what is here or of a stand-in (see stand_ins.py), as JSON; its
-answer is a line of standard output. The platform's modules are imported inside the functions, after the process has
-found itself in the copy and the stand-ins are in place.
+answer is a line of standard output. The platform's modules and the package are imported inside the functions, after the
+process has found itself in the copy and the stand-ins are in place.
 """
 
 from __future__ import annotations
@@ -161,6 +161,15 @@ class Inside:
             current, reference = (build_state(get_test_results(Test.query.filter(Test.id == id).one()))
                                   for id in (run_id, reference_id))
             return compare(current, reference)
+
+    def report(self, run_id: int) -> str:
+        """Return the report on the run of a pull request, as the platform would post it."""
+        from mod_ci.controllers import get_info_for_pr_comment
+        from mod_test.models import Test
+        with self._request():
+            info = get_info_for_pr_comment(Test.query.filter(Test.id == run_id).one(), None)
+            return self._app.jinja_env.get_template('ci/pr_comment.txt').render(
+                comment_info=info, test_id=run_id, platform='linux')
 
     # Connections and sessions
 

@@ -1,37 +1,293 @@
-"""The patches that the docs offer, on the real platform's checkout (docs/adopt.rst, "The patches")."""
+"""The patches that the docs offer, on the real platform's checkout (docs/adopt.rst, "The commits")."""
 
 from __future__ import annotations
 
+import re
 import subprocess
+import sys
+from collections.abc import Iterator
+from configparser import ConfigParser
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from checkout import PATCHES, Platform, copy
-from documented import ROOT
+from documented import ROOT, command
+from packaging.requirements import Requirement
+from protocol import running
+from rows import Rows, fresh_database, seed_platform
+from sqlalchemy import create_engine, inspect, text
+
+from mod_runs_api import __version__
 
 pytestmark = pytest.mark.platform
 
-
-def check(platform: Platform, name: str, *options: str) -> str:
-    """Return what ``git apply`` complains about, without applying anything."""
-    return subprocess.run(['git', 'apply', '--check', *options, str(ROOT / f'docs/patches/{name}.patch')],
-                          cwd=platform.path, env=platform.environment(''), capture_output=True, text=True,
-                          timeout=60).stderr
+#: All but the one that mounts the package. Nothing is mounted where they are alone.
+REST = [name for name in PATCHES if name != 'mount']
+#: The migration of the patch that mounts, and the one that it follows.
+REVISION, HEAD = 'f6b0c9d8e7a1', 'd4f8e2a1b3c7'
+TABLES = {'run_retry', 'run_carried_over'}
 
 
 @pytest.fixture(scope='module')
 def with_all(unmounted: Platform) -> Platform:
-    """Return a copy of the platform with all patches."""
-    platform = copy(unmounted, 'with-all', mounted=True)
-    platform.apply(*PATCHES)
+    """A copy of the platform to which git has applied all mails."""
+    platform = copy(unmounted, 'with-all', mounted=False)
+    platform.git('am', '--quiet', '--keep-non-patch', *map(str, PATCHES.values()))
     return platform
 
 
-@pytest.mark.parametrize('name', PATCHES)
-def test_a_patch_applies_alone(unmounted: Platform, name: str) -> None:
-    assert check(unmounted, name) == ''
+@pytest.fixture
+def alone(request: pytest.FixtureRequest, unmounted: Platform, tmp_path: Path) -> Platform:
+    """A copy of the platform with one patch, and no package in its path."""
+    platform = replace(copy(unmounted, f'alone-{request.param}', mounted=False), packages=tmp_path)
+    platform.apply(request.param)
+    return platform
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """An admin of a platform that has a run which failed."""
+
+    database: str
+    user_id: int
+    run_id: int
+
+    def see(self, platform: Platform, folder: Path) -> dict[str, str]:
+        """Return the home page, the list of runs, the page of the run, and the report on it."""
+        with running(platform, self.database, folder) as process:
+            pages = {path: process.call('ask', method='GET', path=path, user_id=self.user_id)['body']
+                     for path in ('/', '/test/', f'/test/{self.run_id}')}
+            return {**pages, 'report': process.call('report', run_id=self.run_id)}
+
+
+@pytest.fixture(scope='module')
+def visitor(unmounted: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
+    """An admin, and a database with a run that failed."""
+    with fresh_database('sqlite', tmp_path_factory.mktemp('seen')) as database:
+        unmounted.inside('create_tables', database)
+        people = unmounted.inside('add_people', database, people={'adam': 'admin'}, password='correct horse')
+        rows = Rows(database)
+        seed_platform(rows)
+        test_id = rows.regression_test()
+        run_id = rows.run([test_id])
+        rows.result(run_id, test_id, got='different')
+        rows.engine.dispose()
+        yield Visitor(database, people['adam'], run_id)
+
+
+@pytest.fixture(scope='module')
+def before(unmounted: Platform, visitor: Visitor, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the visitor sees of the platform as it is."""
+    before = visitor.see(unmounted, tmp_path_factory.mktemp('before'))
+    assert f'/test/restart_test/{visitor.run_id}' in before['/test/'] and '1 tests do not match' in before['report']
+    return before
+
+
+# The mails
+
+def test_git_am_keeps_subjects_in_the_platforms_style_and_messages_that_say_why(with_all: Platform) -> None:
+    messages = with_all.git('log', '--format=%B%x00', f'-{len(PATCHES)}').split('\0')[:-1]
+
+    for message in messages:
+        subject, empty, body = message.strip().split('\n', 2)
+        assert re.match(r'\[(FEATURE|FIX|IMPROVEMENT)\] [A-Z]', subject) and not empty and body, message
 
 
 @pytest.mark.parametrize('name', PATCHES)
 def test_a_patch_can_be_taken_back_from_all_of_them(with_all: Platform, name: str) -> None:
-    assert check(with_all, name) != ''
-    assert check(with_all, name, '--reverse') == ''
+    with_all.git('apply', '--check', '--reverse', str(PATCHES[name]))
+
+
+def test_the_package_comes_from_one_address_that_is_filled_in_once_at_the_tag_of_its_version() -> None:
+    mails = ''.join(path.read_text() for path in PATCHES.values())
+
+    assert re.findall('.*ADDRESS-OF-THE-REPOSITORY.*', mails) == [
+        f'+mod-runs-api @ git+https://ADDRESS-OF-THE-REPOSITORY@v{__version__}']
+
+
+def test_the_pins_are_versions_that_the_package_allows() -> None:
+    setup = ConfigParser()
+    setup.read(ROOT / 'setup.cfg')
+    allowed = {found.name.lower(): found.specifier
+               for found in map(Requirement, setup['options']['install_requires'].split('\n')[1:])}
+
+    pins = re.findall(r'^\+([\w-]+)==(.+)$', PATCHES['mount'].read_text(), re.MULTILINE)
+
+    assert pins
+    assert [(name, version) for name, version in pins if version not in allowed[name.lower()]] == []
+
+
+# Their code
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of the platform's tests said."""
+
+    count: int
+    #: ``FAIL`` or ``ERROR``, and the test.
+    failures: frozenset[tuple[str, str]]
+
+
+def start(platform: Platform, *modules: str) -> subprocess.Popen[str]:
+    """Start some of the tests in a copy, or all, as the platform's workflow does."""
+    return subprocess.Popen(
+        [sys.executable, '-m', 'nose2', '--verbose', *modules], cwd=platform.path, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace',
+        env={**platform.environment('sqlite:///:memory:'), 'TESTING': 'true'})
+
+
+def finish(process: subprocess.Popen[str], seconds: float) -> Outcome:
+    """Wait for the tests, and read what the runner has printed."""
+    try:
+        output, _ = process.communicate(timeout=seconds)
+    finally:
+        process.kill()
+        process.wait()
+    counts = re.findall(r'^Ran (\d+) tests? in ', output, re.MULTILINE)
+    assert len(counts) == 1, output[-5000:]
+    # Each one has a heading under a double line.
+    return Outcome(int(counts[0]), frozenset(re.findall(r'^={70}\n(FAIL|ERROR): (.+)$', output, re.MULTILINE)))
+
+
+def own_tests(name: str) -> list[str]:
+    """Return the modules of the tests that a patch brings."""
+    found = re.findall(r'^\+\+\+ b/(tests/.+)\.py$', PATCHES[name].read_text(), re.MULTILINE)
+    return [path.replace('/', '.') for path in found]
+
+
+def test_the_platforms_tests_and_the_new_ones_pass_as_they_do_without_the_patches(
+        unmounted: Platform, with_all: Platform) -> None:
+    # In copies: they write to the checkout, and remove its config.py.
+    processes = [start(copy(platform, f'tested-{platform.path.name}', mounted=False))
+                 for platform in (unmounted, with_all)]
+
+    without, with_patches = (finish(process, seconds=1800) for process in processes)
+
+    assert with_patches.failures == without.failures
+    assert with_patches.count > without.count > 0
+
+
+@pytest.mark.parametrize('name', PATCHES)
+def test_the_tests_of_a_patch_fail_without_it(with_all: Platform, name: str) -> None:
+    platform = copy(with_all, f'without-{name}', mounted=False)
+    platform.git('apply', '--reverse', '--exclude=tests/*', str(PATCHES[name]))
+
+    assert finish(start(platform, *own_tests(name)), seconds=300).failures
+
+
+@pytest.mark.parametrize('alone, name', [(name, name) for name in REST], indirect=['alone'], ids=REST)
+def test_a_patch_alone_changes_nothing_that_is_seen_where_nothing_is_mounted_and_its_tests_pass(
+        alone: Platform, name: str, visitor: Visitor, before: dict[str, str], tmp_path: Path) -> None:
+    assert visitor.see(alone, tmp_path) == before
+    assert finish(start(alone, *own_tests(name)), seconds=300).failures == frozenset()
+
+
+def test_the_patches_are_clean_under_the_platforms_own_workflow(with_all: Platform) -> None:
+    workflow = (with_all.path / '.github/workflows/main.yml').read_text()
+    checks = [run.replace('--install-types --non-interactive', '').split()
+              for run in re.findall(r'- name: Apply .*\n +run: \|\n +(.+)\n', workflow)]
+    assert {check[0] for check in checks} == {'dodgy', 'isort', 'pydocstyle', 'mypy', 'pycodestyle'}
+
+    for check in checks:
+        done = subprocess.run([Path(sys.executable).with_name(check[0]), *check[1:]], cwd=with_all.path,
+                              env=with_all.environment(''), capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, f'{check}: {done.stdout}{done.stderr}'
+
+
+# The migration
+
+class Migrations:
+    """The migrations of a copy of the platform, on a database of MariaDB's."""
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+
+    def flask_db(self, platform: Platform, *arguments: str) -> str:
+        """Run a command, and return what it printed."""
+        done = platform.flask('db', *arguments, database=self.database)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    def tables(self) -> dict[str, list[str]]:
+        """Return the columns, keys and options of the package's tables; create_all adds indexes in any order."""
+        engine = create_engine(self.database)
+        try:
+            with engine.connect() as connection:
+                return {name: sorted(connection.execute(text(f'SHOW CREATE TABLE {name}')).one()[1].split(',\n'))
+                        for name in TABLES & set(inspect(engine).get_table_names())}
+        finally:
+            engine.dispose()
+
+
+@pytest.fixture
+def migrations(unmounted: Platform, tmp_path: Path) -> Iterator[Migrations]:
+    """
+    The migrations of a platform before the mount.
+
+    Its tables are created as the platform creates them: its migrations alone do not lead from an empty database to
+    today's.
+    """
+    with fresh_database('mariadb', tmp_path) as database:
+        unmounted.inside('create_tables', database)
+        migrations = Migrations(database)
+        migrations.flask_db(unmounted, 'stamp', 'head')
+        yield migrations
+
+
+def documented(start: str) -> list[str]:
+    """Return the words after ``flask`` of the command that the page tells people to type."""
+    return command('docs/adopt.rst', f'flask --app run db {start}').split()[4:]
+
+
+def test_the_migration_makes_what_create_all_makes_whoever_is_first_twice_and_back(
+        with_all: Platform, migrations: Migrations) -> None:
+    migrations.flask_db(with_all, 'upgrade')
+    made = migrations.tables()
+    assert made.keys() == TABLES
+    assert 'No changes in schema detected' in migrations.flask_db(with_all, 'migrate')
+
+    migrations.flask_db(with_all, 'stamp', HEAD)
+    migrations.flask_db(with_all, 'upgrade')
+    assert migrations.tables() == made
+
+    migrations.flask_db(with_all, *documented('downgrade'))
+    assert migrations.tables() == {}
+
+    with_all.inside('create_tables', migrations.database)
+    assert migrations.tables() == made
+    migrations.flask_db(with_all, 'upgrade')
+    assert migrations.tables() == made
+
+    migrations.flask_db(with_all, *documented('downgrade'))
+    assert migrations.tables() == {}
+
+
+def test_after_a_rollback_took_the_file_first_a_stamp_lets_migrations_go_on(
+        unmounted: Platform, with_all: Platform, migrations: Migrations) -> None:
+    migrations.flask_db(with_all, 'upgrade')
+    made = migrations.tables()
+    # As the platform's rollback does.
+    assert unmounted.flask('db', 'downgrade', HEAD, database=migrations.database).returncode != 0
+    assert unmounted.flask('db', 'upgrade', database=migrations.database).returncode != 0
+
+    migrations.flask_db(unmounted, *documented('stamp'))
+    migrations.flask_db(unmounted, 'upgrade')
+
+    migrations.flask_db(with_all, 'upgrade')
+    assert migrations.tables() == made
+    assert REVISION in migrations.flask_db(with_all, 'current')
+
+
+def test_one_line_puts_the_migration_behind_a_newer_head(with_all: Platform) -> None:
+    platform = copy(with_all, 'september', mounted=False)
+    (platform.path / 'migrations' / 'versions' / 'e7c9b4a2d1f0_.py').write_text(
+        f"revision, down_revision = 'e7c9b4a2d1f0', {HEAD!r}\n")
+
+    def heads() -> set[str]:
+        done = platform.flask('db', 'heads', database='sqlite://')
+        return set(re.findall(r'^(\w+) \(head\)$', done.stdout, re.MULTILINE))
+
+    assert heads() == {'e7c9b4a2d1f0', REVISION}
+    subprocess.run(command('docs/adopt.rst', 'sed -i'), shell=True, cwd=platform.path, check=True, timeout=60)
+    assert heads() == {REVISION}

@@ -1,0 +1,63 @@
+"""The first evening, as the page tells it (docs/adopt.rst, "An evening that risks nothing")."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from checkout import Platform, copy
+from documented import ROOT
+from rows import Rows, fresh_database, now, seed_platform
+
+pytestmark = pytest.mark.platform
+
+
+def seed(rows: Rows) -> None:
+    """Write the runs of a day: 8 have ended by their results, 5 by something else, one waits."""
+    seed_platform(rows)
+    tests = [rows.regression_test() for _ in range(3)]
+    ended_at = now() - timedelta(hours=2)
+
+    def run(message: str = '', results: int = 0, failing: int = 0, **configuration: Any) -> None:
+        run_id = rows.run(tests, stages=['preparation', 'testing'], **configuration)
+        for number, test_id in enumerate(tests[:results]):
+            rows.result(run_id, test_id, got='different' if number < failing else None)
+        rows.add('test_progress', test_id=run_id, status='canceled' if message else 'completed', message=message,
+                 timestamp=ended_at)
+
+    for failing in (0, 0, 1, 0, 0, 2, 0, 0):
+        run(results=3, failing=failing)
+    run('Could not complete test, time limit exceeded', results=1)
+    run('Build failed, please check the build log')
+    run('Could not complete test, time limit exceeded')
+    run('Canceled by admin', results=2)
+    run('Duplicate Entries', results=2, test_type='commit', branch='master', pr_nr=0)
+    rows.run(tests, stages=[])
+    rows.engine.dispose()
+
+
+def test_the_commands_print_what_the_page_shows_and_write_no_row(unmounted: Platform, tmp_path: Path) -> None:
+    page = (ROOT / 'docs/adopt.rst').read_text()
+    evening = page[page.index('An evening that risks nothing'):page.index('The package\n')]
+    shown = re.findall(r'^    \$ flask --app run (runs-api .+)\n((?:    .+\n)*)', evening, re.MULTILINE)
+    assert [command.split()[1] for command, _ in shown] == ['causes', 'attempts', 'verdict', 'sweep']
+    platform = copy(unmounted, 'evening', mounted=True, config="GITHUB_TOKEN = ''; RUNS_API_AUTOMATIC_RETRIES = 1\n")
+
+    with fresh_database('mariadb', tmp_path) as database:
+        platform.inside('create_tables', database)
+        rows = Rows(database)
+        seed(rows)
+        before = {name: rows.of(name) for name in rows.tables}
+        for command, output in shown:
+            printed = platform.flask(*command.split(), database=database).stdout
+            assert cells(printed) == cells(output), f'{command}\n{printed}'
+        assert {name: rows.of(name) for name in before} == before
+        rows.engine.dispose()
+
+
+def cells(output: str) -> list[list[str]]:
+    """Return the words of each line, with whatever is between them."""
+    return [line.split() for line in output.splitlines()]
