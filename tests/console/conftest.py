@@ -11,32 +11,32 @@ from itertools import count
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import chromium
 import pytest
 from checkout import Platform, copy_as_documented, prepare
-from front import Front, serving_console
 from protocol import Process, Story, running
 from rows import Rows, fresh_database, now
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
-#: The platform counts requests by the token's id. Those of the stories themselves are small.
-_token_ids = count(1_000_000)
+#: Ids of tokens, and addresses. The ids of the stories' own tokens are small.
+_numbers = count(1_000_000)
 
-#: What the console's own log-in asks for.
+#: The scopes that the console's own log-in asks for.
 SCOPES = ['runs:read', 'runs:write', 'results:read', 'system:read']
 
-#: A page of the console: ``visit('/runs', color_scheme='dark')``. The person of the story is signed in.
+#: A page of the console: ``visit('/runs', dark=True)``. The person of the story is signed in.
 Visit = Callable[..., 'Page']
 
 
-def named(variable: str, what: str) -> Path:
+def named(variable: str, meaning: str) -> Path:
     """Return the folder that a variable names; skip the test without."""
     folder = os.environ.get(variable)
     if not folder:
-        pytest.skip(f'{variable} does not name {what}')
+        pytest.skip(f'{variable} does not name {meaning}')
     return Path(folder)
 
 
@@ -72,23 +72,14 @@ def process(platform: Platform, rows: Rows, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def story(process: Process, rows: Rows, platform: Platform) -> Story:
-    """Begin a story on an empty platform."""
+    """A platform on which nothing has happened yet."""
     return Story(process, rows, platform)
 
 
 @pytest.fixture(scope='session')
-def served_console(built: Path, process: Process) -> Iterator[Front]:
-    """Serve the console before the platform."""
-    with serving_console(built, process.call('serve')) as front:
-        yield front
-
-
-@pytest.fixture
-def front(served_console: Front) -> Front:
-    """Give the console, with an API that answers and has not been asked yet."""
-    served_console.is_api_away = False
-    served_console.asked.clear()
-    return served_console
+def address(process: Process) -> str:
+    """The origin of the platform."""
+    return f"http://localhost:{process.call('serve')}"
 
 
 @pytest.fixture(scope='session')
@@ -98,29 +89,51 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-def keep_session(story: Story) -> dict[str, str]:
-    """Return what the console keeps of the log-in of a story's person, with a token that the platform knows."""
-    secret, expires = f'spci_{token_hex(32)}', now() + timedelta(days=1)
-    story.rows.add('api_token', id=next(_token_ids), user_id=story.user_id, token_name='console',
-                   token_prefix=secret[:16], token_hash=hashlib.sha256(secret.encode()).hexdigest(),
-                   scopes_json=json.dumps(SCOPES), created_at=now(), expires_at=expires)
-    return {'token': secret, 'email': 'adam@example.com', 'role': 'admin', 'expires_at': f'{expires.isoformat()}Z'}
-
-
-def context(front: Front, session: dict[str, str] | None, *, dark: bool = False) -> dict[str, Any]:
-    """Return the options of a browser's context in which the console keeps a session."""
-    kept = {'sp-theme': 'dark' if dark else 'light', **({'sp-session': json.dumps(session)} if session else {})}
+def options(address: str, story: Story | None, *, dark: bool) -> dict[str, Any]:
+    """Return the options of a browser's context in which the person of a story is signed in, if one is given."""
+    kept = {'sp-theme': 'dark' if dark else 'light'}
+    if story:
+        secret, expires = f'spci_{token_hex(32)}', now() + timedelta(days=1)
+        story.rows.add('api_token', id=next(_numbers), user_id=story.user_id, token_name=secret[:16],
+                       token_prefix=secret[:16], token_hash=hashlib.sha256(secret.encode()).hexdigest(),
+                       scopes_json=json.dumps(SCOPES), created_at=now(), expires_at=expires)
+        kept['sp-session'] = json.dumps({'token': secret, 'email': 'adam@example.com', 'role': 'admin',
+                                         'expires_at': f'{expires.isoformat()}Z'})
     return {'locale': 'en-GB', 'storage_state': {'cookies': [], 'origins': [{
-        'origin': front.address, 'localStorage': [{'name': name, 'value': value} for name, value in kept.items()]}]}}
+        'origin': address, 'localStorage': [{'name': name, 'value': value} for name, value in kept.items()]}]}}
+
+
+def serve(page: Page, built: Path) -> None:
+    """Answer for the platform, as nginx would: with the console's files, and its page at any other address."""
+    def answer(route: Route) -> None:
+        path = urlsplit(route.request.url).path
+        if path.startswith('/api/'):
+            # The platform counts requests by address, those for a log-in with all others.
+            route.continue_(headers={**route.request.headers, 'x-forwarded-for': f'192.0.2.{next(_numbers) % 250 + 1}'})
+            return
+        file = built / path.lstrip('/')
+        route.fulfill(path=file if file.is_file() else built / 'index.html')
+
+    page.route('**', answer)
 
 
 @pytest.fixture
-def visit(browser: Browser, front: Front, story: Story) -> Iterator[Visit]:
+def visit(browser: Browser, address: str, built: Path, story: Story) -> Iterator[Visit]:
     """Open pages of the console, each in a browser of its own."""
     with chromium.watching(browser, 'error') as open_page:
-        def visit(path: str = '/', *, signed_in: bool = True, dark: bool = False, **options: Any) -> Page:
-            page = open_page(**context(front, keep_session(story) if signed_in else None, dark=dark), **options)
-            page.goto(front.address + path)
+        def visit(path: str, *, signed_in: bool = True, dark: bool = False, **others: Any) -> Page:
+            page = open_page(**options(address, story if signed_in else None, dark=dark), **others)
+            serve(page, built)
+            page.goto(address + path)
             return page
 
         yield visit
+
+
+def open_dialog(page: Page) -> Locator:
+    """Press "Run again", and return the dialog when the preview has come and it stands still."""
+    page.get_by_role('button', name='Run again').click()
+    dialog = page.get_by_role('dialog')
+    dialog.get_by_role('button', name='Run again').wait_for()
+    page.wait_for_function('() => document.getAnimations().length === 0')
+    return dialog

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 from chromium import focused, tab_to
-from conftest import Visit
-from front import Front
-from protocol import CRASH, PASSWORD, Story, differs
+from conftest import Visit, open_dialog
+from protocol import CRASH, Story, differs
+from serving import PASSWORD
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Route
@@ -30,12 +31,12 @@ def page(visit: Visit, red: int) -> Page:
     return visit(f'/runs/{red}')
 
 
-def open_dialog(page: Page) -> Locator:
-    """Press the button, and return the dialog."""
-    page.get_by_role('button', name='Run again').click()
-    dialog = page.get_by_role('dialog')
-    dialog.get_by_role('button', name='Run again').wait_for()
-    return dialog
+def sign_in(story: Story, page: Page, name: str, role: str) -> None:
+    """Add a person to the platform, and sign in as that person."""
+    story.process.call('add_people', people={name: role}, password=PASSWORD)
+    page.get_by_label('Email').fill(f'{name}@example.com')
+    page.get_by_label('Password').fill(PASSWORD)
+    page.get_by_role('button', name='Sign in').click()
 
 
 def submit(dialog: Locator) -> None:
@@ -49,7 +50,7 @@ def retries(story: Story, run_id: int) -> list[int]:
 
 
 def landed(page: Page, story: Story, source: int) -> int:
-    """Wait until the browser has left the page of a run for that of its one retry, and return the retry."""
+    """Wait until the browser has left the page of a run for that of its only retry, and return the retry."""
     page.wait_for_url(re.compile(rf'/runs/(?!{source}$)\d+$'))
     (made,) = retries(story, source)
     page.get_by_role('heading', name=f'Run {made}', exact=True).wait_for()
@@ -58,12 +59,9 @@ def landed(page: Page, story: Story, source: int) -> int:
 
 
 def test_sign_in_press_choose_and_land(story: Story, red: int, visit: Visit) -> None:
-    story.process.call('add_people', people={'cora': 'contributor'}, password=PASSWORD)
     before = story.rows_of(red)
     page = visit(f'/runs/{red}', signed_in=False)
-    page.get_by_label('Email').fill('cora@example.com')
-    page.get_by_label('Password').fill(PASSWORD)
-    page.get_by_role('button', name='Sign in').click()
+    sign_in(story, page, 'cora', 'contributor')
 
     dialog = open_dialog(page)
     dialog.get_by_text('This run and its results stay as they are.').wait_for()
@@ -78,20 +76,21 @@ def test_sign_in_press_choose_and_land(story: Story, red: int, visit: Visit) -> 
     assert story.rows_of(red) == before
 
 
-def test_all_tests_run_again(story: Story, page: Page, red: int) -> None:
-    dialog = open_dialog(page)
-    assert dialog.get_by_role('radio', name='All 5 tests').is_checked()
-    submit(dialog)
+def test_who_may_not_sees_no_button(story: Story, red: int, visit: Visit) -> None:
+    page = visit(f'/runs/{red}', signed_in=False)
+    sign_in(story, page, 'una', 'user')
 
-    assert story.selection(landed(page, story, red)) == story.selection(red)
+    page.get_by_role('heading', name='Test results').wait_for()
+    page.get_by_text('General — 2 failed').wait_for()
+    assert page.get_by_role('button', name='Run again').count() == 0
 
 
-def test_a_double_click_makes_one_run(story: Story, page: Page, red: int) -> None:
+def test_a_double_click_makes_one_run_of_all_tests(story: Story, page: Page, red: int) -> None:
     dialog = open_dialog(page)
     dialog.get_by_role('radio', name='All 5 tests').wait_for()
     dialog.get_by_role('button', name='Run again').dblclick()
 
-    assert landed(page, story, red)
+    assert story.selection(landed(page, story, red)) == story.selection(red)
 
 
 def test_an_answer_that_is_lost_is_asked_for_again(story: Story, page: Page, red: int) -> None:
@@ -115,9 +114,6 @@ def test_an_answer_that_is_lost_is_asked_for_again(story: Story, page: Page, red
 
 
 def test_each_dialog_begins_anew(story: Story, page: Page, red: int) -> None:
-    keys: list[str | None] = []
-    page.on('request', lambda request: request.method == 'POST' and keys.append(
-        request.headers.get('idempotency-key')))
     dialog = open_dialog(page)
     dialog.get_by_role('radio', name='Only the 2 that did not pass').check()
     dialog.get_by_label('Reason').fill('flaky VM')
@@ -125,88 +121,67 @@ def test_each_dialog_begins_anew(story: Story, page: Page, red: int) -> None:
     dialog.wait_for(state='detached')
 
     dialog = open_dialog(page)
-    assert dialog.get_by_role('radio', name='All').is_checked()
+    assert dialog.get_by_role('radio', name='All 5 tests').is_checked()
     assert dialog.get_by_label('Reason').input_value() == ''
     submit(dialog)
     made = landed(page, story, red)
 
-    dialog = open_dialog(page)
-    dialog.get_by_role('heading', name=f'Run {made} again?').wait_for()
-    submit(dialog)
-    landed(page, story, made)
-    assert len(keys) == len(set(keys)) == 2 and all(keys)
+    # A key of its own, too: the second is no repetition of the first.
+    page.go_back()
+    page.get_by_role('heading', name=f'Run {red}', exact=True).wait_for()
+    submit(open_dialog(page))
+    page.wait_for_url(re.compile(rf'/runs/(?!({red}|{made})$)\d+$'))
+    assert len(retries(story, red)) == 2
 
 
-# What is refused
+# The choices, in the words of the preview
 
-def test_a_run_in_which_nothing_failed(story: Story, visit: Visit) -> None:
-    run_id = story.complete(story.open_pull(story.tests(3)))
+ALL, FAILED = 'All tests', 'Only those that did not pass'
+
+
+def run_of(story: Story, state: str) -> int:
+    """Return a run of three tests in a state: where it is red, one of them did not pass."""
+    tests = story.tests(3)
+    run_id = story.open_pull(tests)
+    if state == 'queued':
+        return run_id
+    failing = {} if state == 'green' else {tests[0]: CRASH}
+    story.complete(run_id, failing)
+    if state == 'red twice':
+        return story.complete(story.retry(run_id), failing)
+    if state == 'a test is inactive':
+        story.rows.set('regression_test', tests[2], active=False)
+    if state == 'the build is gone':
+        story.process.call('lose_build', commit=story.run(run_id)['commit'])
+    return run_id
+
+
+@pytest.mark.parametrize(('state', 'offered', 'refused', 'word'), [
+    ('red', ['All 3 tests', 'Only the one that did not pass'], [], 'stay as they are'),
+    ('red twice', ['All 3 tests', 'Only the one that did not pass'], [], 'in the same way'),
+    ('green', ['All 3 tests'], [FAILED], 'did not pass'),
+    ('queued', ['All 3 tests'], [FAILED], 'has not finished'),
+    ('a test is inactive', ['Only the one that did not pass'], [ALL], 'inactive'),
+    ('the build is gone', [], [ALL, FAILED], 'build')])
+def test_the_dialog_offers_and_refuses_as_the_preview_does(
+        story: Story, visit: Visit, state: str, offered: list[str], refused: list[str], word: str) -> None:
+    run_id = run_of(story, state)
+    preview = story.ask('GET', f'/runs/{run_id}/retry')
     dialog = open_dialog(visit(f'/runs/{run_id}'))
 
-    refused = dialog.get_by_role('radio', name='Only those that did not pass')
-    dialog.get_by_text(preview(story, run_id)['failed_only']['refusal']['message']).wait_for()
-    assert refused.is_disabled()
-    assert dialog.get_by_role('radio', name='All 3 tests').is_checked()
-
-
-def preview(story: Story, run_id: int) -> Any:
-    """Return what the API says that a retry would do."""
-    return story.ask('GET', f'/runs/{run_id}/retry')
-
-
-def test_a_stuck_run_can_be_run_again_whole(story: Story, visit: Visit) -> None:
-    run_id = story.open_pull(story.tests(3))
-    page = visit(f'/runs/{run_id}')
-    dialog = open_dialog(page)
-
-    dialog.get_by_text('has not finished').wait_for()
-    assert dialog.get_by_role('radio', name='Only those that did not pass').is_disabled()
-    submit(dialog)
-    assert story.selection(landed(page, story, run_id)) == story.selection(run_id)
-
-
-def test_tests_that_are_inactive_are_named(story: Story, visit: Visit) -> None:
-    tests = story.tests(3)
-    run_id = story.complete(story.open_pull(tests), {tests[0]: CRASH})
-    story.rows.set('regression_test', tests[2], active=False)
-    page = visit(f'/runs/{run_id}')
-    dialog = open_dialog(page)
-
-    dialog.get_by_text(f'({tests[2]})').wait_for()
-    assert dialog.get_by_role('radio', name='All tests').is_disabled()
-    assert dialog.get_by_role('radio', name='Only the one that did not pass').is_checked()
-    submit(dialog)
-    assert story.selection(landed(page, story, run_id)) == [tests[0]]
-
-
-def test_a_commit_without_a_build_cannot_be_run_again(story: Story, page: Page, red: int) -> None:
-    story.process.call('lose_build', commit=story.run(red)['commit'])
-    dialog = open_dialog(page)
-
-    reasons = dialog.get_by_text('build')
-    reasons.nth(1).wait_for()
-    assert [radio.is_disabled() for radio in dialog.get_by_role('radio').all()] == [True, True]
-    assert dialog.get_by_role('button', name='Run again').is_disabled()
-
-
-def test_what_is_refused_only_when_it_is_sent_is_said_too(story: Story, page: Page, red: int) -> None:
-    dialog = open_dialog(page)
-    dialog.get_by_role('radio', name='All 5 tests').wait_for()
-    story.process.call('lose_build', commit=story.run(red)['commit'])
-    submit(dialog)
-
-    dialog.get_by_role('alert').get_by_text('build').wait_for()
-    assert dialog.get_by_role('button', name='Run again').is_enabled()
-    assert retries(story, red) == []
-
-
-def test_what_is_known_about_the_failures_is_said(story: Story, red: int, visit: Visit) -> None:
-    first, second = story.selection(red)[1], story.selection(red)[3]
-    story.complete(story.retry(red), {first: CRASH, second: differs('else')})
-    hint = preview(story, red)['failed_only']['hint']
-    assert 'in the same way' in hint
-
-    open_dialog(visit(f'/runs/{red}')).get_by_text(hint).wait_for()
+    for name in [*offered, *refused]:
+        radio = dialog.get_by_role('radio', name=name, exact=True)
+        radio.wait_for()
+        assert radio.is_enabled() == (name in offered), name
+        # The first that is possible is chosen.
+        assert radio.is_checked() == (name == (offered or [ALL])[0]), name
+    assert dialog.get_by_role('button', name='Run again').is_enabled() == bool(offered)
+    shown = dialog.inner_text()
+    assert word in shown
+    for choice in (preview['all'], preview['failed_only']):
+        refusal = choice['refusal'] or {'message': choice.get('hint') or '', 'details': {}}
+        assert refusal['message'] in shown
+        assert all(f'({regression_test})' in shown for regression_test in refusal['details'].get('inactive_ids', ()))
 
 
 def test_a_reason_has_a_limit(story: Story, page: Page, red: int) -> None:
@@ -223,62 +198,20 @@ def test_a_reason_has_a_limit(story: Story, page: Page, red: int) -> None:
     assert story.attempts(red)[1]['reason'] == '🦀' * 255
 
 
-# Who may not, and what goes wrong
+# Errors
 
-def test_who_may_not_sees_no_button(story: Story, red: int, visit: Visit) -> None:
-    story.process.call('add_people', people={'una': 'user'}, password=PASSWORD)
-    page = visit(f'/runs/{red}', signed_in=False)
-    page.get_by_label('Email').fill('una@example.com')
-    page.get_by_label('Password').fill(PASSWORD)
-    page.get_by_role('button', name='Sign in').click()
-
-    page.get_by_role('heading', name='Test results').wait_for()
-    page.get_by_text('#').first.wait_for()
-    assert page.get_by_role('button', name='Run again').count() == 0
-
-
-def test_a_token_that_expires_in_the_dialog_leads_to_the_log_in(story: Story, page: Page, red: int) -> None:
-    story.process.call('add_people', people={'cora': 'contributor'}, password=PASSWORD)
+def test_a_refusal_that_the_preview_did_not_know_is_shown(story: Story, page: Page, red: int) -> None:
     dialog = open_dialog(page)
     dialog.get_by_role('radio', name='All 5 tests').wait_for()
-    for token in story.rows.of('api_token', token_name='console'):
-        story.rows.set('api_token', token['id'], expires_at=token['created_at'])
+    story.process.call('lose_build', commit=story.run(red)['commit'])
     submit(dialog)
 
-    page.get_by_label('Email').fill('cora@example.com')
-    page.get_by_label('Password').fill(PASSWORD)
-    page.get_by_role('button', name='Sign in').click()
-    page.get_by_role('heading', name=f'Run {red}', exact=True).wait_for()
-    assert retries(story, red) == []
-
-
-def test_the_api_is_away_when_the_dialog_opens(story: Story, page: Page, front: Front) -> None:
-    page.get_by_role('button', name='Run again').wait_for()
-    front.is_api_away = True
-    dialog = open_dialog(page)
-    dialog.get_by_role('alert').get_by_text('Failed to fetch').wait_for()
-    assert dialog.get_by_role('button', name='Run again').is_disabled()
-
-    front.is_api_away = False
-    dialog.get_by_role('button', name='Try again').click()
-    dialog.get_by_role('radio', name='All 5 tests').wait_for()
+    dialog.get_by_role('alert').get_by_text('build').wait_for()
     assert dialog.get_by_role('button', name='Run again').is_enabled()
-
-
-def test_the_api_goes_away_while_the_dialog_is_open(story: Story, page: Page, red: int, front: Front) -> None:
-    dialog = open_dialog(page)
-    dialog.get_by_role('radio', name='All 5 tests').wait_for()
-    front.is_api_away = True
-    submit(dialog)
-    dialog.get_by_role('alert').get_by_text('Failed to fetch').wait_for()
     assert retries(story, red) == []
 
-    front.is_api_away = False
-    submit(dialog)
-    assert landed(page, story, red)
 
-
-@pytest.mark.parametrize('status, words', [
+@pytest.mark.parametrize(('status', 'words'), [
     (403, "You don't have permission to do that."),
     (429, 'Rate limited — give it a minute.'),
     (503, 'The platform hit an internal error. Try again shortly.'),
@@ -290,6 +223,19 @@ def test_errors_are_shown_as_the_console_shows_them(page: Page, status: int, wor
     submit(dialog)
 
     dialog.get_by_role('alert').get_by_text(words).wait_for()
+    assert dialog.get_by_role('button', name='Run again').is_enabled()
+
+
+def test_the_api_is_away_when_the_dialog_opens(page: Page) -> None:
+    page.get_by_role('button', name='Run again').wait_for()
+    page.route('**/api/**', lambda route: route.abort())
+    dialog = open_dialog(page)
+    dialog.get_by_role('alert').get_by_text('Failed to fetch').wait_for()
+    assert dialog.get_by_role('button', name='Run again').is_disabled()
+
+    page.unroute('**/api/**')
+    dialog.get_by_role('button', name='Try again').click()
+    dialog.get_by_role('radio', name='All 5 tests').wait_for()
     assert dialog.get_by_role('button', name='Run again').is_enabled()
 
 

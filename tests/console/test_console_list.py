@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import Visit
-from front import Front
 from protocol import CRASH, Outcome, Story
 
 if TYPE_CHECKING:
@@ -14,8 +13,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.console
 
-
 COMMIT = '5eed' * 10
+
+#: How many requests to the API a page has made.
+API_REQUESTS = '() => performance.getEntriesByType("resource").filter((it) => it.name.includes("/api/")).length'
 
 
 def entry(page: Page) -> Locator:
@@ -42,58 +43,36 @@ def test_a_retried_commit_is_one_entry_a_platform(story: Story, visit: Visit) ->
     found = entry(page)
 
     found.get_by_text('2 attempts').wait_for()
+    # No run is asked for.
+    assert page.evaluate(API_REQUESTS) == 1
     assert found.get_by_text('lnx').count() == found.get_by_text('win').count() == 1
     assert found.get_by_text('Passed').count() == 2
     assert dot(found) == 'bg-success'
     found.click()
     page.get_by_role('link', name=f'linux run {second} →').wait_for()
     page.get_by_role('link', name=f'windows run {windows} →').wait_for()
-    earlier = page.get_by_role('link', name=f'run {first} Failed')
-    earlier.click()
+    page.get_by_role('link', name=f'run {first} Failed').click()
     page.get_by_role('heading', name=f'Run {first}', exact=True).wait_for()
 
 
-def test_a_retry_that_is_queued_is_what_counts(story: Story, visit: Visit) -> None:
+def test_a_queued_retry_is_the_newest_attempt(story: Story, visit: Visit) -> None:
     tests = story.tests(2)
-    first = story.complete(story.push(tests, commit=COMMIT), {tests[0]: CRASH})
-    story.retry(first)
-    page = visit('/runs')
-    found = entry(page)
+    story.retry(story.complete(story.push(tests, commit=COMMIT), {tests[0]: CRASH}))
+    found = entry(visit('/runs'))
 
     found.get_by_text('Queued').wait_for()
     assert found.get_by_text('Failed').count() == 0
     assert dot(found) == 'bg-faint'
 
 
-def test_the_list_asks_for_no_run(story: Story, visit: Visit, front: Front) -> None:
-    tests = story.tests(2)
-    for _ in range(3):
-        first = story.complete(story.push(tests), {tests[0]: CRASH})
-        story.complete(story.retry(first))
-    page = visit('/runs')
-    page.get_by_text('2 attempts').nth(2).wait_for()
-
-    assert front.asked == ['GET /api/v1/runs?limit=40&sort=-created_at']
-
-
-def test_what_was_carried_over_does_not_count_twice(story: Story, visit: Visit, front: Front) -> None:
+def test_the_home_page_counts_a_retried_commit_once(story: Story, visit: Visit) -> None:
     again, carried = story.tests(2)
     fails = Outcome(exit_code=1)
-    first = story.complete(story.push([again, carried]), {again: fails, carried: fails})
-    second = story.retry(first)
-    worker = story.worker(second)
-    worker.start()
-    worker.run(again, fails)
-    worker.end()
-    # It keeps its failure, though the retry has not run it.
-    assert story.origins(second) == {again: second, carried: first}
+    first = story.complete(story.push([again, carried]), {again: fails})
+    second = story.complete(story.retry(first), {again: fails})
     page = visit('/')
 
-    def results(test: int) -> str | None:
-        """Return how many results the home page shows of a test that fails."""
-        return page.get_by_role('link').filter(has_text=f'#{test}').get_by_title('last').get_attribute('title')
-
-    assert (results(again), results(carried)) == ('last 2 runs', 'last 1 runs')
-    # One request a run, as before.
-    assert sorted(asked for asked in front.asked if 'samples?limit' in asked and '/runs/' in asked) == [
-        f'GET /api/v1/runs/{run_id}/samples?limit=100&offset=0' for run_id in story.rows.values('test', 'id')]
+    failing = page.get_by_role('link').filter(has_text=f'#{again}')
+    assert failing.get_by_title('last').get_attribute('title') == 'last 1 runs'
+    assert page.get_by_text('finished with failures on linux').count() == 1
+    page.get_by_text(f'run {second}', exact=True).wait_for()

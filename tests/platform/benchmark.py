@@ -51,7 +51,7 @@ END, END_OF_RETRY = 'end of a full run', 'end of a failed-only retry'
 PASSWORD = 'correct horse battery staple'
 
 #: Without the package's limit, and without a token to tell GitHub of ends.
-CONFIG = "RUNS_API_RATE_LIMIT, GITHUB_TOKEN = '1000000000 per minute', ''\n"
+CONFIG = "RUNS_API_RATE_LIMIT = RUNS_API_READ_RATE_LIMIT = '1000000000 per minute'\nGITHUB_TOKEN = ''\n"
 
 #: What the workers of a run report. One test in ten did not pass: in turn by its exit code, an output that differs, one
 #: that is missing, and without any result. In another one in ten the output differs and is accepted.
