@@ -17,6 +17,7 @@ SIZE = {'width': 900, 'height': 1100}
 
 
 def test_pictures(story: Story, visit: Visit) -> None:
+    """Tell the story of the pictures, and take them."""
     tests = story.tests(20)
     crash, other = Outcome(exit_code=139), differs('else')
     first = last = story.complete(story.push(tests), {tests[3]: crash, tests[8]: other, tests[12]: crash})

@@ -1,0 +1,29 @@
+"""The patches of the console as mails (docs/console.rst)."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+#: In the order in which they are applied.
+MAILS = sorted(Path(__file__).parents[1].glob('docs/patches/console/*.patch'))
+
+
+@pytest.mark.parametrize('mail', MAILS, ids=lambda mail: mail.name)
+def test_a_patch_is_a_whole_mail_with_a_subject_of_the_platforms_kind(tmp_path: Path, mail: Path) -> None:
+    # As `git am --keep-non-patch` reads it.
+    read = subprocess.run(['git', 'mailinfo', '-b', tmp_path / 'message', tmp_path / 'patch'], input=mail.read_bytes(),
+                          check=True, capture_output=True)
+    assert re.search(r'^Subject: \[(FEATURE|FIX|IMPROVEMENT)] \w', read.stdout.decode(), re.MULTILINE)
+    assert (tmp_path / 'message').read_text().strip()
+
+    listed = subprocess.run(['git', 'apply', '--numstat', tmp_path / 'patch'], check=True, capture_output=True)
+    paths = [line.split('\t')[2] for line in listed.stdout.decode().splitlines()]
+    assert paths and all(path.startswith('web/src/') for path in paths)
+
+
+def test_there_are_two() -> None:
+    assert [mail.name[:5] for mail in MAILS] == ['0001-', '0002-']
