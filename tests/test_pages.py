@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from html import escape, unescape
-from importlib import resources
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -24,7 +24,7 @@ from support.rows import add_retries, change_retries
 from support.statements import before_statements, fail, record_statements
 from support.visitor import Visitor, attribute
 
-from mod_runs_api import __version__
+import mod_runs_api
 
 HOSTILE = '"><script>alert(1)</script>\'&lt;{{ 7 * 7 }}'
 
@@ -141,28 +141,6 @@ def test_the_history_lists_the_attempts_newest_first(
     assert '<time datetime="2026-11-24T13:00:00Z">' in html
 
 
-@pytest.mark.parametrize(('retries', 'left_out'), [(9, ''), (10, '. 1 is left out'), (24, '. 15 are left out')])
-def test_the_newest_ten_attempts_are_listed_and_the_run_itself_if_it_is_older(
-        stranger: Visitor, retries: int, left_out: str) -> None:
-    another = seed.run([seed.regression_test()], stages=seed.COMPLETED).id
-    retry_in_process(another)
-    run_ids = seed.bulk_runs(retries + 1, 1)
-    add_retries(run_ids[0], run_ids[1:])
-    newest_ten = [str(number) for number in range(retries + 1, 0, -1)][:10]
-
-    html = stranger.page(f'/test/{run_ids[-1]}')
-    assert [row[ATTEMPT] for row in attempts(html)] == newest_ten
-    assert f'Attempts, newest first{left_out}</caption>' in html
-
-    for place in (0, 1):
-        rows = attempts(stranger.page(f'/test/{run_ids[place]}'))
-        own = [str(place + 1), f'{run_ids[place]} (this run)']
-        if own[0] in newest_ten:
-            assert own in [row[:STATUS] for row in rows] and len(rows) == 10
-        else:
-            assert (rows[-1][:STATUS], len(rows)) == (own, 11)
-
-
 def test_the_page_says_where_results_were_carried_over_from(
         first: int, tests: list[RegressionTest], stranger: Visitor) -> None:
     second = finish(retry_in_process(first, failed_only=True), tests[1:], failed=tests[2:])
@@ -254,29 +232,35 @@ def test_a_grid_shows_tests_that_did_not_simply_pass_in_several_attempts(
     assert (summary(html), '<caption>Tests' in html) == (sentence, has_grid)
 
 
-@pytest.mark.parametrize('tests, retries, left_out', [
-    (50, 9, ''),
-    (51, 10, '. 1 more is left out. The newest 10 attempts are shown, 1 older one is left out'),
-    (52, 11, '. 2 more are left out. The newest 10 attempts are shown, 2 older ones are left out'),
-])
-def test_the_grid_is_cut(stranger: Visitor, tests: int, retries: int, left_out: str) -> None:
+@pytest.mark.parametrize(('tests', 'retries', 'table', 'grid'), [
+    (50, 9, '', ''),
+    (51, 10, '. 1 is left out',
+     '. 1 more is left out. The newest 10 attempts are shown, 1 older one is left out'),
+    (52, 24, '. 15 are left out',
+     '. 2 more are left out. The newest 10 attempts are shown, 15 older ones are left out'),
+    (2, 25, '. 16 are left out', None)])
+def test_the_newest_ten_attempts_are_listed_with_the_run_itself_and_fifty_tests_of_up_to_25_attempts(
+        stranger: Visitor, tests: int, retries: int, table: str, grid: str | None) -> None:
+    retry_in_process(seed.run([seed.regression_test()], stages=seed.COMPLETED).id)
     run_ids = seed.bulk_runs(retries + 1, tests, tests)
     add_retries(run_ids[0], run_ids[1:])
+    newest_ten = [str(number) for number in range(retries + 1, 0, -1)][:10]
 
-    html = stranger.page(f'/test/{run_ids[0]}')
+    html = stranger.page(f'/test/{run_ids[-1]}')
+    assert [row[ATTEMPT] for row in attempts(html)] == newest_ten
+    assert f'Attempts, newest first{table}</caption>' in html
+    if grid is None:
+        assert summary(html) == 'There are too many attempts to compare them here.'
+    else:
+        assert f'Tests that did not pass each time{grid}</caption>' in html
+        head, *rows = cells(html, 'Tests')
+        assert len(rows) == 50
+        assert head == ['Test', *(f'run {run_id}' for run_id in reversed(run_ids[-10:]))]
 
-    grid = cells(html, 'Tests')
-    assert len(grid) == 51
-    assert grid[0] == ['Test', *(f'run {run_id}' for run_id in reversed(run_ids[-10:]))]
-    assert f'Tests that did not pass each time{left_out}</caption>' in html
-
-
-def test_too_many_attempts_are_not_compared(stranger: Visitor) -> None:
-    run_ids = seed.bulk_runs(26, 2)
-    for retries, sentence in ((run_ids[1:25], 'Over 25 attempts 1 test fails each time in the same way.'),
-                              (run_ids[25:], 'There are too many attempts to compare them here.')):
-        add_retries(run_ids[0], retries)
-        assert summary(stranger.page(f'/test/{run_ids[0]}')) == sentence
+    for place in (0, 1):
+        rows = attempts(stranger.page(f'/test/{run_ids[place]}'))
+        own = [str(place + 1), f'{run_ids[place]} (this run)']
+        assert own in [row[:STATUS] for row in rows] and len(rows) == 10 + (own[0] not in newest_ten)
 
 
 # What may be odd
@@ -335,12 +319,12 @@ def test_a_run_that_is_not_stored_spoils_no_page(app: Flask) -> None:
 def test_the_script_and_the_style_are_static_files_named_with_the_version_and_not_limited(
         client: FlaskClient, run_id: int, visitor: Visitor, kind: str, content_type: str) -> None:
     address, = re.findall(f'"(/api/v1/retry-assets/[^"]*[.]{kind}[^"]*)"', visitor.page(f'/test/{run_id}'))
-    assert address == f'/api/v1/retry-assets/retry.{kind}?v={__version__}'
+    assert address == f'/api/v1/retry-assets/retry.{kind}?v={mod_runs_api.__version__}'
 
     for _ in range(3):
         with client.get(address) as response:
             assert response.status_code == 200
-            assert response.data == resources.files('mod_runs_api.web').joinpath(f'static/retry.{kind}').read_bytes()
+            assert response.data == next(Path(mod_runs_api.__file__).parent.rglob(f'retry.{kind}')).read_bytes()
             assert response.mimetype == content_type
             assert response.headers['ETag']
             assert response.cache_control.max_age == 31536000

@@ -96,12 +96,6 @@ def test_a_full_retry_is_allowed_in_any_state(retry: ApiCall, tests: list[Regres
         assert retry(seed.run(tests, stages=stages)) == 202
 
 
-def test_a_run_with_any_id_that_the_platform_can_store_is_found(retry: ApiCall) -> None:
-    for run_id in (1, 2 ** 31 - 1):
-        seed.run().id = run_id
-        assert retry(run_id, {'failed_only': True}).json['details'] == {'run_status': 'queued'}
-
-
 def test_a_body_with_defaults_is_a_full_retry(retry: ApiCall, run_id: int) -> None:
     requests: list[dict[str, Any]] = [
         {}, {'json': {}}, {'json': {'failed_only': False}}, {'data': b''},

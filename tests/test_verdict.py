@@ -1,13 +1,15 @@
-"""What all attempts together prove (docs/api.rst, "Verdicts"), by the route, in process and by the command."""
+"""What all attempts together prove (docs/api.rst, "Verdicts"), by route, command and report."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from database import db
+from flask import Flask
 from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
 from support.api import ApiCall, Command
@@ -211,3 +213,33 @@ def test_a_sentence_names_what_did_not_pass_always(command: Command) -> None:
         run_id = add_attempts(*tests)[0]
 
         assert command('verdict', run_id).output.splitlines()[-1].partition('\t')[2] == sentence
+
+
+# In the report on a pull request (docs/github.rst)
+
+
+@pytest.fixture
+def report(app: Flask) -> Callable[..., str]:
+    """Return what the line in the platform's template of its report adds."""
+    return app.jinja_env.from_string('{{ runs_api.retry_report(run_id) }}').render
+
+
+@pytest.mark.parametrize(('tests', 'text'), [
+    ([[FAIL], [PASS]], ''),
+    ([[PASS, PASS]], 'Over 2 attempts: every test passed each time.'),
+    ([[CRASH, CRASH], [FAIL, PASS], [PASS, PASS]],
+     'Over 2 attempts: 1 test is flaky ({2}), 1 fails each time in the same way ({1}).'),
+    ([[FAIL, PASS]] * 12,
+     f'Over 2 attempts: 12 tests are flaky ({", ".join(f"{{{n}}}" for n in range(1, 11))}, and 2 more).'),
+])
+def test_a_line_says_what_the_attempts_prove_and_links_ten_tests_of_a_kind(
+        report: Callable[..., str], tests: list[History], text: str) -> None:
+    links = [f'[{test_id}](http://localhost/regression/test/{test_id}/view)' for test_id in range(len(tests) + 1)]
+
+    assert report(run_id=add_attempts(*tests)[-1]) == text.format(*links)
+
+
+def test_a_fault_costs_the_line_and_not_the_report(
+        report: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
+    assert report(run_id=99) == ''
+    assert 'what the attempts of run 99 prove is missing in the report' in caplog.text

@@ -1,26 +1,84 @@
 """
-What the package leaves of the host's connections and of its session (docs/operations.rst, "The database").
+What the package takes of the host's database (docs/operations.rst, "The database"; docs/testing.rst).
 
-The host holds a connection in its requests: if the package took a second one, a full pool could lock all requests up.
+The number of statements does not depend on any size. The host holds a connection in its requests: if the package took
+a second one, a full pool could lock all requests up. What the host's session has pending stays there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import seed
 from database import db
 from flask import Flask, Response
 from mod_auth.models import User
-from mod_test.models import Test
-from sqlalchemy import select, text
+from mod_test.models import Test, TestStatus
+from sqlalchemy import Engine, select, text
 from support.api import ApiCall
+from support.entry_points import CALLS, SILENT, EntryPoints
 from support.histories import end
+from support.statements import record_statements
 from support.visitor import Visitor
 
 from mod_runs_api import retry_run
 
-pytestmark = pytest.mark.on_file
+# How many statements
+
+
+@pytest.fixture(scope='module')
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntryPoints]:
+    """Yield a database with small runs, one other run, and a run with more attempts than a page lists."""
+    yield from _entry_points(tmp_path_factory.mktemp('small'), tests=2, runs=1, retries=11)
+
+
+@pytest.fixture(scope='module')
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntryPoints]:
+    """
+    Yield a database with large runs, many other runs and a run that was retried many times.
+
+    With more than 24 retries a page would send fewer statements, for it does not compare so many attempts.
+    """
+    yield from _entry_points(tmp_path_factory.mktemp('large'), tests=300, runs=40, retries=20)
+
+
+def _entry_points(folder: Path, **sizes: int) -> Iterator[EntryPoints]:
+    entry_points = EntryPoints(f'sqlite:///{folder}/platform.db', **sizes)
+    yield entry_points
+    entry_points.close()
+
+
+@pytest.mark.parametrize('name', CALLS)
+def test_the_number_of_statements_does_not_depend_on_any_size(
+        small: EntryPoints, large: EntryPoints, name: str) -> None:
+    counts = []
+    for entry_points in (small, large):
+        with record_statements(entry_points.package_engine) as sent:
+            CALLS[name](entry_points)
+        counts.append(len(sent))
+
+    assert counts[0] == counts[1]
+    assert (counts[0] == 0) == (name in SILENT)
+
+
+def statements_of_end(engine: Engine, run_id: int, status: TestStatus) -> int:
+    """Bring a run to a stage, and return how many statements that takes, the host's own ones too."""
+    with record_statements(engine) as sent:
+        end(run_id, status)
+    return len(sent)
+
+
+def test_an_end_of_a_run_of_the_platforms_own_costs_one_statement_and_another_stage_none(engine: Engine) -> None:
+    run_id = seed.run(seed.regression_tests(2)).id
+    own = statements_of_end(engine, run_id, TestStatus.testing)
+
+    assert own == statements_of_end(engine, run_id, TestStatus.preparation)
+    assert statements_of_end(engine, run_id, TestStatus.completed) == own + 1
+
+
+# How many connections
 
 
 def read_the_database(_run: object) -> None:
@@ -28,6 +86,7 @@ def read_the_database(_run: object) -> None:
     db.session.execute(text('SELECT 1'))
 
 
+@pytest.mark.on_file
 @pytest.mark.parametrize('app_settings', [{
     'SQLALCHEMY_ENGINE_OPTIONS': {'pool_size': 1, 'max_overflow': 0, 'pool_timeout': 0.1},
     'RUNS_API_BEFORE_RETRY': read_the_database}])
@@ -65,6 +124,7 @@ def delete_a_user() -> None:
     db.session.delete(db.session.scalars(select(User).where(User.name == 'olga')).one())
 
 
+@pytest.mark.on_file
 @pytest.mark.parametrize('hook', [add_a_user, change_a_user, delete_a_user])
 def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(
         app: Flask, retry: ApiCall, run_id: int, hook: Callable[[], None]) -> None:
@@ -82,6 +142,7 @@ def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(
     assert still_pending == [1]
 
 
+@pytest.mark.on_file
 def test_what_a_caller_in_process_has_pending_is_neither_committed_nor_lost_and_the_retry_stays(run_id: int) -> None:
     add_a_user()
 
