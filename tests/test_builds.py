@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import seed
 from database import db
@@ -72,7 +74,8 @@ def test_what_was_built_for_a_run_is_known_when_it_has_completed(
 def test_whoever_reads_a_run_with_results_of_another_build_is_told(
         attempts: ApiCall, command: Command, client: FlaskClient, first: int, tests: list[RegressionTest],
         builds: list[str | None], expected: list[tuple[str, int]]) -> None:
-    report = current_app.jinja_env.globals['runs_api']['retry_report']
+    runs_api: Any = current_app.jinja_env.globals['runs_api']
+    report = runs_api['retry_report']
     build(first, builds[0])
     second = build(retry_in_process(first, failed_only=True), builds[1])
     finish(second, tests[1:])

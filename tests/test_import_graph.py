@@ -81,7 +81,7 @@ def test_the_domain_imports_no_library() -> None:
 
 def test_no_module_imports_the_platform_or_an_optional_library_at_its_top() -> None:
     for name, path in PATHS.items():
-        imported = set()
+        imported: set[str] = set()
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.Import):
                 imported.update(alias.name for alias in node.names)

@@ -143,7 +143,7 @@ def test_a_hint_says_what_is_known_of_the_failed_tests(preview: ApiCall) -> None
 
 
 FORK = 'https://github.com/somebody/ccextractor.git'
-PULL_REQUEST = {'test_type': TestType.pull_request, 'branch': 'pull_request', 'pr_nr': 7}
+PULL_REQUEST: dict[str, Any] = {'test_type': TestType.pull_request, 'branch': 'pull_request', 'pr_nr': 7}
 
 
 def hint_of(preview: ApiCall, run_id: int) -> str | None:

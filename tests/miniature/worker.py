@@ -13,7 +13,8 @@ from mod_test.models import Test, TestPlatform, TestProgress, TestStatus
 from outcome import passing, record
 from sqlalchemy import select
 
-from mod_runs_api.service.sweep import Step, Sweep
+from mod_runs_api.domain.sweep import Step
+from mod_runs_api.service.sweep import Sweep
 
 
 def work_once(session: DbSession, platform: TestPlatform, crashing: Collection[int] = ()) -> list[int]:
