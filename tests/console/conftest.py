@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import chromium
 import pytest
-from checkout import Platform, copy_as_documented, prepare
+from checkout import Platform, add_built_commit, copy_as_documented, prepare
 from protocol import Process, Story, running
 from rows import Rows, fresh_database, now
 
@@ -48,16 +48,15 @@ def built() -> Path:
 
 @pytest.fixture(scope='session')
 def platform(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Platform:
-    """A copy of the platform with all that the docs offer."""
+    """A copy of the platform with all that the docs offer, which knows what was built."""
     checkout = named('SAMPLE_PLATFORM', 'a checkout of the sample platform')
-    return copy_as_documented(prepare(checkout, tmp_path_factory.mktemp('checkout')))
+    return add_built_commit(copy_as_documented(prepare(checkout, tmp_path_factory.mktemp('checkout'))))
 
 
 @pytest.fixture(scope='session')
-def rows(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rows]:
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rows]:
     """The database."""
     with fresh_database('sqlite', tmp_path_factory.mktemp('database')) as address:
-        platform.inside('create_tables', address)
         rows = Rows(address)
         yield rows
         rows.engine.dispose()

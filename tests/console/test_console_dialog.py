@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from chromium import focused, tab_to
 from conftest import Visit, open_dialog
-from protocol import CRASH, Story, differs
-from serving import PASSWORD
+from protocol import CRASH, PASSWORD, Story, differs
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Route
