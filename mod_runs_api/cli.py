@@ -12,6 +12,7 @@ from . import clock
 from .api.schemas import (AttemptSchema, PreviewSchema, TestVerdictSchema,
                           VerdictMetaSchema)
 from .domain.attempts import Attempt
+from .domain.causes import CAUSES
 from .domain.builds import SHOWN_LENGTH
 from .domain.preview import Preview
 from .domain.retry import Retry
@@ -239,14 +240,17 @@ def causes_command(last: int, as_json: bool) -> None:
     that says so, the most frequent first. It reads, and needs no retry to have been made.
     """
     with exit_on_error(as_json):
-        found = count_causes(last)
+        counts = count_causes(last)
+    runs, whole = counts.total(), counts[None]
+    details = [(cause, count) for cause, count in counts.most_common() if cause is not None]
+    causes = {name: sum(count for cause, count in details if cause.name == name) for name in CAUSES}
     if as_json:
-        click.echo(json.dumps({'runs': found.runs, 'whole': found.whole, 'causes': found.causes, 'details': [
-            {'cause': cause.name, 'detail': cause.detail, 'count': count} for cause, count in found.details]}))
+        click.echo(json.dumps({'runs': runs, 'whole': whole, 'causes': causes, 'details': [
+            {'cause': cause.name, 'detail': cause.detail, 'count': count} for cause, count in details]}))
         return
-    for name, count in [('runs', found.runs), ('whole', found.whole), *found.causes.items()]:
+    for name, count in [('runs', runs), ('whole', whole), *causes.items()]:
         click.echo(f'{name}\t{count}')
-    for cause, count in found.details:
+    for cause, count in details:
         click.echo('\t'.join([cause.name, str(count), _cell(cause.detail)]))
 
 

@@ -5,7 +5,7 @@ A macro that is imported without context sees Jinja's globals only: these functi
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import g, url_for
 
@@ -19,21 +19,13 @@ from ..service import history
 from ..version import __version__
 
 
-class RetryButton(NamedTuple):
-    """Values for the button of one run."""
-
-    run_id: int
-    #: The route of its preview and its retry.
-    url: str
-
-
-def retry_button(test: Any) -> RetryButton | None:
-    """Return the button of a run; None if nobody is logged in who may press it."""
+def retry_url(test: Any) -> str | None:
+    """Return the address of a run's preview and retry; None if nobody is logged in who may press the button."""
     state = extension_state()
     user = logged_in_user()
     if user is None or user.role not in state.settings.retry_roles:
         return None
-    return RetryButton(test.id, url_for(f'{state.name}.retry', run_id=test.id))
+    return url_for(f'{state.name}.retry', run_id=test.id)
 
 
 def csrf_token() -> str:
@@ -77,8 +69,8 @@ GLOBALS: Mapping[str, Any] = {
     'first_use_on_page': first_use_on_page,
     'max_reason_length': MAX_REASON_LENGTH,
     'regression_test_page': regression_test_page,
-    'retry_button': retry_button,
     'retry_history': retry_history,
+    'retry_url': retry_url,
     'run_page': run_page,
     'run_page_pattern': run_page_pattern,
 }
