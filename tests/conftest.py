@@ -25,7 +25,6 @@ from support.github import GitHub
 from support.histories import finish
 from support.isolation import IsolatedClient, IsolatedRunner
 from support.rows import Rows
-from support.statements import Statement, record_statements
 from support.visitor import Visitor
 
 
@@ -201,10 +200,3 @@ def visitor(app: Flask) -> Visitor:
 def github(monkeypatch: pytest.MonkeyPatch) -> GitHub:
     """Return a GitHub that answers, and on which nothing has happened."""
     return GitHub().install(monkeypatch)
-
-
-@pytest.fixture
-def statements(engine: Engine) -> Iterator[list[Statement]]:
-    """Yield the statements that are sent during the test, but for the host's look for its tables."""
-    with record_statements(engine) as sent:
-        yield sent

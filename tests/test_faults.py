@@ -243,26 +243,6 @@ def test_a_database_that_is_read_only_is_unavailable_in_process_and_to_a_command
 # No internals
 
 
-@pytest.mark.parametrize(('error', 'answer', 'logged'), [
-    (sqlite3.OperationalError('disk\nis full'), UNAVAILABLE, r"OperationalError 'disk\nis full'"),
-    (sqlite3.DataError("Duplicate entry 'secret' for key 'token'"), INTERNAL, 'DataError\n'),
-    (sqlite3.DataError(1406, 'Data too long: secret'), INTERNAL, 'DataError 1406\n'),
-    (sqlite3.DataError(), INTERNAL, 'DataError\n')])
-def test_an_error_of_the_database_is_answered_raised_and_logged_without_internals(
-        app: Flask, retry: ApiCall, run_id: int, faults: Faults, token: str, caplog: pytest.LogCaptureFixture,
-        error: Exception, answer: dict[str, Any], logged: str) -> None:
-    faults.begin('INSERT INTO run_retry', error, times=2)
-
-    assert retry(run_id, {'reason': 'one\nERROR forged'}).json == answer
-    with pytest.raises((InternalError, ServiceUnavailable)) as raised:
-        retry_run(run_id)
-
-    app.logger.error('the host logs it', exc_info=raised.value)
-    assert f'{answer["code"]}: {logged}' in caplog.text
-    for hidden in ('secret', token, 'forged', 'INSERT'):
-        assert hidden not in caplog.text
-
-
 def caused_by(*causes: Exception) -> Exception:
     """Return an error of the host's with a chain of causes."""
     error = RuntimeError('secret')
@@ -275,23 +255,35 @@ IN_A_CIRCLE = RuntimeError('secret')
 IN_A_CIRCLE.__cause__ = caused_by(ValueError('secret'), IN_A_CIRCLE)
 
 
-@pytest.mark.parametrize(('error', 'answer', 'logged'), [
-    (ZeroDivisionError('secret'), INTERNAL, 'ZeroDivisionError\n'),
-    (IN_A_CIRCLE, INTERNAL, 'RuntimeError\n'),
-    (caused_by(exc.DataError('INSERT secret', {}, Exception(1264, 7, 'secret'))), INTERNAL, 'DataError 1264\n'),
-    (caused_by(exc.OperationalError('SELECT secret', {}, Exception(2013, 'Lost connection'))), UNAVAILABLE,
+@pytest.mark.parametrize(('place', 'error', 'answer', 'logged'), [
+    ('database', sqlite3.OperationalError('disk\nis full'), UNAVAILABLE, r"OperationalError 'disk\nis full'"),
+    ('database', sqlite3.DataError("Duplicate entry 'secret' for key 'token'"), INTERNAL, 'DataError\n'),
+    ('database', sqlite3.DataError(1406, 'Data too long: secret'), INTERNAL, 'DataError 1406\n'),
+    ('database', sqlite3.DataError(), INTERNAL, 'DataError\n'),
+    ('hook', ZeroDivisionError('secret'), INTERNAL, 'ZeroDivisionError\n'),
+    ('hook', IN_A_CIRCLE, INTERNAL, 'RuntimeError\n'),
+    ('hook', caused_by(exc.DataError('INSERT secret', {}, Exception(1264, 7, 'secret'))), INTERNAL,
+     'DataError 1264\n'),
+    ('hook', caused_by(exc.OperationalError('SELECT secret', {}, Exception(2013, 'Lost connection'))), UNAVAILABLE,
      'OperationalError "(2013, \'Lost connection\')"\n')])
-def test_an_error_of_the_hosts_hooks_is_answered_and_logged_without_internals(
-        app: Flask, retry: ApiCall, caplog: pytest.LogCaptureFixture, error: Exception, answer: dict[str, Any],
-        logged: str) -> None:
-    app.before_request(raiser(error))
+def test_an_error_of_the_database_and_of_a_hook_is_answered_raised_and_logged_without_internals(
+        app: Flask, retry: ApiCall, run_id: int, faults: Faults, token: str, caplog: pytest.LogCaptureFixture,
+        place: str, error: Exception, answer: dict[str, Any], logged: str) -> None:
+    if place == 'database':
+        faults.begin('INSERT INTO run_retry', error, times=2)
+        with pytest.raises((InternalError, ServiceUnavailable)) as raised:
+            retry_run(run_id)
+        app.logger.error('the host logs it', exc_info=raised.value)
+    else:
+        app.before_request(raiser(error))
 
-    response = retry(99)
+    response = retry(run_id, {'reason': 'one\nERROR forged'})
 
     assert response.json == answer
     assert_security_headers(response)
     assert f'{answer["code"]}: {logged}' in caplog.text
-    assert 'secret' not in caplog.text
+    for hidden in ('secret', token, 'forged', 'INSERT'):
+        assert hidden not in caplog.text
 
 
 # Refusals of the host's own hooks

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from database import Base, db
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Engine, text
 
 #: The package's own tables, beside those of the platform.
 OWN_TABLES = frozenset({'run_retry', 'run_carried_over', 'runs_api_token'})
@@ -116,10 +116,3 @@ def delete_run(run_id: int, connection: Connection | None = None) -> None:
     if connection is None:
         db.session.commit()
         db.session.expire_all()
-
-
-def stop_enforcing_foreign_keys() -> None:
-    """Have SQLite behave as on the platform, on every connection of the current application's engine."""
-    event.listen(db.engine, 'connect', lambda connection, _: connection.execute('PRAGMA foreign_keys = OFF'))
-    db.session.remove()
-    db.engine.dispose()
