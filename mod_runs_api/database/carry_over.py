@@ -136,21 +136,33 @@ def is_still_completed(db: Database, completed: ProgressRow) -> bool:
 
 
 def find_missed(db: Database) -> Sequence[int]:
-    """Return the failed-only retries that have completed, and lack a result of an active test that another attempt has."""
-    progress, retry, other = db.host.TestProgress, db.run_retry.c, db.run_retry.alias().c
+    """
+    Return the failed-only retries that have completed, and lack a result of an active test that another attempt has.
+
+    One that has its marks is complete as of its end: it is looked at again only if another attempt has gone on since.
+    """
+    progress, retry, other, mark = db.host.TestProgress, db.run_retry.c, db.run_retry.alias().c, db.run_carried_over.c
     completed = select(progress.id).where(progress.test_id == retry.run_id, is_completed(progress))
+    marked = by_key(progress, select(progress.id)
+                    .join_from(db.run_carried_over, progress, _counts(mark, progress))
+                    .where(mark.run_id == retry.run_id))
+    later = select(progress.id).where(progress.id > marked.correlate(db.run_retry).limit(1).scalar_subquery())
     result, own, test = db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
     own_result = select(own.test_id).where(own.test_id == retry.run_id,
                                            own.regression_test_id == result.regression_test_id)
     lacking = by_key(result, select(result.test_id)
                      .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
                      .where(~own_result.correlate(db.run_retry, result).exists()))
-    in_root = lacking.where(result.test_id == retry.root_run_id)
-    in_other = lacking.where(result.test_id == other.run_id, other.root_run_id == retry.root_run_id)
+
+    def in_another(rows: Select[Any], run_id: Any) -> ColumnElement[bool]:
+        of_other = rows.where(run_id == other.run_id, other.root_run_id == retry.root_run_id,
+                              other.run_id != retry.run_id)
+        return or_(_has_rows(db, rows.where(run_id == retry.root_run_id)), _has_rows(db, of_other))
+
     return db.scalars(
         select(retry.run_id)
         .where(retry.failed_only == true(), _has_rows(db, completed),
-               or_(_has_rows(db, in_root), _has_rows(db, in_other)))
+               or_(~_has_rows(db, marked), in_another(later, progress.test_id)), in_another(lacking, result.test_id))
         .order_by(retry.run_id)).all()
 
 
