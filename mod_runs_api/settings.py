@@ -14,74 +14,55 @@ from .host.github import CheckedRun
 #: A check that may refuse a retry: it returns a sentence that says why not, or None.
 Check = Callable[[CheckedRun], object]
 
-#: Every setting with its default.
-DEFAULTS: dict[str, Any] = {
-    # POST requests of one token, or of one address without a valid token.
-    'RUNS_API_RATE_LIMIT': '120 per minute',
-    # All other requests.
-    'RUNS_API_READ_RATE_LIMIT': '120 per minute',
-    # Where they are counted: "redis://host:6379" where several worker processes share the counts.
-    'RUNS_API_RATE_LIMIT_STORAGE_URI': 'memory://',
-    # The roles that may retry a run.
-    'RUNS_API_RETRY_ROLES': ('admin', 'tester', 'contributor'),
-    # Tests that are inactive now: "reject" refuses the retry, "drop" leaves them out.
-    'RUNS_API_INACTIVE_TESTS': 'reject',
-    # A check that may refuse a retry, or a list of them: callables, or their dotted names.
-    'RUNS_API_BEFORE_RETRY': (),
-    # How many automatic retries the sweep may make of a run that did not end by the code; 0 switches it off.
-    'RUNS_API_AUTOMATIC_RETRIES': 0,
-    # How many of them may be in flight on one platform.
-    'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 2,
-}
-
-#: The platform's own setting that the package reads: for how many minutes it lets a machine run.
-PLATFORM_DEFAULTS = {'GCP_INSTANCE_MAX_RUNTIME': 120}
+RATE_LIMIT = '120 per minute'
+RETRY_ROLES = ('admin', 'tester', 'contributor')
 
 
 @dataclass(frozen=True)
 class Settings:
     """The settings of one application, checked."""
 
+    #: ``POST`` requests of one token, or of one address without a valid token, and all other requests.
     rate_limit: str
     read_rate_limit: str
-    rate_limit_storage_uri: str = field(repr=False)  # There may be a password in it.
+    #: Where they are counted. There may be a password in it.
+    rate_limit_storage_uri: str = field(repr=False)
     retry_roles: frozenset[str]
+    #: Whether tests that are inactive now are left out, or else refuse the retry.
     drop_inactive_tests: bool
     before_retry: tuple[Check, ...]
+    #: How many automatic retries a first run may get; 0 switches them off.
     automatic_retries: int
+    #: How many of them may be in flight on one platform.
     automatic_retries_at_once: int
+    #: How long the platform lets a machine run.
     max_runtime: timedelta
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
     """Return the settings of an application. Raises :exc:`MountError` if one has a value that it cannot have."""
-    values = {name: config.get(name, default) for name, default in (DEFAULTS | PLATFORM_DEFAULTS).items()}
-
-    storage_uri = values['RUNS_API_RATE_LIMIT_STORAGE_URI']
+    storage_uri = config.get('RUNS_API_RATE_LIMIT_STORAGE_URI', 'memory://')
     if not isinstance(storage_uri, str) or not storage_uri:
         raise MountError(f'RUNS_API_RATE_LIMIT_STORAGE_URI must be a URI, not {storage_uri!r}.')
-
-    roles = values['RUNS_API_RETRY_ROLES']
+    roles = config.get('RUNS_API_RETRY_ROLES', RETRY_ROLES)
     if not isinstance(roles, (list, tuple, set, frozenset)) or not all(isinstance(role, str) for role in roles):
         raise MountError(f'RUNS_API_RETRY_ROLES must be a list of role names, not {roles!r}.')
-
-    inactive = values['RUNS_API_INACTIVE_TESTS']
+    inactive = config.get('RUNS_API_INACTIVE_TESTS', 'reject')
     if inactive not in ('reject', 'drop'):
         raise MountError(f'RUNS_API_INACTIVE_TESTS must be "reject" or "drop", not {inactive!r}.')
-
-    return Settings(rate_limit=_read_limit(values, 'RUNS_API_RATE_LIMIT'),
-                    read_rate_limit=_read_limit(values, 'RUNS_API_READ_RATE_LIMIT'),
+    return Settings(rate_limit=_read_limit(config, 'RUNS_API_RATE_LIMIT'),
+                    read_rate_limit=_read_limit(config, 'RUNS_API_READ_RATE_LIMIT'),
                     rate_limit_storage_uri=storage_uri,
                     retry_roles=frozenset(roles),
                     drop_inactive_tests=inactive == 'drop',
-                    before_retry=_read_checks(values['RUNS_API_BEFORE_RETRY']),
-                    automatic_retries=_read_count(values, 'RUNS_API_AUTOMATIC_RETRIES', 0),
-                    automatic_retries_at_once=_read_count(values, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', 1),
-                    max_runtime=timedelta(minutes=_read_count(values, 'GCP_INSTANCE_MAX_RUNTIME', 1)))
+                    before_retry=_read_checks(config.get('RUNS_API_BEFORE_RETRY')),
+                    automatic_retries=_read_count(config, 'RUNS_API_AUTOMATIC_RETRIES', 0, least=0),
+                    automatic_retries_at_once=_read_count(config, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', 2),
+                    max_runtime=timedelta(minutes=_read_count(config, 'GCP_INSTANCE_MAX_RUNTIME', 120)))
 
 
-def _read_limit(values: Mapping[str, Any], name: str) -> str:
-    limit: str = values[name]
+def _read_limit(config: Mapping[str, Any], name: str) -> str:
+    limit: str = config.get(name, RATE_LIMIT)
     try:
         parse_many(limit)
     except (TypeError, ValueError):
@@ -90,24 +71,20 @@ def _read_limit(values: Mapping[str, Any], name: str) -> str:
 
 
 def _read_checks(value: Any) -> tuple[Check, ...]:
-    if value is None:
-        return ()
     checks = []
-    for check in value if isinstance(value, (list, tuple)) else [value]:
-        if isinstance(check, str):
-            try:
-                check = import_string(check)
-            except ImportStringError:
-                raise MountError(f'RUNS_API_BEFORE_RETRY: {check!r} cannot be imported.') from None
-        if not callable(check):
-            raise MountError('RUNS_API_BEFORE_RETRY must be a callable, its dotted name, or a list of these, '
-                             f'not {value!r}.')
-        checks.append(check)
+    for check in value if isinstance(value, (list, tuple)) else [] if value is None else [value]:
+        try:
+            checks.append(import_string(check) if isinstance(check, str) else check)
+        except ImportStringError:
+            raise MountError(f'RUNS_API_BEFORE_RETRY: {check!r} cannot be imported.') from None
+    if not all(map(callable, checks)):
+        raise MountError('RUNS_API_BEFORE_RETRY must be a callable, its dotted name, or a list of these, '
+                         f'not {value!r}.')
     return tuple(checks)
 
 
-def _read_count(values: Mapping[str, Any], name: str, least: int) -> int:
-    count = values[name]
+def _read_count(config: Mapping[str, Any], name: str, default: int, least: int = 1) -> int:
+    count = config.get(name, default)
     if isinstance(count, bool) or not isinstance(count, int) or count < least:
         raise MountError(f'{name} must be an integer of at least {least}, not {count!r}.')
     return count

@@ -7,7 +7,7 @@ from ..domain.verdict import Verdict
 from ..domain.words import (Finding, attempts_phrase, count_evidence,
                             list_findings, other_builds_sentence)
 from ..host.log import describe, log
-from ..host.runtime import regression_test_page
+from ..host.runtime import external_regression_test_page
 from ..service.history import read_report
 
 #: How many tests of a kind are linked.
@@ -45,5 +45,5 @@ def _to_markdown(finding: Finding) -> str:
 
 
 def _link(test_id: int) -> str:
-    address = regression_test_page(test_id, external=True)
+    address = external_regression_test_page(test_id)
     return str(test_id) if address is None else f'[{test_id}]({address})'

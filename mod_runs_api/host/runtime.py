@@ -6,7 +6,6 @@ from typing import Union
 from flask import current_app, g, url_for
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.orm import Session, scoped_session
-from werkzeug.routing import BuildError
 
 from ..domain.run import MAX_ID
 from ..domain.users import User
@@ -41,29 +40,35 @@ def platform_session() -> HostSession:
     return created
 
 
-def run_page(run_id: int, external: bool = False) -> str:
+def run_page(run_id: int) -> str:
     """Return the address of the host's page of a run."""
-    return url_for('test.by_id', test_id=run_id, _external=external)
+    return url_for('test.by_id', test_id=run_id)
 
 
 def run_page_pattern() -> str:
     """Return the address of the host's page of a run, with ``{run_id}`` in the place of the id."""
-    # Built with an id, because the host's route may accept integers only. What stands before it is the host's.
+    # Built with an id, because the host's route may accept integers only. The part before it is the host's.
     before, _, after = run_page(MAX_ID).rpartition(str(MAX_ID))
     return f'{before}{{run_id}}{after}'
 
 
-def regression_test_page(regression_test_id: int, external: bool = False) -> str | None:
-    """Return the address of the host's page of a regression test; None if no URL can be built."""
-    try:
-        return url_for('regression.test_view', regression_id=regression_test_id, _external=external)
-    except (BuildError, RuntimeError):
-        return None
+def regression_test_page(regression_test_id: int) -> str:
+    """Return the address of the host's page of a regression test."""
+    return url_for('regression.test_view', regression_id=regression_test_id)
 
 
 def external_run_page(run_id: int) -> str | None:
     """Return the address of the host's page of a run for readers elsewhere; None if no URL can be built."""
+    return _external_url('test.by_id', test_id=run_id)
+
+
+def external_regression_test_page(regression_test_id: int) -> str | None:
+    """Return the address of the host's page of a regression test for readers elsewhere; None if no URL can be built."""
+    return _external_url('regression.test_view', regression_id=regression_test_id)
+
+
+def _external_url(endpoint: str, **values: int) -> str | None:
     try:
-        return run_page(run_id, external=True)
-    except (BuildError, RuntimeError):
-        return None
+        return url_for(endpoint, _external=True, **values)
+    except RuntimeError:
+        return None  # There is neither a request nor a SERVER_NAME.
