@@ -1,7 +1,7 @@
 """The host at run time: its session, the user who is logged in, and the addresses of its pages."""
 
 from importlib import import_module
-from typing import Union
+from typing import Any, Union
 
 from flask import current_app, g, url_for
 from sqlalchemy import NullPool, create_engine
@@ -67,7 +67,7 @@ def external_regression_test_page(regression_test_id: int) -> str | None:
     return _external_url('regression.test_view', regression_id=regression_test_id)
 
 
-def _external_url(endpoint: str, **values: int) -> str | None:
+def _external_url(endpoint: str, **values: Any) -> str | None:
     try:
         return url_for(endpoint, _external=True, **values)
     except RuntimeError:

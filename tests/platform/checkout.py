@@ -116,7 +116,7 @@ def copy(platform: Platform, name: str, *, mounted: bool, run: str = '', config:
 
 def copy_as_documented(platform: Platform, name: str = 'documented', config: str = '') -> Platform:
     """Copy a prepared platform, with all that the docs offer but the edits of ``database.py``."""
-    checks = literal_block('docs/github.rst', 'from mod_runs_api.github import build_artifact_exists')
+    checks = literal_block('docs/github.rst', "RUNS_API_BEFORE_RETRY = 'mod_runs_api")
     made = copy(platform, name, mounted=False, config=checks + config)
     made.apply('mount', 'pages', 'webhook', 'commit-status', 'report', 'restart-link')
     # What the platform hands to its machines with Windows.
