@@ -102,8 +102,9 @@ def run(selection: Optional[Iterable[RegressionTest]] = None, *, owners: Iterabl
 
     It has a row for each selected regression test, also for a repeated one. Without any it runs all tests there are.
     """
-    new = add(Test(platform, test_type, fork(github).id, branch, commit or secrets.token_hex(20), pr_nr))
+    new = Test(platform, test_type, fork(github).id, branch, commit or secrets.token_hex(20), pr_nr)
     new.built_commit = built_commit
+    add(new)
     db.session.add_all([CustomizedTest(test_id=new.id, regression_id=test.id) for test in selection or ()])
     db.session.add_all([TestFork(test_id=new.id, user_id=owner.id) for owner in owners])
     progress(new, *stages)

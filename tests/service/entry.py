@@ -1,8 +1,8 @@
 """
 The miniature as gunicorn serves it in these tests, set up from environment variables.
 
-`SERVICE_DATABASE_URI` is its database, `SERVICE_SETTINGS` its other settings in JSON, and `SERVICE_FOLDER` a folder for
-what is recorded. Every answer names the worker process that gave it, and what it has sent to the database.
+`SERVICE_DATABASE_URI` is its database, `SERVICE_SETTINGS` its other settings in JSON, and `SERVICE_FOLDER` a folder in
+which workers meet.
 """
 
 from __future__ import annotations
@@ -10,60 +10,96 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
+import worker
 from application import create_app
 from flask import g, request
 from mod_test.models import TestProgress, TestStatus
+from sqlalchemy import Connection, Engine, event
 
 from mod_runs_api import retry_run
-from mod_runs_api.service.sweep import Sweep
 
-from . import recorder
-from .mishaps import Mishaps
-from .waiting import wait_for
+from .services import wait_for
 
-StartResponse = Callable[..., Any]
-Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 folder = Path(os.environ['SERVICE_FOLDER'])
 
 
 class Worker:
     """
-    Middleware that names the worker, and lets requests meet.
+    Middleware that names the worker and the steps of a request in its answer, lets requests meet, and mishaps happen.
 
-    A request with the header `Meet: NAME NUMBER` waits until so many different workers have one of that name. A worker
-    handles one request at a time, so that many such requests go to as many workers, and begin at the same moment.
+    A step is a statement, a COMMIT or a ROLLBACK that is sent to the database. The worker handles one request at a time
+    where steps are looked at.
 
-    With the header `Dies: STEP` the connection to the database, or the worker, dies at that step, and with
-    `Changes: NUMBER` rows change under the request: see `Mishaps.begin`.
+    Meet: NAME NUMBER
+        The request waits until so many different workers have one of that name, so that many such requests go to as
+        many workers, and begin at the same moment.
+    Dies: NUMBER
+        The connection to the database dies before that step, counted from 1. With a `+` after it, the step must be a
+        COMMIT, and it is done: the connection dies before that is told. With a `!`, the worker dies.
+    Changes: NUMBER
+        So often somebody else changes the runs, each time just before the request copies one.
     """
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: WSGIApplication) -> None:
         self.application = application
-        self.mishaps = Mishaps()
+        self.steps: list[str] = []
+        self.dies: str | None = None
+        self.changes = 0
+        event.listen(Engine, 'before_cursor_execute', self._before_statement)
+        event.listen(Engine, 'commit', lambda connection: self._step(connection, 'COMMIT'))
+        event.listen(Engine, 'rollback', lambda connection: self._step(connection, 'ROLLBACK'))
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Handle a request."""
         if environ['PATH_INFO'] == '/ready':
             start_response('204 No Content', [])
             return []
-        meeting = environ.get('HTTP_MEET')
-        if meeting:
-            name, number = meeting.split()
+        if 'HTTP_MEET' in environ:
+            name, number = environ['HTTP_MEET'].split()
             (folder / f'meet-{name}-{os.getpid()}').touch()
             wait_for(f'{number} workers at {name}', lambda: len(list(folder.glob(f'meet-{name}-*'))) >= int(number),
                      pause=0.002)
-
-        self.mishaps.begin(environ.get('HTTP_DIES'), int(environ.get('HTTP_CHANGES', 0)))
+        self.steps, self.dies, self.changes = [], environ.get('HTTP_DIES'), int(environ.get('HTTP_CHANGES', 0))
 
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            return start_response(status, [*headers, ('Worker', str(os.getpid())),
-                                           ('Steps', json.dumps(self.mishaps.steps))], *rest)
+            return start_response(
+                status, [*headers, ('Worker', str(os.getpid())), ('Steps', ','.join(self.steps))], *rest)
 
         return self.application(environ, start)
+
+    def _before_statement(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        words = [word.strip('`') for word in statement.split()]
+        step = ' '.join(words[:3:2]) if words[0] == 'INSERT' else words[0]
+        if step == 'INSERT test' and self.changes:
+            self.changes -= 1
+            # Not through an engine, whose statements are looked at.
+            arguments, keywords = connection.dialect.create_connect_args(connection.engine.url)
+            with closing(connection.dialect.connect(*arguments, **keywords)) as other:
+                other.cursor().execute('UPDATE test SET token = REVERSE(token)')
+                other.commit()
+        self._step(connection, step)
+
+    def _step(self, connection: Connection, step: str) -> None:
+        self.steps.append(step)
+        number = str(len(self.steps))
+        if self.dies == f'{number}!':
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.dies in (number, f'{number}+'):
+            with closing(connection.connection.cursor()) as cursor:
+                if self.dies.endswith('+'):
+                    assert step == 'COMMIT'
+                    cursor.execute('COMMIT')
+                with suppress(connection.dialect.loaded_dbapi.Error):
+                    cursor.execute('KILL CONNECTION_ID()')
 
 
 def end_run(run_id: int) -> tuple[str, int]:
@@ -73,22 +109,20 @@ def end_run(run_id: int) -> tuple[str, int]:
     return '', 204
 
 
-def sweep() -> tuple[str, int]:
-    """Sweep as the crontab does, but for the checks."""
-    list(Sweep((), dry_run=False).run())
-    return '', 204
-
-
-def retry_in_process(run_id: int) -> dict[str, Any]:
-    """Retry a run as a webhook handler does, with the arguments in the body."""
+def retry_in_process(run_id: int) -> tuple[dict[str, int], int, dict[str, str]]:
+    """Retry a run as a webhook handler does, with the arguments in the body, and answer as the API does."""
     made = retry_run(run_id, **request.get_json())
-    return {'new_run_id': made.new_run_id, 'replayed': made.replayed}
+    return {'new_run_id': made.new_run_id}, 202, {'Idempotent-Replayed': 'true'} if made.replayed else {}
+
+
+def sweep() -> list[Any]:
+    """Sweep as the crontab does."""
+    return [[step.run_id, step.what, step.new_run_id] for step in worker.sweep()]
 
 
 logging.basicConfig(level=logging.INFO, format='%(process)d %(name)s %(levelname)s %(message)s')
-recorder.record(folder)
 app = create_app(os.environ['SERVICE_DATABASE_URI'], **json.loads(os.environ['SERVICE_SETTINGS']))
 app.add_url_rule('/end/<int:run_id>', view_func=end_run, methods=['POST'])
-app.add_url_rule('/sweep', view_func=sweep, methods=['POST'])
 app.add_url_rule('/call/<int:run_id>', view_func=retry_in_process, methods=['POST'])
+app.add_url_rule('/sweep', view_func=sweep, methods=['POST'])
 app.wsgi_app = Worker(app.wsgi_app)  # type: ignore[method-assign]

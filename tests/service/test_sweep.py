@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from http.client import HTTPException
-from threading import Barrier
 
 import pytest
 import seed
@@ -18,26 +16,23 @@ from mod_test.models import TestProgress, TestStatus
 from sqlalchemy import update
 from support.rows import Rows
 
-from mod_runs_api.domain.causes import TIME_LIMIT, VANISHED
-from mod_runs_api.service.sweep import Step, Sweep
-
-from .databases import Database
-from .servers import Server
+from .server import Answer, Client, Server, together
+from .services import Database
 
 pytestmark = pytest.mark.service
 
+#: As many automatic retries as there are runs.
+SERVER = {'workers': 2, 'RUNS_API_AUTOMATIC_RETRIES': 1, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1000}
 ROUNDS = 10
 
-#: As many automatic retries as there are runs.
-SETTINGS = {'RUNS_API_AUTOMATIC_RETRIES': 1, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1000, 'LOOKS_FOR_TABLES': False}
+TIME_LIMIT = 'Could not complete test, time limit exceeded'
+VANISHED = 'The machine of this run has vanished.'
 
 
 @pytest.fixture(scope='module')
-def app(shared_database: Database) -> Iterator[Flask]:
-    """Return the miniature on MariaDB."""
-    app = create_app(shared_database.uri(), **SETTINGS)
-    with app.app_context():
-        db.create_all()
+def app(database: Database) -> Iterator[Flask]:
+    """Return the miniature on the server's database."""
+    app = create_app(database.uri)
     yield app
     dispose(app)
 
@@ -49,21 +44,14 @@ def rows(app: Flask) -> Rows:
         return Rows(db.engine)
 
 
-def sweep(app: Flask, barrier: Barrier | None = None) -> list[Step]:
-    """Sweep as the crontab does; with a barrier when another is ready to."""
-    with app.test_request_context():
-        app.preprocess_request()
-        swept = Sweep((), dry_run=False)
-        if barrier is not None:
-            barrier.wait(60)
-        steps = list(swept.run())
-        db.session.remove()
-        return steps
-
-
 def seed_ends(app: Flask) -> tuple[int, int]:
-    """Write a run that ran out of time, and one whose machine has vanished."""
+    """
+    Write a run that ran out of time, and one whose machine has vanished, and return them.
+
+    All that came before is of long ago.
+    """
     with app.app_context():
+        db.session.execute(update(TestProgress).values(timestamp=datetime(2020, 1, 1)))
         tests = [seed.regression_test() for _ in range(5)]
         stopped, vanished = seed.run(tests).id, seed.run(tests).id
         for run_id, ago in ((stopped, timedelta(hours=1)), (vanished, timedelta(hours=5))):
@@ -75,44 +63,44 @@ def seed_ends(app: Flask) -> tuple[int, int]:
         return stopped, vanished
 
 
-def seed_ends_alone(app: Flask) -> tuple[int, int]:
-    """Write the same, and have all that came before be of long ago."""
-    with app.app_context():
-        db.session.execute(update(TestProgress).values(timestamp=datetime(2020, 1, 1)))
-        db.session.commit()
-    return seed_ends(app)
+def sweep(client: Client, **headers: str) -> Answer:
+    """Have a worker of the server sweep."""
+    return client.ask('POST', '/sweep', **headers)
 
 
-def test_two_sweeps_at_once_make_one_retry_of_a_run_and_end_it_once(app: Flask, rows: Rows) -> None:
-    with ThreadPoolExecutor(2) as pool:
-        for _ in range(ROUNDS):
-            stopped, vanished = seed_ends(app)
-            barrier = Barrier(2)
-
-            swept = [future.result() for future in [pool.submit(sweep, app, barrier) for _ in range(2)]]
-
-            (retry,) = rows.of('run_retry', source_run_id=stopped)
-            assert len(rows.selection(retry['run_id'])) == 5
-            assert {step.new_run_id for steps in swept for step in steps
-                    if step.run_id == stopped and step.what == 'retried'} == {retry['run_id']}
-            assert [row['message'] for row in rows.of('test_progress', test_id=vanished)].count(VANISHED) == 1
+def assert_done_once(rows: Rows, stopped: int, vanished: int) -> int:
+    """Check that one run was retried once and whole, and the other ended once, and return the retry."""
+    retry, = rows.of('run_retry', source_run_id=stopped)
+    assert len(rows.selection(retry['run_id'])) == retry['test_count'] == 5
+    assert [row['message'] for row in rows.of('test_progress', test_id=vanished)][2:] == [VANISHED]
+    return int(retry['run_id'])
 
 
-def test_a_sweep_that_is_killed_before_any_step_is_finished_by_the_next(
-        app: Flask, rows: Rows, shared_database: Database, serve: Callable[..., Server]) -> None:
-    client = serve(shared_database.uri(), workers=1, preload=True, **SETTINGS).client('')
-    seed_ends_alone(app)
-    steps = client.sweep().steps
+def test_two_sweeps_at_once_make_one_retry_of_a_run_and_end_it_once(
+        app: Flask, rows: Rows, server: Server, alice: Client) -> None:
+    for _ in range(ROUNDS):
+        stopped, vanished = seed_ends(app)
+        meet = server.meeting()
+
+        swept = together([lambda: sweep(alice, Meet=meet)] * 2)
+
+        new_run_id = assert_done_once(rows, stopped, vanished)
+        assert len({answer.worker for answer in swept}) == 2
+        assert {new for answer in swept for run_id, what, new in answer.body
+                if (run_id, what) == (stopped, 'retried')} == {new_run_id}
+
+
+def test_a_sweep_that_is_killed_before_any_step_is_finished_by_the_next(app: Flask, rows: Rows, alice: Client) -> None:
+    seed_ends(app)
+    steps = sweep(alice).steps
     assert {'INSERT test_progress', 'INSERT test', 'INSERT run_retry', 'INSERT customized_test'} <= set(steps)
 
-    # Before a SELECT all is as before the step that follows.
-    for number in (number for number, step in enumerate(steps, 1) if step != 'SELECT'):
-        stopped, vanished = seed_ends_alone(app)
+    # Before a SELECT all is as before the step that follows, and the host's look for its tables changes nothing.
+    for number in (number for number, step in enumerate(steps, 1) if step not in ('SELECT', 'DESCRIBE', 'SHOW')):
+        stopped, vanished = seed_ends(app)
         with pytest.raises((OSError, HTTPException)):
-            client.sweep(Dies=f'{number}!')
+            sweep(alice, Dies=f'{number}!')
 
-        assert client.sweep().status == 204
+        assert sweep(alice).status == 200
 
-        (retry,) = rows.of('run_retry', source_run_id=stopped)
-        assert len(rows.selection(retry['run_id'])) == retry['test_count'] == 5
-        assert [row['message'] for row in rows.of('test_progress', test_id=vanished)][2:] == [VANISHED]
+        assert_done_once(rows, stopped, vanished)

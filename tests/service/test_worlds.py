@@ -14,7 +14,7 @@ from mod_test.models import TestStatus
 from support.worlds import (ROOT, RUNS, WORLDS, File, GeneratedTest, Output,
                             World, assert_as_documented)
 
-from .databases import Database
+from .services import Database
 
 pytestmark = pytest.mark.service
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.service
 @pytest.fixture
 def host(database: Database) -> Iterator[Flask]:
     """Return the miniature on an empty database, in a request that it has prepared."""
-    host = create_app(database.uri(), RUNS_API_INACTIVE_TESTS='drop')
+    host = create_app(database.uri, RUNS_API_INACTIVE_TESTS='drop')
     with host.test_request_context():
         host.preprocess_request()
         yield host

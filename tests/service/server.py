@@ -1,0 +1,182 @@
+"""The miniature under gunicorn, and clients of it: one request, or many at the same moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPMessage
+from pathlib import Path
+from threading import Barrier
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import mod_runs_api
+
+T = TypeVar('T')
+
+#: Seconds. Far more than any answer takes, so that nothing here waits for ever.
+TIMEOUT = 60
+
+TESTS = Path(__file__).parents[1]
+#: Where `entry` finds the tests, the miniature and the package.
+PYTHONPATH = os.pathsep.join(map(str, (TESTS, TESTS / 'miniature', Path(mod_runs_api.__file__).parents[1])))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer of a server."""
+
+    status: int
+    headers: HTTPMessage
+    text: str
+
+    @property
+    def body(self) -> Any:
+        """The JSON in it."""
+        return json.loads(self.text)
+
+    @property
+    def new_run_id(self) -> int:
+        """The run that was made, or was made before."""
+        return int(self.body['new_run_id'])
+
+    @property
+    def replayed(self) -> bool:
+        """Whether this is the answer to an earlier request again."""
+        return self.headers['Idempotent-Replayed'] == 'true'
+
+    @property
+    def worker(self) -> int:
+        """The process that answered."""
+        return int(self.headers['Worker'])
+
+    @property
+    def steps(self) -> list[str]:
+        """The steps of the request, see `entry.Worker`."""
+        return self.headers['Steps'].split(',')
+
+
+@dataclass(frozen=True)
+class Client:
+    """Somebody with a token."""
+
+    address: str
+    token: str
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str | None) -> Answer:
+        """Send a request on a connection of its own. OSError or HTTPException: it was not answered."""
+        sent = {'Authorization': f'Bearer {self.token}', 'Content-Type': 'application/json', **headers}
+        data = json.dumps(body, ensure_ascii=False).encode() if body else b''
+        connection = HTTPConnection(urlsplit(self.address).netloc, timeout=TIMEOUT)
+        try:
+            connection.request(method, path, data, {
+                name.replace('_', '-'): value for name, value in sent.items() if value is not None})
+            with connection.getresponse() as response:
+                return Answer(response.status, response.headers, response.read().decode())
+        finally:
+            connection.close()
+
+    def retry(self, run_id: int, *, key: str | None = None, meet: str | None = None, dies: str | None = None,
+              changes: int = 0, cookie: str | None = None, **body: Any) -> Answer:
+        """
+        Ask for a retry with these fields in the body; without any, it is empty.
+
+        The cookie is of somebody who is logged in as well. What `meet`, `dies` and `changes` do: see `entry.Worker`.
+        """
+        return self.ask('POST', f'/api/v1/runs/{run_id}/retry', body, Idempotency_Key=key, Meet=meet, Dies=dies,
+                        Changes=str(changes), Cookie=cookie)
+
+    def end(self, run_id: int) -> Answer:
+        """Have the platform end a run, see `entry.end_run`."""
+        return self.ask('POST', f'/end/{run_id}')
+
+    def log_in(self, name: str) -> str:
+        """Return the session cookie of a user who has logged in."""
+        return str(self.ask('GET', f'/account/login?name={name}').headers['Set-Cookie']).partition(';')[0]
+
+
+def together(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Make calls at the same moment, each in a thread of its own, and return their values in their order."""
+    start = Barrier(len(calls), timeout=TIMEOUT)
+
+    def call(one: Callable[[], T]) -> T:
+        start.wait()
+        return one()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(call, calls))
+
+
+@dataclass(frozen=True)
+class Server:
+    """The miniature, served by several worker processes."""
+
+    address: str
+    workers: int
+    #: Where it writes.
+    folder: Path
+    #: The process whose children the workers are.
+    process: subprocess.Popen[bytes]
+
+    @property
+    def log(self) -> str:
+        """All that it has written to its log."""
+        return (self.folder / 'log.txt').read_text(errors='replace')
+
+    def meeting(self) -> str:
+        """Name a meeting of all workers, see `entry.Worker`."""
+        return f'{secrets.token_hex(4)} {self.workers}'
+
+    def retry_often(self, token: str, run_id: int, requests: int, **body: Any) -> list[Answer]:
+        """Ask for retries at the same moment. Every worker gets at least one of the requests; with one thread each."""
+        client, meet = Client(self.address, token), self.meeting()
+        return together([lambda: client.retry(run_id, meet=meet, **body)] * requests)
+
+
+@contextmanager
+def serving(folder: Path, uri: str, *, workers: int = 4, threads: int = 1, preload: bool = True,
+            **settings: Any) -> Iterator[Server]:
+    """
+    Serve the miniature under gunicorn while the block lasts, on a database with tables in it.
+
+    The steps of a request are recorded with one thread only. With `preload` the application is loaded once, before
+    there are workers, which are there at once. By default the rate limit is out of the way.
+    """
+    settings.setdefault('RUNS_API_RATE_LIMIT', '1000000 per minute')
+    listener = socket.create_server(('127.0.0.1', 0), backlog=512)
+    with listener, open(folder / 'log.txt', 'wb') as log:
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'gunicorn', '--bind', f'fd://{listener.fileno()}', '--workers', str(workers),
+             '--threads', str(threads), '--timeout', '120', '--graceful-timeout', '10',
+             *(['--preload'] if preload else []), 'service.entry:app'],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, pass_fds=[listener.fileno()],
+            start_new_session=True, env={
+                **os.environ, 'PYTHONPATH': PYTHONPATH, 'PYTHONDONTWRITEBYTECODE': '1',
+                # Where gunicorn puts its control socket.
+                'XDG_RUNTIME_DIR': str(folder), 'SERVICE_FOLDER': str(folder), 'SERVICE_DATABASE_URI': uri,
+                'SERVICE_SETTINGS': json.dumps(settings)})
+        server = Server(f'http://127.0.0.1:{listener.getsockname()[1]}', workers, folder, process)
+    try:
+        # The socket is there from the beginning: this waits for the first worker.
+        try:
+            ready = Client(server.address, '').ask('GET', '/ready').status
+        except (OSError, HTTPException):
+            ready = 0
+        assert ready == 204, f'The server has not started:\n{server.log}'
+        yield server
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        with suppress(ProcessLookupError):  # As it should be: no worker is left.
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)

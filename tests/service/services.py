@@ -1,0 +1,188 @@
+"""Databases and accounts that are made for a test, and a MariaDB and a Redis that may be stopped."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import pytest
+from redis import Redis
+from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+T = TypeVar('T')
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the current test, or fail it if the environment variable `RUNS_API_SERVICES` is `required`."""
+    if os.environ.get('RUNS_API_SERVICES') == 'required':
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def wait_for(what: str, condition: Callable[[], T], seconds: float = 60, pause: float = 0.05) -> T:
+    """Ask again and again until a condition returns something true, and return that."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, f'Not within {seconds:g} seconds: {what}.'
+        time.sleep(pause)
+    return found
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database, or the server, for one account."""
+
+    url: URL
+
+    @property
+    def uri(self) -> str:
+        """The address as the platform has it: with three-byte text."""
+        return self.url.update_query_dict({'charset': 'utf8'}).render_as_string(hide_password=False)
+
+    def query(self, *statements: str, **values: Any) -> list[Any]:
+        """Send statements on a connection of their own, each committed at once; return the rows of the last, if any."""
+        engine = create_engine(self.url, poolclass=NullPool, isolation_level='AUTOCOMMIT')
+        rows: list[Any] = []
+        with engine.connect() as connection:
+            # A table that a server still uses would keep a DROP waiting for a day.
+            connection.execute(text('SET lock_wait_timeout = 30'))
+            for statement in statements:
+                result = connection.execute(text(statement), values)
+                rows = list(result.all()) if result.returns_rows else []
+        return rows
+
+    @contextmanager
+    def for_account(self, privileges: str = 'ALL PRIVILEGES') -> Iterator[Database]:
+        """Yield the database for an account of its own, with these privileges in it, as GRANT has them."""
+        name, password = f'runs_api_{secrets.token_hex(4)}', secrets.token_urlsafe(24)
+        self.query(f"CREATE USER '{name}'@'%' IDENTIFIED BY '{password}'",
+                   f"GRANT {privileges} ON {self.url.database}.* TO '{name}'@'%'")
+        try:
+            yield Database(self.url.set(username=name, password=password))
+        finally:
+            self.query(f"DROP USER '{name}'@'%'")
+
+
+@contextmanager
+def fresh_database(server: str | URL, charset: str = 'utf8mb4') -> Iterator[Database]:
+    """Yield a database with nothing in it, for the account of the server's address."""
+    url, name = make_url(server), f'runs_api_{secrets.token_hex(6)}'
+    Database(url).query(f'CREATE DATABASE {name} CHARACTER SET {charset}')
+    try:
+        yield Database(url.set(database=name))
+    finally:
+        Database(url).query(f'DROP DATABASE {name}')
+
+
+def program(name: str) -> str:
+    """Return the path of a program that is installed."""
+    path = os.pathsep.join([os.environ.get('PATH', os.defpath), '/usr/sbin'])
+    return shutil.which(name, path=path) or missing(f'not installed: {name}')
+
+
+class Private:
+    """A server of the tests' own in a folder, which may be stopped and started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.create_server(('127.0.0.1', 0)) as probe:
+            self.port: int = probe.getsockname()[1]
+        self.command: list[str] = []
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it if it does not run, and wait until it can be used."""
+        if self.process is None:
+            with open(self.folder / 'log.txt', 'ab') as log:
+                self.process = subprocess.Popen(self.command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log,
+                                                stderr=subprocess.STDOUT)
+        wait_for(f'an answer of {self.command[0]}', self._listens)
+
+    def _listens(self) -> bool:
+        assert self.process is not None and self.process.poll() is None, f'See {self.folder}/log.txt.'
+        with socket.socket() as probe:
+            return probe.connect_ex(('127.0.0.1', self.port)) == 0
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal. With SIGSTOP it does nothing any more, not even refuse connections."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End it as its administrator would, or with SIGKILL as a lack of memory would, and wait until it has gone."""
+        if self.process is not None:
+            self.send(number)
+            self.send(signal.SIGCONT)
+            self.process.wait(60)
+            self.process = None
+
+    def restart(self) -> None:
+        """Stop it, and start it."""
+        self.stop()
+        self.start()
+
+
+class PrivateMariaDB(Private):
+    """A MariaDB of the tests' own."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        # A server that starts removes all temporary tables in that folder. In the one that every server has by
+        # default they would be those of other servers, which crash of it.
+        (folder / 'tmp').mkdir()
+        own = [f'--user={getpass.getuser()}', f'--datadir={folder}/data', f'--tmpdir={folder}/tmp']
+        subprocess.run(
+            [program('mariadb-install-db'), '--no-defaults', '--auth-root-authentication-method=normal',
+             '--skip-test-db', *own], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=120)
+        self.command = [
+            program('mariadbd'), '--no-defaults', *own, f'--port={self.port}', '--bind-address=127.0.0.1',
+            f'--socket={folder}/socket', f'--pid-file={folder}/pid', '--skip-name-resolve',
+            '--innodb-buffer-pool-size=64M']
+        #: For its administrator, who is not held back by `read_only`.
+        self.admin = Database(make_url(f'mysql+pymysql://root:@127.0.0.1:{self.port}'))
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """Start it, and yield a database for an account; in the end it runs and takes writes, whatever happened."""
+        self.start()
+        with fresh_database(self.admin.url) as made, made.for_account() as account:
+            try:
+                yield account
+            finally:
+                self.recover()
+
+    def recover(self) -> None:
+        """Run, take writes, and have patience with connections that idle."""
+        self.start()
+        self.admin.query('SET GLOBAL read_only = 0, GLOBAL wait_timeout = DEFAULT')
+
+    def connections(self, of: Database) -> list[int]:
+        """Return the connections of an account."""
+        return [row.id for row in self.admin.query(
+            'SELECT id FROM information_schema.processlist WHERE user = :name', name=of.url.username)]
+
+
+class PrivateRedis(Private):
+    """A Redis of the tests' own, which keeps nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.url = f'redis://127.0.0.1:{self.port}'
+        self.command = [program('redis-server'), '--port', str(self.port), '--bind', '127.0.0.1', '--save', '']
+
+    def ask(self, *command: str) -> Any:
+        """Send a command, and return the answer."""
+        with Redis.from_url(self.url, socket_timeout=10) as client:
+            return client.execute_command(*command)

@@ -1,0 +1,108 @@
+"""Every way into the package on MariaDB: what it may do there, and how the rows are found that it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import OperationalError
+from support.entry_points import CALLS, SILENT, EntryPoints
+from support.statements import Statement, record_statements
+
+from .services import Database
+
+pytestmark = pytest.mark.service
+
+#: The tables that grow with every run. The others grow with the test suite, as a retry itself does.
+HISTORY = {'test', 'test_progress', 'test_result', 'test_result_file', 'customized_test', 'test_fork', 'run_retry',
+           'run_carried_over', 'user', 'api_token'}
+
+#: Those of them that are read as a whole: a user by their GitHub account and the runs of a pull request, for which the
+#: host has no index, and all retries, among which the commands look for those that lack something.
+READ_WHOLE = {'comment': {'user', 'test'}, 'flask runs-api carry-over': {'run_retry'},
+              'flask runs-api sweep': {'run_retry'}}
+
+ASKING = [name for name in CALLS if name not in SILENT]
+
+
+@pytest.fixture(scope='module')
+def entry_points(database: Database) -> Iterator[EntryPoints]:
+    """
+    Yield every way into the package, on a database with many more runs and users than a statement is about.
+
+    Once they are there, host and package may read and add rows, and no more.
+    """
+    with database.for_account() as account:
+        made = EntryPoints(account.uri, tests=40, runs=100, retries=5)
+        for _ in range(10):
+            made.end()
+        where, whom = f'ON {database.url.database}.*', f"'{account.url.username}'@'%'"
+        database.query(f'REVOKE ALL PRIVILEGES {where} FROM {whom}', f'GRANT SELECT, INSERT {where} TO {whom}')
+        made.engine.dispose()
+        with pytest.raises(OperationalError, match='command denied'):
+            account.query('UPDATE test SET pr_nr = 1')
+        yield made
+        made.close()
+
+
+@pytest.mark.parametrize('name', CALLS)
+def test_an_account_with_select_and_insert_is_enough(entry_points: EntryPoints, name: str) -> None:
+    CALLS[name](entry_points)
+
+
+@pytest.fixture(scope='module', params=['as they are', 'analyzed'])
+def engine(request: pytest.FixtureRequest, database: Database, entry_points: EntryPoints) -> Iterator[Engine]:
+    """
+    Connect to the database, with the statistics that its tables have of themselves and with exact ones.
+
+    The first are of any moment while the tables grew: no plan may depend on them.
+    """
+    engine = create_engine(database.uri)
+    if request.param == 'analyzed':
+        with engine.connect() as connection:
+            tables = connection.exec_driver_sql('SHOW TABLES').scalars().all()
+            connection.exec_driver_sql(f'ANALYZE TABLE {", ".join(f"`{table}`" for table in tables)}')
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sent(request: pytest.FixtureRequest, entry_points: EntryPoints) -> list[Statement]:
+    """Return the statements that the package sends in a call."""
+    with record_statements(entry_points.package_engine) as sent:
+        CALLS[request.param](entry_points)
+    assert sent
+    return sent
+
+
+def plan(engine: Engine, statements: list[Statement]) -> list[tuple[Statement, Any]]:
+    """Return what EXPLAIN says of the tables that statements read, each with its statement."""
+    rows: list[tuple[Statement, Any]] = []
+    with engine.connect() as connection:
+        for statement in statements:
+            parameters = statement.parameters
+            # Of an INSERT of several rows, the first.
+            first = parameters[0] if isinstance(parameters, list) else parameters
+            rows += [(statement, row) for row in connection.exec_driver_sql(f'EXPLAIN {statement}', first)]
+    # The table that is inserted into is named too, though nothing is read from it.
+    return [(statement, row) for statement, row in rows if row.select_type != 'INSERT']
+
+
+@pytest.mark.parametrize(('sent', 'name'), [(name, name) for name in ASKING], indirect=['sent'])
+def test_no_table_of_the_history_is_read_as_a_whole(sent: list[Statement], engine: Engine, name: str) -> None:
+    # The sweep walks the progress rows backwards, no further than to a LIMIT.
+    read_whole = {row.table for statement, row in plan(engine, sent) if row.type in ('ALL', 'index') and not (
+        row.table == 'test_progress' and int(row.rows) in statement.parameters.values())}
+
+    assert read_whole & HISTORY == READ_WHOLE.get(name, set())
+
+
+# A run that has not finished has no results here: it does not matter how none are read.
+@pytest.mark.parametrize('sent', [name for name in ASKING if name != '422, not finished'], indirect=True)
+def test_the_results_of_a_run_are_read_where_they_lie_together(sent: list[Statement], engine: Engine) -> None:
+    # By any other index each is looked for on another page, and with a long history from the disk.
+    keys = {(row.table, row.key) for _, row in plan(engine, sent) if row.table in ('test_result', 'test_result_file')}
+
+    assert keys <= {('test_result', 'PRIMARY'), ('test_result_file', 'PRIMARY')}
