@@ -110,8 +110,8 @@ class Inside:
 
     def request(self, method: str, path: str, **sent: Any) -> Request:
         """Prepare a request, of somebody who may do everything."""
-        environ = EnvironBuilder(path, 'http://localhost/', method=method, headers=self._headers, **sent).get_environ()
-        return partial(run_wsgi_app, self._app, environ, buffered=True)
+        builder = EnvironBuilder(path, 'http://localhost/', method=method, headers=[*self._headers.items()], **sent)
+        return partial(run_wsgi_app, self._app, builder.get_environ(), buffered=True)
 
     def create(self) -> Request:
         """Prepare the platform's own request for a run of all tests."""

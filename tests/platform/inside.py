@@ -22,7 +22,6 @@ from unittest import mock
 
 from flask import g
 from sqlalchemy import Engine, event
-from sqlalchemy.orm import Session
 from stand_ins import Cloud, GitHub, standing_in
 from werkzeug.serving import make_server
 from werkzeug.wsgi import ClosingIterator
@@ -75,7 +74,7 @@ class Inside:
                      for name, role in people.items()]
             g.db.add_all(users)
             g.db.commit()
-            return {user.name: user.id for user in users}
+            return {str(user.name): user.id for user in users}
 
     # From outside
 
@@ -152,16 +151,6 @@ class Inside:
                 category['category'].name: [[entry['test'].id, entry['error']] for entry in category['tests']]
                 for category in get_test_results(test)}]
 
-    def compare(self, run_id: int, reference_id: int) -> Any:
-        """Return what the platform's report says of the tests of a run beside another: the tests of each word."""
-        from mod_ci.comparison import build_state, compare
-        from mod_test.controllers import get_test_results
-        from mod_test.models import Test
-        with self._request():
-            current, reference = (build_state(get_test_results(Test.query.filter(Test.id == id).one()))
-                                  for id in (run_id, reference_id))
-            return compare(current, reference)
-
     def report(self, run_id: int) -> str:
         """Return the report on the run of a pull request, as the platform would post it."""
         from mod_ci.controllers import get_info_for_pr_comment
@@ -170,8 +159,6 @@ class Inside:
             info = get_info_for_pr_comment(Test.query.filter(Test.id == run_id).one(), None)
             return self._app.jinja_env.get_template('ci/pr_comment.txt').render(
                 comment_info=info, test_id=run_id, platform='linux')
-
-    # Connections and sessions
 
     def statements_of(self, paths: list[str]) -> dict[str, list[str]]:
         """Return the statements that each page takes, after a first request, without their values."""
@@ -184,21 +171,6 @@ class Inside:
             self.ask('GET', path)
             found[path] = list(sent)
         return found
-
-    def retry_amid_changes(self, run_id: int, kept: bool) -> Any:
-        """Retry a run while the caller's session has a new row pending, then commit the session or roll it back."""
-        from mod_home.models import GeneralData
-        from mod_test.models import Test
-
-        from mod_runs_api import retry_run
-        with self._request():
-            g.db.add(GeneralData('change', 'pending'))
-            g.db.flush()
-            new_run_id = retry_run(run_id).new_run_id
-            with Session(g.db.get_bind()) as elsewhere:
-                changes_elsewhere = elsewhere.query(GeneralData).filter(GeneralData.key == 'change').count()
-            (g.db.commit if kept else g.db.rollback)()
-            return [changes_elsewhere, Test.query.filter(Test.id == new_run_id).count()]
 
 
 def main() -> None:

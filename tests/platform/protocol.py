@@ -71,11 +71,6 @@ class Said(NamedTuple):
     failed: int
     not_run: int
 
-    @classmethod
-    def of(cls, attempt: Row) -> Said:
-        """Return what the package says of an attempt in its list."""
-        return cls(*(attempt[name] for name in cls._fields))
-
     @property
     def by_the_newest_rule(self) -> Said:
         """The same since August 2026: a run that completed without some results is an error (docs/api.rst)."""
@@ -277,7 +272,7 @@ class Story:
     def listed(self, run_id: int) -> Said:
         """Return the status and the counts of a run as the package lists them."""
         (listed,) = (attempt for attempt in self.attempts(run_id) if attempt['run_id'] == run_id)
-        return Said.of(listed)
+        return Said(*(listed[name] for name in Said._fields))
 
     def verdict(self, run_id: int) -> Any:
         """Return what the attempts of a run prove, a hundred tests at most."""

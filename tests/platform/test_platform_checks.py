@@ -22,17 +22,6 @@ def telling(unmounted: Platform) -> Platform:
         line for line in PRODUCTION.splitlines(True) if 'RATE_LIMIT' not in line))
 
 
-def test_the_platforms_log_says_that_redis_is_away(unmounted: Platform) -> None:
-    platform = copy(unmounted, 'without-redis', mounted=True,
-                    config="RUNS_API_RATE_LIMIT_STORAGE_URI = 'redis://127.0.0.1:1'\n",
-                    run=literal_block('docs/settings.rst', 'log_configuration.create_logger'))
-
-    platform.inside('ask', 'sqlite://', method='GET', path='/api/v1/runs/1/retries')
-
-    log = (platform.path / 'logs' / 'platform.log').read_text()
-    assert '[flask-limiter][WARNING]' in log and 'falling back to in-memory storage' in log
-
-
 def test_each_check_refuses_what_it_is_for_and_the_status_on_github_stays(story: Story) -> None:
     tests = story.tests(2)
     pull = story.worker(story.complete(story.open_pull(tests), {tests[0]: CRASH}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from protocol import CRASH, MISSING, Outcome, Story, differs
+from protocol import CRASH, MISSING, Story, differs
 
 pytestmark = pytest.mark.platform
 
@@ -59,22 +59,3 @@ def test_route_page_and_report_say_what_three_attempts_proved(story: Story) -> N
     assert (f'Over 3 attempts: 1 test is flaky ([{flaky}]({link.format(flaky)})), 1 fails each time in the same way '
             f'([{broken}]({link.format(broken)}))') in report
     assert 'Over 3 attempts 1 test is flaky, 1 fails each time in the same way and' in page
-
-
-OUTCOMES = [differs('one'), differs('two'), Outcome(1, 'one'), Outcome(1, 'two'), Outcome(2, 'one')]
-
-
-def test_two_failures_are_identical_where_the_platform_says_so(story: Story) -> None:
-    pairs = [(one, other) for one in OUTCOMES for other in OUTCOMES]
-    tests = story.tests(len(pairs))
-    first = story.complete(story.push(tests), {test: one for test, (one, _) in zip(tests, pairs)})
-    second = story.complete(story.retry(first), {test: other for test, (_, other) in zip(tests, pairs)})
-
-    verdicts = story.verdicts(first)
-    judged = story.process.call('compare', run_id=second, reference_id=first)
-
-    # The platform looks at the outputs alone, so it may judge only where the exit codes are the same.
-    words = {test: word for word, found in judged.items() for test in found}
-    for test, (one, other) in zip(tests, pairs):
-        same_code = one.exit_code == other.exit_code
-        assert verdicts[test] == (words[test] if same_code else 'failing_differently'), (one, other)

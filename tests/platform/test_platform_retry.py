@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from protocol import BOTH, CRASH, PASSWORD, Story, differs
-from rows import now
 
 pytestmark = [pytest.mark.platform, BOTH]
 
@@ -85,17 +83,3 @@ def test_the_platforms_own_error_pages_stay_away_from_what_is_refused(story: Sto
     assert refusal(story, NONE, {}) == (401, 'unauthorized', {})
     assert refusal(story, NONE, token_of(story, 'nora', None)) == (
         403, 'forbidden', {'required_roles': ['admin', 'contributor', 'tester'], 'user_role': None})
-
-
-def test_a_token_that_the_platform_no_longer_accepts_is_unauthorized(story: Story) -> None:
-    tess = token_of(story, 'tess', 'tester')
-    token_id = story.rows.one('api_token', token_name='tess')['id']
-    assert refusal(story, NONE, tess)[0] == 404
-    assert refusal(story, NONE, {'Authorization': tess['Authorization'][:-1]})[0] == 401
-
-    story.rows.set('api_token', token_id, expires_at=now() - timedelta(seconds=1))
-    assert refusal(story, NONE, tess)[0] == 401
-
-    story.rows.set('api_token', token_id, expires_at=now() + timedelta(days=1))
-    assert story.request('DELETE', f'/auth/tokens/{token_id}', headers=tess)['status'] == 204
-    assert refusal(story, NONE, tess)[0] == 401

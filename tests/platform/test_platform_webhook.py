@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from protocol import CRASH, Story
+from protocol import CRASH, Story, Worker
 from support.github import ALICE, AUTHOR, PR
 
 pytestmark = pytest.mark.platform
@@ -17,16 +17,10 @@ A, B = 'a' * 40, 'b' * 40
 
 
 @pytest.fixture
-def failed(story: Story) -> int:
-    """The run of a pull request in which one of three tests failed."""
+def pull(story: Story) -> Worker:
+    """The worker of the run of a pull request, in which one of three tests failed."""
     tests = story.tests(3)
-    return story.complete(story.open_pull(tests), {tests[0]: CRASH})
-
-
-@pytest.fixture
-def number(story: Story, failed: int) -> int:
-    """The number of that pull request."""
-    return int(story.run(failed)['pr_nr'])
+    return story.worker(story.complete(story.open_pull(tests), {tests[0]: CRASH}))
 
 
 def block(story: Story, account: int) -> None:
@@ -37,17 +31,17 @@ def block(story: Story, account: int) -> None:
 # What comes of a comment
 
 
-def test_a_signed_comment_makes_a_retry_and_is_answered(story: Story, failed: int, number: int) -> None:
-    assert story.comment(number, '/retry linux', key='another', status=418) == []
+def test_a_signed_comment_makes_a_retry_and_is_answered(story: Story, pull: Worker) -> None:
+    assert story.comment(pull.pr_nr, '/retry linux', key='another', status=418) == []
 
-    (answer,) = story.comment(number, '/retry linux because the VM froze')
+    (answer,) = story.comment(pull.pr_nr, '/retry linux because the VM froze')
 
-    _, made = story.attempts(failed)
+    _, made = story.attempts(pull.run_id)
     address = f'http://localhost/test/{made["run_id"]}'
     assert (made['requested_by'], made['reason'], made['failed_only']) == ('adam', 'the VM froze', False)
-    assert answer == f'- linux: run {failed} is queued again as [run {made["run_id"]}]({address}), with 3 tests.'
-    assert story.commit_status(failed) == {
-        'commit': story.run(failed)['commit'], 'state': 'pending', 'description': 'Tests queued',
+    assert answer == f'- linux: run {pull.run_id} is queued again as [run {made["run_id"]}]({address}), with 3 tests.'
+    assert story.commit_status(pull.run_id) == {
+        'commit': pull.commit, 'state': 'pending', 'description': 'Tests queued',
         'context': 'CI - linux', 'target_url': address}
 
 
@@ -98,20 +92,20 @@ def test_the_newest_run_of_the_head_is_retried_whatever_the_order_of_events(stor
 
 
 def test_retry_failed_starts_from_the_attempt_that_ended_last_of_those_that_ran_something(
-        story: Story, failed: int, number: int) -> None:
-    tests = story.selection(failed)
-    full = story.complete(story.retry(failed, failed_only=False), {tests[1]: CRASH})
-    story.stop(story.retry(failed))
-    source, retry = story.retry_by_comment(number, '/retry linux failed')
+        story: Story, pull: Worker) -> None:
+    tests = story.selection(pull.run_id)
+    full = story.complete(story.retry(pull.run_id, failed_only=False), {tests[1]: CRASH})
+    story.stop(story.retry(pull.run_id))
+    source, retry = story.retry_by_comment(pull.pr_nr, '/retry linux failed')
     assert (source, story.selection(retry)) == (full, tests[1:2])
 
     story.complete(retry)
-    story.stop(story.retry(failed))
-    attempts = story.attempts(failed)
-    (answer,) = story.comment(number, '/retry linux failed')
+    story.stop(story.retry(pull.run_id))
+    attempts = story.attempts(pull.run_id)
+    (answer,) = story.comment(pull.pr_nr, '/retry linux failed')
 
     assert 'is not retried' in answer
-    assert story.attempts(failed) == attempts
+    assert story.attempts(pull.run_id) == attempts
 
 
 # Who may
@@ -120,25 +114,25 @@ def test_retry_failed_starts_from_the_attempt_that_ended_last_of_those_that_ran_
 @pytest.mark.parametrize('stored, login', [('\u00e1dam-gh', 'adam-gh'), ('adam-gh ', 'adam-gh'),
                                            ('adam-gh', '\u00e1dam-gh'), ('adam-gh', 'adam-gh ')])
 def test_the_databases_collation_does_not_make_a_user_of_another(
-        story: Story, failed: int, number: int, stored: str, login: str) -> None:
+        story: Story, pull: Worker, stored: str, login: str) -> None:
     story.rows.set('user', story.user_id, github_login=stored)
 
-    assert story.comment(number, '/retry linux', login=login, account=MALLORY) == []
-    assert len(story.attempts(failed)) == 1
+    assert story.comment(pull.pr_nr, '/retry linux', login=login, account=MALLORY) == []
+    assert len(story.attempts(pull.run_id)) == 1
 
 
 def test_who_is_blocked_or_deactivated_on_the_platforms_pages_gets_no_retry(
-        story: Story, failed: int, number: int) -> None:
+        story: Story, pull: Worker) -> None:
     other = story.rows.add('user', name='alice', email='alice@example.com', password='', role='contributor',
                            github_login='alice-gh')
     story.visit(f'/account/deactivate/{other}', form={'submit': 'Deactivate account'})
     user = story.rows.one('user', id=other)
     assert (user['role'], user['github_login']) == ('contributor', 'alice-gh')
-    assert story.comment(number, '/retry linux', login='alice-gh') == []
+    assert story.comment(pull.pr_nr, '/retry linux', login='alice-gh') == []
 
     block(story, AUTHOR)
-    (answer,) = story.comment(number, '/retry linux')
+    (answer,) = story.comment(pull.pr_nr, '/retry linux')
     assert 'The author of this pull request is blocked.' in answer
     block(story, ALICE)
-    assert story.comment(number, '/retry linux') == []
-    assert len(story.attempts(failed)) == 1
+    assert story.comment(pull.pr_nr, '/retry linux') == []
+    assert len(story.attempts(pull.run_id)) == 1
