@@ -80,6 +80,7 @@ def test_a_result_comes_from_the_attempt_that_ended_last_of_those_that_really_ra
 
     end(new)
 
+    assert [rows.selection(run_id) for run_id in (lending, last, new)] == [ids(tests)] * 3
     assert rows.carried_over(lending) == dict.fromkeys(ids(tests[2:]), source)
     assert rows.carried_over(last) == {tests[0].id: lending, tests[2].id: source, tests[3].id: source}
     assert rows.carried_over(new) == {tests[0].id: full, tests[1].id: last, tests[2].id: source, tests[3].id: source}
