@@ -38,6 +38,9 @@ class Answer:
     status: int
     headers: HTTPMessage
     text: str
+    #: The process that answered, and the steps of the request: see `entry.Worker`.
+    worker: int
+    steps: list[str]
 
     @property
     def body(self) -> Any:
@@ -53,16 +56,6 @@ class Answer:
     def replayed(self) -> bool:
         """Whether this is the answer to an earlier request again."""
         return self.headers['Idempotent-Replayed'] == 'true'
-
-    @property
-    def worker(self) -> int:
-        """The process that answered."""
-        return int(self.headers['Worker'])
-
-    @property
-    def steps(self) -> list[str]:
-        """The steps of the request, see `entry.Worker`."""
-        return self.headers['Steps'].split(',')
 
 
 @dataclass(frozen=True)
@@ -81,7 +74,9 @@ class Client:
             connection.request(method, path, data, {
                 name.replace('_', '-'): value for name, value in sent.items() if value is not None})
             with connection.getresponse() as response:
-                return Answer(response.status, response.headers, response.read().decode())
+                got = response.headers
+                return Answer(response.status, got, response.read().decode(), int(got.get('Worker', 0)),
+                              got.get('Steps', '').split(','))
         finally:
             connection.close()
 
@@ -137,7 +132,7 @@ class Server:
         return f'{secrets.token_hex(4)} {self.workers}'
 
     def retry_often(self, token: str, run_id: int, requests: int, **body: Any) -> list[Answer]:
-        """Ask for retries at the same moment. Every worker gets at least one of the requests; with one thread each."""
+        """Ask for retries at the same moment; every worker gets at least one of the requests."""
         client, meet = Client(self.address, token), self.meeting()
         return together([lambda: client.retry(run_id, meet=meet, **body)] * requests)
 

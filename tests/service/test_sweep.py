@@ -10,13 +10,12 @@ import pytest
 import seed
 from application import create_app, dispose
 from database import db
-from flask import Flask
 from mod_ci.models import GcpInstance
 from mod_test.models import TestProgress, TestStatus
 from sqlalchemy import update
 from support.rows import Rows
 
-from .server import Answer, Client, Server, together
+from .server import Client, Server, together
 from .services import Database
 
 pytestmark = pytest.mark.service
@@ -30,42 +29,31 @@ VANISHED = 'The machine of this run has vanished.'
 
 
 @pytest.fixture(scope='module')
-def app(database: Database) -> Iterator[Flask]:
-    """Return the miniature on the server's database."""
+def rows(database: Database) -> Iterator[Rows]:
+    """Yield the rows of the server's database, in a context of the miniature on it."""
     app = create_app(database.uri)
-    yield app
+    with app.app_context():
+        yield Rows(db.engine)
+        db.session.remove()
     dispose(app)
 
 
-@pytest.fixture
-def rows(app: Flask) -> Rows:
-    """Return the rows of the database."""
-    with app.app_context():
-        return Rows(db.engine)
-
-
-def seed_ends(app: Flask) -> tuple[int, int]:
+def seed_ends() -> tuple[int, int]:
     """
     Write a run that ran out of time, and one whose machine has vanished, and return them.
 
     All that came before is of long ago.
     """
-    with app.app_context():
-        db.session.execute(update(TestProgress).values(timestamp=datetime(2020, 1, 1)))
-        tests = [seed.regression_test() for _ in range(5)]
-        stopped, vanished = seed.run(tests).id, seed.run(tests).id
-        for run_id, ago in ((stopped, timedelta(hours=1)), (vanished, timedelta(hours=5))):
-            for status in (TestStatus.preparation, TestStatus.testing):
-                seed.add(TestProgress(run_id, status, '', datetime.now() - ago))
-        seed.add(TestProgress(stopped, TestStatus.canceled, TIME_LIMIT, datetime.now() - timedelta(hours=1)))
-        seed.add(GcpInstance(f'linux-{vanished}', vanished, datetime.now() - timedelta(hours=5)))
-        db.session.commit()
-        return stopped, vanished
-
-
-def sweep(client: Client, **headers: str) -> Answer:
-    """Have a worker of the server sweep."""
-    return client.ask('POST', '/sweep', **headers)
+    db.session.execute(update(TestProgress).values(timestamp=datetime(2020, 1, 1)))
+    tests = seed.regression_tests(5)
+    stopped, vanished = seed.run(tests).id, seed.run(tests).id
+    for run_id, ago in ((stopped, timedelta(hours=1)), (vanished, timedelta(hours=5))):
+        for status in (TestStatus.preparation, TestStatus.testing):
+            seed.add(TestProgress(run_id, status, '', datetime.now() - ago))
+    seed.add(TestProgress(stopped, TestStatus.canceled, TIME_LIMIT, datetime.now() - timedelta(hours=1)))
+    seed.add(GcpInstance(f'linux-{vanished}', vanished, datetime.now() - timedelta(hours=5)))
+    db.session.commit()
+    return stopped, vanished
 
 
 def assert_done_once(rows: Rows, stopped: int, vanished: int) -> int:
@@ -76,13 +64,12 @@ def assert_done_once(rows: Rows, stopped: int, vanished: int) -> int:
     return int(retry['run_id'])
 
 
-def test_two_sweeps_at_once_make_one_retry_of_a_run_and_end_it_once(
-        app: Flask, rows: Rows, server: Server, alice: Client) -> None:
+def test_two_sweeps_at_once_make_one_retry_of_a_run_and_end_it_once(rows: Rows, server: Server, alice: Client) -> None:
     for _ in range(ROUNDS):
-        stopped, vanished = seed_ends(app)
+        stopped, vanished = seed_ends()
         meet = server.meeting()
 
-        swept = together([lambda: sweep(alice, Meet=meet)] * 2)
+        swept = together([lambda: alice.ask('POST', '/sweep', Meet=meet)] * 2)
 
         new_run_id = assert_done_once(rows, stopped, vanished)
         assert len({answer.worker for answer in swept}) == 2
@@ -90,17 +77,17 @@ def test_two_sweeps_at_once_make_one_retry_of_a_run_and_end_it_once(
                 if (run_id, what) == (stopped, 'retried')} == {new_run_id}
 
 
-def test_a_sweep_that_is_killed_before_any_step_is_finished_by_the_next(app: Flask, rows: Rows, alice: Client) -> None:
-    seed_ends(app)
-    steps = sweep(alice).steps
+def test_a_sweep_that_is_killed_before_any_step_is_finished_by_the_next(rows: Rows, alice: Client) -> None:
+    seed_ends()
+    steps = alice.ask('POST', '/sweep').steps
     assert {'INSERT test_progress', 'INSERT test', 'INSERT run_retry', 'INSERT customized_test'} <= set(steps)
 
     # Before a SELECT all is as before the step that follows, and the host's look for its tables changes nothing.
-    for number in (number for number, step in enumerate(steps, 1) if step not in ('SELECT', 'DESCRIBE', 'SHOW')):
-        stopped, vanished = seed_ends(app)
+    for number in (number for number, step in enumerate(steps, 1) if step not in ('SELECT', 'DESCRIBE')):
+        stopped, vanished = seed_ends()
         with pytest.raises((OSError, HTTPException)):
-            sweep(alice, Dies=f'{number}!')
+            alice.ask('POST', '/sweep', Dies=f'{number}!')
 
-        assert sweep(alice).status == 200
+        assert alice.ask('POST', '/sweep').status == 200
 
         assert_done_once(rows, stopped, vanished)
