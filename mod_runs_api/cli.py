@@ -12,8 +12,8 @@ from . import clock
 from .api.schemas import (AttemptSchema, PreviewSchema, TestVerdictSchema,
                           VerdictMetaSchema)
 from .domain.attempts import Attempt
-from .domain.causes import CAUSES
 from .domain.builds import SHOWN_LENGTH
+from .domain.causes import CAUSES
 from .domain.preview import Preview
 from .domain.retry import Retry
 from .domain.run import MAX_ID

@@ -104,7 +104,6 @@ class RunRecord:
         """Whether every selected test has a result."""
         return bool(self.results) if self.selected is None else not self.missing
 
-
     @property
     def has_died(self) -> bool:
         """Whether infrastructure ended it: the only cause that is worth an automatic retry."""

@@ -28,6 +28,7 @@ GRACE = timedelta(hours=2)
 #: The number of automatic attempts that must die in a row until no more are made.
 OUTAGE = 3
 
+
 class Step(NamedTuple):
     """A step of the sweep: an action on one run, or the reason for none."""
 

@@ -18,7 +18,6 @@ VerdictName = Literal['passed', 'flaky', 'failing_identically', 'failing_differe
 Overall = Literal['pending', 'fail', 'unstable', 'pass']
 
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
-OVERALL: tuple[Overall, ...] = get_args(Overall)
 
 
 class File(NamedTuple):
