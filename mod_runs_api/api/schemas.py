@@ -1,4 +1,4 @@
-"""The answers of the API and the arguments of its lists, as marshmallow schemas (docs/api.rst)."""
+"""The objects in the answers of the API, and the arguments of its lists (docs/api.rst)."""
 
 import re
 from typing import Any
@@ -26,16 +26,6 @@ class UTCDateTime(fields.DateTime):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return None if value is None else f'{value:%Y-%m-%dT%H:%M:%SZ}'
-
-
-class RunActionSchema(Schema):
-    """The answer to an action on a run."""
-
-    run_id = fields.Integer()
-    new_run_id = fields.Integer()
-    action = fields.String()
-    status = fields.String()
-    message = fields.String()
 
 
 class ErrorSchema(Schema):
@@ -81,15 +71,6 @@ class PageArgsSchema(Schema):
     offset = QueryInteger(load_default=0, validate=validate.Range(0, MAX_ID))
 
 
-class PaginationSchema(Schema):
-    """The part of a list that this is."""
-
-    limit = fields.Integer()
-    offset = fields.Integer()
-    total = fields.Integer()
-    next_offset = fields.Integer()
-
-
 class OtherBuildSchema(Schema):
     """Results that were carried over from attempts of another build."""
 
@@ -120,21 +101,6 @@ class AttemptSchema(Schema):
     created_at = UTCDateTime()
 
 
-class AttemptsMetaSchema(Schema):
-    """The root run."""
-
-    run_id = fields.Integer()
-    root_run_id = fields.Integer()
-
-
-class AttemptsSchema(Schema):
-    """The attempts of a run, by run id."""
-
-    data = fields.List(fields.Nested(AttemptSchema))
-    pagination = fields.Nested(PaginationSchema)
-    meta = fields.Nested(AttemptsMetaSchema)
-
-
 class VerdictArgsSchema(PageArgsSchema):
     """The part of the tests that is asked for, in the query string."""
 
@@ -160,17 +126,11 @@ class TestVerdictSchema(Schema):
     attempts = fields.List(fields.Nested(OutcomeSchema))
 
 
-class VerdictMetaSchema(AttemptsMetaSchema):
+class VerdictMetaSchema(Schema):
     """The verdict on the commit."""
 
+    run_id = fields.Integer()
+    root_run_id = fields.Integer()
     attempts = fields.List(fields.Integer())
     overall = fields.String()
     counts = fields.Dict()
-
-
-class VerdictSchema(Schema):
-    """The verdicts of all attempts of a run together, by regression test id."""
-
-    data = fields.List(fields.Nested(TestVerdictSchema))
-    pagination = fields.Nested(PaginationSchema)
-    meta = fields.Nested(VerdictMetaSchema)

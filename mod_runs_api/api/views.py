@@ -20,8 +20,8 @@ from .auth import may, require
 from .errors import MethodNotAllowed
 from .request_body import read_object
 from .responses import json_response
-from .schemas import (AttemptsSchema, PageArgsSchema, PreviewSchema,
-                      RunActionSchema, VerdictArgsSchema, VerdictSchema)
+from .schemas import (AttemptSchema, PageArgsSchema, PreviewSchema,
+                      TestVerdictSchema, VerdictArgsSchema, VerdictMetaSchema)
 
 
 def retry(run_id: str) -> Response:
@@ -40,13 +40,13 @@ def _create_retry(run_id: str) -> Response:
                      idempotency_digest=digest_key(user.id, key)), settings.before_retry)
 
     tests = counted(created.test_count, 'test')
-    response = json_response(RunActionSchema().dump({
+    response = json_response({
         'run_id': created.run_id,
         'new_run_id': created.new_run_id,
         'action': 'retry',
         'status': 'accepted',
         'message': f'Run {created.run_id} is queued again as run {created.new_run_id}, with {tests}.',
-    }), 202)
+    }, 202)
     # A run's own resource is the host's. Its path differs from this route's in the end only.
     response.headers['Location'] = url_for('.retry', run_id=created.new_run_id).removesuffix('/retry')
     if created.replayed:
@@ -69,11 +69,11 @@ def retries(run_id: str) -> Response:
     require('runs:read')
     args = _load_args(PageArgsSchema())
     page = attempts_page(_to_id(run_id), **args)
-    return json_response(AttemptsSchema().dump({
-        'data': page.attempts,
+    return json_response({
+        'data': AttemptSchema(many=True).dump(page.attempts),
         'pagination': _pagination(total=page.total, **args),
         'meta': {'run_id': page.run_id, 'root_run_id': page.root_run_id},
-    }), 200)
+    }, 200)
 
 
 def verdict(run_id: str) -> Response:
@@ -84,11 +84,11 @@ def verdict(run_id: str) -> Response:
     wanted = args.pop('verdict') or VERDICTS
     found = attempts_verdict(_to_id(run_id))
     tests = [test for test in found.tests if test.verdict in wanted]
-    return json_response(VerdictSchema().dump({
-        'data': tests[args['offset']:args['offset'] + args['limit']],
+    return json_response({
+        'data': TestVerdictSchema(many=True).dump(tests[args['offset']:args['offset'] + args['limit']]),
         'pagination': _pagination(total=len(tests), **args),
-        'meta': found,
-    }), 200)
+        'meta': VerdictMetaSchema().dump(found),
+    }, 200)
 
 
 #: The routes under ``/runs/{run_id}/``, by the last part of their path, which is their endpoint too.
