@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from sqlalchemy import Engine, delete
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from support.api import ApiCall, Command
-from support.histories import end, finish, report
+from support.histories import FAIL, PASS, add_attempts, end, finish, report
 from support.histories import retry_in_process as retry
 from support.rows import Rows
 from support.statements import before_statements, fail, record_statements
@@ -126,6 +127,23 @@ def test_only_an_active_test_with_a_result_elsewhere_alone_is_carried_over(
     finish(new, tests[:2])
 
     assert rows.carried_over(new) == {tests[2].id: source}
+
+
+@pytest.mark.parametrize(('reported', 'origin', 'status'), [
+    (None, {'got': 'wrong'}, 'error'), (None, {'code': 1}, 'fail'), (None, {}, 'pass'),
+    ('wrong', {'got': 'wrong'}, 'fail'), ('wrong', {}, 'fail')])
+def test_an_output_that_was_reported_without_a_result_makes_no_run_greener_than_is_known(
+        attempts: ApiCall, reported: str | None, origin: dict[str, Any], status: str) -> None:
+    first, = add_attempts([replace(PASS, **origin)], [FAIL])
+    both = list(db.session.query(RegressionTest).order_by(RegressionTest.id))
+    new = retry(first, failed_only=True)
+    output, = both[0].output_files
+    seed.add(TestResultFile(test_id=new, regression_test_id=both[0].id, regression_test_output_id=output.id,
+                            expected='right', got=reported))
+    report(new, both[1:])
+    end(new)
+
+    assert attempts(new).json['data'][-1]['status'] == status
 
 
 def test_a_result_without_files_is_carried_over(rows: Rows, tests: list[RegressionTest]) -> None:

@@ -82,6 +82,22 @@ def find_origins(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int,
     return {regression_test_id: run_ids[place] for regression_test_id, place in rows}
 
 
+def find_contradicted(db: Database, run_id: int, origins: dict[int, int]) -> set[int]:
+    """
+    Return the tests with an output that differed in their origin, and that a run's worker reported as equal.
+
+    The row of that output is there already, without a result. The result of the origin beside it would pass.
+    """
+    file, own = db.host.TestResultFile, aliased(db.host.TestResultFile)
+    rows = db.rows(by_key(own, by_key(
+        file, select(file.regression_test_id, file.test_id)
+        .join_from(own, file, and_(file.regression_test_id == own.regression_test_id,
+                                   file.regression_test_output_id == own.regression_test_output_id))
+        .where(own.test_id == run_id, own.regression_test_id.in_(list(origins)), own.got.is_(None),
+               file.test_id.in_(set(origins.values())), file.got.is_not(None)))))
+    return {regression_test_id for regression_test_id, origin_id in rows if origins[regression_test_id] == origin_id}
+
+
 def copy_results(db: Database, completed: ProgressRow, origins: dict[int, int]) -> None:
     """
     Copy a result of each test from its origin, the run that really ran it, into a run, and mark it.

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session, SessionTransaction, object_session
 
 from ..database import Database
 from ..database.attempts import read_attempt_ids
-from ..database.carry_over import (copy_results, find_missed, find_origins,
+from ..database.carry_over import (copy_results, find_contradicted,
+                                   find_missed, find_origins,
                                    find_root_of_failed_only,
                                    is_still_completed)
 from ..database.progress import read_progress
@@ -113,7 +114,10 @@ def find_results(db: Database, run_id: int) -> tuple[ProgressRow | None, dict[in
     if own.end is None or own.completed is None:
         return None, {}
     ended = [other.run_id for other in in_order_of_ends(progress.values())]
-    return own.completed, find_origins(db, run_id, ended) if ended else {}
+    origins = find_origins(db, run_id, ended) if ended else {}
+    # A test that would come out greener than anybody knows keeps no result: the run is an error.
+    contradicted = find_contradicted(db, run_id, origins)
+    return own.completed, {test_id: origin for test_id, origin in origins.items() if test_id not in contradicted}
 
 
 def count_results(db: Database, run_id: int) -> int:
