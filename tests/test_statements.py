@@ -51,13 +51,14 @@ def _entry_points(folder: Path, **sizes: int) -> Iterator[EntryPoints]:
 
 
 @pytest.mark.parametrize('name', CALLS)
-def test_the_number_of_statements_does_not_depend_on_any_size(
+def test_the_number_of_statements_does_not_depend_on_any_size_and_all_are_select_or_insert(
         small: EntryPoints, large: EntryPoints, name: str) -> None:
     counts = []
     for entry_points in (small, large):
         with record_statements(entry_points.package_engine) as sent:
             CALLS[name](entry_points)
         counts.append(len(sent))
+        assert {statement.split()[0] for statement in sent} <= {'SELECT', 'INSERT'}
 
     assert counts[0] == counts[1]
     assert (counts[0] == 0) == (name in SILENT)

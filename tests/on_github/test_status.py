@@ -6,15 +6,18 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+import seed
+from database import db
 from flask import Flask
-from mod_test.models import Test
+from mod_test.models import Test, TestProgress, TestStatus
 from support.api import Command
 from support.github import COMMIT, GitHub
+from support.histories import NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT, VANISHED
 
 from mod_runs_api import retry_run, run_retried
 from mod_runs_api.github import post_queued_status
 
-from .conftest import Comment
+from .conftest import Comment, MakeRun
 
 #: The source has completed without one of its results.
 STATUS = {'commit': COMMIT, 'state': 'pending', 'description': 'Tests queued again: 1 of 2 results are missing'}
@@ -34,6 +37,37 @@ def test_the_commit_status_shows_once_that_the_tests_are_queued(told: GitHub, co
     assert set(told.opened) == {('ghp_secret', 'CCExtractor/ccextractor')}
     assert told.statuses == [{**STATUS, 'context': 'CI - windows',
                               'target_url': f'http://localhost/test/{retry.new_run_id}'}]
+
+
+@pytest.mark.parametrize(('message', 'description'), [
+    (TIME_LIMIT, 'Tests queued again: time limit exceeded'),
+    (VANISHED, 'Tests queued again: its machine has vanished'),
+    ('', 'Tests queued again: the worker gave up'),
+    (NOT_VISIBLE, 'Tests queued again: the build was not visible yet'),
+    (OUT_OF_ORDER, 'Tests queued again: the worker gave up or its machine rebooted'),
+    ('artifact', 'Tests queued again: the worker found no build on its machine'),
+    ('Build failed: …', 'Tests queued again: Build failed: …'),
+    ('GCP operation timed out. Again.', 'Tests queued again: GCP operation timed out. Again'),
+    ('GCP operation timed out.' + 'x' * 200, ('Tests queued again: GCP operation timed out.' + 'x' * 200)[:140]),
+    # Who canceled it, and why, is not told.
+    ('Canceled by alice via API: wrong branch', 'Tests queued'),
+    ('A new word', 'Tests queued')])
+def test_the_commit_status_says_why_the_tests_are_queued_again(
+        told: GitHub, make_run: MakeRun, message: str, description: str) -> None:
+    run = make_run(stages=())
+    seed.add(TestProgress(run.id, TestStatus.canceled, message))
+    db.session.commit()
+
+    retry_run(run.id)
+
+    assert [status['description'] for status in told.statuses] == [description]
+
+
+def test_the_commit_status_of_a_run_that_its_results_decided_says_nothing_more(
+        told: GitHub, first: int) -> None:
+    retry_run(first)
+
+    assert [status['description'] for status in told.statuses] == ['Tests queued']
 
 
 def test_no_status_is_posted_unless_somebody_wants_it(github: GitHub, linux: Test) -> None:
