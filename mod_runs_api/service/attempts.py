@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..database import Database
-from ..database.attempts import read_attempt_ids, read_attempts
+from ..database.attempts import read_attempts
 from ..database.carry_over import count_carried_over
 from ..database.causes import read_run_records
 from ..database.outcomes import count_outcomes
@@ -41,11 +41,6 @@ def read_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage 
         return None
     older = [(number, row) for number, row in rows[:-limit] if row.run_id == run_id]
     return AttemptsPage(run_id, root_id, len(rows), _summarize(db, rows[:-limit - 1:-1] + older))
-
-
-def read_attempt_ids_of(db: Database, run_id: int) -> list[int]:
-    """Return the runs of all attempts of a run, in order. Raises :exc:`RunNotFound`."""
-    return read_attempt_ids(db, find_run(db, run_id).root_id)
 
 
 def read_status(db: Database, run_id: int) -> RunStatus:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from ..database.attempts import read_attempt_ids
 from ..database.progress import read_progress
 from ..database.runs import find_superseding
 from ..database.users import is_blocked
@@ -12,7 +13,6 @@ from ..extension import extension_state
 from ..host.github import CheckedRun
 from ..host.log import log
 from ..settings import Check
-from .attempts import read_attempt_ids_of
 
 
 def ask_checks(checks: Sequence[Check], run: Run, silence_refuses: bool = False) -> None:
@@ -49,7 +49,7 @@ def superseding_run(run: Run) -> int | None:
 def queued_attempt(run: Run) -> int | None:
     """Return an attempt of a run, or the run itself, that is still queued."""
     transactions = extension_state().transactions
-    progress = transactions.run(read_progress, transactions.run(read_attempt_ids_of, run.id))
+    progress = transactions.run(read_progress, transactions.run(read_attempt_ids, run.root_id))
     return next((attempt.run_id for attempt in progress.values() if attempt.status is None), None)
 
 
