@@ -55,14 +55,6 @@ def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[i
     return counts
 
 
-def find_root_of_failed_only(db: Database, run_id: int) -> int | None:
-    """Return the first of the attempts of a failed-only retry; None for any other run."""
-    retry = db.run_retry.c
-    root_id: int | None = db.scalar(
-        select(retry.root_run_id).where(retry.run_id == run_id, retry.failed_only == true()))
-    return root_id
-
-
 def find_origins(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int, int]:
     """
     Return the active tests that a run has no result of, each with its origin: the last run that really ran it.
@@ -107,7 +99,7 @@ def copy_results(db: Database, completed: ProgressRow, origins: dict[int, int]) 
     customized = db.host.CustomizedTest
     run_id = completed.run_id
     selected = set(db.scalars(select(customized.regression_id).where(customized.test_id == run_id)))
-    # The marks are first: of two that do this at once, the second fails before it has written much.
+    # The marks are first: of two that do this at once, the second violates their key before it has written much.
     db.execute(insert(db.run_carried_over), [
         {'run_id': run_id, 'regression_test_id': regression_test_id, 'origin_run_id': origin_id,
          'progress_id': completed.id, 'progress_timestamp': completed.timestamp,

@@ -2,10 +2,18 @@
 The end of a failed-only retry (docs/operations.rst, "An attempt ends whole").
 
 The platform reads the newest completed run as the state of the whole commit. So when a failed-only retry has completed,
-every test without a result of its own in it gets the last result that another attempt has. INSERT only.
+every active test without a result of its own in it gets the last result that another attempt has. INSERT only.
 
-SQLAlchemy tells when the platform has written an end. The work is done right after the platform's transaction, in
-another one: a deadlock within the platform's would undo the platform's own row.
+SQLAlchemy's events tell when a session of the platform's has inserted a ``completed`` row and committed it. The work is
+done right then, before ``commit()`` returns, in a transaction of its own: a deadlock within the platform's would undo
+the platform's row.
+
+* If it fails, the end of the run stands, and the log says so. :func:`list_missed` finds the run for the next sweep, as
+  it finds one whose process was killed in between, or whose end was written in plain SQL.
+* A second end finds nothing left to copy. Of two at once, the second violates the primary key of the marks, and is
+  tried again.
+* The platform's restart deletes the progress row that completed the run: its marks no longer count. Where the restart
+  comes in between, the copies are rolled back.
 """
 
 from collections.abc import Sequence
@@ -19,7 +27,6 @@ from ..database import Database
 from ..database.attempts import read_attempt_ids
 from ..database.carry_over import (copy_results, find_contradicted,
                                    find_missed, find_origins,
-                                   find_root_of_failed_only,
                                    is_still_completed)
 from ..database.progress import read_progress
 from ..database.runs import find_run
@@ -68,6 +75,7 @@ def _handle_completed_runs(session: Session, transaction: SessionTransaction) ->
     state = find_extension_state() if run_ids else None
     if state is not None:
         for run_id in run_ids:
+            # On the database of this session: it need not be that of the request.
             _make_whole(replace(state.transactions, get_session=lambda: session), run_id)
 
 
@@ -87,8 +95,8 @@ def carry_over(db: Database, run_id: int) -> int:
     """
     Carry the results of the other attempts over into a failed-only retry that has completed, and return their number.
 
-    Nothing is done for any other run, nor a second time. Raises :exc:`Outdated` if the platform has restarted the run
-    meanwhile.
+    Nothing is done for any other run, nor a second time. Raises :exc:`RunNotFound`, or :exc:`Outdated` if the platform
+    has restarted the run meanwhile.
     """
     completed, origins = find_results(db, run_id)
     if completed is None or not origins:
@@ -104,12 +112,12 @@ def find_results(db: Database, run_id: int) -> tuple[ProgressRow | None, dict[in
     """
     Return the progress row that completed a run, and the origin of each result that is to be carried over into it.
 
-    That is, of the attempts that have ended and really ran the test, the one that ended last.
+    The origin is the attempt that ended last of those that have ended and really ran the test.
     """
-    root_id = find_root_of_failed_only(db, run_id)
-    if root_id is None:
+    run = find_run(db, run_id)
+    if not run.failed_only:
         return None, {}
-    progress = read_progress(db, read_attempt_ids(db, root_id))
+    progress = read_progress(db, read_attempt_ids(db, run.root_id))
     own = progress.pop(run_id)
     if own.end is None or own.completed is None:
         return None, {}
@@ -126,12 +134,10 @@ def count_results(db: Database, run_id: int) -> int:
 
 
 def list_missed() -> Sequence[int]:
-    """Return the failed-only retries that have completed, and lack a result of an active test that another attempt has."""
+    """Return the failed-only retries that have completed, and lack a result of an active test that another has."""
     return extension_state().transactions.run(find_missed)
 
 
 def carry_over_into(run_id: int) -> int:
-    """Carry over into a run, as :func:`carry_over`. Raises :exc:`RunNotFound`."""
-    transactions = extension_state().transactions
-    transactions.run(find_run, run_id)
-    return transactions.run(carry_over, run_id)
+    """Carry over into a run, as :func:`carry_over`."""
+    return extension_state().transactions.run(carry_over, run_id)
