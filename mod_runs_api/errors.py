@@ -13,29 +13,16 @@ class MountError(RuntimeError):
 
 
 class RunsApiError(Exception):
-    """
-    Base of all errors that refuse a request (docs/api.rst, "Errors").
-
-    Parameters
-    ----------
-    message : str
-        One or two sentences for a user. Longer ones than 500 characters are cut.
-    details : Mapping, optional
-        Facts for programs, in JSON types.
-
-    Attributes
-    ----------
-    code : str
-        The snake_case name of the error.
-    status : int
-        The HTTP status that the API answers with.
-    """
+    """Base of all errors that refuse a request."""
 
     code = 'internal_error'
+    #: The HTTP status that the API answers with.
     status = 500
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
+        #: One or two sentences for a user.
         self.message = message[:MAX_MESSAGE_LENGTH]
+        #: Facts for programs, in JSON types.
         self.details: JSONObject = dict(details or {})
         super().__init__(self.message)
 

@@ -63,58 +63,34 @@ class AttemptOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class TestVerdict:
-    """
-    What all attempts together prove about one test.
-
-    Attributes
-    ----------
-    regression_test_id : int
-        The regression test.
-    active : bool
-        Whether it is active now.
-    verdict : str
-        One of :data:`VERDICTS`.
-    latest : str or None
-        The outcome in the attempt that ended last of those that ran it; None if no attempt did.
-    attempts : sequence of AttemptOutcome
-        The attempts that have ended and that it was selected for or has a result in, by run id.
-    """
+    """The verdict on one regression test."""
 
     __test__ = False  # pytest takes the class for tests otherwise.
 
     regression_test_id: int
+    #: Whether it is active now.
     active: bool
     verdict: VerdictName
+    #: The outcome in the attempt that ended last of those that ran it; None if no attempt did.
     latest: Outcome | None
+    #: The attempts that have ended and that it was selected for or has a result in, by run id.
     attempts: Sequence[AttemptOutcome]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """
-    What all attempts of a run together prove.
+    """The verdicts of all attempts of a run together."""
 
-    Attributes
-    ----------
-    run_id : int
-        The run that was asked about.
-    root_run_id : int
-        The first of its attempts, which is no retry.
-    attempts : list of int
-        The runs of all attempts, in order.
-    overall : str
-        'pending', 'fail', 'unstable' or 'pass'.
-    counts : dict of str to int
-        The number of tests with each verdict, for all of :data:`VERDICTS`.
-    tests : list of TestVerdict
-        Every test that was selected for any attempt or has a result in it, by id.
-    """
-
+    #: The run that was asked about.
     run_id: int
+    #: The first of its attempts, which is no retry.
     root_run_id: int
+    #: The runs of all attempts, in order.
     attempts: list[int]
     overall: Overall
+    #: The number of tests with each verdict, for all of :data:`VERDICTS`.
     counts: dict[VerdictName, int]
+    #: Every test that was selected for any attempt or has a result in it, by id.
     tests: list[TestVerdict]
 
 

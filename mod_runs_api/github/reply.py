@@ -7,71 +7,42 @@ from ..domain.words import counted
 
 @dataclass(frozen=True)
 class CommentRetry:
-    """
-    A retry that a comment has created.
-
-    Attributes
-    ----------
-    platform : str
-        "linux" or "windows".
-    run_id, new_run_id, failed_only, test_count, replayed
-        As in :class:`mod_runs_api.Retry`. It is ``replayed`` when an earlier delivery of the comment has created it.
-    address : str or None
-        The address of the new run's page; None if no URL can be built.
-    known : str
-        A sentence about what the attempts so far have proved; empty if they have proved nothing.
-    """
+    """A retry that a comment has created, as :class:`mod_runs_api.Retry`."""
 
     platform: str
     run_id: int
     new_run_id: int
     failed_only: bool
     test_count: int
+    #: Whether an earlier delivery of the comment has created it.
     replayed: bool
+    #: The address of the new run's page; None if no URL can be built.
     address: str | None
+    #: The verdicts of the attempts so far, in a sentence; empty if there are none.
     known: str = ''
 
 
 @dataclass(frozen=True)
 class CommentRefusal:
-    """
-    A retry that a comment asked for and did not get.
+    """A retry that a comment asked for and did not get."""
 
-    Attributes
-    ----------
-    platform : str or None
-        "linux" or "windows"; None if the line was not understood.
-    run_id : int or None
-        The run that is not retried; None if there is none.
-    message : str
-        Why not.
-    """
-
+    #: None if the line was not understood.
     platform: str | None
+    #: The run that is not retried; None if there is none.
     run_id: int | None
+    #: Why not.
     message: str
 
 
 @dataclass(frozen=True)
 class CommentOutcome:
-    """
-    The outcome of a comment.
+    """The outcome of a comment."""
 
-    Attributes
-    ----------
-    ignored : str or None
-        Why nothing was done with it, as a sentence; None if something was, or was refused.
-    retries : tuple of CommentRetry
-        The retries that were created.
-    refusals : tuple of CommentRefusal
-        Those that were asked for and not created.
-    asked : bool
-        Whether a user of the platform asked for something, and may be answered.
-    """
-
+    #: Why nothing was done with it, as a sentence; None if something was, or was refused.
     ignored: str | None = None
     retries: tuple[CommentRetry, ...] = ()
     refusals: tuple[CommentRefusal, ...] = ()
+    #: Whether a user of the platform asked for something, and may be answered.
     asked: bool = True
 
     @property

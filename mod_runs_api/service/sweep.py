@@ -43,12 +43,7 @@ class Sweep:
     """
     One sweep of an application's runs.
 
-    Parameters
-    ----------
-    checks : Sequence of Check
-        The checks that must allow an automatic retry. No answer is a no.
-    dry_run : bool
-        Say what would be done, and write nothing.
+    An automatic retry needs every check to allow it; no answer is a no. A dry run writes nothing.
     """
 
     def __init__(self, checks: Sequence[Check], dry_run: bool) -> None:
