@@ -35,7 +35,7 @@ class Finding:
 
 
 def list_findings(verdict: Verdict) -> list[Finding]:
-    """Return the statements that are worth a reader's time: none of tests that passed in every attempt that ran them."""
+    """Return a statement for each verdict but "passed" that a test has."""
     findings: list[Finding] = []
     for name, phrases in PHRASES.items():
         ids = tuple(test.regression_test_id for test in verdict.tests if test.verdict == name)

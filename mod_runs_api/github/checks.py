@@ -40,8 +40,8 @@ def pull_request_is_open(run: CheckedRun) -> str | None:
 
     The platform would cancel the new run, and mark the commit as failed.
     """
-    pull_request = run.pull_request
-    return f'Pull request {run.pr_nr} is closed.' if pull_request is not None and pull_request.state == 'closed' else None
+    is_closed = run.pull_request is not None and run.pull_request.state == 'closed'
+    return f'Pull request {run.pr_nr} is closed.' if is_closed else None
 
 
 def author_is_not_blocked(run: CheckedRun) -> str | None:
@@ -67,17 +67,16 @@ def build_artifact_exists(run: CheckedRun) -> str | None:
             'days, and the platform looks at the newest 500 artifacts.')
 
 
-#: No automatic retry is made without these.
-READY_MADE: tuple[Check, ...] = (commit_is_not_superseded, pull_request_is_open, author_is_not_blocked,
-                                 build_artifact_exists)
-
 #: Those that ask the database alone, and those that ask GitHub, the dearest last.
 _FIRST: tuple[Check, ...] = (commit_is_not_superseded, no_attempt_is_queued)
 _LAST: tuple[Check, ...] = (pull_request_is_open, author_is_not_blocked, build_artifact_exists)
 
+#: No automatic retry is made without these.
+READY_MADE: tuple[Check, ...] = (commit_is_not_superseded, *_LAST)
+
 
 def in_order(checks: Iterable[Check]) -> list[Check]:
-    """Return checks in the order in which they cost least: the database, others' checks, GitHub."""
+    """Return checks with the cheap ones first: the database, others' checks, GitHub."""
     listed = list(checks)
     others = [check for check in listed if check not in _FIRST + _LAST]
     return [*filter(listed.__contains__, _FIRST), *others, *filter(listed.__contains__, _LAST)]

@@ -46,8 +46,8 @@ def _read_words(words: str) -> Command | InvalidCommand:
     before, *after = BECAUSE.split(words, maxsplit=1)
     targets = before.lower().split()
     if not {*targets} <= {*PLATFORMS, FAILED}:
-        return InvalidCommand(f'I do not understand this line. Write /retry, followed by any of: {", ".join(PLATFORMS)}, '
-                              f'{FAILED}, because and a reason.')
+        return InvalidCommand('I do not understand this line. Write /retry, followed by any of: '
+                              f'{", ".join([*PLATFORMS, FAILED])}, because and a reason.')
     reason = after[0].strip() if after else None
     if reason == '':
         return InvalidCommand('There is no reason after "because".')

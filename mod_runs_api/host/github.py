@@ -37,7 +37,7 @@ class GitHubAccess:
         Return the repository as PyGithub's, with a short timeout, because a user is waiting.
 
         PyGithub's own default is to try again and again, up to an hour when the token is used up. Raises
-        :exc:`NotConfigured` if the host has no token, or no repository, and :exc:`ModuleNotFoundError` without PyGithub.
+        :exc:`NotConfigured` if the host has no token or repository, and :exc:`ModuleNotFoundError` without PyGithub.
         """
         if not self.token or not self.full_name:
             raise NotConfigured

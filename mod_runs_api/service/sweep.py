@@ -205,7 +205,8 @@ class Sweep:
             return f'{counted(count, "automatic attempt")} of {platform} {"is" if count == 1 else "are"} in flight'
         last_death = sweep.find_outage(records.values())
         if last_death is not None and not has_completed_since(db, platform, last_death.id):
-            return f'the last {sweep.OUTAGE} automatic attempts of {platform} died, and no run of it has completed since'
+            return (f'the last {sweep.OUTAGE} automatic attempts of {platform} died, '
+                    'and no run of it has completed since')
         return None
 
 

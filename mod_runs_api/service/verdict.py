@@ -56,7 +56,8 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
     for regression_test_id, attempt_id, outcome in read_outcomes(db, run_ids):
         outcomes = by_test.setdefault(regression_test_id, [])
         if attempt_id in ends:
-            outcomes.append(AttemptOutcome(attempt_id, numbers[attempt_id], ends[attempt_id], builds[attempt_id], outcome))
+            outcomes.append(AttemptOutcome(attempt_id, numbers[attempt_id], ends[attempt_id], builds[attempt_id],
+                                           outcome))
     _add_evidence(db, run_ids, by_test)
     active_ids = read_active(db)
     tests = [judge(test_id, test_id in active_ids, outcomes) for test_id, outcomes in by_test.items()]
