@@ -47,9 +47,9 @@ def token() -> None:
 
 @token.command()
 @click.argument('user')
-@click.option('--name', required=True, metavar='TEXT', help='What the token is for: 1 to 50 characters.')
+@click.option('--name', required=True, metavar='TEXT', help='Its purpose: 1 to 50 characters.')
 @click.option('--scope', 'scopes', multiple=True, type=click.Choice(SCOPES), default=['runs:read'],
-              show_default=True, help='What it allows. May be given more than once.')
+              show_default=True, help='May be given more than once.')
 @click.option('--days', type=click.IntRange(1, 3650), default=30, show_default=True, help='How long it is valid.')
 def create(user: str, name: str, scopes: tuple[str, ...], days: int) -> None:
     """Create a token for USER, a user name of the platform. It is shown this once."""

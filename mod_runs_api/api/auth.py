@@ -1,4 +1,4 @@
-"""Who asks, and whether they may (docs/api.rst, "Who may")."""
+"""Authentication and authorization of requests (docs/api.rst, "Who may")."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

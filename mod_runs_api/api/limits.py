@@ -65,7 +65,7 @@ def rate_limit_error(exceeded: RateLimitExceeded) -> RateLimited:
 
 def add_rate_limit_headers(response: Response) -> None:
     """
-    Add how many requests are left to a response, if the request was counted.
+    Add the headers of the rate limit to a response, if the request was counted.
 
     Flask-Limiter's own headers would put ``Retry-After`` on every answer, and change that of a 503.
     """

@@ -37,7 +37,7 @@ class ErrorSchema(Schema):
 
 
 class ChoiceSchema(Schema):
-    """A retry of everything, or one of only what did not pass."""
+    """A retry of all tests, or of those that did not pass."""
 
     test_count = fields.Integer()
     regression_test_ids = fields.List(fields.Integer())
@@ -45,7 +45,7 @@ class ChoiceSchema(Schema):
 
 
 class FailedOnlyChoiceSchema(ChoiceSchema):
-    """A retry of only what did not pass."""
+    """A retry of the tests that did not pass."""
 
     hint = fields.String()
 

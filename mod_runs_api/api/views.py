@@ -77,7 +77,7 @@ def retries(run_id: str) -> Response:
 
 
 def verdict(run_id: str) -> Response:
-    """Return what the attempts of a run prove about each test: ``GET /runs/{run_id}/verdict``."""
+    """Return the verdict on each test of a run: ``GET /runs/{run_id}/verdict``."""
     _allow('GET', 'HEAD')
     require('results:read')
     args = _load_args(VerdictArgsSchema(), verdict=request.args.getlist('verdict'))

@@ -1,5 +1,5 @@
 """
-The outcome of a regression test in a run: the one rule, that everybody asks (docs/api.rst, "Outcomes").
+The outcome of a regression test in a run: the one rule for it (docs/api.rst, "Outcomes").
 
 A failed-only retry runs every test whose outcome is not ``pass``, the attempts count the outcomes, and the verdict
 compares them. A result that was carried over passes or fails by this rule like any other; the verdict alone sets it

@@ -51,5 +51,5 @@ def has_ended(db: Database, run_id: ColumnElement[int]) -> ColumnElement[bool]:
 
 
 def status_of(progress: Any) -> ColumnElement[str]:
-    """Return the status of a progress row. The platform trims what it reads."""
+    """Return the status of a progress row. The platform ignores blanks around it."""
     return func.trim(type_coerce(progress.status, String))

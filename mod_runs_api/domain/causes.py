@@ -2,7 +2,7 @@
 Why a run ended without a result for every selected test (docs/api.rst, "Causes").
 
 Most runs that are asked for again did not fail: their machine did. The platform says so only in the messages of the
-progress rows, which :func:`find_cause` reads. A message that is not known here is nobody's fault: "unknown".
+progress rows, which :func:`find_cause` reads. A message that is not known here has the cause "unknown".
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ BUILD_BEGINNINGS = (
 INFRASTRUCTURE_MESSAGES = frozenset({'', TIME_LIMIT, OUT_OF_ORDER, NO_BUILD_ON_MACHINE, NOT_VISIBLE, VANISHED})
 
 INFRASTRUCTURE_BEGINNINGS = (
-    'GCP ',  # GCP_ERROR_MESSAGES, as are the next three; parse_gcp_error for what is not in it
+    'GCP ',  # GCP_ERROR_MESSAGES, as are the next three; parse_gcp_error for the others
     'Required GCP resource',
     'A VM with this name',
     'VM creation failed',

@@ -28,7 +28,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Preview:
-    """A retry of a run as it would be now: one of everything, and one of only what did not pass."""
+    """A retry of a run as it would be now: one of all tests, and one of those that did not pass."""
 
     run_id: int
     status: RunStatus

@@ -1,4 +1,4 @@
-"""What the attempts of a run prove about its tests (docs/api.rst, "Verdicts")."""
+"""The verdicts of the attempts of a run on its tests (docs/api.rst, "Verdicts")."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,21 +14,21 @@ from .outcomes import Outcome
 VerdictName = Literal['passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',
                       'build_changed', 'expectation_changed']
 
-#: What the attempts prove about the commit.
+#: The verdict on the commit.
 Overall = Literal['pending', 'fail', 'unstable', 'pass']
 
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
 
 
 class File(NamedTuple):
-    """One output of a test: the hash of what was expected at the time, and of what came."""
+    """The hashes of one output of a test: the one expected at the time, and the one produced."""
 
     expected: str
     produced: str
 
 
 class Evidence(NamedTuple):
-    """The exit code and the outputs of a test in one run, and what was expected at the time."""
+    """The exit code and the outputs of a test in one run, with the expectations at the time."""
 
     exit_code: int | None = None
     expected_rc: int | None = None
@@ -107,7 +107,7 @@ def needs_evidence(attempts: Iterable[AttemptOutcome]) -> bool:
 
 
 def judge(regression_test_id: int, active: bool, attempts: Sequence[AttemptOutcome]) -> TestVerdict:
-    """Return what the attempts prove about a test: those that have ended and list it, by run id."""
+    """Return the verdict on a test from its attempts: those that have ended and list it, by run id."""
     ran = [attempt for attempt in attempts if attempt.has_run]
     latest = max(ran, key=lambda attempt: attempt.end_id).outcome if ran else None
     return TestVerdict(regression_test_id, active, _verdict(ran), latest, attempts)
@@ -151,7 +151,7 @@ def _expected_the_same(one: Evidence, other: Evidence) -> bool:
 
 
 def judge_commit(tests: Sequence[TestVerdict], *, all_ended: bool) -> Overall:
-    """Return what the attempts prove about the commit. Active tests decide, and all where none is active."""
+    """Return the verdict on the commit. Active tests decide, and all where none is active."""
     deciding = [test for test in tests if test.active] or tests
     if not all_ended:
         return 'pending'

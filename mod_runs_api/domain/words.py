@@ -41,7 +41,7 @@ def list_findings(verdict: Verdict) -> list[Finding]:
         ids = tuple(test.regression_test_id for test in verdict.tests if test.verdict == name)
         if ids:
             is_one = len(ids) == 1
-            # Only the first says what is counted: "2 tests are flaky and 1 fails each time".
+            # Only the first has the noun: "2 tests are flaky and 1 fails each time".
             noun = '' if findings else ' test' if is_one else ' tests'
             findings.append(Finding(f'{len(ids)}{noun} {phrases[0] if is_one else phrases[1]}', ids))
     return findings
@@ -49,7 +49,7 @@ def list_findings(verdict: Verdict) -> list[Finding]:
 
 def to_sentence(verdict: Verdict) -> str:
     """
-    Return what the attempts prove: "Over 3 attempts 2 tests are flaky and 1 fails each time in the same way.".
+    Return the verdicts in a sentence: "Over 3 attempts 2 tests are flaky and 1 fails each time in the same way.".
 
     It is empty while fewer than two attempts have run a test and ended: one alone proves nothing.
     """
@@ -60,7 +60,7 @@ def to_sentence(verdict: Verdict) -> str:
 
 
 def hint_of_attempts(verdict: Verdict, ids: Collection[int]) -> str:
-    """Return a sentence about what the attempts prove of tests that may be run again; empty if they prove nothing."""
+    """Return a sentence about the verdicts on tests that may be run again; empty if there is nothing to say."""
     counts = Counter(test.verdict for test in verdict.tests if test.regression_test_id in ids)
     same, flaky, differing = counts['failing_identically'], counts['flaky'], counts['failing_differently']
     if same:

@@ -2,7 +2,7 @@
 Checks for ``RUNS_API_BEFORE_RETRY`` (docs/github.rst, "Checks"): one of them, or a list.
 
 Each takes the run that is to be retried, and returns a sentence that says why not, or None. If GitHub does not answer,
-they raise: whoever asks them decides what that means.
+they raise: see :func:`mod_runs_api.service.checks.ask_checks`.
 """
 
 from collections.abc import Iterable

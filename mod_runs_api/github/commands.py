@@ -22,7 +22,7 @@ FAILED = 'failed'
 
 @dataclass(frozen=True)
 class Command:
-    """A retry that a line asks for: on the platforms that it names or on all, of everything or of what failed."""
+    """A retry that a line asks for: on the platforms that it names or on all, of all tests or of the failed ones."""
 
     platforms: tuple[str, ...]
     failed_only: bool

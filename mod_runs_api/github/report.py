@@ -16,7 +16,7 @@ MAX_LINKS = 10
 
 def retry_report(run_id: int) -> str:
     """
-    Return what the attempts of a run prove, as a line of Markdown for the platform's ``templates/ci/pr_comment.txt``.
+    Return the verdicts on a run as a line of Markdown, for the platform's ``templates/ci/pr_comment.txt``.
 
     It is empty for a run without retries, and on any error: the report must not fail because of it.
     """

@@ -31,7 +31,7 @@ class _Target(NamedTuple):
 
 def retry_from_comment(payload: Any, delivery_id: str | None = None) -> CommentOutcome:
     """
-    Do what a comment on a pull request asks for: for the ``issue_comment`` branch of the platform's webhook.
+    Make the retries that a comment asks for: for the ``issue_comment`` branch of the platform's webhook.
 
     A line ``/retry [linux] [windows] [failed] [because REASON]`` of a new comment retries the run of the pull request
     on each platform that it names, or on every one (docs/github.rst says which run that is, and who may). Equal
@@ -90,7 +90,7 @@ def retry_from_comment(payload: Any, delivery_id: str | None = None) -> CommentO
 def _find_writer(comment: Comment) -> User:
     """Return the user who wrote a comment, if they may retry. Raises :exc:`IgnoredComment`."""
     if is_account_blocked(comment.account_id):
-        # Without an answer, which is all that they could still bring about here.
+        # They get no answer either.
         raise IgnoredComment('The writer of the comment is blocked.')
     users = list_github_users(comment.login)
     if not users:
@@ -135,7 +135,7 @@ def _retry(comment: Comment, user: User, pull_request: PullRequest, target: _Tar
 
 
 def _read_known(run_id: int) -> str:
-    """Return what the attempts have proved so far; the retry stands, whether that can be told or not."""
+    """Return the verdicts so far in a sentence; empty if they cannot be read, for the retry stands all the same."""
     try:
         return to_sentence(attempts_verdict(run_id))
     except RunsApiError:

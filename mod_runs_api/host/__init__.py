@@ -1,1 +1,1 @@
-"""The one door to the host: its models, its request state, and what it knows of GitHub."""
+"""The one door to the host: its models, its request state, and its access to GitHub."""

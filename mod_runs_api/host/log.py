@@ -34,7 +34,7 @@ def _name(fault: BaseException) -> str:
     """
     Return the kind of a fault.
 
-    The text of an exception of the database may quote what was written, and with it the token of a run.
+    The text of an exception of the database may quote stored values, the token of a run among them.
     """
     cause = next((cause for cause in _causes(fault) if isinstance(cause, DBAPIError)), fault)
     text = type(cause).__name__

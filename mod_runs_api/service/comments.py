@@ -24,7 +24,7 @@ def choose_run(pull_request: PullRequest, platform: str, failed_only: bool, idem
     """
     Return the run of a pull request that a command means; None if there is none.
 
-    That is the newest run of its head commit or, with ``failed_only``, one of its attempts. A repeated delivery means
+    That is the newest run of its head commit or, with ``failed_only``, one of its attempts. A repeated delivery gets
     the run of the first one, although that has made a newer attempt. Raises :exc:`Unprocessable` while the newest run
     is queued.
     """

@@ -49,7 +49,7 @@ def _choose(db: Database, run: Run, failed_only: bool, drop_inactive: bool) -> C
 
 
 def _read_hint(db: Database, run: Run, regression_test_ids: Collection[int]) -> str:
-    """Return what the attempts prove about tests that may be run again, and what master says of them."""
+    """Return a hint about tests that may be run again, from the attempts and from master; empty if there is none."""
     of_attempts = hint_of_attempts(read_verdict(db, run.id), regression_test_ids)
     return ' '.join(filter(None, [of_attempts, _read_hint_of_master(db, run, regression_test_ids)]))
 

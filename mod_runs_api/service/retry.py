@@ -24,7 +24,7 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
     """
     Run a run again as a new run, from code in the same process: a webhook handler, a job.
 
-    The new run is committed when this returns, in a transaction of its own. What the caller has pending in ``g.db`` is
+    The new run is committed when this returns, in a transaction of its own. Changes that are pending in ``g.db`` are
     neither committed nor lost. Roles, scopes and rate limits are the API's: here the caller answers for them. Needs an
     application context. See docs/python-and-command-line.rst.
 

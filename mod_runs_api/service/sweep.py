@@ -1,5 +1,5 @@
 """
-Sweeping: what needs no person is completed and retried (docs/operations.rst, "The sweep").
+Sweeping: runs that need no person are completed and retried (docs/operations.rst, "The sweep").
 
 Each run is swept in transactions of its own, so that a sweep may be killed anywhere. The tables decide; there is no
 state beside them.

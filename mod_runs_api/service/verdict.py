@@ -1,4 +1,4 @@
-"""Reading what the attempts of a run prove (docs/api.rst, "Verdicts")."""
+"""Reading the verdicts of the attempts of a run (docs/api.rst, "Verdicts")."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from ..extension import extension_state
 
 def attempts_verdict(run_id: int) -> Verdict:
     """
-    Return what all attempts of a run together prove about each test.
+    Return the verdict of all attempts of a run together on each test.
 
     Needs an application context. See docs/api.rst, "Verdicts".
 
@@ -46,7 +46,7 @@ def attempts_verdict(run_id: int) -> Verdict:
 
 
 def read_verdict(db: Database, run_id: int) -> Verdict:
-    """Return what all attempts of a run together prove. Raises :exc:`RunNotFound`."""
+    """Return the verdicts of all attempts of a run together. Raises :exc:`RunNotFound`."""
     root_id = find_run(db, run_id).root_id
     run_ids = read_attempt_ids(db, root_id)
     numbers = {run_id: number for number, run_id in enumerate(run_ids, 1)}
