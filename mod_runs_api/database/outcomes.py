@@ -117,5 +117,5 @@ def count_outcomes(db: Database, run_ids: Sequence[int]) -> dict[int, Counter[Ou
 def read_outcomes(db: Database, run_ids: Sequence[int]) -> list[tuple[int, int, Outcome]]:
     """Return regression test, run and outcome of each test of some runs, in order."""
     outcome = case((is_carried_over(db, db.host.TestResult), 'carried_over'), else_=outcome_of_result(db))
-    return sorted((test_id, run_id, outcome)
-                  for run_id, test_id, outcome in db.rows(select_outcomes(db, run_ids, outcome)))
+    return sorted((regression_test_id, run_id, outcome)
+                  for run_id, regression_test_id, outcome in db.rows(select_outcomes(db, run_ids, outcome)))

@@ -35,7 +35,7 @@ def write_retry(db: Database, request: RetryRequest, source: Run, regression_tes
         created_at=clock.now(), test_count=len(regression_test_ids), idempotency_digest=request.idempotency_digest))
     selected = insert(customized).values({customized.test_id: new_run_id,
                                           customized.regression_id: bindparam('selected')})
-    db.execute(selected, [{'selected': test_id} for test_id in regression_test_ids])
+    db.execute(selected, [{'selected': regression_test_id} for regression_test_id in regression_test_ids])
     owners = set(db.scalars(select(owner.user_id).where(owner.test_id == source.id)))
     if request.requester_id is not None:
         owners.add(request.requester_id)

@@ -21,8 +21,8 @@ def read_evidence(db: Database, run_ids: Sequence[int],
         .where(result.test_id.in_(run_ids), result.regression_test_id.in_(regression_test_ids)))
     codes: dict[tuple[int, int], tuple[int | None, int | None]] = {}
     files: dict[tuple[int, int], dict[int, File]] = defaultdict(dict)
-    for test_id, run_id, exit_code, expected_rc, output_id, expected, produced in rows:
-        codes[test_id, run_id] = exit_code, expected_rc
+    for regression_test_id, run_id, exit_code, expected_rc, output_id, expected, produced in rows:
+        codes[regression_test_id, run_id] = exit_code, expected_rc
         if output_id is not None:
-            files[test_id, run_id][output_id] = File(expected, produced)
+            files[regression_test_id, run_id][output_id] = File(expected, produced)
     return {key: Evidence(*codes[key], files[key]) for key in codes}

@@ -37,13 +37,13 @@ def _to_report(verdict: Verdict, other_builds: Sequence[OtherBuild]) -> str:
 
 def _to_markdown(finding: Finding) -> str:
     """Return a finding with links to its tests: "2 tests are flaky ([12](…), [40](…))"."""
-    links = [_link(test_id) for test_id in finding.regression_test_ids[:MAX_LINKS]]
+    links = [_link(regression_test_id) for regression_test_id in finding.regression_test_ids[:MAX_LINKS]]
     left_out = len(finding.regression_test_ids) - len(links)
     if left_out:
         links.append(f'and {left_out} more')
     return f'{finding.text} ({", ".join(links)})'
 
 
-def _link(test_id: int) -> str:
-    address = external_regression_test_page(test_id)
-    return str(test_id) if address is None else f'[{test_id}]({address})'
+def _link(regression_test_id: int) -> str:
+    address = external_regression_test_page(regression_test_id)
+    return str(regression_test_id) if address is None else f'[{regression_test_id}]({address})'

@@ -7,7 +7,7 @@ from ..domain.attempts import Attempt
 from ..domain.builds import OtherBuild
 from ..domain.history import Grid, GridRow, RetryHistory
 from ..domain.verdict import Verdict
-from ..domain.words import PHRASES, list_findings
+from ..domain.words import PHRASES
 from ..extension import extension_state
 from .attempts import read_newest_attempts, read_other_builds
 from .verdict import read_verdict
@@ -53,13 +53,13 @@ def _count_tests_of_others(db: Database, own: Attempt, verdict: Verdict) -> int:
 def _read_grid(db: Database, verdict: Verdict) -> Grid | None:
     """Return the grid; None while fewer than two attempts have ended, or if every test simply passed."""
     run_ids = sorted({outcome.run_id for test in verdict.tests for outcome in test.attempts}, reverse=True)
-    tests = {test.regression_test_id: test for test in verdict.tests}
-    test_ids = [test_id for finding in list_findings(verdict) for test_id in finding.regression_test_ids]
-    if len(run_ids) < 2 or not test_ids:
+    # In the order of the findings.
+    tests = [test for name in PHRASES for test in verdict.tests if test.verdict == name]
+    if len(run_ids) < 2 or not tests:
         return None
-    shown = test_ids[:MAX_TESTS]
-    commands = read_commands(db, shown)
+    shown = tests[:MAX_TESTS]
+    commands = read_commands(db, [test.regression_test_id for test in shown])
     columns = run_ids[:MAX_LISTED]
-    rows = [GridRow(test_id, commands[test_id], PHRASES[tests[test_id].verdict][0],
-                    {outcome.run_id: outcome.outcome for outcome in tests[test_id].attempts}) for test_id in shown]
-    return Grid(columns, rows, len(run_ids) - len(columns), len(test_ids) - len(shown))
+    rows = [GridRow(test.regression_test_id, commands[test.regression_test_id], PHRASES[test.verdict][0],
+                    {attempt.run_id: attempt.outcome for attempt in test.attempts}) for test in shown]
+    return Grid(columns, rows, len(run_ids) - len(columns), len(tests) - len(shown))

@@ -63,7 +63,7 @@ def _read_hint_of_master(db: Database, run: Run, regression_test_ids: Collection
     failed_there = {test.id for test in read_not_passed(db, master_id)}.intersection(regression_test_ids)
     evidence = read_evidence(db, [run.id, master_id], sorted(failed_there))
     same = 0
-    for test_id in failed_there:
-        here, there = evidence.get((test_id, run.id)), evidence.get((test_id, master_id))
+    for regression_test_id in failed_there:
+        here, there = (evidence.get((regression_test_id, run_id)) for run_id in (run.id, master_id))
         same += here is not None and there is not None and here.way_to_fail == there.way_to_fail
     return hint_of_master(same, regression_test_ids, master_id)

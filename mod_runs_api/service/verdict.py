@@ -60,17 +60,19 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
                                            outcome))
     _add_evidence(db, run_ids, by_test)
     active_ids = read_active(db)
-    tests = [judge(test_id, test_id in active_ids, outcomes) for test_id, outcomes in by_test.items()]
+    tests = [judge(regression_test_id, regression_test_id in active_ids, outcomes)
+             for regression_test_id, outcomes in by_test.items()]
     return Verdict(run_id, root_id, run_ids, judge_commit(tests, all_ended=len(ends) == len(run_ids)),
                    count_verdicts(tests), tests)
 
 
 def _add_evidence(db: Database, run_ids: Sequence[int], by_test: dict[int, list[AttemptOutcome]]) -> None:
     """Add exit codes and files to the outcomes of the tests whose verdict depends on them."""
-    test_ids = [test_id for test_id, outcomes in by_test.items() if needs_evidence(outcomes)]
-    if not test_ids:
+    needing = {regression_test_id: outcomes for regression_test_id, outcomes in by_test.items()
+               if needs_evidence(outcomes)}
+    if not needing:
         return
-    evidence = defaultdict(Evidence, read_evidence(db, run_ids, test_ids))
-    for test_id in test_ids:
-        by_test[test_id] = [outcome._replace(evidence=evidence[test_id, outcome.run_id])
-                            for outcome in by_test[test_id]]
+    evidence = defaultdict(Evidence, read_evidence(db, run_ids, list(needing)))
+    for regression_test_id, outcomes in needing.items():
+        by_test[regression_test_id] = [outcome._replace(evidence=evidence[regression_test_id, outcome.run_id])
+                                       for outcome in outcomes]
