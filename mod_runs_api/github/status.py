@@ -4,8 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from ..host.github import CommitStatus, post_status
-from ..host.runtime import external_run_page
+from ..host.github import post_status
 from ..service.causes import phrase_of_run
 from ..service.retry import read_run
 
@@ -18,6 +17,5 @@ def post_queued_status(_app: Flask, *, run_id: int, new_run_id: int, **_facts: A
     it is connected: ``run_retried.connect(post_queued_status)``. If GitHub does not answer, the retry stays and the log
     says so.
     """
-    run, phrase = read_run(new_run_id), phrase_of_run(run_id)
-    description = f'Tests queued again: {phrase}' if phrase else 'Tests queued'
-    post_status(run.commit, run.platform, CommitStatus('pending', description, external_run_page(new_run_id)))
+    phrase = phrase_of_run(run_id)
+    post_status(read_run(new_run_id), 'pending', f'Tests queued again: {phrase}' if phrase else 'Tests queued')

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import current_app, g
 
 from ..domain.run import Run
+from .runtime import external_run_page
 
 #: How long the description of a commit status may be on GitHub.
 MAX_DESCRIPTION_LENGTH = 140
@@ -110,22 +111,14 @@ def _or_raise(answer: Any) -> Any:
     return answer
 
 
-class CommitStatus(NamedTuple):
-    """The status that GitHub shows beside a commit."""
-
-    state: str
-    description: str
-    #: The page with more about it.
-    address: str | None
-
-
-def post_status(commit: str, platform: str, status: CommitStatus) -> None:
-    """Post the status of a commit on a platform, in the place of the one that it has, through the host's function."""
+def post_status(run: Run, state: str, description: str) -> None:
+    """Post the commit status of a run, with the address of its page, through the host's function."""
     try:
         repository = github_access().open_repository()
     except (ModuleNotFoundError, NotConfigured):
         return  # There is nobody to tell.
     controllers = import_module('mod_ci.controllers')
-    target = {} if status.address is None else {'target_url': status.address}
-    controllers.update_status_on_github(repository.get_commit(commit), status.state,
-                                        status.description[:MAX_DESCRIPTION_LENGTH], f'CI - {platform}', **target)
+    address = external_run_page(run.id)
+    target = {} if address is None else {'target_url': address}
+    controllers.update_status_on_github(repository.get_commit(run.commit), state, description[:MAX_DESCRIPTION_LENGTH],
+                                        f'CI - {run.platform}', **target)

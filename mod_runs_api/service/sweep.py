@@ -28,9 +28,8 @@ from ..domain.sweep import PlannedRetry, Step
 from ..domain.words import counted
 from ..errors import RunsApiError, ServiceUnavailable
 from ..extension import extension_state
-from ..host.github import CommitStatus, post_status
+from ..host.github import post_status
 from ..host.log import describe, log
-from ..host.runtime import external_run_page
 from ..settings import Check
 from .carry_over import carry_over, count_results, list_missed
 from .retry import check_retry, create_retry
@@ -129,7 +128,7 @@ class Sweep:
         try:
             run = self._transactions.run(find_run, run_id)
             if self._transactions.run(has_last_word, run):
-                post_status(run.commit, run.platform, CommitStatus('error', VANISHED, external_run_page(run_id)))
+                post_status(run, 'error', VANISHED)
         except Exception as error:
             log().error(f'sweep: the commit status of run {run_id} is not posted: {type(error).__name__}')
 
