@@ -2,24 +2,22 @@
 
 from typing import Any
 
-from blinker import NamedSignal, Namespace
+from blinker import NamedSignal
 from flask import current_app
 
 from .host.log import log
 
-_signals = Namespace()
-
 #: Sent after the commit, once for each run that a retry created. The sender is the application. Receivers get
 #: ``run_id``, ``new_run_id``, ``failed_only``, ``reason`` and ``requester_id``; the last two may be None.
-run_retried = _signals.signal('run-retried', doc='A run was retried, and the new run is committed.')
+run_retried = NamedSignal('run-retried', doc='A run was retried, and the new run is committed.')
 
 
-def send(signal: NamedSignal, **facts: Any) -> None:
-    """Send a signal from the current application. A receiver that fails is named in the log, and harms nothing."""
+def send_run_retried(**facts: Any) -> None:
+    """Send the signal from the current application. A receiver that fails is named in the log, and harms nothing."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    for receiver in signal.receivers_for(app):
+    for receiver in run_retried.receivers_for(app):
         try:
             receiver(app, **facts)
         except (Exception, SystemExit) as error:  # The retry is committed, and the caller gets the answer.
             name = getattr(receiver, '__name__', type(receiver).__name__)
-            log().error(f'{signal.name}: the receiver {name} failed with {type(error).__name__}')
+            log().error(f'{run_retried.name}: the receiver {name} failed with {type(error).__name__}')

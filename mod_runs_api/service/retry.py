@@ -14,7 +14,7 @@ from ..errors import InvalidFields, Unprocessable
 from ..extension import extension_state
 from ..host.log import log
 from ..settings import Check
-from ..signals import run_retried, send
+from ..signals import send_run_retried
 from .checks import ask_checks
 from .validation import find_user_id, load_retry_fields
 
@@ -111,8 +111,8 @@ def create_retry(request: RetryRequest, checks: Sequence[Check],
         log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {counted(retry.test_count, "test")}'
                    f'{" that did not pass" if retry.failed_only else ""}, '
                    f'{"automatically" if request.automatic else f"for user {request.requester_id}"}')
-        send(run_retried, run_id=retry.run_id, new_run_id=retry.new_run_id, failed_only=retry.failed_only,
-             reason=request.reason, requester_id=request.requester_id)
+        send_run_retried(run_id=retry.run_id, new_run_id=retry.new_run_id, failed_only=retry.failed_only,
+                         reason=request.reason, requester_id=request.requester_id)
     return retry
 
 
