@@ -6,6 +6,7 @@ obeyed, so a line that they did not mean costs them a run and no more.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..domain.run import PLATFORMS
@@ -22,9 +23,9 @@ FAILED = 'failed'
 
 @dataclass(frozen=True)
 class Command:
-    """A retry that a line asks for: on the platforms that it names or on all, of all tests or of the failed ones."""
+    """A retry that a line asks for on one platform, of all tests or of the failed ones."""
 
-    platforms: tuple[str, ...]
+    platform: str
     failed_only: bool
     reason: str | None
 
@@ -37,26 +38,25 @@ class InvalidCommand:
 
 
 def read_commands(comment: str) -> list[Command | InvalidCommand]:
-    """Return the commands in a comment, in their order."""
-    lines = re.sub('\r\n?', '\n', comment)
-    return [_read_words(match['words'] or '') for match in COMMAND.finditer(HIDDEN.sub(' ', lines))]
+    """Return the commands in a comment, in order: of a line, one for each platform that it names, or for all."""
+    lines = HIDDEN.sub(' ', re.sub('\r\n?', '\n', comment))
+    return [command for match in COMMAND.finditer(lines) for command in _read_words(match['words'] or '')]
 
 
-def _read_words(words: str) -> Command | InvalidCommand:
+def _read_words(words: str) -> Sequence[Command | InvalidCommand]:
     before, *after = BECAUSE.split(words, maxsplit=1)
     targets = before.lower().split()
     if not {*targets} <= {*PLATFORMS, FAILED}:
-        return InvalidCommand('I do not understand this line. Write /retry, followed by any of: '
-                              f'{", ".join([*PLATFORMS, FAILED])}, because and a reason.')
+        return [InvalidCommand('I do not understand this line. Write /retry, followed by any of: '
+                               f'{", ".join([*PLATFORMS, FAILED])}, because and a reason.')]
     reason = after[0].strip() if after else None
     if reason == '':
-        return InvalidCommand('There is no reason after "because".')
+        return [InvalidCommand('There is no reason after "because".')]
     # Refused and not cut: the reason is kept to the letter or not at all.
     if reason is not None:
         try:
             load_retry_fields({'reason': reason})
         except InvalidFields as error:
-            return InvalidCommand(f'The reason cannot be stored. {" ".join(error.details["fields"]["reason"])}')
-    return Command(platforms=tuple(platform for platform in PLATFORMS if platform in targets) or PLATFORMS,
-                   failed_only=FAILED in targets,
-                   reason=reason)
+            return [InvalidCommand(f'The reason cannot be stored. {" ".join(error.details["fields"]["reason"])}')]
+    named = [platform for platform in PLATFORMS if platform in targets]
+    return [Command(platform, FAILED in targets, reason) for platform in named or PLATFORMS]

@@ -1,6 +1,6 @@
 """Retries that are asked for in a comment on a pull request (docs/github.rst)."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..domain.retry import RetryRequest, digest_key
 from ..domain.run import PullRequest
@@ -19,14 +19,6 @@ from .checks import build_artifact_exists, in_order
 from .commands import Command, InvalidCommand, read_commands
 from .payload import Comment, IgnoredComment, read_payload
 from .reply import CommentOutcome, CommentRefusal, CommentRetry
-
-
-class _Target(NamedTuple):
-    """A retry that a comment asks for."""
-
-    platform: str
-    failed_only: bool
-    reason: str | None
 
 
 def retry_from_comment(payload: Any, delivery_id: str | None = None) -> CommentOutcome:
@@ -71,17 +63,15 @@ def retry_from_comment(payload: Any, delivery_id: str | None = None) -> CommentO
         return CommentOutcome(ignored=str(ignored), asked=ignored.asked)
 
     # Equal lines count once: the first gives the reason.
-    targets: dict[tuple[str, bool], _Target] = {}
+    wanted: dict[tuple[str, bool], Command] = {}
     for command in commands:
         if isinstance(command, Command):
-            for platform in command.platforms:
-                targets.setdefault((platform, command.failed_only),
-                                   _Target(platform, command.failed_only, command.reason))
+            wanted.setdefault((command.platform, command.failed_only), command)
     outcomes: list[CommentRetry | CommentRefusal] = [
         CommentRefusal(None, None, command.message) for command in commands if isinstance(command, InvalidCommand)]
-    if targets:
+    if wanted:
         pull_request = _find_pull_request(comment.pr_nr)
-        outcomes += [_retry(comment, user, pull_request, target) for target in targets.values()]
+        outcomes += [_retry(comment, user, pull_request, command) for command in wanted.values()]
     return CommentOutcome(
         retries=tuple(outcome for outcome in outcomes if isinstance(outcome, CommentRetry)),
         refusals=tuple(dict.fromkeys(outcome for outcome in outcomes if isinstance(outcome, CommentRefusal))))
@@ -116,8 +106,8 @@ def _find_pull_request(number: int) -> PullRequest:
     return PullRequest(f'/{access.full_name}.git', number, head_commit)
 
 
-def _retry(comment: Comment, user: User, pull_request: PullRequest, target: _Target) -> CommentRetry | CommentRefusal:
-    platform, failed_only = target.platform, target.failed_only
+def _retry(comment: Comment, user: User, pull_request: PullRequest, command: Command) -> CommentRetry | CommentRefusal:
+    platform, failed_only = command.platform, command.failed_only
     digest = digest_key('comment', f'{comment.id} {platform} {"failed" if failed_only else "all"}')
     checks = in_order([*extension_state().settings.before_retry, build_artifact_exists])
     run_id = None
@@ -125,7 +115,7 @@ def _retry(comment: Comment, user: User, pull_request: PullRequest, target: _Tar
         run_id = choose_run(pull_request, platform, failed_only, digest)
         if run_id is None:
             return CommentRefusal(platform, None, f'This pull request has no run on {platform}.')
-        retry = create_retry(RetryRequest(run_id, failed_only, target.reason, user.id, idempotency_digest=digest),
+        retry = create_retry(RetryRequest(run_id, failed_only, command.reason, user.id, idempotency_digest=digest),
                              checks)
     except (RunNotFound, Unprocessable) as error:
         return CommentRefusal(platform, run_id or error.details.get('run_id'), error.message)
