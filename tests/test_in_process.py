@@ -73,8 +73,8 @@ def test_a_requester_whom_no_session_holds_any_more_is_found_unless_their_row_is
 def test_an_unknown_requester_is_refused(run_id: int, alice: User, rows: Rows) -> None:
     db.session.commit()
 
-    for requester in ('nobody', '', 'ALICE', 'alice ', 'a\ud800', '\U00010000', 'a\0', 99, 0, -1, True, 10 ** 30, 1.0, b'alice',
-                      object(), User(name='alice'), User, Role.contributor, db.session.get(Test, run_id)):
+    for requester in ('nobody', '', 'ALICE', 'alice ', 'a\ud800', '\U00010000', 'a\0', 99, 0, -1, True, 10 ** 30, 1.0,
+                      b'alice', object(), User(name='alice'), User, Role.contributor, db.session.get(Test, run_id)):
         with pytest.raises(InvalidFields) as raised:
             retry_run(run_id, requested_by=requester)
         assert raised.value.details == {'fields': {'requested_by': ['There is no such user.']}}, requester
