@@ -57,9 +57,8 @@ def rate_limit_error(exceeded: RateLimitExceeded) -> RateLimited:
     current = extension_state().limiter.current_limit
     seconds = item.get_expiry()
     with suppress(Exception):  # The storage may have gone away since: the window ends in its full length at the latest.
-        # Without a breach of ours, a limiter of the host's own has raised it. Flask-Limiter rounds the end up.
-        if current is not None and current.breached:
-            seconds = min(seconds, math.ceil(current.reset_at - time.time()))
+        # Flask-Limiter rounds the end up.
+        seconds = min(seconds, math.ceil(current.reset_at - time.time())) if current else seconds
     return RateLimited(retry_after=max(1, seconds), limit=item.amount, window=item.get_expiry())
 
 

@@ -227,6 +227,7 @@ def assert_ignored(outcome: CommentOutcome, reason: str, rows: Rows, answered: b
     ('comment.performed_via_github_app', {'id': 1, 'slug': 'some-app'}, 'The comment is by a bot.'),
     ('repository.full_name', 'alice-gh/ccextractor',
      'The comment is not on a pull request of CCExtractor/ccextractor.'),
+    ('comment', None, 'The payload is not as GitHub documents it.'),
     ('comment.body', 'Looks good.', 'The comment has no command.')])
 def test_a_comment_that_asks_for_nothing_here_is_ignored(
         comment: Comment, linux: Test, rows: Rows, place: str, value: Any, reason: str) -> None:

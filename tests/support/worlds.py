@@ -86,9 +86,11 @@ class World:
         return [(row_id, *row) for row_id, row in enumerate(rows, 1)]
 
     def end_of(self, run_id: int) -> int:
-        """Return the row that ended a run: the last that completed it, or the last."""
-        rows = [(stage == TestStatus.completed, row_id) for row_id, of, stage in self.progress if of == run_id]
-        return max(rows)[1]
+        """Return the row that ended a run: the first that completed it, or the first of the canceled ones at its end."""
+        rows = [(row_id, stage) for row_id, of, stage in self.progress if of == run_id]
+        completed = [row_id for row_id, stage in rows if stage == TestStatus.completed]
+        before = max([row_id for row_id, stage in rows if stage != TestStatus.canceled], default=0)
+        return min(completed or [row_id for row_id, _ in rows if row_id > before])
 
 
 def in_some(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[int, Any]]:
@@ -221,13 +223,14 @@ def expected_verdict(world: World) -> tuple[str, list[int], list[tuple[Any, ...]
             ran = [run_id for run_id, _, shown in ended if shown not in ('not_run', 'carried_over')]
             last = max(ran, key=lambda run_id: world.end_of(run_id), default=None)
             tests.append((test_id, verdict_on(test, ran), last and came_out(test, last), ended))
-    active = [(verdict, latest) for test_id, verdict, latest, _ in tests if world.tests[test_id - 1].active]
+    # Active tests decide, and all where none is active.
+    deciding = [test for test in tests if world.tests[test[0] - 1].active] or tests
     if not all(has_ended(world, run_id) for run_id in world.attempts):
         overall = 'pending'
-    elif any(latest != 'pass' for _, latest in active):
+    elif any(latest != 'pass' for _, _, latest, _ in deciding):
         overall = 'fail'
     else:
-        overall = 'unstable' if any(verdict == 'flaky' for verdict, _ in active) else 'pass'
+        overall = 'unstable' if any(verdict == 'flaky' for _, verdict, _, _ in deciding) else 'pass'
     return overall, list(world.attempts), tests
 
 
