@@ -75,7 +75,7 @@ def _read_checks(value: Any) -> tuple[Check, ...]:
     for check in value if isinstance(value, (list, tuple)) else [] if value is None else [value]:
         try:
             checks.append(import_string(check) if isinstance(check, str) else check)
-        except ImportStringError:
+        except (ImportStringError, ValueError):  # ValueError: it is no name.
             raise MountError(f'RUNS_API_BEFORE_RETRY: {check!r} cannot be imported.') from None
     if not all(map(callable, checks)):
         raise MountError('RUNS_API_BEFORE_RETRY must be a callable, its dotted name, or a list of these, '

@@ -18,7 +18,7 @@ from mod_runs_api import MountError
      ['nonsense', 'floppy://a', '', None, 'redis://[::1', 'redis://localhost:port']),
     ('RUNS_API_RETRY_ROLES', ['admin', [1], None]),
     ('RUNS_API_INACTIVE_TESTS', ['keep', None]),
-    ('RUNS_API_BEFORE_RETRY', ['mod_ci.checks', [print, 'mod_runs_api.github.no_such_check'], 5, 'mod_runs_api.__version__', [5]]),
+    ('RUNS_API_BEFORE_RETRY', ['mod_ci.checks', [print, 'mod_runs_api.github.no_such_check'], 5, 'mod_runs_api.__version__', [5], '']),
     ('RUNS_API_AUTOMATIC_RETRIES', [-1, True, '1', None]),
     ('RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', [0, True]),
     ('GCP_INSTANCE_MAX_RUNTIME', ['90', 0, None])])

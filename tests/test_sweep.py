@@ -216,6 +216,16 @@ def test_a_failed_only_retry_that_died_without_a_result_runs_its_own_tests_again
     assert scene.rows.selection(died + 1) == [test.id for test in scene.tests[1:]]
 
 
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
+def test_a_failed_only_retry_whose_tests_have_passed_elsewhere_is_not_retried(scene: Scene) -> None:
+    scene.run('Canceled by admin')
+    full, died = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
+    complete(full)
+    end_empty(died)
+
+    assert scene.sweep() == []
+
+
 @pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
 def test_everything_runs_again_where_only_inactive_tests_did_not_pass(scene: Scene) -> None:
     run = scene.run(results=2)

@@ -4,16 +4,22 @@ Carrying results over into a retry.
 A row of ``run_carried_over`` is the mark of a result that is really that of another run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (ColumnElement, Select, and_, case, exists, false, func,
                         insert, or_, select, true)
 from sqlalchemy.orm import aliased
 
+from .. import clock
 from ..domain.progress import ProgressRow
+from ..errors import Outdated
 from . import Database, by_key
 from .progress import is_completed
+
+#: How long a retry is looked at again whatever has happened since.
+SETTLED_AFTER = timedelta(days=2)
 
 
 def is_carried_over(db: Database, result: Any) -> ColumnElement[bool]:
@@ -76,18 +82,20 @@ def find_origins(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int,
 
 def find_contradicted(db: Database, run_id: int, origins: dict[int, int]) -> set[int]:
     """
-    Return the tests with an output that differed in their origin, and that a run's worker reported as equal.
+    Return the tests of which a run has an output already, without a result, that is not the output of the origin.
 
-    The row of that output is there already, without a result. The result of the origin beside it would pass.
+    Beside it, the result of the origin would say something that nobody has seen.
     """
-    file, own = db.host.TestResultFile, aliased(db.host.TestResultFile)
-    rows = db.rows(by_key(own, by_key(
-        file, select(file.regression_test_id, file.test_id)
-        .join_from(own, file, and_(file.regression_test_id == own.regression_test_id,
-                                   file.regression_test_output_id == own.regression_test_output_id))
-        .where(own.test_id == run_id, own.regression_test_id.in_(list(origins)), own.got.is_(None),
-               file.test_id.in_(set(origins.values())), file.got.is_not(None)))))
-    return {regression_test_id for regression_test_id, origin_id in rows if origins[regression_test_id] == origin_id}
+    file = db.host.TestResultFile
+
+    def read_files(run_ids: Iterable[int], regression_test_ids: Iterable[int]) -> dict[tuple[int, int, int], str | None]:
+        return {(run, test, output): got for run, test, output, got in db.rows(by_key(
+            file, select(file.test_id, file.regression_test_id, file.regression_test_output_id, file.got)
+            .where(file.test_id.in_(run_ids), file.regression_test_id.in_(regression_test_ids))))}
+
+    own = read_files([run_id], list(origins))
+    others = read_files({*origins.values()}, {test for _, test, _ in own}) if own else {}
+    return {test for (_, test, output), got in own.items() if others.get((origins[test], test, output), 'none') != got}
 
 
 def copy_results(db: Database, completed: ProgressRow, origins: dict[int, int]) -> None:
@@ -116,8 +124,10 @@ def copy_results(db: Database, completed: ProgressRow, origins: dict[int, int]) 
     result = db.host.TestResult
     # The origins again, or MariaDB may read the rows of all runs.
     origin_ids = set(origins.values())
-    _copy_marked(db, result, [result.runtime, result.exit_code, result.expected_rc],
-                 and_(is_new, result.test_id.in_(origin_ids)))
+    copied = _copy_marked(db, result, [result.runtime, result.exit_code, result.expected_rc],
+                          and_(is_new, result.test_id.in_(origin_ids)))
+    if copied != len(origins):
+        raise Outdated  # An origin has been restarted or deleted meanwhile.
     _copy_marked(db, file, [file.regression_test_output_id, file.expected, file.got],
                  and_(is_new, file.test_id.in_(origin_ids), ~is_reported))
     db.execute(insert(customized).from_select(
@@ -125,16 +135,17 @@ def copy_results(db: Database, completed: ProgressRow, origins: dict[int, int]) 
         select(mark.run_id, mark.regression_test_id).where(is_new, mark.was_selected == false())))
 
 
-def _copy_marked(db: Database, model: Any, columns: list[Any], condition: ColumnElement[bool]) -> None:
-    """Copy the rows of a model that marks name, from their origins into the runs of the marks."""
+def _copy_marked(db: Database, model: Any, columns: list[Any], condition: ColumnElement[bool]) -> int:
+    """Copy the rows of a model that marks name, from their origins into the runs of the marks. Return their number."""
     mark = db.run_carried_over.c
     copied = [model.regression_test_id, *columns]
-    db.execute(insert(model).from_select(
+    inserted = db.execute(insert(model).from_select(
         [model.test_id, *copied],
         by_key(model, select(mark.run_id, *copied)
                .join_from(db.run_carried_over, model, and_(model.test_id == mark.origin_run_id,
                                                            model.regression_test_id == mark.regression_test_id))
                .where(condition))))
+    return int(inserted.rowcount)
 
 
 def is_still_completed(db: Database, completed: ProgressRow) -> bool:
@@ -147,7 +158,8 @@ def find_missed(db: Database) -> Sequence[int]:
     """
     Return the failed-only retries that have completed, and lack a result of an active test that another attempt has.
 
-    One that has its marks is complete as of its end: it is looked at again only if another attempt has gone on since.
+    One that has its marks is complete as of its end: after two days, in which what was under way then has settled, it is
+    looked at again only if another attempt has gone on since.
     """
     progress, retry, other, mark = db.host.TestProgress, db.run_retry.c, db.run_retry.alias().c, db.run_carried_over.c
     completed = select(progress.id).where(progress.test_id == retry.run_id, is_completed(progress))
@@ -170,7 +182,9 @@ def find_missed(db: Database) -> Sequence[int]:
     return db.scalars(
         select(retry.run_id)
         .where(retry.failed_only == true(), _has_rows(db, completed),
-               or_(~_has_rows(db, marked), in_another(later, progress.test_id)), in_another(lacking, result.test_id))
+               or_(retry.created_at > clock.now() - SETTLED_AFTER, ~_has_rows(db, marked),
+                   in_another(later, progress.test_id)),
+               in_another(lacking, result.test_id))
         .order_by(retry.run_id)).all()
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import (ColumnElement, String, case, exists, false, func, null,
-                        or_, select, true, type_coerce)
+from sqlalchemy import (ColumnElement, String, and_, case, exists, false, func,
+                        null, or_, select, true, type_coerce)
 from sqlalchemy.orm import aliased
 
 from ..domain.run import (COMMIT, MASTER, MAX_ID, PULL_REQUEST,
@@ -44,15 +44,16 @@ def read_builds(db: Database, run_ids: Collection[int]) -> dict[int, str | None]
 
 def find_superseding(db: Database, run: Run) -> int | None:
     """Return the first run of a later commit of the same pull request, or of the same branch and fork."""
-    later, retry = db.host.Test, db.run_retry.c
+    later, own, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
     # The platform gives all pull requests one branch.
     of_pull_request = [later.pr_nr == run.pr_nr] if run.test_type == PULL_REQUEST else []
     found: int | None = db.scalar(
         select(later.id)
         .outerjoin_from(later, db.run_retry, retry.run_id == later.id)
+        # Within the database: three-byte text that was read may not be the branch any more.
+        .join(own, and_(own.id == run.id, as_bytes(own.branch) == as_bytes(later.branch)))
         .where(later.id > run.root_id, retry.run_id.is_(None), ~_is(later.commit, run.commit),
-               _text(later.test_type) == run.test_type, later.fork_id == run.fork_id, _is(later.branch, run.branch),
-               *of_pull_request)
+               _text(later.test_type) == run.test_type, later.fork_id == run.fork_id, *of_pull_request)
         .order_by(later.id).limit(1))
     return found
 

@@ -35,7 +35,7 @@ def retry_from_comment(payload: Any, delivery_id: str | None = None) -> CommentO
     Parameters
     ----------
     payload : dict
-        The event as GitHub has sent it. One that is not as GitHub documents it is ignored with a reason.
+        The event as GitHub has sent it. One that lacks a field is ignored with a reason.
     delivery_id : str, optional
         The header ``X-GitHub-Delivery``. It is not looked at: GitHub does not sign it.
 

@@ -178,6 +178,8 @@ class Sweep:
         # A run that stopped half-way is resumed; a failed-only retry that died without a result runs its own tests.
         may_resume = bool(record.results) or run.failed_only
         failed_only = may_resume and any(test.active for test in read_not_passed(db, run_id))
+        if run.failed_only and not failed_only:
+            return None  # Its tests have passed in another attempt.
         return PlannedRetry(run, failed_only, cause.detail)
 
     def _find_obstacle(self, db: Database, run: Run, record: RunRecord) -> str | None:
