@@ -18,6 +18,8 @@ class RunsApiError(Exception):
     code = 'internal_error'
     #: The HTTP status that the API answers with.
     status = 500
+    #: The headers that HTTP asks for with this status.
+    headers: Mapping[str, str] = {}
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
         #: One or two sentences for a user.
@@ -25,11 +27,6 @@ class RunsApiError(Exception):
         #: Facts for programs, in JSON types.
         self.details: JSONObject = dict(details or {})
         super().__init__(self.message)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers that HTTP asks for with this status."""
-        return {}
 
     def to_json(self) -> JSONObject:
         """Return the error in the one shape that all of them have."""
@@ -77,14 +74,7 @@ class ServiceUnavailable(RunsApiError):
 
     code = 'service_unavailable'
     status = 503
-
-    #: Seconds.
-    retry_after = 5
+    headers = {'Retry-After': '5'}
 
     def __init__(self) -> None:
         super().__init__('The database cannot be used at the moment. Try again later.')
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers that HTTP asks for with this status."""
-        return {'Retry-After': str(self.retry_after)}

@@ -22,15 +22,11 @@ class Unauthorized(RunsApiError):
     code = 'unauthorized'
     status = 401
 
-    def __init__(self, has_credentials: bool = True) -> None:
+    def __init__(self, has_credentials: bool) -> None:
         super().__init__('The bearer token is missing, expired, revoked or invalid.')
-        self.has_credentials = has_credentials
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The challenge, as RFC 6750 has it."""
-        error = ', error="invalid_token"' if self.has_credentials else ''
-        return {'WWW-Authenticate': f'Bearer realm="{REALM}"{error}'}
+        # The challenge, as RFC 6750 has it.
+        error = ', error="invalid_token"' if has_credentials else ''
+        self.headers = {'WWW-Authenticate': f'Bearer realm="{REALM}"{error}'}
 
 
 class Forbidden(RunsApiError):
@@ -46,12 +42,8 @@ class MissingScope(Forbidden):
     def __init__(self, required_scope: str, token_scopes: Iterable[str]) -> None:
         super().__init__(f'The token lacks the scope {required_scope}.',
                          {'required_scope': required_scope, 'token_scopes': sorted(token_scopes)})
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The challenge, as RFC 6750 has it."""
-        return {'WWW-Authenticate': f'Bearer realm="{REALM}", error="insufficient_scope", '
-                                    f'scope="{self.details["required_scope"]}"'}
+        self.headers = {'WWW-Authenticate': f'Bearer realm="{REALM}", error="insufficient_scope", '
+                                            f'scope="{required_scope}"'}
 
 
 class MissingRole(Forbidden):
@@ -70,12 +62,7 @@ class MethodNotAllowed(RunsApiError):
 
     def __init__(self, allowed: Sequence[str]) -> None:
         super().__init__(f'This route allows only {" and ".join(allowed)}.')
-        self.allowed = allowed
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The methods that are allowed."""
-        return {'Allow': ', '.join(self.allowed)}
+        self.headers = {'Allow': ', '.join(allowed)}
 
 
 class PayloadTooLarge(RunsApiError):
@@ -101,11 +88,7 @@ class RateLimited(RunsApiError):
     def __init__(self, retry_after: int, limit: int, window: int) -> None:
         super().__init__(f'Too many requests. Try again in {retry_after} seconds.',
                          {'retry_after': retry_after, 'limit': limit, 'window': f'{window}s'})
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """When to try again, in seconds."""
-        return {'Retry-After': str(self.details['retry_after'])}
+        self.headers = {'Retry-After': str(retry_after)}
 
 
 #: An error for each status in the table of docs/api.rst.

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
@@ -23,7 +24,7 @@ HEADERS = {
 }
 
 
-def json_response(body: dict[str, Any], status: int, headers: dict[str, str] | None = None) -> Response:
+def json_response(body: dict[str, Any], status: int, headers: Mapping[str, str] | None = None) -> Response:
     """Return a response of JSON, in ASCII whatever the host's settings."""
     return Response(json.dumps(body) + '\n', status, headers, mimetype='application/json')
 
