@@ -28,6 +28,13 @@ from support.rows import Rows
 from support.visitor import Visitor
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need something by the folder that they are in."""
+    for item in items:
+        if item.path.parent.name in ('browser', 'console', 'platform', 'service'):
+            item.add_marker(item.path.parent.name)
+
+
 @event.listens_for(Engine, 'connect')
 def do_not_wait_for_the_disk(connection: Any, _record: Any) -> None:
     """Save each test on a file the time that SQLite takes to be safe from a power failure."""

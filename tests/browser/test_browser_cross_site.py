@@ -16,8 +16,6 @@ from served import Site
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.browser
-
 #: What the other site's page does, given the address of the retry.
 ATTACKS = {
     'form': """

@@ -17,8 +17,6 @@ from sqlalchemy import Update, update
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Request, Route
 
-pytestmark = pytest.mark.browser
-
 AGAIN = 'No answer came from the server. Send it again: that makes one run, even if the first one arrived.'
 
 

@@ -12,8 +12,6 @@ from served import Site
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.browser
-
 
 def test_the_keyboard_leads_from_the_button_to_the_new_page(site: Site, page: Page) -> None:
     tab_to(page, 'Retry this run')

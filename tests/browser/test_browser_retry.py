@@ -13,8 +13,6 @@ from served import Site
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
 
-pytestmark = pytest.mark.browser
-
 
 def choices(page: Page) -> list[str]:
     """Return what the dialog offers to run again."""

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import make_url
 
 from .runs import Scenario, create_scenario
-from .server import Client, Server, serving
+from .server import Client, Server
 from .services import (Database, PrivateMariaDB, PrivateRedis, fresh_database,
                        missing)
 
@@ -42,19 +42,16 @@ def redis() -> str:
 
 @pytest.fixture(scope='session')
 def private_mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDB]:
-    """Yield a MariaDB that may be stopped, not started yet."""
-    server = PrivateMariaDB(tmp_path_factory.mktemp('mariadb'))
-    yield server
-    server.stop()
+    """Yield a MariaDB that may be stopped."""
+    with PrivateMariaDB(tmp_path_factory.mktemp('mariadb')) as server:
+        yield server
 
 
 @pytest.fixture
 def private_redis(tmp_path: Path) -> Iterator[PrivateRedis]:
-    """Yield a Redis that may be stopped, running and empty."""
-    server = PrivateRedis(tmp_path)
-    server.start()
-    yield server
-    server.stop()
+    """Yield a Redis that may be stopped, with nothing in it."""
+    with PrivateRedis(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture(scope='module')
@@ -74,7 +71,7 @@ def scenario(database: Database) -> Scenario:
 def server(request: pytest.FixtureRequest, database: Database, scenario: Scenario,
            tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Serve the database of a module, with the options that it has as `SERVER`."""
-    with serving(tmp_path_factory.mktemp('server'), database.uri, **getattr(request.module, 'SERVER', {})) as started:
+    with Server(tmp_path_factory.mktemp('server'), database.uri, **getattr(request.module, 'SERVER', {})) as started:
         yield started
 
 
@@ -86,7 +83,6 @@ def alice(server: Server, scenario: Scenario) -> Client:
 
 @pytest.fixture
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
-    """Serve the miniature until the test is over: `serving` without a folder."""
+    """Serve a database with such options until the test is over."""
     with ExitStack() as stack:
-        yield lambda uri, **options: stack.enter_context(
-            serving(tmp_path_factory.mktemp('server'), uri, **options))
+        yield lambda uri, **options: stack.enter_context(Server(tmp_path_factory.mktemp('server'), uri, **options))

@@ -60,9 +60,6 @@ class Worker:
 
     def __call__(self, environ: WSGIEnvironment, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Handle a request."""
-        if environ['PATH_INFO'] == '/ready':
-            start_response('204 No Content', [])
-            return []
         if 'HTTP_MEET' in environ:
             name, number = environ['HTTP_MEET'].split()
             (folder / f'meet-{name}-{os.getpid()}').touch()

@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import signal
-import socket
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPMessage
+from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 from threading import Barrier
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import mod_runs_api
+
+from .services import Private, free_port
 
 T = TypeVar('T')
 
@@ -111,21 +109,27 @@ def together(calls: Sequence[Callable[[], T]]) -> list[T]:
         return list(threads.map(call, calls))
 
 
-@dataclass(frozen=True)
-class Server:
-    """The miniature, served by several worker processes."""
+class Server(Private):
+    """
+    The miniature under gunicorn, on a database with tables in it.
 
-    address: str
-    workers: int
-    #: Where it writes.
-    folder: Path
-    #: The process whose children the workers are.
-    process: subprocess.Popen[bytes]
+    The steps of a request are recorded with one thread only. With `preload` the application is loaded once, before
+    there are workers, which are there at once. By default the rate limit is out of the way.
+    """
 
-    @property
-    def log(self) -> str:
-        """All that it has written to its log."""
-        return (self.folder / 'log.txt').read_text(errors='replace')
+    def __init__(self, folder: Path, uri: str, *, workers: int = 4, threads: int = 1, preload: bool = True,
+                 **settings: Any) -> None:
+        port = free_port()
+        settings = {'RUNS_API_RATE_LIMIT': '1000000 per minute', **settings}
+        super().__init__(folder, [
+            sys.executable, '-m', 'gunicorn', '--bind', f'127.0.0.1:{port}', '--workers', str(workers),
+            '--threads', str(threads), '--timeout', '120', '--graceful-timeout', '10',
+            *(['--preload'] if preload else []), 'service.entry:app'], port,
+            PYTHONPATH=PYTHONPATH, PYTHONDONTWRITEBYTECODE='1', SERVICE_FOLDER=str(folder), SERVICE_DATABASE_URI=uri,
+            # Where gunicorn puts its control socket.
+            SERVICE_SETTINGS=json.dumps(settings), XDG_RUNTIME_DIR=str(folder))
+        self.workers = workers
+        self.address = f'http://127.0.0.1:{port}'
 
     def meeting(self) -> str:
         """Name a meeting of all workers, see `entry.Worker`."""
@@ -135,43 +139,3 @@ class Server:
         """Ask for retries at the same moment; every worker gets at least one of the requests."""
         client, meet = Client(self.address, token), self.meeting()
         return together([lambda: client.retry(run_id, meet=meet, **body)] * requests)
-
-
-@contextmanager
-def serving(folder: Path, uri: str, *, workers: int = 4, threads: int = 1, preload: bool = True,
-            **settings: Any) -> Iterator[Server]:
-    """
-    Serve the miniature under gunicorn while the block lasts, on a database with tables in it.
-
-    The steps of a request are recorded with one thread only. With `preload` the application is loaded once, before
-    there are workers, which are there at once. By default the rate limit is out of the way.
-    """
-    settings.setdefault('RUNS_API_RATE_LIMIT', '1000000 per minute')
-    listener = socket.create_server(('127.0.0.1', 0), backlog=512)
-    with listener, open(folder / 'log.txt', 'wb') as log:
-        process = subprocess.Popen(
-            [sys.executable, '-m', 'gunicorn', '--bind', f'fd://{listener.fileno()}', '--workers', str(workers),
-             '--threads', str(threads), '--timeout', '120', '--graceful-timeout', '10',
-             *(['--preload'] if preload else []), 'service.entry:app'],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, pass_fds=[listener.fileno()],
-            start_new_session=True, env={
-                **os.environ, 'PYTHONPATH': PYTHONPATH, 'PYTHONDONTWRITEBYTECODE': '1',
-                # Where gunicorn puts its control socket.
-                'XDG_RUNTIME_DIR': str(folder), 'SERVICE_FOLDER': str(folder), 'SERVICE_DATABASE_URI': uri,
-                'SERVICE_SETTINGS': json.dumps(settings)})
-        server = Server(f'http://127.0.0.1:{listener.getsockname()[1]}', workers, folder, process)
-    try:
-        # The socket is there from the beginning: this waits for the first worker.
-        try:
-            ready = Client(server.address, '').ask('GET', '/ready').status
-        except (OSError, HTTPException):
-            ready = 0
-        assert ready == 204, f'The server has not started:\n{server.log}'
-        yield server
-    finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(30)
-        with suppress(ProcessLookupError):  # As it should be: no worker is left.
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(30)

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 T = TypeVar('T')
+P = TypeVar('P', bound='Private')
 
 
 def missing(reason: str) -> NoReturn:
@@ -64,11 +65,11 @@ class Database:
         return rows
 
     @contextmanager
-    def for_account(self, privileges: str = 'ALL PRIVILEGES') -> Iterator[Database]:
-        """Yield the database for an account of its own, with these privileges in it, as GRANT has them."""
+    def for_account(self) -> Iterator[Database]:
+        """Yield the database for an account of its own that may do everything in it."""
         name, password = f'runs_api_{secrets.token_hex(4)}', secrets.token_urlsafe(24)
         self.query(f"CREATE USER '{name}'@'%' IDENTIFIED BY '{password}'",
-                   f"GRANT {privileges} ON {self.url.database}.* TO '{name}'@'%'")
+                   f"GRANT ALL PRIVILEGES ON {self.url.database}.* TO '{name}'@'%'")
         try:
             yield Database(self.url.set(username=name, password=password))
         finally:
@@ -95,50 +96,68 @@ def program(name: str) -> str:
 class Private:
     """A server of the tests' own in a folder, which may be stopped and started."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with socket.create_server(('127.0.0.1', 0)) as probe:
-            self.port: int = probe.getsockname()[1]
-        self.command: list[str] = []
+    def __init__(self, folder: Path, command: Sequence[str], port: int, **environment: str) -> None:
+        self.folder, self.command, self.port = folder, command, port
+        self.environment = {**os.environ, **environment}
         self.process: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self: P) -> P:
+        """Start it."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def process_id(self) -> int:
+        """The id of the process, which runs."""
+        assert self.process is not None and self.process.poll() is None, self.log
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        """All that it has written to its log."""
+        return (self.folder / 'log.txt').read_text(errors='replace')
+
     def start(self) -> None:
-        """Start it if it does not run, and wait until it can be used."""
+        """Start it if it does not run, and wait until it listens."""
         if self.process is None:
             with open(self.folder / 'log.txt', 'ab') as log:
-                self.process = subprocess.Popen(self.command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log,
-                                                stderr=subprocess.STDOUT)
+                self.process = subprocess.Popen(self.command, cwd=self.folder, env=self.environment,
+                                                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         wait_for(f'an answer of {self.command[0]}', self._listens)
 
     def _listens(self) -> bool:
-        assert self.process is not None and self.process.poll() is None, f'See {self.folder}/log.txt.'
         with socket.socket() as probe:
-            return probe.connect_ex(('127.0.0.1', self.port)) == 0
-
-    def send(self, number: signal.Signals) -> None:
-        """Send it a signal. With SIGSTOP it does nothing any more, not even refuse connections."""
-        assert self.process is not None
-        self.process.send_signal(number)
+            return bool(self.process_id) and probe.connect_ex(('127.0.0.1', self.port)) == 0
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it as its administrator would, or with SIGKILL as a lack of memory would, and wait until it has gone."""
         if self.process is not None:
-            self.send(number)
-            self.send(signal.SIGCONT)
+            self.process.send_signal(number)
+            self.process.send_signal(signal.SIGCONT)
             self.process.wait(60)
             self.process = None
 
-    def restart(self) -> None:
-        """Stop it, and start it."""
-        self.stop()
+    def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Stop it in such a way, and start it."""
+        self.stop(number)
         self.start()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(('127.0.0.1', 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
 
 
 class PrivateMariaDB(Private):
     """A MariaDB of the tests' own."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+        port = free_port()
         # A server that starts removes all temporary tables in that folder. In the one that every server has by
         # default they would be those of other servers, which crash of it.
         (folder / 'tmp').mkdir()
@@ -146,12 +165,12 @@ class PrivateMariaDB(Private):
         subprocess.run(
             [program('mariadb-install-db'), '--no-defaults', '--auth-root-authentication-method=normal',
              '--skip-test-db', *own], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=120)
-        self.command = [
-            program('mariadbd'), '--no-defaults', *own, f'--port={self.port}', '--bind-address=127.0.0.1',
+        super().__init__(folder, [
+            program('mariadbd'), '--no-defaults', *own, f'--port={port}', '--bind-address=127.0.0.1',
             f'--socket={folder}/socket', f'--pid-file={folder}/pid', '--skip-name-resolve',
-            '--innodb-buffer-pool-size=64M']
+            '--innodb-buffer-pool-size=64M'], port)
         #: For its administrator, who is not held back by `read_only`.
-        self.admin = Database(make_url(f'mysql+pymysql://root:@127.0.0.1:{self.port}'))
+        self.admin = Database(make_url(f'mysql+pymysql://root:@127.0.0.1:{port}'))
 
     @contextmanager
     def database(self) -> Iterator[Database]:
@@ -178,9 +197,10 @@ class PrivateRedis(Private):
     """A Redis of the tests' own, which keeps nothing."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.url = f'redis://127.0.0.1:{self.port}'
-        self.command = [program('redis-server'), '--port', str(self.port), '--bind', '127.0.0.1', '--save', '']
+        port = free_port()
+        super().__init__(folder, [
+            program('redis-server'), '--port', str(port), '--bind', '127.0.0.1', '--save', ''], port)
+        self.url = f'redis://127.0.0.1:{port}'
 
     def ask(self, *command: str) -> Any:
         """Send a command, and return the answer."""

@@ -13,8 +13,6 @@ from support.statements import Statement, record_statements
 
 from .services import Database
 
-pytestmark = pytest.mark.service
-
 #: The tables that grow with every run. The others grow with the test suite, as a retry itself does.
 HISTORY = {'test', 'test_progress', 'test_result', 'test_result_file', 'customized_test', 'test_fork', 'run_retry',
            'run_carried_over', 'user', 'api_token'}

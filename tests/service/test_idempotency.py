@@ -12,8 +12,6 @@ from .runs import Scenario, expected_run, read_runs
 from .server import Answer, Client, Server, together
 from .services import Database
 
-pytestmark = pytest.mark.service
-
 REQUESTS = 48
 
 

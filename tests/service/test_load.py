@@ -15,14 +15,11 @@ from threading import Event, Thread
 
 import pytest
 from application import create_app, dispose
-from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from .runs import Run, Scenario, create_scenario, expected_run, read_runs
 from .server import Answer, Client, Server, together
 from .services import Database, PrivateMariaDB
-
-pytestmark = pytest.mark.service
 
 CLIENTS = 8
 #: How many requests a client sends: at least so many, and then until the trouble is over, but never more.
@@ -55,22 +52,18 @@ def site(private_mariadb: PrivateMariaDB, serve: Callable[..., Server]) -> Itera
 def complete_a_run(site: Site) -> None:
     """Report on another run, and say which tests have passed, as the platform does when a run of master completes."""
     run_id = random.choice(site.scenario.other_run_ids)
-    engine = create_engine(site.database.uri)
     try:
-        with engine.begin() as connection:
-            connection.execute(text("INSERT INTO test_progress (test_id, status, timestamp, message) "
-                                    "VALUES (:run_id, 'testing', UTC_TIMESTAMP(), 'Test')"), {'run_id': run_id})
-            # Foreign keys lead here from what retries and carrying over insert: MariaDB checks them by locking reads.
-            connection.execute(text('UPDATE regression_test SET last_passed_on_linux = :run_id'), {'run_id': run_id})
+        site.database.query("INSERT INTO test_progress (test_id, status, timestamp, message) "
+                            "VALUES (:run_id, 'testing', UTC_TIMESTAMP(), 'Test')", run_id=run_id)
+        # Foreign keys lead here from what retries and carrying over insert: MariaDB checks them by locking reads.
+        site.database.query('UPDATE regression_test SET last_passed_on_linux = :run_id', run_id=run_id)
     except OperationalError as error:
         assert error.orig is not None and error.orig.args[0] in GAVE_WAY, error
-    finally:
-        engine.dispose()
 
 
 def kill_a_worker(site: Site) -> None:
     """Kill one of the workers."""
-    parent = site.server.process.pid
+    parent = site.server.process_id
     workers = Path(f'/proc/{parent}/task/{parent}/children').read_text().split()
     with suppress(ProcessLookupError, IndexError):  # The one before may not have been replaced yet.
         os.kill(int(random.choice(workers)), signal.SIGKILL)
@@ -81,12 +74,6 @@ def kill_the_connections(site: Site) -> None:
     for connection in site.private.connections(site.database):
         with suppress(OperationalError):  # It has ended by itself.
             site.private.admin.query(f'KILL {connection}')
-
-
-def kill_the_database(site: Site) -> None:
-    """Kill the database, and start it again."""
-    site.private.stop(signal.SIGKILL)
-    site.private.start()
 
 
 @contextmanager
@@ -107,24 +94,17 @@ def happening(trouble: Callable[[Site], None], site: Site, times: int, seconds: 
     thread.join()
 
 
-def answer_if_any(ask: Callable[[], Answer]) -> Answer | None:
-    """Return the answer to a request, or None if there is none."""
-    try:
-        return ask()
-    except (OSError, HTTPException):
-        return None
-
-
 def retry_often(client: Client, run_id: int, over: Event) -> list[tuple[bool, Answer | None]]:
-    """Retry the failed tests and all in turn, and end the former; return which were asked for, and the answers."""
+    """Retry the failed tests and all in turn, and end the former; return which were asked for, and answers."""
     answers: list[tuple[bool, Answer | None]] = []
     while len(answers) < REQUESTS.start or not over.is_set() and len(answers) < REQUESTS.stop:
         failed_only = len(answers) % 2 == 0
-        answer = answer_if_any(lambda: client.retry(run_id, failed_only=failed_only))
-        answers.append((failed_only, answer))
-        if failed_only and answer is not None and answer.status == 202:
-            new_run_id = answer.new_run_id
-            answer_if_any(lambda: client.end(new_run_id))
+        answers.append((failed_only, None))
+        with suppress(OSError, HTTPException):
+            answer = client.retry(run_id, failed_only=failed_only)
+            answers[-1] = (failed_only, answer)
+            if failed_only and answer.status == 202:
+                client.end(answer.new_run_id)
     return answers
 
 
@@ -140,7 +120,7 @@ def carry_over_by_command(database: Database) -> None:
     pytest.param(complete_a_run, 5, 5, 202, id='runs of master complete'),
     pytest.param(kill_a_worker, 10, 0.7, None, id='workers are killed'),
     pytest.param(kill_the_connections, 20, 0.25, 503, id='connections are killed'),
-    pytest.param(kill_the_database, 3, 1, 503, id='the database is killed')])
+    pytest.param(lambda site: site.private.restart(signal.SIGKILL), 3, 1, 503, id='the database is killed')])
 def test_every_accepted_retry_is_whole_and_there_are_no_others(
         site: Site, trouble: Callable[[Site], None], times: int, seconds: float, otherwise: int | None) -> None:
     scenario, client = site.scenario, Client(site.server.address, site.scenario.token)

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from functools import partial
 
-import pytest
-
 from .runs import Scenario, read_runs
 from .server import Client, together
 from .services import Database
-
-pytestmark = pytest.mark.service
 
 THREADS = 20
 SERVER = {'workers': 1, 'threads': THREADS, 'SQLALCHEMY_ENGINE_OPTIONS': {'pool_size': 1, 'max_overflow': 0}}

@@ -11,8 +11,6 @@ from .runs import Scenario, expected_run, read_runs
 from .server import Client, Server
 from .services import Database
 
-pytestmark = pytest.mark.service
-
 SERVER = {'workers': 1}
 
 

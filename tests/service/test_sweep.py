@@ -18,8 +18,6 @@ from support.rows import Rows
 from .server import Client, Server, together
 from .services import Database
 
-pytestmark = pytest.mark.service
-
 #: As many automatic retries as there are runs.
 SERVER = {'workers': 2, 'RUNS_API_AUTOMATIC_RETRIES': 1, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1000}
 ROUNDS = 10

@@ -10,8 +10,6 @@ from .runs import Scenario, read_runs
 from .server import Client
 from .services import Database, fresh_database
 
-pytestmark = pytest.mark.service
-
 SERVER = {'workers': 1}
 
 REASONS = [text[:255].ljust(255, '.') for text in (

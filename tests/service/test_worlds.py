@@ -16,8 +16,6 @@ from support.worlds import (ROOT, RUNS, WORLDS, File, GeneratedTest, Output,
 
 from .services import Database
 
-pytestmark = pytest.mark.service
-
 
 @pytest.fixture
 def host(database: Database) -> Iterator[Flask]:
