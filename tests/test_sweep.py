@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from functools import partial
-from itertools import count
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,8 +17,7 @@ from mod_ci.models import BlockedUsers, GcpInstance, MaintenanceMode
 from mod_regression.models import RegressionTest
 from mod_test.models import (Test, TestPlatform, TestProgress, TestStatus,
                              TestType)
-from outcome import passing
-from sqlalchemy import Connection, Engine, delete, update
+from sqlalchemy import Connection, Engine, delete
 from sqlalchemy.exc import OperationalError
 from support.api import Command
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub
@@ -42,7 +39,6 @@ SETTLING = 'it ended less than 15 minutes ago, and an end is not final'
 OUTAGE = 'the last 3 automatic attempts of linux died, and no run of it has completed since'
 
 
-#: What completes a run past the package.
 COMPLETED = ("INSERT INTO test_progress (test_id, status, timestamp, message) "
              "VALUES ({}, 'completed', '2026-11-24 00:00:00.000000', '')")
 
@@ -103,12 +99,6 @@ class Scene:
             write(run.id, TestStatus.canceled, message, ago=ago)
         db.session.commit()
         return run.id
-
-    def complete_unnoticed(self, run_id: int) -> None:
-        """Have a retry pass its tests and complete past the package, as if its process had died."""
-        report(run_id, [test for test in self.tests if test.id in self.rows.selection(run_id)])
-        with self.rows.engine.begin() as connection:
-            connection.exec_driver_sql(COMPLETED.format(run_id))
 
 
 @pytest.fixture
@@ -193,89 +183,46 @@ def test_a_run_that_stopped_half_way_is_resumed_by_nobody(scene: Scene, caplog: 
     assert 'run 1 is retried as run 2 with 2 tests that did not pass, automatically' in caplog.messages
 
 
-@pytest.mark.parametrize('results', [0, 3])
-def test_a_run_without_results_or_in_which_all_passed_is_run_again_in_full(scene: Scene, results: int) -> None:
+@pytest.mark.parametrize(('settings', 'results', 'inactive', 'selected'), [
+    ({}, 0, 0, 3), ({}, 3, 0, 3), ({'RUNS_API_INACTIVE_TESTS': 'drop'}, 2, 1, 2)])
+def test_a_run_without_results_or_in_which_every_active_test_passed_is_run_again_in_full(
+        scene: Scene, results: int, inactive: int, selected: int) -> None:
     run = scene.run(results=results)
+    for test in scene.tests[3 - inactive:]:
+        test.active = False
 
     assert scene.sweep() == [Line(run, 'retried', TIME_LIMIT, run + 1)]
 
     assert not scene.rows.of('run_retry')[0]['failed_only']
-    assert len(scene.rows.selection(run + 1)) == 3
+    assert scene.rows.selection(run + 1) == [test.id for test in scene.tests[:selected]]
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
-def test_a_failed_only_retry_that_died_without_a_result_runs_its_own_tests_again(scene: Scene) -> None:
-    scene.run()
+@pytest.mark.parametrize(('end', 'why', 'carried_over'), [
+    (die, TIME_LIMIT, 0), (end_empty, '2 of 2 results are missing', 3)])
+def test_a_failed_only_retry_that_died_without_a_result_of_its_own_runs_its_own_tests_again(
+        scene: Scene, end: Callable[[int], None], why: str, carried_over: int) -> None:
+    run = scene.run()
+    report(run, scene.tests[1:], failed=scene.tests[1:])
     (line,) = scene.sweep()
     died = line.new_run_id or 0
-    die(died)
+    end(died)
+    assert len(scene.rows.carried_over(died)) == carried_over
 
-    assert whats(scene.sweep()) == ['retried']
+    assert scene.sweep() == [Line(died, 'retried', why, died + 1)]
 
     assert scene.rows.of('run_retry', source_run_id=died)[0]['failed_only']
     assert scene.rows.selection(died + 1) == [test.id for test in scene.tests[1:]]
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
-def test_a_failed_only_retry_whose_tests_have_passed_elsewhere_is_not_retried(scene: Scene) -> None:
-    scene.run('Canceled by admin')
-    full, died = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
-    complete(full)
-    end_empty(died)
-
-    assert scene.sweep() == []
-
-
-@pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
-def test_everything_runs_again_where_only_inactive_tests_did_not_pass(scene: Scene) -> None:
-    run = scene.run(results=2)
-    scene.tests[2].active = False
-
-    assert scene.sweep() == [Line(run, 'retried', TIME_LIMIT, run + 1)]
-
-    assert scene.rows.selection(run + 1) == [test.id for test in scene.tests[:2]]
-
-
-def test_a_run_that_completed_without_all_its_results_is_retried(scene: Scene) -> None:
-    some, none = scene.run(None), seed.run(platform=TestPlatform.windows).id
-    for run in (some, none):
-        end_empty(run)
-    scene.github.build(db.session.get_one(Test, none).commit)
-
-    assert scene.sweep() == [Line(some, 'retried', '2 of 3 results are missing', none + 1),
-                             Line(none, 'retried', 'all results are missing', none + 2)]
-
-
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
-def test_a_retry_that_completed_with_nothing_but_what_was_carried_over_is_retried(scene: Scene) -> None:
-    run = scene.run()
-    for test in scene.tests[1:]:
-        seed.result(db.session.get_one(Test, run), test, passing(test).exits(1))
-    (line,) = scene.sweep()
-    retry = line.new_run_id or 0
-    end_empty(retry)
-    assert len(scene.rows.carried_over(retry)) == 3
-
-    assert scene.sweep() == [Line(retry, 'retried', '2 of 2 results are missing', retry + 1)]
-
-
-def hang(run_id: int) -> None:
-    """Have a test of a run take as long as a test may, and the run be given up."""
-    db.session.get_one(Test, run_id).results[0].runtime = 600_000
-    die(run_id)
-
-
-def be_given_up_after_all(run_id: int) -> None:
-    """Have a run complete, and be given up at the next tick."""
-    complete(run_id)
-    die(run_id)
-
-
-@pytest.mark.parametrize('end', [
-    hang, be_given_up_after_all, *(partial(cancel, message=message) for message in (
-        'Canceled by admin', 'PR closed', 'Build failed: …', 'A new word'))])
-def test_a_run_that_infrastructure_did_not_end_is_not_retried(scene: Scene, end: Callable[[int], None]) -> None:
-    end(scene.run(None, results=3 if end is hang else 0))
+def test_runs_that_infrastructure_did_not_end_are_not_retried(scene: Scene) -> None:
+    hangs, whole = (scene.run(None, number=number, results=3) for number in (1, 2))
+    db.session.get_one(Test, hangs).results[0].runtime = 600_000
+    end_empty(whole)
+    for run in (hangs, whole):
+        die(run)
+    for number, message in enumerate(('Canceled by admin', 'PR closed', 'Build failed: …', 'A new word'), 3):
+        scene.run(message, number=number)
 
     assert scene.sweep() == []
 
@@ -295,22 +242,21 @@ def test_a_run_that_has_been_retried_is_not_retried_again(scene: Scene, by_hand:
 @pytest.mark.parametrize(('ago', 'said'), [
     (14 * MINUTE, [('waiting', SETTLING)]), (16 * MINUTE, [('retried', TIME_LIMIT)]),
     (24 * HOUR - MINUTE, [('retried', TIME_LIMIT)]), (24 * HOUR + MINUTE, [])])
-def test_an_end_is_retried_once_it_has_settled_and_within_a_day(
+def test_an_end_is_retried_once_it_has_settled_and_within_a_day_however_often_it_is_said_again(
         scene: Scene, ago: timedelta, said: list[tuple[str, str]]) -> None:
-    scene.run(ago=ago)
+    run = scene.run(ago=ago)
+    for _ in range(3):
+        write(run, TestStatus.canceled, TIME_LIMIT, ago=MINUTE)
 
     assert [(line.what, line.why) for line in scene.sweep()] == said
 
 
-def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time_and_some_no_run(scene: Scene) -> None:
+def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time(scene: Scene) -> None:
     run, vanished = scene.run(), scene.run(None, ago=LONG, number=1)
     for _ in range(300):
         write(run, TestStatus.testing, ago=MINUTE)
     write(run, TestStatus.testing, ago=100 * HOUR)
     die(run)
-    for number in range(2):
-        seed.add(TestProgress(None, TestStatus.testing, ''))  # type: ignore[arg-type]
-        seed.add(GcpInstance(f'linux-{number}', None, datetime(2020, 1, 1)))  # type: ignore[arg-type]
 
     assert [line.run_id for line in scene.sweep()] == [vanished, run]
 
@@ -342,25 +288,34 @@ def test_a_first_run_gets_as_many_automatic_retries_as_are_set_whoever_made_othe
     assert scene.sweep() == [Line(died, 'waiting', f'the automatic retries of run {run} are used up')]
 
 
-#: What happens after run 1 was given up, by what the sweep says then.
-SPEAKS_AGAINST: dict[str, Callable[[Scene], object]] = {
-    'run 2 of the same commit is newer': lambda scene: scene.run('PR closed'),
-    'run 3 of the same commit is newer': lambda scene: retry_run(scene.run('PR closed')),
-    f'run 2 is of a later commit of pull request {PR}.': lambda scene: scene.run('PR closed', commit='0ff'),
-    'linux is under maintenance': lambda _: seed.add(MaintenanceMode(platform=TestPlatform.linux, disabled=True)),
-    f'Pull request {PR} is closed.': lambda scene: scene.github.close_pull(PR),
-    f'The author of pull request {PR} is blocked.': lambda _: seed.add(BlockedUsers(user_id=AUTHOR)),
-    'the platform looks at the newest 500 artifacts.': lambda scene: scene.github.lose_build(COMMIT)}
+#: The questions about a pull request.
+PULL = ['repository', f'pull request {PR}']
+
+#: What happens after run 1 was given up, and what GitHub is asked then, by what the sweep says.
+SPEAKS_AGAINST: dict[str, tuple[Callable[[Scene], object], list[str]]] = {
+    'run 2 of the same commit is newer': (lambda scene: scene.run('PR closed'), []),
+    'run 3 of the same commit is newer': (lambda scene: retry_run(scene.run('PR closed')), []),
+    f'run 2 is of a later commit of pull request {PR}.': (lambda scene: scene.run('PR closed', commit='0ff'), []),
+    'linux is under maintenance': (
+        lambda _: seed.add(MaintenanceMode(platform=TestPlatform.linux, disabled=True)), []),
+    f'Pull request {PR} is closed.': (lambda scene: scene.github.close_pull(PR), PULL),
+    f'The author of pull request {PR} is blocked.': (lambda _: seed.add(BlockedUsers(user_id=AUTHOR)), PULL),
+    'the platform looks at the newest 500 artifacts.': (
+        lambda scene: scene.github.lose_build(COMMIT), [*PULL, 'artifacts'])}
 
 
 @pytest.mark.parametrize('why', SPEAKS_AGAINST)
-def test_a_run_waits_where_something_speaks_against_a_retry_also_in_a_dry_run(scene: Scene, why: str) -> None:
+def test_a_run_waits_where_something_speaks_against_a_retry_and_github_is_asked_no_more_than_it_takes(
+        scene: Scene, why: str) -> None:
     run = scene.run()
-    SPEAKS_AGAINST[why](scene)
+    happen, asked = SPEAKS_AGAINST[why]
+    happen(scene)
 
     for options in (['--dry-run'], []):
+        scene.github.asked.clear()
         (line,) = scene.sweep(*options)
         assert (line.run_id, line.what) == (run, 'waiting') and line.why.endswith(why)
+        assert scene.github.asked == asked
 
 
 FORK = 'https://github.com/somebody/ccextractor.git'
@@ -393,30 +348,9 @@ def test_no_answer_is_a_no_and_the_next_sweep_asks_again(scene: Scene, question:
     assert whats(scene.sweep()) == ['retried']
 
 
-@pytest.mark.parametrize(('why', 'asked'), [
-    ('run 2 of the same commit is newer', []), (f'run 2 is of a later commit of pull request {PR}.', []),
-    (f'Pull request {PR} is closed.', ['repository', f'pull request {PR}']),
-    ('the platform looks at the newest 500 artifacts.', ['repository', f'pull request {PR}', 'artifacts'])])
-def test_github_is_asked_after_the_database_and_no_more_than_it_takes(scene: Scene, why: str, asked: list[str]) -> None:
-    scene.run()
-    SPEAKS_AGAINST[why](scene)
-
-    scene.sweep()
-
-    assert scene.github.asked == asked
-
-
-def answer(given: Any) -> Callable[[Any], Any]:
-    """Return a check that always answers the same."""
-    def check(run: Any) -> Any:
-        return given
-
-    return check
-
-
 @pytest.mark.parametrize(('settings', 'why'), [
-    ({'RUNS_API_BEFORE_RETRY': answer('Not today.')}, 'Not today.'),
-    ({'RUNS_API_BEFORE_RETRY': answer(0)}, 'check has no answer.')])
+    ({'RUNS_API_BEFORE_RETRY': lambda run: 'Not today.'}, 'Not today.'),
+    ({'RUNS_API_BEFORE_RETRY': lambda run: 0}, '<lambda> has no answer.')])
 def test_the_checks_of_the_settings_are_asked_too(scene: Scene, why: str) -> None:
     run = scene.run()
 
@@ -429,10 +363,8 @@ meanwhile: list[Callable[[], object]] = []
 #: By what happens: what is done about the two runs, and how many retries there are.
 MEANWHILE: dict[str, tuple[Callable[[Scene, int, int], object], list[str], int]] = {
     'the run is canceled': (lambda scene, run, other: cancel(run), ['waiting', 'retried'], 1),
-    'the run completes': (lambda scene, run, other: complete(run), ['waiting', 'retried'], 1),
     'the run is retried': (lambda scene, run, other: retry_run(run), ['waiting', 'retried'], 2),
     'another sweep comes to its end': (lambda scene, run, other: scene.sweep(), ['retried'], 2),
-    'the other is canceled': (lambda scene, run, other: cancel(other), ['retried'], 1),
     'the other completes': (lambda scene, run, other: complete(other), ['retried'], 1)}
 
 
@@ -483,8 +415,7 @@ def test_in_an_outage_of_ten_runs_two_are_in_flight_and_none_after_three_that_di
 
 
 @pytest.mark.parametrize(('ends', 'what'), [
-    ([die, die, die], 'waiting'), ([end_empty] * 3, 'waiting'), ([die, die, complete], 'retried'),
-    ([complete, die, die, die], 'waiting')])
+    ([end_empty] * 3, 'waiting'), ([die, die, complete], 'retried'), ([complete, die, die, die], 'waiting')])
 def test_three_of_a_platform_that_ended_last_and_died_are_an_outage_there(
         scene: Scene, ends: list[Callable[[int], None]], what: str) -> None:
     for number, end in enumerate(ends, 1):
@@ -501,44 +432,25 @@ def test_three_of_a_platform_that_ended_last_and_died_are_an_outage_there(
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 5}])
-def test_only_a_completion_after_the_last_of_them_lets_the_brake_go(scene: Scene) -> None:
+def test_only_a_completion_after_the_last_of_them_lets_the_brake_go_and_no_end_that_is_said_again(scene: Scene) -> None:
+    early, late = (scene.run(None, results=3, number=number) for number in (8, 9))
+    end_empty(early)
     for number in range(1, 5):
         scene.run(number=number)
     *others, newest = [line.new_run_id or 0 for line in scene.sweep()]
     complete(newest)
-    for run_id in others:
-        die(run_id)
-        if run_id != others[-1]:
-            complete(scene.run(None, results=0, number=run_id))
-    # It is given up at each tick, but had completed.
-    die(newest)
+    for died in others:
+        complete(scene.run(None, results=0, number=100 + died))
+        die(died)
     run = scene.run(number=10)
 
+    # It has completed, whatever is written at each tick, and completes once.
+    die(newest)
+    end_empty(early)
     assert [line.why for line in scene.sweep() if line.run_id == run] == [OUTAGE]
-
-
-def test_an_end_that_is_said_again_is_neither_a_new_one_nor_a_completion(scene: Scene) -> None:
-    early, late = scene.run(None, results=3, number=8), scene.run(None, results=3, number=9)
-    end_empty(early)
-    for number in range(1, 4):
-        scene.run(number=number)
-        (died,) = [line.new_run_id or 0 for line in scene.sweep() if line.new_run_id]
-        die(died)
-    run = scene.run(number=5)
-
-    end_empty(early)
-    assert [line.why for line in scene.sweep('--dry-run') if line.run_id == run] == [OUTAGE]
     end_empty(late)
     die(died)
-    assert (run, 'retried') in steps(scene.sweep('--dry-run'))
-
-
-def test_a_run_whose_machine_cannot_be_deleted_settles_all_the_same(scene: Scene) -> None:
-    run = scene.run(ago=20 * MINUTE)
-    for ago in (10, 5, 0):
-        write(run, TestStatus.canceled, TIME_LIMIT, ago=ago * MINUTE)
-
-    assert steps(scene.sweep()) == [(run, 'retried')]
+    assert (run, 'retried') in steps(scene.sweep())
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1}])
@@ -632,14 +544,13 @@ def test_the_platforms_own_limit_counts_and_runs_are_ended_in_their_order(scene:
     assert [line.run_id for line in scene.sweep()] == [runs[0], runs[2]]
 
 
-@pytest.mark.parametrize('rows_before', [
-    [(TestStatus.completed, 'Ran all tests'), (TestStatus.testing, 'Running tests')],
-    [(TestStatus.canceled, TIME_LIMIT)]])
-def test_a_run_that_has_ended_is_not_ended_again(scene: Scene, rows_before: list[tuple[TestStatus, str]]) -> None:
-    run = seed.run(scene.tests).id
-    for status, message in rows_before:
-        write(run, status, message, ago=25 * HOUR)
-    start_machine(run, ago=25 * HOUR)
+def test_a_run_that_has_ended_is_not_ended_again(scene: Scene) -> None:
+    completed, canceled = (seed.run(scene.tests).id for _ in range(2))
+    write(completed, TestStatus.completed, ago=25 * HOUR)
+    write(completed, TestStatus.testing, ago=25 * HOUR)
+    write(canceled, TestStatus.canceled, TIME_LIMIT, ago=25 * HOUR)
+    for run in (completed, canceled):
+        start_machine(run, ago=25 * HOUR)
 
     assert scene.sweep() == []
 
@@ -674,15 +585,6 @@ def test_a_newer_run_keeps_its_commit_status_and_a_silent_github_keeps_no_run_fr
     assert logged == (newer is None)
 
 
-@pytest.mark.parametrize('written', [datetime(1, 1, 1), datetime.max])
-def test_a_time_at_the_edge_of_the_calendar_stops_no_sweep(scene: Scene, written: datetime) -> None:
-    start_machine(scene.run(None, ago=LONG), ago=LONG)
-    run = scene.run(number=1)
-    db.session.execute(update(GcpInstance).values(timestamp=written))
-
-    assert (run, 'retried') in steps(scene.sweep())
-
-
 # Times
 
 
@@ -700,30 +602,15 @@ def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def test_a_time_may_be_in_local_time_or_in_utc_and_the_younger_reading_counts(
         scene: Scene, time_zone: str, is_local: bool) -> None:
     now = datetime.now() if is_local else datetime.now(timezone.utc).replace(tzinfo=None)
-    fresh, old, alive = scene.run(None), scene.run(None, number=1), seed.run(scene.tests).id
-    for run, ago in ((fresh, 5 * MINUTE), (old, 12 * HOUR)):
+    fresh, old, future = (scene.run(None, number=number) for number in range(3))
+    for run, ago in ((fresh, 5 * MINUTE), (old, 12 * HOUR), (future, -20 * HOUR)):
         seed.add(TestProgress(run, TestStatus.canceled, OUT_OF_ORDER, (now - ago).replace(tzinfo=timezone.utc)))
-    seed.add(GcpInstance('linux', alive, now - 3 * HOUR))
+    alive, vanished = (seed.run(scene.tests).id for _ in range(2))
+    for run, ago in ((alive, 3 * HOUR), (vanished, 12 * HOUR)):
+        seed.add(GcpInstance(f'linux-{run}', run, now - ago))
 
-    assert steps(scene.sweep()) == [(fresh, 'waiting'), (old, 'retried')]
-
-
-def test_a_machine_is_given_up_in_any_time_zone_and_an_end_in_the_future_waits(scene: Scene, time_zone: str) -> None:
-    vanished, future = scene.run(None, ago=12 * HOUR), scene.run(number=1, ago=-20 * HOUR)
-    start_machine(vanished, ago=12 * HOUR)
-
-    assert steps(scene.sweep()) == [(vanished, 'ended'), (future, 'waiting')]
-
-
-@pytest.mark.parametrize('time_zone', ['America/New_York'], indirect=True)
-def test_of_an_hour_that_clocks_show_twice_the_second_counts(
-        scene: Scene, time_zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = scene.run(None)
-    seed.add(TestProgress(run, TestStatus.canceled, OUT_OF_ORDER, datetime(2026, 11, 1, 1, 30, tzinfo=timezone.utc)))
-    # 1:40 for the second time.
-    monkeypatch.setattr('mod_runs_api.clock.now', lambda: datetime(2026, 11, 1, 6, 40))
-
-    assert whats(scene.sweep()) == ['waiting']
+    assert steps(scene.sweep()) == [
+        (vanished, 'ended'), (fresh, 'waiting'), (old, 'retried'), (future, 'waiting')]
 
 
 # The command
@@ -774,22 +661,16 @@ def test_it_prints_a_line_for_each_run_and_cuts_a_long_reason(scene: Scene) -> N
 def test_results_that_were_not_carried_over_are_carried_over(scene: Scene) -> None:
     scene.run('Canceled by admin')
     retry = retry_run(1, failed_only=True).new_run_id
-    scene.complete_unnoticed(retry)
+    # Its process died as it completed.
+    report(retry, scene.tests[1:])
+    with scene.rows.engine.begin() as connection:
+        connection.exec_driver_sql(COMPLETED.format(retry))
 
     assert scene.sweep('--dry-run') == [Line(retry, 'carried over', '1 result')]
     assert scene.rows.of('run_carried_over') == []
     assert scene.sweep() == [Line(retry, 'carried over', '1 result')]
     assert scene.sweep() == []
     assert len(scene.rows.of('test_result', test_id=retry)) == 3
-
-
-def test_they_may_be_those_that_only_another_retry_has(scene: Scene) -> None:
-    scene.run('Canceled by admin', results=0)
-    full = finish(retry_run(1).new_run_id, scene.tests, failed=scene.tests[1:])
-    retry = retry_run(full, failed_only=True).new_run_id
-    scene.complete_unnoticed(retry)
-
-    assert scene.sweep() == [Line(retry, 'carried over', '1 result')]
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
@@ -803,14 +684,6 @@ def test_they_are_found_even_where_something_was_carried_over_before(scene: Scen
     assert scene.sweep() == [Line(died, 'carried over', '1 result')]
     assert scene.sweep() == []
     assert len(scene.rows.of('test_result', test_id=died)) == 3
-
-
-def test_nothing_is_said_while_the_attempt_that_has_the_results_has_not_ended(scene: Scene) -> None:
-    scene.run('Canceled by admin', results=0)
-    report(retry_run(1).new_run_id, scene.tests)
-    complete(retry_run(1, failed_only=True).new_run_id)
-
-    assert scene.sweep('--dry-run') == scene.sweep() == []
 
 
 # Faults
@@ -854,32 +727,3 @@ def test_a_database_that_is_away_or_goes_away_is_exit_3_and_one_line(scene: Scen
         done = scene.command('sweep')
 
     assert (done.exit_code, done.stdout, done.stderr.splitlines()[-1]) == (3, '', f'Error: {AWAY}')
-
-
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1000}])
-def test_a_sweep_that_is_killed_at_any_statement_is_finished_by_the_next(scene: Scene, engine: Engine) -> None:
-    number, was_killed = 0, True
-    while was_killed:
-        number += 1
-        vanished, stopped = scene.run(None, ago=LONG, number=2 * number), scene.run(number=2 * number + 1)
-        left = count(number - 1, -1)
-
-        def kill(*_: object) -> None:
-            if next(left) == 0:
-                raise KeyboardInterrupt
-
-        with watch_statements(Engine, kill):
-            was_killed = scene.command('sweep').exit_code != 0
-        scene.sweep()
-
-        assert [row['message'] for row in scene.rows.of('test_progress', test_id=vanished)][2:] == [VANISHED]
-        (retry,) = scene.rows.of('run_retry', source_run_id=stopped)
-        assert len(scene.rows.selection(retry['run_id'])) == retry['test_count'] == 2
-        complete(retry['run_id'])
-        # The next round is about other runs.
-        with scene.rows.engine.begin() as connection:
-            connection.exec_driver_sql("UPDATE test_progress SET timestamp = '2020-01-01 00:00:00.000000' "
-                                       "WHERE status <> 'completed'")
-
-    assert number > 40
-    assert len(scene.rows.of('test')) == 3 * number
