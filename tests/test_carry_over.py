@@ -8,22 +8,19 @@ from typing import Any
 
 import pytest
 import seed
-from application import create_app, dispose
 from database import db
 from flask import Flask
 from mod_auth.models import User
 from mod_regression.models import RegressionTest
-from mod_test.models import (Test, TestProgress, TestResult, TestResultFile,
+from mod_test.models import (TestProgress, TestResult, TestResultFile,
                              TestStatus)
 from sqlalchemy import Engine, delete
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 from support.api import ApiCall, Command
 from support.histories import FAIL, PASS, add_attempts, end, finish, report
 from support.histories import retry_in_process as retry
 from support.rows import Rows
 from support.statements import before_statements, fail, record_statements
-from support.visitor import Visitor
 
 #: The columns of a result and of a file that are not the run's id.
 COLUMNS = {'test_result': ('regression_test_id', 'runtime', 'exit_code', 'expected_rc'),
@@ -157,18 +154,17 @@ def test_a_result_without_files_is_carried_over(rows: Rows, tests: list[Regressi
 
 @pytest.mark.on_file
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
-@pytest.mark.parametrize('is_retry', [False, True])
 def test_a_run_that_is_no_failed_only_retry_is_not_touched(
-        command: Command, rows: Rows, source: int, tests: list[RegressionTest], is_retry: bool) -> None:
+        command: Command, rows: Rows, source: int, tests: list[RegressionTest]) -> None:
     tests[3].active = False
-    run_id = retry(source) if is_retry else seed.run(tests[:3]).id
+    runs = [retry(source), seed.run(tests[:3]).id]
     tests[3].active = True
 
-    finish(run_id, tests[:3])
-
-    assert command('carry-over', run_id).output == f'{run_id}\t0\n'
+    for run_id in runs:
+        finish(run_id, tests[:3])
+        assert command('carry-over', run_id).output == f'{run_id}\t0\n'
+        assert rows.selection(run_id) == ids(tests[:3])
     assert rows.of('run_carried_over') == []
-    assert rows.selection(run_id) == ids(tests[:3])
 
 
 # Ends, and the host's transactions
@@ -177,25 +173,6 @@ def test_a_run_that_is_no_failed_only_retry_is_not_touched(
 def end_twice(run_id: int) -> None:
     """End a run, and say so again."""
     end(run_id)
-    end(run_id)
-
-
-def end_under_two_mounts(run_id: int) -> None:
-    """End a run in a process with two applications."""
-    create_app('sqlite://')
-    end(run_id)
-
-
-def end_in_a_session_of_one_table(run_id: int) -> None:
-    """End a run in a session that is bound to one table only."""
-    with Session(binds={TestProgress: db.engine}) as session:
-        session.add(TestProgress(run_id, TestStatus.completed, ''))
-        session.commit()
-
-
-def end_beside_no_run(run_id: int) -> None:
-    """End a run, and no run."""
-    db.session.add(TestProgress(None, TestStatus.completed, ''))  # type: ignore[arg-type]
     end(run_id)
 
 
@@ -216,8 +193,7 @@ def end_before_a_savepoint(run_id: int) -> None:
 
 @pytest.mark.on_file
 @pytest.mark.parametrize('end_it', [
-    end, end_twice, lambda run_id: end(str(run_id)), end_under_two_mounts, end_in_a_session_of_one_table,
-    end_beside_no_run, end_in_a_savepoint, end_before_a_savepoint])
+    end, end_twice, lambda run_id: end(str(run_id)), end_in_a_savepoint, end_before_a_savepoint])
 def test_however_a_run_is_ended_it_is_made_whole_once_all_is_committed(
         rows: Rows, source: int, end_it: Callable[[int], object]) -> None:
     new = retry(source, failed_only=True)
@@ -247,28 +223,17 @@ def test_an_end_that_is_undone_is_none(rows: Rows, source: int, undo: Callable[[
     assert rows.carried_over(new) == {}
 
 
-def test_an_application_without_the_mount_ends_its_runs_as_ever(source: int) -> None:
-    other = create_app('sqlite://', mount=False)
-    with other.app_context():
-        db.create_all()
-        run_id = seed.run(stages=seed.COMPLETED).id
-        db.session.commit()
-        assert db.session.get_one(Test, run_id).finished
-        db.session.remove()
-    dispose(other)
-
-
 # Restarts
 
 
-def restart(run_id: int) -> tuple[int, Any]:
-    """Delete what a run has reported, as the platform's restart does; return id and time of the row that ended it."""
+def restart(run_id: int) -> TestProgress:
+    """Delete what a run has reported, as the platform's restart does; return the row that ended it."""
     ended = db.session.query(TestProgress).filter_by(test_id=run_id).one()
     db.session.expunge(ended)
     for model in (TestResultFile, TestResult, TestProgress):
         db.session.execute(delete(model).where(model.test_id == run_id))
     db.session.commit()
-    return ended.id, ended.timestamp
+    return ended
 
 
 @pytest.mark.parametrize('same', ['id', 'time', 'id and time, of another run'])
@@ -276,13 +241,13 @@ def test_what_was_carried_over_does_not_count_after_a_restart(
         rows: Rows, attempts: ApiCall, source: int, tests: list[RegressionTest], same: str) -> None:
     new = retry(source, failed_only=True)
     end(new)
-    old_id, old_time = restart(new)
+    old = restart(new)
     report(new, tests, failed=tests[2:3])
     if same == 'id and time, of another run':
-        db.session.add(TestProgress(seed.run(tests).id, TestStatus.completed, '', old_time))
+        db.session.add(TestProgress(seed.run(tests).id, TestStatus.completed, '', old.timestamp))
         db.session.flush()
-    later = TestProgress(new, TestStatus.completed, '', old_time if same == 'time' else None)
-    later.id = old_id if same == 'id' else old_id + 1
+    later = TestProgress(new, TestStatus.completed, '', old.timestamp if same == 'time' else None)
+    later.id = old.id if same == 'id' else old.id + 1
     db.session.add(later)
     db.session.commit()
 
@@ -293,20 +258,15 @@ def test_what_was_carried_over_does_not_count_after_a_restart(
 
 
 def test_after_a_restart_only_what_is_carried_over_then_counts(
-        app: Flask, attempts: ApiCall, source: int, tests: list[RegressionTest]) -> None:
-    tests[3].active = False
+        attempts: ApiCall, source: int, tests: list[RegressionTest]) -> None:
     new = retry(source, failed_only=True)
     end(new)
     restart(new)
-    tests[3].active = True
     report(new, tests[:3])
-    other = finish(retry(source), tests)
 
     end(new)
 
     assert attempts(new).json['data'][1]['carried_over'] == 1
-    page = Visitor(app, None).page(f'/test/{new}')
-    assert f'1 of the 4 results is carried over from <a href="/test/{other}">' in page
 
 
 def test_a_run_that_is_restarted_meanwhile_is_left_alone(app: Flask, rows: Rows, source: int) -> None:
@@ -356,7 +316,7 @@ def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_w
 
 @pytest.mark.on_file
 def test_the_command_looks_at_no_retry_that_is_whole_has_nothing_to_carry_over_or_has_not_completed(
-        command: Command, rows: Rows, source: int, tests: list[RegressionTest]) -> None:
+        command: Command, source: int, tests: list[RegressionTest]) -> None:
     def count() -> int:
         with record_statements(Engine) as sent:
             assert command('carry-over').output == ''
@@ -374,4 +334,3 @@ def test_the_command_looks_at_no_retry_that_is_whole_has_nothing_to_carry_over_o
     assert command('carry-over', running).output == f'{running}\t0\n'
     report(retry(failed), tests)  # It has not ended, so that its results are nobody's.
     assert command('carry-over').output == ''
-    assert rows.carried_over(running) == {}

@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from database import db
-from flask import Flask, Response, abort, redirect
-from flask.testing import FlaskClient
+from flask import Flask, abort, redirect
 from sqlalchemy import Engine, event, exc
 from sqlalchemy.pool import Pool
 from support.api import ApiCall, Command, assert_security_headers
@@ -157,30 +155,16 @@ def test_a_key_that_another_request_has_just_written_is_looked_up_again(
     assert (faults.count, len(rows.retries)) == (1, 1)
 
 
-@pytest.mark.on_file
-def test_a_dead_connection_is_replaced(
-        engine: Engine, retry: ApiCall, run_id: int, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.dialect, 'is_disconnect', lambda error, *_: isinstance(error, DriverError))
-    faults.begin('INSERT INTO run_retry', DriverError(2013, 'Lost connection'))
-
-    assert retry(run_id).json['new_run_id'] == run_id + 1
-    assert faults.count == 1
-
-
-@pytest.mark.parametrize(('failed_only', 'tests'), [(False, 3), (True, 2)])
 def test_a_commit_that_was_not_answered_is_found_again(
-        retry: ApiCall, run_id: int, faults: Faults, rows: Rows, failed_only: bool, tests: int) -> None:
+        retry: ApiCall, run_id: int, faults: Faults, rows: Rows) -> None:
     faults.begin('COMMITTED', DriverError(1213, 'answer lost'))
 
-    response = retry(run_id, {'failed_only': failed_only, 'reason': 'x'})
+    response = retry(run_id, {'failed_only': True, 'reason': 'x'})
 
     assert (faults.count, response.status_code) == (1, 202)
     assert 'Idempotent-Replayed' not in response.headers
-    assert f'with {tests} tests' in response.json['message']
-
-    faults.begin('COMMITTED', DriverError(1213, 'answer lost'))
-    assert retry_run(run_id, failed_only=failed_only).new_run_id == run_id + 2
-    assert rows.ids('test', 'id') == [run_id, run_id + 1, run_id + 2]
+    assert 'with 2 tests' in response.json['message']
+    assert rows.ids('test', 'id') == [run_id, run_id + 1]
 
 
 def test_a_run_that_is_deleted_meanwhile_is_not_found(
@@ -191,15 +175,6 @@ def test_a_run_that_is_deleted_meanwhile_is_not_found(
     assert rows.retries == []
 
 
-def test_an_error_of_the_hosts_while_the_retry_is_committed_leaves_nothing(
-        retry: ApiCall, run_id: int, rows: Rows, faults: Faults) -> None:
-    faults.begin('COMMIT', RuntimeError('not now'))
-
-    assert retry(run_id) == 500
-    db.session.commit()
-    assert (rows.retries, rows.ids('test', 'id')) == ([], [run_id])
-
-
 # A database that is away
 
 
@@ -207,25 +182,6 @@ def test_an_exhausted_pool_is_unavailable(retry: ApiCall, token: str, monkeypatc
     monkeypatch.setattr(Pool, 'connect', raiser(exc.TimeoutError('QueuePool limit')))
 
     assert_unavailable(retry(99, token='spci_' + 'x' * 43))
-
-
-def test_a_database_that_is_away_in_the_hosts_hooks_is_unavailable(
-        app: Flask, retry: ApiCall, client: FlaskClient) -> None:
-    calls: list[bool] = []
-
-    def spawn() -> None:
-        calls.append(True)
-        try:
-            raise exc.OperationalError('SELECT 1', {}, Exception('gone away'), connection_invalidated=True)
-        except exc.OperationalError:
-            raise RuntimeError('failed to spawn')
-
-    app.before_request_funcs[None].insert(0, spawn)
-
-    assert_unavailable(retry(99))
-    assert len(calls) == 1
-    app.config['PROPAGATE_EXCEPTIONS'] = False
-    assert client.get('/account/login').status_code == 500
 
 
 @pytest.mark.on_file
@@ -243,25 +199,18 @@ def test_a_database_that_is_read_only_is_unavailable_in_process_and_to_a_command
 # No internals
 
 
-def caused_by(*causes: Exception) -> Exception:
-    """Return an error of the host's with a chain of causes."""
+def caused_by(cause: Exception) -> Exception:
+    """Return an error of the host's that was raised while it handled another."""
     error = RuntimeError('secret')
-    for one, cause in zip([error, *causes], causes):
-        one.__cause__ = cause
+    error.__context__ = cause
     return error
-
-
-IN_A_CIRCLE = RuntimeError('secret')
-IN_A_CIRCLE.__cause__ = caused_by(ValueError('secret'), IN_A_CIRCLE)
 
 
 @pytest.mark.parametrize(('place', 'error', 'answer', 'logged'), [
     ('database', sqlite3.OperationalError('disk\nis full'), UNAVAILABLE, r"OperationalError 'disk\nis full'"),
     ('database', sqlite3.DataError("Duplicate entry 'secret' for key 'token'"), INTERNAL, 'DataError\n'),
     ('database', sqlite3.DataError(1406, 'Data too long: secret'), INTERNAL, 'DataError 1406\n'),
-    ('database', sqlite3.DataError(), INTERNAL, 'DataError\n'),
     ('hook', ZeroDivisionError('secret'), INTERNAL, 'ZeroDivisionError\n'),
-    ('hook', IN_A_CIRCLE, INTERNAL, 'RuntimeError\n'),
     ('hook', caused_by(exc.DataError('INSERT secret', {}, Exception(1264, 7, 'secret'))), INTERNAL,
      'DataError 1264\n'),
     ('hook', caused_by(exc.OperationalError('SELECT secret', {}, Exception(2013, 'Lost connection'))), UNAVAILABLE,
@@ -280,6 +229,7 @@ def test_an_error_of_the_database_and_of_a_hook_is_answered_raised_and_logged_wi
     response = retry(run_id, {'reason': 'one\nERROR forged'})
 
     assert response.json == answer
+    assert response.headers.get('Retry-After') == ('5' if answer == UNAVAILABLE else None)
     assert_security_headers(response)
     assert f'{answer["code"]}: {logged}' in caplog.text
     for hidden in ('secret', token, 'forged', 'INSERT'):
@@ -289,16 +239,14 @@ def test_an_error_of_the_database_and_of_a_hook_is_answered_raised_and_logged_wi
 # Refusals of the host's own hooks
 
 
-@pytest.mark.parametrize(('refusal', 'status', 'code', 'header'), [
-    (exceptions.Forbidden('maintenance'), 403, 'forbidden', None),
-    (exceptions.UnprocessableEntity(), 422, 'unprocessable', None),
-    (exceptions.TooManyRequests(retry_after=7), 429, 'rate_limited', ('Retry-After', '7')),
-    (exceptions.ServiceUnavailable(retry_after=30), 503, 'service_unavailable', ('Retry-After', '30')),
-    (exceptions.MethodNotAllowed(['GET']), 405, 'method_not_allowed', ('Allow', 'GET')),
-    (exceptions.InternalServerError(), 500, 'internal_error', None),
-    (exceptions.ImATeapot(), 418, 'i_m_a_teapot', None)])
+@pytest.mark.parametrize(('refusal', 'status', 'code', 'headers'), [
+    (exceptions.Forbidden('maintenance'), 403, 'forbidden', {}),
+    (exceptions.TooManyRequests(retry_after=7), 429, 'rate_limited', {'Retry-After': '7'}),
+    (exceptions.ServiceUnavailable(retry_after=30), 503, 'service_unavailable', {'Retry-After': '30'}),
+    (exceptions.MethodNotAllowed(['GET']), 405, 'method_not_allowed', {'Allow': 'GET'}),
+    (exceptions.ImATeapot(), 418, 'i_m_a_teapot', {})])
 def test_a_refusal_of_the_hosts_hooks_has_the_shape_of_the_api(
-        app: Flask, retry: ApiCall, refusal: Exception, status: int, code: str, header: tuple[str, str] | None) -> None:
+        app: Flask, retry: ApiCall, refusal: Exception, status: int, code: str, headers: dict[str, str]) -> None:
     app.before_request(raiser(refusal))
 
     response = retry(99)
@@ -306,17 +254,11 @@ def test_a_refusal_of_the_hosts_hooks_has_the_shape_of_the_api(
     assert (response.status_code, response.content_type) == (status, 'application/json')
     assert (response.json['code'], response.json['details']) == (code, {})
     assert_security_headers(response)
-    if header is not None:
-        assert response.headers.getlist(header[0]) == [header[1]]
+    for name, value in headers.items():
+        assert response.headers.getlist(name) == [value]
 
 
-@pytest.mark.parametrize(('hook', 'status'), [
-    (raiser(exceptions.Forbidden(response=Response('closed', 403))), 403),
-    (lambda: abort(redirect('/elsewhere')), 302)])
-def test_a_response_of_the_hosts_hooks_is_left_as_it_is(
-        app: Flask, retry: ApiCall, hook: Callable[[], Any], status: int) -> None:
-    app.before_request(hook)
+def test_a_redirection_by_a_hook_of_the_hosts_is_left_as_it_is(app: Flask, retry: ApiCall) -> None:
+    app.before_request(lambda: abort(redirect('/elsewhere')))
 
-    response = retry(99)
-
-    assert (response.status_code, response.is_json) == (status, False)
+    assert retry(99).location == '/elsewhere'
