@@ -198,6 +198,16 @@ def test_a_run_without_results_or_in_which_every_active_test_passed_is_run_again
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
+def test_a_failed_only_retry_whose_tests_have_passed_elsewhere_is_not_retried(scene: Scene) -> None:
+    scene.run('Canceled by admin')
+    full, died = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
+    complete(full)
+    end_empty(died)
+
+    assert scene.sweep() == []
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
 @pytest.mark.parametrize(('end', 'why', 'carried_over'), [
     (die, TIME_LIMIT, 0), (end_empty, '2 of 2 results are missing', 3)])
 def test_a_failed_only_retry_that_died_without_a_result_of_its_own_runs_its_own_tests_again(
