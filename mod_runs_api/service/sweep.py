@@ -96,12 +96,11 @@ class Sweep:
         period = self._silence + sweep.GIVEN_UP_AFTER
         found: dict[int, ProgressRow] = {}
         for rows in walk_backwards(db):
-            recent = [row for row in rows if clock.age(row.timestamp, self._now) <= period]
-            for row in recent:
+            for row in rows:
                 found.setdefault(row.run_id, row)
-            if not recent:
+            if all(clock.age(row.timestamp, self._now) > period for row in rows):
                 break
-        return sorted(found.values())
+        return sorted(row for row in found.values() if clock.age(row.timestamp, self._now) <= period)
 
     def _find_vanished(self, db: Database, last_rows: Sequence[ProgressRow]) -> list[int]:
         """Return the runs without an end whose machine has vanished lately."""
