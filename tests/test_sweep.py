@@ -375,7 +375,7 @@ MEANWHILE: dict[str, tuple[Callable[[Scene, int, int], object], list[str], int]]
     'the run is canceled': (lambda scene, run, other: cancel(run), ['waiting', 'retried'], 1),
     'the run is retried': (lambda scene, run, other: retry_run(run), ['waiting', 'retried'], 2),
     'another sweep comes to its end': (lambda scene, run, other: scene.sweep(), ['retried'], 2),
-    'the other completes': (lambda scene, run, other: complete(other), ['retried'], 1)}
+    'the other is canceled': (lambda scene, run, other: cancel(other), ['retried'], 1)}
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': lambda run: meanwhile.pop()() if meanwhile else None}])
