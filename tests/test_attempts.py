@@ -11,10 +11,10 @@ from database import db
 from mod_auth.models import Role, User
 from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
-from outcome import passing
 from sqlalchemy import text
 from support.api import ApiCall
-from support.histories import finish, retry_in_process
+from support.histories import (CRASH, FAIL, NO_CODE, NO_FILE, PASS,
+                               add_attempts, finish, retry_in_process)
 from support.rows import add_retries, change_retries, delete_run
 
 ORIGIN = ('source_run_id', 'failed_only', 'reason', 'requested_by')
@@ -76,28 +76,16 @@ def test_a_run_without_results_has_the_status_of_its_last_stage(
     run = seed.run(tests, stages=stages)
     assert pick(attempts(run).json['data'][0], COUNTS) == (status, 3, 0, 0, 3, 0)
 
-    db.session.execute(text("UPDATE test_progress SET status = status || ' '"))
-    assert attempts(run).json['data'][0]['status'] == status
     db.session.execute(text("UPDATE test_progress SET status = 'unheard of'"))
     assert attempts(run).json['data'][0]['status'] == ('incomplete' if stages else status)
 
 
-def test_a_result_is_counted_as_the_platforms_api_counts_it_in_each_run_of_its_own(
-        attempts: ApiCall, alice: User) -> None:
-    test, other = (seed.regression_test(outputs=2) for _ in range(2))
-    first, second = test.output_files
-    passed = passing(test)
-    good = [passed, passed.makes(first, seed.variant(first))]
-    bad = [passed.exits(1), passed.exits(None), passed.makes(first, 'other').makes(second, 'different'),
-           passed.lacks(second)]
-    runs = [seed.run([test, other], stages=seed.COMPLETED) for _ in (*good, *bad)]
-    for run, outcome in zip(runs, (*good, *bad)):
-        seed.result(run, test, outcome)
-        seed.result(run, other)
-    add_retries(runs[0].id, [run.id for run in runs[1:]])
+def test_a_result_is_counted_as_the_platforms_api_counts_it_in_each_run_of_its_own(attempts: ApiCall) -> None:
+    outcomes = [PASS, CRASH, NO_CODE, FAIL, NO_FILE]
+    run_id, *_ = add_attempts(outcomes, [PASS] * len(outcomes))
 
-    assert [pick(entry, COUNTS) for entry in attempts(runs[0]).json['data']] == [
-        *[('pass', 2, 2, 0, 0, 0)] * len(good), *[('fail', 2, 1, 1, 0, 0)] * len(bad)]
+    assert [pick(entry, COUNTS) for entry in attempts(run_id).json['data']] == [
+        ('pass', 2, 2, 0, 0, 0), *[('fail', 2, 1, 1, 0, 0)] * 4]
 
 
 def test_a_run_without_rows_of_its_own_counts_every_active_test(
@@ -144,8 +132,7 @@ def test_the_attempts_outlive_one_of_them(
 
 @pytest.mark.parametrize(('query', 'places', 'next_offset'), [
     ('', [1, 2, 3, 4, 5], None), ('limit=2', [1, 2], 2), ('limit=2&offset=2', [3, 4], 4),
-    ('limit=2&offset=4', [5], None), ('limit=2&offset=5', [], None), ('offset=1', [2, 3, 4, 5], None),
-    ('limit=100&offset=2147483647', [], None)])
+    ('limit=2&offset=4', [5], None), ('limit=100&offset=2147483647', [], None)])
 def test_a_page_has_what_was_asked_for(
         attempts: ApiCall, alice: User, query: str, places: list[int], next_offset: int | None) -> None:
     run_ids = seed.bulk_runs(5, 1)
@@ -173,7 +160,7 @@ ROUTES = pytest.mark.parametrize(('route', 'scope'), [
 
 
 @ROUTES
-def test_any_role_may_look_with_the_scope(
+def test_any_role_may_look_with_the_scope_and_a_stranger_sees_nothing(
         ask: ApiCall, run_id: int, alice: User, route: str, scope: str) -> None:
     for role in (*Role, None):
         assert ask('GET', run_id, route, token=seed.token(seed.user(f'a {role}', role), [scope])) == 200
@@ -183,12 +170,7 @@ def test_any_role_may_look_with_the_scope(
 
     assert response == 403
     assert response.json['details'] == {'required_scope': scope, 'token_scopes': others}
-
-
-@ROUTES
-def test_a_stranger_sees_nothing(ask: ApiCall, run_id: int, route: str, scope: str) -> None:
     there, missing = (ask('GET', asked, route, token=None) for asked in (run_id, 99))
-
     assert there == 401
     assert there.data == missing.data
 
