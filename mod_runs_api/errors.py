@@ -13,18 +13,32 @@ class MountError(RuntimeError):
 
 
 class RunsApiError(Exception):
-    """Base of all errors that refuse a request."""
+    """
+    Base of all errors that refuse a request (docs/api.rst, "Errors").
+
+    Parameters
+    ----------
+    message : str
+        One or two sentences for a user. Longer ones than 500 characters are cut.
+    details : Mapping, optional
+        Facts for programs, in JSON types.
+
+    Attributes
+    ----------
+    code : str
+        The snake_case name of the error.
+    status : int
+        The HTTP status that the API answers with.
+    headers : Mapping of str to str
+        The headers that HTTP asks for with this status.
+    """
 
     code = 'internal_error'
-    #: The HTTP status that the API answers with.
     status = 500
-    #: The headers that HTTP asks for with this status.
     headers: Mapping[str, str] = {}
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
-        #: One or two sentences for a user.
         self.message = message[:MAX_MESSAGE_LENGTH]
-        #: Facts for programs, in JSON types.
         self.details: JSONObject = dict(details or {})
         super().__init__(self.message)
 

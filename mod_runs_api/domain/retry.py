@@ -15,17 +15,27 @@ MAX_REASON_LENGTH = 255
 
 @dataclass(frozen=True)
 class Retry:
-    """A retry that was created."""
+    """
+    A retry that was created (docs/python-and-command-line.rst, "Python").
 
-    #: The source run.
+    Attributes
+    ----------
+    run_id : int
+        The source run.
+    new_run_id : int
+        The run that was created from it.
+    failed_only : bool
+        Whether it runs only the tests that did not pass in the source run.
+    test_count : int
+        The number of regression tests that it was created with.
+    replayed : bool
+        Whether an earlier request with the same idempotency key created it, and nothing was created now.
+    """
+
     run_id: int
-    #: The run that was created from it.
     new_run_id: int
-    #: Whether it runs only the tests that did not pass in the source run.
     failed_only: bool
-    #: The number of regression tests that it was created with.
     test_count: int
-    #: Whether an earlier request with the same idempotency key created it, and nothing was created now.
     replayed: bool = False
 
 

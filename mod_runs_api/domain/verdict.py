@@ -79,18 +79,30 @@ class TestVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdicts of all attempts of a run together."""
+    """
+    The verdicts of all attempts of a run together (docs/api.rst, "Verdicts").
 
-    #: The run that was asked about.
+    Attributes
+    ----------
+    run_id : int
+        The run that was asked about.
+    root_run_id : int
+        The first of its attempts, which is no retry.
+    attempts : list of int
+        The runs of all attempts, in order.
+    overall : str
+        One of :data:`OVERALL`.
+    counts : dict of str to int
+        The number of tests with each verdict, for all of :data:`VERDICTS`.
+    tests : list of TestVerdict
+        Every test that was selected for any attempt or has a result in it, by id.
+    """
+
     run_id: int
-    #: The first of its attempts, which is no retry.
     root_run_id: int
-    #: The runs of all attempts, in order.
     attempts: list[int]
     overall: Overall
-    #: The number of tests with each verdict, for all of :data:`VERDICTS`.
     counts: dict[VerdictName, int]
-    #: Every test that was selected for any attempt or has a result in it, by id.
     tests: list[TestVerdict]
 
 

@@ -36,13 +36,24 @@ class CommentRefusal:
 
 @dataclass(frozen=True)
 class CommentOutcome:
-    """The outcome of a comment."""
+    """
+    The outcome of a comment (docs/github.rst, "Comments").
 
-    #: Why nothing was done with it, as a sentence; None if something was, or was refused.
+    Attributes
+    ----------
+    ignored : str or None
+        Why nothing was done with it, as a sentence; None if something was, or was refused.
+    retries : tuple of CommentRetry
+        The retries that were created.
+    refusals : tuple of CommentRefusal
+        Those that were asked for and not created.
+    asked : bool
+        Whether a user of the platform asked for something, and may be answered.
+    """
+
     ignored: str | None = None
     retries: tuple[CommentRetry, ...] = ()
     refusals: tuple[CommentRefusal, ...] = ()
-    #: Whether a user of the platform asked for something, and may be answered.
     asked: bool = True
 
     @property
