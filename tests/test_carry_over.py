@@ -176,13 +176,6 @@ def end_twice(run_id: int) -> None:
     end(run_id)
 
 
-def end_in_a_savepoint(run_id: int) -> None:
-    """End a run in a savepoint that is released, and commit."""
-    with db.session.begin_nested():
-        db.session.add(TestProgress(run_id, TestStatus.completed, ''))
-    db.session.commit()
-
-
 def end_before_a_savepoint(run_id: int) -> None:
     """End a run, undo a later savepoint, and commit."""
     db.session.add(TestProgress(run_id, TestStatus.completed, ''))
@@ -193,7 +186,7 @@ def end_before_a_savepoint(run_id: int) -> None:
 
 @pytest.mark.on_file
 @pytest.mark.parametrize('end_it', [
-    end, end_twice, lambda run_id: end(str(run_id)), end_in_a_savepoint, end_before_a_savepoint])
+    end, end_twice, lambda run_id: end(str(run_id)), end_before_a_savepoint])
 def test_however_a_run_is_ended_it_is_made_whole_once_all_is_committed(
         rows: Rows, source: int, end_it: Callable[[int], object]) -> None:
     new = retry(source, failed_only=True)
@@ -207,20 +200,6 @@ def test_however_a_run_is_ended_it_is_made_whole_once_all_is_committed(
     ends = [(row['id'], row['timestamp']) for row in rows.of('test_progress', test_id=new)
             if row['status'] == 'completed']
     assert {(row['progress_id'], row['progress_timestamp']) for row in rows.of('run_carried_over')} == {ends[0]}
-
-
-@pytest.mark.parametrize('undo', [
-    lambda savepoint: savepoint.rollback(), lambda _: db.session.rollback(), lambda _: db.session.close()])
-def test_an_end_that_is_undone_is_none(rows: Rows, source: int, undo: Callable[[Any], None]) -> None:
-    new = retry(source, failed_only=True)
-    savepoint = db.session.begin_nested()
-    db.session.add(TestProgress(new, TestStatus.completed, ''))
-    db.session.flush()
-
-    undo(savepoint)
-    db.session.commit()
-
-    assert rows.carried_over(new) == {}
 
 
 # Restarts

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
-from contextlib import ExitStack
 from itertools import count
 from typing import Any
 
@@ -23,10 +22,9 @@ from support.github import (ALICE, AUTHOR, COMMIT, NEW_COMMIT, OLD_COMMIT, PR,
 from support.histories import end, finish, report, retry_in_process
 from support.isolation import without_request
 from support.rows import RetryRow, Rows, delete_run
-from support.statements import before_statements, fail, record_statements
+from support.statements import before_statements, record_statements
 
-from mod_runs_api import (InternalError, ServiceUnavailable, retry_run,
-                          run_retried)
+from mod_runs_api import InternalError, ServiceUnavailable, retry_run
 from mod_runs_api.github import CommentOutcome, retry_from_comment
 
 from .conftest import Comment, MakeRun
@@ -42,9 +40,10 @@ def reasons(outcome: CommentOutcome) -> list[str]:
 # Which run a comment means
 
 
-def test_a_comment_retries_the_run_of_its_pull_request(
+def test_a_comment_retries_the_run_of_its_pull_request_however_the_repository_is_spelt(
         comment: Comment, linux: Test, rows: Rows, writer: User) -> None:
-    retry, = comment('/retry linux failed because the VM froze').retries
+    retry, = comment('/retry linux failed because the VM froze',
+                     {'repository.full_name': 'ccextractor/CCEXTRACTOR'}).retries
 
     assert (retry.run_id, retry.new_run_id) == (linux.id, linux.id + 1)
     assert rows.retries == [RetryRow(linux.id + 1, linux.id, linux.id, True, 'the VM froze', writer.id, 1)]
@@ -92,49 +91,34 @@ def test_a_retry_of_an_old_commit_does_not_make_it_the_newest_even_if_its_source
     assert comment('/retry linux').retries[0].run_id == linux.id
 
 
-@pytest.mark.parametrize('other', [
-    {'pr_nr': PR + 1}, {'test_type': TestType.commit}, {'branch': 'master'},
-    {'github': 'https://github.com/mallory/ccextractor.git'},
-    {'github': 'https://github.com/mallory/CCExtractor-ccextractor.git'},
-    {'github': 'https://github.com/notCCExtractor/ccextractor.git'}])
 @pytest.mark.parametrize('head', [COMMIT, NEW_COMMIT], ids=['of the head', 'of the pull request'])
 def test_a_run_that_is_not_the_pull_requests_own_is_left_alone(
-        github: GitHub, comment: Comment, linux: Test, make_run: MakeRun, other: dict[str, Any], head: str) -> None:
+        github: GitHub, comment: Comment, linux: Test, make_run: MakeRun, head: str) -> None:
     github.pulls[PR].head.sha = head
-    make_run(**other)
-
-    assert comment('/retry linux').retries[0].run_id == linux.id
-
-
-@pytest.mark.parametrize(('settings', 'full_name', 'address', 'reason'), [
-    ({'GITHUB_REPOSITORY': 'cc_extractor'}, 'CCExtractor/cc_extractor', 'CCExtractor/cc-extractor',
-     ['This pull request has no run on linux.']),
-    ({}, 'ccextractor/CCEXTRACTOR', 'ccextractor/CCExtractor', [])])
-def test_the_repositorys_name_is_no_pattern_and_may_be_in_any_case(
-        comment: Comment, make_run: MakeRun, full_name: str, address: str, reason: list[str]) -> None:
-    make_run(github=f'https://github.com/{address}.git')
-
-    assert reasons(comment('/retry linux', {'repository.full_name': full_name})) == reason
+    others: list[dict[str, Any]] = [
+        {'pr_nr': PR + 1}, {'test_type': TestType.commit}, {'branch': 'master'},
+        {'github': 'https://github.com/mallory/CCExtractor-ccextractor.git'},
+        {'github': 'https://github.com/notCCExtractor/ccextractor.git'}]
+    for other in others:
+        make_run(**other)
+        assert comment('/retry linux').retries[0].run_id == linux.id, other
 
 
-def test_retry_runs_the_full_test_set_after_a_failed_only_retry(comment: Comment, linux: Test, rows: Rows) -> None:
-    end(comment('/retry linux failed').retries[0].new_run_id)
-
-    retry, = comment('/retry linux').retries
-    assert (retry.run_id, len(rows.selection(retry.new_run_id))) == (linux.id, 2)
-
-
-def test_retry_failed_retries_the_attempt_that_ended_last(
+def test_retry_runs_everything_and_retry_failed_what_did_not_pass_in_the_attempt_that_ended_last(
         comment: Comment, linux: Test, tests: list[RegressionTest], rows: Rows) -> None:
-    second = comment('/retry linux').retries[0].new_run_id
-    end(second, TestStatus.testing)
-    retry, = comment('/retry linux failed').retries
-    assert (retry.run_id, len(rows.selection(retry.new_run_id))) == (linux.id, 1)
+    def retry(line: str) -> tuple[int, int, int]:
+        made, = comment(line).retries
+        return made.new_run_id, made.run_id, len(rows.selection(made.new_run_id))
 
-    finish(comment('/retry linux').retries[0].new_run_id, tests)
+    end(retry('/retry linux failed')[0])
+    second, *full = retry('/retry linux')
+    assert full == [linux.id, 2]
+    end(second, TestStatus.testing)
+    assert retry('/retry linux failed')[1:] == (linux.id, 1)
+
+    finish(retry('/retry linux')[0], tests)
     finish(second, tests, failed=tests)
-    retry, = comment('/retry linux failed').retries
-    assert (retry.run_id, len(rows.selection(retry.new_run_id))) == (second, 2)
+    assert retry('/retry linux failed')[1:] == (second, 2)
 
 
 def test_retry_failed_passes_over_attempts_that_ran_nothing_and_runs_nothing_that_has_healed(
@@ -160,18 +144,13 @@ def test_retry_failed_passes_over_attempts_that_ran_nothing_and_runs_nothing_tha
 
 
 def test_retry_failed_runs_the_first_run_again_where_no_attempt_ran_a_test(
-        comment: Comment, tests: list[RegressionTest], rows: Rows) -> None:
-    first = seed.run(tests, stages=seed.CANCELED, commit=COMMIT, test_type=TestType.pull_request,
-                     branch='pull_request', pr_nr=PR).id
+        comment: Comment, make_run: MakeRun, tests: list[RegressionTest], rows: Rows) -> None:
+    first = make_run(stages=()).id
+    end(first, TestStatus.canceled)
 
     retry, = comment('/retry linux failed').retries
 
     assert (retry.run_id, rows.selection(retry.new_run_id)) == (first, [test.id for test in tests])
-
-
-def test_a_line_that_is_not_understood_asks_github_nothing(comment: Comment, linux: Test, github: GitHub) -> None:
-    assert comment('/retry lniux').refusals
-    assert github.asked == []
 
 
 def test_retry_failed_is_answered_with_what_is_known_already(
@@ -184,28 +163,17 @@ def test_retry_failed_is_answered_with_what_is_known_already(
         ', with 1 test that did not pass. Over 2 attempts 1 test failed in the only attempt that ran it.')
 
 
-def test_the_retry_stands_and_is_answered_where_what_is_known_cannot_be_read(
-        comment: Comment, linux: Test, rows: Rows) -> None:
-    def begin_to_fail(_app: Flask, **_facts: Any) -> None:
-        failing.enter_context(before_statements(db.engine, '', fail))
-
-    with ExitStack() as failing, run_retried.connected_to(begin_to_fail):
-        reply = comment('/retry linux failed').reply
-
-    assert reply.endswith(', with 1 test that did not pass.')
-    assert len(rows.retries) == 1
-
-
-@pytest.mark.parametrize(('stages', 'command', 'reason'), [
-    ((), '/retry linux', ['Run 1 is still queued.']), ((), '/retry linux failed', ['Run 1 is still queued.']),
-    (seed.COMPLETED[:2], '/retry linux failed', ['Run 1 has not finished: it has no failed tests yet.']),
-    (seed.COMPLETED[:2], '/retry linux', [])])
+@pytest.mark.parametrize(('stages', 'answers'), [
+    ((), {'/retry linux': 'Run 1 is still queued.', '/retry linux failed': 'Run 1 is still queued.'}),
+    (seed.COMPLETED[:2], {'/retry linux failed': 'Run 1 has not finished: it has no failed tests yet.'})])
 def test_a_run_that_is_still_queued_is_not_retried_and_one_that_is_running_has_no_failed_tests_yet(
-        comment: Comment, make_run: MakeRun, rows: Rows, stages: Any, command: str, reason: list[str]) -> None:
+        comment: Comment, make_run: MakeRun, rows: Rows, stages: Any, answers: dict[str, str]) -> None:
     make_run(stages=stages)
 
-    assert reasons(comment(command)) == reason
-    assert len(rows.retries) == (not reason)
+    for line, answer in answers.items():
+        assert reasons(comment(line)) == [answer], line
+    assert rows.retries == []
+    assert len(comment('/retry linux').retries) == (stages != ())
 
 
 # What is ignored
@@ -220,7 +188,6 @@ def assert_ignored(outcome: CommentOutcome, reason: str, rows: Rows, answered: b
 
 @pytest.mark.parametrize(('place', 'value', 'reason'), [
     ('action', 'edited', 'The comment is not new.'),
-    ('action', 'deleted', 'The comment is not new.'),
     ('issue.pull_request', None, 'The comment is on an issue, not on a pull request.'),
     ('issue.state', 'closed', 'The pull request is not open.'),
     ('comment.user.type', 'Bot', 'The comment is by a bot.'),
@@ -321,53 +288,41 @@ def test_a_comment_counts_by_its_own_id_and_not_by_that_of_the_delivery(
 # Answers
 
 
-def test_the_answer_says_what_was_made_and_what_was_not(
+def test_the_answer_says_what_was_made_what_was_made_before_and_what_was_not(
         comment: Comment, linux: Test, make_run: MakeRun) -> None:
+    line, before, after = '/retry linux', f'- linux: run {linux.id} ', '[run {0}](http://localhost/test/{0})'
+    made = f'{before}is queued again as {after}, with 2 tests.'
+    assert comment(line, ONE).reply == made.format(2)
+    assert comment('/retry', ONE).reply.splitlines() == [
+        f'{before}has already been queued again as {after}.'.format(2), '- `This pull request has no run on windows.`']
     windows = make_run(TestPlatform.windows, stages=())
-    first, second = windows.id + 1, windows.id + 2
 
-    *made, wrong, refused = comment('/retry linux\n/retry failed\n/retry now').reply.splitlines()
+    *all_made, wrong, refused = comment('/retry\n/retry failed\n/retry now').reply.splitlines()
 
-    assert made == [
-        f'- linux: run {linux.id} is queued again as [run {first}](http://localhost/test/{first}), with 2 tests.',
-        f'- linux: run {linux.id} is queued again as [run {second}](http://localhost/test/{second}), '
-        'with 1 test that did not pass.']
+    assert all_made == [made.format(4), f'{before}is queued again as {after}, with 1 test that did not pass.'.format(5)]
     assert wrong.startswith('- ') and 'Write /retry, followed by any of: linux, windows, failed' in wrong
     assert refused == f'- windows: run {windows.id} is not retried: `Run {windows.id} is still queued.`'
-
-
-def test_the_answer_names_a_platform_without_a_run_and_a_retry_that_was_made_before(
-        comment: Comment, linux: Test) -> None:
-    comment('/retry linux', ONE)
-
-    assert comment('/retry', ONE).reply == (
-        f'- linux: run {linux.id} has already been queued again as '
-        f'[run {linux.id + 1}](http://localhost/test/{linux.id + 1}).\n'
-        '- `This pull request has no run on windows.`')
 
 
 @pytest.mark.on_file
 def test_the_answer_does_without_an_address_outside_a_request(github: GitHub, linux: Test, app: Flask) -> None:
     outcome = without_request(app, lambda: retry_from_comment(comment_payload('/retry linux')))
 
-    assert outcome.reply == (
-        f'- linux: run {linux.id} is queued again as run {linux.id + 1}, with 2 tests.')
+    assert outcome.reply == f'- linux: run {linux.id} is queued again as run {linux.id + 1}, with 2 tests.'
 
 
 #: What a check may say, and GitHub would make a link, a mention or a command of.
-LIVELY = ['@octocat', 'me@example.com', '#1', 'GH-123', 'CVE-2026-1234', '5f2a9c0e', 'http://a.example',
-          'www.example.com', '[y](z)', '<img>', '\n/retry']
+LIVELY = ' '.join(['@octocat', 'me@example.com', '#1', 'GH-123', 'CVE-2026-1234', '5f2a9c0e', 'http://a.example',
+                   'www.example.com', '[y](z)', '<img>', '`', '\n/retry'])
 
 
-@pytest.mark.parametrize('settings', [
-    {'RUNS_API_BEFORE_RETRY': lambda run, text=text: f'Because {text}'} for text in LIVELY], ids=LIVELY)
-def test_the_answer_calls_nobody_links_nothing_but_the_runs_and_is_no_command(
-        comment: Comment, linux: Test, settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': lambda run: LIVELY}], ids=['lively'])
+def test_the_answer_calls_nobody_links_nothing_but_the_runs_and_is_no_command(comment: Comment, linux: Test) -> None:
     reply = comment('/retry linux').reply
 
-    said = settings['RUNS_API_BEFORE_RETRY'](None)
     # GitHub leaves alone what stands in a code span.
-    assert said not in re.sub('`[^`]*`', '', reply) and len(reply.splitlines()) == 1
+    assert re.fullmatch(rf'- linux: run {linux.id} is not retried: `[^`]*octocat[^`]*/retry[^`]*`', reply)
+    assert len(reply.splitlines()) == 1
     assert comment(reply).ignored == 'The comment has no command.'
 
 
