@@ -15,16 +15,11 @@ from mod_regression.models import RegressionTest
 from mod_test.models import (TestProgress, TestResult, TestResultFile,
                              TestStatus)
 from sqlalchemy import Engine, delete
-from sqlalchemy.exc import OperationalError
 from support.api import ApiCall, Command
 from support.histories import FAIL, PASS, add_attempts, end, finish, report
 from support.histories import retry_in_process as retry
 from support.rows import Rows
 from support.statements import before_statements, fail, record_statements
-
-#: The columns of a result and of a file that are not the run's id.
-COLUMNS = {'test_result': ('regression_test_id', 'runtime', 'exit_code', 'expected_rc'),
-           'test_result_file': ('regression_test_id', 'regression_test_output_id', 'expected', 'got')}
 
 
 @pytest.fixture
@@ -44,9 +39,10 @@ def ids(tests: Iterable[RegressionTest]) -> list[int]:
     return [test.id for test in tests]
 
 
-def parts(rows: Rows, table: str, run_id: int, tests: Iterable[RegressionTest]) -> list[tuple[Any, ...]]:
-    """Return what a run has for some tests."""
-    return sorted(tuple(row[column] for column in COLUMNS[table]) for row in rows.of(table, test_id=run_id)
+def parts(rows: Rows, run_id: int, tests: Iterable[RegressionTest]) -> list[tuple[Any, ...]]:
+    """Return the results and files that a run has for some tests."""
+    return sorted(tuple(value for name, value in row.items() if name not in ('id', 'test_id'))
+                  for table in ('test_result', 'test_result_file') for row in rows.of(table, test_id=run_id)
                   if row['regression_test_id'] in ids(tests))
 
 
@@ -58,8 +54,7 @@ def test_the_results_that_were_not_run_again_are_carried_over(
 
     end(new)
 
-    for table in COLUMNS:
-        assert parts(rows, table, new, tests[2:]) == parts(rows, table, source, tests[2:]) != []
+    assert parts(rows, new, tests[2:]) == parts(rows, source, tests[2:]) != []
     assert rows.selection(new) == ids(tests)
     assert rows.carried_over(new) == dict.fromkeys(ids(tests[2:]), source)
     after = rows.snapshot()
@@ -141,15 +136,6 @@ def test_an_output_that_was_reported_without_a_result_makes_no_run_say_what_nobo
     end(new)
 
     assert attempts(new).json['data'][-1]['status'] == status
-
-
-def test_a_result_without_files_is_carried_over(rows: Rows, tests: list[RegressionTest]) -> None:
-    no_output = seed.regression_test(outputs=0)
-    run_id = finish(seed.run([tests[0], no_output]).id, [tests[0], no_output], failed=tests[:1])
-    new = finish(retry(run_id, failed_only=True), tests[:1])
-
-    assert rows.ids('test_result_file', 'regression_test_id', test_id=new) == [tests[0].id]
-    assert rows.carried_over(new) == {no_output.id: run_id}
 
 
 @pytest.mark.on_file
@@ -260,20 +246,6 @@ def test_a_run_that_is_restarted_meanwhile_is_left_alone(app: Flask, rows: Rows,
 
 
 # Faults, and the command that does what was missed
-
-
-def test_a_transient_error_is_tried_again(rows: Rows, source: int) -> None:
-    new = retry(source, failed_only=True)
-    deadlocks = iter([OperationalError('INSERT', {}, Exception(1213, 'Deadlock found'))] * 2)
-
-    def fail_twice(_connection: object) -> None:
-        for deadlock in deadlocks:
-            raise deadlock
-
-    with before_statements(db.engine, 'INSERT INTO test_result ', fail_twice):
-        end(new)
-
-    assert len(rows.carried_over(new)) == 4
 
 
 @pytest.mark.on_file

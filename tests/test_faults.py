@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from flask import Flask, abort, redirect
+from flask import Flask
 from sqlalchemy import Engine, event, exc
 from sqlalchemy.pool import Pool
 from support.api import ApiCall, Command, assert_security_headers
@@ -147,14 +147,6 @@ def test_a_transaction_is_tried_eight_times_within_some_seconds(
     assert rows.retries == []
 
 
-def test_a_key_that_another_request_has_just_written_is_looked_up_again(
-        retry: ApiCall, run_id: int, faults: Faults, rows: Rows) -> None:
-    faults.begin('INSERT INTO run_retry', sqlite3.IntegrityError('UNIQUE constraint failed'))
-
-    assert retry(run_id, key='k') == 202
-    assert (faults.count, len(rows.retries)) == (1, 1)
-
-
 def test_a_commit_that_was_not_answered_is_found_again(
         retry: ApiCall, run_id: int, faults: Faults, rows: Rows) -> None:
     faults.begin('COMMITTED', DriverError(1213, 'answer lost'))
@@ -240,7 +232,6 @@ def test_an_error_of_the_database_and_of_a_hook_is_answered_raised_and_logged_wi
 
 
 @pytest.mark.parametrize(('refusal', 'status', 'code', 'headers'), [
-    (exceptions.Forbidden('maintenance'), 403, 'forbidden', {}),
     (exceptions.TooManyRequests(retry_after=7), 429, 'rate_limited', {'Retry-After': '7'}),
     (exceptions.ServiceUnavailable(retry_after=30), 503, 'service_unavailable', {'Retry-After': '30'}),
     (exceptions.MethodNotAllowed(['GET']), 405, 'method_not_allowed', {'Allow': 'GET'}),
@@ -256,9 +247,3 @@ def test_a_refusal_of_the_hosts_hooks_has_the_shape_of_the_api(
     assert_security_headers(response)
     for name, value in headers.items():
         assert response.headers.getlist(name) == [value]
-
-
-def test_a_redirection_by_a_hook_of_the_hosts_is_left_as_it_is(app: Flask, retry: ApiCall) -> None:
-    app.before_request(lambda: abort(redirect('/elsewhere')))
-
-    assert retry(99).location == '/elsewhere'

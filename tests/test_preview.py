@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 from unittest.mock import Mock
 
@@ -21,8 +20,6 @@ from support.histories import (FAIL, NOT_RUN, OTHER, PASS, History,
                                retry_in_process)
 from support.rows import Rows
 from support.visitor import Visitor
-
-from mod_runs_api import Unprocessable
 
 
 def test_a_preview_says_what_both_kinds_of_retry_would_run_and_creates_nothing(
@@ -41,12 +38,6 @@ def test_a_preview_says_what_both_kinds_of_retry_would_run_and_creates_nothing(
     assert rows.retries == []
 
 
-def retry_it(run: Test) -> None:
-    """Retry the run, if that may be done, which changes nothing for the next retry."""
-    with suppress(Unprocessable):
-        retry_in_process(run.id, failed_only=True)
-
-
 def deactivate(tests: list[RegressionTest]) -> None:
     """Make tests inactive."""
     for test in tests:
@@ -58,8 +49,7 @@ CHANGES: dict[str, Callable[[Test, list[RegressionTest]], object]] = {
     'a failed test is inactive': lambda run, tests: deactivate(tests[1:2]),
     'all tests are inactive': lambda run, tests: deactivate(tests),
     'all passed': lambda run, tests: [seed.result(run, test) for test in tests[1:]],
-    'it has not ended': lambda run, tests: seed.progress(run, TestStatus.testing),
-    'it is retried': lambda run, tests: retry_it(run)}
+    'it has not ended': lambda run, tests: seed.progress(run, TestStatus.testing)}
 
 
 @pytest.mark.parametrize('app_settings', [

@@ -28,24 +28,22 @@ VERDICTS = ('passed', 'flaky', 'failing_identically', 'failing_differently', 'fa
 
 #: How a test came out in its attempts, by what that proves, and the latest outcome. More: test_worlds.
 HISTORIES: dict[str, list[tuple[History, str | None]]] = {
-    'passed': [([PASS], 'pass'), ([PASS, PASS], 'pass'), ([PASS, carried(FAIL)], 'pass')],
+    'passed': [([PASS], 'pass'), ([PASS, carried(FAIL)], 'pass')],
     'flaky': [
-        ([FAIL, PASS], 'pass'), ([PASS, CRASH], 'fail'), ([PASS, replace(CRASH, got='-')], 'missing_output'),
-        ([NO_CODE, PASS], 'pass'), ([PASS, FAIL, EXPECTS_10], 'pass'), ([FAIL, PASS, carried(FAIL), NOT_RUN], 'pass')],
+        ([PASS, CRASH], 'fail'), ([PASS, replace(CRASH, got='-')], 'missing_output'), ([NO_CODE, PASS], 'pass'),
+        ([PASS, FAIL, EXPECTS_10], 'pass'), ([FAIL, PASS, carried(FAIL), NOT_RUN], 'pass')],
     'failing_identically': [
-        ([FAIL, FAIL], 'fail'), ([CRASH, CRASH, CRASH], 'fail'), ([NO_CODE, NO_CODE], 'fail'),
-        ([NO_FILE, NO_FILE], 'missing_output'), ([FAIL, replace(FAIL, expected_code=10)], 'fail'),
+        ([FAIL, FAIL], 'fail'), ([NO_CODE, NO_CODE], 'fail'), ([NO_FILE, NO_FILE], 'missing_output'),
+        ([FAIL, replace(FAIL, expected_code=10)], 'fail'),
         ([replace(CRASH, expected='a', got='x'), replace(CRASH, expected='x')], 'fail')],
     'failing_differently': [
         *[([FAIL, other], 'missing_output' if other is NO_FILE else 'fail')
           for other in (CRASH, OTHER, NO_FILE, NO_CODE, replace(FAIL, got='WRONG'))],
-        ([FAIL, FAIL, OTHER], 'fail'), ([replace(CRASH, expected='a'), replace(CRASH, expected='b')], 'fail')],
-    'failed_once': [
-        ([FAIL], 'fail'), ([NOT_RUN, FAIL], 'fail'), ([FAIL, NOT_RUN], 'fail'), ([FAIL, carried(PASS)], 'fail')],
-    'never_ran': [([NOT_RUN], None), ([NOT_RUN, NOT_RUN], None)],
+        ([replace(CRASH, expected='a'), replace(CRASH, expected='b')], 'fail')],
+    'failed_once': [([NOT_RUN, FAIL], 'fail'), ([FAIL, carried(PASS)], 'fail')],
+    'never_ran': [([NOT_RUN], None)],
     'expectation_changed': [
         ([PASS, EXPECTS_NOTHING], 'fail'), ([PASS, replace(FAIL, expected='the new right')], 'fail'),
-        ([replace(FAIL, expected_code=10), PASS], 'pass'),
         # A test that did all as before but for a file was not asked for it.
         ([PASS, NO_FILE], 'missing_output')]}
 
@@ -58,24 +56,6 @@ def test_the_verdict_is_the_row_of_the_table_that_holds(verdict: str) -> None:
         test, = found.tests
         assert (test.verdict, test.latest) == (verdict, latest), history
         assert {name: count for name, count in found.counts.items() if count} == {verdict: 1}
-
-
-def test_each_attempt_is_shown_with_its_outcome_what_is_no_evidence_too() -> None:
-    run_ids = add_attempts([FAIL, NOT_RUN, carried(FAIL), '', NO_FILE, PASS], [PASS] * 6)
-
-    attempts = attempts_verdict(run_ids[0]).tests[0].attempts
-
-    assert [(one.run_id, one.attempt, one.outcome) for one in attempts] == [
-        (run_ids[place], place + 1, outcome)
-        for place, outcome in ((0, 'fail'), (1, 'not_run'), (2, 'carried_over'), (4, 'missing_output'), (5, 'pass'))]
-
-
-@pytest.mark.parametrize(('overall', 'results'), [
-    ('pass', [[[PASS], [PASS, NOT_RUN]], [[FAIL, EXPECTS_10]]]), ('unstable', [[[PASS], [FAIL, PASS]]]),
-    ('fail', [[[PASS], history, [FAIL, PASS]] for history in ([FAIL], [NO_FILE], [PASS, FAIL], [NOT_RUN])])])
-def test_overall_is_read_from_the_latest_outcomes(overall: str, results: list[list[History]]) -> None:
-    for tests in results:
-        assert attempts_verdict(add_attempts(*tests)[0]).overall == overall, tests
 
 
 def test_overall_is_read_from_the_tests_that_are_active_and_from_all_where_none_is() -> None:

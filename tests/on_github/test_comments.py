@@ -21,7 +21,7 @@ from support.github import (ALICE, AUTHOR, COMMIT, NEW_COMMIT, OLD_COMMIT, PR,
                             GitHub, comment_payload)
 from support.histories import end, finish, report, retry_in_process
 from support.isolation import without_request
-from support.rows import RetryRow, Rows, delete_run
+from support.rows import RetryRow, Rows
 from support.statements import before_statements, record_statements
 
 from mod_runs_api import InternalError, ServiceUnavailable, retry_run
@@ -40,10 +40,12 @@ def reasons(outcome: CommentOutcome) -> list[str]:
 # Which run a comment means
 
 
-def test_a_comment_retries_the_run_of_its_pull_request_however_the_repository_is_spelt(
+def test_a_comment_retries_the_run_of_its_pull_request_in_whatever_case_names_are_and_with_its_author_deleted(
         comment: Comment, linux: Test, rows: Rows, writer: User) -> None:
-    retry, = comment('/retry linux failed because the VM froze',
-                     {'repository.full_name': 'ccextractor/CCEXTRACTOR'}).retries
+    writer.github_login = 'Alice-gh'
+
+    changes = {'repository.full_name': 'ccextractor/CCEXTRACTOR', 'comment.user.login': 'alice-GH', 'issue.user': None}
+    retry, = comment('/retry linux failed because the VM froze', changes).retries
 
     assert (retry.run_id, retry.new_run_id) == (linux.id, linux.id + 1)
     assert rows.retries == [RetryRow(linux.id + 1, linux.id, linux.id, True, 'the VM froze', writer.id, 1)]
@@ -69,6 +71,8 @@ def test_the_newest_run_of_the_head_commit_is_retried_or_where_that_is_not_known
         github.build(commit, ['linux'])
     make_run()
     of_head, newest = make_run(), make_run(commit=OLD_COMMIT)
+    # A retry does not make its commit the newest.
+    retry_run(of_head.id)
 
     assert comment('/retry linux').retries[0].run_id == of_head.id
     github.pulls[PR].head.sha = NEW_COMMIT
@@ -77,18 +81,6 @@ def test_the_newest_run_of_the_head_commit_is_retried_or_where_that_is_not_known
     assert comment('/retry linux').retries[0].run_id == newest.id
     assert 'ConnectionError' in caplog.text
     assert 'ghp_secret' not in caplog.text
-
-
-def test_a_retry_of_an_old_commit_does_not_make_it_the_newest_even_if_its_source_is_deleted(
-        github: GitHub, comment: Comment, linux: Test, make_run: MakeRun) -> None:
-    github.pulls[PR].head.sha = OLD_COMMIT
-    github.build(NEW_COMMIT, ['linux'])
-    newest = make_run(commit=NEW_COMMIT)
-    retry_run(linux.id)
-    assert comment('/retry linux').retries[0].run_id == newest.id
-
-    delete_run(newest.id)
-    assert comment('/retry linux').retries[0].run_id == linux.id
 
 
 @pytest.mark.parametrize('head', [COMMIT, NEW_COMMIT], ids=['of the head', 'of the pull request'])
@@ -202,14 +194,6 @@ def test_a_comment_that_asks_for_nothing_here_is_ignored(
 
 
 # Who may
-
-
-@pytest.mark.parametrize(('stored', 'login'), [('alice-gh', 'ALICE-GH'), ('Alice-Gh', 'alice-gh')])
-def test_an_account_may_be_written_in_any_case_and_the_author_of_the_pull_request_be_deleted(
-        comment: Comment, linux: Test, writer: User, stored: str, login: str) -> None:
-    writer.github_login = stored
-
-    assert comment('/retry', {'comment.user.login': login, 'issue.user': None}).retries
 
 
 @pytest.mark.parametrize(('settings', 'allowed'), [
