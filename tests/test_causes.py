@@ -41,21 +41,20 @@ def cause(attempts: ApiCall, run: Test | int, place: int = 0) -> tuple[Any, Any]
     return attempt['cause'], attempt['cause_detail']
 
 
+@pytest.mark.parametrize('earlier', ['', 'Canceled by user', OUT_OF_ORDER, 'Tests canceled'])
 @pytest.mark.parametrize('later', [
-    [], [TIME_LIMIT, TIME_LIMIT], [OUT_OF_ORDER], ['Cancelling tests as Github Action(s) failed'],
-    ['Canceled by admin'], ['A new word'], ['completed']])
-@pytest.mark.parametrize('earlier', [[], ['Canceled by user'], [OUT_OF_ORDER], ['Tests canceled']])
+    [], [TIME_LIMIT, TIME_LIMIT], ['Cancelling tests as Github Action(s) failed'], ['Canceled by admin'],
+    ['A new word'], ['completed']])
 def test_a_run_that_completed_whole_has_no_cause_whatever_came_before_and_after(
-        attempts: ApiCall, tests: list[RegressionTest], earlier: list[str], later: list[str]) -> None:
-    run = add_run(tests, [*STARTED, *earlier, 'completed', *later], results=3)
+        attempts: ApiCall, tests: list[RegressionTest], earlier: str, later: list[str]) -> None:
+    run = add_run(tests, [*STARTED, earlier, 'completed', *later], results=3)
 
     assert cause(attempts, run) == (None, None)
 
 
-@pytest.mark.parametrize('rows', [[], STARTED[:1], STARTED, ['preparation', 'Canceled by user', 'testing']])
-def test_a_run_that_has_not_ended_has_no_cause(
-        attempts: ApiCall, tests: list[RegressionTest], rows: list[str]) -> None:
-    assert cause(attempts, add_run(tests, rows)) == (None, None)
+def test_a_run_that_has_not_ended_has_no_cause(attempts: ApiCall, tests: list[RegressionTest]) -> None:
+    for rows in ([], STARTED, ['preparation', 'Canceled by user', 'testing']):
+        assert cause(attempts, add_run(tests, rows)) == (None, None), rows
 
 
 #: The rows of runs that lack results, by the cause; the message that decides is the last, unless it is given.
