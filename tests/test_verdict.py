@@ -198,4 +198,4 @@ def test_a_line_says_what_the_attempts_prove_and_links_ten_tests_of_a_kind(
 def test_a_fault_costs_the_line_and_not_the_report(
         report: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
     assert report(run_id=99) == ''
-    assert 'what the attempts of run 99 prove is missing in the report' in caplog.text
+    assert 'the verdicts of run 99 are missing in the report' in caplog.text

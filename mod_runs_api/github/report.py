@@ -23,7 +23,7 @@ def retry_report(run_id: int) -> str:
     try:
         return _to_report(*read_report(run_id))
     except Exception as fault:
-        log().error(f'what the attempts of run {run_id} prove is missing in the report: {describe(fault)}')
+        log().error(f'the verdicts of run {run_id} are missing in the report: {describe(fault)}')
         return ''
 
 
