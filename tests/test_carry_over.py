@@ -61,7 +61,7 @@ def test_the_results_that_were_not_run_again_are_carried_over(
     assert all(before[table] <= after[table] for table in before)
 
 
-def test_a_result_comes_from_the_attempt_that_ended_last_of_those_that_really_ran_the_test(
+def test_a_result_comes_from_the_attempt_that_ended_last_of_those_that_really_ran_the_test_of_selected_tests_too(
         rows: Rows, source: int, tests: list[RegressionTest]) -> None:
     full, running = retry(source), retry(source)
     lending = finish(retry(source, failed_only=True), tests[:2])
@@ -70,6 +70,7 @@ def test_a_result_comes_from_the_attempt_that_ended_last_of_those_that_really_ra
     report(running, tests)
     end(running, TestStatus.testing)
     new = retry(last, failed_only=True)
+    assert rows.selection(new) == ids(tests[1:2])
 
     end(new)
 
@@ -77,16 +78,6 @@ def test_a_result_comes_from_the_attempt_that_ended_last_of_those_that_really_ra
     assert rows.carried_over(lending) == dict.fromkeys(ids(tests[2:]), source)
     assert rows.carried_over(last) == {tests[0].id: lending, tests[2].id: source, tests[3].id: source}
     assert rows.carried_over(new) == {tests[0].id: full, tests[1].id: last, tests[2].id: source, tests[3].id: source}
-
-
-def test_a_selected_test_that_was_not_run_keeps_its_last_result(
-        rows: Rows, attempts: ApiCall, source: int, tests: list[RegressionTest]) -> None:
-    new = finish(retry(source, failed_only=True), tests[:1])
-
-    assert rows.carried_over(new) == dict.fromkeys(ids(tests[1:]), source)
-    assert rows.selection(new) == ids(tests)
-    assert [(entry['status'], entry['passed'], entry['failed']) for entry in attempts(new).json['data']] == [
-        ('fail', 2, 2), ('fail', 3, 1)]
 
 
 def test_nothing_is_carried_over_into_a_run_that_is_canceled_until_it_completes_after_all(
