@@ -15,7 +15,7 @@ from support.histories import (CRASH, FAIL, NO_CODE, NO_FILE, NOT_RUN, OTHER,
                                PASS, History, add_attempts, carried, finish,
                                retry_in_process)
 
-from mod_runs_api import RunNotFound, attempts_verdict
+from mod_runs_api import attempts_verdict
 
 pytestmark = pytest.mark.usefixtures('app')
 
@@ -60,12 +60,6 @@ def test_overall_is_read_from_the_tests_that_are_active_and_from_all_where_none_
         inactive.active = False
         db.session.commit()
         assert attempts_verdict(run_id).overall == overall
-
-
-def test_an_unknown_run_is_not_found_in_process() -> None:
-    for unknown in (99, 0, 2 ** 31):
-        with pytest.raises(RunNotFound, match=f'^Run {unknown} not found.$'):
-            attempts_verdict(unknown)
 
 
 # The route and the command

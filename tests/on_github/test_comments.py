@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import seed
 from database import db
-from flask import Flask
 from mod_auth.models import Role, User
 from mod_ci.models import BlockedUsers
 from mod_regression.models import RegressionTest
@@ -17,7 +16,6 @@ from mod_test.models import Test, TestPlatform, TestStatus, TestType
 from support.github import (ALICE, AUTHOR, COMMIT, NEW_COMMIT, OLD_COMMIT, PR,
                             GitHub, comment_payload)
 from support.histories import end, finish, report, retry_in_process
-from support.isolation import without_request
 from support.rows import RetryRow, Rows
 from support.statements import before_statements, fail
 
@@ -279,13 +277,6 @@ def test_the_answer_says_what_was_made_what_was_made_before_and_what_was_not(
     assert all_made == [made.format(4), f'{before}is queued again as {after}, with 1 test that did not pass.'.format(5)]
     assert wrong.startswith('- ') and 'Write /retry, followed by any of: linux, windows, failed' in wrong
     assert refused == f'- windows: run {windows.id} is not retried: `Run {windows.id} is still queued.`'
-
-
-@pytest.mark.on_file
-def test_the_answer_does_without_an_address_outside_a_request(github: GitHub, linux: Test, app: Flask) -> None:
-    outcome = without_request(app, lambda: retry_from_comment(comment_payload('/retry linux')))
-
-    assert outcome.reply == f'- linux: run {linux.id} is queued again as run {linux.id + 1}, with 2 tests.'
 
 
 #: What a check may say, and GitHub would make a link, a mention or a command of.
