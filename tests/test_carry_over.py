@@ -147,12 +147,6 @@ def test_a_run_that_is_no_failed_only_retry_is_not_touched(
 # Ends, and the host's transactions
 
 
-def end_twice(run_id: int) -> None:
-    """End a run, and say so again."""
-    end(run_id)
-    end(run_id)
-
-
 def end_before_a_savepoint(run_id: int) -> None:
     """End a run, undo a later savepoint, and commit."""
     db.session.add(TestProgress(run_id, TestStatus.completed, ''))
@@ -163,7 +157,7 @@ def end_before_a_savepoint(run_id: int) -> None:
 
 @pytest.mark.on_file
 @pytest.mark.parametrize('end_it', [
-    end, end_twice, lambda run_id: end(str(run_id)), end_before_a_savepoint])
+    end, lambda run_id: end(finish(run_id, [])), lambda run_id: end(str(run_id)), end_before_a_savepoint])
 def test_however_a_run_is_ended_it_is_made_whole_once_all_is_committed(
         rows: Rows, source: int, end_it: Callable[[int], object]) -> None:
     new = retry(source, failed_only=True)

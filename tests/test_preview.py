@@ -206,10 +206,8 @@ def test_a_dry_run_prints_what_would_be_run(command: Command, preview: ApiCall, 
 
 @pytest.mark.on_file
 def test_a_dry_run_of_a_retry_that_would_be_refused_exits_with_1(command: Command, run_id: int) -> None:
-    for wrong in (['--as', 'nobody'], ['--key', 'a b'], ['--reason', 'x' * 256]):
-        assert command('retry', run_id, '--dry-run', *wrong).exit_code == 1, wrong
+    for wrong in ([99], [run_id, '--as', 'nobody'], [run_id, '--key', 'a b']):
+        assert command('retry', '--dry-run', *wrong).exit_code == 1, wrong
     deactivate(db.session.query(RegressionTest).all())
-
     for output in ([], ['--json']):
-        assert command('retry', run_id, '--dry-run', *output).exit_code == 1, output
-        assert command('retry', 99, '--dry-run', *output).exit_code == 1, output
+        assert command('retry', '--dry-run', run_id, *output).exit_code == 1, output

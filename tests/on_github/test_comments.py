@@ -243,21 +243,12 @@ def test_a_comment_that_is_delivered_again_makes_nothing_more_whatever_has_happe
 
     for happen in (lambda: None, lambda: end(first[0].new_run_id), lambda: make_run(stages=()), pass_on_the_account):
         happen()
-        again = comment(body, ONE)
+        # The comment counts by its own id, and not by that of the delivery.
+        again = retry_from_comment(comment_payload(body, ONE), f'delivery {happen}')
         assert [(retry.run_id, retry.new_run_id) for retry in again.retries] == [
             (linux.id, retry.new_run_id) for retry in first]
         assert again.refusals == ()
         assert len(rows.retries) == made
-
-
-def test_a_comment_counts_by_its_own_id_and_not_by_that_of_the_delivery(
-        github: GitHub, linux: Test, rows: Rows) -> None:
-    for delivery in ('one', 'another', None):
-        retry_from_comment(comment_payload('/retry linux'), delivery)
-    assert len(rows.retries) == 1
-
-    retry_from_comment(comment_payload('/retry linux', ONE), 'one')
-    assert len(rows.retries) == 2
 
 
 # Answers
