@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import seed
-from application import create_app, dispose
+from application import create_app
 from flask import Flask
 from flask.testing import FlaskClient
 from limits.storage import MemoryStorage
 from mod_auth.models import User
 from support.api import ApiCall, assert_error
+from support.rows import Rows
 
 from mod_runs_api import MountError
 
@@ -27,20 +28,18 @@ def statuses(retry: ApiCall, *requests: dict[str, Any]) -> list[int]:
     return [retry(99, **request).status_code for request in requests]
 
 
-def test_every_answer_says_how_many_requests_are_left(retry: ApiCall) -> None:
-    for remaining in (119, 118, 117):
-        response = retry(99)
-        assert response.headers['X-RateLimit-Limit'] == '120'
-        assert response.headers['X-RateLimit-Remaining'] == str(remaining)
-        assert 0 < int(response.headers['X-RateLimit-Reset']) - time.time() <= 61
-        assert 'Retry-After' not in response.headers
-
-
 @limited('2 per minute')
-def test_too_many_requests_are_refused_and_create_nothing(retry: ApiCall, run_id: int) -> None:
-    assert statuses(retry, {}, {}) == [404, 404]
+def test_every_answer_says_how_many_requests_are_left_and_one_too_many_is_refused_and_creates_nothing(
+        retry: ApiCall, run_id: int, rows: Rows) -> None:
+    for remaining in (1, 0):
+        response = retry(99)
+        assert_error(response, 404, 'not_found')
+        assert (response.headers['X-RateLimit-Limit'], response.headers['X-RateLimit-Remaining']) == (
+            '2', str(remaining))
+        assert 0 < int(response.headers['X-RateLimit-Reset']) - time.time() <= 61
 
     response = retry(run_id)
+    assert rows.retries == []
 
     retry_after = response.json['details']['retry_after']
     assert_error(response, 429, 'rate_limited', {'retry_after': retry_after, 'limit': 2, 'window': '60s'})
@@ -65,35 +64,15 @@ def test_reading_and_writing_are_counted_apart_each_over_all_routes(ask: ApiCall
     assert [answer.headers['X-RateLimit-Limit'] for answer in answers] == ['2', '2', '2', '3']
 
 
-@limited('100 per day; 1 per hour')
-def test_of_several_windows_a_refusal_tells_the_one_that_is_full_and_how_much_is_left_of_it(
-        retry: ApiCall, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = int(time.time())
-    monkeypatch.setattr(time, 'time', lambda: now)
-    retry(99)
-    now += 600
-
-    details = retry(99).json['details']
-
-    assert (details['limit'], details['window']) == (1, '3600s')
-    # Flask-Limiter rounds the end of a window up.
-    assert details['retry_after'] in (3000, 3001)
-
-
 @limited('2 per minute')
 def test_each_token_has_a_window_and_requests_without_a_valid_one_share_that_of_their_address(
         retry: ApiCall, alice: User) -> None:
     assert statuses(retry, *[{'token': f'spci_{guess:043}'} for guess in range(4)]) == [401, 401, 429, 429]
-    assert statuses(retry, {'token': None}) == [429]
+    # It is checked before everything else.
+    assert retry(99, {'no': 1}, token=None) == 429
     assert statuses(retry, {}, {}, {}) == [404, 404, 429]
     assert statuses(retry, *[{'token': seed.token(alice)}] * 3) == [404, 404, 429]
     assert retry(99, token=None, environ_base={'REMOTE_ADDR': '192.0.2.1'}) == 401
-
-
-@limited('2 per minute')
-def test_the_limit_is_checked_before_everything_else(retry: ApiCall, token: str) -> None:
-    assert statuses(retry, {'token': None}, {'token': None}) == [401, 401]
-    assert retry(99, {'no': 1}, token=None) == 429
 
 
 @pytest.mark.parametrize('app_settings', [{
@@ -104,15 +83,6 @@ def test_the_routes_of_the_host_are_neither_counted_nor_limited(client: FlaskCli
         response = client.get('/account/login')
         assert (response.status_code, 'X-RateLimit-Limit' in response.headers) == (200, False)
         assert client.get('/nowhere').status_code == 404
-
-
-@limited('1 per minute')
-def test_each_application_counts_for_itself(retry: ApiCall) -> None:
-    other = create_app('sqlite://', RUNS_API_RATE_LIMIT='1 per minute')
-    other.test_client().post('/api/v1/runs/1/retry')
-    dispose(other)
-
-    assert statuses(retry, {'token': None}, {'token': None}) == [401, 429]
 
 
 def test_a_storage_that_is_away_fails_no_request_and_is_logged(

@@ -274,7 +274,7 @@ def test_names_reasons_and_commands_stay_text(app: Flask, first: int, tests: lis
     assert attempts(visitor.page(f'/test/{first}'))[0][WHY] == 'caf\ufffd'
 
 
-@pytest.mark.parametrize('fault', [fail, lambda _connection: {}['odd']])
+@pytest.mark.parametrize('fault', [fail, lambda _connection: 1 / 0])
 def test_no_fault_of_the_history_spoils_a_page(
         first: int, visitor: Visitor, caplog: pytest.LogCaptureFixture, fault: Callable[[Connection], object]) -> None:
     retry_in_process(first)
