@@ -39,7 +39,8 @@ def test_the_commit_status_shows_once_that_the_tests_are_queued(told: GitHub, co
                               'target_url': f'http://localhost/test/{retry.new_run_id}'}]
 
 
-@pytest.mark.parametrize(('message', 'description'), [
+#: By the last message of a run.
+DESCRIPTIONS = [
     (TIME_LIMIT, 'Tests queued again: time limit exceeded'),
     (VANISHED, 'Tests queued again: its machine has vanished'),
     ('', 'Tests queued again: the worker gave up'),
@@ -51,29 +52,28 @@ def test_the_commit_status_shows_once_that_the_tests_are_queued(told: GitHub, co
     ('GCP operation timed out.' + 'x' * 200, ('Tests queued again: GCP operation timed out.' + 'x' * 200)[:140]),
     # Who canceled it, and why, is not told.
     ('Canceled by alice via API: wrong branch', 'Tests queued'),
-    ('A new word', 'Tests queued')])
-def test_the_commit_status_says_why_the_tests_are_queued_again(
-        told: GitHub, make_run: MakeRun, message: str, description: str) -> None:
-    run = make_run(stages=())
-    seed.add(TestProgress(run.id, TestStatus.canceled, message))
-    db.session.commit()
-
-    retry_run(run.id)
-
-    assert [status['description'] for status in told.statuses] == [description]
+    ('A new word', 'Tests queued')]
 
 
-def test_the_commit_status_of_a_run_that_its_results_decided_says_nothing_more(
-        told: GitHub, first: int) -> None:
+def test_the_commit_status_says_why_the_tests_are_queued_again(told: GitHub, make_run: MakeRun) -> None:
+    for message, description in DESCRIPTIONS:
+        run = make_run(stages=())
+        seed.add(TestProgress(run.id, TestStatus.canceled, message))
+        db.session.commit()
+
+        retry_run(run.id)
+
+        assert told.statuses[-1]['description'] == description, message
+
+
+def test_the_commit_status_of_a_run_that_its_results_decided_says_nothing_more_and_none_is_posted_unasked(
+        github: GitHub, first: int) -> None:
     retry_run(first)
-
-    assert [status['description'] for status in told.statuses] == ['Tests queued']
-
-
-def test_no_status_is_posted_unless_somebody_wants_it(github: GitHub, linux: Test) -> None:
-    retry_run(linux.id)
-
     assert github.asked == []
+
+    with run_retried.connected_to(post_queued_status):
+        retry_run(first)
+    assert [status['description'] for status in github.statuses] == ['Tests queued']
 
 
 @pytest.mark.on_file
