@@ -6,106 +6,57 @@ More: test_worlds, where runs have any rows, results, files and categories.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import seed
 import verdict
 from database import db
-from flask import Flask
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestResultFile, TestStatus
-from outcome import Outcome, passing
+from outcome import passing
 from sqlalchemy import null
 from support.api import ApiCall, assert_error
+from support.histories import FAIL, NO_CODE, NO_FILE, PASS, Came, add_attempts
 from support.rows import Rows
 
-Change = Callable[[RegressionTest, Outcome], Outcome]
+ACCEPTED = 'accepted'
+
+PASSED = {'all as expected': PASS, 'an expected failure': Came(10, 10), 'an accepted variant': Came(got=ACCEPTED)}
+FAILED = {
+    'another exit code': Came(1), 'a success in the place of a failure': Came(0, 10), 'no exit code': NO_CODE,
+    'a different output': FAIL, 'a different output of an expected failure': Came(10, 10, got='wrong'),
+    'a variant in upper case': Came(got=ACCEPTED.upper()), 'a variant with a blank': Came(got=f'{ACCEPTED} '),
+    'an empty hash': Came(got=''), 'no output': NO_FILE}
+#: The page takes a null for something else.
+FAILED_UNSEEN = {'no exit code where none is expected either': Came(None, None)}
 
 
-@pytest.fixture
-def test(app: Flask) -> RegressionTest:
-    """Return a regression test with two outputs that is expected to exit with 0. Two variants of the first are fine."""
-    test = seed.regression_test(outputs=2)
-    for file_hash in ('abcdef', 'another'):
-        seed.variant(test.output_files[0], file_hash)
-    return test
-
-
-def completed(test: RegressionTest, outcome: Outcome | None = None) -> Test:
-    """Return a completed run of one test."""
-    run = seed.run([test], stages=seed.COMPLETED)
-    seed.result(run, test, outcome)
-    return run
-
-
-def makes(place: int, got: str) -> Change:
-    """Return a change: another file for one of the outputs."""
-    return lambda test, outcome: outcome.makes(test.output_files[place], got)
-
-
-def expects(code: int | None, change: Change = lambda test, outcome: outcome) -> Change:
-    """Return a change: the test is expected to exit with a code, and does, unless something else is changed."""
-    def expect(test: RegressionTest, outcome: Outcome) -> Outcome:
-        test.expected_rc = code
-        return change(test, outcome.exits(code))
-
-    return expect
-
-
-def has_no_file_of(ignore: object) -> Change:
-    """Return a change: there is another output, and no file of it."""
-    def add(test: RegressionTest, outcome: Outcome) -> Outcome:
-        seed.output(test, ignore=ignore)
-        return outcome
-
-    return add
-
-
-PASSED: dict[str, Change] = {
-    'all as expected': lambda test, outcome: outcome,
-    'an expected failure': expects(10),
-    'a variant that is accepted': makes(0, 'abcdef'),
-    'another one': makes(0, 'another'),
-    'no file of an ignored output': has_no_file_of(True)}
-FAILED: dict[str, Change] = {
-    'another exit code': lambda test, outcome: outcome.exits(1),
-    'a success in the place of a failure': expects(10, lambda test, outcome: outcome.exits(0)),
-    'no exit code': lambda test, outcome: outcome.exits(None),
-    'a different output': makes(1, 'different'),
-    'a different output that has variants': makes(0, 'different'),
-    'a different output of an expected failure': expects(10, makes(1, 'different')),
-    'a variant of another output': makes(1, 'abcdef'),
-    'a variant in upper case': makes(0, 'ABCDEF'),
-    'a variant with a blank': makes(0, 'abcdef '),
-    'an empty hash': makes(0, ''),
-    'no output at all': lambda test, outcome: Outcome(0, {}),
-    'a different output that is ignored': lambda test, outcome: outcome.makes(seed.output(test, ignore=True), 'x')}
-#: The page does not show them, the platform's API does, or both take a null for something else.
-FAILED_UNSEEN: dict[str, Change] = {
-    'no exit code where none is expected either': expects(None),
-    'one of several outputs is missing': lambda test, outcome: outcome.lacks(test.output_files[0]),
-    'no file of an output of which nobody says whether it is ignored': has_no_file_of(null())}
-
-
-@pytest.mark.parametrize('change', [*PASSED, *FAILED, *FAILED_UNSEEN])
-def test_what_page_or_api_show_as_failed_is_run_again_and_nothing_else(
-        retry: ApiCall, rows: Rows, test: RegressionTest, change: str) -> None:
-    run = completed(test, {**PASSED, **FAILED, **FAILED_UNSEEN}[change](test, passing(test)))
-    # The expectation is the one of the time of the run, and only the run itself counts.
+@pytest.mark.parametrize('case', [*PASSED, *FAILED, *FAILED_UNSEEN])
+def test_what_the_page_shows_as_failed_is_run_again_and_nothing_else(retry: ApiCall, rows: Rows, case: str) -> None:
+    run_id, _ = add_attempts([{**PASSED, **FAILED, **FAILED_UNSEEN}[case], PASS], ['', FAIL])
+    run, test = db.session.get_one(Test, run_id), db.session.get_one(RegressionTest, 1)
+    seed.variant(test.output_files[0], ACCEPTED)
+    # The expectation is the one of the time of the run.
     test.expected_rc = 99
-    completed(test, Outcome(1, {}))
-    seed.regression_test()
 
-    if change not in FAILED_UNSEEN:
-        assert any(shown.error for shown in verdict.by_test(db.session, run)) == (change in FAILED)
-    response = retry(run, {'failed_only': True})
-    if change in PASSED:
+    response = retry(run_id, {'failed_only': True})
+
+    if case not in FAILED_UNSEEN:
+        assert any(shown.error for shown in verdict.by_test(db.session, run)) == (case in FAILED)
+    if case in PASSED:
         assert_error(response, 422, 'unprocessable', {'failed_tests': 0})
-        assert response.json['message'] == f'No test of run {run.id} failed: there is nothing to run again.'
-        assert rows.retries == []
+        assert response.json['message'] == f'No test of run {run_id} failed: there is nothing to run again.'
     else:
         assert rows.selection(response.json['new_run_id']) == [test.id]
+
+
+@pytest.mark.parametrize(('ignore', 'status'), [(True, 422), (False, 202), (None, 202)])
+def test_an_output_without_a_file_has_failed_unless_it_is_ignored(
+        retry: ApiCall, tests: list[RegressionTest], ignore: bool | None, status: int) -> None:
+    run = seed.run(tests[:1], stages=seed.COMPLETED)
+    seed.result(run, tests[0])
+    seed.output(tests[0], ignore=null() if ignore is None else ignore)
+
+    assert retry(run, {'failed_only': True}) == status
 
 
 @pytest.mark.parametrize('has_rows', [True, False])
@@ -125,9 +76,9 @@ def test_a_run_canceled_half_way_reruns_its_rest_files_without_a_result_too(
 
 @pytest.mark.parametrize('stages', [[], seed.COMPLETED[:1], [*seed.CANCELED, TestStatus.testing]])
 def test_a_failed_only_retry_of_a_run_that_has_not_finished_is_refused(
-        retry: ApiCall, test: RegressionTest, stages: list[TestStatus]) -> None:
-    run = seed.run([test], stages=stages)
-    seed.result(run, test, passing(test).exits(1))
+        retry: ApiCall, tests: list[RegressionTest], stages: list[TestStatus]) -> None:
+    run = seed.run(tests, stages=stages)
+    seed.result(run, tests[0], passing(tests[0]).exits(1))
 
     response = retry(run, {'failed_only': True})
 
