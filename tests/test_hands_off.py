@@ -49,9 +49,7 @@ def snapshot(app: flask.Flask) -> dict[str, dict[str, Any]]:
         'functions of the host': dict(pair for module in of_host for pair in functions(module)),
         'rules of the host': {str(id(rule)): (rule.rule, rule.endpoint, sorted(rule.methods or ()))
                               for rule in app.url_map.iter_rules()},
-        'methods of the application': {name: value for name, value in vars(app).items() if callable(value)},
-        'objects': {'url_map': id(app.url_map), 'metadata': id(Base.metadata), 'wsgi_app': app.wsgi_app,
-                    'create_all': Base.metadata.create_all}}
+        'methods of objects': {'wsgi_app': app.wsgi_app, 'create_all': Base.metadata.create_all}}
 
 
 def main() -> None:

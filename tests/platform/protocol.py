@@ -71,11 +71,6 @@ class Said(NamedTuple):
     failed: int
     not_run: int
 
-    @property
-    def by_the_newest_rule(self) -> Said:
-        """The same since August 2026: a run that completed without some results is an error (docs/api.rst)."""
-        return self._replace(status='error') if self.not_run and self.status in ('pass', 'fail') else self
-
 
 @dataclass(frozen=True)
 class Process:

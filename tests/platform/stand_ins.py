@@ -34,10 +34,6 @@ class Cloud:
         """Return the names of the machines that run."""
         return list(self.machines)
 
-    def refuse_machines(self, code: str) -> None:
-        """Start no machine, and say why."""
-        self.refusal = code
-
     def keep_machines(self) -> None:
         """Take time when a machine is to be stopped."""
         self.stops = False

@@ -16,12 +16,6 @@ WHOLE = Said('pass', tests=4, passed=4, failed=0, not_run=0)
 Happens = Callable[[Worker], object]
 
 
-def cause(worker: Worker) -> tuple[str | None, str | None]:
-    """Return the cause of the end of a run, and its detail."""
-    (attempt,) = worker.story.attempts(worker.run_id)
-    return attempt['cause'], attempt['cause_detail']
-
-
 @pytest.fixture
 def worker(story: Story) -> Worker:
     """A worker that has got half-way: the first of two tests of a pull request has run. Its machine is slow to stop."""
@@ -94,36 +88,30 @@ def finish(worker: Worker) -> None:
 
 # Causes
 
-
-@pytest.mark.parametrize('happens', [run_out_of_time, reboot, stop, fail_to_build])
-def test_a_run_that_completed_whole_has_no_cause_whatever_comes_after(worker: Worker, happens: Happens) -> None:
-    finish(worker)
-
-    happens(worker)
-
-    assert worker.story.rows.of('test_progress', test_id=worker.run_id)[-1]['status'] == 'canceled'
-    assert cause(worker) == (None, None)
-
-
-@pytest.mark.parametrize(('happens', 'expected'), [
-    (run_out_of_time, ('infrastructure', TIME_LIMIT)), (hang, ('code', TIME_LIMIT)),
-    (reboot, ('infrastructure', 'Duplicate Entries')), (give_up, ('infrastructure', 'Duplicate Entries')),
-    (Worker.end, ('infrastructure', '1 of 2 results are missing'))])
-def test_an_end_half_way_has_a_cause(worker: Worker, happens: Happens, expected: tuple[str, str]) -> None:
-    happens(worker)
-
-    assert cause(worker) == expected
+#: By a case its cause and its detail, and what happens to a run that has got half-way, in this order.
+CAUSES: dict[str, tuple[str | None, str | None, list[Happens]]] = {
+    **{f'whole, then {happens.__name__}': (None, None, [finish, happens])
+       for happens in (run_out_of_time, reboot, stop, fail_to_build)},
+    'the time limit': ('infrastructure', TIME_LIMIT, [run_out_of_time]),
+    'a test that hangs': ('code', TIME_LIMIT, [hang]),
+    'a reboot': ('infrastructure', 'Duplicate Entries', [reboot]),
+    'the worker gives up': ('infrastructure', 'Duplicate Entries', [give_up]),
+    'completed half-way': ('infrastructure', '1 of 2 results are missing', [Worker.end]),
+    **{f'{decide.__name__}, then {happens.__name__}': ('decision', f'Canceled by {by}', [decide, happens])
+       for decide, by in ((cancel, 'adam via API'), (stop, 'admin')) for happens in (run_out_of_time, hide)},
+}
 
 
-@pytest.mark.parametrize(('decide', 'detail'), [(cancel, 'Canceled by adam via API'), (stop, 'Canceled by admin')])
-@pytest.mark.parametrize('happens', [run_out_of_time, hide])
-def test_a_run_that_a_person_canceled_is_a_decision_whatever_its_machine_does(
-        worker: Worker, decide: Happens, detail: str, happens: Happens) -> None:
-    decide(worker)
+@pytest.mark.parametrize('case', CAUSES)
+def test_an_end_has_the_cause_that_the_platforms_own_rows_tell(worker: Worker, case: str) -> None:
+    cause, detail, happenings = CAUSES[case]
+    for happens in happenings:
+        happens(worker)
 
-    happens(worker)
-
-    assert cause(worker) == ('decision', detail)
+    last = worker.story.rows.of('test_progress', test_id=worker.run_id)[-1]
+    assert last['status'] == ('completed' if case == 'completed half-way' else 'canceled')
+    (attempt,) = worker.story.attempts(worker.run_id)
+    assert (attempt['cause'], attempt['cause_detail']) == (cause, detail)
 
 
 # An end is not final, and what is said again is no newer end

@@ -38,7 +38,10 @@ def complete(story: Story, selected: Sequence[int]) -> int:
 def told(story: Story, run_id: int, odd: int) -> Told:
     """Ask everybody."""
     (verdict,) = [entry for entry in story.verdict(run_id)['data'] if entry['regression_test_id'] == odd]
-    page, api = story.categories(run_id)['General'].get(odd), story.said(run_id).by_the_newest_rule
+    page, api = story.categories(run_id)['General'].get(odd), story.said(run_id)
+    if api.not_run:
+        # Since August 2026.
+        api = api._replace(status='error')
     answer = story.request('POST', f'/runs/{run_id}/retry', json_body={'failed_only': True})
     again = [row['regression_id'] for row in story.rows.of('customized_test') if row['test_id'] > run_id]
     assert (answer['status'], again) in ((202, [odd]), (422, []))
@@ -57,6 +60,7 @@ ODD: dict[str, tuple[int, int, dict[str, Any] | None, Told]] = {
     'selected twice': (1, 2, {}, Told(True, Said('error', 3, 2, 0, 1), PASSES, 'pass', False)),
     'another output, exit code as expected': (1, 1, {'exit_code': 10, 'expected_rc': 10, 'got': 'something else'},
                                               Told(False, FAILS, FAILS, 'fail', True)),
+    'one of several outputs without a file': (1, 1, {}, Told(True, FAILS, FAILS, 'missing_output', True)),
 }
 
 
@@ -68,21 +72,13 @@ def test_page_api_and_package_say_what_the_table_says(story: Story, case: str) -
     story.rows.result(run_id, good)
     if result is not None:
         story.rows.result(run_id, odd, **result)
+    if case == 'one of several outputs without a file':
+        story.rows.output(odd)
 
     assert told(story, run_id, odd) == expected
     if case == 'another output, exit code as expected':
         # The page's other column, of the exit code alone.
         assert re.findall(r'"Result">\s*(\w+)', story.page(run_id)) == ['Pass', 'Pass']
-
-
-def test_one_of_several_outputs_has_no_file(story: Story) -> None:
-    good, odd = story.tests(2)
-    run_id = complete(story, [good, odd])
-    for test_id in (good, odd):
-        story.rows.result(run_id, test_id)
-    story.rows.output(odd)
-
-    assert told(story, run_id, odd) == Told(True, FAILS, FAILS, 'missing_output', True)
 
 
 def test_a_run_without_selected_tests_has_run_what_is_active_now(story: Story) -> None:

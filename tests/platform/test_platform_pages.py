@@ -47,14 +47,6 @@ def test_route_page_and_report_say_what_three_attempts_proved(story: Story) -> N
     assert story.verdicts(first) == {broken: 'failing_identically', flaky: 'flaky',
                                      unstable: 'failing_differently', good: 'passed'}
     assert (answer['meta']['overall'], answer['meta']['attempts']) == ('fail', [first, second, third])
-    # This platform does not know what was built.
-    assert {attempt['built_commit_sha'] for attempt in story.attempts(first)} == {None}
-    outcomes = {entry['regression_test_id']: [attempt['outcome'] for attempt in entry['attempts']]
-                for entry in answer['data']}
-    # A crash writes no output, and the platform's API tells that first.
-    assert outcomes == {broken: ['missing_output'] * 3, flaky: ['missing_output', 'pass', 'carried_over'],
-                        unstable: ['fail', 'fail', 'missing_output'],
-                        good: ['pass', 'carried_over', 'carried_over']}
     link = 'http://localhost/regression/test/{}/view'
     assert (f'Over 3 attempts: 1 test is flaky ([{flaky}]({link.format(flaky)})), 1 fails each time in the same way '
             f'([{broken}]({link.format(broken)}))') in report

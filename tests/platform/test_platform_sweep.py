@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from checkout import Platform, copy_as_documented
-from protocol import BOTH, TOO_LONG, Said, Story, Worker
+from protocol import BOTH, Said, Story, Worker
 from rows import now
 
 pytestmark = [pytest.mark.platform, BOTH]
@@ -19,8 +19,7 @@ LONG = timedelta(hours=12)
 @pytest.fixture(scope='session')
 def telling(unmounted: Platform) -> Platform:
     """A copy of the platform with automatic retries, and all that the docs offer."""
-    return copy_as_documented(unmounted, 'sweeping', config='RUNS_API_AUTOMATIC_RETRIES = 1\n'
-                                                            'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE = 3\n')
+    return copy_as_documented(unmounted, 'sweeping', config='RUNS_API_AUTOMATIC_RETRIES = 1\n')
 
 
 def let_pass(story: Story) -> None:
@@ -40,12 +39,6 @@ def sweep(story: Story) -> list[tuple[int, str, int | None]]:
     return [(line['run_id'], line['what'], line['new_run_id']) for line in lines]
 
 
-def sweep_later(story: Story) -> list[tuple[int, str, int | None]]:
-    """Sweep after some hours."""
-    let_pass(story)
-    return sweep(story)
-
-
 def start(story: Story, run_id: int, tests: int = 0) -> Worker:
     """Have a run start, and pass some of its tests."""
     worker = story.worker(run_id)
@@ -53,13 +46,6 @@ def start(story: Story, run_id: int, tests: int = 0) -> Worker:
     for test_id in worker.tests[:tests]:
         worker.run(test_id)
     return worker
-
-
-def run_out_of_time(story: Story, *run_ids: int) -> None:
-    """Start runs, and have the scheduled job give all their machines up at once."""
-    for run_id in run_ids:
-        story.process.call('let_pass', machine=start(story, run_id).machine, minutes=TOO_LONG)
-    story.run_scheduled_job()
 
 
 def vanish(story: Story, worker: Worker) -> None:
@@ -74,14 +60,16 @@ def test_a_run_that_ran_out_of_time_after_12_of_20_tests_is_resumed_and_ends_who
     worker = start(story, story.open_pull(tests), tests=12)
     worker.run_out_of_time()
 
-    ((run_id, what, retry),) = sweep_later(story)
+    let_pass(story)
+    ((run_id, what, retry),) = sweep(story)
 
     assert (run_id, what, story.selection(retry or 0)) == (worker.run_id, 'retried', tests[12:])
     story.complete(retry or 0)
     assert '20/20 tests matched the approved output' in story.report(worker.run_id)
     assert story.commit_status(worker.run_id)['state'] == 'success'
     assert story.said(retry or 0) == Said('pass', tests=20, passed=20, failed=0, not_run=0)
-    assert sweep_later(story) == []
+    let_pass(story)
+    assert sweep(story) == []
 
 
 def test_a_machine_that_vanished_ends_its_run_and_another_finishes_it(story: Story) -> None:
@@ -94,7 +82,8 @@ def test_a_machine_that_vanished_ends_its_run_and_another_finishes_it(story: Sto
     status = story.commit_status(worker.run_id)
     assert (status['state'], status['description']) == ('error', 'The machine of this run has vanished.')
     assert story.said(worker.run_id).status == 'canceled'
-    ((_, what, retry),) = sweep_later(story)
+    let_pass(story)
+    ((_, what, retry),) = sweep(story)
     assert (what, story.selection(retry or 0)) == ('retried', tests[1:])
 
 
@@ -123,67 +112,3 @@ def test_what_is_nobodys_to_retry_is_never_touched(story: Story) -> None:
 
     assert story.rows_of(*runs) == before
     assert story.rows.of('run_retry') == []
-
-
-# An end is its first row
-
-
-def test_a_run_whose_machine_cannot_be_deleted_is_retried_all_the_same(story: Story) -> None:
-    run_id = story.open_pull(story.tests(2))
-    story.process.call('keep_machines')
-    run_out_of_time(story, run_id)
-    let_pass(story)
-    story.run_scheduled_job()
-
-    assert [line[:2] for line in sweep(story)] == [(run_id, 'retried')]
-
-
-def test_what_is_only_said_again_neither_opens_the_brake_nor_closes_it(story: Story) -> None:
-    tests = story.tests(2)
-    before = story.worker(story.complete(story.open_pull(tests)))
-    run_out_of_time(story, *(story.open_pull(tests) for _ in range(3)))
-    retries = [retry for _, _, retry in sweep_later(story) if retry]
-    story.process.call('keep_machines')
-    run_out_of_time(story, *retries)
-    last = story.open_pull(tests)
-    run_out_of_time(story, last)
-    assert len(retries) == 3
-    assert (last, 'waiting', None) in sweep_later(story)
-
-    before.end()
-    assert (last, 'waiting', None) in sweep(story)
-
-    story.complete(story.open_pull(tests))
-    # The machines of the retries are still there.
-    story.run_scheduled_job()
-    assert (last, 'retried') in [line[:2] for line in sweep(story)]
-
-
-# What vanished
-
-
-def test_a_run_that_a_person_canceled_and_that_went_on_and_vanished_is_ended_and_stays_a_decision(story: Story) -> None:
-    worker = start(story, story.open_pull(story.tests(2)))
-    story.stop(worker.run_id)
-    worker.post('progress', status='testing', message='still there')
-    vanish(story, worker)
-
-    assert sweep(story) == [(worker.run_id, 'ended', None)]
-
-    (attempt,) = story.attempts(worker.run_id)
-    assert (attempt['status'], attempt['cause']) == ('canceled', 'decision')
-    assert sweep_later(story) == []
-
-
-def test_an_error_does_not_cover_the_green_of_another_pull_request_with_the_same_commit(story: Story) -> None:
-    tests = story.tests(2)
-    worker = start(story, story.open_pull(tests))
-    other = story.open_pull(tests, commit=worker.commit)
-    vanish(story, worker)
-    story.complete(other)
-    green = story.commit_status(other)
-    assert green['state'] == 'success'
-
-    assert sweep(story) == [(worker.run_id, 'ended', None)]
-
-    assert story.commit_status(other) == green

@@ -134,10 +134,6 @@ class GitHub:
         """Run the workflows of a commit, and fail."""
         self.failed_workflows.append(commit)
 
-    def set_download_status(self, status: int) -> None:
-        """Answer with a status when a build is downloaded."""
-        self.download_status = status
-
     def comments_on(self, number: int) -> list[dict[str, Any]]:
         """Return the comments on a pull request, deleted ones too."""
         return [comment for comment in self.comments if comment['pull'] == number]
