@@ -14,6 +14,11 @@ from .host.github import CheckedRun
 #: A check that may refuse a retry: it returns a sentence that says why not, or None.
 Check = Callable[[CheckedRun], object]
 
+NAMES = frozenset({
+    'RUNS_API_RATE_LIMIT', 'RUNS_API_READ_RATE_LIMIT', 'RUNS_API_RATE_LIMIT_STORAGE_URI', 'RUNS_API_RETRY_ROLES',
+    'RUNS_API_INACTIVE_TESTS', 'RUNS_API_BEFORE_RETRY', 'RUNS_API_AUTOMATIC_RETRIES',
+    'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE'})
+
 RATE_LIMIT = '120 per minute'
 RETRY_ROLES = ('admin', 'tester', 'contributor')
 
@@ -41,6 +46,10 @@ class Settings:
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
     """Return the settings of an application. Raises :exc:`MountError` if one has a value that it cannot have."""
+    # A misspelt name would pass for a default: no checks, and everybody's roles.
+    unknown = {name for name in config if name.startswith('RUNS_API_')} - NAMES
+    if unknown:
+        raise MountError(f'There is no setting {", ".join(sorted(unknown))}.')
     storage_uri = config.get('RUNS_API_RATE_LIMIT_STORAGE_URI', 'memory://')
     if not isinstance(storage_uri, str) or not storage_uri:
         raise MountError(f'RUNS_API_RATE_LIMIT_STORAGE_URI must be a URI, not {storage_uri!r}.')

@@ -21,6 +21,7 @@ from mod_runs_api import MountError
     ('RUNS_API_BEFORE_RETRY', ['mod_ci.checks', [print, 'mod_runs_api.github.no_such_check'], 5, 'mod_runs_api.__version__', [5], '']),
     ('RUNS_API_AUTOMATIC_RETRIES', [-1, True, '1', None]),
     ('RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', [0, True]),
+    ('RUNS_API_RATELIMIT', ['5 per minute']),
     ('GCP_INSTANCE_MAX_RUNTIME', ['90', 0, None])])
 def test_registration_fails_if_a_setting_has_a_wrong_value(setting: str, values: list[object]) -> None:
     for value in values:

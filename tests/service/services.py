@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import pytest
-from redis import Redis
 from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
@@ -204,5 +203,7 @@ class PrivateRedis(Private):
 
     def ask(self, *command: str) -> Any:
         """Send a command, and return the answer."""
+        from redis import Redis
+
         with Redis.from_url(self.url, socket_timeout=10) as client:
             return client.execute_command(*command)
