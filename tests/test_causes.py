@@ -96,16 +96,13 @@ def test_the_cause_is_the_first_line_of_the_table_that_fits(
         assert cause(attempts, add_run(tests, rows)) == (expected, rows[-1] if detail is None else detail), rows
 
 
-@pytest.mark.parametrize(('message', 'runtimes', 'expected'), [
-    (TIME_LIMIT, [600_000, 1200], 'code'), (TIME_LIMIT, [1200, 600_000], 'code'),
-    (TIME_LIMIT, [599_999, 1200], 'infrastructure'), (TIME_LIMIT, [None, None], 'infrastructure'),
-    (OUT_OF_ORDER, [600_000, 600_000], 'infrastructure')])
+@pytest.mark.parametrize(('message', 'runtime', 'expected'), [
+    (TIME_LIMIT, 600_000, 'code'), (TIME_LIMIT, 599_999, 'infrastructure'), (TIME_LIMIT, None, 'infrastructure'),
+    (OUT_OF_ORDER, 600_000, 'infrastructure')])
 def test_a_test_of_ten_minutes_says_that_the_code_hangs_where_the_time_ran_out(
-        attempts: ApiCall, tests: list[RegressionTest], message: str, runtimes: list[int | None],
-        expected: str) -> None:
+        attempts: ApiCall, tests: list[RegressionTest], message: str, runtime: int | None, expected: str) -> None:
     run = add_run(tests, [*STARTED, message], results=2)
-    for result, runtime in zip(run.results, runtimes):
-        result.runtime = runtime
+    run.results[0].runtime = runtime
 
     assert cause(attempts, run) == (expected, message)
 

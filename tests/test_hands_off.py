@@ -88,15 +88,5 @@ def test_registration_leaves_the_host_and_the_libraries_as_they_are() -> None:
     assert comparison['rules of the host']['compared'] > 5
 
 
-def test_the_hooks_of_the_host_run_once_a_request(app: flask.Flask) -> None:
-    calls: list[str] = []
-    app.before_request(lambda: calls.append('before'))
-    app.teardown_request(lambda _: calls.append('after'))
-
-    app.test_client().post('/api/v1/runs/1/retry')
-
-    assert calls == ['before', 'after']
-
-
 if __name__ == '__main__':
     main()

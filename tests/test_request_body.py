@@ -104,17 +104,10 @@ def test_a_body_in_parts_is_read_whole_or_refused(retry: ApiCall, run_id: int, r
     assert [row.failed_only for row in rows.retries] == ([True, False, False] if status == 202 else [])
 
 
-@pytest.mark.parametrize(('read', 'data', 'content_type', 'status'), [
-    ('form', b'{"failed_only": true}', 'application/x-www-form-urlencoded', 415),
-    ('form', b'{"failed_only": true}', 'multipart/form-data; boundary=x', 415),
-    ('stream', b'{"failed_only": true}', 'application/json', 400),
-    ('data', b'{}' + b' ' * 20_000, 'application/json', 413)])
+@pytest.mark.parametrize(('content_type', 'status'), [
+    ('application/x-www-form-urlencoded', 415), ('application/json', 400)])
 def test_a_body_that_a_hook_of_the_host_has_read_is_not_taken_for_an_empty_one(
-        app: Flask, retry: ApiCall, run_id: int, read: str, data: bytes, content_type: str, status: int) -> None:
-    @app.before_request
-    def read_the_body() -> None:
-        body = getattr(request, read)
-        if read == 'stream':
-            body.read()
+        app: Flask, retry: ApiCall, run_id: int, content_type: str, status: int) -> None:
+    app.before_request(lambda: (request.form, request.stream.read()) and None)
 
-    assert retry(run_id, data=data, content_type=content_type) == status
+    assert retry(run_id, data=b'{"failed_only": true}', content_type=content_type) == status

@@ -22,6 +22,7 @@ MESSAGES = {
     'install/ci-vm/ci-windows/ci/runCI.bat': (['artifact', ''], []),
 }
 
+
 @pytest.mark.parametrize('path', MESSAGES)
 def test_a_file_still_has_its_messages(unmounted: Platform, path: str) -> None:
     source, (whole, beginnings) = (unmounted.path / path).read_text(), MESSAGES[path]

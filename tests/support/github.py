@@ -76,8 +76,6 @@ class GitHub:
         self.builds: list[Build] = []
         self.workflows: list[str] = []
         self.failed_workflows: list[str] = []
-        #: The status of the answer when a build is downloaded.
-        self.download_status = 200
         self.pulls: dict[int, Any] = {}
         self.comments: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
