@@ -51,7 +51,9 @@ class ClaimFailed(Exception):
 
 
 class QuietHandler(WSGIRequestHandler):
-    """A request handler that leaves the demo's own lines alone."""
+    """A request handler that leaves the demo's own lines alone, and no connection open."""
+
+    protocol_version = 'HTTP/1.0'
 
     def log_request(self, code: object = '-', size: object = '-') -> None:
         """Keep silent."""
@@ -61,6 +63,8 @@ class QuietHandler(WSGIRequestHandler):
 def serving(app: Flask, port: int) -> Iterator[str]:
     """Serve an application on the loopback address while the block lasts, and return its address."""
     server = make_server('127.0.0.1', port, app, threaded=True, request_handler=QuietHandler)
+    # In the end, requests that a browser has not waited for are waited for here.
+    setattr(server, 'daemon_threads', False)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import (Browser, BrowserContext, ConsoleMessage,
-                                     Locator, Page)
+    from playwright.sync_api import (Browser, ConsoleMessage, Locator, Page,
+                                     Request, Route)
+else:
+    # Types are read by a type checker only: without Playwright the tests can be collected, and skipped.
+    Browser = ConsoleMessage = Locator = Page = Request = Route = Any
+
+__all__ = ['SMALL', 'Browser', 'Page', 'Request', 'Route', 'fits', 'focused', 'running', 'scrolls_inside', 'serious',
+           'tab_to', 'watching']
 
 #: Nothing that asks the network for more than the pages.
 FLAGS = ('--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -27,10 +33,9 @@ SMALL = {'width': 360, 'height': 640}
 def running() -> Iterator[Browser]:
     """Run Chromium, without a window. The environment says whether it may be missing."""
     path = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
-    missing = [name for name, found in (('playwright', find_spec('playwright')), ('chromium', path)) if not found]
-    if missing:
+    if path is None or find_spec('playwright') is None:
         give_up = pytest.fail if os.environ.get('RUNS_API_BROWSER') == 'required' else pytest.skip
-        give_up(f'needs {" and ".join(missing)}')
+        give_up('needs Playwright and Chromium')
     from playwright.sync_api import sync_playwright
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -45,7 +50,6 @@ def running() -> Iterator[Browser]:
 def watching(browser: Browser, *kinds: str) -> Iterator[Callable[..., Page]]:
     """Open pages, each in a context of its own. In the end no script has failed and nothing has been logged on them."""
     complaints: list[str] = []
-    contexts: list[BrowserContext] = []
 
     def note(message: ConsoleMessage) -> None:
         # The browser says "Failed to load resource" of every answer of 400 and more, and of one that never came.
@@ -53,15 +57,14 @@ def watching(browser: Browser, *kinds: str) -> Iterator[Callable[..., Page]]:
             complaints.append(message.text)
 
     def open_page(**options: Any) -> Page:
-        contexts.append(browser.new_context(**options))
-        contexts[-1].set_default_timeout(10_000)
-        page = contexts[-1].new_page()
+        page = browser.new_context(**options).new_page()
+        page.set_default_timeout(10_000)
         page.on('pageerror', lambda error: complaints.append(str(error)))
         page.on('console', note)
         return page
 
     yield open_page
-    for context in contexts:
+    for context in browser.contexts:
         context.close()
     assert not complaints, complaints
 

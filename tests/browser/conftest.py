@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from chromium import running, watching
-from served import Site, seeded, served
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+from chromium import Browser, Page, running, watching
+from served import Site, served
 
 #: A page of a user who is logged in: ``visit('alice', color_scheme='dark')``.
-Visit = Callable[..., 'Page']
+Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope='session')
@@ -25,18 +21,10 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope='session')
-def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
-    """A database with the demo's users and run in it, and the run's id."""
-    database = tmp_path_factory.mktemp('story') / 'miniature.db'
-    return database, seeded(database)
-
-
 @pytest.fixture
-def site(story: tuple[Path, int], tmp_path: Path, app_settings: dict[str, Any]) -> Iterator[Site]:
-    """The miniature that is served, on a database that is only this test's."""
-    database, run_id = story
-    with served(Path(shutil.copy(database, tmp_path)), run_id, **app_settings) as site:
+def site(tmp_path: Path) -> Iterator[Site]:
+    """The miniature that is served."""
+    with served(tmp_path) as site:
         yield site
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Condition
 from typing import TYPE_CHECKING, Any
 
 import demo
@@ -18,12 +17,11 @@ from database import db
 from flask import Flask, Response, g, request
 from mod_test.models import Test, TestPlatform, TestStatus
 from sqlalchemy import func, select
-from werkzeug.wsgi import ClosingIterator
 
 from mod_runs_api import retry_run
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication
 
 
 @dataclass(frozen=True)
@@ -73,20 +71,13 @@ class Site:
             worker.work_once(db.session, TestPlatform.linux, crashing)
 
 
-def seeded(database: Path) -> int:
-    """Write the demo's users and run to a new database, and return the run's id."""
-    app = create_app(f'sqlite:///{database}')
+@contextmanager
+def served(folder: Path) -> Iterator[Site]:
+    """Serve the miniature on a database of its own in a folder while the block lasts."""
+    objections: list[str] = []
+    app = create_app(f'sqlite:///{folder}/miniature.db', RUNS_API_BEFORE_RETRY=lambda source: ' '.join(objections))
     with app.app_context():
         run_id = seed.seed_demo().run_id
-    dispose(app)
-    return run_id
-
-
-@contextmanager
-def served(database: Path, run_id: int, **settings: Any) -> Iterator[Site]:
-    """Serve the miniature on such a database while the block lasts."""
-    objections: list[str] = []
-    app = create_app(f'sqlite:///{database}', RUNS_API_BEFORE_RETRY=lambda source: ' '.join(objections), **settings)
     asked: SimpleQueue[tuple[str, bool, int]] = SimpleQueue()
 
     def note(response: Response) -> Response:
@@ -95,47 +86,14 @@ def served(database: Path, run_id: int, **settings: Any) -> Iterator[Site]:
         return response
 
     app.after_request(note)
-    door = Door(app.wsgi_app)
-    app.wsgi_app = door  # type: ignore[method-assign]
+    app.wsgi_app = at_once(app.wsgi_app)  # type: ignore[assignment,method-assign]
     try:
         with demo.serving(app, 0) as address:
             yield Site(app, address, run_id, asked, objections)
     finally:
-        door.shut()
         dispose(app)
 
 
-class Door:
-    """
-    A door of an application that can be shut, and then waits for the requests that are inside.
-
-    A browser goes away whenever it likes. The development server would leave a file open that it is sending then, and
-    does not wait for requests when it stops: they would go on with a database that is no longer there.
-    """
-
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
-        self._inside = 0
-        self._is_shut = False
-        self._changed = Condition()
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        """Answer a request, with the whole answer at once."""
-        with self._changed:
-            if self._is_shut:
-                start_response('503 Service Unavailable', [])
-                return []
-            self._inside += 1
-        try:
-            with closing(ClosingIterator(self._app(environ, start_response))) as body:
-                return list(body)
-        finally:
-            with self._changed:
-                self._inside -= 1
-                self._changed.notify_all()
-
-    def shut(self) -> None:
-        """Refuse further requests, and wait for those that are inside."""
-        with self._changed:
-            self._is_shut = True
-            self._changed.wait_for(lambda: not self._inside)
+def at_once(app: WSGIApplication) -> WSGIApplication:
+    """Send each answer as a whole: of a browser that goes away, the server would leave a file open."""
+    return lambda environ, start_response: Response.from_app(app, environ, buffered=True)(environ, start_response)

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import demo
 import pytest
+from chromium import Page
 from conftest import Visit
 from flask import Flask, request
 from served import Site
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
-
 #: What the other site's page does, given the address of the retry.
 ATTACKS = {
     'form': """
-        document.body.innerHTML = '<form method="post" target="frame"></form><iframe name="frame"></iframe>';
-        const form = document.querySelector('form');
-        form.action = address;
-        form.submit();""",
+        document.body.innerHTML = `<form method="post" action="${address}" target="frame"></form>
+            <iframe name="frame"></iframe>`;
+        document.forms[0].submit();""",
     'form with JSON in it': """
-        document.body.innerHTML = '<form method="post" enctype="text/plain" target="frame"><input></form>'
-            + '<iframe name="frame"></iframe>';
-        const form = document.querySelector('form');
-        form.action = address;
-        form.elements[0].name = '{"failed_only": false, "reason": "';
-        form.elements[0].value = '"}';
-        form.submit();""",
+        document.body.innerHTML = `<form method="post" action="${address}" enctype="text/plain" target="frame">
+            <input name='{"failed_only": false, "reason": "' value='"}'></form><iframe name="frame"></iframe>`;
+        document.forms[0].submit();""",
     'fetch of plain text': """
         await fetch(address, {method: 'POST', mode: 'no-cors', credentials: 'include', body: '{}'});""",
     'fetch of JSON, unasked': """
@@ -48,11 +40,7 @@ ATTACKS = {
 
 @pytest.fixture
 def elsewhere(site: Site) -> Iterator[str]:
-    """
-    The address of a site on another port of this machine.
-
-    That is another origin, but the same site to a browser's rules for cookies, which keep nothing back.
-    """
+    """The address of another port: another origin, and the same site to the rules for cookies."""
     app = Flask('elsewhere')
     app.add_url_rule('/', 'page', lambda: '<!doctype html><title>Elsewhere</title>')
     app.add_url_rule('/frame', 'frame', frame)
@@ -74,14 +62,11 @@ def test_a_page_of_another_origin_starts_nothing(site: Site, visit: Visit, elsew
     page.evaluate(f'async (address) => {{ try {{ {ATTACKS[attack]} }} catch {{ }} }}',
                   f'{site.address}/api/v1/runs/{site.run_id}/retry')
 
-    method, has_cookie, status = site.asked.get(timeout=10)
-    if attack == 'image':
-        assert (method, has_cookie, status) == ('GET', True, 401)
-    elif attack == 'fetch of JSON, asked':
+    assert site.asked.get(timeout=10) == {
+        'image': ('GET', True, 401),
         # The browser asks first whether it may, and the answer is no.
-        assert (method, has_cookie, status) == ('OPTIONS', False, 405)
-    else:
-        assert (method, has_cookie, status) == ('POST', True, 401)
+        'fetch of JSON, asked': ('OPTIONS', False, 405),
+    }.get(attack, ('POST', True, 401))
     assert site.asked.empty()
     assert site.runs == 1
 
@@ -97,12 +82,9 @@ def test_the_same_request_from_the_page_itself_starts_a_run(site: Site, page: Pa
     assert site.runs == 2
 
 
+# The innermost frame first.
 @pytest.mark.parametrize('frames, is_shown', [
-    pytest.param(['site'], True, id='a frame of the site'),
-    pytest.param(['elsewhere'], False, id='a frame of another origin'),
-    pytest.param(['site', 'elsewhere'], False, id='a frame of the site in one of another origin'),
-    pytest.param(['elsewhere', 'site'], False, id='a frame of another origin in one of the site'),
-])
+    (['site'], True), (['elsewhere'], False), (['site', 'elsewhere'], False), (['elsewhere', 'site'], False)])
 def test_the_button_is_hidden_in_a_frame_of_another_origin(
         site: Site, visit: Visit, elsewhere: str, frames: list[str], is_shown: bool) -> None:
     site.app.add_url_rule('/frame', 'frame', frame)

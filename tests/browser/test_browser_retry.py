@@ -1,22 +1,14 @@
-"""A user retries a run from its page, and from the list of runs."""
+"""A user retries a run from its page, with the keyboard alone, and from the list of runs."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 import seed
+from chromium import Page, Route, focused, tab_to
 from conftest import Visit, open_dialog
 from served import Site
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
-
-
-def choices(page: Page) -> list[str]:
-    """Return what the dialog offers to run again."""
-    return [label.strip() for label in page.get_by_role('dialog').locator('fieldset label:visible').all_inner_texts()]
 
 
 def own_row(page: Page) -> list[str]:
@@ -24,14 +16,26 @@ def own_row(page: Page) -> list[str]:
     return [cell.strip() for cell in page.locator('.runs-api-history [aria-current] > *').all_inner_texts()]
 
 
-def test_a_retry_leads_to_the_new_run_and_its_history(site: Site, page: Page) -> None:
-    open_dialog(page)
-    dialog = page.get_by_role('dialog', name=f'Retry run {site.run_id}')
+def choices(page: Page) -> list[str]:
+    """Return what the dialog offers to run again."""
+    return [label.strip() for label in page.get_by_role('dialog').locator('fieldset label:visible').all_inner_texts()]
+
+
+def test_the_keyboard_leads_from_the_button_to_the_new_run_and_its_history(site: Site, page: Page) -> None:
+    tab_to(page, 'Retry this run')
+    page.keyboard.press('Enter')
+    page.get_by_label('all 9 tests').wait_for()
+    assert focused(page) == 'all 9 tests'
     assert choices(page) == ['all 9 tests', 'only the 3 that did not pass']
-    assert dialog.get_by_label('all 9 tests').is_checked()
-    dialog.get_by_label('only the 3 that did not pass').check()
-    dialog.get_by_label('Reason').fill('flaky VM')
-    dialog.get_by_role('button', name=f'Retry run {site.run_id}').click()
+    page.keyboard.press('ArrowDown')
+    assert focused(page) == 'only the 3 that did not pass'
+    page.keyboard.press('Tab')
+    page.keyboard.type('flaky VM')
+    page.keyboard.press('Tab')
+    assert focused(page) == 'Cancel'
+    page.keyboard.press('Tab')
+    assert focused(page) == f'Retry run {site.run_id}'
+    page.keyboard.press('Space')
 
     new = site.run_id + 1
     page.wait_for_url(site.page_of(new))
@@ -42,55 +46,51 @@ def test_a_retry_leads_to_the_new_run_and_its_history(site: Site, page: Page) ->
     assert history.get_by_text('This run runs 3 of 9 tests.').is_visible()
     history.get_by_role('link', name=str(site.run_id)).click()
     page.wait_for_url(site.page)
-    page.get_by_role('region', name='Retries').get_by_role('link', name=str(new)).click()
+    history.get_by_role('link', name=str(new)).click()
     page.wait_for_url(site.page_of(new))
     assert site.runs == 2
 
 
-def test_all_tests_and_no_reason_are_the_default(site: Site, dialog: Page) -> None:
-    dialog.get_by_role('button', name=f'Retry run {site.run_id}').click()
+@pytest.mark.parametrize('way', ['Escape', 'Cancel', 'no focus'])
+def test_the_dialog_can_be_left_and_makes_nothing(site: Site, page: Page, way: str) -> None:
+    if way == 'no focus':
+        # As in Safari, where a pressed button gets no focus, and with some screen readers.
+        page.get_by_role('button', name='Retry this run').dispatch_event('click')
+    else:
+        tab_to(page, 'Retry this run')
+        page.keyboard.press('Enter')
+    page.get_by_label('Reason').fill('flaky VM')
+    if way == 'Cancel':
+        tab_to(page, 'Cancel')
+        page.keyboard.press('Enter')
+    else:
+        page.keyboard.press('Escape')
 
-    dialog.wait_for_url(site.page_of(site.run_id + 1))
-    assert own_row(dialog)[-1] == ''
-    assert dialog.get_by_text('that did not pass').count() == 0
+    page.get_by_role('dialog').wait_for(state='hidden')
+    page.wait_for_function('() => document.activeElement.matches(".runs-api-retry")')
+    assert site.runs == 1
+    page.keyboard.press('Enter')
+    assert page.get_by_label('Reason').input_value() == ''
 
 
-def test_a_reason_is_counted_as_the_server_counts_it(site: Site, dialog: Page) -> None:
-    reason = dialog.get_by_label('Reason')
-    reason.fill('\U0001f480' * 255)
-    assert dialog.get_by_text('255 of 255 characters').is_visible()
-    assert dialog.get_by_role('status').inner_text() == 'At most 20 characters left.'
-
-    dialog.get_by_role('button', name=f'Retry run {site.run_id}').click()
-
-    dialog.wait_for_url(site.page_of(site.run_id + 1))
-    assert own_row(dialog)[-1] == '\U0001f480' * 255
-
-
-def test_a_reason_that_is_too_long_is_not_sent(site: Site, dialog: Page) -> None:
-    reason = dialog.get_by_label('Reason')
+def test_a_reason_is_counted_as_the_server_counts_it_and_not_sent_when_it_is_too_long(site: Site, dialog: Page) -> None:
+    reason, submit = dialog.get_by_label('Reason'), dialog.get_by_role('button', name=f'Retry run {site.run_id}')
     reason.fill('x' * 257)
     assert dialog.get_by_text('2 characters too many').is_visible()
     assert reason.get_attribute('aria-invalid') == 'true'
-
-    dialog.get_by_role('button', name=f'Retry run {site.run_id}').click()
-
+    submit.click()
     assert dialog.get_by_role('alert').inner_text() == 'The reason is too long: it may have 255 characters.'
     assert reason.input_value() == 'x' * 257
     assert reason.evaluate('element => element === document.activeElement')
     assert site.runs == 1
 
+    reason.fill('\U0001f480' * 255)
+    assert dialog.get_by_text('255 of 255 characters').is_visible()
+    assert dialog.get_by_role('status').inner_text() == 'At most 20 characters left.'
+    submit.click()
 
-def test_a_run_without_failures_offers_all_tests_and_says_why(site: Site, visit: Visit) -> None:
-    run_id = site.add_run()
-    page = visit('alice')
-    page.goto(site.page_of(run_id))
-
-    open_dialog(page)
-
-    assert choices(page) == ['its only test']
-    assert page.get_by_text('Running only the failed tests is not possible. '
-                            f'Run {run_id} has not finished: it has no failed tests yet.').is_visible()
+    dialog.wait_for_url(site.page_of(site.run_id + 1))
+    assert own_row(dialog)[-1] == '\U0001f480' * 255
 
 
 def test_the_dialog_says_what_is_known_of_the_failed_tests(site: Site, visit: Visit) -> None:
@@ -109,30 +109,24 @@ def test_the_dialog_says_what_is_known_of_the_failed_tests(site: Site, visit: Vi
 
 
 def test_every_row_of_the_list_has_its_button(site: Site, visit: Visit) -> None:
-    second = site.add_run(*seed.COMPLETED)
+    second, newest = site.add_run(*seed.COMPLETED), site.add_run()
     page = visit('alice')
     page.goto(f'{site.address}/test/')
-    page.get_by_role('button', name=f'Retry run {site.run_id}').click()
+    open_dialog(page, f'Retry run {newest}')
+    assert choices(page) == ['its only test']
+    assert page.get_by_text('Running only the failed tests is not possible. '
+                            f'Run {newest} has not finished: it has no failed tests yet.').is_visible()
     page.get_by_role('button', name='Cancel').click()
+    # A row that is filtered out takes no dialog with it.
+    page.get_by_role('row').filter(has_text=f'{newest} ').first.evaluate('row => { row.style.display = "none"; }')
 
     open_dialog(page, f'Retry run {second}')
     assert choices(page) == ['its only test', 'only the one that did not pass']
     page.get_by_label('only the one that did not pass').check()
     page.get_by_role('dialog').get_by_role('button', name=f'Retry run {second}').click()
 
-    page.wait_for_url(site.page_of(second + 1))
-    assert own_row(page)[:3] == ['2', f'{second + 1} (this run)', 'queued']
-
-
-def test_a_row_that_is_filtered_out_takes_no_dialog_with_it(site: Site, visit: Visit) -> None:
-    newest = site.add_run()
-    page = visit('alice')
-    page.goto(f'{site.address}/test/')
-    page.get_by_role('row').filter(has_text=f'{newest} ').first.evaluate('row => { row.style.display = "none"; }')
-
-    page.get_by_role('button', name=f'Retry run {site.run_id}').click()
-
-    assert page.get_by_role('dialog', name=f'Retry run {site.run_id}').is_visible()
+    page.wait_for_url(site.page_of(newest + 1))
+    assert own_row(page)[:3] == ['2', f'{newest + 1} (this run)', 'queued']
 
 
 @pytest.mark.parametrize('way', ['double click', 'Enter twice'])
@@ -159,6 +153,9 @@ def test_sending_shows_and_happens_once(site: Site, dialog: Page, way: str) -> N
     route.continue_()
     dialog.wait_for_url(site.page_of(site.run_id + 1))
     assert site.runs == 2
+    # All tests, and no reason, are the default.
+    assert own_row(dialog)[-1] == ''
+    assert dialog.get_by_text('that did not pass').count() == 0
 
 
 def test_back_leads_to_a_page_that_is_not_sending(site: Site, dialog: Page) -> None:

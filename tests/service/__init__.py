@@ -1,1 +1,0 @@
-"""Tests on a real MariaDB and a real Redis, with real processes."""

@@ -106,6 +106,7 @@ class Private:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Stop it."""
         self.stop()
 
     @property
@@ -204,6 +205,5 @@ class PrivateRedis(Private):
     def ask(self, *command: str) -> Any:
         """Send a command, and return the answer."""
         from redis import Redis
-
         with Redis.from_url(self.url, socket_timeout=10) as client:
             return client.execute_command(*command)
