@@ -208,6 +208,18 @@ def test_a_run_that_is_restarted_meanwhile_is_left_alone(app: Flask, rows: Rows,
     assert rows.of('test_result', test_id=new) == []
 
 
+def test_an_origin_that_changes_meanwhile_is_read_again(app: Flask, rows: Rows, source: int) -> None:
+    new = retry(source, failed_only=True)
+    left = iter([f'DELETE FROM test_result WHERE test_id = {source}'])
+
+    with before_statements(db.engine, 'INSERT INTO test_result ', lambda connection: [
+            connection.exec_driver_sql(statement) for statement in left]):
+        end(new)
+
+    # The first try was rolled back, and with it the change.
+    assert len(rows.carried_over(new)) == len(rows.of('test_result', test_id=new)) == 4
+
+
 # Faults, and the command that does what was missed
 
 

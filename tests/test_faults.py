@@ -170,6 +170,14 @@ def test_an_exhausted_pool_is_unavailable(retry: ApiCall, token: str, monkeypatc
     assert_unavailable(retry(99, token='spci_' + 'x' * 43))
 
 
+def test_a_key_that_another_request_has_just_written_is_looked_up_again(
+        retry: ApiCall, run_id: int, faults: Faults, rows: Rows) -> None:
+    faults.begin('INSERT INTO run_retry', sqlite3.IntegrityError('UNIQUE constraint failed'))
+
+    assert retry(run_id, key='k') == 202
+    assert (faults.count, len(rows.retries)) == (1, 1)
+
+
 @pytest.mark.on_file
 def test_a_database_that_is_read_only_is_unavailable_in_process_and_to_a_command(
         command: Command, run_id: int, faults: Faults) -> None:

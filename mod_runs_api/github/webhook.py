@@ -6,7 +6,7 @@ from ..domain.retry import RetryRequest, digest_key
 from ..domain.run import PullRequest
 from ..domain.users import User
 from ..domain.words import to_sentence
-from ..errors import RunNotFound, RunsApiError, Unprocessable
+from ..errors import RunNotFound, Unprocessable
 from ..extension import extension_state
 from ..host.github import github_access
 from ..host.log import log
@@ -121,12 +121,4 @@ def _retry(comment: Comment, user: User, pull_request: PullRequest, command: Com
         return CommentRefusal(platform, run_id or error.details.get('run_id'), error.message)
     return CommentRetry(platform, retry.run_id, retry.new_run_id, failed_only, retry.test_count, retry.replayed,
                         external_run_page(retry.new_run_id),
-                        _read_known(retry.new_run_id) if failed_only else '')
-
-
-def _read_known(run_id: int) -> str:
-    """Return the verdicts so far in a sentence; empty if they cannot be read, for the retry stands all the same."""
-    try:
-        return to_sentence(attempts_verdict(run_id))
-    except RunsApiError:
-        return ''
+                        to_sentence(attempts_verdict(retry.new_run_id)) if failed_only else '')

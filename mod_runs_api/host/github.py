@@ -7,7 +7,7 @@ from importlib import import_module
 from itertools import islice
 from typing import Any
 
-from flask import current_app, g
+from flask import current_app
 
 from ..domain.run import Run
 from .runtime import external_run_page
@@ -48,13 +48,10 @@ class GitHubAccess:
 
 
 def github_access() -> GitHubAccess:
-    """Return the host's access to GitHub: ``g.github``, or outside a request the settings that it comes from."""
-    known = g.get('github')
-    if known is None:
-        config = current_app.config
-        return GitHubAccess(config.get('GITHUB_OWNER', ''), config.get('GITHUB_REPOSITORY', ''),
-                            config.get('GITHUB_TOKEN', ''))
-    return GitHubAccess(known.get('repository_owner', ''), known.get('repository', ''), known.get('bot_token', ''))
+    """Return the host's access to GitHub, from its settings: those that ``g.github`` comes from."""
+    config = current_app.config
+    return GitHubAccess(config.get('GITHUB_OWNER', ''), config.get('GITHUB_REPOSITORY', ''),
+                        config.get('GITHUB_TOKEN', ''))
 
 
 @dataclass(frozen=True)
