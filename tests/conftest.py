@@ -1,7 +1,5 @@
 """The miniature of the platform on SQLite, a user and a run in it, and ways to use the API."""
 
-from __future__ import annotations
-
 import sqlite3
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """``GET /runs/{run_id}/retries`` (docs/api.rst, "Attempts"), and what all routes that read have in common."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Builds: attempts of one commit may be of several programs (docs/api.rst, "Builds")."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

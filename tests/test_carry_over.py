@@ -1,7 +1,5 @@
 """An attempt ends whole (docs/api.rst): which results are carried over into a failed-only retry, and when."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Why a run ended, from sequences of progress rows: the table of docs/api.rst, "Causes", line by line."""
 
-from __future__ import annotations
-
 import json
 from datetime import datetime
 from typing import Any

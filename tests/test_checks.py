@@ -1,7 +1,5 @@
 """``RUNS_API_BEFORE_RETRY``: checks that may refuse a retry (docs/settings.rst). The ready-made ones: on_github."""
 
-from __future__ import annotations
-
 from typing import Any
 from unittest.mock import Mock
 

@@ -1,7 +1,5 @@
 """``flask runs-api`` (docs/python-and-command-line.rst, "The command line"). More: test_verdict, test_carry_over."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """The patches of the console as mails (docs/console.rst)."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The README's first command, and its example of a request."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

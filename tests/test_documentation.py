@@ -1,7 +1,5 @@
 """What README and docs say that can be checked without a platform. What they tell people to type: tests/platform."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The end of a run is its first row, however often the platform writes it (docs/operations.rst)."""
 
-from __future__ import annotations
-
 import pytest
 import seed
 from database import db

@@ -1,7 +1,5 @@
 """Who may, in which order it is checked, and that a refusal leaves nothing behind (docs/api.rst, "Errors")."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -4,8 +4,6 @@ A database that fails: a retry is whole or not there, and no answer shows intern
 See docs/api.rst, "Errors", and docs/operations.rst, "When the database or Redis is away".
 """
 
-from __future__ import annotations
-
 import sqlite3
 import time
 from collections.abc import Callable, Iterator

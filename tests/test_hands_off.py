@@ -5,8 +5,6 @@ Run as a script, in a Python in which nothing has imported the package before, t
 registering it changes, as JSON: nothing.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 import os

@@ -1,7 +1,5 @@
 """The arrows between the rooms of the package go one way: edges, service, database, domain."""
 
-from __future__ import annotations
-
 import ast
 from graphlib import TopologicalSorter
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``retry_run`` and ``run_retried``, for code in the same process (docs/python-and-command-line.rst)."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """The rate limit of the API (docs/api.rst, "Errors"; docs/settings.rst), which leaves the host's routes alone."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

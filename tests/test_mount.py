@@ -1,7 +1,5 @@
 """Registering the blueprint (docs/operations.rst, "Install")."""
 
-from __future__ import annotations
-
 import sys
 
 import mod_auth.models

@@ -3,8 +3,6 @@
 See docs/web-pages.rst, "The session in place of a token".
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The button and the retry history on the host's pages (docs/web-pages.rst): what each visitor sees."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from datetime import datetime

@@ -1,7 +1,5 @@
 """What a retry would do: ``GET /runs/{run_id}/retry``, for the dialog, and ``--dry-run`` (docs/api.rst, "Preview")."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any

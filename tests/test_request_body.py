@@ -1,7 +1,5 @@
 """What a body may be (docs/api.rst, "Retry a run"). Every refusal has the one shape."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from io import RawIOBase
 from typing import Any

@@ -1,7 +1,5 @@
 """What a retry creates (docs/api.rst, "Retry a run"), once for the same key (docs/api.rst, "Idempotency")."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 from typing import Any
 

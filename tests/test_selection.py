@@ -4,8 +4,6 @@ Which tests a retry runs (docs/api.rst, "Which tests are run"), compared with wh
 More: test_worlds, where runs have any rows, results, files and categories.
 """
 
-from __future__ import annotations
-
 import pytest
 import seed
 import verdict

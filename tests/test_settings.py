@@ -1,7 +1,5 @@
 """The settings are read and checked once, when the blueprint is registered (docs/settings.rst)."""
 
-from __future__ import annotations
-
 import pytest
 import seed
 from application import create_app

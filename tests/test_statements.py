@@ -5,8 +5,6 @@ The number of statements does not depend on any size. The host holds a connectio
 a second one, a full pool could lock all requests up. What the host's session has pending stays there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """The sweep: what it carries over, ends and retries, and what keeps it from that (docs/operations.rst)."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import time

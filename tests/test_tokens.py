@@ -1,7 +1,5 @@
 """Bearer tokens (docs/api.rst, "Tokens"), and those of platforms that have none of their own (docs/operations.rst)."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Iterator

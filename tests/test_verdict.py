@@ -1,7 +1,5 @@
 """What all attempts together prove (docs/api.rst, "Verdicts"), by route, command and report."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import replace

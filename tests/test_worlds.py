@@ -1,7 +1,5 @@
 """What retries run and what attempts prove in generated databases, compared with a plain reading of the docs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

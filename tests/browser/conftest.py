@@ -1,7 +1,5 @@
 """The browser, the miniature for it, and pages on which nothing may go wrong unseen."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

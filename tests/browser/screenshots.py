@@ -4,8 +4,6 @@ Make the pictures of the docs anew: `python tests/browser/screenshots.py`, with 
 They are of the miniature, in `docs/images`.
 """
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from pathlib import Path

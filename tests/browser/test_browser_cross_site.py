@@ -1,7 +1,5 @@
 """Pages of another origin cannot start a run, though the browser sends the session's cookie with their requests."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from html import escape
 from urllib.parse import urlencode

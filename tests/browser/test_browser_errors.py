@@ -1,7 +1,5 @@
 """Each error of the API (docs/api.rst, "Errors"), as the dialog shows it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The pages for everybody: what axe finds, small screens, light and dark, little motion."""
 
-from __future__ import annotations
-
 import pytest
 from chromium import SMALL, Page, Route, fits, scrolls_inside, serious
 from conftest import Visit

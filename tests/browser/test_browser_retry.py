@@ -1,7 +1,5 @@
 """A user retries a run from its page, with the keyboard alone, and from the list of runs."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The pictures of the console in docs/images: `pytest tests/console/screenshots.py` makes them anew."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

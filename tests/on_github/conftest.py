@@ -1,7 +1,5 @@
 """A pull request with runs, and comments on it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import count
 from typing import Any

@@ -1,7 +1,5 @@
 """The checks that ask GitHub, and those that read the runs (docs/github.rst, "Checks")."""
 
-from __future__ import annotations
-
 import logging
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which run a comment means, who may, and what it is answered (docs/github.rst, "Comments")."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

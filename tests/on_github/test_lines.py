@@ -1,7 +1,5 @@
 """Which lines of a comment are commands, and what they ask for (docs/github.rst, "Comments")."""
 
-from __future__ import annotations
-
 import pytest
 from mod_test.models import Test
 from support.rows import Rows

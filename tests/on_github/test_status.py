@@ -1,7 +1,5 @@
 """What GitHub is told of a retry (docs/github.rst, "The commit status")."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 

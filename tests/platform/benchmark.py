@@ -7,8 +7,6 @@ platform whole requests, without a server. A round makes each request once, in a
 machine does slows all of them.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

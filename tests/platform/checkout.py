@@ -1,7 +1,5 @@
 """Copies of the platform's checkout, with and without the mount, and what is run in them."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

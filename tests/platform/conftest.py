@@ -1,7 +1,5 @@
 """The real platform: a copy without the mount, a copy with all that the docs offer, and databases for them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from pathlib import Path

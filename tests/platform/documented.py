@@ -1,7 +1,5 @@
 """What README and docs tell people to type, for the tests that do it."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from textwrap import dedent

@@ -1,7 +1,5 @@
 """The rows of the platform's database: written and read past the platform, by its tables as they are."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What stands in for GitHub and for the cloud while the platform's own code runs, and remembers what it was told."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Attempts of one commit that ran different builds, on a platform that knows what was built (docs/api.rst)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

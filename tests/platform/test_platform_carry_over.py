@@ -4,8 +4,6 @@ What the platform says once a failed-only retry has completed (docs/api.rst, "An
 Every run goes through the platform's own protocol: the scheduled job, the reports of its worker, and its end.
 """
 
-from __future__ import annotations
-
 import re
 from concurrent.futures import ThreadPoolExecutor, wait
 

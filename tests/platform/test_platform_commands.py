@@ -1,7 +1,5 @@
 """Commands in a process of their own (docs/python-and-command-line.rst)."""
 
-from __future__ import annotations
-
 import pytest
 from checkout import Platform
 

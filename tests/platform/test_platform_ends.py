@@ -1,7 +1,5 @@
 """Ends as the platform writes them, late, again and after the end, and what is said of them (docs/api.rst)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

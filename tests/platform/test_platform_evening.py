@@ -1,7 +1,5 @@
 """The first evening, as the page tells it (docs/adopt.rst, "An evening that risks nothing")."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from pathlib import Path

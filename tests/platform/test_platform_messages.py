@@ -1,7 +1,5 @@
 """The platform still writes the messages that tell the cause of an end, word for word (docs/api.rst, "Causes")."""
 
-from __future__ import annotations
-
 import pytest
 from checkout import Platform
 

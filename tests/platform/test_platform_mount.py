@@ -1,7 +1,5 @@
 """What the mount adds to the real platform's own requests (docs/operations.rst)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The table in docs/api.rst, "Where the platform says otherwise", on the platform's own page and API."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

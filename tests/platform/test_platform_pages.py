@@ -1,7 +1,5 @@
 """What the page of a run, the report and the API say of its attempts, with the patches (docs/web-pages.rst)."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

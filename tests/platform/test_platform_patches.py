@@ -1,7 +1,5 @@
 """The patches that the docs offer, on the real platform's checkout (docs/adopt.rst, "The commits")."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

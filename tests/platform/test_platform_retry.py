@@ -1,7 +1,5 @@
 """A retry on the real platform, over HTTP: what it writes and what is refused (docs/api.rst)."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

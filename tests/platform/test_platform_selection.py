@@ -5,8 +5,6 @@ A run has a regression test for every way in which one can end. The platform's o
 tests that the package makes a new run of.
 """
 
-from __future__ import annotations
-
 from itertools import product
 from typing import Any
 

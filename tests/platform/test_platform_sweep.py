@@ -1,7 +1,5 @@
 """What the sweep does about runs that the platform's own job, workers and webhooks have left behind."""
 
-from __future__ import annotations
-
 import json
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Comments on GitHub, in the real platform's webhook with the patch ``webhook`` (docs/github.rst, Comments)."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Services, databases and servers for a test."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Callable, Iterator

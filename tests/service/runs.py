@@ -1,7 +1,5 @@
 """Rows of a database: to begin with, and of a run after retries."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The miniature under gunicorn, and clients of it: one request, or many at the same moment."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

@@ -1,7 +1,5 @@
 """Every way into the package on MariaDB: what it may do there, and how the rows are found that it asks for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One key makes one run (docs/api.rst, "Idempotency"), whoever asks at the same moment."""
 
-from __future__ import annotations
-
 import secrets
 from collections import Counter
 from functools import partial

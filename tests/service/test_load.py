@@ -1,7 +1,5 @@
 """Many retries of one run at the same moment, some of which end, while the database and the workers have trouble."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

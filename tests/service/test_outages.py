@@ -4,8 +4,6 @@ A database that goes away or takes no writes, and is back (docs/operations.rst).
 The hooks of the platform ask the database before any route does, so most of these faults happen in them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from functools import partial

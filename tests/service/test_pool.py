@@ -1,7 +1,5 @@
 """One connection at a time: what a full pool does to the package, whose host holds a connection in each request."""
 
-from __future__ import annotations
-
 from collections import Counter
 from functools import partial
 

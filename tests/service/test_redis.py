@@ -1,7 +1,5 @@
 """A limit that several processes count together (docs/settings.rst, "Where requests are counted")."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import signal

@@ -1,7 +1,5 @@
 """A mishap at any step of a request: its connection dies, its worker does, or rows change under it."""
 
-from __future__ import annotations
-
 import secrets
 from http.client import HTTPException
 

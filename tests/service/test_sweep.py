@@ -1,7 +1,5 @@
 """Sweeps on MariaDB: two at once, and one that is killed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from http.client import HTTPException

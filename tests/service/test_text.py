@@ -1,7 +1,5 @@
 """A reason is kept as it was written, whatever text the database and its connection speak."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

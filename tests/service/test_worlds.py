@@ -1,7 +1,5 @@
 """What retries run and what attempts prove in generated databases on MariaDB, whose collation takes more for equal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

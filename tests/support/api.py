@@ -1,7 +1,5 @@
 """Requests to the API and commands, as the fixtures send them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 

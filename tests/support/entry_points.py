@@ -1,7 +1,5 @@
 """Every way into the package, for what must hold of all of them: the statements that are sent, and their plans."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

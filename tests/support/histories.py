@@ -1,7 +1,5 @@
 """Attempts of a run, in which regression tests come out in one way or another."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

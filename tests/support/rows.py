@@ -4,8 +4,6 @@ The rows of a database, read and written past the package.
 No other module of the tests knows the columns of the package's own tables.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The statements that are sent to a database."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Visitors of the miniature's pages, without a browser."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """Mount the installed package in the miniature, and retry a run: everything must be in the wheel."""
 
-from __future__ import annotations
-
 from importlib.metadata import version
 from pathlib import Path
 

@@ -5,8 +5,6 @@ Which tests a retry runs is read from docs/api.rst, "Which tests are run" and do
 attempts prove from docs/api.rst, "Verdicts".
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
