@@ -30,9 +30,7 @@ import verdict
 import worker
 from application import create_app, dispose
 from database import Base, db
-from mod_auth.models import User
 from mod_ci.models import GcpInstance
-from mod_customized.models import TestFork
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestStatus
 from seed import Demo, progress, result
@@ -214,36 +212,9 @@ def show_whole(demo: Demo, new_run_id: int) -> None:
     claim(f'only test {demo.failed[0]} failed again', failures(new) == {demo.failed[0]})
 
 
-def configuration(run: Test) -> dict[str, object]:
-    """Return the configuration of a run."""
-    return {
-        'platform': run.platform.value, 'type': run.test_type.value, 'repository': run.fork and run.fork.github,
-        'branch': run.branch, 'commit': run.commit, 'pull request': run.pr_nr,
-    }
-
-
-def owners(run: Test) -> list[str]:
-    """Return the names of a run's owners."""
-    names = select(User.name).join(TestFork, TestFork.user_id == User.id).where(TestFork.test_id == run.id)
-    return sorted(map(str, db.session.scalars(names)))
-
-
-def show_configuration(demo: Demo, new_run_id: int) -> None:
-    """Print what the two runs have in common."""
-    step(6, f'Run {demo.run_id} -> run {new_run_id}: what a retry takes over from its source')
-    source, new = db.session.get_one(Test, demo.run_id), db.session.get_one(Test, new_run_id)
-    table(('', f'run {source.id}', f'run {new.id}'), [
-        *((name, value, configuration(new)[name]) for name, value in configuration(source).items()),
-        ('owners', ', '.join(owners(source)), ', '.join(owners(new))),
-    ])
-    claim('both have the same configuration', configuration(new) == configuration(source))
-    claim('alice, who asked for it, owns the new run too', owners(new) == sorted({'alice', *owners(source)}))
-    claim("the new run's worker reports with a secret of its own", new.token not in (None, source.token))
-
-
 def show_attempts(address: str, demo: Demo, new_run_id: int) -> None:
     """Print the attempts of the two runs."""
-    step(7, 'The two runs know of each other')
+    step(6, 'The two runs know of each other')
     attempts = ask('GET', f'{address}/api/v1/runs/{new_run_id}/retries', demo.tokens['alice'])[1]['data']
     keys = ('attempt', 'run_id', 'status', 'tests', 'passed', 'failed', 'carried_over', 'reason', 'requested_by')
     table([key.replace('_', ' ') for key in keys], [
@@ -256,7 +227,7 @@ def show_attempts(address: str, demo: Demo, new_run_id: int) -> None:
 
 def show_verdict(app: Flask, demo: Demo, new_run_id: int) -> None:
     """Print what the two runs prove."""
-    step(8, 'What the retry proved')
+    step(7, 'What the retry proved')
     print(f'   $ flask runs-api verdict {new_run_id}')
     lines = app.test_cli_runner().invoke(args=['runs-api', 'verdict', str(new_run_id)]).stdout.splitlines()
     print('   ' + '\n   '.join(lines).replace('\t', '  ') + '\n')
@@ -270,7 +241,7 @@ def show_verdict(app: Flask, demo: Demo, new_run_id: int) -> None:
 
 def show_sweep(demo: Demo) -> None:
     """Have a machine die half-way, and let the sweep finish its run."""
-    step(9, 'A machine dies half-way, and nobody has to ask')
+    step(8, 'A machine dies half-way, and nobody has to ask')
     tests = [db.session.get_one(RegressionTest, test_id) for test_id in
              sorted(db.session.get_one(Test, demo.run_id).get_customized_regressiontests())]
     ran, rest = tests[:4], tests[4:]
@@ -330,7 +301,6 @@ def run_demo(app: Flask, port: int, serve: bool) -> None:
         show_untouched(before, demo.run_id)
         show_work(demo, new_run_id)
         show_whole(demo, new_run_id)
-        show_configuration(demo, new_run_id)
         show_attempts(address, demo, new_run_id)
         show_verdict(app, demo, new_run_id)
         show_sweep(demo)

@@ -3,7 +3,6 @@
 See docs/web-pages.rst, "The session in place of a token".
 """
 
-from typing import Any
 
 import pytest
 import seed
@@ -77,26 +76,6 @@ def test_a_session_does_not_replace_a_token_that_was_sent(run_id: int, alice: Us
 
     assert answer == 403
     assert answer.json['details'] == {'required_scope': 'runs:write', 'token_scopes': ['runs:read']}
-
-
-@pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': '2 per minute'}])
-def test_a_user_has_one_window_in_all_their_sessions(app: Flask, run_id: int, token: str, visitor: Visitor) -> None:
-    again, bob = Visitor(app, 'alice'), Visitor(app, 'bob')
-
-    assert [by.press(run_id).status_code for by in (visitor, again, visitor, again)] == [202, 202, 429, 429]
-    assert bob.press(run_id) == 202
-    assert visitor.press(run_id, Authorization=f'Bearer {token}') == 202
-
-
-def test_an_idempotency_key_is_the_same_by_token_and_by_session(
-        app: Flask, run_id: int, token: str, visitor: Visitor) -> None:
-    by_session = visitor.press(run_id, Idempotency_Key='once')
-    by_token = visitor.press(run_id, Idempotency_Key='once', Authorization=f'Bearer {token}')
-    by_somebody_else = Visitor(app, 'bob').press(run_id, Idempotency_Key='once')
-
-    assert by_token.json == by_session.json
-    assert by_token.headers['Idempotent-Replayed'] == 'true'
-    assert by_somebody_else.json['new_run_id'] != by_session.json['new_run_id']
 
 
 #: By a route, headers beside the right CSRF token, and the status.

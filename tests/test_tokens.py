@@ -126,23 +126,6 @@ def test_a_created_token_can_be_used_listed_and_revoked_and_is_not_stored_itself
 
 @pytest.mark.on_file
 @pytest.mark.older_platform
-def test_by_default_a_token_allows_reading_for_thirty_days(
-        command: Command, retry: ApiCall, alice: User, rows: Rows) -> None:
-    secret = command(*CREATE, 'ci').output.strip()
-
-    assert retry(99, token=secret) == 403
-    row, = rows.of('runs_api_token')
-    assert row['scopes_json'] == '["runs:read"]'
-    valid_for = datetime.fromisoformat(row['expires_at']) - datetime.now(timezone.utc).replace(tzinfo=None)
-    assert timedelta(days=29) < valid_for <= timedelta(days=30)
-
-    db.session.execute(text('UPDATE runs_api_token SET expires_at = :past'), {'past': '2020-01-01 00:00:00'})
-    assert retry(99, token=secret) == 401
-    assert 'expired 2020-01-01' in command('token', 'list').output
-
-
-@pytest.mark.on_file
-@pytest.mark.older_platform
 def test_a_token_that_cannot_be_created_is_explained(command: Command, alice: User, rows: Rows) -> None:
     seed.user('bob')
     assert seed.user('Anonymous 3').id == 3

@@ -88,10 +88,10 @@ def find_contradicted(db: Database, run_id: int, origins: dict[int, int]) -> set
     """
     file = db.host.TestResultFile
 
-    def read_files(run_ids: Iterable[int], regression_test_ids: Iterable[int]) -> dict[tuple[int, int, int], str | None]:
+    def read_files(run_ids: Iterable[int], test_ids: Iterable[int]) -> dict[tuple[int, int, int], str | None]:
         return {(run, test, output): got for run, test, output, got in db.rows(by_key(
             file, select(file.test_id, file.regression_test_id, file.regression_test_output_id, file.got)
-            .where(file.test_id.in_(run_ids), file.regression_test_id.in_(regression_test_ids))))}
+            .where(file.test_id.in_(run_ids), file.regression_test_id.in_(test_ids))))}
 
     own = read_files([run_id], list(origins))
     others = read_files({*origins.values()}, {test for _, test, _ in own}) if own else {}
@@ -158,8 +158,8 @@ def find_missed(db: Database) -> Sequence[int]:
     """
     Return the failed-only retries that have completed, and lack a result of an active test that another attempt has.
 
-    One that has its marks is complete as of its end: after two days, in which what was under way then has settled, it is
-    looked at again only if another attempt has gone on since.
+    One that has its marks is complete as of its end. After two days, when all that was under way then has settled, it
+    is looked at again only if another attempt has gone on since.
     """
     progress, retry, other, mark = db.host.TestProgress, db.run_retry.c, db.run_retry.alias().c, db.run_carried_over.c
     completed = select(progress.id).where(progress.test_id == retry.run_id, is_completed(progress))
@@ -172,7 +172,7 @@ def find_missed(db: Database) -> Sequence[int]:
                                            own.regression_test_id == result.regression_test_id)
     lacking = by_key(result, select(result.test_id)
                      .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
-                     .where(~own_result.correlate(db.run_retry, result).exists()))
+                     .where(own_result.correlate(db.run_retry, result).limit(1).scalar_subquery().is_(None)))
 
     def in_another(rows: Select[Any], run_id: Any) -> ColumnElement[bool]:
         of_other = rows.where(run_id == other.run_id, other.root_run_id == retry.root_run_id,

@@ -64,7 +64,7 @@ class Build:
 
 
 class GitHub:
-    """The one repository: its master, its pull requests, their comments, its builds, and the statuses of the commits."""
+    """The one repository: its master, pull requests, comments and builds, and the statuses of the commits."""
 
     def __init__(self) -> None:
         self.clear()
@@ -244,8 +244,7 @@ class GitHub:
         vars(pygithub).update(Auth=SimpleNamespace(Token=str), Github=self._log_in)
         vars(controllers).update(
             Artifact_names=SimpleNamespace(linux='build for Linux', windows='build for Windows'),
-            MAX_ARTIFACTS_TO_SEARCH=SEARCH_LIMIT, find_artifact_for_commit=self._find_artifact,
-            update_status_on_github=self._update_status)
+            MAX_ARTIFACTS_TO_SEARCH=SEARCH_LIMIT, update_status_on_github=self._update_status)
         for module in (pygithub, controllers):
             monkeypatch.setitem(sys.modules, module.__name__, module)
         return self
@@ -255,19 +254,5 @@ class GitHub:
         self._token = auth
         return self
 
-    def _find_artifact(self, repository: Any, commit_sha: str, platform: Any, log: Any) -> Any:
-        """Search up to the limit, and return None for whatever goes wrong."""
-        controllers = sys.modules['mod_ci.controllers']
-        try:
-            for number, artifact in enumerate(repository.get_artifacts(), 1):
-                name = getattr(controllers.Artifact_names, platform.value)
-                if (artifact.name, artifact.workflow_run.head_sha) == (name, commit_sha):
-                    return artifact
-                if number == SEARCH_LIMIT:
-                    break
-        except Exception:
-            log.error('no artifact')
-        return None
-
-    def _update_status(self, gh_commit: Any, state: str, description: str, context: str, target_url: Any = None) -> None:
-        gh_commit.create_status(state=state, description=description, context=context, target_url=target_url)
+    def _update_status(self, commit: Any, state: str, description: str, context: str, target_url: Any = None) -> None:
+        commit.create_status(state=state, description=description, context=context, target_url=target_url)

@@ -84,7 +84,7 @@ class World:
         return [(row_id, *row) for row_id, row in enumerate(rows, 1)]
 
     def end_of(self, run_id: int) -> int:
-        """Return the row that ended a run: the first that completed it, or the first of the canceled ones at its end."""
+        """Return the row that ended a run: the first completed one, or the first of the canceled ones at its end."""
         rows = [(row_id, stage) for row_id, of, stage in self.progress if of == run_id]
         completed = [row_id for row_id, stage in rows if stage == TestStatus.completed]
         before = max([row_id for row_id, stage in rows if stage != TestStatus.canceled], default=0)
