@@ -1,8 +1,13 @@
 """The settings are read and checked once, when the blueprint is registered (docs/settings.rst)."""
 
+import re
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
 import pytest
 import seed
-from application import create_app
+from application import create_app, dispose
 from mod_auth.models import Role
 from support.api import ApiCall
 
@@ -43,3 +48,12 @@ def test_a_setting_that_is_changed_after_registration_has_no_effect(retry: ApiCa
 
     assert [retry(run_id).status_code for _ in range(2)] == [202, 202]
     assert retry(run_id, token=bob) == 403
+
+
+def test_the_settings_for_production_in_the_docs_are_taken() -> None:
+    page = (Path(__file__).parents[1] / 'docs/operations.rst').read_text()
+    block, = re.findall(r"^    RUNS_API_RATE_LIMIT = .*?'\]$", page, re.MULTILINE | re.DOTALL)
+    settings: dict[str, Any] = {}
+    exec(dedent(block), settings)
+
+    dispose(create_app('sqlite://', **{name: settings[name] for name in settings if name.startswith('RUNS_API_')}))
