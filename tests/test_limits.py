@@ -62,6 +62,19 @@ def test_reading_and_writing_are_counted_apart_each_over_all_routes(ask: ApiCall
     assert [answer.headers['X-RateLimit-Limit'] for answer in answers] == ['2', '2', '2', '3']
 
 
+@limited('100 per day; 1 per hour')
+def test_of_several_windows_a_refusal_tells_the_one_that_is_full_and_how_much_is_left_of_it(
+        retry: ApiCall, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = int(time.time())
+    monkeypatch.setattr(time, 'time', lambda: now)
+    retry(99)
+    now += 600
+
+    # Flask-Limiter rounds the end of a window up.
+    assert retry(99).json['details'] in [
+        {'limit': 1, 'window': '3600s', 'retry_after': seconds} for seconds in (3000, 3001)]
+
+
 @limited('2 per minute')
 def test_each_token_has_a_window_and_requests_without_a_valid_one_share_that_of_their_address(
         retry: ApiCall, alice: User) -> None:

@@ -106,11 +106,10 @@ def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(
         db.session.scalars(select(User).where(User.name == 'olga')).one().name = 'pending'
         db.session.add(User(name='new', password=''))
 
+    @app.after_request
     def look(response: Response) -> Response:
         still_pending.append([len(db.session.new), len(db.session.dirty)])
         return response
-
-    app.after_request(look)
 
     assert retry(run_id) == 202
     assert still_pending == [[1, 1]]

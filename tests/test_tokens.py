@@ -95,14 +95,13 @@ def test_the_token_of_a_deactivated_account_is_invalid(retry: ApiCall, alice: Us
 
 
 CREATE = ('token', 'create', 'alice', '--name')
-WRITE = ('--scope', 'runs:write')
 
 
 @pytest.mark.on_file
 @pytest.mark.older_platform
 def test_a_created_token_can_be_used_listed_and_revoked_and_is_not_stored_itself(
         command: Command, retry: ApiCall, alice: User, rows: Rows) -> None:
-    created = command(*CREATE, 'ci', *WRITE, '--scope', 'runs:read')
+    created = command(*CREATE, 'ci', '--scope', 'runs:write', '--scope', 'runs:read')
 
     secret = created.output.strip()
     assert re.fullmatch(r'spci_[\w-]{43}\n', created.output)
@@ -113,7 +112,7 @@ def test_a_created_token_can_be_used_listed_and_revoked_and_is_not_stored_itself
     assert re.fullmatch(r'1\talice\tci\truns:read runs:write\texpires \d{4}-\d\d-\d\d\n',
                         command('token', 'list').output)
     assert retry(99, token=secret) == 404
-    other = command(*CREATE, 'laptop', *WRITE).output.strip()
+    other = command(*CREATE, 'laptop', '--scope', 'runs:write').output.strip()
 
     assert command('token', 'revoke', 1).output == 'Token 1 is revoked.\n'
 
