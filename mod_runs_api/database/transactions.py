@@ -100,10 +100,8 @@ class Transactions:
 
 
 def _is_transient(error: DBAPIError | Outdated) -> bool:
-    if isinstance(error, (IntegrityError, Outdated)):
-        # Somebody else wrote the same key, or deleted a row that was just read: a new snapshot shows it.
-        return True
-    if error.connection_invalidated:
-        # The connection was dead, as pooled ones are after a restart. The pool has been emptied.
+    # Somebody else wrote the same key, or deleted a row that was just read: a new snapshot shows it. Or the connection
+    # was dead, as pooled ones are after a restart: the pool has been emptied.
+    if isinstance(error, (IntegrityError, Outdated)) or error.connection_invalidated:
         return True
     return bool(error.orig and error.orig.args and error.orig.args[0] in TRANSIENT_CODES)
