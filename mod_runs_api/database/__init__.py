@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (ColumnElement, Connection, Executable, LargeBinary,
-                        ScalarResult, Select, Table, cast)
+                        ScalarResult, Select, String, Table, cast, type_coerce)
 
 from ..host.models import HostModels
 from .tables import Tables
@@ -62,6 +62,11 @@ def by_key(model: Any, statement: Select[Any]) -> Select[Any]:
     for dialect in ('mysql', 'mariadb'):
         statement = statement.with_hint(model, 'FORCE INDEX (PRIMARY)', dialect)
     return statement
+
+
+def as_text(column: Any) -> ColumnElement[str]:
+    """Return the value of one of the platform's enumerations."""
+    return type_coerce(column, String)
 
 
 def as_bytes(text: ColumnElement[Any]) -> ColumnElement[bytes]:

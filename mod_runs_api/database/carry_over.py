@@ -19,7 +19,7 @@ from . import Database, by_key
 from .progress import is_completed
 
 #: How long a retry is looked at again whatever has happened since.
-SETTLED_AFTER = timedelta(days=2)
+WATCHED_FOR = timedelta(days=2)
 
 
 def is_carried_over(db: Database, result: Any) -> ColumnElement[bool]:
@@ -182,7 +182,7 @@ def find_missed(db: Database) -> Sequence[int]:
     return db.scalars(
         select(retry.run_id)
         .where(retry.failed_only == true(), _has_rows(db, completed),
-               or_(retry.created_at > clock.now() - SETTLED_AFTER, ~_has_rows(db, marked),
+               or_(retry.created_at > clock.now() - WATCHED_FOR, ~_has_rows(db, marked),
                    in_another(later, progress.test_id)),
                in_another(lacking, result.test_id))
         .order_by(retry.run_id)).all()

@@ -94,13 +94,14 @@ def read_selected(db: Database, run_id: int) -> list[RegressionTest]:
 def read_not_passed(db: Database, run_id: int) -> list[RegressionTest]:
     """Return the tests of a run whose outcome is not ``pass``, in order."""
     outcomes = select_outcomes(db, [run_id], outcome_of_result(db)).subquery()
-    return _read_tests(db, select(outcomes).where(outcomes.c.outcome != 'pass').subquery())
+    return _read_tests(db, outcomes, outcomes.c.outcome != 'pass')
 
 
-def _read_tests(db: Database, tests: Subquery) -> list[RegressionTest]:
+def _read_tests(db: Database, tests: Subquery, *conditions: ColumnElement[bool]) -> list[RegressionTest]:
     test = db.host.RegressionTest
     return [RegressionTest(*row) for row in db.rows(
-        select(test.id, test.active).join_from(tests, test, test.id == tests.c.regression_test_id).order_by(test.id))]
+        select(test.id, test.active).join_from(tests, test, test.id == tests.c.regression_test_id)
+        .where(*conditions).order_by(test.id))]
 
 
 def count_outcomes(db: Database, run_ids: Sequence[int]) -> dict[int, Counter[Outcome]]:

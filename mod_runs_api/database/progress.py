@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (ColumnElement, Select, String, func, or_, select,
-                        type_coerce)
+from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from ..domain.progress import COMPLETED, ENDED_STATUSES, Progress, ProgressRow
-from . import Database, as_bytes
+from . import Database, as_bytes, as_text
 
 
 def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
@@ -52,4 +51,4 @@ def has_ended(db: Database, run_id: ColumnElement[int]) -> ColumnElement[bool]:
 
 def status_of(progress: Any) -> ColumnElement[str]:
     """Return the status of a progress row. The platform ignores blanks around it."""
-    return func.trim(type_coerce(progress.status, String))
+    return func.trim(as_text(progress.status))

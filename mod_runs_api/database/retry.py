@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import String, bindparam, insert, select, type_coerce
+from sqlalchemy import String, bindparam, insert, literal, select
 
 from .. import clock
 from ..domain.retry import RetryRequest
@@ -23,7 +23,7 @@ def write_retry(db: Database, request: RetryRequest, source: Run, regression_tes
     # The database copies the configuration itself: read and sent back, text would pass through the three-byte
     # connection twice.
     configuration = [run.platform, run.test_type, run.fork_id, run.branch, run.commit, run.pr_nr]
-    copied = select(*configuration, type_coerce(request.run_token, String)).where(run.id == source.id)
+    copied = select(*configuration, literal(request.run_token, String)).where(run.id == source.id)
     inserted = db.execute(insert(run).from_select([*configuration, run.token], copied))
     if not inserted.rowcount:
         raise RunNotFound(source.id)  # It was deleted a moment ago.

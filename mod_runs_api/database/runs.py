@@ -3,14 +3,14 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import (ColumnElement, String, and_, case, exists, false, func,
-                        null, or_, select, true, type_coerce)
+from sqlalchemy import (ColumnElement, and_, case, exists, false, func, null,
+                        or_, select, true)
 from sqlalchemy.orm import aliased
 
 from ..domain.run import (COMMIT, MASTER, MAX_ID, PULL_REQUEST,
                           PULL_REQUEST_BRANCH, PullRequest, Run)
 from ..errors import RunNotFound
-from . import Database, as_bytes
+from . import Database, as_bytes, as_text
 from .progress import has_ended, is_completed, last_status
 
 
@@ -18,7 +18,7 @@ def find_run(db: Database, run_id: int) -> Run:
     """Return the run with an id. Raises :exc:`RunNotFound`."""
     run, root, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
     row = None if not 1 <= run_id <= MAX_ID else db.execute(
-        select(run.id, _text(run.platform), _text(run.test_type), run.fork_id, run.branch, run.commit, run.pr_nr,
+        select(run.id, as_text(run.platform), as_text(run.test_type), run.fork_id, run.branch, run.commit, run.pr_nr,
                last_status(db, run.id), func.coalesce(retry.root_run_id, run.id), func.coalesce(root.id, run.id),
                func.coalesce(retry.failed_only, false()))
         .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
@@ -53,7 +53,7 @@ def find_superseding(db: Database, run: Run) -> int | None:
         # Within the database: three-byte text that was read may not be the branch any more.
         .join(own, and_(own.id == run.id, as_bytes(own.branch) == as_bytes(later.branch)))
         .where(later.id > run.root_id, retry.run_id.is_(None), ~_is(later.commit, run.commit),
-               _text(later.test_type) == run.test_type, later.fork_id == run.fork_id, *of_pull_request)
+               as_text(later.test_type) == run.test_type, later.fork_id == run.fork_id, *of_pull_request)
         .order_by(later.id).limit(1))
     return found
 
@@ -80,7 +80,7 @@ def has_last_word(db: Database, run: Run) -> bool:
 
 def _is_newer(newer: Any, run: Run) -> list[ColumnElement[bool]]:
     # By id, because there is no index on commits.
-    return [newer.id > run.id, _is(newer.commit, run.commit), _text(newer.platform) == run.platform]
+    return [newer.id > run.id, _is(newer.commit, run.commit), as_text(newer.platform) == run.platform]
 
 
 def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> int | None:
@@ -95,8 +95,8 @@ def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> i
         select(run.id)
         .join_from(run, fork, fork.id == run.fork_id)
         .outerjoin(db.run_retry, retry.run_id == run.id)
-        .where(run.pr_nr == pull_request.number, _text(run.test_type) == PULL_REQUEST,
-               _is(run.branch, PULL_REQUEST_BRANCH), _text(run.platform) == platform, retry.run_id.is_(None),
+        .where(run.pr_nr == pull_request.number, as_text(run.test_type) == PULL_REQUEST,
+               _is(run.branch, PULL_REQUEST_BRANCH), as_text(run.platform) == platform, retry.run_id.is_(None),
                # GitHub's names are the same in upper and lower case.
                fork.github.iendswith(pull_request.repository, autoescape=True))
         .order_by(case((is_of_head, 0), else_=1), run.id.desc()).limit(1))
@@ -110,8 +110,8 @@ def find_newest_of_master(db: Database, run: Run) -> int | None:
     found: int | None = db.scalar(
         select(root.id)
         .outerjoin_from(root, db.run_retry, own.run_id == root.id)
-        .where(_text(root.test_type) == COMMIT, _is(root.branch, MASTER), root.fork_id == run.fork_id,
-               _text(root.platform) == run.platform, own.run_id.is_(None),
+        .where(as_text(root.test_type) == COMMIT, _is(root.branch, MASTER), root.fork_id == run.fork_id,
+               as_text(root.platform) == run.platform, own.run_id.is_(None),
                or_(exists().where(progress.test_id == root.id, is_completed(progress)),
                    exists().where(retry.root_run_id == root.id, progress.test_id == retry.run_id,
                                   is_completed(progress))))
@@ -135,11 +135,6 @@ def read_commands(db: Database, regression_test_ids: Sequence[int]) -> dict[int,
     """Return the command line of each regression test."""
     test = db.host.RegressionTest
     return dict(db.rows(select(test.id, test.command).where(test.id.in_(regression_test_ids))))
-
-
-def _text(column: Any) -> ColumnElement[str]:
-    """Return the value of one of the platform's enumerations."""
-    return type_coerce(column, String)
 
 
 def _is(column: Any, text: str) -> ColumnElement[bool]:

@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (String, exists, func, insert, literal, select, true,
-                        type_coerce)
+from sqlalchemy import String, exists, func, insert, literal, select, true
 from sqlalchemy.orm import aliased
 
 from .. import clock
 from ..domain.progress import CANCELED, ProgressRow
-from . import Database
+from . import Database, as_text
 from .progress import has_ended, is_completed, select_progress
 
 #: How many progress rows are read at once.
@@ -62,8 +61,8 @@ def count_automatic(db: Database, root_id: int) -> int:
 def is_under_maintenance(db: Database, platform: str) -> bool:
     """Return whether a platform starts no runs at present."""
     maintenance = db.host.MaintenanceMode
-    return maintenance is not None and bool(db.scalar(select(exists().where(
-        type_coerce(maintenance.platform, String) == platform, maintenance.disabled == true()))))
+    return bool(db.scalar(select(exists().where(as_text(maintenance.platform) == platform,
+                                                maintenance.disabled == true()))))
 
 
 def read_automatic_attempts(db: Database, platform: str, limit: int) -> Sequence[Any]:
@@ -72,7 +71,7 @@ def read_automatic_attempts(db: Database, platform: str, limit: int) -> Sequence
     return db.rows(
         select(retry.run_id, retry.created_at)
         .join_from(db.run_retry, run, run.id == retry.run_id)
-        .where(retry.automatic == true(), type_coerce(run.platform, String) == platform)
+        .where(retry.automatic == true(), as_text(run.platform) == platform)
         .order_by(retry.run_id.desc()).limit(limit))
 
 
@@ -83,7 +82,7 @@ def has_completed_since(db: Database, platform: str, progress_id: int) -> bool:
     return bool(db.scalar(select(exists(
         select(progress.id).join_from(progress, run, run.id == progress.test_id)
         .where(progress.id > progress_id, is_completed(progress), ~said_before,
-               type_coerce(run.platform, String) == platform)))))
+               as_text(run.platform) == platform)))))
 
 
 def ping(db: Database) -> None:

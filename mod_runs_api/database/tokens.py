@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import String, insert, select, type_coerce, update
+from sqlalchemy import insert, select, update
 
 from .. import clock
-from . import Database
+from . import Database, as_text
 
 
 def find_tokens(db: Database, prefix: str) -> Sequence[Any]:
@@ -15,7 +15,7 @@ def find_tokens(db: Database, prefix: str) -> Sequence[Any]:
     return db.rows(
         select(token.id.label('id'), token.token_hash.label('token_hash'), token.scopes_json.label('scopes_json'),
                token.expires_at.label('expires_at'), token.revoked_at.label('revoked_at'), user.id.label('user_id'),
-               user.name.label('user_name'), type_coerce(user.role, String).label('user_role'))
+               user.name.label('user_name'), as_text(user.role).label('user_role'))
         .join(user, user.id == token.user_id)
         .where(token.token_prefix == prefix))
 

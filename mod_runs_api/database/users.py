@@ -1,16 +1,16 @@
 """Reading users and blocked accounts."""
 
-from sqlalchemy import String, func, select, type_coerce
+from sqlalchemy import func, select
 
 from ..domain.users import User
-from . import Database
+from . import Database, as_text
 
 
 def find_users(db: Database, wanted: int | str) -> list[User]:
     """Return the users with an id, or with a name, without the deactivated ones."""
     user = db.host.User
     column = user.name if isinstance(wanted, str) else user.id
-    rows = db.rows(select(user.id, user.name, type_coerce(user.role, String)).where(column == wanted))
+    rows = db.rows(select(user.id, user.name, as_text(user.role)).where(column == wanted))
     users = [User.from_row(*row) for row in rows]
     # The database's collation may ignore case; it must not decide who somebody is.
     return [user for user in users if wanted in (user.id, user.name) and not user.is_deactivated]
@@ -20,7 +20,7 @@ def find_github_users(db: Database, login: str) -> list[User]:
     """Return the users with an account on GitHub, without the deactivated ones."""
     user = db.host.User
     rows = db.rows(
-        select(user.id, user.name, type_coerce(user.role, String), user.github_login)
+        select(user.id, user.name, as_text(user.role), user.github_login)
         .where(func.lower(user.github_login) == login.lower()))
     # Upper and lower case are the same to GitHub, and nothing else is. The database's collation takes more for the
     # same: letters with accents, or trailing blanks.

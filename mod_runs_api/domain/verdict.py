@@ -91,7 +91,7 @@ class Verdict:
     attempts : list of int
         The runs of all attempts, in order.
     overall : str
-        One of :data:`OVERALL`.
+        One of :data:`Overall`.
     counts : dict of str to int
         The number of tests with each verdict, for all of :data:`VERDICTS`.
     tests : list of TestVerdict

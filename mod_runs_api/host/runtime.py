@@ -18,7 +18,7 @@ def logged_in_user() -> User | None:
     user = g.get('user')
     if user is None:
         return None
-    found = User(user.id, user.name, getattr(user.role, 'value', user.role))
+    found = User.from_row(user.id, user.name, getattr(user.role, 'value', user.role))
     return None if found.is_deactivated else found
 
 
