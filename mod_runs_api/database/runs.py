@@ -138,4 +138,5 @@ def read_commands(db: Database, regression_test_ids: Sequence[int]) -> dict[int,
 
 
 def _is(column: Any, text: str) -> ColumnElement[bool]:
+    """Return the condition that a column holds exactly this text."""
     return as_bytes(column) == text.encode()

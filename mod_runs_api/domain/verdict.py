@@ -135,11 +135,11 @@ def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:
         return 'passed'
     if passes:
         # Each pass beside each failure that happened under the same expectation.
-        comparable = [pair for pair in product(passes, failures)
-                      if _expected_the_same(pair[0].evidence, pair[1].evidence)]
+        comparable = [(passed, failed) for passed, failed in product(passes, failures)
+                      if _expected_the_same(passed.evidence, failed.evidence)]
         if not comparable:
             return 'expectation_changed'
-        of_one_build = any(not builds.are_different(one.build, other.build) for one, other in comparable)
+        of_one_build = any(not builds.are_different(passed.build, failed.build) for passed, failed in comparable)
         return 'flaky' if of_one_build else 'build_changed'
     if len(failures) == 1:
         return 'failed_once'
