@@ -29,7 +29,7 @@ class _Blueprint(Blueprint):
 
 def create_blueprint(name: str = 'runs_api') -> Blueprint:
     """
-    Create the blueprint, for another prefix or name than that of ``mod_runs_api`` (docs/settings.rst).
+    Create the blueprint, for another prefix or name than that of ``mod_runs_api`` (README.rst, "Mount it").
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ RETRY_ROLES = ('admin', 'tester', 'contributor')
 class Settings:
     """The settings of one application, checked."""
 
-    #: ``POST`` requests of one token, or of one address without a valid token, and all other requests.
+    #: ``POST`` requests of one token, user of the dialog or address, and all other requests.
     rate_limit: str
     read_rate_limit: str
     #: Where they are counted. There may be a password in it.

@@ -84,8 +84,8 @@ class CheckedRun(Run):
         """
         Return the artifact of its build as PyGithub's; None if the platform would not find one.
 
-        As the platform's job, it looks at the newest artifacts only. Raises the exception of PyGithub's if GitHub does
-        not answer.
+        As the platform's job, it looks at the newest artifacts only. Raises :exc:`LookupError` or an exception of
+        PyGithub's if GitHub did not answer.
         """
         controllers = import_module('mod_ci.controllers')
         name = getattr(controllers.Artifact_names, self.platform)
