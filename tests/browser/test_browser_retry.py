@@ -133,11 +133,13 @@ def test_sending_shows_and_happens_once(site: Site, dialog: Page, way: str) -> N
     dialog.route('**/retry', lambda route: held.append(route))
     submit = dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}')
 
-    if way == 'double click':
-        submit.dblclick()
-    else:
-        dialog.keyboard.press('Enter')
-        dialog.keyboard.press('Enter')
+    # What is shown may be seen before Playwright hears of the request.
+    with dialog.expect_request('**/retry'):
+        if way == 'double click':
+            submit.dblclick()
+        else:
+            dialog.keyboard.press('Enter')
+            dialog.keyboard.press('Enter')
 
     working = dialog.get_by_role('button', name='Sending…')
     working.wait_for()
