@@ -8,7 +8,6 @@ from typing import Any
 import click
 from flask.cli import AppGroup, with_appcontext
 
-from . import clock
 from .api.schemas import (AttemptSchema, PreviewSchema, TestVerdictSchema,
                           VerdictMetaSchema)
 from .domain.attempts import Attempt
@@ -17,7 +16,7 @@ from .domain.causes import CAUSES
 from .domain.preview import Preview
 from .domain.retry import Retry
 from .domain.run import MAX_ID
-from .domain.tokens import SCOPES, read_scopes
+from .domain.tokens import MAX_NAME_LENGTH, SCOPES, is_expired, read_scopes
 from .domain.words import counted, to_sentence
 from .errors import InvalidFields, RunsApiError, ServiceUnavailable
 from .extension import extension_state
@@ -47,14 +46,14 @@ def token() -> None:
 
 @token.command()
 @click.argument('user')
-@click.option('--name', required=True, metavar='TEXT', help='Its purpose: 1 to 50 characters.')
+@click.option('--name', required=True, metavar='TEXT', help=f'Its purpose: 1 to {MAX_NAME_LENGTH} characters.')
 @click.option('--scope', 'scopes', multiple=True, type=click.Choice(SCOPES), default=['runs:read'],
               show_default=True, help='May be given more than once.')
 @click.option('--days', type=click.IntRange(1, 3650), default=30, show_default=True, help='How long it is valid.')
 def create(user: str, name: str, scopes: tuple[str, ...], days: int) -> None:
     """Create a token for USER, a user name of the platform. It is shown this once."""
-    if not 1 <= len(name) <= 50:
-        raise click.BadParameter('must have 1 to 50 characters', param_hint='--name')
+    if not 1 <= len(name) <= MAX_NAME_LENGTH:
+        raise click.BadParameter(f'must have 1 to {MAX_NAME_LENGTH} characters', param_hint='--name')
     with exit_on_error():
         try:
             user_id = find_user_id(user)
@@ -73,7 +72,7 @@ def list_tokens() -> None:
         rows = tokens.list_tokens()
     for row in rows:
         validity = (f'revoked {row.revoked_at:%Y-%m-%d}' if row.revoked_at
-                    else f'{"expired" if row.expires_at < clock.now() else "expires"} {row.expires_at:%Y-%m-%d}')
+                    else f'{"expired" if is_expired(row.expires_at) else "expires"} {row.expires_at:%Y-%m-%d}')
         click.echo('\t'.join([str(row.id), _cell(row.name), _cell(row.token_name),
                               ' '.join(read_scopes(row.scopes_json)), validity]))
 
@@ -215,7 +214,7 @@ def carry_over_command(run_id: int | None) -> None:
 @with_appcontext
 def sweep_command(dry_run: bool, as_json: bool) -> None:
     """
-    Complete and retry runs that need no person: a line for the crontab.
+    Carry over what was missed, and end and retry runs that died by no fault of the code: a line for the crontab.
 
     Prints a line for each run that it did something about, or would have but for a reason: the run, "carried over",
     "ended", "retried" or "waiting", the new run, and why. Exits with 3 if the database is away.
@@ -237,7 +236,7 @@ def causes_command(last: int, as_json: bool) -> None:
     Count the causes of the last N runs that have ended.
 
     Prints how many runs are whole, with a result for every test, and how many ended by each cause; then each message
-    that says so, the most frequent first. It reads, and needs no retry to have been made.
+    that says so, the most frequent first. It only reads, and works before the first retry.
     """
     with exit_on_error(as_json):
         counts = count_causes(last)

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-JSONObject = dict[str, Any]
-
 MAX_MESSAGE_LENGTH = 500
 
 
@@ -39,10 +37,10 @@ class RunsApiError(Exception):
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
         self.message = message[:MAX_MESSAGE_LENGTH]
-        self.details: JSONObject = dict(details or {})
+        self.details: dict[str, Any] = dict(details or {})
         super().__init__(self.message)
 
-    def to_json(self) -> JSONObject:
+    def to_json(self) -> dict[str, Any]:
         """Return the error in the one shape that all of them have."""
         return {'code': self.code, 'message': self.message, 'details': self.details}
 

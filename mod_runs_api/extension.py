@@ -20,8 +20,6 @@ class ExtensionState:
 
     #: The name of the blueprint in the application: the first part of its endpoints.
     name: str
-    #: The beginning of the paths of its routes.
-    prefix: str
     #: The endpoints of the API, which are limited and answer in JSON.
     api_endpoints: frozenset[str]
     settings: Settings

@@ -297,12 +297,12 @@ PULL = ['repository', f'pull request {PR}']
 SPEAKS_AGAINST: dict[str, tuple[Callable[[Scene], object], list[str]]] = {
     'run 2 of the same commit is newer': (lambda scene: scene.run('PR closed'), []),
     'run 3 of the same commit is newer': (lambda scene: retry_run(scene.run('PR closed')), []),
-    f'run 2 is of a later commit of pull request {PR}.': (lambda scene: scene.run('PR closed', commit='0ff'), []),
+    f'of another commit of pull request {PR}, is newer.': (lambda scene: scene.run('PR closed', commit='0ff'), []),
     'linux is under maintenance': (
         lambda _: seed.add(MaintenanceMode(platform=TestPlatform.linux, disabled=True)), []),
     f'Pull request {PR} is closed.': (lambda scene: scene.github.close_pull(PR), PULL),
     f'The author of pull request {PR} is blocked.': (lambda _: seed.add(BlockedUsers(user_id=AUTHOR)), PULL),
-    'the platform looks at the newest 500 artifacts.': (
+    'the platform looks at the newest ones only.': (
         lambda scene: scene.github.lose_build(COMMIT), [*PULL, 'artifacts'])}
 
 

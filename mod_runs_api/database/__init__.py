@@ -15,8 +15,6 @@ from sqlalchemy import (ColumnElement, Connection, Executable, LargeBinary,
 from ..host.models import HostModels
 from .tables import Tables
 
-Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
-
 
 @dataclass(frozen=True)
 class Database:
@@ -40,7 +38,7 @@ class Database:
         """The table of results that were carried over."""
         return self.tables.run_carried_over
 
-    def execute(self, statement: Executable, values: Values | None = None) -> Any:
+    def execute(self, statement: Executable, values: Sequence[Mapping[str, Any]] | None = None) -> Any:
         """Execute a statement with values, or for each of several."""
         return self.connection.execute(statement, values)
 

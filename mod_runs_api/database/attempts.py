@@ -16,12 +16,12 @@ def read_attempts(db: Database, root_id: int) -> Sequence[Any]:
     ``requested_by`` and ``created_at``.
     """
     run, user, retry = db.host.Test, db.host.User, db.run_retry.c
-    attempts = union_all(select(run.id).where(run.id == root_id),
+    attempts = union_all(select(run.id.label('run_id')).where(run.id == root_id),
                          select(retry.run_id).where(retry.root_run_id == root_id)).subquery()
     return db.rows(
         select(run.id.label('run_id'), retry.source_run_id, retry.failed_only, retry.automatic, retry.reason,
                user.name.label('requested_by'), retry.created_at)
-        .join_from(attempts, run, run.id == attempts.c[0])
+        .join_from(attempts, run, run.id == attempts.c.run_id)
         .outerjoin(db.run_retry, retry.run_id == run.id)
         .outerjoin(user, user.id == retry.user_id)
         .order_by(run.id))

@@ -18,7 +18,7 @@ from ..errors import Outdated
 from . import Database, by_key
 from .progress import is_completed
 
-#: How long a retry is looked at again whatever has happened since.
+#: How long after its creation a retry is always looked at again.
 WATCHED_FOR = timedelta(days=2)
 
 
@@ -82,9 +82,9 @@ def find_origins(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int,
 
 def find_contradicted(db: Database, run_id: int, origins: dict[int, int]) -> set[int]:
     """
-    Return the tests of which a run has an output already, without a result, that is not the output of the origin.
+    Return the tests of which a run has reported an output, but no result, and the origin has no such output.
 
-    Beside it, the result of the origin would say something that nobody has seen.
+    The result of the origin does not belong to this output.
     """
     file = db.host.TestResultFile
 
@@ -95,7 +95,9 @@ def find_contradicted(db: Database, run_id: int, origins: dict[int, int]) -> set
 
     own = read_files([run_id], list(origins))
     others = read_files({*origins.values()}, {test for _, test, _ in own}) if own else {}
-    return {test for (_, test, output), got in own.items() if others.get((origins[test], test, output), 'none') != got}
+    # None is a value too: the output is as expected.
+    return {test for (_, test, output), got in own.items()
+            if (origins[test], test, output) not in others or others[origins[test], test, output] != got}
 
 
 def copy_results(db: Database, completed: ProgressRow, origins: dict[int, int]) -> None:
@@ -136,7 +138,7 @@ def copy_results(db: Database, completed: ProgressRow, origins: dict[int, int]) 
 
 
 def _copy_marked(db: Database, model: Any, columns: list[Any], condition: ColumnElement[bool]) -> int:
-    """Copy the rows of a model that marks name, from their origins into the runs of the marks. Return their number."""
+    """Copy the rows of a model that marks point to, from their origins into the marked runs. Return their number."""
     mark = db.run_carried_over.c
     copied = [model.regression_test_id, *columns]
     inserted = db.execute(insert(model).from_select(
@@ -158,8 +160,8 @@ def find_missed(db: Database) -> Sequence[int]:
     """
     Return the failed-only retries that have completed, and lack a result of an active test that another attempt has.
 
-    One that has its marks is complete as of its end. After two days, when all that was under way then has settled, it
-    is looked at again only if another attempt has gone on since.
+    One that has no marks, or was created within :data:`WATCHED_FOR`, is always looked at. Any other was complete as of
+    its end, and is looked at only if another attempt has a newer progress row.
     """
     progress, retry, other, mark = db.host.TestProgress, db.run_retry.c, db.run_retry.alias().c, db.run_carried_over.c
     completed = select(progress.id).where(progress.test_id == retry.run_id, is_completed(progress))

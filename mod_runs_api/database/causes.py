@@ -30,9 +30,10 @@ def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecor
 
 def _count_selected(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
     """
-    Return each run with rows in ``customized_test``, and how many tests were selected when it was made and are missing.
+    Return run, number of tests that were selected when it was made, and number of those without a result of its own.
 
-    Tests that are never given to a worker do not count.
+    Runs without rows in ``customized_test`` are left out. A test that is never given to a worker counts only if it has
+    a result.
     """
     customized, result = db.host.CustomizedTest, db.host.TestResult
     selected = (select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))

@@ -57,7 +57,7 @@ def outcome_of_result(db: Database) -> ColumnElement[str]:
         ~exists().where(variant.regression_test_output_id == file.regression_test_output_id,
                         as_bytes(variant.file_hashes) == as_bytes(file.got))).exists()
     return case((lacks_an_output, 'missing_output'),
-                # None is never the expected exit code.
+                # Without an exit code nobody knows how it ended, whatever was expected.
                 (or_(result.exit_code.is_(None), result.exit_code.is_distinct_from(result.expected_rc)), 'fail'),
                 (has_differing_output, 'fail'),
                 else_='pass')

@@ -20,7 +20,8 @@ def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
                              .label('differs'))
                 .where(progress.test_id.in_(run_ids)).subquery())
     rows: dict[int, list[ProgressRow]] = {run_id: [] for run_id in run_ids}
-    for row in db.rows(select(*list(all_rows.c)[:-1]).where(all_rows.c.differs).order_by(all_rows.c.id)):
+    columns = [all_rows.c[name] for name in ProgressRow._fields]
+    for row in db.rows(select(*columns).where(all_rows.c.differs).order_by(all_rows.c.id)):
         rows[row.run_id].append(ProgressRow(*row))
     return {run_id: Progress(run_id, rows[run_id]) for run_id in run_ids}
 

@@ -20,8 +20,8 @@ def write_retry(db: Database, request: RetryRequest, source: Run, regression_tes
     "queued as a retry" would never start. Its origin is in ``run_retry``.
     """
     run, customized, owner = db.host.Test, db.host.CustomizedTest, db.host.TestFork
-    # The database copies the configuration itself: read and sent back, text would pass through the three-byte
-    # connection twice.
+    # The database copies the configuration itself: read and sent back, text would pass twice through a connection of
+    # utf8mb3.
     configuration = [run.platform, run.test_type, run.fork_id, run.branch, run.commit, run.pr_nr]
     copied = select(*configuration, literal(request.run_token, String)).where(run.id == source.id)
     inserted = db.execute(insert(run).from_select([*configuration, run.token], copied))

@@ -42,14 +42,14 @@ def read_builds(db: Database, run_ids: Collection[int]) -> dict[int, str | None]
 
 
 def find_superseding(db: Database, run: Run) -> int | None:
-    """Return the first run of a later commit of the same pull request, or of the same branch and fork."""
+    """Return the first later run of another commit of the same pull request, or of the same branch and fork."""
     later, own, retry = db.host.Test, db.tables.other_run, db.run_retry.c
     # The platform gives all pull requests one branch.
     of_pull_request = [later.pr_nr == run.pr_nr] if run.test_type == PULL_REQUEST else []
     found: int | None = db.scalar(
         select(later.id)
         .outerjoin_from(later, db.run_retry, retry.run_id == later.id)
-        # Within the database: three-byte text that was read may not be the branch any more.
+        # Within the database: text that was read through a connection of utf8mb3 may not be the branch any more.
         .join(own, and_(own.id == run.id, as_bytes(own.branch) == as_bytes(later.branch)))
         .where(later.id > run.root_id, retry.run_id.is_(None), ~_is(later.commit, run.commit),
                as_text(later.test_type) == run.test_type, later.fork_id == run.fork_id, *of_pull_request)

@@ -13,6 +13,7 @@ from sqlalchemy import (Boolean, Column, DateTime, ForeignKey, Integer,
 from sqlalchemy.orm import aliased
 
 from ..domain.retry import MAX_REASON_LENGTH
+from ..domain.tokens import MAX_NAME_LENGTH
 from ..host.models import HostModels
 
 
@@ -35,7 +36,7 @@ class Tables:
 
     @cached_property
     def other_run(self) -> Any:
-        """The host's runs under a second name, for statements about two of them."""
+        """The host's runs under a second name, for statements about two of them. Made once: that takes long."""
         return aliased(self.host.Test)
 
 
@@ -54,7 +55,7 @@ def _run_retry(host: HostModels) -> Table:
         # The first run of the attempts. All attempts of a run are found by it in one query.
         Column('root_run_id', Integer, nullable=False, index=True),
         Column('failed_only', Boolean, nullable=False),
-        # Bytes, because the platform's connection speaks three-byte text: UTF-8 passes through it unchanged.
+        # Bytes, because the platform's connection is utf8mb3, of three bytes a character: UTF-8 passes unchanged.
         Column('reason', LargeBinary(MAX_REASON_LENGTH * 4)),
         Column('user_id', ForeignKey(host.User.id, onupdate='CASCADE', ondelete='SET NULL')),
         # In UTC.
@@ -94,7 +95,7 @@ def _runs_api_token(host: HostModels) -> Table:
         'runs_api_token', host.metadata,
         Column('id', Integer, primary_key=True),
         Column('user_id', ForeignKey(host.User.id, onupdate='CASCADE', ondelete='CASCADE'), nullable=False),
-        Column('token_name', String(50), nullable=False),
+        Column('token_name', String(MAX_NAME_LENGTH), nullable=False),
         Column('token_prefix', String(16), nullable=False, index=True),
         Column('token_hash', String(64), nullable=False),
         Column('scopes_json', Text, nullable=False),

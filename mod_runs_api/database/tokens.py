@@ -22,7 +22,7 @@ def find_tokens(db: Database, prefix: str) -> Sequence[Any]:
 
 def list_tokens(db: Database) -> Sequence[Any]:
     """Return the package's own tokens, each with the ``name`` of its user."""
-    token, user = db.tables.token, db.host.User
+    token, user = db.tables.runs_api_token.c, db.host.User
     return db.rows(
         select(token.id, user.name.label('name'), token.token_name, token.scopes_json, token.expires_at,
                token.revoked_at)

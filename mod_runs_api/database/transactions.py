@@ -96,7 +96,7 @@ class Transactions:
             session.rollback()
 
     def _engine(self) -> Engine:
-        return self.get_session().get_bind(mapper=self.tables.host.TestProgress).engine
+        return self.get_session().get_bind(mapper=self.tables.host.Test).engine
 
 
 def _is_transient(error: DBAPIError | Outdated) -> bool:

@@ -28,7 +28,7 @@ def find_github_users(db: Database, login: str) -> list[User]:
     return [user for user in users if not user.is_deactivated]
 
 
-def is_blocked(db: Database, account_id: int | None) -> bool:
+def is_blocked(db: Database, account_id: int) -> bool:
     """Return whether an account on GitHub may start nothing."""
     user_id = db.host.BlockedUsers.user_id
     return db.scalar(select(user_id).where(user_id == account_id)) is not None

@@ -20,7 +20,7 @@ class OtherBuild(NamedTuple):
 
 
 def are_different(one: str | None, other: str | None) -> bool:
-    """Return whether two builds are known and different. An abbreviation, in any case, is no difference."""
+    """Return whether two builds are known and different. Upper and lower case and abbreviations are the same."""
     if not one or not other:
         return False
     shorter, longer = sorted((one.lower(), other.lower()), key=len)

@@ -1,5 +1,5 @@
 """
-Why a run ended without a result for every selected test (docs/api.rst, "Causes").
+Why a run ended, if it did not complete or lacks results (docs/api.rst, "Causes").
 
 Most runs that are asked for again did not fail: their machine did. The platform says so only in the messages of the
 progress rows, which :func:`find_cause` reads. A message that is not known here has the cause "unknown".
@@ -97,11 +97,11 @@ class RunRecord:
     missing: int
     results: int
     #: Of the slowest regression test, in milliseconds.
-    longest_runtime: int = 0
+    longest_runtime: int
 
     @property
     def has_all_results(self) -> bool:
-        """Whether every selected test has a result."""
+        """Whether every selected test has a result. If nobody knows what was selected, any result is enough."""
         return bool(self.results) if self.selected is None else not self.missing
 
     @property
@@ -119,7 +119,7 @@ def find_cause(run: RunRecord) -> Cause | None:
     messages = [row.message.strip() for row in progress.rows]
     *earlier, last = messages
     for message in messages:
-        # Its machine is not stopped, and may write more.
+        # In any row: canceling does not stop the machine, which may write more.
         if message.startswith(CANCELED_BY_PERSON):
             return Cause('decision', message)
     if last in DECISIONS or last == NOT_RAN and NOT_VISIBLE not in earlier:
@@ -146,8 +146,9 @@ def to_phrase(detail: str) -> str:
 
 def to_public_phrase(cause: Cause | None) -> str | None:
     """
-    Return why a run ended in a few words, for readers on GitHub; None if its results decide.
+    Return why a run ended in a few words, for readers on GitHub.
 
-    Nothing is said of people: who canceled a run, and why they did, was not meant for these readers.
+    None if its results decide, and of a decision or an unknown message: who canceled a run, and why they did, was not
+    meant for these readers.
     """
     return None if cause is None or cause.name in ('decision', 'unknown') else to_phrase(cause.detail)

@@ -45,7 +45,8 @@ class RetryHistory:
     verdict: Verdict | None
     #: None if there is nothing to show in it.
     grid: Grid | None
-    #: The number of active tests that only other attempts have. If this one completes, it gets their results.
+    #: The number of active tests that only other attempts have, while this one is a failed-only retry under way: if it
+    #: completes, it gets their results.
     tests_of_others: int
 
     @property
@@ -55,7 +56,7 @@ class RetryHistory:
 
     @property
     def sentence(self) -> str:
-        """The verdicts in a sentence; empty while fewer than two attempts have run a test and ended."""
+        """The verdicts in a sentence, or that there are too many attempts; empty while one alone proves nothing."""
         if self.verdict is None:
             return 'There are too many attempts to compare them here.'
         return to_sentence(self.verdict)

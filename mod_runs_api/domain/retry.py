@@ -61,14 +61,14 @@ class RetryRequest:
     """The request for a retry."""
 
     run_id: int
-    failed_only: bool = False
-    reason: str | None = None
+    failed_only: bool
+    reason: str | None
     #: The user who asks. They become an owner of the new run.
     requester_id: int | None = None
     #: Whether a sweep asks.
     automatic: bool = False
     #: Requests with the same one create one run: see :func:`digest_key`.
-    idempotency_digest: str = field(default_factory=random_secret)
+    idempotency_digest: str = field(kw_only=True)
     #: The secret that the new run's worker will report with. It is unique in the database, so a run whose commit was
     #: never answered is recognised by it when the request is tried again.
     run_token: str = field(default_factory=random_secret, repr=False)

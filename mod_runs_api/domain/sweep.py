@@ -5,7 +5,7 @@ A machine that disappears leaves a run that never ends: it is ended. A run that 
 not while that would make an outage worse.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -73,9 +73,8 @@ def is_settled(end: ProgressRow, now: datetime) -> bool:
     return clock.age(end.timestamp, now) >= SETTLED_AFTER
 
 
-def find_outage(attempts: Iterable[RunRecord]) -> ProgressRow | None:
+def find_outage(records: Mapping[int, RunRecord]) -> ProgressRow | None:
     """Return the newest end of automatic attempts, if infrastructure ended all of the last ones; else None."""
-    records = {attempt.progress.run_id: attempt for attempt in attempts}
-    last = in_order_of_ends(attempt.progress for attempt in records.values())[-OUTAGE:]
+    last = in_order_of_ends(record.progress for record in records.values())[-OUTAGE:]
     is_outage = len(last) == OUTAGE and all(records[progress.run_id].has_died for progress in last)
     return last[-1].end if is_outage else None

@@ -19,6 +19,9 @@ PREFIX_LENGTH = 16
 #: Longer ones are not looked up. The platform's have 48 characters.
 MAX_LENGTH = 255
 
+#: How long the name of a token may be.
+MAX_NAME_LENGTH = 50
+
 SCOPES = ('runs:read', 'runs:write', 'results:read')
 
 
@@ -34,7 +37,7 @@ class Token:
 
     def is_expired(self) -> bool:
         """Return whether its time is over."""
-        return self.expires_at is None or clock.to_utc(self.expires_at) <= clock.now()
+        return is_expired(self.expires_at)
 
     def is_revoked(self) -> bool:
         """Return whether it was revoked."""
@@ -43,6 +46,11 @@ class Token:
     def get_scope(self) -> str:
         """Return its scopes as OAuth writes them."""
         return ' '.join(self.scopes)
+
+
+def is_expired(expires_at: datetime | None) -> bool:
+    """Return whether the time of a token is over."""
+    return expires_at is None or clock.to_utc(expires_at) <= clock.now()
 
 
 def read_scopes(scopes_json: Any) -> tuple[str, ...]:

@@ -28,14 +28,20 @@ def counted(count: int, noun: str) -> str:
 
 @dataclass(frozen=True)
 class Finding:
-    """A statement about some tests: "2 tests are flaky"."""
+    """A statement about some tests: "2 tests are flaky". Without ids it is about all."""
 
     text: str
     regression_test_ids: tuple[int, ...]
 
 
 def list_findings(verdict: Verdict) -> list[Finding]:
-    """Return a statement for each verdict but "passed" that a test has."""
+    """
+    Return a statement for each verdict but "passed" that a test has, or one if all have passed.
+
+    There are none while fewer than two attempts have run a test and ended: one alone proves nothing.
+    """
+    if _count_evidence(verdict) < 2:
+        return []
     findings: list[Finding] = []
     for name, phrases in PHRASES.items():
         ids = tuple(test.regression_test_id for test in verdict.tests if test.verdict == name)
@@ -44,19 +50,17 @@ def list_findings(verdict: Verdict) -> list[Finding]:
             # Only the first has the noun: "2 tests are flaky and 1 fails each time".
             noun = '' if findings else ' test' if is_one else ' tests'
             findings.append(Finding(f'{len(ids)}{noun} {phrases[0] if is_one else phrases[1]}', ids))
-    return findings
+    return findings or [Finding('every test passed each time', ())]
 
 
 def to_sentence(verdict: Verdict) -> str:
     """
     Return the verdicts in a sentence: "Over 3 attempts 2 tests are flaky and 1 fails each time in the same way.".
 
-    It is empty while fewer than two attempts have run a test and ended: one alone proves nothing.
+    It is empty if there are no findings.
     """
-    if count_evidence(verdict) < 2:
-        return ''
-    texts = [finding.text for finding in list_findings(verdict)] or ['every test passed each time']
-    return f'Over {attempts_phrase(verdict)} {_join(texts)}.'
+    findings = list_findings(verdict)
+    return f'Over {attempts_phrase(verdict)} {_join([finding.text for finding in findings])}.' if findings else ''
 
 
 def hint_of_attempts(verdict: Verdict, ids: Collection[int]) -> str:
@@ -101,10 +105,10 @@ def other_builds_sentence(other_builds: Sequence[OtherBuild]) -> str:
 
 def attempts_phrase(verdict: Verdict) -> str:
     """Return the number of attempts that have run a test and ended: "3 attempts"."""
-    return counted(count_evidence(verdict), 'attempt')
+    return counted(_count_evidence(verdict), 'attempt')
 
 
-def count_evidence(verdict: Verdict) -> int:
+def _count_evidence(verdict: Verdict) -> int:
     """Return the number of attempts that have run a test and ended: the others prove nothing."""
     return len({attempt.run_id for test in verdict.tests for attempt in test.attempts if attempt.has_run})
 

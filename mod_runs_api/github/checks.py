@@ -7,6 +7,7 @@ they raise: see :func:`mod_runs_api.service.checks.ask_checks`.
 
 from collections.abc import Iterable
 
+from ..domain.builds import SHOWN_LENGTH
 from ..domain.run import PULL_REQUEST
 from ..host.github import CheckedRun
 from ..service.checks import (is_account_blocked, queued_attempt,
@@ -16,16 +17,16 @@ from ..settings import Check
 
 def commit_is_not_superseded(run: CheckedRun) -> str | None:
     """
-    Refuse to retry a run if a later commit of the same pull request, or of the same branch and fork, has a run.
+    Refuse to retry a run if a later run is of another commit of the same pull request, or of the same branch and fork.
 
-    The platform would replace the later commit's report with the retry's, and take the retry for the newest run of
-    its branch.
+    The platform would replace the later run's report with the retry's, and take the retry for the newest run of its
+    branch.
     """
     later_id = superseding_run(run)
     if later_id is None:
         return None
     where = f'pull request {run.pr_nr}' if run.test_type == PULL_REQUEST else f'branch {run.branch}'
-    return f'Commit {run.commit[:8]} is superseded: run {later_id} is of a later commit of {where}.'
+    return f'Commit {run.commit[:SHOWN_LENGTH]} is superseded: run {later_id}, of another commit of {where}, is newer.'
 
 
 def no_attempt_is_queued(run: CheckedRun) -> str | None:
@@ -63,8 +64,8 @@ def build_artifact_exists(run: CheckedRun) -> str | None:
     # GitHub lists an artifact for a while after it is gone.
     if build is not None and build.expired is not True:
         return None
-    return (f'GitHub has no build of commit {run.commit[:8]} for {run.platform}, or no longer: it keeps builds for 90 '
-            'days, and the platform looks at the newest 500 artifacts.')
+    return (f'The platform would find no build of commit {run.commit[:SHOWN_LENGTH]} for {run.platform}: GitHub keeps '
+            'builds for 90 days, and the platform looks at the newest ones only.')
 
 
 #: Those that ask the database alone, and those that ask GitHub, the dearest last.

@@ -19,7 +19,7 @@ class CommentRetry:
     #: The address of the new run's page; None if no URL can be built.
     address: str | None
     #: The verdicts of the attempts so far, in a sentence; empty if there are none.
-    known: str = ''
+    known: str
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from ..domain.builds import OtherBuild
 from ..domain.verdict import Verdict
-from ..domain.words import (Finding, attempts_phrase, count_evidence,
-                            list_findings, other_builds_sentence)
+from ..domain.words import (Finding, attempts_phrase, list_findings,
+                            other_builds_sentence)
 from ..host.log import describe, log
 from ..host.runtime import external_regression_test_page
 from ..service.history import read_report
@@ -28,10 +28,8 @@ def retry_report(run_id: int) -> str:
 
 
 def _to_report(verdict: Verdict, other_builds: Sequence[OtherBuild]) -> str:
-    sentence = ''
-    if count_evidence(verdict) > 1:
-        findings = [_to_markdown(finding) for finding in list_findings(verdict)] or ['every test passed each time']
-        sentence = f'Over {attempts_phrase(verdict)}: {", ".join(findings)}.'
+    findings = [_to_markdown(finding) for finding in list_findings(verdict)]
+    sentence = f'Over {attempts_phrase(verdict)}: {", ".join(findings)}.' if findings else ''
     return ' '.join(filter(None, [sentence, other_builds_sentence(other_builds)]))
 
 
@@ -41,7 +39,7 @@ def _to_markdown(finding: Finding) -> str:
     left_out = len(finding.regression_test_ids) - len(links)
     if left_out:
         links.append(f'and {left_out} more')
-    return f'{finding.text} ({", ".join(links)})'
+    return f'{finding.text} ({", ".join(links)})' if links else finding.text
 
 
 def _link(regression_test_id: int) -> str:

@@ -13,9 +13,9 @@ def post_queued_status(_app: Flask, *, run_id: int, new_run_id: int, **_facts: A
     """
     Post the commit status "Tests queued" with the new run's address, in the place of the old failure.
 
-    If the source did not end by its results, the status says why: "Tests queued again: time limit exceeded". Off until
-    it is connected: ``run_retried.connect(post_queued_status)``. If GitHub does not answer, the retry stays and the log
-    says so.
+    If the build, the code or infrastructure ended the source, the status says so: "Tests queued again: time limit
+    exceeded". Off until it is connected: ``run_retried.connect(post_queued_status)``. If GitHub does not answer, the
+    retry stays and the log says so.
     """
     phrase = phrase_of_run(run_id)
     post_status(read_run(new_run_id), 'pending', f'Tests queued again: {phrase}' if phrase else 'Tests queued')

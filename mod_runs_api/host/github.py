@@ -57,7 +57,7 @@ def github_access() -> GitHubAccess:
 @dataclass(frozen=True)
 class CheckedRun(Run):
     """
-    A run that is to be retried, for the checks. It asks GitHub on demand, and once.
+    A run that is to be retried, for the checks. The repository and the pull request are asked for on demand, and once.
 
     Its attributes are those of :class:`mod_runs_api.domain.run.Run`.
     """
@@ -72,20 +72,19 @@ class CheckedRun(Run):
 
     @property
     def repository(self) -> Any:
-        """The repository as PyGithub's. Raises :exc:`LookupError` if GitHub did not answer."""
+        """The repository as PyGithub's. Raises the exception that came of asking."""
         return _or_raise(self._repository)
 
     @property
     def pull_request(self) -> Any:
-        """The pull request as PyGithub's; None if there is none. Raises :exc:`LookupError` if GitHub did not answer."""
+        """The pull request as PyGithub's; None if there is none. Raises the exception that came of asking."""
         return _or_raise(self._pull_request) if self.pr_nr else None
 
     def find_build(self) -> Any:
         """
         Return the artifact of its build as PyGithub's; None if the platform would not find one.
 
-        As the platform's job, it looks at the newest artifacts only. Raises :exc:`LookupError` or an exception of
-        PyGithub's if GitHub did not answer.
+        As the platform's job, it looks at the newest artifacts only. Raises the exception that came of asking.
         """
         controllers = import_module('mod_ci.controllers')
         name = getattr(controllers.Artifact_names, self.platform)
@@ -104,7 +103,7 @@ def _answer(question: Callable[[], Any]) -> Any:
 
 def _or_raise(answer: Any) -> Any:
     if isinstance(answer, Exception):
-        raise LookupError(f'GitHub did not answer: {type(answer).__name__}.')
+        raise answer
     return answer
 
 

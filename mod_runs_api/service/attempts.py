@@ -40,7 +40,7 @@ def read_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage 
     if len(rows) == 1 and rows[0][1].source_run_id is None:
         return None
     older = [(number, row) for number, row in rows[:-limit] if row.run_id == run_id]
-    return AttemptsPage(run_id, root_id, len(rows), _summarize(db, rows[:-limit - 1:-1] + older))
+    return AttemptsPage(run_id, root_id, len(rows), _summarize(db, rows[-limit:][::-1] + older))
 
 
 def read_status(db: Database, run_id: int) -> RunStatus:

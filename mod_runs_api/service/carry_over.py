@@ -10,10 +10,10 @@ the platform's row.
 
 * If it fails, the end of the run stands, and the log says so. :func:`list_missed` finds the run for the next sweep, as
   it finds one whose process was killed in between, or whose end was written in plain SQL.
-* A second end finds nothing left to copy. Of two at once, the second violates the primary key of the marks, and is
-  tried again.
-* The platform's restart deletes the progress row that completed the run: its marks no longer count. Where the restart
-  comes in between, the copies are rolled back.
+* What was carried over has a mark, a row in ``run_carried_over``. A second end copies only what is still lacking: as a
+  rule nothing. Of two at once, the second violates the primary key of the marks, and is tried again.
+* The platform's restart deletes the progress row that completed the run: its marks no longer count. If it comes after
+  that row was read, the copies are rolled back.
 """
 
 from collections.abc import Sequence
@@ -72,6 +72,7 @@ def _handle_completed_runs(session: Session, transaction: SessionTransaction) ->
         return
     session.info.pop(COMPLETING, None)  # Rolled back.
     run_ids = session.info.pop(COMMITTED, ())
+    # Outside an application context nothing is done: the next sweep finds the runs.
     state = find_extension_state() if run_ids else None
     if state is not None:
         for run_id in run_ids:
@@ -95,12 +96,13 @@ def carry_over(db: Database, run_id: int) -> int:
     """
     Carry the results of the other attempts over into a failed-only retry that has completed, and return their number.
 
-    Nothing is done for any other run, nor a second time. Raises :exc:`RunNotFound`, or :exc:`Outdated` if the platform
-    has restarted the run meanwhile.
+    Nothing is done for any other run. Called again, it carries over only what is still lacking. Raises
+    :exc:`RunNotFound`, or :exc:`Outdated` if the platform has restarted the run meanwhile.
     """
-    completed, origins = find_results(db, run_id)
-    if completed is None or not origins:
+    lacking = _find_lacking(db, run_id)
+    if lacking is None:
         return 0
+    completed, origins = lacking
     copy_results(db, completed, origins)
     # Last, so that nothing waits for this lock.
     if not is_still_completed(db, completed):
@@ -108,29 +110,32 @@ def carry_over(db: Database, run_id: int) -> int:
     return len(origins)
 
 
-def find_results(db: Database, run_id: int) -> tuple[ProgressRow | None, dict[int, int]]:
+def _find_lacking(db: Database, run_id: int) -> tuple[ProgressRow, dict[int, int]] | None:
     """
     Return the progress row that completed a run, and the origin of each result that is to be carried over into it.
 
-    The origin is the attempt that ended last of those that have ended and really ran the test.
+    The origin is the attempt that ended last of those that have ended and really ran the test. None if there is nothing
+    to carry over.
     """
     run = find_run(db, run_id)
     if not run.failed_only:
-        return None, {}
+        return None
     progress = read_progress(db, read_attempt_ids(db, run.root_id))
     own = progress.pop(run_id)
-    if own.end is None or own.completed is None:
-        return None, {}
     ended = [other.run_id for other in in_order_of_ends(progress.values())]
-    origins = find_origins(db, run_id, ended) if ended else {}
-    # A test that would come out greener than anybody knows keeps no result: the run is an error.
-    contradicted = find_contradicted(db, run_id, origins)
-    return own.completed, {test_id: origin for test_id, origin in origins.items() if test_id not in contradicted}
+    if own.end is None or own.completed is None or not ended:
+        return None
+    origins = find_origins(db, run_id, ended)
+    # Its worker has reported a different output and no result: it stays without one, and the run's status is error.
+    for regression_test_id in find_contradicted(db, run_id, origins):
+        del origins[regression_test_id]
+    return (own.completed, origins) if origins else None
 
 
 def count_results(db: Database, run_id: int) -> int:
     """Return the number of results that are to be carried over into a run."""
-    return len(find_results(db, run_id)[1])
+    lacking = _find_lacking(db, run_id)
+    return 0 if lacking is None else len(lacking[1])
 
 
 def list_missed() -> Sequence[int]:

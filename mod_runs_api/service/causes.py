@@ -29,5 +29,5 @@ def read_causes(db: Database, run_ids: Sequence[int]) -> dict[int, Cause | None]
 
 
 def phrase_of_run(run_id: int) -> str | None:
-    """Return why a run ended in a few words, for readers on GitHub; None if its results decide."""
+    """Return why a run ended in a few words, for readers on GitHub; None if there is nothing to tell them."""
     return to_public_phrase(extension_state().transactions.run(read_causes, [run_id])[run_id])

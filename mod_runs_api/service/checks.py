@@ -42,7 +42,7 @@ def ask_checks(checks: Sequence[Check], run: Run, silence_refuses: bool = False)
 
 
 def superseding_run(run: Run) -> int | None:
-    """Return the first run of a later commit of the same pull request, or of the same branch and fork."""
+    """Return the first later run of another commit of the same pull request, or of the same branch and fork."""
     return extension_state().transactions.run(find_superseding, run)
 
 

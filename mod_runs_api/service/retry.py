@@ -67,8 +67,8 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
     return create_retry(request, extension_state().settings.before_retry)
 
 
-def build_request(run_id: int, failed_only: bool = False, reason: str | None = None, requested_by: Any = None,
-                  idempotency_key: str | None = None) -> RetryRequest:
+def build_request(run_id: int, failed_only: bool, reason: str | None, requested_by: Any,
+                  idempotency_key: str | None) -> RetryRequest:
     """Return the request that the arguments of :func:`retry_run` make. Raises :exc:`InvalidFields`."""
     if isinstance(run_id, bool) or not isinstance(run_id, int):
         raise InvalidFields({'run_id': ['Must be an integer.']})

@@ -1,5 +1,7 @@
 """
-Sweeping: runs that need no person are completed and retried (docs/operations.rst, "The sweep").
+Sweeping: what was missed is carried over, and runs that died by no fault of the code are ended and retried.
+
+See docs/operations.rst, "The sweep".
 
 Each run is swept in transactions of its own, so that a sweep may be killed anywhere. The tables decide; there is no
 state beside them.
@@ -100,7 +102,8 @@ class Sweep:
                 found.setdefault(row.run_id, row)
             if all(clock.age(row.timestamp, self._now) > period for row in rows):
                 break
-        return sorted(row for row in found.values() if clock.age(row.timestamp, self._now) <= period)
+        return sorted((row for row in found.values() if clock.age(row.timestamp, self._now) <= period),
+                      key=lambda row: row.run_id)
 
     def _find_vanished(self, db: Database, last_rows: Sequence[ProgressRow]) -> list[int]:
         """Return the runs without an end whose machine has vanished lately."""
@@ -169,7 +172,7 @@ class Sweep:
         run = find_run(db, run_id)
         newer = find_newer_run(db, run)
         if newer is not None and newer.root_run_id == run.root_id:
-            return None
+            return None  # It has been retried already.
         obstacle = (f'run {newer.run_id} of the same commit is newer' if newer is not None else
                     self._find_obstacle(db, run, record) or self._find_brake(db, run.platform))
         if obstacle:
@@ -178,7 +181,7 @@ class Sweep:
         may_resume = bool(record.results) or run.failed_only
         failed_only = may_resume and any(test.active for test in read_not_passed(db, run_id))
         if run.failed_only and not failed_only:
-            return None  # Its tests have passed in another attempt.
+            return None  # Its tests have passed in another attempt, or are inactive now.
         return PlannedRetry(run, failed_only, cause.detail)
 
     def _find_obstacle(self, db: Database, run: Run, record: RunRecord) -> str | None:
@@ -203,7 +206,7 @@ class Sweep:
             for run_id, record in records.items())
         if count >= limit:
             return f'{counted(count, "automatic attempt")} of {platform} {"is" if count == 1 else "are"} in flight'
-        last_death = sweep.find_outage(records.values())
+        last_death = sweep.find_outage(records)
         if last_death is not None and not has_completed_since(db, platform, last_death.id):
             return (f'the last {sweep.OUTAGE} automatic attempts of {platform} died, '
                     'and no run of it has completed since')

@@ -91,7 +91,7 @@ def find_user_id(user: Any) -> int:
     instance = inspect(user, raiseerr=False)
     if isinstance(instance, InstanceState) and isinstance(user, state.tables.host.User) and instance.identity:
         user = instance.identity[0]
-    # The platform's connection, which speaks three-byte text, cannot ask for other names.
+    # The platform's connection, which is utf8mb3, cannot ask for other names.
     is_name = isinstance(user, str) and all(0 < ord(c) < 0x10000 and not 0xD800 <= ord(c) < 0xE000 for c in user)
     is_id = type(user) is int and 1 <= user <= MAX_ID
     users = state.transactions.run(find_users, user) if is_name or is_id else []

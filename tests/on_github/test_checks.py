@@ -22,8 +22,8 @@ from mod_runs_api.github import (CommentRefusal, author_is_not_blocked,
 
 from .conftest import Comment, MakeRun
 
-GONE = ('GitHub has no build of commit 5f2a9c0e for linux, or no longer: it keeps builds for 90 days, and the platform '
-        'looks at the newest 500 artifacts.')
+GONE = ('The platform would find no build of commit 5f2a9c0e for linux: GitHub keeps builds for 90 days, and the '
+        'platform looks at the newest ones only.')
 WANTED, OTHER = Build(COMMIT, 'linux'), Build(OLD_COMMIT, 'linux')
 #: What one has that asks for a pull request.
 PULL_REQUEST = ['repository', f'pull request {PR}']
@@ -154,7 +154,7 @@ def test_the_commit_of_a_run_is_superseded_by_a_later_one(
     old, new, retry = (make_run(commit=commit, **configuration) for commit in (OLD_COMMIT, COMMIT, OLD_COMMIT))
     add_retries(old.id, [retry.id])
 
-    reason = f'Commit 00000000 is superseded: run {new.id} is of a later commit of {where}.'
+    reason = f'Commit 00000000 is superseded: run {new.id}, of another commit of {where}, is newer.'
     assert refusal(old) == refusal(retry) == reason
     # A later retry of another commit supersedes nothing.
     assert refusal(new) is None
