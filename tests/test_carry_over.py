@@ -93,9 +93,10 @@ def test_nothing_is_carried_over_into_a_run_that_is_canceled_until_it_completes_
     assert rows.carried_over(new) == dict.fromkeys(ids(tests[2:]), full)
 
 
+@pytest.mark.on_file
 @pytest.mark.parametrize('gone', ['inactive', 'without a result', 'reported by the retry itself'])
 def test_only_an_active_test_with_a_result_elsewhere_alone_is_carried_over(
-        rows: Rows, source: int, tests: list[RegressionTest], gone: str) -> None:
+        command: Command, rows: Rows, source: int, tests: list[RegressionTest], gone: str) -> None:
     new = retry(source, failed_only=True)
     if gone == 'inactive':
         tests[3].active = False
@@ -108,6 +109,9 @@ def test_only_an_active_test_with_a_result_elsewhere_alone_is_carried_over(
     finish(new, tests[:2])
 
     assert rows.carried_over(new) == {tests[2].id: source}
+    tests[3].active = True
+    db.session.commit()
+    assert command('carry-over').output == (f'{new}\t1\n' if gone == 'inactive' else '')
 
 
 @pytest.mark.parametrize(('reported', 'origin', 'status'), [

@@ -290,7 +290,6 @@ def test_a_first_run_gets_as_many_automatic_retries_as_are_set_whoever_made_othe
     assert scene.sweep() == [Line(died, 'waiting', f'the automatic retries of run {run} are used up')]
 
 
-#: The questions about a pull request.
 PULL = ['repository', f'pull request {PR}']
 
 #: What happens after run 1 was given up, and what GitHub is asked then, by what the sweep says.

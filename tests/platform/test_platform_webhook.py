@@ -50,7 +50,7 @@ def test_a_run_that_was_canceled_without_a_build_stays_green(story: Story) -> No
 
     (answer,) = story.comment(PR, '/retry linux')
 
-    assert re.match(f'- linux: run {run_id} is not retried.*GitHub has no build of commit', answer), answer
+    assert re.match(f'- linux: run {run_id} is not retried.*The platform would find no build of commit', answer), answer
     assert (len(story.attempts(run_id)), story.commit_status(run_id)) == (1, green)
 
 
