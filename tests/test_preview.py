@@ -169,7 +169,7 @@ def test_nothing_is_said_where_master_says_nothing(preview: ApiCall, tests: list
 
 
 def test_a_test_without_a_result_fails_in_no_way(preview: ApiCall, tests: list[RegressionTest]) -> None:
-    end(seed.run(tests).id)
+    finish(seed.run(tests).id, tests[:2], failed=tests[:1])
     pull = finish(seed.run(tests, **PULL_REQUEST).id, tests[1:], failed=tests[2:])
 
     assert hint_of(preview, pull) is None
