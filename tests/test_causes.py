@@ -12,7 +12,7 @@ from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
 from support.api import ApiCall, Command
 from support.histories import (NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT, VANISHED,
-                               end, report, retry_in_process)
+                               end, finish, report, retry_in_process)
 from support.rows import Rows, change_retries
 
 NOT_RAN = 'Not ran - no code changes'
@@ -132,6 +132,15 @@ def test_a_run_that_completed_is_whole_or_lacks_results(
         # A test that no worker is given any more was selected if it ran.
         tests[0].categories.clear()
         assert cause(attempts, run)[1] == f'2 of {2 + results} results are missing'
+
+
+def test_a_test_that_no_worker_is_given_any_more_is_not_missing_for_being_carried_over(
+        attempts: ApiCall, tests: list[RegressionTest]) -> None:
+    run_id = finish(seed.run(tests).id, tests, failed=tests[:1])
+    tests[0].categories.clear()
+    retry = finish(retry_in_process(run_id, failed_only=True), [])
+
+    assert (attempts(retry).json['data'][1]['carried_over'], cause(attempts, retry, 1)) == (3, (None, None))
 
 
 @pytest.fixture

@@ -15,9 +15,11 @@ from sqlalchemy import Engine
 from support.api import ApiCall
 from support.isolation import without_request
 from support.rows import RetryRow, Rows
+from support.statements import fail
 
 from mod_runs_api import (InvalidFields, MountError, RunNotFound, RunsApiError,
-                          Unprocessable, retry_run, run_retried)
+                          ServiceUnavailable, Unprocessable, retry_run,
+                          run_retried)
 
 # The requester
 
@@ -103,6 +105,11 @@ def test_it_works_without_a_request_on_the_hosts_engine_if_there_is_one(
         monkeypatch.setattr(database, 'create_session', None)
 
     assert without_request(app, lambda: retry_run(run_id).new_run_id) == run_id + 1
+
+    if not has_engine:
+        monkeypatch.setattr(database, 'create_session', fail)
+        with pytest.raises(ServiceUnavailable):
+            without_request(app, lambda: retry_run(run_id))
 
 
 # The signal

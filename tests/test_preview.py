@@ -14,8 +14,7 @@ from mod_test.models import Test, TestPlatform, TestStatus, TestType
 from outcome import passing
 from support.api import ApiCall, Command
 from support.histories import (FAIL, NOT_RUN, OTHER, PASS, History,
-                               add_attempts, carried, end, finish,
-                               retry_in_process)
+                               add_attempts, carried, finish, retry_in_process)
 from support.rows import Rows
 from support.visitor import Visitor
 

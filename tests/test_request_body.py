@@ -14,7 +14,7 @@ JSON = {'content_type': 'application/json'}
 
 NOT_JSON = [
     b'{', b'nonsense', b"{'reason': 'x'}", b'{"failed_only": true}}', b' ', b'\xff', b'{"reason": "\xff"}', b'\x00',
-    b'{"reason": "line\nbreak"}', b'[' * 16_000, b'failed_only=true']
+    b'{"reason": "line\nbreak"}', b'[' * 16_000, b'failed_only=true', b'{"reason": NaN}']
 NO_OBJECT = [b'[]', b'[1]', b'"x"', b'5', b'null', b'true']
 WRONG_VALUES: dict[str, list[Any]] = {
     'failed_only': ['true', '', 0, 1, 1.0, None, [], {}],

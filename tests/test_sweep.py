@@ -37,10 +37,6 @@ SETTLING = 'it ended less than 15 minutes ago, and an end is not final'
 OUTAGE = 'the last 3 automatic attempts of linux died, and no run of it has completed since'
 
 
-COMPLETED = ("INSERT INTO test_progress (test_id, status, timestamp, message) "
-             "VALUES ({}, 'completed', '2026-11-24 00:00:00.000000', '')")
-
-
 class Line(NamedTuple):
     """What the sweep says of one run."""
 
@@ -198,8 +194,11 @@ def test_a_failed_only_retry_whose_tests_have_passed_elsewhere_is_not_retried(sc
     scene.run('Canceled by admin')
     full, died = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
     complete(full)
-    end_empty(died)
+    with before_statements(Engine, 'INSERT INTO run_carried_over', fail):
+        end_empty(died)
 
+    for options in (['--dry-run'], []):
+        assert scene.sweep(*options) == [Line(died, 'carried over', '3 results')]
     assert scene.sweep() == []
 
 
@@ -525,7 +524,8 @@ def test_a_run_that_has_ended_is_not_ended_again_and_one_that_went_on_after_that
 
 def test_a_run_that_completes_just_before_it_is_ended_is_not_ended(scene: Scene) -> None:
     run = scene.run(None, ago=LONG)
-    left = iter([COMPLETED.format(run)])
+    left = iter(['INSERT INTO test_progress (test_id, status, timestamp, message) '
+                 f"VALUES ({run}, 'completed', '2026-11-24 00:00:00.000000', '')"])
 
     def complete_first(connection: Connection) -> None:
         for statement in left:
@@ -625,22 +625,6 @@ def test_it_prints_a_line_for_each_run_and_cuts_a_long_reason(scene: Scene) -> N
 # What was not carried over
 
 
-@pytest.mark.parametrize('settings', [{}, {'RUNS_API_AUTOMATIC_RETRIES': 0}])
-def test_results_that_were_not_carried_over_are_carried_over(scene: Scene) -> None:
-    scene.run('Canceled by admin')
-    retry = retry_run(1, failed_only=True).new_run_id
-    # Its process died as it completed.
-    report(retry, scene.tests[1:])
-    with scene.rows.engine.begin() as connection:
-        connection.exec_driver_sql(COMPLETED.format(retry))
-
-    assert scene.sweep('--dry-run') == [Line(retry, 'carried over', '1 result')]
-    assert scene.rows.of('run_carried_over') == []
-    assert scene.sweep() == [Line(retry, 'carried over', '1 result')]
-    assert scene.sweep() == []
-    assert len(scene.rows.of('test_result', test_id=retry)) == 3
-
-
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
 def test_they_are_found_even_where_something_was_carried_over_before(scene: Scene) -> None:
     scene.run('Canceled by admin')
@@ -649,7 +633,7 @@ def test_they_are_found_even_where_something_was_carried_over_before(scene: Scen
     assert len(scene.rows.carried_over(died)) == 1
     finish(full, scene.tests)
 
-    assert scene.sweep() == [Line(died, 'carried over', '1 result')]
+    assert scene.sweep('--dry-run') == scene.sweep() == [Line(died, 'carried over', '1 result')]
     assert scene.sweep() == []
     assert len(scene.rows.of('test_result', test_id=died)) == 3
 

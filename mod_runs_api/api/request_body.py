@@ -42,12 +42,16 @@ def read_object() -> dict[str, Any]:
     if not data:
         return {}
     try:
-        body = json.loads(data)
+        body = json.loads(data, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise BadRequest('The body is not valid JSON.') from None
     if not isinstance(body, dict):
         raise InvalidFields({'_schema': ['Must be a JSON object.']})
     return body
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f'{name} is Python, not JSON.')
 
 
 def _refuse_unknown_length() -> None:

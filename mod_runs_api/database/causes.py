@@ -33,15 +33,15 @@ def _count_selected(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
     Return run, number of tests that were selected when it was made, and number of those without a result of its own.
 
     Runs without rows in ``customized_test`` are left out. A test that is never given to a worker counts only if it has
-    a result.
+    a result of its own.
     """
     customized, result = db.host.CustomizedTest, db.host.TestResult
     selected = (select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))
                 .where(customized.test_id.in_(run_ids)).distinct().subquery())
-    has_result = result.test_id.is_not(None)
-    is_selected = and_(or_(has_result, is_given_to_workers(db, selected.c.regression_test_id)),
+    has_own_result = and_(result.test_id.is_not(None), ~is_carried_over(db, result))
+    is_selected = and_(or_(has_own_result, is_given_to_workers(db, selected.c.regression_test_id)),
                        ~was_added(db, selected.c.run_id, selected.c.regression_test_id))
-    is_missing = and_(is_selected, or_(~has_result, is_carried_over(db, result)))
+    is_missing = and_(is_selected, ~has_own_result)
     return db.rows(by_key(
         result,
         select(selected.c.run_id, func.sum(case((is_selected, 1), else_=0)), func.sum(case((is_missing, 1), else_=0)))

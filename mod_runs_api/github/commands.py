@@ -14,7 +14,7 @@ from ..errors import InvalidFields
 from ..service.validation import load_retry_fields
 
 #: Fenced code and HTML comments. One that is not closed reaches to the end.
-HIDDEN = re.compile(r'^ {0,3}(?P<fence>(?P<mark>[`~])(?P=mark){2,})(?=[^`\n]*$).*?'
+HIDDEN = re.compile(r'^ {0,3}(?P<fence>(?P<mark>[`~])(?P=mark){2,})(?!(?<=`)[^\n]*`).*?'
                     r'(?:^ {0,3}(?P=fence)(?P=mark)*[ \t]*$|\Z)'
                     r'|<!--.*?(?:-->|\Z)', re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r'^/retry(?:[ \t]+(?P<words>.*))?$', re.IGNORECASE | re.MULTILINE)

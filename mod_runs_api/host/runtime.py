@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from ..domain.run import MAX_ID
 from ..domain.users import User
+from .log import log_fault
 
 HostSession = Union[Session, 'scoped_session[Session]']
 
@@ -36,7 +37,10 @@ def platform_session() -> HostSession:
     # Where the database is away, the platform's function prints a traceback, and raises an exception of its own.
     uri = current_app.config['DATABASE_URI']
     create_engine(uri, poolclass=NullPool).connect().close()
-    created: scoped_session[Session] = database.create_session(uri)
+    try:
+        created: scoped_session[Session] = database.create_session(uri)
+    except Exception as fault:
+        raise log_fault(fault) from None
     return created
 
 

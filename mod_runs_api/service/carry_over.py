@@ -132,10 +132,10 @@ def _find_lacking(db: Database, run_id: int) -> tuple[ProgressRow, dict[int, int
     return (own.completed, origins) if origins else None
 
 
-def count_results(db: Database, run_id: int) -> int:
-    """Return the number of results that are to be carried over into a run."""
+def find_origins_of(db: Database, run_id: int) -> dict[int, int]:
+    """Return the origin of each result that is to be carried over into a run."""
     lacking = _find_lacking(db, run_id)
-    return 0 if lacking is None else len(lacking[1])
+    return {} if lacking is None else lacking[1]
 
 
 def list_missed() -> Sequence[int]:

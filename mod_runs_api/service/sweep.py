@@ -25,7 +25,7 @@ from ..domain import sweep
 from ..domain.causes import VANISHED, RunRecord, find_cause
 from ..domain.progress import CANCELED, ENDED_STATUSES, ProgressRow
 from ..domain.retry import RetryRequest, digest_key
-from ..domain.run import MAX_ID, Run
+from ..domain.run import MAX_ID, RegressionTest, Run
 from ..domain.sweep import PlannedRetry, Step
 from ..domain.words import counted
 from ..errors import RunsApiError, ServiceUnavailable
@@ -33,7 +33,7 @@ from ..extension import extension_state
 from ..host.github import post_status
 from ..host.log import describe, log
 from ..settings import Check
-from .carry_over import carry_over, count_results, list_missed
+from .carry_over import carry_over, find_origins_of, list_missed
 from .retry import check_retry, create_retry
 
 #: How many automatic attempts of a platform are looked at, the newest, or more if more may be in flight.
@@ -87,7 +87,8 @@ class Sweep:
             yield done
 
     def _carry_over(self, run_id: int) -> Step | None:
-        count = self._transactions.run(count_results if self._dry_run else carry_over, run_id)
+        count = (len(self._transactions.run(find_origins_of, run_id)) if self._dry_run else
+                 self._transactions.run(carry_over, run_id))
         # There is none while the attempt that has the results has not ended.
         return Step(run_id, 'carried over', None, counted(count, 'result')) if count else None
 
@@ -179,10 +180,17 @@ class Sweep:
             return Step(run_id, 'waiting', None, obstacle)
         # A run that stopped half-way is resumed; a failed-only retry that died without a result runs its own tests.
         may_resume = bool(record.results) or run.failed_only
-        failed_only = may_resume and any(test.active for test in read_not_passed(db, run_id))
+        failed_only = may_resume and any(test.active for test in self._read_not_passed(db, run_id))
         if run.failed_only and not failed_only:
             return None  # Its tests have passed in another attempt, or are inactive now.
         return PlannedRetry(run, failed_only, cause.detail)
+
+    def _read_not_passed(self, db: Database, run_id: int) -> list[RegressionTest]:
+        """Return the tests of a run that did not pass, in a dry run as if everything had been carried over into it."""
+        tests = read_not_passed(db, run_id)
+        origins = find_origins_of(db, run_id) if self._dry_run else {}
+        return [test for test in tests
+                if test.id not in origins or test in read_not_passed(db, origins[test.id])]
 
     def _find_obstacle(self, db: Database, run: Run, record: RunRecord) -> str | None:
         end = record.progress.end

@@ -62,7 +62,7 @@ NO_COMMANDS = {
     'stands in fenced code': [
         '```\n/retry\n```', '~~~\n/retry\n~~~', '``` js\n/retry\n```', 'text\n```\n/retry\n```', '```\n/retry',
         '```\n\n\n/retry', '~~~\n```\n/retry', '```\n~~~\n/retry\n```', '````\n```\n/retry\n````',
-        '```\n<!--\n/retry\n-->\n```', '```\r\n/retry\r\n```'],
+        '```\n<!--\n/retry\n-->\n```', '```\r\n/retry\r\n```', '~~~ `a`\n/retry'],
     'stands in an HTML comment': [
         '<!-- /retry -->', '<!--\n/retry\n-->', '<!--\n\n/retry\n-->', '<!--\n/retry', 'a <!--\n/retry\n--> b',
         '<!-- a -->\n<!--\n/retry\n-->', '<!--\n```\n/retry\n-->'],
@@ -77,7 +77,7 @@ def test_a_line_is_no_command_that(comment: Comment, rows: Rows, texts: list[str
 
 @pytest.mark.parametrize('text', [
     'a\n\n/retry\n\nb', 'a\r\n/retry\r\nb', '> a\n/retry', '- a\n/retry', '# a\n/retry\n# b', 'a `b\n/retry',
-    '```\na\n```\n/retry', '~~~\na\n~~~\n/retry', '```\na\n`````  \n/retry', '```\n<!--\n```\n/retry',
+    '```\na\n```\n/retry', '~~~\na\n~~~\n/retry', '```\na\n`````  \n/retry', '```\n<!--\n```\n/retry', '```a`\n/retry',
     '<!-- a -->\n/retry', 'a <!-- b -->\n/retry', '<!--\n```\n-->\n/retry', 'a -->\n/retry', '/retry\n```\na'])
 def test_a_line_is_a_command_beside_all_that(comment: Comment, rows: Rows, text: str) -> None:
     assert asked(comment, text, rows) == LINES['/retry']
