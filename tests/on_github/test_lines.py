@@ -15,7 +15,7 @@ LINES: dict[str, Asked] = {
     '/retry': (['linux', 'windows'], False, None),
     '/retry failed': (['linux', 'windows'], True, None),
     '/retry linux': (['linux'], False, None),
-    '/retry windows linux': (['linux', 'windows'], False, None),
+    '/retry windows linux failed': (['linux', 'windows'], True, None),
     '/retry failed windows': (['windows'], True, None),
     '/retry linux linux failed failed': (['linux'], True, None),
     '/retry  \t linux  ': (['linux'], False, None),
