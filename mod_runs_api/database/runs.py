@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (ColumnElement, and_, case, exists, false, func, null,
                         or_, select, true)
+from sqlalchemy.orm import aliased
 
 from ..domain.run import (COMMIT, MASTER, MAX_ID, PULL_REQUEST,
                           PULL_REQUEST_BRANCH, PullRequest, Run)
@@ -15,7 +16,7 @@ from .progress import has_ended, is_completed, last_status
 
 def find_run(db: Database, run_id: int) -> Run:
     """Return the run with an id. Raises :exc:`RunNotFound`."""
-    run, root, retry = db.host.Test, db.tables.other_run, db.run_retry.c
+    run, root, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
     row = None if not 1 <= run_id <= MAX_ID else db.execute(
         select(run.id, as_text(run.platform), as_text(run.test_type), run.fork_id, run.branch, run.commit, run.pr_nr,
                last_status(db, run.id), func.coalesce(retry.root_run_id, run.id), func.coalesce(root.id, run.id),
@@ -43,7 +44,7 @@ def read_builds(db: Database, run_ids: Collection[int]) -> dict[int, str | None]
 
 def find_superseding(db: Database, run: Run) -> int | None:
     """Return the first later run of another commit of the same pull request, or of the same branch and fork."""
-    later, own, retry = db.host.Test, db.tables.other_run, db.run_retry.c
+    later, own, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
     # The platform gives all pull requests one branch.
     of_pull_request = [later.pr_nr == run.pr_nr] if run.test_type == PULL_REQUEST else []
     found: int | None = db.scalar(

@@ -5,12 +5,10 @@ The host's ``create_all`` and its Alembic migrations find them there, so they ar
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (Boolean, Column, DateTime, ForeignKey, Integer,
                         LargeBinary, String, Table, Text, UniqueConstraint)
-from sqlalchemy.orm import aliased
 
 from ..domain.retry import MAX_REASON_LENGTH
 from ..domain.tokens import MAX_NAME_LENGTH
@@ -33,11 +31,6 @@ class Tables:
     def token(self) -> Any:
         """The columns of the API tokens, the host's or the package's own."""
         return self.host.ApiToken if self.runs_api_token is None else self.runs_api_token.c
-
-    @cached_property
-    def other_run(self) -> Any:
-        """The host's runs under a second name, for statements about two of them. Made once: that takes long."""
-        return aliased(self.host.Test)
 
 
 def create_tables(host: HostModels) -> Tables:
