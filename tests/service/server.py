@@ -121,7 +121,8 @@ class Server(Private):
         settings = {'RUNS_API_RATE_LIMIT': '1000000 per minute', **settings}
         super().__init__(folder, [
             sys.executable, '-m', 'gunicorn', '--bind', f'127.0.0.1:{port}', '--workers', str(workers),
-            '--threads', str(threads), '--timeout', '120', '--graceful-timeout', '10',
+            # No more at once than there are threads: the others are for the other workers.
+            '--threads', str(threads), '--worker-connections', str(threads), '--timeout=120', '--graceful-timeout=10',
             *(['--preload'] if preload else []), 'service.entry:app'], port,
             PYTHONPATH=PYTHONPATH, PYTHONDONTWRITEBYTECODE='1', SERVICE_FOLDER=str(folder), SERVICE_DATABASE_URI=uri,
             # Where gunicorn puts its control socket.
