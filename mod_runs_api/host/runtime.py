@@ -39,9 +39,10 @@ def platform_session() -> HostSession:
     create_engine(uri, poolclass=NullPool).connect().close()
     try:
         created: scoped_session[Session] = database.create_session(uri)
+        return created
     except Exception as fault:
-        raise log_fault(fault) from None
-    return created
+        error = log_fault(fault)
+    raise error
 
 
 def run_page(run_id: int) -> str:

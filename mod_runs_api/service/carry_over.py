@@ -99,10 +99,10 @@ def carry_over(db: Database, run_id: int) -> int:
     Nothing is done for any other run. Called again, it carries over only what is still lacking. Raises
     :exc:`RunNotFound`, or :exc:`Outdated` if the platform has restarted the run meanwhile.
     """
-    lacking = _find_lacking(db, run_id)
-    if lacking is None:
+    plan = _plan(db, run_id)
+    if plan is None:
         return 0
-    completed, origins = lacking
+    completed, origins = plan
     copy_results(db, completed, origins)
     # Last, so that nothing waits for this lock.
     if not is_still_completed(db, completed):
@@ -110,7 +110,7 @@ def carry_over(db: Database, run_id: int) -> int:
     return len(origins)
 
 
-def _find_lacking(db: Database, run_id: int) -> tuple[ProgressRow, dict[int, int]] | None:
+def _plan(db: Database, run_id: int) -> tuple[ProgressRow, dict[int, int]] | None:
     """
     Return the progress row that completed a run, and the origin of each result that is to be carried over into it.
 
@@ -132,10 +132,10 @@ def _find_lacking(db: Database, run_id: int) -> tuple[ProgressRow, dict[int, int
     return (own.completed, origins) if origins else None
 
 
-def find_origins_of(db: Database, run_id: int) -> dict[int, int]:
-    """Return the origin of each result that is to be carried over into a run."""
-    lacking = _find_lacking(db, run_id)
-    return {} if lacking is None else lacking[1]
+def find_lacking(db: Database, run_id: int) -> dict[int, int]:
+    """Return the regression tests whose results are to be carried over into a run, each with the origin."""
+    plan = _plan(db, run_id)
+    return {} if plan is None else plan[1]
 
 
 def list_missed() -> Sequence[int]:

@@ -33,7 +33,7 @@ from ..extension import extension_state
 from ..host.github import post_status
 from ..host.log import describe, log
 from ..settings import Check
-from .carry_over import carry_over, find_origins_of, list_missed
+from .carry_over import carry_over, find_lacking, list_missed
 from .retry import check_retry, create_retry
 
 #: How many automatic attempts of a platform are looked at, the newest, or more if more may be in flight.
@@ -87,7 +87,7 @@ class Sweep:
             yield done
 
     def _carry_over(self, run_id: int) -> Step | None:
-        count = (len(self._transactions.run(find_origins_of, run_id)) if self._dry_run else
+        count = (len(self._transactions.run(find_lacking, run_id)) if self._dry_run else
                  self._transactions.run(carry_over, run_id))
         # There is none while the attempt that has the results has not ended.
         return Step(run_id, 'carried over', None, counted(count, 'result')) if count else None
@@ -188,9 +188,9 @@ class Sweep:
     def _read_not_passed(self, db: Database, run_id: int) -> list[RegressionTest]:
         """Return the tests of a run that did not pass, in a dry run as if everything had been carried over into it."""
         tests = read_not_passed(db, run_id)
-        origins = find_origins_of(db, run_id) if self._dry_run else {}
-        return [test for test in tests
-                if test.id not in origins or test in read_not_passed(db, origins[test.id])]
+        origins = find_lacking(db, run_id) if self._dry_run else {}
+        not_passed = {origin_id: read_not_passed(db, origin_id) for origin_id in {*origins.values()}}
+        return [test for test in tests if test.id not in origins or test in not_passed[origins[test.id]]]
 
     def _find_obstacle(self, db: Database, run: Run, record: RunRecord) -> str | None:
         end = record.progress.end
