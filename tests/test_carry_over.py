@@ -1,6 +1,7 @@
 """An attempt ends whole (docs/api.rst): which results are carried over into a failed-only retry, and when."""
 
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from mod_regression.models import RegressionTest
 from mod_test.models import (TestProgress, TestResult, TestResultFile,
                              TestStatus)
 from sqlalchemy import Engine, delete
+from sqlalchemy.orm import Session
 from support.api import ApiCall, Command
 from support.histories import FAIL, PASS, add_attempts, end, finish, report
 from support.histories import retry_in_process as retry
@@ -228,7 +230,11 @@ def test_an_origin_that_changes_meanwhile_is_read_again(app: Flask, rows: Rows, 
 @pytest.mark.on_file
 def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_what_was_missed(
         command: Command, rows: Rows, source: int, caplog: pytest.LogCaptureFixture) -> None:
-    new, other = (retry(source, failed_only=True) for _ in range(2))
+    new, other, of_job = (retry(source, failed_only=True) for _ in range(3))
+    with Session(db.engine) as session:
+        session.add(TestProgress(of_job, TestStatus.completed, ''))
+        # Outside the application.
+        Context().run(session.commit)
     for run_id in (new, other):
         with before_statements(db.engine, 'INSERT INTO test_result ', fail):
             end(run_id)
@@ -238,7 +244,8 @@ def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_w
 
     one, rest, again = command('carry-over', new), command('carry-over'), command('carry-over', new)
 
-    assert (one.output, rest.output, again.output) == (f'{new}\t4\n', f'{other}\t4\n', f'{new}\t0\n')
+    assert (one.output, rest.output, again.output) == (
+        f'{new}\t4\n', f'{other}\t4\n{of_job}\t4\n', f'{new}\t0\n')
     assert len(rows.carried_over(new)) == len(rows.carried_over(other)) == 4
 
 

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from werkzeug.utils import import_string
+
 from mod_runs_api import RunsApiError
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +49,12 @@ def test_the_settings_are_those_of_the_package() -> None:
 
     assert len(documented) == len({*documented})
     assert {*documented} == {*re.findall(r"'(RUNS_API_\w+)'", code)}
+
+
+def test_the_checks_that_are_named_for_production_are_there() -> None:
+    names = re.findall(r"'(mod_runs_api[.]github[.]\w+)'", (ROOT / 'docs/operations.rst').read_text())
+
+    assert len(names) == 5 and all(callable(import_string(name)) for name in names)
 
 
 def test_the_errors_are_those_of_the_package() -> None:

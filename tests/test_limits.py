@@ -12,6 +12,7 @@ from limits.storage import MemoryStorage
 from mod_auth.models import User
 from support.api import ApiCall, assert_error
 from support.rows import Rows
+from support.visitor import Visitor
 
 from mod_runs_api import MountError
 
@@ -76,14 +77,16 @@ def test_of_several_windows_a_refusal_tells_the_one_that_is_full_and_how_much_is
 
 
 @limited('2 per minute')
-def test_each_token_has_a_window_and_requests_without_a_valid_one_share_that_of_their_address(
-        retry: ApiCall, alice: User) -> None:
+def test_each_token_and_user_has_a_window_and_requests_of_nobody_share_that_of_their_address(
+        app: Flask, retry: ApiCall, run_id: int, alice: User) -> None:
     assert statuses(retry, *[{'token': f'spci_{guess:043}'} for guess in range(4)]) == [401, 401, 429, 429]
     # It is checked before everything else.
     assert retry(99, {'no': 1}, token=None) == 429
     assert statuses(retry, {}, {}, {}) == [404, 404, 429]
     assert statuses(retry, *[{'token': seed.token(alice)}] * 3) == [404, 404, 429]
     assert retry(99, token=None, environ_base={'REMOTE_ADDR': '192.0.2.1'}) == 401
+    session, other_session, bob = (Visitor(app, name) for name in ('alice', 'alice', 'bob'))
+    assert [by.press(run_id).status_code for by in (session, other_session, session, bob)] == [202, 202, 429, 202]
 
 
 @pytest.mark.parametrize('app_settings', [{

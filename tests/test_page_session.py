@@ -3,7 +3,6 @@
 See docs/web-pages.rst, "The session in place of a token".
 """
 
-
 import pytest
 import seed
 from database import db

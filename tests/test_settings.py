@@ -1,11 +1,8 @@
 """The settings are read and checked once, when the blueprint is registered (docs/settings.rst)."""
 
-import re
-from pathlib import Path
-
 import pytest
 import seed
-from application import create_app, dispose
+from application import create_app
 from mod_auth.models import Role
 from support.api import ApiCall
 
@@ -46,11 +43,3 @@ def test_a_setting_that_is_changed_after_registration_has_no_effect(retry: ApiCa
 
     assert [retry(run_id).status_code for _ in range(2)] == [202, 202]
     assert retry(run_id, token=bob) == 403
-
-
-def test_the_checks_that_the_docs_name_for_production_are_there() -> None:
-    page = (Path(__file__).parents[1] / 'docs/operations.rst').read_text()
-    names = re.findall(r"'(mod_runs_api[.]github[.]\w+)'", page)
-
-    assert len(names) == 5
-    dispose(create_app('sqlite://', RUNS_API_BEFORE_RETRY=names))

@@ -112,11 +112,14 @@ def test_a_created_token_can_be_used_listed_and_revoked_and_is_not_stored_itself
     assert re.fullmatch(r'1\talice\tci\truns:read runs:write\texpires \d{4}-\d\d-\d\d\n',
                         command('token', 'list').output)
     assert retry(99, token=secret) == 404
-    other = command(*CREATE, 'laptop', '--scope', 'runs:write').output.strip()
+    other = command(*CREATE, 'laptop').output.strip()
+    row = rows.of('runs_api_token')[1]
+    created_at, expires_at = (datetime.fromisoformat(row[name]) for name in ('created_at', 'expires_at'))
+    assert (row['scopes_json'], expires_at - created_at) == ('["runs:read"]', timedelta(days=30))
 
     assert command('token', 'revoke', 1).output == 'Token 1 is revoked.\n'
 
-    assert [retry(99, token=secret).status_code for secret in (secret, other)] == [401, 404]
+    assert [retry(99, token=secret).status_code for secret in (secret, other)] == [401, 403]
     assert '\trevoked 20' in command('token', 'list').output
     for token_id in (1, 99):
         result = command('token', 'revoke', token_id)

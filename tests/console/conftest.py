@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import count
@@ -15,7 +14,8 @@ from urllib.parse import urlsplit
 
 import chromium
 import pytest
-from checkout import Platform, add_built_commit, copy_as_documented, prepare
+from checkout import (Platform, add_built_commit, copy_as_documented, named,
+                      prepare)
 from protocol import Process, Story, running
 from rows import Rows, fresh_database, now
 
@@ -30,14 +30,6 @@ SCOPES = ['runs:read', 'runs:write', 'results:read', 'system:read']
 
 #: A page of the console: ``visit('/runs', dark=True)``. The person of the story is signed in.
 Visit = Callable[..., 'Page']
-
-
-def named(variable: str, meaning: str) -> Path:
-    """Return the folder that a variable names; skip the test without."""
-    folder = os.environ.get(variable)
-    if not folder:
-        pytest.skip(f'{variable} does not name {meaning}')
-    return Path(folder)
 
 
 @pytest.fixture(scope='session')
@@ -57,9 +49,7 @@ def platform(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Platform:
 def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rows]:
     """The database."""
     with fresh_database('sqlite', tmp_path_factory.mktemp('database')) as address:
-        rows = Rows(address)
-        yield rows
-        rows.engine.dispose()
+        yield Rows(address)
 
 
 @pytest.fixture(scope='session')

@@ -213,9 +213,7 @@ def seed(made: Platform, address: str) -> str:
         rows.regression_test()
     with rows.engine.begin() as connection:
         connection.execute(text(ACCEPTED))
-        found = str(connection.scalar(text('SELECT VERSION()')))
-    rows.engine.dispose()
-    return found.partition('-')[0]
+        return str(connection.scalar(text('SELECT VERSION()'))).partition('-')[0]
 
 
 def report(found: Mapping[str, Figures]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (Encoding,
                                                           NoEncryption,
@@ -40,6 +41,14 @@ LEFT_OUT = shutil.ignore_patterns('.git', '.venv', 'venv', '__pycache__', '*.log
 
 #: What runs in the copy's interpreter, beside the copy's own modules.
 INSIDE = Path(__file__).with_name('inside.py')
+
+
+def named(variable: str, meaning: str) -> Path:
+    """Return the folder that a variable names; skip the test without."""
+    folder = os.environ.get(variable)
+    if not folder:
+        pytest.skip(f'{variable} does not name {meaning}')
+    return Path(folder)
 
 
 @dataclass(frozen=True)

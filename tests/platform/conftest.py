@@ -1,11 +1,9 @@
 """The real platform: a copy without the mount, a copy with all that the docs offer, and databases for them."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from checkout import Platform, copy, copy_as_documented, prepare
+from checkout import Platform, copy, copy_as_documented, named, prepare
 from protocol import Process, Story, running
 from rows import Rows, fresh_database
 
@@ -13,10 +11,7 @@ from rows import Rows, fresh_database
 @pytest.fixture(scope='session')
 def unmounted(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """A copy of the platform as it is."""
-    checkout = os.environ.get('SAMPLE_PLATFORM')
-    if not checkout:
-        pytest.skip('SAMPLE_PLATFORM does not name a checkout of the sample platform')
-    return prepare(Path(checkout), tmp_path_factory.mktemp('checkout'))
+    return prepare(named('SAMPLE_PLATFORM', 'a checkout of the sample platform'), tmp_path_factory.mktemp('checkout'))
 
 
 @pytest.fixture(scope='session')
@@ -41,9 +36,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 def rows(kind: str, telling: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rows]:
     """The database of the tests of one module."""
     with fresh_database(kind, tmp_path_factory.mktemp('database')) as address:
-        rows = Rows(address)
-        yield rows
-        rows.engine.dispose()
+        yield Rows(address)
 
 
 @pytest.fixture(scope='module')

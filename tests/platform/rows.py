@@ -12,8 +12,8 @@ from secrets import token_hex
 from typing import Any
 
 import pytest
-from sqlalchemy import (Engine, MetaData, Table, create_engine, insert,
-                        make_url, select, text, update)
+from sqlalchemy import (Engine, MetaData, NullPool, Table, create_engine,
+                        insert, make_url, select, text, update)
 from sqlalchemy.exc import DBAPIError
 
 MARIADB = 'mysql+pymysql://root:@127.0.0.1:3306'
@@ -56,7 +56,7 @@ class Rows:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.engine: Engine = create_engine(address)
+        self.engine: Engine = create_engine(address, poolclass=NullPool)
         self._numbers = count(1)
 
     @cached_property

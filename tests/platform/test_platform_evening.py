@@ -34,7 +34,6 @@ def seed(rows: Rows) -> None:
     run('Canceled by admin', results=2)
     run('Duplicate Entries', results=2, test_type='commit', branch='master', pr_nr=0)
     rows.run(tests, stages=[])
-    rows.engine.dispose()
 
 
 def test_the_commands_print_what_the_page_shows_and_write_no_row(unmounted: Platform, tmp_path: Path) -> None:
@@ -53,7 +52,6 @@ def test_the_commands_print_what_the_page_shows_and_write_no_row(unmounted: Plat
             printed = platform.flask(*command.split(), database=database).stdout
             assert cells(printed) == cells(output), f'{command}\n{printed}'
         assert {name: rows.of(name) for name in before} == before
-        rows.engine.dispose()
 
 
 def cells(output: str) -> list[list[str]]:

@@ -70,7 +70,6 @@ def visitor(unmounted: Platform, tmp_path_factory: pytest.TempPathFactory) -> It
         test_id = rows.regression_test()
         run_id = rows.run([test_id])
         rows.result(run_id, test_id, got='different')
-        rows.engine.dispose()
         yield Visitor(database, people['adam'], run_id)
 
 
