@@ -189,17 +189,17 @@ def test_a_run_without_results_or_in_which_every_active_test_passed_is_run_again
     assert scene.rows.selection(run + 1) == [test.id for test in scene.tests[:selected]]
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
-def test_a_failed_only_retry_whose_tests_have_passed_elsewhere_is_not_retried(scene: Scene) -> None:
+@pytest.mark.parametrize(('settings', 'failed'), [({'RUNS_API_AUTOMATIC_RETRIES': 2}, failed) for failed in (0, 1)])
+def test_a_failed_only_retry_is_retried_if_a_test_failed_elsewhere_and_else_not(scene: Scene, failed: int) -> None:
     scene.run('Canceled by admin')
     full, died = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
-    complete(full)
+    finish(full, scene.tests, failed=scene.tests[:failed])
     with before_statements(Engine, 'INSERT INTO run_carried_over', fail):
         end_empty(died)
 
-    for options in (['--dry-run'], []):
-        assert scene.sweep(*options) == [Line(died, 'carried over', '3 results')]
-    assert scene.sweep() == []
+    said = [Line(died, 'carried over', '3 results'), Line(died, 'retried', '2 of 2 results are missing')][:1 + failed]
+    for options, expected in ((['--dry-run'], said), ([], said), ([], [])):
+        assert [line._replace(new_run_id=None) for line in scene.sweep(*options)] == expected
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
@@ -626,7 +626,7 @@ def test_it_prints_a_line_for_each_run_and_cuts_a_long_reason(scene: Scene) -> N
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
-def test_they_are_found_even_where_something_was_carried_over_before(scene: Scene) -> None:
+def test_results_that_are_lacking_are_found_even_where_something_was_carried_over_before(scene: Scene) -> None:
     scene.run('Canceled by admin')
     full = retry_run(1).new_run_id
     died = finish(retry_run(1, failed_only=True).new_run_id, scene.tests[1:2])

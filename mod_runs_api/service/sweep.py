@@ -187,10 +187,10 @@ class Sweep:
 
     def _read_not_passed(self, db: Database, run_id: int) -> list[RegressionTest]:
         """Return the tests of a run that did not pass, in a dry run as if everything had been carried over into it."""
-        tests = read_not_passed(db, run_id)
         origins = find_lacking(db, run_id) if self._dry_run else {}
-        not_passed = {origin_id: read_not_passed(db, origin_id) for origin_id in {*origins.values()}}
-        return [test for test in tests if test.id not in origins or test in not_passed[origins[test.id]]]
+        own = [test for test in read_not_passed(db, run_id) if test.id not in origins]
+        return own + [test for origin_id in {*origins.values()} for test in read_not_passed(db, origin_id)
+                      if origins.get(test.id) == origin_id]
 
     def _find_obstacle(self, db: Database, run: Run, record: RunRecord) -> str | None:
         end = record.progress.end
