@@ -29,8 +29,9 @@ from support.visitor import Visitor
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that need something by the folder that they are in."""
     for item in items:
-        if item.path.parent.name in ('browser', 'console', 'platform', 'service'):
-            item.add_marker(item.path.parent.name)
+        folder = item.path.parent.name.removeprefix('on_')
+        if folder in ('browser', 'console', 'platform', 'service'):
+            item.add_marker(folder)
 
 
 @event.listens_for(Engine, 'connect')

@@ -1,4 +1,4 @@
-"""What README and docs say that can be checked without a platform. What they tell people to type: tests/platform."""
+"""What README and docs say that can be checked without a platform. What they tell people to type: tests/on_platform."""
 
 import re
 from pathlib import Path

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import Browser, Page, running, watching
-from served import Site, served
+
+from .chromium import Browser, Page, running, watching
+from .served import Site, served
 
 #: A page of a user who is logged in: ``visit('alice', color_scheme='dark')``.
 Visit = Callable[..., Page]

@@ -12,12 +12,12 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import chromium
 import pytest
-from checkout import (Platform, add_built_commit, copy_as_documented, named,
-                      prepare)
-from protocol import Process, Story, running
-from rows import Rows, fresh_database, now
+from browser import chromium
+from on_platform.checkout import (Platform, add_built_commit,
+                                  copy_as_documented, named, prepare)
+from on_platform.protocol import Process, Story, running
+from on_platform.rows import Rows, fresh_database, now
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Route

@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from chromium import focused, tab_to
-from conftest import Visit, open_dialog
-from protocol import CRASH, PASSWORD, Story, differs
+from browser.chromium import focused, tab_to
+from on_platform.protocol import CRASH, PASSWORD, Story, differs
+
+from .conftest import Visit, open_dialog
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Route

@@ -27,11 +27,12 @@ from time import perf_counter
 from typing import Any
 from unittest import mock
 
-from checkout import Platform, copy, prepare
 from flask import Flask
-from rows import Rows, fresh_database, seed_platform
 from sqlalchemy import create_engine, text
 from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from .checkout import Platform, copy, prepare
+from .rows import Rows, fresh_database, seed_platform
 
 TESTS = 300
 ATTEMPTS = 10
@@ -195,8 +196,8 @@ def measure_in_turn(copies: Mapping[str, Platform], address: str, rounds: int) -
     found: dict[str, Figures] = {how: defaultdict(list) for how in copies}
     for begun in range(0, rounds, IN_A_ROW):
         for how, made in copies.items():
-            done = made.run(__file__, '--inside', '--rounds', str(min(IN_A_ROW, rounds - begun)), database=address,
-                            seconds=600)
+            done = made.run('-m', 'on_platform.benchmark', '--inside', '--rounds', str(min(IN_A_ROW, rounds - begun)),
+                            database=address, seconds=600)
             if done.returncode:
                 raise RuntimeError(done.stderr)
             for name, milliseconds in json.loads(done.stdout).items():

@@ -1,7 +1,8 @@
 """The platform still writes the messages that tell the cause of an end, word for word (docs/api.rst, "Causes")."""
 
 import pytest
-from checkout import Platform
+
+from .checkout import Platform
 
 pytestmark = pytest.mark.platform
 

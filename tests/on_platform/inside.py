@@ -22,9 +22,10 @@ from unittest import mock
 
 from flask import g
 from sqlalchemy import Engine, event
-from stand_ins import Cloud, GitHub, standing_in
 from werkzeug.serving import make_server
 from werkzeug.wsgi import ClosingIterator
+
+from .stand_ins import Cloud, GitHub, standing_in
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

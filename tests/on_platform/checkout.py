@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (Encoding,
                                                           NoEncryption,
                                                           PrivateFormat)
-from documented import ROOT, literal_block
 
 import mod_runs_api
+
+from .documented import ROOT, literal_block
 
 #: The two lines that mount the package.
 MOUNT = '\n' + literal_block('README.rst', 'from mod_runs_api import mod_runs_api')
@@ -40,7 +41,7 @@ PATCHES = {path.stem.partition('-')[2]: path for path in sorted(ROOT.glob('docs/
 LEFT_OUT = shutil.ignore_patterns('.git', '.venv', 'venv', '__pycache__', '*.log', 'temp')
 
 #: What runs in the copy's interpreter, beside the copy's own modules.
-INSIDE = Path(__file__).with_name('inside.py')
+INSIDE = ('-m', 'on_platform.inside')
 
 
 def named(variable: str, meaning: str) -> Path:
@@ -87,7 +88,7 @@ class Platform:
 
     def inside(self, name: str, database: str, /, **arguments: Any) -> Any:
         """Call a function of ``inside.py`` in a process of its own, and return what it returned."""
-        done = self.run(str(INSIDE), database=database, sent=json.dumps({'function': name, 'arguments': arguments}))
+        done = self.run(*INSIDE, database=database, sent=json.dumps({'function': name, 'arguments': arguments}))
         answer = json.loads(done.stdout)
         assert 'raised' not in answer, answer['raised']
         return answer['returned']

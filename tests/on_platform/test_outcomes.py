@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 import pytest
-from protocol import Said, Story
-from rows import now
+
+from .protocol import Said, Story
+from .rows import now
 
 pytestmark = pytest.mark.platform
 

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checkout import Platform
-from protocol import CRASH, Story, running
+
+from .checkout import Platform
+from .protocol import CRASH, Story, running
 
 pytestmark = pytest.mark.platform
 

@@ -1,9 +1,10 @@
 """The pages for everybody: what axe finds, small screens, light and dark, little motion."""
 
 import pytest
-from chromium import SMALL, Page, fits, scrolls_inside, serious
-from conftest import Visit
-from served import Site
+
+from .chromium import SMALL, Page, fits, scrolls_inside, serious
+from .conftest import Visit
+from .served import Site
 
 
 def retry_three_times(site: Site) -> None:

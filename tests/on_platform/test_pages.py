@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from protocol import CRASH, MISSING, Story, differs
+
+from .protocol import CRASH, MISSING, Story, differs
 
 pytestmark = pytest.mark.platform
 

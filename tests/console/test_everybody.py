@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import chromium
 import pytest
-from conftest import Visit, open_dialog
-from protocol import CRASH, Story, differs
+from browser import chromium
+from on_platform.protocol import CRASH, Story, differs
+
+from .conftest import Visit, open_dialog
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from checkout import Platform, copy, copy_as_documented, named, prepare
-from protocol import Process, Story, running
-from rows import Rows, fresh_database
+
+from .checkout import Platform, copy, copy_as_documented, named, prepare
+from .protocol import Process, Story, running
+from .rows import Rows, fresh_database
 
 
 @pytest.fixture(scope='session')

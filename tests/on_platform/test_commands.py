@@ -1,7 +1,8 @@
 """Commands in a process of their own (docs/python-and-command-line.rst)."""
 
 import pytest
-from checkout import Platform
+
+from .checkout import Platform
 
 pytestmark = pytest.mark.platform
 

@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from protocol import CRASH, Story, Worker
 from support.github import AUTHOR, PR
+
+from .protocol import CRASH, Story, Worker
 
 pytestmark = pytest.mark.platform
 

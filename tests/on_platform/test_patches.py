@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from checkout import PATCHES, Platform, copy
-from documented import ROOT, command
 from packaging.requirements import Requirement
-from protocol import running
-from rows import Rows, fresh_database, seed_platform
 from sqlalchemy import create_engine, inspect, text
 
 from mod_runs_api import __version__
+
+from .checkout import PATCHES, Platform, copy
+from .documented import ROOT, command
+from .protocol import running
+from .rows import Rows, fresh_database, seed_platform
 
 pytestmark = pytest.mark.platform
 

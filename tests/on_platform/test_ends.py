@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from protocol import BOTH, CRASH, Said, Story, Worker
+
+from .protocol import BOTH, CRASH, Said, Story, Worker
 
 pytestmark = pytest.mark.platform
 

@@ -4,9 +4,10 @@ import re
 
 import pytest
 import seed
-from chromium import Page, Route, focused, tab_to
-from conftest import Visit, open_dialog
-from served import Site
+
+from .chromium import Page, Route, focused, tab_to
+from .conftest import Visit, open_dialog
+from .served import Site
 
 
 def own_row(page: Page) -> list[str]:

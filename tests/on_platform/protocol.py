@@ -23,9 +23,10 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import pytest
-from checkout import INSIDE, Platform
-from rows import Row, Rows, now, seed_platform
 from support.github import ALICE, AUTHOR, comment_payload
+
+from .checkout import INSIDE, Platform
+from .rows import Row, Rows, now, seed_platform
 
 #: For tests to which the database matters: what is promised of both kinds is tried on both.
 BOTH = pytest.mark.parametrize('kind', ['sqlite', 'mariadb'], indirect=True, scope='session')
@@ -95,7 +96,7 @@ def running(platform: Platform, database: str, folder: Path) -> Iterator[Process
     """Run a process in a copy of the platform while the block lasts."""
     log = folder / 'protocol.log'
     with open(log, 'w') as errors, subprocess.Popen(
-            [sys.executable, str(INSIDE)], cwd=platform.path, text=True,
+            [sys.executable, *INSIDE], cwd=platform.path, text=True,
             env={**platform.environment(database), 'TZ': TIME_ZONE},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as process:
         try:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 
 import pytest
-from checkout import Platform, add_built_commit, copy_as_documented
-from protocol import CRASH, Outcome, Story
+
+from .checkout import Platform, add_built_commit, copy_as_documented
+from .protocol import CRASH, Outcome, Story
 
 pytestmark = pytest.mark.platform
 

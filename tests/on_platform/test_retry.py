@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from protocol import BOTH, CRASH, PASSWORD, Story, differs
+
+from .protocol import BOTH, CRASH, PASSWORD, Story, differs
 
 pytestmark = [pytest.mark.platform, BOTH]
 

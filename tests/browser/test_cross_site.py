@@ -6,10 +6,11 @@ from urllib.parse import urlencode
 
 import demo
 import pytest
-from chromium import Page
-from conftest import Visit
 from flask import Flask, request
-from served import Site
+
+from .chromium import Page
+from .conftest import Visit
+from .served import Site
 
 #: What the other site's page does, given the address of the retry.
 ATTACKS = {

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from chromium import Page, Request, Route
 from database import db
 from mod_auth.models import Role, User
 from mod_regression.models import RegressionTest
-from served import Site
 from sqlalchemy import Update, update
+
+from .chromium import Page, Request, Route
+from .served import Site
 
 AGAIN = 'No answer came from the server. Send it again: that makes one run, even if the first one arrived.'
 

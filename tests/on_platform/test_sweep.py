@@ -4,9 +4,10 @@ import json
 from datetime import timedelta
 
 import pytest
-from checkout import Platform, copy_as_documented
-from protocol import BOTH, Said, Story, Worker
-from rows import now
+
+from .checkout import Platform, copy_as_documented
+from .protocol import BOTH, Said, Story, Worker
+from .rows import now
 
 pytestmark = [pytest.mark.platform, BOTH]
 

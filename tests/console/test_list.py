@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Visit
-from protocol import CRASH, Outcome, Story
+from on_platform.protocol import CRASH, Outcome, Story
+
+from .conftest import Visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

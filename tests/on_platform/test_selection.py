@@ -9,8 +9,9 @@ from itertools import product
 from typing import Any
 
 import pytest
-from protocol import BOTH, Story
-from rows import Rows, now
+
+from .protocol import BOTH, Story
+from .rows import Rows, now
 
 pytestmark = [pytest.mark.platform, BOTH]
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checkout import Platform, copy
-from documented import ROOT
-from rows import Rows, fresh_database, now, seed_platform
+
+from .checkout import Platform, copy
+from .documented import ROOT
+from .rows import Rows, fresh_database, now, seed_platform
 
 pytestmark = pytest.mark.platform
 

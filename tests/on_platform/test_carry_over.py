@@ -8,8 +8,9 @@ import re
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
-from protocol import BOTH, CRASH, Said, Story, differs
 from sqlalchemy import text
+
+from .protocol import BOTH, CRASH, Said, Story, differs
 
 pytestmark = pytest.mark.platform
 

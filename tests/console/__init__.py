@@ -1,0 +1,1 @@
+"""The console, in Chromium, before the real platform."""
