@@ -10,16 +10,17 @@ Mount it with two lines in the platform's ``run.py``::
 from .blueprint import create_blueprint
 from .domain.retry import Retry
 from .domain.verdict import Verdict
-from .errors import (InternalError, InvalidFields, MountError, RunNotFound,
-                     RunsApiError, ServiceUnavailable, Unprocessable)
-from .service.retry import retry_run
-from .service.verdict import attempts_verdict
-from .signals import run_retried
+from .errors import (InactiveTests, InternalError, InvalidFields, KeyReused,
+                     MountError, NothingFailed, RefusedByCheck, RunChanged,
+                     RunNotFinished, RunNotFound, RunQueued, RunsApiError,
+                     ServiceUnavailable, Unprocessable)
+from .in_process import attempts_verdict, retry_run
 from .version import __version__
 
-__all__ = ['InternalError', 'InvalidFields', 'MountError', 'Retry', 'RunNotFound', 'RunsApiError',
+__all__ = ['InactiveTests', 'InternalError', 'InvalidFields', 'KeyReused', 'MountError', 'NothingFailed',
+           'RefusedByCheck', 'Retry', 'RunChanged', 'RunNotFinished', 'RunNotFound', 'RunQueued', 'RunsApiError',
            'ServiceUnavailable', 'Unprocessable', 'Verdict', '__version__', 'attempts_verdict', 'create_blueprint',
-           'mod_runs_api', 'retry_run', 'run_retried']
+           'mod_runs_api', 'retry_run']
 
 #: The blueprint for the sample platform.
 mod_runs_api = create_blueprint()

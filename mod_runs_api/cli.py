@@ -3,89 +3,34 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import click
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import with_appcontext
 
 from .api.schemas import (AttemptSchema, PreviewSchema, TestVerdictSchema,
                           VerdictMetaSchema)
 from .domain.attempts import Attempt
 from .domain.builds import SHOWN_LENGTH
-from .domain.causes import CAUSES
 from .domain.preview import Preview
 from .domain.retry import Retry
-from .domain.run import MAX_ID
-from .domain.tokens import MAX_NAME_LENGTH, SCOPES, is_expired, read_scopes
-from .domain.words import counted, to_sentence
-from .errors import InvalidFields, RunsApiError, ServiceUnavailable
+from .domain.verdict import TestVerdict
+from .domain.words import counted
+from .errors import InternalError, RunsApiError, ServiceUnavailable
 from .extension import extension_state
-from .github.checks import READY_MADE, in_order
-from .service import tokens
-from .service.attempts import attempts_page
-from .service.carry_over import carry_over_into, list_missed
+from .service.attempts import read_page
+from .service.carry_over import carry_over, carry_over_missed
 from .service.causes import count_causes
+from .service.flaky import list_flaky
 from .service.preview import preview_retry
-from .service.retry import build_request, find_earlier, retry_run
-from .service.sweep import Sweep
-from .service.validation import find_user_id
-from .service.verdict import attempts_verdict
+from .service.retry import build_request, create_retry, find_earlier_retry
+from .service.sweep import plan_sweep, take_steps
+from .service.verdict import read_verdict
+from .terminal import print_list, to_cell
 
 #: The exit codes of `verdict`.
 EXIT_CODES = {'pass': 0, 'fail': 1, 'unstable': 4, 'pending': 5}
-
-
-@click.group(cls=AppGroup)
-@with_appcontext
-def token() -> None:
-    """Create, list and revoke API tokens, on a platform that has none of its own."""
-    if extension_state().tables.host.ApiToken is not None:
-        raise click.ClickException('This platform has API tokens of its own. Make them there: '
-                                   'POST /api/v1/auth/tokens with an e-mail address and a password.')
-
-
-@token.command()
-@click.argument('user')
-@click.option('--name', required=True, metavar='TEXT', help=f'Its purpose: 1 to {MAX_NAME_LENGTH} characters.')
-@click.option('--scope', 'scopes', multiple=True, type=click.Choice(SCOPES), default=['runs:read'],
-              show_default=True, help='May be given more than once.')
-@click.option('--days', type=click.IntRange(1, 3650), default=30, show_default=True, help='How long it is valid.')
-def create(user: str, name: str, scopes: tuple[str, ...], days: int) -> None:
-    """Create a token for USER, a user name of the platform. It is shown this once."""
-    if not 1 <= len(name) <= MAX_NAME_LENGTH:
-        raise click.BadParameter(f'must have 1 to {MAX_NAME_LENGTH} characters', param_hint='--name')
-    with exit_on_error():
-        try:
-            user_id = find_user_id(user)
-        except InvalidFields:
-            raise click.BadParameter('there is no such user', param_hint='USER') from None
-        secret = tokens.create_token(user_id, name, scopes, days)
-    if secret is None:
-        raise click.ClickException(f'{user} has a token called {name} already.')
-    click.echo(secret)
-
-
-@token.command('list')
-def list_tokens() -> None:
-    """List the tokens: id, user, name, scopes, and until when or why not they are valid."""
-    with exit_on_error():
-        rows = tokens.list_tokens()
-    for row in rows:
-        validity = (f'revoked {row.revoked_at:%Y-%m-%d}' if row.revoked_at
-                    else f'{"expired" if is_expired(row.expires_at) else "expires"} {row.expires_at:%Y-%m-%d}')
-        click.echo('\t'.join([str(row.id), _cell(row.name), _cell(row.token_name),
-                              ' '.join(read_scopes(row.scopes_json)), validity]))
-
-
-@token.command()
-@click.argument('token_id', type=click.IntRange(1, MAX_ID))
-def revoke(token_id: int) -> None:
-    """Revoke the token with the id TOKEN_ID, at once."""
-    with exit_on_error():
-        revoked = tokens.revoke_token(token_id)
-    if not revoked:
-        raise click.ClickException(f'There is no valid token {token_id}.')
-    click.echo(f'Token {token_id} is revoked.')
 
 
 @click.command('retry')
@@ -105,16 +50,14 @@ def retry_command(run_id: int, dry_run: bool, as_json: bool, **options: Any) -> 
     may be tried again.
     """
     with exit_on_error(as_json):
-        if not dry_run:
-            _print_retry(retry_run(run_id, **options), as_json)
-            return
+        state = extension_state()
+        request = build_request(state.transactions, run_id, **options)
         # A key that was used has its retry already.
-        earlier = find_earlier(build_request(run_id, **options))
-        if earlier is None:
-            preview = preview_retry(run_id, extension_state().settings.before_retry)
-            _print_preview(preview, options['failed_only'], as_json)
+        retry = state.transactions.run(find_earlier_retry, request) if dry_run else create_retry(state, request)
+        if retry is None:
+            _print_preview(preview_retry(state, run_id), request.failed_only, as_json)
         else:
-            _print_retry(earlier, as_json)
+            _print_retry(retry, as_json)
 
 
 def _print_retry(retry: Retry, as_json: bool) -> None:
@@ -144,25 +87,43 @@ def attempts_command(run_id: int, as_json: bool) -> None:
     """
     List the attempts of the run RUN_ID.
 
-    The columns: attempt, run, source, status, how many tests failed, did not run, were carried over and are there in
-    all, "all" or "failed" tests, requester ("automatic" for a sweep), time, reason, cause, the message that says so,
-    the commit that was built, and how many of the results carried over were built from which other one.
+    On a terminal, a table. Otherwise the columns are: attempt, run, source, status, how many tests failed, did not run,
+    were carried over and are there in all, "all" or "failed" tests, requester ("automatic" for a sweep), time, reason,
+    cause, the message that says so, the commit that was built, and how many of the results carried over were built from
+    which other one.
     """
     with exit_on_error(as_json):
-        for attempt in attempts_page(run_id, limit=MAX_ID, offset=0).attempts:
-            click.echo(json.dumps(AttemptSchema().dump(attempt)) if as_json else _attempt_line(attempt))
+        attempts = extension_state().transactions.run(read_page, run_id).attempts
+    if as_json:
+        for attempt in attempts:
+            click.echo(json.dumps(AttemptSchema().dump(attempt)))
+    else:
+        print_list(attempts, {
+            'ATTEMPT': lambda attempt: str(attempt.attempt),
+            'RUN': lambda attempt: str(attempt.run_id),
+            'STATUS': lambda attempt: attempt.status,
+            'FAILED': lambda attempt: str(attempt.failed),
+            'NOT RUN': lambda attempt: str(attempt.not_run),
+            'CARRIED OVER': lambda attempt: str(attempt.carried_over),
+            'TESTS': lambda attempt: str(attempt.tests),
+            'BY': _requester,
+            'WHEN (UTC)': lambda attempt: f'{attempt.created_at:%Y-%m-%d %H:%M}' if attempt.created_at else '-',
+            'ENDED BY': lambda attempt: to_cell(attempt.cause_detail),
+            'REASON': lambda attempt: to_cell(attempt.reason)}, _attempt_line)
 
 
-def _attempt_line(attempt: Attempt) -> str:
-    return '\t'.join([
-        str(attempt.attempt), str(attempt.run_id), str(attempt.source_run_id or '-'), attempt.status,
-        str(attempt.failed), str(attempt.not_run), str(attempt.carried_over), str(attempt.tests),
-        '-' if attempt.failed_only is None else 'failed' if attempt.failed_only else 'all',
-        'automatic' if attempt.automatic else _cell(attempt.requested_by),
-        f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-',
-        _cell(attempt.reason), attempt.cause or '-', _cell(attempt.cause_detail),
-        _cell(attempt.built_commit_sha and attempt.built_commit_sha[:SHOWN_LENGTH]),
-        _cell(' '.join(f'{other.short}:{other.results}' for other in attempt.other_builds) or None)])
+def _requester(attempt: Attempt) -> str:
+    return 'automatic' if attempt.automatic else to_cell(attempt.requested_by)
+
+
+def _attempt_line(attempt: Attempt) -> list[str]:
+    return [str(attempt.attempt), str(attempt.run_id), str(attempt.source_run_id or '-'), attempt.status,
+            str(attempt.failed), str(attempt.not_run), str(attempt.carried_over), str(attempt.tests),
+            '-' if attempt.failed_only is None else 'failed' if attempt.failed_only else 'all', _requester(attempt),
+            f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-', to_cell(attempt.reason),
+            attempt.cause or '-', to_cell(attempt.cause_detail),
+            to_cell(attempt.built_commit_sha and attempt.built_commit_sha[:SHOWN_LENGTH]),
+            to_cell(' '.join(f'{other.short}:{other.results}' for other in attempt.other_builds) or None)]
 
 
 @click.command('verdict')
@@ -178,16 +139,21 @@ def verdict_command(run_id: int, as_json: bool) -> None:
     4 for unstable and 5 for pending.
     """
     with exit_on_error(as_json):
-        found = attempts_verdict(run_id)
+        found = extension_state().transactions.run(read_verdict, run_id)
     if as_json:
         click.echo(json.dumps({'data': TestVerdictSchema(many=True).dump(found.tests),
                                'meta': VerdictMetaSchema().dump(found)}))
     else:
-        for test in found.tests:
-            if test.verdict != 'passed':
-                outcomes = [f'{attempt.run_id}:{attempt.outcome}' for attempt in test.attempts]
-                click.echo('\t'.join([str(test.regression_test_id), test.verdict, *outcomes]))
-        click.echo('\t'.join(filter(None, [found.overall, to_sentence(found)])))
+        def outcomes(test: TestVerdict) -> list[str]:
+            return [f'{attempt.run_id}:{attempt.outcome}' for attempt in test.attempts]
+
+        print_list([test for test in found.tests if test.verdict != 'passed'], {
+            'TEST': lambda test: str(test.regression_test_id),
+            'VERDICT': lambda test: test.verdict,
+            'OUTCOMES': lambda test: ' '.join(outcomes(test)),
+            'COMMAND': lambda test: to_cell(test.command)},
+            lambda test: [str(test.regression_test_id), test.verdict, *outcomes(test)])
+        click.echo('\t'.join(filter(None, [found.overall, found.sentence])))
     raise SystemExit(EXIT_CODES[found.overall])
 
 
@@ -201,11 +167,11 @@ def carry_over_command(run_id: int | None) -> None:
     This happens by itself when a retry completes. The command is for retries where it was missed, and may be repeated.
     """
     with exit_on_error():
-        for found_id in list_missed() if run_id is None else [run_id]:
-            count = carry_over_into(found_id)
-            # There is none while the attempt that has the results has not ended.
-            if count or run_id is not None:
-                click.echo(f'{found_id}\t{count}')
+        transactions = extension_state().transactions
+        carried_over = (carry_over_missed(transactions) if run_id is None else
+                        [(run_id, transactions.run(carry_over, run_id))])
+        for found_id, count in carried_over:
+            click.echo(f'{found_id}\t{count}')
 
 
 @click.command('sweep')
@@ -220,10 +186,19 @@ def sweep_command(dry_run: bool, as_json: bool) -> None:
     "ended", "retried" or "waiting", the new run, and why. Exits with 3 if the database is away.
     """
     with exit_on_error(as_json):
-        checks = in_order([*extension_state().settings.before_retry, *READY_MADE])
-        for step in Sweep(checks, dry_run).run():
-            click.echo(json.dumps(step._asdict()) if as_json else
-                       '\t'.join([str(step.run_id), step.what, str(step.new_run_id or '-'), _cell(step.why)]))
+        state = extension_state()
+        plan = plan_sweep(state)
+        steps = plan if dry_run else take_steps(state, plan)
+        if as_json:
+            for step in steps:
+                click.echo(json.dumps({'run_id': step.run_id, 'what': step.what, 'new_run_id': step.new_run_id,
+                                       'why': step.why}))
+        else:
+            print_list(steps, {
+                'RUN': lambda step: str(step.run_id),
+                'STEP': lambda step: step.what,
+                'NEW RUN': lambda step: str(step.new_run_id or '-'),
+                'WHY': lambda step: to_cell(step.why)})
 
 
 @click.command('causes')
@@ -239,25 +214,43 @@ def causes_command(last: int, as_json: bool) -> None:
     that says so, the most frequent first. It only reads, and works before the first retry.
     """
     with exit_on_error(as_json):
-        counts = count_causes(last)
-    runs, whole = counts.total(), counts[None]
-    details = [(cause, count) for cause, count in counts.most_common() if cause is not None]
-    causes = {name: sum(count for cause, count in details if cause.name == name) for name in CAUSES}
+        counts = count_causes(extension_state().transactions, last)
     if as_json:
-        click.echo(json.dumps({'runs': runs, 'whole': whole, 'causes': causes, 'details': [
-            {'cause': cause.name, 'detail': cause.detail, 'count': count} for cause, count in details]}))
+        click.echo(json.dumps({'runs': counts.runs, 'whole': counts.whole, 'causes': counts.by_name, 'details': [
+            {'cause': cause.name, 'detail': cause.detail, 'count': count} for cause, count in counts.details]}))
         return
-    for name, count in [('runs', runs), ('whole', whole), *causes.items()]:
-        click.echo(f'{name}\t{count}')
-    for cause, count in details:
-        click.echo('\t'.join([cause.name, str(count), _cell(cause.detail)]))
+    print_list([('runs', counts.runs), ('whole', counts.whole), *counts.by_name.items()], {
+        'CAUSE': lambda row: row[0],
+        'RUNS': lambda row: str(row[1])})
+    print_list(counts.details, {
+        'CAUSE': lambda row: row[0].name,
+        'RUNS': lambda row: str(row[1]),
+        'MESSAGE': lambda row: to_cell(row[0].detail)})
 
 
-def _cell(text: str | None) -> str:
-    """Return a text so that it stays one cell of one line. An empty or odd one is quoted."""
-    if text is None:
-        return '-'
-    return text if text.isprintable() and text.strip() and text != '-' else json.dumps(text, ensure_ascii=False)
+@click.command('flaky')
+@click.option('--last', type=click.IntRange(min=1), default=100, show_default=True, metavar='N',
+              help='How many first runs that were retried are looked at.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
+@with_appcontext
+def flaky_command(last: int, as_json: bool) -> None:
+    """
+    List the tests that were flaky in the last N first runs that were retried, the most often flaky first.
+
+    Prints each test, in how many of them it was flaky, in how many it ran more than once, the newest in which it was
+    flaky, and its command. It only reads.
+    """
+    with exit_on_error(as_json):
+        found = list_flaky(extension_state().transactions, last)
+    if as_json:
+        click.echo(json.dumps({'runs': found.runs, 'tests': [asdict(test) for test in found.tests]}))
+    else:
+        print_list(found.tests, {
+            'TEST': lambda test: str(test.regression_test_id),
+            'FLAKY': lambda test: str(test.flaky),
+            'RETRIED': lambda test: str(test.retried),
+            'LAST RUN': lambda test: str(test.last_run_id),
+            'COMMAND': lambda test: to_cell(test.command)})
 
 
 @contextmanager
@@ -271,8 +264,10 @@ def exit_on_error(as_json: bool = False) -> Iterator[None]:
         else:
             details = f' {json.dumps(error.details)}' if error.details else ''
             click.echo(f'Error: {error.message}{details}', err=True)
+        if isinstance(error, InternalError):
+            click.echo(f'The server said: {error.fault}', err=True)
         raise SystemExit(3 if isinstance(error, ServiceUnavailable) else 1) from None
 
 
-COMMANDS = (token, retry_command, attempts_command, verdict_command, carry_over_command, sweep_command,
-            causes_command)
+COMMANDS = (retry_command, attempts_command, verdict_command, carry_over_command, sweep_command, causes_command,
+            flaky_command)

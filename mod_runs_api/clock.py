@@ -14,12 +14,15 @@ def now() -> datetime:
     return to_utc(datetime.now(timezone.utc))
 
 
-def age(time: datetime, now: datetime) -> timedelta:
+def age(time: datetime | str, now: datetime) -> timedelta:
     """
     Return the age of a stored time. ``now`` is as :func:`now` returns it.
 
-    The platform stores some times in UTC and some in its machine's local time: the younger reading counts.
+    The platform stores some times in UTC and some in its machine's local time: the younger reading counts. A time that
+    the driver cannot read stays text, "0000-00-00 00:00:00": it is older than any other.
     """
+    if isinstance(time, str):
+        return timedelta.max
     # When clocks are set back an hour is read twice: the second time is the younger.
     readings = [to_utc(time)]
     with suppress(OverflowError, ValueError):  # No clock shows the first and the last days of the calendar.

@@ -1,6 +1,6 @@
 """The errors of the package (docs/api.rst, "Errors")."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MAX_MESSAGE_LENGTH = 500
@@ -74,11 +74,99 @@ class InvalidFields(Unprocessable):
         super().__init__('The request has invalid fields.', {'fields': dict(fields)})
 
 
-class InternalError(RunsApiError):
-    """A fault of the server. The log has more."""
+class Refusal(Unprocessable):
+    """
+    A retry that is refused (docs/api.rst, "Refusals"): one of the classes below.
+
+    Attributes
+    ----------
+    refusal : str
+        Its word for programs, which ``details['refusal']`` has too.
+    """
+
+    refusal = ''
+
+    def __init__(self, message: str, **explanation: Any) -> None:
+        super().__init__(message, {'refusal': self.refusal, **explanation})
+
+
+class RunNotFinished(Refusal):
+    """Only the tests that did not pass are asked for, of a run that has not ended."""
+
+    refusal = 'run_not_finished'
+
+    def __init__(self, run_id: int, run_status: str) -> None:
+        super().__init__(f'Run {run_id} has not finished: it has no failed tests yet.', run_status=run_status)
+
+
+class RunQueued(Refusal):
+    """A comment asks for a run that is still queued."""
+
+    refusal = 'run_queued'
+
+    def __init__(self, run_id: int) -> None:
+        super().__init__(f'Run {run_id} is still queued.', run_id=run_id)
+
+
+class NothingFailed(Refusal):
+    """Only the tests that did not pass are asked for, and all passed."""
+
+    refusal = 'nothing_failed'
+
+    def __init__(self, run_id: int) -> None:
+        super().__init__(f'No test of run {run_id} failed: there is nothing to run again.')
+
+
+class InactiveTests(Refusal):
+    """Some of the tests to run are inactive now, or none is active."""
+
+    refusal = 'inactive_tests'
+
+    def __init__(self, inactive_ids: Sequence[int], *, none_is_active: bool) -> None:
+        super().__init__('None of the tests to run is active: there is nothing to run again.' if none_is_active else
+                         'Some of the tests to run are inactive now.', inactive_ids=list(inactive_ids))
+
+
+class KeyReused(Refusal):
+    """The idempotency key belongs to another request."""
+
+    refusal = 'key_reused'
 
     def __init__(self) -> None:
+        super().__init__('This idempotency key belongs to another request.')
+
+
+class RefusedByCheck(Refusal):
+    """A check said no, or had no answer where none is a no."""
+
+    refusal = 'refused_by_check'
+
+    def __init__(self, sentence: str, run_id: int) -> None:
+        super().__init__(sentence, run_id=run_id)
+
+
+class RunChanged(Refusal):
+    """An automatic retry is not due any more."""
+
+    refusal = 'run_changed'
+
+    def __init__(self, run_id: int) -> None:
+        super().__init__(f'Run {run_id} is not as it was when its retry was planned.', run_id=run_id)
+
+
+class InternalError(RunsApiError):
+    """
+    A fault of the server. The log has more.
+
+    Attributes
+    ----------
+    fault : str
+        What it was, in the database's own words if it came from there: for the operator at the command line alone.
+    """
+
+    def __init__(self, fault: str = '') -> None:
         super().__init__('An unexpected error occurred.')
+        self.fault = fault
 
 
 class ServiceUnavailable(RunsApiError):

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from limits import parse_many
-from werkzeug.utils import ImportStringError, import_string
+from werkzeug.utils import import_string
 
 from .errors import MountError
 from .host.github import CheckedRun
@@ -84,8 +84,8 @@ def _read_checks(value: Any) -> tuple[Check, ...]:
     for check in value if isinstance(value, (list, tuple)) else [] if value is None else [value]:
         try:
             checks.append(import_string(check) if isinstance(check, str) else check)
-        except (ImportStringError, ValueError):  # ValueError: it is no name.
-            raise MountError(f'RUNS_API_BEFORE_RETRY: {check!r} cannot be imported.') from None
+        except (Exception, SystemExit) as error:  # Whatever importing somebody else's module may come to.
+            raise MountError(f'RUNS_API_BEFORE_RETRY: {check!r} cannot be imported: {type(error).__name__}.') from None
     if not all(map(callable, checks)):
         raise MountError('RUNS_API_BEFORE_RETRY must be a callable, its dotted name, or a list of these, '
                          f'not {value!r}.')

@@ -1,7 +1,6 @@
 """The miniature of the platform on SQLite, a user and a run in it, and ways to use the API."""
 
 import sqlite3
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -54,8 +53,7 @@ def database_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, database_uri: str,
-        app_settings: dict[str, Any]) -> Iterator[Flask]:
+def app(database_uri: str, app_settings: dict[str, Any]) -> Iterator[Flask]:
     """
     Yield the miniature with the blueprint in it.
 
@@ -63,9 +61,6 @@ def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, databas
     with that one and with each other. On a server they share nothing, so the clients and the runners of this
     application give each request and each command a context of its own.
     """
-    if request.node.get_closest_marker('older_platform'):
-        for module in ('mod_api', 'mod_api.models', 'mod_api.models.api_token'):
-            monkeypatch.setitem(sys.modules, module, None)
     app = create_app(database_uri, **app_settings)
     app.test_client_class, app.test_cli_runner_class = IsolatedClient, IsolatedRunner
     yield app
@@ -203,6 +198,7 @@ def visitor(app: Flask) -> Visitor:
 
 
 @pytest.fixture
-def github(monkeypatch: pytest.MonkeyPatch) -> GitHub:
-    """Return a GitHub that answers, and on which nothing has happened."""
-    return GitHub().install(monkeypatch)
+def github() -> Iterator[GitHub]:
+    """Yield a GitHub that answers, and on which nothing has happened."""
+    with GitHub().standing_in() as github:
+        yield github

@@ -36,6 +36,7 @@ from mod_test.models import Test, TestPlatform, TestStatus
 from seed import Demo, progress, result
 from seed import run as seed_run
 from seed import seed_demo
+from support.github import SETTINGS, GitHub
 
 REASON = 'flaky VM'
 RUN_TABLES = {
@@ -239,13 +240,15 @@ def show_verdict(app: Flask, demo: Demo, new_run_id: int) -> None:
           {verdicts[str(test_id)] for test_id in recovered} == {'flaky'})
 
 
-def show_sweep(demo: Demo) -> None:
+def show_sweep(demo: Demo, github: GitHub) -> None:
     """Have a machine die half-way, and let the sweep finish its run."""
     step(8, 'A machine dies half-way, and nobody has to ask')
     tests = [db.session.get_one(RegressionTest, test_id) for test_id in
              sorted(db.session.get_one(Test, demo.run_id).get_customized_regressiontests())]
     ran, rest = tests[:4], tests[4:]
     run = seed_run(tests, commit='a3d1c5f7e9b20486135792468acefdb013579bdf')
+    # A sweep retries nothing without GitHub's consent.
+    github.build(run.commit)
     for stage in progress(run, TestStatus.preparation, TestStatus.testing):
         stage.timestamp -= timedelta(hours=5)
     db.session.add(GcpInstance(f'linux-{run.id}', run.id, datetime.now() - timedelta(hours=5)))
@@ -291,7 +294,7 @@ def keep_serving(address: str, demo: Demo) -> None:
         threading.Event().wait(1)
 
 
-def run_demo(app: Flask, port: int, serve: bool) -> None:
+def run_demo(app: Flask, github: GitHub, port: int, serve: bool) -> None:
     """Run the demo from beginning to end."""
     demo = seed_demo()
     with serving(app, port) as address:
@@ -303,7 +306,7 @@ def run_demo(app: Flask, port: int, serve: bool) -> None:
         show_whole(demo, new_run_id)
         show_attempts(address, demo, new_run_id)
         show_verdict(app, demo, new_run_id)
-        show_sweep(demo)
+        show_sweep(demo, github)
         if serve:
             keep_serving(address, demo)
 
@@ -314,13 +317,14 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument('--serve', action='store_true', help='go on serving afterwards')
     parser.add_argument('--port', type=int, default=0, metavar='N', help='the port to serve on; by default a free one')
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        app = create_app(f"sqlite:///{Path(folder, 'miniature.sqlite').as_posix()}", RUNS_API_AUTOMATIC_RETRIES=1)
+    with tempfile.TemporaryDirectory() as folder, GitHub().standing_in() as github:
+        app = create_app(f"sqlite:///{Path(folder, 'miniature.sqlite').as_posix()}", RUNS_API_AUTOMATIC_RETRIES=1,
+                         **SETTINGS)
         try:
             # The worker's reports are requests of their own on the platform.
             with app.test_request_context():
                 app.preprocess_request()
-                run_demo(app, options.port, options.serve)
+                run_demo(app, github, options.port, options.serve)
         except ClaimFailed as failure:
             print(f'\n{failure}', file=sys.stderr)
             return 1

@@ -10,10 +10,7 @@ from flask.testing import FlaskClient
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestStatus
 from support.api import ApiCall, Command
-from support.histories import (FAIL, PASS, Came, add_attempts, end, finish,
-                               retry_in_process)
-
-from mod_runs_api import attempts_verdict
+from support.histories import end, finish, retry_in_process
 
 pytestmark = [pytest.mark.usefixtures('app'), pytest.mark.on_file]
 
@@ -30,26 +27,6 @@ def build(run_id: int, commit: str | None) -> int:
 def other_builds(attempts: ApiCall, run_id: int) -> list[tuple[str, int]]:
     """Return the results of other builds in the last attempt of a run."""
     return [(one['built_commit_sha'], one['results']) for one in attempts(run_id).json['data'][-1]['other_builds']]
-
-
-@pytest.mark.parametrize(('builds', 'history', 'verdict'), [
-    ([ONE, OTHER], [FAIL, PASS], 'build_changed'), ([ONE[:7], OTHER], [PASS, FAIL], 'build_changed'),
-    ([ONE[:7].upper(), ONE], [FAIL, PASS], 'flaky'),
-    ([None, ONE], [FAIL, PASS], 'flaky'), (['', ONE], [FAIL, PASS], 'flaky'),
-    # One pair of one build is enough, wherever it is.
-    ([ONE, OTHER, OTHER], [FAIL, PASS, FAIL], 'flaky'), ([ONE, OTHER, ONE], [PASS, FAIL, FAIL], 'flaky'),
-    ([ONE, OTHER], [FAIL, FAIL], 'failing_identically'), ([ONE, OTHER], [PASS, PASS], 'passed')])
-def test_a_pass_and_a_failure_of_different_builds_prove_nothing_about_the_test(
-        builds: list[str | None], history: list[Came], verdict: str) -> None:
-    run_ids = add_attempts(history)
-    for run_id, commit in zip(run_ids, builds):
-        build(run_id, commit)
-
-    found = attempts_verdict(run_ids[0])
-
-    assert found.tests[0].verdict == verdict
-    assert found.overall == (
-        'fail' if found.tests[0].latest == 'fail' else 'unstable' if verdict == 'flaky' else 'pass')
 
 
 def test_what_was_built_for_a_run_is_known_when_it_has_completed(
@@ -93,13 +70,3 @@ def test_results_of_several_builds_are_counted_by_build(attempts: ApiCall, clien
     assert sentence in client.get(f'/test/{third}').text
     build(second, ONE[:12])
     assert other_builds(attempts, third) == [(ONE, 3)]
-
-
-@pytest.mark.older_platform
-def test_on_a_platform_without_the_column_nobody_knows(
-        command: Command, first: int, tests: list[RegressionTest]) -> None:
-    finish(retry_in_process(first, failed_only=True), tests[1:])
-
-    lines = [line.split('\t') for line in command('attempts', first).output.splitlines()]
-    assert [line[14:] for line in lines] == [['-', '-']] * 2
-    assert {test.verdict for test in attempts_verdict(first).tests} == {'passed', 'flaky'}

@@ -1,4 +1,4 @@
-"""Why a run ended, from sequences of progress rows: the table of docs/api.rst, "Causes", line by line."""
+"""Why a run ended, and where that is said (docs/api.rst, "Causes"). The table itself: tests/domain."""
 
 import json
 from datetime import datetime
@@ -11,11 +11,10 @@ from flask.testing import FlaskClient
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
 from support.api import ApiCall, Command
-from support.histories import (NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT, VANISHED,
-                               end, finish, report, retry_in_process)
+from support.histories import (OUT_OF_ORDER, TIME_LIMIT, end, finish, report,
+                               retry_in_process)
 from support.rows import Rows, change_retries
 
-NOT_RAN = 'Not ran - no code changes'
 MISSING = '2 of 3 results are missing'
 #: The stages of a progress row by their name; any other text is the message of a row that cancels.
 STAGES = {stage.value: stage for stage in (TestStatus.preparation, TestStatus.testing, TestStatus.completed)}
@@ -37,72 +36,6 @@ def cause(attempts: ApiCall, run: Test | int, place: int = 0) -> tuple[Any, Any]
     """Return the cause of an attempt and what decided."""
     attempt = attempts(run).json['data'][place]
     return attempt['cause'], attempt['cause_detail']
-
-
-@pytest.mark.parametrize('earlier', ['', 'Canceled by user', OUT_OF_ORDER, 'Tests canceled'])
-@pytest.mark.parametrize('later', [
-    [], [TIME_LIMIT, TIME_LIMIT], ['Cancelling tests as Github Action(s) failed'], ['Canceled by admin'],
-    ['A new word'], ['completed']])
-def test_a_run_that_completed_whole_has_no_cause_whatever_came_before_and_after(
-        attempts: ApiCall, tests: list[RegressionTest], earlier: str, later: list[str]) -> None:
-    run = add_run(tests, [*STARTED, earlier, 'completed', *later], results=3)
-
-    assert cause(attempts, run) == (None, None)
-
-
-def test_a_run_that_has_not_ended_has_no_cause(attempts: ApiCall, tests: list[RegressionTest]) -> None:
-    for rows in ([], STARTED, ['preparation', 'Canceled by user', 'testing']):
-        assert cause(attempts, add_run(tests, rows)) == (None, None), rows
-
-
-#: The rows of runs that lack results, by the cause; the message that decides is the last, unless it is given.
-CAUSES: dict[str, list[tuple[list[str], str | None]]] = {
-    'decision': [
-        *[([*STARTED, 'Canceled by alice via API: wrong', *later], 'Canceled by alice via API: wrong') for later in (
-            [], [OUT_OF_ORDER], [TIME_LIMIT], [''], ['completed'], ['testing', VANISHED], ['Build failed: …'])],
-        ([' Canceled by admin\n', TIME_LIMIT], 'Canceled by admin'),
-        *[([message], None) for message in (
-            'Canceled by user', 'PR closed', 'PR is closed', 'Tests canceled', 'Invalid PR number', NOT_RAN)],
-        ([NOT_VISIBLE, 'PR closed'], None)],
-    'build': [
-        *[([message], None) for message in (
-            'Build failed: the workflow finished', 'No build will be created', 'Artifact not found: it may be old',
-            'Artifact download failed: HTTP 403', 'Cancelling tests as Github Action(s) failed')],
-        ([*STARTED, TIME_LIMIT, 'Build failed: …'], None), ([NOT_VISIBLE, 'Build failed: …'], None)],
-    'infrastructure': [
-        *[([*STARTED, *[TIME_LIMIT] * ticks], None) for ticks in (1, 2, 5)],
-        # Unlike a person's, the end that a pull request or a build brought about is only looked for in the last row.
-        (['PR closed', TIME_LIMIT], None), (['Build failed: …', TIME_LIMIT], None),
-        *[([message], None) for message in (
-            'GCP operation timed out. The test will be retried automatically.', 'VM creation failed (SOMETHING_NEW).',
-            'Required GCP resource not found.', 'A VM with this name already exists.', 'Artifact download timed out',
-            'Artifact download failed: HTTP 502')],
-        *[([*STARTED, message], None) for message in (OUT_OF_ORDER, 'artifact', VANISHED)],
-        *[([*STARTED, message], 'the worker gave up') for message in ('', ' \n')],
-        ([f' {TIME_LIMIT}\n'], TIME_LIMIT),
-        *[([NOT_VISIBLE, *later], NOT_VISIBLE) for later in ([], [NOT_RAN], [NOT_RAN, NOT_RAN])],
-        (COMPLETED, MISSING), ([*COMPLETED, OUT_OF_ORDER], None), ([*COMPLETED, 'A new word'], MISSING)],
-    'unknown': [([*STARTED, message], None) for message in (
-        'PR converted to draft', f'{TIME_LIMIT} again', 'gcp quota', 'The artifact', 'duplicate entries', 'Canceled',
-        'Not Canceled by admin', 'PR closed!', 'canceled by admin')]}
-
-
-@pytest.mark.parametrize('expected', CAUSES)
-def test_the_cause_is_the_first_line_of_the_table_that_fits(
-        attempts: ApiCall, tests: list[RegressionTest], expected: str) -> None:
-    for rows, detail in CAUSES[expected]:
-        assert cause(attempts, add_run(tests, rows)) == (expected, rows[-1] if detail is None else detail), rows
-
-
-@pytest.mark.parametrize(('message', 'runtime', 'expected'), [
-    (TIME_LIMIT, 600_000, 'code'), (TIME_LIMIT, 599_999, 'infrastructure'), (TIME_LIMIT, None, 'infrastructure'),
-    (OUT_OF_ORDER, 600_000, 'infrastructure')])
-def test_a_test_of_ten_minutes_says_that_the_code_hangs_where_the_time_ran_out(
-        attempts: ApiCall, tests: list[RegressionTest], message: str, runtime: int | None, expected: str) -> None:
-    run = add_run(tests, [*STARTED, message], results=2)
-    run.results[0].runtime = runtime
-
-    assert cause(attempts, run) == (expected, message)
 
 
 def test_the_last_row_is_that_with_the_highest_id_whatever_its_time(
@@ -211,7 +144,8 @@ def test_the_command_counts_the_causes_of_the_last_runs_that_ended(
     assert found['details'][0] == {'cause': 'infrastructure', 'detail': TIME_LIMIT, 'count': 2}
     assert {(one['cause'], one['detail'], one['count']) for one in found['details'][1:]} == {
         ('infrastructure', OUT_OF_ORDER, 1), ('infrastructure', 'the worker gave up', 1), ('unknown', 'A new word', 1),
-        ('infrastructure', MISSING, 1), ('decision', 'Canceled by "admin"', 1), ('decision', 'PR closed', 1)}
+        ('infrastructure', 'results are missing', 1), ('decision', 'Canceled by "admin"', 1),
+        ('decision', 'PR closed', 1)}
     assert printed[:8] == ['runs\t8', 'whole\t1', 'decision\t1', 'build\t0', 'code\t0', 'infrastructure\t5',
                            'unknown\t1', f'infrastructure\t2\t{TIME_LIMIT}']
     assert 'decision\t1\tCanceled by "admin"' in printed

@@ -7,7 +7,7 @@ import pytest
 from support.api import ApiCall
 from support.rows import Rows
 
-from mod_runs_api import Unprocessable, retry_run
+from mod_runs_api import RefusedByCheck, retry_run
 
 
 def checked_by(*functions: Any) -> pytest.MarkDecorator:
@@ -42,9 +42,9 @@ def test_a_check_may_refuse_a_retry_here_and_in_process(retry: ApiCall, run_id: 
     response = retry(run_id)
 
     assert response == 422
-    assert response.json == {'code': 'unprocessable', 'details': {'run_id': run_id},
+    assert response.json == {'code': 'unprocessable', 'details': {'refusal': 'refused_by_check', 'run_id': run_id},
                              'message': 'The build of c0ffee for windows is gone.'.ljust(500, '!')}
-    with pytest.raises(Unprocessable, match='is gone'):
+    with pytest.raises(RefusedByCheck, match='is gone'):
         retry_run(run_id)
     assert rows.snapshot() == before
     assert rows.retries == []

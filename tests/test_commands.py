@@ -2,12 +2,19 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 import seed
+from database import db
 from mod_auth.models import User
+from mod_regression.models import RegressionTest
+from mod_test.models import Test, TestStatus
+from sqlalchemy import Engine, text
 from support.api import ApiCall, Command
-from support.rows import RetryRow, Rows, add_retries
+from support.histories import (FAIL, PASS, add_attempts, finish,
+                               retry_in_process)
+from support.rows import RetryRow, Rows, add_retries, delete_run
 
 # A command has a session of its own, and so a connection of its own.
 pytestmark = pytest.mark.on_file
@@ -70,3 +77,57 @@ def test_all_attempts_are_listed_however_many(command: Command) -> None:
 
     assert [line.split('\t')[:2] for line in lines] == [
         [str(number), str(run_id)] for number, run_id in enumerate([root_id, *retries], 1)]
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the commands print to a terminal."""
+    monkeypatch.setattr('mod_runs_api.terminal.sys', SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
+
+
+def test_on_a_terminal_lists_are_tables_with_a_head(
+        command: Command, terminal: None, tests: list[RegressionTest]) -> None:
+    first = finish(seed.run(tests, built_commit='1a2b').id, tests, failed=tests[:2])
+    finish(retry_in_process(first, failed_only=True, reason='flaky VM', requested_by=seed.user()), tests[:2],
+           failed=tests[:1])
+    seed.progress(db.session.get_one(Test, first), TestStatus.canceled)
+
+    assert re.sub(r'20\d\d-\d\d-\d\d \d\d:\d\d', '2026-11-24 13:00', command('attempts', first).output) == (
+        'ATTEMPT  RUN  STATUS    FAILED  NOT RUN  CARRIED OVER  TESTS  BY     WHEN (UTC)        ENDED BY  REASON\n'
+        '1        1    canceled  2       0        0             3      -      -                 -         -\n'
+        '2        2    fail      1       0        1             3      alice  2026-11-24 13:00  -         flaky VM\n')
+    assert command('verdict', first).output == (
+        'TEST  VERDICT              OUTCOMES       COMMAND\n'
+        '1     failing_identically  1:fail 2:fail  -out=srt -latin1\n'
+        '2     flaky                1:fail 2:pass  -out=srt -latin1\n'
+        'fail\tOver 2 attempts 1 test is flaky and 1 fails each time in the same way.\n')
+    assert command('flaky').output == (
+        'TEST  FLAKY  RETRIED  LAST RUN  COMMAND\n2     1      1        1         -out=srt -latin1\n')
+    assert command('causes').output.splitlines()[:2] == ['CAUSE           RUNS', 'runs            2']
+    assert command('sweep').output == ''
+
+
+def test_flaky_lists_the_tests_that_were_flaky_in_the_last_runs_that_were_retried(
+        command: Command, rows: Rows) -> None:
+    old, new = add_attempts([FAIL, PASS], [FAIL, FAIL]), add_attempts([PASS, FAIL])
+    seed.bulk_runs(1, 1)
+    delete_run(new[0])
+    before = rows.snapshot()
+
+    assert command('flaky').output == f'1\t1\t1\t{old[0]}\t-out=srt -latin1\n'
+    assert json.loads(command('flaky', '--json', '--last', 1).output) == {'runs': 1, 'tests': []}
+    assert json.loads(command('flaky', '--json').output) == {'runs': 2, 'tests': [
+        {'regression_test_id': 1, 'command': '-out=srt -latin1', 'flaky': 1, 'retried': 1, 'last_run_id': old[0]}]}
+    assert rows.snapshot() == before
+
+
+def test_an_error_that_waiting_cannot_mend_exits_with_1_and_says_what_the_server_said(
+        command: Command, attempts: ApiCall, run_id: int) -> None:
+    db.session.execute(text('ALTER TABLE run_retry DROP COLUMN reason'))
+
+    result, as_json = command('attempts', run_id), command('attempts', run_id, '--json')
+
+    assert (result.exit_code, result.stdout) == (1, '')
+    assert "The server said: OperationalError 'no such column: run_retry.reason'" in result.stderr
+    assert (as_json.exit_code, json.loads(as_json.stdout)) == (1, attempts(run_id).json)
+    assert attempts(run_id) == 500

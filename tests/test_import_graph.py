@@ -13,13 +13,13 @@ MAY_IMPORT = {
     'domain': {'errors', 'clock'},
     'host': {'domain', 'errors'},
     'database': {'domain', 'host', 'errors', 'clock'},
-    'service': {'domain', 'database', 'host', 'errors', 'clock', 'extension', 'settings', 'signals'},
+    'service': {'domain', 'database', 'host', 'errors', 'clock', 'extension', 'settings'},
     'api': {'domain', 'service', 'host', 'errors', 'extension', 'settings'},
     'web': {'domain', 'service', 'host', 'extension', 'version'},
     'github': {'domain', 'service', 'host', 'errors', 'extension', 'settings'},
 }
-#: Commands print the answers of the API, and ask the ready-made checks before a sweep.
-EDGES_OF_COMMANDS = {'mod_runs_api.api.schemas', 'mod_runs_api.github.checks'}
+#: Commands print the answers of the API.
+EDGES_OF_COMMANDS = {'mod_runs_api.api.schemas'}
 
 #: Imported only where they are used: the platform, and libraries that need not be there.
 NEVER_AT_THE_TOP = {'run', 'database', 'github', 'mod_auth', 'mod_ci', 'mod_customized', 'mod_regression', 'mod_test',
@@ -74,8 +74,8 @@ def test_the_domain_imports_no_library() -> None:
     imported = {one.partition('.')[0] for module in IMPORTS if room(module) == 'domain'
                 for one in IMPORTS[module] - own}
 
-    assert imported <= {'collections', 'dataclasses', 'datetime', 'hashlib', 'itertools', 'json', 'secrets', 'types',
-                        'typing'}
+    assert imported <= {'collections', 'dataclasses', 'datetime', 'hashlib', 'hmac', 'itertools', 'json', 'secrets',
+                        'types', 'typing'}
 
 
 def test_no_module_imports_the_platform_or_an_optional_library_at_its_top() -> None:

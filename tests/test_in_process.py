@@ -1,7 +1,5 @@
-"""``retry_run`` and ``run_retried``, for code in the same process (docs/python-and-command-line.rst)."""
+"""``retry_run``, for code in the same process (docs/python-and-command-line.rst)."""
 
-from contextlib import ExitStack
-from functools import partial
 from typing import Any
 from unittest.mock import Mock
 
@@ -14,13 +12,11 @@ from mod_auth.models import Role, User
 from mod_test.models import Test
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
-from support.api import ApiCall
 from support.isolation import without_request
 from support.rows import RetryRow, Rows
 
-from mod_runs_api import (InvalidFields, MountError, RunNotFound, RunsApiError,
-                          ServiceUnavailable, Unprocessable, retry_run,
-                          run_retried)
+from mod_runs_api import (InvalidFields, MountError, RunNotFinished,
+                          RunNotFound, ServiceUnavailable, retry_run)
 
 # The requester
 
@@ -79,10 +75,9 @@ def test_an_argument_that_the_api_would_not_take_is_refused(
 def test_refusals_are_the_errors_of_the_package_and_leave_the_request_state_of_the_host_alone(run_id: int) -> None:
     queued_id, before = retry_run(run_id).new_run_id, set(g)
 
-    with pytest.raises(RunsApiError, match='has not finished') as raised:
+    with pytest.raises(RunNotFinished, match='has not finished') as raised:
         retry_run(queued_id, failed_only=True)
-    assert isinstance(raised.value, Unprocessable)
-    assert (raised.value.code, raised.value.details) == ('unprocessable', {'run_status': 'queued'})
+    assert raised.value.details == {'refusal': 'run_not_finished', 'run_status': 'queued'}
     for unknown_id in (99, 0, -1, 2 ** 31, 10 ** 20):
         with pytest.raises(RunNotFound, match=f'^Run {unknown_id} not found.$'):
             retry_run(unknown_id)
@@ -114,48 +109,3 @@ def test_it_works_without_a_request_on_the_hosts_engine_if_there_is_one(
         monkeypatch.setattr(database, 'create_session', Mock(side_effect=away))
         with pytest.raises(ServiceUnavailable):
             without_request(app, lambda: retry_run(run_id))
-
-
-# The signal
-
-
-def test_each_new_retry_is_signalled_and_no_refusal_or_replay(
-        app: Flask, retry: ApiCall, run_id: int, alice: User) -> None:
-    sent: list[tuple[Any, dict[str, Any]]] = []
-
-    def receive(sender: Any, **facts: Any) -> None:
-        sent.append((sender, facts))
-
-    with run_retried.connected_to(receive):
-        for _ in range(2):
-            second = retry(run_id, {'failed_only': True, 'reason': 'flaky VM'}, key='k').json['new_run_id']
-        retry(99)
-        third = retry_run(second).new_run_id
-
-    assert sent == [
-        (app, {'run_id': run_id, 'new_run_id': second, 'failed_only': True, 'reason': 'flaky VM',
-               'requester_id': alice.id}),
-        (app, {'run_id': second, 'new_run_id': third, 'failed_only': False, 'reason': None, 'requester_id': None})]
-
-
-def test_a_receiver_is_called_after_the_commit_and_costs_neither_the_retry_nor_the_next_receiver(
-        retry: ApiCall, run_id: int, rows: Rows, caplog: pytest.LogCaptureFixture) -> None:
-    seen: list[list[int]] = []
-
-    def failing(error: BaseException, _app: Flask, *, new_run_id: int, **_facts: Any) -> None:
-        db.session.rollback()  # The database of this test has one connection: what is not committed is lost now.
-        seen.append(rows.selection(new_run_id))
-        raise error
-
-    errors = (SystemExit(1), RuntimeError('secret'))
-    receivers = [partial(failing, error) for error in errors]
-    with ExitStack() as connections:
-        for receiver in receivers:
-            connections.enter_context(run_retried.connected_to(receiver))
-        assert retry(run_id) == 202
-
-    # Receivers are called in any order: of two that fail, one is the next.
-    assert seen == [rows.selection(run_id)] * 2
-    for error in errors:
-        assert f' failed with {type(error).__name__}' in caplog.text
-    assert 'secret' not in caplog.text

@@ -13,8 +13,8 @@ from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestStatus, TestType
 from outcome import passing
 from support.api import ApiCall, Command
-from support.histories import (FAIL, NOT_RUN, OTHER, PASS, History,
-                               add_attempts, carried, finish, retry_in_process)
+from support.histories import (FAIL, NOT_RUN, PASS, add_attempts, finish,
+                               retry_in_process)
 from support.rows import Rows
 from support.visitor import Visitor
 
@@ -97,27 +97,14 @@ def test_checks_are_asked_once_only_for_those_who_may_retry_and_not_where_every_
     CHECK.assert_called_once()
 
 
-IDENTICAL, FLAKY, DIFFERING, ONCE = [FAIL, FAIL], [PASS, FAIL], [OTHER, FAIL], [NOT_RUN, FAIL]
+IDENTICAL, FLAKY, ONCE = [FAIL, FAIL], [PASS, FAIL], [NOT_RUN, FAIL]
 
 
-HINTS: list[tuple[list[History], str | None]] = [
-    ([IDENTICAL, ONCE, FLAKY],
-     '1 of the 3 failed in every attempt so far, in the same way: running it again will hardly change that.'),
-    ([IDENTICAL, IDENTICAL, FLAKY],
-     '2 of the 3 failed in every attempt so far, in the same way: running them again will hardly change that.'),
-    ([IDENTICAL],
-     'This test failed in every attempt so far, in the same way: running it again will hardly change that.'),
-    ([FLAKY, ONCE], '1 of the 2 passed in another attempt: it is flaky.'),
-    ([FLAKY, FLAKY, DIFFERING], '2 of the 3 passed in another attempt: they are flaky.'),
-    ([DIFFERING], 'This test failed in every attempt so far, but not in the same way.'),
-    ([ONCE, [FAIL, carried(FAIL)], [NOT_RUN, NOT_RUN]], None),
-    # Only of the tests that would run.
-    ([ONCE, [FAIL, PASS]], None)]
+def test_a_hint_says_what_is_known_of_the_tests_that_would_run(preview: ApiCall) -> None:
+    known = '1 of the 3 failed each time, in the same way: running it again will hardly change that.'
 
-
-def test_a_hint_says_what_is_known_of_the_failed_tests(preview: ApiCall) -> None:
-    for tests, hint in HINTS:
-        assert preview(add_attempts(*tests)[-1]).json['failed_only']['hint'] == hint, tests
+    assert hint_of(preview, add_attempts(IDENTICAL, ONCE, FLAKY)[-1]) == known
+    assert hint_of(preview, add_attempts(ONCE, [FAIL, PASS])[-1]) is None
 
 
 FORK = 'https://github.com/somebody/ccextractor.git'
@@ -143,9 +130,8 @@ def test_a_hint_says_what_master_says_of_the_same_tests(preview: ApiCall, tests:
     finish(retry_in_process(pull), tests, failed=tests)
     healed = finish(retry_in_process(master, failed_only=True), tests[:2], failed=tests[:1])
     assert hint_of(preview, pull) == (
-        'All 3 failed in every attempt so far, in the same way: running them again will hardly change that. '
-        f'1 of the 3 fails in the same way in run {healed}, the newest of master: running it again will hardly change '
-        'that.')
+        f'All 3 failed each time, in the same way. 1 of the 3 fails in the same way in run {healed}, the newest of '
+        'master: running them again will hardly change that.')
 
 
 #: The newest run of master, with what it lacks to say something about a run whose three tests crashed.
@@ -195,7 +181,7 @@ def test_a_dry_run_prints_what_would_be_run(command: Command, preview: ApiCall, 
                                    for options in ((), ('--failed-only',), ('--json',)))
 
     assert everything.output == '2 tests\t1 2\n'
-    assert failed.output == ('1 test\t1\tThis test failed in every attempt so far, in the same way: '
+    assert failed.output == ('1 test\t1\tThis test failed each time, in the same way: '
                              'running it again will hardly change that.\n')
     assert json.loads(as_json.output) == preview(newest).json
     assert len(rows.retries) == 1

@@ -141,7 +141,7 @@ def test_the_same_key_with_another_body_or_run_is_refused(retry: ApiCall, run_id
                       (other, None), (new_run_id, None)):
         response = retry(run, body, key='k')
         assert_error(response, 422, 'unprocessable')
-        assert list(response.json['details']) == ['idempotency_key'], (run, body)
+        assert response.json['details'] == {'refusal': 'key_reused'}, (run, body)
     assert len(rows.retries) == 1
 
 

@@ -41,7 +41,7 @@ def test_what_the_page_shows_as_failed_is_run_again_and_nothing_else(retry: ApiC
     if case not in FAILED_UNSEEN:
         assert any(shown.error for shown in verdict.by_test(db.session, run)) == (case in FAILED)
     if case in PASSED:
-        assert_error(response, 422, 'unprocessable', {'failed_tests': 0})
+        assert_error(response, 422, 'unprocessable', {'refusal': 'nothing_failed'})
         assert response.json['message'] == f'No test of run {run_id} failed: there is nothing to run again.'
     else:
         assert rows.selection(response.json['new_run_id']) == [test.id]
@@ -83,7 +83,8 @@ def test_a_failed_only_retry_of_a_run_that_has_not_finished_is_refused(
     assert response == 422
     assert response.json == {'code': 'unprocessable',
                              'message': f'Run {run.id} has not finished: it has no failed tests yet.',
-                             'details': {'run_status': stages[-1].value if stages else 'queued'}}
+                             'details': {'refusal': 'run_not_finished',
+                                         'run_status': stages[-1].value if stages else 'queued'}}
 
 
 # Runs without rows of their own, and rows that repeat
@@ -130,7 +131,7 @@ def test_inactive_tests_among_those_to_run_are_refused_or_left_out_unless_they_a
     response = retry(run, {'failed_only': failed_only})
 
     if to_run_and_inactive and (alone or not app_settings):
-        assert_error(response, 422, 'unprocessable', {'inactive_ids': to_run_and_inactive})
+        assert_error(response, 422, 'unprocessable', {'refusal': 'inactive_tests', 'inactive_ids': to_run_and_inactive})
         assert 'active' in response.json['message'] and rows.retries == []
     else:
         assert rows.selection(response.json['new_run_id']) == [failed.id]

@@ -1,6 +1,5 @@
-"""Bearer tokens (docs/api.rst, "Tokens"), and those of platforms that have none of their own (docs/operations.rst)."""
+"""Bearer tokens (docs/api.rst, "Tokens")."""
 
-import re
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -12,8 +11,7 @@ from flask.testing import FlaskClient
 from mod_api.models.api_token import ApiToken
 from mod_auth.models import User
 from sqlalchemy import text
-from support.api import ApiCall, Command, assert_error
-from support.rows import Rows
+from support.api import ApiCall, assert_error
 
 API_TOKEN = Base.metadata.tables['api_token']
 
@@ -89,65 +87,3 @@ def test_the_token_of_a_deactivated_account_is_invalid(retry: ApiCall, alice: Us
     for name, status in ((f'Anonymous {alice.id}', 401), ('', 401), (None, 401), ('Anonymous 99', 404)):
         alice.name = name
         assert retry(99) == status, name
-
-
-# ``flask runs-api token``
-
-
-CREATE = ('token', 'create', 'alice', '--name')
-
-
-@pytest.mark.on_file
-@pytest.mark.older_platform
-def test_a_created_token_can_be_used_listed_and_revoked_and_is_not_stored_itself(
-        command: Command, retry: ApiCall, alice: User, rows: Rows) -> None:
-    created = command(*CREATE, 'ci', '--scope', 'runs:write', '--scope', 'runs:read')
-
-    secret = created.output.strip()
-    assert re.fullmatch(r'spci_[\w-]{43}\n', created.output)
-    row, = rows.of('runs_api_token')
-    assert row['token_prefix'] == secret[:16]
-    assert secret not in str(row)
-    assert re.fullmatch('[0-9a-f]{64}', row['token_hash'])
-    assert re.fullmatch(r'1\talice\tci\truns:read runs:write\texpires \d{4}-\d\d-\d\d\n',
-                        command('token', 'list').output)
-    assert retry(99, token=secret) == 404
-    other = command(*CREATE, 'laptop').output.strip()
-    row = rows.of('runs_api_token')[1]
-    created_at, expires_at = (datetime.fromisoformat(row[name]) for name in ('created_at', 'expires_at'))
-    assert (row['scopes_json'], expires_at - created_at) == ('["runs:read"]', timedelta(days=30))
-
-    assert command('token', 'revoke', 1).output == 'Token 1 is revoked.\n'
-
-    assert [retry(99, token=secret).status_code for secret in (secret, other)] == [401, 403]
-    assert '\trevoked 20' in command('token', 'list').output
-    for token_id in (1, 99):
-        result = command('token', 'revoke', token_id)
-        assert (result.exit_code, f'There is no valid token {token_id}.' in result.output) == (1, True)
-
-
-@pytest.mark.on_file
-@pytest.mark.older_platform
-def test_a_token_that_cannot_be_created_is_explained(command: Command, alice: User, rows: Rows) -> None:
-    seed.user('bob')
-    assert seed.user('Anonymous 3').id == 3
-    for user in ('alice', 'bob'):
-        assert command('token', 'create', user, '--name', 'taken').exit_code == 0
-
-    for arguments, message in (
-            (['nobody', '--name', 'ci'], 'Invalid value for USER: there is no such user'),
-            (['Anonymous 3', '--name', 'ci'], 'Invalid value for USER: there is no such user'),
-            (['alice', '--name', 'taken'], 'alice has a token called taken already.'),
-            (['alice', '--name', 'x' * 51], 'must have 1 to 50 characters'),
-            (['alice', '--name', 'ci', '--days', '0'], '0 is not in the range'),
-            (['alice', '--name', 'ci', '--scope', 'runs:delete'], "'runs:delete' is not one of")):
-        result = command('token', 'create', *arguments)
-        assert (result.exit_code != 0, message in result.output) == (True, True), arguments
-    assert len(rows.of('runs_api_token')) == 2
-
-
-@pytest.mark.on_file
-def test_a_platform_with_api_tokens_has_no_others(command: Command) -> None:
-    for arguments in (['list'], ['create', 'alice', '--name', 'ci'], ['revoke', '1']):
-        result = command('token', *arguments)
-        assert (result.exit_code, 'has API tokens of its own.' in result.output) == (1, True), arguments

@@ -2,62 +2,18 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
-from database import db
 from flask import Flask
 from mod_regression.models import RegressionTest
 from support.api import ApiCall, Command
-from support.histories import (CRASH, FAIL, NO_CODE, NO_FILE, NOT_RUN, OTHER,
-                               PASS, History, add_attempts, carried, finish,
-                               retry_in_process)
-
-from mod_runs_api import attempts_verdict
+from support.histories import (CRASH, FAIL, PASS, History, add_attempts,
+                               finish, retry_in_process)
 
 pytestmark = pytest.mark.usefixtures('app')
 
-EXPECTS_10 = replace(PASS, code=10, expected_code=10)
-EXPECTS_NOTHING = replace(FAIL, expected_code=None)
-EXPECTS_ANOTHER_FILE = replace(PASS, expected='the new right')
-
 VERDICTS = ('passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',
             'build_changed', 'expectation_changed')
-
-#: How a test came out in its attempts, by what that proves, and the latest outcome. More: test_worlds.
-HISTORIES: dict[str, list[tuple[History, str | None]]] = {
-    'passed': [([PASS], 'pass'), ([PASS, carried(FAIL)], 'pass')],
-    'flaky': [([PASS, CRASH], 'fail'), ([PASS, FAIL, EXPECTS_10], 'pass'),
-              ([FAIL, PASS, carried(FAIL), NOT_RUN], 'pass')],
-    'failing_identically': [([FAIL, replace(FAIL, expected_code=10)], 'fail'), ([NO_CODE, NO_CODE], 'fail'),
-                            ([NO_FILE, NO_FILE], 'missing_output')],
-    'failing_differently': [
-        ([FAIL, FAIL, OTHER], 'fail'), ([FAIL, CRASH], 'fail'), ([FAIL, NO_FILE], 'missing_output'),
-        ([FAIL, NO_CODE], 'fail'), ([FAIL, replace(FAIL, got='WRONG')], 'fail')],
-    'failed_once': [([NOT_RUN, FAIL], 'fail'), ([FAIL, carried(PASS)], 'fail')],
-    'never_ran': [([NOT_RUN], None)],
-    # A test that did all as before but for a file was not asked for it.
-    'expectation_changed': [([PASS, EXPECTS_NOTHING], 'fail'), ([PASS, NO_FILE], 'missing_output')]}
-
-
-@pytest.mark.parametrize('verdict', HISTORIES)
-def test_the_verdict_is_the_row_of_the_table_that_holds(verdict: str) -> None:
-    for history, latest in HISTORIES[verdict]:
-        found = attempts_verdict(add_attempts(history)[0])
-
-        test, = found.tests
-        assert (test.verdict, test.latest) == (verdict, latest), history
-        assert {name: count for name, count in found.counts.items() if count} == {verdict: 1}
-
-
-def test_overall_is_read_from_the_tests_that_are_active_and_from_all_where_none_is() -> None:
-    run_id = add_attempts([FAIL, FAIL], [PASS, PASS])[0]
-    broken, sound = db.session.query(RegressionTest).order_by(RegressionTest.id)
-
-    for inactive, overall in ((broken, 'pass'), (sound, 'fail')):
-        inactive.active = False
-        db.session.commit()
-        assert attempts_verdict(run_id).overall == overall
 
 
 # The route and the command
@@ -77,12 +33,14 @@ def test_the_route_answers_with_each_test_and_its_outcome_in_each_attempt(
              ('flaky', 'pass', 'fail', 'pass')]
     assert response == 200
     assert response.json == {
-        'data': [{'regression_test_id': test.id, 'verdict': name, 'latest': latest, 'attempts': [
-            {'run_id': first, 'attempt': 1, 'outcome': one}, {'run_id': second, 'attempt': 2, 'outcome': other}]}
-            for test, (name, latest, one, other) in zip(tests, found)],
+        'data': [{'regression_test_id': test.id, 'command': test.command, 'verdict': name, 'latest': latest,
+                  'attempts': [{'run_id': first, 'attempt': 1, 'outcome': one},
+                               {'run_id': second, 'attempt': 2, 'outcome': other}]}
+                 for test, (name, latest, one, other) in zip(tests, found)],
         'pagination': {'limit': 50, 'offset': 0, 'total': 3, 'next_offset': None},
         'meta': {'run_id': first, 'root_run_id': first, 'attempts': [first, second], 'overall': 'fail',
-                 'counts': {**dict.fromkeys(VERDICTS, 0), 'passed': 1, 'flaky': 1, 'failing_identically': 1}}}
+                 'counts': {**dict.fromkeys(VERDICTS, 0), 'passed': 1, 'flaky': 1, 'failing_identically': 1},
+                 'sentence': 'Over 2 attempts 1 test is flaky and 1 fails each time in the same way.'}}
     assert verdict(second).json == {**response.json, 'meta': {**response.json['meta'], 'run_id': second}}
 
 
@@ -128,32 +86,6 @@ def test_the_command_exits_with_the_verdict_and_says_no_more_of_one_attempt(
     assert (done.exit_code, done.output.splitlines()[-1]) == (exit_code, said)
     retry_in_process(run_id)
     assert command('verdict', run_id).exit_code == 5
-
-
-# In words
-
-
-SENTENCES: dict[str, list[History]] = {
-    'Over 2 attempts 2 tests are flaky and 1 fails each time in the same way.': [
-        [FAIL, PASS], [FAIL, FAIL], [PASS, FAIL]],
-    'Over 2 attempts 1 test is flaky.': [[FAIL, NOT_RUN, PASS]],
-    'Over 2 attempts 1 test fails each time but not in the same way, 1 failed in the only attempt that ran it '
-    'and 1 never ran.': [[FAIL, OTHER], [FAIL, NOT_RUN], [NOT_RUN, NOT_RUN]],
-    'Over 2 attempts 2 tests fail each time but not in the same way.': [[FAIL, OTHER], [FAIL, OTHER]],
-    'Over 2 attempts 2 tests failed in the only attempt that ran them and 2 never ran.': [
-        [FAIL, NOT_RUN], [NO_FILE, NOT_RUN], [NOT_RUN, NOT_RUN], [NOT_RUN, NOT_RUN], [PASS, PASS]],
-    'Over 2 attempts 1 test cannot be judged because its expected result changed.': [[PASS, EXPECTS_NOTHING]],
-    'Over 2 attempts 2 tests cannot be judged because their expected results changed.': [
-        [PASS, EXPECTS_NOTHING], [FAIL, EXPECTS_ANOTHER_FILE]],
-    'Over 2 attempts every test passed each time.': [[PASS, PASS], [PASS, carried(PASS)]]}
-
-
-@pytest.mark.on_file
-def test_a_sentence_names_what_did_not_pass_always(command: Command) -> None:
-    for sentence, tests in SENTENCES.items():
-        run_id = add_attempts(*tests)[0]
-
-        assert command('verdict', run_id).output.splitlines()[-1].partition('\t')[2] == sentence
 
 
 # In the report on a pull request (docs/github.rst)

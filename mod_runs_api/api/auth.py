@@ -8,9 +8,10 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6750 import BearerTokenValidator
 from flask import g, request
 
-from ..domain.tokens import Token
+from ..domain.tokens import Token, is_well_formed
 from ..domain.users import User
 from ..errors import RunsApiError
+from ..extension import extension_state
 from ..service.tokens import find_token
 from .errors import MissingRole, MissingScope, Unauthorized
 from .session import user_of_session
@@ -38,7 +39,8 @@ class TokenValidator(BearerTokenValidator):
     def authenticate_token(self, token_string: str) -> Token | None:
         """Return the token with this text, whether it is still valid or not."""
         # As the platform does, blanks around the token are ignored.
-        return find_token(token_string.strip())
+        secret = token_string.strip()
+        return extension_state().transactions.run(find_token, secret) if is_well_formed(secret) else None
 
 
 protector = ResourceProtector()

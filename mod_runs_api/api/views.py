@@ -11,17 +11,17 @@ from ..domain.verdict import VERDICTS
 from ..domain.words import counted
 from ..errors import InvalidFields, RunNotFound
 from ..extension import extension_state
-from ..service.attempts import attempts_page
+from ..service.attempts import read_page
 from ..service.preview import preview_retry
 from ..service.retry import create_retry
 from ..service.validation import load_retry_fields
-from ..service.verdict import attempts_verdict
+from ..service.verdict import read_verdict
 from .auth import may, require
 from .errors import MethodNotAllowed
 from .request_body import read_object
 from .responses import json_response
-from .schemas import (AttemptSchema, PageArgsSchema, PreviewSchema,
-                      TestVerdictSchema, VerdictArgsSchema, VerdictMetaSchema)
+from .schemas import (AttemptsSchema, PageArgsSchema, PreviewSchema,
+                      RetryResultSchema, VerdictArgsSchema, VerdictSchema)
 
 
 def retry(run_id: str) -> Response:
@@ -31,22 +31,21 @@ def retry(run_id: str) -> Response:
 
 
 def _create_retry(run_id: str) -> Response:
-    settings = extension_state().settings
-    user = require('runs:write', settings.retry_roles)
+    state = extension_state()
+    user = require('runs:write', state.settings.retry_roles)
     key = request.headers.get('Idempotency-Key')
     fields = load_retry_fields(read_object(), key)
-    created = create_retry(
-        RetryRequest(_to_id(run_id), fields.failed_only, fields.reason, user.id,
-                     idempotency_digest=digest_key(user.id, key)), settings.before_retry)
+    created = create_retry(state, RetryRequest(
+        _to_id(run_id), fields.failed_only, fields.reason, user.id, idempotency_digest=digest_key(user.id, key)))
 
     tests = counted(created.test_count, 'test')
-    response = json_response({
+    response = json_response(RetryResultSchema().dump({
         'run_id': created.run_id,
         'new_run_id': created.new_run_id,
         'action': 'retry',
         'status': 'accepted',
         'message': f'Run {created.run_id} is queued again as run {created.new_run_id}, with {tests}.',
-    }, 202)
+    }), 202)
     # A run's own resource is the host's. Its path differs from this route's in the end only.
     response.headers['Location'] = url_for('.retry', run_id=created.new_run_id).removesuffix('/retry')
     if created.replayed:
@@ -56,10 +55,10 @@ def _create_retry(run_id: str) -> Response:
 
 def _preview_retry(run_id: str) -> Response:
     require('runs:read')
-    settings = extension_state().settings
+    state = extension_state()
     # Checks may ask GitHub: for those who might go on, and not only to learn the headers.
-    asks = request.method == 'GET' and may('runs:write', settings.retry_roles)
-    preview = preview_retry(_to_id(run_id), settings.before_retry if asks else ())
+    asks_checks = request.method == 'GET' and may('runs:write', state.settings.retry_roles)
+    preview = preview_retry(state, _to_id(run_id), asks_checks=asks_checks)
     return json_response(PreviewSchema().dump(preview), 200)
 
 
@@ -68,12 +67,9 @@ def retries(run_id: str) -> Response:
     _allow('GET', 'HEAD')
     require('runs:read')
     args = _load_args(PageArgsSchema())
-    page = attempts_page(_to_id(run_id), **args)
-    return json_response({
-        'data': AttemptSchema(many=True).dump(page.attempts),
-        'pagination': _pagination(total=page.total, **args),
-        'meta': {'run_id': page.run_id, 'root_run_id': page.root_run_id},
-    }, 200)
+    page = extension_state().transactions.run(read_page, _to_id(run_id), **args)
+    return json_response(AttemptsSchema().dump(
+        {'data': page.attempts, 'pagination': _pagination(total=page.total, **args), 'meta': page}), 200)
 
 
 def verdict(run_id: str) -> Response:
@@ -82,13 +78,11 @@ def verdict(run_id: str) -> Response:
     require('results:read')
     args = _load_args(VerdictArgsSchema(), verdict=request.args.getlist('verdict'))
     wanted = args.pop('verdict') or VERDICTS
-    found = attempts_verdict(_to_id(run_id))
+    found = extension_state().transactions.run(read_verdict, _to_id(run_id))
     tests = [test for test in found.tests if test.verdict in wanted]
-    return json_response({
-        'data': TestVerdictSchema(many=True).dump(tests[args['offset']:args['offset'] + args['limit']]),
-        'pagination': _pagination(total=len(tests), **args),
-        'meta': VerdictMetaSchema().dump(found),
-    }, 200)
+    return json_response(VerdictSchema().dump(
+        {'data': tests[args['offset']:args['offset'] + args['limit']],
+         'pagination': _pagination(total=len(tests), **args), 'meta': found}), 200)
 
 
 #: The routes under ``/runs/{run_id}/``, by the last part of their path, which is their endpoint too.

@@ -62,6 +62,11 @@ def by_key(model: Any, statement: Select[Any]) -> Select[Any]:
     return statement
 
 
+def has_rows(statement: Select[Any]) -> ColumnElement[bool]:
+    """Return the condition that a query has rows. For an EXISTS within an OR, MariaDB reads whole tables."""
+    return statement.limit(1).scalar_subquery().is_not(None)
+
+
 def as_text(column: Any) -> ColumnElement[str]:
     """Return the value of one of the platform's enumerations."""
     return type_coerce(column, String)

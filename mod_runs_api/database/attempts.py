@@ -1,32 +1,53 @@
 """Reading the attempts of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import select, union_all
+from sqlalchemy import CompoundSelect, func, select, union_all
 
+from ..domain.attempts import AttemptRecord
 from . import Database
+from .retry import decode_reason
 
 
-def read_attempts(db: Database, root_id: int) -> Sequence[Any]:
-    """
-    Return the attempts with a first run, in order.
-
-    Each has ``run_id``, and for a retry ``source_run_id``, ``failed_only``, ``automatic``, ``reason``,
-    ``requested_by`` and ``created_at``.
-    """
-    run, user, retry = db.host.Test, db.host.User, db.run_retry.c
-    attempts = union_all(select(run.id.label('run_id')).where(run.id == root_id),
-                         select(retry.run_id).where(retry.root_run_id == root_id)).subquery()
-    return db.rows(
-        select(run.id.label('run_id'), retry.source_run_id, retry.failed_only, retry.automatic, retry.reason,
+def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
+    """Return the records of the attempts with a first run, in order."""
+    user, retry = db.host.User, db.run_retry.c
+    attempts = _select_attempts(db, [root_id]).subquery()
+    rows = db.rows(
+        select(attempts.c.run_id, retry.source_run_id, retry.failed_only, retry.automatic, retry.reason,
                user.name.label('requested_by'), retry.created_at)
-        .join_from(attempts, run, run.id == attempts.c.run_id)
-        .outerjoin(db.run_retry, retry.run_id == run.id)
+        .outerjoin_from(attempts, db.run_retry, retry.run_id == attempts.c.run_id)
         .outerjoin(user, user.id == retry.user_id)
-        .order_by(run.id))
+        .order_by(attempts.c.run_id))
+    return [AttemptRecord(run_id=row.run_id, source_run_id=row.source_run_id, failed_only=row.failed_only,
+                          automatic=row.automatic, reason=decode_reason(row.reason), requested_by=row.requested_by,
+                          created_at=row.created_at) for row in rows]
 
 
 def read_attempt_ids(db: Database, root_id: int) -> list[int]:
     """Return the runs of the attempts with a first run, in order."""
-    return [row.run_id for row in read_attempts(db, root_id)]
+    return read_attempts_of_each(db, [root_id])[root_id]
+
+
+def read_attempts_of_each(db: Database, root_ids: Collection[int]) -> dict[int, list[int]]:
+    """Return the runs of the attempts with each of some first runs, in order."""
+    attempts = _select_attempts(db, root_ids).subquery()
+    run_ids: dict[int, list[int]] = {root_id: [] for root_id in root_ids}
+    for root_id, run_id in db.rows(select(attempts.c.root_id, attempts.c.run_id).order_by(attempts.c.run_id)):
+        run_ids[root_id].append(run_id)
+    return run_ids
+
+
+def read_last_retried(db: Database, count: int) -> Sequence[int]:
+    """Return the newest attempt of each of the last first runs that were retried, by their ids, the last first."""
+    retry = db.run_retry.c
+    return db.scalars(select(func.max(retry.run_id)).group_by(retry.root_run_id)
+                      .order_by(retry.root_run_id.desc()).limit(count)).all()
+
+
+def _select_attempts(db: Database, root_ids: Collection[int]) -> CompoundSelect[Any]:
+    """Select ``root_id`` and ``run_id`` of each attempt with some first runs, which may have been deleted."""
+    run, retry = db.host.Test, db.run_retry.c
+    return union_all(select(run.id.label('root_id'), run.id.label('run_id')).where(run.id.in_(root_ids)),
+                     select(retry.root_run_id, retry.run_id).where(retry.root_run_id.in_(root_ids)))

@@ -4,7 +4,7 @@ Carrying results over into a retry.
 A row of ``run_carried_over`` is the mark of a result that is really that of another run.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,9 +13,10 @@ from sqlalchemy import (ColumnElement, Select, and_, case, exists, false, func,
 from sqlalchemy.orm import aliased
 
 from .. import clock
+from ..domain.carry_over import CarryOver
 from ..domain.progress import ProgressRow
 from ..errors import Outdated
-from . import Database, by_key
+from . import Database, by_key, has_rows
 from .progress import is_completed
 
 #: How long after its creation a retry is always looked at again.
@@ -61,19 +62,30 @@ def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[i
     return counts
 
 
+def read_really_run(db: Database, run_ids: Collection[int]) -> set[int]:
+    """Return the active tests that any of some runs really ran."""
+    return set(db.scalars(_select_really_run(db, run_ids).distinct()))
+
+
+def _select_really_run(db: Database, run_ids: Collection[int]) -> Select[Any]:
+    """Select the test of each result of an active test in some runs that was not carried over into them."""
+    result, test = db.host.TestResult, db.host.RegressionTest
+    return (select(result.regression_test_id)
+            .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
+            .where(result.test_id.in_(run_ids), ~is_carried_over(db, result)))
+
+
 def find_origins(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int, int]:
     """
     Return the active tests that a run has no result of, each with its origin: the last run that really ran it.
 
     ``run_ids`` are the runs to look in, in the order of their ends.
     """
-    result, test = db.host.TestResult, db.host.RegressionTest
-    own = select(result.regression_test_id).where(result.test_id == run_id)
+    result, own = db.host.TestResult, aliased(db.host.TestResult)
     places = {run: place for place, run in enumerate(run_ids)}
     rows = db.rows(
-        select(result.regression_test_id, func.max(case(places, value=result.test_id)))
-        .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
-        .where(result.test_id.in_(run_ids), ~is_carried_over(db, result), result.regression_test_id.not_in(own))
+        _select_really_run(db, run_ids).add_columns(func.max(case(places, value=result.test_id)))
+        .where(result.regression_test_id.not_in(select(own.regression_test_id).where(own.test_id == run_id)))
         .group_by(result.regression_test_id)
         # Every transaction that locks regression tests through foreign keys should do so in the same order.
         .order_by(result.regression_test_id))
@@ -100,14 +112,15 @@ def find_contradicted(db: Database, run_id: int, origins: dict[int, int]) -> set
             if (origins[test], test, output) not in others or others[origins[test], test, output] != got}
 
 
-def copy_results(db: Database, completed: ProgressRow, origins: dict[int, int]) -> None:
+def copy_results(db: Database, plan: CarryOver) -> None:
     """
-    Copy a result of each test from its origin, the run that really ran it, into a run, and mark it.
+    Copy a result of each test with its outputs from its origin into a retry, and mark it.
 
-    ``completed`` is the progress row that completed the run.
+    Outputs come before results, as in the platform's restart: transactions that lock rows in one order are no deadlock.
+    Under READ COMMITTED a restart may commit in between; then the results are missing, and nothing is copied.
     """
     customized = db.host.CustomizedTest
-    run_id = completed.run_id
+    run_id, completed, origins = plan.run_id, plan.completed, plan.origins
     selected = set(db.scalars(select(customized.regression_id).where(customized.test_id == run_id)))
     # The marks are first: of two that do this at once, the second violates their key before it has written much.
     db.execute(insert(db.run_carried_over), [
@@ -123,15 +136,15 @@ def copy_results(db: Database, completed: ProgressRow, origins: dict[int, int]) 
     file, own = db.host.TestResultFile, aliased(db.host.TestResultFile)
     is_reported = exists().where(own.test_id == run_id, own.regression_test_id == file.regression_test_id,
                                  own.regression_test_output_id == file.regression_test_output_id)
-    result = db.host.TestResult
     # The origins again, or MariaDB may read the rows of all runs.
     origin_ids = set(origins.values())
+    _copy_marked(db, file, [file.regression_test_output_id, file.expected, file.got],
+                 and_(is_new, file.test_id.in_(origin_ids), ~is_reported))
+    result = db.host.TestResult
     copied = _copy_marked(db, result, [result.runtime, result.exit_code, result.expected_rc],
                           and_(is_new, result.test_id.in_(origin_ids)))
     if copied != len(origins):
         raise Outdated  # An origin has been restarted or deleted meanwhile.
-    _copy_marked(db, file, [file.regression_test_output_id, file.expected, file.got],
-                 and_(is_new, file.test_id.in_(origin_ids), ~is_reported))
     db.execute(insert(customized).from_select(
         [customized.test_id, customized.regression_id],
         select(mark.run_id, mark.regression_test_id).where(is_new, mark.was_selected == false())))
@@ -176,20 +189,18 @@ def find_missed(db: Database) -> Sequence[int]:
                      .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
                      .where(own_result.correlate(db.run_retry, result).limit(1).scalar_subquery().is_(None)))
 
+    def of_retry(rows: Select[Any]) -> ColumnElement[bool]:
+        return has_rows(rows.correlate(db.run_retry))
+
     def in_another(rows: Select[Any], run_id: Any) -> ColumnElement[bool]:
         of_other = rows.where(run_id == other.run_id, other.root_run_id == retry.root_run_id,
                               other.run_id != retry.run_id)
-        return or_(_has_rows(db, rows.where(run_id == retry.root_run_id)), _has_rows(db, of_other))
+        return or_(of_retry(rows.where(run_id == retry.root_run_id)), of_retry(of_other))
 
     return db.scalars(
         select(retry.run_id)
-        .where(retry.failed_only == true(), _has_rows(db, completed),
-               or_(retry.created_at > clock.now() - WATCHED_FOR, ~_has_rows(db, marked),
+        .where(retry.failed_only == true(), of_retry(completed),
+               or_(retry.created_at > clock.now() - WATCHED_FOR, ~of_retry(marked),
                    in_another(later, progress.test_id)),
                in_another(lacking, result.test_id))
         .order_by(retry.run_id)).all()
-
-
-def _has_rows(db: Database, statement: Select[Any]) -> ColumnElement[bool]:
-    """Return the condition that a query about a retry has rows. MariaDB may read a whole table for an EXISTS."""
-    return statement.correlate(db.run_retry).limit(1).scalar_subquery().is_not(None)

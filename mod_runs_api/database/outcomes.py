@@ -86,22 +86,26 @@ def is_given_to_workers(db: Database, regression_test_id: ColumnElement[int]) ->
     return exists().where(db.host.regressionTestLinkTable.c.regression_id == regression_test_id)
 
 
-def read_selected(db: Database, run_id: int) -> list[RegressionTest]:
-    """Return the tests that were selected for a run, in order: its full test set."""
-    return _read_tests(db, union(*_select_selected(db, [run_id])).subquery())
+def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, list[RegressionTest]]:
+    """Return the tests that were selected for each of some runs, in order: their full test sets."""
+    return _read_tests(db, run_ids, union(*_select_selected(db, run_ids)).subquery())
 
 
-def read_not_passed(db: Database, run_id: int) -> list[RegressionTest]:
-    """Return the tests of a run whose outcome is not ``pass``, in order."""
-    outcomes = select_outcomes(db, [run_id], outcome_of_result(db)).subquery()
-    return _read_tests(db, outcomes, outcomes.c.outcome != 'pass')
+def read_not_passed(db: Database, run_ids: Sequence[int]) -> dict[int, list[RegressionTest]]:
+    """Return the tests of each of some runs whose outcome is not ``pass``, in order."""
+    outcomes = select_outcomes(db, run_ids, outcome_of_result(db)).subquery()
+    return _read_tests(db, run_ids, outcomes, outcomes.c.outcome != 'pass')
 
 
-def _read_tests(db: Database, tests: Subquery, *conditions: ColumnElement[bool]) -> list[RegressionTest]:
+def _read_tests(db: Database, run_ids: Sequence[int], tests: Subquery,
+                *conditions: ColumnElement[bool]) -> dict[int, list[RegressionTest]]:
     test = db.host.RegressionTest
-    return [RegressionTest(*row) for row in db.rows(
-        select(test.id, test.active).join_from(tests, test, test.id == tests.c.regression_test_id)
-        .where(*conditions).order_by(test.id))]
+    found: dict[int, list[RegressionTest]] = {run_id: [] for run_id in run_ids}
+    for run_id, regression_test_id, active in db.rows(
+            select(tests.c.run_id, test.id, test.active)
+            .join_from(tests, test, test.id == tests.c.regression_test_id).where(*conditions).order_by(test.id)):
+        found[run_id].append(RegressionTest(regression_test_id, active))
+    return found
 
 
 def count_outcomes(db: Database, run_ids: Sequence[int]) -> dict[int, Counter[Outcome]]:

@@ -1,12 +1,11 @@
 """Writing a retry, and finding the one of an earlier request."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import String, bindparam, insert, literal, select
 
 from .. import clock
-from ..domain.retry import RetryRequest
+from ..domain.retry import RetryRequest, StoredRetry
 from ..domain.run import Run
 from ..errors import RunNotFound
 from . import Database
@@ -28,10 +27,11 @@ def write_retry(db: Database, request: RetryRequest, source: Run, regression_tes
     if not inserted.rowcount:
         raise RunNotFound(source.id)  # It was deleted a moment ago.
     new_run_id = int(inserted.lastrowid)
+    reason = None if request.reason is None else request.reason.encode()
     # Before the tests, so that the second of two requests with one key fails before it has written much.
     db.execute(insert(db.run_retry).values(
         run_id=new_run_id, source_run_id=source.id, root_run_id=source.root_id, failed_only=request.failed_only,
-        automatic=request.automatic, reason=encode_reason(request.reason), user_id=request.requester_id,
+        automatic=request.automatic, reason=reason, user_id=request.requester_id,
         created_at=clock.now(), test_count=len(regression_test_ids), idempotency_digest=request.idempotency_digest))
     selected = insert(customized).values({customized.test_id: new_run_id,
                                           customized.regression_id: bindparam('selected')})
@@ -45,23 +45,16 @@ def write_retry(db: Database, request: RetryRequest, source: Run, regression_tes
     return new_run_id
 
 
-def find_retry(db: Database, idempotency_digest: str) -> Any:
-    """
-    Return the retry with a digest; None if there is none.
-
-    It has ``run_id``, ``source_run_id``, ``failed_only``, ``reason``, ``test_count`` and ``run_token``.
-    """
+def find_retry(db: Database, idempotency_digest: str) -> StoredRetry | None:
+    """Return the retry with a digest; None if there is none."""
     retry, run = db.run_retry.c, db.host.Test
-    return db.execute(
-        select(retry.run_id, retry.source_run_id, retry.failed_only, retry.reason, retry.test_count,
-               run.token.label('run_token'))
+    row = db.execute(
+        select(retry.run_id, retry.source_run_id, retry.failed_only, retry.reason, retry.test_count, run.token)
         .join_from(db.run_retry, run, run.id == retry.run_id)
         .where(retry.idempotency_digest == idempotency_digest)).one_or_none()
-
-
-def encode_reason(reason: str | None) -> bytes | None:
-    """Return the stored form of a reason."""
-    return None if reason is None else reason.encode()
+    return None if row is None else StoredRetry(
+        new_run_id=row.run_id, run_id=row.source_run_id, failed_only=row.failed_only, reason=decode_reason(row.reason),
+        test_count=row.test_count, run_token=row.token)
 
 
 def decode_reason(reason: bytes | None) -> str | None:

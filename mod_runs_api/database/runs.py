@@ -8,25 +8,40 @@ from sqlalchemy import (ColumnElement, and_, case, exists, false, func, null,
 from sqlalchemy.orm import aliased
 
 from ..domain.run import (COMMIT, MASTER, MAX_ID, PULL_REQUEST,
-                          PULL_REQUEST_BRANCH, PullRequest, Run)
+                          PULL_REQUEST_BRANCH, NewerRun, PullRequest, Run)
 from ..errors import RunNotFound
-from . import Database, as_bytes, as_text
+from . import Database, as_bytes, as_text, has_rows
 from .progress import has_ended, is_completed, last_status
+
+#: How many runs are looked through for one of master.
+MAX_LOOKED_THROUGH = 2000
 
 
 def find_run(db: Database, run_id: int) -> Run:
     """Return the run with an id. Raises :exc:`RunNotFound`."""
+    run = read_runs(db, [run_id]).get(run_id) if 1 <= run_id <= MAX_ID else None
+    if run is None:
+        raise RunNotFound(run_id)
+    return run
+
+
+def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
+    """Return those of some runs that are there, by id."""
     run, root, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
-    row = None if not 1 <= run_id <= MAX_ID else db.execute(
-        select(run.id, as_text(run.platform), as_text(run.test_type), run.fork_id, run.branch, run.commit, run.pr_nr,
-               last_status(db, run.id), func.coalesce(retry.root_run_id, run.id), func.coalesce(root.id, run.id),
-               func.coalesce(retry.failed_only, false()))
+    rows = db.rows(
+        select(run.id, as_text(run.platform).label('platform'), as_text(run.test_type).label('test_type'), run.fork_id,
+               run.branch, run.commit, run.pr_nr, last_status(db, run.id).label('status'),
+               func.coalesce(retry.root_run_id, run.id).label('root_id'),
+               func.coalesce(root.id, run.id).label('full_set_id'),
+               func.coalesce(retry.failed_only, false()).label('failed_only'))
         .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
         .outerjoin(root, root.id == retry.root_run_id)
-        .where(run.id == run_id)).one_or_none()
-    if row is None:
-        raise RunNotFound(run_id)
-    return Run(*row)
+        .where(run.id.in_(run_ids))
+        .order_by(run.id))
+    return {row.id: Run(
+        id=row.id, platform=row.platform, test_type=row.test_type, fork_id=row.fork_id, branch=row.branch,
+        commit=row.commit, pr_nr=row.pr_nr, status=row.status, root_id=row.root_id, full_set_id=row.full_set_id,
+        failed_only=row.failed_only) for row in rows}
 
 
 def read_builds(db: Database, run_ids: Collection[int]) -> dict[int, str | None]:
@@ -58,29 +73,34 @@ def find_superseding(db: Database, run: Run) -> int | None:
     return found
 
 
-def find_newer_run(db: Database, run: Run) -> Any:
+def find_newest_runs(db: Database, run_ids: Collection[int]) -> dict[int, NewerRun]:
     """
-    Return the newest run of the commit, platform, pull request and fork of a run; None if that is itself.
+    Return the newest run of the commit, platform, pull request and fork of each of some runs, by their ids.
 
-    It has ``run_id``, and ``root_run_id`` if it is a retry.
+    A run that is itself the newest has none.
     """
-    newer, retry = db.host.Test, db.run_retry.c
-    return db.execute(
-        select(newer.id.label('run_id'), retry.root_run_id)
-        .outerjoin_from(newer, db.run_retry, retry.run_id == newer.id)
-        .where(*_is_newer(newer, run), newer.pr_nr == run.pr_nr, newer.fork_id.is_not_distinct_from(run.fork_id))
-        .order_by(newer.id.desc()).limit(1)).one_or_none()
+    run, newer, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
+    found = (select(run.id.label('of_run_id'), func.max(newer.id).label('run_id'))
+             .join_from(run, newer, and_(*_is_newer(newer, run), newer.pr_nr == run.pr_nr,
+                                         newer.fork_id.is_not_distinct_from(run.fork_id)))
+             # By id, because there is no index on commits: the oldest again, or a whole table may be joined.
+             .where(run.id.in_(run_ids), newer.id > min(run_ids, default=0))
+             .group_by(run.id).subquery())
+    rows = db.rows(select(found.c.of_run_id, found.c.run_id, retry.root_run_id)
+                   .outerjoin_from(found, db.run_retry, retry.run_id == found.c.run_id))
+    return {row.of_run_id: NewerRun(row.run_id, row.root_run_id) for row in rows}
 
 
-def has_last_word(db: Database, run: Run) -> bool:
+def has_last_word(db: Database, run_id: int) -> bool:
     """Return whether the status of a commit on GitHub is that of a run: no newer run of the commit is there."""
-    newer = db.host.Test
-    return db.scalar(select(newer.id).where(*_is_newer(newer, run)).limit(1)) is None
+    run, newer = db.host.Test, aliased(db.host.Test)
+    newest = (select(newer.id).join_from(run, newer, and_(*_is_newer(newer, run)))
+              .where(run.id == run_id, newer.id > run_id).limit(1))
+    return db.scalar(newest) is None
 
 
-def _is_newer(newer: Any, run: Run) -> list[ColumnElement[bool]]:
-    # By id, because there is no index on commits.
-    return [newer.id > run.id, _is(newer.commit, run.commit), as_text(newer.platform) == run.platform]
+def _is_newer(newer: Any, run: Any) -> list[ColumnElement[bool]]:
+    return [newer.id > run.id, as_bytes(newer.commit) == as_bytes(run.commit), newer.platform == run.platform]
 
 
 def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> int | None:
@@ -104,17 +124,23 @@ def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> i
 
 
 def find_newest_of_master(db: Database, run: Run) -> int | None:
-    """Return the newest run of master, of the same fork and platform, that is no retry and has a completed attempt."""
-    root, retry, own = db.host.Test, db.run_retry.alias().c, db.run_retry.c
+    """
+    Return the newest run of master, of the same fork and platform, that is no retry and has a completed attempt.
+
+    None if there is none among the newest :data:`MAX_LOOKED_THROUGH` runs: there is no index on branches.
+    """
+    root, retry, own = db.host.Test, db.run_retry.alias(), db.run_retry.c
     progress = db.host.TestProgress
+    newest_id = db.scalar(select(func.max(root.id))) or 0
+    completed = select(progress.id).where(is_completed(progress)).correlate(root)
     found: int | None = db.scalar(
         select(root.id)
         .outerjoin_from(root, db.run_retry, own.run_id == root.id)
-        .where(as_text(root.test_type) == COMMIT, _is(root.branch, MASTER), root.fork_id == run.fork_id,
-               as_text(root.platform) == run.platform, own.run_id.is_(None),
-               or_(exists().where(progress.test_id == root.id, is_completed(progress)),
-                   exists().where(retry.root_run_id == root.id, progress.test_id == retry.run_id,
-                                  is_completed(progress))))
+        .where(root.id > newest_id - MAX_LOOKED_THROUGH, as_text(root.test_type) == COMMIT, _is(root.branch, MASTER),
+               root.fork_id == run.fork_id, as_text(root.platform) == run.platform, own.run_id.is_(None),
+               or_(has_rows(completed.where(progress.test_id == root.id)),
+                   has_rows(completed.join_from(retry, progress, progress.test_id == retry.c.run_id)
+                            .where(retry.c.root_run_id == root.id))))
         .order_by(root.id.desc()).limit(1))
     return found
 

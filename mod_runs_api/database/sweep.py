@@ -1,14 +1,14 @@
 """Reading and writing for the sweep."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import String, exists, func, insert, literal, select, true
 from sqlalchemy.orm import aliased
 
 from .. import clock
 from ..domain.progress import CANCELED, ProgressRow
+from ..domain.sweep import AutomaticAttempt
 from . import Database, as_text
 from .progress import has_ended, is_completed, select_progress
 
@@ -27,10 +27,10 @@ def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
         following = newest.where(progress.id < rows[-1].id)
 
 
-def read_machines(db: Database) -> dict[int, list[datetime]]:
+def read_machines(db: Database) -> dict[int, list[datetime | str]]:
     """Return the times at which the machines of each run that has not ended were started."""
     machine = db.host.GcpInstance
-    machines: dict[int, list[datetime]] = {}
+    machines: dict[int, list[datetime | str]] = {}
     for run_id, timestamp in db.rows(
             select(machine.test_id, machine.timestamp)
             .where(machine.test_id.is_not(None), ~has_ended(db, machine.test_id))):
@@ -52,27 +52,29 @@ def write_end(db: Database, run_id: int, message: str) -> bool:
     return bool(written.rowcount)
 
 
-def count_automatic(db: Database, root_id: int) -> int:
-    """Return the number of automatic retries of a first run."""
+def count_automatic(db: Database, root_ids: Collection[int]) -> dict[int, int]:
+    """Return the number of automatic retries of each of some first runs that has had any."""
     retry = db.run_retry.c
-    return db.scalar(select(func.count()).where(retry.root_run_id == root_id, retry.automatic == true())) or 0
+    return dict(db.rows(select(retry.root_run_id, func.count())
+                        .where(retry.root_run_id.in_(root_ids), retry.automatic == true())
+                        .group_by(retry.root_run_id)))
 
 
-def is_under_maintenance(db: Database, platform: str) -> bool:
-    """Return whether a platform starts no runs at present."""
+def read_under_maintenance(db: Database) -> set[str]:
+    """Return the platforms that start no runs at present."""
     maintenance = db.host.MaintenanceMode
-    return bool(db.scalar(select(exists().where(as_text(maintenance.platform) == platform,
-                                                maintenance.disabled == true()))))
+    return set(db.scalars(select(as_text(maintenance.platform)).where(maintenance.disabled == true())))
 
 
-def read_automatic_attempts(db: Database, platform: str, limit: int) -> Sequence[Any]:
-    """Return ``run_id`` and ``created_at`` of the newest automatic attempts of a platform."""
+def read_automatic_attempts(db: Database, platform: str, limit: int) -> list[AutomaticAttempt]:
+    """Return the newest automatic attempts of a platform, the newest first."""
     run, retry = db.host.Test, db.run_retry.c
-    return db.rows(
+    rows = db.rows(
         select(retry.run_id, retry.created_at)
         .join_from(db.run_retry, run, run.id == retry.run_id)
         .where(retry.automatic == true(), as_text(run.platform) == platform)
         .order_by(retry.run_id.desc()).limit(limit))
+    return [AutomaticAttempt(run_id=row.run_id, created_at=row.created_at) for row in rows]
 
 
 def has_completed_since(db: Database, platform: str, progress_id: int) -> bool:

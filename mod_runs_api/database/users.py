@@ -9,9 +9,13 @@ from . import Database, as_text
 def find_users(db: Database, wanted: int | str) -> list[User]:
     """Return the users with an id, or with a name, without the deactivated ones."""
     user = db.host.User
-    column = user.name if isinstance(wanted, str) else user.id
-    rows = db.rows(select(user.id, user.name, as_text(user.role)).where(column == wanted))
-    users = [User.from_row(*row) for row in rows]
+    if isinstance(wanted, int):
+        condition = user.id == wanted
+    else:
+        # The connection or the table may lack the characters of any other name: then all names are read.
+        condition = user.name == wanted if wanted.isascii() else user.name.is_not(None)
+    rows = db.rows(select(user.id, user.name, as_text(user.role).label('role')).where(condition))
+    users = [User.from_row(row.id, row.name, row.role) for row in rows]
     # The database's collation may ignore case; it must not decide who somebody is.
     return [user for user in users if wanted in (user.id, user.name) and not user.is_deactivated]
 
@@ -19,12 +23,15 @@ def find_users(db: Database, wanted: int | str) -> list[User]:
 def find_github_users(db: Database, login: str) -> list[User]:
     """Return the users with an account on GitHub, without the deactivated ones."""
     user = db.host.User
+    if not login.isascii():
+        return []  # GitHub has no such account, and the connection may lack its characters.
     rows = db.rows(
-        select(user.id, user.name, as_text(user.role), user.github_login)
+        select(user.id, user.name, as_text(user.role).label('role'), user.github_login)
         .where(func.lower(user.github_login) == login.lower()))
     # Upper and lower case are the same to GitHub, and nothing else is. The database's collation takes more for the
     # same: letters with accents, or trailing blanks.
-    users = [User.from_row(*row) for *row, found in rows if found.isascii() and found.lower() == login.lower()]
+    users = [User.from_row(row.id, row.name, row.role) for row in rows
+             if row.github_login.isascii() and row.github_login.lower() == login.lower()]
     return [user for user in users if not user.is_deactivated]
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .builds import OtherBuild
 from .causes import CauseName, to_phrase
@@ -14,9 +14,24 @@ from .progress import COMPLETED
 RunStatus = Literal['queued', 'running', 'pass', 'fail', 'canceled', 'error', 'incomplete']
 
 
+class AttemptRecord(NamedTuple):
+    """The record of one run among the attempts. All but ``run_id`` is None for the first run."""
+
+    run_id: int
+    source_run_id: int | None
+    failed_only: bool | None
+    #: Whether a sweep created it.
+    automatic: bool | None
+    reason: str | None
+    #: The name of the user who asked for it, if there was one and still is.
+    requested_by: str | None
+    #: In UTC.
+    created_at: datetime | None
+
+
 @dataclass(frozen=True)
 class Attempt:
-    """One run among the attempts. From ``source_run_id`` on, all is None for the first run."""
+    """One run among the attempts. From ``source_run_id`` on, it is as in :class:`AttemptRecord`."""
 
     run_id: int
     #: Its place among the attempts by run id, from 1.
@@ -30,6 +45,8 @@ class Attempt:
     not_run: int
     #: The number of results that are those of other attempts, by the run that really ran the tests.
     carried_over_from: dict[int, int]
+    #: The number of results that a failed-only retry, which has not ended, will get from the others when it completes.
+    to_carry_over: int
     #: The commit that was built for it; None if nobody knows.
     built_commit_sha: str | None
     #: The carried-over results of other builds.
@@ -39,13 +56,10 @@ class Attempt:
     cause_detail: str | None
     source_run_id: int | None
     failed_only: bool | None
-    reason: str | None
-    #: The name of the user who asked for it, if there was one and still is.
-    requested_by: str | None
-    #: In UTC.
-    created_at: datetime | None
-    #: Whether a sweep created it.
     automatic: bool | None
+    reason: str | None
+    requested_by: str | None
+    created_at: datetime | None
 
     @property
     def carried_over(self) -> int:

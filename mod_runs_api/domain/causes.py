@@ -5,6 +5,8 @@ Most runs that are asked for again did not fail: their machine did. The platform
 progress rows, which :func:`find_cause` reads. A message that is not known here has the cause "unknown".
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -78,11 +80,39 @@ PHRASES = {
 MAX_RUNTIME_OF_TEST = 600_000
 
 
+#: The cause of a run that has completed without some or all of its results.
+MISSING_RESULTS = 'results are missing'
+
+
 class Cause(NamedTuple):
     """Why a run ended, in one word, and the message that says so."""
 
     name: CauseName
     detail: str
+
+    def without_numbers(self) -> 'Cause':
+        """Return the cause to be counted by: how many results are missing makes no difference."""
+        return self._replace(detail=MISSING_RESULTS) if self.detail.endswith(f' {MISSING_RESULTS}') else self
+
+
+@dataclass(frozen=True)
+class CauseCounts:
+    """The causes of some runs, counted."""
+
+    runs: int
+    #: How many have ended with all their results.
+    whole: int
+    by_name: dict[CauseName, int]
+    #: The most frequent first. How many results were missing makes no difference.
+    details: list[tuple[Cause, int]]
+
+    @classmethod
+    def of(cls, causes: Iterable[Cause | None]) -> 'CauseCounts':
+        """Return the counts of some causes."""
+        counts = Counter(cause and cause.without_numbers() for cause in causes)
+        details = [(cause, count) for cause, count in counts.most_common() if cause is not None]
+        return cls(counts.total(), counts[None], {
+            name: sum(count for cause, count in details if cause.name == name) for name in CAUSES}, details)
 
 
 @dataclass(frozen=True)
@@ -105,10 +135,10 @@ class RunRecord:
         return bool(self.results) if self.selected is None else not self.missing
 
     @property
-    def has_died(self) -> bool:
-        """Whether infrastructure ended it: the only cause that is worth an automatic retry."""
+    def death(self) -> Cause | None:
+        """Its cause, if infrastructure ended it: the only one that is worth an automatic retry."""
         cause = find_cause(self)
-        return cause is not None and cause.name == 'infrastructure'
+        return cause if cause is not None and cause.name == 'infrastructure' else None
 
 
 def find_cause(run: RunRecord) -> Cause | None:
@@ -134,21 +164,11 @@ def find_cause(run: RunRecord) -> Cause | None:
     if progress.status == CANCELED and is_of_infrastructure:
         return Cause('infrastructure', last or 'the worker gave up')
     if progress.completed:
-        return Cause('infrastructure', 'all results are missing' if run.selected is None else
-                     f'{run.missing} of {run.selected} results are missing')
+        missing = 'all' if run.selected is None else f'{run.missing} of {run.selected}'
+        return Cause('infrastructure', f'{missing} {MISSING_RESULTS}')
     return Cause('unknown', last)
 
 
 def to_phrase(detail: str) -> str:
     """Return the detail of a cause in a few words: "time limit exceeded"."""
     return PHRASES.get(detail, detail.rstrip('.'))
-
-
-def to_public_phrase(cause: Cause | None) -> str | None:
-    """
-    Return why a run ended in a few words, for readers on GitHub.
-
-    None if its results decide, and of a decision or an unknown message: who canceled a run, and why they did, was not
-    meant for these readers.
-    """
-    return None if cause is None or cause.name in ('decision', 'unknown') else to_phrase(cause.detail)

@@ -1,16 +1,24 @@
 """The retry history on a run's page (docs/web-pages.rst, "The retry history")."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .attempts import Attempt
 from .outcomes import Outcome
-from .verdict import Verdict
-from .words import other_builds_sentence, to_sentence
+from .verdict import TestVerdict, Verdict
+from .words import PHRASES, other_builds_sentence
+
+#: The number of attempts that a page lists, and compares in the grid: the newest.
+MAX_LISTED = 10
+#: The number of tests in the grid.
+MAX_TESTS = 50
+#: The number of attempts that are compared for a page, which is to be there at once.
+MAX_COMPARED = 25
 
 
 @dataclass(frozen=True)
 class GridRow:
-    """One regression test that did not simply pass."""
+    """One regression test that ran and did not simply pass."""
 
     regression_test_id: int
     command: str
@@ -27,6 +35,8 @@ class Grid:
     #: The runs of the columns, newest first.
     columns: list[int]
     rows: list[GridRow]
+    #: The number of tests that never ran. They have no rows: a run that died early would fill the grid with them.
+    never_ran: int
     attempts_left_out: int
     tests_left_out: int
 
@@ -43,11 +53,6 @@ class RetryHistory:
     left_out: int
     #: None if there are too many attempts to compare them for a page.
     verdict: Verdict | None
-    #: None if there is nothing to show in it.
-    grid: Grid | None
-    #: The number of active tests that only other attempts have, while this one is a failed-only retry under way: if it
-    #: completes, it gets their results.
-    tests_of_others: int
 
     @property
     def results(self) -> int:
@@ -55,13 +60,32 @@ class RetryHistory:
         return self.own.passed + self.own.failed
 
     @property
-    def sentence(self) -> str:
-        """The verdicts in a sentence, or that there are too many attempts; empty while one alone proves nothing."""
+    def sentence(self) -> str | None:
+        """The verdicts in a sentence, or that there are too many attempts; None while one alone proves nothing."""
         if self.verdict is None:
             return 'There are too many attempts to compare them here.'
-        return to_sentence(self.verdict)
+        return self.verdict.sentence
+
+    @property
+    def grid(self) -> Grid | None:
+        """None if there is nothing to show in it."""
+        return None if self.verdict is None else build_grid(self.verdict.tests)
 
     @property
     def other_builds(self) -> str:
         """The sentence about carried-over results of other builds; empty if there are none, or nobody knows."""
         return other_builds_sentence(self.own.other_builds)
+
+
+def build_grid(tests: Sequence[TestVerdict]) -> Grid | None:
+    """Return the grid; None while fewer than two attempts have ended, or if every test simply passed."""
+    run_ids = sorted({outcome.run_id for test in tests for outcome in test.attempts}, reverse=True)
+    # In the order of the findings.
+    listed = [test for name in PHRASES for test in tests if test.verdict == name]
+    if len(run_ids) < 2 or not listed:
+        return None
+    ran = [test for test in listed if test.verdict != 'never_ran']
+    rows = [GridRow(test.regression_test_id, test.command, PHRASES[test.verdict][0],
+                    {attempt.run_id: attempt.outcome for attempt in test.attempts}) for test in ran[:MAX_TESTS]]
+    columns = run_ids[:MAX_LISTED]
+    return Grid(columns, rows, len(listed) - len(ran), len(run_ids) - len(columns), len(ran) - len(rows))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ..errors import RunsApiError
+from ..errors import Unprocessable
 from .attempts import RunStatus
 
 
@@ -12,7 +12,7 @@ class Choice:
 
     #: The tests that it would run, in order; none if it would be refused.
     regression_test_ids: list[int]
-    refusal: RunsApiError | None = None
+    refusal: Unprocessable | None = None
     #: A sentence about running these tests again, from the attempts so far and from master.
     hint: str | None = None
 
@@ -21,7 +21,7 @@ class Choice:
         """The number of regression tests that it would run."""
         return len(self.regression_test_ids)
 
-    def refuse(self, refusal: RunsApiError) -> 'Choice':
+    def refuse(self, refusal: Unprocessable) -> 'Choice':
         """Return this choice refused, unless it is refused already."""
         return self if self.refusal else Choice([], refusal)
 
@@ -40,6 +40,6 @@ class Preview:
         """Whether every retry would be refused."""
         return bool(self.all.refusal and self.failed_only.refusal)
 
-    def refuse(self, refusal: RunsApiError) -> 'Preview':
+    def refuse(self, refusal: Unprocessable) -> 'Preview':
         """Return this preview with both choices refused."""
         return replace(self, all=self.all.refuse(refusal), failed_only=self.failed_only.refuse(refusal))

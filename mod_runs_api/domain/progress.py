@@ -19,7 +19,8 @@ class ProgressRow(NamedTuple):
     id: int
     status: str
     message: str
-    timestamp: datetime
+    #: A text if the driver cannot read it.
+    timestamp: datetime | str
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,6 @@ class Progress:
         return self.completed or list(takewhile(lambda row: row.status == CANCELED, reversed(self.rows)))[-1]
 
 
-def in_order_of_ends(progress: Iterable[Progress]) -> list[Progress]:
-    """Return the runs that have ended, the one that ended last at the end."""
-    ends = {one.end.id: one for one in progress if one.end is not None}
-    return [ends[end_id] for end_id in sorted(ends)]
+def order_ends(progress: Iterable[Progress]) -> list[ProgressRow]:
+    """Return the ends of the runs that have ended, the latest last."""
+    return sorted((one.end for one in progress if one.end is not None), key=lambda end: end.id)

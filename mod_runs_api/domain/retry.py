@@ -4,8 +4,9 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from ..errors import Unprocessable
+from ..errors import InactiveTests, NothingFailed, RunNotFinished
 from .progress import ENDED_STATUSES
 from .run import RegressionTest, Run
 
@@ -37,6 +38,18 @@ class Retry:
     failed_only: bool
     test_count: int
     replayed: bool = False
+
+
+class StoredRetry(NamedTuple):
+    """A retry as it is stored."""
+
+    new_run_id: int
+    run_id: int
+    failed_only: bool
+    reason: str | None
+    test_count: int
+    #: The secret that the new run's worker reports with.
+    run_token: str
 
 
 def random_secret() -> str:
@@ -79,20 +92,17 @@ def choose_tests(run: Run, tests: Sequence[RegressionTest], failed_only: bool, d
     Return the ids of the regression tests that a retry of a run would run, in order.
 
     ``tests`` are its full test set, or with ``failed_only`` the tests that did not pass in it. Raises
-    :exc:`Unprocessable` if a failed-only retry is asked for and the run has not ended, if no tests are left, or if some
-    are inactive and are not to be dropped.
+    :exc:`RunNotFinished`, :exc:`NothingFailed` or :exc:`InactiveTests`.
     """
     if failed_only and run.status not in ENDED_STATUSES:
-        raise Unprocessable(f'Run {run.id} has not finished: it has no failed tests yet.',
-                            {'run_status': run.status or 'queued'})
+        raise RunNotFinished(run.id, run.status or 'queued')
     if failed_only and not tests:
-        raise Unprocessable(f'No test of run {run.id} failed: there is nothing to run again.', {'failed_tests': 0})
+        raise NothingFailed(run.id)
     inactive_ids = [test.id for test in tests if not test.active]
     if inactive_ids and not drop_inactive:
-        raise Unprocessable('Some of the tests to run are inactive now.', {'inactive_ids': inactive_ids})
+        raise InactiveTests(inactive_ids, none_is_active=False)
     regression_test_ids = [test.id for test in tests if test.active]
     if not regression_test_ids:
         # A run without rows in customized_test would run every test there is.
-        raise Unprocessable('None of the tests to run is active: there is nothing to run again.',
-                            {'inactive_ids': inactive_ids})
+        raise InactiveTests(inactive_ids, none_is_active=True)
     return regression_test_ids

@@ -47,6 +47,14 @@ class Run:
         return self.test_type == COMMIT and self.branch == MASTER
 
 
+class NewerRun(NamedTuple):
+    """A later run of the same commit, platform, pull request and repository."""
+
+    run_id: int
+    #: The first of its attempts, if it is a retry.
+    root_id: int | None
+
+
 class PullRequest(NamedTuple):
     """A pull request on GitHub."""
 

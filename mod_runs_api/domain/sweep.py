@@ -2,19 +2,21 @@
 The decisions of the sweep (docs/operations.rst, "The sweep").
 
 A machine that disappears leaves a run that never ends: it is ended. A run that infrastructure ended is retried, but
-not while that would make an outage worse.
+not while that would make an outage worse. The decisions are steps; a list of steps is the plan of a sweep.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from .. import clock
-from .causes import RunRecord
-from .progress import ProgressRow, in_order_of_ends
-from .retry import MAX_REASON_LENGTH
-from .run import Run
+from ..errors import Refusal
+from .causes import Cause, RunRecord
+from .progress import ProgressRow, order_ends
+from .retry import MAX_REASON_LENGTH, RetryRequest, choose_tests, digest_key
+from .run import NewerRun, RegressionTest, Run
+from .words import counted
 
 #: An end is not final: the machine may report after all.
 SETTLED_AFTER = timedelta(minutes=15)
@@ -34,26 +36,104 @@ class Step(NamedTuple):
 
     run_id: int
     what: Literal['carried over', 'ended', 'retried', 'waiting']
-    new_run_id: int | None
     why: str
+    #: The request for the retry that is to be made.
+    request: RetryRequest | None = None
+    #: The run that the retry has made.
+    new_run_id: int | None = None
+
+
+class AutomaticAttempt(NamedTuple):
+    """A run that a sweep has made."""
+
+    run_id: int
+    created_at: datetime
+
+
+class SourceTests(NamedTuple):
+    """The tests of a run that a retry might run."""
+
+    #: Those that did not pass in the run.
+    not_passed: Sequence[RegressionTest]
+    full_set: Sequence[RegressionTest]
+    #: Those that have passed in another attempt since, of which the run knows nothing.
+    passed_elsewhere: Collection[int]
 
 
 @dataclass(frozen=True)
-class PlannedRetry:
-    """A retry that a sweep is to make."""
+class Candidate:
+    """A run that infrastructure ended within the last day, and the facts that may keep it from being retried."""
 
     run: Run
-    failed_only: bool
-    #: The detail of the cause.
-    detail: str
+    record: RunRecord
+    cause: Cause
+    #: None if it is itself the newest of its commit.
+    newest: NewerRun | None
+    #: The number of automatic retries that its first run has had.
+    automatic_retries: int
 
     @property
-    def reason(self) -> str:
-        """The reason of the retry."""
-        return f'Automatic: {self.detail}'[:MAX_REASON_LENGTH]
+    def has_been_retried(self) -> bool:
+        """Whether one of its own attempts is newer."""
+        return self.newest is not None and self.newest.root_id == self.run.root_id
+
+    def find_obstacle(self, limit: int, now: datetime) -> str | None:
+        """Return why it is not to be retried now; ``limit`` is how many automatic retries a first run may have."""
+        end = self.record.progress.end
+        if self.newest is not None:
+            return f'run {self.newest.run_id} of the same commit is newer'
+        if end is not None and clock.age(end.timestamp, now) < SETTLED_AFTER:
+            return f'it ended less than {SETTLED_AFTER.seconds // 60} minutes ago, and an end is not final'
+        if self.automatic_retries >= limit:
+            return f'the automatic retries of run {self.run.root_id} are used up'
+        return None
+
+    def plan_retry(self, tests: SourceTests, drop_inactive: bool) -> Step | None:
+        """
+        Return the step that retries it, or the reason to wait.
+
+        A run that stopped half-way is resumed, and a failed-only retry that died without a result runs its own tests
+        again. None for a failed-only retry whose tests have all passed elsewhere.
+        """
+        run, detail = self.run, self.cause.detail
+        may_resume = bool(self.record.results) or run.failed_only
+        failed_only = may_resume and any(test.active and test.id not in tests.passed_elsewhere
+                                         for test in tests.not_passed)
+        if run.failed_only and not failed_only:
+            return None
+        try:
+            choose_tests(run, tests.not_passed if failed_only else tests.full_set, failed_only, drop_inactive)
+        except Refusal as refusal:
+            return Step(run.id, 'waiting', refusal.message)
+        request = RetryRequest(run.id, failed_only, f'Automatic: {detail}'[:MAX_REASON_LENGTH], automatic=True,
+                               idempotency_digest=digest_key('sweep', str(run.id)))
+        return Step(run.id, 'retried', detail, request)
 
 
-def has_vanished(signs_of_life: Iterable[datetime], now: datetime, limit: timedelta) -> bool:
+@dataclass(frozen=True)
+class Brake:
+    """The automatic attempts of one platform: in an outage retries make it worse."""
+
+    platform: str
+    is_under_maintenance: bool
+    #: The number of automatic attempts that are in flight.
+    in_flight: int
+    is_outage: bool
+
+    def find_obstacle(self, limit: int) -> str | None:
+        """Return why no automatic retry is made now; ``limit`` is how many may be in flight."""
+        if self.is_under_maintenance:
+            return f'{self.platform} is under maintenance'
+        if self.in_flight >= limit:
+            return (f'{counted(self.in_flight, "automatic attempt")} of {self.platform} '
+                    f'{"is" if self.in_flight == 1 else "are"} in flight')
+        if self.is_outage:
+            return (f'the last {OUTAGE} automatic attempts of {self.platform} died, '
+                    'and no run of it has completed since')
+        return None
+
+
+def has_vanished(signs_of_life: Iterable[datetime | str], now: datetime, limit: timedelta) -> bool:
     """
     Return whether a machine has vanished, and not so long ago that its run is history.
 
@@ -63,18 +143,20 @@ def has_vanished(signs_of_life: Iterable[datetime], now: datetime, limit: timede
     return limit < silence <= limit + GIVEN_UP_AFTER
 
 
-def ended_recently(end: ProgressRow | None, now: datetime) -> bool:
-    """Return whether a run ended within the last day."""
-    return end is not None and clock.age(end.timestamp, now) <= GIVEN_UP_AFTER
+def find_recent_death(record: RunRecord, now: datetime) -> Cause | None:
+    """Return the cause, if infrastructure ended a run within the last day."""
+    end = record.progress.end
+    return record.death if end is not None and clock.age(end.timestamp, now) <= GIVEN_UP_AFTER else None
 
 
-def is_settled(end: ProgressRow, now: datetime) -> bool:
-    """Return whether an end is old enough to be believed."""
-    return clock.age(end.timestamp, now) >= SETTLED_AFTER
+def count_in_flight(attempts: Iterable[AutomaticAttempt], records: Mapping[int, RunRecord], now: datetime) -> int:
+    """Return the number of automatic attempts that have not ended, and are not so old that they never will."""
+    return sum(records[attempt.run_id].progress.end is None and now - attempt.created_at < GIVEN_UP_AFTER
+               for attempt in attempts)
 
 
-def find_outage(records: Mapping[int, RunRecord]) -> ProgressRow | None:
+def find_outage(attempts: Iterable[AutomaticAttempt], records: Mapping[int, RunRecord]) -> ProgressRow | None:
     """Return the newest end of automatic attempts, if infrastructure ended all of the last ones; else None."""
-    last = in_order_of_ends(record.progress for record in records.values())[-OUTAGE:]
-    is_outage = len(last) == OUTAGE and all(records[progress.run_id].has_died for progress in last)
-    return last[-1].end if is_outage else None
+    last = order_ends(records[attempt.run_id].progress for attempt in attempts)[-OUTAGE:]
+    is_outage = len(last) == OUTAGE and all(records[end.run_id].death for end in last)
+    return last[-1] if is_outage else None

@@ -1,13 +1,14 @@
 """
-Bearer tokens: the platform's own as they are, or the package's own if the platform has none (docs/api.rst, "Tokens").
+The platform's bearer tokens (docs/api.rst, "Tokens").
 
 A token is ``spci_`` and a secret. The database holds its first 16 characters, to look it up, and its SHA-256 digest,
 never the token itself.
 """
 
 import hashlib
+import hmac
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,25 +20,25 @@ PREFIX_LENGTH = 16
 #: Longer ones are not looked up. The platform's have 48 characters.
 MAX_LENGTH = 255
 
-#: How long the name of a token may be.
-MAX_NAME_LENGTH = 50
-
-SCOPES = ('runs:read', 'runs:write', 'results:read')
-
 
 @dataclass(frozen=True)
 class Token:
-    """A token that was presented, in the shape that Authlib's validator asks for."""
+    """A token, in the shape that Authlib's validator asks for."""
 
     id: int
     user: User
     scopes: tuple[str, ...]
+    digest: str = field(repr=False)
     expires_at: datetime | None
     revoked_at: datetime | None
 
+    def belongs_to(self, secret: str) -> bool:
+        """Return whether a secret is that of this token."""
+        return hmac.compare_digest(hashlib.sha256(secret.encode()).hexdigest().encode(), self.digest.encode())
+
     def is_expired(self) -> bool:
         """Return whether its time is over."""
-        return is_expired(self.expires_at)
+        return self.expires_at is None or clock.to_utc(self.expires_at) <= clock.now()
 
     def is_revoked(self) -> bool:
         """Return whether it was revoked."""
@@ -48,9 +49,9 @@ class Token:
         return ' '.join(self.scopes)
 
 
-def is_expired(expires_at: datetime | None) -> bool:
-    """Return whether the time of a token is over."""
-    return expires_at is None or clock.to_utc(expires_at) <= clock.now()
+def is_well_formed(secret: str) -> bool:
+    """Return whether a secret may be that of a token, and is worth looking up."""
+    return secret.startswith(PREFIX) and secret.isascii() and len(secret) <= MAX_LENGTH
 
 
 def read_scopes(scopes_json: Any) -> tuple[str, ...]:
@@ -60,8 +61,3 @@ def read_scopes(scopes_json: Any) -> tuple[str, ...]:
     except (TypeError, ValueError, RecursionError):
         return ()
     return tuple(scope for scope in scopes if isinstance(scope, str)) if isinstance(scopes, list) else ()
-
-
-def digest_secret(secret: str) -> str:
-    """Return the stored form of a secret."""
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -68,6 +68,7 @@ class TestVerdict:
     __test__ = False  # pytest takes the class for tests otherwise.
 
     regression_test_id: int
+    command: str
     #: Whether it is active now.
     active: bool
     verdict: VerdictName
@@ -94,6 +95,8 @@ class Verdict:
         One of :data:`Overall`.
     counts : dict of str to int
         The number of tests with each verdict, for all of :data:`VERDICTS`.
+    sentence : str or None
+        The verdicts in a sentence; None while one attempt alone proves nothing.
     tests : list of TestVerdict
         Every test that was selected for any attempt or has a result in it, by id.
     """
@@ -103,6 +106,7 @@ class Verdict:
     attempts: list[int]
     overall: Overall
     counts: dict[VerdictName, int]
+    sentence: str | None
     tests: list[TestVerdict]
 
 
@@ -118,11 +122,11 @@ def needs_evidence(attempts: Iterable[AttemptOutcome]) -> bool:
     return len(ran) > 1 and set(ran) != {'pass'}
 
 
-def judge(regression_test_id: int, active: bool, attempts: Sequence[AttemptOutcome]) -> TestVerdict:
+def judge(regression_test_id: int, command: str, active: bool, attempts: Sequence[AttemptOutcome]) -> TestVerdict:
     """Return the verdict on a test from its attempts: those that have ended and list it, by run id."""
     ran = [attempt for attempt in attempts if attempt.has_run]
     latest = max(ran, key=lambda attempt: attempt.end_id).outcome if ran else None
-    return TestVerdict(regression_test_id, active, _verdict(ran), latest, attempts)
+    return TestVerdict(regression_test_id, command, active, _verdict(ran), latest, attempts)
 
 
 def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:

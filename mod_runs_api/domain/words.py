@@ -1,11 +1,10 @@
 """Sentences about the attempts of a run, for pages, GitHub and the command line."""
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from .builds import OtherBuild
-from .verdict import Verdict, VerdictName
+from .verdict import TestVerdict, VerdictName
 
 #: The phrase for one test and for several, in the order in which a reader wants to know it.
 PHRASES: dict[VerdictName, tuple[str, str]] = {
@@ -34,17 +33,17 @@ class Finding:
     regression_test_ids: tuple[int, ...]
 
 
-def list_findings(verdict: Verdict) -> list[Finding]:
+def list_findings(tests: Sequence[TestVerdict]) -> list[Finding]:
     """
     Return a statement for each verdict but "passed" that a test has, or one if all have passed.
 
     There are none while fewer than two attempts have run a test and ended: one alone proves nothing.
     """
-    if _count_evidence(verdict) < 2:
+    if _count_evidence(tests) < 2:
         return []
     findings: list[Finding] = []
     for name, phrases in PHRASES.items():
-        ids = tuple(test.regression_test_id for test in verdict.tests if test.verdict == name)
+        ids = tuple(test.regression_test_id for test in tests if test.verdict == name)
         if ids:
             is_one = len(ids) == 1
             # Only the first has the noun: "2 tests are flaky and 1 fails each time".
@@ -53,45 +52,52 @@ def list_findings(verdict: Verdict) -> list[Finding]:
     return findings or [Finding('every test passed each time', ())]
 
 
-def to_sentence(verdict: Verdict) -> str:
+def to_sentence(tests: Sequence[TestVerdict]) -> str | None:
     """
     Return the verdicts in a sentence: "Over 3 attempts 2 tests are flaky and 1 fails each time in the same way.".
 
-    It is empty if there are no findings.
+    None if there are no findings.
     """
-    findings = list_findings(verdict)
-    return f'Over {attempts_phrase(verdict)} {_join([finding.text for finding in findings])}.' if findings else ''
+    findings = list_findings(tests)
+    return f'Over {attempts_phrase(tests)} {_join([finding.text for finding in findings])}.' if findings else None
 
 
-def hint_of_attempts(verdict: Verdict, ids: Collection[int]) -> str:
-    """Return a sentence about the verdicts on tests that may be run again; empty if there is nothing to say."""
-    counts = Counter(test.verdict for test in verdict.tests if test.regression_test_id in ids)
-    same, flaky, differing = counts['failing_identically'], counts['flaky'], counts['failing_differently']
+def to_hint(tests: Iterable[TestVerdict], ids: Collection[int], master_id: int | None,
+            same_in_master: Collection[int]) -> str | None:
+    """
+    Return what is known about tests that may be run again, from the attempts and from master; None if it is nothing.
+
+    ``ids`` are those tests, and ``same_in_master`` those that fail in the same way in the newest run of master.
+    """
+    by_verdict: dict[VerdictName, list[int]] = {}
+    for test in tests:
+        if test.regression_test_id in ids:
+            by_verdict.setdefault(test.verdict, []).append(test.regression_test_id)
+    same, flaky, differing = (by_verdict.get(name, []) for name in (
+        'failing_identically', 'flaky', 'failing_differently'))
+    sentences = []
     if same:
-        return f'{_some(same, ids)} failed in every attempt so far, in the same way: {_hardly(same)}'
-    if flaky:
-        return f'{_some(flaky, ids)} passed in another attempt: {"it is" if flaky == 1 else "they are"} flaky.'
-    if differing:
-        return f'{_some(differing, ids)} failed in every attempt so far, but not in the same way.'
-    return ''
+        sentences.append(f'{_some(same, ids)} failed each time, in the same way')
+    elif flaky:
+        sentences.append(f'{_some(flaky, ids)} passed in another attempt: {"it is" if len(flaky) == 1 else "they are"} '
+                         'flaky')
+    elif differing:
+        sentences.append(f'{_some(differing, ids)} failed each time, but not in the same way')
+    if same_in_master:
+        sentences.append(f'{_some(same_in_master, ids)} {"fails" if len(same_in_master) == 1 else "fail"} in the same '
+                         f'way in run {master_id}, the newest of master')
+    if not sentences:
+        return None
+    unlikely = {*same, *same_in_master}
+    # Once, however many sentences lead to it.
+    advice = f': running {"it" if len(unlikely) == 1 else "them"} again will hardly change that' if unlikely else ''
+    return f'{". ".join(sentences)}{advice}.'
 
 
-def hint_of_master(same: int, ids: Collection[int], run_id: int) -> str:
-    """Return a sentence about tests that fail in the same way in the newest run of master; empty if none does."""
-    if not same:
-        return ''
-    return (f'{_some(same, ids)} {"fails" if same == 1 else "fail"} in the same way in run {run_id}, the newest of '
-            f'master: {_hardly(same)}')
-
-
-def _hardly(count: int) -> str:
-    return f'running {"it" if count == 1 else "them"} again will hardly change that.'
-
-
-def _some(count: int, ids: Collection[int]) -> str:
-    if count < len(ids):
-        return f'{count} of the {len(ids)}'
-    return 'This test' if count == 1 else f'All {count}'
+def _some(tests: Collection[int], ids: Collection[int]) -> str:
+    if len(tests) < len(ids):
+        return f'{len(tests)} of the {len(ids)}'
+    return 'This test' if len(tests) == 1 else f'All {len(tests)}'
 
 
 def other_builds_sentence(other_builds: Sequence[OtherBuild]) -> str:
@@ -103,14 +109,14 @@ def other_builds_sentence(other_builds: Sequence[OtherBuild]) -> str:
                   f'{first.short}', *(f'{other.results} from {other.short}' for other in others)]) + '.'
 
 
-def attempts_phrase(verdict: Verdict) -> str:
+def attempts_phrase(tests: Iterable[TestVerdict]) -> str:
     """Return the number of attempts that have run a test and ended: "3 attempts"."""
-    return counted(_count_evidence(verdict), 'attempt')
+    return counted(_count_evidence(tests), 'attempt')
 
 
-def _count_evidence(verdict: Verdict) -> int:
+def _count_evidence(tests: Iterable[TestVerdict]) -> int:
     """Return the number of attempts that have run a test and ended: the others prove nothing."""
-    return len({attempt.run_id for test in verdict.tests for attempt in test.attempts if attempt.has_run})
+    return len({attempt.run_id for test in tests for attempt in test.attempts if attempt.has_run})
 
 
 def _join(texts: Sequence[str]) -> str:

@@ -1,12 +1,10 @@
-"""Retries that are asked for in a comment on GitHub, commit statuses, and checks that ask GitHub."""
+"""Retries that are asked for in a comment on GitHub, the report on a pull request, and the ready-made checks."""
 
-from .checks import (author_is_not_blocked, build_artifact_exists,
-                     commit_is_not_superseded, no_attempt_is_queued,
-                     pull_request_is_open)
+from ..service.checks import (author_is_not_blocked, build_artifact_exists,
+                              commit_is_not_superseded, no_attempt_is_queued,
+                              pull_request_is_open)
 from .reply import CommentOutcome, CommentRefusal, CommentRetry
-from .status import post_queued_status
 from .webhook import retry_from_comment
 
 __all__ = ['CommentOutcome', 'CommentRefusal', 'CommentRetry', 'author_is_not_blocked', 'build_artifact_exists',
-           'commit_is_not_superseded', 'no_attempt_is_queued', 'post_queued_status', 'pull_request_is_open',
-           'retry_from_comment']
+           'commit_is_not_superseded', 'no_attempt_is_queued', 'pull_request_is_open', 'retry_from_comment']

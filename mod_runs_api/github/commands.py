@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..domain.comments import Command
 from ..domain.run import PLATFORMS
 from ..errors import InvalidFields
 from ..service.validation import load_retry_fields
@@ -20,15 +21,6 @@ HIDDEN = re.compile(r'^ {0,3}(?P<fence>(?P<mark>[`~])(?P=mark){2,})(?!(?<=`)[^\n
 COMMAND = re.compile(r'^/retry(?:[ \t]+(?P<words>.*))?$', re.IGNORECASE | re.MULTILINE)
 BECAUSE = re.compile(r'(?<!\S)because(?!\S)', re.IGNORECASE)
 FAILED = 'failed'
-
-
-@dataclass(frozen=True)
-class Command:
-    """A retry that a line asks for on one platform, of all tests or of the failed ones."""
-
-    platform: str
-    failed_only: bool
-    reason: str | None
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,9 @@
 """The payload of GitHub's ``issue_comment`` event (docs/github.rst)."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from ..domain.comments import Comment, IgnoredComment
 from ..host.github import github_access
-
-
-class IgnoredComment(Exception):
-    """Nothing is done with the comment. The message says why; it is for the writer too, if ``asked`` is true."""
-
-    def __init__(self, reason: str, asked: bool = False) -> None:
-        super().__init__(reason)
-        self.asked = asked
-
-
-@dataclass(frozen=True)
-class Comment:
-    """A new comment of a user account on an open pull request of the host's repository."""
-
-    id: int
-    body: str
-    #: The account of its writer, by name and by number.
-    login: str
-    account_id: int
-    pr_nr: int
-    #: The account of the pull request's author, if it still exists.
-    author_id: int | None
 
 
 def read_payload(payload: Any) -> Comment:

@@ -18,8 +18,8 @@ class CommentRetry:
     replayed: bool
     #: The address of the new run's page; None if no URL can be built.
     address: str | None
-    #: The verdicts of the attempts so far, in a sentence; empty if there are none.
-    known: str
+    #: The verdicts of the attempts so far, in a sentence; None if there are none.
+    known: str | None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from ..domain.builds import OtherBuild
 from ..domain.verdict import Verdict
 from ..domain.words import (Finding, attempts_phrase, list_findings,
                             other_builds_sentence)
+from ..extension import extension_state
 from ..host.log import describe, log
 from ..host.runtime import external_regression_test_page
 from ..service.history import read_report
@@ -21,15 +22,15 @@ def retry_report(run_id: int) -> str:
     It is empty for a run without retries, and on any error: the report must not fail because of it.
     """
     try:
-        return _to_report(*read_report(run_id))
+        return _to_report(*extension_state().transactions.read(read_report, run_id))
     except Exception as fault:
         log().error(f'the verdicts of run {run_id} are missing in the report: {describe(fault)}')
         return ''
 
 
 def _to_report(verdict: Verdict, other_builds: Sequence[OtherBuild]) -> str:
-    findings = [_to_markdown(finding) for finding in list_findings(verdict)]
-    sentence = f'Over {attempts_phrase(verdict)}: {", ".join(findings)}.' if findings else ''
+    findings = [_to_markdown(finding) for finding in list_findings(verdict.tests)]
+    sentence = f'Over {attempts_phrase(verdict.tests)}: {", ".join(findings)}.' if findings else ''
     return ' '.join(filter(None, [sentence, other_builds_sentence(other_builds)]))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from flask import current_app
 
-from ..domain.run import Run
+from ..domain.run import PullRequest, Run
+from .log import log
 from .runtime import external_run_page
 
 #: How long the description of a commit status may be on GitHub.
@@ -52,6 +53,17 @@ def github_access() -> GitHubAccess:
     config = current_app.config
     return GitHubAccess(config.get('GITHUB_OWNER', ''), config.get('GITHUB_REPOSITORY', ''),
                         config.get('GITHUB_TOKEN', ''))
+
+
+def find_pull_request(number: int) -> PullRequest:
+    """Return a pull request, with the commit at its head if GitHub says it."""
+    access = github_access()
+    head_commit: str | None = None
+    try:
+        head_commit = access.open_repository().get_pull(number).head.sha
+    except Exception as error:
+        log().warning(f'the head of pull request {number} is not known: {type(error).__name__}')
+    return PullRequest(f'/{access.full_name}.git', number, head_commit)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,19 @@
 import logging
 import traceback
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from flask import current_app, g
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..errors import InternalError, RunsApiError, ServiceUnavailable
+
+#: Errors that waiting cannot mend, though drivers raise them as if it could. MySQL and MariaDB: a database, table or
+#: column that is not there, a right or a log-in that is lacking.
+PERMANENT_CODES = frozenset({1044, 1045, 1049, 1054, 1142, 1143})
+#: The beginnings of SQLite's messages for a table or a column that is not there: it has one code for many errors.
+PERMANENT_BEGINNINGS = ('no such ', 'table ')
 
 
 def log() -> logging.Logger:
@@ -19,10 +26,21 @@ def log() -> logging.Logger:
 
 def log_fault(fault: BaseException) -> RunsApiError:
     """Log a fault, and return the error that the requester sees."""
-    is_away = any(isinstance(cause, (OperationalError, InterfaceError, PoolTimeoutError)) for cause in _causes(fault))
-    error = ServiceUnavailable() if is_away else InternalError()
+    is_away = any(isinstance(cause, PoolTimeoutError) or _is_of_server(cause) and not _is_permanent(cause)
+                  for cause in _causes(fault))
+    error = ServiceUnavailable() if is_away else InternalError(_name(fault))
     log().error(f'{error.code}: {_name(fault) if is_away else describe(fault)}')
     return error
+
+
+def _is_of_server(cause: BaseException) -> TypeGuard[DBAPIError]:
+    """Return whether a fault is about the server or its tables, and not about the values of a statement."""
+    return isinstance(cause, (OperationalError, InterfaceError))
+
+
+def _is_permanent(fault: DBAPIError) -> bool:
+    reason = fault.orig.args[0] if fault.orig and fault.orig.args else None
+    return reason in PERMANENT_CODES or str(reason).startswith(PERMANENT_BEGINNINGS)
 
 
 def describe(fault: BaseException) -> str:
@@ -38,7 +56,7 @@ def _name(fault: BaseException) -> str:
     """
     cause = next((cause for cause in _causes(fault) if isinstance(cause, DBAPIError)), fault)
     text = type(cause).__name__
-    if isinstance(cause, (OperationalError, InterfaceError)):
+    if _is_of_server(cause):
         return f'{text} {str(cause.orig)!r}'
     if isinstance(cause, DBAPIError) and cause.orig and cause.orig.args and isinstance(cause.orig.args[0], int):
         return f'{text} {cause.orig.args[0]}'

@@ -15,9 +15,9 @@ from sqlalchemy import MetaData
 from ..errors import MountError
 
 
-def _model(module: str, attributes: str, *, optional: bool = False) -> Any:
+def _model(module: str, attributes: str) -> Any:
     """Return a field for a model: its module, and its attributes that are used."""
-    return field(metadata={'module': module, 'attributes': attributes.split(), 'optional': optional})
+    return field(metadata={'module': module, 'attributes': attributes.split()})
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class HostModels:
     GcpInstance: Any = _model('mod_ci.models', 'test_id timestamp')
     #: Whether a platform starts no runs at present.
     MaintenanceMode: Any = _model('mod_ci.models', 'platform disabled')
-    #: An API token of a user. Older versions of the platform have none: there the package keeps its own.
+    #: An API token of a user. Versions of before the summer of 2026 have none.
     ApiToken: Any = _model('mod_api.models.api_token',
-                           'id user_id token_prefix token_hash scopes_json expires_at revoked_at', optional=True)
+                           'id user_id token_prefix token_hash scopes_json expires_at revoked_at')
 
     @property
     def metadata(self) -> MetaData:
@@ -73,12 +73,12 @@ def find_models() -> HostModels:
     missing: list[str] = []
     for model_field in fields(HostModels):
         model = found[model_field.name] = _import_model(model_field)
-        if model is not None:
-            columns = sqlalchemy.inspect(model).columns
-            missing += [f'the column {model_field.name}.{attribute}'
-                        for attribute in model_field.metadata['attributes'] if attribute not in columns]
-        elif not model_field.metadata['optional']:
+        if model is None:
             missing.append(f'the model {model_field.metadata["module"]}.{model_field.name}')
+            continue
+        columns = sqlalchemy.inspect(model).columns
+        missing += [f'the column {model_field.name}.{attribute}'
+                    for attribute in model_field.metadata['attributes'] if attribute not in columns]
     if missing:
         raise MountError(f'mod_runs_api cannot work with this application. It lacks {", ".join(missing)}.')
     return HostModels(**found)

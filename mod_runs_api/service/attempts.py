@@ -1,31 +1,26 @@
 """Listing the attempts of a run (docs/api.rst, "Attempts")."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from ..database import Database
-from ..database.attempts import read_attempts
-from ..database.carry_over import count_carried_over
+from ..database.attempts import read_attempt_ids, read_attempts
+from ..database.carry_over import count_carried_over, read_really_run
 from ..database.causes import read_run_records
-from ..database.outcomes import count_outcomes
+from ..database.outcomes import count_outcomes, read_outcomes
 from ..database.progress import read_progress
-from ..database.retry import decode_reason
 from ..database.runs import find_run, read_builds
-from ..domain.attempts import Attempt, AttemptsPage, RunStatus, derive_status
+from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage, RunStatus,
+                               derive_status)
 from ..domain.builds import OtherBuild, list_other_builds
 from ..domain.causes import find_cause
-from ..extension import extension_state
 
 
-def attempts_page(run_id: int, *, limit: int, offset: int) -> AttemptsPage:
-    """Return a page of the attempts of a run. Raises :exc:`RunNotFound`."""
-    return extension_state().transactions.run(_read_page, run_id, limit, offset)
-
-
-def _read_page(db: Database, run_id: int, limit: int, offset: int) -> AttemptsPage:
+def read_page(db: Database, run_id: int, limit: int | None = None, offset: int = 0) -> AttemptsPage:
+    """Return a page of the attempts of a run, by default all of them. Raises :exc:`RunNotFound`."""
     root_id = find_run(db, run_id).root_id
-    rows = list(enumerate(read_attempts(db, root_id), 1))
-    return AttemptsPage(run_id, root_id, len(rows), _summarize(db, rows[offset:offset + limit]))
+    records = list(enumerate(read_attempts(db, root_id), 1))
+    end = None if limit is None else offset + limit
+    return AttemptsPage(run_id, root_id, len(records), _summarize(db, root_id, records[offset:end]))
 
 
 def read_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage | None:
@@ -35,12 +30,12 @@ def read_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage 
     None if it was never retried. Raises :exc:`RunNotFound`.
     """
     root_id = find_run(db, run_id).root_id
-    rows = list(enumerate(read_attempts(db, root_id), 1))
+    records = list(enumerate(read_attempts(db, root_id), 1))
     # The first run may have been deleted.
-    if len(rows) == 1 and rows[0][1].source_run_id is None:
+    if len(records) == 1 and records[0][1].source_run_id is None:
         return None
-    older = [(number, row) for number, row in rows[:-limit] if row.run_id == run_id]
-    return AttemptsPage(run_id, root_id, len(rows), _summarize(db, rows[-limit:][::-1] + older))
+    older = [(number, record) for number, record in records[:-limit] if record.run_id == run_id]
+    return AttemptsPage(run_id, root_id, len(records), _summarize(db, root_id, records[-limit:][::-1] + older))
 
 
 def read_status(db: Database, run_id: int) -> RunStatus:
@@ -54,25 +49,40 @@ def read_other_builds(db: Database, run_id: int) -> list[OtherBuild]:
     return list_other_builds(run_id, origins, read_builds(db, {run_id, *origins}))
 
 
-def _summarize(db: Database, rows: Sequence[tuple[int, Any]]) -> list[Attempt]:
-    """Return numbered rows as attempts. The number of statements does not depend on the number of rows."""
-    run_ids = [row.run_id for _, row in rows]
-    records = read_run_records(db, run_ids)
+def _summarize(db: Database, root_id: int, numbered: Sequence[tuple[int, AttemptRecord]]) -> list[Attempt]:
+    """Return numbered records as attempts. The number of statements does not depend on the number of records."""
+    run_ids = [record.run_id for _, record in numbered]
+    runs = read_run_records(db, run_ids)
     counts = count_outcomes(db, run_ids)
     carried_over = count_carried_over(db, run_ids)
     origin_ids = {origin_id for origins in carried_over.values() for origin_id in origins}
     builds = read_builds(db, {*run_ids, *origin_ids})
+    to_carry_over = _count_to_carry_over(db, root_id, [
+        record.run_id for _, record in numbered if record.failed_only and runs[record.run_id].progress.end is None])
     attempts = []
-    for number, row in rows:
-        run_id = row.run_id
-        record, count = records[run_id], counts[run_id]
-        cause = find_cause(record)
+    for number, record in numbered:
+        run_id = record.run_id
+        run, count = runs[run_id], counts[run_id]
+        cause = find_cause(run)
         attempts.append(Attempt(
-            run_id=run_id, attempt=number, status=derive_status(record.progress.status, count), tests=count.total(),
+            run_id=run_id, attempt=number, status=derive_status(run.progress.status, count), tests=count.total(),
             passed=count['pass'], failed=count['fail'] + count['missing_output'], not_run=count['not_run'],
-            carried_over_from=carried_over[run_id], built_commit_sha=builds[run_id],
+            carried_over_from=carried_over[run_id], to_carry_over=to_carry_over.get(run_id, 0),
+            built_commit_sha=builds[run_id],
             other_builds=list_other_builds(run_id, carried_over[run_id], builds),
-            cause=cause and cause.name, cause_detail=cause and cause.detail, source_run_id=row.source_run_id,
-            failed_only=row.failed_only, reason=decode_reason(row.reason), requested_by=row.requested_by,
-            created_at=row.created_at, automatic=row.automatic))
+            cause=cause and cause.name, cause_detail=cause and cause.detail, source_run_id=record.source_run_id,
+            failed_only=record.failed_only, reason=record.reason, requested_by=record.requested_by,
+            created_at=record.created_at, automatic=record.automatic))
     return attempts
+
+
+def _count_to_carry_over(db: Database, root_id: int, run_ids: Collection[int]) -> dict[int, int]:
+    """Return the number of results that each of some failed-only retries will get when it completes."""
+    if not run_ids:
+        return {}
+    progress = read_progress(db, read_attempt_ids(db, root_id))
+    of_others = read_really_run(db, [one.run_id for one in progress.values() if one.end is not None])
+    own: dict[int, set[int]] = {run_id: set() for run_id in run_ids}
+    for regression_test_id, run_id, _ in read_outcomes(db, list(run_ids)):
+        own[run_id].add(regression_test_id)
+    return {run_id: len(of_others - tests) for run_id, tests in own.items()}

@@ -8,15 +8,15 @@ SQLAlchemy's events tell when a session of the platform's has inserted a ``compl
 done right then, before ``commit()`` returns, in a transaction of its own: a deadlock within the platform's would undo
 the platform's row.
 
-* If it fails, the end of the run stands, and the log says so. :func:`list_missed` finds the run for the next sweep, as
-  it finds one whose process was killed in between, or whose end was written in plain SQL.
+* If it fails, the end of the run stands, and the log says so. The next sweep finds the run, as it finds one whose
+  process was killed in between, or whose end was written in plain SQL.
 * What was carried over has a mark, a row in ``run_carried_over``. A second end copies only what is still lacking: as a
   rule nothing. Of two at once, the second violates the primary key of the marks, and is tried again.
 * The platform's restart deletes the progress row that completed the run: its marks no longer count. If it comes after
   that row was read, the copies are rolled back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -31,10 +31,11 @@ from ..database.carry_over import (copy_results, find_contradicted,
 from ..database.progress import read_progress
 from ..database.runs import find_run
 from ..database.transactions import Transactions
-from ..domain.progress import COMPLETED, ProgressRow, in_order_of_ends
+from ..domain.carry_over import CarryOver
+from ..domain.progress import COMPLETED, order_ends
 from ..domain.words import counted
 from ..errors import Outdated
-from ..extension import extension_state, find_extension_state
+from ..extension import find_extension_state
 from ..host.log import describe, log
 from ..host.models import HostModels
 
@@ -99,50 +100,41 @@ def carry_over(db: Database, run_id: int) -> int:
     Nothing is done for any other run. Called again, it carries over only what is still lacking. Raises
     :exc:`RunNotFound`, or :exc:`Outdated` if the platform has restarted the run meanwhile.
     """
-    plan = _plan(db, run_id)
+    plan = plan_carry_over(db, run_id)
     if plan is None:
         return 0
-    completed, origins = plan
-    copy_results(db, completed, origins)
+    copy_results(db, plan)
     # Last, so that nothing waits for this lock.
-    if not is_still_completed(db, completed):
+    if not is_still_completed(db, plan.completed):
         raise Outdated
-    return len(origins)
+    return len(plan.origins)
 
 
-def _plan(db: Database, run_id: int) -> tuple[ProgressRow, dict[int, int]] | None:
+def carry_over_missed(transactions: Transactions) -> Iterator[tuple[int, int]]:
+    """Carry over into each retry that lacks results, and yield it with their number."""
+    for run_id in transactions.run(find_missed):
+        count = transactions.run(carry_over, run_id)
+        # There is none while the attempt that has the results has not ended.
+        if count:
+            yield run_id, count
+
+
+def plan_carry_over(db: Database, run_id: int) -> CarryOver | None:
     """
-    Return the progress row that completed a run, and the origin of each result that is to be carried over into it.
+    Return the results that are to be carried over into a run; None if there are none. Raises :exc:`RunNotFound`.
 
-    The origin is the attempt that ended last of those that have ended and really ran the test. None if there is nothing
-    to carry over.
+    The origin of each is the attempt that ended last of those that have ended and really ran the test.
     """
     run = find_run(db, run_id)
     if not run.failed_only:
         return None
     progress = read_progress(db, read_attempt_ids(db, run.root_id))
-    own = progress.pop(run_id)
-    ended = [other.run_id for other in in_order_of_ends(progress.values())]
-    if own.end is None or own.completed is None or not ended:
+    own = progress.pop(run_id, None)
+    ended = [end.run_id for end in order_ends(progress.values())]
+    if own is None or own.end is None or own.completed is None or not ended:
         return None
     origins = find_origins(db, run_id, ended)
     # Its worker has reported a different output and no result: it stays without one, and the run's status is error.
     for regression_test_id in find_contradicted(db, run_id, origins):
         del origins[regression_test_id]
-    return (own.completed, origins) if origins else None
-
-
-def find_lacking(db: Database, run_id: int) -> dict[int, int]:
-    """Return the regression tests whose results are to be carried over into a run, each with the origin."""
-    plan = _plan(db, run_id)
-    return {} if plan is None else plan[1]
-
-
-def list_missed() -> Sequence[int]:
-    """Return the failed-only retries that have completed, and lack a result of an active test that another has."""
-    return extension_state().transactions.run(find_missed)
-
-
-def carry_over_into(run_id: int) -> int:
-    """Carry over into a run, as :func:`carry_over`."""
-    return extension_state().transactions.run(carry_over, run_id)
+    return CarryOver(own.completed, origins) if origins else None

@@ -1,23 +1,108 @@
-"""Asking the checks that may refuse a retry (docs/github.rst, "Checks")."""
+"""
+Checks that may refuse a retry, and asking them (docs/github.rst, "Checks").
 
-from collections.abc import Sequence
+A check takes the run that is to be retried, and returns a sentence that says why not, or None. Those of the settings
+are asked as they are given. A comment and a sweep ask further ones, whatever the settings say, in an order of their
+own: the database first, then GitHub about the pull request, then about the build. If GitHub does not answer, the
+ready-made checks raise: see :func:`ask_checks`.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from ..database.attempts import read_attempt_ids
 from ..database.progress import read_progress
 from ..database.runs import find_superseding
 from ..database.users import is_blocked
-from ..domain.run import Run
-from ..errors import Unprocessable
+from ..domain.builds import SHOWN_LENGTH
+from ..domain.run import PULL_REQUEST, Run
+from ..errors import RefusedByCheck
 from ..extension import extension_state
 from ..host.github import CheckedRun
 from ..host.log import log
-from ..settings import Check
+from ..settings import Check, Settings
+
+
+def commit_is_not_superseded(run: CheckedRun) -> str | None:
+    """
+    Refuse to retry a run if a later run is of another commit of the same pull request, or of the same branch and fork.
+
+    The platform would replace the later run's report with the retry's, and take the retry for the newest run of its
+    branch.
+    """
+    later_id = extension_state().transactions.run(find_superseding, run)
+    if later_id is None:
+        return None
+    where = f'pull request {run.pr_nr}' if run.test_type == PULL_REQUEST else f'branch {run.branch}'
+    return f'Commit {run.commit[:SHOWN_LENGTH]} is superseded: run {later_id}, of another commit of {where}, is newer.'
+
+
+def no_attempt_is_queued(run: CheckedRun) -> str | None:
+    """Refuse to retry a run while an attempt of it, or the run itself, is queued."""
+    progress = extension_state().transactions.run(
+        lambda db: read_progress(db, read_attempt_ids(db, run.root_id)))
+    queued_id = next((attempt.run_id for attempt in progress.values() if attempt.status is None), None)
+    return None if queued_id is None else f'Run {queued_id}, an attempt of the same run, is still queued.'
+
+
+def pull_request_is_open(run: CheckedRun) -> str | None:
+    """
+    Refuse to retry a run of a pull request that is closed or merged.
+
+    The platform would cancel the new run, and mark the commit as failed.
+    """
+    is_closed = run.pull_request is not None and run.pull_request.state == 'closed'
+    return f'Pull request {run.pr_nr} is closed.' if is_closed else None
+
+
+def author_is_not_blocked(run: CheckedRun) -> str | None:
+    """Refuse to retry a run of a pull request whose author is among the platform's blocked users."""
+    pull_request = run.pull_request
+    # Deleted accounts have no user.
+    if pull_request is None or pull_request.user is None:
+        return None
+    found = extension_state().transactions.run(is_blocked, pull_request.user.id)
+    return f'The author of pull request {run.pr_nr} is blocked.' if found else None
+
+
+def build_artifact_exists(run: CheckedRun) -> str | None:
+    """
+    Refuse to retry a run whose build GitHub no longer keeps: the new run would die in the queue.
+
+    The check looks where the platform's job will look.
+    """
+    build = run.find_build()
+    # GitHub lists an artifact for a while after it is gone.
+    if build is not None and build.expired is not True:
+        return None
+    return (f'The platform would find no build of commit {run.commit[:SHOWN_LENGTH]} for {run.platform}: GitHub keeps '
+            'builds for 90 days, and the platform looks at the newest ones only.')
+
+
+#: Those that ask the database alone, and those that ask GitHub, the dearest last.
+_FIRST: tuple[Check, ...] = (commit_is_not_superseded, no_attempt_is_queued)
+_LAST: tuple[Check, ...] = (pull_request_is_open, author_is_not_blocked, build_artifact_exists)
+
+
+def checks_of_comments(settings: Settings) -> list[Check]:
+    """Return the checks that a comment asks: those of the settings, and whether there is a build."""
+    return _in_order([*settings.before_retry, build_artifact_exists])
+
+
+def checks_of_sweeps(settings: Settings) -> list[Check]:
+    """Return the checks without whose consent no automatic retry is made: those of the settings, and four."""
+    return _in_order([*settings.before_retry, commit_is_not_superseded, *_LAST])
+
+
+def _in_order(checks: Iterable[Check]) -> list[Check]:
+    listed = list(checks)
+    others = [check for check in listed if check not in _FIRST + _LAST]
+    return [*filter(listed.__contains__, _FIRST), *others, *filter(listed.__contains__, _LAST)]
 
 
 def ask_checks(checks: Sequence[Check], run: Run, silence_refuses: bool = False) -> None:
     """
-    Raise :exc:`Unprocessable` if a check refuses a retry of a run. The first refusal ends it.
+    Raise :exc:`RefusedByCheck` if a check refuses a retry of a run. The first refusal ends it.
 
     A check that fails, or has no answer, is logged. It refuses nothing, or with ``silence_refuses`` the retry.
     """
@@ -34,25 +119,8 @@ def ask_checks(checks: Sequence[Check], run: Run, silence_refuses: bool = False)
             if reason is None or reason == '':
                 continue
             if isinstance(reason, str):
-                raise Unprocessable(reason, {'run_id': run.id})
+                raise RefusedByCheck(reason, run.id)
             trouble = f'returned {type(reason).__name__}, which is neither str nor None'
         log().error(f'RUNS_API_BEFORE_RETRY: {name} {trouble}')
         if silence_refuses:
-            raise Unprocessable(f'{name} has no answer.', {'run_id': run.id})
-
-
-def superseding_run(run: Run) -> int | None:
-    """Return the first later run of another commit of the same pull request, or of the same branch and fork."""
-    return extension_state().transactions.run(find_superseding, run)
-
-
-def queued_attempt(run: Run) -> int | None:
-    """Return an attempt of a run, or the run itself, that is still queued."""
-    transactions = extension_state().transactions
-    progress = transactions.run(read_progress, transactions.run(read_attempt_ids, run.root_id))
-    return next((attempt.run_id for attempt in progress.values() if attempt.status is None), None)
-
-
-def is_account_blocked(account_id: int) -> bool:
-    """Return whether an account on GitHub may start nothing."""
-    return extension_state().transactions.run(is_blocked, account_id)
+            raise RefusedByCheck(f'{name} has no answer.', run.id)

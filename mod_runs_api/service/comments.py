@@ -1,4 +1,6 @@
-"""Finding the user and the run that a comment on a pull request means (docs/github.rst, "Comments")."""
+"""Retries that a comment on a pull request asks for (docs/github.rst, "Comments")."""
+
+from collections.abc import Collection
 
 from ..database import Database
 from ..database.attempts import read_attempt_ids
@@ -7,41 +9,61 @@ from ..database.outcomes import read_not_passed
 from ..database.progress import read_progress
 from ..database.retry import find_retry
 from ..database.runs import find_newest_run
-from ..database.users import find_github_users
-from ..domain.progress import in_order_of_ends
+from ..database.users import find_github_users, is_blocked
+from ..domain.comments import Command, Comment, IgnoredComment
+from ..domain.progress import order_ends
+from ..domain.retry import Retry, RetryRequest, digest_key
 from ..domain.run import PullRequest
 from ..domain.users import User
-from ..errors import Unprocessable
-from ..extension import extension_state
+from ..errors import RunQueued
+from ..extension import ExtensionState
+from .checks import checks_of_comments
+from .retry import create_checked_retry
 
 
-def list_github_users(login: str) -> list[User]:
-    """Return the users with an account on GitHub, without the deactivated ones."""
-    return extension_state().transactions.run(find_github_users, login)
+def find_writer(db: Database, comment: Comment, retry_roles: Collection[str]) -> User:
+    """Return the user who wrote a comment, if they may retry. Raises :exc:`IgnoredComment`."""
+    if is_blocked(db, comment.account_id):
+        # They get no answer either.
+        raise IgnoredComment('The writer of the comment is blocked.')
+    users = find_github_users(db, comment.login)
+    if not users:
+        raise IgnoredComment(f'The GitHub account {comment.login} belongs to nobody on this platform.')
+    if len(users) > 1:
+        raise IgnoredComment(f'The GitHub account {comment.login} belongs to several people on this platform.',
+                             asked=True)
+    if users[0].role not in retry_roles:
+        raise IgnoredComment(f'The role of {comment.login} does not have permission to run tests.', asked=True)
+    if comment.author_id is not None and is_blocked(db, comment.author_id):
+        raise IgnoredComment('The author of this pull request is blocked.', asked=True)
+    return users[0]
 
 
-def choose_run(pull_request: PullRequest, platform: str, failed_only: bool, idempotency_digest: str) -> int | None:
+def read_request(db: Database, comment: Comment, user: User, pull_request: PullRequest,
+                 command: Command) -> RetryRequest | None:
     """
-    Return the run of a pull request that a command means; None if there is none.
+    Return the request that a command of a comment makes; None if there is no run for it. Raises :exc:`RunQueued`.
 
-    That is the newest run of its head commit or, with ``failed_only``, one of its attempts. A repeated delivery gets
-    the run of the first one, although that has made a newer attempt. Raises :exc:`Unprocessable` while the newest run
-    is queued.
+    The run is the newest of the pull request's head commit or, if only failed tests are asked for, one of its attempts.
     """
-    return extension_state().transactions.run(_choose_run, pull_request, platform, failed_only, idempotency_digest)
-
-
-def _choose_run(db: Database, pull_request: PullRequest, platform: str, failed_only: bool,
-                idempotency_digest: str) -> int | None:
-    earlier = find_retry(db, idempotency_digest)
-    if earlier is not None:
-        return int(earlier.source_run_id)
-    run_id = find_newest_run(db, pull_request, platform)
+    # The comment's own id: a second delivery creates nothing more.
+    digest = digest_key('comment', f'{comment.id} {command.platform} {"failed" if command.failed_only else "all"}')
+    earlier = find_retry(db, digest)
+    # A second delivery means the run of the first one, although that has made a newer attempt.
+    run_id = find_newest_run(db, pull_request, command.platform) if earlier is None else earlier.run_id
     if run_id is None:
         return None
-    if read_progress(db, [run_id])[run_id].status is None:
-        raise Unprocessable(f'Run {run_id} is still queued.', {'run_id': run_id})
-    return _choose_attempt(db, run_id) if failed_only else run_id
+    if earlier is None:
+        if read_progress(db, [run_id])[run_id].status is None:
+            raise RunQueued(run_id)
+        if command.failed_only:
+            run_id = _choose_attempt(db, run_id)
+    return RetryRequest(run_id, command.failed_only, command.reason, user.id, idempotency_digest=digest)
+
+
+def create_commanded_retry(state: ExtensionState, request: RetryRequest) -> Retry:
+    """Return the retry that a request by a comment creates, as :func:`mod_runs_api.service.retry.create_retry`."""
+    return create_checked_retry(state, request, checks_of_comments(state.settings))
 
 
 def _choose_attempt(db: Database, root_id: int) -> int:
@@ -52,8 +74,8 @@ def _choose_attempt(db: Database, root_id: int) -> int:
     pass; the first run if there is none.
     """
     records = read_run_records(db, read_attempt_ids(db, root_id))
-    for progress in reversed(in_order_of_ends(record.progress for record in records.values())):
-        run_id = progress.run_id
-        if records[run_id].results and (progress.completed or read_not_passed(db, run_id)):
-            return run_id
+    for end in reversed(order_ends(record.progress for record in records.values())):
+        record = records[end.run_id]
+        if record.results and (record.progress.completed or read_not_passed(db, [end.run_id])[end.run_id]):
+            return end.run_id
     return root_id

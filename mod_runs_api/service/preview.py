@@ -1,6 +1,6 @@
 """Previewing a retry (docs/api.rst, "Preview")."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 
 from ..database import Database
@@ -11,24 +11,22 @@ from ..database.runs import find_newest_of_master, find_run
 from ..database.verdict import read_evidence
 from ..domain.preview import Choice, Preview
 from ..domain.run import Run
-from ..domain.words import hint_of_attempts, hint_of_master
-from ..errors import RunsApiError, Unprocessable
-from ..extension import extension_state
-from ..settings import Check
+from ..domain.words import to_hint
+from ..errors import Refusal, RefusedByCheck
+from ..extension import ExtensionState
 from .attempts import read_status
 from .checks import ask_checks
 from .retry import read_tests_to_run
 from .verdict import read_verdict
 
 
-def preview_retry(run_id: int, checks: Sequence[Check]) -> Preview:
+def preview_retry(state: ExtensionState, run_id: int, *, asks_checks: bool = True) -> Preview:
     """Return a retry of a run as it would be now. Raises :exc:`RunNotFound`."""
-    state = extension_state()
     run, preview = state.transactions.run(_read_preview, run_id, state.settings.drop_inactive_tests)
-    if not preview.is_refused:
+    if asks_checks and not preview.is_refused:
         try:
-            ask_checks(checks, run)
-        except Unprocessable as refusal:
+            ask_checks(state.settings.before_retry, run)
+        except RefusedByCheck as refusal:
             return preview.refuse(refusal)
     return preview
 
@@ -37,33 +35,38 @@ def _read_preview(db: Database, run_id: int, drop_inactive: bool) -> tuple[Run, 
     run = find_run(db, run_id)
     everything, failed_only = (_choose(db, run, failed_only, drop_inactive) for failed_only in (False, True))
     if failed_only.regression_test_ids:
-        failed_only = replace(failed_only, hint=_read_hint(db, run, failed_only.regression_test_ids) or None)
+        failed_only = replace(failed_only, hint=_read_hint(db, run, failed_only.regression_test_ids))
     return run, Preview(run_id, read_status(db, run_id), everything, failed_only)
 
 
 def _choose(db: Database, run: Run, failed_only: bool, drop_inactive: bool) -> Choice:
     try:
         return Choice(read_tests_to_run(db, run, failed_only, drop_inactive))
-    except RunsApiError as refusal:
+    except Refusal as refusal:
         return Choice([], refusal)
 
 
-def _read_hint(db: Database, run: Run, regression_test_ids: Collection[int]) -> str:
-    """Return a hint about tests that may be run again, from the attempts and from master; empty if there is none."""
-    of_attempts = hint_of_attempts(read_verdict(db, run.id), regression_test_ids)
-    return ' '.join(filter(None, [of_attempts, _read_hint_of_master(db, run, regression_test_ids)]))
+def _read_hint(db: Database, run: Run, regression_test_ids: Collection[int]) -> str | None:
+    """Return a hint about tests that may be run again, from the attempts and from master; None if there is none."""
+    master_id = None if run.is_of_master else _find_completed_of_master(db, run)
+    same = set() if master_id is None else _find_failing_alike(db, run.id, master_id, regression_test_ids)
+    return to_hint(read_verdict(db, run.id).tests, regression_test_ids, master_id, same)
 
 
-def _read_hint_of_master(db: Database, run: Run, regression_test_ids: Collection[int]) -> str:
-    newest_id = None if run.is_of_master else find_newest_of_master(db, run)
+def _find_completed_of_master(db: Database, run: Run) -> int | None:
+    """Return the attempt that completed last of those of the newest run of master; None if there is none."""
+    newest_id = find_newest_of_master(db, run)
     if newest_id is None:
-        return ''
+        return None
     attempts = read_progress(db, read_attempt_ids(db, newest_id)).values()
-    _, master_id = max((attempt.completed.id, attempt.run_id) for attempt in attempts if attempt.completed)
-    failed_there = {test.id for test in read_not_passed(db, master_id)}.intersection(regression_test_ids)
-    evidence = read_evidence(db, [run.id, master_id], sorted(failed_there))
-    same = 0
-    for regression_test_id in failed_there:
-        here, there = (evidence.get((regression_test_id, run_id)) for run_id in (run.id, master_id))
-        same += here is not None and there is not None and here.way_to_fail == there.way_to_fail
-    return hint_of_master(same, regression_test_ids, master_id)
+    completed = [attempt.completed for attempt in attempts if attempt.completed]
+    # It may have been restarted since.
+    return max(completed, key=lambda row: row.id).run_id if completed else None
+
+
+def _find_failing_alike(db: Database, run_id: int, other_id: int, regression_test_ids: Collection[int]) -> set[int]:
+    """Return those of some tests that fail in two runs, in the same way."""
+    failed = {test.id for test in read_not_passed(db, [other_id])[other_id]}.intersection(regression_test_ids)
+    evidence = read_evidence(db, [run_id, other_id], sorted(failed))
+    ways = {key: found.way_to_fail for key, found in evidence.items()}
+    return {test for test in failed if (test, run_id) in ways and ways[test, run_id] == ways.get((test, other_id))}

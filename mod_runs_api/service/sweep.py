@@ -1,226 +1,245 @@
 """
 Sweeping: what was missed is carried over, and runs that died by no fault of the code are ended and retried.
 
-See docs/operations.rst, "The sweep".
-
-Each run is swept in transactions of its own, so that a sweep may be killed anywhere. The tables decide; there is no
-state beside them.
+See docs/operations.rst, "The sweep". A sweep is a plan, carried out: the tables are read once, the domain decides, and
+each step is then taken in a transaction of its own, which looks again whether it is still due. So a sweep may be killed
+anywhere, and of two at once each step is taken by one. There is no state beside the tables.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from .. import clock
 from ..database import Database
+from ..database.attempts import read_attempts_of_each
+from ..database.carry_over import find_missed
 from ..database.causes import read_run_records
-from ..database.outcomes import read_not_passed
+from ..database.outcomes import read_not_passed, read_outcomes, read_selected
 from ..database.progress import read_progress
-from ..database.runs import find_newer_run, find_run, has_last_word
-from ..database.sweep import (count_automatic, has_completed_since,
-                              is_under_maintenance, ping,
+from ..database.runs import (find_newest_runs, find_run, has_last_word,
+                             read_runs)
+from ..database.sweep import (count_automatic, has_completed_since, ping,
                               read_automatic_attempts, read_machines,
-                              walk_backwards, write_end)
+                              read_under_maintenance, walk_backwards,
+                              write_end)
 from ..domain import sweep
-from ..domain.causes import VANISHED, RunRecord, find_cause
-from ..domain.progress import CANCELED, ENDED_STATUSES, ProgressRow
-from ..domain.retry import RetryRequest, digest_key
-from ..domain.run import MAX_ID, RegressionTest, Run
-from ..domain.sweep import PlannedRetry, Step
+from ..domain.causes import VANISHED
+from ..domain.outcomes import RAN, Outcome
+from ..domain.progress import ENDED_STATUSES, ProgressRow, order_ends
+from ..domain.run import Run
+from ..domain.sweep import Brake, Candidate, SourceTests, Step
 from ..domain.words import counted
-from ..errors import RunsApiError, ServiceUnavailable
-from ..extension import extension_state
+from ..errors import (RefusedByCheck, RunNotFound, RunsApiError,
+                      ServiceUnavailable)
+from ..extension import ExtensionState
 from ..host.github import post_status
 from ..host.log import describe, log
-from ..settings import Check
-from .carry_over import carry_over, find_lacking, list_missed
-from .retry import check_retry, create_retry
+from ..settings import Settings
+from .carry_over import carry_over, plan_carry_over
+from .checks import ask_checks, checks_of_sweeps
+from .retry import store_retry
 
 #: How many automatic attempts of a platform are looked at, the newest, or more if more may be in flight.
 REMEMBERED = 50
 
 
-class Sweep:
+def plan_sweep(state: ExtensionState) -> list[Step]:
+    """Return the steps that a sweep would take now. None is taken. Raises :exc:`ServiceUnavailable`."""
+    transactions, settings = state.transactions, state.settings
+    steps = transactions.run(_plan_carrying_over)
+    if settings.automatic_retries:
+        further, runs, brakes = transactions.run(_plan_by_tables, settings, clock.now(),
+                                                 {step.run_id for step in steps})
+        steps += [_ask_checks(settings, runs[step.run_id], step, brakes) if step.request else step for step in further]
+        # A check that finds the database away has no answer, as one that finds GitHub away.
+        transactions.run(ping)
+    return steps
+
+
+def _ask_checks(settings: Settings, run: Run, step: Step, brakes: dict[str, Brake]) -> Step:
+    """Return the step of a retry that the tables allow, or the reason to wait: the brake, or a check."""
+    brake = brakes[run.platform]
+    obstacle = brake.find_obstacle(settings.automatic_retries_at_once)
+    if obstacle:
+        return Step(run.id, 'waiting', obstacle)
+    try:
+        ask_checks(checks_of_sweeps(settings), run, silence_refuses=True)
+    except RefusedByCheck as refusal:
+        return Step(run.id, 'waiting', refusal.message)
+    brakes[run.platform] = replace(brake, in_flight=brake.in_flight + 1)
+    return step
+
+
+def take_steps(state: ExtensionState, plan: Sequence[Step]) -> Iterator[Step]:
+    """Take the steps of a plan, and yield each that is taken. Raises :exc:`ServiceUnavailable`."""
+    for step in plan:
+        taken = _take_or_wait(state, step)
+        if taken is not None:
+            yield taken
+
+
+def _take_or_wait(state: ExtensionState, step: Step) -> Step | None:
+    """Take a step, or return the reason why it failed: one run must not keep the others from being swept."""
+    try:
+        return _take(state, step)
+    except RunsApiError as error:
+        if isinstance(error, ServiceUnavailable):
+            state.transactions.run(ping)  # Raises the same if it is not only about this run.
+        return Step(step.run_id, 'waiting', error.message)
+    except Exception as fault:
+        log().error(f'sweep: run {step.run_id}: {describe(fault)}')
+        return Step(step.run_id, 'waiting', f'{type(fault).__name__}: the log has more')
+
+
+def _take(state: ExtensionState, step: Step) -> Step | None:
+    """Take a step, and return it as it was taken; None if somebody else has taken it meanwhile."""
+    if step.what == 'carried over':
+        count = state.transactions.run(carry_over, step.run_id)
+        return step._replace(why=counted(count, 'result')) if count else None
+    if step.what == 'ended':
+        return step if _end(state, step.run_id) else None
+    if step.request is not None:
+        retry = store_retry(state, step.request)
+        return None if retry.replayed else step._replace(new_run_id=retry.new_run_id)
+    return step
+
+
+def _end(state: ExtensionState, run_id: int) -> bool:
+    """End a run whose machine has vanished, and return whether that was still due."""
+    if not state.transactions.run(write_end, run_id, VANISHED):
+        return False
+    log().info(f'run {run_id} is ended: its machine has vanished')
+    # As the platform's own time limit does; not where another run has the last word.
+    try:
+        if state.transactions.run(has_last_word, run_id):
+            post_status(state.transactions.run(find_run, run_id), 'error', VANISHED)
+    except Exception as error:
+        log().error(f'sweep: the commit status of run {run_id} is not posted: {type(error).__name__}')
+    return True
+
+
+# The plan
+
+
+def _plan_carrying_over(db: Database) -> list[Step]:
+    steps = []
+    for run_id in find_missed(db):
+        with suppress(RunNotFound):  # It has just been deleted.
+            plan = plan_carry_over(db, run_id)
+            # There is none while the attempt that has the results has not ended.
+            if plan is not None:
+                steps.append(Step(run_id, 'carried over', counted(len(plan.origins), 'result')))
+    return steps
+
+
+def _plan_by_tables(db: Database, settings: Settings, now: datetime,
+                    carried_over: Collection[int]) -> tuple[list[Step], dict[int, Run], dict[str, Brake]]:
     """
-    One sweep of an application's runs.
+    Return the ends that are due and the retries that the tables allow, the runs that died, and each platform's brake.
 
-    An automatic retry needs every check to allow it; no answer is a no. A dry run writes nothing.
+    A run into which results are to be carried over gets no other step.
     """
-
-    def __init__(self, checks: Sequence[Check], dry_run: bool) -> None:
-        state = extension_state()
-        self._transactions = state.transactions
-        self._settings = state.settings
-        self._checks = checks
-        self._dry_run = dry_run
-        self._now = clock.now()
-        #: How long a machine may be silent.
-        self._silence = state.settings.max_runtime + sweep.GRACE
-        #: Of a dry run: the retries that it would have made on each platform, and the ends that it would have written.
-        self._planned: Counter[str] = Counter()
-        self._ends: dict[int, ProgressRow] = {}
-
-    def run(self) -> Iterator[Step]:
-        """Yield each step once it is done. Raises :exc:`ServiceUnavailable` if the database is away."""
-        for run_id in list_missed():
-            yield from self._guard(run_id, self._carry_over)
-        if not self._settings.automatic_retries:
-            return
-        last_rows = self._transactions.run(self._read_last_rows)
-        for run_id in self._transactions.run(self._find_vanished, last_rows):
-            yield from self._guard(run_id, self._end)
-        for run_id in self._transactions.run(self._find_ended_by_infrastructure, last_rows):
-            yield from self._guard(run_id, self._retry)
-
-    def _guard(self, run_id: int, step: Callable[[int], Step | None]) -> Iterator[Step]:
-        """Yield a step, or the reason why it failed: one run must not keep the others from being swept."""
-        try:
-            done = step(run_id)
-        except RunsApiError as error:
-            if isinstance(error, ServiceUnavailable):
-                self._transactions.run(ping)  # Raises the same if it is not only about this run.
-            done = Step(run_id, 'waiting', None, error.message)
-        except Exception as fault:
-            log().error(f'sweep: run {run_id}: {describe(fault)}')
-            done = Step(run_id, 'waiting', None, f'{type(fault).__name__}: the log has more')
-        if done is not None:
-            yield done
-
-    def _carry_over(self, run_id: int) -> Step | None:
-        count = (len(self._transactions.run(find_lacking, run_id)) if self._dry_run else
-                 self._transactions.run(carry_over, run_id))
-        # There is none while the attempt that has the results has not ended.
-        return Step(run_id, 'carried over', None, counted(count, 'result')) if count else None
-
-    # Ends
-
-    def _read_last_rows(self, db: Database) -> list[ProgressRow]:
-        """Return the last progress row of each run that gave a sign of life lately, in the order of the runs."""
-        period = self._silence + sweep.GIVEN_UP_AFTER
-        found: dict[int, ProgressRow] = {}
-        for rows in walk_backwards(db):
-            for row in rows:
-                found.setdefault(row.run_id, row)
-            if all(clock.age(row.timestamp, self._now) > period for row in rows):
-                break
-        return sorted((row for row in found.values() if clock.age(row.timestamp, self._now) <= period),
-                      key=lambda row: row.run_id)
-
-    def _find_vanished(self, db: Database, last_rows: Sequence[ProgressRow]) -> list[int]:
-        """Return the runs without an end whose machine has vanished lately."""
-        signs = read_machines(db)
-        for row in last_rows:
-            if row.status not in ENDED_STATUSES:
-                signs.setdefault(row.run_id, []).append(row.timestamp)
-        silent = [run_id for run_id, times in signs.items() if sweep.has_vanished(times, self._now, self._silence)]
-        return [run_id for run_id, progress in sorted(read_progress(db, silent).items()) if not progress.completed]
-
-    def _end(self, run_id: int) -> Step | None:
-        if self._dry_run:
-            # Newer than every row that is there.
-            self._ends[run_id] = ProgressRow(run_id, MAX_ID + len(self._ends), CANCELED, VANISHED, self._now)
-        elif self._transactions.run(write_end, run_id, VANISHED):
-            log().info(f'run {run_id} is ended: its machine has vanished')
-            self._post_error(run_id)
-        else:
-            return None
-        return Step(run_id, 'ended', None, VANISHED)
-
-    def _post_error(self, run_id: int) -> None:
-        """Post the commit status, as the platform's own time limit does; not where another run has the last word."""
-        try:
-            run = self._transactions.run(find_run, run_id)
-            if self._transactions.run(has_last_word, run):
-                post_status(run, 'error', VANISHED)
-        except Exception as error:
-            log().error(f'sweep: the commit status of run {run_id} is not posted: {type(error).__name__}')
-
-    # Retries
-
-    def _find_ended_by_infrastructure(self, db: Database, last_rows: Sequence[ProgressRow]) -> list[int]:
-        """Return the runs that infrastructure ended within the last day."""
-        records = self._read_records(db, [row.run_id for row in last_rows if row.status in ENDED_STATUSES])
-        return [run_id for run_id, record in records.items()
-                if sweep.ended_recently(record.progress.end, self._now) and record.has_died]
-
-    def _read_records(self, db: Database, run_ids: Sequence[int]) -> dict[int, RunRecord]:
-        """Return the records of some runs, with the ends that a dry run would have written."""
-        records = read_run_records(db, run_ids)
-        for run_id in records.keys() & self._ends.keys():
-            progress = records[run_id].progress
-            ended = replace(progress, rows=[*progress.rows, self._ends[run_id]])
-            records[run_id] = replace(records[run_id], progress=ended)
-        return records
-
-    def _retry(self, run_id: int) -> Step | None:
-        plan = self._transactions.run(self._plan, run_id)
-        if not isinstance(plan, PlannedRetry):
-            return plan
-        request = RetryRequest(run_id, plan.failed_only, plan.reason, automatic=True,
-                               idempotency_digest=digest_key('sweep', str(run_id)))
-        if self._dry_run:
-            check_retry(request, self._checks)
-            self._planned[plan.run.platform] += 1
-            return Step(run_id, 'retried', None, plan.detail)
-        return Step(run_id, 'retried', create_retry(request, self._checks, _is_due).new_run_id, plan.detail)
-
-    def _plan(self, db: Database, run_id: int) -> PlannedRetry | Step | None:
-        """Return the retry of a run, or the reason to wait; None if it is not due, or has been made."""
-        record = read_run_records(db, [run_id])[run_id]
-        cause = find_cause(record)
-        if cause is None or not record.has_died:
-            return None
-        run = find_run(db, run_id)
-        newer = find_newer_run(db, run)
-        if newer is not None and newer.root_run_id == run.root_id:
-            return None  # It has been retried already.
-        obstacle = (f'run {newer.run_id} of the same commit is newer' if newer is not None else
-                    self._find_obstacle(db, run, record) or self._find_brake(db, run.platform))
+    silence = settings.max_runtime + sweep.GRACE
+    last_rows = [row for row in _read_last_rows(db, now, silence + sweep.GIVEN_UP_AFTER)
+                 if row.run_id not in carried_over]
+    steps = [Step(run_id, 'ended', VANISHED) for run_id in _find_vanished(db, last_rows, now, silence)]
+    candidates = _read_candidates(db, now, [row.run_id for row in last_rows if row.status in ENDED_STATUSES])
+    brakes = _read_brakes(db, settings, now, {candidate.run.platform for candidate in candidates})
+    left, retries = [], []
+    for candidate in candidates:
+        obstacle = candidate.find_obstacle(settings.automatic_retries, now)
+        obstacle = obstacle or brakes[candidate.run.platform].find_obstacle(settings.automatic_retries_at_once)
         if obstacle:
-            return Step(run_id, 'waiting', None, obstacle)
-        # A run that stopped half-way is resumed; a failed-only retry that died without a result runs its own tests.
-        may_resume = bool(record.results) or run.failed_only
-        failed_only = may_resume and any(test.active for test in self._read_not_passed(db, run_id))
-        if run.failed_only and not failed_only:
-            return None  # Its tests have passed in another attempt, or are inactive now.
-        return PlannedRetry(run, failed_only, cause.detail)
-
-    def _read_not_passed(self, db: Database, run_id: int) -> list[RegressionTest]:
-        """Return the tests of a run that did not pass, in a dry run as if everything had been carried over into it."""
-        origins = find_lacking(db, run_id) if self._dry_run else {}
-        own = [test for test in read_not_passed(db, run_id) if test.id not in origins]
-        return own + [test for origin_id in {*origins.values()} for test in read_not_passed(db, origin_id)
-                      if origins.get(test.id) == origin_id]
-
-    def _find_obstacle(self, db: Database, run: Run, record: RunRecord) -> str | None:
-        end = record.progress.end
-        if end is not None and not sweep.is_settled(end, self._now):
-            return (f'it ended less than {sweep.SETTLED_AFTER.seconds // 60} minutes ago, '
-                    'and an end is not final')
-        if count_automatic(db, run.root_id) >= self._settings.automatic_retries:
-            return f'the automatic retries of run {run.root_id} are used up'
-        if is_under_maintenance(db, run.platform):
-            return f'{run.platform} is under maintenance'
-        return None
-
-    def _find_brake(self, db: Database, platform: str) -> str | None:
-        """Return why no automatic retry of a platform is made at the moment: in an outage retries make it worse."""
-        limit = self._settings.automatic_retries_at_once
-        created = {row.run_id: row.created_at
-                   for row in read_automatic_attempts(db, platform, max(REMEMBERED, limit))}
-        records = self._read_records(db, list(created))
-        count = self._planned[platform] + sum(
-            record.progress.end is None and self._now - created[run_id] < sweep.GIVEN_UP_AFTER
-            for run_id, record in records.items())
-        if count >= limit:
-            return f'{counted(count, "automatic attempt")} of {platform} {"is" if count == 1 else "are"} in flight'
-        last_death = sweep.find_outage(records)
-        if last_death is not None and not has_completed_since(db, platform, last_death.id):
-            return (f'the last {sweep.OUTAGE} automatic attempts of {platform} died, '
-                    'and no run of it has completed since')
-        return None
+            retries.append(Step(candidate.run.id, 'waiting', obstacle))
+        else:
+            left.append(candidate)
+    # Those that are kept waiting cost no reading of their tests.
+    tests = _read_tests(db, left)
+    for candidate in left:
+        step = candidate.plan_retry(tests[candidate.run.id], settings.drop_inactive_tests)
+        if step is not None:
+            retries.append(step)
+    steps += sorted(retries, key=lambda step: step.run_id)
+    return steps, {candidate.run.id: candidate.run for candidate in left}, brakes
 
 
-def _is_due(db: Database, run: Run) -> bool:
-    """Return whether an automatic retry is still due: GitHub has been asked since it was planned."""
-    return read_run_records(db, [run.id])[run.id].has_died and find_newer_run(db, run) is None
+def _read_last_rows(db: Database, now: datetime, period: timedelta) -> list[ProgressRow]:
+    """Return the last progress row of each run that gave a sign of life in a period, in the order of the runs."""
+    found: dict[int, ProgressRow] = {}
+    for rows in walk_backwards(db):
+        for row in rows:
+            found.setdefault(row.run_id, row)
+        if all(clock.age(row.timestamp, now) > period for row in rows):
+            break
+    return sorted((row for row in found.values() if clock.age(row.timestamp, now) <= period),
+                  key=lambda row: row.run_id)
+
+
+def _find_vanished(db: Database, last_rows: Sequence[ProgressRow], now: datetime, silence: timedelta) -> list[int]:
+    """Return the runs without an end whose machine has vanished lately."""
+    signs = read_machines(db)
+    for row in last_rows:
+        if row.status not in ENDED_STATUSES:
+            signs.setdefault(row.run_id, []).append(row.timestamp)
+    silent = [run_id for run_id, times in signs.items() if sweep.has_vanished(times, now, silence)]
+    return [run_id for run_id, progress in sorted(read_progress(db, silent).items()) if not progress.completed]
+
+
+def _read_candidates(db: Database, now: datetime, run_ids: Sequence[int]) -> list[Candidate]:
+    """Return those of some runs that infrastructure ended within the last day, and that have not been retried."""
+    records = read_run_records(db, run_ids)
+    deaths = {run_id: cause for run_id, record in records.items()
+              if (cause := sweep.find_recent_death(record, now)) is not None}
+    if not deaths:
+        return []
+    runs = read_runs(db, list(deaths))
+    newest = find_newest_runs(db, list(deaths))
+    automatic = count_automatic(db, {run.root_id for run in runs.values()})
+    candidates = [Candidate(run, records[run_id], deaths[run_id], newest.get(run_id), automatic.get(run.root_id, 0))
+                  for run_id, run in runs.items()]
+    return [candidate for candidate in candidates if not candidate.has_been_retried]
+
+
+def _read_brakes(db: Database, settings: Settings, now: datetime, platforms: Collection[str]) -> dict[str, Brake]:
+    """Return the brake of each of some platforms."""
+    under_maintenance = read_under_maintenance(db)
+    brakes = {}
+    for platform in platforms:
+        attempts = read_automatic_attempts(db, platform, max(REMEMBERED, settings.automatic_retries_at_once))
+        records = read_run_records(db, [attempt.run_id for attempt in attempts])
+        last_death = sweep.find_outage(attempts, records)
+        brakes[platform] = Brake(
+            platform, platform in under_maintenance, sweep.count_in_flight(attempts, records, now),
+            last_death is not None and not has_completed_since(db, platform, last_death.id))
+    return brakes
+
+
+def _read_tests(db: Database, candidates: Sequence[Candidate]) -> dict[int, SourceTests]:
+    """Return the tests that a retry of each of some runs might run."""
+    runs = [candidate.run for candidate in candidates]
+    not_passed = read_not_passed(db, [run.id for run in runs])
+    full_sets = read_selected(db, list({run.full_set_id for run in runs}))
+    # Nothing is carried over into a retry that has not completed.
+    passed = _read_passed(db, {candidate.run.root_id for candidate in candidates
+                               if candidate.run.failed_only and not candidate.record.progress.completed})
+    return {run.id: SourceTests(not_passed[run.id], full_sets[run.full_set_id], passed.get(run.root_id, set()))
+            for run in runs}
+
+
+def _read_passed(db: Database, root_ids: Collection[int]) -> dict[int, set[int]]:
+    """Return the tests that passed in the attempt that ended last of those that ran them, by first run."""
+    attempts = read_attempts_of_each(db, root_ids)
+    progress = read_progress(db, [run_id for run_ids in attempts.values() for run_id in run_ids])
+    outcomes: dict[int, dict[int, Outcome]] = {run_id: {} for run_id in progress}
+    for regression_test_id, run_id, outcome in read_outcomes(db, list(progress)):
+        if outcome in RAN:
+            outcomes[run_id][regression_test_id] = outcome
+    passed = {}
+    for root_id, run_ids in attempts.items():
+        latest: dict[int, Outcome] = {}
+        for end in order_ends(progress[run_id] for run_id in run_ids):
+            latest |= outcomes[end.run_id]
+        passed[root_id] = {regression_test_id for regression_test_id, outcome in latest.items() if outcome == 'pass'}
+    return passed

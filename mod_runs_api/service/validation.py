@@ -7,11 +7,11 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from sqlalchemy import inspect
 from sqlalchemy.orm import InstanceState
 
+from ..database import Database
 from ..database.users import find_users
 from ..domain.retry import MAX_REASON_LENGTH
 from ..domain.run import MAX_ID
 from ..errors import InvalidFields
-from ..extension import extension_state
 
 #: 1 to 255 visible ASCII characters.
 IDEMPOTENCY_KEY = '[!-~]{1,255}'
@@ -85,16 +85,13 @@ def load_retry_fields(body: dict[str, Any], idempotency_key: object = None) -> R
     return RetryFields(**loaded)
 
 
-def find_user_id(user: Any) -> int:
+def find_user_id(db: Database, user: Any) -> int:
     """Return the id of a user, given by id, name or model. Raises :exc:`InvalidFields` if there is none."""
-    state = extension_state()
     instance = inspect(user, raiseerr=False)
-    if isinstance(instance, InstanceState) and isinstance(user, state.tables.host.User) and instance.identity:
+    if isinstance(instance, InstanceState) and isinstance(user, db.host.User) and instance.identity:
         user = instance.identity[0]
-    # The platform's connection, which is utf8mb3, cannot ask for other names.
-    is_name = isinstance(user, str) and all(0 < ord(c) < 0x10000 and not 0xD800 <= ord(c) < 0xE000 for c in user)
     is_id = type(user) is int and 1 <= user <= MAX_ID
-    users = state.transactions.run(find_users, user) if is_name or is_id else []
+    users = find_users(db, user) if isinstance(user, str) or is_id else []
     if not users:
         raise InvalidFields({'requested_by': ['There is no such user.']})
     return users[0].id

@@ -7,42 +7,12 @@ from ..database import Database
 from ..database.attempts import read_attempt_ids
 from ..database.outcomes import read_outcomes
 from ..database.progress import read_progress
-from ..database.runs import find_run, read_active, read_builds
+from ..database.runs import find_run, read_active, read_builds, read_commands
 from ..database.verdict import read_evidence
 from ..domain.verdict import (AttemptOutcome, Evidence, Verdict,
                               count_verdicts, judge, judge_commit,
                               needs_evidence)
-from ..extension import extension_state
-
-
-def attempts_verdict(run_id: int) -> Verdict:
-    """
-    Return the verdict of all attempts of a run together on each test.
-
-    Needs an application context. See docs/api.rst, "Verdicts".
-
-    Parameters
-    ----------
-    run_id : int
-        Any of the attempts, at least 1.
-
-    Returns
-    -------
-    Verdict
-        With ``overall``, ``counts`` and ``tests``.
-
-    Raises
-    ------
-    RunNotFound
-        There is no such run.
-    ServiceUnavailable
-        The database is away, or still failing after all tries.
-    InternalError
-        Any other error of the database. The log has more.
-    MountError
-        The blueprint is not registered in the current application.
-    """
-    return extension_state().transactions.run(read_verdict, run_id)
+from ..domain.words import to_sentence
 
 
 def read_verdict(db: Database, run_id: int) -> Verdict:
@@ -59,11 +29,12 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
             outcomes.append(AttemptOutcome(attempt_id, numbers[attempt_id], ends[attempt_id], builds[attempt_id],
                                            outcome))
     _add_evidence(db, run_ids, by_test)
-    active_ids = read_active(db)
-    tests = [judge(regression_test_id, regression_test_id in active_ids, outcomes)
-             for regression_test_id, outcomes in by_test.items()]
+    active_ids, commands = read_active(db), read_commands(db, list(by_test))
+    # A test that has just been deleted has no command any more, and no results.
+    tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in active_ids, outcomes)
+             for regression_test_id, outcomes in by_test.items() if regression_test_id in commands]
     return Verdict(run_id, root_id, run_ids, judge_commit(tests, all_ended=len(ends) == len(run_ids)),
-                   count_verdicts(tests), tests)
+                   count_verdicts(tests), to_sentence(tests), tests)
 
 
 def _add_evidence(db: Database, run_ids: Sequence[int], by_test: dict[int, list[AttemptOutcome]]) -> None:

@@ -15,7 +15,7 @@ from ..extension import extension_state
 from ..host.log import describe, log
 from ..host.runtime import (logged_in_user, regression_test_page, run_page,
                             run_page_pattern)
-from ..service import history
+from ..service.history import read_history
 from ..version import __version__
 
 
@@ -42,7 +42,7 @@ def retry_history(test: Any) -> RetryHistory | None:
     None if there is only one, and on any error: the page has more to show than that.
     """
     try:
-        return history.retry_history(int(test.id))
+        return extension_state().transactions.read(read_history, int(test.id))
     except Exception as fault:
         log().error(f'the attempts of run {test.id} are missing on its page: {describe(fault)}')
         return None

@@ -14,7 +14,8 @@ from outcome import passing, record
 from sqlalchemy import select
 
 from mod_runs_api.domain.sweep import Step
-from mod_runs_api.service.sweep import Sweep
+from mod_runs_api.extension import extension_state
+from mod_runs_api.service.sweep import plan_sweep, take_steps
 
 
 def work_once(session: DbSession, platform: TestPlatform, crashing: Collection[int] = ()) -> list[int]:
@@ -46,4 +47,5 @@ def _report(session: DbSession, run: Test, status: TestStatus, message: str) -> 
 
 def sweep() -> list[Step]:
     """Sweep as the crontab does, and return the steps."""
-    return list(Sweep(checks=(), dry_run=False).run())
+    state = extension_state()
+    return list(take_steps(state, plan_sweep(state)))

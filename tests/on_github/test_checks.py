@@ -39,7 +39,7 @@ def refusal(run: Test) -> str | None:
     try:
         retry_run(run.id)
     except Unprocessable as error:
-        assert error.details == {'run_id': run.id}
+        assert error.details == {'refusal': 'refused_by_check', 'run_id': run.id}
         return error.message
     return None
 

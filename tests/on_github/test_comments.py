@@ -226,6 +226,12 @@ def test_who_is_nobody_several_people_or_blocked_gets_no_retry_and_strangers_get
         assert comment().retries
 
 
+def test_a_login_that_github_has_not_is_nobodys(comment: Comment, linux: Test, rows: Rows, writer: User) -> None:
+    writer.github_login = 'ålice-GH'
+
+    assert_ignored(comment('/retry', {'comment.user.login': 'ålice-GH'}), NOBODY.replace('A', 'å'), rows, False)
+
+
 # Once
 
 
@@ -241,8 +247,7 @@ def test_a_comment_that_is_delivered_again_makes_nothing_more_whatever_has_happe
 
     for happen in (lambda: None, lambda: end(first[0].new_run_id), lambda: make_run(stages=()), pass_on_the_account):
         happen()
-        # The comment counts by its own id, and not by that of the delivery.
-        again = retry_from_comment(comment_payload(body, ONE), f'delivery {happen}')
+        again = retry_from_comment(comment_payload(body, ONE))
         assert [(retry.run_id, retry.new_run_id) for retry in again.retries] == [
             (linux.id, retry.new_run_id) for retry in first]
         assert again.refusals == ()

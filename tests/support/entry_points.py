@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -24,7 +24,7 @@ from support.histories import TIME_LIMIT
 from support.visitor import Visitor
 
 from mod_runs_api import retry_run
-from mod_runs_api.github import post_queued_status, retry_from_comment
+from mod_runs_api.github import retry_from_comment
 
 #: One for all of them: a process has one PyGithub.
 GITHUB = GitHub()
@@ -40,8 +40,8 @@ class EntryPoints:
 
     def __init__(self, database_uri: str, tests: int, runs: int, retries: int) -> None:
         self.sessions: scoped_session[Session] = scoped_session(sessionmaker())
-        self._patches = pytest.MonkeyPatch()
-        self.github = GITHUB.install(self._patches)
+        self._stack = ExitStack()
+        self.github = self._stack.enter_context(GITHUB.standing_in())
         self.github.open_pull(PR, COMMIT, AUTHOR)
         self.app = create_app(database_uri, **SETTINGS, RUNS_API_RATE_LIMIT='1000000 per day',
                               RUNS_API_AUTOMATIC_RETRIES=1, RUNS_API_AUTOMATIC_RETRIES_AT_ONCE=1000)
@@ -84,7 +84,7 @@ class EntryPoints:
 
     def close(self) -> None:
         """Close the connections to the database, and give GitHub its place back."""
-        self._patches.undo()
+        self._stack.close()
         dispose(self.app)
 
     @contextmanager
@@ -124,13 +124,6 @@ class EntryPoints:
         """Comment on a pull request."""
         with self.request():
             assert retry_from_comment(comment_payload('/retry linux', {'comment.id': secrets.randbits(60)})).retries
-
-    def post_commit_status(self) -> None:
-        """Tell GitHub of a retry."""
-        self.github.statuses.clear()
-        with self.request():
-            post_queued_status(self.app, run_id=self.failed, new_run_id=self.failed)
-        assert self.github.statuses
 
     def command(self, *arguments: object) -> str:
         """Run a command, in a session of the package, and return what it prints."""
@@ -176,12 +169,12 @@ CALLS: dict[str, Callable[[EntryPoints], object]] = {
     'retry_run': lambda to: to.retry_in_process(),
     'end of a failed-only retry': lambda to: to.end(),
     'comment': lambda to: to.comment(),
-    'commit status': lambda to: to.post_commit_status(),
     'flask runs-api retry': lambda to: to.command('retry', to.failed, '--as', 'alice'),
     'flask runs-api attempts': lambda to: to.command('attempts', to.newest_retry),
     'flask runs-api verdict': lambda to: to.command('verdict', to.newest_retry),
     'flask runs-api carry-over': lambda to: to.command('carry-over'),
     'flask runs-api sweep': lambda to: to.sweep(),
+    'flask runs-api causes': lambda to: to.command('causes'),
 }
 
 #: Those that ask the database nothing.

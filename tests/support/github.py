@@ -2,22 +2,20 @@
 A GitHub for the tests: the platform and the package speak to it, and it remembers what it was asked and told.
 
 The real platform and the miniature are tested before the same one. In the miniature it also stands in for PyGithub and
-for the platform's functions, which are not there: see :meth:`GitHub.install`.
+for the platform's functions, which are not there: see :meth:`GitHub.standing_in`.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import reduce
 from importlib import import_module
 from types import ModuleType, SimpleNamespace
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import pytest
+from typing import Any
 
 BOT = 'ccextractor-bot'
 
@@ -238,16 +236,25 @@ class GitHub:
 
     # Where neither PyGithub nor the platform is
 
-    def install(self, monkeypatch: pytest.MonkeyPatch) -> GitHub:
-        """Be what PyGithub opens, and what functions like the platform's speak to."""
+    @contextmanager
+    def standing_in(self) -> Iterator[GitHub]:
+        """Be what PyGithub opens, and what functions like the platform's speak to, while the block lasts."""
         pygithub, controllers = ModuleType('github'), ModuleType('mod_ci.controllers')
         vars(pygithub).update(Auth=SimpleNamespace(Token=str), Github=self._log_in)
         vars(controllers).update(
             Artifact_names=SimpleNamespace(linux='build for Linux', windows='build for Windows'),
             MAX_ARTIFACTS_TO_SEARCH=SEARCH_LIMIT, update_status_on_github=self._update_status)
-        for module in (pygithub, controllers):
-            monkeypatch.setitem(sys.modules, module.__name__, module)
-        return self
+        modules = {module.__name__: module for module in (pygithub, controllers)}
+        before = {name: sys.modules.get(name) for name in modules}
+        sys.modules.update(modules)
+        try:
+            yield self
+        finally:
+            for name, module in before.items():
+                if module is None:
+                    del sys.modules[name]
+                else:
+                    sys.modules[name] = module
 
     def _log_in(self, *, auth: str, timeout: int, retry: int | None, per_page: int) -> GitHub:
         assert timeout <= 10 and retry is None, 'a person waits for the answer'

@@ -14,7 +14,7 @@ from database import Base, db
 from sqlalchemy import Connection, Engine, text
 
 #: The package's own tables, beside those of the platform.
-OWN_TABLES = frozenset({'run_retry', 'run_carried_over', 'runs_api_token'})
+OWN_TABLES = frozenset({'run_retry', 'run_carried_over'})
 
 #: The columns of `run_retry` with the run, its source and the first run of the attempts.
 RUN, SOURCE, ROOT = 'run_id', 'source_run_id', 'root_run_id'

@@ -16,7 +16,8 @@ from mod_test.models import TestPlatform, TestStatus, TestType
 from sqlalchemy import select
 from support.rows import add_mark, add_retries, insert
 
-from mod_runs_api import Unprocessable, Verdict, attempts_verdict, retry_run
+from mod_runs_api import (InactiveTests, NothingFailed, RunNotFinished,
+                          Verdict, attempts_verdict, retry_run)
 
 #: The first attempt and its retries, with runs of others before, between and after them.
 ROOT, RETRIES = 2, (3, 5, 6)
@@ -169,10 +170,11 @@ def expected_selection(world: World, source: int, failed_only: bool, drop_inacti
             is_chosen = outcome(world, test, source) == 'not_run'
         if is_chosen:
             chosen.append(test_id)
+    if failed_only and not chosen:
+        return 'nothing failed'
     inactive = [test_id for test_id in chosen if not world.tests[test_id - 1].active]
-    if inactive and not drop_inactive:
-        return f'inactive {inactive}'
-    return [test_id for test_id in chosen if test_id not in inactive] or 'nothing'
+    left = [test_id for test_id in chosen if test_id not in inactive]
+    return f'inactive {inactive}' if inactive and not drop_inactive or not left else left
 
 
 def produced(test: GeneratedTest, run_id: int) -> dict[int, str]:
@@ -258,10 +260,12 @@ def selection(source: int, failed_only: bool) -> list[int] | str:
     """Retry a run, and return what happens in the words of :func:`expected_selection`."""
     try:
         created = retry_run(source, failed_only=failed_only)
-    except Unprocessable as error:
-        if 'run_status' in error.details:
-            return 'unfinished'
-        return f'inactive {error.details["inactive_ids"]}' if 'inactive now' in error.message else 'nothing'
+    except RunNotFinished:
+        return 'unfinished'
+    except NothingFailed:
+        return 'nothing failed'
+    except InactiveTests as error:
+        return f'inactive {error.details["inactive_ids"]}'
     rows = Base.metadata.tables['customized_test'].c
     db.session.commit()  # What was read before is a snapshot.
     return list(db.session.scalars(

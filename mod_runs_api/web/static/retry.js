@@ -134,7 +134,7 @@ async function send() {
   setSending(false);
   fail(sentence(code, answer));
   // Otherwise the key stays: what went wrong on the way, or was refused, may be sent again and makes one run.
-  if (answer.details?.idempotency_key) key = newKey();
+  if (answer.details?.refusal === 'key_reused') key = newKey();
 }
 
 function sentence(code, { message, details = {} }) {
@@ -150,8 +150,10 @@ function sentence(code, { message, details = {} }) {
   if (code === 503) return 'The server cannot store a run just now. Try again in a few seconds.';
   if (code >= 500) return 'Something went wrong on the server. Try again; if that does not help, tell an administrator.';
   if (details.fields) return `This cannot be sent. ${fieldMessages(details.fields)}`;
-  if (details.inactive_ids?.length) return `Some tests are inactive now and cannot be run: ${listIds(details.inactive_ids)}.`;
-  if (details.idempotency_key) {
+  if (details.refusal === 'inactive_tests' && details.inactive_ids.length) {
+    return `Some tests are inactive now and cannot be run: ${listIds(details.inactive_ids)}.`;
+  }
+  if (details.refusal === 'key_reused') {
     return 'An earlier try did arrive, and made a run with what you had chosen then: reload the page to see it. '
       + 'Send again to make another run.';
   }

@@ -1,0 +1,48 @@
+"""The tests that are flaky again and again (docs/python-and-command-line.rst, "The command line")."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .verdict import Verdict
+
+
+@dataclass(frozen=True)
+class FlakyTest:
+    """A regression test that was flaky in some first runs, together with their retries."""
+
+    regression_test_id: int
+    command: str
+    #: In how many of them it was flaky.
+    flaky: int
+    #: In how many of them it ran more than once.
+    retried: int
+    #: The newest first run in which it was flaky.
+    last_run_id: int
+
+
+@dataclass(frozen=True)
+class FlakyTests:
+    """The tests that were flaky in any of some first runs, the most often flaky first."""
+
+    runs: int
+    tests: list[FlakyTest]
+
+
+def count_flaky(verdicts: Iterable[Verdict]) -> FlakyTests:
+    """Return the tests that were flaky, from the verdicts on some first runs, the newest first."""
+    runs = 0
+    flaky: Counter[int] = Counter()
+    retried: Counter[int] = Counter()
+    newest: dict[int, tuple[str, int]] = {}
+    for verdict in verdicts:
+        runs += 1
+        for test in verdict.tests:
+            test_id = test.regression_test_id
+            retried[test_id] += sum(attempt.has_run for attempt in test.attempts) > 1
+            if test.verdict == 'flaky':
+                flaky[test_id] += 1
+                newest.setdefault(test_id, (test.command, verdict.root_run_id))
+    tests = [FlakyTest(test_id, command, flaky[test_id], retried[test_id], run_id)
+             for test_id, (command, run_id) in newest.items()]
+    return FlakyTests(runs, sorted(tests, key=lambda test: (-test.flaky, test.regression_test_id)))

@@ -1,0 +1,1 @@
+"""The rules of the domain as they stand: no database, no application."""

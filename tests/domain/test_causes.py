@@ -1,0 +1,105 @@
+"""Why a run ended: the table of docs/api.rst, "Causes", line by line."""
+
+from datetime import datetime
+
+import pytest
+from support.histories import NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT, VANISHED
+
+from mod_runs_api.domain.causes import (Cause, CauseCounts, RunRecord,
+                                        find_cause, to_phrase)
+from mod_runs_api.domain.progress import Progress, ProgressRow
+
+NOT_RAN = 'Not ran - no code changes'
+MISSING = '2 of 3 results are missing'
+STARTED = ['preparation', 'testing']
+COMPLETED = [*STARTED, 'completed']
+
+
+def progress(*rows: str) -> Progress:
+    """Return the progress that these rows make: stages, and the messages of rows that cancel."""
+    return Progress(1, [
+        ProgressRow(1, number, *((row, '') if row in COMPLETED else ('canceled', row)), datetime(2026, 11, 24))
+        for number, row in enumerate(rows, 1)])
+
+
+def record(*rows: str, selected: int | None = 3, missing: int = 2, results: int = 1, runtime: int = 0) -> RunRecord:
+    """Return the record of a run that has these rows, by default with one result of three."""
+    return RunRecord(progress(*rows), selected, missing, results, runtime)
+
+
+@pytest.mark.parametrize('earlier', ['', 'Canceled by user', OUT_OF_ORDER, 'Tests canceled'])
+@pytest.mark.parametrize('later', [
+    [], [TIME_LIMIT, TIME_LIMIT], ['Cancelling tests as Github Action(s) failed'], ['Canceled by admin'],
+    ['A new word'], ['completed']])
+def test_a_run_that_completed_whole_has_no_cause_whatever_came_before_and_after(earlier: str, later: list[str]) -> None:
+    assert find_cause(record(*STARTED, earlier, 'completed', *later, missing=0, results=3)) is None
+
+
+def test_a_run_that_has_not_ended_has_no_cause() -> None:
+    for rows in ([], STARTED, ['preparation', 'Canceled by user', 'testing']):
+        assert find_cause(record(*rows)) is None, rows
+
+
+#: The rows of runs that lack results, by the cause; the message that decides is the last, unless it is given.
+CAUSES: dict[str, list[tuple[list[str], str | None]]] = {
+    'decision': [
+        *[([*STARTED, 'Canceled by alice via API: wrong', *later], 'Canceled by alice via API: wrong') for later in (
+            [], [OUT_OF_ORDER], [TIME_LIMIT], [''], ['completed'], ['testing', VANISHED], ['Build failed: …'])],
+        ([' Canceled by admin\n', TIME_LIMIT], 'Canceled by admin'),
+        *[([message], None) for message in (
+            'Canceled by user', 'PR closed', 'PR is closed', 'Tests canceled', 'Invalid PR number', NOT_RAN)],
+        ([NOT_VISIBLE, 'PR closed'], None)],
+    'build': [
+        *[([message], None) for message in (
+            'Build failed: the workflow finished', 'No build will be created', 'Artifact not found: it may be old',
+            'Artifact download failed: HTTP 403', 'Cancelling tests as Github Action(s) failed')],
+        ([*STARTED, TIME_LIMIT, 'Build failed: …'], None), ([NOT_VISIBLE, 'Build failed: …'], None)],
+    'infrastructure': [
+        *[([*STARTED, *[TIME_LIMIT] * ticks], None) for ticks in (1, 2, 5)],
+        # Unlike a person's, the end that a pull request or a build brought about is only looked for in the last row.
+        (['PR closed', TIME_LIMIT], None), (['Build failed: …', TIME_LIMIT], None),
+        *[([message], None) for message in (
+            'GCP operation timed out. The test will be retried automatically.', 'VM creation failed (SOMETHING_NEW).',
+            'Required GCP resource not found.', 'A VM with this name already exists.', 'Artifact download timed out',
+            'Artifact download failed: HTTP 502')],
+        *[([*STARTED, message], None) for message in (OUT_OF_ORDER, 'artifact', VANISHED)],
+        *[([*STARTED, message], 'the worker gave up') for message in ('', ' \n')],
+        ([f' {TIME_LIMIT}\n'], TIME_LIMIT),
+        *[([NOT_VISIBLE, *later], NOT_VISIBLE) for later in ([], [NOT_RAN], [NOT_RAN, NOT_RAN])],
+        (COMPLETED, MISSING), ([*COMPLETED, OUT_OF_ORDER], None), ([*COMPLETED, 'A new word'], MISSING)],
+    'unknown': [([*STARTED, message], None) for message in (
+        'PR converted to draft', f'{TIME_LIMIT} again', 'gcp quota', 'The artifact', 'duplicate entries', 'Canceled',
+        'Not Canceled by admin', 'PR closed!', 'canceled by admin')]}
+
+
+@pytest.mark.parametrize('expected', CAUSES)
+def test_the_cause_is_the_first_line_of_the_table_that_fits(expected: str) -> None:
+    for rows, detail in CAUSES[expected]:
+        assert find_cause(record(*rows)) == (expected, rows[-1] if detail is None else detail), rows
+
+
+@pytest.mark.parametrize(('message', 'runtime', 'expected'), [
+    (TIME_LIMIT, 600_000, 'code'), (TIME_LIMIT, 599_999, 'infrastructure'), (OUT_OF_ORDER, 600_000, 'infrastructure')])
+def test_a_test_of_ten_minutes_says_that_the_code_hangs_where_the_time_ran_out(
+        message: str, runtime: int, expected: str) -> None:
+    assert find_cause(record(*STARTED, message, runtime=runtime)) == (expected, message)
+
+
+def test_without_rows_of_its_selection_one_result_makes_a_completed_run_whole() -> None:
+    assert find_cause(record(*COMPLETED, selected=None, missing=0, results=1)) is None
+    assert find_cause(record(*COMPLETED, selected=None, missing=0, results=0)) == (
+        'infrastructure', 'all results are missing')
+
+
+def test_causes_are_counted_by_name_and_by_message_and_however_many_results_are_missing_is_one() -> None:
+    missing = [Cause('infrastructure', f'{some} results are missing') for some in ('3 of 20', '4 of 20', 'all')]
+    canceled = Cause('decision', 'Canceled by admin')
+
+    assert CauseCounts.of([canceled, None, *missing, canceled, None]) == CauseCounts(
+        7, 2, {'decision': 2, 'build': 0, 'code': 0, 'infrastructure': 3, 'unknown': 0},
+        [(Cause('infrastructure', 'results are missing'), 3), (canceled, 2)])
+
+
+def test_a_phrase_is_a_message_in_fewer_words() -> None:
+    assert [to_phrase(detail) for detail in (TIME_LIMIT, VANISHED, 'GCP operation timed out.', MISSING)] == [
+        'time limit exceeded', 'its machine has vanished', 'GCP operation timed out', MISSING]

@@ -1,0 +1,39 @@
+"""The end of a run (docs/operations.rst, "An attempt ends whole")."""
+
+from collections import Counter
+
+import pytest
+
+from mod_runs_api.domain.attempts import derive_status
+from mod_runs_api.domain.outcomes import Outcome
+from mod_runs_api.domain.progress import order_ends
+
+from .test_causes import progress
+
+
+@pytest.mark.parametrize(('rows', 'end'), [
+    ([], None), (['preparation'], None), (['A message', 'testing'], None), (['completed', 'testing'], None),
+    (['completed'], 1), (['completed', 'completed'], 1), (['testing', 'completed', 'A message'], 2),
+    (['A message', 'completed'], 2),
+    # The platform writes the time limit again and again.
+    (['testing', 'A message', 'A message', 'another'], 2), (['A message', 'testing', 'another', 'another'], 3)])
+def test_the_end_is_the_first_completion_or_else_the_first_of_the_cancellations_at_the_tail(
+        rows: list[str], end: int | None) -> None:
+    found = progress(*rows).end
+
+    assert (found and found.id) == end
+
+
+def test_ends_are_ordered_by_their_rows_and_who_has_none_is_left_out() -> None:
+    late, early, running = progress('testing', 'testing', 'completed'), progress('testing', 'A message'), progress()
+
+    assert order_ends([late, running, early]) == [early.end, late.end]
+
+
+@pytest.mark.parametrize(('stage', 'outcomes', 'status'), [
+    (None, {}, 'queued'), ('preparation', {}, 'running'), ('testing', {'fail': 1}, 'running'),
+    ('canceled', {'pass': 1}, 'canceled'), ('a new word', {}, 'incomplete'), ('completed', {}, 'error'),
+    ('completed', {'pass': 3}, 'pass'), ('completed', {'pass': 3, 'fail': 1}, 'fail'),
+    ('completed', {'missing_output': 1}, 'fail'), ('completed', {'pass': 3, 'fail': 1, 'not_run': 1}, 'error')])
+def test_the_status_is_that_of_the_platforms_api(stage: str | None, outcomes: dict[Outcome, int], status: str) -> None:
+    assert derive_status(stage, Counter(outcomes)) == status

@@ -1,0 +1,52 @@
+"""The tests that a retry runs, and the digests of its key (docs/api.rst, "Which tests are run")."""
+
+import pytest
+
+from mod_runs_api import InactiveTests, NothingFailed, RunNotFinished
+from mod_runs_api.domain.retry import choose_tests, digest_key
+from mod_runs_api.domain.run import RegressionTest, Run
+
+ACTIVE, INACTIVE = RegressionTest(1, True), RegressionTest(2, False)
+
+
+def run(status: str | None = 'completed', **changes: object) -> Run:
+    """Return run 5 of a pull request."""
+    return Run(**{'id': 5, 'platform': 'linux', 'test_type': 'pr', 'fork_id': 1, 'branch': 'pull_request',
+                  'commit': 'c0ffee', 'pr_nr': 7, 'status': status, 'root_id': 5, 'full_set_id': 5,
+                  'failed_only': False, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize('status', [None, 'preparation', 'testing'])
+def test_only_a_run_that_has_ended_has_failed_tests_and_any_may_be_run_in_full(status: str | None) -> None:
+    with pytest.raises(RunNotFinished) as raised:
+        choose_tests(run(status), [ACTIVE], failed_only=True, drop_inactive=True)
+    assert raised.value.details == {'refusal': 'run_not_finished', 'run_status': status or 'queued'}
+    assert choose_tests(run(status), [ACTIVE], failed_only=False, drop_inactive=True) == [1]
+
+
+@pytest.mark.parametrize('failed_only', [False, True])
+@pytest.mark.parametrize(('tests', 'drop_inactive', 'inactive_ids'), [
+    ([ACTIVE], False, None), ([ACTIVE, INACTIVE], True, None), ([ACTIVE, INACTIVE], False, [2]),
+    # Without a test a run would run every test there is.
+    ([INACTIVE], True, [2]), ([INACTIVE], False, [2])])
+def test_inactive_tests_refuse_a_retry_or_are_left_out_unless_they_are_all(
+        tests: list[RegressionTest], failed_only: bool, drop_inactive: bool, inactive_ids: list[int] | None) -> None:
+    if inactive_ids is None:
+        assert choose_tests(run(), tests, failed_only, drop_inactive) == [1]
+        return
+    with pytest.raises(InactiveTests) as raised:
+        choose_tests(run(), tests, failed_only, drop_inactive)
+    assert raised.value.details == {'refusal': 'inactive_tests', 'inactive_ids': inactive_ids}
+
+
+def test_nothing_to_run_is_refused() -> None:
+    with pytest.raises(NothingFailed):
+        choose_tests(run(), [], failed_only=True, drop_inactive=False)
+    with pytest.raises(InactiveTests):
+        choose_tests(run(), [], failed_only=False, drop_inactive=False)
+
+
+def test_a_key_is_its_owners_and_no_key_is_nobodys() -> None:
+    digests = [digest_key(*key) for key in ((1, 'k'), (2, 'k'), (None, 'k'), (1, 'K'), (1, None), (1, None))]
+
+    assert len({*digests}) == 6 and digest_key(1, 'k') == digests[0]

@@ -1,0 +1,135 @@
+"""What a sweep decides, and when (docs/operations.rst, "The sweep")."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from support.histories import OUT_OF_ORDER, TIME_LIMIT
+
+from mod_runs_api.domain.causes import RunRecord
+from mod_runs_api.domain.progress import Progress, ProgressRow
+from mod_runs_api.domain.run import NewerRun, RegressionTest
+from mod_runs_api.domain.sweep import (AutomaticAttempt, Brake, Candidate,
+                                       SourceTests, count_in_flight,
+                                       find_outage, find_recent_death,
+                                       has_vanished)
+
+from .test_retry import run
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+NOW = datetime(2026, 11, 24, 12)
+LIMIT = 4 * HOUR
+DIED, COMPLETED = [('canceled', TIME_LIMIT)], [('completed', '')]
+
+
+def record(rows: list[tuple[str, str]], *, run_id: int = 5, ago: timedelta = HOUR, results: int = 1) -> RunRecord:
+    """Return the record of a run of three tests that has these progress rows, and some results."""
+    return RunRecord(Progress(run_id, [ProgressRow(run_id, 10 * run_id + number, *row, NOW - ago)
+                                       for number, row in enumerate(rows)]), 3, 3 - results, results, 0)
+
+
+def candidate(*, ago: timedelta = HOUR, results: int = 1, newest: NewerRun | None = None, automatic: int = 0,
+              **changes: object) -> Candidate:
+    """Return run 5, which ran out of time an hour ago."""
+    died = record(DIED, ago=ago, results=results)
+    assert died.death
+    return Candidate(run('canceled', **changes), died, died.death, newest, automatic)
+
+
+@pytest.mark.parametrize(('ago', 'is_dead'), [(MINUTE, True), (24 * HOUR, True), (24 * HOUR + MINUTE, False)])
+def test_a_death_is_looked_at_for_a_day(ago: timedelta, is_dead: bool) -> None:
+    assert bool(find_recent_death(record(DIED, ago=ago), NOW)) == is_dead
+
+
+@pytest.mark.parametrize('rows', [
+    [], [('testing', '')], [('canceled', 'Canceled by admin')], [('canceled', 'A new word')]])
+def test_no_other_end_is_a_death(rows: list[tuple[str, str]]) -> None:
+    assert find_recent_death(record(rows), NOW) is None
+
+
+@pytest.mark.parametrize(('found', 'obstacle'), [
+    (candidate(), None), (candidate(ago=15 * MINUTE), None), (candidate(automatic=1), None),
+    (candidate(ago=14 * MINUTE), 'it ended less than 15 minutes ago, and an end is not final'),
+    (candidate(newest=NewerRun(9, None)), 'run 9 of the same commit is newer'),
+    (candidate(newest=NewerRun(9, 8)), 'run 9 of the same commit is newer'),
+    (candidate(automatic=2, root_id=3), 'the automatic retries of run 3 are used up')])
+def test_a_run_waits_while_its_end_is_fresh_a_run_is_newer_or_its_retries_are_used_up(
+        found: Candidate, obstacle: str | None) -> None:
+    assert found.find_obstacle(2, NOW) == obstacle
+
+
+def test_a_run_with_a_newer_attempt_has_been_retried() -> None:
+    assert candidate(root_id=3, newest=NewerRun(9, 3)).has_been_retried
+    assert not any(one.has_been_retried for one in (candidate(newest=NewerRun(9, None)), candidate()))
+
+
+FAILED, INACTIVE = RegressionTest(2, True), RegressionTest(3, False)
+ALL = [RegressionTest(1, True), FAILED]
+
+
+@pytest.mark.parametrize(('found', 'tests', 'what', 'failed_only'), [
+    # What stopped half-way is resumed; without results, or where all passed, everything is run again.
+    (candidate(), SourceTests([FAILED], ALL, ()), 'retried', True),
+    (candidate(results=0), SourceTests(ALL, ALL, ()), 'retried', False),
+    (candidate(), SourceTests([], ALL, ()), 'retried', False),
+    (candidate(), SourceTests([INACTIVE], ALL, ()), 'retried', False),
+    (candidate(), SourceTests([FAILED, INACTIVE], ALL, ()), 'waiting', None),
+    (candidate(results=0), SourceTests([FAILED], [*ALL, INACTIVE], ()), 'waiting', None),
+    # A failed-only retry never runs everything.
+    (candidate(results=0, failed_only=True), SourceTests([FAILED], ALL, ()), 'retried', True),
+    (candidate(failed_only=True), SourceTests([FAILED], ALL, {1}), 'retried', True),
+    (candidate(failed_only=True), SourceTests([FAILED], ALL, {2}), None, None),
+    (candidate(failed_only=True), SourceTests([INACTIVE], ALL, ()), None, None)])
+def test_a_run_that_died_is_resumed_or_run_again_in_full(
+        found: Candidate, tests: SourceTests, what: str | None, failed_only: bool | None) -> None:
+    step = found.plan_retry(tests, drop_inactive=False)
+
+    assert (step and (step.run_id, step.what)) == (what and (5, what))
+    assert (step and step.request and step.request.failed_only) == failed_only
+    if step and step.request:
+        assert (step.why, step.request.reason, step.request.automatic) == (TIME_LIMIT, f'Automatic: {TIME_LIMIT}', True)
+
+
+@pytest.mark.parametrize(('brake', 'obstacle'), [
+    (Brake('linux', False, 1, False), None), (Brake('linux', True, 0, False), 'linux is under maintenance'),
+    (Brake('linux', False, 2, False), '2 automatic attempts of linux are in flight'),
+    (Brake('linux', False, 0, True),
+     'the last 3 automatic attempts of linux died, and no run of it has completed since')])
+def test_the_brake_of_a_platform_holds_in_maintenance_at_its_limit_and_in_an_outage(
+        brake: Brake, obstacle: str | None) -> None:
+    assert brake.find_obstacle(2) == obstacle
+
+
+@pytest.mark.parametrize(('ends', 'is_outage'), [
+    ([DIED] * 3, True), ([DIED] * 2, False), ([DIED, DIED, COMPLETED], True), ([COMPLETED, DIED, DIED, DIED], True),
+    ([DIED, [('canceled', OUT_OF_ORDER)], DIED], True), ([DIED, DIED, [('canceled', 'Canceled by admin')]], False),
+    # One that has not ended is none of the last.
+    ([DIED, DIED, DIED, [('testing', '')]], True)])
+def test_three_that_ended_last_and_died_are_an_outage(ends: list[list[tuple[str, str]]], is_outage: bool) -> None:
+    records = {run_id: record(rows, run_id=run_id) for run_id, rows in enumerate(ends, 1)}
+    attempts = [AutomaticAttempt(run_id, NOW) for run_id in reversed(records)]
+
+    found = find_outage(attempts, records)
+
+    assert (found is not None) == is_outage
+    assert found is None or found.id == max(one.progress.end.id for one in records.values() if one.progress.end)
+
+
+def test_an_attempt_is_in_flight_until_it_ends_and_for_a_day() -> None:
+    records = {run_id: record(rows, run_id=run_id) for run_id, rows in enumerate([DIED, [], [('testing', '')], []])}
+    ages = [HOUR, HOUR, 24 * HOUR - MINUTE, 24 * HOUR]
+
+    assert count_in_flight([AutomaticAttempt(run_id, NOW - age) for run_id, age in enumerate(ages)], records, NOW) == 2
+
+
+@pytest.mark.parametrize(('signs', 'vanished'), [
+    ([4 * HOUR], False), ([4 * HOUR + MINUTE], True), ([28 * HOUR], True), ([28 * HOUR + MINUTE], False),
+    # The youngest sign of life counts.
+    ([29 * HOUR, 5 * HOUR], True), ([29 * HOUR, HOUR], False)])
+def test_a_machine_has_vanished_that_gave_its_last_sign_of_life_between_four_and_twenty_eight_hours_ago(
+        signs: list[timedelta], vanished: bool) -> None:
+    assert has_vanished([NOW - ago for ago in signs], NOW, LIMIT) == vanished
+
+
+def test_a_time_that_cannot_be_read_is_older_than_any_other() -> None:
+    assert not has_vanished(['0000-00-00 00:00:00'], NOW, LIMIT)
+    assert has_vanished(['0000-00-00 00:00:00', NOW - 5 * HOUR], NOW, LIMIT)

@@ -1,0 +1,201 @@
+"""What attempts prove about a test: the table of docs/api.rst, "Verdicts", row by row, and the sentences about it."""
+
+from collections.abc import Sequence
+from itertools import count
+
+import pytest
+
+from mod_runs_api.domain.builds import list_other_builds
+from mod_runs_api.domain.flaky import FlakyTest, FlakyTests, count_flaky
+from mod_runs_api.domain.history import build_grid
+from mod_runs_api.domain.outcomes import Outcome
+from mod_runs_api.domain.verdict import (AttemptOutcome, Evidence, File,
+                                         TestVerdict, Verdict, count_verdicts,
+                                         judge, judge_commit, needs_evidence)
+from mod_runs_api.domain.words import (list_findings, other_builds_sentence,
+                                       to_hint, to_sentence)
+
+#: How a test came out in an attempt: the outcome, and what it was held against and did.
+Came = tuple[Outcome, Evidence]
+
+RIGHT, WRONG, OTHER_FILE = File('right', 'right'), File('right', 'wrong'), File('right', 'also wrong')
+NEW_FILE = File('new', 'new')
+
+
+def came(outcome: Outcome, *files: File, code: int | None = 0, expected: int | None = 0) -> Came:
+    """Return how a test came out."""
+    return outcome, Evidence(code, expected, dict(enumerate(files)))
+
+
+PASS, FAIL, OTHER = came('pass', RIGHT), came('fail', WRONG), came('fail', OTHER_FILE)
+CRASH, NO_CODE = came('fail', RIGHT, code=139), came('fail', RIGHT, code=None)
+NO_FILE = came('missing_output')
+NOT_RUN, CARRIED = came('not_run'), came('carried_over', WRONG)
+
+
+def judged(*history: Came, test_id: int = 1, builds: Sequence[str | None] = (), ends: Sequence[int] = (),
+           active: bool = True) -> TestVerdict:
+    """Return the verdict on a test that came out in such ways in its attempts: runs 1, 2 and so on."""
+    attempts = [AttemptOutcome(number, number, ends[number - 1] if ends else number,
+                               builds[number - 1] if builds else None, outcome, evidence)
+                for number, (outcome, evidence) in enumerate(history, 1)]
+    return judge(test_id, f'command {test_id}', active, attempts)
+
+
+#: The histories of a test, by what they prove, each with the latest outcome.
+HISTORIES: dict[str, list[tuple[list[Came], Outcome | None]]] = {
+    'passed': [([PASS], 'pass'), ([PASS, CARRIED], 'pass'), ([PASS, NOT_RUN], 'pass')],
+    'flaky': [([PASS, CRASH], 'fail'), ([FAIL, PASS, CARRIED, NOT_RUN], 'pass'),
+              # One pair under one expectation is enough.
+              ([PASS, FAIL, came('pass', RIGHT, code=10, expected=10)], 'pass'),
+              # A test that crashed may not have come to the file.
+              ([PASS, came('missing_output', code=139)], 'missing_output')],
+    'failing_identically': [([FAIL, FAIL], 'fail'), ([FAIL, came('fail', WRONG, expected=10)], 'fail'),
+                            ([NO_CODE, NO_CODE], 'fail'), ([NO_FILE, NO_FILE], 'missing_output')],
+    'failing_differently': [([FAIL, FAIL, OTHER], 'fail'), ([FAIL, CRASH], 'fail'), ([FAIL, NO_FILE], 'missing_output'),
+                            ([FAIL, NO_CODE], 'fail'), ([FAIL, came('fail', File('right', 'WRONG'))], 'fail')],
+    'failed_once': [([NOT_RUN, FAIL], 'fail'), ([FAIL, CARRIED], 'fail')],
+    'never_ran': [([NOT_RUN], None), ([], None), ([CARRIED], None)],
+    'expectation_changed': [([PASS, came('fail', RIGHT, expected=None)], 'fail'),
+                            ([FAIL, came('pass', NEW_FILE)], 'pass'),
+                            # A test that did all as before but for a file was not asked for it.
+                            ([PASS, NO_FILE], 'missing_output')]}
+
+
+@pytest.mark.parametrize('verdict', HISTORIES)
+def test_the_verdict_is_the_row_of_the_table_that_holds(verdict: str) -> None:
+    for history, latest in HISTORIES[verdict]:
+        test = judged(*history)
+        assert (test.verdict, test.latest) == (verdict, latest), history
+        assert [name for name, count in count_verdicts([test]).items() if count] == [verdict]
+
+
+ONE, TWO = '1a2b3c4d' * 5, '5e6f7a8b' * 5
+
+
+@pytest.mark.parametrize(('builds', 'history', 'verdict'), [
+    ([ONE, TWO], [FAIL, PASS], 'build_changed'), ([ONE[:7], TWO], [PASS, FAIL], 'build_changed'),
+    ([ONE[:7].upper(), ONE], [FAIL, PASS], 'flaky'), ([None, ONE], [FAIL, PASS], 'flaky'),
+    (['', ONE], [FAIL, PASS], 'flaky'),
+    # One pair of one build is enough, wherever it is.
+    ([ONE, TWO, TWO], [FAIL, PASS, FAIL], 'flaky'), ([ONE, TWO, ONE], [PASS, FAIL, FAIL], 'flaky'),
+    ([ONE, TWO], [FAIL, FAIL], 'failing_identically'), ([ONE, TWO], [PASS, PASS], 'passed')])
+def test_a_pass_and_a_failure_of_different_builds_prove_nothing_about_the_test(
+        builds: list[str | None], history: list[Came], verdict: str) -> None:
+    assert judged(*history, builds=builds).verdict == verdict
+
+
+def test_the_attempt_that_ended_last_has_the_latest_outcome() -> None:
+    assert judged(PASS, FAIL, CARRIED, ends=[5, 4, 6]).latest == 'pass'
+
+
+def test_evidence_is_needed_where_a_test_ran_more_than_once_and_failed() -> None:
+    histories = [([PASS, FAIL], True), ([FAIL, FAIL], True), ([PASS, PASS], False), ([FAIL, CARRIED], False)]
+    assert [needs_evidence(judged(*history).attempts) for history, _ in histories] == [need for _, need in histories]
+
+
+@pytest.mark.parametrize(('tests', 'all_ended', 'overall'), [
+    ([judged(PASS)], False, 'pending'), ([judged(PASS)], True, 'pass'), ([judged(PASS), judged(NOT_RUN)], True, 'fail'),
+    ([judged(FAIL, PASS)], True, 'unstable'), ([judged(PASS, FAIL)], True, 'fail'), ([], True, 'pass'),
+    # Active tests decide, and all where none is active.
+    ([judged(PASS), judged(FAIL, active=False)], True, 'pass'), ([judged(FAIL, active=False)], True, 'fail'),
+    ([judged(FAIL, PASS, builds=[ONE, TWO])], True, 'pass')])
+def test_active_tests_decide_about_the_commit(tests: list[TestVerdict], all_ended: bool, overall: str) -> None:
+    assert judge_commit(tests, all_ended=all_ended) == overall
+
+
+# In words
+
+
+def verdicts_of(*histories: Sequence[Came]) -> list[TestVerdict]:
+    """Return the verdicts on tests 1, 2 and so on."""
+    return [judged(*history, test_id=test_id) for test_id, history in zip(count(1), histories)]
+
+
+CHANGED = [PASS, came('fail', RIGHT, expected=None)]
+
+SENTENCES: dict[str | None, list[Sequence[Came]]] = {
+    None: [[FAIL, NOT_RUN]],
+    'Over 2 attempts 2 tests are flaky and 1 fails each time in the same way.': [
+        [FAIL, PASS], [FAIL, FAIL], [PASS, FAIL]],
+    # An attempt that ran nothing is not counted in.
+    'Over 2 attempts 1 test is flaky.': [[FAIL, NOT_RUN, PASS]],
+    'Over 2 attempts 1 test fails each time but not in the same way, 1 failed in the only attempt that ran it '
+    'and 1 never ran.': [[FAIL, OTHER], [FAIL, NOT_RUN], [NOT_RUN, NOT_RUN]],
+    'Over 2 attempts 2 tests fail each time but not in the same way.': [[FAIL, OTHER], [FAIL, OTHER]],
+    'Over 2 attempts 2 tests failed in the only attempt that ran them and 2 never ran.': [
+        [FAIL, NOT_RUN], [NO_FILE, NOT_RUN], [NOT_RUN, NOT_RUN], [NOT_RUN, NOT_RUN], [PASS, PASS]],
+    'Over 2 attempts 1 test cannot be judged because its expected result changed.': [CHANGED],
+    'Over 2 attempts 2 tests cannot be judged because their expected results changed.': [CHANGED, CHANGED],
+    'Over 2 attempts every test passed each time.': [[PASS, PASS], [PASS, CARRIED]]}
+
+
+@pytest.mark.parametrize('sentence', SENTENCES)
+def test_a_sentence_says_what_the_attempts_prove(sentence: str | None) -> None:
+    assert to_sentence(verdicts_of(*SENTENCES[sentence])) == sentence
+
+
+def test_a_finding_names_its_tests() -> None:
+    assert [(finding.text, finding.regression_test_ids) for finding in list_findings(
+        verdicts_of([FAIL, PASS], [FAIL, FAIL], [PASS, FAIL]))] == [
+        ('2 tests are flaky', (1, 3)), ('1 fails each time in the same way', (2,))]
+
+
+IDENTICAL, FLAKY, DIFFERING, ONCE = [FAIL, FAIL], [PASS, FAIL], [OTHER, FAIL], [NOT_RUN, FAIL]
+HARDLY = ': running {} again will hardly change that.'
+MASTER = 'in the same way in run 40, the newest of master' + HARDLY
+
+
+@pytest.mark.parametrize(('histories', 'same_in_master', 'hint'), [
+    ([IDENTICAL, ONCE, FLAKY], [], '1 of the 3 failed each time, in the same way' + HARDLY.format('it')),
+    ([IDENTICAL, IDENTICAL, FLAKY], [], '2 of the 3 failed each time, in the same way' + HARDLY.format('them')),
+    ([IDENTICAL], [], 'This test failed each time, in the same way' + HARDLY.format('it')),
+    ([FLAKY, ONCE], [], '1 of the 2 passed in another attempt: it is flaky.'),
+    ([FLAKY, FLAKY, DIFFERING], [], '2 of the 3 passed in another attempt: they are flaky.'),
+    ([DIFFERING], [], 'This test failed each time, but not in the same way.'),
+    ([ONCE, [FAIL, CARRIED], [NOT_RUN, NOT_RUN], CHANGED], [], None),
+    ([ONCE, ONCE, ONCE], [1, 3], '2 of the 3 fail ' + MASTER.format('them')),
+    ([ONCE, ONCE], [1, 2], 'All 2 fail ' + MASTER.format('them')),
+    # The advice is given once.
+    ([IDENTICAL, IDENTICAL], [1], 'All 2 failed each time, in the same way. 1 of the 2 fails ' + MASTER.format('them')),
+    ([IDENTICAL, ONCE], [1], '1 of the 2 failed each time, in the same way. 1 of the 2 fails ' + MASTER.format('it')),
+    ([FLAKY, ONCE], [2], '1 of the 2 passed in another attempt: it is flaky. 1 of the 2 fails ' + MASTER.format('it'))])
+def test_a_hint_says_what_is_known_of_tests_that_may_be_run_again(
+        histories: list[list[Came]], same_in_master: list[int], hint: str | None) -> None:
+    ids = range(1, len(histories) + 1)
+
+    # Another test that failed is none of them.
+    assert to_hint(verdicts_of(*histories, IDENTICAL), ids, 40, same_in_master) == hint
+
+
+@pytest.mark.parametrize(('builds', 'counts', 'sentence'), [
+    ([ONE, TWO], {1: 3}, '3 of the results carried over were built from 1a2b3c4d.'),
+    ([ONE, TWO], {1: 1}, '1 of the results carried over was built from 1a2b3c4d.'),
+    ([ONE, TWO, 'c' * 40], {1: 2, 2: 1}, '2 of the results carried over were built from 1a2b3c4d and 1 from 5e6f7a8b.'),
+    ([ONE, ONE[:12], 'c' * 40], {1: 2, 2: 1}, '3 of the results carried over were built from 1a2b3c4d.'),
+    ([ONE, ONE[:9]], {1: 3}, ''), ([None, TWO], {1: 3}, ''), ([ONE, None], {1: 3}, '')])
+def test_results_of_other_builds_are_counted_by_build(
+        builds: list[str | None], counts: dict[int, int], sentence: str) -> None:
+    others = list_other_builds(len(builds), counts, dict(enumerate(builds, 1)))
+
+    assert other_builds_sentence(others) == sentence
+
+
+def test_the_grid_has_a_row_for_each_test_that_ran_and_did_not_simply_pass() -> None:
+    grid = build_grid(verdicts_of([PASS, PASS], [NOT_RUN, NOT_RUN], IDENTICAL, FLAKY))
+
+    assert grid and (grid.columns, grid.never_ran, grid.tests_left_out, grid.attempts_left_out) == ([2, 1], 1, 0, 0)
+    assert [(row.regression_test_id, row.command, row.phrase, row.outcomes) for row in grid.rows] == [
+        (4, 'command 4', 'is flaky', {1: 'pass', 2: 'fail'}),
+        (3, 'command 3', 'fails each time in the same way', {1: 'fail', 2: 'fail'})]
+    assert build_grid(verdicts_of([FAIL])) is None and build_grid(verdicts_of([PASS, PASS])) is None
+
+
+def test_a_test_is_counted_in_the_first_runs_in_which_it_was_flaky_and_in_which_it_ran_twice() -> None:
+    def verdict(run_id: int, *histories: list[Came]) -> Verdict:
+        return Verdict(run_id, run_id, [], 'pass', {}, None, verdicts_of(*histories))
+
+    found = count_flaky([verdict(9, FLAKY, IDENTICAL, ONCE), verdict(5, FLAKY, FLAKY, FLAKY), verdict(3, FLAKY)])
+
+    assert found == FlakyTests(3, [
+        FlakyTest(1, 'command 1', 3, 3, 9), FlakyTest(2, 'command 2', 1, 2, 5), FlakyTest(3, 'command 3', 1, 1, 5)])

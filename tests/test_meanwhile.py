@@ -1,0 +1,118 @@
+"""
+A restart or a deletion between any two statements of whatever reads gets a true answer, or a 404.
+
+On SQLite each statement sees what was committed before it, as under READ COMMITTED.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
+from datetime import datetime, timedelta, timezone
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import seed
+from database import db
+from flask import Flask
+from mod_auth.models import User
+from mod_regression.models import RegressionTest
+from mod_test.models import TestProgress, TestStatus, TestType
+from sqlalchemy import Engine
+from support.api import ApiCall, Command
+from support.github import (AUTHOR, COMMIT, PR, SETTINGS, GitHub,
+                            comment_payload)
+from support.histories import TIME_LIMIT, finish, retry_in_process
+from support.statements import watch_statements
+from support.visitor import Visitor
+
+from mod_runs_api.github import retry_from_comment
+
+pytestmark = [pytest.mark.on_file, pytest.mark.once]
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def app_settings() -> dict[str, Any]:
+    """The settings of a platform that allows a run one automatic retry."""
+    return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1}
+
+
+class World(NamedTuple):
+    """A platform with runs to read, and what reads them, by its name."""
+
+    newest: int
+    #: Each returns whether it got an answer, or a 404.
+    readers: dict[str, Callable[[], bool]]
+    file: Path
+
+
+@pytest.fixture
+def world(app: Flask, tmp_path: Path, alice: User, tests: list[RegressionTest], github: GitHub, ask: ApiCall,
+          command: Command) -> World:
+    """
+    Return a platform on which a run has been retried twice, of master too, one has run out of time and one vanished.
+
+    The newest retry has not ended.
+    """
+    alice.github_login = 'alice-gh'
+    pull: dict[str, Any] = {'test_type': TestType.pull_request, 'branch': 'pull_request'}
+    github.open_pull(PR, COMMIT, AUTHOR)
+    master = finish(seed.run(tests).id, tests, failed=tests)
+    finish(retry_in_process(master, failed_only=True), tests, failed=tests)
+    first = finish(seed.run(tests, commit=COMMIT, pr_nr=PR, **pull).id, tests, failed=tests)
+    finish(retry_in_process(first, failed_only=True), tests, failed=tests[1:])
+    newest = retry_in_process(first, failed_only=True)
+    now = datetime.now(timezone.utc)
+    for number, (status, message, ago) in enumerate([
+            (TestStatus.canceled, TIME_LIMIT, HOUR), (TestStatus.testing, '', 5 * HOUR)], 1):
+        github.open_pull(PR + number, str(number), AUTHOR)
+        run = seed.run(tests, commit=str(number), pr_nr=PR + number, **pull)
+        seed.add(TestProgress(run.id, status, message, now - ago))
+    visitor = Visitor(app)
+
+    def read(route: str) -> Callable[[], bool]:
+        return lambda: ask('GET', newest, route).status_code in (200, 404)
+
+    return World(newest, {
+        **{route: read(route) for route in ('retry', 'retries', 'verdict')},
+        'page': lambda: visitor.client.get(f'/test/{newest}').status_code in (200, 404),
+        'comment': lambda: bool(retry_from_comment(comment_payload('/retry linux failed'))),
+        **{name: lambda name=name: command(name).exit_code == 0  # type: ignore[misc]
+           for name in ('sweep', 'causes', 'flaky')}}, tmp_path / 'platform.db')
+
+
+#: The platform's restart of all runs, the deletion of the one that is asked about, and of the others.
+RESTART = ('test_result_file', 'test_result', 'test_progress')
+DELETION = ('customized_test', 'test_fork', *RESTART, 'test')
+
+
+@pytest.mark.parametrize(('tables', 'of'), [(RESTART, '<> 0'), (DELETION, '= {newest}'), (DELETION, '<> {newest}')])
+def test_what_happens_between_two_statements_leads_to_no_error(
+        world: World, caplog: pytest.LogCaptureFixture, tables: tuple[str, ...], of: str) -> None:
+    db.session.commit()
+    before = world.file.read_bytes()
+    deletions = [f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} {of.format(newest=world.newest)}'
+                 for table in tables]
+
+    for name, is_answered in world.readers.items():
+        for number in count(1):
+            db.session.remove()
+            db.engine.dispose()
+            world.file.write_bytes(before)
+            sent = count(1)
+
+            def happen(*_: object) -> None:
+                if next(sent) == number:
+                    with closing(sqlite3.connect(world.file, timeout=0)) as connection, \
+                            suppress(sqlite3.OperationalError):  # The reader writes already.
+                        for deletion in deletions:
+                            connection.execute(deletion)
+                        connection.commit()
+
+            with watch_statements(Engine, happen):
+                assert is_answered(), (name, number, caplog.text)
+            if next(sent) <= number:
+                break
