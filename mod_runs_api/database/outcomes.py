@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (ColumnElement, Select, Subquery, and_, case, exists,
-                        func, or_, select, true, union)
+from sqlalchemy import (ColumnElement, Select, and_, case, exists, func, or_,
+                        select, true, union)
 
 from ..domain.outcomes import Outcome
 from ..domain.run import RegressionTest
@@ -88,23 +88,23 @@ def is_given_to_workers(db: Database, regression_test_id: ColumnElement[int]) ->
 
 def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, list[RegressionTest]]:
     """Return the tests that were selected for each of some runs, in order: their full test sets."""
-    return _read_tests(db, run_ids, union(*_select_selected(db, run_ids)).subquery())
-
-
-def read_not_passed(db: Database, run_ids: Sequence[int]) -> dict[int, list[RegressionTest]]:
-    """Return the tests of each of some runs whose outcome is not ``pass``, in order."""
-    outcomes = select_outcomes(db, run_ids, outcome_of_result(db)).subquery()
-    return _read_tests(db, run_ids, outcomes, outcomes.c.outcome != 'pass')
-
-
-def _read_tests(db: Database, run_ids: Sequence[int], tests: Subquery,
-                *conditions: ColumnElement[bool]) -> dict[int, list[RegressionTest]]:
     test = db.host.RegressionTest
+    selected = union(*_select_selected(db, run_ids)).subquery()
     found: dict[int, list[RegressionTest]] = {run_id: [] for run_id in run_ids}
-    for run_id, regression_test_id, active in db.rows(
-            select(tests.c.run_id, test.id, test.active)
-            .join_from(tests, test, test.id == tests.c.regression_test_id).where(*conditions).order_by(test.id)):
-        found[run_id].append(RegressionTest(regression_test_id, active))
+    for row in db.rows(select(selected.c.run_id, test.id, test.active)
+                       .join_from(selected, test, test.id == selected.c.regression_test_id).order_by(test.id)):
+        found[row.run_id].append(RegressionTest(row.id, row.active))
+    return found
+
+
+def read_tests(db: Database, run_ids: Sequence[int]) -> dict[int, dict[RegressionTest, Outcome]]:
+    """Return the tests of each of some runs with their outcomes, in order."""
+    test = db.host.RegressionTest
+    outcomes = select_outcomes(db, run_ids, outcome_of_result(db)).subquery()
+    found: dict[int, dict[RegressionTest, Outcome]] = {run_id: {} for run_id in run_ids}
+    for row in db.rows(select(outcomes.c.run_id, outcomes.c.outcome, test.id, test.active)
+                       .join_from(outcomes, test, test.id == outcomes.c.regression_test_id).order_by(test.id)):
+        found[row.run_id][RegressionTest(row.id, row.active)] = row.outcome
     return found
 
 

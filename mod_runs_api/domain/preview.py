@@ -1,9 +1,12 @@
 """The preview of a retry (docs/api.rst, "Preview")."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import Unprocessable
+from ..errors import Refusal
 from .attempts import RunStatus
+from .retry import choose_tests
+from .run import RegressionTest, Run
 
 
 @dataclass(frozen=True)
@@ -12,7 +15,7 @@ class Choice:
 
     #: The tests that it would run, in order; none if it would be refused.
     regression_test_ids: list[int]
-    refusal: Unprocessable | None = None
+    refusal: Refusal | None = None
     #: A sentence about running these tests again, from the attempts so far and from master.
     hint: str | None = None
 
@@ -21,7 +24,7 @@ class Choice:
         """The number of regression tests that it would run."""
         return len(self.regression_test_ids)
 
-    def refuse(self, refusal: Unprocessable) -> 'Choice':
+    def refuse(self, refusal: Refusal) -> 'Choice':
         """Return this choice refused, unless it is refused already."""
         return self if self.refusal else Choice([], refusal)
 
@@ -40,6 +43,14 @@ class Preview:
         """Whether every retry would be refused."""
         return bool(self.all.refusal and self.failed_only.refusal)
 
-    def refuse(self, refusal: Unprocessable) -> 'Preview':
+    def refuse(self, refusal: Refusal) -> 'Preview':
         """Return this preview with both choices refused."""
         return replace(self, all=self.all.refuse(refusal), failed_only=self.failed_only.refuse(refusal))
+
+
+def choose(run: Run, tests: Sequence[RegressionTest], failed_only: bool, drop_inactive: bool) -> Choice:
+    """Return the choice of a run's tests: see :func:`mod_runs_api.domain.retry.choose_tests`."""
+    try:
+        return Choice(choose_tests(run, tests, failed_only, drop_inactive))
+    except Refusal as refusal:
+        return Choice([], refusal)

@@ -9,7 +9,7 @@ from ..database.causes import read_run_records
 from ..database.outcomes import count_outcomes, read_outcomes
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_builds
-from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage, RunStatus,
+from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage,
                                derive_status)
 from ..domain.builds import OtherBuild, list_other_builds
 from ..domain.causes import find_cause
@@ -36,11 +36,6 @@ def read_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage 
         return None
     older = [(number, record) for number, record in records[:-limit] if record.run_id == run_id]
     return AttemptsPage(run_id, root_id, len(records), _summarize(db, root_id, records[-limit:][::-1] + older))
-
-
-def read_status(db: Database, run_id: int) -> RunStatus:
-    """Return the status of a run: see :class:`mod_runs_api.domain.attempts.Attempt`."""
-    return derive_status(read_progress(db, [run_id])[run_id].status, count_outcomes(db, [run_id])[run_id])
 
 
 def read_other_builds(db: Database, run_id: int) -> list[OtherBuild]:

@@ -5,12 +5,13 @@ from collections.abc import Collection
 from ..database import Database
 from ..database.attempts import read_attempt_ids
 from ..database.causes import read_run_records
-from ..database.outcomes import read_not_passed
+from ..database.outcomes import read_tests
 from ..database.progress import read_progress
 from ..database.retry import find_retry
 from ..database.runs import find_newest_run
 from ..database.users import find_github_users, is_blocked
 from ..domain.comments import Command, Comment, IgnoredComment
+from ..domain.outcomes import list_not_passed
 from ..domain.progress import order_ends
 from ..domain.retry import Retry, RetryRequest, digest_key
 from ..domain.run import PullRequest
@@ -76,6 +77,6 @@ def _choose_attempt(db: Database, root_id: int) -> int:
     records = read_run_records(db, read_attempt_ids(db, root_id))
     for end in reversed(order_ends(record.progress for record in records.values())):
         record = records[end.run_id]
-        if record.results and (record.progress.completed or read_not_passed(db, [end.run_id])[end.run_id]):
+        if record.results and (record.progress.completed or list_not_passed(read_tests(db, [end.run_id])[end.run_id])):
             return end.run_id
     return root_id

@@ -1,22 +1,23 @@
 """Previewing a retry (docs/api.rst, "Preview")."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 
 from ..database import Database
 from ..database.attempts import read_attempt_ids
-from ..database.outcomes import read_not_passed
+from ..database.outcomes import read_selected, read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_newest_of_master, find_run
 from ..database.verdict import read_evidence
-from ..domain.preview import Choice, Preview
+from ..domain.attempts import derive_status
+from ..domain.outcomes import list_not_passed
+from ..domain.preview import Preview, choose
 from ..domain.run import Run
 from ..domain.words import to_hint
-from ..errors import Refusal, RefusedByCheck
+from ..errors import RefusedByCheck
 from ..extension import ExtensionState
-from .attempts import read_status
 from .checks import ask_checks
-from .retry import read_tests_to_run
 from .verdict import read_verdict
 
 
@@ -33,17 +34,12 @@ def preview_retry(state: ExtensionState, run_id: int, *, asks_checks: bool = Tru
 
 def _read_preview(db: Database, run_id: int, drop_inactive: bool) -> tuple[Run, Preview]:
     run = find_run(db, run_id)
-    everything, failed_only = (_choose(db, run, failed_only, drop_inactive) for failed_only in (False, True))
+    outcomes = read_tests(db, [run_id])[run_id]
+    everything = choose(run, read_selected(db, [run.full_set_id])[run.full_set_id], False, drop_inactive)
+    failed_only = choose(run, list_not_passed(outcomes), True, drop_inactive)
     if failed_only.regression_test_ids:
         failed_only = replace(failed_only, hint=_read_hint(db, run, failed_only.regression_test_ids))
-    return run, Preview(run_id, read_status(db, run_id), everything, failed_only)
-
-
-def _choose(db: Database, run: Run, failed_only: bool, drop_inactive: bool) -> Choice:
-    try:
-        return Choice(read_tests_to_run(db, run, failed_only, drop_inactive))
-    except Refusal as refusal:
-        return Choice([], refusal)
+    return run, Preview(run_id, derive_status(run.status, Counter(outcomes.values())), everything, failed_only)
 
 
 def _read_hint(db: Database, run: Run, regression_test_ids: Collection[int]) -> str | None:
@@ -66,7 +62,8 @@ def _find_completed_of_master(db: Database, run: Run) -> int | None:
 
 def _find_failing_alike(db: Database, run_id: int, other_id: int, regression_test_ids: Collection[int]) -> set[int]:
     """Return those of some tests that fail in two runs, in the same way."""
-    failed = {test.id for test in read_not_passed(db, [other_id])[other_id]}.intersection(regression_test_ids)
+    failed_there = {test.id for test in list_not_passed(read_tests(db, [other_id])[other_id])}
+    failed = failed_there.intersection(regression_test_ids)
     evidence = read_evidence(db, [run_id, other_id], sorted(failed))
     ways = {key: found.way_to_fail for key, found in evidence.items()}
     return {test for test in failed if (test, run_id) in ways and ways[test, run_id] == ways.get((test, other_id))}

@@ -5,10 +5,11 @@ from typing import Any
 
 from ..database import Database
 from ..database.causes import read_run_records
-from ..database.outcomes import read_not_passed, read_selected
+from ..database.outcomes import read_selected, read_tests
 from ..database.retry import find_retry, write_retry
 from ..database.runs import find_newest_runs, find_run
 from ..database.transactions import Transactions
+from ..domain.outcomes import list_not_passed
 from ..domain.retry import Retry, RetryRequest, choose_tests, digest_key
 from ..domain.run import Run
 from ..domain.words import counted
@@ -93,8 +94,9 @@ def _is_still_due(db: Database, run: Run) -> bool:
 
 def read_tests_to_run(db: Database, run: Run, failed_only: bool, drop_inactive: bool) -> list[int]:
     """Return the regression tests that a retry of a run would run, in order. Raises :exc:`Refusal`."""
-    read, run_id = (read_not_passed, run.id) if failed_only else (read_selected, run.full_set_id)
-    return choose_tests(run, read(db, [run_id])[run_id], failed_only, drop_inactive)
+    tests = (list_not_passed(read_tests(db, [run.id])[run.id]) if failed_only else
+             read_selected(db, [run.full_set_id])[run.full_set_id])
+    return choose_tests(run, tests, failed_only, drop_inactive)
 
 
 def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:

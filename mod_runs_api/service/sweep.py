@@ -16,7 +16,7 @@ from ..database import Database
 from ..database.attempts import read_attempts_of_each
 from ..database.carry_over import find_missed
 from ..database.causes import read_run_records
-from ..database.outcomes import read_not_passed, read_outcomes, read_selected
+from ..database.outcomes import read_outcomes, read_selected, read_tests
 from ..database.progress import read_progress
 from ..database.runs import (find_newest_runs, find_run, has_last_word,
                              read_runs)
@@ -26,7 +26,7 @@ from ..database.sweep import (count_automatic, has_completed_since, ping,
                               write_end)
 from ..domain import sweep
 from ..domain.causes import VANISHED
-from ..domain.outcomes import RAN, Outcome
+from ..domain.outcomes import RAN, Outcome, list_not_passed
 from ..domain.progress import ENDED_STATUSES, ProgressRow, order_ends
 from ..domain.run import Run
 from ..domain.sweep import Brake, Candidate, SourceTests, Step
@@ -219,13 +219,13 @@ def _read_brakes(db: Database, settings: Settings, now: datetime, platforms: Col
 def _read_tests(db: Database, candidates: Sequence[Candidate]) -> dict[int, SourceTests]:
     """Return the tests that a retry of each of some runs might run."""
     runs = [candidate.run for candidate in candidates]
-    not_passed = read_not_passed(db, [run.id for run in runs])
+    outcomes = read_tests(db, [run.id for run in runs])
     full_sets = read_selected(db, list({run.full_set_id for run in runs}))
     # Nothing is carried over into a retry that has not completed.
     passed = _read_passed(db, {candidate.run.root_id for candidate in candidates
                                if candidate.run.failed_only and not candidate.record.progress.completed})
-    return {run.id: SourceTests(not_passed[run.id], full_sets[run.full_set_id], passed.get(run.root_id, set()))
-            for run in runs}
+    return {run.id: SourceTests(list_not_passed(outcomes[run.id]), full_sets[run.full_set_id],
+                                passed.get(run.root_id, set())) for run in runs}
 
 
 def _read_passed(db: Database, root_ids: Collection[int]) -> dict[int, set[int]]:

@@ -174,7 +174,7 @@ CALLS: dict[str, Callable[[EntryPoints], object]] = {
     'flask runs-api verdict': lambda to: to.command('verdict', to.newest_retry),
     'flask runs-api carry-over': lambda to: to.command('carry-over'),
     'flask runs-api sweep': lambda to: to.sweep(),
-    'flask runs-api causes': lambda to: to.command('causes'),
+    'flask runs-api causes': lambda to: to.command('causes', '--last', 5),
 }
 
 #: Those that ask the database nothing.
