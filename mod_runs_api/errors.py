@@ -1,6 +1,6 @@
 """The errors of the package (docs/api.rst, "Errors")."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 MAX_MESSAGE_LENGTH = 500
@@ -75,15 +75,9 @@ class InvalidFields(Unprocessable):
 
 
 class Refusal(Unprocessable):
-    """
-    A retry that is refused (docs/api.rst, "Refusals"): one of the classes below.
+    """A retry that is refused (docs/api.rst, "Refusals"). ``details`` has its word and what explains it."""
 
-    Attributes
-    ----------
-    refusal : str
-        Its word for programs, which ``details['refusal']`` has too.
-    """
-
+    #: The word for programs, ``details['refusal']``.
     refusal = ''
 
     def __init__(self, message: str, **explanation: Any) -> None:
@@ -95,17 +89,11 @@ class RunNotFinished(Refusal):
 
     refusal = 'run_not_finished'
 
-    def __init__(self, run_id: int, run_status: str) -> None:
-        super().__init__(f'Run {run_id} has not finished: it has no failed tests yet.', run_status=run_status)
-
 
 class RunQueued(Refusal):
     """A comment asks for a run that is still queued."""
 
     refusal = 'run_queued'
-
-    def __init__(self, run_id: int) -> None:
-        super().__init__(f'Run {run_id} is still queued.', run_id=run_id)
 
 
 class NothingFailed(Refusal):
@@ -113,18 +101,11 @@ class NothingFailed(Refusal):
 
     refusal = 'nothing_failed'
 
-    def __init__(self, run_id: int) -> None:
-        super().__init__(f'No test of run {run_id} failed: there is nothing to run again.')
-
 
 class InactiveTests(Refusal):
     """Some of the tests to run are inactive now, or none is active."""
 
     refusal = 'inactive_tests'
-
-    def __init__(self, inactive_ids: Sequence[int], *, none_is_active: bool) -> None:
-        super().__init__('None of the tests to run is active: there is nothing to run again.' if none_is_active else
-                         'Some of the tests to run are inactive now.', inactive_ids=list(inactive_ids))
 
 
 class KeyReused(Refusal):
@@ -132,17 +113,11 @@ class KeyReused(Refusal):
 
     refusal = 'key_reused'
 
-    def __init__(self) -> None:
-        super().__init__('This idempotency key belongs to another request.')
-
 
 class RefusedByCheck(Refusal):
     """A check said no, or had no answer where none is a no."""
 
     refusal = 'refused_by_check'
-
-    def __init__(self, sentence: str, run_id: int) -> None:
-        super().__init__(sentence, run_id=run_id)
 
 
 class RunChanged(Refusal):
@@ -150,23 +125,14 @@ class RunChanged(Refusal):
 
     refusal = 'run_changed'
 
-    def __init__(self, run_id: int) -> None:
-        super().__init__(f'Run {run_id} is not as it was when its retry was planned.', run_id=run_id)
-
 
 class InternalError(RunsApiError):
-    """
-    A fault of the server. The log has more.
-
-    Attributes
-    ----------
-    fault : str
-        What it was, in the database's own words if it came from there: for the operator at the command line alone.
-    """
+    """A fault of the server. The log has more."""
 
     def __init__(self, fault: str = '') -> None:
-        super().__init__('An unexpected error occurred.')
+        #: What it was, in the database's own words if it came from there: for the operator at the command line alone.
         self.fault = fault
+        super().__init__('An unexpected error occurred.')
 
 
 class ServiceUnavailable(RunsApiError):

@@ -12,11 +12,9 @@ from .service.verdict import read_verdict
 def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = None,
               requested_by: Any = None, idempotency_key: str | None = None) -> Retry:
     """
-    Run a run again as a new run, from code in the same process: a webhook handler, a job.
+    Run a run again as a new run, which is committed when this returns (docs/python-and-command-line.rst, "Python").
 
-    The new run is committed when this returns, in a transaction of its own. Changes that are pending in ``g.db`` are
-    neither committed nor lost. Roles, scopes and rate limits are the API's: here the caller answers for them. Needs an
-    application context. See docs/python-and-command-line.rst.
+    Roles, scopes and rate limits are the API's: here the caller answers for them. Needs an application context.
 
     Parameters
     ----------
@@ -60,9 +58,9 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
 
 def attempts_verdict(run_id: int) -> Verdict:
     """
-    Return the verdict of all attempts of a run together on each test.
+    Return the verdict of all attempts of a run together on each test (docs/api.rst, "Verdicts").
 
-    Needs an application context. See docs/api.rst, "Verdicts".
+    Needs an application context.
 
     Parameters
     ----------
@@ -76,13 +74,7 @@ def attempts_verdict(run_id: int) -> Verdict:
 
     Raises
     ------
-    RunNotFound
-        There is no such run.
-    ServiceUnavailable
-        The database is away, or still failing after all tries.
-    InternalError
-        Any other error of the database. The log has more.
-    MountError
-        The blueprint is not registered in the current application.
+    RunNotFound, ServiceUnavailable, InternalError, MountError
+        As of :func:`retry_run`.
     """
     return extension_state().transactions.run(read_verdict, run_id)

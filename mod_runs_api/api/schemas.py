@@ -5,6 +5,8 @@ They describe the answers field by field: the routes in the platform's OpenAPI d
 """
 
 import re
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, get_args
 
 from marshmallow import EXCLUDE, Schema, fields, validate
@@ -36,65 +38,60 @@ class UTCDateTime(fields.DateTime):
         return None if value is None else f'{value:%Y-%m-%dT%H:%M:%SZ}'
 
 
-def an_id(*, allow_none: bool = False) -> fields.Integer:
-    """Return a field for the id of a row."""
-    return fields.Integer(required=True, allow_none=allow_none, validate=validate.Range(min=1))
+def word(words: Sequence[str], *, allow_none: bool = False) -> fields.String:
+    """Return a field for one of some words."""
+    return fields.String(required=True, allow_none=allow_none, validate=validate.OneOf(words))
 
 
-def a_count() -> fields.Integer:
-    """Return a field for a number of things."""
-    return fields.Integer(required=True, validate=validate.Range(min=0))
-
-
-def a_text(*, allow_none: bool = False) -> fields.String:
-    """Return a field for a text."""
-    return fields.String(required=True, allow_none=allow_none)
-
-
-def a_word(literal: Any, *, allow_none: bool = False) -> fields.String:
-    """Return a field for one of some words, given as a type or as a list."""
-    return fields.String(required=True, allow_none=allow_none, validate=validate.OneOf(get_args(literal) or literal))
+Id = partial(fields.Integer, required=True, validate=validate.Range(min=1))
+Count = partial(fields.Integer, required=True, validate=validate.Range(min=0))
+Flag = partial(fields.Boolean, required=True)
+Text = partial(fields.String, required=True)
+Listed = partial(fields.List, required=True)
+Nested = partial(fields.Nested, required=True)
+Message = partial(fields.String, required=True, validate=validate.Length(max=MAX_MESSAGE_LENGTH))
+STATUSES = get_args(RunStatus)
 
 
 class ErrorSchema(Schema):
     """An error."""
 
     code = fields.String(required=True, validate=validate.Length(max=100))
-    message = fields.String(required=True, validate=validate.Length(max=MAX_MESSAGE_LENGTH))
+    message = Message()
     details = fields.Dict(keys=fields.String(), required=True)
 
 
 class RetryResultSchema(Schema):
     """A retry that is queued."""
 
-    run_id = an_id()
-    new_run_id = an_id(allow_none=True)
-    action = a_word(('retry', 'cancel'))
-    status = a_word(('accepted', 'rejected', 'no_op'))
-    message = fields.String(required=True, validate=validate.Length(max=MAX_MESSAGE_LENGTH))
+    run_id = Id()
+    new_run_id = Id(allow_none=True)
+    action = word(('retry', 'cancel'))
+    status = word(('accepted', 'rejected', 'no_op'))
+    message = Message()
 
 
 class ChoiceSchema(Schema):
     """A retry of all tests, or of those that did not pass."""
 
-    test_count = a_count()
-    regression_test_ids = fields.List(an_id(), required=True)
-    refusal = fields.Nested(ErrorSchema, required=True, allow_none=True)
+    test_count = Count()
+    regression_test_ids = Listed(Id())
+    refusal = Nested(ErrorSchema, allow_none=True)
 
 
 class FailedOnlyChoiceSchema(ChoiceSchema):
     """A retry of the tests that did not pass."""
 
-    hint = a_text(allow_none=True)
+    hint = Text(allow_none=True)
 
 
 class PreviewSchema(Schema):
     """A retry as it would be now."""
 
-    run_id = an_id()
-    status = a_word(RunStatus)
-    all = fields.Nested(ChoiceSchema, required=True)
-    failed_only = fields.Nested(FailedOnlyChoiceSchema, required=True)
+    run_id = Id()
+    status = word(STATUSES)
+    all = Nested(ChoiceSchema)
+    failed_only = Nested(FailedOnlyChoiceSchema)
 
 
 class PageArgsSchema(Schema):
@@ -112,56 +109,56 @@ class PageArgsSchema(Schema):
 class PaginationSchema(Schema):
     """The part of a list that is answered."""
 
-    limit = a_count()
-    offset = a_count()
-    total = a_count()
-    next_offset = fields.Integer(required=True, allow_none=True)
+    limit = Count()
+    offset = Count()
+    total = Count()
+    next_offset = Count(allow_none=True)
 
 
 class OtherBuildSchema(Schema):
     """Results that were carried over from attempts of another build."""
 
-    built_commit_sha = a_text()
-    results = a_count()
+    built_commit_sha = Text()
+    results = Count()
 
 
 class AttemptSchema(Schema):
     """One run among the attempts."""
 
-    run_id = an_id()
-    source_run_id = an_id(allow_none=True)
-    attempt = an_id()
-    status = a_word(RunStatus)
-    tests = a_count()
-    passed = a_count()
-    failed = a_count()
-    not_run = a_count()
-    carried_over = a_count()
-    to_carry_over = a_count()
-    built_commit_sha = a_text(allow_none=True)
-    other_builds = fields.List(fields.Nested(OtherBuildSchema), required=True)
-    cause = a_word(CAUSES, allow_none=True)
-    cause_detail = a_text(allow_none=True)
-    failed_only = fields.Boolean(required=True, allow_none=True)
-    automatic = fields.Boolean(required=True, allow_none=True)
-    reason = a_text(allow_none=True)
-    requested_by = a_text(allow_none=True)
+    run_id = Id()
+    source_run_id = Id(allow_none=True)
+    attempt = Id()
+    status = word(STATUSES)
+    tests = Count()
+    passed = Count()
+    failed = Count()
+    not_run = Count()
+    carried_over = Count()
+    to_carry_over = Count()
+    built_commit_sha = Text(allow_none=True)
+    other_builds = Listed(fields.Nested(OtherBuildSchema))
+    cause = word(CAUSES, allow_none=True)
+    cause_detail = Text(allow_none=True)
+    failed_only = Flag(allow_none=True)
+    automatic = Flag(allow_none=True)
+    reason = Text(allow_none=True)
+    requested_by = Text(allow_none=True)
     created_at = UTCDateTime(required=True, allow_none=True)
 
 
 class AttemptsMetaSchema(Schema):
     """The run that was asked about, and the first of its attempts."""
 
-    run_id = an_id()
-    root_run_id = an_id()
+    run_id = Id()
+    root_run_id = Id()
 
 
 class AttemptsSchema(Schema):
     """A page of the attempts of a run."""
 
-    data = fields.List(fields.Nested(AttemptSchema), required=True)
-    pagination = fields.Nested(PaginationSchema, required=True)
-    meta = fields.Nested(AttemptsMetaSchema, required=True)
+    data = Listed(fields.Nested(AttemptSchema))
+    pagination = Nested(PaginationSchema)
+    meta = Nested(AttemptsMetaSchema)
 
 
 class VerdictArgsSchema(PageArgsSchema):
@@ -173,9 +170,9 @@ class VerdictArgsSchema(PageArgsSchema):
 class OutcomeSchema(Schema):
     """The outcome of a test in one attempt."""
 
-    run_id = an_id()
-    attempt = an_id()
-    outcome = a_word(Outcome)
+    run_id = Id()
+    attempt = Id()
+    outcome = word(get_args(Outcome))
 
 
 class TestVerdictSchema(Schema):
@@ -183,31 +180,31 @@ class TestVerdictSchema(Schema):
 
     __test__ = False  # pytest takes the class for tests otherwise.
 
-    regression_test_id = an_id()
-    command = a_text()
-    verdict = a_word(VERDICTS)
-    latest = a_word(('pass', 'fail', 'missing_output'), allow_none=True)
-    attempts = fields.List(fields.Nested(OutcomeSchema), required=True)
+    regression_test_id = Id()
+    command = Text()
+    verdict = word(VERDICTS)
+    latest = word(('pass', 'fail', 'missing_output'), allow_none=True)
+    attempts = Listed(fields.Nested(OutcomeSchema))
 
 
-class CountsSchema(Schema.from_dict({verdict: a_count() for verdict in VERDICTS})):  # type: ignore[misc]
+class CountsSchema(Schema.from_dict({verdict: Count() for verdict in VERDICTS})):  # type: ignore[misc]
     """The number of tests with each verdict."""
 
 
 class VerdictMetaSchema(Schema):
     """The verdict on the commit."""
 
-    run_id = an_id()
-    root_run_id = an_id()
-    attempts = fields.List(an_id(), required=True)
-    overall = a_word(Overall)
-    counts = fields.Nested(CountsSchema, required=True)
-    sentence = a_text(allow_none=True)
+    run_id = Id()
+    root_run_id = Id()
+    attempts = Listed(Id())
+    overall = word(get_args(Overall))
+    counts = Nested(CountsSchema)
+    sentence = Text(allow_none=True)
 
 
 class VerdictSchema(Schema):
     """A page of the verdicts on the tests of a run."""
 
-    data = fields.List(fields.Nested(TestVerdictSchema), required=True)
-    pagination = fields.Nested(PaginationSchema, required=True)
-    meta = fields.Nested(VerdictMetaSchema, required=True)
+    data = Listed(fields.Nested(TestVerdictSchema))
+    pagination = Nested(PaginationSchema)
+    meta = Nested(VerdictMetaSchema)

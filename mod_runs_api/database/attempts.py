@@ -1,6 +1,6 @@
 """Reading the attempts of a run."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import CompoundSelect, func, select, union_all
@@ -13,7 +13,7 @@ from .retry import decode_reason
 def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
     """Return the records of the attempts with a first run, in order."""
     user, retry = db.host.User, db.run_retry.c
-    attempts = _select_attempts(db, [root_id]).subquery()
+    attempts = _select_attempts(db, root_id).subquery()
     rows = db.rows(
         select(attempts.c.run_id, retry.source_run_id, retry.failed_only, retry.automatic, retry.reason,
                user.name.label('requested_by'), retry.created_at)
@@ -27,16 +27,7 @@ def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
 
 def read_attempt_ids(db: Database, root_id: int) -> list[int]:
     """Return the runs of the attempts with a first run, in order."""
-    return read_attempts_of_each(db, [root_id])[root_id]
-
-
-def read_attempts_of_each(db: Database, root_ids: Collection[int]) -> dict[int, list[int]]:
-    """Return the runs of the attempts with each of some first runs, in order."""
-    attempts = _select_attempts(db, root_ids).subquery()
-    run_ids: dict[int, list[int]] = {root_id: [] for root_id in root_ids}
-    for root_id, run_id in db.rows(select(attempts.c.root_id, attempts.c.run_id).order_by(attempts.c.run_id)):
-        run_ids[root_id].append(run_id)
-    return run_ids
+    return sorted(db.scalars(_select_attempts(db, root_id)))
 
 
 def read_last_retried(db: Database, count: int) -> Sequence[int]:
@@ -46,8 +37,8 @@ def read_last_retried(db: Database, count: int) -> Sequence[int]:
                       .order_by(retry.root_run_id.desc()).limit(count)).all()
 
 
-def _select_attempts(db: Database, root_ids: Collection[int]) -> CompoundSelect[Any]:
-    """Select ``root_id`` and ``run_id`` of each attempt with some first runs, which may have been deleted."""
+def _select_attempts(db: Database, root_id: int) -> CompoundSelect[Any]:
+    """Select ``run_id`` of each attempt with a first run, which may have been deleted."""
     run, retry = db.host.Test, db.run_retry.c
-    return union_all(select(run.id.label('root_id'), run.id.label('run_id')).where(run.id.in_(root_ids)),
-                     select(retry.root_run_id, retry.run_id).where(retry.root_run_id.in_(root_ids)))
+    return union_all(select(run.id.label('run_id')).where(run.id == root_id),
+                     select(retry.run_id).where(retry.root_run_id == root_id))

@@ -13,8 +13,7 @@ from sqlalchemy import (ColumnElement, Select, and_, case, exists, false, func,
 from sqlalchemy.orm import aliased
 
 from .. import clock
-from ..domain.carry_over import CarryOver
-from ..domain.progress import ProgressRow
+from ..domain.progress import CarryOver, ProgressRow
 from ..errors import Outdated
 from . import Database, by_key, has_rows
 from .progress import is_completed
@@ -120,7 +119,7 @@ def copy_results(db: Database, plan: CarryOver) -> None:
     Under READ COMMITTED a restart may commit in between; then the results are missing, and nothing is copied.
     """
     customized = db.host.CustomizedTest
-    run_id, completed, origins = plan.run_id, plan.completed, plan.origins
+    run_id, completed, origins = plan.completed.run_id, plan.completed, plan.origins
     selected = set(db.scalars(select(customized.regression_id).where(customized.test_id == run_id)))
     # The marks are first: of two that do this at once, the second violates their key before it has written much.
     db.execute(insert(db.run_carried_over), [

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from .builds import OtherBuild
 from .causes import CauseName, to_phrase
@@ -14,7 +14,8 @@ from .progress import COMPLETED
 RunStatus = Literal['queued', 'running', 'pass', 'fail', 'canceled', 'error', 'incomplete']
 
 
-class AttemptRecord(NamedTuple):
+@dataclass(frozen=True)
+class AttemptRecord:
     """The record of one run among the attempts. All but ``run_id`` is None for the first run."""
 
     run_id: int
@@ -30,10 +31,9 @@ class AttemptRecord(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """One run among the attempts. From ``source_run_id`` on, it is as in :class:`AttemptRecord`."""
+class Attempt(AttemptRecord):
+    """One run among the attempts."""
 
-    run_id: int
     #: Its place among the attempts by run id, from 1.
     attempt: int
     status: RunStatus
@@ -54,12 +54,6 @@ class Attempt:
     cause: CauseName | None
     #: The message that says so.
     cause_detail: str | None
-    source_run_id: int | None
-    failed_only: bool | None
-    automatic: bool | None
-    reason: str | None
-    requested_by: str | None
-    created_at: datetime | None
 
     @property
     def carried_over(self) -> int:

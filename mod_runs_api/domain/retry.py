@@ -95,14 +95,16 @@ def choose_tests(run: Run, tests: Sequence[RegressionTest], failed_only: bool, d
     :exc:`RunNotFinished`, :exc:`NothingFailed` or :exc:`InactiveTests`.
     """
     if failed_only and run.status not in ENDED_STATUSES:
-        raise RunNotFinished(run.id, run.status or 'queued')
+        raise RunNotFinished(f'Run {run.id} has not finished: it has no failed tests yet.',
+                             run_status=run.status or 'queued')
     if failed_only and not tests:
-        raise NothingFailed(run.id)
+        raise NothingFailed(f'No test of run {run.id} failed: there is nothing to run again.')
     inactive_ids = [test.id for test in tests if not test.active]
     if inactive_ids and not drop_inactive:
-        raise InactiveTests(inactive_ids, none_is_active=False)
+        raise InactiveTests('Some of the tests to run are inactive now.', inactive_ids=inactive_ids)
     regression_test_ids = [test.id for test in tests if test.active]
     if not regression_test_ids:
         # A run without rows in customized_test would run every test there is.
-        raise InactiveTests(inactive_ids, none_is_active=True)
+        raise InactiveTests('None of the tests to run is active: there is nothing to run again.',
+                            inactive_ids=inactive_ids)
     return regression_test_ids

@@ -21,12 +21,7 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
     """
     Make the retries that a comment asks for: for the ``issue_comment`` branch of the platform's webhook.
 
-    A line ``/retry [linux] [windows] [failed] [because REASON]`` of a new comment retries the run of the pull request
-    on each platform that it names, or on every one (docs/github.rst says which run that is, and who may). Equal
-    lines count once, by platform and by ``failed``. A comment counts once too, however often and by whichever webhook
-    it is delivered.
-
-    The signature must have been checked. Needs an application context. See docs/github.rst, "Comments".
+    See docs/github.rst, "Comments". The signature must have been checked. Needs an application context.
 
     Parameters
     ----------
@@ -39,13 +34,9 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
 
     Raises
     ------
-    ServiceUnavailable
-        The database is away or read-only, or still failing after all tries. Retries that were created until then
-        stay; when the comment is delivered again, the others are.
-    InternalError
-        Any other error of the database. The log has more.
-    MountError
-        The blueprint is not registered in the current application.
+    ServiceUnavailable, InternalError, MountError
+        As of :func:`mod_runs_api.retry_run`. Retries that were created until then stay; when the comment is delivered
+        again, the others are.
     """
     state = extension_state()
     try:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from importlib import import_module
 from itertools import islice
 from typing import Any
@@ -12,9 +11,6 @@ from flask import current_app
 from ..domain.run import PullRequest, Run
 from .log import log
 from .runtime import external_run_page
-
-#: How long the description of a commit status may be on GitHub.
-MAX_DESCRIPTION_LENGTH = 140
 
 
 class NotConfigured(Exception):
@@ -69,28 +65,32 @@ def find_pull_request(number: int) -> PullRequest:
 @dataclass(frozen=True)
 class CheckedRun(Run):
     """
-    A run that is to be retried, for the checks. The repository and the pull request are asked for on demand, and once.
+    A run that is to be retried, for the checks. Each question to GitHub is asked on demand, and once.
 
     Its attributes are those of :class:`mod_runs_api.domain.run.Run`.
     """
 
-    @cached_property
-    def _repository(self) -> Any:
-        return _answer(github_access().open_repository)
-
-    @cached_property
-    def _pull_request(self) -> Any:
-        return _answer(lambda: self.repository.get_pull(self.pr_nr))
+    _answers: dict[str, Any] = field(default_factory=dict)
 
     @property
     def repository(self) -> Any:
         """The repository as PyGithub's. Raises the exception that came of asking."""
-        return _or_raise(self._repository)
+        return self._ask('repository', github_access().open_repository)
 
     @property
     def pull_request(self) -> Any:
         """The pull request as PyGithub's; None if there is none. Raises the exception that came of asking."""
-        return _or_raise(self._pull_request) if self.pr_nr else None
+        return self._ask('pull request', lambda: self.repository.get_pull(self.pr_nr)) if self.pr_nr else None
+
+    def _ask(self, name: str, question: Callable[[], Any]) -> Any:
+        if name not in self._answers:
+            try:
+                self._answers[name] = question()
+            except Exception as error:
+                self._answers[name] = error
+        if isinstance(self._answers[name], Exception):
+            raise self._answers[name]
+        return self._answers[name]
 
     def find_build(self) -> Any:
         """
@@ -105,22 +105,8 @@ class CheckedRun(Run):
                      if artifact.name == name and artifact.workflow_run.head_sha == self.commit), None)
 
 
-def _answer(question: Callable[[], Any]) -> Any:
-    """Return the answer to a question, or the exception that came of it: it is not asked again."""
-    try:
-        return question()
-    except Exception as error:
-        return error
-
-
-def _or_raise(answer: Any) -> Any:
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
-
-
-def post_status(run: Run, state: str, description: str) -> None:
-    """Post the commit status of a run, with the address of its page, through the host's function."""
+def post_error(run: Run, description: str) -> None:
+    """Post that a run has ended by an error as its commit status, through the host's function."""
     try:
         repository = github_access().open_repository()
     except (ModuleNotFoundError, NotConfigured):
@@ -128,5 +114,5 @@ def post_status(run: Run, state: str, description: str) -> None:
     controllers = import_module('mod_ci.controllers')
     address = external_run_page(run.id)
     target = {} if address is None else {'target_url': address}
-    controllers.update_status_on_github(repository.get_commit(run.commit), state, description[:MAX_DESCRIPTION_LENGTH],
+    controllers.update_status_on_github(repository.get_commit(run.commit), 'error', description,
                                         f'CI - {run.platform}', **target)

@@ -60,14 +60,11 @@ def _summarize(db: Database, root_id: int, numbered: Sequence[tuple[int, Attempt
         run, count = runs[run_id], counts[run_id]
         cause = find_cause(run)
         attempts.append(Attempt(
-            run_id=run_id, attempt=number, status=derive_status(run.progress.status, count), tests=count.total(),
+            **vars(record), attempt=number, status=derive_status(run.progress.status, count), tests=count.total(),
             passed=count['pass'], failed=count['fail'] + count['missing_output'], not_run=count['not_run'],
             carried_over_from=carried_over[run_id], to_carry_over=to_carry_over.get(run_id, 0),
-            built_commit_sha=builds[run_id],
-            other_builds=list_other_builds(run_id, carried_over[run_id], builds),
-            cause=cause and cause.name, cause_detail=cause and cause.detail, source_run_id=record.source_run_id,
-            failed_only=record.failed_only, reason=record.reason, requested_by=record.requested_by,
-            created_at=record.created_at, automatic=record.automatic))
+            built_commit_sha=builds[run_id], other_builds=list_other_builds(run_id, carried_over[run_id], builds),
+            cause=cause and cause.name, cause_detail=cause and cause.detail))
     return attempts
 
 

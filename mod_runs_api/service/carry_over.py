@@ -31,8 +31,7 @@ from ..database.carry_over import (copy_results, find_contradicted,
 from ..database.progress import read_progress
 from ..database.runs import find_run
 from ..database.transactions import Transactions
-from ..domain.carry_over import CarryOver
-from ..domain.progress import COMPLETED, order_ends
+from ..domain.progress import COMPLETED, CarryOver, order_ends
 from ..domain.words import counted
 from ..errors import Outdated
 from ..extension import find_extension_state

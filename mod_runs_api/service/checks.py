@@ -119,8 +119,8 @@ def ask_checks(checks: Sequence[Check], run: Run, silence_refuses: bool = False)
             if reason is None or reason == '':
                 continue
             if isinstance(reason, str):
-                raise RefusedByCheck(reason, run.id)
+                raise RefusedByCheck(reason, run_id=run.id)
             trouble = f'returned {type(reason).__name__}, which is neither str nor None'
         log().error(f'RUNS_API_BEFORE_RETRY: {name} {trouble}')
         if silence_refuses:
-            raise RefusedByCheck(f'{name} has no answer.', run.id)
+            raise RefusedByCheck(f'{name} has no answer.', run_id=run.id)

@@ -56,7 +56,7 @@ def read_request(db: Database, comment: Comment, user: User, pull_request: PullR
         return None
     if earlier is None:
         if read_progress(db, [run_id])[run_id].status is None:
-            raise RunQueued(run_id)
+            raise RunQueued(f'Run {run_id} is still queued.', run_id=run_id)
         if command.failed_only:
             run_id = _choose_attempt(db, run_id)
     return RetryRequest(run_id, command.failed_only, command.reason, user.id, idempotency_digest=digest)

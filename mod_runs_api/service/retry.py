@@ -81,7 +81,7 @@ def _create(db: Database, request: RetryRequest, drop_inactive: bool) -> Retry:
         return earlier
     source = find_run(db, request.run_id)
     if request.automatic and not _is_still_due(db, source):
-        raise RunChanged(source.id)
+        raise RunChanged(f'Run {source.id} is not as it was when its retry was planned.', run_id=source.id)
     regression_test_ids = read_tests_to_run(db, source, request.failed_only, drop_inactive)
     new_run_id = write_retry(db, request, source, regression_test_ids)
     return Retry(source.id, new_run_id, request.failed_only, len(regression_test_ids))
@@ -110,6 +110,6 @@ def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:
     if stored is None:
         return None
     if (stored.run_id, stored.failed_only, stored.reason) != (request.run_id, request.failed_only, request.reason):
-        raise KeyReused
+        raise KeyReused('This idempotency key belongs to another request.')
     return Retry(request.run_id, stored.new_run_id, request.failed_only, stored.test_count,
                  replayed=stored.run_token != request.run_token)

@@ -13,10 +13,9 @@ from datetime import datetime, timedelta
 
 from .. import clock
 from ..database import Database
-from ..database.attempts import read_attempts_of_each
 from ..database.carry_over import find_missed
 from ..database.causes import read_run_records
-from ..database.outcomes import read_outcomes, read_selected, read_tests
+from ..database.outcomes import read_selected, read_tests
 from ..database.progress import read_progress
 from ..database.runs import (find_newest_runs, find_run, has_last_word,
                              read_runs)
@@ -26,20 +25,21 @@ from ..database.sweep import (count_automatic, has_completed_since, ping,
                               write_end)
 from ..domain import sweep
 from ..domain.causes import VANISHED
-from ..domain.outcomes import RAN, Outcome, list_not_passed
-from ..domain.progress import ENDED_STATUSES, ProgressRow, order_ends
+from ..domain.outcomes import list_not_passed
+from ..domain.progress import ENDED_STATUSES, ProgressRow
 from ..domain.run import Run
 from ..domain.sweep import Brake, Candidate, SourceTests, Step
 from ..domain.words import counted
 from ..errors import (RefusedByCheck, RunNotFound, RunsApiError,
                       ServiceUnavailable)
 from ..extension import ExtensionState
-from ..host.github import post_status
+from ..host.github import post_error
 from ..host.log import describe, log
 from ..settings import Settings
 from .carry_over import carry_over, plan_carry_over
 from .checks import ask_checks, checks_of_sweeps
 from .retry import store_retry
+from .verdict import read_verdict
 
 #: How many automatic attempts of a platform are looked at, the newest, or more if more may be in flight.
 REMEMBERED = 50
@@ -114,7 +114,7 @@ def _end(state: ExtensionState, run_id: int) -> bool:
     # As the platform's own time limit does; not where another run has the last word.
     try:
         if state.transactions.run(has_last_word, run_id):
-            post_status(state.transactions.run(find_run, run_id), 'error', VANISHED)
+            post_error(state.transactions.run(find_run, run_id), VANISHED)
     except Exception as error:
         log().error(f'sweep: the commit status of run {run_id} is not posted: {type(error).__name__}')
     return True
@@ -222,24 +222,14 @@ def _read_tests(db: Database, candidates: Sequence[Candidate]) -> dict[int, Sour
     outcomes = read_tests(db, [run.id for run in runs])
     full_sets = read_selected(db, list({run.full_set_id for run in runs}))
     # Nothing is carried over into a retry that has not completed.
-    passed = _read_passed(db, {candidate.run.root_id for candidate in candidates
-                               if candidate.run.failed_only and not candidate.record.progress.completed})
+    passed = {candidate.run.id: _read_passed(db, candidate.run.id) for candidate in candidates
+              if candidate.run.failed_only and not candidate.record.progress.completed}
     return {run.id: SourceTests(list_not_passed(outcomes[run.id]), full_sets[run.full_set_id],
-                                passed.get(run.root_id, set())) for run in runs}
+                                passed.get(run.id, set())) for run in runs}
 
 
-def _read_passed(db: Database, root_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return the tests that passed in the attempt that ended last of those that ran them, by first run."""
-    attempts = read_attempts_of_each(db, root_ids)
-    progress = read_progress(db, [run_id for run_ids in attempts.values() for run_id in run_ids])
-    outcomes: dict[int, dict[int, Outcome]] = {run_id: {} for run_id in progress}
-    for regression_test_id, run_id, outcome in read_outcomes(db, list(progress)):
-        if outcome in RAN:
-            outcomes[run_id][regression_test_id] = outcome
-    passed = {}
-    for root_id, run_ids in attempts.items():
-        latest: dict[int, Outcome] = {}
-        for end in order_ends(progress[run_id] for run_id in run_ids):
-            latest |= outcomes[end.run_id]
-        passed[root_id] = {regression_test_id for regression_test_id, outcome in latest.items() if outcome == 'pass'}
-    return passed
+def _read_passed(db: Database, run_id: int) -> set[int]:
+    """Return the tests that passed in the attempt that ended last of those that ran them."""
+    with suppress(RunNotFound):  # It has just been deleted.
+        return {test.regression_test_id for test in read_verdict(db, run_id).tests if test.latest == 'pass'}
+    return set()

@@ -4,7 +4,6 @@ The functions of the macros in ``templates/runs_api/retry.html``, for the host's
 A macro that is imported without context sees Jinja's globals only: these functions are there, as ``runs_api``.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import g, url_for
@@ -63,14 +62,6 @@ def asset_url(filename: str) -> str:
 
 
 #: ``runs_api`` in the macros.
-GLOBALS: Mapping[str, Any] = {
-    'asset_url': asset_url,
-    'csrf_token': csrf_token,
-    'first_use_on_page': first_use_on_page,
-    'max_reason_length': MAX_REASON_LENGTH,
-    'regression_test_page': regression_test_page,
-    'retry_history': retry_history,
-    'retry_url': retry_url,
-    'run_page': run_page,
-    'run_page_pattern': run_page_pattern,
-}
+GLOBALS: dict[str, Any] = {'max_reason_length': MAX_REASON_LENGTH, **{function.__name__: function for function in (
+    asset_url, csrf_token, first_use_on_page, regression_test_page, retry_history, retry_url, run_page,
+    run_page_pattern)}}
