@@ -55,10 +55,9 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
         prefix = (setup.url_prefix or '').rstrip('/')
         api_endpoints = frozenset(f'{full_name}.{endpoint}' for endpoint in views.VIEWS)
         limiter = limits.create_limiter(app, settings, api_endpoints)
-        tables = create_tables(host_models)
         app.extensions[KEY] = ExtensionState(
-            name=full_name, api_endpoints=api_endpoints, settings=settings, tables=tables, limiter=limiter,
-            transactions=Transactions(tables, is_api_request))
+            name=full_name, api_endpoints=api_endpoints, settings=settings, limiter=limiter,
+            transactions=Transactions(create_tables(host_models), is_api_request))
         for endpoint, view in views.VIEWS.items():
             # Without methods, which add_url_rule does not allow: the route answers every verb that it does not serve,
             # known to HTTP or not, with the API's own 405.

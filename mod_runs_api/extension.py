@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from flask import current_app, has_request_context, request
 from flask_limiter import Limiter
 
-from .database.tables import Tables
 from .database.transactions import Transactions
 from .errors import MountError
 from .settings import Settings
@@ -23,7 +22,6 @@ class ExtensionState:
     #: The endpoints of the API, which are limited and answer in JSON.
     api_endpoints: frozenset[str]
     settings: Settings
-    tables: Tables
     transactions: Transactions
     limiter: Limiter
 
