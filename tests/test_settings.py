@@ -1,5 +1,7 @@
 """The settings are read and checked once, when the blueprint is registered (docs/settings.rst)."""
 
+from pathlib import Path
+
 import pytest
 import seed
 from application import create_app
@@ -26,6 +28,16 @@ def test_registration_fails_if_a_setting_has_a_wrong_value(setting: str, values:
     for value in values:
         with pytest.raises(MountError, match=setting):
             create_app('sqlite://', True, **{setting: value})
+
+
+@pytest.mark.parametrize('code', ['1 +', 'raise SystemExit', '1 / 0', 'import nothing_of_this_name'])
+def test_a_check_whose_module_fails_in_whatever_way_is_refused_and_named(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    (tmp_path / 'own_checks.py').write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(MountError, match='own_checks.is_allowed'):
+        create_app('sqlite://', True, RUNS_API_BEFORE_RETRY='own_checks.is_allowed')
 
 
 @pytest.mark.parametrize('app_settings', [
