@@ -1,0 +1,91 @@
+"""The patched command line client, before the real platform (docs/sp.rst)."""
+
+import json
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from subprocess import CompletedProcess
+
+import pytest
+
+from .checkout import Platform, named
+from .documented import ROOT
+from .protocol import CRASH, Process, Story, differs
+
+pytestmark = pytest.mark.platform
+
+
+@pytest.fixture(scope='module')
+def client(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """A clone of the client's repository, to which git has applied the mail."""
+    folder = tmp_path_factory.mktemp('client')
+    client = Platform(folder, packages=folder)
+    client.git('clone', '--quiet', str(named('SP_CLI', 'a checkout of the client')), '.')
+    client.git('am', '--quiet', *map(str, sorted(ROOT.glob('docs/patches/sp/*.patch'))))
+    return client
+
+
+@pytest.fixture(scope='module')
+def address(process: Process) -> Iterator[str]:
+    """The platform behind a server that loses its first two answers to a POST: a 503 instead, then none at all."""
+    port, instead = process.call('serve'), [None, 503]
+
+    class Losing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            platform = HTTPConnection('127.0.0.1', port, timeout=60)
+            body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
+            platform.request(self.command, self.path, body, dict(self.headers))
+            answer = platform.getresponse()
+            status = instead.pop() if self.command == 'POST' and instead else answer.status
+            if status:
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(answer.read())
+
+        do_POST = do_GET
+
+    with ThreadingHTTPServer(('127.0.0.1', 0), Losing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{server.server_port}/api/v1'
+        server.shutdown()
+
+
+def run(client: Platform, address: str, story: Story, *arguments: object) -> CompletedProcess[str]:
+    """Run ``sp`` with the token of the story's person."""
+    token = story.authorization['Authorization'].removeprefix('Bearer ')
+    return client.run('-m', 'sp_cli', '--base-url', address, '--token', token, *map(str, arguments), database='')
+
+
+def test_a_lost_answer_makes_one_run_and_what_the_attempts_prove_is_shown(
+        client: Platform, address: str, story: Story) -> None:
+    sp = partial(run, client, address, story)
+    tests = story.tests(3)
+    source = story.complete(story.push(tests), {tests[0]: CRASH, tests[1]: differs('another')})
+
+    retried = sp('run', 'retry', source, '--failed-only', '--reason', 'flaky VM')
+    made = json.loads(retried.stdout)['new_run_id']
+    assert retried.stderr.count('; retrying in ') == 2
+    assert [attempt['run_id'] for attempt in story.attempts(source)] == [source, made]
+    assert sp('run', 'verdict', source).returncode == 9
+
+    story.complete(made, {tests[0]: CRASH})
+    verdict, said = sp('run', 'verdict', source), story.verdict(source)
+    assert verdict.returncode == 1
+    assert json.loads(verdict.stdout) == {'data': said['data'], 'total': 3, 'meta': said['meta']}
+    assert said['meta']['sentence'] in sp('-o', 'table', 'run', 'verdict', source).stdout
+    assert json.loads(sp('run', 'attempts', made).stdout)['data'] == story.attempts(source)
+
+    waited = sp('run', 'retry', made, '--wait', '--timeout', 1, '--quiet')
+    assert waited.returncode == 9
+    assert waited.stderr == f'run {made}: retried as run {story.attempts(made)[-1]["run_id"]}\n'
+
+
+def test_a_refusal_a_missing_run_and_a_platform_without_retries_are_told_apart(
+        client: Platform, address: str, story: Story) -> None:
+    queued = story.push(story.tests(1))
+    for place, run_id, code, word in ((address, queued, 5, 'run_not_finished'), (address, queued + 1, 4, 'resource'),
+                                      (f'{address}/nowhere', queued, 4, 'retries_not_supported')):
+        done = run(client, place, story, 'run', 'retry', run_id, '--failed-only')
+        assert done.returncode == code and f'"{word}"' in done.stderr
