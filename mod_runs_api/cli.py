@@ -14,7 +14,6 @@ from .api.schemas import (AttemptSchema, PreviewSchema, TestVerdictSchema,
 from .domain.attempts import Attempt
 from .domain.builds import SHOWN_LENGTH
 from .domain.preview import Preview
-from .domain.retry import Retry
 from .domain.verdict import TestVerdict
 from .domain.words import counted
 from .errors import InternalError, RunsApiError, ServiceUnavailable
@@ -57,12 +56,8 @@ def retry_command(run_id: int, dry_run: bool, as_json: bool, **options: Any) -> 
         if retry is None:
             _print_preview(preview_retry(state, run_id), request.failed_only, as_json)
         else:
-            _print_retry(retry, as_json)
-
-
-def _print_retry(retry: Retry, as_json: bool) -> None:
-    click.echo(json.dumps({'run_id': retry.run_id, 'new_run_id': retry.new_run_id, 'tests': retry.test_count,
-                           'replayed': retry.replayed}) if as_json else retry.new_run_id)
+            click.echo(json.dumps({'run_id': retry.run_id, 'new_run_id': retry.new_run_id, 'tests': retry.test_count,
+                                   'replayed': retry.replayed}) if as_json else retry.new_run_id)
 
 
 def _print_preview(preview: Preview, failed_only: bool, as_json: bool) -> None:
@@ -87,10 +82,8 @@ def attempts_command(run_id: int, as_json: bool) -> None:
     """
     List the attempts of the run RUN_ID.
 
-    On a terminal, a table. Otherwise the columns are: attempt, run, source, status, how many tests failed, did not run,
-    were carried over and are there in all, "all" or "failed" tests, requester ("automatic" for a sweep), time, reason,
-    cause, the message that says so, the commit that was built, and how many of the results carried over were built from
-    which other one.
+    Off a terminal, the columns are: attempt, run, source, status, how many tests failed, did not run, were carried over
+    and are there, "all" or "failed" tests, requester, time, reason, cause, its message, build, and other builds.
     """
     with exit_on_error(as_json):
         attempts = extension_state().transactions.run(read_page, run_id).attempts
@@ -161,11 +154,7 @@ def verdict_command(run_id: int, as_json: bool) -> None:
 @click.argument('run_id', type=int, required=False)
 @with_appcontext
 def carry_over_command(run_id: int | None) -> None:
-    """
-    Carry results over into the failed-only retry RUN_ID, or into all that have completed without it.
-
-    This happens by itself when a retry completes. The command is for retries where it was missed, and may be repeated.
-    """
+    """Carry results over into the failed-only retry RUN_ID, or into all where that was missed. It may be repeated."""
     with exit_on_error():
         transactions = extension_state().transactions
         carried_over = (carry_over_missed(transactions) if run_id is None else

@@ -12,12 +12,7 @@ T = TypeVar('T')
 
 def print_list(items: Iterable[T], columns: Mapping[str, Callable[[T], str]],
                to_line: Callable[[T], Sequence[str]] | None = None) -> None:
-    """
-    Print each of some items.
-
-    ``columns`` are those of the table, by their heads. ``to_line`` returns the cells of a line, if they are others. A
-    line is printed as soon as its item is there.
-    """
+    """Print each of some items; ``columns`` are those of the table, and ``to_line`` returns the cells of a line."""
     if not sys.stdout.isatty():
         for item in items:
             click.echo('\t'.join(to_line(item) if to_line else [to_cell(item) for to_cell in columns.values()]))

@@ -77,11 +77,7 @@ def rate_limit_key() -> str:
 
 
 def require(scope: str, roles: Collection[str] | None = None) -> User:
-    """
-    Return the user who sent the current request, if they have the scope and, if given, one of the roles.
-
-    Raises :exc:`Unauthorized`, :exc:`MissingScope` or :exc:`MissingRole`.
-    """
+    """Return the user who sent the current request. Raises :exc:`Unauthorized` or :exc:`Forbidden`."""
     identity: Identity = g.runs_api_identity
     if identity.user is None:
         raise Unauthorized(identity.has_credentials)

@@ -63,11 +63,8 @@ def rate_limit_error(exceeded: RateLimitExceeded) -> RateLimited:
 
 
 def add_rate_limit_headers(response: Response) -> None:
-    """
-    Add the headers of the rate limit to a response, if the request was counted.
-
-    Flask-Limiter's own headers would put ``Retry-After`` on every answer, and change that of a 503.
-    """
+    """Add the headers of the rate limit to a response, if the request was counted."""
+    # Flask-Limiter's own headers would put Retry-After on every answer, and change that of a 503.
     current = extension_state().limiter.current_limit
     if current is not None:
         with suppress(Exception):  # As above. Nothing is said of a window that cannot be read.

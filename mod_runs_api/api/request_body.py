@@ -55,11 +55,8 @@ def _refuse_constant(name: str) -> None:
 
 
 def _refuse_unknown_length() -> None:
-    """
-    Raise :exc:`BadRequest` if the request has a body that Werkzeug would read as empty.
-
-    An empty body means all defaults, so ``{"failed_only": true}`` would silently become a full retry.
-    """
+    """Raise :exc:`BadRequest` if the request has a body that Werkzeug would read as empty."""
+    # An empty body means all defaults: {"failed_only": true} would silently become a full retry.
     length = request.headers.get('Content-Length', '')
     is_unbounded = 'Transfer-Encoding' in request.headers and not request.environ.get('wsgi.input_terminated')
     # int(), with which Werkzeug reads it, refuses more than 4,300 digits.

@@ -75,11 +75,7 @@ def _select_really_run(db: Database, run_ids: Collection[int]) -> Select[Any]:
 
 
 def find_origins(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int, int]:
-    """
-    Return the active tests that a run has no result of, each with its origin: the last run that really ran it.
-
-    ``run_ids`` are the runs to look in, in the order of their ends.
-    """
+    """Return the active tests that a run has no result of, each with the last of some runs that really ran it."""
     result, own = db.host.TestResult, aliased(db.host.TestResult)
     places = {run: place for place, run in enumerate(run_ids)}
     rows = db.rows(
@@ -92,11 +88,7 @@ def find_origins(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int,
 
 
 def find_contradicted(db: Database, run_id: int, origins: dict[int, int]) -> set[int]:
-    """
-    Return the tests of which a run has reported an output, but no result, and the origin has no such output.
-
-    The result of the origin does not belong to this output.
-    """
+    """Return the tests of which a run has reported an output that the origin does not have, and no result."""
     file = db.host.TestResultFile
 
     def read_files(run_ids: Iterable[int], test_ids: Iterable[int]) -> dict[tuple[int, int, int], str | None]:

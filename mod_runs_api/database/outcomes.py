@@ -39,11 +39,8 @@ def select_outcomes(db: Database, run_ids: Sequence[int], outcome: ColumnElement
 
 
 def outcome_of_result(db: Database) -> ColumnElement[str]:
-    """
-    Return the outcome of a row of the host's ``TestResult``.
-
-    An output that is to be ignored may be missing. A file that it has counts like any other.
-    """
+    """Return the outcome of a row of the host's ``TestResult``."""
+    # An output that is to be ignored may be missing. A file that it has counts like any other.
     result, file = db.host.TestResult, db.host.TestResultFile
     output, variant = db.host.RegressionTestOutput, db.host.RegressionTestOutputFiles
     files = by_key(file, select(file.test_id).where(file.test_id == result.test_id,

@@ -45,11 +45,8 @@ def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
 
 
 def read_builds(db: Database, run_ids: Collection[int]) -> dict[int, str | None]:
-    """
-    Return the build of each of some runs; None if nobody knows.
-
-    Before a run completes, the platform's value is a prediction; older platforms have none.
-    """
+    """Return the build of each of some runs; None if nobody knows."""
+    # Before a run completes, the platform's value is a prediction; older platforms have none.
     run, progress = db.host.Test, db.host.TestProgress
     found = dict(db.rows(
         select(run.id, getattr(run, 'built_commit', null()))
@@ -74,11 +71,7 @@ def find_superseding(db: Database, run: Run) -> int | None:
 
 
 def find_newest_runs(db: Database, run_ids: Collection[int]) -> dict[int, NewerRun]:
-    """
-    Return the newest run of the commit, platform, pull request and fork of each of some runs, by their ids.
-
-    A run that is itself the newest has none.
-    """
+    """Return the newest run of the commit, platform, pull request and fork of each of some runs that are older."""
     run, newer, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
     found = (select(run.id.label('of_run_id'), func.max(newer.id).label('run_id'))
              .join_from(run, newer, and_(*_is_newer(newer, run), newer.pr_nr == run.pr_nr,
@@ -104,11 +97,7 @@ def _is_newer(newer: Any, run: Any) -> list[ColumnElement[bool]]:
 
 
 def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> int | None:
-    """
-    Return the newest run of the head commit of a pull request, or if it has none, of the pull request.
-
-    Retries do not count: they are attempts of the run that is found.
-    """
+    """Return the newest run of the head commit of a pull request, or if it has none, of the pull request; no retry."""
     run, fork, retry = db.host.Test, db.host.Fork, db.run_retry.c
     is_of_head = (false() if pull_request.head_commit is None else _is(run.commit, pull_request.head_commit))
     found: int | None = db.scalar(

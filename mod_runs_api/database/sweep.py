@@ -39,11 +39,7 @@ def read_machines(db: Database) -> dict[int, list[datetime | str]]:
 
 
 def write_end(db: Database, run_id: int, message: str) -> bool:
-    """
-    Write the progress row that ends a run, in one statement, and return whether it was written.
-
-    It is not if the run has an end by now.
-    """
+    """Write the progress row that ends a run, unless it has an end by now, and return whether it was written."""
     run, progress = db.host.Test, db.host.TestProgress
     written = db.execute(insert(progress).from_select(
         [progress.test_id, progress.status, progress.timestamp, progress.message],

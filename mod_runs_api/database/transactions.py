@@ -86,11 +86,8 @@ class Transactions:
             time.sleep(random.uniform(0, 0.005 * 2 ** tries))
 
     def _give_connection_back(self) -> None:
-        """
-        Have the host's session give back the connection of a request of the package's own.
-
-        A request that waits for a second connection while it holds one may wait for ever: the others do the same.
-        """
+        """Have the host's session give back the connection of a request of the package's own."""
+        # A request that waits for a second connection while it holds one may wait for ever: the others do the same.
         session = self.get_session()
         if self.is_own_request() and not (session.new or session.dirty or session.deleted):
             session.rollback()

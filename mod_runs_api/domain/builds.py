@@ -28,11 +28,7 @@ def are_different(one: str | None, other: str | None) -> bool:
 
 
 def list_other_builds(run_id: int, counts: Mapping[int, int], builds: Mapping[int, str | None]) -> list[OtherBuild]:
-    """
-    Return the results of a run that are of other builds.
-
-    ``counts`` says how many were carried over from each run, and ``builds`` has the build of each run.
-    """
+    """Return the results of a run that are of other builds, from the number carried over from each run."""
     results: dict[str, int] = {}
     for origin_id, count in counts.items():
         build = builds[origin_id]

@@ -134,11 +134,7 @@ class Brake:
 
 
 def has_vanished(signs_of_life: Iterable[datetime | str], now: datetime, limit: timedelta) -> bool:
-    """
-    Return whether a machine has vanished, and not so long ago that its run is history.
-
-    ``limit`` is how long a machine may be silent.
-    """
+    """Return whether a machine has been silent for longer than a limit, and not so long that its run is history."""
     silence = min(clock.age(sign, now) for sign in signs_of_life)
     return limit < silence <= limit + GIVEN_UP_AFTER
 

@@ -34,11 +34,8 @@ class Finding:
 
 
 def list_findings(tests: Sequence[TestVerdict]) -> list[Finding]:
-    """
-    Return a statement for each verdict but "passed" that a test has, or one if all have passed.
-
-    There are none while fewer than two attempts have run a test and ended: one alone proves nothing.
-    """
+    """Return a statement for each verdict but "passed" that a test has, or one if all have passed."""
+    # One attempt alone proves nothing.
     if _count_evidence(tests) < 2:
         return []
     findings: list[Finding] = []
@@ -53,11 +50,7 @@ def list_findings(tests: Sequence[TestVerdict]) -> list[Finding]:
 
 
 def to_sentence(tests: Sequence[TestVerdict]) -> str | None:
-    """
-    Return the verdicts in a sentence: "Over 3 attempts 2 tests are flaky and 1 fails each time in the same way.".
-
-    None if there are no findings.
-    """
+    """Return the verdicts in a sentence: "Over 3 attempts 2 tests are flaky."; None if there are no findings."""
     findings = list_findings(tests)
     return f'Over {attempts_phrase(tests)} {_join([finding.text for finding in findings])}.' if findings else None
 

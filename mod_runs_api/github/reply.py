@@ -58,11 +58,7 @@ class CommentOutcome:
 
     @property
     def reply(self) -> str:
-        """
-        The answer, as Markdown; empty if nobody is to be answered.
-
-        It mentions nobody, links nothing but the new runs, and is no command itself.
-        """
+        """The answer, as Markdown that mentions nobody and is no command; empty if nobody is to be answered."""
         if not self.asked:
             return ''
         if self.ignored is not None:

@@ -16,11 +16,7 @@ MAX_LINKS = 10
 
 
 def retry_report(run_id: int) -> str:
-    """
-    Return the verdicts on a run as a line of Markdown, for the platform's ``templates/ci/pr_comment.txt``.
-
-    It is empty for a run without retries, and on any error: the report must not fail because of it.
-    """
+    """Return the verdicts on a run as a line of Markdown; empty for a run without retries, and on any error."""
     try:
         return _to_report(*extension_state().transactions.read(read_report, run_id))
     except Exception as fault:

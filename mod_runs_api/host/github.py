@@ -64,11 +64,7 @@ def find_pull_request(number: int) -> PullRequest:
 
 @dataclass(frozen=True)
 class CheckedRun(Run):
-    """
-    A run that is to be retried, for the checks. Each question to GitHub is asked on demand, and once.
-
-    Its attributes are those of :class:`mod_runs_api.domain.run.Run`.
-    """
+    """A run that is to be retried, for the checks. Each question to GitHub is asked on demand, and once."""
 
     _answers: dict[str, Any] = field(default_factory=dict)
 
@@ -93,11 +89,7 @@ class CheckedRun(Run):
         return self._answers[name]
 
     def find_build(self) -> Any:
-        """
-        Return the artifact of its build as PyGithub's; None if the platform would not find one.
-
-        As the platform's job, it looks at the newest artifacts only. Raises the exception that came of asking.
-        """
+        """Return the artifact of its build as PyGithub's; None if the platform's job would not find it."""
         controllers = import_module('mod_ci.controllers')
         name = getattr(controllers.Artifact_names, self.platform)
         newest = islice(self.repository.get_artifacts(), controllers.MAX_ARTIFACTS_TO_SEARCH)

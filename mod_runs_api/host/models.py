@@ -5,7 +5,7 @@ The platform's models.
 blueprint is registered.
 """
 
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from importlib import import_module
 from typing import Any, cast
 
@@ -64,29 +64,19 @@ class HostModels:
 
 
 def find_models() -> HostModels:
-    """
-    Return the platform's models, checked for all that the package needs.
-
-    Raises :exc:`MountError` with everything that is missing.
-    """
+    """Return the platform's models. Raises :exc:`MountError` with everything that is missing."""
     found: dict[str, Any] = {}
     missing: list[str] = []
     for model_field in fields(HostModels):
-        model = found[model_field.name] = _import_model(model_field)
-        if model is None:
-            missing.append(f'the model {model_field.metadata["module"]}.{model_field.name}')
+        module = model_field.metadata['module']
+        try:
+            found[model_field.name] = getattr(import_module(module), model_field.name)
+        except (ModuleNotFoundError, AttributeError):
+            missing.append(f'the model {module}.{model_field.name}')
             continue
-        columns = sqlalchemy.inspect(model).columns
+        columns = sqlalchemy.inspect(found[model_field.name]).columns
         missing += [f'the column {model_field.name}.{attribute}'
                     for attribute in model_field.metadata['attributes'] if attribute not in columns]
     if missing:
         raise MountError(f'mod_runs_api cannot work with this application. It lacks {", ".join(missing)}.')
     return HostModels(**found)
-
-
-def _import_model(model_field: Field[Any]) -> Any:
-    """Return a model; None if the platform has none of this name."""
-    try:
-        return getattr(import_module(model_field.metadata['module']), model_field.name, None)
-    except ModuleNotFoundError:
-        return None

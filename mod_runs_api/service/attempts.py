@@ -24,11 +24,7 @@ def read_page(db: Database, run_id: int, limit: int | None = None, offset: int =
 
 
 def read_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage | None:
-    """
-    Return the newest attempts of a run, newest first, and after them the run itself if it is older.
-
-    None if it was never retried. Raises :exc:`RunNotFound`.
-    """
+    """Return the newest attempts of a run, newest first, and the run if older; None if never retried."""
     root_id = find_run(db, run_id).root_id
     records = list(enumerate(read_attempts(db, root_id), 1))
     # The first run may have been deleted.

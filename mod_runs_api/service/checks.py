@@ -46,11 +46,7 @@ def no_attempt_is_queued(run: CheckedRun) -> str | None:
 
 
 def pull_request_is_open(run: CheckedRun) -> str | None:
-    """
-    Refuse to retry a run of a pull request that is closed or merged.
-
-    The platform would cancel the new run, and mark the commit as failed.
-    """
+    """Refuse to retry a run of a pull request that is closed: the platform would cancel the retry."""
     is_closed = run.pull_request is not None and run.pull_request.state == 'closed'
     return f'Pull request {run.pr_nr} is closed.' if is_closed else None
 
@@ -66,11 +62,7 @@ def author_is_not_blocked(run: CheckedRun) -> str | None:
 
 
 def build_artifact_exists(run: CheckedRun) -> str | None:
-    """
-    Refuse to retry a run whose build GitHub no longer keeps: the new run would die in the queue.
-
-    The check looks where the platform's job will look.
-    """
+    """Refuse to retry a run whose build GitHub no longer keeps: the new run would die in the queue."""
     build = run.find_build()
     # GitHub lists an artifact for a while after it is gone.
     if build is not None and build.expired is not True:

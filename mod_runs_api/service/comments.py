@@ -68,12 +68,8 @@ def create_commanded_retry(state: ExtensionState, request: RetryRequest) -> Retr
 
 
 def _choose_attempt(db: Database, root_id: int) -> int:
-    """
-    Return the attempt whose failures a comment means.
-
-    That is the one that ended last of those that ran a test themselves and either completed or have one that did not
-    pass; the first run if there is none.
-    """
+    """Return the attempt whose failures a comment means; the first run if there is none."""
+    # The last that ran a test itself, and either completed or has one that did not pass.
     records = read_run_records(db, read_attempt_ids(db, root_id))
     for end in reversed(order_ends(record.progress for record in records.values())):
         record = records[end.run_id]

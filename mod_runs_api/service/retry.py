@@ -34,11 +34,7 @@ def build_request(transactions: Transactions, run_id: int, *, failed_only: bool,
 
 
 def create_retry(state: ExtensionState, request: RetryRequest) -> Retry:
-    """
-    Return the retry that a request creates, committed, or the one that an earlier request with its digest has created.
-
-    The checks are those of the settings. Raises :exc:`RunNotFound` or :exc:`Refusal`.
-    """
+    """Return the retry that a request creates, or has created before. Raises :exc:`RunNotFound` or :exc:`Refusal`."""
     return create_checked_retry(state, request, state.settings.before_retry)
 
 

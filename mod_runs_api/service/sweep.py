@@ -136,11 +136,8 @@ def _plan_carrying_over(db: Database) -> list[Step]:
 
 def _plan_by_tables(db: Database, settings: Settings, now: datetime,
                     carried_over: Collection[int]) -> tuple[list[Step], dict[int, Run], dict[str, Brake]]:
-    """
-    Return the ends that are due and the retries that the tables allow, the runs that died, and each platform's brake.
-
-    A run into which results are to be carried over gets no other step.
-    """
+    """Return the ends that are due and the retries that the tables allow, the runs that died, and the brakes."""
+    # A run into which results are to be carried over gets no other step.
     silence = settings.max_runtime + sweep.GRACE
     last_rows = [row for row in _read_last_rows(db, now, silence + sweep.GIVEN_UP_AFTER)
                  if row.run_id not in carried_over]

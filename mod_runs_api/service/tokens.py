@@ -6,10 +6,6 @@ from ..domain.tokens import Token
 
 
 def find_token(db: Database, secret: str) -> Token | None:
-    """
-    Return the token that a secret belongs to, whether it is still valid or not.
-
-    Tokens of deactivated accounts are not found.
-    """
+    """Return the token that a secret belongs to, valid or not; none of a deactivated account."""
     return next((token for token in find_tokens(db, secret)
                  if token.belongs_to(secret) and not token.user.is_deactivated), None)

@@ -70,11 +70,7 @@ class RetryFields(NamedTuple):
 
 
 def load_retry_fields(body: dict[str, Any], idempotency_key: object = None) -> RetryFields:
-    """
-    Return the fields of a retry, with their defaults.
-
-    Raises :exc:`InvalidFields` if docs/api.rst does not allow the body or the key.
-    """
+    """Return the fields of a retry, with their defaults. Raises :exc:`InvalidFields`."""
     try:
         loaded: dict[str, Any] = RetryRequestSchema().load(body)
     except ValidationError as error:

@@ -35,11 +35,7 @@ def csrf_token() -> str:
 
 
 def retry_history(test: Any) -> RetryHistory | None:
-    """
-    Return the attempts of a run, for its page.
-
-    None if there is only one, and on any error: the page has more to show than that.
-    """
+    """Return the attempts of a run, for its page; None if there is only one, and on any error."""
     try:
         return extension_state().transactions.read(read_history, int(test.id))
     except Exception as fault:
