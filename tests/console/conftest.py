@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
@@ -25,10 +26,8 @@ if TYPE_CHECKING:
 #: Ids of tokens, and addresses. The ids of the stories' own tokens are small.
 _numbers = count(1_000_000)
 
-#: The scopes that the console's own log-in asks for.
-SCOPES = ['runs:read', 'runs:write', 'results:read', 'system:read']
-
-#: A page of the console: ``visit('/runs', dark=True)``. The person of the story is signed in.
+#: A page of the console: ``visit('/runs', dark=True)``. The person of the story is signed in. With ``clock`` the time
+#: can be moved, and ``answers`` are given in the place of the platform: None for no answer.
 Visit = Callable[..., 'Page']
 
 
@@ -85,7 +84,9 @@ def options(address: str, story: Story | None, *, dark: bool) -> dict[str, Any]:
         secret, expires = f'spci_{token_hex(32)}', now() + timedelta(days=1)
         story.rows.add('api_token', id=next(_numbers), user_id=story.user_id, token_name=secret[:16],
                        token_prefix=secret[:16], token_hash=hashlib.sha256(secret.encode()).hexdigest(),
-                       scopes_json=json.dumps(SCOPES), created_at=now(), expires_at=expires)
+                       # Those that the console's own log-in asks for.
+                       scopes_json='["runs:read", "runs:write", "results:read", "system:read"]',
+                       created_at=now(), expires_at=expires)
         kept['sp-session'] = json.dumps({'token': secret, 'email': 'adam@example.com', 'role': 'admin',
                                          'expires_at': f'{expires.isoformat()}Z'})
     return {'locale': 'en-GB', 'storage_state': {'cookies': [], 'origins': [{
@@ -106,21 +107,38 @@ def serve(page: Page, built: Path) -> None:
     page.route('**', answer)
 
 
+def reply(body: object, route: Route) -> None:
+    """Answer a request in the place of the platform, or not at all."""
+    route.fulfill(json=body) if body else route.abort()
+
+
 @pytest.fixture
 def visit(browser: Browser, address: str, built: Path, story: Story) -> Iterator[Visit]:
     """Open pages of the console, each in a browser of its own."""
     with chromium.watching(browser, 'error') as open_page:
-        def visit(path: str, *, signed_in: bool = True, dark: bool = False, **others: Any) -> Page:
+        def visit(path: str, *, signed_in: bool = True, dark: bool = False, clock: bool = False,
+                  answers: Mapping[str, Any] | None = None, **others: Any) -> Page:
             page = open_page(**options(address, story if signed_in else None, dark=dark), **others)
             serve(page, built)
+            for pattern, body in (answers or {}).items():
+                page.route(pattern, partial(reply, body))
+            if clock:
+                page.clock.install()
             page.goto(address + path)
             return page
 
         yield visit
 
 
+def asked(page: Page) -> list[str]:
+    """Return a list to which the paths below /api/v1 are added that a page asks for from now on."""
+    paths: list[str] = []
+    page.on('request', lambda request: paths.append(request.url.partition('/api/v1')[2]))
+    return paths
+
+
 def open_dialog(page: Page) -> Locator:
-    """Press "Run again", and return the dialog when the preview has come and it stands still."""
+    """Press "Run again", and return the dialog when it stands still."""
     page.get_by_role('button', name='Run again').click()
     dialog = page.get_by_role('dialog')
     dialog.get_by_role('button', name='Run again').wait_for()

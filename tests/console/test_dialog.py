@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Route
 
 pytestmark = pytest.mark.console
+
+#: The choices before their numbers are known, and where they are refused.
+ALL, FAILED = 'All tests', 'Only those that did not pass'
 
 
 @pytest.fixture
@@ -43,18 +47,19 @@ def submit(dialog: Locator) -> None:
     dialog.get_by_role('button', name='Run again').click()
 
 
-def retries(story: Story, run_id: int) -> list[int]:
-    """Return the retries of a run."""
-    return [attempt['run_id'] for attempt in story.attempts(run_id) if attempt['source_run_id'] == run_id]
+def landed(page: Page, story: Story, source: int, number: int = 1) -> int:
+    """Wait until the browser has gone to the newest of so many retries of a run, and return it."""
+    page.wait_for_url(lambda url: not url.endswith(f'/runs/{source}'))
+    made: list[int] = [attempt['run_id'] for attempt in story.attempts(source)[1:]]
+    assert len(made) == number
+    page.get_by_role('heading', name=f'Run {made[-1]}', exact=True).wait_for()
+    return made[-1]
 
 
-def landed(page: Page, story: Story, source: int) -> int:
-    """Wait until the browser has left the page of a run for that of its only retry, and return the retry."""
-    page.wait_for_url(re.compile(rf'/runs/(?!{source}$)\d+$'))
-    (made,) = retries(story, source)
-    page.get_by_role('heading', name=f'Run {made}', exact=True).wait_for()
-    assert page.url.endswith(f'/runs/{made}')
-    return made
+def answer_posts(page: Page, answer: Callable[[Route], object]) -> None:
+    """Let each POST arrive, and answer it in the place of the platform."""
+    page.route('**/retry', lambda route: [route.fetch(), answer(route)] if route.request.method == 'POST'
+               else route.continue_())
 
 
 def test_sign_in_press_choose_and_land(story: Story, red: int, visit: Visit) -> None:
@@ -63,10 +68,10 @@ def test_sign_in_press_choose_and_land(story: Story, red: int, visit: Visit) -> 
     sign_in(story, page, 'cora', 'contributor')
 
     dialog = open_dialog(page)
-    dialog.get_by_text('This run and its results stay as they are.').wait_for()
     dialog.get_by_role('radio', name='Only the 2 that did not pass').check()
     dialog.get_by_label('Reason').fill('flaky VM')
-    submit(dialog)
+    # One, however often one clicks.
+    dialog.get_by_role('button', name='Run again').dblclick()
 
     made = landed(page, story, red)
     assert story.selection(made) == [story.selection(red)[1], story.selection(red)[3]]
@@ -79,37 +84,27 @@ def test_who_may_not_sees_no_button(story: Story, red: int, visit: Visit) -> Non
     page = visit(f'/runs/{red}', signed_in=False)
     sign_in(story, page, 'una', 'user')
 
-    page.get_by_role('heading', name='Test results').wait_for()
     page.get_by_text('General — 2 failed').wait_for()
     assert page.get_by_role('button', name='Run again').count() == 0
 
 
-def test_a_double_click_makes_one_run_of_all_tests(story: Story, page: Page, red: int) -> None:
-    dialog = open_dialog(page)
-    dialog.get_by_role('radio', name='All 5 tests').wait_for()
-    dialog.get_by_role('button', name='Run again').dblclick()
-
-    assert story.selection(landed(page, story, red)) == story.selection(red)
-
-
 def test_an_answer_that_is_lost_is_asked_for_again(story: Story, page: Page, red: int) -> None:
-    def lose(route: Route) -> None:
-        if route.request.method == 'POST':
-            route.fetch()
-            route.abort()
-        else:
-            route.continue_()
-
-    page.route('**/retry', lose)
+    answer_posts(page, lambda route: route.abort())
     dialog = open_dialog(page)
     submit(dialog)
-    dialog.get_by_role('alert').get_by_text('Failed to fetch').wait_for()
-    assert len(retries(story, red)) == 1
+    dialog.get_by_role('alert').get_by_text('The platform did not answer.').wait_for()
+    assert focused(page) == 'Run again'
     page.unroute('**/retry')
 
+    # Another reason is another request.
+    dialog.get_by_label('Reason').fill('flaky VM')
     submit(dialog)
-
-    assert landed(page, story, red)
+    landed(page, story, red, 2)
+    # The same is the same, in another dialog too.
+    page.go_back()
+    submit(open_dialog(page))
+    page.wait_for_url(f"**/runs/{story.attempts(red)[1]['run_id']}")
+    assert len(story.attempts(red)) == 3
 
 
 def test_each_dialog_begins_anew(story: Story, page: Page, red: int) -> None:
@@ -119,35 +114,56 @@ def test_each_dialog_begins_anew(story: Story, page: Page, red: int) -> None:
     dialog.get_by_role('button', name='Cancel').click()
     dialog.wait_for(state='detached')
 
+    # Before its own preview has come, nothing is chosen.
+    held: list[Route] = []
+    page.route('**/retry', lambda route: held.append(route))
     dialog = open_dialog(page)
-    assert dialog.get_by_role('radio', name='All 5 tests').is_checked()
+    dialog.get_by_role('radio', name='All tests', exact=True).wait_for()
+    assert dialog.get_by_role('radio', checked=True).count() == 0
+    assert dialog.get_by_role('button', name='Run again').is_disabled()
+    page.unroute('**/retry')
+    held[0].continue_()
+    dialog.get_by_role('radio', name='All 5 tests', checked=True).wait_for()
     assert dialog.get_by_label('Reason').input_value() == ''
     submit(dialog)
-    made = landed(page, story, red)
+    landed(page, story, red)
 
-    # A key of its own, too: the second is no repetition of the first.
+    # What has been answered is done: the same once more is another retry.
     page.go_back()
-    page.get_by_role('heading', name=f'Run {red}', exact=True).wait_for()
     submit(open_dialog(page))
-    page.wait_for_url(re.compile(rf'/runs/(?!({red}|{made})$)\d+$'))
-    assert len(retries(story, red)) == 2
+    landed(page, story, red, 2)
 
 
-# The choices, in the words of the preview
+@pytest.mark.parametrize('way', ['Escape', 'Cancel', 'patience'])
+def test_a_request_that_hangs_can_be_left_and_ends(story: Story, visit: Visit, red: int, way: str) -> None:
+    page = visit(f'/runs/{red}', clock=True)
+    answer_posts(page, lambda route: None)
+    dialog = open_dialog(page)
+    submit(dialog)
+    dialog.get_by_role('button', name='Queueing…').wait_for()
+    page.unroute('**/retry')
+    if way == 'patience':
+        page.clock.fast_forward(31_000)
+        dialog.get_by_role('alert').get_by_text('The platform did not answer.').wait_for()
+    else:
+        tab_to(page, 'Cancel')
+        page.keyboard.press('Escape' if way == 'Escape' else 'Enter')
+        dialog.wait_for(state='detached')
 
-ALL, FAILED = 'All tests', 'Only those that did not pass'
+    assert focused(page) == 'Run again'
+    submit(dialog if way == 'patience' else open_dialog(page))
+    landed(page, story, red)
 
 
 def run_of(story: Story, state: str) -> int:
     """Return a run of three tests in a state: where it is red, one of them did not pass."""
     tests = story.tests(3)
     run_id = story.open_pull(tests)
-    if state == 'queued':
-        return run_id
     failing = {} if state == 'green' else {tests[0]: CRASH}
-    story.complete(run_id, failing)
+    if state != 'queued':
+        story.complete(run_id, failing)
     if state == 'red twice':
-        return story.complete(story.retry(run_id), failing)
+        run_id = story.complete(story.retry(run_id), failing)
     if state == 'a test is inactive':
         story.rows.set('regression_test', tests[2], active=False)
     if state == 'the build is gone':
@@ -155,103 +171,67 @@ def run_of(story: Story, state: str) -> int:
     return run_id
 
 
-@pytest.mark.parametrize(('state', 'offered', 'refused', 'word'), [
-    ('red', ['All 3 tests', 'Only the one that did not pass'], [], 'stay as they are'),
+@pytest.mark.parametrize(('state', 'offered', 'refused', 'words'), [
     ('red twice', ['All 3 tests', 'Only the one that did not pass'], [], 'in the same way'),
-    ('green', ['All 3 tests'], [FAILED], 'did not pass'),
+    ('green', ['All 3 tests'], [FAILED], 'nothing to run again'),
     ('queued', ['All 3 tests'], [FAILED], 'has not finished'),
-    ('a test is inactive', ['Only the one that did not pass'], [ALL], 'inactive'),
-    ('the build is gone', [], [ALL, FAILED], 'build')])
+    ('a test is inactive', ['Only the one that did not pass'], [ALL], r'inactive.*\(\d+\)'),
+    ('the build is gone', [], [FAILED, ALL], 'build')])
 def test_the_dialog_offers_and_refuses_as_the_preview_does(
-        story: Story, visit: Visit, state: str, offered: list[str], refused: list[str], word: str) -> None:
-    run_id = run_of(story, state)
-    preview = story.ask('GET', f'/runs/{run_id}/retry')
-    dialog = open_dialog(visit(f'/runs/{run_id}'))
+        story: Story, visit: Visit, state: str, offered: list[str], refused: list[str], words: str) -> None:
+    dialog = open_dialog(visit(f'/runs/{run_of(story, state)}'))
 
+    dialog.get_by_text(re.compile(words)).first.wait_for()
     for name in [*offered, *refused]:
         radio = dialog.get_by_role('radio', name=name, exact=True)
-        radio.wait_for()
         assert radio.is_enabled() == (name in offered), name
         # The first that is possible is chosen.
         assert radio.is_checked() == (name == (offered or [ALL])[0]), name
     assert dialog.get_by_role('button', name='Run again').is_enabled() == bool(offered)
-    shown = dialog.inner_text()
-    assert word in shown
-    for choice in (preview['all'], preview['failed_only']):
-        refusal = choice['refusal'] or {'message': choice.get('hint') or '', 'details': {}}
-        assert refusal['message'] in shown
-        assert all(f'({regression_test})' in shown for regression_test in refusal['details'].get('inactive_ids', ()))
 
 
 def test_a_reason_has_a_limit(story: Story, page: Page, red: int) -> None:
     dialog = open_dialog(page)
-    reason = dialog.get_by_label('Reason')
-    reason.fill('🦀' * 256)
+    dialog.get_by_label('Reason').fill('🦀' * 256)
     dialog.get_by_text('1 character too many').wait_for()
     assert dialog.get_by_role('button', name='Run again').is_disabled()
 
-    reason.fill('🦀' * 255 + ' ')
-    dialog.get_by_text('255 of 255 characters').wait_for()
+    dialog.get_by_label('Reason').fill('🦀' * 255 + ' ')
     submit(dialog)
-    landed(page, story, red)
-    assert story.attempts(red)[1]['reason'] == '🦀' * 255
+    assert story.attempts(landed(page, story, red))[1]['reason'] == '🦀' * 255
 
 
-# Errors
-
-def test_a_refusal_that_the_preview_did_not_know_is_shown(story: Story, page: Page, red: int) -> None:
+def test_a_refusal_that_is_new_is_shown_by_its_message(page: Page) -> None:
+    answer_posts(page, lambda route: route.fulfill(
+        status=422, json={'message': 'The moon is full.', 'details': {'refusal': 'full_moon', 'inactive_ids': [1]}}))
     dialog = open_dialog(page)
-    dialog.get_by_role('radio', name='All 5 tests').wait_for()
-    story.process.call('lose_build', commit=story.run(red)['commit'])
     submit(dialog)
 
-    dialog.get_by_role('alert').get_by_text('build').wait_for()
+    dialog.get_by_role('alert').get_by_text('The moon is full.', exact=True).wait_for()
     assert dialog.get_by_role('button', name='Run again').is_enabled()
-    assert retries(story, red) == []
 
 
-@pytest.mark.parametrize(('status', 'words'), [
-    (403, "You don't have permission to do that."),
-    (429, 'Rate limited — give it a minute.'),
-    (503, 'The platform hit an internal error. Try again shortly.'),
-])
-def test_errors_are_shown_as_the_console_shows_them(page: Page, status: int, words: str) -> None:
-    page.route('**/retry', lambda route: route.continue_() if route.request.method == 'GET' else route.fulfill(
-        status=status, json={'code': 'some', 'message': 'Internals.', 'details': {}}))
+@pytest.mark.parametrize(('details', 'words'), [
+    ({'resource': 'run'}, 'Run 1 not found.'), ({}, 'This platform has no retries.')])
+def test_without_a_preview_it_says_why(page: Page, details: dict[str, str], words: str) -> None:
+    page.route('**/retry', lambda route: route.fulfill(
+        status=404, json={'message': 'Run 1 not found.', 'details': details}))
     dialog = open_dialog(page)
-    submit(dialog)
-
     dialog.get_by_role('alert').get_by_text(words).wait_for()
-    assert dialog.get_by_role('button', name='Run again').is_enabled()
-
-
-def test_the_api_is_away_when_the_dialog_opens(page: Page) -> None:
-    page.get_by_role('button', name='Run again').wait_for()
-    page.route('**/api/**', lambda route: route.abort())
-    dialog = open_dialog(page)
-    dialog.get_by_role('alert').get_by_text('Failed to fetch').wait_for()
     assert dialog.get_by_role('button', name='Run again').is_disabled()
+    page.unroute('**/retry')
 
-    page.unroute('**/api/**')
-    dialog.get_by_role('button', name='Try again').click()
-    dialog.get_by_role('radio', name='All 5 tests').wait_for()
-    assert dialog.get_by_role('button', name='Run again').is_enabled()
+    assert dialog.get_by_role('button', name='Try again').count() == bool(details)
+    if details:
+        dialog.get_by_role('button', name='Try again').click()
+        dialog.get_by_role('radio', name='All 5 tests').wait_for()
 
-
-# The keyboard
 
 def test_the_keyboard_alone_is_enough(story: Story, page: Page, red: int) -> None:
     page.get_by_role('button', name='Run again').wait_for()
     tab_to(page, 'Run again')
     page.keyboard.press('Enter')
-    dialog = page.get_by_role('dialog')
-    dialog.get_by_role('radio', name='All 5 tests').wait_for()
-    page.keyboard.press('Escape')
-    dialog.wait_for(state='detached')
-    assert focused(page) == 'Run again'
-
-    page.keyboard.press('Enter')
-    dialog.get_by_role('radio', name='All 5 tests').wait_for()
+    page.get_by_role('dialog').get_by_role('radio', name='All 5 tests').wait_for()
     assert focused(page) == 'All 5 tests'
     page.keyboard.press('ArrowDown')
     assert focused(page) == 'Only the 2 that did not pass'
@@ -260,5 +240,19 @@ def test_the_keyboard_alone_is_enough(story: Story, page: Page, red: int) -> Non
     tab_to(page, 'Run again')
     page.keyboard.press('Enter')
 
-    assert len(story.selection(landed(page, story, red))) == 2
-    assert story.attempts(red)[1]['reason'] == 'flaky VM'
+    made = landed(page, story, red)
+    assert len(story.selection(made)) == 2
+    assert focused(page) == f'Run {made}'
+
+
+def test_the_keyboard_reaches_why_a_choice_is_refused(story: Story, visit: Visit) -> None:
+    run_id = run_of(story, 'green')
+    page = visit(f'/runs/{run_id}')
+    open_dialog(page).get_by_role('radio', name='All 3 tests').wait_for()
+    page.keyboard.press('ArrowDown')
+
+    assert focused(page) == FAILED
+    description = page.evaluate('() => document.getElementById(document.activeElement.getAttribute'
+                                '("aria-describedby")).textContent')
+    assert description == story.ask('GET', f'/runs/{run_id}/retry')['failed_only']['refusal']['message']
+    assert page.get_by_role('radio', name='All 3 tests').is_checked()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from on_platform.protocol import CRASH, Outcome, Story
 
-from .conftest import Visit
+from .conftest import Visit, asked
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -16,8 +16,7 @@ pytestmark = pytest.mark.console
 
 COMMIT = '5eed' * 10
 
-#: How many requests to the API a page has made.
-API_REQUESTS = '() => performance.getEntriesByType("resource").filter((it) => it.name.includes("/api/")).length'
+FAILS = Outcome(exit_code=1)
 
 
 def entry(page: Page) -> Locator:
@@ -34,46 +33,68 @@ def dot(entry: Locator) -> str:
 
 def test_a_retried_commit_is_one_entry_a_platform(story: Story, visit: Visit) -> None:
     tests = story.tests(3)
+    # Of a run that is alone on its commit and platform nobody asks for attempts.
+    story.complete(story.push(tests))
     first = story.complete(story.push(tests, commit=COMMIT), {tests[0]: CRASH})
-    windows = story.rows.run(tests, stages=('preparation', 'testing', 'completed'), test_type='commit',
-                             branch='master', pr_nr=0, platform='windows', commit=COMMIT)
-    for test in tests:
-        story.rows.result(windows, test)
+    windows = story.rows.run(tests[:1], test_type='commit', pr_nr=0, platform='windows', commit=COMMIT)
+    story.rows.result(windows, tests[0])
     second = story.complete(story.retry(first))
-    page = visit('/runs')
+    page = visit('/status', clock=True)
+    paths = asked(page)
+    page.get_by_title('Test results').click()
     found = entry(page)
 
     found.get_by_text('2 attempts').wait_for()
-    # No run is asked for.
-    assert page.evaluate(API_REQUESTS) == 1
     assert found.get_by_text('lnx').count() == found.get_by_text('win').count() == 1
     assert found.get_by_text('Passed').count() == 2
     assert dot(found) == 'bg-success'
     found.click()
     page.get_by_role('link', name=f'linux run {second} →').wait_for()
     page.get_by_role('link', name=f'windows run {windows} →').wait_for()
+    page.clock.fast_forward(31_000)
+    page.wait_for_load_state('networkidle')
+    assert [path for path in paths if 'retries' in path] == [f'/runs/{second}/retries?limit=100&offset=0']
     page.get_by_role('link', name=f'run {first} Failed').click()
     page.get_by_role('heading', name=f'Run {first}', exact=True).wait_for()
 
 
-def test_a_queued_retry_is_the_newest_attempt(story: Story, visit: Visit) -> None:
+def test_a_later_run_of_one_test_hides_no_red_full_run(story: Story, visit: Visit) -> None:
+    tests = story.tests(3)
+    full = story.complete(story.push(tests, commit=COMMIT), {tests[0]: FAILS})
+    story.complete(story.push(tests[1:2], commit=COMMIT))
+    page = visit('/runs')
+    found = entry(page)
+
+    found.get_by_text('Failed').wait_for()
+    assert found.get_by_text('Passed').count() == 1
+    assert found.get_by_text('attempts').count() == 0
+    assert dot(found) == 'bg-destructive'
+    page.get_by_title('Home').click()
+    page.get_by_text(f'run {full}', exact=True).wait_for()
+    page.get_by_role('link').filter(has_text=f'#{tests[0]}').get_by_title('last 1 runs').wait_for()
+
+
+def test_a_row_stays_unfolded_when_a_retry_arrives(story: Story, visit: Visit) -> None:
     tests = story.tests(2)
-    story.retry(story.complete(story.push(tests, commit=COMMIT), {tests[0]: CRASH}))
-    found = entry(visit('/runs'))
+    first = story.complete(story.push(tests, commit=COMMIT), {tests[0]: CRASH})
+    page = visit('/runs', clock=True)
+    entry(page).click()
+    page.get_by_role('link', name=f'linux run {first} →').wait_for()
 
-    found.get_by_text('Queued').wait_for()
-    assert found.get_by_text('Failed').count() == 0
-    assert dot(found) == 'bg-faint'
+    second = story.retry(first)
+    page.clock.fast_forward(31_000)
+    page.get_by_role('link', name=f'linux run {second} →').wait_for()
+    assert dot(entry(page)) == 'bg-faint'
 
 
-def test_the_home_page_counts_a_retried_commit_once(story: Story, visit: Visit) -> None:
-    again, carried = story.tests(2)
-    fails = Outcome(exit_code=1)
-    first = story.complete(story.push([again, carried]), {again: fails})
-    second = story.complete(story.retry(first), {again: fails})
+def test_the_home_page_counts_a_retried_commit_once_also_while_the_retry_is_under_way(
+        story: Story, visit: Visit) -> None:
+    failing, crashing = story.tests(2)
+    first = story.complete(story.push([failing, crashing]), {failing: FAILS})
+    again = story.complete(story.retry(first), {failing: FAILS})
+    story.retry(story.complete(story.push([failing, crashing], commit=COMMIT), {crashing: CRASH}))
     page = visit('/')
 
-    failing = page.get_by_role('link').filter(has_text=f'#{again}')
-    assert failing.get_by_title('last').get_attribute('title') == 'last 1 runs'
+    page.get_by_role('link').filter(has_text=f'#{failing}').get_by_title('last 2 runs').wait_for()
     assert page.get_by_text('finished with failures on linux').count() == 1
-    page.get_by_text(f'run {second}', exact=True).wait_for()
+    page.get_by_text(f'run {again}', exact=True).wait_for()
