@@ -1,4 +1,4 @@
-"""Sweeps on MariaDB: two at once, and one that is killed."""
+"""Sweeps on a server: two at once, and one that is killed."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,10 +11,10 @@ from database import db
 from mod_ci.models import GcpInstance
 from mod_test.models import TestProgress, TestStatus
 from sqlalchemy import update
+from support.databases import Database
 from support.rows import Rows
 
 from .server import Client, Server, together
-from .services import Database
 
 #: As many automatic retries as there are runs.
 SERVER = {'workers': 2, 'RUNS_API_AUTOMATIC_RETRIES': 1, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1000}
