@@ -18,7 +18,7 @@ from browser import chromium
 from on_platform.checkout import (Platform, add_built_commit,
                                   copy_as_documented, named, prepare)
 from on_platform.protocol import Process, Story, running
-from on_platform.rows import Rows, fresh_database, now
+from on_platform.rows import Rows, now
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Route
@@ -45,10 +45,9 @@ def platform(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Platform:
 
 
 @pytest.fixture(scope='session')
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rows]:
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Rows:
     """The database."""
-    with fresh_database('sqlite', tmp_path_factory.mktemp('database')) as address:
-        yield Rows(address)
+    return Rows(f'sqlite:///{tmp_path_factory.mktemp("database")}/platform.sqlite')
 
 
 @pytest.fixture(scope='session')

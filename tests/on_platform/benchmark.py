@@ -1,5 +1,5 @@
 """
-What retries cost on the real platform and MariaDB, beside the platform's own create and restart.
+What retries cost on the real platform and a server, beside the platform's own create and restart.
 
 The checkout that SAMPLE_PLATFORM names is copied twice, with the mount: once as it is, and once with the first two of
 ``docs/patches/``. They are measured in turn, each in a process that runs this file too (``--inside``) and hands the
@@ -29,10 +29,11 @@ from unittest import mock
 
 from flask import Flask
 from sqlalchemy import create_engine, text
+from support.databases import fresh_database, named_server
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from .checkout import Platform, copy, prepare
-from .rows import Rows, fresh_database, seed_platform
+from .rows import Rows, seed_platform
 
 TESTS = 300
 ATTEMPTS = 10
@@ -205,8 +206,8 @@ def measure_in_turn(copies: Mapping[str, Platform], address: str, rounds: int) -
     return found
 
 
-def seed(made: Platform, address: str) -> str:
-    """Write what runs need, and return the version of the database."""
+def seed(made: Platform, address: str) -> None:
+    """Write what runs need."""
     made.inside('add_people', address, people={'adam': 'admin'}, password=PASSWORD)
     rows = Rows(address)
     seed_platform(rows)
@@ -214,7 +215,6 @@ def seed(made: Platform, address: str) -> str:
         rows.regression_test()
     with rows.engine.begin() as connection:
         connection.execute(text(ACCEPTED))
-        return str(connection.scalar(text('SELECT VERSION()'))).partition('-')[0]
 
 
 def report(found: Mapping[str, Figures]) -> Iterator[str]:
@@ -257,15 +257,16 @@ def main() -> None:
         json.dump(figures, sys.stdout)
         return
 
-    with TemporaryDirectory() as name, fresh_database('mariadb', Path(name)) as address:
+    server = named_server()
+    with TemporaryDirectory() as name, fresh_database(server) as database:
         unmounted = prepare(Path(os.environ['SAMPLE_PLATFORM']), Path(name))
         copies = {how: copy(unmounted, how, mounted=True, config=CONFIG) for how in (AS_IT_IS, EDITED)}
         copies[EDITED].apply('pool-pre-ping', 'create-all-once')
-        database = seed(copies[AS_IT_IS], address)
-        found = measure_in_turn(copies, address, options.rounds)
+        seed(copies[AS_IT_IS], database.uri)
+        found = measure_in_turn(copies, database.uri, options.rounds)
     print(f'{date.today()}, Python {platform.python_version()}, SQLAlchemy {version("sqlalchemy")}, Flask '
-          f'{version("flask")}, MariaDB {database}, {os.cpu_count()} CPUs: medians of {options.rounds} rounds, in '
-          'milliseconds.\n')
+          f'{version("flask")}, {server.kind} {server.version.partition("-")[0]}, {os.cpu_count()} CPUs: medians of '
+          f'{options.rounds} rounds, in milliseconds.\n')
     print('\n'.join(report(found)))
 
 

@@ -49,7 +49,7 @@ def named(variable: str, meaning: str) -> Path:
     folder = os.environ.get(variable)
     if not folder:
         pytest.skip(f'{variable} does not name {meaning}')
-    return Path(folder)
+    return Path(folder).absolute()
 
 
 @dataclass(frozen=True)

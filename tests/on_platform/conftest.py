@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from support.databases import fresh_database, named_server
 
 from .checkout import Platform, copy, copy_as_documented, named, prepare
 from .protocol import Process, Story, running
-from .rows import Rows, fresh_database
+from .rows import Rows
 
 
 @pytest.fixture(scope='session')
@@ -29,15 +30,18 @@ def telling(unmounted: Platform) -> Platform:
 
 @pytest.fixture(scope='session')
 def kind(request: pytest.FixtureRequest) -> str:
-    """The kind of the database: MariaDB, as in production. Where SQLite would be read otherwise, tests name both."""
-    return str(getattr(request, 'param', 'mariadb'))
+    """The kind of the database: the server that is named. Where SQLite would be read otherwise, tests name both."""
+    return str(getattr(request, 'param', 'server'))
 
 
 @pytest.fixture(scope='module')
 def rows(kind: str, telling: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rows]:
     """The database of the tests of one module."""
-    with fresh_database(kind, tmp_path_factory.mktemp('database')) as address:
-        yield Rows(address)
+    if kind == 'sqlite':
+        yield Rows(f'sqlite:///{tmp_path_factory.mktemp("database")}/platform.sqlite')
+        return
+    with fresh_database(named_server()) as database:
+        yield Rows(database.uri)
 
 
 @pytest.fixture(scope='module')

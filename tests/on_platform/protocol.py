@@ -29,7 +29,7 @@ from .checkout import INSIDE, Platform
 from .rows import Row, Rows, now, seed_platform
 
 #: For tests to which the database matters: what is promised of both kinds is tried on both.
-BOTH = pytest.mark.parametrize('kind', ['sqlite', 'mariadb'], indirect=True, scope='session')
+BOTH = pytest.mark.parametrize('kind', ['sqlite', 'server'], indirect=True, scope='session')
 
 #: Everybody's.
 PASSWORD = 'correct horse battery staple'

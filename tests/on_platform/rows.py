@@ -1,54 +1,19 @@
 """The rows of the platform's database: written and read past the platform, by its tables as they are."""
 
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import cached_property
 from itertools import count
-from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-import pytest
 from sqlalchemy import (Engine, MetaData, NullPool, Table, create_engine,
-                        insert, make_url, select, text, update)
-from sqlalchemy.exc import DBAPIError
-
-MARIADB = 'mysql+pymysql://root:@127.0.0.1:3306'
+                        insert, select, update)
 
 COMPLETED = ('preparation', 'testing', 'completed')
 
 Row = dict[str, Any]
-
-
-@contextmanager
-def fresh_database(kind: str, folder: Path) -> Iterator[str]:
-    """
-    Give the address of an empty database while the block lasts: a file of SQLite's in a folder, or one of MariaDB's.
-
-    The test is skipped if there is no server, unless ``RUNS_API_SERVICES`` says that there must be one.
-    """
-    if kind == 'sqlite':
-        yield f'sqlite:///{folder / "platform.sqlite"}'
-        return
-    server = make_url(os.environ.get('RUNS_API_MARIADB', MARIADB))
-    name = f'runs_api_platform_{token_hex(6)}'
-    engine = create_engine(server, isolation_level='AUTOCOMMIT', connect_args={'connect_timeout': 10})
-    try:
-        with engine.connect() as connection:
-            connection.execute(text(f'CREATE DATABASE {name}'))
-    except DBAPIError as error:
-        (pytest.fail if os.environ.get('RUNS_API_SERVICES') == 'required' else pytest.skip)(
-            f'no MariaDB at {server}: {error.orig}')
-    try:
-        # The connection of the platform's own configuration, with its three-byte text.
-        yield server.set(database=name, query={'charset': 'utf8'}).render_as_string(hide_password=False)
-    finally:
-        with engine.connect() as connection:
-            connection.execute(text(f'DROP DATABASE {name}'))
-        engine.dispose()
 
 
 class Rows:

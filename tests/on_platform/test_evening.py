@@ -2,14 +2,14 @@
 
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.databases import fresh_database, named_server
 
 from .checkout import Platform, copy
 from .documented import ROOT
-from .rows import Rows, fresh_database, now, seed_platform
+from .rows import Rows, now, seed_platform
 
 pytestmark = pytest.mark.platform
 
@@ -37,20 +37,20 @@ def seed(rows: Rows) -> None:
     rows.run(tests, stages=[])
 
 
-def test_the_commands_print_what_the_page_shows_and_write_no_row(unmounted: Platform, tmp_path: Path) -> None:
+def test_the_commands_print_what_the_page_shows_and_write_no_row(unmounted: Platform) -> None:
     page = (ROOT / 'docs/adopt.rst').read_text()
     evening = page[page.index('An evening that risks nothing'):page.index('The package\n')]
     shown = re.findall(r'^    \$ flask --app run (runs-api .+)\n((?:    .+\n)*)', evening, re.MULTILINE)
     assert [command.split()[1] for command, _ in shown] == ['causes', 'attempts', 'verdict', 'sweep']
     platform = copy(unmounted, 'evening', mounted=True, config="GITHUB_TOKEN = ''; RUNS_API_AUTOMATIC_RETRIES = 1\n")
 
-    with fresh_database('mariadb', tmp_path) as database:
-        platform.inside('create_tables', database)
-        rows = Rows(database)
+    with fresh_database(named_server()) as database:
+        platform.inside('create_tables', database.uri)
+        rows = Rows(database.uri)
         seed(rows)
         before = {name: rows.of(name) for name in rows.tables}
         for command, output in shown:
-            printed = platform.flask(*command.split(), database=database).stdout
+            printed = platform.flask(*command.split(), database=database.uri).stdout
             assert cells(printed) == cells(output), f'{command}\n{printed}'
         assert {name: rows.of(name) for name in before} == before
 

@@ -4,20 +4,20 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from configparser import ConfigParser
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from sqlalchemy import create_engine, inspect, text
+from support.databases import fresh_database, named_server
 
 from mod_runs_api import __version__
 
 from .checkout import PATCHES, Platform, copy
 from .documented import ROOT, command
 from .protocol import running
-from .rows import Rows, fresh_database, seed_platform
+from .rows import Rows, seed_platform
 
 pytestmark = pytest.mark.platform
 
@@ -61,17 +61,17 @@ class Visitor:
 
 
 @pytest.fixture(scope='module')
-def visitor(unmounted: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
+def visitor(unmounted: Platform, tmp_path_factory: pytest.TempPathFactory) -> Visitor:
     """An admin, and a database with a run that failed."""
-    with fresh_database('sqlite', tmp_path_factory.mktemp('seen')) as database:
-        unmounted.inside('create_tables', database)
-        people = unmounted.inside('add_people', database, people={'adam': 'admin'}, password='correct horse')
-        rows = Rows(database)
-        seed_platform(rows)
-        test_id = rows.regression_test()
-        run_id = rows.run([test_id])
-        rows.result(run_id, test_id, got='different')
-        yield Visitor(database, people['adam'], run_id)
+    database = f'sqlite:///{tmp_path_factory.mktemp("seen")}/platform.sqlite'
+    unmounted.inside('create_tables', database)
+    people = unmounted.inside('add_people', database, people={'adam': 'admin'}, password='correct horse')
+    rows = Rows(database)
+    seed_platform(rows)
+    test_id = rows.regression_test()
+    run_id = rows.run([test_id])
+    rows.result(run_id, test_id, got='different')
+    return Visitor(database, people['adam'], run_id)
 
 
 @pytest.fixture(scope='module')
@@ -105,10 +105,9 @@ def test_the_package_comes_from_one_address_that_is_filled_in_once_at_the_tag_of
 
 
 def test_the_pins_are_versions_that_the_package_allows() -> None:
-    setup = ConfigParser()
-    setup.read(ROOT / 'setup.cfg')
+    lines = (ROOT / 'requirements.txt').read_text().splitlines()
     allowed = {found.name.lower(): found.specifier
-               for found in map(Requirement, setup['options']['install_requires'].split('\n')[1:])}
+               for found in map(Requirement, (line for line in lines if not line.startswith('#')))}
 
     pins = re.findall(r'^\+([\w-]+)==(.+)$', PATCHES['mount'].read_text(), re.MULTILINE)
 
@@ -196,7 +195,7 @@ def test_the_patches_are_clean_under_the_platforms_own_workflow(with_all: Platfo
 # The migration
 
 class Migrations:
-    """The migrations of a copy of the platform, on a database of MariaDB's."""
+    """The migrations of a copy of the platform, on a database of the server's."""
 
     def __init__(self, database: str) -> None:
         self.database = database
@@ -219,16 +218,16 @@ class Migrations:
 
 
 @pytest.fixture
-def migrations(unmounted: Platform, tmp_path: Path) -> Iterator[Migrations]:
+def migrations(unmounted: Platform) -> Iterator[Migrations]:
     """
     The migrations of a platform before the mount.
 
     Its tables are created as the platform creates them: its migrations alone do not lead from an empty database to
     today's.
     """
-    with fresh_database('mariadb', tmp_path) as database:
-        unmounted.inside('create_tables', database)
-        migrations = Migrations(database)
+    with fresh_database(named_server()) as database:
+        unmounted.inside('create_tables', database.uri)
+        migrations = Migrations(database.uri)
         migrations.flask_db(unmounted, 'stamp', 'head')
         yield migrations
 

@@ -1,35 +1,21 @@
 """Services, databases and servers for a test."""
 
-import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from support.databases import Database, address, fresh_database, named_server
 
 from .runs import Scenario, create_scenario
 from .server import Client, Server
-from .services import (Database, PrivateMariaDB, PrivateRedis, fresh_database,
-                       missing)
-
-
-def address(variable: str, default: str) -> str:
-    """Return the address of a service that listens."""
-    found = os.environ.get(variable, default)
-    url = make_url(found)
-    try:
-        socket.create_connection((url.host, url.port or {'redis': 6379}.get(url.drivername, 3306)), 10).close()
-    except OSError as error:
-        missing(f'nobody listens at {url!r}: {error}')
-    return found
+from .services import PrivateDatabaseServer, PrivateRedis
 
 
 @pytest.fixture(scope='session')
-def mariadb() -> str:
-    """Return the address of the MariaDB server."""
-    return address('RUNS_API_MARIADB', 'mysql+pymysql://root:@127.0.0.1:3306')
+def database_server() -> Database:
+    """Return the database server."""
+    return named_server()
 
 
 @pytest.fixture(scope='session')
@@ -39,9 +25,10 @@ def redis() -> str:
 
 
 @pytest.fixture(scope='session')
-def private_mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDB]:
-    """Yield a MariaDB that may be stopped."""
-    with PrivateMariaDB(tmp_path_factory.mktemp('mariadb')) as server:
+def private_server(database_server: Database,
+                   tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateDatabaseServer]:
+    """Yield a database server of the same kind that may be stopped."""
+    with PrivateDatabaseServer(database_server.kind, tmp_path_factory.mktemp('server')) as server:
         yield server
 
 
@@ -53,9 +40,9 @@ def private_redis(tmp_path: Path) -> Iterator[PrivateRedis]:
 
 
 @pytest.fixture(scope='module')
-def database(mariadb: str) -> Iterator[Database]:
+def database(database_server: Database) -> Iterator[Database]:
     """Yield a database for all tests of a module."""
-    with fresh_database(mariadb) as made:
+    with fresh_database(database_server) as made:
         yield made
 
 

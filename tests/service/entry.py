@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import worker
 from application import create_app
 from flask import g, request
-from mod_test.models import TestProgress, TestStatus
-from sqlalchemy import Connection, Engine, event
+from mod_test.models import Test, TestProgress, TestStatus
+from sqlalchemy import Connection, Engine, event, select
+from support.github import GitHub
 
 from mod_runs_api import retry_run
 
@@ -113,8 +114,11 @@ def retry_in_process(run_id: int) -> tuple[dict[str, int], int, dict[str, str]]:
 
 
 def sweep() -> list[Any]:
-    """Sweep as the crontab does."""
-    return [[step.run_id, step.what, step.new_run_id] for step in worker.sweep()]
+    """Sweep as the crontab does, before a GitHub that lists a build of every run, the newest first."""
+    with GitHub().standing_in() as github:
+        for commit in g.db.scalars(select(Test.commit).order_by(Test.id.desc())):
+            github.build(commit)
+        return [[step.run_id, step.what, step.new_run_id] for step in worker.sweep()]
 
 
 logging.basicConfig(level=logging.INFO, format='%(process)d %(name)s %(levelname)s %(message)s')

@@ -9,9 +9,8 @@ from application import create_app, dispose
 from database import db
 from mod_auth.models import Role
 from mod_customized.models import TestFork
+from support.databases import Database
 from support.rows import ROOT, RUN, SOURCE
-
-from .services import Database
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
-"""Databases and accounts that are made for a test, and a MariaDB and a Redis that may be stopped."""
+"""A database server and a Redis of the tests' own, which may be stopped."""
 
 from __future__ import annotations
 
 import getpass
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -12,23 +11,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
-import pytest
-from sqlalchemy import URL, create_engine, make_url, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import make_url
+from support.databases import Database, fresh_database, missing
 
 T = TypeVar('T')
 P = TypeVar('P', bound='Private')
-
-
-def missing(reason: str) -> NoReturn:
-    """Skip the current test, or fail it if the environment variable `RUNS_API_SERVICES` is `required`."""
-    if os.environ.get('RUNS_API_SERVICES') == 'required':
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
 
 
 def wait_for(what: str, condition: Callable[[], T], seconds: float = 60, pause: float = 0.05) -> T:
@@ -40,56 +30,17 @@ def wait_for(what: str, condition: Callable[[], T], seconds: float = 60, pause: 
     return found
 
 
-@dataclass(frozen=True)
-class Database:
-    """A database, or the server, for one account."""
-
-    url: URL
-
-    @property
-    def uri(self) -> str:
-        """The address as the platform has it: with three-byte text."""
-        return self.url.update_query_dict({'charset': 'utf8'}).render_as_string(hide_password=False)
-
-    def query(self, *statements: str, **values: Any) -> list[Any]:
-        """Send statements on a connection of their own, each committed at once; return the rows of the last, if any."""
-        engine = create_engine(self.url, poolclass=NullPool, isolation_level='AUTOCOMMIT')
-        rows: list[Any] = []
-        with engine.connect() as connection:
-            # A table that a server still uses would keep a DROP waiting for a day.
-            connection.execute(text('SET lock_wait_timeout = 30'))
-            for statement in statements:
-                result = connection.execute(text(statement), values)
-                rows = list(result.all()) if result.returns_rows else []
-        return rows
-
-    @contextmanager
-    def for_account(self) -> Iterator[Database]:
-        """Yield the database for an account of its own that may do everything in it."""
-        name, password = f'runs_api_{secrets.token_hex(4)}', secrets.token_urlsafe(24)
-        self.query(f"CREATE USER '{name}'@'%' IDENTIFIED BY '{password}'",
-                   f"GRANT ALL PRIVILEGES ON {self.url.database}.* TO '{name}'@'%'")
-        try:
-            yield Database(self.url.set(username=name, password=password))
-        finally:
-            self.query(f"DROP USER '{name}'@'%'")
-
-
-@contextmanager
-def fresh_database(server: str | URL, charset: str = 'utf8mb4') -> Iterator[Database]:
-    """Yield a database with nothing in it, for the account of the server's address."""
-    url, name = make_url(server), f'runs_api_{secrets.token_hex(6)}'
-    Database(url).query(f'CREATE DATABASE {name} CHARACTER SET {charset}')
-    try:
-        yield Database(url.set(database=name))
-    finally:
-        Database(url).query(f'DROP DATABASE {name}')
-
-
 def program(name: str) -> str:
     """Return the path of a program that is installed."""
     path = os.pathsep.join([os.environ.get('PATH', os.defpath), '/usr/sbin'])
     return shutil.which(name, path=path) or missing(f'not installed: {name}')
+
+
+def mysqld() -> str:
+    """Return the path of MySQL's server. MariaDB's may have its name."""
+    path = program('mysqld')
+    version = subprocess.run([path, '--version'], capture_output=True, check=True, text=True, timeout=60).stdout
+    return missing(f'not MySQL: {version}') if 'MariaDB' in version else path
 
 
 class Private:
@@ -153,22 +104,26 @@ def free_port() -> int:
     return port
 
 
-class PrivateMariaDB(Private):
-    """A MariaDB of the tests' own."""
+class PrivateDatabaseServer(Private):
+    """A MariaDB or a MySQL of the tests' own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, kind: str, folder: Path) -> None:
         port = free_port()
         # A server that starts removes all temporary tables in that folder. In the one that every server has by
         # default they would be those of other servers, which crash of it.
         (folder / 'tmp').mkdir()
-        own = [f'--user={getpass.getuser()}', f'--datadir={folder}/data', f'--tmpdir={folder}/tmp']
-        subprocess.run(
-            [program('mariadb-install-db'), '--no-defaults', '--auth-root-authentication-method=normal',
-             '--skip-test-db', *own], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=120)
+        own = ['--no-defaults', f'--user={getpass.getuser()}', f'--datadir={folder}/data', f'--tmpdir={folder}/tmp']
+        if kind == 'MariaDB':
+            server = [program('mariadbd'), *own]
+            install = [program('mariadb-install-db'), *own, '--auth-root-authentication-method=normal',
+                       '--skip-test-db']
+        else:
+            server = [mysqld(), *own, '--mysqlx=OFF']
+            install = [*server, '--initialize-insecure']
+        subprocess.run(install, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=120)
         super().__init__(folder, [
-            program('mariadbd'), '--no-defaults', *own, f'--port={port}', '--bind-address=127.0.0.1',
-            f'--socket={folder}/socket', f'--pid-file={folder}/pid', '--skip-name-resolve',
-            '--innodb-buffer-pool-size=64M'], port)
+            *server, f'--port={port}', '--bind-address=127.0.0.1', f'--socket={folder}/socket',
+            f'--pid-file={folder}/pid', '--innodb-buffer-pool-size=64M'], port)
         #: For its administrator, who is not held back by `read_only`.
         self.admin = Database(make_url(f'mysql+pymysql://root:@127.0.0.1:{port}'))
 
@@ -176,7 +131,7 @@ class PrivateMariaDB(Private):
     def database(self) -> Iterator[Database]:
         """Start it, and yield a database for an account; in the end it runs and takes writes, whatever happened."""
         self.start()
-        with fresh_database(self.admin.url) as made, made.for_account() as account:
+        with fresh_database(self.admin) as made, made.for_account() as account:
             try:
                 yield account
             finally:

@@ -1,4 +1,4 @@
-"""Every way into the package on MariaDB: what it may do there, and how the rows are found that it asks for."""
+"""Every way into the package on a server: what it may do there, and how the rows are found that it asks for."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import OperationalError
+from support.databases import Database
 from support.entry_points import CALLS, SILENT, EntryPoints
 from support.statements import Statement, record_statements
-
-from .services import Database
 
 #: The tables that grow with every run. The others grow with the test suite, as a retry itself does.
 HISTORY = {'test', 'test_progress', 'test_result', 'test_result_file', 'customized_test', 'test_fork', 'run_retry',
@@ -81,7 +80,9 @@ def plan(engine: Engine, statements: list[Statement]) -> list[tuple[Statement, A
             parameters = statement.parameters
             # Of an INSERT of several rows, the first.
             first = parameters[0] if isinstance(parameters, list) else parameters
-            rows += [(statement, row) for row in connection.exec_driver_sql(f'EXPLAIN {statement}', first)]
+            # By default the newest MySQL explains in a tree.
+            rows += [(statement, row) for row in connection.exec_driver_sql(
+                f'EXPLAIN FORMAT=TRADITIONAL {statement}', first)]
     # The table that is inserted into is named too, though nothing is read from it.
     return [(statement, row) for statement, row in rows if row.select_type != 'INSERT']
 

@@ -5,10 +5,10 @@ from collections import Counter
 from functools import partial
 
 import pytest
+from support.databases import Database
 
 from .runs import Scenario, expected_run, read_runs
 from .server import Answer, Client, Server, together
-from .services import Database
 
 REQUESTS = 48
 

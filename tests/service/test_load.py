@@ -14,10 +14,11 @@ from threading import Event, Thread
 import pytest
 from application import create_app, dispose
 from sqlalchemy.exc import OperationalError
+from support.databases import Database
 
 from .runs import Run, Scenario, create_scenario, expected_run, read_runs
 from .server import Answer, Client, Server, together
-from .services import Database, PrivateMariaDB
+from .services import PrivateDatabaseServer
 
 CLIENTS = 8
 #: How many requests a client sends: at least so many, and then until the trouble is over, but never more.
@@ -25,7 +26,7 @@ REQUESTS = range(12, 500)
 TESTS = 300
 FAILED = 30
 
-#: What MariaDB says when a transaction is to be tried again: changed since last read, lock wait timeout, deadlock.
+#: A transaction is to be tried again: changed since last read (MariaDB), lock wait timeout, deadlock.
 GAVE_WAY = {1020, 1205, 1213}
 
 
@@ -33,18 +34,18 @@ GAVE_WAY = {1020, 1205, 1213}
 class Site:
     """A server with four workers, and a database that may be killed."""
 
-    private: PrivateMariaDB
+    private: PrivateDatabaseServer
     database: Database
     scenario: Scenario
     server: Server
 
 
 @pytest.fixture
-def site(private_mariadb: PrivateMariaDB, serve: Callable[..., Server]) -> Iterator[Site]:
+def site(private_server: PrivateDatabaseServer, serve: Callable[..., Server]) -> Iterator[Site]:
     """Serve the database, with each worker loading the application by itself, as on the platform."""
-    with private_mariadb.database() as database:
+    with private_server.database() as database:
         scenario = create_scenario(database, TESTS, FAILED, others=4)
-        yield Site(private_mariadb, database, scenario, serve(database.uri, preload=False))
+        yield Site(private_server, database, scenario, serve(database.uri, preload=False))
 
 
 def complete_a_run(site: Site) -> None:
@@ -53,7 +54,7 @@ def complete_a_run(site: Site) -> None:
     try:
         site.database.query("INSERT INTO test_progress (test_id, status, timestamp, message) "
                             "VALUES (:run_id, 'testing', UTC_TIMESTAMP(), 'Test')", run_id=run_id)
-        # Foreign keys lead here from what retries and carrying over insert: MariaDB checks them by locking reads.
+        # Foreign keys lead here from what retries and carrying over insert: they are checked by locking reads.
         site.database.query('UPDATE regression_test SET last_passed_on_linux = :run_id', run_id=run_id)
     except OperationalError as error:
         assert error.orig is not None and error.orig.args[0] in GAVE_WAY, error

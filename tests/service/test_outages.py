@@ -12,7 +12,7 @@ import pytest
 
 from .runs import create_scenario, expected_run, read_runs
 from .server import Answer, Client, Server
-from .services import PrivateMariaDB, wait_for
+from .services import PrivateDatabaseServer, wait_for
 
 #: This would look like a line of the log, if it were written there as it is.
 FORGED = '4711 Platform CRITICAL forged'
@@ -49,8 +49,8 @@ def assert_logged(log: str, pattern: str, workers: set[int], secrets: list[str])
 
 @pytest.mark.parametrize('fault, logged', [('read-only', r'\b1290\b'), ('stopped', r'\b(2003|2006|2013)\b')])
 def test_a_database_that_is_away_costs_refusals_in_the_one_shape_and_nothing_else(
-        private_mariadb: PrivateMariaDB, serve: Callable[..., Server], fault: str, logged: str) -> None:
-    with private_mariadb.database() as database:
+        private_server: PrivateDatabaseServer, serve: Callable[..., Server], fault: str, logged: str) -> None:
+    with private_server.database() as database:
         scenario = create_scenario(database)
         server = serve(database.uri)
         retry = partial(server.retry_often, scenario.token, scenario.run_id, server.workers, reason=REASON)
@@ -58,11 +58,11 @@ def test_a_database_that_is_away_costs_refusals_in_the_one_shape_and_nothing_els
         before = read_runs(database)
 
         if fault == 'stopped':
-            private_mariadb.stop()
+            private_server.stop()
         else:
-            private_mariadb.admin.query('SET GLOBAL read_only = 1')
+            private_server.admin.query('SET GLOBAL read_only = 1')
         refused = retry()
-        private_mariadb.recover()
+        private_server.recover()
         between = read_runs(database)
         accepted = retry()
         runs = read_runs(database)
@@ -70,7 +70,7 @@ def test_a_database_that_is_away_costs_refusals_in_the_one_shape_and_nothing_els
     secrets = [scenario.token, str(database.url.password)]
     for answer in refused:
         # It is counted as long as the database could still be asked whose token it is.
-        assert_refused(answer, [*secrets, str(private_mariadb.port)], is_counted=fault == 'read-only')
+        assert_refused(answer, [*secrets, str(private_server.port)], is_counted=fault == 'read-only')
     assert_logged(server.log, logged, {answer.worker for answer in refused}, secrets)
     assert between == before
     # The first request of every worker is accepted, and makes one whole run.
@@ -85,14 +85,14 @@ def test_a_database_that_is_away_costs_refusals_in_the_one_shape_and_nothing_els
 
 @pytest.mark.parametrize('pre_ping, status', [(True, 202), (False, 503)])
 def test_connections_that_idled_too_long_cost_nothing_with_pre_ping_and_one_answer_without(
-        private_mariadb: PrivateMariaDB, serve: Callable[..., Server], pre_ping: bool, status: int) -> None:
-    with private_mariadb.database() as database:
+        private_server: PrivateDatabaseServer, serve: Callable[..., Server], pre_ping: bool, status: int) -> None:
+    with private_server.database() as database:
         scenario = create_scenario(database)
-        private_mariadb.admin.query('SET GLOBAL wait_timeout = 3')
+        private_server.admin.query('SET GLOBAL wait_timeout = 3')
         server = serve(database.uri, workers=1, SQLALCHEMY_ENGINE_OPTIONS={'pool_pre_ping': pre_ping})
         alice = Client(server.address, scenario.token)
         assert alice.retry(scenario.run_id).status == 202
-        wait_for('an account without connections', lambda: not private_mariadb.connections(database))
+        wait_for('an account without connections', lambda: not private_server.connections(database))
 
         first, second = alice.retry(scenario.run_id), alice.retry(scenario.run_id)
 

@@ -3,9 +3,10 @@
 from collections import Counter
 from functools import partial
 
+from support.databases import Database
+
 from .runs import Scenario, read_runs
 from .server import Client, together
-from .services import Database
 
 THREADS = 20
 SERVER = {'workers': 1, 'threads': THREADS, 'SQLALCHEMY_ENGINE_OPTIONS': {'pool_size': 1, 'max_overflow': 0}}

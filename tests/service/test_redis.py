@@ -9,10 +9,11 @@ from functools import partial
 from itertools import count
 
 import pytest
+from support.databases import Database
 
 from .runs import Scenario
 from .server import Client, Server, together
-from .services import Database, PrivateRedis, wait_for
+from .services import PrivateRedis, wait_for
 
 REQUESTS = 64
 THREADS = 8

@@ -4,10 +4,10 @@ import secrets
 from http.client import HTTPException
 
 import pytest
+from support.databases import Database
 
 from .runs import Scenario, expected_run, read_runs
 from .server import Client, Server
-from .services import Database
 
 SERVER = {'workers': 1}
 
@@ -71,15 +71,16 @@ def test_a_worker_that_is_killed_before_any_step_leaves_nothing(
     assert len(read_runs(database).keys() - before.keys()) == 1
 
 
-# From version 11.6 on, or with `innodb_snapshot_isolation`, MariaDB gives way with error 1020.
-def test_a_retry_of_a_run_that_changes_meanwhile_is_tried_again_and_whole(
+# MariaDB gives way with error 1020, from version 11.6 on or with `innodb_snapshot_isolation`. MySQL copies what is
+# committed by then.
+def test_a_retry_of_a_run_that_changes_meanwhile_is_whole_and_tried_again_where_the_server_gives_way(
         database: Database, scenario: Scenario, alice: Client) -> None:
     before = read_runs(database)
 
     answer = alice.retry(scenario.run_id, changes=4)
 
     assert answer.status == 202
-    assert answer.steps.count('INSERT test') == 5
+    assert answer.steps.count('INSERT test') == {'MariaDB': 5, 'MySQL': 1}[database.kind]
     runs = read_runs(database)
     assert runs.keys() - before.keys() == {answer.new_run_id}
     assert runs[answer.new_run_id] == expected_run(runs[answer.new_run_id], runs[scenario.run_id], scenario)
@@ -87,6 +88,8 @@ def test_a_retry_of_a_run_that_changes_meanwhile_is_tried_again_and_whole(
 
 def test_a_retry_of_a_run_that_does_not_stop_changing_is_refused_with_503_and_leaves_nothing(
         database: Database, scenario: Scenario, alice: Client, server: Server) -> None:
+    if database.kind == 'MySQL':
+        pytest.skip('MySQL has no error 1020: nothing conflicts here')
     before = read_runs(database)
 
     answer = alice.retry(scenario.run_id, changes=1000)

@@ -1,5 +1,6 @@
-"""Sweeps on MariaDB: two at once, and one that is killed."""
+"""Sweeps on a server: two at once, and one that is killed."""
 
+import secrets
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from http.client import HTTPException
@@ -11,13 +12,14 @@ from database import db
 from mod_ci.models import GcpInstance
 from mod_test.models import TestProgress, TestStatus
 from sqlalchemy import update
+from support.databases import Database
+from support.github import SETTINGS
 from support.rows import Rows
 
 from .server import Client, Server, together
-from .services import Database
 
 #: As many automatic retries as there are runs.
-SERVER = {'workers': 2, 'RUNS_API_AUTOMATIC_RETRIES': 1, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1000}
+SERVER = {'workers': 2, 'RUNS_API_AUTOMATIC_RETRIES': 1, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1000, **SETTINGS}
 ROUNDS = 10
 
 TIME_LIMIT = 'Could not complete test, time limit exceeded'
@@ -42,7 +44,8 @@ def seed_ends() -> tuple[int, int]:
     """
     db.session.execute(update(TestProgress).values(timestamp=datetime(2020, 1, 1)))
     tests = seed.regression_tests(5)
-    stopped, vanished = seed.run(tests).id, seed.run(tests).id
+    # Each is the newest of its branch.
+    stopped, vanished = (seed.run(tests, branch=secrets.token_hex(4)).id for _ in range(2))
     for run_id, ago in ((stopped, timedelta(hours=1)), (vanished, timedelta(hours=5))):
         for status in (TestStatus.preparation, TestStatus.testing):
             seed.add(TestProgress(run_id, status, '', datetime.now() - ago))

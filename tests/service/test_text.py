@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from support.databases import Database, fresh_database
 
 from .runs import Scenario, read_runs
 from .server import Client
-from .services import Database, fresh_database
 
 SERVER = {'workers': 1}
 
@@ -26,9 +26,9 @@ REASONS = [text[:255].ljust(255, '.') for text in (
 
 
 @pytest.fixture(scope='module', params=['utf8mb4', 'utf8mb3', 'latin1'])
-def database(request: pytest.FixtureRequest, mariadb: str) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest, database_server: Database) -> Iterator[Database]:
     """Yield a database with a character set of its own."""
-    with fresh_database(mariadb, request.param) as made:
+    with fresh_database(database_server, request.param) as made:
         yield made
 
 

@@ -1,4 +1,4 @@
-"""What retries run and what attempts prove in generated databases on MariaDB, whose collation takes more for equal."""
+"""What retries run and what attempts prove in generated databases on a server, whose collation takes more for equal."""
 
 from collections.abc import Iterator
 
@@ -9,10 +9,9 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mod_test.models import TestStatus
+from support.databases import Database
 from support.worlds import (ROOT, RUNS, WORLDS, File, GeneratedTest, Output,
                             World, assert_as_documented)
-
-from .services import Database
 
 
 @pytest.fixture

@@ -1,0 +1,94 @@
+"""The server that `RUNS_API_DATABASE` names, MariaDB or MySQL, and databases that are made on it for a test."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import pytest
+from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the current test, or fail it if the environment variable `RUNS_API_SERVICES` is `required`."""
+    if os.environ.get('RUNS_API_SERVICES') == 'required':
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def address(variable: str, default: str) -> str:
+    """Return the address of a service that listens: the one that a variable names, or the default."""
+    found = os.environ.get(variable, default)
+    url = make_url(found)
+    try:
+        socket.create_connection((url.host, url.port or {'redis': 6379}.get(url.drivername, 3306)), 10).close()
+    except OSError as error:
+        missing(f'nobody listens at {url!r}: {error}')
+    return found
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database, or the server, for one account."""
+
+    url: URL
+
+    @property
+    def uri(self) -> str:
+        """The address as the platform has it: with three-byte text."""
+        return self.url.update_query_dict({'charset': 'utf8'}).render_as_string(hide_password=False)
+
+    @property
+    def version(self) -> str:
+        """The version of the server, as it says it itself."""
+        return str(self.query('SELECT VERSION()')[0][0])
+
+    @property
+    def kind(self) -> str:
+        """What the server is: MariaDB or MySQL."""
+        return 'MariaDB' if 'MariaDB' in self.version else 'MySQL'
+
+    def query(self, *statements: str, **values: Any) -> list[Any]:
+        """Send statements on a connection of their own, each committed at once; return the rows of the last, if any."""
+        engine = create_engine(self.url, poolclass=NullPool, isolation_level='AUTOCOMMIT')
+        rows: list[Any] = []
+        with engine.connect() as connection:
+            # A table that a server still uses would keep a DROP waiting for a day.
+            connection.execute(text('SET lock_wait_timeout = 30'))
+            for statement in statements:
+                result = connection.execute(text(statement), values)
+                rows = list(result.all()) if result.returns_rows else []
+        return rows
+
+    @contextmanager
+    def for_account(self) -> Iterator[Database]:
+        """Yield the database for an account of its own that may do everything in it."""
+        name, password = f'runs_api_{secrets.token_hex(4)}', secrets.token_urlsafe(24)
+        self.query(f"CREATE USER '{name}'@'%' IDENTIFIED BY '{password}'",
+                   f"GRANT ALL PRIVILEGES ON {self.url.database}.* TO '{name}'@'%'")
+        try:
+            yield Database(self.url.set(username=name, password=password))
+        finally:
+            self.query(f"DROP USER '{name}'@'%'")
+
+
+def named_server() -> Database:
+    """Return the server that the tests are to use."""
+    return Database(make_url(address('RUNS_API_DATABASE', 'mysql+pymysql://root:@127.0.0.1:3306')))
+
+
+@contextmanager
+def fresh_database(server: Database, charset: str = 'utf8mb4') -> Iterator[Database]:
+    """Yield a database with nothing in it, for the account of the server's address."""
+    name = f'runs_api_{secrets.token_hex(6)}'
+    server.query(f'CREATE DATABASE {name} CHARACTER SET {charset}')
+    try:
+        yield Database(server.url.set(database=name))
+    finally:
+        server.query(f'DROP DATABASE {name}')
