@@ -57,7 +57,8 @@ class Database:
 
 def by_key(model: Any, statement: Select[Any]) -> Select[Any]:
     """Have a table read by its primary key. That of results and files keeps the rows of a run together."""
-    # MariaDB would read them by other indexes, from all over the table, in most statements.
+    # MariaDB would read them by other indexes, from all over the table, in most statements; MySQL where a run has been
+    # retried often.
     for dialect in ('mysql', 'mariadb'):
         statement = statement.with_hint(model, 'FORCE INDEX (PRIMARY)', dialect)
     return statement

@@ -69,9 +69,9 @@ def read_really_run(db: Database, run_ids: Collection[int]) -> set[int]:
 def _select_really_run(db: Database, run_ids: Collection[int]) -> Select[Any]:
     """Select the test of each result of an active test in some runs that was not carried over into them."""
     result, test = db.host.TestResult, db.host.RegressionTest
-    return (select(result.regression_test_id)
-            .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
-            .where(result.test_id.in_(run_ids), ~is_carried_over(db, result)))
+    return by_key(result, select(result.regression_test_id)
+                  .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
+                  .where(result.test_id.in_(run_ids), ~is_carried_over(db, result)))
 
 
 def find_origins(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int, int]:
