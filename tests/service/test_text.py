@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from application import create_app, dispose
 from support.databases import Database, fresh_database
+
+from mod_runs_api import InvalidFields, retry_run
 
 from .runs import Scenario, read_runs
 from .server import Client
@@ -50,3 +53,13 @@ def test_a_key_is_bound_to_the_exact_reason(scenario: Scenario, alice: Client) -
 
     assert first.status == 202
     assert [answer.status for answer in others] == [422] * len(others)
+
+
+def test_a_name_without_characters_in_the_database_is_nobodys(database: Database, scenario: Scenario) -> None:
+    app = create_app(database.uri)
+    with app.test_request_context():
+        app.preprocess_request()
+        for name in ('\u0410\u043b\u0438\u0441\u0430', '\U0001f600', 'a\U0001f600', '\ud800'):
+            with pytest.raises(InvalidFields):
+                retry_run(scenario.run_id, requested_by=name)
+    dispose(app)
