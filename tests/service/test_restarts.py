@@ -10,7 +10,7 @@ from flask import g
 from mod_regression.models import RegressionTest
 from sqlalchemy import Connection, create_engine
 from support.databases import Database
-from support.histories import finish, retry_in_process
+from support.histories import end, finish, report, retry_in_process
 from support.rows import Rows
 from support.statements import before_statements
 
@@ -33,6 +33,7 @@ def test_a_restart_between_two_statements_leaves_no_result_without_its_outputs(
         database: Database, tests: list[RegressionTest], step: str) -> None:
     source = finish(seed.run(tests).id, tests, failed=tests[:1])
     retry = retry_in_process(source, failed_only=True)
+    report(retry, tests[:1])
     engine, rows = create_engine(database.uri), Rows(db.engine)
     left = ['test_progress', 'test_result', 'test_result_file']
 
@@ -42,7 +43,7 @@ def test_a_restart_between_two_statements_leaves_no_result_without_its_outputs(
                 own.exec_driver_sql(f'DELETE FROM {left.pop()} WHERE test_id = {source}')
 
     with before_statements(db.engine, step, restart):
-        finish(retry, tests[:1])
+        end(retry)
 
     results, files = ([row['regression_test_id'] for row in rows.of(table, test_id=retry)]
                       for table in ('test_result', 'test_result_file'))
