@@ -102,9 +102,9 @@ class EntryPoints:
         response = self.client.post(f'/api/v1/runs/{run_id}/retry', headers=headers, json=body)
         assert response.status_code == status, response.text
 
-    def get(self, route: str) -> None:
-        """Ask about the newest of many attempts."""
-        response = self.client.get(f'/api/v1/runs/{self.newest_retry}/{route}',
+    def get(self, route: str, run_id: int = 0) -> None:
+        """Ask about a run, by default the newest of many attempts."""
+        response = self.client.get(f'/api/v1/runs/{run_id or self.newest_retry}/{route}',
                                    headers={'Authorization': f'Bearer {self.token}'})
         assert response.status_code == 200, response.text
 
@@ -163,6 +163,7 @@ CALLS: dict[str, Callable[[EntryPoints], object]] = {
     '422, nothing failed': lambda to: to.retry(to.passed, {'failed_only': True}, status=422),
     '422, not finished': lambda to: to.retry(to.queued, {'failed_only': True}, status=422),
     'preview': lambda to: to.get('retry'),
+    'preview of a pull request': lambda to: to.get('retry', to.of_pull_request),
     'retries': lambda to: to.get('retries'),
     'verdict': lambda to: to.get('verdict'),
     'page of a run': lambda to: to.alice.page(f'/test/{to.newest_retry}'),
