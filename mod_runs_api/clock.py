@@ -15,12 +15,9 @@ def now() -> datetime:
 
 
 def age(time: datetime | str, now: datetime) -> timedelta:
-    """
-    Return the age of a stored time. ``now`` is as :func:`now` returns it.
-
-    The platform stores some times in UTC and some in its machine's local time: the younger reading counts. A time that
-    the driver cannot read stays text, "0000-00-00 00:00:00": it is older than any other.
-    """
+    """Return the age of a stored time. ``now`` is as :func:`now` returns it."""
+    # The platform stores some times in UTC and some in its machine's local time: the younger reading counts. One that
+    # the driver cannot read stays text, "0000-00-00 00:00:00": it is older than any other.
     if isinstance(time, str):
         return timedelta.max
     # When clocks are set back an hour is read twice: the second time is the younger.

@@ -16,12 +16,7 @@ TOO_LARGE = f'The body must have at most {MAX_BODY} bytes.'
 
 
 def read_object() -> dict[str, Any]:
-    """
-    Return the object that the body of the current request is; an empty one if there is no body.
-
-    Raises :exc:`PayloadTooLarge`, :exc:`UnsupportedMediaType`, :exc:`BadRequest` if it is not JSON or is not all there,
-    and :exc:`InvalidFields` if it is JSON, but no object.
-    """
+    """Return the object that the body of the current request is: an empty one without a body. Raises what is wrong."""
     _refuse_unknown_length()
     # For this request alone: the host's own limit is for uploads. One byte more than allowed, because a body of
     # unknown length ends silently where reading ends.

@@ -23,12 +23,8 @@ WATCHED_FOR = timedelta(days=2)
 
 
 def is_carried_over(db: Database, result: Any) -> ColumnElement[bool]:
-    """
-    Return the condition that a result was carried over into its run, and is not the run's own: it has a mark.
-
-    A mark counts while the progress row that completed the retry is there: the platform's restart deletes it, and runs
-    everything.
-    """
+    """Return the condition that a result was carried over into its run, and is not the run's own: it has a mark."""
+    # A mark counts while the row that completed the retry is there: the restart deletes it, and runs everything.
     mark, completed = db.run_carried_over.alias().c, aliased(db.host.TestProgress)
     return exists().where(mark.run_id == result.test_id, mark.regression_test_id == result.regression_test_id,
                           _counts(mark, completed))
@@ -104,12 +100,9 @@ def find_contradicted(db: Database, run_id: int, origins: dict[int, int]) -> set
 
 
 def copy_results(db: Database, plan: CarryOver) -> None:
-    """
-    Copy a result of each test with its outputs from its origin into a retry, and mark it.
-
-    Outputs come before results, as in the platform's restart: transactions that lock rows in one order are no deadlock.
-    Under READ COMMITTED a restart may commit in between; then the results are missing, and nothing is copied.
-    """
+    """Copy a result of each test with its outputs from its origin into a retry, and mark it."""
+    # Outputs come before results, as in the platform's restart: who locks in one order is no deadlock. Under READ
+    # COMMITTED a restart may commit in between; then results are missing, and nothing is copied.
     customized = db.host.CustomizedTest
     run_id, completed, origins = plan.completed.run_id, plan.completed, plan.origins
     selected = set(db.scalars(select(customized.regression_id).where(customized.test_id == run_id)))
@@ -161,12 +154,9 @@ def is_still_completed(db: Database, completed: ProgressRow) -> bool:
 
 
 def find_missed(db: Database) -> Sequence[int]:
-    """
-    Return the failed-only retries that have completed, and lack a result of an active test that another attempt has.
-
-    One that has no marks, or was created within :data:`WATCHED_FOR`, is always looked at. Any other was complete as of
-    its end, and is looked at only if another attempt has a newer progress row.
-    """
+    """Return the completed failed-only retries that lack a result of an active test that another attempt has."""
+    # One without marks, or created lately, is always looked at. Any other was complete as of its end, and is looked at
+    # only if another attempt has a newer progress row.
     progress, retry, other, mark = db.host.TestProgress, db.run_retry.c, db.run_retry.alias().c, db.run_carried_over.c
     completed = select(progress.id).where(progress.test_id == retry.run_id, is_completed(progress))
     marked = by_key(progress, select(progress.id)

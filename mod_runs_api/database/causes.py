@@ -29,12 +29,8 @@ def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecor
 
 
 def _count_selected(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
-    """
-    Return run, number of tests that were selected when it was made, and number of those without a result of its own.
-
-    Runs without rows in ``customized_test`` are left out. A test that is never given to a worker counts only if it has
-    a result of its own.
-    """
+    """Return run, number of tests that were selected when it was made, and how many of them it has no result of."""
+    # Only of runs with rows in customized_test. A test that no worker is ever given counts if it has a result.
     customized, result = db.host.CustomizedTest, db.host.TestResult
     selected = (select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))
                 .where(customized.test_id.in_(run_ids)).distinct().subquery())

@@ -20,12 +20,8 @@ from .carry_over import is_carried_over
 
 
 def select_outcomes(db: Database, run_ids: Sequence[int], outcome: ColumnElement[str]) -> Select[Any]:
-    """
-    Select ``run_id``, ``regression_test_id`` and ``outcome`` of each test of some runs.
-
-    ``outcome`` is that of a row of the host's ``TestResult``. A run's tests are those that were selected for it, and
-    those that it has a result of.
-    """
+    """Select ``run_id``, ``regression_test_id`` and an outcome of ``TestResult`` of each test of some runs."""
+    # A run's tests are those that were selected for it, and those that it has a result of.
     result = db.host.TestResult
     has_result = result.test_id.is_not(None)
     tests = union(*_select_selected(db, run_ids), select(result.test_id, result.regression_test_id)
@@ -61,12 +57,9 @@ def outcome_of_result(db: Database) -> ColumnElement[str]:
 
 
 def _select_selected(db: Database, run_ids: Sequence[int]) -> list[Select[Any]]:
-    """
-    Select ``run_id`` and ``regression_test_id`` of each test that was selected for some runs, for a union.
-
-    A run without rows in ``customized_test`` ran every test there was. Which those were is no longer known, so every
-    test that is active now stands for them.
-    """
+    """Select ``run_id`` and ``regression_test_id`` of each test that was selected for some runs, for a union."""
+    # A run without rows in customized_test ran every test there was. Nobody knows any more which those were: every test
+    # that is active now stands for them.
     run, customized, regression_test = db.host.Test, db.host.CustomizedTest, db.host.RegressionTest
     # The ids again, or MariaDB reads the rows of all runs.
     has_rows = exists().where(customized.test_id == run.id, customized.test_id.in_(run_ids))

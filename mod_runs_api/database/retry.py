@@ -12,12 +12,9 @@ from . import Database
 
 
 def write_retry(db: Database, request: RetryRequest, source: Run, regression_test_ids: Sequence[int]) -> int:
-    """
-    Write the new run, and return its id.
-
-    It gets no progress row: the platform's scheduled job passes over every run that has one, so a run with a row
-    "queued as a retry" would never start. Its origin is in ``run_retry``.
-    """
+    """Write the new run, and return its id."""
+    # It gets no progress row: the platform's scheduled job passes over every run that has one, so a run with a row
+    # "queued as a retry" would never start. Its origin is in run_retry.
     run, customized, owner = db.host.Test, db.host.CustomizedTest, db.host.TestFork
     # The database copies the configuration itself: read and sent back, text would pass twice through a connection of
     # utf8mb3.

@@ -113,11 +113,8 @@ def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> i
 
 
 def find_newest_of_master(db: Database, run: Run) -> int | None:
-    """
-    Return the newest run of master, of the same fork and platform, that is no retry and has a completed attempt.
-
-    None if there is none among the newest :data:`MAX_LOOKED_THROUGH` runs: there is no index on branches.
-    """
+    """Return the newest run of master, of the same fork and platform, that is no retry and has a completed attempt."""
+    # Not of all time: there is no index on branches.
     root, retry, own = db.host.Test, db.run_retry.alias(), db.run_retry.c
     progress = db.host.TestProgress
     newest_id = db.scalar(select(func.max(root.id))) or 0

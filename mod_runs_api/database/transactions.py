@@ -57,11 +57,8 @@ class Transactions:
         raise error
 
     def read(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """
-        Return the result of ``work`` for a page of the host, on the connection that the page has already.
-
-        Pages that held one and waited for a second could use up the pool. Raises as :meth:`run` does.
-        """
+        """Return the result of ``work`` for a page of the host, on its connection. Raises as :meth:`run` does."""
+        # Pages that held one and waited for a second could use up the pool.
         try:
             connection = self.get_session().connection(bind_arguments={'mapper': self.tables.host.Test})
             return work(Database(connection, self.tables), *args, **kwargs)

@@ -22,23 +22,17 @@ CAUSES: tuple[CauseName, ...] = get_args(CauseName)
 
 #: delete_expired_instances. It is written again at each tick, also after the run has completed.
 TIME_LIMIT = 'Could not complete test, time limit exceeded'
-
 #: start_ci, by way of deschedule_test: the workflow has ended, and GitHub does not show its build yet.
 NOT_VISIBLE = 'Build succeeded but artifact not yet available - please retry'
-
 #: The same, for a build that was not needed, and right after NOT_VISIBLE for the same run.
 NOT_RAN = 'Not ran - no code changes'
-
 #: progress_type_request, in the place of the message of a worker that gives up, or whose machine has rebooted.
 OUT_OF_ORDER = 'Duplicate Entries'
-
 #: The message of a worker that finds no build on its machine. The platform keeps it if the run was canceled before.
 #: The message of a worker that gives up later is empty.
 NO_BUILD_ON_MACHINE = 'artifact'
-
 #: ``flask runs-api sweep``, for a run whose machine was never heard of again.
 VANISHED = 'The machine of this run has vanished.'
-
 #: mod_test.controllers.stop_test ("Canceled by admin"), and the API's cancel_run of mod_api.routes.runs.
 CANCELED_BY_PERSON = 'Canceled '
 
@@ -78,8 +72,6 @@ PHRASES = {
 
 #: How long a worker lets one regression test run, in milliseconds.
 MAX_RUNTIME_OF_TEST = 600_000
-
-
 #: The cause of a run that has completed without some or all of its results.
 MISSING_RESULTS = 'results are missing'
 

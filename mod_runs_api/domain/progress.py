@@ -43,12 +43,8 @@ class Progress:
 
     @property
     def end(self) -> ProgressRow | None:
-        """
-        The row that ended the run; None if it has not ended.
-
-        It is the first ``completed`` row or, without one, the first of the canceled rows at the tail: the platform
-        writes the time limit again at each tick for as long as the machine is there.
-        """
+        """The row that ended it: the first ``completed`` one, or else the first of the canceled ones at the tail."""
+        # The platform writes the time limit again at each tick for as long as the machine is there.
         if self.status not in ENDED_STATUSES:
             return None
         return self.completed or list(takewhile(lambda row: row.status == CANCELED, reversed(self.rows)))[-1]

@@ -58,12 +58,8 @@ def random_secret() -> str:
 
 
 def digest_key(owner: int | str | None, idempotency_key: str | None) -> str:
-    """
-    Return the stored form of an idempotency key; a random one if there is no key.
-
-    The same key from another owner is another key. The owner is a user's id, None if there is no user, or "comment" or
-    "sweep".
-    """
+    """Return the stored form of an idempotency key; a random one if there is no key."""
+    # The owner is a user's id, None if there is no user, "comment" or "sweep": another owner's key is another key.
     if idempotency_key is None:
         return random_secret()
     return hashlib.sha256(f'{owner} {idempotency_key}'.encode()).hexdigest()
@@ -88,12 +84,7 @@ class RetryRequest:
 
 
 def choose_tests(run: Run, tests: Sequence[RegressionTest], failed_only: bool, drop_inactive: bool) -> list[int]:
-    """
-    Return the ids of the regression tests that a retry of a run would run, in order.
-
-    ``tests`` are its full test set, or with ``failed_only`` the tests that did not pass in it. Raises
-    :exc:`RunNotFinished`, :exc:`NothingFailed` or :exc:`InactiveTests`.
-    """
+    """Return those of some tests that a retry of a run would run, by their ids. Raises :exc:`Refusal`."""
     if failed_only and run.status not in ENDED_STATUSES:
         raise RunNotFinished(f'Run {run.id} has not finished: it has no failed tests yet.',
                              run_status=run.status or 'queued')

@@ -5,16 +5,12 @@ from typing import NamedTuple
 
 #: The values of ``Test.platform``.
 PLATFORMS = ('linux', 'windows')
-
 #: The values of ``Test.test_type``.
 COMMIT, PULL_REQUEST = 'commit', 'pr'
-
 #: The branch that every pull request is compared with.
 MASTER = 'master'
-
 #: The branch that the platform gives the runs of all pull requests.
 PULL_REQUEST_BRANCH = 'pull_request'
-
 #: The largest id that the platform's columns hold.
 MAX_ID = 2 ** 31 - 1
 

@@ -20,13 +20,10 @@ from .words import counted
 
 #: An end is not final: the machine may report after all.
 SETTLED_AFTER = timedelta(minutes=15)
-
 #: After this an end is left to people, and an attempt is no longer in flight.
 GIVEN_UP_AFTER = timedelta(hours=24)
-
 #: How long after the platform's own limit a machine has vanished.
 GRACE = timedelta(hours=2)
-
 #: The number of automatic attempts that must die in a row until no more are made.
 OUTAGE = 3
 
@@ -89,12 +86,8 @@ class Candidate:
         return None
 
     def plan_retry(self, tests: SourceTests, drop_inactive: bool) -> Step | None:
-        """
-        Return the step that retries it, or the reason to wait.
-
-        A run that stopped half-way is resumed, and a failed-only retry that died without a result runs its own tests
-        again. None for a failed-only retry whose tests have all passed elsewhere.
-        """
+        """Return the step that retries it, or the reason to wait; None if all its tests have passed elsewhere."""
+        # What stopped half-way is resumed. A failed-only retry that died without a result runs its own tests again.
         run, detail = self.run, self.cause.detail
         may_resume = bool(self.record.results) or run.failed_only
         failed_only = may_resume and any(test.active and test.id not in tests.passed_elsewhere

@@ -57,11 +57,8 @@ def to_sentence(tests: Sequence[TestVerdict]) -> str | None:
 
 def to_hint(tests: Iterable[TestVerdict], ids: Collection[int], master_id: int | None,
             same_in_master: Collection[int]) -> str | None:
-    """
-    Return what is known about tests that may be run again, from the attempts and from master; None if it is nothing.
-
-    ``ids`` are those tests, and ``same_in_master`` those that fail in the same way in the newest run of master.
-    """
+    """Return what attempts and master say about tests that may be run again; None if it is nothing."""
+    # same_in_master are those of ids that fail in the same way in the newest run of master.
     by_verdict: dict[VerdictName, list[int]] = {}
     for test in tests:
         if test.regression_test_id in ids:

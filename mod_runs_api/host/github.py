@@ -31,12 +31,8 @@ class GitHubAccess:
         return f'{self.owner}/{self.repository}' if self.owner and self.repository else ''
 
     def open_repository(self) -> Any:
-        """
-        Return the repository as PyGithub's, with a short timeout, because a user is waiting.
-
-        PyGithub's own default is to try again and again, up to an hour when the token is used up. Raises
-        :exc:`NotConfigured` if the host has no token or repository, and :exc:`ModuleNotFoundError` without PyGithub.
-        """
+        """Return the repository as PyGithub's. Raises :exc:`NotConfigured` or :exc:`ModuleNotFoundError`."""
+        # With a short timeout, because a user is waiting. PyGithub's default is to try again and again, up to an hour.
         if not self.token or not self.full_name:
             raise NotConfigured
         from github import Auth, Github

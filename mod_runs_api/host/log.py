@@ -49,11 +49,8 @@ def describe(fault: BaseException) -> str:
 
 
 def _name(fault: BaseException) -> str:
-    """
-    Return the kind of a fault, with the driver's text where the database is away or cannot work.
-
-    The text of its other errors may quote stored values, the token of a run among them.
-    """
+    """Return the kind of a fault, with the driver's text where the database is away or cannot work."""
+    # The text of its other errors may quote stored values, the token of a run among them.
     cause = next((cause for cause in _causes(fault) if isinstance(cause, DBAPIError)), fault)
     text = type(cause).__name__
     if _is_of_server(cause):

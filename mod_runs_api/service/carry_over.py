@@ -10,10 +10,9 @@ the platform's row.
 
 * If it fails, the end of the run stands, and the log says so. The next sweep finds the run, as it finds one whose
   process was killed in between, or whose end was written in plain SQL.
-* What was carried over has a mark, a row in ``run_carried_over``. A second end copies only what is still lacking: as a
-  rule nothing. Of two at once, the second violates the primary key of the marks, and is tried again.
-* The platform's restart deletes the progress row that completed the run: its marks no longer count. If it comes after
-  that row was read, the copies are rolled back.
+* What was carried over has a mark. A second end copies only what is still lacking: as a rule nothing. Of two at once,
+  the second violates the primary key of the marks, and is tried again.
+* The platform's restart deletes the progress row that completed the run: its marks no longer count.
 """
 
 from collections.abc import Iterator
@@ -93,12 +92,7 @@ def _make_whole(transactions: Transactions, run_id: int) -> None:
 
 
 def carry_over(db: Database, run_id: int) -> int:
-    """
-    Carry the results of the other attempts over into a failed-only retry that has completed, and return their number.
-
-    Nothing is done for any other run. Called again, it carries over only what is still lacking. Raises
-    :exc:`RunNotFound`, or :exc:`Outdated` if the platform has restarted the run meanwhile.
-    """
+    """Carry over into a failed-only retry that has completed what it lacks, and return the number of results."""
     plan = plan_carry_over(db, run_id)
     if plan is None:
         return 0
@@ -119,11 +113,8 @@ def carry_over_missed(transactions: Transactions) -> Iterator[tuple[int, int]]:
 
 
 def plan_carry_over(db: Database, run_id: int) -> CarryOver | None:
-    """
-    Return the results that are to be carried over into a run; None if there are none. Raises :exc:`RunNotFound`.
-
-    The origin of each is the attempt that ended last of those that have ended and really ran the test.
-    """
+    """Return the results that are to be carried over into a run; None if there are none. Raises :exc:`RunNotFound`."""
+    # The origin of each is the attempt that ended last of those that have ended and really ran the test.
     run = find_run(db, run_id)
     if not run.failed_only:
         return None

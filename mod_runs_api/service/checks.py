@@ -24,12 +24,8 @@ from ..settings import Check, Settings
 
 
 def commit_is_not_superseded(run: CheckedRun) -> str | None:
-    """
-    Refuse to retry a run if a later run is of another commit of the same pull request, or of the same branch and fork.
-
-    The platform would replace the later run's report with the retry's, and take the retry for the newest run of its
-    branch.
-    """
+    """Refuse to retry a run if a later run is of another commit of its pull request, or of its branch and fork."""
+    # The platform would replace the later run's report, and take the retry for the newest run of its branch.
     later_id = extension_state().transactions.run(find_superseding, run)
     if later_id is None:
         return None
@@ -93,11 +89,8 @@ def _in_order(checks: Iterable[Check]) -> list[Check]:
 
 
 def ask_checks(checks: Sequence[Check], run: Run, silence_refuses: bool = False) -> None:
-    """
-    Raise :exc:`RefusedByCheck` if a check refuses a retry of a run. The first refusal ends it.
-
-    A check that fails, or has no answer, is logged. It refuses nothing, or with ``silence_refuses`` the retry.
-    """
+    """Raise :exc:`RefusedByCheck` if a check refuses a retry of a run. The first refusal ends it."""
+    # A check that fails, or has no answer, is logged. It refuses nothing, or with silence_refuses the retry.
     checked = CheckedRun(**asdict(run))
     for number, check in enumerate(checks):
         if check in checks[:number]:  # By equality: a check may not be hashable.

@@ -42,11 +42,7 @@ def find_writer(db: Database, comment: Comment, retry_roles: Collection[str]) ->
 
 def read_request(db: Database, comment: Comment, user: User, pull_request: PullRequest,
                  command: Command) -> RetryRequest | None:
-    """
-    Return the request that a command of a comment makes; None if there is no run for it. Raises :exc:`RunQueued`.
-
-    The run is the newest of the pull request's head commit or, if only failed tests are asked for, one of its attempts.
-    """
+    """Return the request that a command of a comment makes; None if there is no run for it. Raises :exc:`RunQueued`."""
     # The comment's own id: a second delivery creates nothing more.
     digest = digest_key('comment', f'{comment.id} {command.platform} {"failed" if command.failed_only else "all"}')
     earlier = find_retry(db, digest)

@@ -39,12 +39,8 @@ def create_retry(state: ExtensionState, request: RetryRequest) -> Retry:
 
 
 def create_checked_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[Check]) -> Retry:
-    """
-    Create a retry as :func:`create_retry` does, unless one of some checks refuses it.
-
-    The checks are asked before the transaction that writes, because they may ask GitHub, and after everything that the
-    tables refuse.
-    """
+    """Create a retry as :func:`create_retry` does, unless one of some checks refuses it."""
+    # They are asked before the transaction that writes, as they may ask GitHub, and after all that the tables refuse.
     def find_retriable_run(db: Database) -> Run | Retry:
         earlier = find_earlier_retry(db, request)
         if earlier is not None:
@@ -96,12 +92,8 @@ def read_tests_to_run(db: Database, run: Run, failed_only: bool, drop_inactive: 
 
 
 def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:
-    """
-    Return the retry that an earlier request with the same digest has created, if there is one.
-
-    It counts as replayed, unless this very request created it in a transaction whose commit was never answered.
-    Raises :exc:`KeyReused` if the key belongs to a request for something else.
-    """
+    """Return the retry that an earlier request with the same digest has created. Raises :exc:`KeyReused`."""
+    # It counts as replayed, unless this very request created it in a transaction whose commit was never answered.
     stored = find_retry(db, request.idempotency_digest)
     if stored is None:
         return None
