@@ -169,7 +169,7 @@ def carry_over_command(run_id: int | None) -> None:
 @with_appcontext
 def sweep_command(dry_run: bool, as_json: bool) -> None:
     """
-    Carry over what was missed, and end and retry runs that died by no fault of the code: a line for the crontab.
+    Carry over what was missed; end and retry what died by no fault of the code, if that is on. For the crontab.
 
     Prints a line for each run that it did something about, or would have but for a reason: the run, "carried over",
     "ended", "retried" or "waiting", the new run, and why. Exits with 3 if the database is away.

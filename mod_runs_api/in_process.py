@@ -42,9 +42,9 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
     InvalidFields
         An argument is of the wrong type or too long, or the user does not exist.
     RunNotFinished, NothingFailed, InactiveTests, RefusedByCheck, KeyReused
-        The retry is refused: see docs/api.rst, "Refusals". All are :exc:`Unprocessable`.
+        The retry is refused: see docs/api.rst, "Refusals". All are :exc:`Refusal`.
     ServiceUnavailable
-        The database is away or read-only, or still failing after all tries.
+        The database is away or read-only, or too busy for all tries.
     InternalError
         Any other error of the database. The log has more.
     MountError

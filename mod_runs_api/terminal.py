@@ -15,13 +15,15 @@ def print_list(items: Iterable[T], columns: Mapping[str, Callable[[T], str]],
     """Print each of some items; ``columns`` are those of the table, and ``to_line`` returns the cells of a line."""
     if not sys.stdout.isatty():
         for item in items:
-            click.echo('\t'.join(to_line(item) if to_line else [to_cell(item) for to_cell in columns.values()]))
+            click.echo('\t'.join(to_line(item) if to_line else [read(item) for read in columns.values()]))
         return
-    rows = [[to_cell(item) for to_cell in columns.values()] for item in items]
-    if rows:
-        table = [list(columns), *rows]
-        widths = [max(map(len, column)) for column in zip(*table)]
-        for row in table:
+    rows = [list(columns)]
+    try:
+        for item in items:
+            rows.append([read(item) for read in columns.values()])
+    finally:  # A sweep that breaks off says what it has done.
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        for row in rows if len(rows) > 1 else ():
             click.echo('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 

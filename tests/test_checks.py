@@ -58,7 +58,7 @@ def test_a_check_that_fails_or_returns_nonsense_refuses_nothing_is_logged_and_do
         retry: ApiCall, run_id: int, caplog: pytest.LogCaptureFixture) -> None:
     assert retry(run_id).json['message'].startswith('The build of c0ffee')
 
-    logged = [message for message in caplog.messages if 'RUNS_API_BEFORE_RETRY: Returns' in message]
+    logged = [message for message in caplog.messages if 'the check Returns' in message]
     assert len(logged) == len(NONSENSE)
     for value, message in zip(NONSENSE, logged):
         assert type(value).__name__ in message

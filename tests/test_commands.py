@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,9 @@ from support.api import ApiCall, Command
 from support.histories import (FAIL, PASS, add_attempts, finish,
                                retry_in_process)
 from support.rows import RetryRow, Rows, add_retries, delete_run
+
+from mod_runs_api import ServiceUnavailable
+from mod_runs_api.domain.sweep import Step
 
 # A command has a session of its own, and so a connection of its own.
 pytestmark = pytest.mark.on_file
@@ -105,6 +109,19 @@ def test_on_a_terminal_lists_are_tables_with_a_head(
         'TEST  FLAKY  RETRIED  LAST RUN  COMMAND\n2     1      1        1         -out=srt -latin1\n')
     assert command('causes').output.splitlines()[:2] == ['CAUSE           RUNS', 'runs            2']
     assert command('sweep').output == ''
+
+
+def test_a_sweep_that_breaks_off_says_at_a_terminal_what_it_has_done(
+        command: Command, terminal: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def take_steps(*_: object) -> Iterator[Step]:
+        yield Step(1, 'ended', 'It has vanished.')
+        raise ServiceUnavailable
+
+    monkeypatch.setattr('mod_runs_api.cli.take_steps', take_steps)
+    result = command('sweep')
+
+    assert (result.exit_code, result.stdout) == (
+        3, 'RUN  STEP   NEW RUN  WHY\n1    ended  -        It has vanished.\n')
 
 
 def test_flaky_lists_the_tests_that_were_flaky_in_the_last_runs_that_were_retried(

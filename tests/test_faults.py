@@ -21,6 +21,8 @@ from werkzeug import exceptions
 from werkzeug.test import TestResponse
 
 from mod_runs_api import InternalError, ServiceUnavailable, retry_run
+from mod_runs_api.errors import Outdated
+from mod_runs_api.extension import extension_state
 
 UNAVAILABLE = {'code': 'service_unavailable', 'details': {},
                'message': 'The database cannot be used at the moment. Try again later.'}
@@ -137,6 +139,14 @@ def test_a_transaction_is_tried_eight_times(retry: ApiCall, run_id: int, rows: R
     assert_unavailable(retry(run_id))
     assert faults.count == 8
     assert rows.retries == []
+
+
+def test_what_others_change_at_each_try_may_be_asked_for_again(app: Flask, faults: Faults) -> None:
+    def work(_: object) -> None:
+        raise Outdated
+
+    with pytest.raises(ServiceUnavailable):
+        extension_state().transactions.run(work)
 
 
 def test_a_commit_that_was_not_answered_is_found_again(

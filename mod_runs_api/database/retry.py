@@ -50,8 +50,8 @@ def find_retry(db: Database, idempotency_digest: str) -> StoredRetry | None:
         .join_from(db.run_retry, run, run.id == retry.run_id)
         .where(retry.idempotency_digest == idempotency_digest)).one_or_none()
     return None if row is None else StoredRetry(
-        new_run_id=row.run_id, run_id=row.source_run_id, failed_only=row.failed_only, reason=decode_reason(row.reason),
-        test_count=row.test_count, run_token=row.token)
+        new_run_id=row.run_id, source_run_id=row.source_run_id, failed_only=row.failed_only,
+        reason=decode_reason(row.reason), test_count=row.test_count, run_token=row.token)
 
 
 def decode_reason(reason: bytes | None) -> str | None:

@@ -71,7 +71,7 @@ def find_superseding(db: Database, run: Run) -> int | None:
 
 
 def find_newest_runs(db: Database, run_ids: Collection[int]) -> dict[int, NewerRun]:
-    """Return the newest run of the commit, platform, pull request and fork of each of some runs that are older."""
+    """Return the newest run of commit, platform, pull request and fork of each of some runs that has a newer one."""
     run, newer, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
     found = (select(run.id.label('of_run_id'), func.max(newer.id).label('run_id'))
              .join_from(run, newer, and_(*_is_newer(newer, run), newer.pr_nr == run.pr_nr,

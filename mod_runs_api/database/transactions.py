@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from ..errors import Outdated
@@ -74,7 +73,7 @@ class Transactions:
             tries += 1
             try:
                 self._give_connection_back()
-                with self._engine().begin() as connection:
+                with self.get_session().get_bind(mapper=self.tables.host.Test).engine.begin() as connection:
                     return work(Database(connection, self.tables), *args, **kwargs)
             except (DBAPIError, Outdated) as error:
                 if tries == MAX_TRIES or time.monotonic() - started > MAX_SECONDS or not _is_transient(error):
@@ -88,9 +87,6 @@ class Transactions:
         session = self.get_session()
         if self.is_own_request() and not (session.new or session.dirty or session.deleted):
             session.rollback()
-
-    def _engine(self) -> Engine:
-        return self.get_session().get_bind(mapper=self.tables.host.Test).engine
 
 
 def _is_transient(error: DBAPIError | Outdated) -> bool:

@@ -44,7 +44,7 @@ class StoredRetry(NamedTuple):
     """A retry as it is stored."""
 
     new_run_id: int
-    run_id: int
+    source_run_id: int
     failed_only: bool
     reason: str | None
     test_count: int
@@ -87,7 +87,7 @@ def choose_tests(run: Run, tests: Sequence[RegressionTest], failed_only: bool, d
     """Return those of some tests that a retry of a run would run, by their ids. Raises :exc:`Refusal`."""
     if failed_only and run.status not in ENDED_STATUSES:
         raise RunNotFinished(f'Run {run.id} has not finished: it has no failed tests yet.',
-                             run_status=run.status or 'queued')
+                             run_status='running' if run.status else 'queued')
     if failed_only and not tests:
         raise NothingFailed(f'No test of run {run.id} failed: there is nothing to run again.')
     inactive_ids = [test.id for test in tests if not test.active]

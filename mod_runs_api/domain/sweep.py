@@ -20,7 +20,7 @@ from .words import counted
 
 #: An end is not final: the machine may report after all.
 SETTLED_AFTER = timedelta(minutes=15)
-#: After this an end is left to people, and an attempt is no longer in flight.
+#: After this an end is left to people, an attempt is no longer in flight, and a silent machine's run is history.
 GIVEN_UP_AFTER = timedelta(hours=24)
 #: How long after the platform's own limit a machine has vanished.
 GRACE = timedelta(hours=2)
@@ -89,11 +89,10 @@ class Candidate:
         """Return the step that retries it, or the reason to wait; None if all its tests have passed elsewhere."""
         # What stopped half-way is resumed. A failed-only retry that died without a result runs its own tests again.
         run, detail = self.run, self.cause.detail
-        may_resume = bool(self.record.results) or run.failed_only
-        failed_only = may_resume and any(test.active and test.id not in tests.passed_elsewhere
-                                         for test in tests.not_passed)
-        if run.failed_only and not failed_only:
+        left = [test for test in tests.not_passed if test.id not in tests.passed_elsewhere]
+        if run.failed_only and not left:
             return None
+        failed_only = run.failed_only or bool(self.record.results) and any(test.active for test in left)
         try:
             choose_tests(run, tests.not_passed if failed_only else tests.full_set, failed_only, drop_inactive)
         except Refusal as refusal:

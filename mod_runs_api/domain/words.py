@@ -36,7 +36,7 @@ class Finding:
 def list_findings(tests: Sequence[TestVerdict]) -> list[Finding]:
     """Return a statement for each verdict but "passed" that a test has, or one if all have passed."""
     # One attempt alone proves nothing.
-    if _count_evidence(tests) < 2:
+    if _count_attempts(tests) < 2:
         return []
     findings: list[Finding] = []
     for name, phrases in PHRASES.items():
@@ -101,10 +101,10 @@ def other_builds_sentence(other_builds: Sequence[OtherBuild]) -> str:
 
 def attempts_phrase(tests: Iterable[TestVerdict]) -> str:
     """Return the number of attempts that have run a test and ended: "3 attempts"."""
-    return counted(_count_evidence(tests), 'attempt')
+    return counted(_count_attempts(tests), 'attempt')
 
 
-def _count_evidence(tests: Iterable[TestVerdict]) -> int:
+def _count_attempts(tests: Iterable[TestVerdict]) -> int:
     """Return the number of attempts that have run a test and ended: the others prove nothing."""
     return len({attempt.run_id for test in tests for attempt in test.attempts if attempt.has_run})
 

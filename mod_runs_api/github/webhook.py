@@ -1,5 +1,6 @@
 """Retries that are asked for in a comment on a pull request (docs/github.rst)."""
 
+from contextlib import suppress
 from typing import Any
 
 from ..domain.comments import Command, Comment, IgnoredComment
@@ -71,8 +72,11 @@ def _retry(state: ExtensionState, comment: Comment, user: User, pull_request: Pu
         if request is None:
             return CommentRefusal(platform, None, f'This pull request has no run on {platform}.')
         retry = create_commanded_retry(state, request)
-        known = state.transactions.run(read_verdict, retry.new_run_id).sentence if command.failed_only else None
     except (RunNotFound, Unprocessable) as error:
         return CommentRefusal(platform, request.run_id if request else error.details['run_id'], error.message)
+    known = None
+    if command.failed_only:
+        with suppress(RunNotFound):  # It has just been deleted.
+            known = state.transactions.run(read_verdict, retry.new_run_id).sentence
     return CommentRetry(platform, retry.run_id, retry.new_run_id, command.failed_only, retry.test_count, retry.replayed,
                         external_run_page(retry.new_run_id), known)

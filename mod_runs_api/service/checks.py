@@ -2,9 +2,9 @@
 Checks that may refuse a retry, and asking them (docs/github.rst, "Checks").
 
 A check takes the run that is to be retried, and returns a sentence that says why not, or None. Those of the settings
-are asked as they are given. A comment and a sweep ask further ones, whatever the settings say, in an order of their
-own: the database first, then GitHub about the pull request, then about the build. If GitHub does not answer, the
-ready-made checks raise: see :func:`ask_checks`.
+are asked as they are given. A comment and a sweep ask further ones, whatever the settings say, and all of them in an
+order of their own: the database first, then GitHub about the pull request, then about the build. If GitHub does not
+answer, the ready-made checks raise: see :func:`ask_checks`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -67,7 +67,7 @@ def build_artifact_exists(run: CheckedRun) -> str | None:
             'builds for 90 days, and the platform looks at the newest ones only.')
 
 
-#: Those that ask the database alone, and those that ask GitHub, the dearest last.
+#: The order of the ready-made ones: those that ask the database alone, before others, and those that ask GitHub, after.
 _FIRST: tuple[Check, ...] = (commit_is_not_superseded, no_attempt_is_queued)
 _LAST: tuple[Check, ...] = (pull_request_is_open, author_is_not_blocked, build_artifact_exists)
 
@@ -79,7 +79,8 @@ def checks_of_comments(settings: Settings) -> list[Check]:
 
 def checks_of_sweeps(settings: Settings) -> list[Check]:
     """Return the checks without whose consent no automatic retry is made: those of the settings, and four."""
-    return _in_order([*settings.before_retry, commit_is_not_superseded, *_LAST])
+    return _in_order([*settings.before_retry, commit_is_not_superseded, pull_request_is_open, author_is_not_blocked,
+                      build_artifact_exists])
 
 
 def _in_order(checks: Iterable[Check]) -> list[Check]:
@@ -106,6 +107,6 @@ def ask_checks(checks: Sequence[Check], run: Run, silence_refuses: bool = False)
             if isinstance(reason, str):
                 raise RefusedByCheck(reason, run_id=run.id)
             trouble = f'returned {type(reason).__name__}, which is neither str nor None'
-        log().error(f'RUNS_API_BEFORE_RETRY: {name} {trouble}')
+        log().error(f'the check {name} {trouble}')
         if silence_refuses:
             raise RefusedByCheck(f'{name} has no answer.', run_id=run.id)

@@ -35,6 +35,7 @@ def find_writer(db: Database, comment: Comment, retry_roles: Collection[str]) ->
                              asked=True)
     if users[0].role not in retry_roles:
         raise IgnoredComment(f'The role of {comment.login} does not have permission to run tests.', asked=True)
+    # The payload names the author: the ready-made check asks GitHub.
     if comment.author_id is not None and is_blocked(db, comment.author_id):
         raise IgnoredComment('The author of this pull request is blocked.', asked=True)
     return users[0]
@@ -47,7 +48,7 @@ def read_request(db: Database, comment: Comment, user: User, pull_request: PullR
     digest = digest_key('comment', f'{comment.id} {command.platform} {"failed" if command.failed_only else "all"}')
     earlier = find_retry(db, digest)
     # A second delivery means the run of the first one, although that has made a newer attempt.
-    run_id = find_newest_run(db, pull_request, command.platform) if earlier is None else earlier.run_id
+    run_id = find_newest_run(db, pull_request, command.platform) if earlier is None else earlier.source_run_id
     if run_id is None:
         return None
     if earlier is None:

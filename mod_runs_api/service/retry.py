@@ -97,7 +97,8 @@ def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:
     stored = find_retry(db, request.idempotency_digest)
     if stored is None:
         return None
-    if (stored.run_id, stored.failed_only, stored.reason) != (request.run_id, request.failed_only, request.reason):
+    asked = request.run_id, request.failed_only, request.reason
+    if (stored.source_run_id, stored.failed_only, stored.reason) != asked:
         raise KeyReused('This idempotency key belongs to another request.')
     return Retry(request.run_id, stored.new_run_id, request.failed_only, stored.test_count,
                  replayed=stored.run_token != request.run_token)

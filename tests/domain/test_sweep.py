@@ -78,7 +78,7 @@ ALL = [RegressionTest(1, True), FAILED]
     (candidate(results=0, failed_only=True), SourceTests([FAILED], ALL, ()), 'retried', True),
     (candidate(failed_only=True), SourceTests([FAILED], ALL, {1}), 'retried', True),
     (candidate(failed_only=True), SourceTests([FAILED], ALL, {2}), None, None),
-    (candidate(failed_only=True), SourceTests([INACTIVE], ALL, ()), None, None)])
+    (candidate(failed_only=True), SourceTests([INACTIVE], ALL, ()), 'waiting', None)])
 def test_a_run_that_died_is_resumed_or_run_again_in_full(
         found: Candidate, tests: SourceTests, what: str | None, failed_only: bool | None) -> None:
     step = found.plan_retry(tests, drop_inactive=False)

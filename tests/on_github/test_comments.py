@@ -17,7 +17,7 @@ from support.histories import end, finish, report, retry_in_process
 from support.rows import RetryRow, Rows
 from support.statements import before_statements, fail
 
-from mod_runs_api import ServiceUnavailable, retry_run
+from mod_runs_api import RunNotFound, ServiceUnavailable, retry_run
 from mod_runs_api.github import CommentOutcome, retry_from_comment
 
 from .conftest import Comment, MakeRun
@@ -146,6 +146,16 @@ def test_retry_failed_is_answered_with_what_is_known_already(
     assert first.reply.endswith(', with 1 test that did not pass.')
     assert comment('/retry linux failed').reply.endswith(
         ', with 1 test that did not pass. Over 2 attempts 1 test failed in the only attempt that ran it.')
+
+
+def test_a_retry_that_is_deleted_before_it_is_answered_was_made_all_the_same(
+        comment: Comment, linux: Test, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_verdict(_: object, run_id: int) -> None:
+        raise RunNotFound(run_id)
+
+    monkeypatch.setattr('mod_runs_api.github.webhook.read_verdict', read_verdict)
+
+    assert [retry.new_run_id for retry in comment('/retry linux failed').retries] == [2]
 
 
 @pytest.mark.parametrize(('stages', 'answers'), [
