@@ -10,7 +10,8 @@ from mod_auth.models import Role, User
 from mod_regression.models import RegressionTest
 from sqlalchemy import Update, update
 
-from .chromium import Page, Request, Route
+from .chromium import Page, Request, Route, tab_to
+from .conftest import open_dialog
 from .served import Site
 
 AGAIN = 'No answer came from the server. Send it again: that makes one run, even if the first one arrived.'
@@ -120,12 +121,28 @@ def test_every_opening_has_a_key_of_its_own(site: Site, dialog: Page, keys: list
         send(dialog)
         dialog.get_by_role('alert').get_by_text('The build is gone.').wait_for()
     dialog.get_by_role('button', name='Cancel').click()
+    site.objections.clear()
     dialog.get_by_role('button', name='Retry this run').click()
     assert dialog.get_by_role('alert').inner_text() == ''
     send(dialog)
-    dialog.get_by_role('alert').get_by_text('The build is gone.').wait_for()
+    dialog.wait_for_url(site.page_of(site.run_id + 1))
 
     assert len(keys) == 3 and keys[0] == keys[1] != keys[2]
+
+
+def test_the_button_is_off_while_both_choices_are_refused(site: Site, page: Page) -> None:
+    site.objections.append('The build is gone.')
+    open_dialog(page)
+    submit = page.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}')
+    assert submit.is_disabled()
+    assert page.get_by_role('status').inner_text() == 'Running all tests is not possible. The build is gone.'
+    tab_to(page, 'Cancel')
+    page.keyboard.press('Enter')
+
+    site.objections.clear()
+    open_dialog(page)
+
+    assert submit.is_enabled()
 
 
 def point_to(page: Page, run_id: int) -> None:

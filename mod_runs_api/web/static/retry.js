@@ -57,6 +57,7 @@ function show({ all, failed_only: failed }) {
     `only the ${failed?.test_count} that did not pass`);
   if (all?.refusal) form.elements.tests.value = 'failed';
   submit.disabled = Boolean(all?.refusal && failed.refusal);
+  if (submit.disabled) status.textContent = part('all-refusal').textContent;
   part('hint').hidden = !failed?.hint;
   part('hint').textContent = failed?.hint ?? '';
 }
