@@ -62,7 +62,7 @@ def test_axe_finds_a_button_without_a_name(page: Page) -> None:
     assert [found.partition(':')[0] for found in serious(page)] == ['button-name']
 
 
-def test_a_small_screen_scrolls_in_one_direction_has_cards_and_scrolls_the_grid_in_itself(site: Site, visit: Visit) -> None:
+def test_a_small_screen_scrolls_in_one_direction_and_shows_attempts_as_cards(site: Site, visit: Visit) -> None:
     retry_three_times(site)
     with site.app.app_context():
         first, *retries = seed.bulk_runs(10, 2, 2)
