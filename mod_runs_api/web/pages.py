@@ -6,7 +6,7 @@ A macro that is imported without context sees Jinja's globals only: these functi
 
 from typing import Any
 
-from flask import g, url_for
+from flask import request, url_for
 
 from ..domain.history import RetryHistory
 from ..domain.retry import MAX_REASON_LENGTH
@@ -35,17 +35,21 @@ def csrf_token() -> str:
 
 
 def retry_history(test: Any) -> RetryHistory | None:
-    """Return the attempts of a run, for its page; None if there is only one, and on any error."""
-    try:
-        return extension_state().transactions.read(read_history, int(test.id))
-    except Exception as fault:
-        log().error(f'the attempts of run {test.id} are missing on its page: {describe(fault)}')
-        return None
+    """Return the attempts of a run, read once for its page; None if there is only one, and on any error."""
+    # Not in flask.g, which outlives a request where a context is already there: in the platform's tests.
+    histories: dict[int, RetryHistory | None] = request.environ.setdefault('mod_runs_api.histories', {})
+    if test.id not in histories:
+        histories[test.id] = None
+        try:
+            histories[test.id] = extension_state().transactions.read(read_history, int(test.id))
+        except Exception as fault:
+            log().error(f'the attempts of run {test.id} are missing on its page: {describe(fault)}')
+    return histories[test.id]
 
 
 def first_use_on_page(name: str) -> bool:
     """Return whether this is the first call with a name on the current page."""
-    used: set[str] = g.setdefault('runs_api_used_on_page', set())
+    used: set[str] = request.environ.setdefault('mod_runs_api.used_on_page', set())
     if name in used:
         return False
     used.add(name)
