@@ -164,7 +164,7 @@ def pass_after_all(site: Site, page: Page) -> None:
      'Your role does not allow you to retry runs.'),
     (lambda site, page: point_to(page, 99), 'Run 1 does not exist any more.'),
     (lambda site, page: change(site, update(RegressionTest).values(active=False)),
-     'Some tests are inactive now and cannot be run: 2, 3, 8.'),
+     'Some of the tests to run are inactive now. (2, 3, 8)'),
     (lambda site, page: site.objections.append('The build is gone.'), 'The build is gone.'),
     (pass_after_all, 'No test of run 2 failed: there is nothing to run again.'),
 ])
@@ -190,7 +190,7 @@ def error(code: str, message: str = 'As the API says it.', **details: Any) -> st
     (413, '<h1>Too large</h1>', 'The reason is too long to be sent.'),
     (418, '<h1>A teapot</h1>', 'The server refused this (418).'),
     (422, error('unprocessable', refusal='inactive_tests', inactive_ids=list(range(1, 31))),
-     'Some tests are inactive now and cannot be run: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 20 more.'),
+     'As the API says it. (1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 20 more)'),
     (422, error('unprocessable', refusal='inactive_tests', inactive_ids=[]), 'As the API says it.'),
     (422, error('unprocessable', fields={'reason': ['Must not contain NUL.']}),
      'This cannot be sent. reason: Must not contain NUL.'),

@@ -153,7 +153,7 @@ function sentence(code, { message, details = {} }) {
   if (code >= 500) return 'Something went wrong on the server. Try again; if that does not help, tell an administrator.';
   if (details.fields) return `This cannot be sent. ${fieldMessages(details.fields)}`;
   if (details.refusal === 'inactive_tests' && details.inactive_ids.length) {
-    return `Some tests are inactive now and cannot be run: ${listIds(details.inactive_ids)}.`;
+    return `${message} (${listIds(details.inactive_ids)})`;
   }
   if (details.refusal === 'key_reused') {
     return 'An earlier try did arrive, and made a run with what you had chosen then: reload the page to see it. '
