@@ -12,8 +12,6 @@ from packaging.requirements import Requirement
 from sqlalchemy import create_engine, inspect, text
 from support.databases import fresh_database, named_server
 
-from mod_runs_api import __version__
-
 from .checkout import PATCHES, Platform, copy
 from .documented import ROOT, command
 from .protocol import running
@@ -21,8 +19,8 @@ from .rows import Rows, seed_platform
 
 pytestmark = pytest.mark.platform
 
-#: All but the one that mounts the package. Nothing is mounted where they are alone.
-REST = [name for name in PATCHES if name != 'mount']
+#: Those that need nothing of ours, and those that are in place before the package is mounted.
+ALONE, TEMPLATES = ['pool-pre-ping', 'create-all-once', 'restart-by-post'], ['pages', 'report']
 #: The migration of the patch that mounts, and the one that it follows.
 REVISION, HEAD = 'f6b0c9d8e7a1', 'd4f8e2a1b3c7'
 TABLES = {'run_retry', 'run_carried_over'}
@@ -97,11 +95,11 @@ def test_a_patch_can_be_taken_back_from_all_of_them(with_all: Platform, name: st
     with_all.git('apply', '--check', '--reverse', str(PATCHES[name]))
 
 
-def test_the_package_comes_from_one_address_that_is_filled_in_once_at_the_tag_of_its_version() -> None:
+def test_the_package_comes_from_one_address_at_the_hash_of_a_commit() -> None:
     mails = ''.join(path.read_text() for path in PATCHES.values())
 
-    assert re.findall('.*ADDRESS-OF-THE-REPOSITORY.*', mails) == [
-        f'+mod-runs-api @ git+https://ADDRESS-OF-THE-REPOSITORY@v{__version__}']
+    (line,) = re.findall(r'^\+mod-runs-api\b.*', mails, re.MULTILINE)
+    assert re.fullmatch(r'\+mod-runs-api @ git\+https://\S+@(HASH-OF-THE-COMMIT|[0-9a-f]{40})', line)
 
 
 def test_the_pins_are_versions_that_the_package_allows() -> None:
@@ -173,11 +171,22 @@ def test_the_tests_of_a_patch_fail_without_it(with_all: Platform, name: str) -> 
     assert finish(start(platform, *own_tests(name)), seconds=300).failures
 
 
-@pytest.mark.parametrize('alone, name', [(name, name) for name in REST], indirect=['alone'], ids=REST)
-def test_a_patch_alone_changes_nothing_that_is_seen_where_nothing_is_mounted_and_its_tests_pass(
-        alone: Platform, name: str, visitor: Visitor, before: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize('alone', TEMPLATES, indirect=True)
+def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(
+        alone: Platform, visitor: Visitor, before: dict[str, str], tmp_path: Path) -> None:
     assert visitor.see(alone, tmp_path) == before
+
+
+@pytest.mark.parametrize('alone, name', [(name, name) for name in ALONE], indirect=['alone'], ids=ALONE)
+def test_a_patch_that_needs_nothing_of_ours_is_good_alone(alone: Platform, name: str) -> None:
     assert finish(start(alone, *own_tests(name)), seconds=300).failures == frozenset()
+
+
+@pytest.mark.parametrize('left_out', [['restart-by-post'], ['pages', 'webhook']])
+def test_those_that_come_after_the_mount_need_no_other(unmounted: Platform, left_out: list[str]) -> None:
+    platform = copy(unmounted, '-'.join(['not', *left_out]), mounted=False)
+    platform.git('am', '--quiet', '--keep-non-patch',
+                 *(str(path) for name, path in PATCHES.items() if name not in left_out))
 
 
 def test_the_patches_are_clean_under_the_platforms_own_workflow(with_all: Platform) -> None:
