@@ -4,10 +4,6 @@ import json
 from typing import Any
 
 import pytest
-import yaml
-from apispec import APISpec
-from apispec.ext.marshmallow import MarshmallowPlugin
-from jsonschema import Draft4Validator
 
 from mod_runs_api.api import schemas
 from mod_runs_api.domain.verdict import VERDICTS
@@ -24,6 +20,7 @@ SAID = ('description', 'additionalProperties')
 @pytest.fixture(scope='module')
 def document(telling: Platform) -> Any:
     """The document."""
+    import yaml  # The platform's: no other suite has it.
     return yaml.safe_load((telling.path / 'openapi-ci-api.yaml').read_text())
 
 
@@ -67,6 +64,8 @@ def whole(schema: Any, document: Any) -> Any:
     (('retry', 'post', '202'), schemas.RetryResultSchema), (('retry',), schemas.PreviewSchema),
     (('retries',), schemas.AttemptsSchema), (('verdict',), schemas.VerdictSchema)])
 def test_an_answer_is_described_as_its_schema_has_it(document: Any, route: tuple[str, ...], schema: type) -> None:
+    from apispec import APISpec
+    from apispec.ext.marshmallow import MarshmallowPlugin
     plugin = MarshmallowPlugin(schema_name_resolver=lambda schema: getattr(schema, '__name__', type(schema).__name__))
     spec = APISpec('The schemas', '1', '3.0.3', plugins=[plugin])
     spec.components.schema('Answer', schema=schema)
@@ -83,6 +82,7 @@ def test_the_filter_by_verdict_has_all_verdicts(document: Any) -> None:
 
 
 def test_real_answers_fit_the_document_and_have_nothing_that_it_does_not_name(document: Any, story: Story) -> None:
+    from jsonschema import Draft4Validator
     tests = story.tests(3)
     source = story.complete(story.push(tests), {tests[0]: CRASH})
     refused = json.dumps(story.ask('GET', f'/runs/{story.retry(source)}/retry'))
@@ -90,10 +90,11 @@ def test_real_answers_fit_the_document_and_have_nothing_that_it_does_not_name(do
     stopped = story.retry(source, failed_only=False)
     story.cancel(stopped)
 
-    answers = [(('retry', 'post', '202'), story.ask('POST', f'/runs/{source}/retry', json_body={'reason': 'Once more'}))]
-    answers += [((path,), story.ask('GET', f'/runs/{run_id}/{path}'))
-                for run_id in (source, stopped) for path in ('retry', 'retries', 'verdict')]
-    answers.append((('retry',), json.loads(refused)))
+    answers: list[tuple[tuple[str, ...], Any]] = [
+        (('retry', 'post', '202'), story.ask('POST', f'/runs/{source}/retry', json_body={'reason': 'Once more'})),
+        (('retry',), json.loads(refused)),
+        *(((path,), story.ask('GET', f'/runs/{run_id}/{path}'))
+          for run_id in (source, stopped) for path in ('retry', 'retries', 'verdict'))]
 
     for route, answer in answers:
         errors = Draft4Validator({**strict(document), **response(document, *route)}).iter_errors(answer)
