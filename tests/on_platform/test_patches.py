@@ -278,7 +278,8 @@ def test_the_migration_gives_up_behind_a_transaction_that_has_read_and_goes_on_w
         with migrations.engine.connect() as reader:
             reader.execute(text('SELECT COUNT(*) FROM test'))
             done = with_all.flask('db', *steps, database=migrations.database)
-            assert done.returncode and '(1205, ' in done.stderr
+            # MariaDB has no need to wait.
+            assert ('(1205, ' in done.stderr) == bool(done.returncode) == (named_server().kind == 'MySQL')
 
         migrations.flask_db(with_all, *steps)
         assert migrations.tables().keys() == there
