@@ -119,7 +119,7 @@ def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(
         ('infrastructure', TIME_LIMIT, None), (None, None, True), (None, None, False)]
     assert [(*line[12:14], line[9]) for line in lines[:2]] == [
         ('infrastructure', TIME_LIMIT, '-'), ('-', '-', 'automatic')]
-    assert 'stopped: time limit exceeded' in page and '<td>automatic</td>' in page
+    assert '</span>: <bdi>time limit exceeded</bdi>' in page and '>automatic</td>' in page
 
 
 @pytest.mark.on_file

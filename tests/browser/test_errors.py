@@ -10,7 +10,8 @@ from mod_auth.models import Role, User
 from mod_regression.models import RegressionTest
 from sqlalchemy import Update, update
 
-from .chromium import Page, Request, Route
+from .chromium import Page, Request, Route, tab_to
+from .conftest import open_dialog
 from .served import Site
 
 AGAIN = 'No answer came from the server. Send it again: that makes one run, even if the first one arrived.'
@@ -120,12 +121,28 @@ def test_every_opening_has_a_key_of_its_own(site: Site, dialog: Page, keys: list
         send(dialog)
         dialog.get_by_role('alert').get_by_text('The build is gone.').wait_for()
     dialog.get_by_role('button', name='Cancel').click()
+    site.objections.clear()
     dialog.get_by_role('button', name='Retry this run').click()
     assert dialog.get_by_role('alert').inner_text() == ''
     send(dialog)
-    dialog.get_by_role('alert').get_by_text('The build is gone.').wait_for()
+    dialog.wait_for_url(site.page_of(site.run_id + 1))
 
     assert len(keys) == 3 and keys[0] == keys[1] != keys[2]
+
+
+def test_the_button_is_off_while_both_choices_are_refused(site: Site, page: Page) -> None:
+    site.objections.append('The build is gone.')
+    open_dialog(page)
+    submit = page.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}')
+    assert submit.is_disabled()
+    assert page.get_by_role('status').inner_text() == 'Running all tests is not possible. The build is gone.'
+    tab_to(page, 'Cancel')
+    page.keyboard.press('Enter')
+
+    site.objections.clear()
+    open_dialog(page)
+
+    assert submit.is_enabled()
 
 
 def point_to(page: Page, run_id: int) -> None:
@@ -172,9 +189,9 @@ def error(code: str, message: str = 'As the API says it.', **details: Any) -> st
     (413, error('payload_too_large'), 'The reason is too long to be sent.'),
     (413, '<h1>Too large</h1>', 'The reason is too long to be sent.'),
     (418, '<h1>A teapot</h1>', 'The server refused this (418).'),
-    (422, error('unprocessable', inactive_ids=list(range(1, 31))),
+    (422, error('unprocessable', refusal='inactive_tests', inactive_ids=list(range(1, 31))),
      'Some tests are inactive now and cannot be run: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 20 more.'),
-    (422, error('unprocessable', inactive_ids=[]), 'As the API says it.'),
+    (422, error('unprocessable', refusal='inactive_tests', inactive_ids=[]), 'As the API says it.'),
     (422, error('unprocessable', fields={'reason': ['Must not contain NUL.']}),
      'This cannot be sent. reason: Must not contain NUL.'),
     (422, error('unprocessable', '<img src=x onerror=alert(1)>'), '<img src=x onerror=alert(1)>'),

@@ -1,6 +1,8 @@
 """The pages for everybody: what axe finds, small screens, light and dark, little motion."""
 
 import pytest
+import seed
+from support.rows import add_retries
 
 from .chromium import SMALL, Page, fits, scrolls_inside, serious
 from .conftest import Visit
@@ -51,7 +53,7 @@ def test_axe_finds_nothing_serious_in_light_and_dark(site: Site, visit: Visit, s
         page.goto(site.page)
         schemes = page.locator('.runs-api-dialog, .runs-api-history, .runs-api-retry').evaluate_all(
             'found => found.map((element) => getComputedStyle(element).colorScheme)')
-        assert schemes == ['dark'] * 3
+        assert schemes == ['dark'] * 4
 
 
 def test_axe_finds_a_button_without_a_name(page: Page) -> None:
@@ -60,11 +62,14 @@ def test_axe_finds_a_button_without_a_name(page: Page) -> None:
     assert [found.partition(':')[0] for found in serious(page)] == ['button-name']
 
 
-def test_a_small_screen_scrolls_in_one_direction_and_its_tables_inside_themselves(site: Site, visit: Visit) -> None:
+def test_a_small_screen_scrolls_in_one_direction_and_shows_attempts_as_cards(site: Site, visit: Visit) -> None:
     retry_three_times(site)
+    with site.app.app_context():
+        first, *retries = seed.bulk_runs(10, 2, 2)
+        add_retries(first, retries)
     page = visit('alice', viewport=SMALL)
 
-    for address in (f'{site.address}/test/', site.page, site.page_of(site.run_id + 1)):
+    for address in (f'{site.address}/test/', site.page, site.page_of(first), site.page_of(site.run_id + 1)):
         page.goto(address)
         assert page.evaluate('() => document.documentElement.scrollWidth') <= 360, address
         button = page.locator('.runs-api-retry').first
@@ -76,14 +81,23 @@ def test_a_small_screen_scrolls_in_one_direction_and_its_tables_inside_themselve
         assert fits(page.get_by_role('dialog'))
         assert page.get_by_role('dialog').evaluate('dialog => dialog.scrollWidth <= dialog.clientWidth')
     page.keyboard.press('Escape')
-    for name in ('Attempts', 'Tests that did not pass each time'):
-        region = page.get_by_role('region', name=name)
-        assert scrolls_inside(region)
-        region.evaluate('region => { region.scrollLeft = 0; }')
-        # By keyboard too: Tab leads there.
-        assert region.get_attribute('tabindex') == '0'
-        region.press('ArrowRight')
-        page.wait_for_function('() => document.activeElement.scrollLeft > 0')
+    attempts = page.get_by_role('table', name='Attempts, newest first')
+    assert all(fits(cell, 'x') for cell in attempts.locator('td:not(:empty)').all())
+    # To the eye and to a screen reader each cell says what it is, once.
+    assert attempts.locator('[data-label="By"]').first.evaluate(
+        'cell => getComputedStyle(cell, "::before").content') == '"By" / ""'
+    assert attempts.get_by_role('columnheader').all_inner_texts()[-3:] == ['By', 'When (UTC)', 'Why']
+    assert attempts.get_by_role('cell', name='flaky VM', exact=True).count() == 1
+    grid = page.get_by_role('region', name='Tests that did not pass each time')
+    assert scrolls_inside(grid)
+    grid.evaluate('region => { region.scrollLeft = 0; }')
+    # By keyboard too: Tab leads there.
+    assert grid.get_attribute('tabindex') == '0'
+    grid.press('ArrowRight')
+    page.wait_for_function('() => document.activeElement.scrollLeft > 0')
+    # A long reason is no reason to scroll where the attempts have columns either.
+    page.set_viewport_size({'width': 1200, 'height': 800})
+    assert page.evaluate('() => document.documentElement.scrollWidth') <= 1200
 
 
 @pytest.mark.parametrize('motion, animation', [('reduce', 'none'), ('no-preference', 'runs-api-working')])

@@ -99,12 +99,12 @@ def test_the_dialog_says_what_is_known_of_the_failed_tests(site: Site, visit: Vi
 
     page.goto(site.page)
     open_dialog(page)
-    assert page.get_by_text('1 of the 3 failed in every attempt so far, in the same way: '
-                            'running it again will hardly change that.').is_visible()
+    assert page.get_by_text('1 of the 3 failed each time, in the same way: running it again will hardly change that.'
+                            ).is_visible()
     page.goto(site.page_of(new))
     open_dialog(page)
     assert choices(page) == ['all 9 tests', 'only the one that did not pass']
-    assert page.get_by_text('This test failed in every attempt so far, in the same way').is_visible()
+    assert page.get_by_text('This test failed each time, in the same way').is_visible()
 
 
 def test_every_row_of_the_list_has_its_button(site: Site, visit: Visit) -> None:

@@ -55,7 +55,9 @@ function show({ all, failed_only: failed }) {
   showChoice('all', all, 'all tests', 'its only test', `all ${all?.test_count} tests`);
   showChoice('failed', failed, 'only those that did not pass', 'only the one that did not pass',
     `only the ${failed?.test_count} that did not pass`);
-  if (all?.refusal && !failed.refusal) form.elements.tests.value = 'failed';
+  if (all?.refusal) form.elements.tests.value = 'failed';
+  submit.disabled = Boolean(all?.refusal && failed.refusal);
+  if (submit.disabled) status.textContent = part('all-refusal').textContent;
   part('hint').hidden = !failed?.hint;
   part('hint').textContent = failed?.hint ?? '';
 }
