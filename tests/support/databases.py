@@ -67,11 +67,11 @@ class Database:
         return rows
 
     @contextmanager
-    def for_account(self) -> Iterator[Database]:
-        """Yield the database for an account of its own that may do everything in it."""
+    def for_account(self, rights: str = 'ALL PRIVILEGES') -> Iterator[Database]:
+        """Yield the database for an account of its own that has some rights in it."""
         name, password = f'runs_api_{secrets.token_hex(4)}', secrets.token_urlsafe(24)
         self.query(f"CREATE USER '{name}'@'%' IDENTIFIED BY '{password}'",
-                   f"GRANT ALL PRIVILEGES ON {self.url.database}.* TO '{name}'@'%'")
+                   f"GRANT {rights} ON {self.url.database}.* TO '{name}'@'%'")
         try:
             yield Database(self.url.set(username=name, password=password))
         finally:
