@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-import seed
 from database import db
 from flask import current_app
 from flask.testing import FlaskClient
@@ -57,16 +56,3 @@ def test_whoever_reads_a_run_with_results_of_another_build_is_told(
     assert (sentence in client.get(f'/test/{second}').text) == (sentence in report(second)) == bool(expected)
     line = command('attempts', first).output.splitlines()[-1]
     assert line.split('\t')[-1] == ('1a2b3c4d:1' if expected else '-')
-
-
-def test_results_of_several_builds_are_counted_by_build(attempts: ApiCall, client: FlaskClient) -> None:
-    tests = seed.regression_tests(4)
-    first = build(finish(seed.run(tests).id, tests[:2], failed=tests[1:2]), ONE)
-    second = build(finish(retry_in_process(first), tests[2:3]), OTHER)
-    third = build(finish(retry_in_process(first, failed_only=True), tests[3:]), 'c' * 40)
-
-    assert other_builds(attempts, third) == [(ONE, 2), (OTHER, 1)]
-    sentence = '2 of the results carried over were built from 1a2b3c4d and 1 from 5e6f7a8b.'
-    assert sentence in client.get(f'/test/{third}').text
-    build(second, ONE[:12])
-    assert other_builds(attempts, third) == [(ONE, 3)]

@@ -175,18 +175,14 @@ def test_a_run_that_stopped_half_way_is_resumed_by_nobody(scene: Scene) -> None:
     assert scene.rows.selection(run + 1) == [test.id for test in scene.tests[1:]]
 
 
-@pytest.mark.parametrize(('settings', 'results', 'inactive', 'selected'), [
-    ({}, 0, 0, 3), ({}, 3, 0, 3), ({'RUNS_API_INACTIVE_TESTS': 'drop'}, 2, 1, 2)])
-def test_a_run_without_results_or_in_which_every_active_test_passed_is_run_again_in_full(
-        scene: Scene, results: int, inactive: int, selected: int) -> None:
-    run = scene.run(results=results)
-    for test in scene.tests[3 - inactive:]:
-        test.active = False
+@pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
+def test_a_run_in_which_every_active_test_passed_is_run_again_in_full(scene: Scene) -> None:
+    run = scene.run(results=2)
+    scene.tests[2].active = False
 
     assert scene.sweep() == [Line(run, 'retried', TIME_LIMIT, run + 1)]
 
-    assert not scene.rows.of('run_retry')[0]['failed_only']
-    assert scene.rows.selection(run + 1) == [test.id for test in scene.tests[:selected]]
+    assert scene.rows.selection(run + 1) == [test.id for test in scene.tests[:2]]
 
 
 @pytest.mark.parametrize(('settings', 'failed'), [({'RUNS_API_AUTOMATIC_RETRIES': 2}, failed) for failed in (0, 1)])
@@ -205,54 +201,14 @@ def test_a_failed_only_retry_is_retried_if_a_test_failed_elsewhere_and_else_not(
     assert scene.sweep() == []
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
-@pytest.mark.parametrize(('end', 'why', 'carried_over'), [
-    (die, TIME_LIMIT, 0), (end_empty, '2 of 2 results are missing', 3)])
-def test_a_failed_only_retry_that_died_without_a_result_of_its_own_runs_its_own_tests_again(
-        scene: Scene, end: Callable[[int], None], why: str, carried_over: int) -> None:
-    run = scene.run()
-    report(run, scene.tests[1:], failed=scene.tests[1:])
-    (line,) = scene.sweep()
-    died = line.new_run_id or 0
-    end(died)
-    assert len(scene.rows.carried_over(died)) == carried_over
-
-    assert scene.sweep() == [Line(died, 'retried', why, died + 1)]
-
-    assert scene.rows.of('run_retry', source_run_id=died)[0]['failed_only']
-    assert scene.rows.selection(died + 1) == [test.id for test in scene.tests[1:]]
-
-
-def test_runs_that_infrastructure_did_not_end_are_not_retried(scene: Scene) -> None:
-    hangs, whole = (scene.run(None, number=number, results=3) for number in (1, 2))
-    db.session.get_one(Test, hangs).results[0].runtime = 600_000
-    end_empty(whole)
-    for run in (hangs, whole):
-        die(run)
-    for number, message in enumerate(('Canceled by admin', 'PR closed', 'Build failed: …', 'A new word'), 3):
-        scene.run(message, number=number)
-
-    assert scene.sweep() == []
-
-
-def test_a_run_that_has_been_retried_is_not_retried_again(scene: Scene) -> None:
-    retry_run(scene.run())
-    run = scene.run(number=1)
-
-    assert steps(scene.sweep()) == [(run, 'retried')]
-    assert scene.sweep() == []
-
-
-@pytest.mark.parametrize(('ago', 'said'), [
-    (14 * MINUTE, [('waiting', SETTLING)]), (16 * MINUTE, [('retried', TIME_LIMIT)]),
-    (24 * HOUR - MINUTE, [('retried', TIME_LIMIT)]), (24 * HOUR + MINUTE, [])])
-def test_an_end_is_retried_once_it_has_settled_and_within_a_day_however_often_it_is_said_again(
-        scene: Scene, ago: timedelta, said: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize(('ago', 'said'), [(24 * HOUR - MINUTE, ['retried']), (24 * HOUR + MINUTE, [])])
+def test_an_end_is_as_old_as_its_first_row_however_often_it_is_said_again(
+        scene: Scene, ago: timedelta, said: list[str]) -> None:
     run = scene.run(ago=ago)
     for _ in range(3):
         write(run, TestStatus.canceled, TIME_LIMIT, ago=MINUTE)
 
-    assert [(line.what, line.why) for line in scene.sweep()] == said
+    assert whats(scene.sweep()) == said
 
 
 def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time(scene: Scene) -> None:
@@ -409,20 +365,6 @@ def test_in_an_outage_of_ten_runs_two_are_in_flight_and_none_after_three_that_di
     assert whats(sweep_outage()) == ['retried'] * 2 + ['waiting'] * 5
 
 
-def test_an_outage_is_one_of_its_platform(scene: Scene) -> None:
-    for number in range(1, 4):
-        scene.run(number=number)
-        (new_run_id,) = [line.new_run_id for line in scene.sweep() if line.new_run_id]
-        end_empty(new_run_id)
-    # One of another platform that completes is no sign of an end.
-    complete(scene.run(None, results=0, number=10, platform=TestPlatform.windows))
-    run, windows = scene.run(number=11), scene.run(number=12, platform=TestPlatform.windows)
-
-    said = {line.run_id: line.what for line in scene.sweep()}
-
-    assert (said[run], said[windows]) == ('waiting', 'retried')
-
-
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 5}])
 def test_only_a_completion_after_the_last_of_them_lets_the_brake_go_and_no_end_that_is_said_again(scene: Scene) -> None:
     early, late = (scene.run(None, results=3, number=number) for number in (8, 9))
@@ -434,35 +376,33 @@ def test_only_a_completion_after_the_last_of_them_lets_the_brake_go_and_no_end_t
     for died in others:
         complete(scene.run(None, results=0, number=100 + died))
         die(died)
-    run = scene.run(number=10)
+    run, windows = scene.run(number=10), scene.run(number=11, platform=TestPlatform.windows)
 
-    # It has completed, whatever is written at each tick, and completes once.
+    # It has completed, whatever is written at each tick, and completes once. Another platform says nothing about it.
     die(newest)
     end_empty(early)
-    assert [line.why for line in scene.sweep() if line.run_id == run] == [OUTAGE]
+    complete(scene.run(None, results=0, number=12, platform=TestPlatform.windows))
+    said = {line.run_id: line.why for line in scene.sweep()}
+    assert (said[run], said[windows]) == (OUTAGE, TIME_LIMIT)
     end_empty(late)
     die(died)
     assert (run, 'retried') in steps(scene.sweep())
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1}])
-@pytest.mark.parametrize(('ago', 'said'), [
-    (24 * HOUR - MINUTE, ('waiting', '1 automatic attempt of linux is in flight')),
-    (24 * HOUR + MINUTE, ('retried', TIME_LIMIT))])
-def test_an_automatic_attempt_that_has_started_is_in_flight_on_its_platform_for_a_day(
-        scene: Scene, ago: timedelta, said: tuple[str, str]) -> None:
+def test_an_automatic_attempt_is_in_flight_on_its_platform_for_a_day_and_those_of_people_are_not_counted(
+        scene: Scene) -> None:
     scene.run(number=1)
-    (line,) = scene.sweep()
-    write(line.new_run_id or 0, TestStatus.testing, ago=MINUTE)
-    change_retries(created_at=datetime.now(timezone.utc).replace(tzinfo=None) - ago)
-    # Those of people are not counted.
+    scene.sweep()
     for platform in TestPlatform:
         retry_run(scene.run(number=2, platform=platform))
     run, windows = scene.run(number=3), scene.run(number=3, platform=TestPlatform.windows)
 
-    found = {line.run_id: (line.what, line.why) for line in scene.sweep()}
+    said = {line.run_id: line.why for line in scene.sweep()}
 
-    assert (found[run], found[windows]) == (said, ('retried', TIME_LIMIT))
+    assert (said[run], said[windows]) == ('1 automatic attempt of linux is in flight', TIME_LIMIT)
+    change_retries(created_at=datetime.now(timezone.utc).replace(tzinfo=None) - 24 * HOUR - MINUTE)
+    assert steps(scene.sweep()) == [(run, 'retried')]
 
 
 # What has vanished
@@ -482,11 +422,9 @@ def test_a_machine_that_was_never_heard_of_again_ends_its_run(scene: Scene) -> N
 
 
 @pytest.mark.parametrize(('machines', 'progress', 'is_ended'), [
-    ([LONG], [], True), ([SHORT], [], False), ([], [], False), ([], [LONG], True),
-    # The younger of machines and newest row counts.
-    ([SHORT], [LONG], False), ([LONG], [SHORT], False), ([], [SHORT, LONG], True), ([29 * HOUR], [LONG], True),
-    ([29 * HOUR], [29 * HOUR], False), ([SHORT, LONG], [LONG], False), ([LONG, SHORT], [LONG], False)])
-def test_a_run_is_ended_whose_last_sign_of_life_is_four_hours_old_and_no_more_than_twenty_eight(
+    ([LONG], [], True), ([], [], False), ([], [SHORT, LONG], True), ([LONG], [SHORT], False),
+    ([SHORT, LONG], [LONG], False), ([29 * HOUR], [LONG], True), ([29 * HOUR], [29 * HOUR], False)])
+def test_the_younger_of_the_machines_and_the_newest_row_is_the_last_sign_of_life(
         scene: Scene, machines: list[timedelta], progress: list[timedelta], is_ended: bool) -> None:
     run = seed.run(scene.tests).id
     for number, ago in enumerate(machines):
