@@ -10,7 +10,7 @@ from database import db
 from mod_auth.models import User
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestStatus
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 from support.api import ApiCall, Command
 from support.histories import (FAIL, PASS, add_attempts, finish,
                                retry_in_process)
