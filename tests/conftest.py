@@ -1,6 +1,7 @@
 """The miniature of the platform on SQLite, a user and a run in it, and ways to use the API."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -189,6 +190,16 @@ def command(app: Flask) -> Command:
         return app.test_cli_runner().invoke(args=['runs-api', *map(str, arguments)])
 
     return run
+
+
+@pytest.fixture(params=['UTC', 'America/New_York', 'Asia/Kolkata'])
+def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Live in a time zone."""
+    with monkeypatch.context() as context:
+        context.setenv('TZ', request.param)
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 import json
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
@@ -343,28 +342,6 @@ def test_a_run_is_looked_at_again_after_the_checks_were_asked(scene: Scene, happ
 # The brake
 
 
-def test_in_an_outage_of_ten_runs_two_are_in_flight_and_none_after_three_that_died(scene: Scene) -> None:
-    outage = [scene.run(number=number) for number in range(1, 11)]
-
-    def sweep_outage() -> list[Line]:
-        return [line for line in scene.sweep() if line.run_id in outage]
-
-    first = sweep_outage()
-    assert [line.run_id for line in first] == outage
-    assert whats(first) == ['retried'] * 2 + ['waiting'] * 8
-    assert first[2].why == '2 automatic attempts of linux are in flight'
-    die(outage[-1] + 1)
-
-    assert whats(sweep_outage()) == ['retried'] + ['waiting'] * 7
-    die(outage[-1] + 2)
-    die(outage[-1] + 3)
-
-    assert [line.why for line in sweep_outage()] == [OUTAGE] * 7
-
-    complete(scene.run(None, results=0, number=11))
-    assert whats(sweep_outage()) == ['retried'] * 2 + ['waiting'] * 5
-
-
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 5}])
 def test_only_a_completion_after_the_last_of_them_lets_the_brake_go_and_no_end_that_is_said_again(scene: Scene) -> None:
     early, late = (scene.run(None, results=3, number=number) for number in (8, 9))
@@ -493,19 +470,9 @@ def test_a_newer_run_keeps_its_commit_status_and_a_silent_github_keeps_no_run_fr
 # Times
 
 
-@pytest.fixture(params=['UTC', 'America/New_York', 'Asia/Kolkata'])
-def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Live in a time zone."""
-    with monkeypatch.context() as context:
-        context.setenv('TZ', request.param)
-        time.tzset()
-        yield request.param
-    time.tzset()
-
-
+@pytest.mark.usefixtures('time_zone')
 @pytest.mark.parametrize('is_local', [True, False])
-def test_a_time_may_be_in_local_time_or_in_utc_and_the_younger_reading_counts(
-        scene: Scene, time_zone: str, is_local: bool) -> None:
+def test_a_time_may_be_in_local_time_or_in_utc_and_the_younger_reading_counts(scene: Scene, is_local: bool) -> None:
     now = datetime.now() if is_local else datetime.now(timezone.utc).replace(tzinfo=None)
     fresh, old, future = (scene.run(None, number=number) for number in range(3))
     for run, ago in ((fresh, 5 * MINUTE), (old, 12 * HOUR), (future, -20 * HOUR)):
