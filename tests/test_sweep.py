@@ -110,20 +110,9 @@ def start_machine(run_id: int, *, ago: timedelta) -> None:
     seed.add(GcpInstance(f'linux-{run_id}', run_id, datetime.now() - ago))
 
 
-def cancel(run_id: int, message: str = 'Canceled by admin') -> None:
-    """Have a run be canceled with a message, by default by hand."""
-    write(run_id, TestStatus.canceled, message)
-    db.session.commit()
-
-
-def die(run_id: int) -> None:
-    """Have a run be given up."""
-    cancel(run_id, TIME_LIMIT)
-
-
-def end_empty(run_id: int) -> None:
-    """Have a run complete without a result."""
-    write(run_id, TestStatus.completed)
+def end(run_id: int, message: str | None = TIME_LIMIT) -> None:
+    """Have a run be canceled with a message, by default given up; with None it completes."""
+    write(run_id, TestStatus.completed if message is None else TestStatus.canceled, message or '')
     db.session.commit()
 
 
@@ -132,7 +121,7 @@ def complete(run_id: int) -> None:
     run = db.session.get_one(Test, run_id)
     for row in run.customized_tests:
         seed.result(run, db.session.get_one(RegressionTest, row.regression_id))
-    end_empty(run_id)
+    end(run_id, None)
 
 
 def steps(lines: list[Line]) -> list[tuple[int, str]]:
@@ -190,7 +179,7 @@ def test_a_failed_only_retry_is_retried_if_a_test_failed_elsewhere_and_else_not(
     full, died = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
     finish(full, scene.tests, failed=scene.tests[:failed])
     with before_statements(Engine, 'INSERT INTO run_carried_over', fail):
-        end_empty(died)
+        end(died, None)
 
     # One step a sweep.
     for expected in [Line(died, 'carried over', '3 results'), Line(died, 'retried', '2 of 2 results are missing')][
@@ -215,7 +204,7 @@ def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time(sce
     for _ in range(300):
         write(run, TestStatus.testing, ago=MINUTE)
     write(run, TestStatus.testing, ago=100 * HOUR)
-    die(run)
+    end(run)
 
     assert [line.run_id for line in scene.sweep()] == [vanished, run]
 
@@ -238,11 +227,11 @@ def test_a_first_run_gets_as_many_automatic_retries_as_are_set_whoever_made_othe
         scene: Scene, settings: dict[str, int]) -> None:
     run = scene.run()
     died = retry_run(run).new_run_id
-    die(died)
+    end(died)
     for _ in range(settings['RUNS_API_AUTOMATIC_RETRIES']):
         assert scene.sweep() == [Line(died, 'retried', TIME_LIMIT, died + 1)]
         died += 1
-        die(died)
+        end(died)
 
     assert scene.sweep() == [Line(died, 'waiting', f'the automatic retries of run {run} are used up')]
 
@@ -318,10 +307,10 @@ meanwhile: list[Callable[[], object]] = []
 
 #: By what happens: what is done about the two runs, and how many retries there are.
 MEANWHILE: dict[str, tuple[Callable[[Scene, int, int], object], list[str], int]] = {
-    'the run is canceled': (lambda scene, run, other: cancel(run), ['waiting', 'retried'], 1),
+    'the run is canceled': (lambda scene, run, other: end(run, 'Canceled by admin'), ['waiting', 'retried'], 1),
     'the run is retried': (lambda scene, run, other: retry_run(run), ['waiting', 'retried'], 2),
     'another sweep comes to its end': (lambda scene, run, other: scene.sweep(), [], 2),
-    'the other is canceled': (lambda scene, run, other: cancel(other), ['retried', 'waiting'], 1)}
+    'the other is canceled': (lambda scene, run, other: end(other, 'Canceled by admin'), ['retried', 'waiting'], 1)}
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': lambda run: meanwhile.pop()() if meanwhile else None}])
@@ -345,24 +334,24 @@ def test_a_run_is_looked_at_again_after_the_checks_were_asked(scene: Scene, happ
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 5}])
 def test_only_a_completion_after_the_last_of_them_lets_the_brake_go_and_no_end_that_is_said_again(scene: Scene) -> None:
     early, late = (scene.run(None, results=3, number=number) for number in (8, 9))
-    end_empty(early)
+    end(early, None)
     for number in range(1, 5):
         scene.run(number=number)
     *others, newest = [line.new_run_id or 0 for line in scene.sweep()]
     complete(newest)
     for died in others:
         complete(scene.run(None, results=0, number=100 + died))
-        die(died)
+        end(died)
     run, windows = scene.run(number=10), scene.run(number=11, platform=TestPlatform.windows)
 
     # It has completed, whatever is written at each tick, and completes once. Another platform says nothing about it.
-    die(newest)
-    end_empty(early)
+    end(newest)
+    end(early, None)
     complete(scene.run(None, results=0, number=12, platform=TestPlatform.windows))
     said = {line.run_id: line.why for line in scene.sweep()}
     assert (said[run], said[windows]) == (OUTAGE, TIME_LIMIT)
-    end_empty(late)
-    die(died)
+    end(late, None)
+    end(died)
     assert (run, 'retried') in steps(scene.sweep())
 
 
@@ -536,7 +525,7 @@ def test_results_that_are_lacking_are_found_even_where_something_was_carried_ove
     # Another attempt has it, and has not ended.
     report(full, scene.tests)
     assert scene.sweep() == []
-    end_empty(full)
+    end(full, None)
     assert scene.sweep('--dry-run') == scene.sweep() == [Line(died, 'carried over', '1 result')]
     assert scene.sweep() == []
     assert len(scene.rows.of('test_result', test_id=died)) == 3
