@@ -12,8 +12,7 @@ import seed
 from database import db
 from mod_ci.models import BlockedUsers, GcpInstance, MaintenanceMode
 from mod_regression.models import RegressionTest
-from mod_test.models import (Test, TestPlatform, TestProgress, TestStatus,
-                             TestType)
+from mod_test.models import TestPlatform, TestProgress, TestStatus, TestType
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 from support.api import Command
@@ -114,14 +113,6 @@ def end(run_id: int, message: str | None = TIME_LIMIT) -> None:
     """Have a run be canceled with a message, by default given up; with None it completes."""
     write(run_id, TestStatus.completed if message is None else TestStatus.canceled, message or '')
     db.session.commit()
-
-
-def complete(run_id: int) -> None:
-    """Have a run pass all its tests and complete."""
-    run = db.session.get_one(Test, run_id)
-    for row in run.customized_tests:
-        seed.result(run, db.session.get_one(RegressionTest, row.regression_id))
-    end(run_id, None)
 
 
 def steps(lines: list[Line]) -> list[tuple[int, str]]:
@@ -338,16 +329,16 @@ def test_only_a_completion_after_the_last_of_them_lets_the_brake_go_and_no_end_t
     for number in range(1, 5):
         scene.run(number=number)
     *others, newest = [line.new_run_id or 0 for line in scene.sweep()]
-    complete(newest)
+    finish(newest, scene.tests)
     for died in others:
-        complete(scene.run(None, results=0, number=100 + died))
+        end(scene.run(None, results=3, number=100 + died), None)
         end(died)
     run, windows = scene.run(number=10), scene.run(number=11, platform=TestPlatform.windows)
 
     # It has completed, whatever is written at each tick, and completes once. Another platform says nothing about it.
     end(newest)
     end(early, None)
-    complete(scene.run(None, results=0, number=12, platform=TestPlatform.windows))
+    end(scene.run(None, results=3, number=12, platform=TestPlatform.windows), None)
     said = {line.run_id: line.why for line in scene.sweep()}
     assert (said[run], said[windows]) == (OUTAGE, TIME_LIMIT)
     end(late, None)
