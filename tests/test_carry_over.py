@@ -229,8 +229,7 @@ def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_w
 
     one, rest, again = command('carry-over', new), command('carry-over'), command('carry-over', new)
 
-    assert (one.output, rest.output, again.output) == (
-        f'{new}\t3\n', f'{other}\t3\n{of_job}\t3\n', f'{new}\t0\n')
+    assert (one.output, rest.output, again.output) == (f'{new}\t3\n', f'{other}\t3\n{of_job}\t3\n', f'{new}\t0\n')
     assert len(rows.carried_over(new)) == len(rows.carried_over(other)) == 3
 
 

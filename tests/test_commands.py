@@ -107,8 +107,7 @@ def test_on_a_terminal_lists_are_tables_with_a_head(
     assert command('sweep').output == ''
 
 
-def test_flaky_lists_the_tests_that_were_flaky_in_the_last_runs_that_were_retried(
-        command: Command, rows: Rows) -> None:
+def test_flaky_lists_the_tests_that_were_flaky_in_the_last_runs_that_were_retried(command: Command, rows: Rows) -> None:
     old, new = add_attempts([FAIL, PASS], [FAIL, FAIL]), add_attempts([PASS, FAIL])
     seed.bulk_runs(1, 1)
     delete_run(new[0])

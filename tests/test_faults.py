@@ -132,8 +132,7 @@ def test_a_commit_that_was_not_answered_is_found_again(retry: ApiCall, run_id: i
     assert rows.ids('test', 'id') == [run_id, run_id + 1]
 
 
-def test_a_run_that_is_deleted_meanwhile_is_not_found(
-        engine: Engine, retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_a_run_that_is_deleted_meanwhile_is_not_found(engine: Engine, retry: ApiCall, run_id: int, rows: Rows) -> None:
     with before_statements(engine, 'INSERT INTO test ', lambda connection: delete_run(run_id, connection)):
         assert retry(run_id) == 404
 
@@ -158,8 +157,7 @@ def test_a_key_that_another_request_has_just_written_is_looked_up_again(
 
 
 @pytest.mark.on_file
-def test_a_database_that_is_read_only_is_unavailable_in_process_and_to_a_command(
-        command: Command, run_id: int) -> None:
+def test_a_database_that_is_read_only_is_unavailable_in_process_and_to_a_command(command: Command, run_id: int) -> None:
     with failing('INSERT', sqlite3.OperationalError('attempt to write a readonly database'), times=2) as failed:
         with pytest.raises(ServiceUnavailable):
             retry_run(run_id)

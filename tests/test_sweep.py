@@ -461,8 +461,7 @@ def test_a_time_may_be_in_local_time_or_in_utc_and_the_younger_reading_counts(sc
     for run, ago in ((alive, 3 * HOUR), (vanished, 12 * HOUR)):
         seed.add(GcpInstance(f'linux-{run}', run, now - ago))
 
-    assert steps(scene.sweep()) == [
-        (vanished, 'ended'), (fresh, 'waiting'), (old, 'retried'), (future, 'waiting')]
+    assert steps(scene.sweep()) == [(vanished, 'ended'), (fresh, 'waiting'), (old, 'retried'), (future, 'waiting')]
 
 
 # The command

@@ -45,8 +45,7 @@ def record_statements(engine: Engine | type[Engine]) -> Iterator[list[Statement]
 
 
 @contextmanager
-def before_statements(engine: Engine | type[Engine], words: str,
-                      act: Callable[[Connection], object]) -> Iterator[None]:
+def before_statements(engine: Engine | type[Engine], words: str, act: Callable[[Connection], object]) -> Iterator[None]:
     """Do something just before each statement with these words in it, while the block lasts."""
     with watch_statements(engine, lambda connection, statement: words in statement and act(connection)):
         yield
