@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextvars import Context
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 from support.api import ApiCall, Command
 from support.histories import FAIL, PASS, add_attempts, end, finish, report
 from support.histories import retry_in_process as retry
-from support.rows import Rows
+from support.rows import Rows, change_retries
 from support.statements import before_statements, fail, record_statements
 
 
@@ -226,6 +227,8 @@ def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_w
         assert [row['status'] for row in rows.of('test_progress', test_id=run_id)] == ['completed']
         assert rows.carried_over(run_id) == {}
         assert f'flask runs-api carry-over {run_id}' in caplog.text
+
+    change_retries(created_at=datetime(2020, 1, 1))  # However long ago.
 
     one, rest, again = command('carry-over', new), command('carry-over'), command('carry-over', new)
 

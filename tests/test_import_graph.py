@@ -71,8 +71,8 @@ def test_each_room_imports_only_the_rooms_below_it() -> None:
 def test_the_domain_imports_no_library() -> None:
     imported = {one.partition('.')[0] for module in IMPORTS if room(module) == 'domain' for one in IMPORTS[module]}
 
-    assert imported <= {'mod_runs_api', 'collections', 'dataclasses', 'datetime', 'hashlib', 'hmac', 'itertools', 'json',
-                        'secrets', 'types', 'typing'}
+    assert imported <= {'mod_runs_api', 'collections', 'dataclasses', 'datetime', 'hashlib', 'hmac', 'itertools',
+                        'json', 'secrets', 'types', 'typing'}
 
 
 def test_no_module_imports_the_platform_or_an_optional_library_at_its_top() -> None:

@@ -512,7 +512,8 @@ def test_results_that_are_lacking_are_found_even_where_something_was_carried_ove
     died = finish(retry_run(1, failed_only=True).new_run_id, scene.tests[1:2])
     assert len(scene.rows.carried_over(died)) == 1
 
-    # Another attempt has it, and has not ended.
+    # A newer row of another attempt is noticed however old the retry is. First that attempt has not ended.
+    change_retries(created_at=datetime(2020, 1, 1))
     report(full, scene.tests)
     assert scene.sweep() == []
     end(full, None)
