@@ -42,9 +42,15 @@ def do_not_wait_for_the_disk(connection: Any, _record: Any) -> None:
 
 
 @pytest.fixture
-def app_settings() -> dict[str, Any]:
-    """Return the settings of the application when the blueprint is registered. Tests parametrize this fixture."""
+def settings() -> dict[str, Any]:
+    """Return what a test adds to the settings of its module. Tests parametrize this fixture, or the next."""
     return {}
+
+
+@pytest.fixture
+def app_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of the application when the blueprint is registered."""
+    return settings
 
 
 @pytest.fixture

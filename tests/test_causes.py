@@ -10,8 +10,7 @@ from flask.testing import FlaskClient
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
 from support.api import ApiCall, Command
-from support.histories import (TIME_LIMIT, end, finish, report,
-                               retry_in_process)
+from support.histories import TIME_LIMIT, end, finish, report, retry_in_process
 from support.rows import Rows, change_retries
 
 #: The stages of a progress row by their name; any other text is the message of a row that cancels.

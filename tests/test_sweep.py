@@ -45,12 +45,6 @@ class Line(NamedTuple):
 
 
 @pytest.fixture
-def settings() -> dict[str, Any]:
-    """Further settings of the application. Tests parametrize this fixture."""
-    return {}
-
-
-@pytest.fixture
 def app_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a platform that allows a run one automatic retry."""
     return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1, **settings}
