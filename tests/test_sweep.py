@@ -17,8 +17,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 from support.api import Command
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub
-from support.histories import (OUT_OF_ORDER, TIME_LIMIT, VANISHED, finish,
-                               report)
+from support.histories import TIME_LIMIT, VANISHED, finish, report
 from support.rows import Rows, change_retries
 from support.statements import (Statement, before_statements, fail,
                                 record_statements, watch_statements)
@@ -439,23 +438,6 @@ def test_a_newer_run_keeps_its_commit_status_and_a_silent_github_keeps_no_run_fr
     assert scene.github.statuses == []
     logged = f'sweep: the commit status of run {run} is not posted: TimeoutError' in caplog.messages
     assert logged == (newer is None and not settings)
-
-
-# Times
-
-
-@pytest.mark.usefixtures('time_zone')
-@pytest.mark.parametrize('is_local', [True, False])
-def test_a_time_may_be_in_local_time_or_in_utc_and_the_younger_reading_counts(scene: Scene, is_local: bool) -> None:
-    now = datetime.now() if is_local else datetime.now(timezone.utc).replace(tzinfo=None)
-    fresh, old, future = (scene.run(None, number=number) for number in range(3))
-    for run, ago in ((fresh, 5 * MINUTE), (old, 12 * HOUR), (future, -20 * HOUR)):
-        seed.add(TestProgress(run, TestStatus.canceled, OUT_OF_ORDER, (now - ago).replace(tzinfo=timezone.utc)))
-    alive, vanished = (seed.run(scene.tests).id for _ in range(2))
-    for run, ago in ((alive, 3 * HOUR), (vanished, 12 * HOUR)):
-        seed.add(GcpInstance(f'linux-{run}', run, now - ago))
-
-    assert steps(scene.sweep()) == [(vanished, 'ended'), (fresh, 'waiting'), (old, 'retried'), (future, 'waiting')]
 
 
 # The command
