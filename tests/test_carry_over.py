@@ -167,18 +167,12 @@ def test_however_a_run_is_ended_it_is_made_whole_once_all_is_committed(
 # Restarts
 
 
-def restart(run_id: int) -> None:
-    """Delete what a run has reported, as the platform's restart does."""
-    for model in (TestResultFile, TestResult, TestProgress):
-        db.session.execute(delete(model).where(model.test_id == run_id))
-    db.session.commit()
-
-
 def test_after_a_restart_only_what_is_carried_over_then_counts(
         rows: Rows, attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
     new = retry(first, failed_only=True)
     end(new)
-    restart(new)
+    for model in (TestResultFile, TestResult, TestProgress):
+        db.session.execute(delete(model).where(model.test_id == new))
     finish(new, tests[1:], failed=tests[2:])
 
     assert attempts(new).json['data'][1]['carried_over'] == 1

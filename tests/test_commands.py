@@ -79,14 +79,9 @@ def test_all_attempts_are_listed_however_many(command: Command) -> None:
         [str(number), str(run_id)] for number, run_id in enumerate([root_id, *retries], 1)]
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the commands print to a terminal."""
-    monkeypatch.setattr('mod_runs_api.terminal.sys', SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
-
-
 def test_on_a_terminal_lists_are_tables_with_a_head(
-        command: Command, terminal: None, tests: list[RegressionTest]) -> None:
+        command: Command, tests: list[RegressionTest], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('mod_runs_api.terminal.sys', SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
     first = finish(seed.run(tests, built_commit='1a2b').id, tests, failed=tests[:2])
     finish(retry_in_process(first, failed_only=True, reason='flaky VM', requested_by=seed.user()), tests[:2],
            failed=tests[:1])
