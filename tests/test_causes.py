@@ -60,20 +60,15 @@ def test_a_test_that_no_worker_is_given_any_more_is_not_missing_for_being_carrie
     assert (attempts(retry).json['data'][1]['carried_over'], cause(attempts, retry, 1)) == (3, (None, None))
 
 
-@pytest.fixture
-def half_way(tests: list[RegressionTest]) -> int:
-    """A run that ran out of time when all of its tests but the first had failed."""
-    run = add_run(tests, STARTED, results=0)
+@pytest.mark.parametrize('ran', [2, 1, 0])
+def test_what_was_carried_over_is_no_result_of_its_own(
+        attempts: ApiCall, tests: list[RegressionTest], rows: Rows, ran: int) -> None:
+    run = seed.run(tests)
     report(run.id, tests, failed=tests[1:])
     run.results[0].runtime = 600_000
     seed.add(TestProgress(run.id, TestStatus.canceled, TIME_LIMIT))
-    return run.id
-
-
-@pytest.mark.parametrize('ran', [2, 1, 0])
-def test_what_was_carried_over_is_no_result_of_its_own(
-        attempts: ApiCall, tests: list[RegressionTest], half_way: int, rows: Rows, ran: int) -> None:
-    retry = retry_in_process(half_way, failed_only=True)
+    assert cause(attempts, run) == ('code', TIME_LIMIT)
+    retry = retry_in_process(run.id, failed_only=True)
     report(retry, tests[1:1 + ran])
     end(retry)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from sqlalchemy import Connection, Engine, event, exc
 from sqlalchemy.pool import Pool
 from support.api import ApiCall, Command, assert_security_headers
@@ -208,9 +208,13 @@ def test_an_error_of_the_database_and_of_a_hook_is_answered_raised_and_logged_wi
         assert hidden not in caplog.text
 
 
-def test_a_refusal_of_the_hosts_hooks_has_the_shape_of_the_api(app: Flask, retry: ApiCall) -> None:
-    app.before_request(raiser(exceptions.ServiceUnavailable(retry_after=30)))
+def test_a_refusal_of_the_hosts_hooks_has_the_shape_of_the_api_and_its_own_response_stays_as_it_is(
+        app: Flask, retry: ApiCall) -> None:
+    own = exceptions.HTTPException(response=Response('{"status": "failed"}', 503))
+    refusals = iter([own, exceptions.ServiceUnavailable(retry_after=30)])
+    app.before_request(lambda: raiser(next(refusals))())
 
+    assert retry(99).data == b'{"status": "failed"}'
     response = retry(99)
 
     assert (response.status_code, response.json['code'], response.json['details']) == (503, 'service_unavailable', {})
