@@ -210,7 +210,7 @@ def test_an_error_of_the_database_and_of_a_hook_is_answered_raised_and_logged_wi
 
 def test_a_refusal_of_the_hosts_hooks_has_the_shape_of_the_api_and_its_own_response_stays_as_it_is(
         app: Flask, retry: ApiCall) -> None:
-    own = exceptions.HTTPException(response=Response('{"status": "failed"}', 503))
+    own = exceptions.ServiceUnavailable(response=Response('{"status": "failed"}', 503))
     refusals = iter([own, exceptions.ServiceUnavailable(retry_after=30)])
     app.before_request(lambda: raiser(next(refusals))())
 
