@@ -173,6 +173,18 @@ def test_a_failed_only_retry_is_retried_if_a_test_failed_elsewhere_and_else_not(
     assert scene.sweep() == []
 
 
+@pytest.mark.parametrize(('failed', 'said'), [(0, []), (1, ['retried'])])
+def test_a_failed_only_retry_that_died_runs_its_own_tests_again_unless_they_have_passed_elsewhere(
+        scene: Scene, failed: int, said: list[str]) -> None:
+    scene.run('Canceled by admin')
+    full, died = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
+    end(died)
+    finish(full, scene.tests, failed=scene.tests[1:1 + failed])
+
+    assert whats(scene.sweep()) == said
+    assert scene.rows.selection(died + 1) == [test.id for test in scene.tests[1:] if said]
+
+
 @pytest.mark.parametrize(('ago', 'said'), [(24 * HOUR - MINUTE, ['retried']), (24 * HOUR + MINUTE, [])])
 def test_an_end_is_as_old_as_its_first_row_however_often_it_is_said_again(
         scene: Scene, ago: timedelta, said: list[str]) -> None:
@@ -488,10 +500,11 @@ def test_results_that_are_lacking_are_found_even_where_something_was_carried_ove
     died = finish(retry_run(1, failed_only=True).new_run_id, scene.tests[1:2])
     assert len(scene.rows.carried_over(died)) == 1
 
-    # A newer row of another attempt is noticed however old the retry is. First that attempt has not ended.
-    change_retries(created_at=datetime(2020, 1, 1))
+    # Another attempt has it, and has not ended.
     report(full, scene.tests)
     assert scene.sweep() == []
+    # A newer row of it is noticed however old the retry is.
+    change_retries(created_at=datetime(2020, 1, 1))
     end(full, None)
     assert scene.sweep('--dry-run') == scene.sweep() == [Line(died, 'carried over', '1 result')]
     assert scene.sweep() == []
