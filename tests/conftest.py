@@ -1,6 +1,7 @@
 """The miniature of the platform on SQLite, a user and a run in it, and ways to use the API."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -41,9 +42,15 @@ def do_not_wait_for_the_disk(connection: Any, _record: Any) -> None:
 
 
 @pytest.fixture
-def app_settings() -> dict[str, Any]:
-    """Return the settings of the application when the blueprint is registered. Tests parametrize this fixture."""
+def settings() -> dict[str, Any]:
+    """Return what a test adds to the settings of its module. Tests parametrize this fixture, or the next."""
     return {}
+
+
+@pytest.fixture
+def app_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of the application when the blueprint is registered."""
+    return settings
 
 
 @pytest.fixture
@@ -189,6 +196,16 @@ def command(app: Flask) -> Command:
         return app.test_cli_runner().invoke(args=['runs-api', *map(str, arguments)])
 
     return run
+
+
+@pytest.fixture(params=['UTC', 'America/New_York', 'Asia/Kolkata'])
+def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Live in a time zone."""
+    with monkeypatch.context() as context:
+        context.setenv('TZ', request.param)
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
 from sqlalchemy import text
 from support.api import ApiCall
-from support.histories import (CRASH, FAIL, NO_CODE, NO_FILE, PASS,
-                               add_attempts, finish, retry_in_process)
+from support.histories import finish, retry_in_process
 from support.rows import add_retries, change_retries, delete_run
 
 ORIGIN = ('source_run_id', 'failed_only', 'reason', 'requested_by')
@@ -65,25 +64,13 @@ def test_each_attempt_counts_what_was_carried_over_into_it_when_it_has_ended(
         ('fail', 3, 1, 2, 0, 0), ('fail', 3, 1, 2, 0, 1), ('pass', 3, 3, 0, 0, 1), ('queued', 2, 0, 0, 2, 0)]
 
 
-@pytest.mark.parametrize(('stages', 'status'), [
-    ([], 'queued'), ([TestStatus.preparation], 'running'), ([TestStatus.testing], 'running'),
-    ([TestStatus.canceled], 'canceled'), ([TestStatus.completed], 'error'),
-    ([TestStatus.completed, TestStatus.canceled], 'canceled')])
-def test_a_run_without_results_has_the_status_of_its_last_stage(
-        attempts: ApiCall, tests: list[RegressionTest], stages: list[TestStatus], status: str) -> None:
-    run = seed.run(tests, stages=stages)
-    assert pick(attempts(run).json['data'][0], COUNTS) == (status, 3, 0, 0, 3, 0)
+def test_the_status_is_that_of_the_last_stage_a_word_that_nobody_knows_too(
+        attempts: ApiCall, tests: list[RegressionTest]) -> None:
+    run = seed.run(tests, stages=[TestStatus.completed, TestStatus.canceled])
+    assert pick(attempts(run).json['data'][0], COUNTS) == ('canceled', 3, 0, 0, 3, 0)
 
     db.session.execute(text("UPDATE test_progress SET status = 'unheard of'"))
-    assert attempts(run).json['data'][0]['status'] == ('incomplete' if stages else status)
-
-
-def test_a_result_is_counted_as_the_platforms_api_counts_it_in_each_run_of_its_own(attempts: ApiCall) -> None:
-    outcomes = [PASS, CRASH, NO_CODE, FAIL, NO_FILE]
-    run_id, *_ = add_attempts(outcomes, [PASS] * len(outcomes))
-
-    assert [pick(entry, COUNTS) for entry in attempts(run_id).json['data']] == [
-        ('pass', 2, 2, 0, 0, 0), *[('fail', 2, 1, 1, 0, 0)] * 4]
+    assert attempts(run).json['data'][0]['status'] == 'incomplete'
 
 
 def test_a_run_without_rows_of_its_own_counts_every_active_test(attempts: ApiCall, tests: list[RegressionTest]) -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-import seed
 from database import db
 from flask import current_app
 from flask.testing import FlaskClient
@@ -24,11 +23,6 @@ def build(run_id: int, commit: str | None) -> int:
     return run_id
 
 
-def other_builds(attempts: ApiCall, run_id: int) -> list[tuple[str, int]]:
-    """Return the results of other builds in the last attempt of a run."""
-    return [(one['built_commit_sha'], one['results']) for one in attempts(run_id).json['data'][-1]['other_builds']]
-
-
 def test_what_was_built_for_a_run_is_known_when_it_has_completed(
         attempts: ApiCall, command: Command, first: int, tests: list[RegressionTest]) -> None:
     build(first, f' {ONE} ')
@@ -42,31 +36,18 @@ def test_what_was_built_for_a_run_is_known_when_it_has_completed(
 
 
 @pytest.mark.parametrize(('builds', 'expected'), [
-    ([ONE, OTHER], [(ONE, 1)]), ([ONE, ONE[:9]], []), ([None, OTHER], []), ([ONE, None], [])])
+    ([ONE, OTHER], [{'built_commit_sha': ONE, 'results': 1}]), ([ONE, ONE[:9]], []), ([None, OTHER], [])])
 def test_whoever_reads_a_run_with_results_of_another_build_is_told(
         attempts: ApiCall, command: Command, client: FlaskClient, first: int, tests: list[RegressionTest],
-        builds: list[str | None], expected: list[tuple[str, int]]) -> None:
+        builds: list[str | None], expected: list[dict[str, Any]]) -> None:
     runs_api: Any = current_app.jinja_env.globals['runs_api']
     report = runs_api['retry_report']
     build(first, builds[0])
     second = build(retry_in_process(first, failed_only=True), builds[1])
     finish(second, tests[1:])
 
-    assert other_builds(attempts, first) == expected
+    assert attempts(first).json['data'][-1]['other_builds'] == expected
     sentence = '1 of the results carried over was built from 1a2b3c4d.'
     assert (sentence in client.get(f'/test/{second}').text) == (sentence in report(second)) == bool(expected)
     line = command('attempts', first).output.splitlines()[-1]
     assert line.split('\t')[-1] == ('1a2b3c4d:1' if expected else '-')
-
-
-def test_results_of_several_builds_are_counted_by_build(attempts: ApiCall, client: FlaskClient) -> None:
-    tests = seed.regression_tests(4)
-    first = build(finish(seed.run(tests).id, tests[:2], failed=tests[1:2]), ONE)
-    second = build(finish(retry_in_process(first), tests[2:3]), OTHER)
-    third = build(finish(retry_in_process(first, failed_only=True), tests[3:]), 'c' * 40)
-
-    assert other_builds(attempts, third) == [(ONE, 2), (OTHER, 1)]
-    sentence = '2 of the results carried over were built from 1a2b3c4d and 1 from 5e6f7a8b.'
-    assert sentence in client.get(f'/test/{third}').text
-    build(second, ONE[:12])
-    assert other_builds(attempts, third) == [(ONE, 3)]

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable
 from contextvars import Context
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 import seed
 from database import db
 from flask import Flask
-from mod_auth.models import User
 from mod_regression.models import RegressionTest
 from mod_test.models import (TestProgress, TestResult, TestResultFile,
                              TestStatus)
@@ -18,20 +18,8 @@ from sqlalchemy.orm import Session
 from support.api import ApiCall, Command
 from support.histories import FAIL, PASS, add_attempts, end, finish, report
 from support.histories import retry_in_process as retry
-from support.rows import Rows
+from support.rows import Rows, change_retries
 from support.statements import before_statements, fail, record_statements
-
-
-@pytest.fixture
-def tests(alice: User) -> list[RegressionTest]:
-    """Add four regression tests."""
-    return seed.regression_tests(4)
-
-
-@pytest.fixture
-def source(tests: list[RegressionTest]) -> int:
-    """Add a completed run in which the first two of four tests failed."""
-    return finish(seed.run(tests).id, tests, failed=tests[:2])
 
 
 def ids(tests: Iterable[RegressionTest]) -> list[int]:
@@ -47,71 +35,70 @@ def parts(rows: Rows, run_id: int, tests: Iterable[RegressionTest]) -> list[tupl
 
 
 def test_the_results_that_were_not_run_again_are_carried_over(
-        rows: Rows, source: int, tests: list[RegressionTest]) -> None:
-    new = retry(source, failed_only=True)
-    report(new, tests[:2])
+        rows: Rows, first: int, tests: list[RegressionTest]) -> None:
+    new = retry(first, failed_only=True)
+    report(new, tests[1:])
     before = rows.snapshot()
 
     end(new)
 
-    assert parts(rows, new, tests[2:]) == parts(rows, source, tests[2:]) != []
+    assert parts(rows, new, tests[:1]) == parts(rows, first, tests[:1]) != []
     assert rows.selection(new) == ids(tests)
-    assert rows.carried_over(new) == dict.fromkeys(ids(tests[2:]), source)
+    assert rows.carried_over(new) == {tests[0].id: first}
     after = rows.snapshot()
     assert all(before[table] <= after[table] for table in before)
 
 
 def test_a_result_comes_from_the_attempt_that_ended_last_of_those_that_really_ran_the_test_of_selected_tests_too(
-        rows: Rows, source: int, tests: list[RegressionTest]) -> None:
-    full, running = retry(source), retry(source)
-    lending = finish(retry(source, failed_only=True), tests[:2])
-    last = finish(retry(source, failed_only=True), tests[1:2], failed=tests[1:2])
-    finish(full, tests[:1], failed=tests[:1])
+        rows: Rows, first: int, tests: list[RegressionTest]) -> None:
+    full, running = retry(first), retry(first)
+    lending = finish(retry(first, failed_only=True), tests[1:])
+    last = finish(retry(first, failed_only=True), tests[2:], failed=tests[2:])
+    finish(full, tests[1:2], failed=tests[1:2])
     report(running, tests)
     end(running, TestStatus.testing)
     new = retry(last, failed_only=True)
-    assert rows.selection(new) == ids(tests[1:2])
+    assert rows.selection(new) == ids(tests[2:])
 
     end(new)
 
     assert [rows.selection(run_id) for run_id in (lending, last, new)] == [ids(tests)] * 3
-    assert rows.carried_over(lending) == dict.fromkeys(ids(tests[2:]), source)
-    assert rows.carried_over(last) == {tests[0].id: lending, tests[2].id: source, tests[3].id: source}
-    assert rows.carried_over(new) == {tests[0].id: full, tests[1].id: last, tests[2].id: source, tests[3].id: source}
+    assert rows.carried_over(lending) == {tests[0].id: first}
+    assert rows.carried_over(last) == {tests[0].id: first, tests[1].id: lending}
+    assert rows.carried_over(new) == {tests[0].id: first, tests[1].id: full, tests[2].id: last}
 
 
 def test_nothing_is_carried_over_into_a_run_that_is_canceled_until_it_completes_after_all(
-        rows: Rows, source: int, tests: list[RegressionTest]) -> None:
-    new = retry(source, failed_only=True)
+        rows: Rows, first: int, tests: list[RegressionTest]) -> None:
+    new = retry(first, failed_only=True)
     end(new, TestStatus.canceled)
     assert rows.carried_over(new) == {}
-    full = finish(retry(source), tests, failed=tests[2:])
+    full = finish(retry(first), tests, failed=tests[:1])
 
-    finish(new, tests[:2])
-    assert rows.carried_over(new) == dict.fromkeys(ids(tests[2:]), full)
-
+    finish(new, tests[1:])
     # An end that is written after the completion changes nothing.
     end(new, TestStatus.canceled)
-    assert rows.carried_over(new) == dict.fromkeys(ids(tests[2:]), full)
+
+    assert rows.carried_over(new) == {tests[0].id: full}
 
 
 @pytest.mark.on_file
 @pytest.mark.parametrize('gone', ['inactive', 'without a result', 'reported by the retry itself'])
 def test_only_an_active_test_with_a_result_elsewhere_alone_is_carried_over(
-        command: Command, rows: Rows, source: int, tests: list[RegressionTest], gone: str) -> None:
-    new = retry(source, failed_only=True)
+        command: Command, rows: Rows, first: int, tests: list[RegressionTest], gone: str) -> None:
+    new = retry(first, failed_only=True)
     if gone == 'inactive':
-        tests[3].active = False
+        tests[0].active = False
     elif gone == 'without a result':
         for model in (TestResultFile, TestResult):
-            db.session.execute(delete(model).where(model.regression_test_id == tests[3].id))
+            db.session.execute(delete(model).where(model.regression_test_id == tests[0].id))
     else:
-        report(new, tests[3:])
+        report(new, tests[:1])
 
-    finish(new, tests[:2])
+    finish(new, tests[2:])
 
-    assert rows.carried_over(new) == {tests[2].id: source}
-    tests[3].active = True
+    assert rows.carried_over(new) == {tests[1].id: first}
+    tests[0].active = True
     db.session.commit()
     assert command('carry-over').output == (f'{new}\t1\n' if gone == 'inactive' else '')
 
@@ -136,15 +123,15 @@ def test_an_output_that_was_reported_without_a_result_makes_no_run_say_what_nobo
 @pytest.mark.on_file
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
 def test_a_run_that_is_no_failed_only_retry_is_not_touched(
-        command: Command, rows: Rows, source: int, tests: list[RegressionTest]) -> None:
-    tests[3].active = False
-    runs = [retry(source), seed.run(tests[:3]).id]
-    tests[3].active = True
+        command: Command, rows: Rows, first: int, tests: list[RegressionTest]) -> None:
+    tests[2].active = False
+    runs = [retry(first), seed.run(tests[:2]).id]
+    tests[2].active = True
 
     for run_id in runs:
-        finish(run_id, tests[:3])
+        finish(run_id, tests[:2])
         assert command('carry-over', run_id).output == f'{run_id}\t0\n'
-        assert rows.selection(run_id) == ids(tests[:3])
+        assert rows.selection(run_id) == ids(tests[:2])
     assert rows.of('run_carried_over') == []
 
 
@@ -163,15 +150,15 @@ def end_before_a_savepoint(run_id: int) -> None:
 @pytest.mark.parametrize('end_it', [
     end, lambda run_id: end(finish(run_id, [])), lambda run_id: end(str(run_id)), end_before_a_savepoint])
 def test_however_a_run_is_ended_it_is_made_whole_once_all_is_committed(
-        rows: Rows, source: int, end_it: Callable[[int], object]) -> None:
-    new = retry(source, failed_only=True)
+        rows: Rows, first: int, end_it: Callable[[int], object]) -> None:
+    new = retry(first, failed_only=True)
     for stage in (TestStatus.preparation, TestStatus.testing):
         end(new, stage)
         assert rows.carried_over(new) == {}
 
     end_it(new)
 
-    assert len(rows.carried_over(new)) == len(rows.of('test_result', test_id=new)) == 4
+    assert len(rows.carried_over(new)) == len(rows.of('test_result', test_id=new)) == 3
     ends = [(row['id'], row['timestamp']) for row in rows.of('test_progress', test_id=new)
             if row['status'] == 'completed']
     assert {(row['progress_id'], row['progress_timestamp']) for row in rows.of('run_carried_over')} == {ends[0]}
@@ -180,29 +167,22 @@ def test_however_a_run_is_ended_it_is_made_whole_once_all_is_committed(
 # Restarts
 
 
-def restart(run_id: int) -> None:
-    """Delete what a run has reported, as the platform's restart does."""
-    for model in (TestResultFile, TestResult, TestProgress):
-        db.session.execute(delete(model).where(model.test_id == run_id))
-    db.session.commit()
-
-
 def test_after_a_restart_only_what_is_carried_over_then_counts(
-        rows: Rows, attempts: ApiCall, source: int, tests: list[RegressionTest]) -> None:
-    new = retry(source, failed_only=True)
+        rows: Rows, attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
+    new = retry(first, failed_only=True)
     end(new)
-    restart(new)
-    report(new, tests[:3], failed=tests[2:3])
-    end(new)
+    for model in (TestResultFile, TestResult, TestProgress):
+        db.session.execute(delete(model).where(model.test_id == new))
+    finish(new, tests[1:], failed=tests[2:])
 
     assert attempts(new).json['data'][1]['carried_over'] == 1
-    again = finish(retry(new, failed_only=True), tests[2:3])
-    # The restarted run has really run three.
-    assert rows.carried_over(again) == {tests[0].id: new, tests[1].id: new, tests[3].id: source}
+    again = finish(retry(new, failed_only=True), tests[2:])
+    # The restarted run has really run two.
+    assert rows.carried_over(again) == {tests[0].id: first, tests[1].id: new}
 
 
-def test_a_run_that_is_restarted_meanwhile_is_left_alone(app: Flask, rows: Rows, source: int) -> None:
-    new = retry(source, failed_only=True)
+def test_a_run_that_is_restarted_meanwhile_is_left_alone(app: Flask, rows: Rows, first: int) -> None:
+    new = retry(first, failed_only=True)
 
     with before_statements(db.engine, 'INSERT INTO test_result ', lambda connection: connection.exec_driver_sql(
             f'DELETE FROM test_progress WHERE test_id = {new}')):
@@ -212,16 +192,16 @@ def test_a_run_that_is_restarted_meanwhile_is_left_alone(app: Flask, rows: Rows,
     assert rows.of('test_result', test_id=new) == []
 
 
-def test_an_origin_that_changes_meanwhile_is_read_again(app: Flask, rows: Rows, source: int) -> None:
-    new = retry(source, failed_only=True)
-    left = iter([f'DELETE FROM test_result WHERE test_id = {source}'])
+def test_an_origin_that_changes_meanwhile_is_read_again(app: Flask, rows: Rows, first: int) -> None:
+    new = retry(first, failed_only=True)
+    left = iter([f'DELETE FROM test_result WHERE test_id = {first}'])
 
     with before_statements(db.engine, 'INSERT INTO test_result ', lambda connection: [
             connection.exec_driver_sql(statement) for statement in left]):
         end(new)
 
     # The first try was rolled back, and with it the change.
-    assert len(rows.carried_over(new)) == len(rows.of('test_result', test_id=new)) == 4
+    assert len(rows.carried_over(new)) == len(rows.of('test_result', test_id=new)) == 3
 
 
 # Faults, and the command that does what was missed
@@ -229,8 +209,8 @@ def test_an_origin_that_changes_meanwhile_is_read_again(app: Flask, rows: Rows, 
 
 @pytest.mark.on_file
 def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_what_was_missed(
-        command: Command, rows: Rows, source: int, caplog: pytest.LogCaptureFixture) -> None:
-    new, other, of_job = (retry(source, failed_only=True) for _ in range(3))
+        command: Command, rows: Rows, first: int, caplog: pytest.LogCaptureFixture) -> None:
+    new, other, of_job = (retry(first, failed_only=True) for _ in range(3))
     with Session(db.engine) as session:
         session.add(TestProgress(of_job, TestStatus.completed, ''))
         # Outside the application.
@@ -242,16 +222,17 @@ def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_w
         assert rows.carried_over(run_id) == {}
         assert f'flask runs-api carry-over {run_id}' in caplog.text
 
+    change_retries(created_at=datetime(2020, 1, 1))  # However long ago.
+
     one, rest, again = command('carry-over', new), command('carry-over'), command('carry-over', new)
 
-    assert (one.output, rest.output, again.output) == (
-        f'{new}\t4\n', f'{other}\t4\n{of_job}\t4\n', f'{new}\t0\n')
-    assert len(rows.carried_over(new)) == len(rows.carried_over(other)) == 4
+    assert (one.output, rest.output, again.output) == (f'{new}\t3\n', f'{other}\t3\n{of_job}\t3\n', f'{new}\t0\n')
+    assert len(rows.carried_over(new)) == len(rows.carried_over(other)) == 3
 
 
 @pytest.mark.on_file
 def test_the_command_looks_at_no_retry_that_is_whole_has_nothing_to_carry_over_or_has_not_completed(
-        command: Command, source: int, tests: list[RegressionTest]) -> None:
+        command: Command, first: int, tests: list[RegressionTest]) -> None:
     def count() -> int:
         with record_statements(Engine) as sent:
             assert command('carry-over').output == ''
@@ -260,9 +241,9 @@ def test_the_command_looks_at_no_retry_that_is_whole_has_nothing_to_carry_over_o
     without_retries = count()
     failed = finish(seed.run(tests[:1]).id, tests[:1], failed=tests[:1])
     finish(retry(failed, failed_only=True), tests[:1])
-    end(retry(source, failed_only=True))
-    finish(retry(source), tests)
-    running = retry(source, failed_only=True)
+    end(retry(first, failed_only=True))
+    finish(retry(first), tests)
+    running = retry(first, failed_only=True)
     end(running, TestStatus.testing)
 
     assert count() == without_retries

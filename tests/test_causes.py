@@ -1,7 +1,6 @@
 """Why a run ended, and where that is said (docs/api.rst, "Causes"). The table itself: tests/domain."""
 
 import json
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,11 +10,9 @@ from flask.testing import FlaskClient
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
 from support.api import ApiCall, Command
-from support.histories import (OUT_OF_ORDER, TIME_LIMIT, end, finish, report,
-                               retry_in_process)
+from support.histories import TIME_LIMIT, end, finish, report, retry_in_process
 from support.rows import Rows, change_retries
 
-MISSING = '2 of 3 results are missing'
 #: The stages of a progress row by their name; any other text is the message of a row that cancels.
 STAGES = {stage.value: stage for stage in (TestStatus.preparation, TestStatus.testing, TestStatus.completed)}
 STARTED = ['preparation', 'testing']
@@ -38,30 +35,17 @@ def cause(attempts: ApiCall, run: Test | int, place: int = 0) -> tuple[Any, Any]
     return attempt['cause'], attempt['cause_detail']
 
 
-def test_the_last_row_is_that_with_the_highest_id_whatever_its_time(
-        attempts: ApiCall, tests: list[RegressionTest]) -> None:
-    run = add_run(tests, [TIME_LIMIT])
-    seed.add(TestProgress(run.id, TestStatus.canceled, OUT_OF_ORDER, datetime(2020, 1, 1)))
-
-    assert cause(attempts, run) == ('infrastructure', OUT_OF_ORDER)
-
-
 # Which results are missing
 
 
-@pytest.mark.parametrize(('has_rows', 'results', 'detail'), [
-    (True, 3, None), (True, 1, MISSING), (True, 0, '3 of 3 results are missing'),
-    # Nobody knows any more what it was given.
-    (False, 1, None), (False, 0, 'all results are missing')])
+@pytest.mark.parametrize(('results', 'detail'), [(3, None), (1, '2 of 3'), (0, '3 of 3')])
 def test_a_run_that_completed_is_whole_or_lacks_results(
-        attempts: ApiCall, tests: list[RegressionTest], has_rows: bool, results: int, detail: str | None) -> None:
+        attempts: ApiCall, tests: list[RegressionTest], results: int, detail: str | None) -> None:
     # A test that is selected twice is missing once.
-    run = add_run([*tests, tests[2]] if has_rows else [], COMPLETED, results=0)
-    for test in tests[:results]:
-        seed.result(run, test)
-    assert cause(attempts, run) == (detail and 'infrastructure', detail)
+    run = add_run([*tests, tests[2]], COMPLETED, results)
+    assert cause(attempts, run) == (detail and 'infrastructure', detail and f'{detail} results are missing')
 
-    if has_rows and results < 3:
+    if detail:
         # A test that no worker is given any more was selected if it ran.
         tests[0].categories.clear()
         assert cause(attempts, run)[1] == f'2 of {2 + results} results are missing'
@@ -76,20 +60,15 @@ def test_a_test_that_no_worker_is_given_any_more_is_not_missing_for_being_carrie
     assert (attempts(retry).json['data'][1]['carried_over'], cause(attempts, retry, 1)) == (3, (None, None))
 
 
-@pytest.fixture
-def half_way(tests: list[RegressionTest]) -> int:
-    """A run that ran out of time when all of its tests but the first had failed."""
-    run = add_run(tests, STARTED, results=0)
+@pytest.mark.parametrize('ran', [2, 1, 0])
+def test_what_was_carried_over_is_no_result_of_its_own(
+        attempts: ApiCall, tests: list[RegressionTest], rows: Rows, ran: int) -> None:
+    run = seed.run(tests)
     report(run.id, tests, failed=tests[1:])
     run.results[0].runtime = 600_000
     seed.add(TestProgress(run.id, TestStatus.canceled, TIME_LIMIT))
-    return run.id
-
-
-@pytest.mark.parametrize('ran', [2, 1, 0])
-def test_what_was_carried_over_is_no_result_of_its_own(
-        attempts: ApiCall, tests: list[RegressionTest], half_way: int, rows: Rows, ran: int) -> None:
-    retry = retry_in_process(half_way, failed_only=True)
+    assert cause(attempts, run) == ('code', TIME_LIMIT)
+    retry = retry_in_process(run.id, failed_only=True)
     report(retry, tests[1:1 + ran])
     end(retry)
 
@@ -125,10 +104,8 @@ def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(
 @pytest.mark.on_file
 def test_the_command_counts_the_causes_of_the_last_runs_that_ended(
         command: Command, tests: list[RegressionTest], rows: Rows) -> None:
-    add_run(tests, ['PR closed'])
-    for message in (OUT_OF_ORDER, TIME_LIMIT, TIME_LIMIT, '', 'A new word', 'Canceled by "admin"\t'):
+    for message in ('PR closed', TIME_LIMIT, TIME_LIMIT, 'Canceled by "admin"\t'):
         add_run(tests, [*STARTED, message])
-    add_run(tests, COMPLETED)
     add_run(tests, COMPLETED, results=3)
     for unfinished in ([], STARTED):
         add_run(tests, unfinished)
@@ -136,19 +113,14 @@ def test_the_command_counts_the_causes_of_the_last_runs_that_ended(
     before = rows.snapshot()
 
     found = json.loads(command('causes', '--json').output)
-    printed = command('causes', '--last', 8).output.splitlines()
+    printed = command('causes', '--last', 4).output.splitlines()
     assert command('causes', '--last', 0).exit_code == 2
 
-    assert (found['runs'], found['whole']) == (9, 1)
-    assert found['causes'] == {'decision': 2, 'build': 0, 'code': 0, 'infrastructure': 5, 'unknown': 1}
+    assert (found['runs'], found['whole']) == (5, 1)
+    assert found['causes'] == {'decision': 2, 'build': 0, 'code': 0, 'infrastructure': 2, 'unknown': 0}
     assert found['details'][0] == {'cause': 'infrastructure', 'detail': TIME_LIMIT, 'count': 2}
-    assert {(one['cause'], one['detail'], one['count']) for one in found['details'][1:]} == {
-        ('infrastructure', OUT_OF_ORDER, 1), ('infrastructure', 'the worker gave up', 1), ('unknown', 'A new word', 1),
-        ('infrastructure', 'results are missing', 1), ('decision', 'Canceled by "admin"', 1),
-        ('decision', 'PR closed', 1)}
-    assert printed[:8] == ['runs\t8', 'whole\t1', 'decision\t1', 'build\t0', 'code\t0', 'infrastructure\t5',
-                           'unknown\t1', f'infrastructure\t2\t{TIME_LIMIT}']
-    assert 'decision\t1\tCanceled by "admin"' in printed
+    assert printed == ['runs\t4', 'whole\t1', 'decision\t1', 'build\t0', 'code\t0', 'infrastructure\t2', 'unknown\t0',
+                       f'infrastructure\t2\t{TIME_LIMIT}', 'decision\t1\tCanceled by "admin"']
     assert rows.snapshot() == before
 
     # More are counted than are read at once.

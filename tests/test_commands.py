@@ -11,7 +11,7 @@ from database import db
 from mod_auth.models import User
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestStatus
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 from support.api import ApiCall, Command
 from support.histories import (FAIL, PASS, add_attempts, finish,
                                retry_in_process)
@@ -83,14 +83,9 @@ def test_all_attempts_are_listed_however_many(command: Command) -> None:
         [str(number), str(run_id)] for number, run_id in enumerate([root_id, *retries], 1)]
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the commands print to a terminal."""
-    monkeypatch.setattr('mod_runs_api.terminal.sys', SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
-
-
 def test_on_a_terminal_lists_are_tables_with_a_head(
-        command: Command, terminal: None, tests: list[RegressionTest]) -> None:
+        command: Command, tests: list[RegressionTest], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('mod_runs_api.terminal.sys', SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
     first = finish(seed.run(tests, built_commit='1a2b').id, tests, failed=tests[:2])
     finish(retry_in_process(first, failed_only=True, reason='flaky VM', requested_by=seed.user()), tests[:2],
            failed=tests[:1])
@@ -124,8 +119,7 @@ def test_a_sweep_that_breaks_off_says_at_a_terminal_what_it_has_done(
         3, 'RUN  STEP   NEW RUN  WHY\n1    ended  -        It has vanished.\n')
 
 
-def test_flaky_lists_the_tests_that_were_flaky_in_the_last_runs_that_were_retried(
-        command: Command, rows: Rows) -> None:
+def test_flaky_lists_the_tests_that_were_flaky_in_the_last_runs_that_were_retried(command: Command, rows: Rows) -> None:
     old, new = add_attempts([FAIL, PASS], [FAIL, FAIL]), add_attempts([PASS, FAIL])
     seed.bulk_runs(1, 1)
     delete_run(new[0])

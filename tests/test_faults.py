@@ -7,16 +7,17 @@ See docs/api.rst, "Errors", and docs/operations.rst, "When the database or Redis
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from flask import Flask
-from sqlalchemy import Engine, event, exc
+from flask import Flask, Response
+from sqlalchemy import Connection, Engine, event, exc
 from sqlalchemy.pool import Pool
 from support.api import ApiCall, Command, assert_security_headers
 from support.rows import Rows, delete_run
-from support.statements import (before_statements, fail, looks_for_tables,
-                                record_statements)
+from support.statements import (before_statements, record_statements,
+                                watch_statements)
 from werkzeug import exceptions
 from werkzeug.test import TestResponse
 
@@ -35,58 +36,40 @@ class DriverError(sqlite3.OperationalError):
     """A driver's error with a code in front, as PyMySQL's have."""
 
 
-class Faults:
-    """Lets statements and commits fail."""
-
-    def __init__(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-        #: How many have failed since the last call of `begin`.
-        self.count = 0
-        self._step = ''
-        self._error: Exception = AWAY
-        self._times = 0
-        self._has_written = False
-        # Nobody waits between two tries.
-        monkeypatch.setattr(time, 'sleep', lambda _: None)
-        monkeypatch.setattr(engine.dialect, 'do_commit', self._commit)
-
-    def begin(self, step: str, error: Exception = AWAY, times: int = 1) -> None:
-        """
-        Let a step fail from now on, as often as is said.
-
-        The step is the beginning of a statement, 'COMMIT' for the commit of a retry, or 'COMMITTED' for the moment
-        after it.
-        """
-        self._step, self._error, self._times, self.count = step, error, times, 0
-
-    def _fail_at(self, step: str) -> None:
-        if step.startswith(self._step) and self.count < self._times:
-            self.count += 1
-            raise self._error
-
-    def execute(self, _cursor: Any, statement: str, *_: Any) -> None:
-        """Send a statement."""
-        if not looks_for_tables(statement):
-            self._has_written = self._has_written or statement.startswith('INSERT')
-            self._fail_at(statement)
-
-    def _commit(self, connection: Any) -> None:
-        is_of_retry, self._has_written = self._has_written, False
-        if is_of_retry:
-            self._fail_at('COMMIT')
-        connection.commit()
-        if is_of_retry:
-            self._fail_at('COMMITTED')
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have nobody wait between two tries."""
+    monkeypatch.setattr(time, 'sleep', lambda _: None)
 
 
-@pytest.fixture
-def faults(engine: Engine, monkeypatch: pytest.MonkeyPatch, run_id: int, token: str) -> Iterator[Faults]:
-    """Yield a way to let statements fail: ``faults.begin('INSERT INTO test_fork', error, times=2)``."""
-    faults = Faults(engine, monkeypatch)
-    for name in ('do_execute', 'do_executemany'):
-        event.listen(engine, name, faults.execute)
-    yield faults
-    for name in ('do_execute', 'do_executemany'):
-        event.remove(engine, name, faults.execute)
+@contextmanager
+def failing(step: str, error: Exception = AWAY, times: int = 1) -> Iterator[list[str]]:
+    """
+    Let a step fail so many times while the block lasts, and yield the steps that have failed.
+
+    The step is the beginning of a statement, 'COMMIT' for the commit of a retry, or 'COMMITTED' for the moment after
+    it.
+    """
+    failed: list[str] = []
+    sent: list[str] = []
+
+    def fail_at(_connection: Connection, statement: str) -> None:
+        sent.append(statement)
+        if statement.startswith(step) and len(failed) < times:
+            failed.append(statement)
+            raise exc.DBAPIError.instance(statement, {}, error, sqlite3.Error)
+
+    def commit(connection: Connection) -> None:
+        if step.startswith('COMMIT') and any(statement.startswith('INSERT') for statement in sent):
+            if step == 'COMMITTED':
+                connection.connection.commit()
+            fail_at(connection, step)
+        sent.clear()
+
+    event.listen(Engine, 'commit', commit)
+    with watch_statements(Engine, fail_at):
+        yield failed
+    event.remove(Engine, 'commit', commit)
 
 
 @pytest.fixture
@@ -118,13 +101,13 @@ def assert_unavailable(response: TestResponse) -> None:
 
 @pytest.mark.parametrize('error', [AWAY, *(DriverError(code, 'transient') for code in (1020, 1205, 1213))])
 def test_a_retry_is_whole_after_a_transient_error_at_any_step_and_not_there_after_another(
-        retry: ApiCall, run_id: int, rows: Rows, faults: Faults, steps: list[str], error: Exception) -> None:
+        retry: ApiCall, run_id: int, rows: Rows, steps: list[str], error: Exception) -> None:
     times = 1 if error is AWAY else 2
     for number, step in enumerate(steps, 2):
         before, recorded = rows.snapshot(), rows.retries
-        faults.begin(step, error, times)
-        response = retry(run_id, {'failed_only': True})
-        assert faults.count == times, step
+        with failing(step, error, times) as failed:
+            response = retry(run_id, {'failed_only': True})
+        assert len(failed) == times, step
         if error is AWAY:
             assert_unavailable(response)
             assert (rows.snapshot(), rows.retries) == (before, recorded)
@@ -133,15 +116,15 @@ def test_a_retry_is_whole_after_a_transient_error_at_any_step_and_not_there_afte
             assert len(rows.retries) == len(rows.of('test')) - 1 == number
 
 
-def test_a_transaction_is_tried_eight_times(retry: ApiCall, run_id: int, rows: Rows, faults: Faults) -> None:
-    faults.begin('INSERT INTO run_retry', DriverError(1213, 'Deadlock found'), times=1_000)
+def test_a_transaction_is_tried_eight_times(retry: ApiCall, run_id: int, rows: Rows) -> None:
+    with failing('INSERT INTO run_retry', DriverError(1213, 'Deadlock found'), times=1_000) as failed:
+        assert_unavailable(retry(run_id))
 
-    assert_unavailable(retry(run_id))
-    assert faults.count == 8
+    assert len(failed) == 8
     assert rows.retries == []
 
 
-def test_what_others_change_at_each_try_may_be_asked_for_again(app: Flask, faults: Faults) -> None:
+def test_what_others_change_at_each_try_may_be_asked_for_again(app: Flask) -> None:
     def work(_: object) -> None:
         raise Outdated
 
@@ -149,20 +132,17 @@ def test_what_others_change_at_each_try_may_be_asked_for_again(app: Flask, fault
         extension_state().transactions.run(work)
 
 
-def test_a_commit_that_was_not_answered_is_found_again(
-        retry: ApiCall, run_id: int, faults: Faults, rows: Rows) -> None:
-    faults.begin('COMMITTED', DriverError(1213, 'answer lost'))
+def test_a_commit_that_was_not_answered_is_found_again(retry: ApiCall, run_id: int, rows: Rows) -> None:
+    with failing('COMMITTED', DriverError(1213, 'answer lost')) as failed:
+        response = retry(run_id, {'failed_only': True, 'reason': 'x'})
 
-    response = retry(run_id, {'failed_only': True, 'reason': 'x'})
-
-    assert (faults.count, response.status_code) == (1, 202)
+    assert (len(failed), response.status_code) == (1, 202)
     assert 'Idempotent-Replayed' not in response.headers
     assert 'with 2 tests' in response.json['message']
     assert rows.ids('test', 'id') == [run_id, run_id + 1]
 
 
-def test_a_run_that_is_deleted_meanwhile_is_not_found(
-        engine: Engine, retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_a_run_that_is_deleted_meanwhile_is_not_found(engine: Engine, retry: ApiCall, run_id: int, rows: Rows) -> None:
     with before_statements(engine, 'INSERT INTO test ', lambda connection: delete_run(run_id, connection)):
         assert retry(run_id) == 404
 
@@ -179,23 +159,21 @@ def test_an_exhausted_pool_is_unavailable(retry: ApiCall, token: str, monkeypatc
 
 
 def test_a_key_that_another_request_has_just_written_is_looked_up_again(
-        retry: ApiCall, run_id: int, faults: Faults, rows: Rows) -> None:
-    faults.begin('INSERT INTO run_retry', sqlite3.IntegrityError('UNIQUE constraint failed'))
+        retry: ApiCall, run_id: int, rows: Rows) -> None:
+    with failing('INSERT INTO run_retry', sqlite3.IntegrityError('UNIQUE constraint failed')) as failed:
+        assert retry(run_id, key='k') == 202
 
-    assert retry(run_id, key='k') == 202
-    assert (faults.count, len(rows.retries)) == (1, 1)
+    assert (len(failed), len(rows.retries)) == (1, 1)
 
 
 @pytest.mark.on_file
-def test_a_database_that_is_read_only_is_unavailable_in_process_and_to_a_command(
-        command: Command, run_id: int, faults: Faults) -> None:
-    faults.begin('INSERT', sqlite3.OperationalError('attempt to write a readonly database'))
-
-    with pytest.raises(ServiceUnavailable):
-        retry_run(run_id)
-    # The command has an engine of its own.
-    with before_statements(Engine, 'INSERT', fail):
+def test_a_database_that_is_read_only_is_unavailable_in_process_and_to_a_command(command: Command, run_id: int) -> None:
+    with failing('INSERT', sqlite3.OperationalError('attempt to write a readonly database'), times=2) as failed:
+        with pytest.raises(ServiceUnavailable):
+            retry_run(run_id)
         assert command('retry', run_id).exit_code == 3
+
+    assert len(failed) == 2
 
 
 # No internals
@@ -220,17 +198,17 @@ def caused_by(cause: Exception) -> Exception:
     ('hook', caused_by(exc.OperationalError('SELECT secret', {}, Exception(2013, 'Lost connection'))), UNAVAILABLE,
      'OperationalError "(2013, \'Lost connection\')"\n')])
 def test_an_error_of_the_database_and_of_a_hook_is_answered_raised_and_logged_without_internals(
-        app: Flask, retry: ApiCall, run_id: int, faults: Faults, token: str, caplog: pytest.LogCaptureFixture,
-        place: str, error: Exception, answer: dict[str, Any], logged: str) -> None:
-    if place == 'database':
-        faults.begin('INSERT INTO run_retry', error, times=2)
-        with pytest.raises((InternalError, ServiceUnavailable)) as raised:
-            retry_run(run_id)
-        app.logger.error('the host logs it', exc_info=raised.value)
-    else:
-        app.before_request(raiser(error))
+        app: Flask, retry: ApiCall, run_id: int, token: str, caplog: pytest.LogCaptureFixture, place: str,
+        error: Exception, answer: dict[str, Any], logged: str) -> None:
+    with failing('INSERT INTO run_retry' if place == 'database' else 'nothing', error, times=2):
+        if place == 'database':
+            with pytest.raises((InternalError, ServiceUnavailable)) as raised:
+                retry_run(run_id)
+            app.logger.error('the host logs it', exc_info=raised.value)
+        else:
+            app.before_request(raiser(error))
 
-    response = retry(run_id, {'reason': 'one\nERROR forged'})
+        response = retry(run_id, {'reason': 'one\nERROR forged'})
 
     assert response.json == answer
     assert response.headers.get('Retry-After') == ('5' if answer == UNAVAILABLE else None)
@@ -240,9 +218,13 @@ def test_an_error_of_the_database_and_of_a_hook_is_answered_raised_and_logged_wi
         assert hidden not in caplog.text
 
 
-def test_a_refusal_of_the_hosts_hooks_has_the_shape_of_the_api(app: Flask, retry: ApiCall) -> None:
-    app.before_request(raiser(exceptions.ServiceUnavailable(retry_after=30)))
+def test_a_refusal_of_the_hosts_hooks_has_the_shape_of_the_api_and_its_own_response_stays_as_it_is(
+        app: Flask, retry: ApiCall) -> None:
+    own = exceptions.ServiceUnavailable(response=Response('{"status": "failed"}', 503))
+    refusals = iter([own, exceptions.ServiceUnavailable(retry_after=30)])
+    app.before_request(lambda: raiser(next(refusals))())
 
+    assert retry(99).data == b'{"status": "failed"}'
     response = retry(99)
 
     assert (response.status_code, response.json['code'], response.json['details']) == (503, 'service_unavailable', {})

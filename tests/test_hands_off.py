@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -26,25 +26,23 @@ LIBRARIES = ('authlib', 'click', 'flask', 'flask_limiter', 'flask_sqlalchemy', '
              'marshmallow', 'sqlalchemy', 'werkzeug')
 
 
-def functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
-    """Yield the functions of a module, and those of its classes, each with its place."""
-    classes = [value for value in list(vars(module).values())
-               if inspect.isclass(value) and value.__module__ == module.__name__]
-    for owner in (module, *classes):
-        for name, value in list(vars(owner).items()):
-            if isinstance(value, (FunctionType, staticmethod, classmethod, property)):
-                yield f'{module.__name__}: {owner}.{name}', value
+def functions(modules: Iterable[ModuleType]) -> dict[str, Any]:
+    """Return the functions of some modules, and those of their classes, by their places."""
+    owners = [owner for module in modules for owner in (module, *[
+        value for value in list(vars(module).values())
+        if inspect.isclass(value) and value.__module__ == module.__name__])]
+    return {f'{owner}.{name}': value for owner in owners for name, value in list(vars(owner).items())
+            if isinstance(value, (FunctionType, staticmethod, classmethod, property))}
 
 
 def snapshot(app: flask.Flask) -> dict[str, dict[str, Any]]:
     """Return what must stay as it is, by kind and place."""
-    modules = list(sys.modules.values())
-    of_libraries = [module for module in modules if module.__name__.partition('.')[0] in LIBRARIES]
-    miniature = str(TESTS / 'miniature')
-    of_host = [module for module in modules if str(getattr(module, '__file__', '')).startswith(miniature)]
+    modules, miniature = list(sys.modules.values()), str(TESTS / 'miniature')
     return {
-        'functions of the libraries': dict(pair for module in of_libraries for pair in functions(module)),
-        'functions of the host': dict(pair for module in of_host for pair in functions(module)),
+        'functions of the libraries': functions(
+            module for module in modules if module.__name__.partition('.')[0] in LIBRARIES),
+        'functions of the host': functions(
+            module for module in modules if str(getattr(module, '__file__', '')).startswith(miniature)),
         'rules of the host': {str(id(rule)): (rule.rule, rule.endpoint, sorted(rule.methods or ()))
                               for rule in app.url_map.iter_rules()},
         'methods of objects': {'wsgi_app': app.wsgi_app, 'create_all': Base.metadata.create_all}}

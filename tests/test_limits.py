@@ -8,7 +8,6 @@ import seed
 from application import create_app
 from flask import Flask
 from flask.testing import FlaskClient
-from limits.storage import MemoryStorage
 from mod_auth.models import User
 from support.api import ApiCall, assert_error
 from support.rows import Rows
@@ -97,24 +96,6 @@ def test_the_routes_of_the_host_are_neither_counted_nor_limited(client: FlaskCli
         response = client.get('/account/login')
         assert (response.status_code, 'X-RateLimit-Limit' in response.headers) == (200, False)
         assert client.get('/nowhere').status_code == 404
-
-
-def test_a_storage_that_is_away_fails_no_request_and_is_logged(
-        app: Flask, retry: ApiCall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    count = MemoryStorage.incr
-    away: list[MemoryStorage] = []
-
-    def fail_in_the_first(storage: MemoryStorage, *arguments: Any, **options: Any) -> int:
-        away[:] = away or [storage]
-        if storage in away:
-            raise ConnectionError('away')
-        return count(storage, *arguments, **options)
-
-    monkeypatch.setattr(MemoryStorage, 'incr', fail_in_the_first)
-
-    assert statuses(retry, {}, {}, {}) == [404, 404, 404]
-    assert [record.levelname for record in caplog.records if 'alling back to in-memory' in record.message] == [
-        'WARNING']
 
 
 @pytest.mark.parametrize('uri', ['redsi://user:hunter2@host', 'redis://user:hunter2/@host'])

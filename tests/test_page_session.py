@@ -34,8 +34,7 @@ WRONG: dict[str, list[str | None]] = {
 
 
 @pytest.mark.parametrize('header', WRONG)
-def test_a_request_that_lacks_one_proof_is_unauthorized(
-        run_id: int, visitor: Visitor, rows: Rows, header: str) -> None:
+def test_a_request_that_lacks_one_proof_is_unauthorized(run_id: int, visitor: Visitor, rows: Rows, header: str) -> None:
     for value in WRONG[header]:
         answer = visitor.press(run_id, **{header: value})
         assert (answer.status_code, answer.json['code']) == (401, 'unauthorized'), value

@@ -1,7 +1,5 @@
 """Bearer tokens (docs/api.rst, "Tokens")."""
 
-import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -14,17 +12,6 @@ from sqlalchemy import text
 from support.api import ApiCall, assert_error
 
 API_TOKEN = Base.metadata.tables['api_token']
-
-
-@pytest.fixture(params=['UTC', 'Pacific/Auckland', 'America/Los_Angeles'])
-def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Set the clock of the machine to a time zone."""
-    monkeypatch.setenv('TZ', request.param)
-    time.tzset()
-    yield request.param
-    monkeypatch.undo()
-    time.tzset()
-
 
 NO_TOKEN = [
     '', 'Bearer', 'Bearer ', 'Bearer spci_', 'bearer spci_nonsense', 'Basic YWxpY2U6cGFzc3dvcmQ=', 'spci_nonsense',
@@ -66,8 +53,8 @@ def test_two_tokens_may_share_a_prefix(retry: ApiCall, alice: User) -> None:
     assert [retry(99, token=secret).status_code for secret in (*secrets, 'spci_same_start0third')] == [404, 404, 401]
 
 
-def test_a_token_is_of_use_until_its_time_in_utc_and_until_it_is_revoked(
-        time_zone: str, retry: ApiCall, token: str) -> None:
+@pytest.mark.usefixtures('time_zone')
+def test_a_token_is_of_use_until_its_time_in_utc_and_until_it_is_revoked(retry: ApiCall, token: str) -> None:
     now = datetime.now(timezone.utc).replace(tzinfo=None)
     for values, status in (({'expires_at': now + timedelta(minutes=1)}, 404),
                            ({'expires_at': now - timedelta(minutes=1)}, 401),

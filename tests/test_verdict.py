@@ -7,8 +7,10 @@ import pytest
 from flask import Flask
 from mod_regression.models import RegressionTest
 from support.api import ApiCall, Command
-from support.histories import (CRASH, FAIL, PASS, History, add_attempts,
+from support.histories import (CRASH, FAIL, OTHER, PASS, History, add_attempts,
                                finish, retry_in_process)
+
+from mod_runs_api import attempts_verdict
 
 pytestmark = pytest.mark.usefixtures('app')
 
@@ -86,6 +88,13 @@ def test_the_command_exits_with_the_verdict_and_says_no_more_of_one_attempt(
     assert (done.exit_code, done.output.splitlines()[-1]) == (exit_code, said)
     retry_in_process(run_id)
     assert command('verdict', run_id).exit_code == 5
+
+
+def test_the_evidence_of_a_test_in_an_attempt_is_its_own() -> None:
+    tests = attempts_verdict(add_attempts([FAIL, OTHER], [CRASH, PASS])[0]).tests
+
+    assert [[(one.evidence.exit_code, [file.produced for file in one.evidence.files.values()]) for one in test.attempts]
+            for test in tests] == [[(0, ['wrong']), (0, ['also wrong'])], [(139, ['right']), (0, ['right'])]]
 
 
 # In the report on a pull request (docs/github.rst)

@@ -6,7 +6,7 @@ import pytest
 
 from mod_runs_api.domain.attempts import derive_status
 from mod_runs_api.domain.outcomes import Outcome
-from mod_runs_api.domain.progress import order_ends
+from mod_runs_api.domain.progress import Progress, order_ends
 
 from .test_causes import progress
 
@@ -25,7 +25,8 @@ def test_the_end_is_the_first_completion_or_else_the_first_of_the_cancellations_
 
 
 def test_ends_are_ordered_by_their_rows_and_who_has_none_is_left_out() -> None:
-    late, early, running = progress('testing', 'testing', 'completed'), progress('testing', 'A message'), progress()
+    late, running = progress('testing', 'testing', 'completed'), progress()
+    early = Progress(2, [row._replace(run_id=2) for row in progress('testing', 'A message').rows])
 
     assert order_ends([late, running, early]) == [early.end, late.end]
 

@@ -1,10 +1,11 @@
 """What a sweep decides, and when (docs/operations.rst, "The sweep")."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from support.histories import OUT_OF_ORDER, TIME_LIMIT
 
+from mod_runs_api import clock
 from mod_runs_api.domain.causes import RunRecord
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.run import NewerRun, RegressionTest
@@ -133,3 +134,11 @@ def test_a_machine_has_vanished_that_gave_its_last_sign_of_life_between_four_and
 def test_a_time_that_cannot_be_read_is_older_than_any_other() -> None:
     assert not has_vanished(['0000-00-00 00:00:00'], NOW, LIMIT)
     assert has_vanished(['0000-00-00 00:00:00', NOW - 5 * HOUR], NOW, LIMIT)
+
+
+@pytest.mark.usefixtures('time_zone')
+def test_a_time_may_be_in_local_time_or_in_utc_and_the_younger_reading_counts() -> None:
+    local = NOW.replace(tzinfo=timezone.utc).astimezone().replace(tzinfo=None)
+
+    assert clock.age(NOW, NOW) == min(timedelta(), local - NOW)
+    assert clock.age(local, NOW) == min(timedelta(), NOW - local)

@@ -20,12 +20,6 @@ MakeRun = Callable[..., Test]
 
 
 @pytest.fixture
-def settings() -> dict[str, Any]:
-    """Further settings of the application. Tests parametrize this fixture."""
-    return {}
-
-
-@pytest.fixture
 def app_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a platform whose repository is CCExtractor/ccextractor."""
     return {**SETTINGS, **settings}

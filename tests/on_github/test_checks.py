@@ -8,7 +8,7 @@ import seed
 from database import db
 from flask import Flask
 from mod_ci.models import BlockedUsers
-from mod_test.models import Test, TestPlatform, TestStatus, TestType
+from mod_test.models import Test, TestStatus, TestType
 from support.github import (ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR,
                             SEARCH_LIMIT, Build, GitHub)
 from support.histories import end
@@ -48,14 +48,10 @@ def refusal(run: Test) -> str | None:
 
 
 @checked_by(build_artifact_exists)
-def test_a_run_whose_build_is_kept_may_be_retried(github: GitHub, make_run: MakeRun) -> None:
-    for platform in TestPlatform:
-        github.builds = [OTHER, Build(COMMIT, platform.value)]
-        assert refusal(make_run(platform)) is None, platform
-
-
-@checked_by(build_artifact_exists)
-def test_a_run_whose_build_is_gone_may_not(github: GitHub, linux: Test) -> None:
+def test_a_run_may_be_retried_whose_build_is_kept(github: GitHub, linux: Test, windows: Test) -> None:
+    for run in (linux, windows):
+        github.builds = [OTHER, Build(COMMIT, run.platform.value)]
+        assert refusal(run) is None, run.platform
     for builds in ([], [OTHER], [Build(COMMIT, 'windows')], [Build(COMMIT, 'linux', expired=True)],
                    [*[OTHER] * SEARCH_LIMIT, WANTED]):
         github.builds = builds

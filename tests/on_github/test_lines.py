@@ -4,9 +4,10 @@ import pytest
 from mod_test.models import Test
 from support.rows import Rows
 
-from .conftest import Comment
+from mod_runs_api.domain.comments import Command
+from mod_runs_api.github.commands import InvalidCommand, read_commands
 
-pytestmark = pytest.mark.usefixtures('windows')
+from .conftest import Comment
 
 Asked = tuple[list[str], bool, str | None]
 
@@ -28,16 +29,9 @@ LINES: dict[str, Asked] = {
     '/retry because ' + '\U0001f480' * 255: (['linux', 'windows'], False, '\U0001f480' * 255)}
 
 
-def asked(comment: Comment, text: str, rows: Rows) -> Asked | None:
-    """Comment, and return what the comment has asked for; None for nothing."""
-    retries = comment(text).retries
-    if not retries:
-        return None
-    return [retry.platform for retry in retries], rows.retries[-1].failed_only, rows.retries[-1].reason
-
-
-def test_a_line_asks_for_platforms_for_what_failed_and_for_a_reason(comment: Comment, rows: Rows) -> None:
-    assert {line: asked(comment, line, rows) for line in LINES} == LINES
+def test_a_line_asks_for_platforms_for_what_failed_and_for_a_reason() -> None:
+    for line, (platforms, failed_only, reason) in LINES.items():
+        assert read_commands(line) == [Command(platform, failed_only, reason) for platform in platforms], line
 
 
 WRONG = {
@@ -47,11 +41,10 @@ WRONG = {
     '/retry because ': 'There is no reason after "because".'}
 
 
-def test_a_line_that_is_no_valid_command_is_explained(comment: Comment, rows: Rows) -> None:
+def test_a_line_that_is_no_valid_command_is_explained() -> None:
     for line, explanation in WRONG.items():
-        refusal, = comment(line).refusals
-        assert refusal.message.endswith(explanation), line
-    assert rows.retries == []
+        wrong, = read_commands(line)
+        assert isinstance(wrong, InvalidCommand) and wrong.message.endswith(explanation), line
 
 
 NO_COMMANDS = {
@@ -70,17 +63,16 @@ NO_COMMANDS = {
 
 
 @pytest.mark.parametrize('texts', NO_COMMANDS.values(), ids=NO_COMMANDS)
-def test_a_line_is_no_command_that(comment: Comment, rows: Rows, texts: list[str]) -> None:
-    assert [text for text in texts if comment(text).ignored != 'The comment has no command.'] == []
-    assert rows.retries == []
+def test_a_line_is_no_command_that(texts: list[str]) -> None:
+    assert [text for text in texts if read_commands(text)] == []
 
 
 @pytest.mark.parametrize('text', [
     'a\n\n/retry\n\nb', 'a\r\n/retry\r\nb', '> a\n/retry', '- a\n/retry', '# a\n/retry\n# b', 'a `b\n/retry',
     '```\na\n```\n/retry', '~~~\na\n~~~\n/retry', '```\na\n`````  \n/retry', '```\n<!--\n```\n/retry', '```a`\n/retry',
     '<!-- a -->\n/retry', 'a <!-- b -->\n/retry', '<!--\n```\n-->\n/retry', 'a -->\n/retry', '/retry\n```\na'])
-def test_a_line_is_a_command_beside_all_that(comment: Comment, rows: Rows, text: str) -> None:
-    assert asked(comment, text, rows) == LINES['/retry']
+def test_a_line_is_a_command_beside_all_that(text: str) -> None:
+    assert read_commands(text) == read_commands('/retry') != []
 
 
 def test_every_line_is_done_in_its_order_and_one_run_may_be_retried_in_two_ways(
@@ -92,9 +84,9 @@ def test_every_line_is_done_in_its_order_and_one_run_may_be_retried_in_two_ways(
     assert len(outcome.refusals) == 1
 
 
-def test_equal_lines_and_equal_refusals_count_once(comment: Comment, rows: Rows) -> None:
-    outcome = comment('/retry linux because of this\n/retry linux because of that\n/retry LINUX\n'
-                      '/retry foo\n/retry foo')
+def test_equal_lines_and_equal_refusals_count_once(comment: Comment, linux: Test, rows: Rows) -> None:
+    assert len(comment('/retry foo\n/retry foo').refusals) == 1
+    assert rows.retries == []
 
+    comment('/retry linux because of this\n/retry linux because of that\n/retry LINUX')
     assert [row.reason for row in rows.retries] == ['of this']
-    assert len(outcome.refusals) == 1

@@ -1,6 +1,5 @@
 """Rows of a database: to begin with, and of a run after retries."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,24 +43,24 @@ def create_scenario(database: Database, tests: int = 5, failed: int = 2, others:
     return Scenario(run_id, other_run_ids, test_ids, test_ids[:failed], people, token)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """All that there is of one run. Of other tables, a number for each row, sorted."""
 
     id: int
-    configuration: tuple[Any, ...]
     token: str
-    test_ids: tuple[int, ...]
-    owner_ids: tuple[int, ...]
+    configuration: tuple[Any, ...]
+    test_ids: tuple[int, ...] = ()
+    owner_ids: tuple[int, ...] = ()
     #: How many stages it has reached.
-    progress: int
+    progress: int = 0
     #: The tests of its results, of its files, and of what was carried over into it.
-    result_ids: tuple[int, ...]
-    file_ids: tuple[int, ...]
-    carried_over: tuple[int, ...]
+    result_ids: tuple[int, ...] = ()
+    file_ids: tuple[int, ...] = ()
+    carried_over: tuple[int, ...] = ()
     #: Its row in `run_retry` but for the time: source, root, failed only, user, number of tests; and the reason.
-    retry: tuple[int | None, ...] | None
-    reason: bytes | None
+    retry: tuple[int | None, ...] | None = None
+    reason: bytes | None = None
 
     @property
     def failed_only(self) -> bool:
@@ -71,27 +70,22 @@ class Run:
 
 def read_runs(database: Database) -> dict[int, Run]:
     """Return every run that there is, by id."""
-    def numbers(table: str, column: str, key: str = 'test_id') -> defaultdict[int, tuple[int, ...]]:
-        found: defaultdict[int, tuple[int, ...]] = defaultdict(tuple)
+    runs = {run_id: Run(run_id, token, tuple(configuration)) for run_id, token, *configuration in database.query(
+        'SELECT id, token, platform, test_type, fork_id, branch, `commit`, pr_nr FROM test')}
+    for name, table, key, column in (
+            ('test_ids', 'customized_test', 'test_id', 'regression_id'),
+            ('owner_ids', 'test_fork', 'test_id', 'user_id'),
+            ('result_ids', 'test_result', 'test_id', 'regression_test_id'),
+            ('file_ids', 'test_result_file', 'test_id', 'regression_test_id'),
+            ('carried_over', 'run_carried_over', RUN, 'regression_test_id')):
         for run_id, number in database.query(f'SELECT {key}, {column} FROM {table} ORDER BY {column}'):
-            found[run_id] += (number,)
-        return found
-
-    tests, owners = numbers('customized_test', 'regression_id'), numbers('test_fork', 'user_id')
-    progress = numbers('test_progress', 'id')
-    results, files = (numbers(table, 'regression_test_id') for table in ('test_result', 'test_result_file'))
-    carried_over = numbers('run_carried_over', 'regression_test_id', RUN)
-    retries = {row[0]: row for row in database.query(
-        f'SELECT {RUN}, {SOURCE}, {ROOT}, failed_only, user_id, test_count, reason FROM run_retry')}
-    return {
-        row.id: Run(
-            id=row.id, configuration=tuple(row[2:]), token=row.token, test_ids=tests[row.id],
-            owner_ids=owners[row.id], progress=len(progress[row.id]), result_ids=results[row.id],
-            file_ids=files[row.id], carried_over=carried_over[row.id],
-            retry=tuple(retries[row.id][1:6]) if row.id in retries else None,
-            reason=retries[row.id].reason if row.id in retries else None)
-        for row in database.query(
-            'SELECT id, token, platform, test_type, fork_id, branch, `commit`, pr_nr FROM test ORDER BY id')}
+            setattr(runs[run_id], name, (*getattr(runs[run_id], name), number))
+    for run_id, count in database.query('SELECT test_id, COUNT(*) FROM test_progress GROUP BY test_id'):
+        runs[run_id].progress = count
+    for run_id, reason, *retry in database.query(
+            f'SELECT {RUN}, reason, {SOURCE}, {ROOT}, failed_only, user_id, test_count FROM run_retry'):
+        runs[run_id].retry, runs[run_id].reason = tuple(retry), reason
+    return runs
 
 
 def expected_run(run: Run, source: Run, scenario: Scenario, *, failed_only: bool = False, person: str | None = 'alice',

@@ -6,14 +6,13 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 
 import pytest
 from support.databases import Database
 
 from .runs import Scenario
 from .server import Client, Server, together
-from .services import PrivateRedis, wait_for
+from .services import PrivateRedis
 
 REQUESTS = 64
 THREADS = 8
@@ -94,24 +93,3 @@ def test_without_redis_no_request_fails_each_process_limits_by_itself_and_warns_
         assert all(answer.headers[name].isdigit() for name in NAMES)
     warnings = Counter(int(line.split()[0]) for line in server.log.splitlines() if 'falling back' in line)
     assert warnings == dict.fromkeys(asked, 1)
-
-
-def test_redis_is_used_again_when_it_is_back(
-        private_redis: PrivateRedis, scenario: Scenario, serve_with: Serve) -> None:
-    server = serve_with(private_redis.url)
-    client = Client(server.address, scenario.token)
-    ask = partial(server.retry_often, scenario.token, scenario.run_id, 4)
-    ask()
-    private_redis.stop()
-    assert {answer.status for answer in ask()} == {202}
-    private_redis.start()
-    assert private_redis.ask('DBSIZE') == 0
-    asked = count()
-
-    def every_worker_counts_there() -> bool:
-        assert next(asked) < 500
-        assert client.retry(scenario.run_id).status == 202
-        return server.log.count('storage recovered') == server.workers
-
-    wait_for('a recovered storage in every worker', every_worker_counts_there, pause=0.2)
-    assert private_redis.ask('DBSIZE') > 0

@@ -14,6 +14,7 @@ from mod_test.models import TestProgress, TestStatus
 from sqlalchemy import update
 from support.databases import Database
 from support.github import SETTINGS
+from support.histories import TIME_LIMIT, VANISHED
 from support.rows import Rows
 
 from .server import Client, Server, together
@@ -21,9 +22,6 @@ from .server import Client, Server, together
 #: As many automatic retries as there are runs.
 SERVER = {'workers': 2, 'RUNS_API_AUTOMATIC_RETRIES': 1, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1000, **SETTINGS}
 ROUNDS = 10
-
-TIME_LIMIT = 'Could not complete test, time limit exceeded'
-VANISHED = 'The machine of this run has vanished.'
 
 
 @pytest.fixture(scope='module')

@@ -45,16 +45,6 @@ def test_a_reason_of_255_code_points_is_stored_and_shown_exactly(
     assert {attempt['run_id']: attempt['reason'] for attempt in shown} == given
 
 
-def test_a_key_is_bound_to_the_exact_reason(scenario: Scenario, alice: Client) -> None:
-    first = alice.retry(scenario.other_run_ids[0], key='exact', reason='caf\u00e9')
-
-    others = [alice.retry(scenario.other_run_ids[0], key='exact', reason=reason)
-              for reason in ('cafe', 'CAF\u00c9', 'caf\u00e9 ', 'cafe\u0301')]
-
-    assert first.status == 202
-    assert [answer.status for answer in others] == [422] * len(others)
-
-
 def test_a_name_without_characters_in_the_database_is_nobodys(database: Database, scenario: Scenario) -> None:
     app = create_app(database.uri)
     with app.test_request_context():

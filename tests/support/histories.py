@@ -95,16 +95,12 @@ def add_attempts(*tests: Sequence[Came | None | str]) -> list[int]:
             if came != '':
                 db.session.add(CustomizedTest(test_id=attempt.id, regression_id=test.id))
             if isinstance(came, Came):
-                _add_result(attempt, test, came, attempts[0])
+                output, = test.output_files
+                test.expected_rc, output.correct = came.expected_code, came.expected
+                seed.result(attempt, test, Outcome(came.code, {} if came.got == '-' else {output.id: came.got}))
+                if came.is_carried_over:
+                    end = attempt.progress[-1]
+                    add_mark(attempt.id, test.id, attempts[0].id, end.id, end.timestamp)
     first, *retries = [attempt.id for attempt in attempts]
     add_retries(first, retries)
     return [first, *retries]
-
-
-def _add_result(attempt: Test, test: RegressionTest, came: Came, source: Test) -> None:
-    output, = test.output_files
-    test.expected_rc, output.correct = came.expected_code, came.expected
-    seed.result(attempt, test, Outcome(came.code, {} if came.got == '-' else {output.id: came.got}))
-    if came.is_carried_over:
-        end = attempt.progress[-1]
-        add_mark(attempt.id, test.id, source.id, end.id, end.timestamp)

@@ -15,16 +15,11 @@ class Statement(str):
     parameters: Any
 
 
-def looks_for_tables(statement: str) -> bool:
-    """Return whether a statement is one of those with which the host looks for its tables at each request."""
-    return statement.startswith(('PRAGMA', 'DESCRIBE'))
-
-
 @contextmanager
 def watch_statements(engine: Engine | type[Engine], look: Callable[[Connection, Statement], object]) -> Iterator[None]:
     """Look at each statement just before it is sent, but for the host's look for its tables, while the block lasts."""
     def look_at(connection: Connection, _cursor: Any, sent: str, parameters: Any, *_: Any) -> None:
-        if not looks_for_tables(sent):
+        if not sent.startswith(('PRAGMA', 'DESCRIBE')):
             statement = Statement(sent)
             statement.parameters = parameters
             look(connection, statement)
@@ -45,8 +40,7 @@ def record_statements(engine: Engine | type[Engine]) -> Iterator[list[Statement]
 
 
 @contextmanager
-def before_statements(engine: Engine | type[Engine], words: str,
-                      act: Callable[[Connection], object]) -> Iterator[None]:
+def before_statements(engine: Engine | type[Engine], words: str, act: Callable[[Connection], object]) -> Iterator[None]:
     """Do something just before each statement with these words in it, while the block lasts."""
     with watch_statements(engine, lambda connection, statement: words in statement and act(connection)):
         yield

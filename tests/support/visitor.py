@@ -49,8 +49,7 @@ class Visitor:
         """Return the CSRF token that the page of a run has for its script."""
         return attribute(self.page(f'/test/{run_id}'), 'data-csrf-token')
 
-    def press(self, run_id: int, body: Any = None, *, csrf_token: str | None = None,
-              **headers: str | None) -> Answer:
+    def press(self, run_id: int, body: Any = None, *, csrf_token: str | None = None, **headers: str | None) -> Answer:
         """
         Ask for a retry as the page's script does, with some headers changed. ``Origin=None`` leaves that one out.
 

@@ -1,10 +1,11 @@
 """
 Generated databases with the attempts of a run, and a plain reading of the docs that the package is compared with.
 
-Which tests a retry runs is read from docs/api.rst, "Which tests are run" and docs/api.rst, "Outcomes"; what the
-attempts prove from docs/api.rst, "Verdicts".
+What a run shows of a test is read from docs/api.rst, "Which tests are run" and docs/api.rst, "Outcomes". What follows
+from that is left to the domain, whose rules have tables of their own.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +17,14 @@ from mod_test.models import TestPlatform, TestStatus, TestType
 from sqlalchemy import select
 from support.rows import add_mark, add_retries, insert
 
-from mod_runs_api import (InactiveTests, NothingFailed, RunNotFinished,
-                          Verdict, attempts_verdict, retry_run)
+from mod_runs_api import attempts_verdict, retry_run
+from mod_runs_api.domain.outcomes import Outcome
+from mod_runs_api.domain.retry import choose_tests
+from mod_runs_api.domain.run import RegressionTest, Run
+from mod_runs_api.domain.verdict import AttemptOutcome, Evidence
+from mod_runs_api.domain.verdict import File as ProducedFile
+from mod_runs_api.domain.verdict import TestVerdict, judge, judge_commit
+from mod_runs_api.errors import Refusal
 
 #: The first attempt and its retries, with runs of others before, between and after them.
 ROOT, RETRIES = 2, (3, 5, 6)
@@ -135,7 +142,7 @@ def is_selected(world: World, test: GeneratedTest, run_id: int) -> bool:
     return run_id in test.rows if any(run_id in other.rows for other in world.tests) else bool(test.active)
 
 
-def came_out(test: GeneratedTest, run_id: int) -> str:
+def came_out(test: GeneratedTest, run_id: int) -> Outcome:
     """Read what the result of a test in a run says."""
     exit_code, expected_rc = test.results[run_id]
     if any(not output.ignore and run_id not in output.files for output in test.outputs):
@@ -145,7 +152,7 @@ def came_out(test: GeneratedTest, run_id: int) -> str:
     return 'pass' if exit_code is not None and exit_code == expected_rc and is_right else 'fail'
 
 
-def outcome(world: World, test: GeneratedTest, run_id: int) -> str | None:
+def outcome(world: World, test: GeneratedTest, run_id: int) -> Outcome | None:
     """Read how a test came out in a run; None if the run does not show it."""
     if run_id not in test.results:
         # No worker is ever given a test in no category.
@@ -156,10 +163,8 @@ def outcome(world: World, test: GeneratedTest, run_id: int) -> str | None:
     return came_out(test, run_id)
 
 
-def expected_selection(world: World, source: int, failed_only: bool, drop_inactive: bool) -> list[int] | str:
-    """Read which tests a retry of a run runs, or why it is refused."""
-    if failed_only and not has_ended(world, source):
-        return 'unfinished'
+def expected_selection(world: World, source: int, failed_only: bool, drop_inactive: bool) -> list[int]:
+    """Read which tests a retry of a run runs. Raises :exc:`Refusal`."""
     chosen = []
     for test_id, test in enumerate(world.tests, 1):
         if not failed_only:
@@ -169,69 +174,32 @@ def expected_selection(world: World, source: int, failed_only: bool, drop_inacti
         else:
             is_chosen = outcome(world, test, source) == 'not_run'
         if is_chosen:
-            chosen.append(test_id)
-    if failed_only and not chosen:
-        return 'nothing failed'
-    inactive = [test_id for test_id in chosen if not world.tests[test_id - 1].active]
-    left = [test_id for test_id in chosen if test_id not in inactive]
-    return f'inactive {inactive}' if inactive and not drop_inactive or not left else left
+            chosen.append(RegressionTest(test_id, bool(test.active)))
+    status = world.stages[source][-1].value if world.stages[source] else None
+    run = Run(source, '', '', 1, '', '', 0, status, ROOT, ROOT, failed_only=True)
+    return choose_tests(run, chosen, failed_only, drop_inactive)
 
 
-def produced(test: GeneratedTest, run_id: int) -> dict[int, str]:
-    """Read which files a run has of a test's outputs, by the place of the output."""
+def evidence_of(test: GeneratedTest, run_id: int) -> Evidence:
+    """Read what a run that ran a test has stored of it."""
     files = {place: output.files[run_id] for place, output in enumerate(test.outputs) if run_id in output.files}
-    return {place: file.expected if file.got is None else file.got for place, file in files.items()}
-
-
-def expected_the_same(test: GeneratedTest, one: int, other: int) -> bool:
-    """Read whether two runs held a test against the same exit code and the same files."""
-    (code, expected_code), (other_code, other_expected) = test.results[one], test.results[other]
-    files, other_files = produced(test, one), produced(test, other)
-    in_both = files.keys() & other_files.keys()
-    if expected_code != other_expected or any(
-            test.outputs[place].files[one].expected != test.outputs[place].files[other].expected for place in in_both):
-        return False
-    # A file that one lacks is a new expectation, unless the test crashed or wrote something else.
-    did_as_before = code == other_code == expected_code and all(files[place] == other_files[place] for place in in_both)
-    return files.keys() == other_files.keys() or not did_as_before
-
-
-def verdict_on(test: GeneratedTest, ran: list[int]) -> str:
-    """Read what the runs that really ran a test prove about it."""
-    passes = [run_id for run_id in ran if came_out(test, run_id) == 'pass']
-    failures = [run_id for run_id in ran if run_id not in passes]
-    if not ran:
-        return 'never_ran'
-    if not failures:
-        return 'passed'
-    if passes:
-        is_flaky = any(expected_the_same(test, one, other) for one in passes for other in failures)
-        return 'flaky' if is_flaky else 'expectation_changed'
-    ways = [(test.results[run_id][0], produced(test, run_id)) for run_id in failures]
-    if len(ways) == 1:
-        return 'failed_once'
-    return 'failing_identically' if all(way == ways[0] for way in ways) else 'failing_differently'
+    return Evidence(*test.results[run_id], {
+        place: ProducedFile(file.expected, file.expected if file.got is None else file.got)
+        for place, file in files.items()})
 
 
 def expected_verdict(world: World) -> tuple[str, list[int], list[tuple[Any, ...]]]:
-    """Read what the attempts prove: overall, the attempts, and for each test its id, verdict, latest and attempts."""
+    """Read what the attempts prove: overall, the attempts, and their tests as :func:`plain` has them."""
     tests = []
     for test_id, test in enumerate(world.tests, 1):
         outcomes = [(run_id, place, outcome(world, test, run_id)) for place, run_id in enumerate(world.attempts, 1)]
         if any(shown for *_, shown in outcomes):
-            ended = [one for one in outcomes if one[2] and has_ended(world, one[0])]
-            ran = [run_id for run_id, _, shown in ended if shown not in ('not_run', 'carried_over')]
-            last = max(ran, key=lambda run_id: world.end_of(run_id), default=None)
-            tests.append((test_id, verdict_on(test, ran), last and came_out(test, last), ended))
-    # Active tests decide, and all where none is active.
-    deciding = [test for test in tests if world.tests[test[0] - 1].active] or tests
-    if not all(has_ended(world, run_id) for run_id in world.attempts):
-        overall = 'pending'
-    elif any(latest != 'pass' for _, _, latest, _ in deciding):
-        overall = 'fail'
-    else:
-        overall = 'unstable' if any(verdict == 'flaky' for _, verdict, _, _ in deciding) else 'pass'
-    return overall, list(world.attempts), tests
+            tests.append(judge(test_id, '', bool(test.active), [
+                AttemptOutcome(run_id, place, world.end_of(run_id), None, shown,
+                               evidence_of(test, run_id) if run_id in test.results else Evidence())
+                for run_id, place, shown in outcomes if shown and has_ended(world, run_id)]))
+    all_ended = all(has_ended(world, run_id) for run_id in world.attempts)
+    return judge_commit(tests, all_ended=all_ended), list(world.attempts), plain(tests)
 
 
 # The package, asked
@@ -242,34 +210,33 @@ def assert_as_documented(world: World, source: int, drop_inactive: bool) -> None
     write(world)
     verdict = attempts_verdict(source)
     assert (verdict.run_id, verdict.root_run_id) == (source, ROOT)
-    assert (verdict.overall, verdict.attempts, plain(verdict)) == expected_verdict(world)
-    verdicts = [test.verdict for test in verdict.tests]
-    assert verdict.counts == {name: verdicts.count(name) for name in verdict.counts}
+    assert (verdict.overall, verdict.attempts, plain(verdict.tests)) == expected_verdict(world)
     for failed_only in (False, True):
-        assert selection(source, failed_only) == expected_selection(world, source, failed_only, drop_inactive)
+        assert result_of(lambda: selection(source, failed_only)) == result_of(
+            lambda: expected_selection(world, source, failed_only, drop_inactive))
 
 
-def plain(verdict: Verdict) -> list[tuple[Any, ...]]:
-    """Return the tests of a verdict in the words of :func:`expected_verdict`."""
+def plain(tests: list[TestVerdict]) -> list[tuple[Any, ...]]:
+    """Return verdicts without their evidence."""
     return [(test.regression_test_id, test.verdict, test.latest,
-             [(attempt.run_id, attempt.attempt, attempt.outcome) for attempt in test.attempts])
-            for test in verdict.tests]
+             [(attempt.run_id, attempt.attempt, attempt.outcome) for attempt in test.attempts]) for test in tests]
 
 
-def selection(source: int, failed_only: bool) -> list[int] | str:
-    """Retry a run, and return what happens in the words of :func:`expected_selection`."""
-    try:
-        created = retry_run(source, failed_only=failed_only)
-    except RunNotFinished:
-        return 'unfinished'
-    except NothingFailed:
-        return 'nothing failed'
-    except InactiveTests as error:
-        return f'inactive {error.details["inactive_ids"]}'
+def selection(source: int, failed_only: bool) -> list[int]:
+    """Retry a run, and return the tests of the new one. Raises :exc:`Refusal`."""
+    created = retry_run(source, failed_only=failed_only)
     rows = Base.metadata.tables['customized_test'].c
     db.session.commit()  # What was read before is a snapshot.
     return list(db.session.scalars(
         select(rows.regression_id).where(rows.test_id == created.new_run_id).order_by(rows.id)))
+
+
+def result_of(choose: Callable[[], list[int]]) -> list[int] | tuple[str, dict[str, Any]]:
+    """Return what a function returns, or how it refuses."""
+    try:
+        return choose()
+    except Refusal as refusal:
+        return refusal.message, refusal.details
 
 
 def write(world: World) -> None:
