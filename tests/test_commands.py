@@ -107,11 +107,12 @@ def test_on_a_terminal_lists_are_tables_with_a_head(
 
 
 def test_a_sweep_that_breaks_off_says_at_a_terminal_what_it_has_done(
-        command: Command, terminal: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     def take_steps(*_: object) -> Iterator[Step]:
         yield Step(1, 'ended', 'It has vanished.')
         raise ServiceUnavailable
 
+    monkeypatch.setattr('mod_runs_api.terminal.sys', SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
     monkeypatch.setattr('mod_runs_api.cli.take_steps', take_steps)
     result = command('sweep')
 
