@@ -72,6 +72,7 @@ def test_a_retry_is_watched_from_queued_to_whole(story: Story, visit: Visit) -> 
     page = visit(f'/runs/{second}', clock=True)
     status = row_of(page, ATTEMPTS, 2).get_by_text
     status('Queued').wait_for()
+    row_of(page, GRID, f'#{tests[0]}').get_by_role('cell', name='missing output').wait_for()
     # The inactive one is not.
     page.get_by_text('When this run completes, 2 results of other tests are carried over into it.').wait_for()
     assert page.get_by_text('Over 2 attempts').count() == 0
@@ -108,6 +109,20 @@ def test_another_attempt_that_moves_on_costs_no_results_of_this_one(story: Story
     page.get_by_text('Over 2 attempts 1 test is flaky.').wait_for()
     cells(page, GRID, f'#{tests[0]}')
     assert {path.partition('?')[0] for path in paths} == {f'/runs/{first}/retries', f'/runs/{first}/verdict'}
+
+
+def test_the_way_to_another_attempt_and_back_costs_no_results(story: Story, visit: Visit) -> None:
+    tests = story.tests(2)
+    first = story.complete(story.push(tests), {tests[0]: CRASH})
+    second = story.complete(story.retry(first))
+    page = visit(f'/runs/{first}')
+    page.get_by_text('General — 1 failed').wait_for()
+    row_of(page, ATTEMPTS, 2).get_by_role('link').click()
+    page.get_by_text('General — Pass').wait_for()
+    paths = asked(page)
+    with page.expect_response(f'**/runs/{first}/retries?*'):
+        row_of(page, ATTEMPTS, 1).get_by_role('link').click()
+    assert [path for path in paths if 'samples' in path] == []
 
 
 def test_words_that_are_new_are_shown_as_they_are(story: Story, visit: Visit) -> None:

@@ -88,8 +88,9 @@ def test_who_may_not_sees_no_button(story: Story, red: int, visit: Visit) -> Non
     assert page.get_by_role('button', name='Run again').count() == 0
 
 
-def test_an_answer_that_is_lost_is_asked_for_again(story: Story, page: Page, red: int) -> None:
-    answer_posts(page, lambda route: route.abort())
+@pytest.mark.parametrize('half', [False, True])
+def test_an_answer_that_is_lost_is_asked_for_again(story: Story, page: Page, red: int, half: bool) -> None:
+    answer_posts(page, lambda route: route.fulfill(status=202, body='{"new_run') if half else route.abort())
     dialog = open_dialog(page)
     submit(dialog)
     dialog.get_by_role('alert').get_by_text('The platform did not answer.').wait_for()
