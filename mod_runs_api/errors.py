@@ -1,5 +1,6 @@
 """The errors of the package (docs/api.rst, "Errors")."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,53 +78,38 @@ class InvalidFields(Unprocessable):
 class Refusal(Unprocessable):
     """A retry that is refused (docs/api.rst, "Refusals"). ``details`` has its word and what explains it."""
 
-    #: The word for programs, ``details['refusal']``.
-    refusal = ''
-
     def __init__(self, message: str, **explanation: Any) -> None:
-        super().__init__(message, {'refusal': self.refusal, **explanation})
+        # The word for programs is the name of the class: RunNotFinished is run_not_finished.
+        word = re.sub('(?<!^)(?=[A-Z])', '_', type(self).__name__).lower()
+        super().__init__(message, {'refusal': word, **explanation})
 
 
 class RunNotFinished(Refusal):
     """Only the tests that did not pass are asked for, of a run that has not ended."""
 
-    refusal = 'run_not_finished'
-
 
 class RunQueued(Refusal):
     """A comment asks for a run that is still queued."""
-
-    refusal = 'run_queued'
 
 
 class NothingFailed(Refusal):
     """Only the tests that did not pass are asked for, and all passed."""
 
-    refusal = 'nothing_failed'
-
 
 class InactiveTests(Refusal):
     """Some of the tests to run are inactive now, or none is active."""
-
-    refusal = 'inactive_tests'
 
 
 class KeyReused(Refusal):
     """The idempotency key belongs to another request."""
 
-    refusal = 'key_reused'
-
 
 class RefusedByCheck(Refusal):
     """A check said no, or had no answer where none is a no."""
 
-    refusal = 'refused_by_check'
-
 
 class RunChanged(Refusal):
     """An automatic retry is not due any more."""
-
-    refusal = 'run_changed'
 
 
 class InternalError(RunsApiError):

@@ -105,8 +105,7 @@ def _load_args(schema: Schema, **repeated: list[str]) -> dict[str, Any]:
 
 def _pagination(limit: int, offset: int, total: int) -> dict[str, int | None]:
     following = offset + limit
-    return {'limit': limit, 'offset': offset, 'total': total,
-            'next_offset': following if following < total else None}
+    return {'limit': limit, 'offset': offset, 'total': total, 'next_offset': following if following < total else None}
 
 
 def _to_id(text: str) -> int:

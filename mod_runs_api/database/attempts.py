@@ -1,12 +1,15 @@
 """Reading the attempts of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import CompoundSelect, func, select, union_all
 
 from ..domain.attempts import AttemptRecord
+from ..domain.progress import Progress
+from ..errors import Outdated
 from . import Database
+from .progress import read_progress
 from .retry import decode_reason
 
 
@@ -28,6 +31,13 @@ def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
 def read_attempt_ids(db: Database, root_id: int) -> list[int]:
     """Return the runs of the attempts with a first run, in order."""
     return sorted(db.scalars(_select_attempts(db, root_id)))
+
+
+def check_attempts(db: Database, run_id: int, root_id: int, known: Mapping[int, Progress]) -> None:
+    """Raise :exc:`Outdated` if a run was deleted since, or an attempt whose progress is known restarted or ended."""
+    # Under READ COMMITTED, what was read in between may be of before and of after.
+    if not {run_id, *known} <= {*read_attempt_ids(db, root_id)} or read_progress(db, list(known)) != known:
+        raise Outdated
 
 
 def read_last_retried(db: Database, count: int) -> Sequence[int]:

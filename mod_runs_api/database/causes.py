@@ -15,12 +15,12 @@ from .progress import read_progress
 def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecord]:
     """Return the records of some runs. The number of statements does not depend on the number of runs."""
     result = db.host.TestResult
-    progress = read_progress(db, run_ids)
     selected = {run_id: (int(count), int(missing)) for run_id, count, missing in _count_selected(db, run_ids)}
     results = {run_id: (count, longest or 0) for run_id, count, longest in db.rows(by_key(
         result, select(result.test_id, func.count(), func.max(result.runtime))
         .where(result.test_id.in_(run_ids), ~is_carried_over(db, result))
         .group_by(result.test_id)))}
+    progress = read_progress(db, run_ids)  # Last: a run that is restarted meanwhile has not ended.
     records = {}
     for run_id in run_ids:
         count, missing = selected.get(run_id, (None, 0))

@@ -38,10 +38,7 @@ def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
         .outerjoin(root, root.id == retry.root_run_id)
         .where(run.id.in_(run_ids))
         .order_by(run.id))
-    return {row.id: Run(
-        id=row.id, platform=row.platform, test_type=row.test_type, fork_id=row.fork_id, branch=row.branch,
-        commit=row.commit, pr_nr=row.pr_nr, status=row.status, root_id=row.root_id, full_set_id=row.full_set_id,
-        failed_only=row.failed_only) for row in rows}
+    return {row.id: Run(**row._mapping) for row in rows}
 
 
 def read_builds(db: Database, run_ids: Collection[int]) -> dict[int, str | None]:

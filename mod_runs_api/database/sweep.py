@@ -65,12 +65,11 @@ def read_under_maintenance(db: Database) -> set[str]:
 def read_automatic_attempts(db: Database, platform: str, limit: int) -> list[AutomaticAttempt]:
     """Return the newest automatic attempts of a platform, the newest first."""
     run, retry = db.host.Test, db.run_retry.c
-    rows = db.rows(
+    return [AutomaticAttempt(**row._mapping) for row in db.rows(
         select(retry.run_id, retry.created_at)
         .join_from(db.run_retry, run, run.id == retry.run_id)
         .where(retry.automatic == true(), as_text(run.platform) == platform)
-        .order_by(retry.run_id.desc()).limit(limit))
-    return [AutomaticAttempt(run_id=row.run_id, created_at=row.created_at) for row in rows]
+        .order_by(retry.run_id.desc()).limit(limit))]
 
 
 def has_completed_since(db: Database, platform: str, progress_id: int) -> bool:

@@ -8,6 +8,7 @@ package's.
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -60,8 +61,10 @@ class Transactions:
         # Pages that held one and waited for a second could use up the pool.
         try:
             connection = self.get_session().connection(bind_arguments={'mapper': self.tables.host.Test})
+            with suppress(Outdated):
+                return work(Database(connection, self.tables), *args, **kwargs)
             return work(Database(connection, self.tables), *args, **kwargs)
-        except SQLAlchemyError as fault:
+        except (SQLAlchemyError, Outdated) as fault:
             error = log_fault(fault)
         raise error
 

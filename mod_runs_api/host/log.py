@@ -11,9 +11,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..errors import InternalError, Outdated, RunsApiError, ServiceUnavailable
 
-#: Errors that waiting cannot mend, though drivers raise them as if it could. MySQL and MariaDB: a database, table or
-#: column that is not there, a right or a log-in that is lacking.
-PERMANENT_CODES = frozenset({1044, 1045, 1049, 1054, 1142, 1143})
+#: Errors that waiting cannot mend, though drivers raise them as if it could. MySQL and MariaDB: a database, table,
+#: column or default that is not there, a right or a log-in that is lacking, a password or an account that has ended.
+PERMANENT_CODES = frozenset({1044, 1045, 1049, 1054, 1142, 1143, 1364, 1820, 1862, 3118, 4151})
 #: The beginnings of SQLite's messages for a table or a column that is not there: it has one code for many errors.
 PERMANENT_BEGINNINGS = ('no such ', 'table ')
 

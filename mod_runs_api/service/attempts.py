@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from ..database import Database
-from ..database.attempts import read_attempt_ids, read_attempts
+from ..database.attempts import check_attempts, read_attempt_ids, read_attempts
 from ..database.carry_over import count_carried_over, read_really_run
 from ..database.causes import read_run_records
 from ..database.outcomes import count_outcomes, read_outcomes
@@ -20,7 +20,7 @@ def read_page(db: Database, run_id: int, limit: int | None = None, offset: int =
     root_id = find_run(db, run_id).root_id
     records = list(enumerate(read_attempts(db, root_id), 1))
     end = None if limit is None else offset + limit
-    return AttemptsPage(run_id, root_id, len(records), _summarize(db, root_id, records[offset:end]))
+    return AttemptsPage(run_id, root_id, len(records), _summarize(db, run_id, root_id, records[offset:end]))
 
 
 def read_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage | None:
@@ -31,7 +31,7 @@ def read_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage 
     if len(records) == 1 and records[0][1].source_run_id is None:
         return None
     older = [(number, record) for number, record in records[:-limit] if record.run_id == run_id]
-    return AttemptsPage(run_id, root_id, len(records), _summarize(db, root_id, records[-limit:][::-1] + older))
+    return AttemptsPage(run_id, root_id, len(records), _summarize(db, run_id, root_id, records[-limit:][::-1] + older))
 
 
 def read_other_builds(db: Database, run_id: int) -> list[OtherBuild]:
@@ -40,7 +40,8 @@ def read_other_builds(db: Database, run_id: int) -> list[OtherBuild]:
     return list_other_builds(run_id, origins, read_builds(db, {run_id, *origins}))
 
 
-def _summarize(db: Database, root_id: int, numbered: Sequence[tuple[int, AttemptRecord]]) -> list[Attempt]:
+def _summarize(db: Database, of_run_id: int, root_id: int,
+               numbered: Sequence[tuple[int, AttemptRecord]]) -> list[Attempt]:
     """Return numbered records as attempts. The number of statements does not depend on the number of records."""
     run_ids = [record.run_id for _, record in numbered]
     runs = read_run_records(db, run_ids)
@@ -50,6 +51,7 @@ def _summarize(db: Database, root_id: int, numbered: Sequence[tuple[int, Attempt
     builds = read_builds(db, {*run_ids, *origin_ids})
     to_carry_over = _count_to_carry_over(db, root_id, [
         record.run_id for _, record in numbered if record.failed_only and runs[record.run_id].progress.end is None])
+    check_attempts(db, of_run_id, root_id, {run_id: run.progress for run_id, run in runs.items()})
     attempts = []
     for number, record in numbered:
         run_id = record.run_id

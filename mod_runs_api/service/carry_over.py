@@ -10,9 +10,8 @@ the platform's row.
 
 * If it fails, the end of the run stands, and the log says so. The next sweep finds the run, as it finds one whose
   process was killed in between, or whose end was written in plain SQL.
-* What was carried over has a mark. A second end copies only what is still lacking: as a rule nothing. Of two at once,
-  the second violates the primary key of the marks, and is tried again.
-* The platform's restart deletes the progress row that completed the run: its marks no longer count.
+* What was carried over has a mark. A second end copies only what is still lacking. Of two at once, the second violates
+  the primary key of the marks, and is tried again.
 """
 
 from collections.abc import Iterator

@@ -16,5 +16,6 @@ def count_causes(transactions: Transactions, last: int) -> CauseCounts:
     causes: list[Cause | None] = []
     for start in range(0, len(run_ids), RUNS_AT_ONCE):
         records = transactions.run(read_run_records, run_ids[start:start + RUNS_AT_ONCE])
-        causes += [find_cause(record) for record in records.values()]
+        # One that was restarted meanwhile has no end.
+        causes += [find_cause(record) for record in records.values() if record.progress.end is not None]
     return CauseCounts.of(causes)

@@ -19,7 +19,7 @@ from ..domain.users import User
 from ..errors import RunQueued
 from ..extension import ExtensionState
 from .checks import checks_of_comments
-from .retry import create_checked_retry
+from .retry import create_retry
 
 
 def find_writer(db: Database, comment: Comment, retry_roles: Collection[str]) -> User:
@@ -61,7 +61,7 @@ def read_request(db: Database, comment: Comment, user: User, pull_request: PullR
 
 def create_commanded_retry(state: ExtensionState, request: RetryRequest) -> Retry:
     """Return the retry that a request by a comment creates, as :func:`mod_runs_api.service.retry.create_retry`."""
-    return create_checked_retry(state, request, checks_of_comments(state.settings))
+    return create_retry(state, request, checks_of_comments(state.settings))
 
 
 def _choose_attempt(db: Database, root_id: int) -> int:

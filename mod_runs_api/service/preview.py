@@ -15,7 +15,7 @@ from ..domain.outcomes import list_not_passed
 from ..domain.preview import Preview, choose
 from ..domain.run import Run
 from ..domain.words import to_hint
-from ..errors import RefusedByCheck
+from ..errors import Outdated, RefusedByCheck
 from ..extension import ExtensionState
 from .checks import ask_checks
 from .verdict import read_verdict
@@ -39,6 +39,8 @@ def _read_preview(db: Database, run_id: int, drop_inactive: bool) -> tuple[Run, 
     failed_only = choose(run, list_not_passed(outcomes), True, drop_inactive)
     if failed_only.regression_test_ids:
         failed_only = replace(failed_only, hint=_read_hint(db, run, failed_only.regression_test_ids))
+    if find_run(db, run_id) != run:
+        raise Outdated
     return run, Preview(run_id, derive_status(run.status, Counter(outcomes.values())), everything, failed_only)
 
 

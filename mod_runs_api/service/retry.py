@@ -13,7 +13,7 @@ from ..domain.outcomes import list_not_passed
 from ..domain.retry import Retry, RetryRequest, choose_tests, digest_key
 from ..domain.run import Run
 from ..domain.words import counted
-from ..errors import InvalidFields, KeyReused, RunChanged
+from ..errors import InvalidFields, KeyReused, Outdated, RunChanged
 from ..extension import ExtensionState
 from ..host.log import log
 from ..settings import Check
@@ -33,14 +33,12 @@ def build_request(transactions: Transactions, run_id: int, *, failed_only: bool,
                         idempotency_digest=digest_key(requester_id, idempotency_key))
 
 
-def create_retry(state: ExtensionState, request: RetryRequest) -> Retry:
+def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[Check] | None = None) -> Retry:
     """Return the retry that a request creates, or has created before. Raises :exc:`RunNotFound` or :exc:`Refusal`."""
-    return create_checked_retry(state, request, state.settings.before_retry)
+    # The checks are those of the settings, or what a use case asks in their place. They may ask GitHub: that is before
+    # the transaction that writes, and after all that the tables refuse.
+    checks = state.settings.before_retry if checks is None else checks
 
-
-def create_checked_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[Check]) -> Retry:
-    """Create a retry as :func:`create_retry` does, unless one of some checks refuses it."""
-    # They are asked before the transaction that writes, as they may ask GitHub, and after all that the tables refuse.
     def find_retriable_run(db: Database) -> Run | Retry:
         earlier = find_earlier_retry(db, request)
         if earlier is not None:
@@ -88,6 +86,8 @@ def read_tests_to_run(db: Database, run: Run, failed_only: bool, drop_inactive: 
     """Return the regression tests that a retry of a run would run, in order. Raises :exc:`Refusal`."""
     tests = (list_not_passed(read_tests(db, [run.id])[run.id]) if failed_only else
              read_selected(db, [run.full_set_id])[run.full_set_id])
+    if failed_only and find_run(db, run.id) != run:
+        raise Outdated  # A restart has deleted the results meanwhile.
     return choose_tests(run, tests, failed_only, drop_inactive)
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from ..database import Database
-from ..database.attempts import read_attempt_ids
+from ..database.attempts import check_attempts, read_attempt_ids
 from ..database.outcomes import read_outcomes
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active, read_builds, read_commands
@@ -20,7 +20,8 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
     root_id = find_run(db, run_id).root_id
     run_ids = read_attempt_ids(db, root_id)
     numbers = {run_id: number for number, run_id in enumerate(run_ids, 1)}
-    ends = {one.run_id: one.end.id for one in read_progress(db, run_ids).values() if one.end is not None}
+    progress = read_progress(db, run_ids)
+    ends = {one.run_id: one.end.id for one in progress.values() if one.end is not None}
     builds = read_builds(db, run_ids)
     by_test: dict[int, list[AttemptOutcome]] = {}
     for regression_test_id, attempt_id, outcome in read_outcomes(db, run_ids):
@@ -29,6 +30,7 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
             outcomes.append(AttemptOutcome(attempt_id, numbers[attempt_id], ends[attempt_id], builds[attempt_id],
                                            outcome))
     _add_evidence(db, run_ids, by_test)
+    check_attempts(db, run_id, root_id, progress)
     active_ids, commands = read_active(db), read_commands(db, list(by_test))
     # A test that has just been deleted has no command any more, and no results.
     tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in active_ids, outcomes)
