@@ -43,44 +43,6 @@ def alone(request: pytest.FixtureRequest, unmounted: Platform, tmp_path: Path) -
     return platform
 
 
-@dataclass(frozen=True)
-class Visitor:
-    """An admin of a platform that has a run which failed."""
-
-    database: str
-    user_id: int
-    run_id: int
-
-    def see(self, platform: Platform, folder: Path) -> dict[str, str]:
-        """Return the home page, the list of runs, the page of the run, and the report on it."""
-        with running(platform, self.database, folder) as process:
-            pages = {path: process.call('ask', method='GET', path=path, user_id=self.user_id)['body']
-                     for path in ('/', '/test/', f'/test/{self.run_id}')}
-            return {**pages, 'report': process.call('report', run_id=self.run_id)}
-
-
-@pytest.fixture(scope='module')
-def visitor(unmounted: Platform, tmp_path_factory: pytest.TempPathFactory) -> Visitor:
-    """An admin, and a database with a run that failed."""
-    database = f'sqlite:///{tmp_path_factory.mktemp("seen")}/platform.sqlite'
-    unmounted.inside('create_tables', database)
-    people = unmounted.inside('add_people', database, people={'adam': 'admin'}, password='correct horse')
-    rows = Rows(database)
-    seed_platform(rows)
-    test_id = rows.regression_test()
-    run_id = rows.run([test_id])
-    rows.result(run_id, test_id, got='different')
-    return Visitor(database, people['adam'], run_id)
-
-
-@pytest.fixture(scope='module')
-def before(unmounted: Platform, visitor: Visitor, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the visitor sees of the platform as it is."""
-    before = visitor.see(unmounted, tmp_path_factory.mktemp('before'))
-    assert f'/test/restart_test/{visitor.run_id}' in before['/test/'] and '1 tests do not match' in before['report']
-    return before
-
-
 # The mails
 
 def test_git_am_keeps_subjects_in_the_platforms_style_and_messages_that_say_why(with_all: Platform) -> None:
@@ -174,8 +136,22 @@ def test_the_tests_of_a_patch_fail_without_it(with_all: Platform, name: str) -> 
 
 @pytest.mark.parametrize('alone', TEMPLATES, indirect=True)
 def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(
-        alone: Platform, visitor: Visitor, before: dict[str, str], tmp_path: Path) -> None:
-    assert visitor.see(alone, tmp_path) == before
+        alone: Platform, unmounted: Platform, tmp_path: Path) -> None:
+    rows = Rows(f'sqlite:///{tmp_path}/platform.sqlite')
+    (user_id,) = unmounted.inside('add_people', rows.address, people={'adam': 'admin'}, password='').values()
+    seed_platform(rows)
+    test_id = rows.regression_test()
+    run_id = rows.run([test_id])
+    rows.result(run_id, test_id, got='different')
+    seen = []
+    for platform in (unmounted, alone):
+        with running(platform, rows.address, tmp_path) as process:
+            seen.append([process.call('report', run_id=run_id), *(
+                process.call('ask', method='GET', path=path, user_id=user_id)['body']
+                for path in ('/test/', '/', f'/test/{run_id}'))])
+
+    assert '1 tests do not match' in seen[0][0] and f'/test/restart_test/{run_id}' in seen[0][1]
+    assert seen[0] == seen[1]
 
 
 @pytest.mark.parametrize('alone, name', [(name, name) for name in ALONE], indirect=['alone'], ids=ALONE)
