@@ -60,14 +60,14 @@ def serving(app: Flask, port: int) -> Iterator[str]:
         server.server_close()
 
 
-def ask(method: str, address: str, token: str, body: Optional[dict[str, Any]] = None) -> tuple[Any, Any]:
+def ask(address: str, token: str, body: dict[str, Any]) -> tuple[Any, Any]:
     """Print a request as a command to paste, send it, and return the answer, whatever its status, and its JSON."""
     headers = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json'}
-    data = '' if body is None else json.dumps(body)
-    parts = [f'curl -i -X {method} {address}', *(f'-H {shlex.quote(f"{name}: {headers[name]}")}' for name in headers)]
-    print('   $ ' + ' \\\n     '.join([*parts, f'-d {shlex.quote(data)}'] if data else parts) + '\n')
+    data = json.dumps(body)
+    parts = [f'curl -i -X POST {address}', *(f'-H {shlex.quote(f"{name}: {headers[name]}")}' for name in headers)]
+    print('   $ ' + ' \\\n     '.join([*parts, f'-d {shlex.quote(data)}']) + '\n')
     try:
-        answer = urlopen(Request(address, data.encode() or None, headers, method=method), timeout=30)
+        answer = urlopen(Request(address, data.encode(), headers), timeout=30)
     except HTTPError as error:
         answer = error
     with answer:
@@ -139,7 +139,7 @@ def show_source(demo: Demo) -> None:
 def retry(address: str, demo: Demo) -> int:
     """Ask for the retry, print the answer, and return the new run's id."""
     step(2, 'Alice asks for the failed tests to be run again')
-    answer, body = ask('POST', f'{address}/api/v1/runs/{demo.run_id}/retry', demo.tokens['alice'],
+    answer, body = ask(f'{address}/api/v1/runs/{demo.run_id}/retry', demo.tokens['alice'],
                        {'failed_only': True, 'reason': REASON})
     print(f'   {answer.status} {answer.reason}')
     print(f"   Location: {answer.headers['Location']}")
@@ -196,22 +196,9 @@ def show_whole(demo: Demo, new_run_id: int) -> None:
     claim(f'only test {demo.failed[0]} failed again', failures(new) == {demo.failed[0]})
 
 
-def show_attempts(address: str, demo: Demo, new_run_id: int) -> None:
-    """Print the attempts of the two runs."""
-    step(6, 'The two runs know of each other')
-    attempts = ask('GET', f'{address}/api/v1/runs/{new_run_id}/retries', demo.tokens['alice'])[1]['data']
-    keys = ('attempt', 'run_id', 'status', 'tests', 'passed', 'failed', 'carried_over', 'reason', 'requested_by')
-    table([key.replace('_', ' ') for key in keys], [
-        ['-' if attempt[key] is None else attempt[key] for key in keys] for attempt in attempts])
-    claim(f'run {new_run_id} is the second attempt at run {demo.run_id}, asked for by alice: "{REASON}"', [
-        (attempt['run_id'], attempt['source_run_id'], attempt['attempt'], attempt['reason'], attempt['requested_by'])
-        for attempt in attempts
-    ] == [(demo.run_id, None, 1, None, None), (new_run_id, demo.run_id, 2, REASON, 'alice')])
-
-
 def show_verdict(app: Flask, demo: Demo, new_run_id: int) -> None:
     """Print what the two runs prove."""
-    step(7, 'What the retry proved')
+    step(6, 'What the retry proved')
     print(f'   $ flask runs-api verdict {new_run_id}')
     lines = app.test_cli_runner().invoke(args=['runs-api', 'verdict', str(new_run_id)]).stdout.splitlines()
     print('   ' + '\n   '.join(lines).replace('\t', '  ') + '\n')
@@ -246,7 +233,6 @@ def run_demo(app: Flask, port: int, serve: bool) -> None:
         show_untouched(before, demo.run_id)
         show_work(demo, new_run_id)
         show_whole(demo, new_run_id)
-        show_attempts(address, demo, new_run_id)
         show_verdict(app, demo, new_run_id)
         if serve:
             keep_serving(address, demo)

@@ -15,12 +15,10 @@ import random
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, redirect_stdout
+from contextlib import redirect_stdout
 from datetime import date
 from functools import partial
 from importlib.metadata import version
-from itertools import product
-from operator import sub, truediv
 from pathlib import Path
 from secrets import token_hex
 from statistics import median
@@ -30,8 +28,8 @@ from typing import Any
 from unittest import mock
 
 from flask import Flask
-from sqlalchemy import create_engine, make_url, text
-from support.databases import Database, fresh_database, named_server
+from sqlalchemy import create_engine, text
+from support.databases import fresh_database, named_server
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from .checkout import Platform, copy, prepare
@@ -169,7 +167,7 @@ def answer(answered: tuple[Iterable[bytes], str, Any]) -> Any:
     return None if said == b'OK' else json.loads(said)
 
 
-def measure(rounds: int) -> Figures:
+def measure() -> Figures:
     """Measure the platform in this process, which is that of a copy."""
     from mod_api.routes import runs
     from run import app
@@ -177,10 +175,10 @@ def measure(rounds: int) -> Figures:
     # GitHub is not asked whether there is a build.
     with mock.patch.object(runs, '_ci_artifact_exists', return_value=True):
         inside = Inside(app)
-        subjects = inside.subjects(WARM_UP + rounds)
+        subjects = inside.subjects(WARM_UP + IN_A_ROW)
         figures: Figures = {name: [] for name in subjects}
         names = list(subjects)
-        for number in range(-WARM_UP, rounds):
+        for number in range(-WARM_UP, IN_A_ROW):
             random.shuffle(names)
             for name in names:
                 request = subjects[name]()
@@ -194,18 +192,15 @@ def measure(rounds: int) -> Figures:
     return figures
 
 
-def measure_in_turn(copies: Mapping[str, Platform], databases: Mapping[str, str],
-                    rounds: int) -> dict[str, dict[str, Figures]]:
-    """Measure copies of the platform on some databases, some rounds of one after some of the other."""
-    found: dict[str, dict[str, Figures]] = {server: {how: defaultdict(list) for how in copies} for server in databases}
-    for begun in range(0, rounds, IN_A_ROW):
-        for (server, address), (how, made) in product(databases.items(), copies.items()):
-            done = made.run('-m', 'on_platform.benchmark', '--inside', '--rounds', str(min(IN_A_ROW, rounds - begun)),
-                            database=address, seconds=600)
-            if done.returncode:
-                raise RuntimeError(done.stderr)
-            for name, milliseconds in json.loads(done.stdout).items():
-                found[server][how][name] += milliseconds
+def measure_in_turn(copies: Mapping[str, Platform], database: str, rounds: int) -> dict[str, Figures]:
+    """Measure copies of the platform on a database, some rounds of one after some of the other."""
+    found: dict[str, Figures] = {how: defaultdict(list) for how in copies}
+    for how, made in [*copies.items()] * (rounds // IN_A_ROW):
+        done = made.run('-m', 'on_platform.benchmark', '--inside', database=database, seconds=600)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        for name, milliseconds in json.loads(done.stdout).items():
+            found[how][name] += milliseconds
     return found
 
 
@@ -220,31 +215,24 @@ def seed(made: Platform, address: str) -> None:
         connection.execute(text(ACCEPTED))
 
 
-def report(found: Mapping[str, Mapping[str, Figures]]) -> Iterator[str]:
-    """Write the tables, as they stand in ``docs/benchmarks.rst``: one for each server, and one with the targets."""
-    medians = {server: {how: {name: median(figures) for name, figures in measured.items()}
-                        for how, measured in copies.items()} for server, copies in found.items()}
-    for server, copies in medians.items():
-        yield from ('', server, '')
-        yield from table(
-            ['request', *(heading for how in copies for heading in (how, '/ create', '/ restart'))],
-            [[name, *(cell for taken in copies.values() for cell in (
-                f'{taken[name]:.1f}', f'{taken[name] / taken[CREATE]:.2f}', f'{taken[name] / taken[RESTART]:.2f}'))]
-             for name in copies[AS_IT_IS]])
-    targets = [(f'{name} / {of}', name, whole, truediv, limit) for name in (FULL, FAILED_ONLY)
-               for of, whole, limit in (('create', CREATE, 0.75), ('restart', RESTART, 1.4))]
-    targets += [(f'{VERDICT} / {FAILED_ONLY}', VERDICT, FAILED_ONLY, truediv, 3),
-                (f'{END_OF_RETRY} − {END}, ms', END_OF_RETRY, END, sub, 60)]
+def report(found: Mapping[str, Figures]) -> Iterator[str]:
+    """Write the tables, as they stand in ``docs/benchmarks.rst``: the medians, and the targets."""
+    medians = {how: {name: median(figures) for name, figures in measured.items()} for how, measured in found.items()}
     yield ''
-    yield from table(['target', *(cell for server in medians for cell in (server, ''))], [
-        [f'{what}, at most {limit:g}', *(cell for copies in medians.values() for cell in met(
-            compare(copies[AS_IT_IS][one], copies[AS_IT_IS][other]), limit))]
-        for what, one, other, compare, limit in targets])
-
-
-def met(value: float, limit: float) -> tuple[str, str]:
-    """Write a figure, and whether it is within its limit."""
-    return f'{value:.2f}', 'met' if value <= limit else 'not met'
+    yield from table(
+        ['request', *(heading for how in medians for heading in (how, '/ create', '/ restart'))],
+        [[name, *(cell for taken in medians.values() for cell in (
+            f'{taken[name]:.1f}', f'{taken[name] / taken[CREATE]:.2f}', f'{taken[name] / taken[RESTART]:.2f}'))]
+         for name in medians[AS_IT_IS]])
+    taken = medians[AS_IT_IS]
+    targets = [(f'{name} / {of}', taken[name] / taken[whole], limit) for name in (FULL, FAILED_ONLY)
+               for of, whole, limit in (('create', CREATE, 0.75), ('restart', RESTART, 1.4))]
+    targets += [(f'{VERDICT} / {FAILED_ONLY}', taken[VERDICT] / taken[FAILED_ONLY], 3),
+                (f'{END_OF_RETRY} − {END}, ms', taken[END_OF_RETRY] - taken[END], 60)]
+    yield ''
+    yield from table(['target', 'measured', ''], [
+        [f'{what}, at most {limit:g}', f'{value:.2f}', 'met' if value <= limit else 'not met']
+        for what, value, limit in targets])
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -259,28 +247,25 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]
 def main() -> None:
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(description='Measure what retries cost on the real platform.')
-    parser.add_argument('--rounds', type=int, default=30, help='how often everything is measured')
-    parser.add_argument('server', nargs='*', help='address of a database server (RUNS_API_DATABASE)')
+    parser.add_argument('--rounds', type=int, default=30, help=f'how often everything is measured, by {IN_A_ROW}')
     parser.add_argument('--inside', action='store_true', help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
         with redirect_stdout(sys.stderr):
-            figures = measure(options.rounds)
+            figures = measure()
         json.dump(figures, sys.stdout)
         return
 
-    servers = [Database(make_url(address)) for address in options.server] or [named_server()]
-    with TemporaryDirectory() as name, ExitStack() as stack:
+    server = named_server()
+    with TemporaryDirectory() as name, fresh_database(server) as database:
         unmounted = prepare(Path(os.environ['SAMPLE_PLATFORM']), Path(name))
         copies = {how: copy(unmounted, how, mounted=True, config=CONFIG) for how in (AS_IT_IS, EDITED)}
         copies[EDITED].apply('pool-pre-ping', 'create-all-once')
-        databases = {f'{server.kind} {server.version.partition("-")[0]}': stack.enter_context(
-            fresh_database(server)).uri for server in servers}
-        for address in databases.values():
-            seed(copies[AS_IT_IS], address)
-        found = measure_in_turn(copies, databases, options.rounds)
+        seed(copies[AS_IT_IS], database.uri)
+        found = measure_in_turn(copies, database.uri, options.rounds)
     print(f'{date.today()}, Python {platform.python_version()}, SQLAlchemy {version("sqlalchemy")}, Flask '
-          f'{version("flask")}, {os.cpu_count()} CPUs: medians of {options.rounds} rounds, in milliseconds.')
+          f'{version("flask")}, {server.kind} {server.version.partition("-")[0]}, {os.cpu_count()} CPUs: medians of '
+          f'{len(found[AS_IT_IS][FULL])} rounds, in milliseconds.')
     print('\n'.join(report(found)))
 
 

@@ -161,11 +161,6 @@ class Story:
         """Deliver an event to the platform's webhook."""
         assert self.process.call('deliver', event=event, payload=payload, **delivery) == status
 
-    def report_build(self, commit: str) -> None:
-        """Report that a workflow that builds a commit is through: the platform gives its first runs their tests."""
-        self.deliver('workflow_run', {'action': 'completed', 'sender': {'login': 'someone'}, 'workflow_run': {
-            'name': 'Build CCExtractor on Linux', 'head_sha': commit, 'event': 'pull_request', 'head_branch': 'fix'}})
-
     def comment(self, number: int, body: str, *, login: str = 'Adam-GH', account: int = ALICE,
                 **delivery: Any) -> list[str]:
         """Comment on a pull request, by default as the person, and return the answers on GitHub."""
@@ -310,11 +305,6 @@ class Worker:
     def is_running(self) -> bool:
         """Whether the machine runs."""
         return self.machine in self.story.process.call('running')
-
-    @property
-    def commit(self) -> str:
-        """The commit of its run."""
-        return str(self.story.run(self.run_id)['commit'])
 
     @property
     def pr_nr(self) -> int:
