@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .checkout import Platform
+from .checkout import Platform, copy
 from .protocol import CRASH, Story, running
 
 pytestmark = pytest.mark.platform
@@ -26,11 +26,11 @@ def seen(answer: Any) -> Any:
 
 
 def test_pages_and_api_of_the_platform_are_with_the_mount_what_they_are_without(
-        story: Story, unmounted: Platform, mounted: Platform, tmp_path: Path) -> None:
+        story: Story, unmounted: Platform, tmp_path: Path) -> None:
     tests = story.tests(2)
     run_id = story.complete(story.push(tests), {tests[0]: CRASH})
     shown = []
-    for platform in (unmounted, mounted):
+    for platform in (unmounted, copy(unmounted, 'mounted', mounted=True)):
         with running(platform, story.rows.address, tmp_path) as process:
             shown.append({
                 (page, bool(headers)): seen(process.call('ask', method=page.split()[0], headers=headers,
