@@ -10,7 +10,7 @@ from mod_auth.models import Role, User
 from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
 from sqlalchemy import text
-from support.api import ApiCall
+from support.api import ApiCall, assert_security_headers
 from support.histories import finish, retry_in_process
 from support.rows import add_retries, change_retries, delete_run
 
@@ -169,11 +169,13 @@ def test_a_run_with_any_id_that_the_platform_can_store_is_found_and_what_is_no_r
 
 
 @ROUTES
-def test_the_head_may_be_asked_for_and_another_method_is_not_allowed(
+def test_a_good_answer_has_the_security_headers_its_head_too_and_another_method_is_not_allowed(
         ask: ApiCall, run_id: int, route: str, scope: str) -> None:
     allowed = 'GET, HEAD, POST' if route == 'retry' else 'GET, HEAD'
     head = ask('HEAD', run_id, route)
     assert (head.status_code, head.data) == (200, b'')
+    assert_security_headers(head)
+    assert_security_headers(ask('GET', run_id, route))
 
     for method in {'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'} - {*allowed.split(', ')}:
         response = ask(method, run_id, route, token=None)

@@ -123,10 +123,11 @@ def test_an_output_that_was_reported_without_a_result_makes_no_run_say_what_nobo
 @pytest.mark.on_file
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
 def test_a_run_that_is_no_failed_only_retry_is_not_touched(
-        command: Command, rows: Rows, first: int, tests: list[RegressionTest]) -> None:
+        command: Command, attempts: ApiCall, rows: Rows, first: int, tests: list[RegressionTest]) -> None:
     tests[2].active = False
     runs = [retry(first), seed.run(tests[:2]).id]
     tests[2].active = True
+    assert attempts(first).json['data'][1]['to_carry_over'] == 0
 
     for run_id in runs:
         finish(run_id, tests[:2])
@@ -139,11 +140,12 @@ def test_a_run_that_is_no_failed_only_retry_is_not_touched(
 
 
 def end_before_a_savepoint(run_id: int) -> None:
-    """End a run, undo a later savepoint, and commit."""
+    """End a run, undo a later savepoint, keep another, end the first run once more, and commit."""
     db.session.add(TestProgress(run_id, TestStatus.completed, ''))
     db.session.flush()
     db.session.begin_nested().rollback()
-    db.session.commit()
+    db.session.begin_nested().commit()
+    end(1)
 
 
 @pytest.mark.on_file

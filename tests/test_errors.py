@@ -8,7 +8,7 @@ from database import db
 from flask.testing import FlaskClient
 from mod_auth.models import Role, User
 from sqlalchemy import text
-from support.api import ApiCall, assert_error, assert_security_headers
+from support.api import ApiCall, assert_error
 from support.rows import Rows
 
 
@@ -86,10 +86,3 @@ def test_the_error_pages_of_the_host_are_as_before(client: FlaskClient) -> None:
         response = client.get(path)
         assert (response.status_code, response.mimetype) == (404, 'text/html')
         assert not [name for name in response.headers.keys() if name.startswith('X-RateLimit')]
-
-
-def test_every_good_answer_has_the_security_headers(ask: ApiCall, run_id: int) -> None:
-    for route in ('retry', 'retries', 'verdict'):
-        response = ask('GET', run_id, route)
-        assert response == 200
-        assert_security_headers(response)

@@ -188,8 +188,8 @@ def caused_by(cause: Exception) -> Exception:
 
 @pytest.mark.parametrize(('place', 'error', 'answer', 'logged'), [
     ('database', sqlite3.OperationalError('disk\nis full'), UNAVAILABLE, r"OperationalError 'disk\nis full'"),
-    ('database', sqlite3.OperationalError(1142, 'command denied'), INTERNAL,
-     'OperationalError "(1142, \'command denied\')"\n'),
+    *[('database', sqlite3.OperationalError(code, 'denied'), INTERNAL, f'OperationalError "({code}, \'denied\')"\n')
+      for code in (1044, 1045, 1049, 1054, 1142, 1143)],
     ('database', sqlite3.DataError("Duplicate entry 'secret' for key 'token'"), INTERNAL, 'DataError\n'),
     ('database', sqlite3.DataError(1406, 'Data too long: secret'), INTERNAL, 'DataError 1406\n'),
     ('hook', ZeroDivisionError('secret'), INTERNAL, 'ZeroDivisionError\n'),

@@ -97,16 +97,6 @@ def test_checks_are_asked_once_only_for_those_who_may_retry_and_not_where_every_
     CHECK.assert_called_once()
 
 
-IDENTICAL, FLAKY, ONCE = [FAIL, FAIL], [PASS, FAIL], [NOT_RUN, FAIL]
-
-
-def test_a_hint_says_what_is_known_of_the_tests_that_would_run(preview: ApiCall) -> None:
-    known = '1 of the 3 failed each time, in the same way: running it again will hardly change that.'
-
-    assert hint_of(preview, add_attempts(IDENTICAL, ONCE, FLAKY)[-1]) == known
-    assert hint_of(preview, add_attempts(ONCE, [FAIL, PASS])[-1]) is None
-
-
 FORK = 'https://github.com/somebody/ccextractor.git'
 PULL_REQUEST: dict[str, Any] = {'test_type': TestType.pull_request, 'branch': 'pull_request', 'pr_nr': 7}
 
@@ -132,6 +122,7 @@ def test_a_hint_says_what_master_says_of_the_same_tests(preview: ApiCall, tests:
     assert hint_of(preview, pull) == (
         f'All 3 failed each time, in the same way. 1 of the 3 fails in the same way in run {healed}, the newest of '
         'master: running them again will hardly change that.')
+    assert hint_of(preview, add_attempts([NOT_RUN, FAIL], [FAIL, PASS])[-1]) is None
 
 
 #: The newest run of master, with what it lacks to say something about a run whose three tests crashed.
@@ -176,7 +167,7 @@ def test_a_dry_run_looks_its_key_up_as_the_retry_does(command: Command, run_id: 
 
 @pytest.mark.on_file
 def test_a_dry_run_prints_what_would_be_run(command: Command, preview: ApiCall, rows: Rows) -> None:
-    newest = add_attempts(IDENTICAL, [PASS, PASS])[-1]
+    newest = add_attempts([FAIL, FAIL], [PASS, PASS])[-1]
     everything, failed, as_json = (command('retry', newest, '--dry-run', *options)
                                    for options in ((), ('--failed-only',), ('--json',)))
 

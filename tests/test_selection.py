@@ -59,19 +59,3 @@ def test_a_run_canceled_half_way_reruns_its_rest_files_without_a_result_too(
                             regression_test_output_id=never.output_files[0].id))
 
     assert rows.selection(retry(run, {'failed_only': True}).json['new_run_id']) == [failed.id, never.id]
-
-
-@pytest.mark.parametrize('app_settings', [{}, {'RUNS_API_INACTIVE_TESTS': 'drop'}], ids=['reject', 'drop'])
-def test_inactive_tests_among_those_to_run_are_refused_or_left_out(
-        retry: ApiCall, rows: Rows, tests: list[RegressionTest], app_settings: dict[str, str]) -> None:
-    run = seed.run(tests, stages=seed.COMPLETED)
-    inactive_ids = [test.id for test in tests[1:]]
-    tests[1].active = tests[2].active = False
-
-    response = retry(run)
-
-    if app_settings:
-        assert rows.selection(response.json['new_run_id']) == [tests[0].id]
-    else:
-        assert_error(response, 422, 'unprocessable', {'refusal': 'inactive_tests', 'inactive_ids': inactive_ids})
-        assert rows.retries == []

@@ -147,16 +147,6 @@ def test_a_run_that_stopped_half_way_is_resumed_by_nobody(scene: Scene) -> None:
     assert scene.rows.selection(run + 1) == [test.id for test in scene.tests[1:]]
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
-def test_a_run_in_which_every_active_test_passed_is_run_again_in_full(scene: Scene) -> None:
-    run = scene.run(results=2)
-    scene.tests[2].active = False
-
-    assert scene.sweep() == [Line(run, 'retried', TIME_LIMIT, run + 1)]
-
-    assert scene.rows.selection(run + 1) == [test.id for test in scene.tests[:2]]
-
-
 @pytest.mark.parametrize(('settings', 'failed'), [({'RUNS_API_AUTOMATIC_RETRIES': 2}, failed) for failed in (0, 1)])
 def test_a_failed_only_retry_is_retried_if_a_test_failed_elsewhere_and_else_not(scene: Scene, failed: int) -> None:
     scene.run('Canceled by admin')

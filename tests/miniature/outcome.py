@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Mapping, Optional
 
 from database import DbSession
-from mod_regression.models import RegressionTest, RegressionTestOutput
+from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestResult, TestResultFile
 
 
@@ -20,14 +20,6 @@ class Outcome:
     def exits(self, code: Optional[int]) -> 'Outcome':
         """Return the same with another exit code."""
         return replace(self, exit_code=code)
-
-    def makes(self, output: RegressionTestOutput, digest: Optional[str]) -> 'Outcome':
-        """Return the same with another file for one output; None is the expected file."""
-        return replace(self, got={**self.got, output.id: digest})
-
-    def lacks(self, output: RegressionTestOutput) -> 'Outcome':
-        """Return the same with no file for one output."""
-        return replace(self, got={key: got for key, got in self.got.items() if key != output.id})
 
 
 def passing(test: RegressionTest) -> Outcome:

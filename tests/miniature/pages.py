@@ -27,13 +27,6 @@ def login() -> Union[str, Response]:
     return redirect(url_for('test.index'))
 
 
-@auth.route('/logout')
-def logout() -> Response:
-    """Forget who is logged in."""
-    session.clear()
-    return redirect(url_for('auth.login'))
-
-
 @test.route('/', endpoint='index')
 def newest() -> str:
     """List the newest runs."""

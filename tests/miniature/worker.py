@@ -1,8 +1,8 @@
 """
-Stand-ins for the job that starts queued runs and the machines that work on them, and for the sweep after it.
+Stand-ins for the job that starts queued runs, and for the machines that work on them.
 
 What GitHub is asked is left out: on the platform a run of a pull request that is not open any more is canceled before
-it starts, and so is one whose build can no longer be downloaded; and a sweep retries neither.
+it starts, and so is one whose build can no longer be downloaded.
 """
 
 from typing import Collection
@@ -12,10 +12,6 @@ from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestProgress, TestStatus
 from outcome import passing, record
 from sqlalchemy import select
-
-from mod_runs_api.domain.sweep import Step
-from mod_runs_api.extension import extension_state
-from mod_runs_api.service.sweep import plan_sweep, take_steps
 
 
 def work_once(session: DbSession, platform: TestPlatform, crashing: Collection[int] = ()) -> list[int]:
@@ -43,9 +39,3 @@ def work_once(session: DbSession, platform: TestPlatform, crashing: Collection[i
 def _report(session: DbSession, run: Test, status: TestStatus, message: str) -> None:
     session.add(TestProgress(run.id, status, message))
     session.commit()
-
-
-def sweep() -> list[Step]:
-    """Sweep as the crontab does, and return the steps."""
-    state = extension_state()
-    return list(take_steps(state, plan_sweep(state)))

@@ -98,14 +98,15 @@ def test_the_pull_request_of_a_run_must_be_open(github: GitHub, linux: Test) -> 
 
 
 @checked_by(author_is_not_blocked)
-def test_the_author_of_a_pull_request_may_not_be_blocked(github: GitHub, linux: Test) -> None:
+def test_the_author_of_a_pull_request_may_not_be_blocked(
+        github: GitHub, linux: Test, caplog: pytest.LogCaptureFixture) -> None:
     for account, reason in ((ALICE, None), (AUTHOR, 'The author of pull request 1342 is blocked.')):
         seed.add(BlockedUsers(user_id=account))
         db.session.commit()
         assert refusal(linux) == reason, account
     # An account that was deleted.
     github.pulls[PR].user = None
-    assert refusal(linux) is None
+    assert (refusal(linux), caplog.messages) == (None, [])
 
 
 @checked_by(pull_request_is_open, author_is_not_blocked)

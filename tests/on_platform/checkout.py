@@ -112,11 +112,11 @@ def prepare(checkout: Path, folder: Path) -> Platform:
     return platform
 
 
-def copy(platform: Platform, name: str, *, mounted: bool, run: str = '', config: str = '') -> Platform:
+def copy(platform: Platform, name: str, *, mounted: bool, config: str = '') -> Platform:
     """Copy a prepared platform to a folder beside it, with the mount if asked to, and with further code."""
     made = Platform(platform.path.with_name(name), platform.packages)
     shutil.copytree(platform.path, made.path)
-    for file, code in (('run.py', MOUNT * mounted + run), ('config.py', config)):
+    for file, code in (('run.py', MOUNT * mounted), ('config.py', config)):
         with open(made.path / file, 'a') as opened:
             opened.write(code)
     return made

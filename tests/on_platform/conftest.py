@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from support.databases import fresh_database, named_server
 
-from .checkout import Platform, copy, copy_as_documented, named, prepare
+from .checkout import Platform, copy_as_documented, named, prepare
 from .protocol import Process, Story, running
 from .rows import Rows
 
@@ -14,12 +14,6 @@ from .rows import Rows
 def unmounted(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """A copy of the platform as it is."""
     return prepare(named('SAMPLE_PLATFORM', 'a checkout of the sample platform'), tmp_path_factory.mktemp('checkout'))
-
-
-@pytest.fixture(scope='session')
-def mounted(unmounted: Platform) -> Platform:
-    """A copy of the platform with the two lines added, and nothing else."""
-    return copy(unmounted, 'mounted', mounted=True)
 
 
 @pytest.fixture(scope='session')

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from flask import g
-from sqlalchemy import Engine, event
 from werkzeug.serving import make_server
 from werkzeug.wsgi import ClosingIterator
 
@@ -160,18 +159,6 @@ class Inside:
             info = get_info_for_pr_comment(Test.query.filter(Test.id == run_id).one(), None)
             return self._app.jinja_env.get_template('ci/pr_comment.txt').render(
                 comment_info=info, test_id=run_id, platform='linux')
-
-    def statements_of(self, paths: list[str]) -> dict[str, list[str]]:
-        """Return the statements that each page takes, after a first request, without their values."""
-        sent: list[str] = []
-        self.ask('GET', '/about')
-        event.listen(Engine, 'before_cursor_execute', lambda *arguments: sent.append(arguments[2]))
-        found = {}
-        for path in paths:
-            sent.clear()
-            self.ask('GET', path)
-            found[path] = list(sent)
-        return found
 
 
 def main() -> None:

@@ -161,17 +161,6 @@ class Story:
         """Deliver an event to the platform's webhook."""
         assert self.process.call('deliver', event=event, payload=payload, **delivery) == status
 
-    def report_pull(self, number: int, commit: str, action: str = 'opened') -> int:
-        """Report what has happened to a pull request: the platform makes its runs, or cancels them. Return the last."""
-        self.deliver('pull_request', {'action': action, 'pull_request': {
-            'number': number, 'head': {'sha': commit}, 'user': {'id': AUTHOR}}})
-        return int(self.rows.values('test', 'id', commit=commit, platform='linux')[-1])
-
-    def report_build(self, commit: str) -> None:
-        """Report that a workflow that builds a commit is through: the platform gives its first runs their tests."""
-        self.deliver('workflow_run', {'action': 'completed', 'sender': {'login': 'someone'}, 'workflow_run': {
-            'name': 'Build CCExtractor on Linux', 'head_sha': commit, 'event': 'pull_request', 'head_branch': 'fix'}})
-
     def comment(self, number: int, body: str, *, login: str = 'Adam-GH', account: int = ALICE,
                 **delivery: Any) -> list[str]:
         """Comment on a pull request, by default as the person, and return the answers on GitHub."""
@@ -180,13 +169,6 @@ class Story:
             'issue.number': number, 'comment.id': next(_ids), 'comment.user.login': login,
             'comment.user.id': account}), **delivery)
         return [answer['body'] for answer in self.process.call('comments_on', number=number)[len(before):]]
-
-    def retry_by_comment(self, number: int, body: str) -> tuple[int, int]:
-        """Comment on a pull request, and return the one run that is queued again and its retry."""
-        (answer,) = self.comment(number, body)
-        found = re.search(r'linux: run (\d+) is queued again as \[run (\d+)]', answer)
-        assert found, answer
-        return int(found[1]), int(found[2])
 
     # What people and the platform do
 
@@ -215,10 +197,6 @@ class Story:
     def cancel(self, run_id: int) -> None:
         """Cancel a run by the platform's API."""
         assert self.ask('POST', f'/runs/{run_id}/cancel')['status'] == 'accepted'
-
-    def restart(self, run_id: int) -> None:
-        """Have the platform restart a run in place: its results are deleted, and it is queued again."""
-        self.ask('POST', f'/runs/{run_id}/restart')
 
     def stop(self, run_id: int) -> None:
         """Cancel a run on its page."""
@@ -327,11 +305,6 @@ class Worker:
     def is_running(self) -> bool:
         """Whether the machine runs."""
         return self.machine in self.story.process.call('running')
-
-    @property
-    def commit(self) -> str:
-        """The commit of its run."""
-        return str(self.story.run(self.run_id)['commit'])
 
     @property
     def pr_nr(self) -> int:

@@ -92,28 +92,6 @@ def test_the_badge_and_what_has_last_passed_follow_the_whole(story: Story) -> No
     assert story.rows.values('regression_test', 'last_passed_on_linux') == [green] * 3
 
 
-# What happens in between, and afterwards
-
-
-@BOTH
-def test_a_retry_that_is_restarted_runs_every_test_and_has_nothing_carried_over(story: Story) -> None:
-    tests = story.tests(3)
-    source = story.complete(story.push(tests), {tests[0]: CRASH})
-    restarted = story.complete(story.retry(source))
-    assert [attempt['carried_over'] for attempt in story.attempts(source)] == [0, 2]
-
-    story.restart(restarted)
-    assert [attempt['carried_over'] for attempt in story.attempts(source)] == [0, 0]
-    story.complete(restarted, {tests[1]: CRASH})
-
-    assert [attempt['carried_over'] for attempt in story.attempts(source)] == [0, 0]
-    assert story.origins(restarted) == dict.fromkeys(tests, restarted)
-    assert story.said(restarted) == Said('fail', tests=3, passed=2, failed=1, not_run=0)
-    # What it ran then is carried on.
-    last = story.complete(story.retry(restarted))
-    assert story.origins(last) == {tests[0]: restarted, tests[1]: last, tests[2]: restarted}
-
-
 def test_a_badge_that_is_updated_at_the_same_moment_costs_nothing_of_an_end(story: Story) -> None:
     tests = story.tests(5)
     pull = story.complete(story.open_pull(tests), {tests[0]: CRASH})

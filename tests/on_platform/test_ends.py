@@ -28,16 +28,11 @@ def worker(story: Story) -> Worker:
 # What happens to a run
 
 
-def tick(worker: Worker) -> None:
-    """Let the scheduled job run. A machine that it has given up and that is still there it gives up once more."""
-    worker.story.run_scheduled_job()
-
-
 def run_out_of_time(worker: Worker) -> None:
-    """Have the scheduled job give the machine up, at two ticks."""
+    """Have the scheduled job give the machine up, and once more, for it is slow to stop."""
     worker.story.process.call('keep_machines')
     worker.run_out_of_time()
-    tick(worker)
+    worker.story.run_scheduled_job()
     assert worker.story.rows.values('test_progress', 'message', test_id=worker.run_id).count(TIME_LIMIT) == 2
 
 
@@ -73,12 +68,6 @@ def stop(worker: Worker) -> None:
     worker.story.stop(worker.run_id)
 
 
-def fail_to_build(worker: Worker) -> None:
-    """Have the workflow fail that builds the commit."""
-    worker.story.process.call('fail_workflows', commit=worker.commit)
-    worker.story.report_build(worker.commit)
-
-
 def finish(worker: Worker) -> None:
     """Run the rest, and complete."""
     worker.run_all({}, but=worker.story.origins(worker.run_id))
@@ -90,7 +79,7 @@ def finish(worker: Worker) -> None:
 #: By a case its cause and its detail, and what happens to a run that has got half-way, in this order.
 CAUSES: dict[str, tuple[str | None, str | None, list[Happens]]] = {
     **{f'whole, then {happens.__name__}': (None, None, [finish, happens])
-       for happens in (run_out_of_time, reboot, stop, fail_to_build)},
+       for happens in (run_out_of_time, reboot, stop)},
     'the time limit': ('infrastructure', TIME_LIMIT, [run_out_of_time]),
     'a test that hangs': ('code', TIME_LIMIT, [hang]),
     'a reboot': ('infrastructure', 'Duplicate Entries', [reboot]),
@@ -138,7 +127,7 @@ def test_a_retry_that_is_canceled_half_way_is_whole_when_it_completes_after_all(
 
 @BOTH
 @pytest.mark.parametrize(('end', 'again'), [
-    (run_out_of_time, tick), (Worker.end, Worker.end), (Worker.end, fail_to_build), (Worker.end, stop)])
+    (run_out_of_time, Worker.run_out_of_time), (Worker.end, Worker.end), (Worker.end, stop)])
 def test_what_is_written_after_an_end_is_no_newer_end(story: Story, end: Happens, again: Happens) -> None:
     tests = story.tests(4)
     worker = story.worker(story.open_pull(tests))

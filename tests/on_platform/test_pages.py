@@ -1,10 +1,10 @@
-"""What the page of a run, the report and the API say of its attempts, with the patches (docs/web-pages.rst)."""
+"""What the page of a run says of its attempts, with the patches (docs/web-pages.rst)."""
 
 import re
 
 import pytest
 
-from .protocol import CRASH, MISSING, Story, differs
+from .protocol import CRASH, Story
 
 pytestmark = pytest.mark.platform
 
@@ -30,22 +30,3 @@ def test_a_user_who_may_retry_finds_buttons_the_history_and_no_link_that_deletes
     story.rows.set('user', story.user_id, role='user')
     for shown in (story.page(run_id), story.visit('/test/')):
         assert 'Test' in shown and 'runs-api-retry' not in shown
-
-
-def test_route_page_and_report_say_what_three_attempts_proved(story: Story) -> None:
-    broken, flaky, unstable, good = story.tests(4)
-    first = story.complete(story.open_pull([broken, flaky, unstable, good]),
-                           {broken: CRASH, flaky: CRASH, unstable: differs('one')})
-    assert 'attempts:' not in story.report(first)
-    second = story.complete(story.retry(first), {broken: CRASH, unstable: differs('two')})
-    third = story.complete(story.retry(second), {broken: CRASH, unstable: MISSING})
-
-    answer, report, page = story.verdict(third), story.report(third), story.page(third)
-
-    assert story.verdicts(first) == {broken: 'failing_identically', flaky: 'flaky',
-                                     unstable: 'failing_differently', good: 'passed'}
-    assert (answer['meta']['overall'], answer['meta']['attempts']) == ('fail', [first, second, third])
-    link = 'http://localhost/regression/test/{}/view'
-    assert (f'Over 3 attempts: 1 test is flaky ([{flaky}]({link.format(flaky)})), 1 fails each time in the same way '
-            f'([{broken}]({link.format(broken)}))') in report
-    assert 'Over 3 attempts 1 test is flaky, 1 fails each time in the same way and' in page

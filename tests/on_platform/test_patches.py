@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,44 +44,6 @@ def alone(request: pytest.FixtureRequest, unmounted: Platform, tmp_path: Path) -
     return platform
 
 
-@dataclass(frozen=True)
-class Visitor:
-    """An admin of a platform that has a run which failed."""
-
-    database: str
-    user_id: int
-    run_id: int
-
-    def see(self, platform: Platform, folder: Path) -> dict[str, str]:
-        """Return the home page, the list of runs, the page of the run, and the report on it."""
-        with running(platform, self.database, folder) as process:
-            pages = {path: process.call('ask', method='GET', path=path, user_id=self.user_id)['body']
-                     for path in ('/', '/test/', f'/test/{self.run_id}')}
-            return {**pages, 'report': process.call('report', run_id=self.run_id)}
-
-
-@pytest.fixture(scope='module')
-def visitor(unmounted: Platform, tmp_path_factory: pytest.TempPathFactory) -> Visitor:
-    """An admin, and a database with a run that failed."""
-    database = f'sqlite:///{tmp_path_factory.mktemp("seen")}/platform.sqlite'
-    unmounted.inside('create_tables', database)
-    people = unmounted.inside('add_people', database, people={'adam': 'admin'}, password='correct horse')
-    rows = Rows(database)
-    seed_platform(rows)
-    test_id = rows.regression_test()
-    run_id = rows.run([test_id])
-    rows.result(run_id, test_id, got='different')
-    return Visitor(database, people['adam'], run_id)
-
-
-@pytest.fixture(scope='module')
-def before(unmounted: Platform, visitor: Visitor, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the visitor sees of the platform as it is."""
-    before = visitor.see(unmounted, tmp_path_factory.mktemp('before'))
-    assert f'/test/restart_test/{visitor.run_id}' in before['/test/'] and '1 tests do not match' in before['report']
-    return before
-
-
 # The mails
 
 def test_git_am_keeps_subjects_in_the_platforms_style_and_messages_that_say_why(with_all: Platform) -> None:
@@ -117,15 +79,6 @@ def test_the_pins_are_versions_that_the_package_allows() -> None:
 
 # Their code
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a run of the platform's tests said."""
-
-    count: int
-    #: ``FAIL`` or ``ERROR``, and the test.
-    failures: frozenset[tuple[str, str]]
-
-
 def start(platform: Platform, *modules: str) -> subprocess.Popen[str]:
     """Start some of the tests in a copy, or all, as the platform's workflow does."""
     return subprocess.Popen(
@@ -134,8 +87,8 @@ def start(platform: Platform, *modules: str) -> subprocess.Popen[str]:
         env={**platform.environment('sqlite:///:memory:'), 'TESTING': 'true'})
 
 
-def finish(process: subprocess.Popen[str], seconds: float) -> Outcome:
-    """Wait for the tests, and read what the runner has printed."""
+def finish(process: subprocess.Popen[str], seconds: float) -> tuple[int, set[tuple[str, str]]]:
+    """Wait for the tests, and return how many there were, and what failed: ``FAIL`` or ``ERROR``, and the test."""
     try:
         output, _ = process.communicate(timeout=seconds)
     finally:
@@ -144,7 +97,7 @@ def finish(process: subprocess.Popen[str], seconds: float) -> Outcome:
     counts = re.findall(r'^Ran (\d+) tests? in ', output, re.MULTILINE)
     assert len(counts) == 1, output[-5000:]
     # Each one has a heading under a double line.
-    return Outcome(int(counts[0]), frozenset(re.findall(r'^={70}\n(FAIL|ERROR): (.+)$', output, re.MULTILINE)))
+    return int(counts[0]), set(re.findall(r'^={70}\n(FAIL|ERROR): (.+)$', output, re.MULTILINE))
 
 
 def own_tests(name: str) -> list[str]:
@@ -159,10 +112,10 @@ def test_the_platforms_tests_and_the_new_ones_pass_as_they_do_without_the_patche
     processes = [start(copy(platform, f'tested-{platform.path.name}', mounted=False))
                  for platform in (unmounted, with_all)]
 
-    without, with_patches = (finish(process, seconds=1800) for process in processes)
+    (count, failures), (count_with, failures_with) = (finish(process, seconds=1800) for process in processes)
 
-    assert with_patches.failures == without.failures
-    assert with_patches.count > without.count > 0
+    assert failures_with == failures
+    assert count_with > count > 0
 
 
 @pytest.mark.parametrize('name', PATCHES)
@@ -170,18 +123,32 @@ def test_the_tests_of_a_patch_fail_without_it(with_all: Platform, name: str) -> 
     platform = copy(with_all, f'without-{name}', mounted=False)
     platform.git('apply', '--reverse', '--exclude=tests/*', str(PATCHES[name]))
 
-    assert finish(start(platform, *own_tests(name)), seconds=300).failures
+    assert finish(start(platform, *own_tests(name)), seconds=300)[1]
 
 
 @pytest.mark.parametrize('alone', TEMPLATES, indirect=True)
 def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(
-        alone: Platform, visitor: Visitor, before: dict[str, str], tmp_path: Path) -> None:
-    assert visitor.see(alone, tmp_path) == before
+        alone: Platform, unmounted: Platform, tmp_path: Path) -> None:
+    rows = Rows(f'sqlite:///{tmp_path}/platform.sqlite')
+    (user_id,) = unmounted.inside('add_people', rows.address, people={'adam': 'admin'}, password='').values()
+    seed_platform(rows)
+    test_id = rows.regression_test()
+    run_id = rows.run([test_id])
+    rows.result(run_id, test_id, got='different')
+    seen = []
+    for platform in (unmounted, alone):
+        with running(platform, rows.address, tmp_path) as process:
+            seen.append([process.call('report', run_id=run_id), *(
+                process.call('ask', method='GET', path=path, user_id=user_id)['body']
+                for path in ('/test/', '/', f'/test/{run_id}'))])
+
+    assert '1 tests do not match' in seen[0][0] and f'/test/restart_test/{run_id}' in seen[0][1]
+    assert seen[0] == seen[1]
 
 
 @pytest.mark.parametrize('alone, name', [(name, name) for name in ALONE], indirect=['alone'], ids=ALONE)
 def test_a_patch_that_needs_nothing_of_ours_is_good_alone(alone: Platform, name: str) -> None:
-    assert finish(start(alone, *own_tests(name)), seconds=300).failures == frozenset()
+    assert finish(start(alone, *own_tests(name)), seconds=300)[1] == set()
 
 
 @pytest.mark.parametrize('left_out', [['restart-by-post'], ['pages', 'webhook']])
@@ -308,7 +275,7 @@ def test_two_heads_fail_a_test_and_one_line_puts_the_migration_behind_a_newer_on
         f"revision, down_revision = 'e7c9b4a2d1f0', {HEAD!r}\n")
 
     def failures() -> list[str]:
-        return [test.split()[0] for _, test in finish(start(platform, 'tests.test_retries_migration'), 300).failures]
+        return [test.split()[0] for _, test in finish(start(platform, 'tests.test_retries_migration'), 300)[1]]
 
     assert failures() == ['test_migrations_have_one_head']
     mails = platform.path.with_name('mod_runs_api') / 'docs' / 'patches'

@@ -16,7 +16,6 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import worker
 from application import create_app
 from flask import g, request
 from mod_test.models import Test, TestProgress, TestStatus
@@ -24,6 +23,8 @@ from sqlalchemy import Connection, Engine, event, select
 from support.github import GitHub
 
 from mod_runs_api import retry_run
+from mod_runs_api.extension import extension_state
+from mod_runs_api.service.sweep import plan_sweep, take_steps
 
 from .services import wait_for
 
@@ -118,7 +119,8 @@ def sweep() -> list[Any]:
     with GitHub().standing_in() as github:
         for commit in g.db.scalars(select(Test.commit).order_by(Test.id.desc())):
             github.build(commit)
-        return [[step.run_id, step.what, step.new_run_id] for step in worker.sweep()]
+        state = extension_state()
+        return [[step.run_id, step.what, step.new_run_id] for step in take_steps(state, plan_sweep(state))]
 
 
 logging.basicConfig(level=logging.INFO, format='%(process)d %(name)s %(levelname)s %(message)s')

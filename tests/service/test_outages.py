@@ -19,22 +19,16 @@ FORGED = '4711 Platform CRITICAL forged'
 REASON = f'a reason\n{FORGED}\r\n{FORGED}\r{FORGED}\u2028{FORGED}\x85{FORGED}\x0b{FORGED}'
 RUN_TOKEN = re.compile('(?<![A-Za-z0-9])[A-Za-z0-9]{64}(?![A-Za-z0-9])')
 
-#: No answer has any of it.
-INSIDE = ('runs_api_', 'Traceback', 'INSERT', 'SELECT', 'sqlalchemy', 'pymysql', '127.0.0.1', '1290', '2003',
-          'read-only', '.py', '/')
 
-
-def assert_refused(answer: Answer, inside: list[str], is_counted: bool) -> None:
+def assert_refused(answer: Answer, secrets: list[str], is_counted: bool) -> None:
     """Check that an answer is a refusal in the one shape, with nothing of the inside in it."""
     assert (answer.status, answer.headers['Content-Type']) == (503, 'application/json')
+    assert answer.body == {'code': 'service_unavailable', 'details': {},
+                           'message': 'The database cannot be used at the moment. Try again later.'}
     assert int(answer.headers['Retry-After']) > 0
     assert ('X-RateLimit-Remaining' in answer.headers) == is_counted
-    assert answer.body == {'code': 'service_unavailable', 'message': answer.body['message'], 'details': {}}
-    assert isinstance(answer.body['message'], str) and 0 < len(answer.body['message']) <= 500
-    # Without what the server of these tests adds by itself.
-    said = '\n'.join([answer.text, *(f'{name}: {value}' for name, value in answer.headers.items()
-                                     if name not in ('Server', 'Content-Type', 'Worker', 'Steps'))])
-    assert [part for part in (*inside, *INSIDE) if part.lower() in said.lower()] == []
+    said = str(answer.headers)
+    assert [part for part in (*secrets, 'runs_api_', 'pymysql', '127.0.0.1') if part in said] == []
     assert RUN_TOKEN.search(said) is None
 
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mod_test.models import TestStatus
 from support.databases import Database
-from support.worlds import (ROOT, RUNS, WORLDS, File, GeneratedTest, Output,
-                            World, assert_as_documented)
+from support.worlds import (ATTEMPTS, ROOT, RUNS, WORLDS, File, GeneratedTest,
+                            Output, World, assert_as_documented)
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def host(database: Database) -> Iterator[Flask]:
 ALIKE = World([
     GeneratedTest(active=True, in_category=True, rows={ROOT: 1}, results={ROOT: (0, 0)}, marks={},
                   outputs=[Output(ignore=False, variants=['a'], files={ROOT: File('right', got)})])
-    for got in ('a', 'A', 'a ', 'á')], dict.fromkeys(RUNS, [TestStatus.completed]), list(RUNS), root_is_deleted=False)
+    for got in ('a', 'A', 'a ', 'á')], dict.fromkeys(RUNS, [TestStatus.completed]), list(RUNS))
 
 
 @example(world=ALIKE, place=0)
 @given(world=WORLDS, place=st.integers(0, 2))
 @settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_package_says_what_the_docs_say(host: Flask, world: World, place: int) -> None:
-    assert_as_documented(world, world.attempts[place], drop_inactive=True)
+    assert_as_documented(world, ATTEMPTS[place], drop_inactive=True)

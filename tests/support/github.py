@@ -72,8 +72,6 @@ class GitHub:
         self.master: list[str] = []
         #: In the order in which they are listed.
         self.builds: list[Build] = []
-        self.workflows: list[str] = []
-        self.failed_workflows: list[str] = []
         self.pulls: dict[int, Any] = {}
         self.comments: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
@@ -81,9 +79,6 @@ class GitHub:
         self.asked: list[str] = []
         #: By the question the exception that is its answer; 'artifact 2' for the second of the list.
         self.faults: dict[str, Exception] = {}
-        #: The token and the repository of each time that it was opened.
-        self.opened: list[tuple[str, str]] = []
-        self._token = ''
 
     # What a test has happen
 
@@ -109,26 +104,9 @@ class GitHub:
             get_issue_comments=lambda: self._standing(number),
             create_issue_comment=lambda body: self._comment(number, body))
 
-    def push_to_pull(self, number: int, commit: str) -> None:
-        """Put another commit on a pull request, and build it."""
-        self.build(commit)
-        self.pulls[number].head.sha = commit
-
     def close_pull(self, number: int) -> None:
         """Close a pull request, without an event."""
         self.pulls[number].state = 'closed'
-
-    def reopen_pull(self, number: int) -> None:
-        """Open a pull request again, without an event."""
-        self.pulls[number].state = 'open'
-
-    def run_workflows(self, commit: str) -> None:
-        """Run the workflows that build a commit."""
-        self.workflows.append(commit)
-
-    def fail_workflows(self, commit: str) -> None:
-        """Run the workflows of a commit, and fail."""
-        self.failed_workflows.append(commit)
 
     def comments_on(self, number: int) -> list[dict[str, Any]]:
         """Return the comments on a pull request, deleted ones too."""
@@ -164,7 +142,6 @@ class GitHub:
     def get_repo(self, name: str) -> GitHub:
         """Return the only repository."""
         self._ask('repository')
-        self.opened.append((self._token, name))
         return self
 
     def get_pull(self, number: int) -> Any:
@@ -223,17 +200,6 @@ class GitHub:
         from github import UnknownObjectException
         raise UnknownObjectException(404)
 
-    def get_workflows(self) -> list[Any]:
-        """Return the workflows that build for Linux and for Windows."""
-        names = import_module('mod_ci.controllers').Workflow_builds
-        return [SimpleNamespace(id=id, name=name) for id, name in enumerate([names.LINUX, names.WINDOWS])]
-
-    def get_workflow_runs(self, **arguments: Any) -> list[Any]:
-        """Return the runs of the workflows."""
-        return [SimpleNamespace(workflow_id=id, head_sha=commit, status='completed', conclusion=conclusion)
-                for commits, conclusion in ((self.workflows, 'success'), (self.failed_workflows, 'failure'))
-                for commit in commits for id in range(2)]
-
     # Where neither PyGithub nor the platform is
 
     @contextmanager
@@ -258,7 +224,6 @@ class GitHub:
 
     def _log_in(self, *, auth: str, timeout: int, retry: int | None, per_page: int) -> GitHub:
         assert timeout <= 10 and retry is None, 'a person waits for the answer'
-        self._token = auth
         return self
 
     def _update_status(self, commit: Any, state: str, description: str, context: str, target_url: Any = None) -> None:

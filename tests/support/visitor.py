@@ -17,16 +17,9 @@ ORIGIN = 'http://localhost'
 
 class Visitor:
     """
-    A visitor with a session of their own on the miniature.
+    A visitor with a session of their own on the miniature, which has no context that outlives a request.
 
-    Parameters
-    ----------
-    site : Flask
-        The miniature, without a context that outlives a request.
-    name : str or None
-        The user who is logged in, created if there is none of this name. None for a visitor who is not logged in.
-    role : Role or None
-        The role of a user who is created.
+    The user of this name is created if there is none; None is a visitor who is not logged in.
     """
 
     def __init__(self, site: Flask, name: str | None = 'alice', role: Role | None = Role.contributor) -> None:

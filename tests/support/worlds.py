@@ -28,6 +28,7 @@ from mod_runs_api.errors import Refusal
 
 #: The first attempt and its retries, with runs of others before, between and after them.
 ROOT, RETRIES = 2, (3, 5, 6)
+ATTEMPTS = (ROOT, *RETRIES)
 RUNS = range(1, 8)
 #: What a mark points to that points to no progress row.
 NOWHERE = 99
@@ -73,22 +74,11 @@ class World:
     stages: dict[int, list[TestStatus]]
     #: The order in which the runs reach all their stages.
     order: list[int]
-    root_is_deleted: bool
-
-    @property
-    def attempts(self) -> tuple[int, ...]:
-        """The attempts that are there."""
-        return RETRIES if self.root_is_deleted else (ROOT, *RETRIES)
-
-    @property
-    def runs(self) -> list[int]:
-        """The runs that are there."""
-        return [run_id for run_id in RUNS if run_id != ROOT or not self.root_is_deleted]
 
     @property
     def progress(self) -> list[tuple[int, int, TestStatus]]:
         """The rows of the progress: id, run and stage."""
-        rows = [(run_id, stage) for run_id in self.order if run_id in self.runs for stage in self.stages[run_id]]
+        rows = [(run_id, stage) for run_id in self.order for stage in self.stages[run_id]]
         return [(row_id, *row) for row_id, row in enumerate(rows, 1)]
 
     def end_of(self, run_id: int) -> int:
@@ -106,7 +96,7 @@ def in_some(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[int, Any]]
 
 def in_most(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[int, Any]]:
     """Generate a value for all attempts, or for some of the runs."""
-    return st.one_of(in_some(values), *[st.fixed_dictionaries(dict.fromkeys((ROOT, *RETRIES), values))] * 3)
+    return st.one_of(in_some(values), *[st.fixed_dictionaries(dict.fromkeys(ATTEMPTS, values))] * 3)
 
 
 CODES = st.tuples(st.sampled_from([0, 0, 0, 0, 10, None]), st.sampled_from([*[0] * 8, 10, None]))
@@ -124,7 +114,6 @@ ENDED = st.sampled_from([[TestStatus.completed], [TestStatus.preparation, TestSt
 STAGES = st.one_of(ENDED, ENDED, st.lists(st.sampled_from(list(TestStatus)), max_size=3))
 WORLDS = st.builds(
     World, tests=st.lists(TESTS, max_size=4), order=st.permutations(RUNS),
-    root_is_deleted=st.sampled_from([False, False, False, True]),
     stages=st.one_of(st.fixed_dictionaries(dict.fromkeys(RUNS, ENDED)),
                      st.fixed_dictionaries(dict.fromkeys(RUNS, STAGES))))
 
@@ -168,7 +157,7 @@ def expected_selection(world: World, source: int, failed_only: bool, drop_inacti
     chosen = []
     for test_id, test in enumerate(world.tests, 1):
         if not failed_only:
-            is_chosen = is_selected(world, test, source if world.root_is_deleted else ROOT)
+            is_chosen = is_selected(world, test, ROOT)
         elif source in test.results:
             is_chosen = came_out(test, source) != 'pass'
         else:
@@ -192,14 +181,14 @@ def expected_verdict(world: World) -> tuple[str, list[int], list[tuple[Any, ...]
     """Read what the attempts prove: overall, the attempts, and their tests as :func:`plain` has them."""
     tests = []
     for test_id, test in enumerate(world.tests, 1):
-        outcomes = [(run_id, place, outcome(world, test, run_id)) for place, run_id in enumerate(world.attempts, 1)]
+        outcomes = [(run_id, place, outcome(world, test, run_id)) for place, run_id in enumerate(ATTEMPTS, 1)]
         if any(shown for *_, shown in outcomes):
             tests.append(judge(test_id, '', bool(test.active), [
                 AttemptOutcome(run_id, place, world.end_of(run_id), None, shown,
                                evidence_of(test, run_id) if run_id in test.results else Evidence())
                 for run_id, place, shown in outcomes if shown and has_ended(world, run_id)]))
-    all_ended = all(has_ended(world, run_id) for run_id in world.attempts)
-    return judge_commit(tests, all_ended=all_ended), list(world.attempts), plain(tests)
+    all_ended = all(has_ended(world, run_id) for run_id in ATTEMPTS)
+    return judge_commit(tests, all_ended=all_ended), list(ATTEMPTS), plain(tests)
 
 
 # The package, asked
@@ -250,7 +239,7 @@ def write(world: World) -> None:
     insert('category', [{'id': 1, 'name': 'General', 'description': ''}])
     insert('test', [{'id': run_id, 'platform': TestPlatform.linux, 'test_type': TestType.commit,
                      'token': f'{run_id:064}', 'fork_id': 1, 'branch': 'master', 'commit': 'c0ffee', 'pr_nr': 0}
-                    for run_id in world.runs])
+                    for run_id in RUNS])
     insert('test_progress', [{'id': row_id, 'test_id': run_id, 'status': stage, 'message': '', 'timestamp': NOW}
                              for row_id, run_id, stage in world.progress])
     insert('regression_test', [{'id': test_id, 'command': '', 'active': test.active}
@@ -264,20 +253,19 @@ def write(world: World) -> None:
         {'regression_test_output_id': output_id, 'file_hashes': variant}
         for output_id, (_, output) in enumerate(outputs, 1) for variant in output.variants])
     insert('customized_test', [{'test_id': run_id, 'regression_id': test_id} for test_id, test in tests
-                               for run_id, times in test.rows.items() if run_id in world.runs for _ in range(times)])
+                               for run_id, times in test.rows.items() for _ in range(times)])
     insert('test_result', [
         {'test_id': run_id, 'regression_test_id': test_id, 'exit_code': code, 'expected_rc': expected}
-        for test_id, test in tests for run_id, (code, expected) in test.results.items() if run_id in world.runs])
+        for test_id, test in tests for run_id, (code, expected) in test.results.items()])
     insert('test_result_file', [
         {'test_id': run_id, 'regression_test_id': test_id, 'regression_test_output_id': output_id,
          'expected': file.expected, 'got': file.got} for output_id, (test_id, output) in enumerate(outputs, 1)
-        for run_id, file in output.files.items() if run_id in world.runs])
+        for run_id, file in output.files.items()])
     add_retries(ROOT, RETRIES, failed_only=True)
     last = {run_id: row_id for row_id, run_id, _ in world.progress}
     for test_id, test in tests:
         for run_id, mark in test.marks.items():
-            if run_id in world.runs:
-                of_another = next((row for of, row in last.items() if of != run_id), NOWHERE)
-                row = {'row is gone': NOWHERE, 'row of another run': of_another}.get(mark, last.get(run_id, NOWHERE))
-                add_mark(run_id, test_id, ROOT, row, NOW + timedelta(seconds=mark == 'row of another time'))
+            of_another = next((row for of, row in last.items() if of != run_id), NOWHERE)
+            row = {'row is gone': NOWHERE, 'row of another run': of_another}.get(mark, last.get(run_id, NOWHERE))
+            add_mark(run_id, test_id, ROOT, row, NOW + timedelta(seconds=mark == 'row of another time'))
     db.session.commit()

@@ -3,9 +3,8 @@
 from typing import Optional
 
 from database import Base
-from mod_test.models import Test
 from sqlalchemy import ForeignKey
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 
 class TestFork(Base):
@@ -27,5 +26,3 @@ class CustomizedTest(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     test_id: Mapped[Optional[int]] = mapped_column(ForeignKey('test.id'))
     regression_id: Mapped[Optional[int]] = mapped_column(ForeignKey('regression_test.id', ondelete='CASCADE'))
-
-    test: Mapped[Optional[Test]] = relationship(back_populates='customized_tests')

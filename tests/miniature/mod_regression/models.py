@@ -23,9 +23,6 @@ class Category(Base):
     name: Mapped[Optional[str]] = mapped_column(String(64), unique=True)
     description: Mapped[str] = mapped_column(Text)
 
-    regression_tests: Mapped[list['RegressionTest']] = relationship(
-        secondary=regressionTestLinkTable, back_populates='categories')
-
 
 class RegressionTest(Base):
     """One command, and the exit code it should end with."""
@@ -38,8 +35,7 @@ class RegressionTest(Base):
     active: Mapped[Optional[bool]] = mapped_column(default=True)
     last_passed_on_linux: Mapped[Optional[int]] = mapped_column(ForeignKey('test.id', ondelete='SET NULL'))
 
-    categories: Mapped[list[Category]] = relationship(
-        secondary=regressionTestLinkTable, back_populates='regression_tests')
+    categories: Mapped[list[Category]] = relationship(secondary=regressionTestLinkTable)
     output_files: Mapped[list['RegressionTestOutput']] = relationship(back_populates='regression_test')
 
 

@@ -72,9 +72,9 @@ class Test(Base):
     built_commit: Mapped[Optional[str]] = mapped_column(String(64))
 
     fork: Mapped[Optional[Fork]] = relationship()
-    customized_tests: Mapped[list['CustomizedTest']] = relationship(back_populates='test')
-    progress: Mapped[list['TestProgress']] = relationship(back_populates='test', order_by='TestProgress.id')
-    results: Mapped[list['TestResult']] = relationship(back_populates='test')
+    customized_tests: Mapped[list['CustomizedTest']] = relationship()
+    progress: Mapped[list['TestProgress']] = relationship(order_by='TestProgress.id')
+    results: Mapped[list['TestResult']] = relationship()
 
     def __init__(self, platform: TestPlatform, test_type: TestType, fork_id: Optional[int], branch: str, commit: str,
                  pr_nr: int = 0) -> None:
@@ -107,8 +107,6 @@ class TestProgress(Base):
     timestamp: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     message: Mapped[str] = mapped_column(Text)
 
-    test: Mapped[Optional[Test]] = relationship(back_populates='progress')
-
     def __init__(self, test_id: int, status: TestStatus, message: str, timestamp: Optional[datetime] = None) -> None:
         super().__init__(test_id=test_id, status=status, message=message,
                          timestamp=timestamp or datetime.now(timezone.utc))
@@ -131,8 +129,6 @@ class TestResult(Base):
     runtime: Mapped[Optional[int]]
     exit_code: Mapped[Optional[int]]
     expected_rc: Mapped[Optional[int]]
-
-    test: Mapped[Test] = relationship(back_populates='results')
 
 
 class TestResultFile(Base):
