@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import seed
@@ -41,20 +41,18 @@ def app_settings() -> dict[str, Any]:
     return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1}
 
 
-class World(NamedTuple):
-    """A platform with runs to read, and what reads them, by its name."""
+#: What reads, by its name; each returns whether it got an answer, or a 404.
+Readers = dict[str, Callable[[], bool]]
 
-    newest: int
-    #: Each returns whether it got an answer, or a 404.
-    readers: dict[str, Callable[[], bool]]
-    file: Path
+#: The run that is asked about.
+NEWEST = 5
 
 
 @pytest.fixture
-def world(app: Flask, tmp_path: Path, alice: User, tests: list[RegressionTest], github: GitHub, ask: ApiCall,
-          command: Command) -> World:
+def readers(app: Flask, alice: User, tests: list[RegressionTest], github: GitHub, ask: ApiCall,
+            command: Command) -> Readers:
     """
-    Return a platform on which a run has been retried, and one of master.
+    Return what reads a platform on which a run has been retried, and one of master.
 
     The newest retry has not ended. Two of master's were to run what had failed: one ran out of time, and one vanished.
     """
@@ -65,7 +63,7 @@ def world(app: Flask, tmp_path: Path, alice: User, tests: list[RegressionTest], 
     finish(retry_in_process(master, failed_only=True), tests, failed=tests)
     first = finish(seed.run(tests, commit=COMMIT, pr_nr=PR, **pull).id, tests, failed=tests)
     finish(retry_in_process(first, failed_only=True), tests, failed=tests[1:])
-    newest = retry_in_process(first, failed_only=True)
+    assert retry_in_process(first, failed_only=True) == NEWEST
     now = datetime.now(timezone.utc)
     for number, (status, message, ago) in enumerate([
             (TestStatus.canceled, TIME_LIMIT, HOUR), (TestStatus.testing, '', 5 * HOUR)], 1):
@@ -76,14 +74,14 @@ def world(app: Flask, tmp_path: Path, alice: User, tests: list[RegressionTest], 
     visitor = Visitor(app)
 
     def read(route: str) -> Callable[[], bool]:
-        return lambda: ask('GET', newest, route).status_code in (200, 404)
+        return lambda: ask('GET', NEWEST, route).status_code in (200, 404)
 
-    return World(newest, {
+    return {
         **{route: read(route) for route in ('retry', 'retries', 'verdict')},
-        'page': lambda: visitor.client.get(f'/test/{newest}').status_code in (200, 404),
+        'page': lambda: visitor.client.get(f'/test/{NEWEST}').status_code in (200, 404),
         'comment': lambda: bool(retry_from_comment(comment_payload('/retry linux failed'))),
         **{name: lambda name=name: command(name).exit_code == 0  # type: ignore[misc]
-           for name in ('sweep', 'causes', 'flaky')}}, tmp_path / 'platform.db')
+           for name in ('sweep', 'causes', 'flaky')}}
 
 
 #: The platform's restart of all runs, the deletion of the one that is asked about, and of the others.
@@ -91,24 +89,25 @@ RESTART = ('test_result_file', 'test_result', 'test_progress')
 DELETION = ('customized_test', 'test_fork', *RESTART, 'test')
 
 
-@pytest.mark.parametrize(('tables', 'of'), [(RESTART, '<> 0'), (DELETION, '= {newest}'), (DELETION, '<> {newest}')])
+@pytest.mark.parametrize(('tables', 'of'), [
+    (RESTART, '<> 0'), (DELETION, f'= {NEWEST}'), (DELETION, f'<> {NEWEST}')])
 def test_what_happens_between_two_statements_leads_to_no_error(
-        world: World, caplog: pytest.LogCaptureFixture, tables: tuple[str, ...], of: str) -> None:
+        readers: Readers, tmp_path: Path, caplog: pytest.LogCaptureFixture, tables: tuple[str, ...], of: str) -> None:
     db.session.commit()
-    before = world.file.read_bytes()
-    deletions = [f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} {of.format(newest=world.newest)}'
-                 for table in tables]
+    file = tmp_path / 'platform.db'
+    before = file.read_bytes()
+    deletions = [f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} {of}' for table in tables]
 
-    for name, is_answered in world.readers.items():
+    for name, is_answered in readers.items():
         for number in count(1):
             db.session.remove()
             db.engine.dispose()
-            world.file.write_bytes(before)
+            file.write_bytes(before)
             sent = count(1)
 
             def happen(*_: object) -> None:
                 if next(sent) == number:
-                    with closing(sqlite3.connect(world.file, timeout=0)) as connection, \
+                    with closing(sqlite3.connect(file, timeout=0)) as connection, \
                             suppress(sqlite3.OperationalError):  # The reader writes already.
                         for deletion in deletions:
                             connection.execute(deletion)
