@@ -130,8 +130,6 @@ def show_source(demo: Demo) -> None:
     """Print the run as it is before the retry."""
     step(1, f'Run {demo.run_id} has completed, and some of it failed')
     source = db.session.get_one(Test, demo.run_id)
-    print(f'   {source.platform.description}, {source.test_type.description} {source.pr_nr}, '
-          f'commit {source.commit[:7]}\n')
     show_results(source)
     claim(f'tests {sorted(demo.failed)} failed, the others passed', failures(source) == set(demo.failed))
 

@@ -4,14 +4,13 @@ A restart or a deletion between any two statements of whatever reads gets a true
 On SQLite each statement sees what was committed before it, as under READ COMMITTED.
 """
 
-import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import seed
@@ -42,22 +41,20 @@ def app_settings() -> dict[str, Any]:
     return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1}
 
 
-class World(NamedTuple):
-    """A platform with runs to read, and what reads them, by its name."""
+#: What reads, by its name; each returns what it got.
+Readers = dict[str, Callable[[], str]]
 
-    newest: int
-    #: Each returns what it got.
-    readers: dict[str, Callable[[], str]]
-    file: Path
+#: The last attempt that has ended, and the newest, which has not.
+LAST, NEWEST = 4, 5
 
 
 @pytest.fixture
-def world(app: Flask, tmp_path: Path, alice: User, tests: list[RegressionTest], github: GitHub, ask: ApiCall,
-          command: Command) -> World:
+def readers(app: Flask, alice: User, tests: list[RegressionTest], github: GitHub, ask: ApiCall,
+            command: Command) -> Readers:
     """
-    Return a platform on which a run has been retried, and one of master.
+    Return what reads a platform on which a run has been retried twice, and one of master.
 
-    The newest retry has not ended. Two of master's were to run what had failed: one ran out of time, and one vanished.
+    Two of master's were to run what had failed: one ran out of time, and one vanished.
     """
     alice.github_login = 'alice-gh'
     pull: dict[str, Any] = {'test_type': TestType.pull_request, 'branch': 'pull_request'}
@@ -65,8 +62,8 @@ def world(app: Flask, tmp_path: Path, alice: User, tests: list[RegressionTest], 
     master = finish(seed.run(tests).id, tests, failed=tests)
     finish(retry_in_process(master, failed_only=True), tests, failed=tests)
     first = finish(seed.run(tests, commit=COMMIT, pr_nr=PR, **pull).id, tests, failed=tests)
-    second = finish(retry_in_process(first, failed_only=True), tests, failed=tests[1:])
-    newest = retry_in_process(first, failed_only=True)
+    assert finish(retry_in_process(first, failed_only=True), tests, failed=tests[1:]) == LAST
+    assert retry_in_process(first, failed_only=True) == NEWEST
     now = datetime.now(timezone.utc)
     for number, (status, message, ago) in enumerate([
             (TestStatus.canceled, TIME_LIMIT, HOUR), (TestStatus.testing, '', 5 * HOUR)], 1):
@@ -76,28 +73,23 @@ def world(app: Flask, tmp_path: Path, alice: User, tests: list[RegressionTest], 
         add_retries(master, [run.id], failed_only=True)
     visitor = Visitor(app)
 
-    def asks(method: str, run_id: int, route: str, **request: Any) -> Callable[[], str]:
-        def read() -> str:
-            answer = ask(method, run_id, route, **request)
-            assert answer.status_code in (200, 202, 404, 422)
-            return answer.text
-        return read
+    def send(method: str, run_id: int, route: str, **request: Any) -> str:
+        answer = ask(method, run_id, route, **request)
+        assert answer.status_code in (200, 202, 404, 422)
+        return answer.text
 
-    def runs(name: str) -> Callable[[], str]:
-        def read() -> str:
-            result = command(name)
-            assert result.exit_code == 0
-            return result.output
-        return read
+    def output(name: str) -> str:
+        result = command(name)
+        assert result.exit_code == 0
+        return result.output
 
-    return World(newest, {
-        'retries': asks('GET', newest, 'retries'), 'verdict': asks('GET', newest, 'verdict'),
-        'preview': asks('GET', second, 'retry'), 'POST': asks('POST', second, 'retry', json={'failed_only': True}),
-        # What the package writes on it; the rest the miniature reads in transactions of its own.
-        'page': lambda: ''.join(re.findall('<section class="runs-api.*?</section>',
-                                           visitor.client.get(f'/test/{newest}').text, re.DOTALL)),
+    return {
+        'retries': lambda: send('GET', NEWEST, 'retries'), 'verdict': lambda: send('GET', NEWEST, 'verdict'),
+        'preview': lambda: send('GET', LAST, 'retry'),
+        'POST': lambda: send('POST', LAST, 'retry', json={'failed_only': True}),
+        'page': lambda: visitor.client.get(f'/test/{NEWEST}').text,
         'comment': lambda: str(retry_from_comment(comment_payload('/retry linux failed'))),
-        **{name: runs(name) for name in ('causes', 'flaky', 'sweep')}}, tmp_path / 'platform.db')
+        'causes': lambda: output('causes'), 'flaky': lambda: output('flaky'), 'sweep': lambda: output('sweep')}
 
 
 #: Each step of these looks again. The page reads attempts, and then what they prove.
@@ -107,27 +99,28 @@ RESTART = ('test_result_file', 'test_result', 'test_progress')
 DELETION = ('customized_test', 'test_fork', *RESTART, 'test')
 
 
-@pytest.mark.parametrize(('tables', 'of'), [(RESTART, '<> 0'), (DELETION, '= {newest}'), (DELETION, '<> {newest}')])
+@pytest.mark.parametrize(('tables', 'of'), [
+    (RESTART, '<> 0'), (DELETION, f'= {NEWEST}'), (DELETION, f'<> {NEWEST}')])
 def test_what_happens_between_two_statements_has_happened_before_or_after_the_answer(
-        world: World, tables: tuple[str, ...], of: str) -> None:
+        readers: Readers, tmp_path: Path, caplog: pytest.LogCaptureFixture, tables: tuple[str, ...], of: str) -> None:
     db.session.commit()
-    stored = world.file.read_bytes()
-    deletions = [f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} {of.format(newest=world.newest)}'
-                 for table in tables]
+    file = tmp_path / 'platform.db'
+    stored = file.read_bytes()
+    deletions = [f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} {of}' for table in tables]
 
     def begin() -> None:
         db.session.remove()
         db.engine.dispose()
-        world.file.write_bytes(stored)
+        file.write_bytes(stored)
 
     def happen() -> None:
-        with closing(sqlite3.connect(world.file, timeout=0)) as connection:
+        with closing(sqlite3.connect(file, timeout=0)) as connection:
             connection.execute('PRAGMA foreign_keys = ON')
             for deletion in deletions:
                 connection.execute(deletion)
             connection.commit()
 
-    for name, read in world.readers.items():
+    for name, read in readers.items():
         begin()
         before = read()
         begin()
@@ -145,5 +138,7 @@ def test_what_happens_between_two_statements_has_happened_before_or_after_the_an
             with watch_statements(Engine, interfere):
                 answer = read()
             assert name in IN_STEPS or answer in (before, after), (name, number)
+            # Whatever fails while a page is rendered is logged.
+            assert all('RunNotFound' in said for said in caplog.messages if 'missing on its page' in said), caplog.text
             if next(sent) <= number:
                 break

@@ -16,7 +16,7 @@ from mod_runs_api import MountError
     ('RUNS_API_READ_RATE_LIMIT', ['often', None]),
     ('RUNS_API_RATE_LIMIT_STORAGE_URI',
      ['nonsense', 'floppy://a', '', None, 5, 'redis://[::1', 'redis://localhost:port']),
-    ('RUNS_API_RETRY_ROLES', ['admin', [1], None]),
+    ('RUNS_API_RETRY_ROLES', ['admin', ['admin', 1], None]),
     ('RUNS_API_INACTIVE_TESTS', ['keep', None]),
     ('RUNS_API_BEFORE_RETRY',
      ['mod_ci.checks', [print, 'mod_runs_api.github.no_such_check'], 'mod_runs_api.__version__', [5], '']),

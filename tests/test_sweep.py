@@ -23,6 +23,7 @@ from support.statements import (Statement, before_statements, fail,
                                 record_statements, watch_statements)
 
 from mod_runs_api import retry_run
+from mod_runs_api.github import build_artifact_exists
 
 pytestmark = pytest.mark.on_file
 
@@ -237,6 +238,8 @@ SPEAKS_AGAINST: dict[str, tuple[Callable[[Scene], object], list[str]]] = {
         lambda scene: scene.github.lose_build(COMMIT), [*PULL, 'artifacts'])}
 
 
+# Whatever order the settings have them in.
+@pytest.mark.parametrize('settings', [{}, {'RUNS_API_BEFORE_RETRY': build_artifact_exists}], ids=['', 'build'])
 @pytest.mark.parametrize('why', SPEAKS_AGAINST)
 def test_a_run_waits_where_something_speaks_against_a_retry_and_github_is_asked_no_more_than_it_takes(
         scene: Scene, why: str) -> None:

@@ -173,7 +173,6 @@ def error(code: str, message: str = 'As the API says it.', **details: Any) -> st
 @pytest.mark.parametrize('status, body, sentence', [
     (400, error('bad_request'), 'As the API says it.'),
     (404, error('not_found', resource='run', id=1), 'Run 1 does not exist any more.'),
-    (413, error('payload_too_large'), 'The reason is too long to be sent.'),
     (413, '<h1>Too large</h1>', 'The reason is too long to be sent.'),
     (418, '<h1>A teapot</h1>', 'The server refused this (418).'),
     (422, error('unprocessable', refusal='inactive_tests', inactive_ids=list(range(1, 31))),

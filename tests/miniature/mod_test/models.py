@@ -82,11 +82,6 @@ class Test(Base):
         super().__init__(platform=platform, test_type=test_type, fork_id=fork_id, branch=branch, commit=commit,
                          pr_nr=pr_nr, token=secrets.token_hex(32))
 
-    @property
-    def finished(self) -> bool:
-        """Return whether the last stage is an end."""
-        return bool(self.progress) and self.progress[-1].status in (TestStatus.completed, TestStatus.canceled)
-
     def get_customized_regressiontests(self) -> list[int]:
         """Return the ids of the regression tests this run runs: all there are, if it selects none."""
         if self.customized_tests:
