@@ -15,7 +15,7 @@ from mod_auth.models import Role
 from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
 from sqlalchemy import Connection
-from support.histories import (FAIL, NOT_RUN, OTHER, PASS, Came, add_attempts,
+from support.histories import (FAIL, NOT_RUN, PASS, Came, add_attempts,
                                carried, end, finish, retry_in_process)
 from support.rows import add_retries, change_retries
 from support.statements import before_statements, fail, record_statements
@@ -207,20 +207,6 @@ def test_the_grid_tells_every_outcome_apart_and_flaky_tests_come_first(stranger:
         ['3 -out=srt -latin1 is flaky', '✓passed', '∅an output is missing'],
         ['1 -out=srt -latin1 failed in the only attempt that ran it', 'ccarried over', '✗failed'],
         ['1 test never ran']]
-
-
-@pytest.mark.parametrize(('tests', 'sentence', 'has_grid'), [
-    ([[FAIL]], '', False),
-    ([[PASS, PASS]], 'Over 2 attempts every test passed each time.', False),
-    ([[FAIL, OTHER]], 'Over 2 attempts 1 test fails each time but not in the same way.', True)])
-def test_a_grid_shows_tests_that_did_not_simply_pass_in_several_attempts(
-        stranger: Visitor, tests: list[list[Came]], sentence: str, has_grid: bool) -> None:
-    run_id = add_attempts(*tests)[0]
-    retry_in_process(run_id)
-
-    html = stranger.page(f'/test/{run_id}')
-
-    assert (summary(html), '<caption>Tests' in html) == (sentence, has_grid)
 
 
 @pytest.mark.parametrize(('tests', 'retries', 'table', 'grid'), [

@@ -236,14 +236,10 @@ def report(found: Mapping[str, Mapping[str, Figures]]) -> Iterator[str]:
                 (f'{END_OF_RETRY} − {END}, ms', END_OF_RETRY, END, sub, 60)]
     yield ''
     yield from table(['target', *(cell for server in medians for cell in (server, ''))], [
-        [f'{what}, at most {limit:g}', *(cell for copies in medians.values() for cell in met(
-            compare(copies[AS_IT_IS][one], copies[AS_IT_IS][other]), limit))]
+        [f'{what}, at most {limit:g}', *(cell for copies in medians.values()
+                                         for value in [compare(copies[AS_IT_IS][one], copies[AS_IT_IS][other])]
+                                         for cell in (f'{value:.2f}', 'met' if value <= limit else 'not met'))]
         for what, one, other, compare, limit in targets])
-
-
-def met(value: float, limit: float) -> tuple[str, str]:
-    """Write a figure, and whether it is within its limit."""
-    return f'{value:.2f}', 'met' if value <= limit else 'not met'
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
