@@ -32,8 +32,6 @@ from mod_runs_api.github import retry_from_comment
 
 pytestmark = [pytest.mark.on_file, pytest.mark.once]
 
-HOUR = timedelta(hours=1)
-
 
 @pytest.fixture
 def app_settings() -> dict[str, Any]:
@@ -66,7 +64,7 @@ def readers(app: Flask, alice: User, tests: list[RegressionTest], github: GitHub
     assert retry_in_process(first, failed_only=True) == NEWEST
     now = datetime.now(timezone.utc)
     for number, (status, message, ago) in enumerate([
-            (TestStatus.canceled, TIME_LIMIT, HOUR), (TestStatus.testing, '', 5 * HOUR)], 1):
+            (TestStatus.canceled, TIME_LIMIT, timedelta(hours=1)), (TestStatus.testing, '', timedelta(hours=5))], 1):
         github.open_pull(PR + number, str(number), AUTHOR)
         run = seed.run(tests, commit=str(number), pr_nr=PR + number, **pull)
         seed.add(TestProgress(run.id, status, message, now - ago))
