@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import (ColumnElement, and_, case, exists, false, func, null,
-                        or_, select, true)
+from sqlalchemy import (ColumnElement, and_, case, exists, false, func,
+                        literal, null, or_, select, true)
 from sqlalchemy.orm import aliased
 
 from ..domain.run import (COMMIT, MASTER, MAX_ID, PULL_REQUEST,
                           PULL_REQUEST_BRANCH, NewerRun, PullRequest, Run)
-from ..errors import RunNotFound
+from ..errors import Outdated, RunNotFound
 from . import Database, as_bytes, as_text, has_rows
 from .progress import has_ended, is_completed, last_status
 
@@ -23,6 +23,12 @@ def find_run(db: Database, run_id: int) -> Run:
     if run is None:
         raise RunNotFound(run_id)
     return run
+
+
+def check_run(db: Database, run: Run) -> None:
+    """Raise :exc:`Outdated` if a run has been restarted or deleted, or has ended, since it was read."""
+    if db.scalar(select(last_status(db, literal(run.id)))) != run.status:
+        raise Outdated
 
 
 def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:

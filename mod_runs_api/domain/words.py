@@ -36,7 +36,7 @@ class Finding:
 def list_findings(tests: Sequence[TestVerdict]) -> list[Finding]:
     """Return a statement for each verdict but "passed" that a test has, or one if all have passed."""
     # One attempt alone proves nothing.
-    if _count_attempts(tests) < 2:
+    if count_attempts(tests) < 2:
         return []
     findings: list[Finding] = []
     for name, phrases in PHRASES.items():
@@ -52,7 +52,8 @@ def list_findings(tests: Sequence[TestVerdict]) -> list[Finding]:
 def to_sentence(tests: Sequence[TestVerdict]) -> str | None:
     """Return the verdicts in a sentence: "Over 3 attempts 2 tests are flaky."; None if there are no findings."""
     findings = list_findings(tests)
-    return f'Over {attempts_phrase(tests)} {_join([finding.text for finding in findings])}.' if findings else None
+    attempts = counted(count_attempts(tests), 'attempt')
+    return f'Over {attempts} {_join([finding.text for finding in findings])}.' if findings else None
 
 
 def to_hint(tests: Iterable[TestVerdict], ids: Collection[int], master_id: int | None,
@@ -99,12 +100,7 @@ def other_builds_sentence(other_builds: Sequence[OtherBuild]) -> str:
                   f'{first.short}', *(f'{other.results} from {other.short}' for other in others)]) + '.'
 
 
-def attempts_phrase(tests: Iterable[TestVerdict]) -> str:
-    """Return the number of attempts that have run a test and ended: "3 attempts"."""
-    return counted(_count_attempts(tests), 'attempt')
-
-
-def _count_attempts(tests: Iterable[TestVerdict]) -> int:
+def count_attempts(tests: Iterable[TestVerdict]) -> int:
     """Return the number of attempts that have run a test and ended: the others prove nothing."""
     return len({attempt.run_id for test in tests for attempt in test.attempts if attempt.has_run})
 

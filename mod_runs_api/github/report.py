@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ..domain.builds import OtherBuild
 from ..domain.verdict import Verdict
-from ..domain.words import (Finding, attempts_phrase, list_findings,
+from ..domain.words import (Finding, count_attempts, counted, list_findings,
                             other_builds_sentence)
 from ..extension import extension_state
 from ..host.log import describe, log
@@ -26,7 +26,7 @@ def retry_report(run_id: int) -> str:
 
 def _to_report(verdict: Verdict, other_builds: Sequence[OtherBuild]) -> str:
     findings = [_to_markdown(finding) for finding in list_findings(verdict.tests)]
-    sentence = f'Over {attempts_phrase(verdict.tests)}: {", ".join(findings)}.' if findings else ''
+    sentence = f'Over {counted(count_attempts(verdict.tests), "attempt")}: {", ".join(findings)}.' if findings else ''
     return ' '.join(filter(None, [sentence, other_builds_sentence(other_builds)]))
 
 

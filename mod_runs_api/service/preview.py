@@ -8,14 +8,14 @@ from ..database import Database
 from ..database.attempts import read_attempt_ids
 from ..database.outcomes import read_selected, read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_newest_of_master, find_run
+from ..database.runs import check_run, find_newest_of_master, find_run
 from ..database.verdict import read_evidence
 from ..domain.attempts import derive_status
 from ..domain.outcomes import list_not_passed
 from ..domain.preview import Preview, choose
 from ..domain.run import Run
 from ..domain.words import to_hint
-from ..errors import Outdated, RefusedByCheck
+from ..errors import RefusedByCheck
 from ..extension import ExtensionState
 from .checks import ask_checks
 from .verdict import read_verdict
@@ -39,8 +39,7 @@ def _read_preview(db: Database, run_id: int, drop_inactive: bool) -> tuple[Run, 
     failed_only = choose(run, list_not_passed(outcomes), True, drop_inactive)
     if failed_only.regression_test_ids:
         failed_only = replace(failed_only, hint=_read_hint(db, run, failed_only.regression_test_ids))
-    if find_run(db, run_id) != run:
-        raise Outdated
+    check_run(db, run)
     return run, Preview(run_id, derive_status(run.status, Counter(outcomes.values())), everything, failed_only)
 
 

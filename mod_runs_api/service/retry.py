@@ -7,13 +7,13 @@ from ..database import Database
 from ..database.causes import read_run_records
 from ..database.outcomes import read_selected, read_tests
 from ..database.retry import find_retry, write_retry
-from ..database.runs import find_newest_runs, find_run
+from ..database.runs import check_run, find_newest_runs, find_run
 from ..database.transactions import Transactions
 from ..domain.outcomes import list_not_passed
 from ..domain.retry import Retry, RetryRequest, choose_tests, digest_key
 from ..domain.run import Run
 from ..domain.words import counted
-from ..errors import InvalidFields, KeyReused, Outdated, RunChanged
+from ..errors import InvalidFields, KeyReused, RunChanged
 from ..extension import ExtensionState
 from ..host.log import log
 from ..settings import Check
@@ -86,8 +86,8 @@ def read_tests_to_run(db: Database, run: Run, failed_only: bool, drop_inactive: 
     """Return the regression tests that a retry of a run would run, in order. Raises :exc:`Refusal`."""
     tests = (list_not_passed(read_tests(db, [run.id])[run.id]) if failed_only else
              read_selected(db, [run.full_set_id])[run.full_set_id])
-    if failed_only and find_run(db, run.id) != run:
-        raise Outdated  # A restart has deleted the results meanwhile.
+    if failed_only:
+        check_run(db, run)
     return choose_tests(run, tests, failed_only, drop_inactive)
 
 
