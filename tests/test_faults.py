@@ -22,8 +22,6 @@ from werkzeug import exceptions
 from werkzeug.test import TestResponse
 
 from mod_runs_api import InternalError, ServiceUnavailable, retry_run
-from mod_runs_api.errors import Outdated
-from mod_runs_api.extension import extension_state
 
 UNAVAILABLE = {'code': 'service_unavailable', 'details': {},
                'message': 'The database cannot be used at the moment. Try again later.'}
@@ -122,14 +120,6 @@ def test_a_transaction_is_tried_eight_times(retry: ApiCall, run_id: int, rows: R
 
     assert len(failed) == 8
     assert rows.retries == []
-
-
-def test_what_others_change_at_each_try_may_be_asked_for_again(app: Flask) -> None:
-    def work(_: object) -> None:
-        raise Outdated
-
-    with pytest.raises(ServiceUnavailable):
-        extension_state().transactions.run(work)
 
 
 def test_a_commit_that_was_not_answered_is_found_again(retry: ApiCall, run_id: int, rows: Rows) -> None:

@@ -140,3 +140,19 @@ def test_what_happens_between_two_statements_has_happened_before_or_after_the_an
             assert all('RunNotFound' in said for said in caplog.messages if 'missing on its page' in said), caplog.text
             if next(sent) <= number:
                 break
+
+
+@pytest.mark.parametrize(('statuses', 'code'), [(['testing'], 200), (['testing', 'canceled'], 503)])
+def test_messages_at_each_statement_keep_nobody_from_reading_but_ends_do(
+        readers: Readers, ask: ApiCall, tmp_path: Path, statuses: list[str], code: int) -> None:
+    db.session.commit()
+
+    def interfere(*_: object) -> None:
+        with closing(sqlite3.connect(tmp_path / 'platform.db')) as connection, connection:
+            for status in statuses:
+                connection.execute('INSERT INTO test_progress (test_id, status, timestamp, message) SELECT '
+                                   f"{NEWEST}, '{status}', '2026-11-27 12:00:00', MAX(id) FROM test_progress")
+
+    interfere()
+    with watch_statements(Engine, interfere):
+        assert [ask('GET', NEWEST, route).status_code for route in ('retries', 'verdict')] == [code, code]

@@ -13,25 +13,26 @@ from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage,
                                derive_status)
 from ..domain.builds import OtherBuild, list_other_builds
 from ..domain.causes import find_cause
+from ..domain.run import Run
 
 
 def read_page(db: Database, run_id: int, limit: int | None = None, offset: int = 0) -> AttemptsPage:
     """Return a page of the attempts of a run, by default all of them. Raises :exc:`RunNotFound`."""
-    root_id = find_run(db, run_id).root_id
-    records = list(enumerate(read_attempts(db, root_id), 1))
+    run = find_run(db, run_id)
+    records = list(enumerate(read_attempts(db, run.root_id), 1))
     end = None if limit is None else offset + limit
-    return AttemptsPage(run_id, root_id, len(records), _summarize(db, run_id, root_id, records[offset:end]))
+    return AttemptsPage(run_id, run.root_id, len(records), _summarize(db, run, records[offset:end]))
 
 
 def read_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage | None:
     """Return the newest attempts of a run, newest first, and the run if older; None if never retried."""
-    root_id = find_run(db, run_id).root_id
-    records = list(enumerate(read_attempts(db, root_id), 1))
+    run = find_run(db, run_id)
+    records = list(enumerate(read_attempts(db, run.root_id), 1))
     # The first run may have been deleted.
     if len(records) == 1 and records[0][1].source_run_id is None:
         return None
     older = [(number, record) for number, record in records[:-limit] if record.run_id == run_id]
-    return AttemptsPage(run_id, root_id, len(records), _summarize(db, run_id, root_id, records[-limit:][::-1] + older))
+    return AttemptsPage(run_id, run.root_id, len(records), _summarize(db, run, records[-limit:][::-1] + older))
 
 
 def read_other_builds(db: Database, run_id: int) -> list[OtherBuild]:
@@ -40,25 +41,24 @@ def read_other_builds(db: Database, run_id: int) -> list[OtherBuild]:
     return list_other_builds(run_id, origins, read_builds(db, {run_id, *origins}))
 
 
-def _summarize(db: Database, of_run_id: int, root_id: int,
-               numbered: Sequence[tuple[int, AttemptRecord]]) -> list[Attempt]:
-    """Return numbered records as attempts. The number of statements does not depend on the number of records."""
+def _summarize(db: Database, run: Run, numbered: Sequence[tuple[int, AttemptRecord]]) -> list[Attempt]:
+    """Return numbered records of a run as attempts. The number of statements does not depend on that of records."""
     run_ids = [record.run_id for _, record in numbered]
-    runs = read_run_records(db, run_ids)
+    run_records = read_run_records(db, run_ids)
     counts = count_outcomes(db, run_ids)
     carried_over = count_carried_over(db, run_ids)
     origin_ids = {origin_id for origins in carried_over.values() for origin_id in origins}
     builds = read_builds(db, {*run_ids, *origin_ids})
-    to_carry_over = _count_to_carry_over(db, root_id, [
-        record.run_id for _, record in numbered if record.failed_only and runs[record.run_id].progress.end is None])
-    check_attempts(db, of_run_id, root_id, {run_id: run.progress for run_id, run in runs.items()})
+    progress = {run_id: found.progress for run_id, found in run_records.items()}
+    to_carry_over = _count_to_carry_over(db, run.root_id, [
+        record.run_id for _, record in numbered if record.failed_only and progress[record.run_id].end is None])
+    check_attempts(db, run, progress)
     attempts = []
     for number, record in numbered:
         run_id = record.run_id
-        run, count = runs[run_id], counts[run_id]
-        cause = find_cause(run)
+        count, cause = counts[run_id], find_cause(run_records[run_id])
         attempts.append(Attempt(
-            **vars(record), attempt=number, status=derive_status(run.progress.status, count), tests=count.total(),
+            **vars(record), attempt=number, status=derive_status(progress[run_id].status, count), tests=count.total(),
             passed=count['pass'], failed=count['fail'] + count['missing_output'], not_run=count['not_run'],
             carried_over_from=carried_over[run_id], to_carry_over=to_carry_over.get(run_id, 0),
             built_commit_sha=builds[run_id], other_builds=list_other_builds(run_id, carried_over[run_id], builds),

@@ -17,8 +17,8 @@ from ..domain.words import to_sentence
 
 def read_verdict(db: Database, run_id: int) -> Verdict:
     """Return the verdicts of all attempts of a run together. Raises :exc:`RunNotFound`."""
-    root_id = find_run(db, run_id).root_id
-    run_ids = read_attempt_ids(db, root_id)
+    run = find_run(db, run_id)
+    run_ids = read_attempt_ids(db, run.root_id)
     numbers = {run_id: number for number, run_id in enumerate(run_ids, 1)}
     progress = read_progress(db, run_ids)
     ends = {one.run_id: one.end.id for one in progress.values() if one.end is not None}
@@ -30,12 +30,12 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
             outcomes.append(AttemptOutcome(attempt_id, numbers[attempt_id], ends[attempt_id], builds[attempt_id],
                                            outcome))
     _add_evidence(db, run_ids, by_test)
-    check_attempts(db, run_id, root_id, progress)
+    check_attempts(db, run, progress)
     active_ids, commands = read_active(db), read_commands(db, list(by_test))
     # A test that has just been deleted has no command any more, and no results.
     tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in active_ids, outcomes)
              for regression_test_id, outcomes in by_test.items() if regression_test_id in commands]
-    return Verdict(run_id, root_id, run_ids, judge_commit(tests, all_ended=len(ends) == len(run_ids)),
+    return Verdict(run_id, run.root_id, run_ids, judge_commit(tests, all_ended=len(ends) == len(run_ids)),
                    count_verdicts(tests), to_sentence(tests), tests)
 
 
