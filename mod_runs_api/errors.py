@@ -1,8 +1,7 @@
 """The errors of the package (docs/api.rst, "Errors")."""
 
-import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 MAX_MESSAGE_LENGTH = 500
 
@@ -78,37 +77,41 @@ class InvalidFields(Unprocessable):
 class Refusal(Unprocessable):
     """A retry that is refused (docs/api.rst, "Refusals"). ``details`` has its word and what explains it."""
 
+    word: ClassVar[str]
+
+    def __init_subclass__(cls, word: str) -> None:
+        """Take the word for programs: ``class RunQueued(Refusal, word='run_queued')``."""
+        cls.word = word
+
     def __init__(self, message: str, **explanation: Any) -> None:
-        # The word for programs is the name of the class: RunNotFinished is run_not_finished.
-        word = re.sub('(?<!^)(?=[A-Z])', '_', type(self).__name__).lower()
-        super().__init__(message, {'refusal': word, **explanation})
+        super().__init__(message, {'refusal': self.word, **explanation})
 
 
-class RunNotFinished(Refusal):
+class RunNotFinished(Refusal, word='run_not_finished'):
     """Only the tests that did not pass are asked for, of a run that has not ended."""
 
 
-class RunQueued(Refusal):
+class RunQueued(Refusal, word='run_queued'):
     """A comment asks for a run that is still queued."""
 
 
-class NothingFailed(Refusal):
+class NothingFailed(Refusal, word='nothing_failed'):
     """Only the tests that did not pass are asked for, and all passed."""
 
 
-class InactiveTests(Refusal):
+class InactiveTests(Refusal, word='inactive_tests'):
     """Some of the tests to run are inactive now, or none is active."""
 
 
-class KeyReused(Refusal):
+class KeyReused(Refusal, word='key_reused'):
     """The idempotency key belongs to another request."""
 
 
-class RefusedByCheck(Refusal):
+class RefusedByCheck(Refusal, word='refused_by_check'):
     """A check said no, or had no answer where none is a no."""
 
 
-class RunChanged(Refusal):
+class RunChanged(Refusal, word='run_changed'):
     """An automatic retry is not due any more."""
 
 

@@ -89,7 +89,8 @@ def _read_checks(value: Any) -> tuple[Check, ...]:
     if not all(map(callable, checks)):
         raise MountError('RUNS_API_BEFORE_RETRY must be a callable, its dotted name, or a list of these, '
                          f'not {value!r}.')
-    return tuple(checks)
+    # Each once. By equality: a check may not be hashable.
+    return tuple(check for number, check in enumerate(checks) if check not in checks[:number])
 
 
 def _read_count(config: Mapping[str, Any], name: str, default: int, least: int = 1) -> int:

@@ -17,13 +17,14 @@ def print_list(items: Iterable[T], columns: Mapping[str, Callable[[T], str]],
         for item in items:
             click.echo('\t'.join(to_line(item) if to_line else [read(item) for read in columns.values()]))
         return
-    rows = [list(columns)]
+    rows: list[list[str]] = []
     try:
         for item in items:
             rows.append([read(item) for read in columns.values()])
     finally:  # A sweep that breaks off says what it has done.
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        for row in rows if len(rows) > 1 else ():
+        table = [list(columns), *rows] if rows else []
+        widths = [max(map(len, column)) for column in zip(*table)]
+        for row in table:
             click.echo('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 

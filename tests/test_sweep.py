@@ -114,11 +114,6 @@ def steps(lines: list[Line]) -> list[tuple[int, str]]:
     return [(line.run_id, line.what) for line in lines]
 
 
-def whats(lines: list[Line]) -> list[str]:
-    """Return what was done about each run."""
-    return [line.what for line in lines]
-
-
 # Off
 
 
@@ -172,7 +167,7 @@ def test_a_failed_only_retry_that_died_runs_its_own_tests_again_unless_they_have
     end(died)
     finish(full, scene.tests, failed=scene.tests[1:1 + failed])
 
-    assert whats(scene.sweep()) == said
+    assert [line.what for line in scene.sweep()] == said
     assert scene.rows.selection(died + 1) == [test.id for test in scene.tests[1:] if said]
 
 
@@ -183,7 +178,7 @@ def test_an_end_is_as_old_as_its_first_row_however_often_it_is_said_again(
     for _ in range(3):
         write(run, TestStatus.canceled, TIME_LIMIT, ago=MINUTE)
 
-    assert whats(scene.sweep()) == said
+    assert [line.what for line in scene.sweep()] == said
 
 
 def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time(scene: Scene) -> None:
@@ -279,7 +274,7 @@ def test_no_answer_is_a_no_and_the_next_sweep_asks_again(scene: Scene, question:
     assert (line.run_id, line.what) == (run, 'waiting') and line.why.endswith(' has no answer.')
 
     scene.github.faults.clear()
-    assert whats(scene.sweep()) == ['retried']
+    assert [line.what for line in scene.sweep()] == ['retried']
 
 
 @pytest.mark.parametrize(('settings', 'why'), [
@@ -311,7 +306,7 @@ def test_a_run_is_looked_at_again_after_the_checks_were_asked(scene: Scene, happ
 
     said = scene.sweep()
 
-    assert whats(said) == expected
+    assert [line.what for line in said] == expected
     assert {line.why for line in said if line.what == 'waiting'} <= {
         f'Run {one} is not as it was when its retry was planned.' for one in (run, other)}
     assert len(scene.rows.of('run_retry')) == retries
@@ -459,7 +454,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(scene: Scene) -> None:
 
     assert (scene.rows.snapshot(), scene.rows.of('run_retry'), scene.github.statuses) == (before, retries, [])
     assert said == [line._replace(new_run_id=None) for line in scene.sweep()]
-    assert whats(said) == ['ended', 'retried', 'retried', 'waiting', 'waiting', 'retried']
+    assert [line.what for line in said] == ['ended', 'retried', 'retried', 'waiting', 'waiting', 'retried']
 
 
 def test_what_a_step_changes_counts_from_the_next_sweep_on(scene: Scene) -> None:
@@ -470,8 +465,8 @@ def test_what_a_step_changes_counts_from_the_next_sweep_on(scene: Scene) -> None
     scene.run(number=9)
 
     # Two that have vanished make room for another, once they are ended.
-    assert whats(scene.sweep()) == ['ended', 'ended', 'waiting']
-    assert whats(scene.sweep()) == ['waiting', 'waiting', 'retried']
+    assert [line.what for line in scene.sweep()] == ['ended', 'ended', 'waiting']
+    assert [line.what for line in scene.sweep()] == ['waiting', 'waiting', 'retried']
 
 
 def test_it_prints_a_line_for_each_run_and_cuts_a_long_reason(scene: Scene) -> None:

@@ -64,9 +64,7 @@ def _by_token() -> Identity | None:
 
 def _by_session() -> Identity | None:
     user = user_of_session()
-    if user is None:
-        return None
-    return Identity(rate_limit_key=f'user:{user.id}', user=user, scopes=SESSION_SCOPES)
+    return None if user is None else Identity(rate_limit_key=f'user:{user.id}', user=user, scopes=SESSION_SCOPES)
 
 
 def rate_limit_key() -> str:

@@ -16,7 +16,7 @@ TOO_LARGE = f'The body must have at most {MAX_BODY} bytes.'
 
 
 def read_object() -> dict[str, Any]:
-    """Return the object that the body of the current request is: an empty one without a body. Raises what is wrong."""
+    """Return the object that the body of the current request is; an empty one if there is no body."""
     _refuse_unknown_length()
     # For this request alone: the host's own limit is for uploads. One byte more than allowed, because a body of
     # unknown length ends silently where reading ends.

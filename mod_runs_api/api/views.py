@@ -40,10 +40,7 @@ def _create_retry(run_id: str) -> Response:
 
     tests = counted(created.test_count, 'test')
     response = json_response(RetryResultSchema().dump({
-        'run_id': created.run_id,
-        'new_run_id': created.new_run_id,
-        'action': 'retry',
-        'status': 'accepted',
+        'run_id': created.run_id, 'new_run_id': created.new_run_id, 'action': 'retry', 'status': 'accepted',
         'message': f'Run {created.run_id} is queued again as run {created.new_run_id}, with {tests}.',
     }), 202)
     # A run's own resource is the host's. Its path differs from this route's in the end only.

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from .. import clock
-from ..errors import Refusal
 from .causes import Cause, RunRecord
+from .preview import choose
 from .progress import ProgressRow, order_ends
-from .retry import MAX_REASON_LENGTH, RetryRequest, choose_tests, digest_key
+from .retry import MAX_REASON_LENGTH, RetryRequest, digest_key
 from .run import NewerRun, RegressionTest, Run
 from .words import counted
 
@@ -93,10 +93,9 @@ class Candidate:
         if run.failed_only and not left:
             return None
         failed_only = run.failed_only or bool(self.record.results) and any(test.active for test in left)
-        try:
-            choose_tests(run, tests.not_passed if failed_only else tests.full_set, failed_only, drop_inactive)
-        except Refusal as refusal:
-            return Step(run.id, 'waiting', refusal.message)
+        choice = choose(run, tests.not_passed if failed_only else tests.full_set, failed_only, drop_inactive)
+        if choice.refusal:
+            return Step(run.id, 'waiting', choice.refusal.message)
         request = RetryRequest(run.id, failed_only, f'Automatic: {detail}'[:MAX_REASON_LENGTH], automatic=True,
                                idempotency_digest=digest_key('sweep', str(run.id)))
         return Step(run.id, 'retried', detail, request)

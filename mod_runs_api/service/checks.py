@@ -93,9 +93,7 @@ def ask_checks(checks: Sequence[Check], run: Run, silence_refuses: bool = False)
     """Raise :exc:`RefusedByCheck` if a check refuses a retry of a run. The first refusal ends it."""
     # A check that fails, or has no answer, is logged. It refuses nothing, or with silence_refuses the retry.
     checked = CheckedRun(**asdict(run))
-    for number, check in enumerate(checks):
-        if check in checks[:number]:  # By equality: a check may not be hashable.
-            continue
+    for check in checks:
         name = getattr(check, '__name__', type(check).__name__)
         try:
             reason = check(checked)

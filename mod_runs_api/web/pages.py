@@ -30,8 +30,7 @@ def retry_url(test: Any) -> str | None:
 def csrf_token() -> str:
     """Return the CSRF token of the current session, for the dialog to send back."""
     from flask_wtf.csrf import generate_csrf
-    token: str = generate_csrf()
-    return token
+    return str(generate_csrf())
 
 
 def retry_history(test: Any) -> RetryHistory | None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import seed
@@ -150,10 +151,7 @@ def test_retry_failed_is_answered_with_what_is_known_already(
 
 def test_a_retry_that_is_deleted_before_it_is_answered_was_made_all_the_same(
         comment: Comment, linux: Test, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read_verdict(_: object, run_id: int) -> None:
-        raise RunNotFound(run_id)
-
-    monkeypatch.setattr('mod_runs_api.github.webhook.read_verdict', read_verdict)
+    monkeypatch.setattr('mod_runs_api.github.webhook.read_verdict', Mock(side_effect=RunNotFound(2)))
 
     assert [retry.new_run_id for retry in comment('/retry linux failed').retries] == [2]
 

@@ -234,12 +234,13 @@ def report(found: Mapping[str, Mapping[str, Figures]]) -> Iterator[str]:
                for of, whole, limit in (('create', CREATE, 0.75), ('restart', RESTART, 1.4))]
     targets += [(f'{VERDICT} / {FAILED_ONLY}', VERDICT, FAILED_ONLY, truediv, 3),
                 (f'{END_OF_RETRY} − {END}, ms', END_OF_RETRY, END, sub, 60)]
+    rows = []
+    for what, one, other, compare, limit in targets:
+        values = [compare(copies[AS_IT_IS][one], copies[AS_IT_IS][other]) for copies in medians.values()]
+        rows.append([f'{what}, at most {limit:g}', *(cell for value in values for cell in (
+            f'{value:.2f}', 'met' if value <= limit else 'not met'))])
     yield ''
-    yield from table(['target', *(cell for server in medians for cell in (server, ''))], [
-        [f'{what}, at most {limit:g}', *(cell for copies in medians.values()
-                                         for value in [compare(copies[AS_IT_IS][one], copies[AS_IT_IS][other])]
-                                         for cell in (f'{value:.2f}', 'met' if value <= limit else 'not met'))]
-        for what, one, other, compare, limit in targets])
+    yield from table(['target', *(cell for server in medians for cell in (server, ''))], rows)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
