@@ -176,6 +176,7 @@ CALLS: dict[str, Callable[[EntryPoints], object]] = {
     'flask runs-api carry-over': lambda to: to.command('carry-over'),
     'flask runs-api sweep': lambda to: to.sweep(),
     'flask runs-api causes': lambda to: to.command('causes', '--last', 5),
+    'flask runs-api flaky': lambda to: to.command('flaky', '--last', 1),
 }
 
 #: Those that ask the database nothing.
