@@ -31,6 +31,7 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 #: A minute longer than a machine may be silent, and a minute less.
 LONG, SHORT = 4 * HOUR + MINUTE, 4 * HOUR - MINUTE
 
+FORK = 'https://github.com/somebody/ccextractor.git'
 SETTLING = 'it ended less than 15 minutes ago, and an end is not final'
 OUTAGE = 'the last 3 automatic attempts of linux died, and no run of it has completed since'
 
@@ -247,9 +248,6 @@ def test_a_run_waits_where_something_speaks_against_a_retry_and_github_is_asked_
         (line,) = scene.sweep(*options)
         assert (line.run_id, line.what) == (run, 'waiting') and line.why.endswith(why)
         assert scene.github.asked == asked
-
-
-FORK = 'https://github.com/somebody/ccextractor.git'
 
 
 def test_a_newer_run_or_the_maintenance_of_something_else_speaks_against_nothing(scene: Scene) -> None:
