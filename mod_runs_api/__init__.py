@@ -10,10 +10,9 @@ Mount it with two lines in the platform's ``run.py``::
 from .blueprint import create_blueprint
 from .domain.retry import Retry
 from .domain.verdict import Verdict
-from .errors import (InactiveTests, InternalError, InvalidFields, KeyReused,
-                     MountError, NothingFailed, Refusal, RefusedByCheck,
-                     RunChanged, RunNotFinished, RunNotFound, RunQueued,
-                     RunsApiError, ServiceUnavailable, Unprocessable)
+from .errors import (InactiveTests, InternalError, InvalidFields, KeyReused, MountError, NothingFailed, Refusal,
+                     RefusedByCheck, RunChanged, RunNotFinished, RunNotFound, RunQueued, RunsApiError,
+                     ServiceUnavailable, Unprocessable)
 from .in_process import attempts_verdict, retry_run
 from .version import __version__
 

@@ -9,21 +9,19 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from .api.schemas import (AttemptSchema, PreviewSchema, TestVerdictSchema,
-                          VerdictMetaSchema)
+from .api.schemas import AttemptSchema, PreviewSchema, TestVerdictSchema, VerdictMetaSchema
 from .domain.attempts import Attempt
-from .domain.builds import SHOWN_LENGTH
 from .domain.preview import Preview
+from .domain.run import SHOWN_LENGTH
 from .domain.verdict import TestVerdict
 from .domain.words import counted
 from .errors import InternalError, RunsApiError, ServiceUnavailable
 from .extension import extension_state
 from .service.attempts import read_page
 from .service.carry_over import carry_over, carry_over_missed
-from .service.causes import count_causes
-from .service.flaky import list_flaky
 from .service.preview import preview_retry
 from .service.retry import build_request, create_retry, find_earlier_retry
+from .service.statistics import count_causes, list_flaky
 from .service.sweep import plan_sweep, take_steps
 from .service.verdict import read_verdict
 from .terminal import print_list, to_cell

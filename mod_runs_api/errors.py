@@ -45,7 +45,7 @@ class RunsApiError(Exception):
         return {'code': self.code, 'message': self.message, 'details': self.details}
 
 
-class Outdated(Exception):
+class StaleRead(Exception):
     """Rows changed since they were read: the transaction is run again."""
 
 
@@ -75,44 +75,55 @@ class InvalidFields(Unprocessable):
 
 
 class Refusal(Unprocessable):
-    """A retry that is refused (docs/api.rst, "Refusals"). ``details`` has its word and what explains it."""
+    """A retry that is refused (docs/api.rst, "Refusals"). ``details`` has the reason and what explains it."""
 
-    word: ClassVar[str]
-
-    def __init_subclass__(cls, word: str) -> None:
-        """Take the word for programs: ``class RunQueued(Refusal, word='run_queued')``."""
-        cls.word = word
+    #: The machine-readable reason, as in ``details``.
+    refusal: ClassVar[str]
 
     def __init__(self, message: str, **explanation: Any) -> None:
-        super().__init__(message, {'refusal': self.word, **explanation})
+        super().__init__(message, {'refusal': self.refusal, **explanation})
 
 
-class RunNotFinished(Refusal, word='run_not_finished'):
+class RunNotFinished(Refusal):
     """Only the tests that did not pass are asked for, of a run that has not ended."""
 
+    refusal = 'run_not_finished'
 
-class RunQueued(Refusal, word='run_queued'):
+
+class RunQueued(Refusal):
     """A comment asks for a run that is still queued."""
 
+    refusal = 'run_queued'
 
-class NothingFailed(Refusal, word='nothing_failed'):
+
+class NothingFailed(Refusal):
     """Only the tests that did not pass are asked for, and all passed."""
 
+    refusal = 'nothing_failed'
 
-class InactiveTests(Refusal, word='inactive_tests'):
+
+class InactiveTests(Refusal):
     """Some of the tests to run are inactive now, or none is active."""
 
+    refusal = 'inactive_tests'
 
-class KeyReused(Refusal, word='key_reused'):
+
+class KeyReused(Refusal):
     """The idempotency key belongs to another request."""
 
+    refusal = 'key_reused'
 
-class RefusedByCheck(Refusal, word='refused_by_check'):
+
+class RefusedByCheck(Refusal):
     """A check said no, or had no answer where none is a no."""
 
+    refusal = 'refused_by_check'
 
-class RunChanged(Refusal, word='run_changed'):
+
+class RunChanged(Refusal):
     """An automatic retry is not due any more."""
+
+    refusal = 'run_changed'
 
 
 class InternalError(RunsApiError):

@@ -11,8 +11,7 @@ import seed
 from database import db
 from flask import Flask
 from mod_regression.models import RegressionTest
-from mod_test.models import (TestProgress, TestResult, TestResultFile,
-                             TestStatus)
+from mod_test.models import TestProgress, TestResult, TestResultFile, TestStatus
 from sqlalchemy import Engine, delete
 from sqlalchemy.orm import Session
 from support.api import ApiCall, Command

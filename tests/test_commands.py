@@ -13,8 +13,7 @@ from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestStatus
 from sqlalchemy import text
 from support.api import ApiCall, Command
-from support.histories import (FAIL, PASS, add_attempts, finish,
-                               retry_in_process)
+from support.histories import FAIL, PASS, add_attempts, finish, retry_in_process
 from support.rows import RetryRow, Rows, add_retries, delete_run
 
 from mod_runs_api import ServiceUnavailable

@@ -16,8 +16,7 @@ from sqlalchemy import Connection, Engine, event, exc
 from sqlalchemy.pool import Pool
 from support.api import ApiCall, Command, assert_security_headers
 from support.rows import Rows, delete_run
-from support.statements import (before_statements, record_statements,
-                                watch_statements)
+from support.statements import before_statements, record_statements, watch_statements
 from werkzeug import exceptions
 from werkzeug.test import TestResponse
 

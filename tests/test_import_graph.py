@@ -1,4 +1,4 @@
-"""The arrows between the rooms of the package go one way: edges, service, database, domain."""
+"""The arrows between the packages of the package go one way: edges, service, database, domain."""
 
 import ast
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ import mod_runs_api
 
 PACKAGE = Path(mod_runs_api.__file__).parent
 
-#: The rooms and modules that each room may import, besides itself.
+#: The packages and modules that each package may import, besides itself.
 MAY_IMPORT = {
     'domain': {'errors', 'clock'},
     'host': {'domain', 'errors'},
@@ -51,7 +51,7 @@ OWN = {module: {one if one in PATHS else one.rpartition('.')[0] for one in impor
        for module, imported in IMPORTS.items()}
 
 
-def room(module: str) -> str:
+def package_of(module: str) -> str:
     """Return the folder of a module, or its name if it stands beside the folders."""
     return module.removeprefix('mod_runs_api').lstrip('.').partition('.')[0]
 
@@ -62,14 +62,16 @@ def test_there_is_no_circle_and_at_most_ten_modules_stand_beside_the_rooms() -> 
     assert {path.name for path in PACKAGE.iterdir() if (path / '__init__.py').exists()} == set(MAY_IMPORT)
 
 
-def test_each_room_imports_only_the_rooms_below_it() -> None:
-    assert [(module, one) for module in OWN if room(module) in MAY_IMPORT for one in sorted(OWN[module])
-            if room(one) not in MAY_IMPORT[room(module)] | {room(module)}] == []
-    assert {one for one in OWN['mod_runs_api.cli'] if room(one) in ('api', 'github', 'database')} == EDGES_OF_COMMANDS
+def test_each_package_imports_only_the_packages_below_it() -> None:
+    assert [(module, one) for module in OWN if package_of(module) in MAY_IMPORT for one in sorted(OWN[module])
+            if package_of(one) not in MAY_IMPORT[package_of(module)] | {package_of(module)}] == []
+    of_commands = {one for one in OWN['mod_runs_api.cli'] if package_of(one) in ('api', 'github', 'database')}
+    assert of_commands == EDGES_OF_COMMANDS
 
 
 def test_the_domain_imports_no_library() -> None:
-    imported = {one.partition('.')[0] for module in IMPORTS if room(module) == 'domain' for one in IMPORTS[module]}
+    imported = {one.partition('.')[0] for module in IMPORTS if package_of(module) == 'domain'
+                for one in IMPORTS[module]}
 
     assert imported <= {'mod_runs_api', 'collections', 'dataclasses', 'datetime', 'hashlib', 'hmac', 'itertools',
                         'json', 'secrets', 'types', 'typing'}
@@ -82,4 +84,4 @@ def test_no_module_imports_the_platform_or_an_optional_library_at_its_top() -> N
 
 def test_statements_stand_in_the_database_alone() -> None:
     statements = {f'sqlalchemy.{name}' for name in ('select', 'insert', 'delete', 'update', 'union', 'text')}
-    assert {room(module) for module, imported in IMPORTS.items() if imported & statements} == {'database'}
+    assert {package_of(module) for module, imported in IMPORTS.items() if imported & statements} == {'database'}

@@ -15,8 +15,7 @@ from sqlalchemy.exc import OperationalError
 from support.isolation import without_request
 from support.rows import RetryRow, Rows
 
-from mod_runs_api import (InvalidFields, MountError, RunNotFinished,
-                          RunNotFound, ServiceUnavailable, retry_run)
+from mod_runs_api import InvalidFields, MountError, RunNotFinished, RunNotFound, ServiceUnavailable, retry_run
 
 # The requester
 

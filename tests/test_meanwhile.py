@@ -21,8 +21,7 @@ from mod_regression.models import RegressionTest
 from mod_test.models import TestProgress, TestStatus, TestType
 from sqlalchemy import Engine
 from support.api import ApiCall, Command
-from support.github import (AUTHOR, COMMIT, PR, SETTINGS, GitHub,
-                            comment_payload)
+from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, comment_payload
 from support.histories import TIME_LIMIT, finish, retry_in_process
 from support.rows import add_retries
 from support.statements import watch_statements

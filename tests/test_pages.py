@@ -15,8 +15,7 @@ from mod_auth.models import Role
 from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
 from sqlalchemy import Connection
-from support.histories import (FAIL, NOT_RUN, PASS, Came, add_attempts,
-                               carried, end, finish, retry_in_process)
+from support.histories import FAIL, NOT_RUN, PASS, Came, add_attempts, carried, end, finish, retry_in_process
 from support.rows import add_retries, change_retries
 from support.statements import before_statements, fail, record_statements
 from support.visitor import Visitor, attribute

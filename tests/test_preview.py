@@ -13,8 +13,7 @@ from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestStatus, TestType
 from outcome import passing
 from support.api import ApiCall, Command
-from support.histories import (FAIL, NOT_RUN, PASS, add_attempts, finish,
-                               retry_in_process)
+from support.histories import FAIL, NOT_RUN, PASS, add_attempts, finish, retry_in_process
 from support.rows import Rows
 from support.visitor import Visitor
 

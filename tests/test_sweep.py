@@ -17,10 +17,9 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 from support.api import Command
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub
-from support.histories import TIME_LIMIT, VANISHED, finish, report
+from support.histories import LOST_MACHINE, TIME_LIMIT, finish, report
 from support.rows import Rows, change_retries
-from support.statements import (Statement, before_statements, fail,
-                                record_statements, watch_statements)
+from support.statements import Statement, before_statements, fail, record_statements, watch_statements
 
 from mod_runs_api import retry_run
 from mod_runs_api.github import build_artifact_exists
@@ -33,7 +32,7 @@ LONG, SHORT = 4 * HOUR + MINUTE, 4 * HOUR - MINUTE
 
 FORK = 'https://github.com/somebody/ccextractor.git'
 SETTLING = 'it ended less than 15 minutes ago, and an end is not final'
-OUTAGE = 'the last 3 automatic attempts of linux died, and no run of it has completed since'
+FAILURES_TO_OPEN = 'the last 3 automatic attempts of linux died, and no run of it has completed since'
 
 
 class Line(NamedTuple):
@@ -310,7 +309,7 @@ def test_a_run_is_looked_at_again_after_the_checks_were_asked(scene: Scene, happ
     assert len(scene.rows.of('run_retry')) == retries
 
 
-# The brake
+# The circuit breaker
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 5}])
@@ -331,7 +330,7 @@ def test_only_a_completion_after_the_last_of_them_lets_the_brake_go_and_no_end_t
     end(early, None)
     end(scene.run(None, results=3, number=12, platform=TestPlatform.windows), None)
     said = {line.run_id: line.why for line in scene.sweep()}
-    assert (said[run], said[windows]) == (OUTAGE, TIME_LIMIT)
+    assert (said[run], said[windows]) == (FAILURES_TO_OPEN, TIME_LIMIT)
     end(late, None)
     end(died)
     assert (run, 'retried') in steps(scene.sweep())
@@ -360,12 +359,12 @@ def test_a_machine_that_was_never_heard_of_again_ends_its_run(scene: Scene) -> N
     run = scene.run(None, ago=LONG)
     start_machine(run, ago=LONG)
 
-    assert scene.sweep() == [Line(run, 'ended', VANISHED)]
+    assert scene.sweep() == [Line(run, 'ended', LOST_MACHINE)]
 
     end = scene.rows.of('test_progress', test_id=run)[-1]
-    assert (end['status'], end['message']) == ('canceled', VANISHED)
+    assert (end['status'], end['message']) == ('canceled', LOST_MACHINE)
     assert scene.github.statuses == [
-        {'commit': COMMIT, 'state': 'error', 'description': VANISHED, 'context': 'CI - linux'}]
+        {'commit': COMMIT, 'state': 'error', 'description': LOST_MACHINE, 'context': 'CI - linux'}]
     assert scene.sweep() == [Line(run, 'waiting', SETTLING)]
 
 
@@ -380,7 +379,7 @@ def test_the_younger_of_the_machines_and_the_newest_row_is_the_last_sign_of_life
     for status, ago in zip((TestStatus.preparation, TestStatus.testing), progress):
         write(run, status, ago=ago)
 
-    assert scene.sweep() == [Line(run, 'ended', VANISHED)] * is_ended
+    assert scene.sweep() == [Line(run, 'ended', LOST_MACHINE)] * is_ended
 
 
 @pytest.mark.parametrize('settings', [{'GCP_INSTANCE_MAX_RUNTIME': 300}])
@@ -402,7 +401,7 @@ def test_a_run_that_has_ended_is_not_ended_again_and_one_that_went_on_after_that
     went_on = scene.run('Canceled by admin', ago=5 * HOUR)
     write(went_on, TestStatus.testing, ago=LONG)
 
-    assert scene.sweep() == [Line(went_on, 'ended', VANISHED)]
+    assert scene.sweep() == [Line(went_on, 'ended', LOST_MACHINE)]
     assert scene.sweep() == []
 
 

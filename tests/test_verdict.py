@@ -7,8 +7,7 @@ import pytest
 from flask import Flask
 from mod_regression.models import RegressionTest
 from support.api import ApiCall, Command
-from support.histories import (CRASH, FAIL, OTHER, PASS, History, add_attempts,
-                               finish, retry_in_process)
+from support.histories import CRASH, FAIL, OTHER, PASS, History, add_attempts, finish, retry_in_process
 
 from mod_runs_api import attempts_verdict
 

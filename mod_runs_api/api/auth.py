@@ -8,11 +8,10 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6750 import BearerTokenValidator
 from flask import g, request
 
-from ..domain.tokens import Token, is_well_formed
-from ..domain.users import User
+from ..domain.users import Token, User, is_well_formed
 from ..errors import RunsApiError
 from ..extension import extension_state
-from ..service.tokens import find_token
+from ..service.users import find_token
 from .errors import MissingRole, MissingScope, Unauthorized
 from .session import user_of_session
 

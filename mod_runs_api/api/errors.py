@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from ..errors import (InternalError, RunNotFound, RunsApiError,
-                      ServiceUnavailable, Unprocessable)
+from ..errors import InternalError, RunNotFound, RunsApiError, ServiceUnavailable, Unprocessable
 
 #: The protection space that the challenge of a 401 names.
 REALM = 'runs-api'

@@ -20,8 +20,7 @@ from .auth import may, require
 from .errors import MethodNotAllowed
 from .request_body import read_object
 from .responses import json_response
-from .schemas import (AttemptsSchema, PageArgsSchema, PreviewSchema,
-                      RetryResultSchema, VerdictArgsSchema, VerdictSchema)
+from .schemas import AttemptsSchema, PageArgsSchema, PreviewSchema, RetryResultSchema, VerdictArgsSchema, VerdictSchema
 
 
 def retry(run_id: str) -> Response:

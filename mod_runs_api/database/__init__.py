@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (ColumnElement, Connection, Executable, LargeBinary,
-                        ScalarResult, Select, String, Table, cast, type_coerce)
+from sqlalchemy import (ColumnElement, Connection, Executable, LargeBinary, ScalarResult, Select, String, Table, cast,
+                        type_coerce)
 
 from ..host.models import HostModels
 from .tables import Tables
@@ -55,7 +55,7 @@ class Database:
         return self.connection.scalars(statement)
 
 
-def by_key(model: Any, statement: Select[Any]) -> Select[Any]:
+def force_primary_index(model: Any, statement: Select[Any]) -> Select[Any]:
     """Have a table read by its primary key. That of results and files keeps the rows of a run together."""
     # MariaDB would read them by other indexes, from all over the table, in most statements; MySQL where a run has been
     # retried often.

@@ -8,7 +8,7 @@ from sqlalchemy import CompoundSelect, func, select, union_all
 from ..domain.attempts import AttemptRecord
 from ..domain.progress import Progress
 from ..domain.run import Run
-from ..errors import Outdated
+from ..errors import StaleRead
 from . import Database
 from .progress import read_progress
 from .retry import decode_reason
@@ -35,12 +35,12 @@ def read_attempt_ids(db: Database, root_id: int) -> list[int]:
 
 
 def check_attempts(db: Database, run: Run, known: Mapping[int, Progress]) -> None:
-    """Raise :exc:`Outdated` if a run was deleted since, or an attempt whose progress is known restarted or ended."""
+    """Raise :exc:`StaleRead` if a run was deleted since, or an attempt whose progress is known restarted or ended."""
     # Under READ COMMITTED, what was read in between may be of before and of after. A worker may go on sending messages.
     progress = read_progress(db, list(known))
     if not {run.id, *known} <= {*read_attempt_ids(db, run.root_id)} or any(
             (progress[run_id].status, progress[run_id].end) != (one.status, one.end) for run_id, one in known.items()):
-        raise Outdated
+        raise StaleRead
 
 
 def read_last_retried(db: Database, count: int) -> Sequence[int]:

@@ -8,14 +8,13 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import (ColumnElement, Select, and_, case, exists, false, func,
-                        insert, or_, select, true)
+from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, insert, or_, select, true
 from sqlalchemy.orm import aliased
 
 from .. import clock
 from ..domain.progress import CarryOver, ProgressRow
-from ..errors import Outdated
-from . import Database, by_key, has_rows
+from ..errors import StaleRead
+from . import Database, force_primary_index, has_rows
 from .progress import is_completed
 
 #: How long after its creation a retry is always looked at again.
@@ -36,7 +35,8 @@ def _counts(mark: Any, completed: Any) -> ColumnElement[bool]:
                 completed.timestamp == mark.progress_timestamp)
 
 
-def was_added(db: Database, run_id: ColumnElement[int], regression_test_id: ColumnElement[int]) -> ColumnElement[bool]:
+def is_selected_by_carry_over(db: Database, run_id: ColumnElement[int],
+                              regression_test_id: ColumnElement[int]) -> ColumnElement[bool]:
     """Return the condition that carrying over has selected a test for a run, which was not selected for it before."""
     mark, completed = db.run_carried_over.alias().c, aliased(db.host.TestProgress)
     return exists().where(mark.run_id == run_id, mark.regression_test_id == regression_test_id,
@@ -57,17 +57,18 @@ def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[i
     return counts
 
 
-def read_really_run(db: Database, run_ids: Collection[int]) -> set[int]:
+def read_executed_tests(db: Database, run_ids: Collection[int]) -> set[int]:
     """Return the active tests that any of some runs really ran."""
-    return set(db.scalars(_select_really_run(db, run_ids).distinct()))
+    return set(db.scalars(_select_executed_tests(db, run_ids).distinct()))
 
 
-def _select_really_run(db: Database, run_ids: Collection[int]) -> Select[Any]:
+def _select_executed_tests(db: Database, run_ids: Collection[int]) -> Select[Any]:
     """Select the test of each result of an active test in some runs that was not carried over into them."""
     result, test = db.host.TestResult, db.host.RegressionTest
-    return by_key(result, select(result.regression_test_id)
-                  .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
-                  .where(result.test_id.in_(run_ids), ~is_carried_over(db, result)))
+    return force_primary_index(
+        result, select(result.regression_test_id)
+        .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
+        .where(result.test_id.in_(run_ids), ~is_carried_over(db, result)))
 
 
 def find_origins(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int, int]:
@@ -75,7 +76,7 @@ def find_origins(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int,
     result, own = db.host.TestResult, aliased(db.host.TestResult)
     places = {run: place for place, run in enumerate(run_ids)}
     rows = db.rows(
-        _select_really_run(db, run_ids).add_columns(func.max(case(places, value=result.test_id)))
+        _select_executed_tests(db, run_ids).add_columns(func.max(case(places, value=result.test_id)))
         .where(result.regression_test_id.not_in(select(own.regression_test_id).where(own.test_id == run_id)))
         .group_by(result.regression_test_id)
         # Every transaction that locks regression tests through foreign keys should do so in the same order.
@@ -88,7 +89,7 @@ def find_contradicted(db: Database, run_id: int, origins: dict[int, int]) -> set
     file = db.host.TestResultFile
 
     def read_files(run_ids: Iterable[int], test_ids: Iterable[int]) -> dict[tuple[int, int, int], str | None]:
-        return {(run, test, output): got for run, test, output, got in db.rows(by_key(
+        return {(run, test, output): got for run, test, output, got in db.rows(force_primary_index(
             file, select(file.test_id, file.regression_test_id, file.regression_test_output_id, file.got)
             .where(file.test_id.in_(run_ids), file.regression_test_id.in_(test_ids))))}
 
@@ -128,7 +129,7 @@ def copy_results(db: Database, plan: CarryOver) -> None:
     copied = _copy_marked(db, result, [result.runtime, result.exit_code, result.expected_rc],
                           and_(is_new, result.test_id.in_(origin_ids)))
     if copied != len(origins):
-        raise Outdated  # An origin has been restarted or deleted meanwhile.
+        raise StaleRead  # An origin has been restarted or deleted meanwhile.
     db.execute(insert(customized).from_select(
         [customized.test_id, customized.regression_id],
         select(mark.run_id, mark.regression_test_id).where(is_new, mark.was_selected == false())))
@@ -140,10 +141,11 @@ def _copy_marked(db: Database, model: Any, columns: list[Any], condition: Column
     copied = [model.regression_test_id, *columns]
     inserted = db.execute(insert(model).from_select(
         [model.test_id, *copied],
-        by_key(model, select(mark.run_id, *copied)
-               .join_from(db.run_carried_over, model, and_(model.test_id == mark.origin_run_id,
-                                                           model.regression_test_id == mark.regression_test_id))
-               .where(condition))))
+        force_primary_index(
+            model, select(mark.run_id, *copied)
+            .join_from(db.run_carried_over, model, and_(model.test_id == mark.origin_run_id,
+                                                        model.regression_test_id == mark.regression_test_id))
+            .where(condition))))
     return int(inserted.rowcount)
 
 
@@ -159,16 +161,18 @@ def find_missed(db: Database) -> Sequence[int]:
     # only if another attempt has a newer progress row.
     progress, retry, other, mark = db.host.TestProgress, db.run_retry.c, db.run_retry.alias().c, db.run_carried_over.c
     completed = select(progress.id).where(progress.test_id == retry.run_id, is_completed(progress))
-    marked = by_key(progress, select(progress.id)
-                    .join_from(db.run_carried_over, progress, _counts(mark, progress))
-                    .where(mark.run_id == retry.run_id))
+    marked = force_primary_index(
+        progress, select(progress.id)
+        .join_from(db.run_carried_over, progress, _counts(mark, progress))
+        .where(mark.run_id == retry.run_id))
     later = select(progress.id).where(progress.id > marked.correlate(db.run_retry).limit(1).scalar_subquery())
     result, own, test = db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
     own_result = select(own.test_id).where(own.test_id == retry.run_id,
                                            own.regression_test_id == result.regression_test_id)
-    lacking = by_key(result, select(result.test_id)
-                     .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
-                     .where(own_result.correlate(db.run_retry, result).limit(1).scalar_subquery().is_(None)))
+    lacking = force_primary_index(
+        result, select(result.test_id)
+        .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
+        .where(own_result.correlate(db.run_retry, result).limit(1).scalar_subquery().is_(None)))
 
     def of_retry(rows: Select[Any]) -> ColumnElement[bool]:
         return has_rows(rows.correlate(db.run_retry))

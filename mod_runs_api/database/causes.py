@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import and_, case, func, or_, select
 
 from ..domain.causes import RunRecord
-from . import Database, by_key
-from .carry_over import is_carried_over, was_added
+from . import Database, force_primary_index
+from .carry_over import is_carried_over, is_selected_by_carry_over
 from .outcomes import is_given_to_workers
 from .progress import read_progress
 
@@ -16,7 +16,7 @@ def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecor
     """Return the records of some runs. The number of statements does not depend on the number of runs."""
     result = db.host.TestResult
     selected = {run_id: (int(count), int(missing)) for run_id, count, missing in _count_selected(db, run_ids)}
-    results = {run_id: (count, longest or 0) for run_id, count, longest in db.rows(by_key(
+    results = {run_id: (count, longest or 0) for run_id, count, longest in db.rows(force_primary_index(
         result, select(result.test_id, func.count(), func.max(result.runtime))
         .where(result.test_id.in_(run_ids), ~is_carried_over(db, result))
         .group_by(result.test_id)))}
@@ -36,9 +36,9 @@ def _count_selected(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
                 .where(customized.test_id.in_(run_ids)).distinct().subquery())
     has_own_result = and_(result.test_id.is_not(None), ~is_carried_over(db, result))
     is_selected = and_(or_(has_own_result, is_given_to_workers(db, selected.c.regression_test_id)),
-                       ~was_added(db, selected.c.run_id, selected.c.regression_test_id))
+                       ~is_selected_by_carry_over(db, selected.c.run_id, selected.c.regression_test_id))
     is_missing = and_(is_selected, ~has_own_result)
-    return db.rows(by_key(
+    return db.rows(force_primary_index(
         result,
         select(selected.c.run_id, func.sum(case((is_selected, 1), else_=0)), func.sum(case((is_missing, 1), else_=0)))
         .outerjoin_from(selected, result, and_(result.test_id == selected.c.run_id,

@@ -6,16 +6,15 @@ compares them. A result that was carried over passes or fails by this rule like 
 apart, as ``carried_over``.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (ColumnElement, Select, and_, case, exists, func, or_,
-                        select, true, union)
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, true, union
 
-from ..domain.outcomes import Outcome
+from ..domain.outcomes import Evidence, File, Outcome
 from ..domain.run import RegressionTest
-from . import Database, as_bytes, by_key
+from . import Database, as_bytes, force_primary_index
 from .carry_over import is_carried_over
 
 
@@ -26,7 +25,7 @@ def select_outcomes(db: Database, run_ids: Sequence[int], outcome: ColumnElement
     has_result = result.test_id.is_not(None)
     tests = union(*_select_selected(db, run_ids), select(result.test_id, result.regression_test_id)
                   .where(result.test_id.in_(run_ids))).subquery()
-    return by_key(
+    return force_primary_index(
         result, select(tests.c.run_id, tests.c.regression_test_id,
                        case((has_result, outcome), else_='not_run').label('outcome'))
         .outerjoin_from(tests, result, and_(result.test_id == tests.c.run_id,
@@ -39,8 +38,9 @@ def outcome_of_result(db: Database) -> ColumnElement[str]:
     # An output that is to be ignored may be missing. A file that it has counts like any other.
     result, file = db.host.TestResult, db.host.TestResultFile
     output, variant = db.host.RegressionTestOutput, db.host.RegressionTestOutputFiles
-    files = by_key(file, select(file.test_id).where(file.test_id == result.test_id,
-                                                    file.regression_test_id == result.regression_test_id))
+    files = force_primary_index(
+        file, select(file.test_id)
+        .where(file.test_id == result.test_id, file.regression_test_id == result.regression_test_id))
     lacks_an_output = exists().where(
         output.regression_id == result.regression_test_id, output.ignore.is_not(true()),
         ~files.where(file.regression_test_output_id == output.id).correlate(result, output).exists())
@@ -114,3 +114,22 @@ def read_outcomes(db: Database, run_ids: Sequence[int]) -> list[tuple[int, int, 
     outcome = case((is_carried_over(db, db.host.TestResult), 'carried_over'), else_=outcome_of_result(db))
     return sorted((regression_test_id, run_id, outcome)
                   for run_id, regression_test_id, outcome in db.rows(select_outcomes(db, run_ids, outcome)))
+
+
+def read_evidence(db: Database, run_ids: Sequence[int],
+                  regression_test_ids: Sequence[int]) -> dict[tuple[int, int], Evidence]:
+    """Return the evidence of some tests in some runs that they have a result in, by regression test and run."""
+    result, file = db.host.TestResult, db.host.TestResultFile
+    rows = db.rows(
+        select(result.regression_test_id, result.test_id, result.exit_code, result.expected_rc,
+               file.regression_test_output_id, file.expected, func.coalesce(file.got, file.expected))
+        .outerjoin_from(result, file, and_(file.test_id == result.test_id,
+                                           file.regression_test_id == result.regression_test_id))
+        .where(result.test_id.in_(run_ids), result.regression_test_id.in_(regression_test_ids)))
+    codes: dict[tuple[int, int], tuple[int | None, int | None]] = {}
+    files: dict[tuple[int, int], dict[int, File]] = defaultdict(dict)
+    for regression_test_id, run_id, exit_code, expected_rc, output_id, expected, produced in rows:
+        codes[regression_test_id, run_id] = exit_code, expected_rc
+        if output_id is not None:
+            files[regression_test_id, run_id][output_id] = File(expected, produced)
+    return {key: Evidence(*codes[key], files[key]) for key in codes}

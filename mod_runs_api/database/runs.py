@@ -3,13 +3,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import (ColumnElement, and_, case, exists, false, func,
-                        literal, null, or_, select, true)
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal, null, or_, select, true
 from sqlalchemy.orm import aliased
 
-from ..domain.run import (COMMIT, MASTER, MAX_ID, PULL_REQUEST,
-                          PULL_REQUEST_BRANCH, NewerRun, PullRequest, Run)
-from ..errors import Outdated, RunNotFound
+from ..domain.run import COMMIT, MASTER, MAX_ID, PULL_REQUEST, PULL_REQUEST_BRANCH, NewerRun, PullRequest, Run
+from ..errors import RunNotFound, StaleRead
 from . import Database, as_bytes, as_text, has_rows
 from .progress import has_ended, is_completed, last_status
 
@@ -26,9 +24,9 @@ def find_run(db: Database, run_id: int) -> Run:
 
 
 def check_run(db: Database, run: Run) -> None:
-    """Raise :exc:`Outdated` if a run has been restarted or deleted, or has ended, since it was read."""
+    """Raise :exc:`StaleRead` if a run has been restarted or deleted, or has ended, since it was read."""
     if db.scalar(select(last_status(db, literal(run.id)))) != run.status:
-        raise Outdated
+        raise StaleRead
 
 
 def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
@@ -87,7 +85,7 @@ def find_newest_runs(db: Database, run_ids: Collection[int]) -> dict[int, NewerR
     return {row.of_run_id: NewerRun(row.run_id, row.root_run_id) for row in rows}
 
 
-def has_last_word(db: Database, run_id: int) -> bool:
+def is_newest_of_commit(db: Database, run_id: int) -> bool:
     """Return whether the status of a commit on GitHub is that of a run: no newer run of the commit is there."""
     run, newer = db.host.Test, aliased(db.host.Test)
     newest = (select(newer.id).join_from(run, newer, and_(*_is_newer(newer, run)))

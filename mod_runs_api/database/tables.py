@@ -6,8 +6,7 @@ The host's ``create_all`` and its Alembic migrations find them there, so they ar
 
 from dataclasses import dataclass
 
-from sqlalchemy import (Boolean, Column, DateTime, ForeignKey, Integer,
-                        LargeBinary, String, Table, UniqueConstraint)
+from sqlalchemy import Boolean, Column, DateTime, ForeignKey, Integer, LargeBinary, String, Table, UniqueConstraint
 
 from ..domain.retry import MAX_REASON_LENGTH
 from ..host.models import HostModels

@@ -14,7 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from ..errors import Outdated
+from ..errors import StaleRead
 from ..host.log import log_fault
 from ..host.runtime import HostSession, platform_session
 from . import Database
@@ -51,7 +51,7 @@ class Transactions:
         """
         try:
             return self._run_until_committed(work, *args, **kwargs)
-        except (SQLAlchemyError, Outdated) as fault:
+        except (SQLAlchemyError, StaleRead) as fault:
             error = log_fault(fault)
         # Outside the except block: chained to the database's error, it could put stored values into a log.
         raise error
@@ -61,10 +61,10 @@ class Transactions:
         # Pages that held one and waited for a second could use up the pool. What changed meanwhile is read again.
         try:
             connection = self.get_session().connection(bind_arguments={'mapper': self.tables.host.Test})
-            with suppress(Outdated):
+            with suppress(StaleRead):
                 return work(Database(connection, self.tables), *args, **kwargs)
             return work(Database(connection, self.tables), *args, **kwargs)
-        except (SQLAlchemyError, Outdated) as fault:
+        except (SQLAlchemyError, StaleRead) as fault:
             error = log_fault(fault)
         raise error
 
@@ -78,7 +78,7 @@ class Transactions:
                 self._give_connection_back()
                 with self.get_session().get_bind(mapper=self.tables.host.Test).engine.begin() as connection:
                     return work(Database(connection, self.tables), *args, **kwargs)
-            except (DBAPIError, Outdated) as error:
+            except (DBAPIError, StaleRead) as error:
                 if tries == MAX_TRIES or time.monotonic() - started > MAX_SECONDS or not _is_transient(error):
                     raise
             # A random wait, or the same transactions meet again.
@@ -92,9 +92,9 @@ class Transactions:
             session.rollback()
 
 
-def _is_transient(error: DBAPIError | Outdated) -> bool:
+def _is_transient(error: DBAPIError | StaleRead) -> bool:
     # Somebody else wrote the same key, or deleted a row that was just read: a new snapshot shows it. Or the connection
     # was dead, as pooled ones are after a restart: the pool has been emptied.
-    if isinstance(error, (IntegrityError, Outdated)) or error.connection_invalidated:
+    if isinstance(error, (IntegrityError, StaleRead)) or error.connection_invalidated:
         return True
     return bool(error.orig and error.orig.args and error.orig.args[0] in TRANSIENT_CODES)

@@ -1,8 +1,8 @@
-"""Reading users and blocked accounts."""
+"""Reading users, their API tokens, and blocked accounts."""
 
 from sqlalchemy import func, select
 
-from ..domain.users import User
+from ..domain.users import PREFIX_LENGTH, Token, User, read_scopes
 from . import Database, as_text
 
 
@@ -39,3 +39,15 @@ def is_blocked(db: Database, account_id: int) -> bool:
     """Return whether an account on GitHub may start nothing."""
     user_id = db.host.BlockedUsers.user_id
     return db.scalar(select(user_id).where(user_id == account_id)) is not None
+
+
+def find_tokens(db: Database, secret: str) -> list[Token]:
+    """Return the tokens that begin as a secret does."""
+    token, user = db.host.ApiToken, db.host.User
+    rows = db.rows(
+        select(token.id, user.id.label('user_id'), user.name, as_text(user.role).label('role'), token.scopes_json,
+               token.token_hash, token.expires_at, token.revoked_at)
+        .join_from(token, user, user.id == token.user_id)
+        .where(token.token_prefix == secret[:PREFIX_LENGTH]))
+    return [Token(id=row.id, user=User.from_row(row.user_id, row.name, row.role), scopes=read_scopes(row.scopes_json),
+                  digest=row.token_hash, expires_at=row.expires_at, revoked_at=row.revoked_at) for row in rows]

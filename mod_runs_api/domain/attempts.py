@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from .builds import OtherBuild
 from .causes import CauseName, to_phrase
 from .outcomes import Outcome
 from .progress import COMPLETED
+from .run import OtherBuild
 
 #: The words of the platform's API.
 RunStatus = Literal['queued', 'running', 'pass', 'fail', 'canceled', 'error', 'incomplete']

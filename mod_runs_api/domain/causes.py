@@ -5,8 +5,6 @@ Most runs that are asked for again did not fail: their machine did. The platform
 progress rows, which :func:`find_cause` reads. A message that is not known here has the cause "unknown".
 """
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -32,7 +30,7 @@ OUT_OF_ORDER = 'Duplicate Entries'
 #: The message of a worker that gives up later is empty.
 NO_BUILD_ON_MACHINE = 'artifact'
 #: ``flask runs-api sweep``, for a run whose machine was never heard of again.
-VANISHED = 'The machine of this run has vanished.'
+LOST_MACHINE = 'The machine of this run has vanished.'
 #: mod_test.controllers.stop_test ("Canceled by admin"), and the API's cancel_run of mod_api.routes.runs.
 CANCELED_BY_PERSON = 'Canceled '
 
@@ -51,7 +49,7 @@ BUILD_BEGINNINGS = (
     'Cancelling tests as Github Action(s) failed',  # start_ci
 )
 
-INFRASTRUCTURE_MESSAGES = frozenset({'', TIME_LIMIT, OUT_OF_ORDER, NO_BUILD_ON_MACHINE, NOT_VISIBLE, VANISHED})
+INFRASTRUCTURE_MESSAGES = frozenset({'', TIME_LIMIT, OUT_OF_ORDER, NO_BUILD_ON_MACHINE, NOT_VISIBLE, LOST_MACHINE})
 
 INFRASTRUCTURE_BEGINNINGS = (
     'GCP ',  # GCP_ERROR_MESSAGES, as are the next three; parse_gcp_error for the others
@@ -67,7 +65,7 @@ PHRASES = {
     NOT_VISIBLE: 'the build was not visible yet',
     OUT_OF_ORDER: 'the worker gave up or its machine rebooted',
     NO_BUILD_ON_MACHINE: 'the worker found no build on its machine',
-    VANISHED: 'its machine has vanished',
+    LOST_MACHINE: 'its machine has vanished',
 }
 
 #: How long a worker lets one regression test run, in milliseconds.
@@ -85,26 +83,6 @@ class Cause(NamedTuple):
     def without_numbers(self) -> 'Cause':
         """Return the cause to be counted by: how many results are missing makes no difference."""
         return self._replace(detail=MISSING_RESULTS) if self.detail.endswith(f' {MISSING_RESULTS}') else self
-
-
-@dataclass(frozen=True)
-class CauseCounts:
-    """The causes of some runs, counted."""
-
-    runs: int
-    #: How many have ended with all their results.
-    whole: int
-    by_name: dict[CauseName, int]
-    #: The most frequent first. How many results were missing makes no difference.
-    details: list[tuple[Cause, int]]
-
-    @classmethod
-    def of(cls, causes: Iterable[Cause | None]) -> 'CauseCounts':
-        """Return the counts of some causes."""
-        counts = Counter(cause and cause.without_numbers() for cause in causes)
-        details = [(cause, count) for cause, count in counts.most_common() if cause is not None]
-        return cls(counts.total(), counts[None], {
-            name: sum(count for cause, count in details if cause.name == name) for name in CAUSES}, details)
 
 
 @dataclass(frozen=True)
@@ -127,7 +105,7 @@ class RunRecord:
         return bool(self.results) if self.selected is None else not self.missing
 
     @property
-    def death(self) -> Cause | None:
+    def infrastructure_failure(self) -> Cause | None:
         """Its cause, if infrastructure ended it: the only one that is worth an automatic retry."""
         cause = find_cause(self)
         return cause if cause is not None and cause.name == 'infrastructure' else None

@@ -1,7 +1,8 @@
-"""The outcomes of a regression test in a run (docs/api.rst, "Outcomes")."""
+"""The outcomes of a regression test in a run, and the evidence for them (docs/api.rst, "Outcomes")."""
 
 from collections.abc import Mapping
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from .run import RegressionTest
 
@@ -14,3 +15,24 @@ RAN: frozenset[Outcome] = frozenset({'pass', 'fail', 'missing_output'})
 def list_not_passed(outcomes: Mapping[RegressionTest, Outcome]) -> list[RegressionTest]:
     """Return the tests that did not pass: what a failed-only retry runs."""
     return [test for test, outcome in outcomes.items() if outcome != 'pass']
+
+
+class File(NamedTuple):
+    """The hashes of one output of a test: the one expected at the time, and the one produced."""
+
+    expected: str
+    produced: str
+
+
+class Evidence(NamedTuple):
+    """The exit code and the outputs of a test in one run, with the expectations at the time."""
+
+    exit_code: int | None = None
+    expected_rc: int | None = None
+    #: The outputs that have a file, by the id of the output.
+    files: Mapping[int, File] = MappingProxyType({})
+
+    @property
+    def way_to_fail(self) -> tuple[int | None, frozenset[tuple[int, str]]]:
+        """The exit code, and every output that has a file. It is equal for failures that are identical."""
+        return self.exit_code, frozenset((output_id, file.produced) for output_id, file in self.files.items())

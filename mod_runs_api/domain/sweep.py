@@ -25,7 +25,7 @@ GIVEN_UP_AFTER = timedelta(hours=24)
 #: How long after the platform's own limit a machine has vanished.
 GRACE = timedelta(hours=2)
 #: The number of automatic attempts that must die in a row until no more are made.
-OUTAGE = 3
+FAILURES_TO_OPEN = 3
 
 
 class Step(NamedTuple):
@@ -74,7 +74,7 @@ class Candidate:
         """Whether one of its own attempts is newer."""
         return self.newest is not None and self.newest.root_id == self.run.root_id
 
-    def find_obstacle(self, limit: int, now: datetime) -> str | None:
+    def find_reason_to_wait(self, limit: int, now: datetime) -> str | None:
         """Return why it is not to be retried now; ``limit`` is how many automatic retries a first run may have."""
         end = self.record.progress.end
         if self.newest is not None:
@@ -102,38 +102,40 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Brake:
+class CircuitBreaker:
     """The automatic attempts of one platform: in an outage retries make it worse."""
 
     platform: str
     is_under_maintenance: bool
     #: The number of automatic attempts that are in flight.
     in_flight: int
-    is_outage: bool
+    is_open: bool
 
-    def find_obstacle(self, limit: int) -> str | None:
+    def find_reason_to_wait(self, limit: int) -> str | None:
         """Return why no automatic retry is made now; ``limit`` is how many may be in flight."""
         if self.is_under_maintenance:
             return f'{self.platform} is under maintenance'
         if self.in_flight >= limit:
             return (f'{counted(self.in_flight, "automatic attempt")} of {self.platform} '
                     f'{"is" if self.in_flight == 1 else "are"} in flight')
-        if self.is_outage:
-            return (f'the last {OUTAGE} automatic attempts of {self.platform} died, '
+        if self.is_open:
+            return (f'the last {FAILURES_TO_OPEN} automatic attempts of {self.platform} died, '
                     'and no run of it has completed since')
         return None
 
 
-def has_vanished(signs_of_life: Iterable[datetime | str], now: datetime, limit: timedelta) -> bool:
+def is_lost(signs_of_life: Iterable[datetime | str], now: datetime, limit: timedelta) -> bool:
     """Return whether a machine has been silent for longer than a limit, and not so long that its run is history."""
     silence = min(clock.age(sign, now) for sign in signs_of_life)
     return limit < silence <= limit + GIVEN_UP_AFTER
 
 
-def find_recent_death(record: RunRecord, now: datetime) -> Cause | None:
+def find_recent_infrastructure_failure(record: RunRecord, now: datetime) -> Cause | None:
     """Return the cause, if infrastructure ended a run within the last day."""
     end = record.progress.end
-    return record.death if end is not None and clock.age(end.timestamp, now) <= GIVEN_UP_AFTER else None
+    if end is None or clock.age(end.timestamp, now) > GIVEN_UP_AFTER:
+        return None
+    return record.infrastructure_failure
 
 
 def count_in_flight(attempts: Iterable[AutomaticAttempt], records: Mapping[int, RunRecord], now: datetime) -> int:
@@ -142,8 +144,8 @@ def count_in_flight(attempts: Iterable[AutomaticAttempt], records: Mapping[int, 
                for attempt in attempts)
 
 
-def find_outage(attempts: Iterable[AutomaticAttempt], records: Mapping[int, RunRecord]) -> ProgressRow | None:
+def find_opening_failure(attempts: Iterable[AutomaticAttempt], records: Mapping[int, RunRecord]) -> ProgressRow | None:
     """Return the newest end of automatic attempts, if infrastructure ended all of the last ones; else None."""
-    last = order_ends(records[attempt.run_id].progress for attempt in attempts)[-OUTAGE:]
-    is_outage = len(last) == OUTAGE and all(records[end.run_id].death for end in last)
-    return last[-1] if is_outage else None
+    last = order_ends(records[attempt.run_id].progress for attempt in attempts)[-FAILURES_TO_OPEN:]
+    is_open = len(last) == FAILURES_TO_OPEN and all(records[end.run_id].infrastructure_failure for end in last)
+    return last[-1] if is_open else None

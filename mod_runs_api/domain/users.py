@@ -1,6 +1,23 @@
-"""Users of the platform."""
+"""
+Users of the platform, and their bearer tokens (docs/api.rst, "Tokens").
 
-from dataclasses import dataclass
+A token is ``spci_`` and a secret. The database holds its first 16 characters, to look it up, and its SHA-256 digest,
+never the token itself.
+"""
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from .. import clock
+
+PREFIX = 'spci_'
+PREFIX_LENGTH = 16
+#: Longer ones are not looked up. The platform's have 48 characters.
+MAX_LENGTH = 255
 
 
 @dataclass(frozen=True)
@@ -20,3 +37,45 @@ class User:
     def is_deactivated(self) -> bool:
         """Whether the account was deactivated: the platform takes its name away, and leaves role and GitHub account."""
         return not self.name or self.name == f'Anonymous {self.id}'
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token, in the shape that Authlib's validator asks for."""
+
+    id: int
+    user: User
+    scopes: tuple[str, ...]
+    digest: str = field(repr=False)
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    def belongs_to(self, secret: str) -> bool:
+        """Return whether a secret is that of this token."""
+        return hmac.compare_digest(hashlib.sha256(secret.encode()).hexdigest().encode(), self.digest.encode())
+
+    def is_expired(self) -> bool:
+        """Return whether its time is over."""
+        return self.expires_at is None or clock.to_utc(self.expires_at) <= clock.now()
+
+    def is_revoked(self) -> bool:
+        """Return whether it was revoked."""
+        return self.revoked_at is not None
+
+    def get_scope(self) -> str:
+        """Return its scopes as OAuth writes them."""
+        return ' '.join(self.scopes)
+
+
+def is_well_formed(secret: str) -> bool:
+    """Return whether a secret may be that of a token, and is worth looking up."""
+    return secret.startswith(PREFIX) and secret.isascii() and len(secret) <= MAX_LENGTH
+
+
+def read_scopes(scopes_json: Any) -> tuple[str, ...]:
+    """Return the scopes of a token, which are stored as a JSON list. There are none in anything else."""
+    try:
+        scopes = json.loads(scopes_json)
+    except (TypeError, ValueError, RecursionError):
+        return ()
+    return tuple(scope for scope in scopes if isinstance(scope, str)) if isinstance(scopes, list) else ()

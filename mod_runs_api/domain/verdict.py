@@ -1,14 +1,13 @@
 """The verdicts of the attempts of a run on its tests (docs/api.rst, "Verdicts")."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
-from . import builds, outcomes
-from .outcomes import Outcome
+from .outcomes import RAN, Evidence, Outcome
+from .run import are_different_builds
 
 #: Every verdict on a test, in the order of the table in docs/api.rst.
 VerdictName = Literal['passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',
@@ -18,27 +17,6 @@ VerdictName = Literal['passed', 'flaky', 'failing_identically', 'failing_differe
 Overall = Literal['pending', 'fail', 'unstable', 'pass']
 
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
-
-
-class File(NamedTuple):
-    """The hashes of one output of a test: the one expected at the time, and the one produced."""
-
-    expected: str
-    produced: str
-
-
-class Evidence(NamedTuple):
-    """The exit code and the outputs of a test in one run, with the expectations at the time."""
-
-    exit_code: int | None = None
-    expected_rc: int | None = None
-    #: The outputs that have a file, by the id of the output.
-    files: Mapping[int, File] = MappingProxyType({})
-
-    @property
-    def way_to_fail(self) -> tuple[int | None, frozenset[tuple[int, str]]]:
-        """The exit code, and every output that has a file. It is equal for failures that are identical."""
-        return self.exit_code, frozenset((output_id, file.produced) for output_id, file in self.files.items())
 
 
 class AttemptOutcome(NamedTuple):
@@ -58,7 +36,7 @@ class AttemptOutcome(NamedTuple):
     @property
     def has_run(self) -> bool:
         """Whether the attempt itself ran the test."""
-        return self.outcome in outcomes.RAN
+        return self.outcome in RAN
 
 
 @dataclass(frozen=True)
@@ -143,7 +121,7 @@ def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:
                       if _expected_the_same(passed.evidence, failed.evidence)]
         if not comparable:
             return 'expectation_changed'
-        of_one_build = any(not builds.are_different(passed.build, failed.build) for passed, failed in comparable)
+        of_one_build = any(not are_different_builds(passed.build, failed.build) for passed, failed in comparable)
         return 'flaky' if of_one_build else 'build_changed'
     if len(failures) == 1:
         return 'failed_once'

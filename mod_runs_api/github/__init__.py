@@ -1,8 +1,7 @@
 """Retries that are asked for in a comment on GitHub, the report on a pull request, and the ready-made checks."""
 
-from ..service.checks import (author_is_not_blocked, build_artifact_exists,
-                              commit_is_not_superseded, no_attempt_is_queued,
-                              pull_request_is_open)
+from ..service.checks import (author_is_not_blocked, build_artifact_exists, commit_is_not_superseded,
+                              no_attempt_is_queued, pull_request_is_open)
 from .reply import CommentOutcome, CommentRefusal, CommentRetry
 from .webhook import retry_from_comment
 

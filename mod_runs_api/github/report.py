@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from ..domain.builds import OtherBuild
+from ..domain.run import OtherBuild
 from ..domain.verdict import Verdict
-from ..domain.words import (Finding, count_attempts, counted, list_findings,
-                            other_builds_sentence)
+from ..domain.words import Finding, count_attempts, counted, list_findings, other_builds_sentence
 from ..extension import extension_state
 from ..host.log import describe, log
 from ..host.runtime import external_regression_test_page
-from ..service.history import read_report
+from ..service.attempts import read_other_builds
+from ..service.verdict import read_verdict
 
 #: How many tests of a kind are linked.
 MAX_LINKS = 10
@@ -18,7 +18,8 @@ MAX_LINKS = 10
 def retry_report(run_id: int) -> str:
     """Return the verdicts on a run as a line of Markdown; empty for a run without retries, and on any error."""
     try:
-        return _to_report(*extension_state().transactions.read(read_report, run_id))
+        return _to_report(*extension_state().transactions.read(
+            lambda db: (read_verdict(db, run_id), read_other_builds(db, run_id))))
     except Exception as fault:
         log().error(f'the verdicts of run {run_id} are missing in the report: {describe(fault)}')
         return ''

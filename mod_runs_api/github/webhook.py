@@ -10,8 +10,8 @@ from ..errors import RunNotFound, Unprocessable
 from ..extension import ExtensionState, extension_state
 from ..host.github import find_pull_request
 from ..host.runtime import external_run_page
-from ..service.comments import (create_commanded_retry, find_writer,
-                                read_request)
+from ..service.comments import create_commanded_retry, read_request
+from ..service.users import find_writer
 from ..service.verdict import read_verdict
 from .commands import InvalidCommand, read_commands
 from .payload import read_payload

@@ -9,7 +9,7 @@ from flask import current_app, g
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from ..errors import InternalError, Outdated, RunsApiError, ServiceUnavailable
+from ..errors import InternalError, RunsApiError, ServiceUnavailable, StaleRead
 
 #: Errors that waiting cannot mend, though drivers raise them as if it could. MySQL and MariaDB: a database, table,
 #: column or default that is not there, a right or a log-in that is lacking, a password or an account that has ended.
@@ -26,7 +26,7 @@ def log() -> logging.Logger:
 
 def log_fault(fault: BaseException) -> RunsApiError:
     """Log a fault, and return the error that the requester sees."""
-    is_away = any(isinstance(cause, (Outdated, PoolTimeoutError)) or _is_of_server(cause) and not _is_permanent(cause)
+    is_away = any(isinstance(cause, (StaleRead, PoolTimeoutError)) or _is_of_server(cause) and not _is_permanent(cause)
                   for cause in _causes(fault))
     error = ServiceUnavailable() if is_away else InternalError(_name(fault))
     log().error(f'{error.code}: {_name(fault) if is_away else describe(fault)}')

@@ -1,19 +1,19 @@
-"""Listing the attempts of a run (docs/api.rst, "Attempts")."""
+"""Listing the attempts of a run, for the API and for its page (docs/api.rst, "Attempts")."""
 
 from collections.abc import Collection, Sequence
 
 from ..database import Database
 from ..database.attempts import check_attempts, read_attempt_ids, read_attempts
-from ..database.carry_over import count_carried_over, read_really_run
+from ..database.carry_over import count_carried_over, read_executed_tests
 from ..database.causes import read_run_records
 from ..database.outcomes import count_outcomes, read_outcomes
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_builds
-from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage,
-                               derive_status)
-from ..domain.builds import OtherBuild, list_other_builds
+from ..domain.attempts import Attempt, AttemptRecord, AttemptsPage, derive_status
 from ..domain.causes import find_cause
-from ..domain.run import Run
+from ..domain.history import MAX_COMPARED, MAX_LISTED, RetryHistory
+from ..domain.run import OtherBuild, Run, list_other_builds
+from .verdict import read_verdict
 
 
 def read_page(db: Database, run_id: int, limit: int | None = None, offset: int = 0) -> AttemptsPage:
@@ -33,6 +33,16 @@ def read_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage 
         return None
     older = [(number, record) for number, record in records[:-limit] if record.run_id == run_id]
     return AttemptsPage(run_id, run.root_id, len(records), _summarize(db, run, records[-limit:][::-1] + older))
+
+
+def read_history(db: Database, run_id: int) -> RetryHistory | None:
+    """Return the retry history of a run; None for a run that was never retried. Raises :exc:`RunNotFound`."""
+    page = read_newest_attempts(db, run_id, MAX_LISTED)
+    if page is None:
+        return None
+    own = next(attempt for attempt in page.attempts if attempt.run_id == run_id)
+    verdict = read_verdict(db, run_id) if page.total <= MAX_COMPARED else None
+    return RetryHistory(own, page.attempts, page.total - len(page.attempts), verdict)
 
 
 def read_other_builds(db: Database, run_id: int) -> list[OtherBuild]:
@@ -71,7 +81,7 @@ def _count_to_carry_over(db: Database, root_id: int, run_ids: Collection[int]) -
     if not run_ids:
         return {}
     progress = read_progress(db, read_attempt_ids(db, root_id))
-    of_others = read_really_run(db, [one.run_id for one in progress.values() if one.end is not None])
+    of_others = read_executed_tests(db, [one.run_id for one in progress.values() if one.end is not None])
     own: dict[int, set[int]] = {run_id: set() for run_id in run_ids}
     for regression_test_id, run_id, _ in read_outcomes(db, list(run_ids)):
         own[run_id].add(regression_test_id)

@@ -23,15 +23,13 @@ from sqlalchemy.orm import Session, SessionTransaction, object_session
 
 from ..database import Database
 from ..database.attempts import read_attempt_ids
-from ..database.carry_over import (copy_results, find_contradicted,
-                                   find_missed, find_origins,
-                                   is_still_completed)
+from ..database.carry_over import copy_results, find_contradicted, find_missed, find_origins, is_still_completed
 from ..database.progress import read_progress
 from ..database.runs import find_run
 from ..database.transactions import Transactions
 from ..domain.progress import COMPLETED, CarryOver, order_ends
 from ..domain.words import counted
-from ..errors import Outdated
+from ..errors import StaleRead
 from ..extension import find_extension_state
 from ..host.log import describe, log
 from ..host.models import HostModels
@@ -75,10 +73,10 @@ def _handle_completed_runs(session: Session, transaction: SessionTransaction) ->
     if state is not None:
         for run_id in run_ids:
             # On the database of this session: it need not be that of the request.
-            _make_whole(replace(state.transactions, get_session=lambda: session), run_id)
+            _carry_over_or_log(replace(state.transactions, get_session=lambda: session), run_id)
 
 
-def _make_whole(transactions: Transactions, run_id: int) -> None:
+def _carry_over_or_log(transactions: Transactions, run_id: int) -> None:
     """Carry over into a run that has completed. An error is logged: nothing may break the host's commit."""
     try:
         count = transactions.run(carry_over, run_id)
@@ -98,7 +96,7 @@ def carry_over(db: Database, run_id: int) -> int:
     copy_results(db, plan)
     # Last, so that nothing waits for this lock.
     if not is_still_completed(db, plan.completed):
-        raise Outdated
+        raise StaleRead
     return len(plan.origins)
 
 

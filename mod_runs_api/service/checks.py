@@ -14,8 +14,7 @@ from ..database.attempts import read_attempt_ids
 from ..database.progress import read_progress
 from ..database.runs import find_superseding
 from ..database.users import is_blocked
-from ..domain.builds import SHOWN_LENGTH
-from ..domain.run import PULL_REQUEST, Run
+from ..domain.run import PULL_REQUEST, SHOWN_LENGTH, Run
 from ..errors import RefusedByCheck
 from ..extension import extension_state
 from ..host.github import CheckedRun
@@ -89,9 +88,9 @@ def _in_order(checks: Iterable[Check]) -> list[Check]:
     return [*filter(listed.__contains__, _FIRST), *others, *filter(listed.__contains__, _LAST)]
 
 
-def ask_checks(checks: Sequence[Check], run: Run, silence_refuses: bool = False) -> None:
+def ask_checks(checks: Sequence[Check], run: Run, fail_closed: bool = False) -> None:
     """Raise :exc:`RefusedByCheck` if a check refuses a retry of a run. The first refusal ends it."""
-    # A check that fails, or has no answer, is logged. It refuses nothing, or with silence_refuses the retry.
+    # A check that fails, or has no answer, is logged. It refuses nothing, or with fail_closed the retry.
     checked = CheckedRun(**asdict(run))
     for check in checks:
         name = getattr(check, '__name__', type(check).__name__)
@@ -106,5 +105,5 @@ def ask_checks(checks: Sequence[Check], run: Run, silence_refuses: bool = False)
                 raise RefusedByCheck(reason, run_id=run.id)
             trouble = f'returned {type(reason).__name__}, which is neither str nor None'
         log().error(f'the check {name} {trouble}')
-        if silence_refuses:
+        if fail_closed:
             raise RefusedByCheck(f'{name} has no answer.', run_id=run.id)

@@ -1,7 +1,5 @@
 """Retries that a comment on a pull request asks for (docs/github.rst, "Comments")."""
 
-from collections.abc import Collection
-
 from ..database import Database
 from ..database.attempts import read_attempt_ids
 from ..database.causes import read_run_records
@@ -9,8 +7,7 @@ from ..database.outcomes import read_tests
 from ..database.progress import read_progress
 from ..database.retry import find_retry
 from ..database.runs import find_newest_run
-from ..database.users import find_github_users, is_blocked
-from ..domain.comments import Command, Comment, IgnoredComment
+from ..domain.comments import Command, Comment
 from ..domain.outcomes import list_not_passed
 from ..domain.progress import order_ends
 from ..domain.retry import Retry, RetryRequest, digest_key
@@ -20,25 +17,6 @@ from ..errors import RunQueued
 from ..extension import ExtensionState
 from .checks import checks_of_comments
 from .retry import create_retry
-
-
-def find_writer(db: Database, comment: Comment, retry_roles: Collection[str]) -> User:
-    """Return the user who wrote a comment, if they may retry. Raises :exc:`IgnoredComment`."""
-    if is_blocked(db, comment.account_id):
-        # They get no answer either.
-        raise IgnoredComment('The writer of the comment is blocked.')
-    users = find_github_users(db, comment.login)
-    if not users:
-        raise IgnoredComment(f'The GitHub account {comment.login} belongs to nobody on this platform.')
-    if len(users) > 1:
-        raise IgnoredComment(f'The GitHub account {comment.login} belongs to several people on this platform.',
-                             asked=True)
-    if users[0].role not in retry_roles:
-        raise IgnoredComment(f'The role of {comment.login} does not have permission to run tests.', asked=True)
-    # The payload names the author: the ready-made check asks GitHub.
-    if comment.author_id is not None and is_blocked(db, comment.author_id):
-        raise IgnoredComment('The author of this pull request is blocked.', asked=True)
-    return users[0]
 
 
 def read_request(db: Database, comment: Comment, user: User, pull_request: PullRequest,

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 from ..database import Database
 from ..database.attempts import read_attempt_ids
-from ..database.outcomes import read_selected, read_tests
+from ..database.outcomes import read_evidence, read_selected, read_tests
 from ..database.progress import read_progress
 from ..database.runs import check_run, find_newest_of_master, find_run
-from ..database.verdict import read_evidence
 from ..domain.attempts import derive_status
 from ..domain.outcomes import list_not_passed
 from ..domain.preview import Preview, choose

@@ -18,7 +18,8 @@ from ..extension import ExtensionState
 from ..host.log import log
 from ..settings import Check
 from .checks import ask_checks
-from .validation import find_user_id, load_retry_fields
+from .users import find_user_id
+from .validation import load_retry_fields
 
 
 def build_request(transactions: Transactions, run_id: int, *, failed_only: bool, reason: str | None,
@@ -79,7 +80,8 @@ def _create(db: Database, request: RetryRequest, drop_inactive: bool) -> Retry:
 
 def _is_still_due(db: Database, run: Run) -> bool:
     """Return whether an automatic retry is still due: GitHub has been asked since it was planned."""
-    return read_run_records(db, [run.id])[run.id].death is not None and not find_newest_runs(db, [run.id])
+    record = read_run_records(db, [run.id])[run.id]
+    return record.infrastructure_failure is not None and not find_newest_runs(db, [run.id])
 
 
 def read_tests_to_run(db: Database, run: Run, failed_only: bool, drop_inactive: bool) -> list[int]:

@@ -17,21 +17,17 @@ from ..database.carry_over import find_missed
 from ..database.causes import read_run_records
 from ..database.outcomes import read_selected, read_tests
 from ..database.progress import read_progress
-from ..database.runs import (find_newest_runs, find_run, has_last_word,
-                             read_runs)
-from ..database.sweep import (count_automatic, has_completed_since, ping,
-                              read_automatic_attempts, read_machines,
-                              read_under_maintenance, walk_backwards,
-                              write_end)
+from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
+from ..database.sweep import (count_automatic, has_completed_since, ping, read_automatic_attempts, read_machines,
+                              read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
-from ..domain.causes import VANISHED
+from ..domain.causes import LOST_MACHINE
 from ..domain.outcomes import list_not_passed
 from ..domain.progress import ENDED_STATUSES, ProgressRow
 from ..domain.run import Run
-from ..domain.sweep import Brake, Candidate, SourceTests, Step
+from ..domain.sweep import Candidate, CircuitBreaker, SourceTests, Step
 from ..domain.words import counted
-from ..errors import (RefusedByCheck, RunNotFound, RunsApiError,
-                      ServiceUnavailable)
+from ..errors import RefusedByCheck, RunNotFound, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
 from ..host.github import post_error
 from ..host.log import describe, log
@@ -50,25 +46,26 @@ def plan_sweep(state: ExtensionState) -> list[Step]:
     transactions, settings = state.transactions, state.settings
     steps = transactions.run(_plan_carrying_over)
     if settings.automatic_retries:
-        further, runs, brakes = transactions.run(_plan_by_tables, settings, clock.now(),
-                                                 {step.run_id for step in steps})
-        steps += [_ask_checks(settings, runs[step.run_id], step, brakes) if step.request else step for step in further]
+        further, runs, breakers = transactions.run(_plan_by_tables, settings, clock.now(),
+                                                   {step.run_id for step in steps})
+        steps += [_ask_checks(settings, runs[step.run_id], step, breakers) if step.request else step
+                  for step in further]
         # A check that finds the database away has no answer, as one that finds GitHub away.
         transactions.run(ping)
     return steps
 
 
-def _ask_checks(settings: Settings, run: Run, step: Step, brakes: dict[str, Brake]) -> Step:
-    """Return the step of a retry that the tables allow, or the reason to wait: the brake, or a check."""
-    brake = brakes[run.platform]
-    obstacle = brake.find_obstacle(settings.automatic_retries_at_once)
-    if obstacle:
-        return Step(run.id, 'waiting', obstacle)
+def _ask_checks(settings: Settings, run: Run, step: Step, breakers: dict[str, CircuitBreaker]) -> Step:
+    """Return the step of a retry that the tables allow, or the reason to wait: the circuit breaker, or a check."""
+    breaker = breakers[run.platform]
+    reason = breaker.find_reason_to_wait(settings.automatic_retries_at_once)
+    if reason:
+        return Step(run.id, 'waiting', reason)
     try:
-        ask_checks(checks_of_sweeps(settings), run, silence_refuses=True)
+        ask_checks(checks_of_sweeps(settings), run, fail_closed=True)
     except RefusedByCheck as refusal:
         return Step(run.id, 'waiting', refusal.message)
-    brakes[run.platform] = replace(brake, in_flight=brake.in_flight + 1)
+    breakers[run.platform] = replace(breaker, in_flight=breaker.in_flight + 1)
     return step
 
 
@@ -108,13 +105,13 @@ def _take(state: ExtensionState, step: Step) -> Step | None:
 
 def _end(state: ExtensionState, run_id: int) -> bool:
     """End a run whose machine has vanished, and return whether that was still due."""
-    if not state.transactions.run(write_end, run_id, VANISHED):
+    if not state.transactions.run(write_end, run_id, LOST_MACHINE):
         return False
     log().info(f'run {run_id} is ended: its machine has vanished')
     # As the platform's own time limit does; not where another run has the last word.
     try:
-        if state.transactions.run(has_last_word, run_id):
-            post_error(state.transactions.run(find_run, run_id), VANISHED)
+        if state.transactions.run(is_newest_of_commit, run_id):
+            post_error(state.transactions.run(find_run, run_id), LOST_MACHINE)
     except Exception as error:
         log().error(f'sweep: the commit status of run {run_id} is not posted: {type(error).__name__}')
     return True
@@ -135,21 +132,21 @@ def _plan_carrying_over(db: Database) -> list[Step]:
 
 
 def _plan_by_tables(db: Database, settings: Settings, now: datetime,
-                    carried_over: Collection[int]) -> tuple[list[Step], dict[int, Run], dict[str, Brake]]:
-    """Return the ends that are due and the retries that the tables allow, the runs that died, and the brakes."""
+                    carried_over: Collection[int]) -> tuple[list[Step], dict[int, Run], dict[str, CircuitBreaker]]:
+    """Return the ends that are due, the retries that the tables allow, the runs of these, and the circuit breakers."""
     # A run into which results are to be carried over gets no other step.
     silence = settings.max_runtime + sweep.GRACE
     last_rows = [row for row in _read_last_rows(db, now, silence + sweep.GIVEN_UP_AFTER)
                  if row.run_id not in carried_over]
-    steps = [Step(run_id, 'ended', VANISHED) for run_id in _find_vanished(db, last_rows, now, silence)]
+    steps = [Step(run_id, 'ended', LOST_MACHINE) for run_id in _find_runs_on_lost_machines(db, last_rows, now, silence)]
     candidates = _read_candidates(db, now, [row.run_id for row in last_rows if row.status in ENDED_STATUSES])
-    brakes = _read_brakes(db, settings, now, {candidate.run.platform for candidate in candidates})
+    breakers = _read_breakers(db, settings, now, {candidate.run.platform for candidate in candidates})
     left, retries = [], []
     for candidate in candidates:
-        obstacle = candidate.find_obstacle(settings.automatic_retries, now)
-        obstacle = obstacle or brakes[candidate.run.platform].find_obstacle(settings.automatic_retries_at_once)
-        if obstacle:
-            retries.append(Step(candidate.run.id, 'waiting', obstacle))
+        reason = candidate.find_reason_to_wait(settings.automatic_retries, now)
+        reason = reason or breakers[candidate.run.platform].find_reason_to_wait(settings.automatic_retries_at_once)
+        if reason:
+            retries.append(Step(candidate.run.id, 'waiting', reason))
         else:
             left.append(candidate)
     # Those that are kept waiting cost no reading of their tests.
@@ -159,7 +156,7 @@ def _plan_by_tables(db: Database, settings: Settings, now: datetime,
         if step is not None:
             retries.append(step)
     steps += sorted(retries, key=lambda step: step.run_id)
-    return steps, {candidate.run.id: candidate.run for candidate in left}, brakes
+    return steps, {candidate.run.id: candidate.run for candidate in left}, breakers
 
 
 def _read_last_rows(db: Database, now: datetime, period: timedelta) -> list[ProgressRow]:
@@ -174,43 +171,45 @@ def _read_last_rows(db: Database, now: datetime, period: timedelta) -> list[Prog
                   key=lambda row: row.run_id)
 
 
-def _find_vanished(db: Database, last_rows: Sequence[ProgressRow], now: datetime, silence: timedelta) -> list[int]:
-    """Return the runs without an end whose machine has vanished lately."""
+def _find_runs_on_lost_machines(db: Database, last_rows: Sequence[ProgressRow], now: datetime,
+                                silence: timedelta) -> list[int]:
+    """Return the runs without an end whose machine was lost lately."""
     signs = read_machines(db)
     for row in last_rows:
         if row.status not in ENDED_STATUSES:
             signs.setdefault(row.run_id, []).append(row.timestamp)
-    silent = [run_id for run_id, times in signs.items() if sweep.has_vanished(times, now, silence)]
+    silent = [run_id for run_id, times in signs.items() if sweep.is_lost(times, now, silence)]
     return [run_id for run_id, progress in sorted(read_progress(db, silent).items()) if not progress.completed]
 
 
 def _read_candidates(db: Database, now: datetime, run_ids: Sequence[int]) -> list[Candidate]:
     """Return those of some runs that infrastructure ended within the last day, and that have not been retried."""
     records = read_run_records(db, run_ids)
-    deaths = {run_id: cause for run_id, record in records.items()
-              if (cause := sweep.find_recent_death(record, now)) is not None}
-    if not deaths:
+    failures = {run_id: cause for run_id, record in records.items()
+                if (cause := sweep.find_recent_infrastructure_failure(record, now)) is not None}
+    if not failures:
         return []
-    runs = read_runs(db, list(deaths))
-    newest = find_newest_runs(db, list(deaths))
+    runs = read_runs(db, list(failures))
+    newest = find_newest_runs(db, list(failures))
     automatic = count_automatic(db, {run.root_id for run in runs.values()})
-    candidates = [Candidate(run, records[run_id], deaths[run_id], newest.get(run_id), automatic.get(run.root_id, 0))
+    candidates = [Candidate(run, records[run_id], failures[run_id], newest.get(run_id), automatic.get(run.root_id, 0))
                   for run_id, run in runs.items()]
     return [candidate for candidate in candidates if not candidate.has_been_retried]
 
 
-def _read_brakes(db: Database, settings: Settings, now: datetime, platforms: Collection[str]) -> dict[str, Brake]:
-    """Return the brake of each of some platforms."""
+def _read_breakers(db: Database, settings: Settings, now: datetime,
+                   platforms: Collection[str]) -> dict[str, CircuitBreaker]:
+    """Return the circuit breaker of each of some platforms."""
     under_maintenance = read_under_maintenance(db)
-    brakes = {}
+    breakers = {}
     for platform in platforms:
         attempts = read_automatic_attempts(db, platform, max(REMEMBERED, settings.automatic_retries_at_once))
         records = read_run_records(db, [attempt.run_id for attempt in attempts])
-        last_death = sweep.find_outage(attempts, records)
-        brakes[platform] = Brake(
+        newest_failure = sweep.find_opening_failure(attempts, records)
+        breakers[platform] = CircuitBreaker(
             platform, platform in under_maintenance, sweep.count_in_flight(attempts, records, now),
-            last_death is not None and not has_completed_since(db, platform, last_death.id))
-    return brakes
+            newest_failure is not None and not has_completed_since(db, platform, newest_failure.id))
+    return breakers
 
 
 def _read_tests(db: Database, candidates: Sequence[Candidate]) -> dict[int, SourceTests]:

@@ -4,13 +4,8 @@ import re
 from typing import Any, ClassVar, NamedTuple
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
-from sqlalchemy import inspect
-from sqlalchemy.orm import InstanceState
 
-from ..database import Database
-from ..database.users import find_users
 from ..domain.retry import MAX_REASON_LENGTH
-from ..domain.run import MAX_ID
 from ..errors import InvalidFields
 
 #: 1 to 255 visible ASCII characters.
@@ -79,15 +74,3 @@ def load_retry_fields(body: dict[str, Any], idempotency_key: object = None) -> R
             isinstance(idempotency_key, str) and re.fullmatch(IDEMPOTENCY_KEY, idempotency_key)):
         raise InvalidFields({'idempotency_key': ['Must be 1 to 255 visible ASCII characters.']})
     return RetryFields(**loaded)
-
-
-def find_user_id(db: Database, user: Any) -> int:
-    """Return the id of a user, given by id, name or model. Raises :exc:`InvalidFields` if there is none."""
-    instance = inspect(user, raiseerr=False)
-    if isinstance(instance, InstanceState) and isinstance(user, db.host.User) and instance.identity:
-        user = instance.identity[0]
-    is_id = type(user) is int and 1 <= user <= MAX_ID
-    users = find_users(db, user) if isinstance(user, str) or is_id else []
-    if not users:
-        raise InvalidFields({'requested_by': ['There is no such user.']})
-    return users[0].id

@@ -5,13 +5,11 @@ from collections.abc import Sequence
 
 from ..database import Database
 from ..database.attempts import check_attempts, read_attempt_ids
-from ..database.outcomes import read_outcomes
+from ..database.outcomes import read_evidence, read_outcomes
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active, read_builds, read_commands
-from ..database.verdict import read_evidence
-from ..domain.verdict import (AttemptOutcome, Evidence, Verdict,
-                              count_verdicts, judge, judge_commit,
-                              needs_evidence)
+from ..domain.outcomes import Evidence
+from ..domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
 from ..domain.words import to_sentence
 
 

@@ -12,9 +12,8 @@ from ..domain.history import RetryHistory
 from ..domain.retry import MAX_REASON_LENGTH
 from ..extension import extension_state
 from ..host.log import describe, log
-from ..host.runtime import (logged_in_user, regression_test_page, run_page,
-                            run_page_pattern)
-from ..service.history import read_history
+from ..host.runtime import logged_in_user, regression_test_page, run_page, run_page_pattern
+from ..service.attempts import read_history
 from ..version import __version__
 
 

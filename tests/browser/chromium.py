@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import (Browser, ConsoleMessage, Locator, Page,
-                                     Request, Route)
+    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Route
 else:
     # Types are read by a type checker only: without Playwright the tests can be collected, and skipped.
     Browser = ConsoleMessage = Locator = Page = Request = Route = Any

@@ -15,8 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from browser import chromium
-from on_platform.checkout import (Platform, add_built_commit,
-                                  copy_as_documented, named, prepare)
+from on_platform.checkout import Platform, add_built_commit, copy_as_documented, named, prepare
 from on_platform.protocol import Process, Story, running
 from on_platform.rows import Rows, now
 

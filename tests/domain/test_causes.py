@@ -3,11 +3,11 @@
 from datetime import datetime
 
 import pytest
-from support.histories import NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT, VANISHED
+from support.histories import LOST_MACHINE, NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
-from mod_runs_api.domain.causes import (Cause, CauseCounts, RunRecord,
-                                        find_cause, to_phrase)
+from mod_runs_api.domain.causes import Cause, RunRecord, find_cause, to_phrase
 from mod_runs_api.domain.progress import Progress, ProgressRow
+from mod_runs_api.domain.statistics import CauseCounts
 
 NOT_RAN = 'Not ran - no code changes'
 MISSING = '2 of 3 results are missing'
@@ -44,7 +44,7 @@ def test_a_run_that_has_not_ended_has_no_cause() -> None:
 CAUSES: dict[str, list[tuple[list[str], str | None]]] = {
     'decision': [
         *[([*STARTED, 'Canceled by alice via API: wrong', *later], 'Canceled by alice via API: wrong') for later in (
-            [], [OUT_OF_ORDER], [TIME_LIMIT], [''], ['completed'], ['testing', VANISHED], ['Build failed: …'])],
+            [], [OUT_OF_ORDER], [TIME_LIMIT], [''], ['completed'], ['testing', LOST_MACHINE], ['Build failed: …'])],
         ([' Canceled by admin\n', TIME_LIMIT], 'Canceled by admin'),
         *[([message], None) for message in (
             'Canceled by user', 'PR closed', 'PR is closed', 'Tests canceled', 'Invalid PR number', NOT_RAN)],
@@ -62,7 +62,7 @@ CAUSES: dict[str, list[tuple[list[str], str | None]]] = {
             'GCP operation timed out. The test will be retried automatically.', 'VM creation failed (SOMETHING_NEW).',
             'Required GCP resource not found.', 'A VM with this name already exists.', 'Artifact download timed out',
             'Artifact download failed: HTTP 502')],
-        *[([*STARTED, message], None) for message in (OUT_OF_ORDER, 'artifact', VANISHED)],
+        *[([*STARTED, message], None) for message in (OUT_OF_ORDER, 'artifact', LOST_MACHINE)],
         *[([*STARTED, message], 'the worker gave up') for message in ('', ' \n')],
         ([f' {TIME_LIMIT}\n'], TIME_LIMIT),
         *[([NOT_VISIBLE, *later], NOT_VISIBLE) for later in ([], [NOT_RAN], [NOT_RAN, NOT_RAN])],
@@ -101,5 +101,5 @@ def test_causes_are_counted_by_name_and_by_message_and_however_many_results_are_
 
 
 def test_a_phrase_is_a_message_in_fewer_words() -> None:
-    assert [to_phrase(detail) for detail in (TIME_LIMIT, VANISHED, 'GCP operation timed out.', MISSING)] == [
+    assert [to_phrase(detail) for detail in (TIME_LIMIT, LOST_MACHINE, 'GCP operation timed out.', MISSING)] == [
         'time limit exceeded', 'its machine has vanished', 'GCP operation timed out', MISSING]

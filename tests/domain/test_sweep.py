@@ -9,10 +9,8 @@ from mod_runs_api import clock
 from mod_runs_api.domain.causes import RunRecord
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.run import NewerRun, RegressionTest
-from mod_runs_api.domain.sweep import (AutomaticAttempt, Brake, Candidate,
-                                       SourceTests, count_in_flight,
-                                       find_outage, find_recent_death,
-                                       has_vanished)
+from mod_runs_api.domain.sweep import (AutomaticAttempt, Candidate, CircuitBreaker, SourceTests, count_in_flight,
+                                       find_opening_failure, find_recent_infrastructure_failure, is_lost)
 
 from .test_retry import run
 
@@ -32,30 +30,30 @@ def candidate(*, ago: timedelta = HOUR, results: int = 1, newest: NewerRun | Non
               **changes: object) -> Candidate:
     """Return run 5, which ran out of time an hour ago."""
     died = record(DIED, ago=ago, results=results)
-    assert died.death
-    return Candidate(run('canceled', **changes), died, died.death, newest, automatic)
+    assert died.infrastructure_failure
+    return Candidate(run('canceled', **changes), died, died.infrastructure_failure, newest, automatic)
 
 
 @pytest.mark.parametrize(('ago', 'is_dead'), [(MINUTE, True), (24 * HOUR, True), (24 * HOUR + MINUTE, False)])
 def test_a_death_is_looked_at_for_a_day(ago: timedelta, is_dead: bool) -> None:
-    assert bool(find_recent_death(record(DIED, ago=ago), NOW)) == is_dead
+    assert bool(find_recent_infrastructure_failure(record(DIED, ago=ago), NOW)) == is_dead
 
 
 @pytest.mark.parametrize('rows', [
     [], [('testing', '')], [('canceled', 'Canceled by admin')], [('canceled', 'A new word')]])
 def test_no_other_end_is_a_death(rows: list[tuple[str, str]]) -> None:
-    assert find_recent_death(record(rows), NOW) is None
+    assert find_recent_infrastructure_failure(record(rows), NOW) is None
 
 
-@pytest.mark.parametrize(('found', 'obstacle'), [
+@pytest.mark.parametrize(('found', 'reason'), [
     (candidate(), None), (candidate(ago=15 * MINUTE), None), (candidate(automatic=1), None),
     (candidate(ago=14 * MINUTE), 'it ended less than 15 minutes ago, and an end is not final'),
     (candidate(newest=NewerRun(9, None)), 'run 9 of the same commit is newer'),
     (candidate(newest=NewerRun(9, 8)), 'run 9 of the same commit is newer'),
     (candidate(automatic=2, root_id=3), 'the automatic retries of run 3 are used up')])
 def test_a_run_waits_while_its_end_is_fresh_a_run_is_newer_or_its_retries_are_used_up(
-        found: Candidate, obstacle: str | None) -> None:
-    assert found.find_obstacle(2, NOW) == obstacle
+        found: Candidate, reason: str | None) -> None:
+    assert found.find_reason_to_wait(2, NOW) == reason
 
 
 def test_a_run_with_a_newer_attempt_has_been_retried() -> None:
@@ -90,28 +88,29 @@ def test_a_run_that_died_is_resumed_or_run_again_in_full(
         assert (step.why, step.request.reason, step.request.automatic) == (TIME_LIMIT, f'Automatic: {TIME_LIMIT}', True)
 
 
-@pytest.mark.parametrize(('brake', 'obstacle'), [
-    (Brake('linux', False, 1, False), None), (Brake('linux', True, 0, False), 'linux is under maintenance'),
-    (Brake('linux', False, 2, False), '2 automatic attempts of linux are in flight'),
-    (Brake('linux', False, 0, True),
+@pytest.mark.parametrize(('breaker', 'reason'), [
+    (CircuitBreaker('linux', False, 1, False), None),
+    (CircuitBreaker('linux', True, 0, False), 'linux is under maintenance'),
+    (CircuitBreaker('linux', False, 2, False), '2 automatic attempts of linux are in flight'),
+    (CircuitBreaker('linux', False, 0, True),
      'the last 3 automatic attempts of linux died, and no run of it has completed since')])
-def test_the_brake_of_a_platform_holds_in_maintenance_at_its_limit_and_in_an_outage(
-        brake: Brake, obstacle: str | None) -> None:
-    assert brake.find_obstacle(2) == obstacle
+def test_the_circuit_breaker_of_a_platform_opens_in_maintenance_at_its_limit_and_in_an_outage(
+        breaker: CircuitBreaker, reason: str | None) -> None:
+    assert breaker.find_reason_to_wait(2) == reason
 
 
-@pytest.mark.parametrize(('ends', 'is_outage'), [
+@pytest.mark.parametrize(('ends', 'is_open'), [
     ([DIED] * 3, True), ([DIED] * 2, False), ([DIED, DIED, COMPLETED], True), ([COMPLETED, DIED, DIED, DIED], True),
     ([DIED, [('canceled', OUT_OF_ORDER)], DIED], True), ([DIED, DIED, [('canceled', 'Canceled by admin')]], False),
     # One that has not ended is none of the last.
     ([DIED, DIED, DIED, [('testing', '')]], True)])
-def test_three_that_ended_last_and_died_are_an_outage(ends: list[list[tuple[str, str]]], is_outage: bool) -> None:
+def test_three_that_ended_last_and_died_are_an_outage(ends: list[list[tuple[str, str]]], is_open: bool) -> None:
     records = {run_id: record(rows, run_id=run_id) for run_id, rows in enumerate(ends, 1)}
     attempts = [AutomaticAttempt(run_id, NOW) for run_id in reversed(records)]
 
-    found = find_outage(attempts, records)
+    found = find_opening_failure(attempts, records)
 
-    assert (found is not None) == is_outage
+    assert (found is not None) == is_open
     assert found is None or found.id == max(one.progress.end.id for one in records.values() if one.progress.end)
 
 
@@ -128,12 +127,12 @@ def test_an_attempt_is_in_flight_until_it_ends_and_for_a_day() -> None:
     ([29 * HOUR, 5 * HOUR], True), ([29 * HOUR, HOUR], False)])
 def test_a_machine_has_vanished_that_gave_its_last_sign_of_life_between_four_and_twenty_eight_hours_ago(
         signs: list[timedelta], vanished: bool) -> None:
-    assert has_vanished([NOW - ago for ago in signs], NOW, LIMIT) == vanished
+    assert is_lost([NOW - ago for ago in signs], NOW, LIMIT) == vanished
 
 
 def test_a_time_that_cannot_be_read_is_older_than_any_other() -> None:
-    assert not has_vanished(['0000-00-00 00:00:00'], NOW, LIMIT)
-    assert has_vanished(['0000-00-00 00:00:00', NOW - 5 * HOUR], NOW, LIMIT)
+    assert not is_lost(['0000-00-00 00:00:00'], NOW, LIMIT)
+    assert is_lost(['0000-00-00 00:00:00', NOW - 5 * HOUR], NOW, LIMIT)
 
 
 @pytest.mark.usefixtures('time_zone')

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Optional, Type, TypeVar, Union
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine, String, TypeDecorator, create_engine, event
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import (DeclarativeBase, Session, scoped_session,
-                            sessionmaker)
+from sqlalchemy.orm import DeclarativeBase, Session, scoped_session, sessionmaker
 
 
 class _Declarative(DeclarativeBase):

@@ -4,8 +4,7 @@ from typing import Union
 
 import verdict
 from database import db
-from flask import (Blueprint, g, redirect, render_template, request, session,
-                   url_for)
+from flask import Blueprint, g, redirect, render_template, request, session, url_for
 from mod_auth.models import User
 from mod_regression.models import RegressionTest
 from mod_test.models import Test

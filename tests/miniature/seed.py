@@ -14,11 +14,8 @@ from database import Base, db
 from mod_api.models.api_token import ApiToken
 from mod_auth.models import Role, User
 from mod_customized.models import CustomizedTest, TestFork
-from mod_regression.models import (Category, RegressionTest,
-                                   RegressionTestOutput,
-                                   RegressionTestOutputFiles)
-from mod_test.models import (Fork, Test, TestPlatform, TestProgress,
-                             TestResult, TestStatus, TestType)
+from mod_regression.models import Category, RegressionTest, RegressionTestOutput, RegressionTestOutputFiles
+from mod_test.models import Fork, Test, TestPlatform, TestProgress, TestResult, TestStatus, TestType
 from outcome import Outcome, passing, record
 from sqlalchemy import func, select
 

@@ -10,8 +10,7 @@ from database import db
 from mod_auth.models import User
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestType
-from support.github import (AUTHOR, COMMIT, PR, SETTINGS, GitHub,
-                            comment_payload)
+from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, comment_payload
 
 from mod_runs_api.github import CommentOutcome, retry_from_comment
 

@@ -9,15 +9,12 @@ from database import db
 from flask import Flask
 from mod_ci.models import BlockedUsers
 from mod_test.models import Test, TestStatus, TestType
-from support.github import (ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR,
-                            SEARCH_LIMIT, Build, GitHub)
+from support.github import ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR, SEARCH_LIMIT, Build, GitHub
 from support.histories import end
 from support.rows import Rows, add_retries
 
 from mod_runs_api import Unprocessable, retry_run
-from mod_runs_api.github import (CommentRefusal, author_is_not_blocked,
-                                 build_artifact_exists,
-                                 commit_is_not_superseded,
+from mod_runs_api.github import (CommentRefusal, author_is_not_blocked, build_artifact_exists, commit_is_not_superseded,
                                  no_attempt_is_queued, pull_request_is_open)
 
 from .conftest import Comment, MakeRun

@@ -12,8 +12,7 @@ from mod_auth.models import Role, User
 from mod_ci.models import BlockedUsers
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestStatus, TestType
-from support.github import (ALICE, AUTHOR, COMMIT, NEW_COMMIT, OLD_COMMIT, PR,
-                            GitHub, comment_payload)
+from support.github import ALICE, AUTHOR, COMMIT, NEW_COMMIT, OLD_COMMIT, PR, GitHub, comment_payload
 from support.histories import end, finish, report, retry_in_process
 from support.rows import RetryRow, Rows
 from support.statements import before_statements, fail

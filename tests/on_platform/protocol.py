@@ -63,7 +63,7 @@ def differs(output: str) -> Outcome:
     return Outcome(output=output)
 
 
-class Said(NamedTuple):
+class Reported(NamedTuple):
     """What the platform says of a run, in the words of ``GET /runs/{id}/retries``."""
 
     status: str
@@ -226,12 +226,12 @@ class Story:
 
     # What the platform says, and the package
 
-    def said(self, run_id: int) -> Said:
+    def said(self, run_id: int) -> Reported:
         """Return the status and the counts of a run, on which page and API must agree."""
         summary = self.ask('GET', f'/runs/{run_id}/summary')
         assert summary['status'] == self.process.call('status_and_page', run_id=run_id)[0]
-        return Said(summary['status'], summary['total_samples'], summary['pass_count'],
-                    summary['fail_count'] + summary['missing_output_count'], summary['skipped_count'])
+        return Reported(summary['status'], summary['total_samples'], summary['pass_count'],
+                        summary['fail_count'] + summary['missing_output_count'], summary['skipped_count'])
 
     def categories(self, run_id: int) -> dict[str, dict[int, bool]]:
         """Return the tests that the page of a run lists in each category, and whether each has passed."""
@@ -243,10 +243,10 @@ class Story:
         attempts: list[Row] = self.ask('GET', f'/runs/{run_id}/retries?limit=100')['data']
         return attempts
 
-    def listed(self, run_id: int) -> Said:
+    def listed(self, run_id: int) -> Reported:
         """Return the status and the counts of a run as the package lists them."""
         (listed,) = (attempt for attempt in self.attempts(run_id) if attempt['run_id'] == run_id)
-        return Said(*(listed[name] for name in Said._fields))
+        return Reported(*(listed[name] for name in Reported._fields))
 
     def verdict(self, run_id: int) -> Any:
         """Return what the attempts of a run prove, a hundred tests at most."""

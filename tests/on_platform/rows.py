@@ -8,8 +8,7 @@ from itertools import count
 from secrets import token_hex
 from typing import Any
 
-from sqlalchemy import (Engine, MetaData, NullPool, Table, create_engine,
-                        insert, select, update)
+from sqlalchemy import Engine, MetaData, NullPool, Table, create_engine, insert, select, update
 
 COMPLETED = ('preparation', 'testing', 'completed')
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from .protocol import BOTH, CRASH, Said, Story, Worker
+from .protocol import BOTH, CRASH, Reported, Story, Worker
 
 pytestmark = pytest.mark.platform
 
 TIME_LIMIT = 'Could not complete test, time limit exceeded'
 
-WHOLE = Said('pass', tests=4, passed=4, failed=0, not_run=0)
+WHOLE = Reported('pass', tests=4, passed=4, failed=0, not_run=0)
 
 Happens = Callable[[Worker], object]
 
@@ -114,7 +114,7 @@ def test_a_retry_that_is_canceled_half_way_is_whole_when_it_completes_after_all(
     worker.start()
     worker.run(tests[0])
     cancel(worker)
-    assert story.said(worker.run_id) == Said('canceled', tests=2, passed=1, failed=0, not_run=1)
+    assert story.said(worker.run_id) == Reported('canceled', tests=2, passed=1, failed=0, not_run=1)
     assert story.origins(worker.run_id) == {tests[0]: worker.run_id}
     assert 'An error occurred' in story.page(worker.run_id)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .protocol import Said, Story
+from .protocol import Reported, Story
 from .rows import now
 
 pytestmark = pytest.mark.platform
@@ -14,10 +14,10 @@ pytestmark = pytest.mark.platform
 #: What is said of a completed run with a test that passed and an odd one. How the page shows the odd one: as passed, as
 #: failed, or not at all. Status and counts by the platform's API, by the newest of its rules, and by ``/retries``. The
 #: outcome of the odd one by ``/verdict``. Whether a failed-only retry runs it.
-Told = tuple[bool | None, Said, Said, str, bool]
+ReportedOutcome = tuple[bool | None, Reported, Reported, str, bool]
 
 
-def told(story: Story, run_id: int, odd: int) -> Told:
+def told(story: Story, run_id: int, odd: int) -> ReportedOutcome:
     """Ask everybody about a run, once it has completed."""
     story.rows.add('test_progress', test_id=run_id, status='completed', message='', timestamp=now())
     (verdict,) = [entry for entry in story.verdict(run_id)['data'] if entry['regression_test_id'] == odd]
@@ -31,16 +31,16 @@ def told(story: Story, run_id: int, odd: int) -> Told:
     return page, api, story.listed(run_id), verdict['attempts'][0]['outcome'], bool(again)
 
 
-PASSES, FAILS, LACKS = Said('pass', 2, 2, 0, 0), Said('fail', 2, 1, 1, 0), Said('error', 2, 1, 0, 1)
+PASSES, FAILS, LACKS = Reported('pass', 2, 2, 0, 0), Reported('fail', 2, 1, 1, 0), Reported('error', 2, 1, 0, 1)
 
 #: The odd test: its outputs, how often it is selected, its result (None: it has none), and what is said.
-ODD: dict[str, tuple[int, int, dict[str, Any] | None, Told]] = {
+ODD: dict[str, tuple[int, int, dict[str, Any] | None, ReportedOutcome]] = {
     'no exit code and none expected': (
         0, 1, {'exit_code': None, 'expected_rc': None}, (True, PASSES, FAILS, 'fail', True)),
     'no result': (1, 1, None, (False, LACKS, LACKS, 'not_run', True)),
     'no result, no outputs': (0, 1, None, (True, LACKS, LACKS, 'not_run', True)),
-    'failed, not selected': (1, 0, {'exit_code': 1}, (None, Said('fail', 1, 1, 1, 0), FAILS, 'fail', True)),
-    'selected twice': (1, 2, {}, (True, Said('error', 3, 2, 0, 1), PASSES, 'pass', False)),
+    'failed, not selected': (1, 0, {'exit_code': 1}, (None, Reported('fail', 1, 1, 1, 0), FAILS, 'fail', True)),
+    'selected twice': (1, 2, {}, (True, Reported('error', 3, 2, 0, 1), PASSES, 'pass', False)),
     'another output, exit code as expected': (
         1, 1, {'exit_code': 10, 'expected_rc': 10, 'got': 'something else'}, (False, FAILS, FAILS, 'fail', True)),
     'one of several outputs without a file': (1, 1, {}, (True, FAILS, FAILS, 'missing_output', True)),
@@ -70,7 +70,7 @@ def test_a_run_without_selected_tests_has_run_what_is_active_now(story: Story) -
     story.rows.result(run_id, good)
     story.rows.add('test_progress', test_id=run_id, status='completed', message='', timestamp=now())
     assert story.categories(run_id) == {'General': {good: True, inactive: False}}
-    assert story.said(run_id) == story.listed(run_id) == Said('pass', 1, 1, 0, 0)
+    assert story.said(run_id) == story.listed(run_id) == Reported('pass', 1, 1, 0, 0)
 
     added = story.rows.regression_test()
     assert told(story, run_id, added) == (False, LACKS, LACKS, 'not_run', True)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from .checkout import Platform, copy_as_documented
-from .protocol import BOTH, Said, Story, Worker
+from .protocol import BOTH, Reported, Story, Worker
 from .rows import now
 
 pytestmark = [pytest.mark.platform, BOTH]
@@ -66,7 +66,7 @@ def test_a_run_that_ran_out_of_time_after_12_of_20_tests_is_resumed_and_ends_who
     story.complete(retry or 0)
     assert '20/20 tests matched the approved output' in story.report(worker.run_id)
     assert story.commit_status(worker.run_id)['state'] == 'success'
-    assert story.said(retry or 0) == Said('pass', tests=20, passed=20, failed=0, not_run=0)
+    assert story.said(retry or 0) == Reported('pass', tests=20, passed=20, failed=0, not_run=0)
     let_pass(story)
     assert sweep(story) == []
 

@@ -14,7 +14,7 @@ from mod_test.models import TestProgress, TestStatus
 from sqlalchemy import update
 from support.databases import Database
 from support.github import SETTINGS
-from support.histories import TIME_LIMIT, VANISHED
+from support.histories import LOST_MACHINE, TIME_LIMIT
 from support.rows import Rows
 
 from .server import Client, Server, together
@@ -57,7 +57,7 @@ def assert_done_once(rows: Rows, stopped: int, vanished: int) -> int:
     """Check that one run was retried once and whole, and the other ended once, and return the retry."""
     retry, = rows.of('run_retry', source_run_id=stopped)
     assert len(rows.selection(retry['run_id'])) == retry['test_count'] == 5
-    assert [row['message'] for row in rows.of('test_progress', test_id=vanished)][2:] == [VANISHED]
+    assert [row['message'] for row in rows.of('test_progress', test_id=vanished)][2:] == [LOST_MACHINE]
     return int(retry['run_id'])
 
 

@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mod_test.models import TestStatus
 from support.databases import Database
-from support.worlds import (ATTEMPTS, ROOT, RUNS, WORLDS, File, GeneratedTest,
-                            Output, World, assert_as_documented)
+from support.worlds import ATTEMPTS, ROOT, RUNS, WORLDS, File, GeneratedTest, Output, World, assert_as_documented
 
 
 @pytest.fixture

@@ -14,12 +14,10 @@ from flask import g
 from mod_auth.models import Role
 from mod_ci.models import GcpInstance
 from mod_customized.models import CustomizedTest
-from mod_test.models import (Test, TestPlatform, TestProgress, TestStatus,
-                             TestType)
+from mod_test.models import Test, TestPlatform, TestProgress, TestStatus, TestType
 from sqlalchemy import Engine, delete, update
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
-from support.github import (AUTHOR, COMMIT, PR, SETTINGS, GitHub,
-                            comment_payload)
+from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, comment_payload
 from support.histories import TIME_LIMIT
 from support.visitor import Visitor
 

@@ -20,7 +20,7 @@ TIME_LIMIT = 'Could not complete test, time limit exceeded'
 NOT_VISIBLE = 'Build succeeded but artifact not yet available - please retry'
 OUT_OF_ORDER = 'Duplicate Entries'
 #: What the sweep writes.
-VANISHED = 'The machine of this run has vanished.'
+LOST_MACHINE = 'The machine of this run has vanished.'
 
 
 def retry_in_process(run_id: int, **request: Any) -> int:

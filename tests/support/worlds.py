@@ -18,12 +18,12 @@ from sqlalchemy import select
 from support.rows import add_mark, add_retries, insert
 
 from mod_runs_api import attempts_verdict, retry_run
+from mod_runs_api.domain.outcomes import Evidence
+from mod_runs_api.domain.outcomes import File as ProducedFile
 from mod_runs_api.domain.outcomes import Outcome
 from mod_runs_api.domain.retry import choose_tests
 from mod_runs_api.domain.run import RegressionTest, Run
-from mod_runs_api.domain.verdict import AttemptOutcome, Evidence
-from mod_runs_api.domain.verdict import File as ProducedFile
-from mod_runs_api.domain.verdict import TestVerdict, judge, judge_commit
+from mod_runs_api.domain.verdict import AttemptOutcome, TestVerdict, judge, judge_commit
 from mod_runs_api.errors import Refusal
 
 #: The first attempt and its retries, with runs of others before, between and after them.

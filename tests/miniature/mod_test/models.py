@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Optional
 from database import Base, DeclEnum
 from mod_regression.models import RegressionTest, RegressionTestOutput
 from sqlalchemy import DateTime, ForeignKey, String, Text, select
-from sqlalchemy.orm import (Mapped, mapped_column, object_session,
-                            reconstructor, relationship)
+from sqlalchemy.orm import Mapped, mapped_column, object_session, reconstructor, relationship
 
 if TYPE_CHECKING:
     from mod_customized.models import CustomizedTest

@@ -1,10 +1,31 @@
-"""The tests that are flaky again and again (docs/python-and-command-line.rst, "The command line")."""
+"""Counts over many runs: why they ended, and which tests are often flaky (docs/python-and-command-line.rst)."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .causes import CAUSES, Cause, CauseName
 from .verdict import Verdict
+
+
+@dataclass(frozen=True)
+class CauseCounts:
+    """The causes of some runs, counted."""
+
+    runs: int
+    #: How many have ended with all their results.
+    whole: int
+    by_name: dict[CauseName, int]
+    #: The most frequent first. How many results were missing makes no difference.
+    details: list[tuple[Cause, int]]
+
+    @classmethod
+    def of(cls, causes: Iterable[Cause | None]) -> 'CauseCounts':
+        """Return the counts of some causes."""
+        counts = Counter(cause and cause.without_numbers() for cause in causes)
+        details = [(cause, count) for cause, count in counts.most_common() if cause is not None]
+        return cls(counts.total(), counts[None], {
+            name: sum(count for cause, count in details if cause.name == name) for name in CAUSES}, details)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,41 @@
+"""Counting over many runs: why they ended, and which tests are often flaky (docs/python-and-command-line.rst)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from ..database.attempts import read_last_retried
+from ..database.causes import read_run_records
+from ..database.runs import read_last_ended
+from ..database.transactions import Transactions
+from ..domain.causes import Cause, find_cause
+from ..domain.statistics import CauseCounts, FlakyTests, count_flaky
+from ..domain.verdict import Verdict
+from ..errors import RunNotFound
+from .verdict import read_verdict
+
+#: The number of runs that are read at once. From 200 on (eq_range_index_dive_limit) MySQL and MariaDB do not look them
+#: up to find a plan, but believe statistics, and may read a table as a whole.
+RUNS_AT_ONCE = 100
+
+
+def count_causes(transactions: Transactions, last: int) -> CauseCounts:
+    """Return how many of the last runs that have ended, by run id, ended by each cause."""
+    run_ids = transactions.run(read_last_ended, last)
+    causes: list[Cause | None] = []
+    for start in range(0, len(run_ids), RUNS_AT_ONCE):
+        records = transactions.run(read_run_records, run_ids[start:start + RUNS_AT_ONCE])
+        # One that was restarted meanwhile has no end.
+        causes += [find_cause(record) for record in records.values() if record.progress.end is not None]
+    return CauseCounts.of(causes)
+
+
+def list_flaky(transactions: Transactions, last: int) -> FlakyTests:
+    """Return the tests that were flaky in the last first runs that were retried, by run id."""
+    return count_flaky(_read_verdicts(transactions, transactions.run(read_last_retried, last)))
+
+
+def _read_verdicts(transactions: Transactions, run_ids: Sequence[int]) -> Iterator[Verdict]:
+    """Yield the verdict on each of some runs, read one at a time."""
+    for run_id in run_ids:
+        with suppress(RunNotFound):  # It has been deleted since.
+            yield transactions.run(read_verdict, run_id)
