@@ -1,4 +1,4 @@
-"""An attempt ends whole (docs/api.rst): which results are carried over into a failed-only retry, and when."""
+"""Results are carried over (docs/api.rst): which results are carried over into a failed-only retry, and when."""
 
 from collections.abc import Callable, Iterable
 from contextvars import Context

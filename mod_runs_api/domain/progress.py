@@ -1,4 +1,4 @@
-"""The progress of a run, and its end (docs/operations.rst, "An attempt ends whole")."""
+"""The progress of a run, and its end (docs/operations.rst, "Results are carried over")."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

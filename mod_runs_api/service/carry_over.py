@@ -1,5 +1,5 @@
 """
-The end of a failed-only retry (docs/operations.rst, "An attempt ends whole").
+The end of a failed-only retry (docs/operations.rst, "Results are carried over").
 
 The platform reads the newest completed run as the state of the whole commit. So when a failed-only retry has completed,
 every active test without a result of its own in it gets the last result that another attempt has. INSERT only.

@@ -1,4 +1,4 @@
-"""The end of a run (docs/operations.rst, "An attempt ends whole")."""
+"""The end of a run (docs/operations.rst, "Results are carried over")."""
 
 from collections import Counter
 

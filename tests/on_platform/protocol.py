@@ -226,7 +226,7 @@ class Story:
 
     # What the platform says, and the package
 
-    def said(self, run_id: int) -> Reported:
+    def reported(self, run_id: int) -> Reported:
         """Return the status and the counts of a run, on which page and API must agree."""
         summary = self.ask('GET', f'/runs/{run_id}/summary')
         assert summary['status'] == self.process.call('status_and_page', run_id=run_id)[0]

@@ -1,5 +1,5 @@
 """
-What the platform says once a failed-only retry has completed (docs/api.rst, "An attempt ends whole").
+What the platform says once a failed-only retry has completed (docs/api.rst, "Results are carried over").
 
 Every run goes through the platform's own protocol: the scheduled job, the reports of its worker, and its end.
 """
@@ -70,7 +70,7 @@ def test_report_status_page_and_summary_agree_on_a_retry(story: Story, failing: 
     assert '<td> Teletext </td> <td> 2/2 </td>' in report
     assert (status['state'], status['target_url']) == (
         'failure' if failed else 'success', f'http://localhost/test/{retry}')
-    assert story.said(retry) == story.listed(retry) == Reported(
+    assert story.reported(retry) == story.listed(retry) == Reported(
         'fail' if failed else 'pass', tests=7, passed=7 - len(failed), failed=len(failed), not_run=0)
     assert story.categories(retry) == {'General': {test_id: test_id not in failed for test_id in general},
                                        'Teletext': dict.fromkeys(teletext, True)}
@@ -110,4 +110,4 @@ def test_a_badge_that_is_updated_at_the_same_moment_costs_nothing_of_an_end(stor
 
     assert story.rows.values('regression_test', 'last_passed_on_windows') == [pull] * 5
     assert '5/5 tests matched the approved output' in story.report(pull)
-    assert story.said(worker.run_id) == Reported('pass', tests=5, passed=5, failed=0, not_run=0)
+    assert story.reported(worker.run_id) == Reported('pass', tests=5, passed=5, failed=0, not_run=0)

@@ -114,14 +114,14 @@ def test_a_retry_that_is_canceled_half_way_is_whole_when_it_completes_after_all(
     worker.start()
     worker.run(tests[0])
     cancel(worker)
-    assert story.said(worker.run_id) == Reported('canceled', tests=2, passed=1, failed=0, not_run=1)
+    assert story.reported(worker.run_id) == Reported('canceled', tests=2, passed=1, failed=0, not_run=1)
     assert story.origins(worker.run_id) == {tests[0]: worker.run_id}
     assert 'An error occurred' in story.page(worker.run_id)
 
     # Nothing of this stops a machine that goes on.
     finish(worker)
 
-    assert story.said(worker.run_id) == WHOLE
+    assert story.reported(worker.run_id) == WHOLE
     assert '4/4 tests matched the approved output' in story.report(worker.run_id)
 
 
@@ -142,5 +142,5 @@ def test_what_is_written_after_an_end_is_no_newer_end(story: Story, end: Happens
         **dict.fromkeys(tests[:3], 'pass'), tests[3]: 'missing_output'}
     last = story.complete(story.retry(healed))
     assert story.origins(last) == {**dict.fromkeys(tests[1:3], worker.run_id), tests[0]: healed, tests[3]: last}
-    assert story.said(last) == WHOLE
+    assert story.reported(last) == WHOLE
     assert '4/4 tests matched the approved output' in story.report(last)

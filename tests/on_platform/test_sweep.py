@@ -66,7 +66,7 @@ def test_a_run_that_ran_out_of_time_after_12_of_20_tests_is_resumed_and_ends_who
     story.complete(retry or 0)
     assert '20/20 tests matched the approved output' in story.report(worker.run_id)
     assert story.commit_status(worker.run_id)['state'] == 'success'
-    assert story.said(retry or 0) == Reported('pass', tests=20, passed=20, failed=0, not_run=0)
+    assert story.reported(retry or 0) == Reported('pass', tests=20, passed=20, failed=0, not_run=0)
     let_pass(story)
     assert sweep(story) == []
 
@@ -80,7 +80,7 @@ def test_a_machine_that_vanished_ends_its_run_and_another_finishes_it(story: Sto
 
     status = story.commit_status(worker.run_id)
     assert (status['state'], status['description']) == ('error', 'The machine of this run has vanished.')
-    assert story.said(worker.run_id).status == 'canceled'
+    assert story.reported(worker.run_id).status == 'canceled'
     let_pass(story)
     ((_, what, retry),) = sweep(story)
     assert (what, story.selection(retry or 0)) == ('retried', tests[1:])
