@@ -44,14 +44,15 @@ def check_attempts(db: Database, run: Run, known: Mapping[int, Progress]) -> Non
 
 def read_last_retried(db: Database, count: int) -> Sequence[int]:
     """Return the newest attempt of each of the last first runs that were retried, by their ids, the last first."""
-    retry = db.run_retry.c
+    run, retry = db.host.Test, db.run_retry.c
     return db.connection.scalars(
-        select(func.max(retry.run_id)).group_by(retry.root_run_id)
-        .order_by(retry.root_run_id.desc()).limit(count)).all()
+        select(func.max(run.id)).join_from(db.run_retry, run, run.id == retry.run_id)
+        .group_by(retry.root_run_id).order_by(retry.root_run_id.desc()).limit(count)).all()
 
 
 def _select_attempts(db: Database, root_id: int) -> CompoundSelect[Any]:
     """Select ``run_id`` of each attempt with a first run, which may have been deleted."""
     run, retry = db.host.Test, db.run_retry.c
     return union_all(select(run.id.label('run_id')).where(run.id == root_id),
-                     select(retry.run_id).where(retry.root_run_id == root_id))
+                     select(run.id).join_from(db.run_retry, run, run.id == retry.run_id)
+                     .where(retry.root_run_id == root_id))

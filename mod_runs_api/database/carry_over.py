@@ -47,10 +47,12 @@ def is_selected_by_carry_over(db: Database, run_id: SQLColumnExpression[int],
 
 def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, int]]:
     """Return the number of results that were carried over into each run, by the run that really ran the tests."""
-    mark, completed = db.run_carried_over.c, db.host.TestProgress
+    mark, completed, test = db.run_carried_over.c, db.host.TestProgress, db.host.RegressionTest
     rows = db.connection.execute(
         select(mark.run_id, mark.origin_run_id, func.count())
         .join_from(db.run_carried_over, completed, _counts(db.run_carried_over, completed))
+        # Marks of a regression test that was deleted stay.
+        .join(test, test.id == mark.regression_test_id)
         .where(mark.run_id.in_(run_ids))
         .group_by(mark.run_id, mark.origin_run_id)
         .order_by(mark.run_id, mark.origin_run_id))

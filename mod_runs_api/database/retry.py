@@ -43,11 +43,11 @@ def write_retry(db: Database, request: RetryRequest, source: Run, regression_tes
 
 
 def find_retry(db: Database, idempotency_digest: str) -> StoredRetry | None:
-    """Return the retry with a digest; None if there is none."""
+    """Return the retry with a digest, even if its run was deleted; None if there is none."""
     retry, run = db.run_retry.c, db.host.Test
     rows = db.connection.execute(
         select(retry.run_id, retry.source_run_id, retry.failed_only, retry.reason, retry.test_count, run.token)
-        .join_from(db.run_retry, run, run.id == retry.run_id)
+        .outerjoin_from(db.run_retry, run, run.id == retry.run_id)
         .where(retry.idempotency_digest == idempotency_digest))
     return next((StoredRetry(run_id, source_run_id, failed_only, decode_reason(reason), test_count, token)
                  for run_id, source_run_id, failed_only, reason, test_count, token in rows), None)

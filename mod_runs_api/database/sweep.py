@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
-from sqlalchemy import String, exists, func, insert, literal, select, true
+from sqlalchemy import String, exists, insert, literal, select, true
 from sqlalchemy.orm import aliased
 
 from .. import clock
@@ -48,13 +48,15 @@ def write_end(db: Database, run_id: int, message: str) -> bool:
     return bool(written.rowcount)
 
 
-def count_automatic(db: Database, root_ids: Collection[int]) -> dict[int, int]:
-    """Return the number of automatic retries of each of some first runs that has had any."""
+def read_automatic_sources(db: Database, root_ids: Collection[int]) -> dict[int, list[int]]:
+    """Return the sources of the automatic retries of some first runs, also of the retries that were deleted since."""
     retry = db.run_retry.c
-    rows = db.connection.execute(select(retry.root_run_id, func.count())
-                                 .where(retry.root_run_id.in_(root_ids), retry.automatic == true())
-                                 .group_by(retry.root_run_id))
-    return {root_id: count for root_id, count in rows}
+    sources: dict[int, list[int]] = {root_id: [] for root_id in root_ids}
+    for root_id, source_id in db.connection.execute(
+            select(retry.root_run_id, retry.source_run_id)
+            .where(retry.root_run_id.in_(root_ids), retry.automatic == true())):
+        sources[root_id].append(source_id)
+    return sources
 
 
 def read_under_maintenance(db: Database) -> set[str]:
