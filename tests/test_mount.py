@@ -4,6 +4,7 @@ import sys
 
 import mod_auth.models
 import mod_customized.models
+import mod_regression.models
 import pytest
 import seed
 from database import Base, db
@@ -78,11 +79,13 @@ def test_everything_that_is_missing_is_named_at_once(bare: Flask, monkeypatch: p
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.delattr(mod_customized.models, 'TestFork')
     monkeypatch.setattr(mod_auth.models, 'User', mod_customized.models.CustomizedTest)
+    monkeypatch.setattr(mod_regression.models, 'regressionTestLinkTable', Base.metadata.tables['category'])
 
     with pytest.raises(MountError) as raised:
         bare.register_blueprint(mod_runs_api)
 
     for missing in ('the model mod_test.models.Test', 'the model mod_test.models.TestProgress',
                     'the model mod_customized.models.TestFork', 'the column User.github_login',
+                    'the column regressionTestLinkTable.regression_id',
                     'the model mod_api.models.api_token.ApiToken'):
         assert missing in str(raised.value)

@@ -5,15 +5,19 @@ Their functions take one :class:`Database`: a transaction with the tables in it,
 :class:`mod_runs_api.database.transactions.Transactions` begins and ends.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (ColumnElement, Connection, Executable, LargeBinary, ScalarResult, Select, String, Table, cast,
+from sqlalchemy import (ColumnElement, Connection, LargeBinary, Select, SQLColumnExpression, String, Table, cast,
                         type_coerce)
 
-from ..host.models import HostModels
+from ..host.models import Enumeration, HostModels
 from .tables import Tables
+
+#: The hint to read a table by its primary key. That of results and files keeps the rows of a run together. MariaDB
+#: would read them by other indexes, from all over the table, in most statements; MySQL where a run has been retried
+#: often. SQLite ignores it.
+BY_PRIMARY_KEY = 'FORCE INDEX (PRIMARY)'
 
 
 @dataclass(frozen=True)
@@ -38,42 +42,17 @@ class Database:
         """The table of results that were carried over."""
         return self.tables.run_carried_over
 
-    def execute(self, statement: Executable, values: Sequence[Mapping[str, Any]] | None = None) -> Any:
-        """Execute a statement with values, or for each of several."""
-        return self.connection.execute(statement, values)
-
-    def rows(self, statement: Executable) -> Sequence[Any]:
-        """Return all rows."""
-        return self.connection.execute(statement).all()
-
-    def scalar(self, statement: Executable) -> Any:
-        """Return the first column of the first row; None if there is none."""
-        return self.connection.scalar(statement)
-
-    def scalars(self, statement: Executable) -> ScalarResult[Any]:
-        """Return the first column of each row."""
-        return self.connection.scalars(statement)
-
-
-def force_primary_index(model: Any, statement: Select[Any]) -> Select[Any]:
-    """Have a table read by its primary key. That of results and files keeps the rows of a run together."""
-    # MariaDB would read them by other indexes, from all over the table, in most statements; MySQL where a run has been
-    # retried often.
-    for dialect in ('mysql', 'mariadb'):
-        statement = statement.with_hint(model, 'FORCE INDEX (PRIMARY)', dialect)
-    return statement
-
 
 def has_rows(statement: Select[Any]) -> ColumnElement[bool]:
     """Return the condition that a query has rows. For an EXISTS within an OR, MariaDB reads whole tables."""
     return statement.limit(1).scalar_subquery().is_not(None)
 
 
-def as_text(column: Any) -> ColumnElement[str]:
+def as_text(column: SQLColumnExpression[Enumeration]) -> ColumnElement[str]:
     """Return the value of one of the platform's enumerations."""
     return type_coerce(column, String)
 
 
-def as_bytes(text: ColumnElement[Any]) -> ColumnElement[bytes]:
+def as_bytes(text: SQLColumnExpression[str | None]) -> ColumnElement[bytes]:
     """Return a text to be compared byte for byte: the database's collation takes different texts for the same."""
     return cast(text, LargeBinary)

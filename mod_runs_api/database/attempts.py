@@ -18,20 +18,19 @@ def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
     """Return the records of the attempts with a first run, in order."""
     user, retry = db.host.User, db.run_retry.c
     attempts = _select_attempts(db, root_id).subquery()
-    rows = db.rows(
-        select(attempts.c.run_id, retry.source_run_id, retry.failed_only, retry.automatic, retry.reason,
-               user.name.label('requested_by'), retry.created_at)
+    rows = db.connection.execute(
+        select(attempts.c.run_id, retry.source_run_id, retry.failed_only, retry.automatic, retry.reason, user.name,
+               retry.created_at)
         .outerjoin_from(attempts, db.run_retry, retry.run_id == attempts.c.run_id)
         .outerjoin(user, user.id == retry.user_id)
         .order_by(attempts.c.run_id))
-    return [AttemptRecord(run_id=row.run_id, source_run_id=row.source_run_id, failed_only=row.failed_only,
-                          automatic=row.automatic, reason=decode_reason(row.reason), requested_by=row.requested_by,
-                          created_at=row.created_at) for row in rows]
+    return [AttemptRecord(run_id, source_id, failed_only, automatic, decode_reason(reason), requested_by, created_at)
+            for run_id, source_id, failed_only, automatic, reason, requested_by, created_at in rows]
 
 
 def read_attempt_ids(db: Database, root_id: int) -> list[int]:
     """Return the runs of the attempts with a first run, in order."""
-    return sorted(db.scalars(_select_attempts(db, root_id)))
+    return sorted(db.connection.scalars(_select_attempts(db, root_id)))
 
 
 def check_attempts(db: Database, run: Run, known: Mapping[int, Progress]) -> None:
@@ -45,13 +44,15 @@ def check_attempts(db: Database, run: Run, known: Mapping[int, Progress]) -> Non
 
 def read_last_retried(db: Database, count: int) -> Sequence[int]:
     """Return the newest attempt of each of the last first runs that were retried, by their ids, the last first."""
-    retry = db.run_retry.c
-    return db.scalars(select(func.max(retry.run_id)).group_by(retry.root_run_id)
-                      .order_by(retry.root_run_id.desc()).limit(count)).all()
+    run, retry = db.host.Test, db.run_retry.c
+    return db.connection.scalars(
+        select(func.max(run.id)).join_from(db.run_retry, run, run.id == retry.run_id)
+        .group_by(retry.root_run_id).order_by(retry.root_run_id.desc()).limit(count)).all()
 
 
 def _select_attempts(db: Database, root_id: int) -> CompoundSelect[Any]:
     """Select ``run_id`` of each attempt with a first run, which may have been deleted."""
     run, retry = db.host.Test, db.run_retry.c
     return union_all(select(run.id.label('run_id')).where(run.id == root_id),
-                     select(retry.run_id).where(retry.root_run_id == root_id))
+                     select(run.id).join_from(db.run_retry, run, run.id == retry.run_id)
+                     .where(retry.root_run_id == root_id))

@@ -1,12 +1,11 @@
 """Reading the records of runs: their progress, and the numbers of their results."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import and_, case, func, or_, select
 
 from ..domain.causes import RunRecord
-from . import Database, force_primary_index
+from . import BY_PRIMARY_KEY, Database
 from .carry_over import is_carried_over, is_selected_by_carry_over
 from .outcomes import is_given_to_workers
 from .progress import read_progress
@@ -15,11 +14,12 @@ from .progress import read_progress
 def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecord]:
     """Return the records of some runs. The number of statements does not depend on the number of runs."""
     result = db.host.TestResult
-    selected = {run_id: (int(count), int(missing)) for run_id, count, missing in _count_selected(db, run_ids)}
-    results = {run_id: (count, longest or 0) for run_id, count, longest in db.rows(force_primary_index(
-        result, select(result.test_id, func.count(), func.max(result.runtime))
+    selected = _count_selected(db, run_ids)
+    results = {run_id: (count, longest or 0) for run_id, count, longest in db.connection.execute(
+        select(result.test_id, func.count(), func.max(result.runtime))
+        .with_hint(result, BY_PRIMARY_KEY)
         .where(result.test_id.in_(run_ids), ~is_carried_over(db, result))
-        .group_by(result.test_id)))}
+        .group_by(result.test_id))}
     progress = read_progress(db, run_ids)  # Last: a run that is restarted meanwhile has not ended.
     records = {}
     for run_id in run_ids:
@@ -28,8 +28,8 @@ def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecor
     return records
 
 
-def _count_selected(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
-    """Return run, number of tests that were selected when it was made, and how many of them it has no result of."""
+def _count_selected(db: Database, run_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Return the number of tests that were selected when a run was made, and how many of them it has no result of."""
     # Only of runs with rows in customized_test. A test that no worker is ever given counts if it has a result.
     customized, result = db.host.CustomizedTest, db.host.TestResult
     selected = (select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))
@@ -38,9 +38,9 @@ def _count_selected(db: Database, run_ids: Sequence[int]) -> Sequence[Any]:
     is_selected = and_(or_(has_own_result, is_given_to_workers(db, selected.c.regression_test_id)),
                        ~is_selected_by_carry_over(db, selected.c.run_id, selected.c.regression_test_id))
     is_missing = and_(is_selected, ~has_own_result)
-    return db.rows(force_primary_index(
-        result,
+    return {run_id: (int(count), int(missing)) for run_id, count, missing in db.connection.execute(
         select(selected.c.run_id, func.sum(case((is_selected, 1), else_=0)), func.sum(case((is_missing, 1), else_=0)))
+        .with_hint(result, BY_PRIMARY_KEY)
         .outerjoin_from(selected, result, and_(result.test_id == selected.c.run_id,
                                                result.regression_test_id == selected.c.regression_test_id))
-        .group_by(selected.c.run_id)))
+        .group_by(selected.c.run_id))}

@@ -8,39 +8,38 @@ apart, as ``carried_over``.
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, true, union
+from sqlalchemy import (ColumnElement, SelectBase, SQLColumnExpression, Subquery, and_, case, exists, func, or_, select,
+                        true, union)
 
 from ..domain.outcomes import Evidence, File, Outcome
 from ..domain.run import RegressionTest
-from . import Database, as_bytes, force_primary_index
+from . import BY_PRIMARY_KEY, Database, as_bytes
 from .carry_over import is_carried_over
 
 
-def select_outcomes(db: Database, run_ids: Sequence[int], outcome: ColumnElement[str]) -> Select[Any]:
+def _select_outcomes(db: Database, run_ids: Sequence[int], outcome: ColumnElement[str]) -> Subquery:
     """Select ``run_id``, ``regression_test_id`` and an outcome of ``TestResult`` of each test of some runs."""
     # A run's tests are those that were selected for it, and those that it has a result of.
     result = db.host.TestResult
     has_result = result.test_id.is_not(None)
     tests = union(*_select_selected(db, run_ids), select(result.test_id, result.regression_test_id)
                   .where(result.test_id.in_(run_ids))).subquery()
-    return force_primary_index(
-        result, select(tests.c.run_id, tests.c.regression_test_id,
-                       case((has_result, outcome), else_='not_run').label('outcome'))
-        .outerjoin_from(tests, result, and_(result.test_id == tests.c.run_id,
-                                            result.regression_test_id == tests.c.regression_test_id))
-        .where(or_(has_result, is_given_to_workers(db, tests.c.regression_test_id))))
+    return (select(tests.c.run_id, tests.c.regression_test_id,
+                   case((has_result, outcome), else_='not_run').label('outcome'))
+            .with_hint(result, BY_PRIMARY_KEY)
+            .outerjoin_from(tests, result, and_(result.test_id == tests.c.run_id,
+                                                result.regression_test_id == tests.c.regression_test_id))
+            .where(or_(has_result, is_given_to_workers(db, tests.c.regression_test_id))).subquery())
 
 
-def outcome_of_result(db: Database) -> ColumnElement[str]:
+def _outcome_of_result(db: Database) -> ColumnElement[str]:
     """Return the outcome of a row of the host's ``TestResult``."""
     # An output that is to be ignored may be missing. A file that it has counts like any other.
     result, file = db.host.TestResult, db.host.TestResultFile
     output, variant = db.host.RegressionTestOutput, db.host.RegressionTestOutputFiles
-    files = force_primary_index(
-        file, select(file.test_id)
-        .where(file.test_id == result.test_id, file.regression_test_id == result.regression_test_id))
+    files = select(file.test_id).with_hint(file, BY_PRIMARY_KEY).where(
+        file.test_id == result.test_id, file.regression_test_id == result.regression_test_id)
     lacks_an_output = exists().where(
         output.regression_id == result.regression_test_id, output.ignore.is_not(true()),
         ~files.where(file.regression_test_output_id == output.id).correlate(result, output).exists())
@@ -56,7 +55,7 @@ def outcome_of_result(db: Database) -> ColumnElement[str]:
                 else_='pass')
 
 
-def _select_selected(db: Database, run_ids: Sequence[int]) -> list[Select[Any]]:
+def _select_selected(db: Database, run_ids: Sequence[int]) -> list[SelectBase]:
     """Select ``run_id`` and ``regression_test_id`` of each test that was selected for some runs, for a union."""
     # A run without rows in customized_test ran every test there was. Nobody knows any more which those were: every test
     # that is active now stands for them.
@@ -71,7 +70,7 @@ def _select_selected(db: Database, run_ids: Sequence[int]) -> list[Select[Any]]:
         .where(run.id.in_(run_ids), ~has_rows)]
 
 
-def is_given_to_workers(db: Database, regression_test_id: ColumnElement[int]) -> ColumnElement[bool]:
+def is_given_to_workers(db: Database, regression_test_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
     """Return the condition that a regression test is ever given to a worker: only tests in a category are."""
     return exists().where(db.host.regressionTestLinkTable.c.regression_id == regression_test_id)
 
@@ -81,46 +80,49 @@ def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, list[Regres
     test = db.host.RegressionTest
     selected = union(*_select_selected(db, run_ids)).subquery()
     found: dict[int, list[RegressionTest]] = {run_id: [] for run_id in run_ids}
-    for row in db.rows(select(selected.c.run_id, test.id, test.active)
-                       .join_from(selected, test, test.id == selected.c.regression_test_id).order_by(test.id)):
-        found[row.run_id].append(RegressionTest(row.id, row.active))
+    for run_id, test_id, active in db.connection.execute(
+            select(selected.c.run_id, test.id, test.active)
+            .join_from(selected, test, test.id == selected.c.regression_test_id).order_by(test.id)):
+        found[run_id].append(RegressionTest(test_id, active))
     return found
 
 
 def read_tests(db: Database, run_ids: Sequence[int]) -> dict[int, dict[RegressionTest, Outcome]]:
     """Return the tests of each of some runs with their outcomes, in order."""
     test = db.host.RegressionTest
-    outcomes = select_outcomes(db, run_ids, outcome_of_result(db)).subquery()
+    outcomes = _select_outcomes(db, run_ids, _outcome_of_result(db))
     found: dict[int, dict[RegressionTest, Outcome]] = {run_id: {} for run_id in run_ids}
-    for row in db.rows(select(outcomes.c.run_id, outcomes.c.outcome, test.id, test.active)
-                       .join_from(outcomes, test, test.id == outcomes.c.regression_test_id).order_by(test.id)):
-        found[row.run_id][RegressionTest(row.id, row.active)] = row.outcome
+    for run_id, outcome, test_id, active in db.connection.execute(
+            select(outcomes.c.run_id, outcomes.c.outcome, test.id, test.active)
+            .join_from(outcomes, test, test.id == outcomes.c.regression_test_id).order_by(test.id)):
+        found[run_id][RegressionTest(test_id, active)] = outcome
     return found
 
 
 def count_outcomes(db: Database, run_ids: Sequence[int]) -> dict[int, Counter[Outcome]]:
     """Return the number of each outcome in each of some runs."""
-    outcomes = select_outcomes(db, run_ids, outcome_of_result(db)).subquery()
-    rows = db.rows(select(outcomes.c.run_id, outcomes.c.outcome, func.count())
-                   .group_by(outcomes.c.run_id, outcomes.c.outcome))
+    outcomes = _select_outcomes(db, run_ids, _outcome_of_result(db))
     counts: dict[int, Counter[Outcome]] = {run_id: Counter() for run_id in run_ids}
-    for run_id, outcome, count in rows:
+    for run_id, outcome, count in db.connection.execute(
+            select(outcomes.c.run_id, outcomes.c.outcome, func.count())
+            .group_by(outcomes.c.run_id, outcomes.c.outcome)):
         counts[run_id][outcome] = count
     return counts
 
 
 def read_outcomes(db: Database, run_ids: Sequence[int]) -> list[tuple[int, int, Outcome]]:
     """Return regression test, run and outcome of each test of some runs, in order."""
-    outcome = case((is_carried_over(db, db.host.TestResult), 'carried_over'), else_=outcome_of_result(db))
-    return sorted((regression_test_id, run_id, outcome)
-                  for run_id, regression_test_id, outcome in db.rows(select_outcomes(db, run_ids, outcome)))
+    outcomes = _select_outcomes(
+        db, run_ids, case((is_carried_over(db, db.host.TestResult), 'carried_over'), else_=_outcome_of_result(db)))
+    rows = db.connection.execute(select(outcomes.c.regression_test_id, outcomes.c.run_id, outcomes.c.outcome))
+    return sorted((regression_test_id, run_id, outcome) for regression_test_id, run_id, outcome in rows)
 
 
 def read_evidence(db: Database, run_ids: Sequence[int],
                   regression_test_ids: Sequence[int]) -> dict[tuple[int, int], Evidence]:
     """Return the evidence of some tests in some runs that they have a result in, by regression test and run."""
     result, file = db.host.TestResult, db.host.TestResultFile
-    rows = db.rows(
+    rows = db.connection.execute(
         select(result.regression_test_id, result.test_id, result.exit_code, result.expected_rc,
                file.regression_test_output_id, file.expected, func.coalesce(file.got, file.expected))
         .outerjoin_from(result, file, and_(file.test_id == result.test_id,

@@ -1,11 +1,12 @@
 """Reading the progress of runs."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Label, SQLColumnExpression, func, or_, select
 
 from ..domain.progress import COMPLETED, ENDED_STATUSES, Progress, ProgressRow
+from ..host.models import TestProgressModel
 from . import Database, as_bytes, as_text
 
 
@@ -15,41 +16,41 @@ def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
     # The platform writes the time limit again at each tick: only rows that differ from the one before are read.
     said = [status_of(progress), as_bytes(func.coalesce(progress.message, ''))]
     before = [func.lag(one).over(partition_by=progress.test_id, order_by=progress.id) for one in said]
-    all_rows = (select_progress(db)
-                .add_columns(or_(before[0].is_(None), *(one != other for one, other in zip(said, before)))
-                             .label('differs'))
+    differs = or_(before[0].is_(None), *(one != other for one, other in zip(said, before)))
+    all_rows = (select(*columns_of_progress(db), differs.label('differs'))
                 .where(progress.test_id.in_(run_ids)).subquery())
     rows: dict[int, list[ProgressRow]] = {run_id: [] for run_id in run_ids}
     columns = [all_rows.c[name] for name in ProgressRow._fields]
-    for row in db.rows(select(*columns).where(all_rows.c.differs).order_by(all_rows.c.id)):
-        rows[row.run_id].append(ProgressRow(*row))
+    for row in db.connection.execute(select(*columns).where(all_rows.c.differs).order_by(all_rows.c.id)):
+        found = ProgressRow(*row)
+        rows[found.run_id].append(found)
     return {run_id: Progress(run_id, rows[run_id]) for run_id in run_ids}
 
 
-def select_progress(db: Database) -> Select[Any]:
-    """Select the columns of a :class:`ProgressRow`."""
+def columns_of_progress(db: Database) -> tuple[Label[int], Label[int], Label[str], Label[str], Label[datetime | str]]:
+    """Return the columns of a :class:`ProgressRow`, by its names."""
     progress = db.host.TestProgress
-    return select(progress.test_id.label('run_id'), progress.id.label('id'), status_of(progress).label('status'),
-                  func.coalesce(progress.message, '').label('message'), progress.timestamp.label('timestamp'))
+    return (progress.test_id.label('run_id'), progress.id.label('id'), status_of(progress).label('status'),
+            func.coalesce(progress.message, '').label('message'), progress.timestamp.label('timestamp'))
 
 
-def is_completed(progress: Any) -> ColumnElement[bool]:
+def is_completed(progress: type[TestProgressModel]) -> ColumnElement[bool]:
     """Return the condition that a progress row completed a run."""
     return status_of(progress) == COMPLETED
 
 
-def last_status(db: Database, run_id: ColumnElement[int]) -> ColumnElement[str]:
+def last_status(db: Database, run_id: SQLColumnExpression[int]) -> ColumnElement[str]:
     """Return the last status of a run, as a subquery; NULL while the run is queued."""
     progress = db.host.TestProgress
     return (select(status_of(progress)).where(progress.test_id == run_id)
             .order_by(progress.id.desc()).limit(1).scalar_subquery())
 
 
-def has_ended(db: Database, run_id: ColumnElement[int]) -> ColumnElement[bool]:
+def has_ended(db: Database, run_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
     """Return the condition that a run has ended; false while it is queued."""
     return func.coalesce(last_status(db, run_id), '').in_(ENDED_STATUSES)
 
 
-def status_of(progress: Any) -> ColumnElement[str]:
+def status_of(progress: type[TestProgressModel]) -> ColumnElement[str]:
     """Return the status of a progress row. The platform ignores blanks around it."""
     return func.trim(as_text(progress.status))

@@ -20,38 +20,37 @@ def write_retry(db: Database, request: RetryRequest, source: Run, regression_tes
     # utf8mb3.
     configuration = [run.platform, run.test_type, run.fork_id, run.branch, run.commit, run.pr_nr]
     copied = select(*configuration, literal(request.run_token, String)).where(run.id == source.id)
-    inserted = db.execute(insert(run).from_select([*configuration, run.token], copied))
+    inserted = db.connection.execute(insert(run).from_select([*configuration, run.token], copied))
     if not inserted.rowcount:
         raise RunNotFound(source.id)  # It was deleted a moment ago.
     new_run_id = int(inserted.lastrowid)
     reason = None if request.reason is None else request.reason.encode()
     # Before the tests, so that the second of two requests with one key fails before it has written much.
-    db.execute(insert(db.run_retry).values(
+    db.connection.execute(insert(db.run_retry).values(
         run_id=new_run_id, source_run_id=source.id, root_run_id=source.root_id, failed_only=request.failed_only,
         automatic=request.automatic, reason=reason, user_id=request.requester_id,
         created_at=clock.now(), test_count=len(regression_test_ids), idempotency_digest=request.idempotency_digest))
     selected = insert(customized).values({customized.test_id: new_run_id,
                                           customized.regression_id: bindparam('selected')})
-    db.execute(selected, [{'selected': regression_test_id} for regression_test_id in regression_test_ids])
-    owners = set(db.scalars(select(owner.user_id).where(owner.test_id == source.id)))
+    db.connection.execute(selected, [{'selected': regression_test_id} for regression_test_id in regression_test_ids])
+    owners = set(db.connection.scalars(select(owner.user_id).where(owner.test_id == source.id)))
     if request.requester_id is not None:
         owners.add(request.requester_id)
     if owners:
-        db.execute(insert(owner).values({owner.test_id: new_run_id, owner.user_id: bindparam('owner')}),
-                   [{'owner': user_id} for user_id in sorted(owners)])
+        db.connection.execute(insert(owner).values({owner.test_id: new_run_id, owner.user_id: bindparam('owner')}),
+                              [{'owner': user_id} for user_id in sorted(owners)])
     return new_run_id
 
 
 def find_retry(db: Database, idempotency_digest: str) -> StoredRetry | None:
-    """Return the retry with a digest; None if there is none."""
+    """Return the retry with a digest, even if its run was deleted; None if there is none."""
     retry, run = db.run_retry.c, db.host.Test
-    row = db.execute(
+    rows = db.connection.execute(
         select(retry.run_id, retry.source_run_id, retry.failed_only, retry.reason, retry.test_count, run.token)
-        .join_from(db.run_retry, run, run.id == retry.run_id)
-        .where(retry.idempotency_digest == idempotency_digest)).one_or_none()
-    return None if row is None else StoredRetry(
-        new_run_id=row.run_id, source_run_id=row.source_run_id, failed_only=row.failed_only,
-        reason=decode_reason(row.reason), test_count=row.test_count, run_token=row.token)
+        .outerjoin_from(db.run_retry, run, run.id == retry.run_id)
+        .where(retry.idempotency_digest == idempotency_digest))
+    return next((StoredRetry(run_id, source_run_id, failed_only, decode_reason(reason), test_count, token)
+                 for run_id, source_run_id, failed_only, reason, test_count, token in rows), None)
 
 
 def decode_reason(reason: bytes | None) -> str | None:

@@ -1,13 +1,13 @@
 """Reading runs: one by its id, and the runs around it."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal, null, or_, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, exists, false, func, literal, or_, select, true
 from sqlalchemy.orm import aliased
 
 from ..domain.run import COMMIT, MASTER, MAX_ID, PULL_REQUEST, PULL_REQUEST_BRANCH, NewerRun, PullRequest, Run
 from ..errors import RunNotFound, StaleRead
+from ..host.models import TestModel
 from . import Database, as_bytes, as_text, has_rows
 from .progress import has_ended, is_completed, last_status
 
@@ -25,34 +25,35 @@ def find_run(db: Database, run_id: int) -> Run:
 
 def check_run(db: Database, run: Run) -> None:
     """Raise :exc:`StaleRead` if a run has been restarted or deleted, or has ended, since it was read."""
-    if db.scalar(select(last_status(db, literal(run.id)))) != run.status:
+    if db.connection.scalar(select(last_status(db, literal(run.id)))) != run.status:
         raise StaleRead
 
 
 def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
     """Return those of some runs that are there, by id."""
     run, root, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
-    rows = db.rows(
-        select(run.id, as_text(run.platform).label('platform'), as_text(run.test_type).label('test_type'), run.fork_id,
-               run.branch, run.commit, run.pr_nr, last_status(db, run.id).label('status'),
-               func.coalesce(retry.root_run_id, run.id).label('root_id'),
-               func.coalesce(root.id, run.id).label('full_set_id'),
-               func.coalesce(retry.failed_only, false()).label('failed_only'))
+    rows = db.connection.execute(
+        select(run.id, as_text(run.platform), as_text(run.test_type), run.fork_id, run.branch, run.commit, run.pr_nr,
+               last_status(db, run.id), func.coalesce(retry.root_run_id, run.id), func.coalesce(root.id, run.id),
+               func.coalesce(retry.failed_only, false()))
         .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
         .outerjoin(root, root.id == retry.root_run_id)
         .where(run.id.in_(run_ids))
         .order_by(run.id))
-    return {row.id: Run(**row._mapping) for row in rows}
+    runs = [Run(*row) for row in rows]
+    return {found.id: found for found in runs}
 
 
 def read_builds(db: Database, run_ids: Collection[int]) -> dict[int, str | None]:
     """Return the build of each of some runs; None if nobody knows."""
     # Before a run completes, the platform's value is a prediction; older platforms have none.
     run, progress = db.host.Test, db.host.TestProgress
-    found = dict(db.rows(
-        select(run.id, getattr(run, 'built_commit', null()))
-        .where(run.id.in_(run_ids), exists().where(progress.test_id == run.id, is_completed(progress)))))
-    return {run_id: (found.get(run_id) or '').strip() or None for run_id in run_ids}
+    builds: dict[int, str | None] = dict.fromkeys(run_ids)
+    for run_id, build in db.connection.execute(
+            select(run.id, db.host.built_commit)
+            .where(run.id.in_(run_ids), exists().where(progress.test_id == run.id, is_completed(progress)))):
+        builds[run_id] = (build or '').strip() or None
+    return builds
 
 
 def find_superseding(db: Database, run: Run) -> int | None:
@@ -60,7 +61,7 @@ def find_superseding(db: Database, run: Run) -> int | None:
     later, own, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
     # The platform gives all pull requests one branch.
     of_pull_request = [later.pr_nr == run.pr_nr] if run.test_type == PULL_REQUEST else []
-    found: int | None = db.scalar(
+    return db.connection.scalar(
         select(later.id)
         .outerjoin_from(later, db.run_retry, retry.run_id == later.id)
         # Within the database: text that was read through a connection of utf8mb3 may not be the branch any more.
@@ -68,7 +69,6 @@ def find_superseding(db: Database, run: Run) -> int | None:
         .where(later.id > run.root_id, retry.run_id.is_(None), ~_is(later.commit, run.commit),
                as_text(later.test_type) == run.test_type, later.fork_id == run.fork_id, *of_pull_request)
         .order_by(later.id).limit(1))
-    return found
 
 
 def find_newest_runs(db: Database, run_ids: Collection[int]) -> dict[int, NewerRun]:
@@ -80,9 +80,9 @@ def find_newest_runs(db: Database, run_ids: Collection[int]) -> dict[int, NewerR
              # By id, because there is no index on commits: the oldest again, or a whole table may be joined.
              .where(run.id.in_(run_ids), newer.id > min(run_ids, default=0))
              .group_by(run.id).subquery())
-    rows = db.rows(select(found.c.of_run_id, found.c.run_id, retry.root_run_id)
-                   .outerjoin_from(found, db.run_retry, retry.run_id == found.c.run_id))
-    return {row.of_run_id: NewerRun(row.run_id, row.root_run_id) for row in rows}
+    rows = db.connection.execute(select(found.c.of_run_id, found.c.run_id, retry.root_run_id)
+                                 .outerjoin_from(found, db.run_retry, retry.run_id == found.c.run_id))
+    return {of_run_id: NewerRun(run_id, root_id) for of_run_id, run_id, root_id in rows}
 
 
 def is_newest_of_commit(db: Database, run_id: int) -> bool:
@@ -90,10 +90,10 @@ def is_newest_of_commit(db: Database, run_id: int) -> bool:
     run, newer = db.host.Test, aliased(db.host.Test)
     newest = (select(newer.id).join_from(run, newer, and_(*_is_newer(newer, run)))
               .where(run.id == run_id, newer.id > run_id).limit(1))
-    return db.scalar(newest) is None
+    return db.connection.scalar(newest) is None
 
 
-def _is_newer(newer: Any, run: Any) -> list[ColumnElement[bool]]:
+def _is_newer(newer: type[TestModel], run: type[TestModel]) -> list[ColumnElement[bool]]:
     return [newer.id > run.id, as_bytes(newer.commit) == as_bytes(run.commit), newer.platform == run.platform]
 
 
@@ -101,7 +101,7 @@ def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> i
     """Return the newest run of the head commit of a pull request, or if it has none, of the pull request; no retry."""
     run, fork, retry = db.host.Test, db.host.Fork, db.run_retry.c
     is_of_head = (false() if pull_request.head_commit is None else _is(run.commit, pull_request.head_commit))
-    found: int | None = db.scalar(
+    return db.connection.scalar(
         select(run.id)
         .join_from(run, fork, fork.id == run.fork_id)
         .outerjoin(db.run_retry, retry.run_id == run.id)
@@ -110,7 +110,6 @@ def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> i
                # GitHub's names are the same in upper and lower case.
                fork.github.iendswith(pull_request.repository, autoescape=True))
         .order_by(case((is_of_head, 0), else_=1), run.id.desc()).limit(1))
-    return found
 
 
 def find_newest_of_master(db: Database, run: Run) -> int | None:
@@ -118,9 +117,9 @@ def find_newest_of_master(db: Database, run: Run) -> int | None:
     # Not of all time: there is no index on branches.
     root, retry, own = db.host.Test, db.run_retry.alias(), db.run_retry.c
     progress = db.host.TestProgress
-    newest_id = db.scalar(select(func.max(root.id))) or 0
+    newest_id = db.connection.scalar(select(func.max(root.id))) or 0
     completed = select(progress.id).where(is_completed(progress)).correlate(root)
-    found: int | None = db.scalar(
+    return db.connection.scalar(
         select(root.id)
         .outerjoin_from(root, db.run_retry, own.run_id == root.id)
         .where(root.id > newest_id - MAX_LOOKED_THROUGH, as_text(root.test_type) == COMMIT, _is(root.branch, MASTER),
@@ -129,27 +128,27 @@ def find_newest_of_master(db: Database, run: Run) -> int | None:
                    has_rows(completed.join_from(retry, progress, progress.test_id == retry.c.run_id)
                             .where(retry.c.root_run_id == root.id))))
         .order_by(root.id.desc()).limit(1))
-    return found
 
 
 def read_last_ended(db: Database, count: int) -> Sequence[int]:
     """Return the last runs that have ended, by run id."""
     run = db.host.Test
-    return db.scalars(select(run.id).where(has_ended(db, run.id)).order_by(run.id.desc()).limit(count)).all()
+    return db.connection.scalars(select(run.id).where(has_ended(db, run.id)).order_by(run.id.desc()).limit(count)).all()
 
 
 def read_active(db: Database) -> set[int]:
     """Return the regression tests that are active now."""
     test = db.host.RegressionTest
-    return set(db.scalars(select(test.id).where(test.active == true())))
+    return set(db.connection.scalars(select(test.id).where(test.active == true())))
 
 
 def read_commands(db: Database, regression_test_ids: Sequence[int]) -> dict[int, str]:
     """Return the command line of each regression test."""
     test = db.host.RegressionTest
-    return dict(db.rows(select(test.id, test.command).where(test.id.in_(regression_test_ids))))
+    rows = db.connection.execute(select(test.id, test.command).where(test.id.in_(regression_test_ids)))
+    return {test_id: command for test_id, command in rows}
 
 
-def _is(column: Any, text: str) -> ColumnElement[bool]:
+def _is(column: SQLColumnExpression[str], text: str) -> ColumnElement[bool]:
     """Return the condition that a column holds exactly this text."""
     return as_bytes(column) == text.encode()

@@ -3,14 +3,14 @@
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
-from sqlalchemy import String, exists, func, insert, literal, select, true
+from sqlalchemy import String, exists, insert, literal, select, true
 from sqlalchemy.orm import aliased
 
 from .. import clock
 from ..domain.progress import CANCELED, ProgressRow
 from ..domain.sweep import AutomaticAttempt
 from . import Database, as_text
-from .progress import has_ended, is_completed, select_progress
+from .progress import columns_of_progress, has_ended, is_completed
 
 #: How many progress rows are read at once.
 ROWS_AT_ONCE = 250
@@ -19,10 +19,10 @@ ROWS_AT_ONCE = 250
 def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
     """Yield all progress rows, the newest first, many at once: there is no index on their times."""
     progress = db.host.TestProgress
-    newest = (select_progress(db).where(progress.test_id.is_not(None)).order_by(progress.id.desc())
+    newest = (select(*columns_of_progress(db)).where(progress.test_id.is_not(None)).order_by(progress.id.desc())
               .limit(ROWS_AT_ONCE))
     following = newest
-    while rows := [ProgressRow(*row) for row in db.rows(following)]:
+    while rows := [ProgressRow(*row) for row in db.connection.execute(following)]:
         yield rows
         following = newest.where(progress.id < rows[-1].id)
 
@@ -31,7 +31,7 @@ def read_machines(db: Database) -> dict[int, list[datetime | str]]:
     """Return the times at which the machines of each run that has not ended were started."""
     machine = db.host.GcpInstance
     machines: dict[int, list[datetime | str]] = {}
-    for run_id, timestamp in db.rows(
+    for run_id, timestamp in db.connection.execute(
             select(machine.test_id, machine.timestamp)
             .where(machine.test_id.is_not(None), ~has_ended(db, machine.test_id))):
         machines.setdefault(run_id, []).append(timestamp)
@@ -41,31 +41,34 @@ def read_machines(db: Database) -> dict[int, list[datetime | str]]:
 def write_end(db: Database, run_id: int, message: str) -> bool:
     """Write the progress row that ends a run, unless it has an end by now, and return whether it was written."""
     run, progress = db.host.Test, db.host.TestProgress
-    written = db.execute(insert(progress).from_select(
+    written = db.connection.execute(insert(progress).from_select(
         [progress.test_id, progress.status, progress.timestamp, progress.message],
         select(run.id, literal(CANCELED, String), literal(clock.now()), literal(message))
         .where(run.id == run_id, ~has_ended(db, run.id))))
     return bool(written.rowcount)
 
 
-def count_automatic(db: Database, root_ids: Collection[int]) -> dict[int, int]:
-    """Return the number of automatic retries of each of some first runs that has had any."""
+def read_automatic_sources(db: Database, root_ids: Collection[int]) -> dict[int, list[int]]:
+    """Return the sources of the automatic retries of some first runs, also of the retries that were deleted since."""
     retry = db.run_retry.c
-    return dict(db.rows(select(retry.root_run_id, func.count())
-                        .where(retry.root_run_id.in_(root_ids), retry.automatic == true())
-                        .group_by(retry.root_run_id)))
+    sources: dict[int, list[int]] = {root_id: [] for root_id in root_ids}
+    for root_id, source_id in db.connection.execute(
+            select(retry.root_run_id, retry.source_run_id)
+            .where(retry.root_run_id.in_(root_ids), retry.automatic == true())):
+        sources[root_id].append(source_id)
+    return sources
 
 
 def read_under_maintenance(db: Database) -> set[str]:
     """Return the platforms that start no runs at present."""
     maintenance = db.host.MaintenanceMode
-    return set(db.scalars(select(as_text(maintenance.platform)).where(maintenance.disabled == true())))
+    return set(db.connection.scalars(select(as_text(maintenance.platform)).where(maintenance.disabled == true())))
 
 
 def read_automatic_attempts(db: Database, platform: str, limit: int) -> list[AutomaticAttempt]:
     """Return the newest automatic attempts of a platform, the newest first."""
     run, retry = db.host.Test, db.run_retry.c
-    return [AutomaticAttempt(**row._mapping) for row in db.rows(
+    return [AutomaticAttempt(run_id, created_at) for run_id, created_at in db.connection.execute(
         select(retry.run_id, retry.created_at)
         .join_from(db.run_retry, run, run.id == retry.run_id)
         .where(retry.automatic == true(), as_text(run.platform) == platform)
@@ -76,7 +79,7 @@ def has_completed_since(db: Database, platform: str, progress_id: int) -> bool:
     """Return whether a run of a platform has completed after a progress row, for the first time."""
     run, progress, earlier = db.host.Test, db.host.TestProgress, aliased(db.host.TestProgress)
     said_before = exists().where(earlier.test_id == progress.test_id, earlier.id < progress.id, is_completed(earlier))
-    return bool(db.scalar(select(exists(
+    return bool(db.connection.scalar(select(exists(
         select(progress.id).join_from(progress, run, run.id == progress.test_id)
         .where(progress.id > progress_id, is_completed(progress), ~said_before,
                as_text(run.platform) == platform)))))
@@ -84,4 +87,4 @@ def has_completed_since(db: Database, platform: str, progress_id: int) -> bool:
 
 def ping(db: Database) -> None:
     """Ask the database anything, to see whether it answers."""
-    db.scalar(select(literal(1)))
+    db.connection.scalar(select(literal(1)))

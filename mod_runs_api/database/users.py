@@ -14,8 +14,8 @@ def find_users(db: Database, wanted: int | str) -> list[User]:
     else:
         # The connection or the table may lack the characters of any other name: then all names are read.
         condition = user.name == wanted if wanted.isascii() else user.name.is_not(None)
-    rows = db.rows(select(user.id, user.name, as_text(user.role).label('role')).where(condition))
-    users = [User.from_row(row.id, row.name, row.role) for row in rows]
+    rows = db.connection.execute(select(user.id, user.name, as_text(user.role)).where(condition))
+    users = [User.from_row(user_id, name, role) for user_id, name, role in rows]
     # The database's collation may ignore case; it must not decide who somebody is.
     return [user for user in users if wanted in (user.id, user.name) and not user.is_deactivated]
 
@@ -25,29 +25,29 @@ def find_github_users(db: Database, login: str) -> list[User]:
     user = db.host.User
     if not login.isascii():
         return []  # GitHub has no such account, and the connection may lack its characters.
-    rows = db.rows(
-        select(user.id, user.name, as_text(user.role).label('role'), user.github_login)
+    rows = db.connection.execute(
+        select(user.id, user.name, as_text(user.role), user.github_login)
         .where(func.lower(user.github_login) == login.lower()))
     # Upper and lower case are the same to GitHub, and nothing else is. The database's collation takes more for the
     # same: letters with accents, or trailing blanks.
-    users = [User.from_row(row.id, row.name, row.role) for row in rows
-             if row.github_login.isascii() and row.github_login.lower() == login.lower()]
+    users = [User.from_row(user_id, name, role) for user_id, name, role, found in rows
+             if found.isascii() and found.lower() == login.lower()]
     return [user for user in users if not user.is_deactivated]
 
 
 def is_blocked(db: Database, account_id: int) -> bool:
     """Return whether an account on GitHub may start nothing."""
     user_id = db.host.BlockedUsers.user_id
-    return db.scalar(select(user_id).where(user_id == account_id)) is not None
+    return db.connection.scalar(select(user_id).where(user_id == account_id)) is not None
 
 
 def find_tokens(db: Database, secret: str) -> list[Token]:
     """Return the tokens that begin as a secret does."""
     token, user = db.host.ApiToken, db.host.User
-    rows = db.rows(
-        select(token.id, user.id.label('user_id'), user.name, as_text(user.role).label('role'), token.scopes_json,
-               token.token_hash, token.expires_at, token.revoked_at)
+    rows = db.connection.execute(
+        select(token.id, user.id, user.name, as_text(user.role), token.scopes_json, token.token_hash, token.expires_at,
+               token.revoked_at)
         .join_from(token, user, user.id == token.user_id)
         .where(token.token_prefix == secret[:PREFIX_LENGTH]))
-    return [Token(id=row.id, user=User.from_row(row.user_id, row.name, row.role), scopes=read_scopes(row.scopes_json),
-                  digest=row.token_hash, expires_at=row.expires_at, revoked_at=row.revoked_at) for row in rows]
+    return [Token(token_id, User.from_row(user_id, name, role), read_scopes(scopes), digest, expires_at, revoked_at)
+            for token_id, user_id, name, role, scopes, digest, expires_at, revoked_at in rows]

@@ -48,8 +48,8 @@ class StoredRetry(NamedTuple):
     failed_only: bool
     reason: str | None
     test_count: int
-    #: The secret that the new run's worker reports with.
-    run_token: str
+    #: The secret that the new run's worker reports with; None if the new run was deleted.
+    run_token: str | None
 
 
 def random_secret() -> str:

@@ -1,82 +1,206 @@
 """
 The platform's models.
 
-:class:`HostModels` lists every model and attribute that the package uses. Whatever a platform lacks is named when the
-blueprint is registered.
+Each model that the package uses is a protocol, with the attributes that it uses. :class:`HostModels` names their
+modules. When the blueprint is registered, the error for a platform that lacks some of them names all of them.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
+from datetime import datetime
 from importlib import import_module
-from typing import Any, cast
+from inspect import get_annotations
+from typing import Annotated, Any, Protocol, get_args, get_type_hints
 
-import sqlalchemy
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, SQLColumnExpression, Table, inspect, null
+from sqlalchemy.orm import Mapped
 
 from ..errors import MountError
 
+# None is in a type where the package reads a null. Most columns of the platform may be null.
 
-def _model(module: str, attributes: str) -> Any:
-    """Return a field for a model: its module, and its attributes that are used."""
-    return field(metadata={'module': module, 'attributes': attributes.split()})
+
+class Enumeration(Protocol):
+    """A member of one of the platform's enumerations."""
+
+    value: str
+
+
+class TestModel(Protocol):
+    """A run."""
+
+    id: Mapped[int]
+    platform: Mapped[Enumeration]
+    test_type: Mapped[Enumeration]
+    fork_id: Mapped[int | None]
+    branch: Mapped[str]
+    commit: Mapped[str]
+    pr_nr: Mapped[int]
+    token: Mapped[str]
+
+
+class TestProgressModel(Protocol):
+    """A stage that a run has reached."""
+
+    id: Mapped[int]
+    test_id: Mapped[int]
+    status: Mapped[Enumeration]
+    #: A text if the driver cannot read it.
+    timestamp: Mapped[datetime | str]
+    message: Mapped[str]
+
+
+class TestResultModel(Protocol):
+    """The result of one regression test in a run."""
+
+    test_id: Mapped[int]
+    regression_test_id: Mapped[int]
+    runtime: Mapped[int | None]
+    exit_code: Mapped[int | None]
+    expected_rc: Mapped[int | None]
+
+
+class TestResultFileModel(Protocol):
+    """One output of one regression test in a run."""
+
+    test_id: Mapped[int]
+    regression_test_id: Mapped[int]
+    regression_test_output_id: Mapped[int]
+    expected: Mapped[str]
+    got: Mapped[str | None]
+
+
+class CustomizedTestModel(Protocol):
+    """A regression test that was selected for a run."""
+
+    test_id: Mapped[int]
+    regression_id: Mapped[int]
+
+
+class TestForkModel(Protocol):
+    """An owner of a run."""
+
+    user_id: Mapped[int]
+    test_id: Mapped[int]
+
+
+class RegressionTestModel(Protocol):
+    """A regression test."""
+
+    id: Mapped[int]
+    active: Mapped[bool]
+    command: Mapped[str]
+
+
+class RegressionTestOutputModel(Protocol):
+    """An output that a regression test is expected to have."""
+
+    id: Mapped[int]
+    regression_id: Mapped[int]
+    ignore: Mapped[bool | None]
+
+
+class RegressionTestOutputFilesModel(Protocol):
+    """An accepted variant of an output."""
+
+    regression_test_output_id: Mapped[int]
+    file_hashes: Mapped[str]
+
+
+class UserModel(Protocol):
+    """A user."""
+
+    id: Mapped[int]
+    name: Mapped[str | None]
+    role: Mapped[Enumeration]
+    github_login: Mapped[str]
+
+
+class ForkModel(Protocol):
+    """A repository on GitHub: the platform's own, or a user's fork of it."""
+
+    id: Mapped[int]
+    github: Mapped[str]
+
+
+class BlockedUsersModel(Protocol):
+    """A GitHub account that may start nothing."""
+
+    user_id: Mapped[int]
+
+
+class GcpInstanceModel(Protocol):
+    """A machine that runs a run."""
+
+    test_id: Mapped[int]
+    timestamp: Mapped[datetime | str]
+
+
+class MaintenanceModeModel(Protocol):
+    """Whether a platform starts no runs at present."""
+
+    platform: Mapped[Enumeration]
+    disabled: Mapped[bool]
+
+
+class ApiTokenModel(Protocol):
+    """An API token of a user. Versions from before the summer of 2026 have none."""
+
+    id: Mapped[int]
+    user_id: Mapped[int]
+    token_prefix: Mapped[str]
+    token_hash: Mapped[str]
+    scopes_json: Mapped[str]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
 
 
 @dataclass(frozen=True)
 class HostModels:
-    """The platform's mapped classes, and its one plain table, by their names."""
+    """The platform's models by their names, each with its module. A plain table has the columns that are used, too."""
 
-    #: A run. Newer versions of the platform have its ``built_commit``.
-    Test: Any = _model('mod_test.models', 'id platform test_type fork_id branch commit pr_nr token')
-    #: A stage that a run has reached.
-    TestProgress: Any = _model('mod_test.models', 'id test_id status timestamp message')
-    #: The result of one regression test in a run.
-    TestResult: Any = _model('mod_test.models', 'test_id regression_test_id runtime exit_code expected_rc')
-    #: One output of one regression test in a run.
-    TestResultFile: Any = _model('mod_test.models',
-                                 'test_id regression_test_id regression_test_output_id expected got')
-    #: A regression test that was selected for a run.
-    CustomizedTest: Any = _model('mod_customized.models', 'test_id regression_id')
-    #: An owner of a run.
-    TestFork: Any = _model('mod_customized.models', 'user_id test_id')
-    RegressionTest: Any = _model('mod_regression.models', 'id active command')
-    #: An output that a regression test is expected to have.
-    RegressionTestOutput: Any = _model('mod_regression.models', 'id regression_id ignore')
-    #: An accepted variant of an output.
-    RegressionTestOutputFiles: Any = _model('mod_regression.models', 'regression_test_output_id file_hashes')
+    Test: Annotated[type[TestModel], 'mod_test.models']
+    TestProgress: Annotated[type[TestProgressModel], 'mod_test.models']
+    TestResult: Annotated[type[TestResultModel], 'mod_test.models']
+    TestResultFile: Annotated[type[TestResultFileModel], 'mod_test.models']
+    CustomizedTest: Annotated[type[CustomizedTestModel], 'mod_customized.models']
+    TestFork: Annotated[type[TestForkModel], 'mod_customized.models']
+    RegressionTest: Annotated[type[RegressionTestModel], 'mod_regression.models']
+    RegressionTestOutput: Annotated[type[RegressionTestOutputModel], 'mod_regression.models']
+    RegressionTestOutputFiles: Annotated[type[RegressionTestOutputFilesModel], 'mod_regression.models']
     #: That a regression test is in a category.
-    regressionTestLinkTable: Any = _model('mod_regression.models', 'regression_id')
-    User: Any = _model('mod_auth.models', 'id name role github_login')
-    #: A repository on GitHub: the platform's own, or a user's fork of it.
-    Fork: Any = _model('mod_test.models', 'id github')
-    #: A GitHub account that may start nothing.
-    BlockedUsers: Any = _model('mod_ci.models', 'user_id')
-    #: A machine that runs a run.
-    GcpInstance: Any = _model('mod_ci.models', 'test_id timestamp')
-    #: Whether a platform starts no runs at present.
-    MaintenanceMode: Any = _model('mod_ci.models', 'platform disabled')
-    #: An API token of a user. Versions of before the summer of 2026 have none.
-    ApiToken: Any = _model('mod_api.models.api_token',
-                           'id user_id token_prefix token_hash scopes_json expires_at revoked_at')
+    regressionTestLinkTable: Annotated[Table, 'mod_regression.models', 'regression_id']
+    User: Annotated[type[UserModel], 'mod_auth.models']
+    Fork: Annotated[type[ForkModel], 'mod_test.models']
+    BlockedUsers: Annotated[type[BlockedUsersModel], 'mod_ci.models']
+    GcpInstance: Annotated[type[GcpInstanceModel], 'mod_ci.models']
+    MaintenanceMode: Annotated[type[MaintenanceModeModel], 'mod_ci.models']
+    ApiToken: Annotated[type[ApiTokenModel], 'mod_api.models.api_token']
+
+    @property
+    def built_commit(self) -> SQLColumnExpression[str | None]:
+        """The commit that the program of a run was built from. Older versions of the platform do not have it."""
+        found: SQLColumnExpression[str | None] = getattr(self.Test, 'built_commit', null())
+        return found
 
     @property
     def metadata(self) -> MetaData:
         """The metadata that the platform creates and migrates its tables from."""
-        return cast(MetaData, self.Test.metadata)
+        return self.regressionTestLinkTable.metadata
 
 
 def find_models() -> HostModels:
     """Return the platform's models. Raises :exc:`MountError` with everything that is missing."""
     found: dict[str, Any] = {}
     missing: list[str] = []
-    for model_field in fields(HostModels):
-        module = model_field.metadata['module']
+    for name, hint in get_type_hints(HostModels, include_extras=True).items():
+        kind, module, *columns = get_args(hint)
         try:
-            found[model_field.name] = getattr(import_module(module), model_field.name)
+            found[name] = getattr(import_module(module), name)
         except (ModuleNotFoundError, AttributeError):
-            missing.append(f'the model {module}.{model_field.name}')
+            missing.append(f'the model {module}.{name}')
             continue
-        columns = sqlalchemy.inspect(found[model_field.name]).columns
-        missing += [f'the column {model_field.name}.{attribute}'
-                    for attribute in model_field.metadata['attributes'] if attribute not in columns]
+        columns += [column for model in get_args(kind) for column in get_annotations(model)]
+        missing += [f'the column {name}.{column}' for column in columns if column not in inspect(found[name]).columns]
     if missing:
         raise MountError(f'mod_runs_api cannot work with this application. It lacks {", ".join(missing)}.')
     return HostModels(**found)

@@ -99,6 +99,8 @@ def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:
     stored = find_retry(db, request.idempotency_digest)
     if stored is None:
         return None
+    if stored.run_token is None:
+        raise KeyReused('The retry that this request created before was deleted.')
     asked = request.run_id, request.failed_only, request.reason
     if (stored.source_run_id, stored.failed_only, stored.reason) != asked:
         raise KeyReused('This idempotency key belongs to another request.')

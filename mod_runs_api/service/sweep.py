@@ -18,8 +18,8 @@ from ..database.causes import read_run_records
 from ..database.outcomes import read_selected, read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
-from ..database.sweep import (count_automatic, has_completed_since, ping, read_automatic_attempts, read_machines,
-                              read_under_maintenance, walk_backwards, write_end)
+from ..database.sweep import (has_completed_since, ping, read_automatic_attempts, read_automatic_sources,
+                              read_machines, read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
 from ..domain.causes import LOST_MACHINE
 from ..domain.outcomes import list_not_passed
@@ -191,9 +191,10 @@ def _read_candidates(db: Database, now: datetime, run_ids: Sequence[int]) -> lis
         return []
     runs = read_runs(db, list(failures))
     newest = find_newest_runs(db, list(failures))
-    automatic = count_automatic(db, {run.root_id for run in runs.values()})
-    candidates = [Candidate(run, records[run_id], failures[run_id], newest.get(run_id), automatic.get(run.root_id, 0))
-                  for run_id, run in runs.items()]
+    sources = read_automatic_sources(db, {run.root_id for run in runs.values()})
+    # The automatic retry of a run may have been deleted. It is not made again.
+    candidates = [Candidate(run, records[run_id], failures[run_id], newest.get(run_id), len(sources[run.root_id]))
+                  for run_id, run in runs.items() if run_id not in sources[run.root_id]]
     return [candidate for candidate in candidates if not candidate.has_been_retried]
 
 

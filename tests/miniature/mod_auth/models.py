@@ -20,6 +20,7 @@ class User(Base):
     """A person with an account."""
 
     __tablename__ = 'user'
+    __table_args__ = {'sqlite_autoincrement': True}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[Optional[str]] = mapped_column(String(50), unique=True)

@@ -28,6 +28,7 @@ class RegressionTest(Base):
     """One command, and the exit code it should end with."""
 
     __tablename__ = 'regression_test'
+    __table_args__ = {'sqlite_autoincrement': True}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     command: Mapped[str] = mapped_column(Text)

@@ -58,6 +58,7 @@ class Test(Base):
 
     __test__ = False
     __tablename__ = 'test'
+    __table_args__ = {'sqlite_autoincrement': True}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     platform: Mapped[TestPlatform] = mapped_column(TestPlatform.db_type())
@@ -94,6 +95,7 @@ class TestProgress(Base):
 
     __test__ = False
     __tablename__ = 'test_progress'
+    __table_args__ = {'sqlite_autoincrement': True}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     test_id: Mapped[Optional[int]] = mapped_column(ForeignKey('test.id', ondelete='CASCADE'))

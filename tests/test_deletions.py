@@ -1,0 +1,100 @@
+"""Rows that an administrator deletes: the package's tables have no foreign keys (docs/operations.rst, "The database")."""
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+import seed
+from database import db
+from flask import Flask
+from mod_auth.models import User
+from mod_regression.models import RegressionTest
+from mod_test.models import TestProgress, TestStatus, TestType
+from sqlalchemy import Engine, text
+from support.api import ApiCall, Command, assert_error
+from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, comment_payload
+from support.histories import TIME_LIMIT, finish, retry_in_process
+from support.rows import Rows, change_retries, delete_run
+from support.statements import record_statements
+
+from mod_runs_api.github import retry_from_comment
+
+
+@pytest.fixture
+def app_settings() -> dict[str, Any]:
+    """The settings of a platform that allows a run two automatic retries."""
+    return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 2}
+
+
+@pytest.fixture
+def stopped(alice: User, tests: list[RegressionTest], github: GitHub) -> int:
+    """Return a run of alice's pull request that stopped half-way."""
+    alice.github_login = 'alice-gh'
+    github.open_pull(PR, COMMIT, AUTHOR)
+    run = seed.run(tests, test_type=TestType.pull_request, branch='pull_request', pr_nr=PR, commit=COMMIT)
+    seed.result(run, tests[0])
+    ago = datetime.now(timezone.utc) - timedelta(hours=1)
+    seed.add(TestProgress(run.id, TestStatus.canceled, TIME_LIMIT, ago))
+    db.session.commit()
+    return run.id
+
+
+def test_the_key_of_a_deleted_retry_stays_used(engine: Engine, retry: ApiCall, run_id: int, rows: Rows) -> None:
+    delete_run(retry(run_id, key='k').json['new_run_id'])
+
+    with record_statements(engine) as sent:
+        response = retry(run_id, key='k')
+
+    assert_error(response, 422, 'unprocessable', {'refusal': 'key_reused'})
+    assert not any(statement.startswith('INSERT') for statement in sent)
+    assert (len(rows.of('test')), len(rows.retries)) == (1, 1)
+    assert retry(run_id, key='another') == 202
+
+
+@pytest.mark.on_file
+def test_the_sweep_makes_no_second_automatic_retry_where_the_first_was_deleted(
+        command: Command, stopped: int, rows: Rows) -> None:
+    assert command('sweep').output.split('\t')[1] == 'retried'
+    delete_run(stopped + 1)
+
+    assert [command('sweep', *options).output for options in (['--dry-run'], [])] == ['', '']
+
+    assert len(rows.retries) == 1
+
+
+def test_a_comment_makes_no_second_retry_where_the_first_was_deleted(app: Flask, stopped: int, rows: Rows) -> None:
+    assert len(retry_from_comment(comment_payload('/retry linux')).retries) == 1
+    delete_run(stopped + 1)
+
+    outcome = retry_from_comment(comment_payload('/retry linux'))
+
+    assert [refusal.run_id for refusal in outcome.refusals] == [stopped]
+    assert (outcome.retries, len(rows.retries)) == ((), 1)
+
+
+def test_a_deleted_user_has_no_name(retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
+    retry(run_id)
+    change_retries(user_id=2 ** 31 - 1)
+
+    assert attempts(run_id).json['data'][1]['requested_by'] is None
+
+
+def test_a_deleted_regression_test_has_not_been_carried_over(
+        attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
+    second = finish(retry_in_process(first, failed_only=True), tests[2:])
+    assert attempts(second).json['data'][1]['carried_over'] == 2
+
+    test_id = tests[0].id
+    for table, column in (('regression_test_category', 'regression_id'), ('regression_test_output', 'regression_id'),
+                          ('regression_test', 'id')):
+        db.session.execute(text(f'DELETE FROM {table} WHERE {column} = {test_id}'))
+
+    assert attempts(second).json['data'][1]['carried_over'] == 1
+
+
+@pytest.mark.on_file
+def test_flaky_looks_at_the_attempts_that_are_left(command: Command, first: int, tests: list[RegressionTest]) -> None:
+    finish(retry_in_process(first), tests)
+    delete_run(retry_in_process(first))
+
+    assert [line.split('\t')[0] for line in command('flaky').output.splitlines()] == [str(test.id) for test in tests[1:]]
