@@ -8,6 +8,7 @@ from typing import Any
 from limits import parse_many
 from werkzeug.utils import import_string
 
+from .domain.retry import RetryRules
 from .errors import MountError
 from .host.github import CheckedRun
 
@@ -42,6 +43,11 @@ class Settings:
     automatic_retries_at_once: int
     #: How long the platform lets a machine run.
     max_runtime: timedelta
+
+    @property
+    def retry_rules(self) -> RetryRules:
+        """The rules that decide whether a retry is refused."""
+        return RetryRules(drop_inactive_tests=self.drop_inactive_tests)
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:

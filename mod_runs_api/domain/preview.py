@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import Refusal
 from .attempts import RunStatus
-from .retry import choose_tests
+from .retry import RetryRules
 from .run import RegressionTest, Run
 
 
@@ -48,9 +48,9 @@ class Preview:
         return replace(self, all=self.all.refuse(refusal), failed_only=self.failed_only.refuse(refusal))
 
 
-def choose(run: Run, tests: Sequence[RegressionTest], failed_only: bool, drop_inactive: bool) -> Choice:
-    """Return the choice of a run's tests: see :func:`mod_runs_api.domain.retry.choose_tests`."""
+def choose(rules: RetryRules, run: Run, tests: Sequence[RegressionTest], failed_only: bool) -> Choice:
+    """Return the choice that :meth:`RetryRules.choose_tests` makes, or refuses."""
     try:
-        return Choice(choose_tests(run, tests, failed_only, drop_inactive))
+        return Choice(rules.choose_tests(run, tests, failed_only))
     except Refusal as refusal:
         return Choice([], refusal)

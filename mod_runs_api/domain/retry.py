@@ -83,19 +83,26 @@ class RetryRequest:
     run_token: str = field(default_factory=random_secret, repr=False)
 
 
-def choose_tests(run: Run, tests: Sequence[RegressionTest], failed_only: bool, drop_inactive: bool) -> list[int]:
-    """Return those of some tests that a retry of a run would run, by their ids. Raises :exc:`Refusal`."""
-    if failed_only and run.status not in ENDED_STATUSES:
-        raise RunNotFinished(f'Run {run.id} has not finished: it has no failed tests yet.',
-                             run_status='running' if run.status else 'queued')
-    if failed_only and not tests:
-        raise NothingFailed(f'No test of run {run.id} failed: there is nothing to run again.')
-    inactive_ids = [test.id for test in tests if not test.active]
-    if inactive_ids and not drop_inactive:
-        raise InactiveTests('Some of the tests to run are inactive now.', inactive_ids=inactive_ids)
-    regression_test_ids = [test.id for test in tests if test.active]
-    if not regression_test_ids:
-        # A run without rows in customized_test would run every test there is.
-        raise InactiveTests('None of the tests to run is active: there is nothing to run again.',
-                            inactive_ids=inactive_ids)
-    return regression_test_ids
+@dataclass(frozen=True)
+class RetryRules:
+    """The rules that decide whether a retry is refused, as the settings have them."""
+
+    #: Whether a retry leaves out tests that are inactive now. Otherwise they refuse it.
+    drop_inactive_tests: bool
+
+    def choose_tests(self, run: Run, tests: Sequence[RegressionTest], failed_only: bool) -> list[int]:
+        """Return the ids of those of some tests that a retry of a run would run. Raises :exc:`Refusal`."""
+        if failed_only and run.status not in ENDED_STATUSES:
+            raise RunNotFinished(f'Run {run.id} has not finished: it has no failed tests yet.',
+                                 run_status='running' if run.status else 'queued')
+        if failed_only and not tests:
+            raise NothingFailed(f'No test of run {run.id} failed: there is nothing to run again.')
+        inactive_ids = [test.id for test in tests if not test.active]
+        if inactive_ids and not self.drop_inactive_tests:
+            raise InactiveTests('Some of the tests to run are inactive now.', inactive_ids=inactive_ids)
+        regression_test_ids = [test.id for test in tests if test.active]
+        if not regression_test_ids:
+            # A run without rows in customized_test would run every test there is.
+            raise InactiveTests('None of the tests to run is active: there is nothing to run again.',
+                                inactive_ids=inactive_ids)
+        return regression_test_ids

@@ -83,11 +83,14 @@ class OtherBuild(NamedTuple):
         return self.built_commit_sha[:SHOWN_LENGTH]
 
 
+def digits_of_build(build: str | None) -> str:
+    """Return the digits of a build, by which builds are compared; none if it is unknown."""
+    return (build or '').lower()
+
+
 def are_different_builds(one: str | None, other: str | None) -> bool:
-    """Return whether two builds are known and different. Upper and lower case and abbreviations are the same."""
-    if not one or not other:
-        return False
-    shorter, longer = sorted((one.lower(), other.lower()), key=len)
+    """Return whether two builds are different: neither is unknown, nor an abbreviation of the other."""
+    shorter, longer = sorted((digits_of_build(one), digits_of_build(other)), key=len)
     return not longer.startswith(shorter)
 
 

@@ -14,7 +14,7 @@ from .. import clock
 from .causes import Cause, RunRecord
 from .preview import choose
 from .progress import ProgressRow, order_ends
-from .retry import MAX_REASON_LENGTH, RetryRequest, digest_key
+from .retry import MAX_REASON_LENGTH, RetryRequest, RetryRules, digest_key
 from .run import NewerRun, RegressionTest, Run
 from .words import counted
 
@@ -85,7 +85,7 @@ class Candidate:
             return f'the automatic retries of run {self.run.root_id} are used up'
         return None
 
-    def plan_retry(self, tests: SourceTests, drop_inactive: bool) -> Step | None:
+    def plan_retry(self, rules: RetryRules, tests: SourceTests) -> Step | None:
         """Return the step that retries it, or the reason to wait; None if all its tests have passed elsewhere."""
         # What stopped half-way is resumed. A failed-only retry that died without a result runs its own tests again.
         run, detail = self.run, self.cause.detail
@@ -93,7 +93,7 @@ class Candidate:
         if run.failed_only and not left:
             return None
         failed_only = run.failed_only or bool(self.record.results) and any(test.active for test in left)
-        choice = choose(run, tests.not_passed if failed_only else tests.full_set, failed_only, drop_inactive)
+        choice = choose(rules, run, tests.not_passed if failed_only else tests.full_set, failed_only)
         if choice.refusal:
             return Step(run.id, 'waiting', choice.refusal.message)
         request = RetryRequest(run.id, failed_only, f'Automatic: {detail}'[:MAX_REASON_LENGTH], automatic=True,

@@ -1,13 +1,13 @@
 """The verdicts of the attempts of a run on its tests (docs/api.rst, "Verdicts")."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal, NamedTuple, get_args
 
 from .outcomes import RAN, Evidence, Outcome
-from .run import are_different_builds
+from .run import digits_of_build
 
 #: Every verdict on a test, in the order of the table in docs/api.rst.
 VerdictName = Literal['passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',
@@ -116,32 +116,57 @@ def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:
     if not failures:
         return 'passed'
     if passes:
-        # Each pass beside each failure that happened under the same expectation.
-        comparable = [(passed, failed) for passed, failed in product(passes, failures)
-                      if _expected_the_same(passed.evidence, failed.evidence)]
-        if not comparable:
-            return 'expectation_changed'
-        of_one_build = any(not are_different_builds(passed.build, failed.build) for passed, failed in comparable)
-        return 'flaky' if of_one_build else 'build_changed'
+        if _are_comparable(passes, failures, of_one_build=True):
+            return 'flaky'
+        return 'build_changed' if _are_comparable(passes, failures) else 'expectation_changed'
     if len(failures) == 1:
         return 'failed_once'
     ways = {failure.evidence.way_to_fail for failure in failures}
     return 'failing_identically' if len(ways) == 1 else 'failing_differently'
 
 
-def _expected_the_same(one: Evidence, other: Evidence) -> bool:
-    """Return whether two attempts held the test against the same exit code and the same files."""
-    in_both = one.files.keys() & other.files.keys()
-    if one.expected_rc != other.expected_rc or any(
-            one.files[output_id].expected != other.files[output_id].expected for output_id in in_both):
-        return False
-    if one.files.keys() == other.files.keys():
-        return True
-    # One has a file that the other lacks. A test that crashed, or wrote something else, may not have come to it; a
-    # test that did all as before was not asked for it.
-    did_as_before = one.exit_code == other.exit_code == one.expected_rc and all(
-        one.files[output_id].produced == other.files[output_id].produced for output_id in in_both)
-    return not did_as_before
+class _Shape(NamedTuple):
+    """What attempts can be compared by: the outputs that have a file, and a number of digits of the build."""
+
+    outputs: frozenset[int]
+    digits: int
+
+
+def _are_comparable(passes: Iterable[AttemptOutcome], failures: Iterable[AttemptOutcome],
+                    of_one_build: bool = False) -> bool:
+    """Return whether any pass and any failure had the same expectation, and are not of different builds if asked to."""
+    # Attempts of one shape are compared together, because 1,600 passes and 1,600 failures are 2.5 million pairs.
+    shapes = product(_group_by_shape(passes, of_one_build).items(), _group_by_shape(failures, of_one_build).items())
+    for (one, some_passes), (other, some_failures) in shapes:
+        # One of two builds may be abbreviated.
+        common = _Shape(one.outputs & other.outputs, min(one.digits, other.digits))
+        passed, failed = _group_by_expectation(some_passes, common), _group_by_expectation(some_failures, common)
+        for expectation in passed.keys() & failed.keys():
+            # One may have a file that the other lacks. A test that crashed or wrote something else may not have reached
+            # that output. If everything else is the same, the output was not expected then.
+            if one.outputs == other.outputs or len(passed[expectation] | failed[expectation]) > 1:
+                return True
+    return False
+
+
+def _group_by_shape(attempts: Iterable[AttemptOutcome], of_one_build: bool) -> dict[_Shape, list[AttemptOutcome]]:
+    groups: dict[_Shape, list[AttemptOutcome]] = defaultdict(list)
+    for attempt in attempts:
+        digits = len(digits_of_build(attempt.build)) if of_one_build else 0
+        groups[_Shape(frozenset(attempt.evidence.files), digits)].append(attempt)
+    return groups
+
+
+def _group_by_expectation(attempts: Iterable[AttemptOutcome],
+                          shape: _Shape) -> dict[tuple[object, ...], set[tuple[object, ...]]]:
+    """Return the different results of some attempts, by build and expectation, as far as a shape has them."""
+    results: dict[tuple[object, ...], set[tuple[object, ...]]] = defaultdict(set)
+    for attempt in attempts:
+        evidence, build = attempt.evidence, digits_of_build(attempt.build)[:shape.digits]
+        files = [evidence.files[output_id] for output_id in shape.outputs]
+        expectation = build, evidence.expected_rc, *(file.expected for file in files)
+        results[expectation].add((evidence.exit_code, *(file.produced for file in files)))
+    return results
 
 
 def judge_commit(tests: Sequence[TestVerdict], *, all_ended: bool) -> Overall:

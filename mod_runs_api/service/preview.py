@@ -12,6 +12,7 @@ from ..database.runs import check_run, find_newest_of_master, find_run
 from ..domain.attempts import derive_status
 from ..domain.outcomes import list_not_passed
 from ..domain.preview import Preview, choose
+from ..domain.retry import RetryRules
 from ..domain.run import Run
 from ..domain.words import to_hint
 from ..errors import RefusedByCheck
@@ -22,7 +23,7 @@ from .verdict import read_verdict
 
 def preview_retry(state: ExtensionState, run_id: int, *, asks_checks: bool = True) -> Preview:
     """Return a retry of a run as it would be now. Raises :exc:`RunNotFound`."""
-    run, preview = state.transactions.run(_read_preview, run_id, state.settings.drop_inactive_tests)
+    run, preview = state.transactions.run(_read_preview, run_id, state.settings.retry_rules)
     if asks_checks and not preview.is_refused:
         try:
             ask_checks(state.settings.before_retry, run)
@@ -31,11 +32,11 @@ def preview_retry(state: ExtensionState, run_id: int, *, asks_checks: bool = Tru
     return preview
 
 
-def _read_preview(db: Database, run_id: int, drop_inactive: bool) -> tuple[Run, Preview]:
+def _read_preview(db: Database, run_id: int, rules: RetryRules) -> tuple[Run, Preview]:
     run = find_run(db, run_id)
     outcomes = read_tests(db, [run_id])[run_id]
-    everything = choose(run, read_selected(db, [run.full_set_id])[run.full_set_id], False, drop_inactive)
-    failed_only = choose(run, list_not_passed(outcomes), True, drop_inactive)
+    everything = choose(rules, run, read_selected(db, [run.full_set_id])[run.full_set_id], failed_only=False)
+    failed_only = choose(rules, run, list_not_passed(outcomes), failed_only=True)
     if failed_only.regression_test_ids:
         failed_only = replace(failed_only, hint=_read_hint(db, run, failed_only.regression_test_ids))
     check_run(db, run)

@@ -10,7 +10,7 @@ from ..database.retry import find_retry, write_retry
 from ..database.runs import check_run, find_newest_runs, find_run
 from ..database.transactions import Transactions
 from ..domain.outcomes import list_not_passed
-from ..domain.retry import Retry, RetryRequest, choose_tests, digest_key
+from ..domain.retry import Retry, RetryRequest, RetryRules, digest_key
 from ..domain.run import Run
 from ..domain.words import counted
 from ..errors import InvalidFields, KeyReused, RunChanged
@@ -45,7 +45,7 @@ def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[
         if earlier is not None:
             return earlier
         run = find_run(db, request.run_id)
-        read_tests_to_run(db, run, request.failed_only, state.settings.drop_inactive_tests)
+        read_tests_to_run(db, state.settings.retry_rules, run, request.failed_only)
         return run
 
     if checks:
@@ -58,7 +58,7 @@ def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[
 
 def store_retry(state: ExtensionState, request: RetryRequest) -> Retry:
     """Create a retry as :func:`create_retry` does, without any check."""
-    retry = state.transactions.run(_create, request, state.settings.drop_inactive_tests)
+    retry = state.transactions.run(_create, request, state.settings.retry_rules)
     if not retry.replayed:
         log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {counted(retry.test_count, "test")}'
                    f'{" that did not pass" if retry.failed_only else ""}, '
@@ -66,14 +66,14 @@ def store_retry(state: ExtensionState, request: RetryRequest) -> Retry:
     return retry
 
 
-def _create(db: Database, request: RetryRequest, drop_inactive: bool) -> Retry:
+def _create(db: Database, request: RetryRequest, rules: RetryRules) -> Retry:
     earlier = find_earlier_retry(db, request)
     if earlier is not None:
         return earlier
     source = find_run(db, request.run_id)
     if request.automatic and not _is_still_due(db, source):
         raise RunChanged(f'Run {source.id} is not as it was when its retry was planned.', run_id=source.id)
-    regression_test_ids = read_tests_to_run(db, source, request.failed_only, drop_inactive)
+    regression_test_ids = read_tests_to_run(db, rules, source, request.failed_only)
     new_run_id = write_retry(db, request, source, regression_test_ids)
     return Retry(source.id, new_run_id, request.failed_only, len(regression_test_ids))
 
@@ -84,13 +84,13 @@ def _is_still_due(db: Database, run: Run) -> bool:
     return record.infrastructure_failure is not None and not find_newest_runs(db, [run.id])
 
 
-def read_tests_to_run(db: Database, run: Run, failed_only: bool, drop_inactive: bool) -> list[int]:
+def read_tests_to_run(db: Database, rules: RetryRules, run: Run, failed_only: bool) -> list[int]:
     """Return the regression tests that a retry of a run would run, in order. Raises :exc:`Refusal`."""
     tests = (list_not_passed(read_tests(db, [run.id])[run.id]) if failed_only else
              read_selected(db, [run.full_set_id])[run.full_set_id])
     if failed_only:
         check_run(db, run)
-    return choose_tests(run, tests, failed_only, drop_inactive)
+    return rules.choose_tests(run, tests, failed_only)
 
 
 def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:

@@ -152,7 +152,7 @@ def _plan_by_tables(db: Database, settings: Settings, now: datetime,
     # Those that are kept waiting cost no reading of their tests.
     tests = _read_tests(db, left)
     for candidate in left:
-        step = candidate.plan_retry(tests[candidate.run.id], settings.drop_inactive_tests)
+        step = candidate.plan_retry(settings.retry_rules, tests[candidate.run.id])
         if step is not None:
             retries.append(step)
     steps += sorted(retries, key=lambda step: step.run_id)

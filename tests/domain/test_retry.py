@@ -3,10 +3,11 @@
 import pytest
 
 from mod_runs_api import InactiveTests, NothingFailed, RunNotFinished
-from mod_runs_api.domain.retry import choose_tests, digest_key
+from mod_runs_api.domain.retry import RetryRules, digest_key
 from mod_runs_api.domain.run import RegressionTest, Run
 
 ACTIVE, INACTIVE = RegressionTest(1, True), RegressionTest(2, False)
+REJECT, DROP = RetryRules(drop_inactive_tests=False), RetryRules(drop_inactive_tests=True)
 
 
 def run(status: str | None = 'completed', **changes: object) -> Run:
@@ -19,31 +20,31 @@ def run(status: str | None = 'completed', **changes: object) -> Run:
 @pytest.mark.parametrize('status', [None, 'preparation', 'testing'])
 def test_only_a_run_that_has_ended_has_failed_tests_and_any_may_be_run_in_full(status: str | None) -> None:
     with pytest.raises(RunNotFinished) as raised:
-        choose_tests(run(status), [ACTIVE], failed_only=True, drop_inactive=True)
+        DROP.choose_tests(run(status), [ACTIVE], failed_only=True)
     assert raised.value.details == {'refusal': 'run_not_finished', 'run_status': 'running' if status else 'queued'}
-    assert choose_tests(run(status), [ACTIVE], failed_only=False, drop_inactive=True) == [1]
+    assert DROP.choose_tests(run(status), [ACTIVE], failed_only=False) == [1]
 
 
 @pytest.mark.parametrize('failed_only', [False, True])
-@pytest.mark.parametrize(('tests', 'drop_inactive', 'inactive_ids'), [
-    ([ACTIVE], False, None), ([ACTIVE, INACTIVE], True, None), ([ACTIVE, INACTIVE], False, [2]),
+@pytest.mark.parametrize(('tests', 'rules', 'inactive_ids'), [
+    ([ACTIVE], REJECT, None), ([ACTIVE, INACTIVE], DROP, None), ([ACTIVE, INACTIVE], REJECT, [2]),
     # Without a test a run would run every test there is.
-    ([INACTIVE], True, [2]), ([INACTIVE], False, [2])])
+    ([INACTIVE], DROP, [2]), ([INACTIVE], REJECT, [2])])
 def test_inactive_tests_refuse_a_retry_or_are_left_out_unless_they_are_all(
-        tests: list[RegressionTest], failed_only: bool, drop_inactive: bool, inactive_ids: list[int] | None) -> None:
+        tests: list[RegressionTest], failed_only: bool, rules: RetryRules, inactive_ids: list[int] | None) -> None:
     if inactive_ids is None:
-        assert choose_tests(run(), tests, failed_only, drop_inactive) == [1]
+        assert rules.choose_tests(run(), tests, failed_only) == [1]
         return
     with pytest.raises(InactiveTests) as raised:
-        choose_tests(run(), tests, failed_only, drop_inactive)
+        rules.choose_tests(run(), tests, failed_only)
     assert raised.value.details == {'refusal': 'inactive_tests', 'inactive_ids': inactive_ids}
 
 
 def test_nothing_to_run_is_refused() -> None:
     with pytest.raises(NothingFailed):
-        choose_tests(run(), [], failed_only=True, drop_inactive=False)
+        REJECT.choose_tests(run(), [], failed_only=True)
     with pytest.raises(InactiveTests):
-        choose_tests(run(), [], failed_only=False, drop_inactive=False)
+        REJECT.choose_tests(run(), [], failed_only=False)
 
 
 def test_a_key_is_its_owners_and_no_key_is_nobodys() -> None:

@@ -8,6 +8,7 @@ from support.histories import OUT_OF_ORDER, TIME_LIMIT
 from mod_runs_api import clock
 from mod_runs_api.domain.causes import RunRecord
 from mod_runs_api.domain.progress import Progress, ProgressRow
+from mod_runs_api.domain.retry import RetryRules
 from mod_runs_api.domain.run import NewerRun, RegressionTest
 from mod_runs_api.domain.sweep import (AutomaticAttempt, Candidate, CircuitBreaker, SourceTests, count_in_flight,
                                        find_opening_failure, find_recent_infrastructure_failure, is_lost)
@@ -80,7 +81,7 @@ ALL = [RegressionTest(1, True), FAILED]
     (candidate(failed_only=True), SourceTests([INACTIVE], ALL, ()), 'waiting', None)])
 def test_a_run_that_died_is_resumed_or_run_again_in_full(
         found: Candidate, tests: SourceTests, what: str | None, failed_only: bool | None) -> None:
-    step = found.plan_retry(tests, drop_inactive=False)
+    step = found.plan_retry(RetryRules(drop_inactive_tests=False), tests)
 
     assert (step and (step.run_id, step.what)) == (what and (5, what))
     assert (step and step.request and step.request.failed_only) == failed_only

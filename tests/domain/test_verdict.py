@@ -1,7 +1,10 @@
 """What attempts prove about a test: the table of docs/api.rst, "Verdicts", row by row, and the sentences about it."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -46,8 +49,11 @@ HISTORIES: dict[str, list[tuple[list[Came], Outcome | None]]] = {
     'flaky': [([PASS, CRASH], 'fail'), ([FAIL, PASS, CARRIED, NOT_RUN], 'pass'),
               # One pair under one expectation is enough.
               ([PASS, FAIL, came('pass', RIGHT, code=10, expected=10)], 'pass'),
-              # A test that crashed may not have come to the file.
-              ([PASS, came('missing_output', code=139)], 'missing_output')],
+              # The same files under the same expectation, whatever else made it fail.
+              ([PASS, came('fail', RIGHT)], 'fail'),
+              # A test that crashed, or wrote something else, may not have reached the other output.
+              ([PASS, came('missing_output', code=139)], 'missing_output'),
+              ([came('pass', RIGHT, RIGHT), came('missing_output', WRONG)], 'missing_output')],
     'failing_identically': [([FAIL, FAIL], 'fail'), ([FAIL, came('fail', WRONG, expected=10)], 'fail'),
                             ([NO_CODE, NO_CODE], 'fail'), ([NO_FILE, NO_FILE], 'missing_output')],
     'failing_differently': [([FAIL, FAIL, OTHER], 'fail'), ([FAIL, CRASH], 'fail'), ([FAIL, NO_FILE], 'missing_output'),
@@ -73,14 +79,48 @@ ONE, TWO = '1a2b3c4d' * 5, '5e6f7a8b' * 5
 
 @pytest.mark.parametrize(('builds', 'history', 'verdict'), [
     ([ONE, TWO], [FAIL, PASS], 'build_changed'), ([ONE[:7], TWO], [PASS, FAIL], 'build_changed'),
-    ([ONE[:7].upper(), ONE], [FAIL, PASS], 'flaky'), ([None, ONE], [FAIL, PASS], 'flaky'),
-    (['', ONE], [FAIL, PASS], 'flaky'),
+    ([ONE[:7].upper(), ONE], [FAIL, PASS], 'flaky'), ([ONE, ONE[:7]], [FAIL, PASS], 'flaky'),
+    ([None, ONE], [FAIL, PASS], 'flaky'), (['', ONE], [FAIL, PASS], 'flaky'),
     # One pair of one build is enough, wherever it is.
     ([ONE, TWO, TWO], [FAIL, PASS, FAIL], 'flaky'), ([ONE, TWO, ONE], [PASS, FAIL, FAIL], 'flaky'),
     ([ONE, TWO], [FAIL, FAIL], 'failing_identically'), ([ONE, TWO], [PASS, PASS], 'passed')])
 def test_a_pass_and_a_failure_of_different_builds_prove_nothing_about_the_test(
         builds: list[str | None], history: list[Came], verdict: str) -> None:
     assert judged(*history, builds=builds).verdict == verdict
+
+
+@contextmanager
+def count_lines() -> Iterator[list[None]]:
+    """Yield a list that gets an element for each line of Python that is executed in the block."""
+    lines: list[None] = []
+
+    def trace(_frame: object, event: str, _argument: object) -> Any:
+        if event == 'line':
+            lines.append(None)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield lines
+    finally:
+        sys.settrace(before)
+
+
+@pytest.mark.parametrize('verdict', ['build_changed', 'expectation_changed'])
+def test_a_verdict_on_twice_as_many_attempts_takes_twice_the_work(verdict: str) -> None:
+    counts = []
+    for attempts in (60, 120):
+        builds = [f'{number:040x}' for number in range(attempts)]
+        expected = [builds[0] if verdict == 'build_changed' else build for build in builds]
+        history = [came('fail' if number % 2 else 'pass', File(expected[number], builds[number]))
+                   for number in range(attempts)]
+        with count_lines() as lines:
+            assert judged(*history, builds=builds).verdict == verdict
+        counts.append(len(lines))
+
+    # Four times the work if each pass was compared with each failure.
+    assert counts[1] < 3 * counts[0]
 
 
 def test_the_attempt_that_ended_last_has_the_latest_outcome() -> None:

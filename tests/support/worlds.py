@@ -21,7 +21,7 @@ from mod_runs_api import attempts_verdict, retry_run
 from mod_runs_api.domain.outcomes import Evidence
 from mod_runs_api.domain.outcomes import File as ProducedFile
 from mod_runs_api.domain.outcomes import Outcome
-from mod_runs_api.domain.retry import choose_tests
+from mod_runs_api.domain.retry import RetryRules
 from mod_runs_api.domain.run import RegressionTest, Run
 from mod_runs_api.domain.verdict import AttemptOutcome, TestVerdict, judge, judge_commit
 from mod_runs_api.errors import Refusal
@@ -166,7 +166,7 @@ def expected_selection(world: World, source: int, failed_only: bool, drop_inacti
             chosen.append(RegressionTest(test_id, bool(test.active)))
     status = world.stages[source][-1].value if world.stages[source] else None
     run = Run(source, '', '', 1, '', '', 0, status, ROOT, ROOT, failed_only=True)
-    return choose_tests(run, chosen, failed_only, drop_inactive)
+    return RetryRules(drop_inactive).choose_tests(run, chosen, failed_only)
 
 
 def evidence_of(test: GeneratedTest, run_id: int) -> Evidence:
