@@ -11,7 +11,7 @@ from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
 from sqlalchemy import text
 from support.api import ApiCall, assert_security_headers
-from support.histories import finish, retry_in_process
+from support.histories import end, finish, report, retry_in_process
 from support.rows import add_retries, change_retries, delete_run
 
 ORIGIN = ('source_run_id', 'failed_only', 'reason', 'requested_by')
@@ -33,7 +33,7 @@ def test_a_run_that_was_never_retried_has_one_attempt(attempts: ApiCall, run_id:
                   'requested_by': None, 'created_at': None, 'automatic': None, 'cause': None, 'cause_detail': None,
                   'built_commit_sha': None, 'other_builds': []}],
         'pagination': {'limit': 50, 'offset': 0, 'total': 1, 'next_offset': None},
-        'meta': {'run_id': run_id, 'root_run_id': run_id}}
+        'meta': {'run_id': run_id, 'root_run_id': run_id, 'decisive_run_id': run_id}}
 
 
 def test_the_attempts_are_the_same_whichever_of_them_is_asked_about(
@@ -51,7 +51,8 @@ def test_the_attempts_are_the_same_whichever_of_them_is_asked_about(
         (run_id, 1, None, None, None, None), (second, 2, run_id, True, 'flaky \U0001f480', 'alice'),
         (third, 3, second, False, None, 'alice'), (fourth, 4, run_id, False, None, 'bob')]
     for asked, answer in answers.items():
-        assert (answer['data'], answer['meta']) == (data, {'run_id': asked, 'root_run_id': run_id})
+        assert (answer['data'], answer['meta']) == (
+            data, {'run_id': asked, 'root_run_id': run_id, 'decisive_run_id': run_id})
 
 
 def test_each_attempt_counts_what_was_carried_over_into_it_when_it_has_ended(
@@ -107,6 +108,41 @@ def test_the_attempts_outlive_one_of_them(
     assert answer['meta']['root_run_id'] == verdict(third).json['meta']['root_run_id'] == run_id
     assert verdict(third).json['meta']['attempts'] == run_ids
     assert retry(third) == 202
+
+
+def test_a_retry_that_is_canceled_half_way_or_queued_does_not_decide_in_the_place_of_a_red_run_on_any_page(
+        attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
+    canceled = retry_in_process(first)
+    report(canceled, tests[:1])
+    end(canceled, TestStatus.canceled)
+    retry_in_process(first)
+
+    for offset in (0, 1, 2, 3):
+        meta = attempts(first, query_string=f'limit=1&offset={offset}').json['meta']
+        assert meta == {'run_id': first, 'root_run_id': first, 'decisive_run_id': first}
+
+
+def test_only_a_result_of_its_own_makes_a_completed_attempt_decisive(
+        attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
+    carried_over = finish(retry_in_process(first, failed_only=True), [])
+    assert attempts(carried_over).json['data'][1]['carried_over'] == 3
+    assert attempts(carried_over).json['meta']['decisive_run_id'] == first
+
+    report(carried_over, [seed.regression_test()])
+    assert attempts(carried_over).json['meta']['decisive_run_id'] == carried_over
+
+
+def test_without_a_completed_attempt_one_with_a_test_that_did_not_pass_is_decisive(
+        attempts: ApiCall, tests: list[RegressionTest]) -> None:
+    run_id = seed.run(tests).id
+    report(run_id, tests[:2])
+    end(run_id, TestStatus.canceled)
+    canceled_at_once = retry_in_process(run_id)
+    end(canceled_at_once, TestStatus.canceled)
+    assert attempts(run_id).json['meta']['decisive_run_id'] == run_id
+
+    report(run_id, tests[2:])
+    assert attempts(run_id).json['meta']['decisive_run_id'] == canceled_at_once
 
 
 # Pages

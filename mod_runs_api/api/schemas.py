@@ -147,10 +147,11 @@ class AttemptSchema(Schema):
 
 
 class AttemptsMetaSchema(Schema):
-    """The run that was asked about, and the first of its attempts."""
+    """The requested run, the first of its attempts, and the attempt whose results stand for it."""
 
     run_id = Id()
     root_run_id = Id()
+    decisive_run_id = Id()
 
 
 class AttemptsSchema(Schema):

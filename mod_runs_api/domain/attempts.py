@@ -1,9 +1,10 @@
 """The attempts of a run: the first run, its retries, and their retries (docs/api.rst, "Attempts")."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .causes import CauseName, to_phrase
 from .outcomes import Outcome
@@ -74,9 +75,37 @@ class AttemptsPage:
     run_id: int
     #: The first run of all attempts, which is no retry. It may have been deleted.
     root_run_id: int
+    #: The attempt whose results currently stand for the run: see :func:`choose_decisive`.
+    decisive_run_id: int
     #: The number of all attempts.
     total: int
     attempts: list[Attempt]
+
+
+class EndedAttempt(NamedTuple):
+    """An attempt that has ended, for the choice between several."""
+
+    run_id: int
+    is_completed: bool
+    has_own_result: bool
+    #: Whether a test did not pass. It is only read if the attempt did not complete.
+    has_failure: bool = False
+
+
+def choose_failed(ended: Sequence[EndedAttempt]) -> int | None:
+    """Return the attempt that ``/retry failed`` takes, from attempts in the order of their ends; None if none fits."""
+    return _last([one for one in ended if one.has_own_result and (one.is_completed or one.has_failure)])
+
+
+def choose_decisive(ended: Sequence[EndedAttempt], newest_id: int) -> int:
+    """Return the attempt whose results currently stand for the run, of attempts in the order of their ends."""
+    # A retry that is queued, running or canceled hides no result before it.
+    completed = _last([one for one in ended if one.has_own_result and one.is_completed])
+    return completed or choose_failed(ended) or _last(ended) or newest_id
+
+
+def _last(ended: Sequence[EndedAttempt]) -> int | None:
+    return ended[-1].run_id if ended else None
 
 
 def derive_status(last_stage: str | None, count: Counter[Outcome]) -> RunStatus:

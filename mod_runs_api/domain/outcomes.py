@@ -12,9 +12,14 @@ Outcome = Literal['pass', 'fail', 'missing_output', 'not_run', 'carried_over']
 RAN: frozenset[Outcome] = frozenset({'pass', 'fail', 'missing_output'})
 
 
+def did_not_pass(outcome: Outcome) -> bool:
+    """Return whether a failed-only retry runs a test with this outcome again."""
+    return outcome != 'pass'
+
+
 def list_not_passed(outcomes: Mapping[RegressionTest, Outcome]) -> list[RegressionTest]:
-    """Return the tests that did not pass: what a failed-only retry runs."""
-    return [test for test, outcome in outcomes.items() if outcome != 'pass']
+    """Return the tests that a failed-only retry runs."""
+    return [test for test, outcome in outcomes.items() if did_not_pass(outcome)]
 
 
 class File(NamedTuple):

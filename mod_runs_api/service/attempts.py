@@ -1,17 +1,20 @@
 """Listing the attempts of a run, for the API and for its page (docs/api.rst, "Attempts")."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..database import Database
 from ..database.attempts import check_attempts, read_attempt_ids, read_attempts
-from ..database.carry_over import count_carried_over, read_executed_tests
+from ..database.carry_over import count_carried_over, find_runs_with_own_results, read_executed_tests
 from ..database.causes import read_run_records
 from ..database.outcomes import count_outcomes, read_outcomes
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_builds
-from ..domain.attempts import Attempt, AttemptRecord, AttemptsPage, derive_status
+from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage, EndedAttempt, choose_decisive, choose_failed,
+                               derive_status)
 from ..domain.causes import find_cause
 from ..domain.history import MAX_COMPARED, MAX_LISTED, RetryHistory
+from ..domain.outcomes import did_not_pass
+from ..domain.progress import Progress, order_ends
 from ..domain.run import OtherBuild, Run, list_other_builds
 from .verdict import read_verdict
 
@@ -19,30 +22,44 @@ from .verdict import read_verdict
 def read_page(db: Database, run_id: int, limit: int | None = None, offset: int = 0) -> AttemptsPage:
     """Return a page of the attempts of a run, by default all of them. Raises :exc:`RunNotFound`."""
     run = find_run(db, run_id)
-    records = list(enumerate(read_attempts(db, run.root_id), 1))
+    numbered = list(enumerate(read_attempts(db, run.root_id), 1))
+    # Of all attempts: the decisive one may be on another page.
+    progress = read_progress(db, [record.run_id for _, record in numbered])
+    ended = _read_ended(db, progress)
     end = None if limit is None else offset + limit
-    return AttemptsPage(run_id, run.root_id, len(records), _summarize(db, run, records[offset:end]))
-
-
-def read_newest_attempts(db: Database, run_id: int, limit: int) -> AttemptsPage | None:
-    """Return the newest attempts of a run, newest first, and the run if older; None if never retried."""
-    run = find_run(db, run_id)
-    records = list(enumerate(read_attempts(db, run.root_id), 1))
-    # The first run may have been deleted.
-    if len(records) == 1 and records[0][1].source_run_id is None:
-        return None
-    older = [(number, record) for number, record in records[:-limit] if record.run_id == run_id]
-    return AttemptsPage(run_id, run.root_id, len(records), _summarize(db, run, records[-limit:][::-1] + older))
+    attempts = _summarize(db, run, numbered[offset:end], progress)
+    return AttemptsPage(run_id, run.root_id, choose_decisive(ended, max(progress)), len(numbered), attempts)
 
 
 def read_history(db: Database, run_id: int) -> RetryHistory | None:
     """Return the retry history of a run; None for a run that was never retried. Raises :exc:`RunNotFound`."""
-    page = read_newest_attempts(db, run_id, MAX_LISTED)
-    if page is None:
+    run = find_run(db, run_id)
+    numbered = list(enumerate(read_attempts(db, run.root_id), 1))
+    # The first run may have been deleted.
+    if len(numbered) == 1 and numbered[0][1].source_run_id is None:
         return None
-    own = next(attempt for attempt in page.attempts if attempt.run_id == run_id)
-    verdict = read_verdict(db, run_id) if page.total <= MAX_COMPARED else None
-    return RetryHistory(own, page.attempts, page.total - len(page.attempts), verdict)
+    older = [(number, record) for number, record in numbered[:-MAX_LISTED] if record.run_id == run_id]
+    listed = numbered[-MAX_LISTED:][::-1] + older
+    attempts = _summarize(db, run, listed, read_progress(db, [record.run_id for _, record in listed]))
+    own = next(attempt for attempt in attempts if attempt.run_id == run_id)
+    verdict = read_verdict(db, run_id) if len(numbered) <= MAX_COMPARED else None
+    return RetryHistory(own, attempts, len(numbered) - len(attempts), verdict)
+
+
+def find_failed(db: Database, root_id: int) -> int:
+    """Return the attempt that ``/retry failed`` takes; the first run if there is none."""
+    return choose_failed(_read_ended(db, read_progress(db, read_attempt_ids(db, root_id)))) or root_id
+
+
+def _read_ended(db: Database, progress: Mapping[int, Progress]) -> list[EndedAttempt]:
+    """Return those of some attempts that have ended, in the order of their ends."""
+    ends = order_ends(progress.values())
+    completed = {end.run_id for end in ends if progress[end.run_id].completed}
+    have_own_result = find_runs_with_own_results(db, [end.run_id for end in ends])
+    counts = count_outcomes(db, sorted(have_own_result - completed))
+    have_failure = {run_id for run_id, count in counts.items() if any(map(did_not_pass, count))}
+    return [EndedAttempt(end.run_id, end.run_id in completed, end.run_id in have_own_result, end.run_id in have_failure)
+            for end in ends]
 
 
 def read_other_builds(db: Database, run_id: int) -> list[OtherBuild]:
@@ -51,15 +68,16 @@ def read_other_builds(db: Database, run_id: int) -> list[OtherBuild]:
     return list_other_builds(run_id, origins, read_builds(db, {run_id, *origins}))
 
 
-def _summarize(db: Database, run: Run, numbered: Sequence[tuple[int, AttemptRecord]]) -> list[Attempt]:
-    """Return numbered records of a run as attempts. The number of statements does not depend on that of records."""
+def _summarize(db: Database, run: Run, numbered: Sequence[tuple[int, AttemptRecord]],
+               progress: Mapping[int, Progress]) -> list[Attempt]:
+    """Return numbered records of a run as attempts, after a check that the progress read before is not stale."""
+    # The number of statements does not depend on the number of records.
     run_ids = [record.run_id for _, record in numbered]
     run_records = read_run_records(db, run_ids)
     counts = count_outcomes(db, run_ids)
     carried_over = count_carried_over(db, run_ids)
     origin_ids = {origin_id for origins in carried_over.values() for origin_id in origins}
     builds = read_builds(db, {*run_ids, *origin_ids})
-    progress = {run_id: found.progress for run_id, found in run_records.items()}
     to_carry_over = _count_to_carry_over(db, run.root_id, [
         record.run_id for _, record in numbered if record.failed_only and progress[record.run_id].end is None])
     check_attempts(db, run, progress)

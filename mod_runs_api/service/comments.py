@@ -1,20 +1,16 @@
 """Retries that a comment on a pull request asks for (docs/github.rst, "Comments")."""
 
 from ..database import Database
-from ..database.attempts import read_attempt_ids
-from ..database.causes import read_run_records
-from ..database.outcomes import read_tests
 from ..database.progress import read_progress
 from ..database.retry import find_retry
 from ..database.runs import find_newest_run
 from ..domain.comments import Command, Comment
-from ..domain.outcomes import list_not_passed
-from ..domain.progress import order_ends
 from ..domain.retry import Retry, RetryRequest, digest_key
 from ..domain.run import PullRequest
 from ..domain.users import User
 from ..errors import RunQueued
 from ..extension import ExtensionState
+from .attempts import find_failed
 from .checks import checks_of_comments
 from .retry import create_retry
 
@@ -33,21 +29,10 @@ def read_request(db: Database, comment: Comment, user: User, pull_request: PullR
         if read_progress(db, [run_id])[run_id].status is None:
             raise RunQueued(f'Run {run_id} is still queued.', run_id=run_id)
         if command.failed_only:
-            run_id = _choose_attempt(db, run_id)
+            run_id = find_failed(db, run_id)
     return RetryRequest(run_id, command.failed_only, command.reason, user.id, idempotency_digest=digest)
 
 
 def create_commanded_retry(state: ExtensionState, request: RetryRequest) -> Retry:
     """Return the retry that a request by a comment creates, as :func:`mod_runs_api.service.retry.create_retry`."""
     return create_retry(state, request, checks_of_comments(state.settings))
-
-
-def _choose_attempt(db: Database, root_id: int) -> int:
-    """Return the attempt whose failures a comment means; the first run if there is none."""
-    # The last that ran a test itself, and either completed or has one that did not pass.
-    records = read_run_records(db, read_attempt_ids(db, root_id))
-    for end in reversed(order_ends(record.progress for record in records.values())):
-        record = records[end.run_id]
-        if record.results and (record.progress.completed or list_not_passed(read_tests(db, [end.run_id])[end.run_id])):
-            return end.run_id
-    return root_id

@@ -1,11 +1,7 @@
 """The end of a run (docs/operations.rst, "Results are carried over")."""
 
-from collections import Counter
-
 import pytest
 
-from mod_runs_api.domain.attempts import derive_status
-from mod_runs_api.domain.outcomes import Outcome
 from mod_runs_api.domain.progress import Progress, order_ends
 
 from .test_causes import progress
@@ -29,12 +25,3 @@ def test_ends_are_ordered_by_their_rows_and_who_has_none_is_left_out() -> None:
     early = Progress(2, [row._replace(run_id=2) for row in progress('testing', 'A message').rows])
 
     assert order_ends([late, running, early]) == [early.end, late.end]
-
-
-@pytest.mark.parametrize(('stage', 'outcomes', 'status'), [
-    (None, {}, 'queued'), ('preparation', {}, 'running'), ('testing', {'fail': 1}, 'running'),
-    ('canceled', {'pass': 1}, 'canceled'), ('a new word', {}, 'incomplete'), ('completed', {}, 'error'),
-    ('completed', {'pass': 3}, 'pass'), ('completed', {'pass': 3, 'fail': 1}, 'fail'),
-    ('completed', {'missing_output': 1}, 'fail'), ('completed', {'pass': 3, 'fail': 1, 'not_run': 1}, 'error')])
-def test_the_status_is_that_of_the_platforms_api(stage: str | None, outcomes: dict[Outcome, int], status: str) -> None:
-    assert derive_status(stage, Counter(outcomes)) == status

@@ -1,0 +1,41 @@
+"""The status of an attempt, and the choice between attempts (docs/api.rst, "Attempts")."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from mod_runs_api.domain.attempts import EndedAttempt, choose_decisive, choose_failed, derive_status
+from mod_runs_api.domain.outcomes import Outcome
+
+#: Attempts by what they did before they ended.
+COMPLETED = EndedAttempt(0, is_completed=True, has_own_result=True)
+CARRIED_OVER_ONLY = EndedAttempt(0, is_completed=True, has_own_result=False)
+STOPPED_WITH_FAILURE = EndedAttempt(0, is_completed=False, has_own_result=True, has_failure=True)
+STOPPED_ALL_PASSED = EndedAttempt(0, is_completed=False, has_own_result=True)
+STOPPED_AT_ONCE = EndedAttempt(0, is_completed=False, has_own_result=False)
+NEWEST = 9
+
+
+@pytest.mark.parametrize(('stage', 'outcomes', 'status'), [
+    (None, {}, 'queued'), ('preparation', {}, 'running'), ('testing', {'fail': 1}, 'running'),
+    ('canceled', {'pass': 1}, 'canceled'), ('a new word', {}, 'incomplete'), ('completed', {}, 'error'),
+    ('completed', {'pass': 3}, 'pass'), ('completed', {'pass': 3, 'fail': 1}, 'fail'),
+    ('completed', {'missing_output': 1}, 'fail'), ('completed', {'pass': 3, 'fail': 1, 'not_run': 1}, 'error')])
+def test_the_status_is_that_of_the_platforms_api(stage: str | None, outcomes: dict[Outcome, int], status: str) -> None:
+    assert derive_status(stage, Counter(outcomes)) == status
+
+
+@pytest.mark.parametrize(('ended', 'failed', 'decisive'), [
+    ([], None, NEWEST),
+    ([COMPLETED], 1, 1),
+    ([COMPLETED, COMPLETED], 2, 2),
+    ([COMPLETED, STOPPED_WITH_FAILURE], 2, 1),
+    ([COMPLETED, STOPPED_ALL_PASSED, CARRIED_OVER_ONLY, STOPPED_AT_ONCE], 1, 1),
+    ([CARRIED_OVER_ONLY, STOPPED_WITH_FAILURE, STOPPED_ALL_PASSED, STOPPED_AT_ONCE], 2, 2),
+    ([STOPPED_AT_ONCE, STOPPED_ALL_PASSED, CARRIED_OVER_ONLY], None, 3)])
+def test_of_the_ended_attempts_one_has_the_failures_to_run_again_and_one_stands_for_the_run(
+        ended: Sequence[EndedAttempt], failed: int | None, decisive: int) -> None:
+    attempts = [attempt._replace(run_id=place) for place, attempt in enumerate(ended, 1)]
+
+    assert (choose_failed(attempts), choose_decisive(attempts, NEWEST)) == (failed, decisive)
