@@ -9,7 +9,7 @@ from ..domain.users import User
 from ..errors import RunNotFound, Unprocessable
 from ..extension import ExtensionState, extension_state
 from ..host.github import find_pull_request
-from ..host.runtime import external_run_page
+from ..host.runtime import run_page, to_external
 from ..service.comments import create_commanded_retry, read_request
 from ..service.users import find_writer
 from ..service.verdict import read_verdict
@@ -79,4 +79,4 @@ def _retry(state: ExtensionState, comment: Comment, user: User, pull_request: Pu
         with suppress(RunNotFound):  # It has just been deleted.
             known = state.transactions.run(read_verdict, retry.new_run_id).sentence
     return CommentRetry(platform, retry.run_id, retry.new_run_id, command.failed_only, retry.test_count, retry.replayed,
-                        external_run_page(retry.new_run_id), known)
+                        to_external(run_page, retry.new_run_id), known)
