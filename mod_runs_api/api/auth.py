@@ -48,7 +48,7 @@ protector.register_token_validator(TokenValidator())
 
 def identify() -> None:
     """Find out who sends the current request. An error of the database is raised; a bad token is no error yet."""
-    # Only a bearer token excludes the session: browsers send "Basic" with every request behind a proxy that asks for it.
+    # Only a bearer token excludes the session. Behind a proxy with a password, browsers send "Basic" with each request.
     is_bearer = request.headers.get('Authorization', '').lower().split()[:1] == ['bearer']
     g.runs_api_identity = (_by_token() if is_bearer else _by_session()) or Identity(
         rate_limit_key=f'address:{request.remote_addr}', has_credentials='Authorization' in request.headers)
