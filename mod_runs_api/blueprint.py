@@ -20,7 +20,7 @@ from .web import pages
 
 
 class _Blueprint(Blueprint):
-    """A blueprint whose static files are cached for long: their addresses change with the version."""
+    """A blueprint whose static files are cached for long: their addresses change with their content."""
 
     def get_send_file_max_age(self, filename: str | None) -> int:
         """Return for how many seconds a file may be cached: a year."""

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     'database': {'domain', 'host', 'errors', 'clock'},
     'service': {'domain', 'database', 'host', 'errors', 'clock', 'extension', 'settings'},
     'api': {'domain', 'service', 'host', 'errors', 'extension', 'settings'},
-    'web': {'domain', 'service', 'host', 'extension', 'version'},
+    'web': {'domain', 'service', 'host', 'extension'},
     'github': {'domain', 'service', 'host', 'errors', 'extension', 'settings'},
 }
 #: Commands print the answers of the API.

@@ -30,7 +30,7 @@ WRONG: dict[str, list[str | None]] = {
     'Sec_Fetch_Site': ['cross-site', 'same-site', 'none'],
     'Content_Type': ['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/plain',
                      'text/plain; a=application/json', ''],
-    'Authorization': ['Bearer spci_none', 'Bearer ', 'Basic YTpi', '']}
+    'Authorization': ['Bearer spci_none', 'bearer spci_none', 'BEARER\tspci_none', 'Bearer ', 'Bearer']}
 
 
 @pytest.mark.parametrize('header', WRONG)
@@ -64,6 +64,20 @@ def test_the_user_is_looked_at_again(run_id: int, visitor: Visitor, rows: Rows) 
         db.session.commit()
         assert visitor.press(run_id, csrf_token=csrf_token) == status, value
     assert rows.retries == []
+
+
+def test_the_credentials_that_a_proxy_asks_for_neither_replace_the_session_nor_its_proofs(
+        run_id: int, visitor: Visitor, rows: Rows) -> None:
+    basic = {'Authorization': 'Basic YWxpY2U6cGFzc3dvcmQ='}
+    for header in WRONG.keys() - {'Authorization'}:
+        for value in WRONG[header]:
+            assert visitor.press(run_id, **{header: value}, **basic) == 401, (header, value)
+    assert rows.retries == []
+
+    assert visitor.press(run_id, **basic) == 202
+    preview = visitor.client.open(f'/api/v1/runs/{run_id}/retry', headers={
+        'X-CSRFToken': visitor.csrf_token(run_id), **basic})
+    assert preview == 200
 
 
 def test_a_session_does_not_replace_a_token_that_was_sent(run_id: int, alice: User, visitor: Visitor) -> None:

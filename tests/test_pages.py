@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import datetime
 from html import escape, unescape
 from pathlib import Path
+from runpy import run_path
+from shutil import copytree
 
 import pytest
 import seed
@@ -20,7 +22,7 @@ from support.rows import add_retries, change_retries
 from support.statements import before_statements, fail, record_statements
 from support.visitor import Visitor, attribute
 
-import mod_runs_api
+from mod_runs_api.web import pages
 
 HOSTILE = '"><script>alert(1)</script>\'&lt;{{ 7 * 7 }}'
 
@@ -277,16 +279,27 @@ def test_no_fault_of_the_history_spoils_a_page(
 
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': '1 per minute'}])
 @pytest.mark.parametrize('kind, content_type', [('js', 'text/javascript'), ('css', 'text/css')])
-def test_the_script_and_the_style_are_static_files_named_with_the_version_and_not_limited(
+def test_the_script_and_the_style_are_static_files_that_are_cached_and_not_limited(
         client: FlaskClient, run_id: int, visitor: Visitor, kind: str, content_type: str) -> None:
+    name = f'retry.{kind}'
     address, = re.findall(f'"(/api/v1/retry-assets/[^"]*[.]{kind}[^"]*)"', visitor.page(f'/test/{run_id}'))
-    assert address == f'/api/v1/retry-assets/retry.{kind}?v={mod_runs_api.__version__}'
+    assert address == f'/api/v1/retry-assets/{name}?v={pages.DIGESTS[name]}'
 
     for _ in range(3):
         with client.get(address) as response:
             assert response.status_code == 200
-            assert response.data == next(Path(mod_runs_api.__file__).parent.rglob(f'retry.{kind}')).read_bytes()
+            assert response.data == Path(pages.__file__).with_name('static').joinpath(name).read_bytes()
             assert response.mimetype == content_type
             assert response.headers['ETag']
             assert response.cache_control.max_age == 31536000
             assert not [name for name, _ in response.headers if name.startswith(('X-RateLimit', 'Set-Cookie'))]
+
+
+def test_their_addresses_change_with_their_content_and_not_otherwise(tmp_path: Path) -> None:
+    copy = copytree(Path(pages.__file__).parent, tmp_path / 'web')
+    with (copy / 'static' / 'retry.js').open('a') as script:
+        script.write('// Changed.')
+
+    digests = run_path(str(copy / 'pages.py'), run_name='mod_runs_api.web.copy')['DIGESTS']
+
+    assert [name for name in digests if digests[name] != pages.DIGESTS[name]] == ['retry.js']

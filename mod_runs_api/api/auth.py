@@ -28,7 +28,7 @@ class Identity:
     user: User | None = None
     #: Those of the token, or of the session.
     scopes: tuple[str, ...] = ()
-    #: Whether a stranger has sent a token.
+    #: Whether a stranger has sent a token, or other credentials.
     has_credentials: bool = False
 
 
@@ -48,9 +48,10 @@ protector.register_token_validator(TokenValidator())
 
 def identify() -> None:
     """Find out who sends the current request. An error of the database is raised; a bad token is no error yet."""
-    has_credentials = 'Authorization' in request.headers
-    g.runs_api_identity = (_by_token() if has_credentials else _by_session()) or Identity(
-        rate_limit_key=f'address:{request.remote_addr}', has_credentials=has_credentials)
+    # Only a bearer token excludes the session. Behind a proxy with a password, browsers send "Basic" with each request.
+    is_bearer = request.headers.get('Authorization', '').lower().split()[:1] == ['bearer']
+    g.runs_api_identity = (_by_token() if is_bearer else _by_session()) or Identity(
+        rate_limit_key=f'address:{request.remote_addr}', has_credentials='Authorization' in request.headers)
 
 
 def _by_token() -> Identity | None:

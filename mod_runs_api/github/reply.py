@@ -18,8 +18,8 @@ class CommentRetry:
     replayed: bool
     #: The address of the new run's page; None if no URL can be built.
     address: str | None
-    #: The verdicts of the attempts so far, in a sentence; None if there are none.
-    known: str | None
+    #: The sentence of the attempts' verdict; None if there is none.
+    verdict_sentence: str | None
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def _describe(retry: CommentRetry) -> str:
     if retry.replayed:
         return f'{retry.platform}: run {retry.run_id} has already been queued again as {new_run}.'
     tests = counted(retry.test_count, 'test')
-    known = f' {retry.known}' if retry.known else ''
+    verdict = f' {retry.verdict_sentence}' if retry.verdict_sentence else ''
     return (f'{retry.platform}: run {retry.run_id} is queued again as {new_run}, '
-            f'with {tests}{" that did not pass" if retry.failed_only else ""}.{known}')
+            f'with {tests}{" that did not pass" if retry.failed_only else ""}.{verdict}')
 
 
 def _explain(refusal: CommentRefusal) -> str:

@@ -7,7 +7,7 @@ from ..domain.verdict import Verdict
 from ..domain.words import Finding, count_attempts, counted, list_findings, other_builds_sentence
 from ..extension import extension_state
 from ..host.log import describe, log
-from ..host.runtime import external_regression_test_page
+from ..host.runtime import regression_test_page, to_external
 from ..service.attempts import read_other_builds
 from ..service.verdict import read_verdict
 
@@ -41,5 +41,5 @@ def _to_markdown(finding: Finding) -> str:
 
 
 def _link(regression_test_id: int) -> str:
-    address = external_regression_test_page(regression_test_id)
+    address = to_external(regression_test_page, regression_test_id)
     return str(regression_test_id) if address is None else f'[{regression_test_id}]({address})'

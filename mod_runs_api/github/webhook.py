@@ -1,33 +1,88 @@
-"""Retries that are asked for in a comment on a pull request (docs/github.rst)."""
+"""Retries that are asked for in a comment on a pull request (docs/github.rst, "Comments")."""
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from ..domain.comments import Command, Comment, IgnoredComment
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from ..domain.comments import Command, Comment, IgnoredComment, InvalidCommand, read_commands
 from ..domain.run import PullRequest
 from ..domain.users import User
-from ..errors import RunNotFound, Unprocessable
+from ..errors import InvalidFields, RunNotFound, Unprocessable
 from ..extension import ExtensionState, extension_state
-from ..host.github import find_pull_request
-from ..host.runtime import external_run_page
-from ..service.comments import create_commanded_retry, read_request
+from ..host.github import find_pull_request, github_access
+from ..host.runtime import run_page, to_external
+from ..service.comments import find_commanded_run, retry_commanded_run
 from ..service.users import find_writer
+from ..service.validation import StrictString, load_retry_fields, storable
 from ..service.verdict import read_verdict
-from .commands import InvalidCommand, read_commands
-from .payload import read_payload
 from .reply import CommentOutcome, CommentRefusal, CommentRetry
+
+
+class _Part(Schema):
+    """A part of the event. GitHub sends many more fields than are read."""
+
+    class Meta:
+        """Ignore the other fields."""
+
+        unknown = EXCLUDE
+
+
+def _object(parts: dict[str, fields.Field[Any]], allow_none: bool = False) -> fields.Nested:
+    return fields.Nested(_Part.from_dict(parts), required=True, allow_none=allow_none)
+
+
+Text = partial(StrictString, required=True)
+#: Every database can compare a number of this size with a column.
+Number = partial(fields.Integer, strict=True, required=True, validate=validate.Range(1, 2 ** 63 - 1))
+#: It matters only whether there is one.
+OptionalObject = partial(fields.Dict, allow_none=True, load_default=None)
+
+#: The payload of GitHub's event ``issue_comment``. A pull request is an issue too.
+EventSchema = _Part.from_dict({
+    'action': Text(),
+    'repository': _object({'full_name': Text()}),
+    # A deleted account is null.
+    'issue': _object({'number': Number(), 'state': Text(), 'pull_request': OptionalObject(),
+                      'user': _object({'id': Number()}, allow_none=True)}),
+    'comment': _object({'id': Number(), 'body': Text(), 'performed_via_github_app': OptionalObject(),
+                        'user': _object({'id': Number(), 'login': Text(validate=[validate.Length(min=1), storable]),
+                                         'type': Text()})})})
+
+
+def read_comment(payload: Any) -> Comment:
+    """Return the comment in the payload of an ``issue_comment``. Raises :exc:`IgnoredComment`."""
+    try:
+        event = EventSchema().load(payload)
+    except ValidationError:
+        raise IgnoredComment('The payload is not as GitHub documents it.') from None
+    issue, comment, writer = event['issue'], event['comment'], event['comment']['user']
+    full_name = github_access().full_name
+    if event['action'] != 'created':
+        raise IgnoredComment('The comment is not new.')
+    if event['repository']['full_name'].lower() != full_name.lower():
+        raise IgnoredComment(f'The comment is not on a pull request of {full_name}.')
+    if issue['pull_request'] is None:
+        raise IgnoredComment('The comment is on an issue, not on a pull request.')
+    if issue['state'] != 'open':
+        raise IgnoredComment('The pull request is not open.')
+    if writer['type'] == 'Bot' or comment['performed_via_github_app'] is not None:
+        raise IgnoredComment('The comment is by a bot.')
+    return Comment(id=comment['id'], body=comment['body'], login=writer['login'], account_id=writer['id'],
+                   pr_nr=issue['number'], author_id=issue['user'] and issue['user']['id'])
 
 
 def retry_from_comment(payload: Any) -> CommentOutcome:
     """
-    Make the retries that a comment asks for: for the ``issue_comment`` branch of the platform's webhook.
+    Create the retries that a comment asks for: for the ``issue_comment`` branch of the platform's webhook.
 
     See docs/github.rst, "Comments". The signature must have been checked. Needs an application context.
 
     Parameters
     ----------
     payload : dict
-        The event as GitHub has sent it. One that lacks a field is ignored with a reason.
+        The event as GitHub sent it. It is ignored with a reason if a field is missing or has another type.
 
     Returns
     -------
@@ -36,12 +91,12 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
     Raises
     ------
     ServiceUnavailable, InternalError, MountError
-        As of :func:`mod_runs_api.retry_run`. Retries that were created until then stay; when the comment is delivered
-        again, the others are.
+        As of :func:`mod_runs_api.retry_run`. Retries that were created before the error stay. A second delivery of the
+        comment creates the others.
     """
     state = extension_state()
     try:
-        comment = read_payload(payload)
+        comment = read_comment(payload)
         commands = read_commands(comment.body)
         if not commands:
             raise IgnoredComment('The comment has no command.')
@@ -49,34 +104,54 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
     except IgnoredComment as ignored:
         return CommentOutcome(ignored=str(ignored), asked=ignored.asked)
 
-    # Equal lines count once: the first gives the reason.
+    retries: list[CommentRetry] = []
+    refusals: list[CommentRefusal] = []
+    # Equal commands count once: the first one gives the reason.
     wanted: dict[tuple[str, bool], Command] = {}
-    for command in commands:
-        if isinstance(command, Command):
+    for command in map(_check_reason, commands):
+        if isinstance(command, InvalidCommand):
+            refusals.append(CommentRefusal(None, None, command.message))
+        else:
             wanted.setdefault((command.platform, command.failed_only), command)
-    outcomes: list[CommentRetry | CommentRefusal] = [
-        CommentRefusal(None, None, command.message) for command in commands if isinstance(command, InvalidCommand)]
     if wanted:
         pull_request = find_pull_request(comment.pr_nr)
-        outcomes += [_retry(state, comment, user, pull_request, command) for command in wanted.values()]
-    return CommentOutcome(
-        retries=tuple(outcome for outcome in outcomes if isinstance(outcome, CommentRetry)),
-        refusals=tuple(dict.fromkeys(outcome for outcome in outcomes if isinstance(outcome, CommentRefusal))))
+        outcomes = [(command, _retry(state, comment, user, pull_request, command)) for command in wanted.values()]
+        named = {command.platform for command in commands if isinstance(command, Command) and command.is_named}
+        for command, outcome in outcomes:
+            if isinstance(outcome, CommentRetry):
+                retries.append(outcome)
+            elif outcome is not None:
+                refusals.append(outcome)
+            elif command.platform in named or not any(one for _, one in outcomes):
+                # Otherwise the comment is about the platforms that do have a run.
+                refusals.append(CommentRefusal(command.platform, None,
+                                               f'This pull request has no run on {command.platform}.'))
+    return CommentOutcome(retries=tuple(retries), refusals=tuple(dict.fromkeys(refusals)))
+
+
+def _check_reason(command: Command | InvalidCommand) -> Command | InvalidCommand:
+    """Return a command, or why its reason cannot be stored. It is refused and not cut."""
+    if isinstance(command, Command) and command.reason is not None:
+        try:
+            load_retry_fields({'reason': command.reason})
+        except InvalidFields as error:
+            return InvalidCommand(f'The reason cannot be stored. {" ".join(error.details["fields"]["reason"])}')
+    return command
 
 
 def _retry(state: ExtensionState, comment: Comment, user: User, pull_request: PullRequest,
-           command: Command) -> CommentRetry | CommentRefusal:
-    platform, request = command.platform, None
+           command: Command) -> CommentRetry | CommentRefusal | None:
+    """Return the outcome of a command; None if the pull request has no run on the platform."""
+    run = state.transactions.run(find_commanded_run, comment, pull_request, command)
+    if run is None:
+        return None
     try:
-        request = state.transactions.run(read_request, comment, user, pull_request, command)
-        if request is None:
-            return CommentRefusal(platform, None, f'This pull request has no run on {platform}.')
-        retry = create_commanded_retry(state, request)
+        retry = retry_commanded_run(state, run, command, user)
     except (RunNotFound, Unprocessable) as error:
-        return CommentRefusal(platform, request.run_id if request else error.details['run_id'], error.message)
-    known = None
+        return CommentRefusal(command.platform, run.id, error.message)
+    verdict_sentence = None
     if command.failed_only:
-        with suppress(RunNotFound):  # It has just been deleted.
-            known = state.transactions.run(read_verdict, retry.new_run_id).sentence
-    return CommentRetry(platform, retry.run_id, retry.new_run_id, command.failed_only, retry.test_count, retry.replayed,
-                        external_run_page(retry.new_run_id), known)
+        with suppress(RunNotFound):  # The new run has just been deleted.
+            verdict_sentence = state.transactions.run(read_verdict, retry.new_run_id).sentence
+    return CommentRetry(command.platform, retry.run_id, retry.new_run_id, command.failed_only, retry.test_count,
+                        retry.replayed, to_external(run_page, retry.new_run_id), verdict_sentence)

@@ -10,7 +10,7 @@ from flask import current_app
 
 from ..domain.run import PullRequest, Run
 from .log import log
-from .runtime import external_run_page
+from .runtime import run_page, to_external
 
 
 class NotConfigured(Exception):
@@ -100,7 +100,7 @@ def post_error(run: Run, description: str) -> None:
     except (ModuleNotFoundError, NotConfigured):
         return  # There is nobody to tell.
     controllers = import_module('mod_ci.controllers')
-    address = external_run_page(run.id)
+    address = to_external(run_page, run.id)
     target = {} if address is None else {'target_url': address}
     controllers.update_status_on_github(repository.get_commit(run.commit), 'error', description,
                                         f'CI - {run.platform}', **target)

@@ -1,5 +1,6 @@
 """The host at run time: its session, the user who is logged in, and the addresses of its pages."""
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Union
 
@@ -45,9 +46,14 @@ def platform_session() -> HostSession:
     raise error
 
 
-def run_page(run_id: int) -> str:
-    """Return the address of the host's page of a run."""
-    return url_for('test.by_id', test_id=run_id)
+def run_page(run_id: int, **options: Any) -> str:
+    """Return the address of the host's page of a run. The options are those of Flask's ``url_for``."""
+    return url_for('test.by_id', test_id=run_id, **options)
+
+
+def regression_test_page(regression_test_id: int, **options: Any) -> str:
+    """Return the address of the host's page of a regression test. The options are those of Flask's ``url_for``."""
+    return url_for('regression.test_view', regression_id=regression_test_id, **options)
 
 
 def run_page_pattern() -> str:
@@ -57,23 +63,9 @@ def run_page_pattern() -> str:
     return f'{before}{{run_id}}{after}'
 
 
-def regression_test_page(regression_test_id: int) -> str:
-    """Return the address of the host's page of a regression test."""
-    return url_for('regression.test_view', regression_id=regression_test_id)
-
-
-def external_run_page(run_id: int) -> str | None:
-    """Return the address of the host's page of a run for readers elsewhere; None if no URL can be built."""
-    return _external_url('test.by_id', test_id=run_id)
-
-
-def external_regression_test_page(regression_test_id: int) -> str | None:
-    """Return the address of the host's page of a regression test for readers elsewhere; None if no URL can be built."""
-    return _external_url('regression.test_view', regression_id=regression_test_id)
-
-
-def _external_url(endpoint: str, **values: Any) -> str | None:
+def to_external(page: Callable[..., str], id: int) -> str | None:
+    """Return the address of a page for readers elsewhere; None if no URL can be built."""
     try:
-        return url_for(endpoint, _external=True, **values)
+        return page(id, _external=True)
     except RuntimeError:
         return None  # There is neither a request nor a SERVER_NAME.

@@ -4,6 +4,8 @@ The functions of the macros in ``templates/runs_api/retry.html``, for the host's
 A macro that is imported without context sees Jinja's globals only: these functions are there, as ``runs_api``.
 """
 
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from flask import request, url_for
@@ -14,7 +16,10 @@ from ..extension import extension_state
 from ..host.log import describe, log
 from ..host.runtime import logged_in_user, regression_test_page, run_page, run_page_pattern
 from ..service.attempts import read_history
-from ..version import __version__
+
+#: Part of the address of each static file. Browsers cache the files for a year, so the address changes with the content.
+DIGESTS = {name: sha256(Path(__file__).with_name('static').joinpath(name).read_bytes()).hexdigest()[:16]
+           for name in ('retry.css', 'retry.js')}
 
 
 def retry_url(test: Any) -> str | None:
@@ -55,8 +60,8 @@ def first_use_on_page(name: str) -> bool:
 
 
 def asset_url(filename: str) -> str:
-    """Return the address of the script or the style, which changes with the version."""
-    return url_for(f'{extension_state().name}.static', filename=filename, v=__version__)
+    """Return the address of the script or the style, which changes with its content."""
+    return url_for(f'{extension_state().name}.static', filename=filename, v=DIGESTS[filename])
 
 
 #: ``runs_api`` in the macros.

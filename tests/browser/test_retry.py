@@ -1,13 +1,20 @@
 """A user retries a run from its page, with the keyboard alone, and from the list of runs."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 import seed
+from flask import Response
 
 from .chromium import Page, Route, focused, tab_to
 from .conftest import Visit, open_dialog
 from .served import Site
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 
 def own_row(page: Page) -> list[str]:
@@ -170,6 +177,24 @@ def test_back_leads_to_a_page_that_is_not_sending(site: Site, dialog: Page) -> N
     assert not dialog.get_by_role('dialog').is_visible()
     dialog.get_by_role('button', name='Retry this run').click()
     assert dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').is_enabled()
+
+
+def behind_a_password(app: WSGIApplication) -> WSGIApplication:
+    """Ask for a name and a password before every answer of an application, as the proxy of a staging site does."""
+    refusal = Response(status=401, headers={'WWW-Authenticate': 'Basic realm="Staging"'})
+    return lambda environ, start_response: (
+        app if environ.get('HTTP_AUTHORIZATION') == 'Basic Y2k6c2VjcmV0' else refusal)(environ, start_response)
+
+
+def test_the_button_works_behind_a_proxy_that_asks_for_a_password(site: Site, visit: Visit) -> None:
+    site.app.wsgi_app = behind_a_password(site.app.wsgi_app)  # type: ignore[assignment,method-assign]
+    page = visit('alice', http_credentials={'username': 'ci', 'password': 'secret'})
+    page.goto(site.page)
+    open_dialog(page)
+
+    page.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').click()
+
+    page.wait_for_url(site.page_of(site.run_id + 1))
 
 
 def test_without_scripts_nothing_pretends_to_work(site: Site, visit: Visit) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 from unittest.mock import Mock
 
@@ -46,15 +47,54 @@ def test_a_comment_retries_the_run_of_its_pull_request_in_whatever_case_names_ar
 
 
 def test_a_comment_without_a_platform_retries_every_platform_that_has_a_run(
-        comment: Comment, linux: Test, make_run: MakeRun) -> None:
+        comment: Comment, linux: Test, windows: Test) -> None:
     outcome = comment('/retry')
-    assert [retry.run_id for retry in outcome.retries] == [linux.id]
-    assert reasons(outcome) == ['This pull request has no run on windows.']
 
-    windows = make_run(TestPlatform.windows)
-    outcome = comment('/retry')
     assert [retry.run_id for retry in outcome.retries] == [linux.id, windows.id]
     assert outcome.refusals == ()
+
+
+NO_LINUX, NO_WINDOWS = (f'This pull request has no run on {platform}.' for platform in ('linux', 'windows'))
+
+
+def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_no_platform_has_a_run(
+        comment: Comment, make_run: MakeRun) -> None:
+    for line in ('/retry', '/retry\n/retry failed', '/retry linux windows'):
+        assert reasons(comment(line)) == [NO_LINUX, NO_WINDOWS], line
+    make_run(stages=())
+
+    for line, mentioned in {
+            '/retry': [], '/retry failed': [], '/retry linux': [], '/retry windows': [NO_WINDOWS],
+            '/retry linux windows': [NO_WINDOWS], '/retry\n/retry failed windows': [NO_WINDOWS]}.items():
+        found = reasons(comment(line))
+        assert [reason for reason in found if reason != 'Run 1 is still queued.'] == mentioned, line
+
+
+def test_every_line_is_done_in_its_order_and_one_run_may_be_retried_in_two_ways(
+        comment: Comment, linux: Test, windows: Test) -> None:
+    outcome = comment('Flaky.\r\n/retry linux failed\n/retry nothing\n/retry windows\n/retry linux')
+
+    assert [(retry.run_id, retry.failed_only) for retry in outcome.retries] == [
+        (linux.id, True), (windows.id, False), (linux.id, False)]
+    assert len(outcome.refusals) == 1
+
+
+def test_equal_lines_and_equal_refusals_count_once(comment: Comment, linux: Test, rows: Rows) -> None:
+    assert len(comment('/retry foo\n/retry foo').refusals) == 1
+    assert rows.retries == []
+
+    comment('/retry linux because of this\n/retry linux because of that\n/retry LINUX')
+    assert [row.reason for row in rows.retries] == ['of this']
+
+
+def test_a_reason_is_kept_to_the_letter_or_refused(comment: Comment, linux: Test, rows: Rows) -> None:
+    for reason, explanation in {'x' * 256: 'Longer than maximum length 255.', 'a\0b': 'Must not contain NUL.',
+                                '\ud800': 'Must be valid Unicode.'}.items():
+        assert reasons(comment(f'/retry because {reason}')) == [f'The reason cannot be stored. {explanation}']
+    assert rows.retries == []
+
+    comment(f'/retry linux because {chr(0x1f480) * 255}')
+    assert [row.reason for row in rows.retries] == [chr(0x1f480) * 255]
 
 
 def test_the_newest_run_of_the_head_commit_is_retried_or_where_that_is_not_known_of_the_pull_request(
@@ -186,11 +226,43 @@ def assert_ignored(outcome: CommentOutcome, reason: str, rows: Rows, answered: b
     ('comment.performed_via_github_app', {'id': 1, 'slug': 'some-app'}, 'The comment is by a bot.'),
     ('repository.full_name', 'alice-gh/ccextractor',
      'The comment is not on a pull request of CCExtractor/ccextractor.'),
-    ('comment', None, 'The payload is not as GitHub documents it.'),
     ('comment.body', 'Looks good.', 'The comment has no command.')])
 def test_a_comment_that_asks_for_nothing_here_is_ignored(
         comment: Comment, linux: Test, rows: Rows, place: str, value: Any, reason: str) -> None:
     assert_ignored(comment('/retry', {place: value}), reason, rows)
+
+
+NO_INTEGERS: list[Any] = [None, True, '7', 7.0, float('nan'), 0, -1, 2 ** 63, 10 ** 5000, [7], {'id': 7}]
+NO_TEXTS: list[Any] = [None, 7, True, b'/retry', ['/retry'], {'/retry': 1}]
+NO_OBJECTS: list[Any] = [True, 7, 'id', [], [{'id': 7}]]
+
+#: By a field the values that GitHub never has there.
+MALFORMED: dict[str, list[Any]] = {
+    **dict.fromkeys(('comment.id', 'comment.user.id', 'issue.number', 'issue.user.id'), NO_INTEGERS),
+    **dict.fromkeys(('action', 'repository.full_name', 'issue.state', 'comment.body', 'comment.user.type'), NO_TEXTS),
+    'comment.user.login': [*NO_TEXTS, '', 'a\0b', '\ud800'],
+    **dict.fromkeys(('repository', 'issue', 'comment', 'comment.user'), [None, {}, *NO_OBJECTS]),
+    'issue.user': [{}, *NO_OBJECTS],
+    **dict.fromkeys(('issue.pull_request', 'comment.performed_via_github_app'), NO_OBJECTS)}
+
+
+@pytest.mark.parametrize('place', MALFORMED)
+def test_a_payload_with_a_field_of_another_type_is_ignored(
+        comment: Comment, linux: Test, rows: Rows, place: str) -> None:
+    for value in MALFORMED[place]:
+        assert_ignored(comment('/retry', {place: value}), 'The payload is not as GitHub documents it.', rows)
+
+
+def test_a_payload_that_lacks_a_field_or_is_no_object_is_ignored(comment: Comment, linux: Test, rows: Rows) -> None:
+    payloads: list[Any] = [None, [], 'comment', 7, {}]
+    for place in MALFORMED.keys() - {'issue.pull_request', 'comment.performed_via_github_app'}:
+        *above, name = place.split('.')
+        payload = comment_payload()
+        del reduce(dict.__getitem__, above, payload)[name]
+        payloads.append(payload)
+
+    for payload in payloads:
+        assert_ignored(retry_from_comment(payload), 'The payload is not as GitHub documents it.', rows)
 
 
 # Who may
@@ -269,8 +341,8 @@ def test_the_answer_says_what_was_made_what_was_made_before_and_what_was_not(
     line, before, after = '/retry linux', f'- linux: run {linux.id} ', '[run {0}](http://localhost/test/{0})'
     made = f'{before}is queued again as {after}, with 2 tests.'
     assert comment(line, ONE).reply == made.format(2)
-    assert comment('/retry', ONE).reply.splitlines() == [
-        f'{before}has already been queued again as {after}.'.format(2), '- `This pull request has no run on windows.`']
+    assert comment('/retry linux windows', ONE).reply.splitlines() == [
+        f'{before}has already been queued again as {after}.'.format(2), f'- `{NO_WINDOWS}`']
     windows = make_run(TestPlatform.windows, stages=())
 
     *all_made, wrong, refused = comment('/retry\n/retry failed\n/retry now').reply.splitlines()
