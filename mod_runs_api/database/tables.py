@@ -2,12 +2,13 @@
 The package's own tables, on the host's metadata.
 
 The host's ``create_all`` and its Alembic migrations find them there, so they arrive like any new table of the host.
+They have no foreign keys: to create one, MySQL waits for every transaction that has read the table it refers to.
 """
 
 from dataclasses import dataclass
 
-from sqlalchemy import (Boolean, Column, DateTime, ForeignKey, Integer,
-                        LargeBinary, String, Table, UniqueConstraint)
+from sqlalchemy import (Boolean, Column, DateTime, Integer, LargeBinary,
+                        String, Table, UniqueConstraint)
 
 from ..domain.retry import MAX_REASON_LENGTH
 from ..host.models import HostModels
@@ -32,15 +33,14 @@ def create_tables(host: HostModels) -> Tables:
 def _run_retry(host: HostModels) -> Table:
     return Table(
         'run_retry', host.metadata,
-        Column('run_id', ForeignKey(host.Test.id, onupdate='CASCADE', ondelete='CASCADE'), primary_key=True),
-        # No foreign keys: where a run came from stays true when that run is deleted.
+        Column('run_id', Integer, primary_key=True, autoincrement=False),
         Column('source_run_id', Integer, nullable=False),
         # The first run of the attempts. All attempts of a run are found by it in one query.
         Column('root_run_id', Integer, nullable=False),
         Column('failed_only', Boolean, nullable=False),
         # Bytes, because the platform's connection is utf8mb3, of three bytes a character: UTF-8 passes unchanged.
         Column('reason', LargeBinary(MAX_REASON_LENGTH * 4)),
-        Column('user_id', ForeignKey(host.User.id, onupdate='CASCADE', ondelete='SET NULL')),
+        Column('user_id', Integer),
         # In UTC.
         Column('created_at', DateTime, nullable=False),
         # Whether a sweep created it. Reasons can be typed by anybody.
@@ -60,14 +60,13 @@ def _run_retry(host: HostModels) -> Table:
 def _run_carried_over(host: HostModels) -> Table:
     return Table(
         'run_carried_over', host.metadata,
-        Column('run_id', ForeignKey(host.Test.id, onupdate='CASCADE', ondelete='CASCADE'), primary_key=True),
-        Column('regression_test_id', ForeignKey(host.RegressionTest.id, onupdate='CASCADE', ondelete='CASCADE'),
-               primary_key=True),
+        Column('run_id', Integer, primary_key=True, autoincrement=False),
+        Column('regression_test_id', Integer, primary_key=True, autoincrement=False),
         # The progress row that completed the retry. A row here counts while that one is there: the platform's restart
         # deletes it. With the time, because SQLite uses ids again.
         Column('progress_id', Integer, primary_key=True, autoincrement=False),
         Column('progress_timestamp', host.TestProgress.timestamp.type, primary_key=True),
-        # The run that really ran the test. No foreign key: that stays true when it is deleted.
+        # The run that really ran the test.
         Column('origin_run_id', Integer, nullable=False),
         # Whether the retry was to run the test itself, and did not.
         Column('was_selected', Boolean, nullable=False, default=False),
