@@ -124,7 +124,7 @@ def copy_as_documented(platform: Platform, name: str = 'documented', config: str
     """Copy a prepared platform, with all that the docs offer but the edits of ``database.py``."""
     checks = literal_block('docs/github.rst', "RUNS_API_BEFORE_RETRY = 'mod_runs_api")
     made = copy(platform, name, mounted=False, config=checks + config)
-    made.apply('restart-by-post', 'mount', 'pages', 'webhook', 'report')
+    made.apply('restart-by-post', 'mount', 'openapi', 'pages', 'webhook', 'report')
     # What the platform hands to its machines with Windows.
     (made.path / 'install' / 'ci-vm' / 'ci-windows' / 'rclone.conf').touch()
     return made

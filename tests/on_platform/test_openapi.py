@@ -1,27 +1,28 @@
-"""The routes in the platform's OpenAPI document, as the patch ``mount`` describes them (docs/adopt.rst)."""
+"""The platform's OpenAPI document with the patch ``openapi`` (docs/adopt.rst)."""
 
 import json
 from typing import Any
 
 import pytest
+import yaml
 
-from mod_runs_api.api import schemas
-from mod_runs_api.domain.verdict import VERDICTS
+from mod_runs_api.api.schemas import ErrorSchema
 
 from .checkout import Platform
 from .protocol import CRASH, Story
 
 pytestmark = pytest.mark.platform
 
-#: The words that say nothing about the form of an answer.
-SAID = ('description', 'additionalProperties')
+
+def document_of(platform: Platform) -> Any:
+    """Return the document of a copy of the platform."""
+    return yaml.safe_load((platform.path / 'openapi-ci-api.yaml').read_text())
 
 
 @pytest.fixture(scope='module')
 def document(telling: Platform) -> Any:
     """The document."""
-    import yaml  # The platform's: no other suite has it.
-    return yaml.safe_load((telling.path / 'openapi-ci-api.yaml').read_text())
+    return document_of(telling)
 
 
 def response(document: Any, path: str, method: str = 'get', status: str = '200') -> Any:
@@ -42,43 +43,32 @@ def strict(schema: Any) -> Any:
     return {**made, 'additionalProperties': False} if 'properties' in made else made
 
 
-def whole(schema: Any, document: Any) -> Any:
-    """Return a schema with those that it names in their places, and nothing in it that is said only to people."""
-    if isinstance(schema, list):
-        return [whole(part, document) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if '$ref' in schema:
-        return whole(document['components']['schemas'][schema['$ref'].rpartition('/')[2]], document)
-    if 'properties' in schema:
-        schema = {**schema, 'required': sorted(schema['required']),
-                  'properties': {name: whole(part, document) for name, part in schema['properties'].items()}}
-        return {word: value for word, value in schema.items() if word not in SAID}
-    # apispec has null, or any object.
-    if 'anyOf' in schema:
-        return [part for part in whole(schema['anyOf'], document) if not part.get('nullable')] + [None]
-    return {word: whole(value, document) for word, value in schema.items() if word not in (*SAID, 'example')}
+@pytest.fixture(scope='module')
+def of_the_platform(unmounted: Platform) -> Any:
+    """The schemas of the document before the mount."""
+    return document_of(unmounted)['components']['schemas']
 
 
-@pytest.mark.parametrize('route, schema', [
-    (('retry', 'post', '202'), schemas.RetryResultSchema), (('retry',), schemas.PreviewSchema),
-    (('retries',), schemas.AttemptsSchema), (('verdict',), schemas.VerdictSchema)])
-def test_an_answer_is_described_as_its_schema_has_it(document: Any, route: tuple[str, ...], schema: type) -> None:
-    from apispec import APISpec
-    from apispec.ext.marshmallow import MarshmallowPlugin
-    plugin = MarshmallowPlugin(schema_name_resolver=lambda schema: getattr(schema, '__name__', type(schema).__name__))
-    spec = APISpec('The schemas', '1', '3.0.3', plugins=[plugin])
-    spec.components.schema('Answer', schema=schema)
-    made = spec.to_dict()
-
-    assert whole(response(document, *route), document) == whole({'$ref': 'schemas/Answer'}, made)
+def derived_names(schemas: Any) -> set[str]:
+    """Return the names that generators of clients give to what is described within these schemas."""
+    return {f'{name}_{field}'.replace('_', '').lower()
+            for name, schema in schemas.items() for field in schema.get('properties', ())}
 
 
-def test_the_filter_by_verdict_has_all_verdicts(document: Any) -> None:
-    parameters = document['paths']['/runs/{run_id}/verdict']['get']['parameters']
-    (verdict,) = (parameter['schema'] for parameter in parameters if parameter.get('name') == 'verdict')
+def test_no_schema_has_a_name_that_a_generator_derives_from_another(document: Any, of_the_platform: Any) -> None:
+    all_schemas = document['components']['schemas']
+    ours = {name: schema for name, schema in all_schemas.items() if name not in of_the_platform}
+    assert ours and len(all_schemas) == len(ours) + len(of_the_platform)
 
-    assert whole(verdict, document) == {'type': 'array', 'items': {'type': 'string', 'enum': [*VERDICTS]}}
+    assert derived_names(of_the_platform) & {name.lower() for name in ours} == set()
+    assert derived_names(ours) & {name.lower() for name in of_the_platform} == set()
+    assert derived_names(ours) & derived_names(of_the_platform) == set()
+
+
+def test_errors_are_described_as_the_package_answers_them(document: Any) -> None:
+    described = document['components']['schemas']['ErrorResponse']
+
+    assert set(described['properties']) == set(described['required']) == set(ErrorSchema().fields)
 
 
 def test_real_answers_fit_the_document_and_have_nothing_that_it_does_not_name(document: Any, story: Story) -> None:

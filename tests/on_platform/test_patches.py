@@ -1,15 +1,17 @@
 """The patches that the docs offer, on the real platform's checkout (docs/adopt.rst, "The commits")."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 from support.databases import fresh_database, named_server
@@ -44,6 +46,16 @@ def alone(request: pytest.FixtureRequest, unmounted: Platform, tmp_path: Path) -
     return platform
 
 
+def resolve(requirements: str) -> dict[str, str]:
+    """Return the packages that pip would install for some requirements, with their versions."""
+    done = subprocess.run(
+        [sys.executable, '-m', 'pip', 'install', '--dry-run', '--ignore-installed', '--quiet', '--report', '-',
+         '--requirement', '/dev/stdin'], input=requirements, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    found = [package['metadata'] for package in json.loads(done.stdout)['install']]
+    return {canonicalize_name(package['name']): package['version'] for package in found}
+
+
 # The mails
 
 def test_git_am_keeps_subjects_in_the_platforms_style_and_messages_that_say_why(with_all: Platform) -> None:
@@ -59,22 +71,20 @@ def test_a_patch_can_be_taken_back_from_all_of_them(with_all: Platform, name: st
     with_all.git('apply', '--check', '--reverse', str(PATCHES[name]))
 
 
-def test_the_package_comes_from_one_address_at_the_hash_of_a_commit() -> None:
-    mails = ''.join(path.read_text() for path in PATCHES.values())
+def test_the_pins_are_what_pip_resolves_for_the_package_beside_the_platforms_requirements(
+        unmounted: Platform, with_all: Platform) -> None:
+    required = [line for line in (with_all.path / 'requirements.txt').read_text().splitlines()
+                if not line.startswith('mod-runs-api ')]
+    pins = {str(canonicalize_name(name)): version
+            for name, _, version in (line.partition('==') for line in required)}
 
-    (line,) = re.findall(r'^\+mod-runs-api\b.*', mails, re.MULTILINE)
-    assert re.fullmatch(r'\+mod-runs-api @ git\+https://\S+@(HASH-OF-THE-COMMIT|[0-9a-f]{40})', line)
+    before = resolve((unmounted.path / 'requirements.txt').read_text())
+    resolved = resolve('\n'.join([*required, (ROOT / 'requirements.txt').read_text()]))
 
-
-def test_the_pins_are_versions_that_the_package_allows() -> None:
-    lines = (ROOT / 'requirements.txt').read_text().splitlines()
-    allowed = {found.name.lower(): found.specifier
-               for found in map(Requirement, (line for line in lines if not line.startswith('#')))}
-
-    pins = re.findall(r'^\+([\w-]+)==(.+)$', PATCHES['mount'].read_text(), re.MULTILINE)
-
-    assert pins
-    assert [(name, version) for name, version in pins if version not in allowed[name.lower()]] == []
+    assert before.items() <= resolved.items()
+    added = resolved.keys() - before.keys()
+    assert {name: resolved[name] for name in added} == {name: pins.get(name) for name in added}
+    assert pins.keys() - resolved.keys() == set()
 
 
 # Their code
@@ -126,6 +136,18 @@ def test_the_tests_of_a_patch_fail_without_it(with_all: Platform, name: str) -> 
     assert finish(start(platform, *own_tests(name)), seconds=300)[1]
 
 
+@pytest.mark.parametrize('module', [module for name in PATCHES for module in own_tests(name)])
+def test_a_new_test_module_leaves_nothing_behind_for_one_of_the_platforms_and_takes_nothing_from_it(
+        with_all: Platform, module: str) -> None:
+    modules = [module, 'tests.test_home.test_controllers']
+    processes = [start(copy(with_all, f'{order}-{module}', mounted=False), *ordered)
+                 for order, ordered in (('before', modules), ('after', modules[::-1]))]
+
+    for process in processes:
+        count, failures = finish(process, seconds=300)
+        assert count > 3 and failures == set()
+
+
 @pytest.mark.parametrize('alone', TEMPLATES, indirect=True)
 def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(
         alone: Platform, unmounted: Platform, tmp_path: Path) -> None:
@@ -151,23 +173,32 @@ def test_a_patch_that_needs_nothing_of_ours_is_good_alone(alone: Platform, name:
     assert finish(start(alone, *own_tests(name)), seconds=300)[1] == set()
 
 
-@pytest.mark.parametrize('left_out', [['restart-by-post'], ['pages', 'webhook']])
+@pytest.mark.parametrize('left_out', [['restart-by-post'], ['openapi', 'pages', 'webhook']])
 def test_those_that_come_after_the_mount_need_no_other(unmounted: Platform, left_out: list[str]) -> None:
     platform = copy(unmounted, '-'.join(['not', *left_out]), mounted=False)
     platform.git('am', '--quiet', '--keep-non-patch',
                  *(str(path) for name, path in PATCHES.items() if name not in left_out))
 
 
-def test_the_patches_are_clean_under_the_platforms_own_workflow(with_all: Platform) -> None:
+def test_the_patches_add_no_message_of_the_checks_of_the_platforms_own_workflow(
+        unmounted: Platform, with_all: Platform) -> None:
     workflow = (with_all.path / '.github/workflows/main.yml').read_text()
     checks = [run.replace('--install-types --non-interactive', '').split()
               for run in re.findall(r'- name: Apply .*\n +run: \|\n +(.+)\n', workflow)]
     assert {check[0] for check in checks} == {'dodgy', 'isort', 'pydocstyle', 'mypy', 'pycodestyle'}
 
     for check in checks:
-        done = subprocess.run([Path(sys.executable).with_name(check[0]), *check[1:]], cwd=with_all.path,
-                              env=with_all.environment(''), capture_output=True, text=True, timeout=600)
-        assert done.returncode == 0, f'{check}: {done.stdout}{done.stderr}'
+        (status, before), (status_with, messages) = (messages_of(check, platform)
+                                                     for platform in (unmounted, with_all))
+        assert (status_with, messages - before) == (status, Counter()), check
+
+
+def messages_of(check: list[str], platform: Platform) -> tuple[int, Counter[str]]:
+    """Return the exit status of a check, and its messages without the folder and the numbers of lines."""
+    done = subprocess.run([Path(sys.executable).with_name(check[0]), *check[1:]], cwd=platform.path,
+                          env=platform.environment(''), capture_output=True, text=True, timeout=600)
+    lines = f'{done.stdout}{done.stderr}'.replace(str(platform.path), '').splitlines()
+    return done.returncode, Counter(re.sub(r'\d+', '', line) for line in lines if ': note: ' not in line)
 
 
 # The migration
@@ -225,8 +256,7 @@ def test_the_migration_makes_what_create_all_makes_whoever_is_first_from_any_sta
     assert made.keys() == TABLES
     assert 'No changes in schema detected' in migrations.flask_db(with_all, 'migrate')
 
-    for done in ([], ['DROP TABLE run_carried_over'], ['DROP TABLE run_carried_over', 'DROP TABLE run_retry'],
-                 ['DROP INDEX uq_run_retry_root_run_id ON run_retry', 'DROP TABLE run_carried_over']):
+    for done in ([], ['DROP TABLE run_carried_over'], ['DROP TABLE run_carried_over', 'DROP TABLE run_retry']):
         migrations.send(*done)
         migrations.flask_db(with_all, 'stamp', HEAD)
         migrations.flask_db(with_all, 'upgrade')
@@ -240,16 +270,17 @@ def test_the_migration_makes_what_create_all_makes_whoever_is_first_from_any_sta
     assert migrations.tables() == made
 
 
-def test_the_migration_gives_up_behind_a_transaction_that_has_read_and_goes_on_when_it_is_run_again(
+def test_the_migration_waits_for_no_transaction_that_has_read_and_none_of_these_fails(
         with_all: Platform, migrations: Migrations) -> None:
     for steps, there in (['upgrade'], TABLES), (documented('downgrade'), set()):
-        with migrations.engine.connect() as reader:
-            reader.execute(text('SELECT COUNT(*) FROM test'))
-            done = with_all.flask('db', *steps, database=migrations.database)
-            # MariaDB has no need to wait.
-            assert ('(1205, ' in done.stderr) == bool(done.returncode) == (named_server().kind == 'MySQL')
+        with migrations.engine.connect() as reader, migrations.engine.connect() as visitor:
+            for table in ('test', 'user', 'regression_test'):
+                reader.execute(text(f'SELECT COUNT(*) FROM {table}'))
+            visitor.execute(text('SELECT COUNT(*) FROM user'))
 
-        migrations.flask_db(with_all, *steps)
+            migrations.flask_db(with_all, *steps)
+
+            visitor.execute(text('SELECT COUNT(*) FROM test'))
         assert migrations.tables().keys() == there
 
 

@@ -1,0 +1,82 @@
+"""The routes as the patch describes them in the platform's OpenAPI document, beside the schemas of the answers."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+
+from mod_runs_api.api import schemas
+from mod_runs_api.domain.verdict import VERDICTS
+
+PATCH = Path(__file__).parents[1] / 'docs' / 'patches' / '0005-openapi.patch'
+#: What is said to people only.
+PROSE = ('description', 'example', 'additionalProperties')
+
+
+@pytest.fixture(scope='module')
+def described() -> Any:
+    """The paths and the schemas that the patch adds to the document."""
+    (diff,) = re.findall(r'(?ms)^\+\+\+ b/openapi-ci-api\.yaml\n(.*?)^diff ', PATCH.read_text())
+    paths, components = (re.sub(r'(?m)^\+|^ .*\n', '', hunk) for hunk in re.split(r'(?m)^@@.*\n', diff)[1:])
+    return {'paths': yaml.safe_load(paths), 'schemas': yaml.safe_load(components)}
+
+
+@pytest.fixture(scope='module')
+def made() -> Any:
+    """The schemas of the package, as apispec describes them."""
+    def name(schema: Any) -> str:
+        made = getattr(schema, '__name__', type(schema).__name__)
+        # The platform describes errors.
+        return 'ErrorResponse' if made == 'ErrorSchema' else str(made)
+
+    spec = APISpec('The schemas', '1', '3.0.3', plugins=[MarshmallowPlugin(schema_name_resolver=name)])
+    for schema in (schemas.RetryResultSchema, schemas.PreviewSchema, schemas.AttemptsSchema, schemas.VerdictSchema):
+        spec.components.schema(schema.__name__, schema=schema)
+    return spec.to_dict()['components']['schemas']
+
+
+def whole(schema: Any, named: Any) -> Any:
+    """Return a schema with those that it names in their places, and without prose."""
+    if isinstance(schema, list):
+        return [whole(part, named) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    name = schema.get('$ref', '').rpartition('/')[2]
+    if name and name != 'ErrorResponse':
+        return whole(named[name], named)
+    schema = {word: value for word, value in schema.items() if word not in PROSE}
+    if 'properties' in schema:
+        properties = {name: whole(part, named) for name, part in schema['properties'].items()}
+        return {**schema, 'required': sorted(schema['required']), 'properties': properties}
+    if 'anyOf' in schema:
+        # For null, apispec has any object.
+        return [part for part in whole(schema['anyOf'], named) if not part.get('nullable')] + [None]
+    return {word: whole(value, named) for word, value in schema.items()}
+
+
+@pytest.mark.parametrize('path, method, status, schema', [
+    ('retry', 'post', '202', 'RetryResultSchema'), ('retry', 'get', '200', 'PreviewSchema'),
+    ('retries', 'get', '200', 'AttemptsSchema'), ('verdict', 'get', '200', 'VerdictSchema')])
+def test_an_answer_is_described_as_its_schema_has_it(
+        described: Any, made: Any, path: str, method: str, status: str, schema: str) -> None:
+    answer = described['paths'][f'/runs/{{run_id}}/{path}'][method]['responses'][status]
+
+    assert whole(answer['content']['application/json']['schema'], described['schemas']) == whole(made[schema], made)
+
+
+def test_the_filter_by_verdict_has_all_verdicts(described: Any) -> None:
+    parameters = described['paths']['/runs/{run_id}/verdict']['get']['parameters']
+    (verdict,) = (parameter['schema'] for parameter in parameters if parameter.get('name') == 'verdict')
+
+    assert whole(verdict, described['schemas']) == {'type': 'array', 'items': {'type': 'string', 'enum': [*VERDICTS]}}
+
+
+def test_every_schema_that_is_described_is_used(described: Any) -> None:
+    used = set(re.findall(r"'#/components/schemas/(\w+)'", repr(described)))
+
+    assert used - described['schemas'].keys() == {'ErrorResponse'}
+    assert described['schemas'].keys() - used == set()
