@@ -40,7 +40,7 @@ def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]
     return limiter
 
 
-def limited(limiter: Limiter, settings: Settings, view: Callable[[str], Response]) -> Callable[[str], Response]:
+def limited(limiter: Limiter, settings: Settings, view: Callable[..., Response]) -> Callable[..., Response]:
     """Return a view with the two limits: ``POST`` has a window of its own, over all routes, and reading another."""
     reading = limiter.shared_limit(settings.read_rate_limit, 'mod_runs_api read', exempt_when=_is_post)
     writing = limiter.shared_limit(settings.rate_limit, 'mod_runs_api', exempt_when=lambda: not _is_post())
