@@ -111,3 +111,40 @@ def test_a_run_with_any_id_that_the_platform_can_store_is_found_and_others_are_n
 def test_each_route_is_limited(ask: ApiCall, run_id: int, route: Route) -> None:
     assert ask(route.method, run_id, route.path) == route.status
     assert_error(ask(route.method, run_id, route.path), 429, 'rate_limited')
+
+
+# Pages
+
+#: By the parameter its values, each with the message; None if the value is allowed.
+VALUES: dict[str, list[tuple[str, str | None]]] = {
+    'limit': [('1', None), ('100', None), ('007', None),
+              *[(wrong, 'Must be greater than or equal to 1 and less than or equal to 100.')
+                for wrong in ('0', '101', '-1', '9' * 4300)]],
+    'offset': [('0', None), ('-0', None), ('2147483647', None),
+               *[(wrong, 'Must be greater than or equal to 0 and less than or equal to 2147483647.')
+                 for wrong in ('-1', '2147483648', '-' + '9' * 4300)]]}
+NO_INTEGERS = ['', '-', 'x', '1.5', ' 1', '+1', '1_0', '0x1', '٣', '²', '1\0', 'null', '[]', '9' * 4301]
+
+
+@EACH_ROUTE
+def test_a_wrong_page_is_refused_with_a_true_message(ask: ApiCall, run_id: int, route: Route) -> None:
+    parameters = set(route.arguments().fields) if route.arguments else set()
+    for name in parameters & VALUES.keys():
+        for value, message in [*VALUES[name], *[(value, 'Not a valid integer.') for value in NO_INTEGERS]]:
+            response = ask(route.method, run_id, route.path, query_string={name: value})
+            if message is None:
+                assert response == route.status, value
+            else:
+                assert_error(response, 422, 'unprocessable', {'fields': {name: [message]}})
+
+
+@EACH_ROUTE
+def test_an_unknown_parameter_is_ignored(ask: ApiCall, run_id: int, route: Route) -> None:
+    for query in ('page=x', 'limit[]=x', 'verdicts=x', 'verdict[0]=x', '=x'):
+        assert ask(route.method, run_id, route.path, query_string=query) == route.status, query
+
+
+def test_a_list_in_another_notation_is_refused_because_it_would_filter_nothing(ask: ApiCall, run_id: int) -> None:
+    for query in ('verdict[]=flaky', 'verdict%5B%5D=', 'verdict=flaky&verdict[]=passed'):
+        assert_error(ask('GET', run_id, 'verdict', query_string=query), 422, 'unprocessable', {
+            'fields': {'verdict[]': ['Unknown parameter. Repeat "verdict" instead.']}})

@@ -80,6 +80,10 @@ def answer_request(**path_variables: str) -> Response:
 def _load_query(schema: Schema) -> dict[str, Any]:
     """Return the arguments of the query string. An argument that is a list may be repeated."""
     lists = [name for name, field in schema.fields.items() if isinstance(field, fields.List)]
+    for name in lists:
+        # Some clients write a list like this. The route would ignore it as unknown, and answer without the filter.
+        if f'{name}[]' in request.args:
+            raise InvalidFields({f'{name}[]': [f'Unknown parameter. Repeat "{name}" instead.']})
     try:
         loaded: dict[str, Any] = schema.load({**request.args.to_dict(),
                                               **{name: request.args.getlist(name) for name in lists}})
