@@ -1,13 +1,14 @@
 """What README and docs say that can be checked without a platform. What they tell people to type: tests/on_platform."""
 
 import re
-from pathlib import Path
+from ast import literal_eval
 
+from support.documents import ROOT, read_literals, read_table
 from werkzeug.utils import import_string
 
 from mod_runs_api import RunsApiError
+from mod_runs_api.settings import SETTINGS
 
-ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob('*.rst'), *ROOT.glob('docs/*.rst')])
 
 
@@ -43,12 +44,13 @@ def test_every_patch_is_offered_with_the_command_that_applies_it() -> None:
     assert sorted(commands) == [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob('docs/patches/*.patch'))]
 
 
-def test_the_settings_are_those_of_the_package() -> None:
-    documented = re.findall(r'^``(RUNS_API_\w+)``', (ROOT / 'docs/settings.rst').read_text(), re.MULTILINE)
-    code = ''.join(path.read_text() for path in (ROOT / 'mod_runs_api').rglob('*.py'))
+def test_the_settings_are_documented_with_their_defaults() -> None:
+    documented = {}
+    for row in read_table('docs/settings.rst', 'setting'):
+        (name,), (default,) = read_literals(row['setting']), read_literals(row['default'])
+        documented[name] = literal_eval(default)
 
-    assert len(documented) == len({*documented})
-    assert {*documented} == {*re.findall(r"'(RUNS_API_\w+)'", code)}
+    assert documented == {setting.name: setting.default for setting in SETTINGS.values()}
 
 
 def test_the_checks_that_are_named_for_production_are_there() -> None:
