@@ -7,7 +7,8 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import default_exceptions
 
 from . import cli
-from .api import auth, limits, responses, views
+from .api import auth, limits, responses
+from .api.routes import ROUTES, answer_request
 from .database.tables import create_tables
 from .database.transactions import Transactions
 from .errors import MountError, RunsApiError
@@ -53,17 +54,18 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
         host_models = find_models()
         full_name = f'{setup.name_prefix}.{setup.name}'.lstrip('.')
         prefix = (setup.url_prefix or '').rstrip('/')
-        api_endpoints = frozenset(f'{full_name}.{endpoint}' for endpoint in views.VIEWS)
+        paths = {f'{full_name}.{route.endpoint}': f'{prefix}{route.path}' for route in ROUTES}
+        api_endpoints = frozenset(paths)
         limiter = limits.create_limiter(app, settings, api_endpoints)
         app.extensions[KEY] = ExtensionState(
             name=full_name, api_endpoints=api_endpoints, settings=settings, limiter=limiter,
             transactions=Transactions(create_tables(host_models), is_api_request))
-        for endpoint, view in views.VIEWS.items():
+        view_function = limits.limited(limiter, settings, answer_request)
+        for endpoint, path in paths.items():
             # Without methods, which add_url_rule does not allow: the route answers every verb that it does not serve,
             # known to HTTP or not, with the API's own 405.
-            app.url_map.add(app.url_rule_class(f'{prefix}/runs/<run_id>/{endpoint}', subdomain=setup.subdomain,
-                                               endpoint=f'{full_name}.{endpoint}'))
-            app.endpoint(f'{full_name}.{endpoint}')(limits.limited(limiter, settings, view))
+            app.url_map.add(app.url_rule_class(path, subdomain=setup.subdomain, endpoint=endpoint))
+            app.endpoint(endpoint)(view_function)
         listen_for_ends(host_models)
         app.jinja_env.globals['runs_api'] = {**pages.GLOBALS, 'retry_report': retry_report}
 

@@ -1,9 +1,9 @@
 """The settings, all optional. They are read and checked once, when the blueprint is registered (docs/settings.rst)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from limits import parse_many
 from werkzeug.utils import import_string
@@ -15,34 +15,100 @@ from .host.github import CheckedRun
 #: A check that may refuse a retry: it returns a sentence that says why not, or None.
 Check = Callable[[CheckedRun], object]
 
-NAMES = frozenset({
-    'RUNS_API_RATE_LIMIT', 'RUNS_API_READ_RATE_LIMIT', 'RUNS_API_RATE_LIMIT_STORAGE_URI', 'RUNS_API_RETRY_ROLES',
-    'RUNS_API_INACTIVE_TESTS', 'RUNS_API_BEFORE_RETRY', 'RUNS_API_AUTOMATIC_RETRIES',
-    'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE'})
+#: Returns the value of a setting, from its name and the value in ``app.config``. Raises :exc:`MountError`.
+Reader = Callable[[str, Any], Any]
 
-RATE_LIMIT = '120 per minute'
-RETRY_ROLES = ('admin', 'tester', 'contributor')
+#: The platform's own setting for how many minutes a machine may run.
+MAX_RUNTIME, DEFAULT_MAX_RUNTIME = 'GCP_INSTANCE_MAX_RUNTIME', 120
+
+
+def _read_limit(name: str, limit: Any) -> str:
+    try:
+        parse_many(limit)
+    except (TypeError, ValueError):
+        raise MountError(f'{name} must read like "120 per minute", not {limit!r}.') from None
+    return cast(str, limit)
+
+
+def _read_uri(name: str, uri: Any) -> str:
+    if not isinstance(uri, str) or not uri:
+        raise MountError(f'{name} must be a URI, not {uri!r}.')
+    return uri
+
+
+def _read_roles(name: str, roles: Any) -> frozenset[str]:
+    if not isinstance(roles, (list, tuple, set, frozenset)) or not all(isinstance(role, str) for role in roles):
+        raise MountError(f'{name} must be a list of role names, not {roles!r}.')
+    return frozenset(roles)
+
+
+def _read_inactive_tests(name: str, word: Any) -> bool:
+    if word not in ('reject', 'drop'):
+        raise MountError(f'{name} must be "reject" or "drop", not {word!r}.')
+    return bool(word == 'drop')
+
+
+def _read_checks(name: str, value: Any) -> tuple[Check, ...]:
+    checks = []
+    for check in value if isinstance(value, (list, tuple)) else [] if value is None else [value]:
+        try:
+            checks.append(import_string(check) if isinstance(check, str) else check)
+        except (Exception, SystemExit) as error:  # The module of the check may do anything.
+            raise MountError(f'{name}: {check!r} cannot be imported: {type(error).__name__}.') from None
+    if not all(map(callable, checks)):
+        raise MountError(f'{name} must be a callable, its dotted name, or a list of these, not {value!r}.')
+    # Each once. By equality: a check may not be hashable.
+    return tuple(check for number, check in enumerate(checks) if check not in checks[:number])
+
+
+def _read_count(name: str, count: Any, least: int = 0) -> int:
+    if isinstance(count, bool) or not isinstance(count, int) or count < least:
+        raise MountError(f'{name} must be an integer of at least {least}, not {count!r}.')
+    return count
+
+
+def _read_positive(name: str, count: Any) -> int:
+    return _read_count(name, count, least=1)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The name of a setting in ``app.config``, its default there, and the function that checks its value."""
+
+    name: str
+    default: object
+    read: Reader
+
+
+def _setting(name: str, default: object, read: Reader, **options: Any) -> Any:
+    """Return a field for a setting."""
+    return field(metadata={'setting': Setting(name, default, read)}, **options)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one application, checked."""
+    """The settings of one application, checked. A new one is a field here and a row in docs/settings.rst."""
 
-    #: ``POST`` requests of one token, user of the dialog or address, and all other requests.
-    rate_limit: str
-    read_rate_limit: str
-    #: Where they are counted. There may be a password in it.
-    rate_limit_storage_uri: str = field(repr=False)
-    retry_roles: frozenset[str]
-    #: Whether tests that are inactive now are left out, or else refuse the retry.
-    drop_inactive_tests: bool
-    before_retry: tuple[Check, ...]
-    #: How many automatic retries a first run may get; 0 switches them off.
-    automatic_retries: int
-    #: How many of them may be in flight on one platform.
-    automatic_retries_at_once: int
-    #: How long the platform lets a machine run.
+    #: How long the platform lets a machine run. It is the platform's own setting, and only automatic retries need it.
     max_runtime: timedelta
+    #: ``POST`` requests of one token, user of the dialog or address, and all other requests.
+    rate_limit: str = _setting('RUNS_API_RATE_LIMIT', '120 per minute', _read_limit)
+    read_rate_limit: str = _setting('RUNS_API_READ_RATE_LIMIT', '120 per minute', _read_limit)
+    #: Where they are counted. There may be a password in it.
+    rate_limit_storage_uri: str = _setting('RUNS_API_RATE_LIMIT_STORAGE_URI', 'memory://', _read_uri, repr=False)
+    retry_roles: frozenset[str] = _setting('RUNS_API_RETRY_ROLES', ['admin', 'tester', 'contributor'], _read_roles)
+    #: Whether tests that are inactive now are left out, or else refuse the retry.
+    drop_inactive_tests: bool = _setting('RUNS_API_INACTIVE_TESTS', 'reject', _read_inactive_tests)
+    before_retry: tuple[Check, ...] = _setting('RUNS_API_BEFORE_RETRY', None, _read_checks)
+    #: How many automatic retries a first run may get; 0 switches them off.
+    automatic_retries: int = _setting('RUNS_API_AUTOMATIC_RETRIES', 0, _read_count)
+    #: How many of them may be in flight on one platform.
+    automatic_retries_at_once: int = _setting('RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', 2, _read_positive)
+
+
+#: The settings by their fields.
+SETTINGS: Mapping[str, Setting] = {
+    one.name: one.metadata['setting'] for one in fields(Settings) if 'setting' in one.metadata}
 
     @property
     def retry_rules(self) -> RetryRules:
@@ -53,54 +119,13 @@ class Settings:
 def read_settings(config: Mapping[str, Any]) -> Settings:
     """Return the settings of an application. Raises :exc:`MountError` if one has a value that it cannot have."""
     # A misspelt name would pass for a default: no checks, and everybody's roles.
-    unknown = {name for name in config if name.startswith('RUNS_API_')} - NAMES
+    unknown = {name for name in config if name.startswith('RUNS_API_')} - {one.name for one in SETTINGS.values()}
     if unknown:
         raise MountError(f'There is no setting {", ".join(sorted(unknown))}.')
-    storage_uri = config.get('RUNS_API_RATE_LIMIT_STORAGE_URI', 'memory://')
-    if not isinstance(storage_uri, str) or not storage_uri:
-        raise MountError(f'RUNS_API_RATE_LIMIT_STORAGE_URI must be a URI, not {storage_uri!r}.')
-    roles = config.get('RUNS_API_RETRY_ROLES', RETRY_ROLES)
-    if not isinstance(roles, (list, tuple, set, frozenset)) or not all(isinstance(role, str) for role in roles):
-        raise MountError(f'RUNS_API_RETRY_ROLES must be a list of role names, not {roles!r}.')
-    inactive = config.get('RUNS_API_INACTIVE_TESTS', 'reject')
-    if inactive not in ('reject', 'drop'):
-        raise MountError(f'RUNS_API_INACTIVE_TESTS must be "reject" or "drop", not {inactive!r}.')
-    return Settings(rate_limit=_read_limit(config, 'RUNS_API_RATE_LIMIT'),
-                    read_rate_limit=_read_limit(config, 'RUNS_API_READ_RATE_LIMIT'),
-                    rate_limit_storage_uri=storage_uri,
-                    retry_roles=frozenset(roles),
-                    drop_inactive_tests=inactive == 'drop',
-                    before_retry=_read_checks(config.get('RUNS_API_BEFORE_RETRY')),
-                    automatic_retries=_read_count(config, 'RUNS_API_AUTOMATIC_RETRIES', 0, least=0),
-                    automatic_retries_at_once=_read_count(config, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', 2),
-                    max_runtime=timedelta(minutes=_read_count(config, 'GCP_INSTANCE_MAX_RUNTIME', 120)))
-
-
-def _read_limit(config: Mapping[str, Any], name: str) -> str:
-    limit: str = config.get(name, RATE_LIMIT)
-    try:
-        parse_many(limit)
-    except (TypeError, ValueError):
-        raise MountError(f'{name} must read like "120 per minute", not {limit!r}.') from None
-    return limit
-
-
-def _read_checks(value: Any) -> tuple[Check, ...]:
-    checks = []
-    for check in value if isinstance(value, (list, tuple)) else [] if value is None else [value]:
-        try:
-            checks.append(import_string(check) if isinstance(check, str) else check)
-        except (Exception, SystemExit) as error:  # Whatever importing somebody else's module may come to.
-            raise MountError(f'RUNS_API_BEFORE_RETRY: {check!r} cannot be imported: {type(error).__name__}.') from None
-    if not all(map(callable, checks)):
-        raise MountError('RUNS_API_BEFORE_RETRY must be a callable, its dotted name, or a list of these, '
-                         f'not {value!r}.')
-    # Each once. By equality: a check may not be hashable.
-    return tuple(check for number, check in enumerate(checks) if check not in checks[:number])
-
-
-def _read_count(config: Mapping[str, Any], name: str, default: int, least: int = 1) -> int:
-    count = config.get(name, default)
-    if isinstance(count, bool) or not isinstance(count, int) or count < least:
-        raise MountError(f'{name} must be an integer of at least {least}, not {count!r}.')
-    return count
+    values = {field_name: setting.read(setting.name, config.get(setting.name, setting.default))
+              for field_name, setting in SETTINGS.items()}
+    minutes = DEFAULT_MAX_RUNTIME
+    # A wrong value must not keep a platform from starting that does not need it.
+    if values['automatic_retries']:
+        minutes = _read_positive(MAX_RUNTIME, config.get(MAX_RUNTIME, DEFAULT_MAX_RUNTIME))
+    return Settings(**values, max_runtime=timedelta(minutes=minutes))

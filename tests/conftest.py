@@ -148,13 +148,18 @@ def first(tests: list[RegressionTest]) -> int:
 
 @pytest.fixture
 def ask(client: IsolatedClient, token: str, accept_json: list[tuple[str, str]]) -> ApiCall:
-    """Ask the API about a run: ``ask('GET', run, 'retries')``. Alice asks, unless another token is given, or None."""
+    """
+    Ask the API about a run: ``ask('GET', run, 'retries')``. Alice asks, unless another token is given, or None.
+
+    In the place of the last part of its path a route may have its whole path: ``ask('GET', run, '/runs/<run_id>/x')``.
+    """
     def send(method: str, run: Test | int | str, route: str, *, token: str | None = token, key: str | None = None,
              headers: dict[str, str] | None = None, **request: Any) -> Answer:
         own = {'Authorization': None if token is None else f'Bearer {token}', 'Idempotency-Key': key}
-        run_id = run.id if isinstance(run, Test) else run
+        path = route if route.startswith('/') else f'/runs/<run_id>/{route}'
+        path = path.replace('<run_id>', str(run.id if isinstance(run, Test) else run))
         db.session.commit()
-        return client.open(f'/api/v1/runs/{run_id}/{route}', method=method, **request, headers={
+        return client.open(f'/api/v1{path}', method=method, **request, headers={
             **dict(accept_json), **{name: value for name, value in own.items() if value is not None},
             **(headers or {})})
 

@@ -1,4 +1,4 @@
-"""``GET /runs/{run_id}/retries`` (docs/api.rst, "Attempts"), and what all routes that read have in common."""
+"""``GET /runs/{run_id}/retries`` (docs/api.rst, "Attempts")."""
 
 from datetime import datetime
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import seed
 from database import db
-from mod_auth.models import Role, User
+from mod_auth.models import User
 from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
 from sqlalchemy import text
-from support.api import ApiCall, assert_security_headers
+from support.api import ApiCall
 from support.histories import end, finish, report, retry_in_process
 from support.rows import add_retries, change_retries, delete_run
 
@@ -161,59 +161,3 @@ def test_a_page_has_what_was_asked_for(
     assert [(entry['attempt'], entry['run_id']) for entry in answer['data']] == [
         (place, run_ids[place - 1]) for place in places]
     assert (answer['pagination']['total'], answer['pagination']['next_offset']) == (5, next_offset)
-
-
-@pytest.mark.parametrize('route', ['retries', 'verdict'])
-@pytest.mark.parametrize(('name', 'more'), [('limit', ['0', '101']), ('offset', [])])
-def test_a_wrong_page_is_refused(ask: ApiCall, run_id: int, route: str, name: str, more: list[str]) -> None:
-    for value in ('', 'x', '-1', '1.5', ' 1', '1_0', '2147483648', *more):
-        response = ask('GET', run_id, route, query_string={name: value})
-        assert (response.status_code, list(response.json['details']['fields'])) == (422, [name]), value
-
-
-# All routes that read
-
-ROUTES = pytest.mark.parametrize(('route', 'scope'), [
-    ('retries', 'runs:read'), ('retry', 'runs:read'), ('verdict', 'results:read')])
-
-
-@ROUTES
-def test_any_role_may_look_with_the_scope_and_a_stranger_sees_nothing(
-        ask: ApiCall, run_id: int, alice: User, route: str, scope: str) -> None:
-    for role in (*Role, None):
-        assert ask('GET', run_id, route, token=seed.token(seed.user(f'a {role}', role), [scope])) == 200
-    others = sorted({'runs:read', 'runs:write', 'results:read'} - {scope})
-
-    response = ask('GET', run_id, route, token=seed.token(alice, others))
-
-    assert response == 403
-    assert response.json['details'] == {'required_scope': scope, 'token_scopes': others}
-    there, missing = (ask('GET', asked, route, token=None) for asked in (run_id, 99))
-    assert there == 401
-    assert there.data == missing.data
-
-
-@ROUTES
-def test_a_run_with_any_id_that_the_platform_can_store_is_found_and_what_is_no_run_is_not(
-        ask: ApiCall, route: str, scope: str) -> None:
-    for run_id in (1, 2 ** 31 - 1):
-        seed.run().id = run_id
-        assert ask('GET', run_id, route) == 200
-    for unknown in (99, 0, 2 ** 31, 'abc'):
-        response = ask('GET', unknown, route)
-        assert (response.status_code, response.json['details']) == (404, {'resource': 'run', 'id': unknown})
-
-
-@ROUTES
-def test_a_good_answer_has_the_security_headers_its_head_too_and_another_method_is_not_allowed(
-        ask: ApiCall, run_id: int, route: str, scope: str) -> None:
-    allowed = 'GET, HEAD, POST' if route == 'retry' else 'GET, HEAD'
-    head = ask('HEAD', run_id, route)
-    assert (head.status_code, head.data) == (200, b'')
-    assert_security_headers(head)
-    assert_security_headers(ask('GET', run_id, route))
-
-    for method in {'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'} - {*allowed.split(', ')}:
-        response = ask(method, run_id, route, token=None)
-        assert (response.status_code, response.json['code']) == (405, 'method_not_allowed'), method
-        assert response.headers['Allow'] == allowed

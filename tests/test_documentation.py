@@ -1,13 +1,18 @@
 """What README and docs say that can be checked without a platform. What they tell people to type: tests/on_platform."""
 
 import re
-from pathlib import Path
+from ast import literal_eval
+from inspect import ismodule
+from typing import TypeVar
 
+from support.documents import ROOT, read_literals, read_table
 from werkzeug.utils import import_string
 
-from mod_runs_api import RunsApiError
+import mod_runs_api
+from mod_runs_api import MountError, Refusal, RunsApiError
+from mod_runs_api.domain import causes
+from mod_runs_api.settings import SETTINGS
 
-ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob('*.rst'), *ROOT.glob('docs/*.rst')])
 
 
@@ -43,12 +48,13 @@ def test_every_patch_is_offered_with_the_command_that_applies_it() -> None:
     assert sorted(commands) == [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob('docs/patches/*.patch'))]
 
 
-def test_the_settings_are_those_of_the_package() -> None:
-    documented = re.findall(r'^``(RUNS_API_\w+)``', (ROOT / 'docs/settings.rst').read_text(), re.MULTILINE)
-    code = ''.join(path.read_text() for path in (ROOT / 'mod_runs_api').rglob('*.py'))
+def test_the_settings_are_documented_with_their_defaults() -> None:
+    documented = {}
+    for row in read_table('docs/settings.rst', 'setting'):
+        (name,), (default,) = read_literals(row['setting']), read_literals(row['default'])
+        documented[name] = literal_eval(default)
 
-    assert len(documented) == len({*documented})
-    assert {*documented} == {*re.findall(r"'(RUNS_API_\w+)'", code)}
+    assert documented == {setting.name: setting.default for setting in SETTINGS.values()}
 
 
 def test_the_checks_that_are_named_for_production_are_there() -> None:
@@ -57,10 +63,46 @@ def test_the_checks_that_are_named_for_production_are_there() -> None:
     assert len(names) == 5 and all(callable(import_string(name)) for name in names)
 
 
-def test_the_errors_are_those_of_the_package() -> None:
-    rows = re.findall(r'^(\d{3})    ``(\w+)``', (ROOT / 'docs/api.rst').read_text(), re.MULTILINE)
-    classes = [RunsApiError]
-    for error in classes:
-        classes += error.__subclasses__()
+T = TypeVar('T')
 
-    assert {(int(status), code) for status, code in rows} == {(error.status, error.code) for error in classes}
+
+def subclasses(base: type[T]) -> set[type[T]]:
+    """Return a class and all that are derived from it."""
+    found = {base}
+    for derived in base.__subclasses__():
+        found |= subclasses(derived)
+    return found
+
+
+def test_the_errors_are_documented() -> None:
+    documented = {(int(row['status']), *read_literals(row['code'])) for row in read_table('docs/api.rst', 'status')}
+
+    assert documented == {(error.status, error.code) for error in subclasses(RunsApiError)}
+
+
+def test_the_refusals_are_documented() -> None:
+    documented = [read_literals(row['``details.refusal``'] + row['class'])
+                  for row in read_table('docs/api.rst', '``details.refusal``')]
+
+    assert sorted(documented) == sorted(
+        [refusal.refusal, refusal.__name__] for refusal in subclasses(Refusal) - {Refusal})
+
+
+def test_the_causes_are_documented_with_their_messages() -> None:
+    rows = read_table('docs/api.rst', 'cause')
+    messages = [*causes.DECISIONS, *causes.BUILD_BEGINNINGS, *causes.INFRASTRUCTURE_MESSAGES,
+                *causes.INFRASTRUCTURE_BEGINNINGS, causes.CANCELED_BY_PERSON, causes.NOT_RAN]
+    documented = re.findall('"(.+?)"', ' '.join(row['the messages'] for row in rows))
+
+    assert [read_literals(row['cause']) for row in rows] == [[cause] for cause in causes.CAUSES]
+    # An empty message has no quotation marks.
+    assert {message.strip() for message in messages if message} - {message.strip() for message in documented} == set()
+
+
+def test_every_error_is_public_and_every_public_name_is_listed() -> None:
+    of_http = {error for error in subclasses(RunsApiError) if error.__module__ == 'mod_runs_api.api.errors'}
+    errors = {error.__name__ for error in {*subclasses(RunsApiError), MountError} - of_http}
+    imported = {name for name, value in vars(mod_runs_api).items() if name[0] != '_' and not ismodule(value)}
+
+    assert errors - imported == set()
+    assert sorted({*imported, '__version__'}) == mod_runs_api.__all__

@@ -74,16 +74,22 @@ def rate_limit_key() -> str:
     return identity.rate_limit_key if identity else f'address:{request.remote_addr}'
 
 
-def require(scope: str, roles: Collection[str] | None = None) -> User:
-    """Return the user who sent the current request. Raises :exc:`Unauthorized` or :exc:`Forbidden`."""
+def requester() -> User:
+    """Return the user who sent the current request. Raises :exc:`Unauthorized`."""
     identity: Identity = g.runs_api_identity
     if identity.user is None:
         raise Unauthorized(identity.has_credentials)
+    return identity.user
+
+
+def require(scope: str, roles: Collection[str] | None = None) -> None:
+    """Check that the user who sent the current request has the scope and one of the roles. Raises an error if not."""
+    identity: Identity = g.runs_api_identity
+    user = requester()
     if scope not in identity.scopes:
         raise MissingScope(scope, identity.scopes)
-    if roles is not None and identity.user.role not in roles:
-        raise MissingRole(roles, identity.user.role)
-    return identity.user
+    if roles is not None and user.role not in roles:
+        raise MissingRole(roles, user.role)
 
 
 def may(scope: str, roles: Collection[str]) -> bool:

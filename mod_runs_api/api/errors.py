@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from ..domain.words import counted
 from ..errors import InternalError, RunNotFound, RunsApiError, ServiceUnavailable, Unprocessable
 
 #: The protection space that the challenge of a 401 names.
@@ -85,7 +86,7 @@ class RateLimited(RunsApiError):
     status = 429
 
     def __init__(self, retry_after: int, limit: int, window: int) -> None:
-        super().__init__(f'Too many requests. Try again in {retry_after} seconds.',
+        super().__init__(f'Too many requests. Try again in {counted(retry_after, "second")}.',
                          {'retry_after': retry_after, 'limit': limit, 'window': f'{window}s'})
         self.headers = {'Retry-After': str(retry_after)}
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from flask import Flask, Response, request
 from flask_limiter import Limiter, RateLimitExceeded
-from limits.errors import ConfigurationError
 
 from ..errors import MountError
 from ..extension import extension_state
@@ -33,14 +32,15 @@ def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]
     limiter.request_filter(lambda: request.endpoint not in api_endpoints)
     try:
         limiter.init_app(app)
-    except (ConfigurationError, ValueError):  # ValueError: it is no valid URI.
-        # Without the address: there may be a password in it.
-        raise MountError('RUNS_API_RATE_LIMIT_STORAGE_URI names no storage that can be used: it is no valid URI, it is '
-                         'unknown to Flask-Limiter, or its client library is not installed.') from None
+    except Exception as error:  # The storages raise errors of many kinds, an AssertionError too.
+        # Neither the URI nor the message of the error: there may be a password in them.
+        raise MountError(f'RUNS_API_RATE_LIMIT_STORAGE_URI names no storage that can be used ({type(error).__name__}): '
+                         'it is no valid URI, it is unknown to Flask-Limiter, its client library is not installed, or '
+                         'it is a cluster that is away.') from None
     return limiter
 
 
-def limited(limiter: Limiter, settings: Settings, view: Callable[[str], Response]) -> Callable[[str], Response]:
+def limited(limiter: Limiter, settings: Settings, view: Callable[..., Response]) -> Callable[..., Response]:
     """Return a view with the two limits: ``POST`` has a window of its own, over all routes, and reading another."""
     reading = limiter.shared_limit(settings.read_rate_limit, 'mod_runs_api read', exempt_when=_is_post)
     writing = limiter.shared_limit(settings.rate_limit, 'mod_runs_api', exempt_when=lambda: not _is_post())

@@ -23,10 +23,11 @@ DEFAULT_LIMIT, MAX_LIMIT = 50, 100
 
 
 class QueryInteger(fields.Integer):
-    """A number in the query string: ASCII digits only, where int() would take more."""
+    """A number in the query string, in ASCII digits: int() also takes other digits, blanks and underscores."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if not re.fullmatch('[0-9]{1,10}', value):
+        # int() takes no more digits.
+        if not re.fullmatch('-?[0-9]{1,4300}', value):
             raise self.make_error('invalid', input=value)
         return int(value)
 

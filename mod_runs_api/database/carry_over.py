@@ -65,9 +65,11 @@ def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[i
 def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]:
     """Return those of some runs that really ran a test."""
     run, result = db.host.Test, db.host.TestResult
-    own = force_primary_index(
-        result, select(result.test_id).where(result.test_id == run.id, ~is_carried_over(db, result)).correlate(run))
-    return set(db.scalars(select(run.id).where(run.id.in_(run_ids), has_rows(own))))
+    own = (select(result.test_id)
+           .with_hint(result, BY_PRIMARY_KEY)
+           .where(result.test_id == run.id, ~is_carried_over(db, result))
+           .correlate(run))
+    return set(db.connection.scalars(select(run.id).where(run.id.in_(run_ids), has_rows(own))))
 
 
 def read_executed_tests(db: Database, run_ids: Collection[int]) -> set[int]:

@@ -18,8 +18,8 @@ from ..database.causes import read_run_records
 from ..database.outcomes import read_selected, read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
-from ..database.sweep import (has_completed_since, ping, read_automatic_attempts, read_automatic_sources,
-                              read_machines, read_under_maintenance, walk_backwards, write_end)
+from ..database.sweep import (has_completed_since, ping, read_automatic_attempts, read_automatic_sources, read_machines,
+                              read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
 from ..domain.causes import LOST_MACHINE
 from ..domain.outcomes import list_not_passed

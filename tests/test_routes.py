@@ -1,0 +1,150 @@
+"""The table of the routes, and what holds for each of them (docs/api.rst)."""
+
+import re
+
+import pytest
+import seed
+from flask import Flask
+from mod_auth.models import Role, User
+from support.api import ApiCall, assert_error, assert_security_headers
+from support.documents import ROOT, read_literals, read_table
+
+from mod_runs_api.api.routes import ROUTES, Route, list_methods
+
+EACH_ROUTE = pytest.mark.parametrize('route', ROUTES, ids=lambda route: f'{route.method} {route.endpoint}')
+SCOPES = {'runs:read', 'runs:write', 'results:read'}
+METHODS = {'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT', 'BREW'}
+
+
+def test_the_application_has_the_routes_of_the_table_and_no_others(app: Flask) -> None:
+    rules = {rule.rule: rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith('runs_api.')}
+    static = rules.pop('/api/v1/retry-assets/<path:filename>')
+
+    assert static.methods == {'GET', 'HEAD', 'OPTIONS'}
+    assert rules.keys() == {f'/api/v1{route.path}' for route in ROUTES}
+    # Without methods, so that another method is answered by the API and not by the host.
+    assert [rule.rule for rule in rules.values() if rule.methods is not None] == []
+
+
+def test_the_docs_list_the_routes_with_their_scopes_and_roles() -> None:
+    who_may = {row['route']: row for row in read_table('docs/api.rst', 'route')}
+    listed = re.findall(r'^\* ``(\w+) /api/v1(\S+)``', (ROOT / 'docs/api.rst').read_text(), re.MULTILINE)
+
+    assert sorted(listed) == sorted((route.method, route.path.replace('<run_id>', '{run_id}')) for route in ROUTES)
+    assert {name: (read_literals(row['scope']), row['role'] == 'any') for name, row in who_may.items()} == {
+        f'``{route.method} …/{route.endpoint}``': ([route.scope], not route.needs_retry_role) for route in ROUTES}
+
+
+@EACH_ROUTE
+def test_a_good_answer_fits_its_schema_is_counted_and_has_the_security_headers(
+        ask: ApiCall, run_id: int, route: Route) -> None:
+    response = ask(route.method, run_id, route.path)
+
+    assert (response.status_code, response.content_type) == (route.status, 'application/json')
+    assert route.answer().validate(response.json) == {}
+    assert_security_headers(response)
+    assert response.headers['X-RateLimit-Remaining'] == '119'
+
+
+@EACH_ROUTE
+def test_head_is_answered_like_get_without_a_body(ask: ApiCall, run_id: int, route: Route) -> None:
+    if route.method == 'GET':
+        head = ask('HEAD', run_id, route.path)
+        assert (head.status_code, head.data) == (200, b'')
+        assert_security_headers(head)
+
+
+@EACH_ROUTE
+def test_another_method_is_not_allowed_whoever_sends_it(ask: ApiCall, run_id: int, route: Route) -> None:
+    allowed = list(list_methods(route.endpoint))
+    assert route.method in allowed
+
+    for method in METHODS - {*allowed}:
+        response = ask(method, run_id, route.path, token=None)
+        assert_error(response, 405, 'method_not_allowed', {})
+        assert response.headers['Allow'] == ', '.join(allowed)
+
+
+@EACH_ROUTE
+def test_a_stranger_learns_nothing_about_which_runs_exist(ask: ApiCall, run_id: int, route: Route) -> None:
+    there, missing, nonsense = (ask(route.method, run, route.path, token=None) for run in (run_id, 99, 'abc'))
+
+    assert_error(there, 401, 'unauthorized', {})
+    assert there.headers['WWW-Authenticate'] == 'Bearer realm="runs-api"'
+    assert there.data == missing.data == nonsense.data
+
+
+@EACH_ROUTE
+def test_a_token_needs_the_scope_of_the_route(ask: ApiCall, run_id: int, alice: User, route: Route) -> None:
+    others = sorted(SCOPES - {route.scope})
+
+    response = ask(route.method, run_id, route.path, token=seed.token(alice, others))
+
+    assert_error(response, 403, 'forbidden', {'required_scope': route.scope, 'token_scopes': others})
+    assert response.headers['WWW-Authenticate'] == (
+        f'Bearer realm="runs-api", error="insufficient_scope", scope="{route.scope}"')
+    assert ask(route.method, run_id, route.path, token=seed.token(alice, [route.scope])) == route.status
+
+
+@EACH_ROUTE
+def test_any_role_may_read_and_some_roles_may_retry(ask: ApiCall, run_id: int, route: Route) -> None:
+    allowed = [Role.admin, Role.tester, Role.contributor] if route.needs_retry_role else [*Role, None]
+
+    for role in (*Role, None):
+        response = ask(route.method, run_id, route.path, token=seed.token(seed.user(f'a {role}', role), [route.scope]))
+        assert response.status_code == (route.status if role in allowed else 403), role
+
+
+@EACH_ROUTE
+def test_a_run_with_any_id_that_the_platform_can_store_is_found_and_others_are_not(ask: ApiCall, route: Route) -> None:
+    if '<run_id>' in route.path:
+        for run_id in (1, 2 ** 31 - 1):
+            seed.run().id = run_id
+            assert ask(route.method, run_id, route.path) != 404
+        for unknown in (99, 0, 2 ** 31, 'abc'):
+            assert_error(ask(route.method, unknown, route.path), 404, 'not_found', {'resource': 'run', 'id': unknown})
+
+
+@pytest.mark.parametrize('app_settings', [
+    {'RUNS_API_RATE_LIMIT': '1 per minute', 'RUNS_API_READ_RATE_LIMIT': '1 per minute'}], ids=['limits'])
+@EACH_ROUTE
+def test_each_route_is_limited(ask: ApiCall, run_id: int, route: Route) -> None:
+    assert ask(route.method, run_id, route.path) == route.status
+    assert_error(ask(route.method, run_id, route.path), 429, 'rate_limited')
+
+
+# Pages
+
+#: By the parameter its values, each with the message; None if the value is allowed.
+VALUES: dict[str, list[tuple[str, str | None]]] = {
+    'limit': [('1', None), ('100', None), ('007', None),
+              *[(wrong, 'Must be greater than or equal to 1 and less than or equal to 100.')
+                for wrong in ('0', '101', '-1', '9' * 4300)]],
+    'offset': [('0', None), ('-0', None), ('2147483647', None),
+               *[(wrong, 'Must be greater than or equal to 0 and less than or equal to 2147483647.')
+                 for wrong in ('-1', '2147483648', '-' + '9' * 4300)]]}
+NO_INTEGERS = ['', '-', 'x', '1.5', ' 1', '+1', '1_0', '0x1', '٣', '²', '1\0', 'null', '[]', '9' * 4301]
+
+
+@EACH_ROUTE
+def test_a_wrong_page_is_refused_with_a_true_message(ask: ApiCall, run_id: int, route: Route) -> None:
+    parameters = set(route.arguments().fields) if route.arguments else set()
+    for name in parameters & VALUES.keys():
+        for value, message in [*VALUES[name], *[(value, 'Not a valid integer.') for value in NO_INTEGERS]]:
+            response = ask(route.method, run_id, route.path, query_string={name: value})
+            if message is None:
+                assert response == route.status, value
+            else:
+                assert_error(response, 422, 'unprocessable', {'fields': {name: [message]}})
+
+
+@EACH_ROUTE
+def test_an_unknown_parameter_is_ignored(ask: ApiCall, run_id: int, route: Route) -> None:
+    for query in ('page=x', 'limit[]=x', 'verdicts=x', 'verdict[0]=x', '=x'):
+        assert ask(route.method, run_id, route.path, query_string=query) == route.status, query
+
+
+def test_a_list_in_another_notation_is_refused_because_it_would_filter_nothing(ask: ApiCall, run_id: int) -> None:
+    for query in ('verdict[]=flaky', 'verdict%5B%5D=', 'verdict=flaky&verdict[]=passed'):
+        assert_error(ask('GET', run_id, 'verdict', query_string=query), 422, 'unprocessable', {
+            'fields': {'verdict[]': ['Unknown parameter. Repeat "verdict" instead.']}})
