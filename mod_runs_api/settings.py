@@ -105,15 +105,15 @@ class Settings:
     #: How many of them may be in flight on one platform.
     automatic_retries_at_once: int = _setting('RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', 2, _read_positive)
 
-
-#: The settings by their fields.
-SETTINGS: Mapping[str, Setting] = {
-    one.name: one.metadata['setting'] for one in fields(Settings) if 'setting' in one.metadata}
-
     @property
     def retry_rules(self) -> RetryRules:
         """The rules that decide whether a retry is refused."""
         return RetryRules(drop_inactive_tests=self.drop_inactive_tests)
+
+
+#: The settings by their fields.
+SETTINGS: Mapping[str, Setting] = {
+    one.name: one.metadata['setting'] for one in fields(Settings) if 'setting' in one.metadata}
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
