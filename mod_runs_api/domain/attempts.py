@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from .causes import CauseName, to_phrase
+from .causes import CauseName
 from .outcomes import Outcome
 from .progress import COMPLETED
 from .run import OtherBuild
@@ -55,16 +55,13 @@ class Attempt(AttemptRecord):
     cause: CauseName | None
     #: The message that says so.
     cause_detail: str | None
+    #: The cause in one sentence for people.
+    cause_sentence: str | None
 
     @property
     def carried_over(self) -> int:
         """The number of results that are those of other attempts."""
         return sum(self.carried_over_from.values())
-
-    @property
-    def stopped_by(self) -> str | None:
-        """Why it ended, in a few words."""
-        return None if self.cause_detail is None else to_phrase(self.cause_detail)
 
 
 @dataclass(frozen=True)
