@@ -99,7 +99,7 @@ def attempts_command(run_id: int, as_json: bool) -> None:
             'TESTS': lambda attempt: str(attempt.tests),
             'BY': _requester,
             'WHEN (UTC)': lambda attempt: f'{attempt.created_at:%Y-%m-%d %H:%M}' if attempt.created_at else '-',
-            'ENDED BY': lambda attempt: to_cell(attempt.cause_detail),
+            'ENDED BY': lambda attempt: to_cell(attempt.cause_sentence),
             'REASON': lambda attempt: to_cell(attempt.reason)}, _attempt_line)
 
 

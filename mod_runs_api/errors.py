@@ -17,40 +17,46 @@ class RunsApiError(Exception):
     Parameters
     ----------
     message : str
-        One or two sentences for a user. Longer ones than 500 characters are cut.
+        One or two sentences for a user. A longer message than 500 characters is cut.
     details : Mapping, optional
         Facts for programs, in JSON types.
 
     Attributes
     ----------
+    message : str
+        One or two sentences for a user, at most 500 characters.
     code : str
         The snake_case name of the error.
+    details : dict of str to object
+        Facts for programs, in JSON types. Empty if there are none.
     status : int
-        The HTTP status that the API answers with.
+        The HTTP status of the API's answer.
     headers : Mapping of str to str
-        The headers that HTTP asks for with this status.
+        The headers that HTTP requires with this status.
     """
 
-    code = 'internal_error'
-    status = 500
+    message: str
+    code: ClassVar[str] = 'internal_error'
+    details: dict[str, Any]
+    status: ClassVar[int] = 500
     headers: Mapping[str, str] = {}
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
         self.message = message[:MAX_MESSAGE_LENGTH]
-        self.details: dict[str, Any] = dict(details or {})
+        self.details = dict(details or {})
         super().__init__(self.message)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the error in the one shape that all of them have."""
+        """Return the error in the shape that all errors of the API have."""
         return {'code': self.code, 'message': self.message, 'details': self.details}
 
 
 class StaleRead(Exception):
-    """Rows changed since they were read: the transaction is run again."""
+    """Rows changed since they were read. The transaction runs again."""
 
 
 class RunNotFound(RunsApiError):
-    """There is no such run."""
+    """The run does not exist. ``details`` has its ``id``."""
 
     code = 'not_found'
     status = 404
@@ -61,23 +67,29 @@ class RunNotFound(RunsApiError):
 
 
 class Unprocessable(RunsApiError):
-    """The request is understood, but cannot be done. ``details`` says why."""
+    """The request is understood, but refused. ``details`` says why."""
 
     code = 'unprocessable'
     status = 422
 
 
 class InvalidFields(Unprocessable):
-    """Fields of the wrong type, too long, or unknown. ``details['fields']`` has the messages of each."""
+    """A value is of the wrong type, too long or unknown. ``details['fields']`` has the messages for each name."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         super().__init__('The request has invalid fields.', {'fields': dict(fields)})
 
 
 class Refusal(Unprocessable):
-    """A retry that is refused (docs/api.rst, "Refusals"). ``details`` has the reason and what explains it."""
+    """
+    A retry is refused (docs/api.rst, "Refusals"). Each reason is a subclass.
 
-    #: The machine-readable reason, as in ``details``.
+    Attributes
+    ----------
+    refusal : str
+        The machine-readable reason, which ``details`` has too, beside the facts that explain it.
+    """
+
     refusal: ClassVar[str]
 
     def __init__(self, message: str, **explanation: Any) -> None:
@@ -85,7 +97,7 @@ class Refusal(Unprocessable):
 
 
 class RunNotFinished(Refusal):
-    """Only the tests that did not pass are asked for, of a run that has not ended."""
+    """The source of a failed-only retry has not ended."""
 
     refusal = 'run_not_finished'
 
@@ -97,13 +109,13 @@ class RunQueued(Refusal):
 
 
 class NothingFailed(Refusal):
-    """Only the tests that did not pass are asked for, and all passed."""
+    """All tests of the source of a failed-only retry passed."""
 
     refusal = 'nothing_failed'
 
 
 class InactiveTests(Refusal):
-    """Some of the tests to run are inactive now, or none is active."""
+    """Some tests to run are inactive now, or none is active."""
 
     refusal = 'inactive_tests'
 
@@ -115,32 +127,40 @@ class KeyReused(Refusal):
 
 
 class RefusedByCheck(Refusal):
-    """A check said no, or had no answer where none is a no."""
+    """A check refused, or failed where failure counts as refusal."""
 
     refusal = 'refused_by_check'
 
 
 class RunChanged(Refusal):
-    """An automatic retry is not due any more."""
+    """An automatic retry is no longer due."""
 
     refusal = 'run_changed'
 
 
 class InternalError(RunsApiError):
-    """A fault of the server. The log has more."""
+    """
+    The server has a fault. The log has more.
+
+    Attributes
+    ----------
+    fault : str
+        The fault, in the words of the database if it comes from there. Only the command line prints it.
+    """
+
+    fault: str
 
     def __init__(self, fault: str = '') -> None:
-        #: What it was, in the database's own words if it came from there: for the operator at the command line alone.
         self.fault = fault
         super().__init__('An unexpected error occurred.')
 
 
 class ServiceUnavailable(RunsApiError):
-    """The database is away, read-only or too busy. The same request may work later."""
+    """The database is unavailable, read-only or too busy. The same request may work later."""
 
     code = 'service_unavailable'
     status = 503
-    headers = {'Retry-After': '5'}
+    headers: Mapping[str, str] = {'Retry-After': '5'}
 
     def __init__(self) -> None:
         super().__init__('The database cannot be used at the moment. Try again later.')

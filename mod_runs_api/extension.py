@@ -27,7 +27,10 @@ class ExtensionState:
 
 
 def extension_state() -> ExtensionState:
-    """Return the state of the current application. Raises :exc:`MountError` if the blueprint is not registered."""
+    """Return the state of the current application. Raises :exc:`MountError` without one, or without the blueprint."""
+    if not current_app:
+        raise MountError('There is no application context. Call mod_runs_api in a request, or within '
+                         '"with app.app_context():".')
     state = find_extension_state()
     if state is None:
         raise MountError('mod_runs_api is not registered in this application: '

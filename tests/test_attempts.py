@@ -31,7 +31,7 @@ def test_a_run_that_was_never_retried_has_one_attempt(attempts: ApiCall, run_id:
         'data': [{'run_id': run_id, 'source_run_id': None, 'attempt': 1, 'status': 'fail', 'tests': 3, 'passed': 1,
                   'failed': 2, 'not_run': 0, 'carried_over': 0, 'to_carry_over': 0, 'failed_only': None, 'reason': None,
                   'requested_by': None, 'created_at': None, 'automatic': None, 'cause': None, 'cause_detail': None,
-                  'built_commit_sha': None, 'other_builds': []}],
+                  'cause_sentence': None, 'built_commit_sha': None, 'other_builds': []}],
         'pagination': {'limit': 50, 'offset': 0, 'total': 1, 'next_offset': None},
         'meta': {'run_id': run_id, 'root_run_id': run_id, 'decisive_run_id': run_id}}
 

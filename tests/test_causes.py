@@ -1,6 +1,7 @@
 """Why a run ended, and where that is said (docs/api.rst, "Causes"). The table itself: tests/domain."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -84,7 +85,8 @@ def test_what_was_carried_over_is_no_result_of_its_own(
 
 @pytest.mark.on_file
 def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(
-        attempts: ApiCall, command: Command, client: FlaskClient, tests: list[RegressionTest]) -> None:
+        attempts: ApiCall, command: Command, client: FlaskClient, tests: list[RegressionTest],
+        monkeypatch: pytest.MonkeyPatch) -> None:
     run = add_run(tests, [*STARTED, TIME_LIMIT]).id
     retry_in_process(run)
     change_retries(automatic=True)
@@ -92,13 +94,17 @@ def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(
 
     listed = attempts(run).json['data']
     lines = [line.split('\t') for line in command('attempts', run).stdout.splitlines()]
+    monkeypatch.setattr('mod_runs_api.terminal.sys', SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
+    table = command('attempts', run).stdout.splitlines()
     page = client.get(f'/test/{run}').text
 
-    assert [(one['cause'], one['cause_detail'], one['automatic']) for one in listed] == [
-        ('infrastructure', TIME_LIMIT, None), (None, None, True), (None, None, False)]
+    assert [(one['cause'], one['cause_detail'], one['cause_sentence'], one['automatic']) for one in listed] == [
+        ('infrastructure', TIME_LIMIT, 'The run exceeded the time limit.', None), (None, None, None, True),
+        (None, None, None, False)]
     assert [(*line[12:14], line[9]) for line in lines[:2]] == [
         ('infrastructure', TIME_LIMIT, '-'), ('-', '-', 'automatic')]
-    assert '</span>: <bdi>time limit exceeded</bdi>' in page and '>automatic</td>' in page
+    assert ['The run exceeded the time limit.' in line for line in table] == [False, True, False, False]
+    assert '</span>: <bdi>The run exceeded the time limit.</bdi>' in page and '>automatic</td>' in page
 
 
 @pytest.mark.on_file

@@ -1,5 +1,7 @@
-"""``retry_run``, for code in the same process (docs/python-and-command-line.rst)."""
+"""The functions for code in the same process (docs/python-and-command-line.rst, "Python")."""
 
+from collections.abc import Callable
+from contextvars import Context
 from typing import Any
 from unittest.mock import Mock
 
@@ -12,10 +14,18 @@ from mod_auth.models import Role, User
 from mod_test.models import Test
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
+from support.api import ApiCall
+from support.histories import retry_in_process
 from support.isolation import without_request
 from support.rows import RetryRow, Rows
 
-from mod_runs_api import InvalidFields, MountError, RunNotFinished, RunNotFound, ServiceUnavailable, retry_run
+from mod_runs_api import (InvalidFields, MountError, RefusedByCheck, RunNotFinished, RunNotFound, ServiceUnavailable,
+                          attempts_verdict, list_attempts, preview_retry, retry_run)
+from mod_runs_api.api.schemas import AttemptSchema, PreviewSchema
+
+#: The functions that take a run, by their names.
+FUNCTIONS: dict[str, Callable[[Any], object]] = {
+    function.__name__: function for function in (retry_run, preview_retry, list_attempts, attempts_verdict)}
 
 # The requester
 
@@ -56,11 +66,46 @@ def test_a_deactivated_account_is_no_requester_by_id_name_or_model(run_id: int, 
     assert rows.retries == []
 
 
+# Attempts and previews
+
+
+def test_attempts_and_preview_are_those_of_the_api(attempts: ApiCall, preview: ApiCall, run_id: int) -> None:
+    retry_id = retry_in_process(run_id, failed_only=True, reason='flaky VM')
+
+    listed = list_attempts(retry_id)
+
+    assert [(attempt.run_id, attempt.source_run_id) for attempt in listed] == [(run_id, None), (retry_id, run_id)]
+    assert AttemptSchema(many=True).dump(listed) == attempts(retry_id).json['data']
+    for previewed in (run_id, retry_id):
+        assert PreviewSchema().dump(preview_retry(previewed)) == preview(previewed).json
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': lambda run: f'Not run {run.id}.'}])
+def test_a_preview_calls_the_checks(run_id: int) -> None:
+    preview = preview_retry(run_id)
+
+    for choice in (preview.all, preview.failed_only):
+        assert isinstance(choice.refusal, RefusedByCheck)
+        assert (choice.refusal.refusal, choice.refusal.message) == ('refused_by_check', f'Not run {run_id}.')
+
+
 # What is refused
 
 
+@pytest.mark.parametrize('name', FUNCTIONS)
+def test_a_run_that_is_no_integer_is_invalid_and_one_that_no_run_has_is_not_found(run_id: int, name: str) -> None:
+    values: list[Any] = ['1', True, None, 1.0, float('nan'), [1], {}]
+    for value in values:
+        with pytest.raises(InvalidFields) as raised:
+            FUNCTIONS[name](value)
+        assert raised.value.details == {'fields': {'run_id': ['Must be an integer.']}}, value
+    for unknown_id in (99, 0, -1, 2 ** 31, 10 ** 20):
+        with pytest.raises(RunNotFound, match=f'^Run {unknown_id} not found.$'):
+            FUNCTIONS[name](unknown_id)
+
+
 @pytest.mark.parametrize(('argument', 'values'), [
-    ('run_id', ['1', True, None, 1.0]), ('failed_only', [1, None]), ('reason', [b'x', 5, '\0', '\ud800', 'x' * 256]),
+    ('failed_only', [1, None]), ('reason', [b'x', 5, '\0', '\ud800', 'x' * 256]),
     ('idempotency_key', ['', 5, 'two words', 'k\n'])])
 def test_an_argument_that_the_api_would_not_take_is_refused(
         run_id: int, rows: Rows, argument: str, values: list[Any]) -> None:
@@ -77,15 +122,16 @@ def test_refusals_are_the_errors_of_the_package_and_leave_the_request_state_of_t
     with pytest.raises(RunNotFinished, match='has not finished') as raised:
         retry_run(queued_id, failed_only=True)
     assert raised.value.details == {'refusal': 'run_not_finished', 'run_status': 'queued'}
-    for unknown_id in (99, 0, -1, 2 ** 31, 10 ** 20):
-        with pytest.raises(RunNotFound, match=f'^Run {unknown_id} not found.$'):
-            retry_run(unknown_id)
+    assert raised.value.refusal == 'run_not_finished'
     assert set(g) == before
 
 
-def test_an_application_that_has_not_registered_the_blueprint_is_told_so(bare: Flask) -> None:
+@pytest.mark.parametrize('name', FUNCTIONS)
+def test_without_an_application_or_the_blueprint_in_it_the_error_says_which(bare: Flask, name: str) -> None:
     with pytest.raises(MountError, match='not registered in this application'):
-        retry_run(1)
+        FUNCTIONS[name](1)
+    with pytest.raises(MountError, match='There is no application context'):
+        Context().run(FUNCTIONS[name], 1)
 
 
 # The host's request and session

@@ -175,7 +175,7 @@ def test_a_full_retry_has_no_notes_and_says_why_it_stopped(
     end(full, TestStatus.canceled)
 
     assert attempts(stranger.page(f'/test/{first}'))[0][STATUS:BY] == [
-        'canceled: the worker gave up', '0 of 3, 3 not run', '']
+        'canceled: The worker gave up.', '0 of 3, 3 not run', '']
 
 
 # What the attempts prove

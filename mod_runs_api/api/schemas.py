@@ -140,6 +140,7 @@ class AttemptSchema(Schema):
     other_builds = Listed(fields.Nested(OtherBuildSchema))
     cause = word(CAUSES, allow_none=True)
     cause_detail = Text(allow_none=True)
+    cause_sentence = Message(allow_none=True)
     failed_only = Flag(allow_none=True)
     automatic = Flag(allow_none=True)
     reason = Text(allow_none=True)

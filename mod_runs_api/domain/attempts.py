@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from .causes import CauseName, to_phrase
+from .causes import CauseName
 from .outcomes import Outcome
 from .progress import COMPLETED
 from .run import OtherBuild
@@ -17,63 +17,93 @@ RunStatus = Literal['queued', 'running', 'pass', 'fail', 'canceled', 'error', 'i
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """The record of one run among the attempts. All but ``run_id`` is None for the first run."""
+    """The record of one run among the attempts. Each field but ``run_id`` is None for the first run."""
 
     run_id: int
     source_run_id: int | None
     failed_only: bool | None
-    #: Whether a sweep created it.
     automatic: bool | None
     reason: str | None
-    #: The name of the user who asked for it, if there was one and still is.
     requested_by: str | None
-    #: In UTC.
     created_at: datetime | None
 
 
 @dataclass(frozen=True)
 class Attempt(AttemptRecord):
-    """One run among the attempts."""
+    """
+    One run among the attempts (docs/api.rst, "Attempts").
 
-    #: Its place among the attempts by run id, from 1.
+    Attributes
+    ----------
+    run_id : int
+        The run.
+    source_run_id : int or None
+        The run that it retries. None for the first run: any other attempt is a retry.
+    failed_only : bool or None
+        Whether the retry runs only the tests that did not pass in its source. None for the first run.
+    automatic : bool or None
+        Whether a sweep created the retry. None for the first run.
+    reason : str or None
+        The reason for the retry, if one was given.
+    requested_by : str or None
+        The name of the user who requested the retry, if there was one and still is.
+    created_at : datetime or None
+        When the retry was created, in UTC without a time zone. None for the first run.
+    attempt : int
+        The position among the attempts by run id, from 1.
+    status : str
+        One of the words of the platform's API: queued, running, pass, fail, canceled, error or incomplete.
+    tests : int
+        The number of its regression tests: the selected tests, and after its end those carried over into it.
+    passed : int
+        The number of tests that passed.
+    failed : int
+        The number of tests with the outcome fail or missing_output.
+    not_run : int
+        The number of tests without a result.
+    carried_over_from : dict of int to int
+        The number of results that were carried over into it, by the run that really ran the tests.
+    to_carry_over : int
+        The number of results that a failed-only retry, which has not ended, gets when it completes.
+    built_commit_sha : str or None
+        The commit that was built for it, if known.
+    other_builds : list of OtherBuild
+        The carried-over results of other builds, each with ``built_commit_sha`` and ``results``, a number.
+    cause : str or None
+        Why it ended: decision, build, code, infrastructure or unknown. None if it has not ended or its results decide.
+    cause_detail : str or None
+        The message that decided the cause. Code under test can write it.
+    cause_sentence : str or None
+        The cause in one sentence for people, at most 500 characters. It may quote the message.
+    """
+
     attempt: int
     status: RunStatus
-    #: The number of its tests: those that were selected, and after its end those that were carried over into it.
     tests: int
     passed: int
-    #: The number of those with an outcome of fail or missing_output.
     failed: int
     not_run: int
-    #: The number of results that are those of other attempts, by the run that really ran the tests.
     carried_over_from: dict[int, int]
-    #: The number of results that a failed-only retry, which has not ended, will get from the others when it completes.
     to_carry_over: int
-    #: The commit that was built for it; None if nobody knows.
     built_commit_sha: str | None
-    #: The carried-over results of other builds.
     other_builds: list[OtherBuild]
     cause: CauseName | None
-    #: The message that says so.
     cause_detail: str | None
+    cause_sentence: str | None
 
     @property
     def carried_over(self) -> int:
-        """The number of results that are those of other attempts."""
+        """The number of results that were carried over from other attempts."""
         return sum(self.carried_over_from.values())
-
-    @property
-    def stopped_by(self) -> str | None:
-        """Why it ended, in a few words."""
-        return None if self.cause_detail is None else to_phrase(self.cause_detail)
 
 
 @dataclass(frozen=True)
 class AttemptsPage:
     """Some of the attempts of a run."""
 
-    #: The run that was asked about.
+    #: The requested run.
     run_id: int
-    #: The first run of all attempts, which is no retry. It may have been deleted.
+    #: The first run of the attempts. It may have been deleted.
     root_run_id: int
     #: The attempt whose results currently stand for the run: see :func:`choose_decisive`.
     decisive_run_id: int
@@ -116,7 +146,7 @@ def derive_status(last_stage: str | None, count: Counter[Outcome]) -> RunStatus:
         return 'running'
     if last_stage != COMPLETED:
         return 'canceled' if last_stage == 'canceled' else 'incomplete'
-    # A run that completed without a result for each test proves nothing, whatever the others say.
+    # A run that completed without a result for each test proves nothing, even if all others passed.
     if count['not_run'] or not count.total():
         return 'error'
     return 'fail' if count['fail'] or count['missing_output'] else 'pass'

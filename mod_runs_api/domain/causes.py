@@ -15,7 +15,7 @@ CauseName = Literal['decision', 'build', 'code', 'infrastructure', 'unknown']
 
 CAUSES: tuple[CauseName, ...] = get_args(CauseName)
 
-# The messages, each with the function of the platform's that writes it. Unless said otherwise it is one of
+# The messages, with the function of the platform that writes each. Unless said otherwise, the function is one of
 # mod_ci.controllers.
 
 #: delete_expired_instances. It is written again at each tick, also after the run has completed.
@@ -31,47 +31,60 @@ OUT_OF_ORDER = 'Duplicate Entries'
 NO_BUILD_ON_MACHINE = 'artifact'
 #: ``flask runs-api sweep``, for a run whose machine was never heard of again.
 LOST_MACHINE = 'The machine of this run has vanished.'
+#: The detail in the place of an empty message.
+WORKER_GAVE_UP = 'the worker gave up'
 #: mod_test.controllers.stop_test ("Canceled by admin"), and the API's cancel_run of mod_api.routes.runs.
 CANCELED_BY_PERSON = 'Canceled '
+#: The end of the detail of a run that has completed without some or all of its results.
+MISSING_RESULTS = 'results are missing'
 
-DECISIONS = frozenset({
-    'PR closed',  # start_ci and blocked_users
-    'PR is closed',  # gcp_instance
-    'Tests canceled',  # start_ci
-    'Invalid PR number',  # gcp_instance
-})
+#: The messages that are compared in full, by the cause, each with the sentence for people.
+MESSAGES: dict[CauseName, dict[str, str]] = {
+    'decision': {
+        'PR closed': 'The pull request was closed, or its author was blocked.',  # start_ci and blocked_users
+        'PR is closed': 'The pull request was closed.',  # gcp_instance
+        'Tests canceled': 'The pull request was closed, or got a newer commit.',  # start_ci
+        'Invalid PR number': 'The run has no number of a pull request.',  # gcp_instance
+        NOT_RAN: 'The platform ran no test because no code had changed.',
+    },
+    'build': {},
+    'code': {TIME_LIMIT: 'The code hangs: one test ran for ten minutes, and the run exceeded the time limit.'},
+    'infrastructure': {
+        TIME_LIMIT: 'The run exceeded the time limit.',
+        OUT_OF_ORDER: 'The worker gave up, or its machine rebooted.',
+        '': 'The worker gave up.',
+        NO_BUILD_ON_MACHINE: 'The worker found no build on its machine.',
+        NOT_VISIBLE: 'GitHub did not show the build yet, so no test ran.',
+        LOST_MACHINE: 'The machine of the run was lost.',
+    },
+    'unknown': {},
+}
 
-BUILD_BEGINNINGS = (
-    'Build failed',  # _diagnose_missing_artifact, as are the next two
-    'No build',
-    'Artifact not found',
-    'Artifact download failed: HTTP 4',  # start_test
-    'Cancelling tests as Github Action(s) failed',  # start_ci
-)
-
-INFRASTRUCTURE_MESSAGES = frozenset({'', TIME_LIMIT, OUT_OF_ORDER, NO_BUILD_ON_MACHINE, NOT_VISIBLE, LOST_MACHINE})
-
-INFRASTRUCTURE_BEGINNINGS = (
-    'GCP ',  # GCP_ERROR_MESSAGES, as are the next three; parse_gcp_error for the others
-    'Required GCP resource',
-    'A VM with this name',
-    'VM creation failed',
-    'Artifact download ',  # start_test
-)
-
-#: Some of them in fewer words.
-PHRASES = {
-    TIME_LIMIT: 'time limit exceeded',
-    NOT_VISIBLE: 'the build was not visible yet',
-    OUT_OF_ORDER: 'the worker gave up or its machine rebooted',
-    NO_BUILD_ON_MACHINE: 'the worker found no build on its machine',
-    LOST_MACHINE: 'its machine has vanished',
+#: The beginnings of the other messages, by the cause, each with the start of a sentence that quotes the message.
+BEGINNINGS: dict[CauseName, dict[str, str]] = {
+    'decision': {CANCELED_BY_PERSON: 'A person canceled the run'},
+    'build': {
+        'Build failed': 'The build failed',  # _diagnose_missing_artifact, as are the next two
+        'No build': 'There is no build',
+        'Artifact not found': 'There is no build',
+        'Artifact download failed: HTTP 4': 'The platform could not download the build',  # start_test
+        'Cancelling tests as Github Action(s) failed': 'The build failed',  # start_ci
+    },
+    'code': {},
+    'infrastructure': {
+        'GCP ': 'The platform got no machine for the run',  # GCP_ERROR_MESSAGES, as are the next two
+        'Required GCP resource': 'The platform got no machine for the run',
+        'A VM with this name': 'The platform got no machine for the run',
+        'VM creation failed': 'The platform got no machine for the run',  # parse_gcp_error
+        'Artifact download ': 'The platform could not download the build',  # start_test
+    },
+    'unknown': {'': 'The run was canceled for an unknown reason'},
 }
 
 #: How long a worker lets one regression test run, in milliseconds.
 MAX_RUNTIME_OF_TEST = 600_000
-#: The cause of a run that has completed without some or all of its results.
-MISSING_RESULTS = 'results are missing'
+#: How long a sentence may be, in Unicode code points.
+MAX_SENTENCE_LENGTH = 500
 
 
 class Cause(NamedTuple):
@@ -80,9 +93,28 @@ class Cause(NamedTuple):
     name: CauseName
     detail: str
 
+    @property
+    def sentence(self) -> str:
+        """The cause in one sentence for people. It says what is known and no more."""
+        message = '' if self.detail == WORKER_GAVE_UP else self.detail
+        if message in MESSAGES[self.name]:
+            return MESSAGES[self.name][message]
+        for beginning, start in BEGINNINGS[self.name].items():
+            if self.detail.startswith(beginning):
+                return _quote(start, self.detail)
+        return f'The run completed, but {self.detail}.'
+
     def without_numbers(self) -> 'Cause':
         """Return the cause to be counted by: how many results are missing makes no difference."""
         return self._replace(detail=MISSING_RESULTS) if self.detail.endswith(f' {MISSING_RESULTS}') else self
+
+
+def _quote(start: str, message: str) -> str:
+    """Return a sentence that quotes a message of any length and characters, which the code under test may write."""
+    # On one line, and without a mark that would seem to end the quotation.
+    text = ' '.join(message.split()).replace('"', "'").removesuffix('.')
+    room = MAX_SENTENCE_LENGTH - len(f'{start}: "."')
+    return f'{start}: "{text if len(text) <= room else text[:room - 1] + "…"}."'
 
 
 @dataclass(frozen=True)
@@ -122,23 +154,19 @@ def find_cause(run: RunRecord) -> Cause | None:
         # In any row: canceling does not stop the machine, which may write more.
         if message.startswith(CANCELED_BY_PERSON):
             return Cause('decision', message)
-    if last in DECISIONS or last == NOT_RAN and NOT_VISIBLE not in earlier:
+    was_not_visible = last == NOT_RAN and NOT_VISIBLE in earlier
+    if last in MESSAGES['decision'] and not was_not_visible:
         return Cause('decision', last)
-    if last.startswith(BUILD_BEGINNINGS):
+    if last.startswith(tuple(BEGINNINGS['build'])):
         return Cause('build', last)
     if last == TIME_LIMIT and run.longest_runtime >= MAX_RUNTIME_OF_TEST:
         return Cause('code', last)
-    if last == NOT_RAN:
+    if was_not_visible:
         return Cause('infrastructure', NOT_VISIBLE)
-    is_of_infrastructure = last in INFRASTRUCTURE_MESSAGES or last.startswith(INFRASTRUCTURE_BEGINNINGS)
+    is_of_infrastructure = last in MESSAGES['infrastructure'] or last.startswith(tuple(BEGINNINGS['infrastructure']))
     if progress.status == CANCELED and is_of_infrastructure:
-        return Cause('infrastructure', last or 'the worker gave up')
+        return Cause('infrastructure', last or WORKER_GAVE_UP)
     if progress.completed:
         missing = 'all' if run.selected is None else f'{run.missing} of {run.selected}'
         return Cause('infrastructure', f'{missing} {MISSING_RESULTS}')
     return Cause('unknown', last)
-
-
-def to_phrase(detail: str) -> str:
-    """Return the detail of a cause in a few words: "time limit exceeded"."""
-    return PHRASES.get(detail, detail.rstrip('.'))

@@ -11,12 +11,22 @@ from .run import RegressionTest, Run
 
 @dataclass(frozen=True)
 class Choice:
-    """One kind of retry."""
+    """
+    One kind of retry: of all tests, or of the tests that did not pass.
 
-    #: The tests that it would run, in order; none if it would be refused.
+    Attributes
+    ----------
+    regression_test_ids : list of int
+        The tests that it would run, in order. Empty if it would be refused.
+    refusal : Refusal or None
+        The error that it would raise.
+    hint : str or None
+        A sentence about running these tests again, from the attempts so far and from master. None if there is nothing
+        to say, and for all tests.
+    """
+
     regression_test_ids: list[int]
     refusal: Refusal | None = None
-    #: A sentence about running these tests again, from the attempts so far and from master.
     hint: str | None = None
 
     @property
@@ -31,7 +41,21 @@ class Choice:
 
 @dataclass(frozen=True)
 class Preview:
-    """A retry of a run as it would be now: one of all tests, and one of those that did not pass."""
+    """
+    What a retry of a run would do now (docs/api.rst, "Preview").
+
+    Attributes
+    ----------
+    run_id : int
+        The run.
+    status : str
+        Its status, as in :class:`mod_runs_api.Attempt`.
+    all : Choice
+        A retry of all tests.
+    failed_only : Choice
+        A retry of the tests that did not pass. Each choice has ``test_count``, ``regression_test_ids``, ``refusal`` and
+        ``hint``.
+    """
 
     run_id: int
     status: RunStatus

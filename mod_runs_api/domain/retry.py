@@ -17,7 +17,7 @@ MAX_REASON_LENGTH = 255
 @dataclass(frozen=True)
 class Retry:
     """
-    A retry that was created (docs/python-and-command-line.rst, "Python").
+    A retry that was created (docs/python-and-command-line.rst, "Retry a run").
 
     Attributes
     ----------

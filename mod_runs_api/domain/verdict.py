@@ -41,18 +41,34 @@ class AttemptOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class TestVerdict:
-    """The verdict on one regression test."""
+    """
+    The verdict of all attempts of a run together on one regression test (docs/api.rst, "Verdicts").
+
+    Attributes
+    ----------
+    regression_test_id : int
+        The test.
+    command : str
+        The command line of the test.
+    active : bool
+        Whether the test is active now.
+    verdict : str
+        One of the words of the table: passed, flaky, failing_identically and so on.
+    latest : str or None
+        The outcome in the attempt that ended last of those that really ran the test: pass, fail or missing_output.
+        None if no attempt ran it.
+    attempts : sequence of AttemptOutcome
+        The ended attempts that selected the test or have a result of it, by run id, each with ``run_id``, ``attempt``
+        (its position, from 1) and ``outcome``.
+    """
 
     __test__ = False  # pytest takes the class for tests otherwise.
 
     regression_test_id: int
     command: str
-    #: Whether it is active now.
     active: bool
     verdict: VerdictName
-    #: The outcome in the attempt that ended last of those that ran it; None if no attempt did.
     latest: Outcome | None
-    #: The attempts that have ended and that it was selected for or has a result in, by run id.
     attempts: Sequence[AttemptOutcome]
 
 
@@ -64,19 +80,19 @@ class Verdict:
     Attributes
     ----------
     run_id : int
-        The run that was asked about.
+        The requested run.
     root_run_id : int
-        The first of its attempts, which is no retry.
+        The first run of the attempts. It may have been deleted.
     attempts : list of int
-        The runs of all attempts, in order.
+        The runs of all attempts, by run id.
     overall : str
-        One of :data:`Overall`.
+        The verdict on the commit: pending, fail, unstable or pass.
     counts : dict of str to int
-        The number of tests with each verdict, for all of :data:`VERDICTS`.
+        The number of tests with each of the eight verdicts.
     sentence : str or None
-        The verdicts in a sentence; None while one attempt alone proves nothing.
+        The verdicts in a sentence for people. None if there is nothing to say.
     tests : list of TestVerdict
-        Every test that was selected for any attempt or has a result in it, by id.
+        Every test that an attempt selected or has a result of, by id.
     """
 
     run_id: int

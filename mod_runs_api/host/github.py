@@ -60,18 +60,46 @@ def find_pull_request(number: int) -> PullRequest:
 
 @dataclass(frozen=True)
 class CheckedRun(Run):
-    """A run that is to be retried, for the checks. Each question to GitHub is asked on demand, and once."""
+    """
+    A run that is to be retried, for the checks (docs/github.rst, "Checks").
+
+    Attributes
+    ----------
+    id : int
+        The run.
+    platform : str
+        linux or windows.
+    test_type : str
+        commit or pr.
+    fork_id : int or None
+        The platform's id of the repository that the commit is in.
+    branch : str
+        The branch. All runs of pull requests have the branch pull_request.
+    commit : str
+        The hash of the commit.
+    pr_nr : int
+        The number of the pull request. 0 if there is none.
+    status : str or None
+        The last stage of the run: preparation, testing, completed or canceled. None while it is queued. A stage never
+        says whether tests passed.
+    root_id : int
+        The first run of its attempts. It may have been deleted.
+    full_set_id : int
+        The run whose selected tests are the full test set.
+    failed_only : bool
+        Whether the run is a failed-only retry.
+    """
 
     _answers: dict[str, Any] = field(default_factory=dict)
 
     @property
     def repository(self) -> Any:
-        """The repository as PyGithub's. Raises the exception that came of asking."""
+        """The host's repository, from PyGithub. The request is sent once; its exception is raised each time."""
         return self._ask('repository', github_access().open_repository)
 
     @property
     def pull_request(self) -> Any:
-        """The pull request as PyGithub's; None if there is none. Raises the exception that came of asking."""
+        """The pull request, from PyGithub; None if the run has none. Raises like ``repository``."""
         return self._ask('pull request', lambda: self.repository.get_pull(self.pr_nr)) if self.pr_nr else None
 
     def _ask(self, name: str, question: Callable[[], Any]) -> Any:

@@ -90,7 +90,7 @@ def _summarize(db: Database, run: Run, numbered: Sequence[tuple[int, AttemptReco
             passed=count['pass'], failed=count['fail'] + count['missing_output'], not_run=count['not_run'],
             carried_over_from=carried_over[run_id], to_carry_over=to_carry_over.get(run_id, 0),
             built_commit_sha=builds[run_id], other_builds=list_other_builds(run_id, carried_over[run_id], builds),
-            cause=cause and cause.name, cause_detail=cause and cause.detail))
+            cause=cause and cause.name, cause_detail=cause and cause.detail, cause_sentence=cause and cause.sentence))
     return attempts
 
 

@@ -13,20 +13,19 @@ from ..domain.outcomes import list_not_passed
 from ..domain.retry import Retry, RetryRequest, RetryRules, digest_key
 from ..domain.run import Run
 from ..domain.words import counted
-from ..errors import InvalidFields, KeyReused, RunChanged
+from ..errors import KeyReused, RunChanged
 from ..extension import ExtensionState
 from ..host.log import log
 from ..settings import Check
 from .checks import ask_checks
 from .users import find_user_id
-from .validation import load_retry_fields
+from .validation import load_retry_fields, load_run_id
 
 
 def build_request(transactions: Transactions, run_id: int, *, failed_only: bool, reason: str | None,
                   requested_by: Any, idempotency_key: str | None) -> RetryRequest:
     """Return the request that the arguments of :func:`mod_runs_api.retry_run` make. Raises :exc:`InvalidFields`."""
-    if isinstance(run_id, bool) or not isinstance(run_id, int):
-        raise InvalidFields({'run_id': ['Must be an integer.']})
+    run_id = load_run_id(run_id)
     fields = load_retry_fields({'failed_only': failed_only} | ({} if reason is None else {'reason': reason}),
                                idempotency_key)
     requester_id = None if requested_by is None else transactions.run(find_user_id, requested_by)

@@ -45,6 +45,13 @@ def storable(text: str) -> None:
         raise ValidationError('Must be valid Unicode.') from None
 
 
+def load_run_id(run_id: object) -> int:
+    """Return a run id that is the argument of a function. Raises :exc:`InvalidFields`."""
+    if isinstance(run_id, bool) or not isinstance(run_id, int):
+        raise InvalidFields({'run_id': ['Must be an integer.']})
+    return run_id
+
+
 class RetryRequestSchema(Schema):
     """The body of a retry. All of it is optional, and anything else is refused."""
 

@@ -5,12 +5,13 @@ from datetime import datetime
 import pytest
 from support.histories import LOST_MACHINE, NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
-from mod_runs_api.domain.causes import Cause, RunRecord, find_cause, to_phrase
+from mod_runs_api.domain.causes import Cause, CauseName, RunRecord, find_cause
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.statistics import CauseCounts
 
 NOT_RAN = 'Not ran - no code changes'
 MISSING = '2 of 3 results are missing'
+SKULL = '\U0001f480'
 STARTED = ['preparation', 'testing']
 COMPLETED = [*STARTED, 'completed']
 
@@ -68,8 +69,8 @@ CAUSES: dict[str, list[tuple[list[str], str | None]]] = {
         *[([NOT_VISIBLE, *later], NOT_VISIBLE) for later in ([], [NOT_RAN], [NOT_RAN, NOT_RAN])],
         (COMPLETED, MISSING), ([*COMPLETED, OUT_OF_ORDER], None), ([*COMPLETED, 'A new word'], MISSING)],
     'unknown': [([*STARTED, message], None) for message in (
-        'PR converted to draft', f'{TIME_LIMIT} again', 'gcp quota', 'The artifact', 'duplicate entries', 'Canceled',
-        'Not Canceled by admin', 'PR closed!', 'canceled by admin')]}
+        'PR converted to draft', f'{TIME_LIMIT} again', 'the worker gave up', 'gcp quota', 'The artifact',
+        'duplicate entries', 'Canceled', 'Not Canceled by admin', 'PR closed!', 'canceled by admin')]}
 
 
 @pytest.mark.parametrize('expected', CAUSES)
@@ -100,6 +101,50 @@ def test_causes_are_counted_by_name_and_by_message_and_however_many_results_are_
         [(Cause('infrastructure', 'results are missing'), 3), (canceled, 2)])
 
 
-def test_a_phrase_is_a_message_in_fewer_words() -> None:
-    assert [to_phrase(detail) for detail in (TIME_LIMIT, LOST_MACHINE, 'GCP operation timed out.', MISSING)] == [
-        'time limit exceeded', 'its machine has vanished', 'GCP operation timed out', MISSING]
+@pytest.mark.parametrize(('cause', 'sentence'), [
+    (('decision', 'Canceled by admin'), 'A person canceled the run: "Canceled by admin."'),
+    (('decision', 'PR closed'), 'The pull request was closed, or its author was blocked.'),
+    (('decision', 'PR is closed'), 'The pull request was closed.'),
+    (('decision', 'Tests canceled'), 'The pull request was closed, or got a newer commit.'),
+    (('decision', 'Invalid PR number'), 'The run has no number of a pull request.'),
+    (('decision', NOT_RAN), 'The platform ran no test because no code had changed.'),
+    (('build', 'Build failed: see the log'), 'The build failed: "Build failed: see the log."'),
+    (('build', 'No build will be created'), 'There is no build: "No build will be created."'),
+    (('build', 'Artifact not found: it may be old'), 'There is no build: "Artifact not found: it may be old."'),
+    (('build', 'Artifact download failed: HTTP 403'),
+     'The platform could not download the build: "Artifact download failed: HTTP 403."'),
+    (('build', 'Cancelling tests as Github Action(s) failed'),
+     'The build failed: "Cancelling tests as Github Action(s) failed."'),
+    (('code', TIME_LIMIT), 'The code hangs: one test ran for ten minutes, and the run exceeded the time limit.'),
+    (('infrastructure', TIME_LIMIT), 'The run exceeded the time limit.'),
+    (('infrastructure', OUT_OF_ORDER), 'The worker gave up, or its machine rebooted.'),
+    (('infrastructure', 'the worker gave up'), 'The worker gave up.'),
+    (('infrastructure', 'artifact'), 'The worker found no build on its machine.'),
+    (('infrastructure', NOT_VISIBLE), 'GitHub did not show the build yet, so no test ran.'),
+    (('infrastructure', LOST_MACHINE), 'The machine of the run was lost.'),
+    (('infrastructure', 'GCP operation timed out.'),
+     'The platform got no machine for the run: "GCP operation timed out."'),
+    (('infrastructure', 'Required GCP resource not found.'),
+     'The platform got no machine for the run: "Required GCP resource not found."'),
+    (('infrastructure', 'A VM with this name already exists.'),
+     'The platform got no machine for the run: "A VM with this name already exists."'),
+    (('infrastructure', 'VM creation failed (NEW).'),
+     'The platform got no machine for the run: "VM creation failed (NEW)."'),
+    (('infrastructure', 'Artifact download timed out'),
+     'The platform could not download the build: "Artifact download timed out."'),
+    (('infrastructure', MISSING), 'The run completed, but 2 of 3 results are missing.'),
+    (('unknown', 'the worker gave up'), 'The run was canceled for an unknown reason: "the worker gave up."')])
+def test_the_sentence_says_what_is_known_and_no_more(cause: tuple[CauseName, str], sentence: str) -> None:
+    assert Cause(*cause).sentence == sentence
+
+
+@pytest.mark.parametrize(('message', 'quoted'), [
+    ('Canceled by "me".\r\n\u2028The tests passed', "Canceled by 'me'. The tests passed"),
+    (f'Canceled {SKULL * 461}', f'Canceled {SKULL * 461}'),
+    (f'Canceled {SKULL * 462}', f'Canceled {SKULL * 460}…'),
+    (f'Canceled {"x " * 100_000}', f'Canceled {"x " * 230}…')])
+def test_a_message_of_any_length_and_characters_stays_a_quotation_in_one_sentence(message: str, quoted: str) -> None:
+    sentence = Cause('decision', message).sentence
+
+    assert sentence == f'A person canceled the run: "{quoted}."'
+    assert len(sentence) <= 500
