@@ -7,6 +7,7 @@ from functools import partial
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from subprocess import CompletedProcess
+from typing import NamedTuple
 
 import pytest
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.platform
 
 @pytest.fixture(scope='module')
 def client(tmp_path_factory: pytest.TempPathFactory) -> Platform:
-    """A clone of the client's repository, to which git has applied the mail."""
+    """A clone of the client's repository, to which git has applied the mails."""
     folder = tmp_path_factory.mktemp('client')
     client = Platform(folder, packages=folder)
     client.git('clone', '--quiet', str(named('SP_CLI', 'a checkout of the client')), '.')
@@ -27,10 +28,17 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     return client
 
 
+class Proxy(NamedTuple):
+    """A server before the platform, and how it loses the next answers to a POST: their status, None for no answer."""
+
+    address: str
+    lost: list[int | None]
+
+
 @pytest.fixture(scope='module')
-def address(process: Process) -> Iterator[str]:
-    """The platform behind a server that loses three answers to a POST: a 503 instead, none at all, and half of one."""
-    port, instead = process.call('serve'), [202, None, 503]
+def proxy(process: Process) -> Iterator[Proxy]:
+    """A server before the platform. A lost answer that has a status is broken off."""
+    port, to_lose = process.call('serve'), list[int | None]()
 
     class Losing(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -38,8 +46,8 @@ def address(process: Process) -> Iterator[str]:
             body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
             platform.request(self.command, self.path, body, dict(self.headers))
             answer = platform.getresponse()
-            lost = self.command == 'POST' and bool(instead)
-            status = instead.pop() if lost else answer.status
+            lost = self.command == 'POST' and bool(to_lose)
+            status = to_lose.pop(0) if lost else answer.status
             if status:
                 self.send_response(status)
                 self.end_headers()
@@ -49,7 +57,7 @@ def address(process: Process) -> Iterator[str]:
 
     with ThreadingHTTPServer(('127.0.0.1', 0), Losing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f'http://127.0.0.1:{server.server_port}/api/v1'
+        yield Proxy(f'http://127.0.0.1:{server.server_port}/api/v1', to_lose)
         server.shutdown()
 
 
@@ -60,11 +68,12 @@ def run(client: Platform, address: str, story: Story, *arguments: object) -> Com
 
 
 def test_a_lost_answer_makes_one_run_and_what_the_attempts_prove_is_shown(
-        client: Platform, address: str, story: Story) -> None:
-    sp = partial(run, client, address, story)
+        client: Platform, proxy: Proxy, story: Story) -> None:
+    sp = partial(run, client, proxy.address, story)
     tests = story.tests(3)
     source = story.complete(story.push(tests), {tests[0]: CRASH, tests[1]: differs('another')})
 
+    proxy.lost[:] = [503, None, 202]
     retried = sp('--retries', 3, 'run', 'retry', source, '--failed-only', '--reason', 'flaky VM')
     made = json.loads(retried.stdout)['new_run_id']
     assert retried.stderr.count('; retrying in ') == 3
@@ -80,13 +89,31 @@ def test_a_lost_answer_makes_one_run_and_what_the_attempts_prove_is_shown(
 
     waited = sp('run', 'retry', made, '--wait', '--timeout', 1, '--quiet')
     assert waited.returncode == 9
-    assert waited.stderr == f'run {made}: retried as run {story.attempts(made)[-1]["run_id"]}\n'
+    assert json.loads(waited.stdout)['new_run_id'] == story.attempts(made)[-1]['run_id']
+
+
+def test_if_each_answer_is_lost_the_error_names_the_key_that_repeats_the_request(
+        client: Platform, proxy: Proxy, story: Story) -> None:
+    sp = partial(run, client, proxy.address, story)
+    source = story.push(story.tests(1))
+
+    proxy.lost[:] = [None, 502]
+    lost = sp('--retries', 1, 'run', 'retry', source)
+    assert (lost.returncode, lost.stdout) == (3, '')
+    error = json.loads(lost.stderr[lost.stderr.index('{'):])['error']
+    assert error['code'] == 'outcome_unknown' and f'`sp run attempts {source}`' in error['message']
+
+    made = story.attempts(source)[-1]['run_id']
+    again = sp('run', 'retry', source, '--idempotency-key', error['details']['idempotency_key'])
+    assert json.loads(again.stdout)['new_run_id'] == made
+    assert [attempt['run_id'] for attempt in story.attempts(source)] == [source, made]
 
 
 def test_a_refusal_a_missing_run_and_a_platform_without_retries_are_told_apart(
-        client: Platform, address: str, story: Story) -> None:
+        client: Platform, proxy: Proxy, story: Story) -> None:
     queued = story.push(story.tests(1))
-    for place, run_id, code, word in ((address, queued, 5, 'run_not_finished'), (address, queued + 1, 4, 'resource'),
-                                      (f'{address}/nowhere', queued, 4, 'retries_not_supported')):
+    for place, run_id, code, word in ((proxy.address, queued, 5, 'run_not_finished'),
+                                      (proxy.address, queued + 1, 4, 'resource'),
+                                      (f'{proxy.address}/nowhere', queued, 4, 'retries_not_supported')):
         done = run(client, place, story, 'run', 'retry', run_id, '--failed-only')
         assert done.returncode == code and f'"{word}"' in done.stderr
