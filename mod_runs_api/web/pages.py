@@ -17,7 +17,7 @@ from ..host.log import describe, log
 from ..host.runtime import logged_in_user, regression_test_page, run_page, run_page_pattern
 from ..service.attempts import read_history
 
-#: Part of the address of each static file. Browsers cache the files for a year, so the address changes with the content.
+#: A part of each static file's address that changes with its content, because browsers cache the files for a year.
 DIGESTS = {name: sha256(Path(__file__).with_name('static').joinpath(name).read_bytes()).hexdigest()[:16]
            for name in ('retry.css', 'retry.js')}
 

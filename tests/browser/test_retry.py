@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import seed
+from database import db
 from flask import Response
 
 from .chromium import Page, Route, focused, tab_to
@@ -112,6 +113,68 @@ def test_the_dialog_says_what_is_known_of_the_failed_tests(site: Site, visit: Vi
     open_dialog(page)
     assert choices(page) == ['all 9 tests', 'only the one that did not pass']
     assert page.get_by_text('This test failed each time, in the same way').is_visible()
+
+
+def refuse(kind: str, site: Site) -> int:
+    """Add a run whose retry is refused for all tests, or for those that failed, and return it."""
+    if kind == 'failed':
+        return site.add_run(*seed.COMPLETED[:2])
+    with site.app.app_context():
+        active, inactive = seed.regression_tests(2)
+        run = seed.run([active, inactive], stages=seed.COMPLETED)
+        seed.result(run, inactive)
+        inactive.active = False
+        db.session.commit()
+        return run.id
+
+
+@pytest.mark.parametrize('kind, chosen, other', [
+    ('all', 'all tests', 'only the one that did not pass'), ('failed', 'only those that did not pass', 'its only test')])
+def test_a_choice_that_the_preview_refuses_is_deselected_and_never_sent(
+        site: Site, visit: Visit, kind: str, chosen: str, other: str) -> None:
+    run_id = refuse(kind, site)
+    page = visit('alice')
+    page.goto(site.page_of(run_id))
+    held: list[Route] = []
+    page.route('**/retry', lambda route: held.append(route), times=1)
+    page.get_by_role('button', name='Retry this run').click()
+    page.get_by_label(chosen).check()
+    while not held:
+        page.wait_for_timeout(10)
+    held[0].continue_()
+    page.get_by_label(other).wait_for()
+
+    assert choices(page) == [other]
+    assert focused(page) == other
+    assert 'is not possible' in page.get_by_role('status').inner_text()
+    submit = page.get_by_role('dialog').get_by_role('button', name=f'Retry run {run_id}')
+    submit.click()
+    assert page.get_by_role('alert').inner_text() == 'Choose which tests to run again.'
+    assert site.runs == 2
+    page.keyboard.press('Space')
+    with page.expect_request('**/retry') as request:
+        submit.click()
+    assert request.value.post_data_json == {'failed_only': kind == 'all'}
+    page.wait_for_url(site.page_of(run_id + 1))
+
+
+@pytest.mark.parametrize('chosen, failed_only', [('all tests', False), ('only those that did not pass', True)])
+def test_a_retry_may_be_sent_without_the_preview(site: Site, page: Page, chosen: str, failed_only: bool) -> None:
+    held: list[Route] = []
+    page.route('**/retry', lambda route: held.append(route) if route.request.method == 'GET' else route.continue_())
+    page.get_by_role('button', name='Retry this run').click()
+    assert page.get_by_text('Loading the numbers of tests…').is_visible()
+    page.get_by_label(chosen).check()
+    if failed_only:
+        # Otherwise it is slow.
+        held[0].fulfill(status=503)
+        page.get_by_text('The numbers of tests could not be loaded. You can send the retry all the same.').wait_for()
+
+    with page.expect_request(lambda request: request.method == 'POST') as request:
+        page.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').click()
+
+    assert request.value.post_data_json == {'failed_only': failed_only}
+    page.wait_for_url(site.page_of(site.run_id + 1))
 
 
 def test_every_row_of_the_list_has_its_button(site: Site, visit: Visit) -> None:
