@@ -131,7 +131,8 @@ def refuse(kind: str, site: Site) -> int:
 
 
 @pytest.mark.parametrize('kind, chosen, other', [
-    ('all', 'all tests', 'only the one that did not pass'), ('failed', 'only those that did not pass', 'its only test')])
+    ('all', 'all tests', 'only the one that did not pass'),
+    ('failed', 'only those that did not pass', 'its only test')])
 def test_a_choice_that_the_preview_refuses_is_deselected_and_never_sent(
         site: Site, visit: Visit, kind: str, chosen: str, other: str) -> None:
     run_id = refuse(kind, site)
