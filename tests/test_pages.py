@@ -26,9 +26,6 @@ from mod_runs_api.web import pages
 
 HOSTILE = '"><script>alert(1)</script>\'&lt;{{ 7 * 7 }}'
 
-#: Where the columns of the table of attempts are.
-ATTEMPT, RUN, STATUS, FAILED, CARRIED_OVER, BY, WHEN, WHY = range(8)
-
 
 @pytest.fixture
 def stranger(app: Flask) -> Visitor:
@@ -51,16 +48,17 @@ def notes(html: str) -> list[str]:
     return [text(paragraph) for paragraph in re.findall('<p>.*?</p>', history(html), re.DOTALL)]
 
 
-def cells(html: str, caption: str) -> list[list[str]]:
-    """Return the cells of the table whose caption begins with some words."""
+def rows(html: str, caption: str) -> list[dict[str, str]]:
+    """Return the filled cells of each row of the table whose caption begins with some words, by the head's labels."""
     table, = re.findall(f'<caption>{caption}.*?</table>', history(html), re.DOTALL)
-    rows = re.findall('<tr.*?</tr>', table, re.DOTALL)
-    return [[text(cell) for cell in re.findall('<t[hd].*?</t[hd]>', row, re.DOTALL)] for row in rows]
+    labels, *found = [[text(cell) for cell in re.findall('<t[hd].*?</t[hd]>', row, re.DOTALL)]
+                      for row in re.findall('<tr.*?</tr>', table, re.DOTALL)]
+    return [{label: cell for label, cell in zip(labels, cells) if cell} for cells in found]
 
 
-def attempts(html: str) -> list[list[str]]:
-    """Return the cells of the table of attempts, without its head."""
-    return cells(html, 'Attempts')[1:]
+def attempts(html: str) -> list[dict[str, str]]:
+    """Return the rows of the table of attempts."""
+    return rows(html, 'Attempts, newest first')
 
 
 def summary(html: str) -> str:
@@ -122,11 +120,11 @@ def test_the_history_lists_the_attempts_newest_first(
 
     html = stranger.page(f'/test/{second}')
 
-    assert cells(html, 'Attempts, newest first') == [
-        ['Attempt', 'Run', 'Status', 'Failed', 'Carried over', 'By', 'When (UTC)', 'Why'],
-        ['3', f'{third}', 'queued', '', '', '', '2026-11-24 13:00', ''],
-        ['2', f'{second} (this run)', 'fail', '1 of 3', '1', 'olga', '2026-11-24 13:00', 'flaky VM'],
-        ['1', f'{first}', 'fail', '2 of 3', '', '', '', '']]
+    assert attempts(html) == [
+        {'Attempt': '3', 'Run': f'{third}', 'Status': 'queued', 'When (UTC)': '2026-11-24 13:00'},
+        {'Attempt': '2', 'Run': f'{second} (this run)', 'Status': 'fail', 'Failed': '1 of 3', 'Carried over': '1',
+         'By': 'olga', 'When (UTC)': '2026-11-24 13:00', 'Why': 'flaky VM'},
+        {'Attempt': '1', 'Run': f'{first}', 'Status': 'fail', 'Failed': '2 of 3'}]
     assert html.index('Attempt 2 of 3.') < html.index('<h2>Results') < html.index(' id="runs-api-attempts"')
     table = html[html.index('<caption>Attempts'):]
     assert re.findall('<a href="([^"]*)"', table) == [f'/test/{third}', f'/test/{first}']
@@ -174,8 +172,9 @@ def test_a_full_retry_has_no_notes_and_says_why_it_stopped(
 
     end(full, TestStatus.canceled)
 
-    assert attempts(stranger.page(f'/test/{first}'))[0][STATUS:BY] == [
-        'canceled: The worker gave up.', '0 of 3, 3 not run', '']
+    newest = attempts(stranger.page(f'/test/{first}'))[0]
+    assert newest['Status'] == 'canceled: The worker gave up.'
+    assert newest['Failed'] == '0 of 3, 3 not run'
 
 
 # What the attempts prove
@@ -188,10 +187,10 @@ def test_the_page_says_in_a_sentence_and_in_a_grid_what_the_attempts_prove(
     for run_id in (first, second, third):
         html = stranger.page(f'/test/{run_id}')
         assert summary(html) == 'Over 3 attempts 1 test is flaky and 1 fails each time in the same way.'
-        assert cells(html, 'Tests') == [
-            ['Test', 'run 3', 'run 2', 'run 1'],
-            ['2 -out=srt -latin1 is flaky', '✓passed', '✗failed', '✗failed'],
-            ['3 -out=srt -latin1 fails each time in the same way', '✗failed', '✗failed', '✗failed']]
+        assert rows(html, 'Tests') == [
+            {'Test': '2 -out=srt -latin1 is flaky', 'run 3': '✓passed', 'run 2': '✗failed', 'run 1': '✗failed'},
+            {'Test': '3 -out=srt -latin1 fails each time in the same way',
+             'run 3': '✗failed', 'run 2': '✗failed', 'run 1': '✗failed'}]
     grid = html[html.index('<caption>Tests'):html.index('<caption>Attempts')]
     assert grid.count('<th scope="col">') == 4 and grid.count('<th scope="row">') == 2
     assert re.findall('<a href="([^"]*)">', grid) == [
@@ -204,10 +203,11 @@ def test_the_page_says_in_a_sentence_and_in_a_grid_what_the_attempts_prove(
 def test_the_grid_tells_every_outcome_apart_and_flaky_tests_come_first(stranger: Visitor) -> None:
     run_id, _ = add_attempts([FAIL, carried(FAIL)], [NOT_RUN, ''], [Came(code=1, got='-'), PASS], [PASS, PASS])
 
-    assert cells(stranger.page(f'/test/{run_id}'), 'Tests')[1:] == [
-        ['3 -out=srt -latin1 is flaky', '✓passed', '∅an output is missing'],
-        ['1 -out=srt -latin1 failed in the only attempt that ran it', 'ccarried over', '✗failed'],
-        ['1 test never ran']]
+    assert rows(stranger.page(f'/test/{run_id}'), 'Tests') == [
+        {'Test': '3 -out=srt -latin1 is flaky', 'run 2': '✓passed', 'run 1': '∅an output is missing'},
+        {'Test': '1 -out=srt -latin1 failed in the only attempt that ran it',
+         'run 2': 'ccarried over', 'run 1': '✗failed'},
+        {'Test': '1 test never ran'}]
 
 
 @pytest.mark.parametrize(('tests', 'retries', 'table', 'grid'), [
@@ -225,20 +225,19 @@ def test_the_newest_ten_attempts_are_listed_with_the_run_itself_and_fifty_tests_
     newest_ten = [str(number) for number in range(retries + 1, 0, -1)][:10]
 
     html = stranger.page(f'/test/{run_ids[-1]}')
-    assert [row[ATTEMPT] for row in attempts(html)] == newest_ten
+    assert [row['Attempt'] for row in attempts(html)] == newest_ten
     assert f'Attempts, newest first{table}</caption>' in html
     if grid is None:
         assert summary(html) == 'There are too many attempts to compare them here.'
     else:
         assert f'Tests that did not pass each time{grid}</caption>' in html
-        head, *rows = cells(html, 'Tests')
-        assert len(rows) == 50
-        assert head == ['Test', *(f'run {run_id}' for run_id in reversed(run_ids[-10:]))]
+        grid_rows = rows(html, 'Tests')
+        assert len(grid_rows) == 50
+        assert [*grid_rows[0]] == ['Test', *(f'run {run_id}' for run_id in reversed(run_ids[-10:]))]
 
-    for place in (0, 1):
-        rows = attempts(stranger.page(f'/test/{run_ids[place]}'))
-        own = [str(place + 1), f'{run_ids[place]} (this run)']
-        assert own in [row[:STATUS] for row in rows] and len(rows) == 10 + (own[0] not in newest_ten)
+    for number, run_id in enumerate(run_ids[:2], 1):
+        listed = {row['Attempt']: row['Run'] for row in attempts(stranger.page(f'/test/{run_id}'))}
+        assert listed[str(number)] == f'{run_id} (this run)' and len(listed) == 10 + (str(number) not in newest_ten)
 
 
 # What may be odd
@@ -251,14 +250,14 @@ def test_names_reasons_and_commands_stay_text(app: Flask, first: int, tests: lis
 
     html = visitor.page(f'/test/{first}')
 
-    assert (attempts(html)[0][BY], attempts(html)[0][WHY]) == (HOSTILE[:50], HOSTILE)
+    assert (attempts(html)[0]['By'], attempts(html)[0]['Why']) == (HOSTILE[:50], HOSTILE)
     assert f'<bdi>{escape(HOSTILE).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")}</bdi>' in html
-    assert cells(html, 'Tests')[1][0] == f'2 {HOSTILE} is flaky'
+    assert rows(html, 'Tests')[0]['Test'] == f'2 {HOSTILE} is flaky'
     assert 'alert(1)</script>' not in html
     assert html.count('<script') == 1
 
     change_retries(reason=b'caf\xe9')
-    assert attempts(visitor.page(f'/test/{first}'))[0][WHY] == 'caf\ufffd'
+    assert attempts(visitor.page(f'/test/{first}'))[0]['Why'] == 'caf\ufffd'
 
 
 @pytest.mark.parametrize('fault', [fail, lambda _connection: 1 / 0])

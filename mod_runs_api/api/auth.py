@@ -15,7 +15,7 @@ from ..service.users import find_token
 from .errors import MissingRole, MissingScope, Unauthorized
 from .session import user_of_session
 
-#: The scopes of a session: its user may open the dialog and press the button, as far as their role lets them.
+#: The scopes of a session: its user may open the dialog and press the button, if their role allows it.
 SESSION_SCOPES = ('runs:read', 'runs:write')
 
 
@@ -26,7 +26,7 @@ class Identity:
     #: Requests with the same key are counted together.
     rate_limit_key: str
     user: User | None = None
-    #: Those of the token, or of the session.
+    #: The scopes of the token, or of the session.
     scopes: tuple[str, ...] = ()
     #: Whether a stranger has sent a token, or other credentials.
     has_credentials: bool = False
@@ -47,7 +47,7 @@ protector.register_token_validator(TokenValidator())
 
 
 def identify() -> None:
-    """Find out who sends the current request. An error of the database is raised; a bad token is no error yet."""
+    """Find out who sends the current request. A bad token is no error yet, but an error of the database is."""
     # Only a bearer token excludes the session. Behind a proxy with a password, browsers send "Basic" with each request.
     is_bearer = request.headers.get('Authorization', '').lower().split()[:1] == ['bearer']
     g.runs_api_identity = (_by_token() if is_bearer else _by_session()) or Identity(

@@ -1,9 +1,9 @@
 """
-The session of a logged-in user in the place of a bearer token, for the platform's own pages only.
+The session of a logged-in user in place of a bearer token, for the platform's own pages only.
 
-Browsers send the cookie with requests from any site, so it counts only beside proofs that no other site can give:
-the CSRF token of the session (Flask-WTF's, which the platform's forms have), and the browser's word that the request
-comes from a page of the same origin; with a body also JSON.
+Browsers send the cookie with requests from any site. Therefore the session counts only with proofs that no other site
+can give: the CSRF token of the session (Flask-WTF's), and headers that show a page of the same origin. A body must also
+be JSON. See docs/web-pages.rst, "The session in place of a token".
 """
 
 from flask import request
@@ -16,9 +16,9 @@ CSRF_HEADER = 'X-CSRFToken'
 
 
 def user_of_session() -> User | None:
-    """Return the user who pressed a button on a page of the host, or None if the request does not prove it."""
+    """Return the user who pressed the button on a page of the host; None if the request does not prove it."""
     if not (request.endpoint or '').endswith('.retry'):
-        return None  # The button has no other route.
+        return None  # The button uses no other route.
     if request.method == 'POST' and request.mimetype != 'application/json':
         return None
     if request.method not in ('GET', 'POST') or not _is_same_origin() or not _has_valid_csrf_token():
@@ -27,14 +27,14 @@ def user_of_session() -> User | None:
 
 
 def _is_same_origin() -> bool:
-    # Older browsers do not send it.
+    # Older browsers do not send this header.
     if request.headers.get('Sec-Fetch-Site', 'same-origin') != 'same-origin':
         return False
     origin = request.headers.get('Origin')
     if origin is None:
-        # Browsers send none with a GET to the same origin.
+        # Browsers send no Origin with a GET to the same origin.
         return request.method == 'GET'
-    # The scheme is not compared: behind a proxy the host may not know that it is asked over HTTPS.
+    # The scheme is not compared, because behind a proxy the host may not know that it is requested over HTTPS.
     return origin.partition('://')[2] == request.host
 
 

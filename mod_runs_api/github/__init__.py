@@ -1,4 +1,4 @@
-"""Retries that are asked for in a comment on GitHub, the report on a pull request, and the ready-made checks."""
+"""Retries by a comment on GitHub, the report on a pull request, and the ready-made checks (docs/github.rst)."""
 
 from ..service.checks import (author_is_not_blocked, build_artifact_exists, commit_is_not_superseded,
                               no_attempt_is_queued, pull_request_is_open)

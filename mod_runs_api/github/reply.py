@@ -1,4 +1,4 @@
-"""The outcome of a comment, and the answer to it (docs/github.rst)."""
+"""The outcome of a comment, and the reply to it (docs/github.rst, "Comments")."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from ..domain.words import counted
 
 @dataclass(frozen=True)
 class CommentRetry:
-    """A retry that a comment has created, as :class:`mod_runs_api.Retry`."""
+    """A retry that a comment created, as :class:`mod_runs_api.Retry`."""
 
     platform: str
     run_id: int
     new_run_id: int
     failed_only: bool
     test_count: int
-    #: Whether an earlier delivery of the comment has created it.
+    #: Whether an earlier delivery of the comment created it.
     replayed: bool
     #: The address of the new run's page; None if no URL can be built.
     address: str | None
@@ -24,13 +24,13 @@ class CommentRetry:
 
 @dataclass(frozen=True)
 class CommentRefusal:
-    """A retry that a comment asked for and did not get."""
+    """A retry that a comment asked for, and that was refused."""
 
-    #: None if the line was not understood.
+    #: None if the line is no valid command.
     platform: str | None
-    #: The run that is not retried; None if there is none.
+    #: The run that is not retried; None if the pull request has no run on the platform.
     run_id: int | None
-    #: Why not.
+    #: The reason of the refusal.
     message: str
 
 
@@ -42,13 +42,13 @@ class CommentOutcome:
     Attributes
     ----------
     ignored : str or None
-        Why nothing was done with it, as a sentence; None if something was, or was refused.
+        The reason why the comment was ignored; None if it was not.
     retries : tuple of CommentRetry
-        The retries that were created.
+        The retries that the comment created.
     refusals : tuple of CommentRefusal
-        Those that were asked for and not created.
+        The retries that were refused.
     asked : bool
-        Whether a user of the platform asked for something, and may be answered.
+        Whether a user of the platform asked for a retry, and may get a reply.
     """
 
     ignored: str | None = None
@@ -58,7 +58,7 @@ class CommentOutcome:
 
     @property
     def reply(self) -> str:
-        """The answer, as Markdown that mentions nobody and is no command; empty if nobody is to be answered."""
+        """The reply, in Markdown that mentions no account and is no command; empty if there is none."""
         if not self.asked:
             return ''
         if self.ignored is not None:
@@ -84,6 +84,6 @@ def _explain(refusal: CommentRefusal) -> str:
 
 
 def _quote(message: str) -> str:
-    """Return a message as code, in which GitHub mentions and links nothing: it may have the name of a branch in it."""
+    """Return a message as code. GitHub mentions and links nothing in code, and a message may name a branch."""
     text = ' '.join(message.encode(errors='replace').decode().replace('`', "'").split())
     return f'`{text}`'

@@ -1,4 +1,4 @@
-"""The line about retries in the platform's report on a pull request (docs/github.rst)."""
+"""The line about retries in the platform's report (docs/github.rst, "The report on a pull request")."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from ..host.runtime import regression_test_page, to_external
 from ..service.attempts import read_other_builds
 from ..service.verdict import read_verdict
 
-#: How many tests of a kind are linked.
+#: The number of tests with one verdict that are linked.
 MAX_LINKS = 10
 
 
 def retry_report(run_id: int) -> str:
-    """Return the verdicts on a run as a line of Markdown; empty for a run without retries, and on any error."""
+    """Return the verdicts as a line of Markdown; empty for a run without retries, and on any error."""
     try:
         return _to_report(*extension_state().transactions.read(
             lambda db: (read_verdict(db, run_id), read_other_builds(db, run_id))))

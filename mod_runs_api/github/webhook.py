@@ -1,4 +1,4 @@
-"""Retries that are asked for in a comment on a pull request (docs/github.rst, "Comments")."""
+"""The webhook's event "issue comment", which may ask for retries (docs/github.rst, "Comments")."""
 
 from contextlib import suppress
 from functools import partial

@@ -16,7 +16,7 @@ HostSession = Union[Session, 'scoped_session[Session]']
 
 
 def logged_in_user() -> User | None:
-    """Return the user whom the session cookie of the current request names: the host's ``g.user``."""
+    """Return the user of the session cookie, the host's ``g.user``; None if nobody is logged in."""
     user = g.get('user')
     if user is None:
         return None
@@ -58,7 +58,7 @@ def regression_test_page(regression_test_id: int, **options: Any) -> str:
 
 def run_page_pattern() -> str:
     """Return the address of the host's page of a run, with ``{run_id}`` in the place of the id."""
-    # Built with an id, because the host's route may accept integers only. The part before it is the host's.
+    # Built with an id, because the host's route may accept only integers. The part before the id is the host's.
     before, _, after = run_page(MAX_ID).rpartition(str(MAX_ID))
     return f'{before}{{run_id}}{after}'
 
@@ -68,4 +68,4 @@ def to_external(page: Callable[..., str], id: int) -> str | None:
     try:
         return page(id, _external=True)
     except RuntimeError:
-        return None  # There is neither a request nor a SERVER_NAME.
+        return None  # Flask has neither a request nor a SERVER_NAME.

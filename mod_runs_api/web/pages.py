@@ -1,7 +1,7 @@
 """
-The functions of the macros in ``templates/runs_api/retry.html``, for the host's pages.
+The functions of the macros in ``templates/runs_api/retry.html`` (docs/web-pages.rst).
 
-A macro that is imported without context sees Jinja's globals only: these functions are there, as ``runs_api``.
+A macro that is imported without context sees only Jinja's globals. These functions are there, as ``runs_api``.
 """
 
 from hashlib import sha256
@@ -17,13 +17,13 @@ from ..host.log import describe, log
 from ..host.runtime import logged_in_user, regression_test_page, run_page, run_page_pattern
 from ..service.attempts import read_history
 
-#: Part of the address of each static file. Browsers cache the files for a year, so the address changes with the content.
+#: A part of each static file's address that changes with its content, because browsers cache the files for a year.
 DIGESTS = {name: sha256(Path(__file__).with_name('static').joinpath(name).read_bytes()).hexdigest()[:16]
            for name in ('retry.css', 'retry.js')}
 
 
 def retry_url(test: Any) -> str | None:
-    """Return the address of a run's preview and retry; None if nobody is logged in who may press the button."""
+    """Return the address of a run's preview and retry; None if the visitor may not retry it."""
     state = extension_state()
     user = logged_in_user()
     if user is None or user.role not in state.settings.retry_roles:
@@ -32,14 +32,14 @@ def retry_url(test: Any) -> str | None:
 
 
 def csrf_token() -> str:
-    """Return the CSRF token of the current session, for the dialog to send back."""
+    """Return the CSRF token of the current session. The dialog sends it back."""
     from flask_wtf.csrf import generate_csrf
     return str(generate_csrf())
 
 
 def retry_history(test: Any) -> RetryHistory | None:
-    """Return the attempts of a run, read once for its page; None if there is only one, and on any error."""
-    # Not in flask.g, which outlives a request where a context is already there: in the platform's tests.
+    """Return the attempts of a run, read once for its page; None if it has only one, and on any error."""
+    # In the platform's tests flask.g outlives a request, so the histories are kept in the request's environment.
     histories: dict[int, RetryHistory | None] = request.environ.setdefault('mod_runs_api.histories', {})
     if test.id not in histories:
         histories[test.id] = None

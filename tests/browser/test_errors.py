@@ -10,11 +10,11 @@ from mod_auth.models import Role, User
 from mod_regression.models import RegressionTest
 from sqlalchemy import Update, update
 
-from .chromium import Page, Request, Route, tab_to
+from .chromium import Page, Request, Route, focused, tab_to
 from .conftest import open_dialog
 from .served import Site
 
-AGAIN = 'No answer came from the server. Send it again: that makes one run, even if the first one arrived.'
+AGAIN = 'No answer came from the server. Send it again: only one run is created, even if the first request arrived.'
 
 
 @pytest.fixture
@@ -75,9 +75,14 @@ def test_without_an_answer_it_can_be_sent_again_and_makes_one_run(
     assert refused(filled) == AGAIN
     assert site.runs == 1 + arrives
 
+    shown: list[str] = []
+    filled.expose_function('note', lambda text: shown.append(text))
+    filled.locator('[type=submit]').evaluate('button => new MutationObserver(() => note(button.textContent)).observe('
+                                             'button, {childList: true})')
     send(filled)
 
     filled.wait_for_url(site.page_of(site.run_id + 1))
+    assert shown == ['Sending…', f'Opening run 2{" of your earlier request" if arrives else ""}…']
     assert site.runs == 2
     assert len(keys) == 2 and len(set(keys)) == 1
 
@@ -89,10 +94,10 @@ def test_another_retry_after_a_lost_answer_is_refused_once(site: Site, filled: P
     filled.get_by_text(AGAIN).wait_for()
     filled.get_by_label('Reason').fill('flaky VM')
     send(filled)
-    filled.get_by_text('An earlier try did arrive').wait_for()
+    filled.get_by_text('Your earlier request did arrive').wait_for()
     assert refused(filled) == (
-        'An earlier try did arrive, and made a run with what you had chosen then: reload the page to see it. '
-        'Send again to make another run.')
+        'Your earlier request did arrive, and created a run with the choices that you had made by then. '
+        'Reload the page to see it, or send again to create another run.')
     assert site.runs == 2
 
     send(filled)
@@ -135,6 +140,7 @@ def test_the_button_is_off_while_both_choices_are_refused(site: Site, page: Page
     open_dialog(page)
     submit = page.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}')
     assert submit.is_disabled()
+    assert focused(page) == 'Cancel'
     assert page.get_by_role('status').inner_text() == 'Running all tests is not possible. The build is gone.'
     tab_to(page, 'Cancel')
     page.keyboard.press('Enter')
@@ -149,7 +155,7 @@ def test_the_button_is_off_while_both_choices_are_refused(site: Site, page: Page
     (lambda site, page: page.context.clear_cookies(),
      'You are not logged in any more, or this page is too old. Log in, then reload the page.'),
     (lambda site, page: change(site, update(User).where(User.name == 'alice').values(role=Role.user)),
-     'Your role does not allow you to retry runs.'),
+     'Your role does not have permission to run tests.'),
     (lambda site, page: change(site, update(RegressionTest).values(active=False)),
      'Some of the tests to run are inactive now. (2, 3, 8)'),
     (lambda site, page: site.objections.append('The build is gone.'), 'The build is gone.'),
@@ -170,26 +176,22 @@ def error(code: str, message: str = 'As the API says it.', **details: Any) -> st
     return json.dumps({'code': code, 'message': message, 'details': details})
 
 
+NOT_OF_THE_API = 'The server did not answer as expected ({}). Try again, or tell an administrator.'
+
+
 @pytest.mark.parametrize('status, body, sentence', [
-    (400, error('bad_request'), 'As the API says it.'),
-    (404, error('not_found', resource='run', id=1), 'Run 1 does not exist any more.'),
-    (413, '<h1>Too large</h1>', 'The reason is too long to be sent.'),
-    (418, '<h1>A teapot</h1>', 'The server refused this (418).'),
+    (404, error('not_found', resource='run', id=1), 'As the API says it.'),
+    (429, error('rate_limited', retry_after=59), 'As the API says it.'),
+    (503, error('service_unavailable'), 'As the API says it.'),
     (422, error('unprocessable', refusal='inactive_tests', inactive_ids=list(range(1, 31))),
      'As the API says it. (1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 20 more)'),
-    (422, error('unprocessable', refusal='inactive_tests', inactive_ids=[]), 'As the API says it.'),
     (422, error('unprocessable', fields={'reason': ['Must not contain NUL.']}),
-     'This cannot be sent. reason: Must not contain NUL.'),
+     'As the API says it. reason: Must not contain NUL.'),
     (422, error('unprocessable', '<img src=x onerror=alert(1)>'), '<img src=x onerror=alert(1)>'),
-    (429, error('rate_limited', retry_after=1), 'You have sent too many requests. Try again in 1 second.'),
-    (429, error('rate_limited', retry_after=59), 'You have sent too many requests. Try again in 59 seconds.'),
-    (429, '<h1>Slow down</h1>', 'You have sent too many requests. Try again later.'),
-    (500, error('internal_error'),
-     'Something went wrong on the server. Try again; if that does not help, tell an administrator.'),
-    (502, '<h1>Bad gateway</h1>',
-     'Something went wrong on the server. Try again; if that does not help, tell an administrator.'),
-    (503, error('service_unavailable'), 'The server cannot store a run just now. Try again in a few seconds.'),
-    (202, '<h1>A page</h1>', AGAIN),
+    (413, '<h1>A proxy</h1>', NOT_OF_THE_API.format(413)),
+    (502, '<h1>A proxy</h1>', NOT_OF_THE_API.format(502)),
+    (401, '<h1>A proxy</h1>', 'You are not logged in any more, or this page is too old. Log in, then reload the page.'),
+    (202, '<h1>A proxy</h1>', AGAIN),
 ])
 def test_every_answer_has_its_sentence_and_may_be_sent_again(
         site: Site, filled: Page, keys: list[str], status: int, body: str, sentence: str) -> None:

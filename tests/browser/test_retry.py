@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import seed
+from database import db
 from flask import Response
 
 from .chromium import Page, Route, focused, tab_to
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 
-def own_row(page: Page) -> list[str]:
-    """Return what the table of attempts says of the run that is looked at."""
-    return [cell.strip() for cell in page.locator('.runs-api-history [aria-current] > *').all_inner_texts()]
+def own_row(page: Page) -> dict[str, str]:
+    """Return the filled cells of the table of attempts for the run of the page, by their labels."""
+    cells = page.locator('.runs-api-history [aria-current] > *').evaluate_all(
+        'cells => cells.map((cell) => [cell.dataset.label, cell.innerText.trim()])')
+    return {label: text for label, text in cells if text}
 
 
 def choices(page: Page) -> list[str]:
@@ -45,9 +48,9 @@ def test_the_keyboard_leads_from_the_button_to_the_new_run_and_its_history(site:
 
     new = site.run_id + 1
     page.wait_for_url(site.page_of(new))
-    *cells, when, why = own_row(page)
-    assert (cells, why) == (['2', f'{new} (this run)', 'queued', '', '', 'alice'], 'flaky VM')
-    assert re.fullmatch(r'\d{4}-\d\d-\d\d \d\d:\d\d', when)
+    row = own_row(page)
+    assert re.fullmatch(r'\d{4}-\d\d-\d\d \d\d:\d\d', row.pop('When (UTC)'))
+    assert row == {'Attempt': '2', 'Run': f'{new} (this run)', 'Status': 'queued', 'By': 'alice', 'Why': 'flaky VM'}
     assert page.get_by_role('region', name='Retries').get_by_text('This run runs 3 of 9 tests.').is_visible()
     history = page.get_by_role('region', name='Retry history')
     history.get_by_role('link', name=str(site.run_id)).click()
@@ -96,7 +99,7 @@ def test_a_reason_is_counted_as_the_server_counts_it_and_not_sent_when_it_is_too
     submit.click()
 
     dialog.wait_for_url(site.page_of(site.run_id + 1))
-    assert own_row(dialog)[-1] == '\U0001f480' * 255
+    assert own_row(dialog)['Why'] == '\U0001f480' * 255
 
 
 def test_the_dialog_says_what_is_known_of_the_failed_tests(site: Site, visit: Visit) -> None:
@@ -112,6 +115,69 @@ def test_the_dialog_says_what_is_known_of_the_failed_tests(site: Site, visit: Vi
     open_dialog(page)
     assert choices(page) == ['all 9 tests', 'only the one that did not pass']
     assert page.get_by_text('This test failed each time, in the same way').is_visible()
+
+
+def refuse(kind: str, site: Site) -> int:
+    """Add a run whose retry is refused for all tests, or for those that failed, and return it."""
+    if kind == 'failed':
+        return site.add_run(*seed.COMPLETED[:2])
+    with site.app.app_context():
+        active, inactive = seed.regression_tests(2)
+        run = seed.run([active, inactive], stages=seed.COMPLETED)
+        seed.result(run, inactive)
+        inactive.active = False
+        db.session.commit()
+        return run.id
+
+
+@pytest.mark.parametrize('kind, chosen, other', [
+    ('all', 'all tests', 'only the one that did not pass'),
+    ('failed', 'only those that did not pass', 'its only test')])
+def test_a_choice_that_the_preview_refuses_is_deselected_and_never_sent(
+        site: Site, visit: Visit, kind: str, chosen: str, other: str) -> None:
+    run_id = refuse(kind, site)
+    page = visit('alice')
+    page.goto(site.page_of(run_id))
+    held: list[Route] = []
+    page.route('**/retry', lambda route: held.append(route), times=1)
+    page.get_by_role('button', name='Retry this run').click()
+    page.get_by_label(chosen).check()
+    while not held:
+        page.wait_for_timeout(10)
+    held[0].continue_()
+    page.get_by_label(other).wait_for()
+
+    assert choices(page) == [other]
+    assert focused(page) == other
+    assert 'is not possible' in page.get_by_role('status').inner_text()
+    submit = page.get_by_role('dialog').get_by_role('button', name=f'Retry run {run_id}')
+    submit.click()
+    assert page.get_by_role('alert').inner_text() == 'Choose which tests to run again.'
+    assert site.runs == 2
+    page.keyboard.press('Space')
+    with page.expect_request('**/retry') as request:
+        submit.click()
+    assert request.value.post_data_json == {'failed_only': kind == 'all'}
+    page.wait_for_url(site.page_of(run_id + 1))
+
+
+@pytest.mark.parametrize('chosen, failed_only', [('all tests', False), ('only those that did not pass', True)])
+def test_a_retry_may_be_sent_without_the_preview(site: Site, page: Page, chosen: str, failed_only: bool) -> None:
+    held: list[Route] = []
+    page.route('**/retry', lambda route: held.append(route) if route.request.method == 'GET' else route.continue_())
+    page.get_by_role('button', name='Retry this run').click()
+    assert page.get_by_text('Loading the numbers of tests…').is_visible()
+    page.get_by_label(chosen).check()
+    if failed_only:
+        # Otherwise it is slow.
+        held[0].fulfill(status=503)
+        page.get_by_text('The numbers of tests could not be loaded. You can send the retry all the same.').wait_for()
+
+    with page.expect_request(lambda request: request.method == 'POST') as request:
+        page.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').click()
+
+    assert request.value.post_data_json == {'failed_only': failed_only}
+    page.wait_for_url(site.page_of(site.run_id + 1))
 
 
 def test_every_row_of_the_list_has_its_button(site: Site, visit: Visit) -> None:
@@ -132,7 +198,7 @@ def test_every_row_of_the_list_has_its_button(site: Site, visit: Visit) -> None:
     page.get_by_role('dialog').get_by_role('button', name=f'Retry run {second}').click()
 
     page.wait_for_url(site.page_of(newest + 1))
-    assert own_row(page)[:3] == ['2', f'{newest + 1} (this run)', 'queued']
+    assert own_row(page)['Run'] == f'{newest + 1} (this run)'
 
 
 @pytest.mark.parametrize('way', ['double click', 'Enter twice'])
@@ -162,7 +228,7 @@ def test_sending_shows_and_happens_once(site: Site, dialog: Page, way: str) -> N
     dialog.wait_for_url(site.page_of(site.run_id + 1))
     assert site.runs == 2
     # All tests, and no reason, are the default.
-    assert own_row(dialog)[-1] == ''
+    assert 'Why' not in own_row(dialog)
     assert dialog.get_by_text('that did not pass').count() == 0
 
 

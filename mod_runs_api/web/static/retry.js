@@ -1,11 +1,11 @@
-// The buttons that retry a run, and the one dialog of the page that they open: templates/runs_api/retry.html.
-// Plain DOM, and nothing that a Content-Security-Policy of "default-src 'self'" forbids.
+// The buttons that retry a run, and the dialog that they share: templates/runs_api/retry.html.
+// It does nothing that a Content-Security-Policy of "default-src 'self'" forbids.
 
-// After this long without an answer the user may send again: the key makes sure that only one run is created.
-const PATIENCE = 30000;
+// The milliseconds until a request is given up. The idempotency key ensures that sending it again creates one run.
+const TIMEOUT = 30000;
 
-// How close to the limit a screen reader is told of it.
-const NEAR = 20;
+// A screen reader announces the limit of the reason when so many characters are left.
+const FEW = 20;
 
 const dialog = document.getElementById('runs-api-dialog');
 const form = dialog.querySelector('form');
@@ -20,19 +20,19 @@ const limit = Number(reason.dataset.limit);
 let opener;
 let key;
 let sending = false;
-// Stops asking what a retry would do, when the dialog is closed.
-let asking;
+// Cancels the request for the preview when the dialog is closed.
+let previewing;
 
 function part(name) {
   return form.querySelector(`[data-part=${name}]`);
 }
 
-// Not crypto.randomUUID, which pages without HTTPS do not have.
+// crypto.randomUUID exists only on pages with HTTPS.
 function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-// As the server counts: code points, not the UTF-16 units of maxlength.
+// The length in code points, because the server counts these. The attribute maxlength counts UTF-16 units.
 function length() {
   return [...reason.value.trim()].length;
 }
@@ -42,7 +42,6 @@ function open(button) {
   key = newKey();
   form.reset();
   form.querySelector('h2').textContent = `Retry run ${button.dataset.runId}`;
-  show({});
   alert.textContent = '';
   setSending(false);
   showCount();
@@ -50,43 +49,54 @@ function open(button) {
   preview();
 }
 
-// Say what a retry would do, as far as it is known. Without an answer both kinds can be tried.
-function show({ all, failed_only: failed }) {
+// Show the preview, as far as it is known. Until then, and without it, both choices may be sent.
+function show({ all, failed_only: failed }, hint = failed?.hint ?? '') {
   showChoice('all', all, 'all tests', 'its only test', `all ${all?.test_count} tests`);
   showChoice('failed', failed, 'only those that did not pass', 'only the one that did not pass',
     `only the ${failed?.test_count} that did not pass`);
-  if (all?.refusal) form.elements.tests.value = 'failed';
-  submit.disabled = Boolean(all?.refusal && failed.refusal);
-  if (submit.disabled) status.textContent = part('all-refusal').textContent;
-  part('hint').hidden = !failed?.hint;
-  part('hint').textContent = failed?.hint ?? '';
+  submit.disabled = Boolean(all?.refusal && failed?.refusal);
+  part('hint').textContent = hint;
+  // A choice that was hidden cannot keep the focus.
+  if (document.activeElement.closest('[hidden]')) firstChoice().focus();
+}
+
+function firstChoice() {
+  return form.querySelector('label:not([hidden]) [name=tests]') ?? cancel;
 }
 
 function showChoice(name, choice, unknown, one, several) {
   const { refusal } = choice ?? {};
+  const input = part(name).querySelector('input');
   part(name).hidden = Boolean(refusal);
   part(`${name}-text`).textContent = !choice ? unknown : choice.test_count === 1 ? one : several;
   part(`${name}-refusal`).hidden = !refusal;
   part(`${name}-refusal`).textContent = refusal
     ? `Running ${name === 'all' ? 'all' : 'only the failed'} tests is not possible. ${sentence(422, refusal)}` : '';
+  if (refusal && input.checked) {
+    // The user chooses again, so that nothing is sent that the dialog does not show.
+    input.checked = false;
+    status.textContent = part(`${name}-refusal`).textContent;
+  }
 }
 
 async function preview() {
-  asking?.abort();
-  asking = new AbortController();
-  const { signal } = asking;
+  previewing?.abort();
+  previewing = new AbortController();
+  const { signal } = previewing;
+  show({}, 'Loading the numbers of tests…');
   try {
     const response = await fetch(opener.dataset.url, { headers: { 'X-CSRFToken': dialog.dataset.csrfToken }, signal });
-    if (response.ok) show(await response.json());
+    if (!response.ok) throw new Error(response.status);
+    show(await response.json());
   } catch {
-    // Sending it tells the same.
+    if (!signal.aborted) show({}, 'The numbers of tests could not be loaded. You can send the retry all the same.');
   }
 }
 
 function setSending(now) {
   sending = now;
   form.setAttribute('aria-busy', now);
-  // Not disabled: that would take the keyboard's focus away.
+  // The attribute disabled would take the keyboard's focus away.
   submit.setAttribute('aria-disabled', now);
   submit.textContent = now ? 'Sending…' : `Retry run ${opener.dataset.runId}`;
   cancel.disabled = now;
@@ -98,13 +108,13 @@ function showCount() {
   count.textContent = left < 0 ? `${-left} ${left === -1 ? 'character' : 'characters'} too many` : `${limit - left} of ${limit} characters`;
   count.classList.toggle('runs-api-error', left < 0);
   reason.setAttribute('aria-invalid', left < 0);
-  // The same words at every key: they are read out once.
-  status.textContent = left < 0 ? 'The reason is too long.' : left <= NEAR ? `At most ${NEAR} characters left.` : '';
+  // The text does not change with each key, so that it is read out once.
+  status.textContent = left < 0 ? 'The reason is too long.' : left <= FEW ? `At most ${FEW} characters left.` : '';
 }
 
 function fail(text) {
   alert.textContent = text;
-  // A browser may close the dialog at a second Escape whatever the page says.
+  // A browser may close the dialog at a second Escape even if the page prevents it.
   if (!dialog.open) dialog.showModal();
   alert.scrollIntoView({ block: 'nearest' });
 }
@@ -116,58 +126,50 @@ async function send() {
   setSending(true);
   let code = 0;
   let answer = {};
+  let replayed = false;
   try {
     const response = await fetch(opener.dataset.url, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', 'X-CSRFToken': dialog.dataset.csrfToken, 'Idempotency-Key': key },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(PATIENCE),
+      signal: AbortSignal.timeout(TIMEOUT),
     });
     code = response.status;
+    replayed = response.headers.has('Idempotent-Replayed');
     answer = await response.json();
   } catch {
-    // No answer, or one that is not the API's: the page of a proxy.
+    // There is no answer, or it does not come from the API but from a proxy.
   }
   if (code === 202 && answer.new_run_id) {
-    submit.textContent = status.textContent = `Opening run ${answer.new_run_id}…`;
+    const opening = `Opening run ${answer.new_run_id}${replayed ? ' of your earlier request' : ''}…`;
+    submit.textContent = status.textContent = opening;
     location.assign(dialog.dataset.runPage.replace('{run_id}', answer.new_run_id));
     return;
   }
   setSending(false);
   fail(sentence(code, answer));
-  // Otherwise the key stays: what went wrong on the way, or was refused, may be sent again and makes one run.
+  // After any other error the key stays, so that sending again creates one run.
   if (answer.details?.refusal === 'key_reused') key = newKey();
 }
 
+// Say why nothing was created: in the server's words, except where these are about tokens and keys.
 function sentence(code, { message, details = {} }) {
-  const run = `Run ${opener.dataset.runId}`;
   if (code === 0 || code === 202) {
-    return 'No answer came from the server. Send it again: that makes one run, even if the first one arrived.';
+    return 'No answer came from the server. Send it again: only one run is created, even if the first request arrived.';
   }
   if (code === 401) return 'You are not logged in any more, or this page is too old. Log in, then reload the page.';
-  if (code === 403) return 'Your role does not allow you to retry runs.';
-  if (code === 404) return `${run} does not exist any more.`;
-  if (code === 413) return 'The reason is too long to be sent.';
-  if (code === 429) return `You have sent too many requests. Try again ${inSeconds(details.retry_after)}.`;
-  if (code === 503) return 'The server cannot store a run just now. Try again in a few seconds.';
-  if (code >= 500) return 'Something went wrong on the server. Try again; if that does not help, tell an administrator.';
-  if (details.fields) return `This cannot be sent. ${fieldMessages(details.fields)}`;
-  if (details.refusal === 'inactive_tests' && details.inactive_ids.length) {
-    return `${message} (${listIds(details.inactive_ids)})`;
-  }
+  if (!message) return `The server did not answer as expected (${code}). Try again, or tell an administrator.`;
   if (details.refusal === 'key_reused') {
-    return 'An earlier try did arrive, and made a run with what you had chosen then: reload the page to see it. '
-      + 'Send again to make another run.';
+    return 'Your earlier request did arrive, and created a run with the choices that you had made by then. Reload the '
+      + 'page to see it, or send again to create another run.';
   }
-  return message ?? `The server refused this (${code}).`;
+  if (details.fields) return `${message} ${fieldMessages(details.fields)}`;
+  if (details.inactive_ids?.length) return `${message} (${listIds(details.inactive_ids)})`;
+  return message;
 }
 
-function inSeconds(seconds) {
-  return seconds === undefined ? 'later' : seconds === 1 ? 'in 1 second' : `in ${seconds} seconds`;
-}
-
-function fieldMessages(said) {
-  return Object.entries(said).map(([name, messages]) => `${name}: ${[messages].flat().join(' ')}`).join(' ');
+function fieldMessages(fields) {
+  return Object.entries(fields).map(([name, messages]) => `${name}: ${[messages].flat().join(' ')}`).join(' ');
 }
 
 function listIds(ids) {
@@ -177,7 +179,10 @@ function listIds(ids) {
 form.addEventListener('submit', (event) => {
   event.preventDefault();
   if (sending) return;
-  if (length() > limit) {
+  if (!form.elements.tests.value) {
+    fail('Choose which tests to run again.');
+    firstChoice().focus();
+  } else if (length() > limit) {
     fail(`The reason is too long: it may have ${limit} characters.`);
     reason.focus();
   } else {
@@ -189,17 +194,17 @@ cancel.addEventListener('click', () => dialog.close());
 dialog.addEventListener('cancel', (event) => {
   if (sending) event.preventDefault();
 });
-// By itself the focus returns to where it was, which is not the button if pressing gave it none: in Safari.
+// In Safari a pressed button gets no focus, so the browser would not return the focus to it.
 dialog.addEventListener('close', () => {
-  asking?.abort();
+  previewing?.abort();
   opener.focus();
 });
-// The browser may keep this page and show it again: it must not come back still sending.
+// The browser may keep this page and show it again. The dialog must not be open then.
 addEventListener('pagehide', () => {
   dialog.close();
 });
 
-// A page of another origin that shows this one in a frame could have its button pressed unseen.
+// A page of another origin could show this page in a frame, and trick the user into pressing the button.
 function isFramedByAnotherOrigin() {
   try {
     // Reading a document of another origin throws.
@@ -210,7 +215,7 @@ function isFramedByAnotherOrigin() {
   }
 }
 
-// Among the rows of a table the dialog would look like a cell, and not be there when its row is filtered out.
+// In a row of a table, the dialog would look like a cell, and would disappear if the row is filtered out.
 document.body.append(dialog);
 if (!isFramedByAnotherOrigin()) {
   for (const button of document.querySelectorAll('.runs-api-retry')) {
