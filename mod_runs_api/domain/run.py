@@ -8,9 +8,9 @@ from typing import NamedTuple
 PLATFORMS = ('linux', 'windows')
 #: The values of ``Test.test_type``.
 COMMIT, PULL_REQUEST = 'commit', 'pr'
-#: The branch that every pull request is compared with.
+#: The branch with which every pull request is compared.
 MASTER = 'master'
-#: The branch that the platform gives the runs of all pull requests.
+#: The platform's branch for the runs of all pull requests.
 PULL_REQUEST_BRANCH = 'pull_request'
 #: The largest id that the platform's columns hold.
 MAX_ID = 2 ** 31 - 1
@@ -35,9 +35,9 @@ class Run:
     status: str | None
     #: The first of its attempts, which may have been deleted.
     root_id: int
-    #: The run whose selected tests are the full test set: the first of its attempts, or itself if that was deleted.
+    #: The run whose selected tests are the full test set: the first attempt, or the run itself if that was deleted.
     full_set_id: int
-    #: Whether it is a retry of only the tests that did not pass.
+    #: Whether it is a failed-only retry.
     failed_only: bool
 
     @property
@@ -84,7 +84,7 @@ class OtherBuild(NamedTuple):
 
 
 def are_different_builds(one: str | None, other: str | None) -> bool:
-    """Return whether two builds are known and different. Upper and lower case and abbreviations are the same."""
+    """Return whether two builds are known and different. Case and abbreviation make no difference."""
     if not one or not other:
         return False
     shorter, longer = sorted((one.lower(), other.lower()), key=len)
@@ -92,7 +92,7 @@ def are_different_builds(one: str | None, other: str | None) -> bool:
 
 
 def list_other_builds(run_id: int, counts: Mapping[int, int], builds: Mapping[int, str | None]) -> list[OtherBuild]:
-    """Return the results of a run that are of other builds, from the number carried over from each run."""
+    """Return the carried-over results of other builds, from the number of results carried over from each run."""
     results: dict[str, int] = {}
     for origin_id, count in counts.items():
         build = builds[origin_id]
