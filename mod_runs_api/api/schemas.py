@@ -18,6 +18,9 @@ from ..domain.run import MAX_ID
 from ..domain.verdict import VERDICTS, Overall
 from ..errors import MAX_MESSAGE_LENGTH
 
+#: The annotation of each field, without which the types of the package are not complete for its callers.
+Field = fields.Field[Any]
+
 #: The number of entries of a list that are answered at once.
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
 
@@ -57,42 +60,42 @@ STATUSES = get_args(RunStatus)
 class ErrorSchema(Schema):
     """An error."""
 
-    code = fields.String(required=True, validate=validate.Length(max=100))
-    message = Message()
-    details = fields.Dict(keys=fields.String(), required=True)
+    code: Field = fields.String(required=True, validate=validate.Length(max=100))
+    message: Field = Message()
+    details: Field = fields.Dict(keys=fields.String(), required=True)
 
 
 class RetryResultSchema(Schema):
     """A retry that is queued."""
 
-    run_id = Id()
-    new_run_id = Id(allow_none=True)
-    action = word(('retry', 'cancel'))
-    status = word(('accepted', 'rejected', 'no_op'))
-    message = Message()
+    run_id: Field = Id()
+    new_run_id: Field = Id(allow_none=True)
+    action: Field = word(('retry', 'cancel'))
+    status: Field = word(('accepted', 'rejected', 'no_op'))
+    message: Field = Message()
 
 
 class ChoiceSchema(Schema):
     """A retry of all tests, or of those that did not pass."""
 
-    test_count = Count()
-    regression_test_ids = Listed(Id())
-    refusal = Nested(ErrorSchema, allow_none=True)
+    test_count: Field = Count()
+    regression_test_ids: Field = Listed(Id())
+    refusal: Field = Nested(ErrorSchema, allow_none=True)
 
 
 class FailedOnlyChoiceSchema(ChoiceSchema):
     """A retry of the tests that did not pass."""
 
-    hint = Text(allow_none=True)
+    hint: Field = Text(allow_none=True)
 
 
 class PreviewSchema(Schema):
     """A retry as it would be now."""
 
-    run_id = Id()
-    status = word(STATUSES)
-    all = Nested(ChoiceSchema)
-    failed_only = Nested(FailedOnlyChoiceSchema)
+    run_id: Field = Id()
+    status: Field = word(STATUSES)
+    all: Field = Nested(ChoiceSchema)
+    failed_only: Field = Nested(FailedOnlyChoiceSchema)
 
 
 class PageArgsSchema(Schema):
@@ -103,79 +106,79 @@ class PageArgsSchema(Schema):
 
         unknown = EXCLUDE
 
-    limit = QueryInteger(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT))
-    offset = QueryInteger(load_default=0, validate=validate.Range(0, MAX_ID))
+    limit: Field = QueryInteger(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT))
+    offset: Field = QueryInteger(load_default=0, validate=validate.Range(0, MAX_ID))
 
 
 class PaginationSchema(Schema):
     """The part of a list that is answered."""
 
-    limit = Count()
-    offset = Count()
-    total = Count()
-    next_offset = Count(allow_none=True)
+    limit: Field = Count()
+    offset: Field = Count()
+    total: Field = Count()
+    next_offset: Field = Count(allow_none=True)
 
 
 class OtherBuildSchema(Schema):
     """Results that were carried over from attempts of another build."""
 
-    built_commit_sha = Text()
-    results = Count()
+    built_commit_sha: Field = Text()
+    results: Field = Count()
 
 
 class AttemptSchema(Schema):
     """One run among the attempts."""
 
-    run_id = Id()
-    source_run_id = Id(allow_none=True)
-    attempt = Id()
-    status = word(STATUSES)
-    tests = Count()
-    passed = Count()
-    failed = Count()
-    not_run = Count()
-    carried_over = Count()
-    to_carry_over = Count()
-    built_commit_sha = Text(allow_none=True)
-    other_builds = Listed(fields.Nested(OtherBuildSchema))
-    cause = word(CAUSES, allow_none=True)
-    cause_detail = Text(allow_none=True)
-    cause_sentence = Message(allow_none=True)
-    failed_only = Flag(allow_none=True)
-    automatic = Flag(allow_none=True)
-    reason = Text(allow_none=True)
-    requested_by = Text(allow_none=True)
-    created_at = UTCDateTime(required=True, allow_none=True)
+    run_id: Field = Id()
+    source_run_id: Field = Id(allow_none=True)
+    attempt: Field = Id()
+    status: Field = word(STATUSES)
+    tests: Field = Count()
+    passed: Field = Count()
+    failed: Field = Count()
+    not_run: Field = Count()
+    carried_over: Field = Count()
+    to_carry_over: Field = Count()
+    built_commit_sha: Field = Text(allow_none=True)
+    other_builds: Field = Listed(fields.Nested(OtherBuildSchema))
+    cause: Field = word(CAUSES, allow_none=True)
+    cause_detail: Field = Text(allow_none=True)
+    cause_sentence: Field = Message(allow_none=True)
+    failed_only: Field = Flag(allow_none=True)
+    automatic: Field = Flag(allow_none=True)
+    reason: Field = Text(allow_none=True)
+    requested_by: Field = Text(allow_none=True)
+    created_at: Field = UTCDateTime(required=True, allow_none=True)
 
 
 class AttemptsMetaSchema(Schema):
     """The requested run, the first of its attempts, and the attempt whose results stand for it."""
 
-    run_id = Id()
-    root_run_id = Id()
-    decisive_run_id = Id()
+    run_id: Field = Id()
+    root_run_id: Field = Id()
+    decisive_run_id: Field = Id()
 
 
 class AttemptsSchema(Schema):
     """A page of the attempts of a run."""
 
-    data = Listed(fields.Nested(AttemptSchema))
-    pagination = Nested(PaginationSchema)
-    meta = Nested(AttemptsMetaSchema)
+    data: Field = Listed(fields.Nested(AttemptSchema))
+    pagination: Field = Nested(PaginationSchema)
+    meta: Field = Nested(AttemptsMetaSchema)
 
 
 class VerdictArgsSchema(PageArgsSchema):
     """The part of the tests that is asked for, in the query string."""
 
-    verdict = fields.List(fields.String(), validate=validate.ContainsOnly(VERDICTS))
+    verdict: Field = fields.List(fields.String(), validate=validate.ContainsOnly(VERDICTS))
 
 
 class OutcomeSchema(Schema):
     """The outcome of a test in one attempt."""
 
-    run_id = Id()
-    attempt = Id()
-    outcome = word(get_args(Outcome))
+    run_id: Field = Id()
+    attempt: Field = Id()
+    outcome: Field = word(get_args(Outcome))
 
 
 class TestVerdictSchema(Schema):
@@ -183,11 +186,11 @@ class TestVerdictSchema(Schema):
 
     __test__ = False  # pytest takes the class for tests otherwise.
 
-    regression_test_id = Id()
-    command = Text()
-    verdict = word(VERDICTS)
-    latest = word(('pass', 'fail', 'missing_output'), allow_none=True)
-    attempts = Listed(fields.Nested(OutcomeSchema))
+    regression_test_id: Field = Id()
+    command: Field = Text()
+    verdict: Field = word(VERDICTS)
+    latest: Field = word(('pass', 'fail', 'missing_output'), allow_none=True)
+    attempts: Field = Listed(fields.Nested(OutcomeSchema))
 
 
 class CountsSchema(Schema.from_dict({verdict: Count() for verdict in VERDICTS})):  # type: ignore[misc]
@@ -197,17 +200,17 @@ class CountsSchema(Schema.from_dict({verdict: Count() for verdict in VERDICTS}))
 class VerdictMetaSchema(Schema):
     """The verdict on the commit."""
 
-    run_id = Id()
-    root_run_id = Id()
-    attempts = Listed(Id())
-    overall = word(get_args(Overall))
-    counts = Nested(CountsSchema)
-    sentence = Text(allow_none=True)
+    run_id: Field = Id()
+    root_run_id: Field = Id()
+    attempts: Field = Listed(Id())
+    overall: Field = word(get_args(Overall))
+    counts: Field = Nested(CountsSchema)
+    sentence: Field = Text(allow_none=True)
 
 
 class VerdictSchema(Schema):
     """A page of the verdicts on the tests of a run."""
 
-    data = Listed(fields.Nested(TestVerdictSchema))
-    pagination = Nested(PaginationSchema)
-    meta = Nested(VerdictMetaSchema)
+    data: Field = Listed(fields.Nested(TestVerdictSchema))
+    pagination: Field = Nested(PaginationSchema)
+    meta: Field = Nested(VerdictMetaSchema)

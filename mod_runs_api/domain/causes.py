@@ -1,8 +1,8 @@
 """
 Why a run ended, if it did not complete or lacks results (docs/api.rst, "Causes").
 
-Most runs that are asked for again did not fail: their machine did. The platform says so only in the messages of the
-progress rows, which :func:`find_cause` reads. A message that is not known here has the cause "unknown".
+Most runs that people retry failed because of the machine, not the code. The platform says so only in the messages of
+the progress rows, which :func:`find_cause` reads. A message that is not in the tables has the cause "unknown".
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ OUT_OF_ORDER = 'Duplicate Entries'
 #: The message of a worker that finds no build on its machine. The platform keeps it if the run was canceled before.
 #: The message of a worker that gives up later is empty.
 NO_BUILD_ON_MACHINE = 'artifact'
-#: ``flask runs-api sweep``, for a run whose machine was never heard of again.
+#: ``flask runs-api sweep``, for a run whose machine was lost.
 LOST_MACHINE = 'The machine of this run has vanished.'
 #: The detail in the place of an empty message.
 WORKER_GAVE_UP = 'the worker gave up'
@@ -105,7 +105,7 @@ class Cause(NamedTuple):
         return f'The run completed, but {self.detail}.'
 
     def without_numbers(self) -> 'Cause':
-        """Return the cause to be counted by: how many results are missing makes no difference."""
+        """Return the cause for counting: any number of missing results is one detail."""
         return self._replace(detail=MISSING_RESULTS) if self.detail.endswith(f' {MISSING_RESULTS}') else self
 
 
@@ -119,39 +119,39 @@ def _quote(start: str, message: str) -> str:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The progress and the numbers of results of a run. Results are its own: carried-over ones do not count."""
+    """The progress of a run, and the numbers of its own results. Carried-over results do not count."""
 
     progress: Progress
-    #: The number of regression tests that were selected when it was made. None if it has no rows in
-    #: ``customized_test``: nobody knows any more.
+    #: The number of regression tests that were selected when the run was created. None if it has no rows in
+    #: ``customized_test``: its selection is no longer known.
     selected: int | None
-    #: How many of those have no result.
+    #: The number of selected regression tests without a result.
     missing: int
     results: int
-    #: Of the slowest regression test, in milliseconds.
+    #: The runtime of the slowest regression test, in milliseconds.
     longest_runtime: int
 
     @property
     def has_all_results(self) -> bool:
-        """Whether every selected test has a result. If nobody knows what was selected, any result is enough."""
+        """Whether every selected test has a result. If the selection is not known, one result is enough."""
         return bool(self.results) if self.selected is None else not self.missing
 
     @property
     def infrastructure_failure(self) -> Cause | None:
-        """Its cause, if infrastructure ended it: the only one that is worth an automatic retry."""
+        """The cause if it is infrastructure, the only cause for which a sweep may retry a run."""
         cause = find_cause(self)
         return cause if cause is not None and cause.name == 'infrastructure' else None
 
 
 def find_cause(run: RunRecord) -> Cause | None:
-    """Return why a run ended; None if it has not ended, or completed with all its results, whatever came after."""
+    """Return why a run ended; None if it has not ended, or completed with all its results, regardless of later rows."""
     progress = run.progress
     if progress.end is None or progress.completed and run.has_all_results:
         return None
     messages = [row.message.strip() for row in progress.rows]
     *earlier, last = messages
     for message in messages:
-        # In any row: canceling does not stop the machine, which may write more.
+        # In any row, because canceling does not stop the machine, which may write more rows.
         if message.startswith(CANCELED_BY_PERSON):
             return Cause('decision', message)
     was_not_visible = last == NOT_RAN and NOT_VISIBLE in earlier

@@ -8,11 +8,11 @@ from .outcomes import Outcome
 from .verdict import TestVerdict, Verdict
 from .words import PHRASES, other_builds_sentence
 
-#: The number of attempts that a page lists, and compares in the grid: the newest.
+#: The number of attempts that a page lists and compares in the grid. The newest are chosen.
 MAX_LISTED = 10
 #: The number of tests in the grid.
 MAX_TESTS = 50
-#: The number of attempts that are compared for a page, which is to be there at once.
+#: The number of attempts up to which a page compares them. More would delay the page.
 MAX_COMPARED = 25
 
 
@@ -24,7 +24,7 @@ class GridRow:
     command: str
     #: Its verdict in words, for example "is flaky".
     phrase: str
-    #: Its outcome in each run. An attempt that it was not selected for, and has no result in, is not there.
+    #: The outcome in each run that selected the test or has a result of it.
     outcomes: dict[int, Outcome]
 
 
@@ -35,7 +35,7 @@ class Grid:
     #: The runs of the columns, newest first.
     columns: list[int]
     rows: list[GridRow]
-    #: The number of tests that never ran. They have no rows: a run that died early would fill the grid with them.
+    #: The number of tests that never ran. They have no rows, because a run that stopped early would fill the grid.
     never_ran: int
     attempts_left_out: int
     tests_left_out: int
@@ -45,11 +45,11 @@ class Grid:
 class RetryHistory:
     """The attempts of a run, as its page lists them."""
 
-    #: The run that is looked at.
+    #: The run of the page.
     own: Attempt
-    #: The newest attempts, newest first, and the run that is looked at if it is older.
+    #: The newest attempts, newest first, and the run of the page if it is older.
     attempts: list[Attempt]
-    #: The number of the others.
+    #: The number of attempts that are not listed.
     left_out: int
     #: None if there are too many attempts to compare them for a page.
     verdict: Verdict | None
@@ -61,26 +61,26 @@ class RetryHistory:
 
     @property
     def sentence(self) -> str | None:
-        """The verdicts in a sentence, or that there are too many attempts; None while one alone proves nothing."""
+        """The verdicts in a sentence, or that there are too many attempts; None if there is nothing to say."""
         if self.verdict is None:
             return 'There are too many attempts to compare them here.'
         return self.verdict.sentence
 
     @property
     def grid(self) -> Grid | None:
-        """None if there is nothing to show in it."""
+        """The grid; None if there is nothing to show in it."""
         return None if self.verdict is None else build_grid(self.verdict.tests)
 
     @property
     def other_builds(self) -> str:
-        """The sentence about carried-over results of other builds; empty if there are none, or nobody knows."""
+        """The sentence about carried-over results of other builds; empty if there are none or none is known."""
         return other_builds_sentence(self.own.other_builds)
 
 
 def build_grid(tests: Sequence[TestVerdict]) -> Grid | None:
     """Return the grid; None while fewer than two attempts have ended, or if every test simply passed."""
     run_ids = sorted({outcome.run_id for test in tests for outcome in test.attempts}, reverse=True)
-    # In the order of the findings.
+    # In the order of the phrases, so that the most interesting tests come first.
     listed = [test for name in PHRASES for test in tests if test.verdict == name]
     if len(run_ids) < 2 or not listed:
         return None

@@ -8,7 +8,7 @@ from .run import RegressionTest
 
 Outcome = Literal['pass', 'fail', 'missing_output', 'not_run', 'carried_over']
 
-#: The outcomes of a test that the run itself ran. Only these are evidence.
+#: The outcomes of a test that the run itself ran. Only they are evidence.
 RAN: frozenset[Outcome] = frozenset({'pass', 'fail', 'missing_output'})
 
 
@@ -23,7 +23,7 @@ def list_not_passed(outcomes: Mapping[RegressionTest, Outcome]) -> list[Regressi
 
 
 class File(NamedTuple):
-    """The hashes of one output of a test: the one expected at the time, and the one produced."""
+    """The hashes of one output of a test: of the expected file at the time, and of the produced file."""
 
     expected: str
     produced: str
@@ -39,5 +39,5 @@ class Evidence(NamedTuple):
 
     @property
     def way_to_fail(self) -> tuple[int | None, frozenset[tuple[int, str]]]:
-        """The exit code, and every output that has a file. It is equal for failures that are identical."""
+        """The exit code, and every output that has a file. Two failures are identical if it is equal."""
         return self.exit_code, frozenset((output_id, file.produced) for output_id, file in self.files.items())

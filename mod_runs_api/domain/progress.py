@@ -19,44 +19,44 @@ class ProgressRow(NamedTuple):
     id: int
     status: str
     message: str
-    #: A text if the driver cannot read it.
+    #: A string if the driver cannot parse it.
     timestamp: datetime | str
 
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a run. Ids of progress rows tell the order of things; their times do not."""
+    """The progress of a run. The ids of progress rows define the order of events; their times do not."""
 
     run_id: int
-    #: By id; of successive rows that say the same, only the first. Empty while the run is queued.
+    #: The rows by id, without those that repeat the row before. Empty while the run is queued.
     rows: Sequence[ProgressRow]
 
     @property
     def status(self) -> str | None:
-        """Its last stage; None while it is queued."""
+        """The last stage of the run; None while it is queued."""
         return self.rows[-1].status if self.rows else None
 
     @property
     def completed(self) -> ProgressRow | None:
-        """The first row that completed the run, whatever came after."""
+        """The first row that completed the run, regardless of later rows."""
         return next((row for row in self.rows if row.status == COMPLETED), None)
 
     @property
     def end(self) -> ProgressRow | None:
-        """The row that ended it: the first ``completed`` one, or else the first of the canceled ones at the tail."""
-        # The platform writes the time limit again at each tick for as long as the machine is there.
+        """The row that ended the run: the first completed row, or else the first of the canceled rows at the tail."""
+        # The platform writes the time limit again at each tick while the machine exists.
         if self.status not in ENDED_STATUSES:
             return None
         return self.completed or list(takewhile(lambda row: row.status == CANCELED, reversed(self.rows)))[-1]
 
 
 class CarryOver(NamedTuple):
-    """The results that are to be carried over into a retry: the row that completed it, and the origin of each test."""
+    """The results to carry over into a retry: the row that completed it, and the origin run of each test."""
 
     completed: ProgressRow
     origins: dict[int, int]
 
 
 def order_ends(progress: Iterable[Progress]) -> list[ProgressRow]:
-    """Return the ends of the runs that have ended, the latest last."""
+    """Return the end of each run that has ended, the latest last."""
     return sorted((one.end for one in progress if one.end is not None), key=lambda end: end.id)

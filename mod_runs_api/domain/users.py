@@ -16,7 +16,7 @@ from .. import clock
 
 PREFIX = 'spci_'
 PREFIX_LENGTH = 16
-#: Longer ones are not looked up. The platform's have 48 characters.
+#: A longer secret is not looked up. The platform's tokens have 48 characters.
 MAX_LENGTH = 255
 
 
@@ -30,18 +30,18 @@ class User:
 
     @classmethod
     def from_row(cls, id: int, name: str | None, role: str | None) -> 'User':
-        """Return the user in a row. The platform ignores blanks around a role."""
+        """Return the user from a row. Like the platform, ignore blanks around the role."""
         return cls(id, name, role and role.strip())
 
     @property
     def is_deactivated(self) -> bool:
-        """Whether the account was deactivated: the platform takes its name away, and leaves role and GitHub account."""
+        """Whether the account was deactivated: the platform blanks the name, but leaves role and GitHub account."""
         return not self.name or self.name == f'Anonymous {self.id}'
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token, in the shape that Authlib's validator asks for."""
+    """A token, with the methods that Authlib's validator calls."""
 
     id: int
     user: User
@@ -51,29 +51,29 @@ class Token:
     revoked_at: datetime | None
 
     def belongs_to(self, secret: str) -> bool:
-        """Return whether a secret is that of this token."""
+        """Return whether a secret is the secret of this token."""
         return hmac.compare_digest(hashlib.sha256(secret.encode()).hexdigest().encode(), self.digest.encode())
 
     def is_expired(self) -> bool:
-        """Return whether its time is over."""
+        """Return whether the token has expired."""
         return self.expires_at is None or clock.to_utc(self.expires_at) <= clock.now()
 
     def is_revoked(self) -> bool:
-        """Return whether it was revoked."""
+        """Return whether the token was revoked."""
         return self.revoked_at is not None
 
     def get_scope(self) -> str:
-        """Return its scopes as OAuth writes them."""
+        """Return the scopes as OAuth writes them."""
         return ' '.join(self.scopes)
 
 
 def is_well_formed(secret: str) -> bool:
-    """Return whether a secret may be that of a token, and is worth looking up."""
+    """Return whether a secret has the form of a token, so that a look-up is worthwhile."""
     return secret.startswith(PREFIX) and secret.isascii() and len(secret) <= MAX_LENGTH
 
 
 def read_scopes(scopes_json: Any) -> tuple[str, ...]:
-    """Return the scopes of a token, which are stored as a JSON list. There are none in anything else."""
+    """Return the scopes of a token from the stored JSON list. Anything else has no scopes."""
     try:
         scopes = json.loads(scopes_json)
     except (TypeError, ValueError, RecursionError):

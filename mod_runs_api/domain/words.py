@@ -27,14 +27,14 @@ def counted(count: int, noun: str) -> str:
 
 @dataclass(frozen=True)
 class Finding:
-    """A statement about some tests: "2 tests are flaky". Without ids it is about all."""
+    """A statement about some tests: "2 tests are flaky". Without ids it is about all tests."""
 
     text: str
     regression_test_ids: tuple[int, ...]
 
 
 def list_findings(tests: Sequence[TestVerdict]) -> list[Finding]:
-    """Return a statement for each verdict but "passed" that a test has, or one if all have passed."""
+    """Return a statement for each verdict but "passed" that a test has, or one statement if all passed."""
     # One attempt alone proves nothing.
     if count_attempts(tests) < 2:
         return []
@@ -58,8 +58,8 @@ def to_sentence(tests: Sequence[TestVerdict]) -> str | None:
 
 def to_hint(tests: Iterable[TestVerdict], ids: Collection[int], master_id: int | None,
             same_in_master: Collection[int]) -> str | None:
-    """Return what attempts and master say about tests that may be run again; None if it is nothing."""
-    # same_in_master are those of ids that fail in the same way in the newest run of master.
+    """Return a hint about tests that may be run again, from the attempts and master; None without a hint."""
+    # same_in_master has the tests of ids that fail in the same way in the newest run of master.
     by_verdict: dict[VerdictName, list[int]] = {}
     for test in tests:
         if test.regression_test_id in ids:
@@ -80,7 +80,7 @@ def to_hint(tests: Iterable[TestVerdict], ids: Collection[int], master_id: int |
     if not sentences:
         return None
     unlikely = {*same, *same_in_master}
-    # Once, however many sentences lead to it.
+    # Once, even if several sentences lead to it.
     advice = f': running {"it" if len(unlikely) == 1 else "them"} again will hardly change that' if unlikely else ''
     return f'{". ".join(sentences)}{advice}.'
 
@@ -101,7 +101,7 @@ def other_builds_sentence(other_builds: Sequence[OtherBuild]) -> str:
 
 
 def count_attempts(tests: Iterable[TestVerdict]) -> int:
-    """Return the number of attempts that have run a test and ended: the others prove nothing."""
+    """Return the number of ended attempts that really ran a test. The others prove nothing."""
     return len({attempt.run_id for test in tests for attempt in test.attempts if attempt.has_run})
 
 

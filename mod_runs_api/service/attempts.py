@@ -1,4 +1,4 @@
-"""Listing the attempts of a run, for the API and for its page (docs/api.rst, "Attempts")."""
+"""Listing the attempts of a run (docs/api.rst, "Attempts")."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -63,7 +63,7 @@ def _read_ended(db: Database, progress: Mapping[int, Progress]) -> list[EndedAtt
 
 
 def read_other_builds(db: Database, run_id: int) -> list[OtherBuild]:
-    """Return the results of a run that are of other builds."""
+    """Return the carried-over results of a run that are of other builds."""
     origins = count_carried_over(db, [run_id])[run_id]
     return list_other_builds(run_id, origins, read_builds(db, {run_id, *origins}))
 
@@ -95,7 +95,7 @@ def _summarize(db: Database, run: Run, numbered: Sequence[tuple[int, AttemptReco
 
 
 def _count_to_carry_over(db: Database, root_id: int, run_ids: Collection[int]) -> dict[int, int]:
-    """Return the number of results that each of some failed-only retries will get when it completes."""
+    """Return the number of results that each of some failed-only retries gets when it completes."""
     if not run_ids:
         return {}
     progress = read_progress(db, read_attempt_ids(db, root_id))

@@ -15,15 +15,15 @@ from ..errors import InvalidFields
 
 
 def find_token(db: Database, secret: str) -> Token | None:
-    """Return the token that a secret belongs to, valid or not; none of a deactivated account."""
+    """Return the token that a secret belongs to, valid or not; None if the account is deactivated."""
     return next((token for token in find_tokens(db, secret)
                  if token.belongs_to(secret) and not token.user.is_deactivated), None)
 
 
 def find_writer(db: Database, comment: Comment, retry_roles: Collection[str]) -> User:
-    """Return the user who wrote a comment, if they may retry. Raises :exc:`IgnoredComment`."""
+    """Return the user who wrote a comment, if the user may retry. Raises :exc:`IgnoredComment`."""
     if is_blocked(db, comment.account_id):
-        # They get no answer either.
+        # A blocked user gets no reply either.
         raise IgnoredComment('The writer of the comment is blocked.')
     users = find_github_users(db, comment.login)
     if not users:
@@ -33,14 +33,14 @@ def find_writer(db: Database, comment: Comment, retry_roles: Collection[str]) ->
                              asked=True)
     if users[0].role not in retry_roles:
         raise IgnoredComment(f'The role of {comment.login} does not have permission to run tests.', asked=True)
-    # The payload names the author: the ready-made check asks GitHub.
+    # The payload names the author, so that no request to GitHub is necessary.
     if comment.author_id is not None and is_blocked(db, comment.author_id):
         raise IgnoredComment('The author of this pull request is blocked.', asked=True)
     return users[0]
 
 
 def find_user_id(db: Database, user: Any) -> int:
-    """Return the id of a user, given by id, name or model. Raises :exc:`InvalidFields` if there is none."""
+    """Return the id of a user, given by id, name or model. Raises :exc:`InvalidFields` if the user does not exist."""
     instance = inspect(user, raiseerr=False)
     if isinstance(instance, InstanceState) and isinstance(user, db.host.User) and instance.identity:
         user = instance.identity[0]
