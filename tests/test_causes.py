@@ -9,9 +9,11 @@ from database import db
 from flask.testing import FlaskClient
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
-from support.api import ApiCall, Command
+from support.api import ApiCall, Command, read_lines
 from support.histories import TIME_LIMIT, end, finish, report, retry_in_process
 from support.rows import Rows, change_retries
+
+from mod_runs_api.cli import ATTEMPT_COLUMNS, CAUSE_COLUMNS
 
 #: The stages of a progress row by their name; any other text is the message of a row that cancels.
 STAGES = {stage.value: stage for stage in (TestStatus.preparation, TestStatus.testing, TestStatus.completed)}
@@ -91,13 +93,12 @@ def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(
     retry_in_process(run)
 
     listed = attempts(run).json['data']
-    lines = [line.split('\t') for line in command('attempts', run).stdout.splitlines()]
+    lines = read_lines(command('attempts', run), ATTEMPT_COLUMNS)
     page = client.get(f'/test/{run}').text
 
     assert [(one['cause'], one['cause_detail'], one['automatic']) for one in listed] == [
         ('infrastructure', TIME_LIMIT, None), (None, None, True), (None, None, False)]
-    assert [(*line[12:14], line[9]) for line in lines[:2]] == [
-        ('infrastructure', TIME_LIMIT, '-'), ('-', '-', 'automatic')]
+    assert [(line['WHY IT ENDED'], line['BY']) for line in lines] == [(TIME_LIMIT, '-'), ('-', 'automatic'), ('-', '-')]
     assert '</span>: <bdi>time limit exceeded</bdi>' in page and '>automatic</td>' in page
 
 
@@ -113,14 +114,16 @@ def test_the_command_counts_the_causes_of_the_last_runs_that_ended(
     before = rows.snapshot()
 
     found = json.loads(command('causes', '--json').output)
-    printed = command('causes', '--last', 4).output.splitlines()
-    assert command('causes', '--last', 0).exit_code == 2
+    printed = read_lines(command('causes', '--last', 4), CAUSE_COLUMNS)
 
     assert (found['runs'], found['whole']) == (5, 1)
     assert found['causes'] == {'decision': 2, 'build': 0, 'code': 0, 'infrastructure': 2, 'unknown': 0}
     assert found['details'][0] == {'cause': 'infrastructure', 'detail': TIME_LIMIT, 'count': 2}
-    assert printed == ['runs\t4', 'whole\t1', 'decision\t1', 'build\t0', 'code\t0', 'infrastructure\t2', 'unknown\t0',
-                       f'infrastructure\t2\t{TIME_LIMIT}', 'decision\t1\tCanceled by "admin"']
+    assert [(line['CAUSE'], line['RUNS']) for line in printed if line['MESSAGE'] == '-'] == [
+        ('runs', '4'), ('whole', '1'), ('decision', '1'), ('build', '0'), ('code', '0'), ('infrastructure', '2'),
+        ('unknown', '0')]
+    assert [(line['CAUSE'], line['RUNS'], line['MESSAGE']) for line in printed if line['MESSAGE'] != '-'] == [
+        ('infrastructure', '2', TIME_LIMIT), ('decision', '1', 'Canceled by "admin"')]
     assert rows.snapshot() == before
 
     # More are counted than are read at once.
