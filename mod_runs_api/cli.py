@@ -4,19 +4,20 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from operator import itemgetter
 from typing import Any
 
 import click
 from flask.cli import with_appcontext
 
 from .api.schemas import AttemptSchema, PreviewSchema, TestVerdictSchema, VerdictMetaSchema
-from .domain.attempts import Attempt
 from .domain.preview import Preview
 from .domain.run import SHOWN_LENGTH
-from .domain.verdict import TestVerdict
+from .domain.sweep import Step
 from .domain.words import counted
-from .errors import InternalError, RunsApiError, ServiceUnavailable
+from .errors import InternalError, RunsApiError
 from .extension import extension_state
+from .host.log import log_fault
 from .service.attempts import read_page
 from .service.carry_over import carry_over, carry_over_missed
 from .service.preview import preview_retry
@@ -24,10 +25,7 @@ from .service.retry import build_request, create_retry, find_earlier_retry
 from .service.statistics import count_causes, list_flaky
 from .service.sweep import plan_sweep, take_steps
 from .service.verdict import read_verdict
-from .terminal import print_list, to_cell
-
-#: The exit codes of `verdict`.
-EXIT_CODES = {'pass': 0, 'fail': 1, 'unstable': 4, 'pending': 5}
+from .terminal import EXIT_CODES, Columns, escape, print_json, print_line, print_list
 
 
 @click.command('retry')
@@ -40,12 +38,7 @@ EXIT_CODES = {'pass': 0, 'fail': 1, 'unstable': 4, 'pending': 5}
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, errors too.')
 @with_appcontext
 def retry_command(run_id: int, dry_run: bool, as_json: bool, **options: Any) -> None:
-    """
-    Retry the run RUN_ID, and print the id of the new run.
-
-    Exits with 0 if it is queued, 1 if it is refused, 2 if the command is wrong, and 3 if the database is away and it
-    may be tried again.
-    """
+    """Retry the run RUN_ID, and print the id of the new run."""
     with exit_on_error(as_json):
         state = extension_state()
         request = build_request(state.transactions, run_id, **options)
@@ -53,23 +46,43 @@ def retry_command(run_id: int, dry_run: bool, as_json: bool, **options: Any) -> 
         retry = state.transactions.run(find_earlier_retry, request) if dry_run else create_retry(state, request)
         if retry is None:
             _print_preview(preview_retry(state, run_id), request.failed_only, as_json)
+        elif as_json:
+            print_json({'run_id': retry.run_id, 'new_run_id': retry.new_run_id, 'tests': retry.test_count,
+                        'replayed': retry.replayed})
         else:
-            click.echo(json.dumps({'run_id': retry.run_id, 'new_run_id': retry.new_run_id, 'tests': retry.test_count,
-                                   'replayed': retry.replayed}) if as_json else retry.new_run_id)
+            print_line(str(retry.new_run_id))
 
 
 def _print_preview(preview: Preview, failed_only: bool, as_json: bool) -> None:
     """Print the tests of a retry, as JSON both kinds. Fails as the retry would."""
     choice = preview.failed_only if failed_only else preview.all
     if as_json:
-        click.echo(json.dumps(PreviewSchema().dump(preview)))
+        print_json(PreviewSchema().dump(preview))
         if choice.refusal:
-            raise SystemExit(1)
+            raise SystemExit(EXIT_CODES[choice.refusal.code])
     elif choice.refusal:
         raise choice.refusal
     else:
-        click.echo('\t'.join(filter(None, [counted(choice.test_count, 'test'),
+        print_line('\t'.join(filter(None, [counted(choice.test_count, 'test'),
                                            ' '.join(map(str, choice.regression_test_ids)), choice.hint])))
+
+
+#: The fields of an attempt's JSON that people read.
+ATTEMPT_COLUMNS: Columns = {
+    'ATTEMPT': itemgetter('attempt'),
+    'RUN': itemgetter('run_id'),
+    'STATUS': itemgetter('status'),
+    'FAILED': itemgetter('failed'),
+    'NOT RUN': itemgetter('not_run'),
+    'CARRIED OVER': itemgetter('carried_over'),
+    'TESTS': itemgetter('tests'),
+    'BUILD': lambda attempt: attempt['built_commit_sha'] and attempt['built_commit_sha'][:SHOWN_LENGTH],
+    'OTHER BUILDS': lambda attempt: ' '.join(
+        f'{build["built_commit_sha"][:SHOWN_LENGTH]}:{build["results"]}' for build in attempt['other_builds']) or None,
+    'BY': lambda attempt: 'automatic' if attempt['automatic'] else attempt['requested_by'],
+    'CREATED': itemgetter('created_at'),
+    'WHY IT ENDED': itemgetter('cause_sentence'),
+    'REASON': itemgetter('reason')}
 
 
 @click.command('attempts')
@@ -80,41 +93,18 @@ def attempts_command(run_id: int, as_json: bool) -> None:
     """
     List the attempts of the run RUN_ID.
 
-    Off a terminal, the columns are: attempt, run, source, status, how many tests failed, did not run, were carried over
-    and are there, "all" or "failed" tests, requester, time, reason, cause, its message, build, and other builds.
+    OTHER BUILDS counts the results that were carried over from attempts of other builds: commit and number.
     """
     with exit_on_error(as_json):
         attempts = extension_state().transactions.run(read_page, run_id).attempts
-    if as_json:
-        for attempt in attempts:
-            click.echo(json.dumps(AttemptSchema().dump(attempt)))
-    else:
-        print_list(attempts, {
-            'ATTEMPT': lambda attempt: str(attempt.attempt),
-            'RUN': lambda attempt: str(attempt.run_id),
-            'STATUS': lambda attempt: attempt.status,
-            'FAILED': lambda attempt: str(attempt.failed),
-            'NOT RUN': lambda attempt: str(attempt.not_run),
-            'CARRIED OVER': lambda attempt: str(attempt.carried_over),
-            'TESTS': lambda attempt: str(attempt.tests),
-            'BY': _requester,
-            'WHEN (UTC)': lambda attempt: f'{attempt.created_at:%Y-%m-%d %H:%M}' if attempt.created_at else '-',
-            'ENDED BY': lambda attempt: to_cell(attempt.cause_sentence),
-            'REASON': lambda attempt: to_cell(attempt.reason)}, _attempt_line)
+        print_list(AttemptSchema(many=True).dump(attempts), ATTEMPT_COLUMNS, as_json=as_json)
 
 
-def _requester(attempt: Attempt) -> str:
-    return 'automatic' if attempt.automatic else to_cell(attempt.requested_by)
-
-
-def _attempt_line(attempt: Attempt) -> list[str]:
-    return [str(attempt.attempt), str(attempt.run_id), str(attempt.source_run_id or '-'), attempt.status,
-            str(attempt.failed), str(attempt.not_run), str(attempt.carried_over), str(attempt.tests),
-            '-' if attempt.failed_only is None else 'failed' if attempt.failed_only else 'all', _requester(attempt),
-            f'{attempt.created_at:%Y-%m-%dT%H:%M:%SZ}' if attempt.created_at else '-', to_cell(attempt.reason),
-            attempt.cause or '-', to_cell(attempt.cause_detail),
-            to_cell(attempt.built_commit_sha and attempt.built_commit_sha[:SHOWN_LENGTH]),
-            to_cell(' '.join(f'{other.short}:{other.results}' for other in attempt.other_builds) or None)]
+VERDICT_COLUMNS: Columns = {
+    'TEST': itemgetter('regression_test_id'),
+    'VERDICT': itemgetter('verdict'),
+    'OUTCOMES': lambda test: ' '.join(f'{attempt["run_id"]}:{attempt["outcome"]}' for attempt in test['attempts']),
+    'COMMAND': itemgetter('command')}
 
 
 @click.command('verdict')
@@ -125,40 +115,49 @@ def verdict_command(run_id: int, as_json: bool) -> None:
     """
     Print the verdicts that all attempts of the run RUN_ID prove together.
 
-    A line for each test that did not pass in every attempt: its id, the verdict, and each attempt's run and outcome.
-    Last the overall verdict. Exits with 0 for pass, 1 for fail (or if it is refused), 3 if the database is away,
-    4 for unstable and 5 for pending.
+    Lists each test that did not pass in every attempt, with the run and the outcome of each attempt. The last line is
+    the overall verdict. Exits with 0 for pass and unstable, 1 for fail and 9 for pending.
     """
     with exit_on_error(as_json):
         found = extension_state().transactions.run(read_verdict, run_id)
-    if as_json:
-        click.echo(json.dumps({'data': TestVerdictSchema(many=True).dump(found.tests),
-                               'meta': VerdictMetaSchema().dump(found)}))
-    else:
-        def outcomes(test: TestVerdict) -> list[str]:
-            return [f'{attempt.run_id}:{attempt.outcome}' for attempt in test.attempts]
-
-        print_list([test for test in found.tests if test.verdict != 'passed'], {
-            'TEST': lambda test: str(test.regression_test_id),
-            'VERDICT': lambda test: test.verdict,
-            'OUTCOMES': lambda test: ' '.join(outcomes(test)),
-            'COMMAND': lambda test: to_cell(test.command)},
-            lambda test: [str(test.regression_test_id), test.verdict, *outcomes(test)])
-        click.echo('\t'.join(filter(None, [found.overall, found.sentence])))
+        tests = TestVerdictSchema(many=True).dump(found.tests)
+        if as_json:
+            print_json({'data': tests, 'meta': VerdictMetaSchema().dump(found)})
+        else:
+            print_list([test for test in tests if test['verdict'] != 'passed'], VERDICT_COLUMNS,
+                       empty='No test has another verdict than "passed".')
+            print_line('\t'.join(filter(None, [found.overall, found.sentence])))
     raise SystemExit(EXIT_CODES[found.overall])
+
+
+CARRY_OVER_COLUMNS: Columns = {
+    'RUN': itemgetter('run_id'),
+    'RESULTS': itemgetter('results')}
 
 
 @click.command('carry-over')
 @click.argument('run_id', type=int, required=False)
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON lines.')
 @with_appcontext
-def carry_over_command(run_id: int | None) -> None:
-    """Carry results over into the failed-only retry RUN_ID, or into all where that was missed. It may be repeated."""
-    with exit_on_error():
+def carry_over_command(run_id: int | None, as_json: bool) -> None:
+    """
+    Carry results over into the failed-only retry RUN_ID, or into all that lack results. It may be repeated.
+
+    Prints the run and the number of results.
+    """
+    with exit_on_error(as_json):
         transactions = extension_state().transactions
         carried_over = (carry_over_missed(transactions) if run_id is None else
                         [(run_id, transactions.run(carry_over, run_id))])
-        for found_id, count in carried_over:
-            click.echo(f'{found_id}\t{count}')
+        print_list(({'run_id': found_id, 'results': count} for found_id, count in carried_over), CARRY_OVER_COLUMNS,
+                   empty='No retry lacks results.', as_json=as_json)
+
+
+STEP_COLUMNS: Columns = {
+    'RUN': itemgetter('run_id'),
+    'STEP': itemgetter('what'),
+    'NEW RUN': itemgetter('new_run_id'),
+    'WHY': itemgetter('why')}
 
 
 @click.command('sweep')
@@ -167,25 +166,25 @@ def carry_over_command(run_id: int | None) -> None:
 @with_appcontext
 def sweep_command(dry_run: bool, as_json: bool) -> None:
     """
-    Carry over what was missed; end and retry what died by no fault of the code, if that is on. For the crontab.
+    Carry over missed results. If automatic retries are on, end lost runs and retry infrastructure failures.
 
-    Prints a line for each run that it did something about, or would have but for a reason: the run, "carried over",
-    "ended", "retried" or "waiting", the new run, and why. Exits with 3 if the database is away.
+    Prints a line for each run that it changed, or would have changed but for a reason. For the crontab.
     """
     with exit_on_error(as_json):
         state = extension_state()
         plan = plan_sweep(state)
         steps = plan if dry_run else take_steps(state, plan)
-        if as_json:
-            for step in steps:
-                click.echo(json.dumps({'run_id': step.run_id, 'what': step.what, 'new_run_id': step.new_run_id,
-                                       'why': step.why}))
-        else:
-            print_list(steps, {
-                'RUN': lambda step: str(step.run_id),
-                'STEP': lambda step: step.what,
-                'NEW RUN': lambda step: str(step.new_run_id or '-'),
-                'WHY': lambda step: to_cell(step.why)})
+        print_list(map(_to_row, steps), STEP_COLUMNS, empty='There is nothing to do.', as_json=as_json)
+
+
+def _to_row(step: Step) -> dict[str, Any]:
+    return {'run_id': step.run_id, 'what': step.what, 'new_run_id': step.new_run_id, 'why': step.why}
+
+
+CAUSE_COLUMNS: Columns = {
+    'CAUSE': itemgetter('cause'),
+    'RUNS': itemgetter('count'),
+    'MESSAGE': itemgetter('detail')}
 
 
 @click.command('causes')
@@ -197,22 +196,26 @@ def causes_command(last: int, as_json: bool) -> None:
     """
     Count the causes of the last N runs that have ended.
 
-    Prints how many runs are whole, with a result for every test, and how many ended by each cause; then each message
-    that says so, the most frequent first. It only reads, and works before the first retry.
+    Prints the number of runs, of whole ones (with a result for every test), and of each cause. Then it prints each
+    message with its number, the most frequent first. It only reads, and works before the first retry.
     """
     with exit_on_error(as_json):
         counts = count_causes(extension_state().transactions, last)
-    if as_json:
-        click.echo(json.dumps({'runs': counts.runs, 'whole': counts.whole, 'causes': counts.by_name, 'details': [
-            {'cause': cause.name, 'detail': cause.detail, 'count': count} for cause, count in counts.details]}))
-        return
-    print_list([('runs', counts.runs), ('whole', counts.whole), *counts.by_name.items()], {
-        'CAUSE': lambda row: row[0],
-        'RUNS': lambda row: str(row[1])})
-    print_list(counts.details, {
-        'CAUSE': lambda row: row[0].name,
-        'RUNS': lambda row: str(row[1]),
-        'MESSAGE': lambda row: to_cell(row[0].detail)})
+        details = [{'cause': cause.name, 'detail': cause.detail, 'count': count} for cause, count in counts.details]
+        if as_json:
+            print_json({'runs': counts.runs, 'whole': counts.whole, 'causes': counts.by_name, 'details': details})
+        else:
+            totals = [('runs', counts.runs), ('whole', counts.whole), *counts.by_name.items()]
+            print_list([*({'cause': name, 'detail': None, 'count': count} for name, count in totals), *details],
+                       CAUSE_COLUMNS)
+
+
+FLAKY_COLUMNS: Columns = {
+    'TEST': itemgetter('regression_test_id'),
+    'FLAKY': itemgetter('flaky'),
+    'RETRIED': itemgetter('retried'),
+    'LAST RUN': itemgetter('last_run_id'),
+    'COMMAND': itemgetter('command')}
 
 
 @click.command('flaky')
@@ -224,36 +227,33 @@ def flaky_command(last: int, as_json: bool) -> None:
     """
     List the tests that were flaky in the last N first runs that were retried, the most often flaky first.
 
-    Prints each test, in how many of them it was flaky, in how many it ran more than once, the newest in which it was
-    flaky, and its command. It only reads.
+    FLAKY is the number of these runs in which the test was flaky. RETRIED is the number in which it ran more than once.
+    LAST RUN is the newest in which it was flaky. The command only reads.
     """
     with exit_on_error(as_json):
         found = list_flaky(extension_state().transactions, last)
-    if as_json:
-        click.echo(json.dumps({'runs': found.runs, 'tests': [asdict(test) for test in found.tests]}))
-    else:
-        print_list(found.tests, {
-            'TEST': lambda test: str(test.regression_test_id),
-            'FLAKY': lambda test: str(test.flaky),
-            'RETRIED': lambda test: str(test.retried),
-            'LAST RUN': lambda test: str(test.last_run_id),
-            'COMMAND': lambda test: to_cell(test.command)})
+        tests = [asdict(test) for test in found.tests]
+        if as_json:
+            print_json({'runs': found.runs, 'tests': tests})
+        else:
+            print_list(tests, FLAKY_COLUMNS, empty=f'No test was flaky in {counted(found.runs, "run")} with retries.')
 
 
 @contextmanager
 def exit_on_error(as_json: bool = False) -> Iterator[None]:
-    """Exit with 1 if a command is refused, and with 3 if it may be tried again. Print why, as JSON if asked to."""
+    """Print why a command failed, as JSON if asked to, and exit with the code for it."""
     try:
         yield
-    except RunsApiError as error:
+    except Exception as fault:
+        error = fault if isinstance(fault, RunsApiError) else log_fault(fault)
         if as_json:
-            click.echo(json.dumps(error.to_json()))
+            print_json(error.to_json())
         else:
             details = f' {json.dumps(error.details)}' if error.details else ''
-            click.echo(f'Error: {error.message}{details}', err=True)
+            print_line(f'Error: {escape(error.message)}{details}', is_error=True)
         if isinstance(error, InternalError):
-            click.echo(f'The server said: {error.fault}', err=True)
-        raise SystemExit(3 if isinstance(error, ServiceUnavailable) else 1) from None
+            print_line(f'The server said: {escape(error.fault)}', is_error=True)
+        raise SystemExit(EXIT_CODES[error.code]) from None
 
 
 COMMANDS = (retry_command, attempts_command, verdict_command, carry_over_command, sweep_command, causes_command,

@@ -8,8 +8,10 @@ from flask import current_app
 from flask.testing import FlaskClient
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestStatus
-from support.api import ApiCall, Command
+from support.api import ApiCall, Command, read_lines
 from support.histories import end, finish, retry_in_process
+
+from mod_runs_api.cli import ATTEMPT_COLUMNS
 
 pytestmark = [pytest.mark.usefixtures('app'), pytest.mark.on_file]
 
@@ -35,8 +37,8 @@ def test_what_was_built_for_a_run_is_known_when_it_has_completed(
     end(second, TestStatus.canceled)
 
     assert [one['built_commit_sha'] for one in attempts(first).json['data']] == [ONE, None]
-    built, unknown = command('attempts', first).output.splitlines()
-    assert ONE[:8] in cells(built) and OTHER[:8] not in cells(unknown)
+    lines = read_lines(command('attempts', first), ATTEMPT_COLUMNS)
+    assert [line['BUILD'] for line in lines] == [ONE[:8], '-']
     finish(second, tests)
     assert [one['built_commit_sha'] for one in attempts(first).json['data']] == [ONE, OTHER]
 
@@ -55,4 +57,5 @@ def test_whoever_reads_a_run_with_results_of_another_build_is_told(
     assert attempts(first).json['data'][-1]['other_builds'] == expected
     sentence = '1 of the results carried over was built from 1a2b3c4d.'
     assert (sentence in client.get(f'/test/{second}').text) == (sentence in report(second)) == bool(expected)
-    assert ('1a2b3c4d:1' in cells(command('attempts', first).output.splitlines()[-1])) == bool(expected)
+    line = read_lines(command('attempts', first), ATTEMPT_COLUMNS)[-1]
+    assert line['OTHER BUILDS'] == ('1a2b3c4d:1' if expected else '-')

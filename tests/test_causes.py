@@ -10,9 +10,11 @@ from database import db
 from flask.testing import FlaskClient
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
-from support.api import ApiCall, Command
+from support.api import ApiCall, Command, read_lines
 from support.histories import TIME_LIMIT, end, finish, report, retry_in_process
 from support.rows import Rows, change_retries
+
+from mod_runs_api.cli import ATTEMPT_COLUMNS, CAUSE_COLUMNS
 
 #: The stages of a progress row by their name; any other text is the message of a row that cancels.
 STAGES = {stage.value: stage for stage in (TestStatus.preparation, TestStatus.testing, TestStatus.completed)}
@@ -93,17 +95,14 @@ def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(
     retry_in_process(run)
 
     listed = attempts(run).json['data']
-    lines = [{*line.split('\t')} for line in command('attempts', run).stdout.splitlines()]
-    monkeypatch.setattr('mod_runs_api.terminal.sys', SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
-    table = command('attempts', run).stdout.splitlines()
+    lines = read_lines(command('attempts', run), ATTEMPT_COLUMNS)
     page = client.get(f'/test/{run}').text
+    sentence = 'The run exceeded the time limit.'
 
     assert [(one['cause'], one['cause_detail'], one['cause_sentence'], one['automatic']) for one in listed] == [
-        ('infrastructure', TIME_LIMIT, 'The run exceeded the time limit.', None), (None, None, None, True),
-        (None, None, None, False)]
-    assert {'infrastructure', TIME_LIMIT} <= lines[0] and 'automatic' in lines[1]
-    assert ['The run exceeded the time limit.' in line for line in table] == [False, True, False, False]
-    assert '</span>: <bdi>The run exceeded the time limit.</bdi>' in page and '>automatic</td>' in page
+        ('infrastructure', TIME_LIMIT, sentence, None), (None, None, None, True), (None, None, None, False)]
+    assert [(line['WHY IT ENDED'], line['BY']) for line in lines] == [(sentence, '-'), ('-', 'automatic'), ('-', '-')]
+    assert f'</span>: <bdi>{sentence}</bdi>' in page and '>automatic</td>' in page
 
 
 @pytest.mark.on_file
@@ -118,14 +117,16 @@ def test_the_command_counts_the_causes_of_the_last_runs_that_ended(
     before = rows.snapshot()
 
     found = json.loads(command('causes', '--json').output)
-    printed = command('causes', '--last', 4).output.splitlines()
-    assert command('causes', '--last', 0).exit_code == 2
+    printed = read_lines(command('causes', '--last', 4), CAUSE_COLUMNS)
 
     assert (found['runs'], found['whole']) == (5, 1)
     assert found['causes'] == {'decision': 2, 'build': 0, 'code': 0, 'infrastructure': 2, 'unknown': 0}
     assert found['details'][0] == {'cause': 'infrastructure', 'detail': TIME_LIMIT, 'count': 2}
-    assert printed == ['runs\t4', 'whole\t1', 'decision\t1', 'build\t0', 'code\t0', 'infrastructure\t2', 'unknown\t0',
-                       f'infrastructure\t2\t{TIME_LIMIT}', 'decision\t1\tCanceled by "admin"']
+    assert [(line['CAUSE'], line['RUNS']) for line in printed if line['MESSAGE'] == '-'] == [
+        ('runs', '4'), ('whole', '1'), ('decision', '1'), ('build', '0'), ('code', '0'), ('infrastructure', '2'),
+        ('unknown', '0')]
+    assert [(line['CAUSE'], line['RUNS'], line['MESSAGE']) for line in printed if line['MESSAGE'] != '-'] == [
+        ('infrastructure', '2', TIME_LIMIT), ('decision', '1', 'Canceled by "admin"')]
     assert rows.snapshot() == before
 
     # More are counted than are read at once.

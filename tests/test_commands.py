@@ -1,26 +1,45 @@
-"""``flask runs-api`` (docs/python-and-command-line.rst, "The command line"). More: test_verdict, test_carry_over."""
+"""``flask runs-api`` (docs/python-and-command-line.rst, "The command line")."""
 
 import json
 import re
-from collections.abc import Iterator
-from types import SimpleNamespace
+import sys
+from contextvars import Context
 
 import pytest
 import seed
+from click.testing import Result
 from database import db
+from flask import Flask
+from flask.cli import ScriptInfo
 from mod_auth.models import User
-from mod_regression.models import RegressionTest
-from mod_test.models import Test, TestStatus
-from sqlalchemy import text
-from support.api import ApiCall, Command
-from support.histories import FAIL, PASS, add_attempts, finish, retry_in_process
+from sqlalchemy import Engine, text
+from support.api import ApiCall, Command, read_lines
+from support.documents import read_literals, read_table
+from support.histories import FAIL, PASS, History, add_attempts, end, retry_in_process
 from support.rows import RetryRow, Rows, add_retries, delete_run
+from support.statements import before_statements, fail
 
-from mod_runs_api import ServiceUnavailable
-from mod_runs_api.domain.sweep import Step
+from mod_runs_api import cli
+from mod_runs_api.terminal import EXIT_CODES
 
 # A command has a session of its own, and so a connection of its own.
 pytestmark = pytest.mark.on_file
+
+#: Every command, as it is called for a run, and for many of them.
+OF_A_RUN = ['retry', 'retry --dry-run', 'attempts', 'verdict', 'carry-over']
+OF_MANY = ['carry-over', 'sweep', 'sweep --dry-run', 'causes', 'flaky']
+JSON = pytest.mark.parametrize('options', [[], ['--json']], ids=['text', 'json'])
+
+
+def error_of(result: Result) -> str:
+    """Return the message of the error that a command has printed: as JSON, or as a line that details may follow."""
+    if result.stdout:
+        return str(json.loads(result.stdout)['message'])
+    line, = [line for line in result.stderr.splitlines() if line.startswith('Error: ')]
+    return line.removeprefix('Error: ').partition(' {')[0]
+
+
+# The commands
 
 
 def test_a_retry_prints_the_new_run_and_has_an_option_for_each_argument_of_retry_run(
@@ -29,94 +48,33 @@ def test_a_retry_prints_the_new_run_and_has_an_option_for_each_argument_of_retry
 
     assert command('retry', run_id).output == f'{run_id + 1}\n'
     assert command(*arguments).output == f'{run_id + 2}\n'
-    assert command('retry', 'abc').exit_code == 2
     assert json.loads(command(*arguments, '--json').output) == {
         'run_id': run_id, 'new_run_id': run_id + 2, 'tests': 2, 'replayed': True}
     assert rows.retries == [RetryRow(run_id + 1, run_id, run_id, False, None, None, 3),
                             RetryRow(run_id + 2, run_id, run_id, True, 'flaky \U0001f480', alice.id, 2)]
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (['retry', '99'], 'Run 99 not found. {"resource": "run", "id": 99}'),
-    (['retry', '1', '--as', 'nobody'], '{"fields": {"requested_by": ["There is no such user."]}}'),
-    (['retry', '1', '--reason', 'x' * 256], 'Longer than maximum length 255.'),
-    (['attempts', '99'], 'Run 99 not found.'), (['verdict', '99'], 'Run 99 not found.'),
-    (['carry-over', '99'], 'Run 99 not found.')])
-def test_a_refusal_exits_with_1_and_is_json_if_asked_for(
-        command: Command, run_id: int, rows: Rows, arguments: list[str], message: str) -> None:
-    result = command(*arguments)
-
-    assert (result.exit_code, result.stdout) == (1, '')
-    assert message in result.stderr
-    if arguments[0] == 'retry':
-        as_json = command(*arguments, '--json')
-        assert (as_json.exit_code, as_json.stderr) == (1, '')
-        assert json.loads(as_json.stdout).keys() == {'code', 'message', 'details'}
-    assert rows.retries == []
-
-
-def test_attempts_are_listed_one_a_line_or_as_json_lines(
+def test_attempts_are_listed_with_the_fields_of_their_json(
         command: Command, attempts: ApiCall, run_id: int, alice: User) -> None:
-    command('retry', run_id, '--failed-only', '--reason', 'two\nlines\t\U0001f480', '--as', 'alice')
-    command('retry', run_id + 1)
+    command('retry', run_id, '--failed-only', '--reason', 'two\nlines \u202e\U0001f480', '--as', 'alice')
+    data = attempts(run_id).json['data']
 
-    result, as_json = command('attempts', run_id), command('attempts', run_id, '--json')
+    first, second = read_lines(command('attempts', run_id), cli.ATTEMPT_COLUMNS)
 
-    assert (result.exit_code, as_json.exit_code) == (0, 0)
-    first, second, third = result.output.splitlines()
-    time = r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ'
-    assert first == f'1\t{run_id}\t-\tfail\t2\t0\t0\t3\t-\t-\t-\t-\t-\t-\t-\t-'
-    assert re.fullmatch(rf'2\t2\t{run_id}\tqueued\t0\t2\t0\t2\tfailed\talice\t{time}\t'
-                        r'"two\\nlines\\t\U0001f480"\t-\t-\t-\t-', second)
-    assert re.fullmatch(rf'3\t3\t2\tqueued\t0\t3\t0\t3\tall\t-\t{time}\t-\t-\t-\t-\t-', third)
-    assert [json.loads(line) for line in as_json.output.splitlines()] == attempts(run_id).json['data']
+    assert [(line['RUN'], line['STATUS'], line['FAILED'], line['NOT RUN'], line['TESTS'], line['BY'])
+            for line in (first, second)] == [
+        (str(run_id), 'fail', '2', '0', '3', '-'), (str(run_id + 1), 'queued', '0', '2', '2', 'alice')]
+    assert (second['REASON'], second['CREATED']) == ('two\\nlines \\u202e\U0001f480', data[1]['created_at'])
+    assert [json.loads(line) for line in command('attempts', run_id, '--json').output.splitlines()] == data
 
 
 def test_all_attempts_are_listed_however_many(command: Command) -> None:
     root_id, *retries = seed.bulk_runs(201, 1)
     add_retries(root_id, retries)
 
-    lines = command('attempts', root_id).output.splitlines()
+    lines = read_lines(command('attempts', root_id), cli.ATTEMPT_COLUMNS)
 
-    assert [line.split('\t')[:2] for line in lines] == [
-        [str(number), str(run_id)] for number, run_id in enumerate([root_id, *retries], 1)]
-
-
-def test_on_a_terminal_lists_are_tables_with_a_head(
-        command: Command, tests: list[RegressionTest], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('mod_runs_api.terminal.sys', SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
-    first = finish(seed.run(tests, built_commit='1a2b').id, tests, failed=tests[:2])
-    finish(retry_in_process(first, failed_only=True, reason='flaky VM', requested_by=seed.user()), tests[:2],
-           failed=tests[:1])
-    seed.progress(db.session.get_one(Test, first), TestStatus.canceled)
-
-    assert re.sub(r'20\d\d-\d\d-\d\d \d\d:\d\d', '2026-11-24 13:00', command('attempts', first).output) == (
-        'ATTEMPT  RUN  STATUS    FAILED  NOT RUN  CARRIED OVER  TESTS  BY     WHEN (UTC)        ENDED BY  REASON\n'
-        '1        1    canceled  2       0        0             3      -      -                 -         -\n'
-        '2        2    fail      1       0        1             3      alice  2026-11-24 13:00  -         flaky VM\n')
-    assert command('verdict', first).output == (
-        'TEST  VERDICT              OUTCOMES       COMMAND\n'
-        '1     failing_identically  1:fail 2:fail  -out=srt -latin1\n'
-        '2     flaky                1:fail 2:pass  -out=srt -latin1\n'
-        'fail\tOver 2 attempts 1 test is flaky and 1 fails each time in the same way.\n')
-    assert command('flaky').output == (
-        'TEST  FLAKY  RETRIED  LAST RUN  COMMAND\n2     1      1        1         -out=srt -latin1\n')
-    assert command('causes').output.splitlines()[:2] == ['CAUSE           RUNS', 'runs            2']
-    assert command('sweep').output == ''
-
-
-def test_a_sweep_that_breaks_off_says_at_a_terminal_what_it_has_done(
-        command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    def take_steps(*_: object) -> Iterator[Step]:
-        yield Step(1, 'ended', 'It has vanished.')
-        raise ServiceUnavailable
-
-    monkeypatch.setattr('mod_runs_api.terminal.sys', SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
-    monkeypatch.setattr('mod_runs_api.cli.take_steps', take_steps)
-    result = command('sweep')
-
-    assert (result.exit_code, result.stdout) == (
-        3, 'RUN  STEP   NEW RUN  WHY\n1    ended  -        It has vanished.\n')
+    assert [line['RUN'] for line in lines] == [str(run_id) for run_id in (root_id, *retries)]
 
 
 def test_flaky_lists_the_tests_that_were_flaky_in_the_last_runs_that_were_retried(command: Command, rows: Rows) -> None:
@@ -125,20 +83,131 @@ def test_flaky_lists_the_tests_that_were_flaky_in_the_last_runs_that_were_retrie
     delete_run(new[0])
     before = rows.snapshot()
 
-    assert command('flaky').output == f'1\t1\t1\t{old[0]}\t-out=srt -latin1\n'
+    line, = read_lines(command('flaky'), cli.FLAKY_COLUMNS)
+
+    assert (line['TEST'], line['FLAKY'], line['RETRIED'], line['LAST RUN']) == ('1', '1', '1', str(old[0]))
     assert json.loads(command('flaky', '--json', '--last', 1).output) == {'runs': 1, 'tests': []}
     assert json.loads(command('flaky', '--json').output) == {'runs': 2, 'tests': [
         {'regression_test_id': 1, 'command': '-out=srt -latin1', 'flaky': 1, 'retried': 1, 'last_run_id': old[0]}]}
     assert rows.snapshot() == before
 
 
-def test_an_error_that_waiting_cannot_mend_exits_with_1_and_says_what_the_server_said(
+def test_a_person_reads_headings_and_a_sentence_in_the_place_of_an_empty_list(
+        command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('mod_runs_api.terminal.is_terminal', lambda: True)
+    run_id, = add_attempts([PASS])
+
+    for arguments, columns in ((['attempts', run_id], cli.ATTEMPT_COLUMNS), (['causes'], cli.CAUSE_COLUMNS)):
+        head = command(*arguments).output.splitlines()[0]
+        assert re.split('  +', head) == list(columns)
+    empty: list[tuple[list[object], str]] = [
+        (['carry-over'], 'No retry lacks results.\n'), (['sweep'], 'There is nothing to do.\n'),
+        (['flaky'], 'No test was flaky in 0 runs with retries.\n'),
+        (['verdict', run_id], 'No test has another verdict than "passed".\npass\n')]
+    for arguments, sentence in empty:
+        assert command(*arguments).output == sentence
+
+
+# Exit codes
+
+
+def test_the_exit_codes_are_documented() -> None:
+    documented = {int(row['code']): read_literals(row['meaning'])
+                  for row in read_table('docs/python-and-command-line.rst', 'code')}
+
+    # Click has one more.
+    assert documented.keys() == {*EXIT_CODES.values(), 2}
+    assert {word: code for code, words in documented.items() for word in words} == EXIT_CODES
+
+
+@pytest.mark.parametrize(('history', 'exit_code'), [([PASS], 0), ([FAIL], 1), ([FAIL, PASS], 0)])
+def test_a_verdict_has_an_exit_code(command: Command, history: History, exit_code: int) -> None:
+    run_id = add_attempts(history)[0]
+
+    assert command('verdict', run_id).exit_code == command('verdict', run_id, '--json').exit_code == exit_code
+    retry_in_process(run_id)
+    assert command('verdict', run_id).exit_code == 9
+
+
+@JSON
+@pytest.mark.parametrize('name', OF_A_RUN)
+def test_an_unknown_run_exits_with_4(command: Command, name: str, options: list[str]) -> None:
+    result = command(*name.split(), 99, *options)
+
+    assert (result.exit_code, error_of(result)) == (4, 'Run 99 not found.')
+
+
+@JSON
+@pytest.mark.parametrize(('arguments', 'message'), [
+    (['--as', 'nobody'], 'The request has invalid fields.'),
+    (['--reason', 'x' * 256], 'The request has invalid fields.'),
+    (['--failed-only'], 'No test of run 1 failed: there is nothing to run again.')])
+def test_an_invalid_value_and_a_refusal_exit_with_5(
+        command: Command, rows: Rows, arguments: list[str], message: str, options: list[str]) -> None:
+    run_id, = add_attempts([PASS])
+
+    result = command('retry', run_id, *arguments, *options)
+
+    assert (result.exit_code, error_of(result)) == (5, message)
+    assert rows.retries == []
+
+
+@pytest.mark.parametrize('arguments', ['retry', 'retry abc', 'sweep 1', 'causes --last 0', 'flaky --last x', 'swep'])
+def test_a_wrong_command_exits_with_2(command: Command, arguments: str) -> None:
+    assert command(*arguments.split()).exit_code == 2
+
+
+@JSON
+@pytest.mark.parametrize('name', [*(f'{name} 1' for name in OF_A_RUN), *OF_MANY])
+def test_a_database_that_is_away_exits_with_3(command: Command, name: str, options: list[str]) -> None:
+    with before_statements(Engine, '', fail):
+        result = command(*name.split(), *options)
+
+    assert (result.exit_code, error_of(result)) == (3, 'The database cannot be used at the moment. Try again later.')
+
+
+def test_an_error_that_waiting_cannot_fix_exits_with_10_and_the_message_of_the_server(
         command: Command, attempts: ApiCall, run_id: int) -> None:
     db.session.execute(text('ALTER TABLE run_retry DROP COLUMN reason'))
 
     result, as_json = command('attempts', run_id), command('attempts', run_id, '--json')
 
-    assert (result.exit_code, result.stdout) == (1, '')
-    assert "The server said: OperationalError 'no such column: run_retry.reason'" in result.stderr
-    assert (as_json.exit_code, json.loads(as_json.stdout)) == (1, attempts(run_id).json)
-    assert attempts(run_id) == 500
+    assert (result.exit_code, as_json.exit_code) == (10, 10)
+    assert result.stdout == ''
+    for each in (result, as_json):
+        assert "The server said: OperationalError 'no such column: run_retry.reason'\n" in each.stderr
+    assert (json.loads(as_json.stdout), 500) == (attempts(run_id).json, attempts(run_id).status_code)
+
+
+def test_a_fault_of_the_package_exits_with_10(
+        command: Command, run_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, 'read_verdict', lambda db, run_id: {1: run_id}[run_id + 1])
+
+    result = command('verdict', run_id)
+
+    assert (result.exit_code, error_of(result)) == (10, 'An unexpected error occurred.')
+    assert 'The server said: KeyError\n' in result.stderr
+
+
+# Texts, and an output that fails
+
+
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': lambda run: 'No.\n\x9b2J\u202e'}], ids=['check'])
+def test_the_message_of_an_error_has_no_control_characters(command: Command, run_id: int) -> None:
+    assert error_of(command('retry', run_id)) == r'No.\n\x9b2J\u202e'
+
+
+@pytest.mark.parametrize('name', ['sweep', 'carry-over'])
+def test_all_steps_are_taken_though_their_lines_cannot_be_printed(
+        app: Flask, first: int, rows: Rows, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    missed = [retry_in_process(first, failed_only=True) for _ in range(3)]
+    with before_statements(db.engine, 'INSERT INTO test_result ', fail):
+        for run_id in missed:
+            end(run_id)
+    monkeypatch.setattr(sys, 'stdout', open('/dev/full', 'w'))
+
+    with pytest.raises(SystemExit) as raised:
+        Context().run(app.cli.main, ['runs-api', name], obj=ScriptInfo(create_app=lambda: app))
+
+    assert raised.value.code == 10
+    assert [len(rows.carried_over(run_id)) for run_id in missed] == [3, 3, 3]

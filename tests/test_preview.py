@@ -159,7 +159,7 @@ def test_a_dry_run_looks_its_key_up_as_the_retry_does(command: Command, run_id: 
     assert json.loads(command(*dry, 'k', '--json').output) == {
         'run_id': run_id, 'new_run_id': run_id + 1, 'tests': 3, 'replayed': True}
     taken = command(*dry, 'k', '--failed-only')
-    assert (taken.exit_code, 'belongs to another request' in taken.stderr) == (1, True)
+    assert (taken.exit_code, 'belongs to another request' in taken.stderr) == (5, True)
     assert command(*dry, 'new').exit_code == 0
     assert len(rows.retries) == 1
 
@@ -178,9 +178,9 @@ def test_a_dry_run_prints_what_would_be_run(command: Command, preview: ApiCall, 
 
 
 @pytest.mark.on_file
-def test_a_dry_run_of_a_retry_that_would_be_refused_exits_with_1(command: Command, run_id: int) -> None:
-    for wrong in ([99], [run_id, '--as', 'nobody'], [run_id, '--key', 'a b']):
-        assert command('retry', '--dry-run', *wrong).exit_code == 1, wrong
+def test_a_dry_run_of_a_retry_that_would_be_refused_exits_like_the_retry(command: Command, run_id: int) -> None:
+    for wrong in (['--as', 'nobody'], ['--key', 'a b']):
+        assert command('retry', '--dry-run', run_id, *wrong).exit_code == 5, wrong
     deactivate(db.session.query(RegressionTest).all())
     for output in ([], ['--json']):
-        assert command('retry', '--dry-run', run_id, *output).exit_code == 1, output
+        assert command('retry', '--dry-run', run_id, *output).exit_code == 5, output

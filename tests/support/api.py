@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from click.testing import Result
 from werkzeug.test import TestResponse
 
+from mod_runs_api.terminal import Columns
+
 
 class Answer(TestResponse):
     """A response as pytest-flask makes it, for the type checker: it equals its status, and has JSON."""
@@ -24,6 +26,12 @@ ApiCall = Callable[..., Answer]
 
 #: Runs a command and returns its result: see the fixture ``command``.
 Command = Callable[..., Result]
+
+
+def read_lines(result: Result, columns: Columns) -> list[dict[str, str]]:
+    """Return the lines that a command has printed for a program. A line has its cells by the headings."""
+    return [dict(zip(columns, line.split('\t'), strict=True)) for line in result.stdout.splitlines()]
+
 
 #: What every answer of the API carries, good or bad: see docs/api.rst, "Errors".
 SECURITY_HEADERS = {
