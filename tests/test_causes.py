@@ -1,7 +1,6 @@
 """Why a run ended, and where that is said (docs/api.rst, "Causes"). The table itself: tests/domain."""
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
