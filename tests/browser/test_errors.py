@@ -189,7 +189,7 @@ NOT_OF_THE_API = 'The server did not answer as expected ({}). Try again, or tell
      'As the API says it. reason: Must not contain NUL.'),
     (422, error('unprocessable', '<img src=x onerror=alert(1)>'), '<img src=x onerror=alert(1)>'),
     (413, '<h1>A proxy</h1>', NOT_OF_THE_API.format(413)),
-    (502, '<h1>A proxy</h1>', NOT_OF_THE_API.format(502)),
+    (502, 'null', NOT_OF_THE_API.format(502)),
     (401, '<h1>A proxy</h1>', 'You are not logged in any more, or this page is too old. Log in, then reload the page.'),
     (202, '<h1>A proxy</h1>', AGAIN),
 ])

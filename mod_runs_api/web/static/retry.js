@@ -136,7 +136,7 @@ async function send() {
     });
     code = response.status;
     replayed = response.headers.has('Idempotent-Replayed');
-    answer = await response.json();
+    answer = await response.json() ?? {};
   } catch {
     // There is no answer, or it does not come from the API but from a proxy.
   }
