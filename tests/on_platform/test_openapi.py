@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mod_runs_api.api import schemas
+from mod_runs_api.api.routes import ROUTES, Route
 from mod_runs_api.domain.verdict import VERDICTS
 
 from .checkout import Platform
@@ -24,10 +24,14 @@ def document(telling: Platform) -> Any:
     return yaml.safe_load((telling.path / 'openapi-ci-api.yaml').read_text())
 
 
-def response(document: Any, path: str, method: str = 'get', status: str = '200') -> Any:
-    """Return the schema of an answer."""
-    answers = document['paths'][f'/runs/{{run_id}}/{path}'][method]['responses']
-    return answers[status]['content']['application/json']['schema']
+def operation(document: Any, route: Route) -> Any:
+    """Return the description of a route."""
+    return document['paths'][route.path.replace('<run_id>', '{run_id}')][route.method.lower()]
+
+
+def response(document: Any, route: Route) -> Any:
+    """Return the schema of the answer of a route."""
+    return operation(document, route)['responses'][str(route.status)]['content']['application/json']['schema']
 
 
 def strict(schema: Any) -> Any:
@@ -60,18 +64,29 @@ def whole(schema: Any, document: Any) -> Any:
     return {word: whole(value, document) for word, value in schema.items() if word not in (*SAID, 'example')}
 
 
-@pytest.mark.parametrize('route, schema', [
-    (('retry', 'post', '202'), schemas.RetryResultSchema), (('retry',), schemas.PreviewSchema),
-    (('retries',), schemas.AttemptsSchema), (('verdict',), schemas.VerdictSchema)])
-def test_an_answer_is_described_as_its_schema_has_it(document: Any, route: tuple[str, ...], schema: type) -> None:
+EACH_ROUTE = pytest.mark.parametrize('route', ROUTES, ids=lambda route: f'{route.method} {route.endpoint}')
+
+
+@EACH_ROUTE
+def test_a_route_is_described_with_its_scope_roles_and_arguments(document: Any, route: Route) -> None:
+    described = operation(document, route)
+    parameters = [parameter.get('name') or parameter['$ref'].rpartition('/')[2].lower()
+                  for parameter in described['parameters'] if parameter.get('in') != 'header']
+
+    assert (described['x-required-scope'], 'x-required-roles' in described) == (route.scope, route.needs_retry_role)
+    assert parameters == ['runid', *(route.arguments().fields if route.arguments else [])]
+
+
+@EACH_ROUTE
+def test_an_answer_is_described_as_its_schema_has_it(document: Any, route: Route) -> None:
     from apispec import APISpec
     from apispec.ext.marshmallow import MarshmallowPlugin
     plugin = MarshmallowPlugin(schema_name_resolver=lambda schema: getattr(schema, '__name__', type(schema).__name__))
     spec = APISpec('The schemas', '1', '3.0.3', plugins=[plugin])
-    spec.components.schema('Answer', schema=schema)
+    spec.components.schema('Answer', schema=route.answer)
     made = spec.to_dict()
 
-    assert whole(response(document, *route), document) == whole({'$ref': 'schemas/Answer'}, made)
+    assert whole(response(document, route), document) == whole({'$ref': 'schemas/Answer'}, made)
 
 
 def test_the_filter_by_verdict_has_all_verdicts(document: Any) -> None:
@@ -90,12 +105,10 @@ def test_real_answers_fit_the_document_and_have_nothing_that_it_does_not_name(do
     stopped = story.retry(source, failed_only=False)
     story.cancel(stopped)
 
-    answers: list[tuple[tuple[str, ...], Any]] = [
-        (('retry', 'post', '202'), story.ask('POST', f'/runs/{source}/retry', json_body={'reason': 'Once more'})),
-        (('retry',), json.loads(refused)),
-        *(((path,), story.ask('GET', f'/runs/{run_id}/{path}'))
-          for run_id in (source, stopped) for path in ('retry', 'retries', 'verdict'))]
+    answers = [(route, story.ask(route.method, route.path.replace('<run_id>', str(run_id))))
+               for run_id in (source, stopped) for route in ROUTES]
+    preview, = (route for route in ROUTES if (route.method, route.endpoint) == ('GET', 'retry'))
 
-    for route, answer in answers:
-        errors = Draft4Validator({**strict(document), **response(document, *route)}).iter_errors(answer)
+    for route, answer in [*answers, (preview, json.loads(refused))]:
+        errors = Draft4Validator({**strict(document), **response(document, route)}).iter_errors(answer)
         assert [error.message for error in errors] == [], route
