@@ -14,7 +14,8 @@ from flask.cli import ScriptInfo
 from mod_auth.models import User
 from sqlalchemy import Engine, text
 from support.api import ApiCall, Command, read_lines
-from support.documents import read_literals, read_table
+from support.documents import ROOT, read_literals, read_table
+from support.entry_points import CALLS
 from support.histories import FAIL, PASS, History, add_attempts, end, retry_in_process
 from support.rows import RetryRow, Rows, add_retries, delete_run
 from support.statements import before_statements, fail
@@ -37,6 +38,16 @@ def error_of(result: Result) -> str:
         return str(json.loads(result.stdout)['message'])
     line, = [line for line in result.stderr.splitlines() if line.startswith('Error: ')]
     return line.removeprefix('Error: ').partition(' {')[0]
+
+
+def test_every_command_is_tested_here_is_documented_and_is_among_the_ways_into_the_package() -> None:
+    names = {str(command.name) for command in cli.COMMANDS}
+    examples = re.findall(r'^    \$ flask --app run runs-api ([\w-]+)',
+                          (ROOT / 'docs/python-and-command-line.rst').read_text(), re.MULTILINE)
+
+    assert {name.split()[0] for name in (*OF_A_RUN, *OF_MANY)} == names
+    assert {*examples} == names
+    assert {call.removeprefix('flask runs-api ') for call in CALLS if call.startswith('flask ')} == names
 
 
 # The commands

@@ -9,7 +9,7 @@ import yaml
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
-from mod_runs_api.api import schemas
+from mod_runs_api.api.routes import ROUTES, Route
 from mod_runs_api.domain.verdict import VERDICTS
 
 PATCH = Path(__file__).parents[1] / 'docs' / 'patches' / '0005-openapi.patch'
@@ -34,8 +34,8 @@ def made() -> Any:
         return 'ErrorResponse' if made == 'ErrorSchema' else str(made)
 
     spec = APISpec('The schemas', '1', '3.0.3', plugins=[MarshmallowPlugin(schema_name_resolver=name)])
-    for schema in (schemas.RetryResultSchema, schemas.PreviewSchema, schemas.AttemptsSchema, schemas.VerdictSchema):
-        spec.components.schema(schema.__name__, schema=schema)
+    for route in ROUTES:
+        spec.components.schema(route.answer.__name__, schema=route.answer)
     return spec.to_dict()['components']['schemas']
 
 
@@ -58,14 +58,33 @@ def whole(schema: Any, named: Any) -> Any:
     return {word: whole(value, named) for word, value in schema.items()}
 
 
-@pytest.mark.parametrize('path, method, status, schema', [
-    ('retry', 'post', '202', 'RetryResultSchema'), ('retry', 'get', '200', 'PreviewSchema'),
-    ('retries', 'get', '200', 'AttemptsSchema'), ('verdict', 'get', '200', 'VerdictSchema')])
-def test_an_answer_is_described_as_its_schema_has_it(
-        described: Any, made: Any, path: str, method: str, status: str, schema: str) -> None:
-    answer = described['paths'][f'/runs/{{run_id}}/{path}'][method]['responses'][status]
+def operation(described: Any, route: Route) -> Any:
+    """Return the description of a route."""
+    return described['paths'][route.path.replace('<run_id>', '{run_id}')][route.method.lower()]
 
-    assert whole(answer['content']['application/json']['schema'], described['schemas']) == whole(made[schema], made)
+
+EACH_ROUTE = pytest.mark.parametrize('route', ROUTES, ids=lambda route: f'{route.method} {route.endpoint}')
+
+
+def test_only_routes_of_the_package_are_described(described: Any) -> None:
+    assert sum(map(len, described['paths'].values())) == len(ROUTES)
+
+
+@EACH_ROUTE
+def test_a_route_is_described_with_its_scope_roles_and_arguments(described: Any, route: Route) -> None:
+    found = operation(described, route)
+    parameters = [parameter.get('name') or parameter['$ref'].rpartition('/')[2].lower()
+                  for parameter in found['parameters'] if parameter.get('in') != 'header']
+
+    assert (found['x-required-scope'], 'x-required-roles' in found) == (route.scope, route.needs_retry_role)
+    assert parameters == ['runid', *(route.arguments().fields if route.arguments else [])]
+
+
+@EACH_ROUTE
+def test_an_answer_is_described_as_its_schema_has_it(described: Any, made: Any, route: Route) -> None:
+    answer = operation(described, route)['responses'][str(route.status)]['content']['application/json']['schema']
+
+    assert whole(answer, described['schemas']) == whole(made[route.answer.__name__], made)
 
 
 def test_the_filter_by_verdict_has_all_verdicts(described: Any) -> None:

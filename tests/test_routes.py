@@ -1,5 +1,6 @@
 """The table of the routes, and what holds for each of them (docs/api.rst)."""
 
+import json
 import re
 
 import pytest
@@ -33,6 +34,19 @@ def test_the_docs_list_the_routes_with_their_scopes_and_roles() -> None:
     assert sorted(listed) == sorted((route.method, route.path.replace('<run_id>', '{run_id}')) for route in ROUTES)
     assert {name: (read_literals(row['scope']), row['role'] == 'any') for name, row in who_may.items()} == {
         f'``{route.method} …/{route.endpoint}``': ([route.scope], not route.needs_retry_role) for route in ROUTES}
+
+
+@EACH_ROUTE
+def test_the_docs_have_an_example_with_every_field(route: Route) -> None:
+    commands = re.findall(r'^    \$ curl .*?\n\n(?=\S)', (ROOT / 'docs/api.rst').read_text(), re.MULTILINE | re.DOTALL)
+    url = re.compile(rf'/api/v1{route.path.replace("<run_id>", "[0-9]+")}\b')
+
+    answers = [answer for command in commands if url.search(command) and ('POST' in command) == (route.method == 'POST')
+               for answer in re.findall(r'^    (\{.*)', command, re.MULTILINE | re.DOTALL)]
+
+    assert answers
+    for answer in answers:
+        assert route.answer().validate(json.loads(answer.replace(', …', ''))) == {}
 
 
 @EACH_ROUTE

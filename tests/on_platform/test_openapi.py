@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mod_runs_api.api.routes import ROUTES, Route
 from mod_runs_api.api.schemas import ErrorSchema
 
 from .checkout import Platform
@@ -25,10 +26,14 @@ def document(telling: Platform) -> Any:
     return document_of(telling)
 
 
-def response(document: Any, path: str, method: str = 'get', status: str = '200') -> Any:
-    """Return the schema of an answer."""
-    answers = document['paths'][f'/runs/{{run_id}}/{path}'][method]['responses']
-    return answers[status]['content']['application/json']['schema']
+def operation(document: Any, route: Route) -> Any:
+    """Return the description of a route."""
+    return document['paths'][route.path.replace('<run_id>', '{run_id}')][route.method.lower()]
+
+
+def response(document: Any, route: Route) -> Any:
+    """Return the schema of the answer of a route."""
+    return operation(document, route)['responses'][str(route.status)]['content']['application/json']['schema']
 
 
 def strict(schema: Any) -> Any:
@@ -80,12 +85,10 @@ def test_real_answers_fit_the_document_and_have_nothing_that_it_does_not_name(do
     stopped = story.retry(source, failed_only=False)
     story.cancel(stopped)
 
-    answers: list[tuple[tuple[str, ...], Any]] = [
-        (('retry', 'post', '202'), story.ask('POST', f'/runs/{source}/retry', json_body={'reason': 'Once more'})),
-        (('retry',), json.loads(refused)),
-        *(((path,), story.ask('GET', f'/runs/{run_id}/{path}'))
-          for run_id in (source, stopped) for path in ('retry', 'retries', 'verdict'))]
+    answers = [(route, story.ask(route.method, route.path.replace('<run_id>', str(run_id))))
+               for run_id in (source, stopped) for route in ROUTES]
+    preview, = (route for route in ROUTES if (route.method, route.endpoint) == ('GET', 'retry'))
 
-    for route, answer in answers:
-        errors = Draft4Validator({**strict(document), **response(document, *route)}).iter_errors(answer)
+    for route, answer in [*answers, (preview, json.loads(refused))]:
+        errors = Draft4Validator({**strict(document), **response(document, route)}).iter_errors(answer)
         assert [error.message for error in errors] == [], route
