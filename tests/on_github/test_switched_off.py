@@ -1,0 +1,37 @@
+"""All retries are switched off by two settings (docs/operations.rst, "Switch everything off")."""
+
+from typing import Any
+
+import pytest
+from mod_test.models import Test
+from on_platform.documented import literal_block
+from support.api import ApiCall, Command
+from support.rows import Rows
+from support.visitor import Visitor
+
+from .conftest import Comment
+
+SWITCHED_OFF: dict[str, Any] = {}
+exec(literal_block('docs/operations.rst', 'RUNS_API_RETRY_ROLES = []'), {}, SWITCHED_OFF)
+
+
+@pytest.mark.parametrize('settings', [{}, SWITCHED_OFF], ids=['on', 'off'])
+def test_button_api_and_comments_retry_nothing_with_the_documented_settings(
+        settings: dict[str, Any], linux: Test, comment: Comment, retry: ApiCall, visitor: Visitor, rows: Rows) -> None:
+    run_id, is_on = linux.id, not settings
+
+    assert ('runs-api-retry' in visitor.page(f'/test/{run_id}')) == is_on
+    assert retry(run_id).status_code == (202 if is_on else 403)
+    outcome = comment('/retry linux')
+    assert bool(outcome.retries) == is_on
+    assert ('does not have permission' in outcome.reply) != is_on
+    assert len(rows.of('run_retry')) == (2 if is_on else 0)
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 1}, SWITCHED_OFF], ids=['on', 'off'])
+def test_the_sweep_retries_nothing_with_the_documented_settings(
+        settings: dict[str, Any], linux: Test, command: Command) -> None:
+    # A result is missing, so the run ended by an infrastructure failure.
+    swept = command('sweep', '--dry-run', '--json')
+
+    assert (swept.exit_code, str(linux.id) in swept.output) == (0, settings is not SWITCHED_OFF)
