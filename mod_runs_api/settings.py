@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from inspect import signature
 from typing import Any
 
 from limits import parse_many
@@ -92,11 +93,23 @@ def _read_checks(value: Any) -> tuple[Check, ...]:
             checks.append(import_string(check) if isinstance(check, str) else check)
         except (Exception, SystemExit) as error:  # Whatever importing somebody else's module may come to.
             raise MountError(f'RUNS_API_BEFORE_RETRY: {check!r} cannot be imported: {type(error).__name__}.') from None
-    if not all(map(callable, checks)):
-        raise MountError('RUNS_API_BEFORE_RETRY must be a callable, its dotted name, or a list of these, '
-                         f'not {value!r}.')
+    for check in checks:
+        if not _takes_a_run(check):
+            raise MountError('RUNS_API_BEFORE_RETRY: each check must be a function or an object that is called with '
+                             f'one argument, or the dotted name of one, not {check!r}.')
     # Each once. By equality: a check may not be hashable.
     return tuple(check for number, check in enumerate(checks) if check not in checks[:number])
+
+
+def _takes_a_run(check: object) -> bool:
+    """Return whether a check can be called with a run. Calling a class makes an object, which is no answer."""
+    if not callable(check) or isinstance(check, type):
+        return False
+    try:
+        signature(check).bind(None)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _read_count(config: Mapping[str, Any], name: str, default: int, least: int = 1) -> int:

@@ -268,7 +268,7 @@ def test_no_answer_is_a_no_and_the_next_sweep_asks_again(scene: Scene, question:
     scene.github.faults = {question: TimeoutError()}
 
     (line,) = scene.sweep()
-    assert (line.run_id, line.what) == (run, 'waiting') and line.why.endswith(' has no answer.')
+    assert (line.run_id, line.what) == (run, 'waiting') and line.why.endswith(' gave no answer.')
 
     scene.github.faults.clear()
     assert [line.what for line in scene.sweep()] == ['retried']
@@ -276,7 +276,7 @@ def test_no_answer_is_a_no_and_the_next_sweep_asks_again(scene: Scene, question:
 
 @pytest.mark.parametrize(('settings', 'why'), [
     ({'RUNS_API_BEFORE_RETRY': lambda run: 'Not today.'}, 'Not today.'),
-    ({'RUNS_API_BEFORE_RETRY': lambda run: 0}, '<lambda> has no answer.')])
+    ({'RUNS_API_BEFORE_RETRY': lambda run: 0}, 'The check <lambda> gave no answer.')])
 def test_the_checks_of_the_settings_are_asked_too(scene: Scene, why: str) -> None:
     run = scene.run()
 

@@ -52,9 +52,9 @@ def _create_retry(run_id: str) -> Response:
 def _preview_retry(run_id: str) -> Response:
     require('runs:read')
     state = extension_state()
-    # Checks may ask GitHub: for those who might go on, and not only to learn the headers.
-    asks_checks = request.method == 'GET' and may('runs:write', state.settings.retry_roles)
-    preview = preview_retry(state, _to_id(run_id), asks_checks=asks_checks)
+    # Checks may query GitHub: for those who might go on, and not only to learn the headers.
+    calls_checks = request.method == 'GET' and may('runs:write', state.settings.retry_roles)
+    preview = preview_retry(state, _to_id(run_id), calls_checks=calls_checks)
     return json_response(PreviewSchema().dump(preview), 200)
 
 

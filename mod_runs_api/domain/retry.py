@@ -72,10 +72,11 @@ class RetryRequest:
     run_id: int
     failed_only: bool
     reason: str | None
-    #: The user who asks. They become an owner of the new run.
+    #: The user who requests it. They become an owner of the new run.
     requester_id: int | None = None
-    #: Whether a sweep asks.
+    #: Whether a sweep requests it, or a comment on GitHub: both have checks of their own.
     automatic: bool = False
+    from_comment: bool = False
     #: Requests with the same one create one run: see :func:`digest_key`.
     idempotency_digest: str = field(kw_only=True)
     #: The secret that the new run's worker will report with. It is unique in the database, so a run whose commit was

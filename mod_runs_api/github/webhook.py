@@ -10,7 +10,8 @@ from ..errors import RunNotFound, Unprocessable
 from ..extension import ExtensionState, extension_state
 from ..host.github import find_pull_request
 from ..host.runtime import external_run_page
-from ..service.comments import create_commanded_retry, read_request
+from ..service.comments import read_request
+from ..service.retry import create_retry
 from ..service.users import find_writer
 from ..service.verdict import read_verdict
 from .commands import InvalidCommand, read_commands
@@ -71,7 +72,7 @@ def _retry(state: ExtensionState, comment: Comment, user: User, pull_request: Pu
         request = state.transactions.run(read_request, comment, user, pull_request, command)
         if request is None:
             return CommentRefusal(platform, None, f'This pull request has no run on {platform}.')
-        retry = create_commanded_retry(state, request)
+        retry = create_retry(state, request)
     except (RunNotFound, Unprocessable) as error:
         return CommentRefusal(platform, request.run_id if request else error.details['run_id'], error.message)
     known = None

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TypeGuard
 
 from flask import current_app, g
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from ..errors import InternalError, RunsApiError, ServiceUnavailable, StaleRead
+from ..errors import MAX_MESSAGE_LENGTH, InternalError, RunsApiError, ServiceUnavailable, StaleRead
 
 #: Errors that waiting cannot mend, though drivers raise them as if it could. MySQL and MariaDB: a database, table,
 #: column or default that is not there, a right or a log-in that is lacking, a password or an account that has ended.
@@ -46,6 +46,13 @@ def _is_permanent(fault: DBAPIError) -> bool:
 def describe(fault: BaseException) -> str:
     """Return the kind and the place of a fault for the log, without values."""
     return f'{_name(fault)}\n{"".join(traceback.format_tb(fault.__traceback__))}'
+
+
+def explain(fault: BaseException) -> str:
+    """Return the kind and the message of a fault for the log, in a line. Messages of the database keep their values."""
+    if any(isinstance(cause, SQLAlchemyError) for cause in _causes(fault)):
+        return _name(fault)
+    return ' '.join(''.join(traceback.format_exception_only(fault)).split())[:MAX_MESSAGE_LENGTH]
 
 
 def _name(fault: BaseException) -> str:

@@ -10,13 +10,10 @@ from ..database.runs import find_newest_run
 from ..domain.comments import Command, Comment
 from ..domain.outcomes import list_not_passed
 from ..domain.progress import order_ends
-from ..domain.retry import Retry, RetryRequest, digest_key
+from ..domain.retry import RetryRequest, digest_key
 from ..domain.run import PullRequest
 from ..domain.users import User
 from ..errors import RunQueued
-from ..extension import ExtensionState
-from .checks import checks_of_comments
-from .retry import create_retry
 
 
 def read_request(db: Database, comment: Comment, user: User, pull_request: PullRequest,
@@ -34,12 +31,8 @@ def read_request(db: Database, comment: Comment, user: User, pull_request: PullR
             raise RunQueued(f'Run {run_id} is still queued.', run_id=run_id)
         if command.failed_only:
             run_id = _choose_attempt(db, run_id)
-    return RetryRequest(run_id, command.failed_only, command.reason, user.id, idempotency_digest=digest)
-
-
-def create_commanded_retry(state: ExtensionState, request: RetryRequest) -> Retry:
-    """Return the retry that a request by a comment creates, as :func:`mod_runs_api.service.retry.create_retry`."""
-    return create_retry(state, request, checks_of_comments(state.settings))
+    return RetryRequest(run_id, command.failed_only, command.reason, user.id, from_comment=True,
+                        idempotency_digest=digest)
 
 
 def _choose_attempt(db: Database, root_id: int) -> int:

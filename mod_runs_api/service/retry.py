@@ -1,6 +1,5 @@
 """Retrying a run (docs/api.rst, "Retry a run")."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from ..database import Database
@@ -16,8 +15,7 @@ from ..domain.words import counted
 from ..errors import InvalidFields, KeyReused, RunChanged
 from ..extension import ExtensionState
 from ..host.log import log
-from ..settings import Check
-from .checks import ask_checks
+from .checks import call_checks, list_checks
 from .users import find_user_id
 from .validation import load_retry_fields
 
@@ -34,11 +32,9 @@ def build_request(transactions: Transactions, run_id: int, *, failed_only: bool,
                         idempotency_digest=digest_key(requester_id, idempotency_key))
 
 
-def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[Check] | None = None) -> Retry:
+def create_retry(state: ExtensionState, request: RetryRequest) -> Retry:
     """Return the retry that a request creates, or has created before. Raises :exc:`RunNotFound` or :exc:`Refusal`."""
-    # The checks are those of the settings, or what a use case asks in their place. They may ask GitHub: that is before
-    # the transaction that writes, and after all that the tables refuse.
-    checks = state.settings.before_retry if checks is None else checks
+    checks = list_checks(state.settings, request)
 
     def find_retriable_run(db: Database) -> Run | Retry:
         earlier = find_earlier_retry(db, request)
@@ -48,11 +44,12 @@ def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[
         read_tests_to_run(db, state.settings.retry_rules, run, request.failed_only)
         return run
 
+    # Checks may query GitHub. This comes before the transaction that writes, and after all that the tables can refuse.
     if checks:
         found = state.transactions.run(find_retriable_run)
         if isinstance(found, Retry):
             return found
-        ask_checks(checks, found)
+        call_checks(checks, found)
     return store_retry(state, request)
 
 

@@ -24,6 +24,7 @@ from ..domain import sweep
 from ..domain.causes import LOST_MACHINE
 from ..domain.outcomes import list_not_passed
 from ..domain.progress import ENDED_STATUSES, ProgressRow
+from ..domain.retry import RetryRequest
 from ..domain.run import Run
 from ..domain.sweep import Candidate, CircuitBreaker, SourceTests, Step
 from ..domain.words import counted
@@ -33,7 +34,7 @@ from ..host.github import post_error
 from ..host.log import describe, log
 from ..settings import Settings
 from .carry_over import carry_over, plan_carry_over
-from .checks import ask_checks, checks_of_sweeps
+from .checks import call_checks, list_checks
 from .retry import store_retry
 from .verdict import read_verdict
 
@@ -48,21 +49,22 @@ def plan_sweep(state: ExtensionState) -> list[Step]:
     if settings.automatic_retries:
         further, runs, breakers = transactions.run(_plan_by_tables, settings, clock.now(),
                                                    {step.run_id for step in steps})
-        steps += [_ask_checks(settings, runs[step.run_id], step, breakers) if step.request else step
+        steps += [_call_checks(settings, runs[step.run_id], step, step.request, breakers) if step.request else step
                   for step in further]
-        # A check that finds the database away has no answer, as one that finds GitHub away.
+        # For a check that does not reach the database, the step only waits.
         transactions.run(ping)
     return steps
 
 
-def _ask_checks(settings: Settings, run: Run, step: Step, breakers: dict[str, CircuitBreaker]) -> Step:
+def _call_checks(settings: Settings, run: Run, step: Step, request: RetryRequest,
+                 breakers: dict[str, CircuitBreaker]) -> Step:
     """Return the step of a retry that the tables allow, or the reason to wait: the circuit breaker, or a check."""
     breaker = breakers[run.platform]
     reason = breaker.find_reason_to_wait(settings.automatic_retries_at_once)
     if reason:
         return Step(run.id, 'waiting', reason)
     try:
-        ask_checks(checks_of_sweeps(settings), run, fail_closed=True)
+        call_checks(list_checks(settings, request), run, fail_closed=True)
     except RefusedByCheck as refusal:
         return Step(run.id, 'waiting', refusal.message)
     breakers[run.platform] = replace(breaker, in_flight=breaker.in_flight + 1)
