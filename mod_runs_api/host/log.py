@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Iterator
 from typing import TypeGuard
 
-from flask import current_app, g
+from flask import g
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -16,11 +16,14 @@ from ..errors import MAX_MESSAGE_LENGTH, InternalError, RunsApiError, ServiceUna
 PERMANENT_CODES = frozenset({1044, 1045, 1049, 1054, 1142, 1143, 1364, 1820, 1862, 3118, 4151})
 #: The beginnings of SQLite's messages for a table or a column that is not there: it has one code for many errors.
 PERMANENT_BEGINNINGS = ('no such ', 'table ')
+#: The name of the logger that the platform's ``run.py`` creates.
+PLATFORM_LOGGER = 'Platform'
 
 
 def log() -> logging.Logger:
-    """Return the log of the host: ``g.log``, or the application's if there is none."""
-    logger: logging.Logger = g.get('log') or current_app.logger
+    """Return the log of the platform: ``g.log``, or its logger by name in commands and jobs, which have no ``g.log``."""
+    # Not the application's logger: the platform does not configure it, so it drops everything below a warning.
+    logger: logging.Logger = g.get('log') or logging.getLogger(PLATFORM_LOGGER)
     return logger
 
 

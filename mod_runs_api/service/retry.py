@@ -57,9 +57,10 @@ def store_retry(state: ExtensionState, request: RetryRequest) -> Retry:
     """Create a retry as :func:`create_retry` does, without any check."""
     retry = state.transactions.run(_create, request, state.settings.retry_rules)
     if not retry.replayed:
+        user = 'no user' if request.requester_id is None else f'user {request.requester_id}'
         log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {counted(retry.test_count, "test")}'
                    f'{" that did not pass" if retry.failed_only else ""}, '
-                   f'{"automatically" if request.automatic else f"for user {request.requester_id}"}')
+                   f'{"automatically" if request.automatic else f"for {user}"}')
     return retry
 
 
