@@ -58,7 +58,7 @@ def test_the_commands_print_what_the_page_shows_and_write_no_row(unmounted: Plat
     shown = re.findall(r'^    \$ (flask --app run runs-api .+)\n((?:    .+\n)*)', evening, re.MULTILINE)
     assert [command.split()[4] for command, _ in shown] == ['causes', 'attempts', 'verdict', 'sweep']
     rights, = re.findall(r'GRANT (.+) ON evening', evening)
-    platform = copy(unmounted, 'evening', mounted=True, config="GITHUB_TOKEN = ''; RUNS_API_AUTOMATIC_RETRIES = 1\n")
+    platform = copy(unmounted, 'evening', mounted=True, config="GITHUB_TOKEN = ''; RUNS_API_AUTOMATIC_RETRIES = 2\n")
 
     with fresh_database(named_server()) as database, database.for_account(rights) as account:
         unmounted.inside('create_tables', database.uri)
