@@ -13,7 +13,7 @@ from .run import RegressionTest, Run
 class Choice:
     """One kind of retry."""
 
-    #: The tests that it would run, in order; none if it would be refused.
+    #: The tests that the retry would run, in order; none if it would be refused.
     regression_test_ids: list[int]
     refusal: Refusal | None = None
     #: A sentence about running these tests again, from the attempts so far and from master.
@@ -21,7 +21,7 @@ class Choice:
 
     @property
     def test_count(self) -> int:
-        """The number of regression tests that it would run."""
+        """The number of regression tests that the retry would run."""
         return len(self.regression_test_ids)
 
     def refuse(self, refusal: Refusal) -> 'Choice':

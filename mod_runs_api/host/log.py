@@ -21,7 +21,7 @@ PLATFORM_LOGGER = 'Platform'
 
 
 def log() -> logging.Logger:
-    """Return the log of the platform: ``g.log``, or its logger by name in commands and jobs, which have no ``g.log``."""
+    """Return the log of the platform: ``g.log``, or its logger by name if there is no request."""
     # Not the application's logger: the platform does not configure it, so it drops everything below a warning.
     logger: logging.Logger = g.get('log') or logging.getLogger(PLATFORM_LOGGER)
     return logger

@@ -57,7 +57,7 @@ def _find_completed_of_master(db: Database, run: Run) -> int | None:
         return None
     attempts = read_progress(db, read_attempt_ids(db, newest_id)).values()
     completed = [attempt.completed for attempt in attempts if attempt.completed]
-    # It may have been restarted since.
+    # A run that has just been restarted has not completed.
     return max(completed, key=lambda row: row.id).run_id if completed else None
 
 
