@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from inspect import signature
 from typing import Any, cast
 
 from limits import parse_many
@@ -55,10 +56,23 @@ def _read_checks(name: str, value: Any) -> tuple[Check, ...]:
             checks.append(import_string(check) if isinstance(check, str) else check)
         except (Exception, SystemExit) as error:  # The module of the check may do anything.
             raise MountError(f'{name}: {check!r} cannot be imported: {type(error).__name__}.') from None
-    if not all(map(callable, checks)):
-        raise MountError(f'{name} must be a callable, its dotted name, or a list of these, not {value!r}.')
+    for check in checks:
+        if not _takes_a_run(check):
+            raise MountError(f'{name}: each check must be a function or an object that is called with one argument, or '
+                             f'the dotted name of one, not {check!r}.')
     # Each once. By equality: a check may not be hashable.
     return tuple(check for number, check in enumerate(checks) if check not in checks[:number])
+
+
+def _takes_a_run(check: object) -> bool:
+    """Return whether a check can be called with a run. Calling a class makes an object, which is no answer."""
+    if not callable(check) or isinstance(check, type):
+        return False
+    try:
+        signature(check).bind(None)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _read_count(name: str, count: Any, least: int = 0) -> int:

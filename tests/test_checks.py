@@ -1,13 +1,17 @@
 """``RUNS_API_BEFORE_RETRY``: checks that may refuse a retry (docs/settings.rst). The ready-made ones: on_github."""
 
+import re
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from application import create_app
+from sqlalchemy.exc import IntegrityError, PendingRollbackError
 from support.api import ApiCall
 from support.rows import Rows
+from werkzeug.utils import import_string
 
-from mod_runs_api import RefusedByCheck, retry_run
+from mod_runs_api import MountError, RefusedByCheck, retry_run
 
 
 def checked_by(*functions: Any) -> pytest.MarkDecorator:
@@ -50,19 +54,43 @@ def test_a_check_may_refuse_a_retry_here_and_in_process(retry: ApiCall, run_id: 
     assert rows.retries == []
 
 
-NONSENSE = [ValueError('secret'), SystemExit('secret'), False, 5, [], ['no'], b'no', {'no': 1}]
+def caused_by(error: Exception, cause: Exception) -> Exception:
+    """Return an error that was raised because of another one."""
+    error.__cause__ = cause
+    return error
 
 
-@checked_by(Returns(None), Returns(''), *map(Returns, NONSENSE), refuse)
-def test_a_check_that_fails_or_returns_nonsense_refuses_nothing_is_logged_and_does_not_silence_the_next(
+#: Values and errors that are no answer, each with what the log says of it. Errors of the database may quote values.
+NO_ANSWERS: list[tuple[object, str]] = [
+    *((value, f'returned {type(value).__name__}, which is neither str nor None')
+      for value in (False, 5, [], ['no'], b'no', {'no': 1})),
+    (ValueError('no such\nkey'), 'raised ValueError: no such key'),
+    (PendingRollbackError('secret'), 'raised PendingRollbackError'),
+    (caused_by(RuntimeError('secret'), IntegrityError('secret', 'secret', Exception('secret'))),
+     'raised IntegrityError')]
+
+
+@checked_by(Returns(None), Returns(''), *(Returns(value) for value, _ in NO_ANSWERS), refuse)
+def test_a_check_without_an_answer_refuses_nothing_is_logged_and_the_next_is_called(
         retry: ApiCall, run_id: int, caplog: pytest.LogCaptureFixture) -> None:
     assert retry(run_id).json['message'].startswith('The build of c0ffee')
 
-    logged = [message for message in caplog.messages if 'the check Returns' in message]
-    assert len(logged) == len(NONSENSE)
-    for value, message in zip(NONSENSE, logged):
-        assert type(value).__name__ in message
-    assert 'secret' not in caplog.text
+    assert caplog.messages == [f'the check Returns {logged}' for _, logged in NO_ANSWERS]
+
+
+@checked_by(Returns(SystemExit()))
+def test_the_time_out_of_a_worker_is_no_answer_and_ends_the_request(retry: ApiCall, run_id: int, rows: Rows) -> None:
+    with pytest.raises(SystemExit):
+        retry(run_id)
+
+    assert rows.retries == []
+
+
+@pytest.mark.parametrize('check', [
+    Returns, 'test_checks.Returns', lambda: None, lambda run, more: None, lambda *, run: None, max])
+def test_a_check_that_cannot_be_called_with_one_argument_is_refused_at_the_mount(check: object) -> None:
+    with pytest.raises(MountError, match=re.escape(repr(import_string(check) if isinstance(check, str) else check))):
+        create_app('sqlite://', True, RUNS_API_BEFORE_RETRY=[refuse, check])
 
 
 CHECK = Mock(return_value=None)

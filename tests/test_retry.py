@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 import seed
 from database import db
+from flask import Flask
 from mod_auth.models import User
 from mod_test.models import Test
-from support.api import ApiCall, assert_error
+from support.api import ApiCall, Command, assert_error
+from support.isolation import without_request
 from support.rows import RetryRow, Rows, delete_run
 
 from mod_runs_api import retry_run
@@ -99,6 +101,19 @@ def test_a_retry_is_logged_without_the_reason_and_without_a_secret(
     assert 'why' not in caplog.text
     for secret in (token, *(row['token'] for row in rows.of('test'))):
         assert secret not in shown + caplog.text
+
+
+@pytest.mark.on_file
+def test_a_retry_without_a_request_is_in_the_log_of_the_platform_too(
+        app: Flask, command: Command, run_id: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level('INFO')
+
+    without_request(app, lambda: retry_run(run_id))
+    command('retry', run_id)
+
+    assert [(record.name, record.getMessage()) for record in caplog.records] == [
+        ('Platform', f'run {run_id} is retried as run {new_run_id} with 3 tests, for no user')
+        for new_run_id in (run_id + 1, run_id + 2)]
 
 
 # The same key

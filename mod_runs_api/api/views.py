@@ -49,9 +49,9 @@ def retry(run_id: str) -> Answer:
 def preview(run_id: str) -> Answer:
     """Preview a retry."""
     state = extension_state()
-    # Checks may ask GitHub: for those who might go on, and not only to learn the headers.
-    asks_checks = request.method == 'GET' and may('runs:write', state.settings.retry_roles)
-    return Answer(preview_retry(state, _to_id(run_id), asks_checks=asks_checks))
+    # Checks may query GitHub: for those who might go on, and not only to learn the headers.
+    calls_checks = request.method == 'GET' and may('runs:write', state.settings.retry_roles)
+    return Answer(preview_retry(state, _to_id(run_id), calls_checks=calls_checks))
 
 
 def attempts(run_id: str, limit: int, offset: int) -> Answer:

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import String, exists, insert, literal, select, true
+from sqlalchemy import Select, String, exists, func, insert, literal, select, true
 from sqlalchemy.orm import aliased
 
 from .. import clock
@@ -76,13 +77,25 @@ def read_automatic_attempts(db: Database, platform: str, limit: int) -> list[Aut
 
 
 def has_completed_since(db: Database, platform: str, progress_id: int) -> bool:
-    """Return whether a run of a platform has completed after a progress row, for the first time."""
+    """Return whether a run of a platform has completed after a progress row."""
+    completions = _select_completions(db, progress_id)
+    return bool(db.connection.scalar(select(exists(completions.where(as_text(db.host.Test.platform) == platform)))))
+
+
+def find_newest_completions(db: Database, progress_id: int) -> dict[str, int]:
+    """Return the newest row after a progress row that completed a run, of each platform that has one."""
+    platform, newest = as_text(db.host.Test.platform), func.max(db.host.TestProgress.id)
+    rows = db.connection.execute(
+        _select_completions(db, progress_id).with_only_columns(platform, newest).group_by(platform))
+    return {name: progress_id for name, progress_id in rows}
+
+
+def _select_completions(db: Database, progress_id: int) -> Select[Any]:
+    """Select the rows after a progress row that completed a run: its first ``completed`` one, and no repetition."""
     run, progress, earlier = db.host.Test, db.host.TestProgress, aliased(db.host.TestProgress)
-    said_before = exists().where(earlier.test_id == progress.test_id, earlier.id < progress.id, is_completed(earlier))
-    return bool(db.connection.scalar(select(exists(
-        select(progress.id).join_from(progress, run, run.id == progress.test_id)
-        .where(progress.id > progress_id, is_completed(progress), ~said_before,
-               as_text(run.platform) == platform)))))
+    is_repeated = exists().where(earlier.test_id == progress.test_id, earlier.id < progress.id, is_completed(earlier))
+    return (select(progress.id).join_from(progress, run, run.id == progress.test_id)
+            .where(progress.id > progress_id, is_completed(progress), ~is_repeated))
 
 
 def ping(db: Database) -> None:

@@ -31,7 +31,7 @@ class Choice:
 
     @property
     def test_count(self) -> int:
-        """The number of regression tests that it would run."""
+        """The number of regression tests that the retry would run."""
         return len(self.regression_test_ids)
 
     def refuse(self, refusal: Refusal) -> 'Choice':

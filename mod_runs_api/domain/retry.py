@@ -72,14 +72,15 @@ class RetryRequest:
     run_id: int
     failed_only: bool
     reason: str | None
-    #: The user who asks. They become an owner of the new run.
+    #: The user who requests it. They become an owner of the new run.
     requester_id: int | None = None
-    #: Whether a sweep asks.
+    #: Whether a sweep requests it, or a comment on GitHub. Each adds its own checks.
     automatic: bool = False
+    from_comment: bool = False
     #: Requests with the same one create one run: see :func:`digest_key`.
     idempotency_digest: str = field(kw_only=True)
-    #: The secret that the new run's worker will report with. It is unique in the database, so a run whose commit was
-    #: never answered is recognised by it when the request is tried again.
+    #: The secret that the new run's worker will report with. It is unique in the database. If the answer to a commit
+    #: is lost, the repeated transaction recognizes its own run by it.
     run_token: str = field(default_factory=random_secret, repr=False)
 
 

@@ -13,10 +13,10 @@ class CauseCounts:
     """The causes of some runs, counted."""
 
     runs: int
-    #: How many have ended with all their results.
+    #: The number of runs that completed with all results.
     whole: int
     by_name: dict[CauseName, int]
-    #: The most frequent first. How many results were missing makes no difference.
+    #: The causes with their counts, the most frequent first. All missing results count as one cause.
     details: list[tuple[Cause, int]]
 
     @classmethod
@@ -34,9 +34,9 @@ class FlakyTest:
 
     regression_test_id: int
     command: str
-    #: In how many of them it was flaky.
+    #: The number of these runs in which it was flaky.
     flaky: int
-    #: In how many of them it ran more than once.
+    #: The number of these runs in which it ran more than once.
     retried: int
     #: The newest first run in which it was flaky.
     last_run_id: int

@@ -1,8 +1,8 @@
 """
 The decisions of the sweep (docs/operations.rst, "The sweep").
 
-A machine that disappears leaves a run that never ends: it is ended. A run that infrastructure ended is retried, but
-not while that would make an outage worse. The decisions are steps; a list of steps is the plan of a sweep.
+The sweep ends a run if its machine was lost. It retries infrastructure failures, unless that would make an outage
+worse. Each decision is a step, and a list of steps is the plan of a sweep.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,30 +18,30 @@ from .retry import MAX_REASON_LENGTH, RetryRequest, RetryRules, digest_key
 from .run import NewerRun, RegressionTest, Run
 from .words import counted
 
-#: An end is not final: the machine may report after all.
+#: An end is not final, because the machine may still report.
 SETTLED_AFTER = timedelta(minutes=15)
-#: After this an end is left to people, an attempt is no longer in flight, and a silent machine's run is history.
+#: After this time an end and a lost machine are left to people, and an attempt is no longer in flight.
 GIVEN_UP_AFTER = timedelta(hours=24)
-#: How long after the platform's own limit a machine has vanished.
+#: A machine is lost if it is silent for this time longer than the platform lets it run.
 GRACE = timedelta(hours=2)
-#: The number of automatic attempts that must die in a row until no more are made.
+#: The number of consecutive infrastructure failures that opens the circuit breaker.
 FAILURES_TO_OPEN = 3
 
 
 class Step(NamedTuple):
-    """A step of the sweep: an action on one run, or the reason for none."""
+    """A step of the sweep: an action on one run, or the reason to wait."""
 
     run_id: int
     what: Literal['carried over', 'ended', 'retried', 'waiting']
     why: str
-    #: The request for the retry that is to be made.
+    #: The request for the planned retry.
     request: RetryRequest | None = None
-    #: The run that the retry has made.
+    #: The run that was created.
     new_run_id: int | None = None
 
 
 class AutomaticAttempt(NamedTuple):
-    """A run that a sweep has made."""
+    """A run that a sweep created."""
 
     run_id: int
     created_at: datetime
@@ -50,24 +50,26 @@ class AutomaticAttempt(NamedTuple):
 class SourceTests(NamedTuple):
     """The tests of a run that a retry might run."""
 
-    #: Those that did not pass in the run.
+    #: The tests that did not pass in the run.
     not_passed: Sequence[RegressionTest]
     full_set: Sequence[RegressionTest]
-    #: Those that have passed in another attempt since, of which the run knows nothing.
+    #: The tests that passed in another attempt, if these results are not carried over into the run.
     passed_elsewhere: Collection[int]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A run that infrastructure ended within the last day, and the facts that may keep it from being retried."""
+    """A recent infrastructure failure, and the facts that decide whether it is retried."""
 
     run: Run
     record: RunRecord
     cause: Cause
-    #: None if it is itself the newest of its commit.
+    #: None if the run itself is the newest of its commit.
     newest: NewerRun | None
     #: The number of automatic retries that its first run has had.
     automatic_retries: int
+    #: The newest progress row that completed a run of its platform; 0 if it is older than its end, or not needed.
+    newest_completion_id: int = 0
 
     @property
     def has_been_retried(self) -> bool:
@@ -75,7 +77,7 @@ class Candidate:
         return self.newest is not None and self.newest.root_id == self.run.root_id
 
     def find_reason_to_wait(self, limit: int, now: datetime) -> str | None:
-        """Return why it is not to be retried now; ``limit`` is how many automatic retries a first run may have."""
+        """Return why the run is not retried now; ``limit`` is how many automatic retries a first run may get."""
         end = self.record.progress.end
         if self.newest is not None:
             return f'run {self.newest.run_id} of the same commit is newer'
@@ -83,11 +85,15 @@ class Candidate:
             return f'it ended less than {SETTLED_AFTER.seconds // 60} minutes ago, and an end is not final'
         if self.automatic_retries >= limit:
             return f'the automatic retries of run {self.run.root_id} are used up'
+        # In an outage, a further retry would fail like the one before.
+        if self.automatic_retries and end is not None and self.newest_completion_id < end.id:
+            return (f'run {self.run.root_id} has had an automatic retry, and no run of {self.run.platform} has '
+                    'completed since this one ended')
         return None
 
     def plan_retry(self, rules: RetryRules, tests: SourceTests) -> Step | None:
         """Return the step that retries it, or the reason to wait; None if all its tests have passed elsewhere."""
-        # What stopped half-way is resumed. A failed-only retry that died without a result runs its own tests again.
+        # A run that stopped half-way is resumed. A failed-only retry without results runs its own tests again.
         run, detail = self.run, self.cause.detail
         left = [test for test in tests.not_passed if test.id not in tests.passed_elsewhere]
         if run.failed_only and not left:
@@ -103,7 +109,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class CircuitBreaker:
-    """The automatic attempts of one platform: in an outage retries make it worse."""
+    """The limits of automatic retries on one platform. Retries make an outage worse."""
 
     platform: str
     is_under_maintenance: bool
@@ -119,13 +125,13 @@ class CircuitBreaker:
             return (f'{counted(self.in_flight, "automatic attempt")} of {self.platform} '
                     f'{"is" if self.in_flight == 1 else "are"} in flight')
         if self.is_open:
-            return (f'the last {FAILURES_TO_OPEN} automatic attempts of {self.platform} died, '
+            return (f'the last {FAILURES_TO_OPEN} automatic attempts of {self.platform} were infrastructure failures, '
                     'and no run of it has completed since')
         return None
 
 
 def is_lost(signs_of_life: Iterable[datetime | str], now: datetime, limit: timedelta) -> bool:
-    """Return whether a machine has been silent for longer than a limit, and not so long that its run is history."""
+    """Return whether a machine has been silent for longer than a limit, but not so long that people must decide."""
     silence = min(clock.age(sign, now) for sign in signs_of_life)
     return limit < silence <= limit + GIVEN_UP_AFTER
 
@@ -139,13 +145,13 @@ def find_recent_infrastructure_failure(record: RunRecord, now: datetime) -> Caus
 
 
 def count_in_flight(attempts: Iterable[AutomaticAttempt], records: Mapping[int, RunRecord], now: datetime) -> int:
-    """Return the number of automatic attempts that have not ended, and are not so old that they never will."""
+    """Return the number of automatic attempts that have not ended, and are not too old to count."""
     return sum(records[attempt.run_id].progress.end is None and now - attempt.created_at < GIVEN_UP_AFTER
                for attempt in attempts)
 
 
 def find_opening_failure(attempts: Iterable[AutomaticAttempt], records: Mapping[int, RunRecord]) -> ProgressRow | None:
-    """Return the newest end of automatic attempts, if infrastructure ended all of the last ones; else None."""
+    """Return the newest end of automatic attempts if the last ones were all infrastructure failures; else None."""
     last = order_ends(records[attempt.run_id].progress for attempt in attempts)[-FAILURES_TO_OPEN:]
     is_open = len(last) == FAILURES_TO_OPEN and all(records[end.run_id].infrastructure_failure for end in last)
     return last[-1] if is_open else None

@@ -27,10 +27,10 @@ class AttemptOutcome(NamedTuple):
     attempt: int
     #: The larger, the later the attempt has ended.
     end_id: int
-    #: The commit that was built for the attempt; None if nobody knows.
+    #: The commit that was built for the attempt; None if it is unknown.
     build: str | None
     outcome: Outcome
-    #: Filled in for a test that ran more than once and failed at least once: no other verdict depends on it.
+    #: Only filled in for a test that ran more than once and failed at least once. No other verdict depends on it.
     evidence: Evidence = Evidence()
 
     @property
@@ -111,7 +111,7 @@ def count_verdicts(tests: Iterable[TestVerdict]) -> dict[VerdictName, int]:
 
 
 def needs_evidence(attempts: Iterable[AttemptOutcome]) -> bool:
-    """Return whether the verdict on a test depends on exit codes and files: it ran more than once, and failed."""
+    """Return whether the verdict on a test depends on exit codes and files: it ran more than once and failed."""
     ran = [attempt.outcome for attempt in attempts if attempt.has_run]
     return len(ran) > 1 and set(ran) != {'pass'}
 
@@ -142,7 +142,7 @@ def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:
 
 
 class _Shape(NamedTuple):
-    """What attempts can be compared by: the outputs that have a file, and a number of digits of the build."""
+    """The outputs that have a file, and a number of digits of the build. Attempts are compared by these."""
 
     outputs: frozenset[int]
     digits: int
@@ -150,7 +150,7 @@ class _Shape(NamedTuple):
 
 def _are_comparable(passes: Iterable[AttemptOutcome], failures: Iterable[AttemptOutcome],
                     of_one_build: bool = False) -> bool:
-    """Return whether any pass and any failure had the same expectation, and are not of different builds if asked to."""
+    """Return whether any pass and any failure had the same expectation and, if wanted, no different builds."""
     # Attempts of one shape are compared together, because 1,600 passes and 1,600 failures are 2.5 million pairs.
     shapes = product(_group_by_shape(passes, of_one_build).items(), _group_by_shape(failures, of_one_build).items())
     for (one, some_passes), (other, some_failures) in shapes:
@@ -186,7 +186,7 @@ def _group_by_expectation(attempts: Iterable[AttemptOutcome],
 
 
 def judge_commit(tests: Sequence[TestVerdict], *, all_ended: bool) -> Overall:
-    """Return the verdict on the commit. Active tests decide, and all where none is active."""
+    """Return the verdict on the commit. Active tests decide, or all tests if none is active."""
     deciding = [test for test in tests if test.active] or tests
     if not all_ended:
         return 'pending'

@@ -1,4 +1,4 @@
-"""The host's access to GitHub, and the platform's own functions that speak to it."""
+"""The host's access to GitHub, and the platform's own functions that use it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class NotConfigured(Exception):
 
 @dataclass(frozen=True)
 class GitHubAccess:
-    """The repository whose runs the host has, and the host's token there. '' if it is not known."""
+    """The repository whose runs the host has, and the host's token there. Each is '' if it is not known."""
 
     owner: str
     repository: str
@@ -32,7 +32,7 @@ class GitHubAccess:
 
     def open_repository(self) -> Any:
         """Return the repository as PyGithub's. Raises :exc:`NotConfigured` or :exc:`ModuleNotFoundError`."""
-        # With a short timeout, because a user is waiting. PyGithub's default is to try again and again, up to an hour.
+        # With a short timeout, because a user is waiting. By default PyGithub repeats a request for up to an hour.
         if not self.token or not self.full_name:
             raise NotConfigured
         from github import Auth, Github
@@ -47,8 +47,14 @@ def github_access() -> GitHubAccess:
                         config.get('GITHUB_TOKEN', ''))
 
 
+def without_token(text: str) -> str:
+    """Return a text for the log, in which the host's token is not shown."""
+    token = github_access().token
+    return text.replace(token, '***') if token else text
+
+
 def find_pull_request(number: int) -> PullRequest:
-    """Return a pull request, with the commit at its head if GitHub says it."""
+    """Return a pull request, with the commit at its head if GitHub answers."""
     access = github_access()
     head_commit: str | None = None
     try:
@@ -95,14 +101,14 @@ class CheckedRun(Run):
     @property
     def repository(self) -> Any:
         """The host's repository, from PyGithub. The request is sent once; its exception is raised each time."""
-        return self._ask('repository', github_access().open_repository)
+        return self._query('repository', github_access().open_repository)
 
     @property
     def pull_request(self) -> Any:
         """The pull request, from PyGithub; None if the run has none. Raises like ``repository``."""
-        return self._ask('pull request', lambda: self.repository.get_pull(self.pr_nr)) if self.pr_nr else None
+        return self._query('pull request', lambda: self.repository.get_pull(self.pr_nr)) if self.pr_nr else None
 
-    def _ask(self, name: str, question: Callable[[], Any]) -> Any:
+    def _query(self, name: str, question: Callable[[], Any]) -> Any:
         if name not in self._answers:
             try:
                 self._answers[name] = question()
@@ -126,7 +132,7 @@ def post_error(run: Run, description: str) -> None:
     try:
         repository = github_access().open_repository()
     except (ModuleNotFoundError, NotConfigured):
-        return  # There is nobody to tell.
+        return  # The platform is not configured for GitHub.
     controllers = import_module('mod_ci.controllers')
     address = to_external(run_page, run.id)
     target = {} if address is None else {'target_url': address}

@@ -5,22 +5,25 @@ import traceback
 from collections.abc import Iterator
 from typing import TypeGuard
 
-from flask import current_app, g
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from flask import g
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from ..errors import InternalError, RunsApiError, ServiceUnavailable, StaleRead
+from ..errors import MAX_MESSAGE_LENGTH, InternalError, RunsApiError, ServiceUnavailable, StaleRead
 
 #: Errors that waiting cannot mend, though drivers raise them as if it could. MySQL and MariaDB: a database, table,
 #: column or default that is not there, a right or a log-in that is lacking, a password or an account that has ended.
 PERMANENT_CODES = frozenset({1044, 1045, 1049, 1054, 1142, 1143, 1364, 1820, 1862, 3118, 4151})
 #: The beginnings of SQLite's messages for a table or a column that is not there: it has one code for many errors.
 PERMANENT_BEGINNINGS = ('no such ', 'table ')
+#: The name of the logger that the platform's ``run.py`` creates.
+PLATFORM_LOGGER = 'Platform'
 
 
 def log() -> logging.Logger:
-    """Return the log of the host: ``g.log``, or the application's if there is none."""
-    logger: logging.Logger = g.get('log') or current_app.logger
+    """Return the log of the platform: ``g.log``, or its logger by name if there is no request."""
+    # Not the application's logger: the platform does not configure it, so it drops everything below a warning.
+    logger: logging.Logger = g.get('log') or logging.getLogger(PLATFORM_LOGGER)
     return logger
 
 
@@ -46,6 +49,13 @@ def _is_permanent(fault: DBAPIError) -> bool:
 def describe(fault: BaseException) -> str:
     """Return the kind and the place of a fault for the log, without values."""
     return f'{_name(fault)}\n{"".join(traceback.format_tb(fault.__traceback__))}'
+
+
+def explain(fault: BaseException) -> str:
+    """Return the kind and the message of a fault for the log, in a line. Messages of the database keep their values."""
+    if any(isinstance(cause, SQLAlchemyError) for cause in _causes(fault)):
+        return _name(fault)
+    return ' '.join(''.join(traceback.format_exception_only(fault)).split())[:MAX_MESSAGE_LENGTH]
 
 
 def _name(fault: BaseException) -> str:

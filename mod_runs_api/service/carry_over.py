@@ -1,17 +1,17 @@
 """
 The end of a failed-only retry (docs/operations.rst, "Results are carried over").
 
-The platform reads the newest completed run as the state of the whole commit. So when a failed-only retry has completed,
-every active test without a result of its own in it gets the last result that another attempt has. INSERT only.
+The platform takes the newest completed run for the state of the whole commit. Therefore, when a failed-only retry
+completes, every active test without an own result gets the last result of another attempt, by INSERT only.
 
-SQLAlchemy's events tell when a session of the platform's has inserted a ``completed`` row and committed it. The work is
-done right then, before ``commit()`` returns, in a transaction of its own: a deadlock within the platform's would undo
-the platform's row.
+SQLAlchemy's events tell when a session of the platform has inserted a ``completed`` row and committed it. The package
+carries over before ``commit()`` returns, in its own transaction, because a deadlock in the platform's transaction would
+undo the platform's row.
 
-* If it fails, the end of the run stands, and the log says so. The next sweep finds the run, as it finds one whose
-  process was killed in between, or whose end was written in plain SQL.
-* What was carried over has a mark. A second end copies only what is still lacking. Of two at once, the second violates
-  the primary key of the marks, and is tried again.
+* On failure the end of the run stands, and the log says so. The next sweep finds the run. It also finds runs whose
+  process was killed in between, and runs whose end was written in plain SQL.
+* Results that were carried over have a mark. A second end copies only the results that are still missing. Of two
+  simultaneous ends, the second violates the primary key of the marks and is repeated.
 """
 
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def _note_completion(_mapper: Any, _connection: Any, progress: Any) -> None:
 
 
 def _note_commit(session: Session) -> None:
-    # The commit of a savepoint settles nothing.
+    # The commit of a savepoint is not final.
     if COMPLETING in session.info and not session.in_nested_transaction():
         session.info[COMMITTED] = session.info.pop(COMPLETING)
 
@@ -68,33 +68,33 @@ def _handle_completed_runs(session: Session, transaction: SessionTransaction) ->
         return
     session.info.pop(COMPLETING, None)  # Rolled back.
     run_ids = session.info.pop(COMMITTED, ())
-    # Outside an application context nothing is done: the next sweep finds the runs.
+    # Outside an application context nothing is carried over. The next sweep finds the runs.
     state = find_extension_state() if run_ids else None
     if state is not None:
         for run_id in run_ids:
-            # On the database of this session: it need not be that of the request.
+            # On the database of this session, which may be another one than that of the request.
             _carry_over_or_log(replace(state.transactions, get_session=lambda: session), run_id)
 
 
 def _carry_over_or_log(transactions: Transactions, run_id: int) -> None:
-    """Carry over into a run that has completed. An error is logged: nothing may break the host's commit."""
+    """Carry over into a run that has completed. Log errors, because they must not break the host's commit."""
     try:
         count = transactions.run(carry_over, run_id)
         if count:
             log().info(f'run {run_id} has completed: {counted(count, "result")} carried over into it')
     except Exception as fault:
         log().error(f'run {run_id} has completed, but if it is a failed-only retry, the results of the other attempts '
-                    'are not carried over: the report and the status that the platform sends now speak of its own '
-                    f'tests alone. "flask runs-api carry-over {run_id}" does it. {describe(fault)}')
+                    'are not carried over: the report and the status that the platform sends now cover only its own '
+                    f'tests. "flask runs-api carry-over {run_id}" carries them over. {describe(fault)}')
 
 
 def carry_over(db: Database, run_id: int) -> int:
-    """Carry over into a failed-only retry that has completed what it lacks, and return the number of results."""
+    """Carry over the results that a completed failed-only retry lacks, and return their number."""
     plan = plan_carry_over(db, run_id)
     if plan is None:
         return 0
     copy_results(db, plan)
-    # Last, so that nothing waits for this lock.
+    # This is last, so that nothing waits for its lock.
     if not is_still_completed(db, plan.completed):
         raise StaleRead
     return len(plan.origins)
@@ -104,7 +104,7 @@ def carry_over_missed(transactions: Transactions) -> Iterator[tuple[int, int]]:
     """Carry over into each retry that lacks results, and yield it with their number."""
     for run_id in transactions.run(find_missed):
         count = transactions.run(carry_over, run_id)
-        # There is none while the attempt that has the results has not ended.
+        # It is 0 while the attempt that has the results has not ended.
         if count:
             yield run_id, count
 
@@ -121,7 +121,7 @@ def plan_carry_over(db: Database, run_id: int) -> CarryOver | None:
     if own is None or own.end is None or own.completed is None or not ended:
         return None
     origins = find_origins(db, run_id, ended)
-    # Its worker has reported a different output and no result: it stays without one, and the run's status is error.
+    # If the worker reported a different output but no result, the test stays without one, and the run is error.
     for regression_test_id in find_contradicted(db, run_id, origins):
         del origins[regression_test_id]
     return CarryOver(own.completed, origins) if origins else None

@@ -1,10 +1,9 @@
 """
-Checks that may refuse a retry, and asking them (docs/github.rst, "Checks").
+Checks that may refuse a retry (docs/github.rst, "Checks").
 
-A check takes the run that is to be retried, and returns a sentence that says why not, or None. Those of the settings
-are asked as they are given. A comment and a sweep ask further ones, whatever the settings say, and all of them in an
-order of their own: the database first, then GitHub about the pull request, then about the build. If GitHub does not
-answer, the ready-made checks raise: see :func:`ask_checks`.
+A check takes the run that is to be retried, and returns a sentence that says why not, or None. Requests call the checks
+of the settings as they are given. Comments and sweeps add checks, and query the database first, then GitHub about the
+pull request, then GitHub about the build. If GitHub does not answer, the ready-made checks raise.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,11 +13,12 @@ from ..database.attempts import read_attempt_ids
 from ..database.progress import read_progress
 from ..database.runs import find_superseding
 from ..database.users import is_blocked
+from ..domain.retry import RetryRequest
 from ..domain.run import PULL_REQUEST, SHOWN_LENGTH, Run
 from ..errors import RefusedByCheck
 from ..extension import extension_state
-from ..host.github import CheckedRun
-from ..host.log import log
+from ..host.github import CheckedRun, without_token
+from ..host.log import explain, log
 from ..settings import Check, Settings
 
 
@@ -57,7 +57,7 @@ def author_is_not_blocked(run: CheckedRun) -> str | None:
 
 
 def build_artifact_exists(run: CheckedRun) -> str | None:
-    """Refuse to retry a run whose build GitHub no longer keeps: the new run would die in the queue."""
+    """Refuse to retry a run whose build GitHub no longer keeps: the platform would cancel the retry."""
     build = run.find_build()
     # GitHub lists an artifact for a while after it is gone.
     if build is not None and build.expired is not True:
@@ -66,44 +66,39 @@ def build_artifact_exists(run: CheckedRun) -> str | None:
             'builds for 90 days, and the platform looks at the newest ones only.')
 
 
-#: The order of the ready-made ones: those that ask the database alone, before others, and those that ask GitHub, after.
+#: The ready-made checks in the order of comments and sweeps. Checks of the settings' own come between the two.
 _FIRST: tuple[Check, ...] = (commit_is_not_superseded, no_attempt_is_queued)
 _LAST: tuple[Check, ...] = (pull_request_is_open, author_is_not_blocked, build_artifact_exists)
+#: The checks that are called whatever the settings say.
+_OF_COMMENTS: tuple[Check, ...] = (build_artifact_exists,)
+_OF_SWEEPS: tuple[Check, ...] = (commit_is_not_superseded, pull_request_is_open, author_is_not_blocked,
+                                 build_artifact_exists)
 
 
-def checks_of_comments(settings: Settings) -> list[Check]:
-    """Return the checks that a comment asks: those of the settings, and whether there is a build."""
-    return _in_order([*settings.before_retry, build_artifact_exists])
-
-
-def checks_of_sweeps(settings: Settings) -> list[Check]:
-    """Return the checks without whose consent no automatic retry is made: those of the settings, and four."""
-    return _in_order([*settings.before_retry, commit_is_not_superseded, pull_request_is_open, author_is_not_blocked,
-                      build_artifact_exists])
-
-
-def _in_order(checks: Iterable[Check]) -> list[Check]:
-    listed = list(checks)
-    others = [check for check in listed if check not in _FIRST + _LAST]
+def list_checks(settings: Settings, request: RetryRequest) -> Sequence[Check]:
+    """Return the checks of a request for a retry, in their order."""
+    if not request.automatic and not request.from_comment:
+        return settings.before_retry
+    listed = settings.before_retry + (_OF_SWEEPS if request.automatic else _OF_COMMENTS)
+    others = [check for check in settings.before_retry if check not in _FIRST + _LAST]
     return [*filter(listed.__contains__, _FIRST), *others, *filter(listed.__contains__, _LAST)]
 
 
-def ask_checks(checks: Sequence[Check], run: Run, fail_closed: bool = False) -> None:
-    """Raise :exc:`RefusedByCheck` if a check refuses a retry of a run. The first refusal ends it."""
-    # A check that fails, or has no answer, is logged. It refuses nothing, or with fail_closed the retry.
+def call_checks(checks: Iterable[Check], run: Run, fail_closed: bool = False) -> None:
+    """Raise :exc:`RefusedByCheck` if a check refuses a retry of a run. The first refusal ends the sequence."""
     checked = CheckedRun(**asdict(run))
     for check in checks:
         name = getattr(check, '__name__', type(check).__name__)
         try:
             reason = check(checked)
-        except (Exception, SystemExit) as error:
-            trouble = f'failed with {type(error).__name__}'
+        except Exception as error:  # SystemExit is no answer: it is the time-out of a worker, and ends the request.
+            failure = f'raised {without_token(explain(error))}'
         else:
             if reason is None or reason == '':
                 continue
             if isinstance(reason, str):
                 raise RefusedByCheck(reason, run_id=run.id)
-            trouble = f'returned {type(reason).__name__}, which is neither str nor None'
-        log().error(f'the check {name} {trouble}')
+            failure = f'returned {type(reason).__name__}, which is neither str nor None'
+        log().error(f'the check {name} {failure}')
         if fail_closed:
-            raise RefusedByCheck(f'{name} has no answer.', run_id=run.id)
+            raise RefusedByCheck(f'The check {name} gave no answer.', run_id=run.id)

@@ -13,7 +13,6 @@ from ..domain.users import User
 from ..errors import RunQueued
 from ..extension import ExtensionState
 from .attempts import find_failed
-from .checks import checks_of_comments
 from .retry import create_retry
 
 
@@ -49,6 +48,6 @@ def retry_commanded_run(state: ExtensionState, run: CommandedRun, command: Comma
     """Return the retry that a command creates, or has created before. Raises :exc:`RunNotFound` or :exc:`Refusal`."""
     if run.is_queued:
         raise RunQueued(f'Run {run.id} is still queued.', run_id=run.id)
-    request = RetryRequest(run.id, command.failed_only, command.reason, user.id,
+    request = RetryRequest(run.id, command.failed_only, command.reason, user.id, from_comment=True,
                            idempotency_digest=run.idempotency_digest)
-    return create_retry(state, request, checks_of_comments(state.settings))
+    return create_retry(state, request)

@@ -17,16 +17,16 @@ from ..domain.run import Run
 from ..domain.words import to_hint
 from ..errors import RefusedByCheck
 from ..extension import ExtensionState
-from .checks import ask_checks
+from .checks import call_checks
 from .verdict import read_verdict
 
 
-def preview_retry(state: ExtensionState, run_id: int, *, asks_checks: bool = True) -> Preview:
+def preview_retry(state: ExtensionState, run_id: int, *, calls_checks: bool = True) -> Preview:
     """Return a retry of a run as it would be now. Raises :exc:`RunNotFound`."""
     run, preview = state.transactions.run(_read_preview, run_id, state.settings.retry_rules)
-    if asks_checks and not preview.is_refused:
+    if calls_checks and not preview.is_refused:
         try:
-            ask_checks(state.settings.before_retry, run)
+            call_checks(state.settings.before_retry, run)
         except RefusedByCheck as refusal:
             return preview.refuse(refusal)
     return preview
@@ -57,7 +57,7 @@ def _find_completed_of_master(db: Database, run: Run) -> int | None:
         return None
     attempts = read_progress(db, read_attempt_ids(db, newest_id)).values()
     completed = [attempt.completed for attempt in attempts if attempt.completed]
-    # It may have been restarted since.
+    # A run that has just been restarted has not completed.
     return max(completed, key=lambda row: row.id).run_id if completed else None
 
 

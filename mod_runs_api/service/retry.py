@@ -1,30 +1,36 @@
 """Retrying a run (docs/api.rst, "Retry a run")."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
+from .. import clock
 from ..database import Database
 from ..database.causes import read_run_records
 from ..database.outcomes import read_selected, read_tests
 from ..database.retry import find_retry, write_retry
-from ..database.runs import check_run, find_newest_runs, find_run
+from ..database.runs import check_run, find_newest_runs, find_run, read_runs
+from ..database.sweep import find_newest_completions, read_automatic_sources
 from ..database.transactions import Transactions
 from ..domain.outcomes import list_not_passed
+from ..domain.progress import order_ends
 from ..domain.retry import Retry, RetryRequest, RetryRules, digest_key
 from ..domain.run import Run
+from ..domain.sweep import Candidate, find_recent_infrastructure_failure
 from ..domain.words import counted
 from ..errors import KeyReused, RunChanged
 from ..extension import ExtensionState
 from ..host.log import log
-from ..settings import Check
-from .checks import ask_checks
+from ..settings import Settings
+from .checks import call_checks, list_checks
 from .users import find_user_id
 from .validation import load_retry_fields, load_run_id
 
 
 def build_request(transactions: Transactions, run_id: int, *, failed_only: bool, reason: str | None,
                   requested_by: Any, idempotency_key: str | None) -> RetryRequest:
-    """Return the request that the arguments of :func:`mod_runs_api.retry_run` make. Raises :exc:`InvalidFields`."""
+    """Return the request for the arguments of :func:`mod_runs_api.retry_run`. Raises :exc:`InvalidFields`."""
     run_id = load_run_id(run_id)
     fields = load_retry_fields({'failed_only': failed_only} | ({} if reason is None else {'reason': reason}),
                                idempotency_key)
@@ -33,11 +39,9 @@ def build_request(transactions: Transactions, run_id: int, *, failed_only: bool,
                         idempotency_digest=digest_key(requester_id, idempotency_key))
 
 
-def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[Check] | None = None) -> Retry:
+def create_retry(state: ExtensionState, request: RetryRequest) -> Retry:
     """Return the retry that a request creates, or has created before. Raises :exc:`RunNotFound` or :exc:`Refusal`."""
-    # The checks are those of the settings, or what a use case asks in their place. They may ask GitHub: that is before
-    # the transaction that writes, and after all that the tables refuse.
-    checks = state.settings.before_retry if checks is None else checks
+    checks = list_checks(state.settings, request)
 
     def find_retriable_run(db: Database) -> Run | Retry:
         earlier = find_earlier_retry(db, request)
@@ -47,40 +51,67 @@ def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[
         read_tests_to_run(db, state.settings.retry_rules, run, request.failed_only)
         return run
 
+    # Checks may query GitHub. This comes before the transaction that writes, and after all that the tables can refuse.
     if checks:
         found = state.transactions.run(find_retriable_run)
         if isinstance(found, Retry):
             return found
-        ask_checks(checks, found)
+        call_checks(checks, found)
     return store_retry(state, request)
 
 
 def store_retry(state: ExtensionState, request: RetryRequest) -> Retry:
     """Create a retry as :func:`create_retry` does, without any check."""
-    retry = state.transactions.run(_create, request, state.settings.retry_rules)
+    retry = state.transactions.run(_create, request, state.settings)
     if not retry.replayed:
+        user = 'no user' if request.requester_id is None else f'user {request.requester_id}'
         log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {counted(retry.test_count, "test")}'
                    f'{" that did not pass" if retry.failed_only else ""}, '
-                   f'{"automatically" if request.automatic else f"for user {request.requester_id}"}')
+                   f'{"automatically" if request.automatic else f"for {user}"}')
     return retry
 
 
-def _create(db: Database, request: RetryRequest, rules: RetryRules) -> Retry:
+def _create(db: Database, request: RetryRequest, settings: Settings) -> Retry:
     earlier = find_earlier_retry(db, request)
     if earlier is not None:
         return earlier
     source = find_run(db, request.run_id)
-    if request.automatic and not _is_still_due(db, source):
+    # The sweep queries GitHub between its plan and this step.
+    if request.automatic and not _is_due(db, source, settings.automatic_retries):
         raise RunChanged(f'Run {source.id} is not as it was when its retry was planned.', run_id=source.id)
-    regression_test_ids = read_tests_to_run(db, rules, source, request.failed_only)
+    regression_test_ids = read_tests_to_run(db, settings.retry_rules, source, request.failed_only)
     new_run_id = write_retry(db, request, source, regression_test_ids)
     return Retry(source.id, new_run_id, request.failed_only, len(regression_test_ids))
 
 
-def _is_still_due(db: Database, run: Run) -> bool:
-    """Return whether an automatic retry is still due: GitHub has been asked since it was planned."""
-    record = read_run_records(db, [run.id])[run.id]
-    return record.infrastructure_failure is not None and not find_newest_runs(db, [run.id])
+def _is_due(db: Database, run: Run, limit: int) -> bool:
+    """Return whether an automatic retry of a run is due. ``limit`` is how many a first run may have."""
+    now = clock.now()
+    return any(candidate.find_reason_to_wait(limit, now) is None for candidate in read_candidates(db, [run.id], now))
+
+
+def read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> list[Candidate]:
+    """Return those of some runs that infrastructure ended within the last day, and that have not been retried."""
+    records = read_run_records(db, run_ids)
+    failures = {run_id: cause for run_id, record in records.items()
+                if (cause := find_recent_infrastructure_failure(record, now)) is not None}
+    if not failures:
+        return []
+    runs = read_runs(db, list(failures))
+    newest = find_newest_runs(db, list(failures))
+    sources = read_automatic_sources(db, {run.root_id for run in runs.values()})
+    # The automatic retry of a run may have been deleted. It is not made again.
+    candidates = [Candidate(run, records[run_id], failures[run_id], newest.get(run_id), len(sources[run.root_id]))
+                  for run_id, run in runs.items() if run_id not in sources[run.root_id]]
+    return _add_evidence(db, [candidate for candidate in candidates if not candidate.has_been_retried])
+
+
+def _add_evidence(db: Database, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Add the newest completion of the platform, if any of some candidates needs it."""
+    ends = order_ends(candidate.record.progress for candidate in candidates if candidate.automatic_retries)
+    completions = find_newest_completions(db, ends[0].id) if ends else {}
+    return [replace(candidate, newest_completion_id=completions.get(candidate.run.platform, 0))
+            for candidate in candidates]
 
 
 def read_tests_to_run(db: Database, rules: RetryRules, run: Run, failed_only: bool) -> list[int]:
@@ -94,14 +125,14 @@ def read_tests_to_run(db: Database, rules: RetryRules, run: Run, failed_only: bo
 
 def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:
     """Return the retry that an earlier request with the same digest has created. Raises :exc:`KeyReused`."""
-    # It counts as replayed, unless this very request created it in a transaction whose commit was never answered.
+    # It is replayed, unless this request created it in a transaction whose commit got no answer.
     stored = find_retry(db, request.idempotency_digest)
     if stored is None:
         return None
     if stored.run_token is None:
         raise KeyReused('The retry that this request created before was deleted.')
-    asked = request.run_id, request.failed_only, request.reason
-    if (stored.source_run_id, stored.failed_only, stored.reason) != asked:
+    if (stored.source_run_id, stored.failed_only, stored.reason) != (
+            request.run_id, request.failed_only, request.reason):
         raise KeyReused('This idempotency key belongs to another request.')
     return Retry(request.run_id, stored.new_run_id, request.failed_only, stored.test_count,
                  replayed=stored.run_token != request.run_token)

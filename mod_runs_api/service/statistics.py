@@ -13,18 +13,18 @@ from ..domain.verdict import Verdict
 from ..errors import RunNotFound
 from .verdict import read_verdict
 
-#: The number of runs that are read at once. From 200 on (eq_range_index_dive_limit) MySQL and MariaDB do not look them
-#: up to find a plan, but believe statistics, and may read a table as a whole.
+#: The number of runs that are read at once. From 200 on (eq_range_index_dive_limit) MySQL and MariaDB plan a statement
+#: by statistics only, and may read a whole table.
 RUNS_AT_ONCE = 100
 
 
 def count_causes(transactions: Transactions, last: int) -> CauseCounts:
-    """Return how many of the last runs that have ended, by run id, ended by each cause."""
+    """Return the causes of the last runs that have ended, by run id, with their counts."""
     run_ids = transactions.run(read_last_ended, last)
     causes: list[Cause | None] = []
     for start in range(0, len(run_ids), RUNS_AT_ONCE):
         records = transactions.run(read_run_records, run_ids[start:start + RUNS_AT_ONCE])
-        # One that was restarted meanwhile has no end.
+        # A run that has just been restarted has no end.
         causes += [find_cause(record) for record in records.values() if record.progress.end is not None]
     return CauseCounts.of(causes)
 
@@ -37,5 +37,5 @@ def list_flaky(transactions: Transactions, last: int) -> FlakyTests:
 def _read_verdicts(transactions: Transactions, run_ids: Sequence[int]) -> Iterator[Verdict]:
     """Yield the verdict on each of some runs, read one at a time."""
     for run_id in run_ids:
-        with suppress(RunNotFound):  # It has been deleted since.
+        with suppress(RunNotFound):  # The run has just been deleted.
             yield transactions.run(read_verdict, run_id)

@@ -1,9 +1,9 @@
 """
-Sweeping: what was missed is carried over, and runs that died by no fault of the code are ended and retried.
+The sweep completes runs that lack results, and ends and retries infrastructure failures (docs/operations.rst).
 
-See docs/operations.rst, "The sweep". A sweep is a plan, carried out: the tables are read once, the domain decides, and
-each step is then taken in a transaction of its own, which looks again whether it is still due. So a sweep may be killed
-anywhere, and of two at once each step is taken by one. There is no state beside the tables.
+A sweep makes a plan and takes its steps. To make the plan, it reads the tables once, and the domain decides. Each step
+has its own transaction, which checks again whether the step is due. A sweep may therefore be killed at any point, and
+of two simultaneous sweeps only one takes a step. The tables are the only state.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -17,13 +17,14 @@ from ..database.carry_over import find_missed
 from ..database.causes import read_run_records
 from ..database.outcomes import read_selected, read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
-from ..database.sweep import (has_completed_since, ping, read_automatic_attempts, read_automatic_sources, read_machines,
-                              read_under_maintenance, walk_backwards, write_end)
+from ..database.runs import find_run, is_newest_of_commit
+from ..database.sweep import (has_completed_since, ping, read_automatic_attempts, read_machines, read_under_maintenance,
+                              walk_backwards, write_end)
 from ..domain import sweep
 from ..domain.causes import LOST_MACHINE
 from ..domain.outcomes import list_not_passed
 from ..domain.progress import ENDED_STATUSES, ProgressRow
+from ..domain.retry import RetryRequest
 from ..domain.run import Run
 from ..domain.sweep import Candidate, CircuitBreaker, SourceTests, Step
 from ..domain.words import counted
@@ -33,36 +34,37 @@ from ..host.github import post_error
 from ..host.log import describe, log
 from ..settings import Settings
 from .carry_over import carry_over, plan_carry_over
-from .checks import ask_checks, checks_of_sweeps
-from .retry import store_retry
+from .checks import call_checks, list_checks
+from .retry import read_candidates, store_retry
 from .verdict import read_verdict
 
-#: How many automatic attempts of a platform are looked at, the newest, or more if more may be in flight.
+#: How many of the newest automatic attempts of a platform are read. It is more if more may be in flight.
 REMEMBERED = 50
 
 
 def plan_sweep(state: ExtensionState) -> list[Step]:
-    """Return the steps that a sweep would take now. None is taken. Raises :exc:`ServiceUnavailable`."""
+    """Return the steps that a sweep would take now, and take none. Raises :exc:`ServiceUnavailable`."""
     transactions, settings = state.transactions, state.settings
     steps = transactions.run(_plan_carrying_over)
     if settings.automatic_retries:
         further, runs, breakers = transactions.run(_plan_by_tables, settings, clock.now(),
                                                    {step.run_id for step in steps})
-        steps += [_ask_checks(settings, runs[step.run_id], step, breakers) if step.request else step
+        steps += [_call_checks(settings, runs[step.run_id], step, step.request, breakers) if step.request else step
                   for step in further]
-        # A check that finds the database away has no answer, as one that finds GitHub away.
+        # A check that does not reach the database only makes its run wait.
         transactions.run(ping)
     return steps
 
 
-def _ask_checks(settings: Settings, run: Run, step: Step, breakers: dict[str, CircuitBreaker]) -> Step:
+def _call_checks(settings: Settings, run: Run, step: Step, request: RetryRequest,
+                 breakers: dict[str, CircuitBreaker]) -> Step:
     """Return the step of a retry that the tables allow, or the reason to wait: the circuit breaker, or a check."""
     breaker = breakers[run.platform]
     reason = breaker.find_reason_to_wait(settings.automatic_retries_at_once)
     if reason:
         return Step(run.id, 'waiting', reason)
     try:
-        ask_checks(checks_of_sweeps(settings), run, fail_closed=True)
+        call_checks(list_checks(settings, request), run, fail_closed=True)
     except RefusedByCheck as refusal:
         return Step(run.id, 'waiting', refusal.message)
     breakers[run.platform] = replace(breaker, in_flight=breaker.in_flight + 1)
@@ -78,12 +80,12 @@ def take_steps(state: ExtensionState, plan: Sequence[Step]) -> Iterator[Step]:
 
 
 def _take_or_wait(state: ExtensionState, step: Step) -> Step | None:
-    """Take a step, or return the reason why it failed: one run must not keep the others from being swept."""
+    """Take a step, or return why it failed: a failure must not keep other runs from being swept."""
     try:
         return _take(state, step)
     except RunsApiError as error:
         if isinstance(error, ServiceUnavailable):
-            state.transactions.run(ping)  # Raises the same if it is not only about this run.
+            state.transactions.run(ping)  # Raises the same if the failure is not only about this run.
         return Step(step.run_id, 'waiting', error.message)
     except Exception as fault:
         log().error(f'sweep: run {step.run_id}: {describe(fault)}')
@@ -91,7 +93,7 @@ def _take_or_wait(state: ExtensionState, step: Step) -> Step | None:
 
 
 def _take(state: ExtensionState, step: Step) -> Step | None:
-    """Take a step, and return it as it was taken; None if somebody else has taken it meanwhile."""
+    """Take a step, and return it as it was taken; None if another sweep has already taken it."""
     if step.what == 'carried over':
         count = state.transactions.run(carry_over, step.run_id)
         return step._replace(why=counted(count, 'result')) if count else None
@@ -104,11 +106,11 @@ def _take(state: ExtensionState, step: Step) -> Step | None:
 
 
 def _end(state: ExtensionState, run_id: int) -> bool:
-    """End a run whose machine has vanished, and return whether that was still due."""
+    """End a run whose machine was lost, and return whether that was still due."""
     if not state.transactions.run(write_end, run_id, LOST_MACHINE):
         return False
-    log().info(f'run {run_id} is ended: its machine has vanished')
-    # As the platform's own time limit does; not where another run has the last word.
+    log().info(f'run {run_id} is ended: its machine was lost')
+    # The platform's time limit does so too. A newer run of the commit determines its status.
     try:
         if state.transactions.run(is_newest_of_commit, run_id):
             post_error(state.transactions.run(find_run, run_id), LOST_MACHINE)
@@ -123,9 +125,9 @@ def _end(state: ExtensionState, run_id: int) -> bool:
 def _plan_carrying_over(db: Database) -> list[Step]:
     steps = []
     for run_id in find_missed(db):
-        with suppress(RunNotFound):  # It has just been deleted.
+        with suppress(RunNotFound):  # The run has just been deleted.
             plan = plan_carry_over(db, run_id)
-            # There is none while the attempt that has the results has not ended.
+            # There is no plan while the attempt that has the results has not ended.
             if plan is not None:
                 steps.append(Step(run_id, 'carried over', counted(len(plan.origins), 'result')))
     return steps
@@ -133,13 +135,13 @@ def _plan_carrying_over(db: Database) -> list[Step]:
 
 def _plan_by_tables(db: Database, settings: Settings, now: datetime,
                     carried_over: Collection[int]) -> tuple[list[Step], dict[int, Run], dict[str, CircuitBreaker]]:
-    """Return the ends that are due, the retries that the tables allow, the runs of these, and the circuit breakers."""
-    # A run into which results are to be carried over gets no other step.
+    """Return the steps that the tables allow, the runs of those that are retries, and the circuit breakers."""
+    # A run gets one step: those that lack results are left out.
     silence = settings.max_runtime + sweep.GRACE
     last_rows = [row for row in _read_last_rows(db, now, silence + sweep.GIVEN_UP_AFTER)
                  if row.run_id not in carried_over]
     steps = [Step(run_id, 'ended', LOST_MACHINE) for run_id in _find_runs_on_lost_machines(db, last_rows, now, silence)]
-    candidates = _read_candidates(db, now, [row.run_id for row in last_rows if row.status in ENDED_STATUSES])
+    candidates = read_candidates(db, [row.run_id for row in last_rows if row.status in ENDED_STATUSES], now)
     breakers = _read_breakers(db, settings, now, {candidate.run.platform for candidate in candidates})
     left, retries = [], []
     for candidate in candidates:
@@ -149,7 +151,7 @@ def _plan_by_tables(db: Database, settings: Settings, now: datetime,
             retries.append(Step(candidate.run.id, 'waiting', reason))
         else:
             left.append(candidate)
-    # Those that are kept waiting cost no reading of their tests.
+    # The tests of waiting runs are not read.
     tests = _read_tests(db, left)
     for candidate in left:
         step = candidate.plan_retry(settings.retry_rules, tests[candidate.run.id])
@@ -160,7 +162,7 @@ def _plan_by_tables(db: Database, settings: Settings, now: datetime,
 
 
 def _read_last_rows(db: Database, now: datetime, period: timedelta) -> list[ProgressRow]:
-    """Return the last progress row of each run that gave a sign of life in a period, in the order of the runs."""
+    """Return the last progress row of each run that has one within a period, in the order of the runs."""
     found: dict[int, ProgressRow] = {}
     for rows in walk_backwards(db):
         for row in rows:
@@ -173,29 +175,13 @@ def _read_last_rows(db: Database, now: datetime, period: timedelta) -> list[Prog
 
 def _find_runs_on_lost_machines(db: Database, last_rows: Sequence[ProgressRow], now: datetime,
                                 silence: timedelta) -> list[int]:
-    """Return the runs without an end whose machine was lost lately."""
+    """Return the runs without an end whose machine was lost recently."""
     signs = read_machines(db)
     for row in last_rows:
         if row.status not in ENDED_STATUSES:
             signs.setdefault(row.run_id, []).append(row.timestamp)
     silent = [run_id for run_id, times in signs.items() if sweep.is_lost(times, now, silence)]
     return [run_id for run_id, progress in sorted(read_progress(db, silent).items()) if not progress.completed]
-
-
-def _read_candidates(db: Database, now: datetime, run_ids: Sequence[int]) -> list[Candidate]:
-    """Return those of some runs that infrastructure ended within the last day, and that have not been retried."""
-    records = read_run_records(db, run_ids)
-    failures = {run_id: cause for run_id, record in records.items()
-                if (cause := sweep.find_recent_infrastructure_failure(record, now)) is not None}
-    if not failures:
-        return []
-    runs = read_runs(db, list(failures))
-    newest = find_newest_runs(db, list(failures))
-    sources = read_automatic_sources(db, {run.root_id for run in runs.values()})
-    # The automatic retry of a run may have been deleted. It is not made again.
-    candidates = [Candidate(run, records[run_id], failures[run_id], newest.get(run_id), len(sources[run.root_id]))
-                  for run_id, run in runs.items() if run_id not in sources[run.root_id]]
-    return [candidate for candidate in candidates if not candidate.has_been_retried]
 
 
 def _read_breakers(db: Database, settings: Settings, now: datetime,
@@ -227,6 +213,6 @@ def _read_tests(db: Database, candidates: Sequence[Candidate]) -> dict[int, Sour
 
 def _read_passed(db: Database, run_id: int) -> set[int]:
     """Return the tests that passed in the attempt that ended last of those that ran them."""
-    with suppress(RunNotFound):  # It has just been deleted.
+    with suppress(RunNotFound):  # The run has just been deleted.
         return {test.regression_test_id for test in read_verdict(db, run_id).tests if test.latest == 'pass'}
     return set()

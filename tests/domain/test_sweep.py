@@ -1,4 +1,4 @@
-"""What a sweep decides, and when (docs/operations.rst, "The sweep")."""
+"""The decisions of the sweep (docs/operations.rst, "The sweep")."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -18,7 +18,7 @@ from .test_retry import run
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 NOW = datetime(2026, 11, 24, 12)
 LIMIT = 4 * HOUR
-DIED, COMPLETED = [('canceled', TIME_LIMIT)], [('completed', '')]
+FAILED, COMPLETED = [('canceled', TIME_LIMIT)], [('completed', '')]
 
 
 def record(rows: list[tuple[str, str]], *, run_id: int = 5, ago: timedelta = HOUR, results: int = 1) -> RunRecord:
@@ -28,31 +28,38 @@ def record(rows: list[tuple[str, str]], *, run_id: int = 5, ago: timedelta = HOU
 
 
 def candidate(*, ago: timedelta = HOUR, results: int = 1, newest: NewerRun | None = None, automatic: int = 0,
-              **changes: object) -> Candidate:
-    """Return run 5, which ran out of time an hour ago."""
-    died = record(DIED, ago=ago, results=results)
-    assert died.infrastructure_failure
-    return Candidate(run('canceled', **changes), died, died.infrastructure_failure, newest, automatic)
+              completion: int = 0, **changes: object) -> Candidate:
+    """Return run 5, which ran out of time an hour ago, by progress row 50."""
+    failed = record(FAILED, ago=ago, results=results)
+    assert failed.infrastructure_failure
+    return Candidate(run('canceled', **changes), failed, failed.infrastructure_failure, newest, automatic, completion)
 
 
-@pytest.mark.parametrize(('ago', 'is_dead'), [(MINUTE, True), (24 * HOUR, True), (24 * HOUR + MINUTE, False)])
-def test_a_death_is_looked_at_for_a_day(ago: timedelta, is_dead: bool) -> None:
-    assert bool(find_recent_infrastructure_failure(record(DIED, ago=ago), NOW)) == is_dead
+@pytest.mark.parametrize(('ago', 'is_recent'), [(MINUTE, True), (24 * HOUR, True), (24 * HOUR + MINUTE, False)])
+def test_an_infrastructure_failure_is_recent_for_a_day(ago: timedelta, is_recent: bool) -> None:
+    assert bool(find_recent_infrastructure_failure(record(FAILED, ago=ago), NOW)) == is_recent
 
 
 @pytest.mark.parametrize('rows', [
     [], [('testing', '')], [('canceled', 'Canceled by admin')], [('canceled', 'A new word')]])
-def test_no_other_end_is_a_death(rows: list[tuple[str, str]]) -> None:
+def test_no_other_end_is_an_infrastructure_failure(rows: list[tuple[str, str]]) -> None:
     assert find_recent_infrastructure_failure(record(rows), NOW) is None
 
 
+NEEDS_EVIDENCE = 'run 3 has had an automatic retry, and no run of linux has completed since this one ended'
+
+
 @pytest.mark.parametrize(('found', 'reason'), [
-    (candidate(), None), (candidate(ago=15 * MINUTE), None), (candidate(automatic=1), None),
+    (candidate(), None), (candidate(ago=15 * MINUTE), None),
     (candidate(ago=14 * MINUTE), 'it ended less than 15 minutes ago, and an end is not final'),
     (candidate(newest=NewerRun(9, None)), 'run 9 of the same commit is newer'),
     (candidate(newest=NewerRun(9, 8)), 'run 9 of the same commit is newer'),
-    (candidate(automatic=2, root_id=3), 'the automatic retries of run 3 are used up')])
-def test_a_run_waits_while_its_end_is_fresh_a_run_is_newer_or_its_retries_are_used_up(
+    (candidate(automatic=2, completion=51, root_id=3), 'the automatic retries of run 3 are used up'),
+    # A further retry needs evidence that the platform works.
+    (candidate(automatic=1, completion=51, root_id=3), None),
+    (candidate(automatic=1, completion=49, root_id=3), NEEDS_EVIDENCE),
+    (candidate(automatic=1, root_id=3), NEEDS_EVIDENCE)])
+def test_a_run_waits_while_its_end_is_fresh_a_run_is_newer_its_retries_are_used_up_or_evidence_is_lacking(
         found: Candidate, reason: str | None) -> None:
     assert found.find_reason_to_wait(2, NOW) == reason
 
@@ -62,24 +69,25 @@ def test_a_run_with_a_newer_attempt_has_been_retried() -> None:
     assert not any(one.has_been_retried for one in (candidate(newest=NewerRun(9, None)), candidate()))
 
 
-FAILED, INACTIVE = RegressionTest(2, True), RegressionTest(3, False)
-ALL = [RegressionTest(1, True), FAILED]
+RED, INACTIVE = RegressionTest(2, True), RegressionTest(3, False)
+ALL = [RegressionTest(1, True), RED]
 
 
 @pytest.mark.parametrize(('found', 'tests', 'what', 'failed_only'), [
     # What stopped half-way is resumed; without results, or where all passed, everything is run again.
-    (candidate(), SourceTests([FAILED], ALL, ()), 'retried', True),
+    (candidate(), SourceTests([RED], ALL, ()), 'retried', True),
     (candidate(results=0), SourceTests(ALL, ALL, ()), 'retried', False),
     (candidate(), SourceTests([], ALL, ()), 'retried', False),
     (candidate(), SourceTests([INACTIVE], ALL, ()), 'retried', False),
-    (candidate(), SourceTests([FAILED, INACTIVE], ALL, ()), 'waiting', None),
-    (candidate(results=0), SourceTests([FAILED], [*ALL, INACTIVE], ()), 'waiting', None),
-    # A failed-only retry never runs everything.
-    (candidate(results=0, failed_only=True), SourceTests([FAILED], ALL, ()), 'retried', True),
-    (candidate(failed_only=True), SourceTests([FAILED], ALL, {1}), 'retried', True),
-    (candidate(failed_only=True), SourceTests([FAILED], ALL, {2}), None, None),
+    (candidate(), SourceTests([RED, INACTIVE], ALL, ()), 'waiting', None),
+    (candidate(results=0), SourceTests([RED], [*ALL, INACTIVE], ()), 'waiting', None),
+    # A failed-only retry never runs everything, and nothing if its tests have passed elsewhere.
+    (candidate(results=0, failed_only=True), SourceTests([RED], ALL, ()), 'retried', True),
+    (candidate(failed_only=True), SourceTests([RED], ALL, {1}), 'retried', True),
+    (candidate(failed_only=True), SourceTests([RED], ALL, {2}), None, None),
+    (candidate(failed_only=True), SourceTests([], ALL, ()), None, None),
     (candidate(failed_only=True), SourceTests([INACTIVE], ALL, ()), 'waiting', None)])
-def test_a_run_that_died_is_resumed_or_run_again_in_full(
+def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
         found: Candidate, tests: SourceTests, what: str | None, failed_only: bool | None) -> None:
     step = found.plan_retry(RetryRules(drop_inactive_tests=False), tests)
 
@@ -94,18 +102,20 @@ def test_a_run_that_died_is_resumed_or_run_again_in_full(
     (CircuitBreaker('linux', True, 0, False), 'linux is under maintenance'),
     (CircuitBreaker('linux', False, 2, False), '2 automatic attempts of linux are in flight'),
     (CircuitBreaker('linux', False, 0, True),
-     'the last 3 automatic attempts of linux died, and no run of it has completed since')])
+     'the last 3 automatic attempts of linux were infrastructure failures, and no run of it has completed since')])
 def test_the_circuit_breaker_of_a_platform_opens_in_maintenance_at_its_limit_and_in_an_outage(
         breaker: CircuitBreaker, reason: str | None) -> None:
     assert breaker.find_reason_to_wait(2) == reason
 
 
 @pytest.mark.parametrize(('ends', 'is_open'), [
-    ([DIED] * 3, True), ([DIED] * 2, False), ([DIED, DIED, COMPLETED], True), ([COMPLETED, DIED, DIED, DIED], True),
-    ([DIED, [('canceled', OUT_OF_ORDER)], DIED], True), ([DIED, DIED, [('canceled', 'Canceled by admin')]], False),
+    ([FAILED] * 3, True), ([FAILED] * 2, False), ([FAILED, FAILED, COMPLETED], True),
+    ([COMPLETED, FAILED, FAILED, FAILED], True), ([FAILED, [('canceled', OUT_OF_ORDER)], FAILED], True),
+    ([FAILED, FAILED, [('canceled', 'Canceled by admin')]], False),
     # One that has not ended is none of the last.
-    ([DIED, DIED, DIED, [('testing', '')]], True)])
-def test_three_that_ended_last_and_died_are_an_outage(ends: list[list[tuple[str, str]]], is_open: bool) -> None:
+    ([FAILED, FAILED, FAILED, [('testing', '')]], True)])
+def test_three_infrastructure_failures_in_a_row_open_the_circuit_breaker(
+        ends: list[list[tuple[str, str]]], is_open: bool) -> None:
     records = {run_id: record(rows, run_id=run_id) for run_id, rows in enumerate(ends, 1)}
     attempts = [AutomaticAttempt(run_id, NOW) for run_id in reversed(records)]
 
@@ -116,19 +126,19 @@ def test_three_that_ended_last_and_died_are_an_outage(ends: list[list[tuple[str,
 
 
 def test_an_attempt_is_in_flight_until_it_ends_and_for_a_day() -> None:
-    records = {run_id: record(rows, run_id=run_id) for run_id, rows in enumerate([DIED, [], [('testing', '')], []])}
+    records = {run_id: record(rows, run_id=run_id) for run_id, rows in enumerate([FAILED, [], [('testing', '')], []])}
     ages = [HOUR, HOUR, 24 * HOUR - MINUTE, 24 * HOUR]
 
     assert count_in_flight([AutomaticAttempt(run_id, NOW - age) for run_id, age in enumerate(ages)], records, NOW) == 2
 
 
-@pytest.mark.parametrize(('signs', 'vanished'), [
+@pytest.mark.parametrize(('signs', 'is_expected_lost'), [
     ([4 * HOUR], False), ([4 * HOUR + MINUTE], True), ([28 * HOUR], True), ([28 * HOUR + MINUTE], False),
     # The youngest sign of life counts.
     ([29 * HOUR, 5 * HOUR], True), ([29 * HOUR, HOUR], False)])
-def test_a_machine_has_vanished_that_gave_its_last_sign_of_life_between_four_and_twenty_eight_hours_ago(
-        signs: list[timedelta], vanished: bool) -> None:
-    assert is_lost([NOW - ago for ago in signs], NOW, LIMIT) == vanished
+def test_a_machine_is_lost_if_its_last_sign_of_life_is_between_four_and_twenty_eight_hours_old(
+        signs: list[timedelta], is_expected_lost: bool) -> None:
+    assert is_lost([NOW - ago for ago in signs], NOW, LIMIT) == is_expected_lost
 
 
 def test_a_time_that_cannot_be_read_is_older_than_any_other() -> None:

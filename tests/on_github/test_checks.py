@@ -14,8 +14,11 @@ from support.histories import end
 from support.rows import Rows, add_retries
 
 from mod_runs_api import Unprocessable, retry_run
+from mod_runs_api.domain.retry import RetryRequest
 from mod_runs_api.github import (CommentRefusal, author_is_not_blocked, build_artifact_exists, commit_is_not_superseded,
                                  no_attempt_is_queued, pull_request_is_open)
+from mod_runs_api.service.checks import list_checks
+from mod_runs_api.settings import read_settings
 
 from .conftest import Comment, MakeRun
 
@@ -39,6 +42,25 @@ def refusal(run: Test) -> str | None:
         assert error.details == {'refusal': 'refused_by_check', 'run_id': run.id}
         return error.message
     return None
+
+
+# Which are called
+
+
+def own_check(_run: object) -> None:
+    """Refuse nothing."""
+
+
+@pytest.mark.parametrize(('origin', 'called'), [
+    ({}, [build_artifact_exists, own_check, no_attempt_is_queued]),
+    ({'from_comment': True}, [no_attempt_is_queued, own_check, build_artifact_exists]),
+    ({'automatic': True}, [commit_is_not_superseded, no_attempt_is_queued, own_check, pull_request_is_open,
+                           author_is_not_blocked, build_artifact_exists])])
+def test_comments_and_sweeps_add_checks_and_query_the_database_first_and_the_build_last(
+        origin: dict[str, Any], called: list[Any]) -> None:
+    settings = read_settings({'RUNS_API_BEFORE_RETRY': [build_artifact_exists, own_check, no_attempt_is_queued]})
+
+    assert list(list_checks(settings, RetryRequest(5, False, None, idempotency_digest='', **origin))) == called
 
 
 # The build
@@ -68,7 +90,8 @@ def test_a_github_that_does_not_answer_refuses_nothing_and_keeps_its_token(
     with caplog.at_level(logging.INFO):
         assert refusal(linux) is None
 
-    assert 'build_artifact_exists' in caplog.text
+    error = 'mod_runs_api.host.github.NotConfigured' if question is None else 'ConnectionError: ***'
+    assert f'the check build_artifact_exists raised {error}' in caplog.messages
     assert 'ghp_secret' not in caplog.text
 
 

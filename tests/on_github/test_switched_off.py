@@ -31,7 +31,7 @@ def test_button_api_and_comments_retry_nothing_with_the_documented_settings(
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 1}, SWITCHED_OFF], ids=['on', 'off'])
 def test_the_sweep_retries_nothing_with_the_documented_settings(
         settings: dict[str, Any], linux: Test, command: Command) -> None:
-    # A result is missing, so the run ended by an infrastructure failure.
+    # The run completed, but it lacks a result: an infrastructure failure.
     swept = command('sweep', '--dry-run', '--json')
 
     assert (swept.exit_code, str(linux.id) in swept.output) == (0, settings is not SWITCHED_OFF)

@@ -3,6 +3,7 @@
 import pytest
 
 from .checkout import Platform
+from .protocol import Story
 
 pytestmark = pytest.mark.platform
 
@@ -16,3 +17,12 @@ def test_a_command_says_in_a_sentence_that_the_database_is_away(telling: Platfor
 
     assert (done.returncode, done.stdout, done.stderr.splitlines()[-1][:7]) == (3, '', 'Error: '), done.stderr
     assert 'Traceback' not in done.stderr
+
+
+def test_a_retry_by_a_command_leaves_a_line_in_the_log_of_the_platform(story: Story) -> None:
+    run_id = story.push(story.tests(1))
+
+    new_run_id = story.command('retry', str(run_id)).strip()
+
+    log = (story.platform.path / 'logs' / 'platform.log').read_text()
+    assert f'run {run_id} is retried as run {new_run_id} with 1 test' in log

@@ -1,4 +1,4 @@
-"""Sweeps on a server: two at once, and one that is killed."""
+"""Sweeps on a server: two at once, one that is killed, and one that needs evidence."""
 
 import secrets
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from support.rows import Rows
 
 from .server import Client, Server, together
 
-#: As many automatic retries as there are runs.
-SERVER = {'workers': 2, 'RUNS_API_AUTOMATIC_RETRIES': 1, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1000, **SETTINGS}
+#: As many automatic retries in flight as there are runs.
+SERVER = {'workers': 2, 'RUNS_API_AUTOMATIC_RETRIES': 2, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1000, **SETTINGS}
 ROUNDS = 10
 
 
@@ -36,39 +36,45 @@ def rows(database: Database) -> Iterator[Rows]:
 
 def seed_ends() -> tuple[int, int]:
     """
-    Write a run that ran out of time, and one whose machine has vanished, and return them.
+    Write a run that ran out of time, and one whose machine was lost, and return them.
 
     All that came before is of long ago.
     """
     db.session.execute(update(TestProgress).values(timestamp=datetime(2020, 1, 1)))
     tests = seed.regression_tests(5)
     # Each is the newest of its branch.
-    stopped, vanished = (seed.run(tests, branch=secrets.token_hex(4)).id for _ in range(2))
-    for run_id, ago in ((stopped, timedelta(hours=1)), (vanished, timedelta(hours=5))):
+    stopped, lost = (seed.run(tests, branch=secrets.token_hex(4)).id for _ in range(2))
+    for run_id, ago in ((stopped, timedelta(hours=1)), (lost, timedelta(hours=5))):
         for status in (TestStatus.preparation, TestStatus.testing):
             seed.add(TestProgress(run_id, status, '', datetime.now() - ago))
-    seed.add(TestProgress(stopped, TestStatus.canceled, TIME_LIMIT, datetime.now() - timedelta(hours=1)))
-    seed.add(GcpInstance(f'linux-{vanished}', vanished, datetime.now() - timedelta(hours=5)))
+    end(stopped, TestStatus.canceled, TIME_LIMIT)
+    seed.add(GcpInstance(f'linux-{lost}', lost, datetime.now() - timedelta(hours=5)))
     db.session.commit()
-    return stopped, vanished
+    return stopped, lost
 
 
-def assert_done_once(rows: Rows, stopped: int, vanished: int) -> int:
+def end(run_id: int, status: TestStatus, message: str = '') -> None:
+    """Write that a run ended an hour ago."""
+    seed.add(TestProgress(run_id, status, message, datetime.now() - timedelta(hours=1)))
+    db.session.commit()
+
+
+def assert_done_once(rows: Rows, stopped: int, lost: int) -> int:
     """Check that one run was retried once and whole, and the other ended once, and return the retry."""
     retry, = rows.of('run_retry', source_run_id=stopped)
     assert len(rows.selection(retry['run_id'])) == retry['test_count'] == 5
-    assert [row['message'] for row in rows.of('test_progress', test_id=vanished)][2:] == [LOST_MACHINE]
+    assert [row['message'] for row in rows.of('test_progress', test_id=lost)][2:] == [LOST_MACHINE]
     return int(retry['run_id'])
 
 
 def test_two_sweeps_at_once_make_one_retry_of_a_run_and_end_it_once(rows: Rows, server: Server, alice: Client) -> None:
     for _ in range(ROUNDS):
-        stopped, vanished = seed_ends()
+        stopped, lost = seed_ends()
         meet = server.meeting()
 
         swept = together([lambda: alice.ask('POST', '/sweep', Meet=meet)] * 2)
 
-        new_run_id = assert_done_once(rows, stopped, vanished)
+        new_run_id = assert_done_once(rows, stopped, lost)
         assert len({answer.worker for answer in swept}) == 2
         assert {new for answer in swept for run_id, what, new in answer.body
                 if (run_id, what) == (stopped, 'retried')} == {new_run_id}
@@ -81,10 +87,30 @@ def test_a_sweep_that_is_killed_before_any_step_is_finished_by_the_next(rows: Ro
 
     # Before a SELECT all is as before the step that follows, and the host's look for its tables changes nothing.
     for number in (number for number, step in enumerate(steps, 1) if step not in ('SELECT', 'DESCRIBE')):
-        stopped, vanished = seed_ends()
+        stopped, lost = seed_ends()
         with pytest.raises((OSError, HTTPException)):
             alice.ask('POST', '/sweep', Dies=f'{number}!')
 
         assert alice.ask('POST', '/sweep').status == 200
 
-        assert_done_once(rows, stopped, vanished)
+        assert_done_once(rows, stopped, lost)
+
+
+def test_a_second_automatic_retry_waits_until_a_run_of_the_platform_has_completed(rows: Rows, alice: Client) -> None:
+    stopped, _ = seed_ends()
+    completed, running = (seed.run(branch=secrets.token_hex(4), stages=stages).id
+                          for stages in (seed.COMPLETED, seed.COMPLETED[:-1]))
+    db.session.commit()
+
+    def swept(run_id: int) -> tuple[str, int | None]:
+        (step,) = [(what, new) for found, what, new in alice.ask('POST', '/sweep').body if found == run_id]
+        return step
+
+    _, first = swept(stopped)
+    assert first
+    end(first, TestStatus.canceled, TIME_LIMIT)
+    end(completed, TestStatus.completed)  # A repeated row is not a completion.
+    assert swept(first) == ('waiting', None)
+    end(running, TestStatus.completed)
+    what, second = swept(first)
+    assert (what, rows.ids('run_retry', 'run_id', source_run_id=first)) == ('retried', [second])
