@@ -18,8 +18,8 @@ from ..database.causes import read_run_records
 from ..database.outcomes import read_selected, read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
-from ..database.sweep import (has_completed_since, ping, read_automatic_attempts, read_automatic_sources,
-                              read_machines, read_under_maintenance, walk_backwards, write_end)
+from ..database.sweep import (has_completed_since, ping, read_automatic_attempts, read_automatic_sources, read_machines,
+                              read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
 from ..domain.causes import LOST_MACHINE
 from ..domain.outcomes import list_not_passed
@@ -121,14 +121,10 @@ def _end(state: ExtensionState, run_id: int) -> bool:
 
 
 def _plan_carrying_over(db: Database) -> list[Step]:
-    steps = []
-    for run_id in find_missed(db):
-        with suppress(RunNotFound):  # It has just been deleted.
-            plan = plan_carry_over(db, run_id)
-            # There is none while the attempt that has the results has not ended.
-            if plan is not None:
-                steps.append(Step(run_id, 'carried over', counted(len(plan.origins), 'result')))
-    return steps
+    # There is no plan while the attempt that has the results has not ended.
+    plans = [plan for root_id, run_ids in find_missed(db).items() for plan in plan_carry_over(db, root_id, run_ids)]
+    return [Step(plan.completed.run_id, 'carried over', counted(len(plan.origins), 'result'))
+            for plan in sorted(plans, key=lambda plan: plan.completed.run_id)]
 
 
 def _plan_by_tables(db: Database, settings: Settings, now: datetime,
