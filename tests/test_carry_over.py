@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable
 from contextvars import Context
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 import seed
-from database import db
+from database import Base, db
 from flask import Flask
 from mod_regression.models import RegressionTest
 from mod_test.models import TestProgress, TestResult, TestResultFile, TestStatus
@@ -251,3 +251,24 @@ def test_the_command_looks_at_no_retry_that_is_whole_has_nothing_to_carry_over_o
     assert command('carry-over', running).output == f'{running}\t0\n'
     report(retry(failed), tests)  # It has not ended, so that its results are nobody's.
     assert command('carry-over').output == ''
+
+
+@pytest.mark.on_file
+@pytest.mark.parametrize(('ago', 'is_found'), [(timedelta(hours=47), True), (timedelta(hours=80), False)])
+def test_a_late_result_of_an_attempt_that_has_ended_is_found_until_two_days_after_the_end_of_the_retry(
+        command: Command, rows: Rows, first: int, tests: list[RegressionTest], ago: timedelta, is_found: bool) -> None:
+    late = seed.regression_test()
+    canceled, new = retry(first), retry(first, failed_only=True)
+    end(canceled, TestStatus.canceled)
+    finish(new, tests[1:])
+    # Whenever it was created.
+    change_retries(created_at=datetime(2020, 1, 1))
+    ended = datetime.now(timezone.utc).replace(tzinfo=None) - ago
+    for table, column in (('test_progress', 'timestamp'), ('run_carried_over', 'progress_timestamp')):
+        db.session.execute(Base.metadata.tables[table].update().values({column: ended}))
+
+    # The platform writes no progress row with it.
+    report(canceled, [late])
+
+    assert command('carry-over').output == (f'{new}\t1\n' if is_found else '')
+    assert rows.carried_over(new).get(late.id) == (canceled if is_found else None)

@@ -1,5 +1,6 @@
-"""Rows that an administrator deletes: the package's tables have no foreign keys (docs/operations.rst, "The database")."""
+"""Rows that an administrator deletes: no foreign key removes those of the package (docs/operations.rst)."""
 
+import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_the_key_of_a_deleted_retry_stays_used(engine: Engine, retry: ApiCall, r
 @pytest.mark.on_file
 def test_the_sweep_makes_no_second_automatic_retry_where_the_first_was_deleted(
         command: Command, stopped: int, rows: Rows) -> None:
-    assert command('sweep').output.split('\t')[1] == 'retried'
+    assert json.loads(command('sweep', '--json').output)['what'] == 'retried'
     delete_run(stopped + 1)
 
     assert [command('sweep', *options).output for options in (['--dry-run'], [])] == ['', '']
@@ -97,4 +98,5 @@ def test_flaky_looks_at_the_attempts_that_are_left(command: Command, first: int,
     finish(retry_in_process(first), tests)
     delete_run(retry_in_process(first))
 
-    assert [line.split('\t')[0] for line in command('flaky').output.splitlines()] == [str(test.id) for test in tests[1:]]
+    flaky = json.loads(command('flaky', '--json').output)
+    assert [test['regression_test_id'] for test in flaky['tests']] == [test.id for test in tests[1:]]

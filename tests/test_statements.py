@@ -5,7 +5,9 @@ The number of statements does not depend on any size. The host holds a connectio
 a second one, a full pool could lock all requests up. What the host's session has pending stays there.
 """
 
+import sqlite3
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 import seed
@@ -17,10 +19,13 @@ from sqlalchemy import Engine, select, text
 from support.api import ApiCall
 from support.entry_points import CALLS, SILENT, EntryPoints
 from support.histories import end
+from support.rows import add_retries
 from support.statements import record_statements
 from support.visitor import Visitor
 
 from mod_runs_api import retry_run
+from mod_runs_api.extension import extension_state
+from mod_runs_api.service.sweep import plan_sweep
 
 # How many statements
 
@@ -63,6 +68,27 @@ def test_an_end_of_a_run_of_the_platforms_own_costs_one_statement_and_another_st
         counts.append(len(sent))
 
     assert counts == [counts[0], counts[0], counts[0] + 1]
+
+
+def test_the_work_of_a_plan_of_the_sweep_grows_with_the_attempts_of_a_run_and_not_with_their_pairs(
+        app: Flask, engine: Engine) -> None:
+    steps = [0, 0]
+    with engine.connect() as connection:
+        database = cast(sqlite3.Connection, connection.connection.driver_connection)
+    for place, attempts in enumerate((10, 90)):
+        first, *retries = seed.bulk_runs(attempts, 10)
+        add_retries(first, retries, failed_only=True)
+
+        def count(place: int = place) -> int:
+            steps[place] += 1
+            return 0
+
+        database.set_progress_handler(count, 100)
+        assert plan_sweep(extension_state()) == []
+        database.set_progress_handler(None, 0)
+
+    # There are ten times as many attempts.
+    assert 0 < steps[1] < 15 * steps[0]
 
 
 # How many connections

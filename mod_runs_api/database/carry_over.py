@@ -4,23 +4,19 @@ Carrying results over into a retry.
 A row of ``run_carried_over`` is the mark of a result that is really that of another run.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import timedelta
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import (ColumnElement, FromClause, Select, SQLColumnExpression, and_, case, exists, false, func, insert,
-                        or_, select, true)
+from sqlalchemy import (ColumnElement, FromClause, SQLColumnExpression, Subquery, and_, exists, false, func, insert,
+                        select, true, union_all)
 from sqlalchemy.orm import aliased
 
 from .. import clock
-from ..domain.progress import CarryOver, ProgressRow
+from ..domain.carry_over import CarryOver, CompletedRetry
+from ..domain.progress import ProgressRow
 from ..errors import StaleRead
 from ..host.models import TestProgressModel, TestResultFileModel, TestResultModel
 from . import BY_PRIMARY_KEY, Database, has_rows
 from .progress import is_completed
-
-#: How long after its creation a retry is always looked at again.
-WATCHED_FOR = timedelta(days=2)
 
 
 def is_carried_over(db: Database, result: type[TestResultModel]) -> ColumnElement[bool]:
@@ -74,46 +70,57 @@ def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]
 
 def read_executed_tests(db: Database, run_ids: Collection[int]) -> set[int]:
     """Return the active tests that any of some runs really ran."""
-    return set(db.connection.scalars(_select_executed_tests(db, run_ids).distinct()))
-
-
-def _select_executed_tests(db: Database, run_ids: Collection[int]) -> Select[Any]:
-    """Select the test of each result of an active test in some runs that was not carried over into them."""
     result, test = db.host.TestResult, db.host.RegressionTest
-    return (select(result.regression_test_id)
+    return set(db.connection.scalars(
+        select(result.regression_test_id).distinct()
+        .with_hint(result, BY_PRIMARY_KEY)
+        .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
+        .where(result.test_id.in_(run_ids), ~is_carried_over(db, result))))
+
+
+def read_executed(db: Database, run_ids: Collection[int],
+                  regression_test_ids: Collection[int]) -> list[tuple[int, int]]:
+    """Return run and test of each result of some tests in some runs that was not carried over into them."""
+    result = db.host.TestResult
+    return [(run_id, regression_test_id) for run_id, regression_test_id in db.connection.execute(
+        select(result.test_id, result.regression_test_id)
+        .with_hint(result, BY_PRIMARY_KEY)
+        .where(result.test_id.in_(run_ids), result.regression_test_id.in_(regression_test_ids),
+               ~is_carried_over(db, result)))]
+
+
+def read_tests_with_results(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
+    """Return the tests that each of some runs has a result of, carried over or not."""
+    result = db.host.TestResult
+    tests: dict[int, set[int]] = {run_id: set() for run_id in run_ids}
+    for run_id, regression_test_id in db.connection.execute(
+            select(result.test_id, result.regression_test_id)
             .with_hint(result, BY_PRIMARY_KEY)
-            .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
-            .where(result.test_id.in_(run_ids), ~is_carried_over(db, result)))
+            .where(result.test_id.in_(run_ids))):
+        tests[run_id].add(regression_test_id)
+    return tests
 
 
-def find_origins(db: Database, run_id: int, run_ids: Sequence[int]) -> dict[int, int]:
-    """Return the active tests that a run has no result of, each with the last of some runs that really ran it."""
-    result, own = db.host.TestResult, aliased(db.host.TestResult)
-    places = {run: place for place, run in enumerate(run_ids)}
-    rows = db.connection.execute(
-        _select_executed_tests(db, run_ids).add_columns(func.max(case(places, value=result.test_id)))
-        .where(result.regression_test_id.not_in(select(own.regression_test_id).where(own.test_id == run_id)))
-        .group_by(result.regression_test_id)
-        # Every transaction that locks regression tests through foreign keys should do so in the same order.
-        .order_by(result.regression_test_id))
-    return {regression_test_id: run_ids[place] for regression_test_id, place in rows}
+def find_contradicted(db: Database, origins: Mapping[int, Mapping[int, int]]) -> set[tuple[int, int]]:
+    """Return run and test of each output that a run has reported without a result, and that its origin has not."""
+    file, result = db.host.TestResultFile, db.host.TestResult
 
-
-def find_contradicted(db: Database, run_id: int, origins: dict[int, int]) -> set[int]:
-    """Return the tests of which a run has reported an output that the origin does not have, and no result."""
-    file = db.host.TestResultFile
-
-    def read_files(run_ids: Iterable[int], test_ids: Iterable[int]) -> dict[tuple[int, int, int], str | None]:
-        return {(run, test, output): got for run, test, output, got in db.connection.execute(
+    def read_files(*conditions: ColumnElement[bool]) -> dict[tuple[int, int, int], str | None]:
+        return {(run_id, test, output): got for run_id, test, output, got in db.connection.execute(
             select(file.test_id, file.regression_test_id, file.regression_test_output_id, file.got)
             .with_hint(file, BY_PRIMARY_KEY)
-            .where(file.test_id.in_(run_ids), file.regression_test_id.in_(test_ids)))}
+            .where(*conditions))}
 
-    own = read_files([run_id], list(origins))
-    others = read_files({*origins.values()}, {test for _, test, _ in own}) if own else {}
+    has_result = (select(result.test_id).with_hint(result, BY_PRIMARY_KEY)
+                  .where(result.test_id == file.test_id, result.regression_test_id == file.regression_test_id).exists())
+    own = {(run_id, test, output): got
+           for (run_id, test, output), got in read_files(file.test_id.in_(origins), ~has_result).items()
+           if test in origins[run_id]}
+    others = read_files(file.test_id.in_({origins[run_id][test] for run_id, test, _ in own}),
+                        file.regression_test_id.in_({test for _, test, _ in own})) if own else {}
     # None is a value too: the output is as expected.
-    return {test for (_, test, output), got in own.items()
-            if (origins[test], test, output) not in others or others[origins[test], test, output] != got}
+    return {(run_id, test) for (run_id, test, output), got in own.items()
+            if ((origins[run_id][test], test, output), got) not in others.items()}
 
 
 def copy_results(db: Database, plan: CarryOver) -> None:
@@ -173,37 +180,63 @@ def is_still_completed(db: Database, completed: ProgressRow) -> bool:
         select(progress.id).where(progress.id == completed.id).with_for_update(read=True)) is not None
 
 
-def find_missed(db: Database) -> Sequence[int]:
-    """Return the completed failed-only retries that lack a result of an active test that another attempt has."""
-    # One without marks, or created lately, is always looked at. Any other was complete as of its end, and is looked at
-    # only if another attempt has a newer progress row.
-    progress, retry, other, mark = db.host.TestProgress, db.run_retry.c, db.run_retry.alias().c, db.run_carried_over.c
-    completed = select(progress.id).where(progress.test_id == retry.run_id, is_completed(progress))
-    marked = (select(progress.id)
-              .with_hint(progress, BY_PRIMARY_KEY)
-              .join_from(db.run_carried_over, progress, _counts(db.run_carried_over, progress))
-              .where(mark.run_id == retry.run_id))
-    later = select(progress.id).where(progress.id > marked.correlate(db.run_retry).limit(1).scalar_subquery())
-    result, own, test = db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
-    own_result = select(own.test_id).where(own.test_id == retry.run_id,
-                                           own.regression_test_id == result.regression_test_id)
-    lacking = (select(result.test_id)
-               .with_hint(result, BY_PRIMARY_KEY)
-               .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
-               .where(own_result.correlate(db.run_retry, result).limit(1).scalar_subquery().is_(None)))
+def find_missed(db: Database) -> dict[int, list[int]]:
+    """Return the completed failed-only retries that lack results of other attempts, by the first run of these."""
+    now = clock.now()
+    suspects = {retry.run_id: retry.root_id for retry in _read_completed_retries(db) if retry.may_lack_results(now)}
+    missed: dict[int, list[int]] = {}
+    for root_id, run_id in _read_lacking(db, set(suspects.values())):
+        if run_id in suspects:
+            missed.setdefault(root_id, []).append(run_id)
+    return missed
 
-    def of_retry(rows: Select[Any]) -> ColumnElement[bool]:
-        return has_rows(rows.correlate(db.run_retry))
 
-    def in_another(rows: Select[Any], run_id: Any) -> ColumnElement[bool]:
-        of_other = rows.where(run_id == other.run_id, other.root_run_id == retry.root_run_id,
-                              other.run_id != retry.run_id)
-        return or_(of_retry(rows.where(run_id == retry.root_run_id)), of_retry(of_other))
+def _read_completed_retries(db: Database) -> list[CompletedRetry]:
+    """Return all failed-only retries that have completed."""
+    retry, mark, progress, attempts = db.run_retry.c, db.run_carried_over.c, db.host.TestProgress, _select_attempts(db)
+    newest = {root_id: progress_id for root_id, progress_id in db.connection.execute(
+        select(attempts.c.root_id, func.max(progress.id))
+        .join_from(attempts, progress, progress.test_id == attempts.c.run_id)
+        .group_by(attempts.c.root_id))}
+    marked = aliased(progress)
+    has_marks = has_rows(
+        select(marked.id)
+        .with_hint(marked, BY_PRIMARY_KEY)
+        .join_from(db.run_carried_over, marked, _counts(db.run_carried_over, marked))
+        .where(mark.run_id == retry.run_id).correlate(db.run_retry))
+    found: dict[int, CompletedRetry] = {}
+    for run_id, root_id, progress_id, timestamp, has_carried_over in db.connection.execute(
+            select(retry.run_id, retry.root_run_id, progress.id, progress.timestamp, has_marks)
+            .join_from(db.run_retry, progress, progress.test_id == retry.run_id)
+            .where(retry.failed_only == true(), is_completed(progress))
+            .order_by(progress.id)):
+        # The first of these rows is the end of the run. A progress row may have been written just now.
+        found.setdefault(run_id, CompletedRetry(run_id, root_id, timestamp, has_carried_over,
+                                                newest.get(root_id, 0) > progress_id))
+    return list(found.values())
 
-    return db.connection.scalars(
-        select(retry.run_id)
-        .where(retry.failed_only == true(), of_retry(completed),
-               or_(retry.created_at > clock.now() - WATCHED_FOR, ~of_retry(marked),
-                   in_another(later, progress.test_id)),
-               in_another(lacking, result.test_id))
-        .order_by(retry.run_id)).all()
+
+def _read_lacking(db: Database, root_ids: Collection[int]) -> Sequence[tuple[int, int]]:
+    """Return first run and retry of each failed-only retry that lacks a result of an active test that others have."""
+    # Each result is read once, however many attempts there are: compared in pairs, a hundred attempts took a minute.
+    retry, result, own, test = db.run_retry.c, db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
+    attempts = _select_attempts(db, retry.root_run_id.in_(root_ids))
+    tests = (select(attempts.c.root_id, result.regression_test_id.label('regression_test_id')).distinct()
+             .with_hint(result, BY_PRIMARY_KEY)
+             .join_from(attempts, result, result.test_id == attempts.c.run_id)
+             .join(test, and_(test.id == result.regression_test_id, test.active == true())).subquery())
+    return [(root_id, run_id) for root_id, run_id in db.connection.execute(
+        select(retry.root_run_id, retry.run_id).distinct()
+        .with_hint(own, BY_PRIMARY_KEY)
+        .join_from(db.run_retry, tests, tests.c.root_id == retry.root_run_id)
+        .outerjoin(own, and_(own.test_id == retry.run_id, own.regression_test_id == tests.c.regression_test_id))
+        .where(retry.failed_only == true(), own.test_id.is_(None))
+        .order_by(retry.run_id))]
+
+
+def _select_attempts(db: Database, *conditions: ColumnElement[bool]) -> Subquery:
+    """Select ``root_id`` and ``run_id`` of each attempt of the first runs that were retried."""
+    retry = db.run_retry.c
+    return union_all(
+        select(retry.root_run_id.label('root_id'), retry.run_id.label('run_id')).where(*conditions),
+        select(retry.root_run_id, retry.root_run_id).where(*conditions).distinct()).subquery()

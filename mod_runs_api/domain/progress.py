@@ -50,13 +50,6 @@ class Progress:
         return self.completed or list(takewhile(lambda row: row.status == CANCELED, reversed(self.rows)))[-1]
 
 
-class CarryOver(NamedTuple):
-    """The results to carry over into a retry: the row that completed it, and the origin run of each test."""
-
-    completed: ProgressRow
-    origins: dict[int, int]
-
-
 def order_ends(progress: Iterable[Progress]) -> list[ProgressRow]:
     """Return the end of each run that has ended, the latest last."""
     return sorted((one.end for one in progress if one.end is not None), key=lambda end: end.id)

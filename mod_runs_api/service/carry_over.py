@@ -14,7 +14,7 @@ undo the platform's row.
   simultaneous ends, the second violates the primary key of the marks and is repeated.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,11 +23,13 @@ from sqlalchemy.orm import Session, SessionTransaction, object_session
 
 from ..database import Database
 from ..database.attempts import read_attempt_ids
-from ..database.carry_over import copy_results, find_contradicted, find_missed, find_origins, is_still_completed
+from ..database.carry_over import (copy_results, find_contradicted, find_missed, is_still_completed, read_executed,
+                                   read_tests_with_results)
 from ..database.progress import read_progress
-from ..database.runs import find_run
+from ..database.runs import find_run, read_active
 from ..database.transactions import Transactions
-from ..domain.progress import COMPLETED, CarryOver, order_ends
+from ..domain.carry_over import CarryOver, find_last_runs, find_origins
+from ..domain.progress import COMPLETED
 from ..domain.words import counted
 from ..errors import StaleRead
 from ..extension import find_extension_state
@@ -90,38 +92,40 @@ def _carry_over_or_log(transactions: Transactions, run_id: int) -> None:
 
 def carry_over(db: Database, run_id: int) -> int:
     """Carry over the results that a completed failed-only retry lacks, and return their number."""
-    plan = plan_carry_over(db, run_id)
-    if plan is None:
-        return 0
-    copy_results(db, plan)
-    # This is last, so that nothing waits for its lock.
-    if not is_still_completed(db, plan.completed):
-        raise StaleRead
-    return len(plan.origins)
+    run = find_run(db, run_id)
+    plans = plan_carry_over(db, run.root_id, [run_id]) if run.failed_only else []
+    for plan in plans:
+        copy_results(db, plan)
+        # This is last, so that nothing waits for its lock.
+        if not is_still_completed(db, plan.completed):
+            raise StaleRead
+    return sum(len(plan.origins) for plan in plans)
 
 
 def carry_over_missed(transactions: Transactions) -> Iterator[tuple[int, int]]:
     """Carry over into each retry that lacks results, and yield it with their number."""
-    for run_id in transactions.run(find_missed):
+    missed = transactions.run(find_missed)
+    for run_id in sorted(run_id for run_ids in missed.values() for run_id in run_ids):
         count = transactions.run(carry_over, run_id)
         # It is 0 while the attempt that has the results has not ended.
         if count:
             yield run_id, count
 
 
-def plan_carry_over(db: Database, run_id: int) -> CarryOver | None:
-    """Return the results that are to be carried over into a run; None if there are none. Raises :exc:`RunNotFound`."""
-    # The origin of each is the attempt that ended last of those that have ended and really ran the test.
-    run = find_run(db, run_id)
-    if not run.failed_only:
-        return None
-    progress = read_progress(db, read_attempt_ids(db, run.root_id))
-    own = progress.pop(run_id, None)
-    ended = [end.run_id for end in order_ends(progress.values())]
-    if own is None or own.end is None or own.completed is None or not ended:
-        return None
-    origins = find_origins(db, run_id, ended)
+def plan_carry_over(db: Database, root_id: int, run_ids: Sequence[int]) -> list[CarryOver]:
+    """Return the results that are to be carried over into some failed-only retries of one first run."""
+    attempts = read_progress(db, read_attempt_ids(db, root_id))
+    ended = {run_id: attempt for run_id, attempt in attempts.items() if attempt.end is not None}
+    results = read_tests_with_results(db, run_ids)
+    lacking = {test for test in read_active(db) if any(test not in tests for tests in results.values())}
+    last_runs = find_last_runs(ended.values(), read_executed(db, list(ended), lacking))
+    origins = {run_id: find_origins(results[run_id], last_runs) for run_id in run_ids}
     # If the worker reported a different output but no result, the test stays without one, and the run is error.
-    for regression_test_id in find_contradicted(db, run_id, origins):
-        del origins[regression_test_id]
-    return CarryOver(own.completed, origins) if origins else None
+    contradicted = find_contradicted(db, origins)
+    plans = []
+    for run_id, found in origins.items():
+        completed = ended[run_id].completed if run_id in ended else None
+        left = {test: origin_id for test, origin_id in found.items() if (run_id, test) not in contradicted}
+        if completed is not None and left:
+            plans.append(CarryOver(completed, left))
+    return plans

@@ -123,14 +123,10 @@ def _end(state: ExtensionState, run_id: int) -> bool:
 
 
 def _plan_carrying_over(db: Database) -> list[Step]:
-    steps = []
-    for run_id in find_missed(db):
-        with suppress(RunNotFound):  # The run has just been deleted.
-            plan = plan_carry_over(db, run_id)
-            # There is no plan while the attempt that has the results has not ended.
-            if plan is not None:
-                steps.append(Step(run_id, 'carried over', counted(len(plan.origins), 'result')))
-    return steps
+    # There is no plan while the attempt that has the results has not ended.
+    plans = [plan for root_id, run_ids in find_missed(db).items() for plan in plan_carry_over(db, root_id, run_ids)]
+    return [Step(plan.completed.run_id, 'carried over', counted(len(plan.origins), 'result'))
+            for plan in sorted(plans, key=lambda plan: plan.completed.run_id)]
 
 
 def _plan_by_tables(db: Database, settings: Settings, now: datetime,

@@ -1,0 +1,53 @@
+"""The results that a failed-only retry gets from other attempts (docs/operations.rst, "Results are carried over")."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from .. import clock
+from .progress import Progress, ProgressRow, order_ends
+
+#: How long after its end a retry is looked at in any case: a result of an attempt that has ended may arrive late.
+WATCHED_FOR = timedelta(days=2)
+
+
+class CarryOver(NamedTuple):
+    """The results that are to be carried over into a retry: the row that completed it, and the origin of each test."""
+
+    completed: ProgressRow
+    origins: dict[int, int]
+
+
+@dataclass(frozen=True)
+class CompletedRetry:
+    """A failed-only retry that has completed."""
+
+    run_id: int
+    #: The first run of its attempts.
+    root_id: int
+    completed_at: datetime | str
+    #: Whether results were carried over into it.
+    has_carried_over: bool
+    #: Whether any of its attempts has a newer progress row than the one that completed it.
+    has_newer_progress: bool
+
+    def may_lack_results(self, now: datetime) -> bool:
+        """Return whether it is to be compared with the other attempts. What they had when it ended, it was given."""
+        is_watched = clock.age(self.completed_at, now) <= WATCHED_FOR
+        return is_watched or self.has_newer_progress or not self.has_carried_over
+
+
+def find_last_runs(attempts: Iterable[Progress], executed: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Return the attempt that ended last of those that really ran a test, from pairs of run and test."""
+    tests: dict[int, list[int]] = defaultdict(list)
+    for run_id, regression_test_id in executed:
+        tests[run_id].append(regression_test_id)
+    return {test: end.run_id for end in order_ends(attempts) for test in tests[end.run_id]}
+
+
+def find_origins(results: Collection[int], last_runs: Mapping[int, int]) -> dict[int, int]:
+    """Return the tests that a retry has no result of, each with the attempt whose result it gets."""
+    # Transactions that lock regression tests through the foreign keys of results should do so in the same order.
+    return {test: run_id for test, run_id in sorted(last_runs.items()) if test not in results}
