@@ -212,28 +212,30 @@ def test_the_number_of_statements_does_not_depend_on_the_history(scene: Scene) -
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
 def test_a_second_automatic_retry_needs_a_completion_on_the_platform_and_the_first_and_those_of_people_do_not(
         scene: Scene) -> None:
-    run = scene.run()
+    run, other = (scene.run(number=number) for number in (1, 2))
     early, late, windows = (scene.run(None, results=3, number=number, platform=platform) for number, platform in (
         (8, TestPlatform.linux), (9, TestPlatform.linux), (10, TestPlatform.windows)))
     end(early, None)
-    newest = retry_run(run).new_run_id
-    end(newest)
-    assert scene.sweep() == [Line(newest, 'retried', TIME_LIMIT, newest + 1)]
-    newest += 1
-    end(newest)
+    by_person = retry_run(run).new_run_id
+    end(by_person)
+    first, second = by_person + 1, by_person + 2
+    assert scene.sweep() == [Line(other, 'retried', TIME_LIMIT, first), Line(by_person, 'retried', TIME_LIMIT, second)]
+    needs_evidence = 'run {} has had an automatic retry, and no run of linux has completed since this one ended'
 
     # A run completes once, and another platform is no evidence.
+    end(first)
     end(early, None)
     end(windows, None)
     for options in (['--dry-run'], []):
-        assert scene.sweep(*options) == [Line(newest, 'waiting', (
-            f'run {run} has had an automatic retry, and no run of linux has completed since this one ended'))]
+        assert scene.sweep(*options) == [Line(first, 'waiting', needs_evidence.format(other))]
     end(late, None)
-    for options, new_run_id in ((['--dry-run'], None), ([], newest + 1)):
-        assert scene.sweep(*options) == [Line(newest, 'retried', TIME_LIMIT, new_run_id)]
-    newest += 1
-    end(newest)
-    assert scene.sweep() == [Line(newest, 'waiting', f'the automatic retries of run {run} are used up')]
+    end(second)
+    waiting = Line(second, 'waiting', needs_evidence.format(run))
+    for options, new_run_id in ((['--dry-run'], None), ([], second + 1)):
+        assert scene.sweep(*options) == [Line(first, 'retried', TIME_LIMIT, new_run_id), waiting]
+    end(second + 1)
+    assert scene.sweep() == [
+        waiting, Line(second + 1, 'waiting', f'the automatic retries of run {other} are used up')]
 
 
 PULL = ['repository', f'pull request {PR}']
