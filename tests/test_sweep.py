@@ -212,28 +212,30 @@ def test_the_number_of_statements_does_not_depend_on_the_history(scene: Scene) -
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
 def test_a_second_automatic_retry_needs_a_completion_on_the_platform_and_the_first_and_those_of_people_do_not(
         scene: Scene) -> None:
-    run = scene.run()
+    run, other = (scene.run(number=number) for number in (1, 2))
     early, late, windows = (scene.run(None, results=3, number=number, platform=platform) for number, platform in (
         (8, TestPlatform.linux), (9, TestPlatform.linux), (10, TestPlatform.windows)))
     end(early, None)
-    newest = retry_run(run).new_run_id
-    end(newest)
-    assert scene.sweep() == [Line(newest, 'retried', TIME_LIMIT, newest + 1)]
-    newest += 1
-    end(newest)
+    by_person = retry_run(run).new_run_id
+    end(by_person)
+    first, second = by_person + 1, by_person + 2
+    assert scene.sweep() == [Line(other, 'retried', TIME_LIMIT, first), Line(by_person, 'retried', TIME_LIMIT, second)]
+    needs_evidence = 'run {} has had an automatic retry, and no run of linux has completed since this one ended'
 
     # A run completes once, and another platform is no evidence.
+    end(first)
     end(early, None)
     end(windows, None)
     for options in (['--dry-run'], []):
-        assert scene.sweep(*options) == [Line(newest, 'waiting', (
-            f'run {run} has had an automatic retry, and no run of linux has completed since this one ended'))]
+        assert scene.sweep(*options) == [Line(first, 'waiting', needs_evidence.format(other))]
     end(late, None)
-    for options, new_run_id in ((['--dry-run'], None), ([], newest + 1)):
-        assert scene.sweep(*options) == [Line(newest, 'retried', TIME_LIMIT, new_run_id)]
-    newest += 1
-    end(newest)
-    assert scene.sweep() == [Line(newest, 'waiting', f'the automatic retries of run {run} are used up')]
+    end(second)
+    waiting = Line(second, 'waiting', needs_evidence.format(run))
+    for options, new_run_id in ((['--dry-run'], None), ([], second + 1)):
+        assert scene.sweep(*options) == [Line(first, 'retried', TIME_LIMIT, new_run_id), waiting]
+    end(second + 1)
+    assert scene.sweep() == [
+        waiting, Line(second + 1, 'waiting', f'the automatic retries of run {other} are used up')]
 
 
 PULL = ['repository', f'pull request {PR}']
@@ -336,7 +338,8 @@ def test_a_step_checks_the_evidence_again(scene: Scene) -> None:
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 5}])
 def test_the_breaker_of_a_platform_is_open_until_a_run_of_it_has_completed_after_the_last_failure(scene: Scene) -> None:
-    early, late = (scene.run(None, results=3, number=number) for number in (8, 9))
+    early, late, elsewhere = (scene.run(None, results=3, number=number, platform=platform) for number, platform in (
+        (7, TestPlatform.linux), (8, TestPlatform.linux), (9, TestPlatform.windows)))
     for number in range(1, 4):
         scene.run(number=number)
     *others, last = [line.new_run_id or 0 for line in scene.sweep()]
@@ -344,6 +347,7 @@ def test_the_breaker_of_a_platform_is_open_until_a_run_of_it_has_completed_after
         end(failed)
     end(early, None)
     end(last)
+    end(elsewhere, None)
     run, windows = scene.run(number=10), scene.run(number=11, platform=TestPlatform.windows)
 
     reasons = {line.run_id: line.why for line in scene.sweep()}
@@ -382,7 +386,7 @@ def test_a_lost_machine_ends_its_run_and_the_status_of_its_commit_is_error(scene
 
 @pytest.mark.parametrize(('machines', 'progress', 'is_ended'), [
     ([LONG], [], True), ([], [], False), ([], [SHORT, LONG], True), ([LONG], [SHORT], False),
-    ([SHORT, LONG], [LONG], False)])
+    ([LONG, SHORT], [LONG], False)])
 def test_all_machines_and_the_newest_row_are_signs_of_life(
         scene: Scene, machines: list[timedelta], progress: list[timedelta], is_ended: bool) -> None:
     run = seed.run(scene.tests).id
@@ -413,7 +417,7 @@ def test_a_run_that_has_ended_is_not_ended_again_and_one_that_went_on_after_that
     went_on = scene.run('Canceled by admin', ago=5 * HOUR)
     write(went_on, TestStatus.testing, ago=LONG)
 
-    assert scene.sweep() == [Line(went_on, 'ended', LOST_MACHINE)]
+    assert scene.sweep('--dry-run') == scene.sweep() == [Line(went_on, 'ended', LOST_MACHINE)]
     assert scene.sweep() == []
 
 
@@ -533,7 +537,7 @@ def test_a_run_that_raises_or_is_locked_does_not_keep_the_others_from_being_swep
     assert logged in caplog.text and 'secret' not in caplog.text
 
 
-@pytest.mark.parametrize('words', ['', 'INSERT INTO run_retry'])
+@pytest.mark.parametrize('words', ['', 'FROM blocked_users', 'INSERT INTO run_retry'])
 def test_a_database_that_is_or_becomes_unavailable_is_exit_3_and_one_line(scene: Scene, words: str) -> None:
     scene.run()
 
