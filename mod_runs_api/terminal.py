@@ -39,8 +39,8 @@ def print_list(items: Iterable[Mapping[str, Any]], columns: Columns, *, empty: s
                 print_line('\t'.join(row))
         elif rows:
             _print_table([list(columns), *rows])
-        else:
-            print_line(empty)
+    if not found and not as_json and is_terminal():
+        print_line(empty)
 
 
 def _print_table(rows: list[list[str]]) -> None:

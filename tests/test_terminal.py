@@ -35,15 +35,18 @@ def test_a_person_gets_the_same_columns_as_a_table_and_a_sentence_for_an_empty_l
     assert capsys.readouterr().out == 'RUN  A TEXT\n7    -\n12   two words\nNo run is here.\n'
 
 
-def test_a_list_that_breaks_off_is_printed_as_far_as_it_goes(capsys: pytest.CaptureFixture[str]) -> None:
-    def items() -> Iterator[dict[str, Any]]:
-        yield ITEMS[0]
+def test_a_list_that_breaks_off_is_printed_as_far_as_it_goes_and_is_not_called_empty(
+        capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def items(number: int) -> Iterator[dict[str, Any]]:
+        yield from ITEMS[:number]
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        print_list(items(), COLUMNS)
+    monkeypatch.setattr(sys.stdout, 'isatty', lambda: True)
+    for number in (1, 0):
+        with pytest.raises(ZeroDivisionError):
+            print_list(items(number), COLUMNS)
 
-    assert capsys.readouterr().out == '7\t-\n'
+    assert capsys.readouterr().out == 'RUN  A TEXT\n7    -\n'
 
 
 # Text that people and the code under test write

@@ -59,10 +59,10 @@ ROUTES = (
 
 def list_methods(endpoint: str) -> dict[str, Route]:
     """Return the methods that an endpoint allows, each with its route."""
-    routes = {route.method: route for route in ROUTES if route.endpoint == endpoint}
-    if 'GET' in routes:
-        routes['HEAD'] = routes['GET']
-    return dict(sorted(routes.items()))
+    routes = [route for route in ROUTES if route.endpoint == endpoint]
+    methods = {route.method: route for route in routes}
+    methods |= {'HEAD': route for route in routes if route.method == 'GET'}
+    return dict(sorted(methods.items()))
 
 
 def answer_request(**path_variables: str) -> Response:
