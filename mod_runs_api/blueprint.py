@@ -62,8 +62,8 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
             transactions=Transactions(create_tables(host_models), is_api_request))
         view_function = limits.limited(limiter, settings, answer_request)
         for endpoint, path in paths.items():
-            # Without methods, which add_url_rule does not allow: the route answers every verb that it does not serve,
-            # known to HTTP or not, with the API's own 405.
+            # Without methods, which add_url_rule does not allow, the route answers any other verb with the API's own
+            # 405, even an unknown one.
             app.url_map.add(app.url_rule_class(path, subdomain=setup.subdomain, endpoint=endpoint))
             app.endpoint(endpoint)(view_function)
         listen_for_ends(host_models)
@@ -75,7 +75,7 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
     blueprint.register_error_handler(RunsApiError, responses.from_error)
     blueprint.register_error_handler(Exception, responses.from_exception)
     for status in default_exceptions:
-        # By number too: Flask prefers the host's page for a number to a blueprint's handler of all exceptions.
+        # The number is registered, too: Flask prefers the host's page for a number to a blueprint's handler of exceptions.
         blueprint.register_error_handler(status, responses.from_exception)
     for command in cli.COMMANDS:
         blueprint.cli.add_command(command)
@@ -83,7 +83,7 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
 
 
 def _identify() -> None:
-    # Before the request is counted, which depends on who sends it.
+    # This comes before the request is counted, because the count depends on the requester.
     if is_api_request():
         auth.identify()
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 
 def to_utc(time: datetime) -> datetime:
-    """Return a time as it is stored. One without a time zone is taken for UTC."""
+    """Return a time as it is stored. A time without a time zone is UTC."""
     return time.astimezone(timezone.utc).replace(tzinfo=None) if time.tzinfo else time
 
 
@@ -16,12 +16,12 @@ def now() -> datetime:
 
 def age(time: datetime | str, now: datetime) -> timedelta:
     """Return the age of a stored time. ``now`` is as :func:`now` returns it."""
-    # The platform stores some times in UTC and some in its machine's local time: the younger reading counts. One that
-    # the driver cannot read stays text, "0000-00-00 00:00:00": it is older than any other.
+    # The platform stores some times in UTC and some in its machine's local time, so the younger reading counts. A time
+    # that the driver cannot read is text, "0000-00-00 00:00:00", and older than any other.
     if isinstance(time, str):
         return timedelta.max
-    # When clocks are set back an hour is read twice: the second time is the younger.
+    # When clocks are set back, an hour occurs twice. The second time is the younger.
     readings = [to_utc(time)]
-    with suppress(OverflowError, ValueError):  # No clock shows the first and the last days of the calendar.
+    with suppress(OverflowError, ValueError):  # The first and the last days of the calendar have no local time.
         readings.append(to_utc(time.replace(fold=1).astimezone()))
     return now - max(readings)

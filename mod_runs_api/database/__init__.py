@@ -1,8 +1,8 @@
 """
-The modules that hold SQL. There is none elsewhere.
+All SQL of the package.
 
-Their functions take one :class:`Database`: a transaction with the tables in it, which
-:class:`mod_runs_api.database.transactions.Transactions` begins and ends.
+The functions take one :class:`Database`, a transaction with its tables.
+:class:`mod_runs_api.database.transactions.Transactions` begins and ends it.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from sqlalchemy import (ColumnElement, Connection, LargeBinary, Select, SQLColum
 from ..host.models import Enumeration, HostModels
 from .tables import Tables
 
-#: The hint to read a table by its primary key. That of results and files keeps the rows of a run together. MariaDB
-#: would read them by other indexes, from all over the table, in most statements; MySQL where a run has been retried
-#: often. SQLite ignores it.
+#: The hint to read a table by its primary key. The primary keys of results and files keep the rows of a run together.
+#: Without the hint, MariaDB reads most statements by other indexes, from all over the table. MySQL does so if a run was
+#: retried often. SQLite ignores the hint.
 BY_PRIMARY_KEY = 'FORCE INDEX (PRIMARY)'
 
 
@@ -44,7 +44,7 @@ class Database:
 
 
 def has_rows(statement: Select[Any]) -> ColumnElement[bool]:
-    """Return the condition that a query has rows. For an EXISTS within an OR, MariaDB reads whole tables."""
+    """Return the condition that a query has rows. MariaDB reads whole tables for an EXISTS within an OR."""
     return statement.limit(1).scalar_subquery().is_not(None)
 
 
@@ -54,5 +54,5 @@ def as_text(column: SQLColumnExpression[Enumeration]) -> ColumnElement[str]:
 
 
 def as_bytes(text: SQLColumnExpression[str | None]) -> ColumnElement[bytes]:
-    """Return a text to be compared byte for byte: the database's collation takes different texts for the same."""
+    """Return a text for a comparison byte for byte. The database's collation equates different texts."""
     return cast(text, LargeBinary)

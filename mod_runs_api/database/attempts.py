@@ -15,7 +15,7 @@ from .retry import decode_reason
 
 
 def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
-    """Return the records of the attempts with a first run, in order."""
+    """Return the records of the attempts of a root run, ordered by run id."""
     user, retry = db.host.User, db.run_retry.c
     attempts = _select_attempts(db, root_id).subquery()
     rows = db.connection.execute(
@@ -29,13 +29,13 @@ def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
 
 
 def read_attempt_ids(db: Database, root_id: int) -> list[int]:
-    """Return the runs of the attempts with a first run, in order."""
+    """Return the attempts of a root run, ordered by run id."""
     return sorted(db.connection.scalars(_select_attempts(db, root_id)))
 
 
 def check_attempts(db: Database, run: Run, known: Mapping[int, Progress]) -> None:
-    """Raise :exc:`StaleRead` if a run was deleted since, or an attempt whose progress is known restarted or ended."""
-    # Under READ COMMITTED, what was read in between may be of before and of after. A worker may go on sending messages.
+    """Raise :exc:`StaleRead` if a run was deleted, or a known attempt has restarted or ended, since it was read."""
+    # Under READ COMMITTED, earlier statements may have read different states. Further messages of a worker do no harm.
     progress = read_progress(db, list(known))
     if not {run.id, *known} <= {*read_attempt_ids(db, run.root_id)} or any(
             (progress[run_id].status, progress[run_id].end) != (one.status, one.end) for run_id, one in known.items()):
@@ -43,7 +43,7 @@ def check_attempts(db: Database, run: Run, known: Mapping[int, Progress]) -> Non
 
 
 def read_last_retried(db: Database, count: int) -> Sequence[int]:
-    """Return the newest attempt of each of the last first runs that were retried, by their ids, the last first."""
+    """Return the newest attempt of each of the newest root runs that were retried, the newest root run first."""
     run, retry = db.host.Test, db.run_retry.c
     return db.connection.scalars(
         select(func.max(run.id)).join_from(db.run_retry, run, run.id == retry.run_id)
@@ -51,7 +51,7 @@ def read_last_retried(db: Database, count: int) -> Sequence[int]:
 
 
 def _select_attempts(db: Database, root_id: int) -> CompoundSelect[Any]:
-    """Select ``run_id`` of each attempt with a first run, which may have been deleted."""
+    """Select ``run_id`` of each attempt of a root run, which may have been deleted."""
     run, retry = db.host.Test, db.run_retry.c
     return union_all(select(run.id.label('run_id')).where(run.id == root_id),
                      select(run.id).join_from(db.run_retry, run, run.id == retry.run_id)

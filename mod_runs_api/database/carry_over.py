@@ -1,7 +1,7 @@
 """
 Carrying results over into a retry.
 
-A row of ``run_carried_over`` is the mark of a result that is really that of another run.
+A row of ``run_carried_over`` is the mark of a result that was copied from another run.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,34 +20,34 @@ from .progress import is_completed
 
 
 def is_carried_over(db: Database, result: type[TestResultModel]) -> ColumnElement[bool]:
-    """Return the condition that a result was carried over into its run, and is not the run's own: it has a mark."""
-    # A mark counts while the row that completed the retry is there: the restart deletes it, and runs everything.
+    """Return the condition that a result was carried over into its run: it has a mark."""
+    # A mark counts while the row that completed the retry exists. The restart deletes that row and runs everything.
     marks, completed = db.run_carried_over.alias(), aliased(db.host.TestProgress)
     return exists().where(marks.c.run_id == result.test_id, marks.c.regression_test_id == result.regression_test_id,
                           _counts(marks, completed))
 
 
 def _counts(marks: FromClause, completed: type[TestProgressModel]) -> ColumnElement[bool]:
-    # With the time, because SQLite uses ids again: there may be marks of an end before a restart.
+    # The time distinguishes the marks of an end before a restart, because SQLite uses ids again.
     return and_(completed.id == marks.c.progress_id, completed.test_id == marks.c.run_id,
                 completed.timestamp == marks.c.progress_timestamp)
 
 
 def is_selected_by_carry_over(db: Database, run_id: SQLColumnExpression[int],
                               regression_test_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
-    """Return the condition that carrying over has selected a test for a run, which was not selected for it before."""
+    """Return the condition that carrying over selected a test for a run. The test was not selected before."""
     marks, completed = db.run_carried_over.alias(), aliased(db.host.TestProgress)
     return exists().where(marks.c.run_id == run_id, marks.c.regression_test_id == regression_test_id,
                           marks.c.was_selected == false(), _counts(marks, completed))
 
 
 def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, int]]:
-    """Return the number of results that were carried over into each run, by the run that really ran the tests."""
+    """Return the number of results that were carried over into each run, by origin run."""
     mark, completed, test = db.run_carried_over.c, db.host.TestProgress, db.host.RegressionTest
     rows = db.connection.execute(
         select(mark.run_id, mark.origin_run_id, func.count())
         .join_from(db.run_carried_over, completed, _counts(db.run_carried_over, completed))
-        # Marks of a regression test that was deleted stay.
+        # The marks of a deleted regression test stay, and do not count.
         .join(test, test.id == mark.regression_test_id)
         .where(mark.run_id.in_(run_ids))
         .group_by(mark.run_id, mark.origin_run_id)
@@ -59,7 +59,7 @@ def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[i
 
 
 def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]:
-    """Return those of some runs that really ran a test."""
+    """Return those of some runs that have an own result."""
     run, result = db.host.Test, db.host.TestResult
     own = (select(result.test_id)
            .with_hint(result, BY_PRIMARY_KEY)
@@ -69,7 +69,7 @@ def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]
 
 
 def read_executed_tests(db: Database, run_ids: Collection[int]) -> set[int]:
-    """Return the active tests that any of some runs really ran."""
+    """Return the active tests that any of some runs executed."""
     result, test = db.host.TestResult, db.host.RegressionTest
     return set(db.connection.scalars(
         select(result.regression_test_id).distinct()
@@ -80,7 +80,7 @@ def read_executed_tests(db: Database, run_ids: Collection[int]) -> set[int]:
 
 def read_executed(db: Database, run_ids: Collection[int],
                   regression_test_ids: Collection[int]) -> list[tuple[int, int]]:
-    """Return run and test of each result of some tests in some runs that was not carried over into them."""
+    """Return run and test of each own result of some tests in some runs."""
     result = db.host.TestResult
     return [(run_id, regression_test_id) for run_id, regression_test_id in db.connection.execute(
         select(result.test_id, result.regression_test_id)
@@ -90,7 +90,7 @@ def read_executed(db: Database, run_ids: Collection[int],
 
 
 def read_tests_with_results(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return the tests that each of some runs has a result of, carried over or not."""
+    """Return the tests of which each of some runs has a result, own or carried over."""
     result = db.host.TestResult
     tests: dict[int, set[int]] = {run_id: set() for run_id in run_ids}
     for run_id, regression_test_id in db.connection.execute(
@@ -102,7 +102,7 @@ def read_tests_with_results(db: Database, run_ids: Collection[int]) -> dict[int,
 
 
 def find_contradicted(db: Database, origins: Mapping[int, Mapping[int, int]]) -> set[tuple[int, int]]:
-    """Return run and test of each output that a run has reported without a result, and that its origin has not."""
+    """Return run and test if a run reported an output that differs from the origin run's, but no result."""
     file, result = db.host.TestResultFile, db.host.TestResult
 
     def read_files(*conditions: ColumnElement[bool]) -> dict[tuple[int, int, int], str | None]:
@@ -118,33 +118,33 @@ def find_contradicted(db: Database, origins: Mapping[int, Mapping[int, int]]) ->
            if test in origins[run_id]}
     others = read_files(file.test_id.in_({origins[run_id][test] for run_id, test, _ in own}),
                         file.regression_test_id.in_({test for _, test, _ in own})) if own else {}
-    # None is a value too: the output is as expected.
+    # None is a value, too: the output is identical to the expected one.
     return {(run_id, test) for (run_id, test, output), got in own.items()
             if ((origins[run_id][test], test, output), got) not in others.items()}
 
 
 def copy_results(db: Database, plan: CarryOver) -> None:
-    """Copy a result of each test with its outputs from its origin into a retry, and mark it."""
-    # Outputs come before results, as in the platform's restart: who locks in one order is no deadlock. Under READ
-    # COMMITTED a restart may commit in between; then results are missing, and nothing is copied.
+    """Copy the result and the outputs of each test from its origin run into a retry, and mark them."""
+    # Outputs come before results, as in the platform's restart: the same order of locks prevents deadlocks. Under READ
+    # COMMITTED a restart may commit in between. Then results are missing, and nothing is copied.
     customized = db.host.CustomizedTest
     run_id, completed, origins = plan.completed.run_id, plan.completed, plan.origins
     selected = set(db.connection.scalars(select(customized.regression_id).where(customized.test_id == run_id)))
-    # The marks are first: of two that do this at once, the second violates their key before it has written much.
+    # The marks come first: of two simultaneous copies, the second violates their key before it has written much.
     db.connection.execute(insert(db.run_carried_over), [
         {'run_id': run_id, 'regression_test_id': regression_test_id, 'origin_run_id': origin_id,
          'progress_id': completed.id, 'progress_timestamp': completed.timestamp,
          'was_selected': regression_test_id in selected}
         for regression_test_id, origin_id in origins.items()])
     mark = db.run_carried_over.c
-    # Only the new ones: something may have been carried over into the run before.
+    # The run may have older marks.
     is_new = and_(mark.run_id == run_id, mark.progress_id == completed.id,
                   mark.progress_timestamp == completed.timestamp, mark.regression_test_id.in_(list(origins)))
-    # A worker may have reported an output, and no result.
+    # A worker may have reported an output without a result.
     file, own = db.host.TestResultFile, aliased(db.host.TestResultFile)
     is_reported = exists().where(own.test_id == run_id, own.regression_test_id == file.regression_test_id,
                                  own.regression_test_output_id == file.regression_test_output_id)
-    # The origins again, or MariaDB may read the rows of all runs.
+    # Without the ids of the origin runs, MariaDB may read the rows of all runs.
     origin_ids = set(origins.values())
     _copy_marked(db, file, [file.regression_test_output_id, file.expected, file.got],
                  and_(is_new, file.test_id.in_(origin_ids), ~is_reported))
@@ -152,7 +152,7 @@ def copy_results(db: Database, plan: CarryOver) -> None:
     copied = _copy_marked(db, result, [result.runtime, result.exit_code, result.expected_rc],
                           and_(is_new, result.test_id.in_(origin_ids)))
     if copied != len(origins):
-        raise StaleRead  # An origin has been restarted or deleted meanwhile.
+        raise StaleRead  # An origin run was restarted or deleted in between.
     db.connection.execute(insert(customized).from_select(
         [customized.test_id, customized.regression_id],
         select(mark.run_id, mark.regression_test_id).where(is_new, mark.was_selected == false())))
@@ -160,7 +160,7 @@ def copy_results(db: Database, plan: CarryOver) -> None:
 
 def _copy_marked(db: Database, model: type[TestResultModel] | type[TestResultFileModel],
                  columns: Sequence[SQLColumnExpression[object]], condition: ColumnElement[bool]) -> int:
-    """Copy the rows of a model that marks point to, from their origins into the marked runs. Return their number."""
+    """Copy the marked rows of a model from their origin runs into the marked runs. Return their number."""
     mark = db.run_carried_over.c
     copied = [model.regression_test_id, *columns]
     inserted = db.connection.execute(insert(model).from_select(
@@ -174,14 +174,14 @@ def _copy_marked(db: Database, model: type[TestResultModel] | type[TestResultFil
 
 
 def is_still_completed(db: Database, completed: ProgressRow) -> bool:
-    """Return whether the progress row that completed a run is there, and keep it there until the transaction ends."""
+    """Return whether the progress row that completed a run exists, and lock it until the transaction ends."""
     progress = db.host.TestProgress
     return db.connection.scalar(
         select(progress.id).where(progress.id == completed.id).with_for_update(read=True)) is not None
 
 
 def find_missed(db: Database) -> dict[int, list[int]]:
-    """Return the completed failed-only retries that lack results of other attempts, by the first run of these."""
+    """Return the completed failed-only retries that lack results of other attempts, by root run."""
     now = clock.now()
     suspects = {retry.run_id: retry.root_id for retry in _read_completed_retries(db) if retry.may_lack_results(now)}
     missed: dict[int, list[int]] = {}
@@ -210,15 +210,15 @@ def _read_completed_retries(db: Database) -> list[CompletedRetry]:
             .join_from(db.run_retry, progress, progress.test_id == retry.run_id)
             .where(retry.failed_only == true(), is_completed(progress))
             .order_by(progress.id)):
-        # The first of these rows is the end of the run. A progress row may have been written just now.
+        # The first of these rows is the end of the run. A progress row may have been written between the statements.
         found.setdefault(run_id, CompletedRetry(run_id, root_id, timestamp, has_carried_over,
                                                 newest.get(root_id, 0) > progress_id))
     return list(found.values())
 
 
 def _read_lacking(db: Database, root_ids: Collection[int]) -> Sequence[tuple[int, int]]:
-    """Return first run and retry of each failed-only retry that lacks a result of an active test that others have."""
-    # Each result is read once, however many attempts there are: compared in pairs, a hundred attempts took a minute.
+    """Return root run and run of each failed-only retry that lacks a result of an active test that others have."""
+    # Each result is read once. Comparing attempts in pairs took a minute for a hundred of them.
     retry, result, own, test = db.run_retry.c, db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
     attempts = _select_attempts(db, retry.root_run_id.in_(root_ids))
     tests = (select(attempts.c.root_id, result.regression_test_id.label('regression_test_id')).distinct()

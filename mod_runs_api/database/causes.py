@@ -20,7 +20,7 @@ def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecor
         .with_hint(result, BY_PRIMARY_KEY)
         .where(result.test_id.in_(run_ids), ~is_carried_over(db, result))
         .group_by(result.test_id))}
-    progress = read_progress(db, run_ids)  # Last: a run that is restarted meanwhile has not ended.
+    progress = read_progress(db, run_ids)  # This is last, because a run that is restarted in between has not ended.
     records = {}
     for run_id in run_ids:
         count, missing = selected.get(run_id, (None, 0))
@@ -29,8 +29,8 @@ def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecor
 
 
 def _count_selected(db: Database, run_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """Return the number of tests that were selected when a run was made, and how many of them it has no result of."""
-    # Only of runs with rows in customized_test. A test that no worker is ever given counts if it has a result.
+    """Return for each run the number of tests selected at its creation, and how many of them have no result."""
+    # Runs without rows in customized_test are left out. A test that no worker receives counts only if it has a result.
     customized, result = db.host.CustomizedTest, db.host.TestResult
     selected = (select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))
                 .where(customized.test_id.in_(run_ids)).distinct().subquery())

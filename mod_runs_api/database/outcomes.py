@@ -1,9 +1,8 @@
 """
-The outcome of a regression test in a run: the one rule for it (docs/api.rst, "Outcomes").
+The rule for the outcome of a regression test in a run (docs/api.rst, "Outcomes").
 
 A failed-only retry runs every test whose outcome is not ``pass``, the attempts count the outcomes, and the verdict
-compares them. A result that was carried over passes or fails by this rule like any other; the verdict alone sets it
-apart, as ``carried_over``.
+compares them. The rule applies to carried-over results as well. Only the verdict names them, as ``carried_over``.
 """
 
 from collections import Counter, defaultdict
@@ -20,7 +19,7 @@ from .carry_over import is_carried_over
 
 def _select_outcomes(db: Database, run_ids: Sequence[int], outcome: ColumnElement[str]) -> Subquery:
     """Select ``run_id``, ``regression_test_id`` and an outcome of ``TestResult`` of each test of some runs."""
-    # A run's tests are those that were selected for it, and those that it has a result of.
+    # The tests of a run are its selected tests and the tests of which it has a result.
     result = db.host.TestResult
     has_result = result.test_id.is_not(None)
     tests = union(*_select_selected(db, run_ids), select(result.test_id, result.regression_test_id)
@@ -35,7 +34,7 @@ def _select_outcomes(db: Database, run_ids: Sequence[int], outcome: ColumnElemen
 
 def _outcome_of_result(db: Database) -> ColumnElement[str]:
     """Return the outcome of a row of the host's ``TestResult``."""
-    # An output that is to be ignored may be missing. A file that it has counts like any other.
+    # An ignored output may be missing. If it has a file, the file counts like any other.
     result, file = db.host.TestResult, db.host.TestResultFile
     output, variant = db.host.RegressionTestOutput, db.host.RegressionTestOutputFiles
     files = select(file.test_id).with_hint(file, BY_PRIMARY_KEY).where(
@@ -43,13 +42,13 @@ def _outcome_of_result(db: Database) -> ColumnElement[str]:
     lacks_an_output = exists().where(
         output.regression_id == result.regression_test_id, output.ignore.is_not(true()),
         ~files.where(file.regression_test_output_id == output.id).correlate(result, output).exists())
-    # No ``got``: the output is as expected.
+    # Without ``got`` the output is identical to the expected one.
     has_differing_output = files.where(
         file.got.is_not(None),
         ~exists().where(variant.regression_test_output_id == file.regression_test_output_id,
                         as_bytes(variant.file_hashes) == as_bytes(file.got))).exists()
     return case((lacks_an_output, 'missing_output'),
-                # Without an exit code nobody knows how it ended, whatever was expected.
+                # Without an exit code the end of the test is unknown, whatever was expected.
                 (or_(result.exit_code.is_(None), result.exit_code.is_distinct_from(result.expected_rc)), 'fail'),
                 (has_differing_output, 'fail'),
                 else_='pass')
@@ -57,10 +56,10 @@ def _outcome_of_result(db: Database) -> ColumnElement[str]:
 
 def _select_selected(db: Database, run_ids: Sequence[int]) -> list[SelectBase]:
     """Select ``run_id`` and ``regression_test_id`` of each test that was selected for some runs, for a union."""
-    # A run without rows in customized_test ran every test there was. Nobody knows any more which those were: every test
-    # that is active now stands for them.
+    # A run without rows in customized_test ran every test of its time. The original selection is unknown, so every test
+    # that is active now stands for it.
     run, customized, regression_test = db.host.Test, db.host.CustomizedTest, db.host.RegressionTest
-    # The ids again, or MariaDB reads the rows of all runs.
+    # Without the ids here, too, MariaDB reads the rows of all runs.
     has_rows = exists().where(customized.test_id == run.id, customized.test_id.in_(run_ids))
     return [
         select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))
@@ -71,7 +70,7 @@ def _select_selected(db: Database, run_ids: Sequence[int]) -> list[SelectBase]:
 
 
 def is_given_to_workers(db: Database, regression_test_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
-    """Return the condition that a regression test is ever given to a worker: only tests in a category are."""
+    """Return the condition that workers receive a regression test: it has a category."""
     return exists().where(db.host.regressionTestLinkTable.c.regression_id == regression_test_id)
 
 
@@ -120,7 +119,7 @@ def read_outcomes(db: Database, run_ids: Sequence[int]) -> list[tuple[int, int, 
 
 def read_evidence(db: Database, run_ids: Sequence[int],
                   regression_test_ids: Sequence[int]) -> dict[tuple[int, int], Evidence]:
-    """Return the evidence of some tests in some runs that they have a result in, by regression test and run."""
+    """Return the evidence of each result of some tests in some runs, by regression test and run."""
     result, file = db.host.TestResult, db.host.TestResultFile
     rows = db.connection.execute(
         select(result.regression_test_id, result.test_id, result.exit_code, result.expected_rc,

@@ -13,7 +13,7 @@ from . import Database, as_bytes, as_text
 def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
     """Return the progress of each of some runs."""
     progress = db.host.TestProgress
-    # The platform writes the time limit again at each tick: only rows that differ from the one before are read.
+    # The platform repeats the time limit at each tick, so only rows that differ from the one before are read.
     said = [status_of(progress), as_bytes(func.coalesce(progress.message, ''))]
     before = [func.lag(one).over(partition_by=progress.test_id, order_by=progress.id) for one in said]
     differs = or_(before[0].is_(None), *(one != other for one, other in zip(said, before)))

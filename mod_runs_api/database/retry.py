@@ -13,19 +13,18 @@ from . import Database
 
 def write_retry(db: Database, request: RetryRequest, source: Run, regression_test_ids: Sequence[int]) -> int:
     """Write the new run, and return its id."""
-    # It gets no progress row: the platform's scheduled job passes over every run that has one, so a run with a row
-    # "queued as a retry" would never start. Its origin is in run_retry.
+    # The run gets no progress row. The platform's scheduled job skips every run that has one, so a run with a row
+    # "queued as a retry" would never start. The source is in run_retry.
     run, customized, owner = db.host.Test, db.host.CustomizedTest, db.host.TestFork
-    # The database copies the configuration itself: read and sent back, text would pass twice through a connection of
-    # utf8mb3.
+    # The database copies the configuration itself, because the platform's connection is utf8mb3 and may change text.
     configuration = [run.platform, run.test_type, run.fork_id, run.branch, run.commit, run.pr_nr]
     copied = select(*configuration, literal(request.run_token, String)).where(run.id == source.id)
     inserted = db.connection.execute(insert(run).from_select([*configuration, run.token], copied))
     if not inserted.rowcount:
-        raise RunNotFound(source.id)  # It was deleted a moment ago.
+        raise RunNotFound(source.id)  # The source was deleted in between.
     new_run_id = int(inserted.lastrowid)
     reason = None if request.reason is None else request.reason.encode()
-    # Before the tests, so that the second of two requests with one key fails before it has written much.
+    # This comes before the tests, so that the second request with the same key fails before it has written much.
     db.connection.execute(insert(db.run_retry).values(
         run_id=new_run_id, source_run_id=source.id, root_run_id=source.root_id, failed_only=request.failed_only,
         automatic=request.automatic, reason=reason, user_id=request.requester_id,
@@ -54,5 +53,5 @@ def find_retry(db: Database, idempotency_digest: str) -> StoredRetry | None:
 
 
 def decode_reason(reason: bytes | None) -> str | None:
-    """Return a stored reason. Whoever wrote it may not have written UTF-8."""
+    """Return a stored reason. Rows of other writers may not be UTF-8."""
     return None if reason is None else reason.decode(errors='replace')

@@ -30,7 +30,7 @@ def check_run(db: Database, run: Run) -> None:
 
 
 def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
-    """Return those of some runs that are there, by id."""
+    """Return those of some runs that exist, by id."""
     run, root, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
     rows = db.connection.execute(
         select(run.id, as_text(run.platform), as_text(run.test_type), run.fork_id, run.branch, run.commit, run.pr_nr,
@@ -45,8 +45,8 @@ def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
 
 
 def read_builds(db: Database, run_ids: Collection[int]) -> dict[int, str | None]:
-    """Return the build of each of some runs; None if nobody knows."""
-    # Before a run completes, the platform's value is a prediction; older platforms have none.
+    """Return the build of each of some runs; None if it is unknown."""
+    # Until a run completes, the platform's value is a prediction. Older platforms have no value.
     run, progress = db.host.Test, db.host.TestProgress
     builds: dict[int, str | None] = dict.fromkeys(run_ids)
     for run_id, build in db.connection.execute(
@@ -64,7 +64,7 @@ def find_superseding(db: Database, run: Run) -> int | None:
     return db.connection.scalar(
         select(later.id)
         .outerjoin_from(later, db.run_retry, retry.run_id == later.id)
-        # Within the database: text that was read through a connection of utf8mb3 may not be the branch any more.
+        # The database compares the branches itself, because the connection is utf8mb3 and may change text.
         .join(own, and_(own.id == run.id, as_bytes(own.branch) == as_bytes(later.branch)))
         .where(later.id > run.root_id, retry.run_id.is_(None), ~_is(later.commit, run.commit),
                as_text(later.test_type) == run.test_type, later.fork_id == run.fork_id, *of_pull_request)
@@ -72,12 +72,12 @@ def find_superseding(db: Database, run: Run) -> int | None:
 
 
 def find_newest_runs(db: Database, run_ids: Collection[int]) -> dict[int, NewerRun]:
-    """Return the newest run of commit, platform, pull request and fork of each of some runs that has a newer one."""
+    """Return the newest run of the same commit, platform, pull request and fork for each run that has a newer one."""
     run, newer, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
     found = (select(run.id.label('of_run_id'), func.max(newer.id).label('run_id'))
              .join_from(run, newer, and_(*_is_newer(newer, run), newer.pr_nr == run.pr_nr,
                                          newer.fork_id.is_not_distinct_from(run.fork_id)))
-             # By id, because there is no index on commits: the oldest again, or a whole table may be joined.
+             # Commits have no index. Without the oldest id here, the server may join the whole table.
              .where(run.id.in_(run_ids), newer.id > min(run_ids, default=0))
              .group_by(run.id).subquery())
     rows = db.connection.execute(select(found.c.of_run_id, found.c.run_id, retry.root_run_id)
@@ -86,7 +86,7 @@ def find_newest_runs(db: Database, run_ids: Collection[int]) -> dict[int, NewerR
 
 
 def is_newest_of_commit(db: Database, run_id: int) -> bool:
-    """Return whether the status of a commit on GitHub is that of a run: no newer run of the commit is there."""
+    """Return whether a run is the newest of its commit and platform, so that it determines the commit status."""
     run, newer = db.host.Test, aliased(db.host.Test)
     newest = (select(newer.id).join_from(run, newer, and_(*_is_newer(newer, run)))
               .where(run.id == run_id, newer.id > run_id).limit(1))
@@ -98,7 +98,7 @@ def _is_newer(newer: type[TestModel], run: type[TestModel]) -> list[ColumnElemen
 
 
 def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> int | None:
-    """Return the newest run of the head commit of a pull request, or if it has none, of the pull request; no retry."""
+    """Return the newest run, no retry, of the head commit of a pull request. If it has none, of the pull request."""
     run, fork, retry = db.host.Test, db.host.Fork, db.run_retry.c
     is_of_head = (false() if pull_request.head_commit is None else _is(run.commit, pull_request.head_commit))
     return db.connection.scalar(
@@ -107,14 +107,14 @@ def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> i
         .outerjoin(db.run_retry, retry.run_id == run.id)
         .where(run.pr_nr == pull_request.number, as_text(run.test_type) == PULL_REQUEST,
                _is(run.branch, PULL_REQUEST_BRANCH), as_text(run.platform) == platform, retry.run_id.is_(None),
-               # GitHub's names are the same in upper and lower case.
+               # GitHub ignores upper and lower case in names.
                fork.github.iendswith(pull_request.repository, autoescape=True))
         .order_by(case((is_of_head, 0), else_=1), run.id.desc()).limit(1))
 
 
 def find_newest_of_master(db: Database, run: Run) -> int | None:
     """Return the newest run of master, of the same fork and platform, that is no retry and has a completed attempt."""
-    # Not of all time: there is no index on branches.
+    # Branches have no index, so only the newest runs are searched.
     root, retry, own = db.host.Test, db.run_retry.alias(), db.run_retry.c
     progress = db.host.TestProgress
     newest_id = db.connection.scalar(select(func.max(root.id))) or 0

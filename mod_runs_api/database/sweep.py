@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 250
 
 
 def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
-    """Yield all progress rows, the newest first, many at once: there is no index on their times."""
+    """Yield all progress rows in batches, the newest first, because their times have no index."""
     progress = db.host.TestProgress
     newest = (select(*columns_of_progress(db)).where(progress.test_id.is_not(None)).order_by(progress.id.desc())
               .limit(ROWS_AT_ONCE))
@@ -29,7 +29,7 @@ def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
 
 
 def read_machines(db: Database) -> dict[int, list[datetime | str]]:
-    """Return the times at which the machines of each run that has not ended were started."""
+    """Return the start times of the machines of each run that has not ended."""
     machine = db.host.GcpInstance
     machines: dict[int, list[datetime | str]] = {}
     for run_id, timestamp in db.connection.execute(
@@ -40,7 +40,7 @@ def read_machines(db: Database) -> dict[int, list[datetime | str]]:
 
 
 def write_end(db: Database, run_id: int, message: str) -> bool:
-    """Write the progress row that ends a run, unless it has an end by now, and return whether it was written."""
+    """Write the progress row that ends a run, unless the run has ended, and return whether it was written."""
     run, progress = db.host.Test, db.host.TestProgress
     written = db.connection.execute(insert(progress).from_select(
         [progress.test_id, progress.status, progress.timestamp, progress.message],
@@ -50,7 +50,7 @@ def write_end(db: Database, run_id: int, message: str) -> bool:
 
 
 def read_automatic_sources(db: Database, root_ids: Collection[int]) -> dict[int, list[int]]:
-    """Return the sources of the automatic retries of some first runs, also of the retries that were deleted since."""
+    """Return the sources of the automatic retries of some root runs, including deleted retries."""
     retry = db.run_retry.c
     sources: dict[int, list[int]] = {root_id: [] for root_id in root_ids}
     for root_id, source_id in db.connection.execute(
@@ -61,7 +61,7 @@ def read_automatic_sources(db: Database, root_ids: Collection[int]) -> dict[int,
 
 
 def read_under_maintenance(db: Database) -> set[str]:
-    """Return the platforms that start no runs at present."""
+    """Return the platforms that are under maintenance."""
     maintenance = db.host.MaintenanceMode
     return set(db.connection.scalars(select(as_text(maintenance.platform)).where(maintenance.disabled == true())))
 
@@ -83,7 +83,7 @@ def has_completed_since(db: Database, platform: str, progress_id: int) -> bool:
 
 
 def find_newest_completions(db: Database, progress_id: int) -> dict[str, int]:
-    """Return the newest row after a progress row that completed a run, of each platform that has one."""
+    """Return for each platform the newest row that completed a run after a progress row."""
     platform, newest = as_text(db.host.Test.platform), func.max(db.host.TestProgress.id)
     rows = db.connection.execute(
         _select_completions(db, progress_id).with_only_columns(platform, newest).group_by(platform))
@@ -91,7 +91,7 @@ def find_newest_completions(db: Database, progress_id: int) -> dict[str, int]:
 
 
 def _select_completions(db: Database, progress_id: int) -> Select[Any]:
-    """Select the rows after a progress row that completed a run: its first ``completed`` one, and no repetition."""
+    """Select the rows that completed a run after a progress row, without repeated ``completed`` rows."""
     run, progress, earlier = db.host.Test, db.host.TestProgress, aliased(db.host.TestProgress)
     is_repeated = exists().where(earlier.test_id == progress.test_id, earlier.id < progress.id, is_completed(earlier))
     return (select(progress.id).join_from(progress, run, run.id == progress.test_id)
@@ -99,5 +99,5 @@ def _select_completions(db: Database, progress_id: int) -> Select[Any]:
 
 
 def ping(db: Database) -> None:
-    """Ask the database anything, to see whether it answers."""
+    """Send a statement to find out whether the database answers."""
     db.connection.scalar(select(literal(1)))

@@ -25,7 +25,7 @@ class Tables:
 
 
 def create_tables(host: HostModels) -> Tables:
-    """Return the tables, the same ones for every application that has these models."""
+    """Return the tables. They are the same for every application with these models."""
     return Tables(host=host, run_retry=_run_retry(host), run_carried_over=_run_carried_over(host))
 
 
@@ -34,21 +34,21 @@ def _run_retry(host: HostModels) -> Table:
         'run_retry', host.metadata,
         Column('run_id', Integer, primary_key=True, autoincrement=False),
         Column('source_run_id', Integer, nullable=False),
-        # The first run of the attempts. All attempts of a run are found by it in one query.
+        # One query finds all attempts by it.
         Column('root_run_id', Integer, nullable=False),
         Column('failed_only', Boolean, nullable=False),
-        # Bytes, because the platform's connection is utf8mb3, of three bytes a character: UTF-8 passes unchanged.
+        # Bytes, because the platform's connection is utf8mb3, with three bytes a character. UTF-8 passes unchanged.
         Column('reason', LargeBinary(MAX_REASON_LENGTH * 4)),
         Column('user_id', Integer),
         # In UTC.
         Column('created_at', DateTime, nullable=False),
-        # Whether a sweep created it. Reasons can be typed by anybody.
+        # Whether a sweep created the retry. Anybody can type any reason.
         Column('automatic', Boolean, nullable=False, default=False),
-        # How many regression tests the retry was created with.
+        # The number of regression tests at creation.
         Column('test_count', Integer, nullable=False),
-        # A digest, so that keys that differ in case only stay different under the database's collation.
+        # A digest, because the database's collation equates keys that differ only in case.
         Column('idempotency_digest', String(64), nullable=False, unique=True),
-        # Indexes, in the statement that creates the table: created by one of its own, an index could be missing.
+        # Indexes are part of the statement that creates the table. A statement of their own could fail separately.
         UniqueConstraint('root_run_id', 'run_id', name='uq_run_retry_root_run_id'),
         UniqueConstraint('automatic', 'run_id', name='uq_run_retry_automatic'),
         mysql_engine='InnoDB',
@@ -61,13 +61,13 @@ def _run_carried_over(host: HostModels) -> Table:
         'run_carried_over', host.metadata,
         Column('run_id', Integer, primary_key=True, autoincrement=False),
         Column('regression_test_id', Integer, primary_key=True, autoincrement=False),
-        # The progress row that completed the retry. A row here counts while that one is there: the platform's restart
-        # deletes it. With the time, because SQLite uses ids again.
+        # The progress row that completed the retry. A mark counts while that row exists, and the platform's restart
+        # deletes it. The time is part of the key because SQLite uses ids again.
         Column('progress_id', Integer, primary_key=True, autoincrement=False),
         Column('progress_timestamp', host.TestProgress.timestamp.type, primary_key=True),
-        # The run that really ran the test.
+        # The run that executed the test.
         Column('origin_run_id', Integer, nullable=False),
-        # Whether the retry was to run the test itself, and did not.
+        # Whether the test had been selected for the retry.
         Column('was_selected', Boolean, nullable=False, default=False),
         mysql_engine='InnoDB',
         keep_existing=True,

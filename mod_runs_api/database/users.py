@@ -7,42 +7,42 @@ from . import Database, as_text
 
 
 def find_users(db: Database, wanted: int | str) -> list[User]:
-    """Return the users with an id, or with a name, without the deactivated ones."""
+    """Return the users with an id or a name, without deactivated ones."""
     user = db.host.User
     if isinstance(wanted, int):
         condition = user.id == wanted
     else:
-        # The connection or the table may lack the characters of any other name: then all names are read.
+        # The connection or the table may lack other characters, so all names are read.
         condition = user.name == wanted if wanted.isascii() else user.name.is_not(None)
     rows = db.connection.execute(select(user.id, user.name, as_text(user.role)).where(condition))
     users = [User.from_row(user_id, name, role) for user_id, name, role in rows]
-    # The database's collation may ignore case; it must not decide who somebody is.
+    # The database's collation may ignore case, but must not decide who a user is.
     return [user for user in users if wanted in (user.id, user.name) and not user.is_deactivated]
 
 
 def find_github_users(db: Database, login: str) -> list[User]:
-    """Return the users with an account on GitHub, without the deactivated ones."""
+    """Return the users with a GitHub account, without deactivated ones."""
     user = db.host.User
     if not login.isascii():
         return []  # GitHub has no such account, and the connection may lack its characters.
     rows = db.connection.execute(
         select(user.id, user.name, as_text(user.role), user.github_login)
         .where(func.lower(user.github_login) == login.lower()))
-    # Upper and lower case are the same to GitHub, and nothing else is. The database's collation takes more for the
-    # same: letters with accents, or trailing blanks.
+    # GitHub ignores only upper and lower case. The database's collation also equates letters with accents and trailing
+    # blanks.
     users = [User.from_row(user_id, name, role) for user_id, name, role, found in rows
              if found.isascii() and found.lower() == login.lower()]
     return [user for user in users if not user.is_deactivated]
 
 
 def is_blocked(db: Database, account_id: int) -> bool:
-    """Return whether an account on GitHub may start nothing."""
+    """Return whether the platform has blocked a GitHub account."""
     user_id = db.host.BlockedUsers.user_id
     return db.connection.scalar(select(user_id).where(user_id == account_id)) is not None
 
 
 def find_tokens(db: Database, secret: str) -> list[Token]:
-    """Return the tokens that begin as a secret does."""
+    """Return the tokens with the prefix of a secret."""
     token, user = db.host.ApiToken, db.host.User
     rows = db.connection.execute(
         select(token.id, user.id, user.name, as_text(user.role), token.scopes_json, token.token_hash, token.expires_at,

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from .. import clock
 from .progress import Progress, ProgressRow, order_ends
 
-#: How long after its end a retry is looked at in any case: a result of an attempt that has ended may arrive late.
+#: How long after its end a retry is always compared: a result may arrive late, in an attempt that has ended.
 WATCHED_FOR = timedelta(days=2)
 
 
 class CarryOver(NamedTuple):
-    """The results that are to be carried over into a retry: the row that completed it, and the origin of each test."""
+    """The results to carry over into a retry: the row that completed it, and the origin run of each test."""
 
     completed: ProgressRow
     origins: dict[int, int]
@@ -34,13 +34,13 @@ class CompletedRetry:
     has_newer_progress: bool
 
     def may_lack_results(self, now: datetime) -> bool:
-        """Return whether it is to be compared with the other attempts. What they had when it ended, it was given."""
+        """Return whether it must be compared with the other attempts: it may lack results that they have."""
         is_watched = clock.age(self.completed_at, now) <= WATCHED_FOR
         return is_watched or self.has_newer_progress or not self.has_carried_over
 
 
 def find_last_runs(attempts: Iterable[Progress], executed: Iterable[tuple[int, int]]) -> dict[int, int]:
-    """Return the attempt that ended last of those that really ran a test, from pairs of run and test."""
+    """Return for each test the attempt that ended last among those that executed it, from pairs of run and test."""
     tests: dict[int, list[int]] = defaultdict(list)
     for run_id, regression_test_id in executed:
         tests[run_id].append(regression_test_id)
@@ -48,6 +48,6 @@ def find_last_runs(attempts: Iterable[Progress], executed: Iterable[tuple[int, i
 
 
 def find_origins(results: Collection[int], last_runs: Mapping[int, int]) -> dict[int, int]:
-    """Return the tests that a retry has no result of, each with the attempt whose result it gets."""
-    # Transactions that lock regression tests through the foreign keys of results should do so in the same order.
+    """Return the tests of which a retry has no result, each with the attempt whose result it gets."""
+    # The foreign keys of results lock regression tests. A common order of all transactions prevents deadlocks.
     return {test: run_id for test, run_id in sorted(last_runs.items()) if test not in results}

@@ -42,7 +42,7 @@ class Choice:
 @dataclass(frozen=True)
 class Preview:
     """
-    What a retry of a run would do now (docs/api.rst, "Preview").
+    The result of a preview: the effect of a retry of a run now (docs/api.rst, "Preview").
 
     Attributes
     ----------

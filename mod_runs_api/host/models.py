@@ -44,7 +44,7 @@ class TestProgressModel(Protocol):
     id: Mapped[int]
     test_id: Mapped[int]
     status: Mapped[Enumeration]
-    #: A text if the driver cannot read it.
+    #: Text if the driver cannot read the time.
     timestamp: Mapped[datetime | str]
     message: Mapped[str]
 
@@ -123,7 +123,7 @@ class ForkModel(Protocol):
 
 
 class BlockedUsersModel(Protocol):
-    """A GitHub account that may start nothing."""
+    """A blocked GitHub account."""
 
     user_id: Mapped[int]
 
@@ -136,7 +136,7 @@ class GcpInstanceModel(Protocol):
 
 
 class MaintenanceModeModel(Protocol):
-    """Whether a platform starts no runs at present."""
+    """Whether a platform is under maintenance."""
 
     platform: Mapped[Enumeration]
     disabled: Mapped[bool]
@@ -167,7 +167,7 @@ class HostModels:
     RegressionTest: Annotated[type[RegressionTestModel], 'mod_regression.models']
     RegressionTestOutput: Annotated[type[RegressionTestOutputModel], 'mod_regression.models']
     RegressionTestOutputFiles: Annotated[type[RegressionTestOutputFilesModel], 'mod_regression.models']
-    #: That a regression test is in a category.
+    #: The categories of regression tests.
     regressionTestLinkTable: Annotated[Table, 'mod_regression.models', 'regression_id']
     User: Annotated[type[UserModel], 'mod_auth.models']
     Fork: Annotated[type[ForkModel], 'mod_test.models']

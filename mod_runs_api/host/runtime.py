@@ -29,13 +29,13 @@ def platform_session() -> HostSession:
     if 'db' in g:
         session: scoped_session[Session] = g.db
         return session
-    # The platform's own function for it also makes the tables, and points every `Model.query` of the process to the
-    # new session: if there is an engine already, that would pull the caller's objects from under it.
+    # The platform's own function also creates the tables and points every `Model.query` of the process to the new session.
+    # If there is an engine already, the caller would lose its objects.
     database = import_module('database')
     engine = getattr(database, 'db_engine', None)
     if engine is not None:
         return Session(engine)
-    # Where the database is away, the platform's function prints a traceback, and raises an exception of its own.
+    # If the database is unavailable, the platform's function prints a traceback and raises its own exception.
     uri = current_app.config['DATABASE_URI']
     create_engine(uri, poolclass=NullPool).connect().close()
     try:
