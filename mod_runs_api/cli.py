@@ -32,7 +32,7 @@ from .terminal import EXIT_CODES, Columns, escape, print_json, print_line, print
 @click.argument('run_id', type=int)
 @click.option('--failed-only', is_flag=True, help='Run only the tests that did not pass.')
 @click.option('--reason', metavar='TEXT', help='Why: at most 255 characters.')
-@click.option('--as', 'requested_by', metavar='NAME', help='The user of the platform who asks for it.')
+@click.option('--as', 'requested_by', metavar='NAME', help='The user of the platform who requests it.')
 @click.option('--key', 'idempotency_key', metavar='KEY', help='An idempotency key: the same one creates one run.')
 @click.option('--dry-run', is_flag=True, help='Create nothing, and print the tests that would be run.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, errors too.')
@@ -241,7 +241,7 @@ def flaky_command(last: int, as_json: bool) -> None:
 
 @contextmanager
 def exit_on_error(as_json: bool = False) -> Iterator[None]:
-    """Print why a command failed, as JSON if asked to, and exit with the code for it."""
+    """Print why a command failed, as JSON if requested, and exit with the fitting code."""
     try:
         yield
     except Exception as fault:

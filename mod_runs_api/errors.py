@@ -103,7 +103,7 @@ class RunNotFinished(Refusal):
 
 
 class RunQueued(Refusal):
-    """A comment asks for a run that is still queued."""
+    """A comment requests a retry of a run that is still queued."""
 
     refusal = 'run_queued'
 

@@ -17,7 +17,7 @@ class BadRequest(RunsApiError):
 
 
 class Unauthorized(RunsApiError):
-    """The bearer token is missing, expired, revoked or invalid: which of these is never said."""
+    """The bearer token is missing, expired, revoked or invalid. The answer never tells which."""
 
     code = 'unauthorized'
     status = 401

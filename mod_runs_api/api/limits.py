@@ -41,7 +41,7 @@ def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]
 
 
 def limited(limiter: Limiter, settings: Settings, view: Callable[..., Response]) -> Callable[..., Response]:
-    """Return a view with the two limits: ``POST`` has a window of its own, over all routes, and reading another."""
+    """Return a view with both limits: ``POST`` has one window over all routes, and reading has another."""
     reading = limiter.shared_limit(settings.read_rate_limit, 'mod_runs_api read', exempt_when=_is_post)
     writing = limiter.shared_limit(settings.rate_limit, 'mod_runs_api', exempt_when=lambda: not _is_post())
     return writing(reading(view))
@@ -67,7 +67,7 @@ def add_rate_limit_headers(response: Response) -> None:
     # Flask-Limiter's own headers would put Retry-After on every answer, and change that of a 503.
     current = extension_state().limiter.current_limit
     if current is not None:
-        with suppress(Exception):  # As above. Nothing is said of a window that cannot be read.
+        with suppress(Exception):  # As above. A window that cannot be read has no headers.
             response.headers.update({'X-RateLimit-Limit': str(current.limit.amount),
                                      'X-RateLimit-Remaining': str(current.remaining),
                                      'X-RateLimit-Reset': str(current.reset_at)})

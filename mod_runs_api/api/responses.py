@@ -25,7 +25,7 @@ HEADERS = {
 
 
 def json_response(body: dict[str, Any], status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a response of JSON, in ASCII whatever the host's settings."""
+    """Return a response with JSON in ASCII, independent of the host's settings."""
     return Response(json.dumps(body) + '\n', status, headers, mimetype='application/json')
 
 
@@ -39,7 +39,7 @@ def from_exception(error: Exception) -> Response | HTTPException:
     if isinstance(error, RateLimitExceeded):
         return from_error(rate_limit_error(error))
     if isinstance(error, HTTPException):
-        # One that carries a response of its own is answered with that, unchanged.
+        # An exception that carries a response is answered with it.
         return error if error.response is not None else _from_http_exception(error)
     return from_error(log_fault(error))
 

@@ -99,7 +99,7 @@ class PreviewSchema(Schema):
 
 
 class PageArgsSchema(Schema):
-    """The part of a list that is asked for, in the query string."""
+    """The requested part of a list, in the query string."""
 
     class Meta:
         """Ignore other arguments."""
@@ -168,7 +168,7 @@ class AttemptsSchema(Schema):
 
 
 class VerdictArgsSchema(PageArgsSchema):
-    """The part of the tests that is asked for, in the query string."""
+    """The requested part of the tests, in the query string."""
 
     verdict: Field = fields.List(fields.String(), validate=validate.ContainsOnly(VERDICTS))
 

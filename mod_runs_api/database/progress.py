@@ -14,9 +14,9 @@ def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
     """Return the progress of each of some runs."""
     progress = db.host.TestProgress
     # The platform repeats the time limit at each tick, so only rows that differ from the one before are read.
-    said = [status_of(progress), as_bytes(func.coalesce(progress.message, ''))]
-    before = [func.lag(one).over(partition_by=progress.test_id, order_by=progress.id) for one in said]
-    differs = or_(before[0].is_(None), *(one != other for one, other in zip(said, before)))
+    reported = [status_of(progress), as_bytes(func.coalesce(progress.message, ''))]
+    before = [func.lag(one).over(partition_by=progress.test_id, order_by=progress.id) for one in reported]
+    differs = or_(before[0].is_(None), *(one != other for one, other in zip(reported, before)))
     all_rows = (select(*columns_of_progress(db), differs.label('differs'))
                 .where(progress.test_id.in_(run_ids)).subquery())
     rows: dict[int, list[ProgressRow]] = {run_id: [] for run_id in run_ids}

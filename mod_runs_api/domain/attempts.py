@@ -62,7 +62,7 @@ class Attempt(AttemptRecord):
     not_run : int
         The number of tests without a result.
     carried_over_from : dict of int to int
-        The number of results that were carried over into it, by the run that really ran the tests.
+        The number of results that were carried over into it, by the run that executed the tests.
     to_carry_over : int
         The number of results that a failed-only retry, which has not ended, gets when it completes.
     built_commit_sha : str or None

@@ -14,7 +14,7 @@ COMMAND, FAILED, BECAUSE = '/retry', 'failed', 'because'
 
 
 class IgnoredComment(Exception):
-    """The comment is ignored. The message says why; its writer is told if ``asked`` is true."""
+    """The comment is ignored. The message says why. Its writer gets a reply if ``asked`` is true."""
 
     def __init__(self, reason: str, asked: bool = False) -> None:
         super().__init__(reason)
@@ -37,7 +37,7 @@ class Comment:
 
 @dataclass(frozen=True)
 class Command:
-    """A retry on one platform that a line asks for."""
+    """A retry on one platform that a line requests."""
 
     platform: str
     failed_only: bool
@@ -61,7 +61,7 @@ def read_commands(comment: str) -> list[Command | InvalidCommand]:
 
 def _hide_code_and_html_comments(comment: str) -> str:
     """Return a comment with a blank for each HTML comment, and without the lines of fenced code."""
-    # Anybody can write a comment of 65,536 characters. Therefore each step looks at a part of its own, so that the time
+    # Anybody can write a comment of 65,536 characters. Therefore each step looks at its own part, so that the time
     # grows in proportion to the length. A regular expression for fences took a second.
     visible: list[str] = []
     fence = ''

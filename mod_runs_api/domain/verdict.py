@@ -55,7 +55,7 @@ class TestVerdict:
     verdict : str
         One of the words of the table: passed, flaky, failing_identically and so on.
     latest : str or None
-        The outcome in the attempt that ended last of those that really ran the test: pass, fail or missing_output.
+        The outcome in the attempt that ended last among those that executed the test: pass, fail or missing_output.
         None if no attempt ran it.
     attempts : sequence of AttemptOutcome
         The ended attempts that selected the test or have a result of it, by run id, each with ``run_id``, ``attempt``
@@ -124,7 +124,7 @@ def judge(regression_test_id: int, command: str, active: bool, attempts: Sequenc
 
 
 def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:
-    """Return the verdict on a test from the attempts that really ran it."""
+    """Return the verdict on a test from the attempts that executed it."""
     passes = [attempt for attempt in ran if attempt.outcome == 'pass']
     failures = [attempt for attempt in ran if attempt.outcome != 'pass']
     if not ran:

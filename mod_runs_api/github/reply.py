@@ -24,7 +24,7 @@ class CommentRetry:
 
 @dataclass(frozen=True)
 class CommentRefusal:
-    """A retry that a comment asked for, and that was refused."""
+    """A retry that a comment requested and that was refused."""
 
     #: None if the line is no valid command.
     platform: str | None
@@ -48,7 +48,7 @@ class CommentOutcome:
     refusals : tuple of CommentRefusal
         The retries that were refused.
     asked : bool
-        Whether a user of the platform asked for a retry, and may get a reply.
+        Whether a user of the platform requested a retry, and may get a reply.
     """
 
     ignored: str | None = None

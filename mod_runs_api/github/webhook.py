@@ -1,4 +1,4 @@
-"""The webhook's event "issue comment", which may ask for retries (docs/github.rst, "Comments")."""
+"""The webhook's event "issue comment", which may request retries (docs/github.rst, "Comments")."""
 
 from contextlib import suppress
 from functools import partial
@@ -75,7 +75,7 @@ def read_comment(payload: Any) -> Comment:
 
 def retry_from_comment(payload: Any) -> CommentOutcome:
     """
-    Create the retries that a comment asks for: for the ``issue_comment`` branch of the platform's webhook.
+    Create the retries that a comment requests, in the ``issue_comment`` branch of the platform's webhook.
 
     See docs/github.rst, "Comments". The signature must have been checked. Needs an application context.
 

@@ -1,1 +1,1 @@
-"""The one door to the host: its models, its request state, and its access to GitHub."""
+"""The access to the host: its models, its request state, its log, and its functions for GitHub."""

@@ -29,8 +29,8 @@ def platform_session() -> HostSession:
     if 'db' in g:
         session: scoped_session[Session] = g.db
         return session
-    # The platform's own function also creates the tables and points every `Model.query` of the process to the new session.
-    # If there is an engine already, the caller would lose its objects.
+    # The platform's own function also creates the tables and points every `Model.query` of the process to the new
+    # session. If there is an engine already, the caller would lose its objects.
     database = import_module('database')
     engine = getattr(database, 'db_engine', None)
     if engine is not None:

@@ -1,1 +1,1 @@
-"""The use cases, one a module, each in transactions of its own."""
+"""The use cases, one per module."""

@@ -2,7 +2,7 @@
 Checks that may refuse a retry (docs/github.rst, "Checks").
 
 A check takes the run that is to be retried, and returns a sentence that says why not, or None. Requests call the checks
-of the settings as they are given. Comments and sweeps add checks, and query the database first, then GitHub about the
+of the settings in the order of the list. Comments and sweeps add checks, and query the database first, then GitHub about the
 pull request, then GitHub about the build. If GitHub does not answer, the ready-made checks raise.
 """
 
@@ -69,7 +69,7 @@ def build_artifact_exists(run: CheckedRun) -> str | None:
 #: The ready-made checks in the order of comments and sweeps. Checks of the settings' own come between the two.
 _FIRST: tuple[Check, ...] = (commit_is_not_superseded, no_attempt_is_queued)
 _LAST: tuple[Check, ...] = (pull_request_is_open, author_is_not_blocked, build_artifact_exists)
-#: The checks that are called whatever the settings say.
+#: The checks that are always called, independent of the settings.
 _OF_COMMENTS: tuple[Check, ...] = (build_artifact_exists,)
 _OF_SWEEPS: tuple[Check, ...] = (commit_is_not_superseded, pull_request_is_open, author_is_not_blocked,
                                  build_artifact_exists)

@@ -1,4 +1,4 @@
-"""Retries that a comment on a pull request asks for (docs/github.rst, "Comments")."""
+"""Retries that a comment on a pull request requests (docs/github.rst, "Comments")."""
 
 from dataclasses import dataclass
 

@@ -27,9 +27,9 @@ def find_writer(db: Database, comment: Comment, retry_roles: Collection[str]) ->
         raise IgnoredComment('The writer of the comment is blocked.')
     users = find_github_users(db, comment.login)
     if not users:
-        raise IgnoredComment(f'The GitHub account {comment.login} belongs to nobody on this platform.')
+        raise IgnoredComment(f'The GitHub account {comment.login} belongs to no user of this platform.')
     if len(users) > 1:
-        raise IgnoredComment(f'The GitHub account {comment.login} belongs to several people on this platform.',
+        raise IgnoredComment(f'The GitHub account {comment.login} belongs to several users of this platform.',
                              asked=True)
     if users[0].role not in retry_roles:
         raise IgnoredComment(f'The role of {comment.login} does not have permission to run tests.', asked=True)

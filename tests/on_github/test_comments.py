@@ -281,7 +281,7 @@ def test_the_roles_are_those_that_may_retry(
         assert comment().retries, role
 
 
-NOBODY = 'The GitHub account Alice-GH belongs to nobody on this platform.'
+NOBODY = 'The GitHub account Alice-GH belongs to no user of this platform.'
 
 
 @pytest.mark.parametrize(('reason', 'answered', 'change'), [
@@ -290,7 +290,7 @@ NOBODY = 'The GitHub account Alice-GH belongs to nobody on this platform.'
     # The platform blanks the name of a deactivated user.
     (NOBODY, False, lambda writer: setattr(writer, 'name', f'Anonymous {writer.id}')),
     (NOBODY, False, lambda writer: setattr(writer, 'name', '')),
-    ('The GitHub account Alice-GH belongs to several people on this platform.', True,
+    ('The GitHub account Alice-GH belongs to several users of this platform.', True,
      lambda writer: seed.user('alice too', Role.user, github_login='ALICE-gh')),
     ('The writer of the comment is blocked.', False, lambda writer: seed.add(BlockedUsers(user_id=ALICE))),
     ('The author of this pull request is blocked.', True, lambda writer: seed.add(BlockedUsers(user_id=AUTHOR)))])
