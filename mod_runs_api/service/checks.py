@@ -2,8 +2,8 @@
 Checks that may refuse a retry (docs/github.rst, "Checks").
 
 A check takes the run that is to be retried, and returns a sentence that says why not, or None. Requests call the checks
-of the settings in the order of the list. Comments and sweeps add checks, and query the database first, then GitHub about the
-pull request, then GitHub about the build. If GitHub does not answer, the ready-made checks raise.
+of the settings in the order of the list. Comments and sweeps add checks, and query the database first, then GitHub
+about the pull request, then GitHub about the build. If GitHub does not answer, the ready-made checks raise.
 """
 
 from collections.abc import Iterable, Sequence
