@@ -48,7 +48,7 @@ def test_the_route_answers_with_each_test_and_its_outcome_in_each_attempt(
 @pytest.mark.parametrize(('query', 'places', 'total', 'next_offset'), [
     ('verdict=flaky&verdict=passed', [0, 2], 2, None), ('verdict=never_ran', [], 0, None),
     ('limit=2&offset=2', [2], 3, None), ('verdict=flaky&verdict=passed&limit=1', [0], 2, 1)])
-def test_a_filter_and_a_page_keep_what_was_asked_for(
+def test_a_filter_and_a_page_limit_the_tests(
         verdict: ApiCall, first: int, second: int, tests: list[RegressionTest], query: str, places: list[int],
         total: int, next_offset: int | None) -> None:
     answer = verdict(first, query_string=query).json
@@ -77,14 +77,14 @@ def test_the_command_lists_what_did_not_pass_always(
 
 
 @pytest.mark.on_file
-@pytest.mark.parametrize(('history', 'exit_code', 'said'), [
+@pytest.mark.parametrize(('history', 'exit_code', 'last_line'), [
     ([PASS], 0, 'pass'), ([FAIL], 1, 'fail'), ([FAIL, PASS], 4, 'unstable\tOver 2 attempts 1 test is flaky.')])
-def test_the_command_exits_with_the_verdict_and_says_no_more_of_one_attempt(
-        command: Command, history: History, exit_code: int, said: str) -> None:
+def test_the_command_exits_with_the_verdict_and_has_no_sentence_for_one_attempt(
+        command: Command, history: History, exit_code: int, last_line: str) -> None:
     run_id = add_attempts(history)[0]
 
     done = command('verdict', run_id)
-    assert (done.exit_code, done.output.splitlines()[-1]) == (exit_code, said)
+    assert (done.exit_code, done.output.splitlines()[-1]) == (exit_code, last_line)
     retry_in_process(run_id)
     assert command('verdict', run_id).exit_code == 5
 
@@ -113,7 +113,7 @@ def report(app: Flask) -> Callable[..., str]:
     ([[FAIL, PASS]] * 12,
      f'Over 2 attempts: 12 tests are flaky ({", ".join(f"{{{n}}}" for n in range(1, 11))}, and 2 more).'),
 ])
-def test_a_line_says_what_the_attempts_prove_and_links_ten_tests_of_a_kind(
+def test_a_line_states_what_the_attempts_prove_and_links_ten_tests_of_a_kind(
         report: Callable[..., str], tests: list[History], text: str) -> None:
     links = [f'[{test_id}](http://localhost/regression/test/{test_id}/view)' for test_id in range(len(tests) + 1)]
 
