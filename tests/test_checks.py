@@ -60,7 +60,7 @@ def caused_by(error: Exception, cause: Exception) -> Exception:
     return error
 
 
-#: Values and errors that are no answer, each with what the log says of it. Errors of the database may quote values.
+#: Values and errors that are no answer, each with its line in the log. Errors of the database may quote values.
 NO_ANSWERS: list[tuple[object, str]] = [
     *((value, f'returned {type(value).__name__}, which is neither str nor None')
       for value in (False, 5, [], ['no'], b'no', {'no': 1})),

@@ -1,5 +1,5 @@
 """
-A restart or a deletion between any two statements of whatever reads gets a true answer, or a 404.
+If a run is restarted or deleted between two statements of a reader, the answer is true, or a 404.
 
 On SQLite each statement sees what was committed before it, as under READ COMMITTED.
 """
@@ -51,7 +51,7 @@ def readers(app: Flask, alice: User, tests: list[RegressionTest], github: GitHub
     """
     Return what reads a platform on which a run has been retried twice, and one of master.
 
-    Two of master's were to run what had failed: one ran out of time, and one vanished.
+    Two failed-only retries of the run of master did not complete: one ran out of time, and one was lost.
     """
     alice.github_login = 'alice-gh'
     pull: dict[str, Any] = {'test_type': TestType.pull_request, 'branch': 'pull_request'}
@@ -91,7 +91,7 @@ def readers(app: Flask, alice: User, tests: list[RegressionTest], github: GitHub
 
 #: Each step of these looks again. The page reads attempts, and then what they prove.
 IN_STEPS = {'comment', 'flaky', 'page', 'sweep'}
-#: The platform's restart of all runs, the deletion of the one that is asked about, and of the others.
+#: The platform's restart of all runs, the deletion of the run that is read, and of the others.
 RESTART = ('test_result_file', 'test_result', 'test_progress')
 DELETION = ('customized_test', 'test_fork', *RESTART, 'test')
 
@@ -136,13 +136,13 @@ def test_what_happens_between_two_statements_has_happened_before_or_after_the_an
                 answer = read()
             assert name in IN_STEPS or answer in (before, after), (name, number)
             # Whatever fails while a page is rendered is logged.
-            assert all('RunNotFound' in said for said in caplog.messages if 'missing on its page' in said), caplog.text
+            assert all('RunNotFound' in line for line in caplog.messages if 'missing on its page' in line), caplog.text
             if next(sent) <= number:
                 break
 
 
 @pytest.mark.parametrize(('statuses', 'code'), [(['testing'], 200), (['testing', 'canceled'], 503)])
-def test_messages_at_each_statement_keep_nobody_from_reading_but_ends_do(
+def test_messages_at_each_statement_do_not_keep_a_run_from_being_read_but_ends_do(
         readers: Readers, ask: ApiCall, tmp_path: Path, statuses: list[str], code: int) -> None:
     db.session.commit()
 

@@ -1,4 +1,4 @@
-"""What a retry would do: ``GET /runs/{run_id}/retry``, for the dialog, and ``--dry-run`` (docs/api.rst, "Preview")."""
+"""The preview of a retry: ``GET /runs/{run_id}/retry``, for the dialog, and ``--dry-run`` (docs/api.rst, "Preview")."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from support.rows import Rows
 from support.visitor import Visitor
 
 
-def test_a_preview_says_what_both_kinds_of_retry_would_run_and_creates_nothing(
+def test_a_preview_lists_the_tests_of_both_kinds_of_retry_and_creates_nothing(
         preview: ApiCall, run_id: int, rows: Rows) -> None:
     before = rows.snapshot()
     tests = rows.selection(run_id)
@@ -77,7 +77,7 @@ CHECK = Mock(return_value=None)
 
 
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': [CHECK, CHECK]}], ids=['check'])
-def test_checks_are_asked_once_only_for_those_who_may_retry_and_not_where_every_retry_is_refused_already(
+def test_checks_are_called_once_only_for_people_who_may_retry_and_not_if_every_retry_is_refused_already(
         ask: ApiCall, preview: ApiCall, visitor: Visitor, run_id: int, alice: User) -> None:
     CHECK.reset_mock()
     reader, bob = seed.token(alice, ['runs:read']), seed.token(seed.user('bob', Role.user))
@@ -101,11 +101,11 @@ PULL_REQUEST: dict[str, Any] = {'test_type': TestType.pull_request, 'branch': 'p
 
 
 def hint_of(preview: ApiCall, run_id: int) -> Any:
-    """Return what the preview says about running again what did not pass."""
+    """Return the hint of the preview of a failed-only retry."""
     return preview(run_id).json['failed_only']['hint']
 
 
-def test_a_hint_says_what_master_says_of_the_same_tests(preview: ApiCall, tests: list[RegressionTest]) -> None:
+def test_a_hint_compares_the_same_tests_on_master(preview: ApiCall, tests: list[RegressionTest]) -> None:
     old = finish(seed.run(tests).id, tests, failed=tests)
     master = finish(seed.run(tests).id, tests, failed=tests[:2])
     pull = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
@@ -124,16 +124,16 @@ def test_a_hint_says_what_master_says_of_the_same_tests(preview: ApiCall, tests:
     assert hint_of(preview, add_attempts([NOT_RUN, FAIL], [FAIL, PASS])[-1]) is None
 
 
-#: The newest run of master, with what it lacks to say something about a run whose three tests crashed.
-SAYS_NOTHING: dict[str, dict[str, Any]] = {
+#: The newest run of master, with the difference because of which a run with three crashed tests gets no hint.
+NOT_COMPARABLE: dict[str, dict[str, Any]] = {
     'another repository': {'github': FORK}, 'another platform': {'platform': TestPlatform.windows},
     'another branch': {'branch': 'Master'}, 'a pull request': {'test_type': TestType.pull_request},
     'not completed': {'stages': seed.CANCELED}, 'another way to fail': {'exits': 1}, 'all passed': {'exits': 0}}
 
 
-@pytest.mark.parametrize('case', SAYS_NOTHING)
-def test_nothing_is_said_where_master_says_nothing(preview: ApiCall, tests: list[RegressionTest], case: str) -> None:
-    changes = {'stages': seed.COMPLETED, 'exits': 139, **SAYS_NOTHING[case]}
+@pytest.mark.parametrize('case', NOT_COMPARABLE)
+def test_there_is_no_hint_if_master_does_not_compare(preview: ApiCall, tests: list[RegressionTest], case: str) -> None:
+    changes = {'stages': seed.COMPLETED, 'exits': 139, **NOT_COMPARABLE[case]}
     exits = changes.pop('exits')
     pull = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
     master = seed.run(tests, **changes)

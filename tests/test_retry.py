@@ -169,7 +169,7 @@ def test_a_key_of_other_characters_is_unprocessable(retry: ApiCall, run_id: int,
     assert rows.retries == []
 
 
-def test_in_process_a_key_is_that_of_the_requester_or_of_nobody(run_id: int, rows: Rows, alice: User) -> None:
+def test_in_process_a_key_belongs_to_the_requester_if_there_is_one(run_id: int, rows: Rows, alice: User) -> None:
     by: list[Any] = [alice, 'alice', alice.id, None, None]
 
     made = [retry_run(run_id, idempotency_key='delivery', requested_by=requester) for requester in by]

@@ -48,7 +48,7 @@ def test_the_route_answers_with_each_test_and_its_outcome_in_each_attempt(
 @pytest.mark.parametrize(('query', 'places', 'total', 'next_offset'), [
     ('verdict=flaky&verdict=passed', [0, 2], 2, None), ('verdict=never_ran', [], 0, None),
     ('limit=2&offset=2', [2], 3, None), ('verdict=flaky&verdict=passed&limit=1', [0], 2, 1)])
-def test_a_filter_and_a_page_keep_what_was_asked_for(
+def test_a_filter_and_a_page_limit_the_tests(
         verdict: ApiCall, first: int, second: int, tests: list[RegressionTest], query: str, places: list[int],
         total: int, next_offset: int | None) -> None:
     answer = verdict(first, query_string=query).json
@@ -102,7 +102,7 @@ def report(app: Flask) -> Callable[..., str]:
     ([[FAIL, PASS]] * 12,
      f'Over 2 attempts: 12 tests are flaky ({", ".join(f"{{{n}}}" for n in range(1, 11))}, and 2 more).'),
 ])
-def test_a_line_says_what_the_attempts_prove_and_links_ten_tests_of_a_kind(
+def test_a_line_states_what_the_attempts_prove_and_links_ten_tests_of_a_kind(
         report: Callable[..., str], tests: list[History], text: str) -> None:
     links = [f'[{test_id}](http://localhost/regression/test/{test_id}/view)' for test_id in range(len(tests) + 1)]
 

@@ -86,7 +86,7 @@ class Candidate:
         if self.automatic_retries >= limit:
             return f'the automatic retries of run {self.run.root_id} are used up'
         # In an outage, a further retry would fail like the one before.
-        if self.automatic_retries and end is not None and self.newest_completion_id < end.id:
+        if self.automatic_retries and end is not None and self.newest_completion_id <= end.id:
             return (f'run {self.run.root_id} has had an automatic retry, and no run of {self.run.platform} has '
                     'completed since this one ended')
         return None

@@ -47,7 +47,7 @@ def test_nothing_to_run_is_refused() -> None:
         REJECT.choose_tests(run(), [], failed_only=False)
 
 
-def test_a_key_is_its_owners_and_no_key_is_nobodys() -> None:
+def test_a_key_belongs_to_its_owner_and_a_request_without_one_equals_no_other() -> None:
     digests = [digest_key(*key) for key in ((1, 'k'), (2, 'k'), (None, 'k'), (1, 'K'), (1, None), (1, None))]
 
     assert len({*digests}) == 6 and digest_key(1, 'k') == digests[0]

@@ -57,7 +57,7 @@ NEEDS_EVIDENCE = 'run 3 has had an automatic retry, and no run of linux has comp
     (candidate(automatic=2, completion=51, root_id=3), 'the automatic retries of run 3 are used up'),
     # A further retry needs evidence that the platform works.
     (candidate(automatic=1, completion=51, root_id=3), None),
-    (candidate(automatic=1, completion=49, root_id=3), NEEDS_EVIDENCE),
+    (candidate(automatic=1, completion=50, root_id=3), NEEDS_EVIDENCE),
     (candidate(automatic=1, root_id=3), NEEDS_EVIDENCE)])
 def test_a_run_waits_while_its_end_is_fresh_a_run_is_newer_its_retries_are_used_up_or_evidence_is_lacking(
         found: Candidate, reason: str | None) -> None:

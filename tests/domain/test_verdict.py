@@ -62,7 +62,7 @@ HISTORIES: dict[str, list[tuple[list[Came], Outcome | None]]] = {
     'never_ran': [([NOT_RUN], None), ([], None), ([CARRIED], None)],
     'expectation_changed': [([PASS, came('fail', RIGHT, expected=None)], 'fail'),
                             ([FAIL, came('pass', NEW_FILE)], 'pass'),
-                            # A test that did all as before but for a file was not asked for it.
+                            # If everything but a file is the same, the file was not expected.
                             ([PASS, NO_FILE], 'missing_output')]}
 
 
@@ -169,7 +169,7 @@ SENTENCES: dict[str | None, list[Sequence[Came]]] = {
 
 
 @pytest.mark.parametrize('sentence', SENTENCES)
-def test_a_sentence_says_what_the_attempts_prove(sentence: str | None) -> None:
+def test_a_sentence_states_what_the_attempts_prove(sentence: str | None) -> None:
     assert to_sentence(verdicts_of(*SENTENCES[sentence])) == sentence
 
 
@@ -198,7 +198,7 @@ MASTER = 'in the same way in run 40, the newest of master' + HARDLY
     ([IDENTICAL, IDENTICAL], [1], 'All 2 failed each time, in the same way. 1 of the 2 fails ' + MASTER.format('them')),
     ([IDENTICAL, ONCE], [1], '1 of the 2 failed each time, in the same way. 1 of the 2 fails ' + MASTER.format('it')),
     ([FLAKY, ONCE], [2], '1 of the 2 passed in another attempt: it is flaky. 1 of the 2 fails ' + MASTER.format('it'))])
-def test_a_hint_says_what_is_known_of_tests_that_may_be_run_again(
+def test_a_hint_states_what_is_known_about_tests_that_may_run_again(
         histories: list[list[Came]], same_in_master: list[int], hint: str | None) -> None:
     ids = range(1, len(histories) + 1)
 

@@ -1,4 +1,4 @@
-"""The checks that ask GitHub, and those that read the runs (docs/github.rst, "Checks")."""
+"""The ready-made checks, which query GitHub or the runs (docs/github.rst, "Checks")."""
 
 import logging
 from typing import Any
@@ -25,7 +25,7 @@ from .conftest import Comment, MakeRun
 GONE = ('The platform would find no build of commit 5f2a9c0e for linux: GitHub keeps builds for 90 days, and the '
         'platform looks at the newest ones only.')
 WANTED, OTHER = Build(COMMIT, 'linux'), Build(OLD_COMMIT, 'linux')
-#: What one has that asks for a pull request.
+#: The queries for a pull request.
 PULL_REQUEST = ['repository', f'pull request {PR}']
 
 
@@ -96,7 +96,7 @@ def test_a_github_that_does_not_answer_refuses_nothing_and_keeps_its_token(
 
 
 @pytest.mark.parametrize('settings', [{}, {'RUNS_API_BEFORE_RETRY': build_artifact_exists}])
-def test_a_comment_asks_for_the_build_with_and_without_the_setting_once(
+def test_a_comment_queries_the_build_once_with_and_without_the_setting(
         github: GitHub, comment: Comment, linux: Test, rows: Rows) -> None:
     github.builds = []
 
@@ -130,7 +130,7 @@ def test_the_author_of_a_pull_request_may_not_be_blocked(
 
 
 @checked_by(pull_request_is_open, author_is_not_blocked)
-def test_a_run_without_a_pull_request_asks_github_nothing(github: GitHub, make_run: MakeRun) -> None:
+def test_a_run_without_a_pull_request_causes_no_query(github: GitHub, make_run: MakeRun) -> None:
     assert refusal(make_run(test_type=TestType.commit, branch='master', pr_nr=0)) is None
     assert github.asked == []
 
@@ -139,7 +139,7 @@ def test_a_run_without_a_pull_request_asks_github_nothing(github: GitHub, make_r
 @pytest.mark.parametrize(('silent', 'asked'), [
     (None, ['repository', 'artifacts', PULL_REQUEST[1]]), ('repository', ['repository']),
     (PULL_REQUEST[1], ['repository', 'artifacts', PULL_REQUEST[1]])])
-def test_all_checks_together_ask_each_question_once_and_wait_once_for_no_answer(
+def test_all_checks_together_send_each_query_once_and_wait_once_if_there_is_no_answer(
         github: GitHub, linux: Test, silent: str | None, asked: list[str]) -> None:
     github.faults = {silent or '': ConnectionError()}
 
