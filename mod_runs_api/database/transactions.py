@@ -1,8 +1,7 @@
 """
 Transactions on the host's database.
 
-A transaction of the package's own is tried again when the database asks for it. Here the database's errors become the
-package's.
+The package's own transactions are repeated after a transient error. Here the database's errors become the package's.
 """
 
 import random
@@ -15,7 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from ..errors import StaleRead
-from ..host.log import log_fault
+from ..host.log import TRANSIENT, code_of, log_fault
 from ..host.runtime import HostSession, platform_session
 from . import Database
 from .tables import Tables
@@ -26,9 +25,6 @@ T = TypeVar('T')
 #: How often a transaction is tried, and the seconds after which it is not tried again.
 MAX_TRIES = 8
 MAX_SECONDS = 10.0
-
-#: MariaDB: record changed since last read (snapshot isolation), lock wait timeout, deadlock.
-TRANSIENT_CODES = frozenset({1020, 1205, 1213})
 
 
 @dataclass(frozen=True)
@@ -79,9 +75,9 @@ class Transactions:
                 with self.get_session().get_bind(mapper=self.tables.host.Test).engine.begin() as connection:
                     return work(Database(connection, self.tables), *args, **kwargs)
             except (DBAPIError, StaleRead) as error:
-                if tries == MAX_TRIES or time.monotonic() - started > MAX_SECONDS or not _is_transient(error):
+                if tries == MAX_TRIES or time.monotonic() - started > MAX_SECONDS or not _may_succeed_at_once(error):
                     raise
-            # A random wait, or the same transactions meet again.
+            # Back off for a random time so that the same transactions do not collide again.
             time.sleep(random.uniform(0, 0.005 * 2 ** tries))
 
     def _give_connection_back(self) -> None:
@@ -92,9 +88,9 @@ class Transactions:
             session.rollback()
 
 
-def _is_transient(error: DBAPIError | StaleRead) -> bool:
-    # Somebody else wrote the same key, or deleted a row that was just read: a new snapshot shows it. Or the connection
-    # was dead, as pooled ones are after a restart: the pool has been emptied.
+def _may_succeed_at_once(error: DBAPIError | StaleRead) -> bool:
+    # Another transaction wrote the same key, or deleted a row that was just read: a new snapshot shows it. Or the
+    # connection was closed, as pooled ones are after a restart: the pool has been emptied.
     if isinstance(error, (IntegrityError, StaleRead)) or error.connection_invalidated:
         return True
-    return bool(error.orig and error.orig.args and error.orig.args[0] in TRANSIENT_CODES)
+    return TRANSIENT.get(code_of(error)) == 'conflict'

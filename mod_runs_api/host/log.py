@@ -2,8 +2,8 @@
 
 import logging
 import traceback
-from collections.abc import Iterator
-from typing import TypeGuard
+from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from flask import g
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
@@ -11,13 +11,54 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..errors import MAX_MESSAGE_LENGTH, InternalError, RunsApiError, ServiceUnavailable, StaleRead
 
-#: Errors that waiting cannot mend, though drivers raise them as if it could. MySQL and MariaDB: a database, table,
-#: column or default that is not there, a right or a log-in that is lacking, a password or an account that has ended.
-PERMANENT_CODES = frozenset({1044, 1045, 1049, 1054, 1142, 1143, 1364, 1820, 1862, 3118, 4151})
-#: The beginnings of SQLite's messages for a table or a column that is not there: it has one code for many errors.
-PERMANENT_BEGINNINGS = ('no such ', 'table ')
 #: The name of the logger that the platform's ``run.py`` creates.
 PLATFORM_LOGGER = 'Platform'
+#: The errors of a database that waiting can fix, with the state that it is in. All others are internal errors. The
+#: first argument of a driver's error is a number for MySQL and MariaDB, and a text for SQLite.
+TRANSIENT: Mapping[int | str | None, Literal['conflict', 'away', 'read-only', 'full', 'busy']] = {
+    # Another transaction is in the way: the same one may succeed at once.
+    1020: 'conflict',  # Record has changed since last read (MariaDB, snapshot isolation)
+    1205: 'conflict',  # Lock wait timeout exceeded
+    1213: 'conflict',  # Deadlock found
+    0: 'away',  # The driver's connection is closed
+    2002: 'away',  # Can't connect through the socket
+    2003: 'away',  # Can't connect
+    2006: 'away',  # Server has gone away
+    2013: 'away',  # Lost connection
+    1053: 'away',  # Server shutdown in progress
+    1158: 'away',  # Error reading communication packets
+    1159: 'away',  # Timeout reading communication packets
+    1160: 'away',  # Error writing communication packets
+    1161: 'away',  # Timeout writing communication packets
+    1317: 'away',  # Query execution was interrupted, by KILL or a shutdown
+    1927: 'away',  # Connection was killed (MariaDB)
+    3032: 'away',  # Server is in offline mode (MySQL)
+    3169: 'away',  # Session was killed (MySQL)
+    4031: 'away',  # Disconnected because of inactivity (MySQL)
+    'unable to open database file': 'away',
+    'disk I/O error': 'away',
+    1036: 'read-only',  # Table is read only, with innodb_read_only
+    1290: 'read-only',  # The server runs with read_only
+    1792: 'read-only',  # Transactions are read only
+    1836: 'read-only',  # The server runs in read-only mode (MySQL)
+    'attempt to write a readonly database': 'read-only',
+    3: 'full',  # Error writing file
+    1021: 'full',  # Disk full
+    1026: 'full',  # Error writing file
+    1114: 'full',  # Table is full
+    'database or disk is full': 'full',
+    1037: 'busy',  # Out of memory
+    1040: 'busy',  # Too many connections
+    1041: 'busy',  # Out of memory
+    1135: 'busy',  # Can't create a new thread
+    1203: 'busy',  # Too many connections of this account
+    1206: 'busy',  # Too many locks
+    1226: 'busy',  # Account has exceeded a resource
+    1969: 'busy',  # Query took longer than max_statement_time (MariaDB)
+    3024: 'busy',  # Query took longer than max_execution_time (MySQL)
+    'database is locked': 'busy',
+    'database table is locked': 'busy',
+}
 
 
 def log() -> logging.Logger:
@@ -29,21 +70,21 @@ def log() -> logging.Logger:
 
 def log_fault(fault: BaseException) -> RunsApiError:
     """Log a fault, and return the error that the requester sees."""
-    is_away = any(isinstance(cause, (StaleRead, PoolTimeoutError)) or _is_of_server(cause) and not _is_permanent(cause)
-                  for cause in _causes(fault))
+    is_away = any(isinstance(cause, (StaleRead, PoolTimeoutError)) or is_transient(cause) for cause in _causes(fault))
     error = ServiceUnavailable() if is_away else InternalError(_name(fault))
     log().error(f'{error.code}: {_name(fault) if is_away else describe(fault)}')
     return error
 
 
-def _is_of_server(cause: BaseException) -> TypeGuard[DBAPIError]:
-    """Return whether a fault is about the server or its tables, and not about the values of a statement."""
-    return isinstance(cause, (OperationalError, InterfaceError))
+def is_transient(fault: BaseException) -> bool:
+    """Return whether a fault is an error of a database that waiting can fix."""
+    return isinstance(fault, DBAPIError) and (fault.connection_invalidated or code_of(fault) in TRANSIENT)
 
 
-def _is_permanent(fault: DBAPIError) -> bool:
-    reason = fault.orig.args[0] if fault.orig and fault.orig.args else None
-    return reason in PERMANENT_CODES or str(reason).startswith(PERMANENT_BEGINNINGS)
+def code_of(fault: DBAPIError) -> int | str | None:
+    """Return the number or the text of a driver's error, as in :data:`TRANSIENT`."""
+    code = fault.orig.args[0] if fault.orig and fault.orig.args else None
+    return code if isinstance(code, (int, str)) else None
 
 
 def describe(fault: BaseException) -> str:
@@ -52,21 +93,21 @@ def describe(fault: BaseException) -> str:
 
 
 def explain(fault: BaseException) -> str:
-    """Return the kind and the message of a fault for the log, in a line. Messages of the database keep their values."""
+    """Return the kind and the message of a fault for the log, in one line. A database's message may quote values."""
     if any(isinstance(cause, SQLAlchemyError) for cause in _causes(fault)):
         return _name(fault)
     return ' '.join(''.join(traceback.format_exception_only(fault)).split())[:MAX_MESSAGE_LENGTH]
 
 
 def _name(fault: BaseException) -> str:
-    """Return the kind of a fault, with the driver's text where the database is away or cannot work."""
-    # The text of its other errors may quote stored values, the token of a run among them.
+    """Return the kind of a fault, with the driver's text or number if it is of a database."""
     cause = next((cause for cause in _causes(fault) if isinstance(cause, DBAPIError)), fault)
     text = type(cause).__name__
-    if _is_of_server(cause):
+    if isinstance(cause, (OperationalError, InterfaceError)):
         return f'{text} {str(cause.orig)!r}'
-    if isinstance(cause, DBAPIError) and cause.orig and cause.orig.args and isinstance(cause.orig.args[0], int):
-        return f'{text} {cause.orig.args[0]}'
+    # The text of others may quote stored values, the token of a run among them.
+    if isinstance(cause, DBAPIError) and isinstance(code_of(cause), int):
+        return f'{text} {code_of(cause)}'
     return text
 
 

@@ -138,9 +138,9 @@ class PrivateDatabaseServer(Private):
                 self.recover()
 
     def recover(self) -> None:
-        """Run, take writes, and have patience with connections that idle."""
+        """Run, take writes and many connections, and have patience with those that idle."""
         self.start()
-        self.admin.query('SET GLOBAL read_only = 0, GLOBAL wait_timeout = DEFAULT')
+        self.admin.query('SET GLOBAL read_only = 0, GLOBAL wait_timeout = DEFAULT, GLOBAL max_connections = DEFAULT')
 
     def connections(self, of: Database) -> list[int]:
         """Return the connections of an account."""

@@ -6,9 +6,15 @@ The hooks of the platform ask the database before any route does, so most of the
 
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 import pytest
+from application import create_app, dispose
+from click.testing import Result
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.exc import OperationalError
+from support.databases import Database, fresh_database
 
 from .runs import create_scenario, expected_run, read_runs
 from .server import Answer, Client, Server
@@ -92,3 +98,53 @@ def test_connections_that_idled_too_long_cost_nothing_with_pre_ping_and_one_answ
 
         assert (first.status, second.status) == (status, 202)
         assert ('Retry-After' in first.headers) == (status == 503)
+
+
+# At the command line
+
+
+def retry_by_command(uri: str, run_id: int) -> Result:
+    """Retry a run of a database at the command line."""
+    app = create_app(uri)
+    result = app.test_cli_runner().invoke(args=['runs-api', 'retry', str(run_id)])
+    dispose(app)
+    return result
+
+
+#: What an administrator has done to a database, and the error of MariaDB or MySQL.
+BROKEN = {
+    'a trigger': ("CREATE TRIGGER refuse BEFORE INSERT ON run_retry FOR EACH ROW SIGNAL SQLSTATE '45000' "
+                  "SET MESSAGE_TEXT = 'No retries'", '1644, .No retries'),
+    'a constraint': ('ALTER TABLE run_retry ADD CONSTRAINT few CHECK (test_count < 1)', '(4025|3819), .*few'),
+    'a column that is missing': ('ALTER TABLE run_retry DROP COLUMN reason', '1054, .*reason')}
+
+
+@pytest.mark.parametrize('what', BROKEN)
+def test_an_error_that_waiting_cannot_fix_is_an_internal_one_and_a_command_prints_it(
+        database_server: Database, what: str) -> None:
+    statement, message = BROKEN[what]
+    with fresh_database(database_server) as database:
+        run_id = create_scenario(database).run_id
+        database.query(statement)
+
+        result = retry_by_command(database.uri, run_id)
+
+    assert result.exit_code not in (0, 3), result.output
+    assert re.search(message, result.stderr), result.stderr
+
+
+def test_an_unknown_account_is_an_internal_error_and_a_server_without_connections_is_unavailable(
+        private_server: PrivateDatabaseServer) -> None:
+    with private_server.database() as database, ExitStack() as held:
+        run_id = create_scenario(database).run_id
+        unknown = retry_by_command(Database(database.url.set(password='wrong')).uri, run_id)
+        private_server.admin.query('SET GLOBAL max_connections = 10')
+        engine = create_engine(database.url, poolclass=NullPool)
+        with pytest.raises(OperationalError, match='1040'):
+            for _ in range(20):
+                held.enter_context(engine.connect())
+
+        busy = retry_by_command(database.uri, run_id)
+
+    assert unknown.exit_code not in (0, 3) and '1045' in unknown.stderr, unknown.output
+    assert busy.exit_code == 3, busy.output
