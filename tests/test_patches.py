@@ -51,7 +51,8 @@ def test_a_clone_of_the_published_repository_has_the_address_and_the_hash_of_a_c
         pytest.skip('this repository is published: the commands have done their work')
     shutil.copytree(PATCHES, tmp_path / 'ours' / 'docs' / 'patches')
     shutil.copy(ROOT / 'setup.cfg', tmp_path / 'ours')
-    person = {f'GIT_{role}_{part}': 'adam@example.com' for role in ('AUTHOR', 'COMMITTER') for part in ('NAME', 'EMAIL')}
+    person = {f'GIT_{role}_{part}': 'adam@example.com'
+              for role in ('AUTHOR', 'COMMITTER') for part in ('NAME', 'EMAIL')}
 
     def type_in(folder: str, *typed: str) -> str:
         done = [subprocess.run(['bash', '-c', command], cwd=tmp_path / folder, env={**os.environ, **person}, check=True,
