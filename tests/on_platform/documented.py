@@ -18,3 +18,14 @@ def command(page: str, start: str) -> str:
     """Return the command of a page that begins with some text."""
     found, = set(re.findall(rf'^ +\$ ({re.escape(start)}.*)$', (ROOT / page).read_text(), re.MULTILINE))
     return str(found)
+
+
+def section(page: str, title: str) -> str:
+    """Return a section of a page."""
+    (found,) = re.findall(rf'(?ms)^{re.escape(title)}\n-+\n(.*?)(?=^[^\n]+\n-+\n|\Z)', (ROOT / page).read_text())
+    return str(found)
+
+
+def commands(page: str, title: str) -> list[str]:
+    """Return the commands of a section, in their order."""
+    return re.findall(r'(?m)^ +\$ ((?:.*\\\n)*.*)$', section(page, title))

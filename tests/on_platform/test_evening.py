@@ -1,4 +1,4 @@
-"""The first evening, as the page tells it (docs/adopt.rst, "An evening that risks nothing")."""
+"""The trial, as the page tells it (docs/adopt.rst, "A trial of one evening")."""
 
 import os
 import pty
@@ -13,10 +13,12 @@ import pytest
 from support.databases import fresh_database, named_server
 
 from .checkout import Platform, copy
-from .documented import ROOT
+from .documented import commands, section
 from .rows import Rows, now, seed_platform
 
 pytestmark = pytest.mark.platform
+
+TRIAL = ('docs/adopt.rst', 'A trial of one evening')
 
 
 def seed(rows: Rows) -> None:
@@ -52,20 +54,35 @@ def on_a_terminal(platform: Platform, command: str, database: str) -> str:
         return opened.read(2 ** 16).decode().replace('\r\n', '\n')
 
 
+def follow(platform: Platform, database: str) -> None:
+    """Prepare a checkout as the page does, but on this database."""
+    for name in ('config.py', 'secret_key', 'secret_csrf', 'service-account.json'):
+        (platform.path / name).unlink()
+    typed = commands(*TRIAL)
+    first, last = (next(number for number, command in enumerate(typed) if start in command)
+                   for start in ('cp config_sample.py', 'app.register_blueprint'))
+    for command in typed[first:last + 1]:
+        command = re.sub(r"DATABASE_URI = '.*?'", f"DATABASE_URI = '{database}'", command)
+        subprocess.run(['bash', '-c', command], cwd=platform.path, check=True, capture_output=True, timeout=60)
+
+
 def test_the_commands_print_what_the_page_shows_and_write_no_row(unmounted: Platform) -> None:
-    page = (ROOT / 'docs/adopt.rst').read_text()
-    evening = page[page.index('An evening that risks nothing'):page.index('The package\n')]
-    shown = re.findall(r'^    \$ (flask --app run runs-api .+)\n((?:    .+\n)*)', evening, re.MULTILINE)
-    assert [command.split()[4] for command, _ in shown] == ['causes', 'attempts', 'verdict', 'sweep']
-    rights, = re.findall(r'GRANT (.+) ON evening', evening)
-    platform = copy(unmounted, 'evening', mounted=True, config="GITHUB_TOKEN = ''; RUNS_API_AUTOMATIC_RETRIES = 1\n")
+    shown = re.findall(r'^    \$ (flask --app run runs-api .+)\n((?:    .+\n)*)', section(*TRIAL), re.MULTILINE)
+    assert [command.split()[4] for command, _ in shown] == ['causes', 'flaky', 'attempts', 'verdict', 'sweep']
+    rights, = re.findall(r'GRANT (.+) ON evening', section(*TRIAL))
+    assert rights == 'SELECT, CREATE'
+    platform = copy(unmounted, 'evening', mounted=False)
 
     with fresh_database(named_server()) as database, database.for_account(rights) as account:
         unmounted.inside('create_tables', database.uri)
         rows = Rows(database.uri)
         seed(rows)
         before = {name: rows.of(name) for name in rows.tables}
+        follow(platform, account.uri)
         for command, output in shown:
-            assert on_a_terminal(platform, command, account.uri) == dedent(output)
+            if output:
+                assert on_a_terminal(platform, command, account.uri) == dedent(output)
+            else:
+                assert platform.run('-m', *command.split(), database=account.uri).returncode == 0
         rows = Rows(database.uri)
         assert {name: rows.of(name) for name in rows.tables} == {**before, 'run_retry': [], 'run_carried_over': []}
