@@ -9,7 +9,9 @@ from database import db
 from mod_auth.models import Role
 from mod_customized.models import TestFork
 from support.databases import Database
-from support.rows import ROOT, RUN, SOURCE
+
+#: The columns of `run_retry` that are compared.
+RETRY = ('source_run_id', 'root_run_id', 'failed_only', 'user_id', 'test_count')
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,14 @@ class Run:
     result_ids: tuple[int, ...] = ()
     file_ids: tuple[int, ...] = ()
     carried_over: tuple[int, ...] = ()
-    #: Its row in `run_retry` but for the time: source, root, failed only, user, number of tests; and the reason.
-    retry: tuple[int | None, ...] | None = None
+    #: What is recorded of the retry in `run_retry`, but for the time, the digest and the reason; and the reason.
+    retry: dict[str, int | None] | None = None
     reason: bytes | None = None
 
     @property
     def failed_only(self) -> bool:
         """Whether it is a retry of the failed tests only."""
-        return self.retry is not None and bool(self.retry[2])
+        return self.retry is not None and bool(self.retry['failed_only'])
 
 
 def read_runs(database: Database) -> dict[int, Run]:
@@ -77,14 +79,14 @@ def read_runs(database: Database) -> dict[int, Run]:
             ('owner_ids', 'test_fork', 'test_id', 'user_id'),
             ('result_ids', 'test_result', 'test_id', 'regression_test_id'),
             ('file_ids', 'test_result_file', 'test_id', 'regression_test_id'),
-            ('carried_over', 'run_carried_over', RUN, 'regression_test_id')):
+            ('carried_over', 'run_carried_over', 'run_id', 'regression_test_id')):
         for run_id, number in database.query(f'SELECT {key}, {column} FROM {table} ORDER BY {column}'):
             setattr(runs[run_id], name, (*getattr(runs[run_id], name), number))
     for run_id, count in database.query('SELECT test_id, COUNT(*) FROM test_progress GROUP BY test_id'):
         runs[run_id].progress = count
-    for run_id, reason, *retry in database.query(
-            f'SELECT {RUN}, reason, {SOURCE}, {ROOT}, failed_only, user_id, test_count FROM run_retry'):
-        runs[run_id].retry, runs[run_id].reason = tuple(retry), reason
+    for row in database.query('SELECT * FROM run_retry'):
+        runs[row.run_id].reason = row.reason
+        runs[row.run_id].retry = {name: row._mapping[name] for name in RETRY}
     return runs
 
 
@@ -103,4 +105,5 @@ def expected_run(run: Run, source: Run, scenario: Scenario, *, failed_only: bool
         owner_ids=tuple(sorted({*source.owner_ids, *([requester] if requester else [])})),
         progress=int(ended), result_ids=carried_over, carried_over=carried_over,
         file_ids=tuple(test_id for test_id in source.file_ids if test_id in carried_over),
-        retry=(source.id, source.id, int(failed_only), requester, len(test_ids)), reason=run.reason)
+        retry={'source_run_id': source.id, 'root_run_id': source.id, 'failed_only': int(failed_only),
+               'user_id': requester, 'test_count': len(test_ids)}, reason=run.reason)

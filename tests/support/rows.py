@@ -1,8 +1,4 @@
-"""
-The rows of a database, read and written past the package.
-
-No other module of the tests knows the columns of the package's own tables.
-"""
+"""The rows of a database, read and written past the package."""
 
 import secrets
 from collections.abc import Sequence
@@ -15,9 +11,6 @@ from sqlalchemy import Connection, Engine, text
 
 #: The package's own tables, beside those of the platform.
 OWN_TABLES = frozenset({'run_retry', 'run_carried_over'})
-
-#: The columns of `run_retry` with the run, its source and the first run of the attempts.
-RUN, SOURCE, ROOT = 'run_id', 'source_run_id', 'root_run_id'
 
 Snapshot = dict[str, set[tuple[Any, ...]]]
 
@@ -68,13 +61,13 @@ class Rows:
     @property
     def retries(self) -> list[RetryRow]:
         """Return what is recorded of the retries, in their order."""
-        return [RetryRow(row[RUN], row[SOURCE], row[ROOT], bool(row['failed_only']),
+        return [RetryRow(row['run_id'], row['source_run_id'], row['root_run_id'], bool(row['failed_only']),
                          None if row['reason'] is None else row['reason'].decode(), row['user_id'], row['test_count'])
                 for row in self.of('run_retry')]
 
     def carried_over(self, run_id: int) -> dict[int, int]:
         """Return the regression tests that are marked as carried over into a run, each with the run that ran it."""
-        return {row['regression_test_id']: row['origin_run_id'] for row in self.of('run_carried_over', **{RUN: run_id})}
+        return {row['regression_test_id']: row['origin_run_id'] for row in self.of('run_carried_over', run_id=run_id)}
 
 
 def insert(table: str, rows: list[dict[str, Any]]) -> None:
@@ -86,8 +79,9 @@ def insert(table: str, rows: list[dict[str, Any]]) -> None:
 def add_retries(root_id: int, run_ids: Sequence[int], failed_only: bool = False) -> None:
     """Record existing runs as retries of another one, and commit."""
     insert('run_retry', [
-        {RUN: run_id, SOURCE: root_id, ROOT: root_id, 'failed_only': failed_only, 'test_count': 1,
-         'created_at': datetime(2026, 11, 24), 'idempotency_digest': secrets.token_hex(32)} for run_id in run_ids])
+        {'run_id': run_id, 'source_run_id': root_id, 'root_run_id': root_id, 'failed_only': failed_only,
+         'test_count': 1, 'created_at': datetime(2026, 11, 24), 'idempotency_digest': secrets.token_hex(32)}
+        for run_id in run_ids])
     db.session.commit()
 
 
@@ -99,7 +93,7 @@ def change_retries(**values: Any) -> None:
 
 def add_mark(run_id: int, regression_test_id: int, source_id: int, progress_id: int, timestamp: datetime) -> None:
     """Mark a result as carried over when a run had reached a stage."""
-    insert('run_carried_over', [{RUN: run_id, 'regression_test_id': regression_test_id, 'origin_run_id': source_id,
+    insert('run_carried_over', [{'run_id': run_id, 'regression_test_id': regression_test_id, 'origin_run_id': source_id,
                                  'progress_id': progress_id, 'progress_timestamp': timestamp}])
 
 
