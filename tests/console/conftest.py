@@ -22,6 +22,13 @@ from on_platform.rows import Rows, now
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Route
 
+#: AbortSignal.timeout has a clock of its own, which a test cannot move.
+TIMEOUTS = '''AbortSignal.timeout = (milliseconds) => {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), milliseconds);
+  return controller.signal;
+};'''
+
 #: Ids of tokens, and addresses. The ids of the stories' own tokens are small.
 _numbers = count(1_000_000)
 
@@ -122,6 +129,7 @@ def visit(browser: Browser, address: str, built: Path, story: Story) -> Iterator
                 page.route(pattern, partial(reply, body))
             if clock:
                 page.clock.install()
+                page.add_init_script(TIMEOUTS)
             page.goto(address + path)
             return page
 

@@ -73,6 +73,9 @@ def test_a_retry_is_watched_from_queued_to_whole(story: Story, visit: Visit) -> 
     status = row_of(page, ATTEMPTS, 2).get_by_text
     status('Queued').wait_for()
     row_of(page, GRID, f'#{tests[0]}').get_by_role('cell', name='missing output').wait_for()
+    # An attempt that has not ended has no numbers yet, not zeros.
+    assert cells(page, ATTEMPTS, 2)[3] == ''
+    assert cells(page, GRID, f'#{tests[0]}')[1:] == ['', 'missing output']
     # The inactive one is not.
     page.get_by_text('When this run completes, 2 results of other tests are carried over into it.').wait_for()
     assert page.get_by_text('Over 2 attempts').count() == 0
@@ -114,7 +117,7 @@ def test_another_attempt_that_moves_on_costs_no_results_of_this_one(story: Story
 def test_the_way_to_another_attempt_and_back_costs_no_results(story: Story, visit: Visit) -> None:
     tests = story.tests(2)
     first = story.complete(story.push(tests), {tests[0]: CRASH})
-    second = story.complete(story.retry(first))
+    story.complete(story.retry(first))
     page = visit(f'/runs/{first}')
     page.get_by_text('General — 1 failed').wait_for()
     row_of(page, ATTEMPTS, 2).get_by_role('link').click()
@@ -130,48 +133,132 @@ def test_words_that_are_new_are_shown_as_they_are(story: Story, visit: Visit) ->
     first = story.complete(story.push([test]), {test: CRASH})
     second = story.retry(first)
     attempts = story.ask('GET', f'/runs/{second}/retries')
-    attempts['data'][1].update(status='paused', cause='eclipse', cause_detail='No sun.')
+    attempts['data'][1].update(status='paused', cause='eclipse', cause_sentence='The sun was gone: <b>dark</b>')
     page = visit(f'/runs/{second}', answers={'**/retries?*': attempts, '**/verdict?*': {
-        'meta': {'sentence': '1 test is haunted.', 'counts': {'passed': 1, 'haunted': 1}}, 'pagination': {'total': 1},
+        'meta': {'attempts': [first, second], 'overall': 'cursed', 'sentence': '1 test is haunted.',
+                 'counts': {'passed': 1, 'haunted': 1}}, 'pagination': {'total': 1},
         'data': [{'regression_test_id': test, 'command': '-test', 'verdict': 'haunted', 'attempts': [
             {'run_id': first, 'outcome': 'fail'}, {'run_id': second, 'outcome': 'spooked'}]}]}})
 
     page.get_by_text('1 test is haunted.').wait_for()
     assert cells(page, ATTEMPTS, 2)[2] == 'paused eclipse'
     assert cells(page, GRID, f'#{test}') == [f'#{test} -test haunted', 'spooked', 'fail']
-    assert page.get_by_text('No sun.').locator('xpath=..').inner_text().split() == ['eclipse', 'No', 'sun.']
+    page.get_by_text('The sun was gone: <b>dark</b>', exact=True).wait_for()
 
 
-def test_a_cancellation_by_a_person_says_nothing_about_the_code_and_need_not_be_final(
-        story: Story, visit: Visit) -> None:
+def test_why_a_run_ended_is_said_in_the_words_of_the_api_and_need_not_be_final(story: Story, visit: Visit) -> None:
     (test,) = story.tests(1)
     run_id = story.push([test])
     worker = story.worker(run_id)
     worker.start()
     story.stop(run_id)
     page = visit(f'/runs/{run_id}', clock=True)
-    page.get_by_text('Canceled on purpose — this says nothing about the code').wait_for()
+    sentence = story.attempts(run_id)[0]['cause_sentence']
+    page.get_by_text(sentence, exact=True).wait_for()
 
     worker.run(test)
     worker.end()
     page.clock.fast_forward(LATER)
     page.get_by_text('General — Pass').wait_for()
-    page.get_by_text('on purpose').wait_for(state='detached')
+    page.get_by_text(sentence).wait_for(state='detached')
     # It was never retried.
     assert page.get_by_role('heading', name='Attempts').count() == 0
 
 
-def test_an_infrastructure_problem_is_one_when_the_cause_is_known(story: Story, visit: Visit) -> None:
+def test_nothing_is_said_of_an_end_before_the_cause_is_known(story: Story, visit: Visit) -> None:
     run_id = story.push(story.tests(2))
     worker = story.worker(run_id)
     worker.start()
+    page = visit(f'/runs/{run_id}', clock=True, answers={'**/retries?*': None})
+    badge = page.get_by_role('heading', name=f'Run {run_id}').locator('xpath=..').get_by_text
+    badge('Running').wait_for()
+    page.clock.fast_forward(2_000)
+    page.get_by_role('alert').get_by_text('The attempts and their verdict could not be loaded. The page').wait_for()
     worker.run_out_of_time()
-    page = visit(f'/runs/{run_id}', answers={'**/retries?*': None})
-    page.get_by_text('Canceled').first.wait_for()
-    page.wait_for_load_state('networkidle')
-    assert page.get_by_text('Infrastructure problem').count() == 0
+    page.clock.fast_forward(16_000)
+    page.get_by_text('Canceled').wait_for()
+    assert page.get_by_text('Infrastructure').count() == page.get_by_text('time limit').count() == 0
 
+    # The attempts are asked for again, and show that the run itself has changed.
     page.unroute('**/retries?*')
-    page.reload()
-    page.get_by_text('Infrastructure problem').wait_for()
-    page.get_by_text('Could not complete test, time limit exceeded').first.wait_for()
+    page.clock.fast_forward(LATER)
+    page.get_by_text(story.attempts(run_id)[0]['cause_sentence'], exact=True).wait_for()
+    badge('Canceled').wait_for()
+    page.get_by_role('alert').wait_for(state='detached')
+
+
+def test_a_verdict_that_cannot_be_loaded_again_is_marked_until_it_is(story: Story, visit: Visit) -> None:
+    tests = story.tests(2)
+    first = story.complete(story.push(tests), {tests[0]: CRASH})
+    second = story.complete(story.retry(first), {tests[0]: CRASH})
+    third = story.retry(second)
+    page = visit(f'/runs/{first}', clock=True)
+    page.get_by_text('Over 2 attempts 1 test fails each time in the same way.').wait_for()
+
+    # Answers that never come: each of the two requests ends.
+    page.route('**/verdict?*', lambda route: None)
+    story.complete(third)
+    mark = page.get_by_role('alert').get_by_text('The verdict of the attempts could not be loaded again, and may be')
+    for milliseconds in (LATER, 31_000):
+        assert mark.count() == 0
+        with page.expect_request('**/verdict?*'):
+            page.clock.fast_forward(milliseconds)
+    row_of(page, ATTEMPTS, 3).get_by_text('Passed').wait_for()
+    page.clock.fast_forward(31_000)
+    mark.wait_for()
+
+    page.unroute('**/verdict?*')
+    page.clock.fast_forward(16_000)
+    page.get_by_text('Over 3 attempts 1 test is flaky.').wait_for()
+    mark.wait_for(state='detached')
+
+
+@pytest.mark.parametrize(('part', 'name'), [
+    ('/runs/*', 'This run'), ('/progress', 'The progress'), ('/samples?*', 'The results'),
+    ('/artifacts?*', 'The artifacts'), ('/retries?*', 'The attempts and their verdict')])
+def test_a_part_that_cannot_be_loaded_is_named_until_it_is(
+        story: Story, visit: Visit, part: str, name: str) -> None:
+    run_id = story.complete(story.push(story.tests(1)))
+    page = visit(f'/runs/{run_id}', clock=True, answers={f'**/api/v1/**{part}': None})
+    page.get_by_role('heading', name='Test results').wait_for()
+    page.clock.fast_forward(2_000)
+    page.get_by_role('alert').get_by_text(f'{name} could not be loaded. The page tries again.').wait_for()
+    assert page.get_by_role('alert').count() == 1
+
+    page.unroute(f'**/api/v1/**{part}')
+    page.clock.fast_forward(16_000)
+    page.get_by_role('alert').wait_for(state='detached')
+
+
+def test_tests_that_never_ran_have_a_row_and_attempts_are_those_of_the_verdict(story: Story, visit: Visit) -> None:
+    tests = story.tests(4)
+    first = story.push(tests)
+    story.worker(first).start()
+    story.cancel(first)
+    # Eleven attempts: no test of theirs is listed.
+    runs = [first]
+    for _ in range(10):
+        runs.append(story.retry(first, failed_only=False))
+        story.cancel(runs[-1])
+    page = visit(f'/runs/{first}')
+
+    row_of(page, GRID, '4 tests never ran').wait_for()
+    heads = page.get_by_role('region', name=GRID).get_by_role('columnheader').all_inner_texts()
+    assert heads == ['Test', *(f'run {run_id}' for run_id in runs[:0:-1])]
+    page.get_by_text('The newest 10 of 11 attempts are shown.').wait_for()
+
+
+def test_a_platform_without_retries_is_asked_once_and_the_page_is_as_before(story: Story, visit: Visit) -> None:
+    run_id = story.complete(story.push(story.tests(1)))
+    page = visit('/status', clock=True, answers={})
+    page.route('**/retries?*', lambda route: route.fulfill(status=404, json={'message': 'Not found.', 'details': {}}))
+    paths = asked(page)
+    page.get_by_title('Test results').click()
+    page.get_by_role('button').filter(has_text='Passed').click()
+    page.get_by_role('link', name=f'linux run {run_id} →').click()
+    page.get_by_text('General — Pass').wait_for()
+    page.clock.fast_forward(LATER)
+    page.wait_for_load_state('networkidle')
+
+    assert page.get_by_role('alert').count() == 0
+    assert sum('/retries' in path for path in paths) == 1

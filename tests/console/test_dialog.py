@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.console
 
-#: The choices before their numbers are known, and where they are refused.
+#: The choices. Their numbers follow once they are known, unless the choice is refused.
 ALL, FAILED = 'All tests', 'Only those that did not pass'
 
 
@@ -56,6 +56,12 @@ def landed(page: Page, story: Story, source: int, number: int = 1) -> int:
     return made[-1]
 
 
+def description(page: Page) -> str:
+    """Return the description of the element that has the focus."""
+    return str(page.evaluate('() => document.getElementById(document.activeElement.getAttribute'
+                             '("aria-describedby")).textContent'))
+
+
 def answer_posts(page: Page, answer: Callable[[Route], object]) -> None:
     """Let each POST arrive, and answer it in the place of the platform."""
     page.route('**/retry', lambda route: [route.fetch(), answer(route)] if route.request.method == 'POST'
@@ -68,7 +74,7 @@ def test_sign_in_press_choose_and_land(story: Story, red: int, visit: Visit) -> 
     sign_in(story, page, 'cora', 'contributor')
 
     dialog = open_dialog(page)
-    dialog.get_by_role('radio', name='Only the 2 that did not pass').check()
+    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run').check()
     dialog.get_by_label('Reason').fill('flaky VM')
     # One, however often one clicks.
     dialog.get_by_role('button', name='Run again').dblclick()
@@ -101,38 +107,103 @@ def test_an_answer_that_is_lost_is_asked_for_again(story: Story, page: Page, red
     dialog.get_by_label('Reason').fill('flaky VM')
     submit(dialog)
     landed(page, story, red, 2)
-    # The same is the same, in another dialog too.
+    assert page.get_by_text('your earlier request').count() == 0
+    # The same is the same, in another dialog too. Hours may have passed, so the page says so, to everybody.
     page.go_back()
     submit(open_dialog(page))
     page.wait_for_url(f"**/runs/{story.attempts(red)[1]['run_id']}")
+    page.get_by_text('This is the run of your earlier request').wait_for()
+    assert 'your earlier request' in description(page)
     assert len(story.attempts(red)) == 3
 
 
-def test_each_dialog_begins_anew(story: Story, page: Page, red: int) -> None:
+def test_a_key_that_cannot_be_used_again_is_replaced(story: Story, page: Page, red: int) -> None:
+    keys: list[str | None] = []
+    page.on('request', lambda request: keys.append(request.headers.get('idempotency-key'))
+            if request.method == 'POST' else None)
+    # The platform says so if the run of an earlier request was deleted.
+    page.route('**/retry', lambda route: route.fulfill(
+        status=422, json={'message': 'The key is used.', 'details': {'refusal': 'key_reused'}})
+        if route.request.method == 'POST' else route.continue_())
     dialog = open_dialog(page)
-    dialog.get_by_role('radio', name='Only the 2 that did not pass').check()
+    submit(dialog)
+    dialog.get_by_role('alert').get_by_text('The key is used.').wait_for()
+    page.unroute('**/retry')
+
+    submit(dialog)
+    landed(page, story, red)
+    assert len(set(keys)) == 2
+
+
+def test_each_dialog_begins_anew_but_with_the_reason(story: Story, page: Page, red: int) -> None:
+    dialog = open_dialog(page)
+    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run').check()
     dialog.get_by_label('Reason').fill('flaky VM')
-    dialog.get_by_role('button', name='Cancel').click()
+    page.keyboard.press('Escape')
     dialog.wait_for(state='detached')
 
-    # Before its own preview has come, nothing is chosen.
+    # Before its own preview has come, nothing is chosen, and the dialog says why.
     held: list[Route] = []
     page.route('**/retry', lambda route: held.append(route))
     dialog = open_dialog(page)
-    dialog.get_by_role('radio', name='All tests', exact=True).wait_for()
+    dialog.get_by_role('status').get_by_text('Loading a preview…').wait_for()
     assert dialog.get_by_role('radio', checked=True).count() == 0
     assert dialog.get_by_role('button', name='Run again').is_disabled()
     page.unroute('**/retry')
     held[0].continue_()
-    dialog.get_by_role('radio', name='All 5 tests', checked=True).wait_for()
-    assert dialog.get_by_label('Reason').input_value() == ''
+    dialog.get_by_role('radio', name=f'{ALL} — 5 would run', checked=True).wait_for()
+    dialog.get_by_role('status').get_by_text('The preview is loaded.').wait_for()
+    assert dialog.get_by_label('Reason').input_value() == 'flaky VM'
     submit(dialog)
     landed(page, story, red)
 
     # What has been answered is done: the same once more is another retry.
     page.go_back()
-    submit(open_dialog(page))
+    dialog = open_dialog(page)
+    dialog.get_by_label('Reason').fill('flaky VM')
+    submit(dialog)
     landed(page, story, red, 2)
+    assert page.get_by_text('your earlier request').count() == 0
+
+
+@pytest.mark.parametrize('takes_long', [False, True])
+def test_without_a_preview_one_may_run_again_all_the_same(
+        story: Story, visit: Visit, red: int, takes_long: bool) -> None:
+    page = visit(f'/runs/{red}', clock=True)
+    held: list[Route] = []
+    page.route('**/retry', lambda route: (
+        route.continue_() if route.request.method == 'POST' else held.append(route) if takes_long else route.abort()))
+    dialog = open_dialog(page)
+    if takes_long:
+        dialog.get_by_role('status').get_by_text('Loading a preview…').wait_for()
+        page.clock.fast_forward(6_000)
+    dialog.get_by_role('status').get_by_text('You can run it again without').wait_for()
+
+    dialog.get_by_role('radio', name=FAILED, exact=True).check()
+    assert dialog.get_by_role('button', name='Run again').is_enabled()
+    submit(dialog)
+    assert len(story.selection(landed(page, story, red))) == 2
+
+
+@pytest.mark.parametrize('chosen', [ALL, FAILED])
+def test_a_late_preview_takes_a_choice_away_but_makes_none(
+        story: Story, visit: Visit, red: int, chosen: str) -> None:
+    page = visit(f'/runs/{red}', clock=True)
+    held: list[Route] = []
+    page.route('**/retry', lambda route: held.append(route))
+    dialog = open_dialog(page)
+    page.clock.fast_forward(6_000)
+    # All tests are chosen already.
+    dialog.get_by_role('radio', name=ALL, exact=True, checked=True).wait_for()
+    dialog.get_by_role('radio', name=chosen, exact=True).check()
+
+    refused, possible = ('all', 'failed_only') if chosen == ALL else ('failed_only', 'all')
+    held[0].fulfill(json={possible: {'test_count': 2, 'refusal': None},
+                          refused: {'test_count': 0, 'refusal': {'message': 'The moon is full.', 'details': {}}}})
+    dialog.get_by_text('The moon is full.').wait_for()
+    dialog.get_by_role('status').get_by_text('Nothing is selected, because it would be refused.').wait_for()
+    assert dialog.get_by_role('radio', checked=True).count() == 0
+    assert dialog.get_by_role('button', name='Run again').is_disabled()
 
 
 @pytest.mark.parametrize('way', ['Escape', 'Cancel', 'patience'])
@@ -173,10 +244,10 @@ def run_of(story: Story, state: str) -> int:
 
 
 @pytest.mark.parametrize(('state', 'offered', 'refused', 'words'), [
-    ('red twice', ['All 3 tests', 'Only the one that did not pass'], [], 'in the same way'),
-    ('green', ['All 3 tests'], [FAILED], 'nothing to run again'),
-    ('queued', ['All 3 tests'], [FAILED], 'has not finished'),
-    ('a test is inactive', ['Only the one that did not pass'], [ALL], r'inactive.*\(\d+\)'),
+    ('red twice', [f'{ALL} — 3 would run', f'{FAILED} — 1 would run'], [], 'in the same way'),
+    ('green', [f'{ALL} — 3 would run'], [FAILED], 'nothing to run again'),
+    ('queued', [f'{ALL} — 3 would run'], [FAILED], 'has not finished'),
+    ('a test is inactive', [f'{FAILED} — 1 would run'], [ALL], r'inactive.*\(\d+\)'),
     ('the build is gone', [], [FAILED, ALL], 'build')])
 def test_the_dialog_offers_and_refuses_as_the_preview_does(
         story: Story, visit: Visit, state: str, offered: list[str], refused: list[str], words: str) -> None:
@@ -187,7 +258,7 @@ def test_the_dialog_offers_and_refuses_as_the_preview_does(
         radio = dialog.get_by_role('radio', name=name, exact=True)
         assert radio.is_enabled() == (name in offered), name
         # The first that is possible is chosen.
-        assert radio.is_checked() == (name == (offered or [ALL])[0]), name
+        assert radio.is_checked() == (name in offered[:1]), name
     assert dialog.get_by_role('button', name='Run again').is_enabled() == bool(offered)
 
 
@@ -195,6 +266,7 @@ def test_a_reason_has_a_limit(story: Story, page: Page, red: int) -> None:
     dialog = open_dialog(page)
     dialog.get_by_label('Reason').fill('🦀' * 256)
     dialog.get_by_text('1 character too many').wait_for()
+    dialog.get_by_role('status').get_by_text('The reason is too long.').wait_for()
     assert dialog.get_by_role('button', name='Run again').is_disabled()
 
     dialog.get_by_label('Reason').fill('🦀' * 255 + ' ')
@@ -214,28 +286,31 @@ def test_a_refusal_that_is_new_is_shown_by_its_message(page: Page) -> None:
 
 @pytest.mark.parametrize(('details', 'words'), [
     ({'resource': 'run'}, 'Run 1 not found.'), ({}, 'This platform has no retries.')])
-def test_without_a_preview_it_says_why(page: Page, details: dict[str, str], words: str) -> None:
+def test_without_a_run_or_without_retries_it_says_so(page: Page, details: dict[str, str], words: str) -> None:
     page.route('**/retry', lambda route: route.fulfill(
         status=404, json={'message': 'Run 1 not found.', 'details': details}))
     dialog = open_dialog(page)
-    dialog.get_by_role('alert').get_by_text(words).wait_for()
+    status = dialog.get_by_role('status').filter(has_text=words)
+    status.wait_for()
     assert dialog.get_by_role('button', name='Run again').is_disabled()
     page.unroute('**/retry')
 
     assert dialog.get_by_role('button', name='Try again').count() == bool(details)
     if details:
+        # A screen reader does not read it out with the words.
+        assert status.get_by_role('button').count() == 0
         dialog.get_by_role('button', name='Try again').click()
-        dialog.get_by_role('radio', name='All 5 tests').wait_for()
+        dialog.get_by_role('radio', name=f'{ALL} — 5 would run').wait_for()
 
 
 def test_the_keyboard_alone_is_enough(story: Story, page: Page, red: int) -> None:
     page.get_by_role('button', name='Run again').wait_for()
     tab_to(page, 'Run again')
     page.keyboard.press('Enter')
-    page.get_by_role('dialog').get_by_role('radio', name='All 5 tests').wait_for()
-    assert focused(page) == 'All 5 tests'
+    page.get_by_role('dialog').get_by_role('radio', name=f'{ALL} — 5 would run').wait_for()
+    assert focused(page) == f'{ALL} — 5 would run'
     page.keyboard.press('ArrowDown')
-    assert focused(page) == 'Only the 2 that did not pass'
+    assert focused(page) == f'{FAILED} — 2 would run'
     page.keyboard.press('Tab')
     page.keyboard.type('flaky VM')
     tab_to(page, 'Run again')
@@ -249,11 +324,9 @@ def test_the_keyboard_alone_is_enough(story: Story, page: Page, red: int) -> Non
 def test_the_keyboard_reaches_why_a_choice_is_refused(story: Story, visit: Visit) -> None:
     run_id = run_of(story, 'green')
     page = visit(f'/runs/{run_id}')
-    open_dialog(page).get_by_role('radio', name='All 3 tests').wait_for()
+    open_dialog(page).get_by_role('radio', name=f'{ALL} — 3 would run').wait_for()
     page.keyboard.press('ArrowDown')
 
     assert focused(page) == FAILED
-    description = page.evaluate('() => document.getElementById(document.activeElement.getAttribute'
-                                '("aria-describedby")).textContent')
-    assert description == story.ask('GET', f'/runs/{run_id}/retry')['failed_only']['refusal']['message']
-    assert page.get_by_role('radio', name='All 3 tests').is_checked()
+    assert description(page) == story.ask('GET', f'/runs/{run_id}/retry')['failed_only']['refusal']['message']
+    assert page.get_by_role('radio', name=f'{ALL} — 3 would run').is_checked()
