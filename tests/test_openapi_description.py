@@ -77,7 +77,8 @@ def test_a_route_is_described_with_its_scope_roles_and_arguments(described: Any,
                   for parameter in found['parameters'] if parameter.get('in') != 'header']
 
     assert (found['x-required-scope'], 'x-required-roles' in found) == (route.scope, route.needs_retry_role)
-    assert parameters == ['runid', *(route.arguments().fields if route.arguments else [])]
+    of_path = [name.replace('_', '') for name in re.findall('<(.+?)>', route.path)]
+    assert parameters == [*of_path, *(route.arguments().fields if route.arguments else [])]
 
 
 @EACH_ROUTE
