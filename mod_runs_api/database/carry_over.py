@@ -169,7 +169,9 @@ def _copy_marked(db: Database, model: type[TestResultModel] | type[TestResultFil
         .with_hint(model, BY_PRIMARY_KEY)
         .join_from(db.run_carried_over, model, and_(model.test_id == mark.origin_run_id,
                                                     model.regression_test_id == mark.regression_test_id))
-        .where(condition)))
+        .where(condition)
+        # The foreign keys of results lock regression tests. A common order of all transactions prevents deadlocks.
+        .order_by(model.regression_test_id)))
     return inserted.rowcount
 
 

@@ -54,7 +54,7 @@ class Transactions:
 
     def read(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result of ``work`` for a page of the host, on its connection. Raises as :meth:`run` does."""
-        # Pages that held one and waited for a second could use up the pool. What changed meanwhile is read again.
+        # Pages that held one connection and waited for a second could use up the pool. A stale read is repeated.
         try:
             connection = self.get_session().connection(bind_arguments={'mapper': self.tables.host.Test})
             with suppress(StaleRead):

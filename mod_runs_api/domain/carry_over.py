@@ -49,5 +49,4 @@ def find_last_runs(attempts: Iterable[Progress], executed: Iterable[tuple[int, i
 
 def find_origins(results: Collection[int], last_runs: Mapping[int, int]) -> dict[int, int]:
     """Return the tests of which a retry has no result, each with the attempt whose result it gets."""
-    # The foreign keys of results lock regression tests. A common order of all transactions prevents deadlocks.
-    return {test: run_id for test, run_id in sorted(last_runs.items()) if test not in results}
+    return {test: run_id for test, run_id in last_runs.items() if test not in results}

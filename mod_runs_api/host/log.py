@@ -20,6 +20,7 @@ TRANSIENT: Mapping[int | str | None, Literal['conflict', 'away', 'read-only', 'f
     1020: 'conflict',  # Record has changed since last read (MariaDB, snapshot isolation)
     1205: 'conflict',  # Lock wait timeout exceeded
     1213: 'conflict',  # Deadlock found
+    1467: 'conflict',  # Failed to read an auto-increment value, because of a deadlock (MariaDB)
     0: 'away',  # The driver's connection is closed
     2002: 'away',  # Can't connect through the socket
     2003: 'away',  # Can't connect

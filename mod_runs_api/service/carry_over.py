@@ -15,6 +15,7 @@ undo the platform's row.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +32,7 @@ from ..database.transactions import Transactions
 from ..domain.carry_over import CarryOver, find_last_runs, find_origins
 from ..domain.progress import COMPLETED
 from ..domain.words import counted
-from ..errors import StaleRead
+from ..errors import RunNotFound, StaleRead
 from ..extension import find_extension_state
 from ..host.log import describe, log
 from ..host.models import HostModels
@@ -106,10 +107,11 @@ def carry_over_missed(transactions: Transactions) -> Iterator[tuple[int, int]]:
     """Carry over into each retry that lacks results, and yield it with their number."""
     missed = transactions.run(find_missed)
     for run_id in sorted(run_id for run_ids in missed.values() for run_id in run_ids):
-        count = transactions.run(carry_over, run_id)
-        # It is 0 while the attempt that has the results has not ended.
-        if count:
-            yield run_id, count
+        with suppress(RunNotFound):  # The run has just been deleted.
+            count = transactions.run(carry_over, run_id)
+            # It is 0 while the attempt that has the results has not ended.
+            if count:
+                yield run_id, count
 
 
 def plan_carry_over(db: Database, root_id: int, run_ids: Sequence[int]) -> list[CarryOver]:
