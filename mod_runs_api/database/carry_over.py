@@ -196,10 +196,11 @@ def find_missed(db: Database) -> dict[int, list[int]]:
 def _read_completed_retries(db: Database) -> list[CompletedRetry]:
     """Return all failed-only retries that have completed."""
     retry, mark, progress, attempts = db.run_retry.c, db.run_carried_over.c, db.host.TestProgress, _select_attempts(db)
-    newest = {root_id: progress_id for root_id, progress_id in db.connection.execute(
-        select(attempts.c.root_id, func.max(progress.id))
-        .join_from(attempts, progress, progress.test_id == attempts.c.run_id)
-        .group_by(attempts.c.root_id))}
+    newest: dict[int, int] = {}
+    # In a join, MariaDB may read all progress rows.
+    last = select(func.max(progress.id)).where(progress.test_id == attempts.c.run_id).scalar_subquery()
+    for root_id, progress_id in db.connection.execute(select(attempts.c.root_id, last)):
+        newest[root_id] = max(newest.get(root_id, 0), progress_id or 0)
     marked = aliased(progress)
     has_marks = has_rows(
         select(marked.id)
