@@ -150,7 +150,7 @@ def test_it_works_without_a_request_on_the_hosts_engine_if_there_is_one(
     if not has_engine:
         # As the platform does, with an exception of its own.
         away = RuntimeError()
-        away.__context__ = OperationalError('SELECT 1', {}, Exception())
+        away.__context__ = OperationalError('SELECT 1', {}, Exception(2003, 'The server is away.'))
         monkeypatch.setattr(database, 'create_session', Mock(side_effect=away))
         with pytest.raises(ServiceUnavailable):
             without_request(app, lambda: retry_run(run_id))
