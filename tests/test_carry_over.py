@@ -12,12 +12,12 @@ from database import Base, db
 from flask import Flask
 from mod_regression.models import RegressionTest
 from mod_test.models import TestProgress, TestResult, TestResultFile, TestStatus
-from sqlalchemy import Engine, delete
+from sqlalchemy import Connection, Engine, delete
 from sqlalchemy.orm import Session
 from support.api import ApiCall, Command
 from support.histories import FAIL, PASS, add_attempts, end, finish, report
 from support.histories import retry_in_process as retry
-from support.rows import Rows, change_retries
+from support.rows import Rows, change_retries, delete_run
 from support.statements import before_statements, fail, record_statements
 
 
@@ -229,6 +229,22 @@ def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_w
 
     assert (one.output, rest.output, again.output) == (f'{new}\t3\n', f'{other}\t3\n{of_job}\t3\n', f'{new}\t0\n')
     assert len(rows.carried_over(new)) == len(rows.carried_over(other)) == 3
+
+
+@pytest.mark.on_file
+def test_a_retry_that_is_deleted_meanwhile_keeps_no_other_from_its_results(command: Command, first: int) -> None:
+    gone, other = (retry(first, failed_only=True) for _ in range(2))
+    for run_id in (gone, other):
+        with before_statements(db.engine, 'INSERT INTO test_result ', fail):
+            end(run_id)
+    left = iter([gone])
+
+    def delete_first(connection: Connection) -> None:
+        for run_id in left:
+            delete_run(run_id, connection)
+
+    with before_statements(Engine, 'test.platform', delete_first):
+        assert command('carry-over').output == f'{other}\t3\n'
 
 
 @pytest.mark.on_file
