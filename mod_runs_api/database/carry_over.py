@@ -207,16 +207,16 @@ def _read_completed_retries(db: Database) -> list[CompletedRetry]:
         .with_hint(marked, BY_PRIMARY_KEY)
         .join_from(db.run_carried_over, marked, _counts(db.run_carried_over, marked))
         .where(mark.run_id == retry.run_id).correlate(db.run_retry))
-    found: dict[int, CompletedRetry] = {}
-    for run_id, root_id, progress_id, timestamp, has_carried_over in db.connection.execute(
-            select(retry.run_id, retry.root_run_id, progress.id, progress.timestamp, has_marks)
-            .join_from(db.run_retry, progress, progress.test_id == retry.run_id)
-            .where(retry.failed_only == true(), is_completed(progress))
-            .order_by(progress.id)):
-        # The first of these rows is the end of the run. A progress row may have been written between the statements.
-        found.setdefault(run_id, CompletedRetry(run_id, root_id, timestamp, has_carried_over,
-                                                newest.get(root_id, 0) > progress_id))
-    return list(found.values())
+    # The first of these rows is the end of the run. In a join, MariaDB may read all progress rows.
+    completed = (select(func.min(progress.id)).where(progress.test_id == retry.run_id, is_completed(progress))
+                 .scalar_subquery())
+    retries = db.connection.execute(
+        select(retry.run_id, retry.root_run_id, completed, has_marks).where(retry.failed_only == true())).all()
+    times = {progress_id: timestamp for progress_id, timestamp in db.connection.execute(
+        select(progress.id, progress.timestamp).where(progress.id.in_([row[2] for row in retries if row[2]])))}
+    # A progress row may have been written or deleted between the statements.
+    return [CompletedRetry(run_id, root_id, times[progress_id], has_carried_over, newest.get(root_id, 0) > progress_id)
+            for run_id, root_id, progress_id, has_carried_over in retries if progress_id in times]
 
 
 def _read_lacking(db: Database, root_ids: Collection[int]) -> Sequence[tuple[int, int]]:
