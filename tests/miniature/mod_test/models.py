@@ -98,7 +98,8 @@ class TestProgress(Base):
     __table_args__ = {'sqlite_autoincrement': True}
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    test_id: Mapped[Optional[int]] = mapped_column(ForeignKey('test.id', ondelete='CASCADE'))
+    # Servers make this index for the foreign key, SQLite does not.
+    test_id: Mapped[Optional[int]] = mapped_column(ForeignKey('test.id', ondelete='CASCADE'), index=True)
     status: Mapped[TestStatus] = mapped_column(TestStatus.db_type())
     timestamp: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     message: Mapped[str] = mapped_column(Text)
