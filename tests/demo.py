@@ -13,11 +13,9 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Optional, Sequence
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from flask import Flask
 from sqlalchemy import select
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -29,7 +27,7 @@ import worker
 from application import create_app, dispose
 from database import Base, db
 from mod_test.models import Test, TestPlatform, TestStatus
-from seed import Demo, seed_demo
+from seed import seed_demo
 
 REASON = 'flaky VM'
 RUN_TABLES = ('test', 'test_progress', 'test_result', 'test_result_file', 'customized_test', 'test_fork')
@@ -40,12 +38,12 @@ class QuietHandler(WSGIRequestHandler):
 
     protocol_version = 'HTTP/1.0'
 
-    def log_request(self, code: object = '-', size: object = '-') -> None:
+    def log_request(self, code='-', size='-'):
         """Keep silent."""
 
 
 @contextmanager
-def serving(app: Flask, port: int) -> Iterator[str]:
+def serving(app, port):
     """Serve an application on the loopback address while the block lasts, and return its address."""
     server = make_server('127.0.0.1', port, app, threaded=True, request_handler=QuietHandler)
     # In the end, requests that a browser has not waited for are waited for here.
@@ -60,7 +58,7 @@ def serving(app: Flask, port: int) -> Iterator[str]:
         server.server_close()
 
 
-def ask(address: str, token: str, body: dict[str, Any]) -> tuple[Any, Any]:
+def ask(address, token, body):
     """Print a request as a command to paste, send it, and return the answer, whatever its status, and its JSON."""
     headers = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json'}
     data = json.dumps(body)
@@ -74,20 +72,20 @@ def ask(address: str, token: str, body: dict[str, Any]) -> tuple[Any, Any]:
         return answer, json.load(answer)
 
 
-def step(number: int, title: str) -> None:
+def step(number, title):
     """Print the heading of a step, which begins with the database as it is now."""
     print(f'\n{number}. {title}\n')
     db.session.rollback()
 
 
-def claim(sentence: str, held: bool) -> None:
+def claim(sentence, held):
     """Print a sentence that held; stop at one that did not."""
     if not held:
         sys.exit(f'This did not hold: {sentence}')
     print(f'   [ok] {sentence}')
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def table(head, rows):
     """Print rows in columns as wide as they need to be."""
     lines = [[str(cell) for cell in row] for row in [head, *rows]]
     widths = [max(map(len, column)) for column in zip(*lines)]
@@ -97,7 +95,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     print()
 
 
-def show_results(run: Test) -> None:
+def show_results(run):
     """Print the results on the page of a run."""
     table(('test', 'command', 'exit code', 'outputs', 'outcome'), [(
         entry.regression_test.id,
@@ -108,17 +106,17 @@ def show_results(run: Test) -> None:
     ) for entry in verdict.by_test(db.session, run)])
 
 
-def shown(run: Test) -> set[int]:
+def shown(run):
     """Return the regression tests on the page of a run."""
     return {entry.regression_test.id for entry in verdict.by_test(db.session, run)}
 
 
-def failures(run: Test) -> set[int]:
+def failures(run):
     """Return those of them that it shows as failed."""
     return {entry.regression_test.id for entry in verdict.by_test(db.session, run) if entry.error}
 
 
-def rows_of(run_id: int) -> dict[str, list[Any]]:
+def rows_of(run_id):
     """Return, for each table of the platform, the rows that belong to a run."""
     tables = Base.metadata.tables
     return {name: [tuple(row) for row in db.session.execute(select(tables[name]).where(
@@ -126,7 +124,7 @@ def rows_of(run_id: int) -> dict[str, list[Any]]:
         for name in RUN_TABLES}
 
 
-def show_source(demo: Demo) -> None:
+def show_source(demo):
     """Print the run as it is before the retry."""
     step(1, f'Run {demo.run_id} has completed, and some of it failed')
     source = db.session.get_one(Test, demo.run_id)
@@ -134,7 +132,7 @@ def show_source(demo: Demo) -> None:
     claim(f'tests {sorted(demo.failed)} failed, the others passed', failures(source) == set(demo.failed))
 
 
-def retry(address: str, demo: Demo) -> int:
+def retry(address, demo):
     """Ask for the retry, print the answer, and return the new run's id."""
     step(2, 'Alice asks for the failed tests to be run again')
     answer, body = ask(f'{address}/api/v1/runs/{demo.run_id}/retry', demo.tokens['alice'],
@@ -152,7 +150,7 @@ def retry(address: str, demo: Demo) -> int:
     return new_run_id
 
 
-def show_untouched(before: dict[str, list[Any]], run_id: int) -> None:
+def show_untouched(before, run_id):
     """Print how many rows the source run has, before and after."""
     step(3, f'Nothing of run {run_id} has changed')
     after = rows_of(run_id)
@@ -160,7 +158,7 @@ def show_untouched(before: dict[str, list[Any]], run_id: int) -> None:
     claim('every row is there still, and is what it was', before == after)
 
 
-def show_work(demo: Demo, new_run_id: int) -> None:
+def show_work(demo, new_run_id):
     """Let the worker take the new run up, and print its progress."""
     step(4, f'The worker takes up run {new_run_id}')
     new = db.session.get_one(Test, new_run_id)
@@ -176,7 +174,7 @@ def show_work(demo: Demo, new_run_id: int) -> None:
     claim('the new run is completed', new.progress[-1].status is TestStatus.completed)
 
 
-def show_whole(demo: Demo, new_run_id: int) -> None:
+def show_whole(demo, new_run_id):
     """Print the results on the new run's page, and where they come from."""
     step(5, f'Run {new_run_id} has ended whole: the other results are carried over')
     source, new = db.session.get_one(Test, demo.run_id), db.session.get_one(Test, new_run_id)
@@ -194,7 +192,7 @@ def show_whole(demo: Demo, new_run_id: int) -> None:
     claim(f'only test {demo.failed[0]} failed again', failures(new) == {demo.failed[0]})
 
 
-def show_verdict(app: Flask, demo: Demo, new_run_id: int) -> None:
+def show_verdict(app, demo, new_run_id):
     """Print what the two runs prove."""
     step(6, 'What the retry proved')
     print(f'   $ flask runs-api verdict {new_run_id}')
@@ -208,7 +206,7 @@ def show_verdict(app: Flask, demo: Demo, new_run_id: int) -> None:
           {verdicts[str(test_id)] for test_id in recovered} == {'flaky'})
 
 
-def keep_serving(address: str, demo: Demo) -> None:
+def keep_serving(address, demo):
     """Print where to go, and work on what is queued until interrupted."""
     print(f'\nServing at {address}/test/ until you press Ctrl-C.\n\n'
           '   Log in as alice, bob or carol. A queued run is taken up within a second, and passes.\n')
@@ -221,7 +219,7 @@ def keep_serving(address: str, demo: Demo) -> None:
         threading.Event().wait(1)
 
 
-def run_demo(app: Flask, port: int, serve: bool) -> None:
+def run_demo(app, port, serve):
     """Run the demo from beginning to end."""
     demo = seed_demo()
     with serving(app, port) as address:
@@ -236,7 +234,7 @@ def run_demo(app: Flask, port: int, serve: bool) -> None:
             keep_serving(address, demo)
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def main(arguments=None):
     """Run the demo, until a claim does not hold or it is interrupted."""
     parser = argparse.ArgumentParser(description='Retry a partly failed run of the platform in miniature.')
     parser.add_argument('--serve', action='store_true', help='go on serving afterwards')

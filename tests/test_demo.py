@@ -5,15 +5,12 @@ import logging
 import re
 from pathlib import Path
 
-import pytest
 from demo import main
-from support.api import ApiCall
 
 README = Path(__file__).parents[1] / 'README.rst'
 
 
-def test_every_claim_of_the_demo_holds_and_no_error_disturbs_it(
-        capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+def test_every_claim_of_the_demo_holds_and_no_error_disturbs_it(capsys, caplog):
     main([])
 
     printed = capsys.readouterr()
@@ -24,7 +21,7 @@ def test_every_claim_of_the_demo_holds_and_no_error_disturbs_it(
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_the_request_of_the_readme_is_answered_as_it_says(retry: ApiCall, run_id: int) -> None:
+def test_the_request_of_the_readme_is_answered_as_it_says(retry, run_id):
     text = README.read_text()
     body, = re.findall(r"-d '(\{.*\})'", text)
     key, = re.findall('"Idempotency-Key: (.*?)"', text)

@@ -2,7 +2,6 @@
 
 import re
 from ast import literal_eval
-from typing import TypeVar
 
 from support.documents import ROOT, read_literals, read_table
 from werkzeug.utils import import_string
@@ -15,7 +14,7 @@ from mod_runs_api.settings import SETTINGS
 PAGES = sorted([*ROOT.glob('*.rst'), *ROOT.glob('docs/*.rst')])
 
 
-def test_every_link_to_a_file_leads_to_one() -> None:
+def test_every_link_to_a_file_leads_to_one():
     links = {(page, ''.join(link)) for page in PAGES
              for link in re.findall(r'<([\w./-]+\.rst)(?:#[\w-]+)?>`_|:: (\S+\.png)', page.read_text())}
 
@@ -23,7 +22,7 @@ def test_every_link_to_a_file_leads_to_one() -> None:
     assert [(page, link) for page, link in links if not (page.parent / link).is_file()] == []
 
 
-def test_every_path_that_is_named_is_there() -> None:
+def test_every_path_that_is_named_is_there():
     paths = {(page, path) for page in PAGES
              for path in re.findall(r'``((?:tests|docs|mod_runs_api)/[\w./-]*)``', page.read_text())}
 
@@ -31,7 +30,7 @@ def test_every_path_that_is_named_is_there() -> None:
     assert [(page, path) for page, path in paths if not (ROOT / path).exists()] == []
 
 
-def test_every_page_and_section_that_the_code_names_is_there() -> None:
+def test_every_page_and_section_that_the_code_names_is_there():
     code = ''.join(path.read_text() for folder in ('mod_runs_api', 'tests') for path in (ROOT / folder).rglob('*.py'))
     named = set(re.findall(r'\b(docs/[\w-]+\.rst)(?:,\s+"([^"]+)")?', code))
 
@@ -40,14 +39,14 @@ def test_every_page_and_section_that_the_code_names_is_there() -> None:
         rf'^{" ".join(section.split())}\n[=~-]+$' if section else '', (ROOT / page).read_text(), re.MULTILINE)] == []
 
 
-def test_every_patch_is_offered_with_the_command_that_applies_it() -> None:
+def test_every_patch_is_offered_with_the_command_that_applies_it():
     commands = re.findall(r'\$ git (?:am --keep-non-patch|apply) \S*/(docs/patches/[\w./-]+\.patch)$',
                           ''.join(page.read_text() for page in PAGES), re.MULTILINE)
 
     assert sorted(commands) == [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob('docs/patches/*.patch'))]
 
 
-def test_the_settings_are_documented_with_their_defaults() -> None:
+def test_the_settings_are_documented_with_their_defaults():
     documented = {}
     for row in read_table('docs/settings.rst', 'setting'):
         (name,), (default,) = read_literals(row['setting']), read_literals(row['default'])
@@ -56,16 +55,13 @@ def test_the_settings_are_documented_with_their_defaults() -> None:
     assert documented == {setting.name: setting.default for setting in SETTINGS.values()}
 
 
-def test_the_checks_that_are_named_for_production_are_there() -> None:
+def test_the_checks_that_are_named_for_production_are_there():
     names = re.findall(r"'(mod_runs_api[.]github[.]\w+)'", (ROOT / 'docs/operations.rst').read_text())
 
     assert len(names) == 5 and all(callable(import_string(name)) for name in names)
 
 
-T = TypeVar('T')
-
-
-def subclasses(base: type[T]) -> set[type[T]]:
+def subclasses(base):
     """Return a class and all that are derived from it."""
     found = {base}
     for derived in base.__subclasses__():
@@ -73,13 +69,13 @@ def subclasses(base: type[T]) -> set[type[T]]:
     return found
 
 
-def test_the_errors_are_documented() -> None:
+def test_the_errors_are_documented():
     documented = {(int(row['status']), *read_literals(row['code'])) for row in read_table('docs/api.rst', 'status')}
 
     assert documented == {(error.status, error.code) for error in subclasses(RunsApiError)}
 
 
-def test_the_refusals_are_documented() -> None:
+def test_the_refusals_are_documented():
     documented = [read_literals(row['``details.refusal``'] + row['class'])
                   for row in read_table('docs/api.rst', '``details.refusal``')]
 
@@ -87,7 +83,7 @@ def test_the_refusals_are_documented() -> None:
         [refusal.refusal, refusal.__name__] for refusal in subclasses(Refusal) - {Refusal})
 
 
-def test_the_causes_are_documented_with_their_messages() -> None:
+def test_the_causes_are_documented_with_their_messages():
     rows = read_table('docs/api.rst', 'cause')
     documented = {cause: re.findall('"(.+?)"', row['the messages'])
                   for row in rows for cause in read_literals(row['cause'])}
@@ -99,7 +95,7 @@ def test_the_causes_are_documented_with_their_messages() -> None:
             if message and message.strip() not in map(str.strip, documented[cause])] == []
 
 
-def test_every_error_is_public_and_every_public_name_is_listed() -> None:
+def test_every_error_is_public_and_every_public_name_is_listed():
     of_http = {error for error in subclasses(RunsApiError) if error.__module__ == 'mod_runs_api.api.errors'}
     errors = {error.__name__ for error in {*subclasses(RunsApiError), MountError} - of_http}
     imported = {name for name, value in vars(mod_runs_api).items()

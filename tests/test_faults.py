@@ -6,19 +6,16 @@ See docs/api.rst, "Errors", and docs/operations.rst, "If the database or Redis i
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
-from flask import Flask, Response
-from sqlalchemy import Connection, Engine, event, exc
+from flask import Response
+from sqlalchemy import Engine, event, exc
 from sqlalchemy.pool import Pool
-from support.api import ApiCall, Command, assert_security_headers
-from support.rows import Rows, delete_run
+from support.api import assert_security_headers
+from support.rows import delete_run
 from support.statements import before_statements, record_statements, watch_statements
 from werkzeug import exceptions
-from werkzeug.test import TestResponse
 
 from mod_runs_api import InternalError, ServiceUnavailable, retry_run
 from mod_runs_api.host.log import is_transient
@@ -35,13 +32,13 @@ class DriverError(sqlite3.OperationalError):
 
 
 @pytest.fixture(autouse=True)
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+def impatience(monkeypatch):
     """Have nobody wait between two tries."""
     monkeypatch.setattr(time, 'sleep', lambda _: None)
 
 
 @contextmanager
-def failing(step: str, error: Exception = AWAY, times: int = 1) -> Iterator[list[str]]:
+def failing(step, error=AWAY, times=1):
     """
     Let a step fail so many times while the block lasts, and yield the steps that have failed.
 
@@ -51,13 +48,13 @@ def failing(step: str, error: Exception = AWAY, times: int = 1) -> Iterator[list
     failed: list[str] = []
     sent: list[str] = []
 
-    def fail_at(_connection: Connection, statement: str) -> None:
+    def fail_at(_connection, statement):
         sent.append(statement)
         if statement.startswith(step) and len(failed) < times:
             failed.append(statement)
             raise exc.DBAPIError.instance(statement, {}, error, sqlite3.Error)
 
-    def commit(connection: Connection) -> None:
+    def commit(connection):
         if step.startswith('COMMIT') and any(statement.startswith('INSERT') for statement in sent):
             if step == 'COMMITTED':
                 connection.connection.commit()
@@ -71,7 +68,7 @@ def failing(step: str, error: Exception = AWAY, times: int = 1) -> Iterator[list
 
 
 @pytest.fixture
-def steps(engine: Engine, retry: ApiCall, run_id: int) -> list[str]:
+def steps(engine, retry, run_id):
     """Return all steps of a failed-only retry, which has been done once."""
     with record_statements(engine) as sent:
         assert retry(run_id, {'failed_only': True}) == 202
@@ -79,15 +76,15 @@ def steps(engine: Engine, retry: ApiCall, run_id: int) -> list[str]:
     return [*map(str, sent), 'COMMIT']
 
 
-def raiser(error: BaseException) -> Callable[..., Any]:
+def raiser(error):
     """Return a function that raises an error, whatever it is called with."""
-    def fail(*_: Any, **__: Any) -> Any:
+    def fail(*_, **__):
         raise error
 
     return fail
 
 
-def assert_unavailable(response: TestResponse) -> None:
+def assert_unavailable(response):
     """Check for a 503 that shows no internals."""
     assert (response.status_code, response.json) == (503, UNAVAILABLE)
     assert response.headers['Retry-After'] == '5'
@@ -99,7 +96,7 @@ def assert_unavailable(response: TestResponse) -> None:
 
 @pytest.mark.parametrize('error', [AWAY, *(DriverError(code, 'transient') for code in (1020, 1205, 1213, 1467))])
 def test_a_retry_is_whole_after_a_transient_error_at_any_step_and_not_there_after_another(
-        retry: ApiCall, run_id: int, rows: Rows, steps: list[str], error: Exception) -> None:
+        retry, run_id, rows, steps, error):
     times = 1 if error is AWAY else 2
     for number, step in enumerate(steps, 2):
         before, recorded = rows.snapshot(), rows.retries
@@ -114,7 +111,7 @@ def test_a_retry_is_whole_after_a_transient_error_at_any_step_and_not_there_afte
             assert len(rows.retries) == len(rows.of('test')) - 1 == number
 
 
-def test_a_transaction_is_tried_eight_times(retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_a_transaction_is_tried_eight_times(retry, run_id, rows):
     with failing('INSERT INTO run_retry', DriverError(1213, 'Deadlock found'), times=1_000) as failed:
         assert_unavailable(retry(run_id))
 
@@ -122,7 +119,7 @@ def test_a_transaction_is_tried_eight_times(retry: ApiCall, run_id: int, rows: R
     assert rows.retries == []
 
 
-def test_a_commit_that_was_not_answered_is_found_again(retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_a_commit_that_was_not_answered_is_found_again(retry, run_id, rows):
     with failing('COMMITTED', DriverError(1213, 'answer lost')) as failed:
         response = retry(run_id, {'failed_only': True, 'reason': 'x'})
 
@@ -132,7 +129,7 @@ def test_a_commit_that_was_not_answered_is_found_again(retry: ApiCall, run_id: i
     assert rows.ids('test', 'id') == [run_id, run_id + 1]
 
 
-def test_a_run_that_is_deleted_meanwhile_is_not_found(engine: Engine, retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_a_run_that_is_deleted_meanwhile_is_not_found(engine, retry, run_id, rows):
     with before_statements(engine, 'INSERT INTO test ', lambda connection: delete_run(run_id, connection)):
         assert retry(run_id) == 404
 
@@ -142,14 +139,13 @@ def test_a_run_that_is_deleted_meanwhile_is_not_found(engine: Engine, retry: Api
 # A database that is away
 
 
-def test_an_exhausted_pool_is_unavailable(retry: ApiCall, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exhausted_pool_is_unavailable(retry, token, monkeypatch):
     monkeypatch.setattr(Pool, 'connect', raiser(exc.TimeoutError('QueuePool limit')))
 
     assert_unavailable(retry(99, token='spci_' + 'x' * 43))
 
 
-def test_a_key_that_another_request_has_just_written_is_looked_up_again(
-        retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_a_key_that_another_request_has_just_written_is_looked_up_again(retry, run_id, rows):
     with failing('INSERT INTO run_retry', sqlite3.IntegrityError('UNIQUE constraint failed')) as failed:
         assert retry(run_id, key='k') == 202
 
@@ -157,7 +153,7 @@ def test_a_key_that_another_request_has_just_written_is_looked_up_again(
 
 
 @pytest.mark.on_file
-def test_a_database_that_is_read_only_is_unavailable_in_process_and_to_a_command(command: Command, run_id: int) -> None:
+def test_a_database_that_is_read_only_is_unavailable_in_process_and_to_a_command(command, run_id):
     with failing('INSERT', sqlite3.OperationalError('attempt to write a readonly database'), times=2) as failed:
         with pytest.raises(ServiceUnavailable):
             retry_run(run_id)
@@ -177,7 +173,7 @@ PERMANENT = [1045, 1698, 3118, 1142, 1146, 1054, 1292, 4025, 3819, 1644, 1356, 1
 
 @pytest.mark.parametrize(('codes', 'expected'), [*((codes, True) for codes in TRANSIENT.values()), (PERMANENT, False)],
                          ids=[*TRANSIENT, 'broken'])
-def test_an_error_is_transient_if_waiting_can_fix_it(codes: list[int | str], expected: bool) -> None:
+def test_an_error_is_transient_if_waiting_can_fix_it(codes, expected):
     errors = {code: exc.OperationalError('SELECT', {}, sqlite3.OperationalError(code, 'text')) for code in codes}
 
     assert [code for code, error in errors.items() if is_transient(error) != expected] == []
@@ -186,7 +182,7 @@ def test_an_error_is_transient_if_waiting_can_fix_it(codes: list[int | str], exp
 # No internals
 
 
-def caused_by(cause: Exception) -> Exception:
+def caused_by(cause):
     """Return an error of the host's that was raised while it handled another."""
     error = RuntimeError('secret')
     error.__context__ = cause
@@ -204,8 +200,7 @@ def caused_by(cause: Exception) -> Exception:
     ('hook', caused_by(exc.OperationalError('SELECT secret', {}, Exception(2013, 'Lost connection'))), UNAVAILABLE,
      'OperationalError "(2013, \'Lost connection\')"\n')])
 def test_an_error_of_the_database_and_of_a_hook_is_answered_raised_and_logged_without_internals(
-        app: Flask, retry: ApiCall, run_id: int, token: str, caplog: pytest.LogCaptureFixture, place: str,
-        error: Exception, answer: dict[str, Any], logged: str) -> None:
+        app, retry, run_id, token, caplog, place, error, answer, logged):
     with failing('INSERT INTO run_retry' if place == 'database' else 'nothing', error, times=2):
         if place == 'database':
             with pytest.raises((InternalError, ServiceUnavailable)) as raised:
@@ -224,8 +219,7 @@ def test_an_error_of_the_database_and_of_a_hook_is_answered_raised_and_logged_wi
         assert hidden not in caplog.text
 
 
-def test_a_refusal_of_the_hosts_hooks_has_the_shape_of_the_api_and_its_own_response_stays_as_it_is(
-        app: Flask, retry: ApiCall) -> None:
+def test_a_refusal_of_the_hosts_hooks_has_the_shape_of_the_api_and_its_own_response_stays_as_it_is(app, retry):
     own = exceptions.ServiceUnavailable(response=Response('{"status": "failed"}', 503))
     refusals = iter([own, exceptions.ServiceUnavailable(retry_after=30)])
     app.before_request(lambda: raiser(next(refusals))())

@@ -1,35 +1,30 @@
 """The rate limit of the API (docs/api.rst, "Errors"; docs/settings.rst), which leaves the host's routes alone."""
 
 import time
-from typing import Any
 
 import pytest
 import seed
 from application import create_app
-from flask import Flask
-from flask.testing import FlaskClient
-from mod_auth.models import User
-from support.api import ApiCall, assert_error
-from support.rows import Rows
+from support.api import assert_error
 from support.visitor import Visitor
 
 from mod_runs_api import MountError
 from mod_runs_api.api.errors import RateLimited
 
 
-def limited(limit: str) -> pytest.MarkDecorator:
+def limited(limit):
     """Set the limit of the application."""
     return pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': limit}], ids=['limit'])
 
 
-def statuses(retry: ApiCall, *requests: dict[str, Any]) -> list[int]:
+def statuses(retry, *requests):
     """Ask for retries of an unknown run, and return the statuses."""
     return [retry(99, **request).status_code for request in requests]
 
 
 @limited('2 per minute')
 def test_every_answer_says_how_many_requests_are_left_and_one_too_many_is_refused_and_creates_nothing(
-        retry: ApiCall, run_id: int, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+        retry, run_id, rows, monkeypatch):
     now = int(time.time())
     monkeypatch.setattr(time, 'time', lambda: now)
 
@@ -47,7 +42,7 @@ def test_every_answer_says_how_many_requests_are_left_and_one_too_many_is_refuse
 
 @pytest.mark.parametrize('app_settings', [
     {'RUNS_API_RATE_LIMIT': '2 per minute', 'RUNS_API_READ_RATE_LIMIT': '3 per minute'}])
-def test_reading_and_writing_are_counted_apart_each_over_all_routes(ask: ApiCall) -> None:
+def test_reading_and_writing_are_counted_apart_each_over_all_routes(ask):
     reading = [('GET', 'retry'), ('GET', 'retries'), ('HEAD', 'verdict'), ('GET', 'retry'), ('PUT', 'verdict')]
     answers = [ask(method, 99, route) for method, route in reading]
     assert [answer.status_code for answer in answers] == [404, 404, 404, 429, 429]
@@ -59,14 +54,13 @@ def test_reading_and_writing_are_counted_apart_each_over_all_routes(ask: ApiCall
     assert [answer.headers['X-RateLimit-Limit'] for answer in answers] == ['2', '2', '2', '3']
 
 
-def test_the_message_of_a_refusal_counts_the_seconds() -> None:
+def test_the_message_of_a_refusal_counts_the_seconds():
     assert [RateLimited(seconds, 2, 60).message for seconds in (1, 2)] == [
         'Too many requests. Try again in 1 second.', 'Too many requests. Try again in 2 seconds.']
 
 
 @limited('100 per day; 1 per hour')
-def test_of_several_windows_a_refusal_tells_the_one_that_is_full_and_how_much_is_left_of_it(
-        retry: ApiCall, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_several_windows_a_refusal_tells_the_one_that_is_full_and_how_much_is_left_of_it(retry, monkeypatch):
     now = int(time.time())
     monkeypatch.setattr(time, 'time', lambda: now)
     retry(99)
@@ -78,8 +72,7 @@ def test_of_several_windows_a_refusal_tells_the_one_that_is_full_and_how_much_is
 
 
 @limited('2 per minute')
-def test_each_token_and_user_has_a_window_and_requests_of_nobody_share_that_of_their_address(
-        app: Flask, retry: ApiCall, run_id: int, alice: User) -> None:
+def test_each_token_and_user_has_a_window_and_requests_of_nobody_share_that_of_their_address(app, retry, run_id, alice):
     assert statuses(retry, *[{'token': f'spci_{guess:043}'} for guess in range(4)]) == [401, 401, 429, 429]
     # It is checked before everything else.
     assert retry(99, {'no': 1}, token=None) == 429
@@ -93,7 +86,7 @@ def test_each_token_and_user_has_a_window_and_requests_of_nobody_share_that_of_t
 @pytest.mark.parametrize('app_settings', [{
     'RUNS_API_RATE_LIMIT': '2 per minute',
     **dict.fromkeys(['RATELIMIT_DEFAULT', 'RATELIMIT_APPLICATION', 'RATELIMIT_META'], '1 per day')}], ids=['limits'])
-def test_the_routes_of_the_host_are_neither_counted_nor_limited(client: FlaskClient) -> None:
+def test_the_routes_of_the_host_are_neither_counted_nor_limited(client):
     for _ in range(5):
         response = client.get('/account/login')
         assert (response.status_code, 'X-RateLimit-Limit' in response.headers) == (200, False)
@@ -103,7 +96,7 @@ def test_the_routes_of_the_host_are_neither_counted_nor_limited(client: FlaskCli
 @pytest.mark.parametrize('uri', [
     'redsi://user:hunter2@host', 'redis://user:hunter2/@host', 'redis+cluster://:hunter2@127.0.0.1:1',
     'async+memory://:hunter2@'])
-def test_a_storage_that_cannot_be_used_is_a_mount_error_that_does_not_show_its_password(uri: str) -> None:
+def test_a_storage_that_cannot_be_used_is_a_mount_error_that_does_not_show_its_password(uri):
     with pytest.raises(MountError, match='RUNS_API_RATE_LIMIT_STORAGE_URI') as raised:
         create_app(RUNS_API_RATE_LIMIT_STORAGE_URI=uri)
 

@@ -9,19 +9,13 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import datetime, timedelta, timezone
 from itertools import count
-from pathlib import Path
-from typing import Any
 
 import pytest
 import seed
 from database import db
-from flask import Flask
-from mod_auth.models import User
-from mod_regression.models import RegressionTest
 from mod_test.models import TestProgress, TestStatus, TestType
 from sqlalchemy import Engine
-from support.api import ApiCall, Command
-from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, comment_payload
+from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
 from support.histories import TIME_LIMIT, finish, retry_in_process
 from support.rows import add_retries
 from support.statements import watch_statements
@@ -33,7 +27,7 @@ pytestmark = [pytest.mark.on_file, pytest.mark.once]
 
 
 @pytest.fixture
-def app_settings() -> dict[str, Any]:
+def app_settings():
     """The settings of a platform that allows a run one automatic retry."""
     return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1}
 
@@ -46,15 +40,14 @@ LAST, NEWEST = 4, 5
 
 
 @pytest.fixture
-def readers(app: Flask, alice: User, tests: list[RegressionTest], github: GitHub, ask: ApiCall,
-            command: Command) -> Readers:
+def readers(app, alice, tests, github, ask, command):
     """
     Return what reads a platform on which a run has been retried twice, and one of master.
 
     Two failed-only retries of the run of master did not complete: one ran out of time, and one was lost.
     """
     alice.github_login = 'alice-gh'
-    pull: dict[str, Any] = {'test_type': TestType.pull_request, 'branch': 'pull_request'}
+    pull = {'test_type': TestType.pull_request, 'branch': 'pull_request'}
     github.open_pull(PR, COMMIT, AUTHOR)
     master = finish(seed.run(tests).id, tests, failed=tests)
     finish(retry_in_process(master, failed_only=True), tests, failed=tests)
@@ -70,12 +63,12 @@ def readers(app: Flask, alice: User, tests: list[RegressionTest], github: GitHub
         add_retries(master, [run.id], failed_only=True)
     visitor = Visitor(app)
 
-    def send(method: str, run_id: int, route: str, **request: Any) -> str:
+    def send(method, run_id, route, **request):
         answer = ask(method, run_id, route, **request)
         assert answer.status_code in (200, 202, 404, 422)
         return answer.text
 
-    def output(name: str) -> str:
+    def output(name):
         result = command(name)
         assert result.exit_code == 0
         return result.output
@@ -99,18 +92,18 @@ DELETION = ('customized_test', 'test_fork', *RESTART, 'test')
 @pytest.mark.parametrize(('tables', 'of'), [
     (RESTART, '<> 0'), (DELETION, f'= {NEWEST}'), (DELETION, f'<> {NEWEST}')])
 def test_what_happens_between_two_statements_has_happened_before_or_after_the_answer(
-        readers: Readers, tmp_path: Path, caplog: pytest.LogCaptureFixture, tables: tuple[str, ...], of: str) -> None:
+        readers, tmp_path, caplog, tables, of):
     db.session.commit()
     file = tmp_path / 'platform.db'
     stored = file.read_bytes()
     deletions = [f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} {of}' for table in tables]
 
-    def begin() -> None:
+    def begin():
         db.session.remove()
         db.engine.dispose()
         file.write_bytes(stored)
 
-    def happen() -> None:
+    def happen():
         with closing(sqlite3.connect(file, timeout=0)) as connection:
             connection.execute('PRAGMA foreign_keys = ON')
             for deletion in deletions:
@@ -127,7 +120,7 @@ def test_what_happens_between_two_statements_has_happened_before_or_after_the_an
             begin()
             sent = count(1)
 
-            def interfere(*_: object) -> None:
+            def interfere(*_):
                 if next(sent) == number:
                     with suppress(sqlite3.OperationalError):  # The reader writes already.
                         happen()
@@ -143,10 +136,10 @@ def test_what_happens_between_two_statements_has_happened_before_or_after_the_an
 
 @pytest.mark.parametrize(('statuses', 'code'), [(['testing'], 200), (['testing', 'canceled'], 503)])
 def test_messages_at_each_statement_do_not_keep_a_run_from_being_read_but_ends_do(
-        readers: Readers, ask: ApiCall, tmp_path: Path, statuses: list[str], code: int) -> None:
+        readers, ask, tmp_path, statuses, code):
     db.session.commit()
 
-    def interfere(*_: object) -> None:
+    def interfere(*_):
         with closing(sqlite3.connect(tmp_path / 'platform.db')) as connection, connection:
             for status in statuses:
                 connection.execute('INSERT INTO test_progress (test_id, status, timestamp, message) SELECT '

@@ -1,7 +1,6 @@
 """The button and the retry history on the host's pages (docs/web-pages.rst): what each visitor sees."""
 
 import re
-from collections.abc import Callable
 from datetime import datetime
 from html import escape, unescape
 from pathlib import Path
@@ -11,12 +10,8 @@ from shutil import copytree
 import pytest
 import seed
 from database import db
-from flask import Flask
-from flask.testing import FlaskClient
 from mod_auth.models import Role
-from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
-from sqlalchemy import Connection
 from support.histories import FAIL, NOT_RUN, PASS, Came, add_attempts, carried, end, finish, retry_in_process
 from support.rows import add_retries, change_retries
 from support.statements import before_statements, fail, record_statements
@@ -28,27 +23,27 @@ HOSTILE = '"><script>alert(1)</script>\'&lt;{{ 7 * 7 }}'
 
 
 @pytest.fixture
-def stranger(app: Flask) -> Visitor:
+def stranger(app):
     """Return somebody who is not logged in."""
     return Visitor(app, None)
 
 
-def history(html: str) -> str:
+def history(html):
     """Return the summary and the retry history of a page, with their tags."""
     return ''.join(re.findall('<section[^>]* class="runs-api-history".*?</section>', html, re.DOTALL))
 
 
-def text(html: str) -> str:
+def text(html):
     """Return what a part of a page says."""
     return ' '.join(unescape(re.sub('<[^>]*>', '', html)).split())
 
 
-def notes(html: str) -> list[str]:
+def notes(html):
     """Return what a summary says, but for what the attempts prove and which of them this is."""
     return [text(paragraph) for paragraph in re.findall('<p>.*?</p>', history(html), re.DOTALL)]
 
 
-def rows(html: str, caption: str) -> list[dict[str, str]]:
+def rows(html, caption):
     """Return the filled cells of each row of the table whose caption begins with some words, by the head's labels."""
     table, = re.findall(f'<caption>{caption}.*?</table>', history(html), re.DOTALL)
     labels, *found = [[text(cell) for cell in re.findall('<t[hd].*?</t[hd]>', row, re.DOTALL)]
@@ -56,12 +51,12 @@ def rows(html: str, caption: str) -> list[dict[str, str]]:
     return [{label: cell for label, cell in zip(labels, cells) if cell} for cells in found]
 
 
-def attempts(html: str) -> list[dict[str, str]]:
+def attempts(html):
     """Return the rows of the table of attempts."""
     return rows(html, 'Attempts, newest first')
 
 
-def summary(html: str) -> str:
+def summary(html):
     """Return what a page says the attempts prove."""
     return ''.join(text(found) for found in re.findall('<p class="runs-api-summary">.*?</p>', html, re.DOTALL))
 
@@ -70,7 +65,7 @@ def summary(html: str) -> str:
 
 
 @pytest.mark.parametrize('role', [Role.admin, Role.tester, Role.contributor])
-def test_users_who_may_retry_have_one_button_and_the_dialog(app: Flask, run_id: int, role: Role) -> None:
+def test_users_who_may_retry_have_one_button_and_the_dialog(app, run_id, role):
     html = Visitor(app, 'somebody', role).page(f'/test/{run_id}')
 
     assert [attribute(html, f'data-{name}') for name in ('run-id', 'url', 'run-page', 'limit')] == [
@@ -81,7 +76,7 @@ def test_users_who_may_retry_have_one_button_and_the_dialog(app: Flask, run_id: 
 @pytest.mark.parametrize(('app_settings', 'name', 'role'), [
     ({}, None, None), ({}, 'bob', Role.user), ({}, 'nora', None),
     ({'RUNS_API_RETRY_ROLES': ['user']}, 'alice', Role.contributor)])
-def test_other_visitors_have_nothing_to_press(app: Flask, run_id: int, name: str | None, role: Role | None) -> None:
+def test_other_visitors_have_nothing_to_press(app, run_id, name, role):
     visitor = Visitor(app, name, role)
 
     for path in ('/test/', f'/test/{run_id}'):
@@ -91,7 +86,7 @@ def test_other_visitors_have_nothing_to_press(app: Flask, run_id: int, name: str
         assert 'Set-Cookie' not in visitor.client.get(path).headers
 
 
-def test_buttons_share_one_dialog_and_send_no_statement_on_a_table_of_the_package(visitor: Visitor) -> None:
+def test_buttons_share_one_dialog_and_send_no_statement_on_a_table_of_the_package(visitor):
     for _ in range(3):
         seed.run([seed.regression_test()], stages=seed.COMPLETED)
     db.session.commit()
@@ -109,8 +104,7 @@ def test_buttons_share_one_dialog_and_send_no_statement_on_a_table_of_the_packag
 # The table of attempts
 
 
-def test_the_history_lists_the_attempts_newest_first(
-        first: int, tests: list[RegressionTest], stranger: Visitor, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_history_lists_the_attempts_newest_first(first, tests, stranger, caplog):
     seed.user('olga')
     assert (history(stranger.page(f'/test/{first}')), caplog.messages) == ('', [])
     second = finish(retry_in_process(first, failed_only=True, reason='flaky VM', requested_by='olga'), tests[1:],
@@ -135,8 +129,7 @@ def test_the_history_lists_the_attempts_newest_first(
     assert '<time datetime="2026-11-24T13:00:00Z">' in html
 
 
-def test_the_page_says_where_results_were_carried_over_from(
-        first: int, tests: list[RegressionTest], stranger: Visitor) -> None:
+def test_the_page_says_where_results_were_carried_over_from(first, tests, stranger):
     second = finish(retry_in_process(first, failed_only=True), tests[1:], failed=tests[2:])
     third = finish(retry_in_process(second, failed_only=True), tests[2:])
 
@@ -150,8 +143,7 @@ def test_the_page_says_where_results_were_carried_over_from(
         'Their logs and core dumps are there.']
 
 
-def test_a_failed_only_retry_that_may_still_complete_says_what_is_to_come(
-        first: int, tests: list[RegressionTest], stranger: Visitor) -> None:
+def test_a_failed_only_retry_that_may_still_complete_says_what_is_to_come(first, tests, stranger):
     new = retry_in_process(first, failed_only=True)
     expected = 'This run runs 2 of 3 tests. When it completes, the last results of the others are carried over into it.'
     assert notes(stranger.page(f'/test/{new}')) == [expected]
@@ -165,8 +157,7 @@ def test_a_failed_only_retry_that_may_still_complete_says_what_is_to_come(
         assert notes(stranger.page(f'/test/{new}')) == still_expected
 
 
-def test_a_full_retry_has_no_notes_and_says_why_it_stopped(
-        first: int, tests: list[RegressionTest], stranger: Visitor) -> None:
+def test_a_full_retry_has_no_notes_and_says_why_it_stopped(first, tests, stranger):
     full = retry_in_process(first)
     assert notes(stranger.page(f'/test/{full}')) == []
 
@@ -180,8 +171,7 @@ def test_a_full_retry_has_no_notes_and_says_why_it_stopped(
 # What the attempts prove
 
 
-def test_the_page_says_in_a_sentence_and_in_a_grid_what_the_attempts_prove(
-        first: int, tests: list[RegressionTest], stranger: Visitor) -> None:
+def test_the_page_says_in_a_sentence_and_in_a_grid_what_the_attempts_prove(first, tests, stranger):
     second = finish(retry_in_process(first), tests, failed=tests[1:])
     third = finish(retry_in_process(second, failed_only=True), tests[1:], failed=tests[2:])
     for run_id in (first, second, third):
@@ -200,7 +190,7 @@ def test_the_page_says_in_a_sentence_and_in_a_grid_what_the_attempts_prove(
         ('/test/3', 'fail'), ('/test/2', 'fail'), ('/test/1', 'fail')]
 
 
-def test_the_grid_tells_every_outcome_apart_and_flaky_tests_come_first(stranger: Visitor) -> None:
+def test_the_grid_tells_every_outcome_apart_and_flaky_tests_come_first(stranger):
     run_id, _ = add_attempts([FAIL, carried(FAIL)], [NOT_RUN, ''], [Came(code=1, got='-'), PASS], [PASS, PASS])
 
     assert rows(stranger.page(f'/test/{run_id}'), 'Tests') == [
@@ -218,7 +208,7 @@ def test_the_grid_tells_every_outcome_apart_and_flaky_tests_come_first(stranger:
      '. 2 more are left out. The newest 10 attempts are shown, 15 older ones are left out'),
     (2, 25, '. 16 are left out', None)])
 def test_the_newest_ten_attempts_are_listed_with_the_run_itself_and_fifty_tests_of_up_to_25_attempts(
-        stranger: Visitor, tests: int, retries: int, table: str, grid: str | None) -> None:
+        stranger, tests, retries, table, grid):
     retry_in_process(seed.run([seed.regression_test()], stages=seed.COMPLETED).id)
     run_ids = seed.bulk_runs(retries + 1, tests, tests)
     add_retries(run_ids[0], run_ids[1:])
@@ -243,7 +233,7 @@ def test_the_newest_ten_attempts_are_listed_with_the_run_itself_and_fifty_tests_
 # What may be odd
 
 
-def test_names_reasons_and_commands_stay_text(app: Flask, first: int, tests: list[RegressionTest]) -> None:
+def test_names_reasons_and_commands_stay_text(app, first, tests):
     visitor = Visitor(app, HOSTILE[:50])
     tests[1].command = HOSTILE
     finish(retry_in_process(first, reason=HOSTILE, requested_by=HOSTILE[:50]), tests)
@@ -261,8 +251,7 @@ def test_names_reasons_and_commands_stay_text(app: Flask, first: int, tests: lis
 
 
 @pytest.mark.parametrize('fault', [fail, lambda _connection: 1 / 0])
-def test_no_fault_of_the_history_spoils_a_page(
-        first: int, visitor: Visitor, caplog: pytest.LogCaptureFixture, fault: Callable[[Connection], object]) -> None:
+def test_no_fault_of_the_history_spoils_a_page(first, visitor, caplog, fault):
     retry_in_process(first)
 
     with before_statements(db.engine, 'run_retry', fault):
@@ -279,7 +268,7 @@ def test_no_fault_of_the_history_spoils_a_page(
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': '1 per minute'}])
 @pytest.mark.parametrize('kind, content_type', [('js', 'text/javascript'), ('css', 'text/css')])
 def test_the_script_and_the_style_are_static_files_that_are_cached_and_not_limited(
-        client: FlaskClient, run_id: int, visitor: Visitor, kind: str, content_type: str) -> None:
+        client, run_id, visitor, kind, content_type):
     name = f'retry.{kind}'
     address, = re.findall(f'"(/api/v1/retry-assets/[^"]*[.]{kind}[^"]*)"', visitor.page(f'/test/{run_id}'))
     assert address == f'/api/v1/retry-assets/{name}?v={pages.DIGESTS[name]}'
@@ -294,7 +283,7 @@ def test_the_script_and_the_style_are_static_files_that_are_cached_and_not_limit
             assert not [name for name, _ in response.headers if name.startswith(('X-RateLimit', 'Set-Cookie'))]
 
 
-def test_their_addresses_change_with_their_content_and_not_otherwise(tmp_path: Path) -> None:
+def test_their_addresses_change_with_their_content_and_not_otherwise(tmp_path):
     copy = copytree(Path(pages.__file__).parent, tmp_path / 'web')
     with (copy / 'static' / 'retry.js').open('a') as script:
         script.write('// Changed.')

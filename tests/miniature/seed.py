@@ -8,14 +8,13 @@ import json
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Iterable, Optional, Sequence, TypeVar
 
 from database import Base, db
 from mod_api.models.api_token import ApiToken
 from mod_auth.models import Role, User
 from mod_customized.models import CustomizedTest, TestFork
 from mod_regression.models import Category, RegressionTest, RegressionTestOutput, RegressionTestOutputFiles
-from mod_test.models import Fork, Test, TestPlatform, TestProgress, TestResult, TestStatus, TestType
+from mod_test.models import Fork, Test, TestPlatform, TestProgress, TestStatus, TestType
 from outcome import Outcome, passing, record
 from sqlalchemy import func, select
 
@@ -23,27 +22,25 @@ MAIN_REPOSITORY = 'https://github.com/CCExtractor/ccextractor.git'
 COMPLETED = (TestStatus.preparation, TestStatus.testing, TestStatus.completed)
 CANCELED = (TestStatus.preparation, TestStatus.testing, TestStatus.canceled)
 
-Row = TypeVar('Row', bound=Base)
 
-
-def add(row: Row) -> Row:
+def add(row):
     """Add a row and flush, so that it has an id."""
     db.session.add(row)
     db.session.flush()
     return row
 
 
-def digest() -> str:
+def digest():
     """Make up a file's hash."""
     return secrets.token_hex(32)
 
 
-def user(name: str = 'alice', role: Optional[Role] = Role.contributor, *, github_login: Optional[str] = None) -> User:
+def user(name='alice', role=Role.contributor, *, github_login=None):
     """Add a user."""
     return add(User(name=name, role=role, email=f'{name}@example.org', github_login=github_login, password=''))
 
 
-def token(owner: User, scopes: Iterable[str] = ('runs:read', 'runs:write')) -> str:
+def token(owner, scopes=('runs:read', 'runs:write')):
     """Add a token, and return the secret."""
     secret, now = f'spci_{secrets.token_urlsafe(32)}', datetime.now(timezone.utc)
     add(ApiToken(user_id=owner.id, token_name=f'token {secrets.token_hex(4)}', token_prefix=secret[:16],
@@ -52,19 +49,18 @@ def token(owner: User, scopes: Iterable[str] = ('runs:read', 'runs:write')) -> s
     return secret
 
 
-def category() -> Category:
+def category():
     """Find the category of all regression tests, or add it."""
     return db.session.scalars(select(Category)).first() or add(Category(name='General', description=''))
 
 
-def fork(github: str = MAIN_REPOSITORY) -> Fork:
+def fork(github=MAIN_REPOSITORY):
     """Find the repository of this address, or add it."""
     found = db.session.scalars(select(Fork).where(Fork.github == github)).first()
     return found or add(Fork(github=github))
 
 
-def regression_test(command: str = '-out=srt -latin1', *, outputs: int = 1, expected_rc: Optional[int] = 0,
-                    active: bool = True) -> RegressionTest:
+def regression_test(command='-out=srt -latin1', *, outputs=1, expected_rc=0, active=True):
     """Add a regression test with some outputs of its own."""
     test = add(RegressionTest(command=command, expected_rc=expected_rc, active=active, categories=[category()]))
     for _ in range(outputs):
@@ -72,27 +68,26 @@ def regression_test(command: str = '-out=srt -latin1', *, outputs: int = 1, expe
     return test
 
 
-def regression_tests(count: int) -> list[RegressionTest]:
+def regression_tests(count):
     """Add several of them."""
     return [regression_test() for _ in range(count)]
 
 
-def output(test: RegressionTest, *, ignore: Any = False) -> RegressionTestOutput:
+def output(test, *, ignore=False):
     """Add an output that a regression test is expected to make, or may make if it is to be ignored."""
     return add(RegressionTestOutput(regression_test=test, correct=digest(), correct_extension='.srt', ignore=ignore))
 
 
-def variant(of: RegressionTestOutput, file_hash: Optional[str] = None) -> str:
+def variant(of, file_hash=None):
     """Accept another file for an output, and give its hash."""
     file_hash = file_hash or digest()
     add(RegressionTestOutputFiles(output=of, file_hashes=file_hash))
     return file_hash
 
 
-def run(selection: Optional[Iterable[RegressionTest]] = None, *, owners: Iterable[User] = (),
-        stages: Iterable[TestStatus] = (), platform: TestPlatform = TestPlatform.linux,
-        test_type: TestType = TestType.commit, branch: str = 'master', commit: Optional[str] = None,
-        pr_nr: int = 0, github: str = MAIN_REPOSITORY, built_commit: Optional[str] = None) -> Test:
+def run(
+        selection=None, *, owners=(), stages=(), platform=TestPlatform.linux, test_type=TestType.commit,
+        branch='master', commit=None, pr_nr=0, github=MAIN_REPOSITORY, built_commit=None):
     """
     Add a run without results, which has reached some stages; without any it is queued.
 
@@ -107,7 +102,7 @@ def run(selection: Optional[Iterable[RegressionTest]] = None, *, owners: Iterabl
     return new
 
 
-def progress(of: Test, *stages: TestStatus) -> list[TestProgress]:
+def progress(of, *stages):
     """Add stages to a run's progress."""
     rows = [TestProgress(of.id, stage, stage.description) for stage in stages]
     db.session.add_all(rows)
@@ -115,7 +110,7 @@ def progress(of: Test, *stages: TestStatus) -> list[TestProgress]:
     return rows
 
 
-def result(of: Test, test: RegressionTest, outcome: Optional[Outcome] = None) -> TestResult:
+def result(of, test, outcome=None):
     """Add a regression test's result to a run, with its files; by default all is as expected."""
     return record(db.session, of, test, outcome or passing(test))
 
@@ -129,7 +124,7 @@ class Demo:
     tokens: dict[str, str]
 
 
-def seed_demo() -> Demo:
+def seed_demo():
     """Make the tables and a story: three people, ten regression tests, a partly failed run of a pull request."""
     db.create_all()
     alice, bob, carol = user('alice'), user('bob', Role.user), user('carol', Role.admin)
@@ -160,7 +155,7 @@ def seed_demo() -> Demo:
     return demo
 
 
-def bulk_regression_tests(count: int) -> list[int]:
+def bulk_regression_tests(count):
     """Add many active regression tests of one output each, commit, and return their ids."""
     group = category().id
     tests, outputs = _new_ids('regression_test', count), _new_ids('regression_test_output', count)
@@ -174,7 +169,7 @@ def bulk_regression_tests(count: int) -> list[int]:
     return list(tests)
 
 
-def bulk_runs(count: int, tests_per_run: int, failed_per_run: int = 1) -> list[int]:
+def bulk_runs(count, tests_per_run, failed_per_run=1):
     """
     Add many completed runs with results, commit, and return their ids.
 
@@ -207,11 +202,11 @@ def bulk_runs(count: int, tests_per_run: int, failed_per_run: int = 1) -> list[i
     return list(runs)
 
 
-def _new_ids(table: str, count: int) -> range:
+def _new_ids(table, count):
     last = db.session.scalar(select(func.max(Base.metadata.tables[table].c.id))) or 0
     return range(last + 1, last + 1 + count)
 
 
-def _insert(table: str, rows: Sequence[dict[str, Any]]) -> None:
+def _insert(table, rows):
     if rows:
         db.session.execute(Base.metadata.tables[table].insert(), rows)

@@ -2,8 +2,6 @@
 
 import pytest
 
-from .checkout import Platform
-
 pytestmark = pytest.mark.platform
 
 #: The messages that are compared whole, then those that are known by their beginning.
@@ -23,7 +21,7 @@ MESSAGES = {
 
 
 @pytest.mark.parametrize('path', MESSAGES)
-def test_a_file_still_has_its_messages(unmounted: Platform, path: str) -> None:
+def test_a_file_still_has_its_messages(unmounted, path):
     source, (whole, beginnings) = (unmounted.path / path).read_text(), MESSAGES[path]
     for message in whole:
         assert f"'{message}'" in source or f'"{message}"' in source, message

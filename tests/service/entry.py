@@ -5,21 +5,17 @@ The miniature as gunicorn serves it in these tests, set up from environment vari
 which workers meet.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from application import create_app
 from flask import g, request
 from mod_test.models import Test, TestProgress, TestStatus
-from sqlalchemy import Connection, Engine, event, select
+from sqlalchemy import Engine, event, select
 from support.github import GitHub
 
 from mod_runs_api import retry_run
@@ -27,9 +23,6 @@ from mod_runs_api.extension import extension_state
 from mod_runs_api.service.sweep import plan_sweep, take_steps
 
 from .services import wait_for
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 folder = Path(os.environ['SERVICE_FOLDER'])
 
@@ -51,16 +44,16 @@ class Worker:
         So often somebody else changes the runs, each time just before the request copies one.
     """
 
-    def __init__(self, application: WSGIApplication) -> None:
+    def __init__(self, application):
         self.application = application
         self.steps: list[str] = []
-        self.dies: str | None = None
+        self.dies = None
         self.changes = 0
         event.listen(Engine, 'before_cursor_execute', self._before_statement)
         event.listen(Engine, 'commit', lambda connection: self._step(connection, 'COMMIT'))
         event.listen(Engine, 'rollback', lambda connection: self._step(connection, 'ROLLBACK'))
 
-    def __call__(self, environ: WSGIEnvironment, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ, start_response):
         """Handle a request."""
         if 'HTTP_MEET' in environ:
             name, number = environ['HTTP_MEET'].split()
@@ -69,13 +62,13 @@ class Worker:
                      pause=0.002)
         self.steps, self.dies, self.changes = [], environ.get('HTTP_DIES'), int(environ.get('HTTP_CHANGES', 0))
 
-        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        def start(status, headers, *rest):
             return start_response(
                 status, [*headers, ('Worker', str(os.getpid())), ('Steps', ','.join(self.steps))], *rest)
 
         return self.application(environ, start)
 
-    def _before_statement(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    def _before_statement(self, connection, _cursor, statement, *_):
         words = [word.strip('`') for word in statement.split()]
         step = ' '.join(words[:3:2]) if words[0] == 'INSERT' else words[0]
         if step == 'INSERT test' and self.changes:
@@ -87,7 +80,7 @@ class Worker:
                 other.commit()
         self._step(connection, step)
 
-    def _step(self, connection: Connection, step: str) -> None:
+    def _step(self, connection, step):
         self.steps.append(step)
         number = str(len(self.steps))
         if self.dies == f'{number}!':
@@ -101,20 +94,20 @@ class Worker:
                     cursor.execute('KILL CONNECTION_ID()')
 
 
-def end_run(run_id: int) -> tuple[str, int]:
+def end_run(run_id):
     """End a run as the platform does, through its models: results are carried over into it if there are any."""
     g.db.add(TestProgress(run_id, TestStatus.completed, 'All tests have run'))
     g.db.commit()
     return '', 204
 
 
-def retry_in_process(run_id: int) -> tuple[dict[str, int], int, dict[str, str]]:
+def retry_in_process(run_id):
     """Retry a run as a webhook handler does, with the arguments in the body, and answer as the API does."""
     made = retry_run(run_id, **request.get_json())
     return {'new_run_id': made.new_run_id}, 202, {'Idempotent-Replayed': 'true'} if made.replayed else {}
 
 
-def sweep() -> list[Any]:
+def sweep():
     """Sweep as the crontab does, before a GitHub that lists a build of every run, the newest first."""
     with GitHub().standing_in() as github:
         for commit in g.db.scalars(select(Test.commit).order_by(Test.id.desc())):

@@ -8,7 +8,6 @@ from application import create_app, dispose
 from database import db
 from mod_auth.models import Role
 from mod_customized.models import TestFork
-from support.databases import Database
 
 #: The columns of `run_retry` that are compared.
 RETRY = ('source_run_id', 'root_run_id', 'failed_only', 'user_id', 'test_count')
@@ -30,7 +29,7 @@ class Scenario:
     token: str
 
 
-def create_scenario(database: Database, tests: int = 5, failed: int = 2, others: int = 1) -> Scenario:
+def create_scenario(database, tests=5, failed=2, others=1):
     """Make the tables, and in them `1 + others` runs of so many tests."""
     app = create_app(database.uri)
     with app.app_context():
@@ -65,12 +64,12 @@ class Run:
     reason: bytes | None = None
 
     @property
-    def failed_only(self) -> bool:
+    def failed_only(self):
         """Whether it is a retry of the failed tests only."""
         return self.retry is not None and bool(self.retry['failed_only'])
 
 
-def read_runs(database: Database) -> dict[int, Run]:
+def read_runs(database):
     """Return every run that there is, by id."""
     runs = {run_id: Run(run_id, token, tuple(configuration)) for run_id, token, *configuration in database.query(
         'SELECT id, token, platform, test_type, fork_id, branch, `commit`, pr_nr FROM test')}
@@ -90,8 +89,7 @@ def read_runs(database: Database) -> dict[int, Run]:
     return runs
 
 
-def expected_run(run: Run, source: Run, scenario: Scenario, *, failed_only: bool = False, person: str | None = 'alice',
-                 ended: bool = False, is_whole: bool = True) -> Run:
+def expected_run(run, source, scenario, *, failed_only=False, person='alice', ended=False, is_whole=True):
     """
     Return what a retry of the scenario's run must be, with the id, the token and the reason that it has.
 

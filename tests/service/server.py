@@ -4,20 +4,16 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 from threading import Barrier
-from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import mod_runs_api
 
 from .services import Private, free_port
-
-T = TypeVar('T')
 
 #: Seconds. Far more than any answer takes, so that nothing here waits for ever.
 TIMEOUT = 60
@@ -39,17 +35,17 @@ class Answer:
     steps: list[str]
 
     @property
-    def body(self) -> Any:
+    def body(self):
         """The JSON in it."""
         return json.loads(self.text)
 
     @property
-    def new_run_id(self) -> int:
+    def new_run_id(self):
         """The run that was made, or was made before."""
         return int(self.body['new_run_id'])
 
     @property
-    def replayed(self) -> bool:
+    def replayed(self):
         """Whether this is the answer to an earlier request again."""
         return self.headers['Idempotent-Replayed'] == 'true'
 
@@ -61,7 +57,7 @@ class Client:
     address: str
     token: str
 
-    def ask(self, method: str, path: str, body: Any = None, **headers: str | None) -> Answer:
+    def ask(self, method, path, body=None, **headers):
         """Send a request on a connection of its own. OSError or HTTPException: it was not answered."""
         sent = {'Authorization': f'Bearer {self.token}', 'Content-Type': 'application/json', **headers}
         data = json.dumps(body, ensure_ascii=False).encode() if body else b''
@@ -76,8 +72,7 @@ class Client:
         finally:
             connection.close()
 
-    def retry(self, run_id: int, *, key: str | None = None, meet: str | None = None, dies: str | None = None,
-              changes: int = 0, cookie: str | None = None, **body: Any) -> Answer:
+    def retry(self, run_id, *, key=None, meet=None, dies=None, changes=0, cookie=None, **body):
         """
         Ask for a retry with these fields in the body; without any, it is empty.
 
@@ -86,20 +81,20 @@ class Client:
         return self.ask('POST', f'/api/v1/runs/{run_id}/retry', body, Idempotency_Key=key, Meet=meet, Dies=dies,
                         Changes=str(changes), Cookie=cookie)
 
-    def end(self, run_id: int) -> Answer:
+    def end(self, run_id):
         """Have the platform end a run, see `entry.end_run`."""
         return self.ask('POST', f'/end/{run_id}')
 
-    def log_in(self, name: str) -> str:
+    def log_in(self, name):
         """Return the session cookie of a user who has logged in."""
         return str(self.ask('GET', f'/account/login?name={name}').headers['Set-Cookie']).partition(';')[0]
 
 
-def together(calls: Sequence[Callable[[], T]]) -> list[T]:
+def together(calls):
     """Make calls at the same moment, each in a thread of its own, and return their values in their order."""
     start = Barrier(len(calls), timeout=TIMEOUT)
 
-    def call(one: Callable[[], T]) -> T:
+    def call(one):
         start.wait()
         return one()
 
@@ -115,8 +110,7 @@ class Server(Private):
     there are workers, which are there at once. By default the rate limit is out of the way.
     """
 
-    def __init__(self, folder: Path, uri: str, *, workers: int = 4, threads: int = 1, preload: bool = True,
-                 **settings: Any) -> None:
+    def __init__(self, folder, uri, *, workers=4, threads=1, preload=True, **settings):
         port = free_port()
         settings = {'RUNS_API_RATE_LIMIT': '1000000 per minute', **settings}
         super().__init__(folder, [
@@ -130,11 +124,11 @@ class Server(Private):
         self.workers = workers
         self.address = f'http://127.0.0.1:{port}'
 
-    def meeting(self) -> str:
+    def meeting(self):
         """Name a meeting of all workers, see `entry.Worker`."""
         return f'{secrets.token_hex(4)} {self.workers}'
 
-    def retry_often(self, token: str, run_id: int, requests: int, **body: Any) -> list[Answer]:
+    def retry_often(self, token, run_id, requests, **body):
         """Ask for retries at the same moment; every worker gets at least one of the requests."""
         client, meet = Client(self.address, token), self.meeting()
         return together([lambda: client.retry(run_id, meet=meet, **body)] * requests)

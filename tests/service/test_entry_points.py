@@ -1,6 +1,5 @@
 """Every way into the package on a server: what it may do there, and how the rows are found that it asks for."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,9 +7,8 @@ import seed
 from application import create_app, dispose
 from database import db
 from mod_test.models import Test
-from sqlalchemy import Engine, create_engine, text, update
+from sqlalchemy import create_engine, text, update
 from sqlalchemy.exc import OperationalError
-from support.databases import Database
 from support.entry_points import CALLS, SILENT, EntryPoints
 from support.statements import Statement, record_statements
 
@@ -27,7 +25,7 @@ ASKING = [name for name in CALLS if name not in SILENT]
 
 
 @pytest.fixture(scope='module')
-def entry_points(database: Database) -> Iterator[EntryPoints]:
+def entry_points(database):
     """
     Yield every way into the package, on a database with many more runs and users than a statement is about.
 
@@ -47,12 +45,12 @@ def entry_points(database: Database) -> Iterator[EntryPoints]:
 
 
 @pytest.mark.parametrize('name', CALLS)
-def test_an_account_with_select_and_insert_is_enough(entry_points: EntryPoints, name: str) -> None:
+def test_an_account_with_select_and_insert_is_enough(entry_points, name):
     CALLS[name](entry_points)
 
 
 @pytest.fixture(scope='module', params=['as they are', 'analyzed'])
-def engine(request: pytest.FixtureRequest, database: Database, entry_points: EntryPoints) -> Iterator[Engine]:
+def engine(request, database, entry_points):
     """
     Connect to the database, with the statistics that its tables have of themselves and with exact ones.
 
@@ -70,7 +68,7 @@ def engine(request: pytest.FixtureRequest, database: Database, entry_points: Ent
 
 
 @pytest.fixture
-def sent(request: pytest.FixtureRequest, entry_points: EntryPoints) -> list[Statement]:
+def sent(request, entry_points):
     """Return the statements that the package sends in a call."""
     with record_statements(entry_points.package_engine) as sent:
         CALLS[request.param](entry_points)
@@ -78,7 +76,7 @@ def sent(request: pytest.FixtureRequest, entry_points: EntryPoints) -> list[Stat
     return sent
 
 
-def plan(engine: Engine, statements: list[Statement]) -> list[tuple[Statement, Any]]:
+def plan(engine, statements):
     """Return what EXPLAIN says of the tables that statements read, each with its statement."""
     rows: list[tuple[Statement, Any]] = []
     with engine.connect() as connection:
@@ -94,8 +92,7 @@ def plan(engine: Engine, statements: list[Statement]) -> list[tuple[Statement, A
 
 
 @pytest.mark.parametrize(('sent', 'name'), [(name, name) for name in ASKING], indirect=['sent'])
-def test_no_table_of_the_history_is_read_as_a_whole_and_results_where_they_lie_together(
-        sent: list[Statement], engine: Engine, name: str) -> None:
+def test_no_table_of_the_history_is_read_as_a_whole_and_results_where_they_lie_together(sent, engine, name):
     found = plan(engine, sent)
     # The sweep walks the progress rows backwards, no further than to the LIMIT at the end of its statement.
     read_whole = {row.table for statement, row in found
@@ -109,7 +106,7 @@ def test_no_table_of_the_history_is_read_as_a_whole_and_results_where_they_lie_t
 
 
 @pytest.fixture(scope='module', params=['master', 'another branch'])
-def history(request: pytest.FixtureRequest, database: Database, entry_points: EntryPoints) -> Iterator[Engine]:
+def history(request, database, entry_points):
     """Connect to the database after ten thousand more runs, of master or not."""
     app = create_app(database.uri)
     with app.app_context():
@@ -125,7 +122,7 @@ def history(request: pytest.FixtureRequest, database: Database, entry_points: En
 
 
 @pytest.mark.parametrize('name', ['preview of a pull request', 'retries', 'verdict', 'failed only', 'full'])
-def test_a_long_history_is_not_read(history: Engine, entry_points: EntryPoints, name: str) -> None:
+def test_a_long_history_is_not_read(history, entry_points, name):
     with record_statements(entry_points.package_engine) as sent:
         CALLS[name](entry_points)
 

@@ -1,16 +1,14 @@
 """Outcomes on a server, whose collation takes different hashes for the same."""
 
-from collections.abc import Iterator
 
 import pytest
 from application import create_app, dispose
 from database import db
-from support.databases import Database
-from support.outcomes import NOT_SELECTED, SELECTED, Case, assert_shown
+from support.outcomes import NOT_SELECTED, SELECTED, assert_shown
 
 
 @pytest.fixture
-def host(database: Database) -> Iterator[None]:
+def host(database):
     """Provide the miniature on an empty database, in a request that it has prepared."""
     app = create_app(database.uri)
     with app.test_request_context():
@@ -21,5 +19,5 @@ def host(database: Database) -> Iterator[None]:
 
 
 @pytest.mark.parametrize('cases', [SELECTED, NOT_SELECTED], ids=['with rows', 'without rows'])
-def test_the_verdict_shows_each_outcome(host: None, cases: dict[str, Case]) -> None:
+def test_the_verdict_shows_each_outcome(host, cases):
     assert_shown(cases)

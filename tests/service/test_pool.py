@@ -3,16 +3,14 @@
 from collections import Counter
 from functools import partial
 
-from support.databases import Database
-
-from .runs import Scenario, read_runs
-from .server import Client, together
+from .runs import read_runs
+from .server import together
 
 THREADS = 20
 SERVER = {'workers': 1, 'threads': THREADS, 'SQLALCHEMY_ENGINE_OPTIONS': {'pool_size': 1, 'max_overflow': 0}}
 
 
-def test_twenty_retries_at_once_are_accepted(alice: Client, scenario: Scenario) -> None:
+def test_twenty_retries_at_once_are_accepted(alice, scenario):
     # With alice logged in as well, the host's session holds a connection in each request.
     cookie = alice.log_in('alice')
 
@@ -21,8 +19,7 @@ def test_twenty_retries_at_once_are_accepted(alice: Client, scenario: Scenario) 
     assert Counter(answer.status for answer in answers) == {202: THREADS}
 
 
-def test_twenty_ends_of_failed_only_retries_at_once_are_whole(
-        alice: Client, scenario: Scenario, database: Database) -> None:
+def test_twenty_ends_of_failed_only_retries_at_once_are_whole(alice, scenario, database):
     run_ids = [alice.retry(scenario.run_id, failed_only=True).new_run_id for _ in range(THREADS)]
 
     answers = together([partial(alice.end, run_id) for run_id in run_ids])

@@ -1,22 +1,19 @@
 """The platform's restart of a run while its results are carried over, under READ COMMITTED."""
 
-from collections.abc import Iterator
 
 import pytest
 import seed
 from application import create_app, dispose
 from database import db
 from flask import g
-from mod_regression.models import RegressionTest
-from sqlalchemy import Connection, create_engine
-from support.databases import Database
+from sqlalchemy import create_engine
 from support.histories import end, finish, report, retry_in_process
 from support.rows import Rows
 from support.statements import before_statements
 
 
 @pytest.fixture
-def tests(database: Database) -> Iterator[list[RegressionTest]]:
+def tests(database):
     """Yield three regression tests, in a context of the miniature under READ COMMITTED."""
     app = create_app(database.uri, SQLALCHEMY_ENGINE_OPTIONS={'isolation_level': 'READ COMMITTED'})
     with app.app_context():
@@ -29,15 +26,14 @@ def tests(database: Database) -> Iterator[list[RegressionTest]]:
 
 @pytest.mark.parametrize('step', ['INSERT INTO run_carried_over', 'INSERT INTO test_result_file',
                                   'INSERT INTO test_result ', 'INSERT INTO customized_test', ' SHARE'])
-def test_a_restart_between_two_statements_leaves_no_result_without_its_outputs(
-        database: Database, tests: list[RegressionTest], step: str) -> None:
+def test_a_restart_between_two_statements_leaves_no_result_without_its_outputs(database, tests, step):
     source = finish(seed.run(tests).id, tests, failed=tests[:1])
     retry = retry_in_process(source, failed_only=True)
     report(retry, tests[:1])
     engine, rows = create_engine(database.uri), Rows(db.engine)
     left = ['test_progress', 'test_result', 'test_result_file']
 
-    def restart(_connection: Connection) -> None:
+    def restart(_connection):
         with engine.begin() as own:
             while left:
                 own.exec_driver_sql(f'DELETE FROM {left.pop()} WHERE test_id = {source}')

@@ -4,22 +4,20 @@ import secrets
 from http.client import HTTPException
 
 import pytest
-from support.databases import Database
 
-from .runs import Scenario, expected_run, read_runs
-from .server import Client, Server
+from .runs import expected_run, read_runs
 
 SERVER = {'workers': 1}
 
 
 @pytest.fixture(params=['stranger', 'carol'])
-def cookie(request: pytest.FixtureRequest, alice: Client) -> str | None:
+def cookie(request, alice):
     """Return the session cookie of nobody, or of a user whom the platform looks up before the route is asked."""
     return None if request.param == 'stranger' else alice.log_in(request.param)
 
 
 def test_a_connection_that_dies_before_a_step_costs_nothing_and_in_the_hosts_hooks_one_answer(
-        database: Database, scenario: Scenario, alice: Client, cookie: str | None) -> None:
+        database, scenario, alice, cookie):
     of_host = alice.ask('GET', '/no/such/page', Cookie=cookie).steps
     steps = alice.retry(scenario.run_id, failed_only=True, cookie=cookie).steps
     assert steps[:len(of_host)] == of_host
@@ -44,7 +42,7 @@ def test_a_connection_that_dies_before_a_step_costs_nothing_and_in_the_hosts_hoo
 
 @pytest.mark.parametrize('has_key', [False, True])
 def test_a_connection_that_dies_after_the_commit_costs_nothing_and_makes_no_second_run(
-        database: Database, scenario: Scenario, alice: Client, cookie: str | None, has_key: bool) -> None:
+        database, scenario, alice, cookie, has_key):
     keys = [secrets.token_hex(8) if has_key else None for _ in range(2)]
     steps = alice.retry(scenario.run_id, cookie=cookie, key=keys[0]).steps
     before = read_runs(database)
@@ -56,8 +54,7 @@ def test_a_connection_that_dies_after_the_commit_costs_nothing_and_makes_no_seco
     assert read_runs(database).keys() - before.keys() == {answer.new_run_id}
 
 
-def test_a_worker_that_is_killed_before_any_step_leaves_nothing(
-        database: Database, scenario: Scenario, alice: Client) -> None:
+def test_a_worker_that_is_killed_before_any_step_leaves_nothing(database, scenario, alice):
     steps = alice.retry(scenario.run_id, failed_only=True).steps
     before = read_runs(database)
     assert [step for step in steps if step.startswith('INSERT')] == [
@@ -74,7 +71,7 @@ def test_a_worker_that_is_killed_before_any_step_leaves_nothing(
 # MariaDB gives way with error 1020, from version 11.6 on or with `innodb_snapshot_isolation`. MySQL copies what is
 # committed by then.
 def test_a_retry_of_a_run_that_changes_meanwhile_is_whole_and_tried_again_where_the_server_gives_way(
-        database: Database, scenario: Scenario, alice: Client) -> None:
+        database, scenario, alice):
     before = read_runs(database)
 
     answer = alice.retry(scenario.run_id, changes=4)
@@ -87,7 +84,7 @@ def test_a_retry_of_a_run_that_changes_meanwhile_is_whole_and_tried_again_where_
 
 
 def test_a_retry_of_a_run_that_does_not_stop_changing_is_refused_with_503_and_leaves_nothing(
-        database: Database, scenario: Scenario, alice: Client, server: Server) -> None:
+        database, scenario, alice, server):
     if database.kind == 'MySQL':
         pytest.skip('MySQL has no error 1020: nothing conflicts here')
     before = read_runs(database)

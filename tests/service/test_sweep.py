@@ -1,7 +1,6 @@
 """Sweeps on a server: two at once, one that is killed, and one that needs evidence."""
 
 import secrets
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from http.client import HTTPException
 
@@ -12,12 +11,11 @@ from database import db
 from mod_ci.models import GcpInstance
 from mod_test.models import TestProgress, TestStatus
 from sqlalchemy import update
-from support.databases import Database
 from support.github import SETTINGS
 from support.histories import LOST_MACHINE, TIME_LIMIT
 from support.rows import Rows
 
-from .server import Client, Server, together
+from .server import together
 
 #: As many automatic retries in flight as there are runs.
 SERVER = {'workers': 2, 'RUNS_API_AUTOMATIC_RETRIES': 2, 'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1000, **SETTINGS}
@@ -25,7 +23,7 @@ ROUNDS = 10
 
 
 @pytest.fixture(scope='module')
-def rows(database: Database) -> Iterator[Rows]:
+def rows(database):
     """Yield the rows of the server's database, in a context of the miniature on it."""
     app = create_app(database.uri)
     with app.app_context():
@@ -34,7 +32,7 @@ def rows(database: Database) -> Iterator[Rows]:
     dispose(app)
 
 
-def seed_ends() -> tuple[int, int]:
+def seed_ends():
     """
     Write a run that ran out of time, and one whose machine was lost, and return them.
 
@@ -53,13 +51,13 @@ def seed_ends() -> tuple[int, int]:
     return stopped, lost
 
 
-def end(run_id: int, status: TestStatus, message: str = '') -> None:
+def end(run_id, status, message=''):
     """Write that a run ended an hour ago."""
     seed.add(TestProgress(run_id, status, message, datetime.now() - timedelta(hours=1)))
     db.session.commit()
 
 
-def assert_done_once(rows: Rows, stopped: int, lost: int) -> int:
+def assert_done_once(rows, stopped, lost):
     """Check that one run was retried once and whole, and the other ended once, and return the retry."""
     retry, = rows.of('run_retry', source_run_id=stopped)
     assert len(rows.selection(retry['run_id'])) == retry['test_count'] == 5
@@ -67,7 +65,7 @@ def assert_done_once(rows: Rows, stopped: int, lost: int) -> int:
     return int(retry['run_id'])
 
 
-def test_two_sweeps_at_once_make_one_retry_of_a_run_and_end_it_once(rows: Rows, server: Server, alice: Client) -> None:
+def test_two_sweeps_at_once_make_one_retry_of_a_run_and_end_it_once(rows, server, alice):
     for _ in range(ROUNDS):
         stopped, lost = seed_ends()
         meet = server.meeting()
@@ -80,7 +78,7 @@ def test_two_sweeps_at_once_make_one_retry_of_a_run_and_end_it_once(rows: Rows, 
                 if (run_id, what) == (stopped, 'retried')} == {new_run_id}
 
 
-def test_a_sweep_that_is_killed_before_any_step_is_finished_by_the_next(rows: Rows, alice: Client) -> None:
+def test_a_sweep_that_is_killed_before_any_step_is_finished_by_the_next(rows, alice):
     seed_ends()
     steps = alice.ask('POST', '/sweep').steps
     assert {'INSERT test_progress', 'INSERT test', 'INSERT run_retry', 'INSERT customized_test'} <= set(steps)
@@ -96,13 +94,13 @@ def test_a_sweep_that_is_killed_before_any_step_is_finished_by_the_next(rows: Ro
         assert_done_once(rows, stopped, lost)
 
 
-def test_a_second_automatic_retry_waits_until_a_run_of_the_platform_has_completed(rows: Rows, alice: Client) -> None:
+def test_a_second_automatic_retry_waits_until_a_run_of_the_platform_has_completed(rows, alice):
     stopped, _ = seed_ends()
     completed, running = (seed.run(branch=secrets.token_hex(4), stages=stages).id
                           for stages in (seed.COMPLETED, seed.COMPLETED[:-1]))
     db.session.commit()
 
-    def swept(run_id: int) -> tuple[str, int | None]:
+    def swept(run_id):
         (step,) = [(what, new) for found, what, new in alice.ask('POST', '/sweep').body if found == run_id]
         return step
 

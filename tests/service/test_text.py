@@ -1,15 +1,13 @@
 """A reason is kept as it was written, whatever text the database and its connection speak."""
 
-from collections.abc import Iterator
 
 import pytest
 from application import create_app, dispose
-from support.databases import Database, fresh_database
+from support.databases import fresh_database
 
 from mod_runs_api import InvalidFields, retry_run
 
-from .runs import Scenario, read_runs
-from .server import Client
+from .runs import read_runs
 
 SERVER = {'workers': 1}
 
@@ -29,14 +27,13 @@ REASONS = [text[:255].ljust(255, '.') for text in (
 
 
 @pytest.fixture(scope='module', params=['utf8mb4', 'utf8mb3', 'latin1'])
-def database(request: pytest.FixtureRequest, database_server: Database) -> Iterator[Database]:
+def database(request, database_server):
     """Yield a database with a character set of its own."""
     with fresh_database(database_server, request.param) as made:
         yield made
 
 
-def test_a_reason_of_255_code_points_is_stored_and_shown_exactly(
-        database: Database, scenario: Scenario, alice: Client) -> None:
+def test_a_reason_of_255_code_points_is_stored_and_shown_exactly(database, scenario, alice):
     given = {alice.retry(scenario.run_id, reason=reason).new_run_id: reason for reason in REASONS}
 
     runs = read_runs(database)
@@ -45,7 +42,7 @@ def test_a_reason_of_255_code_points_is_stored_and_shown_exactly(
     assert {attempt['run_id']: attempt['reason'] for attempt in shown} == given
 
 
-def test_a_name_without_characters_in_the_database_is_nobodys(database: Database, scenario: Scenario) -> None:
+def test_a_name_without_characters_in_the_database_is_nobodys(database, scenario):
     app = create_app(database.uri)
     with app.test_request_context():
         app.preprocess_request()

@@ -1,11 +1,10 @@
 """The statements that are sent to a database."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 
@@ -16,9 +15,9 @@ class Statement(str):
 
 
 @contextmanager
-def watch_statements(engine: Engine | type[Engine], look: Callable[[Connection, Statement], object]) -> Iterator[None]:
+def watch_statements(engine, look):
     """Look at each statement just before it is sent, but for the host's look for its tables, while the block lasts."""
-    def look_at(connection: Connection, _cursor: Any, sent: str, parameters: Any, *_: Any) -> None:
+    def look_at(connection, _cursor, sent, parameters, *_):
         if not sent.startswith(('PRAGMA', 'DESCRIBE')):
             statement = Statement(sent)
             statement.parameters = parameters
@@ -32,7 +31,7 @@ def watch_statements(engine: Engine | type[Engine], look: Callable[[Connection, 
 
 
 @contextmanager
-def record_statements(engine: Engine | type[Engine]) -> Iterator[list[Statement]]:
+def record_statements(engine):
     """Record the statements that are sent while the block lasts."""
     sent: list[Statement] = []
     with watch_statements(engine, lambda _connection, statement: sent.append(statement)):
@@ -40,12 +39,12 @@ def record_statements(engine: Engine | type[Engine]) -> Iterator[list[Statement]
 
 
 @contextmanager
-def before_statements(engine: Engine | type[Engine], words: str, act: Callable[[Connection], object]) -> Iterator[None]:
+def before_statements(engine, words, act):
     """Do something just before each statement with these words in it, while the block lasts."""
     with watch_statements(engine, lambda connection, statement: words in statement and act(connection)):
         yield
 
 
-def fail(_connection: Connection) -> None:
+def fail(_connection):
     """Fail as SQLAlchemy does when the database is away."""
     raise OperationalError('SELECT secret', {}, sqlite3.OperationalError('disk I/O error'))
