@@ -12,21 +12,6 @@ from support.rows import change_retries
 
 from mod_runs_api.cli import ATTEMPT_COLUMNS, CAUSE_COLUMNS
 
-#: The stages of a progress row by their name; any other text is the message of a row that cancels.
-STAGES = {stage.value: stage for stage in (TestStatus.preparation, TestStatus.testing, TestStatus.completed)}
-STARTED = ['preparation', 'testing']
-COMPLETED = [*STARTED, 'completed']
-
-
-def add_run(tests, rows, results=1):
-    """Add a run of some tests that has these progress rows, and results of the first of the tests."""
-    run = seed.run(tests)
-    for row in rows:
-        seed.add(TestProgress(run.id, STAGES.get(row, TestStatus.canceled), '' if row in STAGES else row))
-    for test in tests[:results]:
-        seed.result(run, test)
-    return run
-
 
 def cause(attempts, run, place=0):
     """Return the cause of an attempt and what decided."""
@@ -40,7 +25,7 @@ def cause(attempts, run, place=0):
 @pytest.mark.parametrize(('results', 'detail'), [(3, None), (1, '2 of 3'), (0, '3 of 3')])
 def test_a_run_that_completed_is_whole_or_lacks_results(attempts, tests, results, detail):
     # A test that is selected twice is missing once.
-    run = add_run([*tests, tests[2]], COMPLETED, results)
+    run = seed.run([*tests, tests[2]], stages=seed.COMPLETED, passed=results)
     assert cause(attempts, run) == (detail and 'infrastructure', detail and f'{detail} results are missing')
 
     if detail:
@@ -80,7 +65,7 @@ def test_what_was_carried_over_is_no_result_of_its_own(attempts, tests, rows, ra
 
 @pytest.mark.on_file
 def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(attempts, command, client, tests, monkeypatch):
-    run = add_run(tests, [*STARTED, TIME_LIMIT]).id
+    run = seed.run(tests, stages=seed.CANCELED, message=TIME_LIMIT, passed=1).id
     retry_in_process(run)
     change_retries(automatic=True)
     retry_in_process(run)
@@ -99,10 +84,10 @@ def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(attempts,
 @pytest.mark.on_file
 def test_the_command_counts_the_causes_of_the_last_runs_that_ended(command, tests, rows):
     for message in ('PR closed', TIME_LIMIT, TIME_LIMIT, 'Canceled by "admin"\t'):
-        add_run(tests, [*STARTED, message])
-    add_run(tests, COMPLETED, results=3)
-    for unfinished in ([], STARTED):
-        add_run(tests, unfinished)
+        seed.run(tests, stages=seed.CANCELED, message=message, passed=1)
+    seed.run(tests, stages=seed.COMPLETED, passed=3)
+    for unfinished in ((), seed.STARTED):
+        seed.run(tests, stages=unfinished)
     db.session.commit()
     before = rows.snapshot()
 

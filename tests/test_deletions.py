@@ -1,12 +1,12 @@
 """Rows that an administrator deletes: no foreign key removes those of the package (docs/operations.rst)."""
 
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 import pytest
 import seed
 from database import db
-from mod_test.models import TestProgress, TestStatus, TestType
+from mod_test.models import TestType
 from sqlalchemy import text
 from support.api import assert_error
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
@@ -28,10 +28,8 @@ def stopped(alice, tests, github):
     """Return a run of alice's pull request that stopped half-way."""
     alice.github_login = 'alice-gh'
     github.open_pull(PR, COMMIT, AUTHOR)
-    run = seed.run(tests, test_type=TestType.pull_request, branch='pull_request', pr_nr=PR, commit=COMMIT)
-    seed.result(run, tests[0])
-    ago = datetime.now(timezone.utc) - timedelta(hours=1)
-    seed.add(TestProgress(run.id, TestStatus.canceled, TIME_LIMIT, ago))
+    run = seed.run(tests, test_type=TestType.pull_request, branch='pull_request', pr_nr=PR, commit=COMMIT, passed=1,
+                   stages=seed.CANCELED, message=TIME_LIMIT, ago=timedelta(hours=1))
     db.session.commit()
     return run.id
 

@@ -106,6 +106,7 @@ def test_buttons_share_one_dialog_and_send_no_statement_on_a_table_of_the_packag
 
 def test_the_history_lists_the_attempts_newest_first(first, tests, stranger, caplog):
     seed.user('olga')
+    db.session.commit()
     assert (history(stranger.page(f'/test/{first}')), caplog.messages) == ('', [])
     second = finish(retry_in_process(first, failed_only=True, reason='flaky VM', requested_by='olga'), tests[1:],
                     failed=tests[2:])

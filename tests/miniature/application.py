@@ -6,6 +6,7 @@ All modules of models are imported here, used or not: models refer to each other
 
 import logging
 import secrets
+from contextlib import contextmanager
 
 import mod_api.models.api_token
 import mod_ci.models
@@ -65,6 +66,19 @@ def show_error(error):
     """Show the platform's own page of an error."""
     status = getattr(error, 'code', None) or 500
     return render_template('error.html', status=status), status
+
+
+@contextmanager
+def hosted(database_uri, **config):
+    """Yield the miniature on a database while the block lasts, which is a request that it has prepared."""
+    app = create_app(database_uri, **config)
+    try:
+        with app.test_request_context():
+            app.preprocess_request()
+            yield app
+            db.session.remove()
+    finally:
+        dispose(app)
 
 
 def dispose(app):

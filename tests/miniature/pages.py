@@ -1,6 +1,5 @@
 """The pages people see: log in and out, the newest runs, one run, one regression test."""
 
-
 import verdict
 from database import db
 from flask import Blueprint, g, redirect, render_template, request, session, url_for

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from database import Base, db
 from mod_api.models.api_token import ApiToken
 from mod_auth.models import Role, User
+from mod_ci.models import GcpInstance
 from mod_customized.models import CustomizedTest, TestFork
 from mod_regression.models import Category, RegressionTest, RegressionTestOutput, RegressionTestOutputFiles
 from mod_test.models import Fork, Test, TestPlatform, TestProgress, TestStatus, TestType
@@ -21,6 +22,7 @@ from sqlalchemy import func, select
 MAIN_REPOSITORY = 'https://github.com/CCExtractor/ccextractor.git'
 COMPLETED = (TestStatus.preparation, TestStatus.testing, TestStatus.completed)
 CANCELED = (TestStatus.preparation, TestStatus.testing, TestStatus.canceled)
+STARTED = (TestStatus.preparation, TestStatus.testing)
 
 
 def add(row):
@@ -75,7 +77,11 @@ def regression_tests(count):
 
 def output(test, *, ignore=False):
     """Add an output that a regression test is expected to make, or may make if it is to be ignored."""
-    return add(RegressionTestOutput(regression_test=test, correct=digest(), correct_extension='.srt', ignore=ignore))
+    added = add(RegressionTestOutput(regression_test=test, correct=digest(), correct_extension='.srt'))
+    # An INSERT would have the default in the place of None.
+    added.ignore = ignore
+    db.session.flush()
+    return added
 
 
 def variant(of, file_hash=None):
@@ -86,28 +92,39 @@ def variant(of, file_hash=None):
 
 
 def run(
-        selection=None, *, owners=(), stages=(), platform=TestPlatform.linux, test_type=TestType.commit,
-        branch='master', commit=None, pr_nr=0, github=MAIN_REPOSITORY, built_commit=None):
+        selection=(), *, owners=(), stages=(), message=None, ago=timedelta(), passed=0, platform=TestPlatform.linux,
+        test_type=TestType.commit, branch='master', commit=None, pr_nr=0, github=MAIN_REPOSITORY, built_commit=None):
     """
-    Add a run without results, which has reached some stages; without any it is queued.
+    Add a run that has reached some stages, the last with a message, some time ago; without any it is queued.
 
     It has a row for each selected regression test, also for a repeated one. Without any it runs all tests there are.
+    The first few of those selected have passed, and the others have no result.
     """
     new = Test(platform, test_type, fork(github).id, branch, commit or secrets.token_hex(20), pr_nr)
     new.built_commit = built_commit
     add(new)
-    db.session.add_all([CustomizedTest(test_id=new.id, regression_id=test.id) for test in selection or ()])
+    db.session.add_all([CustomizedTest(test_id=new.id, regression_id=test.id) for test in selection])
     db.session.add_all([TestFork(test_id=new.id, user_id=owner.id) for owner in owners])
-    progress(new, *stages)
+    progress(new, *stages, message=message, ago=ago)
+    for test in selection[:passed]:
+        result(new, test)
     return new
 
 
-def progress(of, *stages):
-    """Add stages to a run's progress."""
-    rows = [TestProgress(of.id, stage, stage.description) for stage in stages]
+def progress(of, *stages, message=None, ago=timedelta()):
+    """Add stages to a run's progress, the last with a message, reached some time ago."""
+    at = datetime.now(timezone.utc) - ago
+    rows = [TestProgress(of.id, stage, stage.description, at) for stage in stages]
+    if message is not None:
+        rows[-1].message = message
     db.session.add_all(rows)
     db.session.flush()
     return rows
+
+
+def machine(of, ago):
+    """Add the machine of a run, which was started some time ago. The platform stores its local time."""
+    return add(GcpInstance(f'{of.platform.value}-{of.id}', of.id, datetime.now() - ago))
 
 
 def result(of, test, outcome=None):

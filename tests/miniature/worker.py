@@ -5,7 +5,6 @@ What GitHub is asked is left out: on the platform a run of a pull request that i
 it starts, and so is one whose build can no longer be downloaded.
 """
 
-
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
 from outcome import passing, record

@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Barrier
 from urllib.parse import urlsplit
 
+from application import create_app, dispose
+
 import mod_runs_api
 
 from .services import Private, free_port
@@ -30,7 +32,7 @@ class Answer:
     status: int
     headers: HTTPMessage
     text: str
-    #: The process that answered, and the steps of the request: see `entry.Worker`.
+    #: The process that answered, and the steps of the request: see `entry`.
     worker: int
     steps: list[str]
 
@@ -72,14 +74,14 @@ class Client:
         finally:
             connection.close()
 
-    def retry(self, run_id, *, key=None, meet=None, dies=None, changes=0, cookie=None, **body):
+    def retry(self, run_id, *, key=None, cookie=None, headers=None, **body):
         """
         Ask for a retry with these fields in the body; without any, it is empty.
 
-        The cookie is of somebody who is logged in as well. What `meet`, `dies` and `changes` do: see `entry.Worker`.
+        The cookie is of somebody who is logged in as well. The headers may let mishaps happen: see `entry`.
         """
-        return self.ask('POST', f'/api/v1/runs/{run_id}/retry', body, Idempotency_Key=key, Meet=meet, Dies=dies,
-                        Changes=str(changes), Cookie=cookie)
+        return self.ask('POST', f'/api/v1/runs/{run_id}/retry', body, Idempotency_Key=key, Cookie=cookie,
+                        **(headers or {}))
 
     def end(self, run_id):
         """Have the platform end a run, see `entry.end_run`."""
@@ -88,6 +90,14 @@ class Client:
     def log_in(self, name):
         """Return the session cookie of a user who has logged in."""
         return str(self.ask('GET', f'/account/login?name={name}').headers['Set-Cookie']).partition(';')[0]
+
+
+def run_command(database, *arguments):
+    """Run a command on a database in this process, and return its result."""
+    app = create_app(database.uri)
+    result = app.test_cli_runner().invoke(args=['runs-api', *map(str, arguments)])
+    dispose(app)
+    return result
 
 
 def together(calls):
@@ -125,10 +135,10 @@ class Server(Private):
         self.address = f'http://127.0.0.1:{port}'
 
     def meeting(self):
-        """Name a meeting of all workers, see `entry.Worker`."""
+        """Name a meeting of all workers, see `entry`."""
         return f'{secrets.token_hex(4)} {self.workers}'
 
     def retry_often(self, token, run_id, requests, **body):
         """Ask for retries at the same moment; every worker gets at least one of the requests."""
         client, meet = Client(self.address, token), self.meeting()
-        return together([lambda: client.retry(run_id, meet=meet, **body)] * requests)
+        return together([lambda: client.retry(run_id, headers={'Meet': meet}, **body)] * requests)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import seed
-from application import create_app, dispose
+from application import hosted
 from database import db
 from mod_test.models import Test
 from sqlalchemy import create_engine, text, update
@@ -108,8 +108,7 @@ def test_no_table_of_the_history_is_read_as_a_whole_and_results_where_they_lie_t
 @pytest.fixture(scope='module', params=['master', 'another branch'])
 def history(request, database, entry_points):
     """Connect to the database after ten thousand more runs, of master or not."""
-    app = create_app(database.uri)
-    with app.app_context():
+    with hosted(database.uri):
         for _ in range(5):
             seed.bulk_runs(2000, 1, 0)
         db.session.execute(update(Test).where(Test.pr_nr == 0).values(branch=request.param))
@@ -117,8 +116,6 @@ def history(request, database, entry_points):
         for table in db.metadata.tables:
             db.session.execute(text(f'ANALYZE TABLE `{table}`'))
         yield db.engine
-        db.session.remove()
-    dispose(app)
 
 
 @pytest.mark.parametrize('name', ['preview of a pull request', 'retries', 'verdict', 'failed only', 'full'])

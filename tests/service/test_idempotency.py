@@ -26,7 +26,7 @@ def test_simultaneous_requests_or_calls_with_one_key_make_one_run(
 
     def ask():
         if not in_process:
-            return alice.retry(scenario.run_id, key=key, meet=meet)
+            return alice.retry(scenario.run_id, key=key, headers={'Meet': meet})
         arguments = {'requested_by': person, 'idempotency_key': key}
         return alice.ask('POST', f'/call/{scenario.run_id}', arguments, Meet=meet)
 
@@ -46,7 +46,7 @@ def test_simultaneous_requests_with_one_key_and_two_bodies_make_the_run_of_one_o
     meet = server.meeting()
     bodies = [False, True] * (REQUESTS // 2)
 
-    answers = together([partial(alice.retry, scenario.run_id, key=key, meet=meet, failed_only=failed_only)
+    answers = together([partial(alice.retry, scenario.run_id, key=key, headers={'Meet': meet}, failed_only=failed_only)
                         for failed_only in bodies])
 
     runs = read_runs(database)

@@ -11,12 +11,11 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from application import create_app, dispose
 from sqlalchemy.exc import OperationalError
 from support.databases import Database
 
 from .runs import Scenario, create_scenario, expected_run, read_runs
-from .server import Answer, Client, Server, together
+from .server import Answer, Client, Server, run_command, together
 from .services import PrivateDatabaseServer
 
 CLIENTS = 8
@@ -106,14 +105,6 @@ def retry_often(client, run_id, over):
     return answers
 
 
-def carry_over_by_command(database):
-    """Do what was missed, as an operator would."""
-    app = create_app(database.uri)
-    result = app.test_cli_runner().invoke(args=['runs-api', 'carry-over'])
-    dispose(app)
-    assert result.exit_code == 0, result.output
-
-
 @pytest.mark.parametrize('trouble, times, seconds, otherwise', [
     pytest.param(complete_a_run, 5, 5, 202, id='runs of master complete'),
     pytest.param(kill_a_worker, 10, 0.7, None, id='workers are killed'),
@@ -146,7 +137,8 @@ def test_every_accepted_retry_is_whole_and_there_are_no_others(site, trouble, ti
     tokens = {run.token for run in runs.values()}
     assert len(tokens) == len(runs) and all(len(token) == 64 and token.isalnum() for token in tokens)
 
-    carry_over_by_command(site.database)
+    # An operator does what was missed.
+    assert run_command(site.database, 'carry-over').exit_code == 0
 
     runs = read_runs(site.database)
     assert [runs[run.id] for run in lacking] == [expected(run, True) for run in lacking]

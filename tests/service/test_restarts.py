@@ -1,11 +1,9 @@
 """The platform's restart of a run while its results are carried over, under READ COMMITTED."""
 
-
 import pytest
 import seed
-from application import create_app, dispose
+from application import hosted
 from database import db
-from flask import g
 from sqlalchemy import create_engine
 from support.histories import end, finish, report, retry_in_process
 from support.rows import Rows
@@ -15,13 +13,8 @@ from support.statements import before_statements
 @pytest.fixture
 def tests(database):
     """Yield three regression tests, in a context of the miniature under READ COMMITTED."""
-    app = create_app(database.uri, SQLALCHEMY_ENGINE_OPTIONS={'isolation_level': 'READ COMMITTED'})
-    with app.app_context():
-        db.create_all()
-        g.db = db.session
+    with hosted(database.uri, SQLALCHEMY_ENGINE_OPTIONS={'isolation_level': 'READ COMMITTED'}):
         yield seed.regression_tests(3)
-        db.session.remove()
-    dispose(app)
 
 
 @pytest.mark.parametrize('step', ['INSERT INTO run_carried_over', 'INSERT INTO test_result_file',

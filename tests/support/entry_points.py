@@ -2,7 +2,7 @@
 
 import secrets
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 import pytest
 import seed
@@ -10,7 +10,6 @@ from application import create_app, dispose
 from database import db
 from flask import g
 from mod_auth.models import Role
-from mod_ci.models import GcpInstance
 from mod_customized.models import CustomizedTest
 from mod_test.models import Test, TestPlatform, TestProgress, TestStatus, TestType
 from sqlalchemy import Engine, delete, update
@@ -130,17 +129,17 @@ class EntryPoints:
         return result.stdout
 
     def sweep(self):
-        """Sweep, where a machine has vanished and another run has run out of time."""
-        long_ago = datetime.now(timezone.utc) - timedelta(hours=20)
+        """Sweep after a machine was lost, and another run has run out of time."""
+        ago = timedelta(hours=20)
         with self.app.app_context():
-            vanished, stopped = seed.run().id, seed.run(commit=secrets.token_hex(20), branch=secrets.token_hex(4)).id
-            seed.add(GcpInstance(f'linux-{vanished}', vanished, long_ago))
-            seed.add(TestProgress(vanished, TestStatus.testing, '', long_ago))
-            seed.add(TestProgress(stopped, TestStatus.canceled, TIME_LIMIT, long_ago))
-            self.github.build(db.session.get_one(Test, stopped).commit)
+            lost = seed.run(stages=seed.STARTED, ago=ago)
+            seed.machine(lost, ago=ago)
+            stopped = seed.run(branch=secrets.token_hex(4), stages=seed.CANCELED, message=TIME_LIMIT, ago=ago)
+            self.github.build(stopped.commit)
             db.session.commit()
+            run_ids = [str(lost.id), str(stopped.id)]
         done = dict(line.split('\t')[:2] for line in self.command('sweep').splitlines())
-        assert (done[str(vanished)], done[str(stopped)]) == ('ended', 'retried'), done
+        assert [done[run_id] for run_id in run_ids] == ['ended', 'retried'], done
 
 
 #: All of them, by what they are.
