@@ -7,12 +7,12 @@ from functools import partial
 import pytest
 import seed
 from application import create_app, dispose
-from database import db, dispose_sessions
+from database import db, dispose_sessions, enforce_foreign_keys
 from flask import current_app
 from mod_auth.models import Role
 from mod_test.models import Test, TestPlatform, TestType
 from outcome import passing
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, StaticPool, create_engine, event
 from support.github import GitHub
 from support.histories import finish
 from support.isolation import IsolatedClient, IsolatedRunner
@@ -53,8 +53,16 @@ def database_uri(request, tmp_path):
     return f'sqlite:///{tmp_path}/platform.db' if request.node.get_closest_marker('on_file') else 'sqlite://'
 
 
+@pytest.fixture(scope='session')
+def engine_in_memory():
+    """Return the engine of each database in memory: one for all tests, so that it compiles each statement once."""
+    engine = create_engine('sqlite://', poolclass=StaticPool, connect_args={'check_same_thread': False})
+    enforce_foreign_keys(engine)
+    return engine
+
+
 @pytest.fixture
-def app(database_uri, app_settings):
+def app(database_uri, app_settings, engine_in_memory):
     """
     Yield the miniature with the blueprint in it.
 
@@ -63,6 +71,9 @@ def app(database_uri, app_settings):
     application give each request and each command a context of its own.
     """
     app = create_app(database_uri, **app_settings)
+    if database_uri == 'sqlite://':
+        with app.app_context():
+            db.engines[None] = engine_in_memory  # type: ignore[index]
     app.test_client_class, app.test_cli_runner_class = IsolatedClient, IsolatedRunner
     yield app
     dispose(app)

@@ -1,6 +1,5 @@
 """Roles, the order of the checks, and that a refusal leaves nothing behind (docs/api.rst). More: test_routes."""
 
-
 import pytest
 import seed
 from database import db

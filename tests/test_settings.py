@@ -1,6 +1,5 @@
 """The settings are read and checked once, when the blueprint is registered (docs/settings.rst)."""
 
-
 import pytest
 import seed
 from application import create_app

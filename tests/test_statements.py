@@ -5,7 +5,6 @@ The number of statements does not depend on any size. The host holds a connectio
 a second one, a full pool could lock all requests up. What the host's session has pending stays there.
 """
 
-
 import pytest
 import seed
 from database import db

@@ -1,6 +1,5 @@
 """The real platform: a copy without the mount, a copy with all that the docs offer, and databases for them."""
 
-
 import pytest
 from support.databases import fresh_database, named_server
 

@@ -1,6 +1,5 @@
 """What the mount adds to the real platform's own requests (docs/operations.rst)."""
 
-
 import pytest
 
 from .checkout import copy
