@@ -1,9 +1,8 @@
 """Visitors of the miniature's pages, without a browser."""
 
-import re
-from html import unescape
 
 import seed
+from bs4 import BeautifulSoup
 from database import db
 from mod_auth.models import Role, User
 from sqlalchemy import select
@@ -34,9 +33,13 @@ class Visitor:
         assert response.status_code == 200, response.status
         return response.text
 
+    def soup(self, path):
+        """Return a page, parsed."""
+        return BeautifulSoup(self.page(path), 'html.parser')
+
     def csrf_token(self, run_id):
         """Return the CSRF token that the page of a run has for its script."""
-        return attribute(self.page(f'/test/{run_id}'), 'data-csrf-token')
+        return self.soup(f'/test/{run_id}').dialog['data-csrf-token']
 
     def press(self, run_id, body=None, *, csrf_token=None, **headers):
         """
@@ -49,9 +52,3 @@ class Visitor:
                 **{name.replace('_', '-'): value for name, value in headers.items()}}
         return self.client.open(f'/api/v1/runs/{run_id}/retry', method='POST', json=body or {},
                                 headers={name: value for name, value in sent.items() if value is not None})
-
-
-def attribute(html, name):
-    """Return the value of an attribute that occurs once."""
-    found, = re.findall(f' {name}="([^"]*)"', html)
-    return unescape(found)
