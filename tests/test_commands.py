@@ -12,14 +12,11 @@ from database import db
 from flask.cli import ScriptInfo
 from sqlalchemy import Engine, text
 from support.api import read_lines
-from support.documents import ROOT, read_literals, read_table
-from support.entry_points import CALLS
 from support.histories import FAIL, PASS, add_attempts, end, retry_in_process
 from support.rows import RetryRow, add_retries, delete_run
 from support.statements import before_statements, fail
 
 from mod_runs_api import cli
-from mod_runs_api.terminal import EXIT_CODES
 
 # A command has a session of its own, and so a connection of its own.
 pytestmark = pytest.mark.on_file
@@ -36,16 +33,6 @@ def error_of(result):
         return str(json.loads(result.stdout)['message'])
     line, = [line for line in result.stderr.splitlines() if line.startswith('Error: ')]
     return line.removeprefix('Error: ').partition(' {')[0]
-
-
-def test_every_command_is_tested_here_is_documented_and_is_among_the_ways_into_the_package():
-    names = {str(command.name) for command in cli.COMMANDS}
-    examples = re.findall(r'^    \$ flask --app run runs-api ([\w-]+)',
-                          (ROOT / 'docs/python-and-command-line.rst').read_text(), re.MULTILINE)
-
-    assert {name.split()[0] for name in (*OF_A_RUN, *OF_MANY)} == names
-    assert {*examples} == names
-    assert {call.removeprefix('flask runs-api ') for call in CALLS if call.startswith('flask ')} == names
 
 
 # The commands
@@ -115,15 +102,6 @@ def test_a_person_reads_headings_and_a_sentence_in_the_place_of_an_empty_list(co
 
 
 # Exit codes
-
-
-def test_the_exit_codes_are_documented():
-    documented = {int(row['code']): read_literals(row['meaning'])
-                  for row in read_table('docs/python-and-command-line.rst', 'code')}
-
-    # Click has one more.
-    assert documented.keys() == {*EXIT_CODES.values(), 2}
-    assert {word: code for code, words in documented.items() for word in words} == EXIT_CODES
 
 
 @pytest.mark.parametrize(('history', 'exit_code'), [([PASS], 0), ([FAIL], 1), ([FAIL, PASS], 0)])

@@ -7,7 +7,7 @@ import pytest
 import seed
 from mod_auth.models import Role
 from support.api import assert_error, assert_security_headers
-from support.documents import ROOT, read_literals, read_table
+from support.documents import ROOT
 
 from mod_runs_api.api.routes import ROUTES, list_methods
 
@@ -25,15 +25,6 @@ def test_the_application_has_the_routes_of_the_table_and_no_others(app, bare):
     assert rules.keys() == {f'/api/v1{route.path}' for route in ROUTES}
     # Without methods, so that another method is answered by the API and not by the host.
     assert [rule.rule for rule in rules.values() if rule.methods is not None] == []
-
-
-def test_the_docs_list_the_routes_with_their_scopes_and_roles():
-    who_may = {row['route']: row for row in read_table('docs/api.rst', 'route')}
-    listed = re.findall(r'^\* ``(\w+) /api/v1(\S+)``', (ROOT / 'docs/api.rst').read_text(), re.MULTILINE)
-
-    assert sorted(listed) == sorted((route.method, route.path.replace('<run_id>', '{run_id}')) for route in ROUTES)
-    assert {name: (read_literals(row['scope']), row['role'] == 'any') for name, row in who_may.items()} == {
-        f'``{route.method} …/{route.endpoint}``': ([route.scope], not route.needs_retry_role) for route in ROUTES}
 
 
 @EACH_ROUTE

@@ -7,20 +7,22 @@ from mod_auth.models import Role
 
 from mod_runs_api import MountError
 
+WRONG_VALUES = {
+    'RUNS_API_RATE_LIMIT': ['often', '', '12', None, 5, '5 per fortnight'],
+    'RUNS_API_READ_RATE_LIMIT': ['often', None],
+    'RUNS_API_RATE_LIMIT_STORAGE_URI': [
+        'nonsense', 'floppy://a', '', None, 5, 'redis://[::1', 'redis://localhost:port'],
+    'RUNS_API_RETRY_ROLES': ['admin', ['admin', 1], None],
+    'RUNS_API_INACTIVE_TESTS': ['keep', None],
+    'RUNS_API_BEFORE_RETRY': [
+        'mod_ci.checks', [print, 'mod_runs_api.github.no_such_check'], 'mod_runs_api.__version__', [5], ''],
+    'RUNS_API_AUTOMATIC_RETRIES': [-1, True, '1', None],
+    'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': [0, True],
+    'RUNS_API_RATELIMIT': ['5 per minute'],
+    'GCP_INSTANCE_MAX_RUNTIME': ['90', 0, None]}
 
-@pytest.mark.parametrize(('setting', 'values'), [
-    ('RUNS_API_RATE_LIMIT', ['often', '', '12', None, 5, '5 per fortnight']),
-    ('RUNS_API_READ_RATE_LIMIT', ['often', None]),
-    ('RUNS_API_RATE_LIMIT_STORAGE_URI',
-     ['nonsense', 'floppy://a', '', None, 5, 'redis://[::1', 'redis://localhost:port']),
-    ('RUNS_API_RETRY_ROLES', ['admin', ['admin', 1], None]),
-    ('RUNS_API_INACTIVE_TESTS', ['keep', None]),
-    ('RUNS_API_BEFORE_RETRY',
-     ['mod_ci.checks', [print, 'mod_runs_api.github.no_such_check'], 'mod_runs_api.__version__', [5], '']),
-    ('RUNS_API_AUTOMATIC_RETRIES', [-1, True, '1', None]),
-    ('RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', [0, True]),
-    ('RUNS_API_RATELIMIT', ['5 per minute']),
-    ('GCP_INSTANCE_MAX_RUNTIME', ['90', 0, None])])
+
+@pytest.mark.parametrize(('setting', 'values'), WRONG_VALUES.items(), ids=WRONG_VALUES)
 def test_registration_fails_if_a_setting_has_a_wrong_value(setting, values):
     for value in values:
         with pytest.raises(MountError, match=setting):
