@@ -112,13 +112,20 @@ def test_an_argument_that_the_api_would_not_take_is_refused(run_id, rows, argume
     assert rows.retries == []
 
 
-def test_refusals_are_the_errors_of_the_package_and_leave_the_request_state_of_the_host_alone(run_id):
-    queued_id, before = retry_run(run_id).new_run_id, set(g)
+def test_a_refusal_is_an_error_of_the_package(run_id):
+    queued_id = retry_run(run_id).new_run_id
 
     with pytest.raises(RunNotFinished, match='has not finished') as raised:
         retry_run(queued_id, failed_only=True)
     assert raised.value.details == {'refusal': 'run_not_finished', 'run_status': 'queued'}
     assert raised.value.refusal == 'run_not_finished'
+
+
+def test_the_request_state_of_the_host_is_left_alone(run_id):
+    before = set(g)
+
+    retry_run(run_id)
+
     assert set(g) == before
 
 

@@ -22,22 +22,34 @@ def statuses(retry, *requests):
     return [retry(99, **request).status_code for request in requests]
 
 
-@limited('2 per minute')
-def test_every_answer_says_how_many_requests_are_left_and_one_too_many_is_refused_and_creates_nothing(
-        retry, run_id, rows, monkeypatch):
+@pytest.fixture
+def now(monkeypatch):
+    """Return the time, which stands still."""
     now = int(time.time())
     monkeypatch.setattr(time, 'time', lambda: now)
+    return now
 
-    answers = [retry(99), retry(99), retry(run_id)]
+
+@limited('2 per minute')
+def test_every_answer_says_how_many_requests_are_left(retry, now):
+    answers = [retry(99), retry(99), retry(99)]
 
     assert [answer.status_code for answer in answers] == [404, 404, 429]
-    assert rows.retries == []
     for answer, remaining in zip(answers, ('1', '0', '0')):
         assert (answer.headers['X-RateLimit-Limit'], answer.headers['X-RateLimit-Remaining']) == ('2', remaining)
         # Flask-Limiter rounds the end of a window up.
         assert int(answer.headers['X-RateLimit-Reset']) - now in (60, 61)
-    assert_error(answers[-1], 429, 'rate_limited', {'retry_after': 60, 'limit': 2, 'window': '60s'})
-    assert answers[-1].headers['Retry-After'] == '60'
+
+
+@limited('1 per minute')
+def test_one_request_too_many_is_refused_and_creates_nothing(retry, run_id, rows, now):
+    retry(99)
+
+    refused = retry(run_id)
+
+    assert_error(refused, 429, 'rate_limited', {'retry_after': 60, 'limit': 1, 'window': '60s'})
+    assert refused.headers['Retry-After'] == '60'
+    assert rows.retries == []
 
 
 @pytest.mark.parametrize('app_settings', [
@@ -60,7 +72,7 @@ def test_the_message_of_a_refusal_counts_the_seconds():
 
 
 @limited('100 per day; 1 per hour')
-def test_of_several_windows_a_refusal_tells_the_one_that_is_full_and_how_much_is_left_of_it(retry, monkeypatch):
+def test_of_several_windows_a_refusal_tells_of_the_one_that_is_full(retry, monkeypatch):
     now = int(time.time())
     monkeypatch.setattr(time, 'time', lambda: now)
     retry(99)
@@ -72,14 +84,23 @@ def test_of_several_windows_a_refusal_tells_the_one_that_is_full_and_how_much_is
 
 
 @limited('2 per minute')
-def test_each_token_and_user_has_a_window_and_requests_of_nobody_share_that_of_their_address(app, retry, run_id, alice):
+def test_requests_without_a_valid_token_share_the_window_of_their_address(retry):
     assert statuses(retry, *[{'token': f'spci_{guess:043}'} for guess in range(4)]) == [401, 401, 429, 429]
     # It is checked before everything else.
     assert retry(99, {'no': 1}, token=None) == 429
+    assert retry(99, token=None, environ_base={'REMOTE_ADDR': '192.0.2.1'}) == 401
+
+
+@limited('2 per minute')
+def test_each_token_has_a_window(retry, alice):
     assert statuses(retry, {}, {}, {}) == [404, 404, 429]
     assert statuses(retry, *[{'token': seed.token(alice)}] * 3) == [404, 404, 429]
-    assert retry(99, token=None, environ_base={'REMOTE_ADDR': '192.0.2.1'}) == 401
+
+
+@limited('2 per minute')
+def test_all_sessions_of_a_user_share_a_window(app, run_id):
     session, other_session, bob = (Visitor(app, name) for name in ('alice', 'alice', 'bob'))
+
     assert [by.press(run_id).status_code for by in (session, other_session, session, bob)] == [202, 202, 429, 202]
 
 

@@ -42,17 +42,22 @@ def test_a_request_that_lacks_one_proof_is_unauthorized(run_id, visitor, rows, h
     assert rows.retries == []
 
 
-def test_the_csrf_token_of_another_session_or_of_long_ago_is_unauthorized_and_so_is_a_session_without_a_user(
-        app, run_id, visitor):
-    csrf_token = visitor.csrf_token(run_id)
+def test_the_csrf_token_of_another_session_is_unauthorized(app, run_id, visitor):
     for name in ('alice', 'mallory'):
         assert visitor.press(run_id, X_CSRFToken=Visitor(app, name).csrf_token(run_id)) == 401
 
+
+def test_a_csrf_token_of_long_ago_is_unauthorized(app, run_id, visitor):
     app.config['WTF_CSRF_TIME_LIMIT'] = -1
+
     assert visitor.press(run_id) == 401
-    app.config['WTF_CSRF_TIME_LIMIT'] = None
+
+
+def test_a_session_without_a_user_is_unauthorized(run_id, visitor):
+    csrf_token = visitor.csrf_token(run_id)
     with visitor.client.session_transaction() as session:
         del session['user_id']
+
     assert visitor.press(run_id, csrf_token=csrf_token) == 401
 
 

@@ -39,7 +39,7 @@ def databases(tmp_path_factory):
 
 
 @pytest.mark.parametrize('name', CALLS)
-def test_the_number_of_statements_does_not_depend_on_any_size_and_all_are_select_or_insert(databases, name):
+def test_the_number_of_statements_depends_on_no_size(databases, name):
     counts = []
     for entry_points in databases:
         with record_statements(entry_points.package_engine) as sent:
@@ -62,24 +62,28 @@ def test_an_end_of_a_run_of_the_platforms_own_costs_one_statement_and_another_st
     assert counts == [counts[0], counts[0], counts[0] + 1]
 
 
-def test_the_work_of_a_plan_of_the_sweep_grows_with_the_attempts_of_a_run_and_not_with_their_pairs(app, engine):
-    steps = [0, 0]
+def count_steps(engine, work):
+    """Return how many hundred steps SQLite takes for some work in memory."""
+    steps: list[None] = []
     with engine.connect() as connection:
         database = connection.connection.driver_connection
-    for place, attempts in enumerate((10, 90)):
+    # An answer other than None would end the statement.
+    database.set_progress_handler(lambda: steps.append(None), 100)
+    work()
+    database.set_progress_handler(None, 0)
+    return len(steps)
+
+
+def test_the_work_of_a_plan_of_the_sweep_grows_with_the_attempts_and_not_with_pairs(app, engine):
+    def add_attempts_and_plan(attempts):
         first, *retries = seed.bulk_runs(attempts, 10)
         add_retries(first, retries, failed_only=True)
+        return count_steps(engine, lambda: plan_sweep(extension_state()))
 
-        def count(place=place):
-            steps[place] += 1
-            return 0
-
-        database.set_progress_handler(count, 100)
-        assert plan_sweep(extension_state()) == []
-        database.set_progress_handler(None, 0)
+    few, many = add_attempts_and_plan(10), add_attempts_and_plan(90)
 
     # There are ten times as many attempts.
-    assert 0 < steps[1] < 15 * steps[0]
+    assert 0 < many < 15 * few
 
 
 # How many connections
@@ -131,12 +135,19 @@ def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(app, ret
 
 
 @pytest.mark.on_file
-def test_what_a_caller_in_process_has_pending_is_neither_committed_nor_lost_and_the_retry_stays(run_id):
+def test_what_a_caller_in_process_has_pending_is_neither_committed_nor_lost(run_id):
     db.session.add(User(name='pending', password=''))
 
-    new_run_id = retry_run(run_id).new_run_id
+    retry_run(run_id)
 
     assert [row.name for row in db.session.new] == ['pending']
     db.session.rollback()
     assert db.session.scalars(select(User).where(User.name == 'pending')).all() == []
+
+
+@pytest.mark.on_file
+def test_a_retry_outlives_a_rollback_of_its_caller(run_id):
+    new_run_id = retry_run(run_id).new_run_id
+    db.session.rollback()
+
     assert db.session.get_one(Test, new_run_id)
