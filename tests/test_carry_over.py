@@ -10,6 +10,7 @@ import pytest
 import seed
 from database import Base, db
 from flask import Flask
+from mod_customized.models import CustomizedTest
 from mod_regression.models import RegressionTest
 from mod_test.models import TestProgress, TestResult, TestResultFile, TestStatus
 from sqlalchemy import Connection, Engine, delete
@@ -271,7 +272,7 @@ def test_the_command_looks_at_no_retry_that_is_whole_has_nothing_to_carry_over_o
 
 @pytest.mark.on_file
 @pytest.mark.parametrize(('ago', 'is_found'), [(timedelta(hours=47), True), (timedelta(hours=80), False)])
-def test_a_late_result_of_an_attempt_that_has_ended_is_found_until_two_days_after_the_end_of_the_retry(
+def test_a_sweep_finds_a_late_result_for_two_days_after_the_end_and_the_command_always(
         command: Command, rows: Rows, first: int, tests: list[RegressionTest], ago: timedelta, is_found: bool) -> None:
     late = seed.regression_test()
     canceled, new = retry(first), retry(first, failed_only=True)
@@ -286,5 +287,39 @@ def test_a_late_result_of_an_attempt_that_has_ended_is_found_until_two_days_afte
     # The platform writes no progress row with it.
     report(canceled, [late])
 
-    assert command('carry-over').output == (f'{new}\t1\n' if is_found else '')
-    assert rows.carried_over(new).get(late.id) == (canceled if is_found else None)
+    assert command('sweep').output == (f'{new}\tcarried over\t-\t1 result\n' if is_found else '')
+    assert command('carry-over').output == ('' if is_found else f'{new}\t1\n')
+    assert rows.carried_over(new)[late.id] == canceled
+
+
+@pytest.mark.on_file
+def test_a_completed_retry_does_not_change_because_of_what_started_later(
+        command: Command, rows: Rows, first: int, tests: list[RegressionTest]) -> None:
+    new = finish(retry(first, failed_only=True), tests[1:])
+    added = seed.regression_test()
+    full = retry(first)
+    end(full, TestStatus.testing)
+    finish(full, [added], failed=[added])
+
+    assert [command(*arguments).output for arguments in (['sweep'], ['carry-over'])] == ['', '']
+    assert rows.carried_over(new) == {tests[0].id: first}
+
+
+@pytest.mark.on_file
+@pytest.mark.parametrize('is_listed', [True, False])
+def test_a_carried_over_result_that_somebody_deleted_is_neither_copied_again_nor_counted(
+        command: Command, rows: Rows, attempts: ApiCall, first: int, tests: list[RegressionTest],
+        is_listed: bool) -> None:
+    new = finish(retry(first, failed_only=True), tests[2:])
+    for model in (TestResultFile, TestResult):
+        db.session.execute(delete(model).where(model.test_id == new, model.regression_test_id == tests[0].id))
+    if not is_listed:
+        db.session.execute(delete(CustomizedTest).where(CustomizedTest.test_id == new,
+                                                        CustomizedTest.regression_id == tests[0].id))
+    db.session.commit()
+
+    outputs = [command(*arguments).output for arguments in (['sweep'], ['carry-over'], ['carry-over', new])]
+
+    assert outputs == ['', '', f'{new}\t0\n']
+    attempt = attempts(new).json['data'][-1]
+    assert (attempt['tests'], attempt['not_run'], attempt['carried_over']) == (2 + is_listed, is_listed, 1)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Label, SQLColumnExpression, func, or_, select
+from sqlalchemy import ColumnElement, Label, ScalarSelect, SQLColumnExpression, func, or_, select
 
 from ..domain.progress import COMPLETED, ENDED_STATUSES, Progress, ProgressRow
 from ..host.models import TestProgressModel
@@ -44,6 +44,12 @@ def last_status(db: Database, run_id: SQLColumnExpression[int]) -> ColumnElement
     progress = db.host.TestProgress
     return (select(status_of(progress)).where(progress.test_id == run_id)
             .order_by(progress.id.desc()).limit(1).scalar_subquery())
+
+
+def last_progress_id_of(db: Database, run_id: SQLColumnExpression[int]) -> ScalarSelect[int | None]:
+    """Return the id of the last progress row of a run, as a subquery; NULL while the run is queued."""
+    progress = db.host.TestProgress
+    return select(func.max(progress.id)).where(progress.test_id == run_id).scalar_subquery()
 
 
 def has_ended(db: Database, run_id: SQLColumnExpression[int]) -> ColumnElement[bool]:

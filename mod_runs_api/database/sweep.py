@@ -1,7 +1,6 @@
 """Reading and writing for the sweep."""
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, String, exists, func, insert, literal, select, true
@@ -9,9 +8,9 @@ from sqlalchemy.orm import aliased
 
 from .. import clock
 from ..domain.progress import CANCELED, ProgressRow
-from ..domain.sweep import AutomaticAttempt
+from ..domain.sweep import AutomaticAttempt, SignsOfLife
 from . import Database, as_text
-from .progress import columns_of_progress, has_ended, is_completed
+from .progress import columns_of_progress, has_ended, is_completed, last_progress_id_of
 
 #: How many progress rows are read at once.
 ROWS_AT_ONCE = 250
@@ -28,24 +27,24 @@ def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
         following = newest.where(progress.id < rows[-1].id)
 
 
-def read_machines(db: Database) -> dict[int, list[datetime | str]]:
+def read_machines(db: Database) -> dict[int, SignsOfLife]:
     """Return the start times of the machines of each run that has not ended."""
     machine = db.host.GcpInstance
-    machines: dict[int, list[datetime | str]] = {}
-    for run_id, timestamp in db.connection.execute(
-            select(machine.test_id, machine.timestamp)
+    machines: dict[int, SignsOfLife] = {}
+    for run_id, last_progress_id, timestamp in db.connection.execute(
+            select(machine.test_id, last_progress_id_of(db, machine.test_id), machine.timestamp)
             .where(machine.test_id.is_not(None), ~has_ended(db, machine.test_id))):
-        machines.setdefault(run_id, []).append(timestamp)
+        machines.setdefault(run_id, SignsOfLife(last_progress_id, [])).times.append(timestamp)
     return machines
 
 
-def write_end(db: Database, run_id: int, message: str) -> bool:
-    """Write the progress row that ends a run, unless the run has ended, and return whether it was written."""
+def write_end(db: Database, run_id: int, last_progress_id: int | None, message: str) -> bool:
+    """Write the progress row that ends a run, unless its last row is another one, and return whether it was written."""
     run, progress = db.host.Test, db.host.TestProgress
     written = db.connection.execute(insert(progress).from_select(
         [progress.test_id, progress.status, progress.timestamp, progress.message],
         select(run.id, literal(CANCELED, String), literal(clock.now()), literal(message))
-        .where(run.id == run_id, ~has_ended(db, run.id))))
+        .where(run.id == run_id, last_progress_id_of(db, run.id).is_not_distinct_from(last_progress_id))))
     return bool(written.rowcount)
 
 

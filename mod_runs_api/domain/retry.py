@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..errors import InactiveTests, NothingFailed, RunNotFinished
@@ -90,6 +90,10 @@ class RetryRules:
 
     #: Whether a retry leaves out tests that are inactive now. Otherwise they refuse it.
     drop_inactive_tests: bool
+
+    def for_automatic_retry(self) -> 'RetryRules':
+        """Return the rules for an automatic retry. It leaves out inactive tests, because there is nobody to ask."""
+        return replace(self, drop_inactive_tests=True)
 
     def choose_tests(self, run: Run, tests: Sequence[RegressionTest], failed_only: bool) -> list[int]:
         """Return the ids of those of some tests that a retry of a run would run. Raises :exc:`Refusal`."""

@@ -25,11 +25,11 @@ from sqlalchemy.orm import Session, SessionTransaction, object_session
 from ..database import Database
 from ..database.attempts import read_attempt_ids
 from ..database.carry_over import (copy_results, find_contradicted, find_missed, is_still_completed, read_executed,
-                                   read_tests_with_results)
+                                   read_settled_tests)
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active
 from ..database.transactions import Transactions
-from ..domain.carry_over import CarryOver, find_last_runs, find_origins
+from ..domain.carry_over import CarryOver, find_origins
 from ..domain.progress import COMPLETED
 from ..domain.words import counted
 from ..errors import RunNotFound, StaleRead
@@ -118,16 +118,16 @@ def plan_carry_over(db: Database, root_id: int, run_ids: Sequence[int]) -> list[
     """Return the results that are to be carried over into some failed-only retries of one first run."""
     attempts = read_progress(db, read_attempt_ids(db, root_id))
     ended = {run_id: attempt for run_id, attempt in attempts.items() if attempt.end is not None}
-    results = read_tests_with_results(db, run_ids)
-    lacking = {test for test in read_active(db) if any(test not in tests for tests in results.values())}
-    last_runs = find_last_runs(ended.values(), read_executed(db, list(ended), lacking))
-    origins = {run_id: find_origins(results[run_id], last_runs) for run_id in run_ids}
+    completed = {run_id: row for run_id in run_ids if run_id in ended and (row := ended[run_id].completed) is not None}
+    active, settled = read_active(db), read_settled_tests(db, run_ids)
+    lacking = {run_id: active - tests for run_id, tests in settled.items()}
+    executed = read_executed(db, list(ended), set().union(*lacking.values()))
+    origins = {run_id: find_origins(row, lacking[run_id], ended, executed) for run_id, row in completed.items()}
     # If the worker reported a different output but no result, the test stays without one, and the run is error.
     contradicted = find_contradicted(db, origins)
     plans = []
     for run_id, found in origins.items():
-        completed = ended[run_id].completed if run_id in ended else None
         left = {test: origin_id for test, origin_id in found.items() if (run_id, test) not in contradicted}
-        if completed is not None and left:
-            plans.append(CarryOver(completed, left))
+        if left:
+            plans.append(CarryOver(completed[run_id], left))
     return plans

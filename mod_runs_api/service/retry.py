@@ -76,10 +76,13 @@ def _create(db: Database, request: RetryRequest, settings: Settings) -> Retry:
     if earlier is not None:
         return earlier
     source = find_run(db, request.run_id)
-    # The sweep queries GitHub between its plan and this step.
-    if request.automatic and not _is_due(db, source, settings.automatic_retries):
-        raise RunChanged(f'Run {source.id} is not as it was when its retry was planned.', run_id=source.id)
-    regression_test_ids = read_tests_to_run(db, settings.retry_rules, source, request.failed_only)
+    rules = settings.retry_rules
+    if request.automatic:
+        rules = rules.for_automatic_retry()
+        # The sweep queries GitHub between its plan and this step.
+        if not _is_due(db, source, settings.automatic_retries):
+            raise RunChanged(f'Run {source.id} is not as it was when its retry was planned.', run_id=source.id)
+    regression_test_ids = read_tests_to_run(db, rules, source, request.failed_only)
     new_run_id = write_retry(db, request, source, regression_test_ids)
     return Retry(source.id, new_run_id, request.failed_only, len(regression_test_ids))
 
@@ -92,6 +95,8 @@ def _is_due(db: Database, run: Run, limit: int) -> bool:
 
 def read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> list[Candidate]:
     """Return those of some runs that infrastructure ended within the last day, and that have not been retried."""
+    if not run_ids:
+        return []  # Otherwise SQLite reads whole tables.
     records = read_run_records(db, run_ids)
     failures = {run_id: cause for run_id, record in records.items()
                 if (cause := find_recent_infrastructure_failure(record, now)) is not None}
