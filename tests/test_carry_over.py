@@ -1,5 +1,7 @@
 """Results are carried over (docs/api.rst): which results are carried over into a failed-only retry, and when."""
 
+import json
+import sqlite3
 from collections.abc import Callable, Iterable
 from contextvars import Context
 from dataclasses import replace
@@ -14,12 +16,15 @@ from mod_customized.models import CustomizedTest
 from mod_regression.models import RegressionTest
 from mod_test.models import TestProgress, TestResult, TestResultFile, TestStatus
 from sqlalchemy import Connection, Engine, delete
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from support.api import ApiCall, Command
 from support.histories import FAIL, PASS, add_attempts, end, finish, report
 from support.histories import retry_in_process as retry
 from support.rows import Rows, change_retries, delete_run
-from support.statements import before_statements, fail, record_statements
+from support.statements import Statement, before_statements, fail, record_statements, watch_statements
+
+AWAY = 'The database cannot be used at the moment. Try again later.'
 
 
 def ids(tests: Iterable[RegressionTest]) -> list[int]:
@@ -246,6 +251,53 @@ def test_a_retry_that_is_deleted_meanwhile_keeps_no_other_from_its_results(comma
 
     with before_statements(Engine, 'test.platform', delete_first):
         assert command('carry-over').output == f'{other}\t3\n'
+
+
+@pytest.mark.on_file
+@pytest.mark.parametrize(('fault', 'message', 'code'), [
+    (KeyError('secret'), 'An unexpected error occurred.', 10),
+    (OperationalError('SELECT secret', {}, sqlite3.OperationalError('database is locked')), AWAY, 3)])
+def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(
+        command: Command, rows: Rows, first: int, fault: Exception, message: str, code: int) -> None:
+    missed = [retry(first, failed_only=True) for _ in range(3)]
+    for run_id in missed:
+        with before_statements(db.engine, 'INSERT INTO test_result ', fail):
+            end(run_id)
+
+    def fail_for_two(_connection: Connection, statement: Statement) -> None:
+        if statement.startswith('INSERT INTO run_carried_over'):
+            for run_id, raised in zip(missed, (fault, KeyError())):
+                if statement.parameters[0][0] == run_id:
+                    raise raised
+
+    with watch_statements(Engine, fail_for_two):
+        done, as_json = command('carry-over'), command('carry-over', '--json')
+
+    assert (done.exit_code, done.stdout, as_json.exit_code) == (code, f'{missed[2]}\t3\n', code)
+    assert [line for line in done.stderr.splitlines() if line.startswith('Error')] == [
+        f'Error: Run {missed[0]}: {message}', f'Error: Run {missed[1]}: An unexpected error occurred.']
+    assert [json.loads(line)['run_id'] for line in as_json.stdout.splitlines()] == missed[:2]
+
+
+@pytest.mark.on_file
+def test_the_command_stops_if_the_database_is_away(command: Command, rows: Rows, first: int) -> None:
+    missed = [retry(first, failed_only=True) for _ in range(2)]
+    for run_id in missed:
+        with before_statements(db.engine, 'INSERT INTO test_result ', fail):
+            end(run_id)
+    is_away = False
+
+    def go_away(connection: Connection, statement: Statement) -> None:
+        nonlocal is_away
+        if statement.startswith('INSERT INTO run_carried_over') and statement.parameters[0][0] == missed[1]:
+            is_away = True
+        if is_away:
+            fail(connection)
+
+    with watch_statements(Engine, go_away):
+        done = command('carry-over')
+
+    assert (done.exit_code, done.stdout, done.stderr.splitlines()[-1]) == (3, f'{missed[0]}\t3\n', f'Error: {AWAY}')
 
 
 @pytest.mark.on_file

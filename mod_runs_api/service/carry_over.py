@@ -15,7 +15,6 @@ undo the platform's row.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -28,13 +27,14 @@ from ..database.carry_over import (copy_results, find_contradicted, find_missed,
                                    read_settled_tests)
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active
+from ..database.sweep import ping
 from ..database.transactions import Transactions
 from ..domain.carry_over import CarryOver, find_origins
 from ..domain.progress import COMPLETED
 from ..domain.words import counted
-from ..errors import RunNotFound, StaleRead
+from ..errors import RunNotFound, RunsApiError, ServiceUnavailable, StaleRead
 from ..extension import find_extension_state
-from ..host.log import describe, log
+from ..host.log import describe, log, log_fault
 from ..host.models import HostModels
 
 #: In ``Session.info``: the runs that the current transaction completes, and those that a committed one has completed.
@@ -103,12 +103,20 @@ def carry_over(db: Database, run_id: int) -> int:
     return sum(len(plan.origins) for plan in plans)
 
 
-def carry_over_missed(transactions: Transactions) -> Iterator[tuple[int, int]]:
-    """Carry over into each retry that lacks results, and yield it with their number."""
+def carry_over_missed(transactions: Transactions) -> Iterator[tuple[int, int | RunsApiError]]:
+    """Carry over into each retry that lacks results, and yield it with their number or with its error."""
     missed = transactions.run(find_missed)
     for run_id in sorted(run_id for run_ids in missed.values() for run_id in run_ids):
-        with suppress(RunNotFound):  # The run has just been deleted.
+        try:
             count = transactions.run(carry_over, run_id)
+        except RunNotFound:
+            continue  # The run has just been deleted.
+        except Exception as fault:
+            error = fault if isinstance(fault, RunsApiError) else log_fault(fault)
+            if isinstance(error, ServiceUnavailable):
+                transactions.run(ping)  # Raises the same if the failure is not only about this run.
+            yield run_id, error
+        else:
             # It is 0 while the attempt that has the results has not ended.
             if count:
                 yield run_id, count
