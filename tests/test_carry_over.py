@@ -188,6 +188,23 @@ def test_after_a_restart_only_what_is_carried_over_then_counts(
     assert rows.carried_over(again) == {tests[0].id: first, tests[1].id: new}
 
 
+def test_the_marks_of_an_end_before_a_restart_do_not_count_though_sqlite_uses_its_id_again(
+        rows: Rows, attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
+    new = finish(retry(first, failed_only=True), tests[2:])
+    ended = rows.of('test_progress', test_id=new)[-1]['id']
+    for model in (TestResultFile, TestResult, TestProgress):
+        db.session.execute(delete(model).where(model.test_id == new))
+    report(new, tests[1:])
+
+    row = TestProgress(new, TestStatus.completed, '', datetime(2026, 11, 24))
+    row.id = ended
+    db.session.add(row)
+    db.session.commit()
+
+    assert attempts(new).json['data'][1]['carried_over'] == 1
+    assert len(rows.of('test_result', test_id=new)) == 3
+
+
 def test_a_run_that_is_restarted_meanwhile_is_left_alone(app: Flask, rows: Rows, first: int) -> None:
     new = retry(first, failed_only=True)
 

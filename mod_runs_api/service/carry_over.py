@@ -8,8 +8,8 @@ SQLAlchemy's events tell when a session of the platform has inserted a ``complet
 carries over before ``commit()`` returns, in its own transaction, because a deadlock in the platform's transaction would
 undo the platform's row.
 
-* On failure the end of the run stands, and the log says so. The next sweep finds the run. It also finds runs whose
-  process was killed in between, and runs whose end was written in plain SQL.
+* On failure the end of the run stands, and the log says so. The next sweep finds the run, up to two days after its
+  end. It also finds runs whose process was killed in between, and runs whose end was written in plain SQL.
 * Results that were carried over have a mark. A second end copies only the results that are still missing. Of two
   simultaneous ends, the second violates the primary key of the marks and is repeated.
 """
