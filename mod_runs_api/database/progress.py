@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Label, ScalarSelect, SQLColumnExpression, func, or_, select
+from sqlalchemy import ColumnElement, Label, ScalarSelect, SQLColumnExpression, and_, exists, func, or_, select
+from sqlalchemy.orm import aliased
 
 from ..domain.progress import COMPLETED, ENDED_STATUSES, Progress, ProgressRow
 from ..host.models import TestProgressModel
-from . import Database, as_bytes, as_text
+from . import Database, as_bytes, as_text, has_rows
 
 
 def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
@@ -37,6 +38,19 @@ def columns_of_progress(db: Database) -> tuple[Label[int], Label[int], Label[str
 def is_completed(progress: type[TestProgressModel]) -> ColumnElement[bool]:
     """Return the condition that a progress row completed a run."""
     return status_of(progress) == COMPLETED
+
+
+def is_first_completed(db: Database, progress: type[TestProgressModel]) -> ColumnElement[bool]:
+    """Return the condition that a progress row completed a run, and is no repeated row."""
+    earlier = aliased(db.host.TestProgress)
+    return and_(is_completed(progress), ~exists().where(earlier.test_id == progress.test_id, earlier.id < progress.id,
+                                                        is_completed(earlier)))
+
+
+def has_completed(db: Database, run_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
+    """Return the condition that a run has completed, regardless of later rows."""
+    progress = aliased(db.host.TestProgress)
+    return has_rows(select(progress.id).where(progress.test_id == run_id, is_completed(progress)))
 
 
 def last_status(db: Database, run_id: SQLColumnExpression[int]) -> ColumnElement[str]:

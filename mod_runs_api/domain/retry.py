@@ -74,9 +74,8 @@ class RetryRequest:
     reason: str | None
     #: The user who requests it. They become an owner of the new run.
     requester_id: int | None = None
-    #: Whether a sweep requests it, or a comment on GitHub. Each adds its own checks.
+    #: Whether a sweep requests it.
     automatic: bool = False
-    from_comment: bool = False
     #: Requests with the same one create one run: see :func:`digest_key`.
     idempotency_digest: str = field(kw_only=True)
     #: The secret that the new run's worker will report with. It is unique in the database. If the answer to a commit

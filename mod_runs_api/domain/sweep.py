@@ -79,15 +79,21 @@ class Candidate:
     cause: Cause
     #: None if the run itself is the newest of its commit.
     newest: NewerRun | None
-    #: The number of automatic retries that its first run has had.
-    automatic_retries: int
+    #: The sources of the automatic retries that its first run has had. The retries may have been deleted.
+    automatic_sources: Collection[int]
     #: The newest progress row that completed a run of its platform; 0 if it is older than its end, or not needed.
     newest_completion_id: int = 0
 
     @property
+    def automatic_retries(self) -> int:
+        """The number of automatic retries that its first run has had."""
+        return len(self.automatic_sources)
+
+    @property
     def has_been_retried(self) -> bool:
-        """Whether one of its own attempts is newer."""
-        return self.newest is not None and self.newest.root_id == self.run.root_id
+        """Whether one of its own attempts is newer, or its automatic retry was deleted: it is not made again."""
+        has_newer = self.newest is not None and self.newest.root_id == self.run.root_id
+        return has_newer or self.run.id in self.automatic_sources
 
     def find_reason_to_wait(self, limit: int, now: datetime) -> str | None:
         """Return why the run is not retried now; ``limit`` is how many automatic retries a first run may get."""

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from .. import clock
 from ..database import Database
@@ -17,25 +18,24 @@ from ..database.carry_over import find_missed
 from ..database.causes import read_run_records
 from ..database.outcomes import read_selected, read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_run, is_newest_of_commit
-from ..database.sweep import (has_completed_since, ping, read_automatic_attempts, read_machines, read_under_maintenance,
-                              walk_backwards, write_end)
+from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
+from ..database.sweep import (find_newest_completion, ping, read_automatic_attempts, read_automatic_sources,
+                              read_machines, read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
 from ..domain.causes import LOST_MACHINE
 from ..domain.outcomes import list_not_passed
-from ..domain.progress import COMPLETED, ENDED_STATUSES, ProgressRow
-from ..domain.retry import RetryRequest
+from ..domain.progress import COMPLETED, ENDED_STATUSES, ProgressRow, order_ends
 from ..domain.run import Run
 from ..domain.sweep import Candidate, CircuitBreaker, SignsOfLife, SourceTests, Step
 from ..domain.words import counted
-from ..errors import RefusedByCheck, RunNotFound, RunsApiError, ServiceUnavailable
+from ..errors import RefusedByCheck, RunChanged, RunNotFound, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
 from ..host.github import post_error
 from ..host.log import describe, log
 from ..settings import Settings
 from .carry_over import carry_over, plan_carry_over
-from .checks import call_checks, list_checks
-from .retry import read_candidates, store_retry
+from .checks import call_checks, list_checks_of_sweeps
+from .retry import store_retry
 from .verdict import read_verdict
 
 #: How many of the newest automatic attempts of a platform are read. It is more if more may be in flight.
@@ -47,22 +47,20 @@ def plan_sweep(state: ExtensionState) -> list[Step]:
     transactions, settings = state.transactions, state.settings
     steps, runs, breakers = transactions.run(_plan_by_tables, settings, clock.now())
     if settings.automatic_retries:
-        steps = [_call_checks(settings, runs[step.run_id], step, step.request, breakers) if step.request else step
-                 for step in steps]
+        steps = [_call_checks(settings, runs[step.run_id], step, breakers) if step.request else step for step in steps]
         # A check that does not reach the database only makes its run wait.
         transactions.run(ping)
     return steps
 
 
-def _call_checks(settings: Settings, run: Run, step: Step, request: RetryRequest,
-                 breakers: dict[str, CircuitBreaker]) -> Step:
+def _call_checks(settings: Settings, run: Run, step: Step, breakers: dict[str, CircuitBreaker]) -> Step:
     """Return the step of a retry that the tables allow, or the reason to wait: the circuit breaker, or a check."""
     breaker = breakers[run.platform]
     reason = breaker.find_reason_to_wait(settings.automatic_retries_at_once)
     if reason:
         return Step(run.id, 'waiting', reason)
     try:
-        call_checks(list_checks(settings, request), run, fail_closed=True)
+        call_checks(list_checks_of_sweeps(settings), run, fail_closed=True)
     except RefusedByCheck as refusal:
         return Step(run.id, 'waiting', refusal.message)
     breakers[run.platform] = replace(breaker, in_flight=breaker.in_flight + 1)
@@ -98,9 +96,17 @@ def _take(state: ExtensionState, step: Step) -> Step | None:
     if step.what == 'ended':
         return step if _end(state, step) else None
     if step.request is not None:
-        retry = store_retry(state, step.request)
+        retry = store_retry(state, step.request, state.settings.retry_rules.for_automatic_retry(),
+                            partial(_check_is_due, limit=state.settings.automatic_retries))
         return None if retry.replayed else step._replace(new_run_id=retry.new_run_id)
     return step
+
+
+def _check_is_due(db: Database, run: Run, limit: int) -> None:
+    """Raise :exc:`RunChanged` if an automatic retry of a run is no longer due: the plan queried GitHub in between."""
+    now = clock.now()
+    if not any(candidate.find_reason_to_wait(limit, now) is None for candidate in _read_candidates(db, [run.id], now)):
+        raise RunChanged(f'Run {run.id} is not as it was when its retry was planned.', run_id=run.id)
 
 
 def _end(state: ExtensionState, step: Step) -> bool:
@@ -134,7 +140,7 @@ def _plan_by_tables(db: Database, settings: Settings,
     # A run gets one step: those that lack results are left out.
     last_rows = _find_last_rows(rows, {step.run_id for step in steps}, now, silence + sweep.GIVEN_UP_AFTER)
     steps += _plan_ends(db, last_rows, now, silence)
-    candidates = read_candidates(db, [row.run_id for row in last_rows if row.status in ENDED_STATUSES], now)
+    candidates = _read_candidates(db, [row.run_id for row in last_rows if row.status in ENDED_STATUSES], now)
     breakers = _read_breakers(db, settings, now, {candidate.run.platform for candidate in candidates})
     left, retries = [], []
     for candidate in candidates:
@@ -196,6 +202,33 @@ def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, si
             for run_id, progress in sorted(read_progress(db, lost).items()) if not progress.completed]
 
 
+def _read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> list[Candidate]:
+    """Return those of some runs that infrastructure ended within the last day, and that have not been retried."""
+    if not run_ids:
+        return []  # Otherwise SQLite reads whole tables.
+    records = read_run_records(db, run_ids)
+    failures = {run_id: cause for run_id, record in records.items()
+                if (cause := sweep.find_recent_infrastructure_failure(record, now)) is not None}
+    if not failures:
+        return []
+    runs = read_runs(db, list(failures))
+    newest = find_newest_runs(db, list(failures))
+    sources = read_automatic_sources(db, {run.root_id for run in runs.values()})
+    candidates = [Candidate(run, records[run_id], failures[run_id], newest.get(run_id), sources[run.root_id])
+                  for run_id, run in runs.items()]
+    return _add_evidence(db, [candidate for candidate in candidates if not candidate.has_been_retried])
+
+
+def _add_evidence(db: Database, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Add the newest completion of its platform to each candidate that needs it."""
+    needing = [candidate for candidate in candidates if candidate.automatic_retries]
+    ends = order_ends(candidate.record.progress for candidate in needing)
+    completions = {platform: find_newest_completion(db, platform, ends[0].id)
+                   for platform in {candidate.run.platform for candidate in needing}}
+    return [replace(candidate, newest_completion_id=completions.get(candidate.run.platform, 0))
+            for candidate in candidates]
+
+
 def _read_breakers(db: Database, settings: Settings, now: datetime,
                    platforms: Collection[str]) -> dict[str, CircuitBreaker]:
     """Return the circuit breaker of each of some platforms."""
@@ -207,7 +240,7 @@ def _read_breakers(db: Database, settings: Settings, now: datetime,
         newest_failure = sweep.find_opening_failure(attempts, records)
         breakers[platform] = CircuitBreaker(
             platform, platform in under_maintenance, sweep.count_in_flight(attempts, records, now),
-            newest_failure is not None and not has_completed_since(db, platform, newest_failure.id))
+            newest_failure is not None and not find_newest_completion(db, platform, newest_failure.id))
     return breakers
 
 
