@@ -15,7 +15,7 @@ from ..domain.progress import ProgressRow
 from ..errors import StaleRead
 from ..host.models import TestProgressModel, TestResultFileModel, TestResultModel
 from . import BY_PRIMARY_KEY, Database, has_rows
-from .progress import is_completed
+from .progress import has_completed
 
 
 def is_carried_over(db: Database, result: type[TestResultModel]) -> ColumnElement[bool]:
@@ -68,16 +68,6 @@ def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]
            .where(result.test_id == run.id, ~is_carried_over(db, result))
            .correlate(run))
     return set(db.connection.scalars(select(run.id).where(run.id.in_(run_ids), has_rows(own))))
-
-
-def read_executed_tests(db: Database, run_ids: Collection[int]) -> set[int]:
-    """Return the active tests that any of some runs executed."""
-    result, test = db.host.TestResult, db.host.RegressionTest
-    return set(db.connection.scalars(
-        select(result.regression_test_id).distinct()
-        .with_hint(result, BY_PRIMARY_KEY)
-        .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
-        .where(result.test_id.in_(run_ids), ~is_carried_over(db, result))))
 
 
 def read_executed(db: Database, run_ids: Collection[int],
@@ -194,10 +184,9 @@ def is_still_completed(db: Database, completed: ProgressRow) -> bool:
 
 def find_missed(db: Database, run_ids: Collection[int] | None = None) -> dict[int, list[int]]:
     """Return the completed failed-only retries among some runs, or all, that lack results of others, by root run."""
-    retry, progress = db.run_retry.c, db.host.TestProgress
-    completed = select(progress.id).where(progress.test_id == retry.run_id, is_completed(progress))
+    retry = db.run_retry.c
     statement = (select(retry.run_id, retry.root_run_id)
-                 .where(retry.failed_only == true(), has_rows(completed.correlate(db.run_retry))))
+                 .where(retry.failed_only == true(), has_completed(db, retry.run_id)))
     if run_ids is not None:
         statement = statement.where(retry.run_id.in_(run_ids))
     suspects = {run_id: root_id for run_id, root_id in db.connection.execute(statement)}

@@ -13,15 +13,19 @@ class CarryOver(NamedTuple):
     origins: dict[int, int]
 
 
-def find_origins(completed: ProgressRow, lacking: Collection[int], attempts: Mapping[int, Progress],
+def find_origins(completed: ProgressRow | None, lacking: Collection[int], attempts: Mapping[int, Progress],
                  executed: Mapping[int, Collection[int]]) -> dict[int, int]:
-    """Return those of the tests that a retry lacks which another attempt executed, each with its origin run."""
+    """
+    Return those of the tests that a retry lacks which another attempt executed, each with its origin run.
+
+    ``completed`` is the row that completed the retry; None for the results that it would get if it completed now.
+    """
     # The latest end comes first, and only tests that are still missing, so that many attempts cost no more than few.
     origins: dict[int, int] = {}
     missing = set(lacking)
     for end in reversed(order_ends(attempts.values())):
         # A completed retry does not change because of runs that started later.
-        if attempts[end.run_id].rows[0].id < completed.id:
+        if completed is None or attempts[end.run_id].rows[0].id < completed.id:
             found = missing.intersection(executed[end.run_id])
             origins |= dict.fromkeys(found, end.run_id)
             missing -= found
