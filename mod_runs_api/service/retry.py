@@ -19,7 +19,7 @@ from ..domain.retry import Retry, RetryRequest, RetryRules, digest_key
 from ..domain.run import Run
 from ..domain.sweep import Candidate, find_recent_infrastructure_failure
 from ..domain.words import counted
-from ..errors import KeyReused, RunChanged
+from ..errors import KeyReused, RefusedByCheck, RunChanged
 from ..extension import ExtensionState
 from ..host.log import log
 from ..settings import Settings
@@ -56,7 +56,14 @@ def create_retry(state: ExtensionState, request: RetryRequest) -> Retry:
         found = state.transactions.run(find_retriable_run)
         if isinstance(found, Retry):
             return found
-        call_checks(checks, found)
+        try:
+            call_checks(checks, found)
+        except RefusedByCheck:
+            # The check may have refused because of the run that an earlier request with the same key has just created.
+            earlier = state.transactions.run(find_earlier_retry, request)
+            if earlier is None:
+                raise
+            return earlier
     return store_retry(state, request)
 
 
