@@ -103,7 +103,8 @@ NOT_SELECTED = {
     'active, in no category': Case(None, has_result=False, selected=0, in_category=False),
     'inactive': Case(None, has_result=False, selected=0, active=False),
     'perhaps active': Case(None, has_result=False, selected=0, active=None),
-    'inactive, with a result': Case('pass', selected=0, active=False)}
+    'inactive, with a result': Case('pass', selected=0, active=False),
+    'inactive, failed': Case('fail', 1, selected=0, active=False)}
 
 
 def add_run(cases: Mapping[str, Case]) -> tuple[int, dict[int, str]]:
