@@ -58,6 +58,18 @@ def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[i
     return counts
 
 
+def read_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, set[int]]:
+    """Return the tests whose results were carried over into each run."""
+    mark, completed = db.run_carried_over.c, db.host.TestProgress
+    tests: dict[int, set[int]] = {run_id: set() for run_id in run_ids}
+    for run_id, regression_test_id in db.connection.execute(
+            select(mark.run_id, mark.regression_test_id)
+            .join_from(db.run_carried_over, completed, _counts(db.run_carried_over, completed))
+            .where(mark.run_id.in_(run_ids))):
+        tests[run_id].add(regression_test_id)
+    return tests
+
+
 def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]:
     """Return those of some runs that have an own result."""
     run, result = db.host.Test, db.host.TestResult
