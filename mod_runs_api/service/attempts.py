@@ -5,13 +5,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ..database import Database
 from ..database.attempts import check_attempts, read_attempt_ids, read_attempts
-from ..database.carry_over import count_carried_over, find_runs_with_own_results, read_executed_tests
+from ..database.carry_over import count_carried_over, find_runs_with_own_results, read_executed
 from ..database.causes import read_run_records
 from ..database.outcomes import read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_run, read_builds
+from ..database.runs import find_run, read_active, read_builds
 from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage, EndedAttempt, choose_decisive, choose_failed,
                                count_failed, derive_status)
+from ..domain.carry_over import find_origins
 from ..domain.causes import find_cause
 from ..domain.history import MAX_COMPARED, MAX_LISTED, RetryHistory
 from ..domain.outcomes import did_not_pass, find_outcomes
@@ -99,7 +100,9 @@ def _count_to_carry_over(db: Database, root_id: int, run_ids: Collection[int]) -
     """Return the number of results that each of some failed-only retries gets when it completes."""
     if not run_ids:
         return {}
-    progress = read_progress(db, read_attempt_ids(db, root_id))
-    of_others = read_executed_tests(db, [one.run_id for one in progress.values() if one.end is not None])
-    own = read_tests(db, list(run_ids))
-    return {run_id: len(of_others - find_outcomes(tests).keys()) for run_id, tests in own.items()}
+    attempts = read_progress(db, read_attempt_ids(db, root_id))
+    ended = {run_id: attempt for run_id, attempt in attempts.items() if attempt.end is not None}
+    active = read_active(db)
+    own, executed = read_tests(db, list(run_ids)), read_executed(db, list(ended), active)
+    return {run_id: len(find_origins(None, active - find_outcomes(tests).keys(), ended, executed))
+            for run_id, tests in own.items()}

@@ -10,6 +10,7 @@ from ..database.outcomes import read_evidence, read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active, read_builds, read_commands
 from ..domain.outcomes import Evidence, find_outcomes
+from ..domain.progress import order_ends
 from ..domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
 from ..domain.words import to_sentence
 
@@ -20,7 +21,7 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
     run_ids = read_attempt_ids(db, run.root_id)
     numbers = {run_id: number for number, run_id in enumerate(run_ids, 1)}
     progress = read_progress(db, run_ids)
-    ends = {one.run_id: one.end.id for one in progress.values() if one.end is not None}
+    ends = {end.run_id: place for place, end in enumerate(order_ends(progress.values()))}
     builds = read_builds(db, run_ids)
     attempts, carried_over = read_tests(db, run_ids), read_carried_over(db, run_ids)
     by_test: dict[int, list[AttemptOutcome]] = {}
