@@ -259,6 +259,10 @@ def exit_on_error(as_json: bool = False) -> Iterator[None]:
     """Print why a command failed, as JSON if requested, and exit with the fitting code."""
     try:
         yield
+    except KeyboardInterrupt:
+        # Click would exit with 1, which means the verdict "fail".
+        print_line('Aborted!', is_error=True)
+        raise SystemExit(EXIT_CODES['internal_error']) from None
     except Exception as fault:
         error = fault if isinstance(fault, RunsApiError) else log_fault(fault)
         _print_error(error, as_json)

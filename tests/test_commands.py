@@ -177,6 +177,18 @@ def test_a_database_that_is_away_exits_with_3(command: Command, name: str, optio
     assert (result.exit_code, error_of(result)) == (3, 'The database cannot be used at the moment. Try again later.')
 
 
+@JSON
+@pytest.mark.parametrize('name', [*(f'{name} 1' for name in OF_A_RUN), *OF_MANY])
+def test_ctrl_c_exits_with_10(command: Command, name: str, options: list[str]) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with before_statements(Engine, '', interrupt):
+        result = command(*name.split(), *options)
+
+    assert (result.exit_code, result.stdout, result.stderr) == (10, '', 'Aborted!\n')
+
+
 def test_an_error_that_waiting_cannot_fix_exits_with_10_and_the_message_of_the_server(
         command: Command, attempts: ApiCall, run_id: int) -> None:
     db.session.execute(text('ALTER TABLE run_retry DROP COLUMN reason'))

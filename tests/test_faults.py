@@ -97,7 +97,7 @@ def assert_unavailable(response: TestResponse) -> None:
 # Whole or not there
 
 
-@pytest.mark.parametrize('error', [AWAY, *(DriverError(code, 'transient') for code in (1020, 1205, 1213, 1467))])
+@pytest.mark.parametrize('error', [AWAY, *(DriverError(code, 'transient') for code in (1020, 1205, 1213, 1412, 1467))])
 def test_a_retry_is_whole_after_a_transient_error_at_any_step_and_not_there_after_another(
         retry: ApiCall, run_id: int, rows: Rows, steps: list[str], error: Exception) -> None:
     times = 1 if error is AWAY else 2

@@ -248,7 +248,7 @@ def test_a_second_automatic_retry_needs_a_completion_on_the_platform_and_the_fir
         waiting, Line(second + 1, 'waiting', f'the automatic retries of run {other} are used up')]
 
 
-PULL = ['repository', f'pull request {PR}']
+PULL = [f'pull request {PR}']
 
 #: What happens after run 1 has ended, and the queries to GitHub then, by the reason to wait.
 REASONS: dict[str, tuple[Callable[[Scene], object], list[str]]] = {
@@ -470,7 +470,7 @@ def test_a_newer_run_keeps_its_commit_status_and_a_run_is_ended_although_github_
         scene: Scene, caplog: pytest.LogCaptureFixture, newer: dict[str, Any] | None, settings: dict[str, str]) -> None:
     run = scene.run(None, ago=LONG)
     if newer is None:
-        scene.github.faults = {'repository': TimeoutError()}
+        scene.github.faults = {'status': TimeoutError()}
     else:
         scene.run('PR closed', **newer)
 

@@ -118,9 +118,24 @@ def read_evidence(db: Database, run_ids: Sequence[int],
                                            file.regression_test_id == result.regression_test_id))
         .where(result.test_id.in_(run_ids), result.regression_test_id.in_(regression_test_ids)))
     codes: dict[tuple[int, int], tuple[int | None, int | None]] = {}
-    files: dict[tuple[int, int], dict[int, File]] = defaultdict(dict)
+    found: dict[tuple[int, int], dict[int, tuple[str, str]]] = defaultdict(dict)
     for regression_test_id, run_id, exit_code, expected_rc, output_id, expected, produced in rows:
         codes[regression_test_id, run_id] = exit_code, expected_rc
         if output_id is not None:
-            files[regression_test_id, run_id][output_id] = File(expected, produced)
-    return {key: Evidence(*codes[key], files[key]) for key in codes}
+            found[regression_test_id, run_id][output_id] = expected, produced
+    oldest = _find_oldest_runs(db, {output_id for files in found.values() for output_id in files})
+    # A file that was deleted in between has no oldest run.
+    return {(test_id, run_id): Evidence(*codes[test_id, run_id], {
+        output_id: File(*hashes, oldest.get(output_id, run_id))
+        for output_id, hashes in found[test_id, run_id].items()}) for test_id, run_id in codes}
+
+
+def _find_oldest_runs(db: Database, output_ids: Collection[int]) -> dict[int, int]:
+    """Return for each of some outputs the oldest run that has a file of it."""
+    # SQLite reads the whole table if there is no output.
+    file = db.host.TestResultFile
+    rows = db.connection.execute(
+        select(file.regression_test_output_id, func.min(file.test_id))
+        .where(file.regression_test_output_id.in_(output_ids))
+        .group_by(file.regression_test_output_id)) if output_ids else ()
+    return {output_id: run_id for output_id, run_id in rows}

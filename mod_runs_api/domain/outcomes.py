@@ -90,10 +90,13 @@ def list_not_passed(outcomes: Mapping[int, Outcome], active_ids: Collection[int]
 
 
 class File(NamedTuple):
-    """The hashes of one output of a test: of the expected file at the time, and of the produced file."""
+    """A file of one output of a test in one run."""
 
+    #: The hashes of the expected file at the time, and of the produced file.
     expected: str
     produced: str
+    #: The oldest run that has a file of the output. Before, the test may not have had this output.
+    oldest_run_id: int
 
 
 class Evidence(NamedTuple):

@@ -102,7 +102,8 @@ class RetryRules:
         if failed_only and not tests:
             raise NothingFailed(f'No test of run {run.id} failed: there is nothing to run again.')
         inactive_ids = [test.id for test in tests if not test.active]
-        if inactive_ids and not self.drop_inactive_tests:
+        # A run without a selection runs inactive tests too, but nobody selected them.
+        if inactive_ids and run.has_selection and not self.drop_inactive_tests:
             raise InactiveTests('Some of the tests to run are inactive now.', inactive_ids=inactive_ids)
         regression_test_ids = [test.id for test in tests if test.active]
         if not regression_test_ids:

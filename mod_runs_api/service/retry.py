@@ -12,7 +12,7 @@ from ..domain.outcomes import find_outcomes, list_not_passed
 from ..domain.retry import Retry, RetryRequest, RetryRules, digest_key
 from ..domain.run import Run
 from ..domain.words import counted
-from ..errors import KeyReused
+from ..errors import KeyReused, RefusedByCheck
 from ..extension import ExtensionState
 from ..host.log import log
 from ..settings import Check
@@ -57,7 +57,14 @@ def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[
         found = state.transactions.run(find_retriable_run)
         if isinstance(found, Retry):
             return found
-        call_checks(checks, found)
+        try:
+            call_checks(checks, found)
+        except RefusedByCheck:
+            # The check may have refused because of the run that an earlier request with the same key has just created.
+            earlier = state.transactions.run(find_earlier_retry, request)
+            if earlier is None:
+                raise
+            return earlier
     return store_retry(state, request, rules)
 
 

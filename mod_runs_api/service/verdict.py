@@ -37,7 +37,7 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
     # A test that has just been deleted has no command any more, and no results.
     tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in active_ids, outcomes)
              for regression_test_id, outcomes in sorted(by_test.items()) if regression_test_id in commands]
-    return Verdict(run_id, run.root_id, run_ids, judge_commit(tests, all_ended=len(ends) == len(run_ids)),
+    return Verdict(run_id, run.root_id, run_ids, judge_commit(tests, progress.values()),
                    count_verdicts(tests), to_sentence(tests), tests)
 
 

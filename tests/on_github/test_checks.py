@@ -25,8 +25,8 @@ from .conftest import Comment, MakeRun
 GONE = ('The platform would find no build of commit 5f2a9c0e for linux: GitHub keeps builds for 90 days, and the '
         'platform looks at the newest ones only.')
 WANTED, OTHER = Build(COMMIT, 'linux'), Build(OLD_COMMIT, 'linux')
-#: The queries for a pull request.
-PULL_REQUEST = ['repository', f'pull request {PR}']
+#: The query for the pull request.
+PULL_REQUEST = f'pull request {PR}'
 
 
 def checked_by(*checks: Any) -> pytest.MarkDecorator:
@@ -77,7 +77,7 @@ def test_a_run_may_be_retried_whose_build_is_kept(github: GitHub, linux: Test, w
 
 
 @checked_by(build_artifact_exists)
-@pytest.mark.parametrize('question', ['repository', 'artifacts', 'artifact 2', None])
+@pytest.mark.parametrize('question', ['artifacts', 'artifact 2', None])
 def test_a_github_that_does_not_answer_refuses_nothing_and_keeps_its_token(
         github: GitHub, linux: Test, app: Flask, caplog: pytest.LogCaptureFixture, question: str | None) -> None:
     github.builds = [OTHER, OTHER]
@@ -101,7 +101,7 @@ def test_a_comment_queries_the_build_once_with_and_without_the_setting(
 
     assert comment('/retry linux').refusals == (CommentRefusal('linux', linux.id, GONE),)
     assert rows.retries == []
-    assert github.asked == [*PULL_REQUEST, 'repository', 'artifacts']
+    assert github.asked == [PULL_REQUEST, 'artifacts']
 
 
 # The pull request and its author
@@ -110,7 +110,7 @@ def test_a_comment_queries_the_build_once_with_and_without_the_setting(
 @checked_by(pull_request_is_open)
 def test_the_pull_request_of_a_run_must_be_open(github: GitHub, linux: Test) -> None:
     assert refusal(linux) is None
-    assert github.asked == PULL_REQUEST
+    assert github.asked == [PULL_REQUEST]
 
     github.close_pull(PR)
     assert refusal(linux) == 'Pull request 1342 is closed.'
@@ -136,8 +136,7 @@ def test_a_run_without_a_pull_request_causes_no_query(github: GitHub, make_run: 
 
 @checked_by(build_artifact_exists, pull_request_is_open, author_is_not_blocked, commit_is_not_superseded)
 @pytest.mark.parametrize(('silent', 'asked'), [
-    (None, ['repository', 'artifacts', PULL_REQUEST[1]]), ('repository', ['repository']),
-    (PULL_REQUEST[1], ['repository', 'artifacts', PULL_REQUEST[1]])])
+    (None, ['artifacts', PULL_REQUEST]), ('artifacts', ['artifacts']), (PULL_REQUEST, ['artifacts', PULL_REQUEST])])
 def test_all_checks_together_send_each_query_once_and_wait_once_if_there_is_no_answer(
         github: GitHub, linux: Test, silent: str | None, asked: list[str]) -> None:
     github.faults = {silent or '': ConnectionError()}
