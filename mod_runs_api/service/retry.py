@@ -6,9 +6,9 @@ from typing import Any
 from ..database import Database
 from ..database.outcomes import read_selected, read_tests
 from ..database.retry import find_retry, write_retry
-from ..database.runs import check_run, find_run
+from ..database.runs import check_run, find_run, read_active
 from ..database.transactions import Transactions
-from ..domain.outcomes import list_not_passed
+from ..domain.outcomes import find_outcomes, list_not_passed
 from ..domain.retry import Retry, RetryRequest, RetryRules, digest_key
 from ..domain.run import Run
 from ..domain.words import counted
@@ -93,7 +93,7 @@ def _create(db: Database, request: RetryRequest, rules: RetryRules, guard: Guard
 
 def read_tests_to_run(db: Database, rules: RetryRules, run: Run, failed_only: bool) -> list[int]:
     """Return the regression tests that a retry of a run would run, in order. Raises :exc:`Refusal`."""
-    tests = (list_not_passed(read_tests(db, [run.id])[run.id]) if failed_only else
+    tests = (list_not_passed(find_outcomes(read_tests(db, [run.id])[run.id]), read_active(db)) if failed_only else
              read_selected(db, [run.full_set_id])[run.full_set_id])
     if failed_only:
         check_run(db, run)

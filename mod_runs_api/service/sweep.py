@@ -18,12 +18,12 @@ from ..database.carry_over import find_missed
 from ..database.causes import read_run_records
 from ..database.outcomes import read_selected, read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
+from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_active, read_runs
 from ..database.sweep import (find_newest_completion, ping, read_automatic_attempts, read_automatic_sources,
                               read_machines, read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
 from ..domain.causes import LOST_MACHINE
-from ..domain.outcomes import list_not_passed
+from ..domain.outcomes import find_outcomes, list_not_passed
 from ..domain.progress import COMPLETED, ENDED_STATUSES, ProgressRow, order_ends
 from ..domain.run import Run
 from ..domain.sweep import Candidate, CircuitBreaker, SignsOfLife, SourceTests, Step
@@ -247,12 +247,12 @@ def _read_tests(db: Database, candidates: Sequence[Candidate]) -> dict[int, Sour
     if not candidates:
         return {}
     runs = [candidate.run for candidate in candidates]
-    outcomes = read_tests(db, [run.id for run in runs])
+    tests, active_ids = read_tests(db, [run.id for run in runs]), read_active(db)
     full_sets = read_selected(db, list({run.full_set_id for run in runs}))
     # Nothing is carried over into a retry that has not completed.
     passed = {candidate.run.id: _read_passed(db, candidate.run.id) for candidate in candidates
               if candidate.run.failed_only and not candidate.record.progress.completed}
-    return {run.id: SourceTests(list_not_passed(outcomes[run.id]), full_sets[run.full_set_id],
+    return {run.id: SourceTests(list_not_passed(find_outcomes(tests[run.id]), active_ids), full_sets[run.full_set_id],
                                 passed.get(run.id, set())) for run in runs}
 
 
