@@ -1,9 +1,10 @@
 """The command line: ``flask runs-api`` (docs/python-and-command-line.rst)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import wraps
 from operator import itemgetter
 from typing import Any
 
@@ -28,29 +29,67 @@ from .service.verdict import read_verdict
 from .terminal import EXIT_CODES, Columns, escape, print_json, print_line, print_list
 
 
-@click.command('retry')
+def command(name: str, *, json_help: str = 'Print JSON.') -> Callable[[Callable[..., None]], click.Command]:
+    """Return the decorator of a command. The function gets ``as_json``, and its errors become exit codes."""
+    def decorate(function: Callable[..., None]) -> click.Command:
+        @click.command(name)
+        @click.option('--json', 'as_json', is_flag=True, help=json_help)
+        @with_appcontext
+        @wraps(function)
+        def run(as_json: bool, **arguments: Any) -> None:
+            with exit_on_error(as_json):
+                function(as_json=as_json, **arguments)
+        return run
+    return decorate
+
+
+@contextmanager
+def exit_on_error(as_json: bool = False) -> Iterator[None]:
+    """Print why a command failed, as JSON if requested, and exit with the fitting code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        # Click would exit with 1, which means the verdict "fail".
+        print_line('Aborted!', is_error=True)
+        raise SystemExit(EXIT_CODES['internal_error']) from None
+    except Exception as fault:
+        error = fault if isinstance(fault, RunsApiError) else log_fault(fault)
+        _print_error(error, as_json)
+        raise SystemExit(EXIT_CODES[error.code]) from None
+
+
+def _print_error(error: RunsApiError, as_json: bool, run_id: int | None = None) -> None:
+    """Print an error, as JSON if requested, with the run that it is about if there are several."""
+    if as_json:
+        print_json(error.to_json() if run_id is None else {'run_id': run_id, **error.to_json()})
+    else:
+        details = f' {json.dumps(error.details)}' if error.details else ''
+        run = '' if run_id is None else f'Run {run_id}: '
+        print_line(f'Error: {run}{escape(error.message)}{details}', is_error=True)
+    if isinstance(error, InternalError):
+        print_line(f'The server said: {escape(error.fault)}', is_error=True)
+
+
+@command('retry', json_help='Print JSON, errors too.')
 @click.argument('run_id', type=int)
 @click.option('--failed-only', is_flag=True, help='Run only the tests that did not pass.')
 @click.option('--reason', metavar='TEXT', help='Why: at most 255 characters.')
 @click.option('--as', 'requested_by', metavar='NAME', help='The user of the platform who requests it.')
 @click.option('--key', 'idempotency_key', metavar='KEY', help='An idempotency key: the same one creates one run.')
 @click.option('--dry-run', is_flag=True, help='Create nothing, and print the tests that would be run.')
-@click.option('--json', 'as_json', is_flag=True, help='Print JSON, errors too.')
-@with_appcontext
 def retry_command(run_id: int, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Retry the run RUN_ID, and print the id of the new run."""
-    with exit_on_error(as_json):
-        state = extension_state()
-        request = build_request(state.transactions, run_id, **options)
-        # A key that was used has its retry already.
-        retry = state.transactions.run(find_earlier_retry, request) if dry_run else create_retry(state, request)
-        if retry is None:
-            _print_preview(preview_retry(state, run_id), request.failed_only, as_json)
-        elif as_json:
-            print_json({'run_id': retry.run_id, 'new_run_id': retry.new_run_id, 'tests': retry.test_count,
-                        'replayed': retry.replayed})
-        else:
-            print_line(str(retry.new_run_id))
+    state = extension_state()
+    request = build_request(state.transactions, run_id, **options)
+    # A key that was used has its retry already.
+    retry = state.transactions.run(find_earlier_retry, request) if dry_run else create_retry(state, request)
+    if retry is None:
+        _print_preview(preview_retry(state, run_id), request.failed_only, as_json)
+    elif as_json:
+        print_json({'run_id': retry.run_id, 'new_run_id': retry.new_run_id, 'tests': retry.test_count,
+                    'replayed': retry.replayed})
+    else:
+        print_line(str(retry.new_run_id))
 
 
 def _print_preview(preview: Preview, failed_only: bool, as_json: bool) -> None:
@@ -85,19 +124,16 @@ ATTEMPT_COLUMNS: Columns = {
     'REASON': itemgetter('reason')}
 
 
-@click.command('attempts')
+@command('attempts', json_help='Print JSON lines, one for each attempt.')
 @click.argument('run_id', type=int)
-@click.option('--json', 'as_json', is_flag=True, help='Print JSON lines, one for each attempt.')
-@with_appcontext
 def attempts_command(run_id: int, as_json: bool) -> None:
     """
     List the attempts of the run RUN_ID.
 
     OTHER BUILDS counts the results that were carried over from attempts of other builds: commit and number.
     """
-    with exit_on_error(as_json):
-        attempts = extension_state().transactions.run(read_page, run_id).attempts
-        print_list(AttemptSchema(many=True).dump(attempts), ATTEMPT_COLUMNS, as_json=as_json)
+    attempts = extension_state().transactions.run(read_page, run_id).attempts
+    print_list(AttemptSchema(many=True).dump(attempts), ATTEMPT_COLUMNS, as_json=as_json)
 
 
 VERDICT_COLUMNS: Columns = {
@@ -107,10 +143,8 @@ VERDICT_COLUMNS: Columns = {
     'COMMAND': itemgetter('command')}
 
 
-@click.command('verdict')
+@command('verdict', json_help='Print JSON, with every test.')
 @click.argument('run_id', type=int)
-@click.option('--json', 'as_json', is_flag=True, help='Print JSON, with every test.')
-@with_appcontext
 def verdict_command(run_id: int, as_json: bool) -> None:
     """
     Print the verdicts that all attempts of the run RUN_ID prove together.
@@ -118,15 +152,14 @@ def verdict_command(run_id: int, as_json: bool) -> None:
     Lists each test that did not pass in every attempt, with the run and the outcome of each attempt. The last line is
     the overall verdict. Exits with 0 for pass and unstable, 1 for fail and 9 for pending.
     """
-    with exit_on_error(as_json):
-        found = extension_state().transactions.run(read_verdict, run_id)
-        tests = TestVerdictSchema(many=True).dump(found.tests)
-        if as_json:
-            print_json({'data': tests, 'meta': VerdictMetaSchema().dump(found)})
-        else:
-            print_list([test for test in tests if test['verdict'] != 'passed'], VERDICT_COLUMNS,
-                       empty='No test has another verdict than "passed".')
-            print_line('\t'.join(filter(None, [found.overall, found.sentence])))
+    found = extension_state().transactions.run(read_verdict, run_id)
+    tests = TestVerdictSchema(many=True).dump(found.tests)
+    if as_json:
+        print_json({'data': tests, 'meta': VerdictMetaSchema().dump(found)})
+    else:
+        print_list([test for test in tests if test['verdict'] != 'passed'], VERDICT_COLUMNS,
+                   empty='No test has another verdict than "passed".')
+        print_line('\t'.join(filter(None, [found.overall, found.sentence])))
     raise SystemExit(EXIT_CODES[found.overall])
 
 
@@ -135,22 +168,34 @@ CARRY_OVER_COLUMNS: Columns = {
     'RESULTS': itemgetter('results')}
 
 
-@click.command('carry-over')
+@command('carry-over', json_help='Print JSON lines.')
 @click.argument('run_id', type=int, required=False)
-@click.option('--json', 'as_json', is_flag=True, help='Print JSON lines.')
-@with_appcontext
 def carry_over_command(run_id: int | None, as_json: bool) -> None:
     """
     Carry results over into the failed-only retry RUN_ID, or into all that lack results. It may be repeated.
 
     Prints the run and the number of results.
     """
-    with exit_on_error(as_json):
-        transactions = extension_state().transactions
-        carried_over = (carry_over_missed(transactions) if run_id is None else
-                        [(run_id, transactions.run(carry_over, run_id))])
-        print_list(({'run_id': found_id, 'results': count} for found_id, count in carried_over), CARRY_OVER_COLUMNS,
-                   empty='No retry lacks results.', as_json=as_json)
+    errors: dict[int, RunsApiError] = {}
+    transactions = extension_state().transactions
+    carried_over = (_leave_out(carry_over_missed(transactions), errors) if run_id is None else
+                    [(run_id, transactions.run(carry_over, run_id))])
+    print_list(({'run_id': found_id, 'results': count} for found_id, count in carried_over), CARRY_OVER_COLUMNS,
+               empty='No results were carried over.', as_json=as_json)
+    for failed_id, error in errors.items():
+        _print_error(error, as_json, failed_id)
+    if errors:
+        raise SystemExit(EXIT_CODES[next(iter(errors.values())).code])
+
+
+def _leave_out(carried_over: Iterable[tuple[int, int | RunsApiError]],
+               errors: dict[int, RunsApiError]) -> Iterator[tuple[int, int]]:
+    """Yield the runs with a number of results, and put the others with their errors into a dictionary."""
+    for run_id, result in carried_over:
+        if isinstance(result, RunsApiError):
+            errors[run_id] = result
+        else:
+            yield run_id, result
 
 
 STEP_COLUMNS: Columns = {
@@ -160,21 +205,18 @@ STEP_COLUMNS: Columns = {
     'WHY': itemgetter('why')}
 
 
-@click.command('sweep')
+@command('sweep', json_help='Print JSON lines.')
 @click.option('--dry-run', is_flag=True, help='Write nothing, and print the steps that would be taken.')
-@click.option('--json', 'as_json', is_flag=True, help='Print JSON lines.')
-@with_appcontext
 def sweep_command(dry_run: bool, as_json: bool) -> None:
     """
     Carry over missed results. If automatic retries are on, end lost runs and retry infrastructure failures.
 
     Prints a line for each run that it changed, or would have changed but for a reason. For the crontab.
     """
-    with exit_on_error(as_json):
-        state = extension_state()
-        plan = plan_sweep(state)
-        steps = plan if dry_run else take_steps(state, plan)
-        print_list(map(_to_row, steps), STEP_COLUMNS, empty='There is nothing to do.', as_json=as_json)
+    state = extension_state()
+    plan = plan_sweep(state)
+    steps = plan if dry_run else take_steps(state, plan)
+    print_list(map(_to_row, steps), STEP_COLUMNS, empty='There is nothing to do.', as_json=as_json)
 
 
 def _to_row(step: Step) -> dict[str, Any]:
@@ -187,11 +229,9 @@ CAUSE_COLUMNS: Columns = {
     'MESSAGE': itemgetter('detail')}
 
 
-@click.command('causes')
+@command('causes')
 @click.option('--last', type=click.IntRange(min=1), default=200, show_default=True, metavar='N',
               help='How many runs are looked at.')
-@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
-@with_appcontext
 def causes_command(last: int, as_json: bool) -> None:
     """
     Count the causes of the last N runs that have ended.
@@ -199,15 +239,14 @@ def causes_command(last: int, as_json: bool) -> None:
     Prints the number of runs, of whole ones (with a result for every test), and of each cause. Then it prints each
     message with its number, the most frequent first. It only reads, and works before the first retry.
     """
-    with exit_on_error(as_json):
-        counts = count_causes(extension_state().transactions, last)
-        details = [{'cause': cause.name, 'detail': cause.detail, 'count': count} for cause, count in counts.details]
-        if as_json:
-            print_json({'runs': counts.runs, 'whole': counts.whole, 'causes': counts.by_name, 'details': details})
-        else:
-            totals = [('runs', counts.runs), ('whole', counts.whole), *counts.by_name.items()]
-            print_list([*({'cause': name, 'detail': None, 'count': count} for name, count in totals), *details],
-                       CAUSE_COLUMNS)
+    counts = count_causes(extension_state().transactions, last)
+    details = [{'cause': cause.name, 'detail': cause.detail, 'count': count} for cause, count in counts.details]
+    if as_json:
+        print_json({'runs': counts.runs, 'whole': counts.whole, 'causes': counts.by_name, 'details': details})
+    else:
+        totals = [('runs', counts.runs), ('whole', counts.whole), *counts.by_name.items()]
+        print_list([*({'cause': name, 'detail': None, 'count': count} for name, count in totals), *details],
+                   CAUSE_COLUMNS)
 
 
 FLAKY_COLUMNS: Columns = {
@@ -218,11 +257,9 @@ FLAKY_COLUMNS: Columns = {
     'COMMAND': itemgetter('command')}
 
 
-@click.command('flaky')
+@command('flaky')
 @click.option('--last', type=click.IntRange(min=1), default=100, show_default=True, metavar='N',
               help='How many first runs that were retried are looked at.')
-@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
-@with_appcontext
 def flaky_command(last: int, as_json: bool) -> None:
     """
     List the tests that were flaky in the last N first runs that were retried, the most often flaky first.
@@ -230,30 +267,12 @@ def flaky_command(last: int, as_json: bool) -> None:
     FLAKY is the number of these runs in which the test was flaky. RETRIED is the number in which it ran more than once.
     LAST RUN is the newest in which it was flaky. The command only reads.
     """
-    with exit_on_error(as_json):
-        found = list_flaky(extension_state().transactions, last)
-        tests = [asdict(test) for test in found.tests]
-        if as_json:
-            print_json({'runs': found.runs, 'tests': tests})
-        else:
-            print_list(tests, FLAKY_COLUMNS, empty=f'No test was flaky in {counted(found.runs, "run")} with retries.')
-
-
-@contextmanager
-def exit_on_error(as_json: bool = False) -> Iterator[None]:
-    """Print why a command failed, as JSON if requested, and exit with the fitting code."""
-    try:
-        yield
-    except Exception as fault:
-        error = fault if isinstance(fault, RunsApiError) else log_fault(fault)
-        if as_json:
-            print_json(error.to_json())
-        else:
-            details = f' {json.dumps(error.details)}' if error.details else ''
-            print_line(f'Error: {escape(error.message)}{details}', is_error=True)
-        if isinstance(error, InternalError):
-            print_line(f'The server said: {escape(error.fault)}', is_error=True)
-        raise SystemExit(EXIT_CODES[error.code]) from None
+    found = list_flaky(extension_state().transactions, last)
+    tests = [asdict(test) for test in found.tests]
+    if as_json:
+        print_json({'runs': found.runs, 'tests': tests})
+    else:
+        print_list(tests, FLAKY_COLUMNS, empty=f'No test was flaky in {counted(found.runs, "run")} with retries.')
 
 
 COMMANDS = (retry_command, attempts_command, verdict_command, carry_over_command, sweep_command, causes_command,

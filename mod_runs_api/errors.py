@@ -156,11 +156,11 @@ class InternalError(RunsApiError):
 
 
 class ServiceUnavailable(RunsApiError):
-    """The database is unavailable, read-only or too busy. The same request may work later."""
+    """The database is unavailable, read-only or too busy, or the run keeps changing. Later, the request may work."""
 
     code = 'service_unavailable'
     status = 503
     headers: Mapping[str, str] = {'Retry-After': '5'}
 
-    def __init__(self) -> None:
-        super().__init__('The database cannot be used at the moment. Try again later.')
+    def __init__(self, message: str = 'The database cannot be used at the moment. Try again later.') -> None:
+        super().__init__(message)

@@ -89,6 +89,28 @@ def test_a_check_that_cannot_be_called_with_one_argument_is_refused_at_the_mount
         create_app('sqlite://', True, RUNS_API_BEFORE_RETRY=[refuse, check])
 
 
+REPEATING = Mock()
+
+
+@checked_by(REPEATING)
+def test_a_repeated_request_gets_the_run_that_its_key_created_while_a_check_was_called(retry, run_id, rows):
+    answers = []
+
+    def repeat(_run):
+        REPEATING.side_effect = None
+        REPEATING.return_value = None
+        answers.append(retry(run_id, key='k'))
+        return 'Another attempt is queued.'
+
+    REPEATING.side_effect = repeat
+    answers.append(retry(run_id, key='k'))
+
+    assert [(answer.status_code, answer.headers.get('Idempotent-Replayed')) for answer in answers] == [
+        (202, None), (202, 'true')]
+    assert answers[0].json == answers[1].json
+    assert len(rows.retries) == 1
+
+
 CHECK = Mock(return_value=None)
 
 

@@ -94,7 +94,7 @@ def test_a_person_reads_headings_and_a_sentence_in_the_place_of_an_empty_list(co
         head = command(*arguments).output.splitlines()[0]
         assert re.split('  +', head) == list(columns)
     empty: list[Any] = [
-        (['carry-over'], 'No retry lacks results.\n'), (['sweep'], 'There is nothing to do.\n'),
+        (['carry-over'], 'No results were carried over.\n'), (['sweep'], 'There is nothing to do.\n'),
         (['flaky'], 'No test was flaky in 0 runs with retries.\n'),
         (['verdict', run_id], 'No test has another verdict than "passed".\npass\n')]
     for arguments, sentence in empty:
@@ -147,6 +147,18 @@ def test_a_database_that_is_away_exits_with_3(command, name, options):
         result = command(*name.split(), *options)
 
     assert (result.exit_code, error_of(result)) == (3, 'The database cannot be used at the moment. Try again later.')
+
+
+@JSON
+@pytest.mark.parametrize('name', [*(f'{name} 1' for name in OF_A_RUN), *OF_MANY])
+def test_ctrl_c_exits_with_10(command, name, options):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with before_statements(Engine, '', interrupt):
+        result = command(*name.split(), *options)
+
+    assert (result.exit_code, result.stdout, result.stderr) == (10, '', 'Aborted!\n')
 
 
 def test_an_error_that_waiting_cannot_fix_exits_with_10_and_the_message_of_the_server(command, attempts, run_id):

@@ -107,7 +107,7 @@ def assert_unavailable(response):
 # Whole or not there
 
 
-@pytest.mark.parametrize('code', [1020, 1205, 1213, 1467])
+@pytest.mark.parametrize('code', [1020, 1205, 1213, 1412, 1467])
 def test_a_retry_is_whole_after_two_transient_errors_at_any_step(retry, run_id, rows, steps, code):
     for number, step in enumerate(steps, 2):
         with failing_step(step, DriverError(code, 'transient'), 2) as failed:

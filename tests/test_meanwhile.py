@@ -183,4 +183,8 @@ def test_messages_at_each_statement_do_not_keep_a_run_from_being_read_but_ends_d
 
     report()
     with watch_statements(Engine, report):
-        assert [ask('GET', NEWEST, route).status_code for route in ('retries', 'verdict')] == [code, code]
+        answers = [ask('GET', NEWEST, route) for route in ('retries', 'verdict')]
+    assert [answer.status_code for answer in answers] == [code, code]
+    if code == 503:
+        assert {answer.json['message'] for answer in answers} == {
+            'The run keeps changing while it is read. Try again later.'}

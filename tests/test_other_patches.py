@@ -35,7 +35,7 @@ def test_a_patch_is_a_whole_mail_with_a_subject_of_its_projects_kind(tmp_path, m
 def test_none_is_missing():
     assert [f'{mail.parent.name}/{mail.name[:5]}' for mail in MAILS] == [
         'console/0001-', 'console/0002-', 'console/0003-', 'console/0004-', 'sp/0001-', 'sp/0002-',
-        'sp/0003-']
+        'sp/0003-', 'sp/0004-']
 
 
 def test_no_two_modules_differ_in_upper_and_lower_case_only():

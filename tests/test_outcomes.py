@@ -36,6 +36,14 @@ def test_a_failed_only_retry_runs_what_did_not_pass(retry: ApiCall, rows: Rows, 
     assert [names[test_id] for test_id in selection] == [name for name, case in cases.items() if case.is_run_again]
 
 
+def test_a_failed_only_retry_of_a_run_without_rows_leaves_inactive_tests_out(retry: ApiCall, rows: Rows) -> None:
+    run_id, names = add_run(NOT_SELECTED)
+
+    selection = rows.selection(retry(run_id, {'failed_only': True}).json['new_run_id'])
+
+    assert [names[test_id] for test_id in selection] == ['active']
+
+
 @CASES
 @pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
 def test_a_full_retry_runs_the_selected_tests_or_without_rows_those_that_are_active(

@@ -8,6 +8,7 @@ import seed
 from database import db
 from flask import Flask
 from mod_auth.models import User
+from mod_customized.models import TestFork
 from mod_test.models import Test
 from support.api import ApiCall, Command, assert_error
 from support.isolation import without_request
@@ -60,6 +61,13 @@ def test_the_owners_and_the_requester_own_the_new_run_once(retry: ApiCall, alice
     for owners in ([olga, alice, olga], [olga]):
         source = seed.run([seed.regression_test()], owners=owners)
         assert rows.owners(retry(source).json['new_run_id']) == sorted([alice.id, olga.id])
+
+
+def test_an_owner_without_a_user_is_left_out(retry: ApiCall, alice: User, rows: Rows) -> None:
+    source = seed.run([seed.regression_test()])
+    seed.add(TestFork(test_id=source.id))
+
+    assert rows.owners(retry(source).json['new_run_id']) == [alice.id]
 
 
 def test_a_retry_is_recorded_is_queued_and_changes_nothing_that_was_there(

@@ -5,13 +5,16 @@ The number of statements does not depend on any size. The host holds a connectio
 a second one, a full pool could lock all requests up. What the host's session has pending stays there.
 """
 
+from datetime import datetime
+
 import pytest
 import seed
 from database import db
 from mod_auth.models import User
-from mod_test.models import Test, TestStatus
-from sqlalchemy import select, text
+from mod_test.models import Test, TestProgress, TestStatus
+from sqlalchemy import select, text, update
 from support.entry_points import CALLS, SILENT, EntryPoints
+from support.github import SETTINGS
 from support.histories import end
 from support.rows import add_retries
 from support.statements import record_statements
@@ -62,28 +65,42 @@ def test_an_end_of_a_run_of_the_platforms_own_costs_one_statement_and_another_st
     assert counts == [counts[0], counts[0], counts[0] + 1]
 
 
-def count_steps(engine, work):
-    """Return how many hundred steps SQLite takes for some work in memory."""
+def count_steps_of_sqlite(engine):
+    """Return how many hundred steps SQLite takes for a plan of the sweep that has no step."""
     steps: list[None] = []
     with engine.connect() as connection:
         database = connection.connection.driver_connection
     # An answer other than None would end the statement.
     database.set_progress_handler(lambda: steps.append(None), 100)
-    work()
+    assert plan_sweep(extension_state()) == []
     database.set_progress_handler(None, 0)
     return len(steps)
 
 
 def test_the_work_of_a_plan_of_the_sweep_grows_with_the_attempts_and_not_with_pairs(app, engine):
-    def add_attempts_and_plan(attempts):
+    steps = []
+    for attempts in (10, 90):
         first, *retries = seed.bulk_runs(attempts, 10)
         add_retries(first, retries, failed_only=True)
-        return count_steps(engine, lambda: plan_sweep(extension_state()))
-
-    few, many = add_attempts_and_plan(10), add_attempts_and_plan(90)
+        steps.append(count_steps_of_sqlite(engine))
 
     # There are ten times as many attempts.
-    assert 0 < many < 15 * few
+    assert 0 < steps[1] < 15 * steps[0]
+
+
+@pytest.mark.parametrize('app_settings', [{}, {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1}])
+def test_the_work_of_a_plan_of_the_sweep_does_not_grow_with_the_retries_of_long_ago(app, engine):
+    steps = []
+    for retries in (100, 900):
+        runs = seed.bulk_runs(2 * retries, 5)
+        for first, retry in zip(runs[::2], runs[1::2]):
+            add_retries(first, [retry], failed_only=True)
+        db.session.execute(update(TestProgress).values(timestamp=datetime(2020, 1, 1)))
+        db.session.commit()
+        steps.append(count_steps_of_sqlite(engine))
+
+    # There are ten times as many retries.
+    assert 0 < steps[1] < 2 * steps[0]
 
 
 # How many connections

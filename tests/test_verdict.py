@@ -4,10 +4,12 @@ import json
 from collections.abc import Callable
 
 import pytest
+import seed
+from database import db
 from flask import Flask
 from mod_regression.models import RegressionTest
 from support.api import ApiCall, Command
-from support.histories import CRASH, FAIL, OTHER, PASS, History, add_attempts, finish, retry_in_process
+from support.histories import CRASH, FAIL, NO_FILE, OTHER, PASS, History, add_attempts, finish, retry_in_process
 
 from mod_runs_api import attempts_verdict
 
@@ -83,6 +85,17 @@ def test_the_evidence_of_a_test_in_an_attempt_is_its_own() -> None:
 
     assert [[(one.evidence.exit_code, [file.produced for file in one.evidence.files.values()]) for one in test.attempts]
             for test in tests] == [[(0, ['wrong']), (0, ['also wrong'])], [(139, ['right']), (0, ['right'])]]
+
+
+def test_a_file_of_any_older_run_shows_that_an_output_was_expected() -> None:
+    older = seed.run()
+    run_id = add_attempts([NO_FILE, PASS])[0]
+    assert attempts_verdict(run_id).tests[0].verdict == 'expectation_changed'
+
+    seed.result(older, db.session.get_one(RegressionTest, 1))
+    db.session.commit()
+
+    assert attempts_verdict(run_id).tests[0].verdict == 'flaky'
 
 
 # In the report on a pull request (docs/github.rst)

@@ -8,10 +8,9 @@ The functions take one :class:`Database`, a transaction with its tables.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (ColumnElement, Connection, LargeBinary, Select, SQLColumnExpression, String, Table, cast,
-                        type_coerce)
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, SQLColumnExpression, String, cast, type_coerce
 
-from ..host.models import Enumeration, HostModels
+from ..host.models import Enumeration
 from .tables import Tables
 
 #: The hint to read a table by its primary key. The primary keys of results and files keep the rows of a run together.
@@ -21,26 +20,10 @@ BY_PRIMARY_KEY = 'FORCE INDEX (PRIMARY)'
 
 
 @dataclass(frozen=True)
-class Database:
+class Database(Tables):
     """A transaction on the host's database, and the tables that are used in it."""
 
     connection: Connection
-    tables: Tables
-
-    @property
-    def host(self) -> HostModels:
-        """The host's models."""
-        return self.tables.host
-
-    @property
-    def run_retry(self) -> Table:
-        """The table of retries."""
-        return self.tables.run_retry
-
-    @property
-    def run_carried_over(self) -> Table:
-        """The table of results that were carried over."""
-        return self.tables.run_carried_over
 
 
 def has_rows(statement: Select[Any]) -> ColumnElement[bool]:

@@ -32,7 +32,9 @@ def write_retry(db: Database, request: RetryRequest, source: Run, regression_tes
     selected = insert(customized).values({customized.test_id: new_run_id,
                                           customized.regression_id: bindparam('selected')})
     db.connection.execute(selected, [{'selected': regression_test_id} for regression_test_id in regression_test_ids])
-    owners = set(db.connection.scalars(select(owner.user_id).where(owner.test_id == source.id)))
+    # The platform's column may be null.
+    owners = set(db.connection.scalars(select(owner.user_id)
+                                       .where(owner.test_id == source.id, owner.user_id.is_not(None))))
     if request.requester_id is not None:
         owners.add(request.requester_id)
     if owners:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from ..errors import StaleRead
@@ -58,8 +59,8 @@ class Transactions:
         try:
             connection = self.get_session().connection(bind_arguments={'mapper': self.tables.host.Test})
             with suppress(StaleRead):
-                return work(Database(connection, self.tables), *args, **kwargs)
-            return work(Database(connection, self.tables), *args, **kwargs)
+                return work(self._open(connection), *args, **kwargs)
+            return work(self._open(connection), *args, **kwargs)
         except (SQLAlchemyError, StaleRead) as fault:
             error = log_fault(fault)
         raise error
@@ -73,12 +74,15 @@ class Transactions:
             try:
                 self._give_connection_back()
                 with self.get_session().get_bind(mapper=self.tables.host.Test).engine.begin() as connection:
-                    return work(Database(connection, self.tables), *args, **kwargs)
+                    return work(self._open(connection), *args, **kwargs)
             except (DBAPIError, StaleRead) as error:
                 if tries == MAX_TRIES or time.monotonic() - started > MAX_SECONDS or not _may_succeed_at_once(error):
                     raise
             # Back off for a random time so that the same transactions do not collide again.
             time.sleep(random.uniform(0, 0.005 * 2 ** tries))
+
+    def _open(self, connection: Connection) -> Database:
+        return Database(**vars(self.tables), connection=connection)
 
     def _give_connection_back(self) -> None:
         """Have the host's session give back the connection of a request of the package's own."""

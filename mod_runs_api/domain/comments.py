@@ -66,39 +66,69 @@ def _hide_code_and_html_comments(comment: str) -> str:
     visible: list[str] = []
     fence = ''
     in_html_comment = False
+    # The column at which the text of the outermost list item begins; 0 outside of lists.
+    item = 0
     for line in comment.replace('\r\n', '\n').replace('\r', '\n').split('\n'):
-        marks, rest = _split_fence(line)
+        indent = len(line) - len(line.lstrip(' '))
+        if indent < item and line.strip():
+            item, fence = 0, ''  # The item ends, and so does a fence in it.
+        is_indented_code = indent > 3 and not item
         if fence:
-            if marks.startswith(fence) and not rest.strip(' \t'):
+            marks, rest = _split_fence(line[indent:])
+            if not is_indented_code and marks.startswith(fence) and not rest.strip(' \t'):
                 fence = ''
-        elif marks and not in_html_comment and not (marks[0] == '`' and '`' in rest):
-            fence = marks
-        else:
-            for number, part in enumerate(line.split('-->')):
-                if number:
-                    visible.append(' ' if in_html_comment else '-->')
-                    in_html_comment = False
-                if not in_html_comment:
-                    text, opening, _ = part.partition('<!--')
-                    visible.append(text)
-                    in_html_comment = bool(opening)
+            continue
+        if not is_indented_code and not in_html_comment:
+            text, first = _skip_markers(line, indent)
+            item = item or first
+            marks, rest = _split_fence(line[text:])
+            if marks and not (marks[0] == '`' and '`' in rest):
+                fence = marks
+                continue
+        for number, part in enumerate(line.split('-->')):
+            if number:
+                visible.append(' ' if in_html_comment else '-->')
+                in_html_comment = False
             if not in_html_comment:
-                visible.append('\n')
+                shown, opening, _ = part.partition('<!--')
+                visible.append(shown)
+                in_html_comment = bool(opening)
+        if not in_html_comment:
+            visible.append('\n')
     return ''.join(visible)
 
 
-def _split_fence(line: str) -> tuple[str, str]:
-    """Return the marks of a code fence at the beginning of a line, empty if there is none, and the rest."""
-    text = line.lstrip(' ')
+def _split_fence(text: str) -> tuple[str, str]:
+    """Return the marks of a code fence at the beginning of a text, empty if there is none, and the rest."""
     rest = text.lstrip(text[:1]) if text[:1] in ('`', '~') else text
     marks = text[:len(text) - len(rest)]
-    return (marks, rest) if len(marks) >= 3 and len(line) - len(text) <= 3 else ('', line)
+    return (marks, rest) if len(marks) >= 3 else ('', text)
+
+
+def _skip_markers(line: str, start: int) -> tuple[int, int]:
+    """Return where the text after the markers of list items begins, and that of the first item; 0 if there is none."""
+    first = 0
+    while (end := _find_end_of_marker(line, start)) > start:
+        start = end
+        while line[start:start + 1] == ' ':
+            start += 1
+        first = first or start
+    return start, first
+
+
+def _find_end_of_marker(line: str, start: int) -> int:
+    """Return where the marker of a list item ends, such as ``-`` or ``12.``; its start if it is none."""
+    end = start
+    while '0' <= line[end:end + 1] <= '9' and end - start < 9:
+        end += 1
+    is_marker = line[end:end + 1] in (('-', '+', '*') if end == start else ('.', ')'))
+    return end + 1 if is_marker and line[end + 1:end + 2] in ('', ' ') else start
 
 
 def _find_words(line: str) -> str | None:
     """Return what follows the command in a line; None if the line is no command."""
     name, rest = line[:len(COMMAND)], line[len(COMMAND):]
-    return rest if name.lower() == COMMAND and rest[:1] in ('', ' ', '\t') else None
+    return rest if name.lower() == COMMAND and (not rest or rest[0].isspace()) else None
 
 
 def _read_words(text: str) -> Sequence[Command | InvalidCommand]:

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..errors import InactiveTests, NothingFailed, RunNotFinished
@@ -74,9 +74,8 @@ class RetryRequest:
     reason: str | None
     #: The user who requests it. They become an owner of the new run.
     requester_id: int | None = None
-    #: Whether a sweep requests it, or a comment on GitHub. Each adds its own checks.
+    #: Whether a sweep requests it.
     automatic: bool = False
-    from_comment: bool = False
     #: Requests with the same one create one run: see :func:`digest_key`.
     idempotency_digest: str = field(kw_only=True)
     #: The secret that the new run's worker will report with. It is unique in the database. If the answer to a commit
@@ -91,6 +90,10 @@ class RetryRules:
     #: Whether a retry leaves out tests that are inactive now. Otherwise they refuse it.
     drop_inactive_tests: bool
 
+    def for_automatic_retry(self) -> 'RetryRules':
+        """Return the rules for an automatic retry. It leaves out inactive tests, because there is nobody to ask."""
+        return replace(self, drop_inactive_tests=True)
+
     def choose_tests(self, run: Run, tests: Sequence[RegressionTest], failed_only: bool) -> list[int]:
         """Return the ids of those of some tests that a retry of a run would run. Raises :exc:`Refusal`."""
         if failed_only and run.status not in ENDED_STATUSES:
@@ -99,7 +102,8 @@ class RetryRules:
         if failed_only and not tests:
             raise NothingFailed(f'No test of run {run.id} failed: there is nothing to run again.')
         inactive_ids = [test.id for test in tests if not test.active]
-        if inactive_ids and not self.drop_inactive_tests:
+        # A run without a selection runs inactive tests too, but nobody selected them.
+        if inactive_ids and run.has_selection and not self.drop_inactive_tests:
             raise InactiveTests('Some of the tests to run are inactive now.', inactive_ids=inactive_ids)
         regression_test_ids = [test.id for test in tests if test.active]
         if not regression_test_ids:

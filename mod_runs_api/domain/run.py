@@ -39,6 +39,8 @@ class Run:
     full_set_id: int
     #: Whether it is a retry of only the tests that did not pass.
     failed_only: bool
+    #: Whether tests were selected for it. Otherwise it runs every test, inactive ones too.
+    has_selection: bool
 
     @property
     def is_of_master(self) -> bool:

@@ -1,13 +1,14 @@
 """The verdicts of the attempts of a run on its tests (docs/api.rst, "Verdicts")."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal, NamedTuple, get_args
 
 from .outcomes import RAN, Evidence, Outcome
-from .run import digits_of_build
+from .progress import Progress
+from .run import are_different_builds
 
 #: Every verdict on a test, in the order of the table in docs/api.rst.
 VerdictName = Literal['passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',
@@ -132,65 +133,60 @@ def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:
     if not failures:
         return 'passed'
     if passes:
-        if _are_comparable(passes, failures, of_one_build=True):
-            return 'flaky'
-        return 'build_changed' if _are_comparable(passes, failures) else 'expectation_changed'
+        return _compare(passes, failures)
     if len(failures) == 1:
         return 'failed_once'
     ways = {failure.evidence.way_to_fail for failure in failures}
     return 'failing_identically' if len(ways) == 1 else 'failing_differently'
 
 
-class _Shape(NamedTuple):
-    """The outputs that have a file, and a number of digits of the build. Attempts are compared by these."""
-
-    outputs: frozenset[int]
-    digits: int
-
-
-def _are_comparable(passes: Iterable[AttemptOutcome], failures: Iterable[AttemptOutcome],
-                    of_one_build: bool = False) -> bool:
-    """Return whether any pass and any failure had the same expectation and, if wanted, no different builds."""
-    # Attempts of one shape are compared together, because 1,600 passes and 1,600 failures are 2.5 million pairs.
-    shapes = product(_group_by_shape(passes, of_one_build).items(), _group_by_shape(failures, of_one_build).items())
-    for (one, some_passes), (other, some_failures) in shapes:
-        # One of two builds may be abbreviated.
-        common = _Shape(one.outputs & other.outputs, min(one.digits, other.digits))
-        passed, failed = _group_by_expectation(some_passes, common), _group_by_expectation(some_failures, common)
-        for expectation in passed.keys() & failed.keys():
-            # One may have a file that the other lacks. A test that crashed or wrote something else may not have reached
-            # that output. If everything else is the same, the output was not expected then.
-            if one.outputs == other.outputs or len(passed[expectation] | failed[expectation]) > 1:
-                return True
-    return False
+def _compare(passes: Iterable[AttemptOutcome], failures: Iterable[AttemptOutcome]) -> VerdictName:
+    """Return the verdict on a test that passed in some attempts and failed in others, each by run id."""
+    verdict: VerdictName = 'expectation_changed'
+    for one, other in product(_list_distinct(passes), _list_distinct(failures)):
+        if _had_same_expectation(one, other):
+            if not are_different_builds(one.build, other.build):
+                return 'flaky'
+            verdict = 'build_changed'
+    return verdict
 
 
-def _group_by_shape(attempts: Iterable[AttemptOutcome], of_one_build: bool) -> dict[_Shape, list[AttemptOutcome]]:
-    groups: dict[_Shape, list[AttemptOutcome]] = defaultdict(list)
+def _list_distinct(attempts: Iterable[AttemptOutcome]) -> list[AttemptOutcome]:
+    """Return an attempt for each distinct build and evidence: the newest, because outputs are only added."""
+    distinct = {}
     for attempt in attempts:
-        digits = len(digits_of_build(attempt.build)) if of_one_build else 0
-        groups[_Shape(frozenset(attempt.evidence.files), digits)].append(attempt)
-    return groups
+        exit_code, expected_rc, files = attempt.evidence
+        distinct[attempt.build, exit_code, expected_rc, frozenset(files.items())] = attempt
+    return list(distinct.values())
 
 
-def _group_by_expectation(attempts: Iterable[AttemptOutcome],
-                          shape: _Shape) -> dict[tuple[object, ...], set[tuple[object, ...]]]:
-    """Return the different results of some attempts, by build and expectation, as far as a shape has them."""
-    results: dict[tuple[object, ...], set[tuple[object, ...]]] = defaultdict(set)
-    for attempt in attempts:
-        evidence, build = attempt.evidence, digits_of_build(attempt.build)[:shape.digits]
-        files = [evidence.files[output_id] for output_id in shape.outputs]
-        expectation = build, evidence.expected_rc, *(file.expected for file in files)
-        results[expectation].add((evidence.exit_code, *(file.produced for file in files)))
-    return results
+def _had_same_expectation(passed: AttemptOutcome, failed: AttemptOutcome) -> bool:
+    """Return whether two attempts expected the same exit code, and the same of each output."""
+    one, other = passed.evidence, failed.evidence
+    in_both = one.files.keys() & other.files.keys()
+    if one.expected_rc != other.expected_rc or any(
+            one.files[output].expected != other.files[output].expected for output in in_both):
+        return False
+    # An output with a file in only one of them was expected in both: a crash, or an upload that failed, leaves no file.
+    in_one = one.files.keys() ^ other.files.keys()
+    if not in_one or other.exit_code != other.expected_rc or any(
+            one.files[output] != other.files[output] for output in in_both):
+        return True
+    # The exception are outputs that were added to the test in between: before, no run had a file of them.
+    files = {**one.files, **other.files}
+    return any(files[output].oldest_run_id < (failed if output in one.files else passed).run_id for output in in_one)
 
 
-def judge_commit(tests: Sequence[TestVerdict], *, all_ended: bool) -> Overall:
-    """Return the verdict on the commit. Active tests decide, or all tests if none is active."""
-    deciding = [test for test in tests if test.active] or tests
-    if not all_ended:
+def judge_commit(tests: Sequence[TestVerdict], progress: Collection[Progress]) -> Overall:
+    """Return the verdict on the commit from all attempts. Active tests decide, or all tests if none is active."""
+    have_own_result = {attempt.run_id for test in tests for attempt in test.attempts if attempt.has_run}
+    # A run whose machine was lost never ends. It holds up no verdict of a newer attempt.
+    newest_result = max((one.run_id for one in progress if one.completed and one.run_id in have_own_result), default=0)
+    if any(one.end is None and one.run_id > newest_result for one in progress):
         return 'pending'
-    if any(test.latest != 'pass' for test in deciding):
+    deciding = [test for test in tests if test.active] or tests
+    # Without any test, nothing supports a pass.
+    if not deciding or any(test.latest != 'pass' for test in deciding):
         return 'fail'
     if any(test.verdict == 'flaky' for test in deciding):
         return 'unstable'

@@ -2,20 +2,15 @@
 
 from dataclasses import dataclass
 
+from ..domain.retry import Retry
 from ..domain.words import counted
 
 
-@dataclass(frozen=True)
-class CommentRetry:
-    """A retry that a comment created, as :class:`mod_runs_api.Retry`."""
+@dataclass(frozen=True, kw_only=True)
+class CommentRetry(Retry):
+    """A retry that a comment created. If it is replayed, an earlier delivery of the comment created it."""
 
     platform: str
-    run_id: int
-    new_run_id: int
-    failed_only: bool
-    test_count: int
-    #: Whether an earlier delivery of the comment created it.
-    replayed: bool
     #: The address of the new run's page; None if no URL can be built.
     address: str | None
     #: The sentence of the attempts' verdict; None if there is none.

@@ -153,5 +153,5 @@ def _retry(state: ExtensionState, comment: Comment, user: User, pull_request: Pu
     if command.failed_only:
         with suppress(RunNotFound):  # The new run has just been deleted.
             verdict_sentence = state.transactions.run(read_verdict, retry.new_run_id).sentence
-    return CommentRetry(command.platform, retry.run_id, retry.new_run_id, command.failed_only, retry.test_count,
-                        retry.replayed, to_external(run_page, retry.new_run_id), verdict_sentence)
+    return CommentRetry(**vars(retry), platform=command.platform, address=to_external(run_page, retry.new_run_id),
+                        verdict_sentence=verdict_sentence)

@@ -32,11 +32,12 @@ class GitHubAccess:
 
     def open_repository(self) -> Any:
         """Return the repository as PyGithub's. Raises :exc:`NotConfigured` or :exc:`ModuleNotFoundError`."""
-        # With a short timeout, because a user is waiting. By default PyGithub repeats a request for up to an hour.
+        # With a short timeout, because a user is waiting. By default PyGithub repeats a request for up to an hour. Lazy
+        # objects send no request until a field is read: the checks need only the address of the repository.
         if not self.token or not self.full_name:
             raise NotConfigured
         from github import Auth, Github
-        github = Github(auth=Auth.Token(self.token), timeout=5, retry=None, per_page=100)
+        github = Github(auth=Auth.Token(self.token), timeout=5, retry=None, per_page=100, lazy=True)
         return github.get_repo(self.full_name)
 
 
@@ -58,7 +59,7 @@ def find_pull_request(number: int) -> PullRequest:
     access = github_access()
     head_commit: str | None = None
     try:
-        head_commit = access.open_repository().get_pull(number).head.sha
+        head_commit = access.open_repository().get_pull(number).complete().head.sha
     except Exception as error:
         log().warning(f'the head of pull request {number} is not known: {type(error).__name__}')
     return PullRequest(f'/{access.full_name}.git', number, head_commit)
@@ -94,32 +95,42 @@ class CheckedRun(Run):
         The run whose selected tests are the full test set.
     failed_only : bool
         Whether the run is a failed-only retry.
+    has_selection : bool
+        Whether tests were selected for the run. Otherwise it runs every test, inactive ones too.
     """
 
     _answers: dict[str, Any] = field(default_factory=dict)
+    _failures: list[Exception] = field(default_factory=list)
 
     @property
     def repository(self) -> Any:
-        """The host's repository, from PyGithub. The request is sent once; its exception is raised each time."""
+        """The host's repository, from PyGithub. It is lazy: no request is sent until one of its fields is read."""
         return self._query('repository', github_access().open_repository)
 
     @property
     def pull_request(self) -> Any:
-        """The pull request, from PyGithub; None if the run has none. Raises like ``repository``."""
-        return self._query('pull request', lambda: self.repository.get_pull(self.pr_nr)) if self.pr_nr else None
-
-    def _query(self, name: str, question: Callable[[], Any]) -> Any:
-        if name not in self._answers:
-            try:
-                self._answers[name] = question()
-            except Exception as error:
-                self._answers[name] = error
-        if isinstance(self._answers[name], Exception):
-            raise self._answers[name]
-        return self._answers[name]
+        """The pull request, from PyGithub; None if the run has none. The request is sent once."""
+        if not self.pr_nr:
+            return None
+        return self._query('pull request', lambda: self.repository.get_pull(self.pr_nr).complete())
 
     def find_build(self) -> Any:
         """Return the artifact of its build as PyGithub's; None if the platform's job would not find it."""
+        return self._query('build', self._find_build)
+
+    def _query(self, name: str, send: Callable[[], Any]) -> Any:
+        # A requester waits once: after a query without an answer, each raises the same exception and none is sent.
+        if self._failures:
+            raise self._failures[0]
+        if name not in self._answers:
+            try:
+                self._answers[name] = send()
+            except Exception as error:
+                self._failures.append(error)
+                raise
+        return self._answers[name]
+
+    def _find_build(self) -> Any:
         controllers = import_module('mod_ci.controllers')
         name = getattr(controllers.Artifact_names, self.platform)
         newest = islice(self.repository.get_artifacts(), controllers.MAX_ARTIFACTS_TO_SEARCH)

@@ -20,6 +20,7 @@ TRANSIENT: Mapping[int | str | None, Literal['conflict', 'away', 'read-only', 'f
     1020: 'conflict',  # Record has changed since last read (MariaDB, snapshot isolation)
     1205: 'conflict',  # Lock wait timeout exceeded
     1213: 'conflict',  # Deadlock found
+    1412: 'conflict',  # Table definition has changed, by a migration
     1467: 'conflict',  # Failed to read an auto-increment value, because of a deadlock (MariaDB)
     0: 'away',  # The driver's connection is closed
     2002: 'away',  # Can't connect through the socket
@@ -71,9 +72,14 @@ def log() -> logging.Logger:
 
 def log_fault(fault: BaseException) -> RunsApiError:
     """Log a fault, and return the error that the requester sees."""
-    is_away = any(isinstance(cause, (StaleRead, PoolTimeoutError)) or is_transient(cause) for cause in _causes(fault))
-    error = ServiceUnavailable() if is_away else InternalError(_name(fault))
-    log().error(f'{error.code}: {_name(fault) if is_away else describe(fault)}')
+    error: RunsApiError
+    if isinstance(fault, StaleRead):
+        error = ServiceUnavailable('The run keeps changing while it is read. Try again later.')
+    elif any(isinstance(cause, PoolTimeoutError) or is_transient(cause) for cause in _causes(fault)):
+        error = ServiceUnavailable()
+    else:
+        error = InternalError(_name(fault))
+    log().error(f'{error.code}: {describe(fault) if isinstance(error, InternalError) else _name(fault)}')
     return error
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -120,19 +121,118 @@ def test_an_answer_that_does_not_come_in_time_is_given_up(filled: Page) -> None:
     assert refused(filled) == AGAIN
 
 
-def test_every_opening_has_a_key_of_its_own(site: Site, dialog: Page, keys: list[str]) -> None:
-    site.objections.append('The build is gone.')
-    for _ in range(2):
-        send(dialog)
-        dialog.get_by_role('alert').get_by_text('The build is gone.').wait_for()
-    dialog.get_by_role('button', name='Cancel').click()
-    site.objections.clear()
-    dialog.get_by_role('button', name='Retry this run').click()
-    assert dialog.get_by_role('alert').inner_text() == ''
-    send(dialog)
-    dialog.wait_for_url(site.page_of(site.run_id + 1))
+def answer_with(status: int, route: Route) -> None:
+    """Answer in the place of the server, without a body."""
+    route.fulfill(status=status)
 
-    assert len(keys) == 3 and keys[0] == keys[1] != keys[2]
+
+def leave(page: Page, way: str) -> None:
+    """Send a retry whose answer is lost, and leave the dialog or its page in one of several ways."""
+    if way == 'Escape while it sends':
+        page.route('**/retry', lambda route: route.fetch(), times=1)
+        with page.expect_request('**/retry'):
+            send(page)
+        page.keyboard.press('Escape')
+        return
+    page.route('**/retry', lose_the_answer, times=1)
+    send(page)
+    assert refused(page) == AGAIN
+    if way == 'reload':
+        page.reload()
+        return
+    if way == 'Cancel after 429 and 401':
+        for status in (429, 401):
+            page.route('**/retry', partial(answer_with, status), times=1)
+            with page.expect_response('**/retry'):
+                send(page)
+            refused(page)
+    page.get_by_role('button', name='Cancel').click()
+
+
+def reopen(page: Page) -> None:
+    """Open the dialog again. It has the choice and the reason of the earlier request."""
+    open_dialog(page)
+    assert page.locator('[value=failed]').is_checked()
+    assert page.get_by_label('Reason').input_value() == 'flaky VM'
+    assert page.get_by_text('This is your earlier request. If you send it again, only one run is created.').is_visible()
+
+
+@pytest.mark.parametrize('way', ['Cancel', 'Cancel after 429 and 401', 'Escape while it sends', 'reload'])
+def test_a_request_without_an_answer_is_kept_when_its_dialog_is_left(
+        site: Site, filled: Page, keys: list[str], way: str) -> None:
+    leave(filled, way)
+
+    reopen(filled)
+    send(filled)
+
+    filled.wait_for_url(site.page_of(site.run_id + 1))
+    assert site.runs == 2
+    assert len(set(keys)) == 1
+
+
+def test_a_request_is_forgotten_after_an_hour(site: Site, filled: Page, keys: list[str]) -> None:
+    filled.clock.install()
+    leave(filled, 'Cancel')
+    filled.clock.fast_forward(3_601_000)
+
+    open_dialog(filled)
+    assert filled.get_by_label('Reason').input_value() == ''
+    assert filled.get_by_text('This is your earlier request.').is_hidden()
+    send(filled)
+
+    filled.wait_for_url(site.page_of(site.run_id + 2))
+    assert len(set(keys)) == 2
+
+
+def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(site: Site, filled: Page) -> None:
+    leave(filled, 'Cancel')
+    site.objections.append('A retry is queued.')
+
+    filled.get_by_role('button', name='Retry this run').click()
+    filled.get_by_text('Running only the failed tests is not possible. A retry is queued. '
+                       'Your earlier request may be the reason, and can be sent again.').wait_for()
+    assert filled.get_by_label('all tests').is_hidden()
+    send(filled)
+
+    filled.wait_for_url(site.page_of(site.run_id + 1))
+    assert site.runs == 2
+
+
+def test_an_earlier_request_that_is_refused_cannot_be_sent_again(site: Site, filled: Page, keys: list[str]) -> None:
+    filled.route('**/retry', lambda route: route.abort(), times=1)
+    send(filled)
+    assert refused(filled) == AGAIN
+    filled.get_by_role('button', name='Cancel').click()
+    site.objections.append('The build is gone.')
+    filled.get_by_role('button', name='Retry this run').click()
+    filled.get_by_text('Your earlier request may be the reason').wait_for()
+    send(filled)
+
+    filled.get_by_role('alert').get_by_text('The build is gone.').wait_for()
+    assert filled.locator('[type=submit]').is_disabled()
+    assert focused(filled) == 'Cancel'
+    assert filled.get_by_text('earlier request').locator('visible=true').count() == 0
+    filled.keyboard.press('Enter')
+    site.objections.clear()
+    open_dialog(filled)
+    send(filled)
+    filled.wait_for_url(site.page_of(site.run_id + 1))
+    assert len(set(keys)) == 2
+
+
+@pytest.mark.parametrize('happens, sentence', [
+    (lambda page: page.context.clear_cookies(),
+     'You are not logged in any more, or this page is too old. Log in, then reload the page.'),
+    (lambda page: page.route('**/retry', lambda route: route.fulfill(
+        status=404, body=error('not_found', 'Run 1 not found.'))), 'Run 1 not found.')])
+def test_after_a_final_answer_to_the_preview_nothing_can_be_sent(
+        page: Page, happens: Callable[[Page], None], sentence: str) -> None:
+    happens(page)
+    page.get_by_role('button', name='Retry this run').click()
+
+    page.get_by_role('alert').get_by_text(sentence).wait_for()
+    assert page.locator('[type=submit]').is_disabled()
+    assert page.get_by_text('could not be loaded').count() == 0
 
 
 def test_the_button_is_off_while_both_choices_are_refused(site: Site, page: Page) -> None:
@@ -202,4 +302,5 @@ def test_every_answer_has_its_sentence_and_may_be_sent_again(
     send(filled)
 
     filled.wait_for_url(site.page_of(site.run_id + 1))
-    assert len(set(keys)) == 1
+    # A refused request is done with its key.
+    assert len(set(keys)) == (2 if status == 422 else 1)

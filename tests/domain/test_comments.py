@@ -20,6 +20,7 @@ LINES: dict[str, tuple[list[str], bool, bool, str | None]] = {
     '/retry linux linux failed failed': (['linux'], True, True, None),
     '/retry  \t linux  ': (['linux'], True, False, None),
     '/retry\tlinux': (['linux'], True, False, None),
+    '/retry\xa0linux\u3000failed because\xa0so': (['linux'], True, True, 'so'),
     '/retry <!-- not windows --> linux': (['linux'], True, False, None),
     '/Retry LINUX Failed BECAUSE The VM': (['linux'], True, True, 'The VM'),
     '/retry because linux failed': (BOTH, False, False, 'linux failed'),
@@ -49,14 +50,17 @@ def test_a_line_that_is_no_valid_command_is_explained() -> None:
 
 NO_COMMANDS = {
     'does not begin with it': [
-        '', 'retry', '/ retry', '//retry', 'Please /retry', ' /retry', '    /retry', '\t/retry', '> /retry', '>/retry',
-        '- /retry', '**/retry**', '`/retry`', '[/retry](https://example.com)', '/restart'],
+        '', 'retry', '/ retry', '\xa0/retry', '//retry', 'Please /retry', ' /retry', '    /retry', '\t/retry',
+        '> /retry', '>/retry', '- /retry', '**/retry**', '`/retry`', '[/retry](https://example.com)', '/restart'],
     'goes on without a blank': ['/retryfailed', '/retry-linux', '/retry/linux', '/retry, please', '/retry.'],
     'stands in fenced code': [
         '```\n/retry\n```', '~~~\n/retry\n~~~', '``` js\n/retry\n```', 'text\n```\n/retry\n```', '```\n/retry',
         '```\n\n\n/retry', '~~~\n```\n/retry', '```\n~~~\n/retry\n```', '````\n```\n/retry\n````',
         '```\n<!--\n/retry\n-->\n```', '```\r\n/retry\r\n```', '~~~ `a`\n/retry',
-        '   ```\n/retry', '```\n/retry\n    ```\n/retry'],
+        '   ```\n/retry', '```\n/retry\n    ```\n/retry',
+        # After a list, or beside one.
+        '- a\n```\n/retry', '- a\n\n```\n/retry\n```', '1. a\n  ```\n/retry', '-```\n```\n/retry',
+        '- ```\n```\n/retry', '```\n- ```\n/retry', '    - a\n  ```\n/retry'],
     'stands in an HTML comment': [
         '<!-- /retry -->', '<!--\n/retry\n-->', '<!--\n\n/retry\n-->', '<!--\n/retry', 'a <!--\n/retry\n--> b',
         '<!-- a -->\n<!--\n/retry\n-->', '<!--\n```\n/retry\n-->', '<!-- a -->/retry'],
@@ -71,7 +75,12 @@ def test_a_line_is_no_command_that(texts: list[str]) -> None:
 @pytest.mark.parametrize('text', [
     'a\n\n/retry\n\nb', 'a\r\n/retry\r\nb', '> a\n/retry', '- a\n/retry', '# a\n/retry\n# b', 'a `b\n/retry',
     '```\na\n```\n/retry', '~~~\na\n~~~\n/retry', '```\na\n`````  \n/retry', '```\n<!--\n```\n/retry', '```a`\n/retry',
-    '    ```\n/retry', '``\n/retry', '<!- a\n/retry', '<!-- a -->\n/retry', 'a <!-- b -->\n/retry',
+    '    ```\n/retry', '``\n/retry',
+    # A fence in an item of a list ends with the item at the latest.
+    '- ```\n  a\n  ```\n/retry', '- ```\n/retry', '* ~~~\n\n  a\n/retry', '+ ```\n  <!--\n  ```\n/retry',
+    '12) ```\n    a\n/retry', '- - ```\n    a\n    ```\n/retry', '- a\n  ```\n  b\n/retry',
+    '- a\n  1. b\n\n     ```\n     c\n/retry', '- a\n  ```\n  b\n  ```\n  c\n/retry',
+    '<!- a\n/retry', '<!-- a -->\n/retry', 'a <!-- b -->\n/retry',
     '<!--\n```\n-->\n/retry', 'a -->\n/retry', '/retry\n```\na',
     # As on GitHub, these two are whole.
     '<!-->\n/retry', '<!--->\n/retry'])
@@ -99,8 +108,9 @@ def count_steps(comment: str) -> int:
 
 #: Beginnings, and the part that is repeated after each.
 HOSTILE = {
-    '': ['`', '~', '~~~\n', '```a`\n', '``` `', '<!--', '<!--\n', '<!---->', '-->', 'a<!--\n-->', ' ', '   \n', '\n',
-         '\r', '/retry\n', '/retry x\n', '/retry because x\n'],
+    '': ['`', '~', '~~~\n', '- ', '1. ', '- ```\n', '- a\n  ```\n', '```a`\n', '``` `',
+         '<!--', '<!--\n', '<!---->', '-->', 'a<!--\n-->', ' ', '   \n', '\n', '\r',
+         '/retry\n', '/retry x\n', '/retry because x\n'],
     '`` x`\n': ['`'],
     '/retry': [' linux', ' because', '\t']}
 

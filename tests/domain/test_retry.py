@@ -14,7 +14,7 @@ def run(status: str | None = 'completed', **changes: object) -> Run:
     """Return run 5 of a pull request."""
     return Run(**{'id': 5, 'platform': 'linux', 'test_type': 'pr', 'fork_id': 1, 'branch': 'pull_request',
                   'commit': 'c0ffee', 'pr_nr': 7, 'status': status, 'root_id': 5, 'full_set_id': 5,
-                  'failed_only': False, **changes})  # type: ignore[arg-type]
+                  'failed_only': False, 'has_selection': True, **changes})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize('status', [None, 'preparation', 'testing'])
@@ -38,6 +38,15 @@ def test_inactive_tests_refuse_a_retry_or_are_left_out_unless_they_are_all(
     with pytest.raises(InactiveTests) as raised:
         rules.choose_tests(run(), tests, failed_only)
     assert raised.value.details == {'refusal': 'inactive_tests', 'inactive_ids': inactive_ids}
+
+
+@pytest.mark.parametrize('rules', [REJECT, DROP])
+def test_inactive_tests_of_a_run_without_a_selection_are_left_out(rules: RetryRules) -> None:
+    assert rules.choose_tests(run(has_selection=False), [ACTIVE, INACTIVE], failed_only=True) == [1]
+
+    with pytest.raises(InactiveTests) as raised:
+        rules.choose_tests(run(has_selection=False), [INACTIVE], failed_only=True)
+    assert raised.value.details == {'refusal': 'inactive_tests', 'inactive_ids': [2]}
 
 
 def test_nothing_to_run_is_refused() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from mod_runs_api.domain.history import build_grid
 from mod_runs_api.domain.outcomes import Evidence, File, Outcome
+from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.run import list_other_builds
 from mod_runs_api.domain.statistics import FlakyTest, FlakyTests, count_flaky
 from mod_runs_api.domain.verdict import (AttemptOutcome, TestVerdict, Verdict, count_verdicts, judge, judge_commit,
@@ -19,8 +20,10 @@ from mod_runs_api.domain.words import list_findings, other_builds_sentence, to_h
 #: How a test came out in an attempt: the outcome, and what it was held against and did.
 Came = tuple[Outcome, Evidence]
 
-RIGHT, WRONG, OTHER_FILE = File('right', 'right'), File('right', 'wrong'), File('right', 'also wrong')
-NEW_FILE = File('new', 'new')
+#: Files of an output that all runs have had.
+RIGHT, WRONG, OTHER_FILE = File('right', 'right', 1), File('right', 'wrong', 1), File('right', 'also wrong', 1)
+#: A file of an output whose expected file changed, and files of one that was added before the second attempt.
+NEW_FILE, ADDED, ADDED_WRONG = File('new', 'new', 1), File('right', 'right', 2), File('right', 'wrong', 2)
 
 
 def came(outcome: Outcome, *files: File, code: int | None = 0, expected: int | None = 0) -> Came:
@@ -53,17 +56,21 @@ HISTORIES: dict[str, list[tuple[list[Came], Outcome | None]]] = {
               ([PASS, came('fail', RIGHT)], 'fail'),
               # A test that crashed, or wrote something else, may not have reached the other output.
               ([PASS, came('missing_output', code=139)], 'missing_output'),
-              ([came('pass', RIGHT, RIGHT), came('missing_output', WRONG)], 'missing_output')],
+              ([came('pass', RIGHT, RIGHT), came('missing_output', WRONG)], 'missing_output'),
+              # An upload failed. An attempt, or an older run, had a file of the output before.
+              ([PASS, NO_FILE], 'missing_output'), ([NO_FILE, came('pass', File('right', 'right', 0))], 'pass'),
+              ([NO_FILE, came('pass', ADDED), NO_FILE], 'missing_output')],
     'failing_identically': [([FAIL, FAIL], 'fail'), ([FAIL, came('fail', WRONG, expected=10)], 'fail'),
                             ([NO_CODE, NO_CODE], 'fail'), ([NO_FILE, NO_FILE], 'missing_output')],
     'failing_differently': [([FAIL, FAIL, OTHER], 'fail'), ([FAIL, CRASH], 'fail'), ([FAIL, NO_FILE], 'missing_output'),
-                            ([FAIL, NO_CODE], 'fail'), ([FAIL, came('fail', File('right', 'WRONG'))], 'fail')],
+                            ([FAIL, NO_CODE], 'fail'), ([FAIL, came('fail', File('right', 'WRONG', 1))], 'fail')],
     'failed_once': [([NOT_RUN, FAIL], 'fail'), ([FAIL, CARRIED], 'fail')],
     'never_ran': [([NOT_RUN], None), ([], None), ([CARRIED], None)],
     'expectation_changed': [([PASS, came('fail', RIGHT, expected=None)], 'fail'),
                             ([FAIL, came('pass', NEW_FILE)], 'pass'),
-                            # If everything but a file is the same, the file was not expected.
-                            ([PASS, NO_FILE], 'missing_output')]}
+                            # The output was added in between.
+                            ([NO_FILE, came('pass', ADDED)], 'pass'),
+                            ([came('pass', RIGHT), came('fail', RIGHT, ADDED_WRONG)], 'fail')]}
 
 
 @pytest.mark.parametrize('verdict', HISTORIES)
@@ -107,16 +114,13 @@ def count_lines() -> Iterator[list[None]]:
         sys.settrace(before)
 
 
-@pytest.mark.parametrize('verdict', ['build_changed', 'expectation_changed'])
-def test_a_verdict_on_twice_as_many_attempts_takes_twice_the_work(verdict: str) -> None:
+@pytest.mark.parametrize(('failure', 'builds', 'verdict'), [
+    (FAIL, [ONE, TWO], 'build_changed'), (came('fail', RIGHT, expected=None), [ONE], 'expectation_changed')])
+def test_attempts_that_are_alike_are_compared_once(failure: Came, builds: list[str], verdict: str) -> None:
     counts = []
     for attempts in (60, 120):
-        builds = [f'{number:040x}' for number in range(attempts)]
-        expected = [builds[0] if verdict == 'build_changed' else build for build in builds]
-        history = [came('fail' if number % 2 else 'pass', File(expected[number], builds[number]))
-                   for number in range(attempts)]
         with count_lines() as lines:
-            assert judged(*history, builds=builds).verdict == verdict
+            assert judged(*[PASS, failure] * attempts, builds=builds * (2 * attempts // len(builds))).verdict == verdict
         counts.append(len(lines))
 
     # Four times the work if each pass was compared with each failure.
@@ -132,14 +136,32 @@ def test_evidence_is_needed_where_a_test_ran_more_than_once_and_failed() -> None
     assert [needs_evidence(judged(*history).attempts) for history, _ in histories] == [need for _, need in histories]
 
 
-@pytest.mark.parametrize(('tests', 'all_ended', 'overall'), [
-    ([judged(PASS)], False, 'pending'), ([judged(PASS)], True, 'pass'), ([judged(PASS), judged(NOT_RUN)], True, 'fail'),
-    ([judged(FAIL, PASS)], True, 'unstable'), ([judged(PASS, FAIL)], True, 'fail'), ([], True, 'pass'),
+@pytest.mark.parametrize(('tests', 'overall'), [
+    ([judged(PASS)], 'pass'), ([judged(PASS), judged(NOT_RUN)], 'fail'),
+    ([judged(FAIL, PASS)], 'unstable'), ([judged(PASS, FAIL)], 'fail'),
     # Active tests decide, and all where none is active.
-    ([judged(PASS), judged(FAIL, active=False)], True, 'pass'), ([judged(FAIL, active=False)], True, 'fail'),
-    ([judged(FAIL, PASS, builds=[ONE, TWO])], True, 'pass')])
-def test_active_tests_decide_about_the_commit(tests: list[TestVerdict], all_ended: bool, overall: str) -> None:
-    assert judge_commit(tests, all_ended=all_ended) == overall
+    ([judged(PASS), judged(FAIL, active=False)], 'pass'), ([judged(FAIL, active=False)], 'fail'),
+    # Where there is no test, nothing supports a pass.
+    ([], 'fail'), ([judged(FAIL, PASS, builds=[ONE, TWO])], 'pass')])
+def test_active_tests_decide_about_the_commit(tests: list[TestVerdict], overall: str) -> None:
+    assert judge_commit(tests, progress_of('completed', 'completed')) == overall
+
+
+def progress_of(*stages: str | None) -> list[Progress]:
+    """Return the progress of runs 1, 2 and so on, each with its last stage; None if it is queued."""
+    return [Progress(run_id, [] if stage is None else [ProgressRow(run_id, run_id, stage, '', '')])
+            for run_id, stage in enumerate(stages, 1)]
+
+
+@pytest.mark.parametrize(('stages', 'history', 'overall'), [
+    ([None], [], 'pending'), (['testing'], [], 'pending'), (['completed', None], [PASS], 'pending'),
+    # A machine was lost. A newer attempt with a result of its own decides, and no other.
+    (['testing', 'completed'], [NOT_RUN, PASS], 'pass'), (['testing', 'completed'], [NOT_RUN, FAIL], 'fail'),
+    (['testing', 'completed'], [NOT_RUN, CARRIED], 'pending'), (['testing', 'canceled'], [NOT_RUN, PASS], 'pending'),
+    (['testing', 'completed', None], [NOT_RUN, PASS], 'pending')])
+def test_the_commit_waits_for_an_attempt_unless_a_newer_one_has_completed_with_a_result(
+        stages: list[str | None], history: list[Came], overall: str) -> None:
+    assert judge_commit([judged(*history)], progress_of(*stages)) == overall
 
 
 # In words

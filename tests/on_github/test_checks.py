@@ -1,6 +1,7 @@
 """The ready-made checks, which query GitHub or the runs (docs/github.rst, "Checks")."""
 
 import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,19 +15,18 @@ from support.histories import end
 from support.rows import Rows, add_retries
 
 from mod_runs_api import Unprocessable, retry_run
-from mod_runs_api.domain.retry import RetryRequest
 from mod_runs_api.github import (CommentRefusal, author_is_not_blocked, build_artifact_exists, commit_is_not_superseded,
                                  no_attempt_is_queued, pull_request_is_open)
-from mod_runs_api.service.checks import list_checks
-from mod_runs_api.settings import read_settings
+from mod_runs_api.service.checks import list_checks_of_comments, list_checks_of_sweeps
+from mod_runs_api.settings import Check, Settings, read_settings
 
 from .conftest import Comment, MakeRun
 
 GONE = ('The platform would find no build of commit 5f2a9c0e for linux: GitHub keeps builds for 90 days, and the '
         'platform looks at the newest ones only.')
 WANTED, OTHER = Build(COMMIT, 'linux'), Build(OLD_COMMIT, 'linux')
-#: The queries for a pull request.
-PULL_REQUEST = ['repository', f'pull request {PR}']
+#: The query for the pull request.
+PULL_REQUEST = f'pull request {PR}'
 
 
 def checked_by(*checks: Any) -> pytest.MarkDecorator:
@@ -51,16 +51,15 @@ def own_check(_run: object) -> None:
     """Refuse nothing."""
 
 
-@pytest.mark.parametrize(('origin', 'called'), [
-    ({}, [build_artifact_exists, own_check, no_attempt_is_queued]),
-    ({'from_comment': True}, [no_attempt_is_queued, own_check, build_artifact_exists]),
-    ({'automatic': True}, [commit_is_not_superseded, no_attempt_is_queued, own_check, pull_request_is_open,
-                           author_is_not_blocked, build_artifact_exists])])
+@pytest.mark.parametrize(('list_checks', 'called'), [
+    (list_checks_of_comments, [no_attempt_is_queued, own_check, build_artifact_exists]),
+    (list_checks_of_sweeps, [commit_is_not_superseded, no_attempt_is_queued, own_check, pull_request_is_open,
+                             author_is_not_blocked, build_artifact_exists])])
 def test_comments_and_sweeps_add_checks_and_query_the_database_first_and_the_build_last(
-        origin: dict[str, Any], called: list[Any]) -> None:
+        list_checks: Callable[[Settings], Sequence[Check]], called: list[Any]) -> None:
     settings = read_settings({'RUNS_API_BEFORE_RETRY': [build_artifact_exists, own_check, no_attempt_is_queued]})
 
-    assert list(list_checks(settings, RetryRequest(5, False, None, idempotency_digest='', **origin))) == called
+    assert list(list_checks(settings)) == called
 
 
 # The build
@@ -78,7 +77,7 @@ def test_a_run_may_be_retried_whose_build_is_kept(github: GitHub, linux: Test, w
 
 
 @checked_by(build_artifact_exists)
-@pytest.mark.parametrize('question', ['repository', 'artifacts', 'artifact 2', None])
+@pytest.mark.parametrize('question', ['artifacts', 'artifact 2', None])
 def test_a_github_that_does_not_answer_refuses_nothing_and_keeps_its_token(
         github: GitHub, linux: Test, app: Flask, caplog: pytest.LogCaptureFixture, question: str | None) -> None:
     github.builds = [OTHER, OTHER]
@@ -102,7 +101,7 @@ def test_a_comment_queries_the_build_once_with_and_without_the_setting(
 
     assert comment('/retry linux').refusals == (CommentRefusal('linux', linux.id, GONE),)
     assert rows.retries == []
-    assert github.asked == [*PULL_REQUEST, 'repository', 'artifacts']
+    assert github.asked == [PULL_REQUEST, 'artifacts']
 
 
 # The pull request and its author
@@ -111,7 +110,7 @@ def test_a_comment_queries_the_build_once_with_and_without_the_setting(
 @checked_by(pull_request_is_open)
 def test_the_pull_request_of_a_run_must_be_open(github: GitHub, linux: Test) -> None:
     assert refusal(linux) is None
-    assert github.asked == PULL_REQUEST
+    assert github.asked == [PULL_REQUEST]
 
     github.close_pull(PR)
     assert refusal(linux) == 'Pull request 1342 is closed.'
@@ -137,8 +136,7 @@ def test_a_run_without_a_pull_request_causes_no_query(github: GitHub, make_run: 
 
 @checked_by(build_artifact_exists, pull_request_is_open, author_is_not_blocked, commit_is_not_superseded)
 @pytest.mark.parametrize(('silent', 'asked'), [
-    (None, ['repository', 'artifacts', PULL_REQUEST[1]]), ('repository', ['repository']),
-    (PULL_REQUEST[1], ['repository', 'artifacts', PULL_REQUEST[1]])])
+    (None, ['artifacts', PULL_REQUEST]), ('artifacts', ['artifacts']), (PULL_REQUEST, ['artifacts', PULL_REQUEST])])
 def test_all_checks_together_send_each_query_once_and_wait_once_if_there_is_no_answer(
         github: GitHub, linux: Test, silent: str | None, asked: list[str]) -> None:
     github.faults = {silent or '': ConnectionError()}

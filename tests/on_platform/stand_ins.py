@@ -87,7 +87,8 @@ def standing_in():
     """Put the stand-ins in place while the block lasts. The platform must not have been imported yet."""
     github, cloud = GitHub(), Cloud()
     with ExitStack() as stack:
-        stack.enter_context(mock.patch('github.Github', lambda **arguments: github))
+        stack.enter_context(mock.patch(
+            'github.Github', lambda lazy=False, **_: github.lazy() if lazy else github))
         stack.enter_context(mock.patch('googleapiclient.discovery.build', lambda *names, **arguments: cloud))
         stack.enter_context(mock.patch('requests.get', lambda url, **arguments: _get()))
         # Without a bucket the platform looks for files on its own disk only.

@@ -4,6 +4,9 @@
 // The milliseconds until a request is given up. The idempotency key ensures that sending it again creates one run.
 const TIMEOUT = 30000;
 
+// The milliseconds for which a request is remembered. It is forgotten when it is answered with 202 or 422.
+const HOUR = 3600000;
+
 // A screen reader announces the limit of the reason when so many characters are left.
 const FEW = 20;
 
@@ -13,18 +16,31 @@ const reason = form.querySelector('textarea');
 const submit = form.querySelector('[type=submit]');
 const cancel = part('cancel');
 const count = form.querySelector('.runs-api-count');
-const alert = form.querySelector('[role=alert]');
-const status = form.querySelector('[role=status]');
+const errorLine = form.querySelector('[role=alert]');
+const statusLine = form.querySelector('[role=status]');
 const limit = Number(reason.dataset.limit);
 
 let opener;
-let key;
-let sending = false;
-// Cancels the request for the preview when the dialog is closed.
-let previewing;
+// The number of this opening of the dialog. An answer for an earlier one is ignored.
+let opening = 0;
+// 'idle', 'sending' until the answer, or 'leaving' until the page of the new run is there.
+let state = 'idle';
+// The preview and the hint that the dialog shows.
+let shown;
 
 function part(name) {
   return form.querySelector(`[data-part=${name}]`);
+}
+
+// The platform reloads the page of a live run, so the request for a run is kept in the tab's storage.
+function storageName() {
+  return `runs-api ${opener.dataset.url}`;
+}
+
+// Return the last request for the run, if it is not known whether it created a run.
+function earlierRequest() {
+  const request = JSON.parse(sessionStorage.getItem(storageName()));
+  return request && Date.now() - request.sentAt < HOUR ? request : null;
 }
 
 // crypto.randomUUID exists only on pages with HTTPS.
@@ -38,12 +54,18 @@ function length() {
 }
 
 function open(button) {
+  opening += 1;
   opener = button;
-  key = newKey();
+  const earlier = earlierRequest();
   form.reset();
+  if (earlier) {
+    form.elements.tests.value = earlier.tests;
+    reason.value = earlier.reason;
+  }
+  part('earlier').hidden = !earlier;
   form.querySelector('h2').textContent = `Retry run ${button.dataset.runId}`;
-  alert.textContent = '';
-  setSending(false);
+  errorLine.textContent = '';
+  setState('idle');
   showCount();
   dialog.showModal();
   preview();
@@ -51,13 +73,18 @@ function open(button) {
 
 // Show the preview, as far as it is known. Until then, and without it, both choices may be sent.
 function show({ all, failed_only: failed }, hint = failed?.hint ?? '') {
+  shown = [{ all, failed_only: failed }, hint];
   showChoice('all', all, 'all tests', 'its only test', `all ${all?.test_count} tests`);
   showChoice('failed', failed, 'only those that did not pass', 'only the one that did not pass',
     `only the ${failed?.test_count} that did not pass`);
-  submit.disabled = Boolean(all?.refusal && failed?.refusal);
+  setPossible(!part('all').hidden || !part('failed').hidden);
   part('hint').textContent = hint;
-  // A choice that was hidden cannot keep the focus.
-  if (document.activeElement.closest('[hidden]')) firstChoice().focus();
+}
+
+function setPossible(isPossible) {
+  submit.disabled = !isPossible;
+  // What is hidden or disabled cannot keep the focus.
+  if (document.activeElement.closest('[hidden], :disabled')) firstChoice().focus();
 }
 
 function firstChoice() {
@@ -67,40 +94,62 @@ function firstChoice() {
 function showChoice(name, choice, unknown, one, several) {
   const { refusal } = choice ?? {};
   const input = part(name).querySelector('input');
-  part(name).hidden = Boolean(refusal);
-  part(`${name}-text`).textContent = !choice ? unknown : choice.test_count === 1 ? one : several;
+  // The run that the earlier request created may be the reason of the refusal.
+  const isEarlier = earlierRequest()?.tests === name;
+  part(name).hidden = Boolean(refusal) && !isEarlier;
+  part(`${name}-text`).textContent =
+    !choice || (refusal && isEarlier) ? unknown : choice.test_count === 1 ? one : several;
   part(`${name}-refusal`).hidden = !refusal;
   part(`${name}-refusal`).textContent = refusal
-    ? `Running ${name === 'all' ? 'all' : 'only the failed'} tests is not possible. ${sentence(422, refusal)}` : '';
-  if (refusal && input.checked) {
+    ? `Running ${name === 'all' ? 'all' : 'only the failed'} tests is not possible. ${sentence(422, refusal)}`
+      + (isEarlier ? ' Your earlier request may be the reason, and can be sent again.' : '') : '';
+  if (part(name).hidden && input.checked) {
     // The user chooses again, so that nothing is sent that the dialog does not show.
     input.checked = false;
-    status.textContent = part(`${name}-refusal`).textContent;
+    statusLine.textContent = part(`${name}-refusal`).textContent;
   }
 }
 
 async function preview() {
-  previewing?.abort();
-  previewing = new AbortController();
-  const { signal } = previewing;
   show({}, 'Loading the numbers of tests…');
-  try {
-    const response = await fetch(opener.dataset.url, { headers: { 'X-CSRFToken': dialog.dataset.csrfToken }, signal });
-    if (!response.ok) throw new Error(response.status);
-    show(await response.json());
-  } catch {
-    if (!signal.aborted) show({}, 'The numbers of tests could not be loaded. You can send the retry all the same.');
+  const { isLate, code, answer } = await request();
+  if (isLate) return;
+  if (code === 200 && answer.all) {
+    show(answer);
+  } else if (code >= 400 && code < 500 && code !== 429) {
+    show({}, '');
+    setPossible(false);
+    fail(sentence(code, answer));
+  } else {
+    show({}, 'The numbers of tests could not be loaded. You can send the retry all the same.');
   }
 }
 
-function setSending(now) {
-  sending = now;
-  form.setAttribute('aria-busy', now);
+// Send a request, and return its answer. Without an answer, the code is 0.
+async function request({ headers, ...options } = {}) {
+  const own = opening;
+  const result = { code: 0, answer: {} };
+  try {
+    const response = await fetch(opener.dataset.url, {
+      headers: { 'X-CSRFToken': dialog.dataset.csrfToken, ...headers },
+      signal: AbortSignal.timeout(TIMEOUT),
+      ...options,
+    });
+    result.code = response.status;
+    result.isReplayed = response.headers.has('Idempotent-Replayed');
+    result.answer = await response.json() ?? {};
+  } catch {
+    // There is no answer, or it does not come from the API but from a proxy.
+  }
+  return { ...result, isLate: own !== opening || !dialog.open };
+}
+
+function setState(now, text = '') {
+  state = now;
   // The attribute disabled would take the keyboard's focus away.
-  submit.setAttribute('aria-disabled', now);
-  submit.textContent = now ? 'Sending…' : `Retry run ${opener.dataset.runId}`;
-  cancel.disabled = now;
-  status.textContent = now ? 'Sending…' : '';
+  submit.setAttribute('aria-disabled', now !== 'idle');
+  submit.textContent = text || `Retry run ${opener.dataset.runId}`;
+  statusLine.textContent = text;
 }
 
 function showCount() {
@@ -109,47 +158,40 @@ function showCount() {
   count.classList.toggle('runs-api-error', left < 0);
   reason.setAttribute('aria-invalid', left < 0);
   // The text does not change with each key, so that it is read out once.
-  status.textContent = left < 0 ? 'The reason is too long.' : left <= FEW ? `At most ${FEW} characters left.` : '';
+  statusLine.textContent = left < 0 ? 'The reason is too long.' : left <= FEW ? `At most ${FEW} characters left.` : '';
 }
 
 function fail(text) {
-  alert.textContent = text;
-  // A browser may close the dialog at a second Escape even if the page prevents it.
-  if (!dialog.open) dialog.showModal();
-  alert.scrollIntoView({ block: 'nearest' });
+  errorLine.textContent = text;
+  errorLine.scrollIntoView({ block: 'nearest' });
 }
 
 async function send() {
-  const body = { failed_only: form.elements.tests.value === 'failed' };
-  if (length()) body.reason = reason.value.trim();
-  alert.textContent = '';
-  setSending(true);
-  let code = 0;
-  let answer = {};
-  let replayed = false;
-  try {
-    const response = await fetch(opener.dataset.url, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', 'X-CSRFToken': dialog.dataset.csrfToken, 'Idempotency-Key': key },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(TIMEOUT),
-    });
-    code = response.status;
-    replayed = response.headers.has('Idempotent-Replayed');
-    answer = await response.json() ?? {};
-  } catch {
-    // There is no answer, or it does not come from the API but from a proxy.
-  }
+  const { key = newKey(), sentAt = Date.now() } = earlierRequest() ?? {};
+  const tests = form.elements.tests.value;
+  sessionStorage.setItem(storageName(), JSON.stringify({ key, sentAt, tests, reason: reason.value.trim() }));
+  errorLine.textContent = '';
+  setState('sending', 'Sending…');
+  const { isLate, code, answer, isReplayed } = await request({
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
+    body: JSON.stringify({ failed_only: tests === 'failed', ...(length() && { reason: reason.value.trim() }) }),
+  });
+  if (isLate) return;
   if (code === 202 && answer.new_run_id) {
-    const opening = `Opening run ${answer.new_run_id}${replayed ? ' of your earlier request' : ''}…`;
-    submit.textContent = status.textContent = opening;
+    sessionStorage.removeItem(storageName());
+    setState('leaving', `Opening run ${answer.new_run_id}${isReplayed ? ' of your earlier request' : ''}…`);
     location.assign(dialog.dataset.runPage.replace('{run_id}', answer.new_run_id));
     return;
   }
-  setSending(false);
+  setState('idle');
   fail(sentence(code, answer));
-  // After any other error the key stays, so that sending again creates one run.
-  if (answer.details?.refusal === 'key_reused') key = newKey();
+  // After any other answer the request keeps its key, so that sending it again creates one run.
+  if (code === 422) {
+    sessionStorage.removeItem(storageName());
+    part('earlier').hidden = true;
+    show(...shown);
+  }
 }
 
 // Say why nothing was created: in the server's words, except where these are about tokens and keys.
@@ -178,7 +220,7 @@ function listIds(ids) {
 
 form.addEventListener('submit', (event) => {
   event.preventDefault();
-  if (sending) return;
+  if (state !== 'idle') return;
   if (!form.elements.tests.value) {
     fail('Choose which tests to run again.');
     firstChoice().focus();
@@ -191,16 +233,14 @@ form.addEventListener('submit', (event) => {
 });
 reason.addEventListener('input', showCount);
 cancel.addEventListener('click', () => dialog.close());
-dialog.addEventListener('cancel', (event) => {
-  if (sending) event.preventDefault();
-});
-// In Safari a pressed button gets no focus, so the browser would not return the focus to it.
 dialog.addEventListener('close', () => {
-  previewing?.abort();
+  if (state === 'leaving') window.stop();
+  // In Safari a pressed button gets no focus, so the browser would not return the focus to it.
   opener.focus();
 });
 // The browser may keep this page and show it again. The dialog must not be open then.
 addEventListener('pagehide', () => {
+  state = 'idle';
   dialog.close();
 });
 
