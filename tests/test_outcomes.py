@@ -3,20 +3,18 @@
 from collections import Counter
 
 import pytest
-from support.api import ApiCall
-from support.outcomes import NOT_SELECTED, SELECTED, Case, add_run, assert_shown
-from support.rows import Rows
+from support.outcomes import NOT_SELECTED, SELECTED, add_run, assert_shown
 
 CASES = pytest.mark.parametrize('cases', [SELECTED, NOT_SELECTED], ids=['with rows', 'without rows'])
 
 
 @CASES
-def test_the_verdict_shows_each_outcome(app: object, cases: dict[str, Case]) -> None:
+def test_the_verdict_shows_each_outcome(app, cases):
     assert_shown(cases)
 
 
 @CASES
-def test_the_attempts_count_them(attempts: ApiCall, cases: dict[str, Case]) -> None:
+def test_the_attempts_count_them(attempts, cases):
     run_id, _ = add_run(cases)
 
     counted = attempts(run_id).json['data'][0]
@@ -28,7 +26,7 @@ def test_the_attempts_count_them(attempts: ApiCall, cases: dict[str, Case]) -> N
 
 @CASES
 @pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
-def test_a_failed_only_retry_runs_what_did_not_pass(retry: ApiCall, rows: Rows, cases: dict[str, Case]) -> None:
+def test_a_failed_only_retry_runs_what_did_not_pass(retry, rows, cases):
     run_id, names = add_run(cases)
 
     selection = rows.selection(retry(run_id, {'failed_only': True}).json['new_run_id'])
@@ -36,7 +34,7 @@ def test_a_failed_only_retry_runs_what_did_not_pass(retry: ApiCall, rows: Rows, 
     assert [names[test_id] for test_id in selection] == [name for name, case in cases.items() if case.is_run_again]
 
 
-def test_a_failed_only_retry_of_a_run_without_rows_leaves_inactive_tests_out(retry: ApiCall, rows: Rows) -> None:
+def test_a_failed_only_retry_of_a_run_without_rows_leaves_inactive_tests_out(retry, rows):
     run_id, names = add_run(NOT_SELECTED)
 
     selection = rows.selection(retry(run_id, {'failed_only': True}).json['new_run_id'])
@@ -46,8 +44,7 @@ def test_a_failed_only_retry_of_a_run_without_rows_leaves_inactive_tests_out(ret
 
 @CASES
 @pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
-def test_a_full_retry_runs_the_selected_tests_or_without_rows_those_that_are_active(
-        retry: ApiCall, rows: Rows, cases: dict[str, Case]) -> None:
+def test_a_full_retry_runs_the_selected_tests_or_without_rows_those_that_are_active(retry, rows, cases):
     run_id, names = add_run(cases)
 
     selection = rows.selection(retry(run_id).json['new_run_id'])
@@ -57,7 +54,7 @@ def test_a_full_retry_runs_the_selected_tests_or_without_rows_those_that_are_act
         name for name, case in cases.items() if case.active and (case.selected or not has_rows)]
 
 
-def test_nothing_is_run_again_if_all_passed(retry: ApiCall) -> None:
+def test_nothing_is_run_again_if_all_passed(retry):
     run_id, _ = add_run({name: case for name, case in SELECTED.items() if case.outcome in ('pass', None)})
 
     response = retry(run_id, {'failed_only': True})
