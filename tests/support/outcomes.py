@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 import seed
@@ -40,7 +41,7 @@ class Case:
     active: bool | None = True
     in_category: bool = True
     #: What a mark of the result points to, if there is one: the row that completed the run, or something else.
-    mark: Literal['completed', 'gone', 'another run'] | None = None
+    mark: Literal['completed', 'gone', 'another time', 'another run'] | None = None
 
     @property
     def is_run_again(self) -> bool:
@@ -81,6 +82,7 @@ SELECTED = {
     'not selected, no result': Case(None, has_result=False, selected=0),
     'a result that was carried over': Case('pass', mark='completed'),
     'a mark of an end that is gone': Case('pass', mark='gone'),
+    'a mark of an end at another time': Case('pass', mark='another time'),
     'a mark of the end of another run': Case('pass', mark='another run')}
 
 #: Without rows.
@@ -115,7 +117,8 @@ def add_run(cases: Mapping[str, Case]) -> tuple[int, dict[int, str]]:
                                         expected=added.correct, got=output.got))
         if case.mark is not None:
             end = (other if case.mark == 'another run' else run).progress[-1]
-            add_mark(run.id, test.id, other.id, end.id + 99 * (case.mark == 'gone'), end.timestamp)
+            add_mark(run.id, test.id, other.id, end.id + 99 * (case.mark == 'gone'),
+                     end.timestamp + timedelta(seconds=case.mark == 'another time'))
     # An output of another test has the variants that no test above has.
     seed.variant(seed.output(seed.regression_test(active=False)), 'wrong')
     db.session.commit()
