@@ -152,7 +152,7 @@ def leave(page: Page, way: str) -> None:
 def reopen(page: Page) -> None:
     """Open the dialog again. It has the choice and the reason of the earlier request."""
     open_dialog(page)
-    assert page.locator('[value=failed]').is_checked()
+    assert page.locator('[value=failed]:focus').is_checked()
     assert page.get_by_label('Reason').input_value() == 'flaky VM'
     assert page.get_by_text('This is your earlier request. If you send it again, only one run is created.').is_visible()
 

@@ -230,6 +230,35 @@ def test_a_part_that_cannot_be_loaded_is_named_until_it_is(
     page.get_by_role('alert').wait_for(state='detached')
 
 
+def test_a_run_that_does_not_exist_is_refused_once_and_cannot_be_run_again(visit: Visit) -> None:
+    page = visit('/runs/99999', clock=True)
+    page.get_by_role('alert').get_by_text('Run 99999 not found.').wait_for()
+    paths = asked(page)
+
+    page.clock.fast_forward(LATER)
+    page.wait_for_load_state('networkidle')
+
+    assert paths == []
+    assert page.get_by_role('alert').count() == 1
+    assert page.get_by_text('tries again').count() == 0
+    assert page.get_by_role('button', name='Run again').count() == 0
+
+
+def test_nothing_is_said_of_tests_that_never_ran_while_a_retry_may_run_them(story: Story, visit: Visit) -> None:
+    tests = story.tests(3)
+    first = story.push(tests)
+    worker = story.worker(first)
+    worker.start()
+    worker.run(tests[0])
+    worker.run_out_of_time()
+    page = visit(f'/runs/{story.retry(first)}')
+    row_of(page, ATTEMPTS, 2).get_by_text('Queued').wait_for()
+    page.wait_for_load_state('networkidle')
+
+    assert page.get_by_text('never ran').count() == 0
+    assert page.get_by_text('are shown').count() == 0
+
+
 def test_tests_that_never_ran_have_a_row_and_attempts_are_those_of_the_verdict(story: Story, visit: Visit) -> None:
     tests = story.tests(4)
     first = story.push(tests)
@@ -245,7 +274,7 @@ def test_tests_that_never_ran_have_a_row_and_attempts_are_those_of_the_verdict(s
     row_of(page, GRID, '4 tests never ran').wait_for()
     heads = page.get_by_role('region', name=GRID).get_by_role('columnheader').all_inner_texts()
     assert heads == ['Test', *(f'run {run_id}' for run_id in runs[:0:-1])]
-    page.get_by_text('The newest 10 of 11 attempts are shown.').wait_for()
+    page.get_by_text('The newest 10 of 11 attempts are shown.', exact=True).wait_for()
 
 
 def test_a_platform_without_retries_is_asked_once_and_the_page_is_as_before(story: Story, visit: Visit) -> None:

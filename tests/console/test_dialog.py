@@ -37,6 +37,11 @@ def page(visit: Visit, red: int) -> Page:
 def sign_in(story: Story, page: Page, name: str, role: str) -> None:
     """Add a person to the platform, and sign in as that person."""
     story.process.call('add_people', people={name: role}, password=PASSWORD)
+    sign_in_again(page, name)
+
+
+def sign_in_again(page: Page, name: str) -> None:
+    """Sign in as a person of the platform."""
     page.get_by_label('Email').fill(f'{name}@example.com')
     page.get_by_label('Password').fill(PASSWORD)
     page.get_by_role('button', name='Sign in').click()
@@ -117,17 +122,93 @@ def test_an_answer_that_is_lost_is_asked_for_again(story: Story, page: Page, red
     assert len(story.attempts(red)) == 3
 
 
-def test_a_key_that_cannot_be_used_again_is_replaced(story: Story, page: Page, red: int) -> None:
+def leave(page: Page, way: str) -> None:
+    """Send a retry whose answer does not reach the dialog, and leave the dialog in one of several ways."""
+    def answer(route: Route) -> None:
+        if way in ('401', '429'):
+            route.fulfill(status=int(way), json={})
+        elif way != 'Escape while it sends':
+            route.abort()
+
+    answer_posts(page, answer)
+    dialog = open_dialog(page)
+    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run').check()
+    dialog.get_by_label('Reason').fill('flaky VM')
+    with page.expect_request(lambda request: request.method == 'POST'):
+        submit(dialog)
+    if way == '401':
+        page.get_by_label('Email').wait_for()
+        page.unroute('**/retry')
+        return
+    if way != 'Escape while it sends':
+        dialog.get_by_role('alert').get_by_text(re.compile('did not answer|Rate limited')).wait_for()
+    page.keyboard.press('Escape')
+    dialog.wait_for(state='detached')
+    page.unroute('**/retry')
+    if way == 'reload':
+        page.reload()
+
+
+@pytest.mark.parametrize('way', ['Escape', 'Escape while it sends', 'reload', '429', '401'])
+def test_a_request_that_may_have_made_a_run_is_kept_when_its_dialog_is_left(
+        story: Story, visit: Visit, red: int, way: str) -> None:
+    page = visit(f'/runs/{red}', signed_in=False)
+    sign_in(story, page, 'cora', 'contributor')
+    leave(page, way)
+    if way == '401':
+        sign_in_again(page, 'cora')
+
+    dialog = open_dialog(page)
+    dialog.get_by_text('This is your earlier request. If you send it again, only one run is made.').wait_for()
+    assert dialog.get_by_role('radio', name=f'{FAILED} — 2 would run').is_checked()
+    assert focused(page) == f'{FAILED} — 2 would run'
+    assert dialog.get_by_label('Reason').input_value() == 'flaky VM'
+    submit(dialog)
+
+    landed(page, story, red)
+    page.get_by_text('This is the run of your earlier request').wait_for()
+
+
+def test_a_request_is_kept_for_an_hour(story: Story, page: Page, red: int) -> None:
+    leave(page, 'Escape')
+    page.evaluate('() => { const now = Date.now(); Date.now = () => now + 3_601_000; }')
+
+    dialog = open_dialog(page)
+    dialog.get_by_role('radio', name=f'{ALL} — 5 would run', checked=True).wait_for()
+    assert dialog.get_by_text('This is your earlier request').count() == 0
+    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run').check()
+    submit(dialog)
+    landed(page, story, red, 2)
+
+
+def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(story: Story, page: Page, red: int) -> None:
+    leave(page, 'Escape')
+    refusal = {'test_count': 0, 'refusal': {'message': 'A retry is queued.', 'details': {}}}
+    page.route('**/retry', lambda route: route.continue_() if route.request.method == 'POST' else route.fulfill(
+        json={'all': refusal, 'failed_only': refusal}))
+    dialog = open_dialog(page)
+
+    dialog.get_by_role('status').get_by_text('The run that your earlier request made may be the reason.').wait_for()
+    assert dialog.get_by_role('radio', name=FAILED, checked=True).is_visible()
+    # Another reason is another request, which the refusal is for.
+    dialog.get_by_label('Reason').fill('another')
+    assert dialog.get_by_role('button', name='Run again').is_disabled()
+    dialog.get_by_label('Reason').fill('flaky VM')
+    submit(dialog)
+    landed(page, story, red)
+
+
+@pytest.mark.parametrize('refusal', ['key_reused', 'nothing_failed'])
+def test_a_key_whose_request_was_refused_is_replaced(story: Story, page: Page, red: int, refusal: str) -> None:
     keys: list[str | None] = []
     page.on('request', lambda request: keys.append(request.headers.get('idempotency-key'))
             if request.method == 'POST' else None)
-    # The platform says so if the run of an earlier request was deleted.
     page.route('**/retry', lambda route: route.fulfill(
-        status=422, json={'message': 'The key is used.', 'details': {'refusal': 'key_reused'}})
+        status=422, json={'message': 'It is refused.', 'details': {'refusal': refusal}})
         if route.request.method == 'POST' else route.continue_())
     dialog = open_dialog(page)
     submit(dialog)
-    dialog.get_by_role('alert').get_by_text('The key is used.').wait_for()
+    dialog.get_by_role('alert').get_by_text('It is refused.').wait_for()
     page.unroute('**/retry')
 
     submit(dialog)
@@ -284,23 +365,32 @@ def test_a_refusal_that_is_new_is_shown_by_its_message(page: Page) -> None:
     assert dialog.get_by_role('button', name='Run again').is_enabled()
 
 
-@pytest.mark.parametrize(('details', 'words'), [
-    ({'resource': 'run'}, 'Run 1 not found.'), ({}, 'This platform has no retries.')])
-def test_without_a_run_or_without_retries_it_says_so(page: Page, details: dict[str, str], words: str) -> None:
+@pytest.mark.parametrize(('status', 'details', 'words'), [
+    (404, {'resource': 'run'}, 'Run 1 not found.'), (404, {}, 'This platform has no retries.'),
+    (403, {}, "You don't have permission to do that.")])
+def test_after_a_final_answer_to_the_preview_nothing_can_be_sent(
+        page: Page, status: int, details: dict[str, str], words: str) -> None:
     page.route('**/retry', lambda route: route.fulfill(
-        status=404, json={'message': 'Run 1 not found.', 'details': details}))
+        status=status, json={'message': 'Run 1 not found.', 'details': details}))
     dialog = open_dialog(page)
-    status = dialog.get_by_role('status').filter(has_text=words)
-    status.wait_for()
-    assert dialog.get_by_role('button', name='Run again').is_disabled()
-    page.unroute('**/retry')
 
-    assert dialog.get_by_role('button', name='Try again').count() == bool(details)
-    if details:
-        # A screen reader does not read it out with the words.
-        assert status.get_by_role('button').count() == 0
-        dialog.get_by_role('button', name='Try again').click()
-        dialog.get_by_role('radio', name=f'{ALL} — 5 would run').wait_for()
+    dialog.get_by_role('status').get_by_text(words, exact=True).wait_for()
+    assert dialog.get_by_role('button', name='Run again').is_disabled()
+    assert dialog.get_by_role('button', name='Try again').count() == 0
+
+
+@pytest.mark.parametrize('code', [429, 503])
+def test_a_preview_that_may_work_later_can_be_loaded_again(page: Page, code: int) -> None:
+    page.route('**/retry', lambda route: route.fulfill(status=code, json={}), times=1)
+    dialog = open_dialog(page)
+    status = dialog.get_by_role('status').filter(has_text='You can run it again without a preview.')
+    status.wait_for()
+    assert dialog.get_by_role('button', name='Run again').is_enabled()
+
+    # A screen reader does not read it out with the words.
+    assert status.get_by_role('button').count() == 0
+    dialog.get_by_role('button', name='Try again').click()
+    dialog.get_by_role('radio', name=f'{ALL} — 5 would run').wait_for()
 
 
 def test_the_keyboard_alone_is_enough(story: Story, page: Page, red: int) -> None:
