@@ -2,23 +2,17 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
 import seed
 from application import create_app, dispose
-from click.testing import Result
-from database import db, dispose_sessions
-from flask import Flask, current_app
-from mod_auth.models import Role, User
-from mod_regression.models import RegressionTest
+from database import db, dispose_sessions, enforce_foreign_keys
+from flask import current_app
+from mod_auth.models import Role
 from mod_test.models import Test, TestPlatform, TestType
 from outcome import passing
-from sqlalchemy import Engine, event
-from support.api import Answer, ApiCall, Command
+from sqlalchemy import Engine, StaticPool, create_engine, event
 from support.github import GitHub
 from support.histories import finish
 from support.isolation import IsolatedClient, IsolatedRunner
@@ -26,7 +20,7 @@ from support.rows import Rows
 from support.visitor import Visitor
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items):
     """Mark the tests that need something by the folder that they are in."""
     for item in items:
         folder = item.path.parent.name.removeprefix('on_')
@@ -35,32 +29,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @event.listens_for(Engine, 'connect')
-def do_not_wait_for_the_disk(connection: Any, _record: Any) -> None:
+def do_not_wait_for_the_disk(connection, _record):
     """Save each test on a file the time that SQLite takes to be safe from a power failure."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute('PRAGMA synchronous = OFF')
 
 
 @pytest.fixture
-def settings() -> dict[str, Any]:
+def settings():
     """Return what a test adds to the settings of its module. Tests parametrize this fixture, or the next."""
     return {}
 
 
 @pytest.fixture
-def app_settings(settings: dict[str, Any]) -> dict[str, Any]:
+def app_settings(settings):
     """Return the settings of the application when the blueprint is registered."""
     return settings
 
 
 @pytest.fixture
-def database_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_uri(request, tmp_path):
     """Return a database in memory, on one connection; with the marker `on_file` one for several connections."""
     return f'sqlite:///{tmp_path}/platform.db' if request.node.get_closest_marker('on_file') else 'sqlite://'
 
 
+@pytest.fixture(scope='session')
+def engine_in_memory():
+    """Return the engine of each database in memory: one for all tests, so that it compiles each statement once."""
+    engine = create_engine('sqlite://', poolclass=StaticPool, connect_args={'check_same_thread': False})
+    enforce_foreign_keys(engine)
+    return engine
+
+
 @pytest.fixture
-def app(database_uri: str, app_settings: dict[str, Any]) -> Iterator[Flask]:
+def app(database_uri, app_settings, engine_in_memory):
     """
     Yield the miniature with the blueprint in it.
 
@@ -69,6 +71,9 @@ def app(database_uri: str, app_settings: dict[str, Any]) -> Iterator[Flask]:
     application give each request and each command a context of its own.
     """
     app = create_app(database_uri, **app_settings)
+    if database_uri == 'sqlite://':
+        with app.app_context():
+            db.engines[None] = engine_in_memory  # type: ignore[index]
     app.test_client_class, app.test_cli_runner_class = IsolatedClient, IsolatedRunner
     yield app
     dispose(app)
@@ -76,14 +81,14 @@ def app(database_uri: str, app_settings: dict[str, Any]) -> Iterator[Flask]:
 
 
 @pytest.fixture(autouse=True)
-def prepared_request(request: pytest.FixtureRequest) -> None:
+def prepared_request(request):
     """Have the host prepare the request that pytest-flask has pushed, as it does any other: it creates its tables."""
     if 'app' in request.fixturenames:
         current_app.preprocess_request()
 
 
 @pytest.fixture
-def bare() -> Iterator[Flask]:
+def bare():
     """Yield the miniature without the blueprint, within its context."""
     app = create_app('sqlite://', mount=False)
     with app.app_context():
@@ -94,26 +99,26 @@ def bare() -> Iterator[Flask]:
 
 
 @pytest.fixture
-def engine(app: Flask) -> Engine:
+def engine(app):
     """Return the host's engine."""
     with app.app_context():
         return db.engine
 
 
 @pytest.fixture
-def rows(engine: Engine) -> Rows:
+def rows(engine):
     """Return the rows of the database, read past every session."""
     return Rows(engine)
 
 
 @pytest.fixture
-def alice(app: Flask) -> User:
+def alice(app):
     """Return a contributor."""
     return seed.user('alice', Role.contributor)
 
 
 @pytest.fixture
-def token(alice: User) -> str:
+def token(alice):
     """Return a token of alice's that allows everything."""
     secret = seed.token(alice, ['runs:read', 'runs:write', 'results:read'])
     db.session.commit()
@@ -121,7 +126,7 @@ def token(alice: User) -> str:
 
 
 @pytest.fixture
-def run_id(app: Flask) -> int:
+def run_id(app):
     """Return a completed run of a pull request on Windows, owned by olga. Of its three tests only the first passed."""
     tests = seed.regression_tests(3)
     run = seed.run(tests, owners=[seed.user('olga')], stages=seed.COMPLETED, platform=TestPlatform.windows,
@@ -135,26 +140,25 @@ def run_id(app: Flask) -> int:
 
 
 @pytest.fixture
-def tests(app: Flask) -> list[RegressionTest]:
+def tests(app):
     """Return three regression tests."""
     return seed.regression_tests(3)
 
 
 @pytest.fixture
-def first(tests: list[RegressionTest]) -> int:
+def first(tests):
     """Return a completed run, to be retried, in which the last two of the three tests failed."""
     return finish(seed.run(tests).id, tests, failed=tests[1:])
 
 
 @pytest.fixture
-def ask(client: IsolatedClient, token: str, accept_json: list[tuple[str, str]]) -> ApiCall:
+def ask(client, token, accept_json):
     """
     Ask the API about a run: ``ask('GET', run, 'retries')``. Alice asks, unless another token is given, or None.
 
     In the place of the last part of its path a route may have its whole path: ``ask('GET', run, '/runs/<run_id>/x')``.
     """
-    def send(method: str, run: Test | int | str, route: str, *, token: str | None = token, key: str | None = None,
-             headers: dict[str, str] | None = None, **request: Any) -> Answer:
+    def send(method, run, route, *, token=token, key=None, headers=None, **request):
         own = {'Authorization': None if token is None else f'Bearer {token}', 'Idempotency-Key': key}
         path = route if route.startswith('/') else f'/runs/<run_id>/{route}'
         path = path.replace('<run_id>', str(run.id if isinstance(run, Test) else run))
@@ -167,36 +171,36 @@ def ask(client: IsolatedClient, token: str, accept_json: list[tuple[str, str]]) 
 
 
 @pytest.fixture
-def retry(ask: ApiCall) -> ApiCall:
+def retry(ask):
     """Ask for a retry: ``retry(run, {'failed_only': True}, key='k')``. The run is a run, its id, or any text."""
-    def post(run: Test | int | str, body: Any = None, **request: Any) -> Answer:
+    def post(run, body=None, **request):
         return ask('POST', run, 'retry', **({} if body is None else {'json': body}), **request)
 
     return post
 
 
 @pytest.fixture
-def preview(ask: ApiCall) -> ApiCall:
+def preview(ask):
     """Ask what a retry of a run would do: ``preview(run)``."""
     return partial(ask, 'GET', route='retry')
 
 
 @pytest.fixture
-def attempts(ask: ApiCall) -> ApiCall:
+def attempts(ask):
     """Ask for the attempts of a run: ``attempts(run, query_string='limit=10')``."""
     return partial(ask, 'GET', route='retries')
 
 
 @pytest.fixture
-def verdict(ask: ApiCall) -> ApiCall:
+def verdict(ask):
     """Ask what the attempts of a run prove: ``verdict(run, query_string='verdict=flaky')``."""
     return partial(ask, 'GET', route='verdict')
 
 
 @pytest.fixture
-def command(app: Flask) -> Command:
+def command(app):
     """Run a command: ``command('retry', 5)`` for ``flask runs-api retry 5``."""
-    def run(*arguments: object) -> Result:
+    def run(*arguments):
         db.session.commit()
         return app.test_cli_runner().invoke(args=['runs-api', *map(str, arguments)])
 
@@ -204,7 +208,7 @@ def command(app: Flask) -> Command:
 
 
 @pytest.fixture(params=['UTC', 'America/New_York', 'Asia/Kolkata'])
-def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def time_zone(request, monkeypatch):
     """Live in a time zone."""
     with monkeypatch.context() as context:
         context.setenv('TZ', request.param)
@@ -214,13 +218,13 @@ def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def visitor(app: Flask) -> Visitor:
+def visitor(app):
     """Return alice, logged in on the pages."""
     return Visitor(app, 'alice')
 
 
 @pytest.fixture
-def github() -> Iterator[GitHub]:
+def github():
     """Yield a GitHub that answers, and on which nothing has happened."""
     with GitHub().standing_in() as github:
         yield github

@@ -7,17 +7,14 @@ serving afterwards, and works on whatever is queued, so that you can try the int
 
 import argparse
 import json
-import shlex
 import sys
 import tempfile
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Optional, Sequence
-from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from flask import Flask
 from sqlalchemy import select
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -26,12 +23,11 @@ if __name__ == '__main__':
 
 import verdict
 import worker
-from application import create_app, dispose
+from application import hosted
 from database import Base, db
-from mod_test.models import Test, TestPlatform, TestStatus
-from seed import Demo, seed_demo
+from mod_test.models import Test, TestPlatform
+from seed import seed_demo
 
-REASON = 'flaky VM'
 RUN_TABLES = ('test', 'test_progress', 'test_result', 'test_result_file', 'customized_test', 'test_fork')
 
 
@@ -40,12 +36,12 @@ class QuietHandler(WSGIRequestHandler):
 
     protocol_version = 'HTTP/1.0'
 
-    def log_request(self, code: object = '-', size: object = '-') -> None:
+    def log_request(self, code='-', size='-'):
         """Keep silent."""
 
 
 @contextmanager
-def serving(app: Flask, port: int) -> Iterator[str]:
+def serving(app, port):
     """Serve an application on the loopback address while the block lasts, and return its address."""
     server = make_server('127.0.0.1', port, app, threaded=True, request_handler=QuietHandler)
     # In the end, requests that a browser has not waited for are waited for here.
@@ -60,199 +56,96 @@ def serving(app: Flask, port: int) -> Iterator[str]:
         server.server_close()
 
 
-def ask(address: str, token: str, body: dict[str, Any]) -> tuple[Any, Any]:
-    """Print a request as a command to paste, send it, and return the answer, whatever its status, and its JSON."""
-    headers = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json'}
-    data = json.dumps(body)
-    parts = [f'curl -i -X POST {address}', *(f'-H {shlex.quote(f"{name}: {headers[name]}")}' for name in headers)]
-    print('   $ ' + ' \\\n     '.join([*parts, f'-d {shlex.quote(data)}']) + '\n')
-    try:
-        answer = urlopen(Request(address, data.encode(), headers), timeout=30)
-    except HTTPError as error:
-        answer = error
-    with answer:
-        return answer, json.load(answer)
-
-
-def step(number: int, title: str) -> None:
-    """Print the heading of a step, which begins with the database as it is now."""
-    print(f'\n{number}. {title}\n')
-    db.session.rollback()
-
-
-def claim(sentence: str, held: bool) -> None:
+def claim(sentence, held):
     """Print a sentence that held; stop at one that did not."""
     if not held:
         sys.exit(f'This did not hold: {sentence}')
     print(f'   [ok] {sentence}')
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows in columns as wide as they need to be."""
-    lines = [[str(cell) for cell in row] for row in [head, *rows]]
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    lines.insert(1, ['-' * width for width in widths])
-    for line in lines:
-        print('   ' + '  '.join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
-    print()
+def show_results(run_id):
+    """Print the results on the page of a run, and return the tests that it shows as failed, and all of its tests."""
+    db.session.rollback()
+    results = verdict.by_test(db.session, db.session.get_one(Test, run_id))
+    for result in results:
+        test = result.regression_test
+        print(f'   {test.id:>3}  {"FAIL" if result.error else "pass"}  exit code {result.exit_code:>3}  {test.command}')
+    failed = [result.regression_test.id for result in results if result.error]
+    return failed, [result.regression_test.id for result in results]
 
 
-def show_results(run: Test) -> None:
-    """Print the results on the page of a run."""
-    table(('test', 'command', 'exit code', 'outputs', 'outcome'), [(
-        entry.regression_test.id,
-        entry.regression_test.command,
-        entry.exit_code if entry.exit_code == entry.expected_rc else f'{entry.exit_code} (not {entry.expected_rc})',
-        ', '.join(entry.outputs) or 'none expected',
-        'FAIL' if entry.error else 'pass',
-    ) for entry in verdict.by_test(db.session, run)])
+def read_rows(run_id):
+    """Return the rows of a run by their table, as they are in the database."""
+    db.session.rollback()
+    tables = [Base.metadata.tables[name] for name in RUN_TABLES]
+    return {table.name: db.session.execute(select(table).where(
+        table.c['id' if table.name == 'test' else 'test_id'] == run_id)).all() for table in tables}
 
 
-def shown(run: Test) -> set[int]:
-    """Return the regression tests on the page of a run."""
-    return {entry.regression_test.id for entry in verdict.by_test(db.session, run)}
+def retry(address, token, run_id):
+    """Retry the failed tests of a run over HTTP, print request and answer, and return the new run."""
+    url, body = f'{address}/api/v1/runs/{run_id}/retry', json.dumps({'failed_only': True, 'reason': 'flaky VM'})
+    print(f'   POST {url}\n   {body}\n')
+    request = Request(url, body.encode(), {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json'})
+    with urlopen(request, timeout=30) as answer:
+        said = json.load(answer)
+        print(f'   {answer.status} {answer.reason}\n   {said["message"]}\n')
+    return said['new_run_id']
 
 
-def failures(run: Test) -> set[int]:
-    """Return those of them that it shows as failed."""
-    return {entry.regression_test.id for entry in verdict.by_test(db.session, run) if entry.error}
+def show_retry(app, address, demo):
+    """Show a partly failed run, a retry of its failed tests, and what both of them prove."""
+    print(f'\n1. Run {demo.run_id} has completed, and some of it failed\n')
+    failed, all_tests = show_results(demo.run_id)
+    before = read_rows(demo.run_id)
 
+    print('\n2. Alice asks for the failed tests to be run again\n')
+    new_run_id = retry(address, demo.tokens['alice'], demo.run_id)
+    claim(f'nothing of run {demo.run_id} has changed', read_rows(demo.run_id) == before)
+    selected = sorted(row.regression_id for row in read_rows(new_run_id)['customized_test'])
+    claim(f'run {new_run_id} is told to run tests {failed}', selected == failed)
 
-def rows_of(run_id: int) -> dict[str, list[Any]]:
-    """Return, for each table of the platform, the rows that belong to a run."""
-    tables = Base.metadata.tables
-    return {name: [tuple(row) for row in db.session.execute(select(tables[name]).where(
-        tables[name].c['id' if name == 'test' else 'test_id'] == run_id).order_by(*tables[name].primary_key))]
-        for name in RUN_TABLES}
-
-
-def show_source(demo: Demo) -> None:
-    """Print the run as it is before the retry."""
-    step(1, f'Run {demo.run_id} has completed, and some of it failed')
-    source = db.session.get_one(Test, demo.run_id)
-    show_results(source)
-    claim(f'tests {sorted(demo.failed)} failed, the others passed', failures(source) == set(demo.failed))
-
-
-def retry(address: str, demo: Demo) -> int:
-    """Ask for the retry, print the answer, and return the new run's id."""
-    step(2, 'Alice asks for the failed tests to be run again')
-    answer, body = ask(f'{address}/api/v1/runs/{demo.run_id}/retry', demo.tokens['alice'],
-                       {'failed_only': True, 'reason': REASON})
-    print(f'   {answer.status} {answer.reason}')
-    print(f"   Location: {answer.headers['Location']}")
-    print('   ' + json.dumps(body, indent=2).replace('\n', '\n   ') + '\n')
-
-    claim('the retry is accepted', answer.status == 202 and body['status'] == 'accepted')
-    claim(f'the answer speaks of a retry of run {demo.run_id}',
-          (body['run_id'], body['action']) == (demo.run_id, 'retry'))
-    new_run_id = int(body['new_run_id'])
-    claim('the new run is another run, and Location leads to it',
-          new_run_id != demo.run_id and answer.headers['Location'].endswith(f'/api/v1/runs/{new_run_id}'))
-    return new_run_id
-
-
-def show_untouched(before: dict[str, list[Any]], run_id: int) -> None:
-    """Print how many rows the source run has, before and after."""
-    step(3, f'Nothing of run {run_id} has changed')
-    after = rows_of(run_id)
-    table(('table', 'rows before', 'rows after'), [(name, len(before[name]), len(after[name])) for name in before])
-    claim('every row is there still, and is what it was', before == after)
-
-
-def show_work(demo: Demo, new_run_id: int) -> None:
-    """Let the worker take the new run up, and print its progress."""
-    step(4, f'The worker takes up run {new_run_id}')
-    new = db.session.get_one(Test, new_run_id)
-    claim('the new run is queued: it has no progress yet', not new.progress)
-    claim(f'it is told to run tests {sorted(demo.failed)}, each once',
-          sorted(new.get_customized_regressiontests()) == sorted(demo.failed))
+    print(f'\n3. A worker runs run {new_run_id}, and the other results are carried over\n')
     # The first of the failed tests crashes again in the same way, and the others pass this time.
-    worked_on = worker.work_once(db.session, TestPlatform.linux, crashing=demo.failed[:1])
-    claim('the worker found it, and no other', worked_on == [new_run_id])
-    print()
-    table(('time (UTC)', 'stage', 'message'), [
-        (f'{stage.timestamp:%H:%M:%S}', stage.status.value, stage.message) for stage in new.progress])
-    claim('the new run is completed', new.progress[-1].status is TestStatus.completed)
+    worker.work_once(db.session, TestPlatform.linux, crashing=failed[:1])
+    failed_again, whole = show_results(new_run_id)
+    claim('it has a result for every test', whole == all_tests)
+    claim(f'only test {failed[0]} failed again', failed_again == failed[:1])
+
+    print('\n4. What the retry proved\n')
+    arguments = ['runs-api', 'verdict', str(new_run_id)]
+    print(f'   $ flask {" ".join(arguments)}')
+    print('   ' + app.test_cli_runner().invoke(args=arguments).stdout.replace('\t', '  ').replace('\n', '\n   '))
 
 
-def show_whole(demo: Demo, new_run_id: int) -> None:
-    """Print the results on the new run's page, and where they come from."""
-    step(5, f'Run {new_run_id} has ended whole: the other results are carried over')
-    source, new = db.session.get_one(Test, demo.run_id), db.session.get_one(Test, new_run_id)
-    show_results(new)
-    carried = Base.metadata.tables['run_carried_over'].c
-    origins = db.session.execute(
-        select(carried.origin_run_id, carried.regression_test_id).where(carried.run_id == new_run_id)
-        .order_by(carried.regression_test_id)).all()
-    for origin in sorted({origin for origin, _ in origins}):
-        print(f'   carried over from run {origin}: '
-              f'tests {", ".join(str(test_id) for found, test_id in origins if found == origin)}\n')
-    claim('its page shows every test of the first run', shown(new) == shown(source))
-    claim('what it did not run itself is carried over',
-          {test_id for _, test_id in origins} == shown(source) - set(demo.failed))
-    claim(f'only test {demo.failed[0]} failed again', failures(new) == {demo.failed[0]})
-
-
-def show_verdict(app: Flask, demo: Demo, new_run_id: int) -> None:
-    """Print what the two runs prove."""
-    step(6, 'What the retry proved')
-    print(f'   $ flask runs-api verdict {new_run_id}')
-    lines = app.test_cli_runner().invoke(args=['runs-api', 'verdict', str(new_run_id)]).stdout.splitlines()
-    print('   ' + '\n   '.join(lines).replace('\t', '  ') + '\n')
-    crashed, *recovered = demo.failed
-    verdicts = dict(line.split('\t')[:2] for line in lines)
-    claim(f'test {crashed} is broken: it failed twice, in the same way',
-          verdicts[str(crashed)] == 'failing_identically')
-    claim(f'tests {recovered} are flaky: they failed, and passed',
-          {verdicts[str(test_id)] for test_id in recovered} == {'flaky'})
-
-
-def keep_serving(address: str, demo: Demo) -> None:
+def keep_serving(address, demo):
     """Print where to go, and work on what is queued until interrupted."""
     print(f'\nServing at {address}/test/ until you press Ctrl-C.\n\n'
           '   Log in as alice, bob or carol. A queued run is taken up within a second, and passes.\n')
-    table(('token of', 'token'), demo.tokens.items())
-    sys.stdout.flush()
+    for name, token in demo.tokens.items():
+        print(f'   token of {name}: {token}', flush=True)
     while True:
         for platform in TestPlatform:
             worker.work_once(db.session, platform)
         db.session.rollback()
-        threading.Event().wait(1)
+        time.sleep(1)
 
 
-def run_demo(app: Flask, port: int, serve: bool) -> None:
-    """Run the demo from beginning to end."""
-    demo = seed_demo()
-    with serving(app, port) as address:
-        show_source(demo)
-        before = rows_of(demo.run_id)
-        new_run_id = retry(address, demo)
-        show_untouched(before, demo.run_id)
-        show_work(demo, new_run_id)
-        show_whole(demo, new_run_id)
-        show_verdict(app, demo, new_run_id)
-        if serve:
-            keep_serving(address, demo)
-
-
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def main(arguments=None):
     """Run the demo, until a claim does not hold or it is interrupted."""
     parser = argparse.ArgumentParser(description='Retry a partly failed run of the platform in miniature.')
     parser.add_argument('--serve', action='store_true', help='go on serving afterwards')
     parser.add_argument('--port', type=int, default=0, metavar='N', help='the port to serve on; by default a free one')
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        app = create_app(f"sqlite:///{Path(folder, 'miniature.sqlite').as_posix()}")
-        try:
-            # The worker's reports are requests of their own on the platform.
-            with app.test_request_context():
-                app.preprocess_request()
-                run_demo(app, options.port, options.serve)
-        except KeyboardInterrupt:
-            print()
-        finally:
-            dispose(app)
+    with tempfile.TemporaryDirectory() as folder, hosted(f'sqlite:///{folder}/miniature.sqlite') as app:
+        demo = seed_demo()
+        with serving(app, options.port) as address:
+            show_retry(app, address, demo)
+            try:
+                if options.serve:
+                    keep_serving(address, demo)
+            except KeyboardInterrupt:
+                print()
 
 
 if __name__ == '__main__':

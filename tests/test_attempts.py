@@ -1,16 +1,12 @@
 """``GET /runs/{run_id}/retries`` (docs/api.rst, "Attempts")."""
 
 from datetime import datetime
-from typing import Any
 
 import pytest
 import seed
 from database import db
-from mod_auth.models import User
-from mod_regression.models import RegressionTest
 from mod_test.models import TestStatus
 from sqlalchemy import text
-from support.api import ApiCall
 from support.histories import end, finish, report, retry_in_process
 from support.rows import add_retries, change_retries, delete_run
 
@@ -18,12 +14,12 @@ ORIGIN = ('source_run_id', 'failed_only', 'reason', 'requested_by')
 COUNTS = ('status', 'tests', 'passed', 'failed', 'not_run', 'carried_over')
 
 
-def pick(entry: dict[str, Any], names: tuple[str, ...]) -> tuple[Any, ...]:
+def pick(entry, names):
     """Return some values of an entry."""
     return tuple(entry[name] for name in names)
 
 
-def test_a_run_that_was_never_retried_has_one_attempt(attempts: ApiCall, run_id: int) -> None:
+def test_a_run_that_was_never_retried_has_one_attempt(attempts, run_id):
     response = attempts(run_id)
 
     assert response == 200
@@ -36,8 +32,7 @@ def test_a_run_that_was_never_retried_has_one_attempt(attempts: ApiCall, run_id:
         'meta': {'run_id': run_id, 'root_run_id': run_id, 'decisive_run_id': run_id}}
 
 
-def test_the_attempts_are_the_same_whichever_of_them_is_asked_about(
-        retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
+def test_the_attempts_are_the_same_whichever_of_them_is_asked_about(retry, attempts, run_id):
     seed.run([seed.regression_test()])
     second = retry(run_id, {'failed_only': True, 'reason': 'flaky \U0001f480'}).json['new_run_id']
     retry(seed.run(stages=seed.COMPLETED))
@@ -55,8 +50,7 @@ def test_the_attempts_are_the_same_whichever_of_them_is_asked_about(
             data, {'run_id': asked, 'root_run_id': run_id, 'decisive_run_id': run_id})
 
 
-def test_each_attempt_counts_what_was_carried_over_into_it_when_it_has_ended(
-        attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
+def test_each_attempt_counts_what_was_carried_over_into_it_when_it_has_ended(attempts, first, tests):
     finish(retry_in_process(first, failed_only=True), tests[1:], failed=tests[1:])
     finish(retry_in_process(first, failed_only=True), tests[1:])
     retry_in_process(first, failed_only=True)
@@ -65,8 +59,7 @@ def test_each_attempt_counts_what_was_carried_over_into_it_when_it_has_ended(
         ('fail', 3, 1, 2, 0, 0), ('fail', 3, 1, 2, 0, 1), ('pass', 3, 3, 0, 0, 1), ('queued', 2, 0, 0, 2, 0)]
 
 
-def test_the_status_is_that_of_the_last_stage_a_word_that_nobody_knows_too(
-        attempts: ApiCall, tests: list[RegressionTest]) -> None:
+def test_the_status_is_that_of_the_last_stage_a_word_that_nobody_knows_too(attempts, tests):
     run = seed.run(tests, stages=[TestStatus.completed, TestStatus.canceled])
     assert pick(attempts(run).json['data'][0], COUNTS) == ('canceled', 3, 0, 0, 3, 0)
 
@@ -74,7 +67,7 @@ def test_the_status_is_that_of_the_last_stage_a_word_that_nobody_knows_too(
     assert attempts(run).json['data'][0]['status'] == 'incomplete'
 
 
-def test_a_run_without_rows_of_its_own_counts_every_active_test(attempts: ApiCall, tests: list[RegressionTest]) -> None:
+def test_a_run_without_rows_of_its_own_counts_every_active_test(attempts, tests):
     run = seed.run(stages=seed.COMPLETED)
     seed.result(run, tests[0])
     for inactive, counts in ((tests[2:], ('error', 2, 1, 0, 1, 0)), (tests, ('pass', 1, 1, 0, 0, 0))):
@@ -83,8 +76,7 @@ def test_a_run_without_rows_of_its_own_counts_every_active_test(attempts: ApiCal
         assert pick(attempts(run).json['data'][0], COUNTS) == counts
 
 
-def test_times_are_utc_reasons_are_shown_as_far_as_they_can_be_and_a_user_may_be_gone(
-        retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
+def test_times_are_utc_reasons_are_shown_as_far_as_they_can_be_and_a_user_may_be_gone(retry, attempts, run_id):
     retry(run_id, {'reason': 'x'})
     change_retries(created_at=datetime(2026, 11, 24, 13, 0), reason=b'bad \xff byte', user_id=None)
 
@@ -95,8 +87,7 @@ def test_times_are_utc_reasons_are_shown_as_far_as_they_can_be_and_a_user_may_be
 
 
 @pytest.mark.parametrize('place', [0, 1])
-def test_the_attempts_outlive_one_of_them(
-        retry: ApiCall, attempts: ApiCall, verdict: ApiCall, run_id: int, place: int) -> None:
+def test_the_attempts_outlive_one_of_them(retry, attempts, verdict, run_id, place):
     second = retry(run_id).json['new_run_id']
     third = retry(second).json['new_run_id']
     run_ids = [run_id, second, third]
@@ -110,8 +101,8 @@ def test_the_attempts_outlive_one_of_them(
     assert retry(third) == 202
 
 
-def test_a_retry_that_is_canceled_half_way_or_queued_does_not_decide_in_the_place_of_a_red_run_on_any_page(
-        attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
+def test_a_retry_that_is_canceled_or_queued_is_not_decisive_on_any_page(
+        attempts, first, tests):
     canceled = retry_in_process(first)
     report(canceled, tests[:1])
     end(canceled, TestStatus.canceled)
@@ -122,8 +113,7 @@ def test_a_retry_that_is_canceled_half_way_or_queued_does_not_decide_in_the_plac
         assert meta == {'run_id': first, 'root_run_id': first, 'decisive_run_id': first}
 
 
-def test_only_a_result_of_its_own_makes_a_completed_attempt_decisive(
-        attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
+def test_only_a_result_of_its_own_makes_a_completed_attempt_decisive(attempts, first, tests):
     carried_over = finish(retry_in_process(first, failed_only=True), [])
     assert attempts(carried_over).json['data'][1]['carried_over'] == 3
     assert attempts(carried_over).json['meta']['decisive_run_id'] == first
@@ -132,8 +122,7 @@ def test_only_a_result_of_its_own_makes_a_completed_attempt_decisive(
     assert attempts(carried_over).json['meta']['decisive_run_id'] == carried_over
 
 
-def test_without_a_completed_attempt_one_with_a_test_that_did_not_pass_is_decisive(
-        attempts: ApiCall, tests: list[RegressionTest]) -> None:
+def test_without_a_completed_attempt_one_with_a_test_that_did_not_pass_is_decisive(attempts, tests):
     run_id = seed.run(tests).id
     report(run_id, tests[:2])
     end(run_id, TestStatus.canceled)
@@ -151,8 +140,7 @@ def test_without_a_completed_attempt_one_with_a_test_that_did_not_pass_is_decisi
 @pytest.mark.parametrize(('query', 'places', 'next_offset'), [
     ('', [1, 2, 3, 4, 5], None), ('limit=2', [1, 2], 2), ('limit=2&offset=2', [3, 4], 4),
     ('limit=2&offset=4', [5], None), ('limit=100&offset=2147483647', [], None)])
-def test_a_page_has_what_was_asked_for(
-        attempts: ApiCall, alice: User, query: str, places: list[int], next_offset: int | None) -> None:
+def test_a_page_has_what_was_asked_for(attempts, alice, query, places, next_offset):
     run_ids = seed.bulk_runs(5, 1)
     add_retries(run_ids[0], run_ids[1:])
 

@@ -1,37 +1,19 @@
 """Why a run ended, and where that is said (docs/api.rst, "Causes"). The table itself: tests/domain."""
 
 import json
-from typing import Any
 
 import pytest
 import seed
 from database import db
-from flask.testing import FlaskClient
-from mod_regression.models import RegressionTest
-from mod_test.models import Test, TestProgress, TestStatus
-from support.api import ApiCall, Command, read_lines
+from mod_test.models import TestProgress, TestStatus
+from support.api import read_lines
 from support.histories import TIME_LIMIT, end, finish, report, retry_in_process
-from support.rows import Rows, change_retries
+from support.rows import change_retries
 
 from mod_runs_api.cli import ATTEMPT_COLUMNS, CAUSE_COLUMNS
 
-#: The stages of a progress row by their name; any other text is the message of a row that cancels.
-STAGES = {stage.value: stage for stage in (TestStatus.preparation, TestStatus.testing, TestStatus.completed)}
-STARTED = ['preparation', 'testing']
-COMPLETED = [*STARTED, 'completed']
 
-
-def add_run(tests: list[RegressionTest], rows: list[str], results: int = 1) -> Test:
-    """Add a run of some tests that has these progress rows, and results of the first of the tests."""
-    run = seed.run(tests)
-    for row in rows:
-        seed.add(TestProgress(run.id, STAGES.get(row, TestStatus.canceled), '' if row in STAGES else row))
-    for test in tests[:results]:
-        seed.result(run, test)
-    return run
-
-
-def cause(attempts: ApiCall, run: Test | int, place: int = 0) -> tuple[Any, Any]:
+def cause(attempts, run, place=0):
     """Return the cause of an attempt and what decided."""
     attempt = attempts(run).json['data'][place]
     return attempt['cause'], attempt['cause_detail']
@@ -41,10 +23,9 @@ def cause(attempts: ApiCall, run: Test | int, place: int = 0) -> tuple[Any, Any]
 
 
 @pytest.mark.parametrize(('results', 'detail'), [(3, None), (1, '2 of 3'), (0, '3 of 3')])
-def test_a_run_that_completed_is_whole_or_lacks_results(
-        attempts: ApiCall, tests: list[RegressionTest], results: int, detail: str | None) -> None:
+def test_a_run_that_completed_is_whole_or_lacks_results(attempts, tests, results, detail):
     # A test that is selected twice is missing once.
-    run = add_run([*tests, tests[2]], COMPLETED, results)
+    run = seed.run([*tests, tests[2]], stages=seed.COMPLETED, passed=results)
     assert cause(attempts, run) == (detail and 'infrastructure', detail and f'{detail} results are missing')
 
     if detail:
@@ -53,8 +34,7 @@ def test_a_run_that_completed_is_whole_or_lacks_results(
         assert cause(attempts, run)[1] == f'2 of {2 + results} results are missing'
 
 
-def test_a_test_that_no_worker_is_given_any_more_is_not_missing_for_being_carried_over(
-        attempts: ApiCall, tests: list[RegressionTest]) -> None:
+def test_a_test_that_no_worker_is_given_any_more_is_not_missing_for_being_carried_over(attempts, tests):
     run_id = finish(seed.run(tests).id, tests, failed=tests[:1])
     tests[0].categories.clear()
     retry = finish(retry_in_process(run_id, failed_only=True), [])
@@ -63,8 +43,7 @@ def test_a_test_that_no_worker_is_given_any_more_is_not_missing_for_being_carrie
 
 
 @pytest.mark.parametrize('ran', [2, 1, 0])
-def test_what_was_carried_over_is_no_result_of_its_own(
-        attempts: ApiCall, tests: list[RegressionTest], rows: Rows, ran: int) -> None:
+def test_what_was_carried_over_is_no_result_of_its_own(attempts, tests, rows, ran):
     run = seed.run(tests)
     report(run.id, tests, failed=tests[1:])
     run.results[0].runtime = 600_000
@@ -85,10 +64,8 @@ def test_what_was_carried_over_is_no_result_of_its_own(
 
 
 @pytest.mark.on_file
-def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(
-        attempts: ApiCall, command: Command, client: FlaskClient, tests: list[RegressionTest],
-        monkeypatch: pytest.MonkeyPatch) -> None:
-    run = add_run(tests, [*STARTED, TIME_LIMIT]).id
+def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(attempts, command, client, tests, monkeypatch):
+    run = seed.run(tests, stages=seed.CANCELED, message=TIME_LIMIT, passed=1).id
     retry_in_process(run)
     change_retries(automatic=True)
     retry_in_process(run)
@@ -105,13 +82,12 @@ def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(
 
 
 @pytest.mark.on_file
-def test_the_command_counts_the_causes_of_the_last_runs_that_ended(
-        command: Command, tests: list[RegressionTest], rows: Rows) -> None:
+def test_the_command_counts_the_causes_of_the_last_runs_that_ended(command, tests, rows):
     for message in ('PR closed', TIME_LIMIT, TIME_LIMIT, 'Canceled by "admin"\t'):
-        add_run(tests, [*STARTED, message])
-    add_run(tests, COMPLETED, results=3)
-    for unfinished in ([], STARTED):
-        add_run(tests, unfinished)
+        seed.run(tests, stages=seed.CANCELED, message=message, passed=1)
+    seed.run(tests, stages=seed.COMPLETED, passed=3)
+    for unfinished in ((), seed.STARTED):
+        seed.run(tests, stages=unfinished)
     db.session.commit()
     before = rows.snapshot()
 

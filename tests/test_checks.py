@@ -1,25 +1,22 @@
 """``RUNS_API_BEFORE_RETRY``: checks that may refuse a retry (docs/settings.rst). The ready-made ones: on_github."""
 
 import re
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from application import create_app
 from sqlalchemy.exc import IntegrityError, PendingRollbackError
-from support.api import ApiCall
-from support.rows import Rows
 from werkzeug.utils import import_string
 
 from mod_runs_api import MountError, RefusedByCheck, retry_run
 
 
-def checked_by(*functions: Any) -> pytest.MarkDecorator:
+def checked_by(*functions):
     """Set the checks of the application."""
     return pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': list(functions)}], ids=['checks'])
 
 
-def refuse(run: Any) -> str:
+def refuse(run):
     """Refuse every retry, at a length that is cut."""
     return f'The build of {run.commit} for {run.platform} is gone.'.ljust(501, '!')
 
@@ -29,10 +26,10 @@ class Returns:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, value: object) -> None:
+    def __init__(self, value):
         self.value = value
 
-    def __call__(self, run: Any) -> object:
+    def __call__(self, run):
         """Return the value."""
         if isinstance(self.value, BaseException):
             raise self.value
@@ -40,7 +37,7 @@ class Returns:
 
 
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': refuse}, {'RUNS_API_BEFORE_RETRY': (refuse,)}])
-def test_a_check_may_refuse_a_retry_here_and_in_process(retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_a_check_may_refuse_a_retry_here_and_in_process(retry, run_id, rows):
     before = rows.snapshot()
 
     response = retry(run_id)
@@ -54,14 +51,14 @@ def test_a_check_may_refuse_a_retry_here_and_in_process(retry: ApiCall, run_id: 
     assert rows.retries == []
 
 
-def caused_by(error: Exception, cause: Exception) -> Exception:
+def caused_by(error, cause):
     """Return an error that was raised because of another one."""
     error.__cause__ = cause
     return error
 
 
 #: Values and errors that are no answer, each with its line in the log. Errors of the database may quote values.
-NO_ANSWERS: list[tuple[object, str]] = [
+NO_ANSWERS = [
     *((value, f'returned {type(value).__name__}, which is neither str nor None')
       for value in (False, 5, [], ['no'], b'no', {'no': 1})),
     (ValueError('no such\nkey'), 'raised ValueError: no such key'),
@@ -71,15 +68,14 @@ NO_ANSWERS: list[tuple[object, str]] = [
 
 
 @checked_by(Returns(None), Returns(''), *(Returns(value) for value, _ in NO_ANSWERS), refuse)
-def test_a_check_without_an_answer_refuses_nothing_is_logged_and_the_next_is_called(
-        retry: ApiCall, run_id: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_check_without_an_answer_refuses_nothing_is_logged_and_the_next_is_called(retry, run_id, caplog):
     assert retry(run_id).json['message'].startswith('The build of c0ffee')
 
     assert caplog.messages == [f'the check Returns {logged}' for _, logged in NO_ANSWERS]
 
 
 @checked_by(Returns(SystemExit()))
-def test_the_time_out_of_a_worker_is_no_answer_and_ends_the_request(retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_the_time_out_of_a_worker_is_no_answer_and_ends_the_request(retry, run_id, rows):
     with pytest.raises(SystemExit):
         retry(run_id)
 
@@ -88,7 +84,7 @@ def test_the_time_out_of_a_worker_is_no_answer_and_ends_the_request(retry: ApiCa
 
 @pytest.mark.parametrize('check', [
     Returns, 'test_checks.Returns', lambda: None, lambda run, more: None, lambda *, run: None, max])
-def test_a_check_that_cannot_be_called_with_one_argument_is_refused_at_the_mount(check: object) -> None:
+def test_a_check_that_cannot_be_called_with_one_argument_is_refused_at_the_mount(check):
     with pytest.raises(MountError, match=re.escape(repr(import_string(check) if isinstance(check, str) else check))):
         create_app('sqlite://', True, RUNS_API_BEFORE_RETRY=[refuse, check])
 
@@ -97,11 +93,10 @@ REPEATING = Mock()
 
 
 @checked_by(REPEATING)
-def test_a_repeated_request_gets_the_run_that_its_key_created_while_a_check_was_called(
-        retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_a_repeated_request_gets_the_run_that_its_key_created_while_a_check_was_called(retry, run_id, rows):
     answers = []
 
-    def repeat(_run: object) -> str:
+    def repeat(_run):
         REPEATING.side_effect = None
         REPEATING.return_value = None
         answers.append(retry(run_id, key='k'))
@@ -120,8 +115,7 @@ CHECK = Mock(return_value=None)
 
 
 @checked_by(CHECK, CHECK)
-def test_a_check_is_called_once_with_the_run_and_only_for_a_retry_that_could_be_made(
-        retry: ApiCall, run_id: int) -> None:
+def test_a_check_is_called_once_with_the_run_and_only_for_a_retry_that_could_be_made(retry, run_id):
     CHECK.reset_mock()
     new_run_id = retry(run_id, key='k').json['new_run_id']
 

@@ -4,24 +4,19 @@ import json
 import re
 import sys
 from contextvars import Context
+from typing import Any
 
 import pytest
 import seed
-from click.testing import Result
 from database import db
-from flask import Flask
 from flask.cli import ScriptInfo
-from mod_auth.models import User
 from sqlalchemy import Engine, text
-from support.api import ApiCall, Command, read_lines
-from support.documents import ROOT, read_literals, read_table
-from support.entry_points import CALLS
-from support.histories import FAIL, PASS, History, add_attempts, end, retry_in_process
-from support.rows import RetryRow, Rows, add_retries, delete_run
+from support.api import read_lines
+from support.histories import FAIL, PASS, add_attempts, end, retry_in_process
+from support.rows import RetryRow, add_retries, delete_run
 from support.statements import before_statements, fail
 
 from mod_runs_api import cli
-from mod_runs_api.terminal import EXIT_CODES
 
 # A command has a session of its own, and so a connection of its own.
 pytestmark = pytest.mark.on_file
@@ -32,7 +27,7 @@ OF_MANY = ['carry-over', 'sweep', 'sweep --dry-run', 'causes', 'flaky']
 JSON = pytest.mark.parametrize('options', [[], ['--json']], ids=['text', 'json'])
 
 
-def error_of(result: Result) -> str:
+def error_of(result):
     """Return the message of the error that a command has printed: as JSON, or as a line that details may follow."""
     if result.stdout:
         return str(json.loads(result.stdout)['message'])
@@ -40,21 +35,10 @@ def error_of(result: Result) -> str:
     return line.removeprefix('Error: ').partition(' {')[0]
 
 
-def test_every_command_is_tested_here_is_documented_and_is_among_the_ways_into_the_package() -> None:
-    names = {str(command.name) for command in cli.COMMANDS}
-    examples = re.findall(r'^    \$ flask --app run runs-api ([\w-]+)',
-                          (ROOT / 'docs/python-and-command-line.rst').read_text(), re.MULTILINE)
-
-    assert {name.split()[0] for name in (*OF_A_RUN, *OF_MANY)} == names
-    assert {*examples} == names
-    assert {call.removeprefix('flask runs-api ') for call in CALLS if call.startswith('flask ')} == names
-
-
 # The commands
 
 
-def test_a_retry_prints_the_new_run_and_has_an_option_for_each_argument_of_retry_run(
-        command: Command, run_id: int, alice: User, rows: Rows) -> None:
+def test_a_retry_prints_the_new_run_and_has_an_option_for_each_argument_of_retry_run(command, run_id, alice, rows):
     arguments = ['retry', run_id, '--failed-only', '--reason', 'flaky \U0001f480', '--as', 'alice', '--key', 'k']
 
     assert command('retry', run_id).output == f'{run_id + 1}\n'
@@ -65,8 +49,7 @@ def test_a_retry_prints_the_new_run_and_has_an_option_for_each_argument_of_retry
                             RetryRow(run_id + 2, run_id, run_id, True, 'flaky \U0001f480', alice.id, 2)]
 
 
-def test_attempts_are_listed_with_the_fields_of_their_json(
-        command: Command, attempts: ApiCall, run_id: int, alice: User) -> None:
+def test_attempts_are_listed_with_the_fields_of_their_json(command, attempts, run_id, alice):
     command('retry', run_id, '--failed-only', '--reason', 'two\nlines \u202e\U0001f480', '--as', 'alice')
     data = attempts(run_id).json['data']
 
@@ -79,7 +62,7 @@ def test_attempts_are_listed_with_the_fields_of_their_json(
     assert [json.loads(line) for line in command('attempts', run_id, '--json').output.splitlines()] == data
 
 
-def test_all_attempts_are_listed_however_many(command: Command) -> None:
+def test_all_attempts_are_listed_however_many(command):
     root_id, *retries = seed.bulk_runs(201, 1)
     add_retries(root_id, retries)
 
@@ -88,7 +71,7 @@ def test_all_attempts_are_listed_however_many(command: Command) -> None:
     assert [line['RUN'] for line in lines] == [str(run_id) for run_id in (root_id, *retries)]
 
 
-def test_flaky_lists_the_tests_that_were_flaky_in_the_last_runs_that_were_retried(command: Command, rows: Rows) -> None:
+def test_flaky_lists_the_tests_that_were_flaky_in_the_last_runs_that_were_retried(command, rows):
     old, new = add_attempts([FAIL, PASS], [FAIL, FAIL]), add_attempts([PASS, FAIL])
     seed.bulk_runs(1, 1)
     delete_run(new[0])
@@ -103,15 +86,14 @@ def test_flaky_lists_the_tests_that_were_flaky_in_the_last_runs_that_were_retrie
     assert rows.snapshot() == before
 
 
-def test_a_person_reads_headings_and_a_sentence_in_the_place_of_an_empty_list(
-        command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_person_reads_headings_and_a_sentence_in_the_place_of_an_empty_list(command, monkeypatch):
     monkeypatch.setattr('mod_runs_api.terminal.is_terminal', lambda: True)
     run_id, = add_attempts([PASS])
 
     for arguments, columns in ((['attempts', run_id], cli.ATTEMPT_COLUMNS), (['causes'], cli.CAUSE_COLUMNS)):
         head = command(*arguments).output.splitlines()[0]
         assert re.split('  +', head) == list(columns)
-    empty: list[tuple[list[object], str]] = [
+    empty: list[Any] = [
         (['carry-over'], 'No results were carried over.\n'), (['sweep'], 'There is nothing to do.\n'),
         (['flaky'], 'No test was flaky in 0 runs with retries.\n'),
         (['verdict', run_id], 'No test has another verdict than "passed".\npass\n')]
@@ -122,17 +104,8 @@ def test_a_person_reads_headings_and_a_sentence_in_the_place_of_an_empty_list(
 # Exit codes
 
 
-def test_the_exit_codes_are_documented() -> None:
-    documented = {int(row['code']): read_literals(row['meaning'])
-                  for row in read_table('docs/python-and-command-line.rst', 'code')}
-
-    # Click has one more.
-    assert documented.keys() == {*EXIT_CODES.values(), 2}
-    assert {word: code for code, words in documented.items() for word in words} == EXIT_CODES
-
-
 @pytest.mark.parametrize(('history', 'exit_code'), [([PASS], 0), ([FAIL], 1), ([FAIL, PASS], 0)])
-def test_a_verdict_has_an_exit_code(command: Command, history: History, exit_code: int) -> None:
+def test_a_verdict_has_an_exit_code(command, history, exit_code):
     run_id = add_attempts(history)[0]
 
     assert command('verdict', run_id).exit_code == command('verdict', run_id, '--json').exit_code == exit_code
@@ -142,7 +115,7 @@ def test_a_verdict_has_an_exit_code(command: Command, history: History, exit_cod
 
 @JSON
 @pytest.mark.parametrize('name', OF_A_RUN)
-def test_an_unknown_run_exits_with_4(command: Command, name: str, options: list[str]) -> None:
+def test_an_unknown_run_exits_with_4(command, name, options):
     result = command(*name.split(), 99, *options)
 
     assert (result.exit_code, error_of(result)) == (4, 'Run 99 not found.')
@@ -153,8 +126,7 @@ def test_an_unknown_run_exits_with_4(command: Command, name: str, options: list[
     (['--as', 'nobody'], 'The request has invalid fields.'),
     (['--reason', 'x' * 256], 'The request has invalid fields.'),
     (['--failed-only'], 'No test of run 1 failed: there is nothing to run again.')])
-def test_an_invalid_value_and_a_refusal_exit_with_5(
-        command: Command, rows: Rows, arguments: list[str], message: str, options: list[str]) -> None:
+def test_an_invalid_value_and_a_refusal_exit_with_5(command, rows, arguments, message, options):
     run_id, = add_attempts([PASS])
 
     result = command('retry', run_id, *arguments, *options)
@@ -164,13 +136,13 @@ def test_an_invalid_value_and_a_refusal_exit_with_5(
 
 
 @pytest.mark.parametrize('arguments', ['retry', 'retry abc', 'sweep 1', 'causes --last 0', 'flaky --last x', 'swep'])
-def test_a_wrong_command_exits_with_2(command: Command, arguments: str) -> None:
+def test_a_wrong_command_exits_with_2(command, arguments):
     assert command(*arguments.split()).exit_code == 2
 
 
 @JSON
 @pytest.mark.parametrize('name', [*(f'{name} 1' for name in OF_A_RUN), *OF_MANY])
-def test_a_database_that_is_away_exits_with_3(command: Command, name: str, options: list[str]) -> None:
+def test_a_database_that_is_away_exits_with_3(command, name, options):
     with before_statements(Engine, '', fail):
         result = command(*name.split(), *options)
 
@@ -179,8 +151,8 @@ def test_a_database_that_is_away_exits_with_3(command: Command, name: str, optio
 
 @JSON
 @pytest.mark.parametrize('name', [*(f'{name} 1' for name in OF_A_RUN), *OF_MANY])
-def test_ctrl_c_exits_with_10(command: Command, name: str, options: list[str]) -> None:
-    def interrupt(*_: object) -> None:
+def test_ctrl_c_exits_with_10(command, name, options):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
     with before_statements(Engine, '', interrupt):
@@ -189,8 +161,7 @@ def test_ctrl_c_exits_with_10(command: Command, name: str, options: list[str]) -
     assert (result.exit_code, result.stdout, result.stderr) == (10, '', 'Aborted!\n')
 
 
-def test_an_error_that_waiting_cannot_fix_exits_with_10_and_the_message_of_the_server(
-        command: Command, attempts: ApiCall, run_id: int) -> None:
+def test_an_error_that_waiting_cannot_fix_exits_with_10_and_the_message_of_the_server(command, attempts, run_id):
     db.session.execute(text('ALTER TABLE run_retry DROP COLUMN reason'))
 
     result, as_json = command('attempts', run_id), command('attempts', run_id, '--json')
@@ -202,8 +173,7 @@ def test_an_error_that_waiting_cannot_fix_exits_with_10_and_the_message_of_the_s
     assert (json.loads(as_json.stdout), 500) == (attempts(run_id).json, attempts(run_id).status_code)
 
 
-def test_a_fault_of_the_package_exits_with_10(
-        command: Command, run_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_the_package_exits_with_10(command, run_id, monkeypatch):
     monkeypatch.setattr(cli, 'read_verdict', lambda db, run_id: {1: run_id}[run_id + 1])
 
     result = command('verdict', run_id)
@@ -216,13 +186,12 @@ def test_a_fault_of_the_package_exits_with_10(
 
 
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': lambda run: 'No.\n\x9b2J\u202e'}], ids=['check'])
-def test_the_message_of_an_error_has_no_control_characters(command: Command, run_id: int) -> None:
+def test_the_message_of_an_error_has_no_control_characters(command, run_id):
     assert error_of(command('retry', run_id)) == r'No.\n\x9b2J\u202e'
 
 
 @pytest.mark.parametrize('name', ['sweep', 'carry-over'])
-def test_all_steps_are_taken_though_their_lines_cannot_be_printed(
-        app: Flask, first: int, rows: Rows, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_all_steps_are_taken_though_their_lines_cannot_be_printed(app, first, rows, monkeypatch, name):
     missed = [retry_in_process(first, failed_only=True) for _ in range(3)]
     with before_statements(db.engine, 'INSERT INTO test_result ', fail):
         for run_id in missed:

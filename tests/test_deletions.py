@@ -1,46 +1,40 @@
 """Rows that an administrator deletes: no foreign key removes those of the package (docs/operations.rst)."""
 
 import json
-from datetime import datetime, timedelta, timezone
-from typing import Any
+from datetime import timedelta
 
 import pytest
 import seed
 from database import db
-from flask import Flask
-from mod_auth.models import User
-from mod_regression.models import RegressionTest
-from mod_test.models import TestProgress, TestStatus, TestType
-from sqlalchemy import Engine, text
-from support.api import ApiCall, Command, assert_error
-from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, comment_payload
+from mod_test.models import TestType
+from sqlalchemy import text
+from support.api import assert_error
+from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
 from support.histories import TIME_LIMIT, finish, retry_in_process
-from support.rows import Rows, change_retries, delete_run
+from support.rows import change_retries, delete_run
 from support.statements import record_statements
 
 from mod_runs_api.github import retry_from_comment
 
 
 @pytest.fixture
-def app_settings() -> dict[str, Any]:
+def app_settings():
     """The settings of a platform that allows a run two automatic retries."""
     return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 2}
 
 
 @pytest.fixture
-def stopped(alice: User, tests: list[RegressionTest], github: GitHub) -> int:
+def stopped(alice, tests, github):
     """Return a run of alice's pull request that stopped half-way."""
     alice.github_login = 'alice-gh'
     github.open_pull(PR, COMMIT, AUTHOR)
-    run = seed.run(tests, test_type=TestType.pull_request, branch='pull_request', pr_nr=PR, commit=COMMIT)
-    seed.result(run, tests[0])
-    ago = datetime.now(timezone.utc) - timedelta(hours=1)
-    seed.add(TestProgress(run.id, TestStatus.canceled, TIME_LIMIT, ago))
+    run = seed.run(tests, test_type=TestType.pull_request, branch='pull_request', pr_nr=PR, commit=COMMIT, passed=1,
+                   stages=seed.CANCELED, message=TIME_LIMIT, ago=timedelta(hours=1))
     db.session.commit()
     return run.id
 
 
-def test_the_key_of_a_deleted_retry_stays_used(engine: Engine, retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_the_key_of_a_deleted_retry_stays_used(engine, retry, run_id, rows):
     delete_run(retry(run_id, key='k').json['new_run_id'])
 
     with record_statements(engine) as sent:
@@ -53,8 +47,7 @@ def test_the_key_of_a_deleted_retry_stays_used(engine: Engine, retry: ApiCall, r
 
 
 @pytest.mark.on_file
-def test_the_sweep_makes_no_second_automatic_retry_where_the_first_was_deleted(
-        command: Command, stopped: int, rows: Rows) -> None:
+def test_the_sweep_makes_no_second_automatic_retry_where_the_first_was_deleted(command, stopped, rows):
     assert json.loads(command('sweep', '--json').output)['what'] == 'retried'
     delete_run(stopped + 1)
 
@@ -63,7 +56,7 @@ def test_the_sweep_makes_no_second_automatic_retry_where_the_first_was_deleted(
     assert len(rows.retries) == 1
 
 
-def test_a_comment_makes_no_second_retry_where_the_first_was_deleted(app: Flask, stopped: int, rows: Rows) -> None:
+def test_a_comment_makes_no_second_retry_where_the_first_was_deleted(app, stopped, rows):
     assert len(retry_from_comment(comment_payload('/retry linux')).retries) == 1
     delete_run(stopped + 1)
 
@@ -73,15 +66,14 @@ def test_a_comment_makes_no_second_retry_where_the_first_was_deleted(app: Flask,
     assert (outcome.retries, len(rows.retries)) == ((), 1)
 
 
-def test_a_deleted_user_has_no_name(retry: ApiCall, attempts: ApiCall, run_id: int) -> None:
+def test_a_deleted_user_has_no_name(retry, attempts, run_id):
     retry(run_id)
     change_retries(user_id=2 ** 31 - 1)
 
     assert attempts(run_id).json['data'][1]['requested_by'] is None
 
 
-def test_a_deleted_regression_test_has_not_been_carried_over(
-        attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
+def test_a_deleted_regression_test_has_not_been_carried_over(attempts, first, tests):
     second = finish(retry_in_process(first, failed_only=True), tests[2:])
     assert attempts(second).json['data'][1]['carried_over'] == 2
 
@@ -94,7 +86,7 @@ def test_a_deleted_regression_test_has_not_been_carried_over(
 
 
 @pytest.mark.on_file
-def test_flaky_looks_at_the_attempts_that_are_left(command: Command, first: int, tests: list[RegressionTest]) -> None:
+def test_flaky_looks_at_the_attempts_that_are_left(command, first, tests):
     finish(retry_in_process(first), tests)
     delete_run(retry_in_process(first))
 

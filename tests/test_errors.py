@@ -1,19 +1,15 @@
 """Roles, the order of the checks, and that a refusal leaves nothing behind (docs/api.rst). More: test_routes."""
 
-from collections.abc import Iterator
-
 import pytest
 import seed
 from database import db
-from flask.testing import FlaskClient
 from mod_auth.models import Role
 from sqlalchemy import text
-from support.api import ApiCall, assert_error
-from support.rows import Rows
+from support.api import assert_error
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left_behind(run_id: int, token: str, rows: Rows) -> Iterator[None]:
+def nothing_is_left_behind(run_id, token, rows):
     """Compare the rows before and after each test."""
     before = rows.of('test'), rows.of('customized_test'), rows.of('test_fork')
     yield
@@ -24,7 +20,7 @@ def nothing_is_left_behind(run_id: int, token: str, rows: Rows) -> Iterator[None
 # The role
 
 
-def test_a_role_counts_without_the_blanks_around_it_and_an_unknown_role_may_not_retry(retry: ApiCall) -> None:
+def test_a_role_counts_without_the_blanks_around_it_and_an_unknown_role_may_not_retry(retry):
     for stored, status in ((' contributor ', 404), ('owner', 403), (None, 403)):
         db.session.execute(text('UPDATE user SET role = :role'), {'role': stored})
         response = retry(99)
@@ -34,7 +30,7 @@ def test_a_role_counts_without_the_blanks_around_it_and_an_unknown_role_may_not_
 
 
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_RETRY_ROLES': ['user']}])
-def test_the_roles_are_a_setting(retry: ApiCall) -> None:
+def test_the_roles_are_a_setting(retry):
     assert_error(retry(99, token=seed.token(seed.user('bob', Role.user))), 404, 'not_found')
     assert_error(retry(99), 403, 'forbidden', {'required_roles': ['user'], 'user_role': 'contributor'})
 
@@ -42,7 +38,7 @@ def test_the_roles_are_a_setting(retry: ApiCall) -> None:
 # The order of the checks
 
 
-def test_scope_then_role_then_body_then_run_are_checked(retry: ApiCall) -> None:
+def test_scope_then_role_then_body_then_run_are_checked(retry):
     bob = seed.user('bob', Role.user)
     wrong = {'no': 1}
 
@@ -55,20 +51,20 @@ def test_scope_then_role_then_body_then_run_are_checked(retry: ApiCall) -> None:
 # The run, and the host's own pages
 
 
-UNKNOWN: dict[str, int | str] = {
+UNKNOWN = {
     '9317': 9317, '00000000000009317': 9317, '0': 0, '-1': -1, '2147483648': 2147483648, '1' + '0' * 20: '1' + '0' * 20,
     'abc': 'abc', '1.5': '1.5', '+1': '+1', '%201': ' 1', '1_0': '1_0', '٣': '٣', '²': '²', '1%00': '1\x00',
     '1%0A': '1\n', 'x' * 5000: 'x' * 64}
 
 
-def test_unknown_run_id_returns_404(retry: ApiCall) -> None:
+def test_unknown_run_id_returns_404(retry):
     for run_id, shown in UNKNOWN.items():
         response = retry(run_id)
         assert_error(response, 404, 'not_found', {'resource': 'run', 'id': shown})
         assert response.json['message'] == f'Run {shown} not found.'
 
 
-def test_the_error_pages_of_the_host_are_as_before(client: FlaskClient) -> None:
+def test_the_error_pages_of_the_host_are_as_before(client):
     for path in ('/nowhere', '/api/v1/nowhere', '/api/v1/runs/1', '/api/v1/runs/1/retry/', '/test/99'):
         response = client.get(path)
         assert (response.status_code, response.mimetype) == (404, 'text/html')

@@ -6,14 +6,11 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import seed
 from application import create_app, dispose
-from flask import Flask
 from support.isolation import without_request
-from support.rows import Rows
 
 from mod_runs_api.settings import read_settings
 
@@ -21,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r'(?:\.\. code-block:: python|::)\n\n((?:    .*\n|\n)+)')
 
 
-def read_examples() -> list[Any]:
+def read_examples():
     """Return the Python examples of all pages, each with the name of its page."""
     examples = []
     for page in sorted([*ROOT.glob('*.rst'), *ROOT.glob('docs/*.rst')]):
@@ -33,15 +30,14 @@ def read_examples() -> list[Any]:
 
 @pytest.mark.on_file
 @pytest.mark.parametrize('code', read_examples())
-def test_each_python_example_runs_as_it_is_printed(
-        app: Flask, rows: Rows, code: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_python_example_runs_as_it_is_printed(app, rows, code, monkeypatch, caplog):
     assert seed.bulk_runs(42, 2, 1)[-1] == 42
     seed.user('alice')
     seed.db.session.commit()
     monkeypatch.setitem(sys.modules, 'run', SimpleNamespace(app=app))
     # The names in the platform's run.py before the lines that the examples add to it.
     unmounted = create_app('sqlite://', mount=False)
-    names: dict[str, Any] = {'app': unmounted, 'log_configuration': SimpleNamespace(create_logger=logging.getLogger)}
+    names = {'app': unmounted, 'log_configuration': SimpleNamespace(create_logger=logging.getLogger)}
 
     without_request(app, lambda: exec(compile(code, 'example', 'exec'), names))
 

@@ -10,14 +10,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
-from types import FunctionType, ModuleType
-from typing import Any
+from types import FunctionType
 
 import application
-import flask
 import seed
 from database import Base, db
 
@@ -26,7 +23,7 @@ LIBRARIES = ('authlib', 'click', 'flask', 'flask_limiter', 'flask_sqlalchemy', '
              'marshmallow', 'sqlalchemy', 'werkzeug')
 
 
-def functions(modules: Iterable[ModuleType]) -> dict[str, Any]:
+def functions(modules):
     """Return the functions of some modules, and those of their classes, by their places."""
     owners = [owner for module in modules for owner in (module, *[
         value for value in list(vars(module).values())
@@ -35,7 +32,7 @@ def functions(modules: Iterable[ModuleType]) -> dict[str, Any]:
             if isinstance(value, (FunctionType, staticmethod, classmethod, property))}
 
 
-def snapshot(app: flask.Flask) -> dict[str, dict[str, Any]]:
+def snapshot(app):
     """Return what must stay as it is, by kind and place."""
     modules, miniature = list(sys.modules.values()), str(TESTS / 'miniature')
     return {
@@ -48,7 +45,7 @@ def snapshot(app: flask.Flask) -> dict[str, dict[str, Any]]:
         'methods of objects': {'wsgi_app': app.wsgi_app, 'create_all': Base.metadata.create_all}}
 
 
-def main() -> None:
+def main():
     """Compare before and after the package is registered and a run is retried."""
     app = application.create_app('sqlite://', mount=False)
     assert 'mod_runs_api' not in sys.modules
@@ -72,7 +69,7 @@ def main() -> None:
     application.dispose(app)
 
 
-def test_registration_leaves_the_host_and_the_libraries_as_they_are() -> None:
+def test_registration_leaves_the_host_and_the_libraries_as_they_are():
     path = os.pathsep.join(map(str, (TESTS.parent, TESTS, TESTS / 'miniature')))
     done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=True,
                           env={**os.environ, 'PYTHONPATH': path})

@@ -1,7 +1,6 @@
 """The arrows between the packages of the package go one way: edges, service, database, domain."""
 
 import ast
-from collections.abc import Iterable
 from graphlib import TopologicalSorter
 from importlib.util import resolve_name
 from pathlib import Path
@@ -32,7 +31,7 @@ PATHS = {'.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts).remove
 TREES = {name: ast.parse(path.read_text()) for name, path in PATHS.items()}
 
 
-def imports(module: str, nodes: Iterable[ast.AST]) -> set[str]:
+def imports(module, nodes):
     """Return what is imported by those of some nodes of a module that do so, by full names."""
     package = module if PATHS[module].name == '__init__.py' else module.rpartition('.')[0]
     found: set[str] = set()
@@ -51,25 +50,25 @@ OWN = {module: {one if one in PATHS else one.rpartition('.')[0] for one in impor
        for module, imported in IMPORTS.items()}
 
 
-def package_of(module: str) -> str:
+def package_of(module):
     """Return the folder of a module, or its name if it stands beside the folders."""
     return module.removeprefix('mod_runs_api').lstrip('.').partition('.')[0]
 
 
-def test_there_is_no_circle_and_at_most_ten_modules_stand_beside_the_rooms() -> None:
+def test_there_is_no_circle_and_at_most_ten_modules_stand_beside_the_rooms():
     assert list(TopologicalSorter(OWN).static_order())
     assert len(list(PACKAGE.glob('*.py'))) <= 10
     assert {path.name for path in PACKAGE.iterdir() if (path / '__init__.py').exists()} == set(MAY_IMPORT)
 
 
-def test_each_package_imports_only_the_packages_below_it() -> None:
+def test_each_package_imports_only_the_packages_below_it():
     assert [(module, one) for module in OWN if package_of(module) in MAY_IMPORT for one in sorted(OWN[module])
             if package_of(one) not in MAY_IMPORT[package_of(module)] | {package_of(module)}] == []
     of_commands = {one for one in OWN['mod_runs_api.cli'] if package_of(one) in ('api', 'github', 'database')}
     assert of_commands == EDGES_OF_COMMANDS
 
 
-def test_the_domain_imports_no_library() -> None:
+def test_the_domain_imports_no_library():
     imported = {one.partition('.')[0] for module in IMPORTS if package_of(module) == 'domain'
                 for one in IMPORTS[module]}
 
@@ -77,11 +76,11 @@ def test_the_domain_imports_no_library() -> None:
                         'json', 'secrets', 'types', 'typing'}
 
 
-def test_no_module_imports_the_platform_or_an_optional_library_at_its_top() -> None:
+def test_no_module_imports_the_platform_or_an_optional_library_at_its_top():
     for module, tree in TREES.items():
         assert {one.partition('.')[0] for one in imports(module, tree.body)} & NEVER_AT_THE_TOP == set(), module
 
 
-def test_statements_stand_in_the_database_alone() -> None:
+def test_statements_stand_in_the_database_alone():
     statements = {f'sqlalchemy.{name}' for name in ('select', 'insert', 'delete', 'update', 'union', 'text')}
     assert {package_of(module) for module, imported in IMPORTS.items() if imported & statements} == {'database'}

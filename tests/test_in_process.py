@@ -1,6 +1,5 @@
 """The functions for code in the same process (docs/python-and-command-line.rst, "Python")."""
 
-from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 from unittest.mock import Mock
@@ -9,28 +8,26 @@ import database
 import pytest
 import seed
 from database import db
-from flask import Flask, g
+from flask import g
 from mod_auth.models import Role, User
 from mod_test.models import Test
-from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
-from support.api import ApiCall
 from support.histories import retry_in_process
 from support.isolation import without_request
-from support.rows import RetryRow, Rows
+from support.rows import RetryRow
 
 from mod_runs_api import (InvalidFields, MountError, RefusedByCheck, RunNotFinished, RunNotFound, ServiceUnavailable,
                           attempts_verdict, list_attempts, preview_retry, retry_run)
 from mod_runs_api.api.schemas import AttemptSchema, PreviewSchema
 
 #: The functions that take a run, by their names.
-FUNCTIONS: dict[str, Callable[[Any], object]] = {
+FUNCTIONS = {
     function.__name__: function for function in (retry_run, preview_retry, list_attempts, attempts_verdict)}
 
 # The requester
 
 
-def test_the_requester_may_be_any_user_by_name_id_or_model_whatever_their_role(run_id: int, rows: Rows) -> None:
+def test_the_requester_may_be_any_user_by_name_id_or_model_whatever_their_role(run_id, rows):
     user = seed.add(User(id=2 ** 31 - 1, name='Jürgen', role=Role.user, password=''))
     db.session.commit()
     # No session holds it any more.
@@ -43,7 +40,7 @@ def test_the_requester_may_be_any_user_by_name_id_or_model_whatever_their_role(r
             retry.new_run_id, run_id, run_id, True, '\U0001f480 why', 2 ** 31 - 1, 2), requester
 
 
-def test_an_unknown_requester_is_refused(run_id: int, alice: User, rows: Rows) -> None:
+def test_an_unknown_requester_is_refused(run_id, alice, rows):
     db.session.commit()
 
     for requester in ('nobody', '', 'ALICE', 'alice ', 'a\ud800', '\U00010000', 'a\0', 99, 0, True, 10 ** 30, 1.0,
@@ -55,7 +52,7 @@ def test_an_unknown_requester_is_refused(run_id: int, alice: User, rows: Rows) -
 
 
 @pytest.mark.parametrize('name', ['', 'Anonymous {id}'])
-def test_a_deactivated_account_is_no_requester_by_id_name_or_model(run_id: int, rows: Rows, name: str) -> None:
+def test_a_deactivated_account_is_no_requester_by_id_name_or_model(run_id, rows, name):
     gone = seed.user('bob', Role.admin)
     gone.name = name.format(id=gone.id)
     db.session.commit()
@@ -69,7 +66,7 @@ def test_a_deactivated_account_is_no_requester_by_id_name_or_model(run_id: int, 
 # Attempts and previews
 
 
-def test_attempts_and_preview_are_those_of_the_api(attempts: ApiCall, preview: ApiCall, run_id: int) -> None:
+def test_attempts_and_preview_are_those_of_the_api(attempts, preview, run_id):
     retry_id = retry_in_process(run_id, failed_only=True, reason='flaky VM')
 
     listed = list_attempts(retry_id)
@@ -81,7 +78,7 @@ def test_attempts_and_preview_are_those_of_the_api(attempts: ApiCall, preview: A
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': lambda run: f'Not run {run.id}.'}])
-def test_a_preview_calls_the_checks(run_id: int) -> None:
+def test_a_preview_calls_the_checks(run_id):
     preview = preview_retry(run_id)
 
     for choice in (preview.all, preview.failed_only):
@@ -93,7 +90,7 @@ def test_a_preview_calls_the_checks(run_id: int) -> None:
 
 
 @pytest.mark.parametrize('name', FUNCTIONS)
-def test_a_run_that_is_no_integer_is_invalid_and_one_that_no_run_has_is_not_found(run_id: int, name: str) -> None:
+def test_a_run_that_is_no_integer_is_invalid_and_one_that_no_run_has_is_not_found(run_id, name):
     values: list[Any] = ['1', True, None, 1.0, float('nan'), [1], {}]
     for value in values:
         with pytest.raises(InvalidFields) as raised:
@@ -107,8 +104,7 @@ def test_a_run_that_is_no_integer_is_invalid_and_one_that_no_run_has_is_not_foun
 @pytest.mark.parametrize(('argument', 'values'), [
     ('failed_only', [1, None]), ('reason', [b'x', 5, '\0', '\ud800', 'x' * 256]),
     ('idempotency_key', ['', 5, 'two words', 'k\n'])])
-def test_an_argument_that_the_api_would_not_take_is_refused(
-        run_id: int, rows: Rows, argument: str, values: list[Any]) -> None:
+def test_an_argument_that_the_api_would_not_take_is_refused(run_id, rows, argument, values):
     for value in values:
         with pytest.raises(InvalidFields) as raised:
             retry_run(**{'run_id': run_id, argument: value})
@@ -116,18 +112,25 @@ def test_an_argument_that_the_api_would_not_take_is_refused(
     assert rows.retries == []
 
 
-def test_refusals_are_the_errors_of_the_package_and_leave_the_request_state_of_the_host_alone(run_id: int) -> None:
-    queued_id, before = retry_run(run_id).new_run_id, set(g)
+def test_a_refusal_is_an_error_of_the_package(run_id):
+    queued_id = retry_run(run_id).new_run_id
 
     with pytest.raises(RunNotFinished, match='has not finished') as raised:
         retry_run(queued_id, failed_only=True)
     assert raised.value.details == {'refusal': 'run_not_finished', 'run_status': 'queued'}
     assert raised.value.refusal == 'run_not_finished'
+
+
+def test_the_request_state_of_the_host_is_left_alone(run_id):
+    before = set(g)
+
+    retry_run(run_id)
+
     assert set(g) == before
 
 
 @pytest.mark.parametrize('name', FUNCTIONS)
-def test_without_an_application_or_the_blueprint_in_it_the_error_says_which(bare: Flask, name: str) -> None:
+def test_without_an_application_or_the_blueprint_in_it_the_error_says_which(bare, name):
     with pytest.raises(MountError, match='not registered in this application'):
         FUNCTIONS[name](1)
     with pytest.raises(MountError, match='There is no application context'):
@@ -139,8 +142,7 @@ def test_without_an_application_or_the_blueprint_in_it_the_error_says_which(bare
 
 @pytest.mark.on_file
 @pytest.mark.parametrize('has_engine', [False, True])
-def test_it_works_without_a_request_on_the_hosts_engine_if_there_is_one(
-        app: Flask, engine: Engine, run_id: int, monkeypatch: pytest.MonkeyPatch, has_engine: bool) -> None:
+def test_it_works_without_a_request_on_the_hosts_engine_if_there_is_one(app, engine, run_id, monkeypatch, has_engine):
     if has_engine:
         monkeypatch.setattr(database, 'db_engine', engine, raising=False)
         monkeypatch.setattr(database, 'create_session', None)

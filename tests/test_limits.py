@@ -1,53 +1,60 @@
 """The rate limit of the API (docs/api.rst, "Errors"; docs/settings.rst), which leaves the host's routes alone."""
 
 import time
-from typing import Any
 
 import pytest
 import seed
 from application import create_app
-from flask import Flask
-from flask.testing import FlaskClient
-from mod_auth.models import User
-from support.api import ApiCall, assert_error
-from support.rows import Rows
+from support.api import assert_error
 from support.visitor import Visitor
 
 from mod_runs_api import MountError
 from mod_runs_api.api.errors import RateLimited
 
 
-def limited(limit: str) -> pytest.MarkDecorator:
+def limited(limit):
     """Set the limit of the application."""
     return pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': limit}], ids=['limit'])
 
 
-def statuses(retry: ApiCall, *requests: dict[str, Any]) -> list[int]:
+def statuses(retry, *requests):
     """Ask for retries of an unknown run, and return the statuses."""
     return [retry(99, **request).status_code for request in requests]
 
 
-@limited('2 per minute')
-def test_every_answer_says_how_many_requests_are_left_and_one_too_many_is_refused_and_creates_nothing(
-        retry: ApiCall, run_id: int, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def now(monkeypatch):
+    """Return the time, which stands still."""
     now = int(time.time())
     monkeypatch.setattr(time, 'time', lambda: now)
+    return now
 
-    answers = [retry(99), retry(99), retry(run_id)]
+
+@limited('2 per minute')
+def test_every_answer_says_how_many_requests_are_left(retry, now):
+    answers = [retry(99), retry(99), retry(99)]
 
     assert [answer.status_code for answer in answers] == [404, 404, 429]
-    assert rows.retries == []
     for answer, remaining in zip(answers, ('1', '0', '0')):
         assert (answer.headers['X-RateLimit-Limit'], answer.headers['X-RateLimit-Remaining']) == ('2', remaining)
         # Flask-Limiter rounds the end of a window up.
         assert int(answer.headers['X-RateLimit-Reset']) - now in (60, 61)
-    assert_error(answers[-1], 429, 'rate_limited', {'retry_after': 60, 'limit': 2, 'window': '60s'})
-    assert answers[-1].headers['Retry-After'] == '60'
+
+
+@limited('1 per minute')
+def test_one_request_too_many_is_refused_and_creates_nothing(retry, run_id, rows, now):
+    retry(99)
+
+    refused = retry(run_id)
+
+    assert_error(refused, 429, 'rate_limited', {'retry_after': 60, 'limit': 1, 'window': '60s'})
+    assert refused.headers['Retry-After'] == '60'
+    assert rows.retries == []
 
 
 @pytest.mark.parametrize('app_settings', [
     {'RUNS_API_RATE_LIMIT': '2 per minute', 'RUNS_API_READ_RATE_LIMIT': '3 per minute'}])
-def test_reading_and_writing_are_counted_apart_each_over_all_routes(ask: ApiCall) -> None:
+def test_reading_and_writing_are_counted_apart_each_over_all_routes(ask):
     reading = [('GET', 'retry'), ('GET', 'retries'), ('HEAD', 'verdict'), ('GET', 'retry'), ('PUT', 'verdict')]
     answers = [ask(method, 99, route) for method, route in reading]
     assert [answer.status_code for answer in answers] == [404, 404, 404, 429, 429]
@@ -59,14 +66,13 @@ def test_reading_and_writing_are_counted_apart_each_over_all_routes(ask: ApiCall
     assert [answer.headers['X-RateLimit-Limit'] for answer in answers] == ['2', '2', '2', '3']
 
 
-def test_the_message_of_a_refusal_counts_the_seconds() -> None:
+def test_the_message_of_a_refusal_counts_the_seconds():
     assert [RateLimited(seconds, 2, 60).message for seconds in (1, 2)] == [
         'Too many requests. Try again in 1 second.', 'Too many requests. Try again in 2 seconds.']
 
 
 @limited('100 per day; 1 per hour')
-def test_of_several_windows_a_refusal_tells_the_one_that_is_full_and_how_much_is_left_of_it(
-        retry: ApiCall, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_several_windows_a_refusal_tells_of_the_one_that_is_full(retry, monkeypatch):
     now = int(time.time())
     monkeypatch.setattr(time, 'time', lambda: now)
     retry(99)
@@ -78,22 +84,30 @@ def test_of_several_windows_a_refusal_tells_the_one_that_is_full_and_how_much_is
 
 
 @limited('2 per minute')
-def test_each_token_and_user_has_a_window_and_requests_of_nobody_share_that_of_their_address(
-        app: Flask, retry: ApiCall, run_id: int, alice: User) -> None:
+def test_requests_without_a_valid_token_share_the_window_of_their_address(retry):
     assert statuses(retry, *[{'token': f'spci_{guess:043}'} for guess in range(4)]) == [401, 401, 429, 429]
     # It is checked before everything else.
     assert retry(99, {'no': 1}, token=None) == 429
+    assert retry(99, token=None, environ_base={'REMOTE_ADDR': '192.0.2.1'}) == 401
+
+
+@limited('2 per minute')
+def test_each_token_has_a_window(retry, alice):
     assert statuses(retry, {}, {}, {}) == [404, 404, 429]
     assert statuses(retry, *[{'token': seed.token(alice)}] * 3) == [404, 404, 429]
-    assert retry(99, token=None, environ_base={'REMOTE_ADDR': '192.0.2.1'}) == 401
+
+
+@limited('2 per minute')
+def test_all_sessions_of_a_user_share_a_window(app, run_id):
     session, other_session, bob = (Visitor(app, name) for name in ('alice', 'alice', 'bob'))
+
     assert [by.press(run_id).status_code for by in (session, other_session, session, bob)] == [202, 202, 429, 202]
 
 
 @pytest.mark.parametrize('app_settings', [{
     'RUNS_API_RATE_LIMIT': '2 per minute',
     **dict.fromkeys(['RATELIMIT_DEFAULT', 'RATELIMIT_APPLICATION', 'RATELIMIT_META'], '1 per day')}], ids=['limits'])
-def test_the_routes_of_the_host_are_neither_counted_nor_limited(client: FlaskClient) -> None:
+def test_the_routes_of_the_host_are_neither_counted_nor_limited(client):
     for _ in range(5):
         response = client.get('/account/login')
         assert (response.status_code, 'X-RateLimit-Limit' in response.headers) == (200, False)
@@ -103,7 +117,7 @@ def test_the_routes_of_the_host_are_neither_counted_nor_limited(client: FlaskCli
 @pytest.mark.parametrize('uri', [
     'redsi://user:hunter2@host', 'redis://user:hunter2/@host', 'redis+cluster://:hunter2@127.0.0.1:1',
     'async+memory://:hunter2@'])
-def test_a_storage_that_cannot_be_used_is_a_mount_error_that_does_not_show_its_password(uri: str) -> None:
+def test_a_storage_that_cannot_be_used_is_a_mount_error_that_does_not_show_its_password(uri):
     with pytest.raises(MountError, match='RUNS_API_RATE_LIMIT_STORAGE_URI') as raised:
         create_app(RUNS_API_RATE_LIMIT_STORAGE_URI=uri)
 

@@ -4,78 +4,97 @@ If a run is restarted or deleted between two statements of a reader, the answer 
 On SQLite each statement sees what was committed before it, as under READ COMMITTED.
 """
 
+import shutil
 import sqlite3
-from collections.abc import Callable
+import time
 from contextlib import closing, suppress
-from datetime import datetime, timedelta, timezone
-from itertools import count
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
 
 import pytest
 import seed
 from database import db
-from flask import Flask
-from mod_auth.models import User
-from mod_regression.models import RegressionTest
-from mod_test.models import TestProgress, TestStatus, TestType
+from mod_test.models import TestType
 from sqlalchemy import Engine
-from support.api import ApiCall, Command
-from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, comment_payload
+from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
 from support.histories import TIME_LIMIT, finish, retry_in_process
 from support.rows import add_retries
-from support.statements import watch_statements
+from support.statements import before_statement, record_statements, watch_statements
 from support.visitor import Visitor
 
 from mod_runs_api.github import retry_from_comment
 
 pytestmark = [pytest.mark.on_file, pytest.mark.once]
 
-
-@pytest.fixture
-def app_settings() -> dict[str, Any]:
-    """The settings of a platform that allows a run one automatic retry."""
-    return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1}
-
-
-#: What reads, by its name; each returns what it got.
-Readers = dict[str, Callable[[], str]]
-
 #: The last attempt that has ended, and the newest, which has not.
 LAST, NEWEST = 4, 5
 
 
 @pytest.fixture
-def readers(app: Flask, alice: User, tests: list[RegressionTest], github: GitHub, ask: ApiCall,
-            command: Command) -> Readers:
+def app_settings():
+    """The settings of a platform that allows a run one automatic retry."""
+    return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1}
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch):
+    """Have nobody wait between two tries."""
+    monkeypatch.setattr(time, 'sleep', lambda _: None)
+
+
+@pytest.fixture(autouse=True)
+def history(alice, tests, github):
     """
-    Return what reads a platform on which a run has been retried twice, and one of master.
+    Add a run that was retried twice, and one of master.
 
     Two failed-only retries of the run of master did not complete: one ran out of time, and one was lost.
     """
     alice.github_login = 'alice-gh'
-    pull: dict[str, Any] = {'test_type': TestType.pull_request, 'branch': 'pull_request'}
+    pull = {'test_type': TestType.pull_request, 'branch': 'pull_request'}
     github.open_pull(PR, COMMIT, AUTHOR)
     master = finish(seed.run(tests).id, tests, failed=tests)
     finish(retry_in_process(master, failed_only=True), tests, failed=tests)
     first = finish(seed.run(tests, commit=COMMIT, pr_nr=PR, **pull).id, tests, failed=tests)
     assert finish(retry_in_process(first, failed_only=True), tests, failed=tests[1:]) == LAST
     assert retry_in_process(first, failed_only=True) == NEWEST
-    now = datetime.now(timezone.utc)
-    for number, (status, message, ago) in enumerate([
-            (TestStatus.canceled, TIME_LIMIT, timedelta(hours=1)), (TestStatus.testing, '', timedelta(hours=5))], 1):
+    for number in (1, 2):
         github.open_pull(PR + number, str(number), AUTHOR)
-        run = seed.run(tests, commit=str(number), pr_nr=PR + number, **pull)
-        seed.add(TestProgress(run.id, status, message, now - ago))
-        add_retries(master, [run.id], failed_only=True)
+    stopped = seed.run(tests, commit='1', pr_nr=PR + 1, **pull, stages=seed.CANCELED, message=TIME_LIMIT,
+                       ago=timedelta(hours=1))
+    lost = seed.run(tests, commit='2', pr_nr=PR + 2, **pull, stages=seed.STARTED, ago=timedelta(hours=5))
+    add_retries(master, [stopped.id, lost.id], failed_only=True)
+    db.session.commit()
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Return the file of the database."""
+    return tmp_path / 'platform.db'
+
+
+@pytest.fixture
+def restore(history, file, tmp_path):
+    """Return a function that makes the database what it is now."""
+    stored = shutil.copy(file, tmp_path / 'stored.db')
+
+    def restore():
+        db.session.remove()
+        db.engine.dispose()
+        shutil.copy(stored, file)
+
+    return restore
+
+
+@pytest.fixture
+def readers(app, token, ask, command):
+    """Return what reads, by name. Each reader returns its answer."""
     visitor = Visitor(app)
 
-    def send(method: str, run_id: int, route: str, **request: Any) -> str:
+    def send(method, run_id, route, **request):
         answer = ask(method, run_id, route, **request)
         assert answer.status_code in (200, 202, 404, 422)
         return answer.text
 
-    def output(name: str) -> str:
+    def output(name):
         result = command(name)
         assert result.exit_code == 0
         return result.output
@@ -89,71 +108,81 @@ def readers(app: Flask, alice: User, tests: list[RegressionTest], github: GitHub
         'causes': lambda: output('causes'), 'flaky': lambda: output('flaky'), 'sweep': lambda: output('sweep')}
 
 
-#: Each step of these looks again. The page reads attempts, and then what they prove.
-IN_STEPS = {'comment', 'flaky', 'page', 'sweep'}
-#: The platform's restart of all runs, the deletion of the run that is read, and of the others.
+#: The tables that the platform's restart deletes from, and an administrator who deletes runs.
 RESTART = ('test_result_file', 'test_result', 'test_progress')
 DELETION = ('customized_test', 'test_fork', *RESTART, 'test')
 
 
-@pytest.mark.parametrize(('tables', 'of'), [
-    (RESTART, '<> 0'), (DELETION, f'= {NEWEST}'), (DELETION, f'<> {NEWEST}')])
+def restart_all_runs(file):
+    """Restart all runs, as the platform does."""
+    delete_rows(file, RESTART, '<> 0')
+
+
+def delete_the_run(file):
+    """Delete the run that is read."""
+    delete_rows(file, DELETION, f'= {NEWEST}')
+
+
+def delete_the_others(file):
+    """Delete all runs but the one that is read."""
+    delete_rows(file, DELETION, f'<> {NEWEST}')
+
+
+def delete_all_runs(file):
+    """Delete all runs."""
+    delete_rows(file, DELETION, '<> 0')
+
+
+def delete_rows(file, tables, condition):
+    """Delete the rows of runs from tables, on a connection of its own, unless another one writes at the moment."""
+    with closing(sqlite3.connect(file, timeout=0)) as connection, suppress(sqlite3.OperationalError):
+        connection.execute('PRAGMA foreign_keys = ON')
+        for table in tables:
+            connection.execute(f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} {condition}')
+        connection.commit()
+
+
+@pytest.mark.parametrize('happen', [restart_all_runs, delete_the_run, delete_the_others])
 def test_what_happens_between_two_statements_has_happened_before_or_after_the_answer(
-        readers: Readers, tmp_path: Path, caplog: pytest.LogCaptureFixture, tables: tuple[str, ...], of: str) -> None:
-    db.session.commit()
-    file = tmp_path / 'platform.db'
-    stored = file.read_bytes()
-    deletions = [f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} {of}' for table in tables]
+        readers, restore, file, happen):
+    for name in ('retries', 'verdict', 'preview', 'POST', 'causes'):
+        with record_statements(Engine) as sent:
+            before = readers[name]()
+        restore()
+        happen(file)
+        after = readers[name]()
+        for number in range(1, len(sent) + 1):
+            restore()
+            with before_statement(number, lambda: happen(file)):
+                assert readers[name]() in (before, after), (name, number)
+        restore()
 
-    def begin() -> None:
-        db.session.remove()
-        db.engine.dispose()
-        file.write_bytes(stored)
 
-    def happen() -> None:
-        with closing(sqlite3.connect(file, timeout=0)) as connection:
-            connection.execute('PRAGMA foreign_keys = ON')
-            for deletion in deletions:
-                connection.execute(deletion)
-            connection.commit()
-
-    for name, read in readers.items():
-        begin()
-        before = read()
-        begin()
-        happen()
-        after = read()
-        for number in count(1):
-            begin()
-            sent = count(1)
-
-            def interfere(*_: object) -> None:
-                if next(sent) == number:
-                    with suppress(sqlite3.OperationalError):  # The reader writes already.
-                        happen()
-
-            with watch_statements(Engine, interfere):
-                answer = read()
-            assert name in IN_STEPS or answer in (before, after), (name, number)
-            # Whatever fails while a page is rendered is logged.
-            assert all('RunNotFound' in line for line in caplog.messages if 'missing on its page' in line), caplog.text
-            if next(sent) <= number:
-                break
+@pytest.mark.parametrize('happen', [restart_all_runs, delete_all_runs])
+@pytest.mark.parametrize('name', ['page', 'comment', 'flaky', 'sweep'])
+def test_what_happens_between_two_steps_of_a_reader_is_no_error(readers, restore, file, caplog, name, happen):
+    # Each step looks again: the page reads the attempts, and then what they prove.
+    with record_statements(Engine) as sent:
+        readers[name]()
+    for number in range(1, len(sent) + 1):
+        restore()
+        with before_statement(number, lambda: happen(file)):
+            readers[name]()
+        # Whatever fails while a page is rendered is logged.
+        assert all('RunNotFound' in line for line in caplog.messages if 'missing on its page' in line), number
 
 
 @pytest.mark.parametrize(('statuses', 'code'), [(['testing'], 200), (['testing', 'canceled'], 503)])
 def test_messages_at_each_statement_do_not_keep_a_run_from_being_read_but_ends_do(
-        readers: Readers, ask: ApiCall, tmp_path: Path, statuses: list[str], code: int) -> None:
-    db.session.commit()
-
-    def interfere(*_: object) -> None:
-        with closing(sqlite3.connect(tmp_path / 'platform.db')) as connection, connection:
+        ask, file, statuses, code):
+    def report(*_):
+        with closing(sqlite3.connect(file)) as connection, connection:
             for status in statuses:
                 connection.execute('INSERT INTO test_progress (test_id, status, timestamp, message) SELECT '
                                    f"{NEWEST}, '{status}', '2026-11-27 12:00:00', MAX(id) FROM test_progress")
 
-    interfere()
-    with watch_statements(Engine, interfere):
+    report()
+    with watch_statements(Engine, report):
         answers = [ask('GET', NEWEST, route) for route in ('retries', 'verdict')]
     assert [answer.status_code for answer in answers] == [code, code]
     if code == 503:

@@ -8,15 +8,14 @@ import mod_regression.models
 import pytest
 import seed
 from database import Base, db
-from flask import Blueprint, Flask
+from flask import Blueprint
 from sqlalchemy import inspect
-from support.rows import Rows
 from support.statements import record_statements
 
 from mod_runs_api import MountError, create_blueprint, mod_runs_api
 
 
-def retry_status(app: Flask, path: str) -> int:
+def retry_status(app, path):
     """Ask for a retry at a path as a contributor, and return the status."""
     with app.app_context():
         secret = seed.token(seed.user('contributor'))
@@ -24,14 +23,14 @@ def retry_status(app: Flask, path: str) -> int:
     return app.test_client().post(path, headers={'Authorization': f'Bearer {secret}'}).status_code
 
 
-def add_run() -> int:
+def add_run():
     """Add a run to the current application, and return its id."""
     run_id = seed.run([seed.regression_test()]).id
     db.session.commit()
     return run_id
 
 
-def test_two_lines_register_it_and_send_nothing_to_the_database(bare: Flask) -> None:
+def test_two_lines_register_it_and_send_nothing_to_the_database(bare):
     with record_statements(db.engine) as sent:
         bare.register_blueprint(mod_runs_api, url_prefix='/api/v1')
     assert sent == []
@@ -40,8 +39,7 @@ def test_two_lines_register_it_and_send_nothing_to_the_database(bare: Flask) -> 
 
 
 @pytest.mark.parametrize(('outer', 'prefix'), [(None, None), (None, '/deep/er'), ('/outer', '/inner')])
-def test_it_may_have_any_prefix_and_be_nested_in_another_blueprint(
-        bare: Flask, outer: str | None, prefix: str | None) -> None:
+def test_it_may_have_any_prefix_and_be_nested_in_another_blueprint(bare, outer, prefix):
     place = bare if outer is None else Blueprint('outer', __name__, url_prefix=outer)
     place.register_blueprint(create_blueprint(), url_prefix=prefix)
     if isinstance(place, Blueprint):
@@ -50,7 +48,7 @@ def test_it_may_have_any_prefix_and_be_nested_in_another_blueprint(
     assert retry_status(bare, f'{outer or ""}{prefix or ""}/runs/{add_run()}/retry') == 202
 
 
-def test_several_applications_may_register_it(bare: Flask, app: Flask, rows: Rows) -> None:
+def test_several_applications_may_register_it(bare, app, rows):
     bare.register_blueprint(mod_runs_api, url_prefix='/api/v1')
     with bare.app_context():
         run_id = add_run()
@@ -60,12 +58,12 @@ def test_several_applications_may_register_it(bare: Flask, app: Flask, rows: Row
     assert rows.of('test') == []
 
 
-def test_an_application_registers_it_once(app: Flask) -> None:
+def test_an_application_registers_it_once(app):
     with pytest.raises(MountError, match='already registered'):
         app.register_blueprint(create_blueprint('again'), url_prefix='/again')
 
 
-def test_the_tables_arrive_with_the_hosts_own(app: Flask) -> None:
+def test_the_tables_arrive_with_the_hosts_own(app):
     assert {'run_retry', 'run_carried_over'} <= set(Base.metadata.tables)
     assert set(Base.metadata.tables) <= set(inspect(db.engine).get_table_names())
 
@@ -73,7 +71,7 @@ def test_the_tables_arrive_with_the_hosts_own(app: Flask) -> None:
 # Hosts that lack something
 
 
-def test_everything_that_is_missing_is_named_at_once(bare: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_that_is_missing_is_named_at_once(bare, monkeypatch):
     # The last is what a platform of before the summer of 2026 lacks.
     for module in ('mod_test', 'mod_test.models', 'mod_api.models.api_token'):
         monkeypatch.setitem(sys.modules, module, None)

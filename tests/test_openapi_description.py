@@ -2,14 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
-from mod_runs_api.api.routes import ROUTES, Route
+from mod_runs_api.api.routes import ROUTES
 from mod_runs_api.domain.verdict import VERDICTS
 
 PATCH = Path(__file__).parents[1] / 'docs' / 'patches' / '0005-openapi.patch'
@@ -18,7 +17,7 @@ PROSE = ('description', 'example', 'additionalProperties')
 
 
 @pytest.fixture(scope='module')
-def described() -> Any:
+def described():
     """The paths and the schemas that the patch adds to the document."""
     (diff,) = re.findall(r'(?ms)^\+\+\+ b/openapi-ci-api\.yaml\n(.*?)^diff ', PATCH.read_text())
     paths, components = (re.sub(r'(?m)^\+|^ .*\n', '', hunk) for hunk in re.split(r'(?m)^@@.*\n', diff)[1:])
@@ -26,9 +25,9 @@ def described() -> Any:
 
 
 @pytest.fixture(scope='module')
-def made() -> Any:
+def made():
     """The schemas of the package, as apispec describes them."""
-    def name(schema: Any) -> str:
+    def name(schema):
         made = getattr(schema, '__name__', type(schema).__name__)
         # The platform describes errors.
         return 'ErrorResponse' if made == 'ErrorSchema' else str(made)
@@ -39,7 +38,7 @@ def made() -> Any:
     return spec.to_dict()['components']['schemas']
 
 
-def whole(schema: Any, named: Any) -> Any:
+def whole(schema, named):
     """Return a schema with those that it names in their places, and without prose."""
     if isinstance(schema, list):
         return [whole(part, named) for part in schema]
@@ -58,7 +57,7 @@ def whole(schema: Any, named: Any) -> Any:
     return {word: whole(value, named) for word, value in schema.items()}
 
 
-def operation(described: Any, route: Route) -> Any:
+def operation(described, route):
     """Return the description of a route."""
     return described['paths'][route.path.replace('<run_id>', '{run_id}')][route.method.lower()]
 
@@ -66,12 +65,12 @@ def operation(described: Any, route: Route) -> Any:
 EACH_ROUTE = pytest.mark.parametrize('route', ROUTES, ids=lambda route: f'{route.method} {route.endpoint}')
 
 
-def test_only_routes_of_the_package_are_described(described: Any) -> None:
+def test_only_routes_of_the_package_are_described(described):
     assert sum(map(len, described['paths'].values())) == len(ROUTES)
 
 
 @EACH_ROUTE
-def test_a_route_is_described_with_its_scope_roles_and_arguments(described: Any, route: Route) -> None:
+def test_a_route_is_described_with_its_scope_roles_and_arguments(described, route):
     found = operation(described, route)
     parameters = [parameter.get('name') or parameter['$ref'].rpartition('/')[2].lower()
                   for parameter in found['parameters'] if parameter.get('in') != 'header']
@@ -82,20 +81,20 @@ def test_a_route_is_described_with_its_scope_roles_and_arguments(described: Any,
 
 
 @EACH_ROUTE
-def test_an_answer_is_described_as_its_schema_has_it(described: Any, made: Any, route: Route) -> None:
+def test_an_answer_is_described_as_its_schema_has_it(described, made, route):
     answer = operation(described, route)['responses'][str(route.status)]['content']['application/json']['schema']
 
     assert whole(answer, described['schemas']) == whole(made[route.answer.__name__], made)
 
 
-def test_the_filter_by_verdict_has_all_verdicts(described: Any) -> None:
+def test_the_filter_by_verdict_has_all_verdicts(described):
     parameters = described['paths']['/runs/{run_id}/verdict']['get']['parameters']
     (verdict,) = (parameter['schema'] for parameter in parameters if parameter.get('name') == 'verdict')
 
     assert whole(verdict, described['schemas']) == {'type': 'array', 'items': {'type': 'string', 'enum': [*VERDICTS]}}
 
 
-def test_every_schema_that_is_described_is_used(described: Any) -> None:
+def test_every_schema_that_is_described_is_used(described):
     used = set(re.findall(r"'#/components/schemas/(\w+)'", repr(described)))
 
     assert used - described['schemas'].keys() == {'ErrorResponse'}

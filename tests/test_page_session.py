@@ -3,16 +3,16 @@
 See docs/web-pages.rst, "The session in place of a token".
 """
 
+from typing import Any
+
 import pytest
 import seed
 from database import db
-from flask import Flask
 from mod_auth.models import Role, User
-from support.rows import Rows
 from support.visitor import ORIGIN, Visitor
 
 
-def test_a_user_retries_from_a_page(run_id: int, visitor: Visitor, rows: Rows) -> None:
+def test_a_user_retries_from_a_page(run_id, visitor, rows):
     answer = visitor.press(run_id, {'failed_only': True, 'reason': 'flaky VM'})
 
     assert answer == 202
@@ -23,7 +23,7 @@ def test_a_user_retries_from_a_page(run_id: int, visitor: Visitor, rows: Rows) -
         assert visitor.press(run_id, **headers) == 202, headers
 
 
-WRONG: dict[str, list[str | None]] = {
+WRONG: dict[str, Any] = {
     'X_CSRFToken': [None, '', 'IjEi.made.up'],
     'Origin': [None, 'null', '', 'http://evil.example', 'http://localhost:8080', 'http://localhost.evil.example',
                'http://evil.example/@localhost', 'http://['],
@@ -34,7 +34,7 @@ WRONG: dict[str, list[str | None]] = {
 
 
 @pytest.mark.parametrize('header', WRONG)
-def test_a_request_that_lacks_one_proof_is_unauthorized(run_id: int, visitor: Visitor, rows: Rows, header: str) -> None:
+def test_a_request_that_lacks_one_proof_is_unauthorized(run_id, visitor, rows, header):
     for value in WRONG[header]:
         answer = visitor.press(run_id, **{header: value})
         assert (answer.status_code, answer.json['code']) == (401, 'unauthorized'), value
@@ -42,21 +42,26 @@ def test_a_request_that_lacks_one_proof_is_unauthorized(run_id: int, visitor: Vi
     assert rows.retries == []
 
 
-def test_the_csrf_token_of_another_session_or_of_long_ago_is_unauthorized_and_so_is_a_session_without_a_user(
-        app: Flask, run_id: int, visitor: Visitor) -> None:
-    csrf_token = visitor.csrf_token(run_id)
+def test_the_csrf_token_of_another_session_is_unauthorized(app, run_id, visitor):
     for name in ('alice', 'mallory'):
         assert visitor.press(run_id, X_CSRFToken=Visitor(app, name).csrf_token(run_id)) == 401
 
+
+def test_a_csrf_token_of_long_ago_is_unauthorized(app, run_id, visitor):
     app.config['WTF_CSRF_TIME_LIMIT'] = -1
+
     assert visitor.press(run_id) == 401
-    app.config['WTF_CSRF_TIME_LIMIT'] = None
+
+
+def test_a_session_without_a_user_is_unauthorized(run_id, visitor):
+    csrf_token = visitor.csrf_token(run_id)
     with visitor.client.session_transaction() as session:
         del session['user_id']
+
     assert visitor.press(run_id, csrf_token=csrf_token) == 401
 
 
-def test_the_user_is_looked_at_again(run_id: int, visitor: Visitor, rows: Rows) -> None:
+def test_the_user_is_looked_at_again(run_id, visitor, rows):
     csrf_token = visitor.csrf_token(run_id)
     user = db.session.query(User).filter_by(name='alice').one()
     for column, value, status in (('role', Role.user, 403), ('role', None, 403), ('name', f'Anonymous {user.id}', 401)):
@@ -66,8 +71,7 @@ def test_the_user_is_looked_at_again(run_id: int, visitor: Visitor, rows: Rows) 
     assert rows.retries == []
 
 
-def test_the_credentials_that_a_proxy_asks_for_neither_replace_the_session_nor_its_proofs(
-        run_id: int, visitor: Visitor, rows: Rows) -> None:
+def test_the_credentials_that_a_proxy_asks_for_neither_replace_the_session_nor_its_proofs(run_id, visitor, rows):
     basic = {'Authorization': 'Basic YWxpY2U6cGFzc3dvcmQ='}
     for header in WRONG.keys() - {'Authorization'}:
         for value in WRONG[header]:
@@ -80,7 +84,7 @@ def test_the_credentials_that_a_proxy_asks_for_neither_replace_the_session_nor_i
     assert preview == 200
 
 
-def test_a_session_does_not_replace_a_token_that_was_sent(run_id: int, alice: User, visitor: Visitor) -> None:
+def test_a_session_does_not_replace_a_token_that_was_sent(run_id, alice, visitor):
     reading = seed.token(alice, ['runs:read'])
     db.session.commit()
 
@@ -91,7 +95,7 @@ def test_a_session_does_not_replace_a_token_that_was_sent(run_id: int, alice: Us
 
 
 #: By a route, headers beside the right CSRF token, and the status.
-READING: list[tuple[str, dict[str, str], int]] = [
+READING = [
     # Browsers send no Origin with a GET to the same origin.
     ('retry', {}, 200), ('retry', {'Origin': ORIGIN, 'Sec-Fetch-Site': 'same-origin'}, 200),
     *[('retry', wrong, 401) for wrong in (
@@ -100,7 +104,7 @@ READING: list[tuple[str, dict[str, str], int]] = [
     ('retries', {'Origin': ORIGIN}, 401), ('verdict', {'Origin': ORIGIN}, 401)]
 
 
-def test_the_session_of_a_page_reads_what_a_retry_would_do_and_nothing_else(run_id: int, visitor: Visitor) -> None:
+def test_the_session_of_a_page_reads_what_a_retry_would_do_and_nothing_else(run_id, visitor):
     for route, headers, status in READING:
         headers = {'X-CSRFToken': visitor.csrf_token(run_id), **headers}
         assert visitor.client.open(f'/api/v1/runs/{run_id}/{route}', headers=headers) == status, (route, headers)

@@ -1,42 +1,39 @@
 """The patches for the platform as mails, without the platform (docs/adopt.rst, "The commits")."""
 
-import os
 import re
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
-from on_platform.documented import ROOT, commands
+from on_platform.documented import ROOT
 from packaging.requirements import Requirement
 
 PATCHES = ROOT / 'docs' / 'patches'
 MAILS = sorted(PATCHES.glob('*.patch'))
 
 
-def added(pattern: str) -> list[str]:
+def added(pattern):
     """Return what a pattern finds in the lines that the mails add."""
     lines = re.findall(r'^\+(?!\+\+ )(.*)$', ''.join(mail.read_text() for mail in MAILS), re.MULTILINE)
     return [match[0] for match in (re.search(pattern, line) for line in lines) if match]
 
 
 @pytest.mark.parametrize('mail', sorted(PATCHES.rglob('*.patch')), ids=lambda mail: mail.name)
-def test_git_reads_the_hunks_of_a_mail(mail: Path) -> None:
+def test_git_reads_the_hunks_of_a_mail(mail):
     subprocess.run(['git', 'apply', '--numstat', mail], check=True)
 
 
-def test_the_mails_are_at_most_eight_and_are_numbered_in_their_order() -> None:
+def test_the_mails_are_at_most_eight_and_are_numbered_in_their_order():
     assert len(MAILS) <= 8
     assert [mail.name[:5] for mail in MAILS] == [f'{number:04}-' for number in range(1, len(MAILS) + 1)]
 
 
-def test_the_package_comes_from_one_address_at_the_hash_of_a_commit() -> None:
+def test_the_package_comes_from_one_address_at_the_hash_of_a_commit():
     (line,) = added('^mod-runs-api.*')
 
     assert re.fullmatch(r'mod-runs-api @ git\+https://\S+@(HASH-OF-THE-COMMIT|[0-9a-f]{40})', line)
 
 
-def test_the_pins_are_versions_that_the_package_allows() -> None:
+def test_the_pins_are_versions_that_the_package_allows():
     lines = [line for line in (ROOT / 'requirements.txt').read_text().splitlines() if not line.startswith('#')]
     allowed = {required.name.lower(): required.specifier for required in map(Requirement, lines)}
 
@@ -44,29 +41,3 @@ def test_the_pins_are_versions_that_the_package_allows() -> None:
 
     assert {'authlib', 'flask-limiter', 'limits'} <= pins.keys()
     assert {name: pins[name] for name in pins.keys() & allowed if pins[name] not in allowed[name]} == {}
-
-
-def test_a_clone_of_the_published_repository_has_the_address_and_the_hash_of_a_commit(tmp_path: Path) -> None:
-    if not added('HASH-OF-THE-COMMIT'):
-        pytest.skip('this repository is published: the commands have done their work')
-    shutil.copytree(PATCHES, tmp_path / 'ours' / 'docs' / 'patches')
-    shutil.copy(ROOT / 'setup.cfg', tmp_path / 'ours')
-    person = {f'GIT_{role}_{part}': 'adam@example.com'
-              for role in ('AUTHOR', 'COMMITTER') for part in ('NAME', 'EMAIL')}
-
-    def type_in(folder: str, *typed: str) -> str:
-        done = [subprocess.run(['bash', '-c', command], cwd=tmp_path / folder, env={**os.environ, **person}, check=True,
-                               stdout=subprocess.PIPE, text=True) for command in typed]
-        return done[-1].stdout
-
-    type_in('ours', 'git init --bare ../published', 'git init', 'git remote add origin ../published', 'git add .',
-            'git commit --message Ours', 'git push --set-upstream origin HEAD')
-    type_in('ours', *commands('docs/adopt.rst', 'Publish the package'))
-    type_in('.', 'git clone published clone')
-
-    mails = ''.join(mail.read_text() for mail in tmp_path.glob('clone/docs/patches/**/*.patch'))
-    (address, commit), = re.findall(r'(?m)^\+mod-runs-api @ git\+https://(.+)@(\w{40})$', mails)
-    assert f'@{commit}' not in type_in('clone', f'git show {commit}:docs/patches/0004-mount.patch')
-    assert address == 'example.com/mod_runs_api.git'
-    assert 'maintainer = Adam\n' in type_in('clone', f'git show {commit}:setup.cfg')
-    assert {*re.findall('(?m)^From: (.*)$', mails)} == {'Adam <adam@example.com>'}

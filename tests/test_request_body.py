@@ -1,13 +1,11 @@
 """What a body may be (docs/api.rst, "Retry a run"). Every refusal has the one shape."""
 
-from collections.abc import Mapping, Sequence
 from io import RawIOBase
 from typing import Any
 
 import pytest
-from flask import Flask, request
-from support.api import ApiCall, assert_error
-from support.rows import Rows
+from flask import request
+from support.api import assert_error
 
 LIMIT = 16 * 1024
 JSON = {'content_type': 'application/json'}
@@ -16,14 +14,14 @@ NOT_JSON = [
     b'{', b'nonsense', b"{'reason': 'x'}", b'{"failed_only": true}}', b' ', b'\xff', b'{"reason": "\xff"}', b'\x00',
     b'{"reason": "line\nbreak"}', b'[' * 16_000, b'failed_only=true', b'{"reason": NaN}']
 NO_OBJECT = [b'[]', b'[1]', b'"x"', b'5', b'null', b'true']
-WRONG_VALUES: dict[str, list[Any]] = {
+WRONG_VALUES: dict[str, Any] = {
     'failed_only': ['true', '', 0, 1, 1.0, None, [], {}],
     'reason': [0, 5, 1.5, True, None, [], {}, '\0', 'a\0b', '\ud800', 'x' * 256, '\U0001f480' * 256]}
 OTHER_TYPES = [None, 'text/plain', 'text/json', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x',
                'application/jsonp', 'application/merge-patch+json', '']
 
 
-def test_a_body_that_is_no_json_object_is_refused(retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_a_body_that_is_no_json_object_is_refused(retry, run_id, rows):
     for data in NOT_JSON:
         assert_error(retry(run_id, data=data, **JSON), 400, 'bad_request', {})
     for data in NO_OBJECT:
@@ -33,8 +31,7 @@ def test_a_body_that_is_no_json_object_is_refused(retry: ApiCall, run_id: int, r
 
 
 @pytest.mark.parametrize('field', WRONG_VALUES)
-def test_a_field_of_another_type_or_text_that_cannot_be_stored_is_unprocessable(
-        retry: ApiCall, run_id: int, rows: Rows, field: str) -> None:
+def test_a_field_of_another_type_or_text_that_cannot_be_stored_is_unprocessable(retry, run_id, rows, field):
     for value in WRONG_VALUES[field]:
         response = retry(run_id, {field: value})
         assert_error(response, 422, 'unprocessable')
@@ -42,18 +39,18 @@ def test_a_field_of_another_type_or_text_that_cannot_be_stored_is_unprocessable(
     assert rows.retries == []
 
 
-def test_an_unknown_field_is_refused(retry: ApiCall, run_id: int) -> None:
+def test_an_unknown_field_is_refused(retry, run_id):
     for name in ('run_id', 'Reason', '', '\ud800', '__class__'):
         assert_error(retry(run_id, {'reason': 'x', name: 1}), 422, 'unprocessable',
                      {'fields': {name: ['Unknown field.']}})
 
 
-def test_another_content_type_is_unsupported(retry: ApiCall, run_id: int) -> None:
+def test_another_content_type_is_unsupported(retry, run_id):
     for content_type in OTHER_TYPES:
         assert_error(retry(run_id, data=b'{}', content_type=content_type), 415, 'unsupported_media_type', {})
 
 
-def test_the_body_has_at_most_16_kilobytes(retry: ApiCall) -> None:
+def test_the_body_has_at_most_16_kilobytes(retry):
     body = b'{"reason": "x"' + b' ' * (LIMIT - 15) + b'}'
 
     assert_error(retry(99, data=body, **JSON), 404, 'not_found')
@@ -66,10 +63,10 @@ def test_the_body_has_at_most_16_kilobytes(retry: ApiCall) -> None:
 class Stream(RawIOBase):
     """A body in parts, as a server reads it from the network."""
 
-    def __init__(self, *parts: bytes | BaseException) -> None:
+    def __init__(self, *parts):
         self.parts = list(parts)
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer):
         """Write what fits of the next part into a buffer."""
         part = self.parts.pop(0) if self.parts else b''
         if isinstance(part, BaseException):
@@ -83,7 +80,7 @@ class Stream(RawIOBase):
 CHUNKED = {'HTTP_TRANSFER_ENCODING': 'chunked', 'wsgi.input_terminated': True}
 
 #: By the status the parts of bodies, each with what the server says of it.
-STREAMS: dict[int, list[tuple[Sequence[bytes | BaseException], Mapping[str, Any]]]] = {
+STREAMS: dict[int, Any] = {
     202: [([b'{"failed_only": true}'], CHUNKED), ([b'{}', b' ' * (LIMIT - 2)], CHUNKED), ([], {'CONTENT_LENGTH': '0'})],
     413: [([b'{}' + b' ' * (LIMIT - 1)], CHUNKED), ([b'{}' + b' ' * 1_000_000], CHUNKED),
           ([AssertionError('read')], {'CONTENT_LENGTH': str(10 ** 12)})],
@@ -95,7 +92,7 @@ STREAMS: dict[int, list[tuple[Sequence[bytes | BaseException], Mapping[str, Any]
 
 
 @pytest.mark.parametrize('status', STREAMS)
-def test_a_body_in_parts_is_read_whole_or_refused(retry: ApiCall, run_id: int, rows: Rows, status: int) -> None:
+def test_a_body_in_parts_is_read_whole_or_refused(retry, run_id, rows, status):
     for parts, environ in STREAMS[status]:
         response = retry(run_id, **JSON, environ_overrides={'wsgi.input': Stream(*parts), **environ})
         assert response.status_code == status, (parts, environ)
@@ -105,7 +102,7 @@ def test_a_body_in_parts_is_read_whole_or_refused(retry: ApiCall, run_id: int, r
 @pytest.mark.parametrize(('content_type', 'status'), [
     ('application/x-www-form-urlencoded', 415), ('application/json', 400)])
 def test_a_body_that_a_hook_of_the_host_has_read_is_not_taken_for_an_empty_one(
-        app: Flask, retry: ApiCall, run_id: int, content_type: str, status: int) -> None:
+        app, retry, run_id, content_type, status):
     app.before_request(lambda: (request.form, request.stream.read()) and None)
 
     assert retry(run_id, data=b'{"failed_only": true}', content_type=content_type) == status

@@ -5,25 +5,19 @@ The number of statements does not depend on any size. The host holds a connectio
 a second one, a full pool could lock all requests up. What the host's session has pending stays there.
 """
 
-import sqlite3
-from collections.abc import Iterator
 from datetime import datetime
-from typing import cast
 
 import pytest
 import seed
 from database import db
-from flask import Flask, Response
 from mod_auth.models import User
 from mod_test.models import Test, TestProgress, TestStatus
-from sqlalchemy import Engine, select, text, update
-from support.api import ApiCall
+from sqlalchemy import select, text, update
 from support.entry_points import CALLS, SILENT, EntryPoints
 from support.github import SETTINGS
 from support.histories import end
 from support.rows import add_retries
 from support.statements import record_statements
-from support.visitor import Visitor
 
 from mod_runs_api import retry_run
 from mod_runs_api.extension import extension_state
@@ -33,7 +27,7 @@ from mod_runs_api.service.sweep import plan_sweep
 
 
 @pytest.fixture(scope='module')
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[EntryPoints]]:
+def databases(tmp_path_factory):
     """
     Yield two databases: a small one with more attempts of a run than a page lists, and a large one.
 
@@ -48,8 +42,7 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[EntryPo
 
 
 @pytest.mark.parametrize('name', CALLS)
-def test_the_number_of_statements_does_not_depend_on_any_size_and_all_are_select_or_insert(
-        databases: list[EntryPoints], name: str) -> None:
+def test_the_number_of_statements_depends_on_no_size(databases, name):
     counts = []
     for entry_points in databases:
         with record_statements(entry_points.package_engine) as sent:
@@ -61,7 +54,7 @@ def test_the_number_of_statements_does_not_depend_on_any_size_and_all_are_select
     assert (counts[0] == 0) == (name in SILENT)
 
 
-def test_an_end_of_a_run_of_the_platforms_own_costs_one_statement_and_another_stage_none(engine: Engine) -> None:
+def test_an_end_of_a_run_of_the_platforms_own_costs_one_statement_and_another_stage_none(engine):
     run_id = seed.run(seed.regression_tests(2)).id
     counts = []
     for status in (TestStatus.preparation, TestStatus.testing, TestStatus.completed):
@@ -72,25 +65,19 @@ def test_an_end_of_a_run_of_the_platforms_own_costs_one_statement_and_another_st
     assert counts == [counts[0], counts[0], counts[0] + 1]
 
 
-def count_steps_of_sqlite(engine: Engine) -> int:
-    """Return how much SQLite works for a plan of the sweep, which has no step."""
-    steps = 0
-
-    def count() -> int:
-        nonlocal steps
-        steps += 1
-        return 0
-
+def count_steps_of_sqlite(engine):
+    """Return how many hundred steps SQLite takes for a plan of the sweep that has no step."""
+    steps: list[None] = []
     with engine.connect() as connection:
-        database = cast(sqlite3.Connection, connection.connection.driver_connection)
-    database.set_progress_handler(count, 100)
+        database = connection.connection.driver_connection
+    # An answer other than None would end the statement.
+    database.set_progress_handler(lambda: steps.append(None), 100)
     assert plan_sweep(extension_state()) == []
     database.set_progress_handler(None, 0)
-    return steps
+    return len(steps)
 
 
-def test_the_work_of_a_plan_of_the_sweep_grows_with_the_attempts_of_a_run_and_not_with_their_pairs(
-        app: Flask, engine: Engine) -> None:
+def test_the_work_of_a_plan_of_the_sweep_grows_with_the_attempts_and_not_with_pairs(app, engine):
     steps = []
     for attempts in (10, 90):
         first, *retries = seed.bulk_runs(attempts, 10)
@@ -102,7 +89,7 @@ def test_the_work_of_a_plan_of_the_sweep_grows_with_the_attempts_of_a_run_and_no
 
 
 @pytest.mark.parametrize('app_settings', [{}, {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1}])
-def test_the_work_of_a_plan_of_the_sweep_does_not_grow_with_the_retries_of_long_ago(app: Flask, engine: Engine) -> None:
+def test_the_work_of_a_plan_of_the_sweep_does_not_grow_with_the_retries_of_long_ago(app, engine):
     steps = []
     for retries in (100, 900):
         runs = seed.bulk_runs(2 * retries, 5)
@@ -119,7 +106,7 @@ def test_the_work_of_a_plan_of_the_sweep_does_not_grow_with_the_retries_of_long_
 # How many connections
 
 
-def read_the_database(_run: object) -> None:
+def read_the_database(_run):
     """Use a connection of the host's, as a check may."""
     db.session.execute(text('SELECT 1'))
 
@@ -129,8 +116,7 @@ def read_the_database(_run: object) -> None:
     'SQLALCHEMY_ENGINE_OPTIONS': {'pool_size': 1, 'max_overflow': 0, 'pool_timeout': 0.1},
     'RUNS_API_BEFORE_RETRY': read_the_database}])
 def test_each_request_each_page_and_an_end_need_one_connection(
-        retry: ApiCall, attempts: ApiCall, verdict: ApiCall, visitor: Visitor, token: str, run_id: int,
-        caplog: pytest.LogCaptureFixture) -> None:
+        retry, attempts, verdict, visitor, token, run_id, caplog):
     db.session.remove()
 
     for _ in range(2):
@@ -148,17 +134,16 @@ def test_each_request_each_page_and_an_end_need_one_connection(
 
 
 @pytest.mark.on_file
-def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(
-        app: Flask, retry: ApiCall, run_id: int) -> None:
+def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(app, retry, run_id):
     still_pending: list[list[int]] = []
 
     @app.before_request
-    def leave_changes_pending() -> None:
+    def leave_changes_pending():
         db.session.scalars(select(User).where(User.name == 'olga')).one().name = 'pending'
         db.session.add(User(name='new', password=''))
 
     @app.after_request
-    def look(response: Response) -> Response:
+    def look(response):
         still_pending.append([len(db.session.new), len(db.session.dirty)])
         return response
 
@@ -167,12 +152,19 @@ def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(
 
 
 @pytest.mark.on_file
-def test_what_a_caller_in_process_has_pending_is_neither_committed_nor_lost_and_the_retry_stays(run_id: int) -> None:
+def test_what_a_caller_in_process_has_pending_is_neither_committed_nor_lost(run_id):
     db.session.add(User(name='pending', password=''))
 
-    new_run_id = retry_run(run_id).new_run_id
+    retry_run(run_id)
 
     assert [row.name for row in db.session.new] == ['pending']
     db.session.rollback()
     assert db.session.scalars(select(User).where(User.name == 'pending')).all() == []
+
+
+@pytest.mark.on_file
+def test_a_retry_outlives_a_rollback_of_its_caller(run_id):
+    new_run_id = retry_run(run_id).new_run_id
+    db.session.rollback()
+
     assert db.session.get_one(Test, new_run_id)

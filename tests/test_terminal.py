@@ -2,20 +2,19 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
 from io import BytesIO, TextIOWrapper
 from operator import itemgetter
-from typing import Any, TextIO
+from typing import Any
 
 import pytest
 
 from mod_runs_api.terminal import escape, print_line, print_list
 
-ITEMS: list[dict[str, Any]] = [{'id': 7, 'text': None}, {'id': 12, 'text': 'two words'}]
+ITEMS: list[Any] = [{'id': 7, 'text': None}, {'id': 12, 'text': 'two words'}]
 COLUMNS = {'RUN': itemgetter('id'), 'A TEXT': itemgetter('text')}
 
 
-def test_a_program_gets_the_columns_with_tabs_or_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_program_gets_the_columns_with_tabs_or_json_lines(capsys):
     print_list(ITEMS, COLUMNS)
     print_list(ITEMS, COLUMNS, as_json=True)
     print_list([], COLUMNS)
@@ -24,8 +23,7 @@ def test_a_program_gets_the_columns_with_tabs_or_json_lines(capsys: pytest.Captu
         '7\t-\n12\ttwo words\n{"id": 7, "text": null}\n{"id": 12, "text": "two words"}\n')
 
 
-def test_a_person_gets_the_same_columns_as_a_table_and_a_sentence_for_an_empty_list(
-        capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_person_gets_the_same_columns_as_a_table_and_a_sentence_for_an_empty_list(capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, 'isatty', lambda: True)
 
     print_list(ITEMS, COLUMNS)
@@ -35,9 +33,8 @@ def test_a_person_gets_the_same_columns_as_a_table_and_a_sentence_for_an_empty_l
     assert capsys.readouterr().out == 'RUN  A TEXT\n7    -\n12   two words\nNo run is here.\n'
 
 
-def test_a_list_that_breaks_off_is_printed_as_far_as_it_goes_and_is_not_called_empty(
-        capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def items(number: int) -> Iterator[dict[str, Any]]:
+def test_a_list_that_breaks_off_is_printed_as_far_as_it_goes_and_is_not_called_empty(capsys, monkeypatch):
+    def items(number):
         yield from ITEMS[:number]
         raise ZeroDivisionError
 
@@ -52,7 +49,7 @@ def test_a_list_that_breaks_off_is_printed_as_far_as_it_goes_and_is_not_called_e
 # Text that people and the code under test write
 
 
-def test_no_control_character_is_printed_and_no_other_one_is_changed() -> None:
+def test_no_control_character_is_printed_and_no_other_one_is_changed():
     everything = ''.join(map(chr, range(0x20, 0x250)))
     controls = [*range(0x20), *range(0x7f, 0xa0), 0x61c, 0x200e, 0x200f, *range(0x2028, 0x202f), *range(0x2066, 0x206a)]
 
@@ -67,8 +64,7 @@ def test_no_control_character_is_printed_and_no_other_one_is_changed() -> None:
 @pytest.mark.parametrize(('encoding', 'printed'), [
     ('utf-8', 'ветвь é \U0001f480\\ud800'), ('ascii', r'\u0432\u0435\u0442\u0432\u044c \xe9 \U0001f480\ud800'),
     ('cp1252', r'\u0432\u0435\u0442\u0432\u044c é \U0001f480\ud800')])
-def test_characters_that_the_output_cannot_encode_are_escaped(
-        monkeypatch: pytest.MonkeyPatch, encoding: str, printed: str) -> None:
+def test_characters_that_the_output_cannot_encode_are_escaped(monkeypatch, encoding, printed):
     output = BytesIO()
     monkeypatch.setattr(sys, 'stdout', TextIOWrapper(output, encoding))
 
@@ -80,12 +76,12 @@ def test_characters_that_the_output_cannot_encode_are_escaped(
 # Lines that cannot be printed
 
 
-def full_disk() -> TextIO:
+def full_disk():
     """Return a file on a full disk."""
     return open('/dev/full', 'w')
 
 
-def closed_pipe() -> TextIO:
+def closed_pipe():
     """Return a pipe that is not read any more."""
     reader, writer = os.pipe()
     os.close(reader)
@@ -94,12 +90,10 @@ def closed_pipe() -> TextIO:
 
 @pytest.mark.parametrize(('open_output', 'exit_code', 'message'), [
     (full_disk, 10, 'Error: The output cannot be written: No space left on device.\n'), (closed_pipe, 1, '')])
-def test_all_steps_are_taken_before_the_output_fails(
-        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], open_output: Callable[[], TextIO],
-        exit_code: int, message: str) -> None:
+def test_all_steps_are_taken_before_the_output_fails(monkeypatch, capsys, open_output, exit_code, message):
     taken = []
 
-    def take_steps() -> Iterator[dict[str, Any]]:
+    def take_steps():
         for item in ITEMS:
             yield item
             taken.append(item)
@@ -116,15 +110,14 @@ def test_all_steps_are_taken_before_the_output_fails(
         assert output.closed
 
 
-def test_an_output_that_is_closed_gets_nothing(
-        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_output_that_is_closed_gets_nothing(monkeypatch, capsys):
     monkeypatch.setattr(sys, 'stdout', None)
     print_list(ITEMS, COLUMNS)
 
     assert capsys.readouterr().err == ''
 
 
-def test_an_error_that_cannot_be_printed_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_that_cannot_be_printed_changes_nothing(monkeypatch):
     monkeypatch.setattr(sys, 'stderr', full_disk())
     print_line('Error: a message', is_error=True)
 

@@ -6,20 +6,20 @@ All modules of models are imported here, used or not: models refer to each other
 
 import logging
 import secrets
-from typing import Any
+from contextlib import contextmanager
 
 import mod_api.models.api_token
 import mod_ci.models
 import mod_customized.models
 import pages
 from database import db, enforce_foreign_keys
-from flask import Flask, Response, g, render_template, session
+from flask import Flask, g, render_template, session
 from mod_auth.models import User
 
 log = logging.getLogger('Platform')
 
 
-def create_app(database_uri: str = 'sqlite://', mount: bool = True, **config: Any) -> Flask:
+def create_app(database_uri='sqlite://', mount=True, **config):
     """
     Make the miniature, with further settings.
 
@@ -48,7 +48,7 @@ def create_app(database_uri: str = 'sqlite://', mount: bool = True, **config: An
     return app
 
 
-def prepare_request() -> None:
+def prepare_request():
     """Set up what the platform's code finds on `g`; Flask-SQLAlchemy removes the session when the request ends."""
     g.db = db.session
     g.log = log
@@ -56,19 +56,32 @@ def prepare_request() -> None:
     g.user = db.session.get(User, session['user_id']) if 'user_id' in session else None
 
 
-def forbid_inline(response: Response) -> Response:
+def forbid_inline(response):
     """Let pages have scripts, styles and images from here only, and none within the page."""
     response.headers.setdefault('Content-Security-Policy', "default-src 'self'")
     return response
 
 
-def show_error(error: Exception) -> tuple[str, int]:
+def show_error(error):
     """Show the platform's own page of an error."""
     status = getattr(error, 'code', None) or 500
     return render_template('error.html', status=status), status
 
 
-def dispose(app: Flask) -> None:
+@contextmanager
+def hosted(database_uri, **config):
+    """Yield the miniature on a database while the block lasts, which is a request that it has prepared."""
+    app = create_app(database_uri, **config)
+    try:
+        with app.test_request_context():
+            app.preprocess_request()
+            yield app
+            db.session.remove()
+    finally:
+        dispose(app)
+
+
+def dispose(app):
     """Close an application's connections to its database."""
     with app.app_context():
         db.engine.dispose()

@@ -3,9 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Mapping, Optional
 
-from database import DbSession
-from mod_regression.models import RegressionTest
-from mod_test.models import Test, TestResult, TestResultFile
+from mod_test.models import TestResult, TestResultFile
 
 
 @dataclass(frozen=True)
@@ -17,17 +15,17 @@ class Outcome:
     #: file.
     got: Mapping[int, Optional[str]]
 
-    def exits(self, code: Optional[int]) -> 'Outcome':
+    def exits(self, code):
         """Return the same with another exit code."""
         return replace(self, exit_code=code)
 
 
-def passing(test: RegressionTest) -> Outcome:
+def passing(test):
     """Return the outcome where all is as expected."""
     return Outcome(test.expected_rc, {output.id: None for output in test.output_files if not output.ignore})
 
 
-def record(session: DbSession, run: Test, test: RegressionTest, outcome: Outcome) -> TestResult:
+def record(session, run, test, outcome):
     """Write the rows of one regression test's outcome in a run, without committing them, and return the result's."""
     result = TestResult(test_id=run.id, regression_test_id=test.id, runtime=1200, exit_code=outcome.exit_code,
                         expected_rc=test.expected_rc)

@@ -8,42 +8,41 @@ import json
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Iterable, Optional, Sequence, TypeVar
 
 from database import Base, db
 from mod_api.models.api_token import ApiToken
 from mod_auth.models import Role, User
+from mod_ci.models import GcpInstance
 from mod_customized.models import CustomizedTest, TestFork
 from mod_regression.models import Category, RegressionTest, RegressionTestOutput, RegressionTestOutputFiles
-from mod_test.models import Fork, Test, TestPlatform, TestProgress, TestResult, TestStatus, TestType
+from mod_test.models import Fork, Test, TestPlatform, TestProgress, TestStatus, TestType
 from outcome import Outcome, passing, record
 from sqlalchemy import func, select
 
 MAIN_REPOSITORY = 'https://github.com/CCExtractor/ccextractor.git'
 COMPLETED = (TestStatus.preparation, TestStatus.testing, TestStatus.completed)
 CANCELED = (TestStatus.preparation, TestStatus.testing, TestStatus.canceled)
+STARTED = (TestStatus.preparation, TestStatus.testing)
 
-Row = TypeVar('Row', bound=Base)
 
-
-def add(row: Row) -> Row:
+def add(row):
     """Add a row and flush, so that it has an id."""
     db.session.add(row)
     db.session.flush()
     return row
 
 
-def digest() -> str:
+def digest():
     """Make up a file's hash."""
     return secrets.token_hex(32)
 
 
-def user(name: str = 'alice', role: Optional[Role] = Role.contributor, *, github_login: Optional[str] = None) -> User:
+def user(name='alice', role=Role.contributor, *, github_login=None):
     """Add a user."""
     return add(User(name=name, role=role, email=f'{name}@example.org', github_login=github_login, password=''))
 
 
-def token(owner: User, scopes: Iterable[str] = ('runs:read', 'runs:write')) -> str:
+def token(owner, scopes=('runs:read', 'runs:write')):
     """Add a token, and return the secret."""
     secret, now = f'spci_{secrets.token_urlsafe(32)}', datetime.now(timezone.utc)
     add(ApiToken(user_id=owner.id, token_name=f'token {secrets.token_hex(4)}', token_prefix=secret[:16],
@@ -52,19 +51,18 @@ def token(owner: User, scopes: Iterable[str] = ('runs:read', 'runs:write')) -> s
     return secret
 
 
-def category() -> Category:
+def category():
     """Find the category of all regression tests, or add it."""
     return db.session.scalars(select(Category)).first() or add(Category(name='General', description=''))
 
 
-def fork(github: str = MAIN_REPOSITORY) -> Fork:
+def fork(github=MAIN_REPOSITORY):
     """Find the repository of this address, or add it."""
     found = db.session.scalars(select(Fork).where(Fork.github == github)).first()
     return found or add(Fork(github=github))
 
 
-def regression_test(command: str = '-out=srt -latin1', *, outputs: int = 1, expected_rc: Optional[int] = 0,
-                    active: bool = True) -> RegressionTest:
+def regression_test(command='-out=srt -latin1', *, outputs=1, expected_rc=0, active=True):
     """Add a regression test with some outputs of its own."""
     test = add(RegressionTest(command=command, expected_rc=expected_rc, active=active, categories=[category()]))
     for _ in range(outputs):
@@ -72,50 +70,64 @@ def regression_test(command: str = '-out=srt -latin1', *, outputs: int = 1, expe
     return test
 
 
-def regression_tests(count: int) -> list[RegressionTest]:
+def regression_tests(count):
     """Add several of them."""
     return [regression_test() for _ in range(count)]
 
 
-def output(test: RegressionTest, *, ignore: Any = False) -> RegressionTestOutput:
+def output(test, *, ignore=False):
     """Add an output that a regression test is expected to make, or may make if it is to be ignored."""
-    return add(RegressionTestOutput(regression_test=test, correct=digest(), correct_extension='.srt', ignore=ignore))
+    added = add(RegressionTestOutput(regression_test=test, correct=digest(), correct_extension='.srt'))
+    # An INSERT would have the default in the place of None.
+    added.ignore = ignore
+    db.session.flush()
+    return added
 
 
-def variant(of: RegressionTestOutput, file_hash: Optional[str] = None) -> str:
+def variant(of, file_hash=None):
     """Accept another file for an output, and give its hash."""
     file_hash = file_hash or digest()
     add(RegressionTestOutputFiles(output=of, file_hashes=file_hash))
     return file_hash
 
 
-def run(selection: Optional[Iterable[RegressionTest]] = None, *, owners: Iterable[User] = (),
-        stages: Iterable[TestStatus] = (), platform: TestPlatform = TestPlatform.linux,
-        test_type: TestType = TestType.commit, branch: str = 'master', commit: Optional[str] = None,
-        pr_nr: int = 0, github: str = MAIN_REPOSITORY, built_commit: Optional[str] = None) -> Test:
+def run(
+        selection=(), *, owners=(), stages=(), message=None, ago=timedelta(), passed=0, platform=TestPlatform.linux,
+        test_type=TestType.commit, branch='master', commit=None, pr_nr=0, github=MAIN_REPOSITORY, built_commit=None):
     """
-    Add a run without results, which has reached some stages; without any it is queued.
+    Add a run that has reached some stages, the last with a message, some time ago; without any it is queued.
 
     It has a row for each selected regression test, also for a repeated one. Without any it runs all tests there are.
+    The first few of those selected have passed, and the others have no result.
     """
     new = Test(platform, test_type, fork(github).id, branch, commit or secrets.token_hex(20), pr_nr)
     new.built_commit = built_commit
     add(new)
-    db.session.add_all([CustomizedTest(test_id=new.id, regression_id=test.id) for test in selection or ()])
+    db.session.add_all([CustomizedTest(test_id=new.id, regression_id=test.id) for test in selection])
     db.session.add_all([TestFork(test_id=new.id, user_id=owner.id) for owner in owners])
-    progress(new, *stages)
+    progress(new, *stages, message=message, ago=ago)
+    for test in selection[:passed]:
+        result(new, test)
     return new
 
 
-def progress(of: Test, *stages: TestStatus) -> list[TestProgress]:
-    """Add stages to a run's progress."""
-    rows = [TestProgress(of.id, stage, stage.description) for stage in stages]
+def progress(of, *stages, message=None, ago=timedelta()):
+    """Add stages to a run's progress, the last with a message, reached some time ago."""
+    at = datetime.now(timezone.utc) - ago
+    rows = [TestProgress(of.id, stage, stage.description, at) for stage in stages]
+    if message is not None:
+        rows[-1].message = message
     db.session.add_all(rows)
     db.session.flush()
     return rows
 
 
-def result(of: Test, test: RegressionTest, outcome: Optional[Outcome] = None) -> TestResult:
+def machine(of, ago):
+    """Add the machine of a run, which was started some time ago. The platform stores its local time."""
+    return add(GcpInstance(f'{of.platform.value}-{of.id}', of.id, datetime.now() - ago))
+
+
+def result(of, test, outcome=None):
     """Add a regression test's result to a run, with its files; by default all is as expected."""
     return record(db.session, of, test, outcome or passing(test))
 
@@ -129,7 +141,7 @@ class Demo:
     tokens: dict[str, str]
 
 
-def seed_demo() -> Demo:
+def seed_demo():
     """Make the tables and a story: three people, ten regression tests, a partly failed run of a pull request."""
     db.create_all()
     alice, bob, carol = user('alice'), user('bob', Role.user), user('carol', Role.admin)
@@ -160,7 +172,7 @@ def seed_demo() -> Demo:
     return demo
 
 
-def bulk_regression_tests(count: int) -> list[int]:
+def bulk_regression_tests(count):
     """Add many active regression tests of one output each, commit, and return their ids."""
     group = category().id
     tests, outputs = _new_ids('regression_test', count), _new_ids('regression_test_output', count)
@@ -174,7 +186,7 @@ def bulk_regression_tests(count: int) -> list[int]:
     return list(tests)
 
 
-def bulk_runs(count: int, tests_per_run: int, failed_per_run: int = 1) -> list[int]:
+def bulk_runs(count, tests_per_run, failed_per_run=1):
     """
     Add many completed runs with results, commit, and return their ids.
 
@@ -207,11 +219,11 @@ def bulk_runs(count: int, tests_per_run: int, failed_per_run: int = 1) -> list[i
     return list(runs)
 
 
-def _new_ids(table: str, count: int) -> range:
+def _new_ids(table, count):
     last = db.session.scalar(select(func.max(Base.metadata.tables[table].c.id))) or 0
     return range(last + 1, last + 1 + count)
 
 
-def _insert(table: str, rows: Sequence[dict[str, Any]]) -> None:
+def _insert(table, rows):
     if rows:
         db.session.execute(Base.metadata.tables[table].insert(), rows)

@@ -14,9 +14,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Optional
 
-from database import DbSession
 from mod_regression.models import RegressionTest, RegressionTestOutput
-from mod_test.models import Test, TestResult, TestResultFile
+from mod_test.models import TestResultFile
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
@@ -38,7 +37,7 @@ class TestVerdict:
     error: bool
 
 
-def by_test(session: DbSession, run: Test) -> list[TestVerdict]:
+def by_test(session, run):
     """Return the verdicts on a run, in the order of its page. A regression test in no category is not on the page."""
     results = {result.regression_test_id: result for result in run.results}
     files = defaultdict(list)
@@ -52,7 +51,7 @@ def by_test(session: DbSession, run: Test) -> list[TestVerdict]:
     return [_verdict(test, results.get(test.id), files[test.id]) for test in tests if test.id in selected]
 
 
-def _verdict(test: RegressionTest, result: Optional[TestResult], files: list[TestResultFile]) -> TestVerdict:
+def _verdict(test, result, files):
     outputs = tuple(_came(file) for file in files)
     if not files and any(output.ignore is False for output in test.output_files):
         outputs = (MISSING,)
@@ -61,7 +60,7 @@ def _verdict(test: RegressionTest, result: Optional[TestResult], files: list[Tes
     return TestVerdict(test, exit_code, expected_rc, outputs, error)
 
 
-def _came(file: TestResultFile) -> str:
+def _came(file):
     if file.got is None:
         return IDENTICAL
     accepted = {variant.file_hashes for variant in file.regression_test_output.multiple_files}

@@ -5,16 +5,13 @@ What GitHub is asked is left out: on the platform a run of a pull request that i
 it starts, and so is one whose build can no longer be downloaded.
 """
 
-from typing import Collection
-
-from database import DbSession
 from mod_regression.models import RegressionTest
-from mod_test.models import Test, TestPlatform, TestProgress, TestStatus
+from mod_test.models import Test, TestProgress, TestStatus
 from outcome import passing, record
 from sqlalchemy import select
 
 
-def work_once(session: DbSession, platform: TestPlatform, crashing: Collection[int] = ()) -> list[int]:
+def work_once(session, platform, crashing=()):
     """
     Start every queued run of a platform, see it through, and return the runs. Some regression tests crash.
 
@@ -36,6 +33,6 @@ def work_once(session: DbSession, platform: TestPlatform, crashing: Collection[i
     return [run.id for run in queued]
 
 
-def _report(session: DbSession, run: Test, status: TestStatus, message: str) -> None:
+def _report(session, run, status, message):
     session.add(TestProgress(run.id, status, message))
     session.commit()

@@ -14,7 +14,7 @@ import platform
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, redirect_stdout
 from datetime import date
 from functools import partial
@@ -29,12 +29,11 @@ from time import perf_counter
 from typing import Any
 from unittest import mock
 
-from flask import Flask
 from sqlalchemy import create_engine, make_url, text
 from support.databases import Database, fresh_database, named_server
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from .checkout import Platform, copy, prepare
+from .checkout import copy, prepare
 from .rows import Rows, seed_platform
 
 TESTS = 300
@@ -79,7 +78,7 @@ Figures = dict[str, list[float]]
 class Inside:
     """The platform in this process: requests to it, and runs to make them for."""
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app):
         app.config['TESTING'] = True  # The platform's own limit, of twenty requests a minute, is off then.
         app.add_url_rule('/nothing', 'nothing', lambda: '{}')
         self._app = app
@@ -91,7 +90,7 @@ class Inside:
             'scopes': ['runs:read', 'runs:write', 'results:read']})())['token']
         self._headers['Authorization'] = f'Bearer {token}'
 
-    def subjects(self, times: int) -> dict[str, Callable[[], Request]]:
+    def subjects(self, times):
         """Return what is measured so many times. Each prepares what one request needs, and the request."""
         source, first, *_ = completed = [self.completed() for _ in range(2 + 2 * times)]
         unused, last = iter(completed[2:]), first
@@ -110,33 +109,33 @@ class Inside:
             END_OF_RETRY: lambda: self.end(self.retried(next(unused), failed_only=True)),
         }
 
-    def request(self, method: str, path: str, **sent: Any) -> Request:
+    def request(self, method, path, **sent):
         """Prepare a request, of somebody who may do everything."""
         builder = EnvironBuilder(path, 'http://localhost/', method=method, headers=[*self._headers.items()], **sent)
         return partial(run_wsgi_app, self._app, builder.get_environ(), buffered=True)
 
-    def create(self) -> Request:
+    def create(self):
         """Prepare the platform's own request for a run of all tests."""
         return self.request('POST', '/api/v1/runs', json={
             'commit_sha': token_hex(20), 'platform': 'linux', 'branch': 'master',
             'repository': '{GITHUB_OWNER}/{GITHUB_REPOSITORY}'.format_map(self._app.config)})
 
-    def retry(self, run_id: int, **body: bool) -> Request:
+    def retry(self, run_id, **body):
         """Prepare a request for a retry."""
         return self.request('POST', f'/api/v1/runs/{run_id}/retry', json=body)
 
-    def end(self, run_id: int) -> Request:
+    def end(self, run_id):
         """Have a worker report results, and prepare its report that the run is complete."""
         self._ended.append(self.reported(run_id, 'testing'))
         (token,), = self.send('SELECT token FROM test WHERE id = :run_id', run_id=run_id)
         return self.request('POST', f'/progress-reporter/{run_id}/{token}', data={
             'type': 'progress', 'status': 'completed', 'message': ''})
 
-    def retried(self, run_id: int, **body: bool) -> int:
+    def retried(self, run_id, **body):
         """Return a new retry of a run."""
         return int(answer(self.retry(run_id, **body)())['new_run_id'])
 
-    def reported(self, run_id: int, *stages: str) -> int:
+    def reported(self, run_id, *stages):
         """Have the worker of a run report results, and these stages. Return the run."""
         for statement in RESULTS:
             self.send(statement, run_id=run_id)
@@ -144,24 +143,24 @@ class Inside:
             self.send(STAGE, run_id=run_id, stage=stage)
         return run_id
 
-    def completed(self) -> int:
+    def completed(self):
         """Return a run of all tests that has completed."""
         return self.reported(int(answer(self.create()())['run_id']), 'preparation', 'testing', 'completed')
 
-    def check_ends(self) -> None:
+    def check_ends(self):
         """Fail if a run that has ended does not have all results: its own, and those that were carried over into it."""
         counts = {self.send('SELECT COUNT(*) FROM test_result WHERE test_id = :run_id', run_id=run_id)[0][0]
                   for run_id in [self.completed(), *self._ended]}
         assert len(counts) == 1, counts
 
-    def send(self, statement: str, **values: Any) -> Sequence[Any]:
+    def send(self, statement, **values):
         """Send a statement past the platform, and return its rows."""
         with self._engine.connect() as connection:
             result = connection.execute(text(statement), values)
             return result.all() if result.returns_rows else ()
 
 
-def answer(answered: tuple[Iterable[bytes], str, Any]) -> Any:
+def answer(answered):
     """Return what an answer says, which must not be a refusal."""
     body, status, _ = answered
     said = b''.join(body)
@@ -169,7 +168,7 @@ def answer(answered: tuple[Iterable[bytes], str, Any]) -> Any:
     return None if said == b'OK' else json.loads(said)
 
 
-def measure(rounds: int) -> Figures:
+def measure(rounds):
     """Measure the platform in this process, which is that of a copy."""
     from mod_api.routes import runs
     from run import app
@@ -194,10 +193,9 @@ def measure(rounds: int) -> Figures:
     return figures
 
 
-def measure_in_turn(copies: Mapping[str, Platform], databases: Mapping[str, str],
-                    rounds: int) -> dict[str, dict[str, Figures]]:
+def measure_in_turn(copies, databases, rounds):
     """Measure copies of the platform on some databases, some rounds of one after some of the other."""
-    found: dict[str, dict[str, Figures]] = {server: {how: defaultdict(list) for how in copies} for server in databases}
+    found: dict[str, Any] = {server: {how: defaultdict(list) for how in copies} for server in databases}
     for begun in range(0, rounds, IN_A_ROW):
         for (server, address), (how, made) in product(databases.items(), copies.items()):
             done = made.run('-m', 'on_platform.benchmark', '--inside', '--rounds', str(min(IN_A_ROW, rounds - begun)),
@@ -209,7 +207,7 @@ def measure_in_turn(copies: Mapping[str, Platform], databases: Mapping[str, str]
     return found
 
 
-def seed(made: Platform, address: str) -> None:
+def seed(made, address):
     """Write what runs need."""
     made.inside('add_people', address, people={'adam': 'admin'}, password=PASSWORD)
     rows = Rows(address)
@@ -220,7 +218,7 @@ def seed(made: Platform, address: str) -> None:
         connection.execute(text(ACCEPTED))
 
 
-def report(found: Mapping[str, Mapping[str, Figures]]) -> Iterator[str]:
+def report(found):
     """Write the tables, as they stand in ``docs/benchmarks.rst``, the servers side by side."""
     medians = {server: {how: {name: median(figures) for name, figures in measured.items()}
                         for how, measured in copies.items()} for server, copies in found.items()}
@@ -241,7 +239,7 @@ def report(found: Mapping[str, Mapping[str, Figures]]) -> Iterator[str]:
     yield from table(['target', *(cell for server in medians for cell in (server, ''))], rows)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table(header, rows):
     """Write a table of reStructuredText, with the figures to the right."""
     widths = [max(map(len, column)) for column in zip(header, *rows)]
     rule = '  '.join('=' * width for width in widths)
@@ -250,7 +248,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]
     yield from (rule, lines[0], rule, *lines[1:], rule)
 
 
-def main() -> None:
+def main():
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(description='Measure what retries cost on the real platform.')
     parser.add_argument('--rounds', type=int, default=30, help='how often everything is measured')

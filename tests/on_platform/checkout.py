@@ -7,7 +7,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -42,7 +41,7 @@ LEFT_OUT = shutil.ignore_patterns('.git', '.venv', 'venv', '__pycache__', '*.log
 INSIDE = ('-m', 'on_platform.inside')
 
 
-def named(variable: str, meaning: str) -> Path:
+def named(variable, meaning):
     """Return the folder that a variable names; skip the test without."""
     folder = os.environ.get(variable)
     if not folder:
@@ -57,34 +56,33 @@ class Platform:
     path: Path
     packages: Path
 
-    def environment(self, database: str) -> dict[str, str]:
+    def environment(self, database):
         """Give the environment of a process that runs the platform on a database."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(('GIT_', 'FLASK_', 'PYTHON'))}
         kept.pop('TESTING', None)
         return {**kept, 'PLATFORM_DATABASE_URI': database,
                 'PYTHONPATH': os.pathsep.join(map(str, [self.path, self.packages, ROOT / 'tests']))}
 
-    def run(self, *arguments: str, database: str, sent: str = '',
-            seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments, database, sent='', seconds=120):
         """Run Python with some arguments in the copy, and wait for it."""
         return subprocess.run([sys.executable, *arguments], cwd=self.path, env=self.environment(database), input=sent,
                               capture_output=True, text=True, timeout=seconds)
 
-    def flask(self, *arguments: str, database: str) -> subprocess.CompletedProcess[str]:
+    def flask(self, *arguments, database):
         """Run a command of Flask's in the copy."""
         return self.run('-m', 'flask', '--app', 'run', *arguments, database=database)
 
-    def git(self, *arguments: str) -> str:
+    def git(self, *arguments):
         """Run git in the copy, and return what it printed."""
         return subprocess.run(['git', '-c', 'user.name=tests', '-c', 'user.email=tests@example.com',
                                '-c', 'commit.gpgsign=false', *arguments], cwd=self.path, env=self.environment(''),
                               stdout=subprocess.PIPE, check=True, text=True, timeout=120).stdout
 
-    def apply(self, *names: str) -> None:
+    def apply(self, *names):
         """Apply some of the patches that the docs offer to the copy."""
         self.git('apply', *(str(PATCHES[name]) for name in names))
 
-    def inside(self, name: str, database: str, /, **arguments: Any) -> Any:
+    def inside(self, name, database, /, **arguments):
         """Call a function of ``inside.py`` in a process of its own, and return what it returned."""
         done = self.run(*INSIDE, database=database, sent=json.dumps({'function': name, 'arguments': arguments}))
         answer = json.loads(done.stdout)
@@ -92,7 +90,7 @@ class Platform:
         return answer['returned']
 
 
-def prepare(checkout: Path, folder: Path) -> Platform:
+def prepare(checkout, folder):
     """Copy a checkout to an empty folder, without the mount, and give the copy what the platform needs to start."""
     packages = folder / 'packages'
     shutil.copytree(Path(mod_runs_api.__file__).parent, packages / 'mod_runs_api', ignore=LEFT_OUT)
@@ -110,7 +108,7 @@ def prepare(checkout: Path, folder: Path) -> Platform:
     return platform
 
 
-def copy(platform: Platform, name: str, *, mounted: bool, config: str = '') -> Platform:
+def copy(platform, name, *, mounted, config=''):
     """Copy a prepared platform to a folder beside it, with the mount if asked to, and with further code."""
     made = Platform(platform.path.with_name(name), platform.packages)
     shutil.copytree(platform.path, made.path)
@@ -120,7 +118,7 @@ def copy(platform: Platform, name: str, *, mounted: bool, config: str = '') -> P
     return made
 
 
-def copy_as_documented(platform: Platform, name: str = 'documented', config: str = '') -> Platform:
+def copy_as_documented(platform, name='documented', config=''):
     """Copy a prepared platform, with all that the docs offer but the edits of ``database.py``."""
     checks = literal_block('docs/github.rst', "RUNS_API_BEFORE_RETRY = 'mod_runs_api")
     made = copy(platform, name, mounted=False, config=checks + config)
@@ -130,7 +128,7 @@ def copy_as_documented(platform: Platform, name: str = 'documented', config: str
     return made
 
 
-def add_built_commit(platform: Platform) -> Platform:
+def add_built_commit(platform):
     """Give the platform the column ``built_commit`` of ``test`` that its newer versions have."""
     models = platform.path / 'mod_test' / 'models.py'
     old = models.read_text()
@@ -141,7 +139,7 @@ def add_built_commit(platform: Platform) -> Platform:
     return platform
 
 
-def service_account() -> dict[str, str]:
+def service_account():
     """Make up an account of the cloud's, with a key that nobody knows: enough to start with, and to reach nothing."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return {

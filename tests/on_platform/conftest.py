@@ -1,35 +1,33 @@
 """The real platform: a copy without the mount, a copy with all that the docs offer, and databases for them."""
 
-from collections.abc import Iterator
-
 import pytest
 from support.databases import fresh_database, named_server
 
-from .checkout import Platform, copy_as_documented, named, prepare
-from .protocol import Process, Story, running
+from .checkout import copy_as_documented, named, prepare
+from .protocol import Story, running
 from .rows import Rows
 
 
 @pytest.fixture(scope='session')
-def unmounted(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+def unmounted(tmp_path_factory):
     """A copy of the platform as it is."""
     return prepare(named('SAMPLE_PLATFORM', 'a checkout of the sample platform'), tmp_path_factory.mktemp('checkout'))
 
 
 @pytest.fixture(scope='session')
-def telling(unmounted: Platform) -> Platform:
+def telling(unmounted):
     """The copy of the platform that stories are told to: with the mount, and all that the docs offer."""
     return copy_as_documented(unmounted)
 
 
 @pytest.fixture(scope='session')
-def kind(request: pytest.FixtureRequest) -> str:
+def kind(request):
     """The kind of the database: the server that is named. Where SQLite would be read otherwise, tests name both."""
     return str(getattr(request, 'param', 'server'))
 
 
 @pytest.fixture(scope='module')
-def rows(kind: str, telling: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rows]:
+def rows(kind, telling, tmp_path_factory):
     """The database of the tests of one module."""
     if kind == 'sqlite':
         yield Rows(f'sqlite:///{tmp_path_factory.mktemp("database")}/platform.sqlite')
@@ -39,13 +37,13 @@ def rows(kind: str, telling: Platform, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope='module')
-def process(rows: Rows, telling: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def process(rows, telling, tmp_path_factory):
     """The process that stories are told to."""
     with running(telling, rows.address, tmp_path_factory.mktemp('protocol')) as process:
         yield process
 
 
 @pytest.fixture
-def story(process: Process, rows: Rows, telling: Platform) -> Story:
+def story(process, rows, telling):
     """A platform on which nothing has happened yet."""
     return Story(process, rows, telling)

@@ -7,25 +7,25 @@ from textwrap import dedent
 ROOT = Path(__file__).parents[2]
 
 
-def literal_block(page: str, start: str) -> str:
+def literal_block(page, start):
     """Return the literal block of a page whose first line begins with some text."""
     found = re.findall(rf'^    {re.escape(start)}.*\n(?:(?:    .*)?\n)*', (ROOT / page).read_text(), re.MULTILINE)
     assert len(found) == 1, f'{page} has {len(found)} blocks that begin with {start}'
     return dedent(found[0]).rstrip('\n') + '\n'
 
 
-def command(page: str, start: str) -> str:
+def command(page, start):
     """Return the command of a page that begins with some text."""
     found, = set(re.findall(rf'^ +\$ ({re.escape(start)}.*)$', (ROOT / page).read_text(), re.MULTILINE))
     return str(found)
 
 
-def section(page: str, title: str) -> str:
+def section(page, title):
     """Return a section of a page."""
     (found,) = re.findall(rf'(?ms)^{re.escape(title)}\n-+\n(.*?)(?=^[^\n]+\n-+\n|\Z)', (ROOT / page).read_text())
     return str(found)
 
 
-def commands(page: str, title: str) -> list[str]:
+def commands(page, title):
     """Return the commands of a section, in their order."""
     return re.findall(r'(?m)^ +\$ ((?:.*\\\n)*.*)$', section(page, title))

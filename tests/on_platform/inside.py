@@ -6,8 +6,6 @@ answer is a line of standard output. The platform's modules and the package are 
 process has found itself in the copy and the stand-ins are in place.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import io
@@ -15,19 +13,14 @@ import json
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from flask import g
 from werkzeug.serving import make_server
 from werkzeug.wsgi import ClosingIterator
 
-from .stand_ins import Cloud, GitHub, standing_in
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+from .stand_ins import standing_in
 
 #: Said with every request, for the platform's configuration leaves Flask nothing to guess it from.
 ADDRESS = 'http://localhost/'
@@ -36,7 +29,7 @@ ADDRESS = 'http://localhost/'
 class Inside:
     """What can be called. The public methods are the functions, each called with keywords."""
 
-    def __init__(self, github: GitHub, cloud: Cloud) -> None:
+    def __init__(self, github, cloud):
         self._github = github
         self._cloud = cloud
         from run import app
@@ -48,24 +41,24 @@ class Inside:
         self._app = app
 
     @contextmanager
-    def _request(self) -> Iterator[None]:
+    def _request(self):
         """Be in a request to the platform, of nobody in particular."""
         with self._app.test_request_context(base_url=ADDRESS):
             self._app.preprocess_request()
             yield
 
-    def create_tables(self) -> None:
+    def create_tables(self):
         """Create the platform's tables, as every request does."""
         with self._request():
             pass
 
-    def begin(self) -> None:
+    def begin(self):
         """Begin a story: nothing has happened on GitHub or in the cloud."""
         self.create_tables()
         self._github.clear()
         self._cloud.clear()
 
-    def add_people(self, people: dict[str, str | None], password: str) -> dict[str, int]:
+    def add_people(self, people, password):
         """Add people with a role, all with one password, hashed by the platform; return their ids."""
         from mod_auth.models import Role, User
         with self._request():
@@ -78,10 +71,9 @@ class Inside:
 
     # From outside
 
-    def ask(self, method: str, path: str, form: dict[str, str] | None = None, file: str | None = None,
-            headers: dict[str, str] | None = None, json_body: Any = None, user_id: int | None = None) -> Any:
+    def ask(self, method, path, form=None, file=None, headers=None, json_body=None, user_id=None):
         """Make a request, as somebody who is logged in if so wished, and return the answer."""
-        sent: dict[str, Any] = {'headers': headers}
+        sent = {'headers': headers}
         if json_body is not None:
             sent['json'] = json_body
         elif form is not None:
@@ -97,17 +89,17 @@ class Inside:
         return {'status': answer.status_code, 'body': answer.get_data(as_text=True),
                 'headers': {name.lower(): value for name, value in answer.headers.items()}}
 
-    def serve(self) -> int:
+    def serve(self):
         """Serve the platform over HTTP beside the calls, and return the port."""
         server = make_server('127.0.0.1', 0, self._answer)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         return server.port
 
-    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    def _answer(self, environ, start_response):
         with self.turn, closing(ClosingIterator(self._app(environ, start_response))) as body:
             return list(body)
 
-    def deliver(self, event: str, payload: Any, key: str | None = None) -> int:
+    def deliver(self, event, payload, key=None):
         """Have GitHub report an event, signed (by default with the right key), and return the answer's status."""
         body = json.dumps(payload).encode()
         signature = hmac.new((key or self._app.config['GITHUB_CI_KEY']).encode(), body, hashlib.sha1).hexdigest()
@@ -117,13 +109,13 @@ class Inside:
                 'X-Hub-Signature': f'sha1={signature}', 'User-Agent': 'GitHub-Hookshot/044aadd',
                 'Content-Type': 'application/json'}).status_code
 
-    def run_scheduled_job(self) -> None:
+    def run_scheduled_job(self):
         """Do what the platform's cron does every few minutes."""
         import database
         from mod_ci import controllers
         sessions = []
 
-        def create_session(*arguments: Any) -> Any:
+        def create_session(*arguments):
             sessions.append(database.create_session(*arguments))
             return sessions[-1]
 
@@ -133,14 +125,14 @@ class Inside:
         for session in sessions:
             session.remove()
 
-    def command(self, arguments: list[str]) -> Any:
+    def command(self, arguments):
         """Run a command of the package's, and return its exit code and what it says."""
         done = self._app.test_cli_runner().invoke(args=['runs-api', *arguments])
         return [done.exit_code, done.stdout]
 
     # What the platform says
 
-    def status_and_page(self, run_id: int) -> Any:
+    def status_and_page(self, run_id):
         """Return the status of a run and what its page is made from: by category, which tests are errors."""
         from mod_api.services.status import derive_run_status
         from mod_test.controllers import get_test_results
@@ -151,7 +143,7 @@ class Inside:
                 category['category'].name: [[entry['test'].id, entry['error']] for entry in category['tests']]
                 for category in get_test_results(test)}]
 
-    def report(self, run_id: int) -> str:
+    def report(self, run_id):
         """Return the report on the run of a pull request, as the platform would post it."""
         from mod_ci.controllers import get_info_for_pr_comment
         from mod_test.models import Test
@@ -161,7 +153,7 @@ class Inside:
                 comment_info=info, test_id=run_id, platform='linux')
 
 
-def main() -> None:
+def main():
     """Answer one call after the other until there is no more input."""
     answers = sys.stdout
     with redirect_stdout(sys.stderr), standing_in() as (github, cloud):
@@ -169,7 +161,7 @@ def main() -> None:
         for line in sys.stdin:
             call = json.loads(line)
             try:
-                function: Callable[..., Any] = next(
+                function = next(
                     getattr(place, call['function']) for place in (inside, github, cloud)
                     if hasattr(place, call['function']))
                 with inside.turn:

@@ -5,28 +5,25 @@ One process in the copy answers everything (see inside.py), with stand-ins for G
 started by the scheduled job; their workers read the list of their tests, report, upload and end as the real ones do.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import pytest
 from support.github import ALICE, AUTHOR, comment_payload
 
-from .checkout import INSIDE, Platform
-from .rows import Row, Rows, now, seed_platform
+from .checkout import INSIDE
+from .rows import now, seed_platform
 
 #: For tests to which the database matters: what is promised of both kinds is tried on both.
 BOTH = pytest.mark.parametrize('kind', ['sqlite', 'server'], indirect=True, scope='session')
@@ -58,7 +55,7 @@ class Outcome(NamedTuple):
 PASS, CRASH, MISSING = Outcome(), Outcome(exit_code=139, output=None), Outcome(output=None)
 
 
-def differs(output: str) -> Outcome:
+def differs(output):
     """Return the outcome of a test that ends well but prints something else."""
     return Outcome(output=output)
 
@@ -80,7 +77,7 @@ class Process:
     process: subprocess.Popen[str]
     log: Path
 
-    def call(self, function: str, **arguments: Any) -> Any:
+    def call(self, function, **arguments):
         """Call a method of ``Inside`` (inside.py) or of a stand-in (stand_ins.py), and return what it returned."""
         assert self.process.stdin and self.process.stdout
         print(json.dumps({'function': function, 'arguments': arguments}), file=self.process.stdin, flush=True)
@@ -92,7 +89,7 @@ class Process:
 
 
 @contextmanager
-def running(platform: Platform, database: str, folder: Path) -> Iterator[Process]:
+def running(platform, database, folder):
     """Run a process in a copy of the platform while the block lasts."""
     log = folder / 'protocol.log'
     with open(log, 'w') as errors, subprocess.Popen(
@@ -110,7 +107,7 @@ def running(platform: Platform, database: str, folder: Path) -> Iterator[Process
 class Story:
     """A platform on which nothing has happened yet, and a person who may do everything."""
 
-    def __init__(self, process: Process, rows: Rows, platform: Platform) -> None:
+    def __init__(self, process, rows, platform):
         self.process = process
         self.rows = rows
         self.platform = platform
@@ -131,38 +128,37 @@ class Story:
 
     # What is there
 
-    def tests(self, number: int, category: str = 'General') -> list[int]:
+    def tests(self, number, category='General'):
         """Write regression tests with one output each, in a category of this name."""
         found = self.rows.of('category', name=category)
         category_id = found[0]['id'] if found else self.rows.add('category', name=category, description='')
         return [self.rows.regression_test(category_id=category_id) for _ in range(number)]
 
-    def push(self, tests: Sequence[int], **configuration: Any) -> int:
+    def push(self, tests, **configuration):
         """Push a commit to master, and return its queued run."""
         run_id = self.rows.run(tests, stages=(), **{'test_type': 'commit', 'branch': 'master', 'pr_nr': 0,
                                                     **configuration})
         self.process.call('push', commit=self.run(run_id)['commit'])
         return run_id
 
-    def open_pull(self, tests: Sequence[int], **configuration: Any) -> int:
+    def open_pull(self, tests, **configuration):
         """Open a pull request on the tip of master, and return its queued run."""
         run_id = self.rows.run(tests, stages=(), **configuration)
         run = self.run(run_id)
         self.process.call('open_pull', number=run['pr_nr'], commit=run['commit'], author=AUTHOR)
         return run_id
 
-    def run(self, run_id: int) -> Row:
+    def run(self, run_id):
         """Return the row of a run."""
         return self.rows.one('test', id=run_id)
 
     # What GitHub reports
 
-    def deliver(self, event: str, payload: Any, status: int = 200, **delivery: Any) -> None:
+    def deliver(self, event, payload, status=200, **delivery):
         """Deliver an event to the platform's webhook."""
         assert self.process.call('deliver', event=event, payload=payload, **delivery) == status
 
-    def comment(self, number: int, body: str, *, login: str = 'Adam-GH', account: int = ALICE,
-                **delivery: Any) -> list[str]:
+    def comment(self, number, body, *, login='Adam-GH', account=ALICE, **delivery):
         """Comment on a pull request, by default as the person, and return the answers on GitHub."""
         before = self.process.call('comments_on', number=number)
         self.deliver('issue_comment', comment_payload(body, {
@@ -172,51 +168,51 @@ class Story:
 
     # What people and the platform do
 
-    def request(self, method: str, path: str, **request: Any) -> Any:
+    def request(self, method, path, **request):
         """Ask the API with the person's token, and return status, headers and body of the answer."""
         return self.process.call('ask', method=method, path=f'/api/v1{path}',
                                  **{'headers': self.authorization, **request})
 
-    def ask(self, method: str, path: str, **request: Any) -> Any:
+    def ask(self, method, path, **request):
         """Ask the API, and return the JSON of an answer that is no refusal."""
         answer = self.request(method, path, **request)
         assert answer['status'] < 400, answer
         return json.loads(answer['body'])
 
-    def visit(self, path: str, form: Mapping[str, str] | None = None) -> str:
+    def visit(self, path, form=None):
         """Have the person look at a page, or fill in a form, and return what they see."""
         answer = self.process.call('ask', method='GET' if form is None else 'POST', path=path, form=form,
                                    user_id=self.user_id)
         assert answer['status'] < 400, answer
         return str(answer['body'])
 
-    def retry(self, run_id: int, *, failed_only: bool = True) -> int:
+    def retry(self, run_id, *, failed_only=True):
         """Retry a run, and return the new one."""
         return int(self.ask('POST', f'/runs/{run_id}/retry', json_body={'failed_only': failed_only})['new_run_id'])
 
-    def cancel(self, run_id: int) -> None:
+    def cancel(self, run_id):
         """Cancel a run by the platform's API."""
         assert self.ask('POST', f'/runs/{run_id}/cancel')['status'] == 'accepted'
 
-    def stop(self, run_id: int) -> None:
+    def stop(self, run_id):
         """Cancel a run on its page."""
         self.visit(f'/test/stop_test/{run_id}')
 
-    def command(self, *arguments: object) -> str:
+    def command(self, *arguments):
         """Run a command of the package's, and return what it prints."""
         exit_code, printed = self.process.call('command', arguments=[str(argument) for argument in arguments])
         assert exit_code == 0, printed
         return str(printed)
 
-    def run_scheduled_job(self) -> None:
+    def run_scheduled_job(self):
         """Let the platform start what is queued and give up what takes too long."""
         self.process.call('run_scheduled_job')
 
-    def worker(self, run_id: int) -> Worker:
+    def worker(self, run_id):
         """Return the worker of a run, which the scheduled job has yet to start."""
         return Worker(self, run_id, self.run(run_id)['token'])
 
-    def complete(self, run_id: int, outcomes: Mapping[int, Outcome] | None = None) -> int:
+    def complete(self, run_id, outcomes=None):
         """Have a run start, run all its tests and complete; the others pass. Return the run."""
         worker = self.worker(run_id)
         worker.start()
@@ -226,63 +222,63 @@ class Story:
 
     # What the platform says, and the package
 
-    def reported(self, run_id: int) -> Reported:
+    def reported(self, run_id):
         """Return the status and the counts of a run, on which page and API must agree."""
         summary = self.ask('GET', f'/runs/{run_id}/summary')
         assert summary['status'] == self.process.call('status_and_page', run_id=run_id)[0]
         return Reported(summary['status'], summary['total_samples'], summary['pass_count'],
                         summary['fail_count'] + summary['missing_output_count'], summary['skipped_count'])
 
-    def categories(self, run_id: int) -> dict[str, dict[int, bool]]:
+    def categories(self, run_id):
         """Return the tests that the page of a run lists in each category, and whether each has passed."""
         return {name: {test_id: not error for test_id, error in entries}
                 for name, entries in self.process.call('status_and_page', run_id=run_id)[1].items()}
 
-    def attempts(self, run_id: int) -> list[Row]:
+    def attempts(self, run_id):
         """Return the attempts of a run as the package lists them, a hundred at most."""
-        attempts: list[Row] = self.ask('GET', f'/runs/{run_id}/retries?limit=100')['data']
+        attempts = self.ask('GET', f'/runs/{run_id}/retries?limit=100')['data']
         return attempts
 
-    def listed(self, run_id: int) -> Reported:
+    def listed(self, run_id):
         """Return the status and the counts of a run as the package lists them."""
         (listed,) = (attempt for attempt in self.attempts(run_id) if attempt['run_id'] == run_id)
         return Reported(*(listed[name] for name in Reported._fields))
 
-    def verdict(self, run_id: int) -> Any:
+    def verdict(self, run_id):
         """Return what the attempts of a run prove, a hundred tests at most."""
         return self.ask('GET', f'/runs/{run_id}/verdict?limit=100')
 
-    def verdicts(self, run_id: int) -> dict[int, str]:
+    def verdicts(self, run_id):
         """Return the verdict on each test."""
         return {entry['regression_test_id']: entry['verdict'] for entry in self.verdict(run_id)['data']}
 
-    def page(self, run_id: int) -> str:
+    def page(self, run_id):
         """Return the page of a run, its spaces made one."""
         return re.sub(r'\s+', ' ', self.visit(f'/test/{run_id}'))
 
-    def report(self, run_id: int) -> str:
+    def report(self, run_id):
         """Return the only report that stands on the pull request of a run, its spaces made one."""
         (report,) = (comment['body'] for comment in self.process.call(
             'comments_on', number=self.run(run_id)['pr_nr']) if not comment['deleted'])
         return re.sub(r'\s+', ' ', report)
 
-    def commit_status(self, run_id: int) -> Row:
+    def commit_status(self, run_id):
         """Return the status that the commit of a run has on GitHub."""
-        status: Row = self.process.call('commit_statuses', commit=self.run(run_id)['commit'])[-1]
+        status = self.process.call('commit_statuses', commit=self.run(run_id)['commit'])[-1]
         return status
 
     # What stands in the database
 
-    def origins(self, run_id: int) -> dict[int, int]:
+    def origins(self, run_id):
         """Return the run that really ran each test with a result in a run: its worker wrote it into the result."""
         return {row['regression_test_id']: row['runtime'] for row in self.rows.of('test_result', test_id=run_id)}
 
-    def selection(self, run_id: int) -> list[int]:
+    def selection(self, run_id):
         """Return the tests that a run is told to run, or is said to have run."""
-        selection: list[int] = self.rows.values('customized_test', 'regression_id', test_id=run_id)
+        selection = self.rows.values('customized_test', 'regression_id', test_id=run_id)
         return selection
 
-    def rows_of(self, *run_ids: int) -> dict[str, list[Row]]:
+    def rows_of(self, *run_ids):
         """Return every row of some runs."""
         return {table: [row for run_id in run_ids for row in self.rows.of(table, test_id=run_id)]
                 for table in OF_A_RUN} | {'test': [self.run(run_id) for run_id in run_ids]}
@@ -297,36 +293,36 @@ class Worker:
     token: str
 
     @property
-    def machine(self) -> str:
+    def machine(self):
         """The name that the platform gives it."""
         return f'linux-{self.run_id}'
 
     @property
-    def is_running(self) -> bool:
+    def is_running(self):
         """Whether the machine runs."""
         return self.machine in self.story.process.call('running')
 
     @property
-    def pr_nr(self) -> int:
+    def pr_nr(self):
         """The pull request of its run."""
         return int(self.story.run(self.run_id)['pr_nr'])
 
     @property
-    def tests(self) -> list[int]:
+    def tests(self):
         """The tests that the platform has told the machine to run."""
         folder = self.story.platform.path / 'samples' / 'vm_data' / self.machine / 'ci-tests'
         files = [location.text for location in ElementTree.parse(folder / 'TestAll.xml').iter('location')]
         return sorted({int(entry.attrib['id']) for file in files if file is not None
                        for entry in ElementTree.parse(folder / file).iter('entry')})
 
-    def post(self, type: str, file: str | None = None, **form: str) -> str:
+    def post(self, type, file=None, **form):
         """Report something to the platform, and return its answer."""
         answer = self.story.process.call('ask', method='POST', path=f'/progress-reporter/{self.run_id}/{self.token}',
                                          form={'type': type, **form}, file=file)
         assert answer['status'] == 200, answer
         return str(answer['body'])
 
-    def start(self) -> None:
+    def start(self):
         """Have the scheduled job start the machine, if it has not, and report that the tests begin."""
         if not self.is_running:
             self.story.run_scheduled_job()
@@ -334,7 +330,7 @@ class Worker:
         for stage in ('preparation', 'testing'):
             assert self.post('progress', status=stage, message=stage) == 'OK'
 
-    def run(self, test_id: int, outcome: Outcome = PASS) -> None:
+    def run(self, test_id, outcome=PASS):
         """Run a test, and report how it and its outputs ended, with the run as its time: see :meth:`Story.origins`."""
         for output in self.story.rows.of('regression_test_output', regression_id=test_id):
             about = {'test_id': str(test_id), 'test_file_id': str(output['id'])}
@@ -343,7 +339,7 @@ class Worker:
         assert self.post('finish', test_id=str(test_id), runTime=str(self.run_id),
                          exitCode=str(outcome.exit_code)) == 'OK'
 
-    def run_all(self, outcomes: Mapping[int, Outcome], but: Iterable[int] = ()) -> None:
+    def run_all(self, outcomes, but=()):
         """Run all tests but some: those that are not named pass."""
         tests = self.tests
         assert set(outcomes) <= set(tests)
@@ -351,11 +347,11 @@ class Worker:
             if test_id not in but:
                 self.run(test_id, outcomes.get(test_id, PASS))
 
-    def end(self, status: str = 'completed') -> str:
+    def end(self, status='completed'):
         """Report the end, and return the platform's answer."""
         return self.post('progress', status=status, message='The end')
 
-    def run_out_of_time(self) -> None:
+    def run_out_of_time(self):
         """Have the scheduled job give the machine up."""
         self.story.process.call('let_pass', machine=self.machine, minutes=TOO_LONG)
         self.story.run_scheduled_job()

@@ -1,14 +1,13 @@
 """The rows of the platform's database: written and read past the platform, by its tables as they are."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import cached_property
 from itertools import count
 from secrets import token_hex
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, NullPool, Table, create_engine, insert, select, update
+from sqlalchemy import MetaData, NullPool, create_engine, insert, select, update
 
 COMPLETED = ('preparation', 'testing', 'completed')
 
@@ -18,39 +17,39 @@ Row = dict[str, Any]
 class Rows:
     """The rows of one database that has the platform's tables."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address):
         self.address = address
-        self.engine: Engine = create_engine(address, poolclass=NullPool)
+        self.engine = create_engine(address, poolclass=NullPool)
         self._numbers = count(1)
 
     @cached_property
-    def _metadata(self) -> MetaData:
+    def _metadata(self):
         metadata = MetaData()
         metadata.reflect(self.engine)
         return metadata
 
     @property
-    def tables(self) -> Mapping[str, Table]:
+    def tables(self):
         """All tables, as the database has them."""
         return self._metadata.tables
 
-    def add(self, table: str, **row: Any) -> int:
+    def add(self, table, **row):
         """Write a row, and give its id."""
         with self.engine.begin() as connection:
             return int(connection.execute(insert(self.tables[table]).values(row)).lastrowid)
 
-    def add_all(self, table: str, rows: Iterable[Row]) -> None:
+    def add_all(self, table, rows):
         """Write rows that have the same columns."""
         if rows := list(rows):
             with self.engine.begin() as connection:
                 connection.execute(insert(self.tables[table]), rows)
 
-    def set(self, table: str, id: int, **values: Any) -> None:
+    def set(self, table, id, **values):
         """Change columns of a row."""
         with self.engine.begin() as connection:
             connection.execute(update(self.tables[table]).where(self.tables[table].c.id == id).values(values))
 
-    def of(self, table: str, **where: Any) -> list[Row]:
+    def of(self, table, **where):
         """Give the rows whose columns have these values, in the order of the table's columns."""
         columns = self.tables[table].c
         with self.engine.connect() as connection:
@@ -59,28 +58,28 @@ class Rows:
                                        .order_by(*columns))
             return [dict(row) for row in found.mappings()]
 
-    def one(self, table: str, **where: Any) -> Row:
+    def one(self, table, **where):
         """Give the only row whose columns have these values."""
         row, = self.of(table, **where)
         return row
 
-    def values(self, table: str, column: str, **where: Any) -> list[Any]:
+    def values(self, table, column, **where):
         """Give one column of the rows whose columns have these values, in its order."""
         return sorted(row[column] for row in self.of(table, **where))
 
-    def clear(self) -> None:
+    def clear(self):
         """Delete all rows."""
         with self.engine.begin() as connection:
             for table in reversed(self._metadata.sorted_tables):
                 connection.execute(table.delete())
 
-    def snapshot(self) -> dict[str, Counter[tuple[Any, ...]]]:
+    def snapshot(self):
         """Give every row of every table, and how often it is there."""
         return {name: Counter(tuple(row.values()) for row in self.of(name)) for name in self.tables}
 
     # What the platform makes in its own way, as far as a retry is concerned
 
-    def regression_test(self, *, outputs: int = 1, active: bool = True, category_id: int = 1) -> int:
+    def regression_test(self, *, outputs=1, active=True, category_id=1):
         """Write a regression test, in the first category and with outputs that are not to be ignored."""
         number = next(self._numbers)
         test_id = self.add('regression_test', sample_id=1, command=f'-test {number}', input_type='file',
@@ -90,12 +89,12 @@ class Rows:
             self.output(test_id)
         return test_id
 
-    def output(self, test_id: int) -> int:
+    def output(self, test_id):
         """Write an output of a regression test that is not to be ignored."""
         return self.add('regression_test_output', regression_id=test_id, correct=f'correct{next(self._numbers)}',
                         correct_extension='.srt', expected_filename='', ignore=False)
 
-    def run(self, tests: Sequence[int] = (), *, stages: Iterable[str] = COMPLETED, **configuration: Any) -> int:
+    def run(self, tests=(), *, stages=COMPLETED, **configuration):
         """Write a run that has reached some stages, of some regression tests, without any results."""
         number = next(self._numbers)
         run_id = self.add('test', **{
@@ -107,8 +106,7 @@ class Rows:
             self.add('test_progress', test_id=run_id, status=stage, message=stage, timestamp=datetime(2026, 1, 1))
         return run_id
 
-    def result(self, run_id: int, test_id: int, *, exit_code: int | None = 0, expected_rc: int | None = 0,
-               got: str | None = None) -> None:
+    def result(self, run_id, test_id, *, exit_code=0, expected_rc=0, got=None):
         """Write the result of a regression test, with a file for each of its outputs."""
         self.add('test_result', test_id=run_id, regression_test_id=test_id, runtime=1000, exit_code=exit_code,
                  expected_rc=expected_rc)
@@ -117,12 +115,12 @@ class Rows:
                      regression_test_output_id=output['id'], expected=output['correct'], got=got)
 
 
-def now() -> datetime:
+def now():
     """Give the time as the platform's columns have it."""
     return datetime.now(timezone.utc).replace(tzinfo=None, microsecond=0)
 
 
-def seed_platform(rows: Rows) -> None:
+def seed_platform(rows):
     """Write what the platform's pages and every run need: a version, the main repository, a sample, a category."""
     rows.add('general_data', key='last_commit', value='0' * 40)
     rows.add('ccextractor_version', version='1.0', released=datetime(2026, 1, 1).date(), commit='0' * 40)

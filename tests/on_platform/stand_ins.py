@@ -2,11 +2,9 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
-from typing import Any
 from unittest import mock
 
 from support.github import GitHub
@@ -15,10 +13,10 @@ from support.github import GitHub
 class Cloud:
     """The machines that run, and when they were started."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.clear()
 
-    def clear(self) -> None:
+    def clear(self):
         """Stop all machines."""
         self.machines: dict[str, datetime] = {}
         #: Whether a machine stops when it is told to.
@@ -26,25 +24,25 @@ class Cloud:
 
     # What a story has happen
 
-    def running(self) -> list[str]:
+    def running(self):
         """Return the names of the machines that run."""
         return list(self.machines)
 
-    def keep_machines(self) -> None:
+    def keep_machines(self):
         """Take time when a machine is to be stopped."""
         self.stops = False
 
-    def lose_machine(self, machine: str) -> None:
+    def lose_machine(self, machine):
         """Have a machine disappear, without a word to anybody."""
         del self.machines[machine]
 
-    def let_pass(self, machine: str, minutes: int) -> None:
+    def let_pass(self, machine, minutes):
         """Let time pass for a machine."""
         self.machines[machine] -= timedelta(minutes=minutes)
 
     # What the platform calls
 
-    def instances(self) -> Any:
+    def instances(self):
         """Return what lists, starts and deletes machines."""
         return SimpleNamespace(
             list=lambda **where: _answer({'items': [
@@ -53,29 +51,29 @@ class Cloud:
             insert=lambda body, **where: _answer(self._start(body['name'])),
             delete=lambda instance, **where: _answer(self._stop(instance)))
 
-    def images(self) -> Any:
+    def images(self):
         """Return what finds the image of a machine."""
         return SimpleNamespace(getFromFamily=lambda **where: _answer({'selfLink': 'image'}))
 
-    def zoneOperations(self) -> Any:
+    def zoneOperations(self):
         """Return what says that an operation is done."""
         return SimpleNamespace(get=lambda **where: _answer({'status': 'DONE'}))
 
-    def _start(self, name: str) -> Any:
+    def _start(self, name):
         self.machines[name] = datetime.now(timezone.utc)
         return {'name': f'start-{name}', 'status': 'RUNNING'}
 
-    def _stop(self, name: str) -> Any:
+    def _stop(self, name):
         if self.stops:
             self.machines.pop(name, None)
         return {'name': f'stop-{name}', 'status': 'RUNNING'}
 
 
-def _answer(answer: Any) -> Any:
+def _answer(answer):
     return SimpleNamespace(execute=lambda: answer)
 
 
-def _get() -> Any:
+def _get():
     """Answer the requests that the platform makes past PyGithub."""
     build = io.BytesIO()
     with zipfile.ZipFile(build, 'w') as archive:
@@ -85,7 +83,7 @@ def _get() -> Any:
 
 
 @contextmanager
-def standing_in() -> Iterator[tuple[GitHub, Cloud]]:
+def standing_in():
     """Put the stand-ins in place while the block lasts. The platform must not have been imported yet."""
     github, cloud = GitHub(), Cloud()
     with ExitStack() as stack:

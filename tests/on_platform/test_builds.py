@@ -1,12 +1,11 @@
 """Attempts of one commit that ran different builds, on a platform that knows what was built (docs/api.rst)."""
 
 import re
-from collections.abc import Mapping
 
 import pytest
 
-from .checkout import Platform, add_built_commit, copy_as_documented
-from .protocol import CRASH, Outcome, Story
+from .checkout import add_built_commit, copy_as_documented
+from .protocol import CRASH
 
 pytestmark = pytest.mark.platform
 
@@ -14,12 +13,12 @@ ONE, OTHER = 'c0ffee11' + '1' * 32, 'decade22' + '2' * 32
 
 
 @pytest.fixture(scope='session')
-def telling(unmounted: Platform) -> Platform:
+def telling(unmounted):
     """A copy of the platform with the column ``built_commit``."""
     return add_built_commit(copy_as_documented(unmounted, 'builds'))
 
 
-def complete(story: Story, run_id: int, build: str | None, outcomes: Mapping[int, Outcome] = {}) -> int:
+def complete(story, run_id, build, outcomes={}):
     """Have a run complete whose binary says what it was built from: the log arrives before the end."""
     worker = story.worker(run_id)
     worker.start()
@@ -30,8 +29,7 @@ def complete(story: Story, run_id: int, build: str | None, outcomes: Mapping[int
 
 
 @pytest.mark.parametrize(('build', 'verdict'), [(OTHER, 'build_changed'), (None, 'flaky')])
-def test_a_retry_of_another_build_proves_nothing_and_whoever_reads_it_is_told(
-        story: Story, build: str | None, verdict: str) -> None:
+def test_a_retry_of_another_build_proves_nothing_and_whoever_reads_it_is_told(story, build, verdict):
     tests = story.tests(4)
     source = complete(story, story.open_pull(tests), ONE, {tests[0]: CRASH})
     assert 'attempts:' not in story.report(source)

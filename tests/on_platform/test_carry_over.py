@@ -10,14 +10,14 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 from sqlalchemy import text
 
-from .protocol import BOTH, CRASH, Reported, Story, differs
+from .protocol import BOTH, CRASH, Reported, differs
 
 pytestmark = pytest.mark.platform
 
 CATEGORY = re.compile(r'<h4 class="category-header [^>]*>(.*?)</h4>')
 
 
-def test_the_scheduled_job_starts_a_retry_with_the_tests_that_did_not_pass(story: Story) -> None:
+def test_the_scheduled_job_starts_a_retry_with_the_tests_that_did_not_pass(story):
     tests = story.tests(4)
     source = story.complete(story.push(tests), {tests[1]: CRASH, tests[3]: CRASH})
     worker = story.worker(story.retry(source))
@@ -33,7 +33,7 @@ def test_the_scheduled_job_starts_a_retry_with_the_tests_that_did_not_pass(story
 # The report on a pull request, the status, the badge
 
 
-def test_a_pull_request_is_compared_with_all_results_of_a_retry_on_master(story: Story) -> None:
+def test_a_pull_request_is_compared_with_all_results_of_a_retry_on_master(story):
     tests = story.tests(5)
     as_on_master = {tests[1]: differs('as on master')}
     master = story.complete(story.push(tests), {tests[0]: CRASH, **as_on_master})
@@ -53,7 +53,7 @@ def test_a_pull_request_is_compared_with_all_results_of_a_retry_on_master(story:
 
 @BOTH
 @pytest.mark.parametrize('failing', ['nothing', 'what was run again', 'what was carried over'])
-def test_report_status_page_and_summary_agree_on_a_retry(story: Story, failing: str) -> None:
+def test_report_status_page_and_summary_agree_on_a_retry(story, failing):
     general, teletext = story.tests(5), story.tests(2, 'Teletext')
     pull = story.complete(story.open_pull(general + teletext), {general[0]: CRASH, teletext[1]: CRASH})
     assert '5/7 tests matched the approved output' in story.report(pull)
@@ -77,7 +77,7 @@ def test_report_status_page_and_summary_agree_on_a_retry(story: Story, failing: 
     assert CATEGORY.findall(story.page(retry)) == [f'General - {"Fail" if failed else "Pass"}', 'Teletext - Pass']
 
 
-def test_the_badge_and_what_has_last_passed_follow_the_whole(story: Story) -> None:
+def test_the_badge_and_what_has_last_passed_follow_the_whole(story):
     tests = story.tests(3)
     master = story.complete(story.push(tests), {tests[0]: CRASH})
     red, green = story.retry(master), story.retry(master)
@@ -92,7 +92,7 @@ def test_the_badge_and_what_has_last_passed_follow_the_whole(story: Story) -> No
     assert story.rows.values('regression_test', 'last_passed_on_linux') == [green] * 3
 
 
-def test_a_badge_that_is_updated_at_the_same_moment_costs_nothing_of_an_end(story: Story) -> None:
+def test_a_badge_that_is_updated_at_the_same_moment_costs_nothing_of_an_end(story):
     tests = story.tests(5)
     pull = story.complete(story.open_pull(tests), {tests[0]: CRASH})
     worker = story.worker(story.retry(pull))

@@ -1,10 +1,11 @@
 """Ends as the platform writes them, late, again and after the end, and what is said of them (docs/api.rst)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from .protocol import BOTH, CRASH, Reported, Story, Worker
+from .protocol import BOTH, CRASH, Reported, Worker
 
 pytestmark = pytest.mark.platform
 
@@ -16,7 +17,7 @@ Happens = Callable[[Worker], object]
 
 
 @pytest.fixture
-def worker(story: Story) -> Worker:
+def worker(story):
     """A worker that has got half-way: the first of two tests of a pull request has run. Its machine is slow to stop."""
     worker = story.worker(story.open_pull(story.tests(2)))
     worker.start()
@@ -28,7 +29,7 @@ def worker(story: Story) -> Worker:
 # What happens to a run
 
 
-def run_out_of_time(worker: Worker) -> None:
+def run_out_of_time(worker):
     """Have the scheduled job give the machine up, and once more, for it is slow to stop."""
     worker.story.process.call('keep_machines')
     worker.run_out_of_time()
@@ -36,39 +37,39 @@ def run_out_of_time(worker: Worker) -> None:
     assert worker.story.rows.values('test_progress', 'message', test_id=worker.run_id).count(TIME_LIMIT) == 2
 
 
-def hang(worker: Worker) -> None:
+def hang(worker):
     """Have the second test hang for ten minutes, and the machine run out of time."""
     worker.post('finish', test_id=str(worker.tests[1]), runTime='600000', exitCode='-1')
     worker.run_out_of_time()
 
 
-def reboot(worker: Worker) -> None:
+def reboot(worker):
     """Have the machine begin anew."""
     worker.post('progress', status='preparation', message='once more')
 
 
-def give_up(worker: Worker, message: str = '') -> None:
+def give_up(worker, message=''):
     """Have the worker give up."""
     worker.post('progress', status='canceled', message=message)
 
 
-def hide(worker: Worker) -> None:
+def hide(worker):
     """Have the code under test say with the worker's token what a collation takes for a person's words."""
     give_up(worker, 'canceled by admin')
     give_up(worker)
 
 
-def cancel(worker: Worker) -> None:
+def cancel(worker):
     """Cancel the run by the API."""
     worker.story.cancel(worker.run_id)
 
 
-def stop(worker: Worker) -> None:
+def stop(worker):
     """Cancel the run on its page."""
     worker.story.stop(worker.run_id)
 
 
-def finish(worker: Worker) -> None:
+def finish(worker):
     """Run the rest, and complete."""
     worker.run_all({}, but=worker.story.origins(worker.run_id))
     worker.end()
@@ -77,7 +78,7 @@ def finish(worker: Worker) -> None:
 # Causes
 
 #: By a case its cause and its detail, and what happens to a run that has got half-way, in this order.
-CAUSES: dict[str, tuple[str | None, str | None, list[Happens]]] = {
+CAUSES: dict[str, Any] = {
     **{f'whole, then {happens.__name__}': (None, None, [finish, happens])
        for happens in (run_out_of_time, reboot, stop)},
     'the time limit': ('infrastructure', TIME_LIMIT, [run_out_of_time]),
@@ -91,7 +92,7 @@ CAUSES: dict[str, tuple[str | None, str | None, list[Happens]]] = {
 
 
 @pytest.mark.parametrize('case', CAUSES)
-def test_an_end_has_the_cause_that_the_platforms_own_rows_tell(worker: Worker, case: str) -> None:
+def test_an_end_has_the_cause_that_the_platforms_own_rows_tell(worker, case):
     cause, detail, happenings = CAUSES[case]
     for happens in happenings:
         happens(worker)
@@ -107,7 +108,7 @@ def test_an_end_has_the_cause_that_the_platforms_own_rows_tell(worker: Worker, c
 
 @BOTH
 @pytest.mark.parametrize('cancel', [run_out_of_time, reboot, give_up, stop])
-def test_a_retry_that_is_canceled_half_way_is_whole_when_it_completes_after_all(story: Story, cancel: Happens) -> None:
+def test_a_retry_that_is_canceled_half_way_is_whole_when_it_completes_after_all(story, cancel):
     tests = story.tests(4)
     source = story.complete(story.open_pull(tests), dict.fromkeys(tests[:2], CRASH))
     worker = story.worker(story.retry(source))
@@ -128,7 +129,7 @@ def test_a_retry_that_is_canceled_half_way_is_whole_when_it_completes_after_all(
 @BOTH
 @pytest.mark.parametrize(('end', 'again'), [
     (run_out_of_time, Worker.run_out_of_time), (Worker.end, Worker.end), (Worker.end, stop)])
-def test_what_is_written_after_an_end_is_no_newer_end(story: Story, end: Happens, again: Happens) -> None:
+def test_what_is_written_after_an_end_is_no_newer_end(story, end, again):
     tests = story.tests(4)
     worker = story.worker(story.open_pull(tests))
     worker.start()

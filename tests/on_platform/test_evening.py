@@ -7,12 +7,11 @@ import subprocess
 import sys
 from datetime import timedelta
 from textwrap import dedent
-from typing import Any
 
 import pytest
 from support.databases import fresh_database, named_server
 
-from .checkout import Platform, copy
+from .checkout import copy
 from .documented import commands, section
 from .rows import Rows, now, seed_platform
 
@@ -21,13 +20,13 @@ pytestmark = pytest.mark.platform
 TRIAL = ('docs/adopt.rst', 'A trial of one evening')
 
 
-def seed(rows: Rows) -> None:
+def seed(rows):
     """Write the runs of a day: 8 have ended by their results, 5 by something else, one waits."""
     seed_platform(rows)
     tests = [rows.regression_test() for _ in range(3)]
     ended_at = now() - timedelta(hours=2)
 
-    def run(message: str = '', results: int = 0, failing: int = 0, **configuration: Any) -> None:
+    def run(message='', results=0, failing=0, **configuration):
         run_id = rows.run(tests, stages=['preparation', 'testing'], **configuration)
         for number, test_id in enumerate(tests[:results]):
             rows.result(run_id, test_id, got='different' if number < failing else None)
@@ -44,7 +43,7 @@ def seed(rows: Rows) -> None:
     rows.run(tests, stages=[])
 
 
-def on_a_terminal(platform: Platform, command: str, database: str) -> str:
+def on_a_terminal(platform, command, database):
     """Return what a person sees of a command; the log is left out."""
     main, terminal = pty.openpty()
     subprocess.run([sys.executable, '-m', *command.split()], cwd=platform.path, env=platform.environment(database),
@@ -54,7 +53,7 @@ def on_a_terminal(platform: Platform, command: str, database: str) -> str:
         return opened.read(2 ** 16).decode().replace('\r\n', '\n')
 
 
-def follow(platform: Platform, database: str) -> None:
+def follow(platform, database):
     """Prepare a checkout as the page does, but on this database."""
     for name in ('config.py', 'secret_key', 'secret_csrf', 'service-account.json'):
         (platform.path / name).unlink()
@@ -66,7 +65,7 @@ def follow(platform: Platform, database: str) -> None:
         subprocess.run(['bash', '-c', command], cwd=platform.path, check=True, capture_output=True, timeout=60)
 
 
-def test_the_commands_print_what_the_page_shows_and_write_no_row(unmounted: Platform) -> None:
+def test_the_commands_print_what_the_page_shows_and_write_no_row(unmounted):
     shown = re.findall(r'^    \$ (flask --app run runs-api .+)\n((?:    .+\n)*)', section(*TRIAL), re.MULTILINE)
     assert [command.split()[4] for command, _ in shown] == ['causes', 'flaky', 'attempts', 'verdict', 'sweep']
     rights, = re.findall(r'GRANT (.+) ON evening', section(*TRIAL))

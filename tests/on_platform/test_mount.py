@@ -1,12 +1,9 @@
 """What the mount adds to the real platform's own requests (docs/operations.rst)."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from .checkout import Platform, copy
-from .protocol import CRASH, Story, running
+from .checkout import copy
+from .protocol import CRASH, running
 
 pytestmark = pytest.mark.platform
 
@@ -19,14 +16,13 @@ PAGES = ['GET /', 'GET /test/', 'GET /test/{}', 'GET /test/get_json_data/{}', 'G
          'GET /api/v1/runs/{}/summary', 'GET /api/v1/runs/2147483647', 'GET /api/v1/runs/none', 'GET /api/v1/users']
 
 
-def seen(answer: Any) -> Any:
+def seen(answer):
     """Return all of an answer that the same request always gets."""
     headers = {name: value for name, value in answer['headers'].items() if name not in PASSING}
     return {**answer, 'headers': {**headers, 'allow': sorted(headers.get('allow', '').split(', '))}}
 
 
-def test_pages_and_api_of_the_platform_are_with_the_mount_what_they_are_without(
-        story: Story, unmounted: Platform, tmp_path: Path) -> None:
+def test_pages_and_api_of_the_platform_are_with_the_mount_what_they_are_without(story, unmounted, tmp_path):
     tests = story.tests(2)
     run_id = story.complete(story.push(tests), {tests[0]: CRASH})
     shown = []
@@ -35,7 +31,7 @@ def test_pages_and_api_of_the_platform_are_with_the_mount_what_they_are_without(
             shown.append({
                 (page, bool(headers)): seen(process.call('ask', method=page.split()[0], headers=headers,
                                                          path=page.split()[1].format(run_id)))
-                for page in PAGES for headers in ({}, story.authorization)})
+                for page in PAGES for headers in (None, story.authorization)})
 
     without, with_mount = shown
     assert {answer['status'] for answer in without.values()} >= {200, 302, 400, 401, 403, 404, 405}

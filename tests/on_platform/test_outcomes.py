@@ -1,13 +1,12 @@
 """The table in docs/api.rst, "Where the platform says otherwise", on the platform's own page and API."""
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
-from .checkout import Platform
-from .protocol import Process, Reported, Story
-from .rows import Rows, now
+from .protocol import Reported, Story
+from .rows import now
 
 pytestmark = pytest.mark.platform
 
@@ -26,7 +25,7 @@ class Answers(NamedTuple):
     is_run_again: bool
 
 
-def ask_everybody(story: Story, run_id: int, odd: int) -> Answers:
+def ask_everybody(story, run_id, odd):
     """Complete a run, and return what everybody reports of it."""
     complete(story, run_id)
     (verdict,) = [entry for entry in story.verdict(run_id)['data'] if entry['regression_test_id'] == odd]
@@ -37,13 +36,13 @@ def ask_everybody(story: Story, run_id: int, odd: int) -> Answers:
                    verdict['attempts'][0]['outcome'], bool(again))
 
 
-def complete(story: Story, run_id: int) -> None:
+def complete(story, run_id):
     """Write the progress row that completes a run."""
     story.rows.add('test_progress', test_id=run_id, status='completed', message='', timestamp=now())
 
 
 @pytest.fixture(scope='module')
-def status_if_a_result_is_missing(process: Process, rows: Rows, telling: Platform) -> str:
+def status_if_a_result_is_missing(process, rows, telling):
     """Return the status that the checkout's API gives such a run: pull request #1179 changed it to "error"."""
     story = Story(process, rows, telling)
     tests = [story.rows.regression_test(), story.rows.regression_test()]
@@ -59,7 +58,7 @@ def status_if_a_result_is_missing(process: Process, rows: Rows, telling: Platfor
 PASSES, FAILS, LACKS = Reported('pass', 2, 2, 0, 0), Reported('fail', 2, 1, 1, 0), Reported('error', 2, 1, 0, 1)
 
 #: The odd test: its outputs, how often it is selected, its result (None: it has none), and the answers.
-ODD: dict[str, tuple[int, int, dict[str, Any] | None, Answers]] = {
+ODD = {
     'no exit code and none expected': (
         0, 1, {'exit_code': None, 'expected_rc': None}, Answers(True, PASSES, FAILS, 'fail', True)),
     'no result': (1, 1, None, Answers(False, LACKS, LACKS, 'not_run', True)),
@@ -74,8 +73,7 @@ ODD: dict[str, tuple[int, int, dict[str, Any] | None, Answers]] = {
 
 
 @pytest.mark.parametrize('case', ODD)
-def test_page_api_and_package_say_what_the_table_says(story: Story, status_if_a_result_is_missing: str,
-                                                      case: str) -> None:
+def test_page_api_and_package_say_what_the_table_says(story, status_if_a_result_is_missing, case):
     outputs, selections, result, expected = ODD[case]
     good, odd = story.rows.regression_test(), story.rows.regression_test(outputs=outputs)
     run_id = story.push([good] + [odd] * selections)
@@ -93,8 +91,7 @@ def test_page_api_and_package_say_what_the_table_says(story: Story, status_if_a_
         assert re.findall(r'"Result">\s*(\w+)', story.page(run_id)) == ['Pass', 'Pass']
 
 
-def test_a_run_without_selected_tests_has_run_what_is_active_now(story: Story,
-                                                                 status_if_a_result_is_missing: str) -> None:
+def test_a_run_without_selected_tests_has_run_what_is_active_now(story, status_if_a_result_is_missing):
     good, inactive = story.rows.regression_test(), story.rows.regression_test(active=False)
     run_id = story.push([])
     story.rows.result(run_id, good)

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from .protocol import CRASH, Story
+from .protocol import CRASH
 
 pytestmark = pytest.mark.platform
 
 
-def test_a_user_who_may_retry_finds_buttons_the_history_and_no_link_that_deletes(story: Story) -> None:
+def test_a_user_who_may_retry_finds_buttons_the_history_and_no_link_that_deletes(story):
     passed, failed = story.tests(2)
     run_id = story.complete(story.push([passed, failed]), {failed: CRASH})
     retry = int(story.ask('POST', f'/runs/{run_id}/retry', json_body={'reason': 'a <b>flaky</b> VM'})['new_run_id'])

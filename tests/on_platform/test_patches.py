@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 from support.databases import fresh_database, named_server
 
-from .checkout import PATCHES, Platform, copy
+from .checkout import PATCHES, copy
 from .documented import ROOT, command
 from .protocol import running
 from .rows import Rows, seed_platform
@@ -31,7 +30,7 @@ TABLES = {'run_retry', 'run_carried_over'}
 
 
 @pytest.fixture(scope='module')
-def with_all(unmounted: Platform) -> Platform:
+def with_all(unmounted):
     """A copy of the platform to which git has applied all mails."""
     platform = copy(unmounted, 'with-all', mounted=False)
     platform.git('am', '--quiet', '--keep-non-patch', *map(str, PATCHES.values()))
@@ -39,14 +38,14 @@ def with_all(unmounted: Platform) -> Platform:
 
 
 @pytest.fixture
-def alone(request: pytest.FixtureRequest, unmounted: Platform, tmp_path: Path) -> Platform:
+def alone(request, unmounted, tmp_path):
     """A copy of the platform with one patch, and no package in its path."""
     platform = replace(copy(unmounted, f'alone-{request.param}', mounted=False), packages=tmp_path)
     platform.apply(request.param)
     return platform
 
 
-def resolve(requirements: str) -> dict[str, str]:
+def resolve(requirements):
     """Return the packages that pip would install for some requirements, with their versions."""
     done = subprocess.run(
         [sys.executable, '-m', 'pip', 'install', '--dry-run', '--ignore-installed', '--quiet', '--report', '-',
@@ -58,7 +57,7 @@ def resolve(requirements: str) -> dict[str, str]:
 
 # The mails
 
-def test_git_am_keeps_subjects_in_the_platforms_style_and_messages_that_say_why(with_all: Platform) -> None:
+def test_git_am_keeps_subjects_in_the_platforms_style_and_messages_that_say_why(with_all):
     messages = with_all.git('log', '--format=%B%x00', f'-{len(PATCHES)}').split('\0')[:-1]
 
     for message in messages:
@@ -67,12 +66,11 @@ def test_git_am_keeps_subjects_in_the_platforms_style_and_messages_that_say_why(
 
 
 @pytest.mark.parametrize('name', PATCHES)
-def test_a_patch_can_be_taken_back_from_all_of_them(with_all: Platform, name: str) -> None:
+def test_a_patch_can_be_taken_back_from_all_of_them(with_all, name):
     with_all.git('apply', '--check', '--reverse', str(PATCHES[name]))
 
 
-def test_the_pins_are_what_pip_resolves_for_the_package_beside_the_platforms_requirements(
-        unmounted: Platform, with_all: Platform) -> None:
+def test_the_pins_are_what_pip_resolves_for_the_package_beside_the_platforms_requirements(unmounted, with_all):
     required = [line for line in (with_all.path / 'requirements.txt').read_text().splitlines()
                 if not line.startswith('mod-runs-api ')]
     pins = {str(canonicalize_name(name)): version
@@ -89,7 +87,7 @@ def test_the_pins_are_what_pip_resolves_for_the_package_beside_the_platforms_req
 
 # Their code
 
-def start(platform: Platform, *modules: str) -> subprocess.Popen[str]:
+def start(platform, *modules):
     """Start some of the tests in a copy, or all, as the platform's workflow does."""
     return subprocess.Popen(
         [sys.executable, '-m', 'nose2', '--verbose', *modules], cwd=platform.path, stdin=subprocess.DEVNULL,
@@ -97,7 +95,7 @@ def start(platform: Platform, *modules: str) -> subprocess.Popen[str]:
         env={**platform.environment('sqlite:///:memory:'), 'TESTING': 'true'})
 
 
-def finish(process: subprocess.Popen[str], seconds: float) -> tuple[int, set[tuple[str, str]]]:
+def finish(process, seconds):
     """Wait for the tests, and return how many there were, and what failed: ``FAIL`` or ``ERROR``, and the test."""
     try:
         output, _ = process.communicate(timeout=seconds)
@@ -110,14 +108,13 @@ def finish(process: subprocess.Popen[str], seconds: float) -> tuple[int, set[tup
     return int(counts[0]), set(re.findall(r'^={70}\n(FAIL|ERROR): (.+)$', output, re.MULTILINE))
 
 
-def own_tests(name: str) -> list[str]:
+def own_tests(name):
     """Return the modules of the tests that a patch brings."""
     found = re.findall(r'^\+\+\+ b/(tests/.+)\.py$', PATCHES[name].read_text(), re.MULTILINE)
     return [path.replace('/', '.') for path in found]
 
 
-def test_the_platforms_tests_and_the_new_ones_pass_as_they_do_without_the_patches(
-        unmounted: Platform, with_all: Platform) -> None:
+def test_the_platforms_tests_and_the_new_ones_pass_as_they_do_without_the_patches(unmounted, with_all):
     # In copies: they write to the checkout, and remove its config.py.
     processes = [start(copy(platform, f'tested-{platform.path.name}', mounted=False))
                  for platform in (unmounted, with_all)]
@@ -129,7 +126,7 @@ def test_the_platforms_tests_and_the_new_ones_pass_as_they_do_without_the_patche
 
 
 @pytest.mark.parametrize('name', PATCHES)
-def test_the_tests_of_a_patch_fail_without_it(with_all: Platform, name: str) -> None:
+def test_the_tests_of_a_patch_fail_without_it(with_all, name):
     platform = copy(with_all, f'without-{name}', mounted=False)
     platform.git('apply', '--reverse', '--exclude=tests/*', str(PATCHES[name]))
 
@@ -137,8 +134,7 @@ def test_the_tests_of_a_patch_fail_without_it(with_all: Platform, name: str) -> 
 
 
 @pytest.mark.parametrize('module', [module for name in PATCHES for module in own_tests(name)])
-def test_a_new_test_module_leaves_nothing_behind_for_one_of_the_platforms_and_takes_nothing_from_it(
-        with_all: Platform, module: str) -> None:
+def test_a_new_test_module_and_one_of_the_platforms_pass_in_any_order(with_all, module):
     modules = [module, 'tests.test_home.test_controllers']
     processes = [start(copy(with_all, f'{order}-{module}', mounted=False), *ordered)
                  for order, ordered in (('before', modules), ('after', modules[::-1]))]
@@ -149,8 +145,7 @@ def test_a_new_test_module_leaves_nothing_behind_for_one_of_the_platforms_and_ta
 
 
 @pytest.mark.parametrize('alone', TEMPLATES, indirect=True)
-def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(
-        alone: Platform, unmounted: Platform, tmp_path: Path) -> None:
+def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(alone, unmounted, tmp_path):
     rows = Rows(f'sqlite:///{tmp_path}/platform.sqlite')
     (user_id,) = unmounted.inside('add_people', rows.address, people={'adam': 'admin'}, password='').values()
     seed_platform(rows)
@@ -169,19 +164,18 @@ def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(
 
 
 @pytest.mark.parametrize('alone, name', [(name, name) for name in ALONE], indirect=['alone'], ids=ALONE)
-def test_a_patch_that_needs_nothing_of_ours_is_good_alone(alone: Platform, name: str) -> None:
+def test_a_patch_that_needs_nothing_of_ours_is_good_alone(alone, name):
     assert finish(start(alone, *own_tests(name)), seconds=300)[1] == set()
 
 
 @pytest.mark.parametrize('left_out', [['restart-by-post'], ['openapi', 'pages', 'webhook']])
-def test_those_that_come_after_the_mount_need_no_other(unmounted: Platform, left_out: list[str]) -> None:
+def test_those_that_come_after_the_mount_need_no_other(unmounted, left_out):
     platform = copy(unmounted, '-'.join(['not', *left_out]), mounted=False)
     platform.git('am', '--quiet', '--keep-non-patch',
                  *(str(path) for name, path in PATCHES.items() if name not in left_out))
 
 
-def test_the_patches_add_no_message_of_the_checks_of_the_platforms_own_workflow(
-        unmounted: Platform, with_all: Platform) -> None:
+def test_the_patches_add_no_message_of_the_checks_of_the_platforms_own_workflow(unmounted, with_all):
     workflow = (with_all.path / '.github/workflows/main.yml').read_text()
     checks = [run.replace('--install-types --non-interactive', '').split()
               for run in re.findall(r'- name: Apply .*\n +run: \|\n +(.+)\n', workflow)]
@@ -193,7 +187,7 @@ def test_the_patches_add_no_message_of_the_checks_of_the_platforms_own_workflow(
         assert (status_with, messages - before) == (status, Counter()), check
 
 
-def messages_of(check: list[str], platform: Platform) -> tuple[int, Counter[str]]:
+def messages_of(check, platform):
     """Return the exit status of a check, and its messages without the folder and the numbers of lines."""
     done = subprocess.run([Path(sys.executable).with_name(check[0]), *check[1:]], cwd=platform.path,
                           env=platform.environment(''), capture_output=True, text=True, timeout=600)
@@ -206,23 +200,23 @@ def messages_of(check: list[str], platform: Platform) -> tuple[int, Counter[str]
 class Migrations:
     """The migrations of a copy of the platform, on a database of the server's."""
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database):
         self.database = database
         self.engine = create_engine(database, poolclass=NullPool)
 
-    def flask_db(self, platform: Platform, *arguments: str) -> str:
+    def flask_db(self, platform, *arguments):
         """Run a command, and return what it printed."""
         done = platform.flask('db', *arguments, database=self.database)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
-    def send(self, *statements: str) -> None:
+    def send(self, *statements):
         """Send statements past the migrations."""
         with self.engine.connect() as connection:
             for statement in statements:
                 connection.execute(text(statement))
 
-    def tables(self) -> dict[str, list[str]]:
+    def tables(self):
         """Return the columns, keys and options of the package's tables, in no order of their own."""
         with self.engine.connect() as connection:
             return {name: sorted(re.split(r',?\n', connection.execute(text(f'SHOW CREATE TABLE {name}')).one()[1]))
@@ -230,7 +224,7 @@ class Migrations:
 
 
 @pytest.fixture
-def migrations(unmounted: Platform) -> Iterator[Migrations]:
+def migrations(unmounted):
     """
     The migrations of a platform before the mount.
 
@@ -244,13 +238,12 @@ def migrations(unmounted: Platform) -> Iterator[Migrations]:
         yield migrations
 
 
-def documented(start: str) -> list[str]:
+def documented(start):
     """Return the words after ``flask`` of the command that the page tells people to type."""
     return command('docs/adopt.rst', f'flask --app run db {start}').split()[4:]
 
 
-def test_the_migration_makes_what_create_all_makes_whoever_is_first_from_any_state_and_back(
-        with_all: Platform, migrations: Migrations) -> None:
+def test_the_migration_makes_what_create_all_makes_from_any_state(with_all, migrations):
     migrations.flask_db(with_all, 'upgrade')
     made = migrations.tables()
     assert made.keys() == TABLES
@@ -270,8 +263,7 @@ def test_the_migration_makes_what_create_all_makes_whoever_is_first_from_any_sta
     assert migrations.tables() == made
 
 
-def test_the_migration_waits_for_no_transaction_that_has_read_and_none_of_these_fails(
-        with_all: Platform, migrations: Migrations) -> None:
+def test_the_migration_waits_for_no_transaction_that_has_read_and_none_of_these_fails(with_all, migrations):
     for steps, there in (['upgrade'], TABLES), (documented('downgrade'), set()):
         with migrations.engine.connect() as reader, migrations.engine.connect() as visitor:
             for table in ('test', 'user', 'regression_test'):
@@ -284,8 +276,7 @@ def test_the_migration_waits_for_no_transaction_that_has_read_and_none_of_these_
         assert migrations.tables().keys() == there
 
 
-def test_after_a_rollback_took_the_file_first_a_stamp_lets_migrations_go_on(
-        unmounted: Platform, with_all: Platform, migrations: Migrations) -> None:
+def test_after_a_rollback_took_the_file_first_a_stamp_lets_migrations_go_on(unmounted, with_all, migrations):
     migrations.flask_db(with_all, 'upgrade')
     made = migrations.tables()
     # As the platform's rollback does.
@@ -300,12 +291,12 @@ def test_after_a_rollback_took_the_file_first_a_stamp_lets_migrations_go_on(
     assert REVISION in migrations.flask_db(with_all, 'current')
 
 
-def test_two_heads_fail_a_test_and_one_line_puts_the_migration_behind_a_newer_one(with_all: Platform) -> None:
+def test_two_heads_fail_a_test_and_one_line_puts_the_migration_behind_a_newer_one(with_all):
     platform = copy(with_all, 'september', mounted=False)
     (platform.path / 'migrations' / 'versions' / 'e7c9b4a2d1f0_.py').write_text(
         f"revision, down_revision = 'e7c9b4a2d1f0', {HEAD!r}\n")
 
-    def failures() -> list[str]:
+    def failures():
         return [test.split()[0] for _, test in finish(start(platform, 'tests.test_retries_migration'), 300)[1]]
 
     assert failures() == ['test_migrations_have_one_head']

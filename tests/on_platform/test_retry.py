@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .protocol import BOTH, CRASH, PASSWORD, Story, differs
+from .protocol import BOTH, CRASH, PASSWORD, differs
 
 pytestmark = [pytest.mark.platform, BOTH]
 
@@ -17,7 +17,7 @@ NONE = 2 ** 31 - 1
 JSON = {'Content-Type': 'application/json'}
 
 
-def token_of(story: Story, name: str, role: str | None) -> dict[str, str]:
+def token_of(story, name, role):
     """Add a person, have the platform give them a token, and return its header."""
     story.process.call('add_people', people={name: role}, password=PASSWORD)
     # The platform allows an address five new tokens in a quarter of an hour.
@@ -29,8 +29,7 @@ def token_of(story: Story, name: str, role: str | None) -> dict[str, str]:
 
 
 @pytest.mark.parametrize('failed_only', [False, True])
-def test_a_token_of_the_platform_is_good_for_a_retry_that_adds_rows_and_changes_none(
-        story: Story, failed_only: bool) -> None:
+def test_a_token_of_the_platform_is_good_for_a_retry_that_adds_rows_and_changes_none(story, failed_only):
     tests = story.tests(3)
     run_id = story.push(tests, branch='feature/subtitles')
     source = story.complete(run_id, {tests[1]: CRASH, tests[2]: differs('another')})
@@ -58,7 +57,7 @@ def test_a_token_of_the_platform_is_good_for_a_retry_that_adds_rows_and_changes_
     assert story.ask('GET', f'/runs/{made}')['status'] == 'queued'
 
 
-def refusal(story: Story, run_id: int, headers: dict[str, str], method: str = 'POST', **request: Any) -> Any:
+def refusal(story, run_id, headers, method='POST', **request):
     """Ask for a retry, check the shape of the refusal, and return its status, code and details."""
     answer = story.request(method, f'/runs/{run_id}/retry', headers=headers, **request)
     assert answer['headers']['content-type'] == 'application/json'
@@ -68,9 +67,9 @@ def refusal(story: Story, run_id: int, headers: dict[str, str], method: str = 'P
     return answer['status'], body['code'], body['details']
 
 
-def test_the_platforms_own_error_pages_stay_away_from_what_is_refused(story: Story) -> None:
+def test_the_platforms_own_error_pages_stay_away_from_what_is_refused(story):
     run_id, adam = story.push(story.tests(1)), story.authorization
-    refusals: list[tuple[str, dict[str, Any], tuple[int, str]]] = [
+    refusals: list[Any] = [
         ('DELETE', {}, (405, 'method_not_allowed')), ('FROBNICATE', {}, (405, 'method_not_allowed')),
         ('POST', {'file': '{', 'headers': JSON}, (400, 'bad_request')),
         ('POST', {'file': '{}', 'headers': {'Content-Type': 'text/plain'}}, (415, 'unsupported_media_type')),

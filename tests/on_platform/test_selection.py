@@ -6,12 +6,11 @@ tests that the package makes a new run of.
 """
 
 from itertools import product
-from typing import Any
 
 import pytest
 
-from .protocol import BOTH, Story
-from .rows import Rows, now
+from .protocol import BOTH
+from .rows import now
 
 pytestmark = [pytest.mark.platform, BOTH]
 
@@ -24,8 +23,8 @@ ENDS = (None, (0, 0), (10, 10), (1, 0), (1, 10), (0, 10), (None, 0), (None, None
 FILES = ('missing', None, ACCEPTED, OF_ANOTHER, ACCEPTED.upper(), f'{ACCEPTED} ', 'unknown', '')
 
 #: An output is a file and whether it is ignored. A test has none, each one, or each two of some.
-OUTPUTS: list[Any] = [(), *((output,) for output in product(FILES, (True, False, None))),
-                      *product(product(('missing', None, 'unknown'), (True, False)), repeat=2)]
+OUTPUTS = [(), *((output,) for output in product(FILES, (True, False, None))),
+           *product(product(('missing', None, 'unknown'), (True, False)), repeat=2)]
 
 #: Every regression test by its id: how it ended, and its outputs.
 CASES = dict(enumerate(product(ENDS, OUTPUTS), 1))
@@ -35,7 +34,7 @@ OVERLOOKED = {id for id, (end, outputs) in CASES.items() if end is None or end[0
     file == 'missing' and ignore is not True for file, ignore in outputs)}
 
 
-def write(rows: Rows, run_id: int) -> None:
+def write(rows, run_id):
     """Write the tests down, and their results in a run. A test in no category has an output of its own."""
     another = len(CASES) + 1
     outputs = [(id, *output) for id, (_, outputs) in CASES.items() for output in outputs]
@@ -59,7 +58,7 @@ def write(rows: Rows, run_id: int) -> None:
 
 
 @pytest.mark.parametrize('has_rows', [True, False])
-def test_what_the_page_shows_as_failed_and_what_it_overlooks_is_run_again(story: Story, has_rows: bool) -> None:
+def test_what_the_page_shows_as_failed_and_what_it_overlooks_is_run_again(story, has_rows):
     run_id = story.push([])
     write(story.rows, run_id)
     if has_rows:

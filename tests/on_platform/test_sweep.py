@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from .checkout import Platform, copy_as_documented
-from .protocol import BOTH, Reported, Story, Worker
+from .checkout import copy_as_documented
+from .protocol import BOTH, Reported
 from .rows import now
 
 pytestmark = [pytest.mark.platform, BOTH]
@@ -16,12 +16,12 @@ LONG = timedelta(hours=12)
 
 
 @pytest.fixture(scope='session')
-def telling(unmounted: Platform) -> Platform:
+def telling(unmounted):
     """A copy of the platform with automatic retries, and all that the docs offer."""
     return copy_as_documented(unmounted, 'sweeping', config='RUNS_API_AUTOMATIC_RETRIES = 1\n')
 
 
-def let_pass(story: Story) -> None:
+def let_pass(story):
     """Make all that has just been written some hours older."""
     for table, key in (('test_progress', 'id'), ('gcp_instance', 'name')):
         rows = story.rows.tables[table]
@@ -32,13 +32,13 @@ def let_pass(story: Story) -> None:
                                        .values(timestamp=row['timestamp'] - LONG))
 
 
-def sweep(story: Story) -> list[tuple[int, str, int | None]]:
+def sweep(story):
     """Sweep, and return each run, what was done, and the new run."""
     lines = map(json.loads, story.command('sweep', '--json').splitlines())
     return [(line['run_id'], line['what'], line['new_run_id']) for line in lines]
 
 
-def start(story: Story, run_id: int, tests: int = 0) -> Worker:
+def start(story, run_id, tests=0):
     """Have a run start, and pass some of its tests."""
     worker = story.worker(run_id)
     worker.start()
@@ -47,14 +47,14 @@ def start(story: Story, run_id: int, tests: int = 0) -> Worker:
     return worker
 
 
-def vanish(story: Story, worker: Worker) -> None:
+def vanish(story, worker):
     """Have a machine disappear without a word to anybody, and some hours pass."""
     story.process.call('lose_machine', machine=worker.machine)
     let_pass(story)
     story.run_scheduled_job()
 
 
-def test_a_run_that_ran_out_of_time_after_12_of_20_tests_is_resumed_and_ends_whole(story: Story) -> None:
+def test_a_run_that_ran_out_of_time_after_12_of_20_tests_is_resumed_and_ends_whole(story):
     tests = story.tests(20)
     worker = start(story, story.open_pull(tests), tests=12)
     worker.run_out_of_time()
@@ -71,7 +71,7 @@ def test_a_run_that_ran_out_of_time_after_12_of_20_tests_is_resumed_and_ends_who
     assert sweep(story) == []
 
 
-def test_a_machine_that_vanished_ends_its_run_and_another_finishes_it(story: Story) -> None:
+def test_a_machine_that_vanished_ends_its_run_and_another_finishes_it(story):
     tests = story.tests(3)
     worker = start(story, story.open_pull(tests), tests=1)
     vanish(story, worker)
@@ -86,7 +86,7 @@ def test_a_machine_that_vanished_ends_its_run_and_another_finishes_it(story: Sto
     assert (what, story.selection(retry or 0)) == ('retried', tests[1:])
 
 
-def test_what_is_nobodys_to_retry_is_never_touched(story: Story) -> None:
+def test_what_is_nobodys_to_retry_is_never_touched(story):
     tests = story.tests(2)
     closed = story.open_pull(tests)
     story.process.call('close_pull', number=story.run(closed)['pr_nr'])

@@ -3,7 +3,7 @@
 import pytest
 from support.github import AUTHOR
 
-from .protocol import CRASH, Story, Worker
+from .protocol import CRASH
 
 pytestmark = pytest.mark.platform
 
@@ -12,7 +12,7 @@ MALLORY = 666
 
 
 @pytest.fixture
-def pull(story: Story) -> Worker:
+def pull(story):
     """The worker of the run of a pull request, in which one of three tests failed."""
     tests = story.tests(3)
     return story.worker(story.complete(story.open_pull(tests), {tests[0]: CRASH}))
@@ -21,7 +21,7 @@ def pull(story: Story) -> Worker:
 # What comes of a comment
 
 
-def test_a_signed_comment_makes_a_retry_and_is_answered(story: Story, pull: Worker) -> None:
+def test_a_signed_comment_makes_a_retry_and_is_answered(story, pull):
     assert story.comment(pull.pr_nr, '/retry linux', key='another', status=418) == []
 
     (answer,) = story.comment(pull.pr_nr, '/retry linux because the VM froze')
@@ -39,15 +39,14 @@ def test_a_signed_comment_makes_a_retry_and_is_answered(story: Story, pull: Work
 
 @pytest.mark.parametrize('stored, login', [('\u00e1dam-gh', 'adam-gh'), ('adam-gh ', 'adam-gh'),
                                            ('adam-gh', '\u00e1dam-gh'), ('adam-gh', 'adam-gh ')])
-def test_the_databases_collation_does_not_make_a_user_of_another(
-        story: Story, pull: Worker, stored: str, login: str) -> None:
+def test_the_databases_collation_does_not_make_a_user_of_another(story, pull, stored, login):
     story.rows.set('user', story.user_id, github_login=stored)
 
     assert story.comment(pull.pr_nr, '/retry linux', login=login, account=MALLORY) == []
     assert len(story.attempts(pull.run_id)) == 1
 
 
-def test_who_is_blocked_or_deactivated_on_the_platforms_pages_gets_no_retry(story: Story, pull: Worker) -> None:
+def test_who_is_blocked_or_deactivated_on_the_platforms_pages_gets_no_retry(story, pull):
     other = story.rows.add('user', name='alice', email='alice@example.com', password='', role='contributor',
                            github_login='alice-gh')
     story.visit(f'/account/deactivate/{other}', form={'submit': 'Deactivate account'})

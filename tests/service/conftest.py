@@ -1,73 +1,69 @@
 """Services, databases and servers for a test."""
 
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
-from support.databases import Database, address, fresh_database, named_server
+from support.databases import address, fresh_database, named_server
 
-from .runs import Scenario, create_scenario
+from .runs import create_scenario
 from .server import Client, Server
 from .services import PrivateDatabaseServer, PrivateRedis
 
 
 @pytest.fixture(scope='session')
-def database_server() -> Database:
+def database_server():
     """Return the database server."""
     return named_server()
 
 
 @pytest.fixture(scope='session')
-def redis() -> str:
+def redis():
     """Return the address of the Redis server."""
     return address('RUNS_API_REDIS', 'redis://127.0.0.1:6379')
 
 
 @pytest.fixture(scope='session')
-def private_server(database_server: Database,
-                   tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateDatabaseServer]:
+def private_server(database_server, tmp_path_factory):
     """Yield a database server of the same kind that may be stopped."""
     with PrivateDatabaseServer(database_server.kind, tmp_path_factory.mktemp('server')) as server:
         yield server
 
 
 @pytest.fixture
-def private_redis(tmp_path: Path) -> Iterator[PrivateRedis]:
+def private_redis(tmp_path):
     """Yield a Redis that may be stopped, with nothing in it."""
     with PrivateRedis(tmp_path) as server:
         yield server
 
 
 @pytest.fixture(scope='module')
-def database(database_server: Database) -> Iterator[Database]:
+def database(database_server):
     """Yield a database for all tests of a module."""
     with fresh_database(database_server) as made:
         yield made
 
 
 @pytest.fixture(scope='module')
-def scenario(database: Database) -> Scenario:
+def scenario(database):
     """Fill the database of a module."""
     return create_scenario(database)
 
 
 @pytest.fixture(scope='module')
-def server(request: pytest.FixtureRequest, database: Database, scenario: Scenario,
-           tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(request, database, scenario, tmp_path_factory):
     """Serve the database of a module, with the options that it has as `SERVER`."""
     with Server(tmp_path_factory.mktemp('server'), database.uri, **getattr(request.module, 'SERVER', {})) as started:
         yield started
 
 
 @pytest.fixture
-def alice(server: Server, scenario: Scenario) -> Client:
+def alice(server, scenario):
     """Return a client of alice's."""
     return Client(server.address, scenario.token)
 
 
 @pytest.fixture
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+def serve(tmp_path_factory):
     """Serve a database with such options until the test is over."""
     with ExitStack() as stack:
         yield lambda uri, **options: stack.enter_context(Server(tmp_path_factory.mktemp('server'), uri, **options))

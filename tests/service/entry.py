@@ -5,21 +5,17 @@ The miniature as gunicorn serves it in these tests, set up from environment vari
 which workers meet.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from application import create_app
 from flask import g, request
 from mod_test.models import Test, TestProgress, TestStatus
-from sqlalchemy import Connection, Engine, event, select
+from sqlalchemy import Engine, event, select
 from support.github import GitHub
 
 from mod_runs_api import retry_run
@@ -28,93 +24,113 @@ from mod_runs_api.service.sweep import plan_sweep, take_steps
 
 from .services import wait_for
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
-
 folder = Path(os.environ['SERVICE_FOLDER'])
 
 
-class Worker:
+class Meetings:
     """
-    Middleware that names the worker and the steps of a request in its answer, lets requests meet, and mishaps happen.
+    Middleware that lets requests meet, and names the worker in the answer.
 
-    A step is a statement, a COMMIT or a ROLLBACK that is sent to the database. The worker handles one request at a time
-    where steps are looked at.
-
-    Meet: NAME NUMBER
-        The request waits until so many different workers have one of that name, so that many such requests go to as
-        many workers, and begin at the same moment.
-    Dies: NUMBER
-        The connection to the database dies before that step, counted from 1. With a `+` after it, the step must be a
-        COMMIT, and it is done: the connection dies before that is told. With a `!`, the worker dies.
-    Changes: NUMBER
-        So often somebody else changes the runs, each time just before the request copies one.
+    With the header ``Meet: NAME NUMBER``, a request waits until so many different workers have one with that name. So
+    that many requests go to as many workers, and begin at the same moment.
     """
 
-    def __init__(self, application: WSGIApplication) -> None:
+    def __init__(self, application):
         self.application = application
-        self.steps: list[str] = []
-        self.dies: str | None = None
-        self.changes = 0
-        event.listen(Engine, 'before_cursor_execute', self._before_statement)
-        event.listen(Engine, 'commit', lambda connection: self._step(connection, 'COMMIT'))
-        event.listen(Engine, 'rollback', lambda connection: self._step(connection, 'ROLLBACK'))
 
-    def __call__(self, environ: WSGIEnvironment, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ, start_response):
         """Handle a request."""
         if 'HTTP_MEET' in environ:
             name, number = environ['HTTP_MEET'].split()
             (folder / f'meet-{name}-{os.getpid()}').touch()
             wait_for(f'{number} workers at {name}', lambda: len(list(folder.glob(f'meet-{name}-*'))) >= int(number),
                      pause=0.002)
-        self.steps, self.dies, self.changes = [], environ.get('HTTP_DIES'), int(environ.get('HTTP_CHANGES', 0))
+        return self.application(environ, lambda status, headers, *rest: start_response(
+            status, [*headers, ('Worker', str(os.getpid()))], *rest))
 
-        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            return start_response(
-                status, [*headers, ('Worker', str(os.getpid())), ('Steps', ','.join(self.steps))], *rest)
 
-        return self.application(environ, start)
+class Mishaps:
+    """
+    Middleware that names the steps of a request in its answer, and lets mishaps happen, one request at a time.
 
-    def _before_statement(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    A step is a statement, a COMMIT or a ROLLBACK that is sent to the database. The steps are counted from 1. The
+    mishaps are headers, each with a number:
+
+    Kill-Connection-Before
+        The connection to the database dies before that step.
+    Kill-Connection-After
+        The connection dies after that step, a COMMIT, and before its answer.
+    Kill-Worker-Before
+        The worker dies before that step.
+    Change-Runs
+        So often somebody else changes the runs, each time just before the request copies one.
+    """
+
+    def __init__(self, application):
+        self.application = application
+        self.steps: list[str] = []
+        self.numbers: dict[str, int] = {}
+        event.listen(Engine, 'before_cursor_execute', self._before_statement)
+        event.listen(Engine, 'commit', lambda connection: self._step(connection, 'COMMIT'))
+        event.listen(Engine, 'rollback', lambda connection: self._step(connection, 'ROLLBACK'))
+
+    def __call__(self, environ, start_response):
+        """Handle a request."""
+        self.steps = []
+        self.numbers = {name: int(environ.get(f'HTTP_{name}', 0)) for name in (
+            'KILL_CONNECTION_BEFORE', 'KILL_CONNECTION_AFTER', 'KILL_WORKER_BEFORE', 'CHANGE_RUNS')}
+        return self.application(environ, lambda status, headers, *rest: start_response(
+            status, [*headers, ('Steps', ','.join(self.steps))], *rest))
+
+    def _before_statement(self, connection, _cursor, statement, *_):
         words = [word.strip('`') for word in statement.split()]
-        step = ' '.join(words[:3:2]) if words[0] == 'INSERT' else words[0]
-        if step == 'INSERT test' and self.changes:
-            self.changes -= 1
-            # Not through an engine, whose statements are looked at.
-            arguments, keywords = connection.dialect.create_connect_args(connection.engine.url)
-            with closing(connection.dialect.connect(*arguments, **keywords)) as other:
-                other.cursor().execute('UPDATE test SET token = REVERSE(token)')
-                other.commit()
+        step = f'INSERT {words[2]}' if words[0] == 'INSERT' else words[0]
+        if step == 'INSERT test' and self.numbers['CHANGE_RUNS']:
+            self.numbers['CHANGE_RUNS'] -= 1
+            change_runs(connection)
         self._step(connection, step)
 
-    def _step(self, connection: Connection, step: str) -> None:
+    def _step(self, connection, step):
         self.steps.append(step)
-        number = str(len(self.steps))
-        if self.dies == f'{number}!':
+        number = len(self.steps)
+        if number == self.numbers.get('KILL_WORKER_BEFORE'):
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.dies in (number, f'{number}+'):
-            with closing(connection.connection.cursor()) as cursor:
-                if self.dies.endswith('+'):
-                    assert step == 'COMMIT'
-                    cursor.execute('COMMIT')
-                with suppress(connection.dialect.loaded_dbapi.Error):
-                    cursor.execute('KILL CONNECTION_ID()')
+        if number == self.numbers.get('KILL_CONNECTION_BEFORE'):
+            kill_connection(connection)
+        if number == self.numbers.get('KILL_CONNECTION_AFTER'):
+            assert step == 'COMMIT'
+            connection.connection.commit()
+            kill_connection(connection)
 
 
-def end_run(run_id: int) -> tuple[str, int]:
+def kill_connection(connection):
+    """Kill a connection to the database, which does not know yet."""
+    with closing(connection.connection.cursor()) as cursor, suppress(connection.dialect.loaded_dbapi.Error):
+        cursor.execute('KILL CONNECTION_ID()')
+
+
+def change_runs(connection):
+    """Change all runs on a connection of its own, past the engine, whose statements are looked at."""
+    arguments, keywords = connection.dialect.create_connect_args(connection.engine.url)
+    with closing(connection.dialect.connect(*arguments, **keywords)) as other:
+        other.cursor().execute('UPDATE test SET token = REVERSE(token)')
+        other.commit()
+
+
+def end_run(run_id):
     """End a run as the platform does, through its models: results are carried over into it if there are any."""
     g.db.add(TestProgress(run_id, TestStatus.completed, 'All tests have run'))
     g.db.commit()
     return '', 204
 
 
-def retry_in_process(run_id: int) -> tuple[dict[str, int], int, dict[str, str]]:
+def retry_in_process(run_id):
     """Retry a run as a webhook handler does, with the arguments in the body, and answer as the API does."""
     made = retry_run(run_id, **request.get_json())
     return {'new_run_id': made.new_run_id}, 202, {'Idempotent-Replayed': 'true'} if made.replayed else {}
 
 
-def sweep() -> list[Any]:
+def sweep():
     """Sweep as the crontab does, before a GitHub that lists a build of every run, the newest first."""
     with GitHub().standing_in() as github:
         for commit in g.db.scalars(select(Test.commit).order_by(Test.id.desc())):
@@ -128,4 +144,4 @@ app = create_app(os.environ['SERVICE_DATABASE_URI'], **json.loads(os.environ['SE
 app.add_url_rule('/end/<int:run_id>', view_func=end_run, methods=['POST'])
 app.add_url_rule('/call/<int:run_id>', view_func=retry_in_process, methods=['POST'])
 app.add_url_rule('/sweep', view_func=sweep, methods=['POST'])
-app.wsgi_app = Worker(app.wsgi_app)  # type: ignore[method-assign]
+app.wsgi_app = Meetings(Mishaps(app.wsgi_app))  # type: ignore[assignment,method-assign]

@@ -4,20 +4,18 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 from threading import Barrier
-from typing import Any, TypeVar
 from urllib.parse import urlsplit
+
+from application import create_app, dispose
 
 import mod_runs_api
 
 from .services import Private, free_port
-
-T = TypeVar('T')
 
 #: Seconds. Far more than any answer takes, so that nothing here waits for ever.
 TIMEOUT = 60
@@ -34,22 +32,22 @@ class Answer:
     status: int
     headers: HTTPMessage
     text: str
-    #: The process that answered, and the steps of the request: see `entry.Worker`.
+    #: The process that answered, and the steps of the request: see `entry`.
     worker: int
     steps: list[str]
 
     @property
-    def body(self) -> Any:
+    def body(self):
         """The JSON in it."""
         return json.loads(self.text)
 
     @property
-    def new_run_id(self) -> int:
+    def new_run_id(self):
         """The run that was made, or was made before."""
         return int(self.body['new_run_id'])
 
     @property
-    def replayed(self) -> bool:
+    def replayed(self):
         """Whether this is the answer to an earlier request again."""
         return self.headers['Idempotent-Replayed'] == 'true'
 
@@ -61,7 +59,7 @@ class Client:
     address: str
     token: str
 
-    def ask(self, method: str, path: str, body: Any = None, **headers: str | None) -> Answer:
+    def ask(self, method, path, body=None, **headers):
         """Send a request on a connection of its own. OSError or HTTPException: it was not answered."""
         sent = {'Authorization': f'Bearer {self.token}', 'Content-Type': 'application/json', **headers}
         data = json.dumps(body, ensure_ascii=False).encode() if body else b''
@@ -76,30 +74,37 @@ class Client:
         finally:
             connection.close()
 
-    def retry(self, run_id: int, *, key: str | None = None, meet: str | None = None, dies: str | None = None,
-              changes: int = 0, cookie: str | None = None, **body: Any) -> Answer:
+    def retry(self, run_id, *, key=None, cookie=None, headers=None, **body):
         """
         Ask for a retry with these fields in the body; without any, it is empty.
 
-        The cookie is of somebody who is logged in as well. What `meet`, `dies` and `changes` do: see `entry.Worker`.
+        The cookie is of somebody who is logged in as well. The headers may let mishaps happen: see `entry`.
         """
-        return self.ask('POST', f'/api/v1/runs/{run_id}/retry', body, Idempotency_Key=key, Meet=meet, Dies=dies,
-                        Changes=str(changes), Cookie=cookie)
+        return self.ask('POST', f'/api/v1/runs/{run_id}/retry', body, Idempotency_Key=key, Cookie=cookie,
+                        **(headers or {}))
 
-    def end(self, run_id: int) -> Answer:
+    def end(self, run_id):
         """Have the platform end a run, see `entry.end_run`."""
         return self.ask('POST', f'/end/{run_id}')
 
-    def log_in(self, name: str) -> str:
+    def log_in(self, name):
         """Return the session cookie of a user who has logged in."""
         return str(self.ask('GET', f'/account/login?name={name}').headers['Set-Cookie']).partition(';')[0]
 
 
-def together(calls: Sequence[Callable[[], T]]) -> list[T]:
+def run_command(database, *arguments):
+    """Run a command on a database in this process, and return its result."""
+    app = create_app(database.uri)
+    result = app.test_cli_runner().invoke(args=['runs-api', *map(str, arguments)])
+    dispose(app)
+    return result
+
+
+def together(calls):
     """Make calls at the same moment, each in a thread of its own, and return their values in their order."""
     start = Barrier(len(calls), timeout=TIMEOUT)
 
-    def call(one: Callable[[], T]) -> T:
+    def call(one):
         start.wait()
         return one()
 
@@ -115,8 +120,7 @@ class Server(Private):
     there are workers, which are there at once. By default the rate limit is out of the way.
     """
 
-    def __init__(self, folder: Path, uri: str, *, workers: int = 4, threads: int = 1, preload: bool = True,
-                 **settings: Any) -> None:
+    def __init__(self, folder, uri, *, workers=4, threads=1, preload=True, **settings):
         port = free_port()
         settings = {'RUNS_API_RATE_LIMIT': '1000000 per minute', **settings}
         super().__init__(folder, [
@@ -130,11 +134,11 @@ class Server(Private):
         self.workers = workers
         self.address = f'http://127.0.0.1:{port}'
 
-    def meeting(self) -> str:
-        """Name a meeting of all workers, see `entry.Worker`."""
+    def meeting(self):
+        """Name a meeting of all workers, see `entry`."""
         return f'{secrets.token_hex(4)} {self.workers}'
 
-    def retry_often(self, token: str, run_id: int, requests: int, **body: Any) -> list[Answer]:
+    def retry_often(self, token, run_id, requests, **body):
         """Ask for retries at the same moment; every worker gets at least one of the requests."""
         client, meet = Client(self.address, token), self.meeting()
-        return together([lambda: client.retry(run_id, meet=meet, **body)] * requests)
+        return together([lambda: client.retry(run_id, headers={'Meet': meet}, **body)] * requests)

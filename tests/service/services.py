@@ -1,7 +1,5 @@
 """A database server and a Redis of the tests' own, which may be stopped."""
 
-from __future__ import annotations
-
 import getpass
 import os
 import shutil
@@ -9,19 +7,13 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypeVar
 
 from sqlalchemy import make_url
 from support.databases import Database, fresh_database, missing
 
-T = TypeVar('T')
-P = TypeVar('P', bound='Private')
 
-
-def wait_for(what: str, condition: Callable[[], T], seconds: float = 60, pause: float = 0.05) -> T:
+def wait_for(what, condition, seconds=60, pause=0.05):
     """Ask again and again until a condition returns something true, and return that."""
     end = time.monotonic() + seconds
     while not (found := condition()):
@@ -30,13 +22,13 @@ def wait_for(what: str, condition: Callable[[], T], seconds: float = 60, pause: 
     return found
 
 
-def program(name: str) -> str:
+def program(name):
     """Return the path of a program that is installed."""
     path = os.pathsep.join([os.environ.get('PATH', os.defpath), '/usr/sbin'])
     return shutil.which(name, path=path) or missing(f'not installed: {name}')
 
 
-def mysqld() -> str:
+def mysqld():
     """Return the path of MySQL's server. MariaDB's may have its name."""
     path = program('mysqld')
     version = subprocess.run([path, '--version'], capture_output=True, check=True, text=True, timeout=60).stdout
@@ -46,32 +38,32 @@ def mysqld() -> str:
 class Private:
     """A server of the tests' own in a folder, which may be stopped and started."""
 
-    def __init__(self, folder: Path, command: Sequence[str], port: int, **environment: str) -> None:
+    def __init__(self, folder, command, port, **environment):
         self.folder, self.command, self.port = folder, command, port
         self.environment = {**os.environ, **environment}
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process = None
 
-    def __enter__(self: P) -> P:
+    def __enter__(self):
         """Start it."""
         self.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_):
         """Stop it."""
         self.stop()
 
     @property
-    def process_id(self) -> int:
+    def process_id(self):
         """The id of the process, which runs."""
         assert self.process is not None and self.process.poll() is None, self.log
         return self.process.pid
 
     @property
-    def log(self) -> str:
+    def log(self):
         """All that it has written to its log."""
         return (self.folder / 'log.txt').read_text(errors='replace')
 
-    def start(self) -> None:
+    def start(self):
         """Start it if it does not run, and wait until it listens."""
         if self.process is None:
             with open(self.folder / 'log.txt', 'ab') as log:
@@ -79,11 +71,11 @@ class Private:
                                                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         wait_for(f'an answer of {self.command[0]}', self._listens)
 
-    def _listens(self) -> bool:
+    def _listens(self):
         with socket.socket() as probe:
             return bool(self.process_id) and probe.connect_ex(('127.0.0.1', self.port)) == 0
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+    def stop(self, number=signal.SIGTERM):
         """End it as its administrator would, or with SIGKILL as a lack of memory would, and wait until it has gone."""
         if self.process is not None:
             self.process.send_signal(number)
@@ -91,23 +83,23 @@ class Private:
             self.process.wait(60)
             self.process = None
 
-    def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
+    def restart(self, number=signal.SIGTERM):
         """Stop it in such a way, and start it."""
         self.stop(number)
         self.start()
 
 
-def free_port() -> int:
+def free_port():
     """Return a port that nobody listens on."""
     with socket.create_server(('127.0.0.1', 0)) as probe:
-        port: int = probe.getsockname()[1]
+        port = probe.getsockname()[1]
     return port
 
 
 class PrivateDatabaseServer(Private):
     """A MariaDB or a MySQL of the tests' own."""
 
-    def __init__(self, kind: str, folder: Path) -> None:
+    def __init__(self, kind, folder):
         port = free_port()
         # A server that starts removes all temporary tables in that folder. In the one that every server has by
         # default they would be those of other servers, which crash of it.
@@ -128,7 +120,7 @@ class PrivateDatabaseServer(Private):
         self.admin = Database(make_url(f'mysql+pymysql://root:@127.0.0.1:{port}'))
 
     @contextmanager
-    def database(self) -> Iterator[Database]:
+    def database(self):
         """Start it, and yield a database for an account; in the end it runs and takes writes, whatever happened."""
         self.start()
         with fresh_database(self.admin) as made, made.for_account() as account:
@@ -137,12 +129,12 @@ class PrivateDatabaseServer(Private):
             finally:
                 self.recover()
 
-    def recover(self) -> None:
+    def recover(self):
         """Run, take writes and many connections, and have patience with those that idle."""
         self.start()
         self.admin.query('SET GLOBAL read_only = 0, GLOBAL wait_timeout = DEFAULT, GLOBAL max_connections = DEFAULT')
 
-    def connections(self, of: Database) -> list[int]:
+    def connections(self, of):
         """Return the connections of an account."""
         return [row.id for row in self.admin.query(
             'SELECT id FROM information_schema.processlist WHERE user = :name', name=of.url.username)]
@@ -151,13 +143,13 @@ class PrivateDatabaseServer(Private):
 class PrivateRedis(Private):
     """A Redis of the tests' own, which keeps nothing."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder):
         port = free_port()
         super().__init__(folder, [
             program('redis-server'), '--port', str(port), '--bind', '127.0.0.1', '--save', ''], port)
         self.url = f'redis://127.0.0.1:{port}'
 
-    def ask(self, *command: str) -> Any:
+    def ask(self, *command):
         """Send a command, and return the answer."""
         from redis import Redis
         with Redis.from_url(self.url, socket_timeout=10) as client:

@@ -1,16 +1,14 @@
 """Every way into the package on a server: what it may do there, and how the rows are found that it asks for."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import seed
-from application import create_app, dispose
+from application import hosted
 from database import db
 from mod_test.models import Test
-from sqlalchemy import Engine, create_engine, text, update
+from sqlalchemy import create_engine, text, update
 from sqlalchemy.exc import OperationalError
-from support.databases import Database
 from support.entry_points import CALLS, SILENT, EntryPoints
 from support.statements import Statement, record_statements
 
@@ -26,7 +24,7 @@ ASKING = [name for name in CALLS if name not in SILENT]
 
 
 @pytest.fixture(scope='module')
-def entry_points(database: Database) -> Iterator[EntryPoints]:
+def entry_points(database):
     """
     Yield every way into the package, on a database with many more runs and users than a statement is about.
 
@@ -46,12 +44,12 @@ def entry_points(database: Database) -> Iterator[EntryPoints]:
 
 
 @pytest.mark.parametrize('name', CALLS)
-def test_an_account_with_select_and_insert_is_enough(entry_points: EntryPoints, name: str) -> None:
+def test_an_account_with_select_and_insert_is_enough(entry_points, name):
     CALLS[name](entry_points)
 
 
 @pytest.fixture(scope='module', params=['as they are', 'analyzed'])
-def engine(request: pytest.FixtureRequest, database: Database, entry_points: EntryPoints) -> Iterator[Engine]:
+def engine(request, database, entry_points):
     """
     Connect to the database, with the statistics that its tables have of themselves and with exact ones.
 
@@ -69,7 +67,7 @@ def engine(request: pytest.FixtureRequest, database: Database, entry_points: Ent
 
 
 @pytest.fixture
-def sent(request: pytest.FixtureRequest, entry_points: EntryPoints) -> list[Statement]:
+def sent(request, entry_points):
     """Return the statements that the package sends in a call."""
     with record_statements(entry_points.package_engine) as sent:
         CALLS[request.param](entry_points)
@@ -77,7 +75,7 @@ def sent(request: pytest.FixtureRequest, entry_points: EntryPoints) -> list[Stat
     return sent
 
 
-def plan(engine: Engine, statements: list[Statement]) -> list[tuple[Statement, Any]]:
+def plan(engine, statements):
     """Return what EXPLAIN says of the tables that statements read, each with its statement."""
     rows: list[tuple[Statement, Any]] = []
     with engine.connect() as connection:
@@ -93,8 +91,7 @@ def plan(engine: Engine, statements: list[Statement]) -> list[tuple[Statement, A
 
 
 @pytest.mark.parametrize(('sent', 'name'), [(name, name) for name in ASKING], indirect=['sent'])
-def test_no_table_of_the_history_is_read_as_a_whole_and_results_where_they_lie_together(
-        sent: list[Statement], engine: Engine, name: str) -> None:
+def test_no_table_of_the_history_is_read_as_a_whole_and_results_where_they_lie_together(sent, engine, name):
     found = plan(engine, sent)
     # The sweep walks the progress rows backwards, no further than to the LIMIT at the end of its statement.
     read_whole = {row.table for statement, row in found
@@ -108,10 +105,9 @@ def test_no_table_of_the_history_is_read_as_a_whole_and_results_where_they_lie_t
 
 
 @pytest.fixture(scope='module', params=['master', 'another branch'])
-def history(request: pytest.FixtureRequest, database: Database, entry_points: EntryPoints) -> Iterator[Engine]:
+def history(request, database, entry_points):
     """Connect to the database after ten thousand more runs, of master or not."""
-    app = create_app(database.uri)
-    with app.app_context():
+    with hosted(database.uri):
         for _ in range(5):
             seed.bulk_runs(2000, 1, 0)
         db.session.execute(update(Test).where(Test.pr_nr == 0).values(branch=request.param))
@@ -119,12 +115,10 @@ def history(request: pytest.FixtureRequest, database: Database, entry_points: En
         for table in db.metadata.tables:
             db.session.execute(text(f'ANALYZE TABLE `{table}`'))
         yield db.engine
-        db.session.remove()
-    dispose(app)
 
 
 @pytest.mark.parametrize('name', ['preview of a pull request', 'retries', 'verdict', 'failed only', 'full'])
-def test_a_long_history_is_not_read(history: Engine, entry_points: EntryPoints, name: str) -> None:
+def test_a_long_history_is_not_read(history, entry_points, name):
     with record_statements(entry_points.package_engine) as sent:
         CALLS[name](entry_points)
 

@@ -5,30 +5,28 @@ from collections import Counter
 from functools import partial
 
 import pytest
-from support.databases import Database
 
-from .runs import Scenario, expected_run, read_runs
-from .server import Answer, Client, Server, together
+from .runs import expected_run, read_runs
+from .server import together
 
 REQUESTS = 48
 
 
 @pytest.fixture
-def key() -> str:
+def key():
     """Return a key that nobody has used."""
     return f'key-{secrets.token_hex(8)}'
 
 
 @pytest.mark.parametrize('in_process, person', [(False, 'alice'), (True, 'alice'), (True, None)])
 def test_simultaneous_requests_or_calls_with_one_key_make_one_run(
-        server: Server, database: Database, scenario: Scenario, alice: Client, key: str, in_process: bool,
-        person: str | None) -> None:
+        server, database, scenario, alice, key, in_process, person):
     before = read_runs(database)
     meet = server.meeting()
 
-    def ask() -> Answer:
+    def ask():
         if not in_process:
-            return alice.retry(scenario.run_id, key=key, meet=meet)
+            return alice.retry(scenario.run_id, key=key, headers={'Meet': meet})
         arguments = {'requested_by': person, 'idempotency_key': key}
         return alice.ask('POST', f'/call/{scenario.run_id}', arguments, Meet=meet)
 
@@ -43,12 +41,12 @@ def test_simultaneous_requests_or_calls_with_one_key_make_one_run(
 
 
 def test_simultaneous_requests_with_one_key_and_two_bodies_make_the_run_of_one_of_them(
-        server: Server, database: Database, scenario: Scenario, alice: Client, key: str) -> None:
+        server, database, scenario, alice, key):
     before = read_runs(database)
     meet = server.meeting()
     bodies = [False, True] * (REQUESTS // 2)
 
-    answers = together([partial(alice.retry, scenario.run_id, key=key, meet=meet, failed_only=failed_only)
+    answers = together([partial(alice.retry, scenario.run_id, key=key, headers={'Meet': meet}, failed_only=failed_only)
                         for failed_only in bodies])
 
     runs = read_runs(database)
@@ -58,7 +56,7 @@ def test_simultaneous_requests_with_one_key_and_two_bodies_make_the_run_of_one_o
     assert {answer.new_run_id for answer in answers if answer.status == 202} == {new_run_id}
 
 
-def test_keys_that_differ_in_case_or_in_their_end_are_different(scenario: Scenario, alice: Client, key: str) -> None:
+def test_keys_that_differ_in_case_or_in_their_end_are_different(scenario, alice, key):
     keys = [key, key.upper(), key.capitalize(), f'{key}.', f'{key}-', f'{key}_', f"{key}'", f'{key}%',
             *(f'{key.ljust(254, ".")}{last}' for last in 'aAbB')]
 

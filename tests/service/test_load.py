@@ -4,7 +4,6 @@ import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -12,12 +11,11 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from application import create_app, dispose
 from sqlalchemy.exc import OperationalError
 from support.databases import Database
 
-from .runs import Run, Scenario, create_scenario, expected_run, read_runs
-from .server import Answer, Client, Server, together
+from .runs import Scenario, create_scenario, expected_run, read_runs
+from .server import Answer, Client, Server, run_command, together
 from .services import PrivateDatabaseServer
 
 CLIENTS = 8
@@ -41,14 +39,14 @@ class Site:
 
 
 @pytest.fixture
-def site(private_server: PrivateDatabaseServer, serve: Callable[..., Server]) -> Iterator[Site]:
+def site(private_server, serve):
     """Serve the database, with each worker loading the application by itself, as on the platform."""
     with private_server.database() as database:
         scenario = create_scenario(database, TESTS, FAILED, others=4)
         yield Site(private_server, database, scenario, serve(database.uri, preload=False))
 
 
-def complete_a_run(site: Site) -> None:
+def complete_a_run(site):
     """Report on another run, and say which tests have passed, as the platform does when a run of master completes."""
     run_id = random.choice(site.scenario.other_run_ids)
     try:
@@ -60,7 +58,7 @@ def complete_a_run(site: Site) -> None:
         assert error.orig is not None and error.orig.args[0] in GAVE_WAY, error
 
 
-def kill_a_worker(site: Site) -> None:
+def kill_a_worker(site):
     """Kill one of the workers."""
     parent = site.server.process_id
     workers = Path(f'/proc/{parent}/task/{parent}/children').read_text().split()
@@ -68,7 +66,7 @@ def kill_a_worker(site: Site) -> None:
         os.kill(int(random.choice(workers)), signal.SIGKILL)
 
 
-def kill_the_connections(site: Site) -> None:
+def kill_the_connections(site):
     """Kill all connections of the server."""
     for connection in site.private.connections(site.database):
         with suppress(OperationalError):  # It has ended by itself.
@@ -76,11 +74,11 @@ def kill_the_connections(site: Site) -> None:
 
 
 @contextmanager
-def happening(trouble: Callable[[Site], None], site: Site, times: int, seconds: float) -> Iterator[Event]:
+def happening(trouble, site, times, seconds):
     """Let trouble happen so many times, after so many seconds each, and yield the event that all is over."""
     over = Event()
 
-    def work() -> None:
+    def work():
         for _ in range(times):
             over.wait(seconds)
             trouble(site)
@@ -93,7 +91,7 @@ def happening(trouble: Callable[[Site], None], site: Site, times: int, seconds: 
     thread.join()
 
 
-def retry_often(client: Client, run_id: int, over: Event) -> list[tuple[bool, Answer | None]]:
+def retry_often(client, run_id, over):
     """Retry the failed tests and all in turn, and end the former; return which were asked for, and answers."""
     answers: list[tuple[bool, Answer | None]] = []
     while len(answers) < REQUESTS.start or not over.is_set() and len(answers) < REQUESTS.stop:
@@ -107,30 +105,22 @@ def retry_often(client: Client, run_id: int, over: Event) -> list[tuple[bool, An
     return answers
 
 
-def carry_over_by_command(database: Database) -> None:
-    """Do what was missed, as an operator would."""
-    app = create_app(database.uri)
-    result = app.test_cli_runner().invoke(args=['runs-api', 'carry-over'])
-    dispose(app)
-    assert result.exit_code == 0, result.output
-
-
 @pytest.mark.parametrize('trouble, times, seconds, otherwise', [
     pytest.param(complete_a_run, 5, 5, 202, id='runs of master complete'),
     pytest.param(kill_a_worker, 10, 0.7, None, id='workers are killed'),
     pytest.param(kill_the_connections, 20, 0.25, 503, id='connections are killed'),
     pytest.param(lambda site: site.private.restart(signal.SIGKILL), 3, 1, 503, id='the database is killed')])
-def test_every_accepted_retry_is_whole_and_there_are_no_others(
-        site: Site, trouble: Callable[[Site], None], times: int, seconds: float, otherwise: int | None) -> None:
+def test_every_accepted_retry_is_whole_and_there_are_no_others(site, trouble, times, seconds, otherwise):
     scenario, client = site.scenario, Client(site.server.address, site.scenario.token)
     before = read_runs(site.database)
 
-    def expected(run: Run, is_whole: bool) -> Run:
+    def expected(run, is_whole):
         return expected_run(run, before[scenario.run_id], scenario, failed_only=run.failed_only,
                             ended=run.progress == 1, is_whole=is_whole)
 
     with happening(trouble, site, times, seconds) as over:
-        answers = sum(together([lambda: retry_often(client, scenario.run_id, over)] * CLIENTS), [])
+        of_clients = together([lambda: retry_often(client, scenario.run_id, over)] * CLIENTS)
+    answers = [answer for of_client in of_clients for answer in of_client]
 
     statuses = Counter(answer and answer.status for _, answer in answers)
     accepted = {answer.new_run_id: failed_only for failed_only, answer in answers if answer and answer.status == 202}
@@ -147,7 +137,8 @@ def test_every_accepted_retry_is_whole_and_there_are_no_others(
     tokens = {run.token for run in runs.values()}
     assert len(tokens) == len(runs) and all(len(token) == 64 and token.isalnum() for token in tokens)
 
-    carry_over_by_command(site.database)
+    # An operator does what was missed.
+    assert run_command(site.database, 'carry-over').exit_code == 0
 
     runs = read_runs(site.database)
     assert [runs[run.id] for run in lacking] == [expected(run, True) for run in lacking]

@@ -5,20 +5,17 @@ The hooks of the platform ask the database before any route does, so most of the
 """
 
 import re
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
 import pytest
-from application import create_app, dispose
-from click.testing import Result
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import OperationalError
 from support.databases import Database, fresh_database
 
 from .runs import create_scenario, expected_run, read_runs
-from .server import Answer, Client, Server
-from .services import PrivateDatabaseServer, wait_for
+from .server import Client, run_command
+from .services import wait_for
 
 #: This would look like a line of the log, if it were written there as it is.
 FORGED = '4711 Platform CRITICAL forged'
@@ -26,7 +23,7 @@ REASON = f'a reason\n{FORGED}\r\n{FORGED}\r{FORGED}\u2028{FORGED}\x85{FORGED}\x0
 RUN_TOKEN = re.compile('(?<![A-Za-z0-9])[A-Za-z0-9]{64}(?![A-Za-z0-9])')
 
 
-def assert_refused(answer: Answer, secrets: list[str], is_counted: bool) -> None:
+def assert_refused(answer, secrets, is_counted):
     """Check that an answer is a refusal in the one shape, with nothing of the inside in it."""
     assert (answer.status, answer.headers['Content-Type']) == (503, 'application/json')
     assert answer.body == {'code': 'service_unavailable', 'details': {},
@@ -38,7 +35,7 @@ def assert_refused(answer: Answer, secrets: list[str], is_counted: bool) -> None
     assert RUN_TOKEN.search(said) is None
 
 
-def assert_logged(log: str, pattern: str, workers: set[int], secrets: list[str]) -> None:
+def assert_logged(log, pattern, workers, secrets):
     """Check that the log says why each worker refused, and has no secret and no line of a reason in it."""
     lines = log.splitlines()
     assert {int(line.split()[0]) for line in lines if 'Platform' in line and re.search(pattern, line)} == workers
@@ -48,8 +45,7 @@ def assert_logged(log: str, pattern: str, workers: set[int], secrets: list[str])
 
 
 @pytest.mark.parametrize('fault, logged', [('read-only', r'\b1290\b'), ('stopped', r'\b(2003|2006|2013)\b')])
-def test_a_database_that_is_away_costs_refusals_in_the_one_shape_and_nothing_else(
-        private_server: PrivateDatabaseServer, serve: Callable[..., Server], fault: str, logged: str) -> None:
+def test_a_database_that_is_away_costs_refusals_in_the_one_shape_and_nothing_else(private_server, serve, fault, logged):
     with private_server.database() as database:
         scenario = create_scenario(database)
         server = serve(database.uri)
@@ -84,8 +80,8 @@ def test_a_database_that_is_away_costs_refusals_in_the_one_shape_and_nothing_els
 
 
 @pytest.mark.parametrize('pre_ping, status', [(True, 202), (False, 503)])
-def test_connections_that_idled_too_long_cost_nothing_with_pre_ping_and_one_answer_without(
-        private_server: PrivateDatabaseServer, serve: Callable[..., Server], pre_ping: bool, status: int) -> None:
+def test_connections_that_idled_too_long_cost_one_answer_unless_they_are_pinged(
+        private_server, serve, pre_ping, status):
     with private_server.database() as database:
         scenario = create_scenario(database)
         private_server.admin.query('SET GLOBAL wait_timeout = 3')
@@ -103,14 +99,6 @@ def test_connections_that_idled_too_long_cost_nothing_with_pre_ping_and_one_answ
 # At the command line
 
 
-def retry_by_command(uri: str, run_id: int) -> Result:
-    """Retry a run of a database at the command line."""
-    app = create_app(uri)
-    result = app.test_cli_runner().invoke(args=['runs-api', 'retry', str(run_id)])
-    dispose(app)
-    return result
-
-
 #: What an administrator has done to a database, and the error of MariaDB or MySQL.
 BROKEN = {
     'a trigger': ("CREATE TRIGGER refuse BEFORE INSERT ON run_retry FOR EACH ROW SIGNAL SQLSTATE '45000' "
@@ -120,31 +108,35 @@ BROKEN = {
 
 
 @pytest.mark.parametrize('what', BROKEN)
-def test_an_error_that_waiting_cannot_fix_is_an_internal_one_and_a_command_prints_it(
-        database_server: Database, what: str) -> None:
+def test_an_error_that_waiting_cannot_fix_is_an_internal_one_and_a_command_prints_it(database_server, what):
     statement, message = BROKEN[what]
     with fresh_database(database_server) as database:
         run_id = create_scenario(database).run_id
         database.query(statement)
 
-        result = retry_by_command(database.uri, run_id)
+        result = run_command(database, 'retry', run_id)
 
     assert result.exit_code not in (0, 3), result.output
     assert re.search(message, result.stderr), result.stderr
 
 
-def test_an_unknown_account_is_an_internal_error_and_a_server_without_connections_is_unavailable(
-        private_server: PrivateDatabaseServer) -> None:
+def test_an_unknown_account_is_an_internal_error(database_server):
+    with fresh_database(database_server) as database, database.for_account() as account:
+        run_id = create_scenario(account).run_id
+        result = run_command(Database(account.url.set(password='wrong')), 'retry', run_id)
+
+    assert result.exit_code not in (0, 3) and '1045' in result.stderr, result.output
+
+
+def test_a_server_without_connections_is_unavailable(private_server):
     with private_server.database() as database, ExitStack() as held:
         run_id = create_scenario(database).run_id
-        unknown = retry_by_command(Database(database.url.set(password='wrong')).uri, run_id)
         private_server.admin.query('SET GLOBAL max_connections = 10')
         engine = create_engine(database.url, poolclass=NullPool)
         with pytest.raises(OperationalError, match='1040'):
             for _ in range(20):
                 held.enter_context(engine.connect())
 
-        busy = retry_by_command(database.uri, run_id)
+        result = run_command(database, 'retry', run_id)
 
-    assert unknown.exit_code not in (0, 3) and '1045' in unknown.stderr, unknown.output
-    assert busy.exit_code == 3, busy.output
+    assert result.exit_code == 3, result.output

@@ -8,11 +8,8 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from support.databases import Database
 
-from .runs import Scenario
 from .server import Client, Server, together
-from .services import PrivateRedis
 
 REQUESTS = 64
 THREADS = 8
@@ -23,7 +20,7 @@ Serve = Callable[..., Server]
 
 
 @pytest.fixture
-def serve_with(serve: Callable[..., Server], database: Database, scenario: Scenario) -> Serve:
+def serve_with(serve, database, scenario):
     """Serve the scenario with the requests counted at an address. Nothing has been counted there for its token."""
     # Redis outlives the database: the same id again would go on counting where the last one stopped.
     database.query('UPDATE api_token SET id = :new', new=secrets.randbelow(2 ** 30) + 1000)
@@ -32,8 +29,8 @@ def serve_with(serve: Callable[..., Server], database: Database, scenario: Scena
 
 
 @pytest.mark.parametrize('workers, threads', [(4, 1), (2, THREADS)])
-def test_all_workers_together_accept_as_many_requests_as_the_limit_says_and_tell_of_one_window(
-        redis: str, scenario: Scenario, serve_with: Serve, workers: int, threads: int) -> None:
+def test_all_workers_together_accept_as_many_requests_as_the_limit_says(
+        redis, scenario, serve_with, workers, threads):
     answers = serve_with(redis, '20 per hour', workers=workers, threads=threads).retry_often(
         scenario.token, scenario.run_id, REQUESTS)
 
@@ -43,7 +40,7 @@ def test_all_workers_together_accept_as_many_requests_as_the_limit_says_and_tell
     assert min(left) == 0 and max(left) <= 19
 
 
-OUTAGES: dict[str, Callable[[PrivateRedis], object]] = {
+OUTAGES = {
     'frozen': lambda server: os.kill(server.process_id, signal.SIGSTOP),
     'killed': lambda server: server.stop(signal.SIGKILL),
     'restarted': lambda server: server.restart(),
@@ -51,9 +48,7 @@ OUTAGES: dict[str, Callable[[PrivateRedis], object]] = {
 
 
 @pytest.mark.parametrize('outage', OUTAGES.values(), ids=OUTAGES)
-def test_whatever_happens_to_redis_no_request_of_eight_threads_fails(
-        private_redis: PrivateRedis, scenario: Scenario, serve_with: Serve,
-        outage: Callable[[PrivateRedis], object]) -> None:
+def test_whatever_happens_to_redis_no_request_of_eight_threads_fails(private_redis, scenario, serve_with, outage):
     server = serve_with(private_redis.url, workers=1, threads=THREADS)
     client = Client(server.address, scenario.token)
     ask = [lambda: client.retry(scenario.run_id)] * THREADS
@@ -72,7 +67,7 @@ def test_whatever_happens_to_redis_no_request_of_eight_threads_fails(
 
 @pytest.mark.parametrize('was_there', [True, False])
 def test_without_redis_no_request_fails_each_process_limits_by_itself_and_warns_once(
-        private_redis: PrivateRedis, scenario: Scenario, serve_with: Serve, was_there: bool) -> None:
+        private_redis, scenario, serve_with, was_there):
     if not was_there:
         private_redis.stop()
     server = serve_with(private_redis.url, '5 per hour')

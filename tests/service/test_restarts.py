@@ -1,15 +1,10 @@
 """Rows that change while results are carried over or after that, under READ COMMITTED."""
 
-from collections.abc import Iterator
-
 import pytest
 import seed
-from application import create_app, dispose
+from application import hosted
 from database import db
-from flask import g
-from mod_regression.models import RegressionTest
-from sqlalchemy import Connection, create_engine, text
-from support.databases import Database
+from sqlalchemy import create_engine, text
 from support.histories import end, finish, report, retry_in_process
 from support.rows import Rows
 from support.statements import before_statements
@@ -18,28 +13,22 @@ from mod_runs_api import attempts_verdict, list_attempts
 
 
 @pytest.fixture
-def tests(database: Database) -> Iterator[list[RegressionTest]]:
+def tests(database):
     """Yield three regression tests, in a context of the miniature under READ COMMITTED."""
-    app = create_app(database.uri, SQLALCHEMY_ENGINE_OPTIONS={'isolation_level': 'READ COMMITTED'})
-    with app.app_context():
-        db.create_all()
-        g.db = db.session
+    with hosted(database.uri, SQLALCHEMY_ENGINE_OPTIONS={'isolation_level': 'READ COMMITTED'}):
         yield seed.regression_tests(3)
-        db.session.remove()
-    dispose(app)
 
 
 @pytest.mark.parametrize('step', ['INSERT INTO run_carried_over', 'INSERT INTO test_result_file',
                                   'INSERT INTO test_result ', 'INSERT INTO customized_test', ' SHARE'])
-def test_a_restart_between_two_statements_leaves_no_result_without_its_outputs(
-        database: Database, tests: list[RegressionTest], step: str) -> None:
+def test_a_restart_between_two_statements_leaves_no_result_without_its_outputs(database, tests, step):
     source = finish(seed.run(tests).id, tests, failed=tests[:1])
     retry = retry_in_process(source, failed_only=True)
     report(retry, tests[:1])
     engine, rows = create_engine(database.uri), Rows(db.engine)
     left = ['test_progress', 'test_result', 'test_result_file']
 
-    def restart(_connection: Connection) -> None:
+    def restart(_connection):
         with engine.begin() as own:
             while left:
                 own.exec_driver_sql(f'DELETE FROM {left.pop()} WHERE test_id = {source}')
@@ -54,7 +43,7 @@ def test_a_restart_between_two_statements_leaves_no_result_without_its_outputs(
     engine.dispose()
 
 
-def test_no_record_changes_if_somebody_corrects_the_times_of_progress_rows(tests: list[RegressionTest]) -> None:
+def test_no_record_changes_if_somebody_corrects_the_times_of_progress_rows(tests):
     source = finish(seed.run(tests).id, tests, failed=tests[:1])
     retry = finish(retry_in_process(source, failed_only=True), tests[:1])
     before = list_attempts(retry), attempts_verdict(retry)

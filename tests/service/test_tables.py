@@ -3,13 +3,11 @@
 from application import create_app, dispose
 from database import db
 from sqlalchemy import NullPool, create_engine, text
-from support.databases import Database
 
 OURS = ['run_retry', 'run_carried_over']
 
 
-def test_the_tables_are_created_while_transactions_that_have_read_are_open_and_none_of_these_fails(
-        database: Database) -> None:
+def test_creating_the_tables_waits_for_no_transaction_that_has_read(database):
     app, engine = create_app(database.uri), create_engine(database.uri, poolclass=NullPool)
     with app.app_context():
         ours = [db.metadata.tables[name] for name in OURS]

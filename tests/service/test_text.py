@@ -1,15 +1,12 @@
 """A reason is kept as it was written, whatever text the database and its connection speak."""
 
-from collections.abc import Iterator
-
 import pytest
-from application import create_app, dispose
-from support.databases import Database, fresh_database
+from application import hosted
+from support.databases import fresh_database
 
 from mod_runs_api import InvalidFields, retry_run
 
-from .runs import Scenario, read_runs
-from .server import Client
+from .runs import rows_of
 
 SERVER = {'workers': 1}
 
@@ -29,27 +26,22 @@ REASONS = [text[:255].ljust(255, '.') for text in (
 
 
 @pytest.fixture(scope='module', params=['utf8mb4', 'utf8mb3', 'latin1'])
-def database(request: pytest.FixtureRequest, database_server: Database) -> Iterator[Database]:
+def database(request, database_server):
     """Yield a database with a character set of its own."""
     with fresh_database(database_server, request.param) as made:
         yield made
 
 
-def test_a_reason_of_255_code_points_is_stored_and_shown_exactly(
-        database: Database, scenario: Scenario, alice: Client) -> None:
+def test_a_reason_of_255_code_points_is_stored_and_shown_exactly(database, scenario, alice):
     given = {alice.retry(scenario.run_id, reason=reason).new_run_id: reason for reason in REASONS}
 
-    runs = read_runs(database)
-    assert {run_id: (runs[run_id].reason or b'').decode() for run_id in given} == given
+    assert {row.run_id: row.reason for row in rows_of(database).retries} == given
     shown = alice.ask('GET', f'/api/v1/runs/{scenario.run_id}/retries').body['data'][1:]
     assert {attempt['run_id']: attempt['reason'] for attempt in shown} == given
 
 
-def test_a_name_without_characters_in_the_database_is_nobodys(database: Database, scenario: Scenario) -> None:
-    app = create_app(database.uri)
-    with app.test_request_context():
-        app.preprocess_request()
+def test_a_name_without_characters_in_the_database_is_nobodys(database, scenario):
+    with hosted(database.uri):
         for name in ('\u0410\u043b\u0438\u0441\u0430', '\U0001f600', 'a\U0001f600', '\ud800'):
             with pytest.raises(InvalidFields):
                 retry_run(scenario.run_id, requested_by=name)
-    dispose(app)

@@ -1,34 +1,16 @@
 """Requests to the API and commands, as the fixtures send them."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from click.testing import Result
-from werkzeug.test import TestResponse
 
-from mod_runs_api.terminal import Columns
-
-
-class Answer(TestResponse):
-    """A response as pytest-flask makes it, for the type checker: it equals its status, and has JSON."""
-
-    if TYPE_CHECKING:
-        @property
-        def json(self) -> Any:
-            """What it says."""
-
-        def __eq__(self, status: object) -> bool:
-            """Return whether it has this status."""
-
-
-#: Sends a request and returns the response: see the fixtures ``ask``, ``retry``, ``attempts`` and ``verdict``.
-ApiCall = Callable[..., Answer]
-
-#: Runs a command and returns its result: see the fixture ``command``.
+#: For annotations: a fixture that sends a request, and one that runs a command.
+ApiCall = Callable[..., Any]
 Command = Callable[..., Result]
 
 
-def read_lines(result: Result, columns: Columns) -> list[dict[str, str]]:
+def read_lines(result, columns):
     """Return the lines that a command has printed for a program. A line has its cells by the headings."""
     return [dict(zip(columns, line.split('\t'), strict=True)) for line in result.stdout.splitlines()]
 
@@ -43,13 +25,13 @@ SECURITY_HEADERS = {
 }
 
 
-def assert_security_headers(response: TestResponse) -> None:
+def assert_security_headers(response):
     """Check that a response has each of them, once."""
     assert {name: response.headers.getlist(name) for name in SECURITY_HEADERS} == {
         name: [value] for name, value in SECURITY_HEADERS.items()}
 
 
-def assert_error(response: Answer, status: int, code: str, details: dict[str, Any] | None = None) -> None:
+def assert_error(response, status, code, details=None):
     """Check that a response is an error in the one shape (docs/api.rst, "Errors"), and was counted."""
     assert response.status_code == status, response.text
     assert response.content_type == 'application/json'

@@ -5,24 +5,23 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 
-def missing(reason: str) -> NoReturn:
+def missing(reason):
     """Skip the current test, or fail it if the environment variable `RUNS_API_SERVICES` is `required`."""
     if os.environ.get('RUNS_API_SERVICES') == 'required':
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
 
 
-def address(variable: str, default: str) -> str:
+def address(variable, default):
     """Return the address of a service that listens: the one that a variable names, or the default."""
     found = os.environ.get(variable, default)
     url = make_url(found)
@@ -40,21 +39,21 @@ class Database:
     url: URL
 
     @property
-    def uri(self) -> str:
+    def uri(self):
         """The address as the platform has it: with three-byte text."""
         return self.url.update_query_dict({'charset': 'utf8'}).render_as_string(hide_password=False)
 
     @property
-    def version(self) -> str:
+    def version(self):
         """The version of the server, as it says it itself."""
         return str(self.query('SELECT VERSION()')[0][0])
 
     @property
-    def kind(self) -> str:
+    def kind(self):
         """What the server is: MariaDB or MySQL."""
         return 'MariaDB' if 'MariaDB' in self.version else 'MySQL'
 
-    def query(self, *statements: str, **values: Any) -> list[Any]:
+    def query(self, *statements, **values):
         """Send statements on a connection of their own, each committed at once; return the rows of the last, if any."""
         engine = create_engine(self.url, poolclass=NullPool, isolation_level='AUTOCOMMIT')
         rows: list[Any] = []
@@ -67,7 +66,7 @@ class Database:
         return rows
 
     @contextmanager
-    def for_account(self, rights: str = 'ALL PRIVILEGES') -> Iterator[Database]:
+    def for_account(self, rights='ALL PRIVILEGES'):
         """Yield the database for an account of its own that has some rights in it."""
         name, password = f'runs_api_{secrets.token_hex(4)}', secrets.token_urlsafe(24)
         self.query(f"CREATE USER '{name}'@'%' IDENTIFIED BY '{password}'",
@@ -78,13 +77,13 @@ class Database:
             self.query(f"DROP USER '{name}'@'%'")
 
 
-def named_server() -> Database:
+def named_server():
     """Return the server that the tests are to use."""
     return Database(make_url(address('RUNS_API_DATABASE', 'mysql+pymysql://root:@127.0.0.1:3306')))
 
 
 @contextmanager
-def fresh_database(server: Database, charset: str = 'utf8mb4') -> Iterator[Database]:
+def fresh_database(server, charset='utf8mb4'):
     """Yield a database with nothing in it, for the account of the server's address."""
     name = f'runs_api_{secrets.token_hex(6)}'
     server.query(f'CREATE DATABASE {name} CHARACTER SET {charset}')

@@ -1,7 +1,6 @@
 """The tables in the docs, for the tests that compare them with the code."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -10,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 Row = dict[str, str]
 
 
-def read_table(page: str, heading: str) -> list[Row]:
+def read_table(page, heading):
     """Return the rows of the first table of a page whose first column has a heading."""
     for headings, *rows in _read_tables((ROOT / page).read_text()):
         if headings[0] == heading:
@@ -18,7 +17,7 @@ def read_table(page: str, heading: str) -> list[Row]:
     raise AssertionError(f'{page} has no table with the heading {heading}')
 
 
-def _read_tables(text: str) -> Iterator[list[list[str]]]:
+def _read_tables(text):
     """Yield the simple tables of a text: the headings, and the rows. A row without a first cell continues another."""
     for border, head, body in re.findall(r'^(=+(?: +=+)+)\n((?!=).+\n)\1\n((?:.+\n)+?)\1$', text, re.MULTILINE):
         starts = [match.start() for match in re.finditer('=+', border)]
@@ -32,6 +31,6 @@ def _read_tables(text: str) -> Iterator[list[list[str]]]:
         yield table
 
 
-def read_literals(cell: str) -> list[str]:
+def read_literals(cell):
     """Return the literals in a cell."""
     return re.findall('``(.+?)``', cell)

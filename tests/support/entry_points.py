@@ -1,10 +1,8 @@
 """Every way into the package, for what must hold of all of them: the statements that are sent, and their plans."""
 
 import secrets
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta, timezone
-from typing import Any
+from datetime import datetime, timedelta
 
 import pytest
 import seed
@@ -12,7 +10,6 @@ from application import create_app, dispose
 from database import db
 from flask import g
 from mod_auth.models import Role
-from mod_ci.models import GcpInstance
 from mod_customized.models import CustomizedTest
 from mod_test.models import Test, TestPlatform, TestProgress, TestStatus, TestType
 from sqlalchemy import Engine, delete, update
@@ -36,8 +33,8 @@ class EntryPoints:
     run was retried so many times in a row. What is sent through `package_engine`, the package alone has sent.
     """
 
-    def __init__(self, database_uri: str, tests: int, runs: int, retries: int) -> None:
-        self.sessions: scoped_session[Session] = scoped_session(sessionmaker())
+    def __init__(self, database_uri, tests, runs, retries):
+        self.sessions = scoped_session(sessionmaker())
         self._stack = ExitStack()
         self.github = self._stack.enter_context(GITHUB.standing_in())
         self.github.open_pull(PR, COMMIT, AUTHOR)
@@ -47,7 +44,7 @@ class EntryPoints:
         self.app.teardown_appcontext(lambda _: self.sessions.remove())
         with self.app.app_context():
             db.create_all()
-            self.engine: Engine = db.engine
+            self.engine = db.engine
             self.package_engine: Engine = db.engine.execution_options()
             self.sessions.configure(bind=self.package_engine)
             for number in range(runs):
@@ -77,22 +74,22 @@ class EntryPoints:
         self.retry(self.failed, key='used')
         self.comment()
 
-    def _use_sessions_of_the_package(self) -> None:
+    def _use_sessions_of_the_package(self):
         g.db = self.sessions
 
-    def close(self) -> None:
+    def close(self):
         """Close the connections to the database, and give GitHub its place back."""
         self._stack.close()
         dispose(self.app)
 
     @contextmanager
-    def request(self) -> Iterator[None]:
+    def request(self):
         """Have the host prepare a request, for what is called in process."""
         with self.app.test_request_context():
             self.app.preprocess_request()
             yield
 
-    def retry(self, run_id: int, body: Any = None, *, status: int = 202, token: str | None = '', key: str = '') -> None:
+    def retry(self, run_id, body=None, *, status=202, token='', key=''):
         """Ask for a retry, with alice's token by default, and check the status."""
         headers = {'Idempotency-Key': key} if key else {}
         if token is not None:
@@ -100,30 +97,30 @@ class EntryPoints:
         response = self.client.post(f'/api/v1/runs/{run_id}/retry', headers=headers, json=body)
         assert response.status_code == status, response.text
 
-    def get(self, route: str, run_id: int = 0) -> None:
+    def get(self, route, run_id=0):
         """Ask about a run, by default the newest of many attempts."""
         response = self.client.get(f'/api/v1/runs/{run_id or self.newest_retry}/{route}',
                                    headers={'Authorization': f'Bearer {self.token}'})
         assert response.status_code == 200, response.text
 
-    def retry_in_process(self) -> int:
+    def retry_in_process(self):
         """Retry the failed tests of a run."""
         with self.request():
             return retry_run(self.failed, failed_only=True, requested_by='alice', reason='x').new_run_id
 
-    def end(self) -> None:
+    def end(self):
         """Retry the failed tests of a run, and complete the retry: the other results are carried over."""
         run_id = self.retry_in_process()
         with self.request(), Session(self.package_engine) as session:
             session.add(TestProgress(run_id, TestStatus.completed, ''))
             session.commit()
 
-    def comment(self) -> None:
+    def comment(self):
         """Comment on a pull request."""
         with self.request():
             assert retry_from_comment(comment_payload('/retry linux', {'comment.id': secrets.randbits(60)})).retries
 
-    def command(self, *arguments: object) -> str:
+    def command(self, *arguments):
         """Run a command, in a session of the package, and return what it prints."""
         with pytest.MonkeyPatch.context() as patches:
             patches.setattr('database.create_session', lambda _uri: self.sessions)
@@ -131,22 +128,22 @@ class EntryPoints:
         assert result.exit_code in (0, 9), result.output  # 9: the verdict is pending.
         return result.stdout
 
-    def sweep(self) -> None:
-        """Sweep, where a machine has vanished and another run has run out of time."""
-        long_ago = datetime.now(timezone.utc) - timedelta(hours=20)
+    def sweep(self):
+        """Sweep after a machine was lost, and another run has run out of time."""
+        ago = timedelta(hours=20)
         with self.app.app_context():
-            vanished, stopped = seed.run().id, seed.run(commit=secrets.token_hex(20), branch=secrets.token_hex(4)).id
-            seed.add(GcpInstance(f'linux-{vanished}', vanished, long_ago))
-            seed.add(TestProgress(vanished, TestStatus.testing, '', long_ago))
-            seed.add(TestProgress(stopped, TestStatus.canceled, TIME_LIMIT, long_ago))
-            self.github.build(db.session.get_one(Test, stopped).commit)
+            lost = seed.run(stages=seed.STARTED, ago=ago)
+            seed.machine(lost, ago=ago)
+            stopped = seed.run(branch=secrets.token_hex(4), stages=seed.CANCELED, message=TIME_LIMIT, ago=ago)
+            self.github.build(stopped.commit)
             db.session.commit()
+            run_ids = [str(lost.id), str(stopped.id)]
         done = dict(line.split('\t')[:2] for line in self.command('sweep').splitlines())
-        assert (done[str(vanished)], done[str(stopped)]) == ('ended', 'retried'), done
+        assert [done[run_id] for run_id in run_ids] == ['ended', 'retried'], done
 
 
 #: All of them, by what they are.
-CALLS: dict[str, Callable[[EntryPoints], object]] = {
+CALLS = {
     'full': lambda to: to.retry(to.failed),
     'failed only': lambda to: to.retry(to.failed, {'failed_only': True}),
     'full, a source without rows': lambda to: to.retry(to.without_rows),

@@ -5,10 +5,7 @@ The real platform and the miniature are tested before the same one. In the minia
 for the platform's functions, which are not there: see :meth:`GitHub.standing_in`.
 """
 
-from __future__ import annotations
-
 import sys
-from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -23,7 +20,7 @@ BOT = 'ccextractor-bot'
 COMMITTED = datetime.now(timezone.utc) - timedelta(days=2)
 
 #: The settings of a platform whose repository this is.
-SETTINGS: dict[str, Any] = {
+SETTINGS = {
     'GITHUB_OWNER': 'CCExtractor', 'GITHUB_REPOSITORY': 'ccextractor', 'GITHUB_TOKEN': 'ghp_secret'}
 
 #: At how many artifacts the platform looks, where functions like its own stand in for them.
@@ -35,9 +32,9 @@ OLD_COMMIT, NEW_COMMIT = '0' * 40, 'f' * 40
 ALICE, AUTHOR = 583231, 21031067
 
 
-def comment_payload(body: str = '/retry', changes: dict[str, Any] | None = None) -> dict[str, Any]:
+def comment_payload(body='/retry', changes=None):
     """Return a new comment on the pull request, as GitHub reports it, with changes such as ``{'issue.number': 5}``."""
-    payload: dict[str, Any] = {
+    payload = {
         'action': 'created',
         'repository': {'full_name': 'CCExtractor/ccextractor'},
         'issue': {'number': PR, 'state': 'open', 'pull_request': {'merged_at': None},
@@ -64,10 +61,10 @@ class Build:
 class GitHub:
     """The one repository: its master, pull requests, comments and builds, and the statuses of the commits."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.clear()
 
-    def clear(self) -> None:
+    def clear(self):
         """Forget everything."""
         self.master: list[str] = []
         #: In the order in which they are listed.
@@ -82,20 +79,20 @@ class GitHub:
 
     # What a test has happen
 
-    def build(self, commit: str, platforms: Iterable[str] = ('linux', 'windows'), expired: bool | None = False) -> None:
+    def build(self, commit, platforms=('linux', 'windows'), expired=False):
         """Add the builds of a commit."""
         self.builds += [Build(commit, platform, expired) for platform in platforms]
 
-    def lose_build(self, commit: str) -> None:
+    def lose_build(self, commit):
         """Forget the builds of a commit."""
         self.builds = [build for build in self.builds if build.commit != commit]
 
-    def push(self, commit: str) -> None:
+    def push(self, commit):
         """Put a commit on master, and build it."""
         self.master.insert(0, commit)
         self.build(commit)
 
-    def open_pull(self, number: int, commit: str, author: int) -> None:
+    def open_pull(self, number, commit, author):
         """Open a pull request of one commit, cut from the tip of master, and build it."""
         self.build(commit)
         self.pulls[number] = SimpleNamespace(
@@ -104,57 +101,57 @@ class GitHub:
             get_issue_comments=lambda: self._standing(number),
             create_issue_comment=lambda body: self._comment(number, body))
 
-    def close_pull(self, number: int) -> None:
+    def close_pull(self, number):
         """Close a pull request, without an event."""
         self.pulls[number].state = 'closed'
 
-    def comments_on(self, number: int) -> list[dict[str, Any]]:
+    def comments_on(self, number):
         """Return the comments on a pull request, deleted ones too."""
         return [comment for comment in self.comments if comment['pull'] == number]
 
-    def commit_statuses(self, commit: str) -> list[dict[str, Any]]:
+    def commit_statuses(self, commit):
         """Return the statuses of a commit, the oldest first."""
         return [status for status in self.statuses if status['commit'] == commit]
 
-    def _standing(self, number: int) -> list[Any]:
+    def _standing(self, number):
         return [SimpleNamespace(body=comment['body'], user=SimpleNamespace(login=BOT),
                                 delete=lambda comment=comment: comment.update(deleted=True))
                 for comment in self.comments_on(number) if not comment['deleted']]
 
-    def _comment(self, number: int, body: str) -> Any:
+    def _comment(self, number, body):
         self.comments.append({'pull': number, 'body': body, 'deleted': False})
         return SimpleNamespace(id=len(self.comments))
 
     # PyGithub, as far as the platform and the package use it
 
-    def _ask(self, question: str) -> None:
+    def _ask(self, question):
         self.asked.append(question)
         self._answer(question)
 
-    def _answer(self, question: str) -> None:
+    def _answer(self, question):
         if question in self.faults:
             raise self.faults[question]
 
-    def get_user(self) -> Any:
+    def get_user(self):
         """Return the account that the platform comments with."""
         return SimpleNamespace(login=BOT)
 
-    def get_repo(self, name: str) -> GitHub:
+    def get_repo(self, name):
         """Return the only repository."""
         self._ask('repository')
         return self
 
-    def get_pull(self, number: int) -> Any:
+    def get_pull(self, number):
         """Return a pull request."""
         self._ask(f'pull request {number}')
         return self.pulls[number]
 
-    def get_artifacts(self) -> Iterator[Any]:
+    def get_artifacts(self):
         """Return the builds, by pages that are fetched on the way."""
         names = import_module('mod_ci.controllers').Artifact_names
         self._ask('artifacts')
 
-        def listed() -> Iterator[Any]:
+        def listed():
             for number, build in enumerate(self.builds, 1):
                 self._answer(f'artifact {number}')
                 yield SimpleNamespace(
@@ -164,11 +161,11 @@ class GitHub:
 
         return listed()
 
-    def get_commit(self, sha: str) -> Any:
+    def get_commit(self, sha):
         """Return a commit, pushed or not."""
         parents = self.master[self.master.index(sha) + 1:][:1] if sha in self.master else []
 
-        def create_status(**status: Any) -> None:
+        def create_status(**status):
             self._answer('status')
             # What PyGithub has for "not set" is no text.
             self.statuses.append({'commit': sha, **{name: value for name, value in status.items()
@@ -179,29 +176,29 @@ class GitHub:
             commit=SimpleNamespace(author=SimpleNamespace(date=COMMITTED)), create_status=create_status,
             get_statuses=lambda: [SimpleNamespace(**status) for status in reversed(self.commit_statuses(sha))])
 
-    def get_commits(self, sha: str) -> list[Any]:
+    def get_commits(self, sha):
         """Return a commit of master and its ancestors, the nearest first."""
         known = self.master[self.master.index(sha):] if sha in self.master else []
         return [SimpleNamespace(sha=commit) for commit in known]
 
-    def get_git_ref(self, ref: str) -> Any:
+    def get_git_ref(self, ref):
         """Return the tip of master."""
         return SimpleNamespace(object=SimpleNamespace(sha=self.master[0]))
 
-    def get_issue(self, number: int) -> Any:
+    def get_issue(self, number):
         """Return a pull request as the issue that it is too."""
         return SimpleNamespace(create_comment=lambda body: self._comment(number, body))
 
-    def get_pulls(self, state: str) -> list[Any]:
+    def get_pulls(self, state):
         """Return the pull requests in a state."""
         return [pull for pull in self.pulls.values() if pull.state == state]
 
-    def get_contents(self, path: str) -> Any:
+    def get_contents(self, path):
         """Raise, as no workflow is kept in the repository."""
         from github import UnknownObjectException
         raise UnknownObjectException(404)
 
-    def lazy(self) -> Any:
+    def lazy(self):
         """Return the same with lazy objects, which ask nothing before they are complete."""
         return SimpleNamespace(get_repo=lambda name: SimpleNamespace(
             get_pull=lambda number: SimpleNamespace(complete=lambda: self.get_pull(number)),
@@ -210,7 +207,7 @@ class GitHub:
     # Where neither PyGithub nor the platform is
 
     @contextmanager
-    def standing_in(self) -> Iterator[GitHub]:
+    def standing_in(self):
         """Be what PyGithub opens, and what functions like the platform's speak to, while the block lasts."""
         pygithub, controllers = ModuleType('github'), ModuleType('mod_ci.controllers')
         vars(pygithub).update(Auth=SimpleNamespace(Token=str), Github=self._log_in)
@@ -229,9 +226,9 @@ class GitHub:
                 else:
                     sys.modules[name] = module
 
-    def _log_in(self, *, auth: str, timeout: int, retry: int | None, per_page: int, lazy: bool) -> Any:
+    def _log_in(self, *, auth, timeout, retry, per_page, lazy):
         assert timeout <= 10 and retry is None and lazy, 'a person waits for the answer'
         return self.lazy()
 
-    def _update_status(self, commit: Any, state: str, description: str, context: str, target_url: Any = None) -> None:
+    def _update_status(self, commit, state, description, context, target_url=None):
         commit.create_status(state=state, description=description, context=context, target_url=target_url)

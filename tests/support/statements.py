@@ -1,11 +1,11 @@
 """The statements that are sent to a database."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 
 
@@ -16,9 +16,9 @@ class Statement(str):
 
 
 @contextmanager
-def watch_statements(engine: Engine | type[Engine], look: Callable[[Connection, Statement], object]) -> Iterator[None]:
+def watch_statements(engine, look):
     """Look at each statement just before it is sent, but for the host's look for its tables, while the block lasts."""
-    def look_at(connection: Connection, _cursor: Any, sent: str, parameters: Any, *_: Any) -> None:
+    def look_at(connection, _cursor, sent, parameters, *_):
         if not sent.startswith(('PRAGMA', 'DESCRIBE')):
             statement = Statement(sent)
             statement.parameters = parameters
@@ -32,7 +32,7 @@ def watch_statements(engine: Engine | type[Engine], look: Callable[[Connection, 
 
 
 @contextmanager
-def record_statements(engine: Engine | type[Engine]) -> Iterator[list[Statement]]:
+def record_statements(engine):
     """Record the statements that are sent while the block lasts."""
     sent: list[Statement] = []
     with watch_statements(engine, lambda _connection, statement: sent.append(statement)):
@@ -40,12 +40,20 @@ def record_statements(engine: Engine | type[Engine]) -> Iterator[list[Statement]
 
 
 @contextmanager
-def before_statements(engine: Engine | type[Engine], words: str, act: Callable[[Connection], object]) -> Iterator[None]:
+def before_statements(engine, words, act):
     """Do something just before each statement with these words in it, while the block lasts."""
     with watch_statements(engine, lambda connection, statement: words in statement and act(connection)):
         yield
 
 
-def fail(_connection: Connection) -> None:
+@contextmanager
+def before_statement(number, act):
+    """Do something just before the statement with a number, counted from 1 while the block lasts, on any engine."""
+    numbers = count(1)
+    with watch_statements(Engine, lambda *_: next(numbers) == number and act()):
+        yield
+
+
+def fail(_connection):
     """Fail as SQLAlchemy does when the database is away."""
     raise OperationalError('SELECT secret', {}, sqlite3.OperationalError('disk I/O error'))

@@ -1,16 +1,11 @@
 """Visitors of the miniature's pages, without a browser."""
 
-import re
-from html import unescape
-from typing import Any, cast
 
 import seed
+from bs4 import BeautifulSoup
 from database import db
-from flask import Flask
 from mod_auth.models import Role, User
 from sqlalchemy import select
-from support.api import Answer
-from support.isolation import IsolatedClient
 
 ORIGIN = 'http://localhost'
 
@@ -22,8 +17,8 @@ class Visitor:
     The user of this name is created if there is none; None is a visitor who is not logged in.
     """
 
-    def __init__(self, site: Flask, name: str | None = 'alice', role: Role | None = Role.contributor) -> None:
-        self.client = cast(IsolatedClient, site.test_client())
+    def __init__(self, site, name='alice', role=Role.contributor):
+        self.client = site.test_client()
         if name is not None:
             with site.app_context():
                 found = db.session.scalar(select(User.id).where(User.name == name))
@@ -32,17 +27,21 @@ class Visitor:
             with self.client.session_transaction() as session:
                 session['user_id'] = user_id
 
-    def page(self, path: str) -> str:
+    def page(self, path):
         """Return the HTML of a page."""
         response = self.client.get(path)
         assert response.status_code == 200, response.status
         return response.text
 
-    def csrf_token(self, run_id: int) -> str:
-        """Return the CSRF token that the page of a run has for its script."""
-        return attribute(self.page(f'/test/{run_id}'), 'data-csrf-token')
+    def soup(self, path):
+        """Return a page, parsed."""
+        return BeautifulSoup(self.page(path), 'html.parser')
 
-    def press(self, run_id: int, body: Any = None, *, csrf_token: str | None = None, **headers: str | None) -> Answer:
+    def csrf_token(self, run_id):
+        """Return the CSRF token that the page of a run has for its script."""
+        return self.soup(f'/test/{run_id}').dialog['data-csrf-token']
+
+    def press(self, run_id, body=None, *, csrf_token=None, **headers):
         """
         Ask for a retry as the page's script does, with some headers changed. ``Origin=None`` leaves that one out.
 
@@ -53,9 +52,3 @@ class Visitor:
                 **{name.replace('_', '-'): value for name, value in headers.items()}}
         return self.client.open(f'/api/v1/runs/{run_id}/retry', method='POST', json=body or {},
                                 headers={name: value for name, value in sent.items() if value is not None})
-
-
-def attribute(html: str, name: str) -> str:
-    """Return the value of an attribute that occurs once."""
-    found, = re.findall(f' {name}="([^"]*)"', html)
-    return unescape(found)

@@ -1,0 +1,156 @@
+"""Names that stand in the code and in the docs, or in two places of the code: whoever adds one forgets none of them."""
+
+import re
+from ast import literal_eval
+from dataclasses import fields, is_dataclass
+
+import pytest
+from support.documents import ROOT, read_literals, read_table
+from support.entry_points import CALLS
+from test_commands import OF_A_RUN, OF_MANY
+from test_settings import WRONG_VALUES
+from werkzeug.utils import import_string
+
+import mod_runs_api
+from mod_runs_api import MountError, Refusal, RunsApiError, cli, in_process
+from mod_runs_api.api.routes import ROUTES
+from mod_runs_api.api.schemas import AttemptSchema
+from mod_runs_api.domain import causes
+from mod_runs_api.github import CommentOutcome
+from mod_runs_api.settings import SETTINGS
+from mod_runs_api.terminal import EXIT_CODES
+
+COMMAND_LINE = (ROOT / 'docs/python-and-command-line.rst').read_text()
+
+
+def subclasses(base):
+    """Return a class and all that are derived from it."""
+    found = {base}
+    for derived in base.__subclasses__():
+        found |= subclasses(derived)
+    return found
+
+
+# Routes and fields
+
+
+def test_the_docs_list_the_routes_with_their_scopes_and_roles():
+    who_may = {row['route']: row for row in read_table('docs/api.rst', 'route')}
+    listed = re.findall(r'^\* ``(\w+) /api/v1(\S+)``', (ROOT / 'docs/api.rst').read_text(), re.MULTILINE)
+
+    assert sorted(listed) == sorted((route.method, route.path.replace('<run_id>', '{run_id}')) for route in ROUTES)
+    assert {name: (read_literals(row['scope']), row['role'] == 'any') for name, row in who_may.items()} == {
+        f'``{route.method} …/{route.endpoint}``': ([route.scope], not route.needs_retry_role) for route in ROUTES}
+
+
+def test_the_docs_explain_each_field_of_an_attempt():
+    section = re.search(r'The fields of an\s+attempt:\n(.*?)\n~~~', (ROOT / 'docs/api.rst').read_text(), re.DOTALL)
+    assert section
+    terms = re.findall(r'^``\w+``(?:, ``\w+``)*$', section[1], re.MULTILINE)
+
+    assert sorted(name for term in terms for name in read_literals(term)) == sorted(AttemptSchema().fields)
+
+
+@pytest.mark.parametrize('result', [CommentOutcome, *filter(is_dataclass, vars(mod_runs_api).values())])
+def test_the_docstring_of_a_public_result_has_its_fields(result):
+    attributes = re.findall(r'^    (\w+) : ', result.__doc__.partition('Attributes\n')[2], re.MULTILINE)
+
+    assert sorted(attributes) == sorted(field.name for field in fields(result) if field.name[0] != '_')
+
+
+# Settings
+
+
+def test_the_settings_are_documented_with_their_defaults():
+    documented = {}
+    for row in read_table('docs/settings.rst', 'setting'):
+        (name,), (default,) = read_literals(row['setting']), read_literals(row['default'])
+        documented[name] = literal_eval(default)
+
+    assert documented == {setting.name: setting.default for setting in SETTINGS.values()}
+
+
+def test_wrong_values_of_each_setting_are_tested():
+    assert {setting.name for setting in SETTINGS.values()} <= WRONG_VALUES.keys()
+
+
+def test_the_checks_that_are_named_for_production_are_there():
+    names = re.findall(r"'(mod_runs_api[.]github[.]\w+)'", (ROOT / 'docs/operations.rst').read_text())
+
+    assert len(names) == 5 and all(callable(import_string(name)) for name in names)
+
+
+# Errors, refusals and causes
+
+
+def test_the_errors_are_documented():
+    documented = {(int(row['status']), *read_literals(row['code'])) for row in read_table('docs/api.rst', 'status')}
+
+    assert documented == {(error.status, error.code) for error in subclasses(RunsApiError)}
+
+
+def test_the_refusals_are_documented():
+    documented = [read_literals(row['``details.refusal``'] + row['class'])
+                  for row in read_table('docs/api.rst', '``details.refusal``')]
+
+    assert sorted(documented) == sorted(
+        [refusal.refusal, refusal.__name__] for refusal in subclasses(Refusal) - {Refusal})
+
+
+def test_retry_run_says_which_refusals_it_raises():
+    raises = re.findall(r'\w+', re.findall(r'^    (\w+(?:, \w+)+)\n.*refused', in_process.retry_run.__doc__ or '',
+                                           re.MULTILINE)[0])
+
+    # Only comments are refused while a run is queued, and only sweeps if it has changed.
+    assert {*raises, 'RunQueued', 'RunChanged'} == {refusal.__name__ for refusal in subclasses(Refusal) - {Refusal}}
+
+
+def test_the_causes_are_documented_with_their_messages():
+    rows = read_table('docs/api.rst', 'cause')
+    documented = {cause: re.findall('"(.+?)"', row['the messages'])
+                  for row in rows for cause in read_literals(row['cause'])}
+
+    assert [*documented] == [*causes.CAUSES]
+    # An empty message has no quotation marks.
+    assert [(cause, message) for cause in causes.CAUSES
+            for message in (*causes.MESSAGES[cause], *causes.BEGINNINGS[cause])
+            if message and message.strip() not in map(str.strip, documented[cause])] == []
+
+
+def test_every_error_is_public_and_every_public_name_is_listed():
+    of_http = {error for error in subclasses(RunsApiError) if error.__module__ == 'mod_runs_api.api.errors'}
+    errors = {error.__name__ for error in {*subclasses(RunsApiError), MountError} - of_http}
+    imported = {name for name, value in vars(mod_runs_api).items()
+                if name[0] != '_' and getattr(value, '__module__', '').startswith('mod_runs_api.')}
+
+    assert errors - imported == set()
+    assert sorted({*imported, '__version__'}) == mod_runs_api.__all__
+
+
+# Commands
+
+
+def test_every_command_is_tested_documented_and_among_the_ways_into_the_package():
+    names = {str(command.name) for command in cli.COMMANDS}
+
+    assert {name.split()[0] for name in (*OF_A_RUN, *OF_MANY)} == names
+    assert {*re.findall(r'^    \$ flask --app run runs-api ([\w-]+)', COMMAND_LINE, re.MULTILINE)} == names
+    assert {call.removeprefix('flask runs-api ') for call in CALLS if call.startswith('flask ')} == names
+
+
+def test_the_examples_of_the_commands_have_their_columns():
+    examples = dict(re.findall(r'^    \$ flask --app run runs-api ([\w-]+).*\n    ([A-Z]+  .+)$', COMMAND_LINE,
+                               re.MULTILINE))
+
+    assert {name: re.split('  +', headings) for name, headings in examples.items()} == {
+        'attempts': [*cli.ATTEMPT_COLUMNS], 'verdict': [*cli.VERDICT_COLUMNS],
+        'carry-over': [*cli.CARRY_OVER_COLUMNS], 'flaky': [*cli.FLAKY_COLUMNS]}
+
+
+def test_the_exit_codes_are_documented():
+    documented = {int(row['code']): read_literals(row['meaning'])
+                  for row in read_table('docs/python-and-command-line.rst', 'code')}
+
+    # Click has one more.
+    assert documented.keys() == {*EXIT_CODES.values(), 2}
+    assert {word: code for code, words in documented.items() for word in words} == EXIT_CODES
