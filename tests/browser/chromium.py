@@ -4,18 +4,8 @@ import os
 import shutil
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Route
-else:
-    # Types are read by a type checker only: without Playwright the tests can be collected, and skipped.
-    Browser = ConsoleMessage = Locator = Page = Request = Route = Any
-
-__all__ = ['SMALL', 'Browser', 'Page', 'Request', 'Route', 'fits', 'focused', 'running', 'scrolls_inside', 'serious',
-           'tab_to', 'watching']
 
 #: Nothing that asks the network for more than the pages.
 FLAGS = ('--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',

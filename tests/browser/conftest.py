@@ -1,14 +1,9 @@
 """The browser, the miniature for it, and pages on which nothing may go wrong unseen."""
 
-from collections.abc import Callable
-
 import pytest
 
-from .chromium import Page, running, watching
+from .chromium import running, watching
 from .served import served
-
-#: A page of a user who is logged in: ``visit('alice', color_scheme='dark')``.
-Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope='session')

@@ -1,7 +1,5 @@
 """The miniature as it is served to a browser."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import SimpleQueue

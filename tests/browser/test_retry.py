@@ -1,13 +1,14 @@
 """A user retries a run from its page, with the keyboard alone, and from the list of runs."""
 
 import re
+from typing import Any
 
 import pytest
 import seed
 from database import db
 from flask import Response
 
-from .chromium import Route, focused, tab_to
+from .chromium import focused, tab_to
 from .conftest import open_dialog
 
 
@@ -130,7 +131,7 @@ def test_a_choice_that_the_preview_refuses_is_deselected_and_never_sent(site, vi
     run_id = refuse(kind, site)
     page = visit('alice')
     page.goto(site.page_of(run_id))
-    held: list[Route] = []
+    held: list[Any] = []
     page.route('**/retry', lambda route: held.append(route), times=1)
     page.get_by_role('button', name='Retry this run').click()
     page.get_by_label(chosen).check()
@@ -156,7 +157,7 @@ def test_a_choice_that_the_preview_refuses_is_deselected_and_never_sent(site, vi
 @pytest.mark.parametrize('chosen, status', [
     ('all tests', None), ('only those that did not pass', 429), ('only those that did not pass', 503)])
 def test_a_retry_may_be_sent_without_the_preview(site, page, chosen, status):
-    held: list[Route] = []
+    held: list[Any] = []
     page.route('**/retry', lambda route: held.append(route) if route.request.method == 'GET' else route.continue_())
     page.get_by_role('button', name='Retry this run').click()
     assert page.get_by_text('Loading the numbers of tests…').is_visible()
@@ -196,7 +197,7 @@ def test_every_row_of_the_list_has_its_button(site, visit):
 
 @pytest.mark.parametrize('way', ['double click', 'Enter twice'])
 def test_sending_shows_and_happens_once(site, dialog, way):
-    held: list[Route] = []
+    held: list[Any] = []
     dialog.route('**/retry', lambda route: held.append(route))
     submit = dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}')
 
@@ -226,7 +227,7 @@ def test_sending_shows_and_happens_once(site, dialog, way):
 
 def hold(page, pattern):
     """Hold the next request to an address, and return the list that it is added to."""
-    held: list[Route] = []
+    held: list[Any] = []
     page.route(pattern, lambda route: held.append(route), times=1)
     return held
 

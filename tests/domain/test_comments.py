@@ -54,7 +54,7 @@ NO_COMMANDS = {
     'stands in fenced code': [
         '```\n/retry\n```', '~~~\n/retry\n~~~', '``` js\n/retry\n```', 'text\n```\n/retry\n```', '```\n/retry',
         '```\n\n\n/retry', '~~~\n```\n/retry', '```\n~~~\n/retry\n```', '````\n```\n/retry\n````',
-        '```\n<!--\n/retry\n-->\n```', '```\r\n/retry\r\n```', '~~~ `a`\n/retry',
+        '```\n<!--\n/retry\n-->\n```', '```\r\n/retry\r\n```', '~~~ `a`\n/retry', '```\n``` js\n/retry',
         '   ```\n/retry', '```\n/retry\n    ```\n/retry',
         # After a list, or beside one.
         '- a\n```\n/retry', '- a\n\n```\n/retry\n```', '1. a\n  ```\n/retry', '-```\n```\n/retry',

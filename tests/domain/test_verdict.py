@@ -248,7 +248,8 @@ def test_a_test_is_counted_in_the_first_runs_in_which_it_was_flaky_and_in_which_
     def verdict(run_id, *histories):
         return Verdict(run_id, run_id, [], 'pass', {}, None, verdicts_of(*histories))
 
-    found = count_flaky([verdict(9, FLAKY, IDENTICAL, ONCE), verdict(5, FLAKY, FLAKY, FLAKY), verdict(3, FLAKY)])
+    found = count_flaky([
+        verdict(9, IDENTICAL, FLAKY, ONCE), verdict(5, FLAKY, FLAKY, FLAKY), verdict(3, IDENTICAL, FLAKY)])
 
     assert found == FlakyTests(3, [
-        FlakyTest(1, 'command 1', 3, 3, 9), FlakyTest(2, 'command 2', 1, 2, 5), FlakyTest(3, 'command 3', 1, 1, 5)])
+        FlakyTest(2, 'command 2', 3, 3, 9), FlakyTest(1, 'command 1', 1, 3, 5), FlakyTest(3, 'command 3', 1, 1, 5)])

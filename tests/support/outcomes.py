@@ -1,6 +1,7 @@
 """Regression tests that came out in every way, as rows of one run (docs/api.rst, "Outcomes")."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 import seed
@@ -39,7 +40,7 @@ class Case:
     active: bool | None = True
     in_category: bool = True
     #: What a mark of the result points to, if there is one: the row that completed the run, or something else.
-    mark: Literal['completed', 'gone', 'another run'] | None = None
+    mark: Literal['completed', 'gone', 'another time', 'another run'] | None = None
 
     @property
     def is_run_again(self):
@@ -80,6 +81,7 @@ SELECTED = {
     'not selected, no result': Case(None, has_result=False, selected=0),
     'a result that was carried over': Case('pass', mark='completed'),
     'a mark of an end that is gone': Case('pass', mark='gone'),
+    'a mark of an end at another time': Case('pass', mark='another time'),
     'a mark of the end of another run': Case('pass', mark='another run')}
 
 #: Without rows.
@@ -114,7 +116,8 @@ def add_run(cases):
                                         expected=added.correct, got=output.got))
         if case.mark is not None:
             end = (other if case.mark == 'another run' else run).progress[-1]
-            add_mark(run.id, test.id, other.id, end.id + 99 * (case.mark == 'gone'), end.timestamp)
+            add_mark(run.id, test.id, other.id, end.id + 99 * (case.mark == 'gone'),
+                     end.timestamp + timedelta(seconds=case.mark == 'another time'))
     # An output of another test has the variants that no test above has.
     seed.variant(seed.output(seed.regression_test(active=False)), 'wrong')
     db.session.commit()

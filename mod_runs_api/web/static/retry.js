@@ -69,6 +69,7 @@ function open(button) {
   showCount();
   dialog.showModal();
   preview();
+  form.querySelector(':checked').focus();
 }
 
 // Show the preview, as far as it is known. Until then, and without it, both choices may be sent.
