@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 import seed
 from database import db
-from mod_ci.models import BlockedUsers, GcpInstance, MaintenanceMode
+from mod_ci.models import BlockedUsers, MaintenanceMode
 from mod_regression.models import RegressionTest
 from mod_test.models import TestPlatform, TestProgress, TestStatus, TestType
 from sqlalchemy import Engine, delete
@@ -47,10 +47,28 @@ class Line(NamedTuple):
     new_run_id: int | None = None
 
 
+class Meanwhile:
+    """A check that refuses nothing. While it is called, after the plan, something may happen once."""
+
+    happen: Callable[[], object] | None = None
+
+    def __call__(self, _run):
+        """Let it happen."""
+        happen, self.happen = self.happen, None
+        if happen:
+            happen()
+
+
 @pytest.fixture
-def app_settings(settings):
+def meanwhile():
+    """The check of each retry."""
+    return Meanwhile()
+
+
+@pytest.fixture
+def app_settings(settings, meanwhile):
     """The settings of a platform that allows a run one automatic retry."""
-    return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1, **settings}
+    return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1, 'RUNS_API_BEFORE_RETRY': meanwhile, **settings}
 
 
 @dataclass
@@ -74,17 +92,12 @@ class Scene:
 
         With None for a message it has not ended, and its last row is that old. Another number is another pull request.
         """
-        run = seed.run(self.tests, **{'test_type': TestType.pull_request, 'branch': 'pull_request',
-                                      'pr_nr': PR + number, 'commit': f'{number:040x}' if number else COMMIT,
-                                      **configuration})
+        run = seed.run(self.tests, stages=seed.STARTED if message is None else seed.CANCELED, message=message, ago=ago,
+                       passed=results, **{
+                           'test_type': TestType.pull_request, 'branch': 'pull_request', 'pr_nr': PR + number,
+                           'commit': f'{number:040x}' if number else COMMIT, **configuration})
         if run.pr_nr not in self.github.pulls:
             self.github.open_pull(run.pr_nr, run.commit, AUTHOR)
-        for status in (TestStatus.preparation, TestStatus.testing):
-            write(run.id, status, status.value, ago=ago)
-        for test in self.tests[:results]:
-            seed.result(run, test)
-        if message is not None:
-            write(run.id, TestStatus.canceled, message, ago=ago)
         db.session.commit()
         return run.id
 
@@ -98,11 +111,6 @@ def scene(tests, github, rows, command):
 def write(run_id, status, message='', *, ago=HOUR):
     """Write a progress row of some time ago, in UTC."""
     seed.add(TestProgress(run_id, status, message, datetime.now(timezone.utc) - ago))
-
-
-def start_machine(run_id, *, ago):
-    """Write that a machine was started for a run some time ago, in local time."""
-    seed.add(GcpInstance(f'linux-{run_id}', run_id, datetime.now() - ago))
 
 
 def end(run_id, message=TIME_LIMIT):
@@ -128,7 +136,7 @@ def steps(lines):
 @pytest.mark.parametrize('app_settings', [SETTINGS, {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 0}])
 def test_it_is_off_unless_it_is_switched_on(scene):
     scene.run()
-    start_machine(scene.run(None, ago=LONG, number=1), ago=LONG)
+    seed.machine(scene.run(None, ago=LONG, number=1), ago=LONG)
     db.session.commit()
     before = scene.rows.snapshot()
 
@@ -176,8 +184,7 @@ def test_a_run_gets_one_step_of_a_sweep(scene):
 
 
 @pytest.mark.parametrize(('failed', 'taken'), [(0, []), (1, ['retried'])])
-def test_a_failed_only_retry_that_failed_runs_its_own_tests_again_unless_they_have_passed_elsewhere(
-        scene, failed, taken):
+def test_a_failed_only_retry_that_failed_runs_its_own_tests_again_unless_they_passed(scene, failed, taken):
     scene.run('Canceled by admin')
     full, canceled = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
     end(canceled)
@@ -218,32 +225,46 @@ def test_the_number_of_statements_does_not_depend_on_the_history(scene):
     assert counts[0] == counts[1]
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
-def test_a_second_automatic_retry_needs_a_completion_on_the_platform_and_the_first_and_those_of_people_do_not(scene):
-    run, other = (scene.run(number=number) for number in (1, 2))
-    early, late, windows = (scene.run(None, results=3, number=number, platform=platform) for number, platform in (
-        (8, TestPlatform.linux), (9, TestPlatform.linux), (10, TestPlatform.windows)))
-    end(early, None)
-    by_person = retry_run(run).new_run_id
-    end(by_person)
-    first, second = by_person + 1, by_person + 2
-    assert scene.sweep() == [Line(other, 'retried', TIME_LIMIT, first), Line(by_person, 'retried', TIME_LIMIT, second)]
-    needs_evidence = 'run {} has had an automatic retry, and no run of linux has completed since this one ended'
+TWO_RETRIES = pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
 
-    # A run completes once, and another platform is no evidence.
-    end(first)
+
+def stop_automatic_retry(scene):
+    """Have the sweep retry a run, stop the retry too, and return both."""
+    run = scene.run(number=1)
+    (line,) = scene.sweep()
+    end(line.new_run_id)
+    return run, line.new_run_id
+
+
+@TWO_RETRIES
+def test_a_second_automatic_retry_waits_until_a_run_of_the_platform_completes(scene):
+    late = scene.run(None, results=3, number=9)
+    run, retry = stop_automatic_retry(scene)
+
+    for options in (['--dry-run'], []):
+        assert scene.sweep(*options) == [Line(retry, 'waiting', (
+            f'run {run} has had an automatic retry, and no run of linux has completed since this one ended'))]
+    end(late, None)
+    assert scene.sweep() == [Line(retry, 'retried', TIME_LIMIT, retry + 1)]
+
+
+@TWO_RETRIES
+def test_neither_a_repeated_completion_nor_one_of_another_platform_is_evidence(scene):
+    early, windows = (scene.run(None, results=3, number=number, platform=platform) for number, platform in (
+        (8, TestPlatform.linux), (9, TestPlatform.windows)))
+    end(early, None)
+    _, retry = stop_automatic_retry(scene)
     end(early, None)
     end(windows, None)
-    for options in (['--dry-run'], []):
-        assert scene.sweep(*options) == [Line(first, 'waiting', needs_evidence.format(other))]
-    end(late, None)
-    end(second)
-    waiting = Line(second, 'waiting', needs_evidence.format(run))
-    for options, new_run_id in ((['--dry-run'], None), ([], second + 1)):
-        assert scene.sweep(*options) == [Line(first, 'retried', TIME_LIMIT, new_run_id), waiting]
-    end(second + 1)
-    assert scene.sweep() == [
-        waiting, Line(second + 1, 'waiting', f'the automatic retries of run {other} are used up')]
+
+    assert steps(scene.sweep()) == [(retry, 'waiting')]
+
+
+def test_a_retry_by_a_person_is_no_automatic_one(scene):
+    by_person = retry_run(scene.run()).new_run_id
+    end(by_person)
+
+    assert scene.sweep() == [Line(by_person, 'retried', TIME_LIMIT, by_person + 1)]
 
 
 PULL = [f'pull request {PR}']
@@ -296,9 +317,6 @@ def test_checks_fail_closed_and_the_next_sweep_calls_them_again(scene):
     assert steps(scene.sweep()) == [(run, 'retried')]
 
 
-#: What happens while the checks are called for the first of two runs, once.
-meanwhile: list[Callable[[], object]] = []
-
 #: By what happens: the steps of the two runs, and the number of retries.
 MEANWHILE: dict[str, tuple[Callable[[Scene, int, int], object], list[str], int]] = {
     'the run is canceled': (lambda scene, run, other: end(run, 'Canceled by admin'), ['waiting', 'retried'], 1),
@@ -307,18 +325,11 @@ MEANWHILE: dict[str, tuple[Callable[[Scene, int, int], object], list[str], int]]
     'the other is canceled': (lambda scene, run, other: end(other, 'Canceled by admin'), ['retried', 'waiting'], 1)}
 
 
-def let_happen(_run):
-    """Let what is to happen meanwhile happen."""
-    if meanwhile:
-        meanwhile.pop()()
-
-
-@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': let_happen}])
 @pytest.mark.parametrize('happens', MEANWHILE)
-def test_a_step_checks_again_whether_it_is_due_after_the_checks_were_called(scene, happens):
+def test_a_step_checks_again_whether_it_is_due_after_the_checks_were_called(scene, meanwhile, happens):
     run, other = scene.run(results=0), scene.run(number=1, results=0)
     happen, expected, retries = MEANWHILE[happens]
-    meanwhile.append(lambda: happen(scene, run, other))
+    meanwhile.happen = lambda: happen(scene, run, other)
 
     lines = scene.sweep()
 
@@ -328,14 +339,14 @@ def test_a_step_checks_again_whether_it_is_due_after_the_checks_were_called(scen
     assert len(scene.rows.of('run_retry')) == retries
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2, 'RUNS_API_BEFORE_RETRY': let_happen}])
-def test_a_step_checks_the_evidence_again(scene):
+@TWO_RETRIES
+def test_a_step_checks_the_evidence_again(scene, meanwhile):
     run, other = scene.run(), scene.run(None, results=3, number=9)
     assert steps(scene.sweep()) == [(run, 'retried')]
     retry = other + 1
     end(retry)
     end(other, None)
-    meanwhile.append(lambda: restart(other))
+    meanwhile.happen = lambda: restart(other)
 
     assert steps(scene.sweep()) == [(retry, 'waiting')]
     assert len(scene.rows.of('run_retry')) == 1
@@ -345,7 +356,7 @@ def test_a_step_checks_the_evidence_again(scene):
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 5}])
-def test_the_breaker_of_a_platform_is_open_until_a_run_of_it_has_completed_after_the_last_failure(scene):
+def test_the_breaker_is_open_until_a_run_of_the_platform_completes(scene):
     early, late, elsewhere = (scene.run(None, results=3, number=number, platform=platform) for number, platform in (
         (7, TestPlatform.linux), (8, TestPlatform.linux), (9, TestPlatform.windows)))
     for number in range(1, 4):
@@ -365,7 +376,7 @@ def test_the_breaker_of_a_platform_is_open_until_a_run_of_it_has_completed_after
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1}])
-def test_automatic_attempts_are_in_flight_on_their_platform_and_retries_by_people_are_not_counted(scene):
+def test_automatic_attempts_are_in_flight_on_their_platform(scene):
     scene.run(number=1)
     scene.sweep()
     for platform in TestPlatform:
@@ -381,7 +392,7 @@ def test_automatic_attempts_are_in_flight_on_their_platform_and_retries_by_peopl
 
 def test_a_lost_machine_ends_its_run_and_the_status_of_its_commit_is_error(scene):
     run = scene.run(None, ago=LONG)
-    start_machine(run, ago=LONG)
+    seed.machine(run, ago=LONG)
 
     assert scene.sweep() == [Line(run, 'ended', LOST_MACHINE)]
 
@@ -397,8 +408,8 @@ def test_a_lost_machine_ends_its_run_and_the_status_of_its_commit_is_error(scene
     ([LONG, SHORT], [LONG], False)])
 def test_all_machines_and_the_newest_row_are_signs_of_life(scene, machines, progress, is_ended):
     run = seed.run(scene.tests).id
-    for number, ago in enumerate(machines):
-        seed.add(GcpInstance(f'linux-{number}', run, datetime.now() - ago))
+    for ago in machines:
+        seed.machine(run, ago=ago)
     for status, ago in zip((TestStatus.preparation, TestStatus.testing), progress):
         write(run, status, ago=ago)
 
@@ -409,22 +420,27 @@ def test_all_machines_and_the_newest_row_are_signs_of_life(scene, machines, prog
 def test_the_platforms_own_limit_counts_and_runs_are_ended_in_their_order(scene):
     runs = [scene.run(None, ago=ago, number=number) for number, ago in enumerate([7.5 * HOUR, 6.5 * HOUR, 7.5 * HOUR])]
     for run, ago in zip(runs, (7.5 * HOUR, 6.5 * HOUR)):
-        start_machine(run, ago=ago)
+        seed.machine(run, ago=ago)
 
     assert [line.run_id for line in scene.sweep()] == [runs[0], runs[2]]
 
 
-def test_a_run_that_has_ended_is_not_ended_again_and_one_that_went_on_after_that_stays_a_decision(scene):
+def test_a_run_that_has_ended_is_not_ended_again(scene):
     completed, canceled = (seed.run(scene.tests).id for _ in range(2))
     write(completed, TestStatus.completed, ago=25 * HOUR)
     write(completed, TestStatus.testing, ago=25 * HOUR)
     write(canceled, TestStatus.canceled, TIME_LIMIT, ago=25 * HOUR)
     for run in (completed, canceled):
-        start_machine(run, ago=25 * HOUR)
-    went_on = scene.run('Canceled by admin', ago=5 * HOUR)
-    write(went_on, TestStatus.testing, ago=LONG)
+        seed.machine(run, ago=25 * HOUR)
 
-    assert scene.sweep('--dry-run') == scene.sweep() == [Line(went_on, 'ended', LOST_MACHINE)]
+    assert scene.sweep('--dry-run') == scene.sweep() == []
+
+
+def test_a_run_that_went_on_after_a_person_canceled_it_is_ended_and_not_retried(scene):
+    run = scene.run('Canceled by admin', ago=5 * HOUR)
+    write(run, TestStatus.testing, ago=LONG)
+
+    assert scene.sweep('--dry-run') == scene.sweep() == [Line(run, 'ended', LOST_MACHINE)]
     assert scene.sweep() == []
 
 
@@ -444,9 +460,8 @@ def test_a_run_that_completes_just_before_it_is_ended_is_not_ended(scene):
     assert scene.github.statuses == []
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': let_happen}])
 @pytest.mark.parametrize('has_begun_again', [False, True])
-def test_a_run_that_was_restarted_since_the_plan_is_not_ended(scene, has_begun_again):
+def test_a_run_that_was_restarted_since_the_plan_is_not_ended(scene, meanwhile, has_begun_again):
     lost, stopped = scene.run(None, ago=LONG), scene.run(number=1)
 
     def start_again():
@@ -455,26 +470,29 @@ def test_a_run_that_was_restarted_since_the_plan_is_not_ended(scene, has_begun_a
             write(lost, TestStatus.preparation)
             db.session.commit()
 
-    meanwhile.append(start_again)
+    meanwhile.happen = start_again
 
     assert steps(scene.sweep()) == [(stopped, 'retried')]
     assert [row['status'] for row in scene.rows.of('test_progress', test_id=lost)] == ['preparation'] * has_begun_again
 
 
-@pytest.mark.parametrize(('newer', 'settings'), [
-    ({'pr_nr': PR + 1}, {}), ({'github': FORK}, {}), (None, {}), (None, {'GITHUB_TOKEN': ''})])
-def test_a_newer_run_keeps_its_commit_status_and_a_run_is_ended_although_github_does_not_answer(
-        scene, caplog, newer, settings):
+@pytest.mark.parametrize('newer', [{'pr_nr': PR + 1}, {'github': FORK}])
+def test_a_newer_run_keeps_its_commit_status(scene, newer):
     run = scene.run(None, ago=LONG)
-    if newer is None:
-        scene.github.faults = {'status': TimeoutError()}
-    else:
-        scene.run('PR closed', **newer)
+    scene.run('PR closed', **newer)
 
     assert steps(scene.sweep()) == [(run, 'ended')]
     assert scene.github.statuses == []
-    logged = f'sweep: the commit status of run {run} is not posted: TimeoutError' in caplog.messages
-    assert logged == (newer is None and not settings)
+
+
+@pytest.mark.parametrize(('settings', 'is_logged'), [({}, True), ({'GITHUB_TOKEN': ''}, False)])
+def test_a_run_is_ended_although_github_does_not_answer(scene, caplog, is_logged):
+    run = scene.run(None, ago=LONG)
+    scene.github.faults = {'status': TimeoutError()}
+
+    assert steps(scene.sweep()) == [(run, 'ended')]
+    assert scene.github.statuses == []
+    assert (f'sweep: the commit status of run {run} is not posted: TimeoutError' in caplog.messages) == is_logged
 
 
 # The command
