@@ -153,8 +153,7 @@ def delete_rows(file, tables, condition):
 
 
 @pytest.mark.parametrize('happen', [restart_all_runs, delete_the_run, delete_the_others])
-def test_what_happens_between_two_statements_has_happened_before_or_after_the_answer(
-        readers, restore, file, happen):
+def test_what_happens_between_two_statements_has_happened_before_or_after_the_answer(readers, restore, file, happen):
     for name in ('retries', 'verdict', 'preview', 'POST', 'causes'):
         with record_statements(Engine) as sent:
             before = readers[name]()
@@ -193,8 +192,7 @@ def test_a_regression_test_that_is_deleted_between_two_statements_is_no_error(as
 
 
 @pytest.mark.parametrize(('statuses', 'code'), [(['testing'], 200), (['testing', 'canceled'], 503)])
-def test_messages_at_each_statement_do_not_keep_a_run_from_being_read_but_ends_do(
-        ask, file, statuses, code):
+def test_messages_at_each_statement_do_not_keep_a_run_from_being_read_but_ends_do(ask, file, statuses, code):
     def report(*_):
         with closing(sqlite3.connect(file)) as connection, connection:
             for status in statuses:
