@@ -7,8 +7,8 @@ import seed
 from database import db
 from mod_test.models import TestStatus
 from sqlalchemy import text
+from support.changes import add_retries, change_retries, delete_run
 from support.histories import end, finish, report, retry_in_process
-from support.rows import add_retries, change_retries, delete_run
 
 ORIGIN = ('source_run_id', 'failed_only', 'reason', 'requested_by')
 COUNTS = ('status', 'tests', 'passed', 'failed', 'not_run', 'carried_over')

@@ -15,9 +15,9 @@ from mod_test.models import TestProgress, TestResult, TestResultFile, TestStatus
 from sqlalchemy import Engine, delete
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from support.changes import change_retries, delete_run
 from support.histories import FAIL, PASS, add_attempts, end, finish, report
 from support.histories import retry_in_process as retry
-from support.rows import change_retries, delete_run
 from support.statements import before_statements, fail, record_statements, watch_statements
 
 AWAY = 'The database cannot be used at the moment. Try again later.'

@@ -15,9 +15,9 @@ import seed
 from database import db
 from mod_test.models import TestType
 from sqlalchemy import Engine
+from support.changes import add_retries
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
 from support.histories import TIME_LIMIT, finish, retry_in_process
-from support.rows import add_retries
 from support.statements import before_statement, record_statements, watch_statements
 from support.visitor import Visitor
 
