@@ -2,13 +2,16 @@
 
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..errors import InactiveTests, NothingFailed, RunNotFinished
+from .attempts import derive_status
 from .progress import ENDED_STATUSES
 from .run import RegressionTest, Run
+from .users import User
 
 #: How long a reason may be, in Unicode code points.
 MAX_REASON_LENGTH = 255
@@ -86,16 +89,22 @@ class RetryRequest:
 
 @dataclass(frozen=True)
 class RetryRules:
-    """The rules that decide whether a retry is refused, as the settings have them."""
+    """The rules that decide who may retry and whether a retry is refused, as the settings have them."""
 
+    #: The roles whose users may retry.
+    roles: frozenset[str]
     #: Whether a retry leaves out tests that are inactive now. Otherwise they refuse it.
     drop_inactive_tests: bool
+
+    def allow(self, user: User) -> bool:
+        """Return whether a user may retry."""
+        return user.role in self.roles
 
     def choose_tests(self, run: Run, tests: Sequence[RegressionTest], failed_only: bool) -> list[int]:
         """Return the ids of those of some tests that a retry of a run would run. Raises :exc:`Refusal`."""
         if failed_only and run.status not in ENDED_STATUSES:
             raise RunNotFinished(f'Run {run.id} has not finished: it has no failed tests yet.',
-                                 run_status='running' if run.status else 'queued')
+                                 run_status=derive_status(run.status, Counter()))
         if failed_only and not tests:
             raise NothingFailed(f'No test of run {run.id} failed: there is nothing to run again.')
         inactive_ids = [test.id for test in tests if not test.active]

@@ -5,9 +5,11 @@ import pytest
 from mod_runs_api import InactiveTests, NothingFailed, RunNotFinished
 from mod_runs_api.domain.retry import RetryRules, digest_key
 from mod_runs_api.domain.run import RegressionTest, Run
+from mod_runs_api.domain.users import User
 
 ACTIVE, INACTIVE = RegressionTest(1, True), RegressionTest(2, False)
-REJECT, DROP = RetryRules(drop_inactive_tests=False), RetryRules(drop_inactive_tests=True)
+ROLES = frozenset({'admin', 'tester'})
+REJECT, DROP = RetryRules(ROLES, drop_inactive_tests=False), RetryRules(ROLES, drop_inactive_tests=True)
 
 
 def run(status: str | None = 'completed', **changes: object) -> Run:
@@ -15,6 +17,11 @@ def run(status: str | None = 'completed', **changes: object) -> Run:
     return Run(**{'id': 5, 'platform': 'linux', 'test_type': 'pr', 'fork_id': 1, 'branch': 'pull_request',
                   'commit': 'c0ffee', 'pr_nr': 7, 'status': status, 'root_id': 5, 'full_set_id': 5,
                   'failed_only': False, 'has_selection': True, **changes})  # type: ignore[arg-type]
+
+
+def test_a_user_with_one_of_the_roles_may_retry() -> None:
+    assert [role for role in ('admin', 'tester', 'user', 'Admin', '', None)
+            if REJECT.allow(User(1, 'alice', role))] == ['admin', 'tester']
 
 
 @pytest.mark.parametrize('status', [None, 'preparation', 'testing'])

@@ -89,7 +89,7 @@ ALL = [RegressionTest(1, True), RED]
     (candidate(failed_only=True), SourceTests([INACTIVE], ALL, ()), 'waiting', None)])
 def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
         found: Candidate, tests: SourceTests, what: str | None, failed_only: bool | None) -> None:
-    step = found.plan_retry(RetryRules(drop_inactive_tests=False), tests)
+    step = found.plan_retry(RetryRules(frozenset(), drop_inactive_tests=False), tests)
 
     assert (step and (step.run_id, step.what)) == (what and (5, what))
     assert (step and step.request and step.request.failed_only) == failed_only
