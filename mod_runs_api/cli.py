@@ -1,7 +1,7 @@
 """The command line: ``flask runs-api`` (docs/python-and-command-line.rst)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from operator import itemgetter
@@ -145,12 +145,27 @@ def carry_over_command(run_id: int | None, as_json: bool) -> None:
 
     Prints the run and the number of results.
     """
+    errors: dict[int, RunsApiError] = {}
     with exit_on_error(as_json):
         transactions = extension_state().transactions
-        carried_over = (carry_over_missed(transactions) if run_id is None else
+        carried_over = (_leave_out(carry_over_missed(transactions), errors) if run_id is None else
                         [(run_id, transactions.run(carry_over, run_id))])
         print_list(({'run_id': found_id, 'results': count} for found_id, count in carried_over), CARRY_OVER_COLUMNS,
-                   empty='No retry lacks results.', as_json=as_json)
+                   empty='No results were carried over.', as_json=as_json)
+    for failed_id, error in errors.items():
+        _print_error(error, as_json, failed_id)
+    if errors:
+        raise SystemExit(EXIT_CODES[next(iter(errors.values())).code])
+
+
+def _leave_out(carried_over: Iterable[tuple[int, int | RunsApiError]],
+               errors: dict[int, RunsApiError]) -> Iterator[tuple[int, int]]:
+    """Yield the runs with a number of results, and put the others with their errors into a dictionary."""
+    for run_id, result in carried_over:
+        if isinstance(result, RunsApiError):
+            errors[run_id] = result
+        else:
+            yield run_id, result
 
 
 STEP_COLUMNS: Columns = {
@@ -250,14 +265,20 @@ def exit_on_error(as_json: bool = False) -> Iterator[None]:
         raise SystemExit(EXIT_CODES['internal_error']) from None
     except Exception as fault:
         error = fault if isinstance(fault, RunsApiError) else log_fault(fault)
-        if as_json:
-            print_json(error.to_json())
-        else:
-            details = f' {json.dumps(error.details)}' if error.details else ''
-            print_line(f'Error: {escape(error.message)}{details}', is_error=True)
-        if isinstance(error, InternalError):
-            print_line(f'The server said: {escape(error.fault)}', is_error=True)
+        _print_error(error, as_json)
         raise SystemExit(EXIT_CODES[error.code]) from None
+
+
+def _print_error(error: RunsApiError, as_json: bool, run_id: int | None = None) -> None:
+    """Print an error, as JSON if requested, with the run that it is about if there are several."""
+    if as_json:
+        print_json(error.to_json() if run_id is None else {'run_id': run_id, **error.to_json()})
+    else:
+        details = f' {json.dumps(error.details)}' if error.details else ''
+        run = '' if run_id is None else f'Run {run_id}: '
+        print_line(f'Error: {run}{escape(error.message)}{details}', is_error=True)
+    if isinstance(error, InternalError):
+        print_line(f'The server said: {escape(error.fault)}', is_error=True)
 
 
 COMMANDS = (retry_command, attempts_command, verdict_command, carry_over_command, sweep_command, causes_command,

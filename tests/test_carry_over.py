@@ -1,5 +1,7 @@
 """Results are carried over (docs/api.rst): which results are carried over into a failed-only retry, and when."""
 
+import json
+import sqlite3
 from collections.abc import Callable, Iterable
 from contextvars import Context
 from dataclasses import replace
@@ -10,15 +12,19 @@ import pytest
 import seed
 from database import Base, db
 from flask import Flask
+from mod_customized.models import CustomizedTest
 from mod_regression.models import RegressionTest
 from mod_test.models import TestProgress, TestResult, TestResultFile, TestStatus
 from sqlalchemy import Connection, Engine, delete
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from support.api import ApiCall, Command
 from support.histories import FAIL, PASS, add_attempts, end, finish, report
 from support.histories import retry_in_process as retry
 from support.rows import Rows, change_retries, delete_run
-from support.statements import before_statements, fail, record_statements
+from support.statements import Statement, before_statements, fail, record_statements, watch_statements
+
+AWAY = 'The database cannot be used at the moment. Try again later.'
 
 
 def ids(tests: Iterable[RegressionTest]) -> list[int]:
@@ -182,6 +188,23 @@ def test_after_a_restart_only_what_is_carried_over_then_counts(
     assert rows.carried_over(again) == {tests[0].id: first, tests[1].id: new}
 
 
+def test_the_marks_of_an_end_before_a_restart_do_not_count_though_sqlite_uses_its_id_again(
+        rows: Rows, attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
+    new = finish(retry(first, failed_only=True), tests[2:])
+    ended = rows.of('test_progress', test_id=new)[-1]['id']
+    for model in (TestResultFile, TestResult, TestProgress):
+        db.session.execute(delete(model).where(model.test_id == new))
+    report(new, tests[1:])
+
+    row = TestProgress(new, TestStatus.completed, '', datetime(2026, 11, 24))
+    row.id = ended
+    db.session.add(row)
+    db.session.commit()
+
+    assert attempts(new).json['data'][1]['carried_over'] == 1
+    assert len(rows.of('test_result', test_id=new)) == 3
+
+
 def test_a_run_that_is_restarted_meanwhile_is_left_alone(app: Flask, rows: Rows, first: int) -> None:
     new = retry(first, failed_only=True)
 
@@ -248,6 +271,53 @@ def test_a_retry_that_is_deleted_meanwhile_keeps_no_other_from_its_results(comma
 
 
 @pytest.mark.on_file
+@pytest.mark.parametrize(('fault', 'message', 'code'), [
+    (KeyError('secret'), 'An unexpected error occurred.', 10),
+    (OperationalError('SELECT secret', {}, sqlite3.OperationalError('database is locked')), AWAY, 3)])
+def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(
+        command: Command, rows: Rows, first: int, fault: Exception, message: str, code: int) -> None:
+    missed = [retry(first, failed_only=True) for _ in range(3)]
+    for run_id in missed:
+        with before_statements(db.engine, 'INSERT INTO test_result ', fail):
+            end(run_id)
+
+    def fail_for_two(_connection: Connection, statement: Statement) -> None:
+        if statement.startswith('INSERT INTO run_carried_over'):
+            for run_id, raised in zip(missed, (fault, KeyError())):
+                if statement.parameters[0][0] == run_id:
+                    raise raised
+
+    with watch_statements(Engine, fail_for_two):
+        done, as_json = command('carry-over'), command('carry-over', '--json')
+
+    assert (done.exit_code, done.stdout, as_json.exit_code) == (code, f'{missed[2]}\t3\n', code)
+    assert [line for line in done.stderr.splitlines() if line.startswith('Error')] == [
+        f'Error: Run {missed[0]}: {message}', f'Error: Run {missed[1]}: An unexpected error occurred.']
+    assert [json.loads(line)['run_id'] for line in as_json.stdout.splitlines()] == missed[:2]
+
+
+@pytest.mark.on_file
+def test_the_command_stops_if_the_database_is_away(command: Command, rows: Rows, first: int) -> None:
+    missed = [retry(first, failed_only=True) for _ in range(2)]
+    for run_id in missed:
+        with before_statements(db.engine, 'INSERT INTO test_result ', fail):
+            end(run_id)
+    is_away = False
+
+    def go_away(connection: Connection, statement: Statement) -> None:
+        nonlocal is_away
+        if statement.startswith('INSERT INTO run_carried_over') and statement.parameters[0][0] == missed[1]:
+            is_away = True
+        if is_away:
+            fail(connection)
+
+    with watch_statements(Engine, go_away):
+        done = command('carry-over')
+
+    assert (done.exit_code, done.stdout, done.stderr.splitlines()[-1]) == (3, f'{missed[0]}\t3\n', f'Error: {AWAY}')
+
+
+@pytest.mark.on_file
 def test_the_command_looks_at_no_retry_that_is_whole_has_nothing_to_carry_over_or_has_not_completed(
         command: Command, first: int, tests: list[RegressionTest]) -> None:
     def count() -> int:
@@ -271,7 +341,7 @@ def test_the_command_looks_at_no_retry_that_is_whole_has_nothing_to_carry_over_o
 
 @pytest.mark.on_file
 @pytest.mark.parametrize(('ago', 'is_found'), [(timedelta(hours=47), True), (timedelta(hours=80), False)])
-def test_a_late_result_of_an_attempt_that_has_ended_is_found_until_two_days_after_the_end_of_the_retry(
+def test_a_sweep_finds_a_late_result_for_two_days_after_the_end_and_the_command_always(
         command: Command, rows: Rows, first: int, tests: list[RegressionTest], ago: timedelta, is_found: bool) -> None:
     late = seed.regression_test()
     canceled, new = retry(first), retry(first, failed_only=True)
@@ -286,5 +356,39 @@ def test_a_late_result_of_an_attempt_that_has_ended_is_found_until_two_days_afte
     # The platform writes no progress row with it.
     report(canceled, [late])
 
-    assert command('carry-over').output == (f'{new}\t1\n' if is_found else '')
-    assert rows.carried_over(new).get(late.id) == (canceled if is_found else None)
+    assert command('sweep').output == (f'{new}\tcarried over\t-\t1 result\n' if is_found else '')
+    assert command('carry-over').output == ('' if is_found else f'{new}\t1\n')
+    assert rows.carried_over(new)[late.id] == canceled
+
+
+@pytest.mark.on_file
+def test_a_completed_retry_does_not_change_because_of_what_started_later(
+        command: Command, rows: Rows, first: int, tests: list[RegressionTest]) -> None:
+    new = finish(retry(first, failed_only=True), tests[1:])
+    added = seed.regression_test()
+    full = retry(first)
+    end(full, TestStatus.testing)
+    finish(full, [added], failed=[added])
+
+    assert [command(*arguments).output for arguments in (['sweep'], ['carry-over'])] == ['', '']
+    assert rows.carried_over(new) == {tests[0].id: first}
+
+
+@pytest.mark.on_file
+@pytest.mark.parametrize('is_listed', [True, False])
+def test_a_carried_over_result_that_somebody_deleted_is_neither_copied_again_nor_counted(
+        command: Command, rows: Rows, attempts: ApiCall, first: int, tests: list[RegressionTest],
+        is_listed: bool) -> None:
+    new = finish(retry(first, failed_only=True), tests[2:])
+    for model in (TestResultFile, TestResult):
+        db.session.execute(delete(model).where(model.test_id == new, model.regression_test_id == tests[0].id))
+    if not is_listed:
+        db.session.execute(delete(CustomizedTest).where(CustomizedTest.test_id == new,
+                                                        CustomizedTest.regression_id == tests[0].id))
+    db.session.commit()
+
+    outputs = [command(*arguments).output for arguments in (['sweep'], ['carry-over'], ['carry-over', new])]
+
+    assert outputs == ['', '', f'{new}\t0\n']
+    attempt = attempts(new).json['data'][-1]
+    assert (attempt['tests'], attempt['not_run'], attempt['carried_over']) == (2 + is_listed, is_listed, 1)

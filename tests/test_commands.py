@@ -112,7 +112,7 @@ def test_a_person_reads_headings_and_a_sentence_in_the_place_of_an_empty_list(
         head = command(*arguments).output.splitlines()[0]
         assert re.split('  +', head) == list(columns)
     empty: list[tuple[list[object], str]] = [
-        (['carry-over'], 'No retry lacks results.\n'), (['sweep'], 'There is nothing to do.\n'),
+        (['carry-over'], 'No results were carried over.\n'), (['sweep'], 'There is nothing to do.\n'),
         (['flaky'], 'No test was flaky in 0 runs with retries.\n'),
         (['verdict', run_id], 'No test has another verdict than "passed".\npass\n')]
     for arguments, sentence in empty:

@@ -7,6 +7,7 @@ a second one, a full pool could lock all requests up. What the host's session ha
 
 import sqlite3
 from collections.abc import Iterator
+from datetime import datetime
 from typing import cast
 
 import pytest
@@ -14,10 +15,11 @@ import seed
 from database import db
 from flask import Flask, Response
 from mod_auth.models import User
-from mod_test.models import Test, TestStatus
-from sqlalchemy import Engine, select, text
+from mod_test.models import Test, TestProgress, TestStatus
+from sqlalchemy import Engine, select, text, update
 from support.api import ApiCall
 from support.entry_points import CALLS, SILENT, EntryPoints
+from support.github import SETTINGS
 from support.histories import end
 from support.rows import add_retries
 from support.statements import record_statements
@@ -70,25 +72,48 @@ def test_an_end_of_a_run_of_the_platforms_own_costs_one_statement_and_another_st
     assert counts == [counts[0], counts[0], counts[0] + 1]
 
 
-def test_the_work_of_a_plan_of_the_sweep_grows_with_the_attempts_of_a_run_and_not_with_their_pairs(
-        app: Flask, engine: Engine) -> None:
-    steps = [0, 0]
+def count_steps_of_sqlite(engine: Engine) -> int:
+    """Return how much SQLite works for a plan of the sweep, which has no step."""
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
     with engine.connect() as connection:
         database = cast(sqlite3.Connection, connection.connection.driver_connection)
-    for place, attempts in enumerate((10, 90)):
+    database.set_progress_handler(count, 100)
+    assert plan_sweep(extension_state()) == []
+    database.set_progress_handler(None, 0)
+    return steps
+
+
+def test_the_work_of_a_plan_of_the_sweep_grows_with_the_attempts_of_a_run_and_not_with_their_pairs(
+        app: Flask, engine: Engine) -> None:
+    steps = []
+    for attempts in (10, 90):
         first, *retries = seed.bulk_runs(attempts, 10)
         add_retries(first, retries, failed_only=True)
-
-        def count(place: int = place) -> int:
-            steps[place] += 1
-            return 0
-
-        database.set_progress_handler(count, 100)
-        assert plan_sweep(extension_state()) == []
-        database.set_progress_handler(None, 0)
+        steps.append(count_steps_of_sqlite(engine))
 
     # There are ten times as many attempts.
     assert 0 < steps[1] < 15 * steps[0]
+
+
+@pytest.mark.parametrize('app_settings', [{}, {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1}])
+def test_the_work_of_a_plan_of_the_sweep_does_not_grow_with_the_retries_of_long_ago(app: Flask, engine: Engine) -> None:
+    steps = []
+    for retries in (100, 900):
+        runs = seed.bulk_runs(2 * retries, 5)
+        for first, retry in zip(runs[::2], runs[1::2]):
+            add_retries(first, [retry], failed_only=True)
+        db.session.execute(update(TestProgress).values(timestamp=datetime(2020, 1, 1)))
+        db.session.commit()
+        steps.append(count_steps_of_sqlite(engine))
+
+    # There are ten times as many retries.
+    assert 0 < steps[1] < 2 * steps[0]
 
 
 # How many connections

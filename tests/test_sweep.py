@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 from support.api import Command
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub
 from support.histories import LOST_MACHINE, TIME_LIMIT, finish, report
-from support.rows import Rows, change_retries
+from support.rows import Rows
 from support.statements import Statement, before_statements, fail, record_statements, watch_statements
 
 from mod_runs_api import retry_run
@@ -150,6 +150,16 @@ def test_a_run_that_stopped_half_way_is_resumed_without_a_requester(scene: Scene
     assert (retry['source_run_id'], retry['failed_only'], retry['automatic'], retry['reason'], retry['user_id']) == (
         run, 1, 1, f'Automatic: {TIME_LIMIT}'.encode(), None)
     assert scene.rows.selection(run + 1) == [test.id for test in scene.tests[1:]]
+
+
+def test_an_automatic_retry_leaves_out_tests_that_were_deactivated_meanwhile(scene: Scene) -> None:
+    run = scene.run()
+    scene.tests[2].active = False
+    db.session.commit()
+
+    for options, new_run_id in ((['--dry-run'], None), ([], run + 1)):
+        assert scene.sweep(*options) == [Line(run, 'retried', TIME_LIMIT, new_run_id)]
+    assert scene.rows.selection(run + 1) == [scene.tests[1].id]
 
 
 def test_a_run_gets_one_step_of_a_sweep(scene: Scene) -> None:
@@ -437,6 +447,23 @@ def test_a_run_that_completes_just_before_it_is_ended_is_not_ended(scene: Scene)
     assert scene.github.statuses == []
 
 
+@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': let_happen}])
+@pytest.mark.parametrize('has_begun_again', [False, True])
+def test_a_run_that_was_restarted_since_the_plan_is_not_ended(scene: Scene, has_begun_again: bool) -> None:
+    lost, stopped = scene.run(None, ago=LONG), scene.run(number=1)
+
+    def start_again() -> None:
+        restart(lost)
+        if has_begun_again:
+            write(lost, TestStatus.preparation)
+            db.session.commit()
+
+    meanwhile.append(start_again)
+
+    assert steps(scene.sweep()) == [(stopped, 'retried')]
+    assert [row['status'] for row in scene.rows.of('test_progress', test_id=lost)] == ['preparation'] * has_begun_again
+
+
 @pytest.mark.parametrize(('newer', 'settings'), [
     ({'pr_nr': PR + 1}, {}), ({'github': FORK}, {}), (None, {}), (None, {'GITHUB_TOKEN': ''})])
 def test_a_newer_run_keeps_its_commit_status_and_a_run_is_ended_although_github_does_not_answer(
@@ -497,15 +524,14 @@ def test_it_prints_a_line_for_each_run_and_cuts_a_long_reason(scene: Scene) -> N
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
 def test_lacking_results_are_found_although_others_were_carried_over_before(scene: Scene) -> None:
     scene.run('Canceled by admin')
-    full = retry_run(1).new_run_id
-    lacking = finish(retry_run(1, failed_only=True).new_run_id, scene.tests[1:2])
+    full, lacking = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
+    write(full, TestStatus.testing)
+    finish(lacking, scene.tests[1:2])
     assert len(scene.rows.carried_over(lacking)) == 1
 
     # Another attempt has it, and has not ended.
     report(full, scene.tests)
     assert scene.sweep() == []
-    # A newer row of it is noticed however old the retry is.
-    change_retries(created_at=datetime(2020, 1, 1))
     end(full, None)
     assert scene.sweep('--dry-run') == scene.sweep() == [Line(lacking, 'carried over', '1 result')]
     assert scene.sweep() == []

@@ -13,7 +13,7 @@ from marshmallow import EXCLUDE, Schema, fields, validate
 
 from ..domain.attempts import RunStatus
 from ..domain.causes import CAUSES
-from ..domain.outcomes import Outcome
+from ..domain.outcomes import RAN, Outcome
 from ..domain.run import MAX_ID
 from ..domain.verdict import VERDICTS, Overall
 from ..errors import MAX_MESSAGE_LENGTH
@@ -187,7 +187,7 @@ class TestVerdictSchema(Schema):
     regression_test_id: Field = Id()
     command: Field = Text()
     verdict: Field = word(VERDICTS)
-    latest: Field = word(('pass', 'fail', 'missing_output'), allow_none=True)
+    latest: Field = word(RAN, allow_none=True)
     attempts: Field = Listed(fields.Nested(OutcomeSchema))
 
 

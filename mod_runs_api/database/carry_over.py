@@ -4,19 +4,19 @@ Carrying results over into a retry.
 A row of ``run_carried_over`` is the mark of a result that was copied from another run.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import (ColumnElement, FromClause, SQLColumnExpression, Subquery, and_, exists, false, func, insert,
-                        select, true, union_all)
+from sqlalchemy import (ColumnElement, FromClause, Select, SQLColumnExpression, Subquery, and_, exists, false, func,
+                        insert, select, true, union_all)
 from sqlalchemy.orm import aliased
 
-from .. import clock
-from ..domain.carry_over import CarryOver, CompletedRetry
+from ..domain.carry_over import CarryOver
 from ..domain.progress import ProgressRow
 from ..errors import StaleRead
 from ..host.models import TestProgressModel, TestResultFileModel, TestResultModel
 from . import BY_PRIMARY_KEY, Database, has_rows
-from .progress import is_completed
+from .progress import has_completed
 
 
 def is_carried_over(db: Database, result: type[TestResultModel]) -> ColumnElement[bool]:
@@ -24,13 +24,15 @@ def is_carried_over(db: Database, result: type[TestResultModel]) -> ColumnElemen
     # A mark counts while the row that completed the retry exists. The restart deletes that row and runs everything.
     marks, completed = db.run_carried_over.alias(), aliased(db.host.TestProgress)
     return exists().where(marks.c.run_id == result.test_id, marks.c.regression_test_id == result.regression_test_id,
-                          _counts(marks, completed))
+                          _counts(db, marks, completed))
 
 
-def _counts(marks: FromClause, completed: type[TestProgressModel]) -> ColumnElement[bool]:
-    # The time distinguishes the marks of an end before a restart, because SQLite uses ids again.
+def _counts(db: Database, marks: FromClause, completed: type[TestProgressModel]) -> ColumnElement[bool]:
+    # SQLite uses ids again. Only there does the time distinguish the marks of an end before a restart. On a server the
+    # marks stay valid if somebody corrects the times.
+    is_same_time = completed.timestamp == marks.c.progress_timestamp
     return and_(completed.id == marks.c.progress_id, completed.test_id == marks.c.run_id,
-                completed.timestamp == marks.c.progress_timestamp)
+                is_same_time if db.connection.dialect.name == 'sqlite' else true())
 
 
 def is_selected_by_carry_over(db: Database, run_id: SQLColumnExpression[int],
@@ -38,17 +40,18 @@ def is_selected_by_carry_over(db: Database, run_id: SQLColumnExpression[int],
     """Return the condition that carrying over selected a test for a run. The test was not selected before."""
     marks, completed = db.run_carried_over.alias(), aliased(db.host.TestProgress)
     return exists().where(marks.c.run_id == run_id, marks.c.regression_test_id == regression_test_id,
-                          marks.c.was_selected == false(), _counts(marks, completed))
+                          marks.c.was_selected == false(), _counts(db, marks, completed))
 
 
 def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, int]]:
     """Return the number of results that were carried over into each run, by origin run."""
-    mark, completed, test = db.run_carried_over.c, db.host.TestProgress, db.host.RegressionTest
+    mark, completed, result = db.run_carried_over.c, db.host.TestProgress, db.host.TestResult
     rows = db.connection.execute(
         select(mark.run_id, mark.origin_run_id, func.count())
-        .join_from(db.run_carried_over, completed, _counts(db.run_carried_over, completed))
-        # The marks of a deleted regression test stay, and do not count.
-        .join(test, test.id == mark.regression_test_id)
+        .with_hint(result, BY_PRIMARY_KEY)
+        .join_from(db.run_carried_over, completed, _counts(db, db.run_carried_over, completed))
+        # The mark of a result that was deleted stays, and does not count.
+        .join(result, and_(result.test_id == mark.run_id, result.regression_test_id == mark.regression_test_id))
         .where(mark.run_id.in_(run_ids))
         .group_by(mark.run_id, mark.origin_run_id)
         .order_by(mark.run_id, mark.origin_run_id))
@@ -56,6 +59,18 @@ def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[i
     for run_id, origin_run_id, count in rows:
         counts[run_id][origin_run_id] = count
     return counts
+
+
+def read_carried_over(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
+    """Return the tests of which a result was carried over into each of some runs, and may have been deleted."""
+    return _group_tests(run_ids, db.connection.execute(_select_carried_over(db, run_ids)))
+
+
+def _select_carried_over(db: Database, run_ids: Collection[int]) -> Select[Any]:
+    mark, completed = db.run_carried_over.c, db.host.TestProgress
+    return (select(mark.run_id, mark.regression_test_id)
+            .join_from(db.run_carried_over, completed, _counts(db, db.run_carried_over, completed))
+            .where(mark.run_id.in_(run_ids)))
 
 
 def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]:
@@ -68,35 +83,31 @@ def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]
     return set(db.connection.scalars(select(run.id).where(run.id.in_(run_ids), has_rows(own))))
 
 
-def read_executed_tests(db: Database, run_ids: Collection[int]) -> set[int]:
-    """Return the active tests that any of some runs executed."""
-    result, test = db.host.TestResult, db.host.RegressionTest
-    return set(db.connection.scalars(
-        select(result.regression_test_id).distinct()
-        .with_hint(result, BY_PRIMARY_KEY)
-        .join_from(result, test, and_(test.id == result.regression_test_id, test.active == true()))
-        .where(result.test_id.in_(run_ids), ~is_carried_over(db, result))))
-
-
 def read_executed(db: Database, run_ids: Collection[int],
-                  regression_test_ids: Collection[int]) -> list[tuple[int, int]]:
-    """Return run and test of each own result of some tests in some runs."""
+                  regression_test_ids: Collection[int]) -> dict[int, set[int]]:
+    """Return those of some tests that each of some runs executed."""
     result = db.host.TestResult
-    return [(run_id, regression_test_id) for run_id, regression_test_id in db.connection.execute(
+    return _group_tests(run_ids, db.connection.execute(
         select(result.test_id, result.regression_test_id)
         .with_hint(result, BY_PRIMARY_KEY)
         .where(result.test_id.in_(run_ids), result.regression_test_id.in_(regression_test_ids),
-               ~is_carried_over(db, result)))]
+               ~is_carried_over(db, result))))
 
 
-def read_tests_with_results(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return the tests of which each of some runs has a result, own or carried over."""
+def read_settled_tests(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
+    """Return the tests of which each of some runs has a result, or had one that was carried over."""
+    # A carried-over row that somebody deleted is not copied again.
     result = db.host.TestResult
+    return _group_tests(run_ids, db.connection.execute(union_all(
+        select(result.test_id, result.regression_test_id)
+        .with_hint(result, BY_PRIMARY_KEY)
+        .where(result.test_id.in_(run_ids)),
+        _select_carried_over(db, run_ids))))
+
+
+def _group_tests(run_ids: Collection[int], rows: Iterable[Sequence[int]]) -> dict[int, set[int]]:
     tests: dict[int, set[int]] = {run_id: set() for run_id in run_ids}
-    for run_id, regression_test_id in db.connection.execute(
-            select(result.test_id, result.regression_test_id)
-            .with_hint(result, BY_PRIMARY_KEY)
-            .where(result.test_id.in_(run_ids))):
+    for run_id, regression_test_id in rows:
         tests[run_id].add(regression_test_id)
     return tests
 
@@ -182,41 +193,19 @@ def is_still_completed(db: Database, completed: ProgressRow) -> bool:
         select(progress.id).where(progress.id == completed.id).with_for_update(read=True)) is not None
 
 
-def find_missed(db: Database) -> dict[int, list[int]]:
-    """Return the completed failed-only retries that lack results of other attempts, by root run."""
-    now = clock.now()
-    suspects = {retry.run_id: retry.root_id for retry in _read_completed_retries(db) if retry.may_lack_results(now)}
+def find_missed(db: Database, run_ids: Collection[int] | None = None) -> dict[int, list[int]]:
+    """Return the completed failed-only retries among some runs, or all, that lack results of others, by root run."""
+    retry = db.run_retry.c
+    statement = (select(retry.run_id, retry.root_run_id)
+                 .where(retry.failed_only == true(), has_completed(db, retry.run_id)))
+    if run_ids is not None:
+        statement = statement.where(retry.run_id.in_(run_ids))
+    suspects = {run_id: root_id for run_id, root_id in db.connection.execute(statement)}
     missed: dict[int, list[int]] = {}
     for root_id, run_id in _read_lacking(db, set(suspects.values())):
         if run_id in suspects:
             missed.setdefault(root_id, []).append(run_id)
     return missed
-
-
-def _read_completed_retries(db: Database) -> list[CompletedRetry]:
-    """Return all failed-only retries that have completed."""
-    retry, mark, progress, attempts = db.run_retry.c, db.run_carried_over.c, db.host.TestProgress, _select_attempts(db)
-    newest: dict[int, int] = {}
-    # In a join, MariaDB may read all progress rows.
-    last = select(func.max(progress.id)).where(progress.test_id == attempts.c.run_id).scalar_subquery()
-    for root_id, progress_id in db.connection.execute(select(attempts.c.root_id, last)):
-        newest[root_id] = max(newest.get(root_id, 0), progress_id or 0)
-    marked = aliased(progress)
-    has_marks = has_rows(
-        select(marked.id)
-        .with_hint(marked, BY_PRIMARY_KEY)
-        .join_from(db.run_carried_over, marked, _counts(db.run_carried_over, marked))
-        .where(mark.run_id == retry.run_id).correlate(db.run_retry))
-    # The first of these rows is the end of the run. In a join, MariaDB may read all progress rows.
-    completed = (select(func.min(progress.id)).where(progress.test_id == retry.run_id, is_completed(progress))
-                 .scalar_subquery())
-    retries = db.connection.execute(
-        select(retry.run_id, retry.root_run_id, completed, has_marks).where(retry.failed_only == true())).all()
-    times = {progress_id: timestamp for progress_id, timestamp in db.connection.execute(
-        select(progress.id, progress.timestamp).where(progress.id.in_([row[2] for row in retries if row[2]])))}
-    # A progress row may have been written or deleted between the statements.
-    return [CompletedRetry(run_id, root_id, times[progress_id], has_carried_over, newest.get(root_id, 0) > progress_id)
-            for run_id, root_id, progress_id, has_carried_over in retries if progress_id in times]
 
 
 def _read_lacking(db: Database, root_ids: Collection[int]) -> Sequence[tuple[int, int]]:

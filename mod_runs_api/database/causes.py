@@ -7,7 +7,7 @@ from sqlalchemy import and_, case, func, or_, select
 from ..domain.causes import RunRecord
 from . import BY_PRIMARY_KEY, Database
 from .carry_over import is_carried_over, is_selected_by_carry_over
-from .outcomes import is_given_to_workers
+from .outcomes import is_in_category
 from .progress import read_progress
 
 
@@ -35,7 +35,7 @@ def _count_selected(db: Database, run_ids: Sequence[int]) -> dict[int, tuple[int
     selected = (select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))
                 .where(customized.test_id.in_(run_ids)).distinct().subquery())
     has_own_result = and_(result.test_id.is_not(None), ~is_carried_over(db, result))
-    is_selected = and_(or_(has_own_result, is_given_to_workers(db, selected.c.regression_test_id)),
+    is_selected = and_(or_(has_own_result, is_in_category(db, selected.c.regression_test_id)),
                        ~is_selected_by_carry_over(db, selected.c.run_id, selected.c.regression_test_id))
     is_missing = and_(is_selected, ~has_own_result)
     return {run_id: (int(count), int(missing)) for run_id, count, missing in db.connection.execute(

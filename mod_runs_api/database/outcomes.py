@@ -1,120 +1,110 @@
-"""
-The rule for the outcome of a regression test in a run (docs/api.rst, "Outcomes").
+"""Reading the rows that the outcomes of regression tests depend on. ``domain/outcomes.py`` decides."""
 
-A failed-only retry runs every test whose outcome is not ``pass``, the attempts count the outcomes, and the verdict
-compares them. The rule applies to carried-over results as well. Only the verdict names them, as ``carried_over``.
-"""
-
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import (ColumnElement, SelectBase, SQLColumnExpression, Subquery, and_, case, exists, func, or_, select,
-                        true, union)
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, select, true
 
-from ..domain.outcomes import Evidence, File, Outcome
+from ..domain.outcomes import DifferingFile, Evidence, File, Result, RunTests, choose_selected
 from ..domain.run import RegressionTest
 from . import BY_PRIMARY_KEY, Database, as_bytes
-from .carry_over import is_carried_over
+from .runs import read_active
 
 
-def _select_outcomes(db: Database, run_ids: Sequence[int], outcome: ColumnElement[str]) -> Subquery:
-    """Select ``run_id``, ``regression_test_id`` and an outcome of ``TestResult`` of each test of some runs."""
-    # The tests of a run are its selected tests and the tests of which it has a result.
-    result = db.host.TestResult
-    has_result = result.test_id.is_not(None)
-    tests = union(*_select_selected(db, run_ids), select(result.test_id, result.regression_test_id)
-                  .where(result.test_id.in_(run_ids))).subquery()
-    return (select(tests.c.run_id, tests.c.regression_test_id,
-                   case((has_result, outcome), else_='not_run').label('outcome'))
+def read_tests(db: Database, run_ids: Sequence[int]) -> dict[int, RunTests]:
+    """Return the results of each of some runs, and its selected tests without a result."""
+    if not run_ids:
+        return {}
+    # In this order, a result that is carried over in between is read as a whole or not at all.
+    without_result = _read_selected_without_result(db, run_ids)
+    active = _read_active(db) if None in without_result.values() else {}
+    results = _read_results(db, run_ids)
+    return {run_id: RunTests(results[run_id], without_result[run_id], active) for run_id in run_ids}
+
+
+def _read_selected_without_result(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, bool] | None]:
+    """Return the selected tests of each run that have no result; None if it has no rows in ``customized_test``."""
+    run, customized, result = db.host.Test, db.host.CustomizedTest, db.host.TestResult
+    tests: dict[int, dict[int, bool]] = {run_id: {} for run_id in run_ids}
+    without_rows = set()
+    for run_id, has_row, test_id, in_category in db.connection.execute(
+            select(run.id, customized.test_id.is_not(None), customized.regression_id,
+                   is_in_category(db, customized.regression_id))
             .with_hint(result, BY_PRIMARY_KEY)
-            .outerjoin_from(tests, result, and_(result.test_id == tests.c.run_id,
-                                                result.regression_test_id == tests.c.regression_test_id))
-            .where(or_(has_result, is_given_to_workers(db, tests.c.regression_test_id))).subquery())
+            .outerjoin_from(run, customized, customized.test_id == run.id)
+            .outerjoin(result, and_(result.test_id == run.id, result.regression_test_id == customized.regression_id))
+            .where(run.id.in_(run_ids), result.test_id.is_(None))):
+        if has_row:
+            tests[run_id][test_id] = in_category
+        else:
+            without_rows.add(run_id)
+    return {run_id: None if run_id in without_rows else found for run_id, found in tests.items()}
 
 
-def _outcome_of_result(db: Database) -> ColumnElement[str]:
-    """Return the outcome of a row of the host's ``TestResult``."""
-    # An ignored output may be missing. If it has a file, the file counts like any other.
-    result, file = db.host.TestResult, db.host.TestResultFile
-    output, variant = db.host.RegressionTestOutput, db.host.RegressionTestOutputFiles
-    files = select(file.test_id).with_hint(file, BY_PRIMARY_KEY).where(
-        file.test_id == result.test_id, file.regression_test_id == result.regression_test_id)
-    lacks_an_output = exists().where(
-        output.regression_id == result.regression_test_id, output.ignore.is_not(true()),
-        ~files.where(file.regression_test_output_id == output.id).correlate(result, output).exists())
-    # Without ``got`` the output is identical to the expected one.
-    has_differing_output = files.where(
-        file.got.is_not(None),
-        ~exists().where(variant.regression_test_output_id == file.regression_test_output_id,
-                        as_bytes(variant.file_hashes) == as_bytes(file.got))).exists()
-    return case((lacks_an_output, 'missing_output'),
-                # Without an exit code the end of the test is unknown, whatever was expected.
-                (or_(result.exit_code.is_(None), result.exit_code.is_distinct_from(result.expected_rc)), 'fail'),
-                (has_differing_output, 'fail'),
-                else_='pass')
+def _read_active(db: Database) -> dict[int, bool]:
+    test = db.host.RegressionTest
+    return {test_id: in_category for test_id, in_category in db.connection.execute(
+        select(test.id, is_in_category(db, test.id)).where(test.active == true()))}
 
 
-def _select_selected(db: Database, run_ids: Sequence[int]) -> list[SelectBase]:
-    """Select ``run_id`` and ``regression_test_id`` of each test that was selected for some runs, for a union."""
-    # A run without rows in customized_test ran every test of its time. The original selection is unknown, so every test
-    # that is active now stands for it.
-    run, customized, regression_test = db.host.Test, db.host.CustomizedTest, db.host.RegressionTest
-    # Without the ids here, too, MariaDB reads the rows of all runs.
-    has_rows = exists().where(customized.test_id == run.id, customized.test_id.in_(run_ids))
-    return [
-        select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))
-        .where(customized.test_id.in_(run_ids)),
-        select(run.id, regression_test.id)
-        .join_from(run, regression_test, regression_test.active == true())
-        .where(run.id.in_(run_ids), ~has_rows)]
+def _read_results(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, Result]]:
+    result = db.host.TestResult
+    rows = db.connection.execute(
+        select(result.test_id, result.regression_test_id, result.exit_code, result.expected_rc)
+        .where(result.test_id.in_(run_ids))).all()
+    missing, differing = _read_missing(db, run_ids), _read_differing(db, run_ids)
+    results: dict[int, dict[int, Result]] = {run_id: {} for run_id in run_ids}
+    for run_id, test_id, exit_code, expected_rc in rows:
+        key = run_id, test_id
+        results[run_id][test_id] = Result(exit_code, expected_rc, missing.get(key, ()), differing.get(key, ()))
+    return results
 
 
-def is_given_to_workers(db: Database, regression_test_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
-    """Return the condition that workers receive a regression test: it has a category."""
+def _read_missing(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int], list[bool | None]]:
+    """Return whether each expected output without a file is ignored, by the run and the test of a result."""
+    result, file, output = db.host.TestResult, db.host.TestResultFile, db.host.RegressionTestOutput
+    missing: dict[tuple[int, int], list[bool | None]] = defaultdict(list)
+    for run_id, test_id, is_ignored in db.connection.execute(
+            select(result.test_id, result.regression_test_id, output.ignore)
+            .with_hint(file, BY_PRIMARY_KEY)
+            .join_from(result, output, output.regression_id == result.regression_test_id)
+            .outerjoin(file, and_(file.test_id == result.test_id, file.regression_test_id == result.regression_test_id,
+                                  file.regression_test_output_id == output.id))
+            .where(result.test_id.in_(run_ids), file.test_id.is_(None))):
+        missing[run_id, test_id].append(is_ignored)
+    return missing
+
+
+def _read_differing(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int], Collection[DifferingFile]]:
+    """Return the files that are not identical to the expected ones, by run and test."""
+    file, variant = db.host.TestResultFile, db.host.RegressionTestOutputFiles
+    files: dict[tuple[int, int], dict[int, DifferingFile]] = defaultdict(dict)
+    # A file has a row for each variant that is accepted for its output.
+    for run_id, test_id, output_id, got, accepted in db.connection.execute(
+            select(file.test_id, file.regression_test_id, file.regression_test_output_id, as_bytes(file.got),
+                   as_bytes(variant.file_hashes))
+            .outerjoin_from(file, variant, variant.regression_test_output_id == file.regression_test_output_id)
+            .where(file.test_id.in_(run_ids), file.got.is_not(None))):
+        files[run_id, test_id].setdefault(output_id, DifferingFile(got, set())).accepted.add(accepted)
+    return {key: found.values() for key, found in files.items()}
+
+
+def is_in_category(db: Database, regression_test_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
+    """Return the condition that a regression test is in a category."""
     return exists().where(db.host.regressionTestLinkTable.c.regression_id == regression_test_id)
 
 
-def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, list[RegressionTest]]:
+def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, Sequence[RegressionTest]]:
     """Return the tests that were selected for each of some runs, in order: their full test sets."""
-    test = db.host.RegressionTest
-    selected = union(*_select_selected(db, run_ids)).subquery()
+    customized, test = db.host.CustomizedTest, db.host.RegressionTest
     found: dict[int, list[RegressionTest]] = {run_id: [] for run_id in run_ids}
     for run_id, test_id, active in db.connection.execute(
-            select(selected.c.run_id, test.id, test.active)
-            .join_from(selected, test, test.id == selected.c.regression_test_id).order_by(test.id)):
+            select(customized.test_id, test.id, test.active).distinct()
+            .join_from(customized, test, test.id == customized.regression_id)
+            .where(customized.test_id.in_(run_ids)).order_by(test.id)):
         found[run_id].append(RegressionTest(test_id, active))
-    return found
-
-
-def read_tests(db: Database, run_ids: Sequence[int]) -> dict[int, dict[RegressionTest, Outcome]]:
-    """Return the tests of each of some runs with their outcomes, in order."""
-    test = db.host.RegressionTest
-    outcomes = _select_outcomes(db, run_ids, _outcome_of_result(db))
-    found: dict[int, dict[RegressionTest, Outcome]] = {run_id: {} for run_id in run_ids}
-    for run_id, outcome, test_id, active in db.connection.execute(
-            select(outcomes.c.run_id, outcomes.c.outcome, test.id, test.active)
-            .join_from(outcomes, test, test.id == outcomes.c.regression_test_id).order_by(test.id)):
-        found[run_id][RegressionTest(test_id, active)] = outcome
-    return found
-
-
-def count_outcomes(db: Database, run_ids: Sequence[int]) -> dict[int, Counter[Outcome]]:
-    """Return the number of each outcome in each of some runs."""
-    outcomes = _select_outcomes(db, run_ids, _outcome_of_result(db))
-    counts: dict[int, Counter[Outcome]] = {run_id: Counter() for run_id in run_ids}
-    for run_id, outcome, count in db.connection.execute(
-            select(outcomes.c.run_id, outcomes.c.outcome, func.count())
-            .group_by(outcomes.c.run_id, outcomes.c.outcome)):
-        counts[run_id][outcome] = count
-    return counts
-
-
-def read_outcomes(db: Database, run_ids: Sequence[int]) -> list[tuple[int, int, Outcome]]:
-    """Return regression test, run and outcome of each test of some runs, in order."""
-    outcomes = _select_outcomes(
-        db, run_ids, case((is_carried_over(db, db.host.TestResult), 'carried_over'), else_=_outcome_of_result(db)))
-    rows = db.connection.execute(select(outcomes.c.regression_test_id, outcomes.c.run_id, outcomes.c.outcome))
-    return sorted((regression_test_id, run_id, outcome) for regression_test_id, run_id, outcome in rows)
+    every_active = [] if all(found.values()) else [RegressionTest(test_id, True) for test_id in sorted(read_active(db))]
+    return {run_id: choose_selected(tests or None, every_active) for run_id, tests in found.items()}
 
 
 def read_evidence(db: Database, run_ids: Sequence[int],

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Label, SQLColumnExpression, func, or_, select
+from sqlalchemy import ColumnElement, Label, ScalarSelect, SQLColumnExpression, and_, exists, func, or_, select
+from sqlalchemy.orm import aliased
 
 from ..domain.progress import COMPLETED, ENDED_STATUSES, Progress, ProgressRow
 from ..host.models import TestProgressModel
-from . import Database, as_bytes, as_text
+from . import Database, as_bytes, as_text, has_rows
 
 
 def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
@@ -39,11 +40,30 @@ def is_completed(progress: type[TestProgressModel]) -> ColumnElement[bool]:
     return status_of(progress) == COMPLETED
 
 
+def is_first_completed(db: Database, progress: type[TestProgressModel]) -> ColumnElement[bool]:
+    """Return the condition that a progress row completed a run, and is no repeated row."""
+    earlier = aliased(db.host.TestProgress)
+    return and_(is_completed(progress), ~exists().where(earlier.test_id == progress.test_id, earlier.id < progress.id,
+                                                        is_completed(earlier)))
+
+
+def has_completed(db: Database, run_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
+    """Return the condition that a run has completed, regardless of later rows."""
+    progress = aliased(db.host.TestProgress)
+    return has_rows(select(progress.id).where(progress.test_id == run_id, is_completed(progress)))
+
+
 def last_status(db: Database, run_id: SQLColumnExpression[int]) -> ColumnElement[str]:
     """Return the last status of a run, as a subquery; NULL while the run is queued."""
     progress = db.host.TestProgress
     return (select(status_of(progress)).where(progress.test_id == run_id)
             .order_by(progress.id.desc()).limit(1).scalar_subquery())
+
+
+def last_progress_id_of(db: Database, run_id: SQLColumnExpression[int]) -> ScalarSelect[int | None]:
+    """Return the id of the last progress row of a run, as a subquery; NULL while the run is queued."""
+    progress = db.host.TestProgress
+    return select(func.max(progress.id)).where(progress.test_id == run_id).scalar_subquery()
 
 
 def has_ended(db: Database, run_id: SQLColumnExpression[int]) -> ColumnElement[bool]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, exists, false, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, false, func, literal, or_, select, true
 from sqlalchemy.orm import aliased
 
 from ..domain.run import COMMIT, MASTER, MAX_ID, PULL_REQUEST, PULL_REQUEST_BRANCH, NewerRun, PullRequest, Run
 from ..errors import RunNotFound, StaleRead
 from ..host.models import TestModel
 from . import Database, as_bytes, as_text, has_rows
-from .progress import has_ended, is_completed, last_status
+from .progress import has_completed, has_ended, last_status
 
 #: How many runs are looked through for one of master.
 MAX_LOOKED_THROUGH = 2000
@@ -49,11 +49,11 @@ def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
 def read_builds(db: Database, run_ids: Collection[int]) -> dict[int, str | None]:
     """Return the build of each of some runs; None if it is unknown."""
     # Until a run completes, the platform's value is a prediction. Older platforms have no value.
-    run, progress = db.host.Test, db.host.TestProgress
+    run = db.host.Test
     builds: dict[int, str | None] = dict.fromkeys(run_ids)
     for run_id, build in db.connection.execute(
             select(run.id, db.host.built_commit)
-            .where(run.id.in_(run_ids), exists().where(progress.test_id == run.id, is_completed(progress)))):
+            .where(run.id.in_(run_ids), has_completed(db, run.id))):
         builds[run_id] = (build or '').strip() or None
     return builds
 
@@ -118,17 +118,15 @@ def find_newest_of_master(db: Database, run: Run) -> int | None:
     """Return the newest run of master, of the same fork and platform, that is no retry and has a completed attempt."""
     # Branches have no index, so only the newest runs are searched.
     root, retry, own = db.host.Test, db.run_retry.alias(), db.run_retry.c
-    progress = db.host.TestProgress
     newest_id = db.connection.scalar(select(func.max(root.id))) or 0
-    completed = select(progress.id).where(is_completed(progress)).correlate(root)
     return db.connection.scalar(
         select(root.id)
         .outerjoin_from(root, db.run_retry, own.run_id == root.id)
         .where(root.id > newest_id - MAX_LOOKED_THROUGH, as_text(root.test_type) == COMMIT, _is(root.branch, MASTER),
                root.fork_id == run.fork_id, as_text(root.platform) == run.platform, own.run_id.is_(None),
-               or_(has_rows(completed.where(progress.test_id == root.id)),
-                   has_rows(completed.join_from(retry, progress, progress.test_id == retry.c.run_id)
-                            .where(retry.c.root_run_id == root.id))))
+               or_(has_completed(db, root.id),
+                   has_rows(select(retry.c.run_id).where(retry.c.root_run_id == root.id,
+                                                         has_completed(db, retry.c.run_id)))))
         .order_by(root.id.desc()).limit(1))
 
 

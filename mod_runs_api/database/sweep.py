@@ -1,17 +1,14 @@
 """Reading and writing for the sweep."""
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, String, exists, func, insert, literal, select, true
-from sqlalchemy.orm import aliased
+from sqlalchemy import String, insert, literal, select, true
 
 from .. import clock
 from ..domain.progress import CANCELED, ProgressRow
-from ..domain.sweep import AutomaticAttempt
+from ..domain.sweep import AutomaticAttempt, SignsOfLife
 from . import Database, as_text
-from .progress import columns_of_progress, has_ended, is_completed
+from .progress import columns_of_progress, has_ended, is_first_completed, last_progress_id_of
 
 #: How many progress rows are read at once.
 ROWS_AT_ONCE = 250
@@ -28,24 +25,24 @@ def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
         following = newest.where(progress.id < rows[-1].id)
 
 
-def read_machines(db: Database) -> dict[int, list[datetime | str]]:
+def read_machines(db: Database) -> dict[int, SignsOfLife]:
     """Return the start times of the machines of each run that has not ended."""
     machine = db.host.GcpInstance
-    machines: dict[int, list[datetime | str]] = {}
-    for run_id, timestamp in db.connection.execute(
-            select(machine.test_id, machine.timestamp)
+    machines: dict[int, SignsOfLife] = {}
+    for run_id, last_progress_id, timestamp in db.connection.execute(
+            select(machine.test_id, last_progress_id_of(db, machine.test_id), machine.timestamp)
             .where(machine.test_id.is_not(None), ~has_ended(db, machine.test_id))):
-        machines.setdefault(run_id, []).append(timestamp)
+        machines.setdefault(run_id, SignsOfLife(last_progress_id, [])).times.append(timestamp)
     return machines
 
 
-def write_end(db: Database, run_id: int, message: str) -> bool:
-    """Write the progress row that ends a run, unless the run has ended, and return whether it was written."""
+def write_end(db: Database, run_id: int, last_progress_id: int | None, message: str) -> bool:
+    """Write the progress row that ends a run, unless its last row is another one, and return whether it was written."""
     run, progress = db.host.Test, db.host.TestProgress
     written = db.connection.execute(insert(progress).from_select(
         [progress.test_id, progress.status, progress.timestamp, progress.message],
         select(run.id, literal(CANCELED, String), literal(clock.now()), literal(message))
-        .where(run.id == run_id, ~has_ended(db, run.id))))
+        .where(run.id == run_id, last_progress_id_of(db, run.id).is_not_distinct_from(last_progress_id))))
     return bool(written.rowcount)
 
 
@@ -76,26 +73,14 @@ def read_automatic_attempts(db: Database, platform: str, limit: int) -> list[Aut
         .order_by(retry.run_id.desc()).limit(limit))]
 
 
-def has_completed_since(db: Database, platform: str, progress_id: int) -> bool:
-    """Return whether a run of a platform has completed after a progress row."""
-    completions = _select_completions(db, progress_id)
-    return bool(db.connection.scalar(select(exists(completions.where(as_text(db.host.Test.platform) == platform)))))
-
-
-def find_newest_completions(db: Database, progress_id: int) -> dict[str, int]:
-    """Return for each platform the newest row that completed a run after a progress row."""
-    platform, newest = as_text(db.host.Test.platform), func.max(db.host.TestProgress.id)
-    rows = db.connection.execute(
-        _select_completions(db, progress_id).with_only_columns(platform, newest).group_by(platform))
-    return {name: progress_id for name, progress_id in rows}
-
-
-def _select_completions(db: Database, progress_id: int) -> Select[Any]:
-    """Select the rows that completed a run after a progress row, without repeated ``completed`` rows."""
-    run, progress, earlier = db.host.Test, db.host.TestProgress, aliased(db.host.TestProgress)
-    is_repeated = exists().where(earlier.test_id == progress.test_id, earlier.id < progress.id, is_completed(earlier))
-    return (select(progress.id).join_from(progress, run, run.id == progress.test_id)
-            .where(progress.id > progress_id, is_completed(progress), ~is_repeated))
+def find_newest_completion(db: Database, platform: str, progress_id: int) -> int:
+    """Return the newest row that completed a run of a platform after a progress row; 0 if there is none."""
+    run, progress = db.host.Test, db.host.TestProgress
+    return db.connection.scalar(
+        select(progress.id)
+        .join_from(progress, run, run.id == progress.test_id)
+        .where(progress.id > progress_id, is_first_completed(db, progress), as_text(run.platform) == platform)
+        .order_by(progress.id.desc()).limit(1)) or 0
 
 
 def ping(db: Database) -> None:

@@ -1,15 +1,82 @@
-"""The outcomes of a regression test in a run, and the evidence for them (docs/api.rst, "Outcomes")."""
+"""
+The outcomes of a regression test in a run, and the evidence for them (docs/api.rst, "Outcomes").
 
-from collections.abc import Mapping
+:func:`decide` is the rule for a pass. A failed-only retry runs every test whose outcome is not ``pass``, the attempts
+count the outcomes, and the verdict compares them.
+"""
+
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from .run import RegressionTest
 
+T = TypeVar('T')
+
 Outcome = Literal['pass', 'fail', 'missing_output', 'not_run', 'carried_over']
 
+#: The outcomes of a test that ran and did not pass.
+FAILED: tuple[Outcome, ...] = ('fail', 'missing_output')
 #: The outcomes of a test that the run itself ran. Only they are evidence.
-RAN: frozenset[Outcome] = frozenset({'pass', 'fail', 'missing_output'})
+RAN: tuple[Outcome, ...] = ('pass', *FAILED)
+
+
+class DifferingFile(NamedTuple):
+    """A file that is not identical to the expected one."""
+
+    #: Its hash.
+    got: bytes
+    #: The hashes of the files that are accepted for this output, too.
+    accepted: set[bytes | None]
+
+
+class Result(NamedTuple):
+    """The result of a test, and its outputs that are not identical to the expected ones."""
+
+    exit_code: int | None
+    expected_rc: int | None
+    #: For each expected output without a file, whether it is ignored; None if that is not known.
+    missing: Collection[bool | None] = ()
+    differing: Collection[DifferingFile] = ()
+
+
+def decide(result: Result) -> Outcome:
+    """Return the outcome of a test that has a result: the rule for a pass."""
+    # An ignored output may be missing. If it has a file, the file counts like any other.
+    if any(not is_ignored for is_ignored in result.missing):
+        return 'missing_output'
+    # Without an exit code the end of the test is unknown, whatever was expected.
+    if result.exit_code is None or result.exit_code != result.expected_rc:
+        return 'fail'
+    return 'pass' if all(file.got in file.accepted for file in result.differing) else 'fail'
+
+
+class RunTests(NamedTuple):
+    """The tests of a run."""
+
+    results: Mapping[int, Result]
+    #: The selected tests without a result, each with whether it is in a category. None for a run without rows in
+    #: ``customized_test``.
+    without_result: Mapping[int, bool] | None
+    #: The tests that are active now, in the same way. They are only read for a run without rows.
+    active: Mapping[int, bool] = MappingProxyType({})
+
+
+def choose_selected(selected: T | None, active: T) -> T:
+    """Return the selected tests of a run; None stands for a run without rows in ``customized_test``."""
+    # It ran every test of its time. The original selection is unknown, so every test that is active now stands for it.
+    return active if selected is None else selected
+
+
+def find_outcomes(tests: RunTests, carried_over: Collection[int] = ()) -> dict[int, Outcome]:
+    """Return the outcome of each test of a run, in order."""
+    # No worker receives a test in no category. Without a result, such a test is not part of the run.
+    without_result = choose_selected(tests.without_result, tests.active)
+    outcomes: dict[int, Outcome] = {test: 'not_run' for test, in_category in without_result.items() if in_category}
+    # A carried-over result passed or failed by the same rule. Only the verdict names it, because it is no evidence.
+    for regression_test_id, result in tests.results.items():
+        outcomes[regression_test_id] = 'carried_over' if regression_test_id in carried_over else decide(result)
+    return dict(sorted(outcomes.items()))
 
 
 def did_not_pass(outcome: Outcome) -> bool:
@@ -17,9 +84,9 @@ def did_not_pass(outcome: Outcome) -> bool:
     return outcome != 'pass'
 
 
-def list_not_passed(outcomes: Mapping[RegressionTest, Outcome]) -> list[RegressionTest]:
+def list_not_passed(outcomes: Mapping[int, Outcome], active_ids: Collection[int]) -> list[RegressionTest]:
     """Return the tests that a failed-only retry runs."""
-    return [test for test, outcome in outcomes.items() if did_not_pass(outcome)]
+    return [RegressionTest(test, test in active_ids) for test, outcome in outcomes.items() if did_not_pass(outcome)]
 
 
 class File(NamedTuple):

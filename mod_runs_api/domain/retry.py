@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..errors import InactiveTests, NothingFailed, RunNotFinished
@@ -77,9 +77,8 @@ class RetryRequest:
     reason: str | None
     #: The user who requests it. They become an owner of the new run.
     requester_id: int | None = None
-    #: Whether a sweep requests it, or a comment on GitHub. Each adds its own checks.
+    #: Whether a sweep requests it.
     automatic: bool = False
-    from_comment: bool = False
     #: Requests with the same one create one run: see :func:`digest_key`.
     idempotency_digest: str = field(kw_only=True)
     #: The secret that the new run's worker will report with. It is unique in the database. If the answer to a commit
@@ -99,6 +98,10 @@ class RetryRules:
     def allow(self, user: User) -> bool:
         """Return whether a user may retry."""
         return user.role in self.roles
+
+    def for_automatic_retry(self) -> 'RetryRules':
+        """Return the rules for an automatic retry. It leaves out inactive tests, because there is nobody to ask."""
+        return replace(self, drop_inactive_tests=True)
 
     def choose_tests(self, run: Run, tests: Sequence[RegressionTest], failed_only: bool) -> list[int]:
         """Return the ids of those of some tests that a retry of a run would run. Raises :exc:`Refusal`."""

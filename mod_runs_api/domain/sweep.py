@@ -24,6 +24,8 @@ SETTLED_AFTER = timedelta(minutes=15)
 GIVEN_UP_AFTER = timedelta(hours=24)
 #: A machine is lost if it is silent for this time longer than the platform lets it run.
 GRACE = timedelta(hours=2)
+#: For this time after its end, a failed-only retry is compared with the other attempts: a result may arrive late.
+WATCHED_FOR = timedelta(days=2)
 #: The number of consecutive infrastructure failures that opens the circuit breaker.
 FAILURES_TO_OPEN = 3
 
@@ -36,8 +38,19 @@ class Step(NamedTuple):
     why: str
     #: The request for the planned retry.
     request: RetryRequest | None = None
+    #: The last progress row of the run that is to be ended; None if it has none.
+    last_progress_id: int | None = None
     #: The run that was created.
     new_run_id: int | None = None
+
+
+class SignsOfLife(NamedTuple):
+    """The signs of life of a run that has not ended."""
+
+    #: None if it has no progress row.
+    last_progress_id: int | None
+    #: When its machines started, and the time of a recent last progress row.
+    times: list[datetime | str]
 
 
 class AutomaticAttempt(NamedTuple):
@@ -66,15 +79,21 @@ class Candidate:
     cause: Cause
     #: None if the run itself is the newest of its commit.
     newest: NewerRun | None
-    #: The number of automatic retries that its first run has had.
-    automatic_retries: int
+    #: The sources of the automatic retries that its first run has had. The retries may have been deleted.
+    automatic_sources: Collection[int]
     #: The newest progress row that completed a run of its platform; 0 if it is older than its end, or not needed.
     newest_completion_id: int = 0
 
     @property
+    def automatic_retries(self) -> int:
+        """The number of automatic retries that its first run has had."""
+        return len(self.automatic_sources)
+
+    @property
     def has_been_retried(self) -> bool:
-        """Whether one of its own attempts is newer."""
-        return self.newest is not None and self.newest.root_id == self.run.root_id
+        """Whether one of its own attempts is newer, or its automatic retry was deleted: it is not made again."""
+        has_newer = self.newest is not None and self.newest.root_id == self.run.root_id
+        return has_newer or self.run.id in self.automatic_sources
 
     def find_reason_to_wait(self, limit: int, now: datetime) -> str | None:
         """Return why the run is not retried now; ``limit`` is how many automatic retries a first run may get."""
@@ -99,7 +118,8 @@ class Candidate:
         if run.failed_only and not left:
             return None
         failed_only = run.failed_only or bool(self.record.results) and any(test.active for test in left)
-        choice = choose(rules, run, tests.not_passed if failed_only else tests.full_set, failed_only)
+        to_run = tests.not_passed if failed_only else tests.full_set
+        choice = choose(rules.for_automatic_retry(), run, to_run, failed_only)
         if choice.refusal:
             return Step(run.id, 'waiting', choice.refusal.message)
         request = RetryRequest(run.id, failed_only, f'Automatic: {detail}'[:MAX_REASON_LENGTH], automatic=True,

@@ -1,19 +1,21 @@
 """Listing the attempts of a run (docs/api.rst, "Attempts")."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from ..database import Database
 from ..database.attempts import check_attempts, read_attempt_ids, read_attempts
-from ..database.carry_over import count_carried_over, find_runs_with_own_results, read_executed_tests
+from ..database.carry_over import count_carried_over, find_runs_with_own_results, read_executed
 from ..database.causes import read_run_records
-from ..database.outcomes import count_outcomes, read_outcomes
+from ..database.outcomes import read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_run, read_builds
+from ..database.runs import find_run, read_active, read_builds
 from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage, EndedAttempt, choose_decisive, choose_failed,
-                               derive_status)
+                               count_failed, derive_status)
+from ..domain.carry_over import find_origins
 from ..domain.causes import find_cause
 from ..domain.history import MAX_COMPARED, MAX_LISTED, RetryHistory
-from ..domain.outcomes import did_not_pass
+from ..domain.outcomes import did_not_pass, find_outcomes
 from ..domain.progress import Progress, order_ends
 from ..domain.run import OtherBuild, Run, list_other_builds
 from .verdict import read_verdict
@@ -56,8 +58,8 @@ def _read_ended(db: Database, progress: Mapping[int, Progress]) -> list[EndedAtt
     ends = order_ends(progress.values())
     completed = {end.run_id for end in ends if progress[end.run_id].completed}
     have_own_result = find_runs_with_own_results(db, [end.run_id for end in ends])
-    counts = count_outcomes(db, sorted(have_own_result - completed))
-    have_failure = {run_id for run_id, count in counts.items() if any(map(did_not_pass, count))}
+    stopped = read_tests(db, sorted(have_own_result - completed))
+    have_failure = {run_id for run_id, rows in stopped.items() if any(map(did_not_pass, find_outcomes(rows).values()))}
     return [EndedAttempt(end.run_id, end.run_id in completed, end.run_id in have_own_result, end.run_id in have_failure)
             for end in ends]
 
@@ -74,7 +76,7 @@ def _summarize(db: Database, run: Run, numbered: Sequence[tuple[int, AttemptReco
     # The number of statements does not depend on the number of records.
     run_ids = [record.run_id for _, record in numbered]
     run_records = read_run_records(db, run_ids)
-    counts = count_outcomes(db, run_ids)
+    tests = read_tests(db, run_ids)
     carried_over = count_carried_over(db, run_ids)
     origin_ids = {origin_id for origins in carried_over.values() for origin_id in origins}
     builds = read_builds(db, {*run_ids, *origin_ids})
@@ -84,10 +86,10 @@ def _summarize(db: Database, run: Run, numbered: Sequence[tuple[int, AttemptReco
     attempts = []
     for number, record in numbered:
         run_id = record.run_id
-        count, cause = counts[run_id], find_cause(run_records[run_id])
+        count, cause = Counter(find_outcomes(tests[run_id]).values()), find_cause(run_records[run_id])
         attempts.append(Attempt(
             **vars(record), attempt=number, status=derive_status(progress[run_id].status, count), tests=count.total(),
-            passed=count['pass'], failed=count['fail'] + count['missing_output'], not_run=count['not_run'],
+            passed=count['pass'], failed=count_failed(count), not_run=count['not_run'],
             carried_over_from=carried_over[run_id], to_carry_over=to_carry_over.get(run_id, 0),
             built_commit_sha=builds[run_id], other_builds=list_other_builds(run_id, carried_over[run_id], builds),
             cause=cause and cause.name, cause_detail=cause and cause.detail, cause_sentence=cause and cause.sentence))
@@ -98,9 +100,9 @@ def _count_to_carry_over(db: Database, root_id: int, run_ids: Collection[int]) -
     """Return the number of results that each of some failed-only retries gets when it completes."""
     if not run_ids:
         return {}
-    progress = read_progress(db, read_attempt_ids(db, root_id))
-    of_others = read_executed_tests(db, [one.run_id for one in progress.values() if one.end is not None])
-    own: dict[int, set[int]] = {run_id: set() for run_id in run_ids}
-    for regression_test_id, run_id, _ in read_outcomes(db, list(run_ids)):
-        own[run_id].add(regression_test_id)
-    return {run_id: len(of_others - tests) for run_id, tests in own.items()}
+    attempts = read_progress(db, read_attempt_ids(db, root_id))
+    ended = {run_id: attempt for run_id, attempt in attempts.items() if attempt.end is not None}
+    active = read_active(db)
+    own, executed = read_tests(db, list(run_ids)), read_executed(db, list(ended), active)
+    return {run_id: len(find_origins(None, active - find_outcomes(tests).keys(), ended, executed))
+            for run_id, tests in own.items()}

@@ -8,14 +8,13 @@ SQLAlchemy's events tell when a session of the platform has inserted a ``complet
 carries over before ``commit()`` returns, in its own transaction, because a deadlock in the platform's transaction would
 undo the platform's row.
 
-* On failure the end of the run stands, and the log says so. The next sweep finds the run. It also finds runs whose
-  process was killed in between, and runs whose end was written in plain SQL.
+* On failure the end of the run stands, and the log says so. The next sweep finds the run, up to two days after its
+  end. It also finds runs whose process was killed in between, and runs whose end was written in plain SQL.
 * Results that were carried over have a mark. A second end copies only the results that are still missing. Of two
   simultaneous ends, the second violates the primary key of the marks and is repeated.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -25,16 +24,17 @@ from sqlalchemy.orm import Session, SessionTransaction, object_session
 from ..database import Database
 from ..database.attempts import read_attempt_ids
 from ..database.carry_over import (copy_results, find_contradicted, find_missed, is_still_completed, read_executed,
-                                   read_tests_with_results)
+                                   read_settled_tests)
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active
+from ..database.sweep import ping
 from ..database.transactions import Transactions
-from ..domain.carry_over import CarryOver, find_last_runs, find_origins
+from ..domain.carry_over import CarryOver, find_origins
 from ..domain.progress import COMPLETED
 from ..domain.words import counted
-from ..errors import RunNotFound, StaleRead
+from ..errors import RunNotFound, RunsApiError, ServiceUnavailable, StaleRead
 from ..extension import find_extension_state
-from ..host.log import describe, log
+from ..host.log import describe, log, log_fault
 from ..host.models import HostModels
 
 #: In ``Session.info``: the runs that the current transaction completes, and those that a committed one has completed.
@@ -103,12 +103,20 @@ def carry_over(db: Database, run_id: int) -> int:
     return sum(len(plan.origins) for plan in plans)
 
 
-def carry_over_missed(transactions: Transactions) -> Iterator[tuple[int, int]]:
-    """Carry over into each retry that lacks results, and yield it with their number."""
+def carry_over_missed(transactions: Transactions) -> Iterator[tuple[int, int | RunsApiError]]:
+    """Carry over into each retry that lacks results, and yield it with their number or with its error."""
     missed = transactions.run(find_missed)
     for run_id in sorted(run_id for run_ids in missed.values() for run_id in run_ids):
-        with suppress(RunNotFound):  # The run has just been deleted.
+        try:
             count = transactions.run(carry_over, run_id)
+        except RunNotFound:
+            continue  # The run has just been deleted.
+        except Exception as fault:
+            error = fault if isinstance(fault, RunsApiError) else log_fault(fault)
+            if isinstance(error, ServiceUnavailable):
+                transactions.run(ping)  # Raises the same if the failure is not only about this run.
+            yield run_id, error
+        else:
             # It is 0 while the attempt that has the results has not ended.
             if count:
                 yield run_id, count
@@ -118,16 +126,16 @@ def plan_carry_over(db: Database, root_id: int, run_ids: Sequence[int]) -> list[
     """Return the results that are to be carried over into some failed-only retries of one first run."""
     attempts = read_progress(db, read_attempt_ids(db, root_id))
     ended = {run_id: attempt for run_id, attempt in attempts.items() if attempt.end is not None}
-    results = read_tests_with_results(db, run_ids)
-    lacking = {test for test in read_active(db) if any(test not in tests for tests in results.values())}
-    last_runs = find_last_runs(ended.values(), read_executed(db, list(ended), lacking))
-    origins = {run_id: find_origins(results[run_id], last_runs) for run_id in run_ids}
+    completed = {run_id: row for run_id in run_ids if run_id in ended and (row := ended[run_id].completed) is not None}
+    active, settled = read_active(db), read_settled_tests(db, run_ids)
+    lacking = {run_id: active - tests for run_id, tests in settled.items()}
+    executed = read_executed(db, list(ended), set().union(*lacking.values()))
+    origins = {run_id: find_origins(row, lacking[run_id], ended, executed) for run_id, row in completed.items()}
     # If the worker reported a different output but no result, the test stays without one, and the run is error.
     contradicted = find_contradicted(db, origins)
     plans = []
     for run_id, found in origins.items():
-        completed = ended[run_id].completed if run_id in ended else None
         left = {test: origin_id for test, origin_id in found.items() if (run_id, test) not in contradicted}
-        if completed is not None and left:
-            plans.append(CarryOver(completed, left))
+        if left:
+            plans.append(CarryOver(completed[run_id], left))
     return plans

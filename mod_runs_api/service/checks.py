@@ -13,7 +13,6 @@ from ..database.attempts import read_attempt_ids
 from ..database.progress import read_progress
 from ..database.runs import find_superseding
 from ..database.users import is_blocked
-from ..domain.retry import RetryRequest
 from ..domain.run import PULL_REQUEST, SHOWN_LENGTH, Run
 from ..errors import RefusedByCheck
 from ..extension import extension_state
@@ -75,13 +74,19 @@ _OF_SWEEPS: tuple[Check, ...] = (commit_is_not_superseded, pull_request_is_open,
                                  build_artifact_exists)
 
 
-def list_checks(settings: Settings, request: RetryRequest) -> Sequence[Check]:
-    """Return the checks of a request for a retry, in their order."""
-    if not request.automatic and not request.from_comment:
-        return settings.before_retry
-    listed = settings.before_retry + (_OF_SWEEPS if request.automatic else _OF_COMMENTS)
-    others = [check for check in settings.before_retry if check not in _FIRST + _LAST]
-    return [*filter(listed.__contains__, _FIRST), *others, *filter(listed.__contains__, _LAST)]
+def list_checks_of_comments(settings: Settings) -> Sequence[Check]:
+    """Return the checks of a retry that a comment requests, in their order."""
+    return _order(settings.before_retry + _OF_COMMENTS)
+
+
+def list_checks_of_sweeps(settings: Settings) -> Sequence[Check]:
+    """Return the checks of an automatic retry, in their order."""
+    return _order(settings.before_retry + _OF_SWEEPS)
+
+
+def _order(checks: Sequence[Check]) -> Sequence[Check]:
+    others = [check for check in checks if check not in _FIRST + _LAST]
+    return [*filter(checks.__contains__, _FIRST), *others, *filter(checks.__contains__, _LAST)]
 
 
 def call_checks(checks: Iterable[Check], run: Run, fail_closed: bool = False) -> None:

@@ -13,6 +13,7 @@ from ..domain.users import User
 from ..errors import RunQueued
 from ..extension import ExtensionState
 from .attempts import find_failed
+from .checks import list_checks_of_comments
 from .retry import create_retry
 
 
@@ -48,6 +49,6 @@ def retry_commanded_run(state: ExtensionState, run: CommandedRun, command: Comma
     """Return the retry that a command creates, or has created before. Raises :exc:`RunNotFound` or :exc:`Refusal`."""
     if run.is_queued:
         raise RunQueued(f'Run {run.id} is still queued.', run_id=run.id)
-    request = RetryRequest(run.id, command.failed_only, command.reason, user.id, from_comment=True,
+    request = RetryRequest(run.id, command.failed_only, command.reason, user.id,
                            idempotency_digest=run.idempotency_digest)
-    return create_retry(state, request)
+    return create_retry(state, request, list_checks_of_comments(state.settings))

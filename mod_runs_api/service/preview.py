@@ -8,9 +8,9 @@ from ..database import Database
 from ..database.attempts import read_attempt_ids
 from ..database.outcomes import read_evidence, read_selected, read_tests
 from ..database.progress import read_progress
-from ..database.runs import check_run, find_newest_of_master, find_run
+from ..database.runs import check_run, find_newest_of_master, find_run, read_active
 from ..domain.attempts import derive_status
-from ..domain.outcomes import list_not_passed
+from ..domain.outcomes import did_not_pass, find_outcomes, list_not_passed
 from ..domain.preview import Preview, choose
 from ..domain.retry import RetryRules
 from ..domain.run import Run
@@ -34,9 +34,9 @@ def preview_retry(state: ExtensionState, run_id: int, *, calls_checks: bool = Tr
 
 def _read_preview(db: Database, run_id: int, rules: RetryRules) -> tuple[Run, Preview]:
     run = find_run(db, run_id)
-    outcomes = read_tests(db, [run_id])[run_id]
+    outcomes = find_outcomes(read_tests(db, [run_id])[run_id])
     everything = choose(rules, run, read_selected(db, [run.full_set_id])[run.full_set_id], failed_only=False)
-    failed_only = choose(rules, run, list_not_passed(outcomes), failed_only=True)
+    failed_only = choose(rules, run, list_not_passed(outcomes, read_active(db)), failed_only=True)
     if failed_only.regression_test_ids:
         failed_only = replace(failed_only, hint=_read_hint(db, run, failed_only.regression_test_ids))
     check_run(db, run)
@@ -63,8 +63,8 @@ def _find_completed_of_master(db: Database, run: Run) -> int | None:
 
 def _find_failing_alike(db: Database, run_id: int, other_id: int, regression_test_ids: Collection[int]) -> set[int]:
     """Return those of some tests that fail in two runs, in the same way."""
-    failed_there = {test.id for test in list_not_passed(read_tests(db, [other_id])[other_id])}
-    failed = failed_there.intersection(regression_test_ids)
+    there = find_outcomes(read_tests(db, [other_id])[other_id])
+    failed = {test for test in regression_test_ids if test in there and did_not_pass(there[test])}
     evidence = read_evidence(db, [run_id, other_id], sorted(failed))
     ways = {key: found.way_to_fail for key, found in evidence.items()}
     return {test for test in failed if (test, run_id) in ways and ways[test, run_id] == ways.get((test, other_id))}

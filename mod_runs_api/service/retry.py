@@ -1,31 +1,27 @@
 """Retrying a run (docs/api.rst, "Retry a run")."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import clock
 from ..database import Database
-from ..database.causes import read_run_records
 from ..database.outcomes import read_selected, read_tests
 from ..database.retry import find_retry, write_retry
-from ..database.runs import check_run, find_newest_runs, find_run, read_runs
-from ..database.sweep import find_newest_completions, read_automatic_sources
+from ..database.runs import check_run, find_run, read_active
 from ..database.transactions import Transactions
-from ..domain.outcomes import list_not_passed
-from ..domain.progress import order_ends
+from ..domain.outcomes import find_outcomes, list_not_passed
 from ..domain.retry import Retry, RetryRequest, RetryRules, digest_key
 from ..domain.run import Run
-from ..domain.sweep import Candidate, find_recent_infrastructure_failure
 from ..domain.words import counted
-from ..errors import KeyReused, RefusedByCheck, RunChanged
+from ..errors import KeyReused, RefusedByCheck
 from ..extension import ExtensionState
 from ..host.log import log
-from ..settings import Settings
-from .checks import call_checks, list_checks
+from ..settings import Check
+from .checks import call_checks
 from .users import find_user_id
 from .validation import load_retry_fields, load_run_id
+
+#: Raises :exc:`Refusal` if the retry of a run is not due.
+Guard = Callable[[Database, Run], None]
 
 
 def build_request(transactions: Transactions, run_id: int, *, failed_only: bool, reason: str | None,
@@ -39,16 +35,21 @@ def build_request(transactions: Transactions, run_id: int, *, failed_only: bool,
                         idempotency_digest=digest_key(requester_id, idempotency_key))
 
 
-def create_retry(state: ExtensionState, request: RetryRequest) -> Retry:
-    """Return the retry that a request creates, or has created before. Raises :exc:`RunNotFound` or :exc:`Refusal`."""
-    checks = list_checks(state.settings, request)
+def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[Check] | None = None) -> Retry:
+    """
+    Return the retry that a request creates, or has created before. Raises :exc:`RunNotFound` or :exc:`Refusal`.
+
+    Without ``checks``, the checks of the settings are called.
+    """
+    checks = state.settings.before_retry if checks is None else checks
+    rules = state.settings.retry_rules
 
     def find_retriable_run(db: Database) -> Run | Retry:
         earlier = find_earlier_retry(db, request)
         if earlier is not None:
             return earlier
         run = find_run(db, request.run_id)
-        read_tests_to_run(db, state.settings.retry_rules, run, request.failed_only)
+        read_tests_to_run(db, rules, run, request.failed_only)
         return run
 
     # Checks may query GitHub. This comes before the transaction that writes, and after all that the tables can refuse.
@@ -64,12 +65,12 @@ def create_retry(state: ExtensionState, request: RetryRequest) -> Retry:
             if earlier is None:
                 raise
             return earlier
-    return store_retry(state, request)
+    return store_retry(state, request, rules)
 
 
-def store_retry(state: ExtensionState, request: RetryRequest) -> Retry:
-    """Create a retry as :func:`create_retry` does, without any check."""
-    retry = state.transactions.run(_create, request, state.settings)
+def store_retry(state: ExtensionState, request: RetryRequest, rules: RetryRules, guard: Guard | None = None) -> Retry:
+    """Create a retry as :func:`create_retry` does, without any check. The transaction calls the guard first."""
+    retry = state.transactions.run(_create, request, rules, guard)
     if not retry.replayed:
         user = 'no user' if request.requester_id is None else f'user {request.requester_id}'
         log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {counted(retry.test_count, "test")}'
@@ -78,52 +79,21 @@ def store_retry(state: ExtensionState, request: RetryRequest) -> Retry:
     return retry
 
 
-def _create(db: Database, request: RetryRequest, settings: Settings) -> Retry:
+def _create(db: Database, request: RetryRequest, rules: RetryRules, guard: Guard | None) -> Retry:
     earlier = find_earlier_retry(db, request)
     if earlier is not None:
         return earlier
     source = find_run(db, request.run_id)
-    # The sweep queries GitHub between its plan and this step.
-    if request.automatic and not _is_due(db, source, settings.automatic_retries):
-        raise RunChanged(f'Run {source.id} is not as it was when its retry was planned.', run_id=source.id)
-    regression_test_ids = read_tests_to_run(db, settings.retry_rules, source, request.failed_only)
+    if guard is not None:
+        guard(db, source)
+    regression_test_ids = read_tests_to_run(db, rules, source, request.failed_only)
     new_run_id = write_retry(db, request, source, regression_test_ids)
     return Retry(source.id, new_run_id, request.failed_only, len(regression_test_ids))
 
 
-def _is_due(db: Database, run: Run, limit: int) -> bool:
-    """Return whether an automatic retry of a run is due. ``limit`` is how many a first run may have."""
-    now = clock.now()
-    return any(candidate.find_reason_to_wait(limit, now) is None for candidate in read_candidates(db, [run.id], now))
-
-
-def read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> list[Candidate]:
-    """Return those of some runs that infrastructure ended within the last day, and that have not been retried."""
-    records = read_run_records(db, run_ids)
-    failures = {run_id: cause for run_id, record in records.items()
-                if (cause := find_recent_infrastructure_failure(record, now)) is not None}
-    if not failures:
-        return []
-    runs = read_runs(db, list(failures))
-    newest = find_newest_runs(db, list(failures))
-    sources = read_automatic_sources(db, {run.root_id for run in runs.values()})
-    # The automatic retry of a run may have been deleted. It is not made again.
-    candidates = [Candidate(run, records[run_id], failures[run_id], newest.get(run_id), len(sources[run.root_id]))
-                  for run_id, run in runs.items() if run_id not in sources[run.root_id]]
-    return _add_evidence(db, [candidate for candidate in candidates if not candidate.has_been_retried])
-
-
-def _add_evidence(db: Database, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Add the newest completion of the platform, if any of some candidates needs it."""
-    ends = order_ends(candidate.record.progress for candidate in candidates if candidate.automatic_retries)
-    completions = find_newest_completions(db, ends[0].id) if ends else {}
-    return [replace(candidate, newest_completion_id=completions.get(candidate.run.platform, 0))
-            for candidate in candidates]
-
-
 def read_tests_to_run(db: Database, rules: RetryRules, run: Run, failed_only: bool) -> list[int]:
     """Return the regression tests that a retry of a run would run, in order. Raises :exc:`Refusal`."""
-    tests = (list_not_passed(read_tests(db, [run.id])[run.id]) if failed_only else
+    tests = (list_not_passed(find_outcomes(read_tests(db, [run.id])[run.id]), read_active(db)) if failed_only else
              read_selected(db, [run.full_set_id])[run.full_set_id])
     if failed_only:
         check_run(db, run)

@@ -6,10 +6,11 @@ has its own transaction, which checks again whether the step is due. A sweep may
 of two simultaneous sweeps only one takes a step. The tables are the only state.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from .. import clock
 from ..database import Database
@@ -17,25 +18,24 @@ from ..database.carry_over import find_missed
 from ..database.causes import read_run_records
 from ..database.outcomes import read_selected, read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_run, is_newest_of_commit
-from ..database.sweep import (has_completed_since, ping, read_automatic_attempts, read_machines, read_under_maintenance,
-                              walk_backwards, write_end)
+from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_active, read_runs
+from ..database.sweep import (find_newest_completion, ping, read_automatic_attempts, read_automatic_sources,
+                              read_machines, read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
 from ..domain.causes import LOST_MACHINE
-from ..domain.outcomes import list_not_passed
-from ..domain.progress import ENDED_STATUSES, ProgressRow
-from ..domain.retry import RetryRequest
+from ..domain.outcomes import find_outcomes, list_not_passed
+from ..domain.progress import COMPLETED, ENDED_STATUSES, ProgressRow, order_ends
 from ..domain.run import Run
-from ..domain.sweep import Candidate, CircuitBreaker, SourceTests, Step
+from ..domain.sweep import Candidate, CircuitBreaker, SignsOfLife, SourceTests, Step
 from ..domain.words import counted
-from ..errors import RefusedByCheck, RunNotFound, RunsApiError, ServiceUnavailable
+from ..errors import RefusedByCheck, RunChanged, RunNotFound, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
 from ..host.github import post_error
 from ..host.log import describe, log
 from ..settings import Settings
 from .carry_over import carry_over, plan_carry_over
-from .checks import call_checks, list_checks
-from .retry import read_candidates, store_retry
+from .checks import call_checks, list_checks_of_sweeps
+from .retry import store_retry
 from .verdict import read_verdict
 
 #: How many of the newest automatic attempts of a platform are read. It is more if more may be in flight.
@@ -45,26 +45,22 @@ REMEMBERED = 50
 def plan_sweep(state: ExtensionState) -> list[Step]:
     """Return the steps that a sweep would take now, and take none. Raises :exc:`ServiceUnavailable`."""
     transactions, settings = state.transactions, state.settings
-    steps = transactions.run(_plan_carrying_over)
+    steps, runs, breakers = transactions.run(_plan_by_tables, settings, clock.now())
     if settings.automatic_retries:
-        further, runs, breakers = transactions.run(_plan_by_tables, settings, clock.now(),
-                                                   {step.run_id for step in steps})
-        steps += [_call_checks(settings, runs[step.run_id], step, step.request, breakers) if step.request else step
-                  for step in further]
+        steps = [_call_checks(settings, runs[step.run_id], step, breakers) if step.request else step for step in steps]
         # A check that does not reach the database only makes its run wait.
         transactions.run(ping)
     return steps
 
 
-def _call_checks(settings: Settings, run: Run, step: Step, request: RetryRequest,
-                 breakers: dict[str, CircuitBreaker]) -> Step:
+def _call_checks(settings: Settings, run: Run, step: Step, breakers: dict[str, CircuitBreaker]) -> Step:
     """Return the step of a retry that the tables allow, or the reason to wait: the circuit breaker, or a check."""
     breaker = breakers[run.platform]
     reason = breaker.find_reason_to_wait(settings.automatic_retries_at_once)
     if reason:
         return Step(run.id, 'waiting', reason)
     try:
-        call_checks(list_checks(settings, request), run, fail_closed=True)
+        call_checks(list_checks_of_sweeps(settings), run, fail_closed=True)
     except RefusedByCheck as refusal:
         return Step(run.id, 'waiting', refusal.message)
     breakers[run.platform] = replace(breaker, in_flight=breaker.in_flight + 1)
@@ -98,16 +94,25 @@ def _take(state: ExtensionState, step: Step) -> Step | None:
         count = state.transactions.run(carry_over, step.run_id)
         return step._replace(why=counted(count, 'result')) if count else None
     if step.what == 'ended':
-        return step if _end(state, step.run_id) else None
+        return step if _end(state, step) else None
     if step.request is not None:
-        retry = store_retry(state, step.request)
+        retry = store_retry(state, step.request, state.settings.retry_rules.for_automatic_retry(),
+                            partial(_check_is_due, limit=state.settings.automatic_retries))
         return None if retry.replayed else step._replace(new_run_id=retry.new_run_id)
     return step
 
 
-def _end(state: ExtensionState, run_id: int) -> bool:
+def _check_is_due(db: Database, run: Run, limit: int) -> None:
+    """Raise :exc:`RunChanged` if an automatic retry of a run is no longer due: the plan queried GitHub in between."""
+    now = clock.now()
+    if not any(candidate.find_reason_to_wait(limit, now) is None for candidate in _read_candidates(db, [run.id], now)):
+        raise RunChanged(f'Run {run.id} is not as it was when its retry was planned.', run_id=run.id)
+
+
+def _end(state: ExtensionState, step: Step) -> bool:
     """End a run whose machine was lost, and return whether that was still due."""
-    if not state.transactions.run(write_end, run_id, LOST_MACHINE):
+    run_id = step.run_id
+    if not state.transactions.run(write_end, run_id, step.last_progress_id, LOST_MACHINE):
         return False
     log().info(f'run {run_id} is ended: its machine was lost')
     # The platform's time limit does so too. A newer run of the commit determines its status.
@@ -122,22 +127,20 @@ def _end(state: ExtensionState, run_id: int) -> bool:
 # The plan
 
 
-def _plan_carrying_over(db: Database) -> list[Step]:
-    # There is no plan while the attempt that has the results has not ended.
-    plans = [plan for root_id, run_ids in find_missed(db).items() for plan in plan_carry_over(db, root_id, run_ids)]
-    return [Step(plan.completed.run_id, 'carried over', counted(len(plan.origins), 'result'))
-            for plan in sorted(plans, key=lambda plan: plan.completed.run_id)]
-
-
-def _plan_by_tables(db: Database, settings: Settings, now: datetime,
-                    carried_over: Collection[int]) -> tuple[list[Step], dict[int, Run], dict[str, CircuitBreaker]]:
+def _plan_by_tables(db: Database, settings: Settings,
+                    now: datetime) -> tuple[list[Step], dict[int, Run], dict[str, CircuitBreaker]]:
     """Return the steps that the tables allow, the runs of those that are retries, and the circuit breakers."""
-    # A run gets one step: those that lack results are left out.
     silence = settings.max_runtime + sweep.GRACE
-    last_rows = [row for row in _read_last_rows(db, now, silence + sweep.GIVEN_UP_AFTER)
-                 if row.run_id not in carried_over]
-    steps = [Step(run_id, 'ended', LOST_MACHINE) for run_id in _find_runs_on_lost_machines(db, last_rows, now, silence)]
-    candidates = read_candidates(db, [row.run_id for row in last_rows if row.status in ENDED_STATUSES], now)
+    rows = _read_recent_rows(db, now, max(sweep.WATCHED_FOR, silence + sweep.GIVEN_UP_AFTER))
+    completions = [row for row in rows if row.status == COMPLETED]
+    steps = _plan_carrying_over(db, {row.run_id for row in completions
+                                     if clock.age(row.timestamp, now) <= sweep.WATCHED_FOR})
+    if not settings.automatic_retries:
+        return steps, {}, {}
+    # A run gets one step: those that lack results are left out.
+    last_rows = _find_last_rows(rows, {step.run_id for step in steps}, now, silence + sweep.GIVEN_UP_AFTER)
+    steps += _plan_ends(db, last_rows, now, silence)
+    candidates = _read_candidates(db, [row.run_id for row in last_rows if row.status in ENDED_STATUSES], now)
     breakers = _read_breakers(db, settings, now, {candidate.run.platform for candidate in candidates})
     left, retries = [], []
     for candidate in candidates:
@@ -157,27 +160,73 @@ def _plan_by_tables(db: Database, settings: Settings, now: datetime,
     return steps, {candidate.run.id: candidate.run for candidate in left}, breakers
 
 
-def _read_last_rows(db: Database, now: datetime, period: timedelta) -> list[ProgressRow]:
-    """Return the last progress row of each run that has one within a period, in the order of the runs."""
-    found: dict[int, ProgressRow] = {}
+def _read_recent_rows(db: Database, now: datetime, period: timedelta) -> list[ProgressRow]:
+    """Return all progress rows of a period and some older ones, the newest first."""
+    found: list[ProgressRow] = []
     for rows in walk_backwards(db):
-        for row in rows:
-            found.setdefault(row.run_id, row)
+        found += rows
         if all(clock.age(row.timestamp, now) > period for row in rows):
             break
-    return sorted((row for row in found.values() if clock.age(row.timestamp, now) <= period),
+    return found
+
+
+def _plan_carrying_over(db: Database, run_ids: Collection[int]) -> list[Step]:
+    # There is no plan while the attempt that has the results has not ended.
+    missed = find_missed(db, run_ids)
+    plans = [plan for root_id, lacking in missed.items() for plan in plan_carry_over(db, root_id, lacking)]
+    return [Step(plan.completed.run_id, 'carried over', counted(len(plan.origins), 'result'))
+            for plan in sorted(plans, key=lambda plan: plan.completed.run_id)]
+
+
+def _find_last_rows(rows: Iterable[ProgressRow], left_out: Collection[int], now: datetime,
+                    period: timedelta) -> list[ProgressRow]:
+    """Return the last progress row of each run that has one within a period, in the order of the runs."""
+    found: dict[int, ProgressRow] = {}
+    for row in rows:
+        found.setdefault(row.run_id, row)
+    return sorted((row for row in found.values()
+                   if row.run_id not in left_out and clock.age(row.timestamp, now) <= period),
                   key=lambda row: row.run_id)
 
 
-def _find_runs_on_lost_machines(db: Database, last_rows: Sequence[ProgressRow], now: datetime,
-                                silence: timedelta) -> list[int]:
-    """Return the runs without an end whose machine was lost recently."""
-    signs = read_machines(db)
-    for row in last_rows:
-        if row.status not in ENDED_STATUSES:
-            signs.setdefault(row.run_id, []).append(row.timestamp)
-    silent = [run_id for run_id, times in signs.items() if sweep.is_lost(times, now, silence)]
-    return [run_id for run_id, progress in sorted(read_progress(db, silent).items()) if not progress.completed]
+def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, silence: timedelta) -> list[Step]:
+    """Return the steps that end the runs without an end whose machine was lost recently."""
+    signs = {row.run_id: SignsOfLife(row.id, [row.timestamp]) for row in last_rows if row.status not in ENDED_STATUSES}
+    for run_id, of_machines in read_machines(db).items():
+        signs.setdefault(run_id, SignsOfLife(of_machines.last_progress_id, [])).times.extend(of_machines.times)
+    lost = [run_id for run_id, found in signs.items() if sweep.is_lost(found.times, now, silence)]
+    # Without any run SQLite reads the whole table.
+    if not lost:
+        return []
+    return [Step(run_id, 'ended', LOST_MACHINE, last_progress_id=signs[run_id].last_progress_id)
+            for run_id, progress in sorted(read_progress(db, lost).items()) if not progress.completed]
+
+
+def _read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> list[Candidate]:
+    """Return those of some runs that infrastructure ended within the last day, and that have not been retried."""
+    if not run_ids:
+        return []  # Otherwise SQLite reads whole tables.
+    records = read_run_records(db, run_ids)
+    failures = {run_id: cause for run_id, record in records.items()
+                if (cause := sweep.find_recent_infrastructure_failure(record, now)) is not None}
+    if not failures:
+        return []
+    runs = read_runs(db, list(failures))
+    newest = find_newest_runs(db, list(failures))
+    sources = read_automatic_sources(db, {run.root_id for run in runs.values()})
+    candidates = [Candidate(run, records[run_id], failures[run_id], newest.get(run_id), sources[run.root_id])
+                  for run_id, run in runs.items()]
+    return _add_evidence(db, [candidate for candidate in candidates if not candidate.has_been_retried])
+
+
+def _add_evidence(db: Database, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Add the newest completion of its platform to each candidate that needs it."""
+    needing = [candidate for candidate in candidates if candidate.automatic_retries]
+    ends = order_ends(candidate.record.progress for candidate in needing)
+    completions = {platform: find_newest_completion(db, platform, ends[0].id)
+                   for platform in {candidate.run.platform for candidate in needing}}
+    return [replace(candidate, newest_completion_id=completions.get(candidate.run.platform, 0))
+            for candidate in candidates]
 
 
 def _read_breakers(db: Database, settings: Settings, now: datetime,
@@ -191,19 +240,21 @@ def _read_breakers(db: Database, settings: Settings, now: datetime,
         newest_failure = sweep.find_opening_failure(attempts, records)
         breakers[platform] = CircuitBreaker(
             platform, platform in under_maintenance, sweep.count_in_flight(attempts, records, now),
-            newest_failure is not None and not has_completed_since(db, platform, newest_failure.id))
+            newest_failure is not None and not find_newest_completion(db, platform, newest_failure.id))
     return breakers
 
 
 def _read_tests(db: Database, candidates: Sequence[Candidate]) -> dict[int, SourceTests]:
     """Return the tests that a retry of each of some runs might run."""
+    if not candidates:
+        return {}
     runs = [candidate.run for candidate in candidates]
-    outcomes = read_tests(db, [run.id for run in runs])
+    tests, active_ids = read_tests(db, [run.id for run in runs]), read_active(db)
     full_sets = read_selected(db, list({run.full_set_id for run in runs}))
     # Nothing is carried over into a retry that has not completed.
     passed = {candidate.run.id: _read_passed(db, candidate.run.id) for candidate in candidates
               if candidate.run.failed_only and not candidate.record.progress.completed}
-    return {run.id: SourceTests(list_not_passed(outcomes[run.id]), full_sets[run.full_set_id],
+    return {run.id: SourceTests(list_not_passed(find_outcomes(tests[run.id]), active_ids), full_sets[run.full_set_id],
                                 passed.get(run.id, set())) for run in runs}
 
 

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 
 from ..database import Database
 from ..database.attempts import check_attempts, read_attempt_ids
-from ..database.outcomes import read_evidence, read_outcomes
+from ..database.carry_over import read_carried_over
+from ..database.outcomes import read_evidence, read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active, read_builds, read_commands
-from ..domain.outcomes import Evidence
+from ..domain.outcomes import Evidence, find_outcomes
+from ..domain.progress import order_ends
 from ..domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
 from ..domain.words import to_sentence
 
@@ -19,20 +21,22 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
     run_ids = read_attempt_ids(db, run.root_id)
     numbers = {run_id: number for number, run_id in enumerate(run_ids, 1)}
     progress = read_progress(db, run_ids)
-    ends = {one.run_id: one.end.id for one in progress.values() if one.end is not None}
+    ends = {end.run_id: place for place, end in enumerate(order_ends(progress.values()))}
     builds = read_builds(db, run_ids)
+    attempts, carried_over = read_tests(db, run_ids), read_carried_over(db, run_ids)
     by_test: dict[int, list[AttemptOutcome]] = {}
-    for regression_test_id, attempt_id, outcome in read_outcomes(db, run_ids):
-        outcomes = by_test.setdefault(regression_test_id, [])
-        if attempt_id in ends:
-            outcomes.append(AttemptOutcome(attempt_id, numbers[attempt_id], ends[attempt_id], builds[attempt_id],
-                                           outcome))
+    for attempt_id in run_ids:
+        for regression_test_id, outcome in find_outcomes(attempts[attempt_id], carried_over[attempt_id]).items():
+            outcomes = by_test.setdefault(regression_test_id, [])
+            if attempt_id in ends:
+                outcomes.append(AttemptOutcome(attempt_id, numbers[attempt_id], ends[attempt_id], builds[attempt_id],
+                                               outcome))
     _add_evidence(db, run_ids, by_test)
     check_attempts(db, run, progress)
     active_ids, commands = read_active(db), read_commands(db, list(by_test))
     # A test that has just been deleted has no command any more, and no results.
     tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in active_ids, outcomes)
-             for regression_test_id, outcomes in by_test.items() if regression_test_id in commands]
+             for regression_test_id, outcomes in sorted(by_test.items()) if regression_test_id in commands]
     return Verdict(run_id, run.root_id, run_ids, judge_commit(tests, progress.values()),
                    count_verdicts(tests), to_sentence(tests), tests)
 

@@ -1,14 +1,11 @@
-"""Which retries may lack results, and where these come from (docs/operations.rst, "Results are carried over")."""
+"""Where the results that a retry lacks come from (docs/operations.rst, "Results are carried over")."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-import pytest
-
-from mod_runs_api.domain.carry_over import CompletedRetry, find_last_runs, find_origins
+from mod_runs_api.domain.carry_over import find_origins
 from mod_runs_api.domain.progress import Progress, ProgressRow
 
 NOW = datetime(2026, 11, 24, 12)
-LATELY, LONG_AGO = NOW - timedelta(hours=47), NOW - timedelta(hours=80)
 
 
 def attempt(run_id: int, *rows: tuple[int, str]) -> Progress:
@@ -16,22 +13,25 @@ def attempt(run_id: int, *rows: tuple[int, str]) -> Progress:
     return Progress(run_id, [ProgressRow(run_id, row_id, status, '', NOW) for row_id, status in rows])
 
 
-@pytest.mark.parametrize(('completed_at', 'has_carried_over', 'has_newer_progress', 'expected'), [
-    (LONG_AGO, True, False, False), (LATELY, True, False, True), (LONG_AGO, False, False, True),
-    (LONG_AGO, True, True, True), ('0000-00-00 00:00:00', True, False, False)])
-def test_a_retry_is_compared_with_the_others_lately_after_news_and_if_nothing_was_carried_over(
-        completed_at: datetime | str, has_carried_over: bool, has_newer_progress: bool, expected: bool) -> None:
-    retry = CompletedRetry(2, 1, completed_at, has_carried_over, has_newer_progress)
-
-    assert retry.may_lack_results(NOW) == expected
+def origins(attempts: list[Progress], lacking: set[int], executed: dict[int, set[int]]) -> dict[int, int]:
+    """Return the origin runs of the tests that a retry lacks, which was completed by progress row 20."""
+    return find_origins(ProgressRow(9, 20, 'completed', '', NOW), lacking, {one.run_id: one for one in attempts},
+                        executed)
 
 
-def test_a_test_was_last_run_by_the_attempt_that_ended_last() -> None:
+def test_an_origin_is_the_attempt_that_ended_last_of_those_that_executed_the_test() -> None:
     attempts = [attempt(1, (1, 'canceled')), attempt(3, (2, 'completed'), (9, 'completed')),
-                attempt(2, (5, 'completed'))]
+                attempt(2, (5, 'completed')), attempt(4, (6, 'testing'))]
 
-    assert find_last_runs(attempts, [(3, 12), (1, 11), (2, 12), (1, 10), (3, 11)]) == {10: 1, 11: 3, 12: 2}
+    assert origins(attempts, {10, 11, 12}, {1: {10, 11}, 2: {12}, 3: {11, 12}, 4: {10}}) == {10: 1, 11: 3, 12: 2}
 
 
-def test_a_retry_gets_the_results_that_it_does_not_have() -> None:
-    assert find_origins({11}, {12: 2, 11: 3, 10: 1}) == {10: 1, 12: 2}
+def test_a_retry_gets_only_the_results_that_it_lacks() -> None:
+    assert origins([attempt(1, (1, 'completed'))], {10, 12}, {1: {10, 11}}) == {10: 1}
+
+
+def test_an_attempt_that_started_after_the_end_of_the_retry_is_no_origin() -> None:
+    attempts = [attempt(1, (1, 'completed')), attempt(2, (19, 'preparation'), (30, 'completed')),
+                attempt(3, (21, 'preparation'), (31, 'completed'))]
+
+    assert origins(attempts, {10, 11, 12}, {1: {10, 11}, 2: {11}, 3: {11, 12}}) == {10: 1, 11: 2}

@@ -1,5 +1,6 @@
 """The decisions of the sweep (docs/operations.rst, "The sweep")."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -27,8 +28,8 @@ def record(rows: list[tuple[str, str]], *, run_id: int = 5, ago: timedelta = HOU
                                        for number, row in enumerate(rows)]), 3, 3 - results, results, 0)
 
 
-def candidate(*, ago: timedelta = HOUR, results: int = 1, newest: NewerRun | None = None, automatic: int = 0,
-              completion: int = 0, **changes: object) -> Candidate:
+def candidate(*, ago: timedelta = HOUR, results: int = 1, newest: NewerRun | None = None,
+              automatic: Collection[int] = (), completion: int = 0, **changes: object) -> Candidate:
     """Return run 5, which ran out of time an hour ago, by progress row 50."""
     failed = record(FAILED, ago=ago, results=results)
     assert failed.infrastructure_failure
@@ -54,19 +55,21 @@ NEEDS_EVIDENCE = 'run 3 has had an automatic retry, and no run of linux has comp
     (candidate(ago=14 * MINUTE), 'it ended less than 15 minutes ago, and an end is not final'),
     (candidate(newest=NewerRun(9, None)), 'run 9 of the same commit is newer'),
     (candidate(newest=NewerRun(9, 8)), 'run 9 of the same commit is newer'),
-    (candidate(automatic=2, completion=51, root_id=3), 'the automatic retries of run 3 are used up'),
+    (candidate(automatic=[3, 4], completion=51, root_id=3), 'the automatic retries of run 3 are used up'),
     # A further retry needs evidence that the platform works.
-    (candidate(automatic=1, completion=51, root_id=3), None),
-    (candidate(automatic=1, completion=50, root_id=3), NEEDS_EVIDENCE),
-    (candidate(automatic=1, root_id=3), NEEDS_EVIDENCE)])
+    (candidate(automatic=[3], completion=51, root_id=3), None),
+    (candidate(automatic=[3], completion=50, root_id=3), NEEDS_EVIDENCE),
+    (candidate(automatic=[3], root_id=3), NEEDS_EVIDENCE)])
 def test_a_run_waits_while_its_end_is_fresh_a_run_is_newer_its_retries_are_used_up_or_evidence_is_lacking(
         found: Candidate, reason: str | None) -> None:
     assert found.find_reason_to_wait(2, NOW) == reason
 
 
-def test_a_run_with_a_newer_attempt_has_been_retried() -> None:
+def test_a_run_with_a_newer_attempt_or_a_deleted_automatic_retry_has_been_retried() -> None:
     assert candidate(root_id=3, newest=NewerRun(9, 3)).has_been_retried
-    assert not any(one.has_been_retried for one in (candidate(newest=NewerRun(9, None)), candidate()))
+    assert candidate(automatic=[5]).has_been_retried
+    assert not any(one.has_been_retried for one in (
+        candidate(newest=NewerRun(9, None)), candidate(root_id=3, automatic=[3]), candidate()))
 
 
 RED, INACTIVE = RegressionTest(2, True), RegressionTest(3, False)
@@ -79,8 +82,9 @@ ALL = [RegressionTest(1, True), RED]
     (candidate(results=0), SourceTests(ALL, ALL, ()), 'retried', False),
     (candidate(), SourceTests([], ALL, ()), 'retried', False),
     (candidate(), SourceTests([INACTIVE], ALL, ()), 'retried', False),
-    (candidate(), SourceTests([RED, INACTIVE], ALL, ()), 'waiting', None),
-    (candidate(results=0), SourceTests([RED], [*ALL, INACTIVE], ()), 'waiting', None),
+    # It leaves out inactive tests, although others are refused because of them.
+    (candidate(), SourceTests([RED, INACTIVE], ALL, ()), 'retried', True),
+    (candidate(results=0), SourceTests([RED], [*ALL, INACTIVE], ()), 'retried', False),
     # A failed-only retry never runs everything, and nothing if its tests have passed elsewhere.
     (candidate(results=0, failed_only=True), SourceTests([RED], ALL, ()), 'retried', True),
     (candidate(failed_only=True), SourceTests([RED], ALL, {1}), 'retried', True),

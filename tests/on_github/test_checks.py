@@ -1,6 +1,7 @@
 """The ready-made checks, which query GitHub or the runs (docs/github.rst, "Checks")."""
 
 import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,11 +15,10 @@ from support.histories import end
 from support.rows import Rows, add_retries
 
 from mod_runs_api import Unprocessable, retry_run
-from mod_runs_api.domain.retry import RetryRequest
 from mod_runs_api.github import (CommentRefusal, author_is_not_blocked, build_artifact_exists, commit_is_not_superseded,
                                  no_attempt_is_queued, pull_request_is_open)
-from mod_runs_api.service.checks import list_checks
-from mod_runs_api.settings import read_settings
+from mod_runs_api.service.checks import list_checks_of_comments, list_checks_of_sweeps
+from mod_runs_api.settings import Check, Settings, read_settings
 
 from .conftest import Comment, MakeRun
 
@@ -51,16 +51,15 @@ def own_check(_run: object) -> None:
     """Refuse nothing."""
 
 
-@pytest.mark.parametrize(('origin', 'called'), [
-    ({}, [build_artifact_exists, own_check, no_attempt_is_queued]),
-    ({'from_comment': True}, [no_attempt_is_queued, own_check, build_artifact_exists]),
-    ({'automatic': True}, [commit_is_not_superseded, no_attempt_is_queued, own_check, pull_request_is_open,
-                           author_is_not_blocked, build_artifact_exists])])
+@pytest.mark.parametrize(('list_checks', 'called'), [
+    (list_checks_of_comments, [no_attempt_is_queued, own_check, build_artifact_exists]),
+    (list_checks_of_sweeps, [commit_is_not_superseded, no_attempt_is_queued, own_check, pull_request_is_open,
+                             author_is_not_blocked, build_artifact_exists])])
 def test_comments_and_sweeps_add_checks_and_query_the_database_first_and_the_build_last(
-        origin: dict[str, Any], called: list[Any]) -> None:
+        list_checks: Callable[[Settings], Sequence[Check]], called: list[Any]) -> None:
     settings = read_settings({'RUNS_API_BEFORE_RETRY': [build_artifact_exists, own_check, no_attempt_is_queued]})
 
-    assert list(list_checks(settings, RetryRequest(5, False, None, idempotency_digest='', **origin))) == called
+    assert list(list_checks(settings)) == called
 
 
 # The build

@@ -19,9 +19,8 @@ HISTORY = {'test', 'test_progress', 'test_result', 'test_result_file', 'customiz
            'run_carried_over', 'user', 'api_token'}
 
 #: Those of them that are read as a whole: a user by their GitHub account and the runs of a pull request, for which the
-#: host has no index, and all retries, among which the commands look for those that lack something.
-READ_WHOLE = {'comment': {'user', 'test'}, 'flask runs-api carry-over': {'run_retry'},
-              'flask runs-api sweep': {'run_retry'}}
+#: host has no index, and all retries, among which the command looks for those that lack something.
+READ_WHOLE = {'comment': {'user', 'test'}, 'flask runs-api carry-over': {'run_retry'}}
 
 ASKING = [name for name in CALLS if name not in SILENT]
 

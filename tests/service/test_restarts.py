@@ -1,4 +1,4 @@
-"""The platform's restart of a run while its results are carried over, under READ COMMITTED."""
+"""Rows that change while results are carried over or after that, under READ COMMITTED."""
 
 from collections.abc import Iterator
 
@@ -8,11 +8,13 @@ from application import create_app, dispose
 from database import db
 from flask import g
 from mod_regression.models import RegressionTest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, text
 from support.databases import Database
 from support.histories import end, finish, report, retry_in_process
 from support.rows import Rows
 from support.statements import before_statements
+
+from mod_runs_api import attempts_verdict, list_attempts
 
 
 @pytest.fixture
@@ -50,3 +52,19 @@ def test_a_restart_between_two_statements_leaves_no_result_without_its_outputs(
     # All were copied before the restart, or none after it.
     assert not left and results == files and len(results) in (1, 3)
     engine.dispose()
+
+
+def test_no_record_changes_if_somebody_corrects_the_times_of_progress_rows(tests: list[RegressionTest]) -> None:
+    source = finish(seed.run(tests).id, tests, failed=tests[:1])
+    retry = finish(retry_in_process(source, failed_only=True), tests[:1])
+    before = list_attempts(retry), attempts_verdict(retry)
+
+    db.session.execute(text('UPDATE test_progress SET timestamp = timestamp - INTERVAL 5 HOUR'))
+    db.session.commit()
+
+    assert (list_attempts(retry), attempts_verdict(retry)) == before
+    # A second end copies only a late result.
+    late = seed.regression_test()
+    report(source, [late])
+    end(retry)
+    assert Rows(db.engine).carried_over(retry) == dict.fromkeys([tests[1].id, tests[2].id, late.id], source)

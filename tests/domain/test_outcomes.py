@@ -1,0 +1,74 @@
+"""The rule for the outcome of a test, and which tests a run has."""
+
+import pytest
+
+from mod_runs_api.domain.outcomes import (DifferingFile, Outcome, Result, RunTests, decide, find_outcomes,
+                                          list_not_passed)
+from mod_runs_api.domain.run import RegressionTest
+
+ACCEPTED, WRONG = (DifferingFile(got, {b'accepted', b'also accepted'}) for got in (b'accepted', b'wrong'))
+#: Expected outputs without a file.
+IGNORED, EXPECTED, UNKNOWN = True, False, None
+
+
+@pytest.mark.parametrize(('result', 'outcome'), [
+    # exit code, expected exit code, outputs without a file, files that differ
+    (Result(0, 0), 'pass'),
+    (Result(10, 10), 'pass'),
+    (Result(0, 0, [IGNORED]), 'pass'),
+    (Result(0, 0, [IGNORED], [ACCEPTED]), 'pass'),
+    (Result(1, 0), 'fail'),
+    (Result(0, 10), 'fail'),
+    (Result(None, 0), 'fail'),
+    (Result(0, None), 'fail'),
+    (Result(None, None), 'fail'),
+    (Result(0, 0, [], [WRONG]), 'fail'),
+    (Result(10, 10, [], [WRONG]), 'fail'),
+    (Result(0, 0, [], [ACCEPTED, WRONG]), 'fail'),
+    (Result(0, 0, [], [DifferingFile(b'new', {None})]), 'fail'),
+    (Result(0, 0, [EXPECTED]), 'missing_output'),
+    (Result(0, 0, [UNKNOWN]), 'missing_output'),
+    (Result(0, 0, [IGNORED, EXPECTED]), 'missing_output'),
+    (Result(1, 0, [EXPECTED]), 'missing_output'),
+    (Result(None, None, [EXPECTED], [WRONG]), 'missing_output'),
+])
+def test_exit_code_and_outputs_decide_the_outcome_of_a_result(result: Result, outcome: Outcome) -> None:
+    assert decide(result) == outcome
+
+
+def test_a_selected_test_without_a_result_did_not_run() -> None:
+    assert find_outcomes(RunTests({1: Result(0, 0)}, {2: True})) == {1: 'pass', 2: 'not_run'}
+
+
+def test_a_test_in_no_category_is_part_of_a_run_only_if_it_has_a_result() -> None:
+    assert find_outcomes(RunTests({}, {1: False})) == {}
+
+
+def test_the_tests_that_are_active_now_stand_for_those_of_a_run_without_rows() -> None:
+    active = {1: True, 2: False, 3: True}
+
+    assert find_outcomes(RunTests({}, None, active)) == {1: 'not_run', 3: 'not_run'}
+    assert find_outcomes(RunTests({3: Result(0, 0), 4: Result(1, 0)}, None, active)) == {
+        1: 'not_run', 3: 'pass', 4: 'fail'}
+    assert find_outcomes(RunTests({}, {}, active)) == {}
+
+
+def test_a_result_that_appears_after_the_selection_was_read_counts() -> None:
+    assert find_outcomes(RunTests({1: Result(0, 0)}, {1: True})) == {1: 'pass'}
+
+
+def test_only_a_result_is_carried_over() -> None:
+    tests = RunTests({1: Result(1, 0), 2: Result(1, 0)}, {3: True})
+
+    assert find_outcomes(tests, {2, 3}) == {1: 'fail', 2: 'carried_over', 3: 'not_run'}
+
+
+def test_the_tests_are_in_order() -> None:
+    assert list(find_outcomes(RunTests({3: Result(0, 0), 1: Result(0, 0)}, {4: True, 2: True}))) == [1, 2, 3, 4]
+
+
+def test_a_failed_only_retry_runs_each_test_that_did_not_pass() -> None:
+    outcomes: dict[int, Outcome] = {1: 'pass', 2: 'fail', 3: 'missing_output', 4: 'not_run'}
+
+    assert list_not_passed(outcomes, {1, 2, 3}) == [
+        RegressionTest(2, True), RegressionTest(3, True), RegressionTest(4, False)]
