@@ -9,8 +9,6 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeVar
 
-from .run import RegressionTest
-
 T = TypeVar('T')
 
 Outcome = Literal['pass', 'fail', 'missing_output', 'not_run', 'carried_over']
@@ -61,6 +59,11 @@ class RunTests(NamedTuple):
     #: The tests that are active now, in the same way. They are only read for a run without rows.
     active: Mapping[int, bool] = MappingProxyType({})
 
+    @property
+    def has_selection(self) -> bool:
+        """Whether tests were selected for the run. Otherwise it ran every test, inactive ones too."""
+        return self.without_result is not None
+
 
 def choose_selected(selected: T | None, active: T) -> T:
     """Return the selected tests of a run; None stands for a run without rows in ``customized_test``."""
@@ -82,11 +85,6 @@ def find_outcomes(tests: RunTests, carried_over: Collection[int] = ()) -> dict[i
 def did_not_pass(outcome: Outcome) -> bool:
     """Return whether a failed-only retry runs a test with this outcome again."""
     return outcome != 'pass'
-
-
-def list_not_passed(outcomes: Mapping[int, Outcome], active_ids: Collection[int]) -> list[RegressionTest]:
-    """Return the tests that a failed-only retry runs."""
-    return [RegressionTest(test, test in active_ids) for test, outcome in outcomes.items() if did_not_pass(outcome)]
 
 
 class File(NamedTuple):

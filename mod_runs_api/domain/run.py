@@ -48,8 +48,6 @@ class Run:
         The run whose selected tests are the full test set: the first of its attempts, or itself if that was deleted.
     failed_only : bool
         Whether the run is a failed-only retry.
-    has_selection : bool
-        Whether tests were selected for the run. Otherwise it runs every test, inactive ones too.
     """
 
     id: int
@@ -63,7 +61,6 @@ class Run:
     root_id: int
     full_set_id: int
     failed_only: bool
-    has_selection: bool
 
     @property
     def is_of_master(self) -> bool:
@@ -87,13 +84,6 @@ class PullRequest(NamedTuple):
     number: int
     #: The commit at its head; None if GitHub did not say.
     head_commit: str | None
-
-
-class RegressionTest(NamedTuple):
-    """A regression test, and whether it is active now."""
-
-    id: int
-    active: bool
 
 
 class OtherBuild(NamedTuple):
