@@ -15,8 +15,8 @@ from ..host.models import Enumeration, HostModels
 from .tables import Tables
 
 #: The hint to read a table by its primary key. The primary keys of results and files keep the rows of a run together.
-#: Without the hint, MariaDB reads most statements by other indexes, from all over the table. MySQL does so if a run was
-#: retried often. SQLite ignores the hint.
+#: Statements that also name tests or join tables need it: MariaDB or MySQL reads them by other indexes, from all over
+#: the table. SQLite ignores the hint.
 BY_PRIMARY_KEY = 'FORCE INDEX (PRIMARY)'
 
 

@@ -77,7 +77,6 @@ def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]
     """Return those of some runs that have an own result."""
     run, result = db.host.Test, db.host.TestResult
     own = (select(result.test_id)
-           .with_hint(result, BY_PRIMARY_KEY)
            .where(result.test_id == run.id, ~is_carried_over(db, result))
            .correlate(run))
     return set(db.connection.scalars(select(run.id).where(run.id.in_(run_ids), has_rows(own))))
@@ -99,9 +98,7 @@ def read_settled_tests(db: Database, run_ids: Collection[int]) -> dict[int, set[
     # A carried-over row that somebody deleted is not copied again.
     result = db.host.TestResult
     return _group_tests(run_ids, db.connection.execute(union_all(
-        select(result.test_id, result.regression_test_id)
-        .with_hint(result, BY_PRIMARY_KEY)
-        .where(result.test_id.in_(run_ids)),
+        select(result.test_id, result.regression_test_id).where(result.test_id.in_(run_ids)),
         _select_carried_over(db, run_ids))))
 
 

@@ -17,7 +17,6 @@ def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecor
     selected = _count_selected(db, run_ids)
     results = {run_id: (count, longest or 0) for run_id, count, longest in db.connection.execute(
         select(result.test_id, func.count(), func.max(result.runtime))
-        .with_hint(result, BY_PRIMARY_KEY)
         .where(result.test_id.in_(run_ids), ~is_carried_over(db, result))
         .group_by(result.test_id))}
     progress = read_progress(db, run_ids)  # This is last, because a run that is restarted in between has not ended.

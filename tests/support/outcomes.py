@@ -133,5 +133,7 @@ def assert_shown(cases: Mapping[str, Case]) -> None:
     shown = {names[test.regression_test_id]: test.attempts[0].outcome for test in attempts_verdict(run_id).tests
              if test.regression_test_id in names}
 
-    assert shown == {name: 'carried_over' if case.mark == 'completed' else case.outcome
+    # On a server the id of the row is enough for a mark.
+    marks = ('completed',) if db.engine.dialect.name == 'sqlite' else ('completed', 'another time')
+    assert shown == {name: 'carried_over' if case.mark in marks else case.outcome
                      for name, case in cases.items() if case.outcome is not None}
