@@ -207,6 +207,7 @@ def find_missed(db: Database, run_ids: Collection[int] | None = None) -> dict[in
 
 def _read_lacking(db: Database, root_ids: Collection[int]) -> Sequence[tuple[int, int]]:
     """Return root run and run of each failed-only retry that lacks a result of an active test that others have."""
+    # This is only a search: domain/carry_over.py decides which of these results the retry gets.
     # Each result is read once. Comparing attempts in pairs took a minute for a hundred of them.
     retry, result, own, test = db.run_retry.c, db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
     attempts = _select_attempts(db, retry.root_run_id.in_(root_ids))

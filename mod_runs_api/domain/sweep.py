@@ -1,8 +1,14 @@
 """
 The decisions of the sweep (docs/operations.rst, "The sweep").
 
-The sweep ends a run if its machine was lost. It retries infrastructure failures, unless that would make an outage
-worse. Each decision is a step, and a list of steps is the plan of a sweep.
+The sweep ends a run if its machine was lost (:func:`is_lost`). It retries a run if all of these allow it:
+
+* :func:`find_recent_infrastructure_failure`: infrastructure ended the run within the last day.
+* :class:`Candidate`: the run has not been retried, has no reason to wait, and has something to run.
+* :class:`CircuitBreaker`: a retry on its platform would not make an outage worse.
+* The checks, which query GitHub (``service/checks.py``).
+
+Each decision is a step, and a list of steps is the plan of a sweep.
 """
 
 from collections.abc import Collection, Iterable, Mapping

@@ -192,19 +192,17 @@ def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, si
     signs = {row.run_id: SignsOfLife(row.id, [row.timestamp]) for row in last_rows if row.status not in ENDED_STATUSES}
     for run_id, of_machines in read_machines(db).items():
         signs.setdefault(run_id, SignsOfLife(of_machines.last_progress_id, [])).times.extend(of_machines.times)
-    lost = [run_id for run_id, found in signs.items() if sweep.is_lost(found.times, now, silence)]
-    # Without any run SQLite reads the whole table.
-    if not lost:
-        return []
+    lost = [run_id for run_id, (_, times) in signs.items() if sweep.is_lost(times, now, silence)]
+    # For no run SQLite reads the whole table.
+    found = read_progress(db, lost) if lost else {}
     return [Step(run_id, 'ended', LOST_MACHINE, last_progress_id=signs[run_id].last_progress_id)
-            for run_id, progress in sorted(read_progress(db, lost).items()) if not progress.completed]
+            for run_id, progress in sorted(found.items()) if not progress.completed]
 
 
 def _read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> list[Candidate]:
     """Return those of some runs that infrastructure ended within the last day, and that have not been retried."""
-    if not run_ids:
-        return []  # Otherwise SQLite reads whole tables.
-    records = read_run_records(db, run_ids)
+    # For no run SQLite reads whole tables.
+    records = read_run_records(db, run_ids) if run_ids else {}
     failures = {run_id: cause for run_id, record in records.items()
                 if (cause := sweep.find_recent_infrastructure_failure(record, now)) is not None}
     if not failures:
