@@ -133,7 +133,7 @@ class RetryRules:
         if failed_only and not tests:
             raise NothingFailed(f'No test of run {run.id} failed: there is nothing to run again.')
         inactive_ids = [test for test in tests if test not in source.active_ids]
-        # Nobody selected the inactive tests that a run without a selection ran.
+        # A run without a selection runs inactive tests too, but nobody selected them.
         if inactive_ids and source.has_selection and not self.drop_inactive_tests:
             raise InactiveTests('Some of the tests to run are inactive now.', inactive_ids=inactive_ids)
         regression_test_ids = [test for test in tests if test in source.active_ids]
