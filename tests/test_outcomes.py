@@ -1,7 +1,5 @@
 """The outcome of each test of a run, and which tests a retry runs (docs/api.rst, "Outcomes", "Which tests are run")."""
 
-from collections import Counter
-
 import pytest
 from support.api import ApiCall
 from support.outcomes import NOT_SELECTED, SELECTED, Case, add_run, assert_shown
@@ -13,17 +11,6 @@ CASES = pytest.mark.parametrize('cases', [SELECTED, NOT_SELECTED], ids=['with ro
 @CASES
 def test_the_verdict_shows_each_outcome(app: object, cases: dict[str, Case]) -> None:
     assert_shown(cases)
-
-
-@CASES
-def test_the_attempts_count_them(attempts: ApiCall, cases: dict[str, Case]) -> None:
-    run_id, _ = add_run(cases)
-
-    counted = attempts(run_id).json['data'][0]
-
-    counts = Counter(case.outcome for case in cases.values() if case.outcome is not None)
-    assert (counted['tests'], counted['passed'], counted['failed'], counted['not_run']) == (
-        counts.total(), counts['pass'], counts['fail'] + counts['missing_output'], counts['not_run'])
 
 
 @CASES

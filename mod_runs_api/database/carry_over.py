@@ -5,10 +5,9 @@ A row of ``run_carried_over`` is the mark of a result that was copied from anoth
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import (ColumnElement, FromClause, Select, SQLColumnExpression, Subquery, and_, exists, false, func,
-                        insert, select, true, union_all)
+from sqlalchemy import (ColumnElement, FromClause, SQLColumnExpression, Subquery, and_, exists, false, func, insert,
+                        select, true, union_all)
 from sqlalchemy.orm import aliased
 
 from ..domain.carry_over import CarryOver
@@ -62,15 +61,12 @@ def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[i
 
 
 def read_carried_over(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return the tests of which a result was carried over into each of some runs, and may have been deleted."""
-    return _group_tests(run_ids, db.connection.execute(_select_carried_over(db, run_ids)))
-
-
-def _select_carried_over(db: Database, run_ids: Collection[int]) -> Select[Any]:
+    """Return the tests of which a result was carried over into each of some runs. It may have been deleted."""
     mark, completed = db.run_carried_over.c, db.host.TestProgress
-    return (select(mark.run_id, mark.regression_test_id)
-            .join_from(db.run_carried_over, completed, _counts(db, db.run_carried_over, completed))
-            .where(mark.run_id.in_(run_ids)))
+    return _group_tests(run_ids, db.connection.execute(
+        select(mark.run_id, mark.regression_test_id)
+        .join_from(db.run_carried_over, completed, _counts(db, db.run_carried_over, completed))
+        .where(mark.run_id.in_(run_ids))))
 
 
 def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]:
@@ -96,10 +92,11 @@ def read_executed(db: Database, run_ids: Collection[int],
 def read_settled_tests(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
     """Return the tests of which each of some runs has a result, or had one that was carried over."""
     # A carried-over row that somebody deleted is not copied again.
-    result = db.host.TestResult
-    return _group_tests(run_ids, db.connection.execute(union_all(
-        select(result.test_id, result.regression_test_id).where(result.test_id.in_(run_ids)),
-        _select_carried_over(db, run_ids))))
+    result, settled = db.host.TestResult, read_carried_over(db, run_ids)
+    for run_id, regression_test_id in db.connection.execute(
+            select(result.test_id, result.regression_test_id).where(result.test_id.in_(run_ids))):
+        settled[run_id].add(regression_test_id)
+    return settled
 
 
 def _group_tests(run_ids: Collection[int], rows: Iterable[Sequence[int]]) -> dict[int, set[int]]:

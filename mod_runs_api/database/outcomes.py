@@ -15,14 +15,15 @@ def read_tests(db: Database, run_ids: Sequence[int]) -> dict[int, RunTests]:
     if not run_ids:
         return {}
     # In this order, a result that is carried over in between is read as a whole or not at all.
-    without_result = _read_selected_without_result(db, run_ids)
-    active = _read_active(db) if None in without_result.values() else {}
+    selected = _read_selected_without_result(db, run_ids)
+    active = _read_active(db) if None in selected.values() else {}
     results = _read_results(db, run_ids)
-    return {run_id: RunTests(results[run_id], without_result[run_id], active) for run_id in run_ids}
+    return {run_id: RunTests(results[run_id], choose_selected(selected[run_id], active), selected[run_id] is not None)
+            for run_id in run_ids}
 
 
 def _read_selected_without_result(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, bool] | None]:
-    """Return the selected tests of each run that have no result; None if it has no rows in ``customized_test``."""
+    """Return the selected tests of each run that have no result. None stands for a run without rows."""
     run, customized, result = db.host.Test, db.host.CustomizedTest, db.host.TestResult
     tests: dict[int, dict[int, bool]] = {run_id: {} for run_id in run_ids}
     without_rows = set()
@@ -41,6 +42,7 @@ def _read_selected_without_result(db: Database, run_ids: Sequence[int]) -> dict[
 
 
 def _read_active(db: Database) -> dict[int, bool]:
+    """Return the tests that are active now, each with whether it is in a category."""
     test = db.host.RegressionTest
     return {test_id: in_category for test_id, in_category in db.connection.execute(
         select(test.id, is_in_category(db, test.id)).where(test.active == true()))}

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from .causes import CauseName
-from .outcomes import FAILED, Outcome
+from .outcomes import Outcome
 from .progress import COMPLETED
 from .run import OtherBuild
 
@@ -143,11 +143,6 @@ def _last(ended: Sequence[EndedAttempt]) -> int | None:
     return ended[-1].run_id if ended else None
 
 
-def count_failed(count: Counter[Outcome]) -> int:
-    """Return the number of tests that ran and did not pass."""
-    return sum(count[outcome] for outcome in FAILED)
-
-
 def derive_status(last_stage: str | None, count: Counter[Outcome]) -> RunStatus:
     """Return the status of a run from its last stage and the outcomes of its tests, as the platform's API does."""
     if last_stage is None:
@@ -159,4 +154,4 @@ def derive_status(last_stage: str | None, count: Counter[Outcome]) -> RunStatus:
     # A run that completed without a result for each test proves nothing, even if all others passed.
     if count['not_run'] or not count.total():
         return 'error'
-    return 'fail' if count_failed(count) else 'pass'
+    return 'pass' if count['pass'] == count.total() else 'fail'

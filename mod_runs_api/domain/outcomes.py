@@ -53,16 +53,10 @@ class RunTests(NamedTuple):
     """The tests of a run."""
 
     results: Mapping[int, Result]
-    #: The selected tests without a result, each with whether it is in a category. None for a run without rows in
-    #: ``customized_test``.
-    without_result: Mapping[int, bool] | None
-    #: The tests that are active now, in the same way. They are only read for a run without rows.
-    active: Mapping[int, bool] = MappingProxyType({})
-
-    @property
-    def has_selection(self) -> bool:
-        """Whether tests were selected for the run. Otherwise it ran every test, inactive ones too."""
-        return self.without_result is not None
+    #: The selected tests, each with whether it is in a category. Those with a result may be left out.
+    selected: Mapping[int, bool]
+    #: Whether tests were selected for the run. Otherwise it ran every test, inactive ones too.
+    has_selection: bool = True
 
 
 def choose_selected(selected: T | None, active: T) -> T:
@@ -74,8 +68,7 @@ def choose_selected(selected: T | None, active: T) -> T:
 def find_outcomes(tests: RunTests, carried_over: Collection[int] = ()) -> dict[int, Outcome]:
     """Return the outcome of each test of a run, in order."""
     # No worker receives a test in no category. Without a result, such a test is not part of the run.
-    without_result = choose_selected(tests.without_result, tests.active)
-    outcomes: dict[int, Outcome] = {test: 'not_run' for test, in_category in without_result.items() if in_category}
+    outcomes: dict[int, Outcome] = {test: 'not_run' for test, in_category in tests.selected.items() if in_category}
     # A carried-over result passed or failed by the same rule. Only the verdict names it, because it is no evidence.
     for regression_test_id, result in tests.results.items():
         outcomes[regression_test_id] = 'carried_over' if regression_test_id in carried_over else decide(result)

@@ -11,11 +11,11 @@ from ..database.outcomes import read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active, read_builds
 from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage, EndedAttempt, choose_decisive, choose_failed,
-                               count_failed, derive_status, number_attempts)
+                               derive_status, number_attempts)
 from ..domain.carry_over import find_origins
 from ..domain.causes import find_cause
 from ..domain.history import MAX_COMPARED, MAX_LISTED, RetryHistory
-from ..domain.outcomes import did_not_pass, find_outcomes
+from ..domain.outcomes import FAILED, did_not_pass, find_outcomes
 from ..domain.progress import Progress, order_ends
 from ..domain.run import OtherBuild, Run, list_other_builds
 from .verdict import read_verdict
@@ -90,7 +90,8 @@ def _summarize(db: Database, run: Run, records: Sequence[AttemptRecord], numbers
         count, cause = Counter(find_outcomes(tests[run_id]).values()), find_cause(run_records[run_id])
         attempts.append(Attempt(
             **vars(record), attempt=numbers[run_id], status=derive_status(progress[run_id].status, count),
-            tests=count.total(), passed=count['pass'], failed=count_failed(count), not_run=count['not_run'],
+            tests=count.total(), passed=count['pass'], failed=sum(count[outcome] for outcome in FAILED),
+            not_run=count['not_run'],
             carried_over_from=carried_over[run_id], to_carry_over=to_carry_over.get(run_id, 0),
             built_commit_sha=builds[run_id], other_builds=list_other_builds(run_id, carried_over[run_id], builds),
             cause=cause and cause.name, cause_detail=cause and cause.detail, cause_sentence=cause and cause.sentence))
