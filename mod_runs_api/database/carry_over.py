@@ -71,7 +71,7 @@ def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]
 
 def read_executed(db: Database, run_ids: Collection[int],
                   regression_test_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return those of some tests that each of some runs executed."""
+    """Return the tests that each run executed, as far as they are among some tests."""
     result = db.host.TestResult
     return _group_tests(run_ids, db.connection.execute(
         select(result.test_id, result.regression_test_id)
@@ -81,7 +81,7 @@ def read_executed(db: Database, run_ids: Collection[int],
 
 
 def read_settled_tests(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return the tests of which each of some runs has a result, or had one that was carried over."""
+    """Return the tests of which each run has a result, or had one that was carried over."""
     # A carried-over row that somebody deleted is not copied again.
     result, mark, completed = db.host.TestResult, db.run_carried_over.c, db.host.TestProgress
     return _group_tests(run_ids, db.connection.execute(union_all(
@@ -195,7 +195,7 @@ def find_missed(db: Database, run_ids: Collection[int] | None = None) -> dict[in
 
 
 def _read_lacking(db: Database, retries: Mapping[int, int]) -> Sequence[tuple[int, int]]:
-    """Return root run and run of each of some retries that lacks a result of an active test that others have."""
+    """Return root run and run of each retry that lacks a result of an active test that other attempts have."""
     # This is only a search: domain/carry_over.py decides which of these results a retry gets.
     # Each result is read once. Comparing attempts in pairs took a minute for a hundred of them.
     retry, result, own, test = db.run_retry.c, db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
