@@ -1,4 +1,9 @@
-"""Retries, and the requests for them (docs/api.rst, "Retry a run")."""
+"""
+Retries, and the requests for them (docs/api.rst, "Retry a run").
+
+:class:`RetryRules` decides who may retry, and which tests a retry runs or why it is refused. It decides by the facts in
+:class:`Source`, and so do a retry, its preview and the sweep.
+"""
 
 import hashlib
 import secrets
