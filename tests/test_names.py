@@ -53,7 +53,9 @@ def test_the_docs_explain_each_field_of_an_attempt():
 
 @pytest.mark.parametrize('result', [CommentOutcome, *filter(is_dataclass, vars(mod_runs_api).values())])
 def test_the_docstring_of_a_public_result_has_its_fields(result):
-    attributes = re.findall(r'^    (\w+) : ', result.__doc__.partition('Attributes\n')[2], re.MULTILINE)
+    # CheckedRun refers to the docstring of Run.
+    docs = '\n'.join(base.__doc__.partition('Attributes\n')[2] for base in result.__mro__ if base is not object)
+    attributes = re.findall(r'^    (\w+) : ', docs, re.MULTILINE)
 
     assert sorted(attributes) == sorted(field.name for field in fields(result) if field.name[0] != '_')
 

@@ -1,12 +1,11 @@
 """Why a run ended: the table of docs/api.rst, "Causes", line by line."""
 
 from datetime import datetime
-from typing import Any
 
 import pytest
 from support.histories import LOST_MACHINE, NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
-from mod_runs_api.domain.causes import Cause, CauseName, RunRecord, find_cause
+from mod_runs_api.domain.causes import Cause, RunRecord, find_cause
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.statistics import CauseCounts
 
@@ -17,19 +16,19 @@ STARTED = ['preparation', 'testing']
 COMPLETED = [*STARTED, 'completed']
 
 
-def progress(*rows: str) -> Progress:
+def progress(*rows):
     """Return the progress that these rows make: stages, and the messages of rows that cancel."""
-    return Progress(1, [
-        ProgressRow(1, number, *((row, '') if row in COMPLETED else ('canceled', row)), datetime(2026, 11, 24))
-        for number, row in enumerate(rows, 1)])
+    written = [(row, '') if row in COMPLETED else ('canceled', row) for row in rows]
+    return Progress(1, [ProgressRow(1, number, status, message, datetime(2026, 11, 24))
+                        for number, (status, message) in enumerate(written, 1)])
 
 
-def record(*rows: str, selected: int | None = 3, missing: int = 2, results: int = 1, runtime: int = 0) -> RunRecord:
+def record(*rows, selected=3, missing=2, results=1, runtime=0):
     """Return the record of a run that has these rows, by default with one result of three."""
     return RunRecord(progress(*rows), selected, missing, results, runtime)
 
 
-def find(*rows: str, **numbers: Any) -> tuple[CauseName, str]:
+def find(*rows, **numbers):
     """Return the cause of a run that has these rows, without the sentence."""
     cause = find_cause(record(*rows, **numbers))
     assert cause
@@ -40,11 +39,11 @@ def find(*rows: str, **numbers: Any) -> tuple[CauseName, str]:
 @pytest.mark.parametrize('later', [
     [], [TIME_LIMIT, TIME_LIMIT], ['Cancelling tests as Github Action(s) failed'], ['Canceled by admin'],
     ['A new word'], ['completed']])
-def test_a_run_that_completed_whole_has_no_cause_whatever_came_before_and_after(earlier: str, later: list[str]) -> None:
+def test_a_run_that_completed_whole_has_no_cause_whatever_came_before_and_after(earlier, later):
     assert find_cause(record(*STARTED, earlier, 'completed', *later, missing=0, results=3)) is None
 
 
-def test_a_run_that_has_not_ended_has_no_cause() -> None:
+def test_a_run_that_has_not_ended_has_no_cause():
     for rows in ([], STARTED, ['preparation', 'Canceled by user', 'testing']):
         assert find_cause(record(*rows)) is None, rows
 
@@ -82,24 +81,23 @@ CAUSES: dict[str, list[tuple[list[str], str | None]]] = {
 
 
 @pytest.mark.parametrize('expected', CAUSES)
-def test_the_cause_is_the_first_line_of_the_table_that_fits(expected: str) -> None:
+def test_the_cause_is_the_first_line_of_the_table_that_fits(expected):
     for rows, detail in CAUSES[expected]:
         assert find(*rows) == (expected, rows[-1] if detail is None else detail), rows
 
 
 @pytest.mark.parametrize(('message', 'runtime', 'expected'), [
     (TIME_LIMIT, 600_000, 'code'), (TIME_LIMIT, 599_999, 'infrastructure'), (OUT_OF_ORDER, 600_000, 'infrastructure')])
-def test_a_test_of_ten_minutes_says_that_the_code_hangs_where_the_time_ran_out(
-        message: str, runtime: int, expected: str) -> None:
+def test_a_test_of_ten_minutes_says_that_the_code_hangs_where_the_time_ran_out(message, runtime, expected):
     assert find(*STARTED, message, runtime=runtime) == (expected, message)
 
 
-def test_without_rows_of_its_selection_one_result_makes_a_completed_run_whole() -> None:
+def test_without_rows_of_its_selection_one_result_makes_a_completed_run_whole():
     assert find_cause(record(*COMPLETED, selected=None, missing=0, results=1)) is None
     assert find(*COMPLETED, selected=None, missing=0, results=0) == ('infrastructure', 'all results are missing')
 
 
-def test_causes_are_counted_by_name_and_by_message_and_however_many_results_are_missing_is_one() -> None:
+def test_causes_are_counted_by_name_and_by_message_and_however_many_results_are_missing_is_one():
     missing = [Cause.of_missing(f'{some} results are missing') for some in ('3 of 20', '4 of 20', 'all')]
     canceled = Cause.of_message('Canceled by admin')
 
@@ -137,13 +135,13 @@ SENTENCES = {
     'the worker gave up': 'The run was canceled for an unknown reason: "the worker gave up."'}
 
 
-def sentence_of(*rows: str, **numbers: Any) -> str | None:
+def sentence_of(*rows, **numbers):
     """Return the sentence about the end of a run that has these rows."""
     cause = find_cause(record(*rows, **numbers))
     return cause and cause.sentence
 
 
-def test_the_sentence_says_what_is_known_and_no_more() -> None:
+def test_the_sentence_says_what_is_known_and_no_more():
     assert {message: sentence_of(*STARTED, message) for message in SENTENCES} == SENTENCES
     assert sentence_of(*STARTED, TIME_LIMIT, runtime=600_000) == (
         'The code hangs: one test ran for ten minutes, and the run exceeded the time limit.')
@@ -155,7 +153,7 @@ def test_the_sentence_says_what_is_known_and_no_more() -> None:
     (f'Canceled {SKULL * 461}', f'Canceled {SKULL * 461}'),
     (f'Canceled {SKULL * 462}', f'Canceled {SKULL * 460}…'),
     (f'Canceled {"x " * 100_000}', f'Canceled {"x " * 230}…')])
-def test_a_message_of_any_length_and_characters_stays_a_quotation_in_one_sentence(message: str, quoted: str) -> None:
+def test_a_message_of_any_length_and_characters_stays_a_quotation_in_one_sentence(message, quoted):
     sentence = Cause.of_message(message).sentence
 
     assert sentence == f'A person canceled the run: "{quoted}."'

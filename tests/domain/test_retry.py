@@ -13,24 +13,24 @@ ROLES = frozenset({'admin', 'tester'})
 REJECT, DROP = RetryRules(ROLES, drop_inactive_tests=False), RetryRules(ROLES, drop_inactive_tests=True)
 
 
-def run(status: str | None = 'completed', **changes: object) -> Run:
+def run(status='completed', **changes):
     """Return run 5 of a pull request."""
     return Run(**{'id': 5, 'platform': 'linux', 'test_type': 'pr', 'fork_id': 1, 'branch': 'pull_request',
                   'commit': 'c0ffee', 'pr_nr': 7, 'status': status, 'root_id': 5, 'full_set_id': 5,
                   'failed_only': False, **changes})  # type: ignore[arg-type]
 
 
-def source(tests: list[int], *, status: str | None = 'completed', has_selection: bool = True) -> Source:
+def source(tests, *, status='completed', has_selection=True):
     """Return a run of some tests, none of which passed."""
     return Source(run(status), dict.fromkeys(tests, 'fail'), has_selection, tests, {ACTIVE})
 
 
-def test_a_user_with_one_of_the_roles_may_retry() -> None:
+def test_a_user_with_one_of_the_roles_may_retry():
     assert [role for role in ('admin', 'tester', 'user', 'Admin', '', None)
             if REJECT.allow(User(1, 'alice', role))] == ['admin', 'tester']
 
 
-def test_a_failed_only_retry_runs_each_test_that_did_not_pass_and_a_full_one_all() -> None:
+def test_a_failed_only_retry_runs_each_test_that_did_not_pass_and_a_full_one_all():
     outcomes: dict[int, Outcome] = {1: 'pass', 2: 'fail', 3: 'missing_output', 4: 'not_run'}
     of_all = Source(run(), outcomes, True, [1, 2, 3, 4, 5], range(10))
 
@@ -39,7 +39,7 @@ def test_a_failed_only_retry_runs_each_test_that_did_not_pass_and_a_full_one_all
 
 
 @pytest.mark.parametrize('status', [None, 'preparation', 'testing'])
-def test_only_a_run_that_has_ended_has_failed_tests_and_any_may_be_run_in_full(status: str | None) -> None:
+def test_only_a_run_that_has_ended_has_failed_tests_and_any_may_be_run_in_full(status):
     with pytest.raises(RunNotFinished) as raised:
         DROP.choose_tests(source([ACTIVE], status=status), failed_only=True)
     assert raised.value.details == {'refusal': 'run_not_finished', 'run_status': 'running' if status else 'queued'}
@@ -51,8 +51,7 @@ def test_only_a_run_that_has_ended_has_failed_tests_and_any_may_be_run_in_full(s
     ([ACTIVE], REJECT, None), ([ACTIVE, INACTIVE], DROP, None), ([ACTIVE, INACTIVE], REJECT, [2]),
     # Without a test a run would run every test there is.
     ([INACTIVE], DROP, [2]), ([INACTIVE], REJECT, [2])])
-def test_inactive_tests_refuse_a_retry_or_are_left_out_unless_they_are_all(
-        tests: list[int], failed_only: bool, rules: RetryRules, inactive_ids: list[int] | None) -> None:
+def test_inactive_tests_refuse_a_retry_or_are_left_out_unless_they_are_all(tests, failed_only, rules, inactive_ids):
     if inactive_ids is None:
         assert rules.choose_tests(source(tests), failed_only) == [1]
         return
@@ -62,7 +61,7 @@ def test_inactive_tests_refuse_a_retry_or_are_left_out_unless_they_are_all(
 
 
 @pytest.mark.parametrize('rules', [REJECT, DROP])
-def test_inactive_tests_of_a_run_without_a_selection_are_left_out(rules: RetryRules) -> None:
+def test_inactive_tests_of_a_run_without_a_selection_are_left_out(rules):
     assert rules.choose_tests(source([ACTIVE, INACTIVE], has_selection=False), failed_only=True) == [1]
 
     with pytest.raises(InactiveTests) as raised:
@@ -70,14 +69,14 @@ def test_inactive_tests_of_a_run_without_a_selection_are_left_out(rules: RetryRu
     assert raised.value.details == {'refusal': 'inactive_tests', 'inactive_ids': [2]}
 
 
-def test_nothing_to_run_is_refused() -> None:
+def test_nothing_to_run_is_refused():
     with pytest.raises(NothingFailed):
         REJECT.choose_tests(source([]), failed_only=True)
     with pytest.raises(InactiveTests):
         REJECT.choose_tests(source([]), failed_only=False)
 
 
-def test_a_key_belongs_to_its_owner_and_a_request_without_one_equals_no_other() -> None:
+def test_a_key_belongs_to_its_owner_and_a_request_without_one_equals_no_other():
     digests = [digest_key(*key) for key in ((1, 'k'), (2, 'k'), (None, 'k'), (1, 'K'), (1, None), (1, None))]
 
     assert len({*digests}) == 6 and digest_key(1, 'k') == digests[0]
