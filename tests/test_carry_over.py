@@ -306,7 +306,7 @@ def test_the_command_stops_if_the_database_is_away(command, rows, first):
 
     assert (done.exit_code, done.stdout) == (3, f'{missed[0]}\t3\n')
     assert [line for line in done.stderr.splitlines() if line.startswith('Error')] == [
-        f'Error: {AWAY}', f'Error: Run {missed[1]}: An unexpected error occurred.']
+        f'Error: Run {missed[1]}: An unexpected error occurred.', f'Error: {AWAY}']
 
 
 @pytest.mark.on_file
