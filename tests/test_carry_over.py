@@ -188,7 +188,7 @@ def test_after_a_restart_only_what_is_carried_over_then_counts(
     assert rows.carried_over(again) == {tests[0].id: first, tests[1].id: new}
 
 
-def test_the_marks_of_an_end_before_a_restart_do_not_count_though_sqlite_uses_its_id_again(
+def test_marks_of_an_end_before_a_restart_do_not_count_though_sqlite_uses_its_id_again(
         rows: Rows, attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
     new = finish(retry(first, failed_only=True), tests[2:])
     ended = rows.of('test_progress', test_id=new)[-1]['id']
@@ -298,7 +298,7 @@ def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(
 
 @pytest.mark.on_file
 def test_the_command_stops_if_the_database_is_away(command: Command, rows: Rows, first: int) -> None:
-    missed = [retry(first, failed_only=True) for _ in range(2)]
+    missed = [retry(first, failed_only=True) for _ in range(3)]
     for run_id in missed:
         with before_statements(db.engine, 'INSERT INTO test_result ', fail):
             end(run_id)
@@ -306,15 +306,19 @@ def test_the_command_stops_if_the_database_is_away(command: Command, rows: Rows,
 
     def go_away(connection: Connection, statement: Statement) -> None:
         nonlocal is_away
-        if statement.startswith('INSERT INTO run_carried_over') and statement.parameters[0][0] == missed[1]:
-            is_away = True
+        run_id = statement.parameters[0][0] if statement.startswith('INSERT INTO run_carried_over') else None
+        is_away = is_away or run_id == missed[2]
         if is_away:
             fail(connection)
+        if run_id == missed[1]:
+            raise KeyError
 
     with watch_statements(Engine, go_away):
         done = command('carry-over')
 
-    assert (done.exit_code, done.stdout, done.stderr.splitlines()[-1]) == (3, f'{missed[0]}\t3\n', f'Error: {AWAY}')
+    assert (done.exit_code, done.stdout) == (3, f'{missed[0]}\t3\n')
+    assert [line for line in done.stderr.splitlines() if line.startswith('Error')] == [
+        f'Error: {AWAY}', f'Error: Run {missed[1]}: An unexpected error occurred.']
 
 
 @pytest.mark.on_file

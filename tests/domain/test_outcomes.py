@@ -3,8 +3,7 @@
 import pytest
 
 from mod_runs_api.domain.outcomes import (DifferingFile, Outcome, Result, RunTests, choose_selected, decide,
-                                          find_outcomes, list_not_passed)
-from mod_runs_api.domain.run import RegressionTest
+                                          find_outcomes)
 
 ACCEPTED, WRONG = (DifferingFile(got, {b'accepted', b'also accepted'}) for got in (b'accepted', b'wrong'))
 #: Expected outputs without a file.
@@ -62,10 +61,3 @@ def test_only_a_result_is_carried_over() -> None:
 
 def test_the_tests_are_in_order() -> None:
     assert list(find_outcomes(RunTests({3: Result(0, 0), 1: Result(0, 0)}, {4: True, 2: True}))) == [1, 2, 3, 4]
-
-
-def test_a_failed_only_retry_runs_each_test_that_did_not_pass() -> None:
-    outcomes: dict[int, Outcome] = {1: 'pass', 2: 'fail', 3: 'missing_output', 4: 'not_run'}
-
-    assert list_not_passed(outcomes, {1, 2, 3}) == [
-        RegressionTest(2, True), RegressionTest(3, True), RegressionTest(4, False)]

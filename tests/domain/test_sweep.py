@@ -9,9 +9,9 @@ from support.histories import OUT_OF_ORDER, TIME_LIMIT
 from mod_runs_api import clock
 from mod_runs_api.domain.causes import RunRecord
 from mod_runs_api.domain.progress import Progress, ProgressRow
-from mod_runs_api.domain.retry import RetryRules
-from mod_runs_api.domain.run import NewerRun, RegressionTest
-from mod_runs_api.domain.sweep import (AutomaticAttempt, Candidate, CircuitBreaker, SourceTests, count_in_flight,
+from mod_runs_api.domain.retry import RetryRules, Source
+from mod_runs_api.domain.run import NewerRun
+from mod_runs_api.domain.sweep import (AutomaticAttempt, Candidate, CircuitBreaker, count_in_flight,
                                        find_opening_failure, find_recent_infrastructure_failure, is_lost)
 
 from .test_retry import run
@@ -72,28 +72,30 @@ def test_a_run_with_a_newer_attempt_or_a_deleted_automatic_retry_has_been_retrie
         candidate(newest=NewerRun(9, None)), candidate(root_id=3, automatic=[3]), candidate()))
 
 
-RED, INACTIVE = RegressionTest(2, True), RegressionTest(3, False)
-ALL = [RegressionTest(1, True), RED]
+RED, INACTIVE = 2, 3
+ALL = [1, RED]
 
 
-@pytest.mark.parametrize(('found', 'tests', 'what', 'failed_only'), [
+@pytest.mark.parametrize(('found', 'not_passed', 'passed_elsewhere', 'what', 'failed_only'), [
     # What stopped half-way is resumed; without results, or where all passed, everything is run again.
-    (candidate(), SourceTests([RED], ALL, ()), 'retried', True),
-    (candidate(results=0), SourceTests(ALL, ALL, ()), 'retried', False),
-    (candidate(), SourceTests([], ALL, ()), 'retried', False),
-    (candidate(), SourceTests([INACTIVE], ALL, ()), 'retried', False),
+    (candidate(), [RED], (), 'retried', True),
+    (candidate(results=0), ALL, (), 'retried', False),
+    (candidate(), [], (), 'retried', False),
+    (candidate(), [INACTIVE], (), 'retried', False),
     # It leaves out inactive tests, although others are refused because of them.
-    (candidate(), SourceTests([RED, INACTIVE], ALL, ()), 'retried', True),
-    (candidate(results=0), SourceTests([RED], [*ALL, INACTIVE], ()), 'retried', False),
+    (candidate(), [RED, INACTIVE], (), 'retried', True),
+    (candidate(results=0), [RED], (), 'retried', False),
     # A failed-only retry never runs everything, and nothing if its tests have passed elsewhere.
-    (candidate(results=0, failed_only=True), SourceTests([RED], ALL, ()), 'retried', True),
-    (candidate(failed_only=True), SourceTests([RED], ALL, {1}), 'retried', True),
-    (candidate(failed_only=True), SourceTests([RED], ALL, {2}), None, None),
-    (candidate(failed_only=True), SourceTests([], ALL, ()), None, None),
-    (candidate(failed_only=True), SourceTests([INACTIVE], ALL, ()), 'waiting', None)])
+    (candidate(results=0, failed_only=True), [RED], (), 'retried', True),
+    (candidate(failed_only=True), [RED], {1}, 'retried', True),
+    (candidate(failed_only=True), [RED], {2}, None, None),
+    (candidate(failed_only=True), [], (), None, None),
+    (candidate(failed_only=True), [INACTIVE], (), 'waiting', None)])
 def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
-        found: Candidate, tests: SourceTests, what: str | None, failed_only: bool | None) -> None:
-    step = found.plan_retry(RetryRules(drop_inactive_tests=False), tests)
+        found: Candidate, not_passed: list[int], passed_elsewhere: Collection[int], what: str | None,
+        failed_only: bool | None) -> None:
+    source = Source(found.run, dict.fromkeys(not_passed, 'fail'), True, [*ALL, INACTIVE], ALL)
+    step = found.plan_retry(RetryRules(frozenset(), drop_inactive_tests=False), source, passed_elsewhere)
 
     assert (step and (step.run_id, step.what)) == (what and (5, what))
     assert (step and step.request and step.request.failed_only) == failed_only
