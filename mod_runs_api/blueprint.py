@@ -58,7 +58,7 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
         api_endpoints = frozenset(paths)
         limiter = limits.create_limiter(app, settings, api_endpoints)
         app.extensions[KEY] = ExtensionState(
-            name=full_name, api_endpoints=api_endpoints, settings=settings, limiter=limiter,
+            name=full_name, api_endpoints=api_endpoints, settings=settings,
             transactions=Transactions(create_tables(host_models), is_api_request))
         view_function = limits.limited(limiter, settings, answer_request)
         for endpoint, path in paths.items():

@@ -1,7 +1,7 @@
 """The command line: ``flask runs-api`` (docs/python-and-command-line.rst)."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import wraps
@@ -177,25 +177,17 @@ def carry_over_command(run_id: int | None, as_json: bool) -> None:
     Prints the run and the number of results.
     """
     errors: dict[int, RunsApiError] = {}
-    transactions = extension_state().transactions
-    carried_over = (_leave_out(carry_over_missed(transactions), errors) if run_id is None else
-                    [(run_id, transactions.run(carry_over, run_id))])
-    print_list(({'run_id': found_id, 'results': count} for found_id, count in carried_over), CARRY_OVER_COLUMNS,
-               empty='No results were carried over.', as_json=as_json)
-    for failed_id, error in errors.items():
-        _print_error(error, as_json, failed_id)
+    try:
+        transactions = extension_state().transactions
+        carried_over = (carry_over_missed(transactions, errors) if run_id is None else
+                        [(run_id, transactions.run(carry_over, run_id))])
+        print_list(({'run_id': found_id, 'results': count} for found_id, count in carried_over), CARRY_OVER_COLUMNS,
+                   empty='No results were carried over.', as_json=as_json)
+    finally:
+        for failed_id, error in errors.items():
+            _print_error(error, as_json, failed_id)
     if errors:
         raise SystemExit(EXIT_CODES[next(iter(errors.values())).code])
-
-
-def _leave_out(carried_over: Iterable[tuple[int, int | RunsApiError]],
-               errors: dict[int, RunsApiError]) -> Iterator[tuple[int, int]]:
-    """Yield the runs with a number of results, and put the others with their errors into a dictionary."""
-    for run_id, result in carried_over:
-        if isinstance(result, RunsApiError):
-            errors[run_id] = result
-        else:
-            yield run_id, result
 
 
 STEP_COLUMNS: Columns = {

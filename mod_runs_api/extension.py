@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from flask import current_app, has_request_context, request
-from flask_limiter import Limiter
 
 from .database.transactions import Transactions
 from .errors import MountError
@@ -23,7 +22,11 @@ class ExtensionState:
     api_endpoints: frozenset[str]
     settings: Settings
     transactions: Transactions
-    limiter: Limiter
+
+    @property
+    def retry_endpoint(self) -> str:
+        """The endpoint of a run's preview and retry."""
+        return f'{self.name}.retry'
 
 
 def extension_state() -> ExtensionState:

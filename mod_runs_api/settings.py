@@ -121,8 +121,8 @@ class Settings:
 
     @property
     def retry_rules(self) -> RetryRules:
-        """The rules that decide whether a retry is refused."""
-        return RetryRules(drop_inactive_tests=self.drop_inactive_tests)
+        """The rules that decide who may retry and whether a retry is refused."""
+        return RetryRules(self.retry_roles, self.drop_inactive_tests)
 
 
 #: The settings by their fields.

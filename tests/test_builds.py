@@ -5,10 +5,8 @@ from typing import Any
 import pytest
 from database import db
 from flask import current_app
-from flask.testing import FlaskClient
-from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestStatus
-from support.api import ApiCall, Command, read_lines
+from support.api import read_lines
 from support.histories import end, finish, retry_in_process
 
 from mod_runs_api.cli import ATTEMPT_COLUMNS
@@ -18,20 +16,19 @@ pytestmark = [pytest.mark.usefixtures('app'), pytest.mark.on_file]
 ONE, OTHER = '1a2b3c4d' * 5, '5e6f7a8b' * 5
 
 
-def build(run_id: int, commit: str | None) -> int:
+def build(run_id, commit):
     """Have the platform record what was built for a run, and return the run."""
     db.session.get_one(Test, run_id).built_commit = commit
     db.session.commit()
     return run_id
 
 
-def cells(line: str) -> set[str]:
+def cells(line):
     """Return the cells of a line of a command."""
     return {*line.split('\t')}
 
 
-def test_what_was_built_for_a_run_is_known_when_it_has_completed(
-        attempts: ApiCall, command: Command, first: int, tests: list[RegressionTest]) -> None:
+def test_what_was_built_for_a_run_is_known_when_it_has_completed(attempts, command, first, tests):
     build(first, f' {ONE} ')
     second = build(retry_in_process(first), OTHER)
     end(second, TestStatus.canceled)
@@ -46,8 +43,7 @@ def test_what_was_built_for_a_run_is_known_when_it_has_completed(
 @pytest.mark.parametrize(('builds', 'expected'), [
     ([ONE, OTHER], [{'built_commit_sha': ONE, 'results': 1}]), ([ONE, ONE[:9]], []), ([None, OTHER], [])])
 def test_whoever_reads_a_run_with_results_of_another_build_is_told(
-        attempts: ApiCall, command: Command, client: FlaskClient, first: int, tests: list[RegressionTest],
-        builds: list[str | None], expected: list[dict[str, Any]]) -> None:
+        attempts, command, client, first, tests, builds, expected):
     runs_api: Any = current_app.jinja_env.globals['runs_api']
     report = runs_api['retry_report']
     build(first, builds[0])

@@ -2,45 +2,40 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
 from contextvars import Context
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 import pytest
 import seed
 from database import Base, db
-from flask import Flask
 from mod_customized.models import CustomizedTest
 from mod_regression.models import RegressionTest
 from mod_test.models import TestProgress, TestResult, TestResultFile, TestStatus
-from sqlalchemy import Connection, Engine, delete
+from sqlalchemy import Engine, delete
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
-from support.api import ApiCall, Command
 from support.histories import FAIL, PASS, add_attempts, end, finish, report
 from support.histories import retry_in_process as retry
-from support.rows import Rows, change_retries, delete_run
-from support.statements import Statement, before_statements, fail, record_statements, watch_statements
+from support.rows import change_retries, delete_run
+from support.statements import before_statements, fail, record_statements, watch_statements
 
 AWAY = 'The database cannot be used at the moment. Try again later.'
 
 
-def ids(tests: Iterable[RegressionTest]) -> list[int]:
+def ids(tests):
     """Return the ids of regression tests."""
     return [test.id for test in tests]
 
 
-def parts(rows: Rows, run_id: int, tests: Iterable[RegressionTest]) -> list[tuple[Any, ...]]:
+def parts(rows, run_id, tests):
     """Return the results and files that a run has for some tests."""
     return sorted(tuple(value for name, value in row.items() if name not in ('id', 'test_id'))
                   for table in ('test_result', 'test_result_file') for row in rows.of(table, test_id=run_id)
                   if row['regression_test_id'] in ids(tests))
 
 
-def test_the_results_that_were_not_run_again_are_carried_over(
-        rows: Rows, first: int, tests: list[RegressionTest]) -> None:
+def test_the_results_that_were_not_run_again_are_carried_over(rows, first, tests):
     new = retry(first, failed_only=True)
     report(new, tests[1:])
     before = rows.snapshot()
@@ -55,7 +50,7 @@ def test_the_results_that_were_not_run_again_are_carried_over(
 
 
 def test_a_result_comes_from_the_attempt_that_ended_last_of_those_that_really_ran_the_test_of_selected_tests_too(
-        rows: Rows, first: int, tests: list[RegressionTest]) -> None:
+        rows, first, tests):
     full, running = retry(first), retry(first)
     lending = finish(retry(first, failed_only=True), tests[1:])
     last = finish(retry(first, failed_only=True), tests[2:], failed=tests[2:])
@@ -73,8 +68,7 @@ def test_a_result_comes_from_the_attempt_that_ended_last_of_those_that_really_ra
     assert rows.carried_over(new) == {tests[0].id: first, tests[1].id: full, tests[2].id: last}
 
 
-def test_nothing_is_carried_over_into_a_run_that_is_canceled_until_it_completes_after_all(
-        rows: Rows, first: int, tests: list[RegressionTest]) -> None:
+def test_nothing_is_carried_over_into_a_run_that_is_canceled_until_it_completes_after_all(rows, first, tests):
     new = retry(first, failed_only=True)
     end(new, TestStatus.canceled)
     assert rows.carried_over(new) == {}
@@ -89,8 +83,7 @@ def test_nothing_is_carried_over_into_a_run_that_is_canceled_until_it_completes_
 
 @pytest.mark.on_file
 @pytest.mark.parametrize('gone', ['inactive', 'without a result', 'reported by the retry itself'])
-def test_only_an_active_test_with_a_result_elsewhere_alone_is_carried_over(
-        command: Command, rows: Rows, first: int, tests: list[RegressionTest], gone: str) -> None:
+def test_only_an_active_test_with_a_result_elsewhere_alone_is_carried_over(command, rows, first, tests, gone):
     new = retry(first, failed_only=True)
     if gone == 'inactive':
         tests[0].active = False
@@ -112,7 +105,7 @@ def test_only_an_active_test_with_a_result_elsewhere_alone_is_carried_over(
     (None, {'got': 'wrong'}, 'error'), (None, {'got': '-'}, 'error'), (None, {'code': 1}, 'fail'), (None, {}, 'pass'),
     ('wrong', {'got': 'wrong'}, 'fail'), ('wrong', {'got': 'also wrong'}, 'error')])
 def test_an_output_that_was_reported_without_a_result_makes_no_run_say_what_nobody_has_seen(
-        attempts: ApiCall, reported: str | None, origin: dict[str, Any], status: str) -> None:
+        attempts, reported, origin, status):
     first, = add_attempts([replace(PASS, **origin)], [FAIL])
     both = list(db.session.query(RegressionTest).order_by(RegressionTest.id))
     new = retry(first, failed_only=True)
@@ -127,8 +120,7 @@ def test_an_output_that_was_reported_without_a_result_makes_no_run_say_what_nobo
 
 @pytest.mark.on_file
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
-def test_a_run_that_is_no_failed_only_retry_is_not_touched(
-        command: Command, attempts: ApiCall, rows: Rows, first: int, tests: list[RegressionTest]) -> None:
+def test_a_run_that_is_no_failed_only_retry_is_not_touched(command, attempts, rows, first, tests):
     tests[2].active = False
     runs = [retry(first), seed.run(tests[:2]).id]
     tests[2].active = True
@@ -144,7 +136,7 @@ def test_a_run_that_is_no_failed_only_retry_is_not_touched(
 # Ends, and the host's transactions
 
 
-def end_before_a_savepoint(run_id: int) -> None:
+def end_before_a_savepoint(run_id):
     """End a run, undo a later savepoint, keep another, end the first run once more, and commit."""
     db.session.add(TestProgress(run_id, TestStatus.completed, ''))
     db.session.flush()
@@ -156,8 +148,7 @@ def end_before_a_savepoint(run_id: int) -> None:
 @pytest.mark.on_file
 @pytest.mark.parametrize('end_it', [
     end, lambda run_id: end(finish(run_id, [])), lambda run_id: end(str(run_id)), end_before_a_savepoint])
-def test_however_a_run_is_ended_it_is_made_whole_once_all_is_committed(
-        rows: Rows, first: int, end_it: Callable[[int], object]) -> None:
+def test_however_a_run_is_ended_it_is_made_whole_once_all_is_committed(rows, first, end_it):
     new = retry(first, failed_only=True)
     for stage in (TestStatus.preparation, TestStatus.testing):
         end(new, stage)
@@ -174,8 +165,7 @@ def test_however_a_run_is_ended_it_is_made_whole_once_all_is_committed(
 # Restarts
 
 
-def test_after_a_restart_only_what_is_carried_over_then_counts(
-        rows: Rows, attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
+def test_after_a_restart_only_what_is_carried_over_then_counts(rows, attempts, first, tests):
     new = retry(first, failed_only=True)
     end(new)
     for model in (TestResultFile, TestResult, TestProgress):
@@ -188,8 +178,7 @@ def test_after_a_restart_only_what_is_carried_over_then_counts(
     assert rows.carried_over(again) == {tests[0].id: first, tests[1].id: new}
 
 
-def test_the_marks_of_an_end_before_a_restart_do_not_count_though_sqlite_uses_its_id_again(
-        rows: Rows, attempts: ApiCall, first: int, tests: list[RegressionTest]) -> None:
+def test_marks_of_an_end_before_a_restart_do_not_count_though_sqlite_uses_its_id_again(rows, attempts, first, tests):
     new = finish(retry(first, failed_only=True), tests[2:])
     ended = rows.of('test_progress', test_id=new)[-1]['id']
     for model in (TestResultFile, TestResult, TestProgress):
@@ -205,7 +194,7 @@ def test_the_marks_of_an_end_before_a_restart_do_not_count_though_sqlite_uses_it
     assert len(rows.of('test_result', test_id=new)) == 3
 
 
-def test_a_run_that_is_restarted_meanwhile_is_left_alone(app: Flask, rows: Rows, first: int) -> None:
+def test_a_run_that_is_restarted_meanwhile_is_left_alone(app, rows, first):
     new = retry(first, failed_only=True)
 
     with before_statements(db.engine, 'INSERT INTO test_result ', lambda connection: connection.exec_driver_sql(
@@ -216,7 +205,7 @@ def test_a_run_that_is_restarted_meanwhile_is_left_alone(app: Flask, rows: Rows,
     assert rows.of('test_result', test_id=new) == []
 
 
-def test_an_origin_that_changes_meanwhile_is_read_again(app: Flask, rows: Rows, first: int) -> None:
+def test_an_origin_that_changes_meanwhile_is_read_again(app, rows, first):
     new = retry(first, failed_only=True)
     left = iter([f'DELETE FROM test_result WHERE test_id = {first}'])
 
@@ -233,7 +222,7 @@ def test_an_origin_that_changes_meanwhile_is_read_again(app: Flask, rows: Rows, 
 
 @pytest.mark.on_file
 def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_what_was_missed(
-        command: Command, rows: Rows, first: int, caplog: pytest.LogCaptureFixture) -> None:
+        command, rows, first, caplog):
     new, other, of_job = (retry(first, failed_only=True) for _ in range(3))
     with Session(db.engine) as session:
         session.add(TestProgress(of_job, TestStatus.completed, ''))
@@ -255,14 +244,14 @@ def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_w
 
 
 @pytest.mark.on_file
-def test_a_retry_that_is_deleted_meanwhile_keeps_no_other_from_its_results(command: Command, first: int) -> None:
+def test_a_retry_that_is_deleted_meanwhile_keeps_no_other_from_its_results(command, first):
     gone, other = (retry(first, failed_only=True) for _ in range(2))
     for run_id in (gone, other):
         with before_statements(db.engine, 'INSERT INTO test_result ', fail):
             end(run_id)
     left = iter([gone])
 
-    def delete_first(connection: Connection) -> None:
+    def delete_first(connection):
         for run_id in left:
             delete_run(run_id, connection)
 
@@ -274,14 +263,13 @@ def test_a_retry_that_is_deleted_meanwhile_keeps_no_other_from_its_results(comma
 @pytest.mark.parametrize(('fault', 'message', 'code'), [
     (KeyError('secret'), 'An unexpected error occurred.', 10),
     (OperationalError('SELECT secret', {}, sqlite3.OperationalError('database is locked')), AWAY, 3)])
-def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(
-        command: Command, rows: Rows, first: int, fault: Exception, message: str, code: int) -> None:
+def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(command, rows, first, fault, message, code):
     missed = [retry(first, failed_only=True) for _ in range(3)]
     for run_id in missed:
         with before_statements(db.engine, 'INSERT INTO test_result ', fail):
             end(run_id)
 
-    def fail_for_two(_connection: Connection, statement: Statement) -> None:
+    def fail_for_two(_connection, statement):
         if statement.startswith('INSERT INTO run_carried_over'):
             for run_id, raised in zip(missed, (fault, KeyError())):
                 if statement.parameters[0][0] == run_id:
@@ -297,30 +285,34 @@ def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(
 
 
 @pytest.mark.on_file
-def test_the_command_stops_if_the_database_is_away(command: Command, rows: Rows, first: int) -> None:
-    missed = [retry(first, failed_only=True) for _ in range(2)]
+def test_the_command_stops_if_the_database_is_away(command, rows, first):
+    missed = [retry(first, failed_only=True) for _ in range(3)]
     for run_id in missed:
         with before_statements(db.engine, 'INSERT INTO test_result ', fail):
             end(run_id)
     is_away = False
 
-    def go_away(connection: Connection, statement: Statement) -> None:
+    def go_away(connection, statement):
         nonlocal is_away
-        if statement.startswith('INSERT INTO run_carried_over') and statement.parameters[0][0] == missed[1]:
-            is_away = True
+        run_id = statement.parameters[0][0] if statement.startswith('INSERT INTO run_carried_over') else None
+        is_away = is_away or run_id == missed[2]
         if is_away:
             fail(connection)
+        if run_id == missed[1]:
+            raise KeyError
 
     with watch_statements(Engine, go_away):
         done = command('carry-over')
 
-    assert (done.exit_code, done.stdout, done.stderr.splitlines()[-1]) == (3, f'{missed[0]}\t3\n', f'Error: {AWAY}')
+    assert (done.exit_code, done.stdout) == (3, f'{missed[0]}\t3\n')
+    assert [line for line in done.stderr.splitlines() if line.startswith('Error')] == [
+        f'Error: {AWAY}', f'Error: Run {missed[1]}: An unexpected error occurred.']
 
 
 @pytest.mark.on_file
 def test_the_command_looks_at_no_retry_that_is_whole_has_nothing_to_carry_over_or_has_not_completed(
-        command: Command, first: int, tests: list[RegressionTest]) -> None:
-    def count() -> int:
+        command, first, tests):
+    def count():
         with record_statements(Engine) as sent:
             assert command('carry-over').output == ''
         return len(sent)
@@ -342,7 +334,7 @@ def test_the_command_looks_at_no_retry_that_is_whole_has_nothing_to_carry_over_o
 @pytest.mark.on_file
 @pytest.mark.parametrize(('ago', 'is_found'), [(timedelta(hours=47), True), (timedelta(hours=80), False)])
 def test_a_sweep_finds_a_late_result_for_two_days_after_the_end_and_the_command_always(
-        command: Command, rows: Rows, first: int, tests: list[RegressionTest], ago: timedelta, is_found: bool) -> None:
+        command, rows, first, tests, ago, is_found):
     late = seed.regression_test()
     canceled, new = retry(first), retry(first, failed_only=True)
     end(canceled, TestStatus.canceled)
@@ -362,8 +354,7 @@ def test_a_sweep_finds_a_late_result_for_two_days_after_the_end_and_the_command_
 
 
 @pytest.mark.on_file
-def test_a_completed_retry_does_not_change_because_of_what_started_later(
-        command: Command, rows: Rows, first: int, tests: list[RegressionTest]) -> None:
+def test_a_completed_retry_does_not_change_because_of_what_started_later(command, rows, first, tests):
     new = finish(retry(first, failed_only=True), tests[1:])
     added = seed.regression_test()
     full = retry(first)
@@ -377,8 +368,7 @@ def test_a_completed_retry_does_not_change_because_of_what_started_later(
 @pytest.mark.on_file
 @pytest.mark.parametrize('is_listed', [True, False])
 def test_a_carried_over_result_that_somebody_deleted_is_neither_copied_again_nor_counted(
-        command: Command, rows: Rows, attempts: ApiCall, first: int, tests: list[RegressionTest],
-        is_listed: bool) -> None:
+        command, rows, attempts, first, tests, is_listed):
     new = finish(retry(first, failed_only=True), tests[2:])
     for model in (TestResultFile, TestResult):
         db.session.execute(delete(model).where(model.test_id == new, model.regression_test_id == tests[0].id))

@@ -133,6 +133,16 @@ def delete_all_runs(file):
     delete_rows(file, DELETION, '<> 0')
 
 
+def delete_a_regression_test(file):
+    """Delete a regression test, and all that refers to it."""
+    with closing(sqlite3.connect(file, timeout=0)) as connection:
+        for table, column in (('customized_test', 'regression_id'), ('test_result_file', 'regression_test_id'),
+                              ('test_result', 'regression_test_id'), ('regression_test_category', 'regression_id'),
+                              ('regression_test_output', 'regression_id'), ('regression_test', 'id')):
+            connection.execute(f'DELETE FROM {table} WHERE {column} = 1')
+        connection.commit()
+
+
 def delete_rows(file, tables, condition):
     """Delete the rows of runs from tables, on a connection of its own, unless another one writes at the moment."""
     with closing(sqlite3.connect(file, timeout=0)) as connection, suppress(sqlite3.OperationalError):
@@ -170,6 +180,16 @@ def test_what_happens_between_two_steps_of_a_reader_is_no_error(readers, restore
             readers[name]()
         # Whatever fails while a page is rendered is logged.
         assert all('RunNotFound' in line for line in caplog.messages if 'missing on its page' in line), number
+
+
+def test_a_regression_test_that_is_deleted_between_two_statements_is_no_error(ask, restore, file):
+    with record_statements(Engine) as sent:
+        ask('GET', NEWEST, 'verdict')
+    for number in range(1, len(sent) + 1):
+        restore()
+        with before_statement(number, lambda: delete_a_regression_test(file)):
+            tests = ask('GET', NEWEST, 'verdict').json['data']
+        assert [test['regression_test_id'] for test in tests] in ([1, 2, 3], [2, 3]), number
 
 
 @pytest.mark.parametrize(('statuses', 'code'), [(['testing'], 200), (['testing', 'canceled'], 503)])

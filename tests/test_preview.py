@@ -8,18 +8,14 @@ from unittest.mock import Mock
 import pytest
 import seed
 from database import db
-from mod_auth.models import Role, User
+from mod_auth.models import Role
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestStatus, TestType
 from outcome import passing
-from support.api import ApiCall, Command
 from support.histories import FAIL, NOT_RUN, PASS, add_attempts, finish, retry_in_process
-from support.rows import Rows
-from support.visitor import Visitor
 
 
-def test_a_preview_lists_the_tests_of_both_kinds_of_retry_and_creates_nothing(
-        preview: ApiCall, run_id: int, rows: Rows) -> None:
+def test_a_preview_lists_the_tests_of_both_kinds_of_retry_and_creates_nothing(preview, run_id, rows):
     before = rows.snapshot()
     tests = rows.selection(run_id)
 
@@ -34,7 +30,7 @@ def test_a_preview_lists_the_tests_of_both_kinds_of_retry_and_creates_nothing(
     assert rows.retries == []
 
 
-def deactivate(tests: list[RegressionTest]) -> None:
+def deactivate(tests):
     """Make tests inactive."""
     for test in tests:
         test.active = False
@@ -52,8 +48,7 @@ CHANGES: dict[str, Callable[[Test, list[RegressionTest]], object]] = {
     {}, {'RUNS_API_INACTIVE_TESTS': 'drop'}, {'RUNS_API_BEFORE_RETRY': lambda run: 'No.'}],
     ids=['default', 'drop', 'refused'])
 @pytest.mark.parametrize('change', CHANGES)
-def test_a_preview_agrees_with_the_retry_that_follows_it(
-        preview: ApiCall, retry: ApiCall, tests: list[RegressionTest], rows: Rows, change: str) -> None:
+def test_a_preview_agrees_with_the_retry_that_follows_it(preview, retry, tests, rows, change):
     run = seed.run(tests, stages=seed.COMPLETED)
     seed.result(run, tests[0])
     if change != 'all passed':
@@ -78,7 +73,7 @@ CHECK = Mock(return_value=None)
 
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': [CHECK, CHECK]}], ids=['check'])
 def test_checks_are_called_once_only_for_people_who_may_retry_and_not_if_every_retry_is_refused_already(
-        ask: ApiCall, preview: ApiCall, visitor: Visitor, run_id: int, alice: User) -> None:
+        ask, preview, visitor, run_id, alice):
     CHECK.reset_mock()
     reader, bob = seed.token(alice, ['runs:read']), seed.token(seed.user('bob', Role.user))
 
@@ -100,12 +95,12 @@ FORK = 'https://github.com/somebody/ccextractor.git'
 PULL_REQUEST: dict[str, Any] = {'test_type': TestType.pull_request, 'branch': 'pull_request', 'pr_nr': 7}
 
 
-def hint_of(preview: ApiCall, run_id: int) -> Any:
+def hint_of(preview, run_id):
     """Return the hint of the preview of a failed-only retry."""
     return preview(run_id).json['failed_only']['hint']
 
 
-def test_a_hint_compares_the_same_tests_on_master(preview: ApiCall, tests: list[RegressionTest]) -> None:
+def test_a_hint_compares_the_same_tests_on_master(preview, tests):
     old = finish(seed.run(tests).id, tests, failed=tests)
     master = finish(seed.run(tests).id, tests, failed=tests[:2])
     pull = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
@@ -132,7 +127,7 @@ NOT_COMPARABLE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize('case', NOT_COMPARABLE)
-def test_there_is_no_hint_if_master_does_not_compare(preview: ApiCall, tests: list[RegressionTest], case: str) -> None:
+def test_there_is_no_hint_if_master_does_not_compare(preview, tests, case):
     changes = {'stages': seed.COMPLETED, 'exits': 139, **NOT_COMPARABLE[case]}
     exits = changes.pop('exits')
     pull = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
@@ -143,7 +138,7 @@ def test_there_is_no_hint_if_master_does_not_compare(preview: ApiCall, tests: li
     assert hint_of(preview, pull) is None
 
 
-def test_a_test_without_a_result_fails_in_no_way(preview: ApiCall, tests: list[RegressionTest]) -> None:
+def test_a_test_without_a_result_fails_in_no_way(preview, tests):
     finish(seed.run(tests).id, tests[:2], failed=tests[:1])
     pull = finish(seed.run(tests, **PULL_REQUEST).id, tests[1:], failed=tests[2:])
 
@@ -151,7 +146,7 @@ def test_a_test_without_a_result_fails_in_no_way(preview: ApiCall, tests: list[R
 
 
 @pytest.mark.on_file
-def test_a_dry_run_looks_its_key_up_as_the_retry_does(command: Command, run_id: int, rows: Rows) -> None:
+def test_a_dry_run_looks_its_key_up_as_the_retry_does(command, run_id, rows):
     command('retry', run_id, '--key', 'k')
     dry = ['retry', run_id, '--dry-run', '--key']
 
@@ -165,7 +160,7 @@ def test_a_dry_run_looks_its_key_up_as_the_retry_does(command: Command, run_id: 
 
 
 @pytest.mark.on_file
-def test_a_dry_run_prints_what_would_be_run(command: Command, preview: ApiCall, rows: Rows) -> None:
+def test_a_dry_run_prints_what_would_be_run(command, preview, rows):
     newest = add_attempts([FAIL, FAIL], [PASS, PASS])[-1]
     everything, failed, as_json = (command('retry', newest, '--dry-run', *options)
                                    for options in ((), ('--failed-only',), ('--json',)))
@@ -178,7 +173,7 @@ def test_a_dry_run_prints_what_would_be_run(command: Command, preview: ApiCall, 
 
 
 @pytest.mark.on_file
-def test_a_dry_run_of_a_retry_that_would_be_refused_exits_like_the_retry(command: Command, run_id: int) -> None:
+def test_a_dry_run_of_a_retry_that_would_be_refused_exits_like_the_retry(command, run_id):
     for wrong in (['--as', 'nobody'], ['--key', 'a b']):
         assert command('retry', '--dry-run', run_id, *wrong).exit_code == 5, wrong
     deactivate(db.session.query(RegressionTest).all())

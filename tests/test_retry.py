@@ -6,18 +6,16 @@ from typing import Any
 import pytest
 import seed
 from database import db
-from flask import Flask
-from mod_auth.models import User
 from mod_customized.models import TestFork
 from mod_test.models import Test
-from support.api import ApiCall, Command, assert_error
+from support.api import assert_error
 from support.isolation import without_request
-from support.rows import RetryRow, Rows, delete_run
+from support.rows import RetryRow, delete_run
 
 from mod_runs_api import retry_run
 
 
-def test_a_retry_is_accepted(retry: ApiCall, run_id: int) -> None:
+def test_a_retry_is_accepted(retry, run_id):
     response = retry(run_id)
 
     assert response == 202
@@ -28,8 +26,7 @@ def test_a_retry_is_accepted(retry: ApiCall, run_id: int) -> None:
     assert response.headers['Location'] == f'/api/v1/runs/{run_id + 1}'
 
 
-def test_the_new_run_has_the_configuration_of_its_source_and_a_secret_of_its_own(
-        retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_the_new_run_has_the_configuration_of_its_source_and_a_secret_of_its_own(retry, run_id, rows):
     db.session.get_one(Test, run_id).fork_id = seed.fork('https://github.com/olga/ccextractor.git').id
     for _ in range(2):
         retry(run_id)
@@ -43,7 +40,7 @@ def test_the_new_run_has_the_configuration_of_its_source_and_a_secret_of_its_own
 
 @pytest.mark.parametrize('is_deleted', [False, True])
 def test_a_full_retry_of_a_failed_only_retry_runs_everything_unless_the_first_run_is_gone(
-        retry: ApiCall, run_id: int, rows: Rows, is_deleted: bool) -> None:
+        retry, run_id, rows, is_deleted):
     seed.regression_test()
     everything = rows.selection(run_id)
     failed_only = retry(run_id, {'failed_only': True}).json['new_run_id']
@@ -56,22 +53,21 @@ def test_a_full_retry_of_a_failed_only_retry_runs_everything_unless_the_first_ru
     assert rows.selection(new_run_id) == (everything[1:] if is_deleted else everything)
 
 
-def test_the_owners_and_the_requester_own_the_new_run_once(retry: ApiCall, alice: User, rows: Rows) -> None:
+def test_the_owners_and_the_requester_own_the_new_run_once(retry, alice, rows):
     olga = seed.user('olga')
     for owners in ([olga, alice, olga], [olga]):
         source = seed.run([seed.regression_test()], owners=owners)
         assert rows.owners(retry(source).json['new_run_id']) == sorted([alice.id, olga.id])
 
 
-def test_an_owner_without_a_user_is_left_out(retry: ApiCall, alice: User, rows: Rows) -> None:
+def test_an_owner_without_a_user_is_left_out(retry, alice, rows):
     source = seed.run([seed.regression_test()])
     seed.add(TestFork(test_id=source.id))
 
     assert rows.owners(retry(source).json['new_run_id']) == [alice.id]
 
 
-def test_a_retry_is_recorded_is_queued_and_changes_nothing_that_was_there(
-        retry: ApiCall, run_id: int, alice: User, rows: Rows) -> None:
+def test_a_retry_is_recorded_is_queued_and_changes_nothing_that_was_there(retry, run_id, alice, rows):
     before = rows.snapshot()
 
     second = retry(run_id, {'failed_only': True, 'reason': 'flaky VM'}).json['new_run_id']
@@ -87,7 +83,7 @@ def test_a_retry_is_recorded_is_queued_and_changes_nothing_that_was_there(
     assert timedelta() <= datetime.now(timezone.utc).replace(tzinfo=None) - created_at < timedelta(minutes=1)
 
 
-def test_a_body_with_defaults_is_a_full_retry(retry: ApiCall, run_id: int) -> None:
+def test_a_body_with_defaults_is_a_full_retry(retry, run_id):
     requests: list[dict[str, Any]] = [
         {}, {'json': {}}, {'json': {'failed_only': False}}, {'data': b''},
         {'data': b'{}', 'content_type': 'Application/JSON; charset=utf-8'}]
@@ -95,8 +91,7 @@ def test_a_body_with_defaults_is_a_full_retry(retry: ApiCall, run_id: int) -> No
         assert retry(run_id, **request).json['message'].endswith('with 3 tests.'), request
 
 
-def test_a_retry_is_logged_without_the_reason_and_without_a_secret(
-        retry: ApiCall, alice: User, token: str, run_id: int, rows: Rows, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_retry_is_logged_without_the_reason_and_without_a_secret(retry, alice, token, run_id, rows, caplog):
     caplog.set_level('DEBUG')
 
     shown = ''
@@ -112,8 +107,7 @@ def test_a_retry_is_logged_without_the_reason_and_without_a_secret(
 
 
 @pytest.mark.on_file
-def test_a_retry_without_a_request_is_in_the_log_of_the_platform_too(
-        app: Flask, command: Command, run_id: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_retry_without_a_request_is_in_the_log_of_the_platform_too(app, command, run_id, caplog):
     caplog.set_level('INFO')
 
     without_request(app, lambda: retry_run(run_id))
@@ -127,8 +121,7 @@ def test_a_retry_without_a_request_is_in_the_log_of_the_platform_too(
 # The same key
 
 
-def test_the_same_key_repeats_the_first_answer_and_creates_nothing(
-        retry: ApiCall, run_id: int, rows: Rows, alice: User) -> None:
+def test_the_same_key_repeats_the_first_answer_and_creates_nothing(retry, run_id, rows, alice):
     first = retry(run_id, {'failed_only': False, 'reason': '\U0001f480'}, key='delivery-1')
     before = rows.snapshot()
 
@@ -142,7 +135,7 @@ def test_the_same_key_repeats_the_first_answer_and_creates_nothing(
     assert rows.snapshot() | {'api_token': set()} == before | {'api_token': set()}
 
 
-def test_the_first_answer_is_repeated_even_if_the_retry_would_be_refused_now(retry: ApiCall, run_id: int) -> None:
+def test_the_first_answer_is_repeated_even_if_the_retry_would_be_refused_now(retry, run_id):
     first = retry(run_id, {'failed_only': True}, key='k')
     delete_run(run_id)
 
@@ -150,7 +143,7 @@ def test_the_first_answer_is_repeated_even_if_the_retry_would_be_refused_now(ret
     assert retry(run_id, {'failed_only': True}, key='k').data == first.data
 
 
-def test_the_same_key_with_another_body_or_run_is_refused(retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_the_same_key_with_another_body_or_run_is_refused(retry, run_id, rows):
     new_run_id = retry(run_id, key='k').json['new_run_id']
     other = seed.run([seed.regression_test()]).id
 
@@ -162,7 +155,7 @@ def test_the_same_key_with_another_body_or_run_is_refused(retry: ApiCall, run_id
     assert len(rows.retries) == 1
 
 
-def test_a_key_is_its_users_and_a_refusal_leaves_it_free(retry: ApiCall, run_id: int) -> None:
+def test_a_key_is_its_users_and_a_refusal_leaves_it_free(retry, run_id):
     assert retry(99, key='!') == 404
     assert retry(run_id, {'no': 1}, key='!') == 422
     bob = seed.token(seed.user('bob'))
@@ -170,14 +163,14 @@ def test_a_key_is_its_users_and_a_refusal_leaves_it_free(retry: ApiCall, run_id:
         assert 'Idempotent-Replayed' not in retry(run_id, **request).headers, request
 
 
-def test_a_key_of_other_characters_is_unprocessable(retry: ApiCall, run_id: int, rows: Rows) -> None:
+def test_a_key_of_other_characters_is_unprocessable(retry, run_id, rows):
     for key in ('', ' ', 'two words', 'x' * 256, 'caf\xe9', 'tab\there', '\x7f'):
         assert_error(retry(run_id, key=key), 422, 'unprocessable',
                      {'fields': {'idempotency_key': ['Must be 1 to 255 visible ASCII characters.']}})
     assert rows.retries == []
 
 
-def test_in_process_a_key_belongs_to_the_requester_if_there_is_one(run_id: int, rows: Rows, alice: User) -> None:
+def test_in_process_a_key_belongs_to_the_requester_if_there_is_one(run_id, rows, alice):
     by: list[Any] = [alice, 'alice', alice.id, None, None]
 
     made = [retry_run(run_id, idempotency_key='delivery', requested_by=requester) for requester in by]

@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 import pytest
 import seed
 from database import db
-from mod_ci.models import BlockedUsers, GcpInstance, MaintenanceMode
+from mod_ci.models import BlockedUsers, MaintenanceMode
 from mod_regression.models import RegressionTest
 from mod_test.models import TestPlatform, TestProgress, TestStatus, TestType
-from sqlalchemy import Connection, Engine, delete
+from sqlalchemy import Engine, delete
 from sqlalchemy.exc import OperationalError
 from support.api import Command
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub
 from support.histories import LOST_MACHINE, TIME_LIMIT, finish, report
 from support.rows import Rows
-from support.statements import Statement, before_statements, fail, record_statements, watch_statements
+from support.statements import before_statements, fail, record_statements, watch_statements
 
 from mod_runs_api import retry_run
 
@@ -47,10 +47,28 @@ class Line(NamedTuple):
     new_run_id: int | None = None
 
 
+class Meanwhile:
+    """A check that refuses nothing. While it is called, after the plan, something may happen once."""
+
+    happen: Callable[[], object] | None = None
+
+    def __call__(self, _run):
+        """Let it happen."""
+        happen, self.happen = self.happen, None
+        if happen:
+            happen()
+
+
 @pytest.fixture
-def app_settings(settings: dict[str, Any]) -> dict[str, Any]:
+def meanwhile():
+    """The check of each retry."""
+    return Meanwhile()
+
+
+@pytest.fixture
+def app_settings(settings, meanwhile):
     """The settings of a platform that allows a run one automatic retry."""
-    return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1, **settings}
+    return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1, 'RUNS_API_BEFORE_RETRY': meanwhile, **settings}
 
 
 @dataclass
@@ -62,63 +80,52 @@ class Scene:
     rows: Rows
     command: Command
 
-    def sweep(self, *options: str) -> list[Line]:
+    def sweep(self, *options):
         """Sweep, and return the lines."""
         done = self.command('sweep', '--json', *options)
         assert done.exit_code == 0, done.output
         return [Line(**json.loads(line)) for line in done.stdout.splitlines()]
 
-    def run(self, message: str | None = TIME_LIMIT, *, number: int = 0, ago: timedelta = HOUR, results: int = 1,
-            **configuration: Any) -> int:
+    def run(self, message=TIME_LIMIT, *, number=0, ago=HOUR, results=1, **configuration):
         """
         Add the run of a pull request that ended an hour ago with a message; of its three tests the first passed.
 
         With None for a message it has not ended, and its last row is that old. Another number is another pull request.
         """
-        run = seed.run(self.tests, **{'test_type': TestType.pull_request, 'branch': 'pull_request',
-                                      'pr_nr': PR + number, 'commit': f'{number:040x}' if number else COMMIT,
-                                      **configuration})
+        run = seed.run(self.tests, stages=seed.STARTED if message is None else seed.CANCELED, message=message, ago=ago,
+                       passed=results, **{
+                           'test_type': TestType.pull_request, 'branch': 'pull_request', 'pr_nr': PR + number,
+                           'commit': f'{number:040x}' if number else COMMIT, **configuration})
         if run.pr_nr not in self.github.pulls:
             self.github.open_pull(run.pr_nr, run.commit, AUTHOR)
-        for status in (TestStatus.preparation, TestStatus.testing):
-            write(run.id, status, status.value, ago=ago)
-        for test in self.tests[:results]:
-            seed.result(run, test)
-        if message is not None:
-            write(run.id, TestStatus.canceled, message, ago=ago)
         db.session.commit()
         return run.id
 
 
 @pytest.fixture
-def scene(tests: list[RegressionTest], github: GitHub, rows: Rows, command: Command) -> Scene:
+def scene(tests, github, rows, command):
     """Return a platform without runs."""
     return Scene(tests, github, rows, command)
 
 
-def write(run_id: int, status: TestStatus, message: str = '', *, ago: timedelta = HOUR) -> None:
+def write(run_id, status, message='', *, ago=HOUR):
     """Write a progress row of some time ago, in UTC."""
     seed.add(TestProgress(run_id, status, message, datetime.now(timezone.utc) - ago))
 
 
-def start_machine(run_id: int, *, ago: timedelta) -> None:
-    """Write that a machine was started for a run some time ago, in local time."""
-    seed.add(GcpInstance(f'linux-{run_id}', run_id, datetime.now() - ago))
-
-
-def end(run_id: int, message: str | None = TIME_LIMIT) -> None:
+def end(run_id, message=TIME_LIMIT):
     """Have a run be canceled with a message, by default given up; with None it completes."""
     write(run_id, TestStatus.completed if message is None else TestStatus.canceled, message or '')
     db.session.commit()
 
 
-def restart(run_id: int) -> None:
+def restart(run_id):
     """Delete the progress of a run, as the platform's restart does."""
     db.session.execute(delete(TestProgress).where(TestProgress.test_id == run_id))
     db.session.commit()
 
 
-def steps(lines: list[Line]) -> list[tuple[int, str]]:
+def steps(lines):
     """Return each run with its step."""
     return [(line.run_id, line.what) for line in lines]
 
@@ -127,9 +134,9 @@ def steps(lines: list[Line]) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize('app_settings', [SETTINGS, {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 0}])
-def test_it_is_off_unless_it_is_switched_on(scene: Scene) -> None:
+def test_it_is_off_unless_it_is_switched_on(scene):
     scene.run()
-    start_machine(scene.run(None, ago=LONG, number=1), ago=LONG)
+    seed.machine(scene.run(None, ago=LONG, number=1), ago=LONG)
     db.session.commit()
     before = scene.rows.snapshot()
 
@@ -141,7 +148,7 @@ def test_it_is_off_unless_it_is_switched_on(scene: Scene) -> None:
 # Retries
 
 
-def test_a_run_that_stopped_half_way_is_resumed_without_a_requester(scene: Scene) -> None:
+def test_a_run_that_stopped_half_way_is_resumed_without_a_requester(scene):
     run = scene.run()
 
     assert scene.sweep() == [Line(run, 'retried', TIME_LIMIT, run + 1)]
@@ -152,7 +159,7 @@ def test_a_run_that_stopped_half_way_is_resumed_without_a_requester(scene: Scene
     assert scene.rows.selection(run + 1) == [test.id for test in scene.tests[1:]]
 
 
-def test_an_automatic_retry_leaves_out_tests_that_were_deactivated_meanwhile(scene: Scene) -> None:
+def test_an_automatic_retry_leaves_out_tests_that_were_deactivated_meanwhile(scene):
     run = scene.run()
     scene.tests[2].active = False
     db.session.commit()
@@ -162,7 +169,7 @@ def test_an_automatic_retry_leaves_out_tests_that_were_deactivated_meanwhile(sce
     assert scene.rows.selection(run + 1) == [scene.tests[1].id]
 
 
-def test_a_run_gets_one_step_of_a_sweep(scene: Scene) -> None:
+def test_a_run_gets_one_step_of_a_sweep(scene):
     scene.run('Canceled by admin')
     full, lacking = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
     finish(full, scene.tests, failed=scene.tests[:1])
@@ -177,8 +184,7 @@ def test_a_run_gets_one_step_of_a_sweep(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(('failed', 'taken'), [(0, []), (1, ['retried'])])
-def test_a_failed_only_retry_that_failed_runs_its_own_tests_again_unless_they_have_passed_elsewhere(
-        scene: Scene, failed: int, taken: list[str]) -> None:
+def test_a_failed_only_retry_that_failed_runs_its_own_tests_again_unless_they_passed(scene, failed, taken):
     scene.run('Canceled by admin')
     full, canceled = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
     end(canceled)
@@ -188,7 +194,7 @@ def test_a_failed_only_retry_that_failed_runs_its_own_tests_again_unless_they_ha
     assert scene.rows.selection(canceled + 1) == [test.id for test in scene.tests[1:] if taken]
 
 
-def test_an_end_is_as_old_as_its_first_row_however_often_it_is_repeated(scene: Scene) -> None:
+def test_an_end_is_as_old_as_its_first_row_however_often_it_is_repeated(scene):
     run = scene.run(ago=24 * HOUR + MINUTE)
     for _ in range(3):
         write(run, TestStatus.canceled, TIME_LIMIT, ago=MINUTE)
@@ -196,7 +202,7 @@ def test_an_end_is_as_old_as_its_first_row_however_often_it_is_repeated(scene: S
     assert scene.sweep() == []
 
 
-def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time(scene: Scene) -> None:
+def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time(scene):
     run, lost = scene.run(), scene.run(None, ago=LONG, number=1)
     for _ in range(300):
         write(run, TestStatus.testing, ago=MINUTE)
@@ -206,7 +212,7 @@ def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time(sce
     assert [line.run_id for line in scene.sweep()] == [lost, run]
 
 
-def test_the_number_of_statements_does_not_depend_on_the_history(scene: Scene) -> None:
+def test_the_number_of_statements_does_not_depend_on_the_history(scene):
     counts = []
     for _ in range(2):
         for _ in range(200):
@@ -219,33 +225,46 @@ def test_the_number_of_statements_does_not_depend_on_the_history(scene: Scene) -
     assert counts[0] == counts[1]
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
-def test_a_second_automatic_retry_needs_a_completion_on_the_platform_and_the_first_and_those_of_people_do_not(
-        scene: Scene) -> None:
-    run, other = (scene.run(number=number) for number in (1, 2))
-    early, late, windows = (scene.run(None, results=3, number=number, platform=platform) for number, platform in (
-        (8, TestPlatform.linux), (9, TestPlatform.linux), (10, TestPlatform.windows)))
-    end(early, None)
-    by_person = retry_run(run).new_run_id
-    end(by_person)
-    first, second = by_person + 1, by_person + 2
-    assert scene.sweep() == [Line(other, 'retried', TIME_LIMIT, first), Line(by_person, 'retried', TIME_LIMIT, second)]
-    needs_evidence = 'run {} has had an automatic retry, and no run of linux has completed since this one ended'
+TWO_RETRIES = pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
 
-    # A run completes once, and another platform is no evidence.
-    end(first)
+
+def stop_automatic_retry(scene):
+    """Have the sweep retry a run, stop the retry too, and return both."""
+    run = scene.run(number=1)
+    (line,) = scene.sweep()
+    end(line.new_run_id)
+    return run, line.new_run_id
+
+
+@TWO_RETRIES
+def test_a_second_automatic_retry_waits_until_a_run_of_the_platform_completes(scene):
+    late = scene.run(None, results=3, number=9)
+    run, retry = stop_automatic_retry(scene)
+
+    for options in (['--dry-run'], []):
+        assert scene.sweep(*options) == [Line(retry, 'waiting', (
+            f'run {run} has had an automatic retry, and no run of linux has completed since this one ended'))]
+    end(late, None)
+    assert scene.sweep() == [Line(retry, 'retried', TIME_LIMIT, retry + 1)]
+
+
+@TWO_RETRIES
+def test_neither_a_repeated_completion_nor_one_of_another_platform_is_evidence(scene):
+    early, windows = (scene.run(None, results=3, number=number, platform=platform) for number, platform in (
+        (8, TestPlatform.linux), (9, TestPlatform.windows)))
+    end(early, None)
+    _, retry = stop_automatic_retry(scene)
     end(early, None)
     end(windows, None)
-    for options in (['--dry-run'], []):
-        assert scene.sweep(*options) == [Line(first, 'waiting', needs_evidence.format(other))]
-    end(late, None)
-    end(second)
-    waiting = Line(second, 'waiting', needs_evidence.format(run))
-    for options, new_run_id in ((['--dry-run'], None), ([], second + 1)):
-        assert scene.sweep(*options) == [Line(first, 'retried', TIME_LIMIT, new_run_id), waiting]
-    end(second + 1)
-    assert scene.sweep() == [
-        waiting, Line(second + 1, 'waiting', f'the automatic retries of run {other} are used up')]
+
+    assert steps(scene.sweep()) == [(retry, 'waiting')]
+
+
+def test_a_retry_by_a_person_is_no_automatic_one(scene):
+    by_person = retry_run(scene.run()).new_run_id
+    end(by_person)
+
+    assert scene.sweep() == [Line(by_person, 'retried', TIME_LIMIT, by_person + 1)]
 
 
 PULL = [f'pull request {PR}']
@@ -264,7 +283,7 @@ REASONS: dict[str, tuple[Callable[[Scene], object], list[str]]] = {
 
 
 @pytest.mark.parametrize('why', REASONS)
-def test_a_run_waits_for_a_reason_and_github_is_queried_no_more_than_necessary(scene: Scene, why: str) -> None:
+def test_a_run_waits_for_a_reason_and_github_is_queried_no_more_than_necessary(scene, why):
     run = scene.run()
     happen, asked = REASONS[why]
     happen(scene)
@@ -276,7 +295,7 @@ def test_a_run_waits_for_a_reason_and_github_is_queried_no_more_than_necessary(s
         assert scene.github.asked == asked
 
 
-def test_a_newer_run_or_the_maintenance_of_something_else_is_no_reason_to_wait(scene: Scene) -> None:
+def test_a_newer_run_or_the_maintenance_of_something_else_is_no_reason_to_wait(scene):
     run = scene.run()
     others: list[dict[str, Any]] = [
         {'platform': TestPlatform.windows}, {'github': FORK}, {'pr_nr': PR + 1},
@@ -289,7 +308,7 @@ def test_a_newer_run_or_the_maintenance_of_something_else_is_no_reason_to_wait(s
     assert steps(scene.sweep()) == [(run, 'retried')]
 
 
-def test_checks_fail_closed_and_the_next_sweep_calls_them_again(scene: Scene) -> None:
+def test_checks_fail_closed_and_the_next_sweep_calls_them_again(scene):
     run = scene.run()
     scene.github.faults = {'artifacts': TimeoutError()}
     assert scene.sweep() == [Line(run, 'waiting', 'The check build_artifact_exists gave no answer.')]
@@ -297,9 +316,6 @@ def test_checks_fail_closed_and_the_next_sweep_calls_them_again(scene: Scene) ->
     scene.github.faults.clear()
     assert steps(scene.sweep()) == [(run, 'retried')]
 
-
-#: What happens while the checks are called for the first of two runs, once.
-meanwhile: list[Callable[[], object]] = []
 
 #: By what happens: the steps of the two runs, and the number of retries.
 MEANWHILE: dict[str, tuple[Callable[[Scene, int, int], object], list[str], int]] = {
@@ -309,18 +325,11 @@ MEANWHILE: dict[str, tuple[Callable[[Scene, int, int], object], list[str], int]]
     'the other is canceled': (lambda scene, run, other: end(other, 'Canceled by admin'), ['retried', 'waiting'], 1)}
 
 
-def let_happen(_run: object) -> None:
-    """Let what is to happen meanwhile happen."""
-    if meanwhile:
-        meanwhile.pop()()
-
-
-@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': let_happen}])
 @pytest.mark.parametrize('happens', MEANWHILE)
-def test_a_step_checks_again_whether_it_is_due_after_the_checks_were_called(scene: Scene, happens: str) -> None:
+def test_a_step_checks_again_whether_it_is_due_after_the_checks_were_called(scene, meanwhile, happens):
     run, other = scene.run(results=0), scene.run(number=1, results=0)
     happen, expected, retries = MEANWHILE[happens]
-    meanwhile.append(lambda: happen(scene, run, other))
+    meanwhile.happen = lambda: happen(scene, run, other)
 
     lines = scene.sweep()
 
@@ -330,14 +339,14 @@ def test_a_step_checks_again_whether_it_is_due_after_the_checks_were_called(scen
     assert len(scene.rows.of('run_retry')) == retries
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2, 'RUNS_API_BEFORE_RETRY': let_happen}])
-def test_a_step_checks_the_evidence_again(scene: Scene) -> None:
+@TWO_RETRIES
+def test_a_step_checks_the_evidence_again(scene, meanwhile):
     run, other = scene.run(), scene.run(None, results=3, number=9)
     assert steps(scene.sweep()) == [(run, 'retried')]
     retry = other + 1
     end(retry)
     end(other, None)
-    meanwhile.append(lambda: restart(other))
+    meanwhile.happen = lambda: restart(other)
 
     assert steps(scene.sweep()) == [(retry, 'waiting')]
     assert len(scene.rows.of('run_retry')) == 1
@@ -347,7 +356,7 @@ def test_a_step_checks_the_evidence_again(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 5}])
-def test_the_breaker_of_a_platform_is_open_until_a_run_of_it_has_completed_after_the_last_failure(scene: Scene) -> None:
+def test_the_breaker_is_open_until_a_run_of_the_platform_completes(scene):
     early, late, elsewhere = (scene.run(None, results=3, number=number, platform=platform) for number, platform in (
         (7, TestPlatform.linux), (8, TestPlatform.linux), (9, TestPlatform.windows)))
     for number in range(1, 4):
@@ -367,7 +376,7 @@ def test_the_breaker_of_a_platform_is_open_until_a_run_of_it_has_completed_after
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1}])
-def test_automatic_attempts_are_in_flight_on_their_platform_and_retries_by_people_are_not_counted(scene: Scene) -> None:
+def test_automatic_attempts_are_in_flight_on_their_platform(scene):
     scene.run(number=1)
     scene.sweep()
     for platform in TestPlatform:
@@ -381,9 +390,9 @@ def test_automatic_attempts_are_in_flight_on_their_platform_and_retries_by_peopl
 # Lost machines
 
 
-def test_a_lost_machine_ends_its_run_and_the_status_of_its_commit_is_error(scene: Scene) -> None:
+def test_a_lost_machine_ends_its_run_and_the_status_of_its_commit_is_error(scene):
     run = scene.run(None, ago=LONG)
-    start_machine(run, ago=LONG)
+    seed.machine(run, ago=LONG)
 
     assert scene.sweep() == [Line(run, 'ended', LOST_MACHINE)]
 
@@ -397,11 +406,10 @@ def test_a_lost_machine_ends_its_run_and_the_status_of_its_commit_is_error(scene
 @pytest.mark.parametrize(('machines', 'progress', 'is_ended'), [
     ([LONG], [], True), ([], [], False), ([], [SHORT, LONG], True), ([LONG], [SHORT], False),
     ([LONG, SHORT], [LONG], False)])
-def test_all_machines_and_the_newest_row_are_signs_of_life(
-        scene: Scene, machines: list[timedelta], progress: list[timedelta], is_ended: bool) -> None:
+def test_all_machines_and_the_newest_row_are_signs_of_life(scene, machines, progress, is_ended):
     run = seed.run(scene.tests).id
-    for number, ago in enumerate(machines):
-        seed.add(GcpInstance(f'linux-{number}', run, datetime.now() - ago))
+    for ago in machines:
+        seed.machine(run, ago=ago)
     for status, ago in zip((TestStatus.preparation, TestStatus.testing), progress):
         write(run, status, ago=ago)
 
@@ -409,34 +417,39 @@ def test_all_machines_and_the_newest_row_are_signs_of_life(
 
 
 @pytest.mark.parametrize('settings', [{'GCP_INSTANCE_MAX_RUNTIME': 300}])
-def test_the_platforms_own_limit_counts_and_runs_are_ended_in_their_order(scene: Scene) -> None:
+def test_the_platforms_own_limit_counts_and_runs_are_ended_in_their_order(scene):
     runs = [scene.run(None, ago=ago, number=number) for number, ago in enumerate([7.5 * HOUR, 6.5 * HOUR, 7.5 * HOUR])]
     for run, ago in zip(runs, (7.5 * HOUR, 6.5 * HOUR)):
-        start_machine(run, ago=ago)
+        seed.machine(run, ago=ago)
 
     assert [line.run_id for line in scene.sweep()] == [runs[0], runs[2]]
 
 
-def test_a_run_that_has_ended_is_not_ended_again_and_one_that_went_on_after_that_stays_a_decision(scene: Scene) -> None:
+def test_a_run_that_has_ended_is_not_ended_again(scene):
     completed, canceled = (seed.run(scene.tests).id for _ in range(2))
     write(completed, TestStatus.completed, ago=25 * HOUR)
     write(completed, TestStatus.testing, ago=25 * HOUR)
     write(canceled, TestStatus.canceled, TIME_LIMIT, ago=25 * HOUR)
     for run in (completed, canceled):
-        start_machine(run, ago=25 * HOUR)
-    went_on = scene.run('Canceled by admin', ago=5 * HOUR)
-    write(went_on, TestStatus.testing, ago=LONG)
+        seed.machine(run, ago=25 * HOUR)
 
-    assert scene.sweep('--dry-run') == scene.sweep() == [Line(went_on, 'ended', LOST_MACHINE)]
+    assert scene.sweep('--dry-run') == scene.sweep() == []
+
+
+def test_a_run_that_went_on_after_a_person_canceled_it_is_ended_and_not_retried(scene):
+    run = scene.run('Canceled by admin', ago=5 * HOUR)
+    write(run, TestStatus.testing, ago=LONG)
+
+    assert scene.sweep('--dry-run') == scene.sweep() == [Line(run, 'ended', LOST_MACHINE)]
     assert scene.sweep() == []
 
 
-def test_a_run_that_completes_just_before_it_is_ended_is_not_ended(scene: Scene) -> None:
+def test_a_run_that_completes_just_before_it_is_ended_is_not_ended(scene):
     run = scene.run(None, ago=LONG)
     left = iter(['INSERT INTO test_progress (test_id, status, timestamp, message) '
                  f"VALUES ({run}, 'completed', '2026-11-24 00:00:00.000000', '')"])
 
-    def complete_first(connection: Connection) -> None:
+    def complete_first(connection):
         for statement in left:
             connection.exec_driver_sql(statement)
 
@@ -447,43 +460,45 @@ def test_a_run_that_completes_just_before_it_is_ended_is_not_ended(scene: Scene)
     assert scene.github.statuses == []
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': let_happen}])
 @pytest.mark.parametrize('has_begun_again', [False, True])
-def test_a_run_that_was_restarted_since_the_plan_is_not_ended(scene: Scene, has_begun_again: bool) -> None:
+def test_a_run_that_was_restarted_since_the_plan_is_not_ended(scene, meanwhile, has_begun_again):
     lost, stopped = scene.run(None, ago=LONG), scene.run(number=1)
 
-    def start_again() -> None:
+    def start_again():
         restart(lost)
         if has_begun_again:
             write(lost, TestStatus.preparation)
             db.session.commit()
 
-    meanwhile.append(start_again)
+    meanwhile.happen = start_again
 
     assert steps(scene.sweep()) == [(stopped, 'retried')]
     assert [row['status'] for row in scene.rows.of('test_progress', test_id=lost)] == ['preparation'] * has_begun_again
 
 
-@pytest.mark.parametrize(('newer', 'settings'), [
-    ({'pr_nr': PR + 1}, {}), ({'github': FORK}, {}), (None, {}), (None, {'GITHUB_TOKEN': ''})])
-def test_a_newer_run_keeps_its_commit_status_and_a_run_is_ended_although_github_does_not_answer(
-        scene: Scene, caplog: pytest.LogCaptureFixture, newer: dict[str, Any] | None, settings: dict[str, str]) -> None:
+@pytest.mark.parametrize('newer', [{'pr_nr': PR + 1}, {'github': FORK}])
+def test_a_newer_run_keeps_its_commit_status(scene, newer):
     run = scene.run(None, ago=LONG)
-    if newer is None:
-        scene.github.faults = {'status': TimeoutError()}
-    else:
-        scene.run('PR closed', **newer)
+    scene.run('PR closed', **newer)
 
     assert steps(scene.sweep()) == [(run, 'ended')]
     assert scene.github.statuses == []
-    logged = f'sweep: the commit status of run {run} is not posted: TimeoutError' in caplog.messages
-    assert logged == (newer is None and not settings)
+
+
+@pytest.mark.parametrize(('settings', 'is_logged'), [({}, True), ({'GITHUB_TOKEN': ''}, False)])
+def test_a_run_is_ended_although_github_does_not_answer(scene, caplog, is_logged):
+    run = scene.run(None, ago=LONG)
+    scene.github.faults = {'status': TimeoutError()}
+
+    assert steps(scene.sweep()) == [(run, 'ended')]
+    assert scene.github.statuses == []
+    assert (f'sweep: the commit status of run {run} is not posted: TimeoutError' in caplog.messages) == is_logged
 
 
 # The command
 
 
-def test_a_dry_run_prints_the_same_and_writes_nothing(scene: Scene) -> None:
+def test_a_dry_run_prints_the_same_and_writes_nothing(scene):
     for number in range(1, 5):
         scene.run(number=number)
     scene.run(number=5, platform=TestPlatform.windows)
@@ -497,7 +512,7 @@ def test_a_dry_run_prints_the_same_and_writes_nothing(scene: Scene) -> None:
     assert [line.what for line in lines] == ['ended', 'retried', 'retried', 'waiting', 'waiting', 'retried']
 
 
-def test_the_changes_of_a_step_count_from_the_next_sweep_on(scene: Scene) -> None:
+def test_the_changes_of_a_step_count_from_the_next_sweep_on(scene):
     for number in (1, 2):
         scene.run(number=number)
     for line in scene.sweep():
@@ -509,7 +524,7 @@ def test_the_changes_of_a_step_count_from_the_next_sweep_on(scene: Scene) -> Non
     assert [line.what for line in scene.sweep()] == ['waiting', 'waiting', 'retried']
 
 
-def test_it_prints_a_line_for_each_run_and_cuts_a_long_reason(scene: Scene) -> None:
+def test_it_prints_a_line_for_each_run_and_cuts_a_long_reason(scene):
     run = scene.run('GCP error:\n\t' + 'x' * 300)
     why = f'GCP error:\\n\\t{"x" * 300}'
 
@@ -522,7 +537,7 @@ def test_it_prints_a_line_for_each_run_and_cuts_a_long_reason(scene: Scene) -> N
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
-def test_lacking_results_are_found_although_others_were_carried_over_before(scene: Scene) -> None:
+def test_lacking_results_are_found_although_others_were_carried_over_before(scene):
     scene.run('Canceled by admin')
     full, lacking = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
     write(full, TestStatus.testing)
@@ -547,13 +562,12 @@ AWAY = 'The database cannot be used at the moment. Try again later.'
 @pytest.mark.parametrize(('fault', 'why', 'logged'), [
     (KeyError('a secret'), 'KeyError: the log has more', 'sweep: run 21: KeyError\n'),
     (OperationalError('SELECT secret', {}, sqlite3.OperationalError('database is locked')), AWAY, '')])
-def test_a_run_that_raises_or_is_locked_does_not_keep_the_others_from_being_swept(
-        scene: Scene, caplog: pytest.LogCaptureFixture, fault: Exception, why: str, logged: str) -> None:
+def test_a_run_that_raises_or_is_locked_does_not_keep_the_others_from_being_swept(scene, caplog, fault, why, logged):
     seed.bulk_runs(20, 1, 0)
     broken, run = scene.run(number=1), scene.run(number=2)
     db.session.commit()
 
-    def fail_for_one(_connection: Connection, statement: Statement) -> None:
+    def fail_for_one(_connection, statement):
         if statement.startswith('INSERT') and broken in statement.parameters:
             raise fault
 
@@ -564,12 +578,12 @@ def test_a_run_that_raises_or_is_locked_does_not_keep_the_others_from_being_swep
 
 
 @pytest.mark.parametrize('words', ['', 'FROM blocked_users', 'INSERT INTO run_retry'])
-def test_a_database_that_is_or_becomes_unavailable_is_exit_3_and_one_line(scene: Scene, words: str) -> None:
+def test_a_database_that_is_or_becomes_unavailable_is_exit_3_and_one_line(scene, words):
     scene.run()
 
     is_away = False
 
-    def go_away(connection: Connection, statement: Statement) -> None:
+    def go_away(connection, statement):
         nonlocal is_away
         is_away = is_away or words in statement
         if is_away:

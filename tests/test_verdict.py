@@ -1,15 +1,12 @@
 """What all attempts together prove (docs/api.rst, "Verdicts"), by route, command and report."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 import seed
 from database import db
-from flask import Flask
 from mod_regression.models import RegressionTest
-from support.api import ApiCall, Command
-from support.histories import CRASH, FAIL, NO_FILE, OTHER, PASS, History, add_attempts, finish, retry_in_process
+from support.histories import CRASH, FAIL, NO_FILE, OTHER, PASS, add_attempts, finish, retry_in_process
 
 from mod_runs_api import attempts_verdict
 
@@ -23,13 +20,12 @@ VERDICTS = ('passed', 'flaky', 'failing_identically', 'failing_differently', 'fa
 
 
 @pytest.fixture
-def second(first: int, tests: list[RegressionTest]) -> int:
+def second(first, tests):
     """Its failed-only retry, in which the second test failed in the same way and the third passed."""
     return finish(retry_in_process(first, failed_only=True), tests[1:], failed=tests[1:2])
 
 
-def test_the_route_answers_with_each_test_and_its_outcome_in_each_attempt(
-        verdict: ApiCall, first: int, second: int, tests: list[RegressionTest]) -> None:
+def test_the_route_answers_with_each_test_and_its_outcome_in_each_attempt(verdict, first, second, tests):
     response = verdict(first)
 
     found = [('passed', 'pass', 'pass', 'carried_over'), ('failing_identically', 'fail', 'fail', 'fail'),
@@ -50,9 +46,7 @@ def test_the_route_answers_with_each_test_and_its_outcome_in_each_attempt(
 @pytest.mark.parametrize(('query', 'places', 'total', 'next_offset'), [
     ('verdict=flaky&verdict=passed', [0, 2], 2, None), ('verdict=never_ran', [], 0, None),
     ('limit=2&offset=2', [2], 3, None), ('verdict=flaky&verdict=passed&limit=1', [0], 2, 1)])
-def test_a_filter_and_a_page_limit_the_tests(
-        verdict: ApiCall, first: int, second: int, tests: list[RegressionTest], query: str, places: list[int],
-        total: int, next_offset: int | None) -> None:
+def test_a_filter_and_a_page_limit_the_tests(verdict, first, second, tests, query, places, total, next_offset):
     answer = verdict(first, query_string=query).json
 
     assert [entry['regression_test_id'] for entry in answer['data']] == [tests[place].id for place in places]
@@ -60,15 +54,14 @@ def test_a_filter_and_a_page_limit_the_tests(
     assert sum(answer['meta']['counts'].values()) == 3
 
 
-def test_an_unknown_verdict_is_refused(verdict: ApiCall, first: int) -> None:
+def test_an_unknown_verdict_is_refused(verdict, first):
     for query in ('verdict=flakey', 'verdict=', 'verdict=flaky&verdict=x'):
         response = verdict(first, query_string=query)
         assert (response.status_code, list(response.json['details']['fields'])) == (422, ['verdict']), query
 
 
 @pytest.mark.on_file
-def test_the_command_lists_what_did_not_pass_always(
-        command: Command, verdict: ApiCall, first: int, second: int, tests: list[RegressionTest]) -> None:
+def test_the_command_lists_what_did_not_pass_always(command, verdict, first, second, tests):
     answer = verdict(second).json
 
     *lines, last = command('verdict', second).output.splitlines()
@@ -80,14 +73,14 @@ def test_the_command_lists_what_did_not_pass_always(
     assert json.loads(command('verdict', second, '--json').output) == {'data': answer['data'], 'meta': answer['meta']}
 
 
-def test_the_evidence_of_a_test_in_an_attempt_is_its_own() -> None:
+def test_the_evidence_of_a_test_in_an_attempt_is_its_own():
     tests = attempts_verdict(add_attempts([FAIL, OTHER], [CRASH, PASS])[0]).tests
 
     assert [[(one.evidence.exit_code, [file.produced for file in one.evidence.files.values()]) for one in test.attempts]
             for test in tests] == [[(0, ['wrong']), (0, ['also wrong'])], [(139, ['right']), (0, ['right'])]]
 
 
-def test_a_file_of_any_older_run_shows_that_an_output_was_expected() -> None:
+def test_a_file_of_any_older_run_shows_that_an_output_was_expected():
     older = seed.run()
     run_id = add_attempts([NO_FILE, PASS])[0]
     assert attempts_verdict(run_id).tests[0].verdict == 'expectation_changed'
@@ -102,7 +95,7 @@ def test_a_file_of_any_older_run_shows_that_an_output_was_expected() -> None:
 
 
 @pytest.fixture
-def report(app: Flask) -> Callable[..., str]:
+def report(app):
     """Return what the line in the platform's template of its report adds."""
     return app.jinja_env.from_string('{{ runs_api.retry_report(run_id) }}').render
 
@@ -115,14 +108,12 @@ def report(app: Flask) -> Callable[..., str]:
     ([[FAIL, PASS]] * 12,
      f'Over 2 attempts: 12 tests are flaky ({", ".join(f"{{{n}}}" for n in range(1, 11))}, and 2 more).'),
 ])
-def test_a_line_states_what_the_attempts_prove_and_links_ten_tests_of_a_kind(
-        report: Callable[..., str], tests: list[History], text: str) -> None:
+def test_a_line_states_what_the_attempts_prove_and_links_ten_tests_of_a_kind(report, tests, text):
     links = [f'[{test_id}](http://localhost/regression/test/{test_id}/view)' for test_id in range(len(tests) + 1)]
 
     assert report(run_id=add_attempts(*tests)[-1]) == text.format(*links)
 
 
-def test_a_fault_costs_the_line_and_not_the_report(
-        report: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_costs_the_line_and_not_the_report(report, caplog):
     assert report(run_id=99) == ''
     assert 'the verdicts of run 99 are missing in the report' in caplog.text

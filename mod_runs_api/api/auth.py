@@ -1,6 +1,5 @@
 """Authentication and authorization of requests (docs/api.rst, "Who may")."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from authlib.integrations.flask_oauth2 import ResourceProtector
@@ -8,6 +7,7 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6750 import BearerTokenValidator
 from flask import g, request
 
+from ..domain.retry import RetryRules
 from ..domain.users import Token, User, is_well_formed
 from ..errors import RunsApiError
 from ..extension import extension_state
@@ -82,20 +82,20 @@ def requester() -> User:
     return identity.user
 
 
-def require(scope: str, roles: Collection[str] | None = None) -> None:
-    """Check that the user who sent the current request has the scope and one of the roles. Raises an error if not."""
+def require(scope: str, rules: RetryRules | None = None) -> None:
+    """Check that the user who sent the current request has the scope, and may retry by the rules. Raises an error."""
     identity: Identity = g.runs_api_identity
     user = requester()
     if scope not in identity.scopes:
         raise MissingScope(scope, identity.scopes)
-    if roles is not None and user.role not in roles:
-        raise MissingRole(roles, user.role)
+    if rules is not None and not rules.allow(user):
+        raise MissingRole(rules.roles, user.role)
 
 
-def may(scope: str, roles: Collection[str]) -> bool:
-    """Return whether the user who sent the current request has the scope and one of the roles."""
+def may_retry() -> bool:
+    """Return whether the user who sent the current request could retry a run with the same token or session."""
     try:
-        require(scope, roles)
+        require('runs:write', extension_state().settings.retry_rules)
     except RunsApiError:
         return False
     return True

@@ -5,14 +5,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter, RateLimitExceeded
 
 from ..errors import MountError
-from ..extension import extension_state
 from ..settings import Settings
 from .auth import rate_limit_key
 from .errors import RateLimited
+
+#: The key of the limiter in ``app.extensions``. Flask-Limiter keeps those of the host under its own key.
+KEY = 'mod_runs_api.limiter'
 
 
 def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]) -> Limiter:
@@ -37,6 +39,7 @@ def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]
         raise MountError(f'RUNS_API_RATE_LIMIT_STORAGE_URI names no storage that can be used ({type(error).__name__}): '
                          'it is no valid URI, it is unknown to Flask-Limiter, its client library is not installed, or '
                          'it is a cluster that is away.') from None
+    app.extensions[KEY] = limiter
     return limiter
 
 
@@ -54,7 +57,7 @@ def _is_post() -> bool:
 def rate_limit_error(exceeded: RateLimitExceeded) -> RateLimited:
     """Return the API's error for one of Flask-Limiter's."""
     item = exceeded.limit.limit
-    current = extension_state().limiter.current_limit
+    current = current_app.extensions[KEY].current_limit
     seconds = item.get_expiry()
     with suppress(Exception):  # The storage may have gone away since: the window ends in its full length at the latest.
         # Flask-Limiter rounds the end up.
@@ -65,7 +68,7 @@ def rate_limit_error(exceeded: RateLimitExceeded) -> RateLimited:
 def add_rate_limit_headers(response: Response) -> None:
     """Add the headers of the rate limit to a response, if the request was counted."""
     # Flask-Limiter's own headers would put Retry-After on every answer, and change that of a 503.
-    current = extension_state().limiter.current_limit
+    current = current_app.extensions[KEY].current_limit
     if current is not None:
         with suppress(Exception):  # As above. A window that cannot be read has no headers.
             response.headers.update({'X-RateLimit-Limit': str(current.limit.amount),

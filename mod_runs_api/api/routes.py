@@ -71,7 +71,7 @@ def answer_request(**path_variables: str) -> Response:
     if request.method not in methods:
         raise MethodNotAllowed(list(methods))
     route = methods[request.method]
-    require(route.scope, extension_state().settings.retry_roles if route.needs_retry_role else None)
+    require(route.scope, extension_state().settings.retry_rules if route.needs_retry_role else None)
     arguments = _load_query(route.arguments()) if route.arguments else {}
     answer = route.view(**path_variables, **arguments)
     return json_response(route.answer().dump(answer.body), route.status, answer.headers)

@@ -184,8 +184,6 @@ class OutcomeSchema(Schema):
 class TestVerdictSchema(Schema):
     """The verdict on one test."""
 
-    __test__ = False  # pytest takes the class for tests otherwise.
-
     regression_test_id: Field = Id()
     command: Field = Text()
     verdict: Field = word(VERDICTS)

@@ -9,6 +9,7 @@ be JSON. See docs/web-pages.rst, "The session in place of a token".
 from flask import request
 
 from ..domain.users import User
+from ..extension import extension_state
 from ..host.runtime import logged_in_user
 
 #: The header in which the page's script sends the CSRF token.
@@ -17,7 +18,7 @@ CSRF_HEADER = 'X-CSRFToken'
 
 def user_of_session() -> User | None:
     """Return the user who pressed the button on a page of the host; None if the request does not prove it."""
-    if not (request.endpoint or '').endswith('.retry'):
+    if request.endpoint != extension_state().retry_endpoint:
         return None  # The button uses no other route.
     if request.method == 'POST' and request.mimetype != 'application/json':
         return None

@@ -8,7 +8,7 @@ from flask import request, url_for
 
 from ..domain.retry import RetryRequest, digest_key
 from ..domain.verdict import VERDICTS
-from ..domain.words import counted
+from ..domain.words import counted, queued_again
 from ..errors import RunNotFound
 from ..extension import extension_state
 from ..service.attempts import read_page
@@ -16,7 +16,7 @@ from ..service.preview import preview_retry
 from ..service.retry import create_retry
 from ..service.validation import load_retry_fields
 from ..service.verdict import read_verdict
-from .auth import may, requester
+from .auth import may_retry, requester
 from .request_body import read_object
 
 
@@ -33,25 +33,24 @@ def retry(run_id: str) -> Answer:
     user = requester()
     key = request.headers.get('Idempotency-Key')
     fields = load_retry_fields(read_object(), key)
-    created = create_retry(extension_state(), RetryRequest(
+    state = extension_state()
+    created = create_retry(state, RetryRequest(
         _to_id(run_id), fields.failed_only, fields.reason, user.id, idempotency_digest=digest_key(user.id, key)))
 
     # The page of a run is the host's route. Its path differs from this route's in the end only.
-    headers = {'Location': url_for('.retry', run_id=created.new_run_id).removesuffix('/retry')}
+    headers = {'Location': url_for(state.retry_endpoint, run_id=created.new_run_id).removesuffix('/retry')}
     if created.replayed:
         headers['Idempotent-Replayed'] = 'true'
-    tests = counted(created.test_count, 'test')
-    return Answer({
-        'run_id': created.run_id, 'new_run_id': created.new_run_id, 'action': 'retry', 'status': 'accepted',
-        'message': f'Run {created.run_id} is queued again as run {created.new_run_id}, with {tests}.'}, headers)
+    message = queued_again(f'Run {created.run_id}', f'run {created.new_run_id}', counted(created.test_count, 'test'))
+    return Answer({'run_id': created.run_id, 'new_run_id': created.new_run_id, 'action': 'retry', 'status': 'accepted',
+                   'message': message}, headers)
 
 
 def preview(run_id: str) -> Answer:
     """Preview a retry."""
-    state = extension_state()
     # Checks may query GitHub: for those who might go on, and not only to learn the headers.
-    calls_checks = request.method == 'GET' and may('runs:write', state.settings.retry_roles)
-    return Answer(preview_retry(state, _to_id(run_id), calls_checks=calls_checks))
+    calls_checks = request.method == 'GET' and may_retry()
+    return Answer(preview_retry(extension_state(), _to_id(run_id), calls_checks=calls_checks))
 
 
 def attempts(run_id: str, limit: int, offset: int) -> Answer:

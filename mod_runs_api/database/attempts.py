@@ -19,13 +19,12 @@ def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
     user, retry = db.host.User, db.run_retry.c
     attempts = _select_attempts(db, root_id).subquery()
     rows = db.connection.execute(
-        select(attempts.c.run_id, retry.source_run_id, retry.failed_only, retry.automatic, retry.reason, user.name,
-               retry.created_at)
+        select(attempts.c.run_id, retry.source_run_id, retry.failed_only, retry.automatic, retry.reason,
+               user.name.label('requested_by'), retry.created_at)
         .outerjoin_from(attempts, db.run_retry, retry.run_id == attempts.c.run_id)
         .outerjoin(user, user.id == retry.user_id)
         .order_by(attempts.c.run_id))
-    return [AttemptRecord(run_id, source_id, failed_only, automatic, decode_reason(reason), requested_by, created_at)
-            for run_id, source_id, failed_only, automatic, reason, requested_by, created_at in rows]
+    return [AttemptRecord(**{**row, 'reason': decode_reason(row['reason'])}) for row in rows.mappings()]
 
 
 def read_attempt_ids(db: Database, root_id: int) -> list[int]:

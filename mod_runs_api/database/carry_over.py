@@ -80,7 +80,7 @@ def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]
 
 def read_executed(db: Database, run_ids: Collection[int],
                   regression_test_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return those of some tests that each of some runs executed."""
+    """Return the tests that each run executed, as far as they are among some tests."""
     result = db.host.TestResult
     return _group_tests(run_ids, db.connection.execute(
         select(result.test_id, result.regression_test_id)
@@ -90,7 +90,7 @@ def read_executed(db: Database, run_ids: Collection[int],
 
 
 def read_settled_tests(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return the tests of which each of some runs has a result, or had one that was carried over."""
+    """Return the tests of which each run has a result, or had one that was carried over."""
     # A carried-over row that somebody deleted is not copied again.
     result, settled = db.host.TestResult, read_carried_over(db, run_ids)
     for run_id, regression_test_id in db.connection.execute(
@@ -171,6 +171,7 @@ def _copy_marked(db: Database, model: type[TestResultModel] | type[TestResultFil
     inserted = db.connection.execute(insert(model).from_select(
         [model.test_id, *copied],
         select(mark.run_id, *copied)
+        # The rows that it reads are locked, so its plan must not depend on statistics.
         .with_hint(model, BY_PRIMARY_KEY)
         .join_from(db.run_carried_over, model, and_(model.test_id == mark.origin_run_id,
                                                     model.regression_test_id == mark.regression_test_id))
@@ -196,20 +197,18 @@ def find_missed(db: Database, run_ids: Collection[int] | None = None) -> dict[in
         statement = statement.where(retry.run_id.in_(run_ids))
     suspects = {run_id: root_id for run_id, root_id in db.connection.execute(statement)}
     missed: dict[int, list[int]] = {}
-    for root_id, run_id in _read_lacking(db, set(suspects.values())):
-        if run_id in suspects:
-            missed.setdefault(root_id, []).append(run_id)
+    for root_id, run_id in _read_lacking(db, suspects):
+        missed.setdefault(root_id, []).append(run_id)
     return missed
 
 
-def _read_lacking(db: Database, root_ids: Collection[int]) -> Sequence[tuple[int, int]]:
-    """Return root run and run of each failed-only retry that lacks a result of an active test that others have."""
-    # This is only a search: domain/carry_over.py decides which of these results the retry gets.
+def _read_lacking(db: Database, retries: Mapping[int, int]) -> Sequence[tuple[int, int]]:
+    """Return root run and run of each retry that lacks a result of an active test that other attempts have."""
+    # This is only a search: domain/carry_over.py decides which of these results a retry gets.
     # Each result is read once. Comparing attempts in pairs took a minute for a hundred of them.
     retry, result, own, test = db.run_retry.c, db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
-    attempts = _select_attempts(db, retry.root_run_id.in_(root_ids))
+    attempts = _select_attempts(db, retry.root_run_id.in_(set(retries.values())))
     tests = (select(attempts.c.root_id, result.regression_test_id.label('regression_test_id')).distinct()
-             .with_hint(result, BY_PRIMARY_KEY)
              .join_from(attempts, result, result.test_id == attempts.c.run_id)
              .join(test, and_(test.id == result.regression_test_id, test.active == true())).subquery())
     return [(root_id, run_id) for root_id, run_id in db.connection.execute(
@@ -217,7 +216,7 @@ def _read_lacking(db: Database, root_ids: Collection[int]) -> Sequence[tuple[int
         .with_hint(own, BY_PRIMARY_KEY)
         .join_from(db.run_retry, tests, tests.c.root_id == retry.root_run_id)
         .outerjoin(own, and_(own.test_id == retry.run_id, own.regression_test_id == tests.c.regression_test_id))
-        .where(retry.failed_only == true(), own.test_id.is_(None))
+        .where(retry.run_id.in_(retries), own.test_id.is_(None))
         .order_by(retry.run_id))]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, select, true
 
 from ..domain.outcomes import DifferingFile, Evidence, File, Result, RunTests, choose_selected
-from ..domain.run import RegressionTest
 from . import BY_PRIMARY_KEY, Database, as_bytes
 from .runs import read_active
 
@@ -19,7 +18,8 @@ def read_tests(db: Database, run_ids: Sequence[int]) -> dict[int, RunTests]:
     selected = _read_selected_without_result(db, run_ids)
     active = _read_active(db) if None in selected.values() else {}
     results = _read_results(db, run_ids)
-    return {run_id: RunTests(results[run_id], choose_selected(selected[run_id], active)) for run_id in run_ids}
+    return {run_id: RunTests(results[run_id], choose_selected(selected[run_id], active), selected[run_id] is not None)
+            for run_id in run_ids}
 
 
 def _read_selected_without_result(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, bool] | None]:
@@ -95,16 +95,16 @@ def is_in_category(db: Database, regression_test_id: SQLColumnExpression[int]) -
     return exists().where(db.host.regressionTestLinkTable.c.regression_id == regression_test_id)
 
 
-def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, Sequence[RegressionTest]]:
+def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, Sequence[int]]:
     """Return the tests that were selected for each of some runs, in order: their full test sets."""
-    customized, test = db.host.CustomizedTest, db.host.RegressionTest
-    found: dict[int, list[RegressionTest]] = {run_id: [] for run_id in run_ids}
-    for run_id, test_id, active in db.connection.execute(
-            select(customized.test_id, test.id, test.active).distinct()
-            .join_from(customized, test, test.id == customized.regression_id)
-            .where(customized.test_id.in_(run_ids)).order_by(test.id)):
-        found[run_id].append(RegressionTest(test_id, active))
-    every_active = [] if all(found.values()) else [RegressionTest(test_id, True) for test_id in sorted(read_active(db))]
+    customized = db.host.CustomizedTest
+    found: dict[int, list[int]] = {run_id: [] for run_id in run_ids}
+    for run_id, test_id in db.connection.execute(
+            select(customized.test_id, customized.regression_id).distinct()
+            .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None))
+            .order_by(customized.regression_id)):
+        found[run_id].append(test_id)
+    every_active = [] if all(found.values()) else sorted(read_active(db))
     return {run_id: choose_selected(tests or None, every_active) for run_id, tests in found.items()}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, exists, false, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, false, func, literal, or_, select, true
 from sqlalchemy.orm import aliased
 
 from ..domain.run import COMMIT, MASTER, MAX_ID, PULL_REQUEST, PULL_REQUEST_BRANCH, NewerRun, PullRequest, Run
@@ -31,14 +31,13 @@ def check_run(db: Database, run: Run) -> None:
 
 def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
     """Return those of some runs that exist, by id."""
-    run, root, retry, customized = db.host.Test, aliased(db.host.Test), db.run_retry.c, db.host.CustomizedTest
+    run, root, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
     rows = db.connection.execute(
         select(run.id, as_text(run.platform).label('platform'), as_text(run.test_type).label('test_type'), run.fork_id,
                run.branch, run.commit, run.pr_nr, last_status(db, run.id).label('status'),
                func.coalesce(retry.root_run_id, run.id).label('root_id'),
                func.coalesce(root.id, run.id).label('full_set_id'),
-               func.coalesce(retry.failed_only, false()).label('failed_only'),
-               exists().where(customized.test_id == run.id).label('has_selection'))
+               func.coalesce(retry.failed_only, false()).label('failed_only'))
         .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
         .outerjoin(root, root.id == retry.root_run_id)
         .where(run.id.in_(run_ids))

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from ..errors import StaleRead
-from ..host.log import TRANSIENT, code_of, log_fault
+from ..host.log import CONFLICTS, code_of, log_fault
 from ..host.runtime import HostSession, platform_session
 from . import Database
 from .tables import Tables
@@ -97,4 +97,4 @@ def _may_succeed_at_once(error: DBAPIError | StaleRead) -> bool:
     # connection was closed, as pooled ones are after a restart: the pool has been emptied.
     if isinstance(error, (IntegrityError, StaleRead)) or error.connection_invalidated:
         return True
-    return TRANSIENT.get(code_of(error)) == 'conflict'
+    return code_of(error) in CONFLICTS

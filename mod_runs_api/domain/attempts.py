@@ -1,7 +1,7 @@
 """The attempts of a run: the first run, its retries, and their retries (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -26,6 +26,11 @@ class AttemptRecord:
     reason: str | None
     requested_by: str | None
     created_at: datetime | None
+
+
+def number_attempts(run_ids: Iterable[int]) -> dict[int, int]:
+    """Return the position of each attempt among the attempts by run id, from 1. It does not depend on their ends."""
+    return {run_id: number for number, run_id in enumerate(sorted(run_ids), 1)}
 
 
 @dataclass(frozen=True)

@@ -38,47 +38,38 @@ CANCELED_BY_PERSON = 'Canceled '
 #: The end of the detail of a run that has completed without some or all of its results.
 MISSING_RESULTS = 'results are missing'
 
-#: The messages that are compared in full, by the cause, each with the sentence for people.
-MESSAGES: dict[CauseName, dict[str, str]] = {
-    'decision': {
-        'PR closed': 'The pull request was closed, or its author was blocked.',  # start_ci and blocked_users
-        'PR is closed': 'The pull request was closed.',  # gcp_instance
-        'Tests canceled': 'The pull request was closed, or got a newer commit.',  # start_ci
-        'Invalid PR number': 'The run has no number of a pull request.',  # gcp_instance
-        NOT_RAN: 'The platform ran no test because no code had changed.',
-    },
-    'build': {},
-    'code': {TIME_LIMIT: 'The code hangs: one test ran for ten minutes, and the run exceeded the time limit.'},
-    'infrastructure': {
-        TIME_LIMIT: 'The run exceeded the time limit.',
-        OUT_OF_ORDER: 'The worker gave up, or its machine rebooted.',
-        '': 'The worker gave up.',
-        NO_BUILD_ON_MACHINE: 'The worker found no build on its machine.',
-        NOT_VISIBLE: 'GitHub did not show the build yet, so no test ran.',
-        LOST_MACHINE: 'The machine of the run was lost.',
-    },
-    'unknown': {},
+#: The messages that are compared in full, each with its cause and the sentence for people.
+MESSAGES: dict[str, tuple[CauseName, str]] = {
+    'PR closed': ('decision', 'The pull request was closed, or its author was blocked.'),  # start_ci and blocked_users
+    'PR is closed': ('decision', 'The pull request was closed.'),  # gcp_instance
+    'Tests canceled': ('decision', 'The pull request was closed, or got a newer commit.'),  # start_ci
+    'Invalid PR number': ('decision', 'The run has no number of a pull request.'),  # gcp_instance
+    NOT_RAN: ('decision', 'The platform ran no test because no code had changed.'),
+    TIME_LIMIT: ('infrastructure', 'The run exceeded the time limit.'),
+    OUT_OF_ORDER: ('infrastructure', 'The worker gave up, or its machine rebooted.'),
+    '': ('infrastructure', 'The worker gave up.'),
+    NO_BUILD_ON_MACHINE: ('infrastructure', 'The worker found no build on its machine.'),
+    NOT_VISIBLE: ('infrastructure', 'GitHub did not show the build yet, so no test ran.'),
+    LOST_MACHINE: ('infrastructure', 'The machine of the run was lost.'),
 }
+#: The sentence for the time limit if one test ran until the worker's own limit.
+CODE_HANGS = 'The code hangs: one test ran for ten minutes, and the run exceeded the time limit.'
 
-#: The beginnings of the other messages, by the cause, each with the start of a sentence that quotes the message.
-BEGINNINGS: dict[CauseName, dict[str, str]] = {
-    'decision': {CANCELED_BY_PERSON: 'A person canceled the run'},
-    'build': {
-        'Build failed': 'The build failed',  # _diagnose_missing_artifact, as are the next two
-        'No build': 'There is no build',
-        'Artifact not found': 'There is no build',
-        'Artifact download failed: HTTP 4': 'The platform could not download the build',  # start_test
-        'Cancelling tests as Github Action(s) failed': 'The build failed',  # start_ci
-    },
-    'code': {},
-    'infrastructure': {
-        'GCP ': 'The platform got no machine for the run',  # GCP_ERROR_MESSAGES, as are the next two
-        'Required GCP resource': 'The platform got no machine for the run',
-        'A VM with this name': 'The platform got no machine for the run',
-        'VM creation failed': 'The platform got no machine for the run',  # parse_gcp_error
-        'Artifact download ': 'The platform could not download the build',  # start_test
-    },
-    'unknown': {'': 'The run was canceled for an unknown reason'},
+#: The beginnings of the other messages, each with its cause and the start of a sentence that quotes the message. The
+#: first that fits counts.
+BEGINNINGS: dict[str, tuple[CauseName, str]] = {
+    CANCELED_BY_PERSON: ('decision', 'A person canceled the run'),
+    'Build failed': ('build', 'The build failed'),  # _diagnose_missing_artifact, as are the next two
+    'No build': ('build', 'There is no build'),
+    'Artifact not found': ('build', 'There is no build'),
+    'Artifact download failed: HTTP 4': ('build', 'The platform could not download the build'),  # start_test
+    'Cancelling tests as Github Action(s) failed': ('build', 'The build failed'),  # start_ci
+    'GCP ': ('infrastructure', 'The platform got no machine for the run'),  # GCP_ERROR_MESSAGES, as are the next two
+    'Required GCP resource': ('infrastructure', 'The platform got no machine for the run'),
+    'A VM with this name': ('infrastructure', 'The platform got no machine for the run'),
+    'VM creation failed': ('infrastructure', 'The platform got no machine for the run'),  # parse_gcp_error
+    'Artifact download ': ('infrastructure', 'The platform could not download the build'),  # start_test
+    '': ('unknown', 'The run was canceled for an unknown reason'),
 }
 
 #: How long a worker lets one regression test run, in milliseconds.
@@ -88,25 +79,30 @@ MAX_SENTENCE_LENGTH = 500
 
 
 class Cause(NamedTuple):
-    """Why a run ended, in one word, and the message that says so."""
+    """Why a run ended, in one word, the message that says so, and a sentence for people."""
 
     name: CauseName
     detail: str
+    #: It says what is known and no more.
+    sentence: str
 
-    @property
-    def sentence(self) -> str:
-        """The cause in one sentence for people. It says what is known and no more."""
-        message = '' if self.detail == WORKER_GAVE_UP else self.detail
-        if message in MESSAGES[self.name]:
-            return MESSAGES[self.name][message]
-        for beginning, start in BEGINNINGS[self.name].items():
-            if self.detail.startswith(beginning):
-                return _quote(start, self.detail)
-        return f'The run completed, but {self.detail}.'
+    @classmethod
+    def of_message(cls, message: str) -> 'Cause':
+        """Return the cause that a message stands for."""
+        if message in MESSAGES:
+            name, sentence = MESSAGES[message]
+            return cls(name, message or WORKER_GAVE_UP, sentence)
+        name, start = next(row for beginning, row in BEGINNINGS.items() if message.startswith(beginning))
+        return cls(name, message, _quote(start, message))
+
+    @classmethod
+    def of_missing(cls, results: str) -> 'Cause':
+        """Return the cause of a run that completed without some results."""
+        return cls('infrastructure', results, f'The run completed, but {results}.')
 
     def without_numbers(self) -> 'Cause':
         """Return the cause for counting: any number of missing results is one detail."""
-        return self._replace(detail=MISSING_RESULTS) if self.detail.endswith(f' {MISSING_RESULTS}') else self
+        return self.of_missing(MISSING_RESULTS) if self.detail.endswith(f' {MISSING_RESULTS}') else self
 
 
 def _quote(start: str, message: str) -> str:
@@ -153,20 +149,15 @@ def find_cause(run: RunRecord) -> Cause | None:
     for message in messages:
         # In any row, because canceling does not stop the machine, which may write more rows.
         if message.startswith(CANCELED_BY_PERSON):
-            return Cause('decision', message)
-    was_not_visible = last == NOT_RAN and NOT_VISIBLE in earlier
-    if last in MESSAGES['decision'] and not was_not_visible:
-        return Cause('decision', last)
-    if last.startswith(tuple(BEGINNINGS['build'])):
-        return Cause('build', last)
+            return Cause.of_message(message)
+    if last == NOT_RAN and NOT_VISIBLE in earlier:
+        return Cause.of_message(NOT_VISIBLE)
+    cause = Cause.of_message(last)
+    if cause.name in ('decision', 'build'):
+        return cause
     if last == TIME_LIMIT and run.longest_runtime >= MAX_RUNTIME_OF_TEST:
-        return Cause('code', last)
-    if was_not_visible:
-        return Cause('infrastructure', NOT_VISIBLE)
-    is_of_infrastructure = last in MESSAGES['infrastructure'] or last.startswith(tuple(BEGINNINGS['infrastructure']))
-    if progress.status == CANCELED and is_of_infrastructure:
-        return Cause('infrastructure', last or WORKER_GAVE_UP)
-    if progress.completed:
+        return Cause('code', last, CODE_HANGS)
+    if progress.completed and (progress.status != CANCELED or cause.name == 'unknown'):
         missing = 'all' if run.selected is None else f'{run.missing} of {run.selected}'
-        return Cause('infrastructure', f'{missing} {MISSING_RESULTS}')
-    return Cause('unknown', last)
+        return Cause.of_missing(f'{missing} {MISSING_RESULTS}')
+    return cause

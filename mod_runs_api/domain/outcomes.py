@@ -9,8 +9,6 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeVar
 
-from .run import RegressionTest
-
 T = TypeVar('T')
 
 Outcome = Literal['pass', 'fail', 'missing_output', 'not_run', 'carried_over']
@@ -57,6 +55,8 @@ class RunTests(NamedTuple):
     results: Mapping[int, Result]
     #: The selected tests, each with whether it is in a category. Those with a result may be left out.
     selected: Mapping[int, bool]
+    #: Whether tests were selected for the run. Otherwise it ran every test, inactive ones too.
+    has_selection: bool = True
 
 
 def choose_selected(selected: T | None, active: T) -> T:
@@ -78,11 +78,6 @@ def find_outcomes(tests: RunTests, carried_over: Collection[int] = ()) -> dict[i
 def did_not_pass(outcome: Outcome) -> bool:
     """Return whether a failed-only retry runs a test with this outcome again."""
     return outcome != 'pass'
-
-
-def list_not_passed(outcomes: Mapping[int, Outcome], active_ids: Collection[int]) -> list[RegressionTest]:
-    """Return the tests that a failed-only retry runs."""
-    return [RegressionTest(test, test in active_ids) for test, outcome in outcomes.items() if did_not_pass(outcome)]
 
 
 class File(NamedTuple):

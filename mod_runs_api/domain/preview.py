@@ -1,12 +1,10 @@
 """The preview of a retry (docs/api.rst, "Preview")."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import Refusal
 from .attempts import RunStatus
-from .retry import RetryRules
-from .run import RegressionTest, Run
+from .retry import RetryRules, Source
 
 
 @dataclass(frozen=True)
@@ -72,9 +70,9 @@ class Preview:
         return replace(self, all=self.all.refuse(refusal), failed_only=self.failed_only.refuse(refusal))
 
 
-def choose(rules: RetryRules, run: Run, tests: Sequence[RegressionTest], failed_only: bool) -> Choice:
+def choose(rules: RetryRules, source: Source, failed_only: bool) -> Choice:
     """Return the choice that :meth:`RetryRules.choose_tests` makes, or refuses."""
     try:
-        return Choice(rules.choose_tests(run, tests, failed_only))
+        return Choice(rules.choose_tests(source, failed_only))
     except Refusal as refusal:
         return Choice([], refusal)

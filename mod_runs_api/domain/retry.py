@@ -1,14 +1,23 @@
-"""Retries, and the requests for them (docs/api.rst, "Retry a run")."""
+"""
+Retries, and the requests for them (docs/api.rst, "Retry a run").
+
+:class:`RetryRules` decides who may retry, and which tests a retry runs or why it is refused. It decides by the facts in
+:class:`Source`, and so do a retry, its preview and the sweep.
+"""
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..errors import InactiveTests, NothingFailed, RunNotFinished
+from .attempts import derive_status
+from .outcomes import Outcome, did_not_pass
 from .progress import ENDED_STATUSES
-from .run import RegressionTest, Run
+from .run import Run
+from .users import User
 
 #: How long a reason may be, in Unicode code points.
 MAX_REASON_LENGTH = 255
@@ -84,28 +93,55 @@ class RetryRequest:
 
 
 @dataclass(frozen=True)
-class RetryRules:
-    """The rules that decide whether a retry is refused, as the settings have them."""
+class Source:
+    """A run, with the facts that decide which tests its retry runs or why it is refused."""
 
+    run: Run
+    #: The tests of the run with their outcomes, in order.
+    outcomes: Mapping[int, Outcome]
+    #: Whether tests were selected for the run. Otherwise it ran every test, inactive ones too.
+    has_selection: bool
+    #: The full test set, in order.
+    full_set: Sequence[int]
+    #: The tests that are active now.
+    active_ids: Collection[int]
+
+    @property
+    def not_passed(self) -> list[int]:
+        """The tests of the run that did not pass, also those without a result."""
+        return [test for test, outcome in self.outcomes.items() if did_not_pass(outcome)]
+
+
+@dataclass(frozen=True)
+class RetryRules:
+    """The rules that decide who may retry and whether a retry is refused, as the settings have them."""
+
+    #: The roles whose users may retry.
+    roles: frozenset[str]
     #: Whether a retry leaves out tests that are inactive now. Otherwise they refuse it.
     drop_inactive_tests: bool
+
+    def allow(self, user: User) -> bool:
+        """Return whether a user may retry."""
+        return user.role in self.roles
 
     def for_automatic_retry(self) -> 'RetryRules':
         """Return the rules for an automatic retry. It leaves out inactive tests, because there is nobody to ask."""
         return replace(self, drop_inactive_tests=True)
 
-    def choose_tests(self, run: Run, tests: Sequence[RegressionTest], failed_only: bool) -> list[int]:
-        """Return the ids of those of some tests that a retry of a run would run. Raises :exc:`Refusal`."""
+    def choose_tests(self, source: Source, failed_only: bool) -> list[int]:
+        """Return the tests that a retry of a run would run: all, or those that did not pass. Raises :exc:`Refusal`."""
+        run, tests = source.run, source.not_passed if failed_only else source.full_set
         if failed_only and run.status not in ENDED_STATUSES:
             raise RunNotFinished(f'Run {run.id} has not finished: it has no failed tests yet.',
-                                 run_status='running' if run.status else 'queued')
+                                 run_status=derive_status(run.status, Counter()))
         if failed_only and not tests:
             raise NothingFailed(f'No test of run {run.id} failed: there is nothing to run again.')
-        inactive_ids = [test.id for test in tests if not test.active]
+        inactive_ids = [test for test in tests if test not in source.active_ids]
         # A run without a selection runs inactive tests too, but nobody selected them.
-        if inactive_ids and run.has_selection and not self.drop_inactive_tests:
+        if inactive_ids and source.has_selection and not self.drop_inactive_tests:
             raise InactiveTests('Some of the tests to run are inactive now.', inactive_ids=inactive_ids)
-        regression_test_ids = [test.id for test in tests if test.active]
+        regression_test_ids = [test for test in tests if test in source.active_ids]
         if not regression_test_ids:
             # A run without rows in customized_test would run every test there is.
             raise InactiveTests('None of the tests to run is active: there is nothing to run again.',

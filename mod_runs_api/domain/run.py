@@ -20,27 +20,47 @@ SHOWN_LENGTH = 8
 
 @dataclass(frozen=True)
 class Run:
-    """A run."""
+    """
+    A run.
+
+    Attributes
+    ----------
+    id : int
+        The run.
+    platform : str
+        linux or windows.
+    test_type : str
+        commit or pr.
+    fork_id : int or None
+        The platform's id of the repository that the commit is in.
+    branch : str
+        The branch. All runs of pull requests have the branch pull_request.
+    commit : str
+        The hash of the commit.
+    pr_nr : int
+        The number of the pull request. 0 if there is none.
+    status : str or None
+        The last stage of the run: preparation, testing, completed or canceled. None while it is queued. A stage never
+        says whether tests passed.
+    root_id : int
+        The first run of its attempts. It may have been deleted.
+    full_set_id : int
+        The run whose selected tests are the full test set: the first of its attempts, or itself if that was deleted.
+    failed_only : bool
+        Whether the run is a failed-only retry.
+    """
 
     id: int
     platform: str
     test_type: str
-    #: The repository that the commit is in.
     fork_id: int | None
     branch: str
     commit: str
-    #: The number of the pull request; 0 if there is none.
     pr_nr: int
-    #: Its last stage; None while it is queued.
     status: str | None
-    #: The first of its attempts, which may have been deleted.
     root_id: int
-    #: The run whose selected tests are the full test set: the first of its attempts, or itself if that was deleted.
     full_set_id: int
-    #: Whether it is a retry of only the tests that did not pass.
     failed_only: bool
-    #: Whether tests were selected for it. Otherwise it runs every test, inactive ones too.
-    has_selection: bool
 
     @property
     def is_of_master(self) -> bool:
@@ -66,13 +86,6 @@ class PullRequest(NamedTuple):
     head_commit: str | None
 
 
-class RegressionTest(NamedTuple):
-    """A regression test, and whether it is active now."""
-
-    id: int
-    active: bool
-
-
 class OtherBuild(NamedTuple):
     """Results of a run that were carried over from attempts of another build."""
 
@@ -85,14 +98,9 @@ class OtherBuild(NamedTuple):
         return self.built_commit_sha[:SHOWN_LENGTH]
 
 
-def digits_of_build(build: str | None) -> str:
-    """Return the digits of a build, by which builds are compared; none if it is unknown."""
-    return (build or '').lower()
-
-
 def are_different_builds(one: str | None, other: str | None) -> bool:
     """Return whether two builds are different: neither is unknown, nor an abbreviation of the other."""
-    shorter, longer = sorted((digits_of_build(one), digits_of_build(other)), key=len)
+    shorter, longer = sorted(((one or '').lower(), (other or '').lower()), key=len)
     return not longer.startswith(shorter)
 
 

@@ -11,7 +11,7 @@ The sweep ends a run if its machine was lost (:func:`is_lost`). It retries a run
 Each decision is a step, and a list of steps is the plan of a sweep.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -20,8 +20,8 @@ from .. import clock
 from .causes import Cause, RunRecord
 from .preview import choose
 from .progress import ProgressRow, order_ends
-from .retry import MAX_REASON_LENGTH, RetryRequest, RetryRules, digest_key
-from .run import NewerRun, RegressionTest, Run
+from .retry import MAX_REASON_LENGTH, RetryRequest, RetryRules, Source, digest_key
+from .run import NewerRun, Run
 from .words import counted
 
 #: An end is not final, because the machine may still report.
@@ -66,16 +66,6 @@ class AutomaticAttempt(NamedTuple):
     created_at: datetime
 
 
-class SourceTests(NamedTuple):
-    """The tests of a run that a retry might run."""
-
-    #: The tests that did not pass in the run.
-    not_passed: Sequence[RegressionTest]
-    full_set: Sequence[RegressionTest]
-    #: The tests that passed in another attempt, if these results are not carried over into the run.
-    passed_elsewhere: Collection[int]
-
-
 @dataclass(frozen=True)
 class Candidate:
     """A recent infrastructure failure, and the facts that decide whether it is retried."""
@@ -117,16 +107,19 @@ class Candidate:
                     'completed since this one ended')
         return None
 
-    def plan_retry(self, rules: RetryRules, tests: SourceTests) -> Step | None:
-        """Return the step that retries it, or the reason to wait; None if all its tests have passed elsewhere."""
+    def plan_retry(self, rules: RetryRules, source: Source, passed_elsewhere: Collection[int]) -> Step | None:
+        """
+        Return the step that retries it, or the reason to wait; None if all its tests have passed elsewhere.
+
+        ``passed_elsewhere`` has the tests that passed in another attempt and are not carried over into this run.
+        """
         # A run that stopped half-way is resumed. A failed-only retry without results runs its own tests again.
         run, detail = self.run, self.cause.detail
-        left = [test for test in tests.not_passed if test.id not in tests.passed_elsewhere]
+        left = [test for test in source.not_passed if test not in passed_elsewhere]
         if run.failed_only and not left:
             return None
-        failed_only = run.failed_only or bool(self.record.results) and any(test.active for test in left)
-        to_run = tests.not_passed if failed_only else tests.full_set
-        choice = choose(rules.for_automatic_retry(), run, to_run, failed_only)
+        failed_only = run.failed_only or bool(self.record.results) and any(test in source.active_ids for test in left)
+        choice = choose(rules.for_automatic_retry(), source, failed_only)
         if choice.refusal:
             return Step(run.id, 'waiting', choice.refusal.message)
         request = RetryRequest(run.id, failed_only, f'Automatic: {detail}'[:MAX_REASON_LENGTH], automatic=True,

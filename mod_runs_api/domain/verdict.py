@@ -63,8 +63,6 @@ class TestVerdict:
         (its position, from 1) and ``outcome``.
     """
 
-    __test__ = False  # pytest takes the class for tests otherwise.
-
     regression_test_id: int
     command: str
     active: bool

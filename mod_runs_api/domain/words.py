@@ -25,6 +25,11 @@ def counted(count: int, noun: str) -> str:
     return f'{count} {noun}' if count == 1 else f'{count} {noun}s'
 
 
+def queued_again(run: str, new_run: str, tests: str) -> str:
+    """Return the sentence about a retry that was created."""
+    return f'{run} is queued again as {new_run}, with {tests}.'
+
+
 @dataclass(frozen=True)
 class Finding:
     """A statement about some tests: "2 tests are flaky". Without ids it is about all tests."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..domain.retry import Retry
-from ..domain.words import counted
+from ..domain.words import counted, queued_again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +66,9 @@ def _describe(retry: CommentRetry) -> str:
     new_run = f'run {retry.new_run_id}' if retry.address is None else f'[run {retry.new_run_id}]({retry.address})'
     if retry.replayed:
         return f'{retry.platform}: run {retry.run_id} has already been queued again as {new_run}.'
-    tests = counted(retry.test_count, 'test')
+    tests = f'{counted(retry.test_count, "test")}{" that did not pass" if retry.failed_only else ""}'
     verdict = f' {retry.verdict_sentence}' if retry.verdict_sentence else ''
-    return (f'{retry.platform}: run {retry.run_id} is queued again as {new_run}, '
-            f'with {tests}{" that did not pass" if retry.failed_only else ""}.{verdict}')
+    return f'{queued_again(f"{retry.platform}: run {retry.run_id}", new_run, tests)}{verdict}'
 
 
 def _explain(refusal: CommentRefusal) -> str:

@@ -100,7 +100,7 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
         commands = read_commands(comment.body)
         if not commands:
             raise IgnoredComment('The comment has no command.')
-        user = state.transactions.run(find_writer, comment, state.settings.retry_roles)
+        user = state.transactions.run(find_writer, comment, state.settings.retry_rules)
     except IgnoredComment as ignored:
         return CommentOutcome(ignored=str(ignored), asked=ignored.asked)
 

@@ -70,33 +70,7 @@ class CheckedRun(Run):
     """
     A run that is to be retried, for the checks (docs/github.rst, "Checks").
 
-    Attributes
-    ----------
-    id : int
-        The run.
-    platform : str
-        linux or windows.
-    test_type : str
-        commit or pr.
-    fork_id : int or None
-        The platform's id of the repository that the commit is in.
-    branch : str
-        The branch. All runs of pull requests have the branch pull_request.
-    commit : str
-        The hash of the commit.
-    pr_nr : int
-        The number of the pull request. 0 if there is none.
-    status : str or None
-        The last stage of the run: preparation, testing, completed or canceled. None while it is queued. A stage never
-        says whether tests passed.
-    root_id : int
-        The first run of its attempts. It may have been deleted.
-    full_set_id : int
-        The run whose selected tests are the full test set.
-    failed_only : bool
-        Whether the run is a failed-only retry.
-    has_selection : bool
-        Whether tests were selected for the run. Otherwise it runs every test, inactive ones too.
+    It has the attributes of :class:`mod_runs_api.domain.run.Run`, and those below from GitHub.
     """
 
     _answers: dict[str, Any] = field(default_factory=dict)

@@ -2,8 +2,7 @@
 
 import logging
 import traceback
-from collections.abc import Iterator, Mapping
-from typing import Literal
+from collections.abc import Iterator
 
 from flask import g
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
@@ -13,53 +12,59 @@ from ..errors import MAX_MESSAGE_LENGTH, InternalError, RunsApiError, ServiceUna
 
 #: The name of the logger that the platform's ``run.py`` creates.
 PLATFORM_LOGGER = 'Platform'
-#: The errors of a database that waiting can fix, with the state that it is in. All others are internal errors. The
-#: first argument of a driver's error is a number for MySQL and MariaDB, and a text for SQLite.
-TRANSIENT: Mapping[int | str | None, Literal['conflict', 'away', 'read-only', 'full', 'busy']] = {
-    # Another transaction is in the way: the same one may succeed at once.
-    1020: 'conflict',  # Record has changed since last read (MariaDB, snapshot isolation)
-    1205: 'conflict',  # Lock wait timeout exceeded
-    1213: 'conflict',  # Deadlock found
-    1412: 'conflict',  # Table definition has changed, by a migration
-    1467: 'conflict',  # Failed to read an auto-increment value, because of a deadlock (MariaDB)
-    0: 'away',  # The driver's connection is closed
-    2002: 'away',  # Can't connect through the socket
-    2003: 'away',  # Can't connect
-    2006: 'away',  # Server has gone away
-    2013: 'away',  # Lost connection
-    1053: 'away',  # Server shutdown in progress
-    1158: 'away',  # Error reading communication packets
-    1159: 'away',  # Timeout reading communication packets
-    1160: 'away',  # Error writing communication packets
-    1161: 'away',  # Timeout writing communication packets
-    1317: 'away',  # Query execution was interrupted, by KILL or a shutdown
-    1927: 'away',  # Connection was killed (MariaDB)
-    3032: 'away',  # Server is in offline mode (MySQL)
-    3169: 'away',  # Session was killed (MySQL)
-    4031: 'away',  # Disconnected because of inactivity (MySQL)
-    'unable to open database file': 'away',
-    'disk I/O error': 'away',
-    1036: 'read-only',  # Table is read only, with innodb_read_only
-    1290: 'read-only',  # The server runs with read_only
-    1792: 'read-only',  # Transactions are read only
-    1836: 'read-only',  # The server runs in read-only mode (MySQL)
-    'attempt to write a readonly database': 'read-only',
-    3: 'full',  # Error writing file
-    1021: 'full',  # Disk full
-    1026: 'full',  # Error writing file
-    1114: 'full',  # Table is full
-    'database or disk is full': 'full',
-    1037: 'busy',  # Out of memory
-    1040: 'busy',  # Too many connections
-    1041: 'busy',  # Out of memory
-    1135: 'busy',  # Can't create a new thread
-    1203: 'busy',  # Too many connections of this account
-    1206: 'busy',  # Too many locks
-    1226: 'busy',  # Account has exceeded a resource
-    1969: 'busy',  # Query took longer than max_statement_time (MariaDB)
-    3024: 'busy',  # Query took longer than max_execution_time (MySQL)
-    'database is locked': 'busy',
-    'database table is locked': 'busy',
+#: The errors of a database after which the same transaction may succeed at once: another one was in the way. The first
+#: argument of a driver's error is a number for MySQL and MariaDB, and a text for SQLite.
+CONFLICTS: frozenset[int | str | None] = frozenset({
+    1020,  # Record has changed since last read (MariaDB, snapshot isolation)
+    1205,  # Lock wait timeout exceeded
+    1213,  # Deadlock found
+    1412,  # Table definition has changed, by a migration
+    1467,  # Failed to read an auto-increment value, because of a deadlock (MariaDB)
+})
+#: All errors that waiting can fix. All others are internal errors.
+TRANSIENT = CONFLICTS | {
+    # The server is away.
+    0,  # The driver's connection is closed
+    2002,  # Can't connect through the socket
+    2003,  # Can't connect
+    2006,  # Server has gone away
+    2013,  # Lost connection
+    1053,  # Server shutdown in progress
+    1158,  # Error reading communication packets
+    1159,  # Timeout reading communication packets
+    1160,  # Error writing communication packets
+    1161,  # Timeout writing communication packets
+    1317,  # Query execution was interrupted, by KILL or a shutdown
+    1927,  # Connection was killed (MariaDB)
+    3032,  # Server is in offline mode (MySQL)
+    3169,  # Session was killed (MySQL)
+    4031,  # Disconnected because of inactivity (MySQL)
+    'unable to open database file',
+    'disk I/O error',
+    # It is read-only.
+    1036,  # Table is read only, with innodb_read_only
+    1290,  # The server runs with read_only
+    1792,  # Transactions are read only
+    1836,  # The server runs in read-only mode (MySQL)
+    'attempt to write a readonly database',
+    # Its disk is full.
+    3,  # Error writing file
+    1021,  # Disk full
+    1026,  # Error writing file
+    1114,  # Table is full
+    'database or disk is full',
+    # It is busy.
+    1037,  # Out of memory
+    1040,  # Too many connections
+    1041,  # Out of memory
+    1135,  # Can't create a new thread
+    1203,  # Too many connections of this account
+    1206,  # Too many locks
+    1226,  # Account has exceeded a resource
+    1969,  # Query took longer than max_statement_time (MariaDB)
+    3024,  # Query took longer than max_execution_time (MySQL)
+    'database is locked',
+    'database table is locked',
 }
 
 

@@ -11,7 +11,7 @@ from ..database.outcomes import read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active, read_builds
 from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage, EndedAttempt, choose_decisive, choose_failed,
-                               derive_status)
+                               derive_status, number_attempts)
 from ..domain.carry_over import find_origins
 from ..domain.causes import find_cause
 from ..domain.history import MAX_COMPARED, MAX_LISTED, RetryHistory
@@ -24,28 +24,29 @@ from .verdict import read_verdict
 def read_page(db: Database, run_id: int, limit: int | None = None, offset: int = 0) -> AttemptsPage:
     """Return a page of the attempts of a run, by default all of them. Raises :exc:`RunNotFound`."""
     run = find_run(db, run_id)
-    numbered = list(enumerate(read_attempts(db, run.root_id), 1))
+    records = read_attempts(db, run.root_id)
+    numbers = number_attempts(record.run_id for record in records)
     # Of all attempts: the decisive one may be on another page.
-    progress = read_progress(db, [record.run_id for _, record in numbered])
+    progress = read_progress(db, list(numbers))
     ended = _read_ended(db, progress)
     end = None if limit is None else offset + limit
-    attempts = _summarize(db, run, numbered[offset:end], progress)
-    return AttemptsPage(run_id, run.root_id, choose_decisive(ended, max(progress)), len(numbered), attempts)
+    attempts = _summarize(db, run, records[offset:end], numbers, progress)
+    return AttemptsPage(run_id, run.root_id, choose_decisive(ended, max(progress)), len(records), attempts)
 
 
 def read_history(db: Database, run_id: int) -> RetryHistory | None:
     """Return the retry history of a run; None for a run that was never retried. Raises :exc:`RunNotFound`."""
     run = find_run(db, run_id)
-    numbered = list(enumerate(read_attempts(db, run.root_id), 1))
+    records = read_attempts(db, run.root_id)
     # The first run may have been deleted.
-    if len(numbered) == 1 and numbered[0][1].source_run_id is None:
+    if len(records) == 1 and records[0].source_run_id is None:
         return None
-    older = [(number, record) for number, record in numbered[:-MAX_LISTED] if record.run_id == run_id]
-    listed = numbered[-MAX_LISTED:][::-1] + older
-    attempts = _summarize(db, run, listed, read_progress(db, [record.run_id for _, record in listed]))
+    numbers = number_attempts(record.run_id for record in records)
+    listed = records[-MAX_LISTED:][::-1] + [record for record in records[:-MAX_LISTED] if record.run_id == run_id]
+    attempts = _summarize(db, run, listed, numbers, read_progress(db, [record.run_id for record in listed]))
     own = next(attempt for attempt in attempts if attempt.run_id == run_id)
-    verdict = read_verdict(db, run_id) if len(numbered) <= MAX_COMPARED else None
-    return RetryHistory(own, attempts, len(numbered) - len(attempts), verdict)
+    verdict = read_verdict(db, run_id) if len(records) <= MAX_COMPARED else None
+    return RetryHistory(own, attempts, len(records) - len(attempts), verdict)
 
 
 def find_failed(db: Database, root_id: int) -> int:
@@ -70,26 +71,27 @@ def read_other_builds(db: Database, run_id: int) -> list[OtherBuild]:
     return list_other_builds(run_id, origins, read_builds(db, {run_id, *origins}))
 
 
-def _summarize(db: Database, run: Run, numbered: Sequence[tuple[int, AttemptRecord]],
+def _summarize(db: Database, run: Run, records: Sequence[AttemptRecord], numbers: Mapping[int, int],
                progress: Mapping[int, Progress]) -> list[Attempt]:
-    """Return numbered records of a run as attempts, after a check that the progress read before is not stale."""
+    """Return records of a run as attempts, after a check that the progress read before is not stale."""
     # The number of statements does not depend on the number of records.
-    run_ids = [record.run_id for _, record in numbered]
+    run_ids = [record.run_id for record in records]
     run_records = read_run_records(db, run_ids)
     tests = read_tests(db, run_ids)
     carried_over = count_carried_over(db, run_ids)
     origin_ids = {origin_id for origins in carried_over.values() for origin_id in origins}
     builds = read_builds(db, {*run_ids, *origin_ids})
     to_carry_over = _count_to_carry_over(db, run.root_id, [
-        record.run_id for _, record in numbered if record.failed_only and progress[record.run_id].end is None])
+        record.run_id for record in records if record.failed_only and progress[record.run_id].end is None])
     check_attempts(db, run, progress)
     attempts = []
-    for number, record in numbered:
+    for record in records:
         run_id = record.run_id
         count, cause = Counter(find_outcomes(tests[run_id]).values()), find_cause(run_records[run_id])
         attempts.append(Attempt(
-            **vars(record), attempt=number, status=derive_status(progress[run_id].status, count), tests=count.total(),
-            passed=count['pass'], failed=sum(count[outcome] for outcome in FAILED), not_run=count['not_run'],
+            **vars(record), attempt=numbers[run_id], status=derive_status(progress[run_id].status, count),
+            tests=count.total(), passed=count['pass'], failed=sum(count[outcome] for outcome in FAILED),
+            not_run=count['not_run'],
             carried_over_from=carried_over[run_id], to_carry_over=to_carry_over.get(run_id, 0),
             built_commit_sha=builds[run_id], other_builds=list_other_builds(run_id, carried_over[run_id], builds),
             cause=cause and cause.name, cause_detail=cause and cause.detail, cause_sentence=cause and cause.sentence))

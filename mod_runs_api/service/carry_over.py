@@ -103,8 +103,8 @@ def carry_over(db: Database, run_id: int) -> int:
     return sum(len(plan.origins) for plan in plans)
 
 
-def carry_over_missed(transactions: Transactions) -> Iterator[tuple[int, int | RunsApiError]]:
-    """Carry over into each retry that lacks results, and yield it with their number or with its error."""
+def carry_over_missed(transactions: Transactions, errors: dict[int, RunsApiError]) -> Iterator[tuple[int, int]]:
+    """Carry over into each retry that lacks results, and yield it with their number. The errors are added by run."""
     missed = transactions.run(find_missed)
     for run_id in sorted(run_id for run_ids in missed.values() for run_id in run_ids):
         try:
@@ -115,7 +115,7 @@ def carry_over_missed(transactions: Transactions) -> Iterator[tuple[int, int | R
             error = fault if isinstance(fault, RunsApiError) else log_fault(fault)
             if isinstance(error, ServiceUnavailable):
                 transactions.run(ping)  # Raises the same if the failure is not only about this run.
-            yield run_id, error
+            errors[run_id] = error
         else:
             # It is 0 while the attempt that has the results has not ended.
             if count:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from ..database import Database
 from ..database.attempts import read_attempt_ids
-from ..database.outcomes import read_evidence, read_selected, read_tests
+from ..database.outcomes import read_evidence, read_tests
 from ..database.progress import read_progress
-from ..database.runs import check_run, find_newest_of_master, find_run, read_active
+from ..database.runs import check_run, find_newest_of_master, find_run
 from ..domain.attempts import derive_status
-from ..domain.outcomes import did_not_pass, find_outcomes, list_not_passed
+from ..domain.outcomes import did_not_pass, find_outcomes
 from ..domain.preview import Preview, choose
 from ..domain.retry import RetryRules
 from ..domain.run import Run
@@ -18,6 +18,7 @@ from ..domain.words import to_hint
 from ..errors import RefusedByCheck
 from ..extension import ExtensionState
 from .checks import call_checks
+from .retry import read_sources
 from .verdict import read_verdict
 
 
@@ -34,13 +35,12 @@ def preview_retry(state: ExtensionState, run_id: int, *, calls_checks: bool = Tr
 
 def _read_preview(db: Database, run_id: int, rules: RetryRules) -> tuple[Run, Preview]:
     run = find_run(db, run_id)
-    outcomes = find_outcomes(read_tests(db, [run_id])[run_id])
-    everything = choose(rules, run, read_selected(db, [run.full_set_id])[run.full_set_id], failed_only=False)
-    failed_only = choose(rules, run, list_not_passed(outcomes, read_active(db)), failed_only=True)
+    source = read_sources(db, [run])[run_id]
+    everything, failed_only = (choose(rules, source, failed_only) for failed_only in (False, True))
     if failed_only.regression_test_ids:
         failed_only = replace(failed_only, hint=_read_hint(db, run, failed_only.regression_test_ids))
     check_run(db, run)
-    return run, Preview(run_id, derive_status(run.status, Counter(outcomes.values())), everything, failed_only)
+    return run, Preview(run_id, derive_status(run.status, Counter(source.outcomes.values())), everything, failed_only)
 
 
 def _read_hint(db: Database, run: Run, regression_test_ids: Collection[int]) -> str | None:

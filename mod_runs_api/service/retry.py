@@ -1,6 +1,6 @@
 """Retrying a run (docs/api.rst, "Retry a run")."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from ..database import Database
@@ -8,8 +8,8 @@ from ..database.outcomes import read_selected, read_tests
 from ..database.retry import find_retry, write_retry
 from ..database.runs import check_run, find_run, read_active
 from ..database.transactions import Transactions
-from ..domain.outcomes import find_outcomes, list_not_passed
-from ..domain.retry import Retry, RetryRequest, RetryRules, digest_key
+from ..domain.outcomes import find_outcomes
+from ..domain.retry import Retry, RetryRequest, RetryRules, Source, digest_key
 from ..domain.run import Run
 from ..domain.words import counted
 from ..errors import KeyReused, RefusedByCheck
@@ -49,7 +49,7 @@ def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[
         if earlier is not None:
             return earlier
         run = find_run(db, request.run_id)
-        read_tests_to_run(db, rules, run, request.failed_only)
+        _choose_tests(db, rules, run, request.failed_only)
         return run
 
     # Checks may query GitHub. This comes before the transaction that writes, and after all that the tables can refuse.
@@ -86,18 +86,26 @@ def _create(db: Database, request: RetryRequest, rules: RetryRules, guard: Guard
     source = find_run(db, request.run_id)
     if guard is not None:
         guard(db, source)
-    regression_test_ids = read_tests_to_run(db, rules, source, request.failed_only)
+    regression_test_ids = _choose_tests(db, rules, source, request.failed_only)
     new_run_id = write_retry(db, request, source, regression_test_ids)
     return Retry(source.id, new_run_id, request.failed_only, len(regression_test_ids))
 
 
-def read_tests_to_run(db: Database, rules: RetryRules, run: Run, failed_only: bool) -> list[int]:
-    """Return the regression tests that a retry of a run would run, in order. Raises :exc:`Refusal`."""
-    tests = (list_not_passed(find_outcomes(read_tests(db, [run.id])[run.id]), read_active(db)) if failed_only else
-             read_selected(db, [run.full_set_id])[run.full_set_id])
-    if failed_only:
-        check_run(db, run)
-    return rules.choose_tests(run, tests, failed_only)
+def _choose_tests(db: Database, rules: RetryRules, run: Run, failed_only: bool) -> list[int]:
+    source = read_sources(db, [run])[run.id]
+    check_run(db, run)
+    return rules.choose_tests(source, failed_only)
+
+
+def read_sources(db: Database, runs: Collection[Run]) -> dict[int, Source]:
+    """Return the facts of some runs that decide about their retries: for a retry, its preview and the sweep."""
+    if not runs:
+        return {}  # Otherwise SQLite reads whole tables.
+    tests = read_tests(db, [run.id for run in runs])
+    full_sets = read_selected(db, list({run.full_set_id for run in runs}))
+    active_ids = read_active(db)
+    return {run.id: Source(run, find_outcomes(tests[run.id]), tests[run.id].has_selection, full_sets[run.full_set_id],
+                           active_ids) for run in runs}
 
 
 def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:

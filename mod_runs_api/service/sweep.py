@@ -16,17 +16,15 @@ from .. import clock
 from ..database import Database
 from ..database.carry_over import find_missed
 from ..database.causes import read_run_records
-from ..database.outcomes import read_selected, read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_active, read_runs
+from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
 from ..database.sweep import (find_newest_completion, ping, read_automatic_attempts, read_automatic_sources,
                               read_machines, read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
 from ..domain.causes import LOST_MACHINE
-from ..domain.outcomes import find_outcomes, list_not_passed
 from ..domain.progress import COMPLETED, ENDED_STATUSES, ProgressRow, order_ends
 from ..domain.run import Run
-from ..domain.sweep import Candidate, CircuitBreaker, SignsOfLife, SourceTests, Step
+from ..domain.sweep import Candidate, CircuitBreaker, SignsOfLife, Step
 from ..domain.words import counted
 from ..errors import RefusedByCheck, RunChanged, RunNotFound, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
@@ -35,7 +33,7 @@ from ..host.log import describe, log
 from ..settings import Settings
 from .carry_over import carry_over, plan_carry_over
 from .checks import call_checks, list_checks_of_sweeps
-from .retry import store_retry
+from .retry import read_sources, store_retry
 from .verdict import read_verdict
 
 #: How many of the newest automatic attempts of a platform are read. It is more if more may be in flight.
@@ -151,9 +149,9 @@ def _plan_by_tables(db: Database, settings: Settings,
         else:
             left.append(candidate)
     # The tests of waiting runs are not read.
-    tests = _read_tests(db, left)
+    sources = read_sources(db, [candidate.run for candidate in left])
     for candidate in left:
-        step = candidate.plan_retry(settings.retry_rules, tests[candidate.run.id])
+        step = candidate.plan_retry(settings.retry_rules, sources[candidate.run.id], _read_passed(db, candidate))
         if step is not None:
             retries.append(step)
     steps += sorted(retries, key=lambda step: step.run_id)
@@ -242,22 +240,11 @@ def _read_breakers(db: Database, settings: Settings, now: datetime,
     return breakers
 
 
-def _read_tests(db: Database, candidates: Sequence[Candidate]) -> dict[int, SourceTests]:
-    """Return the tests that a retry of each of some runs might run."""
-    if not candidates:
-        return {}
-    runs = [candidate.run for candidate in candidates]
-    tests, active_ids = read_tests(db, [run.id for run in runs]), read_active(db)
-    full_sets = read_selected(db, list({run.full_set_id for run in runs}))
-    # Nothing is carried over into a retry that has not completed.
-    passed = {candidate.run.id: _read_passed(db, candidate.run.id) for candidate in candidates
-              if candidate.run.failed_only and not candidate.record.progress.completed}
-    return {run.id: SourceTests(list_not_passed(find_outcomes(tests[run.id]), active_ids), full_sets[run.full_set_id],
-                                passed.get(run.id, set())) for run in runs}
-
-
-def _read_passed(db: Database, run_id: int) -> set[int]:
-    """Return the tests that passed in the attempt that ended last of those that ran them."""
-    with suppress(RunNotFound):  # The run has just been deleted.
-        return {test.regression_test_id for test in read_verdict(db, run_id).tests if test.latest == 'pass'}
+def _read_passed(db: Database, candidate: Candidate) -> set[int]:
+    """Return the tests that passed in the attempt that ended last, if that may change what a retry runs."""
+    # Results are carried over into a retry that has completed, and not into another.
+    if candidate.run.failed_only and not candidate.record.progress.completed:
+        with suppress(RunNotFound):  # The run has just been deleted.
+            return {test.regression_test_id for test in read_verdict(db, candidate.run.id).tests
+                    if test.latest == 'pass'}
     return set()

@@ -1,6 +1,5 @@
 """Finding the user who requests a retry: by a token, by a GitHub account, or as an argument of a function."""
 
-from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import inspect
@@ -9,6 +8,7 @@ from sqlalchemy.orm import InstanceState
 from ..database import Database
 from ..database.users import find_github_users, find_tokens, find_users, is_blocked
 from ..domain.comments import Comment, IgnoredComment
+from ..domain.retry import RetryRules
 from ..domain.run import MAX_ID
 from ..domain.users import Token, User
 from ..errors import InvalidFields
@@ -20,7 +20,7 @@ def find_token(db: Database, secret: str) -> Token | None:
                  if token.belongs_to(secret) and not token.user.is_deactivated), None)
 
 
-def find_writer(db: Database, comment: Comment, retry_roles: Collection[str]) -> User:
+def find_writer(db: Database, comment: Comment, rules: RetryRules) -> User:
     """Return the user who wrote a comment, if the user may retry. Raises :exc:`IgnoredComment`."""
     if is_blocked(db, comment.account_id):
         # A blocked user gets no reply either.
@@ -31,7 +31,7 @@ def find_writer(db: Database, comment: Comment, retry_roles: Collection[str]) ->
     if len(users) > 1:
         raise IgnoredComment(f'The GitHub account {comment.login} belongs to several users of this platform.',
                              asked=True)
-    if users[0].role not in retry_roles:
+    if not rules.allow(users[0]):
         raise IgnoredComment(f'The role of {comment.login} does not have permission to run tests.', asked=True)
     # The payload names the author, so that no request to GitHub is necessary.
     if comment.author_id is not None and is_blocked(db, comment.author_id):

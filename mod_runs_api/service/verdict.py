@@ -9,6 +9,7 @@ from ..database.carry_over import read_carried_over
 from ..database.outcomes import read_evidence, read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active, read_builds, read_commands
+from ..domain.attempts import number_attempts
 from ..domain.outcomes import Evidence, find_outcomes
 from ..domain.progress import order_ends
 from ..domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
@@ -19,7 +20,7 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
     """Return the verdicts of all attempts of a run together. Raises :exc:`RunNotFound`."""
     run = find_run(db, run_id)
     run_ids = read_attempt_ids(db, run.root_id)
-    numbers = {run_id: number for number, run_id in enumerate(run_ids, 1)}
+    numbers = number_attempts(run_ids)
     progress = read_progress(db, run_ids)
     ends = {end.run_id: place for place, end in enumerate(order_ends(progress.values()))}
     builds = read_builds(db, run_ids)

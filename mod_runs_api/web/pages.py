@@ -26,9 +26,9 @@ def retry_url(test: Any) -> str | None:
     """Return the address of a run's preview and retry; None if the visitor may not retry it."""
     state = extension_state()
     user = logged_in_user()
-    if user is None or user.role not in state.settings.retry_roles:
+    if user is None or not state.settings.retry_rules.allow(user):
         return None
-    return url_for(f'{state.name}.retry', run_id=test.id)
+    return url_for(state.retry_endpoint, run_id=test.id)
 
 
 def csrf_token() -> str:

@@ -1,24 +1,11 @@
 """Chromium, pages on which nothing may go wrong unseen, and what is asked of any of them."""
 
-from __future__ import annotations
-
 import os
 import shutil
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Route
-else:
-    # Types are read by a type checker only: without Playwright the tests can be collected, and skipped.
-    Browser = ConsoleMessage = Locator = Page = Request = Route = Any
-
-__all__ = ['SMALL', 'Browser', 'Page', 'Request', 'Route', 'fits', 'focused', 'running', 'scrolls_inside', 'serious',
-           'tab_to', 'watching']
 
 #: Nothing that asks the network for more than the pages.
 FLAGS = ('--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -29,7 +16,7 @@ SMALL = {'width': 360, 'height': 640}
 
 
 @contextmanager
-def running() -> Iterator[Browser]:
+def running():
     """Run Chromium, without a window. The environment says whether it may be missing."""
     path = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
     if path is None or find_spec('playwright') is None:
@@ -46,16 +33,16 @@ def running() -> Iterator[Browser]:
 
 
 @contextmanager
-def watching(browser: Browser, *kinds: str) -> Iterator[Callable[..., Page]]:
+def watching(browser, *kinds):
     """Open pages, each in a context of its own. In the end no script has failed and nothing has been logged on them."""
     complaints: list[str] = []
 
-    def note(message: ConsoleMessage) -> None:
+    def note(message):
         # The browser says "Failed to load resource" of every answer of 400 and more, and of one that never came.
         if message.type in kinds and not message.text.startswith('Failed to load resource'):
             complaints.append(message.text)
 
-    def open_page(**options: Any) -> Page:
+    def open_page(**options):
         page = browser.new_context(**options).new_page()
         page.set_default_timeout(10_000)
         page.on('pageerror', lambda error: complaints.append(str(error)))
@@ -68,7 +55,7 @@ def watching(browser: Browser, *kinds: str) -> Iterator[Callable[..., Page]]:
     assert not complaints, complaints
 
 
-def serious(page: Page, part: str | None = None) -> list[str]:
+def serious(page, part=None):
     """Return what axe finds serious or critical on a page, or in a part of it."""
     from axe_playwright_python.sync_playwright import Axe
     return [f"{violation['id']}: {node['html']}"
@@ -76,7 +63,7 @@ def serious(page: Page, part: str | None = None) -> list[str]:
             if violation['impact'] in ('serious', 'critical') for node in violation['nodes']]
 
 
-def fits(part: Locator, axes: str = 'xy') -> bool:
+def fits(part, axes='xy'):
     """Return whether a part of a page is within the screen."""
     box, screen = part.bounding_box(), part.page.viewport_size
     assert box is not None and screen is not None
@@ -84,7 +71,7 @@ def fits(part: Locator, axes: str = 'xy') -> bool:
         'y' not in axes or 0 <= box['y'] <= screen['height'] - box['height'])
 
 
-def scrolls_inside(region: Locator) -> bool:
+def scrolls_inside(region):
     """Return whether a region is not too wide for the screen, and the last cell of its table is reached in it."""
     box = region.bounding_box()
     region.evaluate('(region) => { region.scrollLeft = 10_000; }')
@@ -93,13 +80,13 @@ def scrolls_inside(region: Locator) -> bool:
     return fits(region, 'x') and last['x'] + last['width'] <= box['x'] + box['width'] + 1
 
 
-def focused(page: Page) -> str:
+def focused(page):
     """Return the label or the text of what has the focus."""
     return str(page.evaluate('() => document.activeElement.labels?.[0]?.textContent '
                              '?? document.activeElement.textContent')).strip()
 
 
-def tab_to(page: Page, text: str) -> None:
+def tab_to(page, text):
     """Press Tab until what has the focus has this text."""
     for _ in range(40):
         page.keyboard.press('Tab')

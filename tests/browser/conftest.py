@@ -1,37 +1,30 @@
 """The browser, the miniature for it, and pages on which nothing may go wrong unseen."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from .chromium import Browser, Page, running, watching
-from .served import Site, served
-
-#: A page of a user who is logged in: ``visit('alice', color_scheme='dark')``.
-Visit = Callable[..., Page]
+from .chromium import running, watching
+from .served import served
 
 
 @pytest.fixture(scope='session')
-def browser() -> Iterator[Browser]:
+def browser():
     """Chromium."""
     with running() as browser:
         yield browser
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path):
     """The miniature that is served."""
     with served(tmp_path) as site:
         yield site
 
 
 @pytest.fixture
-def visit(browser: Browser, site: Site) -> Iterator[Visit]:
+def visit(browser, site):
     """Open pages for a user who is logged in. In the end nothing was against the Content-Security-Policy on them."""
     with watching(browser, 'error', 'warning') as open_page:
-        def log_in(name: str | None = 'alice', **options: Any) -> Page:
+        def log_in(name='alice', **options):
             page = open_page(**options)
             if name is not None:
                 page.goto(f'{site.address}/account/login?name={name}')
@@ -41,21 +34,21 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
 
 
 @pytest.fixture
-def page(visit: Visit, site: Site) -> Page:
+def page(visit, site):
     """The run's page, for alice."""
     page = visit('alice')
     page.goto(site.page)
     return page
 
 
-def open_dialog(page: Page, name: str = 'Retry this run') -> None:
+def open_dialog(page, name='Retry this run'):
     """Press a button, and wait until the dialog says what a retry would do."""
     page.get_by_role('button', name=name).click()
     page.wait_for_function('() => document.querySelector("[data-part=all-text]").textContent !== "all tests"')
 
 
 @pytest.fixture
-def dialog(page: Page) -> Page:
+def dialog(page):
     """The run's page with the dialog open."""
     open_dialog(page)
     return page

@@ -1,13 +1,8 @@
 """The miniature as it is served to a browser."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
 
 import demo
 import seed
@@ -15,13 +10,10 @@ import worker
 from application import create_app, dispose
 from database import db
 from flask import Flask, Response, g, request
-from mod_test.models import Test, TestPlatform, TestStatus
+from mod_test.models import Test, TestPlatform
 from sqlalchemy import func, select
 
 from mod_runs_api import retry_run
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
 
 
 @dataclass(frozen=True)
@@ -36,35 +28,35 @@ class Site:
     #: Why the check of RUNS_API_BEFORE_RETRY refuses every retry, if it does.
     objections: list[str]
 
-    def page_of(self, run_id: int) -> str:
+    def page_of(self, run_id):
         """Return the address of a run's page."""
         return f'{self.address}/test/{run_id}'
 
     @property
-    def page(self) -> str:
+    def page(self):
         """The address of the run's page."""
         return self.page_of(self.run_id)
 
     @property
-    def runs(self) -> int:
+    def runs(self):
         """How many runs there are."""
         with self.app.app_context():
             return db.session.scalar(select(func.count(Test.id))) or 0
 
-    def add_run(self, *stages: TestStatus) -> int:
+    def add_run(self, *stages):
         """Add a run of a regression test of its own."""
         with self.app.app_context():
             run_id = seed.run([seed.regression_test()], stages=stages).id
             db.session.commit()
             return run_id
 
-    def retry(self, run_id: int, **request: Any) -> int:
+    def retry(self, run_id, **request):
         """Retry a run for alice, and return the new one, which is queued."""
         with self.app.app_context():
             g.db = db.session
             return retry_run(run_id, requested_by='alice', **request).new_run_id
 
-    def work(self, *crashing: int) -> None:
+    def work(self, *crashing):
         """Let the worker see the queued runs through: some regression tests crash, and the others pass."""
         with self.app.app_context():
             g.db = db.session
@@ -72,7 +64,7 @@ class Site:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Site]:
+def served(folder):
     """Serve the miniature on a database of its own in a folder while the block lasts."""
     objections: list[str] = []
     app = create_app(f'sqlite:///{folder}/miniature.db', RUNS_API_BEFORE_RETRY=lambda source: ' '.join(objections))
@@ -80,7 +72,7 @@ def served(folder: Path) -> Iterator[Site]:
         run_id = seed.seed_demo().run_id
     asked: SimpleQueue[tuple[str, bool, int]] = SimpleQueue()
 
-    def note(response: Response) -> Response:
+    def note(response):
         if request.path.endswith('/retry'):
             asked.put((request.method, bool(request.cookies), response.status_code))
         return response
@@ -94,6 +86,6 @@ def served(folder: Path) -> Iterator[Site]:
         dispose(app)
 
 
-def at_once(app: WSGIApplication) -> WSGIApplication:
+def at_once(app):
     """Send each answer as a whole: of a browser that goes away, the server would leave a file open."""
     return lambda environ, start_response: Response.from_app(app, environ, buffered=True)(environ, start_response)

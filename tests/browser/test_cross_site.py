@@ -1,16 +1,11 @@
 """Pages of another origin cannot start a run, though the browser sends the session's cookie with their requests."""
 
-from collections.abc import Iterator
 from html import escape
 from urllib.parse import urlencode
 
 import demo
 import pytest
 from flask import Flask, request
-
-from .chromium import Page
-from .conftest import Visit
-from .served import Site
 
 #: What the other site's page does, given the address of the retry.
 ATTACKS = {
@@ -38,7 +33,7 @@ ATTACKS = {
 
 
 @pytest.fixture
-def elsewhere(site: Site) -> Iterator[str]:
+def elsewhere(site):
     """The address of another port: another origin, and the same site to the rules for cookies."""
     app = Flask('elsewhere')
     app.add_url_rule('/', 'page', lambda: '<!doctype html><title>Elsewhere</title>')
@@ -47,13 +42,13 @@ def elsewhere(site: Site) -> Iterator[str]:
         yield address
 
 
-def frame() -> tuple[str, dict[str, str]]:
+def frame():
     """Show another page in a frame."""
     return f'<iframe src="{escape(request.args["of"])}"></iframe>', {'Content-Security-Policy': 'frame-src *'}
 
 
 @pytest.mark.parametrize('attack', ATTACKS)
-def test_a_page_of_another_origin_starts_nothing(site: Site, visit: Visit, elsewhere: str, attack: str) -> None:
+def test_a_page_of_another_origin_starts_nothing(site, visit, elsewhere, attack):
     # Not watched for errors: some of what it does is refused by the browser.
     page = visit('alice').context.new_page()
     page.goto(elsewhere)
@@ -70,7 +65,7 @@ def test_a_page_of_another_origin_starts_nothing(site: Site, visit: Visit, elsew
     assert site.runs == 1
 
 
-def test_the_same_request_from_the_page_itself_starts_a_run(site: Site, page: Page) -> None:
+def test_the_same_request_from_the_page_itself_starts_a_run(site, page):
     status = page.evaluate("""async (address) => (await fetch(address, {method: 'POST', body: '{}', headers: {
         'Content-Type': 'application/json',
         'X-CSRFToken': document.querySelector('dialog').dataset.csrfToken}})).status""",
@@ -84,8 +79,7 @@ def test_the_same_request_from_the_page_itself_starts_a_run(site: Site, page: Pa
 # The innermost frame first.
 @pytest.mark.parametrize('frames, is_shown', [
     (['site'], True), (['elsewhere'], False), (['site', 'elsewhere'], False), (['elsewhere', 'site'], False)])
-def test_the_button_is_hidden_in_a_frame_of_another_origin(
-        site: Site, visit: Visit, elsewhere: str, frames: list[str], is_shown: bool) -> None:
+def test_the_button_is_hidden_in_a_frame_of_another_origin(site, visit, elsewhere, frames, is_shown):
     site.app.add_url_rule('/frame', 'frame', frame)
     address = site.page
     for origin in frames:

@@ -1,25 +1,22 @@
 """Each error of the API (docs/api.rst, "Errors"), as the dialog shows it."""
 
 import json
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pytest
 from database import db
 from mod_auth.models import Role, User
 from mod_regression.models import RegressionTest
-from sqlalchemy import Update, update
+from sqlalchemy import update
 
-from .chromium import Page, Request, Route, focused, tab_to
+from .chromium import focused, tab_to
 from .conftest import open_dialog
-from .served import Site
 
 AGAIN = 'No answer came from the server. Send it again: only one run is created, even if the first request arrived.'
 
 
 @pytest.fixture
-def filled(dialog: Page) -> Page:
+def filled(dialog):
     """The dialog, filled in."""
     dialog.get_by_label('only the 3 that did not pass').check()
     dialog.get_by_label('Reason').fill('flaky VM')
@@ -27,11 +24,11 @@ def filled(dialog: Page) -> Page:
 
 
 @pytest.fixture
-def keys(page: Page) -> list[str]:
+def keys(page):
     """Record the idempotency keys that the page sends."""
     sent: list[str] = []
 
-    def record(request: Request) -> None:
+    def record(request):
         if request.method == 'POST':
             sent.append(request.headers['idempotency-key'])
 
@@ -39,12 +36,12 @@ def keys(page: Page) -> list[str]:
     return sent
 
 
-def send(page: Page) -> None:
+def send(page):
     """Press the button that sends."""
     page.get_by_role('dialog').locator('[type=submit]').click()
 
 
-def refused(page: Page) -> str:
+def refused(page):
     """Return what the dialog says about the refusal. The input must be as it was, and the button ready and in focus."""
     page.wait_for_function('() => document.querySelector("dialog [role=alert]").textContent')
     dialog = page.get_by_role('dialog')
@@ -55,22 +52,21 @@ def refused(page: Page) -> str:
     return str(dialog.get_by_role('alert').inner_text())
 
 
-def change(site: Site, statement: Update) -> None:
+def change(site, statement):
     """Change rows while the page is open."""
     with site.app.app_context():
         db.session.execute(statement)
         db.session.commit()
 
 
-def lose_the_answer(route: Route) -> None:
+def lose_the_answer(route):
     """Let the request reach the server, and not the answer the page."""
     route.fetch()
     route.abort()
 
 
 @pytest.mark.parametrize('arrives', [False, True])
-def test_without_an_answer_it_can_be_sent_again_and_makes_one_run(
-        site: Site, filled: Page, keys: list[str], arrives: bool) -> None:
+def test_without_an_answer_it_can_be_sent_again_and_makes_one_run(site, filled, keys, arrives):
     filled.route('**/retry', lose_the_answer if arrives else lambda route: route.abort(), times=1)
     send(filled)
     assert refused(filled) == AGAIN
@@ -88,7 +84,7 @@ def test_without_an_answer_it_can_be_sent_again_and_makes_one_run(
     assert len(keys) == 2 and len(set(keys)) == 1
 
 
-def test_another_retry_after_a_lost_answer_is_refused_once(site: Site, filled: Page) -> None:
+def test_another_retry_after_a_lost_answer_is_refused_once(site, filled):
     filled.route('**/retry', lose_the_answer, times=1)
     filled.get_by_label('Reason').fill('something else')
     send(filled)
@@ -107,7 +103,7 @@ def test_another_retry_after_a_lost_answer_is_refused_once(site: Site, filled: P
     assert site.runs == 3
 
 
-def test_an_answer_that_does_not_come_in_time_is_given_up(filled: Page) -> None:
+def test_an_answer_that_does_not_come_in_time_is_given_up(filled):
     filled.clock.install()
     # The browser's own clock runs for a timeout of the network, and not the page's.
     filled.evaluate('() => { AbortSignal.timeout = (after) => { const controller = new AbortController(); '
@@ -121,12 +117,12 @@ def test_an_answer_that_does_not_come_in_time_is_given_up(filled: Page) -> None:
     assert refused(filled) == AGAIN
 
 
-def answer_with(status: int, route: Route) -> None:
+def answer_with(status, route):
     """Answer in the place of the server, without a body."""
     route.fulfill(status=status)
 
 
-def leave(page: Page, way: str) -> None:
+def leave(page, way):
     """Send a retry whose answer is lost, and leave the dialog or its page in one of several ways."""
     if way == 'Escape while it sends':
         page.route('**/retry', lambda route: route.fetch(), times=1)
@@ -149,7 +145,7 @@ def leave(page: Page, way: str) -> None:
     page.get_by_role('button', name='Cancel').click()
 
 
-def reopen(page: Page) -> None:
+def reopen(page):
     """Open the dialog again. It has the choice and the reason of the earlier request."""
     open_dialog(page)
     assert page.locator('[value=failed]:focus').is_checked()
@@ -158,8 +154,7 @@ def reopen(page: Page) -> None:
 
 
 @pytest.mark.parametrize('way', ['Cancel', 'Cancel after 429 and 401', 'Escape while it sends', 'reload'])
-def test_a_request_without_an_answer_is_kept_when_its_dialog_is_left(
-        site: Site, filled: Page, keys: list[str], way: str) -> None:
+def test_a_request_without_an_answer_is_kept_when_its_dialog_is_left(site, filled, keys, way):
     leave(filled, way)
 
     reopen(filled)
@@ -170,7 +165,7 @@ def test_a_request_without_an_answer_is_kept_when_its_dialog_is_left(
     assert len(set(keys)) == 1
 
 
-def test_a_request_is_forgotten_after_an_hour(site: Site, filled: Page, keys: list[str]) -> None:
+def test_a_request_is_forgotten_after_an_hour(site, filled, keys):
     filled.clock.install()
     leave(filled, 'Cancel')
     filled.clock.fast_forward(3_601_000)
@@ -184,7 +179,7 @@ def test_a_request_is_forgotten_after_an_hour(site: Site, filled: Page, keys: li
     assert len(set(keys)) == 2
 
 
-def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(site: Site, filled: Page) -> None:
+def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(site, filled):
     leave(filled, 'Cancel')
     site.objections.append('A retry is queued.')
 
@@ -198,7 +193,7 @@ def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(site: Si
     assert site.runs == 2
 
 
-def test_an_earlier_request_that_is_refused_cannot_be_sent_again(site: Site, filled: Page, keys: list[str]) -> None:
+def test_an_earlier_request_that_is_refused_cannot_be_sent_again(site, filled, keys):
     filled.route('**/retry', lambda route: route.abort(), times=1)
     send(filled)
     assert refused(filled) == AGAIN
@@ -225,8 +220,7 @@ def test_an_earlier_request_that_is_refused_cannot_be_sent_again(site: Site, fil
      'You are not logged in any more, or this page is too old. Log in, then reload the page.'),
     (lambda page: page.route('**/retry', lambda route: route.fulfill(
         status=404, body=error('not_found', 'Run 1 not found.'))), 'Run 1 not found.')])
-def test_after_a_final_answer_to_the_preview_nothing_can_be_sent(
-        page: Page, happens: Callable[[Page], None], sentence: str) -> None:
+def test_after_a_final_answer_to_the_preview_nothing_can_be_sent(page, happens, sentence):
     happens(page)
     page.get_by_role('button', name='Retry this run').click()
 
@@ -235,7 +229,7 @@ def test_after_a_final_answer_to_the_preview_nothing_can_be_sent(
     assert page.get_by_text('could not be loaded').count() == 0
 
 
-def test_the_button_is_off_while_both_choices_are_refused(site: Site, page: Page) -> None:
+def test_the_button_is_off_while_both_choices_are_refused(site, page):
     site.objections.append('The build is gone.')
     open_dialog(page)
     submit = page.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}')
@@ -260,8 +254,7 @@ def test_the_button_is_off_while_both_choices_are_refused(site: Site, page: Page
      'Some of the tests to run are inactive now. (2, 3, 8)'),
     (lambda site, page: site.objections.append('The build is gone.'), 'The build is gone.'),
 ])
-def test_a_refusal_of_the_server_is_a_sentence(
-        site: Site, filled: Page, happens: Callable[[Site, Page], None], sentence: str) -> None:
+def test_a_refusal_of_the_server_is_a_sentence(site, filled, happens, sentence):
     happens(site, filled)
     runs = site.runs
 
@@ -271,7 +264,7 @@ def test_a_refusal_of_the_server_is_a_sentence(
     assert site.runs == runs
 
 
-def error(code: str, message: str = 'As the API says it.', **details: Any) -> str:
+def error(code, message='As the API says it.', **details):
     """Write an error of the API."""
     return json.dumps({'code': code, 'message': message, 'details': details})
 
@@ -293,8 +286,7 @@ NOT_OF_THE_API = 'The server did not answer as expected ({}). Try again, or tell
     (401, '<h1>A proxy</h1>', 'You are not logged in any more, or this page is too old. Log in, then reload the page.'),
     (202, '<h1>A proxy</h1>', AGAIN),
 ])
-def test_every_answer_has_its_sentence_and_may_be_sent_again(
-        site: Site, filled: Page, keys: list[str], status: int, body: str, sentence: str) -> None:
+def test_every_answer_has_its_sentence_and_may_be_sent_again(site, filled, keys, status, body, sentence):
     filled.route('**/retry', lambda route: route.fulfill(status=status, body=body), times=1)
     send(filled)
     assert refused(filled) == sentence

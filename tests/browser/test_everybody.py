@@ -4,12 +4,10 @@ import pytest
 import seed
 from support.rows import add_retries
 
-from .chromium import SMALL, Page, fits, scrolls_inside, serious
-from .conftest import Visit
-from .served import Site
+from .chromium import SMALL, fits, scrolls_inside, serious
 
 
-def retry_three_times(site: Site) -> None:
+def retry_three_times(site):
     """
     Retry the run three times, with a word that does not fit on a small screen.
 
@@ -23,7 +21,7 @@ def retry_three_times(site: Site) -> None:
 
 
 @pytest.mark.parametrize('scheme', ['light', 'dark', 'the dark of the platform'])
-def test_axe_finds_nothing_serious_in_light_and_dark(site: Site, visit: Visit, scheme: str) -> None:
+def test_axe_finds_nothing_serious_in_light_and_dark(site, visit, scheme):
     retry_three_times(site)
     page = visit('alice', color_scheme='dark' if scheme == 'dark' else 'light')
     if scheme == 'the dark of the platform':
@@ -56,13 +54,13 @@ def test_axe_finds_nothing_serious_in_light_and_dark(site: Site, visit: Visit, s
         assert schemes == ['dark'] * 4
 
 
-def test_axe_finds_a_button_without_a_name(page: Page) -> None:
+def test_axe_finds_a_button_without_a_name(page):
     page.evaluate('() => document.querySelector(".runs-api-retry").replaceChildren()')
 
     assert [found.partition(':')[0] for found in serious(page)] == ['button-name']
 
 
-def test_a_small_screen_scrolls_in_one_direction_and_shows_attempts_as_cards(site: Site, visit: Visit) -> None:
+def test_a_small_screen_scrolls_in_one_direction_and_shows_attempts_as_cards(site, visit):
     retry_three_times(site)
     with site.app.app_context():
         first, *retries = seed.bulk_runs(10, 2, 2)
@@ -101,7 +99,7 @@ def test_a_small_screen_scrolls_in_one_direction_and_shows_attempts_as_cards(sit
 
 
 @pytest.mark.parametrize('motion, animation', [('reduce', 'none'), ('no-preference', 'runs-api-working')])
-def test_nothing_moves_for_users_who_do_not_want_it(site: Site, visit: Visit, motion: str, animation: str) -> None:
+def test_nothing_moves_for_users_who_do_not_want_it(site, visit, motion, animation):
     page = visit('alice', reduced_motion=motion)
     page.goto(site.page)
     page.route('**/retry', lambda route: None)

@@ -1,36 +1,30 @@
 """A user retries a run from its page, with the keyboard alone, and from the list of runs."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import seed
 from database import db
 from flask import Response
 
-from .chromium import Page, Route, focused, tab_to
-from .conftest import Visit, open_dialog
-from .served import Site
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+from .chromium import focused, tab_to
+from .conftest import open_dialog
 
 
-def own_row(page: Page) -> dict[str, str]:
+def own_row(page):
     """Return the filled cells of the table of attempts for the run of the page, by their labels."""
     cells = page.locator('.runs-api-history [aria-current] > *').evaluate_all(
         'cells => cells.map((cell) => [cell.dataset.label, cell.innerText.trim()])')
     return {label: text for label, text in cells if text}
 
 
-def choices(page: Page) -> list[str]:
+def choices(page):
     """Return what the dialog offers to run again."""
     return [label.strip() for label in page.get_by_role('dialog').locator('fieldset label:visible').all_inner_texts()]
 
 
-def test_the_keyboard_leads_from_the_button_to_the_new_run_and_its_history(site: Site, page: Page) -> None:
+def test_the_keyboard_leads_from_the_button_to_the_new_run_and_its_history(site, page):
     tab_to(page, 'Retry this run')
     page.keyboard.press('Enter')
     page.get_by_label('all 9 tests').wait_for()
@@ -61,7 +55,7 @@ def test_the_keyboard_leads_from_the_button_to_the_new_run_and_its_history(site:
 
 
 @pytest.mark.parametrize('way', ['Escape', 'Cancel', 'no focus'])
-def test_the_dialog_can_be_left_and_makes_nothing(site: Site, page: Page, way: str) -> None:
+def test_the_dialog_can_be_left_and_makes_nothing(site, page, way):
     if way == 'no focus':
         # As in Safari, where a pressed button gets no focus, and with some screen readers.
         page.get_by_role('button', name='Retry this run').dispatch_event('click')
@@ -82,7 +76,7 @@ def test_the_dialog_can_be_left_and_makes_nothing(site: Site, page: Page, way: s
     assert page.get_by_label('Reason').input_value() == ''
 
 
-def test_a_reason_is_counted_as_the_server_counts_it_and_not_sent_when_it_is_too_long(site: Site, dialog: Page) -> None:
+def test_a_reason_is_counted_as_the_server_counts_it_and_not_sent_when_it_is_too_long(site, dialog):
     reason, submit = dialog.get_by_label('Reason'), dialog.get_by_role('button', name=f'Retry run {site.run_id}')
     reason.fill('x' * 257)
     assert dialog.get_by_text('2 characters too many').is_visible()
@@ -102,7 +96,7 @@ def test_a_reason_is_counted_as_the_server_counts_it_and_not_sent_when_it_is_too
     assert own_row(dialog)['Why'] == '\U0001f480' * 255
 
 
-def test_the_dialog_says_what_is_known_of_the_failed_tests(site: Site, visit: Visit) -> None:
+def test_the_dialog_says_what_is_known_of_the_failed_tests(site, visit):
     new = site.retry(site.run_id, failed_only=True)
     site.work(2)
     page = visit('alice')
@@ -117,7 +111,7 @@ def test_the_dialog_says_what_is_known_of_the_failed_tests(site: Site, visit: Vi
     assert page.get_by_text('This test failed each time, in the same way').is_visible()
 
 
-def refuse(kind: str, site: Site) -> int:
+def refuse(kind, site):
     """Add a run whose retry is refused for all tests, or for those that failed, and return it."""
     if kind == 'failed':
         return site.add_run(*seed.COMPLETED[:2])
@@ -133,12 +127,11 @@ def refuse(kind: str, site: Site) -> int:
 @pytest.mark.parametrize('kind, chosen, other', [
     ('all', 'all tests', 'only the one that did not pass'),
     ('failed', 'only those that did not pass', 'its only test')])
-def test_a_choice_that_the_preview_refuses_is_deselected_and_never_sent(
-        site: Site, visit: Visit, kind: str, chosen: str, other: str) -> None:
+def test_a_choice_that_the_preview_refuses_is_deselected_and_never_sent(site, visit, kind, chosen, other):
     run_id = refuse(kind, site)
     page = visit('alice')
     page.goto(site.page_of(run_id))
-    held: list[Route] = []
+    held: list[Any] = []
     page.route('**/retry', lambda route: held.append(route), times=1)
     page.get_by_role('button', name='Retry this run').click()
     page.get_by_label(chosen).check()
@@ -163,8 +156,8 @@ def test_a_choice_that_the_preview_refuses_is_deselected_and_never_sent(
 
 @pytest.mark.parametrize('chosen, status', [
     ('all tests', None), ('only those that did not pass', 429), ('only those that did not pass', 503)])
-def test_a_retry_may_be_sent_without_the_preview(site: Site, page: Page, chosen: str, status: int | None) -> None:
-    held: list[Route] = []
+def test_a_retry_may_be_sent_without_the_preview(site, page, chosen, status):
+    held: list[Any] = []
     page.route('**/retry', lambda route: held.append(route) if route.request.method == 'GET' else route.continue_())
     page.get_by_role('button', name='Retry this run').click()
     assert page.get_by_text('Loading the numbers of tests…').is_visible()
@@ -181,7 +174,7 @@ def test_a_retry_may_be_sent_without_the_preview(site: Site, page: Page, chosen:
     page.wait_for_url(site.page_of(site.run_id + 1))
 
 
-def test_every_row_of_the_list_has_its_button(site: Site, visit: Visit) -> None:
+def test_every_row_of_the_list_has_its_button(site, visit):
     second, newest = site.add_run(*seed.COMPLETED), site.add_run()
     page = visit('alice')
     page.goto(f'{site.address}/test/')
@@ -203,8 +196,8 @@ def test_every_row_of_the_list_has_its_button(site: Site, visit: Visit) -> None:
 
 
 @pytest.mark.parametrize('way', ['double click', 'Enter twice'])
-def test_sending_shows_and_happens_once(site: Site, dialog: Page, way: str) -> None:
-    held: list[Route] = []
+def test_sending_shows_and_happens_once(site, dialog, way):
+    held: list[Any] = []
     dialog.route('**/retry', lambda route: held.append(route))
     submit = dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}')
 
@@ -232,14 +225,14 @@ def test_sending_shows_and_happens_once(site: Site, dialog: Page, way: str) -> N
     assert dialog.get_by_text('that did not pass').count() == 0
 
 
-def hold(page: Page, pattern: str) -> list[Route]:
+def hold(page, pattern):
     """Hold the next request to an address, and return the list that it is added to."""
-    held: list[Route] = []
+    held: list[Any] = []
     page.route(pattern, lambda route: held.append(route), times=1)
     return held
 
 
-def let_answer(page: Page, held: list[Route], **answer: Any) -> None:
+def let_answer(page, held, **answer):
     """Answer a request that was held, and wait until the page has seen the answer."""
     with page.expect_response('**/retry') as response:
         held[0].fulfill(**answer)
@@ -248,7 +241,7 @@ def let_answer(page: Page, held: list[Route], **answer: Any) -> None:
 
 
 @pytest.mark.parametrize('way', ['Escape', 'Cancel'])
-def test_the_dialog_can_be_left_while_it_sends(site: Site, dialog: Page, way: str) -> None:
+def test_the_dialog_can_be_left_while_it_sends(site, dialog, way):
     held = hold(dialog, '**/retry')
     with dialog.expect_request('**/retry'):
         dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').click()
@@ -262,7 +255,7 @@ def test_the_dialog_can_be_left_while_it_sends(site: Site, dialog: Page, way: st
 
 
 @pytest.mark.parametrize('keys', [['Escape'], ['Shift+Tab', 'Enter']])
-def test_the_dialog_can_be_left_while_the_new_page_is_opening(site: Site, dialog: Page, keys: list[str]) -> None:
+def test_the_dialog_can_be_left_while_the_new_page_is_opening(site, dialog, keys):
     new_page = site.page_of(site.run_id + 1)
     hold(dialog, new_page)
     with dialog.expect_request(new_page):
@@ -278,7 +271,7 @@ def test_the_dialog_can_be_left_while_the_new_page_is_opening(site: Site, dialog
 
 
 @pytest.mark.parametrize('status', [202, 422])
-def test_a_late_answer_for_one_run_does_nothing_to_the_dialog_of_another(site: Site, visit: Visit, status: int) -> None:
+def test_a_late_answer_for_one_run_does_nothing_to_the_dialog_of_another(site, visit, status):
     other = site.add_run(*seed.COMPLETED)
     page = visit('alice')
     page.goto(f'{site.address}/test/')
@@ -300,7 +293,7 @@ def test_a_late_answer_for_one_run_does_nothing_to_the_dialog_of_another(site: S
     assert page.locator('[type=submit]').inner_text() == f'Retry run {other}'
 
 
-def test_back_leads_to_a_page_that_is_not_sending(site: Site, dialog: Page) -> None:
+def test_back_leads_to_a_page_that_is_not_sending(site, dialog):
     dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').click()
     dialog.wait_for_url(site.page_of(site.run_id + 1))
 
@@ -313,14 +306,14 @@ def test_back_leads_to_a_page_that_is_not_sending(site: Site, dialog: Page) -> N
     assert dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').is_enabled()
 
 
-def behind_a_password(app: WSGIApplication) -> WSGIApplication:
+def behind_a_password(app):
     """Ask for a name and a password before every answer of an application, as the proxy of a staging site does."""
     refusal = Response(status=401, headers={'WWW-Authenticate': 'Basic realm="Staging"'})
     return lambda environ, start_response: (
         app if environ.get('HTTP_AUTHORIZATION') == 'Basic Y2k6c2VjcmV0' else refusal)(environ, start_response)
 
 
-def test_the_button_works_behind_a_proxy_that_asks_for_a_password(site: Site, visit: Visit) -> None:
+def test_the_button_works_behind_a_proxy_that_asks_for_a_password(site, visit):
     site.app.wsgi_app = behind_a_password(site.app.wsgi_app)  # type: ignore[assignment,method-assign]
     page = visit('alice', http_credentials={'username': 'ci', 'password': 'secret'})
     page.goto(site.page)
@@ -331,7 +324,7 @@ def test_the_button_works_behind_a_proxy_that_asks_for_a_password(site: Site, vi
     page.wait_for_url(site.page_of(site.run_id + 1))
 
 
-def test_without_scripts_nothing_pretends_to_work(site: Site, visit: Visit) -> None:
+def test_without_scripts_nothing_pretends_to_work(site, visit):
     page = visit('alice', java_script_enabled=False)
 
     for address in (site.page, f'{site.address}/test/'):

@@ -1,26 +1,18 @@
 """A built console before a copy of the platform's checkout, and a browser that is signed in to it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from itertools import count
-from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 from browser import chromium
-from on_platform.checkout import Platform, add_built_commit, copy_as_documented, named, prepare
-from on_platform.protocol import Process, Story, running
+from on_platform.checkout import add_built_commit, copy_as_documented, named, prepare
+from on_platform.protocol import Story, running
 from on_platform.rows import Rows, now
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page, Route
 
 #: AbortSignal.timeout has a clock of its own, which a test cannot move.
 TIMEOUTS = '''AbortSignal.timeout = (milliseconds) => {
@@ -32,57 +24,53 @@ TIMEOUTS = '''AbortSignal.timeout = (milliseconds) => {
 #: Ids of tokens, and addresses. The ids of the stories' own tokens are small.
 _numbers = count(1_000_000)
 
-#: A page of the console: ``visit('/runs', dark=True)``. The person of the story is signed in. With ``clock`` the time
-#: can be moved, and ``answers`` are given in the place of the platform: None for no answer.
-Visit = Callable[..., 'Page']
-
 
 @pytest.fixture(scope='session')
-def built() -> Path:
+def built():
     """The folder of a console that is patched and built."""
     return named('SAMPLE_PLATFORM_CONSOLE', 'the files of a console that is patched and built')
 
 
 @pytest.fixture(scope='session')
-def platform(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Platform:
+def platform(built, tmp_path_factory):
     """A copy of the platform with all that the docs offer, which knows what was built."""
     checkout = named('SAMPLE_PLATFORM', 'a checkout of the sample platform')
     return add_built_commit(copy_as_documented(prepare(checkout, tmp_path_factory.mktemp('checkout'))))
 
 
 @pytest.fixture(scope='session')
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Rows:
+def rows(tmp_path_factory):
     """The database."""
     return Rows(f'sqlite:///{tmp_path_factory.mktemp("database")}/platform.sqlite')
 
 
 @pytest.fixture(scope='session')
-def process(platform: Platform, rows: Rows, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def process(platform, rows, tmp_path_factory):
     """The process that stories are told to, and that answers the console."""
     with running(platform, rows.address, tmp_path_factory.mktemp('protocol')) as process:
         yield process
 
 
 @pytest.fixture
-def story(process: Process, rows: Rows, platform: Platform) -> Story:
+def story(process, rows, platform):
     """A platform on which nothing has happened yet."""
     return Story(process, rows, platform)
 
 
 @pytest.fixture(scope='session')
-def address(process: Process) -> str:
+def address(process):
     """The origin of the platform."""
     return f"http://localhost:{process.call('serve')}"
 
 
 @pytest.fixture(scope='session')
-def browser() -> Iterator[Browser]:
+def browser():
     """Chromium."""
     with chromium.running() as browser:
         yield browser
 
 
-def options(address: str, story: Story | None, *, dark: bool) -> dict[str, Any]:
+def options(address, story, *, dark):
     """Return the options of a browser's context in which the person of a story is signed in, if one is given."""
     kept = {'sp-theme': 'dark' if dark else 'light'}
     if story:
@@ -98,9 +86,9 @@ def options(address: str, story: Story | None, *, dark: bool) -> dict[str, Any]:
         'origin': address, 'localStorage': [{'name': name, 'value': value} for name, value in kept.items()]}]}}
 
 
-def serve(page: Page, built: Path) -> None:
+def serve(page, built):
     """Answer for the platform, as nginx would: with the console's files, and its page at any other address."""
-    def answer(route: Route) -> None:
+    def answer(route):
         path = urlsplit(route.request.url).path
         if path.startswith('/api/'):
             # The platform counts requests by address, those for a log-in with all others.
@@ -112,17 +100,21 @@ def serve(page: Page, built: Path) -> None:
     page.route('**', answer)
 
 
-def reply(body: object, route: Route) -> None:
+def reply(body, route):
     """Answer a request in the place of the platform, or not at all."""
     route.fulfill(json=body) if body else route.abort()
 
 
 @pytest.fixture
-def visit(browser: Browser, address: str, built: Path, story: Story) -> Iterator[Visit]:
-    """Open pages of the console, each in a browser of its own."""
+def visit(browser, address, built, story):
+    """
+    Open pages of the console, each in a browser of its own: ``visit('/runs', dark=True)``.
+
+    The person of the story is signed in. With ``clock`` the time can be moved, and ``answers`` are given in the place
+    of the platform: None for no answer.
+    """
     with chromium.watching(browser, 'error') as open_page:
-        def visit(path: str, *, signed_in: bool = True, dark: bool = False, clock: bool = False,
-                  answers: Mapping[str, Any] | None = None, **others: Any) -> Page:
+        def visit(path, *, signed_in=True, dark=False, clock=False, answers=None, **others):
             page = open_page(**options(address, story if signed_in else None, dark=dark), **others)
             serve(page, built)
             for pattern, body in (answers or {}).items():
@@ -136,14 +128,14 @@ def visit(browser: Browser, address: str, built: Path, story: Story) -> Iterator
         yield visit
 
 
-def asked(page: Page) -> list[str]:
+def asked(page):
     """Return a list to which the paths below /api/v1 are added that a page asks for from now on."""
     paths: list[str] = []
     page.on('request', lambda request: paths.append(request.url.partition('/api/v1')[2]))
     return paths
 
 
-def open_dialog(page: Page) -> Locator:
+def open_dialog(page):
     """Press "Run again", and return the dialog when it stands still."""
     page.get_by_role('button', name='Run again').click()
     dialog = page.get_by_role('dialog')

@@ -1,16 +1,10 @@
 """The attempts on the console's page of a run: live, what they prove, and why a run ended early (docs/console.rst)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import pytest
-from on_platform.protocol import CRASH, MISSING, Outcome, Story, differs
+from on_platform.protocol import CRASH, MISSING, Outcome, differs
 
-from .conftest import Visit, asked
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+from .conftest import asked
 
 pytestmark = pytest.mark.console
 
@@ -21,18 +15,18 @@ ATTEMPTS, GRID = 'Attempts, newest first', 'Tests that did not pass each time'
 LATER = 61_000
 
 
-def row_of(page: Page, table: str, name: object) -> Locator:
+def row_of(page, table, name):
     """Return the row of a table whose head begins with a name."""
     return page.get_by_role('region', name=table).get_by_role('row').filter(
         has=page.get_by_role('rowheader', name=str(name))).first
 
 
-def cells(page: Page, table: str, name: object) -> list[str]:
+def cells(page, table, name):
     """Return the texts in a row of a table."""
     return [' '.join(text.split()) for text in row_of(page, table, name).locator('th, td').all_inner_texts()]
 
 
-def test_what_the_attempts_prove(story: Story, visit: Visit) -> None:
+def test_what_the_attempts_prove(story, visit):
     tests = story.tests(6)
     better, same, missing = tests[1:4]
     first = story.complete(story.push(tests), {better: Outcome(exit_code=1), same: differs('else'), missing: MISSING})
@@ -52,7 +46,7 @@ def test_what_the_attempts_prove(story: Story, visit: Visit) -> None:
     assert page.get_by_role('region', name=GRID).get_by_role('rowheader').count() == 3
 
 
-def test_attempts_whose_first_run_is_gone(story: Story, visit: Visit) -> None:
+def test_attempts_whose_first_run_is_gone(story, visit):
     tests = story.tests(2)
     first = story.complete(story.push(tests), {tests[0]: CRASH})
     second = story.complete(story.retry(first, failed_only=False))
@@ -64,7 +58,7 @@ def test_attempts_whose_first_run_is_gone(story: Story, visit: Visit) -> None:
     row_of(page, ATTEMPTS, 1).get_by_text(f'run {second} (this run)').wait_for()
 
 
-def test_a_retry_is_watched_from_queued_to_whole(story: Story, visit: Visit) -> None:
+def test_a_retry_is_watched_from_queued_to_whole(story, visit):
     tests = story.tests(5)
     first = story.complete(story.push(tests), {tests[0]: CRASH, tests[1]: CRASH})
     story.rows.set('regression_test', tests[4], active=False)
@@ -98,7 +92,7 @@ def test_a_retry_is_watched_from_queued_to_whole(story: Story, visit: Visit) -> 
     page.get_by_role('button', name='Cancel run').wait_for(state='detached')
 
 
-def test_another_attempt_that_moves_on_costs_no_results_of_this_one(story: Story, visit: Visit) -> None:
+def test_another_attempt_that_moves_on_costs_no_results_of_this_one(story, visit):
     tests = story.tests(2)
     first = story.complete(story.push(tests), {tests[0]: CRASH})
     second = story.retry(first)
@@ -114,7 +108,7 @@ def test_another_attempt_that_moves_on_costs_no_results_of_this_one(story: Story
     assert {path.partition('?')[0] for path in paths} == {f'/runs/{first}/retries', f'/runs/{first}/verdict'}
 
 
-def test_the_way_to_another_attempt_and_back_costs_no_results(story: Story, visit: Visit) -> None:
+def test_the_way_to_another_attempt_and_back_costs_no_results(story, visit):
     tests = story.tests(2)
     first = story.complete(story.push(tests), {tests[0]: CRASH})
     story.complete(story.retry(first))
@@ -128,7 +122,7 @@ def test_the_way_to_another_attempt_and_back_costs_no_results(story: Story, visi
     assert [path for path in paths if 'samples' in path] == []
 
 
-def test_words_that_are_new_are_shown_as_they_are(story: Story, visit: Visit) -> None:
+def test_words_that_are_new_are_shown_as_they_are(story, visit):
     (test,) = story.tests(1)
     first = story.complete(story.push([test]), {test: CRASH})
     second = story.retry(first)
@@ -146,7 +140,7 @@ def test_words_that_are_new_are_shown_as_they_are(story: Story, visit: Visit) ->
     page.get_by_text('The sun was gone: <b>dark</b>', exact=True).wait_for()
 
 
-def test_why_a_run_ended_is_said_in_the_words_of_the_api_and_need_not_be_final(story: Story, visit: Visit) -> None:
+def test_why_a_run_ended_is_said_in_the_words_of_the_api_and_need_not_be_final(story, visit):
     (test,) = story.tests(1)
     run_id = story.push([test])
     worker = story.worker(run_id)
@@ -165,7 +159,7 @@ def test_why_a_run_ended_is_said_in_the_words_of_the_api_and_need_not_be_final(s
     assert page.get_by_role('heading', name='Attempts').count() == 0
 
 
-def test_nothing_is_said_of_an_end_before_the_cause_is_known(story: Story, visit: Visit) -> None:
+def test_nothing_is_said_of_an_end_before_the_cause_is_known(story, visit):
     run_id = story.push(story.tests(2))
     worker = story.worker(run_id)
     worker.start()
@@ -187,7 +181,7 @@ def test_nothing_is_said_of_an_end_before_the_cause_is_known(story: Story, visit
     page.get_by_role('alert').wait_for(state='detached')
 
 
-def test_a_verdict_that_cannot_be_loaded_again_is_marked_until_it_is(story: Story, visit: Visit) -> None:
+def test_a_verdict_that_cannot_be_loaded_again_is_marked_until_it_is(story, visit):
     tests = story.tests(2)
     first = story.complete(story.push(tests), {tests[0]: CRASH})
     second = story.complete(story.retry(first), {tests[0]: CRASH})
@@ -216,8 +210,7 @@ def test_a_verdict_that_cannot_be_loaded_again_is_marked_until_it_is(story: Stor
 @pytest.mark.parametrize(('part', 'name'), [
     ('/runs/*', 'This run'), ('/progress', 'The progress'), ('/samples?*', 'The results'),
     ('/artifacts?*', 'The artifacts'), ('/retries?*', 'The attempts and their verdict')])
-def test_a_part_that_cannot_be_loaded_is_named_until_it_is(
-        story: Story, visit: Visit, part: str, name: str) -> None:
+def test_a_part_that_cannot_be_loaded_is_named_until_it_is(story, visit, part, name):
     run_id = story.complete(story.push(story.tests(1)))
     page = visit(f'/runs/{run_id}', clock=True, answers={f'**/api/v1/**{part}': None})
     page.get_by_role('heading', name='Test results').wait_for()
@@ -230,7 +223,7 @@ def test_a_part_that_cannot_be_loaded_is_named_until_it_is(
     page.get_by_role('alert').wait_for(state='detached')
 
 
-def test_a_run_that_does_not_exist_is_refused_once_and_cannot_be_run_again(visit: Visit) -> None:
+def test_a_run_that_does_not_exist_is_refused_once_and_cannot_be_run_again(visit):
     page = visit('/runs/99999', clock=True)
     page.get_by_role('alert').get_by_text('Run 99999 not found.').wait_for()
     paths = asked(page)
@@ -244,7 +237,7 @@ def test_a_run_that_does_not_exist_is_refused_once_and_cannot_be_run_again(visit
     assert page.get_by_role('button', name='Run again').count() == 0
 
 
-def test_nothing_is_said_of_tests_that_never_ran_while_a_retry_may_run_them(story: Story, visit: Visit) -> None:
+def test_nothing_is_said_of_tests_that_never_ran_while_a_retry_may_run_them(story, visit):
     tests = story.tests(3)
     first = story.push(tests)
     worker = story.worker(first)
@@ -259,7 +252,7 @@ def test_nothing_is_said_of_tests_that_never_ran_while_a_retry_may_run_them(stor
     assert page.get_by_text('are shown').count() == 0
 
 
-def test_tests_that_never_ran_have_a_row_and_attempts_are_those_of_the_verdict(story: Story, visit: Visit) -> None:
+def test_tests_that_never_ran_have_a_row_and_attempts_are_those_of_the_verdict(story, visit):
     tests = story.tests(4)
     first = story.push(tests)
     story.worker(first).start()
@@ -277,7 +270,7 @@ def test_tests_that_never_ran_have_a_row_and_attempts_are_those_of_the_verdict(s
     page.get_by_text('The newest 10 of 11 attempts are shown.', exact=True).wait_for()
 
 
-def test_a_platform_without_retries_is_asked_once_and_the_page_is_as_before(story: Story, visit: Visit) -> None:
+def test_a_platform_without_retries_is_asked_once_and_the_page_is_as_before(story, visit):
     run_id = story.complete(story.push(story.tests(1)))
     page = visit('/status', clock=True, answers={})
     page.route('**/retries?*', lambda route: route.fulfill(status=404, json={'message': 'Not found.', 'details': {}}))

@@ -1,19 +1,13 @@
 """The console's "Run again": press, choose, land (docs/console.rst)."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 from browser.chromium import focused, tab_to
-from on_platform.protocol import CRASH, PASSWORD, Story, differs
+from on_platform.protocol import CRASH, PASSWORD, differs
 
-from .conftest import Visit, open_dialog
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page, Route
+from .conftest import open_dialog
 
 pytestmark = pytest.mark.console
 
@@ -22,37 +16,37 @@ ALL, FAILED = 'All tests', 'Only those that did not pass'
 
 
 @pytest.fixture
-def red(story: Story) -> int:
+def red(story):
     """A run of five tests that has completed: two of them did not pass."""
     tests = story.tests(5)
     return story.complete(story.open_pull(tests), {tests[1]: CRASH, tests[3]: differs('else')})
 
 
 @pytest.fixture
-def page(visit: Visit, red: int) -> Page:
+def page(visit, red):
     """The page of the red run."""
     return visit(f'/runs/{red}')
 
 
-def sign_in(story: Story, page: Page, name: str, role: str) -> None:
+def sign_in(story, page, name, role):
     """Add a person to the platform, and sign in as that person."""
     story.process.call('add_people', people={name: role}, password=PASSWORD)
     sign_in_again(page, name)
 
 
-def sign_in_again(page: Page, name: str) -> None:
+def sign_in_again(page, name):
     """Sign in as a person of the platform."""
     page.get_by_label('Email').fill(f'{name}@example.com')
     page.get_by_label('Password').fill(PASSWORD)
     page.get_by_role('button', name='Sign in').click()
 
 
-def submit(dialog: Locator) -> None:
+def submit(dialog):
     """Run again."""
     dialog.get_by_role('button', name='Run again').click()
 
 
-def landed(page: Page, story: Story, source: int, number: int = 1) -> int:
+def landed(page, story, source, number=1):
     """Wait until the browser has gone to the newest of so many retries of a run, and return it."""
     page.wait_for_url(lambda url: not url.endswith(f'/runs/{source}'))
     made: list[int] = [attempt['run_id'] for attempt in story.attempts(source)[1:]]
@@ -61,19 +55,19 @@ def landed(page: Page, story: Story, source: int, number: int = 1) -> int:
     return made[-1]
 
 
-def description(page: Page) -> str:
+def description(page):
     """Return the description of the element that has the focus."""
     return str(page.evaluate('() => document.getElementById(document.activeElement.getAttribute'
                              '("aria-describedby")).textContent'))
 
 
-def answer_posts(page: Page, answer: Callable[[Route], object]) -> None:
+def answer_posts(page, answer):
     """Let each POST arrive, and answer it in the place of the platform."""
     page.route('**/retry', lambda route: [route.fetch(), answer(route)] if route.request.method == 'POST'
                else route.continue_())
 
 
-def test_sign_in_press_choose_and_land(story: Story, red: int, visit: Visit) -> None:
+def test_sign_in_press_choose_and_land(story, red, visit):
     before = story.rows_of(red)
     page = visit(f'/runs/{red}', signed_in=False)
     sign_in(story, page, 'cora', 'contributor')
@@ -91,7 +85,7 @@ def test_sign_in_press_choose_and_land(story: Story, red: int, visit: Visit) -> 
     assert story.rows_of(red) == before
 
 
-def test_who_may_not_sees_no_button(story: Story, red: int, visit: Visit) -> None:
+def test_who_may_not_sees_no_button(story, red, visit):
     page = visit(f'/runs/{red}', signed_in=False)
     sign_in(story, page, 'una', 'user')
 
@@ -100,7 +94,7 @@ def test_who_may_not_sees_no_button(story: Story, red: int, visit: Visit) -> Non
 
 
 @pytest.mark.parametrize('half', [False, True])
-def test_an_answer_that_is_lost_is_asked_for_again(story: Story, page: Page, red: int, half: bool) -> None:
+def test_an_answer_that_is_lost_is_asked_for_again(story, page, red, half):
     answer_posts(page, lambda route: route.fulfill(status=202, body='{"new_run') if half else route.abort())
     dialog = open_dialog(page)
     submit(dialog)
@@ -122,9 +116,9 @@ def test_an_answer_that_is_lost_is_asked_for_again(story: Story, page: Page, red
     assert len(story.attempts(red)) == 3
 
 
-def leave(page: Page, way: str) -> None:
+def leave(page, way):
     """Send a retry whose answer does not reach the dialog, and leave the dialog in one of several ways."""
-    def answer(route: Route) -> None:
+    def answer(route):
         if way in ('401', '429'):
             route.fulfill(status=int(way), json={})
         elif way != 'Escape while it sends':
@@ -150,8 +144,7 @@ def leave(page: Page, way: str) -> None:
 
 
 @pytest.mark.parametrize('way', ['Escape', 'Escape while it sends', 'reload', '429', '401'])
-def test_a_request_that_may_have_made_a_run_is_kept_when_its_dialog_is_left(
-        story: Story, visit: Visit, red: int, way: str) -> None:
+def test_a_request_that_may_have_made_a_run_is_kept_when_its_dialog_is_left(story, visit, red, way):
     page = visit(f'/runs/{red}', signed_in=False)
     sign_in(story, page, 'cora', 'contributor')
     leave(page, way)
@@ -169,7 +162,7 @@ def test_a_request_that_may_have_made_a_run_is_kept_when_its_dialog_is_left(
     page.get_by_text('This is the run of your earlier request').wait_for()
 
 
-def test_a_request_is_kept_for_an_hour(story: Story, page: Page, red: int) -> None:
+def test_a_request_is_kept_for_an_hour(story, page, red):
     leave(page, 'Escape')
     page.evaluate('() => { const now = Date.now(); Date.now = () => now + 3_601_000; }')
 
@@ -181,7 +174,7 @@ def test_a_request_is_kept_for_an_hour(story: Story, page: Page, red: int) -> No
     landed(page, story, red, 2)
 
 
-def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(story: Story, page: Page, red: int) -> None:
+def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(story, page, red):
     leave(page, 'Escape')
     refusal = {'test_count': 0, 'refusal': {'message': 'A retry is queued.', 'details': {}}}
     page.route('**/retry', lambda route: route.continue_() if route.request.method == 'POST' else route.fulfill(
@@ -199,7 +192,7 @@ def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(story: S
 
 
 @pytest.mark.parametrize('refusal', ['key_reused', 'nothing_failed'])
-def test_a_key_whose_request_was_refused_is_replaced(story: Story, page: Page, red: int, refusal: str) -> None:
+def test_a_key_whose_request_was_refused_is_replaced(story, page, red, refusal):
     keys: list[str | None] = []
     page.on('request', lambda request: keys.append(request.headers.get('idempotency-key'))
             if request.method == 'POST' else None)
@@ -216,7 +209,7 @@ def test_a_key_whose_request_was_refused_is_replaced(story: Story, page: Page, r
     assert len(set(keys)) == 2
 
 
-def test_each_dialog_begins_anew_but_with_the_reason(story: Story, page: Page, red: int) -> None:
+def test_each_dialog_begins_anew_but_with_the_reason(story, page, red):
     dialog = open_dialog(page)
     dialog.get_by_role('radio', name=f'{FAILED} — 2 would run').check()
     dialog.get_by_label('Reason').fill('flaky VM')
@@ -224,7 +217,7 @@ def test_each_dialog_begins_anew_but_with_the_reason(story: Story, page: Page, r
     dialog.wait_for(state='detached')
 
     # Before its own preview has come, nothing is chosen, and the dialog says why.
-    held: list[Route] = []
+    held: list[Any] = []
     page.route('**/retry', lambda route: held.append(route))
     dialog = open_dialog(page)
     dialog.get_by_role('status').get_by_text('Loading a preview…').wait_for()
@@ -248,10 +241,9 @@ def test_each_dialog_begins_anew_but_with_the_reason(story: Story, page: Page, r
 
 
 @pytest.mark.parametrize('takes_long', [False, True])
-def test_without_a_preview_one_may_run_again_all_the_same(
-        story: Story, visit: Visit, red: int, takes_long: bool) -> None:
+def test_without_a_preview_one_may_run_again_all_the_same(story, visit, red, takes_long):
     page = visit(f'/runs/{red}', clock=True)
-    held: list[Route] = []
+    held: list[Any] = []
     page.route('**/retry', lambda route: (
         route.continue_() if route.request.method == 'POST' else held.append(route) if takes_long else route.abort()))
     dialog = open_dialog(page)
@@ -267,10 +259,9 @@ def test_without_a_preview_one_may_run_again_all_the_same(
 
 
 @pytest.mark.parametrize('chosen', [ALL, FAILED])
-def test_a_late_preview_takes_a_choice_away_but_makes_none(
-        story: Story, visit: Visit, red: int, chosen: str) -> None:
+def test_a_late_preview_takes_a_choice_away_but_makes_none(story, visit, red, chosen):
     page = visit(f'/runs/{red}', clock=True)
-    held: list[Route] = []
+    held: list[Any] = []
     page.route('**/retry', lambda route: held.append(route))
     dialog = open_dialog(page)
     page.clock.fast_forward(6_000)
@@ -288,7 +279,7 @@ def test_a_late_preview_takes_a_choice_away_but_makes_none(
 
 
 @pytest.mark.parametrize('way', ['Escape', 'Cancel', 'patience'])
-def test_a_request_that_hangs_can_be_left_and_ends(story: Story, visit: Visit, red: int, way: str) -> None:
+def test_a_request_that_hangs_can_be_left_and_ends(story, visit, red, way):
     page = visit(f'/runs/{red}', clock=True)
     answer_posts(page, lambda route: None)
     dialog = open_dialog(page)
@@ -308,7 +299,7 @@ def test_a_request_that_hangs_can_be_left_and_ends(story: Story, visit: Visit, r
     landed(page, story, red)
 
 
-def run_of(story: Story, state: str) -> int:
+def run_of(story, state):
     """Return a run of three tests in a state: where it is red, one of them did not pass."""
     tests = story.tests(3)
     run_id = story.open_pull(tests)
@@ -330,8 +321,7 @@ def run_of(story: Story, state: str) -> int:
     ('queued', [f'{ALL} — 3 would run'], [FAILED], 'has not finished'),
     ('a test is inactive', [f'{FAILED} — 1 would run'], [ALL], r'inactive.*\(\d+\)'),
     ('the build is gone', [], [FAILED, ALL], 'build')])
-def test_the_dialog_offers_and_refuses_as_the_preview_does(
-        story: Story, visit: Visit, state: str, offered: list[str], refused: list[str], words: str) -> None:
+def test_the_dialog_offers_and_refuses_as_the_preview_does(story, visit, state, offered, refused, words):
     dialog = open_dialog(visit(f'/runs/{run_of(story, state)}'))
 
     dialog.get_by_text(re.compile(words)).first.wait_for()
@@ -343,7 +333,7 @@ def test_the_dialog_offers_and_refuses_as_the_preview_does(
     assert dialog.get_by_role('button', name='Run again').is_enabled() == bool(offered)
 
 
-def test_a_reason_has_a_limit(story: Story, page: Page, red: int) -> None:
+def test_a_reason_has_a_limit(story, page, red):
     dialog = open_dialog(page)
     dialog.get_by_label('Reason').fill('🦀' * 256)
     dialog.get_by_text('1 character too many').wait_for()
@@ -355,7 +345,7 @@ def test_a_reason_has_a_limit(story: Story, page: Page, red: int) -> None:
     assert story.attempts(landed(page, story, red))[1]['reason'] == '🦀' * 255
 
 
-def test_a_refusal_that_is_new_is_shown_by_its_message(page: Page) -> None:
+def test_a_refusal_that_is_new_is_shown_by_its_message(page):
     answer_posts(page, lambda route: route.fulfill(
         status=422, json={'message': 'The moon is full.', 'details': {'refusal': 'full_moon', 'inactive_ids': [1]}}))
     dialog = open_dialog(page)
@@ -368,8 +358,7 @@ def test_a_refusal_that_is_new_is_shown_by_its_message(page: Page) -> None:
 @pytest.mark.parametrize(('status', 'details', 'words'), [
     (404, {'resource': 'run'}, 'Run 1 not found.'), (404, {}, 'This platform has no retries.'),
     (403, {}, "You don't have permission to do that.")])
-def test_after_a_final_answer_to_the_preview_nothing_can_be_sent(
-        page: Page, status: int, details: dict[str, str], words: str) -> None:
+def test_after_a_final_answer_to_the_preview_nothing_can_be_sent(page, status, details, words):
     page.route('**/retry', lambda route: route.fulfill(
         status=status, json={'message': 'Run 1 not found.', 'details': details}))
     dialog = open_dialog(page)
@@ -380,7 +369,7 @@ def test_after_a_final_answer_to_the_preview_nothing_can_be_sent(
 
 
 @pytest.mark.parametrize('code', [429, 503])
-def test_a_preview_that_may_work_later_can_be_loaded_again(page: Page, code: int) -> None:
+def test_a_preview_that_may_work_later_can_be_loaded_again(page, code):
     page.route('**/retry', lambda route: route.fulfill(status=code, json={}), times=1)
     dialog = open_dialog(page)
     status = dialog.get_by_role('status').filter(has_text='You can run it again without a preview.')
@@ -393,7 +382,7 @@ def test_a_preview_that_may_work_later_can_be_loaded_again(page: Page, code: int
     dialog.get_by_role('radio', name=f'{ALL} — 5 would run').wait_for()
 
 
-def test_the_keyboard_alone_is_enough(story: Story, page: Page, red: int) -> None:
+def test_the_keyboard_alone_is_enough(story, page, red):
     page.get_by_role('button', name='Run again').wait_for()
     tab_to(page, 'Run again')
     page.keyboard.press('Enter')
@@ -411,7 +400,7 @@ def test_the_keyboard_alone_is_enough(story: Story, page: Page, red: int) -> Non
     assert focused(page) == f'Run {made}'
 
 
-def test_the_keyboard_reaches_why_a_choice_is_refused(story: Story, visit: Visit) -> None:
+def test_the_keyboard_reaches_why_a_choice_is_refused(story, visit):
     run_id = run_of(story, 'green')
     page = visit(f'/runs/{run_id}')
     open_dialog(page).get_by_role('radio', name=f'{ALL} — 3 would run').wait_for()

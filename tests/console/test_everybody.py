@@ -1,24 +1,17 @@
 """The console for everybody: what axe finds, small screens, light and dark (docs/console.rst)."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pytest
 from browser import chromium
-from on_platform.protocol import CRASH, Story, differs
+from on_platform.protocol import CRASH, differs
 
-from .conftest import Visit, open_dialog
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+from .conftest import open_dialog
 
 pytestmark = pytest.mark.console
 
 
 @pytest.fixture
-def retried(story: Story) -> int:
+def retried(story):
     """A run that has completed twice, its retry for a long reason: one test is flaky, and one fails each time."""
     tests = story.tests(5)
     first = story.complete(story.push(tests), {tests[1]: CRASH, tests[3]: differs('else')})
@@ -27,12 +20,12 @@ def retried(story: Story) -> int:
 
 
 @pytest.fixture(params=[False, True], ids=['light', 'dark'])
-def opened(request: pytest.FixtureRequest, visit: Visit) -> Callable[..., Page]:
+def opened(request, visit):
     """Open pages in light and in dark."""
     return lambda path, **options: visit(path, dark=request.param, **options)
 
 
-def check(*parts: Locator) -> None:
+def check(*parts):
     """Have axe look at parts of a page that stand still."""
     page = parts[0].page
     page.wait_for_function('() => document.getAnimations().length === 0')
@@ -41,7 +34,7 @@ def check(*parts: Locator) -> None:
     assert chromium.serious(page, '[data-checked]') == []
 
 
-def test_axe_finds_nothing_serious(story: Story, retried: int, opened: Callable[..., Page]) -> None:
+def test_axe_finds_nothing_serious(story, retried, opened):
     story.worker(again := story.retry(retried)).start()
     story.cancel(again)
     page = opened(f'/runs/{again}', answers={'**/samples?*': None})
@@ -59,7 +52,7 @@ def test_axe_finds_nothing_serious(story: Story, retried: int, opened: Callable[
     check(page.get_by_text('3 attempts'), page.get_by_text('Other attempts'))
 
 
-def test_everything_fits_on_a_small_screen(story: Story, retried: int, opened: Callable[..., Page]) -> None:
+def test_everything_fits_on_a_small_screen(story, retried, opened):
     story.retry(retried)
     page = opened(f'/runs/{retried}', viewport=chromium.SMALL)
     page.get_by_text('Over 2 attempts').wait_for()

@@ -1,16 +1,11 @@
 """The console's list of runs and its home page after a retry (docs/console.rst)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
-from on_platform.protocol import CRASH, Outcome, Story
+from on_platform.protocol import CRASH, Outcome
 
-from .conftest import Visit, asked
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page, Route
+from .conftest import asked
 
 pytestmark = pytest.mark.console
 
@@ -19,19 +14,19 @@ COMMIT = '5eed' * 10
 FAILS = Outcome(exit_code=1)
 
 
-def entry(page: Page) -> Locator:
+def entry(page):
     """Return the entry of the commit."""
     return page.get_by_role('button').filter(has_text=COMMIT[:9])
 
 
-def dot(entry: Locator) -> str:
+def dot(entry):
     """Return the colour of the dot of an entry."""
     classes: str = entry.locator('xpath=../preceding-sibling::span[1]').get_attribute('class') or ''
     (colour,) = {'bg-destructive', 'bg-success', 'bg-faint'} & set(classes.split())
     return colour
 
 
-def test_a_retried_commit_is_one_entry_a_platform(story: Story, visit: Visit) -> None:
+def test_a_retried_commit_is_one_entry_a_platform(story, visit):
     tests = story.tests(3)
     # A run that is alone on its commit and platform costs no request.
     story.complete(story.push(tests))
@@ -58,7 +53,7 @@ def test_a_retried_commit_is_one_entry_a_platform(story: Story, visit: Visit) ->
     page.get_by_role('heading', name=f'Run {first}', exact=True).wait_for()
 
 
-def test_a_later_run_of_one_test_hides_no_red_full_run(story: Story, visit: Visit) -> None:
+def test_a_later_run_of_one_test_hides_no_red_full_run(story, visit):
     tests = story.tests(3)
     full = story.complete(story.push(tests, commit=COMMIT), {tests[0]: FAILS})
     story.complete(story.push(tests[1:2], commit=COMMIT))
@@ -74,7 +69,7 @@ def test_a_later_run_of_one_test_hides_no_red_full_run(story: Story, visit: Visi
     page.get_by_role('link').filter(has_text=f'#{tests[0]}').get_by_title('last 1 runs').wait_for()
 
 
-def test_a_row_stays_unfolded_when_a_retry_arrives(story: Story, visit: Visit) -> None:
+def test_a_row_stays_unfolded_when_a_retry_arrives(story, visit):
     tests = story.tests(2)
     first = story.complete(story.push(tests, commit=COMMIT), {tests[0]: CRASH})
     # So many newer runs that it is not listed any more.
@@ -93,7 +88,7 @@ def test_a_row_stays_unfolded_when_a_retry_arrives(story: Story, visit: Visit) -
 
 
 @pytest.mark.parametrize('end', ['queued', 'canceled', 'canceled after a test that passed'])
-def test_a_retry_without_a_result_hides_no_red_run(story: Story, visit: Visit, end: str) -> None:
+def test_a_retry_without_a_result_hides_no_red_run(story, visit, end):
     tests = story.tests(2)
     first = story.complete(story.push(tests, commit=COMMIT), {tests[0]: FAILS, tests[1]: CRASH})
     second = story.retry(first)
@@ -121,7 +116,7 @@ def test_a_retry_without_a_result_hides_no_red_run(story: Story, visit: Visit, e
     assert page.get_by_text('Nothing to triage').count() == 0
 
 
-def test_attempts_are_asked_for_again_if_one_of_them_has_moved_on(story: Story, visit: Visit) -> None:
+def test_attempts_are_asked_for_again_if_one_of_them_has_moved_on(story, visit):
     (test,) = story.tests(1)
     first = story.complete(story.push([test], commit=COMMIT), {test: CRASH})
     second = story.retry(first)
@@ -139,14 +134,14 @@ def test_attempts_are_asked_for_again_if_one_of_them_has_moved_on(story: Story, 
 
 
 @pytest.mark.parametrize('late', [False, True])
-def test_until_attempts_are_loaded_each_run_is_an_entry_that_says_so(story: Story, visit: Visit, late: bool) -> None:
+def test_until_attempts_are_loaded_each_run_is_an_entry_that_says_so(story, visit, late):
     (test,) = story.tests(1)
     first = story.complete(story.push([test], commit=COMMIT), {test: CRASH})
     story.complete(story.retry(first))
     page = visit('/status', clock=True)
-    held: list[Route] = []
+    held: list[Any] = []
 
-    def hold(route: Route) -> None:
+    def hold(route):
         held.append(route)
         if not late:
             route.abort()
@@ -169,7 +164,7 @@ def test_until_attempts_are_loaded_each_run_is_an_entry_that_says_so(story: Stor
     assert len({route.request.url for route in held}) == 1
 
 
-def test_a_platform_without_retries_is_asked_once_for_a_run(story: Story, visit: Visit) -> None:
+def test_a_platform_without_retries_is_asked_once_for_a_run(story, visit):
     second = story.complete(story.retry(story.complete(story.push(story.tests(1), commit=COMMIT)), failed_only=False))
     page = visit('/status', clock=True)
     page.route('**/retries?*', lambda route: route.fulfill(status=404, json={}))
@@ -183,7 +178,7 @@ def test_a_platform_without_retries_is_asked_once_for_a_run(story: Story, visit:
     assert sum(f'/runs/{second}/retries' in path for path in paths) == 1
 
 
-def test_the_home_page_counts_a_retried_commit_once(story: Story, visit: Visit) -> None:
+def test_the_home_page_counts_a_retried_commit_once(story, visit):
     failing, crashing = story.tests(2)
     first = story.complete(story.push([failing, crashing]), {failing: FAILS})
     again = story.complete(story.retry(first), {failing: FAILS})
@@ -197,7 +192,7 @@ def test_the_home_page_counts_a_retried_commit_once(story: Story, visit: Visit) 
     assert page.get_by_text('finished with failures on linux').count() == 2
 
 
-def test_a_retry_of_an_older_commit_is_no_newer_result(story: Story, visit: Visit) -> None:
+def test_a_retry_of_an_older_commit_is_no_newer_result(story, visit):
     (test,) = story.tests(1)
     older = story.complete(story.push([test], commit='0' * 39 + '1'), {test: FAILS})
     story.complete(story.push([test], commit=COMMIT))
@@ -215,7 +210,7 @@ def test_a_retry_of_an_older_commit_is_no_newer_result(story: Story, visit: Visi
 
 
 @pytest.mark.parametrize(('path', 'name'), [('/runs', 'The list'), ('/', 'The list of runs')])
-def test_a_list_that_cannot_be_loaded_is_no_empty_list(story: Story, visit: Visit, path: str, name: str) -> None:
+def test_a_list_that_cannot_be_loaded_is_no_empty_list(story, visit, path, name):
     (test,) = story.tests(1)
     story.complete(story.push([test], commit=COMMIT), {test: FAILS})
     page = visit(path, clock=True, answers={'**/runs?*': None})
@@ -229,7 +224,7 @@ def test_a_list_that_cannot_be_loaded_is_no_empty_list(story: Story, visit: Visi
     page.get_by_role('alert').wait_for(state='detached')
 
 
-def test_histories_that_cannot_be_loaded_are_repeated(story: Story, visit: Visit) -> None:
+def test_histories_that_cannot_be_loaded_are_repeated(story, visit):
     (test,) = story.tests(1)
     story.complete(story.push([test], commit=COMMIT), {test: FAILS})
     page = visit('/', clock=True, answers={'**/samples?limit=*': None})

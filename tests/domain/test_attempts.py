@@ -1,12 +1,10 @@
 """The status of an attempt, and the choice between attempts (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 import pytest
 
 from mod_runs_api.domain.attempts import EndedAttempt, choose_decisive, choose_failed, derive_status
-from mod_runs_api.domain.outcomes import Outcome
 
 #: Attempts by what they did before they ended.
 COMPLETED = EndedAttempt(0, is_completed=True, has_own_result=True)
@@ -22,7 +20,7 @@ NEWEST = 9
     ('canceled', {'pass': 1}, 'canceled'), ('a new word', {}, 'incomplete'), ('completed', {}, 'error'),
     ('completed', {'pass': 3}, 'pass'), ('completed', {'pass': 3, 'fail': 1}, 'fail'),
     ('completed', {'missing_output': 1}, 'fail'), ('completed', {'pass': 3, 'fail': 1, 'not_run': 1}, 'error')])
-def test_the_status_is_that_of_the_platforms_api(stage: str | None, outcomes: dict[Outcome, int], status: str) -> None:
+def test_the_status_is_that_of_the_platforms_api(stage, outcomes, status):
     assert derive_status(stage, Counter(outcomes)) == status
 
 
@@ -34,8 +32,7 @@ def test_the_status_is_that_of_the_platforms_api(stage: str | None, outcomes: di
     ([COMPLETED, STOPPED_ALL_PASSED, CARRIED_OVER_ONLY, STOPPED_AT_ONCE], 1, 1),
     ([CARRIED_OVER_ONLY, STOPPED_WITH_FAILURE, STOPPED_ALL_PASSED, STOPPED_AT_ONCE], 2, 2),
     ([STOPPED_AT_ONCE, STOPPED_ALL_PASSED, CARRIED_OVER_ONLY], None, 3)])
-def test_of_the_ended_attempts_one_has_the_failures_to_run_again_and_one_stands_for_the_run(
-        ended: Sequence[EndedAttempt], failed: int | None, decisive: int) -> None:
+def test_of_the_ended_attempts_one_has_the_failures_to_run_again_and_one_stands_for_the_run(ended, failed, decisive):
     attempts = [attempt._replace(run_id=place) for place, attempt in enumerate(ended, 1)]
 
     assert (choose_failed(attempts), choose_decisive(attempts, NEWEST)) == (failed, decisive)

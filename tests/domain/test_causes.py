@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 from support.histories import LOST_MACHINE, NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
-from mod_runs_api.domain.causes import Cause, CauseName, RunRecord, find_cause
+from mod_runs_api.domain.causes import Cause, RunRecord, find_cause
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.statistics import CauseCounts
 
@@ -16,27 +16,34 @@ STARTED = ['preparation', 'testing']
 COMPLETED = [*STARTED, 'completed']
 
 
-def progress(*rows: str) -> Progress:
+def progress(*rows):
     """Return the progress that these rows make: stages, and the messages of rows that cancel."""
-    return Progress(1, [
-        ProgressRow(1, number, *((row, '') if row in COMPLETED else ('canceled', row)), datetime(2026, 11, 24))
-        for number, row in enumerate(rows, 1)])
+    written = [(row, '') if row in COMPLETED else ('canceled', row) for row in rows]
+    return Progress(1, [ProgressRow(1, number, status, message, datetime(2026, 11, 24))
+                        for number, (status, message) in enumerate(written, 1)])
 
 
-def record(*rows: str, selected: int | None = 3, missing: int = 2, results: int = 1, runtime: int = 0) -> RunRecord:
+def record(*rows, selected=3, missing=2, results=1, runtime=0):
     """Return the record of a run that has these rows, by default with one result of three."""
     return RunRecord(progress(*rows), selected, missing, results, runtime)
+
+
+def find(*rows, **numbers):
+    """Return the cause of a run that has these rows, without the sentence."""
+    cause = find_cause(record(*rows, **numbers))
+    assert cause
+    return cause.name, cause.detail
 
 
 @pytest.mark.parametrize('earlier', ['', 'Canceled by user', OUT_OF_ORDER, 'Tests canceled'])
 @pytest.mark.parametrize('later', [
     [], [TIME_LIMIT, TIME_LIMIT], ['Cancelling tests as Github Action(s) failed'], ['Canceled by admin'],
     ['A new word'], ['completed']])
-def test_a_run_that_completed_whole_has_no_cause_whatever_came_before_and_after(earlier: str, later: list[str]) -> None:
+def test_a_run_that_completed_whole_has_no_cause_whatever_came_before_and_after(earlier, later):
     assert find_cause(record(*STARTED, earlier, 'completed', *later, missing=0, results=3)) is None
 
 
-def test_a_run_that_has_not_ended_has_no_cause() -> None:
+def test_a_run_that_has_not_ended_has_no_cause():
     for rows in ([], STARTED, ['preparation', 'Canceled by user', 'testing']):
         assert find_cause(record(*rows)) is None, rows
 
@@ -74,68 +81,71 @@ CAUSES: dict[str, list[tuple[list[str], str | None]]] = {
 
 
 @pytest.mark.parametrize('expected', CAUSES)
-def test_the_cause_is_the_first_line_of_the_table_that_fits(expected: str) -> None:
+def test_the_cause_is_the_first_line_of_the_table_that_fits(expected):
     for rows, detail in CAUSES[expected]:
-        assert find_cause(record(*rows)) == (expected, rows[-1] if detail is None else detail), rows
+        assert find(*rows) == (expected, rows[-1] if detail is None else detail), rows
 
 
 @pytest.mark.parametrize(('message', 'runtime', 'expected'), [
     (TIME_LIMIT, 600_000, 'code'), (TIME_LIMIT, 599_999, 'infrastructure'), (OUT_OF_ORDER, 600_000, 'infrastructure')])
-def test_a_test_of_ten_minutes_says_that_the_code_hangs_where_the_time_ran_out(
-        message: str, runtime: int, expected: str) -> None:
-    assert find_cause(record(*STARTED, message, runtime=runtime)) == (expected, message)
+def test_a_test_of_ten_minutes_says_that_the_code_hangs_where_the_time_ran_out(message, runtime, expected):
+    assert find(*STARTED, message, runtime=runtime) == (expected, message)
 
 
-def test_without_rows_of_its_selection_one_result_makes_a_completed_run_whole() -> None:
+def test_without_rows_of_its_selection_one_result_makes_a_completed_run_whole():
     assert find_cause(record(*COMPLETED, selected=None, missing=0, results=1)) is None
-    assert find_cause(record(*COMPLETED, selected=None, missing=0, results=0)) == (
-        'infrastructure', 'all results are missing')
+    assert find(*COMPLETED, selected=None, missing=0, results=0) == ('infrastructure', 'all results are missing')
 
 
-def test_causes_are_counted_by_name_and_by_message_and_however_many_results_are_missing_is_one() -> None:
-    missing = [Cause('infrastructure', f'{some} results are missing') for some in ('3 of 20', '4 of 20', 'all')]
-    canceled = Cause('decision', 'Canceled by admin')
+def test_causes_are_counted_by_name_and_by_message_and_however_many_results_are_missing_is_one():
+    missing = [Cause.of_missing(f'{some} results are missing') for some in ('3 of 20', '4 of 20', 'all')]
+    canceled = Cause.of_message('Canceled by admin')
 
     assert CauseCounts.of([canceled, None, *missing, canceled, None]) == CauseCounts(
         7, 2, {'decision': 2, 'build': 0, 'code': 0, 'infrastructure': 3, 'unknown': 0},
-        [(Cause('infrastructure', 'results are missing'), 3), (canceled, 2)])
+        [(Cause.of_missing('results are missing'), 3), (canceled, 2)])
 
 
-@pytest.mark.parametrize(('cause', 'sentence'), [
-    (('decision', 'Canceled by admin'), 'A person canceled the run: "Canceled by admin."'),
-    (('decision', 'PR closed'), 'The pull request was closed, or its author was blocked.'),
-    (('decision', 'PR is closed'), 'The pull request was closed.'),
-    (('decision', 'Tests canceled'), 'The pull request was closed, or got a newer commit.'),
-    (('decision', 'Invalid PR number'), 'The run has no number of a pull request.'),
-    (('decision', NOT_RAN), 'The platform ran no test because no code had changed.'),
-    (('build', 'Build failed: see the log'), 'The build failed: "Build failed: see the log."'),
-    (('build', 'No build will be created'), 'There is no build: "No build will be created."'),
-    (('build', 'Artifact not found: it may be old'), 'There is no build: "Artifact not found: it may be old."'),
-    (('build', 'Artifact download failed: HTTP 403'),
-     'The platform could not download the build: "Artifact download failed: HTTP 403."'),
-    (('build', 'Cancelling tests as Github Action(s) failed'),
-     'The build failed: "Cancelling tests as Github Action(s) failed."'),
-    (('code', TIME_LIMIT), 'The code hangs: one test ran for ten minutes, and the run exceeded the time limit.'),
-    (('infrastructure', TIME_LIMIT), 'The run exceeded the time limit.'),
-    (('infrastructure', OUT_OF_ORDER), 'The worker gave up, or its machine rebooted.'),
-    (('infrastructure', 'the worker gave up'), 'The worker gave up.'),
-    (('infrastructure', 'artifact'), 'The worker found no build on its machine.'),
-    (('infrastructure', NOT_VISIBLE), 'GitHub did not show the build yet, so no test ran.'),
-    (('infrastructure', LOST_MACHINE), 'The machine of the run was lost.'),
-    (('infrastructure', 'GCP operation timed out.'),
-     'The platform got no machine for the run: "GCP operation timed out."'),
-    (('infrastructure', 'Required GCP resource not found.'),
-     'The platform got no machine for the run: "Required GCP resource not found."'),
-    (('infrastructure', 'A VM with this name already exists.'),
-     'The platform got no machine for the run: "A VM with this name already exists."'),
-    (('infrastructure', 'VM creation failed (NEW).'),
-     'The platform got no machine for the run: "VM creation failed (NEW)."'),
-    (('infrastructure', 'Artifact download timed out'),
-     'The platform could not download the build: "Artifact download timed out."'),
-    (('infrastructure', MISSING), 'The run completed, but 2 of 3 results are missing.'),
-    (('unknown', 'the worker gave up'), 'The run was canceled for an unknown reason: "the worker gave up."')])
-def test_the_sentence_says_what_is_known_and_no_more(cause: tuple[CauseName, str], sentence: str) -> None:
-    assert Cause(*cause).sentence == sentence
+#: The sentences by the message that decides.
+SENTENCES = {
+    'Canceled by admin': 'A person canceled the run: "Canceled by admin."',
+    'PR closed': 'The pull request was closed, or its author was blocked.',
+    'PR is closed': 'The pull request was closed.',
+    'Tests canceled': 'The pull request was closed, or got a newer commit.',
+    'Invalid PR number': 'The run has no number of a pull request.',
+    NOT_RAN: 'The platform ran no test because no code had changed.',
+    'Build failed: see the log': 'The build failed: "Build failed: see the log."',
+    'No build will be created': 'There is no build: "No build will be created."',
+    'Artifact not found: it may be old': 'There is no build: "Artifact not found: it may be old."',
+    'Artifact download failed: HTTP 403':
+        'The platform could not download the build: "Artifact download failed: HTTP 403."',
+    'Cancelling tests as Github Action(s) failed': 'The build failed: "Cancelling tests as Github Action(s) failed."',
+    TIME_LIMIT: 'The run exceeded the time limit.',
+    OUT_OF_ORDER: 'The worker gave up, or its machine rebooted.',
+    '': 'The worker gave up.',
+    'artifact': 'The worker found no build on its machine.',
+    NOT_VISIBLE: 'GitHub did not show the build yet, so no test ran.',
+    LOST_MACHINE: 'The machine of the run was lost.',
+    'GCP operation timed out.': 'The platform got no machine for the run: "GCP operation timed out."',
+    'Required GCP resource not found.': 'The platform got no machine for the run: "Required GCP resource not found."',
+    'A VM with this name already exists.':
+        'The platform got no machine for the run: "A VM with this name already exists."',
+    'VM creation failed (NEW).': 'The platform got no machine for the run: "VM creation failed (NEW)."',
+    'Artifact download timed out': 'The platform could not download the build: "Artifact download timed out."',
+    'the worker gave up': 'The run was canceled for an unknown reason: "the worker gave up."'}
+
+
+def sentence_of(*rows, **numbers):
+    """Return the sentence about the end of a run that has these rows."""
+    cause = find_cause(record(*rows, **numbers))
+    return cause and cause.sentence
+
+
+def test_the_sentence_says_what_is_known_and_no_more():
+    assert {message: sentence_of(*STARTED, message) for message in SENTENCES} == SENTENCES
+    assert sentence_of(*STARTED, TIME_LIMIT, runtime=600_000) == (
+        'The code hangs: one test ran for ten minutes, and the run exceeded the time limit.')
+    assert sentence_of(*COMPLETED) == 'The run completed, but 2 of 3 results are missing.'
 
 
 @pytest.mark.parametrize(('message', 'quoted'), [
@@ -143,8 +153,8 @@ def test_the_sentence_says_what_is_known_and_no_more(cause: tuple[CauseName, str
     (f'Canceled {SKULL * 461}', f'Canceled {SKULL * 461}'),
     (f'Canceled {SKULL * 462}', f'Canceled {SKULL * 460}…'),
     (f'Canceled {"x " * 100_000}', f'Canceled {"x " * 230}…')])
-def test_a_message_of_any_length_and_characters_stays_a_quotation_in_one_sentence(message: str, quoted: str) -> None:
-    sentence = Cause('decision', message).sentence
+def test_a_message_of_any_length_and_characters_stays_a_quotation_in_one_sentence(message, quoted):
+    sentence = Cause.of_message(message).sentence
 
     assert sentence == f'A person canceled the run: "{quoted}."'
     assert len(sentence) <= 500

@@ -1,8 +1,6 @@
 """The lines of a comment that are commands, and what they ask for (docs/github.rst, "Comments")."""
 
 import sys
-from types import FrameType
-from typing import Any
 
 import pytest
 
@@ -29,7 +27,7 @@ LINES: dict[str, tuple[list[str], bool, bool, str | None]] = {
 }
 
 
-def test_a_line_asks_for_platforms_for_what_failed_and_for_a_reason() -> None:
+def test_a_line_asks_for_platforms_for_what_failed_and_for_a_reason():
     for line, (platforms, is_named, failed_only, reason) in LINES.items():
         assert read_commands(line) == [Command(platform, failed_only, reason, is_named) for platform in platforms], line
 
@@ -41,7 +39,7 @@ WRONG = {
     'There is no reason after "because".': ['/retry because', '/retry linux because ']}
 
 
-def test_a_line_that_is_no_valid_command_is_explained() -> None:
+def test_a_line_that_is_no_valid_command_is_explained():
     for explanation, lines in WRONG.items():
         for line in lines:
             wrong, = read_commands(line)
@@ -56,7 +54,7 @@ NO_COMMANDS = {
     'stands in fenced code': [
         '```\n/retry\n```', '~~~\n/retry\n~~~', '``` js\n/retry\n```', 'text\n```\n/retry\n```', '```\n/retry',
         '```\n\n\n/retry', '~~~\n```\n/retry', '```\n~~~\n/retry\n```', '````\n```\n/retry\n````',
-        '```\n<!--\n/retry\n-->\n```', '```\r\n/retry\r\n```', '~~~ `a`\n/retry',
+        '```\n<!--\n/retry\n-->\n```', '```\r\n/retry\r\n```', '~~~ `a`\n/retry', '```\n``` js\n/retry',
         '   ```\n/retry', '```\n/retry\n    ```\n/retry',
         # After a list, or beside one.
         '- a\n```\n/retry', '- a\n\n```\n/retry\n```', '1. a\n  ```\n/retry', '-```\n```\n/retry',
@@ -68,7 +66,7 @@ NO_COMMANDS = {
 
 
 @pytest.mark.parametrize('texts', NO_COMMANDS.values(), ids=NO_COMMANDS)
-def test_a_line_is_no_command_that(texts: list[str]) -> None:
+def test_a_line_is_no_command_that(texts):
     assert [text for text in texts if read_commands(text)] == []
 
 
@@ -84,15 +82,15 @@ def test_a_line_is_no_command_that(texts: list[str]) -> None:
     '<!--\n```\n-->\n/retry', 'a -->\n/retry', '/retry\n```\na',
     # As on GitHub, these two are whole.
     '<!-->\n/retry', '<!--->\n/retry'])
-def test_a_line_is_a_command_beside_all_that(text: str) -> None:
+def test_a_line_is_a_command_beside_all_that(text):
     assert read_commands(text) == read_commands('/retry') != []
 
 
-def count_steps(comment: str) -> int:
+def count_steps(comment):
     """Return the number of characters that reading a comment looks at: of a string, all for each of its methods."""
     steps = 0
 
-    def note(_frame: FrameType, event: str, called: Any) -> None:
+    def note(_frame, event, called):
         nonlocal steps
         if event == 'c_call':
             steps += 1 + len(called.__self__) if isinstance(called.__self__, str) else 1
@@ -117,7 +115,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize(('beginning', 'part'), [(beginning, part) for beginning in HOSTILE
                                                  for part in HOSTILE[beginning]])
-def test_reading_takes_time_in_proportion_to_the_length(beginning: str, part: str) -> None:
+def test_reading_takes_time_in_proportion_to_the_length(beginning, part):
     # Without regular expressions, which tests/test_import_graph.py keeps out of the domain, this counts everything.
     short, long = (count_steps(beginning + part * (length // len(part))) for length in (2_000, 20_000))
 

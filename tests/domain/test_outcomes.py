@@ -2,9 +2,7 @@
 
 import pytest
 
-from mod_runs_api.domain.outcomes import (DifferingFile, Outcome, Result, RunTests, choose_selected, decide,
-                                          find_outcomes, list_not_passed)
-from mod_runs_api.domain.run import RegressionTest
+from mod_runs_api.domain.outcomes import DifferingFile, Result, RunTests, choose_selected, decide, find_outcomes
 
 ACCEPTED, WRONG = (DifferingFile(got, {b'accepted', b'also accepted'}) for got in (b'accepted', b'wrong'))
 #: Expected outputs without a file.
@@ -32,39 +30,32 @@ IGNORED, EXPECTED, UNKNOWN = True, False, None
     (Result(1, 0, [EXPECTED]), 'missing_output'),
     (Result(None, None, [EXPECTED], [WRONG]), 'missing_output'),
 ])
-def test_exit_code_and_outputs_decide_the_outcome_of_a_result(result: Result, outcome: Outcome) -> None:
+def test_exit_code_and_outputs_decide_the_outcome_of_a_result(result, outcome):
     assert decide(result) == outcome
 
 
-def test_a_selected_test_without_a_result_did_not_run() -> None:
+def test_a_selected_test_without_a_result_did_not_run():
     assert find_outcomes(RunTests({1: Result(0, 0)}, {2: True})) == {1: 'pass', 2: 'not_run'}
 
 
-def test_a_test_in_no_category_is_part_of_a_run_only_if_it_has_a_result() -> None:
+def test_a_test_in_no_category_is_part_of_a_run_only_if_it_has_a_result():
     assert find_outcomes(RunTests({}, {1: False})) == {}
 
 
-def test_the_tests_that_are_active_now_stand_for_those_of_a_run_without_rows() -> None:
+def test_the_tests_that_are_active_now_stand_for_those_of_a_run_without_rows():
     assert choose_selected(None, [1, 2]) == [1, 2]
     assert choose_selected([], [1, 2]) == []
 
 
-def test_a_result_that_appears_after_the_selection_was_read_counts() -> None:
+def test_a_result_that_appears_after_the_selection_was_read_counts():
     assert find_outcomes(RunTests({1: Result(0, 0)}, {1: True})) == {1: 'pass'}
 
 
-def test_only_a_result_is_carried_over() -> None:
+def test_only_a_result_is_carried_over():
     tests = RunTests({1: Result(1, 0), 2: Result(1, 0)}, {3: True})
 
     assert find_outcomes(tests, {2, 3}) == {1: 'fail', 2: 'carried_over', 3: 'not_run'}
 
 
-def test_the_tests_are_in_order() -> None:
+def test_the_tests_are_in_order():
     assert list(find_outcomes(RunTests({3: Result(0, 0), 1: Result(0, 0)}, {4: True, 2: True}))) == [1, 2, 3, 4]
-
-
-def test_a_failed_only_retry_runs_each_test_that_did_not_pass() -> None:
-    outcomes: dict[int, Outcome] = {1: 'pass', 2: 'fail', 3: 'missing_output', 4: 'not_run'}
-
-    assert list_not_passed(outcomes, {1, 2, 3}) == [
-        RegressionTest(2, True), RegressionTest(3, True), RegressionTest(4, False)]

@@ -13,14 +13,13 @@ from .test_causes import progress
     (['A message', 'completed'], 2),
     # The platform writes the time limit again and again.
     (['testing', 'A message', 'A message', 'another'], 2), (['A message', 'testing', 'another', 'another'], 3)])
-def test_the_end_is_the_first_completion_or_else_the_first_of_the_cancellations_at_the_tail(
-        rows: list[str], end: int | None) -> None:
+def test_the_end_is_the_first_completion_or_else_the_first_of_the_cancellations_at_the_tail(rows, end):
     found = progress(*rows).end
 
     assert (found and found.id) == end
 
 
-def test_ends_are_ordered_by_their_rows_and_who_has_none_is_left_out() -> None:
+def test_ends_are_ordered_by_their_rows_and_who_has_none_is_left_out():
     late, running = progress('testing', 'testing', 'completed'), progress()
     early = Progress(2, [row._replace(run_id=2) for row in progress('testing', 'A message').rows])
 

@@ -1,6 +1,5 @@
 """The decisions of the sweep (docs/operations.rst, "The sweep")."""
 
-from collections.abc import Collection
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -9,9 +8,9 @@ from support.histories import OUT_OF_ORDER, TIME_LIMIT
 from mod_runs_api import clock
 from mod_runs_api.domain.causes import RunRecord
 from mod_runs_api.domain.progress import Progress, ProgressRow
-from mod_runs_api.domain.retry import RetryRules
-from mod_runs_api.domain.run import NewerRun, RegressionTest
-from mod_runs_api.domain.sweep import (AutomaticAttempt, Candidate, CircuitBreaker, SourceTests, count_in_flight,
+from mod_runs_api.domain.retry import RetryRules, Source
+from mod_runs_api.domain.run import NewerRun
+from mod_runs_api.domain.sweep import (AutomaticAttempt, Candidate, CircuitBreaker, count_in_flight,
                                        find_opening_failure, find_recent_infrastructure_failure, is_lost)
 
 from .test_retry import run
@@ -22,14 +21,13 @@ LIMIT = 4 * HOUR
 FAILED, COMPLETED = [('canceled', TIME_LIMIT)], [('completed', '')]
 
 
-def record(rows: list[tuple[str, str]], *, run_id: int = 5, ago: timedelta = HOUR, results: int = 1) -> RunRecord:
+def record(rows, *, run_id=5, ago=HOUR, results=1):
     """Return the record of a run of three tests that has these progress rows, and some results."""
-    return RunRecord(Progress(run_id, [ProgressRow(run_id, 10 * run_id + number, *row, NOW - ago)
-                                       for number, row in enumerate(rows)]), 3, 3 - results, results, 0)
+    return RunRecord(Progress(run_id, [ProgressRow(run_id, 10 * run_id + number, status, message, NOW - ago)
+                                       for number, (status, message) in enumerate(rows)]), 3, 3 - results, results, 0)
 
 
-def candidate(*, ago: timedelta = HOUR, results: int = 1, newest: NewerRun | None = None,
-              automatic: Collection[int] = (), completion: int = 0, **changes: object) -> Candidate:
+def candidate(*, ago=HOUR, results=1, newest=None, automatic=(), completion=0, **changes):
     """Return run 5, which ran out of time an hour ago, by progress row 50."""
     failed = record(FAILED, ago=ago, results=results)
     assert failed.infrastructure_failure
@@ -37,13 +35,13 @@ def candidate(*, ago: timedelta = HOUR, results: int = 1, newest: NewerRun | Non
 
 
 @pytest.mark.parametrize(('ago', 'is_recent'), [(MINUTE, True), (24 * HOUR, True), (24 * HOUR + MINUTE, False)])
-def test_an_infrastructure_failure_is_recent_for_a_day(ago: timedelta, is_recent: bool) -> None:
+def test_an_infrastructure_failure_is_recent_for_a_day(ago, is_recent):
     assert bool(find_recent_infrastructure_failure(record(FAILED, ago=ago), NOW)) == is_recent
 
 
 @pytest.mark.parametrize('rows', [
     [], [('testing', '')], [('canceled', 'Canceled by admin')], [('canceled', 'A new word')]])
-def test_no_other_end_is_an_infrastructure_failure(rows: list[tuple[str, str]]) -> None:
+def test_no_other_end_is_an_infrastructure_failure(rows):
     assert find_recent_infrastructure_failure(record(rows), NOW) is None
 
 
@@ -61,39 +59,40 @@ NEEDS_EVIDENCE = 'run 3 has had an automatic retry, and no run of linux has comp
     (candidate(automatic=[3], completion=50, root_id=3), NEEDS_EVIDENCE),
     (candidate(automatic=[3], root_id=3), NEEDS_EVIDENCE)])
 def test_a_run_waits_while_its_end_is_fresh_a_run_is_newer_its_retries_are_used_up_or_evidence_is_lacking(
-        found: Candidate, reason: str | None) -> None:
+        found, reason):
     assert found.find_reason_to_wait(2, NOW) == reason
 
 
-def test_a_run_with_a_newer_attempt_or_a_deleted_automatic_retry_has_been_retried() -> None:
+def test_a_run_with_a_newer_attempt_or_a_deleted_automatic_retry_has_been_retried():
     assert candidate(root_id=3, newest=NewerRun(9, 3)).has_been_retried
     assert candidate(automatic=[5]).has_been_retried
     assert not any(one.has_been_retried for one in (
         candidate(newest=NewerRun(9, None)), candidate(root_id=3, automatic=[3]), candidate()))
 
 
-RED, INACTIVE = RegressionTest(2, True), RegressionTest(3, False)
-ALL = [RegressionTest(1, True), RED]
+RED, INACTIVE = 2, 3
+ALL = [1, RED]
 
 
-@pytest.mark.parametrize(('found', 'tests', 'what', 'failed_only'), [
+@pytest.mark.parametrize(('found', 'not_passed', 'passed_elsewhere', 'what', 'failed_only'), [
     # What stopped half-way is resumed; without results, or where all passed, everything is run again.
-    (candidate(), SourceTests([RED], ALL, ()), 'retried', True),
-    (candidate(results=0), SourceTests(ALL, ALL, ()), 'retried', False),
-    (candidate(), SourceTests([], ALL, ()), 'retried', False),
-    (candidate(), SourceTests([INACTIVE], ALL, ()), 'retried', False),
+    (candidate(), [RED], (), 'retried', True),
+    (candidate(results=0), ALL, (), 'retried', False),
+    (candidate(), [], (), 'retried', False),
+    (candidate(), [INACTIVE], (), 'retried', False),
     # It leaves out inactive tests, although others are refused because of them.
-    (candidate(), SourceTests([RED, INACTIVE], ALL, ()), 'retried', True),
-    (candidate(results=0), SourceTests([RED], [*ALL, INACTIVE], ()), 'retried', False),
+    (candidate(), [RED, INACTIVE], (), 'retried', True),
+    (candidate(results=0), [RED], (), 'retried', False),
     # A failed-only retry never runs everything, and nothing if its tests have passed elsewhere.
-    (candidate(results=0, failed_only=True), SourceTests([RED], ALL, ()), 'retried', True),
-    (candidate(failed_only=True), SourceTests([RED], ALL, {1}), 'retried', True),
-    (candidate(failed_only=True), SourceTests([RED], ALL, {2}), None, None),
-    (candidate(failed_only=True), SourceTests([], ALL, ()), None, None),
-    (candidate(failed_only=True), SourceTests([INACTIVE], ALL, ()), 'waiting', None)])
+    (candidate(results=0, failed_only=True), [RED], (), 'retried', True),
+    (candidate(failed_only=True), [RED], {1}, 'retried', True),
+    (candidate(failed_only=True), [RED], {2}, None, None),
+    (candidate(failed_only=True), [], (), None, None),
+    (candidate(failed_only=True), [INACTIVE], (), 'waiting', None)])
 def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
-        found: Candidate, tests: SourceTests, what: str | None, failed_only: bool | None) -> None:
-    step = found.plan_retry(RetryRules(drop_inactive_tests=False), tests)
+        found, not_passed, passed_elsewhere, what, failed_only):
+    source = Source(found.run, dict.fromkeys(not_passed, 'fail'), True, [*ALL, INACTIVE], ALL)
+    step = found.plan_retry(RetryRules(frozenset(), drop_inactive_tests=False), source, passed_elsewhere)
 
     assert (step and (step.run_id, step.what)) == (what and (5, what))
     assert (step and step.request and step.request.failed_only) == failed_only
@@ -107,8 +106,7 @@ def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
     (CircuitBreaker('linux', False, 2, False), '2 automatic attempts of linux are in flight'),
     (CircuitBreaker('linux', False, 0, True),
      'the last 3 automatic attempts of linux were infrastructure failures, and no run of it has completed since')])
-def test_the_circuit_breaker_of_a_platform_opens_in_maintenance_at_its_limit_and_in_an_outage(
-        breaker: CircuitBreaker, reason: str | None) -> None:
+def test_the_circuit_breaker_of_a_platform_opens_in_maintenance_at_its_limit_and_in_an_outage(breaker, reason):
     assert breaker.find_reason_to_wait(2) == reason
 
 
@@ -118,8 +116,7 @@ def test_the_circuit_breaker_of_a_platform_opens_in_maintenance_at_its_limit_and
     ([FAILED, FAILED, [('canceled', 'Canceled by admin')]], False),
     # One that has not ended is none of the last.
     ([FAILED, FAILED, FAILED, [('testing', '')]], True)])
-def test_three_infrastructure_failures_in_a_row_open_the_circuit_breaker(
-        ends: list[list[tuple[str, str]]], is_open: bool) -> None:
+def test_three_infrastructure_failures_in_a_row_open_the_circuit_breaker(ends, is_open):
     records = {run_id: record(rows, run_id=run_id) for run_id, rows in enumerate(ends, 1)}
     attempts = [AutomaticAttempt(run_id, NOW) for run_id in reversed(records)]
 
@@ -129,7 +126,7 @@ def test_three_infrastructure_failures_in_a_row_open_the_circuit_breaker(
     assert found is None or found.id == max(one.progress.end.id for one in records.values() if one.progress.end)
 
 
-def test_an_attempt_is_in_flight_until_it_ends_and_for_a_day() -> None:
+def test_an_attempt_is_in_flight_until_it_ends_and_for_a_day():
     records = {run_id: record(rows, run_id=run_id) for run_id, rows in enumerate([FAILED, [], [('testing', '')], []])}
     ages = [HOUR, HOUR, 24 * HOUR - MINUTE, 24 * HOUR]
 
@@ -140,18 +137,17 @@ def test_an_attempt_is_in_flight_until_it_ends_and_for_a_day() -> None:
     ([4 * HOUR], False), ([4 * HOUR + MINUTE], True), ([28 * HOUR], True), ([28 * HOUR + MINUTE], False),
     # The youngest sign of life counts.
     ([29 * HOUR, 5 * HOUR], True), ([29 * HOUR, HOUR], False)])
-def test_a_machine_is_lost_if_its_last_sign_of_life_is_between_four_and_twenty_eight_hours_old(
-        signs: list[timedelta], is_expected_lost: bool) -> None:
+def test_a_machine_is_lost_if_its_last_sign_of_life_is_between_four_and_twenty_eight_hours_old(signs, is_expected_lost):
     assert is_lost([NOW - ago for ago in signs], NOW, LIMIT) == is_expected_lost
 
 
-def test_a_time_that_cannot_be_read_is_older_than_any_other() -> None:
+def test_a_time_that_cannot_be_read_is_older_than_any_other():
     assert not is_lost(['0000-00-00 00:00:00'], NOW, LIMIT)
     assert is_lost(['0000-00-00 00:00:00', NOW - 5 * HOUR], NOW, LIMIT)
 
 
 @pytest.mark.usefixtures('time_zone')
-def test_a_time_may_be_in_local_time_or_in_utc_and_the_younger_reading_counts() -> None:
+def test_a_time_may_be_in_local_time_or_in_utc_and_the_younger_reading_counts():
     local = NOW.replace(tzinfo=timezone.utc).astimezone().replace(tzinfo=None)
 
     assert clock.age(NOW, NOW) == min(timedelta(), local - NOW)

@@ -1,10 +1,9 @@
 """What attempts prove about a test: the table of docs/api.rst, "Verdicts", row by row, and the sentences about it."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from itertools import count
-from typing import Any
 
 import pytest
 
@@ -13,8 +12,7 @@ from mod_runs_api.domain.outcomes import Evidence, File, Outcome
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.run import list_other_builds
 from mod_runs_api.domain.statistics import FlakyTest, FlakyTests, count_flaky
-from mod_runs_api.domain.verdict import (AttemptOutcome, TestVerdict, Verdict, count_verdicts, judge, judge_commit,
-                                         needs_evidence)
+from mod_runs_api.domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
 from mod_runs_api.domain.words import list_findings, other_builds_sentence, to_hint, to_sentence
 
 #: How a test came out in an attempt: the outcome, and what it was held against and did.
@@ -26,7 +24,7 @@ RIGHT, WRONG, OTHER_FILE = File('right', 'right', 1), File('right', 'wrong', 1),
 NEW_FILE, ADDED, ADDED_WRONG = File('new', 'new', 1), File('right', 'right', 2), File('right', 'wrong', 2)
 
 
-def came(outcome: Outcome, *files: File, code: int | None = 0, expected: int | None = 0) -> Came:
+def came(outcome, *files, code=0, expected=0):
     """Return how a test came out."""
     return outcome, Evidence(code, expected, dict(enumerate(files)))
 
@@ -37,8 +35,7 @@ NO_FILE = came('missing_output')
 NOT_RUN, CARRIED = came('not_run'), came('carried_over', WRONG)
 
 
-def judged(*history: Came, test_id: int = 1, builds: Sequence[str | None] = (), ends: Sequence[int] = (),
-           active: bool = True) -> TestVerdict:
+def judged(*history, test_id=1, builds=(), ends=(), active=True):
     """Return the verdict on a test that came out in such ways in its attempts: runs 1, 2 and so on."""
     attempts = [AttemptOutcome(number, number, ends[number - 1] if ends else number,
                                builds[number - 1] if builds else None, outcome, evidence)
@@ -74,7 +71,7 @@ HISTORIES: dict[str, list[tuple[list[Came], Outcome | None]]] = {
 
 
 @pytest.mark.parametrize('verdict', HISTORIES)
-def test_the_verdict_is_the_row_of_the_table_that_holds(verdict: str) -> None:
+def test_the_verdict_is_the_row_of_the_table_that_holds(verdict):
     for history, latest in HISTORIES[verdict]:
         test = judged(*history)
         assert (test.verdict, test.latest) == (verdict, latest), history
@@ -91,17 +88,16 @@ ONE, TWO = '1a2b3c4d' * 5, '5e6f7a8b' * 5
     # One pair of one build is enough, wherever it is.
     ([ONE, TWO, TWO], [FAIL, PASS, FAIL], 'flaky'), ([ONE, TWO, ONE], [PASS, FAIL, FAIL], 'flaky'),
     ([ONE, TWO], [FAIL, FAIL], 'failing_identically'), ([ONE, TWO], [PASS, PASS], 'passed')])
-def test_a_pass_and_a_failure_of_different_builds_prove_nothing_about_the_test(
-        builds: list[str | None], history: list[Came], verdict: str) -> None:
+def test_a_pass_and_a_failure_of_different_builds_prove_nothing_about_the_test(builds, history, verdict):
     assert judged(*history, builds=builds).verdict == verdict
 
 
 @contextmanager
-def count_lines() -> Iterator[list[None]]:
+def count_lines():
     """Yield a list that gets an element for each line of Python that is executed in the block."""
     lines: list[None] = []
 
-    def trace(_frame: object, event: str, _argument: object) -> Any:
+    def trace(_frame, event, _argument):
         if event == 'line':
             lines.append(None)
         return trace
@@ -116,7 +112,7 @@ def count_lines() -> Iterator[list[None]]:
 
 @pytest.mark.parametrize(('failure', 'builds', 'verdict'), [
     (FAIL, [ONE, TWO], 'build_changed'), (came('fail', RIGHT, expected=None), [ONE], 'expectation_changed')])
-def test_attempts_that_are_alike_are_compared_once(failure: Came, builds: list[str], verdict: str) -> None:
+def test_attempts_that_are_alike_are_compared_once(failure, builds, verdict):
     counts = []
     for attempts in (60, 120):
         with count_lines() as lines:
@@ -127,11 +123,11 @@ def test_attempts_that_are_alike_are_compared_once(failure: Came, builds: list[s
     assert counts[1] < 3 * counts[0]
 
 
-def test_the_attempt_that_ended_last_has_the_latest_outcome() -> None:
+def test_the_attempt_that_ended_last_has_the_latest_outcome():
     assert judged(PASS, FAIL, CARRIED, ends=[5, 4, 6]).latest == 'pass'
 
 
-def test_evidence_is_needed_where_a_test_ran_more_than_once_and_failed() -> None:
+def test_evidence_is_needed_where_a_test_ran_more_than_once_and_failed():
     histories = [([PASS, FAIL], True), ([FAIL, FAIL], True), ([PASS, PASS], False), ([FAIL, CARRIED], False)]
     assert [needs_evidence(judged(*history).attempts) for history, _ in histories] == [need for _, need in histories]
 
@@ -143,11 +139,11 @@ def test_evidence_is_needed_where_a_test_ran_more_than_once_and_failed() -> None
     ([judged(PASS), judged(FAIL, active=False)], 'pass'), ([judged(FAIL, active=False)], 'fail'),
     # Where there is no test, nothing supports a pass.
     ([], 'fail'), ([judged(FAIL, PASS, builds=[ONE, TWO])], 'pass')])
-def test_active_tests_decide_about_the_commit(tests: list[TestVerdict], overall: str) -> None:
+def test_active_tests_decide_about_the_commit(tests, overall):
     assert judge_commit(tests, progress_of('completed', 'completed')) == overall
 
 
-def progress_of(*stages: str | None) -> list[Progress]:
+def progress_of(*stages):
     """Return the progress of runs 1, 2 and so on, each with its last stage; None if it is queued."""
     return [Progress(run_id, [] if stage is None else [ProgressRow(run_id, run_id, stage, '', '')])
             for run_id, stage in enumerate(stages, 1)]
@@ -159,15 +155,14 @@ def progress_of(*stages: str | None) -> list[Progress]:
     (['testing', 'completed'], [NOT_RUN, PASS], 'pass'), (['testing', 'completed'], [NOT_RUN, FAIL], 'fail'),
     (['testing', 'completed'], [NOT_RUN, CARRIED], 'pending'), (['testing', 'canceled'], [NOT_RUN, PASS], 'pending'),
     (['testing', 'completed', None], [NOT_RUN, PASS], 'pending')])
-def test_the_commit_waits_for_an_attempt_unless_a_newer_one_has_completed_with_a_result(
-        stages: list[str | None], history: list[Came], overall: str) -> None:
+def test_the_commit_waits_for_an_attempt_unless_a_newer_one_has_completed_with_a_result(stages, history, overall):
     assert judge_commit([judged(*history)], progress_of(*stages)) == overall
 
 
 # In words
 
 
-def verdicts_of(*histories: Sequence[Came]) -> list[TestVerdict]:
+def verdicts_of(*histories):
     """Return the verdicts on tests 1, 2 and so on."""
     return [judged(*history, test_id=test_id) for test_id, history in zip(count(1), histories)]
 
@@ -191,11 +186,11 @@ SENTENCES: dict[str | None, list[Sequence[Came]]] = {
 
 
 @pytest.mark.parametrize('sentence', SENTENCES)
-def test_a_sentence_states_what_the_attempts_prove(sentence: str | None) -> None:
+def test_a_sentence_states_what_the_attempts_prove(sentence):
     assert to_sentence(verdicts_of(*SENTENCES[sentence])) == sentence
 
 
-def test_a_finding_names_its_tests() -> None:
+def test_a_finding_names_its_tests():
     assert [(finding.text, finding.regression_test_ids) for finding in list_findings(
         verdicts_of([FAIL, PASS], [FAIL, FAIL], [PASS, FAIL]))] == [
         ('2 tests are flaky', (1, 3)), ('1 fails each time in the same way', (2,))]
@@ -220,8 +215,7 @@ MASTER = 'in the same way in run 40, the newest of master' + HARDLY
     ([IDENTICAL, IDENTICAL], [1], 'All 2 failed each time, in the same way. 1 of the 2 fails ' + MASTER.format('them')),
     ([IDENTICAL, ONCE], [1], '1 of the 2 failed each time, in the same way. 1 of the 2 fails ' + MASTER.format('it')),
     ([FLAKY, ONCE], [2], '1 of the 2 passed in another attempt: it is flaky. 1 of the 2 fails ' + MASTER.format('it'))])
-def test_a_hint_states_what_is_known_about_tests_that_may_run_again(
-        histories: list[list[Came]], same_in_master: list[int], hint: str | None) -> None:
+def test_a_hint_states_what_is_known_about_tests_that_may_run_again(histories, same_in_master, hint):
     ids = range(1, len(histories) + 1)
 
     # Another test that failed is none of them.
@@ -234,14 +228,13 @@ def test_a_hint_states_what_is_known_about_tests_that_may_run_again(
     ([ONE, TWO, 'c' * 40], {1: 2, 2: 1}, '2 of the results carried over were built from 1a2b3c4d and 1 from 5e6f7a8b.'),
     ([ONE, ONE[:12], 'c' * 40], {1: 2, 2: 1}, '3 of the results carried over were built from 1a2b3c4d.'),
     ([ONE, ONE[:9]], {1: 3}, ''), ([None, TWO], {1: 3}, ''), ([ONE, None], {1: 3}, '')])
-def test_results_of_other_builds_are_counted_by_build(
-        builds: list[str | None], counts: dict[int, int], sentence: str) -> None:
+def test_results_of_other_builds_are_counted_by_build(builds, counts, sentence):
     others = list_other_builds(len(builds), counts, dict(enumerate(builds, 1)))
 
     assert other_builds_sentence(others) == sentence
 
 
-def test_the_grid_has_a_row_for_each_test_that_ran_and_did_not_simply_pass() -> None:
+def test_the_grid_has_a_row_for_each_test_that_ran_and_did_not_simply_pass():
     grid = build_grid(verdicts_of([PASS, PASS], [NOT_RUN, NOT_RUN], IDENTICAL, FLAKY))
 
     assert grid and (grid.columns, grid.never_ran, grid.tests_left_out, grid.attempts_left_out) == ([2, 1], 1, 0, 0)
@@ -251,11 +244,12 @@ def test_the_grid_has_a_row_for_each_test_that_ran_and_did_not_simply_pass() -> 
     assert build_grid(verdicts_of([FAIL])) is None and build_grid(verdicts_of([PASS, PASS])) is None
 
 
-def test_a_test_is_counted_in_the_first_runs_in_which_it_was_flaky_and_in_which_it_ran_twice() -> None:
-    def verdict(run_id: int, *histories: list[Came]) -> Verdict:
+def test_a_test_is_counted_in_the_first_runs_in_which_it_was_flaky_and_in_which_it_ran_twice():
+    def verdict(run_id, *histories):
         return Verdict(run_id, run_id, [], 'pass', {}, None, verdicts_of(*histories))
 
-    found = count_flaky([verdict(9, FLAKY, IDENTICAL, ONCE), verdict(5, FLAKY, FLAKY, FLAKY), verdict(3, FLAKY)])
+    found = count_flaky([
+        verdict(9, IDENTICAL, FLAKY, ONCE), verdict(5, FLAKY, FLAKY, FLAKY), verdict(3, IDENTICAL, FLAKY)])
 
     assert found == FlakyTests(3, [
-        FlakyTest(1, 'command 1', 3, 3, 9), FlakyTest(2, 'command 2', 1, 2, 5), FlakyTest(3, 'command 3', 1, 1, 5)])
+        FlakyTest(2, 'command 2', 3, 3, 9), FlakyTest(1, 'command 1', 1, 3, 5), FlakyTest(3, 'command 3', 1, 1, 5)])

@@ -122,9 +122,9 @@ def progress(of, *stages, message=None, ago=timedelta()):
     return rows
 
 
-def machine(of, ago):
-    """Add the machine of a run, which was started some time ago. The platform stores its local time."""
-    return add(GcpInstance(f'{of.platform.value}-{of.id}', of.id, datetime.now() - ago))
+def machine(run_id, *, ago):
+    """Add a machine of a run, which was started some time ago. The platform stores its local time."""
+    return add(GcpInstance(f'machine-{secrets.token_hex(8)}', run_id, datetime.now() - ago))
 
 
 def result(of, test, outcome=None):

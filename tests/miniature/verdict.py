@@ -27,8 +27,6 @@ IDENTICAL, ACCEPTED, DIFFERENT, MISSING = 'identical', 'accepted variant', 'diff
 class TestVerdict:
     """What the page says of one regression test."""
 
-    __test__ = False
-
     regression_test: RegressionTest
     #: The code it ended with, None if it has no result; and the one that was expected then, or is now.
     exit_code: Optional[int]

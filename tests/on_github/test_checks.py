@@ -1,26 +1,21 @@
 """The ready-made checks, which query GitHub or the runs (docs/github.rst, "Checks")."""
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import pytest
 import seed
 from database import db
-from flask import Flask
 from mod_ci.models import BlockedUsers
-from mod_test.models import Test, TestStatus, TestType
-from support.github import ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR, SEARCH_LIMIT, Build, GitHub
+from mod_test.models import TestStatus, TestType
+from support.github import ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR, SEARCH_LIMIT, Build
 from support.histories import end
-from support.rows import Rows, add_retries
+from support.rows import add_retries
 
 from mod_runs_api import Unprocessable, retry_run
 from mod_runs_api.github import (CommentRefusal, author_is_not_blocked, build_artifact_exists, commit_is_not_superseded,
                                  no_attempt_is_queued, pull_request_is_open)
 from mod_runs_api.service.checks import list_checks_of_comments, list_checks_of_sweeps
-from mod_runs_api.settings import Check, Settings, read_settings
-
-from .conftest import Comment, MakeRun
+from mod_runs_api.settings import read_settings
 
 GONE = ('The platform would find no build of commit 5f2a9c0e for linux: GitHub keeps builds for 90 days, and the '
         'platform looks at the newest ones only.')
@@ -29,12 +24,12 @@ WANTED, OTHER = Build(COMMIT, 'linux'), Build(OLD_COMMIT, 'linux')
 PULL_REQUEST = f'pull request {PR}'
 
 
-def checked_by(*checks: Any) -> pytest.MarkDecorator:
+def checked_by(*checks):
     """Have retries checked."""
     return pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': list(checks)}], ids=['checks'])
 
 
-def refusal(run: Test) -> str | None:
+def refusal(run):
     """Return why a run cannot be retried; None if it was."""
     try:
         retry_run(run.id)
@@ -47,7 +42,7 @@ def refusal(run: Test) -> str | None:
 # Which are called
 
 
-def own_check(_run: object) -> None:
+def own_check(_run):
     """Refuse nothing."""
 
 
@@ -55,8 +50,7 @@ def own_check(_run: object) -> None:
     (list_checks_of_comments, [no_attempt_is_queued, own_check, build_artifact_exists]),
     (list_checks_of_sweeps, [commit_is_not_superseded, no_attempt_is_queued, own_check, pull_request_is_open,
                              author_is_not_blocked, build_artifact_exists])])
-def test_comments_and_sweeps_add_checks_and_query_the_database_first_and_the_build_last(
-        list_checks: Callable[[Settings], Sequence[Check]], called: list[Any]) -> None:
+def test_comments_and_sweeps_add_checks_and_query_the_database_first_and_the_build_last(list_checks, called):
     settings = read_settings({'RUNS_API_BEFORE_RETRY': [build_artifact_exists, own_check, no_attempt_is_queued]})
 
     assert list(list_checks(settings)) == called
@@ -66,7 +60,7 @@ def test_comments_and_sweeps_add_checks_and_query_the_database_first_and_the_bui
 
 
 @checked_by(build_artifact_exists)
-def test_a_run_may_be_retried_whose_build_is_kept(github: GitHub, linux: Test, windows: Test) -> None:
+def test_a_run_may_be_retried_whose_build_is_kept(github, linux, windows):
     for run in (linux, windows):
         github.builds = [OTHER, Build(COMMIT, run.platform.value)]
         assert refusal(run) is None, run.platform
@@ -78,8 +72,7 @@ def test_a_run_may_be_retried_whose_build_is_kept(github: GitHub, linux: Test, w
 
 @checked_by(build_artifact_exists)
 @pytest.mark.parametrize('question', ['artifacts', 'artifact 2', None])
-def test_a_github_that_does_not_answer_refuses_nothing_and_keeps_its_token(
-        github: GitHub, linux: Test, app: Flask, caplog: pytest.LogCaptureFixture, question: str | None) -> None:
+def test_a_github_that_does_not_answer_refuses_nothing_and_keeps_its_token(github, linux, app, caplog, question):
     github.builds = [OTHER, OTHER]
     if question is None:
         app.config['GITHUB_TOKEN'] = ''
@@ -95,8 +88,7 @@ def test_a_github_that_does_not_answer_refuses_nothing_and_keeps_its_token(
 
 
 @pytest.mark.parametrize('settings', [{}, {'RUNS_API_BEFORE_RETRY': build_artifact_exists}])
-def test_a_comment_queries_the_build_once_with_and_without_the_setting(
-        github: GitHub, comment: Comment, linux: Test, rows: Rows) -> None:
+def test_a_comment_queries_the_build_once_with_and_without_the_setting(github, comment, linux, rows):
     github.builds = []
 
     assert comment('/retry linux').refusals == (CommentRefusal('linux', linux.id, GONE),)
@@ -108,7 +100,7 @@ def test_a_comment_queries_the_build_once_with_and_without_the_setting(
 
 
 @checked_by(pull_request_is_open)
-def test_the_pull_request_of_a_run_must_be_open(github: GitHub, linux: Test) -> None:
+def test_the_pull_request_of_a_run_must_be_open(github, linux):
     assert refusal(linux) is None
     assert github.asked == [PULL_REQUEST]
 
@@ -117,8 +109,7 @@ def test_the_pull_request_of_a_run_must_be_open(github: GitHub, linux: Test) -> 
 
 
 @checked_by(author_is_not_blocked)
-def test_the_author_of_a_pull_request_may_not_be_blocked(
-        github: GitHub, linux: Test, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_author_of_a_pull_request_may_not_be_blocked(github, linux, caplog):
     for account, reason in ((ALICE, None), (AUTHOR, 'The author of pull request 1342 is blocked.')):
         seed.add(BlockedUsers(user_id=account))
         db.session.commit()
@@ -129,7 +120,7 @@ def test_the_author_of_a_pull_request_may_not_be_blocked(
 
 
 @checked_by(pull_request_is_open, author_is_not_blocked)
-def test_a_run_without_a_pull_request_causes_no_query(github: GitHub, make_run: MakeRun) -> None:
+def test_a_run_without_a_pull_request_causes_no_query(github, make_run):
     assert refusal(make_run(test_type=TestType.commit, branch='master', pr_nr=0)) is None
     assert github.asked == []
 
@@ -137,8 +128,7 @@ def test_a_run_without_a_pull_request_causes_no_query(github: GitHub, make_run: 
 @checked_by(build_artifact_exists, pull_request_is_open, author_is_not_blocked, commit_is_not_superseded)
 @pytest.mark.parametrize(('silent', 'asked'), [
     (None, ['artifacts', PULL_REQUEST]), ('artifacts', ['artifacts']), (PULL_REQUEST, ['artifacts', PULL_REQUEST])])
-def test_all_checks_together_send_each_query_once_and_wait_once_if_there_is_no_answer(
-        github: GitHub, linux: Test, silent: str | None, asked: list[str]) -> None:
+def test_all_checks_together_send_each_query_once_and_wait_once_if_there_is_no_answer(github, linux, silent, asked):
     github.faults = {silent or '': ConnectionError()}
 
     assert refusal(linux) is None
@@ -146,7 +136,7 @@ def test_all_checks_together_send_each_query_once_and_wait_once_if_there_is_no_a
 
 
 @checked_by(no_attempt_is_queued)
-def test_no_attempt_of_a_run_may_be_queued(github: GitHub, linux: Test, make_run: MakeRun) -> None:
+def test_no_attempt_of_a_run_may_be_queued(github, linux, make_run):
     queued = make_run(stages=())
     assert refusal(queued) == f'Run {queued.id}, an attempt of the same run, is still queued.'
 
@@ -164,8 +154,7 @@ def test_no_attempt_of_a_run_may_be_queued(github: GitHub, linux: Test, make_run
 @checked_by(commit_is_not_superseded)
 @pytest.mark.parametrize(('configuration', 'where'), [
     ({}, 'pull request 1342'), ({'test_type': TestType.commit, 'branch': 'master', 'pr_nr': 0}, 'branch master')])
-def test_the_commit_of_a_run_is_superseded_by_a_later_one(
-        make_run: MakeRun, configuration: dict[str, Any], where: str) -> None:
+def test_the_commit_of_a_run_is_superseded_by_a_later_one(make_run, configuration, where):
     old, new, retry = (make_run(commit=commit, **configuration) for commit in (OLD_COMMIT, COMMIT, OLD_COMMIT))
     add_retries(old.id, [retry.id])
 
@@ -176,7 +165,7 @@ def test_the_commit_of_a_run_is_superseded_by_a_later_one(
 
 
 @checked_by(commit_is_not_superseded)
-def test_a_later_run_of_something_else_and_an_earlier_one_supersede_nothing(make_run: MakeRun) -> None:
+def test_a_later_run_of_something_else_and_an_earlier_one_supersede_nothing(make_run):
     make_run()
     old = make_run(commit=OLD_COMMIT)
     for other in ({'pr_nr': PR + 1}, {'commit': OLD_COMMIT}, {'branch': 'master'}, {'test_type': TestType.commit},

@@ -1,7 +1,6 @@
 """Which run a comment means, who may, and what it is answered (docs/github.rst, "Comments")."""
 
 import re
-from collections.abc import Callable
 from functools import reduce
 from typing import Any
 from unittest.mock import Mock
@@ -9,24 +8,21 @@ from unittest.mock import Mock
 import pytest
 import seed
 from database import db
-from mod_auth.models import Role, User
+from mod_auth.models import Role
 from mod_ci.models import BlockedUsers
-from mod_regression.models import RegressionTest
-from mod_test.models import Test, TestPlatform, TestStatus, TestType
-from support.github import ALICE, AUTHOR, COMMIT, NEW_COMMIT, OLD_COMMIT, PR, GitHub, comment_payload
+from mod_test.models import TestPlatform, TestStatus, TestType
+from support.github import ALICE, AUTHOR, COMMIT, NEW_COMMIT, OLD_COMMIT, PR, comment_payload
 from support.histories import end, finish, report, retry_in_process
-from support.rows import RetryRow, Rows
+from support.rows import RetryRow
 from support.statements import before_statements, fail
 
 from mod_runs_api import RunNotFound, ServiceUnavailable, retry_run
-from mod_runs_api.github import CommentOutcome, retry_from_comment
-
-from .conftest import Comment, MakeRun
+from mod_runs_api.github import retry_from_comment
 
 ONE = {'comment.id': 1}
 
 
-def reasons(outcome: CommentOutcome) -> list[str]:
+def reasons(outcome):
     """Return why what a comment asks for is refused."""
     return [refusal.message for refusal in outcome.refusals]
 
@@ -35,7 +31,7 @@ def reasons(outcome: CommentOutcome) -> list[str]:
 
 
 def test_a_comment_retries_the_run_of_its_pull_request_in_whatever_case_names_are_and_with_its_author_deleted(
-        comment: Comment, linux: Test, rows: Rows, writer: User) -> None:
+        comment, linux, rows, writer):
     writer.github_login = 'Alice-gh'
 
     changes = {'repository.full_name': 'ccextractor/CCEXTRACTOR', 'comment.user.login': 'alice-GH', 'issue.user': None}
@@ -46,8 +42,7 @@ def test_a_comment_retries_the_run_of_its_pull_request_in_whatever_case_names_ar
     assert rows.owners(linux.id + 1) == [writer.id]
 
 
-def test_a_comment_without_a_platform_retries_every_platform_that_has_a_run(
-        comment: Comment, linux: Test, windows: Test) -> None:
+def test_a_comment_without_a_platform_retries_every_platform_that_has_a_run(comment, linux, windows):
     outcome = comment('/retry')
 
     assert [retry.run_id for retry in outcome.retries] == [linux.id, windows.id]
@@ -57,8 +52,7 @@ def test_a_comment_without_a_platform_retries_every_platform_that_has_a_run(
 NO_LINUX, NO_WINDOWS = (f'This pull request has no run on {platform}.' for platform in ('linux', 'windows'))
 
 
-def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_no_platform_has_a_run(
-        comment: Comment, make_run: MakeRun) -> None:
+def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_no_platform_has_a_run(comment, make_run):
     for line in ('/retry', '/retry\n/retry failed', '/retry linux windows'):
         assert reasons(comment(line)) == [NO_LINUX, NO_WINDOWS], line
     make_run(stages=())
@@ -70,8 +64,7 @@ def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_no_platform
         assert [reason for reason in found if reason != 'Run 1 is still queued.'] == mentioned, line
 
 
-def test_every_line_is_done_in_its_order_and_one_run_may_be_retried_in_two_ways(
-        comment: Comment, linux: Test, windows: Test) -> None:
+def test_every_line_is_done_in_its_order_and_one_run_may_be_retried_in_two_ways(comment, linux, windows):
     outcome = comment('Flaky.\r\n/retry linux failed\n/retry nothing\n/retry windows\n/retry linux')
 
     assert [(retry.run_id, retry.failed_only) for retry in outcome.retries] == [
@@ -79,7 +72,7 @@ def test_every_line_is_done_in_its_order_and_one_run_may_be_retried_in_two_ways(
     assert len(outcome.refusals) == 1
 
 
-def test_equal_lines_and_equal_refusals_count_once(comment: Comment, linux: Test, rows: Rows) -> None:
+def test_equal_lines_and_equal_refusals_count_once(comment, linux, rows):
     assert len(comment('/retry foo\n/retry foo').refusals) == 1
     assert rows.retries == []
 
@@ -87,7 +80,7 @@ def test_equal_lines_and_equal_refusals_count_once(comment: Comment, linux: Test
     assert [row.reason for row in rows.retries] == ['of this']
 
 
-def test_a_reason_is_kept_to_the_letter_or_refused(comment: Comment, linux: Test, rows: Rows) -> None:
+def test_a_reason_is_kept_to_the_letter_or_refused(comment, linux, rows):
     for reason, explanation in {'x' * 256: 'Longer than maximum length 255.', 'a\0b': 'Must not contain NUL.',
                                 '\ud800': 'Must be valid Unicode.'}.items():
         assert reasons(comment(f'/retry because {reason}')) == [f'The reason cannot be stored. {explanation}']
@@ -98,7 +91,7 @@ def test_a_reason_is_kept_to_the_letter_or_refused(comment: Comment, linux: Test
 
 
 def test_the_newest_run_of_the_head_commit_is_retried_or_where_that_is_not_known_of_the_pull_request(
-        github: GitHub, comment: Comment, make_run: MakeRun, caplog: pytest.LogCaptureFixture) -> None:
+        github, comment, make_run, caplog):
     github.lose_build(COMMIT)
     for commit in (COMMIT, OLD_COMMIT):
         github.build(commit, ['linux'])
@@ -117,8 +110,7 @@ def test_the_newest_run_of_the_head_commit_is_retried_or_where_that_is_not_known
 
 
 @pytest.mark.parametrize('head', [COMMIT, NEW_COMMIT], ids=['of the head', 'of the pull request'])
-def test_a_run_that_is_not_the_pull_requests_own_is_left_alone(
-        github: GitHub, comment: Comment, linux: Test, make_run: MakeRun, head: str) -> None:
+def test_a_run_that_is_not_the_pull_requests_own_is_left_alone(github, comment, linux, make_run, head):
     github.pulls[PR].head.sha = head
     others: list[dict[str, Any]] = [
         {'pr_nr': PR + 1}, {'test_type': TestType.commit}, {'branch': 'master'},
@@ -130,8 +122,8 @@ def test_a_run_that_is_not_the_pull_requests_own_is_left_alone(
 
 
 def test_retry_runs_everything_and_retry_failed_what_did_not_pass_in_the_attempt_that_ended_last(
-        comment: Comment, linux: Test, tests: list[RegressionTest], rows: Rows) -> None:
-    def retry(line: str) -> tuple[int, int, int]:
+        comment, linux, tests, rows):
+    def retry(line):
         made, = comment(line).retries
         return made.new_run_id, made.run_id, len(rows.selection(made.new_run_id))
 
@@ -147,7 +139,7 @@ def test_retry_runs_everything_and_retry_failed_what_did_not_pass_in_the_attempt
 
 
 def test_retry_failed_passes_over_attempts_that_ran_nothing_and_runs_nothing_that_has_healed(
-        comment: Comment, linux: Test, tests: list[RegressionTest], rows: Rows) -> None:
+        comment, linux, tests, rows):
     healed = retry_in_process(linux.id, failed_only=True)
     finish(healed, tests[1:], failed=tests[1:])
     canceled = retry_in_process(linux.id)
@@ -168,8 +160,7 @@ def test_retry_failed_passes_over_attempts_that_ran_nothing_and_runs_nothing_tha
     assert outcome.refusals[0].message.startswith(f'No test of run {retry.new_run_id} failed')
 
 
-def test_retry_failed_runs_the_first_run_again_where_no_attempt_ran_a_test(
-        comment: Comment, make_run: MakeRun, tests: list[RegressionTest], rows: Rows) -> None:
+def test_retry_failed_runs_the_first_run_again_where_no_attempt_ran_a_test(comment, make_run, tests, rows):
     first = make_run(stages=()).id
     end(first, TestStatus.canceled)
 
@@ -178,8 +169,7 @@ def test_retry_failed_runs_the_first_run_again_where_no_attempt_ran_a_test(
     assert (retry.run_id, rows.selection(retry.new_run_id)) == (first, [test.id for test in tests])
 
 
-def test_retry_failed_is_answered_with_what_is_known_already(
-        comment: Comment, linux: Test, tests: list[RegressionTest]) -> None:
+def test_retry_failed_is_answered_with_what_is_known_already(comment, linux, tests):
     first = comment('/retry linux failed')
     finish(first.retries[0].new_run_id, tests[1:], failed=tests[1:])
 
@@ -188,8 +178,7 @@ def test_retry_failed_is_answered_with_what_is_known_already(
         ', with 1 test that did not pass. Over 2 attempts 1 test failed in the only attempt that ran it.')
 
 
-def test_a_retry_that_is_deleted_before_it_is_answered_was_made_all_the_same(
-        comment: Comment, linux: Test, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retry_that_is_deleted_before_it_is_answered_was_made_all_the_same(comment, linux, monkeypatch):
     monkeypatch.setattr('mod_runs_api.github.webhook.read_verdict', Mock(side_effect=RunNotFound(2)))
 
     assert [retry.new_run_id for retry in comment('/retry linux failed').retries] == [2]
@@ -199,7 +188,7 @@ def test_a_retry_that_is_deleted_before_it_is_answered_was_made_all_the_same(
     ((), {'/retry linux': 'Run 1 is still queued.', '/retry linux failed': 'Run 1 is still queued.'}),
     (seed.COMPLETED[:2], {'/retry linux failed': 'Run 1 has not finished: it has no failed tests yet.'})])
 def test_a_run_that_is_still_queued_is_not_retried_and_one_that_is_running_has_no_failed_tests_yet(
-        comment: Comment, make_run: MakeRun, rows: Rows, stages: Any, answers: dict[str, str]) -> None:
+        comment, make_run, rows, stages, answers):
     make_run(stages=stages)
 
     for line, answer in answers.items():
@@ -211,7 +200,7 @@ def test_a_run_that_is_still_queued_is_not_retried_and_one_that_is_running_has_n
 # What is ignored
 
 
-def assert_ignored(outcome: CommentOutcome, reason: str, rows: Rows, answered: bool = False) -> None:
+def assert_ignored(outcome, reason, rows, answered=False):
     """Check that nothing was done and why, and that nobody is answered who has not asked for something."""
     assert (outcome.ignored, outcome.retries, outcome.refusals) == (reason, (), ())
     assert outcome.reply == (f'No run is retried: `{reason}`' if answered else '')
@@ -227,8 +216,7 @@ def assert_ignored(outcome: CommentOutcome, reason: str, rows: Rows, answered: b
     ('repository.full_name', 'alice-gh/ccextractor',
      'The comment is not on a pull request of CCExtractor/ccextractor.'),
     ('comment.body', 'Looks good.', 'The comment has no command.')])
-def test_a_comment_that_asks_for_nothing_here_is_ignored(
-        comment: Comment, linux: Test, rows: Rows, place: str, value: Any, reason: str) -> None:
+def test_a_comment_that_asks_for_nothing_here_is_ignored(comment, linux, rows, place, value, reason):
     assert_ignored(comment('/retry', {place: value}), reason, rows)
 
 
@@ -247,13 +235,12 @@ MALFORMED: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize('place', MALFORMED)
-def test_a_payload_with_a_field_of_another_type_is_ignored(
-        comment: Comment, linux: Test, rows: Rows, place: str) -> None:
+def test_a_payload_with_a_field_of_another_type_is_ignored(comment, linux, rows, place):
     for value in MALFORMED[place]:
         assert_ignored(comment('/retry', {place: value}), 'The payload is not as GitHub documents it.', rows)
 
 
-def test_a_payload_that_lacks_a_field_or_is_no_object_is_ignored(comment: Comment, linux: Test, rows: Rows) -> None:
+def test_a_payload_that_lacks_a_field_or_is_no_object_is_ignored(comment, linux, rows):
     payloads: list[Any] = [None, [], 'comment', 7, {}]
     for place in MALFORMED.keys() - {'issue.pull_request', 'comment.performed_via_github_app'}:
         *above, name = place.split('.')
@@ -270,8 +257,7 @@ def test_a_payload_that_lacks_a_field_or_is_no_object_is_ignored(comment: Commen
 
 @pytest.mark.parametrize(('settings', 'allowed'), [
     ({}, {Role.admin, Role.tester, Role.contributor}), ({'RUNS_API_RETRY_ROLES': ['user']}, {Role.user})])
-def test_the_roles_are_those_that_may_retry(
-        comment: Comment, linux: Test, rows: Rows, writer: User, allowed: set[Role]) -> None:
+def test_the_roles_are_those_that_may_retry(comment, linux, rows, writer, allowed):
     for role in {*Role, None} - allowed:
         writer.role = role
         assert_ignored(comment('Looks good.'), 'The comment has no command.', rows)
@@ -295,8 +281,7 @@ NOBODY = 'The GitHub account Alice-GH belongs to no user of this platform.'
     ('The writer of the comment is blocked.', False, lambda writer: seed.add(BlockedUsers(user_id=ALICE))),
     ('The author of this pull request is blocked.', True, lambda writer: seed.add(BlockedUsers(user_id=AUTHOR)))])
 def test_who_is_nobody_several_people_or_blocked_gets_no_retry_and_strangers_get_no_answer(
-        comment: Comment, linux: Test, rows: Rows, writer: User, reason: str, answered: bool,
-        change: Callable[[User], object]) -> None:
+        comment, linux, rows, writer, reason, answered, change):
     change(writer)
 
     assert_ignored(comment(), reason, rows, answered)
@@ -305,7 +290,7 @@ def test_who_is_nobody_several_people_or_blocked_gets_no_retry_and_strangers_get
         assert comment().retries
 
 
-def test_a_login_that_github_has_not_is_nobodys(comment: Comment, linux: Test, rows: Rows, writer: User) -> None:
+def test_a_login_that_github_has_not_is_nobodys(comment, linux, rows, writer):
     writer.github_login = 'ålice-GH'
 
     assert_ignored(comment('/retry', {'comment.user.login': 'ålice-GH'}), NOBODY.replace('A', 'å'), rows, False)
@@ -316,11 +301,11 @@ def test_a_login_that_github_has_not_is_nobodys(comment: Comment, linux: Test, r
 
 @pytest.mark.parametrize('body', ['/retry linux failed', '/retry linux\n/retry linux failed'])
 def test_a_comment_that_is_delivered_again_makes_nothing_more_whatever_has_happened_since(
-        comment: Comment, linux: Test, make_run: MakeRun, rows: Rows, writer: User, body: str) -> None:
+        comment, linux, make_run, rows, writer, body):
     first = comment(body, ONE).retries
     made = len(rows.retries)
 
-    def pass_on_the_account() -> None:
+    def pass_on_the_account():
         writer.github_login = None
         seed.user('bob', Role.tester, github_login='alice-gh')
 
@@ -336,8 +321,7 @@ def test_a_comment_that_is_delivered_again_makes_nothing_more_whatever_has_happe
 # Answers
 
 
-def test_the_answer_says_what_was_made_what_was_made_before_and_what_was_not(
-        comment: Comment, linux: Test, make_run: MakeRun) -> None:
+def test_the_answer_says_what_was_made_what_was_made_before_and_what_was_not(comment, linux, make_run):
     line, before, after = '/retry linux', f'- linux: run {linux.id} ', '[run {0}](http://localhost/test/{0})'
     made = f'{before}is queued again as {after}, with 2 tests.'
     assert comment(line, ONE).reply == made.format(2)
@@ -358,7 +342,7 @@ LIVELY = ' '.join(['@octocat', 'me@example.com', '#1', 'GH-123', 'CVE-2026-1234'
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': lambda run: LIVELY}], ids=['lively'])
-def test_the_answer_calls_nobody_links_nothing_but_the_runs_and_is_no_command(comment: Comment, linux: Test) -> None:
+def test_the_answer_calls_nobody_links_nothing_but_the_runs_and_is_no_command(comment, linux):
     reply = comment('/retry linux').reply
 
     # GitHub leaves alone what stands in a code span.
@@ -370,8 +354,7 @@ def test_the_answer_calls_nobody_links_nothing_but_the_runs_and_is_no_command(co
 # Faults
 
 
-def test_a_database_that_fails_makes_the_delivery_fail_and_the_next_one_does_it(
-        comment: Comment, linux: Test, rows: Rows) -> None:
+def test_a_database_that_fails_makes_the_delivery_fail_and_the_next_one_does_it(comment, linux, rows):
     for words in ('FROM user', 'FROM test', 'INSERT INTO test ', 'INSERT INTO customized_test'):
         with before_statements(db.engine, words, fail), pytest.raises(ServiceUnavailable):
             comment('/retry linux', ONE)

@@ -3,13 +3,7 @@
 from typing import Any
 
 import pytest
-from mod_test.models import Test
 from on_platform.documented import literal_block
-from support.api import ApiCall, Command
-from support.rows import Rows
-from support.visitor import Visitor
-
-from .conftest import Comment
 
 SWITCHED_OFF: dict[str, Any] = {}
 exec(literal_block('docs/operations.rst', 'RUNS_API_RETRY_ROLES = []'), {}, SWITCHED_OFF)
@@ -17,7 +11,7 @@ exec(literal_block('docs/operations.rst', 'RUNS_API_RETRY_ROLES = []'), {}, SWIT
 
 @pytest.mark.parametrize('settings', [{}, SWITCHED_OFF], ids=['on', 'off'])
 def test_button_api_and_comments_retry_nothing_with_the_documented_settings(
-        settings: dict[str, Any], linux: Test, comment: Comment, retry: ApiCall, visitor: Visitor, rows: Rows) -> None:
+        settings, linux, comment, retry, visitor, rows):
     run_id, is_on = linux.id, not settings
 
     assert ('runs-api-retry' in visitor.page(f'/test/{run_id}')) == is_on
@@ -30,8 +24,7 @@ def test_button_api_and_comments_retry_nothing_with_the_documented_settings(
 
 @pytest.mark.on_file
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 1}, SWITCHED_OFF], ids=['on', 'off'])
-def test_the_sweep_retries_nothing_with_the_documented_settings(
-        settings: dict[str, Any], linux: Test, command: Command) -> None:
+def test_the_sweep_retries_nothing_with_the_documented_settings(settings, linux, command):
     # The run completed, but it lacks a result: an infrastructure failure.
     swept = command('sweep', '--dry-run', '--json')
 

@@ -2,24 +2,22 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from functools import partial
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from subprocess import CompletedProcess
 from typing import NamedTuple
 
 import pytest
 
 from .checkout import Platform, named
 from .documented import ROOT
-from .protocol import CRASH, Process, Story, differs
+from .protocol import CRASH, differs
 
 pytestmark = pytest.mark.platform
 
 
 @pytest.fixture(scope='module')
-def client(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+def client(tmp_path_factory):
     """A clone of the client's repository, to which git has applied the mails."""
     folder = tmp_path_factory.mktemp('client')
     client = Platform(folder, packages=folder)
@@ -36,12 +34,12 @@ class Proxy(NamedTuple):
 
 
 @pytest.fixture(scope='module')
-def proxy(process: Process) -> Iterator[Proxy]:
+def proxy(process):
     """A server before the platform. A lost answer that has a status is broken off."""
     port, to_lose = process.call('serve'), list[int | None]()
 
     class Losing(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+        def do_GET(self):
             platform = HTTPConnection('127.0.0.1', port, timeout=60)
             body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
             platform.request(self.command, self.path, body, dict(self.headers))
@@ -61,14 +59,13 @@ def proxy(process: Process) -> Iterator[Proxy]:
         server.shutdown()
 
 
-def run(client: Platform, address: str, story: Story, *arguments: object) -> CompletedProcess[str]:
+def run(client, address, story, *arguments):
     """Run ``sp`` with the token of the story's person."""
     token = story.authorization['Authorization'].removeprefix('Bearer ')
     return client.run('-m', 'sp_cli', '--base-url', address, '--token', token, *map(str, arguments), database='')
 
 
-def test_a_lost_answer_makes_one_run_and_what_the_attempts_prove_is_shown(
-        client: Platform, proxy: Proxy, story: Story) -> None:
+def test_a_lost_answer_makes_one_run_and_what_the_attempts_prove_is_shown(client, proxy, story):
     sp = partial(run, client, proxy.address, story)
     tests = story.tests(3)
     source = story.complete(story.push(tests), {tests[0]: CRASH, tests[1]: differs('another')})
@@ -92,8 +89,7 @@ def test_a_lost_answer_makes_one_run_and_what_the_attempts_prove_is_shown(
     assert json.loads(waited.stdout)['new_run_id'] == story.attempts(made)[-1]['run_id']
 
 
-def test_if_each_answer_is_lost_the_error_names_the_key_that_repeats_the_request(
-        client: Platform, proxy: Proxy, story: Story) -> None:
+def test_if_each_answer_is_lost_the_error_names_the_key_that_repeats_the_request(client, proxy, story):
     sp = partial(run, client, proxy.address, story)
     source = story.push(story.tests(1))
 
@@ -109,8 +105,7 @@ def test_if_each_answer_is_lost_the_error_names_the_key_that_repeats_the_request
     assert [attempt['run_id'] for attempt in story.attempts(source)] == [source, made]
 
 
-def test_a_refusal_a_missing_run_and_a_platform_without_retries_are_told_apart(
-        client: Platform, proxy: Proxy, story: Story) -> None:
+def test_a_refusal_a_missing_run_and_a_platform_without_retries_are_told_apart(client, proxy, story):
     queued = story.push(story.tests(1))
     for place, run_id, code, word in ((proxy.address, queued, 5, 'run_not_finished'),
                                       (proxy.address, queued + 1, 4, 'resource'),

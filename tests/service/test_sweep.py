@@ -40,7 +40,7 @@ def seed_ends():
     # Each is the newest of its branch.
     stopped = seed.run(tests, branch=secrets.token_hex(4), stages=seed.CANCELED, message=TIME_LIMIT, ago=HOUR)
     lost = seed.run(tests, branch=secrets.token_hex(4), stages=seed.STARTED, ago=5 * HOUR)
-    seed.machine(lost, ago=5 * HOUR)
+    seed.machine(lost.id, ago=5 * HOUR)
     run_ids = stopped.id, lost.id
     db.session.commit()
     return run_ids

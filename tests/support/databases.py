@@ -1,7 +1,5 @@
 """The server that `RUNS_API_DATABASE` names, MariaDB or MySQL, and databases that are made on it for a test."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import socket

@@ -133,7 +133,7 @@ class EntryPoints:
         ago = timedelta(hours=20)
         with self.app.app_context():
             lost = seed.run(stages=seed.STARTED, ago=ago)
-            seed.machine(lost, ago=ago)
+            seed.machine(lost.id, ago=ago)
             stopped = seed.run(branch=secrets.token_hex(4), stages=seed.CANCELED, message=TIME_LIMIT, ago=ago)
             self.github.build(stopped.commit)
             db.session.commit()

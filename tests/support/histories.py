@@ -1,14 +1,12 @@
 """Attempts of a run, in which regression tests come out in one way or another."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import seed
 from database import db
 from flask import g
 from mod_customized.models import CustomizedTest
-from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
 from outcome import Outcome, passing
 from support.rows import add_mark, add_retries
@@ -23,14 +21,14 @@ OUT_OF_ORDER = 'Duplicate Entries'
 LOST_MACHINE = 'The machine of this run has vanished.'
 
 
-def retry_in_process(run_id: int, **request: Any) -> int:
+def retry_in_process(run_id, **request):
     """Retry a run, and return the new one."""
     g.db = db.session
     db.session.commit()
     return retry_run(run_id, **request).new_run_id
 
 
-def report(run_id: int, tests: Iterable[RegressionTest], failed: Iterable[RegressionTest] = ()) -> None:
+def report(run_id, tests, failed=()):
     """Add the results of some tests to a run, as its worker would report them."""
     run = db.session.get_one(Test, run_id)
     wrong = [test.id for test in failed]
@@ -39,14 +37,14 @@ def report(run_id: int, tests: Iterable[RegressionTest], failed: Iterable[Regres
     db.session.commit()
 
 
-def end(run_id: Any, status: TestStatus = TestStatus.completed) -> None:
+def end(run_id, status=TestStatus.completed):
     """End a run as the platform does, or bring it to another stage."""
     g.db = db.session
     db.session.add(TestProgress(run_id, status, ''))
     db.session.commit()
 
 
-def finish(run_id: int, tests: Iterable[RegressionTest], failed: Iterable[RegressionTest] = ()) -> int:
+def finish(run_id, tests, failed=()):
     """Report the results of a run, end it, and return it."""
     report(run_id, tests, failed)
     end(run_id)
@@ -76,12 +74,12 @@ NOT_RUN = None
 History = Sequence[Came | None]
 
 
-def carried(came: Came) -> Came:
+def carried(came):
     """Return the same, carried over from another attempt."""
     return replace(came, is_carried_over=True)
 
 
-def add_attempts(*tests: Sequence[Came | None | str]) -> list[int]:
+def add_attempts(*tests):
     """
     Add completed attempts, and return their runs.
 

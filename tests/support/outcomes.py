@@ -1,6 +1,5 @@
 """Regression tests that came out in every way, as rows of one run (docs/api.rst, "Outcomes")."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -44,12 +43,12 @@ class Case:
     mark: Literal['completed', 'gone', 'another time', 'another run'] | None = None
 
     @property
-    def is_run_again(self) -> bool:
+    def is_run_again(self):
         """Whether a failed-only retry runs it."""
         return bool(self.active) and self.outcome not in (None, 'pass')
 
 
-def file(got: str | None) -> tuple[Output]:
+def file(got):
     """Return one output with a file that differs."""
     return (Output(got),)
 
@@ -95,7 +94,7 @@ NOT_SELECTED = {
     'inactive, failed': Case('fail', 1, selected=0, active=False)}
 
 
-def add_run(cases: Mapping[str, Case]) -> tuple[int, dict[int, str]]:
+def add_run(cases):
     """Add a run in which regression tests came out in these ways, commit, and return it with the name of each test."""
     other, run = (seed.run(stages=seed.COMPLETED) for _ in range(2))
     names: dict[int, str] = {}
@@ -125,7 +124,7 @@ def add_run(cases: Mapping[str, Case]) -> tuple[int, dict[int, str]]:
     return run.id, names
 
 
-def assert_shown(cases: Mapping[str, Case]) -> None:
+def assert_shown(cases):
     """Check that the verdict of a run shows the outcomes of these cases."""
     run_id, names = add_run(cases)
 

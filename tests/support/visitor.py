@@ -1,6 +1,5 @@
 """Visitors of the miniature's pages, without a browser."""
 
-
 import seed
 from bs4 import BeautifulSoup
 from database import db

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 class TestFork(Base):
     """An owner of a run."""
 
-    __test__ = False
     __tablename__ = 'test_fork'
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -12,13 +12,9 @@ from sqlalchemy.orm import Mapped, mapped_column, object_session, reconstructor,
 if TYPE_CHECKING:
     from mod_customized.models import CustomizedTest
 
-# The platform's names begin with "Test"; `__test__ = False` tells pytest that they are no test cases.
-
 
 class TestPlatform(DeclEnum):
     """What a run runs on."""
-
-    __test__ = False
 
     linux = 'linux', 'Linux'
     windows = 'windows', 'Windows'
@@ -27,16 +23,12 @@ class TestPlatform(DeclEnum):
 class TestType(DeclEnum):
     """What a run is for."""
 
-    __test__ = False
-
     commit = 'commit', 'Commit'
     pull_request = 'pr', 'Pull Request'
 
 
 class TestStatus(DeclEnum):
     """The stages of a run."""
-
-    __test__ = False
 
     preparation = 'preparation', 'Preparation'
     testing = 'testing', 'Testing'
@@ -56,7 +48,6 @@ class Fork(Base):
 class Test(Base):
     """One run of regression tests."""
 
-    __test__ = False
     __tablename__ = 'test'
     __table_args__ = {'sqlite_autoincrement': True}
 
@@ -93,7 +84,6 @@ class Test(Base):
 class TestProgress(Base):
     """A stage a run has reached. Rows are only ever added."""
 
-    __test__ = False
     __tablename__ = 'test_progress'
     __table_args__ = {'sqlite_autoincrement': True}
 
@@ -117,7 +107,6 @@ class TestProgress(Base):
 class TestResult(Base):
     """How one regression test ended in one run."""
 
-    __test__ = False
     __tablename__ = 'test_result'
 
     test_id: Mapped[int] = mapped_column(ForeignKey('test.id', ondelete='CASCADE'), primary_key=True)
@@ -131,7 +120,6 @@ class TestResult(Base):
 class TestResultFile(Base):
     """What came out for one expected output of one regression test in one run."""
 
-    __test__ = False
     __tablename__ = 'test_result_file'
 
     test_id: Mapped[int] = mapped_column(ForeignKey('test.id', ondelete='CASCADE'), primary_key=True)
