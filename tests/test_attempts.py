@@ -7,8 +7,8 @@ import seed
 from database import db
 from mod_test.models import TestStatus
 from sqlalchemy import text
+from support.changes import add_retries, change_retries, delete_run
 from support.histories import end, finish, report, retry_in_process
-from support.rows import add_retries, change_retries, delete_run
 
 ORIGIN = ('source_run_id', 'failed_only', 'reason', 'requested_by')
 COUNTS = ('status', 'tests', 'passed', 'failed', 'not_run', 'carried_over')
@@ -101,8 +101,7 @@ def test_the_attempts_outlive_one_of_them(retry, attempts, verdict, run_id, plac
     assert retry(third) == 202
 
 
-def test_a_retry_that_is_canceled_or_queued_is_not_decisive_on_any_page(
-        attempts, first, tests):
+def test_a_retry_that_is_canceled_or_queued_is_not_decisive_on_any_page(attempts, first, tests):
     canceled = retry_in_process(first)
     report(canceled, tests[:1])
     end(canceled, TestStatus.canceled)

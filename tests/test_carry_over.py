@@ -15,9 +15,9 @@ from mod_test.models import TestProgress, TestResult, TestResultFile, TestStatus
 from sqlalchemy import Engine, delete
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from support.changes import change_retries, delete_run
 from support.histories import FAIL, PASS, add_attempts, end, finish, report
 from support.histories import retry_in_process as retry
-from support.rows import change_retries, delete_run
 from support.statements import before_statements, fail, record_statements, watch_statements
 
 AWAY = 'The database cannot be used at the moment. Try again later.'
@@ -49,8 +49,7 @@ def test_the_results_that_were_not_run_again_are_carried_over(rows, first, tests
     assert all(before[table] <= after[table] for table in before)
 
 
-def test_a_result_comes_from_the_attempt_that_ended_last_of_those_that_really_ran_the_test_of_selected_tests_too(
-        rows, first, tests):
+def test_a_result_comes_from_the_attempt_that_ended_last_of_those_that_ran_the_test(rows, first, tests):
     full, running = retry(first), retry(first)
     lending = finish(retry(first, failed_only=True), tests[1:])
     last = finish(retry(first, failed_only=True), tests[2:], failed=tests[2:])
@@ -104,8 +103,7 @@ def test_only_an_active_test_with_a_result_elsewhere_alone_is_carried_over(comma
 @pytest.mark.parametrize(('reported', 'origin', 'status'), [
     (None, {'got': 'wrong'}, 'error'), (None, {'got': '-'}, 'error'), (None, {'code': 1}, 'fail'), (None, {}, 'pass'),
     ('wrong', {'got': 'wrong'}, 'fail'), ('wrong', {'got': 'also wrong'}, 'error')])
-def test_an_output_that_was_reported_without_a_result_makes_no_run_say_what_nobody_has_seen(
-        attempts, reported, origin, status):
+def test_a_result_that_contradicts_an_output_of_the_retry_is_not_carried_over(attempts, reported, origin, status):
     first, = add_attempts([replace(PASS, **origin)], [FAIL])
     both = list(db.session.query(RegressionTest).order_by(RegressionTest.id))
     new = retry(first, failed_only=True)
@@ -178,7 +176,7 @@ def test_after_a_restart_only_what_is_carried_over_then_counts(rows, attempts, f
     assert rows.carried_over(again) == {tests[0].id: first, tests[1].id: new}
 
 
-def test_marks_of_an_end_before_a_restart_do_not_count_though_sqlite_uses_its_id_again(rows, attempts, first, tests):
+def test_the_marks_of_an_end_before_a_restart_do_not_count_if_its_id_is_used_again(rows, attempts, first, tests):
     new = finish(retry(first, failed_only=True), tests[2:])
     ended = rows.of('test_progress', test_id=new)[-1]['id']
     for model in (TestResultFile, TestResult, TestProgress):
@@ -221,8 +219,7 @@ def test_an_origin_that_changes_meanwhile_is_read_again(app, rows, first):
 
 
 @pytest.mark.on_file
-def test_where_it_fails_the_end_stands_the_log_names_the_command_and_that_does_what_was_missed(
-        command, rows, first, caplog):
+def test_if_it_fails_the_end_stands_and_a_command_carries_over_what_was_missed(command, rows, first, caplog):
     new, other, of_job = (retry(first, failed_only=True) for _ in range(3))
     with Session(db.engine) as session:
         session.add(TestProgress(of_job, TestStatus.completed, ''))
@@ -310,8 +307,7 @@ def test_the_command_stops_if_the_database_is_away(command, rows, first):
 
 
 @pytest.mark.on_file
-def test_the_command_looks_at_no_retry_that_is_whole_has_nothing_to_carry_over_or_has_not_completed(
-        command, first, tests):
+def test_the_command_looks_at_no_retry_that_lacks_nothing(command, first, tests):
     def count():
         with record_statements(Engine) as sent:
             assert command('carry-over').output == ''

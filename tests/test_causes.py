@@ -7,8 +7,8 @@ import seed
 from database import db
 from mod_test.models import TestProgress, TestStatus
 from support.api import read_lines
+from support.changes import change_retries
 from support.histories import TIME_LIMIT, end, finish, report, retry_in_process
-from support.rows import change_retries
 
 from mod_runs_api.cli import ATTEMPT_COLUMNS, CAUSE_COLUMNS
 

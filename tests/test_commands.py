@@ -12,8 +12,9 @@ from database import db
 from flask.cli import ScriptInfo
 from sqlalchemy import Engine, text
 from support.api import read_lines
+from support.changes import add_retries, delete_run
 from support.histories import FAIL, PASS, add_attempts, end, retry_in_process
-from support.rows import RetryRow, add_retries, delete_run
+from support.rows import RetryRow
 from support.statements import before_statements, fail
 
 from mod_runs_api import cli

@@ -9,9 +9,9 @@ from database import db
 from mod_test.models import TestType
 from sqlalchemy import text
 from support.api import assert_error
+from support.changes import change_retries, delete_run
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
 from support.histories import TIME_LIMIT, finish, retry_in_process
-from support.rows import change_retries, delete_run
 from support.statements import record_statements
 
 from mod_runs_api.github import retry_from_comment

@@ -13,7 +13,7 @@ from flask import Response
 from sqlalchemy import Engine, event, exc
 from sqlalchemy.pool import Pool
 from support.api import assert_security_headers
-from support.rows import delete_run
+from support.changes import delete_run
 from support.statements import before_statements, record_statements, watch_statements
 from werkzeug import exceptions
 
@@ -140,7 +140,7 @@ def test_a_commit_that_was_not_answered_is_found_again(retry, run_id, rows):
     assert (len(failed), response.status_code) == (1, 202)
     assert 'Idempotent-Replayed' not in response.headers
     assert 'with 2 tests' in response.json['message']
-    assert rows.ids('test', 'id') == [run_id, run_id + 1]
+    assert rows.values('test', 'id') == [run_id, run_id + 1]
 
 
 def test_a_run_that_is_deleted_meanwhile_is_not_found(engine, retry, run_id, rows):

@@ -17,9 +17,9 @@ from database import db
 from mod_test.models import TestType
 from outcome import Outcome, passing
 from sqlalchemy import Engine
+from support.changes import add_retries
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
 from support.histories import TIME_LIMIT, end, finish, report, retry_in_process
-from support.rows import add_retries
 from support.statements import before_statement, record_statements, watch_statements
 from support.visitor import Visitor
 
@@ -155,8 +155,7 @@ def delete_rows(file, tables, condition):
 
 
 @pytest.mark.parametrize('happen', [restart_all_runs, delete_the_run, delete_the_others])
-def test_what_happens_between_two_statements_has_happened_before_or_after_the_answer(
-        readers, restore, file, happen):
+def test_what_happens_between_two_statements_has_happened_before_or_after_the_answer(readers, restore, file, happen):
     for name in ('retries', 'verdict', 'preview', 'POST', 'causes'):
         with record_statements(Engine) as sent:
             before = readers[name]()
@@ -195,8 +194,7 @@ def test_a_regression_test_that_is_deleted_between_two_statements_is_no_error(as
 
 
 @pytest.mark.parametrize(('statuses', 'code'), [(['testing'], 200), (['testing', 'canceled'], 503)])
-def test_messages_at_each_statement_do_not_keep_a_run_from_being_read_but_ends_do(
-        ask, file, statuses, code):
+def test_messages_at_each_statement_do_not_keep_a_run_from_being_read_but_ends_do(ask, file, statuses, code):
     def report(*_):
         with closing(sqlite3.connect(file)) as connection, connection:
             for status in statuses:

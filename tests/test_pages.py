@@ -11,8 +11,8 @@ import seed
 from database import db
 from mod_auth.models import Role
 from mod_test.models import TestStatus
+from support.changes import add_retries, change_retries
 from support.histories import FAIL, NOT_RUN, PASS, Came, add_attempts, carried, end, finish, retry_in_process
-from support.rows import add_retries, change_retries
 from support.statements import before_statements, fail, record_statements
 from support.visitor import Visitor
 

@@ -1,30 +1,59 @@
-"""The patches for the platform as mails, without the platform (docs/adopt.rst, "The commits")."""
+"""The patches as mails, without the projects that they are for (docs/adopt.rst, docs/console.rst and docs/sp.rst)."""
 
 import re
 import subprocess
 
 import pytest
-from on_platform.documented import ROOT
 from packaging.requirements import Requirement
+from support.documents import ROOT
 
-PATCHES = ROOT / 'docs' / 'patches'
-MAILS = sorted(PATCHES.glob('*.patch'))
+#: By their folder: how their subjects begin, and the files that they may change.
+KINDS = {'patches': (r'\[(FEATURE|FIX|IMPROVEMENT)] [A-Z]', ''),
+         'console': (r'\[(FEATURE|FIX|IMPROVEMENT)] \w', r'web/src/'),
+         'sp': (r'(feat|fix)\(\w+\): \w', r'(sp_cli|tests)/|(README|AGENTS)\.md$')}
+MAILS = sorted(ROOT.glob('docs/patches/**/*.patch'))
+#: Those for the platform.
+OF_THE_PLATFORM = [mail for mail in MAILS if mail.parent.name == 'patches']
+
+
+def changed_files(mail):
+    """Return the paths of the files that a patch adds or changes."""
+    listed = subprocess.run(['git', 'apply', '--numstat', mail], check=True, capture_output=True, text=True)
+    return {line.split('\t')[2] for line in listed.stdout.splitlines()}
 
 
 def added(pattern):
-    """Return what a pattern finds in the lines that the mails add."""
-    lines = re.findall(r'^\+(?!\+\+ )(.*)$', ''.join(mail.read_text() for mail in MAILS), re.MULTILINE)
+    """Return what a pattern finds in the lines that the mails for the platform add."""
+    text = ''.join(mail.read_text() for mail in OF_THE_PLATFORM)
+    lines = re.findall(r'^\+(?!\+\+ )(.*)$', text, re.MULTILINE)
     return [match[0] for match in (re.search(pattern, line) for line in lines) if match]
 
 
-@pytest.mark.parametrize('mail', sorted(PATCHES.rglob('*.patch')), ids=lambda mail: mail.name)
-def test_git_reads_the_hunks_of_a_mail(mail):
-    subprocess.run(['git', 'apply', '--numstat', mail], check=True)
+@pytest.mark.parametrize('mail', MAILS, ids=lambda mail: f'{mail.parent.name}/{mail.name}')
+def test_a_patch_is_a_whole_mail_with_a_subject_of_its_projects_kind(tmp_path, mail):
+    subject, files = KINDS[mail.parent.name]
+    # As `git am --keep-non-patch` reads it.
+    read = subprocess.run(['git', 'mailinfo', '-b', tmp_path / 'message', tmp_path / 'patch'], input=mail.read_bytes(),
+                          check=True, capture_output=True)
+    assert re.search(rf'^Subject: {subject}', read.stdout.decode(), re.MULTILINE)
+    assert (tmp_path / 'message').read_text().strip()
+
+    paths = changed_files(mail)
+    assert paths and all(re.match(files, path) for path in paths)
 
 
-def test_the_mails_are_at_most_eight_and_are_numbered_in_their_order():
-    assert len(MAILS) <= 8
-    assert [mail.name[:5] for mail in MAILS] == [f'{number:04}-' for number in range(1, len(MAILS) + 1)]
+@pytest.mark.parametrize('folder', KINDS)
+def test_the_mails_are_at_most_eight_and_are_numbered_in_their_order(folder):
+    names = [mail.name[:5] for mail in MAILS if mail.parent.name == folder]
+
+    assert 1 <= len(names) <= 8
+    assert names == [f'{number:04}-' for number in range(1, len(names) + 1)]
+
+
+def test_no_two_modules_differ_in_upper_and_lower_case_only():
+    # Modules are imported without their suffix, and macOS and Windows take Attempts.tsx for attempts.ts then.
+    modules = {path.rpartition('.')[0] for mail in MAILS for path in changed_files(mail)}
+    assert len({module.lower() for module in modules}) == len(modules)
 
 
 def test_the_package_comes_from_one_address_at_the_hash_of_a_commit():

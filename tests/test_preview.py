@@ -72,8 +72,7 @@ CHECK = Mock(return_value=None)
 
 
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': [CHECK, CHECK]}], ids=['check'])
-def test_checks_are_called_once_only_for_people_who_may_retry_and_not_if_every_retry_is_refused_already(
-        ask, preview, visitor, run_id, alice):
+def test_checks_are_called_once_and_only_for_people_who_may_retry(ask, preview, visitor, run_id, alice):
     CHECK.reset_mock()
     reader, bob = seed.token(alice, ['runs:read']), seed.token(seed.user('bob', Role.user))
 

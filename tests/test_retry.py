@@ -9,8 +9,9 @@ from database import db
 from mod_customized.models import TestFork
 from mod_test.models import Test
 from support.api import assert_error
+from support.changes import delete_run
 from support.isolation import without_request
-from support.rows import RetryRow, delete_run
+from support.rows import RetryRow
 
 from mod_runs_api import retry_run
 

@@ -13,10 +13,10 @@ from database import db
 from mod_auth.models import User
 from mod_test.models import Test, TestProgress, TestStatus
 from sqlalchemy import select, text, update
+from support.changes import add_retries
 from support.entry_points import CALLS, SILENT, EntryPoints
 from support.github import SETTINGS
 from support.histories import end
-from support.rows import add_retries
 from support.statements import record_statements
 
 from mod_runs_api import retry_run

@@ -2,7 +2,7 @@
 
 import pytest
 import seed
-from support.rows import add_retries
+from support.changes import add_retries
 
 from .chromium import SMALL, fits, scrolls_inside, serious
 

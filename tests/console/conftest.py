@@ -12,7 +12,7 @@ import pytest
 from browser import chromium
 from on_platform.checkout import add_built_commit, copy_as_documented, named, prepare
 from on_platform.protocol import Story, running
-from on_platform.rows import Rows, now
+from on_platform.rows import PlatformRows, now
 
 #: AbortSignal.timeout has a clock of its own, which a test cannot move.
 TIMEOUTS = '''AbortSignal.timeout = (milliseconds) => {
@@ -41,7 +41,7 @@ def platform(built, tmp_path_factory):
 @pytest.fixture(scope='session')
 def rows(tmp_path_factory):
     """The database."""
-    return Rows(f'sqlite:///{tmp_path_factory.mktemp("database")}/platform.sqlite')
+    return PlatformRows(f'sqlite:///{tmp_path_factory.mktemp("database")}/platform.sqlite')
 
 
 @pytest.fixture(scope='session')

@@ -32,7 +32,7 @@ def test_the_status_is_that_of_the_platforms_api(stage, outcomes, status):
     ([COMPLETED, STOPPED_ALL_PASSED, CARRIED_OVER_ONLY, STOPPED_AT_ONCE], 1, 1),
     ([CARRIED_OVER_ONLY, STOPPED_WITH_FAILURE, STOPPED_ALL_PASSED, STOPPED_AT_ONCE], 2, 2),
     ([STOPPED_AT_ONCE, STOPPED_ALL_PASSED, CARRIED_OVER_ONLY], None, 3)])
-def test_of_the_ended_attempts_one_has_the_failures_to_run_again_and_one_stands_for_the_run(ended, failed, decisive):
+def test_one_ended_attempt_has_the_failures_to_run_again_and_one_stands_for_the_run(ended, failed, decisive):
     attempts = [attempt._replace(run_id=place) for place, attempt in enumerate(ended, 1)]
 
     assert (choose_failed(attempts), choose_decisive(attempts, NEWEST)) == (failed, decisive)

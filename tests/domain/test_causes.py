@@ -97,7 +97,7 @@ def test_without_rows_of_its_selection_one_result_makes_a_completed_run_whole():
     assert find(*COMPLETED, selected=None, missing=0, results=0) == ('infrastructure', 'all results are missing')
 
 
-def test_causes_are_counted_by_name_and_by_message_and_however_many_results_are_missing_is_one():
+def test_causes_are_counted_by_name_and_by_message():
     missing = [Cause.of_missing(f'{some} results are missing') for some in ('3 of 20', '4 of 20', 'all')]
     canceled = Cause.of_message('Canceled by admin')
 

@@ -13,7 +13,7 @@ from .test_causes import progress
     (['A message', 'completed'], 2),
     # The platform writes the time limit again and again.
     (['testing', 'A message', 'A message', 'another'], 2), (['A message', 'testing', 'another', 'another'], 3)])
-def test_the_end_is_the_first_completion_or_else_the_first_of_the_cancellations_at_the_tail(rows, end):
+def test_the_end_is_the_first_completion_or_else_the_first_cancellation_at_the_tail(rows, end):
     found = progress(*rows).end
 
     assert (found and found.id) == end

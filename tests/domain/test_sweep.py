@@ -58,8 +58,7 @@ NEEDS_EVIDENCE = 'run 3 has had an automatic retry, and no run of linux has comp
     (candidate(automatic=[3], completion=51, root_id=3), None),
     (candidate(automatic=[3], completion=50, root_id=3), NEEDS_EVIDENCE),
     (candidate(automatic=[3], root_id=3), NEEDS_EVIDENCE)])
-def test_a_run_waits_while_its_end_is_fresh_a_run_is_newer_its_retries_are_used_up_or_evidence_is_lacking(
-        found, reason):
+def test_a_run_waits_for_a_reason(found, reason):
     assert found.find_reason_to_wait(2, NOW) == reason
 
 
@@ -106,7 +105,7 @@ def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
     (CircuitBreaker('linux', False, 2, False), '2 automatic attempts of linux are in flight'),
     (CircuitBreaker('linux', False, 0, True),
      'the last 3 automatic attempts of linux were infrastructure failures, and no run of it has completed since')])
-def test_the_circuit_breaker_of_a_platform_opens_in_maintenance_at_its_limit_and_in_an_outage(breaker, reason):
+def test_the_circuit_breaker_of_a_platform_has_a_reason_to_wait(breaker, reason):
     assert breaker.find_reason_to_wait(2) == reason
 
 
@@ -137,7 +136,7 @@ def test_an_attempt_is_in_flight_until_it_ends_and_for_a_day():
     ([4 * HOUR], False), ([4 * HOUR + MINUTE], True), ([28 * HOUR], True), ([28 * HOUR + MINUTE], False),
     # The youngest sign of life counts.
     ([29 * HOUR, 5 * HOUR], True), ([29 * HOUR, HOUR], False)])
-def test_a_machine_is_lost_if_its_last_sign_of_life_is_between_four_and_twenty_eight_hours_old(signs, is_expected_lost):
+def test_a_machine_is_lost_if_it_is_silent_for_four_to_twenty_eight_hours(signs, is_expected_lost):
     assert is_lost([NOW - ago for ago in signs], NOW, LIMIT) == is_expected_lost
 
 

@@ -244,7 +244,7 @@ def test_the_grid_has_a_row_for_each_test_that_ran_and_did_not_simply_pass():
     assert build_grid(verdicts_of([FAIL])) is None and build_grid(verdicts_of([PASS, PASS])) is None
 
 
-def test_a_test_is_counted_in_the_first_runs_in_which_it_was_flaky_and_in_which_it_ran_twice():
+def test_flaky_tests_are_counted_the_most_often_flaky_first():
     def verdict(run_id, *histories):
         return Verdict(run_id, run_id, [], 'pass', {}, None, verdicts_of(*histories))
 

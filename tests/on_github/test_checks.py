@@ -7,9 +7,9 @@ import seed
 from database import db
 from mod_ci.models import BlockedUsers
 from mod_test.models import TestStatus, TestType
+from support.changes import add_retries
 from support.github import ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR, SEARCH_LIMIT, Build
 from support.histories import end
-from support.rows import add_retries
 
 from mod_runs_api import Unprocessable, retry_run
 from mod_runs_api.github import (CommentRefusal, author_is_not_blocked, build_artifact_exists, commit_is_not_superseded,

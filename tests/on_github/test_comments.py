@@ -30,8 +30,7 @@ def reasons(outcome):
 # Which run a comment means
 
 
-def test_a_comment_retries_the_run_of_its_pull_request_in_whatever_case_names_are_and_with_its_author_deleted(
-        comment, linux, rows, writer):
+def test_a_comment_retries_the_run_of_its_pull_request_whatever_the_case_of_names(comment, linux, rows, writer):
     writer.github_login = 'Alice-gh'
 
     changes = {'repository.full_name': 'ccextractor/CCEXTRACTOR', 'comment.user.login': 'alice-GH', 'issue.user': None}
@@ -52,7 +51,7 @@ def test_a_comment_without_a_platform_retries_every_platform_that_has_a_run(comm
 NO_LINUX, NO_WINDOWS = (f'This pull request has no run on {platform}.' for platform in ('linux', 'windows'))
 
 
-def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_no_platform_has_a_run(comment, make_run):
+def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_none_has_a_run(comment, make_run):
     for line in ('/retry', '/retry\n/retry failed', '/retry linux windows'):
         assert reasons(comment(line)) == [NO_LINUX, NO_WINDOWS], line
     make_run(stages=())
@@ -90,8 +89,7 @@ def test_a_reason_is_kept_to_the_letter_or_refused(comment, linux, rows):
     assert [row.reason for row in rows.retries] == [chr(0x1f480) * 255]
 
 
-def test_the_newest_run_of_the_head_commit_is_retried_or_where_that_is_not_known_of_the_pull_request(
-        github, comment, make_run, caplog):
+def test_the_newest_run_of_the_head_commit_or_else_of_the_pull_request_is_retried(github, comment, make_run, caplog):
     github.lose_build(COMMIT)
     for commit in (COMMIT, OLD_COMMIT):
         github.build(commit, ['linux'])
@@ -121,8 +119,7 @@ def test_a_run_that_is_not_the_pull_requests_own_is_left_alone(github, comment, 
         assert comment('/retry linux').retries[0].run_id == linux.id, other
 
 
-def test_retry_runs_everything_and_retry_failed_what_did_not_pass_in_the_attempt_that_ended_last(
-        comment, linux, tests, rows):
+def test_retry_failed_runs_what_did_not_pass_in_the_attempt_that_ended_last(comment, linux, tests, rows):
     def retry(line):
         made, = comment(line).retries
         return made.new_run_id, made.run_id, len(rows.selection(made.new_run_id))
@@ -138,8 +135,7 @@ def test_retry_runs_everything_and_retry_failed_what_did_not_pass_in_the_attempt
     assert retry('/retry linux failed')[1:] == (second, 2)
 
 
-def test_retry_failed_passes_over_attempts_that_ran_nothing_and_runs_nothing_that_has_healed(
-        comment, linux, tests, rows):
+def test_retry_failed_passes_over_attempts_that_ran_nothing(comment, linux, tests, rows):
     healed = retry_in_process(linux.id, failed_only=True)
     finish(healed, tests[1:], failed=tests[1:])
     canceled = retry_in_process(linux.id)
@@ -187,8 +183,7 @@ def test_a_retry_that_is_deleted_before_it_is_answered_was_made_all_the_same(com
 @pytest.mark.parametrize(('stages', 'answers'), [
     ((), {'/retry linux': 'Run 1 is still queued.', '/retry linux failed': 'Run 1 is still queued.'}),
     (seed.COMPLETED[:2], {'/retry linux failed': 'Run 1 has not finished: it has no failed tests yet.'})])
-def test_a_run_that_is_still_queued_is_not_retried_and_one_that_is_running_has_no_failed_tests_yet(
-        comment, make_run, rows, stages, answers):
+def test_a_run_that_is_queued_or_running_is_refused(comment, make_run, rows, stages, answers):
     make_run(stages=stages)
 
     for line, answer in answers.items():
@@ -280,8 +275,7 @@ NOBODY = 'The GitHub account Alice-GH belongs to no user of this platform.'
      lambda writer: seed.user('alice too', Role.user, github_login='ALICE-gh')),
     ('The writer of the comment is blocked.', False, lambda writer: seed.add(BlockedUsers(user_id=ALICE))),
     ('The author of this pull request is blocked.', True, lambda writer: seed.add(BlockedUsers(user_id=AUTHOR)))])
-def test_who_is_nobody_several_people_or_blocked_gets_no_retry_and_strangers_get_no_answer(
-        comment, linux, rows, writer, reason, answered, change):
+def test_who_is_nobody_several_people_or_blocked_gets_no_retry(comment, linux, rows, writer, reason, answered, change):
     change(writer)
 
     assert_ignored(comment(), reason, rows, answered)

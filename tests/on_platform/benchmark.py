@@ -34,7 +34,7 @@ from support.databases import Database, fresh_database, named_server
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from .checkout import copy, prepare
-from .rows import Rows, seed_platform
+from .rows import PlatformRows, seed_platform
 
 TESTS = 300
 ATTEMPTS = 10
@@ -210,7 +210,7 @@ def measure_in_turn(copies, databases, rounds):
 def seed(made, address):
     """Write what runs need."""
     made.inside('add_people', address, people={'adam': 'admin'}, password=PASSWORD)
-    rows = Rows(address)
+    rows = PlatformRows(address)
     seed_platform(rows)
     for _ in range(TESTS):
         rows.regression_test()

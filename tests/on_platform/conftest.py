@@ -5,7 +5,7 @@ from support.databases import fresh_database, named_server
 
 from .checkout import copy_as_documented, named, prepare
 from .protocol import Story, running
-from .rows import Rows
+from .rows import PlatformRows
 
 
 @pytest.fixture(scope='session')
@@ -30,10 +30,10 @@ def kind(request):
 def rows(kind, telling, tmp_path_factory):
     """The database of the tests of one module."""
     if kind == 'sqlite':
-        yield Rows(f'sqlite:///{tmp_path_factory.mktemp("database")}/platform.sqlite')
+        yield PlatformRows(f'sqlite:///{tmp_path_factory.mktemp("database")}/platform.sqlite')
         return
     with fresh_database(named_server()) as database:
-        yield Rows(database.uri)
+        yield PlatformRows(database.uri)
 
 
 @pytest.fixture(scope='module')

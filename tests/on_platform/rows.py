@@ -1,6 +1,5 @@
 """The rows of the platform's database: written and read past the platform, by its tables as they are."""
 
-from collections import Counter
 from datetime import datetime, timezone
 from functools import cached_property
 from itertools import count
@@ -8,18 +7,19 @@ from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import MetaData, NullPool, create_engine, insert, select, update
+from support.rows import Rows
 
 COMPLETED = ('preparation', 'testing', 'completed')
 
 Row = dict[str, Any]
 
 
-class Rows:
+class PlatformRows(Rows):
     """The rows of one database that has the platform's tables."""
 
     def __init__(self, address):
+        super().__init__(create_engine(address, poolclass=NullPool))
         self.address = address
-        self.engine = create_engine(address, poolclass=NullPool)
         self._numbers = count(1)
 
     @cached_property
@@ -50,7 +50,7 @@ class Rows:
             connection.execute(update(self.tables[table]).where(self.tables[table].c.id == id).values(values))
 
     def of(self, table, **where):
-        """Give the rows whose columns have these values, in the order of the table's columns."""
+        """Return the rows whose columns have these values, with their types, in the order of the table's columns."""
         columns = self.tables[table].c
         with self.engine.connect() as connection:
             found = connection.execute(select(self.tables[table])
@@ -58,24 +58,11 @@ class Rows:
                                        .order_by(*columns))
             return [dict(row) for row in found.mappings()]
 
-    def one(self, table, **where):
-        """Give the only row whose columns have these values."""
-        row, = self.of(table, **where)
-        return row
-
-    def values(self, table, column, **where):
-        """Give one column of the rows whose columns have these values, in its order."""
-        return sorted(row[column] for row in self.of(table, **where))
-
     def clear(self):
         """Delete all rows."""
         with self.engine.begin() as connection:
             for table in reversed(self._metadata.sorted_tables):
                 connection.execute(table.delete())
-
-    def snapshot(self):
-        """Give every row of every table, and how often it is there."""
-        return {name: Counter(tuple(row.values()) for row in self.of(name)) for name in self.tables}
 
     # What the platform makes in its own way, as far as a retry is concerned
 

@@ -13,7 +13,7 @@ from support.databases import fresh_database, named_server
 
 from .checkout import copy
 from .documented import commands, section
-from .rows import Rows, now, seed_platform
+from .rows import PlatformRows, now, seed_platform
 
 pytestmark = pytest.mark.platform
 
@@ -74,7 +74,7 @@ def test_the_commands_print_what_the_page_shows_and_write_no_row(unmounted):
 
     with fresh_database(named_server()) as database, database.for_account(rights) as account:
         unmounted.inside('create_tables', database.uri)
-        rows = Rows(database.uri)
+        rows = PlatformRows(database.uri)
         seed(rows)
         before = {name: rows.of(name) for name in rows.tables}
         follow(platform, account.uri)
@@ -83,5 +83,5 @@ def test_the_commands_print_what_the_page_shows_and_write_no_row(unmounted):
                 assert on_a_terminal(platform, command, account.uri) == dedent(output)
             else:
                 assert platform.run('-m', *command.split(), database=account.uri).returncode == 0
-        rows = Rows(database.uri)
+        rows = PlatformRows(database.uri)
         assert {name: rows.of(name) for name in rows.tables} == {**before, 'run_retry': [], 'run_carried_over': []}

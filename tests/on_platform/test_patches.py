@@ -18,7 +18,7 @@ from support.databases import fresh_database, named_server
 from .checkout import PATCHES, copy
 from .documented import ROOT, command
 from .protocol import running
-from .rows import Rows, seed_platform
+from .rows import PlatformRows, seed_platform
 
 pytestmark = pytest.mark.platform
 
@@ -56,14 +56,6 @@ def resolve(requirements):
 
 
 # The mails
-
-def test_git_am_keeps_subjects_in_the_platforms_style_and_messages_that_say_why(with_all):
-    messages = with_all.git('log', '--format=%B%x00', f'-{len(PATCHES)}').split('\0')[:-1]
-
-    for message in messages:
-        subject, empty, body = message.strip().split('\n', 2)
-        assert re.match(r'\[(FEATURE|FIX|IMPROVEMENT)\] [A-Z]', subject) and not empty and body, message
-
 
 @pytest.mark.parametrize('name', PATCHES)
 def test_a_patch_can_be_taken_back_from_all_of_them(with_all, name):
@@ -146,7 +138,7 @@ def test_a_new_test_module_and_one_of_the_platforms_pass_in_any_order(with_all, 
 
 @pytest.mark.parametrize('alone', TEMPLATES, indirect=True)
 def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(alone, unmounted, tmp_path):
-    rows = Rows(f'sqlite:///{tmp_path}/platform.sqlite')
+    rows = PlatformRows(f'sqlite:///{tmp_path}/platform.sqlite')
     (user_id,) = unmounted.inside('add_people', rows.address, people={'adam': 'admin'}, password='').values()
     seed_platform(rows)
     test_id = rows.regression_test()

@@ -29,8 +29,7 @@ def serve_with(serve, database, scenario):
 
 
 @pytest.mark.parametrize('workers, threads', [(4, 1), (2, THREADS)])
-def test_all_workers_together_accept_as_many_requests_as_the_limit_says(
-        redis, scenario, serve_with, workers, threads):
+def test_all_workers_together_accept_as_many_requests_as_the_limit_says(redis, scenario, serve_with, workers, threads):
     answers = serve_with(redis, '20 per hour', workers=workers, threads=threads).retry_often(
         scenario.token, scenario.run_id, REQUESTS)
 

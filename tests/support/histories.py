@@ -9,7 +9,7 @@ from flask import g
 from mod_customized.models import CustomizedTest
 from mod_test.models import Test, TestProgress, TestStatus
 from outcome import Outcome, passing
-from support.rows import add_mark, add_retries
+from support.changes import add_mark, add_retries
 
 from mod_runs_api import retry_run
 

@@ -8,7 +8,7 @@ import seed
 from database import db
 from mod_customized.models import CustomizedTest
 from mod_test.models import TestResult, TestResultFile
-from support.rows import add_mark
+from support.changes import add_mark
 
 from mod_runs_api import attempts_verdict
 from mod_runs_api.domain.outcomes import Outcome
