@@ -9,15 +9,17 @@ import sqlite3
 import time
 from contextlib import closing, suppress
 from datetime import timedelta
+from itertools import count
 
 import pytest
 import seed
 from database import db
 from mod_test.models import TestType
+from outcome import Outcome, passing
 from sqlalchemy import Engine
 from support.changes import add_retries
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
-from support.histories import TIME_LIMIT, finish, retry_in_process
+from support.histories import TIME_LIMIT, end, finish, report, retry_in_process
 from support.statements import before_statement, record_statements, watch_statements
 from support.visitor import Visitor
 
@@ -206,3 +208,57 @@ def test_messages_at_each_statement_do_not_keep_a_run_from_being_read_but_ends_d
     if code == 503:
         assert {answer.json['message'] for answer in answers} == {
             'The run keeps changing while it is read. Try again later.'}
+
+
+def test_a_result_carried_over_between_two_statements_is_read_as_a_whole_or_not_at_all(
+        app, ask, command, tests, tmp_path):
+    first = seed.run(tests)
+    for test in tests[:2]:
+        seed.result(first, test, passing(test).exits(1))
+    seed.result(first, tests[2], Outcome(0, {}))
+    end(first.id)
+    run_id = retry_in_process(first.id, failed_only=True)
+    report(run_id, tests[1:2])
+    file, complete = tmp_path / 'platform.db', tmp_path / 'complete.db'
+    # In plain SQL, the package does not notice the end.
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("INSERT INTO test_progress (test_id, status, timestamp, message) "
+                           f"VALUES ({run_id}, 'completed', '2026-11-27 12:00:00.000000', '')")
+    stored = file.read_bytes()
+    assert command('carry-over', run_id).exit_code == 0
+    complete.write_bytes(file.read_bytes())
+
+    def numbers():
+        attempt = ask('GET', run_id, 'retries').json['data'][1]
+        return attempt['status'], attempt['tests'], attempt['passed'], attempt['failed'], attempt['not_run']
+
+    def happen():
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute(f"ATTACH '{complete}' AS complete")
+            for table in ('run_carried_over', 'test_result_file', 'test_result', 'customized_test'):
+                connection.execute(f'INSERT OR IGNORE INTO {table} SELECT * FROM complete.{table}')
+            connection.commit()
+
+    def begin():
+        db.session.remove()
+        db.engine.dispose()
+        file.write_bytes(stored)
+
+    for read in (numbers, lambda: ask('GET', run_id, 'verdict').json):
+        begin()
+        before = read()
+        happen()
+        after = read()
+        assert before != after
+        for number in count(1):
+            begin()
+            sent = count(1)
+
+            def interfere(*_):
+                if next(sent) == number:
+                    happen()
+
+            with watch_statements(Engine, interfere):
+                assert read() in (before, after), number
+            if next(sent) <= number:
+                break

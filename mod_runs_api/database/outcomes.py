@@ -11,7 +11,7 @@ from .runs import read_active
 
 
 def read_tests(db: Database, run_ids: Sequence[int]) -> dict[int, RunTests]:
-    """Return the results of each of some runs, and its selected tests without a result."""
+    """Return the results of each run, and its selected tests without a result."""
     if not run_ids:
         return {}
     # In this order, a result that is carried over in between is read as a whole or not at all.
@@ -96,7 +96,7 @@ def is_in_category(db: Database, regression_test_id: SQLColumnExpression[int]) -
 
 
 def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, Sequence[int]]:
-    """Return the tests that were selected for each of some runs, in order: their full test sets."""
+    """Return the tests that were selected for each run, in order: their full test sets."""
     customized = db.host.CustomizedTest
     found: dict[int, list[int]] = {run_id: [] for run_id in run_ids}
     for run_id, test_id in db.connection.execute(

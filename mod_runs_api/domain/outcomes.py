@@ -53,7 +53,7 @@ class RunTests(NamedTuple):
     """The tests of a run."""
 
     results: Mapping[int, Result]
-    #: The selected tests, each with whether it is in a category. Those with a result may be left out.
+    #: The selected tests, each with whether it is in a category. Tests with a result may be left out.
     selected: Mapping[int, bool]
     #: Whether tests were selected for the run. Otherwise it ran every test, inactive ones too.
     has_selection: bool = True

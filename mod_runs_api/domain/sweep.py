@@ -100,8 +100,8 @@ class Candidate:
             return f'it ended less than {SETTLED_AFTER.seconds // 60} minutes ago, and an end is not final'
         if self.automatic_retries >= limit:
             return f'the automatic retries of run {self.run.root_id} are used up'
-        # In an outage, a further retry would fail like the one before. In a simulation of two weeks with two outages,
-        # 2 retries with this rule completed 82 % of 139 infrastructure failures, 2 without it 78 %, and 1 retry 68 %.
+        # In an outage, a further retry would fail like the one before. A simulation of two weeks had two outages and
+        # 139 infrastructure failures. With 2 retries, 82 % of the runs completed, without this rule 78 %, with 1 68 %.
         if self.automatic_retries and end is not None and self.newest_completion_id <= end.id:
             return (f'run {self.run.root_id} has had an automatic retry, and no run of {self.run.platform} has '
                     'completed since this one ended')

@@ -24,7 +24,9 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
     progress = read_progress(db, run_ids)
     ends = {end.run_id: place for place, end in enumerate(order_ends(progress.values()))}
     builds = read_builds(db, run_ids)
-    attempts, carried_over = read_tests(db, run_ids), read_carried_over(db, run_ids)
+    attempts = read_tests(db, run_ids)
+    # The marks come last, because a result without its mark would be evidence.
+    carried_over = read_carried_over(db, run_ids)
     by_test: dict[int, list[AttemptOutcome]] = {}
     for attempt_id in run_ids:
         for regression_test_id, outcome in find_outcomes(attempts[attempt_id], carried_over[attempt_id]).items():

@@ -40,6 +40,7 @@ def test_a_selected_test_without_a_result_did_not_run():
 
 def test_a_test_in_no_category_is_part_of_a_run_only_if_it_has_a_result():
     assert find_outcomes(RunTests({}, {1: False})) == {}
+    assert find_outcomes(RunTests({1: Result(0, 0)}, {1: False})) == {1: 'pass'}
 
 
 def test_the_tests_that_are_active_now_stand_for_those_of_a_run_without_rows():
