@@ -19,7 +19,6 @@ from mod_regression.models import RegressionTest
 from mod_test.models import TestPlatform, TestProgress, TestStatus, TestType
 from sqlalchemy import Engine, delete
 from sqlalchemy.exc import OperationalError
-from support.api import Command
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub
 from support.histories import LOST_MACHINE, TIME_LIMIT, finish, report
 from support.rows import Rows
@@ -78,7 +77,7 @@ class Scene:
     tests: list[RegressionTest]
     github: GitHub
     rows: Rows
-    command: Command
+    command: Callable[..., Any]
 
     def sweep(self, *options):
         """Sweep, and return the lines."""

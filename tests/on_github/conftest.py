@@ -1,18 +1,14 @@
 """A pull request with runs, and comments on it."""
 
-from collections.abc import Callable
 from itertools import count
 
 import pytest
 import seed
 from database import db
-from mod_test.models import Test, TestPlatform, TestType
+from mod_test.models import TestPlatform, TestType
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
 
-from mod_runs_api.github import CommentOutcome, retry_from_comment
-
-Comment = Callable[..., CommentOutcome]
-MakeRun = Callable[..., Test]
+from mod_runs_api.github import retry_from_comment
 
 
 @pytest.fixture

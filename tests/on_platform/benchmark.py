@@ -14,7 +14,6 @@ import platform
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
 from contextlib import ExitStack, redirect_stdout
 from datetime import date
 from functools import partial
@@ -69,8 +68,6 @@ ACCEPTED = ("INSERT INTO regression_test_output_files (file_hashes, regression_t
             "SELECT 'accepted', id FROM regression_test_output WHERE regression_id % 10 = 5")
 STAGE = "INSERT INTO test_progress (test_id, status, timestamp, message) VALUES (:run_id, :stage, NOW(), '')"
 
-#: A request that is ready to be sent.
-Request = Callable[[], tuple[Iterable[bytes], str, Any]]
 #: Milliseconds, by what took them.
 Figures = dict[str, list[float]]
 

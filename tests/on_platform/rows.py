@@ -4,14 +4,11 @@ from datetime import datetime, timezone
 from functools import cached_property
 from itertools import count
 from secrets import token_hex
-from typing import Any
 
 from sqlalchemy import MetaData, NullPool, create_engine, insert, select, update
 from support.rows import Rows
 
 COMPLETED = ('preparation', 'testing', 'completed')
-
-Row = dict[str, Any]
 
 
 class PlatformRows(Rows):

@@ -1,6 +1,5 @@
 """Ends as the platform writes them, late, again and after the end, and what is said of them (docs/api.rst)."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,8 +11,6 @@ pytestmark = pytest.mark.platform
 TIME_LIMIT = 'Could not complete test, time limit exceeded'
 
 WHOLE = Reported('pass', tests=4, passed=4, failed=0, not_run=0)
-
-Happens = Callable[[Worker], object]
 
 
 @pytest.fixture

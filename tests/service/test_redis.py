@@ -4,19 +4,15 @@ import os
 import secrets
 import signal
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 
 import pytest
 
-from .server import Client, Server, together
+from .server import Client, together
 
 REQUESTS = 64
 THREADS = 8
 NAMES = {'X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset'}
-
-#: Serves the scenario: ``serve_with(redis, '5 per hour', workers=1)``.
-Serve = Callable[..., Server]
 
 
 @pytest.fixture

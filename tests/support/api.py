@@ -1,14 +1,5 @@
 """Requests to the API and commands, as the fixtures send them."""
 
-from collections.abc import Callable
-from typing import Any
-
-from click.testing import Result
-
-#: For annotations: a fixture that sends a request, and one that runs a command.
-ApiCall = Callable[..., Any]
-Command = Callable[..., Result]
-
 
 def read_lines(result, columns):
     """Return the lines that a command has printed for a program. A line has its cells by the headings."""

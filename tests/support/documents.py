@@ -5,9 +5,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-#: The cells of a row by the headings of their columns.
-Row = dict[str, str]
-
 
 def read_table(page, heading):
     """Return the rows of the first table of a page whose first column has a heading."""

@@ -1,6 +1,5 @@
 """Attempts of a run, in which regression tests come out in one way or another."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import seed
@@ -69,9 +68,6 @@ FAIL, OTHER, NO_FILE = Came(got='wrong'), Came(got='also wrong'), Came(got='-')
 CRASH, NO_CODE = Came(code=139), Came(code=None)
 #: It was selected, and there is no result.
 NOT_RUN = None
-
-#: How a test came out in its attempts.
-History = Sequence[Came | None]
 
 
 def carried(came):
