@@ -8,7 +8,7 @@ from ..database.outcomes import read_selected, read_tests
 from ..database.retry import find_retry, write_retry
 from ..database.runs import check_run, find_run, read_active
 from ..database.transactions import Transactions
-from ..domain.outcomes import find_outcomes
+from ..domain.outcomes import RunTests, find_outcomes
 from ..domain.retry import Retry, RetryRequest, RetryRules, Source, digest_key
 from ..domain.run import Run
 from ..domain.words import counted
@@ -92,20 +92,30 @@ def _create(db: Database, request: RetryRequest, rules: RetryRules, guard: Guard
 
 
 def _choose_tests(db: Database, rules: RetryRules, run: Run, failed_only: bool) -> list[int]:
-    source = read_sources(db, [run])[run.id]
-    check_run(db, run)
+    source = read_sources(db, [run], [failed_only])[run.id]
+    if failed_only:
+        check_run(db, run)
     return rules.choose_tests(source, failed_only)
 
 
-def read_sources(db: Database, runs: Collection[Run]) -> dict[int, Source]:
-    """Return the facts of some runs that decide about their retries: for a retry, its preview and the sweep."""
+def read_sources(db: Database, runs: Collection[Run], kinds: Collection[bool] = (False, True)) -> dict[int, Source]:
+    """
+    Return the facts of some runs that decide about their retries: for a retry, its preview and the sweep.
+
+    Without one of the kinds of a retry (``failed_only``), the tests that it would run are not read.
+    """
     if not runs:
         return {}  # Otherwise SQLite reads whole tables.
-    tests = read_tests(db, [run.id for run in runs])
-    full_sets = read_selected(db, list({run.full_set_id for run in runs}))
+    # Both would cost a retry a tenth more time.
+    tests = read_tests(db, [run.id for run in runs] if True in kinds else [])
+    full_sets = read_selected(db, list({run.full_set_id for run in runs})) if False in kinds else {}
     active_ids = read_active(db)
-    return {run.id: Source(run, find_outcomes(tests[run.id]), tests[run.id].has_selection, full_sets[run.full_set_id],
-                           active_ids) for run in runs}
+    sources = {}
+    for run in runs:
+        of_run = tests.get(run.id, RunTests({}, {}))
+        sources[run.id] = Source(run, find_outcomes(of_run), of_run.has_selection, full_sets.get(run.full_set_id, ()),
+                                 active_ids)
+    return sources
 
 
 def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:
