@@ -14,12 +14,12 @@ from flask.cli import with_appcontext
 from .api.schemas import AttemptSchema, PreviewSchema, TestVerdictSchema, VerdictMetaSchema
 from .domain.preview import Preview
 from .domain.run import SHOWN_LENGTH
+from .domain.sentences import counted
 from .domain.sweep import Step
-from .domain.words import counted
 from .errors import InternalError, RunsApiError
 from .extension import extension_state
 from .host.log import log_fault
-from .service.attempts import read_page
+from .service.attempts import read_attempts_page
 from .service.carry_over import carry_over, carry_over_missed
 from .service.preview import preview_retry
 from .service.retry import build_request, create_retry, find_earlier_retry
@@ -132,7 +132,7 @@ def attempts_command(run_id: int, as_json: bool) -> None:
 
     OTHER BUILDS counts the results that were carried over from attempts of other builds: commit and number.
     """
-    attempts = extension_state().transactions.run(read_page, run_id).attempts
+    attempts = extension_state().transactions.run(read_attempts_page, run_id).attempts
     print_list(AttemptSchema(many=True).dump(attempts), ATTEMPT_COLUMNS, as_json=as_json)
 
 
@@ -212,7 +212,7 @@ def sweep_command(dry_run: bool, as_json: bool) -> None:
 
 
 def _to_row(step: Step) -> dict[str, Any]:
-    return {'run_id': step.run_id, 'what': step.what, 'new_run_id': step.new_run_id, 'why': step.why}
+    return {'run_id': step.run_id, 'what': step.kind, 'new_run_id': step.new_run_id, 'why': step.why}
 
 
 CAUSE_COLUMNS: Columns = {
@@ -251,10 +251,10 @@ FLAKY_COLUMNS: Columns = {
 
 @command('flaky')
 @click.option('--last', type=click.IntRange(min=1), default=100, show_default=True, metavar='N',
-              help='How many first runs that were retried are looked at.')
+              help='How many root runs with retries are looked at.')
 def flaky_command(last: int, as_json: bool) -> None:
     """
-    List the tests that were flaky in the last N first runs that were retried, the most often flaky first.
+    Look at the N newest root runs with retries, and list their flaky tests, the most often flaky first.
 
     FLAKY is the number of these runs in which the test was flaky. RETRIED is the number in which it ran more than once.
     LAST RUN is the newest in which it was flaky. The command only reads.

@@ -7,7 +7,7 @@ from .domain.preview import Preview
 from .domain.retry import Retry
 from .domain.verdict import Verdict
 from .extension import extension_state
-from .service.attempts import read_page
+from .service.attempts import read_attempts_page
 from .service.preview import preview_retry as read_preview
 from .service.retry import build_request, create_retry
 from .service.validation import load_run_id
@@ -95,7 +95,7 @@ def preview_retry(run_id: int) -> Preview:
 
 def list_attempts(run_id: int) -> list[Attempt]:
     """
-    Return the first run, its retries, and their retries (docs/api.rst, "Attempts").
+    Return the root run, its retries, and their retries (docs/api.rst, "Attempts").
 
     The function needs an application context.
 
@@ -118,7 +118,7 @@ def list_attempts(run_id: int) -> list[Attempt]:
     ServiceUnavailable, InternalError, MountError
         As :func:`retry_run`.
     """
-    return extension_state().transactions.run(read_page, load_run_id(run_id)).attempts
+    return extension_state().transactions.run(read_attempts_page, load_run_id(run_id)).attempts
 
 
 def attempts_verdict(run_id: int) -> Verdict:

@@ -114,7 +114,7 @@ class Settings:
     #: Whether tests that are inactive now are left out, or else refuse the retry.
     drop_inactive_tests: bool = _setting('RUNS_API_INACTIVE_TESTS', 'reject', _read_inactive_tests)
     before_retry: tuple[Check, ...] = _setting('RUNS_API_BEFORE_RETRY', None, _read_checks)
-    #: How many automatic retries a first run may get; 0 switches them off.
+    #: How many automatic retries a root run may get; 0 switches them off.
     automatic_retries: int = _setting('RUNS_API_AUTOMATIC_RETRIES', 0, _read_count)
     #: How many of them may be in flight on one platform.
     automatic_retries_at_once: int = _setting('RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', 2, _read_positive)
@@ -132,7 +132,7 @@ SETTINGS: Mapping[str, Setting] = {
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
     """Return the settings of an application. Raises :exc:`MountError` if one has a value that it cannot have."""
-    # A misspelt name would pass for a default: no checks, and everybody's roles.
+    # A misspelt name would silently leave the default in force: no checks, and everybody's roles.
     unknown = {name for name in config if name.startswith('RUNS_API_')} - {one.name for one in SETTINGS.values()}
     if unknown:
         raise MountError(f'There is no setting {", ".join(sorted(unknown))}.')

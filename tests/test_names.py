@@ -114,7 +114,7 @@ def test_the_causes_are_documented_with_their_messages():
 
     assert [*documented] == [*causes.CAUSES]
     # An empty message has no quotation marks.
-    assert [message for message, (cause, _) in (*causes.MESSAGES.items(), *causes.BEGINNINGS.items())
+    assert [message for message, (cause, _) in (*causes.MESSAGES.items(), *causes.PREFIXES.items())
             if message and message.strip() not in map(str.strip, documented[cause])] == []
     assert causes.TIME_LIMIT in documented['code']
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from ..domain.words import counted
+from ..domain.sentences import counted
 from ..errors import InternalError, RunNotFound, RunsApiError, ServiceUnavailable, Unprocessable
 
 #: The protection space that the challenge of a 401 names.

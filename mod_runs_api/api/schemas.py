@@ -43,7 +43,7 @@ class UTCDateTime(fields.DateTime):
 
 
 def word(words: Sequence[str], *, allow_none: bool = False) -> fields.String:
-    """Return a field for one of some words."""
+    """Return a field that has one of these words."""
     return fields.String(required=True, allow_none=allow_none, validate=validate.OneOf(words))
 
 
@@ -75,7 +75,7 @@ class RetryResultSchema(Schema):
     message: Field = Message()
 
 
-class ChoiceSchema(Schema):
+class RetryOptionSchema(Schema):
     """A retry of all tests, or of those that did not pass."""
 
     test_count: Field = Count()
@@ -83,7 +83,7 @@ class ChoiceSchema(Schema):
     refusal: Field = Nested(ErrorSchema, allow_none=True)
 
 
-class FailedOnlyChoiceSchema(ChoiceSchema):
+class FailedOnlyOptionSchema(RetryOptionSchema):
     """A retry of the tests that did not pass."""
 
     hint: Field = Text(allow_none=True)
@@ -94,8 +94,8 @@ class PreviewSchema(Schema):
 
     run_id: Field = Id()
     status: Field = word(STATUSES)
-    all: Field = Nested(ChoiceSchema)
-    failed_only: Field = Nested(FailedOnlyChoiceSchema)
+    all: Field = Nested(RetryOptionSchema)
+    failed_only: Field = Nested(FailedOnlyOptionSchema)
 
 
 class PageArgsSchema(Schema):
@@ -152,7 +152,7 @@ class AttemptSchema(Schema):
 
 
 class AttemptsMetaSchema(Schema):
-    """The requested run, the first of its attempts, and the attempt whose results stand for it."""
+    """The requested run, the root run of its attempts, and the attempt whose results stand for it."""
 
     run_id: Field = Id()
     root_run_id: Field = Id()

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from flask import request, url_for
 
 from ..domain.retry import RetryRequest, digest_key
+from ..domain.sentences import counted, queued_again
 from ..domain.verdict import VERDICTS
-from ..domain.words import counted, queued_again
 from ..errors import RunNotFound
 from ..extension import extension_state
-from ..service.attempts import read_page
+from ..service.attempts import read_attempts_page
 from ..service.preview import preview_retry
 from ..service.retry import create_retry
 from ..service.validation import load_retry_fields
@@ -55,7 +55,7 @@ def preview(run_id: str) -> Answer:
 
 def attempts(run_id: str, limit: int, offset: int) -> Answer:
     """List the attempts of a run."""
-    page = extension_state().transactions.run(read_page, _to_id(run_id), limit, offset)
+    page = extension_state().transactions.run(read_attempts_page, _to_id(run_id), limit, offset)
     return Answer({'data': page.attempts, 'pagination': _pagination(limit, offset, page.total), 'meta': page})
 
 

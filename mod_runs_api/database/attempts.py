@@ -32,7 +32,7 @@ def read_attempt_ids(db: Database, root_id: int) -> list[int]:
     return sorted(db.connection.scalars(_select_attempts(db, root_id)))
 
 
-def check_attempts(db: Database, run: Run, known: Mapping[int, Progress]) -> None:
+def raise_if_attempts_are_stale(db: Database, run: Run, known: Mapping[int, Progress]) -> None:
     """Raise :exc:`StaleRead` if a run was deleted, or a known attempt has restarted or ended, since it was read."""
     # Under READ COMMITTED, earlier statements may have read different states. Further messages of a worker do no harm.
     progress = read_progress(db, list(known))

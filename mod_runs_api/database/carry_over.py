@@ -23,10 +23,10 @@ def is_carried_over(db: Database, result: type[TestResultModel]) -> ColumnElemen
     # A mark counts while the row that completed the retry exists. The restart deletes that row and runs everything.
     marks, completed = db.run_carried_over.alias(), aliased(db.host.TestProgress)
     return exists().where(marks.c.run_id == result.test_id, marks.c.regression_test_id == result.regression_test_id,
-                          _counts(db, marks, completed))
+                          _mark_is_valid(db, marks, completed))
 
 
-def _counts(db: Database, marks: FromClause, completed: type[TestProgressModel]) -> ColumnElement[bool]:
+def _mark_is_valid(db: Database, marks: FromClause, completed: type[TestProgressModel]) -> ColumnElement[bool]:
     # SQLite uses ids again. Only there does the time distinguish the marks of an end before a restart. On a server the
     # marks stay valid if somebody corrects the times.
     is_same_time = completed.timestamp == marks.c.progress_timestamp
@@ -39,7 +39,7 @@ def is_selected_by_carry_over(db: Database, run_id: SQLColumnExpression[int],
     """Return the condition that carrying over selected a test for a run. The test was not selected before."""
     marks, completed = db.run_carried_over.alias(), aliased(db.host.TestProgress)
     return exists().where(marks.c.run_id == run_id, marks.c.regression_test_id == regression_test_id,
-                          marks.c.was_selected == false(), _counts(db, marks, completed))
+                          marks.c.was_selected == false(), _mark_is_valid(db, marks, completed))
 
 
 def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, int]]:
@@ -48,7 +48,7 @@ def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[i
     rows = db.connection.execute(
         select(mark.run_id, mark.origin_run_id, func.count())
         .with_hint(result, BY_PRIMARY_KEY)
-        .join_from(db.run_carried_over, completed, _counts(db, db.run_carried_over, completed))
+        .join_from(db.run_carried_over, completed, _mark_is_valid(db, db.run_carried_over, completed))
         # The mark of a result that was deleted stays, and does not count.
         .join(result, and_(result.test_id == mark.run_id, result.regression_test_id == mark.regression_test_id))
         .where(mark.run_id.in_(run_ids))
@@ -61,16 +61,16 @@ def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[i
 
 
 def read_carried_over(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return the tests of which a result was carried over into each of some runs. It may have been deleted."""
+    """Return for each run the tests of which a result was carried over into it. It may have been deleted."""
     mark, completed = db.run_carried_over.c, db.host.TestProgress
     return _group_tests(run_ids, db.connection.execute(
         select(mark.run_id, mark.regression_test_id)
-        .join_from(db.run_carried_over, completed, _counts(db, db.run_carried_over, completed))
+        .join_from(db.run_carried_over, completed, _mark_is_valid(db, db.run_carried_over, completed))
         .where(mark.run_id.in_(run_ids))))
 
 
 def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]:
-    """Return those of some runs that have an own result."""
+    """Return the ids of the runs that have an own result."""
     run, result = db.host.Test, db.host.TestResult
     own = (select(result.test_id)
            .where(result.test_id == run.id, ~is_carried_over(db, result))
@@ -107,7 +107,7 @@ def _group_tests(run_ids: Collection[int], rows: Iterable[Sequence[int]]) -> dic
 
 
 def find_contradicted(db: Database, origins: Mapping[int, Mapping[int, int]]) -> set[tuple[int, int]]:
-    """Return run and test if a run reported an output that differs from the origin run's, but no result."""
+    """Return run and test where the worker reported a different output but no result."""
     file, result = db.host.TestResultFile, db.host.TestResult
 
     def read_files(*conditions: ColumnElement[bool]) -> dict[tuple[int, int, int], str | None]:
@@ -221,7 +221,7 @@ def _read_lacking(db: Database, retries: Mapping[int, int]) -> Sequence[tuple[in
 
 
 def _select_attempts(db: Database, *conditions: ColumnElement[bool]) -> Subquery:
-    """Select ``root_id`` and ``run_id`` of each attempt of the first runs that were retried."""
+    """Select ``root_id`` and ``run_id`` of each attempt of the root runs that were retried."""
     retry = db.run_retry.c
     return union_all(
         select(retry.root_run_id.label('root_id'), retry.run_id.label('run_id')).where(*conditions),

@@ -1,18 +1,18 @@
-"""Reading the records of runs: their progress, and the numbers of their results."""
+"""Reading summaries of runs: their progress, and the numbers of their results."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import and_, case, func, or_, select
 
-from ..domain.causes import RunRecord
+from ..domain.causes import RunSummary
 from . import BY_PRIMARY_KEY, Database
 from .carry_over import is_carried_over, is_selected_by_carry_over
 from .outcomes import is_in_category
 from .progress import read_progress
 
 
-def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecord]:
-    """Return the records of some runs. The number of statements does not depend on the number of runs."""
+def read_run_summaries(db: Database, run_ids: Sequence[int]) -> dict[int, RunSummary]:
+    """Return the summary of each run. The number of statements does not depend on the number of runs."""
     result = db.host.TestResult
     selected = _count_selected(db, run_ids)
     results = {run_id: (count, longest or 0) for run_id, count, longest in db.connection.execute(
@@ -20,11 +20,11 @@ def read_run_records(db: Database, run_ids: Sequence[int]) -> dict[int, RunRecor
         .where(result.test_id.in_(run_ids), ~is_carried_over(db, result))
         .group_by(result.test_id))}
     progress = read_progress(db, run_ids)  # This is last, because a run that is restarted in between has not ended.
-    records = {}
+    summaries = {}
     for run_id in run_ids:
         count, missing = selected.get(run_id, (None, 0))
-        records[run_id] = RunRecord(progress[run_id], count, missing, *results.get(run_id, (0, 0)))
-    return records
+        summaries[run_id] = RunSummary(progress[run_id], count, missing, *results.get(run_id, (0, 0)))
+    return summaries
 
 
 def _count_selected(db: Database, run_ids: Sequence[int]) -> dict[int, tuple[int, int]]:

@@ -110,7 +110,7 @@ def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, Sequence[in
 
 def read_evidence(db: Database, run_ids: Sequence[int],
                   regression_test_ids: Sequence[int]) -> dict[tuple[int, int], Evidence]:
-    """Return the evidence of each result of some tests in some runs, by regression test and run."""
+    """Return the evidence of each result of these tests in these runs, by regression test and run."""
     result, file = db.host.TestResult, db.host.TestResultFile
     rows = db.connection.execute(
         select(result.regression_test_id, result.test_id, result.exit_code, result.expected_rc,
@@ -132,7 +132,7 @@ def read_evidence(db: Database, run_ids: Sequence[int],
 
 
 def _find_oldest_runs(db: Database, output_ids: Collection[int]) -> dict[int, int]:
-    """Return for each of some outputs the oldest run that has a file of it."""
+    """Return for each output the oldest run that has a file of it."""
     # SQLite reads the whole table if there is no output.
     file = db.host.TestResultFile
     rows = db.connection.execute(

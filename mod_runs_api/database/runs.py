@@ -23,14 +23,14 @@ def find_run(db: Database, run_id: int) -> Run:
     return run
 
 
-def check_run(db: Database, run: Run) -> None:
+def raise_if_run_is_stale(db: Database, run: Run) -> None:
     """Raise :exc:`StaleRead` if a run has been restarted or deleted, or has ended, since it was read."""
     if db.connection.scalar(select(last_status(db, literal(run.id)))) != run.status:
         raise StaleRead
 
 
 def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
-    """Return those of some runs that exist, by id."""
+    """Return the runs with these ids, as far as they exist."""
     run, root, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
     rows = db.connection.execute(
         select(run.id, as_text(run.platform).label('platform'), as_text(run.test_type).label('test_type'), run.fork_id,
@@ -46,7 +46,7 @@ def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
 
 
 def read_builds(db: Database, run_ids: Collection[int]) -> dict[int, str | None]:
-    """Return the build of each of some runs; None if it is unknown."""
+    """Return the build of each run; None if it is unknown."""
     # Until a run completes, the platform's value is a prediction. Older platforms have no value.
     run = db.host.Test
     builds: dict[int, str | None] = dict.fromkeys(run_ids)

@@ -1,4 +1,4 @@
-"""The attempts of a run: the first run, its retries, and their retries (docs/api.rst, "Attempts")."""
+"""The attempts of a run: the root run, its retries, and their retries (docs/api.rst, "Attempts")."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ RunStatus = Literal['queued', 'running', 'pass', 'fail', 'canceled', 'error', 'i
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """The record of one run among the attempts. Each field but ``run_id`` is None for the first run."""
+    """The record of one run among the attempts. Each field but ``run_id`` is None for the root run."""
 
     run_id: int
     source_run_id: int | None
@@ -43,17 +43,17 @@ class Attempt(AttemptRecord):
     run_id : int
         The run.
     source_run_id : int or None
-        The run that it retries. None for the first run: any other attempt is a retry.
+        The run that it retries. None for the root run: any other attempt is a retry.
     failed_only : bool or None
-        Whether the retry runs only the tests that did not pass in its source. None for the first run.
+        Whether the retry runs only the tests that did not pass in its source. None for the root run.
     automatic : bool or None
-        Whether a sweep created the retry. None for the first run.
+        Whether a sweep created the retry. None for the root run.
     reason : str or None
         The reason for the retry, if one was given.
     requested_by : str or None
         The name of the user who requested the retry, if there was one and still is.
     created_at : datetime or None
-        When the retry was created, in UTC without a time zone. None for the first run.
+        When the retry was created, in UTC without a time zone. None for the root run.
     attempt : int
         The position among the attempts by run id, from 1.
     status : str
@@ -108,7 +108,7 @@ class AttemptsPage:
 
     #: The requested run.
     run_id: int
-    #: The first run of the attempts. It may have been deleted.
+    #: The root run of the attempts. It may have been deleted.
     root_run_id: int
     #: The attempt whose results currently stand for the run: see :func:`choose_decisive`.
     decisive_run_id: int
@@ -127,7 +127,7 @@ class EndedAttempt(NamedTuple):
     has_failure: bool = False
 
 
-def choose_failed(ended: Sequence[EndedAttempt]) -> int | None:
+def choose_source_of_failed(ended: Sequence[EndedAttempt]) -> int | None:
     """Return the attempt that ``/retry failed`` takes, from attempts in the order of their ends; None if none fits."""
     return _last([one for one in ended if one.has_own_result and (one.is_completed or one.has_failure)])
 
@@ -136,7 +136,7 @@ def choose_decisive(ended: Sequence[EndedAttempt], newest_id: int) -> int:
     """Return the attempt whose results currently stand for the run, of attempts in the order of their ends."""
     # A retry that is queued, running or canceled hides no result before it.
     completed = _last([one for one in ended if one.has_own_result and one.is_completed])
-    return completed or choose_failed(ended) or _last(ended) or newest_id
+    return completed or choose_source_of_failed(ended) or _last(ended) or newest_id
 
 
 def _last(ended: Sequence[EndedAttempt]) -> int | None:

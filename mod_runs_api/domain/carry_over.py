@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from .progress import Progress, ProgressRow, order_ends
+from .progress import Progress, ProgressRow, sort_by_end
 
 
 class CarryOver(NamedTuple):
@@ -23,7 +23,7 @@ def find_origins(completed: ProgressRow | None, lacking: Collection[int], attemp
     # The latest end comes first, and only tests that are still missing, so that many attempts cost no more than few.
     origins: dict[int, int] = {}
     missing = set(lacking)
-    for end in reversed(order_ends(attempts.values())):
+    for end in reversed(sort_by_end(attempts.values())):
         # A completed retry does not change because of runs that started later.
         if completed is None or attempts[end.run_id].rows[0].id < completed.id:
             found = missing.intersection(executed[end.run_id])

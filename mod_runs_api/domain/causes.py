@@ -57,7 +57,7 @@ CODE_HANGS = 'The code hangs: one test ran for ten minutes, and the run exceeded
 
 #: The beginnings of the other messages, each with its cause and the start of a sentence that quotes the message. The
 #: first that fits counts.
-BEGINNINGS: dict[str, tuple[CauseName, str]] = {
+PREFIXES: dict[str, tuple[CauseName, str]] = {
     CANCELED_BY_PERSON: ('decision', 'A person canceled the run'),
     'Build failed': ('build', 'The build failed'),  # _diagnose_missing_artifact, as are the next two
     'No build': ('build', 'There is no build'),
@@ -92,7 +92,7 @@ class Cause(NamedTuple):
         if message in MESSAGES:
             name, sentence = MESSAGES[message]
             return cls(name, message or WORKER_GAVE_UP, sentence)
-        name, start = next(row for beginning, row in BEGINNINGS.items() if message.startswith(beginning))
+        name, start = next(row for beginning, row in PREFIXES.items() if message.startswith(beginning))
         return cls(name, message, _quote(start, message))
 
     @classmethod
@@ -114,7 +114,7 @@ def _quote(start: str, message: str) -> str:
 
 
 @dataclass(frozen=True)
-class RunRecord:
+class RunSummary:
     """The progress of a run, and the numbers of its own results. Carried-over results do not count."""
 
     progress: Progress
@@ -139,7 +139,7 @@ class RunRecord:
         return cause if cause is not None and cause.name == 'infrastructure' else None
 
 
-def find_cause(run: RunRecord) -> Cause | None:
+def find_cause(run: RunSummary) -> Cause | None:
     """Return why a run ended; None if it has not ended, or completed with all its results, regardless of later rows."""
     progress = run.progress
     if progress.end is None or progress.completed and run.has_all_results:

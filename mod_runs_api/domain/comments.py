@@ -14,11 +14,11 @@ COMMAND, FAILED, BECAUSE = '/retry', 'failed', 'because'
 
 
 class IgnoredComment(Exception):
-    """The comment is ignored. The message says why. Its writer gets a reply if ``asked`` is true."""
+    """The comment is ignored. The message says why. Its writer gets a reply if ``gets_reply`` is true."""
 
-    def __init__(self, reason: str, asked: bool = False) -> None:
+    def __init__(self, reason: str, gets_reply: bool = False) -> None:
         super().__init__(reason)
-        self.asked = asked
+        self.gets_reply = gets_reply
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,11 @@ class InvalidCommand:
 
 
 def read_commands(comment: str) -> list[Command | InvalidCommand]:
-    """Return the commands in a comment, in order: of a line, one for each platform that it names, or for all."""
+    """
+    Return the commands in a comment, in order.
+
+    A line yields one command per named platform, or per platform if it names none.
+    """
     lines = _hide_code_and_html_comments(comment).split('\n')
     return [command for line in lines if (words := _find_words(line)) is not None for command in _read_words(words)]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from .attempts import Attempt
 from .outcomes import Outcome
+from .sentences import PHRASES, other_builds_sentence
 from .verdict import TestVerdict, Verdict
-from .words import PHRASES, other_builds_sentence
 
 #: The number of attempts that a page lists and compares in the grid. The newest are chosen.
 MAX_LISTED = 10

@@ -8,7 +8,7 @@ from .retry import RetryRules, Source
 
 
 @dataclass(frozen=True)
-class Choice:
+class RetryOption:
     """
     One kind of retry: of all tests, or of the tests that did not pass.
 
@@ -32,9 +32,9 @@ class Choice:
         """The number of regression tests that the retry would run."""
         return len(self.regression_test_ids)
 
-    def refuse(self, refusal: Refusal) -> 'Choice':
+    def refuse(self, refusal: Refusal) -> 'RetryOption':
         """Return this choice refused, unless it is refused already."""
-        return self if self.refusal else Choice([], refusal)
+        return self if self.refusal else RetryOption([], refusal)
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,17 @@ class Preview:
         The run.
     status : str
         Its status, as in :class:`mod_runs_api.Attempt`.
-    all : Choice
+    all : RetryOption
         A retry of all tests.
-    failed_only : Choice
+    failed_only : RetryOption
         A retry of the tests that did not pass. Each choice has ``test_count``, ``regression_test_ids``, ``refusal`` and
         ``hint``.
     """
 
     run_id: int
     status: RunStatus
-    all: Choice
-    failed_only: Choice
+    all: RetryOption
+    failed_only: RetryOption
 
     @property
     def is_refused(self) -> bool:
@@ -70,9 +70,9 @@ class Preview:
         return replace(self, all=self.all.refuse(refusal), failed_only=self.failed_only.refuse(refusal))
 
 
-def choose(rules: RetryRules, source: Source, failed_only: bool) -> Choice:
+def choose(rules: RetryRules, source: Source, failed_only: bool) -> RetryOption:
     """Return the choice that :meth:`RetryRules.choose_tests` makes, or refuses."""
     try:
-        return Choice(rules.choose_tests(source, failed_only))
+        return RetryOption(rules.choose_tests(source, failed_only))
     except Refusal as refusal:
-        return Choice([], refusal)
+        return RetryOption([], refusal)

@@ -19,6 +19,7 @@ class ProgressRow(NamedTuple):
     id: int
     status: str
     message: str
+    #: The platform writes some times in UTC and some in its machine's local time: see :func:`mod_runs_api.clock.age`.
     #: A string if the driver cannot parse it.
     timestamp: datetime | str
 
@@ -50,6 +51,6 @@ class Progress:
         return self.completed or list(takewhile(lambda row: row.status == CANCELED, reversed(self.rows)))[-1]
 
 
-def order_ends(progress: Iterable[Progress]) -> list[ProgressRow]:
+def sort_by_end(progress: Iterable[Progress]) -> list[ProgressRow]:
     """Return the end of each run that has ended, the latest last."""
     return sorted((one.end for one in progress if one.end is not None), key=lambda end: end.id)

@@ -21,7 +21,7 @@ SHOWN_LENGTH = 8
 @dataclass(frozen=True)
 class Run:
     """
-    A run.
+    A run. Its fields are public, because checks get them in :class:`mod_runs_api.CheckedRun`.
 
     Attributes
     ----------
@@ -43,9 +43,9 @@ class Run:
         The last stage of the run: preparation, testing, completed or canceled. None while it is queued. A stage never
         says whether tests passed.
     root_id : int
-        The first run of its attempts. It may have been deleted.
+        The root run of its attempts. It may have been deleted.
     full_set_id : int
-        The run whose selected tests are the full test set: the first of its attempts, or itself if that was deleted.
+        The run whose selected tests are the full test set: the root run of its attempts, or itself if that was deleted.
     failed_only : bool
         Whether the run is a failed-only retry.
     """
@@ -72,7 +72,7 @@ class NewerRun(NamedTuple):
     """A later run of the same commit, platform, pull request and repository."""
 
     run_id: int
-    #: The first of its attempts, if it is a retry.
+    #: The root run of its attempts, if it is a retry.
     root_id: int | None
 
 

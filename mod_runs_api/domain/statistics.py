@@ -10,7 +10,7 @@ from .verdict import Verdict
 
 @dataclass(frozen=True)
 class CauseCounts:
-    """The causes of some runs, counted."""
+    """The causes of runs, counted."""
 
     runs: int
     #: The number of runs that completed with all results.
@@ -21,7 +21,7 @@ class CauseCounts:
 
     @classmethod
     def of(cls, causes: Iterable[Cause | None]) -> 'CauseCounts':
-        """Return the counts of some causes."""
+        """Return the counts of the causes."""
         counts = Counter(cause and cause.without_numbers() for cause in causes)
         details = [(cause, count) for cause, count in counts.most_common() if cause is not None]
         return cls(counts.total(), counts[None], {
@@ -30,7 +30,7 @@ class CauseCounts:
 
 @dataclass(frozen=True)
 class FlakyTest:
-    """A regression test that was flaky in some first runs, together with their retries."""
+    """A regression test that was flaky in a root run together with its retries."""
 
     regression_test_id: int
     command: str
@@ -38,20 +38,20 @@ class FlakyTest:
     flaky: int
     #: The number of these runs in which it ran more than once.
     retried: int
-    #: The newest first run in which it was flaky.
+    #: The newest root run in which it was flaky.
     last_run_id: int
 
 
 @dataclass(frozen=True)
 class FlakyTests:
-    """The tests that were flaky in any of some first runs, the most often flaky first."""
+    """The tests that were flaky in a root run with its retries, the most often flaky first."""
 
     runs: int
     tests: list[FlakyTest]
 
 
 def count_flaky(verdicts: Iterable[Verdict]) -> FlakyTests:
-    """Return the tests that were flaky, from the verdicts on some first runs, the newest first."""
+    """Return the tests that were flaky, from the verdicts on root runs, the newest first."""
     runs = 0
     flaky: Counter[int] = Counter()
     retried: Counter[int] = Counter()

@@ -17,12 +17,12 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from .. import clock
-from .causes import Cause, RunRecord
+from .causes import Cause, RunSummary
 from .preview import choose
-from .progress import ProgressRow, order_ends
+from .progress import ProgressRow, sort_by_end
 from .retry import MAX_REASON_LENGTH, RetryRequest, RetryRules, Source, digest_key
 from .run import NewerRun, Run
-from .words import counted
+from .sentences import counted
 
 #: An end is not final, because the machine may still report.
 SETTLED_AFTER = timedelta(minutes=15)
@@ -40,7 +40,7 @@ class Step(NamedTuple):
     """A step of the sweep: an action on one run, or the reason to wait."""
 
     run_id: int
-    what: Literal['carried over', 'ended', 'retried', 'waiting']
+    kind: Literal['carried over', 'ended', 'retried', 'waiting']
     why: str
     #: The request for the planned retry.
     request: RetryRequest | None = None
@@ -71,18 +71,18 @@ class Candidate:
     """A recent infrastructure failure, and the facts that decide whether it is retried."""
 
     run: Run
-    record: RunRecord
+    summary: RunSummary
     cause: Cause
     #: None if the run itself is the newest of its commit.
     newest: NewerRun | None
-    #: The sources of the automatic retries that its first run has had. The retries may have been deleted.
+    #: The sources of the automatic retries that its root run has had. The retries may have been deleted.
     automatic_sources: Collection[int]
     #: The newest progress row that completed a run of its platform; 0 if it is older than its end, or not needed.
     newest_completion_id: int = 0
 
     @property
     def automatic_retries(self) -> int:
-        """The number of automatic retries that its first run has had."""
+        """The number of automatic retries that its root run has had."""
         return len(self.automatic_sources)
 
     @property
@@ -92,8 +92,8 @@ class Candidate:
         return has_newer or self.run.id in self.automatic_sources
 
     def find_reason_to_wait(self, limit: int, now: datetime) -> str | None:
-        """Return why the run is not retried now; ``limit`` is how many automatic retries a first run may get."""
-        end = self.record.progress.end
+        """Return why the run is not retried now; ``limit`` is how many automatic retries a root run may get."""
+        end = self.summary.progress.end
         if self.newest is not None:
             return f'run {self.newest.run_id} of the same commit is newer'
         if end is not None and clock.age(end.timestamp, now) < SETTLED_AFTER:
@@ -118,7 +118,7 @@ class Candidate:
         left = [test for test in source.not_passed if test not in passed_elsewhere]
         if run.failed_only and not left:
             return None
-        failed_only = run.failed_only or bool(self.record.results) and any(test in source.active_ids for test in left)
+        failed_only = run.failed_only or bool(self.summary.results) and any(test in source.active_ids for test in left)
         choice = choose(rules.for_automatic_retry(), source, failed_only)
         if choice.refusal:
             return Step(run.id, 'waiting', choice.refusal.message)
@@ -156,22 +156,23 @@ def is_lost(signs_of_life: Iterable[datetime | str], now: datetime, limit: timed
     return limit < silence <= limit + GIVEN_UP_AFTER
 
 
-def find_recent_infrastructure_failure(record: RunRecord, now: datetime) -> Cause | None:
+def find_recent_infrastructure_failure(summary: RunSummary, now: datetime) -> Cause | None:
     """Return the cause, if infrastructure ended a run within the last day."""
-    end = record.progress.end
+    end = summary.progress.end
     if end is None or clock.age(end.timestamp, now) > GIVEN_UP_AFTER:
         return None
-    return record.infrastructure_failure
+    return summary.infrastructure_failure
 
 
-def count_in_flight(attempts: Iterable[AutomaticAttempt], records: Mapping[int, RunRecord], now: datetime) -> int:
+def count_in_flight(attempts: Iterable[AutomaticAttempt], summaries: Mapping[int, RunSummary], now: datetime) -> int:
     """Return the number of automatic attempts that have not ended, and are not too old to count."""
-    return sum(records[attempt.run_id].progress.end is None and now - attempt.created_at < GIVEN_UP_AFTER
+    return sum(summaries[attempt.run_id].progress.end is None and now - attempt.created_at < GIVEN_UP_AFTER
                for attempt in attempts)
 
 
-def find_opening_failure(attempts: Iterable[AutomaticAttempt], records: Mapping[int, RunRecord]) -> ProgressRow | None:
+def find_opening_failure(attempts: Iterable[AutomaticAttempt],
+                         summaries: Mapping[int, RunSummary]) -> ProgressRow | None:
     """Return the newest end of automatic attempts if the last ones were all infrastructure failures; else None."""
-    last = order_ends(records[attempt.run_id].progress for attempt in attempts)[-FAILURES_TO_OPEN:]
-    is_open = len(last) == FAILURES_TO_OPEN and all(records[end.run_id].infrastructure_failure for end in last)
+    last = sort_by_end(summaries[attempt.run_id].progress for attempt in attempts)[-FAILURES_TO_OPEN:]
+    is_open = len(last) == FAILURES_TO_OPEN and all(summaries[end.run_id].infrastructure_failure for end in last)
     return last[-1] if is_open else None

@@ -81,7 +81,7 @@ class Verdict:
     run_id : int
         The requested run.
     root_run_id : int
-        The first run of the attempts. It may have been deleted.
+        The root run of the attempts. It may have been deleted.
     attempts : list of int
         The runs of all attempts, by run id.
     overall : str

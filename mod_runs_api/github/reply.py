@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..domain.retry import Retry
-from ..domain.words import counted, queued_again
+from ..domain.sentences import counted, queued_again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,19 +42,19 @@ class CommentOutcome:
         The retries that the comment created.
     refusals : tuple of CommentRefusal
         The retries that were refused.
-    asked : bool
+    gets_reply : bool
         Whether a user of the platform requested a retry, and may get a reply.
     """
 
     ignored: str | None = None
     retries: tuple[CommentRetry, ...] = ()
     refusals: tuple[CommentRefusal, ...] = ()
-    asked: bool = True
+    gets_reply: bool = True
 
     @property
     def reply(self) -> str:
         """The reply, in Markdown that mentions no account and is no command; empty if there is none."""
-        if not self.asked:
+        if not self.gets_reply:
             return ''
         if self.ignored is not None:
             return f'No run is retried: {_quote(self.ignored)}'

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from ..domain.run import OtherBuild
+from ..domain.sentences import Finding, count_attempts, counted, list_findings, other_builds_sentence
 from ..domain.verdict import Verdict
-from ..domain.words import Finding, count_attempts, counted, list_findings, other_builds_sentence
 from ..extension import extension_state
 from ..host.log import describe, log
 from ..host.runtime import regression_test_page, to_external

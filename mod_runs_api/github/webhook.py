@@ -102,7 +102,7 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
             raise IgnoredComment('The comment has no command.')
         user = state.transactions.run(find_writer, comment, state.settings.retry_rules)
     except IgnoredComment as ignored:
-        return CommentOutcome(ignored=str(ignored), asked=ignored.asked)
+        return CommentOutcome(ignored=str(ignored), gets_reply=ignored.gets_reply)
 
     retries: list[CommentRetry] = []
     refusals: list[CommentRefusal] = []

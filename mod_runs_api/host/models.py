@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped
 
 from ..errors import MountError
 
-# None is in a type where the package reads a null. Most columns of the platform may be null.
+# A type includes None only where the package handles NULL. Most columns of the platform may be NULL.
 
 
 class Enumeration(Protocol):

@@ -4,24 +4,24 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from ..database import Database
-from ..database.attempts import check_attempts, read_attempt_ids, read_attempts
+from ..database.attempts import raise_if_attempts_are_stale, read_attempt_ids, read_attempts
 from ..database.carry_over import count_carried_over, find_runs_with_own_results, read_executed
-from ..database.causes import read_run_records
+from ..database.causes import read_run_summaries
 from ..database.outcomes import read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active, read_builds
-from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage, EndedAttempt, choose_decisive, choose_failed,
-                               derive_status, number_attempts)
+from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage, EndedAttempt, choose_decisive,
+                               choose_source_of_failed, derive_status, number_attempts)
 from ..domain.carry_over import find_origins
 from ..domain.causes import find_cause
 from ..domain.history import MAX_COMPARED, MAX_LISTED, RetryHistory
 from ..domain.outcomes import FAILED, did_not_pass, find_outcomes
-from ..domain.progress import Progress, order_ends
+from ..domain.progress import Progress, sort_by_end
 from ..domain.run import OtherBuild, Run, list_other_builds
 from .verdict import read_verdict
 
 
-def read_page(db: Database, run_id: int, limit: int | None = None, offset: int = 0) -> AttemptsPage:
+def read_attempts_page(db: Database, run_id: int, limit: int | None = None, offset: int = 0) -> AttemptsPage:
     """Return a page of the attempts of a run, by default all of them. Raises :exc:`RunNotFound`."""
     run = find_run(db, run_id)
     records = read_attempts(db, run.root_id)
@@ -38,7 +38,7 @@ def read_history(db: Database, run_id: int) -> RetryHistory | None:
     """Return the retry history of a run; None for a run that was never retried. Raises :exc:`RunNotFound`."""
     run = find_run(db, run_id)
     records = read_attempts(db, run.root_id)
-    # The first run may have been deleted.
+    # The root run may have been deleted.
     if len(records) == 1 and records[0].source_run_id is None:
         return None
     numbers = number_attempts(record.run_id for record in records)
@@ -49,14 +49,14 @@ def read_history(db: Database, run_id: int) -> RetryHistory | None:
     return RetryHistory(own, attempts, len(records) - len(attempts), verdict)
 
 
-def find_failed(db: Database, root_id: int) -> int:
-    """Return the attempt that ``/retry failed`` takes; the first run if there is none."""
-    return choose_failed(_read_ended(db, read_progress(db, read_attempt_ids(db, root_id)))) or root_id
+def find_source_of_failed(db: Database, root_id: int) -> int:
+    """Return the attempt that ``/retry failed`` takes; the root run if there is none."""
+    return choose_source_of_failed(_read_ended(db, read_progress(db, read_attempt_ids(db, root_id)))) or root_id
 
 
 def _read_ended(db: Database, progress: Mapping[int, Progress]) -> list[EndedAttempt]:
-    """Return those of some attempts that have ended, in the order of their ends."""
-    ends = order_ends(progress.values())
+    """Return the attempts that have ended, in the order of their ends."""
+    ends = sort_by_end(progress.values())
     completed = {end.run_id for end in ends if progress[end.run_id].completed}
     have_own_result = find_runs_with_own_results(db, [end.run_id for end in ends])
     stopped = read_tests(db, sorted(have_own_result - completed))
@@ -76,18 +76,18 @@ def _summarize(db: Database, run: Run, records: Sequence[AttemptRecord], numbers
     """Return records of a run as attempts, after a check that the progress read before is not stale."""
     # The number of statements does not depend on the number of records.
     run_ids = [record.run_id for record in records]
-    run_records = read_run_records(db, run_ids)
+    summaries = read_run_summaries(db, run_ids)
     tests = read_tests(db, run_ids)
     carried_over = count_carried_over(db, run_ids)
     origin_ids = {origin_id for origins in carried_over.values() for origin_id in origins}
     builds = read_builds(db, {*run_ids, *origin_ids})
     to_carry_over = _count_to_carry_over(db, run.root_id, [
         record.run_id for record in records if record.failed_only and progress[record.run_id].end is None])
-    check_attempts(db, run, progress)
+    raise_if_attempts_are_stale(db, run, progress)
     attempts = []
     for record in records:
         run_id = record.run_id
-        count, cause = Counter(find_outcomes(tests[run_id]).values()), find_cause(run_records[run_id])
+        count, cause = Counter(find_outcomes(tests[run_id]).values()), find_cause(summaries[run_id])
         attempts.append(Attempt(
             **vars(record), attempt=numbers[run_id], status=derive_status(progress[run_id].status, count),
             tests=count.total(), passed=count['pass'], failed=sum(count[outcome] for outcome in FAILED),
@@ -99,7 +99,7 @@ def _summarize(db: Database, run: Run, records: Sequence[AttemptRecord], numbers
 
 
 def _count_to_carry_over(db: Database, root_id: int, run_ids: Collection[int]) -> dict[int, int]:
-    """Return the number of results that each of some failed-only retries gets when it completes."""
+    """Return for each failed-only retry the number of results that it gets when it completes."""
     if not run_ids:
         return {}
     attempts = read_progress(db, read_attempt_ids(db, root_id))

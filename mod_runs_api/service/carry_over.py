@@ -31,7 +31,7 @@ from ..database.sweep import ping
 from ..database.transactions import Transactions
 from ..domain.carry_over import CarryOver, find_origins
 from ..domain.progress import COMPLETED
-from ..domain.words import counted
+from ..domain.sentences import counted
 from ..errors import RunNotFound, RunsApiError, ServiceUnavailable, StaleRead
 from ..extension import find_extension_state
 from ..host.log import describe, log, log_fault
@@ -123,7 +123,7 @@ def carry_over_missed(transactions: Transactions, errors: dict[int, RunsApiError
 
 
 def plan_carry_over(db: Database, root_id: int, run_ids: Sequence[int]) -> list[CarryOver]:
-    """Return the results that are to be carried over into some failed-only retries of one first run."""
+    """Return the results that are to be carried over into failed-only retries of one root run."""
     attempts = read_progress(db, read_attempt_ids(db, root_id))
     ended = {run_id: attempt for run_id, attempt in attempts.items() if attempt.end is not None}
     completed = {run_id: row for run_id in run_ids if run_id in ended and (row := ended[run_id].completed) is not None}

@@ -12,7 +12,7 @@ from ..domain.run import PullRequest
 from ..domain.users import User
 from ..errors import RunQueued
 from ..extension import ExtensionState
-from .attempts import find_failed
+from .attempts import find_source_of_failed
 from .checks import list_checks_of_comments
 from .retry import create_retry
 
@@ -41,7 +41,7 @@ def find_commanded_run(db: Database, comment: Comment, pull_request: PullRequest
         return None
     is_queued = read_progress(db, [run_id])[run_id].status is None
     if command.failed_only and not is_queued:
-        run_id = find_failed(db, run_id)
+        run_id = find_source_of_failed(db, run_id)
     return CommandedRun(run_id, is_queued, digest)
 
 

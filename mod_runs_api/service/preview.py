@@ -8,13 +8,13 @@ from ..database import Database
 from ..database.attempts import read_attempt_ids
 from ..database.outcomes import read_evidence, read_tests
 from ..database.progress import read_progress
-from ..database.runs import check_run, find_newest_of_master, find_run
+from ..database.runs import find_newest_of_master, find_run, raise_if_run_is_stale
 from ..domain.attempts import derive_status
 from ..domain.outcomes import did_not_pass, find_outcomes
 from ..domain.preview import Preview, choose
 from ..domain.retry import RetryRules
 from ..domain.run import Run
-from ..domain.words import to_hint
+from ..domain.sentences import to_hint
 from ..errors import RefusedByCheck
 from ..extension import ExtensionState
 from .checks import call_checks
@@ -39,7 +39,7 @@ def _read_preview(db: Database, run_id: int, rules: RetryRules) -> tuple[Run, Pr
     everything, failed_only = (choose(rules, source, failed_only) for failed_only in (False, True))
     if failed_only.regression_test_ids:
         failed_only = replace(failed_only, hint=_read_hint(db, run, failed_only.regression_test_ids))
-    check_run(db, run)
+    raise_if_run_is_stale(db, run)
     return run, Preview(run_id, derive_status(run.status, Counter(source.outcomes.values())), everything, failed_only)
 
 
@@ -62,7 +62,7 @@ def _find_completed_of_master(db: Database, run: Run) -> int | None:
 
 
 def _find_failing_alike(db: Database, run_id: int, other_id: int, regression_test_ids: Collection[int]) -> set[int]:
-    """Return those of some tests that fail in two runs, in the same way."""
+    """Return the ids of the tests that fail in both runs in the same way."""
     there = find_outcomes(read_tests(db, [other_id])[other_id])
     failed = {test for test in regression_test_ids if test in there and did_not_pass(there[test])}
     evidence = read_evidence(db, [run_id, other_id], sorted(failed))

@@ -6,12 +6,12 @@ from typing import Any
 from ..database import Database
 from ..database.outcomes import read_selected, read_tests
 from ..database.retry import find_retry, write_retry
-from ..database.runs import check_run, find_run, read_active
+from ..database.runs import find_run, raise_if_run_is_stale, read_active
 from ..database.transactions import Transactions
 from ..domain.outcomes import RunTests, find_outcomes
 from ..domain.retry import Retry, RetryRequest, RetryRules, Source, digest_key
 from ..domain.run import Run
-from ..domain.words import counted
+from ..domain.sentences import counted
 from ..errors import KeyReused, RefusedByCheck
 from ..extension import ExtensionState
 from ..host.log import log
@@ -94,7 +94,7 @@ def _create(db: Database, request: RetryRequest, rules: RetryRules, guard: Guard
 def _choose_tests(db: Database, rules: RetryRules, run: Run, failed_only: bool) -> list[int]:
     source = read_sources(db, [run], [failed_only])[run.id]
     if failed_only:
-        check_run(db, run)
+        raise_if_run_is_stale(db, run)
     return rules.choose_tests(source, failed_only)
 
 

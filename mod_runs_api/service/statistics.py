@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from ..database.attempts import read_last_retried
-from ..database.causes import read_run_records
+from ..database.causes import read_run_summaries
 from ..database.runs import read_last_ended
 from ..database.transactions import Transactions
 from ..domain.causes import Cause, find_cause
@@ -23,19 +23,19 @@ def count_causes(transactions: Transactions, last: int) -> CauseCounts:
     run_ids = transactions.run(read_last_ended, last)
     causes: list[Cause | None] = []
     for start in range(0, len(run_ids), RUNS_AT_ONCE):
-        records = transactions.run(read_run_records, run_ids[start:start + RUNS_AT_ONCE])
+        summaries = transactions.run(read_run_summaries, run_ids[start:start + RUNS_AT_ONCE])
         # A run that has just been restarted has no end.
-        causes += [find_cause(record) for record in records.values() if record.progress.end is not None]
+        causes += [find_cause(summary) for summary in summaries.values() if summary.progress.end is not None]
     return CauseCounts.of(causes)
 
 
 def list_flaky(transactions: Transactions, last: int) -> FlakyTests:
-    """Return the tests that were flaky in the last first runs that were retried, by run id."""
+    """Return the tests that were flaky in the newest root runs with retries, by run id."""
     return count_flaky(_read_verdicts(transactions, transactions.run(read_last_retried, last)))
 
 
 def _read_verdicts(transactions: Transactions, run_ids: Sequence[int]) -> Iterator[Verdict]:
-    """Yield the verdict on each of some runs, read one at a time."""
+    """Yield the verdict on each run, read one at a time."""
     for run_id in run_ids:
         with suppress(RunNotFound):  # The run has just been deleted.
             yield transactions.run(read_verdict, run_id)

@@ -15,17 +15,17 @@ from functools import partial
 from .. import clock
 from ..database import Database
 from ..database.carry_over import find_missed
-from ..database.causes import read_run_records
+from ..database.causes import read_run_summaries
 from ..database.progress import read_progress
 from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
 from ..database.sweep import (find_newest_completion, ping, read_automatic_attempts, read_automatic_sources,
                               read_machines, read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
 from ..domain.causes import LOST_MACHINE
-from ..domain.progress import COMPLETED, ENDED_STATUSES, ProgressRow, order_ends
+from ..domain.progress import COMPLETED, ENDED_STATUSES, ProgressRow, sort_by_end
 from ..domain.run import Run
+from ..domain.sentences import counted
 from ..domain.sweep import Candidate, CircuitBreaker, SignsOfLife, Step
-from ..domain.words import counted
 from ..errors import RefusedByCheck, RunChanged, RunNotFound, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
 from ..host.github import post_error
@@ -37,7 +37,7 @@ from .retry import read_sources, store_retry
 from .verdict import read_verdict
 
 #: How many of the newest automatic attempts of a platform are read. It is more if more may be in flight.
-REMEMBERED = 50
+AUTOMATIC_ATTEMPTS_READ = 50
 
 
 def plan_sweep(state: ExtensionState) -> list[Step]:
@@ -46,7 +46,7 @@ def plan_sweep(state: ExtensionState) -> list[Step]:
     steps, runs, breakers = transactions.run(_plan_by_tables, settings, clock.now())
     if settings.automatic_retries:
         steps = [_call_checks(settings, runs[step.run_id], step, breakers) if step.request else step for step in steps]
-        # A check that does not reach the database only makes its run wait.
+        # Checks swallow database errors, so ask the database itself.
         transactions.run(ping)
     return steps
 
@@ -88,10 +88,10 @@ def _take_or_wait(state: ExtensionState, step: Step) -> Step | None:
 
 def _take(state: ExtensionState, step: Step) -> Step | None:
     """Take a step, and return it as it was taken; None if another sweep has already taken it."""
-    if step.what == 'carried over':
+    if step.kind == 'carried over':
         count = state.transactions.run(carry_over, step.run_id)
         return step._replace(why=counted(count, 'result')) if count else None
-    if step.what == 'ended':
+    if step.kind == 'ended':
         return step if _end(state, step) else None
     if step.request is not None:
         retry = store_retry(state, step.request, state.settings.retry_rules.for_automatic_retry(),
@@ -200,17 +200,17 @@ def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, si
 
 
 def _read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> list[Candidate]:
-    """Return those of some runs that infrastructure ended within the last day, and that have not been retried."""
+    """Return the candidates: runs that infrastructure ended within the last day, and that have not been retried."""
     # For no run SQLite reads whole tables.
-    records = read_run_records(db, run_ids) if run_ids else {}
-    failures = {run_id: cause for run_id, record in records.items()
-                if (cause := sweep.find_recent_infrastructure_failure(record, now)) is not None}
+    summaries = read_run_summaries(db, run_ids) if run_ids else {}
+    failures = {run_id: cause for run_id, summary in summaries.items()
+                if (cause := sweep.find_recent_infrastructure_failure(summary, now)) is not None}
     if not failures:
         return []
     runs = read_runs(db, list(failures))
     newest = find_newest_runs(db, list(failures))
     sources = read_automatic_sources(db, {run.root_id for run in runs.values()})
-    candidates = [Candidate(run, records[run_id], failures[run_id], newest.get(run_id), sources[run.root_id])
+    candidates = [Candidate(run, summaries[run_id], failures[run_id], newest.get(run_id), sources[run.root_id])
                   for run_id, run in runs.items()]
     return _add_evidence(db, [candidate for candidate in candidates if not candidate.has_been_retried])
 
@@ -218,7 +218,7 @@ def _read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> lis
 def _add_evidence(db: Database, candidates: Sequence[Candidate]) -> list[Candidate]:
     """Add the newest completion of its platform to each candidate that needs it."""
     needing = [candidate for candidate in candidates if candidate.automatic_retries]
-    ends = order_ends(candidate.record.progress for candidate in needing)
+    ends = sort_by_end(candidate.summary.progress for candidate in needing)
     completions = {platform: find_newest_completion(db, platform, ends[0].id)
                    for platform in {candidate.run.platform for candidate in needing}}
     return [replace(candidate, newest_completion_id=completions.get(candidate.run.platform, 0))
@@ -227,15 +227,16 @@ def _add_evidence(db: Database, candidates: Sequence[Candidate]) -> list[Candida
 
 def _read_breakers(db: Database, settings: Settings, now: datetime,
                    platforms: Collection[str]) -> dict[str, CircuitBreaker]:
-    """Return the circuit breaker of each of some platforms."""
+    """Return the circuit breaker of each platform."""
     under_maintenance = read_under_maintenance(db)
     breakers = {}
     for platform in platforms:
-        attempts = read_automatic_attempts(db, platform, max(REMEMBERED, settings.automatic_retries_at_once))
-        records = read_run_records(db, [attempt.run_id for attempt in attempts])
-        newest_failure = sweep.find_opening_failure(attempts, records)
+        count = max(AUTOMATIC_ATTEMPTS_READ, settings.automatic_retries_at_once)
+        attempts = read_automatic_attempts(db, platform, count)
+        summaries = read_run_summaries(db, [attempt.run_id for attempt in attempts])
+        newest_failure = sweep.find_opening_failure(attempts, summaries)
         breakers[platform] = CircuitBreaker(
-            platform, platform in under_maintenance, sweep.count_in_flight(attempts, records, now),
+            platform, platform in under_maintenance, sweep.count_in_flight(attempts, summaries, now),
             newest_failure is not None and not find_newest_completion(db, platform, newest_failure.id))
     return breakers
 
@@ -243,7 +244,7 @@ def _read_breakers(db: Database, settings: Settings, now: datetime,
 def _read_passed(db: Database, candidate: Candidate) -> set[int]:
     """Return the tests that passed in the attempt that ended last, if that may change what a retry runs."""
     # Results are carried over into a retry that has completed, and not into another.
-    if candidate.run.failed_only and not candidate.record.progress.completed:
+    if candidate.run.failed_only and not candidate.summary.progress.completed:
         with suppress(RunNotFound):  # The run has just been deleted.
             return {test.regression_test_id for test in read_verdict(db, candidate.run.id).tests
                     if test.latest == 'pass'}

@@ -30,12 +30,12 @@ def find_writer(db: Database, comment: Comment, rules: RetryRules) -> User:
         raise IgnoredComment(f'The GitHub account {comment.login} belongs to no user of this platform.')
     if len(users) > 1:
         raise IgnoredComment(f'The GitHub account {comment.login} belongs to several users of this platform.',
-                             asked=True)
+                             gets_reply=True)
     if not rules.allow(users[0]):
-        raise IgnoredComment(f'The role of {comment.login} does not have permission to run tests.', asked=True)
+        raise IgnoredComment(f'The role of {comment.login} does not have permission to run tests.', gets_reply=True)
     # The payload names the author, so that no request to GitHub is necessary.
     if comment.author_id is not None and is_blocked(db, comment.author_id):
-        raise IgnoredComment('The author of this pull request is blocked.', asked=True)
+        raise IgnoredComment('The author of this pull request is blocked.', gets_reply=True)
     return users[0]
 
 

@@ -4,16 +4,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from ..database import Database
-from ..database.attempts import check_attempts, read_attempt_ids
+from ..database.attempts import raise_if_attempts_are_stale, read_attempt_ids
 from ..database.carry_over import read_carried_over
 from ..database.outcomes import read_evidence, read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active, read_builds, read_commands
 from ..domain.attempts import number_attempts
 from ..domain.outcomes import Evidence, find_outcomes
-from ..domain.progress import order_ends
+from ..domain.progress import sort_by_end
+from ..domain.sentences import to_sentence
 from ..domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
-from ..domain.words import to_sentence
 
 
 def read_verdict(db: Database, run_id: int) -> Verdict:
@@ -22,7 +22,7 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
     run_ids = read_attempt_ids(db, run.root_id)
     numbers = number_attempts(run_ids)
     progress = read_progress(db, run_ids)
-    ends = {end.run_id: place for place, end in enumerate(order_ends(progress.values()))}
+    ends = {end.run_id: place for place, end in enumerate(sort_by_end(progress.values()))}
     builds = read_builds(db, run_ids)
     attempts = read_tests(db, run_ids)
     # The marks come last, because a result without its mark would be evidence.
@@ -35,7 +35,7 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
                 outcomes.append(AttemptOutcome(attempt_id, numbers[attempt_id], ends[attempt_id], builds[attempt_id],
                                                outcome))
     _add_evidence(db, run_ids, by_test)
-    check_attempts(db, run, progress)
+    raise_if_attempts_are_stale(db, run, progress)
     active_ids, commands = read_active(db), read_commands(db, list(by_test))
     # A test that has just been deleted has no command any more, and no results.
     tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in active_ids, outcomes)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from mod_runs_api.domain.attempts import EndedAttempt, choose_decisive, choose_failed, derive_status
+from mod_runs_api.domain.attempts import EndedAttempt, choose_decisive, choose_source_of_failed, derive_status
 
 #: Attempts by what they did before they ended.
 COMPLETED = EndedAttempt(0, is_completed=True, has_own_result=True)
@@ -35,4 +35,4 @@ def test_the_status_is_that_of_the_platforms_api(stage, outcomes, status):
 def test_one_ended_attempt_has_the_failures_to_run_again_and_one_stands_for_the_run(ended, failed, decisive):
     attempts = [attempt._replace(run_id=place) for place, attempt in enumerate(ended, 1)]
 
-    assert (choose_failed(attempts), choose_decisive(attempts, NEWEST)) == (failed, decisive)
+    assert (choose_source_of_failed(attempts), choose_decisive(attempts, NEWEST)) == (failed, decisive)

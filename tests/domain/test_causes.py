@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 from support.histories import LOST_MACHINE, NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
-from mod_runs_api.domain.causes import Cause, RunRecord, find_cause
+from mod_runs_api.domain.causes import Cause, RunSummary, find_cause
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.statistics import CauseCounts
 
@@ -25,7 +25,7 @@ def progress(*rows):
 
 def record(*rows, selected=3, missing=2, results=1, runtime=0):
     """Return the record of a run that has these rows, by default with one result of three."""
-    return RunRecord(progress(*rows), selected, missing, results, runtime)
+    return RunSummary(progress(*rows), selected, missing, results, runtime)
 
 
 def find(*rows, **numbers):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mod_runs_api.domain.progress import Progress, order_ends
+from mod_runs_api.domain.progress import Progress, sort_by_end
 
 from .test_causes import progress
 
@@ -23,4 +23,4 @@ def test_ends_are_ordered_by_their_rows_and_who_has_none_is_left_out():
     late, running = progress('testing', 'testing', 'completed'), progress()
     early = Progress(2, [row._replace(run_id=2) for row in progress('testing', 'A message').rows])
 
-    assert order_ends([late, running, early]) == [early.end, late.end]
+    assert sort_by_end([late, running, early]) == [early.end, late.end]

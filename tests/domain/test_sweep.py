@@ -6,7 +6,7 @@ import pytest
 from support.histories import OUT_OF_ORDER, TIME_LIMIT
 
 from mod_runs_api import clock
-from mod_runs_api.domain.causes import RunRecord
+from mod_runs_api.domain.causes import RunSummary
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryRules, Source
 from mod_runs_api.domain.run import NewerRun
@@ -23,8 +23,9 @@ FAILED, COMPLETED = [('canceled', TIME_LIMIT)], [('completed', '')]
 
 def record(rows, *, run_id=5, ago=HOUR, results=1):
     """Return the record of a run of three tests that has these progress rows, and some results."""
-    return RunRecord(Progress(run_id, [ProgressRow(run_id, 10 * run_id + number, status, message, NOW - ago)
-                                       for number, (status, message) in enumerate(rows)]), 3, 3 - results, results, 0)
+    progress = Progress(run_id, [ProgressRow(run_id, 10 * run_id + number, status, message, NOW - ago)
+                                 for number, (status, message) in enumerate(rows)])
+    return RunSummary(progress, 3, 3 - results, results, 0)
 
 
 def candidate(*, ago=HOUR, results=1, newest=None, automatic=(), completion=0, **changes):
@@ -93,7 +94,7 @@ def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
     source = Source(found.run, dict.fromkeys(not_passed, 'fail'), True, [*ALL, INACTIVE], ALL)
     step = found.plan_retry(RetryRules(frozenset(), drop_inactive_tests=False), source, passed_elsewhere)
 
-    assert (step and (step.run_id, step.what)) == (what and (5, what))
+    assert (step and (step.run_id, step.kind)) == (what and (5, what))
     assert (step and step.request and step.request.failed_only) == failed_only
     if step and step.request:
         assert (step.why, step.request.reason, step.request.automatic) == (TIME_LIMIT, f'Automatic: {TIME_LIMIT}', True)

@@ -11,9 +11,9 @@ from mod_runs_api.domain.history import build_grid
 from mod_runs_api.domain.outcomes import Evidence, File, Outcome
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.run import list_other_builds
+from mod_runs_api.domain.sentences import list_findings, other_builds_sentence, to_hint, to_sentence
 from mod_runs_api.domain.statistics import FlakyTest, FlakyTests, count_flaky
 from mod_runs_api.domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
-from mod_runs_api.domain.words import list_findings, other_builds_sentence, to_hint, to_sentence
 
 #: How a test came out in an attempt: the outcome, and what it was held against and did.
 Came = tuple[Outcome, Evidence]

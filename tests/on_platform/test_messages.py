@@ -2,7 +2,7 @@
 
 import pytest
 
-from mod_runs_api.domain.causes import BEGINNINGS, LOST_MACHINE, MESSAGES
+from mod_runs_api.domain.causes import LOST_MACHINE, MESSAGES, PREFIXES
 
 pytestmark = pytest.mark.platform
 
@@ -22,7 +22,7 @@ def test_a_message_is_written(source, message):
 
 
 # The number after "HTTP" is that of the answer.
-@pytest.mark.parametrize('beginning', sorted({beginning.removesuffix('4') for beginning in BEGINNINGS} - {''}))
+@pytest.mark.parametrize('beginning', sorted({beginning.removesuffix('4') for beginning in PREFIXES} - {''}))
 def test_a_message_has_a_beginning(source, beginning):
     assert f"'{beginning}" in source
 

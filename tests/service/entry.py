@@ -136,7 +136,7 @@ def sweep():
         for commit in g.db.scalars(select(Test.commit).order_by(Test.id.desc())):
             github.build(commit)
         state = extension_state()
-        return [[step.run_id, step.what, step.new_run_id] for step in take_steps(state, plan_sweep(state))]
+        return [[step.run_id, step.kind, step.new_run_id] for step in take_steps(state, plan_sweep(state))]
 
 
 logging.basicConfig(level=logging.INFO, format='%(process)d %(name)s %(levelname)s %(message)s')
