@@ -92,23 +92,20 @@ def _create(db: Database, request: RetryRequest, rules: RetryRules, guard: Guard
 
 
 def _choose_tests(db: Database, rules: RetryRules, run: Run, failed_only: bool) -> list[int]:
-    source = read_sources(db, [run], [failed_only])[run.id]
+    # Reading both would cost a retry a tenth more time.
+    source = read_sources(db, [run], with_outcomes=failed_only, with_full_sets=not failed_only)[run.id]
     if failed_only:
         raise_if_run_is_stale(db, run)
     return rules.choose_tests(source, failed_only)
 
 
-def read_sources(db: Database, runs: Collection[Run], kinds: Collection[bool] = (False, True)) -> dict[int, Source]:
-    """
-    Return the facts of some runs that decide about their retries: for a retry, its preview and the sweep.
-
-    Without one of the kinds of a retry (``failed_only``), the tests that it would run are not read.
-    """
+def read_sources(db: Database, runs: Collection[Run], *, with_outcomes: bool = True,
+                 with_full_sets: bool = True) -> dict[int, Source]:
+    """Return the facts of runs that decide about their retries: for a retry, its preview and the sweep."""
     if not runs:
         return {}  # Otherwise SQLite reads whole tables.
-    # Both would cost a retry a tenth more time.
-    tests = read_tests(db, [run.id for run in runs] if True in kinds else [])
-    full_sets = read_selected(db, list({run.full_set_id for run in runs})) if False in kinds else {}
+    tests = read_tests(db, [run.id for run in runs] if with_outcomes else [])
+    full_sets = read_selected(db, list({run.full_set_id for run in runs})) if with_full_sets else {}
     active_ids = read_active(db)
     sources = {}
     for run in runs:
