@@ -44,7 +44,7 @@ def command(name: str, *, json_help: str = 'Print JSON.') -> Callable[[Callable[
 
 
 @contextmanager
-def exit_on_error(as_json: bool = False) -> Iterator[None]:
+def exit_on_error(as_json: bool) -> Iterator[None]:
     """Print why a command failed, as JSON if requested, and exit with the fitting code."""
     try:
         yield
@@ -94,16 +94,16 @@ def retry_command(run_id: int, dry_run: bool, as_json: bool, **options: Any) -> 
 
 def _print_preview(preview: Preview, failed_only: bool, as_json: bool) -> None:
     """Print the tests of a retry, as JSON both kinds. Fails as the retry would."""
-    choice = preview.failed_only if failed_only else preview.all
+    option = preview.failed_only if failed_only else preview.all
     if as_json:
         print_json(PreviewSchema().dump(preview))
-        if choice.refusal:
-            raise SystemExit(EXIT_CODES[choice.refusal.code])
-    elif choice.refusal:
-        raise choice.refusal
+        if option.refusal:
+            raise SystemExit(EXIT_CODES[option.refusal.code])
+    elif option.refusal:
+        raise option.refusal
     else:
-        print_line('\t'.join(filter(None, [counted(choice.test_count, 'test'),
-                                           ' '.join(map(str, choice.regression_test_ids)), choice.hint])))
+        print_line('\t'.join(filter(None, [counted(option.test_count, 'test'),
+                                           ' '.join(map(str, option.regression_test_ids)), option.hint])))
 
 
 #: The fields of an attempt's JSON that people read.

@@ -121,7 +121,7 @@ class InactiveTests(Refusal):
 
 
 class KeyReused(Refusal):
-    """The idempotency key belongs to another request."""
+    """The idempotency key belongs to another request, or the run that it created was deleted."""
 
     refusal = 'key_reused'
 

@@ -3,6 +3,7 @@
 import re
 from ast import literal_eval
 from dataclasses import fields, is_dataclass
+from inspect import cleandoc, getdoc
 
 import pytest
 from support.documents import ROOT, read_literals, read_table
@@ -54,8 +55,8 @@ def test_the_docs_explain_each_field_of_an_attempt():
 @pytest.mark.parametrize('result', [CommentOutcome, *filter(is_dataclass, vars(mod_runs_api).values())])
 def test_the_docstring_of_a_public_result_has_its_fields(result):
     # CheckedRun refers to the docstring of Run.
-    docs = '\n'.join(base.__doc__.partition('Attributes\n')[2] for base in result.__mro__ if base is not object)
-    attributes = re.findall(r'^    (\w+) : ', docs, re.MULTILINE)
+    docs = [cleandoc(base.__doc__).partition('Attributes\n')[2] for base in result.__mro__ if base is not object]
+    attributes = re.findall(r'^(\w+) : ', '\n'.join(docs), re.MULTILINE)
 
     assert sorted(attributes) == sorted(field.name for field in fields(result) if field.name[0] != '_')
 
@@ -100,8 +101,9 @@ def test_the_refusals_are_documented():
 
 
 def test_retry_run_says_which_refusals_it_raises():
-    raises = re.findall(r'\w+', re.findall(r'^    (\w+(?:, \w+)+)\n.*refused', in_process.retry_run.__doc__ or '',
-                                           re.MULTILINE)[0])
+    names = re.search(r'^(\w+(?:, \w+)+)\n.*refused', getdoc(in_process.retry_run) or '', re.MULTILINE)
+    assert names
+    raises = re.findall(r'\w+', names[1])
 
     # Only comments are refused while a run is queued, and only sweeps if it has changed.
     assert {*raises, 'RunQueued', 'RunChanged'} == {refusal.__name__ for refusal in subclasses(Refusal) - {Refusal}}

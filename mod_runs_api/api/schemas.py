@@ -66,7 +66,7 @@ class ErrorSchema(Schema):
 
 
 class RetryResultSchema(Schema):
-    """A retry that is queued."""
+    """The answer to a retry, in the platform's shape for actions on runs. Retries only answer retry and accepted."""
 
     run_id: Field = Id()
     new_run_id: Field = Id(allow_none=True)

@@ -13,6 +13,8 @@ from .progress import read_progress
 
 def read_run_summaries(db: Database, run_ids: Sequence[int]) -> dict[int, RunSummary]:
     """Return the summary of each run. The number of statements does not depend on the number of runs."""
+    if not run_ids:
+        return {}  # Otherwise SQLite reads whole tables.
     result = db.host.TestResult
     selected = _count_selected(db, run_ids)
     results = {run_id: (count, longest or 0) for run_id, count, longest in db.connection.execute(

@@ -16,7 +16,7 @@ def read_tests(db: Database, run_ids: Sequence[int]) -> dict[int, RunTests]:
         return {}
     # In this order, a result that is carried over in between is read as a whole or not at all.
     selected = _read_selected_without_result(db, run_ids)
-    active = _read_active(db) if None in selected.values() else {}
+    active = _read_active_with_category(db) if None in selected.values() else {}
     results = _read_results(db, run_ids)
     return {run_id: RunTests(results[run_id], choose_selected(selected[run_id], active), selected[run_id] is not None)
             for run_id in run_ids}
@@ -41,7 +41,7 @@ def _read_selected_without_result(db: Database, run_ids: Sequence[int]) -> dict[
     return {run_id: None if run_id in without_rows else found for run_id, found in tests.items()}
 
 
-def _read_active(db: Database) -> dict[int, bool]:
+def _read_active_with_category(db: Database) -> dict[int, bool]:
     """Return the tests that are active now, each with whether it is in a category."""
     test = db.host.RegressionTest
     return {test_id: in_category for test_id, in_category in db.connection.execute(

@@ -13,6 +13,8 @@ from . import Database, as_bytes, as_text, has_rows
 
 def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
     """Return the progress of each run."""
+    if not run_ids:
+        return {}  # Otherwise SQLite reads the whole table.
     progress = db.host.TestProgress
     # The platform repeats the time limit at each tick, so only rows that differ from the one before are read.
     reported = [status_of(progress), as_bytes(func.coalesce(progress.message, ''))]

@@ -42,9 +42,9 @@ class Transactions:
         """
         Return the result of ``work``, committed in a transaction of its own.
 
-        Changes that are pending in the host's session are neither committed nor rolled back with it. After a transient
-        error ``work`` is called again, in a new transaction. Raises :exc:`ServiceUnavailable` or
-        :exc:`InternalError` for an error of the database that is not transient, or is still there after all tries.
+        Changes that are pending in the host's session are neither committed nor rolled back with it. After a conflict
+        with another transaction, a stale read or a closed connection, ``work`` is called again in a new transaction.
+        Raises :exc:`ServiceUnavailable` for an error that waiting can fix, and :exc:`InternalError` for any other.
         """
         try:
             return self._run_until_committed(work, *args, **kwargs)

@@ -16,11 +16,11 @@ class CarryOver(NamedTuple):
 def find_origins(completed: ProgressRow | None, lacking: Collection[int], attempts: Mapping[int, Progress],
                  executed: Mapping[int, Collection[int]]) -> dict[int, int]:
     """
-    Return those of the tests that a retry lacks which another attempt executed, each with its origin run.
+    Return the origin run of each test that a retry lacks and another attempt executed.
 
     ``completed`` is the row that completed the retry; None for the results that it would get if it completed now.
     """
-    # The latest end comes first, and only tests that are still missing, so that many attempts cost no more than few.
+    # From the latest end on, because the last result counts, and only for tests that are still missing.
     origins: dict[int, int] = {}
     missing = set(lacking)
     for end in reversed(sort_by_end(attempts.values())):

@@ -22,7 +22,7 @@ CAUSES: tuple[CauseName, ...] = get_args(CauseName)
 TIME_LIMIT = 'Could not complete test, time limit exceeded'
 #: start_ci, by way of deschedule_test: the workflow has ended, and GitHub does not show its build yet.
 NOT_VISIBLE = 'Build succeeded but artifact not yet available - please retry'
-#: The same, for a build that was not needed, and right after NOT_VISIBLE for the same run.
+#: start_ci: the build was not needed. It is also written right after NOT_VISIBLE for the same run.
 NOT_RAN = 'Not ran - no code changes'
 #: progress_type_request, in the place of the message of a worker that gives up, or whose machine has rebooted.
 OUT_OF_ORDER = 'Duplicate Entries'
@@ -102,7 +102,8 @@ class Cause(NamedTuple):
 
     def without_numbers(self) -> 'Cause':
         """Return the cause for counting: any number of missing results is one detail."""
-        return self.of_missing(MISSING_RESULTS) if self.detail.endswith(f' {MISSING_RESULTS}') else self
+        # Not by the detail alone: a person may write the same.
+        return self.of_missing(MISSING_RESULTS) if self == self.of_missing(self.detail) else self
 
 
 def _quote(start: str, message: str) -> str:
@@ -157,6 +158,7 @@ def find_cause(run: RunSummary) -> Cause | None:
         return cause
     if last == TIME_LIMIT and run.longest_runtime >= MAX_RUNTIME_OF_TEST:
         return Cause('code', last, CODE_HANGS)
+    # A completed run lacks results, unless a cancellation after its completion names a known cause.
     if progress.completed and (progress.status != CANCELED or cause.name == 'unknown'):
         missing = 'all' if run.selected is None else f'{run.missing} of {run.selected}'
         return Cause.of_missing(f'{missing} {MISSING_RESULTS}')

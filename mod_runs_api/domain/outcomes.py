@@ -76,7 +76,7 @@ def find_outcomes(tests: RunTests, carried_over: Collection[int] = ()) -> dict[i
 
 
 def did_not_pass(outcome: Outcome) -> bool:
-    """Return whether a failed-only retry runs a test with this outcome again."""
+    """Return whether a failed-only retry runs a test with this outcome again; ``carried_over`` is no such outcome."""
     return outcome != 'pass'
 
 

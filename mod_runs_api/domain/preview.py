@@ -33,7 +33,7 @@ class RetryOption:
         return len(self.regression_test_ids)
 
     def refuse(self, refusal: Refusal) -> 'RetryOption':
-        """Return this choice refused, unless it is refused already."""
+        """Return this option refused, unless it is refused already."""
         return self if self.refusal else RetryOption([], refusal)
 
 
@@ -51,7 +51,7 @@ class Preview:
     all : RetryOption
         A retry of all tests.
     failed_only : RetryOption
-        A retry of the tests that did not pass. Each choice has ``test_count``, ``regression_test_ids``, ``refusal`` and
+        A retry of the tests that did not pass. Each option has ``test_count``, ``regression_test_ids``, ``refusal`` and
         ``hint``.
     """
 
@@ -66,12 +66,12 @@ class Preview:
         return bool(self.all.refusal and self.failed_only.refusal)
 
     def refuse(self, refusal: Refusal) -> 'Preview':
-        """Return this preview with both choices refused."""
+        """Return this preview with both options refused."""
         return replace(self, all=self.all.refuse(refusal), failed_only=self.failed_only.refuse(refusal))
 
 
-def choose(rules: RetryRules, source: Source, failed_only: bool) -> RetryOption:
-    """Return the choice that :meth:`RetryRules.choose_tests` makes, or refuses."""
+def find_option(rules: RetryRules, source: Source, failed_only: bool) -> RetryOption:
+    """Return the option with the tests that :meth:`RetryRules.choose_tests` chooses, or with its refusal."""
     try:
         return RetryOption(rules.choose_tests(source, failed_only))
     except Refusal as refusal:

@@ -122,7 +122,11 @@ class RetryRules:
     drop_inactive_tests: bool
 
     def allow(self, user: User) -> bool:
-        """Return whether a user may retry."""
+        """
+        Return whether the role of a user may retry.
+
+        ``api/auth.py`` checks scopes, and ``service/users.py`` blocked and deactivated accounts.
+        """
         return user.role in self.roles
 
     def for_automatic_retry(self) -> 'RetryRules':

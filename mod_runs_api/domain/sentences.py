@@ -39,7 +39,7 @@ class Finding:
 
 
 def list_findings(tests: Sequence[TestVerdict]) -> list[Finding]:
-    """Return a statement for each verdict but "passed" that a test has, or one statement if all passed."""
+    """Return a statement for each verdict but "passed", or one if all passed; none for fewer than two attempts."""
     # One attempt alone proves nothing.
     if count_attempts(tests) < 2:
         return []

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 
 from .. import clock
 from .causes import Cause, RunSummary
-from .preview import choose
+from .preview import find_option
 from .progress import ProgressRow, sort_by_end
 from .retry import MAX_REASON_LENGTH, RetryRequest, RetryRules, Source, digest_key
 from .run import NewerRun, Run
@@ -77,7 +77,8 @@ class Candidate:
     newest: NewerRun | None
     #: The sources of the automatic retries that its root run has had. The retries may have been deleted.
     automatic_sources: Collection[int]
-    #: The newest progress row that completed a run of its platform; 0 if it is older than its end, or not needed.
+    #: The newest progress row that completed a run of its platform, perhaps before the end of this run; 0 if it is not
+    #: needed.
     newest_completion_id: int = 0
 
     @property
@@ -111,7 +112,7 @@ class Candidate:
         """
         Return the step that retries it, or the reason to wait; None if all its tests have passed elsewhere.
 
-        ``passed_elsewhere`` has the tests that passed in another attempt and are not carried over into this run.
+        ``passed_elsewhere`` has the tests that passed in the last attempt that ran them, without those carried over.
         """
         # A run that stopped half-way is resumed. A failed-only retry without results runs its own tests again.
         run, detail = self.run, self.cause.detail
@@ -119,9 +120,9 @@ class Candidate:
         if run.failed_only and not left:
             return None
         failed_only = run.failed_only or bool(self.summary.results) and any(test in source.active_ids for test in left)
-        choice = choose(rules.for_automatic_retry(), source, failed_only)
-        if choice.refusal:
-            return Step(run.id, 'waiting', choice.refusal.message)
+        option = find_option(rules.for_automatic_retry(), source, failed_only)
+        if option.refusal:
+            return Step(run.id, 'waiting', option.refusal.message)
         request = RetryRequest(run.id, failed_only, f'Automatic: {detail}'[:MAX_REASON_LENGTH], automatic=True,
                                idempotency_digest=digest_key('sweep', str(run.id)))
         return Step(run.id, 'retried', detail, request)

@@ -26,8 +26,8 @@ class AttemptOutcome(NamedTuple):
     run_id: int
     #: The place of the attempt by run id, from 1.
     attempt: int
-    #: The larger, the later the attempt has ended.
-    end_id: int
+    #: Its place in the order of the ends: the larger, the later.
+    end_place: int
     #: The commit that was built for the attempt; None if it is unknown.
     build: str | None
     outcome: Outcome
@@ -118,7 +118,7 @@ def needs_evidence(attempts: Iterable[AttemptOutcome]) -> bool:
 def judge(regression_test_id: int, command: str, active: bool, attempts: Sequence[AttemptOutcome]) -> TestVerdict:
     """Return the verdict on a test from its attempts: those that have ended and list it, by run id."""
     ran = [attempt for attempt in attempts if attempt.has_run]
-    latest = max(ran, key=lambda attempt: attempt.end_id).outcome if ran else None
+    latest = max(ran, key=lambda attempt: attempt.end_place).outcome if ran else None
     return TestVerdict(regression_test_id, command, active, _verdict(ran), latest, attempts)
 
 
@@ -160,25 +160,27 @@ def _list_distinct(attempts: Iterable[AttemptOutcome]) -> list[AttemptOutcome]:
 
 def _had_same_expectation(passed: AttemptOutcome, failed: AttemptOutcome) -> bool:
     """Return whether two attempts expected the same exit code, and the same of each output."""
-    one, other = passed.evidence, failed.evidence
-    in_both = one.files.keys() & other.files.keys()
-    if one.expected_rc != other.expected_rc or any(
-            one.files[output].expected != other.files[output].expected for output in in_both):
+    of_pass, of_failure = passed.evidence, failed.evidence
+    in_both = of_pass.files.keys() & of_failure.files.keys()
+    if of_pass.expected_rc != of_failure.expected_rc or any(
+            of_pass.files[output].expected != of_failure.files[output].expected for output in in_both):
         return False
     # An output with a file in only one of them was expected in both: a crash, or an upload that failed, leaves no file.
-    in_one = one.files.keys() ^ other.files.keys()
-    if not in_one or other.exit_code != other.expected_rc or any(
-            one.files[output] != other.files[output] for output in in_both):
+    in_one = of_pass.files.keys() ^ of_failure.files.keys()
+    # The attempt that passed ended with the expected exit code.
+    if not in_one or of_failure.exit_code != of_failure.expected_rc or any(
+            of_pass.files[output] != of_failure.files[output] for output in in_both):
         return True
     # The exception are outputs that were added to the test in between: before, no run had a file of them.
-    files = {**one.files, **other.files}
-    return any(files[output].oldest_run_id < (failed if output in one.files else passed).run_id for output in in_one)
+    files = {**of_pass.files, **of_failure.files}
+    return any(files[output].oldest_run_id < (failed if output in of_pass.files else passed).run_id
+               for output in in_one)
 
 
 def judge_commit(tests: Sequence[TestVerdict], progress: Collection[Progress]) -> Overall:
     """Return the verdict on the commit from all attempts. Active tests decide, or all tests if none is active."""
     have_own_result = {attempt.run_id for test in tests for attempt in test.attempts if attempt.has_run}
-    # A run whose machine was lost never ends. It holds up no verdict of a newer attempt.
+    # A run whose machine was lost does not end by itself. It holds up no verdict of a newer attempt.
     newest_result = max((one.run_id for one in progress if one.completed and one.run_id in have_own_result), default=0)
     if any(one.end is None and one.run_id > newest_result for one in progress):
         return 'pending'

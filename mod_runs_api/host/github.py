@@ -70,7 +70,8 @@ class CheckedRun(Run):
     """
     A run that is to be retried, for the checks (docs/github.rst, "Checks").
 
-    It has the attributes of :class:`mod_runs_api.domain.run.Run`, and those below from GitHub.
+    It has the attributes of :class:`mod_runs_api.domain.run.Run`, and those below from GitHub. The first query without
+    an answer raises PyGithub's error, or :exc:`NotConfigured`. After it, every query raises the same.
     """
 
     _answers: dict[str, Any] = field(default_factory=dict)

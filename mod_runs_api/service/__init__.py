@@ -1,1 +1,1 @@
-"""The use cases, one per module."""
+"""The use cases, one per module, and the checks, users and validation that they share."""

@@ -30,7 +30,7 @@ def read_attempts_page(db: Database, run_id: int, limit: int | None = None, offs
     progress = read_progress(db, list(numbers))
     ended = _read_ended(db, progress)
     end = None if limit is None else offset + limit
-    attempts = _summarize(db, run, records[offset:end], numbers, progress)
+    attempts = _build_attempts(db, run, records[offset:end], numbers, progress)
     return AttemptsPage(run_id, run.root_id, choose_decisive(ended, max(progress)), len(records), attempts)
 
 
@@ -43,7 +43,7 @@ def read_history(db: Database, run_id: int) -> RetryHistory | None:
         return None
     numbers = number_attempts(record.run_id for record in records)
     listed = records[-MAX_LISTED:][::-1] + [record for record in records[:-MAX_LISTED] if record.run_id == run_id]
-    attempts = _summarize(db, run, listed, numbers, read_progress(db, [record.run_id for record in listed]))
+    attempts = _build_attempts(db, run, listed, numbers, read_progress(db, [record.run_id for record in listed]))
     own = next(attempt for attempt in attempts if attempt.run_id == run_id)
     verdict = read_verdict(db, run_id) if len(records) <= MAX_COMPARED else None
     return RetryHistory(own, attempts, len(records) - len(attempts), verdict)
@@ -71,9 +71,9 @@ def read_other_builds(db: Database, run_id: int) -> list[OtherBuild]:
     return list_other_builds(run_id, origins, read_builds(db, {run_id, *origins}))
 
 
-def _summarize(db: Database, run: Run, records: Sequence[AttemptRecord], numbers: Mapping[int, int],
-               progress: Mapping[int, Progress]) -> list[Attempt]:
-    """Return records of a run as attempts, after a check that the progress read before is not stale."""
+def _build_attempts(db: Database, run: Run, records: Sequence[AttemptRecord], numbers: Mapping[int, int],
+                    progress: Mapping[int, Progress]) -> list[Attempt]:
+    """Return the attempts of these records. Raises :exc:`StaleRead` if ``progress`` is stale."""
     # The number of statements does not depend on the number of records.
     run_ids = [record.run_id for record in records]
     summaries = read_run_summaries(db, run_ids)

@@ -65,7 +65,7 @@ def build_artifact_exists(run: CheckedRun) -> str | None:
             'builds for 90 days, and the platform looks at the newest ones only.')
 
 
-#: The ready-made checks in the order of comments and sweeps. Checks of the settings' own come between the two.
+#: The ready-made checks in the order of comments and sweeps. The platform's own checks are called between the two.
 _FIRST: tuple[Check, ...] = (commit_is_not_superseded, no_attempt_is_queued)
 _LAST: tuple[Check, ...] = (pull_request_is_open, author_is_not_blocked, build_artifact_exists)
 #: The checks that are always called, independent of the settings.
@@ -96,7 +96,7 @@ def call_checks(checks: Iterable[Check], run: Run, fail_closed: bool = False) ->
         name = getattr(check, '__name__', type(check).__name__)
         try:
             reason = check(checked)
-        except Exception as error:  # SystemExit is no answer: it is the time-out of a worker, and ends the request.
+        except Exception as error:  # Not SystemExit: a worker's time-out ends the request.
             failure = f'raised {without_token(explain(error))}'
         else:
             if reason is None or reason == '':

@@ -92,7 +92,8 @@ def _create(db: Database, request: RetryRequest, rules: RetryRules, guard: Guard
 
 
 def _choose_tests(db: Database, rules: RetryRules, run: Run, failed_only: bool) -> list[int]:
-    # Reading both would cost a retry a tenth more time.
+    # Both would cost a tenth more time. Without outcomes it is unknown whether the run has a selection, which does not
+    # matter for a full set: for a run without a selection it has only active tests.
     source = read_sources(db, [run], with_outcomes=failed_only, with_full_sets=not failed_only)[run.id]
     if failed_only:
         raise_if_run_is_stale(db, run)

@@ -53,6 +53,7 @@ def plan_sweep(state: ExtensionState) -> list[Step]:
 
 def _call_checks(settings: Settings, run: Run, step: Step, breakers: dict[str, CircuitBreaker]) -> Step:
     """Return the step of a retry that the tables allow, or the reason to wait: the circuit breaker, or a check."""
+    # Again, because each planned retry is in flight for the next.
     breaker = breakers[run.platform]
     reason = breaker.find_reason_to_wait(settings.automatic_retries_at_once)
     if reason:
@@ -193,16 +194,13 @@ def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, si
     for run_id, of_machines in read_machines(db).items():
         signs.setdefault(run_id, SignsOfLife(of_machines.last_progress_id, [])).times.extend(of_machines.times)
     lost = [run_id for run_id, (_, times) in signs.items() if sweep.is_lost(times, now, silence)]
-    # For no run SQLite reads the whole table.
-    found = read_progress(db, lost) if lost else {}
     return [Step(run_id, 'ended', LOST_MACHINE, last_progress_id=signs[run_id].last_progress_id)
-            for run_id, progress in sorted(found.items()) if not progress.completed]
+            for run_id, progress in sorted(read_progress(db, lost).items()) if not progress.completed]
 
 
 def _read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> list[Candidate]:
     """Return the candidates: runs that infrastructure ended within the last day, and that have not been retried."""
-    # For no run SQLite reads whole tables.
-    summaries = read_run_summaries(db, run_ids) if run_ids else {}
+    summaries = read_run_summaries(db, run_ids)
     failures = {run_id: cause for run_id, summary in summaries.items()
                 if (cause := sweep.find_recent_infrastructure_failure(summary, now)) is not None}
     if not failures:
@@ -212,10 +210,10 @@ def _read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> lis
     sources = read_automatic_sources(db, {run.root_id for run in runs.values()})
     candidates = [Candidate(run, summaries[run_id], failures[run_id], newest.get(run_id), sources[run.root_id])
                   for run_id, run in runs.items()]
-    return _add_evidence(db, [candidate for candidate in candidates if not candidate.has_been_retried])
+    return _add_newest_completions(db, [candidate for candidate in candidates if not candidate.has_been_retried])
 
 
-def _add_evidence(db: Database, candidates: Sequence[Candidate]) -> list[Candidate]:
+def _add_newest_completions(db: Database, candidates: Sequence[Candidate]) -> list[Candidate]:
     """Add the newest completion of its platform to each candidate that needs it."""
     needing = [candidate for candidate in candidates if candidate.automatic_retries]
     ends = sort_by_end(candidate.summary.progress for candidate in needing)
@@ -242,7 +240,7 @@ def _read_breakers(db: Database, settings: Settings, now: datetime,
 
 
 def _read_passed(db: Database, candidate: Candidate) -> set[int]:
-    """Return the tests that passed in the attempt that ended last, if that may change what a retry runs."""
+    """Return the tests that passed in the last attempt that ran them, if that may change what a retry runs."""
     # Results are carried over into a retry that has completed, and not into another.
     if candidate.run.failed_only and not candidate.summary.progress.completed:
         with suppress(RunNotFound):  # The run has just been deleted.

@@ -23,14 +23,14 @@ def progress(*rows):
                         for number, (status, message) in enumerate(written, 1)])
 
 
-def record(*rows, selected=3, missing=2, results=1, runtime=0):
-    """Return the record of a run that has these rows, by default with one result of three."""
+def summary(*rows, selected=3, missing=2, results=1, runtime=0):
+    """Return the summary of a run that has these rows, by default with one result of three."""
     return RunSummary(progress(*rows), selected, missing, results, runtime)
 
 
 def find(*rows, **numbers):
     """Return the cause of a run that has these rows, without the sentence."""
-    cause = find_cause(record(*rows, **numbers))
+    cause = find_cause(summary(*rows, **numbers))
     assert cause
     return cause.name, cause.detail
 
@@ -40,12 +40,12 @@ def find(*rows, **numbers):
     [], [TIME_LIMIT, TIME_LIMIT], ['Cancelling tests as Github Action(s) failed'], ['Canceled by admin'],
     ['A new word'], ['completed']])
 def test_a_run_that_completed_whole_has_no_cause_whatever_came_before_and_after(earlier, later):
-    assert find_cause(record(*STARTED, earlier, 'completed', *later, missing=0, results=3)) is None
+    assert find_cause(summary(*STARTED, earlier, 'completed', *later, missing=0, results=3)) is None
 
 
 def test_a_run_that_has_not_ended_has_no_cause():
     for rows in ([], STARTED, ['preparation', 'Canceled by user', 'testing']):
-        assert find_cause(record(*rows)) is None, rows
+        assert find_cause(summary(*rows)) is None, rows
 
 
 #: The rows of runs that lack results, by the cause; the message that decides is the last, unless it is given.
@@ -93,13 +93,13 @@ def test_a_test_of_ten_minutes_says_that_the_code_hangs_where_the_time_ran_out(m
 
 
 def test_without_rows_of_its_selection_one_result_makes_a_completed_run_whole():
-    assert find_cause(record(*COMPLETED, selected=None, missing=0, results=1)) is None
+    assert find_cause(summary(*COMPLETED, selected=None, missing=0, results=1)) is None
     assert find(*COMPLETED, selected=None, missing=0, results=0) == ('infrastructure', 'all results are missing')
 
 
 def test_causes_are_counted_by_name_and_by_message():
     missing = [Cause.of_missing(f'{some} results are missing') for some in ('3 of 20', '4 of 20', 'all')]
-    canceled = Cause.of_message('Canceled by admin')
+    canceled = Cause.of_message('Canceled by admin: 3 results are missing')
 
     assert CauseCounts.of([canceled, None, *missing, canceled, None]) == CauseCounts(
         7, 2, {'decision': 2, 'build': 0, 'code': 0, 'infrastructure': 3, 'unknown': 0},
@@ -137,7 +137,7 @@ SENTENCES = {
 
 def sentence_of(*rows, **numbers):
     """Return the sentence about the end of a run that has these rows."""
-    cause = find_cause(record(*rows, **numbers))
+    cause = find_cause(summary(*rows, **numbers))
     return cause and cause.sentence
 
 

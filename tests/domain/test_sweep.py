@@ -18,11 +18,12 @@ from .test_retry import run
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 NOW = datetime(2026, 11, 24, 12)
 LIMIT = 4 * HOUR
-FAILED, COMPLETED = [('canceled', TIME_LIMIT)], [('completed', '')]
+#: INCOMPLETE lacks results of two of its three tests.
+FAILED, INCOMPLETE = [('canceled', TIME_LIMIT)], [('completed', '')]
 
 
-def record(rows, *, run_id=5, ago=HOUR, results=1):
-    """Return the record of a run of three tests that has these progress rows, and some results."""
+def summary(rows, *, run_id=5, ago=HOUR, results=1):
+    """Return the summary of a run of three tests that has these progress rows, and some results."""
     progress = Progress(run_id, [ProgressRow(run_id, 10 * run_id + number, status, message, NOW - ago)
                                  for number, (status, message) in enumerate(rows)])
     return RunSummary(progress, 3, 3 - results, results, 0)
@@ -30,20 +31,20 @@ def record(rows, *, run_id=5, ago=HOUR, results=1):
 
 def candidate(*, ago=HOUR, results=1, newest=None, automatic=(), completion=0, **changes):
     """Return run 5, which ran out of time an hour ago, by progress row 50."""
-    failed = record(FAILED, ago=ago, results=results)
+    failed = summary(FAILED, ago=ago, results=results)
     assert failed.infrastructure_failure
     return Candidate(run('canceled', **changes), failed, failed.infrastructure_failure, newest, automatic, completion)
 
 
 @pytest.mark.parametrize(('ago', 'is_recent'), [(MINUTE, True), (24 * HOUR, True), (24 * HOUR + MINUTE, False)])
 def test_an_infrastructure_failure_is_recent_for_a_day(ago, is_recent):
-    assert bool(find_recent_infrastructure_failure(record(FAILED, ago=ago), NOW)) == is_recent
+    assert bool(find_recent_infrastructure_failure(summary(FAILED, ago=ago), NOW)) == is_recent
 
 
 @pytest.mark.parametrize('rows', [
     [], [('testing', '')], [('canceled', 'Canceled by admin')], [('canceled', 'A new word')]])
 def test_no_other_end_is_an_infrastructure_failure(rows):
-    assert find_recent_infrastructure_failure(record(rows), NOW) is None
+    assert find_recent_infrastructure_failure(summary(rows), NOW) is None
 
 
 NEEDS_EVIDENCE = 'run 3 has had an automatic retry, and no run of linux has completed since this one ended'
@@ -111,26 +112,28 @@ def test_the_circuit_breaker_of_a_platform_has_a_reason_to_wait(breaker, reason)
 
 
 @pytest.mark.parametrize(('ends', 'is_open'), [
-    ([FAILED] * 3, True), ([FAILED] * 2, False), ([FAILED, FAILED, COMPLETED], True),
-    ([COMPLETED, FAILED, FAILED, FAILED], True), ([FAILED, [('canceled', OUT_OF_ORDER)], FAILED], True),
+    ([FAILED] * 3, True), ([FAILED] * 2, False), ([FAILED, FAILED, INCOMPLETE], True),
+    ([INCOMPLETE, FAILED, FAILED, FAILED], True), ([FAILED, [('canceled', OUT_OF_ORDER)], FAILED], True),
     ([FAILED, FAILED, [('canceled', 'Canceled by admin')]], False),
     # One that has not ended is none of the last.
     ([FAILED, FAILED, FAILED, [('testing', '')]], True)])
 def test_three_infrastructure_failures_in_a_row_open_the_circuit_breaker(ends, is_open):
-    records = {run_id: record(rows, run_id=run_id) for run_id, rows in enumerate(ends, 1)}
-    attempts = [AutomaticAttempt(run_id, NOW) for run_id in reversed(records)]
+    summaries = {run_id: summary(rows, run_id=run_id) for run_id, rows in enumerate(ends, 1)}
+    attempts = [AutomaticAttempt(run_id, NOW) for run_id in reversed(summaries)]
 
-    found = find_opening_failure(attempts, records)
+    found = find_opening_failure(attempts, summaries)
 
     assert (found is not None) == is_open
-    assert found is None or found.id == max(one.progress.end.id for one in records.values() if one.progress.end)
+    assert found is None or found.id == max(one.progress.end.id for one in summaries.values() if one.progress.end)
 
 
 def test_an_attempt_is_in_flight_until_it_ends_and_for_a_day():
-    records = {run_id: record(rows, run_id=run_id) for run_id, rows in enumerate([FAILED, [], [('testing', '')], []])}
+    attempts = [FAILED, [], [('testing', '')], []]
+    summaries = {run_id: summary(rows, run_id=run_id) for run_id, rows in enumerate(attempts)}
     ages = [HOUR, HOUR, 24 * HOUR - MINUTE, 24 * HOUR]
 
-    assert count_in_flight([AutomaticAttempt(run_id, NOW - age) for run_id, age in enumerate(ages)], records, NOW) == 2
+    automatic = [AutomaticAttempt(run_id, NOW - age) for run_id, age in enumerate(ages)]
+    assert count_in_flight(automatic, summaries, NOW) == 2
 
 
 @pytest.mark.parametrize(('signs', 'is_expected_lost'), [
