@@ -116,7 +116,8 @@ def _skip_markers(line: str, start: int) -> tuple[int, int]:
         start = end
         while line[start:start + 1] == ' ':
             start += 1
-        first = first or start
+        # After more than four blanks, or without a text, the text of the item begins in the next column but one.
+        first = first or (start if start - end <= 4 and start < len(line) else end + 1)
     return start, first
 
 

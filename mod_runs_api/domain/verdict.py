@@ -1,6 +1,6 @@
 """The verdicts of the attempts of a run on its tests (docs/api.rst, "Verdicts")."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -141,21 +141,27 @@ def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:
 def _compare(passes: Iterable[AttemptOutcome], failures: Iterable[AttemptOutcome]) -> VerdictName:
     """Return the verdict on a test that passed in some attempts and failed in others, each by run id."""
     verdict: VerdictName = 'expectation_changed'
-    for one, other in product(_list_distinct(passes), _list_distinct(failures)):
-        if _had_same_expectation(one, other):
-            if not are_different_builds(one.build, other.build):
-                return 'flaky'
-            verdict = 'build_changed'
+    for passed, failed in product(_group_by_evidence(passes), _group_by_evidence(failures)):
+        # If any two attempts of these groups had the same expectation, the newest had, because outputs are only added.
+        if not _had_same_expectation(passed[-1], failed[-1]):
+            continue
+        for one, other in product(passed, failed):
+            if _had_same_expectation(one, other):
+                if not are_different_builds(one.build, other.build):
+                    return 'flaky'
+                verdict = 'build_changed'
     return verdict
 
 
-def _list_distinct(attempts: Iterable[AttemptOutcome]) -> list[AttemptOutcome]:
-    """Return an attempt for each distinct build and evidence: the newest, because outputs are only added."""
-    distinct = {}
+def _group_by_evidence(attempts: Iterable[AttemptOutcome]) -> list[list[AttemptOutcome]]:
+    """Return a list for each distinct evidence, with the newest attempt of each distinct build, the newest last."""
+    groups: dict[object, dict[str | None, AttemptOutcome]] = defaultdict(dict)
     for attempt in attempts:
         exit_code, expected_rc, files = attempt.evidence
-        distinct[attempt.build, exit_code, expected_rc, frozenset(files.items())] = attempt
-    return list(distinct.values())
+        group = groups[exit_code, expected_rc, frozenset(files.items())]
+        group.pop(attempt.build, None)
+        group[attempt.build] = attempt
+    return [list(group.values()) for group in groups.values()]
 
 
 def _had_same_expectation(passed: AttemptOutcome, failed: AttemptOutcome) -> bool:

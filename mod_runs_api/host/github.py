@@ -70,12 +70,14 @@ class CheckedRun(Run):
     """
     A run that is to be retried, for the checks (docs/github.rst, "Checks").
 
-    It has the attributes of :class:`mod_runs_api.domain.run.Run`, and those below from GitHub. The first query without
-    an answer raises PyGithub's error, or :exc:`NotConfigured`. After it, every query raises the same.
+    It has the attributes of :class:`mod_runs_api.domain.run.Run`, and those below from GitHub. A query that fails
+    raises PyGithub's error, or :exc:`NotConfigured`, each time. If GitHub did not answer, every later query raises the
+    same.
     """
 
     _answers: dict[str, Any] = field(default_factory=dict)
-    _failures: list[Exception] = field(default_factory=list)
+    #: By the name of the query; by '' if GitHub did not answer.
+    _failures: dict[str, Exception] = field(default_factory=dict)
 
     @property
     def repository(self) -> Any:
@@ -95,13 +97,15 @@ class CheckedRun(Run):
 
     def _query(self, name: str, send: Callable[[], Any]) -> Any:
         # A requester waits once: after a query without an answer, each raises the same exception and none is sent.
-        if self._failures:
-            raise self._failures[0]
+        failure = self._failures.get('') or self._failures.get(name)
+        if failure is not None:
+            raise failure
         if name not in self._answers:
             try:
                 self._answers[name] = send()
             except Exception as error:
-                self._failures.append(error)
+                # PyGithub's error for an answer has the status of the answer.
+                self._failures[name if hasattr(error, 'status') else ''] = error
                 raise
         return self._answers[name]
 

@@ -165,6 +165,19 @@ def test_a_request_without_an_answer_is_kept_when_its_dialog_is_left(site, fille
     assert len(set(keys)) == 1
 
 
+@pytest.mark.parametrize('method', ['getItem', 'setItem'])
+def test_a_request_is_kept_although_the_browser_stores_nothing(site, filled, keys, method):
+    filled.evaluate('(method) => { Storage.prototype[method] = () => { throw new DOMException("denied"); }; }', method)
+    leave(filled, 'Cancel')
+
+    reopen(filled)
+    send(filled)
+
+    filled.wait_for_url(site.page_of(site.run_id + 1))
+    assert site.runs == 2
+    assert len(set(keys)) == 1
+
+
 def test_a_request_is_forgotten_after_an_hour(site, filled, keys):
     filled.clock.install()
     leave(filled, 'Cancel')

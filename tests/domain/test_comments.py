@@ -76,6 +76,7 @@ def test_a_line_is_no_command_that(texts):
     '    ```\n/retry', '``\n/retry',
     # A fence in an item of a list ends with the item at the latest.
     '- ```\n  a\n  ```\n/retry', '- ```\n/retry', '* ~~~\n\n  a\n/retry', '+ ```\n  <!--\n  ```\n/retry',
+    '-        a\n  ```\n  b\n/retry', '-    \n  ```\n  b\n/retry',
     '12) ```\n    a\n/retry', '- - ```\n    a\n    ```\n/retry', '- a\n  ```\n  b\n/retry',
     '- a\n  1. b\n\n     ```\n     c\n/retry', '- a\n  ```\n  b\n  ```\n  c\n/retry',
     '<!- a\n/retry', '<!-- a -->\n/retry', 'a <!-- b -->\n/retry',

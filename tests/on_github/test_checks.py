@@ -24,6 +24,12 @@ WANTED, OTHER = Build(COMMIT, 'linux'), Build(OLD_COMMIT, 'linux')
 PULL_REQUEST = f'pull request {PR}'
 
 
+class Refused(Exception):
+    """GitHub's answer is an error, as PyGithub's exceptions say it."""
+
+    status = 502
+
+
 def checked_by(*checks):
     """Have retries checked."""
     return pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': list(checks)}], ids=['checks'])
@@ -133,6 +139,15 @@ def test_all_checks_together_send_each_query_once_and_wait_once_if_there_is_no_a
 
     assert refusal(linux) is None
     assert github.asked == asked
+
+
+@checked_by(pull_request_is_open, author_is_not_blocked, build_artifact_exists)
+def test_a_query_that_github_answers_with_an_error_keeps_no_other_from_being_sent(github, linux):
+    github.lose_build(linux.commit)
+    github.faults = {PULL_REQUEST: Refused()}
+
+    assert refusal(linux) == GONE
+    assert github.asked == [PULL_REQUEST, 'artifacts']
 
 
 @checked_by(no_attempt_is_queued)

@@ -27,19 +27,35 @@ let opening = 0;
 let state = 'idle';
 // The preview and the hint that the dialog shows.
 let shown;
+// The last request for the run of the dialog, if it is not known whether it created a run.
+let earlier;
+// These requests of this page, by the address that they are sent to.
+const requests = new Map();
 
 function part(name) {
   return form.querySelector(`[data-part=${name}]`);
 }
 
-// The platform reloads the page of a live run, so the request for a run is kept in the tab's storage.
-function storageName() {
-  return `runs-api ${opener.dataset.url}`;
+// Keep the request for the run of the dialog, or forget it (null). The platform reloads the page of a live run, so it is
+// kept in the tab's storage, too.
+function keep(request) {
+  earlier = request;
+  requests.set(opener.dataset.url, request);
+  try {
+    sessionStorage.setItem(`runs-api ${opener.dataset.url}`, JSON.stringify(request));
+  } catch {
+    // The browser stores nothing.
+  }
 }
 
-// Return the last request for the run, if it is not known whether it created a run.
-function earlierRequest() {
-  const request = JSON.parse(sessionStorage.getItem(storageName()));
+// Return the last request for the run of the dialog, if it is not known whether it created a run.
+function findEarlier() {
+  let request = requests.get(opener.dataset.url);
+  try {
+    request ??= JSON.parse(sessionStorage.getItem(`runs-api ${opener.dataset.url}`));
+  } catch {
+    // As above.
+  }
   return request && Date.now() - request.sentAt < HOUR ? request : null;
 }
 
@@ -56,7 +72,7 @@ function length() {
 function open(button) {
   opening += 1;
   opener = button;
-  const earlier = earlierRequest();
+  earlier = findEarlier();
   form.reset();
   if (earlier) {
     form.elements.tests.value = earlier.tests;
@@ -96,7 +112,7 @@ function showChoice(name, choice, unknown, one, several) {
   const { refusal } = choice ?? {};
   const input = part(name).querySelector('input');
   // The run that the earlier request created may be the reason of the refusal.
-  const isEarlier = earlierRequest()?.tests === name;
+  const isEarlier = earlier?.tests === name;
   part(name).hidden = Boolean(refusal) && !isEarlier;
   part(`${name}-text`).textContent =
     !choice || (refusal && isEarlier) ? unknown : choice.test_count === 1 ? one : several;
@@ -114,7 +130,7 @@ function showChoice(name, choice, unknown, one, several) {
 async function preview() {
   show({}, 'Loading the numbers of tests…');
   const { isLate, code, answer } = await request();
-  if (isLate) return;
+  if (isLate || state === 'leaving') return;
   if (code === 200 && answer.all) {
     show(answer);
   } else if (code >= 400 && code < 500 && code !== 429) {
@@ -168,9 +184,9 @@ function fail(text) {
 }
 
 async function send() {
-  const { key = newKey(), sentAt = Date.now() } = earlierRequest() ?? {};
+  const { key = newKey(), sentAt = Date.now() } = earlier ?? {};
   const tests = form.elements.tests.value;
-  sessionStorage.setItem(storageName(), JSON.stringify({ key, sentAt, tests, reason: reason.value.trim() }));
+  keep({ key, sentAt, tests, reason: reason.value.trim() });
   errorLine.textContent = '';
   setState('sending', 'Sending…');
   const { isLate, code, answer, isReplayed } = await request({
@@ -180,7 +196,7 @@ async function send() {
   });
   if (isLate) return;
   if (code === 202 && answer.new_run_id) {
-    sessionStorage.removeItem(storageName());
+    keep(null);
     setState('leaving', `Opening run ${answer.new_run_id}${isReplayed ? ' of your earlier request' : ''}…`);
     location.assign(dialog.dataset.runPage.replace('{run_id}', answer.new_run_id));
     return;
@@ -189,7 +205,7 @@ async function send() {
   fail(sentence(code, answer));
   // After any other answer the request keeps its key, so that sending it again creates one run.
   if (code === 422) {
-    sessionStorage.removeItem(storageName());
+    keep(null);
     part('earlier').hidden = true;
     show(...shown);
   }
