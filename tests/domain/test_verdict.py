@@ -87,6 +87,8 @@ ONE, TWO = '1a2b3c4d' * 5, '5e6f7a8b' * 5
     ([None, ONE], [FAIL, PASS], 'flaky'), (['', ONE], [FAIL, PASS], 'flaky'),
     # One pair of one build is enough, wherever it is.
     ([ONE, TWO, TWO], [FAIL, PASS, FAIL], 'flaky'), ([ONE, TWO, ONE], [PASS, FAIL, FAIL], 'flaky'),
+    # An output was added after the first attempt, which is the only one of the failure's build.
+    ([ONE, ONE, TWO], [PASS, came('fail', RIGHT, ADDED_WRONG), PASS], 'build_changed'),
     ([ONE, TWO], [FAIL, FAIL], 'failing_identically'), ([ONE, TWO], [PASS, PASS], 'passed')])
 def test_a_pass_and_a_failure_of_different_builds_prove_nothing_about_the_test(builds, history, verdict):
     assert judged(*history, builds=builds).verdict == verdict
