@@ -58,10 +58,8 @@ def has_completed(db: Database, run_id: SQLColumnExpression[int]) -> ColumnEleme
 def last_status(db: Database, run_id: SQLColumnExpression[int]) -> ColumnElement[str]:
     """Return the last status of a run, as a subquery; NULL while the run is queued."""
     progress = db.host.TestProgress
-    return (select(status_of(progress))
-            # Otherwise MariaDB may read the primary key backwards, through the rows of other runs.
-            .with_hint(progress, 'IGNORE INDEX FOR ORDER BY (PRIMARY)')
-            .where(progress.test_id == run_id).order_by(progress.id.desc()).limit(1).scalar_subquery())
+    return (select(status_of(progress)).where(progress.test_id == run_id)
+            .order_by(progress.id.desc()).limit(1).scalar_subquery())
 
 
 def last_progress_id_of(db: Database, run_id: SQLColumnExpression[int]) -> ScalarSelect[int | None]:
