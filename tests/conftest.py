@@ -11,7 +11,6 @@ from database import db, dispose_sessions, enforce_foreign_keys
 from flask import current_app
 from mod_auth.models import Role
 from mod_test.models import Test, TestPlatform, TestType
-from outcome import passing
 from sqlalchemy import Engine, StaticPool, create_engine, event
 from support.github import GitHub
 from support.histories import finish
@@ -132,8 +131,8 @@ def run_id(app):
     run = seed.run(tests, owners=[seed.user('olga')], stages=seed.COMPLETED, platform=TestPlatform.windows,
                    test_type=TestType.pull_request, branch='pull_request', commit='c0ffee', pr_nr=7)
     seed.result(run, tests[0])
-    seed.result(run, tests[1], passing(tests[1]).exits(1))
-    seed.result(run, tests[2], passing(tests[2]).exits(None))
+    seed.result(run, tests[1], exit_code=1)
+    seed.result(run, tests[2], exit_code=None)
     run_id = run.id
     db.session.commit()
     return run_id

@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from contextvars import Context
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -16,7 +15,8 @@ from sqlalchemy import Engine, delete
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from support.changes import change_retries, delete_run
-from support.histories import FAIL, PASS, add_attempts, end, finish, report
+from support.executions import CRASH, FAIL, NO_FILE, OTHER_FAIL, PASS
+from support.histories import add_attempts, end, finish, report
 from support.histories import retry_in_process as retry
 from support.statements import before_statements, fail, record_statements, watch_statements
 
@@ -101,10 +101,10 @@ def test_only_an_active_test_with_a_result_elsewhere_alone_is_carried_over(comma
 
 
 @pytest.mark.parametrize(('reported', 'origin', 'status'), [
-    (None, {'got': 'wrong'}, 'error'), (None, {'got': '-'}, 'error'), (None, {'code': 1}, 'fail'), (None, {}, 'pass'),
-    ('wrong', {'got': 'wrong'}, 'fail'), ('wrong', {'got': 'also wrong'}, 'error')])
+    (None, FAIL, 'error'), (None, NO_FILE, 'error'), (None, CRASH, 'fail'), (None, PASS, 'pass'),
+    ('wrong', FAIL, 'fail'), ('wrong', OTHER_FAIL, 'error')])
 def test_a_result_that_contradicts_an_output_of_the_retry_is_not_carried_over(attempts, reported, origin, status):
-    first, = add_attempts([replace(PASS, **origin)], [FAIL])
+    first, = add_attempts([origin], [FAIL])
     both = list(db.session.query(RegressionTest).order_by(RegressionTest.id))
     new = retry(first, failed_only=True)
     output, = both[0].output_files

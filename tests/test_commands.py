@@ -13,7 +13,8 @@ from flask.cli import ScriptInfo
 from sqlalchemy import Engine, text
 from support.api import read_lines
 from support.changes import add_retries, delete_run
-from support.histories import FAIL, PASS, add_attempts, end, retry_in_process
+from support.executions import FAIL, PASS
+from support.histories import add_attempts, end, retry_in_process
 from support.rows import RetryRow
 from support.statements import before_statements, fail
 

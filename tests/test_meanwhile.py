@@ -15,7 +15,6 @@ import pytest
 import seed
 from database import db
 from mod_test.models import TestType
-from outcome import Outcome, passing
 from sqlalchemy import Engine
 from support.changes import add_retries
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
@@ -214,8 +213,8 @@ def test_a_result_carried_over_between_two_statements_is_read_as_a_whole_or_not_
         app, ask, command, tests, tmp_path):
     first = seed.run(tests)
     for test in tests[:2]:
-        seed.result(first, test, passing(test).exits(1))
-    seed.result(first, tests[2], Outcome(0, {}))
+        seed.result(first, test, exit_code=1)
+    seed.result(first, tests[2], {})
     end(first.id)
     run_id = retry_in_process(first.id, failed_only=True)
     report(run_id, tests[1:2])

@@ -1,50 +1,40 @@
 """The outcome of each test of a run, and which tests a retry runs (docs/api.rst, "Outcomes", "Which tests are run")."""
 
 import pytest
-from support.outcomes import NOT_SELECTED, SELECTED, add_run, assert_shown
-
-CASES = pytest.mark.parametrize('cases', [SELECTED, NOT_SELECTED], ids=['with rows', 'without rows'])
+from support.outcomes import NOT_SELECTED, SELECTED, add_run, assert_marks_count, assert_shown
 
 
-@CASES
-def test_the_verdict_shows_each_outcome(app, cases):
-    assert_shown(cases)
+@pytest.fixture
+def selected(retry, rows):
+    """Return a function that retries a run, and returns the names of the tests that the retry selects."""
+    def find(run_id, body):
+        commands = {test['id']: test['command'] for test in rows.of('regression_test')}
+        return [commands[test_id] for test_id in rows.selection(retry(run_id, body).json['new_run_id'])]
+
+    return find
 
 
-@CASES
+@pytest.mark.parametrize('executions', [SELECTED, NOT_SELECTED], ids=['with rows', 'without rows'])
+def test_the_verdict_shows_each_outcome(app, executions):
+    assert_shown(executions)
+
+
+def test_the_mark_of_a_carried_over_result_counts_while_the_end_is_there(app):
+    assert_marks_count()
+
+
 @pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
-def test_a_failed_only_retry_runs_what_did_not_pass(retry, rows, cases):
-    run_id, names = add_run(cases)
+def test_a_failed_only_retry_runs_what_did_not_pass_and_a_full_one_what_was_selected(selected):
+    run_id = add_run(SELECTED)
+    active = {name: execution for name, execution in SELECTED.items() if execution.active}
 
-    selection = rows.selection(retry(run_id, {'failed_only': True}).json['new_run_id'])
-
-    assert [names[test_id] for test_id in selection] == [name for name, case in cases.items() if case.is_run_again]
-
-
-def test_a_failed_only_retry_of_a_run_without_rows_leaves_inactive_tests_out(retry, rows):
-    run_id, names = add_run(NOT_SELECTED)
-
-    selection = rows.selection(retry(run_id, {'failed_only': True}).json['new_run_id'])
-
-    assert [names[test_id] for test_id in selection] == ['active']
+    assert selected(run_id, {'failed_only': True}) == [
+        name for name, execution in active.items() if execution.outcome not in (None, 'pass')]
+    assert selected(run_id, {}) == [name for name, execution in active.items() if execution.selected]
 
 
-@CASES
-@pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
-def test_a_full_retry_runs_the_selected_tests_or_without_rows_those_that_are_active(retry, rows, cases):
-    run_id, names = add_run(cases)
+def test_a_retry_of_a_run_without_rows_runs_active_tests(selected):
+    run_id = add_run(NOT_SELECTED)
 
-    selection = rows.selection(retry(run_id).json['new_run_id'])
-
-    has_rows = any(case.selected for case in cases.values())
-    assert [names[test_id] for test_id in selection] == [
-        name for name, case in cases.items() if case.active and (case.selected or not has_rows)]
-
-
-def test_nothing_is_run_again_if_all_passed(retry):
-    run_id, _ = add_run({name: case for name, case in SELECTED.items() if case.outcome in ('pass', None)})
-
-    response = retry(run_id, {'failed_only': True})
-
-    assert (response.status_code, response.json['details']) == (422, {'refusal': 'nothing_failed'})
-    assert response.json['message'] == f'No test of run {run_id} failed: there is nothing to run again.'
+    assert selected(run_id, {'failed_only': True}) == ['active']
+    assert selected(run_id, {}) == ['active', 'active, in no category']

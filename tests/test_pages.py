@@ -1,6 +1,7 @@
 """The button and the retry history on the host's pages (docs/web-pages.rst): what each visitor sees."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from runpy import run_path
@@ -12,7 +13,8 @@ from database import db
 from mod_auth.models import Role
 from mod_test.models import TestStatus
 from support.changes import add_retries, change_retries
-from support.histories import FAIL, NOT_RUN, PASS, Came, add_attempts, carried, end, finish, retry_in_process
+from support.executions import ABSENT, CARRIED_OVER, FAIL, NO_FILE, NOT_RUN, PASS
+from support.histories import add_attempts, end, finish, retry_in_process
 from support.statements import before_statements, fail, record_statements
 from support.visitor import Visitor
 
@@ -215,7 +217,8 @@ def test_the_page_says_in_a_sentence_and_in_a_grid_what_the_attempts_prove(first
 
 
 def test_the_grid_tells_every_outcome_apart_and_flaky_tests_come_first(stranger):
-    run_id, _ = add_attempts([FAIL, carried(FAIL)], [NOT_RUN, ''], [Came(code=1, got='-'), PASS], [PASS, PASS])
+    run_id, _ = add_attempts(
+        [FAIL, CARRIED_OVER], [NOT_RUN, ABSENT], [replace(NO_FILE, exit_code=139), PASS], [PASS, PASS])
 
     assert rows(stranger.soup(f'/test/{run_id}'), 'Tests') == [
         {'Test': '3 -out=srt -latin1 is flaky', 'run 2': '✓passed', 'run 1': '∅an output is missing'},

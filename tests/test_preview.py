@@ -11,8 +11,8 @@ from database import db
 from mod_auth.models import Role
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestStatus, TestType
-from outcome import passing
-from support.histories import FAIL, NOT_RUN, PASS, add_attempts, finish, retry_in_process
+from support.executions import FAIL, NOT_RUN, PASS
+from support.histories import add_attempts, finish, retry_in_process
 
 
 def test_a_preview_lists_the_tests_of_both_kinds_of_retry_and_creates_nothing(preview, run_id, rows):
@@ -52,7 +52,7 @@ def test_a_preview_agrees_with_the_retry_that_follows_it(preview, retry, tests, 
     run = seed.run(tests, stages=seed.COMPLETED)
     seed.result(run, tests[0])
     if change != 'all passed':
-        seed.result(run, tests[1], passing(tests[1]).exits(1))
+        seed.result(run, tests[1], exit_code=1)
     CHANGES[change](run, tests)
 
     found = preview(run).json
@@ -132,7 +132,7 @@ def test_there_is_no_hint_if_master_does_not_compare(preview, tests, case):
     pull = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
     master = seed.run(tests, **changes)
     for test in tests:
-        seed.result(master, test, passing(test).exits(exits))
+        seed.result(master, test, exit_code=exits)
 
     assert hint_of(preview, pull) is None
 

@@ -6,7 +6,8 @@ import pytest
 import seed
 from database import db
 from mod_regression.models import RegressionTest
-from support.histories import CRASH, FAIL, NO_FILE, OTHER, PASS, add_attempts, finish, retry_in_process
+from support.executions import CRASH, FAIL, NO_FILE, OTHER_FAIL, PASS
+from support.histories import add_attempts, finish, retry_in_process
 
 from mod_runs_api import attempts_verdict
 
@@ -74,7 +75,7 @@ def test_the_command_lists_what_did_not_pass_always(command, verdict, first, sec
 
 
 def test_the_evidence_of_a_test_in_an_attempt_is_its_own():
-    tests = attempts_verdict(add_attempts([FAIL, OTHER], [CRASH, PASS])[0]).tests
+    tests = attempts_verdict(add_attempts([FAIL, OTHER_FAIL], [CRASH, PASS])[0]).tests
 
     assert [[(one.evidence.exit_code, [file.produced for file in one.evidence.files.values()]) for one in test.attempts]
             for test in tests] == [[(0, ['wrong']), (0, ['also wrong'])], [(139, ['right']), (0, ['right'])]]

@@ -1,73 +1,64 @@
 """What attempts prove about a test: the table of docs/api.rst, "Verdicts", row by row, and the sentences about it."""
 
-import sys
 from collections.abc import Sequence
-from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
+from unittest.mock import Mock
 
 import pytest
+from support.executions import (CARRIED_OVER, CRASH, FAIL, NO_CODE, NO_FILE, NOT_RUN, OTHER_FAIL, PASS, RIGHT, WRONG,
+                                Execution, Output)
 
+from mod_runs_api.domain import verdict
 from mod_runs_api.domain.history import build_grid
-from mod_runs_api.domain.outcomes import Evidence, File, Outcome
+from mod_runs_api.domain.outcomes import Outcome
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.run import list_other_builds
 from mod_runs_api.domain.sentences import list_findings, other_builds_sentence, to_hint, to_sentence
 from mod_runs_api.domain.statistics import FlakyTest, FlakyTests, count_flaky
 from mod_runs_api.domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
 
-#: How a test came out in an attempt: the outcome, and what it was held against and did.
-Came = tuple[Outcome, Evidence]
-
-#: Files of an output that all runs have had.
-RIGHT, WRONG, OTHER_FILE = File('right', 'right', 1), File('right', 'wrong', 1), File('right', 'also wrong', 1)
-#: A file of an output whose expected file changed, and files of one that was added before the second attempt.
-NEW_FILE, ADDED, ADDED_WRONG = File('new', 'new', 1), File('right', 'right', 2), File('right', 'wrong', 2)
-
-
-def came(outcome, *files, code=0, expected=0):
-    """Return how a test came out."""
-    return outcome, Evidence(code, expected, dict(enumerate(files)))
-
-
-PASS, FAIL, OTHER = came('pass', RIGHT), came('fail', WRONG), came('fail', OTHER_FILE)
-CRASH, NO_CODE = came('fail', RIGHT, code=139), came('fail', RIGHT, code=None)
-NO_FILE = came('missing_output')
-NOT_RUN, CARRIED = came('not_run'), came('carried_over', WRONG)
+#: A new expected file, and files of an output that was added to the test before the second attempt.
+NEW_FILE, ADDED, ADDED_WRONG = Output('new', 'new'), Output(oldest_run_id=2), Output('wrong', oldest_run_id=2)
+#: A failure under another expected code.
+NEW_CODE = Execution('fail', 0, None)
 
 
 def judged(*history, test_id=1, builds=(), ends=(), active=True):
-    """Return the verdict on a test that came out in such ways in its attempts: runs 1, 2 and so on."""
+    """Return the verdict on a test with these executions in its attempts: runs 1, 2 and so on."""
     attempts = [AttemptOutcome(number, number, ends[number - 1] if ends else number,
-                               builds[number - 1] if builds else None, outcome, evidence)
-                for number, (outcome, evidence) in enumerate(history, 1)]
+                               builds[number - 1] if builds else None, execution.outcome, execution.evidence)
+                for number, execution in enumerate(history, 1)]
     return judge(test_id, f'command {test_id}', active, attempts)
 
 
 #: The histories of a test, by what they prove, each with the latest outcome.
-HISTORIES: dict[str, list[tuple[list[Came], Outcome | None]]] = {
-    'passed': [([PASS], 'pass'), ([PASS, CARRIED], 'pass'), ([PASS, NOT_RUN], 'pass')],
-    'flaky': [([PASS, CRASH], 'fail'), ([FAIL, PASS, CARRIED, NOT_RUN], 'pass'),
+HISTORIES: dict[str, list[tuple[list[Execution], Outcome | None]]] = {
+    'passed': [([PASS], 'pass'), ([PASS, CARRIED_OVER], 'pass'), ([PASS, NOT_RUN], 'pass')],
+    'flaky': [([PASS, CRASH], 'fail'), ([FAIL, PASS, CARRIED_OVER, NOT_RUN], 'pass'),
               # One pair under one expectation is enough.
-              ([PASS, FAIL, came('pass', RIGHT, code=10, expected=10)], 'pass'),
+              ([PASS, FAIL, Execution('pass', 10, 10)], 'pass'),
               # The same files under the same expectation, whatever else made it fail.
-              ([PASS, came('fail', RIGHT)], 'fail'),
+              ([PASS, Execution('fail')], 'fail'),
               # A test that crashed, or wrote something else, may not have reached the other output.
-              ([PASS, came('missing_output', code=139)], 'missing_output'),
-              ([came('pass', RIGHT, RIGHT), came('missing_output', WRONG)], 'missing_output'),
+              ([PASS, replace(NO_FILE, exit_code=139)], 'missing_output'),
+              ([Execution('pass', outputs=(RIGHT, RIGHT)), replace(NO_FILE, outputs=(WRONG,))], 'missing_output'),
               # An upload failed. An attempt, or an older run, had a file of the output before.
-              ([PASS, NO_FILE], 'missing_output'), ([NO_FILE, came('pass', File('right', 'right', 0))], 'pass'),
-              ([NO_FILE, came('pass', ADDED), NO_FILE], 'missing_output')],
-    'failing_identically': [([FAIL, FAIL], 'fail'), ([FAIL, came('fail', WRONG, expected=10)], 'fail'),
+              ([PASS, NO_FILE], 'missing_output'),
+              ([NO_FILE, Execution('pass', outputs=(Output(oldest_run_id=0),))], 'pass'),
+              ([NO_FILE, Execution('pass', outputs=(ADDED,)), NO_FILE], 'missing_output')],
+    'failing_identically': [([FAIL, FAIL], 'fail'), ([FAIL, replace(FAIL, expected_rc=10)], 'fail'),
                             ([NO_CODE, NO_CODE], 'fail'), ([NO_FILE, NO_FILE], 'missing_output')],
-    'failing_differently': [([FAIL, FAIL, OTHER], 'fail'), ([FAIL, CRASH], 'fail'), ([FAIL, NO_FILE], 'missing_output'),
-                            ([FAIL, NO_CODE], 'fail'), ([FAIL, came('fail', File('right', 'WRONG', 1))], 'fail')],
-    'failed_once': [([NOT_RUN, FAIL], 'fail'), ([FAIL, CARRIED], 'fail')],
-    'never_ran': [([NOT_RUN], None), ([], None), ([CARRIED], None)],
-    'expectation_changed': [([PASS, came('fail', RIGHT, expected=None)], 'fail'),
-                            ([FAIL, came('pass', NEW_FILE)], 'pass'),
+    'failing_differently': [([FAIL, FAIL, OTHER_FAIL], 'fail'), ([FAIL, CRASH], 'fail'), ([FAIL, NO_CODE], 'fail'),
+                            ([FAIL, NO_FILE], 'missing_output'),
+                            ([FAIL, Execution('fail', outputs=(Output('WRONG'),))], 'fail')],
+    'failed_once': [([NOT_RUN, FAIL], 'fail'), ([FAIL, CARRIED_OVER], 'fail')],
+    'never_ran': [([NOT_RUN], None), ([], None), ([CARRIED_OVER], None)],
+    'expectation_changed': [([PASS, NEW_CODE], 'fail'),
+                            ([FAIL, Execution('pass', outputs=(NEW_FILE,))], 'pass'),
                             # The output was added in between.
-                            ([NO_FILE, came('pass', ADDED)], 'pass'),
-                            ([came('pass', RIGHT), came('fail', RIGHT, ADDED_WRONG)], 'fail')]}
+                            ([NO_FILE, Execution('pass', outputs=(ADDED,))], 'pass'),
+                            ([PASS, Execution('fail', outputs=(RIGHT, ADDED_WRONG))], 'fail')]}
 
 
 @pytest.mark.parametrize('verdict', HISTORIES)
@@ -88,49 +79,28 @@ ONE, TWO = '1a2b3c4d' * 5, '5e6f7a8b' * 5
     # One pair of one build is enough, wherever it is.
     ([ONE, TWO, TWO], [FAIL, PASS, FAIL], 'flaky'), ([ONE, TWO, ONE], [PASS, FAIL, FAIL], 'flaky'),
     # An output was added after the first attempt, which is the only one of the failure's build.
-    ([ONE, ONE, TWO], [PASS, came('fail', RIGHT, ADDED_WRONG), PASS], 'build_changed'),
+    ([ONE, ONE, TWO], [PASS, Execution('fail', outputs=(RIGHT, ADDED_WRONG)), PASS], 'build_changed'),
     ([ONE, TWO], [FAIL, FAIL], 'failing_identically'), ([ONE, TWO], [PASS, PASS], 'passed')])
 def test_a_pass_and_a_failure_of_different_builds_prove_nothing_about_the_test(builds, history, verdict):
     assert judged(*history, builds=builds).verdict == verdict
 
 
-@contextmanager
-def count_lines():
-    """Yield a list that gets an element for each line of Python that is executed in the block."""
-    lines: list[None] = []
+@pytest.mark.parametrize(('failure', 'builds', 'expected'), [
+    (FAIL, [ONE, TWO] * 60, 'build_changed'), (NEW_CODE, [ONE] * 120, 'expectation_changed')])
+def test_attempts_that_are_alike_are_compared_once(monkeypatch, failure, builds, expected):
+    compare = Mock(wraps=verdict._had_same_expectation)
+    monkeypatch.setattr(verdict, '_had_same_expectation', compare)
 
-    def trace(_frame, event, _argument):
-        if event == 'line':
-            lines.append(None)
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        yield lines
-    finally:
-        sys.settrace(before)
-
-
-@pytest.mark.parametrize(('failure', 'builds', 'verdict'), [
-    (FAIL, [ONE, TWO], 'build_changed'), (came('fail', RIGHT, expected=None), [ONE], 'expectation_changed')])
-def test_attempts_that_are_alike_are_compared_once(failure, builds, verdict):
-    counts = []
-    for attempts in (60, 120):
-        with count_lines() as lines:
-            assert judged(*[PASS, failure] * attempts, builds=builds * (2 * attempts // len(builds))).verdict == verdict
-        counts.append(len(lines))
-
-    # Four times the work if each pass was compared with each failure.
-    assert counts[1] < 3 * counts[0]
+    assert judged(*[PASS, failure] * 60, builds=builds).verdict == expected
+    assert 0 < compare.call_count < 5
 
 
 def test_the_attempt_that_ended_last_has_the_latest_outcome():
-    assert judged(PASS, FAIL, CARRIED, ends=[5, 4, 6]).latest == 'pass'
+    assert judged(PASS, FAIL, CARRIED_OVER, ends=[5, 4, 6]).latest == 'pass'
 
 
 def test_evidence_is_needed_where_a_test_ran_more_than_once_and_failed():
-    histories = [([PASS, FAIL], True), ([FAIL, FAIL], True), ([PASS, PASS], False), ([FAIL, CARRIED], False)]
+    histories = [([PASS, FAIL], True), ([FAIL, FAIL], True), ([PASS, PASS], False), ([FAIL, CARRIED_OVER], False)]
     assert [needs_evidence(judged(*history).attempts) for history, _ in histories] == [need for _, need in histories]
 
 
@@ -155,7 +125,8 @@ def progress_of(*stages):
     ([None], [], 'pending'), (['testing'], [], 'pending'), (['completed', None], [PASS], 'pending'),
     # A machine was lost. A newer attempt with a result of its own decides, and no other.
     (['testing', 'completed'], [NOT_RUN, PASS], 'pass'), (['testing', 'completed'], [NOT_RUN, FAIL], 'fail'),
-    (['testing', 'completed'], [NOT_RUN, CARRIED], 'pending'), (['testing', 'canceled'], [NOT_RUN, PASS], 'pending'),
+    (['testing', 'completed'], [NOT_RUN, CARRIED_OVER], 'pending'),
+    (['testing', 'canceled'], [NOT_RUN, PASS], 'pending'),
     (['testing', 'completed', None], [NOT_RUN, PASS], 'pending')])
 def test_the_commit_waits_for_an_attempt_unless_a_newer_one_has_completed_with_a_result(stages, history, overall):
     assert judge_commit([judged(*history)], progress_of(*stages)) == overall
@@ -169,22 +140,22 @@ def verdicts_of(*histories):
     return [judged(*history, test_id=test_id) for test_id, history in zip(count(1), histories)]
 
 
-CHANGED = [PASS, came('fail', RIGHT, expected=None)]
+CHANGED = [PASS, NEW_CODE]
 
-SENTENCES: dict[str | None, list[Sequence[Came]]] = {
+SENTENCES: dict[str | None, list[Sequence[Execution]]] = {
     None: [[FAIL, NOT_RUN]],
     'Over 2 attempts 2 tests are flaky and 1 fails each time in the same way.': [
         [FAIL, PASS], [FAIL, FAIL], [PASS, FAIL]],
     # An attempt that ran nothing is not counted in.
     'Over 2 attempts 1 test is flaky.': [[FAIL, NOT_RUN, PASS]],
     'Over 2 attempts 1 test fails each time but not in the same way, 1 failed in the only attempt that ran it '
-    'and 1 never ran.': [[FAIL, OTHER], [FAIL, NOT_RUN], [NOT_RUN, NOT_RUN]],
-    'Over 2 attempts 2 tests fail each time but not in the same way.': [[FAIL, OTHER], [FAIL, OTHER]],
+    'and 1 never ran.': [[FAIL, OTHER_FAIL], [FAIL, NOT_RUN], [NOT_RUN, NOT_RUN]],
+    'Over 2 attempts 2 tests fail each time but not in the same way.': [[FAIL, OTHER_FAIL], [FAIL, OTHER_FAIL]],
     'Over 2 attempts 2 tests failed in the only attempt that ran them and 2 never ran.': [
         [FAIL, NOT_RUN], [NO_FILE, NOT_RUN], [NOT_RUN, NOT_RUN], [NOT_RUN, NOT_RUN], [PASS, PASS]],
     'Over 2 attempts 1 test cannot be judged because its expected result changed.': [CHANGED],
     'Over 2 attempts 2 tests cannot be judged because their expected results changed.': [CHANGED, CHANGED],
-    'Over 2 attempts every test passed each time.': [[PASS, PASS], [PASS, CARRIED]]}
+    'Over 2 attempts every test passed each time.': [[PASS, PASS], [PASS, CARRIED_OVER]]}
 
 
 @pytest.mark.parametrize('sentence', SENTENCES)
@@ -198,7 +169,7 @@ def test_a_finding_names_its_tests():
         ('2 tests are flaky', (1, 3)), ('1 fails each time in the same way', (2,))]
 
 
-IDENTICAL, FLAKY, DIFFERING, ONCE = [FAIL, FAIL], [PASS, FAIL], [OTHER, FAIL], [NOT_RUN, FAIL]
+IDENTICAL, FLAKY, DIFFERING, ONCE = [FAIL, FAIL], [PASS, FAIL], [OTHER_FAIL, FAIL], [NOT_RUN, FAIL]
 HARDLY = ': running {} again will hardly change that.'
 MASTER = 'in the same way in run 40, the newest of master' + HARDLY
 
@@ -210,7 +181,7 @@ MASTER = 'in the same way in run 40, the newest of master' + HARDLY
     ([FLAKY, ONCE], [], '1 of the 2 passed in another attempt: it is flaky.'),
     ([FLAKY, FLAKY, DIFFERING], [], '2 of the 3 passed in another attempt: they are flaky.'),
     ([DIFFERING], [], 'This test failed each time, but not in the same way.'),
-    ([ONCE, [FAIL, CARRIED], [NOT_RUN, NOT_RUN], CHANGED], [], None),
+    ([ONCE, [FAIL, CARRIED_OVER], [NOT_RUN, NOT_RUN], CHANGED], [], None),
     ([ONCE, ONCE, ONCE], [1, 3], '2 of the 3 fail ' + MASTER.format('them')),
     ([ONCE, ONCE], [1, 2], 'All 2 fail ' + MASTER.format('them')),
     # The advice is given once.

@@ -16,7 +16,7 @@ from mod_ci.models import GcpInstance
 from mod_customized.models import CustomizedTest, TestFork
 from mod_regression.models import Category, RegressionTest, RegressionTestOutput, RegressionTestOutputFiles
 from mod_test.models import Fork, Test, TestPlatform, TestProgress, TestStatus, TestType
-from outcome import Outcome, passing, record
+from results import record
 from sqlalchemy import func, select
 
 MAIN_REPOSITORY = 'https://github.com/CCExtractor/ccextractor.git'
@@ -127,9 +127,9 @@ def machine(run_id, *, ago):
     return add(GcpInstance(f'machine-{secrets.token_hex(8)}', run_id, datetime.now() - ago))
 
 
-def result(of, test, outcome=None):
-    """Add a regression test's result to a run, with its files; by default all is as expected."""
-    return record(db.session, of, test, outcome or passing(test))
+def result(of, test, produced=None, **changes):
+    """Add a regression test's result to a run, with its files: see `record`. By default all is as expected."""
+    return record(db.session, of, test, produced, **changes)
 
 
 @dataclass(frozen=True)
@@ -152,17 +152,14 @@ def seed_demo():
     regression_test('-in=mp4 -out=webvtt -hauppauge', active=False)
     crashes, differs, varies, makes_nothing = tests[1], tests[2], tests[4], tests[7]
     output(crashes)
-    accepted = variant(varies.output_files[0])
-    outcomes = {
-        crashes.id: passing(crashes).exits(139),
-        differs.id: Outcome(0, {differs.output_files[0].id: digest()}),
-        varies.id: Outcome(0, {varies.output_files[0].id: accepted}),
-        makes_nothing.id: Outcome(1, {}),
-    }
     source = run(tests, owners=[carol], stages=COMPLETED, test_type=TestType.pull_request, branch='pull_request',
                  commit='5f2a9c0e7d41b8836a1c4e90d2b7f3586ce1a904', pr_nr=1342)
-    for test in tests:
-        result(source, test, outcomes.get(test.id))
+    result(source, crashes, exit_code=139)
+    result(source, differs, {differs.output_files[0].id: digest()})
+    result(source, varies, {varies.output_files[0].id: variant(varies.output_files[0])})
+    result(source, makes_nothing, {}, exit_code=1)
+    for test in {*tests} - {crashes, differs, varies, makes_nothing}:
+        result(source, test)
     demo = Demo(source.id, (crashes.id, differs.id, makes_nothing.id), {
         'alice': token(alice, ['runs:read', 'runs:write', 'results:read']),
         'bob': token(bob),

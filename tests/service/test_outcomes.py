@@ -2,10 +2,15 @@
 
 import pytest
 from application import hosted
-from support.outcomes import NOT_SELECTED, SELECTED, assert_shown
+from support.outcomes import NOT_SELECTED, SELECTED, assert_marks_count, assert_shown
 
 
-@pytest.mark.parametrize('cases', [SELECTED, NOT_SELECTED], ids=['with rows', 'without rows'])
-def test_the_verdict_shows_each_outcome(database, cases):
+@pytest.mark.parametrize('executions', [SELECTED, NOT_SELECTED], ids=['with rows', 'without rows'])
+def test_the_verdict_shows_each_outcome(database, executions):
     with hosted(database.uri):
-        assert_shown(cases)
+        assert_shown(executions)
+
+
+def test_the_mark_of_a_carried_over_result_counts_while_the_end_is_there(database):
+    with hosted(database.uri):
+        assert_marks_count()

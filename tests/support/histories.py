@@ -1,14 +1,13 @@
-"""Attempts of a run, in which regression tests come out in one way or another."""
+"""Attempts of a run, in which regression tests did one thing or another."""
 
-from dataclasses import dataclass, replace
+from itertools import repeat
 
 import seed
 from database import db
 from flask import g
-from mod_customized.models import CustomizedTest
-from mod_test.models import Test, TestProgress, TestStatus
-from outcome import Outcome, passing
+from mod_test.models import Test, TestProgress, TestResult, TestResultFile, TestStatus
 from support.changes import add_mark, add_retries
+from support.executions import ACCEPTED
 
 from mod_runs_api import retry_run
 
@@ -32,7 +31,7 @@ def report(run_id, tests, failed=()):
     run = db.session.get_one(Test, run_id)
     wrong = [test.id for test in failed]
     for test in tests:
-        seed.result(run, test, passing(test).exits(139) if test.id in wrong else None)
+        seed.result(run, test, **({'exit_code': 139} if test.id in wrong else {}))
     db.session.commit()
 
 
@@ -50,51 +49,45 @@ def finish(run_id, tests, failed=()):
     return run_id
 
 
-@dataclass(frozen=True)
-class Came:
-    """How a regression test with one output came out in an attempt."""
-
-    code: int | None = 0
-    expected_code: int | None = 0
-    #: The hash of the output that was expected.
-    expected: str = 'right'
-    #: The hash of what came out; None if it was expected, and '-' if there was no file.
-    got: str | None = None
-    is_carried_over: bool = False
-
-
-PASS = Came()
-FAIL, OTHER, NO_FILE = Came(got='wrong'), Came(got='also wrong'), Came(got='-')
-CRASH, NO_CODE = Came(code=139), Came(code=None)
-#: It was selected, and there is no result.
-NOT_RUN = None
-
-
-def carried(came):
-    """Return the same, carried over from another attempt."""
-    return replace(came, is_carried_over=True)
-
-
-def add_attempts(*tests):
+def add_attempts(*histories, commands=repeat('-out=srt -latin1')):
     """
     Add completed attempts, and return their runs.
 
-    Each argument is a regression test: how it came out in the attempts, from the first one on, NOT_RUN where there is
-    no result, and '' where it was not selected.
+    Each history is that of a new regression test: its executions, the first of them in the root run.
     """
-    added = [seed.regression_test() for _ in tests]
-    attempts = [seed.run(stages=seed.COMPLETED) for _ in range(max(map(len, tests)))]
-    for test, history in zip(added, tests):
-        for attempt, came in zip(attempts, history):
-            if came != '':
-                db.session.add(CustomizedTest(test_id=attempt.id, regression_id=test.id))
-            if isinstance(came, Came):
-                output, = test.output_files
-                test.expected_rc, output.correct = came.expected_code, came.expected
-                seed.result(attempt, test, Outcome(came.code, {} if came.got == '-' else {output.id: came.got}))
-                if came.is_carried_over:
-                    end = attempt.progress[-1]
-                    add_mark(attempt.id, test.id, attempts[0].id, end.id, end.timestamp)
-    first, *retries = [attempt.id for attempt in attempts]
-    add_retries(first, retries)
-    return [first, *retries]
+    tests = [_add_test(command, history[0]) for command, history in zip(commands, histories)]
+    attempts = [(_add_attempt(tests, executions), executions) for executions in zip(*histories)]
+    root = attempts[0][0]
+    for run, executions in attempts:
+        for test, execution in zip(tests, executions):
+            if execution.outcome == 'carried_over':
+                end = run.progress[-1]
+                add_mark(run.id, test.id, root.id, end.id, end.timestamp)
+    add_retries(root.id, [run.id for run, _ in attempts[1:]])
+    return [run.id for run, _ in attempts]
+
+
+def _add_test(command, execution):
+    # The code that is expected by now decides about no result.
+    test = seed.regression_test(command, outputs=0, expected_rc=99)
+    # An INSERT would have the default in the place of None.
+    test.active = execution.active
+    if not execution.in_category:
+        test.categories = []
+    for output in execution.outputs:
+        seed.variant(seed.output(test, ignore=output.ignore), ACCEPTED)
+    return test
+
+
+def _add_attempt(tests, executions):
+    run = seed.run([test for test, execution in zip(tests, executions) for _ in range(execution.selected)],
+                   stages=seed.COMPLETED)
+    for test, execution in zip(tests, executions):
+        if execution.has_result:
+            seed.add(TestResult(test_id=run.id, regression_test_id=test.id, runtime=1, exit_code=execution.exit_code,
+                                expected_rc=execution.expected_rc))
+        for row, output in zip(test.output_files, execution.outputs):
+            if output.produced is not None:
+                seed.add(TestResultFile(test_id=run.id, regression_test_id=test.id, regression_test_output_id=row.id,
+                                        expected=output.expected, got=output.got))
+    return run
