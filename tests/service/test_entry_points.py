@@ -12,8 +12,6 @@ from sqlalchemy.exc import OperationalError
 from support.entry_points import CALLS, SILENT, EntryPoints
 from support.statements import Statement, record_statements
 
-from .services import wait_for
-
 #: The tables that grow with every run. The others grow with the test suite, as a retry itself does.
 HISTORY = {'test', 'test_progress', 'test_result', 'test_result_file', 'customized_test', 'test_fork', 'run_retry',
            'run_carried_over', 'user', 'api_token'}
@@ -50,31 +48,13 @@ def test_an_account_with_select_and_insert_is_enough(entry_points, name):
     CALLS[name](entry_points)
 
 
-def has_statistics(engine):
-    """Return whether the server has statistics of at least half of the progress rows."""
-    with engine.connect() as connection:
-        known = connection.exec_driver_sql('SELECT n_rows FROM mysql.innodb_table_stats '
-                                           "WHERE database_name = DATABASE() AND table_name = 'test_progress'").scalar()
-        return (known or 0) * 2 >= connection.exec_driver_sql('SELECT COUNT(*) FROM test_progress').scalar_one()
-
-
-@pytest.fixture(scope='module', params=['as they are', 'analyzed'])
-def engine(request, database, entry_points):
-    """
-    Connect to the database, with the statistics that the server collects by itself and with exact ones.
-
-    The first are of some moment while the tables grew. Before MariaDB has collected any, it takes the tables for empty.
-    """
-    if request.param == 'as they are' and database.kind == 'MySQL':
-        pytest.skip('MySQL finds plans by its statistics alone, and brings them up to date when a table has grown')
+@pytest.fixture(scope='module')
+def engine(database, entry_points):
+    """Connect to the database, after the server has brought the statistics up to date that its plans depend on."""
     engine = create_engine(database.uri)
-    if request.param == 'analyzed':
-        with engine.connect() as connection:
-            tables = connection.exec_driver_sql('SHOW TABLES').scalars().all()
-            connection.exec_driver_sql(f'ANALYZE TABLE {", ".join(f"`{table}`" for table in tables)}')
-    else:
-        # It does so in the background, at most every ten seconds.
-        wait_for('statistics of the progress rows', lambda: has_statistics(engine))
+    with engine.connect() as connection:
+        tables = connection.exec_driver_sql('SHOW TABLES').scalars().all()
+        connection.exec_driver_sql(f'ANALYZE TABLE {", ".join(f"`{table}`" for table in tables)}')
     yield engine
     engine.dispose()
 
