@@ -14,17 +14,10 @@ class RunsApiError(Exception):
     """
     Base of all errors that refuse a request (docs/api.rst, "Errors").
 
-    Parameters
-    ----------
-    message : str
-        One or two sentences for a user. A longer message than 500 characters is cut.
-    details : Mapping, optional
-        Facts for programs, in JSON types.
-
     Attributes
     ----------
     message : str
-        One or two sentences for a user, at most 500 characters.
+        One or two sentences for a user. A longer message than 500 characters is cut.
     code : str
         The snake_case name of the error.
     details : dict of str to object

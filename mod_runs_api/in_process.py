@@ -83,11 +83,7 @@ def preview_retry(run_id: int) -> Preview:
 
     Raises
     ------
-    RunNotFound
-        The run does not exist.
-    InvalidFields
-        The argument is not an integer.
-    ServiceUnavailable, InternalError, MountError
+    RunNotFound, InvalidFields, ServiceUnavailable, InternalError, MountError
         As :func:`retry_run`.
     """
     return read_preview(extension_state(), load_run_id(run_id))
@@ -111,11 +107,7 @@ def list_attempts(run_id: int) -> list[Attempt]:
 
     Raises
     ------
-    RunNotFound
-        The run does not exist.
-    InvalidFields
-        The argument is not an integer.
-    ServiceUnavailable, InternalError, MountError
+    RunNotFound, InvalidFields, ServiceUnavailable, InternalError, MountError
         As :func:`retry_run`.
     """
     return extension_state().transactions.run(read_attempts_page, load_run_id(run_id)).attempts
@@ -139,11 +131,7 @@ def attempts_verdict(run_id: int) -> Verdict:
 
     Raises
     ------
-    RunNotFound
-        The run does not exist.
-    InvalidFields
-        The argument is not an integer.
-    ServiceUnavailable, InternalError, MountError
+    RunNotFound, InvalidFields, ServiceUnavailable, InternalError, MountError
         As :func:`retry_run`.
     """
     return extension_state().transactions.run(read_verdict, load_run_id(run_id))

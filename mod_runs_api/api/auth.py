@@ -83,7 +83,11 @@ def requester() -> User:
 
 
 def require(scope: str, rules: RetryRules | None = None) -> None:
-    """Check that the user who sent the current request has the scope, and may retry by the rules. Raises an error."""
+    """
+    Check that the user who sent the current request has the scope, and may retry by the rules.
+
+    Raises :exc:`Unauthorized` or :exc:`Forbidden`.
+    """
     identity: Identity = g.runs_api_identity
     user = requester()
     if scope not in identity.scopes:

@@ -1,7 +1,7 @@
 """
 Transactions on the host's database.
 
-The package's own transactions are repeated after a transient error. Here the database's errors become the package's.
+The package's own transactions are repeated after a conflict. Here the database's errors become the package's.
 """
 
 import random

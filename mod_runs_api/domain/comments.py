@@ -53,6 +53,18 @@ class InvalidCommand:
     message: str
 
 
+@dataclass(frozen=True)
+class CommentRefusal:
+    """A retry that a comment requested and that was refused."""
+
+    #: None if the line is no valid command.
+    platform: str | None
+    #: The run that is not retried; None if the pull request has no run on the platform.
+    run_id: int | None
+    #: The reason of the refusal.
+    message: str
+
+
 def read_commands(comment: str) -> list[Command | InvalidCommand]:
     """
     Return the commands in a comment, in order.

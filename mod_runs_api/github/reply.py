@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..domain.comments import CommentRefusal
 from ..domain.retry import Retry
 from ..domain.sentences import counted, queued_again
 
@@ -15,18 +16,6 @@ class CommentRetry(Retry):
     address: str | None
     #: The sentence of the attempts' verdict; None if there is none.
     verdict_sentence: str | None
-
-
-@dataclass(frozen=True)
-class CommentRefusal:
-    """A retry that a comment requested and that was refused."""
-
-    #: None if the line is no valid command.
-    platform: str | None
-    #: The run that is not retried; None if the pull request has no run on the platform.
-    run_id: int | None
-    #: The reason of the refusal.
-    message: str
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,19 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from ..domain.comments import Command, Comment, IgnoredComment, InvalidCommand, read_commands
+from ..domain.comments import Command, Comment, CommentRefusal, IgnoredComment, InvalidCommand, read_commands
+from ..domain.retry import Retry
 from ..domain.run import PullRequest
 from ..domain.users import User
-from ..errors import InvalidFields, RunNotFound, Unprocessable
+from ..errors import InvalidFields, RunNotFound
 from ..extension import ExtensionState, extension_state
 from ..host.github import find_pull_request, github_access
 from ..host.runtime import run_page, to_external
-from ..service.comments import find_commanded_run, retry_commanded_run
+from ..service.comments import retry_for_command
 from ..service.users import find_writer
 from ..service.validation import StrictString, load_retry_fields, storable
 from ..service.verdict import read_verdict
-from .reply import CommentOutcome, CommentRefusal, CommentRetry
+from .reply import CommentOutcome, CommentRetry
 
 
 class _Part(Schema):
@@ -142,13 +143,9 @@ def _check_reason(command: Command | InvalidCommand) -> Command | InvalidCommand
 def _retry(state: ExtensionState, comment: Comment, user: User, pull_request: PullRequest,
            command: Command) -> CommentRetry | CommentRefusal | None:
     """Return the outcome of a command; None if the pull request has no run on the platform."""
-    run = state.transactions.run(find_commanded_run, comment, pull_request, command)
-    if run is None:
-        return None
-    try:
-        retry = retry_commanded_run(state, run, command, user)
-    except (RunNotFound, Unprocessable) as error:
-        return CommentRefusal(command.platform, run.id, error.message)
+    retry = retry_for_command(state, comment, pull_request, command, user)
+    if not isinstance(retry, Retry):
+        return retry
     verdict_sentence = None
     if command.failed_only:
         with suppress(RunNotFound):  # The new run has just been deleted.
