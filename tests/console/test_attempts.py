@@ -1,12 +1,9 @@
 """The attempts on the console's page of a run: live, what they prove, and why a run ended early (docs/console.rst)."""
 
-
 import pytest
 from on_platform.protocol import CRASH, MISSING, Outcome, differs
 
 from .conftest import asked
-
-pytestmark = pytest.mark.console
 
 #: The names of the two tables.
 ATTEMPTS, GRID = 'Attempts, newest first', 'Tests that did not pass each time'

@@ -9,8 +9,6 @@ from on_platform.protocol import CRASH, PASSWORD, differs
 
 from .conftest import open_dialog
 
-pytestmark = pytest.mark.console
-
 #: The choices. Their numbers follow once they are known, unless the choice is refused.
 ALL, FAILED = 'All tests', 'Only those that did not pass'
 

@@ -1,13 +1,10 @@
 """The console for everybody: what axe finds, small screens, light and dark (docs/console.rst)."""
 
-
 import pytest
 from browser import chromium
 from on_platform.protocol import CRASH, differs
 
 from .conftest import open_dialog
-
-pytestmark = pytest.mark.console
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from on_platform.protocol import CRASH, Outcome
 
 from .conftest import asked
 
-pytestmark = pytest.mark.console
-
 COMMIT = '5eed' * 10
 
 FAILS = Outcome(exit_code=1)

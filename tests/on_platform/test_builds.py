@@ -7,8 +7,6 @@ import pytest
 from .checkout import add_built_commit, copy_as_documented
 from .protocol import CRASH
 
-pytestmark = pytest.mark.platform
-
 ONE, OTHER = 'c0ffee11' + '1' * 32, 'decade22' + '2' * 32
 
 

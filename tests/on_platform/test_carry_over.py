@@ -12,8 +12,6 @@ from sqlalchemy import text
 
 from .protocol import BOTH, CRASH, Reported, differs
 
-pytestmark = pytest.mark.platform
-
 CATEGORY = re.compile(r'<h4 class="category-header [^>]*>(.*?)</h4>')
 
 

@@ -2,8 +2,6 @@
 
 import pytest
 
-pytestmark = pytest.mark.platform
-
 
 @pytest.mark.parametrize('command', ['retry 1', 'sweep'])
 def test_a_command_says_in_a_sentence_that_the_database_is_away(telling, command):

@@ -6,8 +6,6 @@ import pytest
 
 from .protocol import BOTH, CRASH, Reported, Worker
 
-pytestmark = pytest.mark.platform
-
 TIME_LIMIT = 'Could not complete test, time limit exceeded'
 
 WHOLE = Reported('pass', tests=4, passed=4, failed=0, not_run=0)

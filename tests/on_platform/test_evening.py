@@ -8,14 +8,11 @@ import sys
 from datetime import timedelta
 from textwrap import dedent
 
-import pytest
 from support.databases import fresh_database, named_server
 
 from .checkout import copy
 from .documented import commands, section
 from .rows import PlatformRows, now, seed_platform
-
-pytestmark = pytest.mark.platform
 
 TRIAL = ('docs/adopt.rst', 'A trial of one evening')
 

@@ -1,11 +1,7 @@
 """What the mount adds to the real platform's own requests (docs/operations.rst)."""
 
-import pytest
-
 from .checkout import copy
 from .protocol import CRASH, running
-
-pytestmark = pytest.mark.platform
 
 #: Headers whose values differ from one request to the next.
 PASSING = ('x-ratelimit-remaining', 'x-ratelimit-reset')

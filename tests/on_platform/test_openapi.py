@@ -10,8 +10,6 @@ from mod_runs_api.api.schemas import ErrorSchema
 
 from .protocol import CRASH
 
-pytestmark = pytest.mark.platform
-
 
 def document_of(platform):
     """Return the document of a copy of the platform."""

@@ -8,8 +8,6 @@ import pytest
 from .protocol import Reported, Story
 from .rows import now
 
-pytestmark = pytest.mark.platform
-
 
 class Answers(NamedTuple):
     """What everybody reports of a completed run with a test that passed and an odd one."""

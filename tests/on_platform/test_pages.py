@@ -2,11 +2,7 @@
 
 import re
 
-import pytest
-
 from .protocol import CRASH
-
-pytestmark = pytest.mark.platform
 
 
 def test_a_user_who_may_retry_finds_buttons_the_history_and_no_link_that_deletes(story):

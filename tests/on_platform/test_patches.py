@@ -20,8 +20,6 @@ from .documented import ROOT, command
 from .protocol import running
 from .rows import PlatformRows, seed_platform
 
-pytestmark = pytest.mark.platform
-
 #: Those that need nothing of ours, and those that are in place before the package is mounted.
 ALONE, TEMPLATES = ['pool-pre-ping', 'create-all-once', 'restart-by-post'], ['pages', 'report']
 #: The migration of the patch that mounts, and the one that it follows.

@@ -7,7 +7,7 @@ import pytest
 
 from .protocol import BOTH, CRASH, PASSWORD, differs
 
-pytestmark = [pytest.mark.platform, BOTH]
+pytestmark = BOTH
 
 CONFIGURATION = ('platform', 'test_type', 'fork_id', 'branch', 'commit', 'pr_nr')
 

@@ -12,7 +12,7 @@ import pytest
 from .protocol import BOTH
 from .rows import now
 
-pytestmark = [pytest.mark.platform, BOTH]
+pytestmark = BOTH
 
 ACCEPTED, OF_ANOTHER = 'accepted', 'accepted of another output'
 

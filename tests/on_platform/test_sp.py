@@ -13,8 +13,6 @@ from .checkout import Platform, named
 from .documented import ROOT
 from .protocol import CRASH, differs
 
-pytestmark = pytest.mark.platform
-
 
 @pytest.fixture(scope='module')
 def client(tmp_path_factory):

@@ -9,7 +9,7 @@ from .checkout import copy_as_documented
 from .protocol import BOTH, Reported
 from .rows import now
 
-pytestmark = [pytest.mark.platform, BOTH]
+pytestmark = BOTH
 
 #: So long ago that it is long ago in local time and in UTC.
 LONG = timedelta(hours=12)

@@ -5,8 +5,6 @@ from support.github import AUTHOR
 
 from .protocol import CRASH
 
-pytestmark = pytest.mark.platform
-
 #: An account on GitHub that nobody here knows.
 MALLORY = 666
 
