@@ -30,7 +30,10 @@ def cells(line):
 
 def test_what_was_built_for_a_run_is_known_when_it_has_completed(attempts, command, first, tests):
     build(first, f' {ONE} ')
-    second = build(retry_in_process(first), OTHER)
+    second = retry_in_process(first)
+    # It is not copied.
+    assert db.session.get_one(Test, second).built_commit is None
+    build(second, OTHER)
     end(second, TestStatus.canceled)
 
     assert [one['built_commit_sha'] for one in attempts(first).json['data']] == [ONE, None]

@@ -1,18 +1,20 @@
 """A built console before a copy of the platform's checkout, and a browser that is signed in to it."""
 
-import hashlib
 import json
 from datetime import timedelta
 from functools import partial
-from itertools import count
-from secrets import token_hex
+from itertools import cycle
 from urllib.parse import urlsplit
 
 import pytest
 from browser import chromium
-from on_platform.checkout import add_built_commit, copy_as_documented, named, prepare
-from on_platform.protocol import Story, running
-from on_platform.rows import PlatformRows, now
+from browser.conftest import browser
+from on_platform.checkout import add_built_commit, copy_as_documented, named
+from on_platform.conftest import process, rows, story, unmounted
+from on_platform.rows import now
+
+# These fixtures are used as they are.
+__all__ = ['browser', 'process', 'rows', 'story', 'unmounted']
 
 #: AbortSignal.timeout has a clock of its own, which a test cannot move.
 TIMEOUTS = '''AbortSignal.timeout = (milliseconds) => {
@@ -21,8 +23,7 @@ TIMEOUTS = '''AbortSignal.timeout = (milliseconds) => {
   return controller.signal;
 };'''
 
-#: Ids of tokens, and addresses. The ids of the stories' own tokens are small.
-_numbers = count(1_000_000)
+_addresses = cycle(range(1, 251))
 
 
 @pytest.fixture(scope='session')
@@ -32,56 +33,29 @@ def built():
 
 
 @pytest.fixture(scope='session')
-def platform(built, tmp_path_factory):
+def telling(built, unmounted):
     """A copy of the platform with all that the docs offer, which knows what was built."""
-    checkout = named('SAMPLE_PLATFORM', 'a checkout of the sample platform')
-    return add_built_commit(copy_as_documented(prepare(checkout, tmp_path_factory.mktemp('checkout'))))
+    return add_built_commit(copy_as_documented(unmounted))
 
 
 @pytest.fixture(scope='session')
-def rows(tmp_path_factory):
-    """The database."""
-    return PlatformRows(f'sqlite:///{tmp_path_factory.mktemp("database")}/platform.sqlite')
+def kind():
+    """The kind of the database."""
+    return 'sqlite'
 
 
-@pytest.fixture(scope='session')
-def process(platform, rows, tmp_path_factory):
-    """The process that stories are told to, and that answers the console."""
-    with running(platform, rows.address, tmp_path_factory.mktemp('protocol')) as process:
-        yield process
-
-
-@pytest.fixture
-def story(process, rows, platform):
-    """A platform on which nothing has happened yet."""
-    return Story(process, rows, platform)
-
-
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def address(process):
     """The origin of the platform."""
     return f"http://localhost:{process.call('serve')}"
-
-
-@pytest.fixture(scope='session')
-def browser():
-    """Chromium."""
-    with chromium.running() as browser:
-        yield browser
 
 
 def options(address, story, *, dark):
     """Return the options of a browser's context in which the person of a story is signed in, if one is given."""
     kept = {'sp-theme': 'dark' if dark else 'light'}
     if story:
-        secret, expires = f'spci_{token_hex(32)}', now() + timedelta(days=1)
-        story.rows.add('api_token', id=next(_numbers), user_id=story.user_id, token_name=secret[:16],
-                       token_prefix=secret[:16], token_hash=hashlib.sha256(secret.encode()).hexdigest(),
-                       # Those that the console's own log-in asks for.
-                       scopes_json='["runs:read", "runs:write", "results:read", "system:read"]',
-                       created_at=now(), expires_at=expires)
-        kept['sp-session'] = json.dumps({'token': secret, 'email': 'adam@example.com', 'role': 'admin',
-                                         'expires_at': f'{expires.isoformat()}Z'})
+        kept['sp-session'] = json.dumps({'token': story.add_token(), 'email': 'adam@example.com', 'role': 'admin',
+                                         'expires_at': f'{(now() + timedelta(days=1)).isoformat()}Z'})
     return {'locale': 'en-GB', 'storage_state': {'cookies': [], 'origins': [{
         'origin': address, 'localStorage': [{'name': name, 'value': value} for name, value in kept.items()]}]}}
 
@@ -92,7 +66,7 @@ def serve(page, built):
         path = urlsplit(route.request.url).path
         if path.startswith('/api/'):
             # The platform counts requests by address, those for a log-in with all others.
-            route.continue_(headers={**route.request.headers, 'x-forwarded-for': f'192.0.2.{next(_numbers) % 250 + 1}'})
+            route.continue_(headers={**route.request.headers, 'x-forwarded-for': f'192.0.2.{next(_addresses)}'})
             return
         file = built / path.lstrip('/')
         route.fulfill(path=file if file.is_file() else built / 'index.html')

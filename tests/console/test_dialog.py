@@ -1,16 +1,22 @@
 """The console's "Run again": press, choose, land (docs/console.rst)."""
 
 import re
-from typing import Any
 
 import pytest
 from browser.chromium import focused, tab_to
+from browser.conftest import hold
 from on_platform.protocol import CRASH, PASSWORD, differs
 
 from .conftest import open_dialog
 
 #: The choices. Their numbers follow once they are known, unless the choice is refused.
 ALL, FAILED = 'All tests', 'Only those that did not pass'
+
+
+@pytest.fixture
+def people(story):
+    """Cora, who may run tests, and Una, who may not."""
+    story.process.call('add_people', people={'cora': 'contributor', 'una': 'user'}, password=PASSWORD)
 
 
 @pytest.fixture
@@ -26,13 +32,7 @@ def page(visit, red):
     return visit(f'/runs/{red}')
 
 
-def sign_in(story, page, name, role):
-    """Add a person to the platform, and sign in as that person."""
-    story.process.call('add_people', people={name: role}, password=PASSWORD)
-    sign_in_again(page, name)
-
-
-def sign_in_again(page, name):
+def sign_in(page, name):
     """Sign in as a person of the platform."""
     page.get_by_label('Email').fill(f'{name}@example.com')
     page.get_by_label('Password').fill(PASSWORD)
@@ -65,10 +65,10 @@ def answer_posts(page, answer):
                else route.continue_())
 
 
-def test_sign_in_press_choose_and_land(story, red, visit):
+def test_sign_in_press_choose_and_land(story, red, visit, people):
     before = story.rows_of(red)
     page = visit(f'/runs/{red}', signed_in=False)
-    sign_in(story, page, 'cora', 'contributor')
+    sign_in(page, 'cora')
 
     dialog = open_dialog(page)
     dialog.get_by_role('radio', name=f'{FAILED} — 2 would run').check()
@@ -77,15 +77,15 @@ def test_sign_in_press_choose_and_land(story, red, visit):
     dialog.get_by_role('button', name='Run again').dblclick()
 
     made = landed(page, story, red)
-    assert story.selection(made) == [story.selection(red)[1], story.selection(red)[3]]
+    assert story.rows.selection(made) == [story.rows.selection(red)[1], story.rows.selection(red)[3]]
     _, own = story.attempts(red)
     assert (own['failed_only'], own['reason'], own['requested_by']) == (True, 'flaky VM', 'cora')
     assert story.rows_of(red) == before
 
 
-def test_who_may_not_sees_no_button(story, red, visit):
+def test_who_may_not_sees_no_button(red, visit, people):
     page = visit(f'/runs/{red}', signed_in=False)
-    sign_in(story, page, 'una', 'user')
+    sign_in(page, 'una')
 
     page.get_by_text('General — 2 failed').wait_for()
     assert page.get_by_role('button', name='Run again').count() == 0
@@ -142,12 +142,12 @@ def leave(page, way):
 
 
 @pytest.mark.parametrize('way', ['Escape', 'Escape while it sends', 'reload', '429', '401'])
-def test_a_request_that_may_have_made_a_run_is_kept_when_its_dialog_is_left(story, visit, red, way):
+def test_a_request_that_may_have_made_a_run_is_kept_when_its_dialog_is_left(story, visit, red, people, way):
     page = visit(f'/runs/{red}', signed_in=False)
-    sign_in(story, page, 'cora', 'contributor')
+    sign_in(page, 'cora')
     leave(page, way)
     if way == '401':
-        sign_in_again(page, 'cora')
+        sign_in(page, 'cora')
 
     dialog = open_dialog(page)
     dialog.get_by_text('This is your earlier request. If you send it again, only one run is made.').wait_for()
@@ -215,13 +215,11 @@ def test_each_dialog_begins_anew_but_with_the_reason(story, page, red):
     dialog.wait_for(state='detached')
 
     # Before its own preview has come, nothing is chosen, and the dialog says why.
-    held: list[Any] = []
-    page.route('**/retry', lambda route: held.append(route))
+    held = hold(page)
     dialog = open_dialog(page)
     dialog.get_by_role('status').get_by_text('Loading a preview…').wait_for()
     assert dialog.get_by_role('radio', checked=True).count() == 0
     assert dialog.get_by_role('button', name='Run again').is_disabled()
-    page.unroute('**/retry')
     held[0].continue_()
     dialog.get_by_role('radio', name=f'{ALL} — 5 would run', checked=True).wait_for()
     dialog.get_by_role('status').get_by_text('The preview is loaded.').wait_for()
@@ -241,9 +239,8 @@ def test_each_dialog_begins_anew_but_with_the_reason(story, page, red):
 @pytest.mark.parametrize('takes_long', [False, True])
 def test_without_a_preview_one_may_run_again_all_the_same(story, visit, red, takes_long):
     page = visit(f'/runs/{red}', clock=True)
-    held: list[Any] = []
-    page.route('**/retry', lambda route: (
-        route.continue_() if route.request.method == 'POST' else held.append(route) if takes_long else route.abort()))
+    # Without an answer it takes long.
+    page.route('**/retry', lambda route: None if takes_long else route.abort(), times=1)
     dialog = open_dialog(page)
     if takes_long:
         dialog.get_by_role('status').get_by_text('Loading a preview…').wait_for()
@@ -253,14 +250,13 @@ def test_without_a_preview_one_may_run_again_all_the_same(story, visit, red, tak
     dialog.get_by_role('radio', name=FAILED, exact=True).check()
     assert dialog.get_by_role('button', name='Run again').is_enabled()
     submit(dialog)
-    assert len(story.selection(landed(page, story, red))) == 2
+    assert len(story.rows.selection(landed(page, story, red))) == 2
 
 
 @pytest.mark.parametrize('chosen', [ALL, FAILED])
 def test_a_late_preview_takes_a_choice_away_but_makes_none(story, visit, red, chosen):
     page = visit(f'/runs/{red}', clock=True)
-    held: list[Any] = []
-    page.route('**/retry', lambda route: held.append(route))
+    held = hold(page)
     dialog = open_dialog(page)
     page.clock.fast_forward(6_000)
     # All tests are chosen already.
@@ -394,7 +390,7 @@ def test_the_keyboard_alone_is_enough(story, page, red):
     page.keyboard.press('Enter')
 
     made = landed(page, story, red)
-    assert len(story.selection(made)) == 2
+    assert len(story.rows.selection(made)) == 2
     assert focused(page) == f'Run {made}'
 
 

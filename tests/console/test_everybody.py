@@ -12,8 +12,7 @@ def retried(story):
     """A run that has completed twice, its retry for a long reason: one test is flaky, and one fails each time."""
     tests = story.tests(5)
     first = story.complete(story.push(tests), {tests[1]: CRASH, tests[3]: differs('else')})
-    answer = story.ask('POST', f'/runs/{first}/retry', json_body={'failed_only': True, 'reason': 'x' * 200})
-    return story.complete(answer['new_run_id'], {tests[3]: differs('else')})
+    return story.complete(story.retry(first, reason='x' * 200), {tests[3]: differs('else')})
 
 
 @pytest.fixture(params=[False, True], ids=['light', 'dark'])

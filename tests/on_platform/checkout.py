@@ -11,16 +11,20 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from support.documents import ROOT
 
 import mod_runs_api
 
-from .documented import ROOT, literal_block
+from .documented import literal_block
 
 #: The two lines that mount the package.
 MOUNT = '\n' + literal_block('README.rst', 'from mod_runs_api import mod_runs_api')
 
+#: What the platform's webhook is signed with.
+KEY = 'not a secret'
+
 #: The platform's own defaults, and what an installation must say.
-CONFIG = """
+CONFIG = f"""
 import os
 
 from config_sample import *
@@ -28,7 +32,7 @@ from config_sample import *
 DATABASE_URI = os.environ['PLATFORM_DATABASE_URI']
 INSTALL_FOLDER = os.path.dirname(os.path.abspath(__file__))
 SAMPLE_REPOSITORY = os.path.join(INSTALL_FOLDER, 'samples')
-GITHUB_TOKEN = GITHUB_CI_KEY = HMAC_KEY = 'not a secret'
+GITHUB_TOKEN = GITHUB_CI_KEY = HMAC_KEY = {KEY!r}
 """
 
 #: The patches that the docs offer for the platform, by what follows the number in their names, in their order.

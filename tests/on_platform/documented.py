@@ -1,10 +1,9 @@
 """What README and docs tell people to type, for the tests that do it."""
 
 import re
-from pathlib import Path
 from textwrap import dedent
 
-ROOT = Path(__file__).parents[2]
+from support.documents import ROOT
 
 
 def literal_block(page, start):

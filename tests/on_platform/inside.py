@@ -6,8 +6,6 @@ answer is a line of standard output. The platform's modules and the package are 
 process has found itself in the copy and the stand-ins are in place.
 """
 
-import hashlib
-import hmac
 import io
 import json
 import sys
@@ -98,16 +96,6 @@ class Inside:
     def _answer(self, environ, start_response):
         with self.turn, closing(ClosingIterator(self._app(environ, start_response))) as body:
             return list(body)
-
-    def deliver(self, event, payload, key=None):
-        """Have GitHub report an event, signed (by default with the right key), and return the answer's status."""
-        body = json.dumps(payload).encode()
-        signature = hmac.new((key or self._app.config['GITHUB_CI_KEY']).encode(), body, hashlib.sha1).hexdigest()
-        with self._app.test_client() as client:
-            return client.post('/start-ci', base_url=ADDRESS, data=body, headers={
-                'X-GitHub-Event': event, 'X-GitHub-Delivery': '72d3162e-cc78-11e3-81ab-4c9367dc0958',
-                'X-Hub-Signature': f'sha1={signature}', 'User-Agent': 'GitHub-Hookshot/044aadd',
-                'Content-Type': 'application/json'}).status_code
 
     def run_scheduled_job(self):
         """Do what the platform's cron does every few minutes."""

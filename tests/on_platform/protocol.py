@@ -6,6 +6,7 @@ started by the scheduled job; their workers read the list of their tests, report
 """
 
 import hashlib
+import hmac
 import json
 import re
 import subprocess
@@ -22,7 +23,7 @@ from xml.etree import ElementTree
 import pytest
 from support.github import ALICE, AUTHOR, comment_payload
 
-from .checkout import INSIDE
+from .checkout import INSIDE, KEY
 from .rows import now, seed_platform
 
 #: For tests to which the database matters: what is promised of both kinds is tried on both.
@@ -41,7 +42,8 @@ OF_A_RUN = ('test_progress', 'test_result', 'test_result_file', 'customized_test
 TIME_ZONE = 'Asia/Kolkata'
 
 #: The platform counts requests by the token's id, and the package by the user's: nobody has an id twice, nor a comment.
-_ids = count(1)
+#: The ids between are for those whom the platform adds by itself.
+_ids = count(10, 10)
 
 
 class Outcome(NamedTuple):
@@ -117,16 +119,22 @@ class Story:
         self.user_id = next(_ids)
         rows.add('user', id=self.user_id, name='adam', email='adam@example.com', password='', role='admin',
                  github_login='adam-gh')
-        secret = f'spci_{token_hex(32)}'
-        rows.add('api_token', id=self.user_id, user_id=self.user_id, token_name='story', token_prefix=secret[:16],
-                 token_hash=hashlib.sha256(secret.encode()).hexdigest(), created_at=now(),
-                 expires_at=now() + timedelta(days=1), scopes_json='["runs:read", "runs:write", "results:read"]')
-        self.authorization = {'Authorization': f'Bearer {secret}'}
+        self.authorization = {'Authorization': f'Bearer {self.add_token()}'}
         # The platform takes it that there has been a run of master before.
         first = rows.run(stages=['canceled'], test_type='commit', branch='master', pr_nr=0)
         rows.add('general_data', key='fetch_commit_linux', value=rows.one('test', id=first)['commit'])
 
     # What is there
+
+    def add_token(self):
+        """Add a token of the person with all scopes that the console asks for, valid for a day, and return it."""
+        secret = f'spci_{token_hex(32)}'
+        self.rows.add(
+            'api_token', id=next(_ids), user_id=self.user_id, token_name=secret[:16], token_prefix=secret[:16],
+            token_hash=hashlib.sha256(secret.encode()).hexdigest(), created_at=now(),
+            expires_at=now() + timedelta(days=1),
+            scopes_json='["runs:read", "runs:write", "results:read", "system:read"]')
+        return secret
 
     def tests(self, number, category='General'):
         """Write regression tests with one output each, in a category of this name."""
@@ -141,9 +149,9 @@ class Story:
         self.process.call('push', commit=self.run(run_id)['commit'])
         return run_id
 
-    def open_pull(self, tests, **configuration):
+    def open_pull(self, tests):
         """Open a pull request on the tip of master, and return its queued run."""
-        run_id = self.rows.run(tests, stages=(), **configuration)
+        run_id = self.rows.run(tests, stages=())
         run = self.run(run_id)
         self.process.call('open_pull', number=run['pr_nr'], commit=run['commit'], author=AUTHOR)
         return run_id
@@ -152,21 +160,21 @@ class Story:
         """Return the row of a run."""
         return self.rows.one('test', id=run_id)
 
-    # What GitHub reports
+    # What people and the platform do
 
-    def deliver(self, event, payload, status=200, **delivery):
-        """Deliver an event to the platform's webhook."""
-        assert self.process.call('deliver', event=event, payload=payload, **delivery) == status
-
-    def comment(self, number, body, *, login='Adam-GH', account=ALICE, **delivery):
+    def comment(self, number, text, *, login='Adam-GH', account=ALICE, key=KEY, status=200):
         """Comment on a pull request, by default as the person, and return the answers on GitHub."""
         before = self.process.call('comments_on', number=number)
-        self.deliver('issue_comment', comment_payload(body, {
+        body = json.dumps(comment_payload(text, {
             'issue.number': number, 'comment.id': next(_ids), 'comment.user.login': login,
-            'comment.user.id': account}), **delivery)
+            'comment.user.id': account}))
+        signature = hmac.new(key.encode(), body.encode(), hashlib.sha1).hexdigest()
+        delivered = self.process.call('ask', method='POST', path='/start-ci', file=body, headers={
+            'X-GitHub-Event': 'issue_comment', 'X-GitHub-Delivery': '72d3162e-cc78-11e3-81ab-4c9367dc0958',
+            'X-Hub-Signature': f'sha1={signature}', 'User-Agent': 'GitHub-Hookshot/044aadd',
+            'Content-Type': 'application/json'})
+        assert delivered['status'] == status
         return [answer['body'] for answer in self.process.call('comments_on', number=number)[len(before):]]
-
-    # What people and the platform do
 
     def request(self, method, path, **request):
         """Ask the API with the person's token, and return status, headers and body of the answer."""
@@ -186,9 +194,10 @@ class Story:
         assert answer['status'] < 400, answer
         return str(answer['body'])
 
-    def retry(self, run_id, *, failed_only=True):
-        """Retry a run, and return the new one."""
-        return int(self.ask('POST', f'/runs/{run_id}/retry', json_body={'failed_only': failed_only})['new_run_id'])
+    def retry(self, run_id, **body):
+        """Retry a run, by default its failed tests, and return the new one."""
+        answer = self.ask('POST', f'/runs/{run_id}/retry', json_body={'failed_only': True, **body})
+        return int(answer['new_run_id'])
 
     def cancel(self, run_id):
         """Cancel a run by the platform's API."""
@@ -236,8 +245,7 @@ class Story:
 
     def attempts(self, run_id):
         """Return the attempts of a run as the package lists them, a hundred at most."""
-        attempts = self.ask('GET', f'/runs/{run_id}/retries?limit=100')['data']
-        return attempts
+        return self.ask('GET', f'/runs/{run_id}/retries?limit=100')['data']
 
     def listed(self, run_id):
         """Return the status and the counts of a run as the package lists them."""
@@ -247,10 +255,6 @@ class Story:
     def verdict(self, run_id):
         """Return what the attempts of a run prove, a hundred tests at most."""
         return self.ask('GET', f'/runs/{run_id}/verdict?limit=100')
-
-    def verdicts(self, run_id):
-        """Return the verdict on each test."""
-        return {entry['regression_test_id']: entry['verdict'] for entry in self.verdict(run_id)['data']}
 
     def page(self, run_id):
         """Return the page of a run, its spaces made one."""
@@ -264,19 +268,13 @@ class Story:
 
     def commit_status(self, run_id):
         """Return the status that the commit of a run has on GitHub."""
-        status = self.process.call('commit_statuses', commit=self.run(run_id)['commit'])[-1]
-        return status
+        return self.process.call('commit_statuses', commit=self.run(run_id)['commit'])[-1]
 
     # What stands in the database
 
     def origins(self, run_id):
         """Return the run that really ran each test with a result in a run: its worker wrote it into the result."""
         return {row['regression_test_id']: row['runtime'] for row in self.rows.of('test_result', test_id=run_id)}
-
-    def selection(self, run_id):
-        """Return the tests that a run is told to run, or is said to have run."""
-        selection = self.rows.values('customized_test', 'regression_id', test_id=run_id)
-        return selection
 
     def rows_of(self, *run_ids):
         """Return every row of some runs."""

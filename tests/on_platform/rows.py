@@ -5,7 +5,7 @@ from functools import cached_property
 from itertools import count
 from secrets import token_hex
 
-from sqlalchemy import MetaData, NullPool, create_engine, insert, select, update
+from sqlalchemy import MetaData, NullPool, create_engine, insert, update
 from support.rows import Rows
 
 COMPLETED = ('preparation', 'testing', 'completed')
@@ -20,45 +20,33 @@ class PlatformRows(Rows):
         self._numbers = count(1)
 
     @cached_property
-    def _metadata(self):
+    def metadata(self):
+        """All tables, as the database has them."""
         metadata = MetaData()
         metadata.reflect(self.engine)
         return metadata
 
-    @property
-    def tables(self):
-        """All tables, as the database has them."""
-        return self._metadata.tables
-
     def add(self, table, **row):
         """Write a row, and give its id."""
         with self.engine.begin() as connection:
-            return int(connection.execute(insert(self.tables[table]).values(row)).lastrowid)
+            return int(connection.execute(insert(self.metadata.tables[table]).values(row)).lastrowid)
 
     def add_all(self, table, rows):
         """Write rows that have the same columns."""
         if rows := list(rows):
             with self.engine.begin() as connection:
-                connection.execute(insert(self.tables[table]), rows)
+                connection.execute(insert(self.metadata.tables[table]), rows)
 
     def set(self, table, id, **values):
         """Change columns of a row."""
+        changed = self.metadata.tables[table]
         with self.engine.begin() as connection:
-            connection.execute(update(self.tables[table]).where(self.tables[table].c.id == id).values(values))
-
-    def of(self, table, **where):
-        """Return the rows whose columns have these values, with their types, in the order of the table's columns."""
-        columns = self.tables[table].c
-        with self.engine.connect() as connection:
-            found = connection.execute(select(self.tables[table])
-                                       .where(*(columns[name] == value for name, value in where.items()))
-                                       .order_by(*columns))
-            return [dict(row) for row in found.mappings()]
+            connection.execute(update(changed).where(changed.c.id == id).values(values))
 
     def clear(self):
         """Delete all rows."""
         with self.engine.begin() as connection:
-            for table in reversed(self._metadata.sorted_tables):
+            for table in reversed(self.metadata.sorted_tables):
                 connection.execute(table.delete())
 
     # What the platform makes in its own way, as far as a retry is concerned

@@ -19,12 +19,12 @@ def test_the_scheduled_job_starts_a_retry_with_the_tests_that_did_not_pass(story
     tests = story.tests(4)
     source = story.complete(story.push(tests), {tests[1]: CRASH, tests[3]: CRASH})
     worker = story.worker(story.retry(source))
-    # Which is why a retry writes no progress.
+    # A retry writes no progress, because the job passes over such a run.
     noted = story.rows.run(tests, stages=['preparation'])
 
     worker.start()
 
-    assert worker.tests == story.selection(worker.run_id) == [tests[1], tests[3]]
+    assert worker.tests == story.rows.selection(worker.run_id) == [tests[1], tests[3]]
     assert not story.worker(noted).is_running
 
 

@@ -62,6 +62,11 @@ def follow(platform, database):
         subprocess.run(['bash', '-c', command], cwd=platform.path, check=True, capture_output=True, timeout=60)
 
 
+def read_all(rows):
+    """Return all rows of all tables."""
+    return {name: rows.of(name) for name in rows.metadata.tables}
+
+
 def test_the_commands_print_what_the_page_shows_and_write_no_row(unmounted):
     shown = re.findall(r'^    \$ (flask --app run runs-api .+)\n((?:    .+\n)*)', section(*TRIAL), re.MULTILINE)
     assert [command.split()[4] for command, _ in shown] == ['causes', 'flaky', 'attempts', 'verdict', 'sweep']
@@ -73,12 +78,11 @@ def test_the_commands_print_what_the_page_shows_and_write_no_row(unmounted):
         unmounted.inside('create_tables', database.uri)
         rows = PlatformRows(database.uri)
         seed(rows)
-        before = {name: rows.of(name) for name in rows.tables}
+        before = read_all(rows)
         follow(platform, account.uri)
         for command, output in shown:
             if output:
                 assert on_a_terminal(platform, command, account.uri) == dedent(output)
             else:
                 assert platform.run('-m', *command.split(), database=account.uri).returncode == 0
-        rows = PlatformRows(database.uri)
-        assert {name: rows.of(name) for name in rows.tables} == {**before, 'run_retry': [], 'run_carried_over': []}
+        assert read_all(PlatformRows(database.uri)) == {**before, 'run_retry': [], 'run_carried_over': []}

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from packaging.utils import canonicalize_name
-from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import NullPool, create_engine, text
 from support.databases import fresh_database, named_server
+from support.documents import ROOT
 
 from .checkout import PATCHES, copy
-from .documented import ROOT, command
+from .documented import command
 from .protocol import running
 from .rows import PlatformRows, seed_platform
 
@@ -35,11 +35,10 @@ def with_all(unmounted):
     return platform
 
 
-@pytest.fixture
-def alone(request, unmounted, tmp_path):
-    """A copy of the platform with one patch, and no package in its path."""
-    platform = replace(copy(unmounted, f'alone-{request.param}', mounted=False), packages=tmp_path)
-    platform.apply(request.param)
+def with_one(name, unmounted, folder):
+    """Return a copy of the platform with one patch, and no package in its path."""
+    platform = replace(copy(unmounted, f'alone-{name}', mounted=False), packages=folder)
+    platform.apply(name)
     return platform
 
 
@@ -54,11 +53,6 @@ def resolve(requirements):
 
 
 # The mails
-
-@pytest.mark.parametrize('name', PATCHES)
-def test_a_patch_can_be_taken_back_from_all_of_them(with_all, name):
-    with_all.git('apply', '--check', '--reverse', str(PATCHES[name]))
-
 
 def test_the_pins_are_what_pip_resolves_for_the_package_beside_the_platforms_requirements(unmounted, with_all):
     required = [line for line in (with_all.path / 'requirements.txt').read_text().splitlines()
@@ -105,7 +99,7 @@ def own_tests(name):
 
 
 def test_the_platforms_tests_and_the_new_ones_pass_as_they_do_without_the_patches(unmounted, with_all):
-    # In copies: they write to the checkout, and remove its config.py.
+    # They write to the checkout, and remove its config.py.
     processes = [start(copy(platform, f'tested-{platform.path.name}', mounted=False))
                  for platform in (unmounted, with_all)]
 
@@ -134,8 +128,8 @@ def test_a_new_test_module_and_one_of_the_platforms_pass_in_any_order(with_all, 
         assert count > 3 and failures == set()
 
 
-@pytest.mark.parametrize('alone', TEMPLATES, indirect=True)
-def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(alone, unmounted, tmp_path):
+@pytest.mark.parametrize('name', TEMPLATES)
+def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(unmounted, tmp_path, name):
     rows = PlatformRows(f'sqlite:///{tmp_path}/platform.sqlite')
     (user_id,) = unmounted.inside('add_people', rows.address, people={'adam': 'admin'}, password='').values()
     seed_platform(rows)
@@ -143,7 +137,7 @@ def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(
     run_id = rows.run([test_id])
     rows.result(run_id, test_id, got='different')
     seen = []
-    for platform in (unmounted, alone):
+    for platform in (unmounted, with_one(name, unmounted, tmp_path)):
         with running(platform, rows.address, tmp_path) as process:
             seen.append([process.call('report', run_id=run_id), *(
                 process.call('ask', method='GET', path=path, user_id=user_id)['body']
@@ -153,9 +147,11 @@ def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(
     assert seen[0] == seen[1]
 
 
-@pytest.mark.parametrize('alone, name', [(name, name) for name in ALONE], indirect=['alone'], ids=ALONE)
-def test_a_patch_that_needs_nothing_of_ours_is_good_alone(alone, name):
-    assert finish(start(alone, *own_tests(name)), seconds=300)[1] == set()
+@pytest.mark.parametrize('name', ALONE)
+def test_a_patch_that_needs_nothing_of_ours_is_good_alone(unmounted, tmp_path, name):
+    platform = with_one(name, unmounted, tmp_path)
+
+    assert finish(start(platform, *own_tests(name)), seconds=300)[1] == set()
 
 
 @pytest.mark.parametrize('left_out', [['restart-by-post'], ['openapi', 'pages', 'webhook']])
@@ -187,45 +183,32 @@ def messages_of(check, platform):
 
 # The migration
 
-class Migrations:
-    """The migrations of a copy of the platform, on a database of the server's."""
-
-    def __init__(self, database):
-        self.database = database
-        self.engine = create_engine(database, poolclass=NullPool)
-
-    def flask_db(self, platform, *arguments):
-        """Run a command, and return what it printed."""
-        done = platform.flask('db', *arguments, database=self.database)
-        assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
-
-    def send(self, *statements):
-        """Send statements past the migrations."""
-        with self.engine.connect() as connection:
-            for statement in statements:
-                connection.execute(text(statement))
-
-    def tables(self):
-        """Return the columns, keys and options of the package's tables, in no order of their own."""
-        with self.engine.connect() as connection:
-            return {name: sorted(re.split(r',?\n', connection.execute(text(f'SHOW CREATE TABLE {name}')).one()[1]))
-                    for name in TABLES & set(inspect(connection).get_table_names())}
-
-
 @pytest.fixture
-def migrations(unmounted):
+def database(unmounted):
     """
-    The migrations of a platform before the mount.
+    A database of the platform before the mount, on the server.
 
     Its tables are created as the platform creates them: its migrations alone do not lead from an empty database to
     today's.
     """
     with fresh_database(named_server()) as database:
         unmounted.inside('create_tables', database.uri)
-        migrations = Migrations(database.uri)
-        migrations.flask_db(unmounted, 'stamp', 'head')
-        yield migrations
+        migrate(unmounted, database, 'stamp', 'head')
+        yield database
+
+
+def migrate(platform, database, *arguments):
+    """Run a command of the migrations of a copy of the platform, and return what it printed."""
+    done = platform.flask('db', *arguments, database=database.uri)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def tables(database):
+    """Return the columns, keys and options of the package's tables, in no order of their own."""
+    there = {name for name, in database.query('SHOW TABLES')}
+    return {name: sorted(re.split(r',?\n', database.query(f'SHOW CREATE TABLE {name}')[0][1]))
+            for name in TABLES & there}
 
 
 def documented(start):
@@ -233,52 +216,53 @@ def documented(start):
     return command('docs/adopt.rst', f'flask --app run db {start}').split()[4:]
 
 
-def test_the_migration_makes_what_create_all_makes_from_any_state(with_all, migrations):
-    migrations.flask_db(with_all, 'upgrade')
-    made = migrations.tables()
+def test_the_migration_makes_what_create_all_makes_from_any_state(with_all, database):
+    migrate(with_all, database, 'upgrade')
+    made = tables(database)
     assert made.keys() == TABLES
-    assert 'No changes in schema detected' in migrations.flask_db(with_all, 'migrate')
+    assert 'No changes in schema detected' in migrate(with_all, database, 'migrate')
 
     for done in ([], ['DROP TABLE run_carried_over'], ['DROP TABLE run_carried_over', 'DROP TABLE run_retry']):
-        migrations.send(*done)
-        migrations.flask_db(with_all, 'stamp', HEAD)
-        migrations.flask_db(with_all, 'upgrade')
-        assert migrations.tables() == made, done
+        database.query(*done)
+        migrate(with_all, database, 'stamp', HEAD)
+        migrate(with_all, database, 'upgrade')
+        assert tables(database) == made, done
 
-    migrations.send('DROP TABLE run_carried_over')
-    migrations.flask_db(with_all, *documented('downgrade'))
-    assert migrations.tables() == {}
+    database.query('DROP TABLE run_carried_over')
+    migrate(with_all, database, *documented('downgrade'))
+    assert tables(database) == {}
 
-    with_all.inside('create_tables', migrations.database)
-    assert migrations.tables() == made
+    with_all.inside('create_tables', database.uri)
+    assert tables(database) == made
 
 
-def test_the_migration_waits_for_no_transaction_that_has_read_and_none_of_these_fails(with_all, migrations):
+def test_the_migration_waits_for_no_transaction_that_has_read_and_none_of_these_fails(with_all, database):
+    engine = create_engine(database.uri, poolclass=NullPool)
     for steps, there in (['upgrade'], TABLES), (documented('downgrade'), set()):
-        with migrations.engine.connect() as reader, migrations.engine.connect() as visitor:
+        with engine.connect() as reader, engine.connect() as visitor:
             for table in ('test', 'user', 'regression_test'):
                 reader.execute(text(f'SELECT COUNT(*) FROM {table}'))
             visitor.execute(text('SELECT COUNT(*) FROM user'))
 
-            migrations.flask_db(with_all, *steps)
+            migrate(with_all, database, *steps)
 
             visitor.execute(text('SELECT COUNT(*) FROM test'))
-        assert migrations.tables().keys() == there
+        assert tables(database).keys() == there
 
 
-def test_after_a_rollback_took_the_file_first_a_stamp_lets_migrations_go_on(unmounted, with_all, migrations):
-    migrations.flask_db(with_all, 'upgrade')
-    made = migrations.tables()
+def test_after_a_rollback_took_the_file_first_a_stamp_lets_migrations_go_on(unmounted, with_all, database):
+    migrate(with_all, database, 'upgrade')
+    made = tables(database)
     # As the platform's rollback does.
-    assert unmounted.flask('db', 'downgrade', HEAD, database=migrations.database).returncode != 0
-    assert unmounted.flask('db', 'upgrade', database=migrations.database).returncode != 0
+    assert unmounted.flask('db', 'downgrade', HEAD, database=database.uri).returncode != 0
+    assert unmounted.flask('db', 'upgrade', database=database.uri).returncode != 0
 
-    migrations.flask_db(unmounted, *documented('stamp'))
-    migrations.flask_db(unmounted, 'upgrade')
+    migrate(unmounted, database, *documented('stamp'))
+    migrate(unmounted, database, 'upgrade')
 
-    migrations.flask_db(with_all, 'upgrade')
-    assert migrations.tables() == made
-    assert REVISION in migrations.flask_db(with_all, 'current')
+    migrate(with_all, database, 'upgrade')
+    assert tables(database) == made
+    assert REVISION in migrate(with_all, database, 'current')
 
 
 def test_two_heads_fail_a_test_and_one_line_puts_the_migration_behind_a_newer_one(with_all):

@@ -1,7 +1,6 @@
 """A retry on the real platform, over HTTP: what it writes and what is refused (docs/api.rst)."""
 
 import json
-from typing import Any
 
 import pytest
 
@@ -10,11 +9,6 @@ from .protocol import BOTH, CRASH, PASSWORD, differs
 pytestmark = BOTH
 
 CONFIGURATION = ('platform', 'test_type', 'fork_id', 'branch', 'commit', 'pr_nr')
-
-#: There is no such run.
-NONE = 2 ** 31 - 1
-
-JSON = {'Content-Type': 'application/json'}
 
 
 def token_of(story, name, role):
@@ -45,7 +39,7 @@ def test_a_token_of_the_platform_is_good_for_a_retry_that_adds_rows_and_changes_
     after = story.rows.snapshot()
     assert {table for table in after if before[table] - after[table]} == set()
     assert {table for table in after if after[table] - before[table]} == {'test', 'customized_test', 'test_fork'}
-    assert story.selection(made) == tests[1 if failed_only else 0:]
+    assert story.rows.selection(made) == tests[1 if failed_only else 0:]
     old, new = story.run(source), story.run(made)
     assert {name: new[name] for name in CONFIGURATION} == {name: old[name] for name in CONFIGURATION}
     assert set(new) == {'id', 'token', *CONFIGURATION}
@@ -56,27 +50,21 @@ def test_a_token_of_the_platform_is_good_for_a_retry_that_adds_rows_and_changes_
     assert story.ask('GET', f'/runs/{made}')['status'] == 'queued'
 
 
-def refusal(story, run_id, headers, method='POST', **request):
-    """Ask for a retry, check the shape of the refusal, and return its status, code and details."""
-    answer = story.request(method, f'/runs/{run_id}/retry', headers=headers, **request)
-    assert answer['headers']['content-type'] == 'application/json'
-    assert answer['headers'].keys() >= {'x-ratelimit-limit', 'x-ratelimit-remaining', 'content-security-policy'}
-    body = json.loads(answer['body'])
-    assert body.keys() == {'code', 'message', 'details'} and 1 <= len(body['message']) <= 500
-    return answer['status'], body['code'], body['details']
-
-
 def test_the_platforms_own_error_pages_stay_away_from_what_is_refused(story):
-    run_id, adam = story.push(story.tests(1)), story.authorization
-    refusals: list[Any] = [
-        ('DELETE', {}, (405, 'method_not_allowed')), ('FROBNICATE', {}, (405, 'method_not_allowed')),
-        ('POST', {'file': '{', 'headers': JSON}, (400, 'bad_request')),
-        ('POST', {'file': '{}', 'headers': {'Content-Type': 'text/plain'}}, (415, 'unsupported_media_type')),
-        ('POST', {'json_body': {'reason': 'x' * 20_000}}, (413, 'payload_too_large'))]
-    for method, request, expected in refusals:
-        headers = adam | request.pop('headers', {})
-        assert refusal(story, run_id, headers, method, **request) == (*expected, {}), (method, expected)
-    assert refusal(story, NONE, adam) == (404, 'not_found', {'resource': 'run', 'id': NONE})
-    assert refusal(story, NONE, {}) == (401, 'unauthorized', {})
-    assert refusal(story, NONE, token_of(story, 'nora', None)) == (
-        403, 'forbidden', {'required_roles': ['admin', 'contributor', 'tester'], 'user_role': None})
+    run_id, missing, adam = story.push(story.tests(1)), 2 ** 31 - 1, story.authorization
+    as_json, as_text = ({**adam, 'Content-Type': kind} for kind in ('application/json', 'text/plain'))
+    nora = token_of(story, 'nora', None)
+    for status, code, method, refused, request in (
+            (405, 'method_not_allowed', 'DELETE', run_id, {}), (405, 'method_not_allowed', 'FROBNICATE', run_id, {}),
+            (400, 'bad_request', 'POST', run_id, {'file': '{', 'headers': as_json}),
+            (415, 'unsupported_media_type', 'POST', run_id, {'file': '{}', 'headers': as_text}),
+            (413, 'payload_too_large', 'POST', run_id, {'json_body': {'reason': 'x' * 20_000}}),
+            (404, 'not_found', 'POST', missing, {}),
+            (401, 'unauthorized', 'POST', missing, {'headers': {}}),
+            (403, 'forbidden', 'POST', missing, {'headers': nora})):
+        answer = story.request(method, f'/runs/{refused}/retry', **request)
+
+        body = json.loads(answer['body'])
+        assert (answer['status'], body['code'], body.keys()) == (status, code, {'code', 'message', 'details'})
+        assert answer['headers']['content-type'] == 'application/json'
+        assert answer['headers'].keys() >= {'x-ratelimit-limit', 'x-ratelimit-remaining', 'content-security-policy'}

@@ -67,7 +67,7 @@ def test_what_the_page_shows_as_failed_and_what_it_overlooks_is_run_again(story,
     story.rows.add('test_progress', test_id=run_id, status='completed', message='', timestamp=now())
 
     failed_on_the_page = {id for id, passed in story.categories(run_id)['General'].items() if not passed}
-    run_again = set(story.selection(story.retry(run_id)))
+    run_again = set(story.rows.selection(story.retry(run_id)))
 
     assert failed_on_the_page and OVERLOOKED - failed_on_the_page
     assert run_again == failed_on_the_page | OVERLOOKED

@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
 import pytest
+from support.documents import ROOT
 
 from .checkout import Platform, named
-from .documented import ROOT
 from .protocol import CRASH, differs
 
 

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, update
 
 from .checkout import copy_as_documented
 from .protocol import BOTH, Reported
@@ -23,13 +24,12 @@ def telling(unmounted):
 
 def let_pass(story):
     """Make all that has just been written some hours older."""
-    for table, key in (('test_progress', 'id'), ('gcp_instance', 'name')):
-        rows = story.rows.tables[table]
+    for name, key in (('test_progress', 'id'), ('gcp_instance', 'name')):
+        table = story.rows.metadata.tables[name]
         with story.rows.engine.begin() as connection:
-            for row in story.rows.of(table):
-                if row['timestamp'] > now() - timedelta(hours=1):
-                    connection.execute(rows.update().where(rows.c[key] == row[key])
-                                       .values(timestamp=row['timestamp'] - LONG))
+            for row in connection.execute(select(table).where(table.c.timestamp > now() - timedelta(hours=1))).all():
+                connection.execute(update(table).where(table.c[key] == getattr(row, key))
+                                   .values(timestamp=row.timestamp - LONG))
 
 
 def sweep(story):
@@ -62,7 +62,7 @@ def test_a_run_that_ran_out_of_time_after_12_of_20_tests_is_resumed_and_ends_who
     let_pass(story)
     ((run_id, what, retry),) = sweep(story)
 
-    assert (run_id, what, story.selection(retry or 0)) == (worker.run_id, 'retried', tests[12:])
+    assert (run_id, what, story.rows.selection(retry or 0)) == (worker.run_id, 'retried', tests[12:])
     story.complete(retry or 0)
     assert '20/20 tests matched the approved output' in story.report(worker.run_id)
     assert story.commit_status(worker.run_id)['state'] == 'success'
@@ -83,7 +83,7 @@ def test_a_machine_that_vanished_ends_its_run_and_another_finishes_it(story):
     assert story.reported(worker.run_id).status == 'canceled'
     let_pass(story)
     ((_, what, retry),) = sweep(story)
-    assert (what, story.selection(retry or 0)) == ('retried', tests[1:])
+    assert (what, story.rows.selection(retry or 0)) == ('retried', tests[1:])
 
 
 def test_what_is_nobodys_to_retry_is_never_touched(story):
