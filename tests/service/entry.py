@@ -31,8 +31,8 @@ class Meetings:
     """
     Middleware that lets requests meet, and names the worker in the answer.
 
-    With the header ``Meet: NAME NUMBER``, a request waits until so many different workers have one with that name. So
-    that many requests go to as many workers, and begin at the same moment.
+    With the header ``Meet: NAME NUMBER``, a request waits until so many different workers have one with that name. All
+    workers then begin at the same moment.
     """
 
     def __init__(self, application):

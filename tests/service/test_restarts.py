@@ -1,15 +1,13 @@
-"""Rows that change while results are carried over or after that, under READ COMMITTED."""
+"""A restart while results are carried over, under READ COMMITTED."""
 
 import pytest
 import seed
 from application import hosted
 from database import db
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 from support.histories import end, finish, report, retry_in_process
 from support.rows import Rows
 from support.statements import before_statements
-
-from mod_runs_api import attempts_verdict, list_attempts
 
 
 @pytest.fixture
@@ -41,19 +39,3 @@ def test_a_restart_between_two_statements_leaves_no_result_without_its_outputs(d
     # All were copied before the restart, or none after it.
     assert not left and results == files and len(results) in (1, 3)
     engine.dispose()
-
-
-def test_no_record_changes_if_somebody_corrects_the_times_of_progress_rows(tests):
-    source = finish(seed.run(tests).id, tests, failed=tests[:1])
-    retry = finish(retry_in_process(source, failed_only=True), tests[:1])
-    before = list_attempts(retry), attempts_verdict(retry)
-
-    db.session.execute(text('UPDATE test_progress SET timestamp = timestamp - INTERVAL 5 HOUR'))
-    db.session.commit()
-
-    assert (list_attempts(retry), attempts_verdict(retry)) == before
-    # A second end copies only a late result.
-    late = seed.regression_test()
-    report(source, [late])
-    end(retry)
-    assert Rows(db.engine).carried_over(retry) == dict.fromkeys([tests[1].id, tests[2].id, late.id], source)
