@@ -44,7 +44,6 @@ def watching(browser, *kinds):
 
     def open_page(**options):
         page = browser.new_context(**options).new_page()
-        page.set_default_timeout(10_000)
         page.on('pageerror', lambda error: complaints.append(str(error)))
         page.on('console', note)
         return page

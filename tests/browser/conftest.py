@@ -1,5 +1,7 @@
 """The browser, the miniature for it, and pages on which nothing may go wrong unseen."""
 
+from typing import Any
+
 import pytest
 
 from .chromium import running, watching
@@ -45,6 +47,18 @@ def open_dialog(page, name='Retry this run'):
     """Press a button, and wait until the dialog says what a retry would do."""
     page.get_by_role('button', name=name).click()
     page.wait_for_function('() => document.querySelector("[data-part=all-text]").textContent !== "all tests"')
+
+
+def send(page):
+    """Press the button of the dialog that sends."""
+    page.get_by_role('dialog').locator('[type=submit]').click()
+
+
+def hold(page, pattern='**/retry', times=1):
+    """Hold the next request to an address, or several, and return the list that they are added to."""
+    held: list[Any] = []
+    page.route(pattern, lambda route: held.append(route), times=times)
+    return held
 
 
 @pytest.fixture

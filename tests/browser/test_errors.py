@@ -1,7 +1,6 @@
 """Each error of the API (docs/api.rst, "Errors"), as the dialog shows it."""
 
 import json
-from functools import partial
 
 import pytest
 from database import db
@@ -10,7 +9,7 @@ from mod_regression.models import RegressionTest
 from sqlalchemy import update
 
 from .chromium import focused, tab_to
-from .conftest import open_dialog
+from .conftest import hold, open_dialog, send
 
 AGAIN = 'No answer came from the server. Send it again: only one run is created, even if the first request arrived.'
 
@@ -34,11 +33,6 @@ def keys(page):
 
     page.on('request', record)
     return sent
-
-
-def send(page):
-    """Press the button that sends."""
-    page.get_by_role('dialog').locator('[type=submit]').click()
 
 
 def refused(page):
@@ -108,18 +102,13 @@ def test_an_answer_that_does_not_come_in_time_is_given_up(filled):
     # The browser's own clock runs for a timeout of the network, and not the page's.
     filled.evaluate('() => { AbortSignal.timeout = (after) => { const controller = new AbortController(); '
                     'setTimeout(() => controller.abort(), after); return controller.signal; }; }')
-    filled.route('**/retry', lambda route: None, times=1)
+    hold(filled)
     send(filled)
     filled.get_by_role('button', name='Sending…').wait_for()
 
     filled.clock.fast_forward(31_000)
 
     assert refused(filled) == AGAIN
-
-
-def answer_with(status, route):
-    """Answer in the place of the server, without a body."""
-    route.fulfill(status=status)
 
 
 def leave(page, way):
@@ -130,6 +119,9 @@ def leave(page, way):
             send(page)
         page.keyboard.press('Escape')
         return
+    if way in ('getItem', 'setItem'):
+        # The browser stores nothing.
+        page.evaluate('(method) => { Storage.prototype[method] = () => { throw new DOMException("denied"); }; }', way)
     page.route('**/retry', lose_the_answer, times=1)
     send(page)
     assert refused(page) == AGAIN
@@ -137,40 +129,24 @@ def leave(page, way):
         page.reload()
         return
     if way == 'Cancel after 429 and 401':
-        for status in (429, 401):
-            page.route('**/retry', partial(answer_with, status), times=1)
+        statuses = [401, 429]
+        page.route('**/retry', lambda route: route.fulfill(status=statuses.pop()), times=2)
+        while statuses:
             with page.expect_response('**/retry'):
                 send(page)
             refused(page)
     page.get_by_role('button', name='Cancel').click()
 
 
-def reopen(page):
-    """Open the dialog again. It has the choice and the reason of the earlier request."""
-    open_dialog(page)
-    assert page.locator('[value=failed]:focus').is_checked()
-    assert page.get_by_label('Reason').input_value() == 'flaky VM'
-    assert page.get_by_text('This is your earlier request. If you send it again, only one run is created.').is_visible()
-
-
-@pytest.mark.parametrize('way', ['Cancel', 'Cancel after 429 and 401', 'Escape while it sends', 'reload'])
+@pytest.mark.parametrize('way', [
+    'Cancel', 'Cancel after 429 and 401', 'Escape while it sends', 'reload', 'getItem', 'setItem'])
 def test_a_request_without_an_answer_is_kept_when_its_dialog_is_left(site, filled, keys, way):
     leave(filled, way)
 
-    reopen(filled)
-    send(filled)
-
-    filled.wait_for_url(site.page_of(site.run_id + 1))
-    assert site.runs == 2
-    assert len(set(keys)) == 1
-
-
-@pytest.mark.parametrize('method', ['getItem', 'setItem'])
-def test_a_request_is_kept_although_the_browser_stores_nothing(site, filled, keys, method):
-    filled.evaluate('(method) => { Storage.prototype[method] = () => { throw new DOMException("denied"); }; }', method)
-    leave(filled, 'Cancel')
-
-    reopen(filled)
+    open_dialog(filled)
+    assert filled.locator('[value=failed]:focus').is_checked()
+    assert filled.get_by_label('Reason').input_value() == 'flaky VM'
+    assert filled.get_by_text('This is your earlier request. If you send it again, only one run is').is_visible()
     send(filled)
 
     filled.wait_for_url(site.page_of(site.run_id + 1))

@@ -1,15 +1,13 @@
 """A user retries a run from its page, with the keyboard alone, and from the list of runs."""
 
 import re
-from typing import Any
 
 import pytest
 import seed
 from database import db
-from flask import Response
 
 from .chromium import focused, tab_to
-from .conftest import open_dialog
+from .conftest import hold, open_dialog, send
 
 
 def own_row(page):
@@ -77,11 +75,11 @@ def test_the_dialog_can_be_left_and_makes_nothing(site, page, way):
 
 
 def test_a_reason_is_counted_as_the_server_counts_it_and_not_sent_when_it_is_too_long(site, dialog):
-    reason, submit = dialog.get_by_label('Reason'), dialog.get_by_role('button', name=f'Retry run {site.run_id}')
+    reason = dialog.get_by_label('Reason')
     reason.fill('x' * 257)
     assert dialog.get_by_text('2 characters too many').is_visible()
     assert reason.get_attribute('aria-invalid') == 'true'
-    submit.click()
+    send(dialog)
     assert dialog.get_by_role('alert').inner_text() == 'The reason is too long: it may have 255 characters.'
     assert reason.input_value() == 'x' * 257
     assert reason.evaluate('element => element === document.activeElement')
@@ -90,7 +88,7 @@ def test_a_reason_is_counted_as_the_server_counts_it_and_not_sent_when_it_is_too
     reason.fill('\U0001f480' * 255)
     assert dialog.get_by_text('255 of 255 characters').is_visible()
     assert dialog.get_by_role('status').inner_text() == 'At most 20 characters left.'
-    submit.click()
+    send(dialog)
 
     dialog.wait_for_url(site.page_of(site.run_id + 1))
     assert own_row(dialog)['Why'] == '\U0001f480' * 255
@@ -131,8 +129,7 @@ def test_a_choice_that_the_preview_refuses_is_deselected_and_never_sent(site, vi
     run_id = refuse(kind, site)
     page = visit('alice')
     page.goto(site.page_of(run_id))
-    held: list[Any] = []
-    page.route('**/retry', lambda route: held.append(route), times=1)
+    held = hold(page)
     page.get_by_role('button', name='Retry this run').click()
     page.get_by_label(chosen).check()
     while not held:
@@ -143,13 +140,12 @@ def test_a_choice_that_the_preview_refuses_is_deselected_and_never_sent(site, vi
     assert choices(page) == [other]
     assert focused(page) == other
     assert 'is not possible' in page.get_by_role('status').inner_text()
-    submit = page.get_by_role('dialog').get_by_role('button', name=f'Retry run {run_id}')
-    submit.click()
+    send(page)
     assert page.get_by_role('alert').inner_text() == 'Choose which tests to run again.'
     assert site.runs == 2
     page.keyboard.press('Space')
     with page.expect_request('**/retry') as request:
-        submit.click()
+        send(page)
     assert request.value.post_data_json == {'failed_only': kind == 'all'}
     page.wait_for_url(site.page_of(run_id + 1))
 
@@ -157,8 +153,7 @@ def test_a_choice_that_the_preview_refuses_is_deselected_and_never_sent(site, vi
 @pytest.mark.parametrize('chosen, status', [
     ('all tests', None), ('only those that did not pass', 429), ('only those that did not pass', 503)])
 def test_a_retry_may_be_sent_without_the_preview(site, page, chosen, status):
-    held: list[Any] = []
-    page.route('**/retry', lambda route: held.append(route) if route.request.method == 'GET' else route.continue_())
+    held = hold(page)
     page.get_by_role('button', name='Retry this run').click()
     assert page.get_by_text('Loading the numbers of tests…').is_visible()
     page.get_by_label(chosen).check()
@@ -168,7 +163,7 @@ def test_a_retry_may_be_sent_without_the_preview(site, page, chosen, status):
         page.get_by_text('The numbers of tests could not be loaded. You can send the retry all the same.').wait_for()
 
     with page.expect_request(lambda request: request.method == 'POST') as request:
-        page.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').click()
+        send(page)
 
     assert request.value.post_data_json == {'failed_only': chosen != 'all tests'}
     page.wait_for_url(site.page_of(site.run_id + 1))
@@ -189,7 +184,7 @@ def test_every_row_of_the_list_has_its_button(site, visit):
     open_dialog(page, f'Retry run {second}')
     assert choices(page) == ['its only test', 'only the one that did not pass']
     page.get_by_label('only the one that did not pass').check()
-    page.get_by_role('dialog').get_by_role('button', name=f'Retry run {second}').click()
+    send(page)
 
     page.wait_for_url(site.page_of(newest + 1))
     assert own_row(page)['Run'] == f'{newest + 1} (this run)'
@@ -197,14 +192,12 @@ def test_every_row_of_the_list_has_its_button(site, visit):
 
 @pytest.mark.parametrize('way', ['double click', 'Enter twice'])
 def test_sending_shows_and_happens_once(site, dialog, way):
-    held: list[Any] = []
-    dialog.route('**/retry', lambda route: held.append(route))
-    submit = dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}')
+    held = hold(dialog, times=2)
 
     # What is shown may be seen before Playwright hears of the request.
     with dialog.expect_request('**/retry'):
         if way == 'double click':
-            submit.dblclick()
+            dialog.get_by_role('button', name=f'Retry run {site.run_id}').dblclick()
         else:
             dialog.keyboard.press('Enter')
             dialog.keyboard.press('Enter')
@@ -225,13 +218,6 @@ def test_sending_shows_and_happens_once(site, dialog, way):
     assert dialog.get_by_text('that did not pass').count() == 0
 
 
-def hold(page, pattern):
-    """Hold the next request to an address, and return the list that it is added to."""
-    held: list[Any] = []
-    page.route(pattern, lambda route: held.append(route), times=1)
-    return held
-
-
 def let_answer(page, held, **answer):
     """Answer a request that was held, and wait until the page has seen the answer."""
     with page.expect_response('**/retry') as response:
@@ -242,9 +228,9 @@ def let_answer(page, held, **answer):
 
 @pytest.mark.parametrize('way', ['Escape', 'Cancel'])
 def test_the_dialog_can_be_left_while_it_sends(site, dialog, way):
-    held = hold(dialog, '**/retry')
+    held = hold(dialog)
     with dialog.expect_request('**/retry'):
-        dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').click()
+        send(dialog)
     tab_to(dialog, 'Cancel')
     dialog.keyboard.press('Enter' if way == 'Cancel' else 'Escape')
 
@@ -259,7 +245,7 @@ def test_the_dialog_can_be_left_while_the_new_page_is_opening(site, dialog, keys
     new_page = site.page_of(site.run_id + 1)
     hold(dialog, new_page)
     with dialog.expect_request(new_page):
-        dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').click()
+        send(dialog)
 
     # Playwright finds no elements before the browser has given up the new page.
     with dialog.expect_event('requestfailed', lambda request: request.url == new_page):
@@ -276,9 +262,9 @@ def test_a_late_answer_for_one_run_does_nothing_to_the_dialog_of_another(site, v
     page = visit('alice')
     page.goto(f'{site.address}/test/')
     open_dialog(page, f'Retry run {site.run_id}')
-    held = hold(page, '**/retry')
+    held = hold(page)
     with page.expect_request('**/retry'):
-        page.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').click()
+        send(page)
     # A browser closes a dialog at one of several presses, even if the page prevents it.
     while page.get_by_role('dialog').is_visible():
         page.keyboard.press('Escape')
@@ -294,7 +280,7 @@ def test_a_late_answer_for_one_run_does_nothing_to_the_dialog_of_another(site, v
 
 
 def test_back_leads_to_a_page_that_is_not_sending(site, dialog):
-    dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').click()
+    send(dialog)
     dialog.wait_for_url(site.page_of(site.run_id + 1))
 
     # A page that is shown as it was left is not loaded again.
@@ -304,24 +290,6 @@ def test_back_leads_to_a_page_that_is_not_sending(site, dialog):
     assert not dialog.get_by_role('dialog').is_visible()
     dialog.get_by_role('button', name='Retry this run').click()
     assert dialog.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').is_enabled()
-
-
-def behind_a_password(app):
-    """Ask for a name and a password before every answer of an application, as the proxy of a staging site does."""
-    refusal = Response(status=401, headers={'WWW-Authenticate': 'Basic realm="Staging"'})
-    return lambda environ, start_response: (
-        app if environ.get('HTTP_AUTHORIZATION') == 'Basic Y2k6c2VjcmV0' else refusal)(environ, start_response)
-
-
-def test_the_button_works_behind_a_proxy_that_asks_for_a_password(site, visit):
-    site.app.wsgi_app = behind_a_password(site.app.wsgi_app)  # type: ignore[assignment,method-assign]
-    page = visit('alice', http_credentials={'username': 'ci', 'password': 'secret'})
-    page.goto(site.page)
-    open_dialog(page)
-
-    page.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}').click()
-
-    page.wait_for_url(site.page_of(site.run_id + 1))
 
 
 def test_without_scripts_nothing_pretends_to_work(site, visit):
