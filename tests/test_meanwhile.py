@@ -1,15 +1,14 @@
 """
 If a run is restarted or deleted between two statements of a reader, the answer is true, or a 404.
 
-On SQLite each statement sees what was committed before it, as under READ COMMITTED.
+Each test calls a reader once for each of its statements, and just before that statement another connection commits a
+change. On SQLite, the statements after the change see it, as under READ COMMITTED.
 """
 
-import shutil
 import sqlite3
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import timedelta
-from itertools import count
 
 import pytest
 import seed
@@ -18,9 +17,8 @@ from mod_test.models import TestType
 from sqlalchemy import Engine
 from support.changes import add_retries
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
-from support.histories import TIME_LIMIT, end, finish, report, retry_in_process
+from support.histories import TIME_LIMIT, end_only, finish, report, retry_in_process
 from support.statements import before_statement, record_statements, watch_statements
-from support.visitor import Visitor
 
 from mod_runs_api.github import retry_from_comment
 
@@ -63,201 +61,146 @@ def history(alice, tests, github):
                        ago=timedelta(hours=1))
     lost = seed.run(tests, commit='2', pr_nr=PR + 2, **pull, stages=seed.STARTED, ago=timedelta(hours=5))
     add_retries(master, [stopped.id, lost.id], failed_only=True)
-    db.session.commit()
 
 
 @pytest.fixture
-def file(tmp_path):
-    """Return the file of the database."""
-    return tmp_path / 'platform.db'
+def other(engine):
+    """Yield a connection to the database that neither the package nor its host uses."""
+    with closing(sqlite3.connect(engine.url.database, timeout=0, isolation_level=None)) as connection:
+        connection.executescript('PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF')
+        yield connection
 
 
 @pytest.fixture
-def restore(history, file, tmp_path):
-    """Return a function that makes the database what it is now."""
-    stored = shutil.copy(file, tmp_path / 'stored.db')
+def answers(other):
+    """Return a function that returns what a reader answers before a change, after it, and if it happens in between."""
+    def call(read, change):
+        db.session.commit()
+        with closing(sqlite3.connect(':memory:')) as saved:
+            other.backup(saved)
+            with record_statements(Engine) as sent:
+                before = read()
+            saved.backup(other)
+            change()
+            after = read()
+            between = []
+            for number in range(1, len(sent) + 1):
+                saved.backup(other)
+                with before_statement(number, change):
+                    between.append(read())
+            saved.backup(other)
+        return before, after, between
 
-    def restore():
-        db.session.remove()
-        db.engine.dispose()
-        shutil.copy(stored, file)
-
-    return restore
+    return call
 
 
 @pytest.fixture
-def readers(app, token, ask, command):
-    """Return what reads, by name. Each reader returns its answer."""
-    visitor = Visitor(app)
+def execute(other):
+    """Return a function that executes statements in a transaction, unless a reader has begun to write."""
+    def execute_all(statements):
+        try:
+            other.executescript(';'.join(['BEGIN IMMEDIATE', *statements, 'COMMIT']))
+        except sqlite3.OperationalError:
+            other.rollback()
 
-    def send(method, run_id, route, **request):
-        answer = ask(method, run_id, route, **request)
-        assert answer.status_code in (200, 202, 404, 422)
-        return answer.text
+    return execute_all
 
-    def output(name):
-        result = command(name)
-        assert result.exit_code == 0
-        return result.output
 
-    return {
-        'retries': lambda: send('GET', NEWEST, 'retries'), 'verdict': lambda: send('GET', NEWEST, 'verdict'),
-        'preview': lambda: send('GET', LAST, 'retry'),
-        'POST': lambda: send('POST', LAST, 'retry', json={'failed_only': True}),
-        'page': lambda: visitor.client.get(f'/test/{NEWEST}').text,
-        'comment': lambda: str(retry_from_comment(comment_payload('/retry linux failed'))),
-        'causes': lambda: output('causes'), 'flaky': lambda: output('flaky'), 'sweep': lambda: output('sweep')}
+def delete_rows(runs, tables):
+    """Return the statements that delete the rows of runs from tables."""
+    return [f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} {runs}' for table in tables]
 
 
 #: The tables that the platform's restart deletes from, and an administrator who deletes runs.
 RESTART = ('test_result_file', 'test_result', 'test_progress')
 DELETION = ('customized_test', 'test_fork', *RESTART, 'test')
+RESTART_ALL, DELETE_ALL = delete_rows('> 0', RESTART), delete_rows('> 0', DELETION)
+DELETE_NEWEST, DELETE_OTHERS = delete_rows(f'= {NEWEST}', DELETION), delete_rows(f'<> {NEWEST}', DELETION)
+DELETE_A_REGRESSION_TEST = [f'DELETE FROM {table} WHERE {column} = 1' for table, column in (
+    ('customized_test', 'regression_id'), ('test_result_file', 'regression_test_id'),
+    ('test_result', 'regression_test_id'), ('regression_test_category', 'regression_id'),
+    ('regression_test_output', 'regression_id'), ('regression_test', 'id'))]
 
 
-def restart_all_runs(file):
-    """Restart all runs, as the platform does."""
-    delete_rows(file, RESTART, '<> 0')
+@pytest.fixture
+def readers(ask, command, visitor):
+    """Return what reads, by name. Each reader returns its answer."""
+    def output(name):
+        result = command(name)
+        assert result.exit_code == 0
+        return result.output
+
+    def page():
+        response = visitor.client.get(f'/test/{NEWEST}')
+        assert response.status_code in (200, 404)
+
+    return {
+        'retries': lambda: ask('GET', NEWEST, 'retries').json, 'verdict': lambda: ask('GET', NEWEST, 'verdict').json,
+        'preview': lambda: ask('GET', LAST, 'retry').json,
+        'POST': lambda: ask('POST', LAST, 'retry', json={'failed_only': True}).json,
+        'causes': lambda: output('causes'), 'page': page, 'flaky': lambda: output('flaky'),
+        'comment': lambda: retry_from_comment(comment_payload('/retry linux failed')), 'sweep': lambda: output('sweep')}
 
 
-def delete_the_run(file):
-    """Delete the run that is read."""
-    delete_rows(file, DELETION, f'= {NEWEST}')
+@pytest.mark.parametrize('statements', [RESTART_ALL, DELETE_NEWEST, DELETE_OTHERS], ids=[
+    'all are restarted', 'the newest is deleted', 'the others are deleted'])
+@pytest.mark.parametrize('name', ['retries', 'verdict', 'preview', 'POST', 'causes'])
+def test_what_happens_between_two_statements_has_happened_before_or_after_the_answer(
+        readers, answers, execute, name, statements):
+    before, after, between = answers(readers[name], lambda: execute(statements))
+
+    assert [number for number, answer in enumerate(between, 1) if answer not in (before, after)] == []
 
 
-def delete_the_others(file):
-    """Delete all runs but the one that is read."""
-    delete_rows(file, DELETION, f'<> {NEWEST}')
-
-
-def delete_all_runs(file):
-    """Delete all runs."""
-    delete_rows(file, DELETION, '<> 0')
-
-
-def delete_a_regression_test(file):
-    """Delete a regression test, and all that refers to it."""
-    with closing(sqlite3.connect(file, timeout=0)) as connection:
-        for table, column in (('customized_test', 'regression_id'), ('test_result_file', 'regression_test_id'),
-                              ('test_result', 'regression_test_id'), ('regression_test_category', 'regression_id'),
-                              ('regression_test_output', 'regression_id'), ('regression_test', 'id')):
-            connection.execute(f'DELETE FROM {table} WHERE {column} = 1')
-        connection.commit()
-
-
-def delete_rows(file, tables, condition):
-    """Delete the rows of runs from tables, on a connection of its own, unless another one writes at the moment."""
-    with closing(sqlite3.connect(file, timeout=0)) as connection, suppress(sqlite3.OperationalError):
-        connection.execute('PRAGMA foreign_keys = ON')
-        for table in tables:
-            connection.execute(f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} {condition}')
-        connection.commit()
-
-
-@pytest.mark.parametrize('happen', [restart_all_runs, delete_the_run, delete_the_others])
-def test_what_happens_between_two_statements_has_happened_before_or_after_the_answer(readers, restore, file, happen):
-    for name in ('retries', 'verdict', 'preview', 'POST', 'causes'):
-        with record_statements(Engine) as sent:
-            before = readers[name]()
-        restore()
-        happen(file)
-        after = readers[name]()
-        for number in range(1, len(sent) + 1):
-            restore()
-            with before_statement(number, lambda: happen(file)):
-                assert readers[name]() in (before, after), (name, number)
-        restore()
-
-
-@pytest.mark.parametrize('happen', [restart_all_runs, delete_all_runs])
+@pytest.mark.parametrize('statements', [RESTART_ALL, DELETE_ALL], ids=['all are restarted', 'all are deleted'])
 @pytest.mark.parametrize('name', ['page', 'comment', 'flaky', 'sweep'])
-def test_what_happens_between_two_steps_of_a_reader_is_no_error(readers, restore, file, caplog, name, happen):
+def test_what_happens_between_two_steps_of_a_reader_is_no_error(
+        readers, answers, execute, caplog, name, statements):
     # Each step looks again: the page reads the attempts, and then what they prove.
-    with record_statements(Engine) as sent:
-        readers[name]()
-    for number in range(1, len(sent) + 1):
-        restore()
-        with before_statement(number, lambda: happen(file)):
-            readers[name]()
-        # Whatever fails while a page is rendered is logged.
-        assert all('RunNotFound' in line for line in caplog.messages if 'missing on its page' in line), number
+    answers(readers[name], lambda: execute(statements))
+
+    # Whatever fails while a page is rendered is logged.
+    assert [line for line in caplog.messages if 'missing on its page' in line and 'RunNotFound' not in line] == []
 
 
-def test_a_regression_test_that_is_deleted_between_two_statements_is_no_error(ask, restore, file):
-    with record_statements(Engine) as sent:
-        ask('GET', NEWEST, 'verdict')
-    for number in range(1, len(sent) + 1):
-        restore()
-        with before_statement(number, lambda: delete_a_regression_test(file)):
-            tests = ask('GET', NEWEST, 'verdict').json['data']
-        assert [test['regression_test_id'] for test in tests] in ([1, 2, 3], [2, 3]), number
+def test_a_regression_test_that_is_deleted_between_two_statements_is_no_error(readers, answers, execute):
+    _, _, between = answers(readers['verdict'], lambda: execute(DELETE_A_REGRESSION_TEST))
+
+    for answer in between:
+        assert [test['regression_test_id'] for test in answer['data']] in ([1, 2, 3], [2, 3])
+
+
+def test_a_result_carried_over_between_two_statements_is_read_as_a_whole_or_not_at_all(
+        ask, answers, command, tests):
+    source = finish(seed.run(tests).id, tests, failed=tests[1:])
+    run_id = retry_in_process(source, failed_only=True)
+    report(run_id, tests[1:2])
+    end_only(run_id)
+
+    def counts():
+        attempt = ask('GET', run_id, 'retries').json['data'][1]
+        return [attempt[name] for name in ('status', 'tests', 'passed', 'failed', 'not_run')]
+
+    for read in (counts, lambda: ask('GET', run_id, 'verdict').json):
+        before, after, between = answers(read, lambda: command('carry-over', run_id))
+        assert before != after
+        assert [number for number, answer in enumerate(between, 1) if answer not in (before, after)] == []
 
 
 @pytest.mark.parametrize(('statuses', 'code'), [(['testing'], 200), (['testing', 'canceled'], 503)])
-def test_messages_at_each_statement_do_not_keep_a_run_from_being_read_but_ends_do(ask, file, statuses, code):
-    def report(*_):
-        with closing(sqlite3.connect(file)) as connection, connection:
-            for status in statuses:
-                connection.execute('INSERT INTO test_progress (test_id, status, timestamp, message) SELECT '
-                                   f"{NEWEST}, '{status}', '2026-11-27 12:00:00', MAX(id) FROM test_progress")
+def test_messages_at_each_statement_do_not_keep_a_run_from_being_read_but_ends_do(ask, other, statuses, code):
+    db.session.commit()
 
-    report()
-    with watch_statements(Engine, report):
+    def report_progress(*_):
+        for status in statuses:
+            other.execute('INSERT INTO test_progress (test_id, status, timestamp, message) SELECT '
+                          f"{NEWEST}, '{status}', '2026-11-27 12:00:00', MAX(id) FROM test_progress")
+
+    report_progress()
+    with watch_statements(Engine, report_progress):
         answers = [ask('GET', NEWEST, route) for route in ('retries', 'verdict')]
+
     assert [answer.status_code for answer in answers] == [code, code]
     if code == 503:
         assert {answer.json['message'] for answer in answers} == {
             'The run keeps changing while it is read. Try again later.'}
-
-
-def test_a_result_carried_over_between_two_statements_is_read_as_a_whole_or_not_at_all(
-        app, ask, command, tests, tmp_path):
-    first = seed.run(tests)
-    for test in tests[:2]:
-        seed.result(first, test, exit_code=1)
-    seed.result(first, tests[2], {})
-    end(first.id)
-    run_id = retry_in_process(first.id, failed_only=True)
-    report(run_id, tests[1:2])
-    file, complete = tmp_path / 'platform.db', tmp_path / 'complete.db'
-    # In plain SQL, the package does not notice the end.
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("INSERT INTO test_progress (test_id, status, timestamp, message) "
-                           f"VALUES ({run_id}, 'completed', '2026-11-27 12:00:00.000000', '')")
-    stored = file.read_bytes()
-    assert command('carry-over', run_id).exit_code == 0
-    complete.write_bytes(file.read_bytes())
-
-    def numbers():
-        attempt = ask('GET', run_id, 'retries').json['data'][1]
-        return attempt['status'], attempt['tests'], attempt['passed'], attempt['failed'], attempt['not_run']
-
-    def happen():
-        with closing(sqlite3.connect(file)) as connection:
-            connection.execute(f"ATTACH '{complete}' AS complete")
-            for table in ('run_carried_over', 'test_result_file', 'test_result', 'customized_test'):
-                connection.execute(f'INSERT OR IGNORE INTO {table} SELECT * FROM complete.{table}')
-            connection.commit()
-
-    def begin():
-        db.session.remove()
-        db.engine.dispose()
-        file.write_bytes(stored)
-
-    for read in (numbers, lambda: ask('GET', run_id, 'verdict').json):
-        begin()
-        before = read()
-        happen()
-        after = read()
-        assert before != after
-        for number in count(1):
-            begin()
-            sent = count(1)
-
-            def interfere(*_):
-                if next(sent) == number:
-                    happen()
-
-            with watch_statements(Engine, interfere):
-                assert read() in (before, after), number
-            if next(sent) <= number:
-                break

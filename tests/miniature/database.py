@@ -80,7 +80,7 @@ def create_session(db_string: str) -> 'scoped_session[Session]':
     if engine is None:
         engine = _engines[db_string] = create_engine(db_string)
         enforce_foreign_keys(engine)
-    Base.metadata.create_all(engine)
+        Base.metadata.create_all(engine)
     return scoped_session(sessionmaker(bind=engine))
 
 

@@ -8,6 +8,7 @@ from flask import g
 from mod_test.models import Test, TestProgress, TestResult, TestResultFile, TestStatus
 from support.changes import add_mark, add_retries
 from support.executions import ACCEPTED
+from support.statements import before_statements, fail
 
 from mod_runs_api import retry_run
 
@@ -40,6 +41,12 @@ def end(run_id, status=TestStatus.completed):
     g.db = db.session
     db.session.add(TestProgress(run_id, status, ''))
     db.session.commit()
+
+
+def end_only(run_id):
+    """End a run while the package fails to carry results over into it."""
+    with before_statements(db.engine, 'INSERT INTO test_result ', fail):
+        end(run_id)
 
 
 def finish(run_id, tests, failed=()):
