@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event, exc
 from sqlalchemy.pool import Pool
 from support.api import assert_security_headers
 from support.changes import delete_run
-from support.statements import before_statements, record_statements, watch_statements
+from support.statements import before_statements, watch_statements
 from werkzeug import exceptions
 
 from mod_runs_api import InternalError, ServiceUnavailable, retry_run
@@ -52,41 +52,21 @@ def failing(words, error=AWAY, times=1):
 
 
 @contextmanager
-def failing_commit(error=AWAY, times=1, is_committed=False):
-    """
-    Let the commit of a retry fail so many times in the block, and yield the commits that have failed.
+def failing_step(number, error):
+    """Let the step with a number fail in the block, and yield the steps that were taken: statements and commits."""
+    steps: list[str] = []
 
-    With ``is_committed`` the database has committed, and only its answer is lost.
-    """
-    failed: list[str] = []
-    inserted: list[str] = []
+    def take(_connection, statement='COMMIT'):
+        steps.append(statement)
+        if len(steps) == number:
+            raise exc.DBAPIError.instance(statement, {}, error, sqlite3.Error)
 
-    def fail_at(connection):
-        if inserted and len(failed) < times:
-            inserted.clear()
-            failed.append('COMMIT')
-            if is_committed:
-                connection.connection.commit()
-            raise exc.DBAPIError.instance('COMMIT', {}, error, sqlite3.Error)
-
-    event.listen(Engine, 'commit', fail_at)
-    with before_statements(Engine, 'INSERT INTO run_retry', lambda _connection: inserted.append('run_retry')):
-        yield failed
-    event.remove(Engine, 'commit', fail_at)
-
-
-def failing_step(step, *arguments):
-    """Let a step of a retry fail: a statement, or its commit."""
-    return failing_commit(*arguments) if step == 'COMMIT' else failing(step, *arguments)
-
-
-@pytest.fixture
-def steps(engine, retry, run_id):
-    """Return all steps of a failed-only retry, which has been done once."""
-    with record_statements(engine) as sent:
-        assert retry(run_id, {'failed_only': True}) == 202
-    assert len(sent) > 5
-    return [*map(str, sent), 'COMMIT']
+    event.listen(Engine, 'commit', take)
+    try:
+        with watch_statements(Engine, take):
+            yield steps
+    finally:
+        event.remove(Engine, 'commit', take)
 
 
 def raiser(error):
@@ -107,26 +87,32 @@ def assert_unavailable(response):
 # Whole or not there
 
 
-@pytest.mark.parametrize('code', [1020, 1205, 1213, 1412, 1467])
-def test_a_retry_is_whole_after_two_transient_errors_at_any_step(retry, run_id, rows, steps, code):
-    for number, step in enumerate(steps, 2):
-        with failing_step(step, DriverError(code, 'transient'), 2) as failed:
-            assert retry(run_id, {'failed_only': True}) == 202
-        assert len(failed) == 2, step
-        assert len(rows.retries) == len(rows.of('test')) - 1 == number
+@pytest.fixture
+def steps(retry, run_id):
+    """Return all steps of a failed-only retry, which has been done once."""
+    with failing_step(0, AWAY) as steps:
+        assert retry(run_id, {'failed_only': True}) == 202
+    return steps
+
+
+def test_a_retry_is_whole_after_a_transient_error_at_any_step(retry, run_id, rows, steps):
+    for number in range(1, len(steps) + 1):
+        with failing_step(number, DriverError(1213, 'Deadlock found')):
+            assert retry(run_id, {'failed_only': True}) == 202, steps[number - 1]
+        assert len(rows.retries) == len(rows.of('test')) - 1 == number + 1
 
 
 def test_a_retry_is_not_there_after_another_error_at_any_step(retry, run_id, rows, steps):
     before = rows.snapshot(), rows.retries
-    for step in steps:
-        with failing_step(step) as failed:
+    for number in range(1, len(steps) + 1):
+        with failing_step(number, AWAY):
             assert_unavailable(retry(run_id, {'failed_only': True}))
-        assert len(failed) == 1, step
-        assert (rows.snapshot(), rows.retries) == before
+        assert (rows.snapshot(), rows.retries) == before, steps[number - 1]
 
 
-def test_a_transaction_is_tried_eight_times(retry, run_id, rows):
-    with failing('INSERT INTO run_retry', DriverError(1213, 'Deadlock found'), times=1_000) as failed:
+@pytest.mark.parametrize('code', [1020, 1205, 1213, 1412, 1467])
+def test_a_transaction_is_tried_eight_times_after_transient_errors(retry, run_id, rows, code):
+    with failing('INSERT INTO run_retry', DriverError(code, 'transient'), times=1_000) as failed:
         assert_unavailable(retry(run_id))
 
     assert len(failed) == 8
@@ -134,8 +120,17 @@ def test_a_transaction_is_tried_eight_times(retry, run_id, rows):
 
 
 def test_a_commit_that_was_not_answered_is_found_again(retry, run_id, rows):
-    with failing_commit(DriverError(1213, 'answer lost'), is_committed=True) as failed:
-        response = retry(run_id, {'failed_only': True, 'reason': 'x'})
+    failed = []
+
+    def lose_answer(connection):
+        connection.connection.commit()
+        if rows.retries and not failed:
+            failed.append('COMMIT')
+            raise exc.DBAPIError.instance('COMMIT', {}, DriverError(1213, 'answer lost'), sqlite3.Error)
+
+    event.listen(Engine, 'commit', lose_answer)
+    response = retry(run_id, {'failed_only': True, 'reason': 'x'})
+    event.remove(Engine, 'commit', lose_answer)
 
     assert (len(failed), response.status_code) == (1, 202)
     assert 'Idempotent-Replayed' not in response.headers
