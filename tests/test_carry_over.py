@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from support.changes import change_retries, delete_run
 from support.executions import CRASH, FAIL, NO_FILE, OTHER_FAIL, PASS
-from support.histories import add_attempts, end, finish, report
+from support.histories import add_attempts, end, end_only, finish, report
 from support.histories import retry_in_process as retry
 from support.statements import before_statements, fail, record_statements, watch_statements
 
@@ -135,7 +135,7 @@ def test_a_run_that_is_no_failed_only_retry_is_not_touched(command, attempts, ro
 
 
 def end_before_a_savepoint(run_id):
-    """End a run, undo a later savepoint, keep another, end the first run once more, and commit."""
+    """End a run, undo a later savepoint, keep another, end another run, and commit."""
     db.session.add(TestProgress(run_id, TestStatus.completed, ''))
     db.session.flush()
     db.session.begin_nested().rollback()
@@ -226,8 +226,7 @@ def test_if_it_fails_the_end_stands_and_a_command_carries_over_what_was_missed(c
         # Outside the application.
         Context().run(session.commit)
     for run_id in (new, other):
-        with before_statements(db.engine, 'INSERT INTO test_result ', fail):
-            end(run_id)
+        end_only(run_id)
         assert [row['status'] for row in rows.of('test_progress', test_id=run_id)] == ['completed']
         assert rows.carried_over(run_id) == {}
         assert f'flask runs-api carry-over {run_id}' in caplog.text
@@ -244,8 +243,7 @@ def test_if_it_fails_the_end_stands_and_a_command_carries_over_what_was_missed(c
 def test_a_retry_that_is_deleted_meanwhile_keeps_no_other_from_its_results(command, first):
     gone, other = (retry(first, failed_only=True) for _ in range(2))
     for run_id in (gone, other):
-        with before_statements(db.engine, 'INSERT INTO test_result ', fail):
-            end(run_id)
+        end_only(run_id)
     left = iter([gone])
 
     def delete_first(connection):
@@ -263,8 +261,7 @@ def test_a_retry_that_is_deleted_meanwhile_keeps_no_other_from_its_results(comma
 def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(command, rows, first, fault, message, code):
     missed = [retry(first, failed_only=True) for _ in range(3)]
     for run_id in missed:
-        with before_statements(db.engine, 'INSERT INTO test_result ', fail):
-            end(run_id)
+        end_only(run_id)
 
     def fail_for_two(_connection, statement):
         if statement.startswith('INSERT INTO run_carried_over'):
@@ -285,8 +282,7 @@ def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(command, rows,
 def test_the_command_stops_if_the_database_is_away(command, rows, first):
     missed = [retry(first, failed_only=True) for _ in range(3)]
     for run_id in missed:
-        with before_statements(db.engine, 'INSERT INTO test_result ', fail):
-            end(run_id)
+        end_only(run_id)
     is_away = False
 
     def go_away(connection, statement):

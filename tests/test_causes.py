@@ -8,7 +8,7 @@ from database import db
 from mod_test.models import TestProgress, TestStatus
 from support.api import read_lines
 from support.changes import change_retries
-from support.histories import TIME_LIMIT, end, finish, report, retry_in_process
+from support.histories import TIME_LIMIT, finish, report, retry_in_process
 
 from mod_runs_api.cli import ATTEMPT_COLUMNS, CAUSE_COLUMNS
 
@@ -22,16 +22,22 @@ def cause(attempts, run, place=0):
 # Which results are missing
 
 
-@pytest.mark.parametrize(('results', 'detail'), [(3, None), (1, '2 of 3'), (0, '3 of 3')])
-def test_a_run_that_completed_is_whole_or_lacks_results(attempts, tests, results, detail):
-    # A test that is selected twice is missing once.
-    run = seed.run([*tests, tests[2]], stages=seed.COMPLETED, passed=results)
-    assert cause(attempts, run) == (detail and 'infrastructure', detail and f'{detail} results are missing')
+def missing(results):
+    """Return the cause of a completed run that lacks some results."""
+    return 'infrastructure', f'{results} results are missing'
 
-    if detail:
-        # A test that no worker is given any more was selected if it ran.
-        tests[0].categories.clear()
-        assert cause(attempts, run)[1] == f'2 of {2 + results} results are missing'
+
+@pytest.mark.parametrize(('passed', 'expected', 'without_category'), [
+    (3, (None, None), (None, None)), (1, missing('2 of 3'), missing('2 of 3')),
+    (0, missing('3 of 3'), missing('2 of 2'))])
+def test_a_run_that_completed_is_whole_or_lacks_results(attempts, tests, passed, expected, without_category):
+    # A test that is selected twice is missing once.
+    run = seed.run([*tests, tests[2]], stages=seed.COMPLETED, passed=passed)
+    assert cause(attempts, run) == expected
+
+    # A test that no worker is given any more was selected if it ran.
+    tests[0].categories.clear()
+    assert cause(attempts, run) == without_category
 
 
 def test_a_test_that_no_worker_is_given_any_more_is_not_missing_for_being_carried_over(attempts, tests):
@@ -42,22 +48,20 @@ def test_a_test_that_no_worker_is_given_any_more_is_not_missing_for_being_carrie
     assert (attempts(retry).json['data'][1]['carried_over'], cause(attempts, retry, 1)) == (3, (None, None))
 
 
-@pytest.mark.parametrize('ran', [2, 1, 0])
-def test_what_was_carried_over_is_no_result_of_its_own(attempts, tests, rows, ran):
-    run = seed.run(tests)
-    report(run.id, tests, failed=tests[1:])
+@pytest.mark.parametrize(('ran', 'expected'), [(2, (None, None)), (1, missing('1 of 2')), (0, missing('2 of 2'))])
+def test_what_was_carried_over_is_no_result_of_its_own(attempts, tests, rows, ran, expected):
+    run = seed.run(tests, passed=1)
+    report(run.id, tests[1:], failed=tests[1:])
     run.results[0].runtime = 600_000
-    seed.add(TestProgress(run.id, TestStatus.canceled, TIME_LIMIT))
+    seed.progress(run, TestStatus.canceled, message=TIME_LIMIT)
     assert cause(attempts, run) == ('code', TIME_LIMIT)
-    retry = retry_in_process(run.id, failed_only=True)
-    report(retry, tests[1:1 + ran])
-    end(retry)
+    retry = finish(retry_in_process(run.id, failed_only=True), tests[1:1 + ran])
 
     assert len(rows.of('test_result', test_id=retry)) == 3
-    assert cause(attempts, retry, 1)[1] == (f'{2 - ran} of 2 results are missing' if ran < 2 else None)
+    assert cause(attempts, retry, 1) == expected
     # Nor is it the test that hangs.
     seed.add(TestProgress(retry, TestStatus.canceled, TIME_LIMIT))
-    assert cause(attempts, retry, 1)[0] == ('infrastructure' if ran < 2 else None)
+    assert cause(attempts, retry, 1)[0] == expected[0]
 
 
 # Where they are said

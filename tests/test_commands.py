@@ -2,19 +2,16 @@
 
 import json
 import re
-import sys
-from contextvars import Context
 from typing import Any
 
 import pytest
 import seed
 from database import db
-from flask.cli import ScriptInfo
 from sqlalchemy import Engine, text
 from support.api import read_lines
 from support.changes import add_retries, delete_run
 from support.executions import FAIL, PASS
-from support.histories import add_attempts, end, retry_in_process
+from support.histories import add_attempts, retry_in_process
 from support.rows import RetryRow
 from support.statements import before_statements, fail
 
@@ -184,24 +181,6 @@ def test_a_fault_of_the_package_exits_with_10(command, run_id, monkeypatch):
     assert 'The server said: KeyError\n' in result.stderr
 
 
-# Texts, and an output that fails
-
-
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': lambda run: 'No.\n\x9b2J\u202e'}], ids=['check'])
 def test_the_message_of_an_error_has_no_control_characters(command, run_id):
     assert error_of(command('retry', run_id)) == r'No.\n\x9b2J\u202e'
-
-
-@pytest.mark.parametrize('name', ['sweep', 'carry-over'])
-def test_all_steps_are_taken_though_their_lines_cannot_be_printed(app, first, rows, monkeypatch, name):
-    missed = [retry_in_process(first, failed_only=True) for _ in range(3)]
-    with before_statements(db.engine, 'INSERT INTO test_result ', fail):
-        for run_id in missed:
-            end(run_id)
-    monkeypatch.setattr(sys, 'stdout', open('/dev/full', 'w'))
-
-    with pytest.raises(SystemExit) as raised:
-        Context().run(app.cli.main, ['runs-api', name], obj=ScriptInfo(create_app=lambda: app))
-
-    assert raised.value.code == 10
-    assert [len(rows.carried_over(run_id)) for run_id in missed] == [3, 3, 3]

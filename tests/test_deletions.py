@@ -9,7 +9,7 @@ from database import db
 from mod_test.models import TestType
 from sqlalchemy import text
 from support.api import assert_error
-from support.changes import change_retries, delete_run
+from support.changes import delete_run
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
 from support.histories import TIME_LIMIT, finish, retry_in_process
 from support.statements import record_statements
@@ -47,7 +47,7 @@ def test_the_key_of_a_deleted_retry_stays_used(engine, retry, run_id, rows):
 
 
 @pytest.mark.on_file
-def test_the_sweep_makes_no_second_automatic_retry_where_the_first_was_deleted(command, stopped, rows):
+def test_the_sweep_makes_no_second_automatic_retry_if_the_first_was_deleted(command, stopped, rows):
     assert json.loads(command('sweep', '--json').output)['what'] == 'retried'
     delete_run(stopped + 1)
 
@@ -56,7 +56,7 @@ def test_the_sweep_makes_no_second_automatic_retry_where_the_first_was_deleted(c
     assert len(rows.retries) == 1
 
 
-def test_a_comment_makes_no_second_retry_where_the_first_was_deleted(app, stopped, rows):
+def test_a_comment_makes_no_second_retry_if_the_first_was_deleted(app, stopped, rows):
     assert len(retry_from_comment(comment_payload('/retry linux')).retries) == 1
     delete_run(stopped + 1)
 
@@ -64,13 +64,6 @@ def test_a_comment_makes_no_second_retry_where_the_first_was_deleted(app, stoppe
 
     assert [refusal.run_id for refusal in outcome.refusals] == [stopped]
     assert (outcome.retries, len(rows.retries)) == ((), 1)
-
-
-def test_a_deleted_user_has_no_name(retry, attempts, run_id):
-    retry(run_id)
-    change_retries(user_id=2 ** 31 - 1)
-
-    assert attempts(run_id).json['data'][1]['requested_by'] is None
 
 
 def test_a_deleted_regression_test_has_not_been_carried_over(attempts, first, tests):

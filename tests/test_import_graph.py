@@ -55,7 +55,7 @@ def package_of(module):
     return module.removeprefix('mod_runs_api').lstrip('.').partition('.')[0]
 
 
-def test_there_is_no_circle_and_at_most_ten_modules_stand_beside_the_rooms():
+def test_there_is_no_circle_and_at_most_ten_modules_stand_beside_the_packages():
     assert list(TopologicalSorter(OWN).static_order())
     assert len(list(PACKAGE.glob('*.py'))) <= 10
     assert {path.name for path in PACKAGE.iterdir() if (path / '__init__.py').exists()} == set(MAY_IMPORT)

@@ -16,7 +16,7 @@ from support.histories import retry_in_process
 from support.isolation import without_request
 from support.rows import RetryRow
 
-from mod_runs_api import (InvalidFields, MountError, RefusedByCheck, RunNotFinished, RunNotFound, ServiceUnavailable,
+from mod_runs_api import (InvalidFields, MountError, RefusedByCheck, RunNotFound, ServiceUnavailable,
                           attempts_verdict, list_attempts, preview_retry, retry_run)
 from mod_runs_api.api.schemas import AttemptSchema, PreviewSchema
 
@@ -81,9 +81,9 @@ def test_attempts_and_preview_are_those_of_the_api(attempts, preview, run_id):
 def test_a_preview_calls_the_checks(run_id):
     preview = preview_retry(run_id)
 
-    for choice in (preview.all, preview.failed_only):
-        assert isinstance(choice.refusal, RefusedByCheck)
-        assert (choice.refusal.refusal, choice.refusal.message) == ('refused_by_check', f'Not run {run_id}.')
+    for option in (preview.all, preview.failed_only):
+        assert isinstance(option.refusal, RefusedByCheck)
+        assert (option.refusal.refusal, option.refusal.message) == ('refused_by_check', f'Not run {run_id}.')
 
 
 # What is refused
@@ -110,15 +110,6 @@ def test_an_argument_that_the_api_would_not_take_is_refused(run_id, rows, argume
             retry_run(**{'run_id': run_id, argument: value})
         assert list(raised.value.details['fields']) == [argument], value
     assert rows.retries == []
-
-
-def test_a_refusal_is_an_error_of_the_package(run_id):
-    queued_id = retry_run(run_id).new_run_id
-
-    with pytest.raises(RunNotFinished, match='has not finished') as raised:
-        retry_run(queued_id, failed_only=True)
-    assert raised.value.details == {'refusal': 'run_not_finished', 'run_status': 'queued'}
-    assert raised.value.refusal == 'run_not_finished'
 
 
 def test_the_request_state_of_the_host_is_left_alone(run_id):

@@ -147,14 +147,6 @@ def test_the_history_lists_the_attempts_newest_first(first, tests, stranger):
     assert {time['datetime'] for time in table.select('time')} == {'2026-11-24T13:00:00Z'}
 
 
-def test_the_summary_stands_before_the_results_and_the_attempts_after_them(first, stranger):
-    retry_in_process(first)
-
-    html = stranger.page(f'/test/{first}')
-
-    assert html.index('Attempt 1 of 2.') < html.index('<h2>Results') < html.index(' id="runs-api-attempts"')
-
-
 def test_the_page_says_where_results_were_carried_over_from(first, tests, stranger):
     second = finish(retry_in_process(first, failed_only=True), tests[1:], failed=tests[2:])
     third = finish(retry_in_process(second, failed_only=True), tests[2:])

@@ -57,15 +57,15 @@ def test_a_preview_agrees_with_the_retry_that_follows_it(preview, retry, tests, 
 
     found = preview(run).json
 
-    for kind, choice in ((False, found['all']), (True, found['failed_only'])):
+    for kind, option in ((False, found['all']), (True, found['failed_only'])):
         response = retry(run, {'failed_only': kind})
         if response.status_code == 202:
-            assert choice['refusal'] is None
-            assert choice['regression_test_ids'] == rows.selection(response.json['new_run_id']) != []
+            assert option['refusal'] is None
+            assert option['regression_test_ids'] == rows.selection(response.json['new_run_id']) != []
         else:
-            assert choice['refusal'] == response.json
-            assert choice['regression_test_ids'] == []
-        assert choice['test_count'] == len(choice['regression_test_ids'])
+            assert option['refusal'] == response.json
+            assert option['regression_test_ids'] == []
+        assert option['test_count'] == len(option['regression_test_ids'])
 
 
 CHECK = Mock(return_value=None)

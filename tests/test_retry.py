@@ -40,7 +40,7 @@ def test_the_new_run_has_the_configuration_of_its_source_and_a_secret_of_its_own
 
 
 @pytest.mark.parametrize('is_deleted', [False, True])
-def test_a_full_retry_of_a_failed_only_retry_runs_everything_unless_the_first_run_is_gone(
+def test_a_full_retry_of_a_failed_only_retry_runs_everything_unless_the_root_run_is_gone(
         retry, run_id, rows, is_deleted):
     seed.regression_test()
     everything = rows.selection(run_id)

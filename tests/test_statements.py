@@ -5,17 +5,14 @@ The number of statements does not depend on any size. The host holds a connectio
 a second one, a full pool could lock all requests up. What the host's session has pending stays there.
 """
 
-from datetime import datetime
-
 import pytest
 import seed
 from database import db
 from mod_auth.models import User
-from mod_test.models import Test, TestProgress, TestStatus
-from sqlalchemy import select, text, update
+from mod_test.models import Test, TestStatus
+from sqlalchemy import select, text
 from support.changes import add_retries
 from support.entry_points import CALLS, SILENT, EntryPoints
-from support.github import SETTINGS
 from support.histories import end
 from support.statements import record_statements
 
@@ -86,21 +83,6 @@ def test_the_work_of_a_plan_of_the_sweep_grows_with_the_attempts_and_not_with_pa
 
     # There are ten times as many attempts.
     assert 0 < steps[1] < 15 * steps[0]
-
-
-@pytest.mark.parametrize('app_settings', [{}, {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1}])
-def test_the_work_of_a_plan_of_the_sweep_does_not_grow_with_the_retries_of_long_ago(app, engine):
-    steps = []
-    for retries in (100, 900):
-        runs = seed.bulk_runs(2 * retries, 5)
-        for first, retry in zip(runs[::2], runs[1::2]):
-            add_retries(first, [retry], failed_only=True)
-        db.session.execute(update(TestProgress).values(timestamp=datetime(2020, 1, 1)))
-        db.session.commit()
-        steps.append(count_steps_of_sqlite(engine))
-
-    # There are ten times as many retries.
-    assert 0 < steps[1] < 2 * steps[0]
 
 
 # How many connections

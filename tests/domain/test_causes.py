@@ -88,7 +88,7 @@ def test_the_cause_is_the_first_line_of_the_table_that_fits(expected):
 
 @pytest.mark.parametrize(('message', 'runtime', 'expected'), [
     (TIME_LIMIT, 600_000, 'code'), (TIME_LIMIT, 599_999, 'infrastructure'), (OUT_OF_ORDER, 600_000, 'infrastructure')])
-def test_a_test_of_ten_minutes_says_that_the_code_hangs_where_the_time_ran_out(message, runtime, expected):
+def test_a_test_of_ten_minutes_says_that_the_code_hangs_if_the_time_ran_out(message, runtime, expected):
     assert find(*STARTED, message, runtime=runtime) == (expected, message)
 
 

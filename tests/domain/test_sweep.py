@@ -47,7 +47,7 @@ def test_no_other_end_is_an_infrastructure_failure(rows):
     assert find_recent_infrastructure_failure(summary(rows), NOW) is None
 
 
-NEEDS_EVIDENCE = 'run 3 has had an automatic retry, and no run of linux has completed since this one ended'
+NO_COMPLETION_SINCE = 'run 3 has had an automatic retry, and no run of linux has completed since this one ended'
 
 
 @pytest.mark.parametrize(('found', 'reason'), [
@@ -58,8 +58,8 @@ NEEDS_EVIDENCE = 'run 3 has had an automatic retry, and no run of linux has comp
     (candidate(automatic=[3, 4], completion=51, root_id=3), 'the automatic retries of run 3 are used up'),
     # A further retry needs evidence that the platform works.
     (candidate(automatic=[3], completion=51, root_id=3), None),
-    (candidate(automatic=[3], completion=50, root_id=3), NEEDS_EVIDENCE),
-    (candidate(automatic=[3], root_id=3), NEEDS_EVIDENCE)])
+    (candidate(automatic=[3], completion=50, root_id=3), NO_COMPLETION_SINCE),
+    (candidate(automatic=[3], root_id=3), NO_COMPLETION_SINCE)])
 def test_a_run_waits_for_a_reason(found, reason):
     assert found.find_reason_to_wait(2, NOW) == reason
 
@@ -76,7 +76,7 @@ ALL = [1, RED]
 
 
 @pytest.mark.parametrize(('found', 'not_passed', 'passed_elsewhere', 'what', 'failed_only'), [
-    # What stopped half-way is resumed; without results, or where all passed, everything is run again.
+    # A run that stopped half-way is resumed. Without results, or if all passed, everything is run again.
     (candidate(), [RED], (), 'retried', True),
     (candidate(results=0), ALL, (), 'retried', False),
     (candidate(), [], (), 'retried', False),

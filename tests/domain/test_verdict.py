@@ -99,7 +99,7 @@ def test_the_attempt_that_ended_last_has_the_latest_outcome():
     assert judged(PASS, FAIL, CARRIED_OVER, ends=[5, 4, 6]).latest == 'pass'
 
 
-def test_evidence_is_needed_where_a_test_ran_more_than_once_and_failed():
+def test_evidence_is_needed_if_a_test_ran_more_than_once_and_failed():
     histories = [([PASS, FAIL], True), ([FAIL, FAIL], True), ([PASS, PASS], False), ([FAIL, CARRIED_OVER], False)]
     assert [needs_evidence(judged(*history).attempts) for history, _ in histories] == [need for _, need in histories]
 
@@ -107,9 +107,9 @@ def test_evidence_is_needed_where_a_test_ran_more_than_once_and_failed():
 @pytest.mark.parametrize(('tests', 'overall'), [
     ([judged(PASS)], 'pass'), ([judged(PASS), judged(NOT_RUN)], 'fail'),
     ([judged(FAIL, PASS)], 'unstable'), ([judged(PASS, FAIL)], 'fail'),
-    # Active tests decide, and all where none is active.
+    # Active tests decide, and all tests if none is active.
     ([judged(PASS), judged(FAIL, active=False)], 'pass'), ([judged(FAIL, active=False)], 'fail'),
-    # Where there is no test, nothing supports a pass.
+    # Without any test, nothing supports a pass.
     ([], 'fail'), ([judged(FAIL, PASS, builds=[ONE, TWO])], 'pass')])
 def test_active_tests_decide_about_the_commit(tests, overall):
     assert judge_commit(tests, progress_of('completed', 'completed')) == overall

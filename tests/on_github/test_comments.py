@@ -156,7 +156,7 @@ def test_retry_failed_passes_over_attempts_that_ran_nothing(comment, linux, test
     assert outcome.refusals[0].message.startswith(f'No test of run {retry.new_run_id} failed')
 
 
-def test_retry_failed_runs_the_first_run_again_where_no_attempt_ran_a_test(comment, make_run, tests, rows):
+def test_retry_failed_runs_the_root_run_again_if_no_attempt_ran_a_test(comment, make_run, tests, rows):
     first = make_run(stages=()).id
     end(first, TestStatus.canceled)
 
