@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import contextmanager
 from contextvars import Context
 from datetime import datetime, timedelta, timezone
 
@@ -47,24 +48,6 @@ def test_the_results_that_were_not_run_again_are_carried_over(rows, first, tests
     assert rows.carried_over(new) == {tests[0].id: first}
     after = rows.snapshot()
     assert all(before[table] <= after[table] for table in before)
-
-
-def test_a_result_comes_from_the_attempt_that_ended_last_of_those_that_ran_the_test(rows, first, tests):
-    full, running = retry(first), retry(first)
-    lending = finish(retry(first, failed_only=True), tests[1:])
-    last = finish(retry(first, failed_only=True), tests[2:], failed=tests[2:])
-    finish(full, tests[1:2], failed=tests[1:2])
-    report(running, tests)
-    end(running, TestStatus.testing)
-    new = retry(last, failed_only=True)
-    assert rows.selection(new) == ids(tests[2:])
-
-    end(new)
-
-    assert [rows.selection(run_id) for run_id in (lending, last, new)] == [ids(tests)] * 3
-    assert rows.carried_over(lending) == {tests[0].id: first}
-    assert rows.carried_over(last) == {tests[0].id: first, tests[1].id: lending}
-    assert rows.carried_over(new) == {tests[0].id: first, tests[1].id: full, tests[2].id: last}
 
 
 def test_nothing_is_carried_over_into_a_run_that_is_canceled_until_it_completes_after_all(rows, first, tests):
@@ -239,67 +222,68 @@ def test_if_it_fails_the_end_stands_and_a_command_carries_over_what_was_missed(c
     assert len(rows.carried_over(new)) == len(rows.carried_over(other)) == 3
 
 
-@pytest.mark.on_file
-def test_a_retry_that_is_deleted_meanwhile_keeps_no_other_from_its_results(command, first):
-    gone, other = (retry(first, failed_only=True) for _ in range(2))
-    for run_id in (gone, other):
+@pytest.fixture
+def missed(first):
+    """Return three completed retries into which nothing was carried over."""
+    run_ids = [retry(first, failed_only=True) for _ in range(3)]
+    for run_id in run_ids:
         end_only(run_id)
-    left = iter([gone])
+    return run_ids
+
+
+@pytest.mark.on_file
+def test_a_retry_that_is_deleted_meanwhile_keeps_no_other_from_its_results(command, missed):
+    left = iter(missed[:1])
 
     def delete_first(connection):
         for run_id in left:
             delete_run(run_id, connection)
 
     with before_statements(Engine, 'test.platform', delete_first):
-        assert command('carry-over').output == f'{other}\t3\n'
+        assert command('carry-over').output == f'{missed[1]}\t3\n{missed[2]}\t3\n'
+
+
+@contextmanager
+def failing(faults):
+    """Let carrying over fail while the block lasts, with the error of each run."""
+    def fail_into(_connection, statement):
+        run_id = statement.parameters[0][0] if statement.startswith('INSERT INTO run_carried_over') else None
+        if run_id in faults:
+            raise faults[run_id]
+
+    with watch_statements(Engine, fail_into):
+        yield
+
+
+def errors_of(result):
+    """Return the lines with errors that a command has printed."""
+    return [line for line in result.stderr.splitlines() if line.startswith('Error')]
+
+
+LOCKED = OperationalError('SELECT secret', {}, sqlite3.OperationalError('database is locked'))
 
 
 @pytest.mark.on_file
 @pytest.mark.parametrize(('fault', 'message', 'code'), [
-    (KeyError('secret'), 'An unexpected error occurred.', 10),
-    (OperationalError('SELECT secret', {}, sqlite3.OperationalError('database is locked')), AWAY, 3)])
-def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(command, rows, first, fault, message, code):
-    missed = [retry(first, failed_only=True) for _ in range(3)]
-    for run_id in missed:
-        end_only(run_id)
-
-    def fail_for_two(_connection, statement):
-        if statement.startswith('INSERT INTO run_carried_over'):
-            for run_id, raised in zip(missed, (fault, KeyError())):
-                if statement.parameters[0][0] == run_id:
-                    raise raised
-
-    with watch_statements(Engine, fail_for_two):
+    (KeyError('secret'), 'An unexpected error occurred.', 10), (LOCKED, AWAY, 3)])
+def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(command, missed, fault, message, code):
+    with failing({missed[0]: fault, missed[1]: KeyError()}):
         done, as_json = command('carry-over'), command('carry-over', '--json')
 
     assert (done.exit_code, done.stdout, as_json.exit_code) == (code, f'{missed[2]}\t3\n', code)
-    assert [line for line in done.stderr.splitlines() if line.startswith('Error')] == [
-        f'Error: Run {missed[0]}: {message}', f'Error: Run {missed[1]}: An unexpected error occurred.']
+    assert errors_of(done) == [f'Error: Run {missed[0]}: {message}',
+                               f'Error: Run {missed[1]}: An unexpected error occurred.']
     assert [json.loads(line)['run_id'] for line in as_json.stdout.splitlines()] == missed[:2]
 
 
 @pytest.mark.on_file
-def test_the_command_stops_if_the_database_is_away(command, rows, first):
-    missed = [retry(first, failed_only=True) for _ in range(3)]
-    for run_id in missed:
-        end_only(run_id)
-    is_away = False
-
-    def go_away(connection, statement):
-        nonlocal is_away
-        run_id = statement.parameters[0][0] if statement.startswith('INSERT INTO run_carried_over') else None
-        is_away = is_away or run_id == missed[2]
-        if is_away:
-            fail(connection)
-        if run_id == missed[1]:
-            raise KeyError
-
-    with watch_statements(Engine, go_away):
+def test_the_command_stops_if_the_database_is_away(command, missed):
+    ping = 'SELECT ? AS anon_1'
+    with failing({missed[0]: KeyError(), missed[1]: LOCKED}), before_statements(Engine, ping, fail):
         done = command('carry-over')
 
-    assert (done.exit_code, done.stdout) == (3, f'{missed[0]}\t3\n')
-    assert [line for line in done.stderr.splitlines() if line.startswith('Error')] == [
-        f'Error: Run {missed[1]}: An unexpected error occurred.', f'Error: {AWAY}']
+    assert (done.exit_code, done.stdout) == (3, '')
+    assert errors_of(done) == [f'Error: Run {missed[0]}: An unexpected error occurred.', f'Error: {AWAY}']
 
 
 @pytest.mark.on_file
