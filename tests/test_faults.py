@@ -120,7 +120,7 @@ def test_a_transaction_is_tried_eight_times_after_transient_errors(retry, run_id
 
 
 def test_a_commit_that_was_not_answered_is_found_again(retry, run_id, rows):
-    failed = []
+    failed: list[str] = []
 
     def lose_answer(connection):
         connection.connection.commit()

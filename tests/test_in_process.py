@@ -16,8 +16,8 @@ from support.histories import retry_in_process
 from support.isolation import without_request
 from support.rows import RetryRow
 
-from mod_runs_api import (InvalidFields, MountError, RefusedByCheck, RunNotFound, ServiceUnavailable,
-                          attempts_verdict, list_attempts, preview_retry, retry_run)
+from mod_runs_api import (InvalidFields, MountError, RefusedByCheck, RunNotFound, ServiceUnavailable, attempts_verdict,
+                          list_attempts, preview_retry, retry_run)
 from mod_runs_api.api.schemas import AttemptSchema, PreviewSchema
 
 #: The functions that take a run, by their names.

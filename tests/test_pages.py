@@ -226,34 +226,31 @@ def add_retried_run(tests, retries):
     return run_ids
 
 
-@pytest.mark.parametrize(('retries', 'caption'), [(9, ''), (10, '. 1 is left out'), (24, '. 15 are left out')])
-def test_the_newest_ten_attempts_are_listed_and_the_run_itself(stranger, retries, caption):
-    # An attempt is counted among those of its run.
-    retry_in_process(seed.run([seed.regression_test()], stages=seed.COMPLETED).id)
-    run_ids = add_retried_run(2, retries)
-    newest_ten = [str(number) for number in range(retries + 1, 0, -1)][:10]
-
-    page = stranger.soup(f'/test/{run_ids[-1]}')
-    assert [row['Attempt'] for row in attempts(page)] == newest_ten
-    assert text(find_table(page, 'Attempts').caption) == f'Attempts, newest first{caption}'
-
-    listed = {row['Attempt']: row['Run'] for row in attempts(stranger.soup(f'/test/{run_ids[0]}'))}
-    assert listed['1'] == f'{run_ids[0]} (this run)'
-    assert len(listed) == len({*newest_ten, '1'})
-
-
-@pytest.mark.parametrize(('tests', 'retries', 'caption'), [
-    (50, 9, ''), (51, 10, '. 1 more is left out. The newest 10 attempts are shown, 1 older one is left out'),
-    (52, 24, '. 2 more are left out. The newest 10 attempts are shown, 15 older ones are left out')])
-def test_the_grid_has_fifty_tests_and_the_newest_ten_attempts(stranger, tests, retries, caption):
+@pytest.mark.parametrize(('tests', 'retries', 'of_attempts', 'of_tests'), [
+    (50, 9, '', ''),
+    (51, 10, '. 1 is left out', '. 1 more is left out. The newest 10 attempts are shown, 1 older one is left out'),
+    (52, 24, '. 15 are left out', '. 2 more are left out. The newest 10 attempts are shown, 15 older ones are left out')])
+def test_a_page_has_fifty_tests_and_the_newest_ten_attempts(stranger, tests, retries, of_attempts, of_tests):
     run_ids = add_retried_run(tests, retries)
 
     page = stranger.soup(f'/test/{run_ids[-1]}')
 
-    assert text(find_table(page, 'Tests').caption) == f'Tests that did not pass each time{caption}'
+    assert [text(caption) for caption in page.select('caption')] == [
+        f'Tests that did not pass each time{of_tests}', f'Attempts, newest first{of_attempts}']
+    assert [row['Attempt'] for row in attempts(page)] == [str(number) for number in range(retries + 1, 0, -1)][:10]
     grid = rows(page, 'Tests')
     assert len(grid) == 50
     assert [*grid[0]] == ['Test', *(f'run {run_id}' for run_id in reversed(run_ids[-10:]))]
+
+
+def test_the_run_of_the_page_is_listed_with_its_place_however_old_it_is(stranger):
+    # An attempt is counted among those of its run.
+    retry_in_process(seed.run([seed.regression_test()], stages=seed.COMPLETED).id)
+    run_ids = add_retried_run(2, retries=10)
+
+    listed = attempts(stranger.soup(f'/test/{run_ids[0]}'))
+
+    assert (len(listed), listed[-1]['Attempt'], listed[-1]['Run']) == (11, '1', f'{run_ids[0]} (this run)')
 
 
 def test_more_than_25_attempts_are_not_compared(stranger):

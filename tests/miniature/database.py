@@ -1,29 +1,18 @@
 """The declarative base, the column type of the platform's enumerations, and sessions outside a request."""
 
 import enum
-from sqlite3 import Connection as SQLiteConnection
-from typing import TYPE_CHECKING, Any, Optional, Type, TypeVar, Union
+import sqlite3
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine, String, TypeDecorator, create_engine, event
-from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Session, scoped_session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, scoped_session, sessionmaker
 
 
-class _Declarative(DeclarativeBase):
-    """What `db.Model` is made from."""
+class Base(DeclarativeBase):
+    """The base of all models."""
 
 
-db = SQLAlchemy(model_class=_Declarative)
-
-if TYPE_CHECKING:
-    # `db.Model` is a class made at run time, which a type checker cannot inherit from.
-    Base = _Declarative
-else:
-    Base = db.Model
-
-DbSession = Union[Session, 'scoped_session[Any]']
-E = TypeVar('E', bound='DeclEnum')
+db = SQLAlchemy(metadata=Base.metadata)
 
 _engines: dict[str, Engine] = {}
 
@@ -31,10 +20,9 @@ _engines: dict[str, Engine] = {}
 class DeclEnum(enum.Enum):
     """An enumeration whose members are written as (stored value, text for people)."""
 
-    _value_: str
     description: str
 
-    def __new__(cls, value: str, description: str = '') -> 'DeclEnum':
+    def __new__(cls, value, description=''):
         """Keep the first part as the member's value, the second beside it."""
         member = object.__new__(cls)
         member._value_ = value
@@ -42,39 +30,39 @@ class DeclEnum(enum.Enum):
         return member
 
     @classmethod
-    def db_type(cls: Type['E']) -> 'DeclEnumType[E]':
+    def db_type(cls):
         """Return the column type that stores a member of this enumeration."""
         return DeclEnumType(cls)
 
 
-class DeclEnumType(TypeDecorator[E]):
+class DeclEnumType(TypeDecorator):
     """A string column that holds the value of an enumeration's member."""
 
     impl = String(50)
     cache_ok = True
 
-    def __init__(self, enum: Type[E]) -> None:
+    def __init__(self, enum):
         self.enum = enum
         super().__init__()
 
-    def process_bind_param(self, value: Optional[E], dialect: Dialect) -> Optional[str]:
+    def process_bind_param(self, value, dialect):
         """Write a member as its value."""
         return None if value is None else value.value
 
-    def process_result_value(self, value: Optional[str], dialect: Dialect) -> Optional[E]:
+    def process_result_value(self, value, dialect):
         """Read a value as its member."""
         return None if value is None else self.enum(value.strip())
 
 
-def enforce_foreign_keys(engine: Engine) -> None:
+def enforce_foreign_keys(engine):
     """Make SQLite hold foreign keys the way the production database does. The engine has not connected yet."""
     @event.listens_for(engine, 'connect')
-    def switch_on(connection: Any, _record: Any) -> None:
-        if isinstance(connection, SQLiteConnection):
+    def switch_on(connection, _record):
+        if isinstance(connection, sqlite3.Connection):
             connection.execute('PRAGMA foreign_keys = ON')
 
 
-def create_session(db_string: str) -> 'scoped_session[Session]':
+def create_session(db_string):
     """Return a session that needs no application, as scheduled jobs have it. There is one engine for each address."""
     engine = _engines.get(db_string)
     if engine is None:
@@ -84,7 +72,7 @@ def create_session(db_string: str) -> 'scoped_session[Session]':
     return scoped_session(sessionmaker(bind=engine))
 
 
-def dispose_sessions() -> None:
+def dispose_sessions():
     """Close the connections of every engine that `create_session` made."""
     while _engines:
         _engines.popitem()[1].dispose()

@@ -12,7 +12,7 @@ from mod_auth.models import Role
 from mod_ci.models import BlockedUsers
 from mod_test.models import TestPlatform, TestStatus, TestType
 from support.github import ALICE, AUTHOR, COMMIT, NEW_COMMIT, OLD_COMMIT, PR, comment_payload
-from support.histories import end, finish, report, retry_in_process
+from support.histories import end, finish
 from support.rows import RetryRow
 from support.statements import before_statements, fail
 
@@ -133,27 +133,6 @@ def test_retry_failed_runs_what_did_not_pass_in_the_attempt_that_ended_last(comm
     finish(retry('/retry linux')[0], tests)
     finish(second, tests, failed=tests)
     assert retry('/retry linux failed')[1:] == (second, 2)
-
-
-def test_retry_failed_passes_over_attempts_that_ran_nothing(comment, linux, tests, rows):
-    healed = retry_in_process(linux.id, failed_only=True)
-    finish(healed, tests[1:], failed=tests[1:])
-    canceled = retry_in_process(linux.id)
-    end(canceled, TestStatus.canceled)
-    retry, = comment('/retry linux failed').retries
-    assert (retry.run_id, rows.selection(retry.new_run_id)) == (healed, [tests[1].id])
-
-    # It ran all of its tests, and was canceled after that: nothing in it is to be run.
-    last = retry_in_process(linux.id)
-    report(last, tests)
-    end(last, TestStatus.canceled)
-    retry, = comment('/retry linux failed').retries
-    assert retry.run_id == healed
-
-    finish(retry.new_run_id, tests[1:])
-    outcome = comment('/retry linux failed')
-    assert outcome.retries == ()
-    assert outcome.refusals[0].message.startswith(f'No test of run {retry.new_run_id} failed')
 
 
 def test_retry_failed_runs_the_root_run_again_if_no_attempt_ran_a_test(comment, make_run, tests, rows):
