@@ -229,7 +229,8 @@ def add_retried_run(tests, retries):
 @pytest.mark.parametrize(('tests', 'retries', 'of_attempts', 'of_tests'), [
     (50, 9, '', ''),
     (51, 10, '. 1 is left out', '. 1 more is left out. The newest 10 attempts are shown, 1 older one is left out'),
-    (52, 24, '. 15 are left out', '. 2 more are left out. The newest 10 attempts are shown, 15 older ones are left out')])
+    (52, 24, '. 15 are left out',
+     '. 2 more are left out. The newest 10 attempts are shown, 15 older ones are left out')])
 def test_a_page_has_fifty_tests_and_the_newest_ten_attempts(stranger, tests, retries, of_attempts, of_tests):
     run_ids = add_retried_run(tests, retries)
 
