@@ -157,7 +157,7 @@ def test_a_retry_may_be_sent_without_the_preview(site, page, chosen, status):
     page.get_by_role('button', name='Retry this run').click()
     assert page.get_by_text('Loading the numbers of tests…').is_visible()
     page.get_by_label(chosen).check()
-    # Without a status it is slow.
+    # Without a status, the preview is slow.
     if status:
         held[0].fulfill(status=status)
         page.get_by_text('The numbers of tests could not be loaded. You can send the retry all the same.').wait_for()

@@ -70,7 +70,7 @@ def test_a_later_run_of_one_test_hides_no_red_full_run(story, visit):
 def test_a_row_stays_unfolded_when_a_retry_arrives(story, visit):
     tests = story.tests(2)
     first = story.complete(story.push(tests, commit=COMMIT), {tests[0]: CRASH})
-    # So many newer runs that it is not listed any more.
+    # After 40 newer runs it is not listed any more.
     for _ in range(40):
         story.rows.run(tests[:1])
     second = story.retry(first)

@@ -22,7 +22,7 @@ def telling(unmounted):
 
 @pytest.fixture(scope='session')
 def kind(request):
-    """The kind of the database: the server that is named. Where SQLite would be read otherwise, tests name both."""
+    """The kind of the database: the server that is named. Tests name SQLite too if it may give another answer."""
     return str(getattr(request, 'param', 'server'))
 
 

@@ -109,7 +109,7 @@ class Inside:
 
         with mock.patch.object(controllers, 'create_session', create_session):
             controllers.start_platforms(self._github)
-        # Where the process of the job ends.
+        # The process of the job would end here.
         for session in sessions:
             session.remove()
 

@@ -74,15 +74,18 @@ def finish(worker):
 
 #: By a case its cause and its detail, and what happens to a run that has got half-way, in this order.
 CAUSES: dict[str, Any] = {
-    **{f'whole, then {happens.__name__}': (None, None, [finish, happens])
-       for happens in (run_out_of_time, reboot, stop)},
+    'whole, then out of time': (None, None, [finish, run_out_of_time]),
+    'whole, then a reboot': (None, None, [finish, reboot]),
+    'whole, then canceled on its page': (None, None, [finish, stop]),
     'the time limit': ('infrastructure', TIME_LIMIT, [run_out_of_time]),
     'a test that hangs': ('code', TIME_LIMIT, [hang]),
     'a reboot': ('infrastructure', 'Duplicate Entries', [reboot]),
     'the worker gives up': ('infrastructure', 'Duplicate Entries', [give_up]),
     'completed half-way': ('infrastructure', '1 of 2 results are missing', [Worker.end]),
-    **{f'{decide.__name__}, then {happens.__name__}': ('decision', f'Canceled by {by}', [decide, happens])
-       for decide, by in ((cancel, 'adam via API'), (stop, 'admin')) for happens in (run_out_of_time, hide)},
+    'canceled by the API, then out of time': ('decision', 'Canceled by adam via API', [cancel, run_out_of_time]),
+    'canceled by the API, then hidden': ('decision', 'Canceled by adam via API', [cancel, hide]),
+    'canceled on its page, then out of time': ('decision', 'Canceled by admin', [stop, run_out_of_time]),
+    'canceled on its page, then hidden': ('decision', 'Canceled by admin', [stop, hide]),
 }
 
 

@@ -253,7 +253,7 @@ def test_the_migration_waits_for_no_transaction_that_has_read_and_none_of_these_
 def test_after_a_rollback_took_the_file_first_a_stamp_lets_migrations_go_on(unmounted, with_all, database):
     migrate(with_all, database, 'upgrade')
     made = tables(database)
-    # As the platform's rollback does.
+    # The platform's rollback does this.
     assert unmounted.flask('db', 'downgrade', HEAD, database=database.uri).returncode != 0
     assert unmounted.flask('db', 'upgrade', database=database.uri).returncode != 0
 

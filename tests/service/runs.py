@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import seed
@@ -78,9 +79,9 @@ def read_runs(database):
 
     def numbers(table, column, key='test_id'):
         found = defaultdict(list)
-        for row in rows.of(table):
+        for row in sorted(rows.of(table), key=itemgetter(column)):
             found[row[key]].append(row[column])
-        return defaultdict(list, {run_id: sorted(numbers) for run_id, numbers in found.items()})
+        return found
 
     tests, owners = numbers('customized_test', 'regression_id'), numbers('test_fork', 'user_id')
     results, files = numbers('test_result', 'regression_test_id'), numbers('test_result_file', 'regression_test_id')
@@ -106,3 +107,8 @@ def expected_run(run, source, scenario, *, failed_only=False, person='alice', en
         sorted({*source.owner_ids, *([requester_id] if requester_id else [])}), int(ended), carried_over,
         [test_id for test_id in source.file_ids if test_id in carried_over], carried_over,
         RetryRow(run.id, source.id, source.id, failed_only, run.retry.reason, requester_id, len(test_ids)))
+
+
+def assert_whole(runs, run_id, scenario, **how):
+    """Check that a run is a whole retry of the scenario's run."""
+    assert runs[run_id] == expected_run(runs[run_id], runs[scenario.run_id], scenario, **how)

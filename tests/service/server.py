@@ -125,11 +125,11 @@ class Server(Private):
         settings = {'RUNS_API_RATE_LIMIT': '1000000 per minute', **settings}
         super().__init__(folder, [
             sys.executable, '-m', 'gunicorn', '--bind', f'127.0.0.1:{port}', '--workers', str(workers),
-            # No more at once than there are threads: the others are for the other workers.
+            # A worker takes no more requests than it has threads, and leaves the others to the other workers.
             '--threads', str(threads), '--worker-connections', str(threads), '--timeout=120', '--graceful-timeout=10',
             *(['--preload'] if preload else []), 'service.entry:app'], port,
             PYTHONPATH=PYTHONPATH, PYTHONDONTWRITEBYTECODE='1', SERVICE_FOLDER=str(folder), SERVICE_DATABASE_URI=uri,
-            # Where gunicorn puts its control socket.
+            # Gunicorn puts its control socket into XDG_RUNTIME_DIR.
             SERVICE_SETTINGS=json.dumps(settings), XDG_RUNTIME_DIR=str(folder))
         self.workers = workers
         self.address = f'http://127.0.0.1:{port}'

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from .runs import expected_run, read_runs
+from .runs import assert_whole, read_runs
 from .server import together
 
 REQUESTS = 48
@@ -36,7 +36,7 @@ def test_simultaneous_requests_or_calls_with_one_key_make_one_run(
     new_run_id, = runs.keys() - before.keys()
     assert Counter((answer.status, answer.new_run_id, answer.replayed) for answer in answers) == {
         (202, new_run_id, True): REQUESTS - 1, (202, new_run_id, False): 1}
-    assert runs[new_run_id] == expected_run(runs[new_run_id], before[scenario.run_id], scenario, person=person)
+    assert_whole(runs, new_run_id, scenario, person=person)
     assert len({answer.worker for answer in answers}) == server.workers
 
 

@@ -5,7 +5,7 @@ from http.client import HTTPException
 
 import pytest
 
-from .runs import expected_run, read_runs
+from .runs import assert_whole, read_runs
 
 SERVER = {'workers': 1}
 
@@ -16,22 +16,12 @@ def cookie(request, alice):
     return None if request.param == 'stranger' else alice.log_in(request.param)
 
 
-@pytest.fixture
-def of_host(alice, cookie):
-    """Return the steps of the host's hooks, which come before those of the package."""
-    return alice.ask('GET', '/no/such/page', Cookie=cookie).steps
-
-
-@pytest.fixture
-def steps(scenario, alice, cookie, of_host):
-    """Return all steps of a request for a failed-only retry."""
+def test_a_connection_that_dies_before_a_step_of_the_package_costs_nothing(database, scenario, alice, cookie):
+    # The host's hooks come first.
+    of_host = alice.ask('GET', '/no/such/page', Cookie=cookie).steps
     steps = alice.retry(scenario.run_id, failed_only=True, cookie=cookie).steps
     assert steps[:len(of_host)] == of_host
-    return steps
 
-
-def test_a_connection_that_dies_before_a_step_of_the_package_costs_nothing(
-        database, scenario, alice, cookie, of_host, steps):
     for number in range(len(of_host) + 1, len(steps) + 1):
         answer = alice.retry(scenario.run_id, failed_only=True, cookie=cookie,
                              headers={'Kill-Connection-Before': number})
@@ -39,19 +29,7 @@ def test_a_connection_that_dies_before_a_step_of_the_package_costs_nothing(
         assert answer.status == 202, number
         runs = read_runs(database)
         assert max(runs) == answer.new_run_id
-        assert runs[answer.new_run_id] == expected_run(
-            runs[answer.new_run_id], runs[scenario.run_id], scenario, failed_only=True)
-
-
-def test_a_connection_that_dies_in_a_hook_of_the_host_costs_one_answer(scenario, alice, cookie, of_host):
-    for number, step in enumerate(of_host, 1):
-        answer = alice.retry(scenario.run_id, cookie=cookie, headers={'Kill-Connection-Before': number})
-
-        # As it gives its connection back, the host has all that it needs.
-        if step != 'ROLLBACK':
-            assert (answer.status, answer.body['code']) == (503, 'service_unavailable'), number
-            assert int(answer.headers['Retry-After']) > 0
-        assert alice.retry(scenario.run_id, cookie=cookie).status == 202
+        assert_whole(runs, answer.new_run_id, scenario, failed_only=True)
 
 
 @pytest.mark.parametrize('has_key', [False, True])
@@ -92,7 +70,7 @@ def test_a_retry_of_a_run_that_changes_meanwhile_is_whole(database, scenario, al
     assert answer.steps.count('INSERT test') == {'MariaDB': 5, 'MySQL': 1}[database.kind]
     runs = read_runs(database)
     assert runs.keys() - before.keys() == {answer.new_run_id}
-    assert runs[answer.new_run_id] == expected_run(runs[answer.new_run_id], runs[scenario.run_id], scenario)
+    assert_whole(runs, answer.new_run_id, scenario)
 
 
 def test_a_retry_of_a_run_that_does_not_stop_changing_is_refused(database, scenario, alice, server):
