@@ -54,6 +54,12 @@ def send(page):
     page.get_by_role('dialog').locator('[type=submit]').click()
 
 
+def landed(page, site, number=1):
+    """Wait for the page of the newest of so many new runs, and check that there are no others."""
+    page.wait_for_url(site.page_of(site.run_id + number))
+    assert site.runs == 1 + number
+
+
 def hold(page, pattern='**/retry', times=1):
     """Hold the next request to an address, or several, and return the list that they are added to."""
     held: list[Any] = []

@@ -9,7 +9,7 @@ from mod_regression.models import RegressionTest
 from sqlalchemy import update
 
 from .chromium import focused, tab_to
-from .conftest import hold, open_dialog, send
+from .conftest import hold, landed, open_dialog, send
 
 AGAIN = 'No answer came from the server. Send it again: only one run is created, even if the first request arrived.'
 
@@ -72,9 +72,8 @@ def test_without_an_answer_it_can_be_sent_again_and_makes_one_run(site, filled, 
                                              'button, {childList: true})')
     send(filled)
 
-    filled.wait_for_url(site.page_of(site.run_id + 1))
+    landed(filled, site)
     assert shown == ['Sending…', f'Opening run 2{" of your earlier request" if arrives else ""}…']
-    assert site.runs == 2
     assert len(keys) == 2 and len(set(keys)) == 1
 
 
@@ -93,8 +92,7 @@ def test_another_retry_after_a_lost_answer_is_refused_once(site, filled):
 
     send(filled)
 
-    filled.wait_for_url(site.page_of(site.run_id + 2))
-    assert site.runs == 3
+    landed(filled, site, 2)
 
 
 def test_an_answer_that_does_not_come_in_time_is_given_up(filled):
@@ -149,8 +147,7 @@ def test_a_request_without_an_answer_is_kept_when_its_dialog_is_left(site, fille
     assert filled.get_by_text('This is your earlier request. If you send it again, only one run is').is_visible()
     send(filled)
 
-    filled.wait_for_url(site.page_of(site.run_id + 1))
-    assert site.runs == 2
+    landed(filled, site)
     assert len(set(keys)) == 1
 
 
@@ -164,7 +161,7 @@ def test_a_request_is_forgotten_after_an_hour(site, filled, keys):
     assert filled.get_by_text('This is your earlier request.').is_hidden()
     send(filled)
 
-    filled.wait_for_url(site.page_of(site.run_id + 2))
+    landed(filled, site, 2)
     assert len(set(keys)) == 2
 
 
@@ -178,8 +175,7 @@ def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(site, fi
     assert filled.get_by_label('all tests').is_hidden()
     send(filled)
 
-    filled.wait_for_url(site.page_of(site.run_id + 1))
-    assert site.runs == 2
+    landed(filled, site)
 
 
 def test_an_earlier_request_that_is_refused_cannot_be_sent_again(site, filled, keys):
@@ -200,7 +196,7 @@ def test_an_earlier_request_that_is_refused_cannot_be_sent_again(site, filled, k
     site.objections.clear()
     open_dialog(filled)
     send(filled)
-    filled.wait_for_url(site.page_of(site.run_id + 1))
+    landed(filled, site)
     assert len(set(keys)) == 2
 
 
@@ -282,6 +278,6 @@ def test_every_answer_has_its_sentence_and_may_be_sent_again(site, filled, keys,
 
     send(filled)
 
-    filled.wait_for_url(site.page_of(site.run_id + 1))
+    landed(filled, site)
     # A refused request is done with its key.
     assert len(set(keys)) == (2 if status == 422 else 1)

@@ -7,7 +7,7 @@ import seed
 from database import db
 
 from .chromium import focused, tab_to
-from .conftest import hold, open_dialog, send
+from .conftest import hold, landed, open_dialog, send
 
 
 def own_row(page):
@@ -90,7 +90,7 @@ def test_a_reason_is_counted_as_the_server_counts_it_and_not_sent_when_it_is_too
     assert dialog.get_by_role('status').inner_text() == 'At most 20 characters left.'
     send(dialog)
 
-    dialog.wait_for_url(site.page_of(site.run_id + 1))
+    landed(dialog, site)
     assert own_row(dialog)['Why'] == '\U0001f480' * 255
 
 
@@ -147,7 +147,7 @@ def test_a_choice_that_the_preview_refuses_is_deselected_and_never_sent(site, vi
     with page.expect_request('**/retry') as request:
         send(page)
     assert request.value.post_data_json == {'failed_only': kind == 'all'}
-    page.wait_for_url(site.page_of(run_id + 1))
+    landed(page, site, 2)
 
 
 @pytest.mark.parametrize('chosen, status', [
@@ -166,7 +166,7 @@ def test_a_retry_may_be_sent_without_the_preview(site, page, chosen, status):
         send(page)
 
     assert request.value.post_data_json == {'failed_only': chosen != 'all tests'}
-    page.wait_for_url(site.page_of(site.run_id + 1))
+    landed(page, site)
 
 
 def test_every_row_of_the_list_has_its_button(site, visit):
@@ -186,7 +186,7 @@ def test_every_row_of_the_list_has_its_button(site, visit):
     page.get_by_label('only the one that did not pass').check()
     send(page)
 
-    page.wait_for_url(site.page_of(newest + 1))
+    landed(page, site, 3)
     assert own_row(page)['Run'] == f'{newest + 1} (this run)'
 
 
@@ -211,8 +211,7 @@ def test_sending_shows_and_happens_once(site, dialog, way):
     assert dialog.locator('[aria-busy=true]').count() == 0
     route, = held
     route.continue_()
-    dialog.wait_for_url(site.page_of(site.run_id + 1))
-    assert site.runs == 2
+    landed(dialog, site)
     # All tests, and no reason, are the default.
     assert 'Why' not in own_row(dialog)
     assert dialog.get_by_text('that did not pass').count() == 0
@@ -281,7 +280,7 @@ def test_a_late_answer_for_one_run_does_nothing_to_the_dialog_of_another(site, v
 
 def test_back_leads_to_a_page_that_is_not_sending(site, dialog):
     send(dialog)
-    dialog.wait_for_url(site.page_of(site.run_id + 1))
+    landed(dialog, site)
 
     # A page that is shown as it was left is not loaded again.
     dialog.go_back(wait_until='commit')
