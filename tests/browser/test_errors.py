@@ -8,7 +8,7 @@ from mod_auth.models import Role, User
 from mod_regression.models import RegressionTest
 from sqlalchemy import update
 
-from .chromium import focused, tab_to
+from .chromium import focused
 from .conftest import hold, landed, open_dialog, send
 
 AGAIN = 'No answer came from the server. Send it again: only one run is created, even if the first request arrived.'
@@ -212,22 +212,6 @@ def test_after_a_final_answer_to_the_preview_nothing_can_be_sent(page, happens, 
     page.get_by_role('alert').get_by_text(sentence).wait_for()
     assert page.locator('[type=submit]').is_disabled()
     assert page.get_by_text('could not be loaded').count() == 0
-
-
-def test_the_button_is_off_while_both_choices_are_refused(site, page):
-    site.objections.append('The build is gone.')
-    open_dialog(page)
-    submit = page.get_by_role('dialog').get_by_role('button', name=f'Retry run {site.run_id}')
-    assert submit.is_disabled()
-    assert focused(page) == 'Cancel'
-    assert page.get_by_role('status').inner_text() == 'Running all tests is not possible. The build is gone.'
-    tab_to(page, 'Cancel')
-    page.keyboard.press('Enter')
-
-    site.objections.clear()
-    open_dialog(page)
-
-    assert submit.is_enabled()
 
 
 @pytest.mark.parametrize('happens, sentence', [

@@ -105,20 +105,6 @@ def test_another_attempt_that_moves_on_costs_no_results_of_this_one(story, visit
     assert {path.partition('?')[0] for path in paths} == {f'/runs/{first}/retries', f'/runs/{first}/verdict'}
 
 
-def test_the_way_to_another_attempt_and_back_costs_no_results(story, visit):
-    tests = story.tests(2)
-    first = story.complete(story.push(tests), {tests[0]: CRASH})
-    story.complete(story.retry(first))
-    page = visit(f'/runs/{first}')
-    page.get_by_text('General — 1 failed').wait_for()
-    row_of(page, ATTEMPTS, 2).get_by_role('link').click()
-    page.get_by_text('General — Pass').wait_for()
-    paths = asked(page)
-    with page.expect_response(f'**/runs/{first}/retries?*'):
-        row_of(page, ATTEMPTS, 1).get_by_role('link').click()
-    assert [path for path in paths if 'samples' in path] == []
-
-
 def test_words_that_are_new_are_shown_as_they_are(story, visit):
     (test,) = story.tests(1)
     first = story.complete(story.push([test]), {test: CRASH})

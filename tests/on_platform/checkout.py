@@ -122,10 +122,10 @@ def copy(platform, name, *, mounted, config=''):
     return made
 
 
-def copy_as_documented(platform, name='documented', config=''):
-    """Copy a prepared platform, with all that the docs offer but the edits of ``database.py``."""
+def copy_as_documented(platform):
+    """Copy a prepared platform, with automatic retries and all that the docs offer but the edits of ``database.py``."""
     checks = literal_block('docs/github.rst', "RUNS_API_BEFORE_RETRY = 'mod_runs_api")
-    made = copy(platform, name, mounted=False, config=checks + config)
+    made = copy(platform, 'documented', mounted=False, config=f'{checks}RUNS_API_AUTOMATIC_RETRIES = 1\n')
     made.apply('restart-by-post', 'mount', 'openapi', 'pages', 'webhook', 'report')
     # What the platform hands to its machines with Windows.
     (made.path / 'install' / 'ci-vm' / 'ci-windows' / 'rclone.conf').touch()

@@ -35,9 +35,6 @@ PASSWORD = 'correct horse battery staple'
 #: Minutes after which the scheduled job gives a machine up, and one.
 TOO_LONG = 121
 
-#: The tables with rows of a run's, beside its own.
-OF_A_RUN = ('test_progress', 'test_result', 'test_result_file', 'customized_test', 'test_fork', 'gcp_instance')
-
 #: The platform writes some times in UTC and some in the local time of its machine: there, these are not the same.
 TIME_ZONE = 'Asia/Kolkata'
 
@@ -162,8 +159,9 @@ class Story:
 
     # What people and the platform do
 
-    def comment(self, number, text, *, login='Adam-GH', account=ALICE, key=KEY, status=200):
-        """Comment on a pull request, by default as the person, and return the answers on GitHub."""
+    def comment(self, run_id, text, *, login='Adam-GH', account=ALICE, key=KEY, status=200):
+        """Comment on the pull request of a run, by default as the person, and return the answers on GitHub."""
+        number = self.run(run_id)['pr_nr']
         before = self.process.call('comments_on', number=number)
         body = json.dumps(comment_payload(text, {
             'issue.number': number, 'comment.id': next(_ids), 'comment.user.login': login,
@@ -276,11 +274,6 @@ class Story:
         """Return the run that really ran each test with a result in a run: its worker wrote it into the result."""
         return {row['regression_test_id']: row['runtime'] for row in self.rows.of('test_result', test_id=run_id)}
 
-    def rows_of(self, *run_ids):
-        """Return every row of some runs."""
-        return {table: [row for run_id in run_ids for row in self.rows.of(table, test_id=run_id)]
-                for table in OF_A_RUN} | {'test': [self.run(run_id) for run_id in run_ids]}
-
 
 @dataclass(frozen=True)
 class Worker:
@@ -299,11 +292,6 @@ class Worker:
     def is_running(self):
         """Whether the machine runs."""
         return self.machine in self.story.process.call('running')
-
-    @property
-    def pr_nr(self):
-        """The pull request of its run."""
-        return int(self.story.run(self.run_id)['pr_nr'])
 
     @property
     def tests(self):

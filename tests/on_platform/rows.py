@@ -78,6 +78,10 @@ class PlatformRows(Rows):
             self.add('test_progress', test_id=run_id, status=stage, message=stage, timestamp=datetime(2026, 1, 1))
         return run_id
 
+    def complete(self, run_id):
+        """Write the progress row that completes a run."""
+        self.add('test_progress', test_id=run_id, status='completed', message='', timestamp=now())
+
     def result(self, run_id, test_id, *, exit_code=0, expected_rc=0, got=None):
         """Write the result of a regression test, with a file for each of its outputs."""
         self.add('test_result', test_id=run_id, regression_test_id=test_id, runtime=1000, exit_code=exit_code,

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import pytest
 
 from .protocol import Reported, Story
-from .rows import now
 
 
 class Answers(NamedTuple):
@@ -25,18 +24,13 @@ class Answers(NamedTuple):
 
 def ask_everybody(story, run_id, odd):
     """Complete a run, and return what everybody reports of it."""
-    complete(story, run_id)
+    story.rows.complete(run_id)
     (verdict,) = [entry for entry in story.verdict(run_id)['data'] if entry['regression_test_id'] == odd]
     answer = story.request('POST', f'/runs/{run_id}/retry', json_body={'failed_only': True})
     again = [row['regression_id'] for row in story.rows.of('customized_test') if row['test_id'] > run_id]
     assert (answer['status'], again) in ((202, [odd]), (422, []))
     return Answers(story.categories(run_id)['General'].get(odd), story.reported(run_id), story.listed(run_id),
                    verdict['attempts'][0]['outcome'], bool(again))
-
-
-def complete(story, run_id):
-    """Write the progress row that completes a run."""
-    story.rows.add('test_progress', test_id=run_id, status='completed', message='', timestamp=now())
 
 
 @pytest.fixture(scope='module')
@@ -46,7 +40,7 @@ def status_if_a_result_is_missing(process, rows, telling):
     tests = [story.rows.regression_test(), story.rows.regression_test()]
     run_id = story.push(tests)
     story.rows.result(run_id, tests[0])
-    complete(story, run_id)
+    story.rows.complete(run_id)
 
     status = story.reported(run_id).status
     assert status in ('pass', 'error')
@@ -93,7 +87,7 @@ def test_a_run_without_selected_tests_has_run_what_is_active_now(story, status_i
     good, inactive = story.rows.regression_test(), story.rows.regression_test(active=False)
     run_id = story.push([])
     story.rows.result(run_id, good)
-    complete(story, run_id)
+    story.rows.complete(run_id)
     assert story.categories(run_id) == {'General': {good: True, inactive: False}}
     assert story.reported(run_id) == story.listed(run_id) == Reported('pass', 1, 1, 0, 0)
 

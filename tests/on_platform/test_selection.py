@@ -10,7 +10,6 @@ from itertools import product
 import pytest
 
 from .protocol import BOTH
-from .rows import now
 
 pytestmark = BOTH
 
@@ -64,7 +63,7 @@ def test_what_the_page_shows_as_failed_and_what_it_overlooks_is_run_again(story,
     if has_rows:
         # Two webhook events write them twice.
         story.rows.add_all('customized_test', ({'test_id': run_id, 'regression_id': id} for id in [*CASES] * 2))
-    story.rows.add('test_progress', test_id=run_id, status='completed', message='', timestamp=now())
+    story.rows.complete(run_id)
 
     failed_on_the_page = {id for id, passed in story.categories(run_id)['General'].items() if not passed}
     run_again = set(story.rows.selection(story.retry(run_id)))
