@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 
 import pytest
-from support.databases import address, fresh_database, named_server
+from support.databases import fresh_database, named_server
 
 from .runs import create_scenario
 from .server import Client, Server
@@ -17,12 +17,6 @@ def database_server():
 
 
 @pytest.fixture(scope='session')
-def redis():
-    """Return the address of the Redis server."""
-    return address('RUNS_API_REDIS', 'redis://127.0.0.1:6379')
-
-
-@pytest.fixture(scope='session')
 def private_server(database_server, tmp_path_factory):
     """Yield a database server of the same kind that may be stopped."""
     with PrivateDatabaseServer(database_server.kind, tmp_path_factory.mktemp('server')) as server:
@@ -30,7 +24,7 @@ def private_server(database_server, tmp_path_factory):
 
 
 @pytest.fixture
-def private_redis(tmp_path):
+def redis(tmp_path):
     """Yield a Redis that may be stopped, with nothing in it."""
     with PrivateRedis(tmp_path) as server:
         yield server

@@ -1,7 +1,6 @@
 """A limit that several processes count together (docs/settings.rst, "Where requests are counted")."""
 
 import os
-import secrets
 import signal
 from collections import Counter
 from functools import partial
@@ -16,17 +15,15 @@ NAMES = {'X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset'}
 
 
 @pytest.fixture
-def serve_with(serve, database, scenario):
-    """Serve the scenario with the requests counted at an address. Nothing has been counted there for its token."""
-    # Redis outlives the database: the same id again would go on counting where the last one stopped.
-    database.query('UPDATE api_token SET id = :new', new=secrets.randbelow(2 ** 30) + 1000)
-    return lambda storage, limit='1000000 per minute', **options: serve(
-        database.uri, RUNS_API_RATE_LIMIT=limit, RUNS_API_RATE_LIMIT_STORAGE_URI=storage, **options)
+def serve_limited(serve, database, scenario, redis):
+    """Serve the scenario with a limit whose requests are counted in Redis."""
+    return lambda limit, **options: serve(
+        database.uri, RUNS_API_RATE_LIMIT=limit, RUNS_API_RATE_LIMIT_STORAGE_URI=redis.url, **options)
 
 
 @pytest.mark.parametrize('workers, threads', [(4, 1), (2, THREADS)])
-def test_all_workers_together_accept_as_many_requests_as_the_limit_says(redis, scenario, serve_with, workers, threads):
-    answers = serve_with(redis, '20 per hour', workers=workers, threads=threads).retry_often(
+def test_all_workers_together_accept_as_many_requests_as_the_limit_says(scenario, serve_limited, workers, threads):
+    answers = serve_limited('20 per hour', workers=workers, threads=threads).retry_often(
         scenario.token, scenario.run_id, REQUESTS)
 
     assert Counter(answer.status for answer in answers) == {202: 20, 429: REQUESTS - 20}
@@ -43,13 +40,13 @@ OUTAGES = {
 
 
 @pytest.mark.parametrize('outage', OUTAGES.values(), ids=OUTAGES)
-def test_whatever_happens_to_redis_no_request_of_eight_threads_fails(private_redis, scenario, serve_with, outage):
-    server = serve_with(private_redis.url, workers=1, threads=THREADS)
+def test_whatever_happens_to_redis_no_request_of_eight_threads_fails(redis, scenario, serve_limited, outage):
+    server = serve_limited('1000000 per minute', workers=1, threads=THREADS)
     client = Client(server.address, scenario.token)
     ask = [lambda: client.retry(scenario.run_id)] * THREADS
     assert {answer.status for answer in together(ask)} == {202}
 
-    outage(private_redis)
+    outage(redis)
     answers = [answer for _ in range(4) for answer in together(ask)]
 
     assert {answer.status for answer in answers} == {202}
@@ -62,14 +59,14 @@ def test_whatever_happens_to_redis_no_request_of_eight_threads_fails(private_red
 
 @pytest.mark.parametrize('was_there', [True, False])
 def test_without_redis_no_request_fails_each_process_limits_by_itself_and_warns_once(
-        private_redis, scenario, serve_with, was_there):
+        redis, scenario, serve_limited, was_there):
     if not was_there:
-        private_redis.stop()
-    server = serve_with(private_redis.url, '5 per hour')
+        redis.stop()
+    server = serve_limited('5 per hour')
     ask = partial(server.retry_often, scenario.token, scenario.run_id)
     if was_there:
         assert {answer.status for answer in ask(4)} == {202}
-        private_redis.stop()
+        redis.stop()
 
     answers = ask(REQUESTS)
 

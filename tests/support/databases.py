@@ -19,17 +19,6 @@ def missing(reason):
     pytest.skip(reason)
 
 
-def address(variable, default):
-    """Return the address of a service that listens: the one that a variable names, or the default."""
-    found = os.environ.get(variable, default)
-    url = make_url(found)
-    try:
-        socket.create_connection((url.host, url.port or {'redis': 6379}.get(url.drivername, 3306)), 10).close()
-    except OSError as error:
-        missing(f'nobody listens at {url!r}: {error}')
-    return found
-
-
 @dataclass(frozen=True)
 class Database:
     """A database, or the server, for one account."""
@@ -76,8 +65,13 @@ class Database:
 
 
 def named_server():
-    """Return the server that the tests are to use."""
-    return Database(make_url(address('RUNS_API_DATABASE', 'mysql+pymysql://root:@127.0.0.1:3306')))
+    """Return the server that the tests are to use, which listens."""
+    url = make_url(os.environ.get('RUNS_API_DATABASE', 'mysql+pymysql://root:@127.0.0.1:3306'))
+    try:
+        socket.create_connection((url.host, url.port or 3306), 10).close()
+    except OSError as error:
+        missing(f'nobody listens at {url!r}: {error}')
+    return Database(url)
 
 
 @contextmanager
