@@ -11,6 +11,13 @@ import pytest
 FLAGS = ('--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
          '--disable-component-update', '--disable-sync')
 
+#: AbortSignal.timeout has a clock of its own, which a test cannot move.
+TIMEOUTS = '''AbortSignal.timeout = (milliseconds) => {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), milliseconds);
+  return controller.signal;
+};'''
+
 #: A screen that is as small as any.
 SMALL = {'width': 360, 'height': 640}
 

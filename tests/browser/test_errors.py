@@ -8,7 +8,7 @@ from mod_auth.models import Role, User
 from mod_regression.models import RegressionTest
 from sqlalchemy import update
 
-from .chromium import focused
+from .chromium import TIMEOUTS, focused
 from .conftest import hold, landed, open_dialog, send
 
 AGAIN = 'No answer came from the server. Send it again: only one run is created, even if the first request arrived.'
@@ -97,9 +97,7 @@ def test_another_retry_after_a_lost_answer_is_refused_once(site, filled):
 
 def test_an_answer_that_does_not_come_in_time_is_given_up(filled):
     filled.clock.install()
-    # The browser's own clock runs for a timeout of the network, and not the page's.
-    filled.evaluate('() => { AbortSignal.timeout = (after) => { const controller = new AbortController(); '
-                    'setTimeout(() => controller.abort(), after); return controller.signal; }; }')
+    filled.evaluate(TIMEOUTS)
     hold(filled)
     send(filled)
     filled.get_by_role('button', name='Sending…').wait_for()

@@ -16,13 +16,6 @@ from on_platform.rows import now
 # These fixtures are used as they are.
 __all__ = ['browser', 'process', 'rows', 'story', 'unmounted']
 
-#: AbortSignal.timeout has a clock of its own, which a test cannot move.
-TIMEOUTS = '''AbortSignal.timeout = (milliseconds) => {
-  const controller = new AbortController();
-  setTimeout(() => controller.abort(), milliseconds);
-  return controller.signal;
-};'''
-
 _addresses = cycle(range(1, 251))
 
 
@@ -95,7 +88,7 @@ def visit(browser, address, built, story):
                 page.route(pattern, partial(reply, body))
             if clock:
                 page.clock.install()
-                page.add_init_script(TIMEOUTS)
+                page.add_init_script(chromium.TIMEOUTS)
             page.goto(address + path)
             return page
 
