@@ -89,20 +89,27 @@ def test_a_check_that_cannot_be_called_with_one_argument_is_refused_at_the_mount
         create_app('sqlite://', True, RUNS_API_BEFORE_RETRY=[refuse, check])
 
 
-REPEATING = Mock()
+@pytest.fixture
+def check():
+    """A check that refuses nothing."""
+    return Mock(return_value=None)
 
 
-@checked_by(REPEATING)
-def test_a_repeated_request_gets_the_run_that_its_key_created_while_a_check_was_called(retry, run_id, rows):
+@pytest.fixture
+def app_settings(check):
+    """The settings of a platform with this check, named twice."""
+    return {'RUNS_API_BEFORE_RETRY': [check, check]}
+
+
+def test_a_repeated_request_gets_the_run_that_its_key_created_while_a_check_was_called(retry, run_id, rows, check):
     answers = []
 
     def repeat(_run):
-        REPEATING.side_effect = None
-        REPEATING.return_value = None
+        check.side_effect = None
         answers.append(retry(run_id, key='k'))
         return 'Another attempt is queued.'
 
-    REPEATING.side_effect = repeat
+    check.side_effect = repeat
     answers.append(retry(run_id, key='k'))
 
     assert [(answer.status_code, answer.headers.get('Idempotent-Replayed')) for answer in answers] == [
@@ -111,22 +118,17 @@ def test_a_repeated_request_gets_the_run_that_its_key_created_while_a_check_was_
     assert len(rows.retries) == 1
 
 
-CHECK = Mock(return_value=None)
-
-
-@checked_by(CHECK, CHECK)
-def test_a_check_is_called_once_with_the_run_and_only_for_a_retry_that_could_be_made(retry, run_id):
-    CHECK.reset_mock()
+def test_a_check_is_called_once_with_the_run_and_only_for_a_retry_that_could_be_made(retry, run_id, check):
     new_run_id = retry(run_id, key='k').json['new_run_id']
 
-    (run,), _ = CHECK.call_args
+    (run,), _ = check.call_args
     assert (run.id, run.platform, run.test_type, run.fork_id, run.branch, run.commit, run.pr_nr, run.status) == (
         run_id, 'windows', 'pr', 1, 'pull_request', 'c0ffee', 7, 'completed')
     assert retry(run_id, key='k') == 202
     assert retry(99) == 404
     assert retry(new_run_id, {'failed_only': True}) == 422
-    CHECK.assert_called_once()
+    check.assert_called_once()
 
     retry(new_run_id)
-    (run,), _ = CHECK.call_args
+    (run,), _ = check.call_args
     assert (run.id, run.status) == (new_run_id, None)

@@ -76,12 +76,3 @@ def test_a_deleted_regression_test_has_not_been_carried_over(attempts, first, te
         db.session.execute(text(f'DELETE FROM {table} WHERE {column} = {test_id}'))
 
     assert attempts(second).json['data'][1]['carried_over'] == 1
-
-
-@pytest.mark.on_file
-def test_flaky_looks_at_the_attempts_that_are_left(command, first, tests):
-    finish(retry_in_process(first), tests)
-    delete_run(retry_in_process(first))
-
-    flaky = json.loads(command('flaky', '--json').output)
-    assert [test['regression_test_id'] for test in flaky['tests']] == [test.id for test in tests[1:]]

@@ -1,7 +1,6 @@
 """The preview of a retry: ``GET /runs/{run_id}/retry``, for the dialog, and ``--dry-run`` (docs/api.rst, "Preview")."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock
 
@@ -10,7 +9,7 @@ import seed
 from database import db
 from mod_auth.models import Role
 from mod_regression.models import RegressionTest
-from mod_test.models import Test, TestPlatform, TestStatus, TestType
+from mod_test.models import TestPlatform, TestStatus, TestType
 from support.executions import FAIL, NOT_RUN, PASS
 from support.histories import add_attempts, finish, retry_in_process
 
@@ -36,7 +35,7 @@ def deactivate(tests):
         test.active = False
 
 
-CHANGES: dict[str, Callable[[Test, list[RegressionTest]], object]] = {
+CHANGES = {
     'none': lambda run, tests: None,
     'a failed test is inactive': lambda run, tests: deactivate(tests[1:2]),
     'all tests are inactive': lambda run, tests: deactivate(tests),
@@ -68,30 +67,37 @@ def test_a_preview_agrees_with_the_retry_that_follows_it(preview, retry, tests, 
         assert option['test_count'] == len(option['regression_test_ids'])
 
 
-CHECK = Mock(return_value=None)
+@pytest.fixture
+def check():
+    """A check that refuses nothing."""
+    return Mock(return_value=None)
 
 
-@pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': [CHECK, CHECK]}], ids=['check'])
-def test_checks_are_called_once_and_only_for_people_who_may_retry(ask, preview, visitor, run_id, alice):
-    CHECK.reset_mock()
+@pytest.fixture
+def app_settings(check):
+    """The settings of a platform with this check, named twice."""
+    return {'RUNS_API_BEFORE_RETRY': [check, check]}
+
+
+def test_checks_are_called_once_and_only_for_people_who_may_retry(ask, preview, visitor, run_id, alice, check):
     reader, bob = seed.token(alice, ['runs:read']), seed.token(seed.user('bob', Role.user))
 
     for answer in (preview(run_id, token=reader), preview(run_id, token=bob), ask('HEAD', run_id, 'retry')):
         assert answer == 200
     visitor.page(f'/test/{run_id}')
     assert preview(99) == 404
-    CHECK.assert_not_called()
+    check.assert_not_called()
 
     assert preview(run_id) == 200
-    CHECK.assert_called_once()
+    check.assert_called_once()
 
     deactivate(db.session.query(RegressionTest).all())
     assert preview(run_id) == 200
-    CHECK.assert_called_once()
+    check.assert_called_once()
 
 
 FORK = 'https://github.com/somebody/ccextractor.git'
-PULL_REQUEST: dict[str, Any] = {'test_type': TestType.pull_request, 'branch': 'pull_request', 'pr_nr': 7}
+PULL_REQUEST = {'test_type': TestType.pull_request, 'branch': 'pull_request', 'pr_nr': 7}
 
 
 def hint_of(preview, run_id):

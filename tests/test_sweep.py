@@ -236,7 +236,7 @@ def test_a_second_automatic_retry_waits_until_a_run_of_the_platform_completes(sc
 PULL = [f'pull request {PR}']
 
 #: What happens after run 1 has ended, and the queries to GitHub then, by the reason to wait.
-REASONS: dict[str, tuple[Callable[[Scene], object], list[str]]] = {
+REASONS = {
     'run 2 of the same commit is newer': (lambda scene: scene.run('PR closed'), []),
     'run 3 of the same commit is newer': (lambda scene: retry_run(scene.run('PR closed')), []),
     f'of another commit of pull request {PR}, is newer.': (lambda scene: scene.run('PR closed', commit='0ff'), []),
@@ -284,7 +284,7 @@ def test_checks_fail_closed_and_the_next_sweep_calls_them_again(scene):
 
 
 #: By what happens: the steps of the two runs, and the number of retries.
-MEANWHILE: dict[str, tuple[Callable[[Scene, int, int], object], list[str], int]] = {
+MEANWHILE = {
     'the run is canceled': (lambda scene, run, other: end(run, 'Canceled by admin'), ['waiting', 'retried'], 1),
     'the run is retried': (lambda scene, run, other: retry_run(run), ['waiting', 'retried'], 2),
     'another sweep takes its steps': (lambda scene, run, other: scene.sweep(), [], 2),

@@ -9,7 +9,7 @@ from mod_runs_api.domain.comments import Command, InvalidCommand, read_commands
 BOTH = ['linux', 'windows']
 
 #: By the line the platforms, whether the line names them, whether only failed tests, and the reason.
-LINES: dict[str, tuple[list[str], bool, bool, str | None]] = {
+LINES = {
     '/retry': (BOTH, False, False, None),
     '/retry failed': (BOTH, False, True, None),
     '/retry linux': (['linux'], True, False, None),

@@ -1,6 +1,5 @@
 """What attempts prove about a test: the table of docs/api.rst, "Verdicts", row by row, and the sentences about it."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from unittest.mock import Mock
@@ -142,7 +141,7 @@ def verdicts_of(*histories):
 
 CHANGED = [PASS, NEW_CODE]
 
-SENTENCES: dict[str | None, list[Sequence[Execution]]] = {
+SENTENCES = {
     None: [[FAIL, NOT_RUN]],
     'Over 2 attempts 2 tests are flaky and 1 fails each time in the same way.': [
         [FAIL, PASS], [FAIL, FAIL], [PASS, FAIL]],

@@ -194,9 +194,9 @@ def test_a_comment_that_asks_for_nothing_here_is_ignored(comment, linux, rows, p
     assert_ignored(comment('/retry', {place: value}), reason, rows)
 
 
-NO_INTEGERS: list[Any] = [None, True, '7', 7.0, float('nan'), 0, -1, 2 ** 63, 10 ** 5000, [7], {'id': 7}]
-NO_TEXTS: list[Any] = [None, 7, True, b'/retry', ['/retry'], {'/retry': 1}]
-NO_OBJECTS: list[Any] = [True, 7, 'id', [], [{'id': 7}]]
+NO_INTEGERS = [None, True, '7', 7.0, float('nan'), 0, -1, 2 ** 63, 10 ** 5000, [7], {'id': 7}]
+NO_TEXTS = [None, 7, True, b'/retry', ['/retry'], {'/retry': 1}]
+NO_OBJECTS = [True, 7, 'id', [], [{'id': 7}]]
 
 #: By a field the values that GitHub never has there.
 MALFORMED: dict[str, list[Any]] = {

@@ -12,7 +12,7 @@ from flask import g
 from mod_auth.models import Role
 from mod_customized.models import CustomizedTest
 from mod_test.models import Test, TestPlatform, TestProgress, TestStatus, TestType
-from sqlalchemy import Engine, delete, update
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, comment_payload
 from support.histories import TIME_LIMIT
@@ -45,7 +45,7 @@ class EntryPoints:
         with self.app.app_context():
             db.create_all()
             self.engine = db.engine
-            self.package_engine: Engine = db.engine.execution_options()
+            self.package_engine = db.engine.execution_options()
             self.sessions.configure(bind=self.package_engine)
             for number in range(runs):
                 seed.token(seed.user(f'user {number}', Role.user, github_login=f'user-{number}'))
