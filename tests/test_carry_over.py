@@ -15,7 +15,7 @@ from mod_test.models import TestProgress, TestResult, TestResultFile, TestStatus
 from sqlalchemy import Engine, delete
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
-from support.changes import change_retries, delete_run
+from support.changes import change_retries, delete_run, restart_run
 from support.executions import CRASH, FAIL, NO_FILE, OTHER_FAIL, PASS
 from support.histories import add_attempts, end, end_only, finish, report
 from support.histories import retry_in_process as retry
@@ -149,8 +149,7 @@ def test_however_a_run_is_ended_it_is_made_whole_once_all_is_committed(rows, fir
 def test_after_a_restart_only_what_is_carried_over_then_counts(rows, attempts, first, tests):
     new = retry(first, failed_only=True)
     end(new)
-    for model in (TestResultFile, TestResult, TestProgress):
-        db.session.execute(delete(model).where(model.test_id == new))
+    restart_run(new)
     finish(new, tests[1:], failed=tests[2:])
 
     assert attempts(new).json['data'][1]['carried_over'] == 1
@@ -162,8 +161,7 @@ def test_after_a_restart_only_what_is_carried_over_then_counts(rows, attempts, f
 def test_the_marks_of_an_end_before_a_restart_do_not_count_if_its_id_is_used_again(rows, attempts, first, tests):
     new = finish(retry(first, failed_only=True), tests[2:])
     ended = rows.of('test_progress', test_id=new)[-1]['id']
-    for model in (TestResultFile, TestResult, TestProgress):
-        db.session.execute(delete(model).where(model.test_id == new))
+    restart_run(new)
     report(new, tests[1:])
 
     row = TestProgress(new, TestStatus.completed, '', datetime(2026, 11, 24))

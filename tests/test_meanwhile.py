@@ -15,7 +15,7 @@ import seed
 from database import db
 from mod_test.models import TestType
 from sqlalchemy import Engine
-from support.changes import add_retries
+from support.changes import DELETION, RESTART, add_retries, delete_rows
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
 from support.histories import TIME_LIMIT, end_only, finish, report, retry_in_process
 from support.statements import before_statement, record_statements, watch_statements
@@ -106,14 +106,6 @@ def execute(other):
     return execute_all
 
 
-def delete_rows(runs, tables):
-    """Return the statements that delete the rows of runs from tables."""
-    return [f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} {runs}' for table in tables]
-
-
-#: The tables that the platform's restart deletes from, and an administrator who deletes runs.
-RESTART = ('test_result_file', 'test_result', 'test_progress')
-DELETION = ('customized_test', 'test_fork', *RESTART, 'test')
 RESTART_ALL, DELETE_ALL = delete_rows('> 0', RESTART), delete_rows('> 0', DELETION)
 DELETE_NEWEST, DELETE_OTHERS = delete_rows(f'= {NEWEST}', DELETION), delete_rows(f'<> {NEWEST}', DELETION)
 DELETE_A_REGRESSION_TEST = [f'DELETE FROM {table} WHERE {column} = 1' for table, column in (

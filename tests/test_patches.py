@@ -50,12 +50,6 @@ def test_the_mails_are_at_most_eight_and_are_numbered_in_their_order(folder):
     assert names == [f'{number:04}-' for number in range(1, len(names) + 1)]
 
 
-def test_no_two_modules_differ_in_upper_and_lower_case_only():
-    # Modules are imported without their suffix, and macOS and Windows take Attempts.tsx for attempts.ts then.
-    modules = {path.rpartition('.')[0] for mail in MAILS for path in changed_files(mail)}
-    assert len({module.lower() for module in modules}) == len(modules)
-
-
 def test_the_package_comes_from_one_address_at_the_hash_of_a_commit():
     (line,) = added('^mod-runs-api.*')
 

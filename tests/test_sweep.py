@@ -17,8 +17,9 @@ from database import db
 from mod_ci.models import BlockedUsers, MaintenanceMode
 from mod_regression.models import RegressionTest
 from mod_test.models import TestPlatform, TestProgress, TestStatus, TestType
-from sqlalchemy import Engine, delete, update
+from sqlalchemy import Engine, update
 from sqlalchemy.exc import OperationalError
+from support.changes import restart_run
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub
 from support.histories import LOST_MACHINE, TIME_LIMIT, finish, report
 from support.rows import Rows
@@ -115,12 +116,6 @@ def write(run_id, status, message='', *, ago=HOUR):
 def end(run_id, message=TIME_LIMIT):
     """Have a run be canceled with a message, by default given up; with None it completes."""
     write(run_id, TestStatus.completed if message is None else TestStatus.canceled, message or '')
-    db.session.commit()
-
-
-def restart(run_id):
-    """Delete the progress of a run, as the platform's restart does."""
-    db.session.execute(delete(TestProgress).where(TestProgress.test_id == run_id))
     db.session.commit()
 
 
@@ -312,7 +307,7 @@ def test_a_second_automatic_retry_waits_if_the_completed_run_is_restarted_after_
     retry = other + 1
     end(retry)
     end(other, None)
-    meanwhile.happen = lambda: restart(other)
+    meanwhile.happen = lambda: restart_run(other)
 
     assert steps(scene.sweep()) == [(retry, 'waiting')]
     assert len(scene.rows.of('run_retry')) == 1
@@ -431,7 +426,7 @@ def test_a_run_that_was_restarted_since_the_plan_is_not_ended(scene, meanwhile, 
     lost, stopped = scene.run(None, ago=LONG), scene.run(number=1)
 
     def start_again():
-        restart(lost)
+        restart_run(lost)
         if has_begun_again:
             write(lost, TestStatus.preparation)
             db.session.commit()

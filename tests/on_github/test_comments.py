@@ -41,13 +41,6 @@ def test_a_comment_retries_the_run_of_its_pull_request_whatever_the_case_of_name
     assert rows.owners(linux.id + 1) == [writer.id]
 
 
-def test_a_comment_without_a_platform_retries_every_platform_that_has_a_run(comment, linux, windows):
-    outcome = comment('/retry')
-
-    assert [retry.run_id for retry in outcome.retries] == [linux.id, windows.id]
-    assert outcome.refusals == ()
-
-
 NO_LINUX, NO_WINDOWS = (f'This pull request has no run on {platform}.' for platform in ('linux', 'windows'))
 
 

@@ -34,14 +34,27 @@ def add_mark(run_id, regression_test_id, source_id, progress_id, timestamp):
                                  'progress_id': progress_id, 'progress_timestamp': timestamp}])
 
 
+#: The tables that the platform's restart deletes from, and an administrator who deletes runs.
+RESTART = ('test_result_file', 'test_result', 'test_progress')
+DELETION = ('customized_test', 'test_fork', *RESTART, 'test')
+
+
+def delete_rows(runs, tables):
+    """Return the statements that delete the rows of runs, such as ``= 5``, from tables."""
+    return [f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} {runs}' for table in tables]
+
+
+def restart_run(run_id):
+    """Delete what the platform's restart deletes of a run, and commit."""
+    for statement in delete_rows(f'= {run_id}', RESTART):
+        db.session.execute(text(statement))
+    db.session.commit()
+
+
 def delete_run(run_id, connection=None):
     """Delete a run, as an administrator would in the database; on a connection, or in the session and committed."""
-    for table in ('customized_test', 'test_fork', 'test_result_file', 'test_result', 'test_progress', 'test'):
-        statement = f'DELETE FROM {table} WHERE {"id" if table == "test" else "test_id"} = {run_id}'
-        if connection is None:
-            db.session.execute(text(statement))
-        else:
-            connection.exec_driver_sql(statement)
+    for statement in delete_rows(f'= {run_id}', DELETION):
+        (connection or db.session).execute(text(statement))
     if connection is None:
         db.session.commit()
         db.session.expire_all()
