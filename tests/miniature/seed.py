@@ -64,10 +64,9 @@ def fork(github=MAIN_REPOSITORY):
 
 def regression_test(command='-out=srt -latin1', *, outputs=1, expected_rc=0, active=True):
     """Add a regression test with some outputs of its own."""
-    test = add(RegressionTest(command=command, expected_rc=expected_rc, active=active, categories=[category()]))
-    for _ in range(outputs):
-        output(test)
-    return test
+    return add(RegressionTest(
+        command=command, expected_rc=expected_rc, active=active, categories=[category()],
+        output_files=[RegressionTestOutput(correct=digest(), correct_extension='.srt') for _ in range(outputs)]))
 
 
 def regression_tests(count):
