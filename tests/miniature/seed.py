@@ -92,16 +92,14 @@ def variant(of, file_hash=None):
 
 def run(
         selection=(), *, owners=(), stages=(), message=None, ago=timedelta(), passed=0, platform=TestPlatform.linux,
-        test_type=TestType.commit, branch='master', commit=None, pr_nr=0, github=MAIN_REPOSITORY, built_commit=None):
+        test_type=TestType.commit, branch='master', commit=None, pr_nr=0, github=MAIN_REPOSITORY):
     """
     Add a run that has reached some stages, the last with a message, some time ago; without any it is queued.
 
     It has a row for each selected regression test, also for a repeated one. Without any it runs all tests there are.
     The first few of those selected have passed, and the others have no result.
     """
-    new = Test(platform, test_type, fork(github).id, branch, commit or secrets.token_hex(20), pr_nr)
-    new.built_commit = built_commit
-    add(new)
+    new = add(Test(platform, test_type, fork(github).id, branch, commit or secrets.token_hex(20), pr_nr))
     db.session.add_all([CustomizedTest(test_id=new.id, regression_id=test.id) for test in selection])
     db.session.add_all([TestFork(test_id=new.id, user_id=owner.id) for owner in owners])
     progress(new, *stages, message=message, ago=ago)
