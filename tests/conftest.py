@@ -217,6 +217,12 @@ def time_zone(request, monkeypatch):
 
 
 @pytest.fixture
+def impatience(monkeypatch):
+    """Have nobody wait between two tries."""
+    monkeypatch.setattr(time, 'sleep', lambda _: None)
+
+
+@pytest.fixture
 def visitor(app):
     """Return alice, logged in on the pages."""
     return Visitor(app, 'alice')

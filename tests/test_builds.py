@@ -23,11 +23,6 @@ def build(run_id, commit):
     return run_id
 
 
-def cells(line):
-    """Return the cells of a line of a command."""
-    return {*line.split('\t')}
-
-
 def test_what_was_built_for_a_run_is_known_when_it_has_completed(attempts, command, first, tests):
     build(first, f' {ONE} ')
     second = retry_in_process(first)

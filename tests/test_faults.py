@@ -5,7 +5,6 @@ See docs/api.rst, "Errors", and docs/operations.rst, "If the database or Redis i
 """
 
 import sqlite3
-import time
 from contextlib import contextmanager
 
 import pytest
@@ -26,15 +25,7 @@ INTERNAL = {'code': 'internal_error', 'details': {}, 'message': 'An unexpected e
 
 AWAY = sqlite3.OperationalError('disk I/O error')
 
-
-class DriverError(sqlite3.OperationalError):
-    """A driver's error with a code in front, as PyMySQL's have."""
-
-
-@pytest.fixture(autouse=True)
-def impatience(monkeypatch):
-    """Have nobody wait between two tries."""
-    monkeypatch.setattr(time, 'sleep', lambda _: None)
+pytestmark = pytest.mark.usefixtures('impatience')
 
 
 @contextmanager
@@ -97,7 +88,7 @@ def steps(retry, run_id):
 
 def test_a_retry_is_whole_after_a_transient_error_at_any_step(retry, run_id, rows, steps):
     for number in range(1, len(steps) + 1):
-        with failing_step(number, DriverError(1213, 'Deadlock found')):
+        with failing_step(number, sqlite3.OperationalError(1213, 'Deadlock found')):
             assert retry(run_id, {'failed_only': True}) == 202, steps[number - 1]
         assert len(rows.retries) == len(rows.of('test')) - 1 == number + 1
 
@@ -112,7 +103,7 @@ def test_a_retry_is_not_there_after_another_error_at_any_step(retry, run_id, row
 
 @pytest.mark.parametrize('code', [1020, 1205, 1213, 1412, 1467])
 def test_a_transaction_is_tried_eight_times_after_transient_errors(retry, run_id, rows, code):
-    with failing('INSERT INTO run_retry', DriverError(code, 'transient'), times=1_000) as failed:
+    with failing('INSERT INTO run_retry', sqlite3.OperationalError(code, 'transient'), times=1_000) as failed:
         assert_unavailable(retry(run_id))
 
     assert len(failed) == 8
@@ -126,7 +117,7 @@ def test_a_commit_that_was_not_answered_is_found_again(retry, run_id, rows):
         connection.connection.commit()
         if rows.retries and not failed:
             failed.append('COMMIT')
-            raise exc.DBAPIError.instance('COMMIT', {}, DriverError(1213, 'answer lost'), sqlite3.Error)
+            raise exc.DBAPIError.instance('COMMIT', {}, sqlite3.OperationalError(1213, 'answer lost'), sqlite3.Error)
 
     event.listen(Engine, 'commit', lose_answer)
     response = retry(run_id, {'failed_only': True, 'reason': 'x'})

@@ -6,7 +6,6 @@ change. On SQLite, the statements after the change see it, as under READ COMMITT
 """
 
 import sqlite3
-import time
 from contextlib import closing
 from datetime import timedelta
 
@@ -22,7 +21,7 @@ from support.statements import before_statement, record_statements, watch_statem
 
 from mod_runs_api.github import retry_from_comment
 
-pytestmark = [pytest.mark.on_file, pytest.mark.once]
+pytestmark = [pytest.mark.on_file, pytest.mark.once, pytest.mark.usefixtures('impatience')]
 
 #: The last attempt that has ended, and the newest, which has not.
 LAST, NEWEST = 4, 5
@@ -32,12 +31,6 @@ LAST, NEWEST = 4, 5
 def app_settings():
     """The settings of a platform that allows a run one automatic retry."""
     return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1}
-
-
-@pytest.fixture(autouse=True)
-def impatience(monkeypatch):
-    """Have nobody wait between two tries."""
-    monkeypatch.setattr(time, 'sleep', lambda _: None)
 
 
 @pytest.fixture(autouse=True)
