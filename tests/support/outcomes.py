@@ -36,7 +36,8 @@ SELECTED = {
     'selected three times': Execution('fail', 1, selected=3),
     'not selected': Execution('fail', 1, selected=0),
     'not selected, no result': ABSENT,
-    'a result that was carried over': CARRIED_OVER}
+    'a pass that was carried over': replace(PASS, outcome='carried_over'),
+    'a failure that was carried over': CARRIED_OVER}
 
 #: Without rows.
 NOT_SELECTED = {
