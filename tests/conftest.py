@@ -2,7 +2,9 @@
 
 import sqlite3
 import time
+from contextlib import closing
 from functools import partial
+from shutil import copy
 
 import pytest
 import seed
@@ -46,22 +48,50 @@ def app_settings(settings):
     return settings
 
 
-@pytest.fixture
-def database_uri(request, tmp_path):
-    """Return a database in memory, on one connection; with the marker `on_file` one for several connections."""
-    return f'sqlite:///{tmp_path}/platform.db' if request.node.get_closest_marker('on_file') else 'sqlite://'
+@pytest.fixture(scope='session')
+def empty_database(tmp_path_factory):
+    """Return the file of a database with all tables: to copy it takes less time than to create them for each test."""
+    file = tmp_path_factory.mktemp('databases') / 'empty.db'
+    app = create_app(f'sqlite:///{file}')
+    with app.app_context():
+        db.create_all()
+    dispose(app)
+    return file
 
 
 @pytest.fixture(scope='session')
-def engine_in_memory():
+def engine_in_memory(empty_database):
     """Return the engine of each database in memory: one for all tests, so that it compiles each statement once."""
     engine = create_engine('sqlite://', poolclass=StaticPool, connect_args={'check_same_thread': False})
+    enforce_foreign_keys(engine)
+
+    @event.listens_for(engine, 'connect')
+    def copy_tables(connection, _record):
+        with closing(sqlite3.connect(empty_database)) as empty:
+            empty.backup(connection)
+
+    return engine
+
+
+@pytest.fixture(scope='session')
+def engine_on_file(empty_database):
+    """Return the engine of each database on a file, for the same reason."""
+    engine = create_engine(f'sqlite:///{empty_database.with_name("platform.db")}')
     enforce_foreign_keys(engine)
     return engine
 
 
 @pytest.fixture
-def app(database_uri, app_settings, engine_in_memory):
+def shared_engine(request, empty_database, engine_in_memory, engine_on_file):
+    """Return the engine of a database in memory, on one connection; with the marker `on_file` for several of them."""
+    if request.node.get_closest_marker('on_file') is None:
+        return engine_in_memory
+    copy(empty_database, engine_on_file.url.database)
+    return engine_on_file
+
+
+@pytest.fixture
+def app(shared_engine, app_settings):
     """
     Yield the miniature with the blueprint in it.
 
@@ -69,10 +99,10 @@ def app(database_uri, app_settings, engine_in_memory):
     with that one and with each other. On a server they share nothing, so the clients and the runners of this
     application give each request and each command a context of its own.
     """
-    app = create_app(database_uri, **app_settings)
-    if database_uri == 'sqlite://':
+    app = create_app(str(shared_engine.url), HAS_TABLES=True, **app_settings)
+    if 'SQLALCHEMY_ENGINE_OPTIONS' not in app_settings:
         with app.app_context():
-            db.engines[None] = engine_in_memory  # type: ignore[index]
+            db.engines[None] = shared_engine  # type: ignore[index]
     app.test_client_class, app.test_cli_runner_class = IsolatedClient, IsolatedRunner
     yield app
     dispose(app)

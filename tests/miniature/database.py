@@ -74,5 +74,5 @@ def create_session(db_string):
 
 def dispose_sessions():
     """Close the connections of every engine that `create_session` made."""
-    while _engines:
-        _engines.popitem()[1].dispose()
+    for engine in _engines.values():
+        engine.dispose()
