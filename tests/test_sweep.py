@@ -114,8 +114,14 @@ def write(run_id, status, message='', *, ago=HOUR):
 
 
 def end(run_id, message=TIME_LIMIT):
-    """Have a run be canceled with a message, by default given up; with None it completes."""
-    write(run_id, TestStatus.completed if message is None else TestStatus.canceled, message or '')
+    """Have a run be canceled with a message, by default because it ran out of time."""
+    write(run_id, TestStatus.canceled, message)
+    db.session.commit()
+
+
+def complete(run_id):
+    """Have a run complete."""
+    write(run_id, TestStatus.completed)
     db.session.commit()
 
 
@@ -161,7 +167,7 @@ def test_a_run_gets_one_step_of_a_sweep(scene):
     full, lacking = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
     finish(full, scene.tests, failed=scene.tests[:1])
     with before_statements(Engine, 'INSERT INTO run_carried_over', fail):
-        end(lacking, None)
+        complete(lacking)
 
     for expected in (Line(lacking, 'carried over', '3 results'),
                      Line(lacking, 'retried', '2 of 2 results are missing')):
@@ -212,19 +218,19 @@ TWO_RETRIES = pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES'
 def test_a_second_automatic_retry_waits_until_a_run_of_the_platform_completes(scene):
     early, late, windows = (scene.run(None, results=3, number=number, platform=platform) for number, platform in (
         (7, TestPlatform.linux), (8, TestPlatform.linux), (9, TestPlatform.windows)))
-    end(early, None)
+    complete(early)
     run = scene.run(number=1)
     (line,) = scene.sweep()
     retry = line.new_run_id
     end(retry)
     # Neither a repeated completion counts nor one of another platform.
     for completed in (early, windows):
-        end(completed, None)
+        complete(completed)
 
     for options in (['--dry-run'], []):
         assert scene.sweep(*options) == [Line(retry, 'waiting', (
             f'run {run} has had an automatic retry, and no run of linux has completed since this one ended'))]
-    end(late, None)
+    complete(late)
     assert scene.sweep() == [Line(retry, 'retried', TIME_LIMIT, retry + 1)]
 
 
@@ -306,7 +312,7 @@ def test_a_second_automatic_retry_waits_if_the_completed_run_is_restarted_after_
     assert steps(scene.sweep()) == [(run, 'retried')]
     retry = other + 1
     end(retry)
-    end(other, None)
+    complete(other)
     meanwhile.happen = lambda: restart_run(other)
 
     assert steps(scene.sweep()) == [(retry, 'waiting')]
@@ -325,14 +331,14 @@ def test_the_breaker_is_open_until_a_run_of_the_platform_completes(scene):
     *others, last = [line.new_run_id or 0 for line in scene.sweep()]
     for failed in others:
         end(failed)
-    end(early, None)
+    complete(early)
     end(last)
-    end(elsewhere, None)
+    complete(elsewhere)
     run, windows = scene.run(number=10), scene.run(number=11, platform=TestPlatform.windows)
 
     reasons = {line.run_id: line.why for line in scene.sweep()}
     assert (reasons[run], reasons[windows]) == (OPEN, TIME_LIMIT)
-    end(late, None)
+    complete(late)
     assert (run, 'retried') in steps(scene.sweep())
 
 
@@ -508,7 +514,7 @@ def test_lacking_results_are_found_although_others_were_carried_over_before(scen
     # Another attempt has it, and has not ended.
     report(full, scene.tests)
     assert scene.sweep() == []
-    end(full, None)
+    complete(full)
     assert scene.sweep('--dry-run') == scene.sweep() == [Line(lacking, 'carried over', '1 result')]
     assert scene.sweep() == []
     assert len(scene.rows.of('test_result', test_id=lacking)) == 3
