@@ -2,7 +2,6 @@
 
 import sqlite3
 import time
-from contextlib import closing
 from functools import partial
 from shutil import copy
 
@@ -13,7 +12,7 @@ from database import db, dispose_sessions, enforce_foreign_keys
 from flask import current_app
 from mod_auth.models import Role
 from mod_test.models import Test, TestPlatform, TestType
-from sqlalchemy import Engine, StaticPool, create_engine, event
+from sqlalchemy import Engine, create_engine, event
 from support.github import GitHub
 from support.histories import finish
 from support.isolation import IsolatedClient, IsolatedRunner
@@ -31,9 +30,10 @@ def pytest_collection_modifyitems(items):
 
 @event.listens_for(Engine, 'connect')
 def do_not_wait_for_the_disk(connection, _record):
-    """Save each test on a file the time that SQLite takes to be safe from a power failure."""
+    """Save each test the time that SQLite takes to be safe from a power failure."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute('PRAGMA synchronous = OFF')
+        connection.execute('PRAGMA journal_mode = MEMORY')
 
 
 @pytest.fixture
@@ -60,38 +60,15 @@ def empty_database(tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
-def engine_in_memory(empty_database):
-    """Return the engine of each database in memory: one for all tests, so that it compiles each statement once."""
-    engine = create_engine('sqlite://', poolclass=StaticPool, connect_args={'check_same_thread': False})
-    enforce_foreign_keys(engine)
-
-    @event.listens_for(engine, 'connect')
-    def copy_tables(connection, _record):
-        with closing(sqlite3.connect(empty_database)) as empty:
-            empty.backup(connection)
-
-    return engine
-
-
-@pytest.fixture(scope='session')
-def engine_on_file(empty_database):
-    """Return the engine of each database on a file, for the same reason."""
+def shared_engine(empty_database):
+    """Return the engine of the databases of all tests, so that it compiles each statement once."""
     engine = create_engine(f'sqlite:///{empty_database.with_name("platform.db")}')
     enforce_foreign_keys(engine)
     return engine
 
 
 @pytest.fixture
-def shared_engine(request, empty_database, engine_in_memory, engine_on_file):
-    """Return the engine of a database in memory, on one connection; with the marker `on_file` for several of them."""
-    if request.node.get_closest_marker('on_file') is None:
-        return engine_in_memory
-    copy(empty_database, engine_on_file.url.database)
-    return engine_on_file
-
-
-@pytest.fixture
-def app(shared_engine, app_settings):
+def app(empty_database, shared_engine, app_settings):
     """
     Yield the miniature with the blueprint in it.
 
@@ -99,6 +76,7 @@ def app(shared_engine, app_settings):
     with that one and with each other. On a server they share nothing, so the clients and the runners of this
     application give each request and each command a context of its own.
     """
+    copy(empty_database, shared_engine.url.database)
     app = create_app(str(shared_engine.url), HAS_TABLES=True, **app_settings)
     if 'SQLALCHEMY_ENGINE_OPTIONS' not in app_settings:
         with app.app_context():
@@ -111,7 +89,7 @@ def app(shared_engine, app_settings):
 
 @pytest.fixture(autouse=True)
 def prepared_request(request):
-    """Have the host prepare the request that pytest-flask has pushed, as it does any other: it creates its tables."""
+    """Have the host prepare the request that pytest-flask has pushed, as it does any other."""
     if 'app' in request.fixturenames:
         current_app.preprocess_request()
 

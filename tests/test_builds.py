@@ -11,7 +11,7 @@ from support.histories import end, finish, retry_in_process
 
 from mod_runs_api.cli import ATTEMPT_COLUMNS
 
-pytestmark = [pytest.mark.usefixtures('app'), pytest.mark.on_file]
+pytestmark = pytest.mark.usefixtures('app')
 
 ONE, OTHER = '1a2b3c4d' * 5, '5e6f7a8b' * 5
 

@@ -63,7 +63,6 @@ def test_nothing_is_carried_over_into_a_run_that_is_canceled_until_it_completes_
     assert rows.carried_over(new) == {tests[0].id: full}
 
 
-@pytest.mark.on_file
 @pytest.mark.parametrize('gone', ['inactive', 'without a result', 'reported by the retry itself'])
 def test_only_an_active_test_with_a_result_elsewhere_alone_is_carried_over(command, rows, first, tests, gone):
     new = retry(first, failed_only=True)
@@ -99,7 +98,6 @@ def test_a_result_that_contradicts_an_output_of_the_retry_is_not_carried_over(at
     assert attempts(new).json['data'][-1]['status'] == status
 
 
-@pytest.mark.on_file
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
 def test_a_run_that_is_no_failed_only_retry_is_not_touched(command, attempts, rows, first, tests):
     tests[2].active = False
@@ -126,7 +124,6 @@ def end_before_a_savepoint(run_id):
     end(1)
 
 
-@pytest.mark.on_file
 @pytest.mark.parametrize('end_it', [
     end, lambda run_id: end(finish(run_id, [])), lambda run_id: end(str(run_id)), end_before_a_savepoint])
 def test_however_a_run_is_ended_it_is_made_whole_once_all_is_committed(rows, first, end_it):
@@ -199,7 +196,6 @@ def test_an_origin_that_changes_meanwhile_is_read_again(app, rows, first):
 # Faults, and the command that does what was missed
 
 
-@pytest.mark.on_file
 def test_if_it_fails_the_end_stands_and_a_command_carries_over_what_was_missed(command, rows, first, caplog):
     new, other, of_job = (retry(first, failed_only=True) for _ in range(3))
     with Session(db.engine) as session:
@@ -229,7 +225,6 @@ def missed(first):
     return run_ids
 
 
-@pytest.mark.on_file
 def test_a_retry_that_is_deleted_meanwhile_keeps_no_other_from_its_results(command, missed):
     with before_statements(Engine, 'test.platform', lambda connection: delete_run(missed[0], connection)):
         assert command('carry-over').output == f'{missed[1]}\t3\n{missed[2]}\t3\n'
@@ -255,7 +250,6 @@ def errors_of(result):
 LOCKED = OperationalError('SELECT secret', {}, sqlite3.OperationalError('database is locked'))
 
 
-@pytest.mark.on_file
 @pytest.mark.parametrize(('fault', 'message', 'code'), [
     (KeyError('secret'), 'An unexpected error occurred.', 10), (LOCKED, AWAY, 3)])
 def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(command, missed, fault, message, code):
@@ -268,7 +262,6 @@ def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(command, misse
     assert [json.loads(line)['run_id'] for line in as_json.stdout.splitlines()] == missed[:2]
 
 
-@pytest.mark.on_file
 def test_the_command_stops_if_the_database_is_away(command, missed):
     ping = 'SELECT ? AS anon_1'
     with failing({missed[0]: KeyError(), missed[1]: LOCKED}), before_statements(Engine, ping, fail):
@@ -278,7 +271,6 @@ def test_the_command_stops_if_the_database_is_away(command, missed):
     assert errors_of(done) == [f'Error: Run {missed[0]}: An unexpected error occurred.', f'Error: {AWAY}']
 
 
-@pytest.mark.on_file
 def test_the_command_looks_at_no_retry_that_lacks_nothing(command, first, tests):
     def count():
         with record_statements(Engine) as sent:
@@ -299,7 +291,6 @@ def test_the_command_looks_at_no_retry_that_lacks_nothing(command, first, tests)
     assert command('carry-over').output == ''
 
 
-@pytest.mark.on_file
 @pytest.mark.parametrize(('ago', 'is_found'), [(timedelta(hours=47), True), (timedelta(hours=80), False)])
 def test_a_sweep_finds_a_late_result_for_two_days_after_the_end_and_the_command_always(
         command, rows, first, tests, ago, is_found):
@@ -321,7 +312,6 @@ def test_a_sweep_finds_a_late_result_for_two_days_after_the_end_and_the_command_
     assert rows.carried_over(new)[late.id] == canceled
 
 
-@pytest.mark.on_file
 def test_a_completed_retry_does_not_change_because_of_what_started_later(command, rows, first, tests):
     new = finish(retry(first, failed_only=True), tests[1:])
     added = seed.regression_test()
@@ -333,7 +323,6 @@ def test_a_completed_retry_does_not_change_because_of_what_started_later(command
     assert rows.carried_over(new) == {tests[0].id: first}
 
 
-@pytest.mark.on_file
 @pytest.mark.parametrize('is_listed', [True, False])
 def test_a_carried_over_result_that_somebody_deleted_is_neither_copied_again_nor_counted(
         command, rows, attempts, first, tests, is_listed):

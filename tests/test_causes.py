@@ -67,7 +67,6 @@ def test_what_was_carried_over_is_no_result_of_its_own(attempts, tests, rows, ra
 # Where they are said
 
 
-@pytest.mark.on_file
 def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(attempts, command, client, tests, monkeypatch):
     run = seed.run(tests, stages=seed.CANCELED, message=TIME_LIMIT, passed=1).id
     retry_in_process(run)
@@ -85,7 +84,6 @@ def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(attempts,
     assert f'</span>: <bdi>{sentence}</bdi>' in page and '>automatic</td>' in page
 
 
-@pytest.mark.on_file
 def test_the_command_counts_the_causes_of_the_last_runs_that_ended(command, tests, rows):
     for message in ('PR closed', TIME_LIMIT, TIME_LIMIT, 'Canceled by "admin"\t'):
         seed.run(tests, stages=seed.CANCELED, message=message, passed=1)

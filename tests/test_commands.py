@@ -16,9 +16,6 @@ from support.statements import before_statements, fail
 
 from mod_runs_api import cli
 
-# A command has a session of its own, and so a connection of its own.
-pytestmark = pytest.mark.on_file
-
 #: Every command, as it is called for a run, and for many of them.
 OF_A_RUN = ['retry', 'retry --dry-run', 'attempts', 'verdict', 'carry-over']
 OF_MANY = ['carry-over', 'sweep', 'sweep --dry-run', 'causes', 'flaky']

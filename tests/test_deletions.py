@@ -46,7 +46,6 @@ def test_the_key_of_a_deleted_retry_stays_used(engine, retry, run_id, rows):
     assert retry(run_id, key='another') == 202
 
 
-@pytest.mark.on_file
 def test_the_sweep_makes_no_second_automatic_retry_if_the_first_was_deleted(command, stopped, rows):
     assert json.loads(command('sweep', '--json').output)['what'] == 'retried'
     delete_run(stopped + 1)

@@ -28,7 +28,6 @@ def read_examples():
     return examples
 
 
-@pytest.mark.on_file
 @pytest.mark.parametrize('code', read_examples())
 def test_each_python_example_runs_as_it_is_printed(app, rows, code, monkeypatch, caplog):
     assert seed.bulk_runs(42, 2, 1)[-1] == 42

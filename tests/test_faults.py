@@ -152,7 +152,6 @@ def test_a_key_that_another_request_has_just_written_is_looked_up_again(retry, r
     assert (len(failed), len(rows.retries)) == (1, 1)
 
 
-@pytest.mark.on_file
 def test_a_database_that_is_read_only_is_unavailable_in_process_and_to_a_command(command, run_id):
     with failing('INSERT', sqlite3.OperationalError('attempt to write a readonly database'), times=2) as failed:
         with pytest.raises(ServiceUnavailable):

@@ -131,7 +131,6 @@ def test_without_an_application_or_the_blueprint_in_it_the_error_says_which(bare
 # The host's request and session
 
 
-@pytest.mark.on_file
 @pytest.mark.parametrize('has_engine', [False, True])
 def test_it_works_without_a_request_on_the_hosts_engine_if_there_is_one(app, engine, run_id, monkeypatch, has_engine):
     if has_engine:

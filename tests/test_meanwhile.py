@@ -21,7 +21,7 @@ from support.statements import before_statement, record_statements, watch_statem
 
 from mod_runs_api.github import retry_from_comment
 
-pytestmark = [pytest.mark.on_file, pytest.mark.once, pytest.mark.usefixtures('impatience')]
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures('impatience')]
 
 #: The last attempt that has ended, and the newest, which has not.
 LAST, NEWEST = 4, 5

@@ -83,7 +83,8 @@ def test_the_credentials_that_a_proxy_asks_for_neither_replace_the_session_nor_i
     assert preview == 200
 
 
-def test_a_session_does_not_replace_a_token_that_was_sent(run_id, alice, visitor):
+def test_a_session_does_not_replace_a_token_that_was_sent(run_id, visitor):
+    alice = db.session.query(User).filter_by(name='alice').one()
     reading = seed.token(alice, ['runs:read'])
     db.session.commit()
 

@@ -150,7 +150,6 @@ def test_a_test_without_a_result_fails_in_no_way(preview, tests):
     assert hint_of(preview, pull) is None
 
 
-@pytest.mark.on_file
 def test_a_dry_run_looks_its_key_up_as_the_retry_does(command, run_id, rows):
     command('retry', run_id, '--key', 'k')
     dry = ['retry', run_id, '--dry-run', '--key']
@@ -164,7 +163,6 @@ def test_a_dry_run_looks_its_key_up_as_the_retry_does(command, run_id, rows):
     assert len(rows.retries) == 1
 
 
-@pytest.mark.on_file
 def test_a_dry_run_prints_what_would_be_run(command, preview, rows):
     newest = add_attempts([FAIL, FAIL], [PASS, PASS])[-1]
     everything, failed, as_json = (command('retry', newest, '--dry-run', *options)
@@ -177,7 +175,6 @@ def test_a_dry_run_prints_what_would_be_run(command, preview, rows):
     assert len(rows.retries) == 1
 
 
-@pytest.mark.on_file
 def test_a_dry_run_of_a_retry_that_would_be_refused_exits_like_the_retry(command, run_id):
     for wrong in (['--as', 'nobody'], ['--key', 'a b']):
         assert command('retry', '--dry-run', run_id, *wrong).exit_code == 5, wrong

@@ -102,7 +102,6 @@ def test_a_retry_is_logged_without_the_reason_and_without_a_secret(retry, alice,
         assert secret not in shown + caplog.text
 
 
-@pytest.mark.on_file
 def test_a_retry_without_a_request_is_in_the_log_of_the_platform_too(app, command, run_id, caplog):
     caplog.set_level('INFO')
 
@@ -168,6 +167,7 @@ def test_a_key_of_other_characters_is_unprocessable(retry, run_id, rows):
 
 def test_in_process_a_key_belongs_to_the_requester_if_there_is_one(run_id, rows, alice):
     by = [alice, 'alice', alice.id, None, None]
+    db.session.commit()
 
     made = [retry_run(run_id, idempotency_key='delivery', requested_by=requester) for requester in by]
 

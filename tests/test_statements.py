@@ -93,7 +93,6 @@ def read_the_database(_run):
     db.session.execute(text('SELECT 1'))
 
 
-@pytest.mark.on_file
 @pytest.mark.parametrize('app_settings', [{
     'SQLALCHEMY_ENGINE_OPTIONS': {'pool_size': 1, 'max_overflow': 0, 'pool_timeout': 0.1},
     'RUNS_API_BEFORE_RETRY': read_the_database}])
@@ -115,7 +114,6 @@ def test_each_request_each_page_and_an_end_need_one_connection(
     assert attempts(run_id).json['data'][1]['carried_over'] == 3
 
 
-@pytest.mark.on_file
 def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(app, retry, run_id):
     still_pending: list[list[int]] = []
 
@@ -133,7 +131,6 @@ def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(app, ret
     assert still_pending == [[1, 1]]
 
 
-@pytest.mark.on_file
 def test_what_a_caller_in_process_has_pending_is_neither_committed_nor_lost(run_id):
     db.session.add(User(name='pending', password=''))
 
@@ -144,7 +141,6 @@ def test_what_a_caller_in_process_has_pending_is_neither_committed_nor_lost(run_
     assert db.session.scalars(select(User).where(User.name == 'pending')).all() == []
 
 
-@pytest.mark.on_file
 def test_a_retry_outlives_a_rollback_of_its_caller(run_id):
     new_run_id = retry_run(run_id).new_run_id
     db.session.rollback()

@@ -27,8 +27,6 @@ from support.statements import before_statements, fail, record_statements, watch
 
 from mod_runs_api import retry_run
 
-pytestmark = pytest.mark.on_file
-
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 #: A minute longer than a machine may be silent, and a minute less.
 LONG, SHORT = 4 * HOUR + MINUTE, 4 * HOUR - MINUTE

@@ -61,7 +61,6 @@ def test_an_unknown_verdict_is_refused(verdict, first):
         assert (response.status_code, list(response.json['details']['fields'])) == (422, ['verdict']), query
 
 
-@pytest.mark.on_file
 def test_the_command_lists_what_did_not_pass_always(command, verdict, first, second, tests):
     answer = verdict(second).json
 

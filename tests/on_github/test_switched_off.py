@@ -22,7 +22,6 @@ def test_button_api_and_comments_retry_nothing_with_the_documented_settings(
     assert len(rows.of('run_retry')) == (2 if is_on else 0)
 
 
-@pytest.mark.on_file
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 1}, SWITCHED_OFF], ids=['on', 'off'])
 def test_the_sweep_retries_nothing_with_the_documented_settings(settings, linux, command):
     # The run completed, but it lacks a result: an infrastructure failure.
