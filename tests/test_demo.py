@@ -3,12 +3,9 @@
 import json
 import logging
 import re
-from pathlib import Path
 
 from demo import main
-
-README = Path(__file__).parents[1] / 'README.rst'
-
+from support.documents import ROOT
 
 def test_the_demo_shows_what_the_readme_says(capsys, caplog):
     main([])
@@ -23,7 +20,7 @@ def test_the_demo_shows_what_the_readme_says(capsys, caplog):
 
 
 def test_the_request_of_the_readme_is_answered_as_it_says(retry, run_id):
-    text = README.read_text()
+    text = (ROOT / 'README.rst').read_text()
     body, = re.findall(r"-d '(\{.*\})'", text)
     key, = re.findall('"Idempotency-Key: (.*?)"', text)
     answer, = re.findall(r'^    (\{"run_id": 42.*?\})$', text, re.MULTILINE | re.DOTALL)

@@ -3,18 +3,17 @@
 import logging
 import re
 import sys
-from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
 
 import pytest
 import seed
 from application import create_app, dispose
+from support.documents import ROOT
 from support.isolation import without_request
 
 from mod_runs_api.settings import read_settings
 
-ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r'(?:\.\. code-block:: python|::)\n\n((?:    .*\n|\n)+)')
 
 

@@ -1,17 +1,17 @@
 """The routes as the patch describes them in the platform's OpenAPI document, beside the schemas of the answers."""
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
+from support.documents import ROOT
 
 from mod_runs_api.api.routes import ROUTES
 from mod_runs_api.domain.verdict import VERDICTS
 
-PATCH = Path(__file__).parents[1] / 'docs' / 'patches' / '0005-openapi.patch'
+PATCH = ROOT / 'docs/patches/0005-openapi.patch'
 #: What is said to people only.
 PROSE = ('description', 'example', 'additionalProperties')
 
