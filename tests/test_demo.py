@@ -7,6 +7,7 @@ import re
 from demo import main
 from support.documents import ROOT
 
+
 def test_the_demo_shows_what_the_readme_says(capsys, caplog):
     main([])
 
