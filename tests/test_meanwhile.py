@@ -93,7 +93,8 @@ def execute(other):
     def execute_all(statements):
         try:
             other.executescript(';'.join(['BEGIN IMMEDIATE', *statements, 'COMMIT']))
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            assert str(error) == 'database is locked'
             other.rollback()
 
     return execute_all
@@ -149,10 +150,11 @@ def test_what_happens_between_two_steps_of_a_reader_is_no_error(
 
 
 def test_a_regression_test_that_is_deleted_between_two_statements_is_no_error(readers, answers, execute):
-    _, _, between = answers(readers['verdict'], lambda: execute(DELETE_A_REGRESSION_TEST))
+    before, after, between = answers(readers['verdict'], lambda: execute(DELETE_A_REGRESSION_TEST))
 
-    for answer in between:
-        assert [test['regression_test_id'] for test in answer['data']] in ([1, 2, 3], [2, 3])
+    both = [[test['regression_test_id'] for test in answer['data']] for answer in (before, after)]
+    assert both == [[1, 2, 3], [2, 3]]
+    assert all([test['regression_test_id'] for test in answer['data']] in both for answer in between)
 
 
 def test_a_result_carried_over_between_two_statements_is_read_as_a_whole_or_not_at_all(
