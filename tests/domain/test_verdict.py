@@ -40,15 +40,15 @@ HISTORIES: dict[str, list[tuple[list[Execution], Outcome | None]]] = {
               # The same files under the same expectation, whatever else made it fail.
               ([PASS, Execution('fail')], 'fail'),
               # A test that crashed, or wrote something else, may not have reached the other output.
-              ([PASS, replace(NO_FILE, exit_code=139)], 'missing_output'),
-              ([Execution('pass', outputs=(RIGHT, RIGHT)), replace(NO_FILE, outputs=(WRONG,))], 'missing_output'),
+              ([replace(NO_FILE, exit_code=139), Execution('pass', outputs=(ADDED,))], 'pass'),
+              ([replace(NO_FILE, outputs=(WRONG,)), Execution('pass', outputs=(RIGHT, ADDED))], 'pass'),
               # An upload failed. An attempt, or an older run, had a file of the output before.
               ([PASS, NO_FILE], 'missing_output'),
               ([NO_FILE, Execution('pass', outputs=(Output(oldest_run_id=0),))], 'pass'),
               ([NO_FILE, Execution('pass', outputs=(ADDED,)), NO_FILE], 'missing_output')],
     'failing_identically': [([FAIL, FAIL], 'fail'), ([FAIL, replace(FAIL, expected_rc=10)], 'fail'),
                             ([NO_CODE, NO_CODE], 'fail'), ([NO_FILE, NO_FILE], 'missing_output')],
-    'failing_differently': [([FAIL, FAIL, OTHER_FAIL], 'fail'), ([FAIL, CRASH], 'fail'), ([FAIL, NO_CODE], 'fail'),
+    'failing_differently': [([FAIL, FAIL, OTHER_FAIL], 'fail'), ([FAIL, CRASH], 'fail'), ([CRASH, NO_CODE], 'fail'),
                             ([FAIL, NO_FILE], 'missing_output'),
                             ([FAIL, Execution('fail', outputs=(Output('WRONG'),))], 'fail')],
     'failed_once': [([NOT_RUN, FAIL], 'fail'), ([FAIL, CARRIED_OVER], 'fail')],
