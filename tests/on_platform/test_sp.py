@@ -2,7 +2,6 @@
 
 import json
 import threading
-from functools import partial
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
@@ -57,14 +56,15 @@ def proxy(process):
         server.shutdown()
 
 
-def run(client, address, story, *arguments):
-    """Run ``sp`` with the token of the story's person."""
+@pytest.fixture
+def sp(client, proxy, story):
+    """Run ``sp`` with the token of the story's person, by default before the proxy."""
     token = story.authorization['Authorization'].removeprefix('Bearer ')
-    return client.run('-m', 'sp_cli', '--base-url', address, '--token', token, *map(str, arguments), database='')
+    return lambda *arguments, address=proxy.address: client.run(
+        '-m', 'sp_cli', '--base-url', address, '--token', token, *map(str, arguments), database='')
 
 
-def test_a_lost_answer_makes_one_run_and_what_the_attempts_prove_is_shown(client, proxy, story):
-    sp = partial(run, client, proxy.address, story)
+def test_a_lost_answer_makes_one_run_and_what_the_attempts_prove_is_shown(sp, proxy, story):
     tests = story.tests(3)
     source = story.complete(story.push(tests), {tests[0]: CRASH, tests[1]: differs('another')})
 
@@ -87,8 +87,7 @@ def test_a_lost_answer_makes_one_run_and_what_the_attempts_prove_is_shown(client
     assert json.loads(waited.stdout)['new_run_id'] == story.attempts(made)[-1]['run_id']
 
 
-def test_if_each_answer_is_lost_the_error_names_the_key_that_repeats_the_request(client, proxy, story):
-    sp = partial(run, client, proxy.address, story)
+def test_if_each_answer_is_lost_the_error_names_the_key_that_repeats_the_request(sp, proxy, story):
     source = story.push(story.tests(1))
 
     proxy.lost[:] = [None, 502]
@@ -103,10 +102,10 @@ def test_if_each_answer_is_lost_the_error_names_the_key_that_repeats_the_request
     assert [attempt['run_id'] for attempt in story.attempts(source)] == [source, made]
 
 
-def test_a_refusal_a_missing_run_and_a_platform_without_retries_are_told_apart(client, proxy, story):
+def test_a_refusal_a_missing_run_and_a_platform_without_retries_are_told_apart(sp, proxy, story):
     queued = story.push(story.tests(1))
-    for place, run_id, code, word in ((proxy.address, queued, 5, 'run_not_finished'),
-                                      (proxy.address, queued + 1, 4, 'resource'),
-                                      (f'{proxy.address}/nowhere', queued, 4, 'retries_not_supported')):
-        done = run(client, place, story, 'run', 'retry', run_id, '--failed-only')
+    for address, run_id, code, word in ((proxy.address, queued, 5, 'run_not_finished'),
+                                        (proxy.address, queued + 1, 4, 'resource'),
+                                        (f'{proxy.address}/nowhere', queued, 4, 'retries_not_supported')):
+        done = sp('run', 'retry', run_id, '--failed-only', address=address)
         assert done.returncode == code and f'"{word}"' in done.stderr
