@@ -77,7 +77,7 @@ def app(empty_database, shared_engine, app_settings):
     application give each request and each command a context of its own.
     """
     copy(empty_database, shared_engine.url.database)
-    app = create_app(str(shared_engine.url), HAS_TABLES=True, **app_settings)
+    app = create_app(str(shared_engine.url), **app_settings)
     if 'SQLALCHEMY_ENGINE_OPTIONS' not in app_settings:
         with app.app_context():
             db.engines[None] = shared_engine  # type: ignore[index]
