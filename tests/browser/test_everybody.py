@@ -54,6 +54,12 @@ def test_axe_finds_nothing_serious_in_light_and_dark(site, visit, scheme):
         assert schemes == ['dark'] * 4
 
 
+def test_axe_finds_a_button_without_a_name(page):
+    page.evaluate('() => document.querySelector(".runs-api-retry").replaceChildren()')
+
+    assert [found.partition(':')[0] for found in serious(page)] == ['button-name']
+
+
 def test_a_small_screen_scrolls_in_one_direction_and_shows_attempts_as_cards(site, visit):
     retry_three_times(site)
     with site.app.app_context():
@@ -87,7 +93,7 @@ def test_a_small_screen_scrolls_in_one_direction_and_shows_attempts_as_cards(sit
     assert grid.get_attribute('tabindex') == '0'
     grid.press('ArrowRight')
     page.wait_for_function('() => document.activeElement.scrollLeft > 0')
-    # A long reason is no reason to scroll where the attempts have columns either.
+    # If the attempts have columns, a long reason does not make the page scroll either.
     page.set_viewport_size({'width': 1200, 'height': 800})
     assert page.evaluate('() => document.documentElement.scrollWidth') <= 1200
 

@@ -52,11 +52,12 @@ class PlatformRows(Rows):
     # What the platform makes in its own way, as far as a retry is concerned
 
     def regression_test(self, *, outputs=1, active=True, category_id=1):
-        """Write a regression test, in the first category and with outputs that are not to be ignored."""
+        """Write a regression test in a category, or in none, with outputs that are not to be ignored."""
         number = next(self._numbers)
         test_id = self.add('regression_test', sample_id=1, command=f'-test {number}', input_type='file',
                            output_type='file', expected_rc=0, active=active, description='')
-        self.add('regression_test_category', regression_id=test_id, category_id=category_id)
+        if category_id is not None:
+            self.add('regression_test_category', regression_id=test_id, category_id=category_id)
         for _ in range(outputs):
             self.output(test_id)
         return test_id

@@ -109,6 +109,8 @@ def expected_run(run, source, scenario, *, failed_only=False, person='alice', en
         RetryRow(run.id, source.id, source.id, failed_only, run.retry.reason, requester_id, len(test_ids)))
 
 
-def assert_whole(runs, run_id, scenario, **how):
-    """Check that a run is a whole retry of the scenario's run."""
-    assert runs[run_id] == expected_run(runs[run_id], runs[scenario.run_id], scenario, **how)
+def assert_whole(before, runs, run_id, scenario, **how):
+    """Check that a run is a whole retry of the scenario's run, which is as it was before."""
+    source = before[scenario.run_id]
+    assert runs[scenario.run_id] == source
+    assert runs[run_id] == expected_run(runs[run_id], source, scenario, **how)

@@ -36,7 +36,7 @@ def test_simultaneous_requests_or_calls_with_one_key_make_one_run(
     new_run_id, = runs.keys() - before.keys()
     assert Counter((answer.status, answer.new_run_id, answer.replayed) for answer in answers) == {
         (202, new_run_id, True): REQUESTS - 1, (202, new_run_id, False): 1}
-    assert_whole(runs, new_run_id, scenario, person=person)
+    assert_whole(before, runs, new_run_id, scenario, person=person)
     assert len({answer.worker for answer in answers}) == server.workers
 
 

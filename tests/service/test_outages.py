@@ -74,7 +74,7 @@ def test_a_database_that_is_away_costs_refusals_in_the_one_shape_and_nothing_els
     assert len({answer.worker for answer in accepted}) == 4
     assert sorted(answer.new_run_id for answer in accepted) == sorted(runs.keys() - before.keys())
     for answer in accepted:
-        assert_whole(runs, answer.new_run_id, scenario)
+        assert_whole(before, runs, answer.new_run_id, scenario)
         assert answer.headers['X-RateLimit-Remaining'].isdigit()
 
 
