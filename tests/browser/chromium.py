@@ -4,6 +4,7 @@ import os
 import shutil
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
@@ -88,8 +89,8 @@ def scrolls_inside(region):
 
 def focused(page):
     """Return the label or the text of what has the focus."""
-    return str(page.evaluate('() => document.activeElement.labels?.[0]?.textContent '
-                             '?? document.activeElement.textContent')).strip()
+    return page.evaluate('() => document.activeElement.labels?.[0]?.textContent '
+                         '?? document.activeElement.textContent').strip()
 
 
 def tab_to(page, text):
@@ -99,3 +100,27 @@ def tab_to(page, text):
         if focused(page) == text:
             return
     raise AssertionError(f'Tab does not lead to {text!r}.')
+
+
+def open_dialog(page, name='Retry this run'):
+    """Press a button, and wait until the dialog says what a retry would do."""
+    page.get_by_role('button', name=name).click()
+    page.wait_for_function('() => document.querySelector("[data-part=all-text]").textContent !== "all tests"')
+
+
+def send(page):
+    """Press the button of the dialog that sends."""
+    page.get_by_role('dialog').locator('[type=submit]').click()
+
+
+def landed(page, site, number=1):
+    """Wait for the page of the newest of so many new runs, and check that there are no others."""
+    page.wait_for_url(site.page_of(site.run_id + number))
+    assert site.runs == 1 + number
+
+
+def hold(page, pattern='**/retry', times=1):
+    """Hold the next request to an address, or several, and return the list that they are added to."""
+    held: list[Any] = []
+    page.route(pattern, lambda route: held.append(route), times=times)
+    return held

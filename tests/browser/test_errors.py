@@ -8,8 +8,7 @@ from mod_auth.models import Role, User
 from mod_regression.models import RegressionTest
 from sqlalchemy import update
 
-from .chromium import TIMEOUTS, focused
-from .conftest import hold, landed, open_dialog, send
+from .chromium import TIMEOUTS, focused, hold, landed, open_dialog, send
 
 AGAIN = 'No answer came from the server. Send it again: only one run is created, even if the first request arrived.'
 
@@ -43,7 +42,7 @@ def refused(page):
     assert dialog.get_by_label('Reason').input_value() == 'flaky VM'
     assert dialog.locator('[type=submit]:focus').get_attribute('aria-disabled') == 'false'
     assert dialog.get_by_role('button', name='Cancel').is_enabled()
-    return str(dialog.get_by_role('alert').inner_text())
+    return dialog.get_by_role('alert').inner_text()
 
 
 def change(site, statement):
@@ -107,51 +106,81 @@ def test_an_answer_that_does_not_come_in_time_is_given_up(filled):
     assert refused(filled) == AGAIN
 
 
-def leave(page, way):
-    """Send a retry whose answer is lost, and leave the dialog or its page in one of several ways."""
-    if way == 'Escape while it sends':
-        page.route('**/retry', lambda route: route.fetch(), times=1)
-        with page.expect_request('**/retry'):
-            send(page)
-        page.keyboard.press('Escape')
-        return
-    if way in ('getItem', 'setItem'):
-        # The browser stores nothing.
-        page.evaluate('(method) => { Storage.prototype[method] = () => { throw new DOMException("denied"); }; }', way)
+def lose_an_answer(page):
+    """Send a retry that arrives, and whose answer does not."""
     page.route('**/retry', lose_the_answer, times=1)
     send(page)
     assert refused(page) == AGAIN
-    if way == 'reload':
-        page.reload()
-        return
-    if way == 'Cancel after 429 and 401':
-        statuses = [401, 429]
-        page.route('**/retry', lambda route: route.fulfill(status=statuses.pop()), times=2)
-        while statuses:
-            with page.expect_response('**/retry'):
-                send(page)
-            refused(page)
+
+
+def cancel(page):
+    """Leave the dialog after an answer was lost."""
+    lose_an_answer(page)
     page.get_by_role('button', name='Cancel').click()
 
 
-@pytest.mark.parametrize('way', [
-    'Cancel', 'Cancel after 429 and 401', 'Escape while it sends', 'reload', 'getItem', 'setItem'])
-def test_a_request_without_an_answer_is_kept_when_its_dialog_is_left(site, filled, keys, way):
-    leave(filled, way)
+def cancel_after_429_and_401(page):
+    """Leave the dialog after an answer was lost and the same request was refused twice."""
+    lose_an_answer(page)
+    statuses = [401, 429]
+    page.route('**/retry', lambda route: route.fulfill(status=statuses.pop()), times=2)
+    while statuses:
+        with page.expect_response('**/retry'):
+            send(page)
+        refused(page)
+    page.get_by_role('button', name='Cancel').click()
 
-    open_dialog(filled)
-    assert filled.locator('[value=failed]:focus').is_checked()
-    assert filled.get_by_label('Reason').input_value() == 'flaky VM'
-    assert filled.get_by_text('This is your earlier request. If you send it again, only one run is').is_visible()
-    send(filled)
 
-    landed(filled, site)
+def escape_while_it_sends(page):
+    """Leave the dialog before the answer to a retry that arrives."""
+    page.route('**/retry', lambda route: route.fetch(), times=1)
+    with page.expect_request('**/retry'):
+        send(page)
+    page.keyboard.press('Escape')
+
+
+def reload(page):
+    """Leave the page after an answer was lost."""
+    lose_an_answer(page)
+    page.reload()
+
+
+def assert_kept(site, page, keys):
+    """Check that the dialog has the request again, which makes one run however often it is sent."""
+    open_dialog(page)
+    assert page.locator('[value=failed]:focus').is_checked()
+    assert page.get_by_label('Reason').input_value() == 'flaky VM'
+    assert page.get_by_text('This is your earlier request. If you send it again, only one run is').is_visible()
+    send(page)
+
+    landed(page, site)
     assert len(set(keys)) == 1
+
+
+@pytest.mark.parametrize('leave', [cancel, cancel_after_429_and_401, escape_while_it_sends, reload])
+def test_a_request_without_an_answer_is_kept_when_its_dialog_is_left(site, filled, keys, leave):
+    leave(filled)
+
+    assert_kept(site, filled, keys)
+
+
+@pytest.fixture(params=['getItem', 'setItem'])
+def broken_storage(request, page):
+    """Break the browser's storage: it reads or writes nothing."""
+    page.evaluate('(method) => { Storage.prototype[method] = () => { throw new DOMException("denied"); }; }',
+                  request.param)
+
+
+@pytest.mark.usefixtures('broken_storage')
+def test_a_request_without_an_answer_is_kept_if_the_browser_stores_nothing(site, filled, keys):
+    cancel(filled)
+
+    assert_kept(site, filled, keys)
 
 
 def test_a_request_is_forgotten_after_an_hour(site, filled, keys):
     filled.clock.install()
-    leave(filled, 'Cancel')
+    cancel(filled)
     filled.clock.fast_forward(3_601_000)
 
     open_dialog(filled)
@@ -164,7 +193,7 @@ def test_a_request_is_forgotten_after_an_hour(site, filled, keys):
 
 
 def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(site, filled):
-    leave(filled, 'Cancel')
+    cancel(filled)
     site.objections.append('A retry is queued.')
 
     filled.get_by_role('button', name='Retry this run').click()

@@ -6,8 +6,7 @@ import pytest
 import seed
 from database import db
 
-from .chromium import focused, tab_to
-from .conftest import hold, landed, open_dialog, send
+from .chromium import focused, hold, landed, open_dialog, send, tab_to
 
 
 def own_row(page):

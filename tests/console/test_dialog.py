@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from browser.chromium import focused, tab_to
-from browser.conftest import hold
+from browser.chromium import focused, hold, tab_to
 from on_platform.protocol import CRASH, PASSWORD, differs
 
 from .conftest import open_dialog
@@ -55,8 +54,8 @@ def landed(page, story, source, number=1):
 
 def description(page):
     """Return the description of the element that has the focus."""
-    return str(page.evaluate('() => document.getElementById(document.activeElement.getAttribute'
-                             '("aria-describedby")).textContent'))
+    return page.evaluate('() => document.getElementById(document.activeElement.getAttribute'
+                         '("aria-describedby")).textContent')
 
 
 def answer_posts(page, answer):
@@ -298,7 +297,7 @@ def test_a_request_that_hangs_can_be_left_and_ends(story, visit, red, way):
 
 
 def run_of(story, state):
-    """Return a run of three tests in a state: where it is red, one of them did not pass."""
+    """Return a run of three tests in a state: if it is red, one of them did not pass."""
     tests = story.tests(3)
     run_id = story.open_pull(tests)
     failing = {} if state == 'green' else {tests[0]: CRASH}
