@@ -16,13 +16,13 @@ def literal_block(page, start):
 def command(page, start):
     """Return the command of a page that begins with some text."""
     found, = set(re.findall(rf'^ +\$ ({re.escape(start)}.*)$', (ROOT / page).read_text(), re.MULTILINE))
-    return str(found)
+    return found
 
 
 def section(page, title):
     """Return a section of a page."""
     (found,) = re.findall(rf'(?ms)^{re.escape(title)}\n-+\n(.*?)(?=^[^\n]+\n-+\n|\Z)', (ROOT / page).read_text())
-    return str(found)
+    return found
 
 
 def commands(page, title):

@@ -29,7 +29,7 @@ from .rows import now, seed_platform
 #: For tests to which the database matters: what is promised of both kinds is tried on both.
 BOTH = pytest.mark.parametrize('kind', ['sqlite', 'server'], indirect=True, scope='session')
 
-#: Everybody's.
+#: The password of every user.
 PASSWORD = 'correct horse battery staple'
 
 #: Minutes after which the scheduled job gives a machine up, and one.
@@ -38,8 +38,8 @@ TOO_LONG = 121
 #: The platform writes some times in UTC and some in the local time of its machine: there, these are not the same.
 TIME_ZONE = 'Asia/Kolkata'
 
-#: The platform counts requests by the token's id, and the package by the user's: nobody has an id twice, nor a comment.
-#: The ids between are for those whom the platform adds by itself.
+#: Ids of users, tokens and comments. None is used twice: requests are counted by the token's id, and a comment's id is
+#: its key. Steps of ten leave ids for the users that the platform adds.
 _ids = count(10, 10)
 
 
@@ -190,12 +190,12 @@ class Story:
         answer = self.process.call('ask', method='GET' if form is None else 'POST', path=path, form=form,
                                    user_id=self.user_id)
         assert answer['status'] < 400, answer
-        return str(answer['body'])
+        return answer['body']
 
     def retry(self, run_id, **body):
         """Retry a run, by default its failed tests, and return the new one."""
         answer = self.ask('POST', f'/runs/{run_id}/retry', json_body={'failed_only': True, **body})
-        return int(answer['new_run_id'])
+        return answer['new_run_id']
 
     def cancel(self, run_id):
         """Cancel a run by the platform's API."""
@@ -209,7 +209,7 @@ class Story:
         """Run a command of the package's, and return what it prints."""
         exit_code, printed = self.process.call('command', arguments=[str(argument) for argument in arguments])
         assert exit_code == 0, printed
-        return str(printed)
+        return printed
 
     def run_scheduled_job(self):
         """Let the platform start what is queued and give up what takes too long."""
@@ -306,7 +306,7 @@ class Worker:
         answer = self.story.process.call('ask', method='POST', path=f'/progress-reporter/{self.run_id}/{self.token}',
                                          form={'type': type, **form}, file=file)
         assert answer['status'] == 200, answer
-        return str(answer['body'])
+        return answer['body']
 
     def start(self):
         """Have the scheduled job start the machine, if it has not, and report that the tests begin."""

@@ -18,7 +18,7 @@ ACCEPTED, OF_ANOTHER = 'accepted', 'accepted of another output'
 #: How a command ended and should have ended; None if it never ran.
 ENDS = (None, (0, 0), (10, 10), (1, 0), (1, 10), (0, 10), (None, 0), (None, None), (0, None))
 
-#: What stands in the database of an output: None where it is identical to what is expected, no row where it is missing.
+#: What stands in the database of an output: None if the output is as expected, and no row if it is missing.
 FILES = ('missing', None, ACCEPTED, OF_ANOTHER, ACCEPTED.upper(), f'{ACCEPTED} ', 'unknown', '')
 
 #: An output is a file and whether it is ignored. A test has none, each one, or each two of some.

@@ -51,7 +51,7 @@ def assert_done_once(rows, stopped, lost):
     retry, = rows.of('run_retry', source_run_id=stopped)
     assert len(rows.selection(retry['run_id'])) == retry['test_count'] == 5
     assert [row['message'] for row in rows.of('test_progress', test_id=lost)][2:] == [LOST_MACHINE]
-    return int(retry['run_id'])
+    return retry['run_id']
 
 
 def test_two_sweeps_at_once_make_one_retry_of_a_run_and_end_it_once(rows, server, alice):
