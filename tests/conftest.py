@@ -4,6 +4,7 @@ import sqlite3
 import time
 from functools import partial
 from shutil import copy
+from unittest.mock import Mock
 
 import pytest
 import seed
@@ -38,13 +39,17 @@ def do_not_wait_for_the_disk(connection, _record):
 
 @pytest.fixture
 def settings():
-    """Return what a test adds to the settings of its module. Tests parametrize this fixture, or the next."""
+    """Return the settings that a test parametrizes."""
     return {}
 
 
 @pytest.fixture
 def app_settings(settings):
-    """Return the settings of the application when the blueprint is registered."""
+    """
+    Return the settings of the application when the blueprint is registered.
+
+    A module overrides this fixture to add its own settings, and a test parametrizes it only to replace those.
+    """
     return settings
 
 
@@ -78,6 +83,7 @@ def app(empty_database, shared_engine, app_settings):
     """
     copy(empty_database, shared_engine.url.database)
     app = create_app(str(shared_engine.url), **app_settings)
+    # A test with its own pool keeps its own engine.
     if 'SQLALCHEMY_ENGINE_OPTIONS' not in app_settings:
         with app.app_context():
             db.engines[None] = shared_engine  # type: ignore[index]
@@ -234,6 +240,12 @@ def impatience(monkeypatch):
 def visitor(app):
     """Return alice, logged in on the pages."""
     return Visitor(app, 'alice')
+
+
+@pytest.fixture
+def check():
+    """Return a check that refuses nothing."""
+    return Mock(return_value=None)
 
 
 @pytest.fixture

@@ -15,13 +15,12 @@ from mod_test.models import TestProgress, TestResult, TestResultFile, TestStatus
 from sqlalchemy import Engine, delete
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from support.api import AWAY
 from support.changes import change_retries, delete_run, restart_run
 from support.executions import CRASH, FAIL, NO_FILE, OTHER_FAIL, PASS
 from support.histories import add_attempts, end, end_only, finish, report
 from support.histories import retry_in_process as retry
 from support.statements import before_statements, fail, record_statements, watch_statements
-
-AWAY = 'The database cannot be used at the moment. Try again later.'
 
 
 def ids(tests):
@@ -98,7 +97,7 @@ def test_a_result_that_contradicts_an_output_of_the_retry_is_not_carried_over(at
     assert attempts(new).json['data'][-1]['status'] == status
 
 
-@pytest.mark.parametrize('app_settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
+@pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
 def test_a_run_that_is_no_failed_only_retry_is_not_touched(command, attempts, rows, first, tests):
     tests[2].active = False
     runs = [retry(first), seed.run(tests[:2]).id]

@@ -8,7 +8,8 @@ from database import db
 from mod_test.models import TestProgress, TestStatus
 from support.api import read_lines
 from support.changes import change_retries
-from support.histories import TIME_LIMIT, finish, report, retry_in_process
+from support.histories import finish, report, retry_in_process
+from support.messages import TIME_LIMIT
 
 from mod_runs_api.cli import ATTEMPT_COLUMNS, CAUSE_COLUMNS
 

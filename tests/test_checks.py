@@ -1,7 +1,6 @@
 """``RUNS_API_BEFORE_RETRY``: checks that may refuse a retry (docs/settings.rst). The ready-made ones: on_github."""
 
 import re
-from unittest.mock import Mock
 
 import pytest
 from application import create_app
@@ -13,7 +12,7 @@ from mod_runs_api import MountError, RefusedByCheck, retry_run
 
 def checked_by(*functions):
     """Set the checks of the application."""
-    return pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': list(functions)}], ids=['checks'])
+    return pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': list(functions)}], ids=['checks'])
 
 
 def refuse(run):
@@ -36,7 +35,7 @@ class Returns:
         return self.value
 
 
-@pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': refuse}, {'RUNS_API_BEFORE_RETRY': (refuse,)}])
+@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': refuse}, {'RUNS_API_BEFORE_RETRY': (refuse,)}])
 def test_a_check_may_refuse_a_retry_here_and_in_process(retry, run_id, rows):
     before = rows.snapshot()
 
@@ -90,15 +89,9 @@ def test_a_check_that_cannot_be_called_with_one_argument_is_refused_at_the_mount
 
 
 @pytest.fixture
-def check():
-    """A check that refuses nothing."""
-    return Mock(return_value=None)
-
-
-@pytest.fixture
-def app_settings(check):
+def app_settings(settings, check):
     """The settings of a platform with this check, named twice."""
-    return {'RUNS_API_BEFORE_RETRY': [check, check]}
+    return {'RUNS_API_BEFORE_RETRY': [check, check], **settings}
 
 
 def test_a_repeated_request_gets_the_run_that_its_key_created_while_a_check_was_called(retry, run_id, rows, check):

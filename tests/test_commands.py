@@ -7,7 +7,7 @@ import pytest
 import seed
 from database import db
 from sqlalchemy import Engine, text
-from support.api import read_lines
+from support.api import AWAY, read_lines
 from support.changes import add_retries, delete_run
 from support.executions import FAIL, PASS
 from support.histories import add_attempts, retry_in_process
@@ -143,7 +143,7 @@ def test_a_database_that_is_away_exits_with_3(command, name, options):
     with before_statements(Engine, '', fail):
         result = command(*name.split(), *options)
 
-    assert (result.exit_code, error_of(result)) == (3, 'The database cannot be used at the moment. Try again later.')
+    assert (result.exit_code, error_of(result)) == (3, AWAY)
 
 
 @JSON
@@ -179,6 +179,6 @@ def test_a_fault_of_the_package_exits_with_10(command, run_id, monkeypatch):
     assert 'The server said: KeyError\n' in result.stderr
 
 
-@pytest.mark.parametrize('app_settings', [{'RUNS_API_BEFORE_RETRY': lambda run: 'No.\n\x9b2J\u202e'}], ids=['check'])
+@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': lambda run: 'No.\n\x9b2J\u202e'}], ids=['check'])
 def test_the_message_of_an_error_has_no_control_characters(command, run_id):
     assert error_of(command('retry', run_id)) == r'No.\n\x9b2J\u202e'

@@ -11,7 +11,8 @@ from sqlalchemy import text
 from support.api import assert_error
 from support.changes import delete_run
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
-from support.histories import TIME_LIMIT, finish, retry_in_process
+from support.histories import finish, retry_in_process
+from support.messages import TIME_LIMIT
 from support.statements import record_statements
 
 from mod_runs_api.github import retry_from_comment

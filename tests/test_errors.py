@@ -29,7 +29,7 @@ def test_a_role_counts_without_the_blanks_around_it_and_an_unknown_role_may_not_
             'required_roles': ['admin', 'contributor', 'tester'], 'user_role': stored}
 
 
-@pytest.mark.parametrize('app_settings', [{'RUNS_API_RETRY_ROLES': ['user']}])
+@pytest.mark.parametrize('settings', [{'RUNS_API_RETRY_ROLES': ['user']}])
 def test_the_roles_are_a_setting(retry):
     assert_error(retry(99, token=seed.token(seed.user('bob', Role.user))), 404, 'not_found')
     assert_error(retry(99), 403, 'forbidden', {'required_roles': ['user'], 'user_role': 'contributor'})

@@ -11,7 +11,7 @@ import pytest
 from flask import Response
 from sqlalchemy import Engine, event, exc
 from sqlalchemy.pool import Pool
-from support.api import assert_security_headers
+from support.api import AWAY, assert_security_headers
 from support.changes import delete_run
 from support.statements import before_statements, watch_statements
 from werkzeug import exceptions
@@ -19,17 +19,16 @@ from werkzeug import exceptions
 from mod_runs_api import InternalError, ServiceUnavailable, retry_run
 from mod_runs_api.host.log import is_transient
 
-UNAVAILABLE = {'code': 'service_unavailable', 'details': {},
-               'message': 'The database cannot be used at the moment. Try again later.'}
+UNAVAILABLE = {'code': 'service_unavailable', 'details': {}, 'message': AWAY}
 INTERNAL = {'code': 'internal_error', 'details': {}, 'message': 'An unexpected error occurred.'}
 
-AWAY = sqlite3.OperationalError('disk I/O error')
+DISK_ERROR = sqlite3.OperationalError('disk I/O error')
 
 pytestmark = pytest.mark.usefixtures('impatience')
 
 
 @contextmanager
-def failing(words, error=AWAY, times=1):
+def failing(words, error=DISK_ERROR, times=1):
     """Let statements that begin with some words fail so many times in the block, and yield those that have failed."""
     failed: list[str] = []
 
@@ -81,7 +80,7 @@ def assert_unavailable(response):
 @pytest.fixture
 def steps(retry, run_id):
     """Return all steps of a failed-only retry, which has been done once."""
-    with failing_step(0, AWAY) as steps:
+    with failing_step(0, DISK_ERROR) as steps:
         assert retry(run_id, {'failed_only': True}) == 202
     return steps
 
@@ -96,7 +95,7 @@ def test_a_retry_is_whole_after_a_transient_error_at_any_step(retry, run_id, row
 def test_a_retry_is_not_there_after_another_error_at_any_step(retry, run_id, rows, steps):
     before = rows.snapshot(), rows.retries
     for number in range(1, len(steps) + 1):
-        with failing_step(number, AWAY):
+        with failing_step(number, DISK_ERROR):
             assert_unavailable(retry(run_id, {'failed_only': True}))
         assert (rows.snapshot(), rows.retries) == before, steps[number - 1]
 
@@ -190,7 +189,7 @@ def assert_hidden(caplog, answer, logged, *secrets):
 
 #: Errors of the database, with the answer, and what is logged. They may quote values, such as the token of a run.
 DATABASE_ERRORS = pytest.mark.parametrize(('error', 'answer', 'logged'), [
-    (AWAY, UNAVAILABLE, "OperationalError 'disk I/O error'"),
+    (DISK_ERROR, UNAVAILABLE, "OperationalError 'disk I/O error'"),
     (sqlite3.OperationalError('no such\ntable'), INTERNAL, r"OperationalError 'no such\ntable'"),
     (sqlite3.DataError("Duplicate entry 'secret' for key 'token'"), INTERNAL, 'DataError\n'),
     (sqlite3.DataError(1406, 'Data too long: secret'), INTERNAL, 'DataError 1406\n')])

@@ -14,7 +14,7 @@ from mod_runs_api.api.errors import RateLimited
 
 def limited(limit):
     """Set the limit of the application."""
-    return pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': limit}], ids=['limit'])
+    return pytest.mark.parametrize('settings', [{'RUNS_API_RATE_LIMIT': limit}], ids=['limit'])
 
 
 def statuses(retry, *requests):
@@ -52,7 +52,7 @@ def test_one_request_too_many_is_refused_and_creates_nothing(retry, run_id, rows
     assert rows.retries == []
 
 
-@pytest.mark.parametrize('app_settings', [
+@pytest.mark.parametrize('settings', [
     {'RUNS_API_RATE_LIMIT': '2 per minute', 'RUNS_API_READ_RATE_LIMIT': '3 per minute'}])
 def test_reading_and_writing_are_counted_apart_each_over_all_routes(ask):
     reading = [('GET', 'retry'), ('GET', 'retries'), ('HEAD', 'verdict'), ('GET', 'retry'), ('PUT', 'verdict')]
@@ -104,7 +104,7 @@ def test_all_sessions_of_a_user_share_a_window(app, run_id):
     assert [by.press(run_id).status_code for by in (session, other_session, session, bob)] == [202, 202, 429, 202]
 
 
-@pytest.mark.parametrize('app_settings', [{
+@pytest.mark.parametrize('settings', [{
     'RUNS_API_RATE_LIMIT': '2 per minute',
     **dict.fromkeys(['RATELIMIT_DEFAULT', 'RATELIMIT_APPLICATION', 'RATELIMIT_META'], '1 per day')}], ids=['limits'])
 def test_the_routes_of_the_host_are_neither_counted_nor_limited(client):

@@ -16,7 +16,8 @@ from mod_test.models import TestType
 from sqlalchemy import Engine
 from support.changes import DELETION, RESTART, add_retries, delete_rows
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
-from support.histories import TIME_LIMIT, end_only, finish, report, retry_in_process
+from support.histories import end_only, finish, report, retry_in_process
+from support.messages import TIME_LIMIT
 from support.statements import before_statement, record_statements, watch_statements
 
 from mod_runs_api.github import retry_from_comment

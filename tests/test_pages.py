@@ -86,7 +86,7 @@ def test_users_who_may_retry_have_one_button_and_the_dialog(app, run_id, role):
     assert_has_dialog(page)
 
 
-@pytest.mark.parametrize(('app_settings', 'name', 'role'), [
+@pytest.mark.parametrize(('settings', 'name', 'role'), [
     ({}, None, None), ({}, 'bob', Role.user), ({}, 'nora', None),
     ({'RUNS_API_RETRY_ROLES': ['user']}, 'alice', Role.contributor)])
 def test_other_visitors_have_nothing_to_press(app, run_id, name, role):
@@ -295,7 +295,7 @@ def test_no_fault_of_the_history_spoils_a_page(first, visitor, caplog, fault):
 # The script and the style
 
 
-@pytest.mark.parametrize('app_settings', [{'RUNS_API_RATE_LIMIT': '1 per minute'}])
+@pytest.mark.parametrize('settings', [{'RUNS_API_RATE_LIMIT': '1 per minute'}])
 @pytest.mark.parametrize('kind, content_type', [('js', 'text/javascript'), ('css', 'text/css')])
 def test_the_script_and_the_style_are_static_files_that_are_cached_and_not_limited(
         client, run_id, visitor, kind, content_type):

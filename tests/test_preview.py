@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 import seed
@@ -65,12 +64,6 @@ def test_a_preview_agrees_with_the_retry_that_follows_it(preview, retry, tests, 
             assert option['refusal'] == response.json
             assert option['regression_test_ids'] == []
         assert option['test_count'] == len(option['regression_test_ids'])
-
-
-@pytest.fixture
-def check():
-    """A check that refuses nothing."""
-    return Mock(return_value=None)
 
 
 @pytest.fixture

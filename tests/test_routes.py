@@ -108,7 +108,7 @@ def test_a_run_with_any_id_that_the_platform_can_store_is_found_and_others_are_n
         assert_error(ask(route.method, 99, route.path), 404, 'not_found', {'resource': 'run', 'id': 99})
 
 
-@pytest.mark.parametrize('app_settings', [
+@pytest.mark.parametrize('settings', [
     {'RUNS_API_RATE_LIMIT': '1 per minute', 'RUNS_API_READ_RATE_LIMIT': '1 per minute'}], ids=['limits'])
 @EACH_ROUTE
 def test_each_route_is_limited(ask, run_id, route):

@@ -43,7 +43,7 @@ def test_a_check_whose_module_fails_in_whatever_way_is_refused_and_named(tmp_pat
         create_app('sqlite://', True, RUNS_API_BEFORE_RETRY='own_checks.is_allowed')
 
 
-@pytest.mark.parametrize('app_settings', [
+@pytest.mark.parametrize('settings', [
     {'RUNS_API_BEFORE_RETRY': name} for name in (
         'mod_runs_api.github.no_attempt_is_queued', ['mod_runs_api.github.no_attempt_is_queued'])])
 def test_a_check_may_be_named(retry, run_id):

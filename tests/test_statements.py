@@ -93,7 +93,7 @@ def read_the_database(_run):
     db.session.execute(text('SELECT 1'))
 
 
-@pytest.mark.parametrize('app_settings', [{
+@pytest.mark.parametrize('settings', [{
     'SQLALCHEMY_ENGINE_OPTIONS': {'pool_size': 1, 'max_overflow': 0, 'pool_timeout': 0.1},
     'RUNS_API_BEFORE_RETRY': read_the_database}])
 def test_each_request_each_page_and_an_end_need_one_connection(

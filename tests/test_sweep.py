@@ -19,9 +19,11 @@ from mod_regression.models import RegressionTest
 from mod_test.models import TestPlatform, TestProgress, TestStatus, TestType
 from sqlalchemy import Engine, update
 from sqlalchemy.exc import OperationalError
+from support.api import AWAY
 from support.changes import restart_run
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub
-from support.histories import LOST_MACHINE, TIME_LIMIT, finish, report
+from support.histories import finish, report
+from support.messages import LOST_MACHINE, TIME_LIMIT
 from support.rows import Rows
 from support.statements import before_statements, fail, record_statements, watch_statements
 
@@ -326,7 +328,7 @@ def test_the_breaker_is_open_until_a_run_of_the_platform_completes(scene):
         (7, TestPlatform.linux), (8, TestPlatform.linux), (9, TestPlatform.windows)))
     for number in range(1, 4):
         scene.run(number=number)
-    *others, last = [line.new_run_id or 0 for line in scene.sweep()]
+    *others, last = [line.new_run_id for line in scene.sweep()]
     for failed in others:
         end(failed)
     complete(early)
@@ -481,7 +483,7 @@ def test_the_changes_of_a_step_count_from_the_next_sweep_on(scene):
     for number in (1, 2):
         scene.run(number=number)
     for line in scene.sweep():
-        write(line.new_run_id or 0, TestStatus.testing, ago=LONG)
+        write(line.new_run_id, TestStatus.testing, ago=LONG)
     scene.run(number=9)
 
     # Two that are lost make room for another, once they are ended.
@@ -519,9 +521,6 @@ def test_lacking_results_are_found_although_others_were_carried_over_before(scen
 
 
 # Faults
-
-
-AWAY = 'The database cannot be used at the moment. Try again later.'
 
 
 @pytest.mark.parametrize(('fault', 'why', 'logged'), [

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from support.histories import LOST_MACHINE, NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
+from support.messages import LOST_MACHINE, NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
 from mod_runs_api.domain.causes import Cause, RunSummary, find_cause
 from mod_runs_api.domain.progress import Progress, ProgressRow

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from support.histories import OUT_OF_ORDER, TIME_LIMIT
+from support.messages import OUT_OF_ORDER, TIME_LIMIT
 
 from mod_runs_api import clock
 from mod_runs_api.domain.causes import RunSummary

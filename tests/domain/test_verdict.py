@@ -8,14 +8,14 @@ import pytest
 from support.executions import (CARRIED_OVER, CRASH, FAIL, NO_CODE, NO_FILE, NOT_RUN, OTHER_FAIL, PASS, RIGHT, WRONG,
                                 Execution, Output)
 
-from mod_runs_api.domain import verdict
 from mod_runs_api.domain.history import build_grid
 from mod_runs_api.domain.outcomes import Outcome
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.run import list_other_builds
 from mod_runs_api.domain.sentences import list_findings, other_builds_sentence, to_hint, to_sentence
 from mod_runs_api.domain.statistics import FlakyTest, FlakyTests, count_flaky
-from mod_runs_api.domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
+from mod_runs_api.domain.verdict import (AttemptOutcome, Verdict, _had_same_expectation, count_verdicts, judge,
+                                         judge_commit, needs_evidence)
 
 #: A new expected file, and files of an output that was added to the test before the second attempt.
 NEW_FILE, ADDED, ADDED_WRONG = Output('new', 'new'), Output(oldest_run_id=2), Output('wrong', oldest_run_id=2)
@@ -87,8 +87,8 @@ def test_a_pass_and_a_failure_of_different_builds_prove_nothing_about_the_test(b
 @pytest.mark.parametrize(('failure', 'builds', 'expected'), [
     (FAIL, [ONE, TWO] * 60, 'build_changed'), (NEW_CODE, [ONE] * 120, 'expectation_changed')])
 def test_attempts_that_are_alike_are_compared_once(monkeypatch, failure, builds, expected):
-    compare = Mock(wraps=verdict._had_same_expectation)
-    monkeypatch.setattr(verdict, '_had_same_expectation', compare)
+    compare = Mock(wraps=_had_same_expectation)
+    monkeypatch.setattr('mod_runs_api.domain.verdict._had_same_expectation', compare)
 
     assert judged(*[PASS, failure] * 60, builds=builds).verdict == expected
     assert 0 < compare.call_count < 5

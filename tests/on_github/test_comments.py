@@ -237,23 +237,32 @@ def test_the_roles_are_those_that_may_retry(comment, linux, rows, writer, allowe
 NOBODY = 'The GitHub account Alice-GH belongs to no user of this platform.'
 
 
-@pytest.mark.parametrize(('reason', 'answered', 'change'), [
-    (NOBODY, False, lambda writer: setattr(writer, 'github_login', 'somebody')),
-    (NOBODY, False, lambda writer: setattr(writer, 'github_login', None)),
+@pytest.mark.parametrize(('name', 'value'), [
+    ('github_login', 'somebody'), ('github_login', None),
     # The platform blanks the name of a deactivated user.
-    (NOBODY, False, lambda writer: setattr(writer, 'name', f'Anonymous {writer.id}')),
-    (NOBODY, False, lambda writer: setattr(writer, 'name', '')),
-    ('The GitHub account Alice-GH belongs to several users of this platform.', True,
-     lambda writer: seed.user('alice too', Role.user, github_login='ALICE-gh')),
-    ('The writer of the comment is blocked.', False, lambda writer: seed.add(BlockedUsers(user_id=ALICE))),
-    ('The author of this pull request is blocked.', True, lambda writer: seed.add(BlockedUsers(user_id=AUTHOR)))])
-def test_who_is_nobody_several_people_or_blocked_gets_no_retry(comment, linux, rows, writer, reason, answered, change):
-    change(writer)
+    ('name', 'Anonymous 1'), ('name', '')])
+def test_an_account_of_no_user_gets_no_retry_until_it_belongs_to_one(comment, linux, rows, writer, name, value):
+    setattr(writer, name, value)
+    assert_ignored(comment(), NOBODY, rows)
+
+    seed.user('alice again', Role.contributor, github_login='alice-gh')
+    assert comment().retries
+
+
+def test_an_account_of_several_users_gets_no_retry(comment, linux, rows):
+    seed.user('alice too', Role.user, github_login='ALICE-gh')
+
+    assert_ignored(comment(), 'The GitHub account Alice-GH belongs to several users of this platform.', rows,
+                   answered=True)
+
+
+@pytest.mark.parametrize(('account', 'reason', 'answered'), [
+    (ALICE, 'The writer of the comment is blocked.', False),
+    (AUTHOR, 'The author of this pull request is blocked.', True)])
+def test_a_blocked_writer_or_author_gets_no_retry(comment, linux, rows, account, reason, answered):
+    seed.add(BlockedUsers(user_id=account))
 
     assert_ignored(comment(), reason, rows, answered)
-    if reason == NOBODY:
-        seed.user('alice again', Role.contributor, github_login='alice-gh')
-        assert comment().retries
 
 
 def test_a_login_that_github_has_not_is_nobodys(comment, linux, rows, writer):

@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import OperationalError
+from support.api import AWAY
 from support.databases import Database, fresh_database
 
 from .runs import assert_whole, create_scenario, read_runs
@@ -26,8 +27,7 @@ RUN_TOKEN = re.compile('(?<![A-Za-z0-9])[A-Za-z0-9]{64}(?![A-Za-z0-9])')
 def assert_refused(answer, secrets, is_counted):
     """Check that an answer is a refusal in the one shape, with nothing of the inside in it."""
     assert (answer.status, answer.headers['Content-Type']) == (503, 'application/json')
-    assert answer.body == {'code': 'service_unavailable', 'details': {},
-                           'message': 'The database cannot be used at the moment. Try again later.'}
+    assert answer.body == {'code': 'service_unavailable', 'details': {}, 'message': AWAY}
     assert int(answer.headers['Retry-After']) > 0
     assert ('X-RateLimit-Remaining' in answer.headers) == is_counted
     said = str(answer.headers)

@@ -11,7 +11,7 @@ from database import db
 from mod_test.models import TestProgress
 from sqlalchemy import update
 from support.github import SETTINGS
-from support.histories import LOST_MACHINE, TIME_LIMIT
+from support.messages import LOST_MACHINE, TIME_LIMIT
 from support.rows import Rows
 
 from .server import together

@@ -1,4 +1,7 @@
-"""Requests to the API and commands, as the fixtures send them."""
+"""Checks of what the API and the commands answer."""
+
+#: The message if the database is away.
+AWAY = 'The database cannot be used at the moment. Try again later.'
 
 
 def read_lines(result, columns):

@@ -15,7 +15,7 @@ from mod_test.models import Test, TestPlatform, TestProgress, TestStatus, TestTy
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, comment_payload
-from support.histories import TIME_LIMIT
+from support.messages import TIME_LIMIT
 from support.visitor import Visitor
 
 from mod_runs_api import retry_run
@@ -142,7 +142,7 @@ class EntryPoints:
         assert [done[run_id] for run_id in run_ids] == ['ended', 'retried'], done
 
 
-#: All of them, by what they are.
+#: The entry points by name.
 CALLS = {
     'full': lambda to: to.retry(to.failed),
     'failed only': lambda to: to.retry(to.failed, {'failed_only': True}),
@@ -174,5 +174,5 @@ CALLS = {
     'flask runs-api flaky': lambda to: to.command('flaky', '--last', 1),
 }
 
-#: Those that ask the database nothing.
+#: The calls that send no statement.
 SILENT = {'401, no token'}

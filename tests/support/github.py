@@ -23,7 +23,7 @@ COMMITTED = datetime.now(timezone.utc) - timedelta(days=2)
 SETTINGS = {
     'GITHUB_OWNER': 'CCExtractor', 'GITHUB_REPOSITORY': 'ccextractor', 'GITHUB_TOKEN': 'ghp_secret'}
 
-#: At how many artifacts the platform looks, where functions like its own stand in for them.
+#: The number of artifacts that the stand-in for the platform searches.
 SEARCH_LIMIT = 500
 
 #: A pull request, its head, other commits, and the accounts of the one who comments and of its author.

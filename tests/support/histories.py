@@ -1,7 +1,5 @@
 """Attempts of a run, in which regression tests did one thing or another."""
 
-from itertools import repeat
-
 import seed
 from database import db
 from flask import g
@@ -11,13 +9,6 @@ from support.executions import ACCEPTED
 from support.statements import before_statements, fail
 
 from mod_runs_api import retry_run
-
-#: What the platform writes when a run takes too long, when GitHub shows no build yet, and when a worker gives up.
-TIME_LIMIT = 'Could not complete test, time limit exceeded'
-NOT_VISIBLE = 'Build succeeded but artifact not yet available - please retry'
-OUT_OF_ORDER = 'Duplicate Entries'
-#: What the sweep writes.
-LOST_MACHINE = 'The machine of this run has vanished.'
 
 
 def retry_in_process(run_id, **request):
@@ -56,14 +47,15 @@ def finish(run_id, tests, failed=()):
     return run_id
 
 
-def add_attempts(*histories, commands=repeat('-out=srt -latin1')):
+def add_attempts(*histories, commands=None):
     """
     Add completed attempts, and return their runs.
 
     Each history is that of a new regression test: its executions, the first of them in the root run.
     """
-    tests = [_add_test(command, history[0]) for command, history in zip(commands, histories)]
-    attempts = [(_add_attempt(tests, executions), executions) for executions in zip(*histories)]
+    commands = commands or ['-out=srt -latin1'] * len(histories)
+    tests = [_add_test(command, history[0]) for command, history in zip(commands, histories, strict=True)]
+    attempts = [(_add_attempt(tests, executions), executions) for executions in zip(*histories, strict=True)]
     root = attempts[0][0]
     for run, executions in attempts:
         for test, execution in zip(tests, executions):
@@ -93,7 +85,7 @@ def _add_attempt(tests, executions):
         if execution.has_result:
             seed.add(TestResult(test_id=run.id, regression_test_id=test.id, runtime=1, exit_code=execution.exit_code,
                                 expected_rc=execution.expected_rc))
-        for row, output in zip(test.output_files, execution.outputs):
+        for row, output in zip(test.output_files, execution.outputs, strict=True):
             if output.produced is not None:
                 seed.add(TestResultFile(test_id=run.id, regression_test_id=test.id, regression_test_output_id=row.id,
                                         expected=output.expected, got=output.got))

@@ -51,7 +51,7 @@ NOT_SELECTED = {
 
 def add_run(executions):
     """Add a run with a test for each of these executions, whose name is the command of the test, and return it."""
-    run_id, = add_attempts(*([execution] for execution in executions.values()), commands=executions)
+    run_id, = add_attempts(*([execution] for execution in executions.values()), commands=list(executions))
     # An output of another test accepts a file that is wrong for all of them.
     seed.variant(seed.output(seed.regression_test(active=False)), WRONG.produced)
     db.session.commit()
