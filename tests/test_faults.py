@@ -87,8 +87,10 @@ def steps(retry, run_id):
 
 def test_a_retry_is_whole_after_a_transient_error_at_any_step(retry, run_id, rows, steps):
     for number in range(1, len(steps) + 1):
-        with failing_step(number, sqlite3.OperationalError(1213, 'Deadlock found')):
+        with failing_step(number, sqlite3.OperationalError(1213, 'Deadlock found')) as taken:
             assert retry(run_id, {'failed_only': True}) == 202, steps[number - 1]
+        # The failed transaction was repeated.
+        assert len(taken) > len(steps), steps[number - 1]
         assert len(rows.retries) == len(rows.of('test')) - 1 == number + 1
 
 
@@ -119,8 +121,10 @@ def test_a_commit_that_was_not_answered_is_found_again(retry, run_id, rows):
             raise exc.DBAPIError.instance('COMMIT', {}, sqlite3.OperationalError(1213, 'answer lost'), sqlite3.Error)
 
     event.listen(Engine, 'commit', lose_answer)
-    response = retry(run_id, {'failed_only': True, 'reason': 'x'})
-    event.remove(Engine, 'commit', lose_answer)
+    try:
+        response = retry(run_id, {'failed_only': True, 'reason': 'x'})
+    finally:
+        event.remove(Engine, 'commit', lose_answer)
 
     assert (len(failed), response.status_code) == (1, 202)
     assert 'Idempotent-Replayed' not in response.headers

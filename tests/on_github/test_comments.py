@@ -137,6 +137,16 @@ def test_retry_failed_runs_the_root_run_again_if_no_attempt_ran_a_test(comment, 
     assert (retry.run_id, rows.selection(retry.new_run_id)) == (first, [test.id for test in tests])
 
 
+def test_retry_failed_is_refused_if_all_tests_of_the_last_attempt_passed(comment, linux, tests):
+    healed, = comment('/retry linux failed').retries
+    finish(healed.new_run_id, tests[1:])
+
+    outcome = comment('/retry linux failed')
+
+    assert (outcome.retries, len(outcome.refusals)) == ((), 1)
+    assert reasons(outcome)[0].startswith(f'No test of run {healed.new_run_id} failed')
+
+
 def test_retry_failed_is_answered_with_what_is_known_already(comment, linux, tests):
     first = comment('/retry linux failed')
     finish(first.retries[0].new_run_id, tests[1:], failed=tests[1:])
