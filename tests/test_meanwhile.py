@@ -76,6 +76,7 @@ def answers(other):
                 before = read()
             saved.backup(other)
             change()
+            # Otherwise each answer would be true, whatever a reader does.
             assert list(other.iterdump()) != list(saved.iterdump())
             after = read()
             between = []
@@ -173,6 +174,7 @@ def test_a_result_carried_over_between_two_statements_is_read_as_a_whole_or_not_
     report(run_id, tests[1:2])
     end_only(run_id)
 
+    # Not `carried_over`, which is counted after the results are read: here it may be ahead of them.
     def counts():
         attempt = ask('GET', run_id, 'retries').json['data'][1]
         return [attempt[name] for name in ('status', 'tests', 'passed', 'failed', 'not_run')]
