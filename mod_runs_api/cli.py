@@ -102,8 +102,9 @@ def _print_preview(preview: Preview, failed_only: bool, as_json: bool) -> None:
     elif option.refusal:
         raise option.refusal
     else:
-        print_line('\t'.join(filter(None, [counted(option.test_count, 'test'),
-                                           ' '.join(map(str, option.regression_test_ids)), option.hint])))
+        tests, inactive = (' '.join(map(str, ids)) for ids in (option.regression_test_ids, option.inactive_ids))
+        left_out = inactive and f'without inactive tests {inactive}'
+        print_line('\t'.join(filter(None, [counted(option.test_count, 'test'), tests, option.hint, left_out])))
 
 
 #: The fields of an attempt's JSON that people read.

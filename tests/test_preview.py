@@ -22,8 +22,9 @@ def test_a_preview_lists_the_tests_of_both_kinds_of_retry_and_creates_nothing(pr
     assert response == 200
     assert response.json == {
         'run_id': run_id, 'status': 'fail',
-        'all': {'test_count': 3, 'regression_test_ids': tests, 'refusal': None},
-        'failed_only': {'test_count': 2, 'regression_test_ids': tests[1:], 'refusal': None, 'hint': None}}
+        'all': {'test_count': 3, 'regression_test_ids': tests, 'inactive_ids': [], 'refusal': None},
+        'failed_only': {'test_count': 2, 'regression_test_ids': tests[1:], 'inactive_ids': [], 'refusal': None,
+                        'hint': None}}
     assert rows.snapshot() == before
     assert rows.retries == []
 
@@ -63,6 +64,7 @@ def test_a_preview_agrees_with_the_retry_that_follows_it(preview, retry, tests, 
         else:
             assert option['refusal'] == response.json
             assert option['regression_test_ids'] == []
+            assert option['inactive_ids'] == response.json['details'].get('inactive_ids', [])
         assert option['test_count'] == len(option['regression_test_ids'])
 
 
@@ -166,6 +168,14 @@ def test_a_dry_run_prints_what_would_be_run(command, preview, rows):
                              'running it again will hardly change that.\n')
     assert json.loads(as_json.output) == preview(newest).json
     assert len(rows.retries) == 1
+
+
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
+def test_a_dry_run_ends_with_the_inactive_tests_that_are_left_out(command, tests):
+    run = finish(seed.run(tests).id, tests, failed=tests)
+    deactivate(tests[1:])
+
+    assert command('retry', run, '--dry-run').output == '1 test\t1\twithout inactive tests 2 3\n'
 
 
 def test_a_dry_run_of_a_retry_that_would_be_refused_exits_like_the_retry(command, run_id):

@@ -80,6 +80,7 @@ class RetryOptionSchema(Schema):
 
     test_count: Field = Count()
     regression_test_ids: Field = Listed(Id())
+    inactive_ids: Field = Listed(Id())
     refusal: Field = Nested(ErrorSchema, allow_none=True)
 
 

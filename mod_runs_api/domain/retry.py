@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from ..errors import InactiveTests, NothingFailed, RunNotFinished
+from ..errors import InactiveTests, NothingFailed, Refusal, RunNotFinished
 from .attempts import derive_status
 from .outcomes import Outcome, did_not_pass
 from .progress import ENDED_STATUSES
@@ -21,6 +21,8 @@ from .users import User
 
 #: How long a reason may be, in Unicode code points.
 MAX_REASON_LENGTH = 255
+#: How many inactive tests the message of a refusal names.
+MAX_NAMED_TESTS = 10
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,39 @@ class Source:
 
 
 @dataclass(frozen=True)
+class RetryOption:
+    """
+    One kind of retry: of all tests, or of the tests that did not pass.
+
+    Attributes
+    ----------
+    regression_test_ids : list of int
+        The tests that it would run, in order. Empty if it would be refused.
+    inactive_ids : list of int
+        The tests that it would leave out because they are inactive now, or that would refuse it.
+    refusal : Refusal or None
+        The error that it would raise.
+    hint : str or None
+        A sentence about running these tests again, from the attempts so far and from master. None if there is nothing
+        to say, and for all tests.
+    """
+
+    regression_test_ids: list[int]
+    inactive_ids: list[int]
+    refusal: Refusal | None = None
+    hint: str | None = None
+
+    @property
+    def test_count(self) -> int:
+        """The number of regression tests that the retry would run."""
+        return len(self.regression_test_ids)
+
+    def refuse(self, refusal: Refusal) -> 'RetryOption':
+        """Return this option refused, unless it is refused already."""
+        return self if self.refusal else RetryOption([], refusal.details.get('inactive_ids', []), refusal)
+
+
+@dataclass(frozen=True)
 class RetryRules:
     """The rules that decide who may retry and whether a retry is refused, as the settings have them."""
 
@@ -133,8 +168,15 @@ class RetryRules:
         """Return the rules for an automatic retry. It leaves out inactive tests, because there is nobody to ask."""
         return replace(self, drop_inactive_tests=True)
 
-    def choose_tests(self, source: Source, failed_only: bool) -> list[int]:
-        """Return the tests that a retry of a run would run: all, or those that did not pass. Raises :exc:`Refusal`."""
+    def find_option(self, source: Source, failed_only: bool) -> RetryOption:
+        """Return a retry of a run: of all tests, or of those that did not pass. It may be refused."""
+        try:
+            return self.choose_tests(source, failed_only)
+        except Refusal as refusal:
+            return RetryOption([], []).refuse(refusal)
+
+    def choose_tests(self, source: Source, failed_only: bool) -> RetryOption:
+        """Return a retry of a run: of all tests, or of those that did not pass. Raises :exc:`Refusal`."""
         run, tests = source.run, source.not_passed if failed_only else source.full_set
         if failed_only and run.status not in ENDED_STATUSES:
             raise RunNotFinished(f'Run {run.id} has not finished: it has no failed tests yet.',
@@ -144,10 +186,17 @@ class RetryRules:
         inactive_ids = [test for test in tests if test not in source.active_ids]
         # A run without a selection runs inactive tests too, but nobody selected them.
         if inactive_ids and source.has_selection and not self.drop_inactive_tests:
-            raise InactiveTests('Some of the tests to run are inactive now.', inactive_ids=inactive_ids)
+            raise InactiveTests(f'Some of the tests to run are inactive now: {_name_tests(inactive_ids)}.',
+                                inactive_ids=inactive_ids)
         regression_test_ids = [test for test in tests if test in source.active_ids]
         if not regression_test_ids:
             # A run without rows in customized_test would run every test there is.
             raise InactiveTests('None of the tests to run is active: there is nothing to run again.',
                                 inactive_ids=inactive_ids)
-        return regression_test_ids
+        return RetryOption(regression_test_ids, inactive_ids)
+
+
+def _name_tests(ids: Sequence[int]) -> str:
+    """Return the ids of tests for a sentence: "1, 2 and 20 more"."""
+    more = len(ids) - MAX_NAMED_TESTS
+    return ', '.join(map(str, ids[:MAX_NAMED_TESTS])) + (f' and {more} more' if more > 0 else '')

@@ -18,7 +18,6 @@ from typing import Literal, NamedTuple
 
 from .. import clock
 from .causes import Cause, RunSummary
-from .preview import find_option
 from .progress import ProgressRow, sort_by_end
 from .retry import MAX_REASON_LENGTH, RetryRequest, RetryRules, Source, digest_key
 from .run import NewerRun, Run
@@ -120,7 +119,7 @@ class Candidate:
         if run.failed_only and not left:
             return None
         failed_only = run.failed_only or bool(self.summary.results) and any(test in source.active_ids for test in left)
-        option = find_option(rules.for_automatic_retry(), source, failed_only)
+        option = rules.for_automatic_retry().find_option(source, failed_only)
         if option.refusal:
             return Step(run.id, 'waiting', option.refusal.message)
         request = RetryRequest(run.id, failed_only, f'Automatic: {detail}'[:MAX_REASON_LENGTH], automatic=True,

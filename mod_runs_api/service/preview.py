@@ -11,7 +11,7 @@ from ..database.progress import read_progress
 from ..database.runs import find_newest_of_master, find_run, raise_if_run_is_stale
 from ..domain.attempts import derive_status
 from ..domain.outcomes import did_not_pass, find_outcomes
-from ..domain.preview import Preview, find_option
+from ..domain.preview import Preview
 from ..domain.retry import RetryRules
 from ..domain.run import Run
 from ..domain.sentences import to_hint
@@ -36,8 +36,8 @@ def preview_retry(state: ExtensionState, run_id: int, *, calls_checks: bool = Tr
 def _read_preview(db: Database, run_id: int, rules: RetryRules) -> tuple[Run, Preview]:
     run = find_run(db, run_id)
     source = read_sources(db, [run])[run_id]
-    everything = find_option(rules, source, failed_only=False)
-    failed_only = find_option(rules, source, failed_only=True)
+    everything = rules.find_option(source, failed_only=False)
+    failed_only = rules.find_option(source, failed_only=True)
     if failed_only.regression_test_ids:
         failed_only = replace(failed_only, hint=_read_hint(db, run, failed_only.regression_test_ids))
     raise_if_run_is_stale(db, run)

@@ -97,7 +97,7 @@ def _choose_tests(db: Database, rules: RetryRules, run: Run, failed_only: bool) 
     source = read_sources(db, [run], with_outcomes=failed_only, with_full_sets=not failed_only)[run.id]
     if failed_only:
         raise_if_run_is_stale(db, run)
-    return rules.choose_tests(source, failed_only)
+    return rules.choose_tests(source, failed_only).regression_test_ids
 
 
 def read_sources(db: Database, runs: Collection[Run], *, with_outcomes: bool = True,

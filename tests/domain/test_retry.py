@@ -2,7 +2,7 @@
 
 import pytest
 
-from mod_runs_api import InactiveTests, NothingFailed, RunNotFinished
+from mod_runs_api import InactiveTests, NothingFailed, RefusedByCheck, RunNotFinished
 from mod_runs_api.domain.outcomes import Outcome
 from mod_runs_api.domain.retry import RetryRules, Source, digest_key
 from mod_runs_api.domain.run import Run
@@ -34,8 +34,8 @@ def test_a_failed_only_retry_runs_each_test_that_did_not_pass_and_a_full_one_all
     outcomes: dict[int, Outcome] = {1: 'pass', 2: 'fail', 3: 'missing_output', 4: 'not_run'}
     of_all = Source(run(), outcomes, True, [1, 2, 3, 4, 5], range(10))
 
-    assert REJECT.choose_tests(of_all, failed_only=True) == [2, 3, 4]
-    assert REJECT.choose_tests(of_all, failed_only=False) == [1, 2, 3, 4, 5]
+    assert REJECT.find_option(of_all, failed_only=True).regression_test_ids == [2, 3, 4]
+    assert REJECT.find_option(of_all, failed_only=False).regression_test_ids == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize('status', [None, 'preparation', 'testing'])
@@ -43,30 +43,46 @@ def test_only_a_run_that_has_ended_has_failed_tests_and_any_may_be_run_in_full(s
     with pytest.raises(RunNotFinished) as raised:
         DROP.choose_tests(source([ACTIVE], status=status), failed_only=True)
     assert raised.value.details == {'refusal': 'run_not_finished', 'run_status': 'running' if status else 'queued'}
-    assert DROP.choose_tests(source([ACTIVE], status=status), failed_only=False) == [1]
+    assert DROP.find_option(source([ACTIVE], status=status), failed_only=False).regression_test_ids == [1]
 
 
 @pytest.mark.parametrize('failed_only', [False, True])
-@pytest.mark.parametrize(('tests', 'rules', 'inactive_ids'), [
-    ([ACTIVE], REJECT, None), ([ACTIVE, INACTIVE], DROP, None), ([ACTIVE, INACTIVE], REJECT, [2]),
+@pytest.mark.parametrize(('tests', 'rules', 'has_selection', 'run_ids', 'inactive_ids'), [
+    ([ACTIVE], REJECT, True, [ACTIVE], []),
+    ([ACTIVE, INACTIVE], DROP, True, [ACTIVE], [INACTIVE]),
+    # Nobody selected the inactive tests of a run without a selection.
+    ([ACTIVE, INACTIVE], REJECT, False, [ACTIVE], [INACTIVE]),
+    ([ACTIVE, INACTIVE], REJECT, True, None, [INACTIVE]),
     # Without a test a run would run every test there is.
-    ([INACTIVE], DROP, [2]), ([INACTIVE], REJECT, [2])])
-def test_inactive_tests_refuse_a_retry_or_are_left_out_unless_they_are_all(tests, failed_only, rules, inactive_ids):
-    if inactive_ids is None:
-        assert rules.choose_tests(source(tests), failed_only) == [1]
-        return
+    ([INACTIVE], DROP, True, None, [INACTIVE]), ([INACTIVE], REJECT, True, None, [INACTIVE]),
+    ([INACTIVE], REJECT, False, None, [INACTIVE])])
+def test_inactive_tests_refuse_a_retry_or_are_left_out_unless_they_are_all(tests, failed_only, rules, has_selection,
+                                                                           run_ids, inactive_ids):
+    option = rules.find_option(source(tests, has_selection=has_selection), failed_only)
+
+    assert option.inactive_ids == inactive_ids
+    if run_ids is not None:
+        assert (option.regression_test_ids, option.refusal) == (run_ids, None)
+    else:
+        assert option.regression_test_ids == []
+        assert isinstance(option.refusal, InactiveTests)
+        assert option.refusal.details == {'refusal': 'inactive_tests', 'inactive_ids': inactive_ids}
+
+
+@pytest.mark.parametrize(('count', 'named'), [
+    (1, '2'), (10, '2, 3, 4, 5, 6, 7, 8, 9, 10, 11'), (11, '2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 1 more')])
+def test_the_message_names_up_to_ten_inactive_tests_because_comments_show_nothing_else(count, named):
     with pytest.raises(InactiveTests) as raised:
-        rules.choose_tests(source(tests), failed_only)
-    assert raised.value.details == {'refusal': 'inactive_tests', 'inactive_ids': inactive_ids}
+        REJECT.choose_tests(source(range(2, 2 + count)), failed_only=False)
+    assert raised.value.message == f'Some of the tests to run are inactive now: {named}.'
 
 
-@pytest.mark.parametrize('rules', [REJECT, DROP])
-def test_inactive_tests_of_a_run_without_a_selection_are_left_out(rules):
-    assert rules.choose_tests(source([ACTIVE, INACTIVE], has_selection=False), failed_only=True) == [1]
+def test_an_option_that_a_check_refuses_leaves_out_nothing():
+    option = DROP.find_option(source([ACTIVE, INACTIVE]), failed_only=False)
+    assert option.inactive_ids == [INACTIVE]
 
-    with pytest.raises(InactiveTests) as raised:
-        rules.choose_tests(source([INACTIVE], has_selection=False), failed_only=True)
-    assert raised.value.details == {'refusal': 'inactive_tests', 'inactive_ids': [2]}
+    refused = option.refuse(RefusedByCheck('No.', run_id=5))
+    assert (refused.regression_test_ids, refused.inactive_ids) == ([], [])
 
 
 def test_nothing_to_run_is_refused():
