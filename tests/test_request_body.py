@@ -45,6 +45,15 @@ def test_an_unknown_field_is_refused(retry, run_id):
                      {'fields': {name: ['Unknown field.']}})
 
 
+def test_a_query_parameter_named_like_a_field_is_refused_and_any_other_is_ignored(ask, run_id, rows):
+    for query in ('?failed_only=true', '?failed_only', '?reason=', '?x=1&reason=a&reason=b'):
+        name = 'reason' if 'reason' in query else 'failed_only'
+        assert_error(ask('POST', run_id, f'retry{query}'), 422, 'unprocessable',
+                     {'fields': {name: ['Send it in the body.']}})
+    assert rows.retries == []
+    assert ask('POST', run_id, 'retry?Failed_only=true&limit=1').status_code == 202
+
+
 def test_another_content_type_is_unsupported(retry, run_id):
     for content_type in OTHER_TYPES:
         assert_error(retry(run_id, data=b'{}', content_type=content_type), 415, 'unsupported_media_type', {})

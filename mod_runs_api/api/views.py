@@ -9,12 +9,12 @@ from flask import request, url_for
 from ..domain.retry import RetryRequest, digest_key
 from ..domain.sentences import counted, queued_again
 from ..domain.verdict import VERDICTS
-from ..errors import RunNotFound
+from ..errors import InvalidFields, RunNotFound
 from ..extension import extension_state
 from ..service.attempts import read_attempts_page
 from ..service.preview import preview_retry
 from ..service.retry import create_retry
-from ..service.validation import load_retry_fields
+from ..service.validation import RetryRequestSchema, load_retry_fields
 from ..service.verdict import read_verdict
 from .auth import may_retry, requester
 from .request_body import read_object
@@ -32,6 +32,7 @@ def retry(run_id: str) -> Answer:
     """Retry a run."""
     user = requester()
     key = request.headers.get('Idempotency-Key')
+    _refuse_fields_in_query()
     fields = load_retry_fields(read_object(), key)
     state = extension_state()
     created = create_retry(state, RetryRequest(
@@ -44,6 +45,13 @@ def retry(run_id: str) -> Answer:
     message = queued_again(f'Run {created.run_id}', f'run {created.new_run_id}', counted(created.test_count, 'test'))
     return Answer({'run_id': created.run_id, 'new_run_id': created.new_run_id, 'action': 'retry', 'status': 'accepted',
                    'message': message}, headers)
+
+
+def _refuse_fields_in_query() -> None:
+    # The route would ignore ?failed_only=true as unknown, and run all tests.
+    found = RetryRequestSchema().fields.keys() & request.args.keys()
+    if found:
+        raise InvalidFields({name: ['Send it in the body.'] for name in sorted(found)})
 
 
 def preview(run_id: str) -> Answer:
