@@ -62,12 +62,14 @@ PREFIXES: dict[str, tuple[CauseName, str]] = {
     'Build failed': ('build', 'The build failed'),  # _diagnose_missing_artifact, as are the next two
     'No build': ('build', 'There is no build'),
     'Artifact not found': ('build', 'There is no build'),
-    'Artifact download failed: HTTP 4': ('build', 'The platform could not download the build'),  # start_test
+    'Artifact download failed: HTTP 404': ('build', 'The platform could not download the build'),  # start_test
+    'Artifact download failed: HTTP 410': ('build', 'The platform could not download the build'),
     'Cancelling tests as Github Action(s) failed': ('build', 'The build failed'),  # start_ci
     'GCP ': ('infrastructure', 'The platform got no machine for the run'),  # GCP_ERROR_MESSAGES, as are the next two
     'Required GCP resource': ('infrastructure', 'The platform got no machine for the run'),
     'A VM with this name': ('infrastructure', 'The platform got no machine for the run'),
     'VM creation failed': ('infrastructure', 'The platform got no machine for the run'),  # parse_gcp_error
+    # Any other failure, also HTTP 401, 403 and 429: an expired or throttled token is no missing build.
     'Artifact download ': ('infrastructure', 'The platform could not download the build'),  # start_test
     '': ('unknown', 'The run was canceled for an unknown reason'),
 }

@@ -60,7 +60,8 @@ CAUSES: dict[str, list[tuple[list[str], str | None]]] = {
     'build': [
         *[([message], None) for message in (
             'Build failed: the workflow finished', 'No build will be created', 'Artifact not found: it may be old',
-            'Artifact download failed: HTTP 403', 'Cancelling tests as Github Action(s) failed')],
+            'Artifact download failed: HTTP 404', 'Artifact download failed: HTTP 410',
+            'Cancelling tests as Github Action(s) failed')],
         ([*STARTED, TIME_LIMIT, 'Build failed: …'], None), ([NOT_VISIBLE, 'Build failed: …'], None)],
     'infrastructure': [
         *[([*STARTED, *[TIME_LIMIT] * ticks], None) for ticks in (1, 2, 5)],
@@ -69,7 +70,7 @@ CAUSES: dict[str, list[tuple[list[str], str | None]]] = {
         *[([message], None) for message in (
             'GCP operation timed out. The test will be retried automatically.', 'VM creation failed (SOMETHING_NEW).',
             'Required GCP resource not found.', 'A VM with this name already exists.', 'Artifact download timed out',
-            'Artifact download failed: HTTP 502')],
+            *[f'Artifact download failed: HTTP {status}' for status in (401, 403, 429, 502)])],
         *[([*STARTED, message], None) for message in (OUT_OF_ORDER, 'artifact', LOST_MACHINE)],
         *[([*STARTED, message], 'the worker gave up') for message in ('', ' \n')],
         ([f' {TIME_LIMIT}\n'], TIME_LIMIT),
