@@ -26,7 +26,7 @@ from .service.retry import build_request, create_retry, find_earlier_retry
 from .service.statistics import count_causes, list_flaky
 from .service.sweep import plan_sweep, take_steps
 from .service.verdict import read_verdict
-from .terminal import EXIT_CODES, Columns, escape, print_json, print_line, print_list
+from .terminal import EXIT_CODES, Columns, escape, print_json, print_line, print_list, shorten
 
 
 def command(name: str, *, json_help: str = 'Print JSON.') -> Callable[[Callable[..., None]], click.Command]:
@@ -121,7 +121,7 @@ ATTEMPT_COLUMNS: Columns = {
         f'{build["built_commit_sha"][:SHOWN_LENGTH]}:{build["results"]}' for build in attempt['other_builds']) or None,
     'BY': lambda attempt: 'automatic' if attempt['automatic'] else attempt['requested_by'],
     'CREATED': itemgetter('created_at'),
-    'WHY IT ENDED': itemgetter('cause_sentence'),
+    'WHY IT ENDED': lambda attempt: shorten(attempt['cause_sentence']),
     'REASON': itemgetter('reason')}
 
 

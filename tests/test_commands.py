@@ -6,6 +6,7 @@ import re
 import pytest
 import seed
 from database import db
+from mod_test.models import TestStatus
 from sqlalchemy import Engine, text
 from support.api import AWAY, read_lines
 from support.changes import add_retries, delete_run
@@ -55,6 +56,18 @@ def test_attempts_are_listed_with_the_fields_of_their_json(command, attempts, ru
         (str(run_id), 'fail', '2', '0', '3', '-'), (str(run_id + 1), 'queued', '0', '2', '2', 'alice')]
     assert (second['REASON'], second['CREATED']) == ('two\\nlines \\u202e\U0001f480', data[1]['created_at'])
     assert [json.loads(line) for line in command('attempts', run_id, '--json').output.splitlines()] == data
+
+
+def test_a_long_cause_of_an_attempt_is_cut_for_people_only(command, attempts, monkeypatch):
+    run = seed.run([])
+    seed.progress(run, TestStatus.canceled, message='Canceled by alice: ' + 'long ' * 80)
+    sentence = attempts(run).json['data'][0]['cause_sentence']
+
+    line, = read_lines(command('attempts', run.id), cli.ATTEMPT_COLUMNS)
+    assert line['WHY IT ENDED'] == sentence
+
+    monkeypatch.setattr('mod_runs_api.terminal.is_terminal', lambda: True)
+    assert f'{sentence[:57]}...' in command('attempts', run.id).output.splitlines()[1].split('  ')
 
 
 def test_all_attempts_are_listed_however_many(command):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mod_runs_api.terminal import escape, print_line, print_list
+from mod_runs_api.terminal import escape, print_line, print_list, shorten
 
 ITEMS: list[Any] = [{'id': 7, 'text': None}, {'id': 12, 'text': 'two words'}]
 COLUMNS = {'RUN': itemgetter('id'), 'A TEXT': itemgetter('text')}
@@ -31,6 +31,14 @@ def test_a_person_gets_the_same_columns_as_a_table_and_a_sentence_for_an_empty_l
     print_list([], COLUMNS, as_json=True)
 
     assert capsys.readouterr().out == 'RUN  A TEXT\n7    -\n12   two words\nNo run is here.\n'
+
+
+def test_a_long_cell_is_cut_for_people_only_and_never_to_more_than_60_characters(monkeypatch):
+    texts = [None, 'x' * 60, 'x' * 61, '\x1b' * 60]
+    assert [shorten(text) for text in texts] == texts
+
+    monkeypatch.setattr(sys.stdout, 'isatty', lambda: True)
+    assert [shorten(text) for text in texts] == [None, 'x' * 60, 'x' * 57 + '...', '\\x1b' * 14 + '\\...']
 
 
 def test_a_list_that_breaks_off_is_printed_as_far_as_it_goes_and_is_not_called_empty(capsys, monkeypatch):
