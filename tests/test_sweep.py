@@ -35,7 +35,8 @@ LONG, SHORT = 4 * HOUR + MINUTE, 4 * HOUR - MINUTE
 
 FORK = 'https://github.com/somebody/ccextractor.git'
 SETTLING = 'it ended less than 15 minutes ago, and an end is not final'
-OPEN = 'the last 3 automatic attempts of linux were infrastructure failures, and no run of it has completed since'
+OPEN = ('the last 3 automatic attempts of linux were infrastructure failures, and no run of it has completed with all its '
+        'results since')
 
 
 class Line(NamedTuple):
@@ -187,6 +188,19 @@ def test_a_failed_only_retry_that_failed_runs_its_own_tests_again_unless_they_pa
     assert scene.rows.selection(canceled + 1) == [test.id for test in scene.tests[1:] if taken]
 
 
+def test_a_failed_only_retry_that_lost_only_its_end_is_retried_in_full(scene):
+    scene.run('Canceled by admin')
+    full, lost = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
+    # Another attempt proves it only if it has completed.
+    report(full, scene.tests)
+    end(full, 'Canceled by admin')
+    report(lost, scene.tests[1:])
+    end(lost)
+
+    assert scene.sweep() == [Line(lost, 'retried', TIME_LIMIT, lost + 1)]
+    assert scene.rows.selection(lost + 1) == [test.id for test in scene.tests]
+
+
 def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time(scene):
     run, lost = scene.run(), scene.run(None, ago=LONG, number=1)
     for _ in range(300):
@@ -218,18 +232,20 @@ TWO_RETRIES = pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES'
 def test_a_second_automatic_retry_waits_until_a_run_of_the_platform_completes(scene):
     early, late, windows = (scene.run(None, results=3, number=number, platform=platform) for number, platform in (
         (7, TestPlatform.linux), (8, TestPlatform.linux), (9, TestPlatform.windows)))
+    hollow = scene.run('Canceled by admin', number=10)
     complete(early)
     run = scene.run(number=1)
     (line,) = scene.sweep()
     retry = line.new_run_id
     end(retry)
-    # Neither a repeated completion counts nor one of another platform.
-    for completed in (early, windows):
+    # Neither a repeated completion counts, nor one of another platform or without all results.
+    for completed in (early, windows, hollow):
         complete(completed)
 
     for options in (['--dry-run'], []):
         assert scene.sweep(*options) == [Line(retry, 'waiting', (
-            f'run {run} has had an automatic retry, and no run of linux has completed since this one ended'))]
+            f'run {run} has had an automatic retry, and no run of linux has completed with all its results since this one '
+            'ended'))]
     complete(late)
     assert scene.sweep() == [Line(retry, 'retried', TIME_LIMIT, retry + 1)]
 
@@ -333,7 +349,8 @@ def test_the_breaker_is_open_until_a_run_of_the_platform_completes(scene):
         end(failed)
     complete(early)
     end(last)
-    complete(elsewhere)
+    for completed in (elsewhere, scene.run('Canceled by admin', number=12)):
+        complete(completed)
     run, windows = scene.run(number=10), scene.run(number=11, platform=TestPlatform.windows)
 
     reasons = {line.run_id: line.why for line in scene.sweep()}

@@ -1,6 +1,6 @@
 """Reading and writing for the sweep."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from sqlalchemy import String, insert, literal, select, true
 
@@ -73,14 +73,14 @@ def read_automatic_attempts(db: Database, platform: str, limit: int) -> list[Aut
         .order_by(retry.run_id.desc()).limit(limit))]
 
 
-def find_newest_completion(db: Database, platform: str, progress_id: int) -> int:
-    """Return the newest row that completed a run of a platform after a progress row; 0 if there is none."""
+def read_last_completed(db: Database, platform: str, progress_id: int, count: int) -> Sequence[int]:
+    """Return the runs of a platform that completed last after a progress row, the last one first."""
     run, progress = db.host.Test, db.host.TestProgress
-    return db.connection.scalar(
-        select(progress.id)
+    return db.connection.scalars(
+        select(run.id)
         .join_from(progress, run, run.id == progress.test_id)
         .where(progress.id > progress_id, is_first_completed(db, progress), as_text(run.platform) == platform)
-        .order_by(progress.id.desc()).limit(1)) or 0
+        .order_by(progress.id.desc()).limit(count)).all()
 
 
 def ping(db: Database) -> None:

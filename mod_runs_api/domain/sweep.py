@@ -11,7 +11,7 @@ The sweep ends a run if its machine was lost (:func:`is_lost`). It retries a run
 Each decision is a step, and a list of steps is the plan of a sweep.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -22,6 +22,7 @@ from .progress import ProgressRow, sort_by_end
 from .retry import MAX_REASON_LENGTH, RetryRequest, RetryRules, Source, digest_key
 from .run import NewerRun, Run
 from .sentences import counted
+from .verdict import TestVerdict
 
 #: An end is not final, because the machine may still report.
 SETTLED_AFTER = timedelta(minutes=15)
@@ -76,8 +77,8 @@ class Candidate:
     newest: NewerRun | None
     #: The sources of the automatic retries that its root run has had. The retries may have been deleted.
     automatic_sources: Collection[int]
-    #: The newest progress row that completed a run of its platform, perhaps before the end of this run; 0 if it is not
-    #: needed.
+    #: The newest progress row that completed a run of its platform with all its results, perhaps before the end of this
+    #: run; 0 if there is none or it is not needed.
     newest_completion_id: int = 0
 
     @property
@@ -104,21 +105,24 @@ class Candidate:
         # 139 infrastructure failures. With 2 retries, 82 % of the runs completed, without this rule 78 %, with 1 68 %.
         if self.automatic_retries and end is not None and self.newest_completion_id <= end.id:
             return (f'run {self.run.root_id} has had an automatic retry, and no run of {self.run.platform} has '
-                    'completed since this one ended')
+                    'completed with all its results since this one ended')
         return None
 
-    def plan_retry(self, rules: RetryRules, source: Source, passed_elsewhere: Collection[int]) -> Step | None:
+    def plan_retry(self, rules: RetryRules, source: Source, passed_elsewhere: Set[int]) -> Step | None:
         """
-        Return the step that retries it, or the reason to wait; None if all its tests have passed elsewhere.
+        Return the step that retries it, or the reason to wait; None for a retry all of whose tests passed elsewhere.
 
-        ``passed_elsewhere`` has the tests that passed in the last attempt that ran them, without those carried over.
+        ``passed_elsewhere`` has the tests that passed in the last other attempt that completed and ran them.
         """
-        # A run that stopped half-way is resumed. A failed-only retry without results runs its own tests again.
         run, detail = self.run, self.cause.detail
-        left = [test for test in source.not_passed if test not in passed_elsewhere]
-        if run.failed_only and not left:
+        if run.failed_only and source.outcomes.keys() <= passed_elsewhere:
             return None
-        failed_only = run.failed_only or bool(self.summary.results) and any(test in source.active_ids for test in left)
+        if run.failed_only:
+            # It runs its own tests again. If all passed, only its end was lost: no other attempt completed with them.
+            failed_only = bool(source.not_passed)
+        else:
+            # A run that stopped half-way is resumed.
+            failed_only = bool(self.summary.results) and any(test in source.active_ids for test in source.not_passed)
         option = rules.for_automatic_retry().find_option(source, failed_only)
         if option.refusal:
             return Step(run.id, 'waiting', option.refusal.message)
@@ -146,7 +150,7 @@ class CircuitBreaker:
                     f'{"is" if self.in_flight == 1 else "are"} in flight')
         if self.is_open:
             return (f'the last {FAILURES_TO_OPEN} automatic attempts of {self.platform} were infrastructure failures, '
-                    'and no run of it has completed since')
+                    'and no run of it has completed with all its results since')
         return None
 
 
@@ -168,6 +172,23 @@ def count_in_flight(attempts: Iterable[AutomaticAttempt], summaries: Mapping[int
     """Return the number of automatic attempts that have not ended, and are not too old to count."""
     return sum(summaries[attempt.run_id].progress.end is None and now - attempt.created_at < GIVEN_UP_AFTER
                for attempt in attempts)
+
+
+def find_newest_completion(summaries: Iterable[RunSummary]) -> int:
+    """Return the newest progress row that completed a run with all its results; 0 if there is none."""
+    # In an outage, runs may complete without results.
+    return max((summary.progress.completed.id for summary in summaries
+                if summary.progress.completed and summary.has_all_results), default=0)
+
+
+def find_passed(tests: Iterable[TestVerdict], run_ids: Collection[int]) -> set[int]:
+    """Return the tests that passed in the last of some runs that ran them."""
+    passed = set()
+    for test in tests:
+        ran = [attempt for attempt in test.attempts if attempt.has_run and attempt.run_id in run_ids]
+        if ran and max(ran, key=lambda attempt: attempt.end_place).outcome == 'pass':
+            passed.add(test.regression_test_id)
+    return passed
 
 
 def find_opening_failure(attempts: Iterable[AutomaticAttempt],

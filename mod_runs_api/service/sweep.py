@@ -7,7 +7,6 @@ of two simultaneous sweeps only one takes a step. The tables are the only state.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,8 +17,8 @@ from ..database.carry_over import find_missed
 from ..database.causes import read_run_summaries
 from ..database.progress import read_progress
 from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
-from ..database.sweep import (find_newest_completion, ping, read_automatic_attempts, read_automatic_sources,
-                              read_machines, read_under_maintenance, walk_backwards, write_end)
+from ..database.sweep import (ping, read_automatic_attempts, read_automatic_sources, read_last_completed, read_machines,
+                              read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
 from ..domain.causes import LOST_MACHINE
 from ..domain.progress import COMPLETED, ENDED_STATUSES, ProgressRow, sort_by_end
@@ -38,6 +37,8 @@ from .verdict import read_verdict
 
 #: How many of the newest automatic attempts of a platform are read. It is more if more may be in flight.
 AUTOMATIC_ATTEMPTS_READ = 50
+#: How many of the newest completed runs of a platform are read.
+COMPLETED_RUNS_READ = 20
 
 
 def plan_sweep(state: ExtensionState) -> list[Step]:
@@ -152,7 +153,8 @@ def _plan_by_tables(db: Database, settings: Settings,
     # The tests of waiting runs are not read.
     sources = read_sources(db, [candidate.run for candidate in left])
     for candidate in left:
-        step = candidate.plan_retry(settings.retry_rules, sources[candidate.run.id], _read_passed(db, candidate))
+        step = candidate.plan_retry(settings.retry_rules, sources[candidate.run.id],
+                                    _read_passed_elsewhere(db, candidate.run))
         if step is not None:
             retries.append(step)
     steps += sorted(retries, key=lambda step: step.run_id)
@@ -217,7 +219,7 @@ def _add_newest_completions(db: Database, candidates: Sequence[Candidate]) -> li
     """Add the newest completion of its platform to each candidate that needs it."""
     needing = [candidate for candidate in candidates if candidate.automatic_retries]
     ends = sort_by_end(candidate.summary.progress for candidate in needing)
-    completions = {platform: find_newest_completion(db, platform, ends[0].id)
+    completions = {platform: _find_newest_completion(db, platform, ends[0].id)
                    for platform in {candidate.run.platform for candidate in needing}}
     return [replace(candidate, newest_completion_id=completions.get(candidate.run.platform, 0))
             for candidate in candidates]
@@ -235,15 +237,24 @@ def _read_breakers(db: Database, settings: Settings, now: datetime,
         newest_failure = sweep.find_opening_failure(attempts, summaries)
         breakers[platform] = CircuitBreaker(
             platform, platform in under_maintenance, sweep.count_in_flight(attempts, summaries, now),
-            newest_failure is not None and not find_newest_completion(db, platform, newest_failure.id))
+            newest_failure is not None and not _find_newest_completion(db, platform, newest_failure.id))
     return breakers
 
 
-def _read_passed(db: Database, candidate: Candidate) -> set[int]:
-    """Return the tests that passed in the last attempt that ran them, if that may change what a retry runs."""
-    # Results are carried over into a retry that has completed, and not into another.
-    if candidate.run.failed_only and not candidate.summary.progress.completed:
-        with suppress(RunNotFound):  # The run has just been deleted.
-            return {test.regression_test_id for test in read_verdict(db, candidate.run.id).tests
-                    if test.latest == 'pass'}
-    return set()
+def _find_newest_completion(db: Database, platform: str, progress_id: int) -> int:
+    """Return the newest row, after a progress row, that completed a run of a platform with all its results; or 0."""
+    run_ids = read_last_completed(db, platform, progress_id, COMPLETED_RUNS_READ)
+    return sweep.find_newest_completion(read_run_summaries(db, run_ids).values())
+
+
+def _read_passed_elsewhere(db: Database, run: Run) -> set[int]:
+    """Return the tests of a failed-only retry that passed in the last other attempt that completed and ran them."""
+    if not run.failed_only:
+        return set()  # It is retried in any case.
+    try:
+        verdict = read_verdict(db, run.id)
+    except RunNotFound:  # It has just been deleted.
+        return set()
+    progress = read_progress(db, verdict.attempts)
+    return sweep.find_passed(verdict.tests, [other for other in verdict.attempts
+                                             if other != run.id and progress[other].completed])

@@ -7,11 +7,14 @@ from support.messages import OUT_OF_ORDER, TIME_LIMIT
 
 from mod_runs_api import clock
 from mod_runs_api.domain.causes import RunSummary
+from mod_runs_api.domain.outcomes import Outcome
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryRules, Source
 from mod_runs_api.domain.run import NewerRun
 from mod_runs_api.domain.sweep import (AutomaticAttempt, Candidate, CircuitBreaker, count_in_flight,
-                                       find_opening_failure, find_recent_infrastructure_failure, is_lost)
+                                       find_newest_completion, find_opening_failure, find_passed,
+                                       find_recent_infrastructure_failure, is_lost)
+from mod_runs_api.domain.verdict import AttemptOutcome, judge
 
 from .test_retry import run
 
@@ -47,7 +50,8 @@ def test_no_other_end_is_an_infrastructure_failure(rows):
     assert find_recent_infrastructure_failure(summary(rows), NOW) is None
 
 
-NO_COMPLETION_SINCE = 'run 3 has had an automatic retry, and no run of linux has completed since this one ended'
+NO_COMPLETION_SINCE = ('run 3 has had an automatic retry, and no run of linux has completed with all its results since '
+                       'this one ended')
 
 
 @pytest.mark.parametrize(('found', 'reason'), [
@@ -84,16 +88,19 @@ ALL = [1, RED]
     # It leaves out inactive tests, although others are refused because of them.
     (candidate(), [RED, INACTIVE], (), 'retried', True),
     (candidate(results=0), [RED], (), 'retried', False),
-    # A failed-only retry never runs everything, and nothing if its tests have passed elsewhere.
+    # A failed-only retry runs its own tests again. If they all passed, only its end was lost.
     (candidate(results=0, failed_only=True), [RED], (), 'retried', True),
-    (candidate(failed_only=True), [RED], {1}, 'retried', True),
-    (candidate(failed_only=True), [RED], {2}, None, None),
-    (candidate(failed_only=True), [], (), None, None),
-    (candidate(failed_only=True), [INACTIVE], (), 'waiting', None)])
+    (candidate(failed_only=True), [RED], {RED}, 'retried', True),
+    (candidate(failed_only=True), [], {RED}, 'retried', False),
+    (candidate(failed_only=True), [INACTIVE], (), 'waiting', None),
+    # Another attempt has completed with its tests.
+    (candidate(failed_only=True), [RED], {1, RED}, None, None),
+    (candidate(failed_only=True), [], {1, RED, INACTIVE}, None, None)])
 def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
         found, not_passed, passed_elsewhere, what, failed_only):
-    source = Source(found.run, dict.fromkeys(not_passed, 'fail'), True, [*ALL, INACTIVE], ALL)
-    step = found.plan_retry(RetryRules(frozenset(), drop_inactive_tests=False), source, passed_elsewhere)
+    outcomes: dict[int, Outcome] = {**dict.fromkeys(ALL, 'pass'), **dict.fromkeys(not_passed, 'fail')}
+    source = Source(found.run, outcomes, True, [*ALL, INACTIVE], ALL)
+    step = found.plan_retry(RetryRules(frozenset(), drop_inactive_tests=False), source, {*passed_elsewhere})
 
     assert (step and (step.run_id, step.kind)) == (what and (5, what))
     assert (step and step.request and step.request.failed_only) == failed_only
@@ -101,12 +108,32 @@ def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
         assert (step.why, step.request.reason, step.request.automatic) == (TIME_LIMIT, f'Automatic: {TIME_LIMIT}', True)
 
 
+@pytest.mark.parametrize(('outcomes', 'has_passed'), [
+    (['fail', 'pass'], True), (['pass', 'fail'], False), (['pass', 'not_run'], True), (['fail', 'carried_over'], False),
+    (['carried_over'], False), ([], False)])
+def test_a_test_has_passed_elsewhere_if_it_passed_in_the_last_attempt_that_ran_it(outcomes, has_passed):
+    # By run id; the other way round by their ends. Run 9 is none of the others.
+    attempts = [AttemptOutcome(run_id, run_id, 9 - run_id, None, outcome)
+                for run_id, outcome in enumerate([*outcomes[::-1], 'pass'], 9 - len(outcomes))]
+
+    assert find_passed([judge(7, '', True, attempts)], range(9)) == ({7} if has_passed else set())
+
+
+def test_only_a_run_with_all_its_results_is_a_completion():
+    whole, late = summary(INCOMPLETE, run_id=1, results=3), summary([*FAILED, *INCOMPLETE], run_id=2, results=3)
+    others = [summary(INCOMPLETE, run_id=3), summary(FAILED, run_id=4, results=3), summary([], run_id=5)]
+
+    assert find_newest_completion([]) == find_newest_completion(others) == 0
+    assert find_newest_completion([late, whole, *others]) == 21
+
+
 @pytest.mark.parametrize(('breaker', 'reason'), [
     (CircuitBreaker('linux', False, 1, False), None),
     (CircuitBreaker('linux', True, 0, False), 'linux is under maintenance'),
     (CircuitBreaker('linux', False, 2, False), '2 automatic attempts of linux are in flight'),
     (CircuitBreaker('linux', False, 0, True),
-     'the last 3 automatic attempts of linux were infrastructure failures, and no run of it has completed since')])
+     'the last 3 automatic attempts of linux were infrastructure failures, and no run of it has completed with all its '
+     'results since')])
 def test_the_circuit_breaker_of_a_platform_has_a_reason_to_wait(breaker, reason):
     assert breaker.find_reason_to_wait(2) == reason
 
