@@ -122,7 +122,8 @@ def test_a_hint_compares_the_same_tests_on_master(preview, tests):
 #: The newest run of master, with the difference because of which a run with three crashed tests gets no hint.
 NOT_COMPARABLE: dict[str, dict[str, Any]] = {
     'another repository': {'github': FORK}, 'another platform': {'platform': TestPlatform.windows},
-    'another branch': {'branch': 'Master'}, 'a pull request': {'test_type': TestType.pull_request},
+    'another branch': {'branch': 'Master'}, 'the same commit': {'commit': 'c0ffee'},
+    'a pull request': {'test_type': TestType.pull_request},
     'not completed': {'stages': seed.CANCELED}, 'another way to fail': {'exits': 1}, 'all passed': {'exits': 0}}
 
 
@@ -130,7 +131,7 @@ NOT_COMPARABLE: dict[str, dict[str, Any]] = {
 def test_there_is_no_hint_if_master_does_not_compare(preview, tests, case):
     changes = {'stages': seed.COMPLETED, 'exits': 139, **NOT_COMPARABLE[case]}
     exits = changes.pop('exits')
-    pull = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
+    pull = finish(seed.run(tests, commit='c0ffee', **PULL_REQUEST).id, tests, failed=tests)
     master = seed.run(tests, **changes)
     for test in tests:
         seed.result(master, test, exit_code=exits)

@@ -60,15 +60,17 @@ def read_builds(db: Database, run_ids: Collection[int]) -> dict[int, str | None]
 def find_superseding(db: Database, run: Run) -> int | None:
     """Return the first later run of another commit of the same pull request, or of the same branch and fork."""
     later, own, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
-    # The platform gives all pull requests one branch.
-    of_pull_request = [later.pr_nr == run.pr_nr] if run.test_type == PULL_REQUEST else []
+    if run.test_type == PULL_REQUEST:
+        # A person may create a run on another branch, of an older commit. The platform's own runs have this branch.
+        of_the_same = and_(later.pr_nr == run.pr_nr, _is(later.branch, PULL_REQUEST_BRANCH))
+    else:
+        # The database compares the branches itself, because the connection is utf8mb3 and may change text.
+        of_the_same = as_bytes(later.branch) == select(as_bytes(own.branch)).where(own.id == run.id).scalar_subquery()
     return db.connection.scalar(
         select(later.id)
         .outerjoin_from(later, db.run_retry, retry.run_id == later.id)
-        # The database compares the branches itself, because the connection is utf8mb3 and may change text.
-        .join(own, and_(own.id == run.id, as_bytes(own.branch) == as_bytes(later.branch)))
         .where(later.id > run.root_id, retry.run_id.is_(None), ~_is(later.commit, run.commit),
-               as_text(later.test_type) == run.test_type, later.fork_id == run.fork_id, *of_pull_request)
+               as_text(later.test_type) == run.test_type, later.fork_id == run.fork_id, of_the_same)
         .order_by(later.id).limit(1))
 
 
@@ -115,14 +117,16 @@ def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> i
 
 def find_newest_of_master(db: Database, run: Run) -> int | None:
     """Return the newest run of master, of the same fork and platform, that is no retry and has a completed attempt."""
-    # Branches have no index, so only the newest runs are searched.
+    # Branches have no index, so only the newest runs are searched. "sp run create --commit X" stores a run of any commit
+    # on branch master, also of the commit that is compared.
     root, retry, own = db.host.Test, db.run_retry.alias(), db.run_retry.c
     newest_id = db.connection.scalar(select(func.max(root.id))) or 0
     return db.connection.scalar(
         select(root.id)
         .outerjoin_from(root, db.run_retry, own.run_id == root.id)
         .where(root.id > newest_id - MAX_LOOKED_THROUGH, as_text(root.test_type) == COMMIT, _is(root.branch, MASTER),
-               root.fork_id == run.fork_id, as_text(root.platform) == run.platform, own.run_id.is_(None),
+               ~_is(root.commit, run.commit), root.fork_id == run.fork_id, as_text(root.platform) == run.platform,
+               own.run_id.is_(None),
                or_(has_completed(db, root.id),
                    has_rows(select(retry.c.run_id).where(retry.c.root_run_id == root.id,
                                                          has_completed(db, retry.c.run_id)))))

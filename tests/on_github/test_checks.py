@@ -166,9 +166,11 @@ def test_no_attempt_of_a_run_may_be_queued(github, linux, make_run):
 # The commit
 
 
+OF_MASTER = {'test_type': TestType.commit, 'branch': 'master', 'pr_nr': 0}
+
+
 @checked_by(commit_is_not_superseded)
-@pytest.mark.parametrize(('configuration', 'where'), [
-    ({}, 'pull request 1342'), ({'test_type': TestType.commit, 'branch': 'master', 'pr_nr': 0}, 'branch master')])
+@pytest.mark.parametrize(('configuration', 'where'), [({}, 'pull request 1342'), (OF_MASTER, 'branch master')])
 def test_the_commit_of_a_run_is_superseded_by_a_later_one(make_run, configuration, where):
     old, new, retry = (make_run(commit=commit, **configuration) for commit in (OLD_COMMIT, COMMIT, OLD_COMMIT))
     add_retries(old.id, [retry.id])
@@ -180,10 +182,21 @@ def test_the_commit_of_a_run_is_superseded_by_a_later_one(make_run, configuratio
 
 
 @checked_by(commit_is_not_superseded)
-def test_a_later_run_of_something_else_and_an_earlier_one_supersede_nothing(make_run):
-    make_run()
-    old = make_run(commit=OLD_COMMIT)
-    for other in ({'pr_nr': PR + 1}, {'commit': OLD_COMMIT}, {'branch': 'master'}, {'test_type': TestType.commit},
-                  {'github': 'https://github.com/mallory/ccextractor.git'}):
-        make_run(**other)
+@pytest.mark.parametrize(('configuration', 'others'), [
+    # A person created the run of the pull request on branch master, maybe of an older commit.
+    ({}, [{'pr_nr': PR + 1}, {'branch': 'master'}, {'test_type': TestType.commit}]),
+    (OF_MASTER, [{'branch': 'Master'}, {'test_type': TestType.pull_request}])])
+def test_a_later_run_of_something_else_and_an_earlier_one_supersede_nothing(make_run, configuration, others):
+    make_run(**configuration)
+    old = make_run(commit=OLD_COMMIT, **configuration)
+    for other in (*others, {'commit': OLD_COMMIT}, {'github': 'https://github.com/mallory/ccextractor.git'}):
+        make_run(**{**configuration, **other})
         assert refusal(old) is None, other
+
+
+@checked_by(commit_is_not_superseded)
+def test_a_run_that_a_person_created_is_superseded_by_the_platforms_own_of_the_pull_request(make_run):
+    by_hand, own = make_run(commit=OLD_COMMIT, branch='master'), make_run()
+
+    assert refusal(by_hand) == (
+        f'Commit 00000000 is superseded: run {own.id}, of another commit of pull request {PR}, is newer.')
