@@ -17,17 +17,16 @@ from .domain.preview import Preview
 from .domain.retry import Retry
 from .domain.verdict import TestVerdict, Verdict
 from .errors import (InactiveTests, InternalError, InvalidFields, KeyReused, MountError, NothingFailed, Refusal,
-                     RefusedByCheck, RunChanged, RunNotFinished, RunNotFound, RunQueued, RunsApiError,
-                     ServiceUnavailable, Unprocessable)
+                     RefusedByCheck, RunChanged, RunNotFinished, RunNotFound, RunsApiError, ServiceUnavailable,
+                     Unprocessable)
 from .host.github import CheckedRun
 from .in_process import attempts_verdict, list_attempts, preview_retry, retry_run
 from .version import __version__
 
 __all__ = ['Attempt', 'CheckedRun', 'InactiveTests', 'InternalError', 'InvalidFields', 'KeyReused', 'MountError',
            'NothingFailed', 'Preview', 'Refusal', 'RefusedByCheck', 'Retry', 'RunChanged', 'RunNotFinished',
-           'RunNotFound', 'RunQueued', 'RunsApiError', 'ServiceUnavailable', 'TestVerdict', 'Unprocessable', 'Verdict',
-           '__version__', 'attempts_verdict', 'create_blueprint', 'list_attempts', 'mod_runs_api', 'preview_retry',
-           'retry_run']
+           'RunNotFound', 'RunsApiError', 'ServiceUnavailable', 'TestVerdict', 'Unprocessable', 'Verdict', '__version__',
+           'attempts_verdict', 'create_blueprint', 'list_attempts', 'mod_runs_api', 'preview_retry', 'retry_run']
 
 #: The blueprint for the sample platform.
 mod_runs_api: Blueprint = create_blueprint()

@@ -95,12 +95,6 @@ class RunNotFinished(Refusal):
     refusal = 'run_not_finished'
 
 
-class RunQueued(Refusal):
-    """A comment requests a retry of a run that is still queued."""
-
-    refusal = 'run_queued'
-
-
 class NothingFailed(Refusal):
     """All tests of the source of a failed-only retry passed."""
 

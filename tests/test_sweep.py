@@ -35,8 +35,8 @@ LONG, SHORT = 4 * HOUR + MINUTE, 4 * HOUR - MINUTE
 
 FORK = 'https://github.com/somebody/ccextractor.git'
 SETTLING = 'it ended less than 15 minutes ago, and an end is not final'
-OPEN = ('the last 3 automatic attempts of linux were infrastructure failures, and no run of it has completed with all its '
-        'results since')
+OPEN = ('the last 3 automatic attempts of linux were infrastructure failures, and no run of it has completed with all '
+        'its results since')
 
 
 class Line(NamedTuple):
@@ -244,8 +244,8 @@ def test_a_second_automatic_retry_waits_until_a_run_of_the_platform_completes(sc
 
     for options in (['--dry-run'], []):
         assert scene.sweep(*options) == [Line(retry, 'waiting', (
-            f'run {run} has had an automatic retry, and no run of linux has completed with all its results since this one '
-            'ended'))]
+            f'run {run} has had an automatic retry, and no run of linux has completed with all its results since '
+            'this one ended'))]
     complete(late)
     assert scene.sweep() == [Line(retry, 'retried', TIME_LIMIT, retry + 1)]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, false, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, func, literal, or_, select, true
 from sqlalchemy.orm import aliased
 
 from ..domain.run import COMMIT, MASTER, MAX_ID, PULL_REQUEST, PULL_REQUEST_BRANCH, NewerRun, PullRequest, Run
@@ -100,25 +100,27 @@ def _is_newer(newer: type[TestModel], run: type[TestModel]) -> list[ColumnElemen
     return [newer.id > run.id, as_bytes(newer.commit) == as_bytes(run.commit), newer.platform == run.platform]
 
 
-def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> int | None:
-    """Return the newest run, no retry, of the head commit of a pull request. If it has none, of the pull request."""
+def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> tuple[int, str] | None:
+    """Return the newest run, no retry, of the head of a pull request or of any commit if it is unknown; its commit."""
     run, fork, retry = db.host.Test, db.host.Fork, db.run_retry.c
-    is_of_head = (false() if pull_request.head_commit is None else _is(run.commit, pull_request.head_commit))
-    return db.connection.scalar(
-        select(run.id)
+    head = pull_request.head_commit
+    rows = db.connection.execute(
+        select(run.id, run.commit)
         .join_from(run, fork, fork.id == run.fork_id)
         .outerjoin(db.run_retry, retry.run_id == run.id)
         .where(run.pr_nr == pull_request.number, as_text(run.test_type) == PULL_REQUEST,
                _is(run.branch, PULL_REQUEST_BRANCH), as_text(run.platform) == platform, retry.run_id.is_(None),
+               true() if head is None else _is(run.commit, head),
                # GitHub ignores upper and lower case in names.
                fork.github.iendswith(pull_request.repository, autoescape=True))
-        .order_by(case((is_of_head, 0), else_=1), run.id.desc()).limit(1))
+        .order_by(run.id.desc()).limit(1))
+    return next(((run_id, commit) for run_id, commit in rows), None)
 
 
 def find_newest_of_master(db: Database, run: Run) -> int | None:
     """Return the newest run of master, of the same fork and platform, that is no retry and has a completed attempt."""
-    # Branches have no index, so only the newest runs are searched. "sp run create --commit X" stores a run of any commit
-    # on branch master, also of the commit that is compared.
+    # Branches have no index, so only the newest runs are searched. A person may store a run of any commit on branch
+    # master, also of the commit that is compared.
     root, retry, own = db.host.Test, db.run_retry.alias(), db.run_retry.c
     newest_id = db.connection.scalar(select(func.max(root.id))) or 0
     return db.connection.scalar(

@@ -8,6 +8,7 @@ There is no Markdown parser: the command works only for people who may retry, so
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .retry import Retry
 from .run import PLATFORMS
 
 COMMAND, FAILED, BECAUSE = '/retry', 'failed', 'because'
@@ -53,16 +54,31 @@ class InvalidCommand:
     message: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class CommentRetry(Retry):
+    """A retry that a comment created. If it is replayed, an earlier delivery of the comment created it."""
+
+    platform: str
+    #: The commit of the run, if GitHub did not say whether it is the head; else None.
+    commit: str | None
+    #: The address of the new run's page; None if no URL can be built.
+    address: str | None
+    #: The sentence of the attempts' verdict; None if there is none.
+    verdict_sentence: str | None
+
+
 @dataclass(frozen=True)
 class CommentRefusal:
     """A retry that a comment requested and that was refused."""
 
     #: None if the line is no valid command.
     platform: str | None
-    #: The run that is not retried; None if the pull request has no run on the platform.
+    #: The run that is not retried; None if there is none on the platform.
     run_id: int | None
     #: The reason of the refusal.
     message: str
+    #: As of :class:`CommentRetry`.
+    commit: str | None = None
 
 
 def read_commands(comment: str) -> list[Command | InvalidCommand]:

@@ -179,8 +179,8 @@ class RetryRules:
         """Return a retry of a run: of all tests, or of those that did not pass. Raises :exc:`Refusal`."""
         run, tests = source.run, source.not_passed if failed_only else source.full_set
         if failed_only and run.status not in ENDED_STATUSES:
-            raise RunNotFinished(f'Run {run.id} has not finished: it has no failed tests yet.',
-                                 run_status=derive_status(run.status, Counter()))
+            status = derive_status(run.status, Counter())
+            raise RunNotFinished(f'Run {run.id} is still {status}: it has no failed tests yet.', run_status=status)
         if failed_only and not tests:
             raise NothingFailed(f'No test of run {run.id} failed: there is nothing to run again.')
         inactive_ids = [test for test in tests if test not in source.active_ids]

@@ -77,8 +77,8 @@ class Candidate:
     newest: NewerRun | None
     #: The sources of the automatic retries that its root run has had. The retries may have been deleted.
     automatic_sources: Collection[int]
-    #: The newest progress row that completed a run of its platform with all its results, perhaps before the end of this
-    #: run; 0 if there is none or it is not needed.
+    #: The newest progress row that completed a run of its platform with all results, maybe before the end of this run.
+    #: 0 if there is none, or it is not needed.
     newest_completion_id: int = 0
 
     @property

@@ -1,9 +1,9 @@
 """Retries by a comment on GitHub, the report on a pull request, and the ready-made checks (docs/github.rst)."""
 
-from ..domain.comments import CommentRefusal
+from ..domain.comments import CommentRefusal, CommentRetry
 from ..service.checks import (author_is_not_blocked, build_artifact_exists, commit_is_not_superseded,
                               no_attempt_is_queued, pull_request_is_open)
-from .reply import CommentOutcome, CommentRetry
+from .reply import CommentOutcome
 from .webhook import retry_from_comment
 
 __all__ = ['CommentOutcome', 'CommentRefusal', 'CommentRetry', 'author_is_not_blocked', 'build_artifact_exists',

@@ -2,20 +2,9 @@
 
 from dataclasses import dataclass
 
-from ..domain.comments import CommentRefusal
-from ..domain.retry import Retry
+from ..domain.comments import CommentRefusal, CommentRetry
+from ..domain.run import SHOWN_LENGTH
 from ..domain.sentences import counted, queued_again
-
-
-@dataclass(frozen=True, kw_only=True)
-class CommentRetry(Retry):
-    """A retry that a comment created. If it is replayed, an earlier delivery of the comment created it."""
-
-    platform: str
-    #: The address of the new run's page; None if no URL can be built.
-    address: str | None
-    #: The sentence of the attempts' verdict; None if there is none.
-    verdict_sentence: str | None
 
 
 @dataclass(frozen=True)
@@ -54,16 +43,22 @@ class CommentOutcome:
 def _describe(retry: CommentRetry) -> str:
     new_run = f'run {retry.new_run_id}' if retry.address is None else f'[run {retry.new_run_id}]({retry.address})'
     if retry.replayed:
-        return f'{retry.platform}: run {retry.run_id} has already been queued again as {new_run}.'
+        return f'{_name(retry)} has already been queued again as {new_run}.'
     tests = f'{counted(retry.test_count, "test")}{" that did not pass" if retry.failed_only else ""}'
     verdict = f' {retry.verdict_sentence}' if retry.verdict_sentence else ''
-    return f'{queued_again(f"{retry.platform}: run {retry.run_id}", new_run, tests)}{verdict}'
+    return f'{queued_again(_name(retry), new_run, tests)}{verdict}'
 
 
 def _explain(refusal: CommentRefusal) -> str:
     if refusal.platform is None or refusal.run_id is None:
         return _quote(refusal.message)
-    return f'{refusal.platform}: run {refusal.run_id} is not retried: {_quote(refusal.message)}'
+    return f'{_name(refusal)} is not retried: {_quote(refusal.message)}'
+
+
+def _name(outcome: CommentRetry | CommentRefusal) -> str:
+    """Return the platform and the run, with its commit if it may not be the head."""
+    commit = f' of commit {_quote(outcome.commit[:SHOWN_LENGTH])}' if outcome.commit else ''
+    return f'{outcome.platform}: run {outcome.run_id}{commit}'
 
 
 def _quote(message: str) -> str:

@@ -1,24 +1,20 @@
 """The webhook's event "issue comment", which may request retries (docs/github.rst, "Comments")."""
 
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from ..domain.comments import Command, Comment, CommentRefusal, IgnoredComment, InvalidCommand, read_commands
-from ..domain.retry import Retry
-from ..domain.run import PullRequest
-from ..domain.users import User
-from ..errors import InvalidFields, RunNotFound
-from ..extension import ExtensionState, extension_state
+from ..domain.comments import (Command, Comment, CommentRefusal, CommentRetry, IgnoredComment, InvalidCommand,
+                               read_commands)
+from ..domain.run import SHOWN_LENGTH, PullRequest
+from ..errors import InvalidFields
+from ..extension import extension_state
 from ..host.github import find_pull_request, github_access
-from ..host.runtime import run_page, to_external
 from ..service.comments import retry_for_command
 from ..service.users import find_writer
 from ..service.validation import StrictString, load_retry_fields, storable
-from ..service.verdict import read_verdict
-from .reply import CommentOutcome, CommentRetry
+from .reply import CommentOutcome
 
 
 class _Part(Schema):
@@ -107,16 +103,17 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
 
     retries: list[CommentRetry] = []
     refusals: list[CommentRefusal] = []
-    # Equal commands count once: the first one gives the reason.
-    wanted: dict[tuple[str, bool], Command] = {}
+    # The first command for a platform counts. A second one would be refused, because the first retry is queued.
+    wanted: dict[str, Command] = {}
     for command in map(_check_reason, commands):
         if isinstance(command, InvalidCommand):
             refusals.append(CommentRefusal(None, None, command.message))
         else:
-            wanted.setdefault((command.platform, command.failed_only), command)
+            wanted.setdefault(command.platform, command)
     if wanted:
         pull_request = find_pull_request(comment.pr_nr)
-        outcomes = [(command, _retry(state, comment, user, pull_request, command)) for command in wanted.values()]
+        outcomes = [(command, retry_for_command(state, comment, pull_request, command, user))
+                    for command in wanted.values()]
         named = {command.platform for command in commands if isinstance(command, Command) and command.is_named}
         for command, outcome in outcomes:
             if isinstance(outcome, CommentRetry):
@@ -125,8 +122,7 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
                 refusals.append(outcome)
             elif command.platform in named or not any(one for _, one in outcomes):
                 # Otherwise the comment is about the platforms that do have a run.
-                refusals.append(CommentRefusal(command.platform, None,
-                                               f'This pull request has no run on {command.platform}.'))
+                refusals.append(CommentRefusal(command.platform, None, _describe_missing_run(pull_request, command)))
     return CommentOutcome(retries=tuple(retries), refusals=tuple(dict.fromkeys(refusals)))
 
 
@@ -140,15 +136,7 @@ def _check_reason(command: Command | InvalidCommand) -> Command | InvalidCommand
     return command
 
 
-def _retry(state: ExtensionState, comment: Comment, user: User, pull_request: PullRequest,
-           command: Command) -> CommentRetry | CommentRefusal | None:
-    """Return the outcome of a command; None if the pull request has no run on the platform."""
-    retry = retry_for_command(state, comment, pull_request, command, user)
-    if not isinstance(retry, Retry):
-        return retry
-    verdict_sentence = None
-    if command.failed_only:
-        with suppress(RunNotFound):  # The new run has just been deleted.
-            verdict_sentence = state.transactions.run(read_verdict, retry.new_run_id).sentence
-    return CommentRetry(**vars(retry), platform=command.platform, address=to_external(run_page, retry.new_run_id),
-                        verdict_sentence=verdict_sentence)
+def _describe_missing_run(pull_request: PullRequest, command: Command) -> str:
+    head = pull_request.head_commit
+    of = 'This pull request' if head is None else f'The head commit {head[:SHOWN_LENGTH]}'
+    return f'{of} has no run on {command.platform}.'

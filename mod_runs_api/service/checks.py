@@ -36,7 +36,9 @@ def no_attempt_is_queued(run: CheckedRun) -> str | None:
     progress = extension_state().transactions.run(
         lambda db: read_progress(db, read_attempt_ids(db, run.root_id)))
     queued_id = next((attempt.run_id for attempt in progress.values() if attempt.status is None), None)
-    return None if queued_id is None else f'Run {queued_id}, an attempt of the same run, is still queued.'
+    if queued_id is None:
+        return None
+    return f'Run {queued_id}{"" if queued_id == run.id else ", an attempt of the same run,"} is still queued.'
 
 
 def pull_request_is_open(run: CheckedRun) -> str | None:
@@ -69,7 +71,7 @@ def build_artifact_exists(run: CheckedRun) -> str | None:
 _FIRST: tuple[Check, ...] = (commit_is_not_superseded, no_attempt_is_queued)
 _LAST: tuple[Check, ...] = (pull_request_is_open, author_is_not_blocked, build_artifact_exists)
 #: The checks that are always called, independent of the settings.
-_OF_COMMENTS: tuple[Check, ...] = (build_artifact_exists,)
+_OF_COMMENTS: tuple[Check, ...] = (no_attempt_is_queued, build_artifact_exists)
 _OF_SWEEPS: tuple[Check, ...] = (commit_is_not_superseded, pull_request_is_open, author_is_not_blocked,
                                  build_artifact_exists)
 

@@ -175,7 +175,7 @@ def test_every_row_of_the_list_has_its_button(site, visit):
     open_dialog(page, f'Retry run {newest}')
     assert choices(page) == ['its only test']
     assert page.get_by_text('Running only the failed tests is not possible. '
-                            f'Run {newest} has not finished: it has no failed tests yet.').is_visible()
+                            f'Run {newest} is still queued: it has no failed tests yet.').is_visible()
     page.get_by_role('button', name='Cancel').click()
     # A row that is filtered out takes no dialog with it.
     page.get_by_role('row').filter(has_text=f'{newest} ').first.evaluate('row => { row.style.display = "none"; }')

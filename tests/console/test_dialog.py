@@ -315,7 +315,7 @@ def run_of(story, state):
 @pytest.mark.parametrize(('state', 'offered', 'refused', 'words'), [
     ('red twice', [f'{ALL} — 3 would run', f'{FAILED} — 1 would run'], [], 'in the same way'),
     ('green', [f'{ALL} — 3 would run'], [FAILED], 'nothing to run again'),
-    ('queued', [f'{ALL} — 3 would run'], [FAILED], 'has not finished'),
+    ('queued', [f'{ALL} — 3 would run'], [FAILED], 'is still queued'),
     ('a test is inactive', [f'{FAILED} — 1 would run'], [ALL], r'inactive.*\(\d+\)'),
     ('the build is gone', [], [FAILED, ALL], 'build')])
 def test_the_dialog_offers_and_refuses_as_the_preview_does(story, visit, state, offered, refused, words):

@@ -153,7 +153,7 @@ def test_a_query_that_github_answers_with_an_error_keeps_no_other_from_being_sen
 @checked_by(no_attempt_is_queued)
 def test_no_attempt_of_a_run_may_be_queued(github, linux, make_run):
     queued = make_run(stages=())
-    assert refusal(queued) == f'Run {queued.id}, an attempt of the same run, is still queued.'
+    assert refusal(queued) == f'Run {queued.id} is still queued.'
 
     assert refusal(linux) is None
     reason = f'Run {queued.id + 1}, an attempt of the same run, is still queued.'
@@ -195,7 +195,7 @@ def test_a_later_run_of_something_else_and_an_earlier_one_supersede_nothing(make
 
 
 @checked_by(commit_is_not_superseded)
-def test_a_run_that_a_person_created_is_superseded_by_the_platforms_own_of_the_pull_request(make_run):
+def test_a_run_that_a_person_created_is_superseded_by_the_platforms_own(make_run):
     by_hand, own = make_run(commit=OLD_COMMIT, branch='master'), make_run()
 
     assert refusal(by_hand) == (

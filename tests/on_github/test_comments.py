@@ -41,7 +41,9 @@ def test_a_comment_retries_the_run_of_its_pull_request_whatever_the_case_of_name
     assert rows.owners(linux.id + 1) == [writer.id]
 
 
-NO_LINUX, NO_WINDOWS = (f'This pull request has no run on {platform}.' for platform in ('linux', 'windows'))
+NO_LINUX, NO_WINDOWS = (f'The head commit 5f2a9c0e has no run on {platform}.' for platform in ('linux', 'windows'))
+#: GitHub does not answer about the pull request.
+SILENCE = {f'pull request {PR}': ConnectionError('ghp_secret')}
 
 
 def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_none_has_a_run(comment, make_run):
@@ -53,23 +55,19 @@ def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_none_has_a_
             '/retry': [], '/retry failed': [], '/retry linux': [], '/retry windows': [NO_WINDOWS],
             '/retry linux windows': [NO_WINDOWS], '/retry\n/retry failed windows': [NO_WINDOWS]}.items():
         found = reasons(comment(line))
-        assert [reason for reason in found if reason != 'Run 1 is still queued.'] == mentioned, line
+        assert [reason for reason in found if not reason.startswith('Run 1 is still queued')] == mentioned, line
 
 
-def test_every_line_is_done_in_its_order_and_one_run_may_be_retried_in_two_ways(comment, linux, windows):
-    outcome = comment('Flaky.\r\n/retry linux failed\n/retry nothing\n/retry windows\n/retry linux')
+def test_the_first_valid_command_for_a_platform_counts(comment, linux, windows):
+    outcome = comment('Flaky.\r\n/retry nothing\n/retry linux failed because of this\n/retry\n/retry windows failed')
 
-    assert [(retry.run_id, retry.failed_only) for retry in outcome.retries] == [
-        (linux.id, True), (windows.id, False), (linux.id, False)]
+    assert [(retry.run_id, retry.failed_only) for retry in outcome.retries] == [(linux.id, True), (windows.id, False)]
     assert len(outcome.refusals) == 1
 
 
-def test_equal_lines_and_equal_refusals_count_once(comment, linux, rows):
+def test_equal_refusals_count_once(comment, linux, rows):
     assert len(comment('/retry foo\n/retry foo').refusals) == 1
     assert rows.retries == []
-
-    comment('/retry linux because of this\n/retry linux because of that\n/retry LINUX')
-    assert [row.reason for row in rows.retries] == ['of this']
 
 
 def test_a_reason_is_kept_to_the_letter_or_refused(comment, linux, rows):
@@ -82,34 +80,49 @@ def test_a_reason_is_kept_to_the_letter_or_refused(comment, linux, rows):
     assert [row.reason for row in rows.retries] == [chr(0x1f480) * 255]
 
 
-def test_the_newest_run_of_the_head_commit_or_else_of_the_pull_request_is_retried(github, comment, make_run, caplog):
-    github.lose_build(COMMIT)
-    for commit in (COMMIT, OLD_COMMIT):
-        github.build(commit, ['linux'])
+def test_the_newest_run_of_the_head_commit_is_retried_and_a_head_without_a_run_is_not(github, comment, make_run, rows):
     make_run()
-    of_head, newest = make_run(), make_run(commit=OLD_COMMIT)
-    # A retry does not make its commit the newest.
-    retry_run(of_head.id)
+    of_head = make_run()
+    make_run(commit=OLD_COMMIT)
 
     assert comment('/retry linux').retries[0].run_id == of_head.id
+
     github.pulls[PR].head.sha = NEW_COMMIT
-    assert comment('/retry linux').retries[0].run_id == newest.id
-    github.faults = {f'pull request {PR}': ConnectionError('ghp_secret')}
-    assert comment('/retry linux').retries[0].run_id == newest.id
+    before = rows.retries
+    assert comment('/retry').reply.splitlines() == [
+        f'- `The head commit {NEW_COMMIT[:8]} has no run on {platform}.`' for platform in ('linux', 'windows')]
+    assert rows.retries == before
+
+
+def test_without_an_answer_of_github_the_newest_run_is_retried_and_its_commit_named(
+        github, comment, make_run, caplog):
+    make_run()
+    newest = make_run(commit=OLD_COMMIT)
+    github.build(OLD_COMMIT, ['linux'])
+    # A retry does not make its commit the newest.
+    retry_run(1)
+    github.faults = SILENCE
+
+    assert comment('/retry linux').reply.startswith(
+        f'- linux: run {newest.id} of commit `{OLD_COMMIT[:8]}` is queued again as ')
+    assert comment('/retry linux').reply.startswith(
+        f'- linux: run {newest.id} of commit `{OLD_COMMIT[:8]}` is not retried: ')
+    assert reasons(comment('/retry windows')) == ['This pull request has no run on windows.']
     assert 'ConnectionError' in caplog.text
     assert 'ghp_secret' not in caplog.text
 
 
-@pytest.mark.parametrize('head', [COMMIT, NEW_COMMIT], ids=['of the head', 'of the pull request'])
-def test_a_run_that_is_not_the_pull_requests_own_is_left_alone(github, comment, linux, make_run, head):
-    github.pulls[PR].head.sha = head
+@pytest.mark.parametrize('faults', [{}, SILENCE], ids=['of the head', 'of the pull request'])
+def test_a_run_that_is_not_the_pull_requests_own_is_left_alone(github, comment, linux, make_run, faults):
+    github.faults = faults
     others: list[dict[str, Any]] = [
         {'pr_nr': PR + 1}, {'test_type': TestType.commit}, {'branch': 'master'},
         {'github': 'https://github.com/mallory/CCExtractor-ccextractor.git'},
         {'github': 'https://github.com/notCCExtractor/ccextractor.git'}]
     for other in others:
         make_run(**other)
-        assert comment('/retry linux').retries[0].run_id == linux.id, other
+
+    assert comment('/retry linux').retries[0].run_id == linux.id
 
 
 def test_retry_failed_runs_what_did_not_pass_in_the_attempt_that_ended_last(comment, linux, tests, rows):
@@ -121,7 +134,9 @@ def test_retry_failed_runs_what_did_not_pass_in_the_attempt_that_ended_last(comm
     second, *full = retry('/retry linux')
     assert full == [linux.id, 2]
     end(second, TestStatus.testing)
-    assert retry('/retry linux failed')[1:] == (linux.id, 1)
+    third, *failed = retry('/retry linux failed')
+    assert failed == [linux.id, 1]
+    end(third, TestStatus.testing)
 
     finish(retry('/retry linux')[0], tests)
     finish(second, tests, failed=tests)
@@ -157,14 +172,15 @@ def test_retry_failed_is_answered_with_what_is_known_already(comment, linux, tes
 
 
 def test_a_retry_that_is_deleted_before_it_is_answered_was_made_all_the_same(comment, linux, monkeypatch):
-    monkeypatch.setattr('mod_runs_api.github.webhook.read_verdict', Mock(side_effect=RunNotFound(2)))
+    monkeypatch.setattr('mod_runs_api.service.comments.read_verdict', Mock(side_effect=RunNotFound(2)))
 
     assert [retry.new_run_id for retry in comment('/retry linux failed').retries] == [2]
 
 
 @pytest.mark.parametrize(('stages', 'answers'), [
-    ((), {'/retry linux': 'Run 1 is still queued.', '/retry linux failed': 'Run 1 is still queued.'}),
-    (seed.COMPLETED[:2], {'/retry linux failed': 'Run 1 has not finished: it has no failed tests yet.'})])
+    ((), {'/retry linux': 'Run 1 is still queued.',
+          '/retry linux failed': 'Run 1 is still queued: it has no failed tests yet.'}),
+    (seed.COMPLETED[:2], {'/retry linux failed': 'Run 1 is still running: it has no failed tests yet.'})])
 def test_a_run_that_is_queued_or_running_is_refused(comment, make_run, rows, stages, answers):
     make_run(stages=stages)
 
@@ -172,6 +188,15 @@ def test_a_run_that_is_queued_or_running_is_refused(comment, make_run, rows, sta
         assert reasons(comment(line)) == [answer], line
     assert rows.retries == []
     assert len(comment('/retry linux').retries) == (stages != ())
+
+
+def test_two_people_who_write_the_same_make_one_run(comment, linux, rows):
+    for line in ('/retry linux failed', '/retry linux'):
+        first, = comment('/retry linux failed', ONE).retries
+        assert comment(line).reply == (
+            f'- linux: run {linux.id} is not retried: '
+            f'`Run {first.new_run_id}, an attempt of the same run, is still queued.`')
+    assert len(rows.retries) == 1
 
 
 # What is ignored
@@ -241,7 +266,8 @@ def test_the_roles_are_those_that_may_retry(comment, linux, rows, writer, allowe
         assert_ignored(comment(), 'The role of Alice-GH does not have permission to run tests.', rows, answered=True)
     for role in allowed:
         writer.role = role
-        assert comment().retries, role
+        retry, = comment().retries
+        end(retry.new_run_id)
 
 
 NOBODY = 'The GitHub account Alice-GH belongs to no user of this platform.'
@@ -284,7 +310,7 @@ def test_a_login_that_github_has_not_is_nobodys(comment, linux, rows, writer):
 # Once
 
 
-@pytest.mark.parametrize('body', ['/retry linux failed', '/retry linux\n/retry linux failed'])
+@pytest.mark.parametrize('body', ['/retry linux failed', '/retry linux\n/retry linux failed\n/retry'])
 def test_a_comment_that_is_delivered_again_makes_nothing_more_whatever_has_happened_since(
         comment, linux, make_run, rows, writer, body):
     first = comment(body, ONE).retries
@@ -314,11 +340,13 @@ def test_the_answer_says_what_was_made_what_was_made_before_and_what_was_not(com
         f'{before}has already been queued again as {after}.'.format(2), f'- `{NO_WINDOWS}`']
     windows = make_run(TestPlatform.windows, stages=())
 
-    *all_made, wrong, refused = comment('/retry\n/retry failed\n/retry now').reply.splitlines()
+    end(2)
+    again, wrong, refused = comment('/retry failed\n/retry now').reply.splitlines()
 
-    assert all_made == [made.format(4), f'{before}is queued again as {after}, with 1 test that did not pass.'.format(5)]
+    assert again == f'{before}is queued again as {after}, with 1 test that did not pass.'.format(4)
     assert wrong.startswith('- ') and 'Write /retry, followed by any of: linux, windows, failed' in wrong
-    assert refused == f'- windows: run {windows.id} is not retried: `Run {windows.id} is still queued.`'
+    assert refused == (f'- windows: run {windows.id} is not retried: '
+                       f'`Run {windows.id} is still queued: it has no failed tests yet.`')
 
 
 #: What a check may say, and GitHub would make a link, a mention or a command of.

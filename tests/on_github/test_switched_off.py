@@ -15,10 +15,10 @@ def test_button_api_and_comments_retry_nothing_with_the_documented_settings(
     run_id, is_on = linux.id, not settings
 
     assert ('runs-api-retry' in visitor.page(f'/test/{run_id}')) == is_on
-    assert retry(run_id).status_code == (202 if is_on else 403)
     outcome = comment('/retry linux')
     assert bool(outcome.retries) == is_on
     assert ('does not have permission' in outcome.reply) != is_on
+    assert retry(run_id).status_code == (202 if is_on else 403)
     assert len(rows.of('run_retry')) == (2 if is_on else 0)
 
 
