@@ -25,8 +25,9 @@ from .version import __version__
 
 __all__ = ['Attempt', 'CheckedRun', 'InactiveTests', 'InternalError', 'InvalidFields', 'KeyReused', 'MountError',
            'NothingFailed', 'Preview', 'Refusal', 'RefusedByCheck', 'Retry', 'RunChanged', 'RunNotFinished',
-           'RunNotFound', 'RunsApiError', 'ServiceUnavailable', 'TestVerdict', 'Unprocessable', 'Verdict', '__version__',
-           'attempts_verdict', 'create_blueprint', 'list_attempts', 'mod_runs_api', 'preview_retry', 'retry_run']
+           'RunNotFound', 'RunsApiError', 'ServiceUnavailable', 'TestVerdict', 'Unprocessable', 'Verdict',
+           '__version__', 'attempts_verdict', 'create_blueprint', 'list_attempts', 'mod_runs_api', 'preview_retry',
+           'retry_run']
 
 #: The blueprint for the sample platform.
 mod_runs_api: Blueprint = create_blueprint()

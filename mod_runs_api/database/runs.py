@@ -106,13 +106,13 @@ def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> t
     head = pull_request.head_commit
     rows = db.connection.execute(
         select(run.id, run.commit)
-        .join_from(run, fork, fork.id == run.fork_id)
-        .outerjoin(db.run_retry, retry.run_id == run.id)
+        .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
         .where(run.pr_nr == pull_request.number, as_text(run.test_type) == PULL_REQUEST,
                _is(run.branch, PULL_REQUEST_BRANCH), as_text(run.platform) == platform, retry.run_id.is_(None),
                true() if head is None else _is(run.commit, head),
-               # GitHub ignores upper and lower case in names.
-               fork.github.iendswith(pull_request.repository, autoescape=True))
+               # GitHub ignores upper and lower case in names. MariaDB would read all runs for a join.
+               has_rows(select(fork.id).where(
+                   fork.id == run.fork_id, fork.github.iendswith(pull_request.repository, autoescape=True))))
         .order_by(run.id.desc()).limit(1))
     return next(((run_id, commit) for run_id, commit in rows), None)
 

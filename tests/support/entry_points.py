@@ -116,9 +116,12 @@ class EntryPoints:
             session.commit()
 
     def comment(self):
-        """Comment on a pull request."""
+        """Comment on a pull request. The retry starts, or the next comment would be refused."""
         with self.request():
-            assert retry_from_comment(comment_payload('/retry linux', {'comment.id': secrets.randbits(60)})).retries
+            retry, = retry_from_comment(comment_payload('/retry linux', {'comment.id': secrets.randbits(60)})).retries
+        with self.app.app_context():
+            db.session.add(TestProgress(retry.new_run_id, TestStatus.preparation, ''))
+            db.session.commit()
 
     def command(self, *arguments):
         """Run a command, in a session of the package, and return what it prints."""
