@@ -73,10 +73,11 @@ def test_a_lost_answer_makes_one_run_and_what_the_attempts_prove_is_shown(sp, pr
     made = json.loads(retried.stdout)['new_run_id']
     assert retried.stderr.count('; retrying in ') == 3
     assert [attempt['run_id'] for attempt in story.attempts(source)] == [source, made]
-    assert sp('run', 'verdict', source).returncode == 9
+    pending = sp('run', 'verdict', source, '--wait', '--timeout', 1)
+    assert (pending.returncode, json.loads(pending.stdout)['meta']['overall']) == (9, 'pending')
 
     story.complete(made, {tests[0]: CRASH})
-    verdict, said = sp('run', 'verdict', source), story.verdict(source)
+    verdict, said = sp('run', 'verdict', source, '--wait'), story.verdict(source)
     assert verdict.returncode == 1
     assert json.loads(verdict.stdout) == {'data': said['data'], 'total': 3, 'meta': said['meta']}
     assert said['meta']['sentence'] in sp('-o', 'table', 'run', 'verdict', source).stdout
@@ -102,6 +103,19 @@ def test_if_each_answer_is_lost_the_error_names_the_key_that_repeats_the_request
     assert [attempt['run_id'] for attempt in story.attempts(source)] == [source, made]
 
 
+def test_a_dry_run_names_inactive_tests_in_a_column_and_the_servers_message(sp, story):
+    active, inactive = *story.tests(1), story.rows.regression_test(active=False)
+    source = story.push([active, inactive])
+    preview = story.ask('GET', f'/runs/{source}/retry')
+    assert preview['all']['inactive_ids'] == [inactive]
+
+    dry_run = sp('run', 'retry', source, '--dry-run')
+    assert (dry_run.returncode, json.loads(dry_run.stdout)) == (5, preview)
+    assert json.loads(dry_run.stderr)['error']['message'] == preview['all']['refusal']['message']
+    table = sp('-o', 'table', 'run', 'retry', source, '--dry-run').stdout.splitlines()
+    assert table[4].split() == ['all', '0', 'inactive_tests', str(inactive)]
+
+
 def test_a_refusal_a_missing_run_and_a_platform_without_retries_are_told_apart(sp, proxy, story):
     queued = story.push(story.tests(1))
     for address, run_id, code, word in ((proxy.address, queued, 5, 'run_not_finished'),
@@ -109,3 +123,4 @@ def test_a_refusal_a_missing_run_and_a_platform_without_retries_are_told_apart(s
                                         (f'{proxy.address}/nowhere', queued, 4, 'retries_not_supported')):
         done = sp('run', 'retry', run_id, '--failed-only', address=address)
         assert done.returncode == code and f'"{word}"' in done.stderr
+    assert sp('run', 'verdict', queued, '--wait', address=f'{proxy.address}/nowhere').returncode == 4
