@@ -100,8 +100,8 @@ class OtherBuild(NamedTuple):
 
 def are_different_builds(one: str | None, other: str | None) -> bool:
     """Return whether two builds are different: neither is unknown, nor an abbreviation of the other."""
-    shorter, longer = sorted(((one or '').lower(), (other or '').lower()), key=len)
-    return not longer.startswith(shorter)
+    one, other = (one or '').lower(), (other or '').lower()
+    return not (one.startswith(other) or other.startswith(one))
 
 
 def list_other_builds(run_id: int, counts: Mapping[int, int], builds: Mapping[int, str | None]) -> list[OtherBuild]:

@@ -1,6 +1,6 @@
 """The verdicts of the attempts of a run on its tests (docs/api.rst, "Verdicts")."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -141,46 +141,46 @@ def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:
 def _compare(passes: Iterable[AttemptOutcome], failures: Iterable[AttemptOutcome]) -> VerdictName:
     """Return the verdict on a test that passed in some attempts and failed in others, each by run id."""
     verdict: VerdictName = 'expectation_changed'
-    for passed, failed in product(_group_by_evidence(passes), _group_by_evidence(failures)):
-        # If any two attempts of these groups had the same expectation, the newest had, because outputs are only added.
-        if not _had_same_expectation(passed[-1], failed[-1]):
-            continue
-        for one, other in product(passed, failed):
-            if _had_same_expectation(one, other):
-                if not are_different_builds(one.build, other.build):
-                    return 'flaky'
-                verdict = 'build_changed'
+    for passed, failed in product(_drop_repeated(passes), _drop_repeated(failures)):
+        if _had_same_expectation(passed, failed):
+            if not are_different_builds(passed.build, failed.build):
+                return 'flaky'
+            verdict = 'build_changed'
     return verdict
 
 
-def _group_by_evidence(attempts: Iterable[AttemptOutcome]) -> list[list[AttemptOutcome]]:
-    """Return a list for each distinct evidence, with the newest attempt of each distinct build, the newest last."""
-    groups: dict[object, dict[str | None, AttemptOutcome]] = defaultdict(dict)
+def _drop_repeated(attempts: Iterable[AttemptOutcome]) -> Collection[AttemptOutcome]:
+    """Return the newest attempt of each distinct evidence and build."""
+    # If any of them had the same expectation as another attempt, the newest had, because outputs are only added.
+    newest: dict[object, AttemptOutcome] = {}
     for attempt in attempts:
         exit_code, expected_rc, files = attempt.evidence
-        group = groups[exit_code, expected_rc, frozenset(files.items())]
-        group.pop(attempt.build, None)
-        group[attempt.build] = attempt
-    return [list(group.values()) for group in groups.values()]
+        newest[exit_code, expected_rc, frozenset(files.items()), attempt.build] = attempt
+    return newest.values()
 
 
 def _had_same_expectation(passed: AttemptOutcome, failed: AttemptOutcome) -> bool:
     """Return whether two attempts expected the same exit code, and the same of each output."""
     of_pass, of_failure = passed.evidence, failed.evidence
-    in_both = of_pass.files.keys() & of_failure.files.keys()
-    if of_pass.expected_rc != of_failure.expected_rc or any(
-            of_pass.files[output].expected != of_failure.files[output].expected for output in in_both):
+    if of_pass.expected_rc != of_failure.expected_rc:
         return False
-    # An output with a file in only one of them was expected in both: a crash, or an upload that failed, leaves no file.
-    in_one = of_pass.files.keys() ^ of_failure.files.keys()
     # The attempt that passed ended with the expected exit code.
-    if not in_one or of_failure.exit_code != of_failure.expected_rc or any(
-            of_pass.files[output] != of_failure.files[output] for output in in_both):
-        return True
-    # The exception are outputs that were added to the test in between: before, no run had a file of them.
-    files = {**of_pass.files, **of_failure.files}
-    return any(files[output].oldest_run_id < (failed if output in of_pass.files else passed).run_id
-               for output in in_one)
+    is_alike = of_failure.exit_code == of_failure.expected_rc
+    # For each output with a file in only one of them, whether a run before the other one had a file of it.
+    existed = []
+    for output in of_pass.files.keys() | of_failure.files.keys():
+        if output not in of_failure.files:
+            existed.append(of_pass.files[output].oldest_run_id < failed.run_id)
+        elif output not in of_pass.files:
+            existed.append(of_failure.files[output].oldest_run_id < passed.run_id)
+        else:
+            one, other = of_pass.files[output], of_failure.files[output]
+            if one.expected != other.expected:
+                return False
+            is_alike = is_alike and one.produced == other.produced
+    # Such an output was expected in both, because a crash or an upload that failed leaves no file. The exception is an
+    # output added in between: no earlier run had a file of it.
+    return not (is_alike and existed) or any(existed)
 
 
 def judge_commit(tests: Sequence[TestVerdict], progress: Collection[Progress]) -> Overall:
