@@ -104,7 +104,8 @@ def test_if_each_answer_is_lost_the_error_names_the_key_that_repeats_the_request
 
 
 def test_a_dry_run_names_inactive_tests_in_a_column_and_the_servers_message(sp, story):
-    active, inactive = *story.tests(1), story.rows.regression_test(active=False)
+    active, = story.tests(1)
+    inactive = story.rows.regression_test(active=False)
     source = story.push([active, inactive])
     preview = story.ask('GET', f'/runs/{source}/retry')
     assert preview['all']['inactive_ids'] == [inactive]
