@@ -20,7 +20,7 @@ from .errors import InternalError, RunsApiError
 from .extension import extension_state
 from .host.log import log_fault
 from .service.attempts import read_attempts_page
-from .service.carry_over import carry_over, carry_over_missed
+from .service.carry_over import carry_over, carry_over_all
 from .service.preview import preview_retry
 from .service.retry import build_request, create_retry, find_earlier_retry
 from .service.statistics import count_causes, list_flaky
@@ -180,7 +180,7 @@ def carry_over_command(run_id: int | None, as_json: bool) -> None:
     errors: dict[int, RunsApiError] = {}
     try:
         transactions = extension_state().transactions
-        carried_over = (carry_over_missed(transactions, errors) if run_id is None else
+        carried_over = (carry_over_all(transactions, errors) if run_id is None else
                         [(run_id, transactions.run(carry_over, run_id))])
         print_list(({'run_id': found_id, 'results': count} for found_id, count in carried_over), CARRY_OVER_COLUMNS,
                    empty='No results were carried over.', as_json=as_json)

@@ -1,9 +1,8 @@
 """Reading the attempts of a run."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import CompoundSelect, func, select, union_all
+from sqlalchemy import Subquery, func, select, union_all
 
 from ..domain.attempts import AttemptRecord
 from ..domain.progress import Progress
@@ -17,7 +16,7 @@ from .retry import decode_reason
 def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
     """Return the records of the attempts of a root run, ordered by run id."""
     user, retry = db.host.User, db.run_retry.c
-    attempts = _select_attempts(db, root_id).subquery()
+    attempts = select_attempts(db, [root_id])
     rows = db.connection.execute(
         select(attempts.c.run_id, retry.source_run_id, retry.failed_only, retry.automatic, retry.reason,
                user.name.label('requested_by'), retry.created_at)
@@ -29,7 +28,7 @@ def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
 
 def read_attempt_ids(db: Database, root_id: int) -> list[int]:
     """Return the attempts of a root run, ordered by run id."""
-    return sorted(db.connection.scalars(_select_attempts(db, root_id)))
+    return sorted(db.connection.scalars(select(select_attempts(db, [root_id]).c.run_id)))
 
 
 def raise_if_attempts_are_stale(db: Database, run: Run, known: Mapping[int, Progress]) -> None:
@@ -49,9 +48,9 @@ def read_last_retried(db: Database, count: int) -> Sequence[int]:
         .group_by(retry.root_run_id).order_by(retry.root_run_id.desc()).limit(count)).all()
 
 
-def _select_attempts(db: Database, root_id: int) -> CompoundSelect[Any]:
-    """Select ``run_id`` of each attempt of a root run, which may have been deleted."""
+def select_attempts(db: Database, root_ids: Collection[int]) -> Subquery:
+    """Select ``root_id`` and ``run_id`` of each attempt of these root runs, which may have been deleted."""
     run, retry = db.host.Test, db.run_retry.c
-    return union_all(select(run.id.label('run_id')).where(run.id == root_id),
-                     select(run.id).join_from(db.run_retry, run, run.id == retry.run_id)
-                     .where(retry.root_run_id == root_id))
+    return union_all(select(run.id.label('root_id'), run.id.label('run_id')).where(run.id.in_(root_ids)),
+                     select(retry.root_run_id, run.id).join_from(db.run_retry, run, run.id == retry.run_id)
+                     .where(retry.root_run_id.in_(root_ids))).subquery()

@@ -6,8 +6,8 @@ A row of ``run_carried_over`` is the mark of a result that was copied from anoth
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import (ColumnElement, FromClause, SQLColumnExpression, Subquery, and_, exists, false, func, insert,
-                        select, true, union_all)
+from sqlalchemy import (ColumnElement, FromClause, RowMapping, SQLColumnExpression, and_, exists, false, func, insert,
+                        select, true)
 from sqlalchemy.orm import aliased
 
 from ..domain.carry_over import CarryOver
@@ -15,6 +15,7 @@ from ..domain.progress import ProgressRow
 from ..errors import StaleRead
 from ..host.models import TestProgressModel, TestResultFileModel, TestResultModel
 from . import BY_PRIMARY_KEY, Database, has_rows
+from .attempts import select_attempts
 from .progress import has_completed
 
 
@@ -78,9 +79,9 @@ def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]
     return set(db.connection.scalars(select(run.id).where(run.id.in_(run_ids), has_rows(own))))
 
 
-def read_executed(db: Database, run_ids: Collection[int],
-                  regression_test_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return the tests that each run executed, as far as they are among some tests."""
+def read_own_results(db: Database, run_ids: Collection[int],
+                     regression_test_ids: Collection[int]) -> dict[int, set[int]]:
+    """Return those of the tests of which each run has an own result."""
     result = db.host.TestResult
     return _group_tests(run_ids, db.connection.execute(
         select(result.test_id, result.regression_test_id)
@@ -89,14 +90,14 @@ def read_executed(db: Database, run_ids: Collection[int],
                ~is_carried_over(db, result))))
 
 
-def read_settled_tests(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
+def read_tests_with_result(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
     """Return the tests of which each run has a result, or had one that was carried over."""
-    # A carried-over row that somebody deleted is not copied again.
-    result, settled = db.host.TestResult, read_carried_over(db, run_ids)
+    # A carried-over result that somebody deleted is not copied again.
+    result, tests = db.host.TestResult, read_carried_over(db, run_ids)
     for run_id, regression_test_id in db.connection.execute(
             select(result.test_id, result.regression_test_id).where(result.test_id.in_(run_ids))):
-        settled[run_id].add(regression_test_id)
-    return settled
+        tests[run_id].add(regression_test_id)
+    return tests
 
 
 def _group_tests(run_ids: Collection[int], rows: Iterable[Sequence[int]]) -> dict[int, set[int]]:
@@ -106,33 +107,37 @@ def _group_tests(run_ids: Collection[int], rows: Iterable[Sequence[int]]) -> dic
     return tests
 
 
-def find_contradicted(db: Database, origins: Mapping[int, Mapping[int, int]]) -> set[tuple[int, int]]:
-    """Return run and test where the worker reported a different output but no result."""
+def read_reported_files(db: Database, run_ids: Collection[int]) -> dict[tuple[int, int], dict[int, str | None]]:
+    """Return the output files without a result that workers reported, by run and test."""
     file, result = db.host.TestResultFile, db.host.TestResult
-
-    def read_files(*conditions: ColumnElement[bool]) -> dict[tuple[int, int, int], str | None]:
-        return {(run_id, test, output): got for run_id, test, output, got in db.connection.execute(
-            select(file.test_id, file.regression_test_id, file.regression_test_output_id, file.got)
-            .with_hint(file, BY_PRIMARY_KEY)
-            .where(*conditions))}
-
     has_result = (select(result.test_id).with_hint(result, BY_PRIMARY_KEY)
                   .where(result.test_id == file.test_id, result.regression_test_id == file.regression_test_id).exists())
-    own = {(run_id, test, output): got
-           for (run_id, test, output), got in read_files(file.test_id.in_(origins), ~has_result).items()
-           if test in origins[run_id]}
-    others = read_files(file.test_id.in_({origins[run_id][test] for run_id, test, _ in own}),
-                        file.regression_test_id.in_({test for _, test, _ in own})) if own else {}
-    # None is a value, too: the output is identical to the expected one.
-    return {(run_id, test) for (run_id, test, output), got in own.items()
-            if ((origins[run_id][test], test, output), got) not in others.items()}
+    return _read_files(db, file.test_id.in_(run_ids), ~has_result)
+
+
+def read_files(db: Database, run_ids: Collection[int],
+               regression_test_ids: Collection[int]) -> dict[tuple[int, int], dict[int, str | None]]:
+    """Return the output files of these runs and tests, by run and test."""
+    file = db.host.TestResultFile
+    return _read_files(db, file.test_id.in_(run_ids), file.regression_test_id.in_(regression_test_ids))
+
+
+def _read_files(db: Database, *conditions: ColumnElement[bool]) -> dict[tuple[int, int], dict[int, str | None]]:
+    file = db.host.TestResultFile
+    files: dict[tuple[int, int], dict[int, str | None]] = {}
+    for run_id, regression_test_id, output_id, got in db.connection.execute(
+            select(file.test_id, file.regression_test_id, file.regression_test_output_id, file.got)
+            .with_hint(file, BY_PRIMARY_KEY)
+            .where(*conditions)):
+        files.setdefault((run_id, regression_test_id), {})[output_id] = got
+    return files
 
 
 def copy_results(db: Database, plan: CarryOver) -> None:
-    """Copy the result and the outputs of each test from its origin run into a retry, and mark them."""
-    # Outputs come before results, as in the platform's restart: the same order of locks prevents deadlocks. Under READ
-    # COMMITTED a restart may commit in between. Then results are missing, and nothing is copied.
-    customized = db.host.CustomizedTest
+    """Copy the result and the output files of each test from its origin run into a retry, and mark them."""
+    # The rows are read and inserted again, because an INSERT … SELECT would lock those that it reads. Files come before
+    # results, as in the platform's restart. If it commits in between, results are missing, and nothing is copied.
+    file, result, customized = db.host.TestResultFile, db.host.TestResult, db.host.CustomizedTest
     run_id, completed, origins = plan.completed.run_id, plan.completed, plan.origins
     selected = set(db.connection.scalars(select(customized.regression_id).where(customized.test_id == run_id)))
     # The marks come first: of two simultaneous copies, the second violates their key before it has written much.
@@ -141,44 +146,28 @@ def copy_results(db: Database, plan: CarryOver) -> None:
          'progress_id': completed.id, 'progress_timestamp': completed.timestamp,
          'was_selected': regression_test_id in selected}
         for regression_test_id, origin_id in origins.items()])
-    mark = db.run_carried_over.c
-    # The run may have older marks.
-    is_new = and_(mark.run_id == run_id, mark.progress_id == completed.id,
-                  mark.progress_timestamp == completed.timestamp, mark.regression_test_id.in_(list(origins)))
-    # A worker may have reported an output without a result.
-    file, own = db.host.TestResultFile, aliased(db.host.TestResultFile)
-    is_reported = exists().where(own.test_id == run_id, own.regression_test_id == file.regression_test_id,
-                                 own.regression_test_output_id == file.regression_test_output_id)
-    # Without the ids of the origin runs, MariaDB may read the rows of all runs.
-    origin_ids = set(origins.values())
-    _copy_marked(db, file, [file.regression_test_output_id, file.expected, file.got],
-                 and_(is_new, file.test_id.in_(origin_ids), ~is_reported))
-    result = db.host.TestResult
-    copied = _copy_marked(db, result, [result.runtime, result.exit_code, result.expected_rc],
-                          and_(is_new, result.test_id.in_(origin_ids)))
-    if copied != len(origins):
+    reported = read_reported_files(db, [run_id])
+    files = [row for row in _read_rows(db, file, [file.regression_test_output_id, file.expected, file.got], origins)
+             if row['regression_test_output_id'] not in reported.get((run_id, row['regression_test_id']), {})]
+    results = _read_rows(db, result, [result.runtime, result.exit_code, result.expected_rc], origins)
+    if len(results) != len(origins):
         raise StaleRead  # An origin run was restarted or deleted in between.
-    db.connection.execute(insert(customized).from_select(
-        [customized.test_id, customized.regression_id],
-        select(mark.run_id, mark.regression_test_id).where(is_new, mark.was_selected == false())))
+    not_selected = [{'test_id': run_id, 'regression_id': test} for test in sorted(origins.keys() - selected)]
+    for model, rows in ((file, files), (result, results), (customized, not_selected)):
+        if rows:
+            db.connection.execute(insert(model), [{**row, 'test_id': run_id} for row in rows])
 
 
-def _copy_marked(db: Database, model: type[TestResultModel] | type[TestResultFileModel],
-                 columns: Sequence[SQLColumnExpression[object]], condition: ColumnElement[bool]) -> int:
-    """Copy the marked rows of a model from their origin runs into the marked runs. Return their number."""
-    mark = db.run_carried_over.c
-    copied = [model.regression_test_id, *columns]
-    inserted = db.connection.execute(insert(model).from_select(
-        [model.test_id, *copied],
-        select(mark.run_id, *copied)
-        # The rows that it reads are locked, so its plan must not depend on statistics.
+def _read_rows(db: Database, model: type[TestResultModel] | type[TestResultFileModel],
+               columns: Sequence[SQLColumnExpression[object]], origins: Mapping[int, int]) -> list[RowMapping]:
+    """Return the rows of each test in its origin run, in the order of the tests."""
+    # The foreign keys of results lock regression tests. A common order of all transactions prevents deadlocks.
+    rows = db.connection.execute(
+        select(model.test_id, model.regression_test_id, *columns)
         .with_hint(model, BY_PRIMARY_KEY)
-        .join_from(db.run_carried_over, model, and_(model.test_id == mark.origin_run_id,
-                                                    model.regression_test_id == mark.regression_test_id))
-        .where(condition)
-        # The foreign keys of results lock regression tests. A common order of all transactions prevents deadlocks.
-        .order_by(model.regression_test_id)))
-    return inserted.rowcount
+        .where(model.test_id.in_(set(origins.values())))
+        .order_by(model.regression_test_id))
+    return [row for row in rows.mappings() if origins.get(row['regression_test_id']) == row['test_id']]
 
 
 def is_still_completed(db: Database, completed: ProgressRow) -> bool:
@@ -188,26 +177,26 @@ def is_still_completed(db: Database, completed: ProgressRow) -> bool:
         select(progress.id).where(progress.id == completed.id).with_for_update(read=True)) is not None
 
 
-def find_missed(db: Database, run_ids: Collection[int] | None = None) -> dict[int, list[int]]:
-    """Return the completed failed-only retries among some runs, or all, that lack results of others, by root run."""
+def find_incomplete_retries(db: Database, run_ids: Collection[int] | None = None) -> dict[int, list[int]]:
+    """Return the completed failed-only retries among some runs, or all, that get results of others, by root run."""
     retry = db.run_retry.c
     statement = (select(retry.run_id, retry.root_run_id)
                  .where(retry.failed_only == true(), has_completed(db, retry.run_id)))
     if run_ids is not None:
         statement = statement.where(retry.run_id.in_(run_ids))
     suspects = {run_id: root_id for run_id, root_id in db.connection.execute(statement)}
-    missed: dict[int, list[int]] = {}
-    for root_id, run_id in _read_lacking(db, suspects):
-        missed.setdefault(root_id, []).append(run_id)
-    return missed
+    incomplete: dict[int, list[int]] = {}
+    for root_id, run_id in _read_incomplete(db, suspects):
+        incomplete.setdefault(root_id, []).append(run_id)
+    return incomplete
 
 
-def _read_lacking(db: Database, retries: Mapping[int, int]) -> Sequence[tuple[int, int]]:
-    """Return root run and run of each retry that lacks a result of an active test that other attempts have."""
+def _read_incomplete(db: Database, retries: Mapping[int, int]) -> Sequence[tuple[int, int]]:
+    """Return root run and run of each retry without a result of an active test that other attempts have."""
     # This is only a search: domain/carry_over.py decides which of these results a retry gets.
     # Each result is read once. Comparing attempts in pairs took a minute for a hundred of them.
     retry, result, own, test = db.run_retry.c, db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
-    attempts = _select_attempts(db, retry.root_run_id.in_(set(retries.values())))
+    attempts = select_attempts(db, set(retries.values()))
     tests = (select(attempts.c.root_id, result.regression_test_id.label('regression_test_id')).distinct()
              .join_from(attempts, result, result.test_id == attempts.c.run_id)
              .join(test, and_(test.id == result.regression_test_id, test.active == true())).subquery())
@@ -218,11 +207,3 @@ def _read_lacking(db: Database, retries: Mapping[int, int]) -> Sequence[tuple[in
         .outerjoin(own, and_(own.test_id == retry.run_id, own.regression_test_id == tests.c.regression_test_id))
         .where(retry.run_id.in_(retries), own.test_id.is_(None))
         .order_by(retry.run_id))]
-
-
-def _select_attempts(db: Database, *conditions: ColumnElement[bool]) -> Subquery:
-    """Select ``root_id`` and ``run_id`` of each attempt of the root runs that were retried."""
-    retry = db.run_retry.c
-    return union_all(
-        select(retry.root_run_id.label('root_id'), retry.run_id.label('run_id')).where(*conditions),
-        select(retry.root_run_id, retry.root_run_id).where(*conditions).distinct()).subquery()

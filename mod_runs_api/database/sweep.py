@@ -81,8 +81,3 @@ def read_last_completed(db: Database, platform: str, progress_id: int, count: in
         .join_from(progress, run, run.id == progress.test_id)
         .where(progress.id > progress_id, is_first_completed(db, progress), as_text(run.platform) == platform)
         .order_by(progress.id.desc()).limit(count)).all()
-
-
-def ping(db: Database) -> None:
-    """Send a statement to find out whether the database answers."""
-    db.connection.scalar(select(literal(1)))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, literal, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from ..errors import StaleRead
@@ -52,6 +52,10 @@ class Transactions:
             error = log_fault(fault)
         # Outside the except block: chained to the database's error, it could put stored values into a log.
         raise error
+
+    def ping(self) -> None:
+        """Send a statement to find out whether the database answers. Raises as :meth:`run` does."""
+        self.run(lambda db: db.connection.scalar(select(literal(1))))
 
     def read(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result of ``work`` for a page of the host, on its connection. Raises as :meth:`run` does."""

@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 from .progress import Progress, ProgressRow, sort_by_end
 
+#: For each output of a test that has a file, its hash; None if the file is identical to the expected one.
+OutputFiles = Mapping[int, str | None]
+
 
 class CarryOver(NamedTuple):
     """The results to carry over into a retry: the row that completed it, and the origin run of each test."""
@@ -13,20 +16,34 @@ class CarryOver(NamedTuple):
     origins: dict[int, int]
 
 
-def find_origins(completed: ProgressRow | None, lacking: Collection[int], attempts: Mapping[int, Progress],
-                 executed: Mapping[int, Collection[int]]) -> dict[int, int]:
+def find_origins(completed: ProgressRow | None, not_own: Collection[int], attempts: Mapping[int, Progress],
+                 own_results: Mapping[int, Collection[int]]) -> dict[int, int]:
     """
-    Return the origin run of each test that a retry lacks and another attempt executed.
+    Return the origin run of each test that a retry gets from another attempt.
 
     ``completed`` is the row that completed the retry; None for the results that it would get if it completed now.
+    ``not_own`` has the active tests that the retry did not run itself, or will not run if it has not ended.
+    ``own_results`` has the tests that each attempt ran itself.
     """
-    # From the latest end on, because the last result counts, and only for tests that are still missing.
+    # From the latest end on, because the last result counts, and only for tests without an origin.
     origins: dict[int, int] = {}
-    missing = set(lacking)
+    remaining = set(not_own)
     for end in reversed(sort_by_end(attempts.values())):
         # A completed retry does not change because of runs that started later.
         if completed is None or attempts[end.run_id].rows[0].id < completed.id:
-            found = missing.intersection(executed[end.run_id])
-            origins |= dict.fromkeys(found, end.run_id)
-            missing -= found
+            tests = remaining.intersection(own_results[end.run_id])
+            origins |= dict.fromkeys(tests, end.run_id)
+            remaining -= tests
     return origins
+
+
+def drop_contradicted(run_id: int, origins: Mapping[int, int], reported: Mapping[tuple[int, int], OutputFiles],
+                      files: Mapping[tuple[int, int], OutputFiles]) -> dict[int, int]:
+    """
+    Return the origin runs without those of tests whose output a worker reported differently, but without a result.
+
+    Such a test stays without a result. ``reported`` has the outputs that the worker of the retry reported, ``files`` those
+    of the origin runs, both by run and test.
+    """
+    return {test: origin_id for test, origin_id in origins.items()
+            if reported.get((run_id, test), {}).items() <= files.get((origin_id, test), {}).items()}

@@ -1,23 +1,23 @@
 """Listing the attempts of a run (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ..database import Database
 from ..database.attempts import raise_if_attempts_are_stale, read_attempt_ids, read_attempts
-from ..database.carry_over import count_carried_over, find_runs_with_own_results, read_executed
+from ..database.carry_over import count_carried_over, find_runs_with_own_results
 from ..database.causes import read_run_summaries
 from ..database.outcomes import read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_run, read_active, read_builds
+from ..database.runs import find_run, read_builds
 from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage, EndedAttempt, choose_decisive,
                                choose_source_of_failed, derive_status, number_attempts)
-from ..domain.carry_over import find_origins
 from ..domain.causes import find_cause
 from ..domain.history import MAX_COMPARED, MAX_LISTED, RetryHistory
 from ..domain.outcomes import FAILED, did_not_pass, find_outcomes
 from ..domain.progress import Progress, sort_by_end
 from ..domain.run import OtherBuild, Run, list_other_builds
+from .carry_over import read_origins
 from .verdict import read_verdict
 
 
@@ -98,13 +98,10 @@ def _build_attempts(db: Database, run: Run, records: Sequence[AttemptRecord], nu
     return attempts
 
 
-def _count_to_carry_over(db: Database, root_id: int, run_ids: Collection[int]) -> dict[int, int]:
+def _count_to_carry_over(db: Database, root_id: int, run_ids: Sequence[int]) -> dict[int, int]:
     """Return for each failed-only retry the number of results that it gets when it completes."""
     if not run_ids:
         return {}
     attempts = read_progress(db, read_attempt_ids(db, root_id))
-    ended = {run_id: attempt for run_id, attempt in attempts.items() if attempt.end is not None}
-    active = read_active(db)
-    own, executed = read_tests(db, list(run_ids)), read_executed(db, list(ended), active)
-    return {run_id: len(find_origins(None, active - find_outcomes(tests).keys(), ended, executed))
-            for run_id, tests in own.items()}
+    own = {run_id: find_outcomes(tests).keys() for run_id, tests in read_tests(db, run_ids).items()}
+    return {run_id: len(origins) for run_id, origins in read_origins(db, attempts, own).items()}

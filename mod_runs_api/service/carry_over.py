@@ -14,7 +14,7 @@ undo the platform's row.
   simultaneous ends, the second violates the primary key of the marks and is repeated.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,14 +23,13 @@ from sqlalchemy.orm import Session, SessionTransaction, object_session
 
 from ..database import Database
 from ..database.attempts import read_attempt_ids
-from ..database.carry_over import (copy_results, find_contradicted, find_missed, is_still_completed, read_executed,
-                                   read_settled_tests)
+from ..database.carry_over import (copy_results, find_incomplete_retries, is_still_completed, read_files,
+                                   read_own_results, read_reported_files, read_tests_with_result)
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active
-from ..database.sweep import ping
 from ..database.transactions import Transactions
-from ..domain.carry_over import CarryOver, find_origins
-from ..domain.progress import COMPLETED
+from ..domain.carry_over import CarryOver, drop_contradicted, find_origins
+from ..domain.progress import COMPLETED, Progress, ProgressRow
 from ..domain.sentences import counted
 from ..errors import RunNotFound, RunsApiError, ServiceUnavailable, StaleRead
 from ..extension import find_extension_state
@@ -92,7 +91,7 @@ def _carry_over_or_log(transactions: Transactions, run_id: int) -> None:
 
 
 def carry_over(db: Database, run_id: int) -> int:
-    """Carry over the results that a completed failed-only retry lacks, and return their number."""
+    """Carry the results of other attempts over into a completed failed-only retry, and return their number."""
     run = find_run(db, run_id)
     plans = plan_carry_over(db, run.root_id, [run_id]) if run.failed_only else []
     for plan in plans:
@@ -103,10 +102,10 @@ def carry_over(db: Database, run_id: int) -> int:
     return sum(len(plan.origins) for plan in plans)
 
 
-def carry_over_missed(transactions: Transactions, errors: dict[int, RunsApiError]) -> Iterator[tuple[int, int]]:
-    """Carry over into each retry that lacks results, and yield it with their number. The errors are added by run."""
-    missed = transactions.run(find_missed)
-    for run_id in sorted(run_id for run_ids in missed.values() for run_id in run_ids):
+def carry_over_all(transactions: Transactions, errors: dict[int, RunsApiError]) -> Iterator[tuple[int, int]]:
+    """Carry over into each incomplete retry, and yield it with the number of results. The errors are added by run."""
+    incomplete = transactions.run(find_incomplete_retries)
+    for run_id in sorted(run_id for run_ids in incomplete.values() for run_id in run_ids):
         try:
             count = transactions.run(carry_over, run_id)
         except RunNotFound:
@@ -114,7 +113,7 @@ def carry_over_missed(transactions: Transactions, errors: dict[int, RunsApiError
         except Exception as fault:
             error = fault if isinstance(fault, RunsApiError) else log_fault(fault)
             if isinstance(error, ServiceUnavailable):
-                transactions.run(ping)  # Raises the same if the failure is not only about this run.
+                transactions.ping()  # Raises the same if the failure is not only about this run.
             errors[run_id] = error
         else:
             # It is 0 while the attempt that has the results has not ended.
@@ -125,17 +124,21 @@ def carry_over_missed(transactions: Transactions, errors: dict[int, RunsApiError
 def plan_carry_over(db: Database, root_id: int, run_ids: Sequence[int]) -> list[CarryOver]:
     """Return the results that are to be carried over into failed-only retries of one root run."""
     attempts = read_progress(db, read_attempt_ids(db, root_id))
-    ended = {run_id: attempt for run_id, attempt in attempts.items() if attempt.end is not None}
-    completed = {run_id: row for run_id in run_ids if run_id in ended and (row := ended[run_id].completed) is not None}
-    active, settled = read_active(db), read_settled_tests(db, run_ids)
-    lacking = {run_id: active - tests for run_id, tests in settled.items()}
-    executed = read_executed(db, list(ended), set().union(*lacking.values()))
-    origins = {run_id: find_origins(row, lacking[run_id], ended, executed) for run_id, row in completed.items()}
-    # If the worker reported a different output but no result, the test stays without one, and the run is error.
-    contradicted = find_contradicted(db, origins)
-    plans = []
-    for run_id, found in origins.items():
-        left = {test: origin_id for test, origin_id in found.items() if (run_id, test) not in contradicted}
-        if left:
-            plans.append(CarryOver(completed[run_id], left))
-    return plans
+    completed = {run_id: row for run_id, attempt in attempts.items()
+                 if run_id in run_ids and attempt.end and (row := attempt.completed)}
+    origins = read_origins(db, attempts, read_tests_with_result(db, list(completed)), completed)
+    reported = read_reported_files(db, list(completed))
+    files = read_files(db, list(attempts), {test for _, test in reported}) if reported else {}
+    plans = [CarryOver(row, drop_contradicted(run_id, origins[run_id], reported, files))
+             for run_id, row in completed.items()]
+    return [plan for plan in plans if plan.origins]
+
+
+def read_origins(db: Database, attempts: Mapping[int, Progress], own: Mapping[int, Collection[int]],
+                 completed: Mapping[int, ProgressRow] | None = None) -> dict[int, dict[int, int]]:
+    """Return the origin run of each test that failed-only retries get, from the tests that are their own."""
+    active = read_active(db)
+    not_own = {run_id: active.difference(tests) for run_id, tests in own.items()}
+    own_results = read_own_results(db, list(attempts), set().union(*not_own.values()))
+    return {run_id: find_origins((completed or {}).get(run_id), tests, attempts, own_results)
+            for run_id, tests in not_own.items()}

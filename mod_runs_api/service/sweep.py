@@ -13,11 +13,11 @@ from functools import partial
 
 from .. import clock
 from ..database import Database
-from ..database.carry_over import find_missed
+from ..database.carry_over import find_incomplete_retries
 from ..database.causes import read_run_summaries
 from ..database.progress import read_progress
 from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
-from ..database.sweep import (ping, read_automatic_attempts, read_automatic_sources, read_last_completed, read_machines,
+from ..database.sweep import (read_automatic_attempts, read_automatic_sources, read_last_completed, read_machines,
                               read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
 from ..domain.causes import LOST_MACHINE
@@ -48,7 +48,7 @@ def plan_sweep(state: ExtensionState) -> list[Step]:
     if settings.automatic_retries:
         steps = [_call_checks(settings, runs[step.run_id], step, breakers) if step.request else step for step in steps]
         # Checks swallow database errors, so ask the database itself.
-        transactions.run(ping)
+        transactions.ping()
     return steps
 
 
@@ -81,7 +81,7 @@ def _take_or_wait(state: ExtensionState, step: Step) -> Step | None:
         return _take(state, step)
     except RunsApiError as error:
         if isinstance(error, ServiceUnavailable):
-            state.transactions.run(ping)  # Raises the same if the failure is not only about this run.
+            state.transactions.ping()  # Raises the same if the failure is not only about this run.
         return Step(step.run_id, 'waiting', error.message)
     except Exception as fault:
         log().error(f'sweep: run {step.run_id}: {describe(fault)}')
@@ -173,8 +173,8 @@ def _read_recent_rows(db: Database, now: datetime, period: timedelta) -> list[Pr
 
 def _plan_carrying_over(db: Database, run_ids: Collection[int]) -> list[Step]:
     # There is no plan while the attempt that has the results has not ended.
-    missed = find_missed(db, run_ids)
-    plans = [plan for root_id, lacking in missed.items() for plan in plan_carry_over(db, root_id, lacking)]
+    incomplete = find_incomplete_retries(db, run_ids)
+    plans = [plan for root_id, retries in incomplete.items() for plan in plan_carry_over(db, root_id, retries)]
     return [Step(plan.completed.run_id, 'carried over', counted(len(plan.origins), 'result'))
             for plan in sorted(plans, key=lambda plan: plan.completed.run_id)]
 

@@ -16,8 +16,8 @@ from support.statements import Statement, record_statements
 HISTORY = {'test', 'test_progress', 'test_result', 'test_result_file', 'customized_test', 'test_fork', 'run_retry',
            'run_carried_over', 'user', 'api_token'}
 
-#: The tables of the history that a call reads as a whole: users by their GitHub account, for which the host has no index,
-#: and all retries, among which the command looks for those that lack something.
+#: The tables of the history that a call reads as a whole: users by their GitHub account, for which the host has no
+#: index, and all retries, among which the command looks for incomplete ones.
 READ_WHOLE = {'comment': {'user'}, 'flask runs-api carry-over': {'run_retry'}}
 
 ASKING = [name for name in CALLS if name not in SILENT]
