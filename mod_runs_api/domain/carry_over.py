@@ -42,8 +42,8 @@ def drop_contradicted(run_id: int, origins: Mapping[int, int], reported: Mapping
     """
     Return the origin runs without those of tests whose output a worker reported differently, but without a result.
 
-    Such a test stays without a result. ``reported`` has the outputs that the worker of the retry reported, ``files`` those
-    of the origin runs, both by run and test.
+    Such a test stays without a result. ``reported`` has the outputs that the worker of the retry reported, and ``files``
+    those of the origin runs, both by run and test.
     """
     return {test: origin_id for test, origin_id in origins.items()
             if reported.get((run_id, test), {}).items() <= files.get((origin_id, test), {}).items()}
