@@ -31,6 +31,11 @@ def retry_url(test: Any) -> str | None:
     return url_for(state.retry_endpoint, run_id=test.id)
 
 
+def user_id() -> int | None:
+    """Return the id of the user who is logged in. The script stores requests under it."""
+    return getattr(logged_in_user(), 'id', None)
+
+
 def csrf_token() -> str:
     """Return the CSRF token of the current session. The dialog sends it back."""
     from flask_wtf.csrf import generate_csrf
@@ -67,4 +72,4 @@ def asset_url(filename: str) -> str:
 #: ``runs_api`` in the macros.
 GLOBALS: dict[str, Any] = {'max_reason_length': MAX_REASON_LENGTH, **{function.__name__: function for function in (
     asset_url, csrf_token, first_use_on_page, regression_test_page, retry_history, retry_url, run_page,
-    run_page_pattern)}}
+    run_page_pattern, user_id)}}

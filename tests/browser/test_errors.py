@@ -157,11 +157,46 @@ def assert_kept(site, page, keys):
     assert len(set(keys)) == 1
 
 
+def assert_not_kept(page):
+    """Check that the dialog has nothing of an earlier request."""
+    open_dialog(page)
+    assert page.get_by_label('Reason').input_value() == ''
+    assert page.get_by_text('This is your earlier request.').is_hidden()
+
+
 @pytest.mark.parametrize('leave', [cancel, cancel_after_429_and_401, escape_while_it_sends, reload])
 def test_a_request_without_an_answer_is_kept_when_its_dialog_is_left(site, filled, keys, leave):
     leave(filled)
 
     assert_kept(site, filled, keys)
+
+
+def test_a_request_belongs_to_its_user_whoever_logs_in_in_the_same_tab(site, filled, keys):
+    lose_an_answer(filled)
+
+    for name in ('carol', 'alice'):
+        filled.goto(f'{site.address}/account/login?name={name}')
+        filled.goto(site.page)
+        if name == 'carol':
+            assert_not_kept(filled)
+
+    assert_kept(site, filled, keys)
+
+
+def test_a_page_from_the_back_cache_does_not_offer_a_request_that_was_answered_since(site, filled):
+    lose_an_answer(filled)
+    filled.evaluate('() => { window.isSame = true; }')
+    filled.goto(f'{site.address}/test/')
+    open_dialog(filled, f'Retry run {site.run_id}')
+    send(filled)
+    landed(filled, site)
+
+    for address in (f'{site.address}/test/', site.page):
+        filled.go_back(wait_until='commit')
+        assert filled.url == address
+
+    assert filled.evaluate('() => window.isSame')
+    assert_not_kept(filled)
 
 
 @pytest.fixture(params=['getItem', 'setItem'])
@@ -183,9 +218,7 @@ def test_a_request_is_forgotten_after_an_hour(site, filled, keys):
     cancel(filled)
     filled.clock.fast_forward(3_601_000)
 
-    open_dialog(filled)
-    assert filled.get_by_label('Reason').input_value() == ''
-    assert filled.get_by_text('This is your earlier request.').is_hidden()
+    assert_not_kept(filled)
     send(filled)
 
     landed(filled, site, 2)
@@ -265,7 +298,9 @@ def error(code, message='As the API says it.', **details):
     return json.dumps({'code': code, 'message': message, 'details': details})
 
 
-NOT_OF_THE_API = 'The server did not answer as expected ({}). Try again, or tell an administrator.'
+NOT_OF_THE_API = 'The server did not answer as expected ({}). '
+TRY_AGAIN = 'Try again, or tell an administrator.'
+SEND_AGAIN = AGAIN.removeprefix('No answer came from the server. ')
 
 
 @pytest.mark.parametrize('status, body, sentence', [
@@ -277,8 +312,9 @@ NOT_OF_THE_API = 'The server did not answer as expected ({}). Try again, or tell
     (422, error('unprocessable', fields={'reason': ['Must not contain NUL.']}),
      'As the API says it. reason: Must not contain NUL.'),
     (422, error('unprocessable', '<img src=x onerror=alert(1)>'), '<img src=x onerror=alert(1)>'),
-    (413, '<h1>A proxy</h1>', NOT_OF_THE_API.format(413)),
-    (502, 'null', NOT_OF_THE_API.format(502)),
+    (413, '<h1>A proxy</h1>', NOT_OF_THE_API.format(413) + TRY_AGAIN),
+    (502, 'null', NOT_OF_THE_API.format(502) + SEND_AGAIN),
+    (504, '{"message": "The upstream server timed out."}', NOT_OF_THE_API.format(504) + SEND_AGAIN),
     (401, '<h1>A proxy</h1>', 'You are not logged in any more, or this page is too old. Log in, then reload the page.'),
     (202, '<h1>A proxy</h1>', AGAIN),
 ])

@@ -224,13 +224,14 @@ def let_answer(page, held, **answer):
     page.evaluate('() => new Promise((done) => setTimeout(done, 100))')
 
 
-@pytest.mark.parametrize('way', ['Escape', 'Cancel'])
+@pytest.mark.parametrize('way', ['Escape', 'Close'])
 def test_the_dialog_can_be_left_while_it_sends(site, dialog, way):
     held = hold(dialog)
     with dialog.expect_request('**/retry'):
         send(dialog)
-    tab_to(dialog, 'Cancel')
-    dialog.keyboard.press('Enter' if way == 'Cancel' else 'Escape')
+    # The request goes on, so leaving cancels nothing.
+    tab_to(dialog, 'Close')
+    dialog.keyboard.press('Enter' if way == 'Close' else 'Escape')
 
     dialog.get_by_role('dialog').wait_for(state='hidden')
     assert focused(dialog) == 'Retry this run'

@@ -36,13 +36,18 @@ function part(name) {
   return form.querySelector(`[data-part=${name}]`);
 }
 
+// The name in the tab's storage. A request belongs to its user: somebody else may log in in the same tab.
+function storageKey() {
+  return `runs-api ${dialog.dataset.userId} ${opener.dataset.url}`;
+}
+
 // Keep the request for the run of the dialog, or forget it (null). The platform reloads the page of a live run, so it is
 // kept in the tab's storage, too.
 function keep(request) {
   earlier = request;
   requests.set(opener.dataset.url, request);
   try {
-    sessionStorage.setItem(`runs-api ${opener.dataset.url}`, JSON.stringify(request));
+    sessionStorage.setItem(storageKey(), JSON.stringify(request));
   } catch {
     // The browser stores nothing.
   }
@@ -52,7 +57,9 @@ function keep(request) {
 function findEarlier() {
   let request = requests.get(opener.dataset.url);
   try {
-    request ??= JSON.parse(sessionStorage.getItem(`runs-api ${opener.dataset.url}`));
+    // While this page was in the browser's back cache, another page may have sent it.
+    const stored = sessionStorage.getItem(storageKey());
+    if (stored) request = JSON.parse(stored);
   } catch {
     // As above.
   }
@@ -166,6 +173,8 @@ function setState(now, text = '') {
   // The attribute disabled would take the keyboard's focus away.
   submit.setAttribute('aria-disabled', now !== 'idle');
   submit.textContent = text || `Retry run ${opener.dataset.runId}`;
+  // Leaving the dialog does not cancel a request.
+  cancel.textContent = now === 'idle' ? 'Cancel' : 'Close';
   statusLine.textContent = text;
 }
 
@@ -212,12 +221,15 @@ async function send() {
 }
 
 // Say why nothing was created: in the server's words, except where these are about tokens and keys.
-function sentence(code, { message, details = {} }) {
-  if (code === 0 || code === 202) {
-    return 'No answer came from the server. Send it again: only one run is created, even if the first request arrived.';
-  }
+function sentence(code, { message, details }) {
+  const again = 'Send it again: only one run is created, even if the first request arrived.';
+  if (code === 0 || code === 202) return `No answer came from the server. ${again}`;
   if (code === 401) return 'You are not logged in any more, or this page is too old. Log in, then reload the page.';
-  if (!message) return `The server did not answer as expected (${code}). Try again, or tell an administrator.`;
+  // Errors of the API have details, those of a proxy do not.
+  if (!details) {
+    return `The server did not answer as expected (${code}). `
+      + (code >= 500 ? again : 'Try again, or tell an administrator.');
+  }
   if (details.refusal === 'key_reused') {
     return 'Your earlier request did arrive, and created a run with the choices that you had made by then. Reload the '
       + 'page to see it, or send again to create another run.';
