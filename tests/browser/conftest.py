@@ -14,9 +14,9 @@ def browser():
 
 
 @pytest.fixture
-def site(tmp_path):
+def site(tmp_path, settings):
     """The miniature that is served."""
-    with served(tmp_path) as site:
+    with served(tmp_path, settings) as site:
         yield site
 
 

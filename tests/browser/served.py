@@ -64,10 +64,11 @@ class Site:
 
 
 @contextmanager
-def served(folder):
-    """Serve the miniature on a database of its own in a folder while the block lasts."""
+def served(folder, settings):
+    """Serve the miniature, with some settings, on a database of its own in a folder while the block lasts."""
     objections: list[str] = []
-    app = create_app(f'sqlite:///{folder}/miniature.db', RUNS_API_BEFORE_RETRY=lambda source: ' '.join(objections))
+    app = create_app(f'sqlite:///{folder}/miniature.db', RUNS_API_BEFORE_RETRY=lambda source: ' '.join(objections),
+                     **settings)
     with app.app_context():
         run_id = seed.seed_demo().run_id
     asked: SimpleQueue[tuple[str, bool, int]] = SimpleQueue()

@@ -5,6 +5,7 @@ import re
 import pytest
 import seed
 from database import db
+from mod_regression.models import RegressionTest
 
 from .chromium import focused, hold, landed, open_dialog, send, tab_to
 
@@ -106,6 +107,19 @@ def test_the_dialog_says_what_is_known_of_the_failed_tests(site, visit):
     open_dialog(page)
     assert choices(page) == ['all 9 tests', 'only the one that did not pass']
     assert page.get_by_text('This test failed each time, in the same way').is_visible()
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
+def test_each_choice_says_how_many_inactive_tests_it_leaves_out(site, page):
+    with site.app.app_context():
+        passed, failed = db.session.query(RegressionTest).limit(2)
+        passed.active = failed.active = False
+        db.session.commit()
+
+    open_dialog(page)
+
+    assert choices(page) == ['all 7 tests, without 2 inactive ones',
+                             'only the 2 that did not pass, without 1 inactive one']
 
 
 def refuse(kind, site):

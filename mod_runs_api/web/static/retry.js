@@ -122,7 +122,7 @@ function showChoice(name, choice, unknown, one, several) {
   const isEarlier = earlier?.tests === name;
   part(name).hidden = Boolean(refusal) && !isEarlier;
   part(`${name}-text`).textContent =
-    !choice || (refusal && isEarlier) ? unknown : choice.test_count === 1 ? one : several;
+    !choice || (refusal && isEarlier) ? unknown : (choice.test_count === 1 ? one : several) + leftOut(choice);
   part(`${name}-refusal`).hidden = !refusal;
   part(`${name}-refusal`).textContent = refusal
     ? `Running ${name === 'all' ? 'all' : 'only the failed'} tests is not possible. ${sentence(422, refusal)}`
@@ -132,6 +132,10 @@ function showChoice(name, choice, unknown, one, several) {
     input.checked = false;
     statusLine.textContent = part(`${name}-refusal`).textContent;
   }
+}
+
+function leftOut({ inactive_ids: { length: inactive } }) {
+  return inactive ? `, without ${inactive} inactive ${inactive === 1 ? 'one' : 'ones'}` : '';
 }
 
 async function preview() {
@@ -235,16 +239,11 @@ function sentence(code, { message, details }) {
       + 'page to see it, or send again to create another run.';
   }
   if (details.fields) return `${message} ${fieldMessages(details.fields)}`;
-  if (details.inactive_ids?.length) return `${message} (${listIds(details.inactive_ids)})`;
   return message;
 }
 
 function fieldMessages(fields) {
   return Object.entries(fields).map(([name, messages]) => `${name}: ${[messages].flat().join(' ')}`).join(' ');
-}
-
-function listIds(ids) {
-  return ids.length > 10 ? `${ids.slice(0, 10).join(', ')} and ${ids.length - 10} more` : ids.join(', ');
 }
 
 form.addEventListener('submit', (event) => {
