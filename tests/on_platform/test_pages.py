@@ -2,7 +2,14 @@
 
 import re
 
-from .protocol import CRASH
+import pytest
+from browser import chromium
+from browser.conftest import browser
+
+from .protocol import CRASH, PASSWORD
+
+# This fixture is used as it is.
+__all__ = ['browser']
 
 
 def test_a_user_who_may_retry_finds_buttons_the_history_and_no_link_that_deletes(story):
@@ -25,3 +32,41 @@ def test_a_user_who_may_retry_finds_buttons_the_history_and_no_link_that_deletes
     story.rows.set('user', story.user_id, role='user')
     for shown in (story.page(run_id), story.visit('/test/')):
         assert 'Test' in shown and 'runs-api-retry' not in shown
+
+
+def poll(page):
+    """Let the page of a live run ask how it stands, as it does every 20 seconds."""
+    with page.expect_response('**/test/get_json_data/*') as response:
+        page.clock.fast_forward(20_000)
+    response.value.finished()
+
+
+@pytest.mark.parametrize('reason_to_reload', ['the first progress', 'the end'])
+def test_the_page_of_a_live_run_does_not_reload_itself_while_the_dialog_is_open(story, browser, reason_to_reload):
+    address = f"http://localhost:{story.process.call('serve')}"
+    story.process.call('add_people', people={'anna': 'admin'}, password=PASSWORD)
+    worker = story.worker(story.push(story.tests(1)))
+    with chromium.watching(browser) as open_page:
+        page = open_page()
+        page.goto(f'{address}/account/login')
+        page.get_by_label('Email').fill('anna@example.com')
+        page.get_by_label('Password').fill(PASSWORD)
+        page.get_by_role('button', name='Login').click()
+        if reason_to_reload == 'the end':
+            worker.start()
+        page.clock.install()
+        page.goto(f'{address}/test/{worker.run_id}')
+        page.get_by_role('button', name='Retry this run').click()
+        page.get_by_label('Reason').fill('flaky')
+        if reason_to_reload == 'the end':
+            worker.end()
+        else:
+            worker.start()
+
+        for _ in range(2):
+            poll(page)
+
+        assert page.get_by_role('dialog').get_by_label('Reason').input_value() == 'flaky'
+        page.keyboard.press('Escape')
+        with page.expect_navigation():
+            poll(page)
