@@ -10,6 +10,7 @@ const HOUR = 3600000;
 // A screen reader announces the limit of the reason when so many characters are left.
 const FEW = 20;
 
+const buttons = [...document.querySelectorAll('.runs-api-retry')];
 const dialog = document.getElementById('runs-api-dialog');
 const form = dialog.querySelector('form');
 const reason = form.querySelector('textarea');
@@ -37,8 +38,8 @@ function part(name) {
 }
 
 // The name in the tab's storage. A request belongs to its user: somebody else may log in in the same tab.
-function storageKey() {
-  return `runs-api ${dialog.dataset.userId} ${opener.dataset.url}`;
+function storageKey(button) {
+  return `runs-api ${dialog.dataset.userId} ${button.dataset.url}`;
 }
 
 // Keep the request for the run of the dialog, or forget it (null). The platform reloads the page of a live run, so it is
@@ -47,18 +48,18 @@ function keep(request) {
   earlier = request;
   requests.set(opener.dataset.url, request);
   try {
-    sessionStorage.setItem(storageKey(), JSON.stringify(request));
+    sessionStorage.setItem(storageKey(opener), JSON.stringify(request));
   } catch {
     // The browser stores nothing.
   }
 }
 
-// Return the last request for the run of the dialog, if it is not known whether it created a run.
-function findEarlier() {
-  let request = requests.get(opener.dataset.url);
+// Return the last request for the run of a button, if it is not known whether it created a run.
+function findEarlier(button) {
+  let request = requests.get(button.dataset.url);
   try {
     // While this page was in the browser's back cache, another page may have sent it.
-    const stored = sessionStorage.getItem(storageKey());
+    const stored = sessionStorage.getItem(storageKey(button));
     if (stored) request = JSON.parse(stored);
   } catch {
     // As above.
@@ -79,7 +80,7 @@ function length() {
 function open(button) {
   opening += 1;
   opener = button;
-  earlier = findEarlier();
+  earlier = findEarlier(button);
   form.reset();
   if (earlier) {
     form.elements.tests.value = earlier.tests;
@@ -271,6 +272,10 @@ addEventListener('pagehide', () => {
   state = 'idle';
   dialog.close();
 });
+// Another user may have logged in since, and must not see the request.
+addEventListener('pageshow', ({ persisted }) => {
+  if (persisted && buttons.some(findEarlier)) location.reload();
+});
 
 // A page of another origin could show this page in a frame, and trick the user into pressing the button.
 function isFramedByAnotherOrigin() {
@@ -286,7 +291,7 @@ function isFramedByAnotherOrigin() {
 // In a row of a table, the dialog would look like a cell, and would disappear if the row is filtered out.
 document.body.append(dialog);
 if (!isFramedByAnotherOrigin()) {
-  for (const button of document.querySelectorAll('.runs-api-retry')) {
+  for (const button of buttons) {
     button.addEventListener('click', () => open(button));
     button.hidden = false;
   }
