@@ -153,15 +153,15 @@ def verdict_command(run_id: int, as_json: bool) -> None:
     Lists each test that did not pass in every attempt, with the run and the outcome of each attempt. The last line is
     the overall verdict. Exits with 0 for pass and unstable, 1 for fail and 9 for pending.
     """
-    found = extension_state().transactions.run(read_verdict, run_id)
-    tests = TestVerdictSchema(many=True).dump(found.tests)
+    verdict = extension_state().transactions.run(read_verdict, run_id)
+    tests = TestVerdictSchema(many=True).dump(verdict.tests)
     if as_json:
-        print_json({'data': tests, 'meta': VerdictMetaSchema().dump(found)})
+        print_json({'data': tests, 'meta': VerdictMetaSchema().dump(verdict)})
     else:
         print_list([test for test in tests if test['verdict'] != 'passed'], VERDICT_COLUMNS,
                    empty='No test has another verdict than "passed".')
-        print_line('\t'.join(filter(None, [found.overall, found.sentence])))
-    raise SystemExit(EXIT_CODES[found.overall])
+        print_line('\t'.join(filter(None, [verdict.overall, verdict.sentence])))
+    raise SystemExit(EXIT_CODES[verdict.overall])
 
 
 CARRY_OVER_COLUMNS: Columns = {
@@ -173,7 +173,7 @@ CARRY_OVER_COLUMNS: Columns = {
 @click.argument('run_id', type=int, required=False)
 def carry_over_command(run_id: int | None, as_json: bool) -> None:
     """
-    Carry results over into the failed-only retry RUN_ID, or into all that lack results. It may be repeated.
+    Carry results over into the failed-only retry RUN_ID, or into all incomplete ones. It may be repeated.
 
     Prints the run and the number of results.
     """
@@ -260,12 +260,12 @@ def flaky_command(last: int, as_json: bool) -> None:
     FLAKY is the number of these runs in which the test was flaky. RETRIED is the number in which it ran more than once.
     LAST RUN is the newest in which it was flaky. The command only reads.
     """
-    found = list_flaky(extension_state().transactions, last)
-    tests = [asdict(test) for test in found.tests]
+    flaky = list_flaky(extension_state().transactions, last)
+    tests = [asdict(test) for test in flaky.tests]
     if as_json:
-        print_json({'runs': found.runs, 'tests': tests})
+        print_json({'runs': flaky.runs, 'tests': tests})
     else:
-        print_list(tests, FLAKY_COLUMNS, empty=f'No test was flaky in {counted(found.runs, "run")} with retries.')
+        print_list(tests, FLAKY_COLUMNS, empty=f'No test was flaky in {counted(flaky.runs, "run")} with retries.')
 
 
 COMMANDS = (retry_command, attempts_command, verdict_command, carry_over_command, sweep_command, causes_command,

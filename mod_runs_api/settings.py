@@ -127,13 +127,14 @@ class Settings:
 
 #: The settings by their fields.
 SETTINGS: Mapping[str, Setting] = {
-    one.name: one.metadata['setting'] for one in fields(Settings) if 'setting' in one.metadata}
+    field.name: field.metadata['setting'] for field in fields(Settings) if 'setting' in field.metadata}
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
     """Return the settings of an application. Raises :exc:`MountError` if one has a value that it cannot have."""
     # A misspelt name would silently leave the default in force: no checks, and everybody's roles.
-    unknown = {name for name in config if name.startswith('RUNS_API_')} - {one.name for one in SETTINGS.values()}
+    known = {setting.name for setting in SETTINGS.values()}
+    unknown = {name for name in config if name.startswith('RUNS_API_')} - known
     if unknown:
         raise MountError(f'There is no setting {", ".join(sorted(unknown))}.')
     values = {field_name: setting.read(setting.name, config.get(setting.name, setting.default))

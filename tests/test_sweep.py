@@ -34,9 +34,6 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 LONG, SHORT = 4 * HOUR + MINUTE, 4 * HOUR - MINUTE
 
 FORK = 'https://github.com/somebody/ccextractor.git'
-SETTLING = 'it ended less than 15 minutes ago, and an end is not final'
-OPEN = ('the last 3 automatic attempts of linux were infrastructure failures, and no run of it has completed with all '
-        'its results since')
 
 
 class Line(NamedTuple):
@@ -165,13 +162,13 @@ def test_a_run_that_stopped_half_way_is_resumed_without_a_requester_and_inactive
 
 def test_a_run_gets_one_step_of_a_sweep(scene):
     scene.run('Canceled by admin')
-    full, lacking = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
+    full, incomplete = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
     finish(full, scene.tests, failed=scene.tests[:1])
     with before_statements(Engine, 'INSERT INTO run_carried_over', fail):
-        complete(lacking)
+        complete(incomplete)
 
-    for expected in (Line(lacking, 'carried over', '3 results'),
-                     Line(lacking, 'retried', '2 of 2 results are missing')):
+    for expected in (Line(incomplete, 'carried over', '3 results'),
+                     Line(incomplete, 'retried', '2 of 2 results are missing')):
         for options in (['--dry-run'], []):
             assert [line._replace(new_run_id=None) for line in scene.sweep(*options)] == [expected]
     assert scene.sweep() == []
@@ -234,7 +231,7 @@ def test_a_second_automatic_retry_waits_until_a_run_of_the_platform_completes(sc
         (7, TestPlatform.linux), (8, TestPlatform.linux), (9, TestPlatform.windows)))
     hollow = scene.run('Canceled by admin', number=10)
     complete(early)
-    run = scene.run(number=1)
+    scene.run(number=1)
     (line,) = scene.sweep()
     retry = line.new_run_id
     end(retry)
@@ -243,9 +240,7 @@ def test_a_second_automatic_retry_waits_until_a_run_of_the_platform_completes(sc
         complete(completed)
 
     for options in (['--dry-run'], []):
-        assert scene.sweep(*options) == [Line(retry, 'waiting', (
-            f'run {run} has had an automatic retry, and no run of linux has completed with all its results since '
-            'this one ended'))]
+        assert steps(scene.sweep(*options)) == [(retry, 'waiting')]
     complete(late)
     assert scene.sweep() == [Line(retry, 'retried', TIME_LIMIT, retry + 1)]
 
@@ -339,22 +334,15 @@ def test_a_second_automatic_retry_waits_if_the_completed_run_is_restarted_after_
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 5}])
-def test_the_breaker_is_open_until_a_run_of_the_platform_completes(scene):
-    early, late, elsewhere = (scene.run(None, results=3, number=number, platform=platform) for number, platform in (
-        (7, TestPlatform.linux), (8, TestPlatform.linux), (9, TestPlatform.windows)))
+def test_the_breaker_is_open_on_its_platform_until_a_run_completes(scene):
+    late = scene.run(None, results=3, number=8)
     for number in range(1, 4):
         scene.run(number=number)
-    *others, last = [line.new_run_id for line in scene.sweep()]
-    for failed in others:
-        end(failed)
-    complete(early)
-    end(last)
-    for completed in (elsewhere, scene.run('Canceled by admin', number=12)):
-        complete(completed)
+    for line in scene.sweep():
+        end(line.new_run_id)
     run, windows = scene.run(number=10), scene.run(number=11, platform=TestPlatform.windows)
 
-    reasons = {line.run_id: line.why for line in scene.sweep()}
-    assert (reasons[run], reasons[windows]) == (OPEN, TIME_LIMIT)
+    assert {(run, 'waiting'), (windows, 'retried')} <= {*steps(scene.sweep())}
     complete(late)
     assert (run, 'retried') in steps(scene.sweep())
 
@@ -384,7 +372,7 @@ def test_a_lost_machine_ends_its_run_and_the_status_of_its_commit_is_error(scene
     assert (end['status'], end['message']) == ('canceled', LOST_MACHINE)
     assert scene.github.statuses == [
         {'commit': COMMIT, 'state': 'error', 'description': LOST_MACHINE, 'context': 'CI - linux'}]
-    assert scene.sweep() == [Line(run, 'waiting', SETTLING)]
+    assert steps(scene.sweep()) == [(run, 'waiting')]
 
 
 @pytest.mark.parametrize(('machines', 'progress', 'is_ended'), [
@@ -521,20 +509,20 @@ def test_it_prints_a_line_for_each_run_and_cuts_a_long_reason(scene):
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
-def test_lacking_results_are_found_although_others_were_carried_over_before(scene):
+def test_missed_results_are_found_although_others_were_carried_over_before(scene):
     scene.run('Canceled by admin')
-    full, lacking = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
+    full, incomplete = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
     write(full, TestStatus.testing)
-    finish(lacking, scene.tests[1:2])
-    assert len(scene.rows.carried_over(lacking)) == 1
+    finish(incomplete, scene.tests[1:2])
+    assert len(scene.rows.carried_over(incomplete)) == 1
 
     # Another attempt has it, and has not ended.
     report(full, scene.tests)
     assert scene.sweep() == []
     complete(full)
-    assert scene.sweep('--dry-run') == scene.sweep() == [Line(lacking, 'carried over', '1 result')]
+    assert scene.sweep('--dry-run') == scene.sweep() == [Line(incomplete, 'carried over', '1 result')]
     assert scene.sweep() == []
-    assert len(scene.rows.of('test_result', test_id=lacking)) == 3
+    assert len(scene.rows.of('test_result', test_id=incomplete)) == 3
 
 
 # Faults

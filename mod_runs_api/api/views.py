@@ -33,10 +33,10 @@ def retry(run_id: str) -> Answer:
     user = requester()
     key = request.headers.get('Idempotency-Key')
     _refuse_fields_in_query()
-    fields = load_retry_fields(read_object(), key)
+    failed_only, reason = load_retry_fields(read_object(), key)
     state = extension_state()
     created = create_retry(state, RetryRequest(
-        _to_id(run_id), fields.failed_only, fields.reason, user.id, idempotency_digest=digest_key(user.id, key)))
+        _to_id(run_id), failed_only, reason, user.id, idempotency_digest=digest_key(user.id, key)))
 
     # The page of a run is the host's route. Its path differs from this route's in the end only.
     headers = {'Location': url_for(state.retry_endpoint, run_id=created.new_run_id).removesuffix('/retry')}
@@ -49,9 +49,9 @@ def retry(run_id: str) -> Answer:
 
 def _refuse_fields_in_query() -> None:
     # The route would ignore ?failed_only=true as unknown, and run all tests.
-    found = RetryRequestSchema().fields.keys() & request.args.keys()
-    if found:
-        raise InvalidFields({name: ['Send it in the body.'] for name in sorted(found)})
+    names = RetryRequestSchema().fields.keys() & request.args.keys()
+    if names:
+        raise InvalidFields({name: ['Send it in the body.'] for name in sorted(names)})
 
 
 def preview(run_id: str) -> Answer:

@@ -62,7 +62,7 @@ def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[i
 
 
 def read_carried_over(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return for each run the tests of which a result was carried over into it. It may have been deleted."""
+    """Return for each run the tests of which a result was carried over into it. The result may have been deleted."""
     mark, completed = db.run_carried_over.c, db.host.TestProgress
     return _group_tests(run_ids, db.connection.execute(
         select(mark.run_id, mark.regression_test_id)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, select, true
 
-from ..domain.outcomes import DifferingFile, Evidence, File, Result, RunTests, choose_selected
+from ..domain.outcomes import DifferingFile, Evidence, ExpectedOutput, File, Result, RunTests, selected_or_active
 from . import BY_PRIMARY_KEY, Database, as_bytes
 from .runs import read_active
 
@@ -18,8 +18,8 @@ def read_tests(db: Database, run_ids: Sequence[int]) -> dict[int, RunTests]:
     selected = _read_selected_without_result(db, run_ids)
     active = _read_active_with_category(db) if None in selected.values() else {}
     results = _read_results(db, run_ids)
-    return {run_id: RunTests(results[run_id], choose_selected(selected[run_id], active), selected[run_id] is not None)
-            for run_id in run_ids}
+    return {run_id: RunTests(results[run_id], selected_or_active(tests, active), tests is not None)
+            for run_id, tests in selected.items()}
 
 
 def _read_selected_without_result(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, bool] | None]:
@@ -53,18 +53,18 @@ def _read_results(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, R
     rows = db.connection.execute(
         select(result.test_id, result.regression_test_id, result.exit_code, result.expected_rc)
         .where(result.test_id.in_(run_ids))).all()
-    missing, differing = _read_missing(db, run_ids), _read_differing(db, run_ids)
+    without_file, differing = _read_outputs_without_file(db, run_ids), _read_differing(db, run_ids)
     results: dict[int, dict[int, Result]] = {run_id: {} for run_id in run_ids}
     for run_id, test_id, exit_code, expected_rc in rows:
         key = run_id, test_id
-        results[run_id][test_id] = Result(exit_code, expected_rc, missing.get(key, ()), differing.get(key, ()))
+        results[run_id][test_id] = Result(exit_code, expected_rc, without_file.get(key, ()), differing.get(key, ()))
     return results
 
 
-def _read_missing(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int], list[bool | None]]:
-    """Return whether each expected output without a file is ignored, by the run and the test of a result."""
+def _read_outputs_without_file(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int], list[ExpectedOutput]]:
+    """Return the expected outputs without a file, by the run and the test of a result."""
     result, file, output = db.host.TestResult, db.host.TestResultFile, db.host.RegressionTestOutput
-    missing: dict[tuple[int, int], list[bool | None]] = defaultdict(list)
+    outputs: dict[tuple[int, int], list[ExpectedOutput]] = defaultdict(list)
     for run_id, test_id, is_ignored in db.connection.execute(
             select(result.test_id, result.regression_test_id, output.ignore)
             .with_hint(file, BY_PRIMARY_KEY)
@@ -72,8 +72,8 @@ def _read_missing(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int],
             .outerjoin(file, and_(file.test_id == result.test_id, file.regression_test_id == result.regression_test_id,
                                   file.regression_test_output_id == output.id))
             .where(result.test_id.in_(run_ids), file.test_id.is_(None))):
-        missing[run_id, test_id].append(is_ignored)
-    return missing
+        outputs[run_id, test_id].append(ExpectedOutput(is_ignored))
+    return outputs
 
 
 def _read_differing(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int], Collection[DifferingFile]]:
@@ -98,14 +98,14 @@ def is_in_category(db: Database, regression_test_id: SQLColumnExpression[int]) -
 def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, Sequence[int]]:
     """Return the tests that were selected for each run, in order: their full test sets."""
     customized = db.host.CustomizedTest
-    found: dict[int, list[int]] = {run_id: [] for run_id in run_ids}
+    selected: dict[int, list[int]] = {run_id: [] for run_id in run_ids}
     for run_id, test_id in db.connection.execute(
             select(customized.test_id, customized.regression_id).distinct()
             .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None))
             .order_by(customized.regression_id)):
-        found[run_id].append(test_id)
-    every_active = [] if all(found.values()) else sorted(read_active(db))
-    return {run_id: choose_selected(tests or None, every_active) for run_id, tests in found.items()}
+        selected[run_id].append(test_id)
+    every_active = [] if all(selected.values()) else sorted(read_active(db))
+    return {run_id: selected_or_active(tests or None, every_active) for run_id, tests in selected.items()}
 
 
 def read_evidence(db: Database, run_ids: Sequence[int],
@@ -119,16 +119,16 @@ def read_evidence(db: Database, run_ids: Sequence[int],
                                            file.regression_test_id == result.regression_test_id))
         .where(result.test_id.in_(run_ids), result.regression_test_id.in_(regression_test_ids)))
     codes: dict[tuple[int, int], tuple[int | None, int | None]] = {}
-    found: dict[tuple[int, int], dict[int, tuple[str, str]]] = defaultdict(dict)
+    hashes: dict[tuple[int, int], dict[int, tuple[str, str]]] = defaultdict(dict)
     for regression_test_id, run_id, exit_code, expected_rc, output_id, expected, produced in rows:
         codes[regression_test_id, run_id] = exit_code, expected_rc
         if output_id is not None:
-            found[regression_test_id, run_id][output_id] = expected, produced
-    oldest = _find_oldest_runs(db, {output_id for files in found.values() for output_id in files})
+            hashes[regression_test_id, run_id][output_id] = expected, produced
+    oldest = _find_oldest_runs(db, {output_id for files in hashes.values() for output_id in files})
     # A file that was deleted in between has no oldest run.
     return {(test_id, run_id): Evidence(*codes[test_id, run_id], {
-        output_id: File(*hashes, oldest.get(output_id, run_id))
-        for output_id, hashes in found[test_id, run_id].items()}) for test_id, run_id in codes}
+        output_id: File(*of_file, oldest.get(output_id, run_id))
+        for output_id, of_file in hashes[test_id, run_id].items()}) for test_id, run_id in codes}
 
 
 def _find_oldest_runs(db: Database, output_ids: Collection[int]) -> dict[int, int]:

@@ -63,14 +63,14 @@ def read_under_maintenance(db: Database) -> set[str]:
     return set(db.connection.scalars(select(as_text(maintenance.platform)).where(maintenance.disabled == true())))
 
 
-def read_automatic_attempts(db: Database, platform: str, limit: int) -> list[AutomaticAttempt]:
+def read_automatic_attempts(db: Database, platform: str, count: int) -> list[AutomaticAttempt]:
     """Return the newest automatic attempts of a platform, the newest first."""
     run, retry = db.host.Test, db.run_retry.c
     return [AutomaticAttempt(run_id, created_at) for run_id, created_at in db.connection.execute(
         select(retry.run_id, retry.created_at)
         .join_from(db.run_retry, run, run.id == retry.run_id)
         .where(retry.automatic == true(), as_text(run.platform) == platform)
-        .order_by(retry.run_id.desc()).limit(limit))]
+        .order_by(retry.run_id.desc()).limit(count))]
 
 
 def read_last_completed(db: Database, platform: str, progress_id: int, count: int) -> Sequence[int]:

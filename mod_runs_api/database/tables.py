@@ -65,7 +65,7 @@ def _run_carried_over(host: HostModels) -> Table:
         # deletes it. The time is part of the key because SQLite uses ids again.
         Column('progress_id', Integer, primary_key=True, autoincrement=False),
         Column('progress_timestamp', host.TestProgress.timestamp.type, primary_key=True),
-        # The run that executed the test.
+        # The attempt that ran the test.
         Column('origin_run_id', Integer, nullable=False),
         # Whether the test had been selected for the retry.
         Column('was_selected', Boolean, nullable=False, default=False),

@@ -67,7 +67,7 @@ class Attempt(AttemptRecord):
     not_run : int
         The number of tests without a result.
     carried_over_from : dict of int to int
-        The number of results that were carried over into it, by the run that executed the tests.
+        The number of results that were carried over into it, by the attempt that ran the tests.
     to_carry_over : int
         The number of results that a failed-only retry, which has not ended, gets when it completes.
     built_commit_sha : str or None
@@ -129,13 +129,14 @@ class EndedAttempt(NamedTuple):
 
 def choose_source_of_failed(ended: Sequence[EndedAttempt]) -> int | None:
     """Return the attempt that ``/retry failed`` takes, from attempts in the order of their ends; None if none fits."""
-    return _last([one for one in ended if one.has_own_result and (one.is_completed or one.has_failure)])
+    return _last([attempt for attempt in ended
+                  if attempt.has_own_result and (attempt.is_completed or attempt.has_failure)])
 
 
 def choose_decisive(ended: Sequence[EndedAttempt], newest_id: int) -> int:
     """Return the attempt whose results currently stand for the run, of attempts in the order of their ends."""
     # A retry that is queued, running or canceled hides no result before it.
-    completed = _last([one for one in ended if one.has_own_result and one.is_completed])
+    completed = _last([attempt for attempt in ended if attempt.has_own_result and attempt.is_completed])
     return completed or choose_source_of_failed(ended) or _last(ended) or newest_id
 
 

@@ -40,10 +40,11 @@ def find_origins(completed: ProgressRow | None, not_own: Collection[int], attemp
 def drop_contradicted(run_id: int, origins: Mapping[int, int], reported: Mapping[tuple[int, int], OutputFiles],
                       files: Mapping[tuple[int, int], OutputFiles]) -> dict[int, int]:
     """
-    Return the origin runs without those of tests whose output a worker reported differently, but without a result.
+    Return the origin runs but for the tests that must stay without a result.
 
-    Such a test stays without a result. ``reported`` has the outputs that the worker of the retry reported, and ``files``
-    those of the origin runs, both by run and test.
+    These are the tests of which the retry's worker reported an output that differs from that of the origin run.
+    ``reported`` has the outputs that the worker reported without a result, by run and test, and ``files`` those of the
+    origin runs.
     """
     return {test: origin_id for test, origin_id in origins.items()
             if reported.get((run_id, test), {}).items() <= files.get((origin_id, test), {}).items()}

@@ -1,5 +1,5 @@
 """
-Why a run ended, if it did not complete or lacks results (docs/api.rst, "Causes").
+Why a run ended, if it did not complete or its results are missing (docs/api.rst, "Causes").
 
 Most runs that people retry failed because of the machine, not the code. The platform says so only in the messages of
 the progress rows, which :func:`find_cause` reads. A message that is not in the tables has the cause "unknown".
@@ -160,7 +160,7 @@ def find_cause(run: RunSummary) -> Cause | None:
         return cause
     if last == TIME_LIMIT and run.longest_runtime >= MAX_RUNTIME_OF_TEST:
         return Cause('code', last, CODE_HANGS)
-    # A completed run lacks results, unless a cancellation after its completion names a known cause.
+    # Results of a completed run are missing, unless a cancellation after its completion names a known cause.
     if progress.completed and (progress.status != CANCELED or cause.name == 'unknown'):
         missing = 'all' if run.selected is None else f'{run.missing} of {run.selected}'
         return Cause.of_missing(f'{missing} {MISSING_RESULTS}')

@@ -28,20 +28,26 @@ class DifferingFile(NamedTuple):
     accepted: set[bytes | None]
 
 
+class ExpectedOutput(NamedTuple):
+    """An output that a test is expected to have."""
+
+    #: None if that is not known.
+    is_ignored: bool | None
+
+
 class Result(NamedTuple):
     """The result of a test, and its outputs that are not identical to the expected ones."""
 
     exit_code: int | None
     expected_rc: int | None
-    #: For each expected output without a file, whether it is ignored; None if that is not known.
-    missing: Collection[bool | None] = ()
+    outputs_without_file: Collection[ExpectedOutput] = ()
     differing: Collection[DifferingFile] = ()
 
 
 def decide(result: Result) -> Outcome:
     """Return the outcome of a test that has a result: the rule for a pass."""
     # An ignored output may be missing. If it has a file, the file counts like any other.
-    if any(not is_ignored for is_ignored in result.missing):
+    if any(not output.is_ignored for output in result.outputs_without_file):
         return 'missing_output'
     # Without an exit code the end of the test is unknown, whatever was expected.
     if result.exit_code is None or result.exit_code != result.expected_rc:
@@ -53,13 +59,13 @@ class RunTests(NamedTuple):
     """The tests of a run."""
 
     results: Mapping[int, Result]
-    #: The selected tests, each with whether it is in a category. Tests with a result may be left out.
+    #: Selected test → whether it is in a category. May omit tests that have a result.
     selected: Mapping[int, bool]
     #: Whether tests were selected for the run. Otherwise it ran every test, inactive ones too.
     has_selection: bool = True
 
 
-def choose_selected(selected: T | None, active: T) -> T:
+def selected_or_active(selected: T | None, active: T) -> T:
     """Return the selected tests of a run; None stands for a run without rows in ``customized_test``."""
     # It ran every test of its time. The original selection is unknown, so every test that is active now stands for it.
     return active if selected is None else selected
@@ -75,9 +81,9 @@ def find_outcomes(tests: RunTests, carried_over: Collection[int] = ()) -> dict[i
     return dict(sorted(outcomes.items()))
 
 
-def did_not_pass(outcome: Outcome) -> bool:
-    """Return whether a failed-only retry runs a test with this outcome again; ``carried_over`` is no such outcome."""
-    return outcome != 'pass'
+def list_not_passed(outcomes: Mapping[int, Outcome]) -> list[int]:
+    """Return the tests that a failed-only retry runs again."""
+    return [test for test, outcome in outcomes.items() if outcome in (*FAILED, 'not_run')]
 
 
 class File(NamedTuple):

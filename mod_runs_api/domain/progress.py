@@ -53,4 +53,4 @@ class Progress:
 
 def sort_by_end(progress: Iterable[Progress]) -> list[ProgressRow]:
     """Return the end of each run that has ended, the latest last."""
-    return sorted((one.end for one in progress if one.end is not None), key=lambda end: end.id)
+    return sorted((run.end for run in progress if run.end is not None), key=lambda end: end.id)

@@ -2,7 +2,7 @@
 Retries, and the requests for them (docs/api.rst, "Retry a run").
 
 :class:`RetryRules` decides who may retry, and which tests a retry runs or why it is refused. It decides by the facts in
-:class:`Source`, and so do a retry, its preview and the sweep.
+:class:`RetryFacts`, and so do a retry, its preview and the sweep.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..errors import InactiveTests, NothingFailed, Refusal, RunNotFinished
 from .attempts import derive_status
-from .outcomes import Outcome, did_not_pass
+from .outcomes import Outcome, list_not_passed
 from .progress import ENDED_STATUSES
 from .run import Run
 from .users import User
@@ -95,8 +95,8 @@ class RetryRequest:
 
 
 @dataclass(frozen=True)
-class Source:
-    """A run, with the facts that decide which tests its retry runs or why it is refused."""
+class RetryFacts:
+    """The facts that decide which tests the retry of a run runs, or why it is refused."""
 
     run: Run
     #: The tests of the run with their outcomes, in order.
@@ -111,7 +111,7 @@ class Source:
     @property
     def not_passed(self) -> list[int]:
         """The tests of the run that did not pass, also those without a result."""
-        return [test for test, outcome in self.outcomes.items() if did_not_pass(outcome)]
+        return list_not_passed(self.outcomes)
 
 
 @dataclass(frozen=True)
@@ -168,27 +168,27 @@ class RetryRules:
         """Return the rules for an automatic retry. It leaves out inactive tests, because there is nobody to ask."""
         return replace(self, drop_inactive_tests=True)
 
-    def find_option(self, source: Source, failed_only: bool) -> RetryOption:
+    def find_option(self, facts: RetryFacts, failed_only: bool) -> RetryOption:
         """Return a retry of a run: of all tests, or of those that did not pass. It may be refused."""
         try:
-            return self.choose_tests(source, failed_only)
+            return self.choose_tests(facts, failed_only)
         except Refusal as refusal:
             return RetryOption([], []).refuse(refusal)
 
-    def choose_tests(self, source: Source, failed_only: bool) -> RetryOption:
+    def choose_tests(self, facts: RetryFacts, failed_only: bool) -> RetryOption:
         """Return a retry of a run: of all tests, or of those that did not pass. Raises :exc:`Refusal`."""
-        run, tests = source.run, source.not_passed if failed_only else source.full_set
+        run, tests = facts.run, facts.not_passed if failed_only else facts.full_set
         if failed_only and run.status not in ENDED_STATUSES:
             status = derive_status(run.status, Counter())
             raise RunNotFinished(f'Run {run.id} is still {status}: it has no failed tests yet.', run_status=status)
         if failed_only and not tests:
             raise NothingFailed(f'No test of run {run.id} failed: there is nothing to run again.')
-        inactive_ids = [test for test in tests if test not in source.active_ids]
+        inactive_ids = [test for test in tests if test not in facts.active_ids]
         # A run without a selection runs inactive tests too, but nobody selected them.
-        if inactive_ids and source.has_selection and not self.drop_inactive_tests:
+        if inactive_ids and facts.has_selection and not self.drop_inactive_tests:
             raise InactiveTests(f'Some of the tests to run are inactive now: {_name_tests(inactive_ids)}.',
                                 inactive_ids=inactive_ids)
-        regression_test_ids = [test for test in tests if test in source.active_ids]
+        regression_test_ids = [test for test in tests if test in facts.active_ids]
         if not regression_test_ids:
             # A run without rows in customized_test would run every test there is.
             raise InactiveTests('None of the tests to run is active: there is nothing to run again.',

@@ -106,7 +106,7 @@ def other_builds_sentence(other_builds: Sequence[OtherBuild]) -> str:
 
 
 def count_attempts(tests: Iterable[TestVerdict]) -> int:
-    """Return the number of ended attempts that executed a test. The others prove nothing."""
+    """Return the number of ended attempts that ran a test. The others prove nothing."""
     return len({attempt.run_id for test in tests for attempt in test.attempts if attempt.has_run})
 
 

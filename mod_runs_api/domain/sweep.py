@@ -19,17 +19,21 @@ from typing import Literal, NamedTuple
 from .. import clock
 from .causes import Cause, RunSummary
 from .progress import ProgressRow, sort_by_end
-from .retry import MAX_REASON_LENGTH, RetryRequest, RetryRules, Source, digest_key
+from .retry import MAX_REASON_LENGTH, RetryFacts, RetryRequest, RetryRules, digest_key
 from .run import NewerRun, Run
 from .sentences import counted
 from .verdict import TestVerdict
 
-#: An end is not final, because the machine may still report.
-SETTLED_AFTER = timedelta(minutes=15)
-#: After this time an end and a lost machine are left to people, and an attempt is no longer in flight.
-GIVEN_UP_AFTER = timedelta(hours=24)
+#: Wait this long after an end: the machine may still report.
+FINAL_AFTER = timedelta(minutes=15)
+#: An infrastructure failure is retried for this time after its end. Then it is left to people.
+RETRIED_FOR = timedelta(hours=24)
+#: An automatic attempt that has not ended is in flight for this time.
+IN_FLIGHT_FOR = timedelta(hours=24)
 #: A machine is lost if it is silent for this time longer than the platform lets it run.
 GRACE = timedelta(hours=2)
+#: The run of a lost machine is ended for this time. Then it is left to people.
+ENDED_FOR = timedelta(hours=24)
 #: For this time after its end, a failed-only retry is compared with the other attempts: a result may arrive late.
 WATCHED_FOR = timedelta(days=2)
 #: The number of consecutive infrastructure failures that opens the circuit breaker.
@@ -82,48 +86,42 @@ class Candidate:
     newest_completion_id: int = 0
 
     @property
-    def automatic_retries(self) -> int:
-        """The number of automatic retries that its root run has had."""
-        return len(self.automatic_sources)
-
-    @property
     def has_been_retried(self) -> bool:
         """Whether one of its own attempts is newer, or its automatic retry was deleted: it is not made again."""
         has_newer = self.newest is not None and self.newest.root_id == self.run.root_id
         return has_newer or self.run.id in self.automatic_sources
 
-    def find_reason_to_wait(self, limit: int, now: datetime) -> str | None:
-        """Return why the run is not retried now; ``limit`` is how many automatic retries a root run may get."""
+    def find_reason_to_wait(self, retries_allowed: int, now: datetime) -> str | None:
+        """Return why the run is not retried now, if its root run may get this number of automatic retries."""
         end = self.summary.progress.end
         if self.newest is not None:
             return f'run {self.newest.run_id} of the same commit is newer'
-        if end is not None and clock.age(end.timestamp, now) < SETTLED_AFTER:
-            return f'it ended less than {SETTLED_AFTER.seconds // 60} minutes ago, and an end is not final'
-        if self.automatic_retries >= limit:
+        if end is not None and clock.age(end.timestamp, now) < FINAL_AFTER:
+            return f'it ended less than {FINAL_AFTER.seconds // 60} minutes ago, and an end is not final'
+        if len(self.automatic_sources) >= retries_allowed:
             return f'the automatic retries of run {self.run.root_id} are used up'
-        # In an outage, a further retry would fail like the one before. A simulation of two weeks had two outages and
-        # 139 infrastructure failures. With 2 retries, 82 % of the runs completed, without this rule 78 %, with 1 68 %.
-        if self.automatic_retries and end is not None and self.newest_completion_id <= end.id:
+        # In an outage, a further retry would fail like the one before.
+        if self.automatic_sources and end is not None and self.newest_completion_id <= end.id:
             return (f'run {self.run.root_id} has had an automatic retry, and no run of {self.run.platform} has '
                     'completed with all its results since this one ended')
         return None
 
-    def plan_retry(self, rules: RetryRules, source: Source, passed_elsewhere: Set[int]) -> Step | None:
+    def plan_retry(self, rules: RetryRules, facts: RetryFacts, passed_elsewhere: Set[int]) -> Step | None:
         """
         Return the step that retries it, or the reason to wait; None for a retry all of whose tests passed elsewhere.
 
         ``passed_elsewhere`` has the tests that passed in the last other attempt that completed and ran them.
         """
         run, detail = self.run, self.cause.detail
-        if run.failed_only and source.outcomes.keys() <= passed_elsewhere:
+        if run.failed_only and facts.outcomes.keys() <= passed_elsewhere:
             return None
         if run.failed_only:
             # It runs its own tests again. If all passed, only its end was lost: no other attempt completed with them.
-            failed_only = bool(source.not_passed)
+            failed_only = bool(facts.not_passed)
         else:
             # A run that stopped half-way is resumed.
-            failed_only = bool(self.summary.results) and any(test in source.active_ids for test in source.not_passed)
-        option = rules.for_automatic_retry().find_option(source, failed_only)
+            failed_only = bool(self.summary.results) and any(test in facts.active_ids for test in facts.not_passed)
+        option = rules.for_automatic_retry().find_option(facts, failed_only)
         if option.refusal:
             return Step(run.id, 'waiting', option.refusal.message)
         request = RetryRequest(run.id, failed_only, f'Automatic: {detail}'[:MAX_REASON_LENGTH], automatic=True,
@@ -141,11 +139,11 @@ class CircuitBreaker:
     in_flight: int
     is_open: bool
 
-    def find_reason_to_wait(self, limit: int) -> str | None:
-        """Return why no automatic retry is made now; ``limit`` is how many may be in flight."""
+    def find_reason_to_wait(self, at_once: int) -> str | None:
+        """Return why no automatic retry is made now, if this number of attempts may be in flight."""
         if self.is_under_maintenance:
             return f'{self.platform} is under maintenance'
-        if self.in_flight >= limit:
+        if self.in_flight >= at_once:
             return (f'{counted(self.in_flight, "automatic attempt")} of {self.platform} '
                     f'{"is" if self.in_flight == 1 else "are"} in flight')
         if self.is_open:
@@ -154,23 +152,23 @@ class CircuitBreaker:
         return None
 
 
-def is_lost(signs_of_life: Iterable[datetime | str], now: datetime, limit: timedelta) -> bool:
-    """Return whether a machine has been silent for longer than a limit, but not so long that people must decide."""
+def is_lost(signs_of_life: Iterable[datetime | str], now: datetime, max_silence: timedelta) -> bool:
+    """Return whether a machine has been silent for too long, but not so long that people must decide."""
     silence = min(clock.age(sign, now) for sign in signs_of_life)
-    return limit < silence <= limit + GIVEN_UP_AFTER
+    return max_silence < silence <= max_silence + ENDED_FOR
 
 
 def find_recent_infrastructure_failure(summary: RunSummary, now: datetime) -> Cause | None:
     """Return the cause, if infrastructure ended a run within the last day."""
     end = summary.progress.end
-    if end is None or clock.age(end.timestamp, now) > GIVEN_UP_AFTER:
+    if end is None or clock.age(end.timestamp, now) > RETRIED_FOR:
         return None
     return summary.infrastructure_failure
 
 
 def count_in_flight(attempts: Iterable[AutomaticAttempt], summaries: Mapping[int, RunSummary], now: datetime) -> int:
     """Return the number of automatic attempts that have not ended, and are not too old to count."""
-    return sum(summaries[attempt.run_id].progress.end is None and now - attempt.created_at < GIVEN_UP_AFTER
+    return sum(summaries[attempt.run_id].progress.end is None and now - attempt.created_at < IN_FLIGHT_FOR
                for attempt in attempts)
 
 

@@ -56,7 +56,7 @@ class TestVerdict:
     verdict : str
         One of the words of the table: passed, flaky, failing_identically and so on.
     latest : str or None
-        The outcome in the attempt that ended last among those that executed the test: pass, fail or missing_output.
+        The outcome in the attempt that ended last among those that ran the test: pass, fail or missing_output.
         None if no attempt ran it.
     attempts : sequence of AttemptOutcome
         The ended attempts that selected the test or have a result of it, by run id, each with ``run_id``, ``attempt``
@@ -123,7 +123,7 @@ def judge(regression_test_id: int, command: str, active: bool, attempts: Sequenc
 
 
 def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:
-    """Return the verdict on a test from the attempts that executed it."""
+    """Return the verdict on a test from the attempts that ran it."""
     passes = [attempt for attempt in ran if attempt.outcome == 'pass']
     failures = [attempt for attempt in ran if attempt.outcome != 'pass']
     if not ran:
@@ -187,8 +187,9 @@ def judge_commit(tests: Sequence[TestVerdict], progress: Collection[Progress]) -
     """Return the verdict on the commit from all attempts. Active tests decide, or all tests if none is active."""
     have_own_result = {attempt.run_id for test in tests for attempt in test.attempts if attempt.has_run}
     # A run whose machine was lost does not end by itself. It holds up no verdict of a newer attempt.
-    newest_result = max((one.run_id for one in progress if one.completed and one.run_id in have_own_result), default=0)
-    if any(one.end is None and one.run_id > newest_result for one in progress):
+    newest_result = max((attempt.run_id for attempt in progress
+                         if attempt.completed and attempt.run_id in have_own_result), default=0)
+    if any(attempt.end is None and attempt.run_id > newest_result for attempt in progress):
         return 'pending'
     deciding = [test for test in tests if test.active] or tests
     # Without any test, nothing supports a pass.

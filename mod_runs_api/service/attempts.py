@@ -14,7 +14,7 @@ from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage, EndedAttemp
                                choose_source_of_failed, derive_status, number_attempts)
 from ..domain.causes import find_cause
 from ..domain.history import MAX_COMPARED, MAX_LISTED, RetryHistory
-from ..domain.outcomes import FAILED, did_not_pass, find_outcomes
+from ..domain.outcomes import FAILED, find_outcomes, list_not_passed
 from ..domain.progress import Progress, sort_by_end
 from ..domain.run import OtherBuild, Run, list_other_builds
 from .carry_over import read_origins
@@ -60,7 +60,7 @@ def _read_ended(db: Database, progress: Mapping[int, Progress]) -> list[EndedAtt
     completed = {end.run_id for end in ends if progress[end.run_id].completed}
     have_own_result = find_runs_with_own_results(db, [end.run_id for end in ends])
     stopped = read_tests(db, sorted(have_own_result - completed))
-    have_failure = {run_id for run_id, rows in stopped.items() if any(map(did_not_pass, find_outcomes(rows).values()))}
+    have_failure = {run_id for run_id, tests in stopped.items() if list_not_passed(find_outcomes(tests))}
     return [EndedAttempt(end.run_id, end.run_id in completed, end.run_id in have_own_result, end.run_id in have_failure)
             for end in ends]
 

@@ -10,7 +10,7 @@ from ..database.outcomes import read_evidence, read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_newest_of_master, find_run, raise_if_run_is_stale
 from ..domain.attempts import derive_status
-from ..domain.outcomes import did_not_pass, find_outcomes
+from ..domain.outcomes import find_outcomes, list_not_passed
 from ..domain.preview import Preview
 from ..domain.retry import RetryRules
 from ..domain.run import Run
@@ -18,7 +18,7 @@ from ..domain.sentences import to_hint
 from ..errors import RefusedByCheck
 from ..extension import ExtensionState
 from .checks import call_checks
-from .retry import read_sources
+from .retry import read_retry_facts
 from .verdict import read_verdict
 
 
@@ -35,13 +35,13 @@ def preview_retry(state: ExtensionState, run_id: int, *, calls_checks: bool = Tr
 
 def _read_preview(db: Database, run_id: int, rules: RetryRules) -> tuple[Run, Preview]:
     run = find_run(db, run_id)
-    source = read_sources(db, [run])[run_id]
-    everything = rules.find_option(source, failed_only=False)
-    failed_only = rules.find_option(source, failed_only=True)
+    facts = read_retry_facts(db, [run])[run_id]
+    everything = rules.find_option(facts, failed_only=False)
+    failed_only = rules.find_option(facts, failed_only=True)
     if failed_only.regression_test_ids:
         failed_only = replace(failed_only, hint=_read_hint(db, run, failed_only.regression_test_ids))
     raise_if_run_is_stale(db, run)
-    return run, Preview(run_id, derive_status(run.status, Counter(source.outcomes.values())), everything, failed_only)
+    return run, Preview(run_id, derive_status(run.status, Counter(facts.outcomes.values())), everything, failed_only)
 
 
 def _read_hint(db: Database, run: Run, regression_test_ids: Collection[int]) -> str | None:
@@ -64,8 +64,8 @@ def _find_completed_of_master(db: Database, run: Run) -> int | None:
 
 def _find_failing_alike(db: Database, run_id: int, other_id: int, regression_test_ids: Collection[int]) -> set[int]:
     """Return the ids of the tests that fail in both runs in the same way."""
-    there = find_outcomes(read_tests(db, [other_id])[other_id])
-    failed = {test for test in regression_test_ids if test in there and did_not_pass(there[test])}
+    not_passed_there = list_not_passed(find_outcomes(read_tests(db, [other_id])[other_id]))
+    failed = set(not_passed_there).intersection(regression_test_ids)
     evidence = read_evidence(db, [run_id, other_id], sorted(failed))
     ways = {key: found.way_to_fail for key, found in evidence.items()}
     return {test for test in failed if (test, run_id) in ways and ways[test, run_id] == ways.get((test, other_id))}

@@ -9,7 +9,7 @@ from ..database.retry import find_retry, write_retry
 from ..database.runs import find_run, raise_if_run_is_stale, read_active
 from ..database.transactions import Transactions
 from ..domain.outcomes import RunTests, find_outcomes
-from ..domain.retry import Retry, RetryRequest, RetryRules, Source, digest_key
+from ..domain.retry import Retry, RetryFacts, RetryRequest, RetryRules, digest_key
 from ..domain.run import Run
 from ..domain.sentences import counted
 from ..errors import KeyReused, RefusedByCheck
@@ -28,10 +28,10 @@ def build_request(transactions: Transactions, run_id: int, *, failed_only: bool,
                   requested_by: Any, idempotency_key: str | None) -> RetryRequest:
     """Return the request for the arguments of :func:`mod_runs_api.retry_run`. Raises :exc:`InvalidFields`."""
     run_id = load_run_id(run_id)
-    fields = load_retry_fields({'failed_only': failed_only} | ({} if reason is None else {'reason': reason}),
-                               idempotency_key)
+    body = {'failed_only': failed_only} | ({} if reason is None else {'reason': reason})
+    failed_only, reason = load_retry_fields(body, idempotency_key)
     requester_id = None if requested_by is None else transactions.run(find_user_id, requested_by)
-    return RetryRequest(run_id, fields.failed_only, fields.reason, requester_id,
+    return RetryRequest(run_id, failed_only, reason, requester_id,
                         idempotency_digest=digest_key(requester_id, idempotency_key))
 
 
@@ -54,22 +54,25 @@ def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[
 
     # Checks may query GitHub. This comes before the transaction that writes, and after all that the tables can refuse.
     if checks:
-        found = state.transactions.run(find_retriable_run)
-        if isinstance(found, Retry):
-            return found
+        run = state.transactions.run(find_retriable_run)
+        if isinstance(run, Retry):
+            return run
         try:
-            call_checks(checks, found)
+            call_checks(checks, run)
         except RefusedByCheck:
             # The check may have refused because of the run that an earlier request with the same key has just created.
             earlier = state.transactions.run(find_earlier_retry, request)
             if earlier is None:
                 raise
             return earlier
-    return store_retry(state, request, rules)
+    return store_retry(state, request)
 
 
-def store_retry(state: ExtensionState, request: RetryRequest, rules: RetryRules, guard: Guard | None = None) -> Retry:
+def store_retry(state: ExtensionState, request: RetryRequest, guard: Guard | None = None) -> Retry:
     """Create a retry as :func:`create_retry` does, without any check. The transaction calls the guard first."""
+    rules = state.settings.retry_rules
+    if request.automatic:
+        rules = rules.for_automatic_retry()
     retry = state.transactions.run(_create, request, rules, guard)
     if not retry.replayed:
         user = 'no user' if request.requester_id is None else f'user {request.requester_id}'
@@ -92,28 +95,28 @@ def _create(db: Database, request: RetryRequest, rules: RetryRules, guard: Guard
 
 
 def _choose_tests(db: Database, rules: RetryRules, run: Run, failed_only: bool) -> list[int]:
-    # Both would cost a tenth more time. Without outcomes it is unknown whether the run has a selection, which does not
-    # matter for a full set: for a run without a selection it has only active tests.
-    source = read_sources(db, [run], with_outcomes=failed_only, with_full_sets=not failed_only)[run.id]
+    # Each kind reads only its half; both cost 10 % more. ``has_selection`` is then wrong for a full retry, which is
+    # harmless: that set has only active tests.
+    facts = read_retry_facts(db, [run], with_outcomes=failed_only, with_full_sets=not failed_only)[run.id]
     if failed_only:
         raise_if_run_is_stale(db, run)
-    return rules.choose_tests(source, failed_only).regression_test_ids
+    return rules.choose_tests(facts, failed_only).regression_test_ids
 
 
-def read_sources(db: Database, runs: Collection[Run], *, with_outcomes: bool = True,
-                 with_full_sets: bool = True) -> dict[int, Source]:
+def read_retry_facts(db: Database, runs: Collection[Run], *, with_outcomes: bool = True,
+                     with_full_sets: bool = True) -> dict[int, RetryFacts]:
     """Return the facts of runs that decide about their retries: for a retry, its preview and the sweep."""
     if not runs:
         return {}  # Otherwise SQLite reads whole tables.
     tests = read_tests(db, [run.id for run in runs] if with_outcomes else [])
     full_sets = read_selected(db, list({run.full_set_id for run in runs})) if with_full_sets else {}
     active_ids = read_active(db)
-    sources = {}
+    facts = {}
     for run in runs:
         of_run = tests.get(run.id, RunTests({}, {}))
-        sources[run.id] = Source(run, find_outcomes(of_run), of_run.has_selection, full_sets.get(run.full_set_id, ()),
-                                 active_ids)
-    return sources
+        facts[run.id] = RetryFacts(run, find_outcomes(of_run), of_run.has_selection,
+                                   full_sets.get(run.full_set_id, ()), active_ids)
+    return facts
 
 
 def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:

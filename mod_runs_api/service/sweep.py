@@ -1,5 +1,5 @@
 """
-The sweep completes runs that lack results, and ends and retries infrastructure failures (docs/operations.rst).
+The sweep completes failed-only retries, and ends and retries infrastructure failures (docs/operations.rst).
 
 A sweep makes a plan and takes its steps. To make the plan, it reads the tables once, and the domain decides. Each step
 has its own transaction, which checks again whether the step is due. A sweep may therefore be killed at any point, and
@@ -32,7 +32,7 @@ from ..host.log import describe, log
 from ..settings import Settings
 from .carry_over import carry_over, plan_carry_over
 from .checks import call_checks, list_checks_of_sweeps
-from .retry import read_sources, store_retry
+from .retry import read_retry_facts, store_retry
 from .verdict import read_verdict
 
 #: How many of the newest automatic attempts of a platform are read. It is more if more may be in flight.
@@ -96,16 +96,16 @@ def _take(state: ExtensionState, step: Step) -> Step | None:
     if step.kind == 'ended':
         return step if _end(state, step) else None
     if step.request is not None:
-        retry = store_retry(state, step.request, state.settings.retry_rules.for_automatic_retry(),
-                            partial(_check_is_due, limit=state.settings.automatic_retries))
+        retry = store_retry(state, step.request, partial(_check_is_due, state.settings.automatic_retries))
         return None if retry.replayed else step._replace(new_run_id=retry.new_run_id)
     return step
 
 
-def _check_is_due(db: Database, run: Run, limit: int) -> None:
+def _check_is_due(retries_allowed: int, db: Database, run: Run) -> None:
     """Raise :exc:`RunChanged` if an automatic retry of a run is no longer due: the plan queried GitHub in between."""
     now = clock.now()
-    if not any(candidate.find_reason_to_wait(limit, now) is None for candidate in _read_candidates(db, [run.id], now)):
+    candidates = _read_candidates(db, [run.id], now)
+    if not any(candidate.find_reason_to_wait(retries_allowed, now) is None for candidate in candidates):
         raise RunChanged(f'Run {run.id} is not as it was when its retry was planned.', run_id=run.id)
 
 
@@ -130,45 +130,46 @@ def _end(state: ExtensionState, step: Step) -> bool:
 def _plan_by_tables(db: Database, settings: Settings,
                     now: datetime) -> tuple[list[Step], dict[int, Run], dict[str, CircuitBreaker]]:
     """Return the steps that the tables allow, the runs of those that are retries, and the circuit breakers."""
-    silence = settings.max_runtime + sweep.GRACE
-    rows = _read_recent_rows(db, now, max(sweep.WATCHED_FOR, silence + sweep.GIVEN_UP_AFTER))
+    max_silence = settings.max_runtime + sweep.GRACE
+    period = max_silence + sweep.ENDED_FOR
+    rows = _read_recent_rows(db, now, max(sweep.WATCHED_FOR, period))
     completions = [row for row in rows if row.status == COMPLETED]
     steps = _plan_carrying_over(db, {row.run_id for row in completions
                                      if clock.age(row.timestamp, now) <= sweep.WATCHED_FOR})
     if not settings.automatic_retries:
         return steps, {}, {}
-    # A run gets one step: those that lack results are left out.
-    last_rows = _find_last_rows(rows, {step.run_id for step in steps}, now, silence + sweep.GIVEN_UP_AFTER)
-    steps += _plan_ends(db, last_rows, now, silence)
+    # A run gets one step: those into which results are carried over are left out.
+    last_rows = _find_last_rows(rows, {step.run_id for step in steps}, now, period)
+    steps += _plan_ends(db, last_rows, now, max_silence)
     candidates = _read_candidates(db, [row.run_id for row in last_rows if row.status in ENDED_STATUSES], now)
     breakers = _read_breakers(db, settings, now, {candidate.run.platform for candidate in candidates})
-    left, retries = [], []
+    due, retries = [], []
     for candidate in candidates:
         reason = candidate.find_reason_to_wait(settings.automatic_retries, now)
         reason = reason or breakers[candidate.run.platform].find_reason_to_wait(settings.automatic_retries_at_once)
         if reason:
             retries.append(Step(candidate.run.id, 'waiting', reason))
         else:
-            left.append(candidate)
+            due.append(candidate)
     # The tests of waiting runs are not read.
-    sources = read_sources(db, [candidate.run for candidate in left])
-    for candidate in left:
-        step = candidate.plan_retry(settings.retry_rules, sources[candidate.run.id],
+    facts = read_retry_facts(db, [candidate.run for candidate in due])
+    for candidate in due:
+        step = candidate.plan_retry(settings.retry_rules, facts[candidate.run.id],
                                     _read_passed_elsewhere(db, candidate.run))
         if step is not None:
             retries.append(step)
     steps += sorted(retries, key=lambda step: step.run_id)
-    return steps, {candidate.run.id: candidate.run for candidate in left}, breakers
+    return steps, {candidate.run.id: candidate.run for candidate in due}, breakers
 
 
 def _read_recent_rows(db: Database, now: datetime, period: timedelta) -> list[ProgressRow]:
     """Return all progress rows of a period and some older ones, the newest first."""
-    found: list[ProgressRow] = []
+    recent: list[ProgressRow] = []
     for rows in walk_backwards(db):
-        found += rows
+        recent += rows
         if all(clock.age(row.timestamp, now) > period for row in rows):
             break
-    return found
+    return recent
 
 
 def _plan_carrying_over(db: Database, run_ids: Collection[int]) -> list[Step]:
@@ -182,20 +183,20 @@ def _plan_carrying_over(db: Database, run_ids: Collection[int]) -> list[Step]:
 def _find_last_rows(rows: Iterable[ProgressRow], left_out: Collection[int], now: datetime,
                     period: timedelta) -> list[ProgressRow]:
     """Return the last progress row of each run that has one within a period, in the order of the runs."""
-    found: dict[int, ProgressRow] = {}
+    last_rows: dict[int, ProgressRow] = {}
     for row in rows:
-        found.setdefault(row.run_id, row)
-    return sorted((row for row in found.values()
+        last_rows.setdefault(row.run_id, row)
+    return sorted((row for row in last_rows.values()
                    if row.run_id not in left_out and clock.age(row.timestamp, now) <= period),
                   key=lambda row: row.run_id)
 
 
-def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, silence: timedelta) -> list[Step]:
+def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, max_silence: timedelta) -> list[Step]:
     """Return the steps that end the runs without an end whose machine was lost recently."""
     signs = {row.run_id: SignsOfLife(row.id, [row.timestamp]) for row in last_rows if row.status not in ENDED_STATUSES}
     for run_id, of_machines in read_machines(db).items():
         signs.setdefault(run_id, SignsOfLife(of_machines.last_progress_id, [])).times.extend(of_machines.times)
-    lost = [run_id for run_id, (_, times) in signs.items() if sweep.is_lost(times, now, silence)]
+    lost = [run_id for run_id, (_, times) in signs.items() if sweep.is_lost(times, now, max_silence)]
     return [Step(run_id, 'ended', LOST_MACHINE, last_progress_id=signs[run_id].last_progress_id)
             for run_id, progress in sorted(read_progress(db, lost).items()) if not progress.completed]
 
@@ -217,7 +218,7 @@ def _read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> lis
 
 def _add_newest_completions(db: Database, candidates: Sequence[Candidate]) -> list[Candidate]:
     """Add the newest completion of its platform to each candidate that needs it."""
-    needing = [candidate for candidate in candidates if candidate.automatic_retries]
+    needing = [candidate for candidate in candidates if candidate.automatic_sources]
     ends = sort_by_end(candidate.summary.progress for candidate in needing)
     completions = {platform: _find_newest_completion(db, platform, ends[0].id)
                    for platform in {candidate.run.platform for candidate in needing}}

@@ -1,7 +1,7 @@
 """Strict checks of the fields of a request (docs/api.rst, "Retry a run")."""
 
 import re
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
@@ -64,15 +64,8 @@ class RetryRequestSchema(Schema):
     reason = StrictString(validate=[validate.Length(max=MAX_REASON_LENGTH), storable])
 
 
-class RetryFields(NamedTuple):
-    """The fields of a retry request, checked."""
-
-    failed_only: bool = False
-    reason: str | None = None
-
-
-def load_retry_fields(body: dict[str, Any], idempotency_key: object = None) -> RetryFields:
-    """Return the fields of a retry, with their defaults. Raises :exc:`InvalidFields`."""
+def load_retry_fields(body: dict[str, Any], idempotency_key: object = None) -> tuple[bool, str | None]:
+    """Return ``failed_only`` and the reason of a retry. Raises :exc:`InvalidFields`."""
     try:
         loaded: dict[str, Any] = RetryRequestSchema().load(body)
     except ValidationError as error:
@@ -80,4 +73,4 @@ def load_retry_fields(body: dict[str, Any], idempotency_key: object = None) -> R
     if idempotency_key is not None and not (
             isinstance(idempotency_key, str) and re.fullmatch(IDEMPOTENCY_KEY, idempotency_key)):
         raise InvalidFields({'idempotency_key': ['Must be 1 to 255 visible ASCII characters.']})
-    return RetryFields(**loaded)
+    return loaded['failed_only'], loaded.get('reason')

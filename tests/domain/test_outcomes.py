@@ -2,11 +2,12 @@
 
 import pytest
 
-from mod_runs_api.domain.outcomes import DifferingFile, Result, RunTests, choose_selected, decide, find_outcomes
+from mod_runs_api.domain.outcomes import (DifferingFile, ExpectedOutput, Result, RunTests, decide, find_outcomes,
+                                          selected_or_active)
 
 ACCEPTED, WRONG = (DifferingFile(got, {b'accepted', b'also accepted'}) for got in (b'accepted', b'wrong'))
 #: Expected outputs without a file.
-IGNORED, EXPECTED, UNKNOWN = True, False, None
+IGNORED, EXPECTED, UNKNOWN = (ExpectedOutput(is_ignored) for is_ignored in (True, False, None))
 
 
 @pytest.mark.parametrize(('result', 'outcome'), [
@@ -44,8 +45,8 @@ def test_a_test_in_no_category_is_part_of_a_run_only_if_it_has_a_result():
 
 
 def test_the_tests_that_are_active_now_stand_for_those_of_a_run_without_rows():
-    assert choose_selected(None, [1, 2]) == [1, 2]
-    assert choose_selected([], [1, 2]) == []
+    assert selected_or_active(None, [1, 2]) == [1, 2]
+    assert selected_or_active([], [1, 2]) == []
 
 
 def test_a_result_that_appears_after_the_selection_was_read_counts():

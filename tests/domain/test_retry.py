@@ -4,7 +4,7 @@ import pytest
 
 from mod_runs_api import InactiveTests, NothingFailed, RefusedByCheck, RunNotFinished
 from mod_runs_api.domain.outcomes import Outcome
-from mod_runs_api.domain.retry import RetryRules, Source, digest_key
+from mod_runs_api.domain.retry import RetryFacts, RetryRules, digest_key
 from mod_runs_api.domain.run import Run
 from mod_runs_api.domain.users import User
 
@@ -20,9 +20,9 @@ def run(status='completed', **changes):
                   'failed_only': False, **changes})  # type: ignore[arg-type]
 
 
-def source(tests, *, status='completed', has_selection=True):
+def facts(tests, *, status='completed', has_selection=True):
     """Return a run of some tests, none of which passed."""
-    return Source(run(status), dict.fromkeys(tests, 'fail'), has_selection, tests, {ACTIVE})
+    return RetryFacts(run(status), dict.fromkeys(tests, 'fail'), has_selection, tests, {ACTIVE})
 
 
 def test_a_user_with_one_of_the_roles_may_retry():
@@ -32,7 +32,7 @@ def test_a_user_with_one_of_the_roles_may_retry():
 
 def test_a_failed_only_retry_runs_each_test_that_did_not_pass_and_a_full_one_all():
     outcomes: dict[int, Outcome] = {1: 'pass', 2: 'fail', 3: 'missing_output', 4: 'not_run'}
-    of_all = Source(run(), outcomes, True, [1, 2, 3, 4, 5], range(10))
+    of_all = RetryFacts(run(), outcomes, True, [1, 2, 3, 4, 5], range(10))
 
     assert REJECT.find_option(of_all, failed_only=True).regression_test_ids == [2, 3, 4]
     assert REJECT.find_option(of_all, failed_only=False).regression_test_ids == [1, 2, 3, 4, 5]
@@ -41,9 +41,9 @@ def test_a_failed_only_retry_runs_each_test_that_did_not_pass_and_a_full_one_all
 @pytest.mark.parametrize('status', [None, 'preparation', 'testing'])
 def test_only_a_run_that_has_ended_has_failed_tests_and_any_may_be_run_in_full(status):
     with pytest.raises(RunNotFinished) as raised:
-        DROP.choose_tests(source([ACTIVE], status=status), failed_only=True)
+        DROP.choose_tests(facts([ACTIVE], status=status), failed_only=True)
     assert raised.value.details == {'refusal': 'run_not_finished', 'run_status': 'running' if status else 'queued'}
-    assert DROP.find_option(source([ACTIVE], status=status), failed_only=False).regression_test_ids == [1]
+    assert DROP.find_option(facts([ACTIVE], status=status), failed_only=False).regression_test_ids == [1]
 
 
 @pytest.mark.parametrize('failed_only', [False, True])
@@ -58,7 +58,7 @@ def test_only_a_run_that_has_ended_has_failed_tests_and_any_may_be_run_in_full(s
     ([INACTIVE], REJECT, False, None, [INACTIVE])])
 def test_inactive_tests_refuse_a_retry_or_are_left_out_unless_they_are_all(tests, failed_only, rules, has_selection,
                                                                            run_ids, inactive_ids):
-    option = rules.find_option(source(tests, has_selection=has_selection), failed_only)
+    option = rules.find_option(facts(tests, has_selection=has_selection), failed_only)
 
     assert option.inactive_ids == inactive_ids
     if run_ids is not None:
@@ -73,12 +73,12 @@ def test_inactive_tests_refuse_a_retry_or_are_left_out_unless_they_are_all(tests
     (1, '2'), (10, '2, 3, 4, 5, 6, 7, 8, 9, 10, 11'), (11, '2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 1 more')])
 def test_the_message_names_up_to_ten_inactive_tests_because_comments_show_nothing_else(count, named):
     with pytest.raises(InactiveTests) as raised:
-        REJECT.choose_tests(source(range(2, 2 + count)), failed_only=False)
+        REJECT.choose_tests(facts(range(2, 2 + count)), failed_only=False)
     assert raised.value.message == f'Some of the tests to run are inactive now: {named}.'
 
 
 def test_an_option_that_a_check_refuses_leaves_out_nothing():
-    option = DROP.find_option(source([ACTIVE, INACTIVE]), failed_only=False)
+    option = DROP.find_option(facts([ACTIVE, INACTIVE]), failed_only=False)
     assert option.inactive_ids == [INACTIVE]
 
     refused = option.refuse(RefusedByCheck('No.', run_id=5))
@@ -87,9 +87,9 @@ def test_an_option_that_a_check_refuses_leaves_out_nothing():
 
 def test_nothing_to_run_is_refused():
     with pytest.raises(NothingFailed):
-        REJECT.choose_tests(source([]), failed_only=True)
+        REJECT.choose_tests(facts([]), failed_only=True)
     with pytest.raises(InactiveTests):
-        REJECT.choose_tests(source([]), failed_only=False)
+        REJECT.choose_tests(facts([]), failed_only=False)
 
 
 def test_a_key_belongs_to_its_owner_and_a_request_without_one_equals_no_other():

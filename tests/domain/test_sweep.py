@@ -9,7 +9,7 @@ from mod_runs_api import clock
 from mod_runs_api.domain.causes import RunSummary
 from mod_runs_api.domain.outcomes import Outcome
 from mod_runs_api.domain.progress import Progress, ProgressRow
-from mod_runs_api.domain.retry import RetryRules, Source
+from mod_runs_api.domain.retry import RetryFacts, RetryRules
 from mod_runs_api.domain.run import NewerRun
 from mod_runs_api.domain.sweep import (AutomaticAttempt, Candidate, CircuitBreaker, count_in_flight,
                                        find_newest_completion, find_opening_failure, find_passed,
@@ -99,8 +99,8 @@ ALL = [1, RED]
 def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
         found, not_passed, passed_elsewhere, what, failed_only):
     outcomes: dict[int, Outcome] = {**dict.fromkeys(ALL, 'pass'), **dict.fromkeys(not_passed, 'fail')}
-    source = Source(found.run, outcomes, True, [*ALL, INACTIVE], ALL)
-    step = found.plan_retry(RetryRules(frozenset(), drop_inactive_tests=False), source, {*passed_elsewhere})
+    facts = RetryFacts(found.run, outcomes, True, [*ALL, INACTIVE], ALL)
+    step = found.plan_retry(RetryRules(frozenset(), drop_inactive_tests=False), facts, {*passed_elsewhere})
 
     assert (step and (step.run_id, step.kind)) == (what and (5, what))
     assert (step and step.request and step.request.failed_only) == failed_only
