@@ -244,9 +244,11 @@ def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(story, p
 
 
 @pytest.mark.parametrize('details', [
-    {'refusal': 'key_reused'}, {'refusal': 'nothing_failed'},
+    {'refusal': 'key_reused'},
+    # The message names them.
+    {'refusal': 'inactive_tests', 'inactive_ids': [1]},
     # A refusal that is new.
-    {'refusal': 'full_moon', 'inactive_ids': [1]}])
+    {'refusal': 'full_moon'}])
 def test_a_refusal_is_shown_by_its_message_and_its_key_is_replaced(story, page, red, details):
     keys: list[str | None] = []
     page.on('request', lambda request: keys.append(request.headers.get('idempotency-key'))
@@ -376,7 +378,7 @@ def run_of(story, state):
     ('red twice', [f'{ALL} — 3 would run', f'{FAILED} — 1 would run'], [], 'in the same way'),
     ('green', [f'{ALL} — 3 would run'], [FAILED], 'nothing to run again'),
     ('queued', [f'{ALL} — 3 would run'], [FAILED], 'is still queued'),
-    ('a test is inactive', [f'{FAILED} — 1 would run'], [ALL], r'inactive.*\(\d+\)'),
+    ('a test is inactive', [f'{FAILED} — 1 would run'], [ALL], r'inactive now: \d+\.$'),
     ('the build is gone', [], [FAILED, ALL], 'build')])
 def test_the_dialog_offers_and_refuses_as_the_preview_does(story, visit, state, offered, refused, words):
     dialog = open_dialog(visit(f'/runs/{run_of(story, state)}'))
@@ -388,6 +390,19 @@ def test_the_dialog_offers_and_refuses_as_the_preview_does(story, visit, state, 
         # The first that is possible is chosen.
         assert radio.is_checked() == (name in offered[:1]), name
     assert dialog.get_by_role('button', name='Run again').is_enabled() == bool(offered)
+
+
+def test_the_dialog_says_how_many_tests_would_be_left_out(story, visit):
+    tests = story.tests(3)
+    # A run without selected tests runs every test. Its retries leave out those that are inactive by then.
+    page = visit(f'/runs/{story.complete(story.open_pull([]), dict.fromkeys(tests, CRASH))}')
+
+    for test, choice in zip(tests, ('2 would run, without 1 inactive one', '1 would run, without 2 inactive ones')):
+        story.rows.set('regression_test', test, active=False)
+        dialog = open_dialog(page)
+        dialog.get_by_role('radio', name=f'{FAILED} — {choice}', exact=True).wait_for()
+        page.keyboard.press('Escape')
+        dialog.wait_for(state='detached')
 
 
 def test_a_reason_has_a_limit(story, page, red):
