@@ -1,11 +1,10 @@
 """
 Comments on pull requests, and the commands in them (docs/github.rst, "Comments").
 
-The command is a line ``/retry [linux] [windows] [failed] [because REASON]`` outside fenced code and HTML comments.
-There is no Markdown parser: the command works only for people who may retry, so an unintended line costs them one run.
+A command is a line ``/retry [linux] [windows] [failed] [because REASON]`` outside code blocks and HTML comments.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .retry import Retry
@@ -81,81 +80,13 @@ class CommentRefusal:
     commit: str | None = None
 
 
-def read_commands(comment: str) -> list[Command | InvalidCommand]:
+def read_commands(lines: Iterable[str]) -> list[Command | InvalidCommand]:
     """
-    Return the commands in a comment, in order.
+    Return the commands in the lines of a comment, in order.
 
     A line yields one command per named platform, or per platform if it names none.
     """
-    lines = _hide_code_and_html_comments(comment).split('\n')
     return [command for line in lines if (words := _find_words(line)) is not None for command in _read_words(words)]
-
-
-def _hide_code_and_html_comments(comment: str) -> str:
-    """Return a comment with a blank for each HTML comment, and without the lines of fenced code."""
-    # Anybody can write a comment of 65,536 characters. Therefore each step looks at its own part, so that the time
-    # grows in proportion to the length. A regular expression for fences took a second.
-    visible: list[str] = []
-    fence = ''
-    in_html_comment = False
-    # The column at which the text of the outermost list item begins; 0 outside of lists.
-    item = 0
-    for line in comment.replace('\r\n', '\n').replace('\r', '\n').split('\n'):
-        indent = len(line) - len(line.lstrip(' '))
-        if indent < item and line.strip():
-            item, fence = 0, ''  # The item ends, and so does a fence in it.
-        is_indented_code = indent > 3 and not item
-        if fence:
-            marks, rest = _split_fence(line[indent:])
-            if not is_indented_code and marks.startswith(fence) and not rest.strip(' \t'):
-                fence = ''
-            continue
-        if not is_indented_code and not in_html_comment:
-            text, first = _skip_markers(line, indent)
-            item = item or first
-            marks, rest = _split_fence(line[text:])
-            if marks and not (marks[0] == '`' and '`' in rest):
-                fence = marks
-                continue
-        for number, part in enumerate(line.split('-->')):
-            if number:
-                visible.append(' ' if in_html_comment else '-->')
-                in_html_comment = False
-            if not in_html_comment:
-                shown, opening, _ = part.partition('<!--')
-                visible.append(shown)
-                in_html_comment = bool(opening)
-        if not in_html_comment:
-            visible.append('\n')
-    return ''.join(visible)
-
-
-def _split_fence(text: str) -> tuple[str, str]:
-    """Return the marks of a code fence at the beginning of a text, empty if there is none, and the rest."""
-    rest = text.lstrip(text[:1]) if text[:1] in ('`', '~') else text
-    marks = text[:len(text) - len(rest)]
-    return (marks, rest) if len(marks) >= 3 else ('', text)
-
-
-def _skip_markers(line: str, start: int) -> tuple[int, int]:
-    """Return where the text after the markers of list items begins, and that of the first item; 0 if there is none."""
-    first = 0
-    while (end := _find_end_of_marker(line, start)) > start:
-        start = end
-        while line[start:start + 1] == ' ':
-            start += 1
-        # After more than four blanks, or without a text, the text of the item begins in the next column but one.
-        first = first or (start if start - end <= 4 and start < len(line) else end + 1)
-    return start, first
-
-
-def _find_end_of_marker(line: str, start: int) -> int:
-    """Return where the marker of a list item ends, such as ``-`` or ``12.``; its start if it is none."""
-    end = start
-    while '0' <= line[end:end + 1] <= '9' and end - start < 9:
-        end += 1
-    is_marker = line[end:end + 1] in (('-', '+', '*') if end == start else ('.', ')'))
-    return end + 1 if is_marker and line[end + 1:end + 2] in ('', ' ') else start
 
 
 def _find_words(line: str) -> str | None:

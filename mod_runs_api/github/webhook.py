@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from ..domain.comments import (Command, Comment, CommentRefusal, CommentRetry, IgnoredComment, InvalidCommand,
+from ..domain.comments import (COMMAND, Command, Comment, CommentRefusal, CommentRetry, IgnoredComment, InvalidCommand,
                                read_commands)
 from ..domain.run import SHOWN_LENGTH, PullRequest
 from ..errors import InvalidFields
@@ -14,6 +14,7 @@ from ..host.github import find_pull_request, github_access
 from ..service.comments import retry_for_command
 from ..service.users import find_writer
 from ..service.validation import StrictString, load_retry_fields, storable
+from .markdown import find_visible_lines
 from .reply import CommentOutcome
 
 
@@ -94,7 +95,8 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
     state = extension_state()
     try:
         comment = read_comment(payload)
-        commands = read_commands(comment.body)
+        # The parser takes longer than the search.
+        commands = read_commands(find_visible_lines(comment.body)) if COMMAND in comment.body.lower() else []
         if not commands:
             raise IgnoredComment('The comment has no command.')
         user = state.transactions.run(find_writer, comment, state.settings.retry_rules)

@@ -217,7 +217,8 @@ def assert_ignored(outcome, reason, rows, answered=False):
     ('comment.performed_via_github_app', {'id': 1, 'slug': 'some-app'}, 'The comment is by a bot.'),
     ('repository.full_name', 'alice-gh/ccextractor',
      'The comment is not on a pull request of CCExtractor/ccextractor.'),
-    ('comment.body', 'Looks good.', 'The comment has no command.')])
+    ('comment.body', 'Looks good.', 'The comment has no command.'),
+    ('comment.body', '```\n/retry\n```', 'The comment has no command.')])
 def test_a_comment_that_asks_for_nothing_here_is_ignored(comment, linux, rows, place, value, reason):
     assert_ignored(comment('/retry', {place: value}), reason, rows)
 
