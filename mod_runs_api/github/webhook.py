@@ -95,7 +95,7 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
     state = extension_state()
     try:
         comment = read_comment(payload)
-        # The parser takes longer than the search.
+        # Most comments have no command, and need no parser.
         commands = read_commands(find_visible_lines(comment.body)) if COMMAND in comment.body.lower() else []
         if not commands:
             raise IgnoredComment('The comment has no command.')
