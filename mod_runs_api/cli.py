@@ -173,7 +173,7 @@ CARRY_OVER_COLUMNS: Columns = {
 @click.argument('run_id', type=int, required=False)
 def carry_over_command(run_id: int | None, as_json: bool) -> None:
     """
-    Carry results over into the failed-only retry RUN_ID, or into all incomplete ones. It may be repeated.
+    Carry results over into the failed-only retry RUN_ID, or into each that has not got them. It may be repeated.
 
     Prints the run and the number of results.
     """
@@ -202,7 +202,7 @@ STEP_COLUMNS: Columns = {
 @click.option('--dry-run', is_flag=True, help='Write nothing, and print the steps that would be taken.')
 def sweep_command(dry_run: bool, as_json: bool) -> None:
     """
-    Carry over missed results. If automatic retries are on, end lost runs and retry infrastructure failures.
+    Carry results over into failed-only retries. With automatic retries, end lost runs and retry infrastructure failures.
 
     Prints a line for each run that it changed, or would have changed but for a reason. For the crontab.
     """

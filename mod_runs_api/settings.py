@@ -111,7 +111,7 @@ class Settings:
     #: Where they are counted. There may be a password in it.
     rate_limit_storage_uri: str = _setting('RUNS_API_RATE_LIMIT_STORAGE_URI', 'memory://', _read_uri, repr=False)
     retry_roles: frozenset[str] = _setting('RUNS_API_RETRY_ROLES', ['admin', 'tester', 'contributor'], _read_roles)
-    #: Whether tests that are inactive now are left out, or else refuse the retry.
+    #: Whether a retry leaves out tests that are inactive now. Otherwise it is refused.
     drop_inactive_tests: bool = _setting('RUNS_API_INACTIVE_TESTS', 'reject', _read_inactive_tests)
     before_retry: tuple[Check, ...] = _setting('RUNS_API_BEFORE_RETRY', None, _read_checks)
     #: How many automatic retries a root run may get; 0 switches them off.

@@ -27,22 +27,22 @@ BIDIRECTIONAL_CONTROLS = frozenset('\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u
 def print_list(items: Iterable[Mapping[str, Any]], columns: Columns, *, empty: str = 'The list is empty.',
                as_json: bool = False) -> None:
     """Print each item: in a table for people, in a line with tabs for programs, or as JSON."""
-    found: list[Mapping[str, Any]] = []
+    printed: list[Mapping[str, Any]] = []
     try:
         # All of them before the first line, because a line that cannot be printed must not end a sweep.
         for item in items:
-            found.append(item)
+            printed.append(item)
     finally:  # A sweep that breaks off prints the steps that it has taken.
-        rows = [[to_cell(read(item)) for read in columns.values()] for item in found]
+        rows = [[to_cell(read(item)) for read in columns.values()] for item in printed]
         if as_json:
-            for item in found:
+            for item in printed:
                 print_json(item)
         elif not is_terminal():
             for row in rows:
                 print_line('\t'.join(row))
         elif rows:
             _print_table([list(columns), *rows])
-    if not found and not as_json and is_terminal():
+    if not printed and not as_json and is_terminal():
         print_line(empty)
 
 

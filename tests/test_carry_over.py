@@ -184,7 +184,7 @@ def test_an_origin_that_changes_meanwhile_is_read_again(app, rows, first):
     new = retry(first, failed_only=True)
     left = iter([f'DELETE FROM test_result WHERE test_id = {first}'])
 
-    with before_statements(db.engine, 'INSERT INTO test_result ', lambda connection: [
+    with before_statements(db.engine, 'test_result.runtime', lambda connection: [
             connection.exec_driver_sql(statement) for statement in left]):
         end(new)
 
@@ -192,10 +192,10 @@ def test_an_origin_that_changes_meanwhile_is_read_again(app, rows, first):
     assert len(rows.carried_over(new)) == len(rows.of('test_result', test_id=new)) == 3
 
 
-# Faults, and the command that does what was missed
+# Faults, and the command that does the work later
 
 
-def test_if_it_fails_the_end_stands_and_a_command_carries_over_what_was_missed(command, rows, first, caplog):
+def test_if_it_fails_the_end_stands_and_a_command_carries_over_later(command, rows, first, caplog):
     new, other, of_job = (retry(first, failed_only=True) for _ in range(3))
     with Session(db.engine) as session:
         session.add(TestProgress(of_job, TestStatus.completed, ''))
@@ -216,7 +216,7 @@ def test_if_it_fails_the_end_stands_and_a_command_carries_over_what_was_missed(c
 
 
 @pytest.fixture
-def missed(first):
+def incomplete(first):
     """Return three completed retries into which nothing was carried over."""
     run_ids = [retry(first, failed_only=True) for _ in range(3)]
     for run_id in run_ids:
@@ -224,9 +224,9 @@ def missed(first):
     return run_ids
 
 
-def test_a_retry_that_is_deleted_meanwhile_keeps_no_other_from_its_results(command, missed):
-    with before_statements(Engine, 'test.platform', lambda connection: delete_run(missed[0], connection)):
-        assert command('carry-over').output == f'{missed[1]}\t3\n{missed[2]}\t3\n'
+def test_a_retry_that_is_deleted_meanwhile_keeps_no_other_from_its_results(command, incomplete):
+    with before_statements(Engine, 'test.platform', lambda connection: delete_run(incomplete[0], connection)):
+        assert command('carry-over').output == f'{incomplete[1]}\t3\n{incomplete[2]}\t3\n'
 
 
 @contextmanager
@@ -251,23 +251,23 @@ LOCKED = OperationalError('SELECT secret', {}, sqlite3.OperationalError('databas
 
 @pytest.mark.parametrize(('fault', 'message', 'code'), [
     (KeyError('secret'), 'An unexpected error occurred.', 10), (LOCKED, AWAY, 3)])
-def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(command, missed, fault, message, code):
-    with failing({missed[0]: fault, missed[1]: KeyError()}):
+def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(command, incomplete, fault, message, code):
+    with failing({incomplete[0]: fault, incomplete[1]: KeyError()}):
         done, as_json = command('carry-over'), command('carry-over', '--json')
 
-    assert (done.exit_code, done.stdout, as_json.exit_code) == (code, f'{missed[2]}\t3\n', code)
-    assert errors_of(done) == [f'Error: Run {missed[0]}: {message}',
-                               f'Error: Run {missed[1]}: An unexpected error occurred.']
-    assert [json.loads(line)['run_id'] for line in as_json.stdout.splitlines()] == missed[:2]
+    assert (done.exit_code, done.stdout, as_json.exit_code) == (code, f'{incomplete[2]}\t3\n', code)
+    assert errors_of(done) == [f'Error: Run {incomplete[0]}: {message}',
+                               f'Error: Run {incomplete[1]}: An unexpected error occurred.']
+    assert [json.loads(line)['run_id'] for line in as_json.stdout.splitlines()] == incomplete[:2]
 
 
-def test_the_command_stops_if_the_database_is_away(command, missed):
+def test_the_command_stops_if_the_database_is_away(command, incomplete):
     ping = 'SELECT ? AS anon_1'
-    with failing({missed[0]: KeyError(), missed[1]: LOCKED}), before_statements(Engine, ping, fail):
+    with failing({incomplete[0]: KeyError(), incomplete[1]: LOCKED}), before_statements(Engine, ping, fail):
         done = command('carry-over')
 
     assert (done.exit_code, done.stdout) == (3, '')
-    assert errors_of(done) == [f'Error: Run {missed[0]}: An unexpected error occurred.', f'Error: {AWAY}']
+    assert errors_of(done) == [f'Error: Run {incomplete[0]}: An unexpected error occurred.', f'Error: {AWAY}']
 
 
 def test_the_command_looks_at_no_retry_that_lacks_nothing(command, first, tests):

@@ -105,7 +105,7 @@ def test_retry_run_says_which_refusals_it_raises():
     assert names
     raises = re.findall(r'\w+', names[1])
 
-    # Only comments are refused while a run is queued, and only sweeps if it has changed.
+    # Only sweeps are refused because the run has changed.
     assert {*raises, 'RunChanged'} == {refusal.__name__ for refusal in subclasses(Refusal) - {Refusal}}
 
 

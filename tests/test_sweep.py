@@ -198,6 +198,17 @@ def test_a_failed_only_retry_that_lost_only_its_end_is_retried_in_full(scene):
     assert scene.rows.selection(lost + 1) == [test.id for test in scene.tests]
 
 
+def test_a_pass_in_the_retry_itself_does_not_leave_it_alone(scene):
+    scene.run('Canceled by admin')
+    full, incomplete = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
+    finish(full, scene.tests, failed=scene.tests[1:2])
+    # Its other test is carried over.
+    report(incomplete, scene.tests[1:2])
+    complete(incomplete)
+
+    assert steps(scene.sweep()) == [(incomplete, 'retried')]
+
+
 def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time(scene):
     run, lost = scene.run(), scene.run(None, ago=LONG, number=1)
     for _ in range(300):
@@ -229,7 +240,7 @@ TWO_RETRIES = pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES'
 def test_a_second_automatic_retry_waits_until_a_run_of_the_platform_completes(scene):
     early, late, windows = (scene.run(None, results=3, number=number, platform=platform) for number, platform in (
         (7, TestPlatform.linux), (8, TestPlatform.linux), (9, TestPlatform.windows)))
-    hollow = scene.run('Canceled by admin', number=10)
+    hollow, empty = (scene.run('Canceled by admin', number=number) for number in (10, 11))
     complete(early)
     scene.run(number=1)
     (line,) = scene.sweep()
@@ -241,7 +252,8 @@ def test_a_second_automatic_retry_waits_until_a_run_of_the_platform_completes(sc
 
     for options in (['--dry-run'], []):
         assert steps(scene.sweep(*options)) == [(retry, 'waiting')]
-    complete(late)
+    for completed in (late, empty):
+        complete(completed)
     assert scene.sweep() == [Line(retry, 'retried', TIME_LIMIT, retry + 1)]
 
 

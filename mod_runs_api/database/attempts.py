@@ -36,7 +36,8 @@ def raise_if_attempts_are_stale(db: Database, run: Run, known: Mapping[int, Prog
     # Under READ COMMITTED, earlier statements may have read different states. Further messages of a worker do no harm.
     progress = read_progress(db, list(known))
     if not {run.id, *known} <= {*read_attempt_ids(db, run.root_id)} or any(
-            (progress[run_id].status, progress[run_id].end) != (one.status, one.end) for run_id, one in known.items()):
+            (progress[run_id].status, progress[run_id].end) != (before.status, before.end)
+            for run_id, before in known.items()):
         raise StaleRead
 
 

@@ -135,8 +135,9 @@ def _read_files(db: Database, *conditions: ColumnElement[bool]) -> dict[tuple[in
 
 def copy_results(db: Database, plan: CarryOver) -> None:
     """Copy the result and the output files of each test from its origin run into a retry, and mark them."""
-    # The rows are read and inserted again, because an INSERT … SELECT would lock those that it reads. Files come before
-    # results, as in the platform's restart. If it commits in between, results are missing, and nothing is copied.
+    # The rows are read and inserted again, because an INSERT … SELECT would lock those that it reads. Files are read
+    # before results: if a restart of the origin run commits in between, the results are missing, and nothing is copied.
+    # In the other order, results would be copied without their files.
     file, result, customized = db.host.TestResultFile, db.host.TestResult, db.host.CustomizedTest
     run_id, completed, origins = plan.completed.run_id, plan.completed, plan.origins
     selected = set(db.connection.scalars(select(customized.regression_id).where(customized.test_id == run_id)))
@@ -178,7 +179,7 @@ def is_still_completed(db: Database, completed: ProgressRow) -> bool:
 
 
 def find_incomplete_retries(db: Database, run_ids: Collection[int] | None = None) -> dict[int, list[int]]:
-    """Return the completed failed-only retries among some runs, or all, that get results of others, by root run."""
+    """Return the completed failed-only retries among some runs, or all, without results that others have, by root run."""
     retry = db.run_retry.c
     statement = (select(retry.run_id, retry.root_run_id)
                  .where(retry.failed_only == true(), has_completed(db, retry.run_id)))

@@ -38,7 +38,7 @@ def _read_selected_without_result(db: Database, run_ids: Sequence[int]) -> dict[
             tests[run_id][test_id] = in_category
         else:
             without_rows.add(run_id)
-    return {run_id: None if run_id in without_rows else found for run_id, found in tests.items()}
+    return {run_id: None if run_id in without_rows else of_run for run_id, of_run in tests.items()}
 
 
 def _read_active_with_category(db: Database) -> dict[int, bool]:
@@ -87,7 +87,7 @@ def _read_differing(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int
             .outerjoin_from(file, variant, variant.regression_test_output_id == file.regression_test_output_id)
             .where(file.test_id.in_(run_ids), file.got.is_not(None))):
         files[run_id, test_id].setdefault(output_id, DifferingFile(got, set())).accepted.add(accepted)
-    return {key: found.values() for key, found in files.items()}
+    return {key: by_output.values() for key, by_output in files.items()}
 
 
 def is_in_category(db: Database, regression_test_id: SQLColumnExpression[int]) -> ColumnElement[bool]:

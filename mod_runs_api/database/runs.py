@@ -77,14 +77,14 @@ def find_superseding(db: Database, run: Run) -> int | None:
 def find_newest_runs(db: Database, run_ids: Collection[int]) -> dict[int, NewerRun]:
     """Return the newest run of the same commit, platform, pull request and fork for each run that has a newer one."""
     run, newer, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
-    found = (select(run.id.label('of_run_id'), func.max(newer.id).label('run_id'))
-             .join_from(run, newer, and_(*_is_newer(newer, run), newer.pr_nr == run.pr_nr,
-                                         newer.fork_id.is_not_distinct_from(run.fork_id)))
-             # Commits have no index. Without the oldest id here, the server may join the whole table.
-             .where(run.id.in_(run_ids), newer.id > min(run_ids, default=0))
-             .group_by(run.id).subquery())
-    rows = db.connection.execute(select(found.c.of_run_id, found.c.run_id, retry.root_run_id)
-                                 .outerjoin_from(found, db.run_retry, retry.run_id == found.c.run_id))
+    newest = (select(run.id.label('of_run_id'), func.max(newer.id).label('run_id'))
+              .join_from(run, newer, and_(*_is_newer(newer, run), newer.pr_nr == run.pr_nr,
+                                          newer.fork_id.is_not_distinct_from(run.fork_id)))
+              # Commits have no index. Without the oldest id here, the server may join the whole table.
+              .where(run.id.in_(run_ids), newer.id > min(run_ids, default=0))
+              .group_by(run.id).subquery())
+    rows = db.connection.execute(select(newest.c.of_run_id, newest.c.run_id, retry.root_run_id)
+                                 .outerjoin_from(newest, db.run_retry, retry.run_id == newest.c.run_id))
     return {of_run_id: NewerRun(run_id, root_id) for of_run_id, run_id, root_id in rows}
 
 
@@ -101,7 +101,11 @@ def _is_newer(newer: type[TestModel], run: type[TestModel]) -> list[ColumnElemen
 
 
 def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> tuple[int, str] | None:
-    """Return the newest run, no retry, of the head of a pull request or of any commit if it is unknown; its commit."""
+    """
+    Return the newest run of the head of a pull request that is no retry, and its commit; None if there is none.
+
+    If the head is unknown, any commit counts.
+    """
     run, fork, retry = db.host.Test, db.host.Fork, db.run_retry.c
     head = pull_request.head_commit
     rows = db.connection.execute(
@@ -118,7 +122,7 @@ def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> t
 
 
 def find_newest_of_master(db: Database, run: Run) -> int | None:
-    """Return the newest run of master, of the same fork and platform, that is no retry and has a completed attempt."""
+    """Return the newest run of master, of the same fork and platform, that has a completed attempt; no retry."""
     # Branches have no index, so only the newest runs are searched. A person may store a run of any commit on branch
     # master, also of the commit that is compared.
     root, retry, own = db.host.Test, db.run_retry.alias(), db.run_retry.c

@@ -30,8 +30,8 @@ def find_github_users(db: Database, login: str) -> list[User]:
         .where(func.lower(user.github_login) == login.lower()))
     # GitHub ignores only upper and lower case. The database's collation also equates letters with accents and trailing
     # blanks.
-    users = [User.from_row(user_id, name, role) for user_id, name, role, found in rows
-             if found.isascii() and found.lower() == login.lower()]
+    users = [User.from_row(user_id, name, role) for user_id, name, role, github_login in rows
+             if github_login.isascii() and github_login.lower() == login.lower()]
     return [user for user in users if not user.is_deactivated]
 
 

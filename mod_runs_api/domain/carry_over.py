@@ -16,18 +16,18 @@ class CarryOver(NamedTuple):
     origins: dict[int, int]
 
 
-def find_origins(completed: ProgressRow | None, not_own: Collection[int], attempts: Mapping[int, Progress],
+def find_origins(completed: ProgressRow | None, without_result: Collection[int], attempts: Mapping[int, Progress],
                  own_results: Mapping[int, Collection[int]]) -> dict[int, int]:
     """
     Return the origin run of each test that a retry gets from another attempt.
 
     ``completed`` is the row that completed the retry; None for the results that it would get if it completed now.
-    ``not_own`` has the active tests that the retry did not run itself, or will not run if it has not ended.
+    ``without_result`` has the active tests of which it has no result, or will have none if it has not ended.
     ``own_results`` has the tests that each attempt ran itself.
     """
     # From the latest end on, because the last result counts, and only for tests without an origin.
     origins: dict[int, int] = {}
-    remaining = set(not_own)
+    remaining = set(without_result)
     for end in reversed(sort_by_end(attempts.values())):
         # A completed retry does not change because of runs that started later.
         if completed is None or attempts[end.run_id].rows[0].id < completed.id:

@@ -76,7 +76,7 @@ class CommentRefusal:
     run_id: int | None
     #: The reason of the refusal.
     message: str
-    #: As of :class:`CommentRetry`.
+    #: As in :class:`CommentRetry`.
     commit: str | None = None
 
 

@@ -1,8 +1,8 @@
 """
 The outcomes of a regression test in a run, and the evidence for them (docs/api.rst, "Outcomes").
 
-:func:`decide` is the rule for a pass. A failed-only retry runs every test whose outcome is not ``pass``, the attempts
-count the outcomes, and the verdict compares them.
+:func:`decide` is the rule for a pass. A failed-only retry runs the tests of :func:`list_not_passed`, the attempts count
+the outcomes, and the verdict compares them.
 """
 
 from collections.abc import Collection, Mapping
@@ -59,7 +59,7 @@ class RunTests(NamedTuple):
     """The tests of a run."""
 
     results: Mapping[int, Result]
-    #: Selected test → whether it is in a category. May omit tests that have a result.
+    #: Selected test → whether it is in a category. It may omit tests that have a result.
     selected: Mapping[int, bool]
     #: Whether tests were selected for the run. Otherwise it ran every test, inactive ones too.
     has_selection: bool = True

@@ -124,7 +124,7 @@ class RetryOption:
     regression_test_ids : list of int
         The tests that it would run, in order. Empty if it would be refused.
     inactive_ids : list of int
-        The tests that it would leave out because they are inactive now, or that would refuse it.
+        The tests that it would leave out because they are inactive now, or because of which it is refused.
     refusal : Refusal or None
         The error that it would raise.
     hint : str or None
@@ -144,7 +144,7 @@ class RetryOption:
 
     def refuse(self, refusal: Refusal) -> 'RetryOption':
         """Return this option refused, unless it is refused already."""
-        return self if self.refusal else RetryOption([], refusal.details.get('inactive_ids', []), refusal)
+        return self if self.refusal else RetryOption([], [], refusal)
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class RetryRules:
 
     #: The roles whose users may retry.
     roles: frozenset[str]
-    #: Whether a retry leaves out tests that are inactive now. Otherwise they refuse it.
+    #: Whether a retry leaves out tests that are inactive now. Otherwise the retry is refused.
     drop_inactive_tests: bool
 
     def allow(self, user: User) -> bool:
@@ -169,11 +169,11 @@ class RetryRules:
         return replace(self, drop_inactive_tests=True)
 
     def find_option(self, facts: RetryFacts, failed_only: bool) -> RetryOption:
-        """Return a retry of a run: of all tests, or of those that did not pass. It may be refused."""
+        """Return the option of :meth:`choose_tests`, with its refusal instead of an exception."""
         try:
             return self.choose_tests(facts, failed_only)
         except Refusal as refusal:
-            return RetryOption([], []).refuse(refusal)
+            return RetryOption([], refusal.details.get('inactive_ids', []), refusal)
 
     def choose_tests(self, facts: RetryFacts, failed_only: bool) -> RetryOption:
         """Return a retry of a run: of all tests, or of those that did not pass. Raises :exc:`Refusal`."""

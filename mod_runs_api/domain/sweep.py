@@ -22,7 +22,7 @@ from .progress import ProgressRow, sort_by_end
 from .retry import MAX_REASON_LENGTH, RetryFacts, RetryRequest, RetryRules, digest_key
 from .run import NewerRun, Run
 from .sentences import counted
-from .verdict import TestVerdict
+from .verdict import TestVerdict, find_latest
 
 #: Wait this long after an end: the machine may still report.
 FINAL_AFTER = timedelta(minutes=15)
@@ -32,7 +32,7 @@ RETRIED_FOR = timedelta(hours=24)
 IN_FLIGHT_FOR = timedelta(hours=24)
 #: A machine is lost if it is silent for this time longer than the platform lets it run.
 GRACE = timedelta(hours=2)
-#: The run of a lost machine is ended for this time. Then it is left to people.
+#: A run is ended for this time after its machine counts as lost. Then it is left to people.
 ENDED_FOR = timedelta(hours=24)
 #: For this time after its end, a failed-only retry is compared with the other attempts: a result may arrive late.
 WATCHED_FOR = timedelta(days=2)
@@ -81,8 +81,8 @@ class Candidate:
     newest: NewerRun | None
     #: The sources of the automatic retries that its root run has had. The retries may have been deleted.
     automatic_sources: Collection[int]
-    #: The newest progress row that completed a run of its platform with all results, maybe before the end of this run.
-    #: 0 if there is none, or it is not needed.
+    #: The newest progress row that completed a run of its platform with all its results. It may be older than the end
+    #: of this run. 0 if there is none, or it is not needed.
     newest_completion_id: int = 0
 
     @property
@@ -108,7 +108,7 @@ class Candidate:
 
     def plan_retry(self, rules: RetryRules, facts: RetryFacts, passed_elsewhere: Set[int]) -> Step | None:
         """
-        Return the step that retries it, or the reason to wait; None for a retry all of whose tests passed elsewhere.
+        Return the step that retries it, or the reason to wait; None if it is a retry whose tests passed elsewhere.
 
         ``passed_elsewhere`` has the tests that passed in the last other attempt that completed and ran them.
         """
@@ -116,7 +116,7 @@ class Candidate:
         if run.failed_only and facts.outcomes.keys() <= passed_elsewhere:
             return None
         if run.failed_only:
-            # It runs its own tests again. If all passed, only its end was lost: no other attempt completed with them.
+            # It runs the tests again that did not pass. If all passed, only its end was lost, and it runs in full.
             failed_only = bool(facts.not_passed)
         else:
             # A run that stopped half-way is resumed.
@@ -181,12 +181,8 @@ def find_newest_completion(summaries: Iterable[RunSummary]) -> int:
 
 def find_passed(tests: Iterable[TestVerdict], run_ids: Collection[int]) -> set[int]:
     """Return the tests that passed in the last of some runs that ran them."""
-    passed = set()
-    for test in tests:
-        ran = [attempt for attempt in test.attempts if attempt.has_run and attempt.run_id in run_ids]
-        if ran and max(ran, key=lambda attempt: attempt.end_place).outcome == 'pass':
-            passed.add(test.regression_test_id)
-    return passed
+    return {test.regression_test_id for test in tests
+            if find_latest(attempt for attempt in test.attempts if attempt.run_id in run_ids) == 'pass'}
 
 
 def find_opening_failure(attempts: Iterable[AutomaticAttempt],

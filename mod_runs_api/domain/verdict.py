@@ -118,8 +118,13 @@ def needs_evidence(attempts: Iterable[AttemptOutcome]) -> bool:
 def judge(regression_test_id: int, command: str, active: bool, attempts: Sequence[AttemptOutcome]) -> TestVerdict:
     """Return the verdict on a test from its attempts: those that have ended and list it, by run id."""
     ran = [attempt for attempt in attempts if attempt.has_run]
-    latest = max(ran, key=lambda attempt: attempt.end_place).outcome if ran else None
-    return TestVerdict(regression_test_id, command, active, _verdict(ran), latest, attempts)
+    return TestVerdict(regression_test_id, command, active, _verdict(ran), find_latest(ran), attempts)
+
+
+def find_latest(attempts: Iterable[AttemptOutcome]) -> Outcome | None:
+    """Return the outcome in the attempt that ended last of those that ran the test; None if none did."""
+    ran = [attempt for attempt in attempts if attempt.has_run]
+    return max(ran, key=lambda attempt: attempt.end_place).outcome if ran else None
 
 
 def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:
@@ -174,13 +179,14 @@ def _had_same_expectation(passed: AttemptOutcome, failed: AttemptOutcome) -> boo
         elif output not in of_pass.files:
             existed.append(of_failure.files[output].oldest_run_id < passed.run_id)
         else:
-            one, other = of_pass.files[output], of_failure.files[output]
-            if one.expected != other.expected:
+            file_of_pass, file_of_failure = of_pass.files[output], of_failure.files[output]
+            if file_of_pass.expected != file_of_failure.expected:
                 return False
-            is_alike = is_alike and one.produced == other.produced
-    # Such an output was expected in both, because a crash or an upload that failed leaves no file. The exception is an
-    # output added in between: no earlier run had a file of it.
-    return not (is_alike and existed) or any(existed)
+            is_alike = is_alike and file_of_pass.produced == file_of_failure.produced
+    # An output with a file in only one of them was expected in both, because a crash or an upload that failed leaves no
+    # file. The exception is an output added in between: no earlier run had a file of it.
+    was_added = is_alike and bool(existed) and not any(existed)
+    return not was_added
 
 
 def judge_commit(tests: Sequence[TestVerdict], progress: Collection[Progress]) -> Overall:

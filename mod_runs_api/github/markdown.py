@@ -4,16 +4,17 @@ import re
 
 from markdown_it import MarkdownIt
 
-#: An unclosed one extends to the end. The first two forms are whole.
+#: An HTML comment. ``<!-->`` and ``<!--->`` are whole, as on GitHub. An unclosed comment extends to the end.
 _HTML_COMMENT = re.compile(r'<!-->|<!--->|<!--.*?(?:-->|\Z)', re.DOTALL)
 
 
 def find_visible_lines(comment: str) -> list[str]:
-    """Return the lines of a comment, empty in code blocks, with a blank for each HTML comment."""
+    """Return the lines of a comment outside code blocks and HTML comments. A hidden line may remain as an empty one."""
     # The parser counts these line ends, and no others that `str.splitlines` knows.
     lines = re.split(r'\r\n?|\n', comment)
-    # Anybody can write a comment of 65,536 characters. The time grows in proportion, but not with block quotes: 16,000
-    # characters of "> # a", "b" take seven seconds. They hide no line that begins with a command.
+    # Anybody can write a comment of 65,536 characters. Inline text and references hide no line, and their rules take a
+    # second. Block quotes hide no command, and take quadratic time: seven seconds for 16,000 characters of "> # a" and
+    # "b" in turn.
     parser = MarkdownIt('commonmark').disable(['inline', 'text_join', 'reference', 'blockquote'])
     for token in parser.parse(comment):
         if token.type in ('fence', 'code_block') and token.map:

@@ -122,7 +122,7 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
                 retries.append(outcome)
             elif outcome is not None:
                 refusals.append(outcome)
-            elif command.platform in named or not any(one for _, one in outcomes):
+            elif command.platform in named or not any(other for _, other in outcomes):
                 # Otherwise the comment is about the platforms that do have a run.
                 refusals.append(CommentRefusal(command.platform, None, _describe_missing_run(pull_request, command)))
     return CommentOutcome(retries=tuple(retries), refusals=tuple(dict.fromkeys(refusals)))

@@ -20,8 +20,8 @@ def logged_in_user() -> User | None:
     user = g.get('user')
     if user is None:
         return None
-    found = User.from_row(user.id, user.name, getattr(user.role, 'value', user.role))
-    return None if found.is_deactivated else found
+    known = User.from_row(user.id, user.name, getattr(user.role, 'value', user.role))
+    return None if known.is_deactivated else known
 
 
 def platform_session() -> HostSession:

@@ -103,5 +103,5 @@ def _count_to_carry_over(db: Database, root_id: int, run_ids: Sequence[int]) -> 
     if not run_ids:
         return {}
     attempts = read_progress(db, read_attempt_ids(db, root_id))
-    own = {run_id: find_outcomes(tests).keys() for run_id, tests in read_tests(db, run_ids).items()}
-    return {run_id: len(origins) for run_id, origins in read_origins(db, attempts, own).items()}
+    with_result = {run_id: find_outcomes(tests).keys() for run_id, tests in read_tests(db, run_ids).items()}
+    return {run_id: len(origins) for run_id, origins in read_origins(db, attempts, with_result, {}).items()}

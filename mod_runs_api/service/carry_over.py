@@ -124,8 +124,8 @@ def carry_over_all(transactions: Transactions, errors: dict[int, RunsApiError]) 
 def plan_carry_over(db: Database, root_id: int, run_ids: Sequence[int]) -> list[CarryOver]:
     """Return the results that are to be carried over into failed-only retries of one root run."""
     attempts = read_progress(db, read_attempt_ids(db, root_id))
-    completed = {run_id: row for run_id, attempt in attempts.items()
-                 if run_id in run_ids and attempt.end and (row := attempt.completed)}
+    completed = {run_id: attempt.completed for run_id, attempt in attempts.items()
+                 if run_id in run_ids and attempt.end and attempt.completed}
     origins = read_origins(db, attempts, read_tests_with_result(db, list(completed)), completed)
     reported = read_reported_files(db, list(completed))
     files = read_files(db, list(attempts), {test for _, test in reported}) if reported else {}
@@ -134,11 +134,15 @@ def plan_carry_over(db: Database, root_id: int, run_ids: Sequence[int]) -> list[
     return [plan for plan in plans if plan.origins]
 
 
-def read_origins(db: Database, attempts: Mapping[int, Progress], own: Mapping[int, Collection[int]],
-                 completed: Mapping[int, ProgressRow] | None = None) -> dict[int, dict[int, int]]:
-    """Return the origin run of each test that failed-only retries get, from the tests that are their own."""
+def read_origins(db: Database, attempts: Mapping[int, Progress], with_result: Mapping[int, Collection[int]],
+                 completed: Mapping[int, ProgressRow]) -> dict[int, dict[int, int]]:
+    """
+    Return the origin run of each result that failed-only retries get.
+
+    ``with_result`` has the tests of which each retry has a result, or will have one if it has not ended.
+    """
     active = read_active(db)
-    not_own = {run_id: active.difference(tests) for run_id, tests in own.items()}
-    own_results = read_own_results(db, list(attempts), set().union(*not_own.values()))
-    return {run_id: find_origins((completed or {}).get(run_id), tests, attempts, own_results)
-            for run_id, tests in not_own.items()}
+    without_result = {run_id: active.difference(tests) for run_id, tests in with_result.items()}
+    own_results = read_own_results(db, list(attempts), set().union(*without_result.values()))
+    return {run_id: find_origins(completed.get(run_id), tests, attempts, own_results)
+            for run_id, tests in without_result.items()}

@@ -53,8 +53,8 @@ def author_is_not_blocked(run: CheckedRun) -> str | None:
     # Deleted accounts have no user.
     if pull_request is None or pull_request.user is None:
         return None
-    found = extension_state().transactions.run(is_blocked, pull_request.user.id)
-    return f'The author of pull request {run.pr_nr} is blocked.' if found else None
+    is_author_blocked = extension_state().transactions.run(is_blocked, pull_request.user.id)
+    return f'The author of pull request {run.pr_nr} is blocked.' if is_author_blocked else None
 
 
 def build_artifact_exists(run: CheckedRun) -> str | None:

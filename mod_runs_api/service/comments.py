@@ -23,14 +23,14 @@ def retry_for_command(state: ExtensionState, comment: Comment, pull_request: Pul
     """
     Return the retry that a command creates, or has created before, or its refusal.
 
-    It is None if there is no run on the platform.
+    Return None if there is no run on the platform.
     """
     # The comment's own id is the idempotency key, so a second delivery creates nothing more.
     digest = digest_key('comment', f'{comment.id} {command.platform}')
-    found = state.transactions.run(_find_run, pull_request, command, digest)
-    if found is None:
+    run = state.transactions.run(_find_run, pull_request, command, digest)
+    if run is None:
         return None
-    run_id, commit = found
+    run_id, commit = run
     request = RetryRequest(run_id, command.failed_only, command.reason, user.id, idempotency_digest=digest)
     try:
         retry = create_retry(state, request, list_checks_of_comments(state.settings))
@@ -50,9 +50,9 @@ def _find_run(db: Database, pull_request: PullRequest, command: Command, digest:
     if earlier is not None:
         # A second delivery means the same run as the first one, although there is a newer attempt by now.
         return earlier.source_run_id, None
-    found = find_newest_run(db, pull_request, command.platform)
-    if found is None:
+    run = find_newest_run(db, pull_request, command.platform)
+    if run is None:
         return None
-    run_id, commit = found
+    run_id, commit = run
     return (find_source_of_failed(db, run_id) if command.failed_only else run_id,
             commit if pull_request.head_commit is None else None)

@@ -67,5 +67,5 @@ def _find_failing_alike(db: Database, run_id: int, other_id: int, regression_tes
     not_passed_there = list_not_passed(find_outcomes(read_tests(db, [other_id])[other_id]))
     failed = set(not_passed_there).intersection(regression_test_ids)
     evidence = read_evidence(db, [run_id, other_id], sorted(failed))
-    ways = {key: found.way_to_fail for key, found in evidence.items()}
+    ways = {key: of_test.way_to_fail for key, of_test in evidence.items()}
     return {test for test in failed if (test, run_id) in ways and ways[test, run_id] == ways.get((test, other_id))}

@@ -54,11 +54,11 @@ def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[
 
     # Checks may query GitHub. This comes before the transaction that writes, and after all that the tables can refuse.
     if checks:
-        run = state.transactions.run(find_retriable_run)
-        if isinstance(run, Retry):
-            return run
+        run_or_retry = state.transactions.run(find_retriable_run)
+        if isinstance(run_or_retry, Retry):
+            return run_or_retry
         try:
-            call_checks(checks, run)
+            call_checks(checks, run_or_retry)
         except RefusedByCheck:
             # The check may have refused because of the run that an earlier request with the same key has just created.
             earlier = state.transactions.run(find_earlier_retry, request)

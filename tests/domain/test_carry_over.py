@@ -19,9 +19,9 @@ def attempt(run_id, *rows):
 COMPLETED = ProgressRow(9, 20, 'completed', '', NOW)
 
 
-def origins(attempts, not_own, own_results, completed=COMPLETED):
+def origins(attempts, without_result, own_results, completed=COMPLETED):
     """Return the origin runs of the tests that a retry gets."""
-    return find_origins(completed, not_own, {one.run_id: one for one in attempts}, own_results)
+    return find_origins(completed, without_result, {one.run_id: one for one in attempts}, own_results)
 
 
 def test_an_origin_is_the_attempt_that_ended_last_of_those_that_ran_the_test():
@@ -31,17 +31,20 @@ def test_an_origin_is_the_attempt_that_ended_last_of_those_that_ran_the_test():
     assert origins(attempts, {10, 11, 12}, {1: {10, 11}, 2: {12}, 3: {11, 12}, 4: {10}}) == {10: 1, 11: 3, 12: 2}
 
 
-def test_a_retry_gets_no_result_of_its_own_tests():
+def test_a_retry_gets_only_the_results_that_it_has_not():
     assert origins([attempt(1, (1, 'completed'))], {10, 12}, {1: {10, 11}}) == {10: 1}
 
 
-# One that has not ended would complete now.
-@pytest.mark.parametrize(('completed', 'expected'), [(COMPLETED, {10: 1, 11: 2}), (None, {10: 1, 11: 3, 12: 3})])
-def test_an_attempt_that_started_after_the_end_of_the_retry_is_no_origin(completed, expected):
+def test_an_attempt_that_started_after_the_end_of_the_retry_is_no_origin():
     attempts = [attempt(1, (1, 'completed')), attempt(2, (19, 'preparation'), (30, 'completed')),
                 attempt(3, (21, 'preparation'), (31, 'completed'))]
 
-    assert origins(attempts, {10, 11, 12}, {1: {10, 11}, 2: {11}, 3: {11, 12}}, completed) == expected
+    assert origins(attempts, {10, 11, 12}, {1: {10, 11}, 2: {11}, 3: {11, 12}}) == {10: 1, 11: 2}
+
+
+def test_a_retry_that_has_not_ended_would_get_what_is_known_now():
+    assert origins([attempt(1, (1, 'completed')), attempt(3, (21, 'completed'))], {10, 11}, {1: {10, 11}, 3: {11}},
+                   completed=None) == {10: 1, 11: 3}
 
 
 @pytest.mark.parametrize(('reported', 'is_kept'), [

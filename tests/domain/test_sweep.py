@@ -21,7 +21,7 @@ from .test_retry import run
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 NOW = datetime(2026, 11, 24, 12)
 LIMIT = 4 * HOUR
-#: INCOMPLETE lacks results of two of its three tests.
+#: `INCOMPLETE`: results of two of its three tests are missing.
 FAILED, INCOMPLETE = [('canceled', TIME_LIMIT)], [('completed', '')]
 
 
@@ -112,11 +112,11 @@ def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
     (['fail', 'pass'], True), (['pass', 'fail'], False), (['pass', 'not_run'], True), (['fail', 'carried_over'], False),
     (['carried_over'], False), ([], False)])
 def test_a_test_has_passed_elsewhere_if_it_passed_in_the_last_attempt_that_ran_it(outcomes, has_passed):
-    # By run id; the other way round by their ends. Run 9 is none of the others.
-    attempts = [AttemptOutcome(run_id, run_id, 9 - run_id, None, outcome)
-                for run_id, outcome in enumerate([*outcomes[::-1], 'pass'], 9 - len(outcomes))]
+    # Later ends have smaller run ids. Run 99 is none of the other attempts.
+    attempts = [AttemptOutcome(9 - place, 9 - place, place, None, outcome) for place, outcome in enumerate(outcomes)]
+    attempts.append(AttemptOutcome(99, 99, 99, None, 'pass'))
 
-    assert find_passed([judge(7, '', True, attempts)], range(9)) == ({7} if has_passed else set())
+    assert find_passed([judge(7, '', True, attempts)], range(10)) == ({7} if has_passed else set())
 
 
 def test_only_a_run_with_all_its_results_is_a_completion():

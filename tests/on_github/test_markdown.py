@@ -63,8 +63,7 @@ def count_calls(comment):
 @pytest.mark.parametrize('part', [
     # Block quotes make this one quadratic.
     '> # a\nb\n',
-    '> ', '- ', '- a\n', '- a\n* a\n', '1. ', '- ```\n', '- a\n  ```\n', '```a`\n', '~~~\n', '    a\n', '<!--\n',
-    '<!---->', 'a<!--\n-->', '<a ', '<div>\n', '[a]: b\n', '# a\n', 'a\n===\n', '\t', '\n', '\r', '\0', '/retry\n'])
+    '- ', '- a\n', '- a\n* a\n', '- a\n  ```\n', '~~~\n', '# a\n', '[a]: b\n'])
 def test_reading_takes_calls_in_proportion_to_the_length(part):
     short, long = (count_calls(part * (length // len(part))) for length in (800, 3_200))
 

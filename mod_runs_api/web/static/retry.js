@@ -58,7 +58,7 @@ function keep(request) {
 function findEarlier(button) {
   let request = requests.get(button.dataset.url);
   try {
-    // While this page was in the browser's back cache, another page may have sent it.
+    // While this page was in the browser's back cache, another page may have sent it. A stored null was answered.
     const stored = sessionStorage.getItem(storageKey(button));
     if (stored) request = JSON.parse(stored);
   } catch {
@@ -135,8 +135,8 @@ function showChoice(name, choice, unknown, one, several) {
   }
 }
 
-function leftOut({ inactive_ids: { length: inactive } }) {
-  return inactive ? `, without ${inactive} inactive ${inactive === 1 ? 'one' : 'ones'}` : '';
+function leftOut({ inactive_ids: ids }) {
+  return ids.length ? `, without ${ids.length} inactive ${ids.length === 1 ? 'one' : 'ones'}` : '';
 }
 
 async function preview() {
