@@ -179,7 +179,7 @@ def is_still_completed(db: Database, completed: ProgressRow) -> bool:
 
 
 def find_incomplete_retries(db: Database, run_ids: Collection[int] | None = None) -> dict[int, list[int]]:
-    """Return the completed failed-only retries among some runs, or all, without results that others have, by root run."""
+    """Return the completed failed-only retries, of some runs or all, without results that others have, by root run."""
     retry = db.run_retry.c
     statement = (select(retry.run_id, retry.root_run_id)
                  .where(retry.failed_only == true(), has_completed(db, retry.run_id)))
