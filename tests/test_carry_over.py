@@ -62,6 +62,15 @@ def test_nothing_is_carried_over_into_a_run_that_is_canceled_until_it_completes_
     assert rows.carried_over(new) == {tests[0].id: full}
 
 
+def test_a_run_that_is_restarted_by_its_worker_after_its_completion_gets_nothing(command, rows, first):
+    new = retry(first, failed_only=True)
+    end_only(new)
+    end(new, TestStatus.testing)
+
+    assert command('carry-over', new).output == f'{new}\t0\n'
+    assert rows.carried_over(new) == {}
+
+
 @pytest.mark.parametrize('gone', ['inactive', 'without a result', 'reported by the retry itself'])
 def test_only_an_active_test_with_a_result_elsewhere_alone_is_carried_over(command, rows, first, tests, gone):
     new = retry(first, failed_only=True)
@@ -180,7 +189,7 @@ def test_a_run_that_is_restarted_meanwhile_is_left_alone(app, rows, first):
     assert rows.of('test_result', test_id=new) == []
 
 
-def test_an_origin_that_changes_meanwhile_is_read_again(app, rows, first):
+def test_an_origin_that_changes_meanwhile_is_read_again(app, rows, first, tests):
     new = retry(first, failed_only=True)
     left = iter([f'DELETE FROM test_result WHERE test_id = {first}'])
 
@@ -190,6 +199,7 @@ def test_an_origin_that_changes_meanwhile_is_read_again(app, rows, first):
 
     # The first try was rolled back, and with it the change.
     assert len(rows.carried_over(new)) == len(rows.of('test_result', test_id=new)) == 3
+    assert rows.selection(new) == ids(tests)
 
 
 # Faults, and the command that does the work later

@@ -174,9 +174,12 @@ def test_a_dry_run_prints_what_would_be_run(command, preview, rows):
 @pytest.mark.parametrize('app_settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
 def test_a_dry_run_ends_with_the_inactive_tests_that_are_left_out(command, tests):
     run = finish(seed.run(tests).id, tests, failed=tests)
+    finish(retry_in_process(run), tests, failed=tests)
     deactivate(tests[1:])
 
-    assert command('retry', run, '--dry-run').output == '1 test\t1\twithout inactive tests 2 3\n'
+    assert command('retry', run, '--dry-run', '--failed-only').output == (
+        '1 test\t1\tThis test failed each time, in the same way: running it again will hardly change that.\t'
+        'without inactive tests 2 3\n')
 
 
 def test_a_dry_run_of_a_retry_that_would_be_refused_exits_like_the_retry(command, run_id):

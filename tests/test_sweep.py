@@ -200,13 +200,24 @@ def test_a_failed_only_retry_that_lost_only_its_end_is_retried_in_full(scene):
 
 def test_a_pass_in_the_retry_itself_does_not_leave_it_alone(scene):
     scene.run('Canceled by admin')
-    full, incomplete = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
+    full, canceled, incomplete = (retry_run(1, failed_only=only).new_run_id for only in (False, False, True))
     finish(full, scene.tests, failed=scene.tests[1:2])
-    # Its other test is carried over.
+    report(canceled, scene.tests[2:], failed=scene.tests[2:])
+    end(canceled, 'Canceled by admin')
+    # The other failure is carried over.
     report(incomplete, scene.tests[1:2])
     complete(incomplete)
 
     assert steps(scene.sweep()) == [(incomplete, 'retried')]
+
+
+def test_a_retry_that_completed_green_with_carried_over_results_is_left_alone(scene):
+    run = scene.run()
+    healed, empty = (retry_run(run, failed_only=True).new_run_id for _ in range(2))
+    finish(healed, scene.tests[1:])
+    complete(empty)
+
+    assert scene.sweep() == []
 
 
 def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time(scene):
@@ -346,17 +357,24 @@ def test_a_second_automatic_retry_waits_if_the_completed_run_is_restarted_after_
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 5}])
-def test_the_breaker_is_open_on_its_platform_until_a_run_completes(scene):
-    late = scene.run(None, results=3, number=8)
+def test_the_breaker_is_open_on_its_platform_until_a_run_completes(scene, monkeypatch):
+    monkeypatch.setattr('mod_runs_api.service.sweep.COMPLETED_RUNS_READ', 2)
+    early, late = (scene.run(None, results=3, number=number) for number in (7, 8))
+    empty = [scene.run('Canceled by admin', number=number) for number in (12, 13)]
     for number in range(1, 4):
         scene.run(number=number)
-    for line in scene.sweep():
-        end(line.new_run_id)
+    *others, last = [line.new_run_id for line in scene.sweep()]
+    for failed in others:
+        end(failed)
+    complete(early)
+    end(last)
     run, windows = scene.run(number=10), scene.run(number=11, platform=TestPlatform.windows)
 
-    assert {(run, 'waiting'), (windows, 'retried')} <= {*steps(scene.sweep())}
-    complete(late)
-    assert (run, 'retried') in steps(scene.sweep())
+    assert {(run, 'waiting'), (windows, 'retried')} <= {*steps(scene.sweep('--dry-run'))}
+    # Of the completions, the newest are read.
+    for completed, step in ((late, 'retried'), (empty[0], 'retried'), (empty[1], 'waiting')):
+        complete(completed)
+        assert (run, step) in steps(scene.sweep('--dry-run'))
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1}])

@@ -100,16 +100,12 @@ def _is_newer(newer: type[TestModel], run: type[TestModel]) -> list[ColumnElemen
     return [newer.id > run.id, as_bytes(newer.commit) == as_bytes(run.commit), newer.platform == run.platform]
 
 
-def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> tuple[int, str] | None:
-    """
-    Return the newest run of the head of a pull request that is no retry, and its commit; None if there is none.
-
-    If the head is unknown, any commit counts.
-    """
+def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> int | None:
+    """Return the newest run of the head of a pull request, no retry. If the head is unknown, any commit counts."""
     run, fork, retry = db.host.Test, db.host.Fork, db.run_retry.c
     head = pull_request.head_commit
-    rows = db.connection.execute(
-        select(run.id, run.commit)
+    return db.connection.scalar(
+        select(run.id)
         .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
         .where(run.pr_nr == pull_request.number, as_text(run.test_type) == PULL_REQUEST,
                _is(run.branch, PULL_REQUEST_BRANCH), as_text(run.platform) == platform, retry.run_id.is_(None),
@@ -118,7 +114,6 @@ def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> t
                has_rows(select(fork.id).where(
                    fork.id == run.fork_id, fork.github.iendswith(pull_request.repository, autoescape=True))))
         .order_by(run.id.desc()).limit(1))
-    return next(((run_id, commit) for run_id, commit in rows), None)
 
 
 def find_newest_of_master(db: Database, run: Run) -> int | None:

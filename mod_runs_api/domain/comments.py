@@ -58,7 +58,7 @@ class CommentRetry(Retry):
     """A retry that a comment created. If it is replayed, an earlier delivery of the comment created it."""
 
     platform: str
-    #: The commit of the run, if GitHub did not say whether it is the head; else None.
+    #: The commit of the run; None if it is the head of the pull request.
     commit: str | None
     #: The address of the new run's page; None if no URL can be built.
     address: str | None

@@ -108,16 +108,18 @@ class Candidate:
 
     def plan_retry(self, rules: RetryRules, facts: RetryFacts, passed_elsewhere: Set[int]) -> Step | None:
         """
-        Return the step that retries it, or the reason to wait; None if it is a retry whose tests passed elsewhere.
+        Return the step that retries it, or the reason to wait; None for a failed-only retry that needs none.
 
         ``passed_elsewhere`` has the tests that passed in the last other attempt that completed and ran them.
         """
         run, detail = self.run, self.cause.detail
-        if run.failed_only and facts.outcomes.keys() <= passed_elsewhere:
-            return None
         if run.failed_only:
+            active = facts.outcomes.keys() & facts.active_ids
+            is_green = self.summary.progress.completed and not facts.not_passed
+            if is_green or active and active <= passed_elsewhere:
+                return None
             # It runs the tests again that did not pass. If all passed, only its end was lost, and it runs in full.
-            failed_only = bool(facts.not_passed)
+            failed_only = not active or not active.isdisjoint(facts.not_passed)
         else:
             # A run that stopped half-way is resumed.
             failed_only = bool(self.summary.results) and any(test in facts.active_ids for test in facts.not_passed)

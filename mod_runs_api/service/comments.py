@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from ..database import Database
 from ..database.retry import find_retry
-from ..database.runs import find_newest_run
+from ..database.runs import find_newest_run, read_runs
 from ..domain.comments import Command, Comment, CommentRefusal, CommentRetry
 from ..domain.retry import RetryRequest, digest_key
 from ..domain.run import PullRequest
@@ -45,14 +45,14 @@ def retry_for_command(state: ExtensionState, comment: Comment, pull_request: Pul
 
 
 def _find_run(db: Database, pull_request: PullRequest, command: Command, digest: str) -> tuple[int, str | None] | None:
-    """Return the run that a command means, and its commit if the head is unknown; None if there is no run."""
+    """Return the run that a command means, and its commit unless that is the head; None if there is no run."""
     earlier = find_retry(db, digest)
-    if earlier is not None:
-        # A second delivery means the same run as the first one, although there is a newer attempt by now.
-        return earlier.source_run_id, None
-    run = find_newest_run(db, pull_request, command.platform)
-    if run is None:
+    # A second delivery means the same run as the first one, although there is a newer attempt by now.
+    run_id = find_newest_run(db, pull_request, command.platform) if earlier is None else earlier.source_run_id
+    if run_id is None:
         return None
-    run_id, commit = run
-    return (find_source_of_failed(db, run_id) if command.failed_only else run_id,
-            commit if pull_request.head_commit is None else None)
+    if command.failed_only and earlier is None:
+        run_id = find_source_of_failed(db, run_id)
+    # The run of an earlier retry may have been deleted.
+    commits = [run.commit for run in read_runs(db, [run_id]).values() if run.commit != pull_request.head_commit]
+    return run_id, commits[0] if commits else None

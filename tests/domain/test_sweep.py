@@ -32,9 +32,9 @@ def summary(rows, *, run_id=5, ago=HOUR, results=1):
     return RunSummary(progress, 3, 3 - results, results, 0)
 
 
-def candidate(*, ago=HOUR, results=1, newest=None, automatic=(), completion=0, **changes):
+def candidate(*, rows=FAILED, ago=HOUR, results=1, newest=None, automatic=(), completion=0, **changes):
     """Return run 5, which ran out of time an hour ago, by progress row 50."""
-    failed = summary(FAILED, ago=ago, results=results)
+    failed = summary(rows, ago=ago, results=results)
     assert failed.infrastructure_failure
     return Candidate(run('canceled', **changes), failed, failed.infrastructure_failure, newest, automatic, completion)
 
@@ -92,10 +92,12 @@ ALL = [1, RED]
     (candidate(results=0, failed_only=True), [RED], (), 'retried', True),
     (candidate(failed_only=True), [RED], {RED}, 'retried', True),
     (candidate(failed_only=True), [], {RED}, 'retried', False),
-    (candidate(failed_only=True), [INACTIVE], (), 'waiting', None),
-    # Another attempt has completed with its tests.
-    (candidate(failed_only=True), [RED], {1, RED}, None, None),
-    (candidate(failed_only=True), [], {1, RED, INACTIVE}, None, None)])
+    (candidate(failed_only=True), [INACTIVE], {RED}, 'retried', False),
+    # Another attempt has completed with its tests, or it has completed with what was carried over.
+    (candidate(failed_only=True), [RED, INACTIVE], {1, RED}, None, None),
+    (candidate(failed_only=True), [], {1, RED}, None, None),
+    (candidate(rows=INCOMPLETE, failed_only=True), [], (), None, None),
+    (candidate(rows=INCOMPLETE, failed_only=True), [RED], (), 'retried', True)])
 def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
         found, not_passed, passed_elsewhere, what, failed_only):
     outcomes: dict[int, Outcome] = {**dict.fromkeys(ALL, 'pass'), **dict.fromkeys(not_passed, 'fail')}
@@ -105,7 +107,16 @@ def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
     assert (step and (step.run_id, step.kind)) == (what and (5, what))
     assert (step and step.request and step.request.failed_only) == failed_only
     if step and step.request:
-        assert (step.why, step.request.reason, step.request.automatic) == (TIME_LIMIT, f'Automatic: {TIME_LIMIT}', True)
+        why = found.cause.detail
+        assert (step.why, step.request.reason, step.request.automatic) == (why, f'Automatic: {why}', True)
+
+
+def test_a_failed_only_retry_whose_tests_are_all_inactive_waits():
+    found = candidate(failed_only=True)
+    facts = RetryFacts(found.run, {INACTIVE: 'fail'}, True, [*ALL, INACTIVE], ALL)
+
+    step = found.plan_retry(RetryRules(frozenset(), drop_inactive_tests=False), facts, set())
+    assert step and step.kind == 'waiting'
 
 
 @pytest.mark.parametrize(('outcomes', 'has_passed'), [

@@ -42,9 +42,10 @@ HISTORIES: dict[str, list[tuple[list[Execution], Outcome | None]]] = {
               # A test that crashed, or wrote something else, may not have reached the other output.
               ([replace(NO_FILE, exit_code=139), Execution('pass', outputs=(ADDED,))], 'pass'),
               ([replace(NO_FILE, outputs=(WRONG,)), Execution('pass', outputs=(RIGHT, ADDED))], 'pass'),
+              ([replace(CRASH, outputs=(RIGHT,)), Execution('pass', outputs=(RIGHT, ADDED))], 'pass'),
               # An upload failed. An attempt, or an older run, had a file of the output before.
               ([PASS, NO_FILE], 'missing_output'),
-              ([NO_FILE, Execution('pass', outputs=(Output(oldest_run_id=0),))], 'pass'),
+              ([NO_FILE, Execution('pass', outputs=(Output(oldest_run_id=0), ADDED))], 'pass'),
               ([NO_FILE, Execution('pass', outputs=(ADDED,)), NO_FILE], 'missing_output')],
     'failing_identically': [([FAIL, FAIL], 'fail'), ([FAIL, replace(FAIL, expected_rc=10)], 'fail'),
                             ([NO_CODE, NO_CODE], 'fail'), ([NO_FILE, NO_FILE], 'missing_output')],
@@ -77,6 +78,7 @@ ONE, TWO = '1a2b3c4d' * 5, '5e6f7a8b' * 5
     ([None, ONE], [FAIL, PASS], 'flaky'), (['', ONE], [FAIL, PASS], 'flaky'),
     # One pair of one build is enough, wherever it is.
     ([ONE, TWO, TWO], [FAIL, PASS, FAIL], 'flaky'), ([ONE, TWO, ONE], [PASS, FAIL, FAIL], 'flaky'),
+    ([ONE, ONE, TWO], [PASS, FAIL, FAIL], 'flaky'),
     # An output was added after the first attempt, which is the only one of the failure's build.
     ([ONE, ONE, TWO], [PASS, Execution('fail', outputs=(RIGHT, ADDED_WRONG)), PASS], 'build_changed'),
     ([ONE, TWO], [FAIL, FAIL], 'failing_identically'), ([ONE, TWO], [PASS, PASS], 'passed')])

@@ -34,7 +34,7 @@ def test_a_comment_retries_the_run_of_its_pull_request_whatever_the_case_of_name
     writer.github_login = 'Alice-gh'
 
     changes = {'repository.full_name': 'ccextractor/CCEXTRACTOR', 'comment.user.login': 'alice-GH', 'issue.user': None}
-    retry, = comment('/retry linux failed because the VM froze', changes).retries
+    retry, = comment('/RETRY linux failed because the VM froze', changes).retries
 
     assert (retry.run_id, retry.new_run_id) == (linux.id, linux.id + 1)
     assert rows.retries == [RetryRow(linux.id + 1, linux.id, linux.id, True, 'the VM froze', writer.id, 1)]
@@ -103,10 +103,10 @@ def test_without_an_answer_of_github_the_newest_run_is_retried_and_its_commit_na
     retry_run(1)
     github.faults = SILENCE
 
-    assert comment('/retry linux').reply.startswith(
-        f'- linux: run {newest.id} of commit `{OLD_COMMIT[:8]}` is queued again as ')
-    assert comment('/retry linux').reply.startswith(
-        f'- linux: run {newest.id} of commit `{OLD_COMMIT[:8]}` is not retried: ')
+    run = f'- linux: run {newest.id} of commit `{OLD_COMMIT[:8]}`'
+    assert comment('/retry linux', ONE).reply.startswith(f'{run} is queued again as ')
+    assert comment('/retry linux', ONE).reply.startswith(f'{run} has already been queued again as ')
+    assert comment('/retry linux').reply.startswith(f'{run} is not retried: ')
     assert reasons(comment('/retry windows')) == ['This pull request has no run on windows.']
     assert 'ConnectionError' in caplog.text
     assert 'ghp_secret' not in caplog.text
