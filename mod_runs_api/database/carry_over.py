@@ -147,9 +147,8 @@ def copy_results(db: Database, plan: CarryOver) -> None:
          'progress_id': completed.id, 'progress_timestamp': completed.timestamp,
          'was_selected': regression_test_id in selected}
         for regression_test_id, origin_id in origins.items()])
-    reported = read_reported_files(db, [run_id])
     files = [row for row in _read_rows(db, file, [file.regression_test_output_id, file.expected, file.got], origins)
-             if row['regression_test_output_id'] not in reported.get((run_id, row['regression_test_id']), {})]
+             if row['regression_test_output_id'] not in plan.reported.get((run_id, row['regression_test_id']), {})]
     results = _read_rows(db, result, [result.runtime, result.exit_code, result.expected_rc], origins)
     if len(results) != len(origins):
         raise StaleRead  # An origin run was restarted or deleted in between.

@@ -14,6 +14,8 @@ class CarryOver(NamedTuple):
 
     completed: ProgressRow
     origins: dict[int, int]
+    #: The outputs that workers reported without a result, by run and test.
+    reported: Mapping[tuple[int, int], OutputFiles]
 
 
 def find_origins(completed: ProgressRow | None, without_result: Collection[int], attempts: Mapping[int, Progress],

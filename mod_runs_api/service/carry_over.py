@@ -129,7 +129,7 @@ def plan_carry_over(db: Database, root_id: int, run_ids: Sequence[int]) -> list[
     origins = read_origins(db, attempts, read_tests_with_result(db, list(completed)), completed)
     reported = read_reported_files(db, list(completed))
     files = read_files(db, list(attempts), {test for _, test in reported}) if reported else {}
-    plans = [CarryOver(row, drop_contradicted(run_id, origins[run_id], reported, files))
+    plans = [CarryOver(row, drop_contradicted(run_id, origins[run_id], reported, files), reported)
              for run_id, row in completed.items()]
     return [plan for plan in plans if plan.origins]
 
