@@ -14,8 +14,9 @@ from .database.transactions import Transactions
 from .errors import MountError, RunsApiError
 from .extension import KEY, ExtensionState, is_api_request
 from .github.report import retry_report
+from .host.ends import listen_for_completed_runs
 from .host.models import find_models
-from .service.carry_over import listen_for_ends
+from .service.carry_over import complete_runs
 from .settings import read_settings
 from .web import pages
 
@@ -66,7 +67,7 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
             # 405, even an unknown one.
             app.url_map.add(app.url_rule_class(path, subdomain=setup.subdomain, endpoint=endpoint))
             app.endpoint(endpoint)(view_function)
-        listen_for_ends(host_models)
+        listen_for_completed_runs(host_models, complete_runs)
         app.jinja_env.globals['runs_api'] = {**pages.GLOBALS, 'retry_report': retry_report}
 
     blueprint.record(on_register)

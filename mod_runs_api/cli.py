@@ -12,13 +12,13 @@ import click
 from flask.cli import with_appcontext
 
 from .api.schemas import AttemptSchema, PreviewSchema, TestVerdictSchema, VerdictMetaSchema
+from .database.faults import log_fault
 from .domain.preview import Preview
 from .domain.run import SHOWN_LENGTH
 from .domain.sentences import counted
 from .domain.sweep import Step
 from .errors import InternalError, RunsApiError
 from .extension import extension_state
-from .host.log import log_fault
 from .service.attempts import read_attempts_page
 from .service.carry_over import carry_over, carry_over_all
 from .service.preview import preview_retry

@@ -45,7 +45,7 @@ class RunsApiError(Exception):
 
 
 class StaleRead(Exception):
-    """Rows changed since they were read. The transaction runs again."""
+    """Rows changed since they were read, while a result is carried over. The transaction runs again."""
 
 
 class RunNotFound(RunsApiError):
@@ -143,7 +143,11 @@ class InternalError(RunsApiError):
 
 
 class ServiceUnavailable(RunsApiError):
-    """The database is unavailable, read-only or too busy, or the run keeps changing. Later, the request may work."""
+    """
+    The database is unavailable, read-only or too busy, or a result keeps changing while it is carried over.
+
+    Later, the request may work.
+    """
 
     code = 'service_unavailable'
     status = 503

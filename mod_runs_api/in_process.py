@@ -51,8 +51,7 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
     RunNotFinished, NothingFailed, InactiveTests, RefusedByCheck, KeyReused
         The retry is refused (docs/api.rst, "Refusals"). All are :exc:`Refusal`.
     ServiceUnavailable
-        The database is unavailable, read-only or too busy for several tries, or the run keeps changing. The same call
-        may work later.
+        The database is unavailable, read-only or too busy for several tries. The same call may work later.
     InternalError
         The database has another error. The log has more.
     MountError

@@ -17,7 +17,7 @@ from support.statements import before_statements, watch_statements
 from werkzeug import exceptions
 
 from mod_runs_api import InternalError, ServiceUnavailable, retry_run
-from mod_runs_api.host.log import is_transient
+from mod_runs_api.database.faults import is_transient
 
 UNAVAILABLE = {'code': 'service_unavailable', 'details': {}, 'message': AWAY}
 INTERNAL = {'code': 'internal_error', 'details': {}, 'message': 'An unexpected error occurred.'}

@@ -9,8 +9,8 @@ from flask import Response
 from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
+from ..database.faults import log_fault
 from ..errors import RunsApiError
-from ..host.log import log_fault
 from .errors import ERRORS
 from .limits import rate_limit_error
 

@@ -1,15 +1,11 @@
 """Reading the attempts of a run."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Subquery, func, select, union_all
 
 from ..domain.attempts import AttemptRecord
-from ..domain.progress import Progress
-from ..domain.run import Run
-from ..errors import StaleRead
 from . import Database
-from .progress import read_progress
 from .retry import decode_reason
 
 
@@ -29,16 +25,6 @@ def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
 def read_attempt_ids(db: Database, root_id: int) -> list[int]:
     """Return the attempts of a root run, ordered by run id."""
     return sorted(db.connection.scalars(select(select_attempts(db, [root_id]).c.run_id)))
-
-
-def raise_if_attempts_are_stale(db: Database, run: Run, known: Mapping[int, Progress]) -> None:
-    """Raise :exc:`StaleRead` if a run was deleted, or a known attempt has restarted or ended, since it was read."""
-    # Under READ COMMITTED, earlier statements may have read different states. Further messages of a worker do no harm.
-    progress = read_progress(db, list(known))
-    if not {run.id, *known} <= {*read_attempt_ids(db, run.root_id)} or any(
-            (progress[run_id].status, progress[run_id].end) != (before.status, before.end)
-            for run_id, before in known.items()):
-        raise StaleRead
 
 
 def read_last_retried(db: Database, count: int) -> Sequence[int]:

@@ -4,7 +4,7 @@ Carrying results over into a retry.
 A row of ``run_carried_over`` is the mark of a result that was copied from another run.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import (ColumnElement, FromClause, RowMapping, SQLColumnExpression, and_, exists, false, func, insert,
                         select, true)
@@ -24,15 +24,11 @@ def is_carried_over(db: Database, result: type[TestResultModel]) -> ColumnElemen
     # A mark counts while the row that completed the retry exists. The restart deletes that row and runs everything.
     marks, completed = db.run_carried_over.alias(), aliased(db.host.TestProgress)
     return exists().where(marks.c.run_id == result.test_id, marks.c.regression_test_id == result.regression_test_id,
-                          _mark_is_valid(db, marks, completed))
+                          _mark_is_valid(marks, completed))
 
 
-def _mark_is_valid(db: Database, marks: FromClause, completed: type[TestProgressModel]) -> ColumnElement[bool]:
-    # SQLite uses ids again. Only there does the time distinguish the marks of an end before a restart. On a server the
-    # marks stay valid if somebody corrects the times.
-    is_same_time = completed.timestamp == marks.c.progress_timestamp
-    return and_(completed.id == marks.c.progress_id, completed.test_id == marks.c.run_id,
-                is_same_time if db.connection.dialect.name == 'sqlite' else true())
+def _mark_is_valid(marks: FromClause, completed: type[TestProgressModel]) -> ColumnElement[bool]:
+    return and_(completed.id == marks.c.progress_id, completed.test_id == marks.c.run_id)
 
 
 def is_selected_by_carry_over(db: Database, run_id: SQLColumnExpression[int],
@@ -40,34 +36,19 @@ def is_selected_by_carry_over(db: Database, run_id: SQLColumnExpression[int],
     """Return the condition that carrying over selected a test for a run. The test was not selected before."""
     marks, completed = db.run_carried_over.alias(), aliased(db.host.TestProgress)
     return exists().where(marks.c.run_id == run_id, marks.c.regression_test_id == regression_test_id,
-                          marks.c.was_selected == false(), _mark_is_valid(db, marks, completed))
+                          marks.c.was_selected == false(), _mark_is_valid(marks, completed))
 
 
-def count_carried_over(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, int]]:
-    """Return the number of results that were carried over into each run, by origin run."""
-    mark, completed, result = db.run_carried_over.c, db.host.TestProgress, db.host.TestResult
-    rows = db.connection.execute(
-        select(mark.run_id, mark.origin_run_id, func.count())
-        .with_hint(result, BY_PRIMARY_KEY)
-        .join_from(db.run_carried_over, completed, _mark_is_valid(db, db.run_carried_over, completed))
-        # The mark of a result that was deleted stays, and does not count.
-        .join(result, and_(result.test_id == mark.run_id, result.regression_test_id == mark.regression_test_id))
-        .where(mark.run_id.in_(run_ids))
-        .group_by(mark.run_id, mark.origin_run_id)
-        .order_by(mark.run_id, mark.origin_run_id))
-    counts: dict[int, dict[int, int]] = {run_id: {} for run_id in run_ids}
-    for run_id, origin_run_id, count in rows:
-        counts[run_id][origin_run_id] = count
-    return counts
-
-
-def read_carried_over(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return for each run the tests of which a result was carried over into it. The result may have been deleted."""
+def read_carried_over(db: Database, run_ids: Collection[int]) -> dict[int, dict[int, int]]:
+    """Return for each run the origin runs of the results carried over into it, by test. They may have been deleted."""
     mark, completed = db.run_carried_over.c, db.host.TestProgress
-    return _group_tests(run_ids, db.connection.execute(
-        select(mark.run_id, mark.regression_test_id)
-        .join_from(db.run_carried_over, completed, _mark_is_valid(db, db.run_carried_over, completed))
-        .where(mark.run_id.in_(run_ids))))
+    origins: dict[int, dict[int, int]] = {run_id: {} for run_id in run_ids}
+    for run_id, regression_test_id, origin_id in db.connection.execute(
+            select(mark.run_id, mark.regression_test_id, mark.origin_run_id)
+            .join_from(db.run_carried_over, completed, _mark_is_valid(db.run_carried_over, completed))
+            .where(mark.run_id.in_(run_ids))):
+        origins[run_id][regression_test_id] = origin_id
+    return origins
 
 
 def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]:
@@ -83,26 +64,23 @@ def read_own_results(db: Database, run_ids: Collection[int],
                      regression_test_ids: Collection[int]) -> dict[int, set[int]]:
     """Return those of the tests of which each run has an own result."""
     result = db.host.TestResult
-    return _group_tests(run_ids, db.connection.execute(
-        select(result.test_id, result.regression_test_id)
-        .with_hint(result, BY_PRIMARY_KEY)
-        .where(result.test_id.in_(run_ids), result.regression_test_id.in_(regression_test_ids),
-               ~is_carried_over(db, result))))
+    tests: dict[int, set[int]] = {run_id: set() for run_id in run_ids}
+    for run_id, regression_test_id in db.connection.execute(
+            select(result.test_id, result.regression_test_id)
+            .with_hint(result, BY_PRIMARY_KEY)
+            .where(result.test_id.in_(run_ids), result.regression_test_id.in_(regression_test_ids),
+                   ~is_carried_over(db, result))):
+        tests[run_id].add(regression_test_id)
+    return tests
 
 
 def read_tests_with_result(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
     """Return the tests of which each run has a result, or had one that was carried over."""
     # A carried-over result that somebody deleted is not copied again.
-    result, tests = db.host.TestResult, read_carried_over(db, run_ids)
+    result = db.host.TestResult
+    tests = {run_id: set(origins) for run_id, origins in read_carried_over(db, run_ids).items()}
     for run_id, regression_test_id in db.connection.execute(
             select(result.test_id, result.regression_test_id).where(result.test_id.in_(run_ids))):
-        tests[run_id].add(regression_test_id)
-    return tests
-
-
-def _group_tests(run_ids: Collection[int], rows: Iterable[Sequence[int]]) -> dict[int, set[int]]:
-    tests: dict[int, set[int]] = {run_id: set() for run_id in run_ids}
-    for run_id, regression_test_id in rows:
         tests[run_id].add(regression_test_id)
     return tests
 
@@ -144,8 +122,7 @@ def copy_results(db: Database, plan: CarryOver) -> None:
     # The marks come first: of two simultaneous copies, the second violates their key before it has written much.
     db.connection.execute(insert(db.run_carried_over), [
         {'run_id': run_id, 'regression_test_id': regression_test_id, 'origin_run_id': origin_id,
-         'progress_id': completed.id, 'progress_timestamp': completed.timestamp,
-         'was_selected': regression_test_id in selected}
+         'progress_id': completed.id, 'was_selected': regression_test_id in selected}
         for regression_test_id, origin_id in origins.items()])
     files = [row for row in _read_rows(db, file, [file.regression_test_output_id, file.expected, file.got], origins)
              if row['regression_test_output_id'] not in plan.reported.get((run_id, row['regression_test_id']), {})]

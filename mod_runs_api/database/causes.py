@@ -1,18 +1,19 @@
 """Reading summaries of runs: their progress, and the numbers of their results."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import and_, case, func, or_, select
 
 from ..domain.causes import RunSummary
+from ..domain.progress import Progress
 from . import BY_PRIMARY_KEY, Database
 from .carry_over import is_carried_over, is_selected_by_carry_over
 from .outcomes import is_in_category
-from .progress import read_progress
 
 
-def read_run_summaries(db: Database, run_ids: Sequence[int]) -> dict[int, RunSummary]:
+def read_run_summaries(db: Database, progress: Mapping[int, Progress]) -> dict[int, RunSummary]:
     """Return the summary of each run. The number of statements does not depend on the number of runs."""
+    run_ids = progress.keys()
     if not run_ids:
         return {}  # Otherwise SQLite reads whole tables.
     result = db.host.TestResult
@@ -21,7 +22,6 @@ def read_run_summaries(db: Database, run_ids: Sequence[int]) -> dict[int, RunSum
         select(result.test_id, func.count(), func.max(result.runtime))
         .where(result.test_id.in_(run_ids), ~is_carried_over(db, result))
         .group_by(result.test_id))}
-    progress = read_progress(db, run_ids)  # This is last, because a run that is restarted in between has not ended.
     summaries = {}
     for run_id in run_ids:
         count, missing = selected.get(run_id, (None, 0))
@@ -29,7 +29,7 @@ def read_run_summaries(db: Database, run_ids: Sequence[int]) -> dict[int, RunSum
     return summaries
 
 
-def _count_selected(db: Database, run_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+def _count_selected(db: Database, run_ids: Collection[int]) -> dict[int, tuple[int, int]]:
     """Return for each run the number of tests selected at its creation, and how many of them have no result."""
     # Runs without rows in customized_test are left out. A test that no worker receives counts only if it has a result.
     customized, result = db.host.CustomizedTest, db.host.TestResult

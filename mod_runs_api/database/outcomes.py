@@ -14,7 +14,6 @@ def read_tests(db: Database, run_ids: Sequence[int]) -> dict[int, RunTests]:
     """Return the results of each run, and its selected tests without a result."""
     if not run_ids:
         return {}
-    # In this order, a result that is carried over in between is read as a whole or not at all.
     selected = _read_selected_without_result(db, run_ids)
     active = _read_active_with_category(db) if None in selected.values() else {}
     results = _read_results(db, run_ids)
@@ -125,9 +124,8 @@ def read_evidence(db: Database, run_ids: Sequence[int],
         if output_id is not None:
             hashes[regression_test_id, run_id][output_id] = expected, produced
     oldest = _find_oldest_runs(db, {output_id for files in hashes.values() for output_id in files})
-    # A file that was deleted in between has no oldest run.
     return {(test_id, run_id): Evidence(*codes[test_id, run_id], {
-        output_id: File(*of_file, oldest.get(output_id, run_id))
+        output_id: File(*of_file, oldest[output_id])
         for output_id, of_file in hashes[test_id, run_id].items()}) for test_id, run_id in codes}
 
 

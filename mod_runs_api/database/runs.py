@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from ..domain.run import COMMIT, MASTER, MAX_ID, PULL_REQUEST, PULL_REQUEST_BRANCH, NewerRun, PullRequest, Run
-from ..errors import RunNotFound, StaleRead
+from ..errors import RunNotFound
 from ..host.models import TestModel
 from . import Database, as_bytes, as_text, has_rows
 from .progress import has_completed, has_ended, last_status
@@ -21,12 +21,6 @@ def find_run(db: Database, run_id: int) -> Run:
     if run is None:
         raise RunNotFound(run_id)
     return run
-
-
-def raise_if_run_is_stale(db: Database, run: Run) -> None:
-    """Raise :exc:`StaleRead` if a run has been restarted or deleted, or has ended, since it was read."""
-    if db.connection.scalar(select(last_status(db, literal(run.id)))) != run.status:
-        raise StaleRead
 
 
 def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:

@@ -62,9 +62,8 @@ def _run_carried_over(host: HostModels) -> Table:
         Column('run_id', Integer, primary_key=True, autoincrement=False),
         Column('regression_test_id', Integer, primary_key=True, autoincrement=False),
         # The progress row that completed the retry. A mark counts while that row exists, and the platform's restart
-        # deletes it. The time is part of the key because SQLite uses ids again.
+        # deletes it.
         Column('progress_id', Integer, primary_key=True, autoincrement=False),
-        Column('progress_timestamp', host.TestProgress.timestamp.type, primary_key=True),
         # The attempt that ran the test.
         Column('origin_run_id', Integer, nullable=False),
         # Whether the test had been selected for the retry.

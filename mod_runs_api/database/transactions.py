@@ -7,7 +7,6 @@ The package's own transactions are repeated after a conflict. Here the database'
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -15,9 +14,10 @@ from sqlalchemy import Connection, literal, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from ..errors import StaleRead
-from ..host.log import CONFLICTS, code_of, log_fault
+from ..host.log import code_of
 from ..host.runtime import HostSession, platform_session
 from . import Database
+from .faults import CONFLICTS, log_fault
 from .tables import Tables
 
 P = ParamSpec('P')
@@ -59,13 +59,11 @@ class Transactions:
 
     def read(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result of ``work`` for a page of the host, on its connection. Raises as :meth:`run` does."""
-        # Pages that held one connection and waited for a second could use up the pool. A stale read is repeated.
+        # Pages that held one connection and waited for a second could use up the pool.
         try:
             connection = self.get_session().connection(bind_arguments={'mapper': self.tables.host.Test})
-            with suppress(StaleRead):
-                return work(self._open(connection), *args, **kwargs)
             return work(self._open(connection), *args, **kwargs)
-        except (SQLAlchemyError, StaleRead) as fault:
+        except SQLAlchemyError as fault:
             error = log_fault(fault)
         raise error
 

@@ -1,15 +1,15 @@
 """The attempts of a run: the root run, its retries, and their retries (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from .causes import CauseName
-from .outcomes import Outcome
-from .progress import COMPLETED
-from .run import OtherBuild
+from .outcomes import Outcome, RunTests
+from .progress import COMPLETED, Progress
+from .run import OtherBuild, Run, list_other_builds
 
 #: The words of the platform's API.
 RunStatus = Literal['queued', 'running', 'pass', 'fail', 'canceled', 'error', 'incomplete']
@@ -26,6 +26,31 @@ class AttemptRecord:
     reason: str | None
     requested_by: str | None
     created_at: datetime | None
+
+
+@dataclass(frozen=True)
+class AttemptFacts:
+    """The facts about the attempts of a run, from which they are listed and judged. Each is read once."""
+
+    run: Run
+    #: The progress and the build of every attempt, by run id.
+    progress: Mapping[int, Progress]
+    builds: Mapping[int, str | None]
+    #: The tests of the attempts that are listed or judged.
+    tests: Mapping[int, RunTests]
+    #: The origin runs of their carried-over results, by test.
+    origins: Mapping[int, Mapping[int, int]]
+
+    def count_carried_over(self, run_id: int) -> dict[int, int]:
+        """Return the number of results that were carried over into an attempt, by origin run."""
+        # A carried-over result may have been deleted.
+        counts = Counter(origin_id for test, origin_id in self.origins[run_id].items()
+                         if test in self.tests[run_id].results)
+        return dict(sorted(counts.items()))
+
+    def list_other_builds(self, run_id: int) -> list[OtherBuild]:
+        """Return the carried-over results of an attempt that are of other builds."""
+        return list_other_builds(run_id, self.count_carried_over(run_id), self.builds)
 
 
 def number_attempts(run_ids: Iterable[int]) -> dict[int, int]:

@@ -108,7 +108,7 @@ def list_other_builds(run_id: int, counts: Mapping[int, int], builds: Mapping[in
     """Return the results of a run that are of other builds, from the number carried over from each run."""
     results: dict[str, int] = {}
     for origin_id, count in counts.items():
-        build = builds[origin_id]
+        build = builds.get(origin_id)  # The origin run may have been deleted.
         if build is not None and are_different_builds(builds[run_id], build):
             known = next((other for other in results if not are_different_builds(other, build)), build)
             results[known] = results.get(known, 0) + count

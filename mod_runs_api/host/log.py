@@ -1,4 +1,4 @@
-"""The log of the host. Unexpected errors are logged without values, and answered without internal details."""
+"""The log of the host, in which faults are described without values."""
 
 import logging
 import traceback
@@ -6,66 +6,11 @@ from collections.abc import Iterator
 
 from flask import g
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from ..errors import MAX_MESSAGE_LENGTH, InternalError, RunsApiError, ServiceUnavailable, StaleRead
+from ..errors import MAX_MESSAGE_LENGTH
 
 #: The name of the logger that the platform's ``run.py`` creates.
 PLATFORM_LOGGER = 'Platform'
-#: The errors of a database after which the same transaction may succeed at once: another one was in the way. The first
-#: argument of a driver's error is a number for MySQL and MariaDB, and a text for SQLite.
-CONFLICTS: frozenset[int | str | None] = frozenset({
-    1020,  # Record has changed since last read (MariaDB, snapshot isolation)
-    1205,  # Lock wait timeout exceeded
-    1213,  # Deadlock found
-    1412,  # Table definition has changed, by a migration
-    1467,  # Failed to read an auto-increment value, because of a deadlock (MariaDB)
-})
-#: All errors that waiting can fix. All others are internal errors.
-TRANSIENT = CONFLICTS | {
-    # The server is away.
-    0,  # The driver's connection is closed
-    2002,  # Can't connect through the socket
-    2003,  # Can't connect
-    2006,  # Server has gone away
-    2013,  # Lost connection
-    1053,  # Server shutdown in progress
-    1158,  # Error reading communication packets
-    1159,  # Timeout reading communication packets
-    1160,  # Error writing communication packets
-    1161,  # Timeout writing communication packets
-    1317,  # Query execution was interrupted, by KILL or a shutdown
-    1927,  # Connection was killed (MariaDB)
-    3032,  # Server is in offline mode (MySQL)
-    3169,  # Session was killed (MySQL)
-    4031,  # Disconnected because of inactivity (MySQL)
-    'unable to open database file',
-    'disk I/O error',
-    # It is read-only.
-    1036,  # Table is read only, with innodb_read_only
-    1290,  # The server runs with read_only
-    1792,  # Transactions are read only
-    1836,  # The server runs in read-only mode (MySQL)
-    'attempt to write a readonly database',
-    # Its disk is full.
-    3,  # Error writing file
-    1021,  # Disk full
-    1026,  # Error writing file
-    1114,  # Table is full
-    'database or disk is full',
-    # It is busy.
-    1037,  # Out of memory
-    1040,  # Too many connections
-    1041,  # Out of memory
-    1135,  # Can't create a new thread
-    1203,  # Too many connections of this account
-    1206,  # Too many locks
-    1226,  # Account has exceeded a resource
-    1969,  # Query took longer than max_statement_time (MariaDB)
-    3024,  # Query took longer than max_execution_time (MySQL)
-    'database is locked',
-    'database table is locked',
-}
 
 
 def log() -> logging.Logger:
@@ -75,45 +20,27 @@ def log() -> logging.Logger:
     return logger
 
 
-def log_fault(fault: BaseException) -> RunsApiError:
-    """Log a fault, and return the error that the requester sees."""
-    error: RunsApiError
-    if isinstance(fault, StaleRead):
-        error = ServiceUnavailable('The run keeps changing while it is read. Try again later.')
-    elif any(isinstance(cause, PoolTimeoutError) or is_transient(cause) for cause in _causes(fault)):
-        error = ServiceUnavailable()
-    else:
-        error = InternalError(_name(fault))
-    log().error(f'{error.code}: {describe(fault) if isinstance(error, InternalError) else _name(fault)}')
-    return error
-
-
-def is_transient(fault: BaseException) -> bool:
-    """Return whether a fault is an error of a database that waiting can fix."""
-    return isinstance(fault, DBAPIError) and (fault.connection_invalidated or code_of(fault) in TRANSIENT)
-
-
 def code_of(fault: DBAPIError) -> int | str | None:
-    """Return the number or the text of a driver's error, as in :data:`TRANSIENT`."""
+    """Return the first argument of a driver's error: a number for MySQL and MariaDB, a text for SQLite."""
     code = fault.orig.args[0] if fault.orig and fault.orig.args else None
     return code if isinstance(code, (int, str)) else None
 
 
 def describe(fault: BaseException) -> str:
     """Return the kind and the place of a fault for the log, without values."""
-    return f'{_name(fault)}\n{"".join(traceback.format_tb(fault.__traceback__))}'
+    return f'{name_of(fault)}\n{"".join(traceback.format_tb(fault.__traceback__))}'
 
 
 def explain(fault: BaseException) -> str:
     """Return the kind and the message of a fault for the log, in one line. A database's message may quote values."""
-    if any(isinstance(cause, SQLAlchemyError) for cause in _causes(fault)):
-        return _name(fault)
+    if any(isinstance(cause, SQLAlchemyError) for cause in causes_of(fault)):
+        return name_of(fault)
     return ' '.join(''.join(traceback.format_exception_only(fault)).split())[:MAX_MESSAGE_LENGTH]
 
 
-def _name(fault: BaseException) -> str:
+def name_of(fault: BaseException) -> str:
     """Return the kind of a fault, with the driver's text or number if it is of a database."""
-    cause = next((cause for cause in _causes(fault) if isinstance(cause, DBAPIError)), fault)
+    cause = next((cause for cause in causes_of(fault) if isinstance(cause, DBAPIError)), fault)
     text = type(cause).__name__
     if isinstance(cause, (OperationalError, InterfaceError)):
         return f'{text} {str(cause.orig)!r}'
@@ -123,7 +50,7 @@ def _name(fault: BaseException) -> str:
     return text
 
 
-def _causes(fault: BaseException) -> Iterator[BaseException]:
+def causes_of(fault: BaseException) -> Iterator[BaseException]:
     """Yield a fault and those that it was raised from: hosts wrap the database's errors in their own."""
     seen: set[int] = set()
     cause: BaseException | None = fault

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session, scoped_session
 
 from ..domain.run import MAX_ID
 from ..domain.users import User
-from .log import log_fault
 
 HostSession = Union[Session, 'scoped_session[Session]']
 
@@ -40,10 +39,10 @@ def platform_session() -> HostSession:
     create_engine(uri, poolclass=NullPool).connect().close()
     try:
         created: scoped_session[Session] = database.create_session(uri)
-        return created
     except Exception as fault:
-        error = log_fault(fault)
-    raise error
+        # The platform's own exception stands in the place of the database's.
+        raise fault.__context__ or fault from None
+    return created
 
 
 def run_page(run_id: int, **options: Any) -> str:

@@ -4,34 +4,31 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ..database import Database
-from ..database.attempts import raise_if_attempts_are_stale, read_attempt_ids, read_attempts
-from ..database.carry_over import count_carried_over, find_runs_with_own_results
+from ..database.attempts import read_attempt_ids, read_attempts
+from ..database.carry_over import find_runs_with_own_results
 from ..database.causes import read_run_summaries
 from ..database.outcomes import read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_run, read_builds
-from ..domain.attempts import (Attempt, AttemptRecord, AttemptsPage, EndedAttempt, choose_decisive,
+from ..database.runs import find_run
+from ..domain.attempts import (Attempt, AttemptFacts, AttemptRecord, AttemptsPage, EndedAttempt, choose_decisive,
                                choose_source_of_failed, derive_status, number_attempts)
 from ..domain.causes import find_cause
 from ..domain.history import MAX_COMPARED, MAX_LISTED, RetryHistory
 from ..domain.outcomes import FAILED, find_outcomes, list_not_passed
 from ..domain.progress import Progress, sort_by_end
-from ..domain.run import OtherBuild, Run, list_other_builds
 from .carry_over import read_origins
-from .verdict import read_verdict
+from .verdict import judge_attempts, read_attempt_facts
 
 
 def read_attempts_page(db: Database, run_id: int, limit: int | None = None, offset: int = 0) -> AttemptsPage:
     """Return a page of the attempts of a run, by default all of them. Raises :exc:`RunNotFound`."""
     run = find_run(db, run_id)
     records = read_attempts(db, run.root_id)
-    numbers = number_attempts(record.run_id for record in records)
+    listed = records[offset:None if limit is None else offset + limit]
+    facts = read_attempt_facts(db, run, _ids_of(records), _ids_of(listed))
     # Of all attempts: the decisive one may be on another page.
-    progress = read_progress(db, list(numbers))
-    ended = _read_ended(db, progress)
-    end = None if limit is None else offset + limit
-    attempts = _build_attempts(db, run, records[offset:end], numbers, progress)
-    return AttemptsPage(run_id, run.root_id, choose_decisive(ended, max(progress)), len(records), attempts)
+    decisive_run_id = choose_decisive(_read_ended(db, facts.progress), max(facts.progress))
+    return AttemptsPage(run_id, run.root_id, decisive_run_id, len(records), _build_attempts(db, facts, listed))
 
 
 def read_history(db: Database, run_id: int) -> RetryHistory | None:
@@ -41,12 +38,17 @@ def read_history(db: Database, run_id: int) -> RetryHistory | None:
     # The root run may have been deleted.
     if len(records) == 1 and records[0].source_run_id is None:
         return None
-    numbers = number_attempts(record.run_id for record in records)
     listed = records[-MAX_LISTED:][::-1] + [record for record in records[:-MAX_LISTED] if record.run_id == run_id]
-    attempts = _build_attempts(db, run, listed, numbers, read_progress(db, [record.run_id for record in listed]))
+    are_compared = len(records) <= MAX_COMPARED
+    facts = read_attempt_facts(db, run, _ids_of(records), _ids_of(records if are_compared else listed))
+    attempts = _build_attempts(db, facts, listed)
     own = next(attempt for attempt in attempts if attempt.run_id == run_id)
-    verdict = read_verdict(db, run_id) if len(records) <= MAX_COMPARED else None
+    verdict = judge_attempts(db, facts) if are_compared else None
     return RetryHistory(own, attempts, len(records) - len(attempts), verdict)
+
+
+def _ids_of(records: Sequence[AttemptRecord]) -> list[int]:
+    return [record.run_id for record in records]
 
 
 def find_source_of_failed(db: Database, root_id: int) -> int:
@@ -65,43 +67,25 @@ def _read_ended(db: Database, progress: Mapping[int, Progress]) -> list[EndedAtt
             for end in ends]
 
 
-def read_other_builds(db: Database, run_id: int) -> list[OtherBuild]:
-    """Return the carried-over results of a run that are of other builds."""
-    origins = count_carried_over(db, [run_id])[run_id]
-    return list_other_builds(run_id, origins, read_builds(db, {run_id, *origins}))
-
-
-def _build_attempts(db: Database, run: Run, records: Sequence[AttemptRecord], numbers: Mapping[int, int],
-                    progress: Mapping[int, Progress]) -> list[Attempt]:
-    """Return the attempts of these records. Raises :exc:`StaleRead` if ``progress`` is stale."""
+def _build_attempts(db: Database, facts: AttemptFacts, records: Sequence[AttemptRecord]) -> list[Attempt]:
+    """Return the attempts of these records."""
     # The number of statements does not depend on the number of records.
-    run_ids = [record.run_id for record in records]
-    summaries = read_run_summaries(db, run_ids)
-    tests = read_tests(db, run_ids)
-    carried_over = count_carried_over(db, run_ids)
-    origin_ids = {origin_id for origins in carried_over.values() for origin_id in origins}
-    builds = read_builds(db, {*run_ids, *origin_ids})
-    to_carry_over = _count_to_carry_over(db, run.root_id, [
-        record.run_id for record in records if record.failed_only and progress[record.run_id].end is None])
-    raise_if_attempts_are_stale(db, run, progress)
+    numbers = number_attempts(facts.progress)
+    outcomes = {record.run_id: find_outcomes(facts.tests[record.run_id]) for record in records}
+    summaries = read_run_summaries(db, {run_id: facts.progress[run_id] for run_id in outcomes})
+    # A failed-only retry that has not ended will have a result of each of its tests.
+    with_result = {record.run_id: outcomes[record.run_id].keys() for record in records
+                   if record.failed_only and facts.progress[record.run_id].end is None}
+    to_carry_over = read_origins(db, facts.progress, with_result, {}) if with_result else {}
     attempts = []
     for record in records:
         run_id = record.run_id
-        count, cause = Counter(find_outcomes(tests[run_id]).values()), find_cause(summaries[run_id])
+        count, cause = Counter(outcomes[run_id].values()), find_cause(summaries[run_id])
         attempts.append(Attempt(
-            **vars(record), attempt=numbers[run_id], status=derive_status(progress[run_id].status, count),
+            **vars(record), attempt=numbers[run_id], status=derive_status(facts.progress[run_id].status, count),
             tests=count.total(), passed=count['pass'], failed=sum(count[outcome] for outcome in FAILED),
             not_run=count['not_run'],
-            carried_over_from=carried_over[run_id], to_carry_over=to_carry_over.get(run_id, 0),
-            built_commit_sha=builds[run_id], other_builds=list_other_builds(run_id, carried_over[run_id], builds),
+            carried_over_from=facts.count_carried_over(run_id), to_carry_over=len(to_carry_over.get(run_id, ())),
+            built_commit_sha=facts.builds[run_id], other_builds=facts.list_other_builds(run_id),
             cause=cause and cause.name, cause_detail=cause and cause.detail, cause_sentence=cause and cause.sentence))
     return attempts
-
-
-def _count_to_carry_over(db: Database, root_id: int, run_ids: Sequence[int]) -> dict[int, int]:
-    """Return for each failed-only retry the number of results that it gets when it completes."""
-    if not run_ids:
-        return {}
-    attempts = read_progress(db, read_attempt_ids(db, root_id))
-    with_result = {run_id: find_outcomes(tests).keys() for run_id, tests in read_tests(db, run_ids).items()}
-    return {run_id: len(origins) for run_id, origins in read_origins(db, attempts, with_result, {}).items()}

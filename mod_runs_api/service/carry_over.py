@@ -4,9 +4,8 @@ The end of a failed-only retry (docs/operations.rst, "Results are carried over")
 The platform takes the newest completed run for the state of the whole commit. Therefore, when a failed-only retry
 completes, every active test without an own result gets the last result of another attempt, by INSERT only.
 
-SQLAlchemy's events tell when a session of the platform has inserted a ``completed`` row and committed it. The package
-carries over before ``commit()`` returns, in its own transaction, because a deadlock in the platform's transaction would
-undo the platform's row.
+``host/ends.py`` tells when a session of the platform has committed a ``completed`` row. The package carries over before
+``commit()`` returns, in its own transaction, because a deadlock in the platform's transaction would undo its row.
 
 * On failure the end of the run stands, and the log says so. The next sweep finds the run, up to two days after its
   end. It also finds runs whose process was killed in between, and runs whose end was written in plain SQL.
@@ -16,66 +15,34 @@ undo the platform's row.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.orm import Session, SessionTransaction, object_session
+from sqlalchemy.orm import Session
 
 from ..database import Database
 from ..database.attempts import read_attempt_ids
 from ..database.carry_over import (copy_results, find_incomplete_retries, is_still_completed, read_files,
                                    read_own_results, read_reported_files, read_tests_with_result)
+from ..database.faults import log_fault
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active
 from ..database.transactions import Transactions
 from ..domain.carry_over import CarryOver, drop_contradicted, find_origins
-from ..domain.progress import COMPLETED, Progress, ProgressRow
+from ..domain.progress import Progress, ProgressRow
 from ..domain.sentences import counted
 from ..errors import RunNotFound, RunsApiError, ServiceUnavailable, StaleRead
 from ..extension import find_extension_state
-from ..host.log import describe, log, log_fault
-from ..host.models import HostModels
-
-#: In ``Session.info``: the runs that the current transaction completes, and those that a committed one has completed.
-COMPLETING = 'mod_runs_api.completing'
-COMMITTED = 'mod_runs_api.committed'
+from ..host.log import describe, log
 
 
-def listen_for_ends(host: HostModels) -> None:
-    """Listen to the host's sessions, once however many applications register the blueprint."""
-    for target, name, listener in ((host.TestProgress, 'after_insert', _note_completion),
-                                   (Session, 'after_commit', _note_commit),
-                                   (Session, 'after_transaction_end', _handle_completed_runs)):
-        if not event.contains(target, name, listener):
-            event.listen(target, name, listener)
-
-
-def _note_completion(_mapper: Any, _connection: Any, progress: Any) -> None:
-    session = object_session(progress)
-    # The platform's scheduled job writes a string.
-    status = getattr(progress.status, 'value', progress.status)
-    if session is not None and progress.test_id is not None and status == COMPLETED:
-        session.info.setdefault(COMPLETING, set()).add(int(progress.test_id))
-
-
-def _note_commit(session: Session) -> None:
-    # The commit of a savepoint is not final.
-    if COMPLETING in session.info and not session.in_nested_transaction():
-        session.info[COMMITTED] = session.info.pop(COMPLETING)
-
-
-def _handle_completed_runs(session: Session, transaction: SessionTransaction) -> None:
-    # Only when the outermost transaction ends has it given its connection back.
-    if transaction.parent is not None:
-        return
-    session.info.pop(COMPLETING, None)  # Rolled back.
-    run_ids = session.info.pop(COMMITTED, ())
+def complete_runs(session: Session, run_ids: Collection[int]) -> None:
+    """Carry over into the failed-only retries among runs that a session of the host has completed."""
     # Outside an application context nothing is carried over. The next sweep finds the runs.
-    state = find_extension_state() if run_ids else None
+    state = find_extension_state()
     if state is not None:
+        # On the database of this session, which may be another one than that of the request.
+        transactions = replace(state.transactions, get_session=lambda: session)
         for run_id in run_ids:
-            # On the database of this session, which may be another one than that of the request.
-            _carry_over_or_log(replace(state.transactions, get_session=lambda: session), run_id)
+            _carry_over_or_log(transactions, run_id)
 
 
 def _carry_over_or_log(transactions: Transactions, run_id: int) -> None:

@@ -8,7 +8,7 @@ from ..database import Database
 from ..database.attempts import read_attempt_ids
 from ..database.outcomes import read_evidence, read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_newest_of_master, find_run, raise_if_run_is_stale
+from ..database.runs import find_newest_of_master, find_run
 from ..domain.attempts import derive_status
 from ..domain.outcomes import find_outcomes, list_not_passed
 from ..domain.preview import Preview
@@ -40,7 +40,6 @@ def _read_preview(db: Database, run_id: int, rules: RetryRules) -> tuple[Run, Pr
     failed_only = rules.find_option(facts, failed_only=True)
     if failed_only.regression_test_ids:
         failed_only = replace(failed_only, hint=_read_hint(db, run, failed_only.regression_test_ids))
-    raise_if_run_is_stale(db, run)
     return run, Preview(run_id, derive_status(run.status, Counter(facts.outcomes.values())), everything, failed_only)
 
 
@@ -57,9 +56,7 @@ def _find_completed_of_master(db: Database, run: Run) -> int | None:
     if newest_id is None:
         return None
     attempts = read_progress(db, read_attempt_ids(db, newest_id)).values()
-    completed = [attempt.completed for attempt in attempts if attempt.completed]
-    # A run that has just been restarted has not completed.
-    return max(completed, key=lambda row: row.id).run_id if completed else None
+    return max((attempt.completed for attempt in attempts if attempt.completed), key=lambda row: row.id).run_id
 
 
 def _find_failing_alike(db: Database, run_id: int, other_id: int, regression_test_ids: Collection[int]) -> set[int]:

@@ -6,7 +6,7 @@ from typing import Any
 from ..database import Database
 from ..database.outcomes import read_selected, read_tests
 from ..database.retry import find_retry, write_retry
-from ..database.runs import find_run, raise_if_run_is_stale, read_active
+from ..database.runs import find_run, read_active
 from ..database.transactions import Transactions
 from ..domain.outcomes import RunTests, find_outcomes
 from ..domain.retry import Retry, RetryFacts, RetryRequest, RetryRules, digest_key
@@ -98,8 +98,6 @@ def _choose_tests(db: Database, rules: RetryRules, run: Run, failed_only: bool) 
     # Each kind reads only its half; both cost 10 % more. ``has_selection`` is then wrong for a full retry, which is
     # harmless: that set has only active tests.
     facts = read_retry_facts(db, [run], with_outcomes=failed_only, with_full_sets=not failed_only)[run.id]
-    if failed_only:
-        raise_if_run_is_stale(db, run)
     return rules.choose_tests(facts, failed_only).regression_test_ids
 
 

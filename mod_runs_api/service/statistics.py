@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from ..database import Database
 from ..database.attempts import read_last_retried
 from ..database.causes import read_run_summaries
+from ..database.progress import read_progress
 from ..database.runs import read_last_ended
 from ..database.transactions import Transactions
 from ..domain.causes import Cause, find_cause
@@ -23,10 +25,14 @@ def count_causes(transactions: Transactions, last: int) -> CauseCounts:
     run_ids = transactions.run(read_last_ended, last)
     causes: list[Cause | None] = []
     for start in range(0, len(run_ids), RUNS_AT_ONCE):
-        summaries = transactions.run(read_run_summaries, run_ids[start:start + RUNS_AT_ONCE])
-        # A run that has just been restarted has no end.
-        causes += [find_cause(summary) for summary in summaries.values() if summary.progress.end is not None]
+        causes += transactions.run(_find_causes, run_ids[start:start + RUNS_AT_ONCE])
     return CauseCounts.of(causes)
+
+
+def _find_causes(db: Database, run_ids: Sequence[int]) -> list[Cause | None]:
+    summaries = read_run_summaries(db, read_progress(db, run_ids))
+    # A run that has just been restarted has no end.
+    return [find_cause(summary) for summary in summaries.values() if summary.progress.end is not None]
 
 
 def list_flaky(transactions: Transactions, last: int) -> FlakyTests:

@@ -25,7 +25,7 @@ from ..domain.progress import COMPLETED, ENDED_STATUSES, ProgressRow, sort_by_en
 from ..domain.run import Run
 from ..domain.sentences import counted
 from ..domain.sweep import Candidate, CircuitBreaker, SignsOfLife, Step
-from ..errors import RefusedByCheck, RunChanged, RunNotFound, RunsApiError, ServiceUnavailable
+from ..errors import RefusedByCheck, RunChanged, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
 from ..host.github import post_error
 from ..host.log import describe, log
@@ -203,7 +203,7 @@ def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, ma
 
 def _read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> list[Candidate]:
     """Return the candidates: runs that infrastructure ended within the last day, and that have not been retried."""
-    summaries = read_run_summaries(db, run_ids)
+    summaries = read_run_summaries(db, read_progress(db, run_ids))
     failures = {run_id: cause for run_id, summary in summaries.items()
                 if (cause := sweep.find_recent_infrastructure_failure(summary, now)) is not None}
     if not failures:
@@ -234,7 +234,7 @@ def _read_breakers(db: Database, settings: Settings, now: datetime,
     for platform in platforms:
         count = max(AUTOMATIC_ATTEMPTS_READ, settings.automatic_retries_at_once)
         attempts = read_automatic_attempts(db, platform, count)
-        summaries = read_run_summaries(db, [attempt.run_id for attempt in attempts])
+        summaries = read_run_summaries(db, read_progress(db, [attempt.run_id for attempt in attempts]))
         newest_failure = sweep.find_opening_failure(attempts, summaries)
         breakers[platform] = CircuitBreaker(
             platform, platform in under_maintenance, sweep.count_in_flight(attempts, summaries, now),
@@ -245,17 +245,14 @@ def _read_breakers(db: Database, settings: Settings, now: datetime,
 def _find_newest_completion(db: Database, platform: str, progress_id: int) -> int:
     """Return the newest row, after a progress row, that completed a run of a platform with all its results; or 0."""
     run_ids = read_last_completed(db, platform, progress_id, COMPLETED_RUNS_READ)
-    return sweep.find_newest_completion(read_run_summaries(db, run_ids).values())
+    return sweep.find_newest_completion(read_run_summaries(db, read_progress(db, run_ids)).values())
 
 
 def _read_passed_elsewhere(db: Database, run: Run) -> set[int]:
     """Return the tests of a failed-only retry that passed in the last other attempt that completed and ran them."""
     if not run.failed_only:
         return set()  # It is retried in any case.
-    try:
-        verdict = read_verdict(db, run.id)
-    except RunNotFound:  # It has just been deleted.
-        return set()
+    verdict = read_verdict(db, run.id)
     progress = read_progress(db, verdict.attempts)
     return sweep.find_passed(verdict.tests, [other for other in verdict.attempts
                                              if other != run.id and progress[other].completed])

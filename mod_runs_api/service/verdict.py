@@ -4,14 +4,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from ..database import Database
-from ..database.attempts import raise_if_attempts_are_stale, read_attempt_ids
+from ..database.attempts import read_attempt_ids
 from ..database.carry_over import read_carried_over
 from ..database.outcomes import read_evidence, read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active, read_builds, read_commands
-from ..domain.attempts import number_attempts
+from ..domain.attempts import AttemptFacts, number_attempts
 from ..domain.outcomes import Evidence, find_outcomes
 from ..domain.progress import sort_by_end
+from ..domain.run import Run
 from ..domain.sentences import to_sentence
 from ..domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
 
@@ -20,27 +21,31 @@ def read_verdict(db: Database, run_id: int) -> Verdict:
     """Return the verdicts of all attempts of a run together. Raises :exc:`RunNotFound`."""
     run = find_run(db, run_id)
     run_ids = read_attempt_ids(db, run.root_id)
+    return judge_attempts(db, read_attempt_facts(db, run, run_ids, run_ids))
+
+
+def read_attempt_facts(db: Database, run: Run, run_ids: Sequence[int], listed_ids: Sequence[int]) -> AttemptFacts:
+    """Return the facts about the attempts of a run, with the tests of those that are listed or judged."""
+    return AttemptFacts(run, read_progress(db, run_ids), read_builds(db, run_ids), read_tests(db, listed_ids),
+                        read_carried_over(db, listed_ids))
+
+
+def judge_attempts(db: Database, facts: AttemptFacts) -> Verdict:
+    """Return the verdicts of all attempts together."""
+    run_ids = list(facts.progress)
     numbers = number_attempts(run_ids)
-    progress = read_progress(db, run_ids)
-    ends = {end.run_id: place for place, end in enumerate(sort_by_end(progress.values()))}
-    builds = read_builds(db, run_ids)
-    attempts = read_tests(db, run_ids)
-    # The marks come last, because a result without its mark would be evidence.
-    carried_over = read_carried_over(db, run_ids)
+    ends = {end.run_id: place for place, end in enumerate(sort_by_end(facts.progress.values()))}
     by_test: dict[int, list[AttemptOutcome]] = {}
-    for attempt_id in run_ids:
-        for regression_test_id, outcome in find_outcomes(attempts[attempt_id], carried_over[attempt_id]).items():
+    for run_id in run_ids:
+        for regression_test_id, outcome in find_outcomes(facts.tests[run_id], facts.origins[run_id]).items():
             outcomes = by_test.setdefault(regression_test_id, [])
-            if attempt_id in ends:
-                outcomes.append(AttemptOutcome(attempt_id, numbers[attempt_id], ends[attempt_id], builds[attempt_id],
-                                               outcome))
+            if run_id in ends:
+                outcomes.append(AttemptOutcome(run_id, numbers[run_id], ends[run_id], facts.builds[run_id], outcome))
     _add_evidence(db, run_ids, by_test)
-    raise_if_attempts_are_stale(db, run, progress)
     active_ids, commands = read_active(db), read_commands(db, list(by_test))
-    # A test that has just been deleted has no command any more, and no results.
     tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in active_ids, outcomes)
-             for regression_test_id, outcomes in sorted(by_test.items()) if regression_test_id in commands]
-    return Verdict(run_id, run.root_id, run_ids, judge_commit(tests, progress.values()),
+             for regression_test_id, outcomes in sorted(by_test.items())]
+    return Verdict(facts.run.id, facts.run.root_id, run_ids, judge_commit(tests, facts.progress.values()),
                    count_verdicts(tests), to_sentence(tests), tests)
 
 

@@ -28,10 +28,10 @@ def change_retries(**values):
     db.session.commit()
 
 
-def add_mark(run_id, regression_test_id, source_id, progress_id, timestamp):
+def add_mark(run_id, regression_test_id, source_id, progress_id):
     """Mark a result as carried over when a run had reached a stage."""
     insert('run_carried_over', [{'run_id': run_id, 'regression_test_id': regression_test_id, 'origin_run_id': source_id,
-                                 'progress_id': progress_id, 'progress_timestamp': timestamp}])
+                                 'progress_id': progress_id}])
 
 
 #: The tables that the platform's restart deletes from, and an administrator who deletes runs.

@@ -60,8 +60,7 @@ def add_attempts(*histories, commands=None):
     for run, executions in attempts:
         for test, execution in zip(tests, executions):
             if execution.outcome == 'carried_over':
-                end = run.progress[-1]
-                add_mark(run.id, test.id, root.id, end.id, end.timestamp)
+                add_mark(run.id, test.id, root.id, run.progress[-1].id)
     add_retries(root.id, [run.id for run, _ in attempts[1:]])
     return [run.id for run, _ in attempts]
 

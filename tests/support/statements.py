@@ -2,10 +2,9 @@
 
 import sqlite3
 from contextlib import contextmanager
-from itertools import count
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 
@@ -43,14 +42,6 @@ def record_statements(engine):
 def before_statements(engine, words, act):
     """Do something just before each statement with these words in it, while the block lasts."""
     with watch_statements(engine, lambda connection, statement: words in statement and act(connection)):
-        yield
-
-
-@contextmanager
-def before_statement(number, act):
-    """Do something just before the statement with a number, counted from 1 while the block lasts, on any engine."""
-    numbers = count(1)
-    with watch_statements(Engine, lambda *_: next(numbers) == number and act()):
         yield
 
 

@@ -1,0 +1,50 @@
+"""
+Listening to the host's sessions for runs that complete.
+
+A listener of SQLAlchemy notes a ``completed`` row when a session inserts it. The ids are handed over when the transaction
+is committed and its connection returned, before ``commit()`` returns. Rows that are written in plain SQL are not noticed.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session, SessionTransaction, object_session
+
+from ..domain.progress import COMPLETED
+from .models import HostModels
+
+#: In ``Session.info``: the runs that the current transaction completes, and those that a committed one has completed.
+COMPLETING = 'mod_runs_api.completing'
+COMMITTED = 'mod_runs_api.committed'
+
+
+def listen_for_completed_runs(host: HostModels, handle: Callable[[Session, Collection[int]], None]) -> None:
+    """Have a function called with each session that completes runs, however many applications register the blueprint."""
+    if event.contains(host.TestProgress, 'after_insert', _note_completion):
+        return
+    event.listen(host.TestProgress, 'after_insert', _note_completion)
+    event.listen(Session, 'after_commit', _note_commit)
+
+    @event.listens_for(Session, 'after_transaction_end')
+    def hand_over(session: Session, transaction: SessionTransaction) -> None:
+        # Only when the outermost transaction ends has it given its connection back.
+        if transaction.parent is None:
+            session.info.pop(COMPLETING, None)  # Rolled back.
+            run_ids = session.info.pop(COMMITTED, ())
+            if run_ids:
+                handle(session, run_ids)
+
+
+def _note_completion(_mapper: Any, _connection: Any, progress: Any) -> None:
+    session = object_session(progress)
+    # The platform's scheduled job writes a string.
+    status = getattr(progress.status, 'value', progress.status)
+    if session is not None and progress.test_id is not None and status == COMPLETED:
+        session.info.setdefault(COMPLETING, set()).add(int(progress.test_id))
+
+
+def _note_commit(session: Session) -> None:
+    # The commit of a savepoint is not final.
+    if COMPLETING in session.info and not session.in_nested_transaction():
+        session.info[COMMITTED] = session.info.pop(COMPLETING)
