@@ -9,6 +9,7 @@ from typing import Any, cast
 from limits import parse_many
 from werkzeug.utils import import_string
 
+from .domain.progress import GRACE
 from .domain.retry import RetryRules
 from .errors import MountError
 from .host.github import CheckedRun
@@ -119,10 +120,18 @@ class Settings:
     #: How many of them may be in flight on one platform.
     automatic_retries_at_once: int = _setting('RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', 2, _read_positive)
 
+    #: How many retries of a root run the author of its pull request may request by comments without a role; 0 is off.
+    author_retries: int = _setting('RUNS_API_AUTHOR_RETRIES', 0, _read_count)
+
     @property
     def retry_rules(self) -> RetryRules:
         """The rules that decide who may retry and whether a retry is refused."""
-        return RetryRules(self.retry_roles, self.drop_inactive_tests)
+        return RetryRules(self.retry_roles, self.drop_inactive_tests, self.author_retries)
+
+    @property
+    def max_silence(self) -> timedelta:
+        """For how long a machine may be silent. Then it is lost."""
+        return self.max_runtime + GRACE
 
 
 #: The settings by their fields.

@@ -18,6 +18,7 @@ WRONG_VALUES = {
         'mod_ci.checks', [print, 'mod_runs_api.github.no_such_check'], 'mod_runs_api.__version__', [5], ''],
     'RUNS_API_AUTOMATIC_RETRIES': [-1, True, '1', None],
     'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': [0, True],
+    'RUNS_API_AUTHOR_RETRIES': [-1, True, '2', None],
     'RUNS_API_RATELIMIT': ['5 per minute'],
     'GCP_INSTANCE_MAX_RUNTIME': ['90', 0, None]}
 
@@ -45,7 +46,7 @@ def test_a_check_whose_module_fails_in_whatever_way_is_refused_and_named(tmp_pat
 
 @pytest.mark.parametrize('settings', [
     {'RUNS_API_BEFORE_RETRY': name} for name in (
-        'mod_runs_api.github.no_attempt_is_queued', ['mod_runs_api.github.no_attempt_is_queued'])])
+        'mod_runs_api.github.every_attempt_has_ended', ['mod_runs_api.github.every_attempt_has_ended'])])
 def test_a_check_may_be_named(retry, run_id):
     assert [retry(run_id).status_code for _ in range(2)] == [202, 422]
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Subquery, func, select, union_all
 
 from ..domain.attempts import AttemptRecord
+from ..domain.users import name_requester
 from . import Database
 from .retry import decode_reason
 
@@ -15,16 +16,25 @@ def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
     attempts = select_attempts(db, [root_id])
     rows = db.connection.execute(
         select(attempts.c.run_id, retry.source_run_id, retry.failed_only, retry.automatic, retry.reason,
-               user.name.label('requested_by'), retry.created_at)
+               user.name, retry.author_login, retry.created_at)
         .outerjoin_from(attempts, db.run_retry, retry.run_id == attempts.c.run_id)
         .outerjoin(user, user.id == retry.user_id)
         .order_by(attempts.c.run_id))
-    return [AttemptRecord(**{**row, 'reason': decode_reason(row['reason'])}) for row in rows.mappings()]
+    return [AttemptRecord(run_id, source_run_id, failed_only, automatic, decode_reason(reason),
+                          name_requester(user_name, author_login), created_at)
+            for run_id, source_run_id, failed_only, automatic, reason, user_name, author_login, created_at in rows]
 
 
 def read_attempt_ids(db: Database, root_id: int) -> list[int]:
     """Return the attempts of a root run, ordered by run id."""
     return sorted(db.connection.scalars(select(select_attempts(db, [root_id]).c.run_id)))
+
+
+def count_author_retries(db: Database, root_id: int) -> int:
+    """Return how many retries of a root run its author has requested without a role, including deleted ones."""
+    retry = db.run_retry.c
+    return db.connection.scalar(select(func.count()).select_from(db.run_retry).where(
+        retry.root_run_id == root_id, retry.author_login.is_not(None))) or 0
 
 
 def read_last_retried(db: Database, count: int) -> Sequence[int]:

@@ -27,7 +27,7 @@ def write_retry(db: Database, request: RetryRequest, source: Run, regression_tes
     # This comes before the tests, so that the second request with the same key fails before it has written much.
     db.connection.execute(insert(db.run_retry).values(
         run_id=new_run_id, source_run_id=source.id, root_run_id=source.root_id, failed_only=request.failed_only,
-        automatic=request.automatic, reason=reason, user_id=request.requester_id,
+        automatic=request.automatic, reason=reason, user_id=request.requester_id, author_login=request.author_login,
         created_at=clock.now(), test_count=len(regression_test_ids), idempotency_digest=request.idempotency_digest))
     selected = insert(customized).values({customized.test_id: new_run_id,
                                           customized.regression_id: bindparam('selected')})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, String, Table, UniqueConstraint
 
 from ..domain.retry import MAX_REASON_LENGTH
+from ..domain.users import MAX_LOGIN_LENGTH
 from ..host.models import HostModels
 
 
@@ -40,6 +41,8 @@ def _run_retry(host: HostModels) -> Table:
         # Bytes, because the platform's connection is utf8mb3, with three bytes a character. UTF-8 passes unchanged.
         Column('reason', LargeBinary(MAX_REASON_LENGTH * 4)),
         Column('user_id', Integer),
+        # The account of the author of a pull request who requested it without a role.
+        Column('author_login', String(MAX_LOGIN_LENGTH)),
         # In UTC.
         Column('created_at', DateTime, nullable=False),
         # Whether a sweep created the retry. Anybody can type any reason.

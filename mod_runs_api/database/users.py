@@ -1,5 +1,7 @@
 """Reading users, their API tokens, and blocked accounts."""
 
+from collections.abc import Collection
+
 from sqlalchemy import func, select
 
 from ..domain.users import PREFIX_LENGTH, Token, User, read_scopes
@@ -23,8 +25,6 @@ def find_users(db: Database, wanted: int | str) -> list[User]:
 def find_github_users(db: Database, login: str) -> list[User]:
     """Return the users with a GitHub account, without deactivated ones."""
     user = db.host.User
-    if not login.isascii():
-        return []  # GitHub has no such account, and the connection may lack its characters.
     rows = db.connection.execute(
         select(user.id, user.name, as_text(user.role), user.github_login)
         .where(func.lower(user.github_login) == login.lower()))
@@ -35,10 +35,10 @@ def find_github_users(db: Database, login: str) -> list[User]:
     return [user for user in users if not user.is_deactivated]
 
 
-def is_blocked(db: Database, account_id: int) -> bool:
-    """Return whether the platform has blocked a GitHub account."""
+def find_blocked(db: Database, account_ids: Collection[int]) -> set[int]:
+    """Return those of the GitHub accounts that the platform has blocked."""
     user_id = db.host.BlockedUsers.user_id
-    return db.connection.scalar(select(user_id).where(user_id == account_id)) is not None
+    return set(db.connection.scalars(select(user_id).where(user_id.in_(account_ids))))
 
 
 def find_tokens(db: Database, secret: str) -> list[Token]:

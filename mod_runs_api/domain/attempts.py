@@ -1,14 +1,15 @@
 """The attempts of a run: the root run, its retries, and their retries (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from .causes import CauseName
-from .outcomes import Outcome, RunTests
-from .progress import COMPLETED, Progress
+from .. import clock
+from .causes import CauseName, RunSummary
+from .outcomes import Outcome, RunTests, find_outcomes, list_not_passed
+from .progress import COMPLETED, Progress, sort_by_end
 from .run import OtherBuild, Run, list_other_builds
 
 #: The words of the platform's API.
@@ -48,6 +49,22 @@ class AttemptFacts:
                          if test in self.tests[run_id].results)
         return dict(sorted(counts.items()))
 
+    def list_ended(self) -> list['EndedAttempt']:
+        """Return the attempts that have ended, in the order of their ends. It needs the tests of all of them."""
+        return [EndedAttempt(
+            run_id, is_completed=self.progress[run_id].completed is not None,
+            has_own_result=bool(self._list_own_results(run_id)),
+            has_failure=bool(list_not_passed(find_outcomes(self.tests[run_id])))
+        ) for run_id in (end.run_id for end in sort_by_end(self.progress.values()))]
+
+    def summarize(self, run_id: int) -> RunSummary:
+        """Return the summary of an attempt from which to tell why it ended, if it did not complete."""
+        return RunSummary(self.progress[run_id], selected=None, missing=0, results=len(self._list_own_results(run_id)),
+                          longest_runtime=0)
+
+    def _list_own_results(self, run_id: int) -> Collection[int]:
+        return self.tests[run_id].results.keys() - self.origins[run_id].keys()
+
     def list_other_builds(self, run_id: int) -> list[OtherBuild]:
         """Return the carried-over results of an attempt that are of other builds."""
         return list_other_builds(run_id, self.count_carried_over(run_id), self.builds)
@@ -76,7 +93,8 @@ class Attempt(AttemptRecord):
     reason : str or None
         The reason for the retry, if one was given.
     requested_by : str or None
-        The name of the user who requested the retry, if there was one and still is.
+        The name of the user who requested the retry, or "octocat on GitHub" for the author of a pull request who is no
+        user. None if there was nobody, or the user was deleted.
     created_at : datetime or None
         When the retry was created, in UTC without a time zone. None for the root run.
     attempt : int
@@ -167,6 +185,13 @@ def choose_decisive(ended: Sequence[EndedAttempt], newest_id: int) -> int:
 
 def _last(ended: Sequence[EndedAttempt]) -> int | None:
     return ended[-1].run_id if ended else None
+
+
+def find_unfinished(attempts: Iterable[Progress], now: datetime, max_silence: timedelta) -> Progress | None:
+    """Return an attempt that is queued or running, and whose machine is not lost; None if there is none."""
+    # The platform ends only runs whose machine it still lists. A queued attempt has no row, so it is never lost.
+    return next((attempt for attempt in attempts if attempt.end is None and not (
+        attempt.rows and clock.age(attempt.rows[-1].timestamp, now) > max_silence)), None)
 
 
 def derive_status(last_stage: str | None, count: Counter[Outcome]) -> RunStatus:

@@ -1,16 +1,31 @@
 """
-Comments on pull requests, and the commands in them (docs/github.rst, "Comments").
+Comments on pull requests: the commands in them, who may write them, and what counts (docs/github.rst, "Comments").
 
 A command is a line ``/retry [linux] [windows] [failed] [because REASON]`` outside code blocks and HTML comments.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from .retry import Retry
-from .run import PLATFORMS
+from .. import clock
+from .attempts import find_unfinished
+from .causes import RunSummary, find_cause
+from .progress import Progress
+from .retry import Retry, RetryRules
+from .run import PLATFORMS, PULL_REQUEST, PULL_REQUEST_BRANCH, Run
+from .sentences import counted
+from .users import User
+from .verdict import TestVerdict
 
 COMMAND, FAILED, BECAUSE = '/retry', 'failed', 'because'
+
+#: GitHub's words for an account that belongs to the repository: ``author_association`` of a comment.
+INSIDERS = ('OWNER', 'MEMBER', 'COLLABORATOR')
+
+#: The author of a pull request is told on a run's page for this time after its end. Later it is probably closed.
+AUTHOR_IS_TOLD_FOR = timedelta(days=7)
 
 
 class IgnoredComment(Exception):
@@ -33,6 +48,50 @@ class Comment:
     pr_nr: int
     #: The account of the pull request's author; None if it was deleted.
     author_id: int | None
+    #: Whether GitHub says that the writer belongs to the repository: see :data:`INSIDERS`.
+    is_by_insider: bool
+
+    @property
+    def is_by_author(self) -> bool:
+        """Whether the author of the pull request wrote it. Logins can be renamed, so the ids are compared."""
+        return self.account_id == self.author_id
+
+
+class Writer(NamedTuple):
+    """The writer of a comment, who may request retries."""
+
+    #: The user who requests them; None if the account does not belong to exactly one.
+    user_id: int | None
+    #: The login of an author whom no role allows to retry; None for any other writer.
+    author_login: str | None = None
+
+
+def identify_writer(comment: Comment, users: Sequence[User], blocked: Collection[int], rules: RetryRules) -> Writer:
+    """
+    Return the writer of a comment. Raises :exc:`IgnoredComment` if the writer may not request retries.
+
+    ``users`` has the users with the writer's account, without deactivated ones, and ``blocked`` the blocked accounts.
+    """
+    user = users[0] if len(users) == 1 else None
+    if comment.account_id in blocked:
+        # A blocked user gets no reply either.
+        raise IgnoredComment('The writer of the comment is blocked.')
+    if user is not None and rules.allow(user):
+        writer = Writer(user.id)
+    elif rules.author_retries and comment.is_by_author:
+        writer = Writer(None if user is None else user.id, comment.login)
+    elif not users:
+        # A reply to any stranger would use up the requests that GitHub allows.
+        raise IgnoredComment(f'The GitHub account {comment.login} belongs to no user of this platform.',
+                             gets_reply=comment.is_by_insider)
+    elif user is None:
+        raise IgnoredComment(f'The GitHub account {comment.login} belongs to several users of this platform.',
+                             gets_reply=True)
+    else:
+        raise IgnoredComment(f'The role of {comment.login} does not have permission to run tests.', gets_reply=True)
+    if comment.author_id in blocked:
+        raise IgnoredComment('The author of this pull request is blocked.', gets_reply=True)
+    return writer
 
 
 @dataclass(frozen=True)
@@ -80,6 +139,34 @@ class CommentRefusal:
     commit: str | None = None
 
 
+def choose_commands(commands: Iterable[Command | InvalidCommand],
+                    writer: Writer) -> tuple[dict[str, Command], list[CommentRefusal]]:
+    """Return the command that counts for each platform, and the refusals of the other lines."""
+    wanted: dict[str, Command] = {}
+    refusals: list[CommentRefusal] = []
+    for command in commands:
+        if isinstance(command, InvalidCommand):
+            refusals.append(CommentRefusal(None, None, command.message))
+        elif writer.author_login is not None and not command.failed_only:
+            refusals.append(CommentRefusal(None, None, f'Without a role on this platform, write "{COMMAND} {FAILED}": '
+                                                       'it runs the tests that did not pass.'))
+        elif command.platform in wanted:
+            refusals.append(CommentRefusal(command.platform, None,
+                                           f'Only the first line for {command.platform} counts.'))
+        else:
+            wanted[command.platform] = command
+    # The same sentence counts once: a comment may have 3,000 lines.
+    return wanted, list(dict.fromkeys(refusals))
+
+
+def list_mentioned(commands: Iterable[Command | InvalidCommand], wanted: Collection[str],
+                   without_run: Collection[str]) -> list[str]:
+    """Return the platforms without a run that are mentioned: a line names them, or no platform has a run."""
+    # Otherwise the comment is about the platforms that do have a run.
+    named = {command.platform for command in commands if isinstance(command, Command) and command.is_named}
+    return [platform for platform in without_run if platform in named or len(without_run) == len(wanted)]
+
+
 def read_commands(lines: Iterable[str]) -> list[Command | InvalidCommand]:
     """
     Return the commands in the lines of a comment, in order.
@@ -108,3 +195,29 @@ def _read_words(text: str) -> Sequence[Command | InvalidCommand]:
     reason = text.split(maxsplit=count + 1)[-1].rstrip() if count < len(words) else None
     named = [platform for platform in PLATFORMS if platform in targets]
     return [Command(platform, FAILED in targets, reason, bool(named)) for platform in named or PLATFORMS]
+
+
+def may_tell_author(run: Run, progress: Mapping[int, Progress], now: datetime, max_silence: timedelta,
+                    max_age: timedelta | None = None) -> bool:
+    """Return whether a run of a pull request and all its attempts have ended, the run not longer ago than an age."""
+    end = progress[run.id].end
+    return (run.is_of_pull_request and end is not None
+            and (max_age is None or clock.age(end.timestamp, now) <= max_age)
+            and find_unfinished(progress.values(), now, max_silence) is None)
+
+
+def list_unexplained(source: RunSummary, tests: Iterable[int], verdicts: Iterable[TestVerdict]) -> list[int]:
+    """Return the tests that may have failed by chance, of those that a retry of a run by its author would run."""
+    cause = find_cause(source)
+    # A build that failed is not there to be run again, and a decision stands.
+    if cause is not None and cause.name in ('build', 'decision'):
+        return []
+    failing_identically = {test.regression_test_id for test in verdicts if test.verdict == 'failing_identically'}
+    return [test for test in tests if test not in failing_identically]
+
+
+def tell_author(platform: str, retries_left: int) -> str:
+    """Return the sentence that names the command to the author of a pull request, in Markdown."""
+    # The command stands inside the line. At its beginning it would be a command in a reply that repeats the line.
+    return ('If these failures have another cause than this pull request, its author may write '
+            f'`{COMMAND} {platform} {FAILED}` ({counted(retries_left, "time")}).')

@@ -77,6 +77,16 @@ class RetryHistory:
         return other_builds_sentence(self.own.other_builds)
 
 
+@dataclass(frozen=True)
+class RunPage:
+    """What the page of a run says about retries."""
+
+    #: None for a run that was never retried.
+    history: RetryHistory | None = None
+    #: The sentence for the author of its pull request, in Markdown; None if there is none.
+    author_hint: str | None = None
+
+
 def build_grid(tests: Sequence[TestVerdict]) -> Grid | None:
     """Return the grid; None while fewer than two attempts have ended, or if every test simply passed."""
     run_ids = sorted({outcome.run_id for test in tests for outcome in test.attempts}, reverse=True)

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import NamedTuple
 
 COMPLETED, CANCELED = 'completed', 'canceled'
+
+#: A machine is lost if it is silent for this time longer than the platform lets it run.
+GRACE = timedelta(hours=2)
 
 #: The statuses of the last row of a run that has ended.
 ENDED_STATUSES = (COMPLETED, CANCELED)

@@ -87,6 +87,8 @@ class RetryRequest:
     requester_id: int | None = None
     #: Whether a sweep requests it.
     automatic: bool = False
+    #: The login of the author of a pull request who requests it without a role.
+    author_login: str | None = None
     #: Requests with the same one create one run: see :func:`digest_key`.
     idempotency_digest: str = field(kw_only=True)
     #: The secret that the new run's worker will report with. It is unique in the database. If the answer to a commit
@@ -155,6 +157,8 @@ class RetryRules:
     roles: frozenset[str]
     #: Whether a retry leaves out tests that are inactive now. Otherwise the retry is refused.
     drop_inactive_tests: bool
+    #: How many retries of a root run the author of its pull request may request without a role.
+    author_retries: int = 0
 
     def allow(self, user: User) -> bool:
         """
@@ -184,19 +188,19 @@ class RetryRules:
         if failed_only and not tests:
             raise NothingFailed(f'No test of run {run.id} failed: there is nothing to run again.')
         inactive_ids = [test for test in tests if test not in facts.active_ids]
+        named = _name_tests(inactive_ids)
         # A run without a selection runs inactive tests too, but nobody selected them.
         if inactive_ids and facts.has_selection and not self.drop_inactive_tests:
-            raise InactiveTests(f'Some of the tests to run are inactive now: {_name_tests(inactive_ids)}.',
-                                inactive_ids=inactive_ids)
+            raise InactiveTests(f'Some of the tests to run are inactive now{named}.', inactive_ids=inactive_ids)
         regression_test_ids = [test for test in tests if test in facts.active_ids]
         if not regression_test_ids:
             # A run without rows in customized_test would run every test there is.
-            raise InactiveTests('None of the tests to run is active: there is nothing to run again.',
-                                inactive_ids=inactive_ids)
+            raise InactiveTests(f'None of the tests to run is active now{named}.', inactive_ids=inactive_ids)
         return RetryOption(regression_test_ids, inactive_ids)
 
 
 def _name_tests(ids: Sequence[int]) -> str:
-    """Return the ids of tests for a sentence: "1, 2 and 20 more"."""
+    """Return the ids of tests for the end of a sentence, ": 1, 2 and 20 more"; empty if there are none."""
     more = len(ids) - MAX_NAMED_TESTS
-    return ', '.join(map(str, ids[:MAX_NAMED_TESTS])) + (f' and {more} more' if more > 0 else '')
+    shown = ', '.join(map(str, ids[:MAX_NAMED_TESTS]))
+    return f'{": " if ids else ""}{shown}{f" and {more} more" if more > 0 else ""}'

@@ -63,6 +63,11 @@ class Run:
     failed_only: bool
 
     @property
+    def is_of_pull_request(self) -> bool:
+        """Whether it is a run of a pull request that the platform itself made, or a retry of one."""
+        return self.test_type == PULL_REQUEST and self.branch == PULL_REQUEST_BRANCH
+
+    @property
     def is_of_master(self) -> bool:
         """Whether it is a run of a commit of master."""
         return self.test_type == COMMIT and self.branch == MASTER

@@ -30,8 +30,6 @@ FINAL_AFTER = timedelta(minutes=15)
 RETRIED_FOR = timedelta(hours=24)
 #: An automatic attempt that has not ended is in flight for this time.
 IN_FLIGHT_FOR = timedelta(hours=24)
-#: A machine is lost if it is silent for this time longer than the platform lets it run.
-GRACE = timedelta(hours=2)
 #: A run is ended for this time after its machine counts as lost. Then it is left to people.
 ENDED_FOR = timedelta(hours=24)
 #: For this time after its end, a failed-only retry is compared with the other attempts: a result may arrive late.

@@ -14,6 +14,9 @@ from typing import Any
 
 from .. import clock
 
+#: How long the login of a GitHub account may be.
+MAX_LOGIN_LENGTH = 39
+
 PREFIX = 'spci_'
 PREFIX_LENGTH = 16
 #: A longer secret is not looked up. The platform's tokens have 48 characters.
@@ -37,6 +40,11 @@ class User:
     def is_deactivated(self) -> bool:
         """Whether the account was deactivated: the platform blanks the name, but leaves role and GitHub account."""
         return not self.name or self.name == f'Anonymous {self.id}'
+
+
+def name_requester(user_name: str | None, author_login: str | None) -> str | None:
+    """Return who requested a retry: a user, or the author of a pull request who is none; None for neither."""
+    return user_name or (f'{author_login} on GitHub' if author_login else None)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from ..domain.comments import CommentRefusal, CommentRetry
 from ..service.checks import (author_is_not_blocked, build_artifact_exists, commit_is_not_superseded,
-                              no_attempt_is_queued, pull_request_is_open)
+                              every_attempt_has_ended, pull_request_is_open)
 from .reply import CommentOutcome
 from .webhook import retry_from_comment
 
 __all__ = ['CommentOutcome', 'CommentRefusal', 'CommentRetry', 'author_is_not_blocked', 'build_artifact_exists',
-           'commit_is_not_superseded', 'no_attempt_is_queued', 'pull_request_is_open', 'retry_from_comment']
+           'commit_is_not_superseded', 'every_attempt_has_ended', 'pull_request_is_open', 'retry_from_comment']

@@ -4,6 +4,8 @@ import re
 
 from markdown_it import MarkdownIt
 
+#: GitHub shows this HTML block as code.
+_PRE = re.compile(r'\s*<pre[\s>]', re.IGNORECASE)
 #: An HTML comment. ``<!-->`` and ``<!--->`` are whole, as on GitHub. An unclosed comment extends to the end.
 _HTML_COMMENT = re.compile(r'<!-->|<!--->|<!--.*?(?:-->|\Z)', re.DOTALL)
 
@@ -17,7 +19,8 @@ def find_visible_lines(comment: str) -> list[str]:
     # "b" in turn.
     parser = MarkdownIt('commonmark').disable(['inline', 'text_join', 'reference', 'blockquote'])
     for token in parser.parse(comment):
-        if token.type in ('fence', 'code_block') and token.map:
+        is_code = token.type in ('fence', 'code_block') or token.type == 'html_block' and _PRE.match(token.content)
+        if is_code and token.map:
             begin, end = token.map
             lines[begin:end] = [''] * (end - begin)
     return _HTML_COMMENT.sub(' ', '\n'.join(lines)).split('\n')

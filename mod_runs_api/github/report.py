@@ -11,9 +11,14 @@ MAX_LINKS = 10
 
 
 def retry_report(run_id: int) -> str:
-    """Return the verdicts as a line of Markdown; empty for a run without retries, and on any error."""
+    """
+    Return what the report on a run says about retries, as a line of Markdown; empty if there is nothing to say.
+
+    It is empty on any error, too.
+    """
     try:
-        return _to_report(extension_state().transactions.read(read_report, run_id))
+        state = extension_state()
+        return _to_report(state.transactions.read(read_report, state.settings, run_id))
     except Exception as fault:
         log().error(f'the verdicts of run {run_id} are missing in the report: {describe(fault)}')
         return ''
@@ -23,7 +28,7 @@ def _to_report(report: Report) -> str:
     tests = report.verdict.tests
     findings = [_to_markdown(finding) for finding in list_findings(tests)]
     sentence = f'Over {counted(count_attempts(tests), "attempt")}: {", ".join(findings)}.' if findings else ''
-    return ' '.join(filter(None, [sentence, other_builds_sentence(report.other_builds)]))
+    return ' '.join(filter(None, [sentence, other_builds_sentence(report.other_builds), report.author_hint]))
 
 
 def _to_markdown(finding: Finding) -> str:

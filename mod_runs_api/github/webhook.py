@@ -5,15 +5,12 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from ..domain.comments import (COMMAND, Command, Comment, CommentRefusal, CommentRetry, IgnoredComment, InvalidCommand,
-                               read_commands)
-from ..domain.run import SHOWN_LENGTH, PullRequest
-from ..errors import InvalidFields
+from ..domain.comments import COMMAND, INSIDERS, Comment, IgnoredComment, read_commands
+from ..domain.users import MAX_LOGIN_LENGTH
 from ..extension import extension_state
-from ..host.github import find_pull_request, github_access
-from ..service.comments import retry_for_command
-from ..service.users import find_writer
-from ..service.validation import StrictString, load_retry_fields, storable
+from ..host.github import github_access
+from ..service.comments import retry_for_comment
+from ..service.validation import StrictString
 from .markdown import find_visible_lines
 from .reply import CommentOutcome
 
@@ -32,6 +29,8 @@ def _object(parts: dict[str, fields.Field[Any]], allow_none: bool = False) -> fi
 
 
 Text = partial(StrictString, required=True)
+#: No login on GitHub has other characters, or more.
+Login = partial(Text, validate=validate.Regexp(rf'[!-~]{{1,{MAX_LOGIN_LENGTH}}}\Z'))
 #: Every database can compare a number of this size with a column.
 Number = partial(fields.Integer, strict=True, required=True, validate=validate.Range(1, 2 ** 63 - 1))
 #: It matters only whether there is one.
@@ -45,8 +44,9 @@ EventSchema = _Part.from_dict({
     'issue': _object({'number': Number(), 'state': Text(), 'pull_request': OptionalObject(),
                       'user': _object({'id': Number()}, allow_none=True)}),
     'comment': _object({'id': Number(), 'body': Text(), 'performed_via_github_app': OptionalObject(),
-                        'user': _object({'id': Number(), 'login': Text(validate=[validate.Length(min=1), storable]),
-                                         'type': Text()})})})
+                        # Any type: it decides only about a reply.
+                        'author_association': fields.Raw(load_default=None),
+                        'user': _object({'id': Number(), 'login': Login(), 'type': Text()})})})
 
 
 def read_comment(payload: Any) -> Comment:
@@ -68,7 +68,8 @@ def read_comment(payload: Any) -> Comment:
     if writer['type'] == 'Bot' or comment['performed_via_github_app'] is not None:
         raise IgnoredComment('The comment is by a bot.')
     return Comment(id=comment['id'], body=comment['body'], login=writer['login'], account_id=writer['id'],
-                   pr_nr=issue['number'], author_id=issue['user'] and issue['user']['id'])
+                   pr_nr=issue['number'], author_id=issue['user'] and issue['user']['id'],
+                   is_by_insider=comment['author_association'] in INSIDERS)
 
 
 def retry_from_comment(payload: Any) -> CommentOutcome:
@@ -89,7 +90,7 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
     Raises
     ------
     ServiceUnavailable, InternalError, MountError
-        As of :func:`mod_runs_api.retry_run`. Retries that were created before the error stay. A second delivery of the
+        See :func:`mod_runs_api.retry_run`. Retries that were created before the error stay. A second delivery of the
         comment creates the others.
     """
     state = extension_state()
@@ -99,46 +100,7 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
         commands = read_commands(find_visible_lines(comment.body)) if COMMAND in comment.body.lower() else []
         if not commands:
             raise IgnoredComment('The comment has no command.')
-        user = state.transactions.run(find_writer, comment, state.settings.retry_rules)
+        retries, refusals = retry_for_comment(state, comment, commands)
     except IgnoredComment as ignored:
         return CommentOutcome(ignored=str(ignored), gets_reply=ignored.gets_reply)
-
-    retries: list[CommentRetry] = []
-    refusals: list[CommentRefusal] = []
-    # The first command for a platform counts. A second one would be refused, because the first retry is queued.
-    wanted: dict[str, Command] = {}
-    for command in map(_check_reason, commands):
-        if isinstance(command, InvalidCommand):
-            refusals.append(CommentRefusal(None, None, command.message))
-        else:
-            wanted.setdefault(command.platform, command)
-    if wanted:
-        pull_request = find_pull_request(comment.pr_nr)
-        outcomes = [(command, retry_for_command(state, comment, pull_request, command, user))
-                    for command in wanted.values()]
-        named = {command.platform for command in commands if isinstance(command, Command) and command.is_named}
-        for command, outcome in outcomes:
-            if isinstance(outcome, CommentRetry):
-                retries.append(outcome)
-            elif outcome is not None:
-                refusals.append(outcome)
-            elif command.platform in named or not any(other for _, other in outcomes):
-                # Otherwise the comment is about the platforms that do have a run.
-                refusals.append(CommentRefusal(command.platform, None, _describe_missing_run(pull_request, command)))
-    return CommentOutcome(retries=tuple(retries), refusals=tuple(dict.fromkeys(refusals)))
-
-
-def _check_reason(command: Command | InvalidCommand) -> Command | InvalidCommand:
-    """Return a command, or why its reason cannot be stored. It is refused and not cut."""
-    if isinstance(command, Command) and command.reason is not None:
-        try:
-            load_retry_fields({'reason': command.reason})
-        except InvalidFields as error:
-            return InvalidCommand(f'The reason cannot be stored. {" ".join(error.details["fields"]["reason"])}')
-    return command
-
-
-def _describe_missing_run(pull_request: PullRequest, command: Command) -> str:
-    head = pull_request.head_commit
-    of = 'This pull request' if head is None else f'The head commit {head[:SHOWN_LENGTH]}'
-    return f'{of} has no run on {command.platform}.'
+    return CommentOutcome(retries=tuple(retries), refusals=tuple(refusals))

@@ -1,8 +1,9 @@
 """
 Listening to the host's sessions for runs that complete.
 
-A listener of SQLAlchemy notes a ``completed`` row when a session inserts it. The ids are handed over when the transaction
-is committed and its connection returned, before ``commit()`` returns. Rows that are written in plain SQL are not noticed.
+A listener of SQLAlchemy notes a ``completed`` row when a session inserts it. The ids of the runs are handed over when
+the transaction is committed and its connection given back, before ``commit()`` returns. Rows that are written in plain
+SQL are not noticed.
 """
 
 from collections.abc import Callable, Collection
@@ -20,7 +21,7 @@ COMMITTED = 'mod_runs_api.committed'
 
 
 def listen_for_completed_runs(host: HostModels, handle: Callable[[Session, Collection[int]], None]) -> None:
-    """Have a function called with each session that completes runs, however many applications register the blueprint."""
+    """Call a function for each session that has completed runs. More applications in the process add no listeners."""
     if event.contains(host.TestProgress, 'after_insert', _note_completion):
         return
     event.listen(host.TestProgress, 'after_insert', _note_completion)

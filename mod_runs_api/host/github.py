@@ -30,6 +30,11 @@ class GitHubAccess:
         """The name of the repository as GitHub writes it."""
         return f'{self.owner}/{self.repository}' if self.owner and self.repository else ''
 
+    @property
+    def address_end(self) -> str:
+        """The end of the repository's address, as in ``Fork.github``."""
+        return f'/{self.full_name}.git'
+
     def open_repository(self) -> Any:
         """Return the repository as PyGithub's. Raises :exc:`NotConfigured` or :exc:`ModuleNotFoundError`."""
         # With a short timeout, because a user is waiting. By default PyGithub repeats a request for up to an hour. Lazy
@@ -62,7 +67,7 @@ def find_pull_request(number: int) -> PullRequest:
         head_commit = access.open_repository().get_pull(number).complete().head.sha
     except Exception as error:
         log().warning(f'the head of pull request {number} is not known: {type(error).__name__}')
-    return PullRequest(f'/{access.full_name}.git', number, head_commit)
+    return PullRequest(access.address_end, number, head_commit)
 
 
 @dataclass(frozen=True)

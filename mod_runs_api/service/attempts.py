@@ -13,11 +13,10 @@ from ..database.runs import find_run
 from ..domain.attempts import (Attempt, AttemptFacts, AttemptRecord, AttemptsPage, EndedAttempt, choose_decisive,
                                choose_source_of_failed, derive_status, number_attempts)
 from ..domain.causes import find_cause
-from ..domain.history import MAX_COMPARED, MAX_LISTED, RetryHistory
 from ..domain.outcomes import FAILED, find_outcomes, list_not_passed
 from ..domain.progress import Progress, sort_by_end
 from .carry_over import read_origins
-from .verdict import judge_attempts, read_attempt_facts
+from .verdict import read_attempt_facts
 
 
 def read_attempts_page(db: Database, run_id: int, limit: int | None = None, offset: int = 0) -> AttemptsPage:
@@ -25,30 +24,11 @@ def read_attempts_page(db: Database, run_id: int, limit: int | None = None, offs
     run = find_run(db, run_id)
     records = read_attempts(db, run.root_id)
     listed = records[offset:None if limit is None else offset + limit]
-    facts = read_attempt_facts(db, run, _ids_of(records), _ids_of(listed))
+    progress = read_progress(db, [record.run_id for record in records])
+    facts = read_attempt_facts(db, run, progress, [record.run_id for record in listed])
     # Of all attempts: the decisive one may be on another page.
     decisive_run_id = choose_decisive(_read_ended(db, facts.progress), max(facts.progress))
-    return AttemptsPage(run_id, run.root_id, decisive_run_id, len(records), _build_attempts(db, facts, listed))
-
-
-def read_history(db: Database, run_id: int) -> RetryHistory | None:
-    """Return the retry history of a run; None for a run that was never retried. Raises :exc:`RunNotFound`."""
-    run = find_run(db, run_id)
-    records = read_attempts(db, run.root_id)
-    # The root run may have been deleted.
-    if len(records) == 1 and records[0].source_run_id is None:
-        return None
-    listed = records[-MAX_LISTED:][::-1] + [record for record in records[:-MAX_LISTED] if record.run_id == run_id]
-    are_compared = len(records) <= MAX_COMPARED
-    facts = read_attempt_facts(db, run, _ids_of(records), _ids_of(records if are_compared else listed))
-    attempts = _build_attempts(db, facts, listed)
-    own = next(attempt for attempt in attempts if attempt.run_id == run_id)
-    verdict = judge_attempts(db, facts) if are_compared else None
-    return RetryHistory(own, attempts, len(records) - len(attempts), verdict)
-
-
-def _ids_of(records: Sequence[AttemptRecord]) -> list[int]:
-    return [record.run_id for record in records]
+    return AttemptsPage(run_id, run.root_id, decisive_run_id, len(records), build_attempts(db, facts, listed))
 
 
 def find_source_of_failed(db: Database, root_id: int) -> int:
@@ -67,7 +47,7 @@ def _read_ended(db: Database, progress: Mapping[int, Progress]) -> list[EndedAtt
             for end in ends]
 
 
-def _build_attempts(db: Database, facts: AttemptFacts, records: Sequence[AttemptRecord]) -> list[Attempt]:
+def build_attempts(db: Database, facts: AttemptFacts, records: Sequence[AttemptRecord]) -> list[Attempt]:
     """Return the attempts of these records."""
     # The number of statements does not depend on the number of records.
     numbers = number_attempts(facts.progress)

@@ -6,14 +6,18 @@ of the settings in the order of the list. Comments and sweeps add checks, and qu
 about the pull request, then GitHub about the build. If GitHub does not answer, the ready-made checks raise.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from ..database.attempts import read_attempt_ids
+from .. import clock
+from ..database.attempts import count_author_retries, read_attempt_ids
 from ..database.progress import read_progress
 from ..database.runs import find_superseding
-from ..database.users import is_blocked
+from ..database.users import find_blocked
+from ..domain.attempts import derive_status, find_unfinished
 from ..domain.run import PULL_REQUEST, SHOWN_LENGTH, Run
+from ..domain.sentences import counted
 from ..errors import RefusedByCheck
 from ..extension import extension_state
 from ..host.github import CheckedRun, without_token
@@ -31,14 +35,15 @@ def commit_is_not_superseded(run: CheckedRun) -> str | None:
     return f'Commit {run.commit[:SHOWN_LENGTH]} is superseded: run {later_id}, of another commit of {where}, is newer.'
 
 
-def no_attempt_is_queued(run: CheckedRun) -> str | None:
-    """Refuse to retry a run while an attempt of it, or the run itself, is queued."""
-    progress = extension_state().transactions.run(
-        lambda db: read_progress(db, read_attempt_ids(db, run.root_id)))
-    queued_id = next((attempt.run_id for attempt in progress.values() if attempt.status is None), None)
-    if queued_id is None:
+def every_attempt_has_ended(run: CheckedRun) -> str | None:
+    """Refuse to retry a run while an attempt of it, or the run itself, is queued or running."""
+    state = extension_state()
+    progress = state.transactions.run(lambda db: read_progress(db, read_attempt_ids(db, run.root_id)))
+    unfinished = find_unfinished(progress.values(), clock.now(), state.settings.max_silence)
+    if unfinished is None:
         return None
-    return f'Run {queued_id}{"" if queued_id == run.id else ", an attempt of the same run,"} is still queued.'
+    which = '' if unfinished.run_id == run.id else ', an attempt of the same run,'
+    return f'Run {unfinished.run_id}{which} is still {derive_status(unfinished.status, Counter())}.'
 
 
 def pull_request_is_open(run: CheckedRun) -> str | None:
@@ -53,8 +58,8 @@ def author_is_not_blocked(run: CheckedRun) -> str | None:
     # Deleted accounts have no user.
     if pull_request is None or pull_request.user is None:
         return None
-    is_author_blocked = extension_state().transactions.run(is_blocked, pull_request.user.id)
-    return f'The author of pull request {run.pr_nr} is blocked.' if is_author_blocked else None
+    blocked = extension_state().transactions.run(find_blocked, [pull_request.user.id])
+    return f'The author of pull request {run.pr_nr} is blocked.' if blocked else None
 
 
 def build_artifact_exists(run: CheckedRun) -> str | None:
@@ -68,17 +73,28 @@ def build_artifact_exists(run: CheckedRun) -> str | None:
 
 
 #: The ready-made checks in the order of comments and sweeps. The platform's own checks are called between the two.
-_FIRST: tuple[Check, ...] = (commit_is_not_superseded, no_attempt_is_queued)
+_FIRST: tuple[Check, ...] = (commit_is_not_superseded, every_attempt_has_ended)
 _LAST: tuple[Check, ...] = (pull_request_is_open, author_is_not_blocked, build_artifact_exists)
 #: The checks that are always called, independent of the settings.
-_OF_COMMENTS: tuple[Check, ...] = (no_attempt_is_queued, build_artifact_exists)
+_OF_COMMENTS: tuple[Check, ...] = (every_attempt_has_ended, build_artifact_exists)
 _OF_SWEEPS: tuple[Check, ...] = (commit_is_not_superseded, pull_request_is_open, author_is_not_blocked,
                                  build_artifact_exists)
 
 
-def list_checks_of_comments(settings: Settings) -> Sequence[Check]:
+def author_has_retries_left(run: CheckedRun) -> str | None:
+    """Refuse a retry that the author of a pull request requests without a role, if their number is used up."""
+    state = extension_state()
+    used = state.transactions.run(count_author_retries, run.root_id)
+    if used < state.settings.author_retries:
+        return None
+    return (f'The author of this pull request has retried this run {counted(used, "time")} already. '
+            'Ask a maintainer to retry it.')
+
+
+def list_checks_of_comments(settings: Settings, is_by_author: bool) -> Sequence[Check]:
     """Return the checks of a retry that a comment requests, in their order."""
-    return _order(settings.before_retry + _OF_COMMENTS)
+    of_author: tuple[Check, ...] = (author_has_retries_left,) if is_by_author else ()
+    return [*of_author, *_order(settings.before_retry + _OF_COMMENTS)]
 
 
 def list_checks_of_sweeps(settings: Settings) -> Sequence[Check]:

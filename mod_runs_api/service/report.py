@@ -2,25 +2,36 @@
 
 from dataclasses import dataclass
 
+from .. import clock
 from ..database import Database
 from ..database.attempts import read_attempt_ids
+from ..database.progress import read_progress
 from ..database.runs import find_run
+from ..domain.comments import may_tell_author
 from ..domain.run import OtherBuild
 from ..domain.verdict import Verdict
+from ..settings import Settings
+from .author import find_author_hint
 from .verdict import judge_attempts, read_attempt_facts
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the attempts of a run prove, and the results of other builds in the run."""
+    """What the platform's report on a run says about retries."""
 
     verdict: Verdict
+    #: The carried-over results of other builds.
     other_builds: list[OtherBuild]
+    #: The sentence for the author of the pull request; None if there is none.
+    author_hint: str | None
 
 
-def read_report(db: Database, run_id: int) -> Report:
-    """Return the report on a run. Raises :exc:`RunNotFound`."""
+def read_report(db: Database, settings: Settings, run_id: int) -> Report:
+    """Return what the report on a run says about retries. Raises :exc:`RunNotFound`."""
     run = find_run(db, run_id)
     run_ids = read_attempt_ids(db, run.root_id)
-    facts = read_attempt_facts(db, run, run_ids, run_ids)
-    return Report(judge_attempts(db, facts), facts.list_other_builds(run_id))
+    facts = read_attempt_facts(db, run, read_progress(db, run_ids), run_ids)
+    verdict = judge_attempts(db, facts)
+    may_tell = settings.author_retries > 0 and may_tell_author(run, facts.progress, clock.now(), settings.max_silence)
+    return Report(verdict, facts.list_other_builds(run_id),
+                  find_author_hint(db, settings, facts, verdict) if may_tell else None)

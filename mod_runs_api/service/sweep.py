@@ -130,8 +130,7 @@ def _end(state: ExtensionState, step: Step) -> bool:
 def _plan_by_tables(db: Database, settings: Settings,
                     now: datetime) -> tuple[list[Step], dict[int, Run], dict[str, CircuitBreaker]]:
     """Return the steps that the tables allow, the runs of those that are retries, and the circuit breakers."""
-    max_silence = settings.max_runtime + sweep.GRACE
-    period = max_silence + sweep.ENDED_FOR
+    period = settings.max_silence + sweep.ENDED_FOR
     rows = _read_recent_rows(db, now, max(sweep.WATCHED_FOR, period))
     completions = [row for row in rows if row.status == COMPLETED]
     steps = _plan_carrying_over(db, {row.run_id for row in completions
@@ -140,7 +139,7 @@ def _plan_by_tables(db: Database, settings: Settings,
         return steps, {}, {}
     # A run gets one step: those into which results are carried over are left out.
     last_rows = _find_last_rows(rows, {step.run_id for step in steps}, now, period)
-    steps += _plan_ends(db, last_rows, now, max_silence)
+    steps += _plan_ends(db, last_rows, now, settings.max_silence)
     candidates = _read_candidates(db, [row.run_id for row in last_rows if row.status in ENDED_STATUSES], now)
     breakers = _read_breakers(db, settings, now, {candidate.run.platform for candidate in candidates})
     due, retries = [], []

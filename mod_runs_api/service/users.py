@@ -6,11 +6,11 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import InstanceState
 
 from ..database import Database
-from ..database.users import find_github_users, find_tokens, find_users, is_blocked
-from ..domain.comments import Comment, IgnoredComment
+from ..database.users import find_blocked, find_github_users, find_tokens, find_users
+from ..domain.comments import Comment, Writer, identify_writer
 from ..domain.retry import RetryRules
 from ..domain.run import MAX_ID
-from ..domain.users import Token, User
+from ..domain.users import Token
 from ..errors import InvalidFields
 
 
@@ -20,23 +20,11 @@ def find_token(db: Database, secret: str) -> Token | None:
                  if token.belongs_to(secret) and not token.user.is_deactivated), None)
 
 
-def find_writer(db: Database, comment: Comment, rules: RetryRules) -> User:
-    """Return the user who wrote a comment, if the user may retry. Raises :exc:`IgnoredComment`."""
-    if is_blocked(db, comment.account_id):
-        # A blocked user gets no reply either.
-        raise IgnoredComment('The writer of the comment is blocked.')
-    users = find_github_users(db, comment.login)
-    if not users:
-        raise IgnoredComment(f'The GitHub account {comment.login} belongs to no user of this platform.')
-    if len(users) > 1:
-        raise IgnoredComment(f'The GitHub account {comment.login} belongs to several users of this platform.',
-                             gets_reply=True)
-    if not rules.allow(users[0]):
-        raise IgnoredComment(f'The role of {comment.login} does not have permission to run tests.', gets_reply=True)
+def find_writer(db: Database, comment: Comment, rules: RetryRules) -> Writer:
+    """Return the writer of a comment. Raises :exc:`IgnoredComment` if the writer may not request retries."""
     # The payload names the author, so that no request to GitHub is necessary.
-    if comment.author_id is not None and is_blocked(db, comment.author_id):
-        raise IgnoredComment('The author of this pull request is blocked.', gets_reply=True)
-    return users[0]
+    accounts = [account for account in (comment.account_id, comment.author_id) if account is not None]
+    return identify_writer(comment, find_github_users(db, comment.login), find_blocked(db, accounts), rules)
 
 
 def find_user_id(db: Database, user: Any) -> int:

@@ -10,12 +10,12 @@ from typing import Any
 
 from flask import request, url_for
 
-from ..domain.history import RetryHistory
+from ..domain.history import RetryHistory, RunPage
 from ..domain.retry import MAX_REASON_LENGTH
 from ..extension import extension_state
 from ..host.log import describe, log
 from ..host.runtime import logged_in_user, regression_test_page, run_page, run_page_pattern
-from ..service.attempts import read_history
+from ..service.history import read_run_page
 
 #: A part of each static file's address that changes with its content, because browsers cache the files for a year.
 DIGESTS = {name: sha256(Path(__file__).with_name('static').joinpath(name).read_bytes()).hexdigest()[:16]
@@ -42,17 +42,29 @@ def csrf_token() -> str:
     return str(generate_csrf())
 
 
-def retry_history(test: Any) -> RetryHistory | None:
-    """Return the attempts of a run, read once for its page; None if it has only one, and on any error."""
-    # In the platform's tests flask.g outlives a request, so the histories are kept in the request's environment.
-    histories: dict[int, RetryHistory | None] = request.environ.setdefault('mod_runs_api.histories', {})
-    if test.id not in histories:
-        histories[test.id] = None
+def run_page_of(test: Any) -> RunPage:
+    """Return what the page of a run says about retries, read once for the page; nothing on any error."""
+    # In the platform's tests flask.g outlives a request, so it is kept in the request's environment.
+    pages: dict[int, RunPage] = request.environ.setdefault('mod_runs_api.pages', {})
+    if test.id not in pages:
+        pages[test.id] = RunPage()
+        state = extension_state()
         try:
-            histories[test.id] = extension_state().transactions.read(read_history, int(test.id))
+            pages[test.id] = state.transactions.read(read_run_page, state.settings, int(test.id),
+                                                     has_button=retry_url(test) is not None)
         except Exception as fault:
             log().error(f'the attempts of run {test.id} are missing on its page: {describe(fault)}')
-    return histories[test.id]
+    return pages[test.id]
+
+
+def retry_history(test: Any) -> RetryHistory | None:
+    """Return the attempts of a run; None if it has only one."""
+    return run_page_of(test).history
+
+
+def author_hint(test: Any) -> str | None:
+    """Return the sentence for the author of the pull request of a run, in Markdown; None if there is none."""
+    return run_page_of(test).author_hint
 
 
 def first_use_on_page(name: str) -> bool:
@@ -71,5 +83,5 @@ def asset_url(filename: str) -> str:
 
 #: ``runs_api`` in the macros.
 GLOBALS: dict[str, Any] = {'max_reason_length': MAX_REASON_LENGTH, **{function.__name__: function for function in (
-    asset_url, csrf_token, first_use_on_page, regression_test_page, retry_history, retry_url, run_page,
+    asset_url, author_hint, csrf_token, first_use_on_page, regression_test_page, retry_history, retry_url, run_page,
     run_page_pattern, user_id)}}

@@ -1,8 +1,19 @@
-"""The lines that are commands, and what they ask for (docs/github.rst, "Comments")."""
+"""The lines that are commands, who may write them, and which count (docs/github.rst, "Comments")."""
+
+from datetime import datetime, timedelta
 
 import pytest
 
-from mod_runs_api.domain.comments import Command, InvalidCommand, read_commands
+from mod_runs_api.domain.causes import RunSummary
+from mod_runs_api.domain.comments import (AUTHOR_IS_TOLD_FOR, Command, Comment, IgnoredComment, InvalidCommand, Writer,
+                                          choose_commands, identify_writer, list_mentioned, list_unexplained,
+                                          may_tell_author, read_commands, tell_author)
+from mod_runs_api.domain.progress import Progress, ProgressRow
+from mod_runs_api.domain.retry import RetryRules
+from mod_runs_api.domain.users import User
+from mod_runs_api.domain.verdict import TestVerdict
+
+from .test_retry import run
 
 BOTH = ['linux', 'windows']
 
@@ -55,3 +66,153 @@ NO_COMMANDS = {
 @pytest.mark.parametrize('lines', NO_COMMANDS.values(), ids=NO_COMMANDS)
 def test_a_line_is_no_command_that(lines):
     assert [line for line in lines if read_commands([line])] == []
+
+
+# Who may write what
+
+TESTER, USER, OTHER = User(5, 'tina', 'tester'), User(6, 'ulla', 'user'), User(7, 'otto', 'tester')
+AUTHOR, SOMEBODY = 1, 2
+
+
+def identify(users=(), *, account_id=AUTHOR, author_id=AUTHOR, blocked=(), author_retries=2, is_by_insider=False):
+    """Return the writer of a comment, or why the comment is ignored and whether it gets a reply."""
+    rules = RetryRules(frozenset({'tester'}), drop_inactive_tests=False, author_retries=author_retries)
+    comment = Comment(9, '/retry failed', 'octocat', account_id, 7, author_id, is_by_insider)
+    try:
+        return identify_writer(comment, users, blocked, rules)
+    except IgnoredComment as ignored:
+        return str(ignored), ignored.gets_reply
+
+
+def test_a_user_with_a_role_writes_as_that_user_whether_they_are_the_author_or_not():
+    assert [identify([TESTER], account_id=account_id) for account_id in (AUTHOR, SOMEBODY)] == [Writer(5), Writer(5)]
+
+
+@pytest.mark.parametrize(('users', 'user_id'), [([], None), ([USER], 6), ([USER, OTHER], None)])
+def test_an_author_whom_no_role_allows_to_retry_writes_as_the_author(users, user_id):
+    assert identify(users) == Writer(user_id, 'octocat')
+
+
+NO_USER = 'The GitHub account octocat belongs to no user of this platform.'
+
+
+@pytest.mark.parametrize(('users', 'reason', 'gets_reply'), [
+    ([], NO_USER, False),
+    ([USER], 'The role of octocat does not have permission to run tests.', True),
+    ([USER, OTHER], 'The GitHub account octocat belongs to several users of this platform.', True)])
+@pytest.mark.parametrize('changes', [
+    {'author_retries': 0}, {'account_id': SOMEBODY}, {'author_id': None}], ids=['off', 'not the author', 'deleted'])
+def test_nobody_else_may_write_a_command(users, reason, gets_reply, changes):
+    assert identify(users, **changes) == (reason, gets_reply)
+
+
+def test_somebody_who_belongs_to_the_repository_is_told_that_their_account_is_unknown():
+    assert identify(account_id=SOMEBODY, is_by_insider=True) == (NO_USER, True)
+
+
+@pytest.mark.parametrize('users', [[], [TESTER]])
+def test_a_blocked_writer_gets_no_reply_and_nobody_retries_for_a_blocked_author(users):
+    assert identify(users, blocked={AUTHOR}) == ('The writer of the comment is blocked.', False)
+    assert identify([TESTER], account_id=SOMEBODY, blocked={AUTHOR}) == (
+        'The author of this pull request is blocked.', True)
+
+
+# Which command counts
+
+
+def choose(lines, writer=Writer(5)):
+    """Return whether the command that counts is for failed tests, by platform, and the sentences about other lines."""
+    wanted, refusals = choose_commands(read_commands(lines), writer)
+    return ({platform: command.failed_only for platform, command in wanted.items()},
+            [refusal.message for refusal in refusals])
+
+
+FIRST_FOR_LINUX, FIRST_FOR_WINDOWS = (f'Only the first line for {platform} counts.' for platform in BOTH)
+ONLY_FAILED = 'Without a role on this platform, write "/retry failed": it runs the tests that did not pass.'
+
+
+def test_the_first_command_for_a_platform_counts_and_further_ones_are_named_once():
+    assert choose(['/retry linux', '/retry failed', '/retry linux', '/retry windows']) == (
+        {'linux': False, 'windows': True}, [FIRST_FOR_LINUX, FIRST_FOR_WINDOWS])
+
+
+def test_for_an_author_the_first_line_for_failed_tests_counts():
+    author = Writer(None, 'octocat')
+
+    assert choose(['/retry', '/retry linux', '/retry linux failed', '/retry failed'], author) == (
+        {'linux': True, 'windows': True}, [ONLY_FAILED, FIRST_FOR_LINUX])
+    assert choose(['/retry windows because of me'], author) == ({}, [ONLY_FAILED])
+
+
+@pytest.mark.parametrize(('lines', 'without_run', 'mentioned'), [
+    (['/retry'], [], []), (['/retry'], ['linux'], []), (['/retry'], BOTH, BOTH),
+    (['/retry windows'], ['windows'], ['windows']), (['/retry', '/retry linux'], ['linux'], ['linux'])])
+def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_no_platform_has_a_run(
+        lines, without_run, mentioned):
+    commands = read_commands(lines)
+
+    assert list_mentioned(commands, choose_commands(commands, Writer(5))[0], without_run) == mentioned
+
+
+# When the author is told
+
+NOW = datetime(2026, 11, 24, 12)
+MAX_SILENCE = timedelta(hours=4)
+
+
+def progress(run_id, *rows):
+    """Return the progress of a run: statuses and messages, each with its age."""
+    return Progress(run_id, [ProgressRow(run_id, 10 * run_id + number, status, message, NOW - ago)
+                             for number, (status, message, ago) in enumerate(rows)])
+
+
+def completed(run_id, ago=timedelta()):
+    """Return the progress of a run that has completed."""
+    return progress(run_id, ('completed', '', ago))
+
+
+@pytest.mark.parametrize(('changes', 'others', 'may_tell'), [
+    ({}, [], True),
+    ({}, [completed(6)], True),
+    ({}, [progress(6)], False),
+    ({}, [progress(6, ('testing', '', MAX_SILENCE))], False),
+    ({}, [progress(6, ('testing', '', MAX_SILENCE + timedelta(minutes=1)))], True),
+    # Somebody made this run by hand; it may be of an older commit.
+    ({'branch': 'fix'}, [], False),
+    ({'test_type': 'commit', 'pr_nr': 0}, [], False)])
+def test_the_author_may_be_told_of_a_pull_requests_run_if_no_attempt_is_queued_or_running(changes, others, may_tell):
+    attempts = {attempt.run_id: attempt for attempt in (completed(5), *others)}
+
+    assert may_tell_author(run(**changes), attempts, NOW, MAX_SILENCE) == may_tell
+
+
+def test_the_author_may_not_be_told_of_a_run_that_has_not_ended_even_if_its_machine_is_lost():
+    lost = progress(5, ('testing', '', timedelta(hours=5)))
+
+    assert not may_tell_author(run('testing'), {5: lost}, NOW, MAX_SILENCE)
+
+
+@pytest.mark.parametrize(('age', 'may_tell'), [(timedelta(), True), (timedelta(minutes=1), False)])
+def test_on_a_page_the_author_is_told_for_a_week(age, may_tell):
+    attempts = {5: completed(5, AUTHOR_IS_TOLD_FOR + age)}
+
+    assert may_tell_author(run(), attempts, NOW, MAX_SILENCE, AUTHOR_IS_TOLD_FOR) == may_tell
+    assert may_tell_author(run(), attempts, NOW, MAX_SILENCE)
+
+
+@pytest.mark.parametrize(('end', 'unexplained'), [
+    (('completed', ''), [1, 3]), (('canceled', 'Could not complete test, time limit exceeded'), [1, 3]),
+    (('canceled', 'Build failed: no artifact'), []), (('canceled', 'Canceled by admin'), [])])
+def test_a_test_may_have_failed_by_chance_unless_it_fails_each_time_or_there_was_no_build(end, unexplained):
+    summary = RunSummary(progress(5, (*end, timedelta())), selected=None, missing=0, results=1, longest_runtime=0)
+    verdicts = [TestVerdict(1, '', True, 'failed_once', 'fail', []),
+                TestVerdict(2, '', True, 'failing_identically', 'fail', [])]
+
+    assert list_unexplained(summary, [1, 2, 3], verdicts) == unexplained
+
+
+def test_the_sentence_names_the_command_and_how_often_it_may_be_used():
+    assert tell_author('linux', 2) == (
+        'If these failures have another cause than this pull request, its author may write `/retry linux failed` '
+        '(2 times).')
+    assert tell_author('windows', 1).endswith('`/retry windows failed` (1 time).')

@@ -72,9 +72,11 @@ def test_inactive_tests_refuse_a_retry_or_are_left_out_unless_they_are_all(tests
 @pytest.mark.parametrize(('count', 'named'), [
     (1, '2'), (10, '2, 3, 4, 5, 6, 7, 8, 9, 10, 11'), (11, '2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 1 more')])
 def test_the_message_names_up_to_ten_inactive_tests_because_comments_show_nothing_else(count, named):
-    with pytest.raises(InactiveTests) as raised:
-        REJECT.choose_tests(facts(range(2, 2 + count)), failed_only=False)
-    assert raised.value.message == f'Some of the tests to run are inactive now: {named}.'
+    for rules, beginning in ((REJECT, 'Some of the tests to run are inactive now'),
+                             (DROP, 'None of the tests to run is active now')):
+        with pytest.raises(InactiveTests) as raised:
+            rules.choose_tests(facts(range(2, 2 + count)), failed_only=False)
+        assert raised.value.message == f'{beginning}: {named}.'
 
 
 def test_an_option_that_a_check_refuses_leaves_out_nothing():
@@ -88,7 +90,7 @@ def test_an_option_that_a_check_refuses_leaves_out_nothing():
 def test_nothing_to_run_is_refused():
     with pytest.raises(NothingFailed):
         REJECT.choose_tests(facts([]), failed_only=True)
-    with pytest.raises(InactiveTests):
+    with pytest.raises(InactiveTests, match='None of the tests to run is active now.$'):
         REJECT.choose_tests(facts([]), failed_only=False)
 
 

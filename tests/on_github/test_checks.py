@@ -1,19 +1,21 @@
 """The ready-made checks, which query GitHub or the runs (docs/github.rst, "Checks")."""
 
 import logging
+from datetime import timedelta
+from functools import partial
 
 import pytest
 import seed
 from database import db
 from mod_ci.models import BlockedUsers
-from mod_test.models import TestStatus, TestType
+from mod_test.models import Test, TestStatus, TestType
 from support.changes import add_retries
 from support.github import ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR, SEARCH_LIMIT, Build
 from support.histories import end
 
 from mod_runs_api import Unprocessable, retry_run
 from mod_runs_api.github import (CommentRefusal, author_is_not_blocked, build_artifact_exists, commit_is_not_superseded,
-                                 no_attempt_is_queued, pull_request_is_open)
+                                 every_attempt_has_ended, pull_request_is_open)
 from mod_runs_api.service.checks import list_checks_of_comments, list_checks_of_sweeps
 from mod_runs_api.settings import read_settings
 
@@ -53,11 +55,11 @@ def own_check(_run):
 
 
 @pytest.mark.parametrize(('list_checks', 'called'), [
-    (list_checks_of_comments, [no_attempt_is_queued, own_check, build_artifact_exists]),
-    (list_checks_of_sweeps, [commit_is_not_superseded, no_attempt_is_queued, own_check, pull_request_is_open,
+    (partial(list_checks_of_comments, is_by_author=False), [every_attempt_has_ended, own_check, build_artifact_exists]),
+    (list_checks_of_sweeps, [commit_is_not_superseded, every_attempt_has_ended, own_check, pull_request_is_open,
                              author_is_not_blocked, build_artifact_exists])])
 def test_comments_and_sweeps_add_checks_and_query_the_database_first_and_the_build_last(list_checks, called):
-    settings = read_settings({'RUNS_API_BEFORE_RETRY': [build_artifact_exists, own_check, no_attempt_is_queued]})
+    settings = read_settings({'RUNS_API_BEFORE_RETRY': [build_artifact_exists, own_check, every_attempt_has_ended]})
 
     assert list(list_checks(settings)) == called
 
@@ -150,17 +152,25 @@ def test_a_query_that_github_answers_with_an_error_keeps_no_other_from_being_sen
     assert github.asked == [PULL_REQUEST, 'artifacts']
 
 
-@checked_by(no_attempt_is_queued)
-def test_no_attempt_of_a_run_may_be_queued(github, linux, make_run):
-    queued = make_run(stages=())
-    assert refusal(queued) == f'Run {queued.id} is still queued.'
+@checked_by(every_attempt_has_ended)
+def test_every_attempt_of_a_run_must_have_ended(github, linux, make_run):
+    assert refusal(make_run(stages=())) == 'Run 2 is still queued.'
 
     assert refusal(linux) is None
-    reason = f'Run {queued.id + 1}, an attempt of the same run, is still queued.'
-    assert refusal(linux) == reason
-    end(queued.id + 1, TestStatus.preparation)
+    assert refusal(linux) == 'Run 3, an attempt of the same run, is still queued.'
+    end(3, TestStatus.preparation)
+    assert refusal(linux) == 'Run 3, an attempt of the same run, is still running.'
+    end(3)
     assert refusal(linux) is None
     assert github.asked == []
+
+
+@checked_by(every_attempt_has_ended)
+def test_an_attempt_whose_machine_is_lost_keeps_no_run_from_being_retried(make_run):
+    make_run(stages=seed.STARTED, ago=timedelta(hours=4, minutes=-1))
+    make_run(stages=seed.STARTED, ago=timedelta(hours=4, minutes=1))
+
+    assert [refusal(db.session.get_one(Test, run_id)) for run_id in (1, 2)] == ['Run 1 is still running.', None]
 
 
 # The commit

@@ -14,6 +14,8 @@ HIDDEN = {
         '- a\n```\n/retry', '- a\n\n  ```\n  b\n  ```\n\n```\n/retry', '> a\n```\n/retry',
         # These are no ends of lines in Markdown.
         '\f\x85\u2028\0a\n```\n/retry\n```'],
+    'in an HTML block that is shown as code': [
+        '<pre>\n/retry\n</pre>', '  <PRE class="a">\n\n/retry\n</pre>', 'a\n<pre>\n/retry', '<pre\n>\n/retry\n</pre>'],
     'in an HTML comment': [
         '<!-- /retry -->', '<!--\n/retry\n-->', '<!--\n\n/retry\n-->', '<!--\n/retry', 'a <!--\n/retry\n--> b',
         '<!-- a -->\n<!--\n/retry\n-->', '<!--\n```\n/retry\n-->', '<!-- a -->/retry', '- <!--\n/retry']}
@@ -32,7 +34,7 @@ def test_a_line_is_not_visible(texts):
     '- ```\n  a\n  ```\n/retry', '- ```\n/retry', '- a\n  1. b\n\n     ```\n     c\n/retry',
     # What opens a comment is none in code, and what opens code is none in a comment.
     '```\n<!--\n```\n/retry', '    <!--\n/retry', '+ ```\n  <!--\n  ```\n/retry', '<!--\n```\n-->\n/retry',
-    '<!- a\n/retry', '<!-- a -->\n/retry', 'a <!-- b -->\n/retry', 'a -->\n/retry', '/retry\n```\na',
+    '<pre>\n</pre>\n/retry', '<prefix>\n/retry', '<div>\n/retry\n</div>', '<!- a\n/retry', '<!-- a -->\n/retry', 'a <!-- b -->\n/retry', 'a -->\n/retry', '/retry\n```\na',
     # As on GitHub, these two are whole.
     '<!-->\n/retry', '<!--->\n/retry'])
 def test_a_line_is_visible_beside_all_that(text):

@@ -18,8 +18,9 @@ from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, comment_payload
 from support.messages import TIME_LIMIT
 from support.visitor import Visitor
 
-from mod_runs_api import retry_run
+from mod_runs_api import clock, retry_run
 from mod_runs_api.github import retry_from_comment
+from mod_runs_api.github.report import retry_report
 
 #: One for all of them: a process has one PyGithub.
 GITHUB = GitHub()
@@ -39,7 +40,8 @@ class EntryPoints:
         self.github = self._stack.enter_context(GITHUB.standing_in())
         self.github.open_pull(PR, COMMIT, AUTHOR)
         self.app = create_app(database_uri, **SETTINGS, RUNS_API_RATE_LIMIT='1000000 per day',
-                              RUNS_API_AUTOMATIC_RETRIES=1, RUNS_API_AUTOMATIC_RETRIES_AT_ONCE=1000)
+                              RUNS_API_AUTOMATIC_RETRIES=1, RUNS_API_AUTOMATIC_RETRIES_AT_ONCE=1000,
+                              RUNS_API_AUTHOR_RETRIES=1000)
         self.app.before_request(self._use_sessions_of_the_package)
         self.app.teardown_appcontext(lambda _: self.sessions.remove())
         with self.app.app_context():
@@ -61,6 +63,8 @@ class EntryPoints:
             run.pr_nr, run.test_type, run.branch, run.commit = PR, TestType.pull_request, 'pull_request', COMMIT
             run.platform = TestPlatform.linux
             db.session.execute(update(TestProgress).values(timestamp=datetime(2020, 1, 1)))
+            # Its page tells the author how to retry it.
+            db.session.execute(update(TestProgress).where(TestProgress.test_id == run.id).values(timestamp=clock.now()))
             db.session.commit()
             for run_id in others:
                 retry_run(run_id, requested_by='alice')
@@ -68,7 +72,7 @@ class EntryPoints:
             for _ in range(retries):
                 self.newest_retry = retry_run(self.newest_retry, requested_by='alice', reason='x').new_run_id
             db.session.remove()
-        self.alice = Visitor(self.app, 'alice')
+        self.alice, self.stranger = Visitor(self.app, 'alice'), Visitor(self.app, None)
         self.client = self.app.test_client()
         # The first of their kind, so that every later call finds the same.
         self.retry(self.failed, key='used')
@@ -115,12 +119,22 @@ class EntryPoints:
             session.add(TestProgress(run_id, TestStatus.completed, ''))
             session.commit()
 
-    def comment(self):
-        """Comment on a pull request. The retry starts, or the next comment would be refused."""
+    def read_page_as_author(self):
+        """Read the page of a run of a pull request, which tells a visitor without the button how to retry it."""
+        assert '<code>/retry linux failed</code>' in self.stranger.page(f'/test/{self.of_pull_request}')
+
+    def report(self):
+        """Read what the package adds to the report on a run of a pull request, its author's sentence too."""
         with self.request():
-            retry, = retry_from_comment(comment_payload('/retry linux', {'comment.id': secrets.randbits(60)})).retries
+            assert '/retry linux failed' in retry_report(self.of_pull_request)
+
+    def comment(self, line='/retry linux', **changes):
+        """Comment on a pull request. The retry is canceled, or the next comment would be refused."""
+        with self.request():
+            payload = comment_payload(line, {'comment.id': secrets.randbits(60), **changes})
+            retry, = retry_from_comment(payload).retries
         with self.app.app_context():
-            db.session.add(TestProgress(retry.new_run_id, TestStatus.preparation, ''))
+            db.session.add(TestProgress(retry.new_run_id, TestStatus.canceled, 'Canceled by admin'))
             db.session.commit()
 
     def command(self, *arguments):
@@ -165,9 +179,12 @@ CALLS = {
     'retries': lambda to: to.get('retries'),
     'verdict': lambda to: to.get('verdict'),
     'page of a run': lambda to: to.alice.page(f'/test/{to.newest_retry}'),
+    'page of a pull request, for its author': lambda to: to.read_page_as_author(),
+    'report': lambda to: to.report(),
     'retry_run': lambda to: to.retry_in_process(),
     'end of a failed-only retry': lambda to: to.end(),
     'comment': lambda to: to.comment(),
+    'comment of the author': lambda to: to.comment('/retry linux failed', **{'comment.user.id': AUTHOR}),
     'flask runs-api retry': lambda to: to.command('retry', to.failed, '--as', 'alice'),
     'flask runs-api attempts': lambda to: to.command('attempts', to.newest_retry),
     'flask runs-api verdict': lambda to: to.command('verdict', to.newest_retry),

@@ -1,0 +1,271 @@
+"""The author of a pull request retries its run without a role, and is told so (docs/github.rst, "For contributors")."""
+
+import logging
+from datetime import datetime
+
+import pytest
+import seed
+from database import db
+from flask import current_app
+from mod_auth.models import Role
+from mod_test.models import Test, TestPlatform, TestStatus
+from support.changes import delete_run
+from support.github import ALICE, AUTHOR, OLD_COMMIT
+from support.histories import end, finish
+from support.statements import before_statements, fail, record_statements
+from support.visitor import Visitor
+
+from mod_runs_api import list_attempts
+
+OCTOCAT = {'comment.user.id': AUTHOR, 'comment.user.login': 'octocat'}
+
+
+@pytest.fixture
+def app_settings(app_settings):
+    """The settings of a platform on which an author may retry a run twice."""
+    return {'RUNS_API_AUTHOR_RETRIES': 2, **app_settings}
+
+
+@pytest.fixture
+def by_author(comment):
+    """Comment as the author of the pull request, whom the platform does not know."""
+    return lambda body='/retry linux failed', **changes: comment(body, {**OCTOCAT, **changes})
+
+
+def make_retry(outcome):
+    """Return the only retry that a comment made."""
+    retry, = outcome.retries
+    return retry.new_run_id
+
+
+# The retry
+
+
+def test_an_author_whom_the_platform_does_not_know_runs_the_failed_tests_again(by_author, linux, tests, rows, caplog):
+    caplog.set_level(logging.INFO)
+
+    new_run_id = make_retry(by_author('/retry linux failed because the VM froze'))
+
+    row = rows.one('run_retry')
+    assert (row['run_id'], row['author_login'], row['user_id']) == (new_run_id, 'octocat', None)
+    assert rows.selection(new_run_id) == [tests[1].id]
+    assert list_attempts(linux.id)[1].requested_by == 'octocat on GitHub'
+    assert 'for no user, the author octocat on GitHub' in caplog.text
+
+
+def test_an_author_who_is_a_user_without_a_role_is_the_requester_and_an_owner(by_author, linux, rows):
+    octocat = seed.user('Octo', Role.user, github_login='OctoCat')
+
+    new_run_id = make_retry(by_author())
+
+    assert rows.one('run_retry')['user_id'] == octocat.id
+    assert rows.owners(new_run_id) == [octocat.id]
+    assert list_attempts(linux.id)[1].requested_by == 'Octo'
+    # The platform blanks the name of a deactivated user.
+    octocat.name = ''
+    db.session.commit()
+    assert list_attempts(linux.id)[1].requested_by == 'octocat on GitHub'
+
+
+def test_an_author_retries_a_run_as_often_as_the_setting_says_even_if_retries_are_deleted(by_author, linux, rows):
+    end(make_retry(by_author()))
+    second = make_retry(by_author(**{'comment.id': 2}))
+    end(second)
+    delete_run(2)
+
+    assert by_author().reply == (
+        f'- linux: run {linux.id} is not retried: `The author of this pull request has retried this run 2 times '
+        'already. Ask a maintainer to retry it.`')
+    # A second delivery finds its run first.
+    assert make_retry(by_author(**{'comment.id': 2})) == second
+    assert len(rows.of('run_retry')) == 2
+
+
+def test_retries_of_users_of_the_other_platform_and_of_an_older_first_run_use_up_nothing(
+        by_author, comment, linux, windows, make_run):
+    for _ in range(2):
+        end(make_retry(comment('/retry linux')))
+        end(make_retry(by_author('/retry windows failed')))
+    for _ in range(2):
+        end(make_retry(by_author()))
+    assert by_author('/retry failed').retries == ()
+
+    reopened = make_run()
+    assert [retry.run_id for retry in by_author().retries] == [reopened.id]
+
+
+def test_a_line_without_failed_makes_no_run_and_is_answered(by_author, linux, rows):
+    assert by_author('/retry linux').reply == (
+        '- `Without a role on this platform, write "/retry failed": it runs the tests that did not pass.`')
+    assert rows.retries == []
+
+
+@pytest.mark.parametrize(('association', 'is_answered'), [
+    *((word, True) for word in ('OWNER', 'MEMBER', 'COLLABORATOR')),
+    *((word, False) for word in ('CONTRIBUTOR', 'NONE', None, 5, ['OWNER'], {'OWNER': 1}))])
+def test_an_unknown_account_is_answered_if_it_belongs_to_the_repository(
+        by_author, linux, rows, association, is_answered):
+    outcome = by_author(**{'comment.user.id': ALICE, 'comment.author_association': association})
+
+    assert outcome.ignored == 'The GitHub account octocat belongs to no user of this platform.'
+    assert outcome.reply == (f'No run is retried: `{outcome.ignored}`' if is_answered else '')
+    assert rows.retries == []
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTHOR_RETRIES': 0}])
+def test_without_the_setting_an_author_without_a_role_gets_nothing(by_author, linux, rows, told):
+    assert by_author().reply == ''
+    assert rows.retries == []
+    assert told(linux) == ''
+
+
+# The author is told
+
+TOLD = ('If these failures have another cause than this pull request, its author may write `/retry linux failed` '
+        '({}).')
+
+
+@pytest.fixture
+def report(app):
+    """Return what the package adds to the report on a run."""
+    def read(run):
+        db.session.commit()
+        with app.test_request_context():
+            current_app.preprocess_request()
+            return current_app.jinja_env.from_string('{{ runs_api.retry_report(id) }}').render(id=run.id)
+
+    return read
+
+
+@pytest.fixture
+def page(app):
+    """Return the sentence for the author on the page of a run, by default for a stranger; empty if there is none."""
+    def read(run, name=None, role=None):
+        db.session.commit()
+        found = [tag.parent for tag in Visitor(app, name, role).soup(f'/test/{run.id}').select('p > code')]
+        return ''.join(tag.decode_contents().replace('<code>', '`').replace('</code>', '`') for tag in found)
+
+    return read
+
+
+@pytest.fixture
+def told(report, page):
+    """Return what the author is told of a run, by the report and by the page alike."""
+    def read(run):
+        assert report(run).endswith(page(run)) and ('/retry' in report(run)) == bool(page(run))
+        return page(run)
+
+    return read
+
+
+def find(run_id):
+    """Return a run."""
+    return db.session.get_one(Test, run_id)
+
+
+def test_the_author_is_told_how_often_the_command_may_still_be_used(told, by_author, linux, tests):
+    assert told(linux) == TOLD.format('2 times')
+    first = finish(make_retry(by_author()), tests[1:], failed=tests[1:])
+    assert told(find(first)) == told(linux) == TOLD.format('1 time')
+
+    end(make_retry(by_author()), TestStatus.canceled)
+    assert told(linux) == ''
+
+
+def test_the_sentence_ends_the_report_after_the_verdicts(report, by_author, make_run, tests):
+    first = make_run(stages=())
+    finish(first.id, tests, failed=tests[1:])
+    retry = find(make_retry(by_author()))
+    seed.result(retry, tests[1], exit_code=1)
+    end(retry.id)
+
+    assert report(retry).startswith('Over 2 attempts: 1 test fails each time but not in the same way (')
+    assert report(retry).endswith(f'). {TOLD.format("1 time")}')
+
+
+def test_only_visitors_without_the_button_are_told(page, linux):
+    assert page(linux, 'alice', Role.contributor) == ''
+    assert page(linux, 'bob', Role.user) == TOLD.format('2 times')
+
+
+def test_the_author_is_told_of_a_run_that_the_time_limit_ended(told, make_run):
+    stopped = make_run(stages=seed.CANCELED, message='Could not complete test, time limit exceeded')
+
+    assert told(stopped) == TOLD.format('2 times')
+
+
+def test_the_author_is_not_told_while_an_attempt_is_queued(told, by_author, linux):
+    retry = make_retry(by_author())
+
+    assert told(linux) == told(find(retry)) == ''
+
+
+def test_the_page_of_a_run_tells_the_author_for_a_week(page, report, make_run):
+    old = make_run()
+    for row in old.progress:
+        row.timestamp = datetime(2026, 1, 1)
+
+    assert (page(old), report(old)) == ('', TOLD.format('2 times'))
+
+
+def test_the_author_is_told_of_the_newest_first_run_of_the_platforms_own_repository_alone(told, make_run):
+    older, newest = make_run(commit=OLD_COMMIT), make_run()
+    of_a_fork = make_run(github='https://github.com/octocat/ccextractor.git')
+
+    assert [told(run) for run in (older, newest, of_a_fork)] == ['', TOLD.format('2 times'), '']
+
+
+def test_the_author_is_not_told_if_nothing_failed(told, linux, tests):
+    seed.result(linux, tests[1])
+
+    assert told(linux) == ''
+
+
+def test_the_author_is_not_told_if_the_tests_that_failed_are_inactive(told, linux, tests):
+    tests[1].active = False
+
+    assert told(linux) == ''
+
+
+def test_the_author_is_not_told_if_all_failures_are_the_same_each_time(told, by_author, make_run, tests):
+    first = make_run(stages=())
+    finish(first.id, tests, failed=tests[1:])
+    assert told(first) == TOLD.format('2 times')
+
+    retry = finish(make_retry(by_author()), tests[1:], failed=tests[1:])
+
+    assert (told(first), told(find(retry))) == ('', '')
+
+
+def test_the_author_is_not_told_if_all_failures_are_the_same_on_master(told, make_run, tests):
+    finish(seed.run(tests).id, tests, failed=tests[1:])
+    same, other = make_run(stages=()), make_run(TestPlatform.windows, stages=())
+    finish(seed.run(tests, platform=TestPlatform.windows).id, tests, failed=tests[1:])
+    finish(same.id, tests, failed=tests[1:])
+    finish(other.id, tests, failed=tests)
+
+    assert told(same) == ''
+    assert told(other) == TOLD.format('2 times').replace('linux', 'windows')
+
+
+def test_a_sentence_that_cannot_be_made_costs_neither_the_report_nor_the_page(
+        report, page, by_author, make_run, tests, caplog):
+    finish(make_run(stages=()).id, tests, failed=tests[1:])
+    retry = find(finish(make_retry(by_author()), tests[1:]))
+
+    with before_statements(db.engine, 'author_login IS NOT NULL', fail):
+        assert report(retry).startswith('Over 2 attempts')
+        assert page(retry) == ''
+    assert 'the sentence for the author of the pull request is missing at run 2' in caplog.text
+
+
+def test_a_page_of_no_pull_request_costs_no_statement_more(client, make_run, engine):
+    by_hand, own = make_run(branch='fix'), make_run()
+    counts = []
+    for run_id in (by_hand.id, own.id):
+        with record_statements(engine) as sent:
+            assert client.get(f'/test/{run_id}') == 200
+        counts.append(len([statement for statement in sent if 'run_retry' in statement]))
+
+    # Each page of a run looks for its attempts: the run, and their records.
+    assert counts[0] == 2 < counts[1]
