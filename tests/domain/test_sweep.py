@@ -12,7 +12,7 @@ from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryFacts, RetryRules
 from mod_runs_api.domain.run import NewerRun
 from mod_runs_api.domain.sweep import (AutomaticAttempt, Candidate, CircuitBreaker, count_in_flight,
-                                       find_newest_completion, find_opening_failure, find_passed,
+                                       find_newest_completion, find_opening_failure, find_passed_elsewhere,
                                        find_recent_infrastructure_failure, is_lost)
 from mod_runs_api.domain.verdict import AttemptOutcome, judge
 
@@ -122,12 +122,20 @@ def test_a_failed_only_retry_whose_tests_are_all_inactive_waits():
 @pytest.mark.parametrize(('outcomes', 'has_passed'), [
     (['fail', 'pass'], True), (['pass', 'fail'], False), (['pass', 'not_run'], True), (['fail', 'carried_over'], False),
     (['carried_over'], False), ([], False)])
-def test_a_test_has_passed_elsewhere_if_it_passed_in_the_last_attempt_that_ran_it(outcomes, has_passed):
-    # Later ends have smaller run ids. Run 99 is none of the other attempts.
+def test_a_test_has_passed_elsewhere_if_it_passed_in_the_last_other_completed_attempt(outcomes, has_passed):
+    # Later ends have smaller run ids. Run 5 is the run itself, and run 99 did not complete.
     attempts = [AttemptOutcome(9 - place, 9 - place, place, None, outcome) for place, outcome in enumerate(outcomes)]
-    attempts.append(AttemptOutcome(99, 99, 99, None, 'pass'))
+    attempts += [AttemptOutcome(run_id, run_id, 99, None, 'pass') for run_id in (5, 99)]
 
-    assert find_passed([judge(7, '', True, attempts)], range(10)) == ({7} if has_passed else set())
+    assert find_passed_elsewhere(5, [judge(7, '', True, attempts)], range(10)) == ({7} if has_passed else set())
+
+
+@pytest.mark.parametrize(('own', 'has_passed'), [
+    ('fail', False), ('missing_output', False), ('not_run', True), ('carried_over', True), ('pass', True)])
+def test_a_test_that_failed_in_the_run_itself_has_not_passed_elsewhere(own, has_passed):
+    attempts = [AttemptOutcome(4, 1, 1, None, 'pass'), AttemptOutcome(5, 2, 2, None, own)]
+
+    assert find_passed_elsewhere(5, [judge(7, '', True, attempts)], {4}) == ({7} if has_passed else set())
 
 
 def test_only_a_run_with_all_its_results_is_a_completion():
