@@ -25,11 +25,11 @@ LIMIT = 4 * HOUR
 FAILED, INCOMPLETE = [('canceled', TIME_LIMIT)], [('completed', '')]
 
 
-def summary(rows, *, run_id=5, ago=HOUR, results=1):
+def summary(rows, *, run_id=5, ago=HOUR, results=1, runtime=0):
     """Return the summary of a run of three tests that has these progress rows, and some results."""
     progress = Progress(run_id, [ProgressRow(run_id, 10 * run_id + number, status, message, NOW - ago)
                                  for number, (status, message) in enumerate(rows)])
-    return RunSummary(progress, 3, 3 - results, results, 0)
+    return RunSummary(progress, 3, 3 - results, results, runtime)
 
 
 def candidate(*, rows=FAILED, ago=HOUR, results=1, newest=None, automatic=(), completion=0, **changes):
@@ -44,10 +44,11 @@ def test_an_infrastructure_failure_is_recent_for_a_day(ago, is_recent):
     assert bool(find_recent_infrastructure_failure(summary(FAILED, ago=ago), NOW)) == is_recent
 
 
-@pytest.mark.parametrize('rows', [
-    [], [('testing', '')], [('canceled', 'Canceled by admin')], [('canceled', 'A new word')]])
-def test_no_other_end_is_an_infrastructure_failure(rows):
-    assert find_recent_infrastructure_failure(summary(rows), NOW) is None
+@pytest.mark.parametrize('other', [
+    summary([]), summary([('testing', '')]), summary([('canceled', 'Canceled by admin')]),
+    summary([('canceled', 'Build failed')]), summary(FAILED, runtime=600_000), summary([('canceled', 'A new word')])])
+def test_no_other_end_is_an_infrastructure_failure(other):
+    assert find_recent_infrastructure_failure(other, NOW) is None
 
 
 NO_COMPLETION_SINCE = ('run 3 has had an automatic retry, and no run of linux has completed with all its results since '
