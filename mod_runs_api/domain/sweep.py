@@ -114,7 +114,6 @@ class Candidate:
         ``passed_elsewhere`` has the tests of :func:`find_passed_elsewhere`.
         """
         run, detail = self.run, self.cause.detail
-        # Of the active tests.
         has_unpassed = any(test in facts.active_ids for test in facts.not_passed)
         if run.failed_only:
             active_tests = facts.outcomes.keys() & facts.active_ids
