@@ -71,7 +71,7 @@ def read_carried_over(db: Database, run_ids: Collection[int]) -> dict[int, set[i
 
 
 def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]:
-    """Return the ids of the runs that have an own result."""
+    """Return the ids of the runs that have own results."""
     run, result = db.host.Test, db.host.TestResult
     own = (select(result.test_id)
            .where(result.test_id == run.id, ~is_carried_over(db, result))
@@ -81,7 +81,7 @@ def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]
 
 def read_own_results(db: Database, run_ids: Collection[int],
                      regression_test_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return those of the tests of which each run has an own result."""
+    """Return those of the tests that each run ran itself."""
     result = db.host.TestResult
     return _group_tests(run_ids, db.connection.execute(
         select(result.test_id, result.regression_test_id)
