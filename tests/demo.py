@@ -103,7 +103,7 @@ def show_retry(app, address, demo):
     new_run_id = retry(address, demo.tokens['alice'], demo.run_id)
     claim(f'nothing of run {demo.run_id} has changed', read_rows(demo.run_id) == before)
     selected = sorted(row.regression_id for row in read_rows(new_run_id)['customized_test'])
-    claim(f'run {new_run_id} is told to run tests {failed}', selected == failed)
+    claim(f'tests {failed} are selected for run {new_run_id}', selected == failed)
 
     print(f'\n3. A worker runs run {new_run_id}, and the other results are carried over\n')
     # The first of the failed tests crashes again in the same way, and the others pass this time.

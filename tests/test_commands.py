@@ -2,6 +2,7 @@
 
 import json
 import re
+from inspect import signature
 
 import pytest
 import seed
@@ -15,7 +16,7 @@ from support.histories import add_attempts, retry_in_process
 from support.rows import RetryRow
 from support.statements import before_statements, fail
 
-from mod_runs_api import cli
+from mod_runs_api import cli, retry_run
 
 #: Every command, as it is called for a run, and for many of them.
 OF_A_RUN = ['retry', 'retry --dry-run', 'attempts', 'verdict', 'carry-over']
@@ -34,7 +35,13 @@ def error_of(result):
 # The commands
 
 
-def test_a_retry_prints_the_new_run_and_has_an_option_for_each_argument_of_retry_run(command, run_id, alice, rows):
+def test_a_retry_has_an_option_for_each_argument_of_retry_run():
+    names = {parameter.name for parameter in cli.retry_command.params}
+
+    assert names == {*signature(retry_run).parameters, 'dry_run', 'as_json'}
+
+
+def test_a_retry_prints_the_new_run(command, run_id, alice, rows):
     arguments = ['retry', run_id, '--failed-only', '--reason', 'flaky \U0001f480', '--as', 'alice', '--key', 'k']
 
     assert command('retry', run_id).output == f'{run_id + 1}\n'

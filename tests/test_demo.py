@@ -13,7 +13,7 @@ def test_the_demo_shows_what_the_readme_says(capsys, caplog):
 
     printed = capsys.readouterr()
     assert re.findall(r'\[ok\] (.+)', printed.out) == [
-        'nothing of run 1 has changed', 'run 2 is told to run tests [2, 3, 8]', 'it has a result for every test',
+        'nothing of run 1 has changed', 'tests [2, 3, 8] are selected for run 2', 'it has a result for every test',
         'only test 2 failed again']
     assert 'Over 2 attempts 2 tests are flaky and 1 fails each time in the same way.\n' in printed.out
     assert printed.err == ''

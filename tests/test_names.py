@@ -18,6 +18,7 @@ from mod_runs_api.api.routes import ROUTES
 from mod_runs_api.api.schemas import AttemptSchema
 from mod_runs_api.domain import causes
 from mod_runs_api.github import CommentOutcome
+from mod_runs_api.service.validation import RetryRequestSchema
 from mod_runs_api.settings import SETTINGS
 from mod_runs_api.terminal import EXIT_CODES
 
@@ -42,6 +43,12 @@ def test_the_docs_list_the_routes_with_their_scopes_and_roles():
     assert sorted(listed) == sorted((route.method, route.path.replace('<run_id>', '{run_id}')) for route in ROUTES)
     assert {name: (read_literals(row['scope']), row['role'] == 'any') for name, row in who_may.items()} == {
         f'``{route.method} …/{route.endpoint}``': ([route.scope], not route.needs_retry_role) for route in ROUTES}
+
+
+def test_the_docs_explain_each_field_of_the_body_of_a_retry():
+    explained = re.findall(r'^``(\w+)`` : ', (ROOT / 'docs/api.rst').read_text(), re.MULTILINE)
+
+    assert explained == [*RetryRequestSchema().fields]
 
 
 def test_the_docs_explain_each_field_of_an_attempt():

@@ -10,6 +10,7 @@ from support.documents import ROOT
 
 from mod_runs_api.api.routes import ROUTES
 from mod_runs_api.domain.verdict import VERDICTS
+from mod_runs_api.service.validation import RetryRequestSchema
 
 PATCH = ROOT / 'docs/patches/0005-openapi.patch'
 #: What is said to people only.
@@ -35,6 +36,7 @@ def made():
     spec = APISpec('The schemas', '1', '3.0.3', plugins=[MarshmallowPlugin(schema_name_resolver=name)])
     for route in ROUTES:
         spec.components.schema(route.answer.__name__, schema=route.answer)
+    spec.components.schema('RetryRequest', schema=RetryRequestSchema)
     return spec.to_dict()['components']['schemas']
 
 
@@ -50,7 +52,7 @@ def whole(schema, named):
     schema = {word: value for word, value in schema.items() if word not in PROSE}
     if 'properties' in schema:
         properties = {name: whole(part, named) for name, part in schema['properties'].items()}
-        return {**schema, 'required': sorted(schema['required']), 'properties': properties}
+        return {**schema, 'required': sorted(schema.get('required', [])), 'properties': properties}
     if 'anyOf' in schema:
         # For null, apispec has any object.
         return [part for part in whole(schema['anyOf'], named) if not part.get('nullable')] + [None]
@@ -85,6 +87,12 @@ def test_an_answer_is_described_as_its_schema_has_it(described, made, route):
     answer = operation(described, route)['responses'][str(route.status)]['content']['application/json']['schema']
 
     assert whole(answer, described['schemas']) == whole(made[route.answer.__name__], made)
+
+
+def test_the_body_of_a_retry_is_described_as_its_schema_has_it(described, made):
+    body = described['paths']['/runs/{run_id}/retry']['post']['requestBody']['content']['application/json']['schema']
+
+    assert whole(body, described['schemas']) == whole(made['RetryRequest'], made)
 
 
 def test_the_filter_by_verdict_has_all_verdicts(described):

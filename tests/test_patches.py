@@ -4,7 +4,11 @@ import re
 import subprocess
 
 import pytest
+import sqlalchemy
+from database import Base
 from packaging.requirements import Requirement
+from sqlalchemy.dialects import mysql
+from sqlalchemy.schema import CreateTable
 from support.documents import ROOT
 
 #: By their folder: how their subjects begin, and the files that they may change.
@@ -29,6 +33,11 @@ def added(pattern):
     return [match[0] for match in (re.search(pattern, line) for line in lines) if match]
 
 
+def describe(table):
+    """Return the lines of the statement that creates a table on MySQL."""
+    return sorted(line.strip(' ,') for line in str(CreateTable(table).compile(dialect=mysql.dialect())).splitlines())
+
+
 @pytest.mark.parametrize('mail', MAILS, ids=lambda mail: f'{mail.parent.name}/{mail.name}')
 def test_a_patch_is_a_whole_mail_with_a_subject_of_its_projects_kind(tmp_path, mail):
     subject, files = KINDS[mail.parent.name]
@@ -48,6 +57,17 @@ def test_the_mails_are_at_most_eight_and_are_numbered_in_their_order(folder):
 
     assert 1 <= len(names) <= 8
     assert names == [f'{number:04}-' for number in range(1, len(names) + 1)]
+
+
+@pytest.mark.usefixtures('app')
+def test_the_migration_creates_the_tables_of_the_package():
+    text = '\n'.join(added('^.*'))
+    (listed,) = re.findall(r'^TABLES = (\[\n.*?^\])', text, re.MULTILINE | re.DOTALL)
+    tables = eval(listed, {'sa': sqlalchemy})
+
+    assert [table.name for table in tables] == ['run_retry', 'run_carried_over']
+    for table in tables:
+        assert describe(table) == describe(Base.metadata.tables[table.name])
 
 
 def test_the_package_comes_from_one_address_at_the_hash_of_a_commit():

@@ -52,7 +52,7 @@ def read_carried_over(db: Database, run_ids: Collection[int]) -> dict[int, dict[
 
 
 def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]:
-    """Return the ids of the runs that have an own result."""
+    """Return the ids of the runs that have own results."""
     run, result = db.host.Test, db.host.TestResult
     own = (select(result.test_id)
            .where(result.test_id == run.id, ~is_carried_over(db, result))
@@ -62,7 +62,7 @@ def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]
 
 def read_own_results(db: Database, run_ids: Collection[int],
                      regression_test_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return those of the tests of which each run has an own result."""
+    """Return those of the tests that each run ran itself."""
     result = db.host.TestResult
     tests: dict[int, set[int]] = {run_id: set() for run_id in run_ids}
     for run_id, regression_test_id in db.connection.execute(

@@ -17,15 +17,15 @@ def read_run_summaries(db: Database, progress: Mapping[int, Progress]) -> dict[i
     if not run_ids:
         return {}  # Otherwise SQLite reads whole tables.
     result = db.host.TestResult
-    selected = _count_selected(db, run_ids)
+    counts = _count_selected(db, run_ids)
     results = {run_id: (count, longest or 0) for run_id, count, longest in db.connection.execute(
         select(result.test_id, func.count(), func.max(result.runtime))
         .where(result.test_id.in_(run_ids), ~is_carried_over(db, result))
         .group_by(result.test_id))}
     summaries = {}
     for run_id in run_ids:
-        count, missing = selected.get(run_id, (None, 0))
-        summaries[run_id] = RunSummary(progress[run_id], count, missing, *results.get(run_id, (0, 0)))
+        selected, missing = counts.get(run_id, (None, 0))
+        summaries[run_id] = RunSummary(progress[run_id], selected, missing, *results.get(run_id, (0, 0)))
     return summaries
 
 
@@ -33,15 +33,16 @@ def _count_selected(db: Database, run_ids: Collection[int]) -> dict[int, tuple[i
     """Return for each run the number of tests selected at its creation, and how many of them have no result."""
     # Runs without rows in customized_test are left out. A test that no worker receives counts only if it has a result.
     customized, result = db.host.CustomizedTest, db.host.TestResult
-    selected = (select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))
-                .where(customized.test_id.in_(run_ids)).distinct().subquery())
+    row = (select(customized.test_id.label('run_id'), customized.regression_id.label('regression_test_id'))
+           .where(customized.test_id.in_(run_ids)).distinct().subquery())
     has_own_result = and_(result.test_id.is_not(None), ~is_carried_over(db, result))
-    is_selected = and_(or_(has_own_result, is_in_category(db, selected.c.regression_test_id)),
-                       ~is_selected_by_carry_over(db, selected.c.run_id, selected.c.regression_test_id))
-    is_missing = and_(is_selected, ~has_own_result)
+    # Carrying over adds rows.
+    is_original = ~is_selected_by_carry_over(db, row.c.run_id, row.c.regression_test_id)
+    is_counted = and_(or_(has_own_result, is_in_category(db, row.c.regression_test_id)), is_original)
+    is_missing = and_(is_counted, ~has_own_result)
     return {run_id: (int(count), int(missing)) for run_id, count, missing in db.connection.execute(
-        select(selected.c.run_id, func.sum(case((is_selected, 1), else_=0)), func.sum(case((is_missing, 1), else_=0)))
+        select(row.c.run_id, func.sum(case((is_counted, 1), else_=0)), func.sum(case((is_missing, 1), else_=0)))
         .with_hint(result, BY_PRIMARY_KEY)
-        .outerjoin_from(selected, result, and_(result.test_id == selected.c.run_id,
-                                               result.regression_test_id == selected.c.regression_test_id))
-        .group_by(selected.c.run_id))}
+        .outerjoin_from(row, result, and_(result.test_id == row.c.run_id,
+                                          result.regression_test_id == row.c.regression_test_id))
+        .group_by(row.c.run_id))}

@@ -95,7 +95,7 @@ def _is_newer(newer: type[TestModel], run: type[TestModel]) -> list[ColumnElemen
 
 
 def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> int | None:
-    """Return the newest run of the head of a pull request, no retry. If the head is unknown, any commit counts."""
+    """Return the newest run of a pull request's head that is not a retry. If the head is unknown, any commit counts."""
     run, fork, retry = db.host.Test, db.host.Fork, db.run_retry.c
     head = pull_request.head_commit
     return db.connection.scalar(
@@ -111,7 +111,7 @@ def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> i
 
 
 def find_newest_of_master(db: Database, run: Run) -> int | None:
-    """Return the newest run of master, of the same fork and platform, that has a completed attempt; no retry."""
+    """Return the newest run of master, of the same fork and platform, that is no retry and has a completed attempt."""
     # Branches have no index, so only the newest runs are searched. A person may store a run of any commit on branch
     # master, also of the commit that is compared.
     root, retry, own = db.host.Test, db.run_retry.alias(), db.run_retry.c

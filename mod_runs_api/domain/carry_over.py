@@ -1,4 +1,8 @@
-"""The results that a failed-only retry gets from other attempts (docs/operations.rst, "Results are carried over")."""
+"""
+The results that a failed-only retry gets from other attempts (docs/operations.rst, "Results are carried over").
+
+A failed-only retry runs every active test of its source that has no result. Each test that it does not run has one.
+"""
 
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
@@ -48,5 +52,10 @@ def drop_contradicted(run_id: int, origins: Mapping[int, int], reported: Mapping
     ``reported`` has the outputs that the worker reported without a result, by run and test, and ``files`` those of the
     origin runs.
     """
-    return {test: origin_id for test, origin_id in origins.items()
-            if reported.get((run_id, test), {}).items() <= files.get((origin_id, test), {}).items()}
+    agreeing = {}
+    for test, origin_id in origins.items():
+        of_retry, of_origin = reported.get((run_id, test), {}), files.get((origin_id, test), {})
+        # Whether the origin run has each reported output, with the same file.
+        if of_retry.items() <= of_origin.items():
+            agreeing[test] = origin_id
+    return agreeing

@@ -6,14 +6,18 @@ the progress rows, which :func:`find_cause` reads. A message that is not in the 
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 from .progress import CANCELED, Progress
 
 #: A person or the pull request; the build; code that hangs; the machine, the cloud or GitHub; anything else.
 CauseName = Literal['decision', 'build', 'code', 'infrastructure', 'unknown']
 
-CAUSES: tuple[CauseName, ...] = get_args(CauseName)
+#: Each cause, and whether it is an infrastructure failure: only for these may a sweep retry a run.
+IS_INFRASTRUCTURE: dict[CauseName, bool] = {
+    'decision': False, 'build': False, 'code': False, 'infrastructure': True, 'unknown': False}
+
+CAUSES = tuple(IS_INFRASTRUCTURE)
 
 # The messages, with the function of the platform that writes each. Unless said otherwise, the function is one of
 # mod_ci.controllers.
@@ -137,9 +141,9 @@ class RunSummary:
 
     @property
     def infrastructure_failure(self) -> Cause | None:
-        """The cause if it is infrastructure, the only cause for which a sweep may retry a run."""
+        """The cause if it is an infrastructure failure."""
         cause = find_cause(self)
-        return cause if cause is not None and cause.name == 'infrastructure' else None
+        return cause if cause is not None and IS_INFRASTRUCTURE[cause.name] else None
 
 
 def find_cause(run: RunSummary) -> Cause | None:

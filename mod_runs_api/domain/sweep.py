@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 
 from .. import clock
 from .causes import Cause, RunSummary
+from .outcomes import FAILED
 from .progress import ProgressRow, sort_by_end
 from .retry import MAX_REASON_LENGTH, RetryFacts, RetryRequest, RetryRules, digest_key
 from .run import NewerRun, Run
@@ -108,23 +109,25 @@ class Candidate:
         """
         Return the step that retries it, or the reason to wait; None for a failed-only retry that needs none.
 
-        ``passed_elsewhere`` has the tests that passed in the last other attempt that completed and ran them.
+        ``passed_elsewhere`` has the tests of :func:`find_passed_elsewhere`.
         """
         run, detail = self.run, self.cause.detail
+        has_unpassed = any(test in facts.active_ids for test in facts.not_passed)
         if run.failed_only:
-            active = facts.outcomes.keys() & facts.active_ids
-            is_green = self.summary.progress.completed and not facts.not_passed
-            if is_green or active and active <= passed_elsewhere:
+            active_tests = facts.outcomes.keys() & facts.active_ids
+            has_completed_green = self.summary.progress.completed is not None and not facts.not_passed
+            have_passed_elsewhere = bool(active_tests) and active_tests <= passed_elsewhere
+            if has_completed_green or have_passed_elsewhere:
                 return None
             # It runs the tests again that did not pass. If all passed, only its end was lost, and it runs in full.
-            failed_only = not active or not active.isdisjoint(facts.not_passed)
+            next_is_failed_only = has_unpassed or not active_tests
         else:
             # A run that stopped half-way is resumed.
-            failed_only = bool(self.summary.results) and any(test in facts.active_ids for test in facts.not_passed)
-        option = rules.for_automatic_retry().find_option(facts, failed_only)
+            next_is_failed_only = has_unpassed and self.summary.results > 0
+        option = rules.for_automatic_retry().find_option(facts, next_is_failed_only)
         if option.refusal:
             return Step(run.id, 'waiting', option.refusal.message)
-        request = RetryRequest(run.id, failed_only, f'Automatic: {detail}'[:MAX_REASON_LENGTH], automatic=True,
+        request = RetryRequest(run.id, next_is_failed_only, f'Automatic: {detail}'[:MAX_REASON_LENGTH], automatic=True,
                                idempotency_digest=digest_key('sweep', str(run.id)))
         return Step(run.id, 'retried', detail, request)
 
@@ -179,10 +182,20 @@ def find_newest_completion(summaries: Iterable[RunSummary]) -> int:
                 if summary.progress.completed and summary.has_all_results), default=0)
 
 
-def find_passed(tests: Iterable[TestVerdict], run_ids: Collection[int]) -> set[int]:
-    """Return the tests that passed in the last of some runs that ran them."""
-    return {test.regression_test_id for test in tests
-            if find_latest(attempt for attempt in test.attempts if attempt.run_id in run_ids) == 'pass'}
+def find_passed_elsewhere(run_id: int, tests: Iterable[TestVerdict], completed_ids: Collection[int]) -> set[int]:
+    """
+    Return the tests that did not fail in a run, and that passed in the last other attempt that completed and ran them.
+
+    A failure that was carried over into the run is not its own.
+    """
+    passed = set()
+    for test in tests:
+        own = find_latest(attempt for attempt in test.attempts if attempt.run_id == run_id)
+        other = find_latest(attempt for attempt in test.attempts
+                            if attempt.run_id in completed_ids and attempt.run_id != run_id)
+        if own not in FAILED and other == 'pass':
+            passed.add(test.regression_test_id)
+    return passed
 
 
 def find_opening_failure(attempts: Iterable[AutomaticAttempt],

@@ -2,7 +2,7 @@
 The end of a failed-only retry (docs/operations.rst, "Results are carried over").
 
 The platform takes the newest completed run for the state of the whole commit. Therefore, when a failed-only retry
-completes, every active test without an own result gets the last result of another attempt, by INSERT only.
+completes, every active test that it did not run itself gets the last result of another attempt, by INSERT only.
 
 ``host/ends.py`` tells when a session of the platform has committed a ``completed`` row. The package carries over before
 ``commit()`` returns, in its own transaction, because a deadlock in the platform's transaction would undo its row.

@@ -248,10 +248,10 @@ def _find_newest_completion(db: Database, platform: str, progress_id: int) -> in
 
 
 def _read_passed_elsewhere(db: Database, run: Run) -> set[int]:
-    """Return the tests of a failed-only retry that passed in the last other attempt that completed and ran them."""
+    """Return the tests of :func:`find_passed_elsewhere` for a failed-only retry."""
     if not run.failed_only:
         return set()  # It is retried in any case.
     verdict = read_verdict(db, run.id)
     progress = read_progress(db, verdict.attempts)
-    return sweep.find_passed(verdict.tests, [other for other in verdict.attempts
-                                             if other != run.id and progress[other].completed])
+    return sweep.find_passed_elsewhere(run.id, verdict.tests, {attempt_id for attempt_id in verdict.attempts
+                                                               if progress[attempt_id].completed})

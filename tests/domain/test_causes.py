@@ -1,11 +1,12 @@
 """Why a run ended: the table of docs/api.rst, "Causes", line by line."""
 
 from datetime import datetime
+from typing import get_args
 
 import pytest
 from support.messages import LOST_MACHINE, NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
-from mod_runs_api.domain.causes import Cause, RunSummary, find_cause
+from mod_runs_api.domain.causes import IS_INFRASTRUCTURE, Cause, CauseName, RunSummary, find_cause
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.statistics import CauseCounts
 
@@ -85,6 +86,10 @@ CAUSES: dict[str, list[tuple[list[str], str | None]]] = {
 def test_the_cause_is_the_first_line_of_the_table_that_fits(expected):
     for rows, detail in CAUSES[expected]:
         assert find(*rows) == (expected, rows[-1] if detail is None else detail), rows
+
+
+def test_each_cause_is_said_to_be_an_infrastructure_failure_or_not():
+    assert [*IS_INFRASTRUCTURE] == [*get_args(CauseName)]
 
 
 @pytest.mark.parametrize(('message', 'runtime', 'expected'), [

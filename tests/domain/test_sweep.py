@@ -12,7 +12,7 @@ from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryFacts, RetryRules
 from mod_runs_api.domain.run import NewerRun
 from mod_runs_api.domain.sweep import (AutomaticAttempt, Candidate, CircuitBreaker, count_in_flight,
-                                       find_newest_completion, find_opening_failure, find_passed,
+                                       find_newest_completion, find_opening_failure, find_passed_elsewhere,
                                        find_recent_infrastructure_failure, is_lost)
 from mod_runs_api.domain.verdict import AttemptOutcome, judge
 
@@ -25,11 +25,11 @@ LIMIT = 4 * HOUR
 FAILED, INCOMPLETE = [('canceled', TIME_LIMIT)], [('completed', '')]
 
 
-def summary(rows, *, run_id=5, ago=HOUR, results=1):
+def summary(rows, *, run_id=5, ago=HOUR, results=1, runtime=0):
     """Return the summary of a run of three tests that has these progress rows, and some results."""
     progress = Progress(run_id, [ProgressRow(run_id, 10 * run_id + number, status, message, NOW - ago)
                                  for number, (status, message) in enumerate(rows)])
-    return RunSummary(progress, 3, 3 - results, results, 0)
+    return RunSummary(progress, 3, 3 - results, results, runtime)
 
 
 def candidate(*, rows=FAILED, ago=HOUR, results=1, newest=None, automatic=(), completion=0, **changes):
@@ -44,10 +44,11 @@ def test_an_infrastructure_failure_is_recent_for_a_day(ago, is_recent):
     assert bool(find_recent_infrastructure_failure(summary(FAILED, ago=ago), NOW)) == is_recent
 
 
-@pytest.mark.parametrize('rows', [
-    [], [('testing', '')], [('canceled', 'Canceled by admin')], [('canceled', 'A new word')]])
-def test_no_other_end_is_an_infrastructure_failure(rows):
-    assert find_recent_infrastructure_failure(summary(rows), NOW) is None
+@pytest.mark.parametrize('other', [
+    summary([]), summary([('testing', '')]), summary([('canceled', 'Canceled by admin')]),
+    summary([('canceled', 'Build failed')]), summary(FAILED, runtime=600_000), summary([('canceled', 'A new word')])])
+def test_no_other_end_is_an_infrastructure_failure(other):
+    assert find_recent_infrastructure_failure(other, NOW) is None
 
 
 NO_COMPLETION_SINCE = ('run 3 has had an automatic retry, and no run of linux has completed with all its results since '
@@ -122,12 +123,20 @@ def test_a_failed_only_retry_whose_tests_are_all_inactive_waits():
 @pytest.mark.parametrize(('outcomes', 'has_passed'), [
     (['fail', 'pass'], True), (['pass', 'fail'], False), (['pass', 'not_run'], True), (['fail', 'carried_over'], False),
     (['carried_over'], False), ([], False)])
-def test_a_test_has_passed_elsewhere_if_it_passed_in_the_last_attempt_that_ran_it(outcomes, has_passed):
-    # Later ends have smaller run ids. Run 99 is none of the other attempts.
+def test_a_test_has_passed_elsewhere_if_it_passed_in_the_last_other_completed_attempt(outcomes, has_passed):
+    # Later ends have smaller run ids. Run 5 is the run itself, and run 99 did not complete.
     attempts = [AttemptOutcome(9 - place, 9 - place, place, None, outcome) for place, outcome in enumerate(outcomes)]
-    attempts.append(AttemptOutcome(99, 99, 99, None, 'pass'))
+    attempts += [AttemptOutcome(run_id, run_id, 99, None, 'pass') for run_id in (5, 99)]
 
-    assert find_passed([judge(7, '', True, attempts)], range(10)) == ({7} if has_passed else set())
+    assert find_passed_elsewhere(5, [judge(7, '', True, attempts)], range(10)) == ({7} if has_passed else set())
+
+
+@pytest.mark.parametrize(('own', 'has_passed'), [
+    ('fail', False), ('missing_output', False), ('not_run', True), ('carried_over', True), ('pass', True)])
+def test_a_test_that_failed_in_the_run_itself_has_not_passed_elsewhere(own, has_passed):
+    attempts = [AttemptOutcome(4, 1, 1, None, 'pass'), AttemptOutcome(5, 2, 2, None, own)]
+
+    assert find_passed_elsewhere(5, [judge(7, '', True, attempts)], {4}) == ({7} if has_passed else set())
 
 
 def test_only_a_run_with_all_its_results_is_a_completion():
