@@ -229,7 +229,10 @@ async function send() {
 function sentence(code, { message, details }) {
   const again = 'Send it again: only one run is created, even if the first request arrived.';
   if (code === 0 || code === 202) return `No answer came from the server. ${again}`;
-  if (code === 401) return 'You are not logged in any more, or this page is too old. Log in, then reload the page.';
+  if (code === 401) {
+    return 'This page is too old, or you were logged out. Reload this page, and log in if asked.'
+      + (earlier ? ' Your choice and reason are kept.' : '');
+  }
   // Errors of the API have details, those of a proxy do not.
   if (!details) {
     return `The server did not answer as expected (${code}). `
