@@ -11,6 +11,8 @@ from sqlalchemy import update
 from .chromium import TIMEOUTS, focused, hold, landed, open_dialog, send
 
 AGAIN = 'No answer came from the server. Send it again: only one run is created, even if the first request arrived.'
+TOO_OLD = 'This page is too old, or you were logged out. Reload this page, and log in if asked.'
+KEPT = ' Your choice and reason are kept.'
 
 
 @pytest.fixture
@@ -203,6 +205,23 @@ def test_a_page_from_the_back_cache_does_not_offer_a_request_that_was_answered_s
     assert_not_kept(filled)
 
 
+@pytest.mark.parametrize('too_old', ['token', 'session'])
+def test_a_reload_mends_a_page_that_is_too_old_and_keeps_the_reason(site, filled, keys, too_old):
+    if too_old == 'token':
+        filled.evaluate('() => { document.querySelector("dialog").dataset.csrfToken = "too old"; }')
+    else:
+        filled.context.clear_cookies()
+    send(filled)
+    assert refused(filled) == TOO_OLD + KEPT
+
+    filled.reload()
+
+    if too_old == 'session':
+        filled.goto(f'{site.address}/account/login?name=alice')
+        filled.goto(site.page)
+    assert_kept(site, filled, keys)
+
+
 @pytest.fixture(params=['getItem', 'setItem'])
 def broken_storage(request, page):
     """Break the browser's storage: it reads or writes nothing."""
@@ -265,22 +284,20 @@ def test_an_earlier_request_that_is_refused_cannot_be_sent_again(site, filled, k
 
 
 @pytest.mark.parametrize('happens, sentence', [
-    (lambda page: page.context.clear_cookies(),
-     'You are not logged in any more, or this page is too old. Log in, then reload the page.'),
+    (lambda page: page.context.clear_cookies(), TOO_OLD),
     (lambda page: page.route('**/retry', lambda route: route.fulfill(
         status=404, body=error('not_found', 'Run 1 not found.'))), 'Run 1 not found.')])
 def test_after_a_final_answer_to_the_preview_nothing_can_be_sent(page, happens, sentence):
     happens(page)
     page.get_by_role('button', name='Retry this run').click()
 
-    page.get_by_role('alert').get_by_text(sentence).wait_for()
+    page.get_by_role('alert').get_by_text(sentence, exact=True).wait_for()
     assert page.locator('[type=submit]').is_disabled()
     assert page.get_by_text('could not be loaded').count() == 0
 
 
 @pytest.mark.parametrize('happens, sentence', [
-    (lambda site, page: page.context.clear_cookies(),
-     'You are not logged in any more, or this page is too old. Log in, then reload the page.'),
+    (lambda site, page: page.context.clear_cookies(), TOO_OLD + KEPT),
     (lambda site, page: change(site, update(User).where(User.name == 'alice').values(role=Role.user)),
      'Your role does not have permission to run tests.'),
     (lambda site, page: change(site, update(RegressionTest).values(active=False)),
@@ -318,7 +335,7 @@ SEND_AGAIN = AGAIN.removeprefix('No answer came from the server. ')
     (413, '<h1>A proxy</h1>', NOT_OF_THE_API.format(413) + TRY_AGAIN),
     (502, 'null', NOT_OF_THE_API.format(502) + SEND_AGAIN),
     (504, '{"message": "The upstream server timed out."}', NOT_OF_THE_API.format(504) + SEND_AGAIN),
-    (401, '<h1>A proxy</h1>', 'You are not logged in any more, or this page is too old. Log in, then reload the page.'),
+    (401, '<h1>A proxy</h1>', TOO_OLD + KEPT),
     (202, '<h1>A proxy</h1>', AGAIN),
 ])
 def test_every_answer_has_its_sentence_and_may_be_sent_again(site, filled, keys, status, body, sentence):

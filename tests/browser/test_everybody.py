@@ -2,9 +2,12 @@
 
 import pytest
 import seed
+from database import db
+from mod_customized.models import CustomizedTest
+from mod_regression.models import RegressionTest
 from support.changes import add_retries
 
-from .chromium import SMALL, fits, scrolls_inside, serious
+from .chromium import SMALL, fits, open_dialog, scrolls_inside, serious
 
 
 def retry_three_times(site):
@@ -20,15 +23,24 @@ def retry_three_times(site):
     site.retry(second)
 
 
-@pytest.mark.parametrize('scheme', ['light', 'dark', 'the dark of the platform'])
-def test_axe_finds_nothing_serious_in_light_and_dark(site, visit, scheme):
-    retry_three_times(site)
-    page = visit('alice', color_scheme='dark' if scheme == 'dark' else 'light')
+def visit_in(scheme, visit, **options):
+    """Open a page for alice in a colour scheme."""
+    page = visit('alice', color_scheme='dark' if scheme == 'dark' else 'light', **options)
     if scheme == 'the dark of the platform':
         # Nothing but the attribute: the platform's pages do not say what scheme they have.
         page.add_init_script('addEventListener("DOMContentLoaded", () => { '
                              'document.documentElement.style.colorScheme = "normal"; '
                              'document.documentElement.toggleAttribute("dark"); })')
+    return page
+
+
+in_each_scheme = pytest.mark.parametrize('scheme', ['light', 'dark', 'the dark of the platform'])
+
+
+@in_each_scheme
+def test_axe_finds_nothing_serious_in_light_and_dark(site, visit, scheme):
+    retry_three_times(site)
+    page = visit_in(scheme, visit)
     page.goto(site.page_of(site.run_id + 1))
     assert page.get_by_text('Over 3 attempts 2 tests are flaky').is_visible()
     # The sign beside it is not for a screen reader.
@@ -96,6 +108,69 @@ def test_a_small_screen_scrolls_in_one_direction_and_shows_attempts_as_cards(sit
     # If the attempts have columns, a long reason does not make the page scroll either.
     page.set_viewport_size({'width': 1200, 'height': 800})
     assert page.evaluate('() => document.documentElement.scrollWidth') <= 1200
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
+def test_the_second_line_of_a_choice_starts_under_the_first_one(site, visit):
+    with site.app.app_context():
+        passed, failed = db.session.query(RegressionTest).limit(2)
+        passed.active = failed.active = False
+        db.session.commit()
+    page = visit('alice', viewport=SMALL)
+    page.goto(site.page)
+
+    open_dialog(page)
+
+    first, second = page.get_by_text('only the 2 that did not pass, without 1 inactive one').evaluate('''(text) => {
+        const range = document.createRange();
+        range.selectNodeContents(text);
+        return [...range.getClientRects()].map((line) => line.left);
+    }''')
+    assert first == second
+
+
+@pytest.fixture
+def grid(site, visit, scheme):
+    """The grid of ten attempts on a small screen, scrolled to its last cell. One test never ran."""
+    with site.app.app_context():
+        first, *retries = seed.bulk_runs(10, 20, 20)
+        db.session.add(CustomizedTest(test_id=first, regression_id=seed.regression_test().id))
+        add_retries(first, retries)
+    page = visit_in(scheme, visit, viewport=SMALL)
+    page.goto(site.page_of(first))
+    grid = page.get_by_role('region', name='Tests that did not pass each time')
+    grid.scroll_into_view_if_needed()
+    grid.evaluate('region => { region.scrollTo(10_000, 10_000); }')
+    return grid
+
+
+@in_each_scheme
+def test_the_tests_stay_in_sight_while_the_attempts_scroll(grid):
+    heads = grid.locator('tr > :first-child')
+
+    assert heads.last.inner_text() == '1 test never ran'
+    for place in (0, -2, -1):
+        # The cells that scroll are under it, and do not show through it.
+        assert heads.nth(place).evaluate('''(head) => {
+            const { left, right, top, bottom } = head.getBoundingClientRect();
+            const places = [left + 2, right - 2].flatMap((x) => [top + 2, bottom - 2].map((y) => [x, y]));
+            return places.every(([x, y]) => head.contains(document.elementFromPoint(x, y)))
+                && getComputedStyle(head).backgroundColor
+                    === getComputedStyle(head.closest('.runs-api-history')).backgroundColor;
+        }'''), place
+
+
+@pytest.mark.parametrize('scheme', ['light'])
+def test_the_keyboard_finds_no_attempt_under_the_tests(grid):
+    links = grid.get_by_role('columnheader').get_by_role('link')
+    links.last.focus()
+    for _ in range(9):
+        grid.page.keyboard.press('Shift+Tab')
+
+    assert links.first.evaluate('''(link) => {
+        const { left, top } = link.getBoundingClientRect();
+        return link === document.activeElement && link === document.elementFromPoint(left + 1, top + 5);
+    }''')
 
 
 @pytest.mark.parametrize('motion, animation', [('reduce', 'none'), ('no-preference', 'runs-api-working')])

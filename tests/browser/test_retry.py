@@ -94,6 +94,40 @@ def test_a_reason_is_counted_as_the_server_counts_it_and_not_sent_when_it_is_too
     assert own_row(dialog)['Why'] == '\U0001f480' * 255
 
 
+def test_a_text_for_screen_readers_is_written_only_if_it_changes(dialog):
+    reason = dialog.get_by_label('Reason')
+    reason.fill('x' * 240)
+    assert dialog.get_by_role('status').inner_text() == 'At most 20 characters left.'
+    dialog.evaluate('''() => {
+        window.written = [];
+        new MutationObserver((records) => written.push(...records.map(({ target }) => target.className))).observe(
+            document.querySelector('dialog'), {subtree: true, childList: true, characterData: true});
+    }''')
+
+    # The server does not count a space at the end.
+    reason.press('End')
+    reason.press('Space')
+
+    assert reason.input_value() == 'x' * 240 + ' '
+    assert dialog.evaluate('() => written') == []
+
+
+def test_that_the_numbers_of_tests_have_arrived_is_announced(dialog):
+    assert dialog.get_by_role('status').inner_text() == 'The numbers of tests are loaded.'
+
+
+def test_numbers_of_tests_that_arrive_late_leave_the_announcement_that_it_is_sending(page):
+    # With times=2, Playwright would let the second request go.
+    held = hold(page, times=3)
+    page.get_by_role('button', name='Retry this run').click()
+    with page.expect_request(lambda request: request.method == 'POST'):
+        send(page)
+    held[0].continue_()
+    page.get_by_label('all 9 tests').wait_for()
+
+    assert page.get_by_role('status').inner_text() == 'Sending…'
+
+
 def test_the_dialog_says_what_is_known_of_the_failed_tests(site, visit):
     new = site.retry(site.run_id, failed_only=True)
     site.work(2)

@@ -77,6 +77,11 @@ function length() {
   return [...reason.value.trim()].length;
 }
 
+// Assigning the same text again could announce it again.
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 function open(button) {
   opening += 1;
   opener = button;
@@ -88,7 +93,7 @@ function open(button) {
   }
   part('earlier').hidden = !earlier;
   form.querySelector('h2').textContent = `Retry run ${button.dataset.runId}`;
-  errorLine.textContent = '';
+  write(errorLine, '');
   setState('idle');
   showCount();
   dialog.showModal();
@@ -103,7 +108,7 @@ function show({ all, failed_only: failed }, hint = failed?.hint ?? '') {
   showChoice('failed', failed, 'only those that did not pass', 'only the one that did not pass',
     `only the ${failed?.test_count} that did not pass`);
   setPossible(!part('all').hidden || !part('failed').hidden);
-  part('hint').textContent = hint;
+  write(part('hint'), hint);
 }
 
 function setPossible(isPossible) {
@@ -131,7 +136,7 @@ function showChoice(name, choice, unknown, one, several) {
   if (part(name).hidden && input.checked) {
     // The user chooses again, so that nothing is sent that the dialog does not show.
     input.checked = false;
-    statusLine.textContent = part(`${name}-refusal`).textContent;
+    write(statusLine, part(`${name}-refusal`).textContent);
   }
 }
 
@@ -144,6 +149,8 @@ async function preview() {
   const { isLate, code, answer } = await request();
   if (isLate || state === 'leaving') return;
   if (code === 200 && answer.all) {
+    // Otherwise the line says that the request is being sent.
+    if (state === 'idle') write(statusLine, 'The numbers of tests are loaded.');
     show(answer);
   } else if (code >= 400 && code < 500 && code !== 429) {
     show({}, '');
@@ -180,20 +187,21 @@ function setState(now, text = '') {
   submit.textContent = text || `Retry run ${opener.dataset.runId}`;
   // Leaving the dialog does not cancel a request.
   cancel.textContent = now === 'idle' ? 'Cancel' : 'Close';
-  statusLine.textContent = text;
+  write(statusLine, text);
 }
 
 function showCount() {
   const left = limit - length();
-  count.textContent = left < 0 ? `${-left} ${left === -1 ? 'character' : 'characters'} too many` : `${limit - left} of ${limit} characters`;
+  write(count, left < 0 ? `${-left} ${left === -1 ? 'character' : 'characters'} too many`
+    : `${limit - left} of ${limit} characters`);
   count.classList.toggle('runs-api-error', left < 0);
   reason.setAttribute('aria-invalid', left < 0);
   // The text does not change with each key, so that it is read out once.
-  statusLine.textContent = left < 0 ? 'The reason is too long.' : left <= FEW ? `At most ${FEW} characters left.` : '';
+  write(statusLine, left < 0 ? 'The reason is too long.' : left <= FEW ? `At most ${FEW} characters left.` : '');
 }
 
 function fail(text) {
-  errorLine.textContent = text;
+  write(errorLine, text);
   errorLine.scrollIntoView({ block: 'nearest' });
 }
 
@@ -201,7 +209,7 @@ async function send() {
   const { key = newKey(), sentAt = Date.now() } = earlier ?? {};
   const tests = form.elements.tests.value;
   keep({ key, sentAt, tests, reason: reason.value.trim() });
-  errorLine.textContent = '';
+  write(errorLine, '');
   setState('sending', 'Sending…');
   const { isLate, code, answer, isReplayed } = await request({
     method: 'POST',
@@ -229,7 +237,10 @@ async function send() {
 function sentence(code, { message, details }) {
   const again = 'Send it again: only one run is created, even if the first request arrived.';
   if (code === 0 || code === 202) return `No answer came from the server. ${again}`;
-  if (code === 401) return 'You are not logged in any more, or this page is too old. Log in, then reload the page.';
+  if (code === 401) {
+    return 'This page is too old, or you were logged out. Reload this page, and log in if asked.'
+      + (earlier ? ' Your choice and reason are kept.' : '');
+  }
   // Errors of the API have details, those of a proxy do not.
   if (!details) {
     return `The server did not answer as expected (${code}). `
