@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 
 from .. import clock
 from .causes import Cause, RunSummary
-from .outcomes import FAILED
+from .outcomes import FAILED, Outcome
 from .progress import ProgressRow, sort_by_end
 from .retry import MAX_REASON_LENGTH, RetryFacts, RetryRequest, RetryRules, digest_key
 from .run import NewerRun, Run
@@ -182,20 +182,19 @@ def find_newest_completion(summaries: Iterable[RunSummary]) -> int:
                 if summary.progress.completed and summary.has_all_results), default=0)
 
 
-def find_passed_elsewhere(run_id: int, tests: Iterable[TestVerdict], completed_ids: Collection[int]) -> set[int]:
+def find_passed_elsewhere(run_id: int, tests: Collection[TestVerdict], completed_ids: Collection[int]) -> set[int]:
     """
-    Return the tests that did not fail in a run, and that passed in the last other attempt that completed and ran them.
+    Return the tests that passed in the last other attempt that completed and ran them.
 
-    A failure that was carried over into the run is not its own.
+    If a test failed in the run itself, no other attempt stands for the run, and there are none.
     """
-    passed = set()
-    for test in tests:
-        own = find_latest(attempt for attempt in test.attempts if attempt.run_id == run_id)
-        other = find_latest(attempt for attempt in test.attempts
-                            if attempt.run_id in completed_ids and attempt.run_id != run_id)
-        if own not in FAILED and other == 'pass':
-            passed.add(test.regression_test_id)
-    return passed
+    def find_outcome(test: TestVerdict, run_ids: Collection[int]) -> Outcome | None:
+        return find_latest(attempt for attempt in test.attempts if attempt.run_id in run_ids)
+
+    if any(find_outcome(test, {run_id}) in FAILED for test in tests):
+        return set()
+    others = {*completed_ids} - {run_id}
+    return {test.regression_test_id for test in tests if find_outcome(test, others) == 'pass'}
 
 
 def find_opening_failure(attempts: Iterable[AutomaticAttempt],

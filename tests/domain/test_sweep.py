@@ -133,10 +133,11 @@ def test_a_test_has_passed_elsewhere_if_it_passed_in_the_last_other_completed_at
 
 @pytest.mark.parametrize(('own', 'has_passed'), [
     ('fail', False), ('missing_output', False), ('not_run', True), ('carried_over', True), ('pass', True)])
-def test_a_test_that_failed_in_the_run_itself_has_not_passed_elsewhere(own, has_passed):
-    attempts = [AttemptOutcome(4, 1, 1, None, 'pass'), AttemptOutcome(5, 2, 2, None, own)]
+def test_no_test_has_passed_elsewhere_if_one_failed_in_the_run_itself(own, has_passed):
+    tests = [judge(7, '', True, [AttemptOutcome(4, 1, 1, None, 'pass'), AttemptOutcome(5, 2, 2, None, own)]),
+             judge(8, '', True, [AttemptOutcome(4, 1, 1, None, 'pass')])]
 
-    assert find_passed_elsewhere(5, [judge(7, '', True, attempts)], {4}) == ({7} if has_passed else set())
+    assert find_passed_elsewhere(5, tests, {4}) == ({7, 8} if has_passed else set())
 
 
 def test_only_a_run_with_all_its_results_is_a_completion():
