@@ -1,4 +1,4 @@
-"""All retries are switched off by two settings (docs/operations.rst, "Switch everything off")."""
+"""All retries are switched off by three settings (docs/operations.rst, "Switch everything off")."""
 
 from typing import Any
 
