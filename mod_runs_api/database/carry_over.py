@@ -6,8 +6,8 @@ A row of ``run_carried_over`` is the mark of a result that was copied from anoth
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import (ColumnElement, FromClause, RowMapping, SQLColumnExpression, and_, exists, false, func, insert,
-                        select, true)
+from sqlalchemy import (ColumnElement, FromClause, RowMapping, SQLColumnExpression, and_, exists, false, insert, select,
+                        true)
 from sqlalchemy.orm import aliased
 
 from ..domain.carry_over import CarryOver

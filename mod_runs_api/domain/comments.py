@@ -14,7 +14,7 @@ from .attempts import find_unfinished
 from .causes import RunSummary, find_cause
 from .progress import Progress
 from .retry import Retry, RetryRules
-from .run import PLATFORMS, PULL_REQUEST, PULL_REQUEST_BRANCH, Run
+from .run import PLATFORMS, Run
 from .sentences import counted
 from .users import User
 from .verdict import TestVerdict
@@ -201,9 +201,11 @@ def may_tell_author(run: Run, progress: Mapping[int, Progress], now: datetime, m
                     max_age: timedelta | None = None) -> bool:
     """Return whether a run of a pull request and all its attempts have ended, the run not longer ago than an age."""
     end = progress[run.id].end
-    return (run.is_of_pull_request and end is not None
-            and (max_age is None or clock.age(end.timestamp, now) <= max_age)
-            and find_unfinished(progress.values(), now, max_silence) is None)
+    if not run.is_of_pull_request or end is None:
+        return False
+    if max_age is not None and clock.age(end.timestamp, now) > max_age:
+        return False
+    return find_unfinished(progress.values(), now, max_silence) is None
 
 
 def list_unexplained(source: RunSummary, tests: Iterable[int], verdicts: Iterable[TestVerdict]) -> list[int]:

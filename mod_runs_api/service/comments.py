@@ -1,6 +1,6 @@
 """Retries that a comment on a pull request requests, and the sentence that tells its author (docs/github.rst)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 
 from ..database import Database

@@ -34,7 +34,8 @@ def test_a_line_is_not_visible(texts):
     '- ```\n  a\n  ```\n/retry', '- ```\n/retry', '- a\n  1. b\n\n     ```\n     c\n/retry',
     # What opens a comment is none in code, and what opens code is none in a comment.
     '```\n<!--\n```\n/retry', '    <!--\n/retry', '+ ```\n  <!--\n  ```\n/retry', '<!--\n```\n-->\n/retry',
-    '<pre>\n</pre>\n/retry', '<prefix>\n/retry', '<div>\n/retry\n</div>', '<!- a\n/retry', '<!-- a -->\n/retry', 'a <!-- b -->\n/retry', 'a -->\n/retry', '/retry\n```\na',
+    '<pre>\n</pre>\n/retry', '<prefix>\n/retry', '<div>\n/retry\n</div>',
+    '<!- a\n/retry', '<!-- a -->\n/retry', 'a <!-- b -->\n/retry', 'a -->\n/retry', '/retry\n```\na',
     # As on GitHub, these two are whole.
     '<!-->\n/retry', '<!--->\n/retry'])
 def test_a_line_is_visible_beside_all_that(text):
