@@ -14,7 +14,7 @@ from ..domain.carry_over import CarryOver
 from ..domain.progress import ProgressRow
 from ..errors import StaleRead
 from ..host.models import TestProgressModel, TestResultFileModel, TestResultModel
-from . import BY_PRIMARY_KEY, Database, has_rows
+from . import BY_PRIMARY_KEY, Database
 from .attempts import select_attempts
 from .progress import has_completed
 
@@ -49,15 +49,6 @@ def read_carried_over(db: Database, run_ids: Collection[int]) -> dict[int, dict[
             .where(mark.run_id.in_(run_ids))):
         origins[run_id][regression_test_id] = origin_id
     return origins
-
-
-def find_runs_with_own_results(db: Database, run_ids: Sequence[int]) -> set[int]:
-    """Return the ids of the runs that have own results."""
-    run, result = db.host.Test, db.host.TestResult
-    own = (select(result.test_id)
-           .where(result.test_id == run.id, ~is_carried_over(db, result))
-           .correlate(run))
-    return set(db.connection.scalars(select(run.id).where(run.id.in_(run_ids), has_rows(own))))
 
 
 def read_own_results(db: Database, run_ids: Collection[int],

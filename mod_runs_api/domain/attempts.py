@@ -1,13 +1,13 @@
 """The attempts of a run: the root run, its retries, and their retries (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from .. import clock
-from .causes import CauseName, RunSummary
+from .causes import CauseName
 from .outcomes import Outcome, RunTests, find_outcomes, list_not_passed
 from .progress import COMPLETED, Progress, sort_by_end
 from .run import OtherBuild, Run, list_other_builds
@@ -27,6 +27,16 @@ class AttemptRecord:
     reason: str | None
     requested_by: str | None
     created_at: datetime | None
+
+
+class EndedAttempt(NamedTuple):
+    """An attempt that has ended, for the choice between several."""
+
+    run_id: int
+    is_completed: bool
+    has_own_result: bool
+    #: Whether a test did not pass. It is only read if the attempt did not complete.
+    has_failure: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,21 +59,20 @@ class AttemptFacts:
                          if test in self.tests[run_id].results)
         return dict(sorted(counts.items()))
 
-    def list_ended(self) -> list['EndedAttempt']:
+    @property
+    def source_of_failed(self) -> int:
+        """The attempt that ``/retry failed`` takes; the root run if none fits."""
+        return choose_source_of_failed(self.list_ended()) or self.run.root_id
+
+    def list_ended(self) -> list[EndedAttempt]:
         """Return the attempts that have ended, in the order of their ends. It needs the tests of all of them."""
-        return [EndedAttempt(
-            run_id, is_completed=self.progress[run_id].completed is not None,
-            has_own_result=bool(self._list_own_results(run_id)),
-            has_failure=bool(list_not_passed(find_outcomes(self.tests[run_id])))
-        ) for run_id in (end.run_id for end in sort_by_end(self.progress.values()))]
+        return [self._describe_ended(end.run_id) for end in sort_by_end(self.progress.values())]
 
-    def summarize(self, run_id: int) -> RunSummary:
-        """Return the summary of an attempt from which to tell why it ended, if it did not complete."""
-        return RunSummary(self.progress[run_id], selected=None, missing=0, results=len(self._list_own_results(run_id)),
-                          longest_runtime=0)
-
-    def _list_own_results(self, run_id: int) -> Collection[int]:
-        return self.tests[run_id].results.keys() - self.origins[run_id].keys()
+    def _describe_ended(self, run_id: int) -> EndedAttempt:
+        tests = self.tests[run_id]
+        return EndedAttempt(run_id, is_completed=self.progress[run_id].completed is not None,
+                            has_own_result=not tests.results.keys() <= self.origins[run_id].keys(),
+                            has_failure=bool(list_not_passed(find_outcomes(tests))))
 
     def list_other_builds(self, run_id: int) -> list[OtherBuild]:
         """Return the carried-over results of an attempt that are of other builds."""
@@ -158,16 +167,6 @@ class AttemptsPage:
     #: The number of all attempts.
     total: int
     attempts: list[Attempt]
-
-
-class EndedAttempt(NamedTuple):
-    """An attempt that has ended, for the choice between several."""
-
-    run_id: int
-    is_completed: bool
-    has_own_result: bool
-    #: Whether a test did not pass. It is only read if the attempt did not complete.
-    has_failure: bool = False
 
 
 def choose_source_of_failed(ended: Sequence[EndedAttempt]) -> int | None:

@@ -1,20 +1,17 @@
 """Listing the attempts of a run (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ..database import Database
-from ..database.attempts import read_attempt_ids, read_attempts
-from ..database.carry_over import find_runs_with_own_results
+from ..database.attempts import read_attempts
 from ..database.causes import read_run_summaries
-from ..database.outcomes import read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_run
-from ..domain.attempts import (Attempt, AttemptFacts, AttemptRecord, AttemptsPage, EndedAttempt, choose_decisive,
-                               choose_source_of_failed, derive_status, number_attempts)
+from ..domain.attempts import (Attempt, AttemptFacts, AttemptRecord, AttemptsPage, choose_decisive, derive_status,
+                               number_attempts)
 from ..domain.causes import find_cause
-from ..domain.outcomes import FAILED, find_outcomes, list_not_passed
-from ..domain.progress import Progress, sort_by_end
+from ..domain.outcomes import FAILED, find_outcomes
 from .carry_over import read_origins
 from .verdict import read_attempt_facts
 
@@ -24,27 +21,11 @@ def read_attempts_page(db: Database, run_id: int, limit: int | None = None, offs
     run = find_run(db, run_id)
     records = read_attempts(db, run.root_id)
     listed = records[offset:None if limit is None else offset + limit]
-    progress = read_progress(db, [record.run_id for record in records])
-    facts = read_attempt_facts(db, run, progress, [record.run_id for record in listed])
+    run_ids = [record.run_id for record in records]
     # Of all attempts: the decisive one may be on another page.
-    decisive_run_id = choose_decisive(_read_ended(db, facts.progress), max(facts.progress))
+    facts = read_attempt_facts(db, run, read_progress(db, run_ids), run_ids)
+    decisive_run_id = choose_decisive(facts.list_ended(), max(run_ids))
     return AttemptsPage(run_id, run.root_id, decisive_run_id, len(records), build_attempts(db, facts, listed))
-
-
-def find_source_of_failed(db: Database, root_id: int) -> int:
-    """Return the attempt that ``/retry failed`` takes; the root run if there is none."""
-    return choose_source_of_failed(_read_ended(db, read_progress(db, read_attempt_ids(db, root_id)))) or root_id
-
-
-def _read_ended(db: Database, progress: Mapping[int, Progress]) -> list[EndedAttempt]:
-    """Return the attempts that have ended, in the order of their ends."""
-    ends = sort_by_end(progress.values())
-    completed = {end.run_id for end in ends if progress[end.run_id].completed}
-    have_own_result = find_runs_with_own_results(db, [end.run_id for end in ends])
-    stopped = read_tests(db, sorted(have_own_result - completed))
-    have_failure = {run_id for run_id, tests in stopped.items() if list_not_passed(find_outcomes(tests))}
-    return [EndedAttempt(end.run_id, end.run_id in completed, end.run_id in have_own_result, end.run_id in have_failure)
-            for end in ends]
 
 
 def build_attempts(db: Database, facts: AttemptFacts, records: Sequence[AttemptRecord]) -> list[Attempt]:

@@ -2,8 +2,9 @@
 
 from ..database import Database
 from ..database.attempts import count_author_retries
+from ..database.causes import read_run_summaries
 from ..database.runs import find_newest_run, find_run
-from ..domain.attempts import AttemptFacts, choose_source_of_failed
+from ..domain.attempts import AttemptFacts
 from ..domain.comments import list_unexplained, tell_author
 from ..domain.outcomes import find_outcomes
 from ..domain.retry import RetryFacts
@@ -34,13 +35,14 @@ def _find_hint(db: Database, settings: Settings, facts: AttemptFacts, verdict: V
     retries_left = settings.author_retries - count_author_retries(db, run.root_id)
     if retries_left <= 0:
         return None
-    source_id = choose_source_of_failed(facts.list_ended()) or run.root_id
+    source_id = facts.source_of_failed
     source = run if source_id == run.id else find_run(db, source_id)
     active_ids = [test.regression_test_id for test in verdict.tests if test.active]
     tests = facts.tests[source_id]
     option = settings.retry_rules.find_option(
         RetryFacts(source, find_outcomes(tests), tests.has_selection, (), active_ids), failed_only=True)
-    unexplained = list_unexplained(facts.summarize(source_id), option.regression_test_ids, verdict.tests)
+    summary = read_run_summaries(db, {source_id: facts.progress[source_id]})[source_id]
+    unexplained = list_unexplained(summary, option.regression_test_ids, verdict.tests)
     if not unexplained:
         return None
     _, failing_on_master = find_failing_on_master(db, source, unexplained)

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from ..database import Database
 from ..database.retry import find_retry
-from ..database.runs import find_newest_run, read_runs
+from ..database.runs import find_newest_run, find_run, read_runs
 from ..domain.comments import (Command, Comment, CommentRefusal, CommentRetry, InvalidCommand, Writer, choose_commands,
                                list_mentioned)
 from ..domain.retry import RetryRequest, digest_key
@@ -14,12 +14,11 @@ from ..errors import InvalidFields, RunNotFound, Unprocessable
 from ..extension import ExtensionState
 from ..host.github import find_pull_request
 from ..host.runtime import run_page, to_external
-from .attempts import find_source_of_failed
 from .checks import list_checks_of_comments
 from .retry import create_retry
 from .users import find_writer
 from .validation import load_retry_fields
-from .verdict import read_verdict
+from .verdict import read_all_attempts, read_verdict
 
 
 def retry_for_comment(state: ExtensionState, comment: Comment,
@@ -98,7 +97,7 @@ def _find_run(db: Database, pull_request: PullRequest, command: Command, digest:
     if run_id is None:
         return None
     if command.failed_only and earlier is None:
-        run_id = find_source_of_failed(db, run_id)
+        run_id = read_all_attempts(db, find_run(db, run_id)).source_of_failed
     # The run of an earlier retry may have been deleted.
     commits = [run.commit for run in read_runs(db, [run_id]).values() if run.commit != pull_request.head_commit]
     return run_id, commits[0] if commits else None

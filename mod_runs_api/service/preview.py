@@ -16,7 +16,7 @@ from ..extension import ExtensionState
 from .checks import call_checks
 from .master import find_failing_on_master
 from .retry import read_retry_facts
-from .verdict import read_verdict
+from .verdict import judge_attempts, read_all_attempts
 
 
 def preview_retry(state: ExtensionState, run_id: int, *, calls_checks: bool = True) -> Preview:
@@ -43,4 +43,5 @@ def _read_preview(db: Database, run_id: int, rules: RetryRules) -> tuple[Run, Pr
 def _read_hint(db: Database, run: Run, regression_test_ids: Collection[int]) -> str | None:
     """Return a hint about tests that may be run again, from the attempts and from master; None if there is none."""
     master_id, same = find_failing_on_master(db, run, regression_test_ids)
-    return to_hint(read_verdict(db, run.id).tests, regression_test_ids, master_id, same)
+    verdict = judge_attempts(db, read_all_attempts(db, run))
+    return to_hint(verdict.tests, regression_test_ids, master_id, same)

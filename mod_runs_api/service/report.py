@@ -4,15 +4,13 @@ from dataclasses import dataclass
 
 from .. import clock
 from ..database import Database
-from ..database.attempts import read_attempt_ids
-from ..database.progress import read_progress
 from ..database.runs import find_run
 from ..domain.comments import may_tell_author
 from ..domain.run import OtherBuild
 from ..domain.verdict import Verdict
 from ..settings import Settings
 from .author import find_author_hint
-from .verdict import judge_attempts, read_attempt_facts
+from .verdict import judge_attempts, read_all_attempts
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,7 @@ class Report:
 def read_report(db: Database, settings: Settings, run_id: int) -> Report:
     """Return what the report on a run says about retries. Raises :exc:`RunNotFound`."""
     run = find_run(db, run_id)
-    run_ids = read_attempt_ids(db, run.root_id)
-    facts = read_attempt_facts(db, run, read_progress(db, run_ids), run_ids)
+    facts = read_all_attempts(db, run)
     verdict = judge_attempts(db, facts)
     may_tell = settings.author_retries > 0 and may_tell_author(run, facts.progress, clock.now(), settings.max_silence)
     return Report(verdict, facts.list_other_builds(run_id),

@@ -19,14 +19,18 @@ from ..domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, jud
 
 def read_verdict(db: Database, run_id: int) -> Verdict:
     """Return the verdicts of all attempts of a run together. Raises :exc:`RunNotFound`."""
-    run = find_run(db, run_id)
+    return judge_attempts(db, read_all_attempts(db, find_run(db, run_id)))
+
+
+def read_all_attempts(db: Database, run: Run) -> AttemptFacts:
+    """Return the facts about the attempts of a run, with the tests of all of them."""
     run_ids = read_attempt_ids(db, run.root_id)
-    return judge_attempts(db, read_attempt_facts(db, run, read_progress(db, run_ids), run_ids))
+    return read_attempt_facts(db, run, read_progress(db, run_ids), run_ids)
 
 
 def read_attempt_facts(db: Database, run: Run, progress: Mapping[int, Progress],
                        listed_ids: Sequence[int]) -> AttemptFacts:
-    """Return the facts about the attempts of a run, with the tests of those that are listed or judged."""
+    """Return the facts about the attempts of a run, with the tests of those that are listed."""
     return AttemptFacts(run, progress, read_builds(db, progress.keys()), read_tests(db, listed_ids),
                         read_carried_over(db, listed_ids))
 
