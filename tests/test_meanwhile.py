@@ -17,7 +17,7 @@ from database import db
 from mod_test.models import TestType
 from sqlalchemy import Engine, event
 from support.changes import DELETION, RESTART, add_retries, delete_rows
-from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
+from support.github import AUTHOR, COMMIT, OLD_COMMIT, PR, SETTINGS, comment_payload
 from support.histories import finish, retry_in_process
 from support.messages import TIME_LIMIT
 
@@ -31,8 +31,8 @@ LAST = 4
 
 @pytest.fixture
 def app_settings():
-    """The settings of a platform that allows a run one automatic retry."""
-    return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1}
+    """The settings of a platform that allows a run one automatic retry, and one of its author."""
+    return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1, 'RUNS_API_AUTHOR_RETRIES': 1}
 
 
 @pytest.fixture(autouse=True)
@@ -43,18 +43,16 @@ def history(alice, tests, github):
     Two failed-only retries of the run of master did not complete: one ran out of time, and one was lost.
     """
     alice.github_login = 'alice-gh'
-    pull = {'test_type': TestType.pull_request, 'branch': 'pull_request'}
     github.open_pull(PR, COMMIT, AUTHOR)
-    master = finish(seed.run(tests).id, tests, failed=tests)
+    github.build(OLD_COMMIT)
+    master = finish(seed.run(tests, commit=OLD_COMMIT).id, tests, failed=tests)
     finish(retry_in_process(master, failed_only=True), tests, failed=tests)
-    first = finish(seed.run(tests, commit=COMMIT, pr_nr=PR, **pull).id, tests, failed=tests)
+    first = finish(seed.run(tests, commit=COMMIT, pr_nr=PR, test_type=TestType.pull_request,
+                            branch='pull_request').id, tests, failed=tests)
     assert finish(retry_in_process(first, failed_only=True), tests, failed=tests[1:]) == LAST
-    for number in (1, 2):
-        github.open_pull(PR + number, str(number), AUTHOR)
-    stopped = seed.run(tests, commit='1', pr_nr=PR + 1, **pull, stages=seed.CANCELED, message=TIME_LIMIT,
-                       ago=timedelta(hours=1))
-    lost = seed.run(tests, commit='2', pr_nr=PR + 2, **pull, stages=seed.STARTED, ago=timedelta(hours=5))
-    add_retries(master, [stopped.id, lost.id], failed_only=True)
+    lost = seed.run(tests, commit=OLD_COMMIT, stages=seed.STARTED, ago=timedelta(hours=5))
+    stopped = seed.run(tests, commit=OLD_COMMIT, stages=seed.CANCELED, message=TIME_LIMIT, ago=timedelta(hours=1))
+    add_retries(master, [lost.id, stopped.id], failed_only=True)
 
 
 @pytest.fixture
@@ -75,7 +73,10 @@ def calls(ask, command):
     def run(name):
         assert command(name).exit_code == 0
 
-    return {'POST': post, 'comment': lambda: retry_from_comment(comment_payload('/retry linux failed')),
+    def comment(**changes):
+        retry_from_comment(comment_payload('/retry linux failed', changes))
+
+    return {'POST': post, 'comment': comment, 'comment of the author': partial(comment, **{'comment.user.id': AUTHOR}),
             **{name: partial(run, name) for name in ('causes', 'flaky', 'sweep')}}
 
 
@@ -97,7 +98,7 @@ def before_transaction(number, act):
 
 
 @pytest.mark.parametrize('tables', [RESTART, DELETION], ids=['restarted', 'deleted'])
-@pytest.mark.parametrize('name', ['POST', 'comment', 'causes', 'flaky', 'sweep'])
+@pytest.mark.parametrize('name', ['POST', 'comment', 'comment of the author', 'causes', 'flaky', 'sweep'])
 def test_runs_that_vanish_between_two_transactions_are_no_error(calls, other, name, tables):
     change = partial(other.executescript, ';'.join(delete_rows('> 0', tables)))
     db.session.commit()

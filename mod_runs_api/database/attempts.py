@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Subquery, func, select, union_all
 
 from ..domain.attempts import AttemptRecord
-from ..domain.users import name_requester
+from ..domain.users import User, name_requester
 from . import Database
 from .retry import decode_reason
 
@@ -16,13 +16,16 @@ def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
     attempts = select_attempts(db, [root_id])
     rows = db.connection.execute(
         select(attempts.c.run_id, retry.source_run_id, retry.failed_only, retry.automatic, retry.reason,
-               user.name, retry.author_login, retry.created_at)
+               user.id, user.name, retry.author_login, retry.created_at)
         .outerjoin_from(attempts, db.run_retry, retry.run_id == attempts.c.run_id)
         .outerjoin(user, user.id == retry.user_id)
         .order_by(attempts.c.run_id))
-    return [AttemptRecord(run_id, source_run_id, failed_only, automatic, decode_reason(reason),
-                          name_requester(user_name, author_login), created_at)
-            for run_id, source_run_id, failed_only, automatic, reason, user_name, author_login, created_at in rows]
+    records = []
+    for run_id, source_run_id, failed_only, automatic, reason, user_id, user_name, author_login, created_at in rows:
+        requester = None if user_id is None else User(user_id, user_name, role=None)
+        records.append(AttemptRecord(run_id, source_run_id, failed_only, automatic, decode_reason(reason),
+                                     name_requester(requester, author_login), created_at))
+    return records
 
 
 def read_attempt_ids(db: Database, root_id: int) -> list[int]:

@@ -104,9 +104,9 @@ def _read_files(db: Database, *conditions: ColumnElement[bool]) -> dict[tuple[in
 
 def copy_results(db: Database, plan: CarryOver) -> None:
     """Copy the result and the output files of each test from its origin run into a retry, and mark them."""
-    # The rows are read and inserted again, because an INSERT … SELECT would lock those that it reads. Files are read
-    # before results: if a restart of the origin run commits in between, the results are missing, and nothing is copied.
-    # In the other order, results would be copied without their files.
+    # The rows are read and inserted again, because an INSERT … SELECT would lock those that it reads. Under READ
+    # COMMITTED the order of the reads matters: if a restart of the origin run commits after the files were read, the
+    # results are missing, and nothing is copied. In the other order, results would be copied without their files.
     file, result, customized = db.host.TestResultFile, db.host.TestResult, db.host.CustomizedTest
     run_id, completed, origins = plan.completed.run_id, plan.completed, plan.origins
     selected = set(db.connection.scalars(select(customized.regression_id).where(customized.test_id == run_id)))

@@ -1,13 +1,12 @@
 """Which errors of the database waiting can fix, and what the requester is told of a fault (docs/api.rst, "Errors")."""
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..errors import InternalError, RunsApiError, ServiceUnavailable, StaleRead
-from ..host.log import causes_of, code_of, describe, log, name_of
+from ..host.log import causes_of, code_of, describe, kind_of, log
 
-#: The errors of a database after which the same transaction may succeed at once: another one was in the way. The first
-#: argument of a driver's error is a number for MySQL and MariaDB, and a text for SQLite.
+#: The errors of a database after which the same transaction may succeed at once: another one was in the way.
 CONFLICTS: frozenset[int | str | None] = frozenset({
     1020,  # Record has changed since last read (MariaDB, snapshot isolation)
     1205,  # Lock wait timeout exceeded
@@ -70,11 +69,20 @@ def log_fault(fault: BaseException) -> RunsApiError:
     elif any(isinstance(cause, PoolTimeoutError) or is_transient(cause) for cause in causes_of(fault)):
         error = ServiceUnavailable()
     else:
-        error = InternalError(name_of(fault))
-    log().error(f'{error.code}: {describe(fault) if isinstance(error, InternalError) else name_of(fault)}')
+        error = InternalError(kind_of(fault))
+    log().error(f'{error.code}: {describe(fault) if isinstance(error, InternalError) else kind_of(fault)}')
     return error
 
 
 def is_transient(fault: BaseException) -> bool:
     """Return whether a fault is an error of a database that waiting can fix."""
     return isinstance(fault, DBAPIError) and (fault.connection_invalidated or code_of(fault) in TRANSIENT)
+
+
+def may_succeed_at_once(error: DBAPIError | StaleRead) -> bool:
+    """Return whether a transaction that failed may succeed if it is repeated without delay."""
+    # Another transaction wrote the same key, or deleted a row that was just read: a new snapshot shows it. Or the
+    # connection was closed, as pooled ones are after a restart: the pool has been emptied.
+    if isinstance(error, (IntegrityError, StaleRead)) or error.connection_invalidated:
+        return True
+    return code_of(error) in CONFLICTS

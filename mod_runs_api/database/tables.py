@@ -41,11 +41,11 @@ def _run_retry(host: HostModels) -> Table:
         # Bytes, because the platform's connection is utf8mb3, with three bytes a character. UTF-8 passes unchanged.
         Column('reason', LargeBinary(MAX_REASON_LENGTH * 4)),
         Column('user_id', Integer),
-        # The account of the author of a pull request who requested it without a role.
+        # Of the author of a pull request, who has no role. These retries are limited by RUNS_API_AUTHOR_RETRIES.
         Column('author_login', String(MAX_LOGIN_LENGTH)),
         # In UTC.
         Column('created_at', DateTime, nullable=False),
-        # Whether a sweep created the retry. Anybody can type any reason.
+        # Whether a sweep created the retry. The reason does not tell, because anybody can type any.
         Column('automatic', Boolean, nullable=False, default=False),
         # The number of regression tests at creation.
         Column('test_count', Integer, nullable=False),

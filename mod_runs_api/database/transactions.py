@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, literal, select
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import StaleRead
-from ..host.log import code_of
 from ..host.runtime import HostSession, platform_session
 from . import Database
-from .faults import CONFLICTS, log_fault
+from .faults import log_fault, may_succeed_at_once
 from .tables import Tables
 
 P = ParamSpec('P')
@@ -78,7 +77,7 @@ class Transactions:
                 with self.get_session().get_bind(mapper=self.tables.host.Test).engine.begin() as connection:
                     return work(self._open(connection), *args, **kwargs)
             except (DBAPIError, StaleRead) as error:
-                if tries == MAX_TRIES or time.monotonic() - started > MAX_SECONDS or not _may_succeed_at_once(error):
+                if tries == MAX_TRIES or time.monotonic() - started > MAX_SECONDS or not may_succeed_at_once(error):
                     raise
             # Back off for a random time so that the same transactions do not collide again.
             time.sleep(random.uniform(0, 0.005 * 2 ** tries))
@@ -92,11 +91,3 @@ class Transactions:
         session = self.get_session()
         if self.is_own_request() and not (session.new or session.dirty or session.deleted):
             session.rollback()
-
-
-def _may_succeed_at_once(error: DBAPIError | StaleRead) -> bool:
-    # Another transaction wrote the same key, or deleted a row that was just read: a new snapshot shows it. Or the
-    # connection was closed, as pooled ones are after a restart: the pool has been emptied.
-    if isinstance(error, (IntegrityError, StaleRead)) or error.connection_invalidated:
-        return True
-    return code_of(error) in CONFLICTS

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import func, select
 
-from ..domain.users import PREFIX_LENGTH, Token, User, read_scopes
+from ..domain.users import TOKEN_PREFIX_LENGTH, Token, User, read_scopes
 from . import Database, as_text
 
 
@@ -48,6 +48,6 @@ def find_tokens(db: Database, secret: str) -> list[Token]:
         select(token.id, user.id, user.name, as_text(user.role), token.scopes_json, token.token_hash, token.expires_at,
                token.revoked_at)
         .join_from(token, user, user.id == token.user_id)
-        .where(token.token_prefix == secret[:PREFIX_LENGTH]))
+        .where(token.token_prefix == secret[:TOKEN_PREFIX_LENGTH]))
     return [Token(token_id, User.from_row(user_id, name, role), read_scopes(scopes), digest, expires_at, revoked_at)
             for token_id, user_id, name, role, scopes, digest, expires_at, revoked_at in rows]

@@ -89,7 +89,6 @@ class Cause(NamedTuple):
 
     name: CauseName
     detail: str
-    #: It says what is known and no more.
     sentence: str
 
     @classmethod

@@ -1,31 +1,18 @@
 """
-Comments on pull requests: the commands in them, who may write them, and what counts (docs/github.rst, "Comments").
+Comments on pull requests: the commands in them, who may write them, and which count (docs/github.rst, "Comments").
 
 A command is a line ``/retry [linux] [windows] [failed] [because REASON]`` outside code blocks and HTML comments.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from .. import clock
-from .attempts import find_unfinished
-from .causes import RunSummary, find_cause
-from .progress import Progress
 from .retry import Retry, RetryRules
-from .run import PLATFORMS, Run
-from .sentences import counted
+from .run import PLATFORMS
 from .users import User
-from .verdict import TestVerdict
 
 COMMAND, FAILED, BECAUSE = '/retry', 'failed', 'because'
-
-#: GitHub's words for an account that belongs to the repository: ``author_association`` of a comment.
-INSIDERS = ('OWNER', 'MEMBER', 'COLLABORATOR')
-
-#: The author of a pull request is told on a run's page for this time after its end. Later it is probably closed.
-AUTHOR_IS_TOLD_FOR = timedelta(days=7)
 
 
 class IgnoredComment(Exception):
@@ -48,7 +35,7 @@ class Comment:
     pr_nr: int
     #: The account of the pull request's author; None if it was deleted.
     author_id: int | None
-    #: Whether GitHub says that the writer belongs to the repository: see :data:`INSIDERS`.
+    #: Whether GitHub says that the writer belongs to the repository.
     is_by_insider: bool
 
     @property
@@ -140,31 +127,36 @@ class CommentRefusal:
 
 
 def choose_commands(commands: Iterable[Command | InvalidCommand],
-                    writer: Writer) -> tuple[dict[str, Command], list[CommentRefusal]]:
-    """Return the command that counts for each platform, and the refusals of the other lines."""
+                    writer: Writer) -> tuple[list[Command], list[CommentRefusal]]:
+    """Return the commands that count, one for each platform, and the refusals of the other lines."""
     wanted: dict[str, Command] = {}
     refusals: list[CommentRefusal] = []
     for command in commands:
         if isinstance(command, InvalidCommand):
             refusals.append(CommentRefusal(None, None, command.message))
         elif writer.author_login is not None and not command.failed_only:
-            refusals.append(CommentRefusal(None, None, f'Without a role on this platform, write "{COMMAND} {FAILED}": '
-                                                       'it runs the tests that did not pass.'))
+            refusals.append(CommentRefusal(None, None, 'Only maintainers may run all tests. Write '
+                                                       f'"{COMMAND} {FAILED}" to run those that did not pass.'))
         elif command.platform in wanted:
             refusals.append(CommentRefusal(command.platform, None,
                                            f'Only the first line for {command.platform} counts.'))
         else:
             wanted[command.platform] = command
     # The same sentence counts once: a comment may have 3,000 lines.
-    return wanted, list(dict.fromkeys(refusals))
+    return list(wanted.values()), list(dict.fromkeys(refusals))
 
 
-def list_mentioned(commands: Iterable[Command | InvalidCommand], wanted: Collection[str],
-                   without_run: Collection[str]) -> list[str]:
-    """Return the platforms without a run that are mentioned: a line names them, or no platform has a run."""
-    # Otherwise the comment is about the platforms that do have a run.
+def drop_unmentioned(refusals: Iterable[CommentRefusal], commands: Iterable[Command | InvalidCommand],
+                     outcomes: Collection[CommentRetry | CommentRefusal]) -> list[CommentRefusal]:
+    """
+    Return the refusals that are mentioned.
+
+    A platform that no line names and that has no run gets none, unless no platform has a run.
+    """
     named = {command.platform for command in commands if isinstance(command, Command) and command.is_named}
-    return [platform for platform in without_run if platform in named or len(without_run) == len(wanted)]
+    without_run = {outcome.platform for outcome in outcomes if outcome.run_id is None}
+    unmentioned = without_run - named if len(without_run) < len(outcomes) else set()
+    return [refusal for refusal in refusals if refusal.platform not in unmentioned]
 
 
 def read_commands(lines: Iterable[str]) -> list[Command | InvalidCommand]:
@@ -195,31 +187,3 @@ def _read_words(text: str) -> Sequence[Command | InvalidCommand]:
     reason = text.split(maxsplit=count + 1)[-1].rstrip() if count < len(words) else None
     named = [platform for platform in PLATFORMS if platform in targets]
     return [Command(platform, FAILED in targets, reason, bool(named)) for platform in named or PLATFORMS]
-
-
-def may_tell_author(run: Run, progress: Mapping[int, Progress], now: datetime, max_silence: timedelta,
-                    max_age: timedelta | None = None) -> bool:
-    """Return whether a run of a pull request and all its attempts have ended, the run not longer ago than an age."""
-    end = progress[run.id].end
-    if not run.is_of_pull_request or end is None:
-        return False
-    if max_age is not None and clock.age(end.timestamp, now) > max_age:
-        return False
-    return find_unfinished(progress.values(), now, max_silence) is None
-
-
-def list_unexplained(source: RunSummary, tests: Iterable[int], verdicts: Iterable[TestVerdict]) -> list[int]:
-    """Return the tests that may have failed by chance, of those that a retry of a run by its author would run."""
-    cause = find_cause(source)
-    # A build that failed is not there to be run again, and a decision stands.
-    if cause is not None and cause.name in ('build', 'decision'):
-        return []
-    failing_identically = {test.regression_test_id for test in verdicts if test.verdict == 'failing_identically'}
-    return [test for test in tests if test not in failing_identically]
-
-
-def tell_author(platform: str, retries_left: int) -> str:
-    """Return the sentence that names the command to the author of a pull request, in Markdown."""
-    # The command stands inside the line. At its beginning it would be a command in a reply that repeats the line.
-    return ('If these failures have another cause than this pull request, its author may write '
-            f'`{COMMAND} {platform} {FAILED}` ({counted(retries_left, "time")}).')

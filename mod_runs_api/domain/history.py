@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .attempts import Attempt
+from .author import AuthorHint
 from .outcomes import Outcome
 from .sentences import PHRASES, other_builds_sentence
 from .verdict import TestVerdict, Verdict
@@ -78,13 +79,13 @@ class RetryHistory:
 
 
 @dataclass(frozen=True)
-class RunPage:
+class PageNotes:
     """What the page of a run says about retries."""
 
     #: None for a run that was never retried.
     history: RetryHistory | None = None
-    #: The sentence for the author of its pull request, in Markdown; None if there is none.
-    author_hint: str | None = None
+    #: The sentence for the author of its pull request; None if there is none.
+    author_hint: AuthorHint | None = None
 
 
 def build_grid(tests: Sequence[TestVerdict]) -> Grid | None:

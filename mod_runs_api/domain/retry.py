@@ -164,9 +164,13 @@ class RetryRules:
         """
         Return whether the role of a user may retry.
 
-        ``api/auth.py`` checks scopes, and ``service/users.py`` blocked and deactivated accounts.
+        ``api/auth.py`` checks scopes, ``domain/comments.py`` blocked accounts, ``database/users.py`` deactivated ones.
         """
         return user.role in self.roles
+
+    def allow_author(self, run: Run) -> bool:
+        """Return whether the author of the pull request of a run may retry it without a role."""
+        return self.author_retries > 0 and run.is_of_pull_request
 
     def for_automatic_retry(self) -> 'RetryRules':
         """Return the rules for an automatic retry. It leaves out inactive tests, because there is nobody to ask."""

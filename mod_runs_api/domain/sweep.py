@@ -186,7 +186,7 @@ def find_passed_elsewhere(run_id: int, tests: Collection[TestVerdict], completed
     """
     Return the tests that passed in the last other attempt that completed and ran them.
 
-    If a test failed in the run itself, no other attempt stands for the run, and there are none.
+    The set is empty if a test failed in the run itself, because then no other attempt stands for the run.
     """
     def find_outcome(test: TestVerdict, run_ids: Collection[int]) -> Outcome | None:
         return find_latest(attempt for attempt in test.attempts if attempt.run_id in run_ids)

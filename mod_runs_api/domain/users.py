@@ -17,10 +17,10 @@ from .. import clock
 #: How long the login of a GitHub account may be.
 MAX_LOGIN_LENGTH = 39
 
-PREFIX = 'spci_'
-PREFIX_LENGTH = 16
+TOKEN_PREFIX = 'spci_'
+TOKEN_PREFIX_LENGTH = 16
 #: A longer secret is not looked up. The platform's tokens have 48 characters.
-MAX_LENGTH = 255
+MAX_TOKEN_LENGTH = 255
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,11 @@ class User:
         return not self.name or self.name == f'Anonymous {self.id}'
 
 
-def name_requester(user_name: str | None, author_login: str | None) -> str | None:
-    """Return who requested a retry: a user, or the author of a pull request who is none; None for neither."""
-    return user_name or (f'{author_login} on GitHub' if author_login else None)
+def name_requester(user: User | None, author_login: str | None) -> str | None:
+    """Return who requested a retry: a user, or else the author of a pull request; None for neither."""
+    if author_login is not None and (user is None or user.is_deactivated):
+        return f'{author_login} on GitHub'
+    return None if user is None else user.name
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Token:
 
 def is_well_formed(secret: str) -> bool:
     """Return whether a secret has the form of a token, so that a look-up is worthwhile."""
-    return secret.startswith(PREFIX) and secret.isascii() and len(secret) <= MAX_LENGTH
+    return secret.startswith(TOKEN_PREFIX) and secret.isascii() and len(secret) <= MAX_TOKEN_LENGTH
 
 
 def read_scopes(scopes_json: Any) -> tuple[str, ...]:

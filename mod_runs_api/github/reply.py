@@ -21,7 +21,7 @@ class CommentOutcome:
     refusals : tuple of CommentRefusal
         The retries that were refused.
     gets_reply : bool
-        Whether a user of the platform requested a retry, and may get a reply.
+        Whether the writer gets a reply.
     """
 
     ignored: str | None = None

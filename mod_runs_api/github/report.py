@@ -1,10 +1,11 @@
 """The line about retries in the platform's report (docs/github.rst, "The report on a pull request")."""
 
+from ..domain.report import Report
 from ..domain.sentences import Finding, count_attempts, counted, list_findings, other_builds_sentence
 from ..extension import extension_state
 from ..host.log import describe, log
 from ..host.runtime import regression_test_page, to_external
-from ..service.report import Report, read_report
+from ..service.report import read_report
 
 #: The number of tests with one verdict that are linked.
 MAX_LINKS = 10
@@ -28,7 +29,8 @@ def _to_report(report: Report) -> str:
     tests = report.verdict.tests
     findings = [_to_markdown(finding) for finding in list_findings(tests)]
     sentence = f'Over {counted(count_attempts(tests), "attempt")}: {", ".join(findings)}.' if findings else ''
-    return ' '.join(filter(None, [sentence, other_builds_sentence(report.other_builds), report.author_hint]))
+    hint = report.author_hint and report.author_hint.markdown
+    return ' '.join(filter(None, [sentence, other_builds_sentence(report.other_builds), hint]))
 
 
 def _to_markdown(finding: Finding) -> str:

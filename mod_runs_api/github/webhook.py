@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from ..domain.comments import COMMAND, INSIDERS, Comment, IgnoredComment, read_commands
+from ..domain.comments import COMMAND, Comment, IgnoredComment, read_commands
 from ..domain.users import MAX_LOGIN_LENGTH
 from ..extension import extension_state
 from ..host.github import github_access
@@ -13,6 +13,9 @@ from ..service.comments import retry_for_comment
 from ..service.validation import StrictString
 from .markdown import find_visible_lines
 from .reply import CommentOutcome
+
+#: GitHub's words for an account that belongs to the repository, in ``author_association``.
+INSIDERS = ('OWNER', 'MEMBER', 'COLLABORATOR')
 
 
 class _Part(Schema):

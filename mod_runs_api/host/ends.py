@@ -21,7 +21,11 @@ COMMITTED = 'mod_runs_api.committed'
 
 
 def listen_for_completed_runs(host: HostModels, handle: Callable[[Session, Collection[int]], None]) -> None:
-    """Call a function for each session that has completed runs. More applications in the process add no listeners."""
+    """
+    Call a function for each session that has completed runs.
+
+    Only the first call in a process counts, so the function finds the application by itself.
+    """
     if event.contains(host.TestProgress, 'after_insert', _note_completion):
         return
     event.listen(host.TestProgress, 'after_insert', _note_completion)

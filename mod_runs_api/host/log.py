@@ -28,17 +28,17 @@ def code_of(fault: DBAPIError) -> int | str | None:
 
 def describe(fault: BaseException) -> str:
     """Return the kind and the place of a fault for the log, without values."""
-    return f'{name_of(fault)}\n{"".join(traceback.format_tb(fault.__traceback__))}'
+    return f'{kind_of(fault)}\n{"".join(traceback.format_tb(fault.__traceback__))}'
 
 
 def explain(fault: BaseException) -> str:
     """Return the kind and the message of a fault for the log, in one line. A database's message may quote values."""
     if any(isinstance(cause, SQLAlchemyError) for cause in causes_of(fault)):
-        return name_of(fault)
+        return kind_of(fault)
     return ' '.join(''.join(traceback.format_exception_only(fault)).split())[:MAX_MESSAGE_LENGTH]
 
 
-def name_of(fault: BaseException) -> str:
+def kind_of(fault: BaseException) -> str:
     """Return the kind of a fault, with the driver's text or number if it is of a database."""
     cause = next((cause for cause in causes_of(fault) if isinstance(cause, DBAPIError)), fault)
     text = type(cause).__name__

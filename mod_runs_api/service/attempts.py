@@ -1,19 +1,35 @@
-"""Listing the attempts of a run (docs/api.rst, "Attempts")."""
+"""Reading and listing the attempts of a run (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..database import Database
-from ..database.attempts import read_attempts
+from ..database.attempts import read_attempt_ids, read_attempts
+from ..database.carry_over import read_carried_over
 from ..database.causes import read_run_summaries
+from ..database.outcomes import read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_run
+from ..database.runs import find_run, read_builds
 from ..domain.attempts import (Attempt, AttemptFacts, AttemptRecord, AttemptsPage, choose_decisive, derive_status,
                                number_attempts)
 from ..domain.causes import find_cause
 from ..domain.outcomes import FAILED, find_outcomes
+from ..domain.progress import Progress
+from ..domain.run import Run
 from .carry_over import read_origins
-from .verdict import read_attempt_facts
+
+
+def read_all_attempts(db: Database, run: Run) -> AttemptFacts:
+    """Return the facts about the attempts of a run, with the tests of all of them."""
+    run_ids = read_attempt_ids(db, run.root_id)
+    return read_attempt_facts(db, run, read_progress(db, run_ids), run_ids)
+
+
+def read_attempt_facts(db: Database, run: Run, progress: Mapping[int, Progress],
+                       listed_ids: Sequence[int]) -> AttemptFacts:
+    """Return the facts about the attempts of a run, with the tests of those that are listed."""
+    return AttemptFacts(run, progress, read_builds(db, progress.keys()), read_tests(db, listed_ids),
+                        read_carried_over(db, listed_ids))
 
 
 def read_attempts_page(db: Database, run_id: int, limit: int | None = None, offset: int = 0) -> AttemptsPage:

@@ -11,13 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from .. import clock
-from ..database.attempts import count_author_retries, read_attempt_ids
+from ..database.attempts import read_attempt_ids
 from ..database.progress import read_progress
 from ..database.runs import find_superseding
 from ..database.users import find_blocked
 from ..domain.attempts import derive_status, find_unfinished
 from ..domain.run import PULL_REQUEST, SHOWN_LENGTH, Run
-from ..domain.sentences import counted
 from ..errors import RefusedByCheck
 from ..extension import extension_state
 from ..host.github import CheckedRun, without_token
@@ -81,20 +80,9 @@ _OF_SWEEPS: tuple[Check, ...] = (commit_is_not_superseded, pull_request_is_open,
                                  build_artifact_exists)
 
 
-def author_has_retries_left(run: CheckedRun) -> str | None:
-    """Refuse a retry that the author of a pull request requests without a role, if their number is used up."""
-    state = extension_state()
-    used = state.transactions.run(count_author_retries, run.root_id)
-    if used < state.settings.author_retries:
-        return None
-    return (f'The author of this pull request has retried this run {counted(used, "time")} already. '
-            'Ask a maintainer to retry it.')
-
-
-def list_checks_of_comments(settings: Settings, is_by_author: bool) -> Sequence[Check]:
+def list_checks_of_comments(settings: Settings) -> Sequence[Check]:
     """Return the checks of a retry that a comment requests, in their order."""
-    of_author: tuple[Check, ...] = (author_has_retries_left,) if is_by_author else ()
-    return [*of_author, *_order(settings.before_retry + _OF_COMMENTS)]
+    return _order(settings.before_retry + _OF_COMMENTS)
 
 
 def list_checks_of_sweeps(settings: Settings) -> Sequence[Check]:

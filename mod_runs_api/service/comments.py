@@ -1,24 +1,27 @@
-"""Retries that a comment on a pull request requests, and the sentence that tells its author (docs/github.rst)."""
+"""Retries that a comment on a pull request requests (docs/github.rst, "Comments")."""
 
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 
 from ..database import Database
 from ..database.retry import find_retry
 from ..database.runs import find_newest_run, find_run, read_runs
 from ..domain.comments import (Command, Comment, CommentRefusal, CommentRetry, InvalidCommand, Writer, choose_commands,
-                               list_mentioned)
+                               drop_unmentioned)
 from ..domain.retry import RetryRequest, digest_key
 from ..domain.run import SHOWN_LENGTH, PullRequest
 from ..errors import InvalidFields, RunNotFound, Unprocessable
 from ..extension import ExtensionState
 from ..host.github import find_pull_request
 from ..host.runtime import run_page, to_external
+from .attempts import read_all_attempts
+from .author import require_retries_left
 from .checks import list_checks_of_comments
 from .retry import create_retry
 from .users import find_writer
 from .validation import load_retry_fields
-from .verdict import read_all_attempts, read_verdict
+from .verdict import read_verdict
 
 
 def retry_for_comment(state: ExtensionState, comment: Comment,
@@ -34,15 +37,10 @@ def retry_for_comment(state: ExtensionState, comment: Comment,
     if not wanted:
         return [], refusals
     pull_request = find_pull_request(comment.pr_nr)
-    outcomes = {platform: _retry_for_command(state, comment, pull_request, command, writer)
-                for platform, command in wanted.items()}
-    without_run = [platform for platform, outcome in outcomes.items() if outcome is None]
-    mentioned = list_mentioned(commands, wanted, without_run)
-    for platform in mentioned:
-        outcomes[platform] = CommentRefusal(platform, None, _describe_missing_run(pull_request, platform))
-    refusals += [outcome for outcome in outcomes.values() if isinstance(outcome, CommentRefusal)]
-    return ([outcome for outcome in outcomes.values() if isinstance(outcome, CommentRetry)],
-            [refusal for refusal in refusals if refusal.platform is None or outcomes[refusal.platform] is not None])
+    outcomes = [_retry_for_command(state, comment, pull_request, command, writer) for command in wanted]
+    refusals += [outcome for outcome in outcomes if isinstance(outcome, CommentRefusal)]
+    return ([outcome for outcome in outcomes if isinstance(outcome, CommentRetry)],
+            drop_unmentioned(refusals, commands, outcomes))
 
 
 def _check_reason(command: Command | InvalidCommand) -> Command | InvalidCommand:
@@ -62,23 +60,19 @@ def _describe_missing_run(pull_request: PullRequest, platform: str) -> str:
 
 
 def _retry_for_command(state: ExtensionState, comment: Comment, pull_request: PullRequest, command: Command,
-                       writer: Writer) -> CommentRetry | CommentRefusal | None:
-    """
-    Return the retry that a command creates, or has created before, or its refusal.
-
-    Return None if there is no run on the platform.
-    """
+                       writer: Writer) -> CommentRetry | CommentRefusal:
+    """Return the retry that a command creates, or has created before, or its refusal."""
     # The comment's own id is the idempotency key, so a second delivery creates nothing more.
     digest = digest_key('comment', f'{comment.id} {command.platform}')
     run = state.transactions.run(_find_run, pull_request, command, digest)
     if run is None:
-        return None
+        return CommentRefusal(command.platform, None, _describe_missing_run(pull_request, command.platform))
     run_id, commit = run
     request = RetryRequest(run_id, command.failed_only, command.reason, writer.user_id,
                            author_login=writer.author_login, idempotency_digest=digest)
-    checks = list_checks_of_comments(state.settings, is_by_author=writer.author_login is not None)
+    guard = None if writer.author_login is None else partial(require_retries_left, state.settings.author_retries)
     try:
-        retry = create_retry(state, request, checks)
+        retry = create_retry(state, request, list_checks_of_comments(state.settings), guard)
     except (RunNotFound, Unprocessable) as error:
         return CommentRefusal(command.platform, run_id, error.message, commit)
     verdict_sentence = None

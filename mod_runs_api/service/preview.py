@@ -13,10 +13,11 @@ from ..domain.run import Run
 from ..domain.sentences import to_hint
 from ..errors import RefusedByCheck
 from ..extension import ExtensionState
+from .attempts import read_all_attempts
 from .checks import call_checks
 from .master import find_failing_on_master
 from .retry import read_retry_facts
-from .verdict import judge_attempts, read_all_attempts
+from .verdict import judge_attempts
 
 
 def preview_retry(state: ExtensionState, run_id: int, *, calls_checks: bool = True) -> Preview:

@@ -35,11 +35,13 @@ def build_request(transactions: Transactions, run_id: int, *, failed_only: bool,
                         idempotency_digest=digest_key(requester_id, idempotency_key))
 
 
-def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[Check] | None = None) -> Retry:
+def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[Check] | None = None,
+                 guard: Guard | None = None) -> Retry:
     """
     Return the retry that a request creates, or has created before. Raises :exc:`RunNotFound` or :exc:`Refusal`.
 
-    Without ``checks``, the checks of the settings are called.
+    Without ``checks``, the checks of the settings are called. The guard is called before them and by the transaction
+    that creates the retry, unless an earlier request has created it.
     """
     checks = state.settings.before_retry if checks is None else checks
     rules = state.settings.retry_rules
@@ -49,6 +51,8 @@ def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[
         if earlier is not None:
             return earlier
         run = find_run(db, request.run_id)
+        if guard is not None:
+            guard(db, run)
         _choose_tests(db, rules, run, request.failed_only)
         return run
 
@@ -65,7 +69,7 @@ def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[
             if earlier is None:
                 raise
             return earlier
-    return store_retry(state, request)
+    return store_retry(state, request, guard)
 
 
 def store_retry(state: ExtensionState, request: RetryRequest, guard: Guard | None = None) -> Retry:

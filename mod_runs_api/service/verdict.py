@@ -1,38 +1,22 @@
 """Reading the verdicts of the attempts of a run (docs/api.rst, "Verdicts")."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ..database import Database
-from ..database.attempts import read_attempt_ids
-from ..database.carry_over import read_carried_over
-from ..database.outcomes import read_evidence, read_tests
-from ..database.progress import read_progress
-from ..database.runs import find_run, read_active, read_builds, read_commands
+from ..database.outcomes import read_evidence
+from ..database.runs import find_run, read_active, read_commands
 from ..domain.attempts import AttemptFacts, number_attempts
 from ..domain.outcomes import Evidence, find_outcomes
-from ..domain.progress import Progress, sort_by_end
-from ..domain.run import Run
+from ..domain.progress import sort_by_end
 from ..domain.sentences import to_sentence
 from ..domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
+from .attempts import read_all_attempts
 
 
 def read_verdict(db: Database, run_id: int) -> Verdict:
     """Return the verdicts of all attempts of a run together. Raises :exc:`RunNotFound`."""
     return judge_attempts(db, read_all_attempts(db, find_run(db, run_id)))
-
-
-def read_all_attempts(db: Database, run: Run) -> AttemptFacts:
-    """Return the facts about the attempts of a run, with the tests of all of them."""
-    run_ids = read_attempt_ids(db, run.root_id)
-    return read_attempt_facts(db, run, read_progress(db, run_ids), run_ids)
-
-
-def read_attempt_facts(db: Database, run: Run, progress: Mapping[int, Progress],
-                       listed_ids: Sequence[int]) -> AttemptFacts:
-    """Return the facts about the attempts of a run, with the tests of those that are listed."""
-    return AttemptFacts(run, progress, read_builds(db, progress.keys()), read_tests(db, listed_ids),
-                        read_carried_over(db, listed_ids))
 
 
 def judge_attempts(db: Database, facts: AttemptFacts) -> Verdict:

@@ -10,12 +10,13 @@ from typing import Any
 
 from flask import request, url_for
 
-from ..domain.history import RetryHistory, RunPage
+from ..domain.author import AuthorHint
+from ..domain.history import PageNotes, RetryHistory
 from ..domain.retry import MAX_REASON_LENGTH
 from ..extension import extension_state
 from ..host.log import describe, log
 from ..host.runtime import logged_in_user, regression_test_page, run_page, run_page_pattern
-from ..service.history import read_run_page
+from ..service.history import read_page_notes
 
 #: A part of each static file's address that changes with its content, because browsers cache the files for a year.
 DIGESTS = {name: sha256(Path(__file__).with_name('static').joinpath(name).read_bytes()).hexdigest()[:16]
@@ -42,29 +43,29 @@ def csrf_token() -> str:
     return str(generate_csrf())
 
 
-def run_page_of(test: Any) -> RunPage:
+def notes_of(test: Any) -> PageNotes:
     """Return what the page of a run says about retries, read once for the page; nothing on any error."""
     # In the platform's tests flask.g outlives a request, so it is kept in the request's environment.
-    pages: dict[int, RunPage] = request.environ.setdefault('mod_runs_api.pages', {})
-    if test.id not in pages:
-        pages[test.id] = RunPage()
+    notes: dict[int, PageNotes] = request.environ.setdefault('mod_runs_api.notes', {})
+    if test.id not in notes:
+        notes[test.id] = PageNotes()
         state = extension_state()
         try:
-            pages[test.id] = state.transactions.read(read_run_page, state.settings, int(test.id),
+            notes[test.id] = state.transactions.read(read_page_notes, state.settings, int(test.id),
                                                      has_button=retry_url(test) is not None)
         except Exception as fault:
             log().error(f'the attempts of run {test.id} are missing on its page: {describe(fault)}')
-    return pages[test.id]
+    return notes[test.id]
 
 
 def retry_history(test: Any) -> RetryHistory | None:
     """Return the attempts of a run; None if it has only one."""
-    return run_page_of(test).history
+    return notes_of(test).history
 
 
-def author_hint(test: Any) -> str | None:
-    """Return the sentence for the author of the pull request of a run, in Markdown; None if there is none."""
-    return run_page_of(test).author_hint
+def author_hint(test: Any) -> AuthorHint | None:
+    """Return the sentence for the author of the pull request of a run; None if there is none."""
+    return notes_of(test).author_hint
 
 
 def first_use_on_page(name: str) -> bool:

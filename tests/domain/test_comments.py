@@ -1,19 +1,12 @@
 """The lines that are commands, who may write them, and which count (docs/github.rst, "Comments")."""
 
-from datetime import datetime, timedelta
-
 import pytest
 
-from mod_runs_api.domain.causes import RunSummary
-from mod_runs_api.domain.comments import (AUTHOR_IS_TOLD_FOR, Command, Comment, IgnoredComment, InvalidCommand, Writer,
-                                          choose_commands, identify_writer, list_mentioned, list_unexplained,
-                                          may_tell_author, read_commands, tell_author)
-from mod_runs_api.domain.progress import Progress, ProgressRow
+from mod_runs_api.domain.comments import (Command, Comment, CommentRefusal, CommentRetry, IgnoredComment,
+                                          InvalidCommand, Writer, choose_commands, drop_unmentioned, identify_writer,
+                                          read_commands)
 from mod_runs_api.domain.retry import RetryRules
 from mod_runs_api.domain.users import User
-from mod_runs_api.domain.verdict import TestVerdict
-
-from .test_retry import run
 
 BOTH = ['linux', 'windows']
 
@@ -123,12 +116,12 @@ def test_a_blocked_writer_gets_no_reply_and_nobody_retries_for_a_blocked_author(
 def choose(lines, writer=Writer(5)):
     """Return whether the command that counts is for failed tests, by platform, and the sentences about other lines."""
     wanted, refusals = choose_commands(read_commands(lines), writer)
-    return ({platform: command.failed_only for platform, command in wanted.items()},
+    return ({command.platform: command.failed_only for command in wanted},
             [refusal.message for refusal in refusals])
 
 
 FIRST_FOR_LINUX, FIRST_FOR_WINDOWS = (f'Only the first line for {platform} counts.' for platform in BOTH)
-ONLY_FAILED = 'Without a role on this platform, write "/retry failed": it runs the tests that did not pass.'
+ONLY_FAILED = 'Only maintainers may run all tests. Write "/retry failed" to run those that did not pass.'
 
 
 def test_the_first_command_for_a_platform_counts_and_further_ones_are_named_once():
@@ -150,69 +143,11 @@ def test_for_an_author_the_first_line_for_failed_tests_counts():
 def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_no_platform_has_a_run(
         lines, without_run, mentioned):
     commands = read_commands(lines)
+    missing = {platform: CommentRefusal(platform, None, 'There is no run.') for platform in without_run}
+    outcomes = [missing.get(command.platform) or CommentRetry(
+        5, 6, True, 1, platform=command.platform, commit=None, address=None, verdict_sentence=None)
+        for command in choose_commands(commands, Writer(5))[0]]
 
-    assert list_mentioned(commands, choose_commands(commands, Writer(5))[0], without_run) == mentioned
+    kept = drop_unmentioned([CommentRefusal(None, None, 'No.'), *missing.values()], commands, outcomes)
 
-
-# When the author is told
-
-NOW = datetime(2026, 11, 24, 12)
-MAX_SILENCE = timedelta(hours=4)
-
-
-def progress(run_id, *rows):
-    """Return the progress of a run: statuses and messages, each with its age."""
-    return Progress(run_id, [ProgressRow(run_id, 10 * run_id + number, status, message, NOW - ago)
-                             for number, (status, message, ago) in enumerate(rows)])
-
-
-def completed(run_id, ago=timedelta()):
-    """Return the progress of a run that has completed."""
-    return progress(run_id, ('completed', '', ago))
-
-
-@pytest.mark.parametrize(('changes', 'others', 'may_tell'), [
-    ({}, [], True),
-    ({}, [completed(6)], True),
-    ({}, [progress(6)], False),
-    ({}, [progress(6, ('testing', '', MAX_SILENCE))], False),
-    ({}, [progress(6, ('testing', '', MAX_SILENCE + timedelta(minutes=1)))], True),
-    # Somebody made this run by hand; it may be of an older commit.
-    ({'branch': 'fix'}, [], False),
-    ({'test_type': 'commit', 'pr_nr': 0}, [], False)])
-def test_the_author_may_be_told_of_a_pull_requests_run_if_no_attempt_is_queued_or_running(changes, others, may_tell):
-    attempts = {attempt.run_id: attempt for attempt in (completed(5), *others)}
-
-    assert may_tell_author(run(**changes), attempts, NOW, MAX_SILENCE) == may_tell
-
-
-def test_the_author_may_not_be_told_of_a_run_that_has_not_ended_even_if_its_machine_is_lost():
-    lost = progress(5, ('testing', '', timedelta(hours=5)))
-
-    assert not may_tell_author(run('testing'), {5: lost}, NOW, MAX_SILENCE)
-
-
-@pytest.mark.parametrize(('age', 'may_tell'), [(timedelta(), True), (timedelta(minutes=1), False)])
-def test_on_a_page_the_author_is_told_for_a_week(age, may_tell):
-    attempts = {5: completed(5, AUTHOR_IS_TOLD_FOR + age)}
-
-    assert may_tell_author(run(), attempts, NOW, MAX_SILENCE, AUTHOR_IS_TOLD_FOR) == may_tell
-    assert may_tell_author(run(), attempts, NOW, MAX_SILENCE)
-
-
-@pytest.mark.parametrize(('end', 'unexplained'), [
-    (('completed', ''), [1, 3]), (('canceled', 'Could not complete test, time limit exceeded'), [1, 3]),
-    (('canceled', 'Build failed: no artifact'), []), (('canceled', 'Canceled by admin'), [])])
-def test_a_test_may_have_failed_by_chance_unless_it_fails_each_time_or_there_was_no_build(end, unexplained):
-    summary = RunSummary(progress(5, (*end, timedelta())), selected=None, missing=0, results=1, longest_runtime=0)
-    verdicts = [TestVerdict(1, '', True, 'failed_once', 'fail', []),
-                TestVerdict(2, '', True, 'failing_identically', 'fail', [])]
-
-    assert list_unexplained(summary, [1, 2, 3], verdicts) == unexplained
-
-
-def test_the_sentence_names_the_command_and_how_often_it_may_be_used():
-    assert tell_author('linux', 2) == (
-        'If these failures have another cause than this pull request, its author may write `/retry linux failed` '
-        '(2 times).')
-    assert tell_author('windows', 1).endswith('`/retry windows failed` (1 time).')
+    assert [refusal.platform for refusal in kept] == [None, *mentioned]

@@ -101,7 +101,7 @@ ALL = [1, RED]
     (candidate(rows=INCOMPLETE, failed_only=True), [RED], (), 'retried', True)])
 def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
         found, not_passed, passed_elsewhere, what, failed_only):
-    outcomes: dict[int, Outcome] = {**dict.fromkeys(ALL, 'pass'), **dict.fromkeys(not_passed, 'fail')}
+    outcomes: dict[int, Outcome] = {**dict.fromkeys(ALL, 'pass'), **dict.fromkeys(not_passed, 'not_run')}
     facts = RetryFacts(found.run, outcomes, True, [*ALL, INACTIVE], ALL)
     step = found.plan_retry(RetryRules(frozenset(), drop_inactive_tests=False), facts, {*passed_elsewhere})
 

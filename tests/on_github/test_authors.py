@@ -62,9 +62,10 @@ def test_an_author_who_is_a_user_without_a_role_is_the_requester_and_an_owner(by
     assert rows.owners(new_run_id) == [octocat.id]
     assert list_attempts(linux.id)[1].requested_by == 'Octo'
     # The platform blanks the name of a deactivated user.
-    octocat.name = ''
-    db.session.commit()
-    assert list_attempts(linux.id)[1].requested_by == 'octocat on GitHub'
+    for name in ('', f'Anonymous {octocat.id}'):
+        octocat.name = name
+        db.session.commit()
+        assert list_attempts(linux.id)[1].requested_by == 'octocat on GitHub'
 
 
 def test_an_author_retries_a_run_as_often_as_the_setting_says_even_if_retries_are_deleted(by_author, linux, rows):
@@ -94,15 +95,9 @@ def test_retries_of_users_of_the_other_platform_and_of_an_older_first_run_use_up
     assert [retry.run_id for retry in by_author().retries] == [reopened.id]
 
 
-def test_a_line_without_failed_makes_no_run_and_is_answered(by_author, linux, rows):
-    assert by_author('/retry linux').reply == (
-        '- `Without a role on this platform, write "/retry failed": it runs the tests that did not pass.`')
-    assert rows.retries == []
-
-
 @pytest.mark.parametrize(('association', 'is_answered'), [
-    *((word, True) for word in ('OWNER', 'MEMBER', 'COLLABORATOR')),
-    *((word, False) for word in ('CONTRIBUTOR', 'NONE', None, 5, ['OWNER'], {'OWNER': 1}))])
+    ('OWNER', True), ('MEMBER', True), ('COLLABORATOR', True), ('CONTRIBUTOR', False), (None, False),
+    (['OWNER'], False)])
 def test_an_unknown_account_is_answered_if_it_belongs_to_the_repository(
         by_author, linux, rows, association, is_answered):
     outcome = by_author(**{'comment.user.id': ALICE, 'comment.author_association': association})
@@ -194,12 +189,6 @@ def test_the_author_is_told_of_a_run_that_the_time_limit_ended(told, make_run):
     assert told(stopped) == TOLD.format('2 times')
 
 
-def test_the_author_is_not_told_while_an_attempt_is_queued(told, by_author, linux):
-    retry = make_retry(by_author())
-
-    assert told(linux) == told(find(retry)) == ''
-
-
 def test_the_page_of_a_run_tells_the_author_for_a_week(page, report, make_run):
     old = make_run()
     for row in old.progress:
@@ -259,13 +248,24 @@ def test_a_sentence_that_cannot_be_made_costs_neither_the_report_nor_the_page(
     assert 'the sentence for the author of the pull request is missing at run 2' in caplog.text
 
 
-def test_a_page_of_no_pull_request_costs_no_statement_more(client, make_run, engine):
-    by_hand, own = make_run(branch='fix'), make_run()
+def test_the_page_of_a_run_that_was_made_by_hand_only_looks_for_retries(client, make_run, engine):
     counts = []
-    for run_id in (by_hand.id, own.id):
+    for run_id in (make_run(branch='fix').id, make_run().id):
         with record_statements(engine) as sent:
             assert client.get(f'/test/{run_id}') == 200
         counts.append(len([statement for statement in sent if 'run_retry' in statement]))
 
-    # Each page of a run looks for its attempts: the run, and their records.
+    # It reads the run, and the records of its attempts.
     assert counts[0] == 2 < counts[1]
+
+
+def test_master_is_compared_with_the_attempt_that_would_be_retried(told, by_author, make_run, tests):
+    finish(seed.run(tests).id, tests, failed=tests[1:])
+    first = make_run(stages=())
+    seed.result(first, tests[1], exit_code=1)
+    finish(first.id, tests[:1])
+    assert told(first) == TOLD.format('2 times')
+
+    finish(make_retry(by_author()), tests[1:], failed=tests[1:])
+
+    assert told(first) == ''

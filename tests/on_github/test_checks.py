@@ -2,7 +2,6 @@
 
 import logging
 from datetime import timedelta
-from functools import partial
 
 import pytest
 import seed
@@ -55,7 +54,7 @@ def own_check(_run):
 
 
 @pytest.mark.parametrize(('list_checks', 'called'), [
-    (partial(list_checks_of_comments, is_by_author=False), [every_attempt_has_ended, own_check, build_artifact_exists]),
+    (list_checks_of_comments, [every_attempt_has_ended, own_check, build_artifact_exists]),
     (list_checks_of_sweeps, [commit_is_not_superseded, every_attempt_has_ended, own_check, pull_request_is_open,
                              author_is_not_blocked, build_artifact_exists])])
 def test_comments_and_sweeps_add_checks_and_query_the_database_first_and_the_build_last(list_checks, called):

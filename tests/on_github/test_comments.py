@@ -69,11 +69,6 @@ def test_the_first_valid_command_for_a_platform_counts_and_the_reply_says_so(com
     assert len(outcome.refusals) == 3
 
 
-def test_equal_refusals_count_once(comment, linux, rows):
-    assert len(comment('/retry foo\n/retry foo').refusals) == 1
-    assert rows.retries == []
-
-
 def test_a_reason_is_kept_to_the_letter_or_refused(comment, linux, rows):
     for reason, explanation in {'x' * 256: 'Longer than maximum length 255.', 'a\0b': 'Must not contain NUL.',
                                 '\ud800': 'Must be valid Unicode.'}.items():
@@ -290,13 +285,6 @@ def test_an_account_of_no_user_gets_no_retry_until_it_belongs_to_one(comment, li
 
     seed.user('alice again', Role.contributor, github_login='alice-gh')
     assert comment().retries
-
-
-def test_an_account_of_several_users_gets_no_retry(comment, linux, rows):
-    seed.user('alice too', Role.user, github_login='ALICE-gh')
-
-    assert_ignored(comment(), 'The GitHub account Alice-GH belongs to several users of this platform.', rows,
-                   answered=True)
 
 
 @pytest.mark.parametrize(('account', 'reason', 'answered'), [
