@@ -80,7 +80,7 @@ class RetryHistory:
 
 @dataclass(frozen=True)
 class PageNotes:
-    """What the page of a run says about retries."""
+    """The notes on retries on the page of a run."""
 
     #: None for a run that was never retried.
     history: RetryHistory | None = None

@@ -1,4 +1,4 @@
-"""What the platform's report on a pull request says about retries (docs/github.rst, "The report on a pull request")."""
+"""The part about retries of the platform's report on a run (docs/github.rst, "The report on a pull request")."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from .verdict import Verdict
 
 @dataclass(frozen=True)
 class Report:
-    """What the report on a run says about retries."""
+    """The verdicts and the sentences that the report on a run states."""
 
     verdict: Verdict
     #: The carried-over results of other builds.

@@ -140,7 +140,7 @@ def test_for_an_author_the_first_line_for_failed_tests_counts():
 @pytest.mark.parametrize(('lines', 'without_run', 'mentioned'), [
     (['/retry'], [], []), (['/retry'], ['linux'], []), (['/retry'], BOTH, BOTH),
     (['/retry windows'], ['windows'], ['windows']), (['/retry', '/retry linux'], ['linux'], ['linux'])])
-def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_no_platform_has_a_run(
+def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_none_has_a_run(
         lines, without_run, mentioned):
     commands = read_commands(lines)
     missing = {platform: CommentRefusal(platform, None, 'There is no run.') for platform in without_run}
