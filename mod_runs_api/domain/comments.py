@@ -201,9 +201,9 @@ def may_tell_author(run: Run, progress: Mapping[int, Progress], now: datetime, m
                     max_age: timedelta | None = None) -> bool:
     """Return whether a run of a pull request and all its attempts have ended, the run not longer ago than an age."""
     end = progress[run.id].end
-    return (run.is_of_pull_request and end is not None
-            and (max_age is None or clock.age(end.timestamp, now) <= max_age)
-            and find_unfinished(progress.values(), now, max_silence) is None)
+    if end is None or max_age is not None and clock.age(end.timestamp, now) > max_age:
+        return False
+    return run.is_of_pull_request and find_unfinished(progress.values(), now, max_silence) is None
 
 
 def list_unexplained(source: RunSummary, tests: Iterable[int], verdicts: Iterable[TestVerdict]) -> list[int]:
