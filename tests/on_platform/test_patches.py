@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -161,24 +162,63 @@ def test_those_that_come_after_the_mount_need_no_other(unmounted, left_out):
                  *(str(path) for name, path in PATCHES.items() if name not in left_out))
 
 
-def test_the_patches_add_no_message_of_the_checks_of_the_platforms_own_workflow(unmounted, with_all):
-    workflow = (with_all.path / '.github/workflows/main.yml').read_text()
-    checks = [run.replace('--install-types --non-interactive', '').split()
-              for run in re.findall(r'- name: Apply .*\n +run: \|\n +(.+)\n', workflow)]
-    assert {check[0] for check in checks} == {'dodgy', 'isort', 'pydocstyle', 'mypy', 'pycodestyle'}
-
-    for check in checks:
-        (status, before), (status_with, messages) = (messages_of(check, platform)
-                                                     for platform in (unmounted, with_all))
-        assert (status_with, messages - before) == (status, Counter()), check
+#: The checks of the platform's own workflow.
+CHECKS = ['dodgy', 'isort', 'mypy', 'pycodestyle', 'pydocstyle']
 
 
-def messages_of(check, platform):
+@pytest.mark.parametrize('check', CHECKS)
+def test_the_patches_add_no_message_of_the_checks_of_the_platforms_own_workflow(unmounted, with_all, check):
+    assert added_messages(check, unmounted, with_all) == (0, Counter())
+
+
+def added_messages(check, before, platform):
+    """Return by how much a check of the workflow raises its exit status from one copy to another, and new messages."""
+    workflow = (before.path / '.github/workflows/main.yml').read_text()
+    commands = {command.split()[0]: command.replace(' --install-types --non-interactive', '')
+                for command in re.findall(r'- name: Apply .*\n +run: \|\n +(.+)\n', workflow)}
+    assert sorted(commands) == CHECKS
+    status_before, messages_before = messages_of(commands[check], before)
+    status, messages = messages_of(commands[check], platform)
+    return status - status_before, messages - messages_before
+
+
+@cache
+def messages_of(command, platform):
     """Return the exit status of a check, and its messages without the folder and the numbers of lines."""
-    done = subprocess.run([Path(sys.executable).with_name(check[0]), *check[1:]], cwd=platform.path,
+    name, *arguments = command.split()
+    done = subprocess.run([Path(sys.executable).with_name(name), *arguments], cwd=platform.path,
                           env=platform.environment(''), capture_output=True, text=True, timeout=600)
     lines = f'{done.stdout}{done.stderr}'.replace(str(platform.path), '').splitlines()
     return done.returncode, Counter(re.sub(r'\d+', '', line) for line in lines if ': note: ' not in line)
+
+
+# The package as a folder
+
+@pytest.fixture
+def in_tree(with_all, tmp_path):
+    """A copy with all mails that has the package in a folder beside the platform's own."""
+    platform = copy(with_all, 'in-tree', mounted=False)
+    shutil.copytree(platform.packages / 'mod_runs_api', platform.path / 'mod_runs_api')
+    yield replace(platform, packages=tmp_path)
+    shutil.rmtree(platform.path)
+
+
+@pytest.mark.parametrize('check', [check for check in CHECKS if check != 'isort'])
+def test_a_folder_with_the_package_adds_no_message_of_the_checks_but_of_isort(unmounted, in_tree, check):
+    assert added_messages(check, unmounted, in_tree) == (0, Counter())
+
+
+def test_a_folder_with_the_package_works_once_isort_has_sorted_the_imports(unmounted, in_tree):
+    assert in_tree.run('-m', 'isort', '.', database='').returncode == 0
+
+    assert added_messages('isort', unmounted, in_tree) == (0, Counter())
+    # In the platform's own files it moves these lines only.
+    changed = re.findall('(?m)^[+-](?![+-]).*$', in_tree.git('diff', '-U0'))
+    assert changed and all(line[1:].startswith('from mod_runs_api') for line in changed)
+    found = in_tree.run('-c', 'import mod_runs_api; print(mod_runs_api.__path__[0])', database='').stdout
+    assert found.strip() == str(in_tree.path / 'mod_runs_api')
+    count, failures = finish(start(in_tree, *(module for name in PATCHES for module in own_tests(name))), seconds=300)
+    assert count > 20 and failures == set()
 
 
 # The migration

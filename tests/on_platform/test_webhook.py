@@ -1,9 +1,11 @@
 """Comments on GitHub, in the real platform's webhook with the patch ``webhook`` (docs/github.rst, Comments)."""
 
+import re
+
 import pytest
 from support.github import AUTHOR
 
-from .protocol import CRASH
+from .protocol import CRASH, Reported
 
 #: An account on GitHub that nobody here knows.
 MALLORY = 666
@@ -30,6 +32,48 @@ def test_a_signed_comment_makes_a_retry_and_is_answered(story, pull):
     assert answer == f'- linux: run {pull} is queued again as [run {made["run_id"]}]({address}), with 3 tests.'
     # The platform posts "pending" with the first report of the worker.
     assert story.commit_status(pull)['state'] == 'failure'
+
+
+# The author of a pull request, whom the platform has never seen
+
+
+def fail_a_test(worker):
+    """Run all tests, one of which crashes, and return the report."""
+    worker.run_all({worker.tests[0]: CRASH})
+    worker.end()
+    return worker.story.report(worker.run_id)
+
+
+def run_out_of_time(worker):
+    """Run a test, have the time limit end the run, and return the page that its commit status links to."""
+    worker.run(worker.tests[0])
+    worker.run_out_of_time()
+    status = worker.story.commit_status(worker.run_id)
+    assert (status['state'], status['target_url']) == ('error', f'http://localhost/test/{worker.run_id}')
+    return worker.story.process.call('ask', method='GET', path=status['target_url'])['body']
+
+
+@pytest.mark.parametrize(('end', 'tests_again'), [(fail_a_test, slice(1)), (run_out_of_time, slice(1, None))])
+def test_a_contributor_heals_a_run_by_the_command_that_report_or_page_names(story, end, tests_again):
+    tests = story.tests(3)
+    worker = story.worker(story.open_pull(tests))
+    worker.start()
+
+    told = end(worker)
+
+    sentence = 'If these failures have another cause than this pull request, its author may write '
+    ((command, behind),) = re.findall(rf'{sentence}(?:`|<code>)(.+?)(?:`|</code>) \(2 times\)\.\s*(\S+)', told)
+    assert behind in ('<details>', '</p>')
+    (answer,) = story.comment(worker.run_id, command, login='octocat', account=AUTHOR)
+    retry = story.attempts(worker.run_id)[-1]
+    assert (retry['requested_by'], retry['status']) == ('octocat on GitHub', 'queued')
+    assert f'is queued again as [run {retry["run_id"]}](http://localhost/test/{retry["run_id"]})' in answer
+    assert story.rows.selection(retry['run_id']) == tests[tests_again]
+    story.complete(retry['run_id'])
+    assert '3/3 tests matched the approved output' in story.report(worker.run_id)
+    assert sentence not in story.report(worker.run_id)
+    assert story.commit_status(worker.run_id)['state'] == 'success'
+    assert story.reported(retry['run_id']) == Reported('pass', tests=3, passed=3, failed=0, not_run=0)
 
 
 # Who may
