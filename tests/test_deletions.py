@@ -76,3 +76,10 @@ def test_a_deleted_regression_test_has_not_been_carried_over(attempts, first, te
         db.session.execute(text(f'DELETE FROM {table} WHERE {column} = {test_id}'))
 
     assert attempts(second).json['data'][1]['carried_over'] == 1
+
+
+def test_the_page_of_the_only_retry_of_a_deleted_run_shows_that_it_is_one(client, first, tests):
+    second = finish(retry_in_process(first), tests)
+    delete_run(first)
+
+    assert 'runs-api-history' in client.get(f'/test/{second}').text

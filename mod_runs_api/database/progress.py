@@ -16,15 +16,18 @@ def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
     if not run_ids:
         return {}  # Otherwise SQLite reads the whole table.
     progress = db.host.TestProgress
-    # The platform repeats the time limit at each tick, so only rows that differ from the one before are read.
+    # The platform repeats the time limit at each tick, so only rows that differ from the one before are read. The last
+    # row is read, too, because its time is the last sign of life.
     reported = [status_of(progress), as_bytes(func.coalesce(progress.message, ''))]
     before = [func.lag(column).over(partition_by=progress.test_id, order_by=progress.id) for column in reported]
-    differs = or_(before[0].is_(None), *(column != column_before for column, column_before in zip(reported, before)))
-    all_rows = (select(*columns_of_progress(db), differs.label('differs'))
+    is_last = func.lead(progress.id).over(partition_by=progress.test_id, order_by=progress.id).is_(None)
+    is_read = or_(before[0].is_(None), *(column != column_before for column, column_before in zip(reported, before)),
+                  is_last)
+    all_rows = (select(*columns_of_progress(db), is_read.label('is_read'))
                 .where(progress.test_id.in_(run_ids)).subquery())
     rows: dict[int, list[ProgressRow]] = {run_id: [] for run_id in run_ids}
     columns = [all_rows.c[name] for name in ProgressRow._fields]
-    for row in db.connection.execute(select(*columns).where(all_rows.c.differs).order_by(all_rows.c.id)):
+    for row in db.connection.execute(select(*columns).where(all_rows.c.is_read).order_by(all_rows.c.id)):
         progress_row = ProgressRow(*row)
         rows[progress_row.run_id].append(progress_row)
     return {run_id: Progress(run_id, rows[run_id]) for run_id in run_ids}

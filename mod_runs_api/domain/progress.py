@@ -32,7 +32,7 @@ class Progress:
     """The progress of a run. The ids of progress rows define the order of events; their times do not."""
 
     run_id: int
-    #: The rows by id, without those that repeat the row before. Empty while the run is queued.
+    #: The rows by id, without those that repeat the row before, except the last. Empty while the run is queued.
     rows: Sequence[ProgressRow]
 
     @property

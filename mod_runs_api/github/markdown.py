@@ -4,8 +4,8 @@ import re
 
 from markdown_it import MarkdownIt
 
-#: GitHub shows this HTML block as code.
-_PRE = re.compile(r'\s*<pre[\s>]', re.IGNORECASE)
+#: GitHub shows text in this element as code.
+_PRE = re.compile(r'<pre[\s>]', re.IGNORECASE)
 #: An HTML comment. ``<!-->`` and ``<!--->`` are whole, as on GitHub. An unclosed comment extends to the end.
 _HTML_COMMENT = re.compile(r'<!-->|<!--->|<!--.*?(?:-->|\Z)', re.DOTALL)
 
@@ -19,7 +19,7 @@ def find_visible_lines(comment: str) -> list[str]:
     # "b" in turn.
     parser = MarkdownIt('commonmark').disable(['inline', 'text_join', 'reference', 'blockquote'])
     for token in parser.parse(comment):
-        is_code = token.type in ('fence', 'code_block') or token.type == 'html_block' and _PRE.match(token.content)
+        is_code = token.type in ('fence', 'code_block') or token.type == 'html_block' and _PRE.search(token.content)
         if is_code and token.map:
             begin, end = token.map
             lines[begin:end] = [''] * (end - begin)

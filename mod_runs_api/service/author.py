@@ -1,19 +1,24 @@
 """The author of a pull request: how many retries are left, and the sentence that says so (docs/github.rst)."""
 
+from collections.abc import Mapping
+from datetime import timedelta
+
+from .. import clock
 from ..database import Database
 from ..database.attempts import count_author_retries
 from ..database.causes import read_run_summaries
 from ..database.runs import find_newest_run, find_run
 from ..domain.attempts import AttemptFacts
-from ..domain.author import AuthorHint, find_unexplained
+from ..domain.author import AuthorHint, find_unexplained, have_all_ended
 from ..domain.outcomes import find_outcomes
+from ..domain.progress import Progress
 from ..domain.retry import RetryFacts, RetryRules
 from ..domain.run import PullRequest, Run
 from ..domain.sentences import counted
 from ..domain.verdict import Verdict
 from ..errors import RefusedByCheck
 from ..host.github import github_access
-from ..host.log import describe, log
+from ..settings import Settings
 from .master import find_failing_on_master
 
 
@@ -25,26 +30,23 @@ def require_retries_left(author_retries: int, db: Database, run: Run) -> None:
                              'Ask a maintainer to retry it.', run_id=run.id)
 
 
-def find_author_hint(db: Database, rules: RetryRules, facts: AttemptFacts, verdict: Verdict) -> AuthorHint | None:
-    """
-    Return the sentence that names the command to the author; None if the command would do nothing of use.
-
-    It is None on any error, too, so that the report keeps its verdicts, and the page its attempts.
-    """
-    try:
-        return _find_hint(db, rules, facts, verdict)
-    except Exception as fault:
-        log().error(f'the sentence for the author of the pull request is missing at run {facts.run.id}: '
-                    f'{describe(fault)}')
-        return None
-
-
-def _find_hint(db: Database, rules: RetryRules, facts: AttemptFacts, verdict: Verdict) -> AuthorHint | None:
-    run = facts.run
+def count_retries_left(db: Database, settings: Settings, run: Run, attempts: Mapping[int, Progress],
+                       max_age: timedelta | None = None) -> int:
+    """Return how many retries the author may request now by the command for a run; 0 if it means no attempt of it."""
+    rules = settings.retry_rules
+    if not (rules.allow_author(run) and have_all_ended(run.id, attempts, clock.now(), settings.max_silence, max_age)):
+        return 0
     # The run that the command takes if GitHub does not answer. No request is sent here.
     pull_request = PullRequest(github_access().address_end, run.pr_nr, head_commit=None)
-    retries_left = rules.author_retries - count_author_retries(db, run.root_id)
-    if retries_left <= 0 or find_newest_run(db, pull_request, run.platform) != run.root_id:
+    if find_newest_run(db, pull_request, run.platform) != run.root_id:
+        return 0
+    return max(0, rules.author_retries - count_author_retries(db, run.root_id))
+
+
+def find_author_hint(db: Database, rules: RetryRules, facts: AttemptFacts, verdict: Verdict,
+                     retries_left: int) -> AuthorHint | None:
+    """Return the sentence that names the command to the author; None if the command would do nothing of use."""
+    if not retries_left:
         return None
     source = find_run(db, facts.source_of_failed)
     tests = facts.tests[source.id]
@@ -54,4 +56,4 @@ def _find_hint(db: Database, rules: RetryRules, facts: AttemptFacts, verdict: Ve
     summary = read_run_summaries(db, {source.id: facts.progress[source.id]})[source.id]
     unexplained = find_unexplained(summary, option.regression_test_ids, verdict.tests)
     _, failing_on_master = find_failing_on_master(db, source, unexplained) if unexplained else (None, set())
-    return AuthorHint.of(run.platform, retries_left) if unexplained - failing_on_master else None
+    return AuthorHint.of(facts.run.platform, retries_left) if unexplained - failing_on_master else None

@@ -1,15 +1,14 @@
 """Reading what the page of a run says about its attempts (docs/web-pages.rst)."""
 
-from .. import clock
 from ..database import Database
 from ..database.attempts import read_attempts
 from ..database.progress import read_progress
 from ..database.runs import find_run
-from ..domain.author import TOLD_FOR, have_all_ended
+from ..domain.author import TOLD_FOR
 from ..domain.history import MAX_COMPARED, MAX_LISTED, PageNotes, RetryHistory
 from ..settings import Settings
 from .attempts import build_attempts, read_attempt_facts
-from .author import find_author_hint
+from .author import count_retries_left, find_author_hint
 from .verdict import judge_attempts
 
 
@@ -19,17 +18,17 @@ def read_page_notes(db: Database, settings: Settings, run_id: int, has_button: b
 
     ``has_button`` is whether the visitor may retry the run there, and need not be told how its author can.
     """
-    run, rules = find_run(db, run_id), settings.retry_rules
+    run = find_run(db, run_id)
     records = read_attempts(db, run.root_id)
     # The root run may have been deleted.
     is_retried = len(records) > 1 or records[0].source_run_id is not None
-    may_tell = not has_button and rules.allow_author(run)
+    may_tell = not has_button and settings.retry_rules.allow_author(run)
     if not is_retried and not may_tell:
         return PageNotes()
     progress = read_progress(db, [record.run_id for record in records])
-    # Crawlers read the pages of old runs.
-    may_tell = may_tell and have_all_ended(run_id, progress, clock.now(), settings.max_silence, TOLD_FOR)
-    if not is_retried and not may_tell:
+    # This comes before the results are read, because crawlers read the pages of old runs.
+    retries_left = count_retries_left(db, settings, run, progress, TOLD_FOR) if may_tell else 0
+    if not is_retried and not retries_left:
         return PageNotes()
     listed = records[-MAX_LISTED:][::-1] + [record for record in records[:-MAX_LISTED] if record.run_id == run_id]
     are_compared = len(records) <= MAX_COMPARED
@@ -40,4 +39,6 @@ def read_page_notes(db: Database, settings: Settings, run_id: int, has_button: b
         attempts = build_attempts(db, facts, listed)
         own = next(attempt for attempt in attempts if attempt.run_id == run_id)
         history = RetryHistory(own, attempts, len(records) - len(attempts), verdict)
-    return PageNotes(history, find_author_hint(db, rules, facts, verdict) if may_tell and verdict else None)
+    if verdict is None:
+        return PageNotes(history)
+    return PageNotes(history, find_author_hint(db, settings.retry_rules, facts, verdict, retries_left))

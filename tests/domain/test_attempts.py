@@ -4,7 +4,12 @@ from collections import Counter
 
 import pytest
 
-from mod_runs_api.domain.attempts import EndedAttempt, choose_decisive, choose_source_of_failed, derive_status
+from mod_runs_api.domain.attempts import (AttemptFacts, EndedAttempt, choose_decisive, choose_source_of_failed,
+                                          derive_status)
+from mod_runs_api.domain.outcomes import Result, RunTests
+from mod_runs_api.domain.progress import Progress, ProgressRow
+
+from .test_retry import run
 
 #: Attempts by what they did before they ended.
 COMPLETED = EndedAttempt(0, is_completed=True, has_own_result=True)
@@ -36,3 +41,19 @@ def test_one_ended_attempt_has_the_failures_to_run_again_and_one_stands_for_the_
     attempts = [attempt._replace(run_id=place) for place, attempt in enumerate(ended, 1)]
 
     assert (choose_source_of_failed(attempts), choose_decisive(attempts, NEWEST)) == (failed, decisive)
+
+
+def test_ended_attempts_are_described_in_the_order_of_their_ends():
+    ends = {5: ('completed', 4), 6: ('canceled', 3), 7: ('completed', 2), 8: ('testing', 1)}
+    progress = {run_id: Progress(run_id, [ProgressRow(run_id, row_id, status, '', '')])
+                for run_id, (status, row_id) in ends.items()}
+    passed, failed = Result(0, 0), Result(1, 0)
+    tests = {5: RunTests({1: passed, 2: failed}, {}), 6: RunTests({1: passed}, {}),
+             7: RunTests({1: passed, 2: failed}, {}), 8: RunTests({}, {})}
+    facts = AttemptFacts(run(), progress, {}, tests, {5: {1: 6}, 6: {}, 7: {1: 6, 2: 5}, 8: {}})
+
+    assert facts.list_ended() == [
+        EndedAttempt(7, is_completed=True, has_own_result=False, has_failure=True),
+        EndedAttempt(6, is_completed=False, has_own_result=True, has_failure=False),
+        EndedAttempt(5, is_completed=True, has_own_result=True, has_failure=True)]
+    assert facts.source_of_failed == 5

@@ -30,7 +30,9 @@ def completed(run_id, ago=timedelta()):
 @pytest.mark.parametrize(('others', 'have_ended'), [
     ([], True), ([completed(6)], True), ([progress(6)], False),
     ([progress(6, ('testing', '', MAX_SILENCE))], False),
-    ([progress(6, ('testing', '', MAX_SILENCE + timedelta(minutes=1)))], True)])
+    ([progress(6, ('testing', '', MAX_SILENCE + timedelta(minutes=1)))], True),
+    # The newest row counts.
+    ([progress(6, ('preparation', '', 2 * MAX_SILENCE), ('testing', '', timedelta()))], False)])
 def test_every_attempt_must_have_ended_or_lost_its_machine(others, have_ended):
     attempts = {attempt.run_id: attempt for attempt in (completed(5), *others)}
 
@@ -43,9 +45,11 @@ def test_a_run_that_has_lost_its_machine_has_not_ended_itself():
     assert not have_all_ended(5, {5: lost}, NOW, MAX_SILENCE)
 
 
-@pytest.mark.parametrize(('age', 'is_told'), [(timedelta(), True), (timedelta(minutes=1), False)])
-def test_on_a_page_the_author_is_told_for_a_week(age, is_told):
-    attempts = {5: completed(5, TOLD_FOR + age)}
+@pytest.mark.parametrize(('age', 'is_told'), [
+    (timedelta(days=7), True), (timedelta(days=7, minutes=1), False)])
+def test_on_a_page_the_author_is_told_for_a_week_after_the_end(age, is_told):
+    # A row after the end is no end.
+    attempts = {5: progress(5, ('completed', '', age), ('canceled', '', timedelta()))}
 
     assert have_all_ended(5, attempts, NOW, MAX_SILENCE, TOLD_FOR) == is_told
     assert have_all_ended(5, attempts, NOW, MAX_SILENCE)

@@ -168,8 +168,13 @@ def test_every_attempt_of_a_run_must_have_ended(github, linux, make_run):
 def test_an_attempt_whose_machine_is_lost_keeps_no_run_from_being_retried(make_run):
     make_run(stages=seed.STARTED, ago=timedelta(hours=4, minutes=-1))
     make_run(stages=seed.STARTED, ago=timedelta(hours=4, minutes=1))
+    # The last row repeats the one before.
+    live = make_run(stages=seed.STARTED, ago=timedelta(hours=9))
+    seed.progress(live, TestStatus.testing)
+    db.session.commit()
 
-    assert [refusal(db.session.get_one(Test, run_id)) for run_id in (1, 2)] == ['Run 1 is still running.', None]
+    assert [refusal(db.session.get_one(Test, run_id)) for run_id in (1, 2, 3)] == [
+        'Run 1 is still running.', None, 'Run 3 is still running.']
 
 
 # The commit

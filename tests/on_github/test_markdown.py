@@ -15,7 +15,8 @@ HIDDEN = {
         # These are no ends of lines in Markdown.
         '\f\x85\u2028\0a\n```\n/retry\n```'],
     'in an HTML block that is shown as code': [
-        '<pre>\n/retry\n</pre>', '  <PRE class="a">\n\n/retry\n</pre>', 'a\n<pre>\n/retry', '<pre\n>\n/retry\n</pre>'],
+        '<pre>\n/retry\n</pre>', '  <PRE class="a">\n\n/retry\n</pre>', 'a\n<pre>\n/retry', '<pre\n>\n/retry\n</pre>',
+        '<details><summary>Log</summary>\n<pre>\n/retry\n</pre></details>'],
     'in an HTML comment': [
         '<!-- /retry -->', '<!--\n/retry\n-->', '<!--\n\n/retry\n-->', '<!--\n/retry', 'a <!--\n/retry\n--> b',
         '<!-- a -->\n<!--\n/retry\n-->', '<!--\n```\n/retry\n-->', '<!-- a -->/retry', '- <!--\n/retry']}
