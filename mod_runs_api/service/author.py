@@ -32,7 +32,7 @@ def require_retries_left(author_retries: int, db: Database, run: Run) -> None:
 
 def count_retries_left(db: Database, settings: Settings, run: Run, attempts: Mapping[int, Progress],
                        max_age: timedelta | None = None) -> int:
-    """Return how many retries the author may request now by the command for a run; 0 if it means no attempt of it."""
+    """Return how many retries of a run its author may request now; 0 if the command would take another run, or none."""
     rules = settings.retry_rules
     if not (rules.allow_author(run) and have_all_ended(run.id, attempts, clock.now(), settings.max_silence, max_age)):
         return 0
