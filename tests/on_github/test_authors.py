@@ -68,18 +68,39 @@ def test_an_author_who_is_a_user_without_a_role_is_the_requester_and_an_owner(by
         assert list_attempts(linux.id)[1].requested_by == 'octocat on GitHub'
 
 
-def test_an_author_retries_a_run_as_often_as_the_setting_says_even_if_retries_are_deleted(by_author, linux, rows):
+def test_an_author_retries_a_run_as_often_as_the_setting_says_even_if_retries_are_deleted(
+        by_author, github, linux, rows):
     end(make_retry(by_author()))
     second = make_retry(by_author(**{'comment.id': 2}))
     end(second)
     delete_run(2)
+    github.asked.clear()
 
     assert by_author().reply == (
         f'- linux: run {linux.id} is not retried: `The author of this pull request has retried this run 2 times '
         'already. Ask a maintainer to retry it.`')
+    # The database refuses it, before GitHub looks for the build.
+    assert 'artifacts' not in github.asked
     # A second delivery finds its run first.
     assert make_retry(by_author(**{'comment.id': 2})) == second
     assert len(rows.of('run_retry')) == 2
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTHOR_RETRIES': 1}])
+def test_an_author_cannot_use_more_retries_while_github_looks_for_the_build(
+        by_author, github, linux, rows, monkeypatch):
+    look = github.get_artifacts
+
+    def comment_again():
+        monkeypatch.setattr(github, 'get_artifacts', look)
+        assert by_author().retries
+        return look()
+
+    monkeypatch.setattr(github, 'get_artifacts', comment_again)
+
+    assert [refusal.message for refusal in by_author().refusals] == [
+        'The author of this pull request has retried this run 1 time already. Ask a maintainer to retry it.']
+    assert len(rows.of('run_retry')) == 1
 
 
 def test_retries_of_users_of_the_other_platform_and_of_an_older_first_run_use_up_nothing(
