@@ -4,7 +4,6 @@ import pytest
 import seed
 from database import db
 from mod_customized.models import CustomizedTest
-from mod_regression.models import RegressionTest
 from support.changes import add_retries
 
 from .chromium import SMALL, fits, open_dialog, scrolls_inside, serious
@@ -112,10 +111,7 @@ def test_a_small_screen_scrolls_in_one_direction_and_shows_attempts_as_cards(sit
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
 def test_the_second_line_of_a_choice_starts_under_the_first_one(site, visit):
-    with site.app.app_context():
-        passed, failed = db.session.query(RegressionTest).limit(2)
-        passed.active = failed.active = False
-        db.session.commit()
+    site.retire_two_tests()
     page = visit('alice', viewport=SMALL)
     page.goto(site.page)
 

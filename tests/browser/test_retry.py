@@ -5,7 +5,6 @@ import re
 import pytest
 import seed
 from database import db
-from mod_regression.models import RegressionTest
 
 from .chromium import focused, hold, landed, open_dialog, send, tab_to
 
@@ -145,10 +144,7 @@ def test_the_dialog_says_what_is_known_of_the_failed_tests(site, visit):
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
 def test_each_choice_says_how_many_inactive_tests_it_leaves_out(site, page):
-    with site.app.app_context():
-        passed, failed = db.session.query(RegressionTest).limit(2)
-        passed.active = failed.active = False
-        db.session.commit()
+    site.retire_two_tests()
 
     open_dialog(page)
 
