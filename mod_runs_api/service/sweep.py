@@ -30,10 +30,11 @@ from ..extension import ExtensionState
 from ..host.github import post_error
 from ..host.log import describe, log
 from ..settings import Settings
+from .attempts import read_all_attempts
 from .carry_over import carry_over, plan_carry_over
 from .checks import call_checks, list_checks_of_sweeps
 from .retry import read_retry_facts, store_retry
-from .verdict import read_verdict
+from .verdict import judge_attempts
 
 #: How many of the newest automatic attempts of a platform are read. It is more if more may be in flight.
 AUTOMATIC_ATTEMPTS_READ = 50
@@ -251,7 +252,6 @@ def _read_passed_elsewhere(db: Database, run: Run) -> set[int]:
     """Return the tests of :func:`find_passed_elsewhere` for a failed-only retry."""
     if not run.failed_only:
         return set()  # It is retried in any case.
-    verdict = read_verdict(db, run.id)
-    progress = read_progress(db, verdict.attempts)
-    return sweep.find_passed_elsewhere(run.id, verdict.tests, {attempt_id for attempt_id in verdict.attempts
-                                                               if progress[attempt_id].completed})
+    facts = read_all_attempts(db, run)
+    completed_ids = {run_id for run_id, progress in facts.progress.items() if progress.completed}
+    return sweep.find_passed_elsewhere(run.id, judge_attempts(db, facts).tests, completed_ids)
