@@ -20,7 +20,7 @@ from .domain.sweep import Step
 from .errors import InternalError, RunsApiError
 from .extension import extension_state
 from .service.attempts import read_attempts_page
-from .service.carry_over import carry_over, carry_over_all
+from .service.carry_over import carry_over
 from .service.preview import preview_retry
 from .service.retry import build_request, create_retry, find_earlier_retry
 from .service.statistics import count_causes, list_flaky
@@ -58,14 +58,12 @@ def exit_on_error(as_json: bool) -> Iterator[None]:
         raise SystemExit(EXIT_CODES[error.code]) from None
 
 
-def _print_error(error: RunsApiError, as_json: bool, run_id: int | None = None) -> None:
-    """Print an error, as JSON if requested, with the run that it is about if there are several."""
+def _print_error(error: RunsApiError, as_json: bool) -> None:
     if as_json:
-        print_json(error.to_json() if run_id is None else {'run_id': run_id, **error.to_json()})
+        print_json(error.to_json())
     else:
         details = f' {json.dumps(error.details)}' if error.details else ''
-        run = '' if run_id is None else f'Run {run_id}: '
-        print_line(f'Error: {run}{escape(error.message)}{details}', is_error=True)
+        print_line(f'Error: {escape(error.message)}{details}', is_error=True)
     if isinstance(error, InternalError):
         print_line(f'The server said: {escape(error.fault)}', is_error=True)
 
@@ -170,25 +168,15 @@ CARRY_OVER_COLUMNS: Columns = {
 
 
 @command('carry-over', json_help='Print JSON lines.')
-@click.argument('run_id', type=int, required=False)
-def carry_over_command(run_id: int | None, as_json: bool) -> None:
+@click.argument('run_id', type=int)
+def carry_over_command(run_id: int, as_json: bool) -> None:
     """
-    Carry results over into the failed-only retry RUN_ID, or into each that has not got them. It may be repeated.
+    Carry results over into the failed-only retry RUN_ID. It may be repeated.
 
-    Prints the run and the number of results.
+    Prints the run and the number of results. The sweep does the same for the retries of the last two days.
     """
-    errors: dict[int, RunsApiError] = {}
-    try:
-        transactions = extension_state().transactions
-        carried_over = (carry_over_all(transactions, errors) if run_id is None else
-                        [(run_id, transactions.run(carry_over, run_id))])
-        print_list(({'run_id': found_id, 'results': count} for found_id, count in carried_over), CARRY_OVER_COLUMNS,
-                   empty='No results were carried over.', as_json=as_json)
-    finally:
-        for failed_id, error in errors.items():
-            _print_error(error, as_json, failed_id)
-    if errors:
-        raise SystemExit(EXIT_CODES[next(iter(errors.values())).code])
+    count = extension_state().transactions.run(carry_over, run_id)
+    print_list([{'run_id': run_id, 'results': count}], CARRY_OVER_COLUMNS, as_json=as_json)
 
 
 STEP_COLUMNS: Columns = {

@@ -1,8 +1,5 @@
 """Results are carried over (docs/api.rst): which results are carried over into a failed-only retry, and when."""
 
-import json
-import sqlite3
-from contextlib import contextmanager
 from contextvars import Context
 from datetime import datetime, timedelta, timezone
 
@@ -12,15 +9,13 @@ from database import db
 from mod_customized.models import CustomizedTest
 from mod_regression.models import RegressionTest
 from mod_test.models import TestProgress, TestResult, TestResultFile, TestStatus
-from sqlalchemy import Engine, delete, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
-from support.api import AWAY
-from support.changes import change_retries, delete_run, restart_run
+from support.changes import change_retries, restart_run
 from support.executions import CRASH, FAIL, NO_FILE, OTHER_FAIL, PASS
 from support.histories import add_attempts, end, end_only, finish, report
 from support.histories import retry_in_process as retry
-from support.statements import before_statements, fail, record_statements, watch_statements
+from support.statements import before_statements
 
 
 def ids(tests):
@@ -87,7 +82,7 @@ def test_only_an_active_test_with_a_result_elsewhere_alone_is_carried_over(comma
     assert rows.carried_over(new) == {tests[1].id: first}
     tests[0].active = True
     db.session.commit()
-    assert command('carry-over').output == (f'{new}\t1\n' if gone == 'inactive' else '')
+    assert command('carry-over', new).output == (f'{new}\t1\n' if gone == 'inactive' else f'{new}\t0\n')
 
 
 @pytest.mark.parametrize(('reported', 'origin', 'status'), [
@@ -177,7 +172,7 @@ def test_an_origin_that_changes_meanwhile_is_read_again(app, rows, first, tests)
     new = retry(first, failed_only=True)
     left = iter([f'DELETE FROM test_result WHERE test_id = {first}'])
 
-    with before_statements(db.engine, 'test_result.runtime', lambda connection: [
+    with before_statements(db.engine, 'regression_test_id, test_result.runtime', lambda connection: [
             connection.exec_driver_sql(statement) for statement in left]):
         end(new)
 
@@ -203,85 +198,11 @@ def test_if_it_fails_the_end_stands_and_a_command_carries_over_later(command, ro
 
     change_retries(created_at=datetime(2020, 1, 1))  # However long ago.
 
-    one, rest, again = command('carry-over', new), command('carry-over'), command('carry-over', new)
+    one, rest, again = command('carry-over', new), command('sweep'), command('carry-over', new)
 
-    assert (one.output, rest.output, again.output) == (f'{new}\t3\n', f'{other}\t3\n{of_job}\t3\n', f'{new}\t0\n')
+    assert (one.output, again.output) == (f'{new}\t3\n', f'{new}\t0\n')
+    assert rest.output == f'{other}\tcarried over\t-\t3 results\n{of_job}\tcarried over\t-\t3 results\n'
     assert len(rows.carried_over(new)) == len(rows.carried_over(other)) == 3
-
-
-@pytest.fixture
-def incomplete(first):
-    """Return three completed retries into which nothing was carried over."""
-    run_ids = [retry(first, failed_only=True) for _ in range(3)]
-    for run_id in run_ids:
-        end_only(run_id)
-    return run_ids
-
-
-def test_a_retry_that_is_deleted_meanwhile_keeps_no_other_from_its_results(command, incomplete):
-    with before_statements(Engine, 'test.platform', lambda connection: delete_run(incomplete[0], connection)):
-        assert command('carry-over').output == f'{incomplete[1]}\t3\n{incomplete[2]}\t3\n'
-
-
-@contextmanager
-def failing(faults):
-    """Let carrying over fail while the block lasts, with the error of each run."""
-    def fail_into(_connection, statement):
-        run_id = statement.parameters[0][0] if statement.startswith('INSERT INTO run_carried_over') else None
-        if run_id in faults:
-            raise faults[run_id]
-
-    with watch_statements(Engine, fail_into):
-        yield
-
-
-def errors_of(result):
-    """Return the lines with errors that a command has printed."""
-    return [line for line in result.stderr.splitlines() if line.startswith('Error')]
-
-
-LOCKED = OperationalError('SELECT secret', {}, sqlite3.OperationalError('database is locked'))
-
-
-@pytest.mark.parametrize(('fault', 'message', 'code'), [
-    (KeyError('secret'), 'An unexpected error occurred.', 10), (LOCKED, AWAY, 3)])
-def test_the_command_names_a_run_that_fails_and_goes_on_behind_it(command, incomplete, fault, message, code):
-    with failing({incomplete[0]: fault, incomplete[1]: KeyError()}):
-        done, as_json = command('carry-over'), command('carry-over', '--json')
-
-    assert (done.exit_code, done.stdout, as_json.exit_code) == (code, f'{incomplete[2]}\t3\n', code)
-    assert errors_of(done) == [f'Error: Run {incomplete[0]}: {message}',
-                               f'Error: Run {incomplete[1]}: An unexpected error occurred.']
-    assert [json.loads(line)['run_id'] for line in as_json.stdout.splitlines()] == incomplete[:2]
-
-
-def test_the_command_stops_if_the_database_is_away(command, incomplete):
-    ping = 'SELECT ? AS anon_1'
-    with failing({incomplete[0]: KeyError(), incomplete[1]: LOCKED}), before_statements(Engine, ping, fail):
-        done = command('carry-over')
-
-    assert (done.exit_code, done.stdout) == (3, '')
-    assert errors_of(done) == [f'Error: Run {incomplete[0]}: An unexpected error occurred.', f'Error: {AWAY}']
-
-
-def test_the_command_looks_at_no_retry_that_lacks_nothing(command, first, tests):
-    def count():
-        with record_statements(Engine) as sent:
-            assert command('carry-over').output == ''
-        return len(sent)
-
-    without_retries = count()
-    failed = finish(seed.run(tests[:1]).id, tests[:1], failed=tests[:1])
-    finish(retry(failed, failed_only=True), tests[:1])
-    end(retry(first, failed_only=True))
-    finish(retry(first), tests)
-    running = retry(first, failed_only=True)
-    end(running, TestStatus.testing)
-
-    assert count() == without_retries
-    assert command('carry-over', running).output == f'{running}\t0\n'
-    report(retry(failed), tests)  # It has not ended, so that its results are nobody's.
-    assert command('carry-over').output == ''
 
 
 @pytest.mark.parametrize(('ago', 'is_found'), [(timedelta(hours=47), True), (timedelta(hours=80), False)])
@@ -300,7 +221,7 @@ def test_a_sweep_finds_a_late_result_for_two_days_after_the_end_and_the_command_
     report(canceled, [late])
 
     assert command('sweep').output == (f'{new}\tcarried over\t-\t1 result\n' if is_found else '')
-    assert command('carry-over').output == ('' if is_found else f'{new}\t1\n')
+    assert command('carry-over', new).output == f'{new}\t{int(not is_found)}\n'
     assert rows.carried_over(new)[late.id] == canceled
 
 
@@ -311,7 +232,7 @@ def test_a_completed_retry_does_not_change_because_of_what_started_later(command
     end(full, TestStatus.testing)
     finish(full, [added], failed=[added])
 
-    assert [command(*arguments).output for arguments in (['sweep'], ['carry-over'])] == ['', '']
+    assert (command('sweep').output, command('carry-over', new).output) == ('', f'{new}\t0\n')
     assert rows.carried_over(new) == {tests[0].id: first}
 
 
@@ -326,8 +247,6 @@ def test_a_carried_over_result_that_somebody_deleted_is_neither_copied_again_nor
                                                         CustomizedTest.regression_id == tests[0].id))
     db.session.commit()
 
-    outputs = [command(*arguments).output for arguments in (['sweep'], ['carry-over'], ['carry-over', new])]
-
-    assert outputs == ['', '', f'{new}\t0\n']
+    assert (command('sweep').output, command('carry-over', new).output) == ('', f'{new}\t0\n')
     attempt = attempts(new).json['data'][-1]
     assert (attempt['tests'], attempt['not_run'], attempt['carried_over']) == (2 + is_listed, is_listed, 1)

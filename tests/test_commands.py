@@ -20,7 +20,7 @@ from mod_runs_api import cli, retry_run
 
 #: Every command, as it is called for a run, and for many of them.
 OF_A_RUN = ['retry', 'retry --dry-run', 'attempts', 'verdict', 'carry-over']
-OF_MANY = ['carry-over', 'sweep', 'sweep --dry-run', 'causes', 'flaky']
+OF_MANY = ['sweep', 'sweep --dry-run', 'causes', 'flaky']
 JSON = pytest.mark.parametrize('options', [[], ['--json']], ids=['text', 'json'])
 
 
@@ -111,8 +111,7 @@ def test_a_person_reads_headings_and_a_sentence_in_the_place_of_an_empty_list(co
         head = command(*arguments).output.splitlines()[0]
         assert re.split('  +', head) == list(columns)
     empty = [
-        (['carry-over'], 'No results were carried over.\n'), (['sweep'], 'There is nothing to do.\n'),
-        (['flaky'], 'No test was flaky in 0 runs with retries.\n'),
+        (['sweep'], 'There is nothing to do.\n'), (['flaky'], 'No test was flaky in 0 runs with retries.\n'),
         (['verdict', run_id], 'No test has another verdict than "passed".\npass\n')]
     for arguments, sentence in empty:
         assert command(*arguments).output == sentence

@@ -254,13 +254,6 @@ def test_the_run_of_the_page_is_listed_with_its_place_however_old_it_is(stranger
     assert (len(listed), listed[-1]['Attempt'], listed[-1]['Run']) == (11, '1', f'{run_ids[0]} (this run)')
 
 
-def test_more_than_25_attempts_are_not_compared(stranger):
-    page = stranger.soup(f'/test/{add_retried_run(2, retries=25)[-1]}')
-
-    assert summary(page) == 'There are too many attempts to compare them here.'
-    assert len(page.select('caption')) == 1
-
-
 # What may be odd
 
 

@@ -25,14 +25,10 @@ from mod_runs_api.service.sweep import plan_sweep
 
 @pytest.fixture(scope='module')
 def databases(tmp_path_factory):
-    """
-    Yield two databases: a small one with more attempts of a run than a page lists, and a large one.
-
-    With more than 24 retries a page would send fewer statements, for it does not compare so many attempts.
-    """
+    """Yield two databases: a small one with more attempts of a run than a page lists, and a large one."""
     folder = tmp_path_factory.mktemp('databases')
     databases = [EntryPoints(f'sqlite:///{folder}/small.db', tests=2, runs=1, retries=11),
-                 EntryPoints(f'sqlite:///{folder}/large.db', tests=300, runs=40, retries=20)]
+                 EntryPoints(f'sqlite:///{folder}/large.db', tests=300, runs=40, retries=30)]
     yield databases
     for database in databases:
         database.close()

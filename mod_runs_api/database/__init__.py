@@ -5,10 +5,12 @@ The functions take one :class:`Database`, a transaction with its tables.
 :class:`mod_runs_api.database.transactions.Transactions` begins and ends it.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, SQLColumnExpression, String, cast, type_coerce
+from sqlalchemy import (ColumnElement, Connection, Executable, LargeBinary, Select, SQLColumnExpression, String, cast,
+                        type_coerce)
 
 from ..host.models import Enumeration
 from .tables import Tables
@@ -24,6 +26,11 @@ class Database(Tables):
     """A transaction on the host's database, and the tables that are used in it."""
 
     connection: Connection
+
+    def read_about(self, ids: Collection[object], statement: Executable) -> Sequence[Any]:
+        """Return the rows of a statement about these ids. For no ids, no statement is sent."""
+        # SQLite would read whole tables.
+        return self.connection.execute(statement).all() if ids else []
 
 
 def has_rows(statement: Select[Any]) -> ColumnElement[bool]:

@@ -6,82 +6,39 @@ A row of ``run_carried_over`` is the mark of a result that was copied from anoth
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import (ColumnElement, FromClause, RowMapping, SQLColumnExpression, and_, exists, false, insert, select,
-                        true)
+from sqlalchemy import ColumnElement, RowMapping, SQLColumnExpression, and_, insert, select, true
 from sqlalchemy.orm import aliased
 
 from ..domain.carry_over import CarryOver
+from ..domain.outcomes import Mark
 from ..domain.progress import ProgressRow
 from ..errors import StaleRead
-from ..host.models import TestProgressModel, TestResultFileModel, TestResultModel
+from ..host.models import TestResultFileModel, TestResultModel
 from . import BY_PRIMARY_KEY, Database
 from .attempts import select_attempts
 from .progress import has_completed
 
 
-def is_carried_over(db: Database, result: type[TestResultModel]) -> ColumnElement[bool]:
-    """Return the condition that a result was carried over into its run: it has a mark."""
-    # A mark counts while the row that completed the retry exists. The restart deletes that row and runs everything.
-    marks, completed = db.run_carried_over.alias(), aliased(db.host.TestProgress)
-    return exists().where(marks.c.run_id == result.test_id, marks.c.regression_test_id == result.regression_test_id,
-                          _mark_is_valid(marks, completed))
-
-
-def _mark_is_valid(marks: FromClause, completed: type[TestProgressModel]) -> ColumnElement[bool]:
-    return and_(completed.id == marks.c.progress_id, completed.test_id == marks.c.run_id)
-
-
-def is_selected_by_carry_over(db: Database, run_id: SQLColumnExpression[int],
-                              regression_test_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
-    """Return the condition that carrying over selected a test for a run. The test was not selected before."""
-    marks, completed = db.run_carried_over.alias(), aliased(db.host.TestProgress)
-    return exists().where(marks.c.run_id == run_id, marks.c.regression_test_id == regression_test_id,
-                          marks.c.was_selected == false(), _mark_is_valid(marks, completed))
-
-
-def read_carried_over(db: Database, run_ids: Collection[int]) -> dict[int, dict[int, int]]:
-    """Return for each run the origin runs of the results carried over into it, by test. They may have been deleted."""
+def read_marks(db: Database, run_ids: Collection[int]) -> dict[int, dict[int, Mark]]:
+    """Return the marks of the results that were carried over into each run, by test."""
     mark, completed = db.run_carried_over.c, db.host.TestProgress
-    origins: dict[int, dict[int, int]] = {run_id: {} for run_id in run_ids}
-    for run_id, regression_test_id, origin_id in db.connection.execute(
-            select(mark.run_id, mark.regression_test_id, mark.origin_run_id)
-            .join_from(db.run_carried_over, completed, _mark_is_valid(db.run_carried_over, completed))
+    marks: dict[int, dict[int, Mark]] = {run_id: {} for run_id in run_ids}
+    # A mark counts while the row that completed the retry exists. The restart deletes that row and runs everything.
+    for run_id, regression_test_id, origin_id, was_selected in db.read_about(
+            run_ids, select(mark.run_id, mark.regression_test_id, mark.origin_run_id, mark.was_selected)
+            .join_from(db.run_carried_over, completed,
+                       and_(completed.id == mark.progress_id, completed.test_id == mark.run_id))
             .where(mark.run_id.in_(run_ids))):
-        origins[run_id][regression_test_id] = origin_id
-    return origins
+        marks[run_id][regression_test_id] = Mark(origin_id, was_selected)
+    return marks
 
 
-def read_own_results(db: Database, run_ids: Collection[int],
-                     regression_test_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return those of the tests that each run ran itself."""
-    result = db.host.TestResult
-    tests: dict[int, set[int]] = {run_id: set() for run_id in run_ids}
-    for run_id, regression_test_id in db.connection.execute(
-            select(result.test_id, result.regression_test_id)
-            .with_hint(result, BY_PRIMARY_KEY)
-            .where(result.test_id.in_(run_ids), result.regression_test_id.in_(regression_test_ids),
-                   ~is_carried_over(db, result))):
-        tests[run_id].add(regression_test_id)
-    return tests
-
-
-def read_tests_with_result(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return the tests of which each run has a result, or had one that was carried over."""
-    # A carried-over result that somebody deleted is not copied again.
-    result = db.host.TestResult
-    tests = {run_id: set(origins) for run_id, origins in read_carried_over(db, run_ids).items()}
-    for run_id, regression_test_id in db.connection.execute(
-            select(result.test_id, result.regression_test_id).where(result.test_id.in_(run_ids))):
-        tests[run_id].add(regression_test_id)
-    return tests
-
-
-def read_reported_files(db: Database, run_ids: Collection[int]) -> dict[tuple[int, int], dict[int, str | None]]:
-    """Return the output files without a result that workers reported, by run and test."""
+def read_reported_files(db: Database, run_id: int) -> dict[int, dict[int, str | None]]:
+    """Return the output files without a result that the worker of a run reported, by test."""
     file, result = db.host.TestResultFile, db.host.TestResult
     has_result = (select(result.test_id).with_hint(result, BY_PRIMARY_KEY)
                   .where(result.test_id == file.test_id, result.regression_test_id == file.regression_test_id).exists())
-    return _read_files(db, file.test_id.in_(run_ids), ~has_result)
+    return {test: files for (_, test), files in _read_files(db, file.test_id == run_id, ~has_result).items()}
 
 
 def read_files(db: Database, run_ids: Collection[int],
@@ -116,7 +73,7 @@ def copy_results(db: Database, plan: CarryOver) -> None:
          'progress_id': completed.id, 'was_selected': regression_test_id in selected}
         for regression_test_id, origin_id in origins.items()])
     files = [row for row in _read_rows(db, file, [file.regression_test_output_id, file.expected, file.got], origins)
-             if row['regression_test_output_id'] not in plan.reported.get((run_id, row['regression_test_id']), {})]
+             if row['regression_test_output_id'] not in plan.reported.get(row['regression_test_id'], {})]
     results = _read_rows(db, result, [result.runtime, result.exit_code, result.expected_rc], origins)
     if len(results) != len(origins):
         raise StaleRead  # An origin run was restarted or deleted in between.
@@ -145,33 +102,23 @@ def is_still_completed(db: Database, completed: ProgressRow) -> bool:
         select(progress.id).where(progress.id == completed.id).with_for_update(read=True)) is not None
 
 
-def find_incomplete_retries(db: Database, run_ids: Collection[int] | None = None) -> dict[int, list[int]]:
-    """Return the completed failed-only retries, of some runs or all, without results that others have, by root run."""
-    retry = db.run_retry.c
-    statement = (select(retry.run_id, retry.root_run_id)
-                 .where(retry.failed_only == true(), has_completed(db, retry.run_id)))
-    if run_ids is not None:
-        statement = statement.where(retry.run_id.in_(run_ids))
-    suspects = {run_id: root_id for run_id, root_id in db.connection.execute(statement)}
-    incomplete: dict[int, list[int]] = {}
-    for root_id, run_id in _read_incomplete(db, suspects):
-        incomplete.setdefault(root_id, []).append(run_id)
-    return incomplete
-
-
-def _read_incomplete(db: Database, retries: Mapping[int, int]) -> Sequence[tuple[int, int]]:
-    """Return root run and run of each retry without a result of an active test that other attempts have."""
+def find_incomplete_retries(db: Database, run_ids: Collection[int]) -> Sequence[int]:
+    """Return the completed failed-only retries, of these runs, without a result of an active test that others have."""
     # This is only a search: domain/carry_over.py decides which of these results a retry gets.
+    retry = db.run_retry.c
+    retries = {run_id: root_id for run_id, root_id in db.connection.execute(
+        select(retry.run_id, retry.root_run_id)
+        .where(retry.run_id.in_(run_ids), retry.failed_only == true(), has_completed(db, retry.run_id)))}
     # Each result is read once. Comparing attempts in pairs took a minute for a hundred of them.
-    retry, result, own, test = db.run_retry.c, db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
+    result, own, test = db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
     attempts = select_attempts(db, set(retries.values()))
     tests = (select(attempts.c.root_id, result.regression_test_id.label('regression_test_id')).distinct()
              .join_from(attempts, result, result.test_id == attempts.c.run_id)
              .join(test, and_(test.id == result.regression_test_id, test.active == true())).subquery())
-    return [(root_id, run_id) for root_id, run_id in db.connection.execute(
-        select(retry.root_run_id, retry.run_id).distinct()
+    return db.connection.scalars(
+        select(retry.run_id).distinct()
         .with_hint(own, BY_PRIMARY_KEY)
         .join_from(db.run_retry, tests, tests.c.root_id == retry.root_run_id)
         .outerjoin(own, and_(own.test_id == retry.run_id, own.regression_test_id == tests.c.regression_test_id))
         .where(retry.run_id.in_(retries), own.test_id.is_(None))
-        .order_by(retry.run_id))]
+        .order_by(retry.run_id)).all()

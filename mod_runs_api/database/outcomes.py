@@ -7,37 +7,28 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, s
 
 from ..domain.outcomes import DifferingFile, Evidence, ExpectedOutput, File, Result, RunTests, selected_or_active
 from . import BY_PRIMARY_KEY, Database, as_bytes
+from .carry_over import read_marks
 from .runs import read_active
 
 
 def read_tests(db: Database, run_ids: Sequence[int]) -> dict[int, RunTests]:
-    """Return the results of each run, and its selected tests without a result."""
-    if not run_ids:
-        return {}
-    selected = _read_selected_without_result(db, run_ids)
-    active = _read_active_with_category(db) if None in selected.values() else {}
-    results = _read_results(db, run_ids)
-    return {run_id: RunTests(results[run_id], selected_or_active(tests, active), tests is not None)
+    """Return the tests of each run: its results, their marks, and the selected tests."""
+    selected = _read_selected_with_category(db, run_ids)
+    active = {} if all(selected.values()) else _read_active_with_category(db)
+    results, marks = _read_results(db, run_ids), read_marks(db, run_ids)
+    return {run_id: RunTests(results[run_id], selected_or_active(tests or None, active), bool(tests), marks[run_id])
             for run_id, tests in selected.items()}
 
 
-def _read_selected_without_result(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, bool] | None]:
-    """Return the selected tests of each run that have no result. None stands for a run without rows."""
-    run, customized, result = db.host.Test, db.host.CustomizedTest, db.host.TestResult
-    tests: dict[int, dict[int, bool]] = {run_id: {} for run_id in run_ids}
-    without_rows = set()
-    for run_id, has_row, test_id, in_category in db.connection.execute(
-            select(run.id, customized.test_id.is_not(None), customized.regression_id,
-                   is_in_category(db, customized.regression_id))
-            .with_hint(result, BY_PRIMARY_KEY)
-            .outerjoin_from(run, customized, customized.test_id == run.id)
-            .outerjoin(result, and_(result.test_id == run.id, result.regression_test_id == customized.regression_id))
-            .where(run.id.in_(run_ids), result.test_id.is_(None))):
-        if has_row:
-            tests[run_id][test_id] = in_category
-        else:
-            without_rows.add(run_id)
-    return {run_id: None if run_id in without_rows else of_run for run_id, of_run in tests.items()}
+def _read_selected_with_category(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, bool]]:
+    """Return the selected tests of each run, each with whether it is in a category."""
+    customized = db.host.CustomizedTest
+    selected: dict[int, dict[int, bool]] = {run_id: {} for run_id in run_ids}
+    for run_id, test_id, in_category in db.read_about(
+            run_ids, select(customized.test_id, customized.regression_id, is_in_category(db, customized.regression_id))
+            .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None))):
+        selected[run_id][test_id] = in_category
+    return selected
 
 
 def _read_active_with_category(db: Database) -> dict[int, bool]:
@@ -49,14 +40,15 @@ def _read_active_with_category(db: Database) -> dict[int, bool]:
 
 def _read_results(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, Result]]:
     result = db.host.TestResult
-    rows = db.connection.execute(
-        select(result.test_id, result.regression_test_id, result.exit_code, result.expected_rc)
-        .where(result.test_id.in_(run_ids))).all()
+    rows = db.read_about(
+        run_ids, select(result.test_id, result.regression_test_id, result.exit_code, result.expected_rc, result.runtime)
+        .where(result.test_id.in_(run_ids)))
     without_file, differing = _read_outputs_without_file(db, run_ids), _read_differing(db, run_ids)
     results: dict[int, dict[int, Result]] = {run_id: {} for run_id in run_ids}
-    for run_id, test_id, exit_code, expected_rc in rows:
+    for run_id, test_id, exit_code, expected_rc, runtime in rows:
         key = run_id, test_id
-        results[run_id][test_id] = Result(exit_code, expected_rc, without_file.get(key, ()), differing.get(key, ()))
+        results[run_id][test_id] = Result(exit_code, expected_rc, without_file.get(key, ()), differing.get(key, ()),
+                                          runtime or 0)
     return results
 
 
@@ -64,8 +56,8 @@ def _read_outputs_without_file(db: Database, run_ids: Sequence[int]) -> dict[tup
     """Return the expected outputs without a file, by the run and the test of a result."""
     result, file, output = db.host.TestResult, db.host.TestResultFile, db.host.RegressionTestOutput
     outputs: dict[tuple[int, int], list[ExpectedOutput]] = defaultdict(list)
-    for run_id, test_id, is_ignored in db.connection.execute(
-            select(result.test_id, result.regression_test_id, output.ignore)
+    for run_id, test_id, is_ignored in db.read_about(
+            run_ids, select(result.test_id, result.regression_test_id, output.ignore)
             .with_hint(file, BY_PRIMARY_KEY)
             .join_from(result, output, output.regression_id == result.regression_test_id)
             .outerjoin(file, and_(file.test_id == result.test_id, file.regression_test_id == result.regression_test_id,
@@ -80,11 +72,11 @@ def _read_differing(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int
     file, variant = db.host.TestResultFile, db.host.RegressionTestOutputFiles
     files: dict[tuple[int, int], dict[int, DifferingFile]] = defaultdict(dict)
     # A file has a row for each variant that is accepted for its output.
-    for run_id, test_id, output_id, got, accepted in db.connection.execute(
-            select(file.test_id, file.regression_test_id, file.regression_test_output_id, as_bytes(file.got),
-                   as_bytes(variant.file_hashes))
-            .outerjoin_from(file, variant, variant.regression_test_output_id == file.regression_test_output_id)
-            .where(file.test_id.in_(run_ids), file.got.is_not(None))):
+    statement = (select(file.test_id, file.regression_test_id, file.regression_test_output_id, as_bytes(file.got),
+                        as_bytes(variant.file_hashes))
+                 .outerjoin_from(file, variant, variant.regression_test_output_id == file.regression_test_output_id)
+                 .where(file.test_id.in_(run_ids), file.got.is_not(None)))
+    for run_id, test_id, output_id, got, accepted in db.read_about(run_ids, statement):
         files[run_id, test_id].setdefault(output_id, DifferingFile(got, set())).accepted.add(accepted)
     return {key: by_output.values() for key, by_output in files.items()}
 
@@ -98,8 +90,8 @@ def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, Sequence[in
     """Return the tests that were selected for each run, in order: their full test sets."""
     customized = db.host.CustomizedTest
     selected: dict[int, list[int]] = {run_id: [] for run_id in run_ids}
-    for run_id, test_id in db.connection.execute(
-            select(customized.test_id, customized.regression_id).distinct()
+    for run_id, test_id in db.read_about(
+            run_ids, select(customized.test_id, customized.regression_id).distinct()
             .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None))
             .order_by(customized.regression_id)):
         selected[run_id].append(test_id)
@@ -131,10 +123,9 @@ def read_evidence(db: Database, run_ids: Sequence[int],
 
 def _find_oldest_runs(db: Database, output_ids: Collection[int]) -> dict[int, int]:
     """Return for each output the oldest run that has a file of it."""
-    # SQLite reads the whole table if there is no output.
     file = db.host.TestResultFile
-    rows = db.connection.execute(
-        select(file.regression_test_output_id, func.min(file.test_id))
+    rows = db.read_about(
+        output_ids, select(file.regression_test_output_id, func.min(file.test_id))
         .where(file.regression_test_output_id.in_(output_ids))
-        .group_by(file.regression_test_output_id)) if output_ids else ()
+        .group_by(file.regression_test_output_id))
     return {output_id: run_id for output_id, run_id in rows}

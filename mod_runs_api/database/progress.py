@@ -13,8 +13,6 @@ from . import Database, as_bytes, as_text, has_rows
 
 def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
     """Return the progress of each run."""
-    if not run_ids:
-        return {}  # Otherwise SQLite reads the whole table.
     progress = db.host.TestProgress
     # The platform repeats the time limit at each tick, so only rows that differ from the one before are read. The last
     # row is read, too, because its time is the last sign of life.
@@ -27,7 +25,7 @@ def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
                 .where(progress.test_id.in_(run_ids)).subquery())
     rows: dict[int, list[ProgressRow]] = {run_id: [] for run_id in run_ids}
     columns = [all_rows.c[name] for name in ProgressRow._fields]
-    for row in db.connection.execute(select(*columns).where(all_rows.c.is_read).order_by(all_rows.c.id)):
+    for row in db.read_about(run_ids, select(*columns).where(all_rows.c.is_read).order_by(all_rows.c.id)):
         progress_row = ProgressRow(*row)
         rows[progress_row.run_id].append(progress_row)
     return {run_id: Progress(run_id, rows[run_id]) for run_id in run_ids}

@@ -28,7 +28,7 @@ def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
     run, root, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
     rows = db.connection.execute(
         select(run.id, as_text(run.platform).label('platform'), as_text(run.test_type).label('test_type'), run.fork_id,
-               run.branch, run.commit, run.pr_nr, last_status(db, run.id).label('status'),
+               run.branch, run.commit, run.pr_nr, last_status(db, run.id).label('stage'),
                func.coalesce(retry.root_run_id, run.id).label('root_id'),
                func.coalesce(root.id, run.id).label('full_set_id'),
                func.coalesce(retry.failed_only, false()).label('failed_only'))
@@ -140,7 +140,7 @@ def read_active(db: Database) -> set[int]:
     return set(db.connection.scalars(select(test.id).where(test.active == true())))
 
 
-def read_commands(db: Database, regression_test_ids: Sequence[int]) -> dict[int, str]:
+def read_command_lines(db: Database, regression_test_ids: Sequence[int]) -> dict[int, str]:
     """Return the command line of each regression test."""
     test = db.host.RegressionTest
     rows = db.connection.execute(select(test.id, test.command).where(test.id.in_(regression_test_ids)))

@@ -1,13 +1,14 @@
 """The attempts of a run: the root run, its retries, and their retries (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from .. import clock
-from .causes import CauseName
+from .carry_over import find_origins
+from .causes import CauseName, RunSummary
 from .outcomes import Outcome, RunTests, find_outcomes, list_not_passed
 from .progress import COMPLETED, Progress, sort_by_end
 from .run import OtherBuild, Run, list_other_builds
@@ -41,23 +42,34 @@ class EndedAttempt(NamedTuple):
 
 @dataclass(frozen=True)
 class AttemptFacts:
-    """The facts about the attempts of a run, from which they are listed and judged. Each is read once."""
+    """All that is read about the attempts of a run. Everything else about them is derived from it."""
 
     run: Run
-    #: The progress and the build of every attempt, by run id.
+    #: The progress, the build and the tests of every attempt, by run id.
     progress: Mapping[int, Progress]
     builds: Mapping[int, str | None]
-    #: The tests of the attempts that are listed or judged.
     tests: Mapping[int, RunTests]
-    #: The origin runs of their carried-over results, by test.
-    origins: Mapping[int, Mapping[int, int]]
+    #: The regression tests that are active now.
+    active_ids: Set[int]
+
+    def summarize(self, run_id: int) -> RunSummary:
+        """Return the summary of an attempt, which its cause follows from."""
+        return RunSummary.of(self.progress[run_id], self.tests[run_id])
 
     def count_carried_over(self, run_id: int) -> dict[int, int]:
         """Return the number of results that were carried over into an attempt, by origin run."""
-        # A carried-over result may have been deleted.
-        counts = Counter(origin_id for test, origin_id in self.origins[run_id].items()
-                         if test in self.tests[run_id].results)
-        return dict(sorted(counts.items()))
+        return dict(sorted(Counter(self.tests[run_id].carried_over.values()).items()))
+
+    def find_origins(self, run_id: int) -> dict[int, int]:
+        """Return the origin run of each result that a failed-only retry gets, or would get if it completed now."""
+        progress, tests = self.progress[run_id], self.tests[run_id]
+        # A carried-over result that somebody deleted is not copied again.
+        with_result = tests.results.keys() | tests.marks.keys()
+        if progress.end is None:
+            # It will have a result of each of its tests.
+            with_result |= find_outcomes(tests).keys()
+        return find_origins(progress.end and progress.completed, self.active_ids - with_result, self.progress,
+                            {attempt_id: of_attempt.own for attempt_id, of_attempt in self.tests.items()})
 
     @property
     def source_of_failed(self) -> int:
@@ -65,14 +77,13 @@ class AttemptFacts:
         return choose_source_of_failed(self.list_ended()) or self.run.root_id
 
     def list_ended(self) -> list[EndedAttempt]:
-        """Return the attempts that have ended, in the order of their ends. It needs the tests of all of them."""
+        """Return the attempts that have ended, in the order of their ends."""
         return [self._describe_ended(end.run_id) for end in sort_by_end(self.progress.values())]
 
     def _describe_ended(self, run_id: int) -> EndedAttempt:
         tests = self.tests[run_id]
         return EndedAttempt(run_id, is_completed=self.progress[run_id].completed is not None,
-                            has_own_result=not tests.results.keys() <= self.origins[run_id].keys(),
-                            has_failure=bool(list_not_passed(find_outcomes(tests))))
+                            has_own_result=bool(tests.own), has_failure=bool(list_not_passed(find_outcomes(tests))))
 
     def list_other_builds(self, run_id: int) -> list[OtherBuild]:
         """Return the carried-over results of an attempt that are of other builds."""

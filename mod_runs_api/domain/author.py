@@ -7,7 +7,7 @@ from typing import NamedTuple
 from .. import clock
 from .attempts import find_unfinished
 from .causes import RunSummary, find_cause
-from .comments import COMMAND, FAILED
+from .comments import COMMAND, FAILED_ONLY
 from .progress import Progress
 from .sentences import counted
 from .verdict import TestVerdict
@@ -28,7 +28,7 @@ class AuthorHint(NamedTuple):
         """Return the sentence for a platform, and for this number of retries."""
         # The command is not at the beginning of the line. There it would be a command in a copy of the sentence.
         return cls('If these failures have another cause than this pull request, its author may write ',
-                   f'{COMMAND} {platform} {FAILED}', f' ({counted(retries_left, "time")}).')
+                   f'{COMMAND} {platform} {FAILED_ONLY}', f' ({counted(retries_left, "time")}).')
 
     @property
     def markdown(self) -> str:

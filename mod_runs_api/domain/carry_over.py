@@ -18,8 +18,8 @@ class CarryOver(NamedTuple):
 
     completed: ProgressRow
     origins: dict[int, int]
-    #: The outputs that workers reported without a result, by run and test.
-    reported: Mapping[tuple[int, int], OutputFiles]
+    #: The outputs that the worker of the retry reported without a result, by test.
+    reported: Mapping[int, OutputFiles]
 
 
 def find_origins(completed: ProgressRow | None, without_result: Collection[int], attempts: Mapping[int, Progress],
@@ -43,19 +43,15 @@ def find_origins(completed: ProgressRow | None, without_result: Collection[int],
     return origins
 
 
-def drop_contradicted(run_id: int, origins: Mapping[int, int], reported: Mapping[tuple[int, int], OutputFiles],
+def drop_contradicted(origins: Mapping[int, int], reported: Mapping[int, OutputFiles],
                       files: Mapping[tuple[int, int], OutputFiles]) -> dict[int, int]:
     """
     Return the origin runs but for the tests that must stay without a result.
 
     These are the tests of which the retry's worker reported an output that differs from that of the origin run.
-    ``reported`` has the outputs that the worker reported without a result, by run and test, and ``files`` those of the
-    origin runs.
+    ``reported`` has the outputs that the worker reported without a result, by test, and ``files`` those of the origin
+    runs, by run and test.
     """
-    agreeing = {}
-    for test, origin_id in origins.items():
-        of_retry, of_origin = reported.get((run_id, test), {}), files.get((origin_id, test), {})
-        # Whether the origin run has each reported output, with the same file.
-        if of_retry.items() <= of_origin.items():
-            agreeing[test] = origin_id
-    return agreeing
+    # The origin run must have each reported output, with the same file.
+    return {test: origin_id for test, origin_id in origins.items()
+            if reported.get(test, {}).items() <= files.get((origin_id, test), {}).items()}

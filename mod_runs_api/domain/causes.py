@@ -8,6 +8,7 @@ the progress rows, which :func:`find_cause` reads. A message that is not in the 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from .outcomes import RunTests
 from .progress import CANCELED, Progress
 
 #: A person or the pull request; the build; code that hangs; the machine, the cloud or GitHub; anything else.
@@ -133,6 +134,16 @@ class RunSummary:
     #: The runtime of the slowest regression test, in milliseconds.
     longest_runtime: int
 
+    @classmethod
+    def of(cls, progress: Progress, tests: RunTests) -> 'RunSummary':
+        """Return the summary of a run."""
+        own = tests.own
+        # No worker receives a test in no category, so it counts only if it has a result. Carrying over selects tests.
+        selected = {test for test, in_category in tests.selected.items() if in_category or test in own}
+        selected -= {test for test, mark in tests.marks.items() if not mark.was_selected}
+        return cls(progress, len(selected) if tests.has_selection else None, len(selected - own), len(own),
+                   max((tests.results[test].runtime for test in own), default=0))
+
     @property
     def has_all_results(self) -> bool:
         """Whether every selected test has a result. If the selection is not known, one result is enough."""
@@ -164,7 +175,7 @@ def find_cause(run: RunSummary) -> Cause | None:
     if last == TIME_LIMIT and run.longest_runtime >= MAX_RUNTIME_OF_TEST:
         return Cause('code', last, CODE_HANGS)
     # Results of a completed run are missing, unless a cancellation after its completion names a known cause.
-    if progress.completed and (progress.status != CANCELED or cause.name == 'unknown'):
+    if progress.completed and (progress.stage != CANCELED or cause.name == 'unknown'):
         missing = 'all' if run.selected is None else f'{run.missing} of {run.selected}'
         return Cause.of_missing(f'{missing} {MISSING_RESULTS}')
     return cause

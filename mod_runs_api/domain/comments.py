@@ -12,7 +12,8 @@ from .retry import Retry, RetryRules
 from .run import PLATFORMS
 from .users import User
 
-COMMAND, FAILED, BECAUSE = '/retry', 'failed', 'because'
+#: The command, and its words but for the platforms.
+COMMAND, FAILED_ONLY, BECAUSE = '/retry', 'failed', 'because'
 
 
 class IgnoredComment(Exception):
@@ -136,7 +137,7 @@ def choose_commands(commands: Iterable[Command | InvalidCommand],
             refusals.append(CommentRefusal(None, None, command.message))
         elif writer.author_login is not None and not command.failed_only:
             refusals.append(CommentRefusal(None, None, 'Only maintainers may run all tests. Write '
-                                                       f'"{COMMAND} {FAILED}" to run those that did not pass.'))
+                                                       f'"{COMMAND} {FAILED_ONLY}" to run those that did not pass.'))
         elif command.platform in wanted:
             refusals.append(CommentRefusal(command.platform, None,
                                            f'Only the first line for {command.platform} counts.'))
@@ -159,13 +160,13 @@ def drop_unmentioned(refusals: Iterable[CommentRefusal], commands: Iterable[Comm
     return [refusal for refusal in refusals if refusal.platform not in unmentioned]
 
 
-def read_commands(lines: Iterable[str]) -> list[Command | InvalidCommand]:
+def parse_commands(lines: Iterable[str]) -> list[Command | InvalidCommand]:
     """
     Return the commands in the lines of a comment, in order.
 
     A line yields one command per named platform, or per platform if it names none.
     """
-    return [command for line in lines if (words := _find_words(line)) is not None for command in _read_words(words)]
+    return [command for line in lines if (words := _find_words(line)) is not None for command in _parse_words(words)]
 
 
 def _find_words(line: str) -> str | None:
@@ -174,16 +175,16 @@ def _find_words(line: str) -> str | None:
     return rest if name.lower() == COMMAND and (not rest or rest[0].isspace()) else None
 
 
-def _read_words(text: str) -> Sequence[Command | InvalidCommand]:
+def _parse_words(text: str) -> Sequence[Command | InvalidCommand]:
     words = text.lower().split()
     count = words.index(BECAUSE) if BECAUSE in words else len(words)
     targets = {*words[:count]}
-    if not targets <= {*PLATFORMS, FAILED}:
+    if not targets <= {*PLATFORMS, FAILED_ONLY}:
         return [InvalidCommand('I do not understand this line. Write /retry, followed by any of: '
-                               f'{", ".join([*PLATFORMS, FAILED])}, because and a reason.')]
+                               f'{", ".join([*PLATFORMS, FAILED_ONLY])}, because and a reason.')]
     if count + 1 == len(words):
         return [InvalidCommand('There is no reason after "because".')]
     # Not from the lowercase words, because the reason is kept to the letter.
     reason = text.split(maxsplit=count + 1)[-1].rstrip() if count < len(words) else None
     named = [platform for platform in PLATFORMS if platform in targets]
-    return [Command(platform, FAILED in targets, reason, bool(named)) for platform in named or PLATFORMS]
+    return [Command(platform, FAILED_ONLY in targets, reason, bool(named)) for platform in named or PLATFORMS]

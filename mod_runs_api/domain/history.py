@@ -1,4 +1,8 @@
-"""The retry history on a run's page (docs/web-pages.rst, "The retry history")."""
+"""
+What the page of a run and the report on it say about its attempts.
+
+See docs/web-pages.rst, "The retry history", and docs/github.rst, "The report on a pull request".
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +10,7 @@ from dataclasses import dataclass
 from .attempts import Attempt
 from .author import AuthorHint
 from .outcomes import Outcome
+from .run import OtherBuild
 from .sentences import PHRASES, other_builds_sentence
 from .verdict import TestVerdict, Verdict
 
@@ -13,8 +18,6 @@ from .verdict import TestVerdict, Verdict
 MAX_LISTED = 10
 #: The number of tests in the grid.
 MAX_TESTS = 50
-#: The number of attempts up to which a page compares them. More would delay the page.
-MAX_COMPARED = 25
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,7 @@ class RetryHistory:
     attempts: list[Attempt]
     #: The number of attempts that are not listed.
     left_out: int
-    #: None if there are too many attempts to compare them for a page.
-    verdict: Verdict | None
+    verdict: Verdict
 
     @property
     def results(self) -> int:
@@ -62,15 +64,13 @@ class RetryHistory:
 
     @property
     def sentence(self) -> str | None:
-        """The verdicts in a sentence, or that there are too many attempts; None if there is nothing to say."""
-        if self.verdict is None:
-            return 'There are too many attempts to compare them here.'
+        """The verdicts in a sentence; None if there is nothing to say."""
         return self.verdict.sentence
 
     @property
     def grid(self) -> Grid | None:
         """The grid; None if there is nothing to show in it."""
-        return None if self.verdict is None else build_grid(self.verdict.tests)
+        return build_grid(self.verdict.tests)
 
     @property
     def other_builds(self) -> str:
@@ -86,6 +86,17 @@ class PageNotes:
     history: RetryHistory | None = None
     #: The sentence for the author of its pull request; None if there is none.
     author_hint: AuthorHint | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the platform's report on a run says about its attempts."""
+
+    verdict: Verdict
+    #: The carried-over results of other builds.
+    other_builds: list[OtherBuild]
+    #: The sentence for the author of the pull request; None if there is none.
+    author_hint: AuthorHint | None
 
 
 def build_grid(tests: Sequence[TestVerdict]) -> Grid | None:

@@ -5,7 +5,7 @@ The outcomes of a regression test in a run, and the evidence for them (docs/api.
 the outcomes, and the verdict compares them.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeVar
 
@@ -42,6 +42,8 @@ class Result(NamedTuple):
     expected_rc: int | None
     outputs_without_file: Collection[ExpectedOutput] = ()
     differing: Collection[DifferingFile] = ()
+    #: In milliseconds.
+    runtime: int = 0
 
 
 def decide(result: Result) -> Outcome:
@@ -55,14 +57,35 @@ def decide(result: Result) -> Outcome:
     return 'pass' if all(file.got in file.accepted for file in result.differing) else 'fail'
 
 
+class Mark(NamedTuple):
+    """The record of a result that was carried over into a run."""
+
+    #: The attempt that ran the test. It may have been deleted.
+    origin_id: int
+    #: Whether the test had been selected for the run before.
+    was_selected: bool
+
+
 class RunTests(NamedTuple):
     """The tests of a run."""
 
     results: Mapping[int, Result]
-    #: Selected test → whether it is in a category. It may omit tests that have a result.
+    #: Selected test → whether it is in a category.
     selected: Mapping[int, bool]
     #: Whether tests were selected for the run. Otherwise it ran every test, inactive ones too.
     has_selection: bool = True
+    #: The results that were carried over into it, by test. A result may have been deleted since.
+    marks: Mapping[int, Mark] = MappingProxyType({})
+
+    @property
+    def own(self) -> Set[int]:
+        """The tests that the run itself ran."""
+        return self.results.keys() - self.marks.keys()
+
+    @property
+    def carried_over(self) -> dict[int, int]:
+        """The origin run of each test whose result was carried over."""
+        return {test: mark.origin_id for test, mark in self.marks.items() if test in self.results}
 
 
 def selected_or_active(selected: T | None, active: T) -> T:

@@ -36,7 +36,7 @@ class Progress:
     rows: Sequence[ProgressRow]
 
     @property
-    def status(self) -> str | None:
+    def stage(self) -> str | None:
         """The last stage of the run; None while it is queued."""
         return self.rows[-1].status if self.rows else None
 
@@ -49,7 +49,7 @@ class Progress:
     def end(self) -> ProgressRow | None:
         """The row that ended the run: the first completed row, or else the first of the canceled rows at the tail."""
         # The platform writes the time limit again at each tick while the machine exists.
-        if self.status not in ENDED_STATUSES:
+        if self.stage not in ENDED_STATUSES:
             return None
         return self.completed or list(takewhile(lambda row: row.status == CANCELED, reversed(self.rows)))[-1]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..errors import InactiveTests, NothingFailed, Refusal, RunNotFinished
-from .attempts import derive_status
-from .outcomes import Outcome, list_not_passed
+from .attempts import AttemptFacts, derive_status
+from .outcomes import Outcome, find_outcomes, list_not_passed
 from .progress import ENDED_STATUSES
 from .run import Run
 from .users import User
@@ -100,7 +100,9 @@ class RetryRequest:
 class RetryFacts:
     """The facts that decide which tests the retry of a run runs, or why it is refused."""
 
-    run: Run
+    run_id: int
+    #: The last stage of the run; None while it is queued.
+    stage: str | None
     #: The tests of the run with their outcomes, in order.
     outcomes: Mapping[int, Outcome]
     #: Whether tests were selected for the run. Otherwise it ran every test, inactive ones too.
@@ -109,6 +111,13 @@ class RetryFacts:
     full_set: Sequence[int]
     #: The tests that are active now.
     active_ids: Collection[int]
+
+    @classmethod
+    def of(cls, attempts: AttemptFacts, run_id: int) -> 'RetryFacts':
+        """Return the facts about one of the attempts."""
+        tests, full_set = attempts.tests[run_id], attempts.tests[attempts.run.full_set_id].selected
+        return cls(run_id, attempts.progress[run_id].stage, find_outcomes(tests), tests.has_selection,
+                   sorted(full_set), attempts.active_ids)
 
     @property
     def not_passed(self) -> list[int]:
@@ -185,12 +194,13 @@ class RetryRules:
 
     def choose_tests(self, facts: RetryFacts, failed_only: bool) -> RetryOption:
         """Return a retry of a run: of all tests, or of those that did not pass. Raises :exc:`Refusal`."""
-        run, tests = facts.run, facts.not_passed if failed_only else facts.full_set
-        if failed_only and run.status not in ENDED_STATUSES:
-            status = derive_status(run.status, Counter())
-            raise RunNotFinished(f'Run {run.id} is still {status}: it has no failed tests yet.', run_status=status)
+        tests = facts.not_passed if failed_only else facts.full_set
+        if failed_only and facts.stage not in ENDED_STATUSES:
+            status = derive_status(facts.stage, Counter())
+            raise RunNotFinished(f'Run {facts.run_id} is still {status}: it has no failed tests yet.',
+                                 run_status=status)
         if failed_only and not tests:
-            raise NothingFailed(f'No test of run {run.id} failed: there is nothing to run again.')
+            raise NothingFailed(f'No test of run {facts.run_id} failed: there is nothing to run again.')
         inactive_ids = [test for test in tests if test not in facts.active_ids]
         named = _name_tests(inactive_ids)
         # A run without a selection runs inactive tests too, but nobody selected them.

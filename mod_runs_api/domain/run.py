@@ -39,7 +39,7 @@ class Run:
         The hash of the commit.
     pr_nr : int
         The number of the pull request. 0 if there is none.
-    status : str or None
+    stage : str or None
         The last stage of the run: preparation, testing, completed or canceled. None while it is queued. A stage never
         says whether tests passed.
     root_id : int
@@ -57,7 +57,7 @@ class Run:
     branch: str
     commit: str
     pr_nr: int
-    status: str | None
+    stage: str | None
     root_id: int
     full_set_id: int
     failed_only: bool

@@ -1,11 +1,11 @@
 """The line about retries in the platform's report (docs/github.rst, "The report on a pull request")."""
 
-from ..domain.report import Report
+from ..domain.history import Report
 from ..domain.sentences import Finding, count_attempts, counted, list_findings, other_builds_sentence
 from ..extension import extension_state
 from ..host.log import describe, log
 from ..host.runtime import regression_test_page, to_external
-from ..service.report import read_report
+from ..service.history import read_report
 
 #: The number of tests with one verdict that are linked.
 MAX_LINKS = 10

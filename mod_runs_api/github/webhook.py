@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from ..domain.comments import COMMAND, Comment, IgnoredComment, read_commands
+from ..domain.comments import COMMAND, Comment, IgnoredComment, parse_commands
 from ..domain.users import MAX_LOGIN_LENGTH
 from ..extension import extension_state
 from ..host.github import github_access
@@ -100,7 +100,7 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
     try:
         comment = read_comment(payload)
         # Most comments have no command, and need no parser.
-        commands = read_commands(find_visible_lines(comment.body)) if COMMAND in comment.body.lower() else []
+        commands = parse_commands(find_visible_lines(comment.body)) if COMMAND in comment.body.lower() else []
         if not commands:
             raise IgnoredComment('The comment has no command.')
         retries, refusals = retry_for_comment(state, comment, commands)

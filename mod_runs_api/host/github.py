@@ -75,14 +75,19 @@ class CheckedRun(Run):
     """
     A run that is to be retried, for the checks (docs/github.rst, "Checks").
 
-    It has the attributes of :class:`mod_runs_api.domain.run.Run`, and those below from GitHub. A query that fails
-    raises PyGithub's error, or :exc:`NotConfigured`, each time. If GitHub did not answer, every later query raises the
-    same.
+    It has the attributes of :class:`mod_runs_api.domain.run.Run`, and those below, most of them from GitHub. A query
+    that fails raises PyGithub's error, or :exc:`NotConfigured`, each time. If GitHub did not answer, every later query
+    raises the same.
     """
 
     _answers: dict[str, Any] = field(default_factory=dict)
     #: By the name of the query; by '' if GitHub did not answer.
     _failures: dict[str, Exception] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str | None:
+        """The last stage of the run, by the platform's name for it."""
+        return self.stage
 
     @property
     def repository(self) -> Any:

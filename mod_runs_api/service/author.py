@@ -6,11 +6,9 @@ from datetime import timedelta
 from .. import clock
 from ..database import Database
 from ..database.attempts import count_author_retries
-from ..database.causes import read_run_summaries
-from ..database.runs import find_newest_run, find_run
+from ..database.runs import find_newest_run
 from ..domain.attempts import AttemptFacts
 from ..domain.author import AuthorHint, find_unexplained, have_all_ended
-from ..domain.outcomes import find_outcomes
 from ..domain.progress import Progress
 from ..domain.retry import RetryFacts, RetryRules
 from ..domain.run import PullRequest, Run
@@ -48,12 +46,9 @@ def find_author_hint(db: Database, rules: RetryRules, facts: AttemptFacts, verdi
     """Return the sentence that names the command to the author; None if the command would do nothing of use."""
     if not retries_left:
         return None
-    source = find_run(db, facts.source_of_failed)
-    tests = facts.tests[source.id]
-    active_ids = [test.regression_test_id for test in verdict.tests if test.active]
-    option = rules.find_option(
-        RetryFacts(source, find_outcomes(tests), tests.has_selection, (), active_ids), failed_only=True)
-    summary = read_run_summaries(db, {source.id: facts.progress[source.id]})[source.id]
-    unexplained = find_unexplained(summary, option.regression_test_ids, verdict.tests)
-    _, failing_on_master = find_failing_on_master(db, source, unexplained) if unexplained else (None, set())
+    source_id = facts.source_of_failed
+    option = rules.find_option(RetryFacts.of(facts, source_id), failed_only=True)
+    unexplained = find_unexplained(facts.summarize(source_id), option.regression_test_ids, verdict.tests)
+    _, failing_on_master = (find_failing_on_master(db, facts.run, source_id, unexplained) if unexplained else
+                            (None, set()))
     return AuthorHint.of(facts.run.platform, retries_left) if unexplained - failing_on_master else None

@@ -13,25 +13,22 @@ completes, every active test that it did not run itself gets the last result of 
   simultaneous ends, the second violates the primary key of the marks and is repeated.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
 from ..database import Database
-from ..database.attempts import read_attempt_ids
-from ..database.carry_over import (copy_results, find_incomplete_retries, is_still_completed, read_files,
-                                   read_own_results, read_reported_files, read_tests_with_result)
-from ..database.faults import log_fault
-from ..database.progress import read_progress
-from ..database.runs import find_run, read_active
+from ..database.carry_over import copy_results, is_still_completed, read_files, read_reported_files
+from ..database.runs import find_run
 from ..database.transactions import Transactions
-from ..domain.carry_over import CarryOver, drop_contradicted, find_origins
-from ..domain.progress import Progress, ProgressRow
+from ..domain.carry_over import CarryOver, drop_contradicted
+from ..domain.run import Run
 from ..domain.sentences import counted
-from ..errors import RunNotFound, RunsApiError, ServiceUnavailable, StaleRead
+from ..errors import StaleRead
 from ..extension import find_extension_state
 from ..host.log import describe, log
+from .attempts import read_all_attempts
 
 
 def complete_runs(session: Session, run_ids: Collection[int]) -> None:
@@ -60,56 +57,23 @@ def _carry_over_or_log(transactions: Transactions, run_id: int) -> None:
 def carry_over(db: Database, run_id: int) -> int:
     """Carry the results of other attempts over into a completed failed-only retry, and return their number."""
     run = find_run(db, run_id)
-    plans = plan_carry_over(db, run.root_id, [run_id]) if run.failed_only else []
-    for plan in plans:
-        copy_results(db, plan)
-        # This is last, so that nothing waits for its lock.
-        if not is_still_completed(db, plan.completed):
-            raise StaleRead
-    return sum(len(plan.origins) for plan in plans)
+    plan = plan_carry_over(db, run) if run.failed_only else None
+    if plan is None:
+        return 0
+    copy_results(db, plan)
+    # This is last, so that nothing waits for its lock.
+    if not is_still_completed(db, plan.completed):
+        raise StaleRead
+    return len(plan.origins)
 
 
-def carry_over_all(transactions: Transactions, errors: dict[int, RunsApiError]) -> Iterator[tuple[int, int]]:
-    """Carry over into each incomplete retry, and yield it with the number of results. The errors are added by run."""
-    incomplete = transactions.run(find_incomplete_retries)
-    for run_id in sorted(run_id for run_ids in incomplete.values() for run_id in run_ids):
-        try:
-            count = transactions.run(carry_over, run_id)
-        except RunNotFound:
-            continue  # The run has just been deleted.
-        except Exception as fault:
-            error = fault if isinstance(fault, RunsApiError) else log_fault(fault)
-            if isinstance(error, ServiceUnavailable):
-                transactions.ping()  # Raises the same if the failure is not only about this run.
-            errors[run_id] = error
-        else:
-            # It is 0 while the attempt that has the results has not ended.
-            if count:
-                yield run_id, count
-
-
-def plan_carry_over(db: Database, root_id: int, run_ids: Sequence[int]) -> list[CarryOver]:
-    """Return the results that are to be carried over into failed-only retries of one root run."""
-    attempts = read_progress(db, read_attempt_ids(db, root_id))
-    completed = {run_id: attempt.completed for run_id, attempt in attempts.items()
-                 if run_id in run_ids and attempt.end and attempt.completed}
-    origins = read_origins(db, attempts, read_tests_with_result(db, list(completed)), completed)
-    reported = read_reported_files(db, list(completed))
-    files = read_files(db, list(attempts), {test for _, test in reported}) if reported else {}
-    plans = [CarryOver(row, drop_contradicted(run_id, origins[run_id], reported, files), reported)
-             for run_id, row in completed.items()]
-    return [plan for plan in plans if plan.origins]
-
-
-def read_origins(db: Database, attempts: Mapping[int, Progress], with_result: Mapping[int, Collection[int]],
-                 completed: Mapping[int, ProgressRow]) -> dict[int, dict[int, int]]:
-    """
-    Return the origin run of each result that failed-only retries get.
-
-    ``with_result`` has the tests of which each retry has a result, or will have one if it has not ended.
-    """
-    active = read_active(db)
-    without_result = {run_id: active.difference(tests) for run_id, tests in with_result.items()}
-    own_results = read_own_results(db, list(attempts), set().union(*without_result.values()))
-    return {run_id: find_origins(completed.get(run_id), tests, attempts, own_results)
-            for run_id, tests in without_result.items()}
+def plan_carry_over(db: Database, run: Run) -> CarryOver | None:
+    """Return the results to carry over into a failed-only retry; None if it has not completed, or gets none."""
+    facts = read_all_attempts(db, run)
+    progress = facts.progress[run.id]
+    if progress.end is None or progress.completed is None:
+        return None
+    reported = read_reported_files(db, run.id)
+    files = read_files(db, list(facts.progress), reported.keys()) if reported else {}
+    origins = drop_contradicted(facts.find_origins(run.id), reported, files)
+    return CarryOver(progress.completed, origins, reported) if origins else None

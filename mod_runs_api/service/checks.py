@@ -42,7 +42,7 @@ def every_attempt_has_ended(run: CheckedRun) -> str | None:
     if unfinished is None:
         return None
     which = '' if unfinished.run_id == run.id else ', an attempt of the same run,'
-    return f'Run {unfinished.run_id}{which} is still {derive_status(unfinished.status, Counter())}.'
+    return f'Run {unfinished.run_id}{which} is still {derive_status(unfinished.stage, Counter())}.'
 
 
 def pull_request_is_open(run: CheckedRun) -> str | None:

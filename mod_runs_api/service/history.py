@@ -1,13 +1,13 @@
-"""Reading what the page of a run says about its attempts (docs/web-pages.rst)."""
+"""Reading what the page of a run and the report on it say about its attempts (docs/web-pages.rst, docs/github.rst)."""
 
 from ..database import Database
 from ..database.attempts import read_attempts
 from ..database.progress import read_progress
 from ..database.runs import find_run
 from ..domain.author import TOLD_FOR
-from ..domain.history import MAX_COMPARED, MAX_LISTED, PageNotes, RetryHistory
+from ..domain.history import MAX_LISTED, PageNotes, Report, RetryHistory
 from ..settings import Settings
-from .attempts import build_attempts, read_attempt_facts
+from .attempts import build_attempts, read_all_attempts, read_attempt_facts
 from .author import count_retries_left, find_author_hint
 from .verdict import judge_attempts
 
@@ -31,14 +31,20 @@ def read_page_notes(db: Database, settings: Settings, run_id: int, has_button: b
     if not is_retried and not retries_left:
         return PageNotes()
     listed = records[-MAX_LISTED:][::-1] + [record for record in records[:-MAX_LISTED] if record.run_id == run_id]
-    are_compared = len(records) <= MAX_COMPARED
-    facts = read_attempt_facts(db, run, progress, [record.run_id for record in (records if are_compared else listed)])
-    verdict = judge_attempts(db, facts) if are_compared else None
+    facts = read_attempt_facts(db, run, progress)
+    verdict = judge_attempts(db, facts)
     history = None
     if is_retried:
-        attempts = build_attempts(db, facts, listed)
+        attempts = build_attempts(facts, listed)
         own = next(attempt for attempt in attempts if attempt.run_id == run_id)
         history = RetryHistory(own, attempts, len(records) - len(attempts), verdict)
-    if verdict is None:
-        return PageNotes(history)
     return PageNotes(history, find_author_hint(db, settings.retry_rules, facts, verdict, retries_left))
+
+
+def read_report(db: Database, settings: Settings, run_id: int) -> Report:
+    """Return what the report on a run says about retries. Raises :exc:`RunNotFound`."""
+    facts = read_all_attempts(db, find_run(db, run_id))
+    verdict = judge_attempts(db, facts)
+    retries_left = count_retries_left(db, settings, facts.run, facts.progress)
+    return Report(verdict, facts.list_other_builds(run_id),
+                  find_author_hint(db, settings.retry_rules, facts, verdict, retries_left))

@@ -11,8 +11,9 @@ from ..domain.outcomes import find_outcomes, list_not_passed
 from ..domain.run import Run
 
 
-def find_failing_on_master(db: Database, run: Run, regression_test_ids: Collection[int]) -> tuple[int | None, set[int]]:
-    """Return the run of master that a run is compared with, and the tests that fail in both in the same way."""
+def find_failing_on_master(db: Database, run: Run, attempt_id: int,
+                           regression_test_ids: Collection[int]) -> tuple[int | None, set[int]]:
+    """Return the run of master that an attempt of a run is compared with, and the tests that fail in both alike."""
     newest_id = None if run.is_of_master else find_newest_of_master(db, run)
     if newest_id is None:
         return None, set()
@@ -21,7 +22,7 @@ def find_failing_on_master(db: Database, run: Run, regression_test_ids: Collecti
     master_id = max((attempt.completed for attempt in attempts if attempt.completed), key=lambda row: row.id).run_id
     not_passed_there = list_not_passed(find_outcomes(read_tests(db, [master_id])[master_id]))
     failed = set(not_passed_there).intersection(regression_test_ids)
-    evidence = read_evidence(db, [run.id, master_id], sorted(failed))
+    evidence = read_evidence(db, [attempt_id, master_id], sorted(failed))
     ways = {key: of_test.way_to_fail for key, of_test in evidence.items()}
     return master_id, {test for test in failed
-                       if (test, run.id) in ways and ways[test, run.id] == ways.get((test, master_id))}
+                       if (test, attempt_id) in ways and ways[test, attempt_id] == ways.get((test, master_id))}

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from ..database import Database
 from ..database.runs import find_run
-from ..domain.attempts import derive_status
+from ..domain.attempts import AttemptFacts, derive_status
 from ..domain.preview import Preview
-from ..domain.retry import RetryRules
+from ..domain.retry import RetryFacts, RetryRules
 from ..domain.run import Run
 from ..domain.sentences import to_hint
 from ..errors import RefusedByCheck
@@ -16,7 +16,6 @@ from ..extension import ExtensionState
 from .attempts import read_all_attempts
 from .checks import call_checks
 from .master import find_failing_on_master
-from .retry import read_retry_facts
 from .verdict import judge_attempts
 
 
@@ -33,16 +32,16 @@ def preview_retry(state: ExtensionState, run_id: int, *, calls_checks: bool = Tr
 
 def _read_preview(db: Database, run_id: int, rules: RetryRules) -> tuple[Run, Preview]:
     run = find_run(db, run_id)
-    facts = read_retry_facts(db, [run])[run_id]
+    attempts = read_all_attempts(db, run)
+    facts = RetryFacts.of(attempts, run_id)
     everything = rules.find_option(facts, failed_only=False)
     failed_only = rules.find_option(facts, failed_only=True)
     if failed_only.regression_test_ids:
-        failed_only = replace(failed_only, hint=_read_hint(db, run, failed_only.regression_test_ids))
-    return run, Preview(run_id, derive_status(run.status, Counter(facts.outcomes.values())), everything, failed_only)
+        failed_only = replace(failed_only, hint=_read_hint(db, attempts, failed_only.regression_test_ids))
+    return run, Preview(run_id, derive_status(run.stage, Counter(facts.outcomes.values())), everything, failed_only)
 
 
-def _read_hint(db: Database, run: Run, regression_test_ids: Collection[int]) -> str | None:
+def _read_hint(db: Database, attempts: AttemptFacts, regression_test_ids: Collection[int]) -> str | None:
     """Return a hint about tests that may be run again, from the attempts and from master; None if there is none."""
-    master_id, same = find_failing_on_master(db, run, regression_test_ids)
-    verdict = judge_attempts(db, read_all_attempts(db, run))
-    return to_hint(verdict.tests, regression_test_ids, master_id, same)
+    master_id, same = find_failing_on_master(db, attempts.run, attempts.run.id, regression_test_ids)
+    return to_hint(judge_attempts(db, attempts).tests, regression_test_ids, master_id, same)

@@ -109,15 +109,13 @@ def _choose_tests(db: Database, rules: RetryRules, run: Run, failed_only: bool) 
 def read_retry_facts(db: Database, runs: Collection[Run], *, with_outcomes: bool = True,
                      with_full_sets: bool = True) -> dict[int, RetryFacts]:
     """Return the facts of runs that decide about their retries: for a retry, its preview and the sweep."""
-    if not runs:
-        return {}  # Otherwise SQLite reads whole tables.
     tests = read_tests(db, [run.id for run in runs] if with_outcomes else [])
     full_sets = read_selected(db, list({run.full_set_id for run in runs})) if with_full_sets else {}
     active_ids = read_active(db)
     facts = {}
     for run in runs:
         of_run = tests.get(run.id, RunTests({}, {}))
-        facts[run.id] = RetryFacts(run, find_outcomes(of_run), of_run.has_selection,
+        facts[run.id] = RetryFacts(run.id, run.stage, find_outcomes(of_run), of_run.has_selection,
                                    full_sets.get(run.full_set_id, ()), active_ids)
     return facts
 

@@ -5,14 +5,13 @@ from contextlib import suppress
 
 from ..database import Database
 from ..database.attempts import read_last_retried
-from ..database.causes import read_run_summaries
-from ..database.progress import read_progress
 from ..database.runs import read_last_ended
 from ..database.transactions import Transactions
 from ..domain.causes import Cause, find_cause
 from ..domain.statistics import CauseCounts, FlakyTests, count_flaky
 from ..domain.verdict import Verdict
 from ..errors import RunNotFound
+from .causes import read_run_summaries
 from .verdict import read_verdict
 
 #: The number of runs that are read at once. From 200 on (eq_range_index_dive_limit) MySQL and MariaDB plan a statement
@@ -30,7 +29,7 @@ def count_causes(transactions: Transactions, last: int) -> CauseCounts:
 
 
 def _find_causes(db: Database, run_ids: Sequence[int]) -> list[Cause | None]:
-    summaries = read_run_summaries(db, read_progress(db, run_ids))
+    summaries = read_run_summaries(db, run_ids)
     # A run that has just been restarted has no end.
     return [find_cause(summary) for summary in summaries.values() if summary.progress.end is not None]
 

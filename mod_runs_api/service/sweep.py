@@ -14,7 +14,6 @@ from functools import partial
 from .. import clock
 from ..database import Database
 from ..database.carry_over import find_incomplete_retries
-from ..database.causes import read_run_summaries
 from ..database.progress import read_progress
 from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
 from ..database.sweep import (read_automatic_attempts, read_automatic_sources, read_last_completed, read_machines,
@@ -32,6 +31,7 @@ from ..host.log import describe, log
 from ..settings import Settings
 from .attempts import read_all_attempts
 from .carry_over import carry_over, plan_carry_over
+from .causes import read_run_summaries
 from .checks import call_checks, list_checks_of_sweeps
 from .retry import read_retry_facts, store_retry
 from .verdict import judge_attempts
@@ -174,10 +174,10 @@ def _read_recent_rows(db: Database, now: datetime, period: timedelta) -> list[Pr
 
 def _plan_carrying_over(db: Database, run_ids: Collection[int]) -> list[Step]:
     # There is no plan while the attempt that has the results has not ended.
-    incomplete = find_incomplete_retries(db, run_ids)
-    plans = [plan for root_id, retries in incomplete.items() for plan in plan_carry_over(db, root_id, retries)]
-    return [Step(plan.completed.run_id, 'carried over', counted(len(plan.origins), 'result'))
-            for plan in sorted(plans, key=lambda plan: plan.completed.run_id)]
+    runs = read_runs(db, find_incomplete_retries(db, run_ids))
+    plans = {run_id: plan_carry_over(db, run) for run_id, run in runs.items()}
+    return [Step(run_id, 'carried over', counted(len(plan.origins), 'result'))
+            for run_id, plan in plans.items() if plan is not None]
 
 
 def _find_last_rows(rows: Iterable[ProgressRow], left_out: Collection[int], now: datetime,
@@ -203,7 +203,7 @@ def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, ma
 
 def _read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> list[Candidate]:
     """Return the candidates: runs that infrastructure ended within the last day, and that have not been retried."""
-    summaries = read_run_summaries(db, read_progress(db, run_ids))
+    summaries = read_run_summaries(db, run_ids)
     failures = {run_id: cause for run_id, summary in summaries.items()
                 if (cause := sweep.find_recent_infrastructure_failure(summary, now)) is not None}
     if not failures:
@@ -234,7 +234,7 @@ def _read_breakers(db: Database, settings: Settings, now: datetime,
     for platform in platforms:
         count = max(AUTOMATIC_ATTEMPTS_READ, settings.automatic_retries_at_once)
         attempts = read_automatic_attempts(db, platform, count)
-        summaries = read_run_summaries(db, read_progress(db, [attempt.run_id for attempt in attempts]))
+        summaries = read_run_summaries(db, [attempt.run_id for attempt in attempts])
         newest_failure = sweep.find_opening_failure(attempts, summaries)
         breakers[platform] = CircuitBreaker(
             platform, platform in under_maintenance, sweep.count_in_flight(attempts, summaries, now),
@@ -245,7 +245,7 @@ def _read_breakers(db: Database, settings: Settings, now: datetime,
 def _find_newest_completion(db: Database, platform: str, progress_id: int) -> int:
     """Return the newest row, after a progress row, that completed a run of a platform with all its results; or 0."""
     run_ids = read_last_completed(db, platform, progress_id, COMPLETED_RUNS_READ)
-    return sweep.find_newest_completion(read_run_summaries(db, read_progress(db, run_ids)).values())
+    return sweep.find_newest_completion(read_run_summaries(db, run_ids).values())
 
 
 def _read_passed_elsewhere(db: Database, run: Run) -> set[int]:

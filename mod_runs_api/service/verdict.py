@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ..database import Database
 from ..database.outcomes import read_evidence
-from ..database.runs import find_run, read_active, read_commands
+from ..database.runs import find_run, read_command_lines
 from ..domain.attempts import AttemptFacts, number_attempts
 from ..domain.outcomes import Evidence, find_outcomes
 from ..domain.progress import sort_by_end
@@ -26,13 +26,13 @@ def judge_attempts(db: Database, facts: AttemptFacts) -> Verdict:
     ends = {end.run_id: place for place, end in enumerate(sort_by_end(facts.progress.values()))}
     by_test: dict[int, list[AttemptOutcome]] = {}
     for run_id in run_ids:
-        for regression_test_id, outcome in find_outcomes(facts.tests[run_id], facts.origins[run_id]).items():
+        for regression_test_id, outcome in find_outcomes(facts.tests[run_id], facts.tests[run_id].marks).items():
             outcomes = by_test.setdefault(regression_test_id, [])
             if run_id in ends:
                 outcomes.append(AttemptOutcome(run_id, numbers[run_id], ends[run_id], facts.builds[run_id], outcome))
     _add_evidence(db, run_ids, by_test)
-    active_ids, commands = read_active(db), read_commands(db, list(by_test))
-    tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in active_ids, outcomes)
+    commands = read_command_lines(db, list(by_test))
+    tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in facts.active_ids, outcomes)
              for regression_test_id, outcomes in sorted(by_test.items())]
     return Verdict(facts.run.id, facts.run.root_id, run_ids, judge_commit(tests, facts.progress.values()),
                    count_verdicts(tests), to_sentence(tests), tests)

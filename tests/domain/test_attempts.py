@@ -6,7 +6,7 @@ import pytest
 
 from mod_runs_api.domain.attempts import (AttemptFacts, EndedAttempt, choose_decisive, choose_source_of_failed,
                                           derive_status)
-from mod_runs_api.domain.outcomes import Result, RunTests
+from mod_runs_api.domain.outcomes import Mark, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 
 from .test_retry import run
@@ -48,9 +48,10 @@ def test_ended_attempts_are_described_in_the_order_of_their_ends():
     progress = {run_id: Progress(run_id, [ProgressRow(run_id, row_id, status, '', '')])
                 for run_id, (status, row_id) in ends.items()}
     passed, failed = Result(0, 0), Result(1, 0)
-    tests = {5: RunTests({1: passed, 2: failed}, {}), 6: RunTests({1: passed}, {}),
-             7: RunTests({1: passed, 2: failed}, {}), 8: RunTests({}, {})}
-    facts = AttemptFacts(run(), progress, {}, tests, {5: {1: 6}, 6: {}, 7: {1: 6, 2: 5}, 8: {}})
+    mark = Mark(6, was_selected=False)
+    tests = {5: RunTests({1: passed, 2: failed}, {}, marks={1: mark}), 6: RunTests({1: passed}, {}),
+             7: RunTests({1: passed, 2: failed}, {}, marks={1: mark, 2: mark}), 8: RunTests({}, {})}
+    facts = AttemptFacts(run(), progress, {}, tests, set())
 
     assert facts.list_ended() == [
         EndedAttempt(7, is_completed=True, has_own_result=False, has_failure=True),

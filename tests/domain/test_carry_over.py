@@ -53,5 +53,5 @@ def test_a_retry_that_has_not_ended_would_get_what_is_known_now():
 def test_a_test_whose_output_a_worker_reported_differently_without_a_result_gets_none(reported, is_kept):
     files = {(1, 10): {5: None, 6: 'got'}, (9, 10): reported}
 
-    assert drop_contradicted(9, {10: 1}, {(9, 10): reported}, files) == ({10: 1} if is_kept else {})
-    assert drop_contradicted(9, {11: 1}, {(9, 10): reported}, files) == {11: 1}
+    assert drop_contradicted({10: 1}, {10: reported}, files) == ({10: 1} if is_kept else {})
+    assert drop_contradicted({11: 1}, {10: reported}, files) == {11: 1}

@@ -4,7 +4,7 @@ import pytest
 
 from mod_runs_api.domain.comments import (Command, Comment, CommentRefusal, CommentRetry, IgnoredComment,
                                           InvalidCommand, Writer, choose_commands, drop_unmentioned, identify_writer,
-                                          read_commands)
+                                          parse_commands)
 from mod_runs_api.domain.retry import RetryRules
 from mod_runs_api.domain.users import User
 
@@ -30,7 +30,7 @@ LINES = {
 
 def test_a_line_asks_for_platforms_for_what_failed_and_for_a_reason():
     for line, (platforms, is_named, failed_only, reason) in LINES.items():
-        assert read_commands([line]) == [
+        assert parse_commands([line]) == [
             Command(platform, failed_only, reason, is_named) for platform in platforms], line
 
 
@@ -44,7 +44,7 @@ WRONG = {
 def test_a_line_that_is_no_valid_command_is_explained():
     for explanation, lines in WRONG.items():
         for line in lines:
-            wrong, = read_commands([line])
+            wrong, = parse_commands([line])
             assert isinstance(wrong, InvalidCommand) and wrong.message.endswith(explanation), line
 
 
@@ -58,7 +58,7 @@ NO_COMMANDS = {
 
 @pytest.mark.parametrize('lines', NO_COMMANDS.values(), ids=NO_COMMANDS)
 def test_a_line_is_no_command_that(lines):
-    assert [line for line in lines if read_commands([line])] == []
+    assert [line for line in lines if parse_commands([line])] == []
 
 
 # Who may write what
@@ -115,7 +115,7 @@ def test_a_blocked_writer_gets_no_reply_and_nobody_retries_for_a_blocked_author(
 
 def choose(lines, writer=Writer(5)):
     """Return whether the command that counts is for failed tests, by platform, and the sentences about other lines."""
-    wanted, refusals = choose_commands(read_commands(lines), writer)
+    wanted, refusals = choose_commands(parse_commands(lines), writer)
     return ({command.platform: command.failed_only for command in wanted},
             [refusal.message for refusal in refusals])
 
@@ -142,7 +142,7 @@ def test_for_an_author_the_first_line_for_failed_tests_counts():
     (['/retry windows'], ['windows'], ['windows']), (['/retry', '/retry linux'], ['linux'], ['linux'])])
 def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_none_has_a_run(
         lines, without_run, mentioned):
-    commands = read_commands(lines)
+    commands = parse_commands(lines)
     missing = {platform: CommentRefusal(platform, None, 'There is no run.') for platform in without_run}
     outcomes = [missing.get(command.platform) or CommentRetry(
         5, 6, True, 1, platform=command.platform, commit=None, address=None, verdict_sentence=None)

@@ -13,16 +13,16 @@ ROLES = frozenset({'admin', 'tester'})
 REJECT, DROP = RetryRules(ROLES, drop_inactive_tests=False), RetryRules(ROLES, drop_inactive_tests=True)
 
 
-def run(status='completed', **changes):
+def run(stage='completed', **changes):
     """Return run 5 of a pull request."""
     return Run(**{'id': 5, 'platform': 'linux', 'test_type': 'pr', 'fork_id': 1, 'branch': 'pull_request',
-                  'commit': 'c0ffee', 'pr_nr': 7, 'status': status, 'root_id': 5, 'full_set_id': 5,
+                  'commit': 'c0ffee', 'pr_nr': 7, 'stage': stage, 'root_id': 5, 'full_set_id': 5,
                   'failed_only': False, **changes})  # type: ignore[arg-type]
 
 
-def facts(tests, *, status='completed', has_selection=True):
+def facts(tests, *, stage='completed', has_selection=True):
     """Return a run of some tests, none of which passed."""
-    return RetryFacts(run(status), dict.fromkeys(tests, 'fail'), has_selection, tests, {ACTIVE})
+    return RetryFacts(5, stage, dict.fromkeys(tests, 'fail'), has_selection, tests, {ACTIVE})
 
 
 def test_a_user_with_one_of_the_roles_may_retry():
@@ -32,18 +32,18 @@ def test_a_user_with_one_of_the_roles_may_retry():
 
 def test_a_failed_only_retry_runs_each_test_that_did_not_pass_and_a_full_one_all():
     outcomes: dict[int, Outcome] = {1: 'pass', 2: 'fail', 3: 'missing_output', 4: 'not_run'}
-    of_all = RetryFacts(run(), outcomes, True, [1, 2, 3, 4, 5], range(10))
+    of_all = RetryFacts(5, 'completed', outcomes, True, [1, 2, 3, 4, 5], range(10))
 
     assert REJECT.find_option(of_all, failed_only=True).regression_test_ids == [2, 3, 4]
     assert REJECT.find_option(of_all, failed_only=False).regression_test_ids == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize('status', [None, 'preparation', 'testing'])
-def test_only_a_run_that_has_ended_has_failed_tests_and_any_may_be_run_in_full(status):
+@pytest.mark.parametrize('stage', [None, 'preparation', 'testing'])
+def test_only_a_run_that_has_ended_has_failed_tests_and_any_may_be_run_in_full(stage):
     with pytest.raises(RunNotFinished) as raised:
-        DROP.choose_tests(facts([ACTIVE], status=status), failed_only=True)
-    assert raised.value.details == {'refusal': 'run_not_finished', 'run_status': 'running' if status else 'queued'}
-    assert DROP.find_option(facts([ACTIVE], status=status), failed_only=False).regression_test_ids == [1]
+        DROP.choose_tests(facts([ACTIVE], stage=stage), failed_only=True)
+    assert raised.value.details == {'refusal': 'run_not_finished', 'run_status': 'running' if stage else 'queued'}
+    assert DROP.find_option(facts([ACTIVE], stage=stage), failed_only=False).regression_test_ids == [1]
 
 
 @pytest.mark.parametrize('failed_only', [False, True])

@@ -102,7 +102,7 @@ ALL = [1, RED]
 def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
         found, not_passed, passed_elsewhere, what, failed_only):
     outcomes: dict[int, Outcome] = {**dict.fromkeys(ALL, 'pass'), **dict.fromkeys(not_passed, 'not_run')}
-    facts = RetryFacts(found.run, outcomes, True, [*ALL, INACTIVE], ALL)
+    facts = RetryFacts(5, 'canceled', outcomes, True, [*ALL, INACTIVE], ALL)
     step = found.plan_retry(RetryRules(frozenset(), drop_inactive_tests=False), facts, {*passed_elsewhere})
 
     assert (step and (step.run_id, step.kind)) == (what and (5, what))
@@ -114,7 +114,7 @@ def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
 
 def test_a_failed_only_retry_whose_tests_are_all_inactive_waits():
     found = candidate(failed_only=True)
-    facts = RetryFacts(found.run, {INACTIVE: 'fail'}, True, [*ALL, INACTIVE], ALL)
+    facts = RetryFacts(5, 'canceled', {INACTIVE: 'fail'}, True, [*ALL, INACTIVE], ALL)
 
     step = found.plan_retry(RetryRules(frozenset(), drop_inactive_tests=False), facts, set())
     assert step and step.kind == 'waiting'

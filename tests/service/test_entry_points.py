@@ -17,8 +17,8 @@ HISTORY = {'test', 'test_progress', 'test_result', 'test_result_file', 'customiz
            'run_carried_over', 'user', 'api_token'}
 
 #: The tables of the history that a call reads as a whole: users by their GitHub account, for which the host has no
-#: index, and all retries, among which the command looks for incomplete ones.
-READ_WHOLE = {'comment': {'user'}, 'comment of the author': {'user'}, 'flask runs-api carry-over': {'run_retry'}}
+#: index.
+READ_WHOLE = {'comment': {'user'}, 'comment of the author': {'user'}}
 
 ASKING = [name for name in CALLS if name not in SILENT]
 

@@ -138,7 +138,7 @@ def test_every_accepted_retry_is_whole_and_there_are_no_others(site, trouble, ti
     assert len(tokens) == len(runs) and all(len(token) == 64 and token.isalnum() for token in tokens)
 
     # An operator does what was missed.
-    assert run_command(site.database, 'carry-over').exit_code == 0
+    assert run_command(site.database, 'sweep').exit_code == 0
 
     runs = read_runs(site.database)
     assert [runs[run.id] for run in lacking] == [expected(run, True) for run in lacking]

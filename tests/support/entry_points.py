@@ -77,6 +77,7 @@ class EntryPoints:
         # The first of their kind, so that every later call finds the same.
         self.retry(self.failed, key='used')
         self.comment()
+        self.completed_retry = self.end()
 
     def _use_sessions_of_the_package(self):
         g.db = self.sessions
@@ -113,11 +114,12 @@ class EntryPoints:
             return retry_run(self.failed, failed_only=True, requested_by='alice', reason='x').new_run_id
 
     def end(self):
-        """Retry the failed tests of a run, and complete the retry: the other results are carried over."""
+        """Retry the failed tests of a run, and complete the retry, into which the others are carried over. Return it."""
         run_id = self.retry_in_process()
         with self.request(), Session(self.package_engine) as session:
             session.add(TestProgress(run_id, TestStatus.completed, ''))
             session.commit()
+        return run_id
 
     def read_page_as_author(self):
         """Read the page of a run of a pull request, which tells a visitor without the button how to retry it."""
@@ -188,7 +190,7 @@ CALLS = {
     'flask runs-api retry': lambda to: to.command('retry', to.failed, '--as', 'alice'),
     'flask runs-api attempts': lambda to: to.command('attempts', to.newest_retry),
     'flask runs-api verdict': lambda to: to.command('verdict', to.newest_retry),
-    'flask runs-api carry-over': lambda to: to.command('carry-over'),
+    'flask runs-api carry-over': lambda to: to.command('carry-over', to.completed_retry),
     'flask runs-api sweep': lambda to: to.sweep(),
     'flask runs-api causes': lambda to: to.command('causes', '--last', 5),
     'flask runs-api flaky': lambda to: to.command('flaky', '--last', 1),
