@@ -109,7 +109,7 @@ def test_a_retry_without_a_request_is_in_the_log_of_the_platform_too(app, comman
     command('retry', run_id)
 
     assert [(record.name, record.getMessage()) for record in caplog.records] == [
-        ('Platform', f'run {run_id} is retried as run {new_run_id} with 3 tests, for no user')
+        ('Platform.runs_api', f'run {run_id} is retried as run {new_run_id} with 3 tests, for no user')
         for new_run_id in (run_id + 1, run_id + 2)]
 
 

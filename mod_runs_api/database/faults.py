@@ -70,7 +70,7 @@ def log_fault(fault: BaseException) -> RunsApiError:
         error = ServiceUnavailable()
     else:
         error = InternalError(kind_of(fault))
-    log().error(f'{error.code}: {describe(fault) if isinstance(error, InternalError) else kind_of(fault)}')
+    log.error(f'{error.code}: {describe(fault) if isinstance(error, InternalError) else kind_of(fault)}')
     return error
 
 

@@ -66,7 +66,7 @@ def find_pull_request(number: int) -> PullRequest:
     try:
         head_commit = access.open_repository().get_pull(number).complete().head.sha
     except Exception as error:
-        log().warning(f'the head of pull request {number} is not known: {type(error).__name__}')
+        log.warning(f'the head of pull request {number} is not known: {type(error).__name__}')
     return PullRequest(access.address_end, number, head_commit)
 
 

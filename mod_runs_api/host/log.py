@@ -1,23 +1,15 @@
-"""The log of the host, in which faults are described without values."""
+"""The log of the package, in which faults are described without values."""
 
 import logging
 import traceback
 from collections.abc import Iterator
 
-from flask import g
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from ..errors import MAX_MESSAGE_LENGTH
 
-#: The name of the logger that the platform's ``run.py`` creates.
-PLATFORM_LOGGER = 'Platform'
-
-
-def log() -> logging.Logger:
-    """Return the log of the platform: ``g.log``, or its logger by name if there is no request."""
-    # Not the application's logger: the platform does not configure it, so it drops everything below a warning.
-    logger: logging.Logger = g.get('log') or logging.getLogger(PLATFORM_LOGGER)
-    return logger
+#: A child of the logger that the platform's ``run.py`` configures: the platform's file has the name in each line.
+log = logging.getLogger('Platform.runs_api')
 
 
 def code_of(fault: DBAPIError) -> int | str | None:

@@ -47,11 +47,11 @@ def _carry_over_or_log(transactions: Transactions, run_id: int) -> None:
     try:
         count = transactions.run(carry_over, run_id)
         if count:
-            log().info(f'run {run_id} has completed: {counted(count, "result")} carried over into it')
+            log.info(f'run {run_id} has completed: {counted(count, "result")} carried over into it')
     except Exception as fault:
-        log().error(f'run {run_id} has completed, but if it is a failed-only retry, the results of the other attempts '
-                    'are not carried over: the report and the status that the platform sends now cover only its own '
-                    f'tests. "flask runs-api carry-over {run_id}" carries them over. {describe(fault)}')
+        log.error(f'run {run_id} has completed, but if it is a failed-only retry, the results of the other attempts '
+                  'are not carried over: the report and the status that the platform sends now cover only its own '
+                  f'tests. "flask runs-api carry-over {run_id}" carries them over. {describe(fault)}')
 
 
 def carry_over(db: Database, run_id: int) -> int:

@@ -110,6 +110,6 @@ def call_checks(checks: Iterable[Check], run: Run, fail_closed: bool = False) ->
             if isinstance(reason, str):
                 raise RefusedByCheck(reason, run_id=run.id)
             failure = f'returned {type(reason).__name__}, which is neither str nor None'
-        log().error(f'the check {name} {failure}')
+        log.error(f'the check {name} {failure}')
         if fail_closed:
             raise RefusedByCheck(f'The check {name} gave no answer.', run_id=run.id)

@@ -81,9 +81,9 @@ def store_retry(state: ExtensionState, request: RetryRequest, guard: Guard | Non
     if not retry.replayed:
         user = 'no user' if request.requester_id is None else f'user {request.requester_id}'
         user += '' if request.author_login is None else f', the author {request.author_login} on GitHub'
-        log().info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {counted(retry.test_count, "test")}'
-                   f'{" that did not pass" if retry.failed_only else ""}, '
-                   f'{"automatically" if request.automatic else f"for {user}"}')
+        log.info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {counted(retry.test_count, "test")}'
+                 f'{" that did not pass" if retry.failed_only else ""}, '
+                 f'{"automatically" if request.automatic else f"for {user}"}')
     return retry
 
 

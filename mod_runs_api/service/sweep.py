@@ -85,7 +85,7 @@ def _take_or_wait(state: ExtensionState, step: Step) -> Step | None:
             state.transactions.ping()  # Raises the same if the failure is not only about this run.
         return Step(step.run_id, 'waiting', error.message)
     except Exception as fault:
-        log().error(f'sweep: run {step.run_id}: {describe(fault)}')
+        log.error(f'sweep: run {step.run_id}: {describe(fault)}')
         return Step(step.run_id, 'waiting', f'{type(fault).__name__}: the log has more')
 
 
@@ -115,13 +115,13 @@ def _end(state: ExtensionState, step: Step) -> bool:
     run_id = step.run_id
     if not state.transactions.run(write_end, run_id, step.last_progress_id, LOST_MACHINE):
         return False
-    log().info(f'run {run_id} is ended: its machine was lost')
+    log.info(f'run {run_id} is ended: its machine was lost')
     # The platform's time limit does so too. A newer run of the commit determines its status.
     try:
         if state.transactions.run(is_newest_of_commit, run_id):
             post_error(state.transactions.run(find_run, run_id), LOST_MACHINE)
     except Exception as error:
-        log().error(f'sweep: the commit status of run {run_id} is not posted: {type(error).__name__}')
+        log.error(f'sweep: the commit status of run {run_id} is not posted: {type(error).__name__}')
     return True
 
 

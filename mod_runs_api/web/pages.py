@@ -54,7 +54,7 @@ def notes_of(test: Any) -> PageNotes:
             notes[test.id] = state.transactions.read(read_page_notes, state.settings, int(test.id),
                                                      has_button=retry_url(test) is not None)
         except Exception as fault:
-            log().error(f'the attempts of run {test.id} are missing on its page: {describe(fault)}')
+            log.error(f'the attempts of run {test.id} are missing on its page: {describe(fault)}')
     return notes[test.id]
 
 

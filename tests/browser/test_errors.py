@@ -17,8 +17,8 @@ KEPT = ' Your choice and reason are kept.'
 
 @pytest.fixture
 def filled(dialog):
-    """The dialog, filled in."""
-    dialog.get_by_label('only the 3 that did not pass').check()
+    """The dialog, filled in, with the choice that it does not begin with."""
+    dialog.get_by_label('all 9 tests').check()
     dialog.get_by_label('Reason').fill('flaky VM')
     return dialog
 
@@ -40,7 +40,7 @@ def refused(page):
     """Return what the dialog says about the refusal. The input must be as it was, and the button ready and in focus."""
     page.wait_for_function('() => document.querySelector("dialog [role=alert]").textContent')
     dialog = page.get_by_role('dialog')
-    assert dialog.get_by_label('only the 3 that did not pass').is_checked()
+    assert dialog.get_by_label('all 9 tests').is_checked()
     assert dialog.get_by_label('Reason').input_value() == 'flaky VM'
     assert dialog.locator('[type=submit]:focus').get_attribute('aria-disabled') == 'false'
     assert dialog.get_by_role('button', name='Cancel').is_enabled()
@@ -150,7 +150,7 @@ def reload(page):
 def assert_kept(site, page, keys):
     """Check that the dialog has the request again, which makes one run however often it is sent."""
     open_dialog(page)
-    assert page.locator('[value=failed]:focus').is_checked()
+    assert page.locator('[value=all]:focus').is_checked()
     assert page.get_by_label('Reason').input_value() == 'flaky VM'
     assert page.get_by_text('This is your earlier request. If you send it again, only one run is').is_visible()
     send(page)
@@ -162,6 +162,7 @@ def assert_kept(site, page, keys):
 def assert_not_kept(page):
     """Check that the dialog has nothing of an earlier request."""
     open_dialog(page)
+    assert page.locator('[value=failed]:focus').is_checked()
     assert page.get_by_label('Reason').input_value() == ''
     assert page.get_by_text('This is your earlier request.').is_hidden()
 
@@ -253,9 +254,9 @@ def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(site, fi
     site.objections.append('A retry is queued.')
 
     filled.get_by_role('button', name='Retry this run').click()
-    filled.get_by_text('Running only the failed tests is not possible. A retry is queued. '
+    filled.get_by_text('Running all tests is not possible. A retry is queued. '
                        'Your earlier request may be the reason, and can be sent again.').wait_for()
-    assert filled.get_by_label('all tests').is_hidden()
+    assert filled.get_by_label('only those that did not pass').is_hidden()
     send(filled)
 
     landed(filled, site)
@@ -301,7 +302,7 @@ def test_after_a_final_answer_to_the_preview_nothing_can_be_sent(page, happens, 
     (lambda site, page: change(site, update(User).where(User.name == 'alice').values(role=Role.user)),
      'Your role does not have permission to run tests.'),
     (lambda site, page: change(site, update(RegressionTest).values(active=False)),
-     'Some of the tests to run are inactive now: 2, 3, 8.'),
+     'Some of the tests to run are inactive now: 1, 2, 3, 4, 5, 6, 7, 8, 9.'),
     (lambda site, page: site.objections.append('The build is gone.'), 'The build is gone.'),
 ])
 def test_a_refusal_of_the_server_is_a_sentence(site, filled, happens, sentence):

@@ -25,8 +25,10 @@ def test_the_keyboard_leads_from_the_button_to_the_new_run_and_its_history(site,
     tab_to(page, 'Retry this run')
     page.keyboard.press('Enter')
     page.get_by_label('all 9 tests').wait_for()
-    assert focused(page) == 'all 9 tests'
+    assert focused(page) == 'only the 3 that did not pass'
     assert choices(page) == ['all 9 tests', 'only the 3 that did not pass']
+    page.keyboard.press('ArrowUp')
+    assert focused(page) == 'all 9 tests'
     page.keyboard.press('ArrowDown')
     assert focused(page) == 'only the 3 that did not pass'
     page.keyboard.press('Tab')
@@ -165,6 +167,36 @@ def refuse(kind, site):
         return run.id
 
 
+@pytest.mark.parametrize('kind, begins, words', [
+    (None, 'only the 3 that did not pass', 'The numbers of tests are loaded.'),
+    ('all', 'only the one that did not pass', 'The numbers of tests are loaded.'),
+    ('failed', 'its only test', 'Run 2 is still running: it has no failed tests yet. All tests are selected.')])
+def test_the_dialog_begins_with_the_failed_tests_unless_they_cannot_be_run(site, visit, kind, begins, words):
+    page = visit('alice')
+    page.goto(site.page_of(refuse(kind, site) if kind else site.run_id))
+
+    open_dialog(page)
+
+    assert focused(page) == begins
+    assert page.get_by_role('dialog').get_by_label(begins).is_checked()
+    assert page.get_by_role('status').inner_text().endswith(words)
+    with page.expect_request(lambda request: request.method == 'POST') as request:
+        send(page)
+    assert request.value.post_data_json == {'failed_only': kind != 'failed'}
+
+
+@pytest.mark.parametrize('chosen', ['all 9 tests', 'only the 3 that did not pass'])
+def test_a_preview_that_arrives_late_changes_no_choice_of_the_user(page, chosen):
+    held = hold(page)
+    page.get_by_role('button', name='Retry this run').click()
+    page.get_by_role('dialog').locator('label').filter(has_text=chosen.partition(' ')[0]).click()
+    held[0].continue_()
+    page.get_by_label('all 9 tests').wait_for()
+
+    assert page.get_by_label(chosen).is_checked()
+    assert focused(page) == chosen
+
+
 @pytest.mark.parametrize('kind, chosen, other', [
     ('all', 'all tests', 'only the one that did not pass'),
     ('failed', 'only those that did not pass', 'its only test')])
@@ -174,7 +206,8 @@ def test_a_choice_that_the_preview_refuses_is_deselected_and_never_sent(site, vi
     page.goto(site.page_of(run_id))
     held = hold(page)
     page.get_by_role('button', name='Retry this run').click()
-    page.get_by_label(chosen).check()
+    # It may be the one that the dialog begins with.
+    page.get_by_label(chosen).click()
     while not held:
         page.wait_for_timeout(10)
     held[0].continue_()
@@ -191,6 +224,23 @@ def test_a_choice_that_the_preview_refuses_is_deselected_and_never_sent(site, vi
         send(page)
     assert request.value.post_data_json == {'failed_only': kind == 'all'}
     landed(page, site, 2)
+
+
+def test_after_a_refusal_no_other_tests_are_selected_than_those_that_were_sent(site, visit):
+    page = visit('alice')
+    page.goto(site.page_of(refuse('failed', site)))
+    held = hold(page, times=3)
+    page.get_by_role('button', name='Retry this run').click()
+    with page.expect_request(lambda request: request.method == 'POST'):
+        send(page)
+    held[0].continue_()
+    page.get_by_text('Your earlier request may be the reason').wait_for()
+
+    held[1].continue_()
+
+    page.get_by_role('alert').get_by_text('is still running').wait_for()
+    assert choices(page) == ['its only test']
+    assert page.get_by_role('radio', checked=True).count() == 0
 
 
 @pytest.mark.parametrize('chosen, status', [
@@ -218,8 +268,8 @@ def test_every_row_of_the_list_has_its_button(site, visit):
     page.goto(f'{site.address}/test/')
     open_dialog(page, f'Retry run {newest}')
     assert choices(page) == ['its only test']
-    assert page.get_by_text('Running only the failed tests is not possible. '
-                            f'Run {newest} is still queued: it has no failed tests yet.').is_visible()
+    assert page.get_by_role('group').get_by_text('Running only the failed tests is not possible. '
+                                                 f'Run {newest} is still queued: it has no failed tests yet.').is_visible()
     page.get_by_role('button', name='Cancel').click()
     # A row that is filtered out takes no dialog with it.
     page.get_by_role('row').filter(has_text=f'{newest} ').first.evaluate('row => { row.style.display = "none"; }')
@@ -255,9 +305,8 @@ def test_sending_shows_and_happens_once(site, dialog, way):
     route, = held
     route.continue_()
     landed(dialog, site)
-    # All tests, and no reason, are the default.
+    # Without a reason there is no row for it.
     assert 'Why' not in own_row(dialog)
-    assert dialog.get_by_text('that did not pass').count() == 0
 
 
 def let_answer(page, held, **answer):

@@ -137,7 +137,7 @@ def leave(page, way):
 
     answer_posts(page, answer)
     dialog = open_dialog(page)
-    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run').check()
+    dialog.get_by_role('radio', name=f'{ALL} — 5 would run').check()
     dialog.get_by_label('Reason').fill('flaky VM')
     with page.expect_request(lambda request: request.method == 'POST'):
         submit(dialog)
@@ -165,8 +165,8 @@ def test_a_request_that_may_have_made_a_run_is_kept_when_its_dialog_is_left(stor
 
     dialog = open_dialog(page)
     dialog.get_by_text('This is your earlier request. If you send it again, only one run is made.').wait_for()
-    assert dialog.get_by_role('radio', name=f'{FAILED} — 2 would run').is_checked()
-    assert focused(page) == f'{FAILED} — 2 would run'
+    assert dialog.get_by_role('radio', name=f'{ALL} — 5 would run').is_checked()
+    assert focused(page) == f'{ALL} — 5 would run'
     assert dialog.get_by_label('Reason').input_value() == 'flaky VM'
     submit(dialog)
 
@@ -180,7 +180,7 @@ def test_a_request_belongs_to_its_user(story, visit, red, people):
     leave(page, '401')
     sign_in(page, 'dora')
     dialog = open_dialog(page)
-    dialog.get_by_role('radio', name=f'{ALL} — 5 would run', checked=True).wait_for()
+    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run', checked=True).wait_for()
     assert dialog.get_by_text('your earlier request').count() == 0
     assert dialog.get_by_label('Reason').input_value() == ''
 
@@ -209,7 +209,7 @@ def test_a_page_from_the_back_cache_does_not_remember_a_request(story, page, red
     assert page.evaluate('() => window.isKept')
     page.get_by_role('dialog').wait_for(state='detached')
     dialog = open_dialog(page)
-    dialog.get_by_role('radio', name=f'{ALL} — 5 would run', checked=True).wait_for()
+    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run', checked=True).wait_for()
     assert dialog.get_by_text('your earlier request').count() == 0
     assert dialog.get_by_label('Reason').input_value() == ''
 
@@ -219,9 +219,9 @@ def test_a_request_is_kept_for_an_hour(story, page, red):
     page.evaluate('() => { const now = Date.now(); Date.now = () => now + 3_601_000; }')
 
     dialog = open_dialog(page)
-    dialog.get_by_role('radio', name=f'{ALL} — 5 would run', checked=True).wait_for()
+    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run', checked=True).wait_for()
     assert dialog.get_by_text('This is your earlier request').count() == 0
-    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run').check()
+    dialog.get_by_role('radio', name=f'{ALL} — 5 would run').check()
     submit(dialog)
     landed(page, story, red, 2)
 
@@ -234,7 +234,7 @@ def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(story, p
     dialog = open_dialog(page)
 
     dialog.get_by_role('status').get_by_text('The run that your earlier request made may be the reason.').wait_for()
-    assert dialog.get_by_role('radio', name=FAILED, checked=True).is_visible()
+    assert dialog.get_by_role('radio', name=ALL, checked=True).is_visible()
     # Another reason is another request, which the refusal is for.
     dialog.get_by_label('Reason').fill('another')
     assert dialog.get_by_role('button', name='Run again').is_disabled()
@@ -268,7 +268,7 @@ def test_a_refusal_is_shown_by_its_message_and_its_key_is_replaced(story, page, 
 
 def test_each_dialog_begins_anew_but_with_the_reason(story, page, red):
     dialog = open_dialog(page)
-    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run').check()
+    dialog.get_by_role('radio', name=f'{ALL} — 5 would run').check()
     dialog.get_by_label('Reason').fill('flaky VM')
     page.keyboard.press('Escape')
     dialog.wait_for(state='detached')
@@ -280,7 +280,7 @@ def test_each_dialog_begins_anew_but_with_the_reason(story, page, red):
     assert dialog.get_by_role('radio', checked=True).count() == 0
     assert dialog.get_by_role('button', name='Run again').is_disabled()
     held[0].continue_()
-    dialog.get_by_role('radio', name=f'{ALL} — 5 would run', checked=True).wait_for()
+    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run', checked=True).wait_for()
     dialog.get_by_role('status').get_by_text('The preview is loaded.').wait_for()
     assert dialog.get_by_label('Reason').input_value() == 'flaky VM'
     submit(dialog)
@@ -306,10 +306,22 @@ def test_without_a_preview_one_may_run_again_all_the_same(story, visit, red, tak
         page.clock.fast_forward(6_000)
     dialog.get_by_role('status').get_by_text('You can run it again without').wait_for()
 
-    dialog.get_by_role('radio', name=FAILED, exact=True).check()
+    assert dialog.get_by_role('radio', name=FAILED, exact=True).is_checked()
     assert dialog.get_by_role('button', name='Run again').is_enabled()
     submit(dialog)
     assert len(story.rows.selection(landed(page, story, red))) == 2
+
+
+@pytest.mark.parametrize(('chosen', 'known'), [(ALL, '5 would run'), (FAILED, '2 would run')])
+def test_a_preview_changes_no_choice_of_the_user(page, chosen, known):
+    held = hold(page)
+    dialog = open_dialog(page)
+    dialog.get_by_role('radio', name=chosen, exact=True).check()
+
+    held[0].continue_()
+
+    dialog.get_by_role('radio', name=f'{chosen} — {known}', checked=True).wait_for()
+    assert focused(page) == f'{chosen} — {known}'
 
 
 @pytest.mark.parametrize('chosen', [ALL, FAILED])
@@ -318,8 +330,8 @@ def test_a_late_preview_takes_a_choice_away_but_makes_none(story, visit, red, ch
     held = hold(page)
     dialog = open_dialog(page)
     page.clock.fast_forward(6_000)
-    # All tests are chosen already.
-    dialog.get_by_role('radio', name=ALL, exact=True, checked=True).wait_for()
+    # The failed tests are chosen already.
+    dialog.get_by_role('radio', name=FAILED, exact=True, checked=True).wait_for()
     dialog.get_by_role('radio', name=chosen, exact=True).check()
 
     refused, possible = ('all', 'failed_only') if chosen == ALL else ('failed_only', 'all')
@@ -387,8 +399,8 @@ def test_the_dialog_offers_and_refuses_as_the_preview_does(story, visit, state, 
     for name in [*offered, *refused]:
         radio = dialog.get_by_role('radio', name=name, exact=True)
         assert radio.is_enabled() == (name in offered), name
-        # The first that is possible is chosen.
-        assert radio.is_checked() == (name in offered[:1]), name
+        # The failed tests are chosen, if that is possible.
+        assert radio.is_checked() == (name in offered[-1:]), name
     assert dialog.get_by_role('button', name='Run again').is_enabled() == bool(offered)
 
 
@@ -448,7 +460,9 @@ def test_the_keyboard_alone_is_enough(story, page, red):
     page.get_by_role('button', name='Run again').wait_for()
     tab_to(page, 'Run again')
     page.keyboard.press('Enter')
-    page.get_by_role('dialog').get_by_role('radio', name=f'{ALL} — 5 would run').wait_for()
+    page.get_by_role('dialog').get_by_role('radio', name=f'{FAILED} — 2 would run', checked=True).wait_for()
+    assert focused(page) == f'{FAILED} — 2 would run'
+    page.keyboard.press('ArrowUp')
     assert focused(page) == f'{ALL} — 5 would run'
     page.keyboard.press('ArrowDown')
     assert focused(page) == f'{FAILED} — 2 would run'

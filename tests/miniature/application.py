@@ -4,7 +4,6 @@ The platform in miniature: its request state, its error pages, and the two lines
 All modules of models are imported here, used or not: models refer to each other by name.
 """
 
-import logging
 import secrets
 from contextlib import contextmanager
 
@@ -16,8 +15,6 @@ from database import db, enforce_foreign_keys
 from flask import Flask, g, render_template, session
 from mod_auth.models import User
 from sqlalchemy import inspect
-
-log = logging.getLogger('Platform')
 
 
 def create_app(database_uri='sqlite://', mount=True, **config):
@@ -52,7 +49,6 @@ def create_app(database_uri='sqlite://', mount=True, **config):
 def prepare_request():
     """Set up what the platform's code finds on `g`; Flask-SQLAlchemy removes the session when the request ends."""
     g.db = db.session
-    g.log = log
     # The platform looks for each table. One look, for the table that was added last, takes a fraction of the time.
     with db.engine.connect() as connection:
         has_tables = inspect(connection).has_table(next(reversed(db.metadata.tables)))

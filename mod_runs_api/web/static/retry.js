@@ -28,6 +28,8 @@ let opening = 0;
 let state = 'idle';
 // The preview and the hint that the dialog shows.
 let shown;
+// Whether the user has chosen the tests, or sent a request, since this opening.
+let isChosen;
 // The last request for the run of the dialog, if it is not known whether it created a run.
 let earlier;
 // These requests of this page, by the address that they are sent to.
@@ -86,6 +88,7 @@ function open(button) {
   opening += 1;
   opener = button;
   earlier = findEarlier(button);
+  isChosen = false;
   form.reset();
   if (earlier) {
     form.elements.tests.value = earlier.tests;
@@ -107,6 +110,11 @@ function show({ all, failed_only: failed }, hint = failed?.hint ?? '') {
   showChoice('all', all, 'all tests', 'its only test', `all ${all?.test_count} tests`);
   showChoice('failed', failed, 'only those that did not pass', 'only the one that did not pass',
     `only the ${failed?.test_count} that did not pass`);
+  // The dialog begins with the tests that did not pass, unless they cannot be run.
+  if (!isChosen && !form.elements.tests.value && !part('all').hidden) {
+    form.elements.tests.value = 'all';
+    write(statusLine, `${part('failed-refusal').textContent} All tests are selected.`);
+  }
   setPossible(!part('all').hidden || !part('failed').hidden);
   write(part('hint'), hint);
 }
@@ -208,6 +216,7 @@ function fail(text) {
 async function send() {
   const { key = newKey(), sentAt = Date.now() } = earlier ?? {};
   const tests = form.elements.tests.value;
+  isChosen = true;
   keep({ key, sentAt, tests, reason: reason.value.trim() });
   write(errorLine, '');
   setState('sending', 'Sending…');
@@ -271,6 +280,8 @@ form.addEventListener('submit', (event) => {
     send();
   }
 });
+// The choice that the dialog begins with can be pressed, too: that changes nothing, but it is the user's then.
+form.elements.tests.forEach((input) => input.addEventListener('click', () => { isChosen = true; }));
 reason.addEventListener('input', showCount);
 cancel.addEventListener('click', () => dialog.close());
 dialog.addEventListener('close', () => {
