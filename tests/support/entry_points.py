@@ -114,7 +114,7 @@ class EntryPoints:
             return retry_run(self.failed, failed_only=True, requested_by='alice', reason='x').new_run_id
 
     def end(self):
-        """Retry the failed tests of a run, complete the retry, into which the others are carried over, and return it."""
+        """Retry the failed tests of a run, complete the retry, into which others are carried over, and return it."""
         run_id = self.retry_in_process()
         with self.request(), Session(self.package_engine) as session:
             session.add(TestProgress(run_id, TestStatus.completed, ''))
