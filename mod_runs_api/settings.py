@@ -104,7 +104,7 @@ def _setting(name: str, default: object, read: Reader, **options: Any) -> Any:
 class Settings:
     """The settings of one application, checked. A new one is a field here and a row in docs/settings.rst."""
 
-    #: How long the platform lets a machine run. It is the platform's own setting, and only automatic retries need it.
+    #: How long the platform lets a machine run. It is the platform's own setting.
     max_runtime: timedelta
     #: ``POST`` requests of one token, user of the dialog or address, and all other requests.
     rate_limit: str = _setting('RUNS_API_RATE_LIMIT', '120 per minute', _read_limit)
@@ -119,7 +119,6 @@ class Settings:
     automatic_retries: int = _setting('RUNS_API_AUTOMATIC_RETRIES', 0, _read_count)
     #: How many of them may be in flight on one platform.
     automatic_retries_at_once: int = _setting('RUNS_API_AUTOMATIC_RETRIES_AT_ONCE', 2, _read_positive)
-
     #: How many retries of a root run the author of its pull request may request by comments without a role; 0 is off.
     author_retries: int = _setting('RUNS_API_AUTHOR_RETRIES', 0, _read_count)
 
@@ -148,8 +147,5 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         raise MountError(f'There is no setting {", ".join(sorted(unknown))}.')
     values = {field_name: setting.read(setting.name, config.get(setting.name, setting.default))
               for field_name, setting in SETTINGS.items()}
-    minutes = DEFAULT_MAX_RUNTIME
-    # A wrong value must not keep a platform from starting that does not need it.
-    if values['automatic_retries']:
-        minutes = _read_positive(MAX_RUNTIME, config.get(MAX_RUNTIME, DEFAULT_MAX_RUNTIME))
+    minutes = _read_positive(MAX_RUNTIME, config.get(MAX_RUNTIME, DEFAULT_MAX_RUNTIME))
     return Settings(**values, max_runtime=timedelta(minutes=minutes))

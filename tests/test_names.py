@@ -17,6 +17,7 @@ from mod_runs_api import MountError, Refusal, RunsApiError, cli, in_process
 from mod_runs_api.api.routes import ROUTES
 from mod_runs_api.api.schemas import AttemptSchema
 from mod_runs_api.domain import causes
+from mod_runs_api.domain.progress import TIME_LIMIT
 from mod_runs_api.github import CommentOutcome
 from mod_runs_api.service.validation import RetryRequestSchema
 from mod_runs_api.settings import SETTINGS
@@ -125,7 +126,7 @@ def test_the_causes_are_documented_with_their_messages():
     # An empty message has no quotation marks.
     assert [message for message, (cause, _) in (*causes.MESSAGES.items(), *causes.PREFIXES.items())
             if message and message.strip() not in map(str.strip, documented[cause])] == []
-    assert causes.TIME_LIMIT in documented['code']
+    assert TIME_LIMIT in documented['code']
 
 
 def test_every_error_is_public_and_every_public_name_is_listed():

@@ -1,6 +1,7 @@
 """The preview of a retry: ``GET /runs/{run_id}/retry``, for the dialog, and ``--dry-run`` (docs/api.rst, "Preview")."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -137,6 +138,69 @@ def test_there_is_no_hint_if_master_does_not_compare(preview, tests, case):
         seed.result(master, test, exit_code=exits)
 
     assert hint_of(preview, pull) is None
+
+
+def expect(test, code=None, output=None):
+    """Have a regression test be expected to end with a code, or to make an output."""
+    if code is not None:
+        test.expected_rc = code
+    if output is not None:
+        test.output_files[0].correct = output
+
+
+def accept_and_expect(test, output):
+    """Accept the output that is expected of a test, and expect another one, and that it ends with code 1."""
+    seed.variant(test.output_files[0], test.output_files[0].correct)
+    expect(test, 1, output)
+
+
+def add_output(test):
+    """Expect another output of a test, and that it ends with code 1."""
+    seed.output(test)
+    expect(test, 1)
+
+
+CODE, OUTPUT = {'exit_code': 1}, {'produced': 'ab'}
+
+#: What a test did, what is changed after the run, and whether the test would pass today.
+APPROVALS: dict[str, tuple[dict[str, Any], Callable[[RegressionTest, RegressionTest], None], bool]] = {
+    'the exit code': (CODE, lambda test, other: expect(test, 1), True),
+    'the exit code of another test': (CODE, lambda test, other: expect(other, 1), False),
+    'the output': (OUTPUT, lambda test, other: expect(test, output='ab'), True),
+    # A collation takes them for the same.
+    'the output in upper case': (OUTPUT, lambda test, other: expect(test, output='AB'), False),
+    'that the output belongs to another test': (
+        OUTPUT, lambda test, other: other.output_files.append(test.output_files[0]), True),
+    'the exit code and the output': (CODE, lambda test, other: expect(test, 1, 'ab'), False),
+    'the exit code, the output and a variant': (CODE, lambda test, other: accept_and_expect(test, 'ab'), True),
+    'the exit code and one more output': (CODE, lambda test, other: add_output(test), False)}
+
+
+@pytest.mark.parametrize('what', APPROVALS)
+def test_a_hint_says_what_was_approved_since(preview, tests, what):
+    (test, other, _), (done, approve, is_approved) = tests, APPROVALS[what]
+    run = seed.run([test], stages=seed.COMPLETED, **PULL_REQUEST)
+    files = {test.output_files[0].id: done['produced']} if done is OUTPUT else None
+    seed.result(run, test, files, exit_code=done.get('exit_code', 0))
+    assert hint_of(preview, run.id) is None
+
+    approve(test, other)
+
+    assert (hint_of(preview, run.id) == 'This test has the result that is expected now: running it again will probably '
+                                        'pass.') == is_approved
+
+
+def test_no_other_sentence_of_a_hint_is_about_what_was_approved_since(preview, tests):
+    finish(seed.run(tests).id, tests, failed=tests[:2])
+    first = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
+    newest = finish(retry_in_process(first), tests, failed=tests)
+
+    tests[0].expected_rc = 139
+
+    assert hint_of(preview, newest) == (
+        '1 of the 3 has the result that is expected now: running it again will probably pass. 2 of the 3 failed each '
+        'time, in the same way. 1 of the 3 fails in the same way in run 1, the newest of master: running them again '
+        'will hardly change that.')
 
 
 def test_a_test_without_a_result_fails_in_no_way(preview, tests):

@@ -16,7 +16,7 @@ import seed
 from database import db
 from mod_ci.models import BlockedUsers, MaintenanceMode
 from mod_regression.models import RegressionTest
-from mod_test.models import TestPlatform, TestProgress, TestStatus, TestType
+from mod_test.models import Test, TestPlatform, TestProgress, TestStatus, TestType
 from sqlalchemy import Engine, update
 from sqlalchemy.exc import OperationalError
 from support.api import AWAY
@@ -98,6 +98,15 @@ class Scene:
             self.github.open_pull(run.pr_nr, run.commit, AUTHOR)
         db.session.commit()
         return run.id
+
+    def approved_run(self, *, number=0, ago=HOUR, **configuration):
+        """Add a completed run of which the last of the three tests ended with code 1, which is expected by now."""
+        run_id = self.run(None, number=number, ago=ago, results=2, **configuration)
+        seed.result(db.session.get_one(Test, run_id), self.tests[2], exit_code=1)
+        write(run_id, TestStatus.completed, ago=ago)
+        self.tests[2].expected_rc = 1
+        db.session.commit()
+        return run_id
 
 
 @pytest.fixture
@@ -351,6 +360,107 @@ def test_a_second_automatic_retry_waits_if_the_completed_run_is_restarted_after_
 
     assert steps(scene.sweep()) == [(retry, 'waiting')]
     assert len(scene.rows.of('run_retry')) == 1
+
+
+# Failures that were approved since
+
+
+EXPECTED_NOW = 'all its failures are expected now'
+
+
+def test_a_run_whose_failures_were_approved_since_is_retried_with_these_tests_once(scene):
+    run = scene.approved_run(ago=6 * 24 * HOUR)
+
+    dry, (line,) = scene.sweep('--dry-run'), scene.sweep()
+
+    assert dry == [line._replace(new_run_id=None)]
+    assert line == Line(run, 'retried', EXPECTED_NOW, line.new_run_id)
+    assert scene.rows.selection(line.new_run_id) == [scene.tests[2].id]
+    assert scene.rows.retries[0].reason == f'Automatic: {EXPECTED_NOW}'
+    assert scene.rows.one('run_retry')['automatic']
+    assert scene.sweep() == []
+    report(line.new_run_id, scene.tests[2:])
+    complete(line.new_run_id)
+    assert scene.sweep() == []
+
+
+@pytest.mark.parametrize('approve', ['a variant', 'the output', 'not the output'])
+def test_a_run_whose_output_was_approved_since_is_retried(scene, approve):
+    output, produced = scene.tests[2].output_files[0], seed.digest()
+    run_id = scene.run(None, results=2)
+    seed.result(db.session.get_one(Test, run_id), scene.tests[2], {output.id: produced})
+    complete(run_id)
+    assert scene.sweep() == []
+
+    if approve == 'a variant':
+        # Its page is green at once, so that nothing is to be run.
+        seed.variant(output, produced)
+    else:
+        output.correct = produced if approve == 'the output' else seed.digest()
+
+    assert steps(scene.sweep()) == ([(run_id, 'retried')] if approve == 'the output' else [])
+
+
+#: What else there is, and the step of the run whose failures were approved since; None if it waits for the other.
+APPROVED_BESIDE = {
+    'an older run of the commit': (lambda scene: scene.run('PR closed', pr_nr=PR + 1), None),
+    'a run of the commit on the other platform': (
+        lambda scene: scene.run('PR closed', platform=TestPlatform.windows), 'retried'),
+    'an older run of another commit': (lambda scene: scene.run('PR closed', number=3), 'retried')}
+
+
+@pytest.mark.parametrize('beside', APPROVED_BESIDE)
+def test_an_approved_run_waits_if_another_first_run_has_its_commit(scene, beside):
+    add, step = APPROVED_BESIDE[beside]
+    other = add(scene)
+    run = scene.approved_run()
+
+    (line,) = scene.sweep()
+
+    assert (line.run_id, line.what) == (run, step or 'waiting')
+    assert step or line.why == f'run {other} is of the same commit'
+
+
+def test_only_the_newest_attempt_is_retried_for_an_approval(scene):
+    run = scene.approved_run()
+    newest = retry_run(run, failed_only=True).new_run_id
+    end(newest, 'Canceled by admin')
+
+    assert scene.sweep() == []
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1}])
+def test_infrastructure_failures_are_retried_before_approved_ones(scene):
+    healed, failed = scene.approved_run(), scene.run(number=1)
+
+    assert steps(scene.sweep()) == [(failed, 'retried'), (healed, 'waiting')]
+
+
+def test_an_approval_that_is_taken_back_after_the_plan_retries_nothing(scene, meanwhile):
+    run = scene.approved_run()
+
+    def take_back():
+        db.session.execute(update(RegressionTest).values(expected_rc=0))
+        db.session.commit()
+
+    meanwhile.happen = take_back
+
+    assert steps(scene.sweep()) == [(run, 'waiting')]
+    assert scene.rows.retries == []
+
+
+def test_the_number_of_statements_does_not_depend_on_the_approved_runs(scene):
+    counts = []
+    for number in (1, 2, 3):
+        scene.approved_run(number=number)
+        scene.github.close_pull(PR + number)
+        scene.sweep()
+        with record_statements(Engine) as sent:
+            scene.sweep('--dry-run')
+        counts.append(len(sent))
+
+    # Each run has its checks, which query the database twice.
+    assert counts[1] - counts[0] == counts[2] - counts[1] <= 3
 
 
 # The circuit breaker

@@ -102,7 +102,7 @@ def report(app):
 
 @pytest.mark.parametrize(('tests', 'text'), [
     ([[FAIL], [PASS]], ''),
-    ([[PASS, PASS]], 'Over 2 attempts: every test passed each time.'),
+    ([[PASS, PASS]], 'Over 2 attempts: every test passed each time it ran.'),
     ([[CRASH, CRASH], [FAIL, PASS], [PASS, PASS]],
      'Over 2 attempts: 1 test is flaky ({2}), 1 fails each time in the same way ({1}).'),
     ([[FAIL, PASS]] * 12,

@@ -1,6 +1,7 @@
 """Reading the attempts of a run."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from sqlalchemy import Subquery, func, select, union_all
 
@@ -31,6 +32,16 @@ def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
 def read_attempt_ids(db: Database, root_id: int) -> list[int]:
     """Return the attempts of a root run, ordered by run id."""
     return sorted(db.connection.scalars(select(select_attempts(db, [root_id]).c.run_id)))
+
+
+def read_machine_starts(db: Database, run_ids: Collection[int]) -> dict[int, list[datetime | str]]:
+    """Return the start times of the machines of these runs."""
+    machine = db.host.GcpInstance
+    starts: dict[int, list[datetime | str]] = {}
+    for run_id, timestamp in db.read_about(run_ids, select(machine.test_id, machine.timestamp)
+                                           .where(machine.test_id.in_(run_ids))):
+        starts.setdefault(run_id, []).append(timestamp)
+    return starts
 
 
 def count_author_retries(db: Database, root_id: int) -> int:

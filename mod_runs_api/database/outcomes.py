@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, or_, select, true
 
 from ..domain.outcomes import DifferingFile, Evidence, ExpectedOutput, File, Result, RunTests, selected_or_active
 from . import BY_PRIMARY_KEY, Database, as_bytes
@@ -39,16 +39,18 @@ def _read_active_with_category(db: Database) -> dict[int, bool]:
 
 
 def _read_results(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, Result]]:
-    result = db.host.TestResult
-    rows = db.read_about(
-        run_ids, select(result.test_id, result.regression_test_id, result.exit_code, result.expected_rc, result.runtime)
-        .where(result.test_id.in_(run_ids)))
+    result, test = db.host.TestResult, db.host.RegressionTest
+    statement = (select(result.test_id, result.regression_test_id, result.exit_code, result.expected_rc,
+                        test.expected_rc, result.runtime)
+                 .with_hint(result, BY_PRIMARY_KEY)
+                 .outerjoin_from(result, test, test.id == result.regression_test_id)
+                 .where(result.test_id.in_(run_ids)))
     without_file, differing = _read_outputs_without_file(db, run_ids), _read_differing(db, run_ids)
     results: dict[int, dict[int, Result]] = {run_id: {} for run_id in run_ids}
-    for run_id, test_id, exit_code, expected_rc, runtime in rows:
+    for run_id, test_id, exit_code, expected_rc, expected_rc_today, runtime in db.read_about(run_ids, statement):
         key = run_id, test_id
         results[run_id][test_id] = Result(exit_code, expected_rc, without_file.get(key, ()), differing.get(key, ()),
-                                          runtime or 0)
+                                          expected_rc_today, runtime or 0)
     return results
 
 
@@ -68,16 +70,24 @@ def _read_outputs_without_file(db: Database, run_ids: Sequence[int]) -> dict[tup
 
 
 def _read_differing(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int], Collection[DifferingFile]]:
-    """Return the files that are not identical to the expected ones, by run and test."""
-    file, variant = db.host.TestResultFile, db.host.RegressionTestOutputFiles
+    """Return the files that are not what was expected at the time, or not what is expected today, by run and test."""
+    file, output, variant = db.host.TestResultFile, db.host.RegressionTestOutput, db.host.RegressionTestOutputFiles
+    # A file that was as expected has no ``got``.
+    was_expected, produced = file.got.is_(None), as_bytes(func.coalesce(file.got, file.expected))
+    expected_today = as_bytes(output.correct)
+    # A file has a row for each variant that is accepted for its output. The test may no longer have the output.
+    statement = (select(file.test_id, file.regression_test_id, file.regression_test_output_id, produced, was_expected,
+                        expected_today, as_bytes(variant.file_hashes))
+                 .with_hint(file, BY_PRIMARY_KEY)
+                 .outerjoin_from(file, output, and_(output.id == file.regression_test_output_id,
+                                                    output.regression_id == file.regression_test_id))
+                 .outerjoin(variant, variant.regression_test_output_id == file.regression_test_output_id)
+                 .where(file.test_id.in_(run_ids), or_(~was_expected, produced != expected_today)))
     files: dict[tuple[int, int], dict[int, DifferingFile]] = defaultdict(dict)
-    # A file has a row for each variant that is accepted for its output.
-    statement = (select(file.test_id, file.regression_test_id, file.regression_test_output_id, as_bytes(file.got),
-                        as_bytes(variant.file_hashes))
-                 .outerjoin_from(file, variant, variant.regression_test_output_id == file.regression_test_output_id)
-                 .where(file.test_id.in_(run_ids), file.got.is_not(None)))
-    for run_id, test_id, output_id, got, accepted in db.read_about(run_ids, statement):
-        files[run_id, test_id].setdefault(output_id, DifferingFile(got, set())).accepted.add(accepted)
+    for run_id, test_id, output_id, *of_file, accepted in db.read_about(run_ids, statement):
+        hash_produced, was_expected_then, hash_today = of_file
+        one = DifferingFile(hash_produced, set(), bool(was_expected_then), hash_today)
+        files[run_id, test_id].setdefault(output_id, one).accepted.add(accepted)
     return {key: by_output.values() for key, by_output in files.items()}
 
 

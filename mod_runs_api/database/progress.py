@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Label, ScalarSelect, SQLColumnExpression, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
@@ -14,13 +15,11 @@ from . import Database, as_bytes, as_text, has_rows
 def read_progress(db: Database, run_ids: Sequence[int]) -> dict[int, Progress]:
     """Return the progress of each run."""
     progress = db.host.TestProgress
-    # The platform repeats the time limit at each tick, so only rows that differ from the one before are read. The last
-    # row is read, too, because its time is the last sign of life.
-    reported = [status_of(progress), as_bytes(func.coalesce(progress.message, ''))]
-    before = [func.lag(column).over(partition_by=progress.test_id, order_by=progress.id) for column in reported]
-    is_last = func.lead(progress.id).over(partition_by=progress.test_id, order_by=progress.id).is_(None)
-    is_read = or_(before[0].is_(None), *(column != column_before for column, column_before in zip(reported, before)),
-                  is_last)
+    # The platform repeats the time limit at each tick, so only the first and the last of equal rows are read: those
+    # that differ from the row before or after.
+    reported: list[ColumnElement[Any]] = [status_of(progress), as_bytes(func.coalesce(progress.message, ''))]
+    is_read = or_(*(column.is_distinct_from(neighbor(column).over(partition_by=progress.test_id, order_by=progress.id))
+                    for neighbor in (func.lag, func.lead) for column in reported))
     all_rows = (select(*columns_of_progress(db), is_read.label('is_read'))
                 .where(progress.test_id.in_(run_ids)).subquery())
     rows: dict[int, list[ProgressRow]] = {run_id: [] for run_id in run_ids}

@@ -26,7 +26,7 @@ def find_run(db: Database, run_id: int) -> Run:
 def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
     """Return the runs with these ids, as far as they exist."""
     run, root, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
-    rows = db.connection.execute(
+    statement = (
         select(run.id, as_text(run.platform).label('platform'), as_text(run.test_type).label('test_type'), run.fork_id,
                run.branch, run.commit, run.pr_nr, last_status(db, run.id).label('stage'),
                func.coalesce(retry.root_run_id, run.id).label('root_id'),
@@ -36,7 +36,7 @@ def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
         .outerjoin(root, root.id == retry.root_run_id)
         .where(run.id.in_(run_ids))
         .order_by(run.id))
-    return {row['id']: Run(**row) for row in rows.mappings()}
+    return {row.id: Run(**row._mapping) for row in db.read_about(run_ids, statement)}
 
 
 def read_builds(db: Database, run_ids: Collection[int]) -> dict[int, str | None]:
@@ -77,9 +77,24 @@ def find_newest_runs(db: Database, run_ids: Collection[int]) -> dict[int, NewerR
               # Commits have no index. Without the oldest id here, the server may join the whole table.
               .where(run.id.in_(run_ids), newer.id > min(run_ids, default=0))
               .group_by(run.id).subquery())
-    rows = db.connection.execute(select(newest.c.of_run_id, newest.c.run_id, retry.root_run_id)
-                                 .outerjoin_from(newest, db.run_retry, retry.run_id == newest.c.run_id))
+    rows = db.read_about(run_ids, select(newest.c.of_run_id, newest.c.run_id, retry.root_run_id)
+                         .outerjoin_from(newest, db.run_retry, retry.run_id == newest.c.run_id))
     return {of_run_id: NewerRun(run_id, root_id) for of_run_id, run_id, root_id in rows}
+
+
+def find_newest_of_others(db: Database, run_ids: Collection[int]) -> dict[int, int]:
+    """Return for each run the newest run of its commit and platform that is no attempt of it, if there is one."""
+    # Whatever the pull request, fork and branch. Commits have no index, so all runs are read.
+    run, other, retry, retry_of_other = db.host.Test, aliased(db.host.Test), db.run_retry.c, db.run_retry.alias()
+    root_id, root_id_of_other = (func.coalesce(record.root_run_id, one.id) for record, one in (
+        (retry, run), (retry_of_other.c, other)))
+    return {run_id: other_id for run_id, other_id in db.read_about(run_ids, (
+        select(run.id, func.max(other.id))
+        .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
+        .join(other, and_(as_bytes(other.commit) == as_bytes(run.commit), other.platform == run.platform))
+        .outerjoin(retry_of_other, retry_of_other.c.run_id == other.id)
+        .where(run.id.in_(run_ids), root_id_of_other != root_id)
+        .group_by(run.id)))}
 
 
 def is_newest_of_commit(db: Database, run_id: int) -> bool:

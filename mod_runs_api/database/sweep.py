@@ -2,16 +2,16 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from sqlalchemy import String, insert, literal, select, true
+from sqlalchemy import String, insert, literal, select, true, union
 
 from .. import clock
 from ..domain.progress import CANCELED, ProgressRow
 from ..domain.sweep import AutomaticAttempt, SignsOfLife
-from . import Database, as_text
+from . import BY_PRIMARY_KEY, Database, as_bytes, as_text
 from .progress import columns_of_progress, has_ended, is_first_completed, last_progress_id_of
 
 #: How many progress rows are read at once.
-ROWS_AT_ONCE = 250
+ROWS_AT_ONCE = 1000
 
 
 def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
@@ -36,6 +36,23 @@ def read_machines(db: Database) -> dict[int, SignsOfLife]:
     return machines
 
 
+def find_newly_expected(db: Database, run_ids: Collection[int]) -> set[int]:
+    """Return the runs with an exit code or an output that was not expected at the time and is expected today."""
+    result, test = db.host.TestResult, db.host.RegressionTest
+    file, output = db.host.TestResultFile, db.host.RegressionTestOutput
+    # This is only a search: domain/sweep.py decides.
+    by_code = (select(result.test_id)
+               .with_hint(result, BY_PRIMARY_KEY)
+               .join_from(result, test, test.id == result.regression_test_id)
+               .where(result.test_id.in_(run_ids), result.exit_code == test.expected_rc,
+                      result.exit_code.is_distinct_from(result.expected_rc)))
+    by_output = (select(file.test_id)
+                 .with_hint(file, BY_PRIMARY_KEY)
+                 .join_from(file, output, output.id == file.regression_test_output_id)
+                 .where(file.test_id.in_(run_ids), as_bytes(file.got) == as_bytes(output.correct)))
+    return {run_id for run_id, in db.read_about(run_ids, union(by_code, by_output))}
+
+
 def write_end(db: Database, run_id: int, last_progress_id: int | None, message: str) -> bool:
     """Write the progress row that ends a run, unless its last row is another one, and return whether it was written."""
     run, progress = db.host.Test, db.host.TestProgress
@@ -50,8 +67,8 @@ def read_automatic_sources(db: Database, root_ids: Collection[int]) -> dict[int,
     """Return the sources of the automatic retries of some root runs, including deleted retries."""
     retry = db.run_retry.c
     sources: dict[int, list[int]] = {root_id: [] for root_id in root_ids}
-    for root_id, source_id in db.connection.execute(
-            select(retry.root_run_id, retry.source_run_id)
+    for root_id, source_id in db.read_about(
+            root_ids, select(retry.root_run_id, retry.source_run_id)
             .where(retry.root_run_id.in_(root_ids), retry.automatic == true())):
         sources[root_id].append(source_id)
     return sources

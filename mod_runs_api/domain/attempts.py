@@ -1,7 +1,7 @@
 """The attempts of a run: the root run, its retries, and their retries (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -10,7 +10,7 @@ from .. import clock
 from .carry_over import find_origins
 from .causes import CauseName, RunSummary
 from .outcomes import Outcome, RunTests, find_outcomes, list_not_passed
-from .progress import COMPLETED, Progress, sort_by_end
+from .progress import COMPLETED, Progress, sort_by_results
 from .run import OtherBuild, Run, list_other_builds
 
 #: The words of the platform's API.
@@ -77,8 +77,8 @@ class AttemptFacts:
         return choose_source_of_failed(self.list_ended()) or self.run.root_id
 
     def list_ended(self) -> list[EndedAttempt]:
-        """Return the attempts that have ended, in the order of their ends."""
-        return [self._describe_ended(end.run_id) for end in sort_by_end(self.progress.values())]
+        """Return the attempts that have ended, in the order of their results."""
+        return [self._describe_ended(run_id) for run_id in sort_by_results(self.progress.values())]
 
     def _describe_ended(self, run_id: int) -> EndedAttempt:
         tests = self.tests[run_id]
@@ -181,13 +181,13 @@ class AttemptsPage:
 
 
 def choose_source_of_failed(ended: Sequence[EndedAttempt]) -> int | None:
-    """Return the attempt that ``/retry failed`` takes, from attempts in the order of their ends; None if none fits."""
+    """Return the attempt that ``/retry failed`` takes, of attempts in the order of their results; None if none fits."""
     return _last([attempt for attempt in ended
                   if attempt.has_own_result and (attempt.is_completed or attempt.has_failure)])
 
 
 def choose_decisive(ended: Sequence[EndedAttempt], newest_id: int) -> int:
-    """Return the attempt whose results currently stand for the run, of attempts in the order of their ends."""
+    """Return the attempt whose results currently stand for the run, of attempts in the order of their results."""
     # A retry that is queued, running or canceled hides no result before it.
     completed = _last([attempt for attempt in ended if attempt.has_own_result and attempt.is_completed])
     return completed or choose_source_of_failed(ended) or _last(ended) or newest_id
@@ -197,11 +197,25 @@ def _last(ended: Sequence[EndedAttempt]) -> int | None:
     return ended[-1].run_id if ended else None
 
 
-def find_unfinished(attempts: Iterable[Progress], now: datetime, max_silence: timedelta) -> Progress | None:
-    """Return an attempt that is queued or running, and whose machine is not lost; None if there is none."""
-    # The platform ends only runs whose machine it still lists. A queued attempt has no row, so it is never lost.
-    return next((attempt for attempt in attempts if attempt.end is None and not (
-        attempt.rows and clock.age(attempt.rows[-1].timestamp, now) > max_silence)), None)
+def find_unfinished(attempts: Iterable[Progress], machines: Mapping[int, Collection[datetime | str]], now: datetime,
+                    max_silence: timedelta) -> Progress | None:
+    """
+    Return an attempt that is queued or running, and whose machine is not lost; None if there is none.
+
+    ``machines`` has the times at which the machines of attempts without progress started.
+    """
+    def is_lost(attempt: Progress) -> bool:
+        # The platform ends only runs whose machine it still lists, and starts no second machine for a run.
+        signs = [attempt.rows[-1].timestamp] if attempt.rows else machines.get(attempt.run_id, ())
+        return bool(signs) and min(clock.age(sign, now) for sign in signs) > max_silence
+
+    return next((attempt for attempt in attempts if attempt.end is None and not is_lost(attempt)), None)
+
+
+def explain_unfinished(run_id: int, unfinished: Progress) -> str:
+    """Return why a run is not retried while an attempt of it, or the run itself, has not ended."""
+    which = '' if unfinished.run_id == run_id else ', an attempt of the same run,'
+    return f'Run {unfinished.run_id}{which} is still {derive_status(unfinished.stage, Counter())}.'
 
 
 def derive_status(last_stage: str | None, count: Counter[Outcome]) -> RunStatus:

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .. import clock
-from .attempts import find_unfinished
-from .causes import RunSummary, find_cause
+from .causes import Cause, find_cancellation
 from .comments import COMMAND, FAILED_ONLY
 from .progress import Progress
 from .sentences import counted
@@ -24,11 +23,14 @@ class AuthorHint(NamedTuple):
     after: str
 
     @classmethod
-    def of(cls, platform: str, retries_left: int) -> 'AuthorHint':
-        """Return the sentence for a platform, and for this number of retries."""
+    def of(cls, platform: str, retries_left: int, cause: Cause | None) -> 'AuthorHint':
+        """Return the sentence for a platform, for this number of retries, and for why the attempt ended."""
+        # Nobody asks GitHub here whether there is a build by now.
+        before = ('Once its build has succeeded, the author of this pull request' if cause and cause.name == 'build'
+                  else 'If this is not due to the pull request, its author')
         # The command is not at the beginning of the line. There it would be a command in a copy of the sentence.
-        return cls('If these failures have another cause than this pull request, its author may write ',
-                   f'{COMMAND} {platform} {FAILED_ONLY}', f' ({counted(retries_left, "time")}).')
+        return cls(f'{before} may write ', f'{COMMAND} {platform} {FAILED_ONLY}',
+                   f' in a comment on it ({counted(retries_left, "time")}).')
 
     @property
     def markdown(self) -> str:
@@ -36,19 +38,17 @@ class AuthorHint(NamedTuple):
         return f'{self.before}`{self.command}`{self.after}'
 
 
-def have_all_ended(run_id: int, attempts: Mapping[int, Progress], now: datetime, max_silence: timedelta,
-                   max_age: timedelta | None = None) -> bool:
-    """Return whether all attempts of a run have ended, and the run itself within the last ``max_age``."""
-    end = attempts[run_id].end
-    if end is None or max_age is not None and clock.age(end.timestamp, now) > max_age:
-        return False
-    return find_unfinished(attempts.values(), now, max_silence) is None
+def has_ended_recently(run: Progress, now: datetime) -> bool:
+    """Return whether a run ended so recently that its page tells the author."""
+    return run.end is not None and clock.age(run.end.timestamp, now) <= TOLD_FOR
 
 
-def find_unexplained(source: RunSummary, tests: Iterable[int], verdicts: Iterable[TestVerdict]) -> set[int]:
-    """Return the tests that may have failed by chance, of those that a retry of an attempt would run."""
-    cause = find_cause(source)
-    # A build that failed is not there to be run again, and a decision stands.
-    if cause is not None and cause.name in ('build', 'decision'):
-        return set()
+def find_canceled(attempts: Mapping[int, Progress], source_id: int) -> int | None:
+    """Return the attempt that a person canceled, so that no author retries it: the one to be retried or the newest."""
+    return next((run_id for run_id in (source_id, max(attempts))
+                 if find_cancellation(attempts[run_id]) is not None), None)
+
+
+def find_unexplained(tests: Iterable[int], verdicts: Iterable[TestVerdict]) -> set[int]:
+    """Return the tests that may have failed by chance: those that did not fail each time in the same way."""
     return {*tests} - {test.regression_test_id for test in verdicts if test.verdict == 'failing_identically'}

@@ -7,7 +7,7 @@ A failed-only retry runs every active test of its source that has no result. Eac
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from .progress import Progress, ProgressRow, sort_by_end
+from .progress import Progress, ProgressRow, sort_by_results
 
 #: For each output of a test that has a file, its hash; None if the file is identical to the expected one.
 OutputFiles = Mapping[int, str | None]
@@ -31,14 +31,14 @@ def find_origins(completed: ProgressRow | None, without_result: Collection[int],
     ``without_result`` has the active tests of which it has no result, or will have none if it has not ended.
     ``own_results`` has the tests that each attempt ran itself.
     """
-    # From the latest end on, because the last result counts, and only for tests without an origin.
+    # From the last results on, and only for tests without an origin.
     origins: dict[int, int] = {}
     remaining = set(without_result)
-    for end in reversed(sort_by_end(attempts.values())):
+    for run_id in reversed(sort_by_results(attempts.values())):
         # A completed retry does not change because of runs that started later.
-        if completed is None or attempts[end.run_id].rows[0].id < completed.id:
-            tests = remaining.intersection(own_results[end.run_id])
-            origins |= dict.fromkeys(tests, end.run_id)
+        if completed is None or attempts[run_id].rows[0].id < completed.id:
+            tests = remaining.intersection(own_results[run_id])
+            origins |= dict.fromkeys(tests, run_id)
             remaining -= tests
     return origins
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from .outcomes import RunTests
-from .progress import CANCELED, Progress
+from .progress import CANCELED, LOST_MACHINE, TIME_LIMIT, Progress, ProgressRow
 
 #: A person or the pull request; the build; code that hangs; the machine, the cloud or GitHub; anything else.
 CauseName = Literal['decision', 'build', 'code', 'infrastructure', 'unknown']
@@ -23,8 +23,6 @@ CAUSES = tuple(IS_INFRASTRUCTURE)
 # The messages, with the function of the platform that writes each. Unless said otherwise, the function is one of
 # mod_ci.controllers.
 
-#: delete_expired_instances. It is written again at each tick, also after the run has completed.
-TIME_LIMIT = 'Could not complete test, time limit exceeded'
 #: start_ci, by way of deschedule_test: the workflow has ended, and GitHub does not show its build yet.
 NOT_VISIBLE = 'Build succeeded but artifact not yet available - please retry'
 #: start_ci: the build was not needed. It is also written right after NOT_VISIBLE for the same run.
@@ -34,8 +32,6 @@ OUT_OF_ORDER = 'Duplicate Entries'
 #: The message of a worker that finds no build on its machine. The platform keeps it if the run was canceled before.
 #: The message of a worker that gives up later is empty.
 NO_BUILD_ON_MACHINE = 'artifact'
-#: ``flask runs-api sweep``, for a run whose machine was lost.
-LOST_MACHINE = 'The machine of this run has vanished.'
 #: The detail in the place of an empty message.
 WORKER_GAVE_UP = 'the worker gave up'
 #: mod_test.controllers.stop_test ("Canceled by admin"), and the API's cancel_run of mod_api.routes.runs.
@@ -156,17 +152,28 @@ class RunSummary:
         return cause if cause is not None and IS_INFRASTRUCTURE[cause.name] else None
 
 
+def find_cancellation(progress: Progress) -> str | None:
+    """Return the message of a person who canceled a run; None if nobody did."""
+    # In any row, because canceling does not stop the machine, which may write more rows.
+    messages = (row.message.strip() for row in progress.rows)
+    return next((message for message in messages if message.startswith(CANCELED_BY_PERSON)), None)
+
+
+def find_row_of(cause: Cause, progress: Progress) -> ProgressRow | None:
+    """Return the first canceled row of the tail that names a cause, or the end if none does; None without an end."""
+    naming = (row for row in progress.tail if Cause.of_message(row.message.strip()) == cause)
+    return next(naming, progress.end)
+
+
 def find_cause(run: RunSummary) -> Cause | None:
     """Return why a run ended; None if it has not ended, or completed with all its results, regardless of later rows."""
     progress = run.progress
     if progress.end is None or progress.completed and run.has_all_results:
         return None
-    messages = [row.message.strip() for row in progress.rows]
-    *earlier, last = messages
-    for message in messages:
-        # In any row, because canceling does not stop the machine, which may write more rows.
-        if message.startswith(CANCELED_BY_PERSON):
-            return Cause.of_message(message)
+    cancellation = find_cancellation(progress)
+    if cancellation is not None:
+        return Cause.of_message(cancellation)
+    *earlier, last = (row.message.strip() for row in progress.rows)
     if last == NOT_RAN and NOT_VISIBLE in earlier:
         return Cause.of_message(NOT_VISIBLE)
     cause = Cause.of_message(last)

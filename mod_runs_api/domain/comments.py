@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .retry import Retry, RetryRules
+from .retry import MAX_REASON_LENGTH, Retry, RetryRules, find_unstorable
 from .run import PLATFORMS
 from .users import User
 
@@ -89,8 +89,8 @@ class Command:
     platform: str
     failed_only: bool
     reason: str | None
-    #: Whether the line names the platform. A line that names none means all of them.
-    is_named: bool
+    #: The platforms that the line names. A line that names none means all of them.
+    named: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,9 @@ def choose_commands(commands: Iterable[Command | InvalidCommand],
         if isinstance(command, InvalidCommand):
             refusals.append(CommentRefusal(None, None, command.message))
         elif writer.author_login is not None and not command.failed_only:
-            refusals.append(CommentRefusal(None, None, 'Only maintainers may run all tests. Write '
-                                                       f'"{COMMAND} {FAILED_ONLY}" to run those that did not pass.'))
+            line = ' '.join([COMMAND, *command.named, FAILED_ONLY])
+            refusals.append(CommentRefusal(None, None, f'Only maintainers may run all tests. Write "{line}" to run '
+                                                       'those that did not pass.'))
         elif command.platform in wanted:
             refusals.append(CommentRefusal(command.platform, None,
                                            f'Only the first line for {command.platform} counts.'))
@@ -154,7 +155,7 @@ def drop_unmentioned(refusals: Iterable[CommentRefusal], commands: Iterable[Comm
 
     A platform that no line names and that has no run gets none, unless no platform has a run.
     """
-    named = {command.platform for command in commands if isinstance(command, Command) and command.is_named}
+    named = {command.platform for command in commands if isinstance(command, Command) and command.named}
     without_run = {outcome.platform for outcome in outcomes if outcome.run_id is None}
     unmentioned = without_run - named if len(without_run) < len(outcomes) else set()
     return [refusal for refusal in refusals if refusal.platform not in unmentioned]
@@ -186,5 +187,15 @@ def _parse_words(text: str) -> Sequence[Command | InvalidCommand]:
         return [InvalidCommand('There is no reason after "because".')]
     # Not from the lowercase words, because the reason is kept to the letter.
     reason = text.split(maxsplit=count + 1)[-1].rstrip() if count < len(words) else None
-    named = [platform for platform in PLATFORMS if platform in targets]
-    return [Command(platform, FAILED_ONLY in targets, reason, bool(named)) for platform in named or PLATFORMS]
+    fault = None if reason is None else _find_fault(reason)
+    if fault is not None:
+        return [InvalidCommand(f'The reason cannot be stored. {fault}')]
+    named = tuple(platform for platform in PLATFORMS if platform in targets)
+    return [Command(platform, FAILED_ONLY in targets, reason, named) for platform in named or PLATFORMS]
+
+
+def _find_fault(reason: str) -> str | None:
+    """Return why a reason cannot be stored; None if it can. It is refused and not cut."""
+    if len(reason) > MAX_REASON_LENGTH:
+        return f'Longer than maximum length {MAX_REASON_LENGTH}.'
+    return find_unstorable(reason)

@@ -20,12 +20,16 @@ RAN: tuple[Outcome, ...] = ('pass', *FAILED)
 
 
 class DifferingFile(NamedTuple):
-    """A file that is not identical to the expected one."""
+    """A file that is not identical to the one that was expected at the time, or to the one that is expected today."""
 
     #: Its hash.
-    got: bytes
+    produced: bytes
     #: The hashes of the files that are accepted for this output, too.
     accepted: set[bytes | None]
+    #: Whether it is identical to the file that was expected at the time.
+    was_expected: bool = False
+    #: The hash of the file that is expected today; None if the test no longer has this output.
+    expected_today: bytes | None = None
 
 
 class ExpectedOutput(NamedTuple):
@@ -42,8 +46,15 @@ class Result(NamedTuple):
     expected_rc: int | None
     outputs_without_file: Collection[ExpectedOutput] = ()
     differing: Collection[DifferingFile] = ()
+    expected_rc_today: int | None = None
     #: In milliseconds.
     runtime: int = 0
+
+    def judged_today(self) -> 'Result':
+        """Return the result with what is expected today in the place of what was expected at the time."""
+        differing = [file._replace(was_expected=file.produced == file.expected_today) for file in self.differing
+                     if file.expected_today is not None]
+        return self._replace(expected_rc=self.expected_rc_today, differing=differing)
 
 
 def decide(result: Result) -> Outcome:
@@ -54,7 +65,8 @@ def decide(result: Result) -> Outcome:
     # Without an exit code the end of the test is unknown, whatever was expected.
     if result.exit_code is None or result.exit_code != result.expected_rc:
         return 'fail'
-    return 'pass' if all(file.got in file.accepted for file in result.differing) else 'fail'
+    are_accepted = (file.was_expected or file.produced in file.accepted for file in result.differing)
+    return 'pass' if all(are_accepted) else 'fail'
 
 
 class Mark(NamedTuple):
@@ -81,6 +93,16 @@ class RunTests(NamedTuple):
     def own(self) -> Set[int]:
         """The tests that the run itself ran."""
         return self.results.keys() - self.marks.keys()
+
+    @property
+    def approved(self) -> set[int]:
+        """The tests that did not pass, but have the result that is expected today: it was approved since."""
+        return {test for test, result in self.results.items()
+                if decide(result) != 'pass' and decide(result.judged_today()) == 'pass'}
+
+    def judged_today(self) -> 'RunTests':
+        """Return the tests with what is expected of them today."""
+        return self._replace(results={test: result.judged_today() for test, result in self.results.items()})
 
     @property
     def carried_over(self) -> dict[int, int]:

@@ -8,6 +8,11 @@ from typing import NamedTuple
 
 COMPLETED, CANCELED = 'completed', 'canceled'
 
+#: The messages of ends that the clock writes, hours after the last test: the platform's ``delete_expired_instances``,
+#: again at each tick and also after the run has completed; and the sweep, for a run whose machine was lost.
+TIME_LIMIT = 'Could not complete test, time limit exceeded'
+LOST_MACHINE = 'The machine of this run has vanished.'
+
 #: A machine is lost if it is silent for this time longer than the platform lets it run.
 GRACE = timedelta(hours=2)
 
@@ -32,7 +37,7 @@ class Progress:
     """The progress of a run. The ids of progress rows define the order of events; their times do not."""
 
     run_id: int
-    #: The rows by id, without those that repeat the row before, except the last. Empty while the run is queued.
+    #: The rows by id: of each series of equal rows the first and the last. Empty while the run is queued.
     rows: Sequence[ProgressRow]
 
     @property
@@ -48,12 +53,28 @@ class Progress:
     @property
     def end(self) -> ProgressRow | None:
         """The row that ended the run: the first completed row, or else the first of the canceled rows at the tail."""
-        # The platform writes the time limit again at each tick while the machine exists.
-        if self.stage not in ENDED_STATUSES:
-            return None
-        return self.completed or list(takewhile(lambda row: row.status == CANCELED, reversed(self.rows)))[-1]
+        return None if self.stage not in ENDED_STATUSES else self.completed or self.tail[0]
+
+    @property
+    def tail(self) -> Sequence[ProgressRow]:
+        """The canceled rows at the end, by id. The platform writes the time limit again at each tick."""
+        return list(takewhile(lambda row: row.status == CANCELED, reversed(self.rows)))[::-1]
 
 
 def sort_by_end(progress: Iterable[Progress]) -> list[ProgressRow]:
-    """Return the end of each run that has ended, the latest last."""
+    """Return the end of each run that has ended, in the order in which they were written."""
     return sorted((run.end for run in progress if run.end is not None), key=lambda end: end.id)
+
+
+def sort_by_results(progress: Iterable[Progress]) -> list[int]:
+    """Return the runs that have ended in the order of their results, of which the last counts."""
+    places = {run.run_id: _place_results(run, run.end) for run in progress if run.end is not None}
+    return sorted(places, key=places.__getitem__)
+
+
+def _place_results(run: Progress, end: ProgressRow) -> tuple[int, int]:
+    if run.completed or end.message.strip() not in (TIME_LIMIT, LOST_MACHINE):
+        return end.id, end.id
+    # The clock wrote this end, so its place is that of the row before. Otherwise results of a machine that was lost in
+    # the morning would replace those of a retry that completed at noon.
+    return max((row.id for row in run.rows if row.id < end.id), default=0), end.id

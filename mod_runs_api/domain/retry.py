@@ -12,11 +12,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from ..errors import InactiveTests, NothingFailed, Refusal, RunNotFinished
+from ..errors import InactiveTests, NothingFailed, Refusal, RefusedByCheck, RunNotFinished
 from .attempts import AttemptFacts, derive_status
-from .outcomes import Outcome, find_outcomes, list_not_passed
+from .outcomes import Outcome, RunTests, find_outcomes, list_not_passed
 from .progress import ENDED_STATUSES
 from .run import Run
+from .sentences import counted
 from .users import User
 
 #: How long a reason may be, in Unicode code points.
@@ -61,6 +62,17 @@ class StoredRetry(NamedTuple):
     test_count: int
     #: The secret that the new run's worker reports with; None if the new run was deleted.
     run_token: str | None
+
+
+def find_unstorable(text: str) -> str | None:
+    """Return why no database stores a text; None if they do."""
+    if '\0' in text:
+        return 'Must not contain NUL.'
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return 'Must be valid Unicode.'
+    return None
 
 
 def random_secret() -> str:
@@ -113,8 +125,13 @@ class RetryFacts:
     active_ids: Collection[int]
 
     @classmethod
-    def of(cls, attempts: AttemptFacts, run_id: int) -> 'RetryFacts':
-        """Return the facts about one of the attempts."""
+    def of_run(cls, run: Run, tests: RunTests, full_set: Sequence[int], active_ids: Collection[int]) -> 'RetryFacts':
+        """Return the facts about a run."""
+        return cls(run.id, run.stage, find_outcomes(tests), tests.has_selection, full_set, active_ids)
+
+    @classmethod
+    def of_attempt(cls, attempts: AttemptFacts, run_id: int) -> 'RetryFacts':
+        """Return the facts about one of the attempts of a run."""
         tests, full_set = attempts.tests[run_id], attempts.tests[attempts.run.full_set_id].selected
         return cls(run_id, attempts.progress[run_id].stage, find_outcomes(tests), tests.has_selection,
                    sorted(full_set), attempts.active_ids)
@@ -180,6 +197,12 @@ class RetryRules:
     def allow_author(self, run: Run) -> bool:
         """Return whether the author of the pull request of a run may retry it without a role."""
         return self.author_retries > 0 and run.is_of_pull_request
+
+    def require_author_retries_left(self, run: Run, used: int) -> None:
+        """Raise :exc:`RefusedByCheck` if the author of a pull request has used up the retries of a root run."""
+        if used >= self.author_retries:
+            raise RefusedByCheck(f'The author of this pull request has retried this run {counted(used, "time")} '
+                                 'already. Ask a maintainer to retry it.', run_id=run.id)
 
     def for_automatic_retry(self) -> 'RetryRules':
         """Return the rules for an automatic retry. It leaves out inactive tests, because there is nobody to ask."""

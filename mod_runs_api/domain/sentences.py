@@ -1,6 +1,6 @@
 """Sentences about the attempts of a run, for pages, GitHub and the command line."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from .run import OtherBuild
@@ -15,8 +15,8 @@ PHRASES: dict[VerdictName, tuple[str, str]] = {
     'never_ran': ('never ran', 'never ran'),
     'build_changed': ('passed and failed but only in different builds',
                       'passed and failed but only in different builds'),
-    'expectation_changed': ('cannot be judged because its expected result changed',
-                            'cannot be judged because their expected results changed'),
+    'expectation_changed': ('was given another expected result in between',
+                            'were given other expected results in between'),
 }
 
 
@@ -51,7 +51,7 @@ def list_findings(tests: Sequence[TestVerdict]) -> list[Finding]:
             # Only the first has the noun: "2 tests are flaky and 1 fails each time".
             noun = '' if findings else ' test' if is_one else ' tests'
             findings.append(Finding(f'{len(ids)}{noun} {phrases[0] if is_one else phrases[1]}', ids))
-    return findings or [Finding('every test passed each time', ())]
+    return findings or [Finding('every test passed each time it ran', ())]
 
 
 def to_sentence(tests: Sequence[TestVerdict]) -> str | None:
@@ -61,17 +61,24 @@ def to_sentence(tests: Sequence[TestVerdict]) -> str | None:
     return f'Over {attempts} {_join([finding.text for finding in findings])}.' if findings else None
 
 
-def to_hint(tests: Iterable[TestVerdict], ids: Collection[int], master_id: int | None,
+def to_hint(tests: Iterable[TestVerdict], ids: Collection[int], approved: Set[int], master_id: int | None,
             same_in_master: Collection[int]) -> str | None:
-    """Return a hint about tests that may be run again, from the attempts and master; None without a hint."""
-    # same_in_master has the tests of ids that fail in the same way in the newest run of master.
+    """
+    Return a hint about tests that may be run again; None without a hint.
+
+    ``approved`` has those of the tests whose result is expected by now. No other sentence is about them.
+    ``same_in_master`` has the others that fail in the same way in ``master_id``, the newest run of master.
+    """
     by_verdict: dict[VerdictName, list[int]] = {}
     for test in tests:
-        if test.regression_test_id in ids:
+        if test.regression_test_id in {*ids} - approved:
             by_verdict.setdefault(test.verdict, []).append(test.regression_test_id)
     same, flaky, differing = (by_verdict.get(name, []) for name in (
         'failing_identically', 'flaky', 'failing_differently'))
     sentences = []
+    if approved:
+        sentences.append(f'{_some(approved, ids)} {"has" if len(approved) == 1 else "have"} the result that is '
+                         f'expected now: running {_them(approved)} again will probably pass')
     if same:
         sentences.append(f'{_some(same, ids)} failed each time, in the same way')
     elif flaky:
@@ -86,8 +93,12 @@ def to_hint(tests: Iterable[TestVerdict], ids: Collection[int], master_id: int |
         return None
     unlikely = {*same, *same_in_master}
     # Once, even if several sentences lead to it.
-    advice = f': running {"it" if len(unlikely) == 1 else "them"} again will hardly change that' if unlikely else ''
+    advice = f': running {_them(unlikely)} again will hardly change that' if unlikely else ''
     return f'{". ".join(sentences)}{advice}.'
+
+
+def _them(tests: Collection[int]) -> str:
+    return 'it' if len(tests) == 1 else 'them'
 
 
 def _some(tests: Collection[int], ids: Collection[int]) -> str:

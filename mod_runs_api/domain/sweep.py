@@ -3,7 +3,7 @@ The decisions of the sweep (docs/operations.rst, "The sweep").
 
 The sweep ends a run if its machine was lost (:func:`is_lost`). It retries a run if all of these allow it:
 
-* :func:`find_recent_infrastructure_failure`: infrastructure ended the run within the last day.
+* :func:`find_failure`: infrastructure ended the run within the last day, or all its failures were approved since.
 * :class:`Candidate`: the run has not been retried, has no reason to wait, and has something to run.
 * :class:`CircuitBreaker`: a retry on its platform would not make an outage worse.
 * The checks, which query GitHub (``service/checks.py``).
@@ -17,9 +17,9 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from .. import clock
-from .causes import Cause, RunSummary
-from .outcomes import FAILED, Outcome
-from .progress import ProgressRow, sort_by_end
+from .causes import Cause, RunSummary, find_cancellation, find_row_of
+from .outcomes import FAILED, Outcome, RunTests, find_outcomes, list_not_passed
+from .progress import Progress, ProgressRow, sort_by_end
 from .retry import MAX_REASON_LENGTH, RetryFacts, RetryRequest, RetryRules, digest_key
 from .run import NewerRun, Run
 from .sentences import counted
@@ -29,6 +29,8 @@ from .verdict import TestVerdict, find_latest
 FINAL_AFTER = timedelta(minutes=15)
 #: An infrastructure failure is retried for this time after its end. Then it is left to people.
 RETRIED_FOR = timedelta(hours=24)
+#: A run whose failures were approved since is retried for this time after its completion.
+HEALED_FOR = timedelta(days=7)
 #: An automatic attempt that has not ended is in flight for this time.
 IN_FLIGHT_FOR = timedelta(hours=24)
 #: A run is ended for this time after its machine counts as lost. Then it is left to people.
@@ -37,6 +39,8 @@ ENDED_FOR = timedelta(hours=24)
 WATCHED_FOR = timedelta(days=2)
 #: The number of consecutive infrastructure failures that opens the circuit breaker.
 FAILURES_TO_OPEN = 3
+#: Why a run is retried whose failures were approved since.
+APPROVED = 'all its failures are expected now'
 
 
 class Step(NamedTuple):
@@ -69,15 +73,27 @@ class AutomaticAttempt(NamedTuple):
     created_at: datetime
 
 
+class Failure(NamedTuple):
+    """The failure of a run that its code did not cause."""
+
+    summary: RunSummary
+    tests: RunTests
+    #: The infrastructure failure; None if all failures of the run were approved since.
+    cause: Cause | None
+    #: The row whose age is the age of the failure.
+    row: ProgressRow
+
+
 @dataclass(frozen=True)
 class Candidate:
-    """A recent infrastructure failure, and the facts that decide whether it is retried."""
+    """A recent failure that the code did not cause, and the facts that decide whether it is retried."""
 
     run: Run
-    summary: RunSummary
-    cause: Cause
+    failure: Failure
     #: None if the run itself is the newest of its commit.
     newest: NewerRun | None
+    #: Another root run of the same commit, or a retry of one, if the failures were approved since; None without one.
+    other_run_id: int | None
     #: The sources of the automatic retries that its root run has had. The retries may have been deleted.
     automatic_sources: Collection[int]
     #: The newest progress row that completed a run of its platform with all its results. It may be older than the end
@@ -92,10 +108,13 @@ class Candidate:
 
     def find_reason_to_wait(self, retries_allowed: int, now: datetime) -> str | None:
         """Return why the run is not retried now, if its root run may get this number of automatic retries."""
-        end = self.summary.progress.end
+        end = self.failure.summary.progress.end
         if self.newest is not None:
             return f'run {self.newest.run_id} of the same commit is newer'
-        if end is not None and clock.age(end.timestamp, now) < FINAL_AFTER:
+        # A status belongs to a commit: its tests may have failed in the other run.
+        if self.other_run_id is not None:
+            return f'run {self.other_run_id} is of the same commit'
+        if clock.age(self.failure.row.timestamp, now) < FINAL_AFTER:
             return f'it ended less than {FINAL_AFTER.seconds // 60} minutes ago, and an end is not final'
         if len(self.automatic_sources) >= retries_allowed:
             return f'the automatic retries of run {self.run.root_id} are used up'
@@ -107,15 +126,17 @@ class Candidate:
 
     def plan_retry(self, rules: RetryRules, facts: RetryFacts, passed_elsewhere: Set[int]) -> Step | None:
         """
-        Return the step that retries it, or the reason to wait; None for a failed-only retry that needs none.
+        Return the step that retries it, or the reason to wait; None if it needs no retry, or none would help.
 
         ``passed_elsewhere`` has the tests of :func:`find_passed_elsewhere`.
         """
-        run, detail = self.run, self.cause.detail
+        run, cause, summary = self.run, self.failure.cause, self.failure.summary
         has_unpassed = any(test in facts.active_ids for test in facts.not_passed)
-        if run.failed_only:
+        if cause is None:
+            next_is_failed_only = True
+        elif run.failed_only:
             active_tests = facts.outcomes.keys() & facts.active_ids
-            has_completed_green = self.summary.progress.completed is not None and not facts.not_passed
+            has_completed_green = summary.progress.completed is not None and not facts.not_passed
             have_passed_elsewhere = bool(active_tests) and active_tests <= passed_elsewhere
             if has_completed_green or have_passed_elsewhere:
                 return None
@@ -123,13 +144,15 @@ class Candidate:
             next_is_failed_only = has_unpassed or not active_tests
         else:
             # A run that stopped half-way is resumed.
-            next_is_failed_only = has_unpassed and self.summary.results > 0
+            next_is_failed_only = has_unpassed and summary.results > 0
         option = rules.for_automatic_retry().find_option(facts, next_is_failed_only)
         if option.refusal:
-            return Step(run.id, 'waiting', option.refusal.message)
-        request = RetryRequest(run.id, next_is_failed_only, f'Automatic: {detail}'[:MAX_REASON_LENGTH], automatic=True,
+            # The tests that were approved since are inactive, so no retry makes the run green.
+            return None if cause is None else Step(run.id, 'waiting', option.refusal.message)
+        why = APPROVED if cause is None else cause.detail
+        request = RetryRequest(run.id, next_is_failed_only, f'Automatic: {why}'[:MAX_REASON_LENGTH], automatic=True,
                                idempotency_digest=digest_key('sweep', str(run.id)))
-        return Step(run.id, 'retried', detail, request)
+        return Step(run.id, 'retried', why, request)
 
 
 @dataclass(frozen=True)
@@ -161,12 +184,22 @@ def is_lost(signs_of_life: Iterable[datetime | str], now: datetime, max_silence:
     return max_silence < silence <= max_silence + ENDED_FOR
 
 
-def find_recent_infrastructure_failure(summary: RunSummary, now: datetime) -> Cause | None:
-    """Return the cause, if infrastructure ended a run within the last day."""
-    end = summary.progress.end
-    if end is None or clock.age(end.timestamp, now) > RETRIED_FOR:
+def find_failure(progress: Progress, tests: RunTests, now: datetime) -> Failure | None:
+    """Return the failure of a run that its code did not cause, if it is recent; else None."""
+    summary = RunSummary.of(progress, tests)
+    cause = summary.infrastructure_failure
+    row = progress.completed if cause is None else find_row_of(cause, progress)
+    if row is None or cause is None and not _is_approved(progress, tests):
         return None
-    return summary.infrastructure_failure
+    is_recent = clock.age(row.timestamp, now) <= (HEALED_FOR if cause is None else RETRIED_FOR)
+    return Failure(summary, tests, cause, row) if is_recent else None
+
+
+def _is_approved(progress: Progress, tests: RunTests) -> bool:
+    """Return whether a run that has ended failed at the time, and would pass as a whole today."""
+    has_failed = bool(list_not_passed(find_outcomes(tests)))
+    would_pass = not list_not_passed(find_outcomes(tests.judged_today()))
+    return progress.end is not None and find_cancellation(progress) is None and has_failed and would_pass
 
 
 def count_in_flight(attempts: Iterable[AutomaticAttempt], summaries: Mapping[int, RunSummary], now: datetime) -> int:

@@ -26,8 +26,8 @@ class AttemptOutcome(NamedTuple):
     run_id: int
     #: The place of the attempt by run id, from 1.
     attempt: int
-    #: Its place in the order of the ends: the larger, the later.
-    end_place: int
+    #: Its place in the order of the results: the larger, the later.
+    place: int
     #: The commit that was built for the attempt; None if it is unknown.
     build: str | None
     outcome: Outcome
@@ -124,7 +124,7 @@ def judge(regression_test_id: int, command: str, active: bool, attempts: Sequenc
 def find_latest(attempts: Iterable[AttemptOutcome]) -> Outcome | None:
     """Return the outcome in the attempt that ended last of those that ran the test; None if none did."""
     ran = [attempt for attempt in attempts if attempt.has_run]
-    return max(ran, key=lambda attempt: attempt.end_place).outcome if ran else None
+    return max(ran, key=lambda attempt: attempt.place).outcome if ran else None
 
 
 def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:

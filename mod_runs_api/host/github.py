@@ -9,7 +9,7 @@ from typing import Any
 from flask import current_app
 
 from ..domain.run import PullRequest, Run
-from .log import log
+from .log import explain, log
 from .runtime import run_page, to_external
 
 
@@ -127,6 +127,26 @@ class CheckedRun(Run):
                      if artifact.name == name and artifact.workflow_run.head_sha == self.commit), None)
 
 
+def post_success(run: Run) -> bool:
+    """
+    Post that all tests of a run passed as its commit status, and return whether GitHub took it.
+
+    Nothing is posted if success is the newest status already.
+    """
+    # Not through the host's function, which swallows GitHub's refusals.
+    context = _context_of(run)
+    try:
+        commit = github_access().open_repository().get_commit(run.commit)
+        # GitHub keeps a thousand for a commit, and a comment may come again and again.
+        newest = next((status.state for status in commit.get_statuses() if status.context == context), None)
+        if newest != 'success':
+            commit.create_status(state='success', description='All tests passed', context=context, **_target_of(run))
+    except Exception as error:
+        log.error(f'the status of run {run.id} is not posted again: {without_token(explain(error))}')
+        return False
+    return newest != 'success'
+
+
 def post_error(run: Run, description: str) -> None:
     """Post that a run has ended by an error as its commit status, through the host's function."""
     try:
@@ -134,7 +154,16 @@ def post_error(run: Run, description: str) -> None:
     except (ModuleNotFoundError, NotConfigured):
         return  # The platform is not configured for GitHub.
     controllers = import_module('mod_ci.controllers')
+    controllers.update_status_on_github(repository.get_commit(run.commit), 'error', description, _context_of(run),
+                                        **_target_of(run))
+
+
+def _context_of(run: Run) -> str:
+    """Return the name under which the platform posts the status of a run."""
+    return f'CI - {run.platform}'
+
+
+def _target_of(run: Run) -> dict[str, str]:
+    """Return the argument with the page of a run; none if no URL can be built."""
     address = to_external(run_page, run.id)
-    target = {} if address is None else {'target_url': address}
-    controllers.update_status_on_github(repository.get_commit(run.commit), 'error', description,
-                                        f'CI - {run.platform}', **target)
+    return {} if address is None else {'target_url': address}

@@ -89,6 +89,7 @@ class RegressionTestModel(Protocol):
     id: Mapped[int]
     active: Mapped[bool]
     command: Mapped[str]
+    expected_rc: Mapped[int | None]
 
 
 class RegressionTestOutputModel(Protocol):
@@ -96,6 +97,7 @@ class RegressionTestOutputModel(Protocol):
 
     id: Mapped[int]
     regression_id: Mapped[int]
+    correct: Mapped[str]
     ignore: Mapped[bool | None]
 
 

@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
+from .. import clock
 from ..database import Database
-from ..database.attempts import read_attempt_ids, read_attempts
+from ..database.attempts import read_attempt_ids, read_attempts, read_machine_starts
 from ..database.outcomes import read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_run, read_active, read_builds
 from ..domain.attempts import (Attempt, AttemptFacts, AttemptRecord, AttemptsPage, choose_decisive, derive_status,
-                               number_attempts)
+                               find_unfinished, number_attempts)
 from ..domain.causes import find_cause
 from ..domain.outcomes import FAILED, find_outcomes
 from ..domain.progress import Progress
@@ -18,13 +20,24 @@ from ..domain.run import Run
 
 def read_all_attempts(db: Database, run: Run) -> AttemptFacts:
     """Return the facts about the attempts of a run."""
-    return read_attempt_facts(db, run, read_progress(db, read_attempt_ids(db, run.root_id)))
+    return read_attempt_facts(db, run, read_attempts_progress(db, run.root_id))
 
 
 def read_attempt_facts(db: Database, run: Run, progress: Mapping[int, Progress]) -> AttemptFacts:
     """Return the facts about the attempts of a run, whose progress has been read."""
     run_ids = list(progress)
     return AttemptFacts(run, progress, read_builds(db, run_ids), read_tests(db, run_ids), read_active(db))
+
+
+def read_attempts_progress(db: Database, root_id: int) -> dict[int, Progress]:
+    """Return the progress of each attempt of a root run, by run id."""
+    return read_progress(db, read_attempt_ids(db, root_id))
+
+
+def find_unfinished_attempt(db: Database, attempts: Mapping[int, Progress], max_silence: timedelta) -> Progress | None:
+    """Return an attempt that is queued or running, and whose machine is not lost; None if there is none."""
+    queued = [run_id for run_id, progress in attempts.items() if not progress.rows]
+    return find_unfinished(attempts.values(), read_machine_starts(db, queued), clock.now(), max_silence)
 
 
 def read_attempts_page(db: Database, run_id: int, limit: int | None = None, offset: int = 0) -> AttemptsPage:

@@ -6,22 +6,19 @@ of the settings in the order of the list. Comments and sweeps add checks, and qu
 about the pull request, then GitHub about the build. If GitHub does not answer, the ready-made checks raise.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from .. import clock
-from ..database.attempts import read_attempt_ids
-from ..database.progress import read_progress
 from ..database.runs import find_superseding
 from ..database.users import find_blocked
-from ..domain.attempts import derive_status, find_unfinished
+from ..domain.attempts import explain_unfinished
 from ..domain.run import PULL_REQUEST, SHOWN_LENGTH, Run
 from ..errors import RefusedByCheck
 from ..extension import extension_state
 from ..host.github import CheckedRun, without_token
 from ..host.log import explain, log
 from ..settings import Check, Settings
+from .attempts import find_unfinished_attempt, read_attempts_progress
 
 
 def commit_is_not_superseded(run: CheckedRun) -> str | None:
@@ -37,12 +34,9 @@ def commit_is_not_superseded(run: CheckedRun) -> str | None:
 def every_attempt_has_ended(run: CheckedRun) -> str | None:
     """Refuse to retry a run while an attempt of it, or the run itself, is queued or running."""
     state = extension_state()
-    progress = state.transactions.run(lambda db: read_progress(db, read_attempt_ids(db, run.root_id)))
-    unfinished = find_unfinished(progress.values(), clock.now(), state.settings.max_silence)
-    if unfinished is None:
-        return None
-    which = '' if unfinished.run_id == run.id else ', an attempt of the same run,'
-    return f'Run {unfinished.run_id}{which} is still {derive_status(unfinished.stage, Counter())}.'
+    unfinished = state.transactions.run(
+        lambda db: find_unfinished_attempt(db, read_attempts_progress(db, run.root_id), state.settings.max_silence))
+    return None if unfinished is None else explain_unfinished(run.id, unfinished)
 
 
 def pull_request_is_open(run: CheckedRun) -> str | None:
@@ -75,7 +69,7 @@ def build_artifact_exists(run: CheckedRun) -> str | None:
 _FIRST: tuple[Check, ...] = (commit_is_not_superseded, every_attempt_has_ended)
 _LAST: tuple[Check, ...] = (pull_request_is_open, author_is_not_blocked, build_artifact_exists)
 #: The checks that are always called, independent of the settings.
-_OF_COMMENTS: tuple[Check, ...] = (every_attempt_has_ended, build_artifact_exists)
+_OF_COMMENTS: tuple[Check, ...] = (build_artifact_exists,)
 _OF_SWEEPS: tuple[Check, ...] = (commit_is_not_superseded, pull_request_is_open, author_is_not_blocked,
                                  build_artifact_exists)
 

@@ -1,10 +1,11 @@
 """Reading what the page of a run and the report on it say about its attempts (docs/web-pages.rst, docs/github.rst)."""
 
+from .. import clock
 from ..database import Database
 from ..database.attempts import read_attempts
 from ..database.progress import read_progress
 from ..database.runs import find_run
-from ..domain.author import TOLD_FOR
+from ..domain.author import has_ended_recently
 from ..domain.history import MAX_LISTED, PageNotes, Report, RetryHistory
 from ..settings import Settings
 from .attempts import build_attempts, read_all_attempts, read_attempt_facts
@@ -27,7 +28,8 @@ def read_page_notes(db: Database, settings: Settings, run_id: int, has_button: b
         return PageNotes()
     progress = read_progress(db, [record.run_id for record in records])
     # This comes before the results are read, because crawlers read the pages of old runs.
-    retries_left = count_retries_left(db, settings, run, progress, TOLD_FOR) if may_tell else 0
+    is_told = may_tell and has_ended_recently(progress[run_id], clock.now())
+    retries_left = count_retries_left(db, settings, run, progress) if is_told else 0
     if not is_retried and not retries_left:
         return PageNotes()
     listed = records[-MAX_LISTED:][::-1] + [record for record in records[:-MAX_LISTED] if record.run_id == run_id]
@@ -43,8 +45,10 @@ def read_page_notes(db: Database, settings: Settings, run_id: int, has_button: b
 
 def read_report(db: Database, settings: Settings, run_id: int) -> Report:
     """Return what the report on a run says about retries. Raises :exc:`RunNotFound`."""
-    facts = read_all_attempts(db, find_run(db, run_id))
+    run = find_run(db, run_id)
+    facts = read_all_attempts(db, run)
     verdict = judge_attempts(db, facts)
-    retries_left = count_retries_left(db, settings, facts.run, facts.progress)
+    may_tell = settings.retry_rules.allow_author(run)
+    retries_left = count_retries_left(db, settings, run, facts.progress) if may_tell else 0
     return Report(verdict, facts.list_other_builds(run_id),
                   find_author_hint(db, settings.retry_rules, facts, verdict, retries_left))

@@ -14,7 +14,7 @@ from ..domain.run import Run
 def find_failing_on_master(db: Database, run: Run, attempt_id: int,
                            regression_test_ids: Collection[int]) -> tuple[int | None, set[int]]:
     """Return the run of master that an attempt of a run is compared with, and the tests that fail in both alike."""
-    newest_id = None if run.is_of_master else find_newest_of_master(db, run)
+    newest_id = None if run.is_of_master or not regression_test_ids else find_newest_of_master(db, run)
     if newest_id is None:
         return None, set()
     # The attempt that completed last.

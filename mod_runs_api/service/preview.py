@@ -33,7 +33,7 @@ def preview_retry(state: ExtensionState, run_id: int, *, calls_checks: bool = Tr
 def _read_preview(db: Database, run_id: int, rules: RetryRules) -> tuple[Run, Preview]:
     run = find_run(db, run_id)
     attempts = read_all_attempts(db, run)
-    facts = RetryFacts.of(attempts, run_id)
+    facts = RetryFacts.of_attempt(attempts, run_id)
     everything = rules.find_option(facts, failed_only=False)
     failed_only = rules.find_option(facts, failed_only=True)
     if failed_only.regression_test_ids:
@@ -43,5 +43,7 @@ def _read_preview(db: Database, run_id: int, rules: RetryRules) -> tuple[Run, Pr
 
 def _read_hint(db: Database, attempts: AttemptFacts, regression_test_ids: Collection[int]) -> str | None:
     """Return a hint about tests that may be run again, from the attempts and from master; None if there is none."""
-    master_id, same = find_failing_on_master(db, attempts.run, attempts.run.id, regression_test_ids)
-    return to_hint(judge_attempts(db, attempts).tests, regression_test_ids, master_id, same)
+    run = attempts.run
+    approved = attempts.tests[run.id].approved.intersection(regression_test_ids)
+    master_id, same = find_failing_on_master(db, run, run.id, {*regression_test_ids} - approved)
+    return to_hint(judge_attempts(db, attempts).tests, regression_test_ids, approved, master_id, same)

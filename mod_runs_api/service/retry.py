@@ -1,14 +1,15 @@
 """Retrying a run (docs/api.rst, "Retry a run")."""
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from ..database import Database
+from ..database.attempts import count_author_retries
 from ..database.outcomes import read_selected, read_tests
 from ..database.retry import find_retry, write_retry
 from ..database.runs import find_run, read_active
 from ..database.transactions import Transactions
-from ..domain.outcomes import RunTests, find_outcomes
+from ..domain.outcomes import RunTests
 from ..domain.retry import Retry, RetryFacts, RetryRequest, RetryRules, digest_key
 from ..domain.run import Run
 from ..domain.sentences import counted
@@ -22,6 +23,13 @@ from .validation import load_retry_fields, load_run_id
 
 #: Raises :exc:`Refusal` if the retry of a run is not due.
 Guard = Callable[[Database, Run], None]
+
+
+class PreparedRetry(NamedTuple):
+    """A retry that may be created."""
+
+    source: Run
+    regression_test_ids: list[int]
 
 
 def build_request(transactions: Transactions, run_id: int, *, failed_only: bool, reason: str | None,
@@ -44,25 +52,13 @@ def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[
     that creates the retry, unless an earlier request has created it.
     """
     checks = state.settings.before_retry if checks is None else checks
-    rules = state.settings.retry_rules
-
-    def find_retriable_run(db: Database) -> Run | Retry:
-        earlier = find_earlier_retry(db, request)
-        if earlier is not None:
-            return earlier
-        run = find_run(db, request.run_id)
-        if guard is not None:
-            guard(db, run)
-        _choose_tests(db, rules, run, request.failed_only)
-        return run
-
     # Checks may query GitHub. This comes before the transaction that writes, and after all that the tables can refuse.
     if checks:
-        run_or_retry = state.transactions.run(find_retriable_run)
-        if isinstance(run_or_retry, Retry):
-            return run_or_retry
+        prepared = state.transactions.run(_prepare, request, state.settings.retry_rules, guard)
+        if isinstance(prepared, Retry):
+            return prepared
         try:
-            call_checks(checks, run_or_retry)
+            call_checks(checks, prepared.source)
         except RefusedByCheck:
             # The check may have refused because of the run that an earlier request with the same key has just created.
             earlier = state.transactions.run(find_earlier_retry, request)
@@ -74,10 +70,7 @@ def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[
 
 def store_retry(state: ExtensionState, request: RetryRequest, guard: Guard | None = None) -> Retry:
     """Create a retry as :func:`create_retry` does, without any check. The transaction calls the guard first."""
-    rules = state.settings.retry_rules
-    if request.automatic:
-        rules = rules.for_automatic_retry()
-    retry = state.transactions.run(_create, request, rules, guard)
+    retry = state.transactions.run(_create, request, state.settings.retry_rules, guard)
     if not retry.replayed:
         user = 'no user' if request.requester_id is None else f'user {request.requester_id}'
         user += '' if request.author_login is None else f', the author {request.author_login} on GitHub'
@@ -88,36 +81,32 @@ def store_retry(state: ExtensionState, request: RetryRequest, guard: Guard | Non
 
 
 def _create(db: Database, request: RetryRequest, rules: RetryRules, guard: Guard | None) -> Retry:
+    prepared = _prepare(db, request, rules, guard)
+    if isinstance(prepared, Retry):
+        return prepared
+    new_run_id = write_retry(db, request, prepared.source, prepared.regression_test_ids)
+    return Retry(request.run_id, new_run_id, request.failed_only, len(prepared.regression_test_ids))
+
+
+def _prepare(db: Database, request: RetryRequest, rules: RetryRules, guard: Guard | None) -> Retry | PreparedRetry:
+    """Return the retry that an earlier request has created, or else the one that may be created. Raises as above."""
     earlier = find_earlier_retry(db, request)
     if earlier is not None:
         return earlier
     source = find_run(db, request.run_id)
     if guard is not None:
         guard(db, source)
-    regression_test_ids = _choose_tests(db, rules, source, request.failed_only)
-    new_run_id = write_retry(db, request, source, regression_test_ids)
-    return Retry(source.id, new_run_id, request.failed_only, len(regression_test_ids))
-
-
-def _choose_tests(db: Database, rules: RetryRules, run: Run, failed_only: bool) -> list[int]:
+    if request.automatic:
+        rules = rules.for_automatic_retry()
     # Each kind of retry reads only the facts that it needs: reading all takes 10 % longer. For a full retry,
     # ``has_selection`` is always true. Of a run without rows it decides nothing, because its full set is active.
-    facts = read_retry_facts(db, [run], with_outcomes=failed_only, with_full_sets=not failed_only)[run.id]
-    return rules.choose_tests(facts, failed_only).regression_test_ids
-
-
-def read_retry_facts(db: Database, runs: Collection[Run], *, with_outcomes: bool = True,
-                     with_full_sets: bool = True) -> dict[int, RetryFacts]:
-    """Return the facts of runs that decide about their retries: for a retry, its preview and the sweep."""
-    tests = read_tests(db, [run.id for run in runs] if with_outcomes else [])
-    full_sets = read_selected(db, list({run.full_set_id for run in runs})) if with_full_sets else {}
-    active_ids = read_active(db)
-    facts = {}
-    for run in runs:
-        of_run = tests.get(run.id, RunTests({}, {}))
-        facts[run.id] = RetryFacts(run.id, run.stage, find_outcomes(of_run), of_run.has_selection,
-                                   full_sets.get(run.full_set_id, ()), active_ids)
-    return facts
+    tests = read_tests(db, [source.id])[source.id] if request.failed_only else RunTests({}, {})
+    full_set = () if request.failed_only else read_selected(db, [source.full_set_id])[source.full_set_id]
+    facts = RetryFacts.of_run(source, tests, full_set, read_active(db))
+    regression_test_ids = rules.choose_tests(facts, request.failed_only).regression_test_ids
+    if request.author_login is not None:
+        rules.require_author_retries_left(source, count_author_retries(db, source.root_id))
+    return PreparedRetry(source, regression_test_ids)
 
 
 def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:

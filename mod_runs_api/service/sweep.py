@@ -6,7 +6,7 @@ has its own transaction, which checks again whether the step is due. A sweep may
 of two simultaneous sweeps only one takes a step. The tables are the only state.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,16 +14,18 @@ from functools import partial
 from .. import clock
 from ..database import Database
 from ..database.carry_over import find_incomplete_retries
+from ..database.outcomes import read_selected, read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
-from ..database.sweep import (read_automatic_attempts, read_automatic_sources, read_last_completed, read_machines,
-                              read_under_maintenance, walk_backwards, write_end)
+from ..database.runs import (find_newest_of_others, find_newest_runs, find_run, is_newest_of_commit, read_active,
+                             read_runs)
+from ..database.sweep import (find_newly_expected, read_automatic_attempts, read_automatic_sources, read_last_completed,
+                              read_machines, read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
-from ..domain.causes import LOST_MACHINE
-from ..domain.progress import COMPLETED, ENDED_STATUSES, ProgressRow, sort_by_end
+from ..domain.progress import COMPLETED, ENDED_STATUSES, LOST_MACHINE, ProgressRow, sort_by_end
+from ..domain.retry import RetryFacts
 from ..domain.run import Run
 from ..domain.sentences import counted
-from ..domain.sweep import Candidate, CircuitBreaker, SignsOfLife, Step
+from ..domain.sweep import Candidate, CircuitBreaker, Failure, SignsOfLife, Step
 from ..errors import RefusedByCheck, RunChanged, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
 from ..host.github import post_error
@@ -33,7 +35,7 @@ from .attempts import read_all_attempts
 from .carry_over import carry_over, plan_carry_over
 from .causes import read_run_summaries
 from .checks import call_checks, list_checks_of_sweeps
-from .retry import read_retry_facts, store_retry
+from .retry import store_retry
 from .verdict import judge_attempts
 
 #: How many of the newest automatic attempts of a platform are read. It is more if more may be in flight.
@@ -105,7 +107,8 @@ def _take(state: ExtensionState, step: Step) -> Step | None:
 def _check_is_due(retries_allowed: int, db: Database, run: Run) -> None:
     """Raise :exc:`RunChanged` if an automatic retry of a run is no longer due: the plan queried GitHub in between."""
     now = clock.now()
-    candidates = _read_candidates(db, [run.id], now)
+    failures = _find_failures(db, [run.id], now)
+    candidates = _find_candidates(db, {run_id: run for run_id in failures}, failures)
     if not any(candidate.find_reason_to_wait(retries_allowed, now) is None for candidate in candidates):
         raise RunChanged(f'Run {run.id} is not as it was when its retry was planned.', run_id=run.id)
 
@@ -132,16 +135,21 @@ def _plan_by_tables(db: Database, settings: Settings,
                     now: datetime) -> tuple[list[Step], dict[int, Run], dict[str, CircuitBreaker]]:
     """Return the steps that the tables allow, the runs of those that are retries, and the circuit breakers."""
     period = settings.max_silence + sweep.ENDED_FOR
-    rows = _read_recent_rows(db, now, max(sweep.WATCHED_FOR, period))
+    looked_back = sweep.HEALED_FOR if settings.automatic_retries else sweep.WATCHED_FOR
+    rows = _read_recent_rows(db, now, max(looked_back, period))
     completions = [row for row in rows if row.status == COMPLETED]
     steps = _plan_carrying_over(db, {row.run_id for row in completions
                                      if clock.age(row.timestamp, now) <= sweep.WATCHED_FOR})
     if not settings.automatic_retries:
         return steps, {}, {}
     # A run gets one step: those into which results are carried over are left out.
-    last_rows = _find_last_rows(rows, {step.run_id for step in steps}, now, period)
+    left_out = {step.run_id for step in steps}
+    last_rows = _find_last_rows(rows, left_out, now, period)
     steps += _plan_ends(db, last_rows, now, settings.max_silence)
-    candidates = _read_candidates(db, [row.run_id for row in last_rows if row.status in ENDED_STATUSES], now)
+    ended = {row.run_id for row in last_rows if row.status in ENDED_STATUSES}
+    newly_expected = find_newly_expected(db, {row.run_id for row in completions} - left_out)
+    failures = _find_failures(db, sorted(ended | newly_expected), now)
+    candidates = _find_candidates(db, read_runs(db, failures), failures)
     breakers = _read_breakers(db, settings, now, {candidate.run.platform for candidate in candidates})
     due, retries = [], []
     for candidate in candidates:
@@ -151,14 +159,16 @@ def _plan_by_tables(db: Database, settings: Settings,
             retries.append(Step(candidate.run.id, 'waiting', reason))
         else:
             due.append(candidate)
-    # The tests of waiting runs are not read.
-    facts = read_retry_facts(db, [candidate.run for candidate in due])
+    full_sets = read_selected(db, list({candidate.run.full_set_id for candidate in due}))
+    active_ids = read_active(db) if due else set()
     for candidate in due:
-        step = candidate.plan_retry(settings.retry_rules, facts[candidate.run.id],
-                                    _read_passed_elsewhere(db, candidate.run))
+        facts = RetryFacts.of_run(candidate.run, candidate.failure.tests, full_sets[candidate.run.full_set_id],
+                                  active_ids)
+        step = candidate.plan_retry(settings.retry_rules, facts, _read_passed_elsewhere(db, candidate))
         if step is not None:
             retries.append(step)
-    steps += sorted(retries, key=lambda step: step.run_id)
+    # Infrastructure failures come first, because they are retried for one day only.
+    steps += sorted(retries, key=lambda step: (failures[step.run_id].cause is None, step.run_id))
     return steps, {candidate.run.id: candidate.run for candidate in due}, breakers
 
 
@@ -201,17 +211,19 @@ def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, ma
             for run_id, progress in sorted(read_progress(db, lost).items()) if not progress.completed]
 
 
-def _read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> list[Candidate]:
-    """Return the candidates: runs that infrastructure ended within the last day, and that have not been retried."""
-    summaries = read_run_summaries(db, run_ids)
-    failures = {run_id: cause for run_id, summary in summaries.items()
-                if (cause := sweep.find_recent_infrastructure_failure(summary, now)) is not None}
-    if not failures:
-        return []
-    runs = read_runs(db, list(failures))
-    newest = find_newest_runs(db, list(failures))
+def _find_failures(db: Database, run_ids: Sequence[int], now: datetime) -> dict[int, Failure]:
+    """Return those of the runs that failed recently for a reason other than their code, by run id."""
+    progress, tests = read_progress(db, run_ids), read_tests(db, run_ids)
+    failures = ((run_id, sweep.find_failure(progress[run_id], tests[run_id], now)) for run_id in run_ids)
+    return {run_id: failure for run_id, failure in failures if failure is not None}
+
+
+def _find_candidates(db: Database, runs: Mapping[int, Run], failures: Mapping[int, Failure]) -> list[Candidate]:
+    """Return the candidates among runs that failed: all but those that have been retried."""
+    newest = find_newest_runs(db, failures.keys())
+    others = find_newest_of_others(db, [run_id for run_id, failure in failures.items() if failure.cause is None])
     sources = read_automatic_sources(db, {run.root_id for run in runs.values()})
-    candidates = [Candidate(run, summaries[run_id], failures[run_id], newest.get(run_id), sources[run.root_id])
+    candidates = [Candidate(run, failures[run_id], newest.get(run_id), others.get(run_id), sources[run.root_id])
                   for run_id, run in runs.items()]
     return _add_newest_completions(db, [candidate for candidate in candidates if not candidate.has_been_retried])
 
@@ -219,7 +231,7 @@ def _read_candidates(db: Database, run_ids: Sequence[int], now: datetime) -> lis
 def _add_newest_completions(db: Database, candidates: Sequence[Candidate]) -> list[Candidate]:
     """Add the newest completion of its platform to each candidate that needs it."""
     needing = [candidate for candidate in candidates if candidate.automatic_sources]
-    ends = sort_by_end(candidate.summary.progress for candidate in needing)
+    ends = sort_by_end(candidate.failure.summary.progress for candidate in needing)
     completions = {platform: _find_newest_completion(db, platform, ends[0].id)
                    for platform in {candidate.run.platform for candidate in needing}}
     return [replace(candidate, newest_completion_id=completions.get(candidate.run.platform, 0))
@@ -248,9 +260,10 @@ def _find_newest_completion(db: Database, platform: str, progress_id: int) -> in
     return sweep.find_newest_completion(read_run_summaries(db, run_ids).values())
 
 
-def _read_passed_elsewhere(db: Database, run: Run) -> set[int]:
+def _read_passed_elsewhere(db: Database, candidate: Candidate) -> set[int]:
     """Return the tests of :func:`find_passed_elsewhere` for a failed-only retry."""
-    if not run.failed_only:
+    run = candidate.run
+    if candidate.failure.cause is None or not run.failed_only:
         return set()  # It is retried in any case.
     facts = read_all_attempts(db, run)
     completed_ids = {run_id for run_id, progress in facts.progress.items() if progress.completed}

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from ..domain.retry import MAX_REASON_LENGTH
+from ..domain.retry import MAX_REASON_LENGTH, find_unstorable
 from ..errors import InvalidFields
 
 #: 1 to 255 visible ASCII characters.
@@ -36,13 +36,10 @@ class StrictString(StrictField, fields.String):
 
 
 def storable(text: str) -> None:
-    """Refuse text that no database stores: NUL, and lone surrogates."""
-    if '\0' in text:
-        raise ValidationError('Must not contain NUL.')
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValidationError('Must be valid Unicode.') from None
+    """Refuse text that no database stores."""
+    fault = find_unstorable(text)
+    if fault is not None:
+        raise ValidationError(fault)
 
 
 def load_run_id(run_id: object) -> int:

@@ -8,7 +8,7 @@ from ..database.outcomes import read_evidence
 from ..database.runs import find_run, read_command_lines
 from ..domain.attempts import AttemptFacts, number_attempts
 from ..domain.outcomes import Evidence, find_outcomes
-from ..domain.progress import sort_by_end
+from ..domain.progress import sort_by_results
 from ..domain.sentences import to_sentence
 from ..domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
 from .attempts import read_all_attempts
@@ -23,13 +23,13 @@ def judge_attempts(db: Database, facts: AttemptFacts) -> Verdict:
     """Return the verdicts of all attempts together."""
     run_ids = list(facts.progress)
     numbers = number_attempts(run_ids)
-    ends = {end.run_id: place for place, end in enumerate(sort_by_end(facts.progress.values()))}
+    places = {run_id: place for place, run_id in enumerate(sort_by_results(facts.progress.values()))}
     by_test: dict[int, list[AttemptOutcome]] = {}
     for run_id in run_ids:
         for regression_test_id, outcome in find_outcomes(facts.tests[run_id], facts.tests[run_id].marks).items():
             outcomes = by_test.setdefault(regression_test_id, [])
-            if run_id in ends:
-                outcomes.append(AttemptOutcome(run_id, numbers[run_id], ends[run_id], facts.builds[run_id], outcome))
+            if run_id in places:
+                outcomes.append(AttemptOutcome(run_id, numbers[run_id], places[run_id], facts.builds[run_id], outcome))
     _add_evidence(db, run_ids, by_test)
     commands = read_command_lines(db, list(by_test))
     tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in facts.active_ids, outcomes)

@@ -1,11 +1,12 @@
 """The status of an attempt, and the choice between attempts (docs/api.rst, "Attempts")."""
 
 from collections import Counter
+from datetime import datetime, timedelta
 
 import pytest
 
 from mod_runs_api.domain.attempts import (AttemptFacts, EndedAttempt, choose_decisive, choose_source_of_failed,
-                                          derive_status)
+                                          derive_status, find_unfinished)
 from mod_runs_api.domain.outcomes import Mark, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 
@@ -18,6 +19,7 @@ STOPPED_WITH_FAILURE = EndedAttempt(0, is_completed=False, has_own_result=True, 
 STOPPED_ALL_PASSED = EndedAttempt(0, is_completed=False, has_own_result=True)
 STOPPED_AT_ONCE = EndedAttempt(0, is_completed=False, has_own_result=False)
 NEWEST = 9
+NOW = datetime(2026, 11, 24, 12)
 
 
 @pytest.mark.parametrize(('stage', 'outcomes', 'status'), [
@@ -43,7 +45,33 @@ def test_one_ended_attempt_has_the_failures_to_run_again_and_one_stands_for_the_
     assert (choose_source_of_failed(attempts), choose_decisive(attempts, NEWEST)) == (failed, decisive)
 
 
-def test_ended_attempts_are_described_in_the_order_of_their_ends():
+def test_an_attempt_whose_carried_over_result_was_deleted_has_no_result_of_its_own_by_that():
+    progress = {5: Progress(5, [ProgressRow(5, 1, 'completed', '', '')])}
+    tests = RunTests({1: Result(0, 0)}, {1: True, 2: True}, marks=dict.fromkeys([1, 2], Mark(4, was_selected=True)))
+
+    ended, = AttemptFacts(run(), progress, {}, {5: tests}, set()).list_ended()
+    assert not ended.has_own_result
+
+
+NOTHING, HOURS = timedelta(), timedelta(hours=1)
+MAX_SILENCE = 4 * HOURS
+
+
+@pytest.mark.parametrize(('rows', 'machines', 'is_unfinished'), [
+    ([('completed', NOTHING)], [], False), ([('canceled', NOTHING)], [], False), ([('testing', MAX_SILENCE)], [], True),
+    ([('testing', 5 * HOURS)], [], False),
+    # The newest row counts, and without one the youngest machine.
+    ([('preparation', 9 * HOURS), ('testing', HOURS)], [], True),
+    ([], [], True), ([], [MAX_SILENCE], True), ([], [5 * HOURS], False), ([], [9 * HOURS, HOURS], True)])
+def test_an_attempt_is_unfinished_until_it_has_ended_or_its_machine_is_lost(rows, machines, is_unfinished):
+    attempt = Progress(6, [ProgressRow(6, number, stage, '', NOW - ago)
+                           for number, (stage, ago) in enumerate(rows)])
+
+    found = find_unfinished([attempt], {6: [NOW - ago for ago in machines]}, NOW, MAX_SILENCE)
+    assert (found is attempt) == is_unfinished
+
+
+def test_ended_attempts_are_described_in_the_order_of_their_results():
     ends = {5: ('completed', 4), 6: ('canceled', 3), 7: ('completed', 2), 8: ('testing', 1)}
     progress = {run_id: Progress(run_id, [ProgressRow(run_id, row_id, status, '', '')])
                 for run_id, (status, row_id) in ends.items()}

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from mod_runs_api.domain.author import TOLD_FOR, AuthorHint, find_unexplained, have_all_ended
-from mod_runs_api.domain.causes import RunSummary
+from mod_runs_api.domain.author import TOLD_FOR, AuthorHint, find_canceled, find_unexplained, has_ended_recently
+from mod_runs_api.domain.causes import Cause
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryRules
 from mod_runs_api.domain.verdict import TestVerdict
@@ -13,46 +13,35 @@ from mod_runs_api.domain.verdict import TestVerdict
 from .test_retry import run
 
 NOW = datetime(2026, 11, 24, 12)
-MAX_SILENCE = timedelta(hours=4)
+CANCELED = ('canceled', ' Canceled by admin')
 
 
-def progress(run_id, *rows):
-    """Return the progress of a run: statuses and messages, each with its age."""
+def progress(run_id, *rows, ago=timedelta()):
+    """Return the progress of a run: statuses and messages."""
     return Progress(run_id, [ProgressRow(run_id, 10 * run_id + number, status, message, NOW - ago)
-                             for number, (status, message, ago) in enumerate(rows)])
+                             for number, (status, message) in enumerate(rows)])
 
 
-def completed(run_id, ago=timedelta()):
-    """Return the progress of a run that has completed."""
-    return progress(run_id, ('completed', '', ago))
-
-
-@pytest.mark.parametrize(('others', 'have_ended'), [
-    ([], True), ([completed(6)], True), ([progress(6)], False),
-    ([progress(6, ('testing', '', MAX_SILENCE))], False),
-    ([progress(6, ('testing', '', MAX_SILENCE + timedelta(minutes=1)))], True),
-    # The newest row counts.
-    ([progress(6, ('preparation', '', 2 * MAX_SILENCE), ('testing', '', timedelta()))], False)])
-def test_every_attempt_must_have_ended_or_lost_its_machine(others, have_ended):
-    attempts = {attempt.run_id: attempt for attempt in (completed(5), *others)}
-
-    assert have_all_ended(5, attempts, NOW, MAX_SILENCE) == have_ended
-
-
-def test_a_run_that_has_lost_its_machine_has_not_ended_itself():
-    lost = progress(5, ('testing', '', timedelta(hours=5)))
-
-    assert not have_all_ended(5, {5: lost}, NOW, MAX_SILENCE)
-
-
-@pytest.mark.parametrize(('age', 'is_told'), [
-    (timedelta(days=7), True), (timedelta(days=7, minutes=1), False)])
-def test_on_a_page_the_author_is_told_for_a_week_after_the_end(age, is_told):
+@pytest.mark.parametrize(('age', 'is_recent'), [(TOLD_FOR, True), (TOLD_FOR + timedelta(minutes=1), False)])
+def test_on_a_page_the_author_is_told_for_a_week_after_the_end(age, is_recent):
     # A row after the end is no end.
-    attempts = {5: progress(5, ('completed', '', age), ('canceled', '', timedelta()))}
+    ended = progress(5, ('completed', ''), ago=age)
+    later = ProgressRow(5, 99, 'canceled', '', NOW)
 
-    assert have_all_ended(5, attempts, NOW, MAX_SILENCE, TOLD_FOR) == is_told
-    assert have_all_ended(5, attempts, NOW, MAX_SILENCE)
+    assert has_ended_recently(Progress(5, [*ended.rows, later]), NOW) == is_recent
+    assert not has_ended_recently(progress(5, ('testing', '')), NOW)
+
+
+@pytest.mark.parametrize(('source', 'others', 'newest', 'canceled_id'), [
+    ([('completed', '')], [], [('completed', '')], None), ([CANCELED], [], [('completed', '')], 5),
+    # Whatever its machine wrote later, and whether it ended.
+    ([('completed', '')], [], [CANCELED, ('testing', '')], 7),
+    # An attempt between the two decides nothing.
+    ([('completed', '')], [CANCELED], [('completed', '')], None)])
+def test_a_person_stopped_the_run_that_would_be_retried_or_the_newest_attempt(source, others, newest, canceled_id):
+    attempts = {5: progress(5, *source), 6: progress(6, *others), 7: progress(7, *newest)}
+
+    assert find_canceled(attempts, 5) == canceled_id
 
 
 @pytest.mark.parametrize(('author_retries', 'changes', 'is_allowed'), [
@@ -66,19 +55,17 @@ def test_an_author_may_retry_runs_that_the_platform_made_for_the_pull_request(au
     assert rules.allow_author(run(**changes)) == is_allowed
 
 
-@pytest.mark.parametrize(('end', 'unexplained'), [
-    (('completed', ''), {1, 3}), (('canceled', 'Could not complete test, time limit exceeded'), {1, 3}),
-    (('canceled', 'Build failed: no artifact'), set()), (('canceled', 'Canceled by admin'), set())])
-def test_a_failure_may_be_chance_unless_it_repeats_or_a_build_failed_or_a_person_decided(end, unexplained):
-    summary = RunSummary(progress(5, (*end, timedelta())), selected=None, missing=0, results=1, longest_runtime=0)
+def test_a_failure_may_be_chance_unless_it_repeats():
     verdicts = [TestVerdict(1, '', True, 'failed_once', 'fail', []),
                 TestVerdict(2, '', True, 'failing_identically', 'fail', [])]
 
-    assert find_unexplained(summary, [1, 2, 3], verdicts) == unexplained
+    assert find_unexplained([1, 2, 3], verdicts) == {1, 3}
 
 
-def test_the_sentence_names_the_command_and_how_often_it_may_be_used():
-    assert AuthorHint.of('linux', 2).markdown == (
-        'If these failures have another cause than this pull request, its author may write `/retry linux failed` '
+def test_the_sentence_names_the_command_where_to_write_it_and_how_often_it_may_be_used():
+    assert AuthorHint.of('linux', 2, None).markdown == (
+        'If this is not due to the pull request, its author may write `/retry linux failed` in a comment on it '
         '(2 times).')
-    assert AuthorHint.of('windows', 1).markdown.endswith('`/retry windows failed` (1 time).')
+    assert AuthorHint.of('windows', 1, Cause.of_message('Build failed: action_required')).markdown == (
+        'Once its build has succeeded, the author of this pull request may write `/retry windows failed` in a comment '
+        'on it (1 time).')

@@ -8,37 +8,40 @@ from mod_runs_api.domain.comments import (Command, Comment, CommentRefusal, Comm
 from mod_runs_api.domain.retry import RetryRules
 from mod_runs_api.domain.users import User
 
-BOTH = ['linux', 'windows']
+BOTH = ('linux', 'windows')
 
-#: By the line the platforms, whether the line names them, whether only failed tests, and the reason.
+#: By the line the platforms that it names, whether only failed tests, and the reason.
 LINES = {
-    '/retry': (BOTH, False, False, None),
-    '/retry failed': (BOTH, False, True, None),
-    '/retry linux': (['linux'], True, False, None),
-    '/retry windows linux failed': (BOTH, True, True, None),
-    '/retry failed windows': (['windows'], True, True, None),
-    '/retry linux linux failed failed': (['linux'], True, True, None),
-    '/retry  \t linux  ': (['linux'], True, False, None),
-    '/retry\tlinux': (['linux'], True, False, None),
-    '/retry\xa0linux\u3000failed because\xa0so': (['linux'], True, True, 'so'),
-    '/Retry LINUX Failed BECAUSE The VM': (['linux'], True, True, 'The VM'),
-    '/retry because linux failed': (BOTH, False, False, 'linux failed'),
-    '/retry because  it   is so because of me  ': (BOTH, False, False, 'it   is so because of me'),
-    '/retry because **the** `VM` &lt;froze \U0001f480': (BOTH, False, False, '**the** `VM` &lt;froze \U0001f480'),
+    '/retry': ((), False, None),
+    '/retry failed': ((), True, None),
+    '/retry linux': (('linux',), False, None),
+    '/retry windows linux failed': (BOTH, True, None),
+    '/retry failed windows': (('windows',), True, None),
+    '/retry linux linux failed failed': (('linux',), True, None),
+    '/retry  \t linux  ': (('linux',), False, None),
+    '/retry\tlinux': (('linux',), False, None),
+    '/retry\xa0linux\u3000failed because\xa0so': (('linux',), True, 'so'),
+    '/Retry LINUX Failed BECAUSE The VM': (('linux',), True, 'The VM'),
+    '/retry because linux failed': ((), False, 'linux failed'),
+    '/retry because  it   is so because of me  ': ((), False, 'it   is so because of me'),
+    '/retry because **the** `VM` &lt;froze \U0001f480': ((), False, '**the** `VM` &lt;froze \U0001f480'),
 }
 
 
 def test_a_line_asks_for_platforms_for_what_failed_and_for_a_reason():
-    for line, (platforms, is_named, failed_only, reason) in LINES.items():
+    for line, (named, failed_only, reason) in LINES.items():
         assert parse_commands([line]) == [
-            Command(platform, failed_only, reason, is_named) for platform in platforms], line
+            Command(platform, failed_only, reason, named) for platform in named or BOTH], line
 
 
 #: By the explanation the lines.
 WRONG = {
     'Write /retry, followed by any of: linux, windows, failed, because and a reason.': [
         '/retry lniux', '/retry linux, windows', '/retry failed now', '/retry because-of-me', '/retry l\0nux'],
-    'There is no reason after "because".': ['/retry because', '/retry linux because ']}
+    'There is no reason after "because".': ['/retry because', '/retry linux because '],
+    'The reason cannot be stored. Longer than maximum length 255.': [f'/retry because {"x" * 256}'],
+    'The reason cannot be stored. Must not contain NUL.': ['/retry linux because a\0b'],
+    'The reason cannot be stored. Must be valid Unicode.': ['/retry because \ud800']}
 
 
 def test_a_line_that_is_no_valid_command_is_explained():
@@ -121,7 +124,7 @@ def choose(lines, writer=Writer(5)):
 
 
 FIRST_FOR_LINUX, FIRST_FOR_WINDOWS = (f'Only the first line for {platform} counts.' for platform in BOTH)
-ONLY_FAILED = 'Only maintainers may run all tests. Write "/retry failed" to run those that did not pass.'
+ONLY_FAILED = 'Only maintainers may run all tests. Write "{}" to run those that did not pass.'
 
 
 def test_the_first_command_for_a_platform_counts_and_further_ones_are_named_once():
@@ -132,9 +135,15 @@ def test_the_first_command_for_a_platform_counts_and_further_ones_are_named_once
 def test_for_an_author_the_first_line_for_failed_tests_counts():
     author = Writer(None, 'octocat')
 
-    assert choose(['/retry', '/retry linux', '/retry linux failed', '/retry failed'], author) == (
-        {'linux': True, 'windows': True}, [ONLY_FAILED, FIRST_FOR_LINUX])
-    assert choose(['/retry windows because of me'], author) == ({}, [ONLY_FAILED])
+    assert choose(['/retry', '/retry linux failed', '/retry failed'], author) == (
+        {'linux': True, 'windows': True}, [ONLY_FAILED.format('/retry failed'), FIRST_FOR_LINUX])
+
+
+@pytest.mark.parametrize(('line', 'right'), [
+    ('/retry', '/retry failed'), ('/retry windows because of me', '/retry windows failed'),
+    ('/retry linux windows', '/retry linux windows failed')])
+def test_an_author_who_asks_for_all_tests_is_answered_with_the_right_line_once(line, right):
+    assert choose([line, line], Writer(None, 'octocat')) == ({}, [ONLY_FAILED.format(right)])
 
 
 @pytest.mark.parametrize(('lines', 'without_run', 'mentioned'), [

@@ -1,26 +1,40 @@
-"""The end of a run (docs/operations.rst, "Results are carried over")."""
+"""The end of a run, and the order of the results of several (docs/operations.rst, "Results are carried over")."""
 
 import pytest
+from support.messages import LOST_MACHINE, OUT_OF_ORDER, TIME_LIMIT
 
-from mod_runs_api.domain.progress import Progress, sort_by_end
-
-from .test_causes import progress
-
-
-@pytest.mark.parametrize(('rows', 'end'), [
-    ([], None), (['preparation'], None), (['A message', 'testing'], None), (['completed', 'testing'], None),
-    (['completed'], 1), (['completed', 'completed'], 1), (['testing', 'completed', 'A message'], 2),
-    (['A message', 'completed'], 2),
-    # The platform writes the time limit again and again.
-    (['testing', 'A message', 'A message', 'another'], 2), (['A message', 'testing', 'another', 'another'], 3)])
-def test_the_end_is_the_first_completion_or_else_the_first_cancellation_at_the_tail(rows, end):
-    found = progress(*rows).end
-
-    assert (found and found.id) == end
+from mod_runs_api.domain.progress import Progress, ProgressRow, sort_by_end, sort_by_results
 
 
-def test_ends_are_ordered_by_their_rows_and_who_has_none_is_left_out():
-    late, running = progress('testing', 'testing', 'completed'), progress()
-    early = Progress(2, [row._replace(run_id=2) for row in progress('testing', 'A message').rows])
+def progress(run_id, *rows):
+    """Return the progress of a run: the ids of its rows, with stages or the messages of canceled rows."""
+    stages = ('preparation', 'testing', 'completed')
+    return Progress(run_id, [
+        ProgressRow(run_id, row_id, text, '', '') if text in stages else
+        ProgressRow(run_id, row_id, 'canceled', text, '') for row_id, text in rows])
 
-    assert sort_by_end([late, running, early]) == [early.end, late.end]
+
+#: Run 1 completed with row 10, between the rows of run 2.
+COMPLETED = progress(1, (2, 'preparation'), (10, 'completed'))
+
+
+@pytest.mark.parametrize(('rows', 'is_before'), [
+    # The clock wrote the end, hours after the last test.
+    ([(3, 'testing'), (20, LOST_MACHINE)], True), ([(3, 'testing'), (20, f' {TIME_LIMIT}')], True),
+    ([(20, TIME_LIMIT)], True), ([(3, 'testing'), (20, TIME_LIMIT), (21, 'Build failed')], True),
+    ([(11, 'testing'), (20, TIME_LIMIT)], False),
+    # The machine, or a person, wrote the end, and a completion stays where it is.
+    ([(3, 'testing'), (20, OUT_OF_ORDER)], False), ([(3, 'testing'), (20, OUT_OF_ORDER), (21, TIME_LIMIT)], False),
+    ([(3, 'testing'), (20, 'completed'), (21, TIME_LIMIT)], False)])
+def test_an_end_that_the_clock_wrote_has_the_place_of_the_row_before_in_the_order_of_results(rows, is_before):
+    other = progress(2, *rows)
+
+    assert sort_by_results([COMPLETED, other]) == ([2, 1] if is_before else [1, 2])
+    # The sweep compares the rows as they were written.
+    assert [end.run_id for end in sort_by_end([other, COMPLETED])] == [1, 2]
+
+
+def test_runs_that_never_reported_anything_come_first_in_the_order_of_their_ends():
+    runs = [COMPLETED, progress(3, (20, TIME_LIMIT)), progress(2, (21, LOST_MACHINE)), progress(4, (22, 'testing'))]
+
+    assert sort_by_results(runs) == [3, 2, 1]

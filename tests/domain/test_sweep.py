@@ -3,17 +3,16 @@
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from support.messages import OUT_OF_ORDER, TIME_LIMIT
+from support.messages import NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
 from mod_runs_api import clock
 from mod_runs_api.domain.causes import RunSummary
-from mod_runs_api.domain.outcomes import Outcome
+from mod_runs_api.domain.outcomes import Outcome, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryFacts, RetryRules
 from mod_runs_api.domain.run import NewerRun
-from mod_runs_api.domain.sweep import (AutomaticAttempt, Candidate, CircuitBreaker, count_in_flight,
-                                       find_newest_completion, find_opening_failure, find_passed_elsewhere,
-                                       find_recent_infrastructure_failure, is_lost)
+from mod_runs_api.domain.sweep import (AutomaticAttempt, Candidate, CircuitBreaker, count_in_flight, find_failure,
+                                       find_newest_completion, find_opening_failure, find_passed_elsewhere, is_lost)
 from mod_runs_api.domain.verdict import AttemptOutcome, judge
 
 from .test_retry import run
@@ -23,32 +22,83 @@ NOW = datetime(2026, 11, 24, 12)
 LIMIT = 4 * HOUR
 #: `INCOMPLETE`: results of two of its three tests are missing.
 FAILED, INCOMPLETE = [('canceled', TIME_LIMIT)], [('completed', '')]
+#: Results that passed, and that failed: by what was expected at the time, and by what is expected today.
+GREEN, APPROVED = Result(0, 0, expected_rc_today=0), Result(1, 0, expected_rc_today=1)
+RED_TODAY, RED_STILL = Result(0, 0, expected_rc_today=1), Result(1, 0, expected_rc_today=0)
+HEALED = {'rows': INCOMPLETE, 'results': (APPROVED, GREEN, GREEN)}
 
 
-def summary(rows, *, run_id=5, ago=HOUR, results=1, runtime=0):
+def progress(rows, *, run_id=5, ago=HOUR):
+    """Return the progress of a run: statuses and messages, all of one age or each with its own."""
+    return Progress(run_id, [ProgressRow(run_id, 10 * run_id + number, status, message, NOW - (own or [ago])[0])
+                             for number, (status, message, *own) in enumerate(rows)])
+
+
+def run_tests(results):
+    """Return three selected tests, of which the first ones have results."""
+    return RunTests(dict(enumerate(results, 1)), dict.fromkeys((1, 2, 3), True))
+
+
+def summary(rows, *, run_id=5, ago=HOUR, results=1):
     """Return the summary of a run of three tests that has these progress rows, and some results."""
-    progress = Progress(run_id, [ProgressRow(run_id, 10 * run_id + number, status, message, NOW - ago)
-                                 for number, (status, message) in enumerate(rows)])
-    return RunSummary(progress, 3, 3 - results, results, runtime)
+    return RunSummary.of(progress(rows, run_id=run_id, ago=ago), run_tests([GREEN] * results))
 
 
-def candidate(*, rows=FAILED, ago=HOUR, results=1, newest=None, automatic=(), completion=0, **changes):
+def candidate(*, rows=FAILED, ago=HOUR, results=(GREEN,), newest=None, other=None, automatic=(), completion=0,
+              **changes):
     """Return run 5, which ran out of time an hour ago, by progress row 50."""
-    failed = summary(rows, ago=ago, results=results)
-    assert failed.infrastructure_failure
-    return Candidate(run('canceled', **changes), failed, failed.infrastructure_failure, newest, automatic, completion)
+    failure = find_failure(progress(rows, ago=ago), run_tests(results), NOW)
+    assert failure
+    return Candidate(run('canceled', **changes), failure, newest, other, automatic, completion)
 
 
 @pytest.mark.parametrize(('ago', 'is_recent'), [(MINUTE, True), (24 * HOUR, True), (24 * HOUR + MINUTE, False)])
 def test_an_infrastructure_failure_is_recent_for_a_day(ago, is_recent):
-    assert bool(find_recent_infrastructure_failure(summary(FAILED, ago=ago), NOW)) == is_recent
+    assert bool(find_failure(progress(FAILED, ago=ago), run_tests([]), NOW)) == is_recent
 
 
-@pytest.mark.parametrize('other', [
-    summary([]), summary([('testing', '')]), summary([('canceled', 'Canceled by admin')]),
-    summary([('canceled', 'Build failed')]), summary(FAILED, runtime=600_000), summary([('canceled', 'A new word')])])
-def test_no_other_end_is_an_infrastructure_failure(other):
-    assert find_recent_infrastructure_failure(other, NOW) is None
+@pytest.mark.parametrize('rows', [
+    # A build that was approved after two days, and then not visible. It is the age of the first row that says so.
+    [('canceled', 'Build failed: action_required', 48 * HOUR), ('canceled', NOT_VISIBLE, HOUR),
+     ('canceled', 'Not ran - no code changes', MINUTE)],
+    # No canceled row names the missing results, so the end does.
+    [('completed', '', HOUR), ('canceled', OUT_OF_ORDER, MINUTE), ('canceled', 'A new word', MINUTE)]])
+def test_a_failure_is_as_old_as_the_first_row_that_names_its_cause_or_as_the_end(rows):
+    failure = find_failure(progress(rows), run_tests([GREEN]), NOW)
+
+    assert failure and failure.row.timestamp == NOW - HOUR
+
+
+@pytest.mark.parametrize('rows', [
+    [], [('testing', '')], [('canceled', 'Canceled by admin')], [('canceled', 'Build failed')],
+    [('canceled', 'A new word')]])
+def test_no_other_end_is_a_failure_that_a_sweep_retries(rows):
+    assert find_failure(progress(rows), run_tests([GREEN]), NOW) is None
+
+
+def test_code_that_hangs_is_no_failure_that_a_sweep_retries():
+    assert find_failure(progress(FAILED), run_tests([Result(0, 0, runtime=600_000)]), NOW) is None
+
+
+@pytest.mark.parametrize(('results', 'is_approved'), [
+    ([APPROVED, GREEN, GREEN], True), ([APPROVED] * 3, True),
+    # One was not approved, one has no result, one passed at the time only, and nothing failed.
+    ([APPROVED, GREEN, RED_STILL], False), ([APPROVED, GREEN], False), ([APPROVED, GREEN, RED_TODAY], False),
+    ([GREEN] * 3, False)])
+def test_a_run_is_retried_if_it_failed_and_passes_as_a_whole_by_what_is_expected_today(results, is_approved):
+    failure = find_failure(progress(INCOMPLETE), run_tests(results), NOW)
+
+    assert bool(failure and failure.cause is None) == is_approved
+
+
+@pytest.mark.parametrize(('rows', 'is_found'), [
+    ([('completed', '', 7 * 24 * HOUR)], True), ([('completed', '', 7 * 24 * HOUR + MINUTE)], False),
+    # Its age is that of the completion, whatever comes later.
+    ([('completed', '', HOUR), ('canceled', TIME_LIMIT, MINUTE)], True),
+    ([('completed', '', 7 * 24 * HOUR + MINUTE), ('canceled', TIME_LIMIT, MINUTE)], False),
+    ([('completed', ''), ('canceled', 'Canceled by admin')], False), ([('completed', ''), ('testing', '')], False)])
+def test_a_run_whose_failures_were_approved_is_found_for_a_week_unless_a_person_stopped_it(rows, is_found):
+    assert bool(find_failure(progress(rows), run_tests([APPROVED, GREEN, GREEN]), NOW)) == is_found
 
 
 NO_COMPLETION_SINCE = ('run 3 has had an automatic retry, and no run of linux has completed with all its results since '
@@ -64,7 +114,10 @@ NO_COMPLETION_SINCE = ('run 3 has had an automatic retry, and no run of linux ha
     # A further retry needs evidence that the platform works.
     (candidate(automatic=[3], completion=51, root_id=3), None),
     (candidate(automatic=[3], completion=50, root_id=3), NO_COMPLETION_SINCE),
-    (candidate(automatic=[3], root_id=3), NO_COMPLETION_SINCE)])
+    (candidate(automatic=[3], root_id=3), NO_COMPLETION_SINCE),
+    (candidate(**HEALED), None), (candidate(**HEALED, other=3), 'run 3 is of the same commit'),
+    (candidate(**HEALED, ago=14 * MINUTE), 'it ended less than 15 minutes ago, and an end is not final'),
+    (candidate(**HEALED, automatic=[3], root_id=3), NO_COMPLETION_SINCE)])
 def test_a_run_waits_for_a_reason(found, reason):
     assert found.find_reason_to_wait(2, NOW) == reason
 
@@ -83,14 +136,14 @@ ALL = [1, RED]
 @pytest.mark.parametrize(('found', 'not_passed', 'passed_elsewhere', 'what', 'failed_only'), [
     # A run that stopped half-way is resumed. Without results, or if all passed, everything is run again.
     (candidate(), [RED], (), 'retried', True),
-    (candidate(results=0), ALL, (), 'retried', False),
+    (candidate(results=()), ALL, (), 'retried', False),
     (candidate(), [], (), 'retried', False),
     (candidate(), [INACTIVE], (), 'retried', False),
     # It leaves out inactive tests, although others are refused because of them.
     (candidate(), [RED, INACTIVE], (), 'retried', True),
-    (candidate(results=0), [RED], (), 'retried', False),
+    (candidate(results=()), [RED], (), 'retried', False),
     # A failed-only retry runs its own tests again. If they all passed, only its end was lost.
-    (candidate(results=0, failed_only=True), [RED], (), 'retried', True),
+    (candidate(results=(), failed_only=True), [RED], (), 'retried', True),
     (candidate(failed_only=True), [RED], {RED}, 'retried', True),
     (candidate(failed_only=True), [], {RED}, 'retried', False),
     (candidate(failed_only=True), [INACTIVE], {RED}, 'retried', False),
@@ -108,8 +161,20 @@ def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
     assert (step and (step.run_id, step.kind)) == (what and (5, what))
     assert (step and step.request and step.request.failed_only) == failed_only
     if step and step.request:
-        why = found.cause.detail
+        why = found.failure.cause.detail
         assert (step.why, step.request.reason, step.request.automatic) == (why, f'Automatic: {why}', True)
+
+
+@pytest.mark.parametrize('changes', [{}, {'failed_only': True}])
+def test_failures_that_were_approved_since_are_run_again_alone_without_inactive_ones(changes):
+    found, rules = candidate(**HEALED, **changes), RetryRules(frozenset(), drop_inactive_tests=False)
+
+    step = found.plan_retry(rules, RetryFacts(5, 'completed', {RED: 'fail', INACTIVE: 'fail'}, True, ALL, ALL), set())
+
+    assert step and step.request and (step.kind, step.request.failed_only) == ('retried', True)
+    assert step.request.reason == f'Automatic: {step.why}' == 'Automatic: all its failures are expected now'
+    # If none of them is active, no retry makes the run green.
+    assert found.plan_retry(rules, RetryFacts(5, 'completed', {INACTIVE: 'fail'}, True, ALL, ALL), set()) is None
 
 
 def test_a_failed_only_retry_whose_tests_are_all_inactive_waits():

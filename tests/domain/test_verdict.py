@@ -154,9 +154,9 @@ SENTENCES = {
     'Over 2 attempts 2 tests fail each time but not in the same way.': [[FAIL, OTHER_FAIL], [FAIL, OTHER_FAIL]],
     'Over 2 attempts 2 tests failed in the only attempt that ran them and 2 never ran.': [
         [FAIL, NOT_RUN], [NO_FILE, NOT_RUN], [NOT_RUN, NOT_RUN], [NOT_RUN, NOT_RUN], [PASS, PASS]],
-    'Over 2 attempts 1 test cannot be judged because its expected result changed.': [CHANGED],
-    'Over 2 attempts 2 tests cannot be judged because their expected results changed.': [CHANGED, CHANGED],
-    'Over 2 attempts every test passed each time.': [[PASS, PASS], [PASS, CARRIED_OVER]]}
+    'Over 2 attempts 1 test was given another expected result in between.': [CHANGED],
+    'Over 2 attempts 2 tests were given other expected results in between.': [CHANGED, CHANGED],
+    'Over 2 attempts every test passed each time it ran.': [[PASS, PASS], [PASS, CARRIED_OVER]]}
 
 
 @pytest.mark.parametrize('sentence', SENTENCES)
@@ -193,7 +193,23 @@ def test_a_hint_states_what_is_known_about_tests_that_may_run_again(histories, s
     ids = range(1, len(histories) + 1)
 
     # Another test that failed is none of them.
-    assert to_hint(verdicts_of(*histories, IDENTICAL), ids, 40, same_in_master) == hint
+    assert to_hint(verdicts_of(*histories, IDENTICAL), ids, set(), 40, same_in_master) == hint
+
+
+IT_HARDLY = HARDLY.format('it')
+EXPECTED = 'the result that is expected now: running {} again will probably pass'
+
+
+@pytest.mark.parametrize(('approved', 'same_in_master', 'hint'), [
+    ({1, 2, 3, 4}, [], f'All 4 have {EXPECTED.format("them")}.'),
+    ({1, 2, 3}, [], f'3 of the 4 have {EXPECTED.format("them")}.'),
+    # Of the others it says what it says without them.
+    ({4}, [], f'1 of the 4 has {EXPECTED.format("it")}. 1 of the 4 failed each time, in the same way{IT_HARDLY}'),
+    ({1, 4}, [2], f'2 of the 4 have {EXPECTED.format("them")}. 1 of the 4 passed in another attempt: it is flaky. '
+                  '1 of the 4 fails ' + MASTER.format('it')),
+    ({1, 2, 4}, [3], f'3 of the 4 have {EXPECTED.format("them")}. 1 of the 4 fails ' + MASTER.format('it'))])
+def test_a_hint_begins_with_what_was_approved_since_and_says_nothing_else_of_it(approved, same_in_master, hint):
+    assert to_hint(verdicts_of(IDENTICAL, FLAKY, ONCE, ONCE), range(1, 5), approved, 40, same_in_master) == hint
 
 
 @pytest.mark.parametrize(('builds', 'counts', 'sentence'), [

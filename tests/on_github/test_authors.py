@@ -87,13 +87,22 @@ def test_an_author_retries_a_run_as_often_as_the_setting_says_even_if_retries_ar
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTHOR_RETRIES': 1}])
+def test_an_author_who_has_used_up_the_retries_still_gets_the_status_of_a_run_that_passed(
+        by_author, github, linux, tests):
+    finish(make_retry(by_author()), tests[1:])
+
+    assert by_author().reply.endswith('The status on GitHub is posted again: success.`')
+    assert [status['state'] for status in github.statuses] == ['success']
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTHOR_RETRIES': 1}])
 def test_an_author_cannot_use_more_retries_while_github_looks_for_the_build(
         by_author, github, linux, rows, monkeypatch):
     look = github.get_artifacts
 
     def comment_again():
         monkeypatch.setattr(github, 'get_artifacts', look)
-        assert by_author().retries
+        end(make_retry(by_author()))
         return look()
 
     monkeypatch.setattr(github, 'get_artifacts', comment_again)
@@ -115,6 +124,20 @@ def test_retries_of_users_of_the_other_platform_and_of_an_older_first_run_use_up
 
     reopened = make_run()
     assert [retry.run_id for retry in by_author().retries] == [reopened.id]
+
+
+def test_an_author_who_asks_for_all_tests_is_answered_with_the_right_command(by_author, linux, rows):
+    assert by_author('/retry linux').reply == (
+        '- `Only maintainers may run all tests. Write "/retry linux failed" to run those that did not pass.`')
+    assert rows.retries == []
+
+
+def test_retries_of_retries_use_up_the_number_of_the_first_run(by_author, linux, tests, told):
+    for _ in range(2):
+        newest = finish(make_retry(by_author()), tests[1:], failed=tests[1:])
+    # The attempt that would be retried is itself a retry.
+    assert [refusal.run_id for refusal in by_author().refusals] == [newest]
+    assert told(linux) == ''
 
 
 def test_the_pull_request_of_a_deleted_account_has_no_author(by_author, linux, rows):
@@ -142,10 +165,24 @@ def test_without_the_setting_an_author_without_a_role_gets_nothing(by_author, li
     assert told(linux) == ''
 
 
+@pytest.mark.parametrize('message', ['Canceled by admin', ' Canceled by alice via API: wrong branch'])
+def test_what_a_person_stopped_no_author_starts_again(by_author, comment, told, linux, rows, message):
+    retry = db.session.get_one(Test, make_retry(by_author()))
+    seed.progress(retry, TestStatus.canceled, message=message)
+
+    assert by_author().reply == (
+        f'- linux: run {linux.id} is not retried: `A person canceled run {retry.id}. Ask a maintainer to retry it.`')
+    assert told(linux) == ''
+    # Users with a role may. After that, the newest attempt is no longer the one that was stopped.
+    end(make_retry(comment('/retry linux failed')))
+    assert told(linux) == TOLD.format('1 time')
+    assert make_retry(by_author())
+    assert len(rows.of('run_retry')) == 3
+
+
 # The author is told
 
-TOLD = ('If these failures have another cause than this pull request, its author may write `/retry linux failed` '
-        '({}).')
+TOLD = 'If this is not due to the pull request, its author may write `/retry linux failed` in a comment on it ({}).'
 
 
 @pytest.fixture
@@ -220,6 +257,29 @@ def test_the_author_is_told_of_a_run_that_the_time_limit_ended(told, make_run):
     assert told(stopped) == TOLD.format('2 times')
 
 
+def test_the_author_is_told_to_wait_for_the_build_if_that_ended_the_attempt_to_be_retried(told, by_author, make_run):
+    failed = make_run(stages=seed.CANCELED, message='Build failed: action_required')
+    later = 'Once its build has succeeded, the author of this pull request may write `/retry linux failed` in a comment'
+
+    assert told(failed) == f'{later} on it (2 times).'
+    # The cause is that of the attempt that would be retried, whichever page it is.
+    retry = db.session.get_one(Test, make_retry(by_author()))
+    seed.progress(retry, TestStatus.canceled, message='A new word')
+    assert told(retry) == f'{later} on it (1 time).'
+
+
+def test_the_author_is_told_if_a_failure_was_approved_since_whatever_master_and_the_attempts_say(
+        told, by_author, make_run, tests):
+    master, first = seed.run(tests), make_run(stages=())
+    for run in (master, first):
+        finish(run.id, tests, failed=tests[1:])
+    assert told(first) == ''
+
+    tests[1].expected_rc = 139
+
+    assert told(first) == TOLD.format('2 times')
+
+
 def test_the_page_of_a_run_tells_the_author_for_a_week(page, report, make_run):
     old = make_run()
     for row in old.progress:
@@ -233,6 +293,12 @@ def test_the_author_is_told_of_the_newest_first_run_of_the_platforms_own_reposit
     of_a_fork = make_run(github='https://github.com/octocat/ccextractor.git')
 
     assert [told(run) for run in (older, newest, of_a_fork)] == ['', TOLD.format('2 times'), '']
+
+
+def test_the_author_is_not_told_while_an_attempt_is_queued(told, by_author, linux):
+    make_retry(by_author())
+
+    assert told(linux) == ''
 
 
 def test_the_author_is_not_told_if_nothing_failed(told, linux, tests):

@@ -177,6 +177,16 @@ def test_an_attempt_whose_machine_is_lost_keeps_no_run_from_being_retried(make_r
         'Run 1 is still running.', None, 'Run 3 is still running.']
 
 
+@checked_by(every_attempt_has_ended)
+def test_a_queued_attempt_whose_machine_is_lost_keeps_no_run_from_being_retried(make_run):
+    lost, live = make_run(stages=()), make_run(stages=())
+    for run, ago in ((lost, 5), (live, 5), (live, 1)):
+        seed.machine(run.id, ago=timedelta(hours=ago))
+    db.session.commit()
+
+    assert [refusal(run) for run in (lost, live)] == [None, 'Run 2 is still queued.']
+
+
 # The commit
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mod_runs_api.domain.causes import LOST_MACHINE, MESSAGES, PREFIXES
+from mod_runs_api.domain.causes import MESSAGES, PREFIXES
+from mod_runs_api.domain.progress import LOST_MACHINE
 
 FILES = ('mod_ci/controllers.py', 'mod_test/controllers.py', 'mod_api/routes/runs.py')
 WORKERS = ('install/ci-vm/ci-linux/ci/runCI', 'install/ci-vm/ci-windows/ci/runCI.bat')

@@ -131,12 +131,12 @@ class EntryPoints:
             assert '/retry linux failed' in retry_report(self.of_pull_request)
 
     def comment(self, line='/retry linux', **changes):
-        """Comment on a pull request. The retry is canceled, or the next comment would be refused."""
+        """Comment on a pull request. The retry ends at once, or the next comment would be refused."""
         with self.request():
             payload = comment_payload(line, {'comment.id': secrets.randbits(60), **changes})
             retry, = retry_from_comment(payload).retries
         with self.app.app_context():
-            db.session.add(TestProgress(retry.new_run_id, TestStatus.canceled, 'Canceled by admin'))
+            db.session.add(TestProgress(retry.new_run_id, TestStatus.canceled, 'A new word'))
             db.session.commit()
 
     def command(self, *arguments):
