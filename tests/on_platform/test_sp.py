@@ -103,6 +103,19 @@ def test_if_each_answer_is_lost_the_error_names_the_key_that_repeats_the_request
     assert [attempt['run_id'] for attempt in story.attempts(source)] == [source, made]
 
 
+def test_a_retry_of_a_new_regression_is_compared_with_the_commit_before(sp, story):
+    tests = story.tests(2)
+    before = story.complete(story.push(tests))
+    broken = story.complete(story.push(tests), {tests[0]: CRASH})
+    retried = story.complete(story.retry(broken), {tests[0]: CRASH})
+
+    (failure,) = json.loads(sp('investigate', retried, '--with-history').stdout)['failures']
+    assert (failure['history']['verdict'], failure['history']['previous_run']) == ('NEW_REGRESSION', before)
+    report = json.loads(sp('run', 'report', retried).stdout)
+    assert [(reference['run']['run_id'], reference['counts']['new']) for reference in report['references']] == [
+        (before, 1)]
+
+
 def test_a_dry_run_names_inactive_tests_in_a_column_and_the_servers_message(sp, story):
     active, = story.tests(1)
     inactive = story.rows.regression_test(active=False)
