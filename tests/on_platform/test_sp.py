@@ -12,6 +12,10 @@ from support.documents import ROOT
 from .checkout import Platform, named
 from .protocol import CRASH, differs
 
+#: Code that gives a process an output that cannot be written.
+FULL_DISK = "import os; os.dup2(os.open('/dev/full', os.O_WRONLY), 1)"
+NO_READER = 'import os; reader, writer = os.pipe(); os.close(reader); os.dup2(writer, 1)'
+
 
 @pytest.fixture(scope='module')
 def client(tmp_path_factory):
@@ -60,8 +64,8 @@ def proxy(process):
 def sp(client, proxy, story):
     """Run ``sp`` with the token of the story's person, by default before the proxy."""
     token = story.authorization['Authorization'].removeprefix('Bearer ')
-    return lambda *arguments, address=proxy.address: client.run(
-        '-m', 'sp_cli', '--base-url', address, '--token', token, *map(str, arguments), database='')
+    return lambda *arguments, address=proxy.address, started=('-m', 'sp_cli'): client.run(
+        *started, '--base-url', address, '--token', token, *map(str, arguments), database='')
 
 
 def test_a_lost_answer_makes_one_run_and_what_the_attempts_prove_is_shown(sp, proxy, story):
@@ -101,6 +105,31 @@ def test_if_each_answer_is_lost_the_error_names_the_key_that_repeats_the_request
     again = sp('run', 'retry', source, '--idempotency-key', error['details']['idempotency_key'])
     assert json.loads(again.stdout)['new_run_id'] == made
     assert [attempt['run_id'] for attempt in story.attempts(source)] == [source, made]
+
+
+@pytest.mark.parametrize('options', [[], ['--wait', '--timeout', 1]], ids=['alone', 'wait'])
+@pytest.mark.parametrize('unwritable', [FULL_DISK, NO_READER], ids=['full-disk', 'no-reader'])
+def test_a_retry_that_cannot_print_its_answer_names_the_new_run_on_stderr(sp, story, unwritable, options):
+    source = story.push(story.tests(1))
+
+    done = sp('run', 'retry', source, *options, started=('-c', f'{unwritable}; from sp_cli.main import cli; cli()'))
+
+    made = story.attempts(source)[-1]['run_id']
+    assert done.returncode == 10
+    assert done.stderr.startswith(f'run {source}: retried as run {made}\n') and 'Traceback' not in done.stderr
+
+
+def test_a_retry_of_a_new_regression_is_compared_with_the_commit_before(sp, story):
+    tests = story.tests(2)
+    before = story.complete(story.push(tests))
+    broken = story.complete(story.push(tests), {tests[0]: CRASH})
+    retried = story.complete(story.retry(broken), {tests[0]: CRASH})
+
+    (failure,) = json.loads(sp('investigate', retried, '--with-history').stdout)['failures']
+    assert (failure['history']['verdict'], failure['history']['previous_run']) == ('NEW_REGRESSION', before)
+    report = json.loads(sp('run', 'report', retried).stdout)
+    assert [(reference['run']['run_id'], reference['counts']['new']) for reference in report['references']] == [
+        (before, 1)]
 
 
 def test_a_dry_run_names_inactive_tests_in_a_column_and_the_servers_message(sp, story):
