@@ -1,4 +1,4 @@
-"""The package listens to the host's sessions for runs that complete (docs/operations.rst, "Results are carried over")."""
+"""The package listens to the host's sessions for runs that complete (host/ends.py)."""
 
 import pytest
 from application import create_app, dispose
