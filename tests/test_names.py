@@ -13,7 +13,7 @@ from test_settings import WRONG_VALUES
 from werkzeug.utils import import_string
 
 import mod_runs_api
-from mod_runs_api import MountError, Refusal, RunsApiError, cli, in_process
+from mod_runs_api import Attempt, MountError, Refusal, RunsApiError, cli, in_process
 from mod_runs_api.api.routes import ROUTES
 from mod_runs_api.api.schemas import AttemptSchema
 from mod_runs_api.domain import causes
@@ -127,6 +127,16 @@ def test_the_causes_are_documented_with_their_messages():
     assert [message for message, (cause, _) in (*causes.MESSAGES.items(), *causes.PREFIXES.items())
             if message and message.strip() not in map(str.strip, documented[cause])] == []
     assert TIME_LIMIT in documented['code']
+
+
+def test_the_example_of_the_trial_and_the_docstring_of_an_attempt_list_the_causes():
+    trial = (ROOT / 'docs/adopt.rst').read_text()
+    example = re.search(r'^    whole  .*\n((?:    \w+ +\d+ +-\n)+)', trial, re.MULTILINE)
+    docstring = re.search(r'^cause : .*\n    Why it ended: (.*?)[.]', cleandoc(Attempt.__doc__ or ''), re.MULTILINE)
+    assert example and docstring
+
+    assert re.findall(r'^    (\w+)', example[1], re.MULTILINE) == [*causes.CAUSES]
+    assert re.split(', | or ', docstring[1]) == [*causes.CAUSES]
 
 
 def test_every_error_is_public_and_every_public_name_is_listed():

@@ -5,6 +5,7 @@ import seed
 from database import db
 from mod_customized.models import CustomizedTest
 from support.changes import add_retries
+from support.github import SETTINGS
 
 from .chromium import SMALL, fits, open_dialog, scrolls_inside, serious
 
@@ -167,6 +168,17 @@ def test_the_keyboard_finds_no_attempt_under_the_tests(grid):
         const { left, top } = link.getBoundingClientRect();
         return link === document.activeElement && link === document.elementFromPoint(left + 1, top + 5);
     }''')
+
+
+@pytest.mark.parametrize('settings', [{**SETTINGS, 'RUNS_API_AUTHOR_RETRIES': 2}])
+def test_the_command_of_the_author_is_in_one_line_however_wide_the_page_is(site, visit):
+    page = visit(None)
+    page.goto(site.page)
+    command = page.get_by_text('/retry linux failed', exact=True)
+
+    for width in range(360, 720, 20):
+        page.set_viewport_size({'width': width, 'height': 640})
+        assert command.evaluate('(command) => command.getClientRects().length') == 1, width
 
 
 @pytest.mark.parametrize('motion, animation', [('reduce', 'none'), ('no-preference', 'runs-api-working')])

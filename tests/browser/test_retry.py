@@ -268,8 +268,8 @@ def test_every_row_of_the_list_has_its_button(site, visit):
     page.goto(f'{site.address}/test/')
     open_dialog(page, f'Retry run {newest}')
     assert choices(page) == ['its only test']
-    refusal = f'Running only the failed tests is not possible. Run {newest} is still queued: it has no failed tests '
-    assert page.get_by_role('group').get_by_text(refusal).is_visible()
+    text = f'Running only the failed tests is not possible. Run {newest} is still queued: it has no failed tests yet.'
+    assert page.get_by_role('group').get_by_text(text).is_visible()
     page.get_by_role('button', name='Cancel').click()
     # A row that is filtered out takes no dialog with it.
     page.get_by_role('row').filter(has_text=f'{newest} ').first.evaluate('row => { row.style.display = "none"; }')

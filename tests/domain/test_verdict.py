@@ -8,7 +8,6 @@ import pytest
 from support.executions import (CARRIED_OVER, CRASH, FAIL, NO_CODE, NO_FILE, NOT_RUN, OTHER_FAIL, PASS, RIGHT, WRONG,
                                 Execution, Output)
 
-from mod_runs_api.domain.history import build_grid
 from mod_runs_api.domain.outcomes import Outcome
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.run import list_other_builds
@@ -222,16 +221,6 @@ def test_results_of_other_builds_are_counted_by_build(builds, counts, sentence):
     others = list_other_builds(len(builds), counts, dict(enumerate(builds, 1)))
 
     assert other_builds_sentence(others) == sentence
-
-
-def test_the_grid_has_a_row_for_each_test_that_ran_and_did_not_simply_pass():
-    grid = build_grid(verdicts_of([PASS, PASS], [NOT_RUN, NOT_RUN], IDENTICAL, FLAKY))
-
-    assert grid and (grid.columns, grid.never_ran, grid.tests_left_out, grid.attempts_left_out) == ([2, 1], 1, 0, 0)
-    assert [(row.regression_test_id, row.command, row.phrase, row.outcomes) for row in grid.rows] == [
-        (4, 'command 4', 'is flaky', {1: 'pass', 2: 'fail'}),
-        (3, 'command 3', 'fails each time in the same way', {1: 'fail', 2: 'fail'})]
-    assert build_grid(verdicts_of([FAIL])) is None and build_grid(verdicts_of([PASS, PASS])) is None
 
 
 def test_flaky_tests_are_counted_the_most_often_flaky_first():

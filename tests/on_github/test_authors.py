@@ -235,15 +235,16 @@ def test_the_author_is_told_how_often_the_command_may_still_be_used(told, by_aut
     assert told(linux) == ''
 
 
-def test_the_sentence_ends_the_report_after_the_verdicts(report, by_author, make_run, tests):
+def test_the_sentence_ends_the_report_after_the_verdicts_and_the_builds(report, by_author, make_run, tests):
     first = make_run(stages=())
     finish(first.id, tests, failed=tests[1:])
     retry = find(make_retry(by_author()))
+    first.built_commit, retry.built_commit = '1a2b3c4d' * 5, '5e6f7a8b' * 5
     seed.result(retry, tests[1], exit_code=1)
     end(retry.id)
 
     assert report(retry).startswith('Over 2 attempts: 1 test fails each time but not in the same way (')
-    assert report(retry).endswith(f'). {TOLD.format("1 time")}')
+    assert report(retry).endswith(f'). 1 of the results carried over was built from 1a2b3c4d. {TOLD.format("1 time")}')
 
 
 def test_only_visitors_without_the_button_are_told(page, linux):
