@@ -20,7 +20,7 @@ from .. import clock
 from .causes import Cause, RunSummary
 from .outcomes import FAILED, Outcome
 from .progress import ProgressRow, sort_by_end
-from .retry import MAX_REASON_LENGTH, RetryFacts, RetryRequest, RetryRules, digest_key
+from .retry import RetryFacts, RetryRequest, RetryRules, request_automatically
 from .run import NewerRun, Run
 from .sentences import counted
 from .verdict import TestVerdict, find_latest
@@ -63,7 +63,7 @@ class SignsOfLife(NamedTuple):
 
 
 class AutomaticAttempt(NamedTuple):
-    """A run that a sweep created."""
+    """A run that was created automatically."""
 
     run_id: int
     created_at: datetime
@@ -127,9 +127,7 @@ class Candidate:
         option = rules.for_automatic_retry().find_option(facts, next_is_failed_only)
         if option.refusal:
             return Step(run.id, 'waiting', option.refusal.message)
-        request = RetryRequest(run.id, next_is_failed_only, f'Automatic: {detail}'[:MAX_REASON_LENGTH], automatic=True,
-                               idempotency_digest=digest_key('sweep', str(run.id)))
-        return Step(run.id, 'retried', detail, request)
+        return Step(run.id, 'retried', detail, request_automatically(run.id, next_is_failed_only, detail))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,48 @@
+"""The retry of a run whose build has succeeded since (docs/github.rst, "A build that succeeds later")."""
+
+from functools import partial
+
+from ..database import Database
+from ..database.progress import read_progress
+from ..database.runs import find_newest_runs, find_run
+from ..database.sweep import read_automatic_sources
+from ..domain.causes import is_ended_by_build
+from ..domain.retry import request_automatically
+from ..domain.run import Run
+from ..errors import RunChanged
+from ..extension import ExtensionState
+from .checks import call_checks, list_checks_of_sweeps
+from .retry import store_retry
+
+
+def retry_if_ended_by_build(state: ExtensionState, run_id: int) -> None:
+    """
+    Retry the newest run of a run's commit, platform, pull request and fork if its build ended it.
+
+    Raises :exc:`RunNotFound`, or a :exc:`Refusal` that says why the run stays as it is.
+    """
+    settings = state.settings
+    if not settings.automatic_retries:
+        return
+    require_due = partial(_require_due, settings.automatic_retries)
+    run = state.transactions.run(_find_newest, run_id)
+    state.transactions.run(require_due, run)
+    # There is usually one event, so a check without an answer refuses nothing: the platform has just seen the build.
+    call_checks(list_checks_of_sweeps(settings), run)
+    store_retry(state, request_automatically(run.id, False, 'the build has succeeded'), require_due)
+
+
+def _find_newest(db: Database, run_id: int) -> Run:
+    newer = find_newest_runs(db, [run_id]).get(run_id)
+    return find_run(db, run_id if newer is None else newer.run_id)
+
+
+def _require_due(retries_allowed: int, db: Database, run: Run) -> None:
+    """Raise :exc:`RunChanged` unless a run is the newest, was ended by its build, and has an automatic retry left."""
+    newer = find_newest_runs(db, [run.id]).get(run.id)
+    if newer is not None:
+        raise RunChanged(f'Run {newer.run_id} of the same commit is newer.', run_id=run.id)
+    if not is_ended_by_build(read_progress(db, [run.id])[run.id]):
+        raise RunChanged(f'Run {run.id} was not ended by its build.', run_id=run.id)
+    if len(read_automatic_sources(db, [run.root_id])[run.root_id]) >= retries_allowed:
+        raise RunChanged(f'The automatic retries of run {run.root_id} are used up.', run_id=run.id)
