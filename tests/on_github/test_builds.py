@@ -106,10 +106,12 @@ def test_without_automatic_retries_nothing_is_asked_or_written(succeed, canceled
 # Once
 
 
-def test_the_second_delivery_of_an_event_makes_no_second_retry(succeed, canceled, caplog):
+def test_the_second_delivery_of_an_event_makes_no_second_retry_and_asks_github_nothing(
+        succeed, canceled, github, caplog):
     made, = succeed(canceled)
+    github.asked.clear()
 
-    assert succeed(canceled) == []
+    assert (succeed(canceled), github.asked) == ([], [])
     assert f'no run is retried: Run {made["run_id"]} was not ended by its build.' in caplog.text
 
 
