@@ -52,10 +52,10 @@ def test_a_patch_is_a_whole_mail_with_a_subject_of_its_projects_kind(tmp_path, m
 
 
 @pytest.mark.parametrize('folder', KINDS)
-def test_the_mails_are_at_most_eight_and_are_numbered_in_their_order(folder):
+def test_the_mails_are_at_most_ten_and_are_numbered_in_their_order(folder):
     names = [mail.name[:5] for mail in MAILS if mail.parent.name == folder]
 
-    assert 1 <= len(names) <= 8
+    assert 1 <= len(names) <= 10
     assert names == [f'{number:04}-' for number in range(1, len(names) + 1)]
 
 

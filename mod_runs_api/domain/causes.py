@@ -170,19 +170,30 @@ def find_cause(run: RunSummary) -> Cause | None:
     progress = run.progress
     if progress.end is None or progress.completed and run.has_all_results:
         return None
-    cancellation = find_cancellation(progress)
-    if cancellation is not None:
-        return Cause.of_message(cancellation)
-    *earlier, last = (row.message.strip() for row in progress.rows)
-    if last == NOT_RAN and NOT_VISIBLE in earlier:
-        return Cause.of_message(NOT_VISIBLE)
-    cause = Cause.of_message(last)
+    cause = _read_messages(progress)
     if cause.name in ('decision', 'build'):
         return cause
-    if last == TIME_LIMIT and run.longest_runtime >= MAX_RUNTIME_OF_TEST:
-        return Cause('code', last, CODE_HANGS)
+    if cause.detail == TIME_LIMIT and run.longest_runtime >= MAX_RUNTIME_OF_TEST:
+        return Cause('code', TIME_LIMIT, CODE_HANGS)
     # Results of a completed run are missing, unless a cancellation after its completion names a known cause.
     if progress.completed and (progress.stage != CANCELED or cause.name == 'unknown'):
         missing = 'all' if run.selected is None else f'{run.missing} of {run.selected}'
         return Cause.of_missing(f'{missing} {MISSING_RESULTS}')
     return cause
+
+
+def is_ended_by_build(progress: Progress) -> bool:
+    """Return whether a run ended because its build failed or was not visible. It may have succeeded since."""
+    if progress.end is None or progress.completed or _read_messages(progress).name == 'decision':
+        return False
+    canceled = {row.message.strip() for row in progress.rows if row.status == CANCELED}
+    return NOT_VISIBLE in canceled or any(Cause.of_message(message).name == 'build' for message in canceled)
+
+
+def _read_messages(progress: Progress) -> Cause:
+    """Return the cause that the messages of a run stand for, without its results."""
+    cancellation = find_cancellation(progress)
+    if cancellation is not None:
+        return Cause.of_message(cancellation)
+    *earlier, last = (row.message.strip() for row in progress.rows)
+    return Cause.of_message(NOT_VISIBLE if last == NOT_RAN and NOT_VISIBLE in earlier else last)

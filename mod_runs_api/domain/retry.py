@@ -97,7 +97,7 @@ class RetryRequest:
     reason: str | None
     #: The user who requests it. They become an owner of the new run.
     requester_id: int | None = None
-    #: Whether a sweep requests it.
+    #: Whether nobody requests it: a sweep does, or a build that has succeeded.
     automatic: bool = False
     #: The login of the author of a pull request who requests it without a role.
     author_login: str | None = None
@@ -106,6 +106,12 @@ class RetryRequest:
     #: The secret that the new run's worker will report with. It is unique in the database. If the answer to a commit
     #: is lost, the repeated transaction recognizes its own run by it.
     run_token: str = field(default_factory=random_secret, repr=False)
+
+
+def request_automatically(run_id: int, failed_only: bool, why: str) -> RetryRequest:
+    """Return the request for the automatic retry of a run, which is created at most once, for whatever reason."""
+    return RetryRequest(run_id, failed_only, f'Automatic: {why}'[:MAX_REASON_LENGTH], automatic=True,
+                        idempotency_digest=digest_key('sweep', str(run_id)))
 
 
 @dataclass(frozen=True)

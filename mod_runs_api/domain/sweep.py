@@ -20,7 +20,7 @@ from .. import clock
 from .causes import Cause, RunSummary, find_cancellation, find_row_of
 from .outcomes import FAILED, Outcome, RunTests, find_outcomes, list_not_passed
 from .progress import Progress, ProgressRow, sort_by_end
-from .retry import MAX_REASON_LENGTH, RetryFacts, RetryRequest, RetryRules, digest_key
+from .retry import RetryFacts, RetryRequest, RetryRules, request_automatically
 from .run import NewerRun, Run
 from .sentences import counted
 from .verdict import TestVerdict, find_latest
@@ -67,7 +67,7 @@ class SignsOfLife(NamedTuple):
 
 
 class AutomaticAttempt(NamedTuple):
-    """A run that a sweep created."""
+    """A run that was created automatically."""
 
     run_id: int
     created_at: datetime
@@ -150,9 +150,7 @@ class Candidate:
             # The tests that were approved since are inactive, so no retry makes the run green.
             return None if cause is None else Step(run.id, 'waiting', option.refusal.message)
         why = APPROVED if cause is None else cause.detail
-        request = RetryRequest(run.id, next_is_failed_only, f'Automatic: {why}'[:MAX_REASON_LENGTH], automatic=True,
-                               idempotency_digest=digest_key('sweep', str(run.id)))
-        return Step(run.id, 'retried', why, request)
+        return Step(run.id, 'retried', why, request_automatically(run.id, next_is_failed_only, why))
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,11 @@ def retry_url(test: Any) -> str | None:
     return url_for(state.retry_endpoint, run_id=test.id)
 
 
+def anybody_may_retry() -> bool:
+    """Return whether any role may retry. Otherwise the host's list offers its own restart."""
+    return bool(extension_state().settings.retry_roles)
+
+
 def user_id() -> int | None:
     """Return the id of the user who is logged in. The script stores requests under it."""
     return getattr(logged_in_user(), 'id', None)
@@ -84,5 +89,5 @@ def asset_url(filename: str) -> str:
 
 #: ``runs_api`` in the macros.
 GLOBALS: dict[str, Any] = {'max_reason_length': MAX_REASON_LENGTH, **{function.__name__: function for function in (
-    asset_url, author_hint, csrf_token, first_use_on_page, regression_test_page, retry_history, retry_url, run_page,
-    run_page_pattern, user_id)}}
+    anybody_may_retry, asset_url, author_hint, csrf_token, first_use_on_page, regression_test_page, retry_history,
+    retry_url, run_page, run_page_pattern, user_id)}}

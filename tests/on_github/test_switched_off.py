@@ -3,7 +3,13 @@
 from typing import Any
 
 import pytest
+import seed
+from database import db
+from flask import render_template_string
+from mod_test.models import TestStatus
 from on_platform.documented import literal_block
+
+from mod_runs_api.github import retry_after_build
 
 SWITCHED_OFF: dict[str, Any] = {}
 exec(literal_block('docs/operations.rst', 'RUNS_API_RETRY_ROLES = []'), {}, SWITCHED_OFF)
@@ -15,11 +21,24 @@ def test_button_api_and_comments_retry_nothing_with_the_documented_settings(
     run_id, is_on = linux.id, not settings
 
     assert ('runs-api-retry' in visitor.page(f'/test/{run_id}')) == is_on
+    # The platform's list offers its restart if this is false.
+    assert render_template_string('{{ runs_api.anybody_may_retry() }}') == str(is_on)
     outcome = comment('/retry linux')
     assert bool(outcome.retries) == is_on
     assert ('does not have permission' in outcome.reply) != is_on
     assert retry(run_id).status_code == (202 if is_on else 403)
     assert len(rows.of('run_retry')) == (2 if is_on else 0)
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 1}, SWITCHED_OFF], ids=['on', 'off'])
+def test_a_build_that_succeeds_later_retries_nothing_with_the_documented_settings(settings, make_run, github, rows):
+    run = make_run(stages=())
+    seed.progress(run, TestStatus.canceled, message='Build failed: see the log')
+    db.session.commit()
+
+    retry_after_build(run.id)
+
+    assert bool(rows.retries) == (settings is not SWITCHED_OFF)
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 1}, SWITCHED_OFF], ids=['on', 'off'])

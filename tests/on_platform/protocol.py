@@ -118,8 +118,9 @@ class Story:
                  github_login='adam-gh')
         self.authorization = {'Authorization': f'Bearer {self.add_token()}'}
         # The platform takes it that there has been a run of master before.
-        first = rows.run(stages=['canceled'], test_type='commit', branch='master', pr_nr=0)
-        rows.add('general_data', key='fetch_commit_linux', value=rows.one('test', id=first)['commit'])
+        for system in ('linux', 'windows'):
+            first = rows.run(stages=['canceled'], platform=system, test_type='commit', branch='master', pr_nr=0)
+            rows.add('general_data', key=f'fetch_commit_{system}', value=rows.one('test', id=first)['commit'])
 
     # What is there
 
@@ -163,16 +164,19 @@ class Story:
         """Comment on the pull request of a run, by default as the person, and return the answers on GitHub."""
         number = self.run(run_id)['pr_nr']
         before = self.process.call('comments_on', number=number)
-        body = json.dumps(comment_payload(text, {
-            'issue.number': number, 'comment.id': next(_ids), 'comment.user.login': login,
-            'comment.user.id': account}))
+        payload = comment_payload(text, {'issue.number': number, 'comment.id': next(_ids), 'comment.user.login': login,
+                                         'comment.user.id': account})
+        assert self.deliver('issue_comment', payload, key)['status'] == status
+        return [answer['body'] for answer in self.process.call('comments_on', number=number)[len(before):]]
+
+    def deliver(self, event, payload, key=KEY):
+        """Deliver an event of GitHub's, and return the platform's answer."""
+        body = json.dumps(payload)
         signature = hmac.new(key.encode(), body.encode(), hashlib.sha1).hexdigest()
-        delivered = self.process.call('ask', method='POST', path='/start-ci', file=body, headers={
-            'X-GitHub-Event': 'issue_comment', 'X-GitHub-Delivery': '72d3162e-cc78-11e3-81ab-4c9367dc0958',
+        return self.process.call('ask', method='POST', path='/start-ci', file=body, headers={
+            'X-GitHub-Event': event, 'X-GitHub-Delivery': '72d3162e-cc78-11e3-81ab-4c9367dc0958',
             'X-Hub-Signature': f'sha1={signature}', 'User-Agent': 'GitHub-Hookshot/044aadd',
             'Content-Type': 'application/json'})
-        assert delivered['status'] == status
-        return [answer['body'] for answer in self.process.call('comments_on', number=number)[len(before):]]
 
     def request(self, method, path, **request):
         """Ask the API with the person's token, and return status, headers and body of the answer."""
@@ -266,7 +270,11 @@ class Story:
 
     def commit_status(self, run_id):
         """Return the status that the commit of a run has on GitHub."""
-        return self.process.call('commit_statuses', commit=self.run(run_id)['commit'])[-1]
+        return self.commit_statuses(self.run(run_id)['commit'])[-1]
+
+    def commit_statuses(self, commit):
+        """Return the statuses of a commit on GitHub, the oldest first."""
+        return self.process.call('commit_statuses', commit=commit)
 
     # What stands in the database
 
@@ -286,7 +294,7 @@ class Worker:
     @property
     def machine(self):
         """The name that the platform gives it."""
-        return f'linux-{self.run_id}'
+        return f'{self.story.run(self.run_id)["platform"]}-{self.run_id}'
 
     @property
     def is_running(self):

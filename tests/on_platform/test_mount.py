@@ -1,6 +1,11 @@
-"""What the mount adds to the real platform's own requests (docs/operations.rst)."""
+"""What the mount adds to the real platform's own requests (docs/operations.rst), and the settings before it."""
+
+import subprocess
+
+import pytest
 
 from .checkout import copy
+from .documented import command, literal_block
 from .protocol import CRASH, running
 
 #: Headers whose values differ from one request to the next.
@@ -32,3 +37,18 @@ def test_pages_and_api_of_the_platform_are_with_the_mount_what_they_are_without(
     without, with_mount = shown
     assert {answer['status'] for answer in without.values()} >= {200, 302, 400, 401, 403, 404, 405}
     assert with_mount == without
+
+
+@pytest.mark.parametrize(('added', 'error'), [
+    ('', ''), ('RUNS_API_AUTHOR_RETRY = 2', 'There is no setting RUNS_API_AUTHOR_RETRY.'),
+    ("RUNS_API_BEFORE_RETRY = 'mod_runs_api.github.nothing'", 'RUNS_API_BEFORE_RETRY: ')])
+def test_the_documented_settings_can_be_checked_before_the_mount_is_merged(unmounted, added, error):
+    documented = literal_block('docs/operations.rst', 'RUNS_API_RATE_LIMIT = ')
+    platform = copy(unmounted, f'settings-{added}', mounted=False, config=f'{documented}{added}\n')
+
+    check = command('docs/adopt.rst', "python3 -c 'import config;")
+    checked = subprocess.run(['bash', '-c', check], cwd=platform.path, env=platform.environment('sqlite://'),
+                             capture_output=True, text=True, timeout=60)
+
+    assert (checked.returncode == 0, checked.stdout) == (not error, '')
+    assert f'MountError: {error}' in checked.stderr if error else checked.stderr == ''

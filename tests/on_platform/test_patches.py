@@ -21,8 +21,8 @@ from .documented import command
 from .protocol import running
 from .rows import PlatformRows, seed_platform
 
-#: Those that need nothing of ours, and those that are in place before the package is mounted.
-ALONE, TEMPLATES = ['pool-pre-ping', 'create-all-once', 'restart-by-post'], ['pages', 'report']
+#: Those that need nothing of ours, and those with templates, which are in place before the package is mounted.
+ALONE, TEMPLATES = ['pool-pre-ping', 'create-all-once', 'restart-by-post', 'builds'], ['pages', 'report']
 #: The migration of the patch that mounts, and the one that it follows.
 REVISION, HEAD = 'f6b0c9d8e7a1', 'd4f8e2a1b3c7'
 TABLES = {'run_retry', 'run_carried_over'}
@@ -155,7 +155,7 @@ def test_a_patch_that_needs_nothing_of_ours_is_good_alone(unmounted, tmp_path, n
     assert finish(start(platform, *own_tests(name)), seconds=300)[1] == set()
 
 
-@pytest.mark.parametrize('left_out', [['restart-by-post'], ['openapi', 'pages', 'webhook']])
+@pytest.mark.parametrize('left_out', [['restart-by-post', 'builds'], ['openapi', 'pages', 'webhook']])
 def test_those_that_come_after_the_mount_need_no_other(unmounted, left_out):
     platform = copy(unmounted, '-'.join(['not', *left_out]), mounted=False)
     platform.git('am', '--quiet', '--keep-non-patch',

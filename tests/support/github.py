@@ -23,6 +23,9 @@ COMMITTED = datetime.now(timezone.utc) - timedelta(days=2)
 SETTINGS = {
     'GITHUB_OWNER': 'CCExtractor', 'GITHUB_REPOSITORY': 'ccextractor', 'GITHUB_TOKEN': 'ghp_secret'}
 
+#: The workflows that build a commit, by the platform.
+WORKFLOWS = {'linux': 'Build CCExtractor on Linux', 'windows': 'Build CCExtractor on Windows'}
+
 #: The number of artifacts that the stand-in for the platform searches.
 SEARCH_LIMIT = 500
 
@@ -69,6 +72,8 @@ class GitHub:
         self.master: list[str] = []
         #: In the order in which they are listed.
         self.builds: list[Build] = []
+        #: By commit and platform how the newest run of the workflow has ended; None if it has not.
+        self.workflow_runs: dict[str, dict[str, str | None]] = {}
         self.pulls: dict[int, Any] = {}
         self.comments: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
@@ -92,9 +97,16 @@ class GitHub:
         self.master.insert(0, commit)
         self.build(commit)
 
-    def open_pull(self, number, commit, author):
+    def run_workflow(self, commit, platform, conclusion):
+        """Have the workflow of a pull request's commit end, or run again; a success is a build."""
+        self.workflow_runs.setdefault(commit, {})[platform] = conclusion
+        if conclusion == 'success':
+            self.build(commit, [platform])
+
+    def open_pull(self, number, commit, author, is_built=True):
         """Open a pull request of one commit, cut from the tip of master, and build it."""
-        self.build(commit)
+        if is_built:
+            self.build(commit)
         self.pulls[number] = SimpleNamespace(
             number=number, state='open', mergeable=True, user=SimpleNamespace(id=author),
             head=SimpleNamespace(sha=commit), base=SimpleNamespace(sha=self.master[0] if self.master else '0' * 40),
@@ -192,6 +204,17 @@ class GitHub:
     def get_pulls(self, state):
         """Return the pull requests in a state."""
         return [pull for pull in self.pulls.values() if pull.state == state]
+
+    def get_workflows(self):
+        """Return the workflows."""
+        return [SimpleNamespace(id=platform, name=name) for platform, name in WORKFLOWS.items()]
+
+    def get_workflow_runs(self, head_sha, event='pull_request'):
+        """Return the newest run of each workflow for a commit, whoever started or approved it."""
+        assert event == 'pull_request'
+        return [SimpleNamespace(workflow_id=platform, head_sha=head_sha, conclusion=conclusion,
+                                status='completed' if conclusion else 'in_progress')
+                for platform, conclusion in self.workflow_runs.get(head_sha, {}).items()]
 
     def get_contents(self, path):
         """Raise, as no workflow is kept in the repository."""

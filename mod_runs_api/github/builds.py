@@ -1,0 +1,27 @@
+"""The platform's ``queue_test``, which finds a run that has ended (docs/github.rst, "A build that succeeds later")."""
+
+from ..errors import Refusal
+from ..extension import extension_state
+from ..host.log import describe, log
+from ..service.builds import retry_if_ended_by_build
+
+
+def retry_after_build(run_id: int) -> None:
+    """
+    Retry a run if its build ended it, when the build has succeeded, in the platform's ``queue_test``.
+
+    See docs/github.rst, "A build that succeeds later". The function raises nothing, because the platform's webhook must
+    go on: the log says why no run was created. Needs an application context.
+
+    Parameters
+    ----------
+    run_id : int
+        A run that the platform would queue, but that has progress. The newest run of its commit, platform, pull request
+        and fork is retried.
+    """
+    try:
+        retry_if_ended_by_build(extension_state(), run_id)
+    except Refusal as refusal:
+        log.info(f'the build of run {run_id} has succeeded, but no run is retried: {refusal.message}')
+    except Exception as fault:
+        log.error(f'the build of run {run_id} has succeeded, but no run is retried: {describe(fault)}')

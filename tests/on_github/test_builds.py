@@ -1,0 +1,238 @@
+"""A build that succeeds after it has ended its run (docs/github.rst, "A build that succeeds later")."""
+
+import logging
+from datetime import timedelta
+
+import pytest
+import seed
+from database import db
+from mod_ci.models import BlockedUsers, MaintenanceMode
+from mod_test.models import TestPlatform, TestProgress, TestStatus
+from support.changes import delete_run
+from support.github import AUTHOR, NEW_COMMIT, PR
+from support.histories import end
+from support.messages import NOT_VISIBLE, TIME_LIMIT
+from support.statements import before_statements, fail, record_statements
+
+from mod_runs_api import list_attempts
+from mod_runs_api.github import retry_after_build
+
+FAILED = 'Cancelling tests as Github Action(s) failed'
+FORK = 'https://github.com/somebody/ccextractor.git'
+
+
+@pytest.fixture
+def app_settings(app_settings):
+    """The settings of a platform that allows a run two automatic retries."""
+    return {'RUNS_API_AUTOMATIC_RETRIES': 2, **app_settings}
+
+
+@pytest.fixture
+def make_canceled(make_run):
+    """Add runs that never started, canceled an hour ago with a message, by default because the build failed."""
+    def make(message=FAILED, **configuration):
+        run = make_run(stages=(), **configuration)
+        seed.progress(run, TestStatus.canceled, message=message, ago=timedelta(hours=1))
+        db.session.commit()
+        return run
+
+    return make
+
+
+@pytest.fixture
+def canceled(make_canceled):
+    """The pull request's run on Linux, canceled because its build failed."""
+    return make_canceled()
+
+
+@pytest.fixture
+def succeed(rows, github, caplog):
+    """Report that the build of a run has succeeded, and return the retries that this made."""
+    caplog.set_level(logging.INFO)
+
+    def report(run):
+        db.session.commit()
+        before = rows.of('run_retry')
+        retry_after_build(getattr(run, 'id', run))
+        return rows.of('run_retry')[len(before):]
+
+    return report
+
+
+@pytest.fixture
+def while_github_is_asked(github, monkeypatch):
+    """Have something happen while GitHub is asked about the build."""
+    look = github.get_artifacts
+
+    def let(happen):
+        def look_later():
+            monkeypatch.setattr(github, 'get_artifacts', look)
+            happen()
+            return look()
+
+        monkeypatch.setattr(github, 'get_artifacts', look_later)
+
+    return let
+
+
+def test_a_run_that_its_build_ended_is_retried_by_nobody_with_all_its_tests(succeed, canceled, rows, tests, caplog):
+    made, = succeed(canceled)
+
+    assert (made['source_run_id'], made['failed_only'], made['user_id'], made['automatic']) == (canceled.id, 0, None, 1)
+    assert rows.selection(made['run_id']) == [test.id for test in tests]
+    attempt = list_attempts(canceled.id)[1]
+    assert (attempt.reason, attempt.automatic, attempt.requested_by) == (
+        'Automatic: the build has succeeded', True, None)
+    assert f'run {canceled.id} is retried as run {made["run_id"]} with 2 tests, automatically' in caplog.text
+
+
+def test_tests_that_are_inactive_now_are_left_out(succeed, canceled, rows, tests):
+    tests[0].active = False
+
+    made, = succeed(canceled)
+
+    assert rows.selection(made['run_id']) == [tests[1].id]
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
+def test_without_automatic_retries_nothing_is_asked_or_written(succeed, canceled, github, engine):
+    run_id = canceled.id
+    with record_statements(engine) as sent:
+        retry_after_build(run_id)
+
+    assert (sent, github.asked) == ([], [])
+
+
+# Once
+
+
+def test_the_second_delivery_of_an_event_makes_no_second_retry_and_asks_github_nothing(
+        succeed, canceled, github, caplog):
+    made, = succeed(canceled)
+    github.asked.clear()
+
+    assert (succeed(canceled), github.asked) == ([], [])
+    assert f'no run is retried: Run {made["run_id"]} was not ended by its build.' in caplog.text
+
+
+def test_two_events_at_the_same_moment_make_one_retry(succeed, canceled, while_github_is_asked, caplog):
+    while_github_is_asked(lambda: succeed(canceled))
+
+    assert len(succeed(canceled)) == 1
+    assert caplog.text.count(' is retried as run ') == 1 and 'no run is retried' not in caplog.text
+
+
+def test_a_sweep_at_the_same_moment_makes_the_only_retry(
+        succeed, make_canceled, while_github_is_asked, command, caplog):
+    canceled = make_canceled(NOT_VISIBLE)
+    while_github_is_asked(lambda: command('sweep'))
+
+    made, = succeed(canceled)
+
+    assert made['reason'].decode() == f'Automatic: {NOT_VISIBLE}'
+    assert 'no run is retried: This idempotency key belongs to another request.' in caplog.text
+
+
+def test_a_retry_that_was_deleted_is_not_made_again(succeed, canceled, caplog):
+    delete_run(succeed(canceled)[0]['run_id'])
+
+    assert succeed(canceled) == []
+    assert 'The retry that this request created before was deleted.' in caplog.text
+
+
+def test_the_number_of_automatic_retries_of_the_first_run_holds(succeed, canceled, caplog):
+    for _ in range(2):
+        made, = succeed(canceled)
+        seed.add(TestProgress(made['run_id'], TestStatus.canceled, FAILED))
+
+    assert succeed(canceled) == []
+    assert f'no run is retried: The automatic retries of run {canceled.id} are used up.' in caplog.text
+
+
+# Which run
+
+
+def test_the_newest_run_is_retried_because_the_platform_names_the_oldest(succeed, canceled, make_canceled):
+    reopened = make_canceled()
+
+    made, = succeed(canceled)
+
+    assert made['source_run_id'] == reopened.id
+
+
+@pytest.mark.parametrize('stages', [(), seed.STARTED, seed.COMPLETED], ids=['queued', 'running', 'completed'])
+def test_a_newer_run_stays_as_it_is(succeed, canceled, make_run, stages):
+    make_run(stages=stages)
+
+    assert succeed(canceled) == []
+
+
+def test_runs_of_another_platform_pull_request_or_fork_do_not_count(succeed, canceled, make_run):
+    for other in {'platform': TestPlatform.windows}, {'pr_nr': PR + 1}, {'github': FORK}:
+        make_run(stages=(), **other)
+
+    made, = succeed(canceled)
+
+    assert made['source_run_id'] == canceled.id
+
+
+@pytest.mark.parametrize('message', ['Canceled by admin', 'PR closed', TIME_LIMIT])
+def test_a_run_that_something_else_ended_stays_as_it_is(succeed, make_canceled, message):
+    assert succeed(make_canceled(message)) == []
+
+
+def test_a_run_that_completes_while_github_is_asked_stays(succeed, canceled, while_github_is_asked, caplog):
+    while_github_is_asked(lambda: end(canceled.id))
+
+    assert succeed(canceled) == []
+    assert f'Run {canceled.id} was not ended by its build.' in caplog.text
+
+
+def test_a_run_that_is_made_while_github_is_asked_is_the_one_that_counts(
+        succeed, canceled, make_run, while_github_is_asked, caplog):
+    while_github_is_asked(lambda: make_run(stages=()))
+
+    assert succeed(canceled) == []
+    assert f'Run {canceled.id + 1} of the same commit is newer.' in caplog.text
+
+
+# Checks
+
+
+def test_a_check_that_gives_no_answer_refuses_nothing(succeed, canceled, github, caplog):
+    github.faults['pull request 1342'] = TimeoutError('GitHub')
+
+    assert len(succeed(canceled)) == 1
+    assert 'the check pull_request_is_open raised TimeoutError: GitHub' in caplog.text
+
+
+@pytest.mark.parametrize(('happen', 'sentence'), [
+    (lambda make_run, github: make_run(commit=NEW_COMMIT), 'is superseded'),
+    (lambda make_run, github: github.close_pull(PR), 'Pull request 1342 is closed.'),
+    (lambda make_run, github: seed.add(BlockedUsers(user_id=AUTHOR)), 'The author of pull request 1342 is blocked.'),
+    (lambda make_run, github: github.builds.clear(), 'The platform would find no build of commit')])
+def test_the_checks_of_the_sweep_refuse_the_retry(succeed, canceled, make_run, github, caplog, happen, sentence):
+    happen(make_run, github)
+
+    assert succeed(canceled) == []
+    assert sentence in caplog.text
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1}])
+def test_maintenance_and_the_circuit_breaker_refuse_nothing(succeed, canceled, make_canceled, github):
+    seed.add(MaintenanceMode(platform=TestPlatform.linux, disabled=True))
+    github.open_pull(PR + 1, NEW_COMMIT, AUTHOR)
+
+    assert len(succeed(canceled)) == len(succeed(make_canceled(commit=NEW_COMMIT, pr_nr=PR + 1))) == 1
+
+
+# Errors
+
+
+def test_no_error_reaches_the_platform(succeed, canceled, engine, caplog):
+    with before_statements(engine, 'INSERT INTO run_retry', fail):
+        assert succeed(canceled) == []
+    assert 'no run is retried: ServiceUnavailable' in caplog.text
+
+    assert succeed(2 ** 31 - 1) == succeed('x') == []
+    assert 'no run is retried: RunNotFound' in caplog.text and 'no run is retried: TypeError' in caplog.text

@@ -1,0 +1,110 @@
+"""
+The builds of a newcomer's pull request, in the real platform's webhook with the patches ``builds`` and ``after-build``.
+
+See docs/github.rst, "A build that succeeds later".
+"""
+
+from secrets import token_hex
+
+import pytest
+from support.github import AUTHOR, WORKFLOWS
+
+from .protocol import Reported
+
+#: The number of the pull request, its author and a maintainer on GitHub.
+NUMBER, NEWCOMER, MAINTAINER = 77, 'octocat', 'adam-gh'
+CONTEXTS = {'CI - linux', 'CI - windows'}
+
+
+@pytest.fixture
+def commit(story):
+    """The commit of a newcomer's pull request, which has just been opened. GitHub holds its builds."""
+    commit = token_hex(20)
+    story.tests(3)
+    story.process.call('open_pull', number=NUMBER, commit=commit, author=AUTHOR, is_built=False)
+    story.deliver('pull_request', {'action': 'opened', 'sender': {'login': NEWCOMER}, 'pull_request': {
+        'number': NUMBER, 'head': {'sha': commit}, 'user': {'id': AUTHOR}}})
+    return commit
+
+
+def end_workflow(story, commit, platform, conclusion, sender):
+    """End a workflow, and deliver its event, which names a sender."""
+    story.process.call('run_workflow', commit=commit, platform=platform, conclusion=conclusion)
+    deliver(story, commit, platform, sender)
+
+
+def deliver(story, commit, platform, sender):
+    """Deliver the event that a workflow has ended, perhaps again."""
+    answer = story.deliver('workflow_run', {'action': 'completed', 'sender': {'login': sender}, 'workflow_run': {
+        'name': WORKFLOWS[platform], 'event': 'pull_request', 'head_sha': commit, 'head_branch': 'patch-1'}})
+    assert (answer['status'], answer['body']) == (200, '{"msg": "EOL"}')
+
+
+def hold(story, commit):
+    """Have GitHub hold the builds, as it does with a newcomer's."""
+    for platform in WORKFLOWS:
+        end_workflow(story, commit, platform, 'action_required', NEWCOMER)
+
+
+def runs_of(story, commit):
+    """Return the runs of a commit, each with its platform."""
+    return {row['id']: row['platform'] for row in story.rows.of('test', commit=commit)}
+
+
+def states(story, commit):
+    """Return the newest state of each context of a commit."""
+    return {status['context']: status['state'] for status in story.commit_statuses(commit)}
+
+
+@pytest.mark.parametrize('sender', [NEWCOMER, MAINTAINER])
+def test_the_tests_of_a_newcomer_run_once_a_maintainer_has_approved_the_builds(story, commit, sender):
+    hold(story, commit)
+    held = runs_of(story, commit)
+    assert states(story, commit) == dict.fromkeys(CONTEXTS, 'failure')
+
+    # The maintainer approves.
+    for platform in WORKFLOWS:
+        story.process.call('run_workflow', commit=commit, platform=platform, conclusion=None)
+    end_workflow(story, commit, 'linux', 'success', sender)
+    assert runs_of(story, commit) == held
+    end_workflow(story, commit, 'windows', 'success', sender)
+    for platform in WORKFLOWS:
+        deliver(story, commit, platform, sender)
+
+    made = {run_id: platform for run_id, platform in runs_of(story, commit).items() if run_id not in held}
+    assert sorted(made.values()) == ['linux', 'windows']
+    for run_id in made:
+        attempt = story.attempts(run_id)[1]
+        assert (attempt['automatic'], attempt['reason'], attempt['status']) == (
+            True, 'Automatic: the build has succeeded', 'queued')
+    # They stay red until the workers report.
+    assert states(story, commit) == dict.fromkeys(CONTEXTS, 'failure')
+    for run_id in made:
+        story.complete(run_id)
+        assert story.reported(run_id) == Reported('pass', tests=3, passed=3, failed=0, not_run=0)
+    assert states(story, commit) == dict.fromkeys(CONTEXTS, 'success')
+
+
+def test_the_platforms_job_may_cancel_the_runs_before_the_webhook(story, commit):
+    for platform in WORKFLOWS:
+        story.process.call('run_workflow', commit=commit, platform=platform, conclusion='action_required')
+    story.run_scheduled_job()
+    held = runs_of(story, commit)
+    assert {row['message'][:12] for run_id in held for row in story.rows.of('test_progress', test_id=run_id)} == {
+        'Build failed'}
+
+    for platform in WORKFLOWS:
+        end_workflow(story, commit, platform, 'success', MAINTAINER)
+
+    assert len(runs_of(story, commit)) == 2 * len(held)
+
+
+def test_runs_that_a_person_has_stopped_meanwhile_stay_stopped(story, commit):
+    hold(story, commit)
+    for run_id in runs_of(story, commit):
+        story.stop(run_id)
+
+    for platform in WORKFLOWS:
+        end_workflow(story, commit, platform, 'success', MAINTAINER)
+
+    assert len(runs_of(story, commit)) == 2
