@@ -84,7 +84,7 @@ def find_newest_runs(db: Database, run_ids: Collection[int]) -> dict[int, NewerR
 
 def find_newest_of_others(db: Database, run_ids: Collection[int]) -> dict[int, int]:
     """Return for each run the newest run of its commit and platform that is no attempt of it, if there is one."""
-    # Whatever the pull request, fork and branch. Commits have no index, so all runs are read.
+    # The pull request, fork and branch do not matter. Commits have no index, so all runs are read.
     run, other, retry, retry_of_other = db.host.Test, aliased(db.host.Test), db.run_retry.c, db.run_retry.alias()
     root_id, root_id_of_other = (func.coalesce(record.root_run_id, one.id) for record, one in (
         (retry, run), (retry_of_other.c, other)))

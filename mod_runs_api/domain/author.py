@@ -25,7 +25,7 @@ class AuthorHint(NamedTuple):
     @classmethod
     def of(cls, platform: str, retries_left: int, cause: Cause | None) -> 'AuthorHint':
         """Return the sentence for a platform, for this number of retries, and for why the attempt ended."""
-        # Nobody asks GitHub here whether there is a build by now.
+        # No request to GitHub finds out whether there is a build by now.
         before = ('Once its build has succeeded, the author of this pull request' if cause and cause.name == 'build'
                   else 'If this is not due to the pull request, its author')
         # The command is not at the beginning of the line. There it would be a command in a copy of the sentence.

@@ -1,5 +1,5 @@
 """
-What the page of a run and the report on it say about its attempts.
+The attempts of a run, as its page and the report on it describe them.
 
 See docs/web-pages.rst, "The retry history", and docs/github.rst, "The report on a pull request".
 """
@@ -90,7 +90,7 @@ class PageNotes:
 
 @dataclass(frozen=True)
 class Report:
-    """What the platform's report on a run says about its attempts."""
+    """The statements of the platform's report on a run about its attempts."""
 
     verdict: Verdict
     #: The carried-over results of other builds.

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 COMPLETED, CANCELED = 'completed', 'canceled'
 
-#: The messages of ends that the clock writes, hours after the last test: the platform's ``delete_expired_instances``,
-#: again at each tick and also after the run has completed; and the sweep, for a run whose machine was lost.
+#: The messages of ends that the clock writes, hours after the last test. The platform's ``delete_expired_instances``
+#: writes the time limit again at each tick, also after the run has completed. The sweep ends a lost machine's run.
 TIME_LIMIT = 'Could not complete test, time limit exceeded'
 LOST_MACHINE = 'The machine of this run has vanished.'
 

@@ -45,7 +45,7 @@ def test_one_ended_attempt_has_the_failures_to_run_again_and_one_stands_for_the_
     assert (choose_source_of_failed(attempts), choose_decisive(attempts, NEWEST)) == (failed, decisive)
 
 
-def test_an_attempt_whose_carried_over_result_was_deleted_has_no_result_of_its_own_by_that():
+def test_an_attempt_whose_carried_over_result_was_deleted_has_no_own_result_by_that():
     progress = {5: Progress(5, [ProgressRow(5, 1, 'completed', '', '')])}
     tests = RunTests({1: Result(0, 0)}, {1: True, 2: True}, marks=dict.fromkeys([1, 2], Mark(4, was_selected=True)))
 

@@ -26,7 +26,7 @@ COMPLETED = progress(1, (2, 'preparation'), (10, 'completed'))
     # The machine, or a person, wrote the end, and a completion stays where it is.
     ([(3, 'testing'), (20, OUT_OF_ORDER)], False), ([(3, 'testing'), (20, OUT_OF_ORDER), (21, TIME_LIMIT)], False),
     ([(3, 'testing'), (20, 'completed'), (21, TIME_LIMIT)], False)])
-def test_an_end_that_the_clock_wrote_has_the_place_of_the_row_before_in_the_order_of_results(rows, is_before):
+def test_an_end_that_the_clock_wrote_has_the_place_of_the_row_before_for_results(rows, is_before):
     other = progress(2, *rows)
 
     assert sort_by_results([COMPLETED, other]) == ([2, 1] if is_before else [1, 2])

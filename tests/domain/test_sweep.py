@@ -97,7 +97,7 @@ def test_a_run_is_retried_if_it_failed_and_passes_as_a_whole_by_what_is_expected
     ([('completed', '', HOUR), ('canceled', TIME_LIMIT, MINUTE)], True),
     ([('completed', '', 7 * 24 * HOUR + MINUTE), ('canceled', TIME_LIMIT, MINUTE)], False),
     ([('completed', ''), ('canceled', 'Canceled by admin')], False), ([('completed', ''), ('testing', '')], False)])
-def test_a_run_whose_failures_were_approved_is_found_for_a_week_unless_a_person_stopped_it(rows, is_found):
+def test_a_run_with_approved_failures_is_found_for_a_week_unless_a_person_stopped_it(rows, is_found):
     assert bool(find_failure(progress(rows), run_tests([APPROVED, GREEN, GREEN]), NOW)) == is_found
 
 

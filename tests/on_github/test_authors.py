@@ -269,7 +269,7 @@ def test_the_author_is_told_to_wait_for_the_build_if_that_ended_the_attempt_to_b
     assert told(retry) == f'{later} on it (1 time).'
 
 
-def test_the_author_is_told_if_a_failure_was_approved_since_whatever_master_and_the_attempts_say(
+def test_the_author_is_told_if_a_failure_was_approved_since_although_it_repeats(
         told, by_author, make_run, tests):
     master, first = seed.run(tests), make_run(stages=())
     for run in (master, first):

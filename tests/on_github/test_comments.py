@@ -179,7 +179,7 @@ def test_a_run_that_is_queued_or_running_is_refused(comment, make_run, rows, sta
     assert rows.retries == []
 
 
-def test_two_comments_make_one_run_even_if_the_second_comes_while_github_looks_for_the_build(
+def test_a_second_comment_while_github_looks_for_the_build_makes_no_second_run(
         comment, github, linux, rows, monkeypatch):
     look = github.get_artifacts
 
