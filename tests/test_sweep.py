@@ -183,6 +183,19 @@ def test_a_run_gets_one_step_of_a_sweep(scene):
     assert scene.sweep() == []
 
 
+def test_a_run_that_gets_results_is_not_retried_for_an_approval_in_the_same_sweep(scene):
+    scene.approved_run()
+    retry = retry_run(1, failed_only=True).new_run_id
+    scene.tests[2].expected_rc = 0
+    report(retry, scene.tests[2:], failed=scene.tests[2:])
+    scene.tests[2].expected_rc = 139
+    with before_statements(Engine, 'INSERT INTO run_carried_over', fail):
+        complete(retry)
+
+    assert steps(scene.sweep()) == [(retry, 'carried over')]
+    assert steps(scene.sweep()) == [(retry, 'retried')]
+
+
 @pytest.mark.parametrize(('failed', 'taken'), [(0, []), (1, ['retried'])])
 def test_a_failed_only_retry_that_failed_runs_its_own_tests_again_unless_they_passed(scene, failed, taken):
     scene.run('Canceled by admin')
@@ -229,14 +242,37 @@ def test_a_retry_that_completed_green_with_carried_over_results_is_left_alone(sc
     assert scene.sweep() == []
 
 
+@pytest.fixture
+def small_batches(monkeypatch):
+    """Have two progress rows be read at once."""
+    monkeypatch.setattr('mod_runs_api.database.sweep.ROWS_AT_ONCE', 2)
+
+
+@pytest.mark.usefixtures('small_batches')
 def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time(scene):
-    run, lost = scene.run(), scene.run(None, ago=LONG, number=1)
-    for _ in range(300):
+    run, lost = scene.run(None, ago=HOUR), scene.run(None, ago=LONG, number=1)
+    for _ in range(5):
         write(run, TestStatus.testing, ago=MINUTE)
     write(run, TestStatus.testing, ago=100 * HOUR)
     end(run)
 
     assert [line.run_id for line in scene.sweep()] == [lost, run]
+
+
+@pytest.mark.usefixtures('small_batches')
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
+def test_a_retry_is_completed_for_two_days_however_many_rows_are_older_than_a_day(scene):
+    scene.run('Canceled by admin', ago=100 * HOUR)
+    retry = retry_run(1, failed_only=True).new_run_id
+    with before_statements(Engine, 'INSERT INTO run_carried_over', fail):
+        write(retry, TestStatus.completed, ago=47 * HOUR)
+        db.session.commit()
+    other = scene.run('A new word', number=1, ago=40 * HOUR)
+    for _ in range(4):
+        write(other, TestStatus.canceled, 'A new word', ago=40 * HOUR)
+    db.session.commit()
+
+    assert steps(scene.sweep()) == [(retry, 'carried over')]
 
 
 def test_the_number_of_statements_does_not_depend_on_the_history(scene):
@@ -347,6 +383,18 @@ def test_a_step_checks_again_whether_it_is_due_after_the_checks_were_called(scen
     assert {line.why for line in lines if line.what == 'waiting'} <= {
         f'Run {one} is not as it was when its retry was planned.' for one in (run, other)}
     assert len(scene.rows.of('run_retry')) == retries
+
+
+@TWO_RETRIES
+def test_a_completion_counts_for_each_run_that_ended_before_it(scene):
+    other = scene.run(None, results=3, number=9)
+    sources = [scene.run(number=number) for number in (1, 2)]
+    early, late = (line.new_run_id for line in scene.sweep())
+    end(early)
+    complete(other)
+    end(late)
+
+    assert steps(scene.sweep()) == [(early, 'retried'), (late, 'waiting')], sources
 
 
 @TWO_RETRIES
@@ -485,6 +533,15 @@ def test_the_breaker_is_open_on_its_platform_until_a_run_completes(scene, monkey
     for completed, step in ((late, 'retried'), (empty[0], 'retried'), (empty[1], 'waiting')):
         complete(completed)
         assert (run, step) in steps(scene.sweep('--dry-run'))
+
+
+def test_as_many_automatic_attempts_are_read_as_may_be_in_flight(scene, monkeypatch):
+    monkeypatch.setattr('mod_runs_api.service.sweep.AUTOMATIC_ATTEMPTS_READ', 1)
+    for number in (1, 2, 3):
+        scene.run(number=number)
+
+    assert [line.what for line in scene.sweep()] == ['retried', 'retried', 'waiting']
+    assert [line.what for line in scene.sweep()] == ['waiting']
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1}])

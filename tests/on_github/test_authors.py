@@ -8,7 +8,9 @@ import seed
 from database import db
 from flask import current_app
 from mod_auth.models import Role
+from mod_customized.models import CustomizedTest
 from mod_test.models import Test, TestPlatform, TestStatus
+from sqlalchemy import delete
 from support.changes import change_retries, delete_run
 from support.github import ALICE, AUTHOR, OLD_COMMIT
 from support.histories import end, finish
@@ -312,6 +314,15 @@ def test_the_author_is_not_told_if_the_tests_that_failed_are_inactive(told, linu
     tests[1].active = False
 
     assert told(linux) == ''
+
+
+def test_inactive_tests_of_a_run_without_rows_keep_no_author_from_being_told(told, make_run, tests):
+    everything = make_run(stages=())
+    db.session.execute(delete(CustomizedTest).where(CustomizedTest.test_id == everything.id))
+    finish(everything.id, tests, failed=tests)
+    tests[0].active = False
+
+    assert told(everything) == TOLD.format('2 times')
 
 
 def test_the_author_is_not_told_if_all_failures_are_the_same_each_time(told, by_author, make_run, tests):

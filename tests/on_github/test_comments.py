@@ -304,6 +304,16 @@ def test_a_blocked_writer_or_author_gets_no_retry(comment, linux, rows, account,
 # Once
 
 
+def test_a_second_delivery_means_the_first_run_although_a_later_attempt_has_failed(comment, linux, tests, rows):
+    first, = comment('/retry linux failed', ONE).retries
+    finish(first.new_run_id, tests[1:], failed=tests[1:])
+
+    again, = comment('/retry linux failed', ONE).retries
+
+    assert (again.run_id, again.new_run_id, again.replayed) == (linux.id, first.new_run_id, True)
+    assert len(rows.retries) == 1
+
+
 @pytest.mark.parametrize('body', ['/retry linux failed', '/retry linux\n/retry linux failed\n/retry'])
 def test_a_comment_that_is_delivered_again_makes_nothing_more_whatever_has_happened_since(
         comment, linux, make_run, rows, writer, body):
