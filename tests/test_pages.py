@@ -249,9 +249,12 @@ def test_the_run_of_the_page_is_listed_with_its_place_however_old_it_is(stranger
     retry_in_process(seed.run([seed.regression_test()], stages=seed.COMPLETED).id)
     run_ids = add_retried_run(2, retries=10)
 
-    listed = attempts(stranger.soup(f'/test/{run_ids[0]}'))
+    page = stranger.soup(f'/test/{run_ids[0]}')
 
+    listed = attempts(page)
     assert (len(listed), listed[-1]['Attempt'], listed[-1]['Run']) == (11, '1', f'{run_ids[0]} (this run)')
+    # None is left out.
+    assert 'Attempts, newest first' in [text(caption) for caption in page.select('caption')]
 
 
 # What may be odd

@@ -67,6 +67,8 @@ def test_a_failure_is_as_old_as_the_first_row_that_names_its_cause_or_as_the_end
     failure = find_failure(progress(rows), run_tests([GREEN]), NOW)
 
     assert failure and failure.row.timestamp == NOW - HOUR
+    waits = Candidate(run('canceled'), failure, None, None, ()).find_reason_to_wait(1, NOW - 46 * MINUTE)
+    assert waits == 'it ended less than 15 minutes ago, and an end is not final'
 
 
 @pytest.mark.parametrize('rows', [
