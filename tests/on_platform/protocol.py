@@ -125,13 +125,13 @@ class Story:
     # What is there
 
     def add_token(self):
-        """Add a token of the person with all scopes that the console asks for, valid for a day, and return it."""
+        """Add a token of the person with the scopes of the console, also to approve outputs, and return it."""
         secret = f'spci_{token_hex(32)}'
         self.rows.add(
             'api_token', id=next(_ids), user_id=self.user_id, token_name=secret[:16], token_prefix=secret[:16],
             token_hash=hashlib.sha256(secret.encode()).hexdigest(), created_at=now(),
             expires_at=now() + timedelta(days=1),
-            scopes_json='["runs:read", "runs:write", "results:read", "system:read"]')
+            scopes_json='["runs:read", "runs:write", "results:read", "system:read", "baselines:write"]')
         return secret
 
     def tests(self, number, category='General'):
