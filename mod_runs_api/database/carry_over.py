@@ -102,12 +102,12 @@ def is_still_completed(db: Database, completed: ProgressRow) -> bool:
         select(progress.id).where(progress.id == completed.id).with_for_update(read=True)) is not None
 
 
-def find_incomplete_retries(db: Database, run_ids: Collection[int]) -> Sequence[int]:
+def find_incomplete_retries(db: Database, run_ids: Collection[int]) -> list[int]:
     """Return the completed failed-only retries, of these runs, without a result of an active test that others have."""
     # This is only a search: domain/carry_over.py decides which of these results a retry gets.
     retry = db.run_retry.c
-    retries = {run_id: root_id for run_id, root_id in db.connection.execute(
-        select(retry.run_id, retry.root_run_id)
+    retries = {run_id: root_id for run_id, root_id in db.read_about(
+        run_ids, select(retry.run_id, retry.root_run_id)
         .where(retry.run_id.in_(run_ids), retry.failed_only == true(), has_completed(db, retry.run_id)))}
     # Each result is read once. Comparing attempts in pairs took a minute for a hundred of them.
     result, own, test = db.host.TestResult, aliased(db.host.TestResult), db.host.RegressionTest
@@ -115,10 +115,10 @@ def find_incomplete_retries(db: Database, run_ids: Collection[int]) -> Sequence[
     tests = (select(attempts.c.root_id, result.regression_test_id.label('regression_test_id')).distinct()
              .join_from(attempts, result, result.test_id == attempts.c.run_id)
              .join(test, and_(test.id == result.regression_test_id, test.active == true())).subquery())
-    return db.connection.scalars(
+    rows = db.read_about(retries, (
         select(retry.run_id).distinct()
         .with_hint(own, BY_PRIMARY_KEY)
         .join_from(db.run_retry, tests, tests.c.root_id == retry.root_run_id)
         .outerjoin(own, and_(own.test_id == retry.run_id, own.regression_test_id == tests.c.regression_test_id))
-        .where(retry.run_id.in_(retries), own.test_id.is_(None))
-        .order_by(retry.run_id)).all()
+        .where(retry.run_id.in_(retries), own.test_id.is_(None))))
+    return [run_id for run_id, in rows]

@@ -48,7 +48,7 @@ def plan_sweep(state: ExtensionState) -> list[Step]:
     """Return the steps that a sweep would take now, and take none. Raises :exc:`ServiceUnavailable`."""
     transactions, settings = state.transactions, state.settings
     steps, runs, breakers = transactions.run(_plan_by_tables, settings, clock.now())
-    if settings.automatic_retries:
+    if runs:
         steps = [_call_checks(settings, runs[step.run_id], step, breakers) if step.request else step for step in steps]
         # Checks swallow database errors, so ask the database itself.
         transactions.ping()
@@ -241,7 +241,7 @@ def _add_newest_completions(db: Database, candidates: Sequence[Candidate]) -> li
 def _read_breakers(db: Database, settings: Settings, now: datetime,
                    platforms: Collection[str]) -> dict[str, CircuitBreaker]:
     """Return the circuit breaker of each platform."""
-    under_maintenance = read_under_maintenance(db)
+    under_maintenance = read_under_maintenance(db) if platforms else set()
     breakers = {}
     for platform in platforms:
         count = max(AUTOMATIC_ATTEMPTS_READ, settings.automatic_retries_at_once)
