@@ -104,8 +104,8 @@ def _setting(name: str, default: object, read: Reader, **options: Any) -> Any:
 class Settings:
     """The settings of one application, checked. A new one is a field here and a row in docs/settings.rst."""
 
-    #: How long the platform lets a machine run. It is the platform's own setting.
-    max_runtime: timedelta
+    #: For how long a machine may be silent. Then it is lost. It follows from the platform's own setting.
+    max_silence: timedelta
     #: ``POST`` requests of one token, user of the dialog or address, and all other requests.
     rate_limit: str = _setting('RUNS_API_RATE_LIMIT', '120 per minute', _read_limit)
     read_rate_limit: str = _setting('RUNS_API_READ_RATE_LIMIT', '120 per minute', _read_limit)
@@ -127,11 +127,6 @@ class Settings:
         """The rules that decide who may retry and whether a retry is refused."""
         return RetryRules(self.retry_roles, self.drop_inactive_tests, self.author_retries)
 
-    @property
-    def max_silence(self) -> timedelta:
-        """For how long a machine may be silent. Then it is lost."""
-        return self.max_runtime + GRACE
-
 
 #: The settings by their fields.
 SETTINGS: Mapping[str, Setting] = {
@@ -148,4 +143,4 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     values = {field_name: setting.read(setting.name, config.get(setting.name, setting.default))
               for field_name, setting in SETTINGS.items()}
     minutes = _read_positive(MAX_RUNTIME, config.get(MAX_RUNTIME, DEFAULT_MAX_RUNTIME))
-    return Settings(**values, max_runtime=timedelta(minutes=minutes))
+    return Settings(**values, max_silence=timedelta(minutes=minutes) + GRACE)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, or_, select, true
 
-from ..domain.outcomes import DifferingFile, Evidence, ExpectedOutput, File, Result, RunTests, selected_or_active
+from ..domain.outcomes import DifferingFile, Evidence, File, Result, RunTests
 from . import BY_PRIMARY_KEY, Database, as_bytes
 from .carry_over import read_marks
 from .runs import read_active
@@ -14,9 +14,10 @@ from .runs import read_active
 def read_tests(db: Database, run_ids: Sequence[int]) -> dict[int, RunTests]:
     """Return the tests of each run: its results, their marks, and the selected tests."""
     selected = _read_selected_with_category(db, run_ids)
+    # A run without rows ran every test of its time. The tests that are active now stand for its unknown selection.
     active = {} if all(selected.values()) else _read_active_with_category(db)
     results, marks = _read_results(db, run_ids), read_marks(db, run_ids)
-    return {run_id: RunTests(results[run_id], selected_or_active(tests or None, active), bool(tests), marks[run_id])
+    return {run_id: RunTests(results[run_id], tests or active, bool(tests), marks[run_id])
             for run_id, tests in selected.items()}
 
 
@@ -54,10 +55,10 @@ def _read_results(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, R
     return results
 
 
-def _read_outputs_without_file(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int], list[ExpectedOutput]]:
-    """Return the expected outputs without a file, by the run and the test of a result."""
+def _read_outputs_without_file(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int], list[bool | None]]:
+    """Return whether each expected output without a file is ignored, by the run and the test of a result."""
     result, file, output = db.host.TestResult, db.host.TestResultFile, db.host.RegressionTestOutput
-    outputs: dict[tuple[int, int], list[ExpectedOutput]] = defaultdict(list)
+    outputs: dict[tuple[int, int], list[bool | None]] = defaultdict(list)
     for run_id, test_id, is_ignored in db.read_about(
             run_ids, select(result.test_id, result.regression_test_id, output.ignore)
             .with_hint(file, BY_PRIMARY_KEY)
@@ -65,7 +66,7 @@ def _read_outputs_without_file(db: Database, run_ids: Sequence[int]) -> dict[tup
             .outerjoin(file, and_(file.test_id == result.test_id, file.regression_test_id == result.regression_test_id,
                                   file.regression_test_output_id == output.id))
             .where(result.test_id.in_(run_ids), file.test_id.is_(None))):
-        outputs[run_id, test_id].append(ExpectedOutput(is_ignored))
+        outputs[run_id, test_id].append(is_ignored)
     return outputs
 
 
@@ -106,7 +107,7 @@ def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, Sequence[in
             .order_by(customized.regression_id)):
         selected[run_id].append(test_id)
     every_active = [] if all(selected.values()) else sorted(read_active(db))
-    return {run_id: selected_or_active(tests or None, every_active) for run_id, tests in selected.items()}
+    return {run_id: tests or every_active for run_id, tests in selected.items()}
 
 
 def read_evidence(db: Database, run_ids: Sequence[int],

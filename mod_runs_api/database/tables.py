@@ -45,7 +45,7 @@ def _run_retry(host: HostModels) -> Table:
         Column('author_login', String(MAX_LOGIN_LENGTH)),
         # In UTC.
         Column('created_at', DateTime, nullable=False),
-        # Whether a sweep created the retry. The reason does not tell, because anybody can type any.
+        # Whether nobody requested the retry. The reason does not tell, because anybody can type any.
         Column('automatic', Boolean, nullable=False, default=False),
         # The number of regression tests at creation.
         Column('test_count', Integer, nullable=False),

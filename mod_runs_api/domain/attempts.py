@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from .. import clock
-from .carry_over import find_origins
+from .carry_over import choose_origins
 from .causes import CauseName, RunSummary
 from .outcomes import Outcome, RunTests, find_outcomes, list_not_passed
-from .progress import COMPLETED, Progress, sort_by_results
-from .run import OtherBuild, Run, list_other_builds
+from .progress import COMPLETED, Progress, find_silence, sort_by_results
+from .run import OtherBuild, Run, group_by_build
 
 #: The words of the platform's API.
 RunStatus = Literal['queued', 'running', 'pass', 'fail', 'canceled', 'error', 'incomplete']
@@ -68,8 +67,8 @@ class AttemptFacts:
         if progress.end is None:
             # It will have a result of each of its tests.
             with_result |= find_outcomes(tests).keys()
-        return find_origins(progress.completed, self.active_ids - with_result, self.progress,
-                            {attempt_id: of_attempt.own for attempt_id, of_attempt in self.tests.items()})
+        return choose_origins(progress.completed, self.active_ids - with_result, self.progress,
+                              {attempt_id: of_attempt.own for attempt_id, of_attempt in self.tests.items()})
 
     @property
     def source_of_failed(self) -> int:
@@ -87,7 +86,7 @@ class AttemptFacts:
 
     def list_other_builds(self, run_id: int) -> list[OtherBuild]:
         """Return the carried-over results of an attempt that are of other builds."""
-        return list_other_builds(run_id, self.count_carried_over(run_id), self.builds)
+        return group_by_build(run_id, self.count_carried_over(run_id), self.builds)
 
 
 def number_attempts(run_ids: Iterable[int]) -> dict[int, int]:
@@ -109,7 +108,7 @@ class Attempt(AttemptRecord):
     failed_only : bool or None
         Whether the retry runs only the tests that did not pass in its source. None for the root run.
     automatic : bool or None
-        Whether a sweep created the retry. None for the root run.
+        Whether nobody requested it: a sweep, or a build that succeeded later, created it. None for the root run.
     reason : str or None
         The reason for the retry, if one was given.
     requested_by : str or None
@@ -204,21 +203,21 @@ def find_unfinished(attempts: Iterable[Progress], machines: Mapping[int, Collect
 
     ``machines`` has the times at which the machines of attempts without progress started.
     """
-    def is_lost(attempt: Progress) -> bool:
+    def has_lost_machine(attempt: Progress) -> bool:
         # The platform ends only runs whose machine it still lists, and starts no second machine for a run.
         signs = [attempt.rows[-1].timestamp] if attempt.rows else machines.get(attempt.run_id, ())
-        return bool(signs) and min(clock.age(sign, now) for sign in signs) > max_silence
+        return bool(signs) and find_silence(signs, now) > max_silence
 
-    return next((attempt for attempt in attempts if attempt.end is None and not is_lost(attempt)), None)
+    return next((attempt for attempt in attempts if attempt.end is None and not has_lost_machine(attempt)), None)
 
 
 def explain_unfinished(run_id: int, unfinished: Progress) -> str:
     """Return why a run is not retried while an attempt of it, or the run itself, has not ended."""
     which = '' if unfinished.run_id == run_id else ', an attempt of the same run,'
-    return f'Run {unfinished.run_id}{which} is still {derive_status(unfinished.stage, Counter())}.'
+    return f'Run {unfinished.run_id}{which} is still {derive_status(unfinished.stage)}.'
 
 
-def derive_status(last_stage: str | None, count: Counter[Outcome]) -> RunStatus:
+def derive_status(last_stage: str | None, outcomes: Collection[Outcome] = ()) -> RunStatus:
     """Return the status of a run from its last stage and the outcomes of its tests, as the platform's API does."""
     if last_stage is None:
         return 'queued'
@@ -227,6 +226,6 @@ def derive_status(last_stage: str | None, count: Counter[Outcome]) -> RunStatus:
     if last_stage != COMPLETED:
         return 'canceled' if last_stage == 'canceled' else 'incomplete'
     # A run that completed without a result for each test proves nothing, even if all others passed.
-    if count['not_run'] or not count.total():
+    if not outcomes or 'not_run' in outcomes:
         return 'error'
-    return 'pass' if count['pass'] == count.total() else 'fail'
+    return 'pass' if set(outcomes) == {'pass'} else 'fail'

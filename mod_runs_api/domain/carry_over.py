@@ -1,7 +1,7 @@
 """
 The results that a failed-only retry gets from other attempts (docs/operations.rst, "Results are carried over").
 
-A failed-only retry runs every active test of its source that has no result. Each test that it does not run has one.
+A completed failed-only retry gets a result for each active test that it did not run itself, if another attempt ran it.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,8 +22,8 @@ class CarryOver(NamedTuple):
     reported: Mapping[int, OutputFiles]
 
 
-def find_origins(completed: ProgressRow | None, without_result: Collection[int], attempts: Mapping[int, Progress],
-                 own_results: Mapping[int, Collection[int]]) -> dict[int, int]:
+def choose_origins(completed: ProgressRow | None, without_result: Collection[int], attempts: Mapping[int, Progress],
+                   own_results: Mapping[int, Collection[int]]) -> dict[int, int]:
     """
     Return the origin run of each test that a retry gets from another attempt.
 

@@ -7,9 +7,7 @@ the outcomes, and the verdict compares them.
 
 from collections.abc import Collection, Mapping, Set
 from types import MappingProxyType
-from typing import Literal, NamedTuple, TypeVar
-
-T = TypeVar('T')
+from typing import Literal, NamedTuple
 
 Outcome = Literal['pass', 'fail', 'missing_output', 'not_run', 'carried_over']
 
@@ -32,19 +30,13 @@ class DifferingFile(NamedTuple):
     expected_today: bytes | None = None
 
 
-class ExpectedOutput(NamedTuple):
-    """An output that a test is expected to have."""
-
-    #: None if that is not known.
-    is_ignored: bool | None
-
-
 class Result(NamedTuple):
-    """The result of a test, and its outputs that are not identical to the expected ones."""
+    """The result of a test, and its outputs that are not identical to those expected at the time or today."""
 
     exit_code: int | None
     expected_rc: int | None
-    outputs_without_file: Collection[ExpectedOutput] = ()
+    #: For each expected output that has no file, whether it is ignored; None if that is not known.
+    outputs_without_file: Collection[bool | None] = ()
     differing: Collection[DifferingFile] = ()
     expected_rc_today: int | None = None
     #: In milliseconds.
@@ -60,7 +52,7 @@ class Result(NamedTuple):
 def decide(result: Result) -> Outcome:
     """Return the outcome of a test that has a result: the rule for a pass."""
     # An ignored output may be missing. If it has a file, the file counts like any other.
-    if any(not output.is_ignored for output in result.outputs_without_file):
+    if not all(result.outputs_without_file):
         return 'missing_output'
     # Without an exit code the end of the test is unknown, whatever was expected.
     if result.exit_code is None or result.exit_code != result.expected_rc:
@@ -108,12 +100,6 @@ class RunTests(NamedTuple):
     def carried_over(self) -> dict[int, int]:
         """The origin run of each test whose result was carried over."""
         return {test: mark.origin_id for test, mark in self.marks.items() if test in self.results}
-
-
-def selected_or_active(selected: T | None, active: T) -> T:
-    """Return the selected tests of a run; None stands for a run without rows in ``customized_test``."""
-    # It ran every test of its time. The original selection is unknown, so every test that is active now stands for it.
-    return active if selected is None else selected
 
 
 def find_outcomes(tests: RunTests, carried_over: Collection[int] = ()) -> dict[int, Outcome]:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import NamedTuple
 
+from .. import clock
+
 COMPLETED, CANCELED = 'completed', 'canceled'
 
 #: The messages of ends that the clock writes, hours after the last test. The platform's ``delete_expired_instances``
@@ -18,6 +20,11 @@ GRACE = timedelta(hours=2)
 
 #: The statuses of the last row of a run that has ended.
 ENDED_STATUSES = (COMPLETED, CANCELED)
+
+
+def find_silence(signs: Iterable[datetime | str], now: datetime) -> timedelta:
+    """Return for how long a machine has been silent, from its signs of life: at least one."""
+    return min(clock.age(sign, now) for sign in signs)
 
 
 class ProgressRow(NamedTuple):

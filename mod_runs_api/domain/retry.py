@@ -7,7 +7,6 @@ Retries, and the requests for them (docs/api.rst, "Retry a run").
 
 import hashlib
 import secrets
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -225,7 +224,7 @@ class RetryRules:
         """Return a retry of a run: of all tests, or of those that did not pass. Raises :exc:`Refusal`."""
         tests = facts.not_passed if failed_only else facts.full_set
         if failed_only and facts.stage not in ENDED_STATUSES:
-            status = derive_status(facts.stage, Counter())
+            status = derive_status(facts.stage)
             raise RunNotFinished(f'Run {facts.run_id} is still {status}: it has no failed tests yet.',
                                  run_status=status)
         if failed_only and not tests:

@@ -109,7 +109,7 @@ def are_different_builds(one: str | None, other: str | None) -> bool:
     return not (one.startswith(other) or other.startswith(one))
 
 
-def list_other_builds(run_id: int, counts: Mapping[int, int], builds: Mapping[int, str | None]) -> list[OtherBuild]:
+def group_by_build(run_id: int, counts: Mapping[int, int], builds: Mapping[int, str | None]) -> list[OtherBuild]:
     """Return the results of a run that are of other builds, from the number carried over from each run."""
     results: dict[str, int] = {}
     for origin_id, count in counts.items():

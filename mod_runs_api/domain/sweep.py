@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 from .. import clock
 from .causes import Cause, RunSummary, find_cancellation, find_row_of
 from .outcomes import FAILED, Outcome, RunTests, find_outcomes, list_not_passed
-from .progress import Progress, ProgressRow, sort_by_end
+from .progress import Progress, ProgressRow, find_silence, sort_by_end
 from .retry import RetryFacts, RetryRequest, RetryRules, request_automatically
 from .run import NewerRun, Run
 from .sentences import counted
@@ -178,8 +178,7 @@ class CircuitBreaker:
 
 def is_lost(signs_of_life: Iterable[datetime | str], now: datetime, max_silence: timedelta) -> bool:
     """Return whether a machine has been silent for too long, but not so long that people must decide."""
-    silence = min(clock.age(sign, now) for sign in signs_of_life)
-    return max_silence < silence <= max_silence + ENDED_FOR
+    return max_silence < find_silence(signs_of_life, now) <= max_silence + ENDED_FOR
 
 
 def find_failure(progress: Progress, tests: RunTests, now: datetime) -> Failure | None:

@@ -10,8 +10,9 @@ def retry_after_build(run_id: int) -> None:
     """
     Retry a run if its build ended it, when the build has succeeded, in the platform's ``queue_test``.
 
-    See docs/github.rst, "A build that succeeds later". The function raises nothing, because the platform's webhook must
-    go on: the log says why no run was created. Needs an application context.
+    See docs/github.rst, "A build that succeeds later". The function does nothing if automatic retries are off. It
+    raises nothing, because the platform's webhook must go on: the log says why no run was created. Needs an application
+    context.
 
     Parameters
     ----------

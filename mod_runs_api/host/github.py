@@ -1,6 +1,7 @@
 """The host's access to GitHub, and the platform's own functions that use it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import islice
@@ -133,14 +134,12 @@ def post_success(run: Run) -> bool:
 
     Nothing is posted if success is the newest status already.
     """
-    # Not through the host's function, which swallows GitHub's refusals.
-    context = _context_of(run)
     try:
-        commit = github_access().open_repository().get_commit(run.commit)
+        statuses = github_access().open_repository().get_commit(run.commit).get_statuses()
         # GitHub keeps a thousand for a commit, and a comment may come again and again.
-        newest = next((status.state for status in commit.get_statuses() if status.context == context), None)
+        newest = next((status.state for status in statuses if status.context == _context_of(run)), None)
         if newest != 'success':
-            commit.create_status(state='success', description='All tests passed', context=context, **_target_of(run))
+            _post(run, 'success', 'All tests passed')
     except Exception as error:
         log.error(f'the status of run {run.id} is not posted again: {without_token(explain(error))}')
         return False
@@ -148,22 +147,19 @@ def post_success(run: Run) -> bool:
 
 
 def post_error(run: Run, description: str) -> None:
-    """Post that a run has ended by an error as its commit status, through the host's function."""
-    try:
-        repository = github_access().open_repository()
-    except (ModuleNotFoundError, NotConfigured):
-        return  # The platform is not configured for GitHub.
-    controllers = import_module('mod_ci.controllers')
-    controllers.update_status_on_github(repository.get_commit(run.commit), 'error', description, _context_of(run),
-                                        **_target_of(run))
+    """Post that a run has ended by an error as its commit status. Raises PyGithub's errors."""
+    with suppress(ModuleNotFoundError, NotConfigured):  # The platform is not configured for GitHub.
+        _post(run, 'error', description)
+
+
+def _post(run: Run, state: str, description: str) -> None:
+    # Not through the host's function, which swallows GitHub's refusals.
+    address = to_external(run_page, run.id)
+    target = {} if address is None else {'target_url': address}
+    github_access().open_repository().get_commit(run.commit).create_status(
+        state=state, description=description, context=_context_of(run), **target)
 
 
 def _context_of(run: Run) -> str:
     """Return the name under which the platform posts the status of a run."""
     return f'CI - {run.platform}'
-
-
-def _target_of(run: Run) -> dict[str, str]:
-    """Return the argument with the page of a run; none if no URL can be built."""
-    address = to_external(run_page, run.id)
-    return {} if address is None else {'target_url': address}

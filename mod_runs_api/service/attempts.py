@@ -57,11 +57,12 @@ def build_attempts(facts: AttemptFacts, records: Sequence[AttemptRecord]) -> lis
     attempts = []
     for record in records:
         run_id = record.run_id
-        progress, count = facts.progress[run_id], Counter(find_outcomes(facts.tests[run_id]).values())
+        progress, outcomes = facts.progress[run_id], find_outcomes(facts.tests[run_id]).values()
+        count = Counter(outcomes)
         cause = find_cause(facts.summarize(run_id))
         to_carry_over = len(facts.find_origins(run_id)) if record.failed_only and progress.end is None else 0
         attempts.append(Attempt(
-            **vars(record), attempt=numbers[run_id], status=derive_status(progress.stage, count),
+            **vars(record), attempt=numbers[run_id], status=derive_status(progress.stage, outcomes),
             tests=count.total(), passed=count['pass'], failed=sum(count[outcome] for outcome in FAILED),
             not_run=count['not_run'], carried_over_from=facts.count_carried_over(run_id), to_carry_over=to_carry_over,
             built_commit_sha=facts.builds[run_id], other_builds=facts.list_other_builds(run_id),

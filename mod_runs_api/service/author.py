@@ -26,7 +26,7 @@ def count_retries_left(db: Database, settings: Settings, run: Run, attempts: Map
     pull_request = PullRequest(github_access().address_end, run.pr_nr, head_commit=None)
     if find_newest_run(db, pull_request, run.platform) != run.root_id:
         return 0
-    return max(0, settings.author_retries - count_author_retries(db, run.root_id))
+    return max(0, settings.retry_rules.author_retries - count_author_retries(db, run.root_id))
 
 
 def find_author_hint(db: Database, rules: RetryRules, facts: AttemptFacts, verdict: Verdict,

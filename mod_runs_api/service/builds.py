@@ -11,7 +11,7 @@ from ..domain.retry import request_automatically
 from ..domain.run import Run
 from ..errors import RunChanged
 from ..extension import ExtensionState
-from .checks import list_checks_of_sweeps
+from .checks import list_checks_of_automatic_retries
 from .retry import create_retry
 
 
@@ -19,14 +19,15 @@ def retry_if_ended_by_build(state: ExtensionState, run_id: int) -> None:
     """
     Retry the newest run of a run's commit, platform, pull request and fork if its build ended it.
 
-    Raises :exc:`RunNotFound`, or a :exc:`Refusal` that says why the run stays as it is.
+    The function does nothing if automatic retries are off. It raises :exc:`RunNotFound`, or a :exc:`Refusal` that says
+    why the run stays as it is.
     """
     settings = state.settings
     if settings.automatic_retries:
         newest_id = state.transactions.run(_find_newest, run_id)
         # A check without an answer refuses nothing: there is usually one event, and the platform has seen the build.
         create_retry(state, request_automatically(newest_id, False, 'the build has succeeded'),
-                     list_checks_of_sweeps(settings), partial(_require_due, settings.automatic_retries))
+                     list_checks_of_automatic_retries(settings), partial(_require_due, settings.automatic_retries))
 
 
 def _find_newest(db: Database, run_id: int) -> int:

@@ -2,8 +2,8 @@
 Checks that may refuse a retry (docs/github.rst, "Checks").
 
 A check takes the run that is to be retried, and returns a sentence that says why not, or None. Requests call the checks
-of the settings in the order of the list. Comments and sweeps add checks, and query the database first, then GitHub
-about the pull request, then GitHub about the build. If GitHub does not answer, the ready-made checks raise.
+of the settings in the order of the list. Comments and automatic retries add checks, and query the database first, then
+GitHub about the pull request, then GitHub about the build. If GitHub does not answer, the ready-made checks raise.
 """
 
 from collections.abc import Iterable, Sequence
@@ -65,13 +65,13 @@ def build_artifact_exists(run: CheckedRun) -> str | None:
             'builds for 90 days, and the platform looks at the newest ones only.')
 
 
-#: The ready-made checks in the order of comments and sweeps. The platform's own checks are called between the two.
+#: The ready-made checks in the order of comments and automatic retries. The platform's own are called between the two.
 _FIRST: tuple[Check, ...] = (commit_is_not_superseded, every_attempt_has_ended)
 _LAST: tuple[Check, ...] = (pull_request_is_open, author_is_not_blocked, build_artifact_exists)
 #: The checks that are always called, independent of the settings.
 _OF_COMMENTS: tuple[Check, ...] = (build_artifact_exists,)
-_OF_SWEEPS: tuple[Check, ...] = (commit_is_not_superseded, pull_request_is_open, author_is_not_blocked,
-                                 build_artifact_exists)
+_OF_AUTOMATIC_RETRIES: tuple[Check, ...] = (
+    commit_is_not_superseded, pull_request_is_open, author_is_not_blocked, build_artifact_exists)
 
 
 def list_checks_of_comments(settings: Settings) -> Sequence[Check]:
@@ -79,9 +79,9 @@ def list_checks_of_comments(settings: Settings) -> Sequence[Check]:
     return _order(settings.before_retry + _OF_COMMENTS)
 
 
-def list_checks_of_sweeps(settings: Settings) -> Sequence[Check]:
+def list_checks_of_automatic_retries(settings: Settings) -> Sequence[Check]:
     """Return the checks of an automatic retry, in their order."""
-    return _order(settings.before_retry + _OF_SWEEPS)
+    return _order(settings.before_retry + _OF_AUTOMATIC_RETRIES)
 
 
 def _order(checks: Sequence[Check]) -> Sequence[Check]:

@@ -72,7 +72,7 @@ def _retry_for_command(state: ExtensionState, comment: Comment, pull_request: Pu
                            author_login=writer.author_login, idempotency_digest=digest)
     try:
         retry = create_retry(state, request, list_checks_of_comments(state.settings),
-                             partial(_require_ended_attempts, state.settings.max_silence, writer))
+                             partial(_require_retriable, state.settings.max_silence, writer))
     except (RunNotFound, Unprocessable) as error:
         message = error.message
         if isinstance(error, NothingFailed) and post_success_again(state.transactions, target.run_id):
@@ -98,9 +98,9 @@ def _find_target(db: Database, pull_request: PullRequest, command: Command, dige
     return _Target(facts.source_of_failed, commit, judge_attempts(db, facts).sentence)
 
 
-def _require_ended_attempts(max_silence: timedelta, writer: Writer, db: Database, run: Run) -> None:
+def _require_retriable(max_silence: timedelta, writer: Writer, db: Database, run: Run) -> None:
     """Raise :exc:`RefusedByCheck` unless every attempt has ended and, for an author, no person canceled one."""
-    # Not only a check before, because the questions to GitHub after it take seconds.
+    # This runs in the transaction that creates the retry, too: the requests to GitHub before it take seconds.
     attempts = read_attempts_progress(db, run.root_id)
     unfinished = find_unfinished_attempt(db, attempts, max_silence)
     if unfinished is not None:

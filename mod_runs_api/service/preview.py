@@ -1,6 +1,5 @@
 """Previewing a retry (docs/api.rst, "Preview")."""
 
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -38,7 +37,7 @@ def _read_preview(db: Database, run_id: int, rules: RetryRules) -> tuple[Run, Pr
     failed_only = rules.find_option(facts, failed_only=True)
     if failed_only.regression_test_ids:
         failed_only = replace(failed_only, hint=_read_hint(db, attempts, failed_only.regression_test_ids))
-    return run, Preview(run_id, derive_status(run.stage, Counter(facts.outcomes.values())), everything, failed_only)
+    return run, Preview(run_id, derive_status(run.stage, facts.outcomes.values()), everything, failed_only)
 
 
 def _read_hint(db: Database, attempts: AttemptFacts, regression_test_ids: Collection[int]) -> str | None:

@@ -51,10 +51,11 @@ def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[
     Without ``checks``, the checks of the settings are called. The guard is called before them and by the transaction
     that creates the retry, unless an earlier request has created it.
     """
+    rules = state.settings.retry_rules
     checks = state.settings.before_retry if checks is None else checks
     # Checks may query GitHub. This comes before the transaction that writes, and after all that the tables can refuse.
     if checks:
-        prepared = state.transactions.run(_prepare, request, state.settings.retry_rules, guard)
+        prepared = state.transactions.run(_prepare, request, rules, guard)
         if isinstance(prepared, Retry):
             return prepared
         try:
@@ -65,12 +66,7 @@ def create_retry(state: ExtensionState, request: RetryRequest, checks: Sequence[
             if earlier is None:
                 raise
             return earlier
-    return store_retry(state, request, guard)
-
-
-def store_retry(state: ExtensionState, request: RetryRequest, guard: Guard | None = None) -> Retry:
-    """Create a retry as :func:`create_retry` does, without any check. The transaction calls the guard first."""
-    retry = state.transactions.run(_create, request, state.settings.retry_rules, guard)
+    retry = state.transactions.run(_create, request, rules, guard)
     if not retry.replayed:
         user = 'no user' if request.requester_id is None else f'user {request.requester_id}'
         user += '' if request.author_login is None else f', the author {request.author_login} on GitHub'
@@ -89,7 +85,7 @@ def _create(db: Database, request: RetryRequest, rules: RetryRules, guard: Guard
 
 
 def _prepare(db: Database, request: RetryRequest, rules: RetryRules, guard: Guard | None) -> Retry | PreparedRetry:
-    """Return the retry that an earlier request has created, or else the one that may be created. Raises as above."""
+    """Return the retry that an earlier request has created, or one that may be created. Raises :exc:`Refusal`."""
     earlier = find_earlier_retry(db, request)
     if earlier is not None:
         return earlier
@@ -98,8 +94,8 @@ def _prepare(db: Database, request: RetryRequest, rules: RetryRules, guard: Guar
         guard(db, source)
     if request.automatic:
         rules = rules.for_automatic_retry()
-    # Each kind of retry reads only the facts that it needs: reading all takes 10 % longer. For a full retry,
-    # ``has_selection`` is always true. Of a run without rows it decides nothing, because its full set is active.
+    # A full retry reads no outcomes, which takes 10 % of its time. It runs active tests if its run has no rows, so it
+    # does not matter that ``has_selection`` is true.
     tests = read_tests(db, [source.id])[source.id] if request.failed_only else RunTests({}, {})
     full_set = () if request.failed_only else read_selected(db, [source.full_set_id])[source.full_set_id]
     facts = RetryFacts.of_run(source, tests, full_set, read_active(db))

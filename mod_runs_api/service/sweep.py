@@ -34,8 +34,8 @@ from ..settings import Settings
 from .attempts import read_all_attempts
 from .carry_over import carry_over, plan_carry_over
 from .causes import read_run_summaries
-from .checks import call_checks, list_checks_of_sweeps
-from .retry import store_retry
+from .checks import call_checks, list_checks_of_automatic_retries
+from .retry import create_retry
 from .verdict import judge_attempts
 
 #: How many of the newest automatic attempts of a platform are read. It is more if more may be in flight.
@@ -63,7 +63,7 @@ def _call_checks(settings: Settings, run: Run, step: Step, breakers: dict[str, C
     if reason:
         return Step(run.id, 'waiting', reason)
     try:
-        call_checks(list_checks_of_sweeps(settings), run, fail_closed=True)
+        call_checks(list_checks_of_automatic_retries(settings), run, fail_closed=True)
     except RefusedByCheck as refusal:
         return Step(run.id, 'waiting', refusal.message)
     breakers[run.platform] = replace(breaker, in_flight=breaker.in_flight + 1)
@@ -99,7 +99,7 @@ def _take(state: ExtensionState, step: Step) -> Step | None:
     if step.kind == 'ended':
         return step if _end(state, step) else None
     if step.request is not None:
-        retry = store_retry(state, step.request, partial(_check_is_due, state.settings.automatic_retries))
+        retry = create_retry(state, step.request, (), partial(_check_is_due, state.settings.automatic_retries))
         return None if retry.replayed else step._replace(new_run_id=retry.new_run_id)
     return step
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from mod_runs_api.domain.carry_over import drop_contradicted, find_origins
+from mod_runs_api.domain.carry_over import choose_origins, drop_contradicted
 from mod_runs_api.domain.progress import Progress, ProgressRow
 
 NOW = datetime(2026, 11, 24, 12)
@@ -21,7 +21,7 @@ COMPLETED = ProgressRow(9, 20, 'completed', '', NOW)
 
 def origins(attempts, without_result, own_results, completed=COMPLETED):
     """Return the origin runs of the tests that a retry gets."""
-    return find_origins(completed, without_result, {one.run_id: one for one in attempts}, own_results)
+    return choose_origins(completed, without_result, {one.run_id: one for one in attempts}, own_results)
 
 
 def test_an_origin_is_the_attempt_that_ended_last_of_those_that_ran_the_test():

@@ -2,12 +2,11 @@
 
 import pytest
 
-from mod_runs_api.domain.outcomes import (DifferingFile, ExpectedOutput, Result, RunTests, decide, find_outcomes,
-                                          selected_or_active)
+from mod_runs_api.domain.outcomes import DifferingFile, Result, RunTests, decide, find_outcomes
 
 ACCEPTED, WRONG = (DifferingFile(got, {b'accepted', b'also accepted'}) for got in (b'accepted', b'wrong'))
-#: Expected outputs without a file.
-IGNORED, EXPECTED, UNKNOWN = (ExpectedOutput(is_ignored) for is_ignored in (True, False, None))
+#: Expected outputs without a file, by whether they are ignored.
+IGNORED, EXPECTED, UNKNOWN = True, False, None
 
 
 @pytest.mark.parametrize(('result', 'outcome'), [
@@ -66,11 +65,6 @@ def test_a_selected_test_without_a_result_did_not_run():
 def test_a_test_in_no_category_is_part_of_a_run_only_if_it_has_a_result():
     assert find_outcomes(RunTests({}, {1: False})) == {}
     assert find_outcomes(RunTests({1: Result(0, 0)}, {1: False})) == {1: 'pass'}
-
-
-def test_the_tests_that_are_active_now_stand_for_those_of_a_run_without_rows():
-    assert selected_or_active(None, [1, 2]) == [1, 2]
-    assert selected_or_active([], [1, 2]) == []
 
 
 def test_a_result_counts_whether_the_test_was_selected_or_not():

@@ -10,7 +10,7 @@ from support.executions import (CARRIED_OVER, CRASH, FAIL, NO_CODE, NO_FILE, NOT
 
 from mod_runs_api.domain.outcomes import Outcome
 from mod_runs_api.domain.progress import Progress, ProgressRow
-from mod_runs_api.domain.run import list_other_builds
+from mod_runs_api.domain.run import group_by_build
 from mod_runs_api.domain.sentences import list_findings, other_builds_sentence, to_hint, to_sentence
 from mod_runs_api.domain.statistics import FlakyTest, FlakyTests, count_flaky
 from mod_runs_api.domain.verdict import (AttemptOutcome, Verdict, _had_same_expectation, count_verdicts, judge,
@@ -218,7 +218,7 @@ def test_a_hint_begins_with_what_was_approved_since_and_says_nothing_else_of_it(
     ([ONE, ONE[:12], 'c' * 40], {1: 2, 2: 1}, '3 of the results carried over were built from 1a2b3c4d.'),
     ([ONE, ONE[:9]], {1: 3}, ''), ([None, TWO], {1: 3}, ''), ([ONE, None], {1: 3}, '')])
 def test_results_of_other_builds_are_counted_by_build(builds, counts, sentence):
-    others = list_other_builds(len(builds), counts, dict(enumerate(builds, 1)))
+    others = group_by_build(len(builds), counts, dict(enumerate(builds, 1)))
 
     assert other_builds_sentence(others) == sentence
 

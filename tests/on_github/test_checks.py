@@ -15,7 +15,7 @@ from support.histories import end
 from mod_runs_api import Unprocessable, retry_run
 from mod_runs_api.github import (CommentRefusal, author_is_not_blocked, build_artifact_exists, commit_is_not_superseded,
                                  every_attempt_has_ended, pull_request_is_open)
-from mod_runs_api.service.checks import list_checks_of_comments, list_checks_of_sweeps
+from mod_runs_api.service.checks import list_checks_of_automatic_retries, list_checks_of_comments
 from mod_runs_api.settings import read_settings
 
 GONE = ('The platform would find no build of commit 5f2a9c0e for linux: GitHub keeps builds for 90 days, and the '
@@ -55,9 +55,9 @@ def own_check(_run):
 
 @pytest.mark.parametrize(('list_checks', 'called'), [
     (list_checks_of_comments, [every_attempt_has_ended, own_check, build_artifact_exists]),
-    (list_checks_of_sweeps, [commit_is_not_superseded, every_attempt_has_ended, own_check, pull_request_is_open,
-                             author_is_not_blocked, build_artifact_exists])])
-def test_comments_and_sweeps_add_checks_and_query_the_database_first_and_the_build_last(list_checks, called):
+    (list_checks_of_automatic_retries, [commit_is_not_superseded, every_attempt_has_ended, own_check,
+                                        pull_request_is_open, author_is_not_blocked, build_artifact_exists])])
+def test_comments_and_automatic_retries_add_checks_and_query_the_database_first_and_the_build_last(list_checks, called):
     settings = read_settings({'RUNS_API_BEFORE_RETRY': [build_artifact_exists, own_check, every_attempt_has_ended]})
 
     assert list(list_checks(settings)) == called

@@ -236,7 +236,7 @@ class GitHub:
         vars(pygithub).update(Auth=SimpleNamespace(Token=str), Github=self._log_in)
         vars(controllers).update(
             Artifact_names=SimpleNamespace(linux='build for Linux', windows='build for Windows'),
-            MAX_ARTIFACTS_TO_SEARCH=SEARCH_LIMIT, update_status_on_github=self._update_status)
+            MAX_ARTIFACTS_TO_SEARCH=SEARCH_LIMIT)
         modules = {module.__name__: module for module in (pygithub, controllers)}
         before = {name: sys.modules.get(name) for name in modules}
         sys.modules.update(modules)
@@ -252,6 +252,3 @@ class GitHub:
     def _log_in(self, *, auth, timeout, retry, per_page, lazy):
         assert timeout <= 10 and retry is None and lazy, 'a person waits for the answer'
         return self.lazy()
-
-    def _update_status(self, commit, state, description, context, target_url=None):
-        commit.create_status(state=state, description=description, context=context, target_url=target_url)
