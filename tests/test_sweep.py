@@ -233,15 +233,6 @@ def test_a_pass_in_the_retry_itself_does_not_leave_it_alone(scene):
     assert steps(scene.sweep()) == [(incomplete, 'retried')]
 
 
-def test_a_retry_that_completed_green_with_carried_over_results_is_left_alone(scene):
-    run = scene.run()
-    healed, empty = (retry_run(run, failed_only=True).new_run_id for _ in range(2))
-    finish(healed, scene.tests[1:])
-    complete(empty)
-
-    assert scene.sweep() == []
-
-
 @pytest.fixture
 def small_batches(monkeypatch):
     """Have two progress rows be read at once."""
@@ -432,41 +423,26 @@ def test_a_run_whose_failures_were_approved_since_is_retried_with_these_tests_on
     assert scene.sweep() == []
 
 
-@pytest.mark.parametrize('approve', ['a variant', 'the output', 'not the output'])
-def test_a_run_whose_output_was_approved_since_is_retried(scene, approve):
+def test_a_run_whose_output_was_approved_since_is_retried(scene):
     output, produced = scene.tests[2].output_files[0], seed.digest()
     run_id = scene.run(None, results=2)
     seed.result(db.session.get_one(Test, run_id), scene.tests[2], {output.id: produced})
     complete(run_id)
     assert scene.sweep() == []
 
-    if approve == 'a variant':
-        # Its page is green at once, so that nothing is to be run.
-        seed.variant(output, produced)
-    else:
-        output.correct = produced if approve == 'the output' else seed.digest()
+    output.correct = produced
 
-    assert steps(scene.sweep()) == ([(run_id, 'retried')] if approve == 'the output' else [])
+    assert steps(scene.sweep()) == [(run_id, 'retried')]
 
 
-#: What else there is, and the step of the run whose failures were approved since; None if it waits for the other.
-APPROVED_BESIDE = {
-    'an older run of the commit': (lambda scene: scene.run('PR closed', pr_nr=PR + 1), None),
-    'a run of the commit on the other platform': (
-        lambda scene: scene.run('PR closed', platform=TestPlatform.windows), 'retried'),
-    'an older run of another commit': (lambda scene: scene.run('PR closed', number=3), 'retried')}
+def test_an_approved_run_waits_if_another_first_run_has_its_commit_and_platform(scene):
+    scene.run('PR closed', platform=TestPlatform.windows)
+    first = scene.approved_run()
+    assert steps(scene.sweep('--dry-run')) == [(first, 'retried')]
 
+    other = scene.run('PR closed', pr_nr=PR + 1)
 
-@pytest.mark.parametrize('beside', APPROVED_BESIDE)
-def test_an_approved_run_waits_if_another_first_run_has_its_commit(scene, beside):
-    add, step = APPROVED_BESIDE[beside]
-    other = add(scene)
-    run = scene.approved_run()
-
-    (line,) = scene.sweep()
-
-    assert (line.run_id, line.what) == (run, step or 'waiting')
-    assert step or line.why == f'run {other} is of the same commit'
+    assert scene.sweep() == [Line(first, 'waiting', f'run {other} is of the same commit')]
 
 
 def test_only_the_newest_attempt_is_retried_for_an_approval(scene):

@@ -75,14 +75,6 @@ def test_a_newer_run_of_the_commit_keeps_its_status_and_a_canceled_run_has_none(
     assert (len(github.statuses) == 2) == is_posted
 
 
-def test_a_retry_of_another_run_of_the_commit_keeps_its_status(comment, github, make_run, tests):
-    other, green = make_run(branch='fix'), make_run(stages=())
-    finish(green.id, tests)
-    end(retry_run(other.id).new_run_id, TestStatus.canceled)
-
-    assert not comment('/retry linux failed').reply.endswith(f'{POSTED}`')
-
-
 def test_no_status_is_posted_while_an_attempt_is_queued(comment, github, green):
     retry_run(green.id)
 
