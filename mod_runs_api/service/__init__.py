@@ -1,1 +1,1 @@
-"""The use cases, one per module, and the checks, users and validation that they share."""
+"""The use cases, one per module. They share attempts, author, causes, checks, master, users, validation, verdict."""
