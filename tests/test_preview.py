@@ -148,6 +148,11 @@ def expect(test, code=None, output=None):
         test.output_files[0].correct = output
 
 
+def forget_output(test):
+    """Forget what is expected of the output of a test."""
+    test.output_files[0].correct = None
+
+
 def accept_and_expect(test, output):
     """Accept the output that is expected of a test, and expect another one, and that it ends with code 1."""
     seed.variant(test.output_files[0], test.output_files[0].correct)
@@ -162,6 +167,7 @@ APPROVALS: dict[str, tuple[dict[str, Any], Callable[[RegressionTest, RegressionT
     'the output': (OUTPUT, lambda test, other: expect(test, output='ab'), True),
     # A collation takes them for the same.
     'the output in upper case': (OUTPUT, lambda test, other: expect(test, output='AB'), False),
+    'that nothing is known of the output': (OUTPUT, lambda test, other: forget_output(test), False),
     'that the output belongs to another test': (
         OUTPUT, lambda test, other: other.output_files.append(test.output_files[0]), True),
     'the exit code, the output and a variant': (CODE, lambda test, other: accept_and_expect(test, 'ab'), True)}
@@ -179,6 +185,17 @@ def test_a_hint_says_what_was_approved_since(preview, tests, what):
 
     assert (hint_of(preview, run.id) == 'This test has the result that is expected now: running it again will probably '
                                         'pass.') == is_approved
+
+
+@pytest.mark.parametrize('app_settings', [{'RUNS_API_INACTIVE_TESTS': 'drop'}])
+def test_a_hint_is_about_the_tests_that_would_run(preview, tests):
+    run = finish(seed.run(tests).id, tests, failed=tests[1:])
+    for test in tests[1:]:
+        test.expected_rc = 139
+    deactivate(tests[1:2])
+
+    assert hint_of(preview, run) == (
+        'This test has the result that is expected now: running it again will probably pass.')
 
 
 def test_no_other_sentence_of_a_hint_is_about_what_was_approved_since(preview, tests):

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 import seed
 from database import db
+from flask import g
 from mod_ci.models import BlockedUsers, MaintenanceMode
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestProgress, TestStatus, TestType
@@ -23,11 +24,12 @@ from support.api import AWAY
 from support.changes import restart_run
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub
 from support.histories import finish, report
-from support.messages import LOST_MACHINE, TIME_LIMIT
+from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
 from support.rows import Rows
 from support.statements import before_statements, fail, record_statements, watch_statements
 
 from mod_runs_api import retry_run
+from mod_runs_api.github import retry_after_build
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 #: A minute longer than a machine may be silent, and a minute less.
@@ -102,7 +104,7 @@ class Scene:
     def approved_run(self, *, number=0, ago=HOUR, **configuration):
         """Add a completed run of which the last of the three tests ended with code 1, which is expected by now."""
         run_id = self.run(None, number=number, ago=ago, results=2, **configuration)
-        seed.result(db.session.get_one(Test, run_id), self.tests[2], exit_code=1)
+        seed.result(db.session.get_one(Test, run_id), self.tests[2], exit_code=1, runtime=None)
         write(run_id, TestStatus.completed, ago=ago)
         self.tests[2].expected_rc = 1
         db.session.commit()
@@ -248,6 +250,22 @@ def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time(sce
     end(run)
 
     assert [line.run_id for line in scene.sweep()] == [lost, run]
+
+
+@pytest.mark.usefixtures('small_batches')
+def test_an_approved_output_is_found_for_a_week_however_many_rows_are_older_than_two_days(scene):
+    output, produced, ago = scene.tests[2].output_files[0], seed.digest(), 150 * HOUR
+    run_id = scene.run(None, results=2, ago=ago)
+    seed.result(db.session.get_one(Test, run_id), scene.tests[2], {output.id: produced})
+    write(run_id, TestStatus.completed, ago=ago)
+    other = scene.run('A new word', number=1, ago=100 * HOUR)
+    for _ in range(4):
+        write(other, TestStatus.canceled, 'A new word', ago=100 * HOUR)
+    assert scene.sweep() == []
+
+    output.correct = produced
+
+    assert steps(scene.sweep()) == [(run_id, 'retried')]
 
 
 @pytest.mark.usefixtures('small_batches')
@@ -423,18 +441,6 @@ def test_a_run_whose_failures_were_approved_since_is_retried_with_these_tests_on
     assert scene.sweep() == []
 
 
-def test_a_run_whose_output_was_approved_since_is_retried(scene):
-    output, produced = scene.tests[2].output_files[0], seed.digest()
-    run_id = scene.run(None, results=2)
-    seed.result(db.session.get_one(Test, run_id), scene.tests[2], {output.id: produced})
-    complete(run_id)
-    assert scene.sweep() == []
-
-    output.correct = produced
-
-    assert steps(scene.sweep()) == [(run_id, 'retried')]
-
-
 def test_an_approved_run_waits_if_another_first_run_has_its_commit_and_platform(scene):
     scene.run('PR closed', platform=TestPlatform.windows)
     first = scene.approved_run()
@@ -449,6 +455,8 @@ def test_only_the_newest_attempt_is_retried_for_an_approval(scene):
     run = scene.approved_run()
     newest = retry_run(run, failed_only=True).new_run_id
     end(newest, 'Canceled by admin')
+    # The pull request is opened again.
+    scene.run(None, ago=MINUTE)
 
     assert scene.sweep() == []
 
@@ -471,6 +479,19 @@ def test_an_approval_that_is_taken_back_after_the_plan_retries_nothing(scene, me
 
     assert steps(scene.sweep()) == [(run, 'waiting')]
     assert scene.rows.retries == []
+
+
+def test_a_run_whose_build_succeeds_after_the_plan_is_retried_once(scene, meanwhile):
+    run = scene.run(NOT_VISIBLE, results=0)
+
+    def succeed():
+        g.db = db.session
+        retry_after_build(run)
+
+    meanwhile.happen = succeed
+
+    assert scene.sweep() == []
+    assert [retry.reason for retry in scene.rows.retries] == ['Automatic: the build has succeeded']
 
 
 def test_the_number_of_statements_does_not_depend_on_the_approved_runs(scene):

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, exists, func, or_, select, true
 
 from ..domain.outcomes import DifferingFile, Evidence, File, Result, RunTests
 from . import BY_PRIMARY_KEY, Database, as_bytes
@@ -75,8 +75,9 @@ def _read_differing(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int
     file, output, variant = db.host.TestResultFile, db.host.RegressionTestOutput, db.host.RegressionTestOutputFiles
     # A file that was as expected has no ``got``.
     was_expected, produced = file.got.is_(None), as_bytes(func.coalesce(file.got, file.expected))
-    expected_today = as_bytes(output.correct)
-    # A file has a row for each variant that is accepted for its output. The test may no longer have the output.
+    # NULL if the test no longer has the output.
+    expected_today = as_bytes(case((output.id.is_not(None), func.coalesce(output.correct, ''))))
+    # A file has a row for each variant that is accepted for its output.
     statement = (select(file.test_id, file.regression_test_id, file.regression_test_output_id, produced, was_expected,
                         expected_today, as_bytes(variant.file_hashes))
                  .with_hint(file, BY_PRIMARY_KEY)

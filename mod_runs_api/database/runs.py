@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, false, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from ..domain.run import COMMIT, MASTER, MAX_ID, PULL_REQUEST, PULL_REQUEST_BRANCH, NewerRun, PullRequest, Run
@@ -70,16 +70,18 @@ def find_superseding(db: Database, run: Run) -> int | None:
 
 def find_newest_runs(db: Database, run_ids: Collection[int]) -> dict[int, NewerRun]:
     """Return the newest run of the same commit, platform, pull request and fork for each run that has a newer one."""
-    run, newer, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c
-    newest = (select(run.id.label('of_run_id'), func.max(newer.id).label('run_id'))
-              .join_from(run, newer, and_(*_is_newer(newer, run), newer.pr_nr == run.pr_nr,
-                                          newer.fork_id.is_not_distinct_from(run.fork_id)))
-              # Commits have no index. Without the oldest id here, the server may join the whole table.
-              .where(run.id.in_(run_ids), newer.id > min(run_ids, default=0))
-              .group_by(run.id).subquery())
-    rows = db.read_about(run_ids, select(newest.c.of_run_id, newest.c.run_id, retry.root_run_id)
-                         .outerjoin_from(newest, db.run_retry, retry.run_id == newest.c.run_id))
-    return {of_run_id: NewerRun(run_id, root_id) for of_run_id, run_id, root_id in rows}
+    run, newer, retry, retry_of_newer = db.host.Test, aliased(db.host.Test), db.run_retry.c, db.run_retry.alias()
+    is_attempt = retry_of_newer.c.root_run_id == func.coalesce(retry.root_run_id, run.id)
+    return {run_id: NewerRun(newest_id, bool(has_newer_attempt)) for run_id, newest_id, has_newer_attempt in
+            db.read_about(run_ids, (
+                select(run.id, func.max(newer.id), func.max(case((is_attempt, 1), else_=0)))
+                .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
+                .join(newer, and_(*_is_newer(newer, run), newer.pr_nr == run.pr_nr,
+                                  newer.fork_id.is_not_distinct_from(run.fork_id)))
+                .outerjoin(retry_of_newer, retry_of_newer.c.run_id == newer.id)
+                # Commits have no index. Without the oldest id here, the server may join the whole table.
+                .where(run.id.in_(run_ids), newer.id > min(run_ids, default=0))
+                .group_by(run.id)))}
 
 
 def find_newest_of_others(db: Database, run_ids: Collection[int]) -> dict[int, int]:

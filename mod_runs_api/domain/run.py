@@ -77,8 +77,8 @@ class NewerRun(NamedTuple):
     """A later run of the same commit, platform, pull request and repository."""
 
     run_id: int
-    #: The root run of its attempts, if it is a retry.
-    root_id: int | None
+    #: Whether an attempt of the earlier run is newer than it, this run or another one.
+    has_newer_attempt: bool
 
 
 class PullRequest(NamedTuple):

@@ -103,8 +103,8 @@ class Candidate:
     @property
     def has_been_retried(self) -> bool:
         """Whether one of its own attempts is newer, or its automatic retry was deleted: it is not made again."""
-        has_newer = self.newest is not None and self.newest.root_id == self.run.root_id
-        return has_newer or self.run.id in self.automatic_sources
+        has_newer_attempt = self.newest is not None and self.newest.has_newer_attempt
+        return has_newer_attempt or self.run.id in self.automatic_sources
 
     def find_reason_to_wait(self, retries_allowed: int, now: datetime) -> str | None:
         """Return why the run is not retried now, if its root run may get this number of automatic retries."""
@@ -185,11 +185,13 @@ def find_failure(progress: Progress, tests: RunTests, now: datetime) -> Failure 
     """Return the failure of a run that its code did not cause, if it is recent; else None."""
     summary = RunSummary.of(progress, tests)
     cause = summary.infrastructure_failure
-    row = progress.completed if cause is None else find_row_of(cause, progress)
-    if row is None or cause is None and not _is_approved(progress, tests):
+    row = None if cause is None else find_row_of(cause, progress)
+    if row is not None and clock.age(row.timestamp, now) <= RETRIED_FOR:
+        return Failure(summary, tests, cause, row)
+    completed = progress.completed
+    if completed is None or clock.age(completed.timestamp, now) > HEALED_FOR or not _is_approved(progress, tests):
         return None
-    is_recent = clock.age(row.timestamp, now) <= (HEALED_FOR if cause is None else RETRIED_FOR)
-    return Failure(summary, tests, cause, row) if is_recent else None
+    return Failure(summary, tests, None, completed)
 
 
 def _is_approved(progress: Progress, tests: RunTests) -> bool:

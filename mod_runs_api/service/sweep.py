@@ -26,7 +26,7 @@ from ..domain.retry import RetryFacts
 from ..domain.run import Run
 from ..domain.sentences import counted
 from ..domain.sweep import Candidate, CircuitBreaker, Failure, SignsOfLife, Step
-from ..errors import RefusedByCheck, RunChanged, RunsApiError, ServiceUnavailable
+from ..errors import KeyReused, RefusedByCheck, RunChanged, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
 from ..host.github import post_error
 from ..host.log import describe, log
@@ -99,7 +99,10 @@ def _take(state: ExtensionState, step: Step) -> Step | None:
     if step.kind == 'ended':
         return step if _end(state, step) else None
     if step.request is not None:
-        retry = create_retry(state, step.request, (), partial(_check_is_due, state.settings.automatic_retries))
+        try:
+            retry = create_retry(state, step.request, (), partial(_check_is_due, state.settings.automatic_retries))
+        except KeyReused:
+            return None  # It has been retried for another reason: its build has succeeded.
         return None if retry.replayed else step._replace(new_run_id=retry.new_run_id)
     return step
 

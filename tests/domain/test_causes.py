@@ -7,6 +7,7 @@ import pytest
 from support.messages import LOST_MACHINE, NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
 from mod_runs_api.domain.causes import IS_INFRASTRUCTURE, Cause, CauseName, RunSummary, find_cause, is_ended_by_build
+from mod_runs_api.domain.outcomes import Mark, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.statistics import CauseCounts
 
@@ -86,6 +87,18 @@ CAUSES: dict[str, list[tuple[list[str], str | None]]] = {
 def test_the_cause_is_the_first_line_of_the_table_that_fits(expected):
     for rows, detail in CAUSES[expected]:
         assert find(*rows) == (expected, rows[-1] if detail is None else detail), rows
+
+
+def test_a_run_is_summarized_by_its_own_results_and_its_original_selection():
+    # Test 2 is carried over, and 3 was selected by that. No worker receives 4, which is in no category, or 5.
+    marks = {2: Mark(9, was_selected=True), 3: Mark(9, was_selected=False)}
+    results = {1: Result(0, 0, runtime=7), 2: Result(0, 0, runtime=9), 3: Result(0, 0), 4: Result(1, 0)}
+    selected = {1: True, 2: True, 3: True, 4: False, 5: False, 6: True}
+
+    found = RunSummary.of(progress(*COMPLETED), RunTests(results, selected, marks=marks))
+
+    assert (found.selected, found.missing, found.results, found.longest_runtime) == (4, 2, 2, 7)
+    assert RunSummary.of(progress(), RunTests(results, selected, has_selection=False)).selected is None
 
 
 def test_each_cause_is_said_to_be_an_infrastructure_failure_or_not():

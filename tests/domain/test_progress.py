@@ -34,6 +34,12 @@ def test_an_end_that_the_clock_wrote_has_the_place_of_the_row_before_for_results
     assert [end.run_id for end in sort_by_end([other, COMPLETED])] == [1, 2]
 
 
+def test_a_completion_keeps_its_place_whatever_message_the_worker_wrote():
+    completed = Progress(2, [ProgressRow(2, 3, 'testing', '', ''), ProgressRow(2, 20, 'completed', TIME_LIMIT, '')])
+
+    assert sort_by_results([completed, COMPLETED]) == [1, 2]
+
+
 def test_runs_that_never_reported_anything_come_first_in_the_order_of_their_ends():
     runs = [COMPLETED, progress(3, (20, TIME_LIMIT)), progress(2, (21, LOST_MACHINE)), progress(4, (22, 'testing'))]
 

@@ -7,7 +7,7 @@ from support.messages import NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
 from mod_runs_api import clock
 from mod_runs_api.domain.causes import RunSummary
-from mod_runs_api.domain.outcomes import Outcome, Result, RunTests
+from mod_runs_api.domain.outcomes import Mark, Outcome, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryFacts, RetryRules
 from mod_runs_api.domain.run import NewerRun
@@ -61,6 +61,8 @@ def test_an_infrastructure_failure_is_recent_for_a_day(ago, is_recent):
     # A build that was approved after two days, and then not visible. It is the age of the first row that says so.
     [('canceled', 'Build failed: action_required', 48 * HOUR), ('canceled', NOT_VISIBLE, HOUR),
      ('canceled', 'Not ran - no code changes', MINUTE)],
+    # The machine rebooted twice, long ago and now.
+    [('canceled', OUT_OF_ORDER, 48 * HOUR), ('testing', '', 2 * HOUR), ('canceled', f' {OUT_OF_ORDER}', HOUR)],
     # No canceled row names the missing results, so the end does.
     [('completed', '', HOUR), ('canceled', OUT_OF_ORDER, MINUTE), ('canceled', 'A new word', MINUTE)]])
 def test_a_failure_is_as_old_as_the_first_row_that_names_its_cause_or_as_the_end(rows):
@@ -82,6 +84,14 @@ def test_code_that_hangs_is_no_failure_that_a_sweep_retries():
     assert find_failure(progress(FAILED), run_tests([Result(0, 0, runtime=600_000)]), NOW) is None
 
 
+def test_a_run_whose_failures_were_approved_is_retried_after_the_day_for_missing_results():
+    # An own result is missing, and the carried-over ones pass by what is expected today.
+    tests = run_tests([APPROVED, GREEN, GREEN])._replace(marks=dict.fromkeys([1, 2], Mark(4, was_selected=True)))
+    day, week = (find_failure(progress(INCOMPLETE, ago=ago), tests, NOW) for ago in (HOUR, 31 * HOUR))
+
+    assert day and day.cause and week and week.cause is None
+
+
 @pytest.mark.parametrize(('results', 'is_approved'), [
     ([APPROVED, GREEN, GREEN], True), ([APPROVED] * 3, True),
     # One was not approved, one has no result, one passed at the time only, and nothing failed.
@@ -98,7 +108,8 @@ def test_a_run_is_retried_if_it_failed_and_passes_as_a_whole_by_what_is_expected
     # Its age is that of the completion, whatever comes later.
     ([('completed', '', HOUR), ('canceled', TIME_LIMIT, MINUTE)], True),
     ([('completed', '', 7 * 24 * HOUR + MINUTE), ('canceled', TIME_LIMIT, MINUTE)], False),
-    ([('completed', ''), ('canceled', 'Canceled by admin')], False), ([('completed', ''), ('testing', '')], False)])
+    ([('completed', ''), ('canceled', 'Canceled by admin')], False), ([('completed', ''), ('testing', '')], False),
+    ([('canceled', 'A new word')], False)])
 def test_a_run_with_approved_failures_is_found_for_a_week_unless_a_person_stopped_it(rows, is_found):
     assert bool(find_failure(progress(rows), run_tests([APPROVED, GREEN, GREEN]), NOW)) == is_found
 
@@ -110,8 +121,7 @@ NO_COMPLETION_SINCE = ('run 3 has had an automatic retry, and no run of linux ha
 @pytest.mark.parametrize(('found', 'reason'), [
     (candidate(), None), (candidate(ago=15 * MINUTE), None),
     (candidate(ago=14 * MINUTE), 'it ended less than 15 minutes ago, and an end is not final'),
-    (candidate(newest=NewerRun(9, None)), 'run 9 of the same commit is newer'),
-    (candidate(newest=NewerRun(9, 8)), 'run 9 of the same commit is newer'),
+    (candidate(newest=NewerRun(9, False)), 'run 9 of the same commit is newer'),
     (candidate(automatic=[3, 4], completion=51, root_id=3), 'the automatic retries of run 3 are used up'),
     # A further retry needs evidence that the platform works.
     (candidate(automatic=[3], completion=51, root_id=3), None),
@@ -125,10 +135,10 @@ def test_a_run_waits_for_a_reason(found, reason):
 
 
 def test_a_run_with_a_newer_attempt_or_a_deleted_automatic_retry_has_been_retried():
-    assert candidate(root_id=3, newest=NewerRun(9, 3)).has_been_retried
+    assert candidate(newest=NewerRun(9, True)).has_been_retried
     assert candidate(automatic=[5]).has_been_retried
     assert not any(one.has_been_retried for one in (
-        candidate(newest=NewerRun(9, None)), candidate(root_id=3, automatic=[3]), candidate()))
+        candidate(newest=NewerRun(9, False)), candidate(root_id=3, automatic=[3]), candidate()))
 
 
 RED, INACTIVE = 2, 3

@@ -298,6 +298,10 @@ def test_the_author_is_told_of_the_newest_first_run_of_the_platforms_own_reposit
     assert [told(run) for run in (older, newest, of_a_fork)] == ['', TOLD.format('2 times'), '']
 
 
+def test_the_author_is_not_told_if_a_decision_ended_the_attempt_that_would_be_retried(told, make_run):
+    assert told(make_run(stages=seed.CANCELED, message='Tests canceled')) == ''
+
+
 def test_the_author_is_not_told_while_an_attempt_is_queued(told, by_author, linux):
     make_retry(by_author())
 

@@ -15,8 +15,9 @@ GREEN = {**RED, 'state': 'success'}
 
 @pytest.fixture
 def green(make_run, tests, github):
-    """A run that passed, although GitHub says that it failed."""
+    """A run that passed, although GitHub says that it failed. An older run has the same commit."""
     github.statuses.append(RED)
+    make_run(pr_nr=PR + 1)
     run = make_run(stages=())
     finish(run.id, tests)
     return run
