@@ -8,7 +8,8 @@ from database import db
 from mod_test.models import TestStatus
 from sqlalchemy import text
 from support.changes import add_retries, change_retries, delete_run
-from support.histories import end, finish, report, retry_in_process
+from support.executions import NO_FILE, NOT_RUN, PASS
+from support.histories import add_attempts, end, finish, report, retry_in_process
 
 ORIGIN = ('source_run_id', 'failed_only', 'reason', 'requested_by')
 COUNTS = ('status', 'tests', 'passed', 'failed', 'not_run', 'carried_over')
@@ -48,6 +49,12 @@ def test_the_attempts_are_the_same_whichever_of_them_is_asked_about(retry, attem
     for asked, answer in answers.items():
         assert (answer['data'], answer['meta']) == (
             data, {'run_id': asked, 'root_run_id': run_id, 'decisive_run_id': run_id})
+
+
+def test_a_test_with_a_missing_output_counts_as_failed(attempts):
+    run_id, = add_attempts([PASS], [NO_FILE], [NOT_RUN])
+
+    assert pick(attempts(run_id).json['data'][0], COUNTS) == ('error', 3, 1, 1, 1, 0)
 
 
 def test_each_attempt_counts_what_was_carried_over_into_it_when_it_has_ended(attempts, first, tests):

@@ -198,6 +198,15 @@ def test_a_run_that_gets_results_is_not_retried_for_an_approval_in_the_same_swee
     assert steps(scene.sweep()) == [(retry, 'retried')]
 
 
+def test_a_retry_with_a_newer_attempt_has_been_retried(scene):
+    scene.run('Canceled by admin')
+    failed, newest = (retry_run(1).new_run_id for _ in range(2))
+    end(failed)
+    end(newest, 'Canceled by admin')
+
+    assert scene.sweep() == []
+
+
 @pytest.mark.parametrize(('failed', 'taken'), [(0, []), (1, ['retried'])])
 def test_a_failed_only_retry_that_failed_runs_its_own_tests_again_unless_they_passed(scene, failed, taken):
     scene.run('Canceled by admin')

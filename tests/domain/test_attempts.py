@@ -62,7 +62,7 @@ MAX_SILENCE = 4 * HOURS
     ([('testing', 5 * HOURS)], [], False),
     # The newest row counts, and without one the youngest machine.
     ([('preparation', 9 * HOURS), ('testing', HOURS)], [], True),
-    ([], [], True), ([], [MAX_SILENCE], True), ([], [5 * HOURS], False), ([], [9 * HOURS, HOURS], True)])
+    ([], [], True), ([], [MAX_SILENCE], True), ([], [5 * HOURS], False), ([], [HOURS, 9 * HOURS], True)])
 def test_an_attempt_is_unfinished_until_it_has_ended_or_its_machine_is_lost(rows, machines, is_unfinished):
     attempt = Progress(6, [ProgressRow(6, number, stage, '', NOW - ago)
                            for number, (stage, ago) in enumerate(rows)])

@@ -59,10 +59,10 @@ def test_an_infrastructure_failure_is_recent_for_a_day(ago, is_recent):
 
 @pytest.mark.parametrize('rows', [
     # A build that was approved after two days, and then not visible. It is the age of the first row that says so.
-    [('canceled', 'Build failed: action_required', 48 * HOUR), ('canceled', NOT_VISIBLE, HOUR),
+    [('canceled', 'Build failed: action_required', 48 * HOUR), ('canceled', f' {NOT_VISIBLE}', HOUR),
      ('canceled', 'Not ran - no code changes', MINUTE)],
     # The machine rebooted twice, long ago and now.
-    [('canceled', OUT_OF_ORDER, 48 * HOUR), ('testing', '', 2 * HOUR), ('canceled', f' {OUT_OF_ORDER}', HOUR)],
+    [('canceled', OUT_OF_ORDER, 48 * HOUR), ('testing', '', 2 * HOUR), ('canceled', OUT_OF_ORDER, HOUR)],
     # No canceled row names the missing results, so the end does.
     [('completed', '', HOUR), ('canceled', OUT_OF_ORDER, MINUTE), ('canceled', 'A new word', MINUTE)]])
 def test_a_failure_is_as_old_as_the_first_row_that_names_its_cause_or_as_the_end(rows):
