@@ -67,7 +67,7 @@ class AttemptFacts:
         if progress.end is None:
             # It will have a result of each of its tests.
             with_result |= find_outcomes(tests).keys()
-        return choose_origins(progress.completed, self.active_ids - with_result, self.progress,
+        return choose_origins(progress.end and progress.completed, self.active_ids - with_result, self.progress,
                               {attempt_id: of_attempt.own for attempt_id, of_attempt in self.tests.items()})
 
     @property

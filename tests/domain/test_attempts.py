@@ -53,6 +53,15 @@ def test_an_attempt_whose_carried_over_result_was_deleted_has_no_own_result_by_t
     assert not ended.has_own_result
 
 
+def test_a_retry_that_runs_again_would_get_what_every_ended_attempt_ran():
+    rows = {5: [(1, 'completed'), (2, 'testing')], 6: [(3, 'testing'), (4, 'completed')]}
+    progress = {run_id: Progress(run_id, [ProgressRow(run_id, row_id, stage, '', '') for row_id, stage in of_run])
+                for run_id, of_run in rows.items()}
+    tests = {5: RunTests({1: Result(0, 0)}, {1: True}), 6: RunTests({1: Result(0, 0), 2: Result(0, 0)}, {})}
+
+    assert AttemptFacts(run(), progress, {}, tests, {1, 2}).find_origins(5) == {2: 6}
+
+
 NOTHING, HOURS = timedelta(), timedelta(hours=1)
 MAX_SILENCE = 4 * HOURS
 
