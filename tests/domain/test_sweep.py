@@ -84,7 +84,7 @@ def test_code_that_hangs_is_no_failure_that_a_sweep_retries():
     assert find_failure(progress(FAILED), run_tests([Result(0, 0, runtime=600_000)]), NOW) is None
 
 
-def test_a_run_whose_failures_were_approved_is_retried_after_the_day_for_missing_results():
+def test_approved_failures_are_retried_after_the_day_for_missing_results():
     # An own result is missing, and the carried-over ones pass by what is expected today.
     tests = run_tests([APPROVED, GREEN, GREEN])._replace(marks=dict.fromkeys([1, 2], Mark(4, was_selected=True)))
     day, week = (find_failure(progress(INCOMPLETE, ago=ago), tests, NOW) for ago in (HOUR, 31 * HOUR))
