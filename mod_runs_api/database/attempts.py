@@ -29,6 +29,13 @@ def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
     return records
 
 
+def read_builds(db: Database, root_id: int) -> dict[int, str | None]:
+    """Return the build that the platform has stored for each attempt of a root run. Older platforms store none."""
+    run, attempts = db.host.Test, select_attempts(db, [root_id])
+    return {run_id: build for run_id, build in db.connection.execute(
+        select(run.id, db.host.built_commit).join_from(attempts, run, run.id == attempts.c.run_id).order_by(run.id))}
+
+
 def read_attempt_ids(db: Database, root_id: int) -> list[int]:
     """Return the attempts of a root run, ordered by run id."""
     return sorted(db.connection.scalars(select(select_attempts(db, [root_id]).c.run_id)))

@@ -39,18 +39,6 @@ def read_runs(db: Database, run_ids: Collection[int]) -> dict[int, Run]:
     return {row.id: Run(**row._mapping) for row in db.read_about(run_ids, statement)}
 
 
-def read_builds(db: Database, run_ids: Collection[int]) -> dict[int, str | None]:
-    """Return the build of each run; None if it is unknown."""
-    # Until a run completes, the platform's value is a prediction. Older platforms have no value.
-    run = db.host.Test
-    builds: dict[int, str | None] = dict.fromkeys(run_ids)
-    for run_id, build in db.connection.execute(
-            select(run.id, db.host.built_commit)
-            .where(run.id.in_(run_ids), has_completed(db, run.id))):
-        builds[run_id] = (build or '').strip() or None
-    return builds
-
-
 def find_superseding(db: Database, run: Run) -> int | None:
     """Return the first later run of another commit of the same pull request, or of the same branch and fork."""
     later, own, retry = db.host.Test, aliased(db.host.Test), db.run_retry.c

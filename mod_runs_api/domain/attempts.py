@@ -89,6 +89,13 @@ class AttemptFacts:
         return group_by_build(run_id, self.count_carried_over(run_id), self.builds)
 
 
+def find_builds(progress: Mapping[int, Progress], stored: Mapping[int, str | None]) -> dict[int, str | None]:
+    """Return the build of each attempt; None if it is unknown."""
+    # Until a run completes, the build that the platform has stored is a prediction.
+    return {run_id: ((stored[run_id] or '').strip() or None) if attempt.completed else None
+            for run_id, attempt in progress.items()}
+
+
 def number_attempts(run_ids: Iterable[int]) -> dict[int, int]:
     """Return the position of each attempt among the attempts by run id, from 1. It does not depend on their ends."""
     return {run_id: number for number, run_id in enumerate(sorted(run_ids), 1)}

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from .. import clock
 from ..database import Database
-from ..database.attempts import read_attempt_ids, read_attempts, read_machine_starts
+from ..database.attempts import read_attempt_ids, read_attempts, read_builds, read_machine_starts
 from ..database.outcomes import read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_run, read_active, read_builds
+from ..database.runs import find_run, read_active
 from ..domain.attempts import (Attempt, AttemptFacts, AttemptRecord, AttemptsPage, choose_decisive, derive_status,
-                               find_unfinished, number_attempts)
+                               find_builds, find_unfinished, number_attempts)
 from ..domain.causes import find_cause
 from ..domain.outcomes import FAILED, find_outcomes
 from ..domain.progress import Progress
@@ -20,13 +20,14 @@ from ..domain.run import Run
 
 def read_all_attempts(db: Database, run: Run) -> AttemptFacts:
     """Return the facts about the attempts of a run."""
-    return read_attempt_facts(db, run, read_attempts_progress(db, run.root_id))
+    builds = read_builds(db, run.root_id)
+    return read_attempt_facts(db, run, read_progress(db, list(builds)), builds)
 
 
-def read_attempt_facts(db: Database, run: Run, progress: Mapping[int, Progress]) -> AttemptFacts:
-    """Return the facts about the attempts of a run, whose progress has been read."""
-    run_ids = list(progress)
-    return AttemptFacts(run, progress, read_builds(db, run_ids), read_tests(db, run_ids), read_active(db))
+def read_attempt_facts(db: Database, run: Run, progress: Mapping[int, Progress],
+                       builds: Mapping[int, str | None]) -> AttemptFacts:
+    """Return the facts about the attempts of a run, whose progress and builds have been read."""
+    return AttemptFacts(run, progress, find_builds(progress, builds), read_tests(db, list(progress)), read_active(db))
 
 
 def read_attempts_progress(db: Database, root_id: int) -> dict[int, Progress]:
@@ -45,7 +46,8 @@ def read_attempts_page(db: Database, run_id: int, limit: int | None = None, offs
     run = find_run(db, run_id)
     records = read_attempts(db, run.root_id)
     # Of all attempts: the decisive one may be on another page.
-    facts = read_attempt_facts(db, run, read_progress(db, [record.run_id for record in records]))
+    progress = read_progress(db, [record.run_id for record in records])
+    facts = read_attempt_facts(db, run, progress, read_builds(db, run.root_id))
     decisive_run_id = choose_decisive(facts.list_ended(), max(facts.progress))
     listed = records[offset:None if limit is None else offset + limit]
     return AttemptsPage(run_id, run.root_id, decisive_run_id, len(records), build_attempts(facts, listed))

@@ -2,7 +2,7 @@
 
 from .. import clock
 from ..database import Database
-from ..database.attempts import read_attempts
+from ..database.attempts import read_attempts, read_builds
 from ..database.progress import read_progress
 from ..database.runs import find_run
 from ..domain.author import has_ended_recently
@@ -33,7 +33,7 @@ def read_page_notes(db: Database, settings: Settings, run_id: int, has_button: b
     if not is_retried and not retries_left:
         return PageNotes()
     listed = records[-MAX_LISTED:][::-1] + [record for record in records[:-MAX_LISTED] if record.run_id == run_id]
-    facts = read_attempt_facts(db, run, progress)
+    facts = read_attempt_facts(db, run, progress, read_builds(db, run.root_id))
     verdict = judge_attempts(db, facts)
     history = None
     if is_retried:
