@@ -57,7 +57,7 @@ def own_check(_run):
     (list_checks_of_comments, [every_attempt_has_ended, own_check, build_artifact_exists]),
     (list_checks_of_automatic_retries, [commit_is_not_superseded, every_attempt_has_ended, own_check,
                                         pull_request_is_open, author_is_not_blocked, build_artifact_exists])])
-def test_comments_and_automatic_retries_add_checks_and_query_the_database_first_and_the_build_last(list_checks, called):
+def test_comments_and_automatic_retries_query_the_database_first_and_the_build_last(list_checks, called):
     settings = read_settings({'RUNS_API_BEFORE_RETRY': [build_artifact_exists, own_check, every_attempt_has_ended]})
 
     assert list(list_checks(settings)) == called
