@@ -64,7 +64,7 @@ def find_newest_runs(db: Database, run_ids: Collection[int]) -> dict[int, NewerR
             db.read_about(run_ids, (
                 select(run.id, func.max(newer.id), func.max(case((is_attempt, 1), else_=0)))
                 .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
-                .join(newer, and_(*_is_newer(newer, run), newer.pr_nr == run.pr_nr,
+                .join(newer, and_(_is_newer(newer, run), newer.pr_nr == run.pr_nr,
                                   newer.fork_id.is_not_distinct_from(run.fork_id)))
                 .outerjoin(retry_of_newer, retry_of_newer.c.run_id == newer.id)
                 # Commits have no index. Without the oldest id here, the server may join the whole table.
@@ -81,7 +81,7 @@ def find_newest_of_others(db: Database, run_ids: Collection[int]) -> dict[int, i
     return {run_id: other_id for run_id, other_id in db.read_about(run_ids, (
         select(run.id, func.max(other.id))
         .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
-        .join(other, and_(as_bytes(other.commit) == as_bytes(run.commit), other.platform == run.platform))
+        .join(other, _has_same_commit(other, run))
         .outerjoin(retry_of_other, retry_of_other.c.run_id == other.id)
         .where(run.id.in_(run_ids), root_id_of_other != root_id)
         .group_by(run.id)))}
@@ -90,13 +90,18 @@ def find_newest_of_others(db: Database, run_ids: Collection[int]) -> dict[int, i
 def is_newest_of_commit(db: Database, run_id: int) -> bool:
     """Return whether a run is the newest of its commit and platform, so that it determines the commit status."""
     run, newer = db.host.Test, aliased(db.host.Test)
-    newest = (select(newer.id).join_from(run, newer, and_(*_is_newer(newer, run)))
+    newest = (select(newer.id).join_from(run, newer, _is_newer(newer, run))
               .where(run.id == run_id, newer.id > run_id).limit(1))
     return db.connection.scalar(newest) is None
 
 
-def _is_newer(newer: type[TestModel], run: type[TestModel]) -> list[ColumnElement[bool]]:
-    return [newer.id > run.id, as_bytes(newer.commit) == as_bytes(run.commit), newer.platform == run.platform]
+def _is_newer(newer: type[TestModel], run: type[TestModel]) -> ColumnElement[bool]:
+    return and_(newer.id > run.id, _has_same_commit(newer, run))
+
+
+def _has_same_commit(other: type[TestModel], run: type[TestModel]) -> ColumnElement[bool]:
+    """Return the condition that two runs have the same commit and platform, to which a commit status belongs."""
+    return and_(as_bytes(other.commit) == as_bytes(run.commit), other.platform == run.platform)
 
 
 def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> int | None:

@@ -87,10 +87,10 @@ def _find_target(db: Database, pull_request: PullRequest, command: Command, dige
     earlier = find_retry(db, digest)
     # A second delivery means the same run as the first one, although there is a newer attempt by now.
     run_id = find_newest_run(db, pull_request, command.platform) if earlier is None else earlier.source_run_id
-    # The run of an earlier retry may have been deleted.
-    run = None if run_id is None else read_runs(db, [run_id]).get(run_id)
     if run_id is None:
         return None
+    # The run of an earlier retry may have been deleted.
+    run = read_runs(db, [run_id]).get(run_id)
     commit = None if run is None or run.commit == pull_request.head_commit else run.commit
     if run is None or earlier is not None or not command.failed_only:
         return _Target(run_id, commit)

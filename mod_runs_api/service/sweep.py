@@ -140,9 +140,7 @@ def _plan_by_tables(db: Database, settings: Settings,
     period = settings.max_silence + sweep.ENDED_FOR
     looked_back = sweep.HEALED_FOR if settings.automatic_retries else sweep.WATCHED_FOR
     rows = _read_recent_rows(db, now, max(looked_back, period))
-    completions = [row for row in rows if row.status == COMPLETED]
-    steps = _plan_carrying_over(db, {row.run_id for row in completions
-                                     if clock.age(row.timestamp, now) <= sweep.WATCHED_FOR})
+    steps = _plan_carrying_over(db, _find_completed(rows, now, sweep.WATCHED_FOR))
     if not settings.automatic_retries:
         return steps, {}, {}
     # A run gets one step: those into which results are carried over are left out.
@@ -150,7 +148,7 @@ def _plan_by_tables(db: Database, settings: Settings,
     last_rows = _find_last_rows(rows, left_out, now, period)
     steps += _plan_ends(db, last_rows, now, settings.max_silence)
     ended = {row.run_id for row in last_rows if row.status in ENDED_STATUSES}
-    newly_expected = find_newly_expected(db, {row.run_id for row in completions} - left_out)
+    newly_expected = find_newly_expected(db, _find_completed(rows, now, sweep.HEALED_FOR) - left_out)
     failures = _find_failures(db, sorted(ended | newly_expected), now)
     candidates = _find_candidates(db, read_runs(db, failures), failures)
     breakers = _read_breakers(db, settings, now, {candidate.run.platform for candidate in candidates})
@@ -183,6 +181,11 @@ def _read_recent_rows(db: Database, now: datetime, period: timedelta) -> list[Pr
         if all(clock.age(row.timestamp, now) > period for row in rows):
             break
     return recent
+
+
+def _find_completed(rows: Iterable[ProgressRow], now: datetime, period: timedelta) -> set[int]:
+    """Return the runs that have completed within a period."""
+    return {row.run_id for row in rows if row.status == COMPLETED and clock.age(row.timestamp, now) <= period}
 
 
 def _plan_carrying_over(db: Database, run_ids: Collection[int]) -> list[Step]:
