@@ -6,7 +6,6 @@ import pytest
 from database import db
 from mod_auth.models import Role, User
 from mod_regression.models import RegressionTest
-from playwright.sync_api import expect
 from sqlalchemy import update
 
 from .chromium import TIMEOUTS, focused, hold, landed, open_dialog, send
@@ -115,6 +114,7 @@ def escape_while_it_sends(page):
 
 @pytest.mark.parametrize('leave', [cancel, escape_while_it_sends])
 def test_a_request_without_an_answer_is_kept_when_its_dialog_is_left(site, filled, keys, leave):
+    from playwright.sync_api import expect
     leave(filled)
 
     open_dialog(filled)
