@@ -213,8 +213,10 @@ def test_an_earlier_request_may_be_sent_although_the_run_that_it_made_refuses_it
     cancel(filled)
 
     filled.get_by_role('button', name='Retry this run').click()
-    filled.get_by_text(f'Running all tests is not possible. Run {site.run_id + 1}, an attempt of the same run, is still '
-                       'queued. Your earlier request may be the reason, and can be sent again unchanged.').wait_for()
+    text = (f'Running all tests is not possible. Run {site.run_id + 1}, an attempt of the same run, is still queued. '
+            'Your earlier request may be the reason, and can be sent again unchanged.')
+    filled.get_by_role('group').get_by_text(text).wait_for()
+    assert filled.get_by_role('status').inner_text() == text
     assert filled.get_by_label('only those that did not pass').is_hidden()
     assert filled.get_by_label('Reason').input_value() == 'flaky VM'
     send(filled)
@@ -230,7 +232,7 @@ def test_an_earlier_request_that_is_refused_cannot_be_sent_again(site, filled, k
     filled.get_by_role('button', name='Cancel').click()
     site.retry(site.run_id)
     filled.get_by_role('button', name='Retry this run').click()
-    filled.get_by_text('Your earlier request may be the reason').wait_for()
+    filled.get_by_role('group').get_by_text('Your earlier request may be the reason').wait_for()
     send(filled)
 
     filled.get_by_role('alert').get_by_text('an attempt of the same run, is still queued.').wait_for()

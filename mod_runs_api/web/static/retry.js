@@ -117,10 +117,11 @@ function showChoice(name, choice, unknown, one, several) {
   part(`${name}-refusal`).textContent = refusal
     ? `Running ${name === 'all' ? 'all' : 'only the failed'} tests is not possible. ${sentence(422, refusal)}`
       + (isEarlier ? ' Your earlier request may be the reason, and can be sent again unchanged.' : '') : '';
-  if (part(name).hidden && input.checked) {
+  if (refusal && input.checked) {
     // The user chooses again, so that nothing is sent that the dialog does not show.
-    input.checked = false;
-    write(statusLine, part(`${name}-refusal`).textContent);
+    input.checked = isEarlier;
+    // Otherwise the line says that the request is being sent.
+    if (state === 'idle') write(statusLine, part(`${name}-refusal`).textContent);
   }
 }
 
