@@ -21,11 +21,16 @@ class AttemptRecord:
     """The record of one run among the attempts. Each field but ``run_id`` is None for the root run."""
 
     run_id: int
+    #: The run that it retries.
     source_run_id: int | None
     failed_only: bool | None
+    #: Whether nobody requested it: a sweep, or a build that succeeded later, created it.
     automatic: bool | None
     reason: str | None
+    #: The name of the user who requested it, or "octocat on GitHub" for the author of a pull request who is no user.
+    #: None if there was nobody, or the user was deleted.
     requested_by: str | None
+    #: In UTC, without a time zone.
     created_at: datetime | None
 
 
@@ -108,66 +113,31 @@ def number_attempts(run_ids: Iterable[int]) -> dict[int, int]:
 
 @dataclass(frozen=True)
 class Attempt(AttemptRecord):
-    """
-    One run among the attempts (docs/api.rst, "Attempts").
+    """One run among the attempts (docs/api.rst, "Attempts")."""
 
-    Attributes
-    ----------
-    run_id : int
-        The run.
-    source_run_id : int or None
-        The run that it retries. None for the root run: any other attempt is a retry.
-    failed_only : bool or None
-        Whether the retry runs only the tests that did not pass in its source. None for the root run.
-    automatic : bool or None
-        Whether nobody requested it: a sweep, or a build that succeeded later, created it. None for the root run.
-    reason : str or None
-        The reason for the retry, if one was given.
-    requested_by : str or None
-        The name of the user who requested the retry, or "octocat on GitHub" for the author of a pull request who is no
-        user. None if there was nobody, or the user was deleted.
-    created_at : datetime or None
-        When the retry was created, in UTC without a time zone. None for the root run.
-    attempt : int
-        The position among the attempts by run id, from 1.
-    status : str
-        One of the words of the platform's API: queued, running, pass, fail, canceled, error or incomplete.
-    tests : int
-        The number of its regression tests: the selected tests, and after its end those carried over into it.
-    passed : int
-        The number of tests that passed.
-    failed : int
-        The number of tests with the outcome fail or missing_output.
-    not_run : int
-        The number of tests without a result.
-    carried_over_from : dict of int to int
-        The number of results that were carried over into it, by the attempt that ran the tests.
-    to_carry_over : int
-        The number of results that a failed-only retry, which has not ended, gets when it completes.
-    built_commit_sha : str or None
-        The commit that was built for it, if known.
-    other_builds : list of OtherBuild
-        The carried-over results of other builds, each with ``built_commit_sha`` and ``results``, a number.
-    cause : str or None
-        Why it ended: decision, build, code, infrastructure or unknown. None if it has not ended or its results decide.
-    cause_detail : str or None
-        The message that decided the cause. Code under test can write it.
-    cause_sentence : str or None
-        The cause in one sentence for people, at most 500 characters. It may quote the message.
-    """
-
+    #: The position among the attempts by run id, from 1.
     attempt: int
     status: RunStatus
+    #: The number of its regression tests: the selected tests, and after its end those carried over into it.
     tests: int
     passed: int
+    #: The number of tests with the outcome fail or missing_output.
     failed: int
+    #: The number of tests without a result.
     not_run: int
+    #: The number of results that were carried over into it, by the attempt that ran the tests.
     carried_over_from: dict[int, int]
+    #: The number of results that a failed-only retry, which has not ended, gets when it completes.
     to_carry_over: int
+    #: The commit that was built for it, if known.
     built_commit_sha: str | None
+    #: The carried-over results of other builds.
     other_builds: list[OtherBuild]
+    #: Why it ended. None if it has not ended or its results decide.
     cause: CauseName | None
+    #: The message that decided the cause. Code under test can write it.
     cause_detail: str | None
+    #: The cause in one sentence for people. It may quote the message.
     cause_sentence: str | None
 
     @property

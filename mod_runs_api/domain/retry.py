@@ -151,25 +151,15 @@ class RetryFacts:
 
 @dataclass(frozen=True)
 class RetryOption:
-    """
-    One kind of retry: of all tests, or of the tests that did not pass.
+    """One kind of retry: of all tests, or of the tests that did not pass."""
 
-    Attributes
-    ----------
-    regression_test_ids : list of int
-        The tests that it would run, in order. Empty if it would be refused.
-    inactive_ids : list of int
-        The tests that it would leave out because they are inactive now, or because of which it is refused.
-    refusal : Refusal or None
-        The error that it would raise.
-    hint : str or None
-        A sentence about running these tests again, from the attempts so far and from master. None if there is nothing
-        to say, and for all tests.
-    """
-
+    #: The tests that it would run, in order. Empty if it would be refused.
     regression_test_ids: list[int]
+    #: The tests that it would leave out because they are inactive now, or because of which it is refused.
     inactive_ids: list[int]
+    #: The error that it would raise.
     refusal: Refusal | None = None
+    #: A sentence about running these tests again, from the attempts so far and from master. None for all tests.
     hint: str | None = None
 
     @property

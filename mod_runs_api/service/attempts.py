@@ -33,14 +33,14 @@ def read_attempts_progress(db: Database, root_id: int) -> dict[int, Progress]:
     return read_progress(db, read_attempt_ids(db, root_id))
 
 
-def read_attempts_page(db: Database, run_id: int, limit: int | None = None, offset: int = 0) -> AttemptsPage:
-    """Return a page of the attempts of a run, by default all of them. Raises :exc:`RunNotFound`."""
+def read_attempts_page(db: Database, run_id: int, limit: int, offset: int) -> AttemptsPage:
+    """Return a page of the attempts of a run. Raises :exc:`RunNotFound`."""
     run = find_run(db, run_id)
     records = read_attempts(db, run.root_id)
     # Of all attempts: the decisive one may be on another page.
     progress = read_progress(db, [record.run_id for record in records])
     facts = read_attempt_facts(db, run, progress, read_builds(db, run.root_id))
-    listed = records[offset:None if limit is None else offset + limit]
+    listed = records[offset:offset + limit]
     return AttemptsPage(run_id, run.root_id, facts.decisive_run_id, len(records), build_attempts(facts, listed))
 
 

@@ -14,7 +14,7 @@ from support.histories import end, finish
 from support.messages import NOT_VISIBLE
 from support.statements import before_statements, fail, record_statements
 
-from mod_runs_api import list_attempts, retry_run
+from mod_runs_api import retry_run
 from mod_runs_api.github import retry_after_build
 
 FAILED = 'Cancelling tests as Github Action(s) failed'
@@ -87,13 +87,14 @@ def while_github_is_asked(github, monkeypatch):
     return let
 
 
-def test_a_run_that_its_build_ended_is_retried_by_nobody_with_all_its_tests(succeed, canceled, rows, tests, caplog):
+def test_a_run_that_its_build_ended_is_retried_by_nobody_with_all_its_tests(
+        succeed, attempts, canceled, rows, tests, caplog):
     made, = succeed(canceled)
 
     assert (made['source_run_id'], made['failed_only'], made['user_id'], made['automatic']) == (canceled.id, 0, None, 1)
     assert rows.selection(made['run_id']) == [test.id for test in tests]
-    attempt = list_attempts(canceled.id)[1]
-    assert (attempt.reason, attempt.automatic, attempt.requested_by) == (
+    attempt = attempts(canceled).json['data'][1]
+    assert (attempt['reason'], attempt['automatic'], attempt['requested_by']) == (
         'Automatic: the build has succeeded', True, None)
     assert f'run {canceled.id} is retried as run {made["run_id"]} with 2 tests, automatically' in caplog.text
 
