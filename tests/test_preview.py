@@ -144,6 +144,8 @@ APPROVALS: dict[str, tuple[dict[str, Any], Callable[[RegressionTest, RegressionT
     'the output': (OUTPUT, lambda test, other: expect(test, output='ab'), True),
     # A collation takes them for the same.
     'the output in upper case': (OUTPUT, lambda test, other: expect(test, output='AB'), False),
+    # The output was as expected at the time.
+    'the exit code, and another output': (CODE, lambda test, other: expect(test, 1, 'ab'), False),
     'that nothing is known of the output': (OUTPUT, lambda test, other: forget_output(test), False),
     'that the output belongs to another test': (
         OUTPUT, lambda test, other: other.output_files.append(test.output_files[0]), True),

@@ -1,14 +1,14 @@
 """The attempts of a run: the root run, its retries, and their retries (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from .carry_over import choose_origins
 from .causes import CauseName, RunSummary
-from .outcomes import Outcome, RunTests, find_outcomes, list_not_passed
+from .outcomes import Catalogue, Outcome, RunTests, find_outcomes, list_not_passed
 from .progress import COMPLETED, Progress, sort_by_results
 from .run import OtherBuild, Run, group_by_build
 
@@ -53,8 +53,7 @@ class AttemptFacts:
     progress: Mapping[int, Progress]
     builds: Mapping[int, str | None]
     tests: Mapping[int, RunTests]
-    #: The regression tests that are active now.
-    active_ids: Set[int]
+    catalogue: Catalogue
 
     def summarize(self, run_id: int) -> RunSummary:
         """Return the summary of an attempt, which its cause follows from."""
@@ -72,7 +71,7 @@ class AttemptFacts:
         if progress.end is None:
             # It will have a result of each of its tests.
             with_result |= find_outcomes(tests).keys()
-        return choose_origins(progress.end and progress.completed, self.active_ids - with_result, self.progress,
+        return choose_origins(progress.end and progress.completed, self.catalogue.active - with_result, self.progress,
                               {attempt_id: of_attempt.own for attempt_id, of_attempt in self.tests.items()})
 
     @property

@@ -136,10 +136,10 @@ class RunSummary:
     def of(cls, progress: Progress, tests: RunTests) -> 'RunSummary':
         """Return the summary of a run."""
         own = tests.own
-        # No worker receives a test in no category, so it counts only if it has a result. Carrying over selects tests.
-        selected = {test for test, in_category in tests.selected.items() if in_category or test in own}
-        selected -= {test for test, mark in tests.marks.items() if not mark.was_selected}
-        return cls(progress, len(selected) if tests.has_selection else None, len(selected - own), len(own),
+        # Carrying over gives a run results, and selects tests.
+        selected = {test for test, mark in tests.marks.items() if mark.was_selected}
+        missing = (tests.without_result - tests.marks.keys() | selected) & tests.in_category
+        return cls(progress, len(own | missing) if tests.has_selection else None, len(missing), len(own),
                    max((tests.results[test].runtime for test in own), default=0))
 
     @property

@@ -126,7 +126,7 @@ class RetryFacts:
     outcomes: Mapping[int, Outcome]
     #: Whether tests were selected for the run. Otherwise it ran every test, inactive ones too.
     has_selection: bool
-    #: The full test set, in order.
+    #: The full test set, in order. Only a full retry needs it.
     full_set: Sequence[int]
     #: The tests that are active now.
     active_ids: Collection[int]
@@ -137,11 +137,11 @@ class RetryFacts:
         return cls(run.id, run.stage, find_outcomes(tests), tests.has_selection, full_set, active_ids)
 
     @classmethod
-    def of_attempt(cls, attempts: AttemptFacts, run_id: int) -> 'RetryFacts':
+    def of_attempt(cls, attempts: AttemptFacts, run_id: int, full_set: Sequence[int]) -> 'RetryFacts':
         """Return the facts about one of the attempts of a run."""
-        tests, full_set = attempts.tests[run_id], attempts.tests[attempts.run.full_set_id].selected
-        return cls(run_id, attempts.progress[run_id].stage, find_outcomes(tests), tests.has_selection,
-                   sorted(full_set), attempts.active_ids)
+        tests = attempts.tests[run_id]
+        return cls(run_id, attempts.progress[run_id].stage, find_outcomes(tests), tests.has_selection, full_set,
+                   attempts.catalogue.active)
 
     @property
     def not_passed(self) -> list[int]:

@@ -54,6 +54,6 @@ def find_standing_against(others: Iterable[AttemptFacts], run_again: Collection[
         if attempts.progress[run_id].completed or cause is not None and cause.name == 'code':
             today = find_outcomes(tests.judged_today())
             for test, outcome in find_outcomes(tests).items():
-                if outcome in FAILED and today[test] in FAILED and test in attempts.active_ids - {*run_again}:
+                if outcome in FAILED and today[test] in FAILED and test in attempts.catalogue.active - {*run_again}:
                     return FailedTest(test, run_id)
     return None

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from ..database import Database
 from ..database.attempts import read_attempt_ids, read_attempts, read_builds
-from ..database.outcomes import read_tests
+from ..database.outcomes import read_catalogue, read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_run, read_active
+from ..database.runs import find_run
 from ..domain.attempts import (Attempt, AttemptFacts, AttemptRecord, AttemptsPage, derive_status, find_builds,
                                number_attempts)
 from ..domain.causes import find_cause
@@ -25,7 +25,9 @@ def read_all_attempts(db: Database, run: Run) -> AttemptFacts:
 def read_attempt_facts(db: Database, run: Run, progress: Mapping[int, Progress],
                        builds: Mapping[int, str | None]) -> AttemptFacts:
     """Return the facts about the attempts of a run, whose progress and builds have been read."""
-    return AttemptFacts(run, progress, find_builds(progress, builds), read_tests(db, list(progress)), read_active(db))
+    catalogue = read_catalogue(db)
+    tests = read_tests(db, list(progress), catalogue)
+    return AttemptFacts(run, progress, find_builds(progress, builds), tests, catalogue)
 
 
 def read_attempts_progress(db: Database, root_id: int) -> dict[int, Progress]:

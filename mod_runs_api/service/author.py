@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ..database import Database
 from ..database.attempts import count_author_retries
+from ..database.outcomes import read_today
 from ..database.runs import find_newest_run
 from ..domain.attempts import AttemptFacts
 from ..domain.author import AuthorHint, find_canceled, find_unexplained
@@ -38,11 +39,12 @@ def find_author_hint(db: Database, settings: Settings, facts: AttemptFacts, verd
     is_decided = cause is not None and cause.name == 'decision'
     if is_decided or find_canceled(facts.progress, source_id) is not None:
         return None
-    option = settings.retry_rules.find_option(RetryFacts.of_attempt(facts, source_id), failed_only=True)
+    option = settings.retry_rules.find_option(RetryFacts.of_attempt(facts, source_id, ()), failed_only=True)
     tests = {*option.regression_test_ids}
-    if not tests & facts.tests[source_id].approved:
+    today = read_today(db, {source_id: facts.tests[source_id]})[source_id]
+    if not tests & today.approved:
         unexplained = find_unexplained(tests, verdict.tests)
-        _, failing_on_master = find_failing_on_master(db, facts.run, source_id, unexplained)
+        _, failing_on_master = find_failing_on_master(db, facts, source_id, unexplained)
         if not unexplained - failing_on_master:
             return None
     return AuthorHint.of(facts.run.platform, retries_left, cause,

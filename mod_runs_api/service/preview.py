@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ..database import Database
+from ..database.outcomes import read_selected, read_today
 from ..database.runs import find_run
 from ..domain.attempts import AttemptFacts, derive_status
 from ..domain.preview import Preview
@@ -33,7 +34,8 @@ def preview_retry(state: ExtensionState, run_id: int, *, asks_github: bool = Tru
 def _read_preview(db: Database, run_id: int, settings: Settings) -> tuple[Run, Preview]:
     run, rules = find_run(db, run_id), settings.retry_rules
     attempts = read_all_attempts(db, run)
-    facts = RetryFacts.of_attempt(attempts, run_id)
+    full_set = read_selected(db, [run.full_set_id])[run.full_set_id]
+    facts = RetryFacts.of_attempt(attempts, run_id, full_set)
     everything = rules.find_option(facts, failed_only=False)
     failed_only = rules.find_option(facts, failed_only=True)
     if failed_only.regression_test_ids:
@@ -50,6 +52,7 @@ def _read_preview(db: Database, run_id: int, settings: Settings) -> tuple[Run, P
 def _read_hint(db: Database, attempts: AttemptFacts, regression_test_ids: Collection[int]) -> str | None:
     """Return a hint about tests that may be run again, from the attempts and from master; None if there is none."""
     run = attempts.run
-    approved = attempts.tests[run.id].approved.intersection(regression_test_ids)
-    master_id, same = find_failing_on_master(db, run, run.id, {*regression_test_ids} - approved)
+    today = read_today(db, {run.id: attempts.tests[run.id]})[run.id]
+    approved = today.approved.intersection(regression_test_ids)
+    master_id, same = find_failing_on_master(db, attempts, run.id, {*regression_test_ids} - approved)
     return to_hint(judge_attempts(db, attempts).tests, regression_test_ids, approved, master_id, same)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ..database import Database
 from ..database.attempts import count_author_retries
-from ..database.outcomes import read_selected, read_tests
+from ..database.outcomes import read_catalogue, read_selected, read_tests
 from ..database.retry import find_retry, write_retry
 from ..database.runs import find_run, read_active
 from ..database.transactions import Transactions
@@ -103,9 +103,13 @@ def _prepare(db: Database, request: RetryRequest, settings: Settings, guard: Gua
     rules = settings.retry_rules.for_automatic_retry() if request.automatic else settings.retry_rules
     # A full retry reads no outcomes, which takes 10 % of its time. It runs active tests if its run has no rows, so it
     # does not matter that ``has_selection`` is true.
-    tests = read_tests(db, [source.id])[source.id] if request.failed_only else RunTests({}, {})
-    full_set = () if request.failed_only else read_selected(db, [source.full_set_id])[source.full_set_id]
-    facts = RetryFacts.of_run(source, tests, full_set, read_active(db))
+    if request.failed_only:
+        catalogue = read_catalogue(db)
+        tests = read_tests(db, [source.id], catalogue)[source.id]
+        facts = RetryFacts.of_run(source, tests, (), catalogue.active)
+    else:
+        full_set = read_selected(db, [source.full_set_id])[source.full_set_id]
+        facts = RetryFacts.of_run(source, RunTests({}, set(), set()), full_set, read_active(db))
     regression_test_ids = rules.choose_tests(facts, request.failed_only).regression_test_ids
     if request.author_login is not None:
         rules.require_author_retries_left(source, count_author_retries(db, source.root_id))

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from ..database import Database
 from ..database.attempts import read_attempt_ids_of
-from ..database.outcomes import read_tests
+from ..database.outcomes import read_catalogue, read_tests, read_today
 from ..database.progress import read_progress
-from ..database.runs import find_others_of_commit, find_run, read_active, read_runs
+from ..database.runs import find_others_of_commit, find_run, read_runs
 from ..domain.attempts import AttemptFacts
 from ..domain.run import Run
 from ..domain.status import FailedTest, Posting, find_standing_against, has_passed
@@ -37,9 +37,10 @@ def _read_attempts_of(db: Database, root_ids: Collection[int]) -> dict[int, Atte
     run_ids = read_attempt_ids_of(db, root_ids)
     runs = read_runs(db, [max(of_root) for of_root in run_ids.values()])
     every_id = [run_id for of_root in run_ids.values() for run_id in of_root]
-    progress, tests, active_ids = read_progress(db, every_id), read_tests(db, every_id), read_active(db)
+    progress, catalogue = read_progress(db, every_id), read_catalogue(db)
+    tests = read_today(db, read_tests(db, every_id, catalogue))
     return {root_id: AttemptFacts(runs[max(of_root)], {run_id: progress[run_id] for run_id in of_root}, {},
-                                  {run_id: tests[run_id] for run_id in of_root}, active_ids)
+                                  {run_id: tests[run_id] for run_id in of_root}, catalogue)
             for root_id, of_root in run_ids.items()}
 
 

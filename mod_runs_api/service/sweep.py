@@ -15,7 +15,7 @@ from typing import NamedTuple
 from .. import clock
 from ..database import Database
 from ..database.carry_over import find_incomplete_retries
-from ..database.outcomes import read_selected, read_tests
+from ..database.outcomes import read_catalogue, read_selected, read_tests, read_today
 from ..database.progress import read_progress
 from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_active, read_runs
 from ..database.sweep import (count_in_flight, find_newly_expected, read_automatic_sources, read_last_completed,
@@ -239,7 +239,7 @@ def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, ma
 
 def _find_failures(db: Database, run_ids: Sequence[int], now: datetime) -> dict[int, Failure]:
     """Return those of the runs that failed recently for a reason other than their code, by run id."""
-    progress, tests = read_progress(db, run_ids), read_tests(db, run_ids)
+    progress, tests = read_progress(db, run_ids), read_today(db, read_tests(db, run_ids, read_catalogue(db)))
     failures = ((run_id, sweep.find_failure(progress[run_id], tests[run_id], now)) for run_id in run_ids)
     return {run_id: failure for run_id, failure in failures if failure is not None}
 

@@ -4,15 +4,15 @@ import pytest
 from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
 
 from mod_runs_api.domain.attempts import AttemptFacts
-from mod_runs_api.domain.outcomes import Result, RunTests
+from mod_runs_api.domain.outcomes import Catalogue, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.status import FailedTest, find_standing_against, has_passed
 
 from .test_retry import run
 
-GREEN, RED = Result(0, 0, expected_rc_today=0), Result(1, 0, expected_rc_today=0)
-#: It failed at the time and passes today, and the other way round.
-APPROVED, RED_TODAY = Result(1, 0, expected_rc_today=1), Result(0, 0, expected_rc_today=1)
+#: Results by what was expected at the time, and by what is expected today.
+GREEN, RED = (Result(0, 0), Result(0, 0)), (Result(1, 0), Result(1, 0))
+APPROVED, RED_TODAY = (Result(1, 0), Result(1, 1)), (Result(0, 0), Result(0, 1))
 COMPLETED = ('completed', '')
 FAILED_BUILD = ('canceled', 'Cancelling tests as Github Action(s) failed')
 
@@ -25,7 +25,9 @@ def progress(rows, run_id=5, first_id=1):
 
 def run_tests(*results, selected=2):
     """Return some selected tests, of which the first ones have results."""
-    return RunTests(dict(enumerate(results, 1)), dict.fromkeys(range(1, selected + 1), True))
+    then, today = ({test: result[number] for test, result in enumerate(results, 1)} for number in (0, 1))
+    selection = {*range(1, selected + 1)}
+    return RunTests(then, selection - then.keys(), selection, today=today)
 
 
 @pytest.mark.parametrize(('rows', 'is_expected'), [
@@ -57,11 +59,11 @@ def attempts(*of_runs, first_id=8, active=(1, 2)):
     ids = range(first_id, first_id + len(of_runs))
     return AttemptFacts(
         run(), {run_id: progress(rows, run_id, 10 * run_id) for run_id, (rows, _) in zip(ids, of_runs)}, {},
-        {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, set(active))
+        {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({*active}, {1, 2}))
 
 
 ONE_RED = run_tests(GREEN, RED)
-HANGS = RunTests({2: Result(1, 0, runtime=600_000, expected_rc_today=0)}, {2: True})
+HANGS = run_tests(GREEN, (Result(1, 0, runtime=600_000), Result(1, 0)))
 
 
 @pytest.mark.parametrize(('others', 'failed'), [

@@ -22,9 +22,8 @@ NOW = datetime(2026, 11, 24, 12)
 LIMIT = 4 * HOUR
 #: `INCOMPLETE`: results of two of its three tests are missing.
 FAILED, INCOMPLETE = [('canceled', TIME_LIMIT)], [('completed', '')]
-#: Results that passed, and that failed: by what was expected at the time, and by what is expected today.
-GREEN, APPROVED = Result(0, 0, expected_rc_today=0), Result(1, 0, expected_rc_today=1)
-RED_TODAY, RED_STILL = Result(0, 0, expected_rc_today=1), Result(1, 0, expected_rc_today=0)
+#: Results that passed, and that failed: by what was expected at the time, and by the exit code that is expected today.
+GREEN, APPROVED, RED_TODAY, RED_STILL = (Result(0, 0), 0), (Result(1, 0), 1), (Result(0, 0), 1), (Result(1, 0), 0)
 HEALED = {'rows': INCOMPLETE, 'results': (APPROVED, GREEN, GREEN)}
 
 
@@ -36,7 +35,9 @@ def progress(rows, *, run_id=5, ago=HOUR):
 
 def run_tests(results):
     """Return three selected tests, of which the first ones have results."""
-    return RunTests(dict(enumerate(results, 1)), dict.fromkeys((1, 2, 3), True))
+    then = {test: result for test, (result, _) in enumerate(results, 1)}
+    today = {test: result._replace(expected_rc=code) for test, (result, code) in enumerate(results, 1)}
+    return RunTests(then, {1, 2, 3} - then.keys(), {1, 2, 3}, today=today)
 
 
 def summary(rows, *, run_id=5, ago=HOUR, results=1):
@@ -80,7 +81,7 @@ def test_no_other_end_is_a_failure_that_a_sweep_retries(rows):
 
 
 def test_code_that_hangs_is_no_failure_that_a_sweep_retries():
-    assert find_failure(progress(FAILED), run_tests([Result(0, 0, runtime=600_000)]), NOW) is None
+    assert find_failure(progress(FAILED), run_tests([(Result(0, 0, runtime=600_000), 0)]), NOW) is None
 
 
 def test_approved_failures_are_retried_after_the_day_for_missing_results():
