@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 
 from mod_runs_api import retry_run
 
-#: The settings with which a retry is refused while an attempt has not ended.
-CHECKED = {'RUNS_API_BEFORE_RETRY': 'mod_runs_api.github.every_attempt_has_ended'}
+#: The conditions are on. One of them is that every attempt has ended.
+CHECKED = {'RUNS_API_CHECKS': True}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def test_the_grid_has_a_row_for_each_test_that_ran_and_did_not_simply_pass():
 @pytest.mark.parametrize('result, outcome', [
     (Result(0, 0), 'pass'), (Result(139, 0), 'fail'), (Result(0, 0, outputs_without_file=[False]), 'missing_output')])
 def test_the_cell_of_a_carried_over_result_says_how_it_came_out(result, outcome):
-    grid = build_grid(verdicts_of([CRASH, CARRIED_OVER]), {2: RunTests({1: result}, {})})
+    grid = build_grid(verdicts_of([CRASH, CARRIED_OVER]), {2: RunTests({1: result}, set(), {1})})
 
     assert grid and grid.rows[0].cells[2] == Cell(outcome, is_carried_over=True)
 
