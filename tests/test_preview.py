@@ -10,7 +10,7 @@ from database import db
 from mod_regression.models import RegressionTest
 from mod_test.models import TestPlatform, TestStatus, TestType
 from support.executions import FAIL, NOT_RUN, PASS
-from support.histories import add_attempts, finish, retry_in_process
+from support.histories import add_attempts, end, finish, retry_in_process
 
 
 def test_a_preview_lists_the_tests_of_both_kinds_of_retry_and_creates_nothing(preview, run_id, rows):
@@ -95,6 +95,14 @@ def test_a_hint_compares_the_same_tests_on_master(preview, tests):
         f'All 3 failed each time, in the same way. 1 of the 3 fails in the same way in run {healed}, the newest of '
         'master: running them again will hardly change that.')
     assert hint_of(preview, add_attempts([NOT_RUN, FAIL], [FAIL, PASS])[-1]) is None
+
+
+def test_the_attempt_of_master_that_completed_counts_whatever_other_attempts_did(preview, tests):
+    master = finish(seed.run(tests).id, tests, failed=tests)
+    end(retry_in_process(master), TestStatus.canceled)
+    pull = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
+
+    assert hint_of(preview, pull).startswith(f'All 3 fail in the same way in run {master}, the newest of master')
 
 
 #: The newest run of master, with the difference because of which a run with three crashed tests gets no hint.

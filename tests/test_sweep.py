@@ -6,6 +6,7 @@ Its decisions are in tests/domain/test_sweep.py.
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -357,6 +358,14 @@ def test_a_run_waits_for_a_reason_and_github_is_queried_no_more_than_necessary(s
         assert scene.github.asked == asked
 
 
+def test_of_two_runs_whose_fork_is_unknown_the_newer_one_counts(scene):
+    old, new = scene.run(), scene.run('PR closed')
+    db.session.execute(update(Test).values(fork_id=None))
+    db.session.commit()
+
+    assert scene.sweep() == [Line(old, 'waiting', f'run {new} of the same commit is newer')]
+
+
 def test_a_newer_run_or_the_maintenance_of_something_else_is_no_reason_to_wait(scene):
     run = scene.run()
     others: list[dict[str, Any]] = [
@@ -467,6 +476,20 @@ def test_a_run_whose_failures_were_approved_since_is_retried_with_these_tests_on
     report(line.new_run_id, scene.tests[2:])
     complete(line.new_run_id)
     assert scene.sweep() == []
+
+
+def test_a_run_of_which_a_passed_test_would_fail_today_is_not_retried(scene):
+    scene.approved_run()
+    scene.tests[0].output_files[0].correct = seed.digest()
+
+    assert scene.sweep() == []
+
+
+def test_a_failure_of_which_no_exit_code_was_expected_at_the_time_may_be_approved(scene):
+    scene.tests[2].expected_rc = None
+    run = scene.approved_run()
+
+    assert steps(scene.sweep()) == [(run, 'retried')]
 
 
 def test_only_the_newest_attempt_is_retried_for_an_approval(scene):
@@ -647,6 +670,14 @@ def test_a_lost_machine_ends_its_run_and_the_status_of_its_commit_is_error(scene
     assert steps(scene.sweep()) == [(run, 'waiting')]
 
 
+def test_a_lost_machine_ends_its_own_queued_run_and_no_other(scene):
+    lost, queued = (seed.run(scene.tests).id for _ in range(2))
+    seed.machine(lost, ago=LONG)
+
+    assert scene.sweep() == [Line(lost, 'ended', LOST_MACHINE)]
+    assert scene.rows.of('test_progress', test_id=queued) == []
+
+
 @pytest.mark.parametrize(('machines', 'progress', 'is_ended'), [
     ([LONG], [], True), ([], [], False), ([], [SHORT, LONG], True), ([LONG], [SHORT], False),
     ([LONG, SHORT], [LONG], False)])
@@ -729,14 +760,23 @@ def test_a_newer_run_keeps_its_commit_status(scene, newer):
     assert scene.github.statuses == []
 
 
-@pytest.mark.parametrize(('settings', 'is_logged'), [({}, True), ({'GITHUB_TOKEN': ''}, False)])
-def test_a_run_is_ended_although_github_does_not_answer(scene, caplog, is_logged):
+def test_a_run_is_ended_although_github_does_not_take_its_status(scene, caplog):
     run = scene.run(None, ago=LONG)
     scene.github.faults = {'status': TimeoutError()}
 
     assert steps(scene.sweep()) == [(run, 'ended')]
     assert scene.github.statuses == []
-    assert (f'sweep: the commit status of run {run} is not posted: TimeoutError' in caplog.messages) == is_logged
+    assert f'sweep: the commit status of run {run} is not posted: TimeoutError' in caplog.messages
+
+
+@pytest.mark.parametrize(('settings', 'has_library'), [({'GITHUB_TOKEN': ''}, True), ({}, False)])
+def test_a_run_is_ended_without_a_status_where_github_cannot_be_asked(scene, caplog, monkeypatch, has_library):
+    if not has_library:
+        monkeypatch.setitem(sys.modules, 'github', None)
+    run = scene.run(None, ago=LONG)
+
+    assert steps(scene.sweep()) == [(run, 'ended')]
+    assert (scene.github.statuses, caplog.messages) == ([], [])
 
 
 # The command

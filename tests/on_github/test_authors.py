@@ -338,6 +338,19 @@ def test_the_author_is_not_told_if_all_failures_are_the_same_each_time(told, by_
     assert (told(first), told(find(retry))) == ('', '')
 
 
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTHOR_RETRIES': 2, 'RUNS_API_INACTIVE_TESTS': 'drop'}])
+def test_the_author_is_not_told_because_of_an_approved_test_that_is_inactive(told, by_author, make_run, tests):
+    first = make_run(stages=())
+    finish(first.id, tests, failed=tests)
+    retry = finish(make_retry(by_author()), tests, failed=tests)
+    tests[1].expected_rc = 139
+    assert told(find(retry)) == TOLD.format('1 time')
+
+    tests[1].active = False
+
+    assert told(find(retry)) == ''
+
+
 def test_the_author_is_not_told_if_all_failures_are_the_same_on_master(told, make_run, tests):
     finish(seed.run(tests).id, tests, failed=tests[1:])
     same, other = make_run(stages=()), make_run(TestPlatform.windows, stages=())
