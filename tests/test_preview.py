@@ -185,19 +185,6 @@ def test_a_hint_is_about_the_tests_that_would_run(preview, tests):
         'This test has the result that is expected now: running it again will probably pass.')
 
 
-def test_no_other_sentence_of_a_hint_is_about_what_was_approved_since(preview, tests):
-    finish(seed.run(tests).id, tests, failed=tests[:2])
-    first = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
-    newest = finish(retry_in_process(first), tests, failed=tests)
-
-    tests[0].expected_rc = 139
-
-    assert hint_of(preview, newest) == (
-        '1 of the 3 has the result that is expected now: running it again will probably pass. 2 of the 3 failed each '
-        'time, in the same way. 1 of the 3 fails in the same way in run 1, the newest of master: running them again '
-        'will hardly change that.')
-
-
 def test_a_test_without_a_result_fails_in_no_way(preview, tests):
     finish(seed.run(tests).id, tests[:2], failed=tests[:1])
     pull = finish(seed.run(tests, **PULL_REQUEST).id, tests[1:], failed=tests[2:])

@@ -127,24 +127,12 @@ def test_retries_of_users_of_the_other_platform_and_of_an_older_first_run_use_up
     assert [retry.run_id for retry in by_author().retries] == [reopened.id]
 
 
-def test_an_author_who_asks_for_all_tests_is_answered_with_the_right_command(by_author, linux, rows):
-    assert by_author('/retry linux').reply == (
-        '- `Only maintainers may run all tests. Write "/retry linux failed" to run those that did not pass.`')
-    assert rows.retries == []
-
-
 def test_retries_of_retries_use_up_the_number_of_the_first_run(by_author, linux, tests, told):
     for _ in range(2):
         newest = finish(make_retry(by_author()), tests[1:], failed=tests[1:])
     # The attempt that would be retried is itself a retry.
     assert [refusal.run_id for refusal in by_author().refusals] == [newest]
     assert told(linux) == ''
-
-
-def test_the_pull_request_of_a_deleted_account_has_no_author(by_author, linux, rows):
-    assert by_author(**{'issue.user': None}).ignored == (
-        'The GitHub account octocat belongs to no user of this platform.')
-    assert rows.retries == []
 
 
 @pytest.mark.parametrize(('association', 'is_answered'), [
