@@ -567,7 +567,7 @@ def test_runs_without_a_pull_request_stand_against_one_another(scene):
     assert scene.sweep() == [Line(run_id, 'waiting', f'test 1 failed in run {red} of the same commit')]
 
 
-def test_a_retry_of_another_run_is_the_one_that_counts_and_a_red_one_is_not_hidden_by_a_green_one(scene):
+def test_the_newest_retry_of_each_other_run_counts_and_a_green_run_hides_no_red_one(scene):
     run_id, healed, red = scene.run(), scene.red_run(pr_nr=PR + 1), scene.red_run(pr_nr=PR + 2)
     finish(retry_run(healed).new_run_id, scene.tests[:1])
     finish(seed.run(scene.tests, commit=COMMIT, pr_nr=PR + 3).id, scene.tests)

@@ -97,16 +97,8 @@ def test_an_author_who_has_used_up_the_retries_still_gets_the_status_of_a_run_th
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTHOR_RETRIES': 1}])
-def test_an_author_cannot_use_more_retries_while_github_looks_for_the_build(
-        by_author, github, linux, rows, monkeypatch):
-    look = github.get_artifacts
-
-    def comment_again():
-        monkeypatch.setattr(github, 'get_artifacts', look)
-        end(make_retry(by_author()))
-        return look()
-
-    monkeypatch.setattr(github, 'get_artifacts', comment_again)
+def test_an_author_cannot_use_more_retries_while_github_is_asked(by_author, linux, rows, while_github_is_asked):
+    while_github_is_asked(lambda: end(make_retry(by_author())))
 
     assert [refusal.message for refusal in by_author().refusals] == [
         'The author of this pull request has retried this run 1 time already. Ask a maintainer to retry it.']

@@ -136,16 +136,8 @@ def test_retry_failed_is_answered_with_what_is_known_already(comment, linux, tes
     assert 'Over' not in comment('/retry linux failed', ONE).reply
 
 
-def test_a_second_comment_while_github_looks_for_the_build_makes_no_second_run(
-        comment, github, linux, rows, monkeypatch):
-    look = github.get_artifacts
-
-    def comment_again():
-        monkeypatch.setattr(github, 'get_artifacts', look)
-        assert comment('/retry linux').retries
-        return look()
-
-    monkeypatch.setattr(github, 'get_artifacts', comment_again)
+def test_a_second_comment_while_github_is_asked_makes_no_second_run(comment, linux, rows, while_github_is_asked):
+    while_github_is_asked(lambda: comment('/retry linux'))
 
     assert reasons(comment('/retry linux')) == ['Run 2, an attempt of the same run, is still queued.']
     assert len(rows.retries) == 1
