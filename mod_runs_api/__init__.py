@@ -19,11 +19,10 @@ from .domain.verdict import TestVerdict, Verdict
 from .errors import (InactiveTests, InternalError, InvalidFields, KeyReused, MountError, NothingFailed, Refusal,
                      RefusedByCheck, RunChanged, RunNotFinished, RunNotFound, RunsApiError, ServiceUnavailable,
                      Unprocessable)
-from .host.github import CheckedRun
 from .in_process import attempts_verdict, list_attempts, preview_retry, retry_run
 from .version import __version__
 
-__all__ = ['Attempt', 'CheckedRun', 'InactiveTests', 'InternalError', 'InvalidFields', 'KeyReused', 'MountError',
+__all__ = ['Attempt', 'InactiveTests', 'InternalError', 'InvalidFields', 'KeyReused', 'MountError',
            'NothingFailed', 'Preview', 'Refusal', 'RefusedByCheck', 'Retry', 'RunChanged', 'RunNotFinished',
            'RunNotFound', 'RunsApiError', 'ServiceUnavailable', 'TestVerdict', 'Unprocessable', 'Verdict',
            '__version__', 'attempts_verdict', 'create_blueprint', 'list_attempts', 'mod_runs_api', 'preview_retry',

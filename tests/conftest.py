@@ -4,7 +4,6 @@ import sqlite3
 import time
 from functools import partial
 from shutil import copy
-from unittest.mock import Mock
 
 import pytest
 import seed
@@ -240,12 +239,6 @@ def impatience(monkeypatch):
 def visitor(app):
     """Return alice, logged in on the pages."""
     return Visitor(app, 'alice')
-
-
-@pytest.fixture
-def check():
-    """Return a check that refuses nothing."""
-    return Mock(return_value=None)
 
 
 @pytest.fixture

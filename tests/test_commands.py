@@ -198,6 +198,8 @@ def test_a_fault_of_the_package_exits_with_10(command, run_id, monkeypatch):
     assert 'The server said: KeyError\n' in result.stderr
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': lambda run: 'No.\n\x9b2J\u202e'}], ids=['check'])
-def test_the_message_of_an_error_has_no_control_characters(command, run_id):
-    assert error_of(command('retry', run_id)) == r'No.\n\x9b2J\u202e'
+@pytest.mark.parametrize('settings', [{'RUNS_API_CHECKS': True}])
+def test_the_message_of_an_error_has_no_control_characters(command, tests):
+    old, _ = (seed.run(tests, branch='fix\n\x9b2J\u202e', commit=commit).id for commit in ('c0ffee', '0ff'))
+
+    assert r'another commit of branch fix\n\x9b2J\u202e, is newer.' in error_of(command('retry', old))

@@ -16,8 +16,8 @@ from support.histories import retry_in_process
 from support.isolation import without_request
 from support.rows import RetryRow
 
-from mod_runs_api import (InvalidFields, MountError, RefusedByCheck, RunNotFound, ServiceUnavailable, attempts_verdict,
-                          list_attempts, preview_retry, retry_run)
+from mod_runs_api import (InvalidFields, MountError, RunNotFound, ServiceUnavailable, attempts_verdict, list_attempts,
+                          preview_retry, retry_run)
 from mod_runs_api.api.schemas import AttemptSchema, PreviewSchema
 
 #: The functions that take a run, by their names.
@@ -75,15 +75,6 @@ def test_attempts_and_preview_are_those_of_the_api(attempts, preview, run_id):
     assert AttemptSchema(many=True).dump(listed) == attempts(retry_id).json['data']
     for previewed in (run_id, retry_id):
         assert PreviewSchema().dump(preview_retry(previewed)) == preview(previewed).json
-
-
-@pytest.mark.parametrize('settings', [{'RUNS_API_BEFORE_RETRY': lambda run: f'Not run {run.id}.'}])
-def test_a_preview_calls_the_checks(run_id):
-    preview = preview_retry(run_id)
-
-    for option in (preview.all, preview.failed_only):
-        assert isinstance(option.refusal, RefusedByCheck)
-        assert (option.refusal.refusal, option.refusal.message) == ('refused_by_check', f'Not run {run_id}.')
 
 
 # What is refused

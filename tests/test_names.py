@@ -10,7 +10,6 @@ from support.documents import ROOT, read_literals, read_table
 from support.entry_points import CALLS
 from test_commands import OF_A_RUN, OF_MANY
 from test_settings import WRONG_VALUES
-from werkzeug.utils import import_string
 
 import mod_runs_api
 from mod_runs_api import Attempt, MountError, Refusal, RunsApiError, cli, in_process
@@ -83,12 +82,6 @@ def test_the_settings_are_documented_with_their_defaults():
 
 def test_wrong_values_of_each_setting_are_tested():
     assert {setting.name for setting in SETTINGS.values()} <= WRONG_VALUES.keys()
-
-
-def test_the_checks_that_are_named_for_production_are_there():
-    names = re.findall(r"'(mod_runs_api[.]github[.]\w+)'", (ROOT / 'docs/operations.rst').read_text())
-
-    assert len(names) == 5 and all(callable(import_string(name)) for name in names)
 
 
 # Errors, refusals and causes

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import seed
 from database import db
-from mod_auth.models import Role
 from mod_regression.models import RegressionTest
 from mod_test.models import TestPlatform, TestStatus, TestType
 from support.executions import FAIL, NOT_RUN, PASS
@@ -45,8 +44,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize('app_settings', [
-    {}, {'RUNS_API_INACTIVE_TESTS': 'drop'}, {'RUNS_API_BEFORE_RETRY': lambda run: 'No.'}],
-    ids=['default', 'drop', 'refused'])
+    {}, {'RUNS_API_INACTIVE_TESTS': 'drop'}, {'RUNS_API_CHECKS': True}], ids=['default', 'drop', 'superseded'])
 @pytest.mark.parametrize('change', CHANGES)
 def test_a_preview_agrees_with_the_retry_that_follows_it(preview, retry, tests, rows, change):
     run = seed.run(tests, stages=seed.COMPLETED)
@@ -54,6 +52,8 @@ def test_a_preview_agrees_with_the_retry_that_follows_it(preview, retry, tests, 
     if change != 'all passed':
         seed.result(run, tests[1], exit_code=1)
     CHANGES[change](run, tests)
+    # It supersedes the other, which matters with the conditions only.
+    seed.run(tests, commit='0ff')
 
     found = preview(run).json
 
@@ -67,29 +67,6 @@ def test_a_preview_agrees_with_the_retry_that_follows_it(preview, retry, tests, 
             assert option['regression_test_ids'] == []
             assert option['inactive_ids'] == response.json['details'].get('inactive_ids', [])
         assert option['test_count'] == len(option['regression_test_ids'])
-
-
-@pytest.fixture
-def app_settings(check):
-    """The settings of a platform with this check, named twice."""
-    return {'RUNS_API_BEFORE_RETRY': [check, check]}
-
-
-def test_checks_are_called_once_and_only_for_people_who_may_retry(ask, preview, visitor, run_id, alice, check):
-    reader, bob = seed.token(alice, ['runs:read']), seed.token(seed.user('bob', Role.user))
-
-    for answer in (preview(run_id, token=reader), preview(run_id, token=bob), ask('HEAD', run_id, 'retry')):
-        assert answer == 200
-    visitor.page(f'/test/{run_id}')
-    assert preview(99) == 404
-    check.assert_not_called()
-
-    assert preview(run_id) == 200
-    check.assert_called_once()
-
-    deactivate(db.session.query(RegressionTest).all())
-    assert preview(run_id) == 200
-    check.assert_called_once()
 
 
 FORK = 'https://github.com/somebody/ccextractor.git'

@@ -117,16 +117,16 @@ def read_evidence(db: Database, run_ids: Sequence[int],
     result, file = db.host.TestResult, db.host.TestResultFile
     rows = db.connection.execute(
         select(result.regression_test_id, result.test_id, result.exit_code, result.expected_rc,
-               file.regression_test_output_id, file.expected, func.coalesce(file.got, file.expected))
+               file.regression_test_output_id, file.expected, file.got)
         .outerjoin_from(result, file, and_(file.test_id == result.test_id,
                                            file.regression_test_id == result.regression_test_id))
         .where(result.test_id.in_(run_ids), result.regression_test_id.in_(regression_test_ids)))
     codes: dict[tuple[int, int], tuple[int | None, int | None]] = {}
-    hashes: dict[tuple[int, int], dict[int, tuple[str, str]]] = defaultdict(dict)
-    for regression_test_id, run_id, exit_code, expected_rc, output_id, expected, produced in rows:
+    hashes: dict[tuple[int, int], dict[int, tuple[str, str | None]]] = defaultdict(dict)
+    for regression_test_id, run_id, exit_code, expected_rc, output_id, expected, got in rows:
         codes[regression_test_id, run_id] = exit_code, expected_rc
         if output_id is not None:
-            hashes[regression_test_id, run_id][output_id] = expected, produced
+            hashes[regression_test_id, run_id][output_id] = expected, got
     oldest = _find_oldest_runs(db, {output_id for files in hashes.values() for output_id in files})
     return {(test_id, run_id): Evidence(*codes[test_id, run_id], {
         output_id: File(*of_file, oldest[output_id])

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from .carry_over import choose_origins
 from .causes import CauseName, RunSummary
 from .outcomes import Outcome, RunTests, find_outcomes, list_not_passed
-from .progress import COMPLETED, Progress, find_silence, sort_by_results
+from .progress import COMPLETED, Progress, sort_by_results
 from .run import OtherBuild, Run, group_by_build
 
 #: The words of the platform's API.
@@ -74,6 +74,11 @@ class AttemptFacts:
     def source_of_failed(self) -> int:
         """The attempt that ``/retry failed`` takes; the root run if none fits."""
         return choose_source_of_failed(self.list_ended()) or self.run.root_id
+
+    @property
+    def decisive_run_id(self) -> int:
+        """The attempt whose results currently stand for the run."""
+        return choose_decisive(self.list_ended(), max(self.progress))
 
     def list_ended(self) -> list[EndedAttempt]:
         """Return the attempts that have ended, in the order of their results."""
@@ -201,27 +206,6 @@ def choose_decisive(ended: Sequence[EndedAttempt], newest_id: int) -> int:
 
 def _last(ended: Sequence[EndedAttempt]) -> int | None:
     return ended[-1].run_id if ended else None
-
-
-def find_unfinished(attempts: Iterable[Progress], machines: Mapping[int, Collection[datetime | str]], now: datetime,
-                    max_silence: timedelta) -> Progress | None:
-    """
-    Return an attempt that is queued or running, and whose machine is not lost; None if there is none.
-
-    ``machines`` has the times at which the machines of attempts without progress started.
-    """
-    def has_lost_machine(attempt: Progress) -> bool:
-        # The platform ends only runs whose machine it still lists, and starts no second machine for a run.
-        signs = [attempt.rows[-1].timestamp] if attempt.rows else machines.get(attempt.run_id, ())
-        return bool(signs) and find_silence(signs, now) > max_silence
-
-    return next((attempt for attempt in attempts if attempt.end is None and not has_lost_machine(attempt)), None)
-
-
-def explain_unfinished(run_id: int, unfinished: Progress) -> str:
-    """Return why a run is not retried while an attempt of it, or the run itself, has not ended."""
-    which = '' if unfinished.run_id == run_id else ', an attempt of the same run,'
-    return f'Run {unfinished.run_id}{which} is still {derive_status(unfinished.stage)}.'
 
 
 def derive_status(last_stage: str | None, outcomes: Collection[Outcome] = ()) -> RunStatus:

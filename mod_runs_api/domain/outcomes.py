@@ -120,11 +120,24 @@ def list_not_passed(outcomes: Mapping[int, Outcome]) -> list[int]:
 class File(NamedTuple):
     """A file of one output of a test in one run."""
 
-    #: The hashes of the expected file at the time, and of the produced file.
+    #: The hash of the file that was expected when the platform stored the result.
     expected: str
-    produced: str
+    #: The hash of the produced file; None if the worker found the file identical to the expected one.
+    got: str | None
     #: The oldest run that has a file of the output. Before, the test may not have had this output.
     oldest_run_id: int
+
+    @property
+    def produced(self) -> str:
+        """The hash of the produced file."""
+        return self.expected if self.got is None else self.got
+
+    @property
+    def expected_by_worker(self) -> str | None:
+        """The hash of the file that the worker compared with; None if it is unknown."""
+        # The worker compares with the file that was expected when it started. If the produced file differed from that
+        # and is the expected one now, it was approved in between.
+        return None if self.got == self.expected else self.expected
 
 
 class Evidence(NamedTuple):

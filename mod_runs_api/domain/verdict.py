@@ -180,6 +180,9 @@ def _had_same_expectation(passed: AttemptOutcome, failed: AttemptOutcome) -> boo
             existed.append(of_failure.files[output].oldest_run_id < passed.run_id)
         else:
             file_of_pass, file_of_failure = of_pass.files[output], of_failure.files[output]
+            # An unknown expectation equals nothing.
+            if None in (file_of_pass.expected_by_worker, file_of_failure.expected_by_worker):
+                return False
             if file_of_pass.expected != file_of_failure.expected:
                 return False
             is_alike = is_alike and file_of_pass.produced == file_of_failure.produced

@@ -7,37 +7,44 @@ from ..database import Database
 from ..database.runs import find_run
 from ..domain.attempts import AttemptFacts, derive_status
 from ..domain.preview import Preview
-from ..domain.retry import RetryFacts, RetryRules
+from ..domain.retry import RetryFacts
 from ..domain.run import Run
 from ..domain.sentences import to_hint
 from ..errors import RefusedByCheck
 from ..extension import ExtensionState
+from ..settings import Settings
 from .attempts import read_all_attempts
-from .checks import call_checks
+from .conditions import require_by_github, require_by_tables
 from .master import find_failing_on_master
 from .verdict import judge_attempts
 
 
-def preview_retry(state: ExtensionState, run_id: int, *, calls_checks: bool = True) -> Preview:
+def preview_retry(state: ExtensionState, run_id: int, *, asks_github: bool = True) -> Preview:
     """Return a retry of a run as it would be now. Raises :exc:`RunNotFound`."""
-    run, preview = state.transactions.run(_read_preview, run_id, state.settings.retry_rules)
-    if calls_checks and not preview.is_refused:
+    run, preview = state.transactions.run(_read_preview, run_id, state.settings)
+    if state.settings.checks and asks_github and not preview.is_refused:
         try:
-            call_checks(state.settings.before_retry, run)
+            require_by_github(state, run)
         except RefusedByCheck as refusal:
             return preview.refuse(refusal)
     return preview
 
 
-def _read_preview(db: Database, run_id: int, rules: RetryRules) -> tuple[Run, Preview]:
-    run = find_run(db, run_id)
+def _read_preview(db: Database, run_id: int, settings: Settings) -> tuple[Run, Preview]:
+    run, rules = find_run(db, run_id), settings.retry_rules
     attempts = read_all_attempts(db, run)
     facts = RetryFacts.of_attempt(attempts, run_id)
     everything = rules.find_option(facts, failed_only=False)
     failed_only = rules.find_option(facts, failed_only=True)
     if failed_only.regression_test_ids:
         failed_only = replace(failed_only, hint=_read_hint(db, attempts, failed_only.regression_test_ids))
-    return run, Preview(run_id, derive_status(run.stage, facts.outcomes.values()), everything, failed_only)
+    preview = Preview(run_id, derive_status(run.stage, facts.outcomes.values()), everything, failed_only)
+    if settings.checks:
+        try:
+            require_by_tables(db, run, attempts.progress, settings.max_silence)
+        except RefusedByCheck as refusal:
+            preview = preview.refuse(refusal)
+    return run, preview
 
 
 def _read_hint(db: Database, attempts: AttemptFacts, regression_test_ids: Collection[int]) -> str | None:

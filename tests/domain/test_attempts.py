@@ -1,12 +1,11 @@
 """The status of an attempt, and the choice between attempts (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from datetime import datetime, timedelta
 
 import pytest
 
 from mod_runs_api.domain.attempts import (AttemptFacts, EndedAttempt, choose_decisive, choose_source_of_failed,
-                                          derive_status, find_unfinished)
+                                          derive_status)
 from mod_runs_api.domain.outcomes import Mark, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 
@@ -19,7 +18,6 @@ STOPPED_WITH_FAILURE = EndedAttempt(0, is_completed=False, has_own_result=True, 
 STOPPED_ALL_PASSED = EndedAttempt(0, is_completed=False, has_own_result=True)
 STOPPED_AT_ONCE = EndedAttempt(0, is_completed=False, has_own_result=False)
 NEWEST = 9
-NOW = datetime(2026, 11, 24, 12)
 
 
 @pytest.mark.parametrize(('stage', 'outcomes', 'status'), [
@@ -60,24 +58,6 @@ def test_a_retry_that_runs_again_would_get_what_every_ended_attempt_ran():
     tests = {5: RunTests({1: Result(0, 0)}, {1: True}), 6: RunTests({1: Result(0, 0), 2: Result(0, 0)}, {})}
 
     assert AttemptFacts(run(), progress, {}, tests, {1, 2}).find_origins(5) == {2: 6}
-
-
-NOTHING, HOURS = timedelta(), timedelta(hours=1)
-MAX_SILENCE = 4 * HOURS
-
-
-@pytest.mark.parametrize(('rows', 'machines', 'is_unfinished'), [
-    ([('completed', NOTHING)], [], False), ([('canceled', NOTHING)], [], False), ([('testing', MAX_SILENCE)], [], True),
-    ([('testing', 5 * HOURS)], [], False),
-    # The newest row counts, and without one the youngest machine.
-    ([('preparation', 9 * HOURS), ('testing', HOURS)], [], True),
-    ([], [], True), ([], [MAX_SILENCE], True), ([], [5 * HOURS], False), ([], [HOURS, 9 * HOURS], True)])
-def test_an_attempt_is_unfinished_until_it_has_ended_or_its_machine_is_lost(rows, machines, is_unfinished):
-    attempt = Progress(6, [ProgressRow(6, number, stage, '', NOW - ago)
-                           for number, (stage, ago) in enumerate(rows)])
-
-    found = find_unfinished([attempt], {6: [NOW - ago for ago in machines]}, NOW, MAX_SILENCE)
-    assert (found is attempt) == is_unfinished
 
 
 def test_ended_attempts_are_described_in_the_order_of_their_results():

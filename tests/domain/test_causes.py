@@ -160,7 +160,9 @@ def test_a_message_of_a_row_that_does_not_cancel_says_nothing_about_the_build():
     ([NOT_VISIBLE, NOT_RAN], {}, 'GitHub did not show the build yet, so no test ran.'),
     ([*STARTED, ''], {}, 'The worker gave up.'),
     ([*STARTED, 'the worker gave up'], {}, 'The run was canceled for an unknown reason: "the worker gave up."'),
-    (['Build failed: see the log'], {}, 'The build failed: "Build failed: see the log."'),
+    (['Build failed: see the log'], {}, 'The build failed, or waits for an approval: "Build failed: see the log."'),
+    (['Cancelling tests as Github Action(s) failed'], {},
+     'The build failed, or waits for an approval: "Cancelling tests as Github Action(s) failed."'),
     (COMPLETED, {}, 'The run completed, but 2 of 3 results are missing.')])
 def test_the_sentence_says_what_is_known_and_no_more(rows, numbers, sentence):
     cause = find_cause(summary(*rows, **numbers))

@@ -93,7 +93,7 @@ def test_an_author_who_has_used_up_the_retries_still_gets_the_status_of_a_run_th
         by_author, github, linux, tests):
     finish(make_retry(by_author()), tests[1:])
 
-    assert by_author().reply.endswith('The status on GitHub is posted again: success.`')
+    assert by_author().reply.startswith('- The status of run ')
     assert [status['state'] for status in github.statuses] == ['success']
 
 
