@@ -114,7 +114,7 @@ class KeyReused(Refusal):
 
 
 class RefusedByCheck(Refusal):
-    """A check refused, or failed where failure counts as refusal."""
+    """One of the five conditions is not met, or GitHub gave no answer to a sweep."""
 
     refusal = 'refused_by_check'
 

@@ -3,19 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from inspect import signature
 from typing import Any, cast
 
 from limits import parse_many
-from werkzeug.utils import import_string
 
 from .domain.progress import GRACE
 from .domain.retry import RetryRules
 from .errors import MountError
-from .host.github import CheckedRun
-
-#: A check that may refuse a retry: it returns a sentence that says why not, or None.
-Check = Callable[[CheckedRun], object]
 
 #: Returns the value of a setting, from its name and the value in ``app.config``. Raises :exc:`MountError`.
 Reader = Callable[[str, Any], Any]
@@ -50,30 +44,10 @@ def _read_inactive_tests(name: str, word: Any) -> bool:
     return bool(word == 'drop')
 
 
-def _read_checks(name: str, value: Any) -> tuple[Check, ...]:
-    checks = []
-    for check in value if isinstance(value, (list, tuple)) else [] if value is None else [value]:
-        try:
-            checks.append(import_string(check) if isinstance(check, str) else check)
-        except (Exception, SystemExit) as error:  # The module of the check may do anything.
-            raise MountError(f'{name}: {check!r} cannot be imported: {type(error).__name__}.') from None
-    for check in checks:
-        if not _takes_a_run(check):
-            raise MountError(f'{name}: each check must be a function or an object that is called with one argument, or '
-                             f'the dotted name of one, not {check!r}.')
-    # Each once. By equality: a check may not be hashable.
-    return tuple(check for number, check in enumerate(checks) if check not in checks[:number])
-
-
-def _takes_a_run(check: object) -> bool:
-    """Return whether a check can be called with a run. Calling a class makes an object, which is no answer."""
-    if not callable(check) or isinstance(check, type):
-        return False
-    try:
-        signature(check).bind(None)
-    except (TypeError, ValueError):
-        return False
-    return True
+def _read_flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise MountError(f'{name} must be True or False, not {value!r}.')
+    return value
 
 
 def _read_count(name: str, count: Any, least: int = 0) -> int:
@@ -84,6 +58,16 @@ def _read_count(name: str, count: Any, least: int = 0) -> int:
 
 def _read_positive(name: str, count: Any) -> int:
     return _read_count(name, count, least=1)
+
+
+def _read_minutes(name: str, minutes: Any) -> timedelta:
+    # The platform takes fractions, too.
+    try:
+        if not isinstance(minutes, bool) and minutes > 0:
+            return timedelta(minutes=minutes)
+    except (TypeError, OverflowError):
+        pass
+    raise MountError(f'{name} must be a positive number of minutes, not {minutes!r}.')
 
 
 @dataclass(frozen=True)
@@ -114,7 +98,8 @@ class Settings:
     retry_roles: frozenset[str] = _setting('RUNS_API_RETRY_ROLES', ['admin', 'tester', 'contributor'], _read_roles)
     #: Whether a retry leaves out tests that are inactive now. Otherwise it is refused.
     drop_inactive_tests: bool = _setting('RUNS_API_INACTIVE_TESTS', 'reject', _read_inactive_tests)
-    before_retry: tuple[Check, ...] = _setting('RUNS_API_BEFORE_RETRY', None, _read_checks)
+    #: Whether every retry must meet the five conditions. Comments and automatic retries always must.
+    checks: bool = _setting('RUNS_API_CHECKS', False, _read_flag)
     #: How many automatic retries a root run may get; 0 switches them off.
     automatic_retries: int = _setting('RUNS_API_AUTOMATIC_RETRIES', 0, _read_count)
     #: How many of them may be in flight on one platform.
@@ -135,12 +120,12 @@ SETTINGS: Mapping[str, Setting] = {
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
     """Return the settings of an application. Raises :exc:`MountError` if one has a value that it cannot have."""
-    # A misspelt name would silently leave the default in force: no checks, and everybody's roles.
+    # A misspelt name would silently leave the default in force: no conditions, and everybody's roles.
     known = {setting.name for setting in SETTINGS.values()}
     unknown = {name for name in config if name.startswith('RUNS_API_')} - known
     if unknown:
         raise MountError(f'There is no setting {", ".join(sorted(unknown))}.')
     values = {field_name: setting.read(setting.name, config.get(setting.name, setting.default))
               for field_name, setting in SETTINGS.items()}
-    minutes = _read_positive(MAX_RUNTIME, config.get(MAX_RUNTIME, DEFAULT_MAX_RUNTIME))
-    return Settings(**values, max_silence=timedelta(minutes=minutes) + GRACE)
+    max_runtime = _read_minutes(MAX_RUNTIME, config.get(MAX_RUNTIME, DEFAULT_MAX_RUNTIME))
+    return Settings(**values, max_silence=max_runtime + GRACE)

@@ -4,7 +4,6 @@ import sqlite3
 import time
 from functools import partial
 from shutil import copy
-from unittest.mock import Mock
 
 import pytest
 import seed
@@ -19,6 +18,8 @@ from support.histories import finish
 from support.isolation import IsolatedClient, IsolatedRunner
 from support.rows import Rows
 from support.visitor import Visitor
+
+from mod_runs_api import clock
 
 
 def pytest_collection_modifyitems(items):
@@ -231,6 +232,13 @@ def time_zone(request, monkeypatch):
 
 
 @pytest.fixture
+def stopped_clock(monkeypatch):
+    """Have the clock of the package stand still, so that two answers do not differ by the time between them."""
+    now = clock.now()
+    monkeypatch.setattr(clock, 'now', lambda: now)
+
+
+@pytest.fixture
 def impatience(monkeypatch):
     """Have nobody wait between two tries."""
     monkeypatch.setattr(time, 'sleep', lambda _: None)
@@ -240,12 +248,6 @@ def impatience(monkeypatch):
 def visitor(app):
     """Return alice, logged in on the pages."""
     return Visitor(app, 'alice')
-
-
-@pytest.fixture
-def check():
-    """Return a check that refuses nothing."""
-    return Mock(return_value=None)
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """
-See a retry happen: the platform in miniature, a partly failed run, and one request over HTTP.
+See retries happen: the platform in miniature, a partly failed run, requests over HTTP, and a sweep.
 
 Run it from the root of the repository, with the package installed: `python tests/demo.py`. With `--serve` it goes on
 serving afterwards, and works on whatever is queued, so that you can try the interface yourself.
@@ -12,21 +12,24 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).parent / 'miniature'))
 
+import seed
 import verdict
 import worker
 from application import hosted
 from database import Base, db
-from mod_test.models import Test, TestPlatform
-from seed import seed_demo
+from mod_regression.models import RegressionTest
+from mod_test.models import Test, TestPlatform, TestProgress, TestType
+from support.github import AUTHOR, SETTINGS, GitHub
 
 RUN_TABLES = ('test', 'test_progress', 'test_result', 'test_result_file', 'customized_test', 'test_fork')
 
@@ -82,28 +85,48 @@ def read_rows(run_id):
         table.c['id' if table.name == 'test' else 'test_id'] == run_id)).all() for table in tables}
 
 
-def retry(address, token, run_id):
-    """Retry the failed tests of a run over HTTP, print request and answer, and return the new run."""
-    url, body = f'{address}/api/v1/runs/{run_id}/retry', json.dumps({'failed_only': True, 'reason': 'flaky VM'})
-    print(f'   POST {url}\n   {body}\n')
-    request = Request(url, body.encode(), {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json'})
-    with urlopen(request, timeout=30) as answer:
-        said = json.load(answer)
-        print(f'   {answer.status} {answer.reason}\n   {said["message"]}\n')
-    return said['new_run_id']
+def read_selected(run_id):
+    """Return the tests that a run is to run."""
+    return sorted(row.regression_id for row in read_rows(run_id)['customized_test'])
 
 
-def show_retry(app, address, demo):
+def set_back(run_id, period):
+    """Set the time of the last progress row of a run back."""
+    last = read_rows(run_id)['test_progress'][-1]
+    db.session.execute(update(TestProgress).where(TestProgress.id == last.id).values(timestamp=last.timestamp - period))
+    db.session.commit()
+
+
+def ask(address, token, method, path, body=None):
+    """Send a request to the API, print it and the status of its answer, and return the answer."""
+    url, data = f'{address}/api/v1{path}', '' if body is None else json.dumps(body)
+    print(f'   {method} {url}\n   {data}'.rstrip() + '\n')
+    headers = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json'}
+    with urlopen(Request(url, data.encode() or None, headers, method=method), timeout=30) as answer:
+        print(f'   {answer.status} {answer.reason}')
+        return json.load(answer)
+
+
+def sweep(app):
+    """Run the command of the sweep, and print what it prints."""
+    print('\n   $ flask runs-api sweep')
+    print('   ' + app.test_cli_runner().invoke(args=['runs-api', 'sweep']).stdout.expandtabs(10), end='')
+    db.session.rollback()
+
+
+def show_retry(address, demo):
     """Show a partly failed run, a retry of its failed tests, and what both of them prove."""
     print(f'\n1. Run {demo.run_id} has completed, and some of it failed\n')
     failed, all_tests = show_results(demo.run_id)
     before = read_rows(demo.run_id)
 
     print('\n2. Alice asks for the failed tests to be run again\n')
-    new_run_id = retry(address, demo.tokens['alice'], demo.run_id)
+    answer = ask(address, demo.tokens['alice'], 'POST', f'/runs/{demo.run_id}/retry',
+                 {'failed_only': True, 'reason': 'flaky VM'})
+    print(f'   {answer["message"]}\n')
+    new_run_id = answer['new_run_id']
     claim(f'nothing of run {demo.run_id} has changed', read_rows(demo.run_id) == before)
-    selected = sorted(row.regression_id for row in read_rows(new_run_id)['customized_test'])
-    claim(f'tests {failed} are selected for run {new_run_id}', selected == failed)
+    claim(f'tests {failed} are selected for run {new_run_id}', read_selected(new_run_id) == failed)
 
     print(f'\n3. A worker runs run {new_run_id}, and the other results are carried over\n')
     # The first of the failed tests crashes again in the same way, and the others pass this time.
@@ -113,9 +136,37 @@ def show_retry(app, address, demo):
     claim(f'only test {failed[0]} failed again', failed_again == failed[:1])
 
     print('\n4. What the retry proved\n')
-    arguments = ['runs-api', 'verdict', str(new_run_id)]
-    print(f'   $ flask {" ".join(arguments)}')
-    print('   ' + app.test_cli_runner().invoke(args=arguments).stdout.replace('\t', '  ').replace('\n', '\n   '))
+    answer = ask(address, demo.tokens['alice'], 'GET', f'/runs/{new_run_id}/verdict')
+    for test in answer['data']:
+        outcomes = ', '.join(f'{attempt["outcome"]} in run {attempt["run_id"]}' for attempt in test['attempts'])
+        print(f'   {test["regression_test_id"]:>3}  {test["verdict"]:<20} {outcomes}')
+    print(f'   {answer["meta"]["overall"]}: {answer["meta"]["sentence"]}')
+
+
+def show_sweep(app, github):
+    """Show a run whose machine was lost, and two sweeps that complete its tests without a person."""
+    tests = db.session.scalars(select(RegressionTest).where(RegressionTest.active.is_(True))).all()
+    run = seed.run(tests, stages=seed.STARTED, ago=timedelta(hours=5), passed=4, test_type=TestType.pull_request,
+                   branch='pull_request', pr_nr=1343)
+    github.open_pull(run.pr_nr, run.commit, AUTHOR)
+    run_id, missing = run.id, [test.id for test in tests[4:]]
+    db.session.commit()
+
+    print(f'\n5. The machine of run {run_id} is lost: 4 tests passed, then nothing was heard of it for five hours\n')
+    print('   A stand-in for GitHub says that the pull request is open and that its build exists.')
+    sweep(app)
+    claim(f'run {run_id} is ended', read_rows(run_id)['test_progress'][-1].status.value == 'canceled')
+    print('   Its machine may still report, so the sweep waits. Twenty minutes later (the demo sets the end back):')
+    set_back(run_id, timedelta(minutes=20))
+    sweep(app)
+    new_run_id = max(db.session.scalars(select(Test.id)))
+    claim(f'tests {missing}, which have no result, are selected for run {new_run_id}',
+          read_selected(new_run_id) == missing)
+
+    print(f'\n6. A worker runs run {new_run_id}, and the 4 results are carried over\n')
+    worker.work_once(db.session, TestPlatform.linux)
+    failed, whole = show_results(new_run_id)
+    claim('every test has passed', (failed, whole) == ([], [test.id for test in tests]))
 
 
 def keep_serving(address, demo):
@@ -137,10 +188,12 @@ def main(arguments=None):
     parser.add_argument('--serve', action='store_true', help='go on serving afterwards')
     parser.add_argument('--port', type=int, default=0, metavar='N', help='the port to serve on; by default a free one')
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder, hosted(f'sqlite:///{folder}/miniature.sqlite') as app:
-        demo = seed_demo()
+    with (GitHub().standing_in() as github, tempfile.TemporaryDirectory() as folder,
+          hosted(f'sqlite:///{folder}/miniature.sqlite', RUNS_API_AUTOMATIC_RETRIES=2, **SETTINGS) as app):
+        demo = seed.seed_demo()
         with serving(app, options.port) as address:
-            show_retry(app, address, demo)
+            show_retry(address, demo)
+            show_sweep(app, github)
             try:
                 if options.serve:
                     keep_serving(address, demo)

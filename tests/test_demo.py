@@ -1,4 +1,4 @@
-"""The README's first command, and its example of a request."""
+"""The README's two commands, and its example of a request."""
 
 import json
 import logging
@@ -7,6 +7,16 @@ import re
 from demo import main
 from support.documents import ROOT
 
+README = (ROOT / 'README.rst').read_text()
+
+
+def test_the_readme_has_one_command_for_the_demo_and_one_for_the_tests_of_the_checks():
+    commands = re.findall(r'^    python3 -m venv \.venv && \S+pip install -q \S+ && (.+)$', README, re.MULTILINE)
+
+    assert commands == ['.venv/bin/python tests/demo.py', '.venv/bin/tox run -e py']
+    (environments,) = re.findall(r' -e "(\S+)"$', (ROOT / '.ci/run').read_text(), re.MULTILINE)
+    assert 'py' in environments.split(',')
+
 
 def test_the_demo_shows_what_the_readme_says(capsys, caplog):
     main([])
@@ -14,17 +24,20 @@ def test_the_demo_shows_what_the_readme_says(capsys, caplog):
     printed = capsys.readouterr()
     assert re.findall(r'\[ok\] (.+)', printed.out) == [
         'nothing of run 1 has changed', 'tests [2, 3, 8] are selected for run 2', 'it has a result for every test',
-        'only test 2 failed again']
+        'only test 2 failed again', 'run 3 is ended',
+        'tests [5, 6, 7, 8, 9], which have no result, are selected for run 4', 'every test has passed']
     assert 'Over 2 attempts 2 tests are flaky and 1 fails each time in the same way.\n' in printed.out
+    assert re.findall(r'^ +(3 +(?:ended|retried) .*)', printed.out, re.MULTILINE) == [
+        '3         ended     -         The machine of this run has vanished.',
+        '3         retried   4         The machine of this run has vanished.']
     assert printed.err == ''
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_the_request_of_the_readme_is_answered_as_it_says(retry, run_id):
-    text = (ROOT / 'README.rst').read_text()
-    body, = re.findall(r"-d '(\{.*\})'", text)
-    key, = re.findall('"Idempotency-Key: (.*?)"', text)
-    answer, = re.findall(r'^    (\{"run_id": 42.*?\})$', text, re.MULTILINE | re.DOTALL)
+    body, = re.findall(r"-d '(\{.*\})'", README)
+    key, = re.findall('"Idempotency-Key: (.*?)"', README)
+    answer, = re.findall(r'^    (\{"run_id": 42.*?\})$', README, re.MULTILINE | re.DOTALL)
 
     response = retry(run_id, json.loads(body), key=key)
 

@@ -21,7 +21,7 @@ PROSE = ('description', 'example', 'additionalProperties')
 def described():
     """The paths and the schemas that the patch adds to the document."""
     (diff,) = re.findall(r'(?ms)^\+\+\+ b/openapi-ci-api\.yaml\n(.*?)^diff ', PATCH.read_text())
-    paths, components = (re.sub(r'(?m)^\+|^ .*\n', '', hunk) for hunk in re.split(r'(?m)^@@.*\n', diff)[1:])
+    paths, _, components = (re.sub(r'(?m)^\+|^ .*\n', '', hunk) for hunk in re.split(r'(?m)^@@.*\n', diff)[1:])
     return {'paths': yaml.safe_load(paths), 'schemas': yaml.safe_load(components)}
 
 

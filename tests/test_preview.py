@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 import seed
 from database import db
-from mod_auth.models import Role
 from mod_regression.models import RegressionTest
 from mod_test.models import TestPlatform, TestStatus, TestType
 from support.executions import FAIL, NOT_RUN, PASS
-from support.histories import add_attempts, finish, retry_in_process
+from support.histories import add_attempts, end, finish, retry_in_process
 
 
 def test_a_preview_lists_the_tests_of_both_kinds_of_retry_and_creates_nothing(preview, run_id, rows):
@@ -45,8 +44,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize('app_settings', [
-    {}, {'RUNS_API_INACTIVE_TESTS': 'drop'}, {'RUNS_API_BEFORE_RETRY': lambda run: 'No.'}],
-    ids=['default', 'drop', 'refused'])
+    {}, {'RUNS_API_INACTIVE_TESTS': 'drop'}, {'RUNS_API_CHECKS': True}], ids=['default', 'drop', 'superseded'])
 @pytest.mark.parametrize('change', CHANGES)
 def test_a_preview_agrees_with_the_retry_that_follows_it(preview, retry, tests, rows, change):
     run = seed.run(tests, stages=seed.COMPLETED)
@@ -54,6 +52,8 @@ def test_a_preview_agrees_with_the_retry_that_follows_it(preview, retry, tests, 
     if change != 'all passed':
         seed.result(run, tests[1], exit_code=1)
     CHANGES[change](run, tests)
+    # It supersedes the other, which matters with the conditions only.
+    seed.run(tests, commit='0ff')
 
     found = preview(run).json
 
@@ -67,29 +67,6 @@ def test_a_preview_agrees_with_the_retry_that_follows_it(preview, retry, tests, 
             assert option['regression_test_ids'] == []
             assert option['inactive_ids'] == response.json['details'].get('inactive_ids', [])
         assert option['test_count'] == len(option['regression_test_ids'])
-
-
-@pytest.fixture
-def app_settings(check):
-    """The settings of a platform with this check, named twice."""
-    return {'RUNS_API_BEFORE_RETRY': [check, check]}
-
-
-def test_checks_are_called_once_and_only_for_people_who_may_retry(ask, preview, visitor, run_id, alice, check):
-    reader, bob = seed.token(alice, ['runs:read']), seed.token(seed.user('bob', Role.user))
-
-    for answer in (preview(run_id, token=reader), preview(run_id, token=bob), ask('HEAD', run_id, 'retry')):
-        assert answer == 200
-    visitor.page(f'/test/{run_id}')
-    assert preview(99) == 404
-    check.assert_not_called()
-
-    assert preview(run_id) == 200
-    check.assert_called_once()
-
-    deactivate(db.session.query(RegressionTest).all())
-    assert preview(run_id) == 200
-    check.assert_called_once()
 
 
 FORK = 'https://github.com/somebody/ccextractor.git'
@@ -118,6 +95,14 @@ def test_a_hint_compares_the_same_tests_on_master(preview, tests):
         f'All 3 failed each time, in the same way. 1 of the 3 fails in the same way in run {healed}, the newest of '
         'master: running them again will hardly change that.')
     assert hint_of(preview, add_attempts([NOT_RUN, FAIL], [FAIL, PASS])[-1]) is None
+
+
+def test_the_attempt_of_master_that_completed_counts_whatever_other_attempts_did(preview, tests):
+    master = finish(seed.run(tests).id, tests, failed=tests)
+    end(retry_in_process(master), TestStatus.canceled)
+    pull = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
+
+    assert hint_of(preview, pull).startswith(f'All 3 fail in the same way in run {master}, the newest of master')
 
 
 #: The newest run of master, with the difference because of which a run with three crashed tests gets no hint.
@@ -167,6 +152,8 @@ APPROVALS: dict[str, tuple[dict[str, Any], Callable[[RegressionTest, RegressionT
     'the output': (OUTPUT, lambda test, other: expect(test, output='ab'), True),
     # A collation takes them for the same.
     'the output in upper case': (OUTPUT, lambda test, other: expect(test, output='AB'), False),
+    # The output was as expected at the time.
+    'the exit code, and another output': (CODE, lambda test, other: expect(test, 1, 'ab'), False),
     'that nothing is known of the output': (OUTPUT, lambda test, other: forget_output(test), False),
     'that the output belongs to another test': (
         OUTPUT, lambda test, other: other.output_files.append(test.output_files[0]), True),
@@ -196,19 +183,6 @@ def test_a_hint_is_about_the_tests_that_would_run(preview, tests):
 
     assert hint_of(preview, run) == (
         'This test has the result that is expected now: running it again will probably pass.')
-
-
-def test_no_other_sentence_of_a_hint_is_about_what_was_approved_since(preview, tests):
-    finish(seed.run(tests).id, tests, failed=tests[:2])
-    first = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
-    newest = finish(retry_in_process(first), tests, failed=tests)
-
-    tests[0].expected_rc = 139
-
-    assert hint_of(preview, newest) == (
-        '1 of the 3 has the result that is expected now: running it again will probably pass. 2 of the 3 failed each '
-        'time, in the same way. 1 of the 3 fails in the same way in run 1, the newest of master: running them again '
-        'will hardly change that.')
 
 
 def test_a_test_without_a_result_fails_in_no_way(preview, tests):

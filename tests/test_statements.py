@@ -10,9 +10,10 @@ import seed
 from database import db
 from mod_auth.models import User
 from mod_test.models import Test, TestStatus
-from sqlalchemy import select, text
+from sqlalchemy import select
 from support.changes import add_retries
 from support.entry_points import CALLS, SILENT, EntryPoints
+from support.github import AUTHOR, SETTINGS
 from support.histories import end
 from support.statements import record_statements
 
@@ -84,30 +85,27 @@ def test_the_work_of_a_plan_of_the_sweep_grows_with_the_attempts_and_not_with_pa
 # How many connections
 
 
-def read_the_database(_run):
-    """Use a connection of the host's, as a check may."""
-    db.session.execute(text('SELECT 1'))
-
-
 @pytest.mark.parametrize('settings', [{
     'SQLALCHEMY_ENGINE_OPTIONS': {'pool_size': 1, 'max_overflow': 0, 'pool_timeout': 0.1},
-    'RUNS_API_BEFORE_RETRY': read_the_database}])
+    **SETTINGS, 'RUNS_API_CHECKS': True}])
 def test_each_request_each_page_and_an_end_need_one_connection(
-        retry, attempts, verdict, visitor, token, run_id, caplog):
+        retry, attempts, verdict, visitor, token, run_id, github):
+    github.open_pull(7, 'c0ffee', AUTHOR)
     db.session.remove()
 
+    assert visitor.press(run_id) == 202
+    end(run_id + 1)
     for _ in range(2):
         new_run_id = retry(run_id, {'failed_only': True}, key='k').json['new_run_id']
     assert [attempts(run_id).status_code, verdict(run_id).status_code] == [200, 200]
-    assert visitor.press(run_id) == 202
     assert 'runs-api-history' in visitor.page(f'/test/{new_run_id}')
     # With the session of a page, and with a token beside it.
     for headers in ({'X-CSRFToken': visitor.csrf_token(run_id)}, {'Authorization': f'Bearer {token}'}):
         assert visitor.client.open(f'/api/v1/runs/{run_id}/retry', headers=headers) == 200
-    assert 'RUNS_API_BEFORE_RETRY' not in caplog.text
+    assert 'artifacts' in github.asked
 
     end(new_run_id)
-    assert attempts(run_id).json['data'][1]['carried_over'] == 3
+    assert attempts(run_id).json['data'][2]['carried_over'] == 3
 
 
 def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(app, retry, run_id):

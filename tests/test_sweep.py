@@ -6,6 +6,7 @@ Its decisions are in tests/domain/test_sweep.py.
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -48,11 +49,11 @@ class Line(NamedTuple):
 
 
 class Meanwhile:
-    """A check that refuses nothing. While it is called, after the plan, something may happen once."""
+    """Something that may happen once while GitHub is asked, after the tables were read."""
 
     happen: Callable[[], object] | None = None
 
-    def __call__(self, _run):
+    def __call__(self):
         """Let it happen."""
         happen, self.happen = self.happen, None
         if happen:
@@ -60,15 +61,22 @@ class Meanwhile:
 
 
 @pytest.fixture
-def meanwhile():
-    """The check of each retry."""
-    return Meanwhile()
+def meanwhile(github, monkeypatch):
+    """Have something happen while GitHub is asked."""
+    meanwhile, answer = Meanwhile(), github.get_pull
+
+    def get_pull(number):
+        meanwhile()
+        return answer(number)
+
+    monkeypatch.setattr(github, 'get_pull', get_pull)
+    return meanwhile
 
 
 @pytest.fixture
-def app_settings(settings, meanwhile):
+def app_settings(settings):
     """The settings of a platform that allows a run one automatic retry."""
-    return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1, 'RUNS_API_BEFORE_RETRY': meanwhile, **settings}
+    return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1, **settings}
 
 
 @dataclass
@@ -109,6 +117,12 @@ class Scene:
         self.tests[2].expected_rc = 1
         db.session.commit()
         return run_id
+
+    def red_run(self, **configuration):
+        """Add a completed run of the first of the three tests, which failed."""
+        run = seed.run(self.tests[:1], **{'test_type': TestType.pull_request, 'branch': 'pull_request', 'pr_nr': PR,
+                                          'commit': COMMIT, **configuration})
+        return finish(run.id, self.tests[:1], failed=self.tests[:1])
 
 
 @pytest.fixture
@@ -207,41 +221,25 @@ def test_a_retry_with_a_newer_attempt_has_been_retried(scene):
     assert scene.sweep() == []
 
 
-@pytest.mark.parametrize(('failed', 'taken'), [(0, []), (1, ['retried'])])
-def test_a_failed_only_retry_that_failed_runs_its_own_tests_again_unless_they_passed(scene, failed, taken):
+def test_a_failed_only_retry_that_ended_without_results_runs_its_own_tests_again(scene):
     scene.run('Canceled by admin')
     full, canceled = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
     end(canceled)
-    finish(full, scene.tests, failed=scene.tests[1:1 + failed])
+    # It does not matter that they passed elsewhere.
+    finish(full, scene.tests)
 
-    assert [line.what for line in scene.sweep()] == taken
-    assert scene.rows.selection(canceled + 1) == [test.id for test in scene.tests[1:] if taken]
+    assert scene.sweep() == [Line(canceled, 'retried', TIME_LIMIT, canceled + 1)]
+    assert scene.rows.selection(canceled + 1) == [test.id for test in scene.tests[1:]]
 
 
 def test_a_failed_only_retry_that_lost_only_its_end_is_retried_in_full(scene):
     scene.run('Canceled by admin')
-    full, lost = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
-    # Another attempt proves it only if it has completed.
-    report(full, scene.tests)
-    end(full, 'Canceled by admin')
+    lost = retry_run(1, failed_only=True).new_run_id
     report(lost, scene.tests[1:])
     end(lost)
 
     assert scene.sweep() == [Line(lost, 'retried', TIME_LIMIT, lost + 1)]
     assert scene.rows.selection(lost + 1) == [test.id for test in scene.tests]
-
-
-def test_a_pass_in_the_retry_itself_does_not_leave_it_alone(scene):
-    scene.run('Canceled by admin')
-    full, canceled, incomplete = (retry_run(1, failed_only=only).new_run_id for only in (False, False, True))
-    finish(full, scene.tests, failed=scene.tests[1:2])
-    report(canceled, scene.tests[2:], failed=scene.tests[2:])
-    end(canceled, 'Canceled by admin')
-    # The other failure is carried over.
-    report(incomplete, scene.tests[1:2])
-    complete(incomplete)
-
-    assert steps(scene.sweep()) == [(incomplete, 'retried')]
 
 
 @pytest.fixture
@@ -275,22 +273,6 @@ def test_an_approved_output_is_found_for_a_week_however_many_rows_are_older_than
     output.correct = produced
 
     assert steps(scene.sweep()) == [(run_id, 'retried')]
-
-
-@pytest.mark.usefixtures('small_batches')
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
-def test_a_retry_is_completed_for_two_days_however_many_rows_are_older_than_a_day(scene):
-    scene.run('Canceled by admin', ago=100 * HOUR)
-    retry = retry_run(1, failed_only=True).new_run_id
-    with before_statements(Engine, 'INSERT INTO run_carried_over', fail):
-        write(retry, TestStatus.completed, ago=47 * HOUR)
-        db.session.commit()
-    other = scene.run('A new word', number=1, ago=40 * HOUR)
-    for _ in range(4):
-        write(other, TestStatus.canceled, 'A new word', ago=40 * HOUR)
-    db.session.commit()
-
-    assert steps(scene.sweep()) == [(retry, 'carried over')]
 
 
 def test_the_number_of_statements_does_not_depend_on_the_history(scene):
@@ -343,7 +325,8 @@ REASONS = {
     f'Pull request {PR} is closed.': (lambda scene: scene.github.close_pull(PR), PULL),
     f'The author of pull request {PR} is blocked.': (lambda _: seed.add(BlockedUsers(user_id=AUTHOR)), PULL),
     'the platform looks at the newest ones only.': (
-        lambda scene: scene.github.lose_build(COMMIT), [*PULL, 'artifacts'])}
+        lambda scene: scene.github.lose_build(COMMIT), [*PULL, 'artifacts']),
+    'test 1 failed in run 2 of the same commit': (lambda scene: scene.red_run(pr_nr=PR + 1), [])}
 
 
 @pytest.mark.parametrize('why', REASONS)
@@ -359,10 +342,18 @@ def test_a_run_waits_for_a_reason_and_github_is_queried_no_more_than_necessary(s
         assert scene.github.asked == asked
 
 
+def test_of_two_runs_whose_fork_is_unknown_the_newer_one_counts(scene):
+    old, new = scene.run(), scene.run('PR closed')
+    db.session.execute(update(Test).values(fork_id=None))
+    db.session.commit()
+
+    assert scene.sweep() == [Line(old, 'waiting', f'run {new} of the same commit is newer')]
+
+
 def test_a_newer_run_or_the_maintenance_of_something_else_is_no_reason_to_wait(scene):
     run = scene.run()
     others: list[dict[str, Any]] = [
-        {'platform': TestPlatform.windows}, {'github': FORK}, {'pr_nr': PR + 1},
+        {'platform': TestPlatform.windows}, {'github': FORK}, {'pr_nr': PR + 1}, {'branch': 'by-hand'},
         {'commit': '0ff', 'pr_nr': 0, 'branch': 'master', 'test_type': TestType.commit}]
     for configuration in others:
         scene.run('A new word', **configuration)
@@ -372,25 +363,45 @@ def test_a_newer_run_or_the_maintenance_of_something_else_is_no_reason_to_wait(s
     assert steps(scene.sweep()) == [(run, 'retried')]
 
 
-def test_checks_fail_closed_and_the_next_sweep_calls_them_again(scene):
+@pytest.mark.parametrize(('question', 'why'), [
+    (f'pull request {PR}', f'GitHub gave no answer about pull request {PR}.'),
+    ('artifacts', 'GitHub gave no answer about the build of run 1.')])
+def test_the_conditions_fail_closed_and_the_next_sweep_asks_again(scene, question, why):
     run = scene.run()
-    scene.github.faults = {'artifacts': TimeoutError()}
-    assert scene.sweep() == [Line(run, 'waiting', 'The check build_artifact_exists gave no answer.')]
+    scene.github.faults = {question: TimeoutError()}
+    assert scene.sweep() == [Line(run, 'waiting', why)]
 
     scene.github.faults.clear()
     assert steps(scene.sweep()) == [(run, 'retried')]
+
+
+@pytest.mark.parametrize('settings', [{'GITHUB_TOKEN': ''}])
+def test_without_a_token_for_github_every_retry_waits(scene, caplog):
+    run = scene.run()
+
+    assert scene.sweep() == [Line(run, 'waiting', f'GitHub gave no answer about pull request {PR}.')]
+    assert (scene.github.asked, caplog.messages) == ([], [])
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1}])
+def test_a_run_takes_a_slot_only_after_github_allowed_it(scene):
+    closed, allowed = scene.run(number=1), scene.run(number=2)
+    scene.github.close_pull(PR + 1)
+
+    assert steps(scene.sweep()) == [(closed, 'waiting'), (allowed, 'retried')]
 
 
 #: By what happens: the steps of the two runs, and the number of retries.
 MEANWHILE = {
     'the run is canceled': (lambda scene, run, other: end(run, 'Canceled by admin'), ['waiting', 'retried'], 1),
     'the run is retried': (lambda scene, run, other: retry_run(run), ['waiting', 'retried'], 2),
-    'another sweep takes its steps': (lambda scene, run, other: scene.sweep(), [], 2),
+    # The second run has an attempt in the queue when it comes to it.
+    'another sweep takes its steps': (lambda scene, run, other: scene.sweep(), ['waiting'], 2),
     'the other is canceled': (lambda scene, run, other: end(other, 'Canceled by admin'), ['retried', 'waiting'], 1)}
 
 
 @pytest.mark.parametrize('happens', MEANWHILE)
-def test_a_step_checks_again_whether_it_is_due_after_the_checks_were_called(scene, meanwhile, happens):
+def test_a_step_checks_again_whether_it_is_due_after_github_was_asked(scene, meanwhile, happens):
     run, other = scene.run(results=0), scene.run(number=1, results=0)
     happen, expected, retries = MEANWHILE[happens]
     meanwhile.happen = lambda: happen(scene, run, other)
@@ -399,7 +410,8 @@ def test_a_step_checks_again_whether_it_is_due_after_the_checks_were_called(scen
 
     assert [line.what for line in lines] == expected
     assert {line.why for line in lines if line.what == 'waiting'} <= {
-        f'Run {one} is not as it was when its retry was planned.' for one in (run, other)}
+        f'Run {other + 2}, an attempt of the same run, is still queued.',
+        *(f'Run {one} is not as it was when its retry was planned.' for one in (run, other))}
     assert len(scene.rows.of('run_retry')) == retries
 
 
@@ -450,14 +462,18 @@ def test_a_run_whose_failures_were_approved_since_is_retried_with_these_tests_on
     assert scene.sweep() == []
 
 
-def test_an_approved_run_waits_if_another_first_run_has_its_commit_and_platform(scene):
-    scene.run('PR closed', platform=TestPlatform.windows)
-    first = scene.approved_run()
-    assert steps(scene.sweep('--dry-run')) == [(first, 'retried')]
+def test_a_run_of_which_a_passed_test_would_fail_today_is_not_retried(scene):
+    scene.approved_run()
+    scene.tests[0].output_files[0].correct = seed.digest()
 
-    other = scene.run('PR closed', pr_nr=PR + 1)
+    assert scene.sweep() == []
 
-    assert scene.sweep() == [Line(first, 'waiting', f'run {other} is of the same commit')]
+
+def test_a_failure_of_which_no_exit_code_was_expected_at_the_time_may_be_approved(scene):
+    scene.tests[2].expected_rc = None
+    run = scene.approved_run()
+
+    assert steps(scene.sweep()) == [(run, 'retried')]
 
 
 def test_only_the_newest_attempt_is_retried_for_an_approval(scene):
@@ -513,32 +529,83 @@ def test_the_number_of_statements_does_not_depend_on_the_approved_runs(scene):
             scene.sweep('--dry-run')
         counts.append(len(sent))
 
-    # Each run has its checks, which query the database twice.
+    # Each run has its conditions, of which the tables decide two.
     assert counts[1] - counts[0] == counts[2] - counts[1] <= 3
 
 
-# The circuit breaker
+# A status belongs to a commit
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 5}])
-def test_the_breaker_is_open_on_its_platform_until_a_run_completes(scene, monkeypatch):
-    monkeypatch.setattr('mod_runs_api.service.sweep.COMPLETED_RUNS_READ', 2)
-    early, late = (scene.run(None, results=3, number=number) for number in (7, 8))
-    empty = [scene.run('Canceled by admin', number=number) for number in (12, 13)]
+@pytest.mark.parametrize('add', [Scene.run, Scene.approved_run])
+def test_a_run_waits_if_another_run_of_its_commit_stands_against_it(scene, add):
+    run_id = add(scene)
+    red = scene.red_run(branch='by-hand')
+
+    assert scene.sweep() == [Line(run_id, 'waiting', f'test 1 failed in run {red} of the same commit')]
+
+
+@pytest.mark.parametrize('configuration', [{'platform': TestPlatform.windows}, {'commit': '0ff'}])
+def test_a_run_of_another_platform_or_commit_stands_against_nothing(scene, configuration):
+    run_id = scene.run()
+    scene.red_run(pr_nr=PR + 1, **configuration)
+
+    assert steps(scene.sweep()) == [(run_id, 'retried')]
+
+
+def test_a_run_of_the_pull_request_before_it_was_opened_again_stands_against_nothing(scene):
+    scene.red_run()
+    run_id = scene.run()
+
+    assert steps(scene.sweep()) == [(run_id, 'retried')]
+
+
+def test_runs_without_a_pull_request_stand_against_one_another(scene):
+    of_master = {'pr_nr': 0, 'branch': 'master', 'test_type': TestType.commit}
+    scene.github.build(COMMIT)
+    red, run_id = scene.red_run(**of_master), scene.run(**of_master)
+
+    assert scene.sweep() == [Line(run_id, 'waiting', f'test 1 failed in run {red} of the same commit')]
+
+
+def test_a_retry_of_another_run_is_the_one_that_counts_and_a_red_one_is_not_hidden_by_a_green_one(scene):
+    run_id, healed, red = scene.run(), scene.red_run(pr_nr=PR + 1), scene.red_run(pr_nr=PR + 2)
+    finish(retry_run(healed).new_run_id, scene.tests[:1])
+    finish(seed.run(scene.tests, commit=COMMIT, pr_nr=PR + 3).id, scene.tests)
+
+    assert scene.sweep() == [Line(run_id, 'waiting', f'test 1 failed in run {red} of the same commit')]
+
+
+def test_a_run_waits_if_another_run_of_its_commit_fails_after_the_plan(scene, meanwhile):
+    run_id = scene.run()
+    meanwhile.happen = lambda: scene.red_run(branch='by-hand')
+
+    assert steps(scene.sweep()) == [(run_id, 'waiting')]
+    assert scene.rows.retries == []
+
+
+def test_the_number_of_statements_does_not_depend_on_the_other_runs_of_a_commit(scene):
+    scene.run()
+    counts = []
     for number in range(1, 4):
-        scene.run(number=number)
-    *others, last = [line.new_run_id for line in scene.sweep()]
-    for failed in others:
-        end(failed)
-    complete(early)
-    end(last)
-    run, windows = scene.run(number=10), scene.run(number=11, platform=TestPlatform.windows)
+        scene.red_run(pr_nr=PR + number)
+        with record_statements(Engine) as sent:
+            scene.sweep('--dry-run')
+        counts.append(len(sent))
 
-    assert {(run, 'waiting'), (windows, 'retried')} <= {*steps(scene.sweep('--dry-run'))}
-    # Of the completions, the newest are read.
-    for completed, step in ((late, 'retried'), (empty[0], 'retried'), (empty[1], 'waiting')):
-        complete(completed)
-        assert (run, step) in steps(scene.sweep('--dry-run'))
+    assert counts[0] == counts[1] == counts[2]
+
+
+def test_a_run_waits_while_another_attempt_of_it_runs(scene):
+    scene.run('Canceled by admin')
+    newest = retry_run(1).new_run_id
+    end(newest)
+    restart_run(1)
+    write(1, TestStatus.testing)
+
+    assert scene.sweep() == [Line(newest, 'waiting', 'Run 1, an attempt of the same run, is still running.')]
+
+
+# How many at once
 
 
 def test_as_many_automatic_attempts_are_read_as_may_be_in_flight(scene, monkeypatch):
@@ -576,6 +643,14 @@ def test_a_lost_machine_ends_its_run_and_the_status_of_its_commit_is_error(scene
     assert scene.github.statuses == [
         {'commit': COMMIT, 'state': 'error', 'description': LOST_MACHINE, 'context': 'CI - linux'}]
     assert steps(scene.sweep()) == [(run, 'waiting')]
+
+
+def test_a_lost_machine_ends_its_own_queued_run_and_no_other(scene):
+    lost, queued = (seed.run(scene.tests).id for _ in range(2))
+    seed.machine(lost, ago=LONG)
+
+    assert scene.sweep() == [Line(lost, 'ended', LOST_MACHINE)]
+    assert scene.rows.of('test_progress', test_id=queued) == []
 
 
 @pytest.mark.parametrize(('machines', 'progress', 'is_ended'), [
@@ -660,14 +735,23 @@ def test_a_newer_run_keeps_its_commit_status(scene, newer):
     assert scene.github.statuses == []
 
 
-@pytest.mark.parametrize(('settings', 'is_logged'), [({}, True), ({'GITHUB_TOKEN': ''}, False)])
-def test_a_run_is_ended_although_github_does_not_answer(scene, caplog, is_logged):
+def test_a_run_is_ended_although_github_does_not_take_its_status(scene, caplog):
     run = scene.run(None, ago=LONG)
     scene.github.faults = {'status': TimeoutError()}
 
     assert steps(scene.sweep()) == [(run, 'ended')]
     assert scene.github.statuses == []
-    assert (f'sweep: the commit status of run {run} is not posted: TimeoutError' in caplog.messages) == is_logged
+    assert f'sweep: the commit status of run {run} is not posted: TimeoutError' in caplog.messages
+
+
+@pytest.mark.parametrize(('settings', 'has_library'), [({'GITHUB_TOKEN': ''}, True), ({}, False)])
+def test_a_run_is_ended_without_a_status_where_github_cannot_be_asked(scene, caplog, monkeypatch, has_library):
+    if not has_library:
+        monkeypatch.setitem(sys.modules, 'github', None)
+    run = scene.run(None, ago=LONG)
+
+    assert steps(scene.sweep()) == [(run, 'ended')]
+    assert (scene.github.statuses, caplog.messages) == ([], [])
 
 
 # The command

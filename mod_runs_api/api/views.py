@@ -56,9 +56,9 @@ def _refuse_fields_in_query() -> None:
 
 def preview(run_id: str) -> Answer:
     """Preview a retry."""
-    # Checks may query GitHub: for those who might go on, and not only to learn the headers.
-    calls_checks = request.method == 'GET' and may_retry()
-    return Answer(preview_retry(extension_state(), _to_id(run_id), calls_checks=calls_checks))
+    # GitHub is asked for those who might go on, and not only to learn the headers.
+    asks_github = request.method == 'GET' and may_retry()
+    return Answer(preview_retry(extension_state(), _to_id(run_id), asks_github=asks_github))
 
 
 def attempts(run_id: str, limit: int, offset: int) -> Answer:

@@ -41,6 +41,16 @@ def read_attempt_ids(db: Database, root_id: int) -> list[int]:
     return sorted(db.connection.scalars(select(select_attempts(db, [root_id]).c.run_id)))
 
 
+def read_attempt_ids_of(db: Database, root_ids: Collection[int]) -> dict[int, list[int]]:
+    """Return the attempts of each root run that has any, ordered by run id."""
+    attempts = select_attempts(db, root_ids)
+    run_ids: dict[int, list[int]] = {}
+    for root_id, run_id in db.connection.execute(
+            select(attempts.c.root_id, attempts.c.run_id).order_by(attempts.c.run_id)):
+        run_ids.setdefault(root_id, []).append(run_id)
+    return run_ids
+
+
 def read_machine_starts(db: Database, run_ids: Collection[int]) -> dict[int, list[datetime | str]]:
     """Return the start times of the machines of these runs."""
     machine = db.host.GcpInstance

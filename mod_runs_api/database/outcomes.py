@@ -1,64 +1,82 @@
 """Reading the rows that the outcomes of regression tests depend on. ``domain/outcomes.py`` decides."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, exists, func, or_, select, true
+from sqlalchemy import and_, case, exists, func, select
 
-from ..domain.outcomes import DifferingFile, Evidence, File, Result, RunTests
+from ..domain.outcomes import Catalogue, DifferingFile, Evidence, File, Result, RunTests
 from . import BY_PRIMARY_KEY, Database, as_bytes
 from .carry_over import read_marks
 from .runs import read_active
 
-
-def read_tests(db: Database, run_ids: Sequence[int]) -> dict[int, RunTests]:
-    """Return the tests of each run: its results, their marks, and the selected tests."""
-    selected = _read_selected_with_category(db, run_ids)
-    # A run without rows ran every test of its time. The tests that are active now stand for its unknown selection.
-    active = {} if all(selected.values()) else _read_active_with_category(db)
-    results, marks = _read_results(db, run_ids), read_marks(db, run_ids)
-    return {run_id: RunTests(results[run_id], tests or active, bool(tests), marks[run_id])
-            for run_id, tests in selected.items()}
+#: The run and the test of a result.
+Key = tuple[int, int]
 
 
-def _read_selected_with_category(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, bool]]:
-    """Return the selected tests of each run, each with whether it is in a category."""
-    customized = db.host.CustomizedTest
-    selected: dict[int, dict[int, bool]] = {run_id: {} for run_id in run_ids}
-    for run_id, test_id, in_category in db.read_about(
-            run_ids, select(customized.test_id, customized.regression_id, is_in_category(db, customized.regression_id))
-            .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None))):
-        selected[run_id][test_id] = in_category
-    return selected
+def read_catalogue(db: Database) -> Catalogue:
+    """Return the regression tests of the platform, as they are now."""
+    test, link = db.host.RegressionTest, db.host.regressionTestLinkTable.c
+    rows = db.connection.execute(select(test.id, test.active, exists().where(link.regression_id == test.id))).all()
+    return Catalogue(active={test_id for test_id, is_active, _ in rows if is_active},
+                     in_category={test_id for test_id, _, in_category in rows if in_category})
 
 
-def _read_active_with_category(db: Database) -> dict[int, bool]:
-    """Return the tests that are active now, each with whether it is in a category."""
+def read_tests(db: Database, run_ids: Sequence[int], catalogue: Catalogue) -> dict[int, RunTests]:
+    """Return the tests of each run: its results, their marks, and the selected tests without a result."""
+    selected, results, marks = _read_without_result(db, run_ids), _read_results(db, run_ids), read_marks(db, run_ids)
+    tests = {}
+    for run_id in run_ids:
+        # A run without rows ran every test of its time. The tests that are active now stand for its selection.
+        without_result = selected.get(run_id, catalogue.active - results[run_id].keys())
+        tests[run_id] = RunTests(results[run_id], without_result, catalogue.in_category, run_id in selected,
+                                 marks[run_id])
+    return tests
+
+
+def read_today(db: Database, tests: Mapping[int, RunTests]) -> dict[int, RunTests]:
+    """Add what is expected today to the tests of each run."""
     test = db.host.RegressionTest
-    return {test_id: in_category for test_id, in_category in db.connection.execute(
-        select(test.id, is_in_category(db, test.id)).where(test.active == true()))}
+    expected_rc = {test_id: code for test_id, code in db.read_about(tests, select(test.id, test.expected_rc))}
+    differing = _read_differing(db, tests.keys(), today=True)
+    return {run_id: of_run._replace(today={
+        test_id: result._replace(expected_rc=expected_rc.get(test_id), differing=differing.get((run_id, test_id), ()))
+        for test_id, result in of_run.results.items()}) for run_id, of_run in tests.items()}
+
+
+def _read_without_result(db: Database, run_ids: Sequence[int]) -> dict[int, set[int]]:
+    """Return the selected tests without a result of each run for which tests were selected."""
+    customized, result = db.host.CustomizedTest, db.host.TestResult
+    tests: dict[int, set[int]] = {}
+    # None stands for all selected tests with a result.
+    for run_id, test_id in db.read_about(
+            run_ids, select(customized.test_id, case((result.test_id.is_(None), customized.regression_id))).distinct()
+            .with_hint(result, BY_PRIMARY_KEY)
+            .outerjoin_from(customized, result, and_(result.test_id == customized.test_id,
+                                                     result.regression_test_id == customized.regression_id))
+            .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None))):
+        tests.setdefault(run_id, set()).update(() if test_id is None else (test_id,))
+    return tests
 
 
 def _read_results(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, Result]]:
-    result, test = db.host.TestResult, db.host.RegressionTest
-    statement = (select(result.test_id, result.regression_test_id, result.exit_code, result.expected_rc,
-                        test.expected_rc, result.runtime)
+    result = db.host.TestResult
+    statement = (select(result.test_id, result.regression_test_id, result.exit_code, result.expected_rc, result.runtime)
                  .with_hint(result, BY_PRIMARY_KEY)
-                 .outerjoin_from(result, test, test.id == result.regression_test_id)
                  .where(result.test_id.in_(run_ids)))
     without_file, differing = _read_outputs_without_file(db, run_ids), _read_differing(db, run_ids)
     results: dict[int, dict[int, Result]] = {run_id: {} for run_id in run_ids}
-    for run_id, test_id, exit_code, expected_rc, expected_rc_today, runtime in db.read_about(run_ids, statement):
+    for run_id, test_id, exit_code, expected_rc, runtime in db.read_about(run_ids, statement):
         key = run_id, test_id
         results[run_id][test_id] = Result(exit_code, expected_rc, without_file.get(key, ()), differing.get(key, ()),
-                                          expected_rc_today, runtime or 0)
+                                          runtime or 0)
     return results
 
 
-def _read_outputs_without_file(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int], list[bool | None]]:
-    """Return whether each expected output without a file is ignored, by the run and the test of a result."""
+def _read_outputs_without_file(db: Database, run_ids: Sequence[int]) -> dict[Key, list[bool | None]]:
+    """Return whether each expected output without a file is ignored."""
     result, file, output = db.host.TestResult, db.host.TestResultFile, db.host.RegressionTestOutput
-    outputs: dict[tuple[int, int], list[bool | None]] = defaultdict(list)
+    outputs: dict[Key, list[bool | None]] = defaultdict(list)
     for run_id, test_id, is_ignored in db.read_about(
             run_ids, select(result.test_id, result.regression_test_id, output.ignore)
             .with_hint(file, BY_PRIMARY_KEY)
@@ -70,32 +88,29 @@ def _read_outputs_without_file(db: Database, run_ids: Sequence[int]) -> dict[tup
     return outputs
 
 
-def _read_differing(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int], Collection[DifferingFile]]:
-    """Return the files that are not what was expected at the time, or not what is expected today, by run and test."""
+def _read_differing(db: Database, run_ids: Collection[int], *,
+                    today: bool = False) -> dict[Key, Collection[DifferingFile]]:
+    """Return the files that are not what was expected at the time, or with ``today`` what is expected today."""
     file, output, variant = db.host.TestResultFile, db.host.RegressionTestOutput, db.host.RegressionTestOutputFiles
-    # A file that was as expected has no ``got``.
-    was_expected, produced = file.got.is_(None), as_bytes(func.coalesce(file.got, file.expected))
-    # NULL if the test no longer has the output.
-    expected_today = as_bytes(case((output.id.is_not(None), func.coalesce(output.correct, ''))))
+    produced = as_bytes(func.coalesce(file.got, file.expected))
     # A file has a row for each variant that is accepted for its output.
-    statement = (select(file.test_id, file.regression_test_id, file.regression_test_output_id, produced, was_expected,
-                        expected_today, as_bytes(variant.file_hashes))
+    statement = (select(file.test_id, file.regression_test_id, file.regression_test_output_id, produced,
+                        as_bytes(variant.file_hashes))
                  .with_hint(file, BY_PRIMARY_KEY)
-                 .outerjoin_from(file, output, and_(output.id == file.regression_test_output_id,
-                                                    output.regression_id == file.regression_test_id))
-                 .outerjoin(variant, variant.regression_test_output_id == file.regression_test_output_id)
-                 .where(file.test_id.in_(run_ids), or_(~was_expected, produced != expected_today)))
-    files: dict[tuple[int, int], dict[int, DifferingFile]] = defaultdict(dict)
-    for run_id, test_id, output_id, *of_file, accepted in db.read_about(run_ids, statement):
-        hash_produced, was_expected_then, hash_today = of_file
-        one = DifferingFile(hash_produced, set(), bool(was_expected_then), hash_today)
-        files[run_id, test_id].setdefault(output_id, one).accepted.add(accepted)
+                 .outerjoin_from(file, variant, variant.regression_test_output_id == file.regression_test_output_id)
+                 .where(file.test_id.in_(run_ids)))
+    if today:
+        # A file of an output that the test no longer has does not count.
+        statement = (statement.join(output, and_(output.id == file.regression_test_output_id,
+                                                 output.regression_id == file.regression_test_id))
+                     .where(produced != as_bytes(func.coalesce(output.correct, ''))))
+    else:
+        # A file that was as expected has no ``got``.
+        statement = statement.where(file.got.is_not(None))
+    files: dict[Key, dict[int, DifferingFile]] = defaultdict(dict)
+    for run_id, test_id, output_id, hash_produced, accepted in db.read_about(run_ids, statement):
+        files[run_id, test_id].setdefault(output_id, DifferingFile(hash_produced, set())).accepted.add(accepted)
     return {key: by_output.values() for key, by_output in files.items()}
-
-
-def is_in_category(db: Database, regression_test_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
-    """Return the condition that a regression test is in a category."""
-    return exists().where(db.host.regressionTestLinkTable.c.regression_id == regression_test_id)
 
 
 def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, Sequence[int]]:
@@ -117,16 +132,16 @@ def read_evidence(db: Database, run_ids: Sequence[int],
     result, file = db.host.TestResult, db.host.TestResultFile
     rows = db.connection.execute(
         select(result.regression_test_id, result.test_id, result.exit_code, result.expected_rc,
-               file.regression_test_output_id, file.expected, func.coalesce(file.got, file.expected))
+               file.regression_test_output_id, file.expected, file.got)
         .outerjoin_from(result, file, and_(file.test_id == result.test_id,
                                            file.regression_test_id == result.regression_test_id))
         .where(result.test_id.in_(run_ids), result.regression_test_id.in_(regression_test_ids)))
     codes: dict[tuple[int, int], tuple[int | None, int | None]] = {}
-    hashes: dict[tuple[int, int], dict[int, tuple[str, str]]] = defaultdict(dict)
-    for regression_test_id, run_id, exit_code, expected_rc, output_id, expected, produced in rows:
+    hashes: dict[tuple[int, int], dict[int, tuple[str, str | None]]] = defaultdict(dict)
+    for regression_test_id, run_id, exit_code, expected_rc, output_id, expected, got in rows:
         codes[regression_test_id, run_id] = exit_code, expected_rc
         if output_id is not None:
-            hashes[regression_test_id, run_id][output_id] = expected, produced
+            hashes[regression_test_id, run_id][output_id] = expected, got
     oldest = _find_oldest_runs(db, {output_id for files in hashes.values() for output_id in files})
     return {(test_id, run_id): Evidence(*codes[test_id, run_id], {
         output_id: File(*of_file, oldest[output_id])

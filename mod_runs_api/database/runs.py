@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, false, func, or_, select, true
 from sqlalchemy.orm import aliased
 
-from ..domain.run import COMMIT, MASTER, MAX_ID, PULL_REQUEST, PULL_REQUEST_BRANCH, NewerRun, PullRequest, Run
+from ..domain.run import COMMIT, MASTER, MAX_ID, PULL_REQUEST, PULL_REQUEST_BRANCH, NewerRun, Run
 from ..errors import RunNotFound
 from ..host.models import TestModel
 from . import Database, as_bytes, as_text, has_rows
@@ -57,34 +57,38 @@ def find_superseding(db: Database, run: Run) -> int | None:
 
 
 def find_newest_runs(db: Database, run_ids: Collection[int]) -> dict[int, NewerRun]:
-    """Return the newest run of the same commit, platform, pull request and fork for each run that has a newer one."""
+    """Return the newest run of the same configuration and commit for each run that has a newer one."""
     run, newer, retry, retry_of_newer = db.host.Test, aliased(db.host.Test), db.run_retry.c, db.run_retry.alias()
     is_attempt = retry_of_newer.c.root_run_id == func.coalesce(retry.root_run_id, run.id)
     return {run_id: NewerRun(newest_id, bool(has_newer_attempt)) for run_id, newest_id, has_newer_attempt in
             db.read_about(run_ids, (
                 select(run.id, func.max(newer.id), func.max(case((is_attempt, 1), else_=0)))
                 .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
-                .join(newer, and_(_is_newer(newer, run), newer.pr_nr == run.pr_nr,
-                                  newer.fork_id.is_not_distinct_from(run.fork_id)))
+                .join(newer, and_(_is_newer(newer, run), _is_of_the_same(newer, run)))
                 .outerjoin(retry_of_newer, retry_of_newer.c.run_id == newer.id)
                 # Commits have no index. Without the oldest id here, the server may join the whole table.
                 .where(run.id.in_(run_ids), newer.id > min(run_ids, default=0))
                 .group_by(run.id)))}
 
 
-def find_newest_of_others(db: Database, run_ids: Collection[int]) -> dict[int, int]:
-    """Return for each run the newest run of its commit and platform that is no attempt of it, if there is one."""
-    # The pull request, fork and branch do not matter. Commits have no index, so all runs are read.
+def find_others_of_commit(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
+    """Return for each run the other root runs of its commit and platform, which may have been deleted."""
+    # Commits have no index, so all runs are read.
     run, other, retry, retry_of_other = db.host.Test, aliased(db.host.Test), db.run_retry.c, db.run_retry.alias()
     root_id, root_id_of_other = (func.coalesce(record.root_run_id, one.id) for record, one in (
         (retry, run), (retry_of_other.c, other)))
-    return {run_id: other_id for run_id, other_id in db.read_about(run_ids, (
-        select(run.id, func.max(other.id))
-        .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
-        .join(other, _has_same_commit(other, run))
-        .outerjoin(retry_of_other, retry_of_other.c.run_id == other.id)
-        .where(run.id.in_(run_ids), root_id_of_other != root_id)
-        .group_by(run.id)))}
+    others: dict[int, set[int]] = {run_id: set() for run_id in run_ids}
+    for run_id, root_id_found in db.read_about(run_ids, (
+            select(run.id, root_id_of_other).distinct()
+            .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
+            .join(other, _has_same_commit(other, run))
+            .outerjoin(retry_of_other, retry_of_other.c.run_id == other.id)
+            # A pull request that was opened again replaces its older runs. A run by hand on master cannot be told from
+            # one of a push.
+            .where(run.id.in_(run_ids), root_id_of_other != root_id,
+                   or_(run.pr_nr == 0, ~_is_of_the_same(other, run))))):
+        others[run_id].add(root_id_found)
+    return others
 
 
 def is_newest_of_commit(db: Database, run_id: int) -> bool:
@@ -99,24 +103,33 @@ def _is_newer(newer: type[TestModel], run: type[TestModel]) -> ColumnElement[boo
     return and_(newer.id > run.id, _has_same_commit(newer, run))
 
 
+def _is_of_the_same(other: type[TestModel], run: type[TestModel]) -> ColumnElement[bool]:
+    """Return the condition that two runs have the same pull request, fork and branch."""
+    return and_(other.pr_nr == run.pr_nr, other.fork_id.is_not_distinct_from(run.fork_id),
+                as_bytes(other.branch) == as_bytes(run.branch))
+
+
 def _has_same_commit(other: type[TestModel], run: type[TestModel]) -> ColumnElement[bool]:
     """Return the condition that two runs have the same commit and platform, to which a commit status belongs."""
     return and_(as_bytes(other.commit) == as_bytes(run.commit), other.platform == run.platform)
 
 
-def find_newest_run(db: Database, pull_request: PullRequest, platform: str) -> int | None:
-    """Return the newest run of a pull request's head that is not a retry. If the head is unknown, any commit counts."""
+def find_newest_run(db: Database, repository: str, pr_nr: int, platform: str, head_commit: str | None) -> int | None:
+    """
+    Return the newest run of a pull request that is not a retry; of any commit if its head is not known.
+
+    ``repository`` is the end of the repository's address, as in ``Fork.github``.
+    """
     run, fork, retry = db.host.Test, db.host.Fork, db.run_retry.c
-    head = pull_request.head_commit
     return db.connection.scalar(
         select(run.id)
         .outerjoin_from(run, db.run_retry, retry.run_id == run.id)
-        .where(run.pr_nr == pull_request.number, as_text(run.test_type) == PULL_REQUEST,
+        .where(run.pr_nr == pr_nr, as_text(run.test_type) == PULL_REQUEST,
                _is(run.branch, PULL_REQUEST_BRANCH), as_text(run.platform) == platform, retry.run_id.is_(None),
-               true() if head is None else _is(run.commit, head),
+               true() if head_commit is None else _is(run.commit, head_commit),
                # GitHub ignores upper and lower case in names. MariaDB would read all runs for a join.
                has_rows(select(fork.id).where(
-                   fork.id == run.fork_id, fork.github.iendswith(pull_request.repository, autoescape=True))))
+                   fork.id == run.fork_id, fork.github.iendswith(repository, autoescape=True))))
         .order_by(run.id.desc()).limit(1))
 
 

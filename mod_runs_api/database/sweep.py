@@ -1,12 +1,13 @@
 """Reading and writing for the sweep."""
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 
-from sqlalchemy import String, insert, literal, select, true, union
+from sqlalchemy import String, func, insert, literal, select, true, union
 
 from .. import clock
 from ..domain.progress import CANCELED, ProgressRow
-from ..domain.sweep import AutomaticAttempt, SignsOfLife
+from ..domain.sweep import SignsOfLife
 from . import BY_PRIMARY_KEY, Database, as_bytes, as_text
 from .progress import columns_of_progress, has_ended, is_first_completed, last_progress_id_of
 
@@ -80,14 +81,15 @@ def read_under_maintenance(db: Database) -> set[str]:
     return set(db.connection.scalars(select(as_text(maintenance.platform)).where(maintenance.disabled == true())))
 
 
-def read_automatic_attempts(db: Database, platform: str, count: int) -> list[AutomaticAttempt]:
-    """Return the newest automatic attempts of a platform, the newest first."""
+def count_in_flight(db: Database, platform: str, since: datetime, at_most: int) -> int:
+    """Return how many of the newest automatic attempts of a platform, created since then, have not ended."""
     run, retry = db.host.Test, db.run_retry.c
-    return [AutomaticAttempt(run_id, created_at) for run_id, created_at in db.connection.execute(
-        select(retry.run_id, retry.created_at)
-        .join_from(db.run_retry, run, run.id == retry.run_id)
-        .where(retry.automatic == true(), as_text(run.platform) == platform)
-        .order_by(retry.run_id.desc()).limit(count))]
+    # The times of retries have no index.
+    newest = (select(retry.run_id, retry.created_at).join_from(db.run_retry, run, run.id == retry.run_id)
+              .where(retry.automatic == true(), as_text(run.platform) == platform)
+              .order_by(retry.run_id.desc()).limit(at_most).subquery())
+    return db.connection.scalar(select(func.count()).select_from(newest).where(
+        newest.c.created_at > since, ~has_ended(db, newest.c.run_id))) or 0
 
 
 def read_last_completed(db: Database, platform: str, progress_id: int, count: int) -> Sequence[int]:

@@ -1,15 +1,15 @@
 """The attempts of a run: the root run, its retries, and their retries (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from .carry_over import choose_origins
 from .causes import CauseName, RunSummary
-from .outcomes import Outcome, RunTests, find_outcomes, list_not_passed
-from .progress import COMPLETED, Progress, find_silence, sort_by_results
+from .outcomes import Catalogue, Outcome, RunTests, find_outcomes, list_not_passed
+from .progress import COMPLETED, Progress, sort_by_results
 from .run import OtherBuild, Run, group_by_build
 
 #: The words of the platform's API.
@@ -21,11 +21,16 @@ class AttemptRecord:
     """The record of one run among the attempts. Each field but ``run_id`` is None for the root run."""
 
     run_id: int
+    #: The run that it retries.
     source_run_id: int | None
     failed_only: bool | None
+    #: Whether nobody requested it: a sweep, or a build that succeeded later, created it.
     automatic: bool | None
     reason: str | None
+    #: The name of the user who requested it, or "octocat on GitHub" for the author of a pull request who is no user.
+    #: None if there was nobody, or the user was deleted.
     requested_by: str | None
+    #: In UTC, without a time zone.
     created_at: datetime | None
 
 
@@ -48,8 +53,7 @@ class AttemptFacts:
     progress: Mapping[int, Progress]
     builds: Mapping[int, str | None]
     tests: Mapping[int, RunTests]
-    #: The regression tests that are active now.
-    active_ids: Set[int]
+    catalogue: Catalogue
 
     def summarize(self, run_id: int) -> RunSummary:
         """Return the summary of an attempt, which its cause follows from."""
@@ -67,13 +71,18 @@ class AttemptFacts:
         if progress.end is None:
             # It will have a result of each of its tests.
             with_result |= find_outcomes(tests).keys()
-        return choose_origins(progress.end and progress.completed, self.active_ids - with_result, self.progress,
+        return choose_origins(progress.end and progress.completed, self.catalogue.active - with_result, self.progress,
                               {attempt_id: of_attempt.own for attempt_id, of_attempt in self.tests.items()})
 
     @property
     def source_of_failed(self) -> int:
         """The attempt that ``/retry failed`` takes; the root run if none fits."""
         return choose_source_of_failed(self.list_ended()) or self.run.root_id
+
+    @property
+    def decisive_run_id(self) -> int:
+        """The attempt whose results currently stand for the run."""
+        return choose_decisive(self.list_ended(), max(self.progress))
 
     def list_ended(self) -> list[EndedAttempt]:
         """Return the attempts that have ended, in the order of their results."""
@@ -103,66 +112,31 @@ def number_attempts(run_ids: Iterable[int]) -> dict[int, int]:
 
 @dataclass(frozen=True)
 class Attempt(AttemptRecord):
-    """
-    One run among the attempts (docs/api.rst, "Attempts").
+    """One run among the attempts (docs/api.rst, "Attempts")."""
 
-    Attributes
-    ----------
-    run_id : int
-        The run.
-    source_run_id : int or None
-        The run that it retries. None for the root run: any other attempt is a retry.
-    failed_only : bool or None
-        Whether the retry runs only the tests that did not pass in its source. None for the root run.
-    automatic : bool or None
-        Whether nobody requested it: a sweep, or a build that succeeded later, created it. None for the root run.
-    reason : str or None
-        The reason for the retry, if one was given.
-    requested_by : str or None
-        The name of the user who requested the retry, or "octocat on GitHub" for the author of a pull request who is no
-        user. None if there was nobody, or the user was deleted.
-    created_at : datetime or None
-        When the retry was created, in UTC without a time zone. None for the root run.
-    attempt : int
-        The position among the attempts by run id, from 1.
-    status : str
-        One of the words of the platform's API: queued, running, pass, fail, canceled, error or incomplete.
-    tests : int
-        The number of its regression tests: the selected tests, and after its end those carried over into it.
-    passed : int
-        The number of tests that passed.
-    failed : int
-        The number of tests with the outcome fail or missing_output.
-    not_run : int
-        The number of tests without a result.
-    carried_over_from : dict of int to int
-        The number of results that were carried over into it, by the attempt that ran the tests.
-    to_carry_over : int
-        The number of results that a failed-only retry, which has not ended, gets when it completes.
-    built_commit_sha : str or None
-        The commit that was built for it, if known.
-    other_builds : list of OtherBuild
-        The carried-over results of other builds, each with ``built_commit_sha`` and ``results``, a number.
-    cause : str or None
-        Why it ended: decision, build, code, infrastructure or unknown. None if it has not ended or its results decide.
-    cause_detail : str or None
-        The message that decided the cause. Code under test can write it.
-    cause_sentence : str or None
-        The cause in one sentence for people, at most 500 characters. It may quote the message.
-    """
-
+    #: The position among the attempts by run id, from 1.
     attempt: int
     status: RunStatus
+    #: The number of its regression tests: the selected tests, and after its end those carried over into it.
     tests: int
     passed: int
+    #: The number of tests with the outcome fail or missing_output.
     failed: int
+    #: The number of tests without a result.
     not_run: int
+    #: The number of results that were carried over into it, by the attempt that ran the tests.
     carried_over_from: dict[int, int]
+    #: The number of results that a failed-only retry, which has not ended, gets when it completes.
     to_carry_over: int
+    #: The commit that was built for it, if known.
     built_commit_sha: str | None
+    #: The carried-over results of other builds.
     other_builds: list[OtherBuild]
+    #: Why it ended. None if it has not ended or its results decide.
     cause: CauseName | None
+    #: The message that decided the cause. Code under test can write it.
     cause_detail: str | None
+    #: The cause in one sentence for people. It may quote the message.
     cause_sentence: str | None
 
     @property
@@ -201,27 +175,6 @@ def choose_decisive(ended: Sequence[EndedAttempt], newest_id: int) -> int:
 
 def _last(ended: Sequence[EndedAttempt]) -> int | None:
     return ended[-1].run_id if ended else None
-
-
-def find_unfinished(attempts: Iterable[Progress], machines: Mapping[int, Collection[datetime | str]], now: datetime,
-                    max_silence: timedelta) -> Progress | None:
-    """
-    Return an attempt that is queued or running, and whose machine is not lost; None if there is none.
-
-    ``machines`` has the times at which the machines of attempts without progress started.
-    """
-    def has_lost_machine(attempt: Progress) -> bool:
-        # The platform ends only runs whose machine it still lists, and starts no second machine for a run.
-        signs = [attempt.rows[-1].timestamp] if attempt.rows else machines.get(attempt.run_id, ())
-        return bool(signs) and find_silence(signs, now) > max_silence
-
-    return next((attempt for attempt in attempts if attempt.end is None and not has_lost_machine(attempt)), None)
-
-
-def explain_unfinished(run_id: int, unfinished: Progress) -> str:
-    """Return why a run is not retried while an attempt of it, or the run itself, has not ended."""
-    which = '' if unfinished.run_id == run_id else ', an attempt of the same run,'
-    return f'Run {unfinished.run_id}{which} is still {derive_status(unfinished.stage)}.'
 
 
 def derive_status(last_stage: str | None, outcomes: Collection[Outcome] = ()) -> RunStatus:

@@ -23,14 +23,16 @@ class AuthorHint(NamedTuple):
     after: str
 
     @classmethod
-    def of(cls, platform: str, retries_left: int, cause: Cause | None) -> 'AuthorHint':
+    def of(cls, platform: str, retries_left: int, cause: Cause | None, has_automatic_retries: bool) -> 'AuthorHint':
         """Return the sentence for a platform, for this number of retries, and for why the attempt ended."""
         # No request to GitHub finds out whether there is a build by now.
-        before = ('Once its build has succeeded, the author of this pull request' if cause and cause.name == 'build'
+        has_no_build = cause is not None and cause.name == 'build'
+        before = ('Once its build has succeeded, the author of this pull request' if has_no_build
                   else 'If this is not due to the pull request, its author')
+        by_itself = ' A new run may start by itself then.' if has_no_build and has_automatic_retries else ''
         # The command is not at the beginning of the line. There it would be a command in a copy of the sentence.
         return cls(f'{before} may write ', f'{COMMAND} {platform} {FAILED_ONLY}',
-                   f' in a comment on it ({counted(retries_left, "time")}).')
+                   f' in a comment on it ({counted(retries_left, "time")}).{by_itself}')
 
     @property
     def markdown(self) -> str:

@@ -60,12 +60,14 @@ CODE_HANGS = 'The code hangs: one test ran for ten minutes, and the run exceeded
 #: first that fits counts.
 PREFIXES: dict[str, tuple[CauseName, str]] = {
     CANCELED_BY_PERSON: ('decision', 'A person canceled the run'),
-    'Build failed': ('build', 'The build failed'),  # _diagnose_missing_artifact, as are the next two
+    # GitHub says that a build is completed, too, if it waits for an approval.
+    'Build failed': ('build', 'The build failed, or waits for an approval'),  # _diagnose_missing_artifact, and below
     'No build': ('build', 'There is no build'),
     'Artifact not found': ('build', 'There is no build'),
     'Artifact download failed: HTTP 404': ('build', 'The platform could not download the build'),  # start_test
     'Artifact download failed: HTTP 410': ('build', 'The platform could not download the build'),
-    'Cancelling tests as Github Action(s) failed': ('build', 'The build failed'),  # start_ci
+    'Cancelling tests as Github Action(s) failed': (
+        'build', 'The build failed, or waits for an approval'),  # start_ci
     'GCP ': ('infrastructure', 'The platform got no machine for the run'),  # GCP_ERROR_MESSAGES, as are the next two
     'Required GCP resource': ('infrastructure', 'The platform got no machine for the run'),
     'A VM with this name': ('infrastructure', 'The platform got no machine for the run'),
@@ -134,10 +136,10 @@ class RunSummary:
     def of(cls, progress: Progress, tests: RunTests) -> 'RunSummary':
         """Return the summary of a run."""
         own = tests.own
-        # No worker receives a test in no category, so it counts only if it has a result. Carrying over selects tests.
-        selected = {test for test, in_category in tests.selected.items() if in_category or test in own}
-        selected -= {test for test, mark in tests.marks.items() if not mark.was_selected}
-        return cls(progress, len(selected) if tests.has_selection else None, len(selected - own), len(own),
+        # Carrying over gives a run results, and selects tests.
+        selected = {test for test, mark in tests.marks.items() if mark.was_selected}
+        missing = (tests.without_result - tests.marks.keys() | selected) & tests.in_category
+        return cls(progress, len(own | missing) if tests.has_selection else None, len(missing), len(own),
                    max((tests.results[test].runtime for test in own), default=0))
 
     @property
@@ -182,9 +184,14 @@ def find_cause(run: RunSummary) -> Cause | None:
     return cause
 
 
+def is_decided(progress: Progress) -> bool:
+    """Return whether a person, or the pull request, decided the end of a run that has progress."""
+    return _read_messages(progress).name == 'decision'
+
+
 def is_ended_by_build(progress: Progress) -> bool:
     """Return whether a run ended because its build failed or was not visible. It may have succeeded since."""
-    if progress.end is None or progress.completed or _read_messages(progress).name == 'decision':
+    if progress.end is None or progress.completed or is_decided(progress):
         return False
     canceled = {row.message.strip() for row in progress.rows if row.status == CANCELED}
     return NOT_VISIBLE in canceled or any(Cause.of_message(message).name == 'build' for message in canceled)

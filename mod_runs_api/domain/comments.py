@@ -1,19 +1,26 @@
 """
 Comments on pull requests: the commands in them, who may write them, and which count (docs/github.rst, "Comments").
 
-A command is a line ``/retry [linux] [windows] [failed] [because REASON]`` outside code blocks and HTML comments.
+A command is a line ``/retry [linux] [windows] [failed] [because REASON]`` outside fenced code.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from .retry import MAX_REASON_LENGTH, Retry, RetryRules, find_unstorable
 from .run import PLATFORMS
+from .status import FailedTest, Posting
 from .users import User
 
 #: The command, and its words but for the platforms.
 COMMAND, FAILED_ONLY, BECAUSE = '/retry', 'failed', 'because'
+
+#: GitHub knows these line ends, and no others that ``str.splitlines`` knows.
+_LINE_END = re.compile(r'\r\n?|\n')
+#: The beginning of fenced code, at the margin: three or more backticks, with no further one on the line, or tildes.
+_FENCE = re.compile(r'(`{3,}(?=[^`]*\Z)|~{3,})')
 
 
 class IgnoredComment(Exception):
@@ -125,6 +132,22 @@ class CommentRefusal:
     message: str
     #: As in :class:`CommentRetry`.
     commit: str | None = None
+    #: Whether nothing failed in the run, and its status was posted again.
+    posts_status: bool = False
+
+    def with_status(self, result: Posting | FailedTest | None) -> 'CommentRefusal':
+        """Return this refusal of a run in which nothing failed, with what became of its status."""
+        if result == 'posted':
+            return replace(self, posts_status=True, message=(
+                f'The status of run {self.run_id} is posted again: success. No test of it failed.'))
+        if result == 'not taken':
+            return replace(self, message=(
+                f'{self.message} GitHub did not take its status. Write this command again later.'))
+        if isinstance(result, FailedTest):
+            return replace(self, message=(
+                f'{self.message} Its status is not posted again: {result.sentence}. A maintainer may write '
+                f'"{COMMAND}".'))
+        return self
 
 
 def choose_commands(commands: Iterable[Command | InvalidCommand],
@@ -139,11 +162,8 @@ def choose_commands(commands: Iterable[Command | InvalidCommand],
             line = ' '.join([COMMAND, *command.named, FAILED_ONLY])
             refusals.append(CommentRefusal(None, None, f'Only maintainers may run all tests. Write "{line}" to run '
                                                        'those that did not pass.'))
-        elif command.platform in wanted:
-            refusals.append(CommentRefusal(command.platform, None,
-                                           f'Only the first line for {command.platform} counts.'))
         else:
-            wanted[command.platform] = command
+            wanted.setdefault(command.platform, command)
     # The same sentence counts once: a comment may have 3,000 lines.
     return list(wanted.values()), list(dict.fromkeys(refusals))
 
@@ -161,13 +181,27 @@ def drop_unmentioned(refusals: Iterable[CommentRefusal], commands: Iterable[Comm
     return [refusal for refusal in refusals if refusal.platform not in unmentioned]
 
 
-def parse_commands(lines: Iterable[str]) -> list[Command | InvalidCommand]:
+def parse_commands(comment: str) -> list[Command | InvalidCommand]:
     """
-    Return the commands in the lines of a comment, in order.
+    Return the commands in a comment, in order.
 
     A line yields one command per named platform, or per platform if it names none.
     """
-    return [command for line in lines if (words := _find_words(line)) is not None for command in _parse_words(words)]
+    return [command for line in _list_lines_outside_code(comment) if (words := _find_words(line)) is not None
+            for command in _parse_words(words)]
+
+
+def _list_lines_outside_code(comment: str) -> Iterator[str]:
+    """Yield the lines of a comment outside fenced code, in which people quote commands."""
+    fence = None
+    for line in _LINE_END.split(comment):
+        if fence is None:
+            opened = _FENCE.match(line)
+            fence = opened and opened[1]
+            if not fence:
+                yield line
+        elif line.startswith(fence) and not line.strip(fence[0] + ' \t'):
+            fence = None
 
 
 def _find_words(line: str) -> str | None:

@@ -20,46 +20,26 @@ SHOWN_LENGTH = 8
 
 @dataclass(frozen=True)
 class Run:
-    """
-    A run. Its fields are public, because checks get them in :class:`mod_runs_api.CheckedRun`.
-
-    Attributes
-    ----------
-    id : int
-        The run.
-    platform : str
-        linux or windows.
-    test_type : str
-        commit or pr.
-    fork_id : int or None
-        The platform's id of the repository that the commit is in.
-    branch : str
-        The branch. All runs of pull requests have the branch pull_request.
-    commit : str
-        The hash of the commit.
-    pr_nr : int
-        The number of the pull request. 0 if there is none.
-    stage : str or None
-        The last stage of the run: preparation, testing, completed or canceled. None while it is queued. A stage never
-        says whether tests passed.
-    root_id : int
-        The root run of its attempts. It may have been deleted.
-    full_set_id : int
-        The run whose selected tests are the full test set: the root run of its attempts, or itself if that was deleted.
-    failed_only : bool
-        Whether the run is a failed-only retry.
-    """
+    """A run, with its configuration and its place among its attempts."""
 
     id: int
     platform: str
+    #: ``commit`` or ``pr``.
     test_type: str
+    #: The platform's id of the repository that the commit is in.
     fork_id: int | None
+    #: The runs that the platform itself makes for pull requests all have the branch pull_request.
     branch: str
     commit: str
+    #: 0 if there is no pull request.
     pr_nr: int
+    #: The last stage: preparation, testing, completed or canceled. None while the run is queued.
     stage: str | None
+    #: The root run of its attempts. It may have been deleted.
     root_id: int
+    #: The run whose selected tests are the full test set: the root run, or the run itself if that was deleted.
     full_set_id: int
+    #: Whether it is a failed-only retry.
     failed_only: bool
 
     @property
@@ -74,7 +54,7 @@ class Run:
 
 
 class NewerRun(NamedTuple):
-    """A later run of the same commit, platform, pull request and repository."""
+    """A later run of the same commit, platform, pull request, repository and branch."""
 
     run_id: int
     #: Whether an attempt of the earlier run is newer than it, this run or another one.
@@ -82,13 +62,12 @@ class NewerRun(NamedTuple):
 
 
 class PullRequest(NamedTuple):
-    """A pull request on GitHub."""
+    """A pull request, as GitHub has it now."""
 
-    #: The end of the repository's address, as in ``Fork.github``.
-    repository: str
-    number: int
-    #: The commit at its head; None if GitHub did not say.
-    head_commit: str | None
+    head_commit: str
+    is_open: bool
+    #: The account of its author; None if it was deleted.
+    author_id: int | None
 
 
 class OtherBuild(NamedTuple):

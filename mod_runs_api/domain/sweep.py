@@ -5,25 +5,26 @@ The sweep ends a run if its machine was lost (:func:`is_lost`). It retries a run
 
 * :func:`find_failure`: infrastructure ended the run within the last day, or all its failures were approved since.
 * :class:`Candidate`: the run has not been retried, has no reason to wait, and has something to run.
-* :class:`CircuitBreaker`: a retry on its platform would not make an outage worse.
-* The checks, which query GitHub (``service/checks.py``).
+* ``domain/status.py``: no other run of its commit stands against it.
+* :class:`Capacity`: its platform has room for a further automatic attempt.
+* The five conditions, for which GitHub is asked (``service/conditions.py``).
 
 Each decision is a step, and a list of steps is the plan of a sweep.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from .. import clock
 from .causes import Cause, RunSummary, find_cancellation, find_row_of
-from .outcomes import FAILED, Outcome, RunTests, find_outcomes, list_not_passed
-from .progress import Progress, ProgressRow, find_silence, sort_by_end
+from .outcomes import RunTests, find_outcomes, list_not_passed
+from .progress import Progress, ProgressRow, find_silence
 from .retry import RetryFacts, RetryRequest, RetryRules, request_automatically
 from .run import NewerRun, Run
 from .sentences import counted
-from .verdict import TestVerdict, find_latest
+from .status import FailedTest
 
 #: Wait this long after an end: the machine may still report.
 FINAL_AFTER = timedelta(minutes=15)
@@ -37,8 +38,6 @@ IN_FLIGHT_FOR = timedelta(hours=24)
 ENDED_FOR = timedelta(hours=24)
 #: For this time after its end, a failed-only retry is compared with the other attempts: a result may arrive late.
 WATCHED_FOR = timedelta(days=2)
-#: The number of consecutive infrastructure failures that opens the circuit breaker.
-FAILURES_TO_OPEN = 3
 #: Why a run is retried whose failures were approved since.
 APPROVED = 'all its failures are expected now'
 
@@ -66,13 +65,6 @@ class SignsOfLife(NamedTuple):
     times: list[datetime | str]
 
 
-class AutomaticAttempt(NamedTuple):
-    """A run that was created automatically."""
-
-    run_id: int
-    created_at: datetime
-
-
 class Failure(NamedTuple):
     """The failure of a run that its code did not cause."""
 
@@ -90,10 +82,8 @@ class Candidate:
 
     run: Run
     failure: Failure
-    #: None if the run itself is the newest of its commit.
+    #: None if the run itself is the newest of its configuration and commit.
     newest: NewerRun | None
-    #: Another root run of the same commit, or a retry of one, if the failures were approved since; None without one.
-    other_run_id: int | None
     #: The sources of the automatic retries that its root run has had. The retries may have been deleted.
     automatic_sources: Collection[int]
     #: The newest progress row that completed a run of its platform with all its results. It may be older than the end
@@ -111,37 +101,26 @@ class Candidate:
         end = self.failure.summary.progress.end
         if self.newest is not None:
             return f'run {self.newest.run_id} of the same commit is newer'
-        # A status belongs to a commit: its tests may have failed in the other run.
-        if self.other_run_id is not None:
-            return f'run {self.other_run_id} is of the same commit'
         if clock.age(self.failure.row.timestamp, now) < FINAL_AFTER:
             return f'it ended less than {FINAL_AFTER.seconds // 60} minutes ago, and an end is not final'
         if len(self.automatic_sources) >= retries_allowed:
             return f'the automatic retries of run {self.run.root_id} are used up'
         # In an outage, a further retry would fail like the one before.
         if self.automatic_sources and end is not None and self.newest_completion_id <= end.id:
-            return (f'run {self.run.root_id} has had an automatic retry, and no run of {self.run.platform} has '
-                    'completed with all its results since this one ended')
+            return f'no run of {self.run.platform} has completed with all its results since it ended'
         return None
 
-    def plan_retry(self, rules: RetryRules, facts: RetryFacts, passed_elsewhere: Set[int]) -> Step | None:
-        """
-        Return the step that retries it, or the reason to wait; None if it needs no retry, or none would help.
-
-        ``passed_elsewhere`` has the tests of :func:`find_passed_elsewhere`.
-        """
+    def plan_retry(self, rules: RetryRules, facts: RetryFacts) -> 'PlannedRetry | Step | None':
+        """Return the retry of the run, or the reason to wait; None if it needs no retry, or none would help."""
         run, cause, summary = self.run, self.failure.cause, self.failure.summary
         has_unpassed = any(test in facts.active_ids for test in facts.not_passed)
         if cause is None:
             next_is_failed_only = True
         elif run.failed_only:
-            active_tests = facts.outcomes.keys() & facts.active_ids
-            has_completed_green = summary.progress.completed is not None and not facts.not_passed
-            have_passed_elsewhere = bool(active_tests) and active_tests <= passed_elsewhere
-            if has_completed_green or have_passed_elsewhere:
+            if summary.progress.completed is not None and not facts.not_passed:
                 return None
             # It runs the tests again that did not pass. If all passed, only its end was lost, and it runs in full.
-            next_is_failed_only = has_unpassed or not active_tests
+            next_is_failed_only = has_unpassed or not facts.outcomes.keys() & facts.active_ids
         else:
             # A run that stopped half-way is resumed.
             next_is_failed_only = has_unpassed and summary.results > 0
@@ -150,18 +129,32 @@ class Candidate:
             # The tests that were approved since are inactive, so no retry makes the run green.
             return None if cause is None else Step(run.id, 'waiting', option.refusal.message)
         why = APPROVED if cause is None else cause.detail
-        return Step(run.id, 'retried', why, request_automatically(run.id, next_is_failed_only, why))
+        return PlannedRetry(run.id, why, next_is_failed_only, option.regression_test_ids)
+
+
+class PlannedRetry(NamedTuple):
+    """A retry that a sweep would create, unless another run of the commit stands against it."""
+
+    run_id: int
+    why: str
+    failed_only: bool
+    regression_test_ids: Collection[int]
+
+    def to_step(self, standing_against: FailedTest | None) -> Step:
+        """Return the step that creates the retry, or the reason to wait."""
+        if standing_against is not None:
+            return Step(self.run_id, 'waiting', standing_against.sentence)
+        return Step(self.run_id, 'retried', self.why, request_automatically(self.run_id, self.failed_only, self.why))
 
 
 @dataclass(frozen=True)
-class CircuitBreaker:
-    """The limits of automatic retries on one platform. Retries make an outage worse."""
+class Capacity:
+    """The room for automatic attempts on one platform. In an outage, retries make things worse."""
 
     platform: str
     is_under_maintenance: bool
     #: The number of automatic attempts that are in flight.
     in_flight: int
-    is_open: bool
 
     def find_reason_to_wait(self, at_once: int) -> str | None:
         """Return why no automatic retry is made now, if this number of attempts may be in flight."""
@@ -170,9 +163,6 @@ class CircuitBreaker:
         if self.in_flight >= at_once:
             return (f'{counted(self.in_flight, "automatic attempt")} of {self.platform} '
                     f'{"is" if self.in_flight == 1 else "are"} in flight')
-        if self.is_open:
-            return (f'the last {FAILURES_TO_OPEN} automatic attempts of {self.platform} were infrastructure failures, '
-                    'and no run of it has completed with all its results since')
         return None
 
 
@@ -201,37 +191,8 @@ def _is_approved(progress: Progress, tests: RunTests) -> bool:
     return progress.end is not None and find_cancellation(progress) is None and has_failed and would_pass
 
 
-def count_in_flight(attempts: Iterable[AutomaticAttempt], summaries: Mapping[int, RunSummary], now: datetime) -> int:
-    """Return the number of automatic attempts that have not ended, and are not too old to count."""
-    return sum(summaries[attempt.run_id].progress.end is None and now - attempt.created_at < IN_FLIGHT_FOR
-               for attempt in attempts)
-
-
 def find_newest_completion(summaries: Iterable[RunSummary]) -> int:
     """Return the newest progress row that completed a run with all its results; 0 if there is none."""
     # In an outage, runs may complete without results.
     return max((summary.progress.completed.id for summary in summaries
                 if summary.progress.completed and summary.has_all_results), default=0)
-
-
-def find_passed_elsewhere(run_id: int, tests: Collection[TestVerdict], completed_ids: Collection[int]) -> set[int]:
-    """
-    Return the tests that passed in the last other attempt that completed and ran them.
-
-    The set is empty if a test failed in the run itself, because then no other attempt stands for the run.
-    """
-    def find_outcome(test: TestVerdict, run_ids: Collection[int]) -> Outcome | None:
-        return find_latest(attempt for attempt in test.attempts if attempt.run_id in run_ids)
-
-    if any(find_outcome(test, {run_id}) in FAILED for test in tests):
-        return set()
-    others = {*completed_ids} - {run_id}
-    return {test.regression_test_id for test in tests if find_outcome(test, others) == 'pass'}
-
-
-def find_opening_failure(attempts: Iterable[AutomaticAttempt],
-                         summaries: Mapping[int, RunSummary]) -> ProgressRow | None:
-    """Return the newest end of automatic attempts if the last ones were all infrastructure failures; else None."""
-    last = sort_by_end(summaries[attempt.run_id].progress for attempt in attempts)[-FAILURES_TO_OPEN:]
-    is_open = len(last) == FAILURES_TO_OPEN and all(summaries[end.run_id].infrastructure_failure for end in last)
-    return last[-1] if is_open else None

@@ -6,7 +6,7 @@ from ..host.log import describe, log
 from ..service.builds import retry_if_ended_by_build
 
 
-def retry_after_build(run_id: int) -> None:
+def retry_after_build(run_id: int) -> int | None:
     """
     Retry a run if its build ended it, when the build has succeeded, in the platform's ``queue_test``.
 
@@ -17,12 +17,19 @@ def retry_after_build(run_id: int) -> None:
     Parameters
     ----------
     run_id : int
-        A run that the platform would queue, but that has progress. The newest run of its commit, platform, pull request
-        and fork is retried.
+        A run that the platform would queue, but that has progress. The newest run of its commit, platform, pull
+        request, fork and branch is retried. Without a pull request it is the newest attempt of the run.
+
+    Returns
+    -------
+    int or None
+        The run that waits for a machine now, so that the platform can say so: the new one, or the newest run if it was
+        queued before. None if there is no such run.
     """
     try:
-        retry_if_ended_by_build(extension_state(), run_id)
+        return retry_if_ended_by_build(extension_state(), run_id)
     except Refusal as refusal:
         log.info(f'the build of run {run_id} has succeeded, but no run is retried: {refusal.message}')
     except Exception as fault:
         log.error(f'the build of run {run_id} has succeeded, but no run is retried: {describe(fault)}')
+    return None

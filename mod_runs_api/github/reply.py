@@ -36,8 +36,10 @@ class CommentOutcome:
             return ''
         if self.ignored is not None:
             return f'No run is retried: {_quote(self.ignored)}'
-        return '\n'.join([*(f'- {_describe(retry)}' for retry in self.retries),
-                          *(f'- {_explain(refusal)}' for refusal in self.refusals)])
+        lines = [*(refusal.message for refusal in self.refusals if refusal.posts_status),
+                 *(_describe(retry) for retry in self.retries),
+                 *(_explain(refusal) for refusal in self.refusals if not refusal.posts_status)]
+        return '\n'.join(f'- {line}' for line in lines)
 
 
 def _describe(retry: CommentRetry) -> str:

@@ -5,13 +5,12 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from ..domain.comments import COMMAND, Comment, IgnoredComment, parse_commands
+from ..domain.comments import Comment, IgnoredComment, parse_commands
 from ..domain.users import MAX_LOGIN_LENGTH
 from ..extension import extension_state
 from ..host.github import github_access
 from ..service.comments import retry_for_comment
 from ..service.validation import StrictString
-from .markdown import find_visible_lines
 from .reply import CommentOutcome
 
 #: GitHub's words for an account that belongs to the repository, in ``author_association``.
@@ -99,8 +98,7 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
     state = extension_state()
     try:
         comment = read_comment(payload)
-        # Most comments have no command, and need no parser.
-        commands = parse_commands(find_visible_lines(comment.body)) if COMMAND in comment.body.lower() else []
+        commands = parse_commands(comment.body)
         if not commands:
             raise IgnoredComment('The comment has no command.')
         retries, refusals = retry_for_comment(state, comment, commands)

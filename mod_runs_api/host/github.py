@@ -5,17 +5,24 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import current_app
 
 from ..domain.run import PullRequest, Run
+from ..domain.status import Posting
 from .log import explain, log
 from .runtime import run_page, to_external
 
+T = TypeVar('T')
+
 
 class NotConfigured(Exception):
-    """The application is not configured for GitHub."""
+    """The application is not configured for GitHub, or lacks PyGithub."""
+
+
+class NoAnswer(Exception):
+    """GitHub gave no answer, or cannot be asked. The message is a sentence for people."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +44,15 @@ class GitHubAccess:
         return f'/{self.full_name}.git'
 
     def open_repository(self) -> Any:
-        """Return the repository as PyGithub's. Raises :exc:`NotConfigured` or :exc:`ModuleNotFoundError`."""
-        # With a short timeout, because a user is waiting. By default PyGithub repeats a request for up to an hour. Lazy
-        # objects send no request until a field is read: the checks need only the address of the repository.
+        """Return the repository as PyGithub's. Raises :exc:`NotConfigured`."""
         if not self.token or not self.full_name:
             raise NotConfigured
-        from github import Auth, Github
+        try:
+            from github import Auth, Github
+        except ModuleNotFoundError:
+            raise NotConfigured from None
+        # With a short timeout, because a user is waiting. By default PyGithub repeats a request for up to an hour. Lazy
+        # objects send no request until a field is read: only the address of the repository is needed.
         github = Github(auth=Auth.Token(self.token), timeout=5, retry=None, per_page=100, lazy=True)
         return github.get_repo(self.full_name)
 
@@ -60,95 +70,59 @@ def without_token(text: str) -> str:
     return text.replace(token, '***') if token else text
 
 
-def find_pull_request(number: int) -> PullRequest:
-    """Return a pull request, with the commit at its head if GitHub answers."""
-    access = github_access()
-    head_commit: str | None = None
-    try:
-        head_commit = access.open_repository().get_pull(number).complete().head.sha
-    except Exception as error:
-        log.warning(f'the head of pull request {number} is not known: {type(error).__name__}')
-    return PullRequest(access.address_end, number, head_commit)
+def read_pull_request(number: int) -> PullRequest:
+    """Return a pull request. Raises :exc:`NoAnswer`."""
+    def read() -> PullRequest:
+        pull = github_access().open_repository().get_pull(number).complete()
+        # A deleted account has no user.
+        return PullRequest(pull.head.sha, pull.state != 'closed', pull.user.id if pull.user else None)
+
+    return _ask(f'pull request {number}', read)
 
 
-@dataclass(frozen=True)
-class CheckedRun(Run):
-    """
-    A run that is to be retried, for the checks (docs/github.rst, "Checks").
-
-    It has the attributes of :class:`mod_runs_api.domain.run.Run`, and those below, most of them from GitHub. A query
-    that fails raises PyGithub's error, or :exc:`NotConfigured`, each time. If GitHub did not answer, every later query
-    raises the same.
-    """
-
-    _answers: dict[str, Any] = field(default_factory=dict)
-    #: By the name of the query; by '' if GitHub did not answer.
-    _failures: dict[str, Exception] = field(default_factory=dict)
-
-    @property
-    def status(self) -> str | None:
-        """The last stage of the run, by the platform's name for it."""
-        return self.stage
-
-    @property
-    def repository(self) -> Any:
-        """The host's repository, from PyGithub. It is lazy: no request is sent until one of its fields is read."""
-        return self._query('repository', github_access().open_repository)
-
-    @property
-    def pull_request(self) -> Any:
-        """The pull request, from PyGithub; None if the run has none. The request is sent once."""
-        if not self.pr_nr:
-            return None
-        return self._query('pull request', lambda: self.repository.get_pull(self.pr_nr).complete())
-
-    def find_build(self) -> Any:
-        """Return the artifact of its build as PyGithub's; None if the platform's job would not find it."""
-        return self._query('build', self._find_build)
-
-    def _query(self, name: str, send: Callable[[], Any]) -> Any:
-        # A requester waits once: after a query without an answer, each raises the same exception and none is sent.
-        failure = self._failures.get('') or self._failures.get(name)
-        if failure is not None:
-            raise failure
-        if name not in self._answers:
-            try:
-                self._answers[name] = send()
-            except Exception as error:
-                # PyGithub's error for an answer has the status of the answer.
-                self._failures[name if hasattr(error, 'status') else ''] = error
-                raise
-        return self._answers[name]
-
-    def _find_build(self) -> Any:
+def has_build(run: Run) -> bool:
+    """Return whether the platform's job would find the build of a run. Raises :exc:`NoAnswer`."""
+    def look() -> bool:
+        artifacts = github_access().open_repository().get_artifacts()
         controllers = import_module('mod_ci.controllers')
-        name = getattr(controllers.Artifact_names, self.platform)
-        newest = islice(self.repository.get_artifacts(), controllers.MAX_ARTIFACTS_TO_SEARCH)
-        return next((artifact for artifact in newest
-                     if artifact.name == name and artifact.workflow_run.head_sha == self.commit), None)
+        name = getattr(controllers.Artifact_names, run.platform)
+        build = next((artifact for artifact in islice(artifacts, controllers.MAX_ARTIFACTS_TO_SEARCH)
+                      if artifact.name == name and artifact.workflow_run.head_sha == run.commit), None)
+        # GitHub lists an artifact for a while after it is gone.
+        return build is not None and build.expired is not True
+
+    return _ask(f'the build of run {run.id}', look)
 
 
-def post_success(run: Run) -> bool:
-    """
-    Post that all tests of a run passed as its commit status, and return whether GitHub took it.
+def _ask(subject: str, question: Callable[[], T]) -> T:
+    """Return GitHub's answer to a question. Raises :exc:`NoAnswer`; the log says why, if GitHub could be asked."""
+    try:
+        return question()
+    except NotConfigured:
+        pass
+    except Exception as error:  # Not SystemExit: a worker's time-out ends the request.
+        log.error(f'GitHub gave no answer about {subject}: {without_token(explain(error))}')
+    raise NoAnswer(f'GitHub gave no answer about {subject}.')
 
-    Nothing is posted if success is the newest status already.
-    """
+
+def post_success(run: Run) -> Posting:
+    """Post that all tests of a run passed as its commit status, unless that is the newest status already."""
     try:
         statuses = github_access().open_repository().get_commit(run.commit).get_statuses()
         # GitHub keeps a thousand for a commit, and a comment may come again and again.
         newest = next((status.state for status in statuses if status.context == _context_of(run)), None)
-        if newest != 'success':
-            _post(run, 'success', 'All tests passed')
+        if newest == 'success':
+            return 'success already'
+        _post(run, 'success', 'All tests passed')
     except Exception as error:
         log.error(f'the status of run {run.id} is not posted again: {without_token(explain(error))}')
-        return False
-    return newest != 'success'
+        return 'not taken'
+    return 'posted'
 
 
 def post_error(run: Run, description: str) -> None:
     """Post that a run has ended by an error as its commit status. Raises PyGithub's errors."""
-    with suppress(ModuleNotFoundError, NotConfigured):  # The platform is not configured for GitHub.
+    with suppress(NotConfigured):
         _post(run, 'error', description)
 
 

@@ -1,1 +1,5 @@
-"""The use cases, one per module. They share attempts, author, causes, checks, master, users, validation, verdict."""
+"""
+The use cases, one per module.
+
+They share attempts, author, causes, conditions, master, status, users, validation and verdict.
+"""

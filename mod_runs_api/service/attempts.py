@@ -2,16 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
-from .. import clock
 from ..database import Database
-from ..database.attempts import read_attempt_ids, read_attempts, read_builds, read_machine_starts
-from ..database.outcomes import read_tests
+from ..database.attempts import read_attempt_ids, read_attempts, read_builds
+from ..database.outcomes import read_catalogue, read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_run, read_active
-from ..domain.attempts import (Attempt, AttemptFacts, AttemptRecord, AttemptsPage, choose_decisive, derive_status,
-                               find_builds, find_unfinished, number_attempts)
+from ..database.runs import find_run
+from ..domain.attempts import (Attempt, AttemptFacts, AttemptRecord, AttemptsPage, derive_status, find_builds,
+                               number_attempts)
 from ..domain.causes import find_cause
 from ..domain.outcomes import FAILED, find_outcomes
 from ..domain.progress import Progress
@@ -27,7 +25,9 @@ def read_all_attempts(db: Database, run: Run) -> AttemptFacts:
 def read_attempt_facts(db: Database, run: Run, progress: Mapping[int, Progress],
                        builds: Mapping[int, str | None]) -> AttemptFacts:
     """Return the facts about the attempts of a run, whose progress and builds have been read."""
-    return AttemptFacts(run, progress, find_builds(progress, builds), read_tests(db, list(progress)), read_active(db))
+    catalogue = read_catalogue(db)
+    tests = read_tests(db, list(progress), catalogue)
+    return AttemptFacts(run, progress, find_builds(progress, builds), tests, catalogue)
 
 
 def read_attempts_progress(db: Database, root_id: int) -> dict[int, Progress]:
@@ -35,22 +35,15 @@ def read_attempts_progress(db: Database, root_id: int) -> dict[int, Progress]:
     return read_progress(db, read_attempt_ids(db, root_id))
 
 
-def find_unfinished_attempt(db: Database, attempts: Mapping[int, Progress], max_silence: timedelta) -> Progress | None:
-    """Return an attempt that is queued or running, and whose machine is not lost; None if there is none."""
-    queued = [run_id for run_id, progress in attempts.items() if not progress.rows]
-    return find_unfinished(attempts.values(), read_machine_starts(db, queued), clock.now(), max_silence)
-
-
-def read_attempts_page(db: Database, run_id: int, limit: int | None = None, offset: int = 0) -> AttemptsPage:
-    """Return a page of the attempts of a run, by default all of them. Raises :exc:`RunNotFound`."""
+def read_attempts_page(db: Database, run_id: int, limit: int, offset: int) -> AttemptsPage:
+    """Return a page of the attempts of a run. Raises :exc:`RunNotFound`."""
     run = find_run(db, run_id)
     records = read_attempts(db, run.root_id)
     # Of all attempts: the decisive one may be on another page.
     progress = read_progress(db, [record.run_id for record in records])
     facts = read_attempt_facts(db, run, progress, read_builds(db, run.root_id))
-    decisive_run_id = choose_decisive(facts.list_ended(), max(facts.progress))
-    listed = records[offset:None if limit is None else offset + limit]
-    return AttemptsPage(run_id, run.root_id, decisive_run_id, len(records), build_attempts(facts, listed))
+    listed = records[offset:offset + limit]
+    return AttemptsPage(run_id, run.root_id, facts.decisive_run_id, len(records), build_attempts(facts, listed))
 
 
 def build_attempts(facts: AttemptFacts, records: Sequence[AttemptRecord]) -> list[Attempt]:

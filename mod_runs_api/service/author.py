@@ -4,17 +4,18 @@ from collections.abc import Mapping
 
 from ..database import Database
 from ..database.attempts import count_author_retries
+from ..database.outcomes import read_today
 from ..database.runs import find_newest_run
 from ..domain.attempts import AttemptFacts
 from ..domain.author import AuthorHint, find_canceled, find_unexplained
 from ..domain.causes import find_cause
 from ..domain.progress import Progress
-from ..domain.retry import RetryFacts, RetryRules
-from ..domain.run import PullRequest, Run
+from ..domain.retry import RetryFacts
+from ..domain.run import Run
 from ..domain.verdict import Verdict
 from ..host.github import github_access
 from ..settings import Settings
-from .attempts import find_unfinished_attempt
+from .conditions import find_unfinished_attempt
 from .master import find_failing_on_master
 
 
@@ -23,13 +24,12 @@ def count_retries_left(db: Database, settings: Settings, run: Run, attempts: Map
     if attempts[run.id].end is None or find_unfinished_attempt(db, attempts, settings.max_silence) is not None:
         return 0
     # The run that the command takes if GitHub does not answer. No request is sent here.
-    pull_request = PullRequest(github_access().address_end, run.pr_nr, head_commit=None)
-    if find_newest_run(db, pull_request, run.platform) != run.root_id:
+    if find_newest_run(db, github_access().address_end, run.pr_nr, run.platform, head_commit=None) != run.root_id:
         return 0
     return max(0, settings.retry_rules.author_retries - count_author_retries(db, run.root_id))
 
 
-def find_author_hint(db: Database, rules: RetryRules, facts: AttemptFacts, verdict: Verdict,
+def find_author_hint(db: Database, settings: Settings, facts: AttemptFacts, verdict: Verdict,
                      retries_left: int) -> AuthorHint | None:
     """Return the sentence that names the command to the author; None if the command would do nothing of use."""
     if not retries_left:
@@ -39,10 +39,13 @@ def find_author_hint(db: Database, rules: RetryRules, facts: AttemptFacts, verdi
     is_decided = cause is not None and cause.name == 'decision'
     if is_decided or find_canceled(facts.progress, source_id) is not None:
         return None
-    tests = {*rules.find_option(RetryFacts.of_attempt(facts, source_id), failed_only=True).regression_test_ids}
-    if not tests & facts.tests[source_id].approved:
+    option = settings.retry_rules.find_option(RetryFacts.of_attempt(facts, source_id, ()), failed_only=True)
+    tests = {*option.regression_test_ids}
+    today = read_today(db, {source_id: facts.tests[source_id]})[source_id]
+    if not tests & today.approved:
         unexplained = find_unexplained(tests, verdict.tests)
-        _, failing_on_master = find_failing_on_master(db, facts.run, source_id, unexplained)
+        _, failing_on_master = find_failing_on_master(db, facts, source_id, unexplained)
         if not unexplained - failing_on_master:
             return None
-    return AuthorHint.of(facts.run.platform, retries_left, cause)
+    return AuthorHint.of(facts.run.platform, retries_left, cause,
+                         has_automatic_retries=settings.automatic_retries > 0)

@@ -1,45 +1,85 @@
 """The retry of a run whose build has succeeded since (docs/github.rst, "A build that succeeds later")."""
 
 from functools import partial
+from typing import NamedTuple
 
 from ..database import Database
+from ..database.attempts import read_attempt_ids, read_attempts
 from ..database.progress import read_progress
-from ..database.runs import find_newest_runs
+from ..database.runs import find_newest_runs, find_run
 from ..database.sweep import read_automatic_sources
+from ..domain.attempts import AttemptFacts
 from ..domain.causes import is_ended_by_build
 from ..domain.retry import request_automatically
 from ..domain.run import Run
+from ..domain.status import has_passed
 from ..errors import RunChanged
 from ..extension import ExtensionState
-from .checks import list_checks_of_automatic_retries
+from .attempts import read_all_attempts
 from .retry import create_retry
+from .status import post_success_again
 
 
-def retry_if_ended_by_build(state: ExtensionState, run_id: int) -> None:
+def retry_if_ended_by_build(state: ExtensionState, run_id: int) -> int | None:
     """
-    Retry the newest run of a run's commit, platform, pull request and fork if its build ended it.
+    Retry the newest run of a run's configuration and commit if its build ended it.
 
-    The function does nothing if automatic retries are off. It raises :exc:`RunNotFound`, or a :exc:`Refusal` that says
-    why the run stays as it is.
+    Returns the run that waits for a machine, the new one or the newest; None if automatic retries are off. Raises
+    :exc:`RunNotFound`, or a :exc:`Refusal` that says why the newest run stays as it is.
     """
     settings = state.settings
-    if settings.automatic_retries:
-        newest_id = state.transactions.run(_find_newest, run_id)
-        # A check without an answer refuses nothing: there is usually one event, and the platform has seen the build.
-        create_retry(state, request_automatically(newest_id, False, 'the build has succeeded'),
-                     list_checks_of_automatic_retries(settings), partial(_require_due, settings.automatic_retries))
+    if not settings.automatic_retries:
+        return None
+    newest = state.transactions.run(_look_at_newest, run_id)
+    if newest.is_waiting:
+        return newest.run_id
+    if newest.passed_id is not None:
+        # Its status may be red: a build was repeated and failed.
+        post_success_again(state, newest.passed_id)
+        raise RunChanged(f'All tests of run {newest.passed_id} passed.', run_id=newest.passed_id)
+    request = request_automatically(newest.run_id, False, 'the build has succeeded')
+    return create_retry(state, request, partial(_require_due, settings.automatic_retries)).new_run_id
 
 
-def _find_newest(db: Database, run_id: int) -> int:
-    newer = find_newest_runs(db, [run_id]).get(run_id)
-    return run_id if newer is None else newer.run_id
+class _Newest(NamedTuple):
+    """The newest run of a configuration and commit, when a build has succeeded."""
+
+    run_id: int
+    #: Whether it waits for a machine, and the platform may say so.
+    is_waiting: bool
+    #: The attempt that ``/retry failed`` would take, if it has passed.
+    passed_id: int | None
+
+
+def _look_at_newest(db: Database, run_id: int) -> _Newest:
+    run = find_run(db, _find_newest(db, find_run(db, run_id)))
+    attempts = read_all_attempts(db, run)
+    source_id = attempts.source_of_failed
+    passed = has_passed(attempts.progress[source_id], attempts.tests[source_id])
+    return _Newest(run.id, run.stage is None and _is_its_business(db, run, attempts), source_id if passed else None)
+
+
+def _is_its_business(db: Database, run: Run, attempts: AttemptFacts) -> bool:
+    """Return whether a queued run is a root run, or the retry of an attempt that its build ended."""
+    # A person may cancel their own retry in the queue, and its commit would stay pending.
+    source_id = next(record.source_run_id for record in read_attempts(db, run.root_id) if record.run_id == run.id)
+    return source_id is None or source_id in attempts.progress and is_ended_by_build(attempts.progress[source_id])
+
+
+def _find_newest(db: Database, run: Run) -> int:
+    """Return the newest run of the configuration and commit of a run."""
+    # A run by hand on master cannot be told from one of a push, so without a pull request only attempts count.
+    if not run.pr_nr:
+        return max(read_attempt_ids(db, run.root_id))
+    newer = find_newest_runs(db, [run.id]).get(run.id)
+    return run.id if newer is None else newer.run_id
 
 
 def _require_due(retries_allowed: int, db: Database, run: Run) -> None:
     """Raise :exc:`RunChanged` unless a run is the newest, was ended by its build, and has an automatic retry left."""
-    newer = find_newest_runs(db, [run.id]).get(run.id)
-    if newer is not None:
-        raise RunChanged(f'Run {newer.run_id} of the same commit is newer.', run_id=run.id)
+    newest_id = _find_newest(db, run)
+    if newest_id != run.id:
+        raise RunChanged(f'Run {newest_id} of the same commit is newer.', run_id=run.id)
     if not is_ended_by_build(read_progress(db, [run.id])[run.id]):
         raise RunChanged(f'Run {run.id} was not ended by its build.', run_id=run.id)
     if len(read_automatic_sources(db, [run.root_id])[run.root_id]) >= retries_allowed:

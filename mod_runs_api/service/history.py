@@ -39,8 +39,8 @@ def read_page_notes(db: Database, settings: Settings, run_id: int, has_button: b
     if is_retried:
         attempts = build_attempts(facts, listed)
         own = next(attempt for attempt in attempts if attempt.run_id == run_id)
-        history = RetryHistory(own, attempts, len(records) - len(attempts), verdict)
-    return PageNotes(history, find_author_hint(db, settings.retry_rules, facts, verdict, retries_left))
+        history = RetryHistory(own, attempts, len(records) - len(attempts), verdict, facts.tests)
+    return PageNotes(history, find_author_hint(db, settings, facts, verdict, retries_left))
 
 
 def read_report(db: Database, settings: Settings, run_id: int) -> Report:
@@ -51,4 +51,4 @@ def read_report(db: Database, settings: Settings, run_id: int) -> Report:
     may_tell = settings.retry_rules.allow_author(run)
     retries_left = count_retries_left(db, settings, run, facts.progress) if may_tell else 0
     return Report(verdict, facts.list_other_builds(run_id),
-                  find_author_hint(db, settings.retry_rules, facts, verdict, retries_left))
+                  find_author_hint(db, settings, facts, verdict, retries_left))

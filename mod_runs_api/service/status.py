@@ -1,27 +1,67 @@
-"""Posting the commit status of a run again (docs/github.rst, "Comments")."""
+"""Whether a success of a run would hide a failure of its commit, and posting it (docs/operations.rst)."""
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
 
 from ..database import Database
-from ..database.outcomes import read_tests
-from ..database.runs import find_newest_of_others, read_runs
-from ..database.transactions import Transactions
-from ..domain.attempts import derive_status
-from ..domain.outcomes import find_outcomes
+from ..database.attempts import read_attempt_ids_of
+from ..database.outcomes import read_catalogue, read_tests, read_today
+from ..database.progress import read_progress
+from ..database.runs import find_others_of_commit, find_run, read_runs
+from ..domain.attempts import AttemptFacts
 from ..domain.run import Run
+from ..domain.status import FailedTest, Posting, find_standing_against, has_passed
+from ..extension import ExtensionState
 from ..host.github import post_success
+from .attempts import read_all_attempts
+from .conditions import find_unfinished_attempt
 
 
-def post_success_again(transactions: Transactions, run_id: int) -> bool:
-    """Post that a run passed, if the status of its commit on GitHub lags, and return whether GitHub took it."""
+def read_standing_against(db: Database, run_again: Mapping[int, Collection[int]]) -> dict[int, FailedTest]:
+    """
+    Return the test that stands against a success of each run, if there is one.
+
+    ``run_again`` has the tests that a retry would run, by run.
+    """
+    others = {run_id: root_ids for run_id, root_ids in find_others_of_commit(db, run_again.keys()).items() if root_ids}
+    if not others:
+        return {}
+    attempts = _read_attempts_of(db, {root_id for root_ids in others.values() for root_id in root_ids})
+    found = {run_id: find_standing_against([attempts[root_id] for root_id in sorted(root_ids)], run_again[run_id])
+             for run_id, root_ids in others.items()}
+    return {run_id: failed for run_id, failed in found.items() if failed is not None}
+
+
+def _read_attempts_of(db: Database, root_ids: Collection[int]) -> dict[int, AttemptFacts]:
+    """Return the facts about the attempts of each root run. The number of statements does not depend on theirs."""
+    run_ids = read_attempt_ids_of(db, root_ids)
+    runs = read_runs(db, [max(of_root) for of_root in run_ids.values()])
+    every_id = [run_id for of_root in run_ids.values() for run_id in of_root]
+    progress, catalogue = read_progress(db, every_id), read_catalogue(db)
+    tests = read_today(db, read_tests(db, every_id, catalogue))
+    return {root_id: AttemptFacts(runs[max(of_root)], {run_id: progress[run_id] for run_id in of_root}, {},
+                                  {run_id: tests[run_id] for run_id in of_root}, catalogue)
+            for root_id, of_root in run_ids.items()}
+
+
+def post_success_again(state: ExtensionState, run_id: int) -> Posting | FailedTest | None:
+    """
+    Post that a run passed, if the status of its commit on GitHub lags, and return what became of it.
+
+    Returns the test that stands against it, or None if the run is not the attempt whose results count, or has not
+    passed.
+    """
     # A variant may have been accepted since, or GitHub did not answer when the run ended.
-    run = transactions.run(_find_green_run, run_id)
-    return run is not None and post_success(run)
+    found = state.transactions.run(_find_passed, run_id, state.settings.max_silence)
+    return post_success(found) if isinstance(found, Run) else found
 
 
-def _find_green_run(db: Database, run_id: int) -> Run | None:
-    """Return the run if it passed and determines the status of its commit; else None."""
-    # A status belongs to a commit, whatever the pull request.
-    if find_newest_of_others(db, [run_id]).get(run_id, 0) > run_id:
+def _find_passed(db: Database, run_id: int, max_silence: timedelta) -> Run | FailedTest | None:
+    run = find_run(db, run_id)
+    attempts = read_all_attempts(db, run)
+    is_unfinished = find_unfinished_attempt(db, attempts.progress, max_silence) is not None
+    if is_unfinished or attempts.source_of_failed != run_id or not has_passed(
+            attempts.progress[run_id], attempts.tests[run_id]):
         return None
-    outcomes = find_outcomes(read_tests(db, [run_id])[run_id])
-    return next((run for run in read_runs(db, [run_id]).values()
-                 if derive_status(run.stage, outcomes.values()) == 'pass'), None)
+    # Nothing is run, so each test counts.
+    return read_standing_against(db, {run_id: ()}).get(run_id, run)

@@ -10,33 +10,33 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 
 from .. import clock
 from ..database import Database
 from ..database.carry_over import find_incomplete_retries
-from ..database.outcomes import read_selected, read_tests
+from ..database.outcomes import read_catalogue, read_selected, read_tests, read_today
 from ..database.progress import read_progress
-from ..database.runs import (find_newest_of_others, find_newest_runs, find_run, is_newest_of_commit, read_active,
-                             read_runs)
-from ..database.sweep import (find_newly_expected, read_automatic_attempts, read_automatic_sources, read_last_completed,
+from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_active, read_runs
+from ..database.sweep import (count_in_flight, find_newly_expected, read_automatic_sources, read_last_completed,
                               read_machines, read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
 from ..domain.progress import COMPLETED, ENDED_STATUSES, LOST_MACHINE, ProgressRow, sort_by_end
-from ..domain.retry import RetryFacts
+from ..domain.retry import RetryFacts, RetryRequest
 from ..domain.run import Run
 from ..domain.sentences import counted
-from ..domain.sweep import Candidate, CircuitBreaker, Failure, SignsOfLife, Step
+from ..domain.sweep import Candidate, Capacity, Failure, PlannedRetry, SignsOfLife, Step
 from ..errors import KeyReused, RefusedByCheck, RunChanged, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
 from ..host.github import post_error
 from ..host.log import describe, log
 from ..settings import Settings
-from .attempts import read_all_attempts
+from .attempts import read_attempts_progress
 from .carry_over import carry_over, plan_carry_over
 from .causes import read_run_summaries
-from .checks import call_checks, list_checks_of_automatic_retries
+from .conditions import require_by_github, require_by_tables
 from .retry import create_retry
-from .verdict import judge_attempts
+from .status import read_standing_against
 
 #: How many of the newest automatic attempts of a platform are read. It is more if more may be in flight.
 AUTOMATIC_ATTEMPTS_READ = 50
@@ -46,28 +46,39 @@ COMPLETED_RUNS_READ = 20
 
 def plan_sweep(state: ExtensionState) -> list[Step]:
     """Return the steps that a sweep would take now, and take none. Raises :exc:`ServiceUnavailable`."""
-    transactions, settings = state.transactions, state.settings
-    steps, runs, breakers = transactions.run(_plan_by_tables, settings, clock.now())
-    if runs:
-        steps = [_call_checks(settings, runs[step.run_id], step, breakers) if step.request else step for step in steps]
-        # Checks swallow database errors, so ask the database itself.
-        transactions.ping()
-    return steps
+    plan = state.transactions.run(_plan_by_tables, state.settings, clock.now())
+    return [_ask(state, plan, step) if step.request else step for step in plan.steps]
 
 
-def _call_checks(settings: Settings, run: Run, step: Step, breakers: dict[str, CircuitBreaker]) -> Step:
-    """Return the step of a retry that the tables allow, or the reason to wait: the circuit breaker, or a check."""
-    # Again, because each planned retry is in flight for the next.
-    breaker = breakers[run.platform]
-    reason = breaker.find_reason_to_wait(settings.automatic_retries_at_once)
+class _Plan(NamedTuple):
+    """The steps that the tables allow."""
+
+    steps: list[Step]
+    #: The runs that may be retried.
+    runs: Mapping[int, Run]
+    #: The room on each platform. Each retry that is planned takes a slot.
+    capacities: dict[str, Capacity]
+
+
+def _ask(state: ExtensionState, plan: _Plan, step: Step) -> Step:
+    """Return the step of a retry that the tables allow, or the reason to wait: no slot is left, or a condition."""
+    run = plan.runs[step.run_id]
+    capacity = plan.capacities[run.platform]
+    reason = capacity.find_reason_to_wait(state.settings.automatic_retries_at_once)
     if reason:
         return Step(run.id, 'waiting', reason)
     try:
-        call_checks(list_checks_of_automatic_retries(settings), run, fail_closed=True)
+        state.transactions.run(_require_by_tables, run, state.settings.max_silence)
+        require_by_github(state, run, fail_closed=True)
     except RefusedByCheck as refusal:
         return Step(run.id, 'waiting', refusal.message)
-    breakers[run.platform] = replace(breaker, in_flight=breaker.in_flight + 1)
+    # A run takes a slot only now. Otherwise a closed pull request would starve its platform.
+    plan.capacities[run.platform] = replace(capacity, in_flight=capacity.in_flight + 1)
     return step
+
+
+def _require_by_tables(db: Database, run: Run, max_silence: timedelta) -> None:
+    require_by_tables(db, run, read_attempts_progress(db, run.root_id), max_silence)
 
 
 def take_steps(state: ExtensionState, plan: Sequence[Step]) -> Iterator[Step]:
@@ -100,19 +111,22 @@ def _take(state: ExtensionState, step: Step) -> Step | None:
         return step if _end(state, step) else None
     if step.request is not None:
         try:
-            retry = create_retry(state, step.request, (), partial(_check_is_due, state.settings.automatic_retries))
+            # The plan has asked GitHub.
+            retry = create_retry(state, step.request, partial(_require_due, state.settings, step.request),
+                                 has_asked_github=True)
         except KeyReused:
             return None  # It has been retried for another reason: its build has succeeded.
         return None if retry.replayed else step._replace(new_run_id=retry.new_run_id)
     return step
 
 
-def _check_is_due(retries_allowed: int, db: Database, run: Run) -> None:
-    """Raise :exc:`RunChanged` if an automatic retry of a run is no longer due: the plan queried GitHub in between."""
+def _require_due(settings: Settings, request: RetryRequest, db: Database, run: Run) -> None:
+    """Raise :exc:`RunChanged` if the tables would not plan the same retry now: GitHub was asked in between."""
     now = clock.now()
-    failures = _find_failures(db, [run.id], now)
-    candidates = _find_candidates(db, {run_id: run for run_id in failures}, failures)
-    if not any(candidate.find_reason_to_wait(retries_allowed, now) is None for candidate in candidates):
+    candidates = [candidate for candidate in _find_candidates(db, _find_failures(db, [run.id], now))
+                  if candidate.find_reason_to_wait(settings.automatic_retries, now) is None]
+    planned = [step.request for step in _plan_retries(db, settings, candidates)]
+    if not any(one is not None and one.failed_only == request.failed_only for one in planned):
         raise RunChanged(f'Run {run.id} is not as it was when its retry was planned.', run_id=run.id)
 
 
@@ -134,15 +148,13 @@ def _end(state: ExtensionState, step: Step) -> bool:
 # The plan
 
 
-def _plan_by_tables(db: Database, settings: Settings,
-                    now: datetime) -> tuple[list[Step], dict[int, Run], dict[str, CircuitBreaker]]:
-    """Return the steps that the tables allow, the runs of those that are retries, and the circuit breakers."""
+def _plan_by_tables(db: Database, settings: Settings, now: datetime) -> _Plan:
     period = settings.max_silence + sweep.ENDED_FOR
     looked_back = sweep.HEALED_FOR if settings.automatic_retries else sweep.WATCHED_FOR
     rows = _read_recent_rows(db, now, max(looked_back, period))
     steps = _plan_carrying_over(db, _find_completed(rows, now, sweep.WATCHED_FOR))
     if not settings.automatic_retries:
-        return steps, {}, {}
+        return _Plan(steps, {}, {})
     # A run gets one step: those into which results are carried over are left out.
     left_out = {step.run_id for step in steps}
     last_rows = _find_last_rows(rows, left_out, now, period)
@@ -150,27 +162,35 @@ def _plan_by_tables(db: Database, settings: Settings,
     ended = {row.run_id for row in last_rows if row.status in ENDED_STATUSES}
     newly_expected = find_newly_expected(db, _find_completed(rows, now, sweep.HEALED_FOR) - left_out)
     failures = _find_failures(db, sorted(ended | newly_expected), now)
-    candidates = _find_candidates(db, read_runs(db, failures), failures)
-    breakers = _read_breakers(db, settings, now, {candidate.run.platform for candidate in candidates})
+    candidates = _find_candidates(db, failures)
+    capacities = _read_capacities(db, settings, now, {candidate.run.platform for candidate in candidates})
     due, retries = [], []
     for candidate in candidates:
         reason = candidate.find_reason_to_wait(settings.automatic_retries, now)
-        reason = reason or breakers[candidate.run.platform].find_reason_to_wait(settings.automatic_retries_at_once)
+        reason = reason or capacities[candidate.run.platform].find_reason_to_wait(settings.automatic_retries_at_once)
         if reason:
             retries.append(Step(candidate.run.id, 'waiting', reason))
         else:
             due.append(candidate)
-    full_sets = read_selected(db, list({candidate.run.full_set_id for candidate in due}))
-    active_ids = read_active(db) if due else set()
-    for candidate in due:
-        facts = RetryFacts.of_run(candidate.run, candidate.failure.tests, full_sets[candidate.run.full_set_id],
-                                  active_ids)
-        step = candidate.plan_retry(settings.retry_rules, facts, _read_passed_elsewhere(db, candidate))
-        if step is not None:
-            retries.append(step)
+    retries += _plan_retries(db, settings, due)
     # Infrastructure failures come first, because they are retried for one day only.
     steps += sorted(retries, key=lambda step: (failures[step.run_id].cause is None, step.run_id))
-    return steps, {candidate.run.id: candidate.run for candidate in due}, breakers
+    return _Plan(steps, {candidate.run.id: candidate.run for candidate in due}, capacities)
+
+
+def _plan_retries(db: Database, settings: Settings, candidates: Collection[Candidate]) -> list[Step]:
+    """Return the steps that retry candidates without a reason to wait, or the reasons that the tests give."""
+    if not candidates:
+        return []
+    full_sets = read_selected(db, list({candidate.run.full_set_id for candidate in candidates}))
+    active_ids = read_active(db)
+    planned = [candidate.plan_retry(settings.retry_rules, RetryFacts.of_run(
+        candidate.run, candidate.failure.tests, full_sets[candidate.run.full_set_id], active_ids))
+        for candidate in candidates]
+    retries = [retry for retry in planned if isinstance(retry, PlannedRetry)]
+    standing_against = read_standing_against(db, {retry.run_id: retry.regression_test_ids for retry in retries})
+    return [*(step for step in planned if isinstance(step, Step)),
+            *(retry.to_step(standing_against.get(retry.run_id)) for retry in retries)]
 
 
 def _read_recent_rows(db: Database, now: datetime, period: timedelta) -> list[ProgressRow]:
@@ -219,17 +239,17 @@ def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, ma
 
 def _find_failures(db: Database, run_ids: Sequence[int], now: datetime) -> dict[int, Failure]:
     """Return those of the runs that failed recently for a reason other than their code, by run id."""
-    progress, tests = read_progress(db, run_ids), read_tests(db, run_ids)
+    progress, tests = read_progress(db, run_ids), read_today(db, read_tests(db, run_ids, read_catalogue(db)))
     failures = ((run_id, sweep.find_failure(progress[run_id], tests[run_id], now)) for run_id in run_ids)
     return {run_id: failure for run_id, failure in failures if failure is not None}
 
 
-def _find_candidates(db: Database, runs: Mapping[int, Run], failures: Mapping[int, Failure]) -> list[Candidate]:
+def _find_candidates(db: Database, failures: Mapping[int, Failure]) -> list[Candidate]:
     """Return the candidates among runs that failed: all but those that have been retried."""
+    runs = read_runs(db, failures.keys())
     newest = find_newest_runs(db, failures.keys())
-    others = find_newest_of_others(db, [run_id for run_id, failure in failures.items() if failure.cause is None])
     sources = read_automatic_sources(db, {run.root_id for run in runs.values()})
-    candidates = [Candidate(run, failures[run_id], newest.get(run_id), others.get(run_id), sources[run.root_id])
+    candidates = [Candidate(run, failures[run_id], newest.get(run_id), sources[run.root_id])
                   for run_id, run in runs.items()]
     return _add_newest_completions(db, [candidate for candidate in candidates if not candidate.has_been_retried])
 
@@ -244,33 +264,17 @@ def _add_newest_completions(db: Database, candidates: Sequence[Candidate]) -> li
             for candidate in candidates]
 
 
-def _read_breakers(db: Database, settings: Settings, now: datetime,
-                   platforms: Collection[str]) -> dict[str, CircuitBreaker]:
-    """Return the circuit breaker of each platform."""
+def _read_capacities(db: Database, settings: Settings, now: datetime,
+                     platforms: Collection[str]) -> dict[str, Capacity]:
+    """Return the room for automatic attempts on each platform."""
     under_maintenance = read_under_maintenance(db) if platforms else set()
-    breakers = {}
-    for platform in platforms:
-        count = max(AUTOMATIC_ATTEMPTS_READ, settings.automatic_retries_at_once)
-        attempts = read_automatic_attempts(db, platform, count)
-        summaries = read_run_summaries(db, [attempt.run_id for attempt in attempts])
-        newest_failure = sweep.find_opening_failure(attempts, summaries)
-        breakers[platform] = CircuitBreaker(
-            platform, platform in under_maintenance, sweep.count_in_flight(attempts, summaries, now),
-            newest_failure is not None and not _find_newest_completion(db, platform, newest_failure.id))
-    return breakers
+    count = max(AUTOMATIC_ATTEMPTS_READ, settings.automatic_retries_at_once)
+    return {platform: Capacity(platform, platform in under_maintenance,
+                               count_in_flight(db, platform, now - sweep.IN_FLIGHT_FOR, count))
+            for platform in platforms}
 
 
 def _find_newest_completion(db: Database, platform: str, progress_id: int) -> int:
     """Return the newest row, after a progress row, that completed a run of a platform with all its results; or 0."""
     run_ids = read_last_completed(db, platform, progress_id, COMPLETED_RUNS_READ)
     return sweep.find_newest_completion(read_run_summaries(db, run_ids).values())
-
-
-def _read_passed_elsewhere(db: Database, candidate: Candidate) -> set[int]:
-    """Return the tests of :func:`find_passed_elsewhere` for a failed-only retry."""
-    run = candidate.run
-    if candidate.failure.cause is None or not run.failed_only:
-        return set()  # It is retried in any case.
-    facts = read_all_attempts(db, run)
-    completed_ids = {run_id for run_id, progress in facts.progress.items() if progress.completed}
-    return sweep.find_passed_elsewhere(run.id, judge_attempts(db, facts).tests, completed_ids)

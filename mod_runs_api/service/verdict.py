@@ -32,7 +32,8 @@ def judge_attempts(db: Database, facts: AttemptFacts) -> Verdict:
                 outcomes.append(AttemptOutcome(run_id, numbers[run_id], places[run_id], facts.builds[run_id], outcome))
     _add_evidence(db, run_ids, by_test)
     commands = read_command_lines(db, list(by_test))
-    tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in facts.active_ids, outcomes)
+    tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in facts.catalogue.active,
+                   outcomes)
              for regression_test_id, outcomes in sorted(by_test.items())]
     return Verdict(facts.run.id, facts.run.root_id, run_ids, judge_commit(tests, facts.progress.values()),
                    count_verdicts(tests), to_sentence(tests), tests)

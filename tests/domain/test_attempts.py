@@ -1,13 +1,12 @@
 """The status of an attempt, and the choice between attempts (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from datetime import datetime, timedelta
 
 import pytest
 
 from mod_runs_api.domain.attempts import (AttemptFacts, EndedAttempt, choose_decisive, choose_source_of_failed,
-                                          derive_status, find_unfinished)
-from mod_runs_api.domain.outcomes import Mark, Result, RunTests
+                                          derive_status)
+from mod_runs_api.domain.outcomes import Catalogue, Mark, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 
 from .test_retry import run
@@ -19,7 +18,7 @@ STOPPED_WITH_FAILURE = EndedAttempt(0, is_completed=False, has_own_result=True, 
 STOPPED_ALL_PASSED = EndedAttempt(0, is_completed=False, has_own_result=True)
 STOPPED_AT_ONCE = EndedAttempt(0, is_completed=False, has_own_result=False)
 NEWEST = 9
-NOW = datetime(2026, 11, 24, 12)
+NO_TESTS = Catalogue(set(), set())
 
 
 @pytest.mark.parametrize(('stage', 'outcomes', 'status'), [
@@ -45,11 +44,17 @@ def test_one_ended_attempt_has_the_failures_to_run_again_and_one_stands_for_the_
     assert (choose_source_of_failed(attempts), choose_decisive(attempts, NEWEST)) == (failed, decisive)
 
 
+def test_the_newest_of_several_queued_attempts_is_decisive():
+    progress = {run_id: Progress(run_id, []) for run_id in (5, 6)}
+
+    assert AttemptFacts(run(), progress, {}, {}, NO_TESTS).decisive_run_id == 6
+
+
 def test_an_attempt_whose_carried_over_result_was_deleted_has_no_own_result_by_that():
     progress = {5: Progress(5, [ProgressRow(5, 1, 'completed', '', '')])}
-    tests = RunTests({1: Result(0, 0)}, {1: True, 2: True}, marks=dict.fromkeys([1, 2], Mark(4, was_selected=True)))
+    tests = RunTests({1: Result(0, 0)}, {2}, {1, 2}, marks=dict.fromkeys([1, 2], Mark(4, was_selected=True)))
 
-    ended, = AttemptFacts(run(), progress, {}, {5: tests}, set()).list_ended()
+    ended, = AttemptFacts(run(), progress, {}, {5: tests}, NO_TESTS).list_ended()
     assert not ended.has_own_result
 
 
@@ -57,27 +62,10 @@ def test_a_retry_that_runs_again_would_get_what_every_ended_attempt_ran():
     rows = {5: [(1, 'completed'), (2, 'testing')], 6: [(3, 'testing'), (4, 'completed')]}
     progress = {run_id: Progress(run_id, [ProgressRow(run_id, row_id, stage, '', '') for row_id, stage in of_run])
                 for run_id, of_run in rows.items()}
-    tests = {5: RunTests({1: Result(0, 0)}, {1: True}), 6: RunTests({1: Result(0, 0), 2: Result(0, 0)}, {})}
+    tests = {run_id: RunTests(dict.fromkeys(ran, Result(0, 0)), set(), {1, 2})
+             for run_id, ran in ((5, [1]), (6, [1, 2]))}
 
-    assert AttemptFacts(run(), progress, {}, tests, {1, 2}).find_origins(5) == {2: 6}
-
-
-NOTHING, HOURS = timedelta(), timedelta(hours=1)
-MAX_SILENCE = 4 * HOURS
-
-
-@pytest.mark.parametrize(('rows', 'machines', 'is_unfinished'), [
-    ([('completed', NOTHING)], [], False), ([('canceled', NOTHING)], [], False), ([('testing', MAX_SILENCE)], [], True),
-    ([('testing', 5 * HOURS)], [], False),
-    # The newest row counts, and without one the youngest machine.
-    ([('preparation', 9 * HOURS), ('testing', HOURS)], [], True),
-    ([], [], True), ([], [MAX_SILENCE], True), ([], [5 * HOURS], False), ([], [HOURS, 9 * HOURS], True)])
-def test_an_attempt_is_unfinished_until_it_has_ended_or_its_machine_is_lost(rows, machines, is_unfinished):
-    attempt = Progress(6, [ProgressRow(6, number, stage, '', NOW - ago)
-                           for number, (stage, ago) in enumerate(rows)])
-
-    found = find_unfinished([attempt], {6: [NOW - ago for ago in machines]}, NOW, MAX_SILENCE)
-    assert (found is attempt) == is_unfinished
+    assert AttemptFacts(run(), progress, {}, tests, Catalogue({1, 2}, {1, 2})).find_origins(5) == {2: 6}
 
 
 def test_ended_attempts_are_described_in_the_order_of_their_results():
@@ -86,9 +74,10 @@ def test_ended_attempts_are_described_in_the_order_of_their_results():
                 for run_id, (status, row_id) in ends.items()}
     passed, failed = Result(0, 0), Result(1, 0)
     mark = Mark(6, was_selected=False)
-    tests = {5: RunTests({1: passed, 2: failed}, {}, marks={1: mark}), 6: RunTests({1: passed}, {}),
-             7: RunTests({1: passed, 2: failed}, {}, marks={1: mark, 2: mark}), 8: RunTests({}, {})}
-    facts = AttemptFacts(run(), progress, {}, tests, set())
+    tests = {run_id: RunTests(results, set(), {1, 2}, marks=marks) for run_id, results, marks in (
+        (5, {1: passed, 2: failed}, {1: mark}), (6, {1: passed}, {}), (7, {1: passed, 2: failed}, {1: mark, 2: mark}),
+        (8, {}, {}))}
+    facts = AttemptFacts(run(), progress, {}, tests, NO_TESTS)
 
     assert facts.list_ended() == [
         EndedAttempt(7, is_completed=True, has_own_result=False, has_failure=True),

@@ -63,9 +63,16 @@ def test_a_failure_may_be_chance_unless_it_repeats():
 
 
 def test_the_sentence_names_the_command_where_to_write_it_and_how_often_it_may_be_used():
-    assert AuthorHint.of('linux', 2, None).markdown == (
+    assert {AuthorHint.of('linux', 2, None, is_on).markdown for is_on in (True, False)} == {
         'If this is not due to the pull request, its author may write `/retry linux failed` in a comment on it '
-        '(2 times).')
-    assert AuthorHint.of('windows', 1, Cause.of_message('Build failed: action_required')).markdown == (
+        '(2 times).'}
+
+
+@pytest.mark.parametrize(('has_automatic_retries', 'end'), [
+    (False, '(1 time).'), (True, '(1 time). A new run may start by itself then.')])
+def test_the_sentence_after_a_build_that_ended_the_run_waits_for_its_success(has_automatic_retries, end):
+    cause = Cause.of_message('Build failed: action_required')
+
+    assert AuthorHint.of('windows', 1, cause, has_automatic_retries).markdown == (
         'Once its build has succeeded, the author of this pull request may write `/retry windows failed` in a comment '
-        'on it (1 time).')
+        f'on it {end}')

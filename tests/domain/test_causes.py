@@ -89,16 +89,25 @@ def test_the_cause_is_the_first_line_of_the_table_that_fits(expected):
         assert find(*rows) == (expected, rows[-1] if detail is None else detail), rows
 
 
-def test_a_run_is_summarized_by_its_own_results_and_its_original_selection():
-    # Test 2 is carried over, and 3 was selected by that. No worker receives 4, which is in no category, or 5.
-    marks = {2: Mark(9, was_selected=True), 3: Mark(9, was_selected=False)}
-    results = {1: Result(0, 0, runtime=7), 2: Result(0, 0, runtime=9), 3: Result(0, 0), 4: Result(1, 0)}
-    selected = {1: True, 2: True, 3: True, 4: False, 5: False, 6: True}
+@pytest.mark.parametrize('message', ['Build failed: …', 'PR closed'])
+def test_the_message_of_a_completed_row_may_name_the_cause_of_missing_results_too(message):
+    rows = [ProgressRow(1, 1, 'completed', message, datetime(2026, 11, 24))]
 
-    found = RunSummary.of(progress(*COMPLETED), RunTests(results, selected, marks=marks))
+    assert find_cause(RunSummary(Progress(1, rows), selected=3, missing=2, results=1, longest_runtime=0)) == (
+        Cause.of_message(message))
+
+
+def test_a_run_is_summarized_by_its_own_results_and_its_original_selection():
+    # Test 2 is carried over, and 3 was selected by that. No worker receives 4, which is in no category, or 5. The
+    # result of 7, which carrying over had selected, was deleted.
+    marks = {2: Mark(9, was_selected=True), 3: Mark(9, was_selected=False), 7: Mark(9, was_selected=False)}
+    results = {1: Result(0, 0, runtime=7), 2: Result(0, 0, runtime=9), 3: Result(0, 0), 4: Result(1, 0)}
+    tests = RunTests(results, {5, 6, 7}, {1, 2, 3, 6, 7}, marks=marks)
+
+    found = RunSummary.of(progress(*COMPLETED), tests)
 
     assert (found.selected, found.missing, found.results, found.longest_runtime) == (4, 2, 2, 7)
-    assert RunSummary.of(progress(), RunTests(results, selected, has_selection=False)).selected is None
+    assert RunSummary.of(progress(), tests._replace(has_selection=False)).selected is None
 
 
 def test_each_cause_is_said_to_be_an_infrastructure_failure_or_not():
@@ -146,11 +155,15 @@ def test_the_build_did_not_end_a_run_that_waits_has_completed_or_was_ended_other
     assert not is_ended_by_build(progress(*rows))
 
 
-def test_a_message_of_a_row_that_does_not_cancel_says_nothing_about_the_build():
-    written = [('testing', FAILED), ('canceled', TIME_LIMIT)]
+@pytest.mark.parametrize(('written', 'is_expected'), [
+    # A message of a row that does not cancel says nothing about the build. A canceled one does wherever it is.
+    ([('testing', FAILED), ('canceled', TIME_LIMIT)], False),
+    ([('canceled', FAILED), ('testing', ''), ('canceled', TIME_LIMIT)], True)])
+def test_any_canceled_row_says_that_the_build_ended_the_run_and_no_other_row_does(written, is_expected):
+    rows = [ProgressRow(1, number, status, message, datetime(2026, 11, 24))
+            for number, (status, message) in enumerate(written, 1)]
 
-    assert not is_ended_by_build(Progress(1, [ProgressRow(1, number, *row, datetime(2026, 11, 24))
-                                              for number, row in enumerate(written, 1)]))
+    assert is_ended_by_build(Progress(1, rows)) == is_expected
 
 
 @pytest.mark.parametrize(('rows', 'numbers', 'sentence'), [
@@ -160,7 +173,9 @@ def test_a_message_of_a_row_that_does_not_cancel_says_nothing_about_the_build():
     ([NOT_VISIBLE, NOT_RAN], {}, 'GitHub did not show the build yet, so no test ran.'),
     ([*STARTED, ''], {}, 'The worker gave up.'),
     ([*STARTED, 'the worker gave up'], {}, 'The run was canceled for an unknown reason: "the worker gave up."'),
-    (['Build failed: see the log'], {}, 'The build failed: "Build failed: see the log."'),
+    (['Build failed: see the log'], {}, 'The build failed, or waits for an approval: "Build failed: see the log."'),
+    (['Cancelling tests as Github Action(s) failed'], {},
+     'The build failed, or waits for an approval: "Cancelling tests as Github Action(s) failed."'),
     (COMPLETED, {}, 'The run completed, but 2 of 3 results are missing.')])
 def test_the_sentence_says_what_is_known_and_no_more(rows, numbers, sentence):
     cause = find_cause(summary(*rows, **numbers))

@@ -30,7 +30,7 @@ LINES = {
 
 def test_a_line_asks_for_platforms_for_what_failed_and_for_a_reason():
     for line, (named, failed_only, reason) in LINES.items():
-        assert parse_commands([line]) == [
+        assert parse_commands(line) == [
             Command(platform, failed_only, reason, named) for platform in named or BOTH], line
 
 
@@ -47,7 +47,7 @@ WRONG = {
 def test_a_line_that_is_no_valid_command_is_explained():
     for explanation, lines in WRONG.items():
         for line in lines:
-            wrong, = parse_commands([line])
+            wrong, = parse_commands(line)
             assert isinstance(wrong, InvalidCommand) and wrong.message.endswith(explanation), line
 
 
@@ -61,7 +61,34 @@ NO_COMMANDS = {
 
 @pytest.mark.parametrize('lines', NO_COMMANDS.values(), ids=NO_COMMANDS)
 def test_a_line_is_no_command_that(lines):
-    assert [line for line in lines if parse_commands([line])] == []
+    assert [line for line in lines if parse_commands(line)] == []
+
+
+#: A comment with the command in fenced code.
+HIDDEN = [
+    '```\n/retry\n```', '~~~\n/retry\n~~~', '``` js\n/retry\n```', '~~~ `a`\n/retry', 'text\n```\n/retry\n```',
+    '```\r\n/retry\r\n```', '```\r/retry\r```', '- a\n```\n/retry', '> a\n```\n/retry',
+    # Without an end it extends to the end. Nothing else closes it.
+    '```\n/retry', '~~~\n```\n/retry', '```\n~~~\n/retry', '````\n```\n/retry\n````', '```\n``` a\n/retry',
+    '```\n ```\n/retry', '```\na\n```\n```\n/retry',
+    # This is no end of a line on GitHub.
+    '~~~\u2028~~~\n/retry']
+
+
+@pytest.mark.parametrize('comment', HIDDEN)
+def test_a_line_in_fenced_code_is_no_command(comment):
+    assert parse_commands(comment) == []
+
+
+@pytest.mark.parametrize('comment', [
+    'a\n\n/retry\n\nb', 'a\r\n/retry\r\nb', 'a\r/retry\rb', '> a\n/retry', '- a\n/retry',
+    '```\na\n```\n/retry', '~~~\na\n~~~~  \n/retry', '/retry\n```\na', '``\n/retry', '```a`\n/retry',
+    # A fence that is indented, in a list for example, opens and closes nothing.
+    '- ```\n  a\n  ```\n/retry', '  ```\n/retry', '> ```\n/retry', '- a\n\n  ```\n  b\n  ```\n/retry',
+    # Nothing else of Markdown is read.
+    '<!--\n/retry\n-->', '<pre>\n/retry\n</pre>', '<details>\n/retry'])
+def test_any_other_line_may_be_a_command(comment):
+    assert len(parse_commands(comment)) == len(BOTH)
 
 
 # Who may write what
@@ -118,25 +145,24 @@ def test_a_blocked_writer_gets_no_reply_and_nobody_retries_for_a_blocked_author(
 
 def choose(lines, writer=Writer(5)):
     """Return whether the command that counts is for failed tests, by platform, and the sentences about other lines."""
-    wanted, refusals = choose_commands(parse_commands(lines), writer)
+    wanted, refusals = choose_commands(parse_commands('\n'.join(lines)), writer)
     return ({command.platform: command.failed_only for command in wanted},
             [refusal.message for refusal in refusals])
 
 
-FIRST_FOR_LINUX, FIRST_FOR_WINDOWS = (f'Only the first line for {platform} counts.' for platform in BOTH)
 ONLY_FAILED = 'Only maintainers may run all tests. Write "{}" to run those that did not pass.'
 
 
-def test_the_first_command_for_a_platform_counts_and_further_ones_are_named_once():
+def test_the_first_command_for_a_platform_counts_and_nothing_is_said_of_the_others():
     assert choose(['/retry linux', '/retry failed', '/retry linux', '/retry windows']) == (
-        {'linux': False, 'windows': True}, [FIRST_FOR_LINUX, FIRST_FOR_WINDOWS])
+        {'linux': False, 'windows': True}, [])
 
 
 def test_for_an_author_the_first_line_for_failed_tests_counts():
     author = Writer(None, 'octocat')
 
     assert choose(['/retry', '/retry linux failed', '/retry failed'], author) == (
-        {'linux': True, 'windows': True}, [ONLY_FAILED.format('/retry failed'), FIRST_FOR_LINUX])
+        {'linux': True, 'windows': True}, [ONLY_FAILED.format('/retry failed')])
 
 
 @pytest.mark.parametrize(('line', 'right'), [
@@ -151,7 +177,7 @@ def test_an_author_who_asks_for_all_tests_is_answered_with_the_right_line_once(l
     (['/retry windows'], ['windows'], ['windows']), (['/retry', '/retry linux'], ['linux'], ['linux'])])
 def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_none_has_a_run(
         lines, without_run, mentioned):
-    commands = parse_commands(lines)
+    commands = parse_commands('\n'.join(lines))
     missing = {platform: CommentRefusal(platform, None, 'There is no run.') for platform in without_run}
     outcomes = [missing.get(command.platform) or CommentRetry(
         5, 6, True, 1, platform=command.platform, commit=None, address=None, verdict_sentence=None)

@@ -11,9 +11,9 @@ from mod_runs_api.domain.outcomes import Mark, Outcome, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryFacts, RetryRules
 from mod_runs_api.domain.run import NewerRun
-from mod_runs_api.domain.sweep import (AutomaticAttempt, Candidate, CircuitBreaker, count_in_flight, find_failure,
-                                       find_newest_completion, find_opening_failure, find_passed_elsewhere, is_lost)
-from mod_runs_api.domain.verdict import AttemptOutcome, judge
+from mod_runs_api.domain.status import FailedTest
+from mod_runs_api.domain.sweep import (Candidate, Capacity, PlannedRetry, Step, find_failure, find_newest_completion,
+                                       is_lost)
 
 from .test_retry import run
 
@@ -22,9 +22,8 @@ NOW = datetime(2026, 11, 24, 12)
 LIMIT = 4 * HOUR
 #: `INCOMPLETE`: results of two of its three tests are missing.
 FAILED, INCOMPLETE = [('canceled', TIME_LIMIT)], [('completed', '')]
-#: Results that passed, and that failed: by what was expected at the time, and by what is expected today.
-GREEN, APPROVED = Result(0, 0, expected_rc_today=0), Result(1, 0, expected_rc_today=1)
-RED_TODAY, RED_STILL = Result(0, 0, expected_rc_today=1), Result(1, 0, expected_rc_today=0)
+#: Results that passed, and that failed: by what was expected at the time, and by the exit code that is expected today.
+GREEN, APPROVED, RED_TODAY, RED_STILL = (Result(0, 0), 0), (Result(1, 0), 1), (Result(0, 0), 1), (Result(1, 0), 0)
 HEALED = {'rows': INCOMPLETE, 'results': (APPROVED, GREEN, GREEN)}
 
 
@@ -36,7 +35,9 @@ def progress(rows, *, run_id=5, ago=HOUR):
 
 def run_tests(results):
     """Return three selected tests, of which the first ones have results."""
-    return RunTests(dict(enumerate(results, 1)), dict.fromkeys((1, 2, 3), True))
+    then = {test: result for test, (result, _) in enumerate(results, 1)}
+    today = {test: result._replace(expected_rc=code) for test, (result, code) in enumerate(results, 1)}
+    return RunTests(then, {1, 2, 3} - then.keys(), {1, 2, 3}, today=today)
 
 
 def summary(rows, *, run_id=5, ago=HOUR, results=1):
@@ -44,12 +45,11 @@ def summary(rows, *, run_id=5, ago=HOUR, results=1):
     return RunSummary.of(progress(rows, run_id=run_id, ago=ago), run_tests([GREEN] * results))
 
 
-def candidate(*, rows=FAILED, ago=HOUR, results=(GREEN,), newest=None, other=None, automatic=(), completion=0,
-              **changes):
+def candidate(*, rows=FAILED, ago=HOUR, results=(GREEN,), newest=None, automatic=(), completion=0, **changes):
     """Return run 5, which ran out of time an hour ago, by progress row 50."""
     failure = find_failure(progress(rows, ago=ago), run_tests(results), NOW)
     assert failure
-    return Candidate(run('canceled', **changes), failure, newest, other, automatic, completion)
+    return Candidate(run('canceled', **changes), failure, newest, automatic, completion)
 
 
 @pytest.mark.parametrize(('ago', 'is_recent'), [(MINUTE, True), (24 * HOUR, True), (24 * HOUR + MINUTE, False)])
@@ -69,7 +69,7 @@ def test_a_failure_is_as_old_as_the_first_row_that_names_its_cause_or_as_the_end
     failure = find_failure(progress(rows), run_tests([GREEN]), NOW)
 
     assert failure and failure.row.timestamp == NOW - HOUR
-    waits = Candidate(run('canceled'), failure, None, None, ()).find_reason_to_wait(1, NOW - 46 * MINUTE)
+    waits = Candidate(run('canceled'), failure, None, ()).find_reason_to_wait(1, NOW - 46 * MINUTE)
     assert waits == 'it ended less than 15 minutes ago, and an end is not final'
 
 
@@ -81,7 +81,7 @@ def test_no_other_end_is_a_failure_that_a_sweep_retries(rows):
 
 
 def test_code_that_hangs_is_no_failure_that_a_sweep_retries():
-    assert find_failure(progress(FAILED), run_tests([Result(0, 0, runtime=600_000)]), NOW) is None
+    assert find_failure(progress(FAILED), run_tests([(Result(0, 0, runtime=600_000), 0)]), NOW) is None
 
 
 def test_approved_failures_are_retried_after_the_day_for_missing_results():
@@ -114,8 +114,7 @@ def test_a_run_with_approved_failures_is_found_for_a_week_unless_a_person_stoppe
     assert bool(find_failure(progress(rows), run_tests([APPROVED, GREEN, GREEN]), NOW)) == is_found
 
 
-NO_COMPLETION_SINCE = ('run 3 has had an automatic retry, and no run of linux has completed with all its results since '
-                       'this one ended')
+NO_COMPLETION_SINCE = 'no run of linux has completed with all its results since it ended'
 
 
 @pytest.mark.parametrize(('found', 'reason'), [
@@ -127,7 +126,7 @@ NO_COMPLETION_SINCE = ('run 3 has had an automatic retry, and no run of linux ha
     (candidate(automatic=[3], completion=51, root_id=3), None),
     (candidate(automatic=[3], completion=50, root_id=3), NO_COMPLETION_SINCE),
     (candidate(automatic=[3], root_id=3), NO_COMPLETION_SINCE),
-    (candidate(**HEALED), None), (candidate(**HEALED, other=3), 'run 3 is of the same commit'),
+    (candidate(**HEALED), None),
     (candidate(**HEALED, ago=14 * MINUTE), 'it ended less than 15 minutes ago, and an end is not final'),
     (candidate(**HEALED, automatic=[3], root_id=3), NO_COMPLETION_SINCE)])
 def test_a_run_waits_for_a_reason(found, reason):
@@ -145,76 +144,62 @@ RED, INACTIVE = 2, 3
 ALL = [1, RED]
 
 
-@pytest.mark.parametrize(('found', 'not_passed', 'passed_elsewhere', 'what', 'failed_only'), [
+RULES = RetryRules(frozenset(), drop_inactive_tests=False)
+
+
+@pytest.mark.parametrize(('found', 'not_passed', 'failed_only', 'tests'), [
     # A run that stopped half-way is resumed. Without results, or if all passed, everything is run again.
-    (candidate(), [RED], (), 'retried', True),
-    (candidate(results=()), ALL, (), 'retried', False),
-    (candidate(), [], (), 'retried', False),
-    (candidate(), [INACTIVE], (), 'retried', False),
+    (candidate(), [RED], True, [RED]),
+    (candidate(results=()), ALL, False, ALL),
+    (candidate(), [], False, ALL),
+    (candidate(), [INACTIVE], False, ALL),
     # It leaves out inactive tests, although others are refused because of them.
-    (candidate(), [RED, INACTIVE], (), 'retried', True),
-    (candidate(results=()), [RED], (), 'retried', False),
+    (candidate(), [RED, INACTIVE], True, [RED]),
+    (candidate(results=()), [RED], False, ALL),
     # A failed-only retry runs its own tests again. If they all passed, only its end was lost.
-    (candidate(results=(), failed_only=True), [RED], (), 'retried', True),
-    (candidate(failed_only=True), [RED], {RED}, 'retried', True),
-    (candidate(failed_only=True), [], {RED}, 'retried', False),
-    (candidate(failed_only=True), [INACTIVE], {RED}, 'retried', False),
-    # Another attempt has completed with its tests, or it has completed with what was carried over.
-    (candidate(failed_only=True), [RED, INACTIVE], {1, RED}, None, None),
-    (candidate(failed_only=True), [], {1, RED}, None, None),
-    (candidate(rows=INCOMPLETE, failed_only=True), [], (), None, None),
-    (candidate(rows=INCOMPLETE, failed_only=True), [RED], (), 'retried', True)])
-def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(
-        found, not_passed, passed_elsewhere, what, failed_only):
+    (candidate(results=(), failed_only=True), [RED], True, [RED]),
+    (candidate(failed_only=True), [], False, ALL),
+    (candidate(failed_only=True), [INACTIVE], False, ALL),
+    (candidate(rows=INCOMPLETE, failed_only=True), [RED], True, [RED])])
+def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(found, not_passed, failed_only, tests):
     outcomes: dict[int, Outcome] = {**dict.fromkeys(ALL, 'pass'), **dict.fromkeys(not_passed, 'not_run')}
     facts = RetryFacts(5, 'canceled', outcomes, True, [*ALL, INACTIVE], ALL)
-    step = found.plan_retry(RetryRules(frozenset(), drop_inactive_tests=False), facts, {*passed_elsewhere})
 
-    assert (step and (step.run_id, step.kind)) == (what and (5, what))
-    assert (step and step.request and step.request.failed_only) == failed_only
-    if step and step.request:
-        why = found.failure.cause.detail
-        assert (step.why, step.request.reason, step.request.automatic) == (why, f'Automatic: {why}', True)
+    assert found.plan_retry(RULES, facts) == PlannedRetry(5, found.failure.cause.detail, failed_only, tests)
+
+
+def test_a_failed_only_retry_that_completed_with_every_test_passed_is_not_retried():
+    found = candidate(rows=INCOMPLETE, failed_only=True)
+
+    assert found.plan_retry(RULES, RetryFacts(5, 'completed', dict.fromkeys(ALL, 'pass'), True, ALL, ALL)) is None
 
 
 @pytest.mark.parametrize('changes', [{}, {'failed_only': True}])
 def test_failures_that_were_approved_since_are_run_again_alone_without_inactive_ones(changes):
-    found, rules = candidate(**HEALED, **changes), RetryRules(frozenset(), drop_inactive_tests=False)
+    found = candidate(**HEALED, **changes)
 
-    step = found.plan_retry(rules, RetryFacts(5, 'completed', {RED: 'fail', INACTIVE: 'fail'}, True, ALL, ALL), set())
+    planned = found.plan_retry(RULES, RetryFacts(5, 'completed', {RED: 'fail', INACTIVE: 'fail'}, True, ALL, ALL))
 
-    assert step and step.request and (step.kind, step.request.failed_only) == ('retried', True)
-    assert step.request.reason == f'Automatic: {step.why}' == 'Automatic: all its failures are expected now'
+    assert planned == PlannedRetry(5, 'all its failures are expected now', True, [RED])
     # If none of them is active, no retry makes the run green.
-    assert found.plan_retry(rules, RetryFacts(5, 'completed', {INACTIVE: 'fail'}, True, ALL, ALL), set()) is None
+    assert found.plan_retry(RULES, RetryFacts(5, 'completed', {INACTIVE: 'fail'}, True, ALL, ALL)) is None
 
 
 def test_a_failed_only_retry_whose_tests_are_all_inactive_waits():
-    found = candidate(failed_only=True)
     facts = RetryFacts(5, 'canceled', {INACTIVE: 'fail'}, True, [*ALL, INACTIVE], ALL)
 
-    step = found.plan_retry(RetryRules(frozenset(), drop_inactive_tests=False), facts, set())
-    assert step and step.kind == 'waiting'
+    step = candidate(failed_only=True).plan_retry(RULES, facts)
+    assert isinstance(step, Step) and step.kind == 'waiting'
 
 
-@pytest.mark.parametrize(('outcomes', 'has_passed'), [
-    (['fail', 'pass'], True), (['pass', 'fail'], False), (['pass', 'not_run'], True), (['fail', 'carried_over'], False),
-    (['carried_over'], False), ([], False)])
-def test_a_test_has_passed_elsewhere_if_it_passed_in_the_last_other_completed_attempt(outcomes, has_passed):
-    # Later ends have smaller run ids. Run 5 is the run itself, and run 99 did not complete.
-    attempts = [AttemptOutcome(9 - place, 9 - place, place, None, outcome) for place, outcome in enumerate(outcomes)]
-    attempts += [AttemptOutcome(run_id, run_id, 99, None, 'pass') for run_id in (5, 99)]
+def test_a_planned_retry_is_automatic_and_waits_if_another_run_stands_against_it():
+    planned = PlannedRetry(5, TIME_LIMIT, True, [RED])
 
-    assert find_passed_elsewhere(5, [judge(7, '', True, attempts)], range(10)) == ({7} if has_passed else set())
-
-
-@pytest.mark.parametrize(('own', 'has_passed'), [
-    ('fail', False), ('missing_output', False), ('not_run', True), ('carried_over', True), ('pass', True)])
-def test_no_test_has_passed_elsewhere_if_one_failed_in_the_run_itself(own, has_passed):
-    tests = [judge(7, '', True, [AttemptOutcome(4, 1, 1, None, 'pass'), AttemptOutcome(5, 2, 2, None, own)]),
-             judge(8, '', True, [AttemptOutcome(4, 1, 1, None, 'pass')])]
-
-    assert find_passed_elsewhere(5, tests, {4}) == ({7, 8} if has_passed else set())
+    step = planned.to_step(None)
+    assert step.request
+    assert (step.kind, step.why, step.request.reason, step.request.automatic, step.request.failed_only) == (
+        'retried', TIME_LIMIT, f'Automatic: {TIME_LIMIT}', True, True)
+    assert planned.to_step(FailedTest(7, 12)) == Step(5, 'waiting', 'test 7 failed in run 12 of the same commit')
 
 
 def test_only_a_run_with_all_its_results_is_a_completion():
@@ -225,40 +210,11 @@ def test_only_a_run_with_all_its_results_is_a_completion():
     assert find_newest_completion([late, whole, *others]) == 21
 
 
-@pytest.mark.parametrize(('breaker', 'reason'), [
-    (CircuitBreaker('linux', False, 1, False), None),
-    (CircuitBreaker('linux', True, 0, False), 'linux is under maintenance'),
-    (CircuitBreaker('linux', False, 2, False), '2 automatic attempts of linux are in flight'),
-    (CircuitBreaker('linux', False, 0, True),
-     'the last 3 automatic attempts of linux were infrastructure failures, and no run of it has completed with all its '
-     'results since')])
-def test_the_circuit_breaker_of_a_platform_has_a_reason_to_wait(breaker, reason):
-    assert breaker.find_reason_to_wait(2) == reason
-
-
-@pytest.mark.parametrize(('ends', 'is_open'), [
-    ([FAILED] * 3, True), ([FAILED] * 2, False), ([FAILED, FAILED, INCOMPLETE], True),
-    ([INCOMPLETE, FAILED, FAILED, FAILED], True), ([FAILED, [('canceled', OUT_OF_ORDER)], FAILED], True),
-    ([FAILED, FAILED, [('canceled', 'Canceled by admin')]], False),
-    # One that has not ended is none of the last.
-    ([FAILED, FAILED, FAILED, [('testing', '')]], True)])
-def test_three_infrastructure_failures_in_a_row_open_the_circuit_breaker(ends, is_open):
-    summaries = {run_id: summary(rows, run_id=run_id) for run_id, rows in enumerate(ends, 1)}
-    attempts = [AutomaticAttempt(run_id, NOW) for run_id in reversed(summaries)]
-
-    found = find_opening_failure(attempts, summaries)
-
-    assert (found is not None) == is_open
-    assert found is None or found.id == max(one.progress.end.id for one in summaries.values() if one.progress.end)
-
-
-def test_an_attempt_is_in_flight_until_it_ends_and_for_a_day():
-    attempts = [FAILED, [], [('testing', '')], []]
-    summaries = {run_id: summary(rows, run_id=run_id) for run_id, rows in enumerate(attempts)}
-    ages = [HOUR, HOUR, 24 * HOUR - MINUTE, 24 * HOUR]
-
-    automatic = [AutomaticAttempt(run_id, NOW - age) for run_id, age in enumerate(ages)]
-    assert count_in_flight(automatic, summaries, NOW) == 2
+@pytest.mark.parametrize(('capacity', 'reason'), [
+    (Capacity('linux', False, 1), None), (Capacity('linux', True, 0), 'linux is under maintenance'),
+    (Capacity('linux', False, 2), '2 automatic attempts of linux are in flight')])
+def test_a_platform_has_room_for_some_automatic_attempts_unless_it_is_under_maintenance(capacity, reason):
+    assert capacity.find_reason_to_wait(2) == reason
 
 
 @pytest.mark.parametrize(('signs', 'is_expected_lost'), [

@@ -18,6 +18,8 @@ from mod_runs_api.domain.verdict import (AttemptOutcome, Verdict, _had_same_expe
 
 #: A new expected file, and files of an output that was added to the test before the second attempt.
 NEW_FILE, ADDED, ADDED_WRONG = Output('new', 'new'), Output(oldest_run_id=2), Output('wrong', oldest_run_id=2)
+#: A failure whose output was approved while the run was running.
+APPROVED_MEANWHILE = Execution('fail', outputs=(replace(RIGHT, approved_meanwhile=True),))
 #: A failure under another expected code.
 NEW_CODE = Execution('fail', 0, None)
 
@@ -36,6 +38,8 @@ HISTORIES: dict[str, list[tuple[list[Execution], Outcome | None]]] = {
     'flaky': [([PASS, CRASH], 'fail'), ([FAIL, PASS, CARRIED_OVER, NOT_RUN], 'pass'),
               # One pair under one expectation is enough.
               ([PASS, FAIL, Execution('pass', 10, 10)], 'pass'),
+              # One pair is enough, although another output was approved in between.
+              ([APPROVED_MEANWHILE, FAIL, PASS], 'pass'),
               # The same files under the same expectation, whatever else made it fail.
               ([PASS, Execution('fail')], 'fail'),
               # A test that crashed, or wrote something else, may not have reached the other output.
@@ -46,7 +50,8 @@ HISTORIES: dict[str, list[tuple[list[Execution], Outcome | None]]] = {
               ([PASS, NO_FILE], 'missing_output'),
               ([NO_FILE, Execution('pass', outputs=(Output(oldest_run_id=0), ADDED))], 'pass'),
               ([NO_FILE, Execution('pass', outputs=(ADDED,)), NO_FILE], 'missing_output')],
-    'failing_identically': [([FAIL, FAIL], 'fail'), ([FAIL, replace(FAIL, expected_rc=10)], 'fail'),
+    'failing_identically': [([APPROVED_MEANWHILE, APPROVED_MEANWHILE], 'fail'),
+                            ([FAIL, FAIL], 'fail'), ([FAIL, replace(FAIL, expected_rc=10)], 'fail'),
                             ([NO_CODE, NO_CODE], 'fail'), ([NO_FILE, NO_FILE], 'missing_output')],
     'failing_differently': [([FAIL, FAIL, OTHER_FAIL], 'fail'), ([FAIL, CRASH], 'fail'), ([CRASH, NO_CODE], 'fail'),
                             ([FAIL, NO_FILE], 'missing_output'),
@@ -54,6 +59,10 @@ HISTORIES: dict[str, list[tuple[list[Execution], Outcome | None]]] = {
     'failed_once': [([NOT_RUN, FAIL], 'fail'), ([FAIL, CARRIED_OVER], 'fail')],
     'never_ran': [([NOT_RUN], None), ([], None), ([CARRIED_OVER], None)],
     'expectation_changed': [([PASS, NEW_CODE], 'fail'),
+                            # The output was approved while the run was running, or that of another attempt was.
+                            ([APPROVED_MEANWHILE, PASS], 'pass'), ([PASS, APPROVED_MEANWHILE], 'fail'),
+                            ([APPROVED_MEANWHILE, APPROVED_MEANWHILE, PASS], 'pass'),
+                            ([FAIL, Execution('pass', outputs=(replace(RIGHT, approved_meanwhile=True),))], 'pass'),
                             ([FAIL, Execution('pass', outputs=(NEW_FILE,))], 'pass'),
                             # The output was added in between.
                             ([NO_FILE, Execution('pass', outputs=(ADDED,))], 'pass'),

@@ -6,14 +6,15 @@ from datetime import timedelta
 import pytest
 import seed
 from database import db
-from mod_ci.models import MaintenanceMode
-from mod_test.models import TestPlatform, TestProgress, TestStatus
+from mod_ci.models import BlockedUsers, MaintenanceMode
+from mod_test.models import TestPlatform, TestProgress, TestStatus, TestType
+from support.changes import add_retries
 from support.github import AUTHOR, NEW_COMMIT, PR
-from support.histories import end
+from support.histories import end, finish
 from support.messages import NOT_VISIBLE
 from support.statements import before_statements, fail, record_statements
 
-from mod_runs_api import list_attempts
+from mod_runs_api import retry_run
 from mod_runs_api.github import retry_after_build
 
 FAILED = 'Cancelling tests as Github Action(s) failed'
@@ -58,6 +59,19 @@ def succeed(rows, github, caplog):
 
 
 @pytest.fixture
+def find_waiting(rows):
+    """Report that the build of a run has succeeded, which makes no run, and return the run that waits."""
+    def report(run):
+        db.session.commit()
+        before = rows.of('run_retry')
+        waiting_id = retry_after_build(run.id)
+        assert rows.of('run_retry') == before
+        return waiting_id
+
+    return report
+
+
+@pytest.fixture
 def while_github_is_asked(github, monkeypatch):
     """Have something happen while GitHub is asked about the build."""
     look = github.get_artifacts
@@ -73,15 +87,20 @@ def while_github_is_asked(github, monkeypatch):
     return let
 
 
-def test_a_run_that_its_build_ended_is_retried_by_nobody_with_all_its_tests(succeed, canceled, rows, tests, caplog):
+def test_a_run_that_its_build_ended_is_retried_by_nobody_with_all_its_tests(
+        succeed, attempts, canceled, rows, tests, caplog):
     made, = succeed(canceled)
 
     assert (made['source_run_id'], made['failed_only'], made['user_id'], made['automatic']) == (canceled.id, 0, None, 1)
     assert rows.selection(made['run_id']) == [test.id for test in tests]
-    attempt = list_attempts(canceled.id)[1]
-    assert (attempt.reason, attempt.automatic, attempt.requested_by) == (
+    attempt = attempts(canceled).json['data'][1]
+    assert (attempt['reason'], attempt['automatic'], attempt['requested_by']) == (
         'Automatic: the build has succeeded', True, None)
     assert f'run {canceled.id} is retried as run {made["run_id"]} with 2 tests, automatically' in caplog.text
+
+
+def test_the_new_run_is_the_one_that_waits(canceled, github, rows):
+    assert retry_after_build(canceled.id) == rows.one('run_retry')['run_id']
 
 
 def test_tests_that_are_inactive_now_are_left_out(succeed, canceled, rows, tests):
@@ -96,7 +115,7 @@ def test_tests_that_are_inactive_now_are_left_out(succeed, canceled, rows, tests
 def test_without_automatic_retries_nothing_is_asked_or_written(succeed, canceled, github, engine):
     run_id = canceled.id
     with record_statements(engine) as sent:
-        retry_after_build(run_id)
+        assert retry_after_build(run_id) is None
 
     assert (sent, github.asked) == ([], [])
 
@@ -104,13 +123,15 @@ def test_without_automatic_retries_nothing_is_asked_or_written(succeed, canceled
 # Once
 
 
-def test_the_second_delivery_of_an_event_makes_no_second_retry_and_asks_github_nothing(
-        succeed, canceled, github, caplog):
+def test_the_second_delivery_makes_no_second_retry_and_finds_it_as_long_as_it_waits(
+        succeed, find_waiting, canceled, github):
     made, = succeed(canceled)
     github.asked.clear()
 
-    assert (succeed(canceled), github.asked) == ([], [])
-    assert f'no run is retried: Run {made["run_id"]} was not ended by its build.' in caplog.text
+    assert find_waiting(canceled) == made['run_id']
+    end(made['run_id'], TestStatus.preparation)
+    assert find_waiting(canceled) is None
+    assert github.asked == []
 
 
 def test_two_events_at_the_same_moment_make_one_retry(succeed, canceled, while_github_is_asked, caplog):
@@ -151,15 +172,93 @@ def test_the_newest_run_is_retried_because_the_platform_names_the_oldest(succeed
     assert made['source_run_id'] == reopened.id
 
 
-@pytest.mark.parametrize('stages', [(), seed.STARTED, seed.COMPLETED], ids=['queued', 'running', 'completed'])
-def test_a_newer_run_stays_as_it_is(succeed, canceled, make_run, stages):
-    make_run(stages=stages)
+@pytest.mark.parametrize(('stages', 'is_waiting'), [
+    ((), True), (seed.STARTED, False), (seed.COMPLETED, False)], ids=['queued', 'running', 'completed'])
+def test_a_newer_run_stays_as_it_is_and_waits_if_it_is_queued(find_waiting, canceled, make_run, stages, is_waiting):
+    newer = make_run(stages=stages)
 
-    assert succeed(canceled) == []
+    assert find_waiting(canceled) == (newer.id if is_waiting else None)
+
+
+def test_a_run_that_a_person_made_for_the_pull_request_stands_in_no_ones_place(succeed, canceled, make_run):
+    make_run(stages=(), branch='by-hand')
+
+    made, = succeed(canceled)
+
+    assert made['source_run_id'] == canceled.id
+
+
+def test_without_a_pull_request_only_the_attempts_of_the_run_count(succeed, make_canceled, make_run):
+    of_master = {'test_type': TestType.commit, 'branch': 'master', 'pr_nr': 0}
+    pushed = make_canceled(**of_master)
+    make_run(stages=(), **of_master)
+    first, = succeed(pushed)
+    seed.add(TestProgress(first['run_id'], TestStatus.canceled, FAILED))
+
+    second, = succeed(pushed)
+
+    assert [made['source_run_id'] for made in (first, second)] == [pushed.id, first['run_id']]
+
+
+@pytest.mark.parametrize(('message', 'is_waiting'), [(FAILED, True), ('A new word', False)])
+def test_a_persons_own_retry_in_the_queue_is_none_of_its_business_unless_the_build_ended_its_source(
+        find_waiting, make_canceled, message, is_waiting):
+    source = make_canceled(message)
+    own = retry_run(source.id).new_run_id
+
+    assert find_waiting(source) == (own if is_waiting else None)
 
 
 def test_a_run_that_something_else_ended_stays_as_it_is(succeed, make_canceled):
     assert succeed(make_canceled('PR closed')) == []
+
+
+@pytest.mark.parametrize('rows_before', [
+    # GitHub shows the build late: the webhook writes both rows. The last one alone names no build.
+    [NOT_VISIBLE, 'Not ran - no code changes'], [FAILED, 'A new word']])
+def test_a_build_that_any_row_names_ended_the_run(succeed, make_canceled, rows_before):
+    run = make_canceled(rows_before[0])
+    seed.progress(run, TestStatus.canceled, message=rows_before[1])
+
+    assert len(succeed(run)) == 1
+
+
+# A run that has passed
+
+
+def test_a_run_that_has_passed_is_not_run_again_and_gets_its_status_back(
+        find_waiting, make_run, tests, github, caplog):
+    caplog.set_level(logging.INFO)
+    green = make_run(stages=())
+    finish(green.id, tests)
+    seed.add(TestProgress(green.id, TestStatus.canceled, FAILED))
+
+    assert [find_waiting(green), find_waiting(green)] == [None, None]
+    assert [(status['context'], status['state']) for status in github.statuses] == [('CI - linux', 'success')]
+    assert f'no run is retried: All tests of run {green.id} passed.' in caplog.text
+
+
+def test_a_retry_whose_build_ended_it_is_not_made_again_if_the_attempt_before_has_passed(
+        find_waiting, make_run, tests, github):
+    green = make_run(stages=())
+    finish(green.id, tests)
+    retry = retry_run(green.id).new_run_id
+    seed.add(TestProgress(retry, TestStatus.canceled, FAILED))
+
+    assert find_waiting(green) is None
+    assert [status['state'] for status in github.statuses] == ['success']
+
+
+def test_a_run_that_has_passed_is_not_run_again_although_another_run_stands_against_its_status(
+        find_waiting, make_run, tests, github):
+    green, other = make_run(stages=()), make_run(stages=(), branch='by-hand')
+    finish(green.id, tests)
+    finish(other.id, tests, failed=tests)
+
+    assert (find_waiting(green), github.statuses) == (None, [])
+
+
+# While GitHub is asked
 
 
 def test_a_run_that_completes_while_github_is_asked_stays(succeed, canceled, while_github_is_asked, caplog):
@@ -177,25 +276,35 @@ def test_a_run_that_is_made_while_github_is_asked_is_the_one_that_counts(
     assert f'Run {canceled.id + 1} of the same commit is newer.' in caplog.text
 
 
-# Checks
+# The conditions
 
 
-def test_a_check_that_gives_no_answer_refuses_nothing(succeed, canceled, github, caplog):
+def test_a_question_without_an_answer_refuses_nothing(succeed, canceled, github, caplog):
     github.faults['pull request 1342'] = TimeoutError('GitHub')
 
     assert len(succeed(canceled)) == 1
-    assert 'the check pull_request_is_open raised TimeoutError: GitHub' in caplog.text
+    assert 'GitHub gave no answer about pull request 1342: TimeoutError: GitHub' in caplog.text
 
 
-def test_the_checks_of_the_sweep_refuse_the_retry(succeed, canceled, github, caplog):
-    github.close_pull(PR)
+#: By the sentence of each condition how it comes about.
+UNMET = {
+    'is superseded': lambda github, make_run: make_run(commit=NEW_COMMIT),
+    'is still running': lambda github, make_run: add_retries(1, [make_run(stages=seed.STARTED, branch='other').id]),
+    'Pull request 1342 is closed.': lambda github, make_run: github.close_pull(PR),
+    'The author of pull request 1342 is blocked.': lambda github, make_run: seed.add(BlockedUsers(user_id=AUTHOR)),
+    'There is no build': lambda github, make_run: github.builds.clear()}
+
+
+@pytest.mark.parametrize('sentence', UNMET)
+def test_the_five_conditions_refuse_the_retry(succeed, canceled, github, make_run, caplog, sentence):
+    UNMET[sentence](github, make_run)
 
     assert succeed(canceled) == []
-    assert 'Pull request 1342 is closed.' in caplog.text
+    assert sentence in caplog.text
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1}])
-def test_maintenance_and_the_circuit_breaker_refuse_nothing(succeed, canceled, make_canceled, github):
+def test_maintenance_and_the_limit_at_once_refuse_nothing(succeed, canceled, make_canceled, github):
     seed.add(MaintenanceMode(platform=TestPlatform.linux, disabled=True))
     github.open_pull(PR + 1, NEW_COMMIT, AUTHOR)
 

@@ -1,8 +1,11 @@
 """What the mount adds to the real platform's own requests (docs/operations.rst), and the settings before it."""
 
+import re
 import subprocess
 
 import pytest
+from sqlalchemy import text
+from support.documents import ROOT
 
 from .checkout import copy
 from .documented import command, literal_block
@@ -52,3 +55,19 @@ def test_the_documented_settings_can_be_checked_before_the_mount_is_merged(unmou
 
     assert (checked.returncode == 0, checked.stdout) == (not error, '')
     assert f'MountError: {error}' in checked.stderr if error else checked.stderr == ''
+
+
+def test_the_query_of_the_page_finds_the_failed_only_retries_that_have_not_ended(story):
+    tests = story.tests(2)
+    source = story.complete(story.push(tests), {tests[0]: CRASH})
+    story.complete(story.retry(source), {tests[0]: CRASH})
+    story.cancel(story.retry(source))
+    running, queued = story.retry(source), story.retry(source)
+    story.retry(source, failed_only=False)
+    story.worker(running).start()
+
+    (query,) = re.findall(r'SELECT run_id .*?;', (ROOT / 'docs/adopt.rst').read_text(), re.DOTALL)
+    with story.rows.engine.connect() as connection:
+        found = connection.execute(text(query)).scalars().all()
+
+    assert sorted(found) == [running, queued]

@@ -17,7 +17,7 @@ from support.databases import fresh_database, named_server
 from support.documents import ROOT
 
 from .checkout import PATCHES, copy
-from .documented import command
+from .documented import command, commands
 from .protocol import running
 from .rows import PlatformRows, seed_platform
 
@@ -219,6 +219,40 @@ def test_a_folder_with_the_package_works_once_isort_has_sorted_the_imports(unmou
     assert found.strip() == str(in_tree.path / 'mod_runs_api')
     count, failures = finish(start(in_tree, *(module for name in PATCHES for module in own_tests(name))), seconds=300)
     assert count > 20 and failures == set()
+
+
+def copy_the_folder(platform):
+    """Copy the folder of the package into a copy of the platform, and commit it, as the page does."""
+    clone = platform.path.with_name('mod_runs_api')
+    shutil.copytree(platform.packages / 'mod_runs_api', clone / 'mod_runs_api')
+    shutil.copy(ROOT / 'LICENSE', clone)
+    people = {f'GIT_{person}_{what}': 'tests' for person in ('AUTHOR', 'COMMITTER') for what in ('NAME', 'EMAIL')}
+    for typed in commands('docs/adopt.rst', 'Copy the folder instead'):
+        subprocess.run(['bash', '-c', typed], cwd=platform.path, env={**platform.environment(''), **people}, check=True,
+                       capture_output=True, timeout=60)
+
+
+def test_after_the_folder_was_copied_the_mount_is_taken_back_in_the_order_of_the_page(unmounted):
+    platform, expected = (copy(unmounted, name, mounted=False) for name in ('taken-back', 'never-mounted'))
+    expected.git('am', '--quiet', '--keep-non-patch', *(str(PATCHES[name]) for name in PATCHES if name in ALONE))
+    reverted_first, reverted = [], []
+    for name, path in PATCHES.items():
+        platform.git('am', '--quiet', '--keep-non-patch', str(path))
+        if name not in ALONE:
+            reverted.append(platform.git('rev-parse', 'HEAD').strip())
+            if name == 'mount':
+                copy_the_folder(platform)
+                reverted_first.append(platform.git('rev-parse', 'HEAD').strip())
+            assert platform.run('-m', 'isort', '.', database='').returncode == 0
+            if platform.git('diff', '--name-only'):
+                platform.git('commit', '--quiet', '--all', '--message', 'Sort the imports')
+                reverted_first.append(platform.git('rev-parse', 'HEAD').strip())
+
+    platform.git('revert', '--no-edit', *reversed(reverted_first))
+    platform.git('revert', '--no-edit', *reversed(reverted))
+
+    expected.git('fetch', '--quiet', str(platform.path), 'HEAD')
+    assert expected.git('diff', '--stat', 'HEAD', 'FETCH_HEAD') == ''
 
 
 # The migration

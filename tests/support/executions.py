@@ -19,11 +19,13 @@ class Output:
     ignore: bool | None = False
     #: The oldest run that has a file of the output.
     oldest_run_id: int = 1
+    #: Whether the produced file was approved while the run was running: the worker compared it with an older one.
+    approved_meanwhile: bool = False
 
     @property
     def got(self):
-        """The column of that name: None for the expected file."""
-        return None if self.produced == self.expected else self.produced
+        """The column of that name: None for a file that the worker found identical to the expected one."""
+        return None if self.produced == self.expected and not self.approved_meanwhile else self.produced
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Execution:
     def evidence(self):
         """The evidence, with the outputs numbered from 0."""
         return Evidence(self.exit_code, self.expected_rc, {
-            number: File(output.expected, output.produced, output.oldest_run_id)
+            number: File(output.expected, output.got, output.oldest_run_id)
             for number, output in enumerate(self.outputs) if output.produced is not None})
 
 

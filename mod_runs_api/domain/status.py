@@ -1,0 +1,59 @@
+"""
+The status of a commit on GitHub (docs/operations.rst, "A status belongs to a commit").
+
+A success of one run must not hide a failure of another run of the same commit.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Literal, NamedTuple
+
+from .attempts import AttemptFacts, derive_status
+from .causes import find_cause, is_decided
+from .outcomes import FAILED, RunTests, find_outcomes
+from .progress import COMPLETED, Progress
+
+#: What became of a status that was to be posted: GitHub has it now, did not take it, or had it before.
+Posting = Literal['posted', 'not taken', 'success already']
+
+
+class FailedTest(NamedTuple):
+    """A test that failed in another run of the same commit, and stands against a success of this run."""
+
+    regression_test_id: int
+    run_id: int
+
+    @property
+    def sentence(self) -> str:
+        """Say what stands against the success, without a capital and a full stop."""
+        return f'test {self.regression_test_id} failed in run {self.run_id} of the same commit'
+
+
+def has_passed(progress: Progress, tests: RunTests) -> bool:
+    """Return whether a run completed with every test passed, and no decision was made since."""
+    # Later rows do not matter: a build was repeated and failed, or the platform wrote the time limit once more.
+    completed = progress.completed
+    if completed is None or derive_status(COMPLETED, find_outcomes(tests).values()) != 'pass':
+        return False
+    later = Progress(progress.run_id, [row for row in progress.rows if row.id > completed.id])
+    return not later.rows or not is_decided(later)
+
+
+def find_standing_against(others: Iterable[AttemptFacts], run_again: Collection[int]) -> FailedTest | None:
+    """
+    Return a test that stands against a success of a run; None if none does.
+
+    ``others`` are the other root runs of its commit and platform, each with its attempts. ``run_again`` has the tests
+    that a retry of the run would run: their own results will be the newer ones.
+    """
+    for attempts in others:
+        run_id = attempts.decisive_run_id
+        tests = attempts.tests[run_id]
+        # Only an attempt that came to its end says something. Otherwise two runs that one outage ended would wait for
+        # each other.
+        cause = find_cause(attempts.summarize(run_id))
+        if attempts.progress[run_id].completed or cause is not None and cause.name == 'code':
+            today = find_outcomes(tests.judged_today())
+            for test, outcome in find_outcomes(tests).items():
+                if outcome in FAILED and today[test] in FAILED and test in attempts.catalogue.active - {*run_again}:
+                    return FailedTest(test, run_id)
+    return None

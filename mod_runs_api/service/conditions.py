@@ -1,0 +1,64 @@
+"""
+Asking whether a run may be retried now (docs/github.rst, "The five conditions"). ``domain/conditions.py`` decides.
+
+The tables are asked before GitHub, and again in the transaction that creates the retry: GitHub may take seconds.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from .. import clock
+from ..database import Database
+from ..database.attempts import read_machine_starts
+from ..database.runs import find_superseding
+from ..database.users import find_blocked
+from ..domain import conditions
+from ..domain.progress import Progress
+from ..domain.run import Run
+from ..errors import RefusedByCheck
+from ..extension import ExtensionState
+from ..host.github import NoAnswer, has_build, read_pull_request
+
+
+def find_unfinished_attempt(db: Database, attempts: Mapping[int, Progress], max_silence: timedelta) -> Progress | None:
+    """Return an attempt that is queued or running, and whose machine is not lost; None if there is none."""
+    queued = [run_id for run_id, progress in attempts.items() if not progress.rows]
+    return conditions.find_unfinished(attempts.values(), read_machine_starts(db, queued), clock.now(), max_silence)
+
+
+def require_ended(db: Database, run: Run, attempts: Mapping[int, Progress], max_silence: timedelta) -> None:
+    """Raise :exc:`RefusedByCheck` if an attempt of a run has not ended: the second condition."""
+    _require(run, conditions.explain_unfinished(run, find_unfinished_attempt(db, attempts, max_silence)))
+
+
+def require_by_tables(db: Database, run: Run, attempts: Mapping[int, Progress], max_silence: timedelta) -> None:
+    """Raise :exc:`RefusedByCheck` if the first or the second condition is not met."""
+    _require(run, conditions.explain_superseded(run, find_superseding(db, run)))
+    require_ended(db, run, attempts, max_silence)
+
+
+def require_by_github(state: ExtensionState, run: Run, *, fail_closed: bool = False) -> None:
+    """
+    Raise :exc:`RefusedByCheck` if one of the other three conditions is not met.
+
+    If GitHub does not answer, they refuse nothing, or with ``fail_closed`` every retry.
+    """
+    try:
+        if run.pr_nr:
+            pull_request = read_pull_request(run.pr_nr)
+            _require(run, conditions.explain_closed(run, pull_request))
+            _require(run, conditions.explain_blocked(run, _is_blocked(state, pull_request.author_id)))
+        _require(run, conditions.explain_no_build(run, has_build(run)))
+    except NoAnswer as silence:
+        # No further question is asked, because a person may be waiting.
+        if fail_closed:
+            raise RefusedByCheck(str(silence), run_id=run.id) from None
+
+
+def _is_blocked(state: ExtensionState, account_id: int | None) -> bool:
+    return account_id is not None and bool(state.transactions.run(find_blocked, [account_id]))
+
+
+def _require(run: Run, refusal: str | None) -> None:
+    if refusal is not None:
+        raise RefusedByCheck(refusal, run_id=run.id)

@@ -1,0 +1,98 @@
+"""When a status may be success (docs/operations.rst, "A status belongs to a commit")."""
+
+import pytest
+from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
+
+from mod_runs_api.domain.attempts import AttemptFacts
+from mod_runs_api.domain.outcomes import Catalogue, Result, RunTests
+from mod_runs_api.domain.progress import Progress, ProgressRow
+from mod_runs_api.domain.status import FailedTest, find_standing_against, has_passed
+
+from .test_retry import run
+
+#: Results by what was expected at the time, and by what is expected today.
+GREEN, RED = (Result(0, 0), Result(0, 0)), (Result(1, 0), Result(1, 0))
+APPROVED, RED_TODAY = (Result(1, 0), Result(1, 1)), (Result(0, 0), Result(0, 1))
+COMPLETED = ('completed', '')
+FAILED_BUILD = ('canceled', 'Cancelling tests as Github Action(s) failed')
+
+
+def progress(rows, run_id=5, first_id=1):
+    """Return the progress of a run: statuses and messages, with ids from some number on."""
+    return Progress(run_id, [ProgressRow(run_id, row_id, status, message, '')
+                             for row_id, (status, message) in enumerate(rows, first_id)])
+
+
+def run_tests(*results, selected=2):
+    """Return some selected tests, of which the first ones have results."""
+    then, today = ({test: result[number] for test, result in enumerate(results, 1)} for number in (0, 1))
+    selection = {*range(1, selected + 1)}
+    return RunTests(then, selection - then.keys(), selection, today=today)
+
+
+@pytest.mark.parametrize(('rows', 'is_expected'), [
+    ([COMPLETED], True),
+    # Its build was repeated, and the platform wrote the time limit once more.
+    ([COMPLETED, FAILED_BUILD], True), ([COMPLETED, ('canceled', TIME_LIMIT)], True),
+    ([COMPLETED, ('canceled', NOT_VISIBLE), ('canceled', 'Not ran - no code changes')], True),
+    # A decision, whatever was written after a person's.
+    ([COMPLETED, ('canceled', 'Canceled by admin')], False),
+    ([COMPLETED, ('canceled', 'Canceled by admin'), FAILED_BUILD], False),
+    ([COMPLETED, ('canceled', 'PR closed')], False), ([COMPLETED, ('canceled', 'Not ran - no code changes')], False),
+    # One that a later row took back, or that came before the completion, is none.
+    ([COMPLETED, ('canceled', 'PR closed'), FAILED_BUILD], True),
+    ([('canceled', 'Canceled by admin'), COMPLETED], True),
+    # All its tests passed, but it has not completed.
+    ([('canceled', LOST_MACHINE)], False), ([('testing', '')], False), ([], False)])
+def test_a_run_has_passed_whatever_came_later_but_a_decision(rows, is_expected):
+    assert has_passed(progress(rows), run_tests(GREEN, GREEN)) == is_expected
+
+
+@pytest.mark.parametrize('tests', [
+    run_tests(GREEN, RED), run_tests(GREEN), run_tests(GREEN, APPROVED), run_tests(selected=0)])
+def test_a_run_of_which_a_test_did_not_pass_or_that_ran_none_has_not_passed(tests):
+    assert not has_passed(progress([COMPLETED]), tests)
+
+
+def attempts(*of_runs, first_id=8, active=(1, 2)):
+    """Return the attempts of root run 8: the progress and the tests of each."""
+    ids = range(first_id, first_id + len(of_runs))
+    return AttemptFacts(
+        run(), {run_id: progress(rows, run_id, 10 * run_id) for run_id, (rows, _) in zip(ids, of_runs)}, {},
+        {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({*active}, {1, 2}))
+
+
+ONE_RED = run_tests(GREEN, RED)
+HANGS = run_tests(GREEN, (Result(1, 0, runtime=600_000), Result(1, 0)))
+
+
+@pytest.mark.parametrize(('others', 'failed'), [
+    ([], None),
+    ([attempts(([COMPLETED], ONE_RED))], FailedTest(2, 8)),
+    ([attempts(([COMPLETED], run_tests(GREEN, GREEN)))], None),
+    # Results may be missing in a run that completed, and rows may come later.
+    ([attempts(([COMPLETED, FAILED_BUILD], run_tests(RED)))], FailedTest(1, 8)),
+    ([attempts(([COMPLETED], run_tests(GREEN)))], None),
+    # What hangs came to its end. What was lost, canceled, queued or running did not.
+    ([attempts(([('canceled', TIME_LIMIT)], HANGS))], FailedTest(2, 8)),
+    ([attempts(([('canceled', TIME_LIMIT)], ONE_RED))], None),
+    ([attempts(([('canceled', LOST_MACHINE)], ONE_RED)), attempts(([('canceled', 'Canceled by admin')], ONE_RED))],
+     None),
+    ([attempts(([('testing', '')], ONE_RED)), attempts(([], run_tests()))], None),
+    # It passes today, or only the baseline of today makes it fail; or it is retired.
+    ([attempts(([COMPLETED], run_tests(GREEN, APPROVED)))], None),
+    ([attempts(([COMPLETED], run_tests(GREEN, RED_TODAY)))], None),
+    ([attempts(([COMPLETED], ONE_RED), active=[1])], None),
+    # The decisive attempt counts: a queued or canceled one hides none, a green one does.
+    ([attempts(([COMPLETED], ONE_RED), ([], run_tests()), ([('canceled', '')], run_tests(GREEN)))], FailedTest(2, 8)),
+    ([attempts(([COMPLETED], ONE_RED), ([COMPLETED], run_tests(GREEN, GREEN)))], None),
+    # A green run hides no red one.
+    ([attempts(([COMPLETED], run_tests(GREEN, GREEN)), first_id=3), attempts(([COMPLETED], ONE_RED))],
+     FailedTest(2, 8))])
+def test_a_test_that_failed_in_another_run_of_the_commit_stands_against_a_success(others, failed):
+    assert find_standing_against(others, ()) == failed
+
+
+@pytest.mark.parametrize(('run_again', 'failed'), [([1], FailedTest(2, 8)), ([2], None), ([1, 2], None)])
+def test_a_test_that_the_retry_runs_itself_does_not_stand_against_it(run_again, failed):
+    assert find_standing_against([attempts(([COMPLETED], ONE_RED))], run_again) == failed
