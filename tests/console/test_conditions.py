@@ -13,9 +13,8 @@ __all__ = ['page', 'red']
 
 @pytest.fixture(scope='session')
 def telling(telling):
-    """A copy of the platform that refuses a retry while an attempt has not ended."""
-    return copy(telling, 'conditions', mounted=False,
-                config="RUNS_API_BEFORE_RETRY = 'mod_runs_api.github.every_attempt_has_ended'\n")
+    """A copy of the platform on which every retry must meet the conditions."""
+    return copy(telling, 'conditions', mounted=False, config='RUNS_API_CHECKS = True\n')
 
 
 def open_refused(page, run_id):
