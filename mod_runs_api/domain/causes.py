@@ -129,18 +129,18 @@ class RunSummary:
     #: The number of selected regression tests without a result.
     missing: int
     results: int
-    #: The runtime of the slowest regression test, in milliseconds.
-    longest_runtime: int
+    #: Whether one of its own tests ran until the worker stopped it.
+    has_timed_out: bool
 
     @classmethod
     def of(cls, progress: Progress, tests: RunTests) -> 'RunSummary':
         """Return the summary of a run."""
         own = tests.own
-        # Carrying over gives a run results, and selects tests.
-        selected = {test for test, mark in tests.marks.items() if mark.was_selected}
-        missing = (tests.without_result - tests.marks.keys() | selected) & tests.in_category
-        return cls(progress, len(own | missing) if tests.has_selection else None, len(missing), len(own),
-                   max((tests.results[test].runtime for test in own), default=0))
+        # No worker receives a test in no category, so it counts only if it has a result. Carrying over selects tests.
+        selected = tests.selected & (tests.in_category | own)
+        selected -= {test for test, mark in tests.marks.items() if not mark.was_selected}
+        return cls(progress, len(selected) if tests.has_selection else None, len(selected - own), len(own),
+                   any(tests.results[test].has_timed_out for test in own))
 
     @property
     def has_all_results(self) -> bool:
@@ -175,7 +175,7 @@ def find_cause(run: RunSummary) -> Cause | None:
     cause = _read_messages(progress)
     if cause.name in ('decision', 'build'):
         return cause
-    if cause.detail == TIME_LIMIT and run.longest_runtime >= MAX_RUNTIME_OF_TEST:
+    if cause.detail == TIME_LIMIT and run.has_timed_out:
         return Cause('code', TIME_LIMIT, CODE_HANGS)
     # Results of a completed run are missing, unless a cancellation after its completion names a known cause.
     if progress.completed and (progress.stage != CANCELED or cause.name == 'unknown'):

@@ -39,7 +39,7 @@ def find_author_hint(db: Database, settings: Settings, facts: AttemptFacts, verd
     is_decided = cause is not None and cause.name == 'decision'
     if is_decided or find_canceled(facts.progress, source_id) is not None:
         return None
-    option = settings.retry_rules.find_option(RetryFacts.of_attempt(facts, source_id, ()), failed_only=True)
+    option = settings.retry_rules.find_option(RetryFacts.of_attempt(facts, source_id), failed_only=True)
     tests = {*option.regression_test_ids}
     today = read_today(db, {source_id: facts.tests[source_id]})[source_id]
     if not tests & today.approved:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ..database import Database
-from ..database.outcomes import read_selected, read_today
+from ..database.outcomes import read_today
 from ..database.runs import find_run
 from ..domain.attempts import AttemptFacts, derive_status
 from ..domain.preview import Preview
@@ -34,8 +34,7 @@ def preview_retry(state: ExtensionState, run_id: int, *, asks_github: bool = Tru
 def _read_preview(db: Database, run_id: int, settings: Settings) -> tuple[Run, Preview]:
     run, rules = find_run(db, run_id), settings.retry_rules
     attempts = read_all_attempts(db, run)
-    full_set = read_selected(db, [run.full_set_id])[run.full_set_id]
-    facts = RetryFacts.of_attempt(attempts, run_id, full_set)
+    facts = RetryFacts.of_attempt(attempts, run_id)
     everything = rules.find_option(facts, failed_only=False)
     failed_only = rules.find_option(facts, failed_only=True)
     if failed_only.regression_test_ids:

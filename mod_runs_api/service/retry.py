@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from ..database import Database
 from ..database.attempts import count_author_retries
-from ..database.outcomes import read_catalogue, read_selected, read_tests
+from ..database.outcomes import read_catalogue, read_full_sets, read_tests
 from ..database.retry import find_retry, write_retry
-from ..database.runs import find_run, read_active
+from ..database.runs import find_run
 from ..database.transactions import Transactions
 from ..domain.author import find_canceled
 from ..domain.outcomes import RunTests
@@ -103,13 +103,12 @@ def _prepare(db: Database, request: RetryRequest, settings: Settings, guard: Gua
     rules = settings.retry_rules.for_automatic_retry() if request.automatic else settings.retry_rules
     # A full retry reads no outcomes, which takes 10 % of its time. It runs active tests if its run has no rows, so it
     # does not matter that ``has_selection`` is true.
+    catalogue = read_catalogue(db)
     if request.failed_only:
-        catalogue = read_catalogue(db)
-        tests = read_tests(db, [source.id], catalogue)[source.id]
-        facts = RetryFacts.of_run(source, tests, (), catalogue.active)
+        facts = RetryFacts.of_run(source, read_tests(db, [source.id], catalogue)[source.id], (), catalogue.active)
     else:
-        full_set = read_selected(db, [source.full_set_id])[source.full_set_id]
-        facts = RetryFacts.of_run(source, RunTests({}, set(), set()), full_set, read_active(db))
+        full_set = read_full_sets(db, [source.full_set_id], catalogue)[source.full_set_id]
+        facts = RetryFacts.of_run(source, RunTests({}, set(), set()), full_set, catalogue.active)
     regression_test_ids = rules.choose_tests(facts, request.failed_only).regression_test_ids
     if request.author_login is not None:
         rules.require_author_retries_left(source, count_author_retries(db, source.root_id))

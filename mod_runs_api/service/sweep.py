@@ -15,9 +15,9 @@ from typing import NamedTuple
 from .. import clock
 from ..database import Database
 from ..database.carry_over import find_incomplete_retries
-from ..database.outcomes import read_catalogue, read_selected, read_tests, read_today
+from ..database.outcomes import read_catalogue, read_full_sets, read_tests, read_today
 from ..database.progress import read_progress
-from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_active, read_runs
+from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
 from ..database.sweep import (count_in_flight, find_newly_expected, read_automatic_sources, read_last_completed,
                               read_machines, read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
@@ -182,10 +182,10 @@ def _plan_retries(db: Database, settings: Settings, candidates: Collection[Candi
     """Return the steps that retry candidates without a reason to wait, or the reasons that the tests give."""
     if not candidates:
         return []
-    full_sets = read_selected(db, list({candidate.run.full_set_id for candidate in candidates}))
-    active_ids = read_active(db)
+    catalogue = read_catalogue(db)
+    full_sets = read_full_sets(db, {candidate.run.full_set_id for candidate in candidates}, catalogue)
     planned = [candidate.plan_retry(settings.retry_rules, RetryFacts.of_run(
-        candidate.run, candidate.failure.tests, full_sets[candidate.run.full_set_id], active_ids))
+        candidate.run, candidate.failure.tests, full_sets[candidate.run.full_set_id], catalogue.active))
         for candidate in candidates]
     retries = [retry for retry in planned if isinstance(retry, PlannedRetry)]
     standing_against = read_standing_against(db, {retry.run_id: retry.regression_test_ids for retry in retries})

@@ -46,7 +46,7 @@ def test_one_ended_attempt_has_the_failures_to_run_again_and_one_stands_for_the_
 
 def test_an_attempt_whose_carried_over_result_was_deleted_has_no_own_result_by_that():
     progress = {5: Progress(5, [ProgressRow(5, 1, 'completed', '', '')])}
-    tests = RunTests({1: Result(0, 0)}, {2}, {1, 2}, marks=dict.fromkeys([1, 2], Mark(4, was_selected=True)))
+    tests = RunTests({1: Result(0, 0)}, {1, 2}, {1, 2}, marks=dict.fromkeys([1, 2], Mark(4, was_selected=True)))
 
     ended, = AttemptFacts(run(), progress, {}, {5: tests}, NO_TESTS).list_ended()
     assert not ended.has_own_result

@@ -25,9 +25,9 @@ def progress(*rows):
                         for number, (status, message) in enumerate(written, 1)])
 
 
-def summary(*rows, selected=3, missing=2, results=1, runtime=0):
+def summary(*rows, selected=3, missing=2, results=1, has_timed_out=False):
     """Return the summary of a run that has these rows, by default with one result of three."""
-    return RunSummary(progress(*rows), selected, missing, results, runtime)
+    return RunSummary(progress(*rows), selected, missing, results, has_timed_out)
 
 
 def find(*rows, **numbers):
@@ -90,26 +90,26 @@ def test_the_cause_is_the_first_line_of_the_table_that_fits(expected):
 
 
 def test_a_run_is_summarized_by_its_own_results_and_its_original_selection():
-    # Test 2 is carried over, and 3 was selected by that. No worker receives 4, which is in no category, or 5. The
-    # result of 7, which carrying over had selected, was deleted.
-    marks = {2: Mark(9, was_selected=True), 3: Mark(9, was_selected=False), 7: Mark(9, was_selected=False)}
-    results = {1: Result(0, 0, runtime=7), 2: Result(0, 0, runtime=9), 3: Result(0, 0), 4: Result(1, 0)}
-    tests = RunTests(results, {5, 6, 7}, {1, 2, 3, 6, 7}, marks=marks)
+    # Test 2 is carried over, and 3 was selected by that. No worker receives 4, which is in no category, or 5.
+    marks = {2: Mark(9, was_selected=True), 3: Mark(9, was_selected=False)}
+    results = {1: Result(0, 0), 2: Result(0, 0, has_timed_out=True), 3: Result(0, 0), 4: Result(1, 0)}
+    tests = RunTests(results, {1, 2, 3, 4, 5, 6}, {1, 2, 3, 6}, marks=marks)
 
     found = RunSummary.of(progress(*COMPLETED), tests)
 
-    assert (found.selected, found.missing, found.results, found.longest_runtime) == (4, 2, 2, 7)
-    assert RunSummary.of(progress(), tests._replace(has_selection=False)).selected is None
+    assert (found.selected, found.missing, found.results, found.has_timed_out) == (4, 2, 2, False)
+    assert RunSummary.of(progress(), tests._replace(has_selection=False, marks={})).selected is None
+    assert RunSummary.of(progress(), tests._replace(marks={})).has_timed_out
 
 
 def test_each_cause_is_said_to_be_an_infrastructure_failure_or_not():
     assert [*IS_INFRASTRUCTURE] == [*get_args(CauseName)]
 
 
-@pytest.mark.parametrize(('message', 'runtime', 'expected'), [
-    (TIME_LIMIT, 600_000, 'code'), (TIME_LIMIT, 599_999, 'infrastructure'), (OUT_OF_ORDER, 600_000, 'infrastructure')])
-def test_a_test_of_ten_minutes_says_that_the_code_hangs_if_the_time_ran_out(message, runtime, expected):
-    assert find(*STARTED, message, runtime=runtime) == (expected, message)
+@pytest.mark.parametrize(('message', 'has_timed_out', 'expected'), [
+    (TIME_LIMIT, True, 'code'), (TIME_LIMIT, False, 'infrastructure'), (OUT_OF_ORDER, True, 'infrastructure')])
+def test_a_test_of_ten_minutes_says_that_the_code_hangs_if_the_time_ran_out(message, has_timed_out, expected):
+    assert find(*STARTED, message, has_timed_out=has_timed_out) == (expected, message)
 
 
 def test_without_rows_of_its_selection_one_result_makes_a_completed_run_whole():
@@ -156,7 +156,7 @@ def test_a_message_of_a_row_that_does_not_cancel_says_nothing_about_the_build():
 
 @pytest.mark.parametrize(('rows', 'numbers', 'sentence'), [
     ([*STARTED, TIME_LIMIT], {}, 'The run exceeded the time limit.'),
-    ([*STARTED, TIME_LIMIT], {'runtime': 600_000},
+    ([*STARTED, TIME_LIMIT], {'has_timed_out': True},
      'The code hangs: one test ran for ten minutes, and the run exceeded the time limit.'),
     ([NOT_VISIBLE, NOT_RAN], {}, 'GitHub did not show the build yet, so no test ran.'),
     ([*STARTED, ''], {}, 'The worker gave up.'),

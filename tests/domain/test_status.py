@@ -27,7 +27,7 @@ def run_tests(*results, selected=2):
     """Return some selected tests, of which the first ones have results."""
     then, today = ({test: result[number] for test, result in enumerate(results, 1)} for number in (0, 1))
     selection = {*range(1, selected + 1)}
-    return RunTests(then, selection - then.keys(), selection, today=today)
+    return RunTests(then, selection, selection, today=today)
 
 
 @pytest.mark.parametrize(('rows', 'is_expected'), [
@@ -63,7 +63,7 @@ def attempts(*of_runs, first_id=8, active=(1, 2)):
 
 
 ONE_RED = run_tests(GREEN, RED)
-HANGS = run_tests(GREEN, (Result(1, 0, runtime=600_000), Result(1, 0)))
+HANGS = run_tests(GREEN, (Result(1, 0, has_timed_out=True), Result(1, 0)))
 
 
 @pytest.mark.parametrize(('others', 'failed'), [

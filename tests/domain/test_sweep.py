@@ -37,7 +37,7 @@ def run_tests(results):
     """Return three selected tests, of which the first ones have results."""
     then = {test: result for test, (result, _) in enumerate(results, 1)}
     today = {test: result._replace(expected_rc=code) for test, (result, code) in enumerate(results, 1)}
-    return RunTests(then, {1, 2, 3} - then.keys(), {1, 2, 3}, today=today)
+    return RunTests(then, {1, 2, 3}, {1, 2, 3}, today=today)
 
 
 def summary(rows, *, run_id=5, ago=HOUR, results=1):
@@ -81,7 +81,7 @@ def test_no_other_end_is_a_failure_that_a_sweep_retries(rows):
 
 
 def test_code_that_hangs_is_no_failure_that_a_sweep_retries():
-    assert find_failure(progress(FAILED), run_tests([(Result(0, 0, runtime=600_000), 0)]), NOW) is None
+    assert find_failure(progress(FAILED), run_tests([(Result(0, 0, has_timed_out=True), 0)]), NOW) is None
 
 
 def test_approved_failures_are_retried_after_the_day_for_missing_results():
