@@ -1,7 +1,8 @@
 """Names that stand in the code and in the docs, or in two places of the code: whoever adds one forgets none of them."""
 
+import ast
+import fnmatch
 import re
-from ast import literal_eval
 from dataclasses import fields, is_dataclass
 from inspect import cleandoc, getdoc
 
@@ -73,13 +74,35 @@ def test_the_settings_are_documented_with_their_defaults():
     documented = {}
     for row in read_table('docs/settings.rst', 'setting'):
         (name,), (default,) = read_literals(row['setting']), read_literals(row['default'])
-        documented[name] = literal_eval(default)
+        documented[name] = ast.literal_eval(default)
 
     assert documented == {setting.name: setting.default for setting in SETTINGS.values()}
 
 
 def test_wrong_values_of_each_setting_are_tested():
     assert {setting.name for setting in SETTINGS.values()} <= WRONG_VALUES.keys()
+
+
+# The sweep
+
+
+def find_reasons_to_wait():
+    """Yield the reasons that the code of the domain has, with a star in the place of each value."""
+    for module in ('status', 'sweep'):
+        for function in ast.walk(ast.parse((ROOT / f'mod_runs_api/domain/{module}.py').read_text())):
+            if isinstance(function, ast.FunctionDef) and function.name in ('find_reason_to_wait', 'sentence'):
+                for statement in ast.walk(function):
+                    if isinstance(statement, ast.Return) and isinstance(statement.value, ast.JoinedStr):
+                        yield ''.join(part.value if isinstance(part, ast.Constant) else '*'
+                                      for part in statement.value.values)
+
+
+def test_the_reasons_of_the_sweep_to_wait_are_documented():
+    documented = [row['printed'] for row in read_table('docs/operations.rst', 'printed')]
+    reasons = [*find_reasons_to_wait()]
+
+    assert reasons
+    assert [reason for reason in reasons if not fnmatch.filter(documented, reason)] == []
 
 
 # Errors, refusals and causes

@@ -82,5 +82,5 @@ def test_the_pins_are_versions_that_the_package_allows():
 
     pins = dict(pin.lower().split('==') for pin in added(r'^[\w-]+==.+'))
 
-    assert {'authlib', 'flask-limiter', 'limits', 'markdown-it-py'} <= pins.keys()
+    assert {'authlib', 'flask-limiter', 'limits'} <= pins.keys()
     assert {name: pins[name] for name in pins.keys() & allowed if pins[name] not in allowed[name]} == {}

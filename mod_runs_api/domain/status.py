@@ -12,7 +12,7 @@ from .causes import find_cause, is_decided
 from .outcomes import FAILED, RunTests, find_outcomes
 from .progress import COMPLETED, Progress
 
-#: What became of a status that was to be posted: GitHub has it now, did not take it, or had it before.
+#: The result of posting a success: GitHub has it now, did not take it, or had it before.
 Posting = Literal['posted', 'not taken', 'success already']
 
 

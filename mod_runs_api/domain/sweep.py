@@ -107,8 +107,7 @@ class Candidate:
             return f'the automatic retries of run {self.run.root_id} are used up'
         # In an outage, a further retry would fail like the one before.
         if self.automatic_sources and end is not None and self.newest_completion_id <= end.id:
-            return (f'run {self.run.root_id} has had an automatic retry, and no run of {self.run.platform} has '
-                    'completed with all its results since this one ended')
+            return f'no run of {self.run.platform} has completed with all its results since it ended'
         return None
 
     def plan_retry(self, rules: RetryRules, facts: RetryFacts) -> 'PlannedRetry | Step | None':

@@ -39,7 +39,7 @@ def read_page_notes(db: Database, settings: Settings, run_id: int, has_button: b
     if is_retried:
         attempts = build_attempts(facts, listed)
         own = next(attempt for attempt in attempts if attempt.run_id == run_id)
-        history = RetryHistory(own, attempts, len(records) - len(attempts), verdict)
+        history = RetryHistory(own, attempts, len(records) - len(attempts), verdict, facts.tests)
     return PageNotes(history, find_author_hint(db, settings, facts, verdict, retries_left))
 
 

@@ -44,6 +44,12 @@ def test_one_ended_attempt_has_the_failures_to_run_again_and_one_stands_for_the_
     assert (choose_source_of_failed(attempts), choose_decisive(attempts, NEWEST)) == (failed, decisive)
 
 
+def test_the_newest_of_several_queued_attempts_is_decisive():
+    progress = {run_id: Progress(run_id, []) for run_id in (5, 6)}
+
+    assert AttemptFacts(run(), progress, {}, {}, NO_TESTS).decisive_run_id == 6
+
+
 def test_an_attempt_whose_carried_over_result_was_deleted_has_no_own_result_by_that():
     progress = {5: Progress(5, [ProgressRow(5, 1, 'completed', '', '')])}
     tests = RunTests({1: Result(0, 0)}, {1, 2}, {1, 2}, marks=dict.fromkeys([1, 2], Mark(4, was_selected=True)))

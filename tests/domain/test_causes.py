@@ -89,6 +89,14 @@ def test_the_cause_is_the_first_line_of_the_table_that_fits(expected):
         assert find(*rows) == (expected, rows[-1] if detail is None else detail), rows
 
 
+@pytest.mark.parametrize('message', ['Build failed: …', 'PR closed'])
+def test_the_message_of_a_completed_row_may_name_the_cause_of_missing_results_too(message):
+    rows = [ProgressRow(1, 1, 'completed', message, datetime(2026, 11, 24))]
+
+    assert find_cause(RunSummary(Progress(1, rows), selected=3, missing=2, results=1, longest_runtime=0)) == (
+        Cause.of_message(message))
+
+
 def test_a_run_is_summarized_by_its_own_results_and_its_original_selection():
     # Test 2 is carried over, and 3 was selected by that. No worker receives 4, which is in no category, or 5.
     marks = {2: Mark(9, was_selected=True), 3: Mark(9, was_selected=False)}
@@ -147,11 +155,15 @@ def test_the_build_did_not_end_a_run_that_waits_has_completed_or_was_ended_other
     assert not is_ended_by_build(progress(*rows))
 
 
-def test_a_message_of_a_row_that_does_not_cancel_says_nothing_about_the_build():
-    written = [('testing', FAILED), ('canceled', TIME_LIMIT)]
+@pytest.mark.parametrize(('written', 'is_expected'), [
+    # A message of a row that does not cancel says nothing about the build. A canceled one does wherever it is.
+    ([('testing', FAILED), ('canceled', TIME_LIMIT)], False),
+    ([('canceled', FAILED), ('testing', ''), ('canceled', TIME_LIMIT)], True)])
+def test_any_canceled_row_says_that_the_build_ended_the_run_and_no_other_row_does(written, is_expected):
+    rows = [ProgressRow(1, number, status, message, datetime(2026, 11, 24))
+            for number, (status, message) in enumerate(written, 1)]
 
-    assert not is_ended_by_build(Progress(1, [ProgressRow(1, number, *row, datetime(2026, 11, 24))
-                                              for number, row in enumerate(written, 1)]))
+    assert is_ended_by_build(Progress(1, rows)) == is_expected
 
 
 @pytest.mark.parametrize(('rows', 'numbers', 'sentence'), [

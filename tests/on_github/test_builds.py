@@ -71,22 +71,6 @@ def find_waiting(rows):
     return report
 
 
-@pytest.fixture
-def while_github_is_asked(github, monkeypatch):
-    """Have something happen while GitHub is asked about the build."""
-    look = github.get_artifacts
-
-    def let(happen):
-        def look_later():
-            monkeypatch.setattr(github, 'get_artifacts', look)
-            happen()
-            return look()
-
-        monkeypatch.setattr(github, 'get_artifacts', look_later)
-
-    return let
-
-
 def test_a_run_that_its_build_ended_is_retried_by_nobody_with_all_its_tests(
         succeed, attempts, canceled, rows, tests, caplog):
     made, = succeed(canceled)
@@ -201,7 +185,7 @@ def test_without_a_pull_request_only_the_attempts_of_the_run_count(succeed, make
 
 
 @pytest.mark.parametrize(('message', 'is_waiting'), [(FAILED, True), ('A new word', False)])
-def test_a_persons_own_retry_in_the_queue_is_none_of_its_business_unless_the_build_ended_its_source(
+def test_a_persons_own_retry_in_the_queue_waits_if_the_build_ended_its_source(
         find_waiting, make_canceled, message, is_waiting):
     source = make_canceled(message)
     own = retry_run(source.id).new_run_id
@@ -249,7 +233,7 @@ def test_a_retry_whose_build_ended_it_is_not_made_again_if_the_attempt_before_ha
     assert [status['state'] for status in github.statuses] == ['success']
 
 
-def test_a_run_that_has_passed_is_not_run_again_although_another_run_stands_against_its_status(
+def test_a_run_that_has_passed_is_not_run_again_whatever_becomes_of_its_status(
         find_waiting, make_run, tests, github):
     green, other = make_run(stages=()), make_run(stages=(), branch='by-hand')
     finish(green.id, tests)

@@ -124,9 +124,8 @@ def copy(platform, name, *, mounted, config=''):
 
 def copy_as_documented(platform):
     """Copy a prepared platform, with all that the docs offer but the edits of ``database.py``."""
-    checks = literal_block('docs/github.rst', "RUNS_API_BEFORE_RETRY = 'mod_runs_api")
     numbers = 'RUNS_API_AUTOMATIC_RETRIES = 1\nRUNS_API_AUTHOR_RETRIES = 2\n'
-    made = copy(platform, 'documented', mounted=False, config=f'{checks}{numbers}')
+    made = copy(platform, 'documented', mounted=False, config=numbers)
     made.apply('restart-by-post', 'mount', 'openapi', 'pages', 'webhook', 'report', 'builds', 'after-build')
     # What the platform hands to its machines with Windows.
     (made.path / 'install' / 'ci-vm' / 'ci-windows' / 'rclone.conf').touch()

@@ -56,6 +56,14 @@ def states(story, commit):
     return {status['context']: status['state'] for status in story.commit_statuses(commit)}
 
 
+def succeed(story, commit, sender):
+    """End both workflows with success, and return the runs that were made, each with its platform."""
+    before = runs_of(story, commit)
+    for platform in WORKFLOWS:
+        end_workflow(story, commit, platform, 'success', sender)
+    return {run_id: platform for run_id, platform in runs_of(story, commit).items() if run_id not in before}
+
+
 def test_the_tests_of_a_newcomer_run_once_a_maintainer_has_approved_the_builds(story, commit):
     hold(story, commit)
     held = runs_of(story, commit)
@@ -66,21 +74,50 @@ def test_the_tests_of_a_newcomer_run_once_a_maintainer_has_approved_the_builds(s
         story.process.call('run_workflow', commit=commit, platform=platform, conclusion=None)
     end_workflow(story, commit, 'linux', 'success', MAINTAINER)
     assert runs_of(story, commit) == held
-    end_workflow(story, commit, 'windows', 'success', MAINTAINER)
+    made = succeed(story, commit, MAINTAINER)
     for platform in WORKFLOWS:
         deliver(story, commit, platform, NEWCOMER)
 
-    made = {run_id: platform for run_id, platform in runs_of(story, commit).items() if run_id not in held}
+    assert runs_of(story, commit) == held | made
     assert sorted(made.values()) == ['linux', 'windows']
     for run_id in made:
         attempt = story.attempts(run_id)[1]
         assert (attempt['automatic'], attempt['reason'], attempt['status']) == (
             True, 'Automatic: the build has succeeded', 'queued')
-    # They stay red until the workers report.
-    assert states(story, commit) == dict.fromkeys(CONTEXTS, 'failure')
+
+
+def test_the_statuses_are_pending_from_the_build_until_the_new_runs_report(story, commit):
+    hold(story, commit)
+    made = succeed(story, commit, MAINTAINER)
+
+    newest = {status['context']: status for status in story.commit_statuses(commit)}
+    assert {(context, status['state'], status['description'], status['target_url'].rpartition('/test/')[2])
+            for context, status in newest.items()} == {
+        (f'CI - {platform}', 'pending', 'Tests queued', str(run_id)) for run_id, platform in made.items()}
+
     for run_id in made:
         story.complete(run_id)
         assert story.reported(run_id) == Reported('pass', tests=3, passed=3, failed=0, not_run=0)
+    assert states(story, commit) == dict.fromkeys(CONTEXTS, 'success')
+    # A later delivery does not take a success back.
+    posted = story.commit_statuses(commit)
+    for platform in WORKFLOWS:
+        deliver(story, commit, platform, MAINTAINER)
+    assert story.commit_statuses(commit) == posted
+
+
+def test_a_success_that_a_repeated_build_turned_red_is_posted_again_when_it_succeeds(story, commit):
+    hold(story, commit)
+    made = succeed(story, commit, MAINTAINER)
+    for run_id in made:
+        story.complete(run_id)
+
+    # A maintainer repeats the builds, and GitHub fails.
+    for platform in WORKFLOWS:
+        end_workflow(story, commit, platform, 'failure', MAINTAINER)
+    assert states(story, commit) == dict.fromkeys(CONTEXTS, 'failure')
+
+    assert succeed(story, commit, MAINTAINER) == {}
     assert states(story, commit) == dict.fromkeys(CONTEXTS, 'success')
 
 

@@ -44,7 +44,8 @@ def test_pages_and_api_of_the_platform_are_with_the_mount_what_they_are_without(
 
 @pytest.mark.parametrize(('added', 'error'), [
     ('', ''), ('RUNS_API_AUTHOR_RETRY = 2', 'There is no setting RUNS_API_AUTHOR_RETRY.'),
-    ("RUNS_API_BEFORE_RETRY = 'mod_runs_api.github.nothing'", 'RUNS_API_BEFORE_RETRY: ')])
+    ("RUNS_API_BEFORE_RETRY = 'mod_runs_api.github.build_artifact_exists'",
+     'There is no setting RUNS_API_BEFORE_RETRY.'), ("RUNS_API_CHECKS = 'yes'", 'RUNS_API_CHECKS must be ')])
 def test_the_documented_settings_can_be_checked_before_the_mount_is_merged(unmounted, added, error):
     documented = literal_block('docs/operations.rst', 'RUNS_API_RATE_LIMIT = ')
     platform = copy(unmounted, f'settings-{added}', mounted=False, config=f'{documented}{added}\n')
