@@ -93,7 +93,7 @@ def test_the_cause_is_the_first_line_of_the_table_that_fits(expected):
 def test_the_message_of_a_completed_row_may_name_the_cause_of_missing_results_too(message):
     rows = [ProgressRow(1, 1, 'completed', message, datetime(2026, 11, 24))]
 
-    assert find_cause(RunSummary(Progress(1, rows), selected=3, missing=2, results=1, longest_runtime=0)) == (
+    assert find_cause(RunSummary(Progress(1, rows), selected=3, missing=2, results=1, has_timed_out=False)) == (
         Cause.of_message(message))
 
 
