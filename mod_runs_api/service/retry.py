@@ -18,7 +18,7 @@ from ..errors import KeyReused, RefusedByCheck
 from ..extension import ExtensionState
 from ..host.log import log
 from ..settings import Settings
-from .attempts import read_attempts_progress
+from .attempts import read_progress_of_attempts
 from .conditions import require_by_github, require_by_tables, require_ended
 from .users import find_user_id
 from .validation import load_retry_fields, load_run_id
@@ -114,13 +114,13 @@ def _prepare(db: Database, request: RetryRequest, settings: Settings, guard: Gua
         rules.require_author_retries_left(source, count_author_retries(db, source.root_id))
     # A comment takes the newest commit.
     if _must_meet_conditions(settings, request) and not request.by_comment:
-        require_by_tables(db, source, read_attempts_progress(db, source.root_id), settings.max_silence)
+        require_by_tables(db, source, read_progress_of_attempts(db, source.root_id), settings.max_silence)
     return PreparedRetry(source, regression_test_ids)
 
 
 def _require_retriable_by_comment(db: Database, request: RetryRequest, settings: Settings, source: Run) -> None:
     """Raise :exc:`RefusedByCheck` unless every attempt has ended and, for an author, no person canceled one."""
-    attempts = read_attempts_progress(db, source.root_id)
+    attempts = read_progress_of_attempts(db, source.root_id)
     require_ended(db, source, attempts, settings.max_silence)
     canceled_id = None if request.author_login is None else find_canceled(attempts, source.id)
     if canceled_id is not None:

@@ -31,7 +31,7 @@ from ..extension import ExtensionState
 from ..host.github import post_error
 from ..host.log import describe, log
 from ..settings import Settings
-from .attempts import read_attempts_progress
+from .attempts import read_progress_of_attempts
 from .carry_over import carry_over, plan_carry_over
 from .causes import read_run_summaries
 from .conditions import require_by_github, require_by_tables
@@ -78,7 +78,7 @@ def _ask(state: ExtensionState, plan: _Plan, step: Step) -> Step:
 
 
 def _require_by_tables(db: Database, run: Run, max_silence: timedelta) -> None:
-    require_by_tables(db, run, read_attempts_progress(db, run.root_id), max_silence)
+    require_by_tables(db, run, read_progress_of_attempts(db, run.root_id), max_silence)
 
 
 def take_steps(state: ExtensionState, plan: Sequence[Step]) -> Iterator[Step]:
