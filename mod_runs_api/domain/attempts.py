@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from .carry_over import choose_origins
-from .causes import Cause, CauseName, RunSummary, find_cause
+from .causes import Cause, CauseName, find_cause
 from .outcomes import FAILED, Catalogue, Outcome, RunTests, find_outcomes, list_not_passed
 from .progress import COMPLETED, Progress, sort_by_results
 from .run import OtherBuild, Run, group_by_build
@@ -124,7 +124,7 @@ class Attempts:
 
     def find_cause(self, run_id: int) -> Cause | None:
         """Return why an attempt ended; None if it has not ended or its results decide."""
-        return find_cause(RunSummary.of(self.progress[run_id], self.tests[run_id]))
+        return find_cause(self.progress[run_id], self.tests[run_id])
 
     def find_origins(self, run_id: int) -> dict[int, int]:
         """Return the origin run of each result that a failed-only retry gets, or would get if it completed now."""

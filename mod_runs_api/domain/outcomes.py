@@ -88,6 +88,18 @@ class RunTests(NamedTuple):
         return self.results.keys() - self.marks.keys()
 
     @property
+    def selected_at_first(self) -> Set[int]:
+        """The tests that were selected when the run was created. Carrying over selects further tests."""
+        # No worker receives a test in no category, so it counts only if it has a result.
+        carried_over = {test for test, mark in self.marks.items() if not mark.was_selected}
+        return (self.selected & (self.in_category | self.own)) - carried_over
+
+    @property
+    def has_all_results(self) -> bool:
+        """Whether the run itself ran every test that was selected. If the selection is not known, one is enough."""
+        return self.selected_at_first <= self.own if self.has_selection else bool(self.own)
+
+    @property
     def approved(self) -> set[int]:
         """The tests that did not pass, but have the result that is expected today: it was approved since."""
         today = self.judged_today().results

@@ -33,7 +33,6 @@ from ..host.log import describe, log
 from ..settings import Settings
 from .attempts import read_progress_of_attempts
 from .carry_over import carry_over, plan_carry_over
-from .causes import read_run_summaries
 from .conditions import require_by_github, require_by_tables
 from .retry import create_retry
 from .status import read_standing_against
@@ -257,7 +256,7 @@ def _find_candidates(db: Database, failures: Mapping[int, Failure]) -> list[Cand
 def _add_newest_completions(db: Database, candidates: Sequence[Candidate]) -> list[Candidate]:
     """Add the newest completion of its platform to each candidate that needs it."""
     needing = [candidate for candidate in candidates if candidate.automatic_sources]
-    ends = sort_by_end(candidate.failure.summary.progress for candidate in needing)
+    ends = sort_by_end(candidate.failure.progress for candidate in needing)
     completions = {platform: _find_newest_completion(db, platform, ends[0].id)
                    for platform in {candidate.run.platform for candidate in needing}}
     return [replace(candidate, newest_completion_id=completions.get(candidate.run.platform, 0))
@@ -277,4 +276,5 @@ def _read_capacities(db: Database, settings: Settings, now: datetime,
 def _find_newest_completion(db: Database, platform: str, progress_id: int) -> int:
     """Return the newest row, after a progress row, that completed a run of a platform with all its results; or 0."""
     run_ids = read_last_completed(db, platform, progress_id, COMPLETED_RUNS_READ)
-    return sweep.find_newest_completion(read_run_summaries(db, run_ids).values())
+    progress, tests = read_progress(db, run_ids), read_tests(db, run_ids, read_catalogue(db))
+    return sweep.find_newest_completion(progress.values(), tests)

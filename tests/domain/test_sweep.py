@@ -6,7 +6,6 @@ import pytest
 from support.messages import NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
 from mod_runs_api import clock
-from mod_runs_api.domain.causes import RunSummary
 from mod_runs_api.domain.outcomes import Mark, Outcome, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryFacts, RetryRules
@@ -38,11 +37,6 @@ def run_tests(results):
     then = {test: result for test, (result, _) in enumerate(results, 1)}
     today = {test: result._replace(expected_rc=code) for test, (result, code) in enumerate(results, 1)}
     return RunTests(then, {1, 2, 3}, {1, 2, 3}, today=today)
-
-
-def summary(rows, *, run_id=5, ago=HOUR, results=1):
-    """Return the summary of a run of three tests that has these progress rows, and some results."""
-    return RunSummary.of(progress(rows, run_id=run_id, ago=ago), run_tests([GREEN] * results))
 
 
 def candidate(*, rows=FAILED, ago=HOUR, results=(GREEN,), newest=None, automatic=(), completion=0, **changes):
@@ -203,11 +197,13 @@ def test_a_planned_retry_is_automatic_and_waits_if_another_run_stands_against_it
 
 
 def test_only_a_run_with_all_its_results_is_a_completion():
-    whole, late = summary(INCOMPLETE, run_id=1, results=3), summary([*FAILED, *INCOMPLETE], run_id=2, results=3)
-    others = [summary(INCOMPLETE, run_id=3), summary(FAILED, run_id=4, results=3), summary([], run_id=5)]
+    whole, late, incomplete = (progress(rows, run_id=run_id) for run_id, rows in (
+        (1, INCOMPLETE), (2, [*FAILED, *INCOMPLETE]), (3, INCOMPLETE)))
+    others = [incomplete, progress(FAILED, run_id=4), progress([], run_id=5)]
+    tests = {run_id: run_tests([GREEN] * (1 if run_id == 3 else 3)) for run_id in range(1, 6)}
 
-    assert find_newest_completion([]) == find_newest_completion(others) == 0
-    assert find_newest_completion([late, whole, *others]) == 21
+    assert find_newest_completion([], {}) == find_newest_completion(others, tests) == 0
+    assert find_newest_completion([late, whole, *others], tests) == 21
 
 
 @pytest.mark.parametrize(('capacity', 'reason'), [
