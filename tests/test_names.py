@@ -93,7 +93,7 @@ def find_reasons_to_wait():
             if isinstance(function, ast.FunctionDef) and function.name in ('find_reason_to_wait', 'sentence'):
                 for statement in ast.walk(function):
                     if isinstance(statement, ast.Return) and isinstance(statement.value, ast.JoinedStr):
-                        yield ''.join(part.value if isinstance(part, ast.Constant) else '*'
+                        yield ''.join(str(part.value) if isinstance(part, ast.Constant) else '*'
                                       for part in statement.value.values)
 
 

@@ -22,7 +22,7 @@ from mod_test.models import Test, TestPlatform, TestProgress, TestStatus, TestTy
 from sqlalchemy import Engine, update
 from sqlalchemy.exc import OperationalError
 from support.api import AWAY
-from support.changes import restart_run
+from support.changes import change_retries, restart_run
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub
 from support.histories import finish, report
 from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
@@ -471,7 +471,7 @@ def test_a_run_of_which_a_passed_test_would_fail_today_is_not_retried(scene):
 
 def test_a_failure_of_which_no_exit_code_was_expected_at_the_time_may_be_approved(scene):
     scene.tests[2].expected_rc = None
-    run = scene.approved_run()
+    run = scene.approved_run(ago=6 * 24 * HOUR)
 
     assert steps(scene.sweep()) == [(run, 'retried')]
 
@@ -567,6 +567,18 @@ def test_runs_without_a_pull_request_stand_against_one_another(scene):
     assert scene.sweep() == [Line(run_id, 'waiting', f'test 1 failed in run {red} of the same commit')]
 
 
+def test_attempts_of_one_run_do_not_stand_against_one_another(scene):
+    scene.github.build(COMMIT)
+    first = seed.run(scene.tests, branch='master', commit=COMMIT).id
+    finish(first, scene.tests, failed=scene.tests[:1])
+    lost = retry_run(first).new_run_id
+    report(lost, scene.tests[:1])
+    end(lost)
+
+    assert scene.sweep() == [Line(lost, 'retried', TIME_LIMIT, lost + 1)]
+    assert scene.rows.selection(lost + 1) == [test.id for test in scene.tests[1:]]
+
+
 def test_the_newest_retry_of_each_other_run_counts_and_a_green_run_hides_no_red_one(scene):
     run_id, healed, red = scene.run(), scene.red_run(pr_nr=PR + 1), scene.red_run(pr_nr=PR + 2)
     finish(retry_run(healed).new_run_id, scene.tests[:1])
@@ -627,6 +639,10 @@ def test_automatic_attempts_are_in_flight_on_their_platform(scene):
 
     assert [(line.run_id, line.why) for line in scene.sweep()] == [
         (run, '1 automatic attempt of linux is in flight'), (windows, TIME_LIMIT)]
+
+    # After a day they do not count.
+    change_retries(created_at=datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(hours=25))
+    assert (run, 'retried') in steps(scene.sweep('--dry-run'))
 
 
 # Lost machines

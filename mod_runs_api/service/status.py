@@ -46,10 +46,10 @@ def _read_attempts_of(db: Database, root_ids: Collection[int]) -> dict[int, Atte
 
 def post_success_again(state: ExtensionState, run_id: int) -> Posting | FailedTest | None:
     """
-    Post that a run passed, if the status of its commit on GitHub lags, and return what became of it.
+    Post that a run passed, if the status of its commit on GitHub lags, and return the result.
 
-    Returns the test that stands against it, or None if the run is not the attempt whose results count, or has not
-    passed.
+    ``run_id`` is any of its attempts. The result is the test that stands against it, if there is one, and None if an
+    attempt has not ended, or the one that ``/retry failed`` takes has not passed.
     """
     # A variant may have been accepted since, or GitHub did not answer when the run ended.
     found = state.transactions.run(_find_passed, run_id, state.settings.max_silence)
@@ -57,11 +57,10 @@ def post_success_again(state: ExtensionState, run_id: int) -> Posting | FailedTe
 
 
 def _find_passed(db: Database, run_id: int, max_silence: timedelta) -> Run | FailedTest | None:
-    run = find_run(db, run_id)
-    attempts = read_attempts(db, run)
+    attempts = read_attempts(db, find_run(db, run_id))
+    source_id = attempts.source_of_failed
     is_unfinished = find_unfinished_attempt(db, attempts.progress, max_silence) is not None
-    if is_unfinished or attempts.source_of_failed != run_id or not has_passed(
-            attempts.progress[run_id], attempts.tests[run_id]):
+    if is_unfinished or not has_passed(attempts.progress[source_id], attempts.tests[source_id]):
         return None
     # Nothing is run, so each test counts.
-    return read_standing_against(db, {run_id: ()}).get(run_id, run)
+    return read_standing_against(db, {source_id: ()}).get(source_id) or find_run(db, source_id)

@@ -22,7 +22,7 @@ from ..database.sweep import (count_in_flight, find_newly_expected, read_automat
                               read_machines, read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
 from ..domain.progress import COMPLETED, ENDED_STATUSES, LOST_MACHINE, ProgressRow, sort_by_end
-from ..domain.retry import RetryFacts, RetryRequest
+from ..domain.retry import RetryFacts
 from ..domain.run import Run
 from ..domain.sentences import counted
 from ..domain.sweep import Candidate, Capacity, Failure, PlannedRetry, SignsOfLife, Step
@@ -111,21 +111,19 @@ def _take(state: ExtensionState, step: Step) -> Step | None:
     if step.request is not None:
         try:
             # The plan has asked GitHub.
-            retry = create_retry(state, step.request, partial(_require_due, state.settings, step.request),
-                                 has_asked_github=True)
+            retry = create_retry(state, step.request, partial(_require_due, state.settings), has_asked_github=True)
         except KeyReused:
             return None  # It has been retried for another reason: its build has succeeded.
         return None if retry.replayed else step._replace(new_run_id=retry.new_run_id)
     return step
 
 
-def _require_due(settings: Settings, request: RetryRequest, db: Database, run: Run) -> None:
-    """Raise :exc:`RunChanged` if the tables would not plan the same retry now: GitHub was asked in between."""
+def _require_due(settings: Settings, db: Database, run: Run) -> None:
+    """Raise :exc:`RunChanged` if the tables would plan no retry of a run now: GitHub was asked in between."""
     now = clock.now()
     candidates = [candidate for candidate in _find_candidates(db, _find_failures(db, [run.id], now))
                   if candidate.find_reason_to_wait(settings.automatic_retries, now) is None]
-    planned = [step.request for step in _plan_retries(db, settings, candidates)]
-    if not any(one is not None and one.failed_only == request.failed_only for one in planned):
+    if not any(step.request for step in _plan_retries(db, settings, candidates)):
         raise RunChanged(f'Run {run.id} is not as it was when its retry was planned.', run_id=run.id)
 
 

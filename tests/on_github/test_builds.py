@@ -222,6 +222,15 @@ def test_a_run_that_has_passed_is_not_run_again_and_gets_its_status_back(
     assert f'no run is retried: All tests of run {green.id} passed.' in caplog.text
 
 
+def test_no_status_is_posted_of_a_run_that_has_passed_while_a_retry_of_it_runs(
+        find_waiting, make_run, tests, github):
+    green = make_run(stages=())
+    finish(green.id, tests)
+    end(retry_run(green.id).new_run_id, TestStatus.testing)
+
+    assert (find_waiting(green), github.statuses) == (None, [])
+
+
 def test_a_retry_whose_build_ended_it_is_not_made_again_if_the_attempt_before_has_passed(
         find_waiting, make_run, tests, github):
     green = make_run(stages=())
