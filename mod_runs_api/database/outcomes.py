@@ -18,14 +18,17 @@ def read_catalogue(db: Database) -> Catalogue:
     """Return the regression tests of the platform, as they are now."""
     test, link = db.host.RegressionTest, db.host.regressionTestLinkTable.c
     has_link = exists().where(link.regression_id == test.id)
-    tests = select(test.id, test.active, has_link.label('in_category')).subquery().c
+    tests = select(test.id, test.active, has_link.label('in_category'), test.expected_rc).subquery().c
+    same = (tests.active, tests.in_category, tests.expected_rc)
     active: set[int] = set()
     in_category: set[int] = set()
-    for is_active, has_category, test_ids in db.connection.execute(
-            select(tests.active, tests.in_category, ids_of_group(tests.id)).group_by(tests.active, tests.in_category)):
+    codes: dict[int, int | None] = {}
+    for is_active, has_category, expected_rc, test_ids in db.connection.execute(
+            select(*same, ids_of_group(tests.id)).group_by(*same)):
         active.update(test_ids if is_active else ())
         in_category.update(test_ids if has_category else ())
-    return Catalogue(active, in_category)
+        codes |= dict.fromkeys(test_ids, expected_rc)
+    return Catalogue(active, in_category, codes)
 
 
 def read_tests(db: Database, run_ids: Sequence[int], catalogue: Catalogue) -> dict[int, RunTests]:
@@ -36,13 +39,12 @@ def read_tests(db: Database, run_ids: Sequence[int], catalogue: Catalogue) -> di
                              run_id in selected, marks[run_id]) for run_id in run_ids}
 
 
-def read_today(db: Database, tests: Mapping[int, RunTests]) -> dict[int, RunTests]:
+def read_today(db: Database, tests: Mapping[int, RunTests], catalogue: Catalogue) -> dict[int, RunTests]:
     """Add what is expected today to the tests of each run."""
-    test = db.host.RegressionTest
-    expected_rc = {test_id: code for test_id, code in db.read_about(tests, select(test.id, test.expected_rc))}
     differing = _read_differing(db, tests.keys(), today=True)
     return {run_id: of_run._replace(today={
-        test_id: result._replace(expected_rc=expected_rc.get(test_id), differing=differing.get((run_id, test_id), ()))
+        test_id: result._replace(expected_rc=catalogue.expected_rc.get(test_id),
+                                 differing=differing.get((run_id, test_id), ()))
         for test_id, result in of_run.results.items()}) for run_id, of_run in tests.items()}
 
 

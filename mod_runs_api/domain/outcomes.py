@@ -65,6 +65,8 @@ class Catalogue(NamedTuple):
     active: Set[int]
     #: The tests in a category. No worker receives any other test.
     in_category: Set[int]
+    #: The exit code that is expected of each test.
+    expected_rc: Mapping[int, int | None]
 
 
 class RunTests(NamedTuple):

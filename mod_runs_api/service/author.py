@@ -40,7 +40,7 @@ def find_author_hint(db: Database, settings: Settings, attempts: Attempts, verdi
         return None
     option = settings.retry_rules.find_option(RetryFacts.of_attempt(attempts, source_id), failed_only=True)
     tests = {*option.regression_test_ids}
-    today = read_today(db, {source_id: attempts.tests[source_id]})[source_id]
+    today = read_today(db, {source_id: attempts.tests[source_id]}, attempts.catalogue)[source_id]
     if not tests & today.approved:
         unexplained = find_unexplained(tests, verdict.tests)
         _, failing_on_master = find_failing_on_master(db, attempts, source_id, unexplained)

@@ -51,7 +51,7 @@ def _read_preview(db: Database, run_id: int, settings: Settings) -> tuple[Run, P
 def _read_hint(db: Database, attempts: Attempts, regression_test_ids: Collection[int]) -> str | None:
     """Return a hint about tests that may be run again, from the attempts and from master; None if there is none."""
     run = attempts.run
-    today = read_today(db, {run.id: attempts.tests[run.id]})[run.id]
+    today = read_today(db, {run.id: attempts.tests[run.id]}, attempts.catalogue)[run.id]
     approved = today.approved.intersection(regression_test_ids)
     master_id, same = find_failing_on_master(db, attempts, run.id, {*regression_test_ids} - approved)
     return to_hint(judge_attempts(db, attempts).tests, regression_test_ids, approved, master_id, same)

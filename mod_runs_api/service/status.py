@@ -38,7 +38,7 @@ def _read_attempts_of(db: Database, root_ids: Collection[int]) -> dict[int, Atte
     runs = read_runs(db, [max(of_root) for of_root in records.values()])
     run_ids = [run_id for of_root in records.values() for run_id in of_root]
     progress, catalogue = read_progress(db, run_ids), read_catalogue(db)
-    tests = read_today(db, read_tests(db, run_ids, catalogue))
+    tests = read_today(db, read_tests(db, run_ids, catalogue), catalogue)
     return {root_id: Attempts(runs[max(of_root)], of_root, {run_id: progress[run_id] for run_id in of_root},
                               {run_id: tests[run_id] for run_id in of_root}, catalogue)
             for root_id, of_root in records.items()}

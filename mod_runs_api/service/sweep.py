@@ -236,7 +236,8 @@ def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, ma
 
 def _find_failures(db: Database, run_ids: Sequence[int], now: datetime) -> dict[int, Failure]:
     """Return those of the runs that failed recently for a reason other than their code, by run id."""
-    progress, tests = read_progress(db, run_ids), read_today(db, read_tests(db, run_ids, read_catalogue(db)))
+    progress, catalogue = read_progress(db, run_ids), read_catalogue(db)
+    tests = read_today(db, read_tests(db, run_ids, catalogue), catalogue)
     failures = ((run_id, sweep.find_failure(progress[run_id], tests[run_id], now)) for run_id in run_ids)
     return {run_id: failure for run_id, failure in failures if failure is not None}
 

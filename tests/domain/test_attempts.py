@@ -30,7 +30,7 @@ def attempts(*of_runs, row_ids=None):
     progress = {run_id: Progress(run_id, [ProgressRow(run_id, row_id, stage, '', '')] if stage else [])
                 for run_id, row_id, (stage, _) in zip(ids, row_ids or ids, of_runs)}
     return Attempts(run(root_id=ROOT), {run_id: AttemptRecord(run_id) for run_id in ids}, progress,
-                    {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({1}, {1}))
+                    {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({1}, {1}, {}))
 
 
 @pytest.mark.parametrize(('stage', 'outcomes', 'status'), [
@@ -74,4 +74,4 @@ def test_a_retry_that_runs_again_would_get_what_every_ended_attempt_ran():
     tests = {run_id: RunTests(dict.fromkeys(ran, Result(0, 0)), set(), {1, 2})
              for run_id, ran in ((5, [1]), (6, [1, 2]))}
 
-    assert Attempts(run(), {}, {5: again, 6: other}, tests, Catalogue({1, 2}, {1, 2})).find_origins(5) == {2: 6}
+    assert Attempts(run(), {}, {5: again, 6: other}, tests, Catalogue({1, 2}, {1, 2}, {})).find_origins(5) == {2: 6}

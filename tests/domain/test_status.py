@@ -60,7 +60,7 @@ def attempts(*of_runs, first_id=8, active=(1, 2)):
     return Attempts(
         run(), {run_id: AttemptRecord(run_id) for run_id in ids},
         {run_id: progress(rows, run_id, 10 * run_id) for run_id, (rows, _) in zip(ids, of_runs)},
-        {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({*active}, {1, 2}))
+        {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({*active}, {1, 2}, {}))
 
 
 ONE_RED = run_tests(GREEN, RED)
