@@ -65,6 +65,14 @@ def test_what_was_carried_over_is_no_result_of_its_own(attempts, tests, rows, ra
     assert cause(attempts, retry, 1)[0] == expected[0]
 
 
+@pytest.mark.parametrize(('runtime', 'expected'), [(600_000, 'code'), (599_999, 'infrastructure')])
+def test_a_test_hangs_if_the_worker_stopped_it_after_ten_minutes(attempts, tests, runtime, expected):
+    run = seed.run(tests, stages=seed.CANCELED, message=TIME_LIMIT, passed=1)
+    run.results[0].runtime = runtime
+
+    assert cause(attempts, run) == (expected, TIME_LIMIT)
+
+
 # Where they are said
 
 

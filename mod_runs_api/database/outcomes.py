@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import and_, case, exists, func, select
+from sqlalchemy import and_, exists, func, select
 
+from ..domain.causes import MAX_RUNTIME_OF_TEST
 from ..domain.outcomes import Catalogue, DifferingFile, Evidence, File, Result, RunTests
-from . import BY_PRIMARY_KEY, Database, as_bytes
+from . import BY_PRIMARY_KEY, Database, as_bytes, ids_of_group
 from .carry_over import read_marks
-from .runs import read_active
 
 #: The run and the test of a result.
 Key = tuple[int, int]
@@ -17,59 +17,63 @@ Key = tuple[int, int]
 def read_catalogue(db: Database) -> Catalogue:
     """Return the regression tests of the platform, as they are now."""
     test, link = db.host.RegressionTest, db.host.regressionTestLinkTable.c
-    rows = db.connection.execute(select(test.id, test.active, exists().where(link.regression_id == test.id))).all()
-    return Catalogue(active={test_id for test_id, is_active, _ in rows if is_active},
-                     in_category={test_id for test_id, _, in_category in rows if in_category})
+    has_link = exists().where(link.regression_id == test.id)
+    tests = select(test.id, test.active, has_link.label('in_category'), test.expected_rc).subquery().c
+    same = (tests.active, tests.in_category, tests.expected_rc)
+    active: set[int] = set()
+    in_category: set[int] = set()
+    codes: dict[int, int | None] = {}
+    for is_active, has_category, expected_rc, test_ids in db.connection.execute(
+            select(*same, ids_of_group(tests.id)).group_by(*same)):
+        active.update(test_ids if is_active else ())
+        in_category.update(test_ids if has_category else ())
+        codes |= dict.fromkeys(test_ids, expected_rc)
+    return Catalogue(active, in_category, codes)
 
 
 def read_tests(db: Database, run_ids: Sequence[int], catalogue: Catalogue) -> dict[int, RunTests]:
-    """Return the tests of each run: its results, their marks, and the selected tests without a result."""
-    selected, results, marks = _read_without_result(db, run_ids), _read_results(db, run_ids), read_marks(db, run_ids)
-    tests = {}
-    for run_id in run_ids:
-        # A run without rows ran every test of its time. The tests that are active now stand for its selection.
-        without_result = selected.get(run_id, catalogue.active - results[run_id].keys())
-        tests[run_id] = RunTests(results[run_id], without_result, catalogue.in_category, run_id in selected,
-                                 marks[run_id])
-    return tests
+    """Return the tests of each run: its results, their marks, and the selected tests."""
+    selected, results, marks = _read_selected(db, run_ids), _read_results(db, run_ids), read_marks(db, run_ids)
+    # A run without rows ran every test of its time. The tests that are active now stand for its unknown selection.
+    return {run_id: RunTests(results[run_id], selected.get(run_id, catalogue.active), catalogue.in_category,
+                             run_id in selected, marks[run_id]) for run_id in run_ids}
 
 
-def read_today(db: Database, tests: Mapping[int, RunTests]) -> dict[int, RunTests]:
+def read_today(db: Database, tests: Mapping[int, RunTests], catalogue: Catalogue) -> dict[int, RunTests]:
     """Add what is expected today to the tests of each run."""
-    test = db.host.RegressionTest
-    expected_rc = {test_id: code for test_id, code in db.read_about(tests, select(test.id, test.expected_rc))}
     differing = _read_differing(db, tests.keys(), today=True)
     return {run_id: of_run._replace(today={
-        test_id: result._replace(expected_rc=expected_rc.get(test_id), differing=differing.get((run_id, test_id), ()))
+        test_id: result._replace(expected_rc=catalogue.expected_rc.get(test_id),
+                                 differing=differing.get((run_id, test_id), ()))
         for test_id, result in of_run.results.items()}) for run_id, of_run in tests.items()}
 
 
-def _read_without_result(db: Database, run_ids: Sequence[int]) -> dict[int, set[int]]:
-    """Return the selected tests without a result of each run for which tests were selected."""
-    customized, result = db.host.CustomizedTest, db.host.TestResult
-    tests: dict[int, set[int]] = {}
-    # None stands for all selected tests with a result.
-    for run_id, test_id in db.read_about(
-            run_ids, select(customized.test_id, case((result.test_id.is_(None), customized.regression_id))).distinct()
-            .with_hint(result, BY_PRIMARY_KEY)
-            .outerjoin_from(customized, result, and_(result.test_id == customized.test_id,
-                                                     result.regression_test_id == customized.regression_id))
-            .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None))):
-        tests.setdefault(run_id, set()).update(() if test_id is None else (test_id,))
-    return tests
+def _read_selected(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
+    """Return the selected tests of each run for which tests were selected."""
+    customized = db.host.CustomizedTest
+    return {run_id: set(test_ids) for run_id, test_ids in db.read_about(
+        run_ids, select(customized.test_id, ids_of_group(customized.regression_id))
+        .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None))
+        .group_by(customized.test_id))}
 
 
 def _read_results(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, Result]]:
     result = db.host.TestResult
-    statement = (select(result.test_id, result.regression_test_id, result.exit_code, result.expected_rc, result.runtime)
-                 .with_hint(result, BY_PRIMARY_KEY)
-                 .where(result.test_id.in_(run_ids)))
-    without_file, differing = _read_outputs_without_file(db, run_ids), _read_differing(db, run_ids)
+    has_timed_out = (func.coalesce(result.runtime, 0) >= MAX_RUNTIME_OF_TEST).label('has_timed_out')
+    same = (result.test_id, result.exit_code, result.expected_rc, has_timed_out)
     results: dict[int, dict[int, Result]] = {run_id: {} for run_id in run_ids}
-    for run_id, test_id, exit_code, expected_rc, runtime in db.read_about(run_ids, statement):
-        key = run_id, test_id
-        results[run_id][test_id] = Result(exit_code, expected_rc, without_file.get(key, ()), differing.get(key, ()),
-                                          runtime or 0)
+    for run_id, exit_code, expected_rc, timed_out, test_ids in db.read_about(
+            run_ids, select(*same, ids_of_group(result.regression_test_id))
+            .with_hint(result, BY_PRIMARY_KEY)
+            .where(result.test_id.in_(run_ids))
+            .group_by(*same)):
+        results[run_id] |= dict.fromkeys(test_ids, Result(exit_code, expected_rc, has_timed_out=bool(timed_out)))
+    without_file, differing = _read_outputs_without_file(db, run_ids), _read_differing(db, run_ids)
+    for run_id, test_id in without_file.keys() | differing.keys():
+        if test_id in results[run_id]:
+            results[run_id][test_id] = results[run_id][test_id]._replace(
+                outputs_without_file=without_file.get((run_id, test_id), ()),
+                differing=differing.get((run_id, test_id), ()))
     return results
 
 
@@ -113,17 +117,10 @@ def _read_differing(db: Database, run_ids: Collection[int], *,
     return {key: by_output.values() for key, by_output in files.items()}
 
 
-def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, Sequence[int]]:
+def read_full_sets(db: Database, run_ids: Collection[int], catalogue: Catalogue) -> dict[int, Sequence[int]]:
     """Return the tests that were selected for each run, in order: their full test sets."""
-    customized = db.host.CustomizedTest
-    selected: dict[int, list[int]] = {run_id: [] for run_id in run_ids}
-    for run_id, test_id in db.read_about(
-            run_ids, select(customized.test_id, customized.regression_id).distinct()
-            .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None))
-            .order_by(customized.regression_id)):
-        selected[run_id].append(test_id)
-    every_active = [] if all(selected.values()) else sorted(read_active(db))
-    return {run_id: tests or every_active for run_id, tests in selected.items()}
+    selected = _read_selected(db, run_ids)
+    return {run_id: sorted(selected.get(run_id, catalogue.active)) for run_id in run_ids}
 
 
 def read_evidence(db: Database, run_ids: Sequence[int],

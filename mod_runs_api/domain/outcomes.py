@@ -34,8 +34,8 @@ class Result(NamedTuple):
     #: For each expected output that has no file, whether it is ignored; None if that is not known.
     outputs_without_file: Collection[bool | None] = ()
     differing: Collection[DifferingFile] = ()
-    #: In milliseconds.
-    runtime: int = 0
+    #: Whether the test ran until the worker stopped it.
+    has_timed_out: bool = False
 
 
 def decide(result: Result) -> Outcome:
@@ -65,14 +65,16 @@ class Catalogue(NamedTuple):
     active: Set[int]
     #: The tests in a category. No worker receives any other test.
     in_category: Set[int]
+    #: The exit code that is expected of each test.
+    expected_rc: Mapping[int, int | None]
 
 
 class RunTests(NamedTuple):
     """The tests of a run."""
 
     results: Mapping[int, Result]
-    #: The selected tests without a result. Of a run without a selection, they are the active tests.
-    without_result: Set[int]
+    #: The selected tests. Of a run without a selection, they are the active tests.
+    selected: Set[int]
     #: The tests that are in a category now.
     in_category: Set[int]
     #: Whether tests were selected for the run. Otherwise it ran every test, inactive ones too.
@@ -86,6 +88,18 @@ class RunTests(NamedTuple):
     def own(self) -> Set[int]:
         """The tests that the run itself ran."""
         return self.results.keys() - self.marks.keys()
+
+    @property
+    def selected_at_first(self) -> Set[int]:
+        """The tests that were selected when the run was created. Carrying over selects further tests."""
+        # No worker receives a test in no category, so it counts only if it has a result.
+        carried_over = {test for test, mark in self.marks.items() if not mark.was_selected}
+        return (self.selected & (self.in_category | self.own)) - carried_over
+
+    @property
+    def has_all_results(self) -> bool:
+        """Whether the run itself ran every test that was selected. If the selection is not known, one is enough."""
+        return self.selected_at_first <= self.own if self.has_selection else bool(self.own)
 
     @property
     def approved(self) -> set[int]:
@@ -109,7 +123,7 @@ class RunTests(NamedTuple):
 def find_outcomes(tests: RunTests, carried_over: Collection[int] = ()) -> dict[int, Outcome]:
     """Return the outcome of each test of a run, in order."""
     # No worker receives a test in no category. Without a result, such a test is not part of the run.
-    outcomes: dict[int, Outcome] = dict.fromkeys(tests.without_result & tests.in_category, 'not_run')
+    outcomes: dict[int, Outcome] = dict.fromkeys(tests.selected & tests.in_category, 'not_run')
     # A carried-over result passed or failed by the same rule. Only the verdict names it, because it is no evidence.
     for regression_test_id, result in tests.results.items():
         outcomes[regression_test_id] = 'carried_over' if regression_test_id in carried_over else decide(result)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..errors import InactiveTests, NothingFailed, Refusal, RefusedByCheck, RunNotFinished
-from .attempts import AttemptFacts, derive_status
+from .attempts import Attempts, derive_status
 from .outcomes import Outcome, RunTests, find_outcomes, list_not_passed
 from .progress import ENDED_STATUSES
 from .run import Run
@@ -137,11 +137,11 @@ class RetryFacts:
         return cls(run.id, run.stage, find_outcomes(tests), tests.has_selection, full_set, active_ids)
 
     @classmethod
-    def of_attempt(cls, attempts: AttemptFacts, run_id: int, full_set: Sequence[int]) -> 'RetryFacts':
+    def of_attempt(cls, attempts: Attempts, run_id: int) -> 'RetryFacts':
         """Return the facts about one of the attempts of a run."""
-        tests = attempts.tests[run_id]
-        return cls(run_id, attempts.progress[run_id].stage, find_outcomes(tests), tests.has_selection, full_set,
-                   attempts.catalogue.active)
+        tests, full_set = attempts.tests[run_id], attempts.tests[attempts.run.full_set_id].selected
+        return cls(run_id, attempts.progress[run_id].stage, find_outcomes(tests), tests.has_selection,
+                   sorted(full_set), attempts.catalogue.active)
 
     @property
     def not_passed(self) -> list[int]:

@@ -7,8 +7,8 @@ A success of one run must not hide a failure of another run of the same commit.
 from collections.abc import Collection, Iterable
 from typing import Literal, NamedTuple
 
-from .attempts import AttemptFacts, derive_status
-from .causes import find_cause, is_decided
+from .attempts import Attempts, derive_status
+from .causes import is_decided
 from .outcomes import FAILED, RunTests, find_outcomes
 from .progress import COMPLETED, Progress
 
@@ -38,7 +38,7 @@ def has_passed(progress: Progress, tests: RunTests) -> bool:
     return not later.rows or not is_decided(later)
 
 
-def find_standing_against(others: Iterable[AttemptFacts], run_again: Collection[int]) -> FailedTest | None:
+def find_standing_against(others: Iterable[Attempts], run_again: Collection[int]) -> FailedTest | None:
     """
     Return a test that stands against a success of a run; None if none does.
 
@@ -50,7 +50,7 @@ def find_standing_against(others: Iterable[AttemptFacts], run_again: Collection[
         tests = attempts.tests[run_id]
         # Only an attempt that came to its end says something. Otherwise two runs that one outage ended would wait for
         # each other.
-        cause = find_cause(attempts.summarize(run_id))
+        cause = attempts.find_cause(run_id)
         if attempts.progress[run_id].completed or cause is not None and cause.name == 'code':
             today = find_outcomes(tests.judged_today())
             for test, outcome in find_outcomes(tests).items():

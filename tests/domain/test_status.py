@@ -3,7 +3,7 @@
 import pytest
 from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
 
-from mod_runs_api.domain.attempts import AttemptFacts
+from mod_runs_api.domain.attempts import AttemptRecord, Attempts
 from mod_runs_api.domain.outcomes import Catalogue, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.status import FailedTest, find_standing_against, has_passed
@@ -27,7 +27,7 @@ def run_tests(*results, selected=2):
     """Return some selected tests, of which the first ones have results."""
     then, today = ({test: result[number] for test, result in enumerate(results, 1)} for number in (0, 1))
     selection = {*range(1, selected + 1)}
-    return RunTests(then, selection - then.keys(), selection, today=today)
+    return RunTests(then, selection, selection, today=today)
 
 
 @pytest.mark.parametrize(('rows', 'is_expected'), [
@@ -57,13 +57,14 @@ def test_a_run_of_which_a_test_did_not_pass_or_that_ran_none_has_not_passed(test
 def attempts(*of_runs, first_id=8, active=(1, 2)):
     """Return the attempts of root run 8: the progress and the tests of each."""
     ids = range(first_id, first_id + len(of_runs))
-    return AttemptFacts(
-        run(), {run_id: progress(rows, run_id, 10 * run_id) for run_id, (rows, _) in zip(ids, of_runs)}, {},
-        {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({*active}, {1, 2}))
+    return Attempts(
+        run(), {run_id: AttemptRecord(run_id) for run_id in ids},
+        {run_id: progress(rows, run_id, 10 * run_id) for run_id, (rows, _) in zip(ids, of_runs)},
+        {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({*active}, {1, 2}, {}))
 
 
 ONE_RED = run_tests(GREEN, RED)
-HANGS = run_tests(GREEN, (Result(1, 0, runtime=600_000), Result(1, 0)))
+HANGS = run_tests(GREEN, (Result(1, 0, has_timed_out=True), Result(1, 0)))
 
 
 @pytest.mark.parametrize(('others', 'failed'), [
