@@ -38,6 +38,15 @@ def has_passed(progress: Progress, tests: RunTests) -> bool:
     return not later.rows or not is_decided(later)
 
 
+def find_passed(attempts: Attempts) -> int | None:
+    """Return the attempt that ``/retry failed`` takes if it has passed; else None."""
+    source_id = attempts.source_of_failed
+    # The root run may have been deleted.
+    if source_id in attempts.progress and has_passed(attempts.progress[source_id], attempts.tests[source_id]):
+        return source_id
+    return None
+
+
 def find_standing_against(others: Iterable[Attempts], run_again: Collection[int]) -> FailedTest | None:
     """
     Return a test that stands against a success of a run; None if none does.

@@ -12,7 +12,7 @@ from ..domain.attempts import Attempts
 from ..domain.causes import is_ended_by_build
 from ..domain.retry import request_automatically
 from ..domain.run import Run
-from ..domain.status import has_passed
+from ..domain.status import find_passed
 from ..errors import RunChanged
 from ..extension import ExtensionState
 from .attempts import read_attempts
@@ -45,7 +45,7 @@ class _Newest(NamedTuple):
     """The newest run of a configuration and commit, when a build has succeeded."""
 
     run_id: int
-    #: Whether it waits for a machine, and the platform may say so.
+    #: Whether it waits for a machine, and the platform may post that.
     is_waiting: bool
     #: The attempt that ``/retry failed`` would take, if it has passed.
     passed_id: int | None
@@ -54,12 +54,10 @@ class _Newest(NamedTuple):
 def _look_at_newest(db: Database, run_id: int) -> _Newest:
     run = find_run(db, _find_newest(db, find_run(db, run_id)))
     attempts = read_attempts(db, run)
-    source_id = attempts.source_of_failed
-    passed = has_passed(attempts.progress[source_id], attempts.tests[source_id])
-    return _Newest(run.id, run.stage is None and _is_its_business(attempts), source_id if passed else None)
+    return _Newest(run.id, run.stage is None and _may_be_announced(attempts), find_passed(attempts))
 
 
-def _is_its_business(attempts: Attempts) -> bool:
+def _may_be_announced(attempts: Attempts) -> bool:
     """Return whether a queued run is a root run, or the retry of an attempt that its build ended."""
     # A person may cancel their own retry in the queue, and its commit would stay pending.
     source_id = attempts.records[attempts.run.id].source_run_id

@@ -10,7 +10,7 @@ from ..database.progress import read_progress
 from ..database.runs import find_others_of_commit, find_run, read_runs
 from ..domain.attempts import Attempts
 from ..domain.run import Run
-from ..domain.status import FailedTest, Posting, find_standing_against, has_passed
+from ..domain.status import FailedTest, Posting, find_passed, find_standing_against
 from ..extension import ExtensionState
 from ..host.github import post_success
 from .attempts import read_attempts
@@ -58,9 +58,8 @@ def post_success_again(state: ExtensionState, run_id: int) -> Posting | FailedTe
 
 def _find_passed(db: Database, run_id: int, max_silence: timedelta) -> Run | FailedTest | None:
     attempts = read_attempts(db, find_run(db, run_id))
-    source_id = attempts.source_of_failed
-    is_unfinished = find_unfinished_attempt(db, attempts.progress, max_silence) is not None
-    if is_unfinished or not has_passed(attempts.progress[source_id], attempts.tests[source_id]):
+    passed_id = find_passed(attempts)
+    if passed_id is None or find_unfinished_attempt(db, attempts.progress, max_silence) is not None:
         return None
     # Nothing is run, so each test counts.
-    return read_standing_against(db, {source_id: ()}).get(source_id) or find_run(db, source_id)
+    return read_standing_against(db, {passed_id: ()}).get(passed_id) or find_run(db, passed_id)

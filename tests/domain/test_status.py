@@ -6,7 +6,7 @@ from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
 from mod_runs_api.domain.attempts import AttemptRecord, Attempts
 from mod_runs_api.domain.outcomes import Catalogue, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
-from mod_runs_api.domain.status import FailedTest, find_standing_against, has_passed
+from mod_runs_api.domain.status import FailedTest, find_passed, find_standing_against, has_passed
 
 from .test_retry import run
 
@@ -61,6 +61,15 @@ def attempts(*of_runs, first_id=8, active=(1, 2)):
         run(), {run_id: AttemptRecord(run_id) for run_id in ids},
         {run_id: progress(rows, run_id, 10 * run_id) for run_id, (rows, _) in zip(ids, of_runs)},
         {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({*active}, {1, 2}, {}))
+
+
+@pytest.mark.parametrize(('of_runs', 'passed_id'), [
+    ([([COMPLETED], run_tests(GREEN, GREEN)), ([], run_tests())], 8),
+    ([([COMPLETED], run_tests(GREEN, GREEN)), ([COMPLETED], run_tests(GREEN, RED))], None),
+    # No attempt fits, and the root run was deleted.
+    ([([FAILED_BUILD], run_tests())], None)])
+def test_the_attempt_that_counts_may_have_passed(of_runs, passed_id):
+    assert find_passed(attempts(*of_runs)) == passed_id
 
 
 ONE_RED = run_tests(GREEN, RED)
