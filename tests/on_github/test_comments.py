@@ -45,6 +45,14 @@ NO_LINUX, NO_WINDOWS = (f'The head commit 5f2a9c0e has no run on {platform}.' fo
 SILENCE = {f'pull request {PR}': ConnectionError('ghp_secret')}
 
 
+def test_a_comment_without_a_valid_command_is_answered_and_github_is_not_asked(comment, github, linux):
+    outcome = comment('/retry nothing')
+
+    assert (outcome.retries, len(outcome.refusals)) == ((), 1)
+    assert outcome.reply.startswith('- `I do not understand this line.')
+    assert github.asked == []
+
+
 def test_a_reason_is_kept_to_the_letter(comment, linux, rows):
     comment(f'/retry linux because {chr(0x1f480) * 255}')
     assert [row.reason for row in rows.retries] == [chr(0x1f480) * 255]
