@@ -114,7 +114,7 @@ class KeyReused(Refusal):
 
 
 class RefusedByCheck(Refusal):
-    """One of the five conditions is not met, or GitHub gave no answer to a sweep."""
+    """A condition is not met, GitHub gave no answer to a sweep, or the author of a pull request may not retry."""
 
     refusal = 'refused_by_check'
 

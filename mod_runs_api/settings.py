@@ -98,7 +98,7 @@ class Settings:
     retry_roles: frozenset[str] = _setting('RUNS_API_RETRY_ROLES', ['admin', 'tester', 'contributor'], _read_roles)
     #: Whether a retry leaves out tests that are inactive now. Otherwise it is refused.
     drop_inactive_tests: bool = _setting('RUNS_API_INACTIVE_TESTS', 'reject', _read_inactive_tests)
-    #: Whether every retry must meet the five conditions. Comments and automatic retries always must.
+    #: Whether every retry must meet the five conditions. Automatic retries always must, comments all but the first.
     checks: bool = _setting('RUNS_API_CHECKS', False, _read_flag)
     #: How many automatic retries a root run may get; 0 switches them off.
     automatic_retries: int = _setting('RUNS_API_AUTOMATIC_RETRIES', 0, _read_count)

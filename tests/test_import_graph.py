@@ -20,8 +20,8 @@ MAY_IMPORT = {
     'github': {'domain', 'service', 'host', 'errors', 'extension', 'settings'},
 }
 #: The modules of the standard library that the domain may import. None of them does input or output.
-OF_THE_DOMAIN = {'collections', 'dataclasses', 'datetime', 'hashlib', 'hmac', 'itertools', 'json', 're', 'secrets',
-                 'types', 'typing'}
+OF_THE_DOMAIN = {'collections', 'dataclasses', 'datetime', 'functools', 'hashlib', 'hmac', 'itertools', 'json', 're',
+                 'secrets', 'types', 'typing'}
 #: Commands print the answers of the API, and turn the faults of the database into exit codes.
 EDGES_OF_COMMANDS = {'mod_runs_api.api.schemas', 'mod_runs_api.database.faults'}
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 from .carry_over import choose_origins
@@ -84,12 +85,12 @@ class Attempts:
     tests: Mapping[int, RunTests]
     catalogue: Catalogue
 
-    @property
+    @cached_property
     def numbers(self) -> dict[int, int]:
         """The position of each attempt by run id, from 1. It does not depend on their ends."""
         return {run_id: number for number, run_id in enumerate(sorted(self.progress), 1)}
 
-    @property
+    @cached_property
     def builds(self) -> dict[int, str | None]:
         """The build of each attempt; None if it is unknown."""
         return {run_id: ((record.stored_build or '').strip() or None) if self.progress[run_id].completed else None

@@ -200,7 +200,7 @@ def _list_lines_outside_code(comment: str) -> Iterator[str]:
             fence = opened and opened[1]
             if not fence:
                 yield line
-        elif line.startswith(fence) and not line.strip(fence[0] + ' \t'):
+        elif line.startswith(fence) and not line.rstrip(' \t').strip(fence[0]):
             fence = None
 
 

@@ -24,7 +24,6 @@ from .progress import Progress, ProgressRow, find_silence
 from .retry import RetryFacts, RetryRequest, RetryRules, request_automatically
 from .run import NewerRun, Run
 from .sentences import counted
-from .status import FailedTest
 
 #: Wait this long after an end: the machine may still report.
 FINAL_AFTER = timedelta(minutes=15)
@@ -48,8 +47,9 @@ class Step(NamedTuple):
     run_id: int
     kind: Literal['carried over', 'ended', 'retried', 'waiting']
     why: str
-    #: The request for the planned retry.
+    #: The request for the planned retry, and the tests that it runs.
     request: RetryRequest | None = None
+    regression_test_ids: Collection[int] = ()
     #: The last progress row of the run that is to be ended; None if it has none.
     last_progress_id: int | None = None
     #: The run that was created.
@@ -110,8 +110,8 @@ class Candidate:
             return f'no run of {self.run.platform} has completed with all its results since it ended'
         return None
 
-    def plan_retry(self, rules: RetryRules, facts: RetryFacts) -> 'PlannedRetry | Step | None':
-        """Return the retry of the run, or the reason to wait; None if it needs no retry, or none would help."""
+    def plan_retry(self, rules: RetryRules, facts: RetryFacts) -> Step | None:
+        """Return the step that retries it, or the reason to wait; None if it needs no retry, or none would help."""
         run, cause = self.run, self.failure.cause
         has_unpassed = any(test in facts.active_ids for test in facts.not_passed)
         if cause is None:
@@ -129,22 +129,8 @@ class Candidate:
             # The tests that were approved since are inactive, so no retry makes the run green.
             return None if cause is None else Step(run.id, 'waiting', option.refusal.message)
         why = APPROVED if cause is None else cause.detail
-        return PlannedRetry(run.id, why, next_is_failed_only, option.regression_test_ids)
-
-
-class PlannedRetry(NamedTuple):
-    """A retry that a sweep would create, unless another run of the commit stands against it."""
-
-    run_id: int
-    why: str
-    failed_only: bool
-    regression_test_ids: Collection[int]
-
-    def to_step(self, standing_against: FailedTest | None) -> Step:
-        """Return the step that creates the retry, or the reason to wait."""
-        if standing_against is not None:
-            return Step(self.run_id, 'waiting', standing_against.sentence)
-        return Step(self.run_id, 'retried', self.why, request_automatically(self.run_id, self.failed_only, self.why))
+        request = request_automatically(run.id, next_is_failed_only, why)
+        return Step(run.id, 'retried', why, request, option.regression_test_ids)
 
 
 @dataclass(frozen=True)

@@ -151,9 +151,8 @@ def _had_same_expectation(passed: AttemptOutcome, failed: AttemptOutcome) -> boo
         else:
             file_of_pass, file_of_failure = of_pass.files[output], of_failure.files[output]
             # An unknown expectation equals nothing.
-            if None in (file_of_pass.expected_by_worker, file_of_failure.expected_by_worker):
-                return False
-            if file_of_pass.expected != file_of_failure.expected:
+            expected = file_of_pass.expected_by_worker
+            if expected is None or expected != file_of_failure.expected_by_worker:
                 return False
             is_alike = is_alike and file_of_pass.produced == file_of_failure.produced
     # An output with a file in only one of them was expected in both, because a crash or an upload that failed leaves no

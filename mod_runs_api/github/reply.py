@@ -36,7 +36,7 @@ class CommentOutcome:
             return ''
         if self.ignored is not None:
             return f'No run is retried: {_quote(self.ignored)}'
-        lines = [*(refusal.message for refusal in self.refusals if refusal.posts_status),
+        lines = [*(_describe_status(refusal) for refusal in self.refusals if refusal.posts_status),
                  *(_describe(retry) for retry in self.retries),
                  *(_explain(refusal) for refusal in self.refusals if not refusal.posts_status)]
         return '\n'.join(f'- {line}' for line in lines)
@@ -51,6 +51,10 @@ def _describe(retry: CommentRetry) -> str:
     return f'{queued_again(_name(retry), new_run, tests)}{verdict}'
 
 
+def _describe_status(refusal: CommentRefusal) -> str:
+    return f'The status of {_name_run(refusal)} is posted again: success. No test of it failed.'
+
+
 def _explain(refusal: CommentRefusal) -> str:
     if refusal.platform is None or refusal.run_id is None:
         return _quote(refusal.message)
@@ -58,9 +62,13 @@ def _explain(refusal: CommentRefusal) -> str:
 
 
 def _name(outcome: CommentRetry | CommentRefusal) -> str:
-    """Return the platform and the run, with its commit if it may not be the head."""
+    return f'{outcome.platform}: {_name_run(outcome)}'
+
+
+def _name_run(outcome: CommentRetry | CommentRefusal) -> str:
+    """Return the run, with its commit if that may not be the head."""
     commit = f' of commit {_quote(outcome.commit[:SHOWN_LENGTH])}' if outcome.commit else ''
-    return f'{outcome.platform}: run {outcome.run_id}{commit}'
+    return f'run {outcome.run_id}{commit}'
 
 
 def _quote(message: str) -> str:

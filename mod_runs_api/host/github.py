@@ -22,7 +22,15 @@ class NotConfigured(Exception):
 
 
 class NoAnswer(Exception):
-    """GitHub gave no answer, or cannot be asked. The message is a sentence for people."""
+    """
+    GitHub gave no answer to a question, or cannot be asked. The message is a sentence for people.
+
+    If it answered with an error, ``is_silence`` is false: it may answer other questions.
+    """
+
+    def __init__(self, subject: str, is_silence: bool = True) -> None:
+        super().__init__(f'GitHub gave no answer about {subject}.')
+        self.is_silence = is_silence
 
 
 @dataclass(frozen=True)
@@ -99,10 +107,11 @@ def _ask(subject: str, question: Callable[[], T]) -> T:
     try:
         return question()
     except NotConfigured:
-        pass
+        raise NoAnswer(subject) from None
     except Exception as error:  # Not SystemExit: a worker's time-out ends the request.
         log.error(f'GitHub gave no answer about {subject}: {without_token(explain(error))}')
-    raise NoAnswer(f'GitHub gave no answer about {subject}.')
+        # PyGithub's error for an answer has the status of the answer.
+        raise NoAnswer(subject, is_silence=not hasattr(error, 'status')) from None
 
 
 def post_success(run: Run) -> Posting:

@@ -12,7 +12,7 @@ from ..domain.attempts import Attempts
 from ..domain.causes import is_ended_by_build
 from ..domain.retry import request_automatically
 from ..domain.run import Run
-from ..domain.status import find_passed
+from ..domain.status import FailedTest, find_passed
 from ..errors import RunChanged
 from ..extension import ExtensionState
 from .attempts import read_attempts
@@ -35,8 +35,9 @@ def retry_if_ended_by_build(state: ExtensionState, run_id: int) -> int | None:
         return newest.run_id
     if newest.passed_id is not None:
         # Its status may be red: a build was repeated and failed.
-        post_success_again(state, newest.passed_id)
-        raise RunChanged(f'All tests of run {newest.passed_id} passed.', run_id=newest.passed_id)
+        result = post_success_again(state, newest.passed_id)
+        why_not = f' Its status is not posted: {result.sentence}.' if isinstance(result, FailedTest) else ''
+        raise RunChanged(f'All tests of run {newest.passed_id} passed.{why_not}', run_id=newest.passed_id)
     request = request_automatically(newest.run_id, False, 'the build has succeeded')
     return create_retry(state, request, partial(_require_due, settings.automatic_retries)).new_run_id
 

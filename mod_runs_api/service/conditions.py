@@ -43,16 +43,27 @@ def require_by_github(state: ExtensionState, run: Run, *, fail_closed: bool = Fa
 
     If GitHub does not answer, they refuse nothing, or with ``fail_closed`` every retry.
     """
-    try:
-        if run.pr_nr:
-            pull_request = read_pull_request(run.pr_nr)
-            _require(run, conditions.explain_closed(run, pull_request))
-            _require(run, conditions.explain_blocked(run, _is_blocked(state, pull_request.author_id)))
-        _require(run, conditions.explain_no_build(run, has_build(run)))
-    except NoAnswer as silence:
-        # No further question is asked, because a person may be waiting.
-        if fail_closed:
-            raise RefusedByCheck(str(silence), run_id=run.id) from None
+    for require in (_require_pull_request, _require_build):
+        try:
+            require(state, run)
+        except NoAnswer as no_answer:
+            if fail_closed:
+                raise RefusedByCheck(str(no_answer), run_id=run.id) from None
+            if no_answer.is_silence:
+                return  # A person waits once.
+
+
+def _require_pull_request(state: ExtensionState, run: Run) -> None:
+    """Raise :exc:`RefusedByCheck` if the third or the fourth condition is not met."""
+    if run.pr_nr:
+        pull_request = read_pull_request(run.pr_nr)
+        _require(run, conditions.explain_closed(run, pull_request))
+        _require(run, conditions.explain_blocked(run, _is_blocked(state, pull_request.author_id)))
+
+
+def _require_build(_state: ExtensionState, run: Run) -> None:
+    """Raise :exc:`RefusedByCheck` if the fifth condition is not met."""
+    _require(run, conditions.explain_no_build(run, has_build(run)))
 
 
 def _is_blocked(state: ExtensionState, account_id: int | None) -> bool:

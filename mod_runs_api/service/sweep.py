@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
 
 from .. import clock
 from ..database import Database
@@ -25,7 +24,7 @@ from ..domain.progress import COMPLETED, ENDED_STATUSES, LOST_MACHINE, ProgressR
 from ..domain.retry import RetryFacts
 from ..domain.run import Run
 from ..domain.sentences import counted
-from ..domain.sweep import Candidate, Capacity, Failure, PlannedRetry, SignsOfLife, Step
+from ..domain.sweep import Candidate, Capacity, Failure, SignsOfLife, Step
 from ..errors import KeyReused, RefusedByCheck, RunChanged, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
 from ..host.github import post_error
@@ -45,24 +44,14 @@ COMPLETED_RUNS_READ = 20
 
 def plan_sweep(state: ExtensionState) -> list[Step]:
     """Return the steps that a sweep would take now, and take none. Raises :exc:`ServiceUnavailable`."""
-    plan = state.transactions.run(_plan_by_tables, state.settings, clock.now())
-    return [_ask(state, plan, step) if step.request else step for step in plan.steps]
+    steps, runs, capacities = state.transactions.run(_plan_by_tables, state.settings, clock.now())
+    return [_ask(state, runs[step.run_id], step, capacities) if step.request else step for step in steps]
 
 
-class _Plan(NamedTuple):
-    """The steps that the tables allow."""
-
-    steps: list[Step]
-    #: The runs that may be retried.
-    runs: Mapping[int, Run]
-    #: The room on each platform. Each retry that is planned takes a slot.
-    capacities: dict[str, Capacity]
-
-
-def _ask(state: ExtensionState, plan: _Plan, step: Step) -> Step:
+def _ask(state: ExtensionState, run: Run, step: Step, capacities: dict[str, Capacity]) -> Step:
     """Return the step of a retry that the tables allow, or the reason to wait: no slot is left, or a condition."""
-    run = plan.runs[step.run_id]
-    capacity = plan.capacities[run.platform]
+    # Again, because each planned retry takes a slot.
+    capacity = capacities[run.platform]
     reason = capacity.find_reason_to_wait(state.settings.automatic_retries_at_once)
     if reason:
         return Step(run.id, 'waiting', reason)
@@ -72,7 +61,7 @@ def _ask(state: ExtensionState, plan: _Plan, step: Step) -> Step:
     except RefusedByCheck as refusal:
         return Step(run.id, 'waiting', refusal.message)
     # A run takes a slot only now. Otherwise a closed pull request would starve its platform.
-    plan.capacities[run.platform] = replace(capacity, in_flight=capacity.in_flight + 1)
+    capacities[run.platform] = replace(capacity, in_flight=capacity.in_flight + 1)
     return step
 
 
@@ -145,13 +134,15 @@ def _end(state: ExtensionState, step: Step) -> bool:
 # The plan
 
 
-def _plan_by_tables(db: Database, settings: Settings, now: datetime) -> _Plan:
+def _plan_by_tables(db: Database, settings: Settings,
+                    now: datetime) -> tuple[list[Step], dict[int, Run], dict[str, Capacity]]:
+    """Return the steps that the tables allow, the runs that may be retried, and the room on each platform."""
     period = settings.max_silence + sweep.ENDED_FOR
     looked_back = sweep.HEALED_FOR if settings.automatic_retries else sweep.WATCHED_FOR
     rows = _read_recent_rows(db, now, max(looked_back, period))
     steps = _plan_carrying_over(db, _find_completed(rows, now, sweep.WATCHED_FOR))
     if not settings.automatic_retries:
-        return _Plan(steps, {}, {})
+        return steps, {}, {}
     # A run gets one step: those into which results are carried over are left out.
     left_out = {step.run_id for step in steps}
     last_rows = _find_last_rows(rows, left_out, now, period)
@@ -172,7 +163,7 @@ def _plan_by_tables(db: Database, settings: Settings, now: datetime) -> _Plan:
     retries += _plan_retries(db, settings, due)
     # Infrastructure failures come first, because they are retried for one day only.
     steps += sorted(retries, key=lambda step: (failures[step.run_id].cause is None, step.run_id))
-    return _Plan(steps, {candidate.run.id: candidate.run for candidate in due}, capacities)
+    return steps, {candidate.run.id: candidate.run for candidate in due}, capacities
 
 
 def _plan_retries(db: Database, settings: Settings, candidates: Collection[Candidate]) -> list[Step]:
@@ -181,13 +172,14 @@ def _plan_retries(db: Database, settings: Settings, candidates: Collection[Candi
         return []
     catalogue = read_catalogue(db)
     full_sets = read_full_sets(db, {candidate.run.full_set_id for candidate in candidates}, catalogue)
-    planned = [candidate.plan_retry(settings.retry_rules, RetryFacts.of_run(
+    planned = (candidate.plan_retry(settings.retry_rules, RetryFacts.of_run(
         candidate.run, candidate.failure.tests, full_sets[candidate.run.full_set_id], catalogue.active))
-        for candidate in candidates]
-    retries = [retry for retry in planned if isinstance(retry, PlannedRetry)]
-    standing_against = read_standing_against(db, {retry.run_id: retry.regression_test_ids for retry in retries})
-    return [*(step for step in planned if isinstance(step, Step)),
-            *(retry.to_step(standing_against.get(retry.run_id)) for retry in retries)]
+        for candidate in candidates)
+    steps = [step for step in planned if step is not None]
+    standing_against = read_standing_against(
+        db, {step.run_id: step.regression_test_ids for step in steps if step.request})
+    return [Step(step.run_id, 'waiting', standing_against[step.run_id].sentence)
+            if step.run_id in standing_against else step for step in steps]
 
 
 def _read_recent_rows(db: Database, now: datetime, period: timedelta) -> list[ProgressRow]:

@@ -70,7 +70,7 @@ HIDDEN = [
     '```\r\n/retry\r\n```', '```\r/retry\r```', '- a\n```\n/retry', '> a\n```\n/retry',
     # Without an end it extends to the end. Nothing else closes it.
     '```\n/retry', '~~~\n```\n/retry', '```\n~~~\n/retry', '````\n```\n/retry\n````', '```\n``` a\n/retry',
-    '```\n ```\n/retry', '```\na\n```\n```\n/retry',
+    '```\n ```\n/retry', '```\n``` ```\n/retry', '```\na\n```\n```\n/retry',
     # This is no end of a line on GitHub.
     '~~~\u2028~~~\n/retry']
 

@@ -10,9 +10,7 @@ from mod_runs_api.domain.outcomes import Mark, Outcome, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryFacts, RetryRules
 from mod_runs_api.domain.run import NewerRun
-from mod_runs_api.domain.status import FailedTest
-from mod_runs_api.domain.sweep import (Candidate, Capacity, PlannedRetry, Step, find_failure, find_newest_completion,
-                                       is_lost)
+from mod_runs_api.domain.sweep import Candidate, Capacity, find_failure, find_newest_completion, is_lost
 
 from .test_retry import run
 
@@ -159,7 +157,12 @@ def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(found, 
     outcomes: dict[int, Outcome] = {**dict.fromkeys(ALL, 'pass'), **dict.fromkeys(not_passed, 'not_run')}
     facts = RetryFacts(5, 'canceled', outcomes, True, [*ALL, INACTIVE], ALL)
 
-    assert found.plan_retry(RULES, facts) == PlannedRetry(5, found.failure.cause.detail, failed_only, tests)
+    step = found.plan_retry(RULES, facts)
+    assert step and step.request
+    why = found.failure.cause.detail
+    assert (step.run_id, step.kind, step.why, step.regression_test_ids) == (5, 'retried', why, tests)
+    assert (step.request.reason, step.request.automatic, step.request.failed_only) == (
+        f'Automatic: {why}', True, failed_only)
 
 
 def test_a_failed_only_retry_that_completed_with_every_test_passed_is_not_retried():
@@ -172,9 +175,11 @@ def test_a_failed_only_retry_that_completed_with_every_test_passed_is_not_retrie
 def test_failures_that_were_approved_since_are_run_again_alone_without_inactive_ones(changes):
     found = candidate(**HEALED, **changes)
 
-    planned = found.plan_retry(RULES, RetryFacts(5, 'completed', {RED: 'fail', INACTIVE: 'fail'}, True, ALL, ALL))
+    step = found.plan_retry(RULES, RetryFacts(5, 'completed', {RED: 'fail', INACTIVE: 'fail'}, True, ALL, ALL))
 
-    assert planned == PlannedRetry(5, 'all its failures are expected now', True, [RED])
+    assert step and step.request
+    assert (step.kind, step.regression_test_ids, step.request.failed_only) == ('retried', [RED], True)
+    assert step.request.reason == f'Automatic: {step.why}' == 'Automatic: all its failures are expected now'
     # If none of them is active, no retry makes the run green.
     assert found.plan_retry(RULES, RetryFacts(5, 'completed', {INACTIVE: 'fail'}, True, ALL, ALL)) is None
 
@@ -183,17 +188,7 @@ def test_a_failed_only_retry_whose_tests_are_all_inactive_waits():
     facts = RetryFacts(5, 'canceled', {INACTIVE: 'fail'}, True, [*ALL, INACTIVE], ALL)
 
     step = candidate(failed_only=True).plan_retry(RULES, facts)
-    assert isinstance(step, Step) and step.kind == 'waiting'
-
-
-def test_a_planned_retry_is_automatic_and_waits_if_another_run_stands_against_it():
-    planned = PlannedRetry(5, TIME_LIMIT, True, [RED])
-
-    step = planned.to_step(None)
-    assert step.request
-    assert (step.kind, step.why, step.request.reason, step.request.automatic, step.request.failed_only) == (
-        'retried', TIME_LIMIT, f'Automatic: {TIME_LIMIT}', True, True)
-    assert planned.to_step(FailedTest(7, 12)) == Step(5, 'waiting', 'test 7 failed in run 12 of the same commit')
+    assert step and step.kind == 'waiting'
 
 
 def test_only_a_run_with_all_its_results_is_a_completion():

@@ -243,12 +243,15 @@ def test_a_retry_whose_build_ended_it_is_not_made_again_if_the_attempt_before_ha
 
 
 def test_a_run_that_has_passed_is_not_run_again_whatever_becomes_of_its_status(
-        find_waiting, make_run, tests, github):
+        find_waiting, make_run, tests, github, caplog):
+    caplog.set_level(logging.INFO)
     green, other = make_run(stages=()), make_run(stages=(), branch='by-hand')
     finish(green.id, tests)
     finish(other.id, tests, failed=tests)
 
     assert (find_waiting(green), github.statuses) == (None, [])
+    assert (f'All tests of run {green.id} passed. Its status is not posted: test {tests[0].id} failed in run '
+            f'{other.id} of the same commit.') in caplog.text
 
 
 # While GitHub is asked

@@ -164,6 +164,20 @@ def test_a_github_without_an_answer_refuses_nothing_and_keeps_its_token(
 
 
 @pytest.mark.parametrize('token', ['', 'ghp_secret'])
+class Refused(Exception):
+    """GitHub's answer is an error, as PyGithub's exceptions say it."""
+
+    status = 403
+
+
+def test_a_question_that_github_answers_with_an_error_keeps_no_other_from_being_asked(github, linux):
+    github.builds.clear()
+    github.faults = {PULL_REQUEST: Refused()}
+
+    assert refusal(linux) == NO_BUILD
+    assert github.asked == [PULL_REQUEST, BUILDS]
+
+
 def test_a_platform_without_github_or_pygithub_asks_nothing_and_logs_nothing(
         github, linux, app, caplog, monkeypatch, token):
     app.config['GITHUB_TOKEN'] = token

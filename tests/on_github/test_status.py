@@ -47,6 +47,12 @@ def test_retry_failed_posts_the_status_of_a_run_that_passed_once(comment, github
     assert rows.retries == []
 
 
+def test_the_reply_names_the_commit_if_it_may_not_be_the_head(comment, github, green):
+    github.faults = {f'pull request {PR}': ConnectionError()}
+
+    assert comment('/retry linux failed').reply == POSTED.format(f'{green.id} of commit `{COMMIT[:8]}`')
+
+
 def test_a_reply_about_two_platforms_begins_with_the_status(comment, green, make_run):
     windows = make_run(TestPlatform.windows)
 
