@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import and_, exists, func, select
+from sqlalchemy import and_, func, select
 
 from ..domain.causes import MAX_RUNTIME_OF_TEST
 from ..domain.outcomes import Catalogue, DifferingFile, Evidence, File, Result, RunTests
-from . import BY_PRIMARY_KEY, Database, as_bytes, ids_of_group
+from . import BY_PRIMARY_KEY, Database, as_bytes
 from .carry_over import read_marks
 
 #: The run and the test of a result.
@@ -17,18 +17,11 @@ Key = tuple[int, int]
 def read_catalogue(db: Database) -> Catalogue:
     """Return the regression tests of the platform, as they are now."""
     test, link = db.host.RegressionTest, db.host.regressionTestLinkTable.c
-    has_link = exists().where(link.regression_id == test.id)
-    tests = select(test.id, test.active, has_link.label('in_category'), test.expected_rc).subquery().c
-    same = (tests.active, tests.in_category, tests.expected_rc)
-    active: set[int] = set()
-    in_category: set[int] = set()
-    codes: dict[int, int | None] = {}
-    for is_active, has_category, expected_rc, test_ids in db.connection.execute(
-            select(*same, ids_of_group(tests.id)).group_by(*same)):
-        active.update(test_ids if is_active else ())
-        in_category.update(test_ids if has_category else ())
-        codes |= dict.fromkeys(test_ids, expected_rc)
-    return Catalogue(active, in_category, codes)
+    rows = db.connection.execute(
+        select(test.id, test.active, test.id.in_(select(link.regression_id)), test.expected_rc)).all()
+    return Catalogue(active={test_id for test_id, is_active, _, _ in rows if is_active},
+                     in_category={test_id for test_id, _, is_in_category, _ in rows if is_in_category},
+                     expected_rc={test_id: expected_rc for test_id, _, _, expected_rc in rows})
 
 
 def read_tests(db: Database, run_ids: Sequence[int], catalogue: Catalogue) -> dict[int, RunTests]:
@@ -51,22 +44,20 @@ def read_today(db: Database, tests: Mapping[int, RunTests], catalogue: Catalogue
 def _read_selected(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
     """Return the selected tests of each run for which tests were selected."""
     customized = db.host.CustomizedTest
-    return {run_id: set(test_ids) for run_id, test_ids in db.read_about(
-        run_ids, select(customized.test_id, ids_of_group(customized.regression_id))
-        .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None))
-        .group_by(customized.test_id))}
+    return {run_id: set(test_ids) for run_id, test_ids in db.read_grouped(
+        run_ids, select(customized.test_id, customized.regression_id)
+        .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None)))}
 
 
 def _read_results(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, Result]]:
     result = db.host.TestResult
     has_timed_out = (func.coalesce(result.runtime, 0) >= MAX_RUNTIME_OF_TEST).label('has_timed_out')
-    same = (result.test_id, result.exit_code, result.expected_rc, has_timed_out)
     results: dict[int, dict[int, Result]] = {run_id: {} for run_id in run_ids}
-    for run_id, exit_code, expected_rc, timed_out, test_ids in db.read_about(
-            run_ids, select(*same, ids_of_group(result.regression_test_id))
+    for run_id, exit_code, expected_rc, timed_out, test_ids in db.read_grouped(
+            run_ids, select(result.test_id, result.exit_code, result.expected_rc, has_timed_out,
+                            result.regression_test_id)
             .with_hint(result, BY_PRIMARY_KEY)
-            .where(result.test_id.in_(run_ids))
-            .group_by(*same)):
+            .where(result.test_id.in_(run_ids))):
         results[run_id] |= dict.fromkeys(test_ids, Result(exit_code, expected_rc, has_timed_out=bool(timed_out)))
     without_file, differing = _read_outputs_without_file(db, run_ids), _read_differing(db, run_ids)
     for run_id, test_id in without_file.keys() | differing.keys():
