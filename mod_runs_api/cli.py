@@ -11,22 +11,19 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from .api.schemas import AttemptSchema, PreviewSchema, TestVerdictSchema, VerdictMetaSchema
+from .api.schemas import PreviewSchema
 from .database.faults import log_fault
 from .domain.preview import Preview
-from .domain.run import SHOWN_LENGTH
 from .domain.sentences import counted
 from .domain.sweep import Step
 from .errors import InternalError, RunsApiError
 from .extension import extension_state
-from .service.attempts import read_attempts_page
 from .service.carry_over import carry_over
 from .service.preview import preview_retry
 from .service.retry import build_request, create_retry, find_earlier_retry
 from .service.statistics import count_causes, list_flaky
 from .service.sweep import plan_sweep, take_steps
-from .service.verdict import read_verdict
-from .terminal import EXIT_CODES, Columns, escape, print_json, print_line, print_list, shorten
+from .terminal import EXIT_CODES, Columns, escape, print_json, print_line, print_list
 
 
 def command(name: str, *, json_help: str = 'Print JSON.') -> Callable[[Callable[..., None]], click.Command]:
@@ -49,7 +46,7 @@ def exit_on_error(as_json: bool) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        # Click would exit with 1, which means the verdict "fail".
+        # Click would exit with 1, as if the application could not be imported.
         print_line('Aborted!', is_error=True)
         raise SystemExit(EXIT_CODES['internal_error']) from None
     except Exception as fault:
@@ -103,63 +100,6 @@ def _print_preview(preview: Preview, failed_only: bool, as_json: bool) -> None:
         tests, inactive = (' '.join(map(str, ids)) for ids in (option.regression_test_ids, option.inactive_ids))
         left_out = inactive and f'without inactive tests {inactive}'
         print_line('\t'.join(filter(None, [counted(option.test_count, 'test'), tests, option.hint, left_out])))
-
-
-#: The fields of an attempt's JSON that people read.
-ATTEMPT_COLUMNS: Columns = {
-    'ATTEMPT': itemgetter('attempt'),
-    'RUN': itemgetter('run_id'),
-    'STATUS': itemgetter('status'),
-    'FAILED': itemgetter('failed'),
-    'NOT RUN': itemgetter('not_run'),
-    'CARRIED OVER': itemgetter('carried_over'),
-    'TESTS': itemgetter('tests'),
-    'BUILD': lambda attempt: attempt['built_commit_sha'] and attempt['built_commit_sha'][:SHOWN_LENGTH],
-    'OTHER BUILDS': lambda attempt: ' '.join(
-        f'{build["built_commit_sha"][:SHOWN_LENGTH]}:{build["results"]}' for build in attempt['other_builds']) or None,
-    'BY': lambda attempt: 'automatic' if attempt['automatic'] else attempt['requested_by'],
-    'CREATED': itemgetter('created_at'),
-    'WHY IT ENDED': lambda attempt: shorten(attempt['cause_sentence']),
-    'REASON': itemgetter('reason')}
-
-
-@command('attempts', json_help='Print JSON lines, one for each attempt.')
-@click.argument('run_id', type=int)
-def attempts_command(run_id: int, as_json: bool) -> None:
-    """
-    List the attempts of the run RUN_ID.
-
-    OTHER BUILDS counts the results that were carried over from attempts of other builds: commit and number.
-    """
-    attempts = extension_state().transactions.run(read_attempts_page, run_id).attempts
-    print_list(AttemptSchema(many=True).dump(attempts), ATTEMPT_COLUMNS, as_json=as_json)
-
-
-VERDICT_COLUMNS: Columns = {
-    'TEST': itemgetter('regression_test_id'),
-    'VERDICT': itemgetter('verdict'),
-    'OUTCOMES': lambda test: ' '.join(f'{attempt["run_id"]}:{attempt["outcome"]}' for attempt in test['attempts']),
-    'COMMAND': itemgetter('command')}
-
-
-@command('verdict', json_help='Print JSON, with every test.')
-@click.argument('run_id', type=int)
-def verdict_command(run_id: int, as_json: bool) -> None:
-    """
-    Print the verdicts that all attempts of the run RUN_ID prove together.
-
-    Lists each test that did not pass in every attempt, with the run and the outcome of each attempt. The last line is
-    the overall verdict. Exits with 0 for pass and unstable, 1 for fail and 9 for pending.
-    """
-    verdict = extension_state().transactions.run(read_verdict, run_id)
-    tests = TestVerdictSchema(many=True).dump(verdict.tests)
-    if as_json:
-        print_json({'data': tests, 'meta': VerdictMetaSchema().dump(verdict)})
-    else:
-        print_list([test for test in tests if test['verdict'] != 'passed'], VERDICT_COLUMNS,
-                   empty='No test has another verdict than "passed".')
-        print_line('\t'.join(filter(None, [verdict.overall, verdict.sentence])))
-    raise SystemExit(EXIT_CODES[verdict.overall])
 
 
 CARRY_OVER_COLUMNS: Columns = {
@@ -256,5 +196,4 @@ def flaky_command(last: int, as_json: bool) -> None:
         print_list(tests, FLAKY_COLUMNS, empty=f'No test was flaky in {counted(flaky.runs, "run")} with retries.')
 
 
-COMMANDS = (retry_command, attempts_command, verdict_command, carry_over_command, sweep_command, causes_command,
-            flaky_command)
+COMMANDS = (retry_command, carry_over_command, sweep_command, causes_command, flaky_command)

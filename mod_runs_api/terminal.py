@@ -10,12 +10,8 @@ from typing import Any
 
 import click
 
-#: The exit codes by the overall verdict and by the code of the error, as those of the platform's client ``sp``.
-EXIT_CODES = {'pass': 0, 'unstable': 0, 'fail': 1, 'service_unavailable': 3, 'not_found': 4, 'unprocessable': 5,
-              'pending': 9, 'internal_error': 10}
-
-#: How many characters a long cell has at a terminal.
-MAX_CELL = 60
+#: The exit codes by the code of the error, as those of the platform's client ``sp``.
+EXIT_CODES = {'service_unavailable': 3, 'not_found': 4, 'unprocessable': 5, 'internal_error': 10}
 
 #: Each column of a list by its heading: a function that returns the value for an item.
 Columns = Mapping[str, Callable[[Any], object]]
@@ -65,14 +61,6 @@ def is_terminal() -> bool:
 def to_cell(value: object) -> str:
     """Return a value as one cell of one line."""
     return '-' if value is None else escape(str(value))
-
-
-def shorten(text: str | None) -> str | None:
-    """Return a text for a cell, at a terminal its beginning: one long cell would make each row of the table long."""
-    if text is None or not is_terminal():
-        return text
-    shown = escape(text)
-    return shown if len(shown) <= MAX_CELL else f'{shown[:MAX_CELL - 3]}...'
 
 
 def escape(text: str) -> str:

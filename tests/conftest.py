@@ -19,6 +19,8 @@ from support.isolation import IsolatedClient, IsolatedRunner
 from support.rows import Rows
 from support.visitor import Visitor
 
+from mod_runs_api import clock
+
 
 def pytest_collection_modifyitems(items):
     """Mark the tests that need something by the folder that they are in."""
@@ -227,6 +229,13 @@ def time_zone(request, monkeypatch):
         time.tzset()
         yield
     time.tzset()
+
+
+@pytest.fixture
+def stopped_clock(monkeypatch):
+    """Have the clock of the package stand still, so that two answers do not differ by the time between them."""
+    now = clock.now()
+    monkeypatch.setattr(clock, 'now', lambda: now)
 
 
 @pytest.fixture

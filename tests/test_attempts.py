@@ -33,6 +33,7 @@ def test_a_run_that_was_never_retried_has_one_attempt(attempts, run_id):
         'meta': {'run_id': run_id, 'root_run_id': run_id, 'decisive_run_id': run_id}}
 
 
+@pytest.mark.usefixtures('stopped_clock')
 def test_the_attempts_are_the_same_whichever_of_them_is_asked_about(retry, attempts, run_id):
     seed.run([seed.regression_test()])
     second = retry(run_id, {'failed_only': True, 'reason': 'flaky \U0001f480'}).json['new_run_id']
@@ -64,6 +65,24 @@ def test_each_attempt_counts_what_was_carried_over_into_it_when_it_has_ended(att
 
     assert [pick(entry, COUNTS) for entry in attempts(first).json['data']] == [
         ('fail', 3, 1, 2, 0, 0), ('fail', 3, 1, 2, 0, 1), ('pass', 3, 3, 0, 0, 1), ('queued', 2, 0, 0, 2, 0)]
+
+
+def test_nothing_is_to_be_carried_over_into_a_retry_that_has_ended(attempts, first):
+    retry = retry_in_process(first, failed_only=True)
+    assert attempts(first).json['data'][1]['to_carry_over'] == 1
+
+    end(retry, TestStatus.canceled)
+
+    assert attempts(first).json['data'][1]['to_carry_over'] == 0
+
+
+def test_a_run_without_rows_counts_every_active_test_beside_a_retry_that_has_rows(attempts, tests):
+    root = seed.run(stages=seed.COMPLETED)
+    seed.result(root, tests[0])
+    db.session.commit()
+    retry_in_process(root.id, failed_only=True)
+
+    assert [entry['tests'] for entry in attempts(root).json['data']] == [3, 2]
 
 
 def test_the_status_is_that_of_the_last_stage_a_word_that_nobody_knows_too(attempts, tests):

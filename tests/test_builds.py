@@ -6,10 +6,7 @@ import pytest
 from database import db
 from flask import current_app
 from mod_test.models import Test, TestStatus
-from support.api import read_lines
 from support.histories import end, finish, retry_in_process
-
-from mod_runs_api.cli import ATTEMPT_COLUMNS
 
 pytestmark = pytest.mark.usefixtures('app')
 
@@ -23,7 +20,7 @@ def build(run_id, commit):
     return run_id
 
 
-def test_what_was_built_for_a_run_is_known_when_it_has_completed(attempts, command, first, tests):
+def test_what_was_built_for_a_run_is_known_when_it_has_completed(attempts, first, tests):
     build(first, f' {ONE} ')
     second = retry_in_process(first)
     # It is not copied.
@@ -32,8 +29,6 @@ def test_what_was_built_for_a_run_is_known_when_it_has_completed(attempts, comma
     end(second, TestStatus.canceled)
 
     assert [one['built_commit_sha'] for one in attempts(first).json['data']] == [ONE, None]
-    lines = read_lines(command('attempts', first), ATTEMPT_COLUMNS)
-    assert [line['BUILD'] for line in lines] == [ONE[:8], '-']
     finish(second, tests)
     assert [one['built_commit_sha'] for one in attempts(first).json['data']] == [ONE, OTHER]
 
@@ -41,7 +36,7 @@ def test_what_was_built_for_a_run_is_known_when_it_has_completed(attempts, comma
 @pytest.mark.parametrize(('builds', 'expected'), [
     ([ONE, OTHER], [{'built_commit_sha': ONE, 'results': 1}]), ([ONE, ONE[:9]], []), ([None, OTHER], [])])
 def test_whoever_reads_a_run_with_results_of_another_build_is_told(
-        attempts, command, client, first, tests, builds, expected):
+        attempts, client, first, tests, builds, expected):
     runs_api: Any = current_app.jinja_env.globals['runs_api']
     report = runs_api['retry_report']
     build(first, builds[0])
@@ -51,5 +46,3 @@ def test_whoever_reads_a_run_with_results_of_another_build_is_told(
     assert attempts(first).json['data'][-1]['other_builds'] == expected
     sentence = '1 of the results carried over was built from 1a2b3c4d.'
     assert (sentence in client.get(f'/test/{second}').text) == (sentence in report(second)) == bool(expected)
-    line = read_lines(command('attempts', first), ATTEMPT_COLUMNS)[-1]
-    assert line['OTHER BUILDS'] == ('1a2b3c4d:1' if expected else '-')

@@ -207,11 +207,14 @@ def test_if_it_fails_the_end_stands_and_a_command_carries_over_later(command, ro
 
 @pytest.mark.parametrize(('ago', 'is_found'), [(timedelta(hours=47), True), (timedelta(hours=80), False)])
 def test_a_sweep_finds_a_late_result_for_two_days_after_the_end_and_the_command_always(
-        command, rows, first, tests, ago, is_found):
+        command, rows, first, tests, ago, is_found, monkeypatch):
+    # However many rows are newer.
+    monkeypatch.setattr('mod_runs_api.database.sweep.ROWS_AT_ONCE', 1)
     late = seed.regression_test()
     canceled, new = retry(first), retry(first, failed_only=True)
     end(canceled, TestStatus.canceled)
     finish(new, tests[1:])
+    seed.run(stages=seed.COMPLETED)
     # Whenever it was created.
     change_retries(created_at=datetime(2020, 1, 1))
     ended = datetime.now(timezone.utc).replace(tzinfo=None) - ago

@@ -11,7 +11,7 @@ from support.changes import change_retries
 from support.histories import finish, report, retry_in_process
 from support.messages import TIME_LIMIT
 
-from mod_runs_api.cli import ATTEMPT_COLUMNS, CAUSE_COLUMNS
+from mod_runs_api.cli import CAUSE_COLUMNS
 
 
 def cause(attempts, run, place=0):
@@ -65,23 +65,29 @@ def test_what_was_carried_over_is_no_result_of_its_own(attempts, tests, rows, ra
     assert cause(attempts, retry, 1)[0] == expected[0]
 
 
+@pytest.mark.parametrize(('runtime', 'expected'), [(600_000, 'code'), (599_999, 'infrastructure')])
+def test_a_test_hangs_if_the_worker_stopped_it_after_ten_minutes(attempts, tests, runtime, expected):
+    run = seed.run(tests, stages=seed.CANCELED, message=TIME_LIMIT, passed=1)
+    run.results[0].runtime = runtime
+
+    assert cause(attempts, run) == (expected, TIME_LIMIT)
+
+
 # Where they are said
 
 
-def test_attempts_page_and_command_tell_the_cause_and_who_is_a_machine(attempts, command, client, tests, monkeypatch):
+def test_attempts_and_page_tell_the_cause_and_who_is_a_machine(attempts, client, tests):
     run = seed.run(tests, stages=seed.CANCELED, message=TIME_LIMIT, passed=1).id
     retry_in_process(run)
     change_retries(automatic=True)
     retry_in_process(run)
 
     listed = attempts(run).json['data']
-    lines = read_lines(command('attempts', run), ATTEMPT_COLUMNS)
     page = client.get(f'/test/{run}').text
     sentence = 'The run exceeded the time limit.'
 
     assert [(one['cause'], one['cause_detail'], one['cause_sentence'], one['automatic']) for one in listed] == [
         ('infrastructure', TIME_LIMIT, sentence, None), (None, None, None, True), (None, None, None, False)]
-    assert [(line['WHY IT ENDED'], line['BY']) for line in lines] == [(sentence, '-'), ('-', 'automatic'), ('-', '-')]
     assert f'</span>: <bdi>{sentence}</bdi>' in page and '>automatic</td>' in page
 
 

@@ -7,10 +7,9 @@ from inspect import signature
 import pytest
 import seed
 from database import db
-from mod_test.models import TestStatus
 from sqlalchemy import Engine, text
 from support.api import AWAY, read_lines
-from support.changes import add_retries, delete_run
+from support.changes import delete_run
 from support.executions import FAIL, PASS
 from support.histories import add_attempts, retry_in_process
 from support.rows import RetryRow
@@ -19,7 +18,7 @@ from support.statements import before_statements, fail
 from mod_runs_api import cli, retry_run
 
 #: Every command, as it is called for a run, and for many of them.
-OF_A_RUN = ['retry', 'retry --dry-run', 'attempts', 'verdict', 'carry-over']
+OF_A_RUN = ['retry', 'retry --dry-run', 'carry-over']
 OF_MANY = ['sweep', 'sweep --dry-run', 'causes', 'flaky']
 JSON = pytest.mark.parametrize('options', [[], ['--json']], ids=['text', 'json'])
 
@@ -52,40 +51,6 @@ def test_a_retry_prints_the_new_run(command, run_id, alice, rows):
                             RetryRow(run_id + 2, run_id, run_id, True, 'flaky \U0001f480', alice.id, 2)]
 
 
-def test_attempts_are_listed_with_the_fields_of_their_json(command, attempts, run_id, alice):
-    command('retry', run_id, '--failed-only', '--reason', 'two\nlines \u202e\U0001f480', '--as', 'alice')
-    data = attempts(run_id).json['data']
-
-    first, second = read_lines(command('attempts', run_id), cli.ATTEMPT_COLUMNS)
-
-    assert [(line['RUN'], line['STATUS'], line['FAILED'], line['NOT RUN'], line['TESTS'], line['BY'])
-            for line in (first, second)] == [
-        (str(run_id), 'fail', '2', '0', '3', '-'), (str(run_id + 1), 'queued', '0', '2', '2', 'alice')]
-    assert (second['REASON'], second['CREATED']) == ('two\\nlines \\u202e\U0001f480', data[1]['created_at'])
-    assert [json.loads(line) for line in command('attempts', run_id, '--json').output.splitlines()] == data
-
-
-def test_a_long_cause_of_an_attempt_is_cut_for_people_only(command, attempts, monkeypatch):
-    run = seed.run([])
-    seed.progress(run, TestStatus.canceled, message='Canceled by alice: ' + 'long ' * 80)
-    sentence = attempts(run).json['data'][0]['cause_sentence']
-
-    line, = read_lines(command('attempts', run.id), cli.ATTEMPT_COLUMNS)
-    assert line['WHY IT ENDED'] == sentence
-
-    monkeypatch.setattr('mod_runs_api.terminal.is_terminal', lambda: True)
-    assert f'{sentence[:57]}...' in command('attempts', run.id).output.splitlines()[1].split('  ')
-
-
-def test_all_attempts_are_listed_however_many(command):
-    root_id, *retries = seed.bulk_runs(201, 1)
-    add_retries(root_id, retries)
-
-    lines = read_lines(command('attempts', root_id), cli.ATTEMPT_COLUMNS)
-
-    assert [line['RUN'] for line in lines] == [str(run_id) for run_id in (root_id, *retries)]
-
-
 def test_flaky_lists_the_tests_that_were_flaky_in_the_last_runs_that_were_retried(command, rows):
     old, new = add_attempts([FAIL, PASS], [FAIL, FAIL]), add_attempts([PASS, FAIL])
     seed.bulk_runs(1, 1)
@@ -107,26 +72,15 @@ def test_a_person_reads_headings_and_a_sentence_in_the_place_of_an_empty_list(co
     monkeypatch.setattr('mod_runs_api.terminal.is_terminal', lambda: True)
     run_id, = add_attempts([PASS])
 
-    for arguments, columns in ((['attempts', run_id], cli.ATTEMPT_COLUMNS), (['causes'], cli.CAUSE_COLUMNS)):
+    for arguments, columns in ((['carry-over', run_id], cli.CARRY_OVER_COLUMNS), (['causes'], cli.CAUSE_COLUMNS)):
         head = command(*arguments).output.splitlines()[0]
         assert re.split('  +', head) == list(columns)
-    empty = [
-        (['sweep'], 'There is nothing to do.\n'), (['flaky'], 'No test was flaky in 0 runs with retries.\n'),
-        (['verdict', run_id], 'No test has another verdict than "passed".\npass\n')]
-    for arguments, sentence in empty:
-        assert command(*arguments).output == sentence
+    for name, sentence in (('sweep', 'There is nothing to do.\n'),
+                           ('flaky', 'No test was flaky in 0 runs with retries.\n')):
+        assert command(name).output == sentence
 
 
 # Exit codes
-
-
-@pytest.mark.parametrize(('history', 'exit_code'), [([PASS], 0), ([FAIL], 1), ([FAIL, PASS], 0)])
-def test_a_verdict_has_an_exit_code(command, history, exit_code):
-    run_id = add_attempts(history)[0]
-
-    assert command('verdict', run_id).exit_code == command('verdict', run_id, '--json').exit_code == exit_code
-    retry_in_process(run_id)
-    assert command('verdict', run_id).exit_code == 9
 
 
 @JSON
@@ -177,22 +131,22 @@ def test_ctrl_c_exits_with_10(command, name, options):
     assert (result.exit_code, result.stdout, result.stderr) == (10, '', 'Aborted!\n')
 
 
-def test_an_error_that_waiting_cannot_fix_exits_with_10_and_the_message_of_the_server(command, attempts, run_id):
+def test_an_error_that_waiting_cannot_fix_exits_with_10_and_the_message_of_the_server(command, retry, run_id):
     db.session.execute(text('ALTER TABLE run_retry DROP COLUMN reason'))
 
-    result, as_json = command('attempts', run_id), command('attempts', run_id, '--json')
+    result, as_json = command('retry', run_id), command('retry', run_id, '--json')
 
     assert (result.exit_code, as_json.exit_code) == (10, 10)
     assert result.stdout == ''
     for each in (result, as_json):
         assert "The server said: OperationalError 'no such column: run_retry.reason'\n" in each.stderr
-    assert (json.loads(as_json.stdout), 500) == (attempts(run_id).json, attempts(run_id).status_code)
+    assert (json.loads(as_json.stdout), 500) == (retry(run_id).json, retry(run_id).status_code)
 
 
 def test_a_fault_of_the_package_exits_with_10(command, run_id, monkeypatch):
-    monkeypatch.setattr(cli, 'read_verdict', lambda db, run_id: {1: run_id}[run_id + 1])
+    monkeypatch.setattr(cli, 'carry_over', lambda db, run_id: {1: run_id}[run_id + 1])
 
-    result = command('verdict', run_id)
+    result = command('carry-over', run_id)
 
     assert (result.exit_code, error_of(result)) == (10, 'An unexpected error occurred.')
     assert 'The server said: KeyError\n' in result.stderr

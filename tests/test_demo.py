@@ -7,7 +7,6 @@ import re
 from demo import main
 from support.documents import ROOT
 
-
 README = (ROOT / 'README.rst').read_text()
 
 

@@ -1,4 +1,4 @@
-"""The functions for code in the same process (docs/python-and-command-line.rst, "Python")."""
+"""The function for code in the same process (docs/python-and-command-line.rst, "Python")."""
 
 from contextvars import Context
 from typing import Any
@@ -12,17 +12,10 @@ from flask import g
 from mod_auth.models import Role, User
 from mod_test.models import Test
 from sqlalchemy.exc import OperationalError
-from support.histories import retry_in_process
 from support.isolation import without_request
 from support.rows import RetryRow
 
-from mod_runs_api import (InvalidFields, MountError, RunNotFound, ServiceUnavailable, attempts_verdict, list_attempts,
-                          preview_retry, retry_run)
-from mod_runs_api.api.schemas import AttemptSchema, PreviewSchema
-
-#: The functions that take a run, by their names.
-FUNCTIONS = {
-    function.__name__: function for function in (retry_run, preview_retry, list_attempts, attempts_verdict)}
+from mod_runs_api import InvalidFields, MountError, RunNotFound, ServiceUnavailable, retry_run
 
 # The requester
 
@@ -63,33 +56,18 @@ def test_a_deactivated_account_is_no_requester_by_id_name_or_model(run_id, rows,
     assert rows.retries == []
 
 
-# Attempts and previews
-
-
-def test_attempts_and_preview_are_those_of_the_api(attempts, preview, run_id):
-    retry_id = retry_in_process(run_id, failed_only=True, reason='flaky VM')
-
-    listed = list_attempts(retry_id)
-
-    assert [(attempt.run_id, attempt.source_run_id) for attempt in listed] == [(run_id, None), (retry_id, run_id)]
-    assert AttemptSchema(many=True).dump(listed) == attempts(retry_id).json['data']
-    for previewed in (run_id, retry_id):
-        assert PreviewSchema().dump(preview_retry(previewed)) == preview(previewed).json
-
-
 # What is refused
 
 
-@pytest.mark.parametrize('name', FUNCTIONS)
-def test_a_run_that_is_no_integer_is_invalid_and_one_that_no_run_has_is_not_found(run_id, name):
+def test_a_run_that_is_no_integer_is_invalid_and_one_that_no_run_has_is_not_found(run_id):
     values: list[Any] = ['1', True, None, 1.0, float('nan'), [1], {}]
     for value in values:
         with pytest.raises(InvalidFields) as raised:
-            FUNCTIONS[name](value)
+            retry_run(value)
         assert raised.value.details == {'fields': {'run_id': ['Must be an integer.']}}, value
     for unknown_id in (99, 0, -1, 2 ** 31, 10 ** 20):
         with pytest.raises(RunNotFound, match=f'^Run {unknown_id} not found.$'):
-            FUNCTIONS[name](unknown_id)
+            retry_run(unknown_id)
 
 
 @pytest.mark.parametrize(('argument', 'values'), [
@@ -111,12 +89,11 @@ def test_the_request_state_of_the_host_is_left_alone(run_id):
     assert set(g) == before
 
 
-@pytest.mark.parametrize('name', FUNCTIONS)
-def test_without_an_application_or_the_blueprint_in_it_the_error_says_which(bare, name):
+def test_without_an_application_or_the_blueprint_in_it_the_error_says_which(bare):
     with pytest.raises(MountError, match='not registered in this application'):
-        FUNCTIONS[name](1)
+        retry_run(1)
     with pytest.raises(MountError, match='There is no application context'):
-        Context().run(FUNCTIONS[name], 1)
+        Context().run(retry_run, 1)
 
 
 # The host's request and session

@@ -212,11 +212,16 @@ def test_the_grid_tells_every_outcome_apart_and_flaky_tests_come_first(stranger)
     run_id, _ = add_attempts(
         [FAIL, CARRIED_OVER], [NOT_RUN, ABSENT], [replace(NO_FILE, exit_code=139), PASS], [PASS, PASS])
 
-    assert rows(stranger.soup(f'/test/{run_id}'), 'Tests') == [
+    page = stranger.soup(f'/test/{run_id}')
+
+    assert rows(page, 'Tests') == [
         {'Test': '3 -out=srt -latin1 is flaky', 'run 2': '✓passed', 'run 1': '∅an output is missing'},
         {'Test': '1 -out=srt -latin1 failed in the only attempt that ran it',
-         'run 2': 'ccarried over', 'run 1': '✗failed'},
+         'run 2': '✗carried over: failed', 'run 1': '✗failed'},
         {'Test': '1 test never ran'}]
+    assert [text(found) for found in page.select('td [data-carried-over]')] == ['✗carried over: failed']
+    assert text(page.select_one('.runs-api-legend')) == (
+        '✓ passed ✗ failed ∅ an output is missing – did not run ✓ ✗ ∅ carried over')
 
 
 def add_retried_run(tests, retries):

@@ -10,7 +10,7 @@ from database import db
 from mod_regression.models import RegressionTest
 from mod_test.models import TestPlatform, TestStatus, TestType
 from support.executions import FAIL, NOT_RUN, PASS
-from support.histories import add_attempts, finish, retry_in_process
+from support.histories import add_attempts, end, finish, retry_in_process
 
 
 def test_a_preview_lists_the_tests_of_both_kinds_of_retry_and_creates_nothing(preview, run_id, rows):
@@ -97,6 +97,14 @@ def test_a_hint_compares_the_same_tests_on_master(preview, tests):
     assert hint_of(preview, add_attempts([NOT_RUN, FAIL], [FAIL, PASS])[-1]) is None
 
 
+def test_the_attempt_of_master_that_completed_counts_whatever_other_attempts_did(preview, tests):
+    master = finish(seed.run(tests).id, tests, failed=tests)
+    end(retry_in_process(master), TestStatus.canceled)
+    pull = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
+
+    assert hint_of(preview, pull).startswith(f'All 3 fail in the same way in run {master}, the newest of master')
+
+
 #: The newest run of master, with the difference because of which a run with three crashed tests gets no hint.
 NOT_COMPARABLE: dict[str, dict[str, Any]] = {
     'another repository': {'github': FORK}, 'another platform': {'platform': TestPlatform.windows},
@@ -144,6 +152,8 @@ APPROVALS: dict[str, tuple[dict[str, Any], Callable[[RegressionTest, RegressionT
     'the output': (OUTPUT, lambda test, other: expect(test, output='ab'), True),
     # A collation takes them for the same.
     'the output in upper case': (OUTPUT, lambda test, other: expect(test, output='AB'), False),
+    # The output was as expected at the time.
+    'the exit code, and another output': (CODE, lambda test, other: expect(test, 1, 'ab'), False),
     'that nothing is known of the output': (OUTPUT, lambda test, other: forget_output(test), False),
     'that the output belongs to another test': (
         OUTPUT, lambda test, other: other.output_files.append(test.output_files[0]), True),
@@ -173,19 +183,6 @@ def test_a_hint_is_about_the_tests_that_would_run(preview, tests):
 
     assert hint_of(preview, run) == (
         'This test has the result that is expected now: running it again will probably pass.')
-
-
-def test_no_other_sentence_of_a_hint_is_about_what_was_approved_since(preview, tests):
-    finish(seed.run(tests).id, tests, failed=tests[:2])
-    first = finish(seed.run(tests, **PULL_REQUEST).id, tests, failed=tests)
-    newest = finish(retry_in_process(first), tests, failed=tests)
-
-    tests[0].expected_rc = 139
-
-    assert hint_of(preview, newest) == (
-        '1 of the 3 has the result that is expected now: running it again will probably pass. 2 of the 3 failed each '
-        'time, in the same way. 1 of the 3 fails in the same way in run 1, the newest of master: running them again '
-        'will hardly change that.')
 
 
 def test_a_test_without_a_result_fails_in_no_way(preview, tests):

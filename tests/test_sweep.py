@@ -6,6 +6,7 @@ Its decisions are in tests/domain/test_sweep.py.
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -21,7 +22,7 @@ from mod_test.models import Test, TestPlatform, TestProgress, TestStatus, TestTy
 from sqlalchemy import Engine, update
 from sqlalchemy.exc import OperationalError
 from support.api import AWAY
-from support.changes import restart_run
+from support.changes import change_retries, restart_run
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub
 from support.histories import finish, report
 from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
@@ -274,22 +275,6 @@ def test_an_approved_output_is_found_for_a_week_however_many_rows_are_older_than
     assert steps(scene.sweep()) == [(run_id, 'retried')]
 
 
-@pytest.mark.usefixtures('small_batches')
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
-def test_a_retry_is_completed_for_two_days_however_many_rows_are_older_than_a_day(scene):
-    scene.run('Canceled by admin', ago=100 * HOUR)
-    retry = retry_run(1, failed_only=True).new_run_id
-    with before_statements(Engine, 'INSERT INTO run_carried_over', fail):
-        write(retry, TestStatus.completed, ago=47 * HOUR)
-        db.session.commit()
-    other = scene.run('A new word', number=1, ago=40 * HOUR)
-    for _ in range(4):
-        write(other, TestStatus.canceled, 'A new word', ago=40 * HOUR)
-    db.session.commit()
-
-    assert steps(scene.sweep()) == [(retry, 'carried over')]
-
-
 def test_the_number_of_statements_does_not_depend_on_the_history(scene):
     counts = []
     for _ in range(2):
@@ -355,6 +340,14 @@ def test_a_run_waits_for_a_reason_and_github_is_queried_no_more_than_necessary(s
         (line,) = scene.sweep(*options)
         assert (line.run_id, line.what) == (run, 'waiting') and line.why.endswith(why)
         assert scene.github.asked == asked
+
+
+def test_of_two_runs_whose_fork_is_unknown_the_newer_one_counts(scene):
+    old, new = scene.run(), scene.run('PR closed')
+    db.session.execute(update(Test).values(fork_id=None))
+    db.session.commit()
+
+    assert scene.sweep() == [Line(old, 'waiting', f'run {new} of the same commit is newer')]
 
 
 def test_a_newer_run_or_the_maintenance_of_something_else_is_no_reason_to_wait(scene):
@@ -469,6 +462,20 @@ def test_a_run_whose_failures_were_approved_since_is_retried_with_these_tests_on
     assert scene.sweep() == []
 
 
+def test_a_run_of_which_a_passed_test_would_fail_today_is_not_retried(scene):
+    scene.approved_run()
+    scene.tests[0].output_files[0].correct = seed.digest()
+
+    assert scene.sweep() == []
+
+
+def test_a_failure_of_which_no_exit_code_was_expected_at_the_time_may_be_approved(scene):
+    scene.tests[2].expected_rc = None
+    run = scene.approved_run(ago=6 * 24 * HOUR)
+
+    assert steps(scene.sweep()) == [(run, 'retried')]
+
+
 def test_only_the_newest_attempt_is_retried_for_an_approval(scene):
     run = scene.approved_run()
     newest = retry_run(run, failed_only=True).new_run_id
@@ -532,24 +539,15 @@ def test_the_number_of_statements_does_not_depend_on_the_approved_runs(scene):
 @pytest.mark.parametrize('add', [Scene.run, Scene.approved_run])
 def test_a_run_waits_if_another_run_of_its_commit_stands_against_it(scene, add):
     run_id = add(scene)
-    scene.run(None, platform=TestPlatform.windows)
     red = scene.red_run(branch='by-hand')
 
     assert scene.sweep() == [Line(run_id, 'waiting', f'test 1 failed in run {red} of the same commit')]
 
 
-OTHERS: dict[str, Callable[[Scene], object]] = {
-    'green': lambda scene: finish(seed.run(scene.tests, commit=COMMIT, pr_nr=PR + 1).id, scene.tests),
-    'lost half-way': lambda scene: scene.run('A new word', pr_nr=PR + 1, results=1),
-    'of another platform': lambda scene: scene.red_run(pr_nr=PR + 1, platform=TestPlatform.windows),
-    'of another commit': lambda scene: scene.red_run(pr_nr=PR + 1, commit='0ff')}
-
-
-@pytest.mark.parametrize('other', OTHERS)
-@pytest.mark.parametrize('add', [Scene.run, Scene.approved_run])
-def test_another_run_of_the_commit_does_not_stand_against_a_run_if_it_is(scene, add, other):
-    run_id = add(scene)
-    OTHERS[other](scene)
+@pytest.mark.parametrize('configuration', [{'platform': TestPlatform.windows}, {'commit': '0ff'}])
+def test_a_run_of_another_platform_or_commit_stands_against_nothing(scene, configuration):
+    run_id = scene.run()
+    scene.red_run(pr_nr=PR + 1, **configuration)
 
     assert steps(scene.sweep()) == [(run_id, 'retried')]
 
@@ -569,7 +567,19 @@ def test_runs_without_a_pull_request_stand_against_one_another(scene):
     assert scene.sweep() == [Line(run_id, 'waiting', f'test 1 failed in run {red} of the same commit')]
 
 
-def test_a_retry_of_another_run_is_the_one_that_counts_and_a_red_one_is_not_hidden_by_a_green_one(scene):
+def test_attempts_of_one_run_do_not_stand_against_one_another(scene):
+    scene.github.build(COMMIT)
+    first = seed.run(scene.tests, branch='master', commit=COMMIT).id
+    finish(first, scene.tests, failed=scene.tests[:1])
+    lost = retry_run(first).new_run_id
+    report(lost, scene.tests[:1])
+    end(lost)
+
+    assert scene.sweep() == [Line(lost, 'retried', TIME_LIMIT, lost + 1)]
+    assert scene.rows.selection(lost + 1) == [test.id for test in scene.tests[1:]]
+
+
+def test_the_newest_retry_of_each_other_run_counts_and_a_green_run_hides_no_red_one(scene):
     run_id, healed, red = scene.run(), scene.red_run(pr_nr=PR + 1), scene.red_run(pr_nr=PR + 2)
     finish(retry_run(healed).new_run_id, scene.tests[:1])
     finish(seed.run(scene.tests, commit=COMMIT, pr_nr=PR + 3).id, scene.tests)
@@ -630,6 +640,10 @@ def test_automatic_attempts_are_in_flight_on_their_platform(scene):
     assert [(line.run_id, line.why) for line in scene.sweep()] == [
         (run, '1 automatic attempt of linux is in flight'), (windows, TIME_LIMIT)]
 
+    # After a day they do not count.
+    change_retries(created_at=datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(hours=25))
+    assert (run, 'retried') in steps(scene.sweep('--dry-run'))
+
 
 # Lost machines
 
@@ -645,6 +659,14 @@ def test_a_lost_machine_ends_its_run_and_the_status_of_its_commit_is_error(scene
     assert scene.github.statuses == [
         {'commit': COMMIT, 'state': 'error', 'description': LOST_MACHINE, 'context': 'CI - linux'}]
     assert steps(scene.sweep()) == [(run, 'waiting')]
+
+
+def test_a_lost_machine_ends_its_own_queued_run_and_no_other(scene):
+    lost, queued = (seed.run(scene.tests).id for _ in range(2))
+    seed.machine(lost, ago=LONG)
+
+    assert scene.sweep() == [Line(lost, 'ended', LOST_MACHINE)]
+    assert scene.rows.of('test_progress', test_id=queued) == []
 
 
 @pytest.mark.parametrize(('machines', 'progress', 'is_ended'), [
@@ -729,14 +751,23 @@ def test_a_newer_run_keeps_its_commit_status(scene, newer):
     assert scene.github.statuses == []
 
 
-@pytest.mark.parametrize(('settings', 'is_logged'), [({}, True), ({'GITHUB_TOKEN': ''}, False)])
-def test_a_run_is_ended_although_github_does_not_answer(scene, caplog, is_logged):
+def test_a_run_is_ended_although_github_does_not_take_its_status(scene, caplog):
     run = scene.run(None, ago=LONG)
     scene.github.faults = {'status': TimeoutError()}
 
     assert steps(scene.sweep()) == [(run, 'ended')]
     assert scene.github.statuses == []
-    assert (f'sweep: the commit status of run {run} is not posted: TimeoutError' in caplog.messages) == is_logged
+    assert f'sweep: the commit status of run {run} is not posted: TimeoutError' in caplog.messages
+
+
+@pytest.mark.parametrize(('settings', 'has_library'), [({'GITHUB_TOKEN': ''}, True), ({}, False)])
+def test_a_run_is_ended_without_a_status_where_github_cannot_be_asked(scene, caplog, monkeypatch, has_library):
+    if not has_library:
+        monkeypatch.setitem(sys.modules, 'github', None)
+    run = scene.run(None, ago=LONG)
+
+    assert steps(scene.sweep()) == [(run, 'ended')]
+    assert (scene.github.statuses, caplog.messages) == ([], [])
 
 
 # The command

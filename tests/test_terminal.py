@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mod_runs_api.terminal import escape, print_line, print_list, shorten
+from mod_runs_api.terminal import escape, print_line, print_list
 
-ITEMS: list[Any] = [{'id': 7, 'text': None}, {'id': 12, 'text': 'two words'}]
+ITEMS: list[Any] = [{'id': 7, 'text': None}, {'id': 12, 'text': 'two\nlines'}]
 COLUMNS = {'RUN': itemgetter('id'), 'A TEXT': itemgetter('text')}
 
 
@@ -20,7 +20,7 @@ def test_a_program_gets_the_columns_with_tabs_or_json_lines(capsys):
     print_list([], COLUMNS)
 
     assert capsys.readouterr().out == (
-        '7\t-\n12\ttwo words\n{"id": 7, "text": null}\n{"id": 12, "text": "two words"}\n')
+        '7\t-\n12\ttwo\\nlines\n{"id": 7, "text": null}\n{"id": 12, "text": "two\\nlines"}\n')
 
 
 def test_a_person_gets_the_same_columns_as_a_table_and_a_sentence_for_an_empty_list(capsys, monkeypatch):
@@ -30,15 +30,7 @@ def test_a_person_gets_the_same_columns_as_a_table_and_a_sentence_for_an_empty_l
     print_list([], COLUMNS, empty='No run is here.')
     print_list([], COLUMNS, as_json=True)
 
-    assert capsys.readouterr().out == 'RUN  A TEXT\n7    -\n12   two words\nNo run is here.\n'
-
-
-def test_a_long_cell_is_cut_for_people_only_and_never_to_more_than_60_characters(monkeypatch):
-    texts = [None, 'x' * 60, 'x' * 61, '\x1b' * 60]
-    assert [shorten(text) for text in texts] == texts
-
-    monkeypatch.setattr(sys.stdout, 'isatty', lambda: True)
-    assert [shorten(text) for text in texts] == [None, 'x' * 60, 'x' * 57 + '...', '\\x1b' * 14 + '\\...']
+    assert capsys.readouterr().out == 'RUN  A TEXT\n7    -\n12   two\\nlines\nNo run is here.\n'
 
 
 def test_a_list_that_breaks_off_is_printed_as_far_as_it_goes_and_is_not_called_empty(capsys, monkeypatch):

@@ -11,17 +11,21 @@ from support.api import assert_error
 
 API_TOKEN = Base.metadata.tables['api_token']
 
-NO_TOKEN = [
-    '', 'Bearer', 'Bearer ', 'Bearer spci_', 'bearer spci_nonsense', 'Basic YWxpY2U6cGFzc3dvcmQ=', 'spci_nonsense',
-    'Bearer ' + 'spci_' + 'x' * 43, 'Bearer ' + 'spci_' + 'x' * 100_000, 'Bearer spci_caf\xe9',
-    'Bearer spci_ two words', 'Bearer \x00', "Bearer spci_' OR '1'='1", 'Bearer spci_%']
+#: Headers by what is wrong with them.
+NO_TOKEN = {
+    'empty': '', 'no token': 'Bearer', 'a blank': 'Bearer ', 'no secret': 'Bearer spci_',
+    'short': 'bearer spci_nonsense', 'another scheme': 'Basic YWxpY2U6cGFzc3dvcmQ=', 'no scheme': 'spci_nonsense',
+    'unknown': f'Bearer spci_{"x" * 43}', 'long': f'Bearer spci_{"x" * 100_000}', 'not ASCII': 'Bearer spci_caf\xe9',
+    'two words': 'Bearer spci_ two words', 'NUL': 'Bearer \x00', 'a quotation mark': "Bearer spci_' OR '1'='1",
+    'a wildcard': 'Bearer spci_%'}
 
 
-def test_a_header_without_a_valid_token_is_unauthorized(retry, run_id):
-    for authorization in NO_TOKEN:
-        response = retry(run_id, token=None, headers={'Authorization': authorization})
-        assert_error(response, 401, 'unauthorized', {})
-        assert response.headers['WWW-Authenticate'] == 'Bearer realm="runs-api", error="invalid_token"'
+@pytest.mark.parametrize('authorization', NO_TOKEN.values(), ids=NO_TOKEN)
+def test_a_header_without_a_valid_token_is_unauthorized(retry, run_id, authorization):
+    response = retry(run_id, token=None, headers={'Authorization': authorization})
+
+    assert_error(response, 401, 'unauthorized', {})
+    assert response.headers['WWW-Authenticate'] == 'Bearer realm="runs-api", error="invalid_token"'
 
 
 def test_a_session_cookie_is_no_token(client, retry, run_id, alice):

@@ -1,15 +1,11 @@
-"""What all attempts together prove (docs/api.rst, "Verdicts"), by route, command and report."""
-
-import json
+"""What all attempts together prove (docs/api.rst, "Verdicts"), by route and report."""
 
 import pytest
 import seed
 from database import db
 from mod_regression.models import RegressionTest
 from support.executions import CRASH, FAIL, NO_FILE, OTHER_FAIL, PASS
-from support.histories import add_attempts, finish, retry_in_process
-
-from mod_runs_api import attempts_verdict
+from support.histories import add_attempts, finish, judge_in_process, retry_in_process
 
 pytestmark = pytest.mark.usefixtures('app')
 
@@ -17,7 +13,7 @@ VERDICTS = ('passed', 'flaky', 'failing_identically', 'failing_differently', 'fa
             'build_changed', 'expectation_changed')
 
 
-# The route and the command
+# The route
 
 
 @pytest.fixture
@@ -61,34 +57,20 @@ def test_an_unknown_verdict_is_refused(verdict, first):
         assert (response.status_code, list(response.json['details']['fields'])) == (422, ['verdict']), query
 
 
-def test_the_command_lists_what_did_not_pass_always(command, verdict, first, second, tests):
-    answer = verdict(second).json
-
-    *lines, last = command('verdict', second).output.splitlines()
-
-    assert [line.split('\t') for line in lines] == [
-        [str(tests[1].id), 'failing_identically', f'{first}:fail {second}:fail', tests[1].command],
-        [str(tests[2].id), 'flaky', f'{first}:fail {second}:pass', tests[2].command]]
-    assert last == f'fail\t{answer["meta"]["sentence"]}'
-    assert json.loads(command('verdict', second, '--json').output) == {'data': answer['data'], 'meta': answer['meta']}
-
-
 def test_the_evidence_of_a_test_in_an_attempt_is_its_own():
-    tests = attempts_verdict(add_attempts([FAIL, OTHER_FAIL], [CRASH, PASS])[0]).tests
+    tests = judge_in_process(add_attempts([FAIL, OTHER_FAIL], [CRASH, PASS])[0]).tests
 
     assert [[(one.evidence.exit_code, [file.produced for file in one.evidence.files.values()]) for one in test.attempts]
             for test in tests] == [[(0, ['wrong']), (0, ['also wrong'])], [(139, ['right']), (0, ['right'])]]
 
 
-def test_a_file_of_any_older_run_shows_that_an_output_was_expected():
+def test_a_file_of_any_older_run_shows_that_an_output_was_expected(verdict):
     older = seed.run()
     run_id = add_attempts([NO_FILE, PASS])[0]
-    assert attempts_verdict(run_id).tests[0].verdict == 'expectation_changed'
+    assert verdict(run_id).json['data'][0]['verdict'] == 'expectation_changed'
 
     seed.result(older, db.session.get_one(RegressionTest, 1))
-    db.session.commit()
-
-    assert attempts_verdict(run_id).tests[0].verdict == 'flaky'
+    assert verdict(run_id).json['data'][0]['verdict'] == 'flaky'
 
 
 # In the report on a pull request (docs/github.rst)

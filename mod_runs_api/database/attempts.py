@@ -11,44 +11,29 @@ from . import Database
 from .retry import decode_reason
 
 
-def read_attempts(db: Database, root_id: int) -> list[AttemptRecord]:
-    """Return the records of the attempts of a root run, ordered by run id."""
-    user, retry = db.host.User, db.run_retry.c
-    attempts = select_attempts(db, [root_id])
+def read_records(db: Database, root_ids: Collection[int]) -> dict[int, dict[int, AttemptRecord]]:
+    """Return the records of the attempts of each root run that has any, by run id and in this order."""
+    run, user, retry, attempts = db.host.Test, db.host.User, db.run_retry.c, select_attempts(db, root_ids)
     rows = db.connection.execute(
-        select(attempts.c.run_id, retry.source_run_id, retry.failed_only, retry.automatic, retry.reason,
-               user.id, user.name, retry.author_login, retry.created_at)
-        .outerjoin_from(attempts, db.run_retry, retry.run_id == attempts.c.run_id)
+        select(attempts.c.root_id, run.id, db.host.built_commit, retry.source_run_id, retry.failed_only,
+               retry.automatic, retry.reason, user.id, user.name, retry.author_login, retry.created_at)
+        .join_from(attempts, run, run.id == attempts.c.run_id)
+        .outerjoin(db.run_retry, retry.run_id == run.id)
         .outerjoin(user, user.id == retry.user_id)
-        .order_by(attempts.c.run_id))
-    records = []
-    for run_id, source_run_id, failed_only, automatic, reason, user_id, user_name, author_login, created_at in rows:
+        .order_by(run.id))
+    records: dict[int, dict[int, AttemptRecord]] = {}
+    for root_id, run_id, build, source_id, failed_only, automatic, reason, *requested_by, created_at in rows:
+        user_id, user_name, author_login = requested_by
         requester = None if user_id is None else User(user_id, user_name, role=None)
-        records.append(AttemptRecord(run_id, source_run_id, failed_only, automatic, decode_reason(reason),
-                                     name_requester(requester, author_login), created_at))
+        records.setdefault(root_id, {})[run_id] = AttemptRecord(
+            run_id, build, source_id, failed_only, automatic, decode_reason(reason),
+            name_requester(requester, author_login), created_at)
     return records
-
-
-def read_builds(db: Database, root_id: int) -> dict[int, str | None]:
-    """Return the build that the platform has stored for each attempt of a root run. Older platforms store none."""
-    run, attempts = db.host.Test, select_attempts(db, [root_id])
-    return {run_id: build for run_id, build in db.connection.execute(
-        select(run.id, db.host.built_commit).join_from(attempts, run, run.id == attempts.c.run_id).order_by(run.id))}
 
 
 def read_attempt_ids(db: Database, root_id: int) -> list[int]:
     """Return the attempts of a root run, ordered by run id."""
     return sorted(db.connection.scalars(select(select_attempts(db, [root_id]).c.run_id)))
-
-
-def read_attempt_ids_of(db: Database, root_ids: Collection[int]) -> dict[int, list[int]]:
-    """Return the attempts of each root run that has any, ordered by run id."""
-    attempts = select_attempts(db, root_ids)
-    run_ids: dict[int, list[int]] = {}
-    for root_id, run_id in db.connection.execute(
-            select(attempts.c.root_id, attempts.c.run_id).order_by(attempts.c.run_id)):
-        run_ids.setdefault(root_id, []).append(run_id)
-    return run_ids
 
 
 def read_machine_starts(db: Database, run_ids: Collection[int]) -> dict[int, list[datetime | str]]:

@@ -14,7 +14,7 @@ from ..domain.outcomes import Mark
 from ..domain.progress import ProgressRow
 from ..errors import StaleRead
 from ..host.models import TestResultFileModel, TestResultModel
-from . import BY_PRIMARY_KEY, Database
+from . import BY_PRIMARY_KEY, Database, ids_of_group
 from .attempts import select_attempts
 from .progress import has_completed
 
@@ -24,12 +24,15 @@ def read_marks(db: Database, run_ids: Collection[int]) -> dict[int, dict[int, Ma
     mark, completed = db.run_carried_over.c, db.host.TestProgress
     marks: dict[int, dict[int, Mark]] = {run_id: {} for run_id in run_ids}
     # A mark counts while the row that completed the retry exists. The restart deletes that row and runs everything.
-    for run_id, regression_test_id, origin_id, was_selected in db.read_about(
-            run_ids, select(mark.run_id, mark.regression_test_id, mark.origin_run_id, mark.was_selected)
+    same = (mark.run_id, mark.origin_run_id, mark.was_selected)
+    for run_id, origin_id, was_selected, test_ids in db.read_about(
+            run_ids, select(*same, ids_of_group(mark.regression_test_id))
+            .with_hint(db.run_carried_over, BY_PRIMARY_KEY)
             .join_from(db.run_carried_over, completed,
                        and_(completed.id == mark.progress_id, completed.test_id == mark.run_id))
-            .where(mark.run_id.in_(run_ids))):
-        marks[run_id][regression_test_id] = Mark(origin_id, was_selected)
+            .where(mark.run_id.in_(run_ids))
+            .group_by(*same)):
+        marks[run_id] |= dict.fromkeys(test_ids, Mark(origin_id, was_selected))
     return marks
 
 

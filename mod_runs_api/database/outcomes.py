@@ -1,64 +1,86 @@
 """Reading the rows that the outcomes of regression tests depend on. ``domain/outcomes.py`` decides."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, exists, func, or_, select, true
+from sqlalchemy import and_, exists, func, select
 
-from ..domain.outcomes import DifferingFile, Evidence, File, Result, RunTests
-from . import BY_PRIMARY_KEY, Database, as_bytes
+from ..domain.causes import MAX_RUNTIME_OF_TEST
+from ..domain.outcomes import Catalogue, DifferingFile, Evidence, File, Result, RunTests
+from . import BY_PRIMARY_KEY, Database, as_bytes, ids_of_group
 from .carry_over import read_marks
-from .runs import read_active
+
+#: The run and the test of a result.
+Key = tuple[int, int]
 
 
-def read_tests(db: Database, run_ids: Sequence[int]) -> dict[int, RunTests]:
+def read_catalogue(db: Database) -> Catalogue:
+    """Return the regression tests of the platform, as they are now."""
+    test, link = db.host.RegressionTest, db.host.regressionTestLinkTable.c
+    has_link = exists().where(link.regression_id == test.id)
+    tests = select(test.id, test.active, has_link.label('in_category'), test.expected_rc).subquery().c
+    same = (tests.active, tests.in_category, tests.expected_rc)
+    active: set[int] = set()
+    in_category: set[int] = set()
+    codes: dict[int, int | None] = {}
+    for is_active, has_category, expected_rc, test_ids in db.connection.execute(
+            select(*same, ids_of_group(tests.id)).group_by(*same)):
+        active.update(test_ids if is_active else ())
+        in_category.update(test_ids if has_category else ())
+        codes |= dict.fromkeys(test_ids, expected_rc)
+    return Catalogue(active, in_category, codes)
+
+
+def read_tests(db: Database, run_ids: Sequence[int], catalogue: Catalogue) -> dict[int, RunTests]:
     """Return the tests of each run: its results, their marks, and the selected tests."""
-    selected = _read_selected_with_category(db, run_ids)
+    selected, results, marks = _read_selected(db, run_ids), _read_results(db, run_ids), read_marks(db, run_ids)
     # A run without rows ran every test of its time. The tests that are active now stand for its unknown selection.
-    active = {} if all(selected.values()) else _read_active_with_category(db)
-    results, marks = _read_results(db, run_ids), read_marks(db, run_ids)
-    return {run_id: RunTests(results[run_id], tests or active, bool(tests), marks[run_id])
-            for run_id, tests in selected.items()}
+    return {run_id: RunTests(results[run_id], selected.get(run_id, catalogue.active), catalogue.in_category,
+                             run_id in selected, marks[run_id]) for run_id in run_ids}
 
 
-def _read_selected_with_category(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, bool]]:
-    """Return the selected tests of each run, each with whether it is in a category."""
+def read_today(db: Database, tests: Mapping[int, RunTests], catalogue: Catalogue) -> dict[int, RunTests]:
+    """Add what is expected today to the tests of each run."""
+    differing = _read_differing(db, tests.keys(), today=True)
+    return {run_id: of_run._replace(today={
+        test_id: result._replace(expected_rc=catalogue.expected_rc.get(test_id),
+                                 differing=differing.get((run_id, test_id), ()))
+        for test_id, result in of_run.results.items()}) for run_id, of_run in tests.items()}
+
+
+def _read_selected(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
+    """Return the selected tests of each run for which tests were selected."""
     customized = db.host.CustomizedTest
-    selected: dict[int, dict[int, bool]] = {run_id: {} for run_id in run_ids}
-    for run_id, test_id, in_category in db.read_about(
-            run_ids, select(customized.test_id, customized.regression_id, is_in_category(db, customized.regression_id))
-            .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None))):
-        selected[run_id][test_id] = in_category
-    return selected
-
-
-def _read_active_with_category(db: Database) -> dict[int, bool]:
-    """Return the tests that are active now, each with whether it is in a category."""
-    test = db.host.RegressionTest
-    return {test_id: in_category for test_id, in_category in db.connection.execute(
-        select(test.id, is_in_category(db, test.id)).where(test.active == true()))}
+    return {run_id: set(test_ids) for run_id, test_ids in db.read_about(
+        run_ids, select(customized.test_id, ids_of_group(customized.regression_id))
+        .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None))
+        .group_by(customized.test_id))}
 
 
 def _read_results(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, Result]]:
-    result, test = db.host.TestResult, db.host.RegressionTest
-    statement = (select(result.test_id, result.regression_test_id, result.exit_code, result.expected_rc,
-                        test.expected_rc, result.runtime)
-                 .with_hint(result, BY_PRIMARY_KEY)
-                 .outerjoin_from(result, test, test.id == result.regression_test_id)
-                 .where(result.test_id.in_(run_ids)))
-    without_file, differing = _read_outputs_without_file(db, run_ids), _read_differing(db, run_ids)
+    result = db.host.TestResult
+    has_timed_out = (func.coalesce(result.runtime, 0) >= MAX_RUNTIME_OF_TEST).label('has_timed_out')
+    same = (result.test_id, result.exit_code, result.expected_rc, has_timed_out)
     results: dict[int, dict[int, Result]] = {run_id: {} for run_id in run_ids}
-    for run_id, test_id, exit_code, expected_rc, expected_rc_today, runtime in db.read_about(run_ids, statement):
-        key = run_id, test_id
-        results[run_id][test_id] = Result(exit_code, expected_rc, without_file.get(key, ()), differing.get(key, ()),
-                                          expected_rc_today, runtime or 0)
+    for run_id, exit_code, expected_rc, timed_out, test_ids in db.read_about(
+            run_ids, select(*same, ids_of_group(result.regression_test_id))
+            .with_hint(result, BY_PRIMARY_KEY)
+            .where(result.test_id.in_(run_ids))
+            .group_by(*same)):
+        results[run_id] |= dict.fromkeys(test_ids, Result(exit_code, expected_rc, has_timed_out=bool(timed_out)))
+    without_file, differing = _read_outputs_without_file(db, run_ids), _read_differing(db, run_ids)
+    for run_id, test_id in without_file.keys() | differing.keys():
+        if test_id in results[run_id]:
+            results[run_id][test_id] = results[run_id][test_id]._replace(
+                outputs_without_file=without_file.get((run_id, test_id), ()),
+                differing=differing.get((run_id, test_id), ()))
     return results
 
 
-def _read_outputs_without_file(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int], list[bool | None]]:
-    """Return whether each expected output without a file is ignored, by the run and the test of a result."""
+def _read_outputs_without_file(db: Database, run_ids: Sequence[int]) -> dict[Key, list[bool | None]]:
+    """Return whether each expected output without a file is ignored."""
     result, file, output = db.host.TestResult, db.host.TestResultFile, db.host.RegressionTestOutput
-    outputs: dict[tuple[int, int], list[bool | None]] = defaultdict(list)
+    outputs: dict[Key, list[bool | None]] = defaultdict(list)
     for run_id, test_id, is_ignored in db.read_about(
             run_ids, select(result.test_id, result.regression_test_id, output.ignore)
             .with_hint(file, BY_PRIMARY_KEY)
@@ -70,45 +92,35 @@ def _read_outputs_without_file(db: Database, run_ids: Sequence[int]) -> dict[tup
     return outputs
 
 
-def _read_differing(db: Database, run_ids: Sequence[int]) -> dict[tuple[int, int], Collection[DifferingFile]]:
-    """Return the files that are not what was expected at the time, or not what is expected today, by run and test."""
+def _read_differing(db: Database, run_ids: Collection[int], *,
+                    today: bool = False) -> dict[Key, Collection[DifferingFile]]:
+    """Return the files that are not what was expected at the time, or with ``today`` what is expected today."""
     file, output, variant = db.host.TestResultFile, db.host.RegressionTestOutput, db.host.RegressionTestOutputFiles
-    # A file that was as expected has no ``got``.
-    was_expected, produced = file.got.is_(None), as_bytes(func.coalesce(file.got, file.expected))
-    # NULL if the test no longer has the output.
-    expected_today = as_bytes(case((output.id.is_not(None), func.coalesce(output.correct, ''))))
+    produced = as_bytes(func.coalesce(file.got, file.expected))
     # A file has a row for each variant that is accepted for its output.
-    statement = (select(file.test_id, file.regression_test_id, file.regression_test_output_id, produced, was_expected,
-                        expected_today, as_bytes(variant.file_hashes))
+    statement = (select(file.test_id, file.regression_test_id, file.regression_test_output_id, produced,
+                        as_bytes(variant.file_hashes))
                  .with_hint(file, BY_PRIMARY_KEY)
-                 .outerjoin_from(file, output, and_(output.id == file.regression_test_output_id,
-                                                    output.regression_id == file.regression_test_id))
-                 .outerjoin(variant, variant.regression_test_output_id == file.regression_test_output_id)
-                 .where(file.test_id.in_(run_ids), or_(~was_expected, produced != expected_today)))
-    files: dict[tuple[int, int], dict[int, DifferingFile]] = defaultdict(dict)
-    for run_id, test_id, output_id, *of_file, accepted in db.read_about(run_ids, statement):
-        hash_produced, was_expected_then, hash_today = of_file
-        one = DifferingFile(hash_produced, set(), bool(was_expected_then), hash_today)
-        files[run_id, test_id].setdefault(output_id, one).accepted.add(accepted)
+                 .outerjoin_from(file, variant, variant.regression_test_output_id == file.regression_test_output_id)
+                 .where(file.test_id.in_(run_ids)))
+    if today:
+        # A file of an output that the test no longer has does not count.
+        statement = (statement.join(output, and_(output.id == file.regression_test_output_id,
+                                                 output.regression_id == file.regression_test_id))
+                     .where(produced != as_bytes(func.coalesce(output.correct, ''))))
+    else:
+        # A file that was as expected has no ``got``.
+        statement = statement.where(file.got.is_not(None))
+    files: dict[Key, dict[int, DifferingFile]] = defaultdict(dict)
+    for run_id, test_id, output_id, hash_produced, accepted in db.read_about(run_ids, statement):
+        files[run_id, test_id].setdefault(output_id, DifferingFile(hash_produced, set())).accepted.add(accepted)
     return {key: by_output.values() for key, by_output in files.items()}
 
 
-def is_in_category(db: Database, regression_test_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
-    """Return the condition that a regression test is in a category."""
-    return exists().where(db.host.regressionTestLinkTable.c.regression_id == regression_test_id)
-
-
-def read_selected(db: Database, run_ids: Sequence[int]) -> dict[int, Sequence[int]]:
+def read_full_sets(db: Database, run_ids: Collection[int], catalogue: Catalogue) -> dict[int, Sequence[int]]:
     """Return the tests that were selected for each run, in order: their full test sets."""
-    customized = db.host.CustomizedTest
-    selected: dict[int, list[int]] = {run_id: [] for run_id in run_ids}
-    for run_id, test_id in db.read_about(
-            run_ids, select(customized.test_id, customized.regression_id).distinct()
-            .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None))
-            .order_by(customized.regression_id)):
-        selected[run_id].append(test_id)
-    every_active = [] if all(selected.values()) else sorted(read_active(db))
-    return {run_id: tests or every_active for run_id, tests in selected.items()}
+    selected = _read_selected(db, run_ids)
+    return {run_id: sorted(selected.get(run_id, catalogue.active)) for run_id in run_ids}
 
 
 def read_evidence(db: Database, run_ids: Sequence[int],

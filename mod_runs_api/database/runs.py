@@ -157,12 +157,6 @@ def read_last_ended(db: Database, count: int) -> Sequence[int]:
     return db.connection.scalars(select(run.id).where(has_ended(db, run.id)).order_by(run.id.desc()).limit(count)).all()
 
 
-def read_active(db: Database) -> set[int]:
-    """Return the regression tests that are active now."""
-    test = db.host.RegressionTest
-    return set(db.connection.scalars(select(test.id).where(test.active == true())))
-
-
 def read_command_lines(db: Database, regression_test_ids: Sequence[int]) -> dict[int, str]:
     """Return the command line of each regression test."""
     test = db.host.RegressionTest

@@ -1,14 +1,14 @@
 """The attempts of a run: the root run, its retries, and their retries (docs/api.rst, "Attempts")."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from .carry_over import choose_origins
-from .causes import CauseName, RunSummary
-from .outcomes import Outcome, RunTests, find_outcomes, list_not_passed
+from .causes import Cause, CauseName, find_cause
+from .outcomes import FAILED, Catalogue, Outcome, RunTests, find_outcomes, list_not_passed
 from .progress import COMPLETED, Progress, sort_by_results
 from .run import OtherBuild, Run, group_by_build
 
@@ -18,46 +18,113 @@ RunStatus = Literal['queued', 'running', 'pass', 'fail', 'canceled', 'error', 'i
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """The record of one run among the attempts. Each field but ``run_id`` is None for the root run."""
+    """The record of one run among the attempts. Of the root run it has only ``run_id`` and ``stored_build``."""
 
     run_id: int
-    source_run_id: int | None
-    failed_only: bool | None
-    automatic: bool | None
-    reason: str | None
-    requested_by: str | None
-    created_at: datetime | None
-
-
-class EndedAttempt(NamedTuple):
-    """An attempt that has ended, for the choice between several."""
-
-    run_id: int
-    is_completed: bool
-    has_own_result: bool
-    #: Whether a test did not pass. It is only read if the attempt did not complete.
-    has_failure: bool = False
+    #: The build that the platform has stored. Until the run completes, it is a prediction. Older platforms store none.
+    stored_build: str | None = None
+    #: The run that it retries.
+    source_run_id: int | None = None
+    failed_only: bool | None = None
+    #: Whether nobody requested it: a sweep, or a build that succeeded later, created it.
+    automatic: bool | None = None
+    reason: str | None = None
+    #: The name of the user who requested it, or "octocat on GitHub" for the author of a pull request who is no user.
+    #: None if there was nobody, or the user was deleted.
+    requested_by: str | None = None
+    #: In UTC, without a time zone.
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True)
-class AttemptFacts:
-    """All that is read about the attempts of a run. Everything else about them is derived from it."""
+class Attempt:
+    """One run among the attempts, as it is listed (docs/api.rst, "Attempts")."""
 
+    record: AttemptRecord
+    #: The position among the attempts by run id, from 1.
+    attempt: int
+    status: RunStatus
+    #: The number of its regression tests: the selected tests, and after its end those carried over into it.
+    tests: int
+    passed: int
+    #: The number of tests with the outcome fail or missing_output.
+    failed: int
+    #: The number of tests without a result.
+    not_run: int
+    #: The number of results that were carried over into it, by the attempt that ran the tests.
+    carried_over_from: dict[int, int]
+    #: The number of results that a failed-only retry, which has not ended, gets when it completes.
+    to_carry_over: int
+    #: The commit that was built for it, if known.
+    built_commit_sha: str | None
+    #: The carried-over results of other builds.
+    other_builds: list[OtherBuild]
+    #: Why it ended. None if it has not ended or its results decide.
+    cause: CauseName | None
+    #: The message that decided the cause. Code under test can write it.
+    cause_detail: str | None
+    #: The cause in one sentence for people. It may quote the message.
+    cause_sentence: str | None
+
+    @property
+    def carried_over(self) -> int:
+        """The number of results that were carried over from other attempts."""
+        return sum(self.carried_over_from.values())
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """The attempts of a run: all that is read about them. Everything else follows from it."""
+
+    #: One of them: the requested run.
     run: Run
-    #: The progress, the build and the tests of every attempt, by run id.
+    #: By run id, in order, as are the progress and the tests.
+    records: Mapping[int, AttemptRecord]
     progress: Mapping[int, Progress]
-    builds: Mapping[int, str | None]
     tests: Mapping[int, RunTests]
-    #: The regression tests that are active now.
-    active_ids: Set[int]
+    catalogue: Catalogue
 
-    def summarize(self, run_id: int) -> RunSummary:
-        """Return the summary of an attempt, which its cause follows from."""
-        return RunSummary.of(self.progress[run_id], self.tests[run_id])
+    @property
+    def numbers(self) -> dict[int, int]:
+        """The position of each attempt by run id, from 1. It does not depend on their ends."""
+        return {run_id: number for number, run_id in enumerate(sorted(self.progress), 1)}
 
-    def count_carried_over(self, run_id: int) -> dict[int, int]:
-        """Return the number of results that were carried over into an attempt, by origin run."""
-        return dict(sorted(Counter(self.tests[run_id].carried_over.values()).items()))
+    @property
+    def builds(self) -> dict[int, str | None]:
+        """The build of each attempt; None if it is unknown."""
+        return {run_id: ((record.stored_build or '').strip() or None) if self.progress[run_id].completed else None
+                for run_id, record in self.records.items()}
+
+    @property
+    def source_of_failed(self) -> int:
+        """The attempt that ``/retry failed`` takes; the root run if none fits."""
+        return self._find_last(self._may_have_failures) or self.run.root_id
+
+    @property
+    def decisive_run_id(self) -> int:
+        """The attempt whose results currently stand for the run."""
+        # A retry that is queued, running or canceled hides no result before it.
+        completed = self._find_last(lambda run_id: self._has_own_result(run_id) and self._has_completed(run_id))
+        ended = completed or self._find_last(self._may_have_failures) or self._find_last(lambda _: True)
+        return ended or max(self.progress)
+
+    def _find_last(self, fits: Callable[[int], bool]) -> int | None:
+        """Return the attempt that ended last of those that fit, in the order of their results."""
+        return next(filter(fits, reversed(sort_by_results(self.progress.values()))), None)
+
+    def _may_have_failures(self, run_id: int) -> bool:
+        return self._has_own_result(run_id) and (
+            self._has_completed(run_id) or bool(list_not_passed(find_outcomes(self.tests[run_id]))))
+
+    def _has_own_result(self, run_id: int) -> bool:
+        return bool(self.tests[run_id].own)
+
+    def _has_completed(self, run_id: int) -> bool:
+        return self.progress[run_id].completed is not None
+
+    def find_cause(self, run_id: int) -> Cause | None:
+        """Return why an attempt ended; None if it has not ended or its results decide."""
+        return find_cause(self.progress[run_id], self.tests[run_id])
 
     def find_origins(self, run_id: int) -> dict[int, int]:
         """Return the origin run of each result that a failed-only retry gets, or would get if it completed now."""
@@ -67,113 +134,30 @@ class AttemptFacts:
         if progress.end is None:
             # It will have a result of each of its tests.
             with_result |= find_outcomes(tests).keys()
-        return choose_origins(progress.end and progress.completed, self.active_ids - with_result, self.progress,
+        return choose_origins(progress.end and progress.completed, self.catalogue.active - with_result, self.progress,
                               {attempt_id: of_attempt.own for attempt_id, of_attempt in self.tests.items()})
-
-    @property
-    def source_of_failed(self) -> int:
-        """The attempt that ``/retry failed`` takes; the root run if none fits."""
-        return choose_source_of_failed(self.list_ended()) or self.run.root_id
-
-    @property
-    def decisive_run_id(self) -> int:
-        """The attempt whose results currently stand for the run."""
-        return choose_decisive(self.list_ended(), max(self.progress))
-
-    def list_ended(self) -> list[EndedAttempt]:
-        """Return the attempts that have ended, in the order of their results."""
-        return [self._describe_ended(run_id) for run_id in sort_by_results(self.progress.values())]
-
-    def _describe_ended(self, run_id: int) -> EndedAttempt:
-        tests = self.tests[run_id]
-        return EndedAttempt(run_id, is_completed=self.progress[run_id].completed is not None,
-                            has_own_result=bool(tests.own), has_failure=bool(list_not_passed(find_outcomes(tests))))
 
     def list_other_builds(self, run_id: int) -> list[OtherBuild]:
         """Return the carried-over results of an attempt that are of other builds."""
-        return group_by_build(run_id, self.count_carried_over(run_id), self.builds)
+        return group_by_build(run_id, self._count_carried_over(run_id), self.builds)
 
+    def _count_carried_over(self, run_id: int) -> dict[int, int]:
+        """Return the number of results that were carried over into an attempt, by origin run."""
+        return dict(sorted(Counter(self.tests[run_id].carried_over.values()).items()))
 
-def find_builds(progress: Mapping[int, Progress], stored: Mapping[int, str | None]) -> dict[int, str | None]:
-    """Return the build of each attempt; None if it is unknown."""
-    # Until a run completes, the build that the platform has stored is a prediction.
-    return {run_id: ((stored[run_id] or '').strip() or None) if attempt.completed else None
-            for run_id, attempt in progress.items()}
-
-
-def number_attempts(run_ids: Iterable[int]) -> dict[int, int]:
-    """Return the position of each attempt among the attempts by run id, from 1. It does not depend on their ends."""
-    return {run_id: number for number, run_id in enumerate(sorted(run_ids), 1)}
-
-
-@dataclass(frozen=True)
-class Attempt(AttemptRecord):
-    """
-    One run among the attempts (docs/api.rst, "Attempts").
-
-    Attributes
-    ----------
-    run_id : int
-        The run.
-    source_run_id : int or None
-        The run that it retries. None for the root run: any other attempt is a retry.
-    failed_only : bool or None
-        Whether the retry runs only the tests that did not pass in its source. None for the root run.
-    automatic : bool or None
-        Whether nobody requested it: a sweep, or a build that succeeded later, created it. None for the root run.
-    reason : str or None
-        The reason for the retry, if one was given.
-    requested_by : str or None
-        The name of the user who requested the retry, or "octocat on GitHub" for the author of a pull request who is no
-        user. None if there was nobody, or the user was deleted.
-    created_at : datetime or None
-        When the retry was created, in UTC without a time zone. None for the root run.
-    attempt : int
-        The position among the attempts by run id, from 1.
-    status : str
-        One of the words of the platform's API: queued, running, pass, fail, canceled, error or incomplete.
-    tests : int
-        The number of its regression tests: the selected tests, and after its end those carried over into it.
-    passed : int
-        The number of tests that passed.
-    failed : int
-        The number of tests with the outcome fail or missing_output.
-    not_run : int
-        The number of tests without a result.
-    carried_over_from : dict of int to int
-        The number of results that were carried over into it, by the attempt that ran the tests.
-    to_carry_over : int
-        The number of results that a failed-only retry, which has not ended, gets when it completes.
-    built_commit_sha : str or None
-        The commit that was built for it, if known.
-    other_builds : list of OtherBuild
-        The carried-over results of other builds, each with ``built_commit_sha`` and ``results``, a number.
-    cause : str or None
-        Why it ended: decision, build, code, infrastructure or unknown. None if it has not ended or its results decide.
-    cause_detail : str or None
-        The message that decided the cause. Code under test can write it.
-    cause_sentence : str or None
-        The cause in one sentence for people, at most 500 characters. It may quote the message.
-    """
-
-    attempt: int
-    status: RunStatus
-    tests: int
-    passed: int
-    failed: int
-    not_run: int
-    carried_over_from: dict[int, int]
-    to_carry_over: int
-    built_commit_sha: str | None
-    other_builds: list[OtherBuild]
-    cause: CauseName | None
-    cause_detail: str | None
-    cause_sentence: str | None
-
-    @property
-    def carried_over(self) -> int:
-        """The number of results that were carried over from other attempts."""
-        return sum(self.carried_over_from.values())
+    def describe(self, run_id: int) -> Attempt:
+        """Return an attempt as it is listed."""
+        record, progress, tests = self.records[run_id], self.progress[run_id], self.tests[run_id]
+        outcomes = find_outcomes(tests).values()
+        count = Counter(outcomes)
+        cause = self.find_cause(run_id)
+        return Attempt(
+            record, attempt=self.numbers[run_id], status=derive_status(progress.stage, outcomes),
+            tests=count.total(), passed=count['pass'], failed=sum(count[outcome] for outcome in FAILED),
+            not_run=count['not_run'], carried_over_from=self._count_carried_over(run_id),
+            to_carry_over=len(self.find_origins(run_id)) if record.failed_only and progress.end is None else 0,
+            built_commit_sha=self.builds[run_id], other_builds=self.list_other_builds(run_id),
+            cause=cause and cause.name, cause_detail=cause and cause.detail, cause_sentence=cause and cause.sentence)
 
 
 @dataclass(frozen=True)
@@ -184,28 +168,11 @@ class AttemptsPage:
     run_id: int
     #: The root run of the attempts. It may have been deleted.
     root_run_id: int
-    #: The attempt whose results currently stand for the run: see :func:`choose_decisive`.
+    #: The attempt whose results currently stand for the run.
     decisive_run_id: int
     #: The number of all attempts.
     total: int
     attempts: list[Attempt]
-
-
-def choose_source_of_failed(ended: Sequence[EndedAttempt]) -> int | None:
-    """Return the attempt that ``/retry failed`` takes, of attempts in the order of their results; None if none fits."""
-    return _last([attempt for attempt in ended
-                  if attempt.has_own_result and (attempt.is_completed or attempt.has_failure)])
-
-
-def choose_decisive(ended: Sequence[EndedAttempt], newest_id: int) -> int:
-    """Return the attempt whose results currently stand for the run, of attempts in the order of their results."""
-    # A retry that is queued, running or canceled hides no result before it.
-    completed = _last([attempt for attempt in ended if attempt.has_own_result and attempt.is_completed])
-    return completed or choose_source_of_failed(ended) or _last(ended) or newest_id
-
-
-def _last(ended: Sequence[EndedAttempt]) -> int | None:
-    return ended[-1].run_id if ended else None
 
 
 def derive_status(last_stage: str | None, outcomes: Collection[Outcome] = ()) -> RunStatus:

@@ -5,7 +5,6 @@ Most runs that people retry failed because of the machine, not the code. The pla
 the progress rows, which :func:`find_cause` reads. A message that is not in the tables has the cause "unknown".
 """
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from .outcomes import RunTests
@@ -118,42 +117,6 @@ def _quote(start: str, message: str) -> str:
     return f'{start}: "{text if len(text) <= room else text[:room - 1] + "…"}."'
 
 
-@dataclass(frozen=True)
-class RunSummary:
-    """The progress of a run, and the numbers of its own results. Carried-over results do not count."""
-
-    progress: Progress
-    #: The number of regression tests that were selected when the run was created. None if it has no rows in
-    #: ``customized_test``: its selection is no longer known.
-    selected: int | None
-    #: The number of selected regression tests without a result.
-    missing: int
-    results: int
-    #: The runtime of the slowest regression test, in milliseconds.
-    longest_runtime: int
-
-    @classmethod
-    def of(cls, progress: Progress, tests: RunTests) -> 'RunSummary':
-        """Return the summary of a run."""
-        own = tests.own
-        # No worker receives a test in no category, so it counts only if it has a result. Carrying over selects tests.
-        selected = {test for test, in_category in tests.selected.items() if in_category or test in own}
-        selected -= {test for test, mark in tests.marks.items() if not mark.was_selected}
-        return cls(progress, len(selected) if tests.has_selection else None, len(selected - own), len(own),
-                   max((tests.results[test].runtime for test in own), default=0))
-
-    @property
-    def has_all_results(self) -> bool:
-        """Whether every selected test has a result. If the selection is not known, one result is enough."""
-        return bool(self.results) if self.selected is None else not self.missing
-
-    @property
-    def infrastructure_failure(self) -> Cause | None:
-        """The cause if it is an infrastructure failure."""
-        cause = find_cause(self)
-        return cause if cause is not None and IS_INFRASTRUCTURE[cause.name] else None
-
-
 def find_cancellation(progress: Progress) -> str | None:
     """Return the message of a person who canceled a run; None if nobody did."""
     # In any row, because canceling does not stop the machine, which may write more rows.
@@ -167,19 +130,19 @@ def find_row_of(cause: Cause, progress: Progress) -> ProgressRow | None:
     return next(naming, progress.end)
 
 
-def find_cause(run: RunSummary) -> Cause | None:
+def find_cause(progress: Progress, tests: RunTests) -> Cause | None:
     """Return why a run ended; None if it has not ended, or completed with all its results, regardless of later rows."""
-    progress = run.progress
-    if progress.end is None or progress.completed and run.has_all_results:
+    if progress.end is None or progress.completed and tests.has_all_results:
         return None
     cause = _read_messages(progress)
     if cause.name in ('decision', 'build'):
         return cause
-    if cause.detail == TIME_LIMIT and run.longest_runtime >= MAX_RUNTIME_OF_TEST:
+    if cause.detail == TIME_LIMIT and any(tests.results[test].has_timed_out for test in tests.own):
         return Cause('code', TIME_LIMIT, CODE_HANGS)
     # Results of a completed run are missing, unless a cancellation after its completion names a known cause.
     if progress.completed and (progress.stage != CANCELED or cause.name == 'unknown'):
-        missing = 'all' if run.selected is None else f'{run.missing} of {run.selected}'
+        selected = tests.selected_at_first
+        missing = f'{len(selected - tests.own)} of {len(selected)}' if tests.has_selection else 'all'
         return Cause.of_missing(f'{missing} {MISSING_RESULTS}')
     return cause
 

@@ -4,20 +4,28 @@ The attempts of a run, as its page and the report on it describe them.
 See docs/web-pages.rst, "The retry history", and docs/github.rst, "The report on a pull request".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .attempts import Attempt
 from .author import AuthorHint
-from .outcomes import Outcome
+from .outcomes import Outcome, RunTests, decide
 from .run import OtherBuild
 from .sentences import PHRASES, other_builds_sentence
-from .verdict import TestVerdict, Verdict
+from .verdict import AttemptOutcome, TestVerdict, Verdict
 
 #: The number of attempts that a page lists and compares in the grid. The newest are chosen.
 MAX_LISTED = 10
 #: The number of tests in the grid.
 MAX_TESTS = 50
+
+
+class Cell(NamedTuple):
+    """How a test came out in a run. A carried-over result passed or failed in another attempt."""
+
+    outcome: Outcome
+    is_carried_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,8 +36,8 @@ class GridRow:
     command: str
     #: Its verdict in words, for example "is flaky".
     phrase: str
-    #: The outcome in each run that selected the test or has a result of it.
-    outcomes: dict[int, Outcome]
+    #: A cell for each run that selected the test or has a result of it.
+    cells: dict[int, Cell]
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,8 @@ class RetryHistory:
     #: The number of attempts that are not listed.
     left_out: int
     verdict: Verdict
+    #: The tests of every attempt, by run id.
+    tests: Mapping[int, RunTests]
 
     @property
     def results(self) -> int:
@@ -70,7 +80,7 @@ class RetryHistory:
     @property
     def grid(self) -> Grid | None:
         """The grid; None if there is nothing to show in it."""
-        return build_grid(self.verdict.tests)
+        return build_grid(self.verdict.tests, self.tests)
 
     @property
     def other_builds(self) -> str:
@@ -99,8 +109,13 @@ class Report:
     author_hint: AuthorHint | None
 
 
-def build_grid(tests: Sequence[TestVerdict]) -> Grid | None:
+def build_grid(tests: Sequence[TestVerdict], of_runs: Mapping[int, RunTests]) -> Grid | None:
     """Return the grid; None while fewer than two attempts have ended, or if every test simply passed."""
+    def build_cell(regression_test_id: int, attempt: AttemptOutcome) -> Cell:
+        if attempt.outcome != 'carried_over':
+            return Cell(attempt.outcome)
+        return Cell(decide(of_runs[attempt.run_id].results[regression_test_id]), is_carried_over=True)
+
     run_ids = sorted({outcome.run_id for test in tests for outcome in test.attempts}, reverse=True)
     # In the order of the phrases, so that the most interesting tests come first.
     listed = [test for name in PHRASES for test in tests if test.verdict == name]
@@ -108,6 +123,7 @@ def build_grid(tests: Sequence[TestVerdict]) -> Grid | None:
         return None
     ran = [test for test in listed if test.verdict != 'never_ran']
     rows = [GridRow(test.regression_test_id, test.command, PHRASES[test.verdict][0],
-                    {attempt.run_id: attempt.outcome for attempt in test.attempts}) for test in ran[:MAX_TESTS]]
+                    {attempt.run_id: build_cell(test.regression_test_id, attempt) for attempt in test.attempts})
+            for test in ran[:MAX_TESTS]]
     columns = run_ids[:MAX_LISTED]
     return Grid(columns, rows, len(listed) - len(ran), len(run_ids) - len(columns), len(ran) - len(rows))

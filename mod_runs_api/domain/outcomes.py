@@ -18,35 +18,24 @@ RAN: tuple[Outcome, ...] = ('pass', *FAILED)
 
 
 class DifferingFile(NamedTuple):
-    """A file that is not identical to the one that was expected at the time, or to the one that is expected today."""
+    """A file that is not identical to the expected one."""
 
     #: Its hash.
     produced: bytes
     #: The hashes of the files that are accepted for this output, too.
     accepted: set[bytes | None]
-    #: Whether it is identical to the file that was expected at the time.
-    was_expected: bool = False
-    #: The hash of the file that is expected today; None if the test no longer has this output.
-    expected_today: bytes | None = None
 
 
 class Result(NamedTuple):
-    """The result of a test, and its outputs that are not identical to those expected at the time or today."""
+    """The result of a test, and its outputs that are not as expected."""
 
     exit_code: int | None
     expected_rc: int | None
     #: For each expected output that has no file, whether it is ignored; None if that is not known.
     outputs_without_file: Collection[bool | None] = ()
     differing: Collection[DifferingFile] = ()
-    expected_rc_today: int | None = None
-    #: In milliseconds.
-    runtime: int = 0
-
-    def judged_today(self) -> 'Result':
-        """Return the result with what is expected today in the place of what was expected at the time."""
-        differing = [file._replace(was_expected=file.produced == file.expected_today) for file in self.differing
-                     if file.expected_today is not None]
-        return self._replace(expected_rc=self.expected_rc_today, differing=differing)
+    #: Whether the test ran until the worker stopped it.
+    has_timed_out: bool = False
 
 
 def decide(result: Result) -> Outcome:
@@ -57,8 +46,7 @@ def decide(result: Result) -> Outcome:
     # Without an exit code the end of the test is unknown, whatever was expected.
     if result.exit_code is None or result.exit_code != result.expected_rc:
         return 'fail'
-    are_accepted = (file.was_expected or file.produced in file.accepted for file in result.differing)
-    return 'pass' if all(are_accepted) else 'fail'
+    return 'pass' if all(file.produced in file.accepted for file in result.differing) else 'fail'
 
 
 class Mark(NamedTuple):
@@ -70,16 +58,31 @@ class Mark(NamedTuple):
     was_selected: bool
 
 
+class Catalogue(NamedTuple):
+    """The regression tests of the platform, as they are now."""
+
+    #: The active tests.
+    active: Set[int]
+    #: The tests in a category. No worker receives any other test.
+    in_category: Set[int]
+    #: The exit code that is expected of each test.
+    expected_rc: Mapping[int, int | None]
+
+
 class RunTests(NamedTuple):
     """The tests of a run."""
 
     results: Mapping[int, Result]
-    #: Selected test → whether it is in a category.
-    selected: Mapping[int, bool]
+    #: The selected tests. Of a run without a selection, they are the active tests.
+    selected: Set[int]
+    #: The tests that are in a category now.
+    in_category: Set[int]
     #: Whether tests were selected for the run. Otherwise it ran every test, inactive ones too.
     has_selection: bool = True
     #: The results that were carried over into it, by test. A result may have been deleted since.
     marks: Mapping[int, Mark] = MappingProxyType({})
+    #: The results as they are by what is expected today; None if that was not read.
+    today: Mapping[int, Result] | None = None
 
     @property
     def own(self) -> Set[int]:
@@ -87,14 +90,29 @@ class RunTests(NamedTuple):
         return self.results.keys() - self.marks.keys()
 
     @property
+    def selected_at_first(self) -> Set[int]:
+        """The tests that were selected when the run was created. Carrying over selects further tests."""
+        # No worker receives a test in no category, so it counts only if it has a result.
+        carried_over = {test for test, mark in self.marks.items() if not mark.was_selected}
+        return (self.selected & (self.in_category | self.own)) - carried_over
+
+    @property
+    def has_all_results(self) -> bool:
+        """Whether the run itself ran every test that was selected. If the selection is not known, one is enough."""
+        return self.selected_at_first <= self.own if self.has_selection else bool(self.own)
+
+    @property
     def approved(self) -> set[int]:
         """The tests that did not pass, but have the result that is expected today: it was approved since."""
+        today = self.judged_today().results
         return {test for test, result in self.results.items()
-                if decide(result) != 'pass' and decide(result.judged_today()) == 'pass'}
+                if decide(result) != 'pass' and decide(today[test]) == 'pass'}
 
     def judged_today(self) -> 'RunTests':
-        """Return the tests with what is expected of them today."""
-        return self._replace(results={test: result.judged_today() for test, result in self.results.items()})
+        """Return the tests with what is expected of them today. It must have been read."""
+        if self.today is None:
+            raise ValueError('What is expected today was not read.')
+        return self._replace(results=self.today)
 
     @property
     def carried_over(self) -> dict[int, int]:
@@ -105,7 +123,7 @@ class RunTests(NamedTuple):
 def find_outcomes(tests: RunTests, carried_over: Collection[int] = ()) -> dict[int, Outcome]:
     """Return the outcome of each test of a run, in order."""
     # No worker receives a test in no category. Without a result, such a test is not part of the run.
-    outcomes: dict[int, Outcome] = {test: 'not_run' for test, in_category in tests.selected.items() if in_category}
+    outcomes: dict[int, Outcome] = dict.fromkeys(tests.selected & tests.in_category, 'not_run')
     # A carried-over result passed or failed by the same rule. Only the verdict names it, because it is no evidence.
     for regression_test_id, result in tests.results.items():
         outcomes[regression_test_id] = 'carried_over' if regression_test_id in carried_over else decide(result)

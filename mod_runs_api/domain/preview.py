@@ -9,24 +9,11 @@ from .retry import RetryOption
 
 @dataclass(frozen=True)
 class Preview:
-    """
-    The result of a preview: the effect of a retry of a run now (docs/api.rst, "Preview").
-
-    Attributes
-    ----------
-    run_id : int
-        The run.
-    status : str
-        Its status, as in :class:`mod_runs_api.Attempt`.
-    all : RetryOption
-        A retry of all tests.
-    failed_only : RetryOption
-        A retry of the tests that did not pass. Each option has ``test_count``, ``regression_test_ids``,
-        ``inactive_ids``, ``refusal`` and ``hint``.
-    """
+    """The effect that a retry of a run would have now (docs/api.rst, "Preview")."""
 
     run_id: int
     status: RunStatus
+    #: A retry of all tests, and one of the tests that did not pass.
     all: RetryOption
     failed_only: RetryOption
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..errors import InactiveTests, NothingFailed, Refusal, RefusedByCheck, RunNotFinished
-from .attempts import AttemptFacts, derive_status
+from .attempts import Attempts, derive_status
 from .outcomes import Outcome, RunTests, find_outcomes, list_not_passed
 from .progress import ENDED_STATUSES
 from .run import Run
@@ -126,7 +126,7 @@ class RetryFacts:
     outcomes: Mapping[int, Outcome]
     #: Whether tests were selected for the run. Otherwise it ran every test, inactive ones too.
     has_selection: bool
-    #: The full test set, in order.
+    #: The full test set, in order. Only a full retry needs it.
     full_set: Sequence[int]
     #: The tests that are active now.
     active_ids: Collection[int]
@@ -137,11 +137,11 @@ class RetryFacts:
         return cls(run.id, run.stage, find_outcomes(tests), tests.has_selection, full_set, active_ids)
 
     @classmethod
-    def of_attempt(cls, attempts: AttemptFacts, run_id: int) -> 'RetryFacts':
+    def of_attempt(cls, attempts: Attempts, run_id: int) -> 'RetryFacts':
         """Return the facts about one of the attempts of a run."""
         tests, full_set = attempts.tests[run_id], attempts.tests[attempts.run.full_set_id].selected
         return cls(run_id, attempts.progress[run_id].stage, find_outcomes(tests), tests.has_selection,
-                   sorted(full_set), attempts.active_ids)
+                   sorted(full_set), attempts.catalogue.active)
 
     @property
     def not_passed(self) -> list[int]:
@@ -151,25 +151,15 @@ class RetryFacts:
 
 @dataclass(frozen=True)
 class RetryOption:
-    """
-    One kind of retry: of all tests, or of the tests that did not pass.
+    """One kind of retry: of all tests, or of the tests that did not pass."""
 
-    Attributes
-    ----------
-    regression_test_ids : list of int
-        The tests that it would run, in order. Empty if it would be refused.
-    inactive_ids : list of int
-        The tests that it would leave out because they are inactive now, or because of which it is refused.
-    refusal : Refusal or None
-        The error that it would raise.
-    hint : str or None
-        A sentence about running these tests again, from the attempts so far and from master. None if there is nothing
-        to say, and for all tests.
-    """
-
+    #: The tests that it would run, in order. Empty if it would be refused.
     regression_test_ids: list[int]
+    #: The tests that it would leave out because they are inactive now, or because of which it is refused.
     inactive_ids: list[int]
+    #: The error that it would raise.
     refusal: Refusal | None = None
+    #: A sentence about running these tests again, from the attempts so far and from master. None for all tests.
     hint: str | None = None
 
     @property

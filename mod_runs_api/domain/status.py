@@ -7,12 +7,12 @@ A success of one run must not hide a failure of another run of the same commit.
 from collections.abc import Collection, Iterable
 from typing import Literal, NamedTuple
 
-from .attempts import AttemptFacts, derive_status
-from .causes import find_cause, is_decided
+from .attempts import Attempts, derive_status
+from .causes import is_decided
 from .outcomes import FAILED, RunTests, find_outcomes
 from .progress import COMPLETED, Progress
 
-#: What became of a status that was to be posted: GitHub has it now, did not take it, or had it before.
+#: The result of posting a success: GitHub has it now, did not take it, or had it before.
 Posting = Literal['posted', 'not taken', 'success already']
 
 
@@ -38,7 +38,16 @@ def has_passed(progress: Progress, tests: RunTests) -> bool:
     return not later.rows or not is_decided(later)
 
 
-def find_standing_against(others: Iterable[AttemptFacts], run_again: Collection[int]) -> FailedTest | None:
+def find_passed(attempts: Attempts) -> int | None:
+    """Return the attempt that ``/retry failed`` takes if it has passed; else None."""
+    source_id = attempts.source_of_failed
+    # The root run may have been deleted.
+    if source_id in attempts.progress and has_passed(attempts.progress[source_id], attempts.tests[source_id]):
+        return source_id
+    return None
+
+
+def find_standing_against(others: Iterable[Attempts], run_again: Collection[int]) -> FailedTest | None:
     """
     Return a test that stands against a success of a run; None if none does.
 
@@ -50,10 +59,10 @@ def find_standing_against(others: Iterable[AttemptFacts], run_again: Collection[
         tests = attempts.tests[run_id]
         # Only an attempt that came to its end says something. Otherwise two runs that one outage ended would wait for
         # each other.
-        cause = find_cause(attempts.summarize(run_id))
+        cause = attempts.find_cause(run_id)
         if attempts.progress[run_id].completed or cause is not None and cause.name == 'code':
             today = find_outcomes(tests.judged_today())
             for test, outcome in find_outcomes(tests).items():
-                if outcome in FAILED and today[test] in FAILED and test in attempts.active_ids - {*run_again}:
+                if outcome in FAILED and today[test] in FAILED and test in attempts.catalogue.active - {*run_again}:
                     return FailedTest(test, run_id)
     return None

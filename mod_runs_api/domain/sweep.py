@@ -12,13 +12,13 @@ The sweep ends a run if its machine was lost (:func:`is_lost`). It retries a run
 Each decision is a step, and a list of steps is the plan of a sweep.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from .. import clock
-from .causes import Cause, RunSummary, find_cancellation, find_row_of
+from .causes import IS_INFRASTRUCTURE, Cause, find_cancellation, find_cause, find_row_of
 from .outcomes import RunTests, find_outcomes, list_not_passed
 from .progress import Progress, ProgressRow, find_silence
 from .retry import RetryFacts, RetryRequest, RetryRules, request_automatically
@@ -68,7 +68,7 @@ class SignsOfLife(NamedTuple):
 class Failure(NamedTuple):
     """The failure of a run that its code did not cause."""
 
-    summary: RunSummary
+    progress: Progress
     tests: RunTests
     #: The infrastructure failure; None if all failures of the run were approved since.
     cause: Cause | None
@@ -98,7 +98,7 @@ class Candidate:
 
     def find_reason_to_wait(self, retries_allowed: int, now: datetime) -> str | None:
         """Return why the run is not retried now, if its root run may get this number of automatic retries."""
-        end = self.failure.summary.progress.end
+        end = self.failure.progress.end
         if self.newest is not None:
             return f'run {self.newest.run_id} of the same commit is newer'
         if clock.age(self.failure.row.timestamp, now) < FINAL_AFTER:
@@ -107,24 +107,23 @@ class Candidate:
             return f'the automatic retries of run {self.run.root_id} are used up'
         # In an outage, a further retry would fail like the one before.
         if self.automatic_sources and end is not None and self.newest_completion_id <= end.id:
-            return (f'run {self.run.root_id} has had an automatic retry, and no run of {self.run.platform} has '
-                    'completed with all its results since this one ended')
+            return f'no run of {self.run.platform} has completed with all its results since it ended'
         return None
 
     def plan_retry(self, rules: RetryRules, facts: RetryFacts) -> 'PlannedRetry | Step | None':
         """Return the retry of the run, or the reason to wait; None if it needs no retry, or none would help."""
-        run, cause, summary = self.run, self.failure.cause, self.failure.summary
+        run, cause = self.run, self.failure.cause
         has_unpassed = any(test in facts.active_ids for test in facts.not_passed)
         if cause is None:
             next_is_failed_only = True
         elif run.failed_only:
-            if summary.progress.completed is not None and not facts.not_passed:
+            if self.failure.progress.completed is not None and not facts.not_passed:
                 return None
             # It runs the tests again that did not pass. If all passed, only its end was lost, and it runs in full.
             next_is_failed_only = has_unpassed or not facts.outcomes.keys() & facts.active_ids
         else:
             # A run that stopped half-way is resumed.
-            next_is_failed_only = has_unpassed and summary.results > 0
+            next_is_failed_only = has_unpassed and bool(self.failure.tests.own)
         option = rules.for_automatic_retry().find_option(facts, next_is_failed_only)
         if option.refusal:
             # The tests that were approved since are inactive, so no retry makes the run green.
@@ -174,15 +173,14 @@ def is_lost(signs_of_life: Iterable[datetime | str], now: datetime, max_silence:
 
 def find_failure(progress: Progress, tests: RunTests, now: datetime) -> Failure | None:
     """Return the failure of a run that its code did not cause, if it is recent; else None."""
-    summary = RunSummary.of(progress, tests)
-    cause = summary.infrastructure_failure
-    row = None if cause is None else find_row_of(cause, progress)
+    cause = find_cause(progress, tests)
+    row = find_row_of(cause, progress) if cause is not None and IS_INFRASTRUCTURE[cause.name] else None
     if row is not None and clock.age(row.timestamp, now) <= RETRIED_FOR:
-        return Failure(summary, tests, cause, row)
+        return Failure(progress, tests, cause, row)
     completed = progress.completed
     if completed is None or clock.age(completed.timestamp, now) > HEALED_FOR or not _is_approved(progress, tests):
         return None
-    return Failure(summary, tests, None, completed)
+    return Failure(progress, tests, None, completed)
 
 
 def _is_approved(progress: Progress, tests: RunTests) -> bool:
@@ -192,8 +190,7 @@ def _is_approved(progress: Progress, tests: RunTests) -> bool:
     return progress.end is not None and find_cancellation(progress) is None and has_failed and would_pass
 
 
-def find_newest_completion(summaries: Iterable[RunSummary]) -> int:
+def find_newest_completion(progress: Iterable[Progress], tests: Mapping[int, RunTests]) -> int:
     """Return the newest progress row that completed a run with all its results; 0 if there is none."""
     # In an outage, runs may complete without results.
-    return max((summary.progress.completed.id for summary in summaries
-                if summary.progress.completed and summary.has_all_results), default=0)
+    return max((run.completed.id for run in progress if run.completed and tests[run.run_id].has_all_results), default=0)

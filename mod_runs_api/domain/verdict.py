@@ -42,64 +42,34 @@ class AttemptOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class TestVerdict:
-    """
-    The verdict of all attempts of a run together on one regression test (docs/api.rst, "Verdicts").
-
-    Attributes
-    ----------
-    regression_test_id : int
-        The test.
-    command : str
-        The command line of the test.
-    active : bool
-        Whether the test is active now.
-    verdict : str
-        One of the words of the table: passed, flaky, failing_identically and so on.
-    latest : str or None
-        The outcome in the attempt that ended last among those that ran the test: pass, fail or missing_output.
-        None if no attempt ran it.
-    attempts : sequence of AttemptOutcome
-        The ended attempts that selected the test or have a result of it, by run id, each with ``run_id``, ``attempt``
-        (its position, from 1) and ``outcome``.
-    """
+    """The verdict of all attempts of a run together on one regression test (docs/api.rst, "Verdicts")."""
 
     regression_test_id: int
     command: str
+    #: Whether the test is active now.
     active: bool
     verdict: VerdictName
+    #: The outcome in the attempt that ended last among those that ran the test. None if no attempt ran it.
     latest: Outcome | None
+    #: The ended attempts that selected the test or have a result of it, by run id.
     attempts: Sequence[AttemptOutcome]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """
-    The verdicts of all attempts of a run together (docs/api.rst, "Verdicts").
-
-    Attributes
-    ----------
-    run_id : int
-        The requested run.
-    root_run_id : int
-        The root run of the attempts. It may have been deleted.
-    attempts : list of int
-        The runs of all attempts, by run id.
-    overall : str
-        The verdict on the commit: pending, fail, unstable or pass.
-    counts : dict of str to int
-        The number of tests with each of the eight verdicts.
-    sentence : str or None
-        The verdicts in a sentence for people. None if there is nothing to say.
-    tests : list of TestVerdict
-        Every test that an attempt selected or has a result of, by id.
-    """
+    """The verdicts of all attempts of a run together (docs/api.rst, "Verdicts")."""
 
     run_id: int
+    #: The root run of the attempts. It may have been deleted.
     root_run_id: int
+    #: The runs of all attempts, by run id.
     attempts: list[int]
     overall: Overall
+    #: The number of tests with each of the eight verdicts.
     counts: dict[VerdictName, int]
+    #: The verdicts in a sentence for people. None if there is nothing to say.
     sentence: str | None
+    #: Every test that an attempt selected or has a result of, by id.
     tests: list[TestVerdict]
 
 

@@ -23,8 +23,8 @@ def retry_after_build(run_id: int) -> int | None:
     Returns
     -------
     int or None
-        The run that waits for a machine now, so that the platform can say so: the new one, or the newest run if it was
-        queued before. None if there is no such run.
+        The run that waits for a machine, so that the platform can say so. It is the new run, or the newest run if that
+        was queued before. None if there is no such run.
     """
     try:
         return retry_if_ended_by_build(extension_state(), run_id)

@@ -43,9 +43,7 @@ def listen_for_completed_runs(host: HostModels, handle: Callable[[Session, Colle
 
 def _note_completion(_mapper: Any, _connection: Any, progress: Any) -> None:
     session = object_session(progress)
-    # The platform's scheduled job writes a string.
-    status = getattr(progress.status, 'value', progress.status)
-    if session is not None and progress.test_id is not None and status == COMPLETED:
+    if session is not None and progress.test_id is not None and progress.status.value == COMPLETED:
         session.info.setdefault(COMPLETING, set()).add(int(progress.test_id))
 
 

@@ -4,7 +4,7 @@ import logging
 import traceback
 from collections.abc import Iterator
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from ..errors import MAX_MESSAGE_LENGTH
 
@@ -24,9 +24,7 @@ def describe(fault: BaseException) -> str:
 
 
 def explain(fault: BaseException) -> str:
-    """Return the kind and the message of a fault for the log, in one line. A database's message may quote values."""
-    if any(isinstance(cause, SQLAlchemyError) for cause in causes_of(fault)):
-        return kind_of(fault)
+    """Return the kind and the message of a fault that is not of the database, for the log, in one line."""
     return ' '.join(''.join(traceback.format_exception_only(fault)).split())[:MAX_MESSAGE_LENGTH]
 
 

@@ -1,5 +1,5 @@
 """
 The use cases, one per module.
 
-They share attempts, author, causes, conditions, master, status, users, validation and verdict.
+They share attempts, author, conditions, master, status, users, validation and verdict.
 """

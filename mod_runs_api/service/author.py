@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from ..database import Database
 from ..database.attempts import count_author_retries
+from ..database.outcomes import read_today
 from ..database.runs import find_newest_run
-from ..domain.attempts import AttemptFacts
+from ..domain.attempts import Attempts
 from ..domain.author import AuthorHint, find_canceled, find_unexplained
-from ..domain.causes import find_cause
 from ..domain.progress import Progress
 from ..domain.retry import RetryFacts
 from ..domain.run import Run
@@ -28,22 +28,23 @@ def count_retries_left(db: Database, settings: Settings, run: Run, attempts: Map
     return max(0, settings.retry_rules.author_retries - count_author_retries(db, run.root_id))
 
 
-def find_author_hint(db: Database, settings: Settings, facts: AttemptFacts, verdict: Verdict,
+def find_author_hint(db: Database, settings: Settings, attempts: Attempts, verdict: Verdict,
                      retries_left: int) -> AuthorHint | None:
     """Return the sentence that names the command to the author; None if the command would do nothing of use."""
     if not retries_left:
         return None
-    source_id = facts.source_of_failed
-    cause = find_cause(facts.summarize(source_id))
+    source_id = attempts.source_of_failed
+    cause = attempts.find_cause(source_id)
     is_decided = cause is not None and cause.name == 'decision'
-    if is_decided or find_canceled(facts.progress, source_id) is not None:
+    if is_decided or find_canceled(attempts.progress, source_id) is not None:
         return None
-    option = settings.retry_rules.find_option(RetryFacts.of_attempt(facts, source_id), failed_only=True)
+    option = settings.retry_rules.find_option(RetryFacts.of_attempt(attempts, source_id), failed_only=True)
     tests = {*option.regression_test_ids}
-    if not tests & facts.tests[source_id].approved:
+    today = read_today(db, {source_id: attempts.tests[source_id]}, attempts.catalogue)[source_id]
+    if not tests & today.approved:
         unexplained = find_unexplained(tests, verdict.tests)
-        _, failing_on_master = find_failing_on_master(db, facts.run, source_id, unexplained)
+        _, failing_on_master = find_failing_on_master(db, attempts, source_id, unexplained)
         if not unexplained - failing_on_master:
             return None
-    return AuthorHint.of(facts.run.platform, retries_left, cause,
+    return AuthorHint.of(attempts.run.platform, retries_left, cause,
                          has_automatic_retries=settings.automatic_retries > 0)

@@ -4,18 +4,18 @@ from functools import partial
 from typing import NamedTuple
 
 from ..database import Database
-from ..database.attempts import read_attempt_ids, read_attempts
+from ..database.attempts import read_attempt_ids
 from ..database.progress import read_progress
 from ..database.runs import find_newest_runs, find_run
 from ..database.sweep import read_automatic_sources
-from ..domain.attempts import AttemptFacts
+from ..domain.attempts import Attempts
 from ..domain.causes import is_ended_by_build
 from ..domain.retry import request_automatically
 from ..domain.run import Run
-from ..domain.status import has_passed
+from ..domain.status import find_passed
 from ..errors import RunChanged
 from ..extension import ExtensionState
-from .attempts import read_all_attempts
+from .attempts import read_attempts
 from .retry import create_retry
 from .status import post_success_again
 
@@ -45,7 +45,7 @@ class _Newest(NamedTuple):
     """The newest run of a configuration and commit, when a build has succeeded."""
 
     run_id: int
-    #: Whether it waits for a machine, and the platform may say so.
+    #: Whether it waits for a machine, and the platform may post that.
     is_waiting: bool
     #: The attempt that ``/retry failed`` would take, if it has passed.
     passed_id: int | None
@@ -53,16 +53,14 @@ class _Newest(NamedTuple):
 
 def _look_at_newest(db: Database, run_id: int) -> _Newest:
     run = find_run(db, _find_newest(db, find_run(db, run_id)))
-    attempts = read_all_attempts(db, run)
-    source_id = attempts.source_of_failed
-    passed = has_passed(attempts.progress[source_id], attempts.tests[source_id])
-    return _Newest(run.id, run.stage is None and _is_its_business(db, run, attempts), source_id if passed else None)
+    attempts = read_attempts(db, run)
+    return _Newest(run.id, run.stage is None and _may_be_announced(attempts), find_passed(attempts))
 
 
-def _is_its_business(db: Database, run: Run, attempts: AttemptFacts) -> bool:
+def _may_be_announced(attempts: Attempts) -> bool:
     """Return whether a queued run is a root run, or the retry of an attempt that its build ended."""
     # A person may cancel their own retry in the queue, and its commit would stay pending.
-    source_id = next(record.source_run_id for record in read_attempts(db, run.root_id) if record.run_id == run.id)
+    source_id = attempts.records[attempts.run.id].source_run_id
     return source_id is None or source_id in attempts.progress and is_ended_by_build(attempts.progress[source_id])
 
 

@@ -28,7 +28,7 @@ from ..domain.sentences import counted
 from ..errors import StaleRead
 from ..extension import find_extension_state
 from ..host.log import describe, log
-from .attempts import read_all_attempts
+from .attempts import read_attempts
 
 
 def complete_runs(session: Session, run_ids: Collection[int]) -> None:
@@ -69,11 +69,11 @@ def carry_over(db: Database, run_id: int) -> int:
 
 def plan_carry_over(db: Database, run: Run) -> CarryOver | None:
     """Return the results to carry over into a failed-only retry; None if it has not completed, or gets none."""
-    facts = read_all_attempts(db, run)
-    progress = facts.progress[run.id]
+    attempts = read_attempts(db, run)
+    progress = attempts.progress[run.id]
     if progress.end is None or progress.completed is None:
         return None
     reported = read_reported_files(db, run.id)
-    files = read_files(db, list(facts.progress), reported.keys()) if reported else {}
-    origins = drop_contradicted(facts.find_origins(run.id), reported, files)
+    files = read_files(db, list(attempts.progress), reported.keys()) if reported else {}
+    origins = drop_contradicted(attempts.find_origins(run.id), reported, files)
     return CarryOver(progress.completed, origins, reported) if origins else None

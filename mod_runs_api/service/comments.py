@@ -14,7 +14,7 @@ from ..errors import NothingFailed, RunNotFound, Unprocessable
 from ..extension import ExtensionState
 from ..host.github import NoAnswer, github_access, read_pull_request
 from ..host.runtime import run_page, to_external
-from .attempts import read_all_attempts
+from .attempts import read_attempts
 from .retry import create_retry
 from .status import post_success_again
 from .users import find_writer
@@ -96,5 +96,5 @@ def _find_target(db: Database, pr_nr: int, head_commit: str | None, command: Com
     commit = None if run is None or run.commit == head_commit else run.commit
     if run is None or earlier is not None or not command.failed_only:
         return _Target(run_id, commit)
-    facts = read_all_attempts(db, run)
-    return _Target(facts.source_of_failed, commit, judge_attempts(db, facts).sentence)
+    attempts = read_attempts(db, run)
+    return _Target(attempts.source_of_failed, commit, judge_attempts(db, attempts).sentence)

@@ -3,24 +3,24 @@
 from collections.abc import Collection
 
 from ..database import Database
-from ..database.attempts import read_attempt_ids
 from ..database.outcomes import read_evidence, read_tests
-from ..database.progress import read_progress
 from ..database.runs import find_newest_of_master
+from ..domain.attempts import Attempts
 from ..domain.outcomes import find_outcomes, list_not_passed
-from ..domain.run import Run
+from .attempts import read_progress_of_attempts
 
 
-def find_failing_on_master(db: Database, run: Run, attempt_id: int,
+def find_failing_on_master(db: Database, attempts: Attempts, attempt_id: int,
                            regression_test_ids: Collection[int]) -> tuple[int | None, set[int]]:
     """Return the run of master that an attempt of a run is compared with, and the tests that fail in both alike."""
+    run = attempts.run
     newest_id = None if run.is_of_master or not regression_test_ids else find_newest_of_master(db, run)
     if newest_id is None:
         return None, set()
     # The attempt that completed last.
-    attempts = read_progress(db, read_attempt_ids(db, newest_id)).values()
-    master_id = max((attempt.completed for attempt in attempts if attempt.completed), key=lambda row: row.id).run_id
-    not_passed_there = list_not_passed(find_outcomes(read_tests(db, [master_id])[master_id]))
+    progress = read_progress_of_attempts(db, newest_id).values()
+    master_id = max((attempt.completed for attempt in progress if attempt.completed), key=lambda row: row.id).run_id
+    not_passed_there = list_not_passed(find_outcomes(read_tests(db, [master_id], attempts.catalogue)[master_id]))
     failed = set(not_passed_there).intersection(regression_test_ids)
     evidence = read_evidence(db, [attempt_id, master_id], sorted(failed))
     ways = {key: of_test.way_to_fail for key, of_test in evidence.items()}

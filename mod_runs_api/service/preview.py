@@ -4,8 +4,9 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ..database import Database
+from ..database.outcomes import read_today
 from ..database.runs import find_run
-from ..domain.attempts import AttemptFacts, derive_status
+from ..domain.attempts import Attempts, derive_status
 from ..domain.preview import Preview
 from ..domain.retry import RetryFacts
 from ..domain.run import Run
@@ -13,7 +14,7 @@ from ..domain.sentences import to_hint
 from ..errors import RefusedByCheck
 from ..extension import ExtensionState
 from ..settings import Settings
-from .attempts import read_all_attempts
+from .attempts import read_attempts
 from .conditions import require_by_github, require_by_tables
 from .master import find_failing_on_master
 from .verdict import judge_attempts
@@ -32,7 +33,7 @@ def preview_retry(state: ExtensionState, run_id: int, *, asks_github: bool = Tru
 
 def _read_preview(db: Database, run_id: int, settings: Settings) -> tuple[Run, Preview]:
     run, rules = find_run(db, run_id), settings.retry_rules
-    attempts = read_all_attempts(db, run)
+    attempts = read_attempts(db, run)
     facts = RetryFacts.of_attempt(attempts, run_id)
     everything = rules.find_option(facts, failed_only=False)
     failed_only = rules.find_option(facts, failed_only=True)
@@ -47,9 +48,10 @@ def _read_preview(db: Database, run_id: int, settings: Settings) -> tuple[Run, P
     return run, preview
 
 
-def _read_hint(db: Database, attempts: AttemptFacts, regression_test_ids: Collection[int]) -> str | None:
+def _read_hint(db: Database, attempts: Attempts, regression_test_ids: Collection[int]) -> str | None:
     """Return a hint about tests that may be run again, from the attempts and from master; None if there is none."""
     run = attempts.run
-    approved = attempts.tests[run.id].approved.intersection(regression_test_ids)
-    master_id, same = find_failing_on_master(db, run, run.id, {*regression_test_ids} - approved)
+    today = read_today(db, {run.id: attempts.tests[run.id]}, attempts.catalogue)[run.id]
+    approved = today.approved.intersection(regression_test_ids)
+    master_id, same = find_failing_on_master(db, attempts, run.id, {*regression_test_ids} - approved)
     return to_hint(judge_attempts(db, attempts).tests, regression_test_ids, approved, master_id, same)

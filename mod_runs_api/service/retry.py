@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from ..database import Database
 from ..database.attempts import count_author_retries
-from ..database.outcomes import read_selected, read_tests
+from ..database.outcomes import read_catalogue, read_full_sets, read_tests
 from ..database.retry import find_retry, write_retry
-from ..database.runs import find_run, read_active
+from ..database.runs import find_run
 from ..database.transactions import Transactions
 from ..domain.author import find_canceled
 from ..domain.outcomes import RunTests
@@ -18,7 +18,7 @@ from ..errors import KeyReused, RefusedByCheck
 from ..extension import ExtensionState
 from ..host.log import log
 from ..settings import Settings
-from .attempts import read_attempts_progress
+from .attempts import read_progress_of_attempts
 from .conditions import require_by_github, require_by_tables, require_ended
 from .users import find_user_id
 from .validation import load_retry_fields, load_run_id
@@ -103,21 +103,24 @@ def _prepare(db: Database, request: RetryRequest, settings: Settings, guard: Gua
     rules = settings.retry_rules.for_automatic_retry() if request.automatic else settings.retry_rules
     # A full retry reads no outcomes, which takes 10 % of its time. It runs active tests if its run has no rows, so it
     # does not matter that ``has_selection`` is true.
-    tests = read_tests(db, [source.id])[source.id] if request.failed_only else RunTests({}, {})
-    full_set = () if request.failed_only else read_selected(db, [source.full_set_id])[source.full_set_id]
-    facts = RetryFacts.of_run(source, tests, full_set, read_active(db))
+    catalogue = read_catalogue(db)
+    if request.failed_only:
+        facts = RetryFacts.of_run(source, read_tests(db, [source.id], catalogue)[source.id], (), catalogue.active)
+    else:
+        full_set = read_full_sets(db, [source.full_set_id], catalogue)[source.full_set_id]
+        facts = RetryFacts.of_run(source, RunTests({}, set(), set()), full_set, catalogue.active)
     regression_test_ids = rules.choose_tests(facts, request.failed_only).regression_test_ids
     if request.author_login is not None:
         rules.require_author_retries_left(source, count_author_retries(db, source.root_id))
     # A comment takes the newest commit.
     if _must_meet_conditions(settings, request) and not request.by_comment:
-        require_by_tables(db, source, read_attempts_progress(db, source.root_id), settings.max_silence)
+        require_by_tables(db, source, read_progress_of_attempts(db, source.root_id), settings.max_silence)
     return PreparedRetry(source, regression_test_ids)
 
 
 def _require_retriable_by_comment(db: Database, request: RetryRequest, settings: Settings, source: Run) -> None:
     """Raise :exc:`RefusedByCheck` unless every attempt has ended and, for an author, no person canceled one."""
-    attempts = read_attempts_progress(db, source.root_id)
+    attempts = read_progress_of_attempts(db, source.root_id)
     require_ended(db, source, attempts, settings.max_silence)
     canceled_id = None if request.author_login is None else find_canceled(attempts, source.id)
     if canceled_id is not None:

@@ -5,13 +5,14 @@ from contextlib import suppress
 
 from ..database import Database
 from ..database.attempts import read_last_retried
+from ..database.outcomes import read_catalogue, read_tests
+from ..database.progress import read_progress
 from ..database.runs import read_last_ended
 from ..database.transactions import Transactions
 from ..domain.causes import Cause, find_cause
 from ..domain.statistics import CauseCounts, FlakyTests, count_flaky
 from ..domain.verdict import Verdict
 from ..errors import RunNotFound
-from .causes import read_run_summaries
 from .verdict import read_verdict
 
 #: The number of runs that are read at once. From 200 on (eq_range_index_dive_limit) MySQL and MariaDB plan a statement
@@ -29,9 +30,9 @@ def count_causes(transactions: Transactions, last: int) -> CauseCounts:
 
 
 def _find_causes(db: Database, run_ids: Sequence[int]) -> list[Cause | None]:
-    summaries = read_run_summaries(db, run_ids)
+    progress, tests = read_progress(db, run_ids), read_tests(db, run_ids, read_catalogue(db))
     # A run that has just been restarted has no end.
-    return [find_cause(summary) for summary in summaries.values() if summary.progress.end is not None]
+    return [find_cause(run, tests[run_id]) for run_id, run in progress.items() if run.end is not None]
 
 
 def list_flaky(transactions: Transactions, last: int) -> FlakyTests:

@@ -4,16 +4,16 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from ..database import Database
-from ..database.attempts import read_attempt_ids_of
-from ..database.outcomes import read_tests
+from ..database.attempts import read_records
+from ..database.outcomes import read_catalogue, read_tests, read_today
 from ..database.progress import read_progress
-from ..database.runs import find_others_of_commit, find_run, read_active, read_runs
-from ..domain.attempts import AttemptFacts
+from ..database.runs import find_others_of_commit, find_run, read_runs
+from ..domain.attempts import Attempts
 from ..domain.run import Run
-from ..domain.status import FailedTest, Posting, find_standing_against, has_passed
+from ..domain.status import FailedTest, Posting, find_passed, find_standing_against
 from ..extension import ExtensionState
 from ..host.github import post_success
-from .attempts import read_all_attempts
+from .attempts import read_attempts
 from .conditions import find_unfinished_attempt
 
 
@@ -32,23 +32,24 @@ def read_standing_against(db: Database, run_again: Mapping[int, Collection[int]]
     return {run_id: failed for run_id, failed in found.items() if failed is not None}
 
 
-def _read_attempts_of(db: Database, root_ids: Collection[int]) -> dict[int, AttemptFacts]:
-    """Return the facts about the attempts of each root run. The number of statements does not depend on theirs."""
-    run_ids = read_attempt_ids_of(db, root_ids)
-    runs = read_runs(db, [max(of_root) for of_root in run_ids.values()])
-    every_id = [run_id for of_root in run_ids.values() for run_id in of_root]
-    progress, tests, active_ids = read_progress(db, every_id), read_tests(db, every_id), read_active(db)
-    return {root_id: AttemptFacts(runs[max(of_root)], {run_id: progress[run_id] for run_id in of_root}, {},
-                                  {run_id: tests[run_id] for run_id in of_root}, active_ids)
-            for root_id, of_root in run_ids.items()}
+def _read_attempts_of(db: Database, root_ids: Collection[int]) -> dict[int, Attempts]:
+    """Return the attempts of each root run. The number of statements does not depend on theirs."""
+    records = read_records(db, root_ids)
+    runs = read_runs(db, [max(of_root) for of_root in records.values()])
+    run_ids = [run_id for of_root in records.values() for run_id in of_root]
+    progress, catalogue = read_progress(db, run_ids), read_catalogue(db)
+    tests = read_today(db, read_tests(db, run_ids, catalogue), catalogue)
+    return {root_id: Attempts(runs[max(of_root)], of_root, {run_id: progress[run_id] for run_id in of_root},
+                              {run_id: tests[run_id] for run_id in of_root}, catalogue)
+            for root_id, of_root in records.items()}
 
 
 def post_success_again(state: ExtensionState, run_id: int) -> Posting | FailedTest | None:
     """
-    Post that a run passed, if the status of its commit on GitHub lags, and return what became of it.
+    Post that a run passed, if the status of its commit on GitHub lags, and return the result.
 
-    Returns the test that stands against it, or None if the run is not the attempt whose results count, or has not
-    passed.
+    ``run_id`` is any of its attempts. The result is the test that stands against it, if there is one, and None if an
+    attempt has not ended, or the one that ``/retry failed`` takes has not passed.
     """
     # A variant may have been accepted since, or GitHub did not answer when the run ended.
     found = state.transactions.run(_find_passed, run_id, state.settings.max_silence)
@@ -56,11 +57,9 @@ def post_success_again(state: ExtensionState, run_id: int) -> Posting | FailedTe
 
 
 def _find_passed(db: Database, run_id: int, max_silence: timedelta) -> Run | FailedTest | None:
-    run = find_run(db, run_id)
-    attempts = read_all_attempts(db, run)
-    is_unfinished = find_unfinished_attempt(db, attempts.progress, max_silence) is not None
-    if is_unfinished or attempts.source_of_failed != run_id or not has_passed(
-            attempts.progress[run_id], attempts.tests[run_id]):
+    attempts = read_attempts(db, find_run(db, run_id))
+    passed_id = find_passed(attempts)
+    if passed_id is None or find_unfinished_attempt(db, attempts.progress, max_silence) is not None:
         return None
     # Nothing is run, so each test counts.
-    return read_standing_against(db, {run_id: ()}).get(run_id, run)
+    return read_standing_against(db, {passed_id: ()}).get(passed_id) or find_run(db, passed_id)

@@ -15,14 +15,14 @@ from typing import NamedTuple
 from .. import clock
 from ..database import Database
 from ..database.carry_over import find_incomplete_retries
-from ..database.outcomes import read_selected, read_tests
+from ..database.outcomes import read_catalogue, read_full_sets, read_tests, read_today
 from ..database.progress import read_progress
-from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_active, read_runs
+from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
 from ..database.sweep import (count_in_flight, find_newly_expected, read_automatic_sources, read_last_completed,
                               read_machines, read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
 from ..domain.progress import COMPLETED, ENDED_STATUSES, LOST_MACHINE, ProgressRow, sort_by_end
-from ..domain.retry import RetryFacts, RetryRequest
+from ..domain.retry import RetryFacts
 from ..domain.run import Run
 from ..domain.sentences import counted
 from ..domain.sweep import Candidate, Capacity, Failure, PlannedRetry, SignsOfLife, Step
@@ -31,9 +31,8 @@ from ..extension import ExtensionState
 from ..host.github import post_error
 from ..host.log import describe, log
 from ..settings import Settings
-from .attempts import read_attempts_progress
+from .attempts import read_progress_of_attempts
 from .carry_over import carry_over, plan_carry_over
-from .causes import read_run_summaries
 from .conditions import require_by_github, require_by_tables
 from .retry import create_retry
 from .status import read_standing_against
@@ -78,7 +77,7 @@ def _ask(state: ExtensionState, plan: _Plan, step: Step) -> Step:
 
 
 def _require_by_tables(db: Database, run: Run, max_silence: timedelta) -> None:
-    require_by_tables(db, run, read_attempts_progress(db, run.root_id), max_silence)
+    require_by_tables(db, run, read_progress_of_attempts(db, run.root_id), max_silence)
 
 
 def take_steps(state: ExtensionState, plan: Sequence[Step]) -> Iterator[Step]:
@@ -112,21 +111,19 @@ def _take(state: ExtensionState, step: Step) -> Step | None:
     if step.request is not None:
         try:
             # The plan has asked GitHub.
-            retry = create_retry(state, step.request, partial(_require_due, state.settings, step.request),
-                                 has_asked_github=True)
+            retry = create_retry(state, step.request, partial(_require_due, state.settings), has_asked_github=True)
         except KeyReused:
             return None  # It has been retried for another reason: its build has succeeded.
         return None if retry.replayed else step._replace(new_run_id=retry.new_run_id)
     return step
 
 
-def _require_due(settings: Settings, request: RetryRequest, db: Database, run: Run) -> None:
-    """Raise :exc:`RunChanged` if the tables would not plan the same retry now: GitHub was asked in between."""
+def _require_due(settings: Settings, db: Database, run: Run) -> None:
+    """Raise :exc:`RunChanged` if the tables would plan no retry of a run now: GitHub was asked in between."""
     now = clock.now()
     candidates = [candidate for candidate in _find_candidates(db, _find_failures(db, [run.id], now))
                   if candidate.find_reason_to_wait(settings.automatic_retries, now) is None]
-    planned = [step.request for step in _plan_retries(db, settings, candidates)]
-    if not any(one is not None and one.failed_only == request.failed_only for one in planned):
+    if not any(step.request for step in _plan_retries(db, settings, candidates)):
         raise RunChanged(f'Run {run.id} is not as it was when its retry was planned.', run_id=run.id)
 
 
@@ -182,10 +179,10 @@ def _plan_retries(db: Database, settings: Settings, candidates: Collection[Candi
     """Return the steps that retry candidates without a reason to wait, or the reasons that the tests give."""
     if not candidates:
         return []
-    full_sets = read_selected(db, list({candidate.run.full_set_id for candidate in candidates}))
-    active_ids = read_active(db)
+    catalogue = read_catalogue(db)
+    full_sets = read_full_sets(db, {candidate.run.full_set_id for candidate in candidates}, catalogue)
     planned = [candidate.plan_retry(settings.retry_rules, RetryFacts.of_run(
-        candidate.run, candidate.failure.tests, full_sets[candidate.run.full_set_id], active_ids))
+        candidate.run, candidate.failure.tests, full_sets[candidate.run.full_set_id], catalogue.active))
         for candidate in candidates]
     retries = [retry for retry in planned if isinstance(retry, PlannedRetry)]
     standing_against = read_standing_against(db, {retry.run_id: retry.regression_test_ids for retry in retries})
@@ -239,7 +236,8 @@ def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, ma
 
 def _find_failures(db: Database, run_ids: Sequence[int], now: datetime) -> dict[int, Failure]:
     """Return those of the runs that failed recently for a reason other than their code, by run id."""
-    progress, tests = read_progress(db, run_ids), read_tests(db, run_ids)
+    progress, catalogue = read_progress(db, run_ids), read_catalogue(db)
+    tests = read_today(db, read_tests(db, run_ids, catalogue), catalogue)
     failures = ((run_id, sweep.find_failure(progress[run_id], tests[run_id], now)) for run_id in run_ids)
     return {run_id: failure for run_id, failure in failures if failure is not None}
 
@@ -257,7 +255,7 @@ def _find_candidates(db: Database, failures: Mapping[int, Failure]) -> list[Cand
 def _add_newest_completions(db: Database, candidates: Sequence[Candidate]) -> list[Candidate]:
     """Add the newest completion of its platform to each candidate that needs it."""
     needing = [candidate for candidate in candidates if candidate.automatic_sources]
-    ends = sort_by_end(candidate.failure.summary.progress for candidate in needing)
+    ends = sort_by_end(candidate.failure.progress for candidate in needing)
     completions = {platform: _find_newest_completion(db, platform, ends[0].id)
                    for platform in {candidate.run.platform for candidate in needing}}
     return [replace(candidate, newest_completion_id=completions.get(candidate.run.platform, 0))
@@ -277,4 +275,5 @@ def _read_capacities(db: Database, settings: Settings, now: datetime,
 def _find_newest_completion(db: Database, platform: str, progress_id: int) -> int:
     """Return the newest row, after a progress row, that completed a run of a platform with all its results; or 0."""
     run_ids = read_last_completed(db, platform, progress_id, COMPLETED_RUNS_READ)
-    return sweep.find_newest_completion(read_run_summaries(db, run_ids).values())
+    progress, tests = read_progress(db, run_ids), read_tests(db, run_ids, read_catalogue(db))
+    return sweep.find_newest_completion(progress.values(), tests)

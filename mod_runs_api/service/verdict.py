@@ -6,35 +6,36 @@ from collections.abc import Sequence
 from ..database import Database
 from ..database.outcomes import read_evidence
 from ..database.runs import find_run, read_command_lines
-from ..domain.attempts import AttemptFacts, number_attempts
+from ..domain.attempts import Attempts
 from ..domain.outcomes import Evidence, find_outcomes
 from ..domain.progress import sort_by_results
 from ..domain.sentences import to_sentence
 from ..domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
-from .attempts import read_all_attempts
+from .attempts import read_attempts
 
 
 def read_verdict(db: Database, run_id: int) -> Verdict:
     """Return the verdicts of all attempts of a run together. Raises :exc:`RunNotFound`."""
-    return judge_attempts(db, read_all_attempts(db, find_run(db, run_id)))
+    return judge_attempts(db, read_attempts(db, find_run(db, run_id)))
 
 
-def judge_attempts(db: Database, facts: AttemptFacts) -> Verdict:
+def judge_attempts(db: Database, attempts: Attempts) -> Verdict:
     """Return the verdicts of all attempts together."""
-    run_ids = list(facts.progress)
-    numbers = number_attempts(run_ids)
-    places = {run_id: place for place, run_id in enumerate(sort_by_results(facts.progress.values()))}
+    run_ids = list(attempts.progress)
+    numbers, builds = attempts.numbers, attempts.builds
+    places = {run_id: place for place, run_id in enumerate(sort_by_results(attempts.progress.values()))}
     by_test: dict[int, list[AttemptOutcome]] = {}
     for run_id in run_ids:
-        for regression_test_id, outcome in find_outcomes(facts.tests[run_id], facts.tests[run_id].marks).items():
+        for regression_test_id, outcome in find_outcomes(attempts.tests[run_id], attempts.tests[run_id].marks).items():
             outcomes = by_test.setdefault(regression_test_id, [])
             if run_id in places:
-                outcomes.append(AttemptOutcome(run_id, numbers[run_id], places[run_id], facts.builds[run_id], outcome))
+                outcomes.append(AttemptOutcome(run_id, numbers[run_id], places[run_id], builds[run_id], outcome))
     _add_evidence(db, run_ids, by_test)
     commands = read_command_lines(db, list(by_test))
-    tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in facts.active_ids, outcomes)
+    tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in attempts.catalogue.active,
+                   outcomes)
              for regression_test_id, outcomes in sorted(by_test.items())]
-    return Verdict(facts.run.id, facts.run.root_id, run_ids, judge_commit(tests, facts.progress.values()),
+    return Verdict(attempts.run.id, attempts.run.root_id, run_ids, judge_commit(tests, attempts.progress.values()),
                    count_verdicts(tests), to_sentence(tests), tests)
 
 

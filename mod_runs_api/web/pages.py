@@ -37,11 +37,6 @@ def anybody_may_retry() -> bool:
     return bool(extension_state().settings.retry_roles)
 
 
-def user_id() -> int | None:
-    """Return the id of the user who is logged in. The script stores requests under it."""
-    return getattr(logged_in_user(), 'id', None)
-
-
 def csrf_token() -> str:
     """Return the CSRF token of the current session. The dialog sends it back."""
     from flask_wtf.csrf import generate_csrf
@@ -90,4 +85,4 @@ def asset_url(filename: str) -> str:
 #: ``runs_api`` in the macros.
 GLOBALS: dict[str, Any] = {'max_reason_length': MAX_REASON_LENGTH, **{function.__name__: function for function in (
     anybody_may_retry, asset_url, author_hint, csrf_token, first_use_on_page, regression_test_page, retry_history,
-    retry_url, run_page, run_page_pattern, user_id)}}
+    retry_url, run_page, run_page_pattern)}}

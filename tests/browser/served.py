@@ -16,6 +16,9 @@ from sqlalchemy import func, select
 
 from mod_runs_api import retry_run
 
+#: The conditions are on. One of them is that every attempt has ended.
+CHECKED = {'RUNS_API_CHECKS': True}
+
 
 @dataclass(frozen=True)
 class Site:
@@ -26,8 +29,6 @@ class Site:
     run_id: int
     #: The requests for retries that have come: the method, whether there was a cookie, and the answer's status.
     asked: SimpleQueue[tuple[str, bool, int]]
-    #: Why the check of RUNS_API_BEFORE_RETRY refuses every retry, if it does.
-    objections: list[str]
 
     def page_of(self, run_id):
         """Return the address of a run's page."""
@@ -74,9 +75,7 @@ class Site:
 @contextmanager
 def served(folder, settings):
     """Serve the miniature, with some settings, on a database of its own in a folder while the block lasts."""
-    objections: list[str] = []
-    app = create_app(f'sqlite:///{folder}/miniature.db', RUNS_API_BEFORE_RETRY=lambda source: ' '.join(objections),
-                     **settings)
+    app = create_app(f'sqlite:///{folder}/miniature.db', **settings)
     with app.app_context():
         run_id = seed.seed_demo().run_id
     asked: SimpleQueue[tuple[str, bool, int]] = SimpleQueue()
@@ -90,7 +89,7 @@ def served(folder, settings):
     app.wsgi_app = at_once(app.wsgi_app)  # type: ignore[assignment,method-assign]
     try:
         with demo.serving(app, 0) as address:
-            yield Site(app, address, run_id, asked, objections)
+            yield Site(app, address, run_id, asked)
     finally:
         dispose(app)
 

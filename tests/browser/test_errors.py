@@ -9,10 +9,11 @@ from mod_regression.models import RegressionTest
 from sqlalchemy import update
 
 from .chromium import TIMEOUTS, focused, hold, landed, open_dialog, send
+from .served import CHECKED
 
-AGAIN = 'No answer came from the server. Send it again: only one run is created, even if the first request arrived.'
+AGAIN = ('No answer came from the server. '
+         'Send it again unchanged: only one run is created, even if the first request arrived.')
 TOO_OLD = 'This page is too old, or you were logged out. Reload this page, and log in if asked.'
-KEPT = ' Your choice and reason are kept.'
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def refused(page):
     return dialog.get_by_role('alert').inner_text()
 
 
-def change(site, statement):
+def update_rows(site, statement):
     """Change rows while the page is open."""
     with site.app.app_context():
         db.session.execute(statement)
@@ -78,24 +79,6 @@ def test_without_an_answer_it_can_be_sent_again_and_makes_one_run(site, filled, 
     assert len(keys) == 2 and len(set(keys)) == 1
 
 
-def test_another_retry_after_a_lost_answer_is_refused_once(site, filled):
-    filled.route('**/retry', lose_the_answer, times=1)
-    filled.get_by_label('Reason').fill('something else')
-    send(filled)
-    filled.get_by_text(AGAIN).wait_for()
-    filled.get_by_label('Reason').fill('flaky VM')
-    send(filled)
-    filled.get_by_text('Your earlier request did arrive').wait_for()
-    assert refused(filled) == (
-        'Your earlier request did arrive, and created a run with the choices that you had made by then. '
-        'Reload the page to see it, or send again to create another run.')
-    assert site.runs == 2
-
-    send(filled)
-
-    landed(filled, site, 2)
-
-
 def test_an_answer_that_does_not_come_in_time_is_given_up(filled):
     filled.clock.install()
     filled.evaluate(TIMEOUTS)
@@ -121,18 +104,6 @@ def cancel(page):
     page.get_by_role('button', name='Cancel').click()
 
 
-def cancel_after_429_and_401(page):
-    """Leave the dialog after an answer was lost and the same request was refused twice."""
-    lose_an_answer(page)
-    statuses = [401, 429]
-    page.route('**/retry', lambda route: route.fulfill(status=statuses.pop()), times=2)
-    while statuses:
-        with page.expect_response('**/retry'):
-            send(page)
-        refused(page)
-    page.get_by_role('button', name='Cancel').click()
-
-
 def escape_while_it_sends(page):
     """Leave the dialog before the answer to a retry that arrives."""
     page.route('**/retry', lambda route: route.fetch(), times=1)
@@ -141,146 +112,137 @@ def escape_while_it_sends(page):
     page.keyboard.press('Escape')
 
 
-def reload(page):
-    """Leave the page after an answer was lost."""
-    lose_an_answer(page)
-    page.reload()
+@pytest.mark.parametrize('leave', [cancel, escape_while_it_sends])
+def test_a_request_without_an_answer_is_kept_when_its_dialog_is_left(site, filled, keys, leave):
+    from playwright.sync_api import expect
+    leave(filled)
 
-
-def assert_kept(site, page, keys):
-    """Check that the dialog has the request again, which makes one run however often it is sent."""
-    open_dialog(page)
-    assert page.locator('[value=all]:focus').is_checked()
-    assert page.get_by_label('Reason').input_value() == 'flaky VM'
-    assert page.get_by_text('This is your earlier request. If you send it again, only one run is').is_visible()
-    send(page)
-
-    landed(page, site)
+    open_dialog(filled)
+    assert filled.locator('[value=all]:focus').is_checked()
+    assert filled.get_by_label('Reason').input_value() == 'flaky VM'
+    expect(filled.get_by_role('dialog')).to_have_accessible_description(
+        'It is queued again as a new run. This run and its results stay as they are. '
+        'The dialog begins with your earlier request. If you send it unchanged, only one run is created.')
+    send(filled)
+    landed(filled, site)
     assert len(set(keys)) == 1
 
 
-def assert_not_kept(page):
-    """Check that the dialog has nothing of an earlier request."""
-    open_dialog(page)
-    assert page.locator('[value=failed]:focus').is_checked()
-    assert page.get_by_label('Reason').input_value() == ''
-    assert page.get_by_text('This is your earlier request.').is_hidden()
-
-
-@pytest.mark.parametrize('leave', [cancel, cancel_after_429_and_401, escape_while_it_sends, reload])
-def test_a_request_without_an_answer_is_kept_when_its_dialog_is_left(site, filled, keys, leave):
-    leave(filled)
-
-    assert_kept(site, filled, keys)
-
-
-@pytest.mark.parametrize('way', ['a link', 'the back cache'])
-def test_a_request_belongs_to_its_user_whoever_logs_in_in_the_same_tab(site, filled, keys, way):
+@pytest.mark.parametrize('change', [
+    lambda page: page.get_by_label('Reason').fill('another VM'),
+    lambda page: page.get_by_label('only the 3 that did not pass').check()], ids=['reason', 'choice'])
+def test_with_a_changed_reason_or_choice_it_is_another_request(site, filled, keys, change):
     lose_an_answer(filled)
-    filled.goto(f'{site.address}/account/login?name=carol')
-    if way == 'a link':
-        filled.goto(site.page)
-    else:
-        filled.go_back(wait_until='commit')
-        filled.get_by_text('carol').wait_for()
-    assert_not_kept(filled)
+    change(filled)
 
-    filled.goto(f'{site.address}/account/login?name=alice')
-    filled.goto(site.page)
-    assert_kept(site, filled, keys)
-
-
-def test_a_page_from_the_back_cache_does_not_offer_a_request_that_was_answered_since(site, filled):
-    lose_an_answer(filled)
-    filled.evaluate('() => { window.isSame = true; }')
-    filled.goto(f'{site.address}/test/')
-    open_dialog(filled, f'Retry run {site.run_id}')
-    send(filled)
-    landed(filled, site)
-
-    for address in (f'{site.address}/test/', site.page):
-        filled.go_back(wait_until='commit')
-        assert filled.url == address
-
-    assert filled.evaluate('() => window.isSame')
-    assert_not_kept(filled)
-
-
-@pytest.mark.parametrize('too_old', ['token', 'session'])
-def test_a_reload_mends_a_page_that_is_too_old_and_keeps_the_reason(site, filled, keys, too_old):
-    if too_old == 'token':
-        filled.evaluate('() => { document.querySelector("dialog").dataset.csrfToken = "too old"; }')
-    else:
-        filled.context.clear_cookies()
-    send(filled)
-    assert refused(filled) == TOO_OLD + KEPT
-
-    filled.reload()
-
-    if too_old == 'session':
-        filled.goto(f'{site.address}/account/login?name=alice')
-        filled.goto(site.page)
-    assert_kept(site, filled, keys)
-
-
-@pytest.fixture(params=['getItem', 'setItem'])
-def broken_storage(request, page):
-    """Break the browser's storage: it reads or writes nothing."""
-    page.evaluate('(method) => { Storage.prototype[method] = () => { throw new DOMException("denied"); }; }',
-                  request.param)
-
-
-@pytest.mark.usefixtures('broken_storage')
-def test_a_request_without_an_answer_is_kept_if_the_browser_stores_nothing(site, filled, keys):
-    cancel(filled)
-
-    assert_kept(site, filled, keys)
-
-
-def test_a_request_is_forgotten_after_an_hour(site, filled, keys):
-    filled.clock.install()
-    cancel(filled)
-    filled.clock.fast_forward(3_601_000)
-
-    assert_not_kept(filled)
     send(filled)
 
     landed(filled, site, 2)
     assert len(set(keys)) == 2
 
 
-def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(site, filled):
-    cancel(filled)
-    site.objections.append('A retry is queued.')
+def test_a_request_keeps_its_key_while_another_one_is_sent(site, filled, keys):
+    lose_an_answer(filled)
+    filled.get_by_label('only the 3 that did not pass').check()
+    filled.route('**/retry', lambda route: route.abort(), times=1)
+    with filled.expect_event('requestfailed'):
+        send(filled)
+    filled.get_by_role('button', name=f'Retry run {site.run_id}').wait_for()
+    filled.get_by_label('all 9 tests').check()
+
+    send(filled)
+
+    landed(filled, site)
+    first, other, last = keys
+    assert first == last != other
+
+
+def assert_empty(page):
+    """Check that the dialog is as it begins, whether it is open or not."""
+    assert page.locator('[value=failed]').is_checked()
+    assert page.locator('textarea').input_value() == ''
+    assert page.get_by_text('earlier request').locator('visible=true').count() == 0
+
+
+def test_a_page_that_is_left_forgets_what_was_sent_and_written(site, filled):
+    lose_an_answer(filled)
+    filled.evaluate('() => { window.isSame = true; }')
+    filled.goto(f'{site.address}/account/login?name=carol')
+
+    filled.go_back(wait_until='commit')
+
+    assert filled.evaluate('() => window.isSame'), 'The browser has loaded the page again.'
+    assert filled.get_by_role('dialog').is_hidden()
+    assert_empty(filled)
+    open_dialog(filled)
+    assert_empty(filled)
+
+
+def test_after_a_reload_the_next_press_makes_a_second_run(site, filled):
+    lose_an_answer(filled)
+
+    filled.reload()
+
+    open_dialog(filled)
+    send(filled)
+    landed(filled, site, 2)
+
+
+def assert_nothing_can_be_sent(page):
+    """Check that the open dialog has neither a reason nor a button for it."""
+    assert page.get_by_role('dialog').locator('[type=submit]').is_disabled()
+    assert page.get_by_label('Reason').is_hidden()
+    assert page.get_by_text('0 of 255 characters').is_hidden()
+
+
+@pytest.mark.parametrize('settings', [CHECKED])
+def test_if_conditions_are_on_the_preview_after_a_reload_names_the_run_that_was_made(site, filled):
+    lose_an_answer(filled)
+
+    filled.reload()
 
     filled.get_by_role('button', name='Retry this run').click()
-    filled.get_by_text('Running all tests is not possible. A retry is queued. '
-                       'Your earlier request may be the reason, and can be sent again.').wait_for()
+    for tests in ('all', 'only the failed'):
+        filled.get_by_role('group').get_by_text(f'Running {tests} tests is not possible. Run {site.run_id + 1}, '
+                                                'an attempt of the same run, is still queued.').wait_for()
+    assert_nothing_can_be_sent(filled)
+
+
+@pytest.mark.parametrize('settings', [CHECKED])
+def test_an_earlier_request_may_be_sent_although_the_run_that_it_made_refuses_it(site, filled):
+    cancel(filled)
+
+    filled.get_by_role('button', name='Retry this run').click()
+    text = (f'Running all tests is not possible. Run {site.run_id + 1}, an attempt of the same run, is still queued. '
+            'Your earlier request may be the reason, and can be sent again unchanged.')
+    filled.get_by_role('group').get_by_text(text).wait_for()
+    assert filled.get_by_role('status').inner_text() == text
     assert filled.get_by_label('only those that did not pass').is_hidden()
+    assert filled.get_by_label('Reason').input_value() == 'flaky VM'
     send(filled)
 
     landed(filled, site)
 
 
+@pytest.mark.parametrize('settings', [CHECKED])
 def test_an_earlier_request_that_is_refused_cannot_be_sent_again(site, filled, keys):
     filled.route('**/retry', lambda route: route.abort(), times=1)
     send(filled)
     assert refused(filled) == AGAIN
     filled.get_by_role('button', name='Cancel').click()
-    site.objections.append('The build is gone.')
+    site.retry(site.run_id)
     filled.get_by_role('button', name='Retry this run').click()
-    filled.get_by_text('Your earlier request may be the reason').wait_for()
+    filled.get_by_role('group').get_by_text('Your earlier request may be the reason').wait_for()
     send(filled)
 
-    filled.get_by_role('alert').get_by_text('The build is gone.').wait_for()
-    assert filled.locator('[type=submit]').is_disabled()
-    assert focused(filled) == 'Cancel'
+    filled.get_by_role('alert').get_by_text('an attempt of the same run, is still queued.').wait_for()
+    assert_nothing_can_be_sent(filled)
     assert filled.get_by_text('earlier request').locator('visible=true').count() == 0
-    filled.keyboard.press('Enter')
-    site.objections.clear()
+    filled.keyboard.press('Escape')
+    site.work()
     open_dialog(filled)
     send(filled)
-    landed(filled, site)
+    landed(filled, site, 2)
     assert len(set(keys)) == 2
 
 
@@ -293,26 +255,54 @@ def test_after_a_final_answer_to_the_preview_nothing_can_be_sent(page, happens, 
     page.get_by_role('button', name='Retry this run').click()
 
     page.get_by_role('alert').get_by_text(sentence, exact=True).wait_for()
-    assert page.locator('[type=submit]').is_disabled()
+    assert_nothing_can_be_sent(page)
     assert page.get_by_text('could not be loaded').count() == 0
 
 
+@pytest.mark.parametrize('settings', [CHECKED])
+def test_on_a_queued_run_a_key_that_was_for_the_reason_does_nothing(site, page):
+    page.goto(site.page_of(site.add_run()))
+    held = hold(page)
+    page.get_by_role('button', name='Retry this run').click()
+    page.get_by_label('Reason').press_sequentially('flaky')
+    held[0].continue_()
+    page.get_by_text('Running all tests is not possible.').wait_for()
+
+    for key in ('Space', 'Enter'):
+        page.keyboard.press(key)
+
+    assert_nothing_can_be_sent(page)
+    assert focused(page) == 'Retry run 2'
+    page.keyboard.press('Tab')
+    assert focused(page) == 'Cancel'
+
+
+def test_a_page_that_is_too_old_is_mended_by_a_reload(site, filled):
+    filled.evaluate('() => { document.querySelector("dialog").dataset.csrfToken = "too old"; }')
+    send(filled)
+    assert refused(filled) == TOO_OLD
+
+    filled.reload()
+
+    open_dialog(filled)
+    send(filled)
+    landed(filled, site)
+
+
 @pytest.mark.parametrize('happens, sentence', [
-    (lambda site, page: page.context.clear_cookies(), TOO_OLD + KEPT),
-    (lambda site, page: change(site, update(User).where(User.name == 'alice').values(role=Role.user)),
+    (lambda site, page: page.context.clear_cookies(), TOO_OLD),
+    (lambda site, page: update_rows(site, update(User).where(User.name == 'alice').values(role=Role.user)),
      'Your role does not have permission to run tests.'),
-    (lambda site, page: change(site, update(RegressionTest).values(active=False)),
+    (lambda site, page: update_rows(site, update(RegressionTest).values(active=False)),
      'Some of the tests to run are inactive now: 1, 2, 3, 4, 5, 6, 7, 8, 9.'),
-    (lambda site, page: site.objections.append('The build is gone.'), 'The build is gone.'),
 ])
 def test_a_refusal_of_the_server_is_a_sentence(site, filled, happens, sentence):
     happens(site, filled)
-    runs = site.runs
 
     send(filled)
 
     assert refused(filled) == sentence
-    assert site.runs == runs
+    assert site.runs == 1
 
 
 def error(code, message='As the API says it.', **details):
@@ -336,7 +326,7 @@ SEND_AGAIN = AGAIN.removeprefix('No answer came from the server. ')
     (413, '<h1>A proxy</h1>', NOT_OF_THE_API.format(413) + TRY_AGAIN),
     (502, 'null', NOT_OF_THE_API.format(502) + SEND_AGAIN),
     (504, '{"message": "The upstream server timed out."}', NOT_OF_THE_API.format(504) + SEND_AGAIN),
-    (401, '<h1>A proxy</h1>', TOO_OLD + KEPT),
+    (401, '<h1>A proxy</h1>', TOO_OLD),
     (202, '<h1>A proxy</h1>', AGAIN),
 ])
 def test_every_answer_has_its_sentence_and_may_be_sent_again(site, filled, keys, status, body, sentence):

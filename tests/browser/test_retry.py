@@ -117,18 +117,6 @@ def test_that_the_numbers_of_tests_have_arrived_is_announced(dialog):
     assert dialog.get_by_role('status').inner_text() == 'The numbers of tests are loaded.'
 
 
-def test_numbers_of_tests_that_arrive_late_leave_the_announcement_that_it_is_sending(page):
-    # With times=2, Playwright would let the second request go.
-    held = hold(page, times=3)
-    page.get_by_role('button', name='Retry this run').click()
-    with page.expect_request(lambda request: request.method == 'POST'):
-        send(page)
-    held[0].continue_()
-    page.get_by_label('all 9 tests').wait_for()
-
-    assert page.get_by_role('status').inner_text() == 'Sending…'
-
-
 def test_the_dialog_says_what_is_known_of_the_failed_tests(site, visit):
     new = site.retry(site.run_id, failed_only=True)
     site.work(2)
@@ -183,6 +171,21 @@ def test_the_dialog_begins_with_the_failed_tests_unless_they_cannot_be_run(site,
     with page.expect_request(lambda request: request.method == 'POST') as request:
         send(page)
     assert request.value.post_data_json == {'failed_only': kind != 'failed'}
+
+
+@pytest.mark.parametrize('kind', [None, 'failed'])
+def test_a_preview_that_arrives_late_leaves_the_announcement_that_it_is_sending(site, visit, kind):
+    page = visit('alice')
+    page.goto(site.page_of(refuse(kind, site) if kind else site.run_id))
+    # With times=2, Playwright would let the second request go.
+    held = hold(page, times=3)
+    page.get_by_role('button', name='Retry this run').click()
+    with page.expect_request(lambda request: request.method == 'POST'):
+        send(page)
+    held[0].continue_()
+    page.get_by_text('Loading the numbers of tests…').wait_for(state='hidden')
+
+    assert page.get_by_role('status').inner_text() == 'Sending…'
 
 
 @pytest.mark.parametrize('chosen', ['all 9 tests', 'only the 3 that did not pass'])

@@ -6,7 +6,7 @@ import pytest
 from browser.chromium import focused, hold, tab_to
 from on_platform.protocol import CRASH, PASSWORD, differs
 
-from .conftest import open_dialog
+from .conftest import open_dialog, serve
 
 #: The choices. Their numbers follow once they are known, unless the choice is refused.
 ALL, FAILED = 'All tests', 'Only those that did not pass'
@@ -127,41 +127,36 @@ def test_an_error_of_the_api_itself_is_no_lost_answer(page):
     alert.get_by_text('The platform hit an internal error. Try again shortly.', exact=True).wait_for()
 
 
-def leave(page, way):
-    """Send a retry whose answer does not reach the dialog, and leave the dialog in one of several ways."""
-    def answer(route):
-        if way in ('401', '429'):
-            route.fulfill(status=int(way), json={})
-        elif way != 'Escape while it sends':
-            route.abort()
-
-    answer_posts(page, answer)
+def lose(page, status=None):
+    """Send a retry of all tests with a reason. It arrives, but its answer is lost, or is another one."""
+    answer_posts(page, lambda route: route.fulfill(status=status, json={}) if status else route.abort())
     dialog = open_dialog(page)
     dialog.get_by_role('radio', name=f'{ALL} — 5 would run').check()
     dialog.get_by_label('Reason').fill('flaky VM')
-    with page.expect_request(lambda request: request.method == 'POST'):
-        submit(dialog)
-    if way == '401':
-        page.get_by_label('Email').wait_for()
-        page.unroute('**/retry')
-        return
-    if way != 'Escape while it sends':
+    submit(dialog)
+    if status != 401:
         dialog.get_by_role('alert').get_by_text(re.compile('did not answer|Rate limited')).wait_for()
-    if way != 'not at all':
-        page.keyboard.press('Escape')
-        dialog.wait_for(state='detached')
+    return dialog
+
+
+def leave(page, dialog):
+    """Leave the dialog. Requests are answered by the platform from now on."""
+    page.keyboard.press('Escape')
+    dialog.wait_for(state='detached')
     page.unroute('**/retry')
-    if way == 'reload':
-        page.reload()
 
 
-@pytest.mark.parametrize('way', ['Escape', 'Escape while it sends', 'reload', '429', '401'])
-def test_a_request_that_may_have_made_a_run_is_kept_when_its_dialog_is_left(story, visit, red, people, way):
-    page = visit(f'/runs/{red}', signed_in=False)
-    sign_in(page, 'cora')
-    leave(page, way)
-    if way == '401':
-        sign_in(page, 'cora')
+def begins_anew(page):
+    """Open the dialog, which knows nothing of an earlier request, and return it."""
+    dialog = open_dialog(page)
+    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run', checked=True).wait_for()
+    assert dialog.get_by_text('your earlier request').count() == 0
+    return dialog
+
+
+@pytest.mark.parametrize('status', [None, 429])
+def test_a_request_that_may_have_made_a_run_is_kept_when_its_dialog_is_left(story, page, red, status):
+    leave(page, lose(page, status))
 
     dialog = open_dialog(page)
     dialog.get_by_text('This is your earlier request. If you send it again, only one run is made.').wait_for()
@@ -174,73 +169,51 @@ def test_a_request_that_may_have_made_a_run_is_kept_when_its_dialog_is_left(stor
     page.get_by_text('This is the run of your earlier request').wait_for()
 
 
-def test_a_request_belongs_to_its_user(story, visit, red, people):
-    page = visit(f'/runs/{red}', signed_in=False)
-    sign_in(page, 'cora')
-    leave(page, '401')
-    sign_in(page, 'dora')
-    dialog = open_dialog(page)
-    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run', checked=True).wait_for()
-    assert dialog.get_by_text('your earlier request').count() == 0
-    assert dialog.get_by_label('Reason').input_value() == ''
-
-    page.evaluate('() => localStorage.removeItem("sp-session")')
+def test_after_a_reload_the_same_press_makes_a_second_run(story, page, red):
+    leave(page, lose(page))
     page.reload()
-    sign_in(page, 'cora')
-    dialog = open_dialog(page)
-    dialog.get_by_text('This is your earlier request. If you send it again, only one run is made.').wait_for()
-    assert dialog.get_by_label('Reason').input_value() == 'flaky VM'
-    submit(dialog)
-    landed(page, story, red)
 
-
-def test_a_page_from_the_back_cache_does_not_remember_a_request(story, page, red):
-    address = page.url
-    leave(page, 'not at all')
-    page.evaluate('() => { window.isKept = true; }')
-    # Other documents, one of which sends the request again.
-    page.goto(address.replace(f'/{red}', ''))
-    page.goto(address)
-    submit(open_dialog(page))
-    landed(page, story, red)
-
-    for _ in range(3):
-        page.go_back(wait_until='commit')
-    assert page.evaluate('() => window.isKept')
-    page.get_by_role('dialog').wait_for(state='detached')
-    dialog = open_dialog(page)
-    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run', checked=True).wait_for()
-    assert dialog.get_by_text('your earlier request').count() == 0
-    assert dialog.get_by_label('Reason').input_value() == ''
-
-
-def test_a_request_is_kept_for_an_hour(story, page, red):
-    leave(page, 'Escape')
-    page.evaluate('() => { const now = Date.now(); Date.now = () => now + 3_601_000; }')
-
-    dialog = open_dialog(page)
-    dialog.get_by_role('radio', name=f'{FAILED} — 2 would run', checked=True).wait_for()
-    assert dialog.get_by_text('This is your earlier request').count() == 0
+    dialog = begins_anew(page)
     dialog.get_by_role('radio', name=f'{ALL} — 5 would run').check()
+    dialog.get_by_label('Reason').fill('flaky VM')
     submit(dialog)
     landed(page, story, red, 2)
 
 
-def test_an_earlier_request_may_be_sent_although_the_preview_refuses_it(story, page, red):
-    leave(page, 'Escape')
-    refusal = {'test_count': 0, 'refusal': {'message': 'A retry is queued.', 'details': {}}}
-    page.route('**/retry', lambda route: route.continue_() if route.request.method == 'POST' else route.fulfill(
-        json={'all': refusal, 'failed_only': refusal}))
-    dialog = open_dialog(page)
+def test_a_session_that_ends_takes_its_requests_with_it(red, visit, people):
+    page = visit(f'/runs/{red}', signed_in=False)
+    sign_in(page, 'cora')
+    lose(page, 401)
+    page.get_by_label('Email').wait_for()
+    page.unroute('**/retry')
+    sign_in(page, 'cora')
 
-    dialog.get_by_role('status').get_by_text('The run that your earlier request made may be the reason.').wait_for()
-    assert dialog.get_by_role('radio', name=ALL, checked=True).is_visible()
-    # Another reason is another request, which the refusal is for.
-    dialog.get_by_label('Reason').fill('another')
-    assert dialog.get_by_role('button', name='Run again').is_disabled()
-    dialog.get_by_label('Reason').fill('flaky VM')
-    submit(dialog)
-    landed(page, story, red)
+    assert begins_anew(page).get_by_label('Reason').input_value() == ''
+
+
+def test_signing_out_in_another_tab_forgets_requests_in_this_one(page, people, built):
+    leave(page, lose(page))
+    with page.context.new_page() as other:
+        serve(other, built)
+        other.goto(page.url)
+        other.get_by_role('complementary').hover()
+        other.get_by_title('Sign out').click()
+        sign_in(other, 'dora')
+        other.get_by_role('button', name='Run again').wait_for()
+
+    begins_anew(page)
+
+
+def test_a_page_from_the_back_cache_remembers_neither_request_nor_reason(page):
+    dialog = lose(page)
+    page.evaluate('() => { window.isKept = true; }')
+    page.goto(page.url.rpartition('/')[0])
+    page.go_back(wait_until='commit')
+
+    assert page.evaluate('() => window.isKept')
+    dialog.wait_for(state='detached')
+    page.unroute('**/retry')
+    assert begins_anew(page).get_by_label('Reason').input_value() == ''
 
 
 @pytest.mark.parametrize('details', [
@@ -381,8 +354,6 @@ def run_of(story, state):
         run_id = story.complete(story.retry(run_id), failing)
     if state == 'a test is inactive':
         story.rows.set('regression_test', tests[2], active=False)
-    if state == 'the build is gone':
-        story.process.call('lose_build', commit=story.run(run_id)['commit'])
     return run_id
 
 
@@ -390,8 +361,7 @@ def run_of(story, state):
     ('red twice', [f'{ALL} — 3 would run', f'{FAILED} — 1 would run'], [], 'in the same way'),
     ('green', [f'{ALL} — 3 would run'], [FAILED], 'nothing to run again'),
     ('queued', [f'{ALL} — 3 would run'], [FAILED], 'is still queued'),
-    ('a test is inactive', [f'{FAILED} — 1 would run'], [ALL], r'inactive now: \d+\.$'),
-    ('the build is gone', [], [FAILED, ALL], 'build')])
+    ('a test is inactive', [f'{FAILED} — 1 would run'], [ALL], r'inactive now: \d+\.$')])
 def test_the_dialog_offers_and_refuses_as_the_preview_does(story, visit, state, offered, refused, words):
     dialog = open_dialog(visit(f'/runs/{run_of(story, state)}'))
 
@@ -401,7 +371,7 @@ def test_the_dialog_offers_and_refuses_as_the_preview_does(story, visit, state, 
         assert radio.is_enabled() == (name in offered), name
         # The failed tests are chosen, if that is possible.
         assert radio.is_checked() == (name in offered[-1:]), name
-    assert dialog.get_by_role('button', name='Run again').is_enabled() == bool(offered)
+    assert dialog.get_by_role('button', name='Run again').is_enabled()
 
 
 def test_the_dialog_says_how_many_tests_would_be_left_out(story, visit):
@@ -440,6 +410,7 @@ def test_after_a_final_answer_to_the_preview_nothing_can_be_sent(page, status, d
     dialog.get_by_role('status').get_by_text(words, exact=True).wait_for()
     assert dialog.get_by_role('button', name='Run again').is_disabled()
     assert dialog.get_by_role('button', name='Try again').count() == 0
+    assert dialog.get_by_label('Reason').count() == 0
 
 
 @pytest.mark.parametrize('code', [429, 503])

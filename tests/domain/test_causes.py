@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from support.messages import LOST_MACHINE, NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
-from mod_runs_api.domain.causes import IS_INFRASTRUCTURE, Cause, CauseName, RunSummary, find_cause, is_ended_by_build
+from mod_runs_api.domain.causes import IS_INFRASTRUCTURE, Cause, CauseName, find_cause, is_ended_by_build
 from mod_runs_api.domain.outcomes import Mark, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.statistics import CauseCounts
@@ -25,14 +25,15 @@ def progress(*rows):
                         for number, (status, message) in enumerate(written, 1)])
 
 
-def summary(*rows, selected=3, missing=2, results=1, runtime=0):
-    """Return the summary of a run that has these rows, by default with one result of three."""
-    return RunSummary(progress(*rows), selected, missing, results, runtime)
+def run_tests(ran=1, *, has_selection=True, has_timed_out=False):
+    """Return three selected tests, of which some ran."""
+    result = Result(0, 0, has_timed_out=has_timed_out)
+    return RunTests(dict.fromkeys(range(1, ran + 1), result), {1, 2, 3}, {1, 2, 3}, has_selection)
 
 
-def find(*rows, **numbers):
+def find(*rows, **options):
     """Return the cause of a run that has these rows, without the sentence."""
-    cause = find_cause(summary(*rows, **numbers))
+    cause = find_cause(progress(*rows), run_tests(**options))
     assert cause
     return cause.name, cause.detail
 
@@ -42,12 +43,12 @@ def find(*rows, **numbers):
     [], [TIME_LIMIT, TIME_LIMIT], ['Cancelling tests as Github Action(s) failed'], ['Canceled by admin'],
     ['A new word'], ['completed']])
 def test_a_run_that_completed_whole_has_no_cause_whatever_came_before_and_after(earlier, later):
-    assert find_cause(summary(*STARTED, earlier, 'completed', *later, missing=0, results=3)) is None
+    assert find_cause(progress(*STARTED, earlier, 'completed', *later), run_tests(3)) is None
 
 
 def test_a_run_that_has_not_ended_has_no_cause():
     for rows in ([], STARTED, ['preparation', 'Canceled by user', 'testing']):
-        assert find_cause(summary(*rows)) is None, rows
+        assert find_cause(progress(*rows), run_tests()) is None, rows
 
 
 #: The rows of runs that lack results, by the cause; the message that decides is the last, unless it is given.
@@ -89,31 +90,37 @@ def test_the_cause_is_the_first_line_of_the_table_that_fits(expected):
         assert find(*rows) == (expected, rows[-1] if detail is None else detail), rows
 
 
-def test_a_run_is_summarized_by_its_own_results_and_its_original_selection():
+@pytest.mark.parametrize('message', ['Build failed: …', 'PR closed'])
+def test_the_message_of_a_completed_row_may_name_the_cause_of_missing_results_too(message):
+    rows = [ProgressRow(1, 1, 'completed', message, datetime(2026, 11, 24))]
+
+    assert find_cause(Progress(1, rows), run_tests()) == Cause.of_message(message)
+
+
+def test_the_own_results_of_the_original_selection_decide():
     # Test 2 is carried over, and 3 was selected by that. No worker receives 4, which is in no category, or 5.
     marks = {2: Mark(9, was_selected=True), 3: Mark(9, was_selected=False)}
-    results = {1: Result(0, 0, runtime=7), 2: Result(0, 0, runtime=9), 3: Result(0, 0), 4: Result(1, 0)}
-    selected = {1: True, 2: True, 3: True, 4: False, 5: False, 6: True}
+    results = {1: Result(0, 0), 2: Result(0, 0, has_timed_out=True), 3: Result(0, 0), 4: Result(1, 0)}
+    tests = RunTests(results, {1, 2, 3, 4, 5, 6}, {1, 2, 3, 6}, marks=marks)
 
-    found = RunSummary.of(progress(*COMPLETED), RunTests(results, selected, marks=marks))
-
-    assert (found.selected, found.missing, found.results, found.longest_runtime) == (4, 2, 2, 7)
-    assert RunSummary.of(progress(), RunTests(results, selected, has_selection=False)).selected is None
+    assert find_cause(progress(*COMPLETED), tests) == Cause.of_missing('2 of 4 results are missing')
+    assert find_cause(progress(*STARTED, TIME_LIMIT), tests) == Cause.of_message(TIME_LIMIT)
+    assert find_cause(progress(*COMPLETED), tests._replace(selected={1, 3, 4, 5})) is None
 
 
 def test_each_cause_is_said_to_be_an_infrastructure_failure_or_not():
     assert [*IS_INFRASTRUCTURE] == [*get_args(CauseName)]
 
 
-@pytest.mark.parametrize(('message', 'runtime', 'expected'), [
-    (TIME_LIMIT, 600_000, 'code'), (TIME_LIMIT, 599_999, 'infrastructure'), (OUT_OF_ORDER, 600_000, 'infrastructure')])
-def test_a_test_of_ten_minutes_says_that_the_code_hangs_if_the_time_ran_out(message, runtime, expected):
-    assert find(*STARTED, message, runtime=runtime) == (expected, message)
+@pytest.mark.parametrize(('message', 'has_timed_out', 'expected'), [
+    (TIME_LIMIT, True, 'code'), (TIME_LIMIT, False, 'infrastructure'), (OUT_OF_ORDER, True, 'infrastructure')])
+def test_a_test_of_ten_minutes_says_that_the_code_hangs_if_the_time_ran_out(message, has_timed_out, expected):
+    assert find(*STARTED, message, has_timed_out=has_timed_out) == (expected, message)
 
 
 def test_without_rows_of_its_selection_one_result_makes_a_completed_run_whole():
-    assert find_cause(summary(*COMPLETED, selected=None, missing=0, results=1)) is None
-    assert find(*COMPLETED, selected=None, missing=0, results=0) == ('infrastructure', 'all results are missing')
+    assert find_cause(progress(*COMPLETED), run_tests(1, has_selection=False)) is None
+    assert find(*COMPLETED, ran=0, has_selection=False) == ('infrastructure', 'all results are missing')
 
 
 def test_causes_are_counted_by_name_and_by_message():
@@ -146,16 +153,20 @@ def test_the_build_did_not_end_a_run_that_waits_has_completed_or_was_ended_other
     assert not is_ended_by_build(progress(*rows))
 
 
-def test_a_message_of_a_row_that_does_not_cancel_says_nothing_about_the_build():
-    written = [('testing', FAILED), ('canceled', TIME_LIMIT)]
+@pytest.mark.parametrize(('written', 'is_expected'), [
+    # A message of a row that does not cancel says nothing about the build. A canceled one does wherever it is.
+    ([('testing', FAILED), ('canceled', TIME_LIMIT)], False),
+    ([('canceled', FAILED), ('testing', ''), ('canceled', TIME_LIMIT)], True)])
+def test_any_canceled_row_says_that_the_build_ended_the_run_and_no_other_row_does(written, is_expected):
+    rows = [ProgressRow(1, number, status, message, datetime(2026, 11, 24))
+            for number, (status, message) in enumerate(written, 1)]
 
-    assert not is_ended_by_build(Progress(1, [ProgressRow(1, number, *row, datetime(2026, 11, 24))
-                                              for number, row in enumerate(written, 1)]))
+    assert is_ended_by_build(Progress(1, rows)) == is_expected
 
 
-@pytest.mark.parametrize(('rows', 'numbers', 'sentence'), [
+@pytest.mark.parametrize(('rows', 'options', 'sentence'), [
     ([*STARTED, TIME_LIMIT], {}, 'The run exceeded the time limit.'),
-    ([*STARTED, TIME_LIMIT], {'runtime': 600_000},
+    ([*STARTED, TIME_LIMIT], {'has_timed_out': True},
      'The code hangs: one test ran for ten minutes, and the run exceeded the time limit.'),
     ([NOT_VISIBLE, NOT_RAN], {}, 'GitHub did not show the build yet, so no test ran.'),
     ([*STARTED, ''], {}, 'The worker gave up.'),
@@ -164,8 +175,8 @@ def test_a_message_of_a_row_that_does_not_cancel_says_nothing_about_the_build():
     (['Cancelling tests as Github Action(s) failed'], {},
      'The build failed, or waits for an approval: "Cancelling tests as Github Action(s) failed."'),
     (COMPLETED, {}, 'The run completed, but 2 of 3 results are missing.')])
-def test_the_sentence_says_what_is_known_and_no_more(rows, numbers, sentence):
-    cause = find_cause(summary(*rows, **numbers))
+def test_the_sentence_says_what_is_known_and_no_more(rows, options, sentence):
+    cause = find_cause(progress(*rows), run_tests(**options))
 
     assert cause and cause.sentence == sentence
 

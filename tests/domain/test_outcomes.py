@@ -34,48 +34,38 @@ def test_exit_code_and_outputs_decide_the_outcome_of_a_result(result, outcome):
     assert decide(result) == outcome
 
 
-def then(produced, today, accepted=()):
-    """Return a file that was expected at the time, for an output that is expected to be something today, or is gone."""
-    return DifferingFile(produced, {*accepted}, was_expected=True, expected_today=today)
-
-
-@pytest.mark.parametrize(('result', 'is_approved'), [
-    # exit code, expected exit code, outputs without a file, files that differ, the exit code that is expected today
-    (Result(1, 0, [], [], 1), True), (Result(1, 0, [], [], 0), False), (Result(1, 0, [], [], None), False),
-    (Result(None, 0, [], [], None), False),
-    (Result(0, 0, [], [DifferingFile(b'new', set(), False, b'new')], 0), True),
-    (Result(0, 0, [], [DifferingFile(b'new', set(), False, b'newer')], 0), False),
-    # The test no longer has the output.
-    (Result(0, 0, [], [DifferingFile(b'new', set(), False, None)], 0), True),
-    # One output was approved, and another is expected to be something else by now, or accepted.
-    (Result(1, 0, [], [then(b'old', b'new')], 1), False), (Result(1, 0, [], [then(b'old', b'new', [b'old'])], 1), True),
-    (Result(1, 0, [], [then(b'old', None)], 1), True),
+@pytest.mark.parametrize(('then', 'today', 'is_approved'), [
+    (Result(1, 0), Result(1, 1), True), (Result(1, 0), Result(1, 0), False), (Result(1, 0), Result(1, None), False),
+    (Result(0, 0, [], [WRONG]), Result(0, 0), True), (Result(0, 0, [], [WRONG]), Result(0, 0, [], [ACCEPTED]), True),
+    # One output was approved, and another is expected to be something else by now.
+    (Result(1, 0), Result(1, 1, [], [WRONG]), False), (Result(0, 0, [], [WRONG]), Result(0, 0, [], [WRONG]), False),
     # A test that passes was not approved, and an output without a file is not.
-    (Result(0, 0, [], [], 0), False), (Result(0, 0, [], [ACCEPTED], 0), False),
-    (Result(1, 0, [EXPECTED], [], 1), False),
-    (Result(1, 0, [IGNORED], [], 1), True)])
-def test_a_failure_was_approved_since_if_its_result_passes_by_what_is_expected_today(result, is_approved):
-    assert RunTests({7: result}, {}).approved == ({7} if is_approved else set())
+    (Result(0, 0), Result(0, 0), False), (Result(0, 0, [], [ACCEPTED]), Result(0, 0), False),
+    (Result(1, 0, [EXPECTED]), Result(1, 1, [EXPECTED]), False),
+    (Result(1, 0, [IGNORED]), Result(1, 1, [IGNORED]), True)])
+def test_a_failure_was_approved_since_if_its_result_passes_by_what_is_expected_today(then, today, is_approved):
+    assert RunTests({7: then}, set(), {7}, today={7: today}).approved == ({7} if is_approved else set())
+
+
+def test_nothing_is_judged_by_what_is_expected_today_unless_that_was_read():
+    with pytest.raises(ValueError, match='not read'):
+        RunTests({7: Result(1, 0)}, set(), {7}).judged_today()
 
 
 def test_a_selected_test_without_a_result_did_not_run():
-    assert find_outcomes(RunTests({1: Result(0, 0)}, {2: True})) == {1: 'pass', 2: 'not_run'}
+    assert find_outcomes(RunTests({1: Result(0, 0)}, {2}, {1, 2})) == {1: 'pass', 2: 'not_run'}
 
 
 def test_a_test_in_no_category_is_part_of_a_run_only_if_it_has_a_result():
-    assert find_outcomes(RunTests({}, {1: False})) == {}
-    assert find_outcomes(RunTests({1: Result(0, 0)}, {1: False})) == {1: 'pass'}
-
-
-def test_a_result_counts_whether_the_test_was_selected_or_not():
-    assert find_outcomes(RunTests({1: Result(0, 0), 2: Result(0, 0)}, {1: True})) == {1: 'pass', 2: 'pass'}
+    assert find_outcomes(RunTests({}, {1}, {2})) == {}
+    assert find_outcomes(RunTests({1: Result(0, 0)}, set(), {2})) == {1: 'pass'}
 
 
 def test_only_a_result_is_carried_over():
-    tests = RunTests({1: Result(1, 0), 2: Result(1, 0)}, {3: True})
+    tests = RunTests({1: Result(1, 0), 2: Result(1, 0)}, {3}, {1, 2, 3})
 
     assert find_outcomes(tests, {2, 3}) == {1: 'fail', 2: 'carried_over', 3: 'not_run'}
 
 
 def test_the_tests_are_in_order():
-    assert list(find_outcomes(RunTests({3: Result(0, 0), 1: Result(0, 0)}, {4: True, 2: True}))) == [1, 2, 3, 4]
+    assert list(find_outcomes(RunTests({3: Result(0, 0), 1: Result(0, 0)}, {4, 2}, {1, 2, 3, 4}))) == [1, 2, 3, 4]

@@ -3,16 +3,16 @@
 import pytest
 from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
 
-from mod_runs_api.domain.attempts import AttemptFacts
-from mod_runs_api.domain.outcomes import Result, RunTests
+from mod_runs_api.domain.attempts import AttemptRecord, Attempts
+from mod_runs_api.domain.outcomes import Catalogue, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
-from mod_runs_api.domain.status import FailedTest, find_standing_against, has_passed
+from mod_runs_api.domain.status import FailedTest, find_passed, find_standing_against, has_passed
 
 from .test_retry import run
 
-GREEN, RED = Result(0, 0, expected_rc_today=0), Result(1, 0, expected_rc_today=0)
-#: It failed at the time and passes today, and the other way round.
-APPROVED, RED_TODAY = Result(1, 0, expected_rc_today=1), Result(0, 0, expected_rc_today=1)
+#: Results by what was expected at the time, and by what is expected today.
+GREEN, RED = (Result(0, 0), Result(0, 0)), (Result(1, 0), Result(1, 0))
+APPROVED, RED_TODAY = (Result(1, 0), Result(1, 1)), (Result(0, 0), Result(0, 1))
 COMPLETED = ('completed', '')
 FAILED_BUILD = ('canceled', 'Cancelling tests as Github Action(s) failed')
 
@@ -25,7 +25,9 @@ def progress(rows, run_id=5, first_id=1):
 
 def run_tests(*results, selected=2):
     """Return some selected tests, of which the first ones have results."""
-    return RunTests(dict(enumerate(results, 1)), dict.fromkeys(range(1, selected + 1), True))
+    then, today = ({test: result[number] for test, result in enumerate(results, 1)} for number in (0, 1))
+    selection = {*range(1, selected + 1)}
+    return RunTests(then, selection, selection, today=today)
 
 
 @pytest.mark.parametrize(('rows', 'is_expected'), [
@@ -55,13 +57,23 @@ def test_a_run_of_which_a_test_did_not_pass_or_that_ran_none_has_not_passed(test
 def attempts(*of_runs, first_id=8, active=(1, 2)):
     """Return the attempts of root run 8: the progress and the tests of each."""
     ids = range(first_id, first_id + len(of_runs))
-    return AttemptFacts(
-        run(), {run_id: progress(rows, run_id, 10 * run_id) for run_id, (rows, _) in zip(ids, of_runs)}, {},
-        {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, set(active))
+    return Attempts(
+        run(), {run_id: AttemptRecord(run_id) for run_id in ids},
+        {run_id: progress(rows, run_id, 10 * run_id) for run_id, (rows, _) in zip(ids, of_runs)},
+        {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({*active}, {1, 2}, {}))
+
+
+@pytest.mark.parametrize(('of_runs', 'passed_id'), [
+    ([([COMPLETED], run_tests(GREEN, GREEN)), ([], run_tests())], 8),
+    ([([COMPLETED], run_tests(GREEN, GREEN)), ([COMPLETED], run_tests(GREEN, RED))], None),
+    # No attempt fits, and the root run was deleted.
+    ([([FAILED_BUILD], run_tests())], None)])
+def test_the_attempt_that_counts_may_have_passed(of_runs, passed_id):
+    assert find_passed(attempts(*of_runs)) == passed_id
 
 
 ONE_RED = run_tests(GREEN, RED)
-HANGS = RunTests({2: Result(1, 0, runtime=600_000, expected_rc_today=0)}, {2: True})
+HANGS = run_tests(GREEN, (Result(1, 0, has_timed_out=True), Result(1, 0)))
 
 
 @pytest.mark.parametrize(('others', 'failed'), [

@@ -6,7 +6,6 @@ import pytest
 from support.messages import NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
 from mod_runs_api import clock
-from mod_runs_api.domain.causes import RunSummary
 from mod_runs_api.domain.outcomes import Mark, Outcome, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryFacts, RetryRules
@@ -22,9 +21,8 @@ NOW = datetime(2026, 11, 24, 12)
 LIMIT = 4 * HOUR
 #: `INCOMPLETE`: results of two of its three tests are missing.
 FAILED, INCOMPLETE = [('canceled', TIME_LIMIT)], [('completed', '')]
-#: Results that passed, and that failed: by what was expected at the time, and by what is expected today.
-GREEN, APPROVED = Result(0, 0, expected_rc_today=0), Result(1, 0, expected_rc_today=1)
-RED_TODAY, RED_STILL = Result(0, 0, expected_rc_today=1), Result(1, 0, expected_rc_today=0)
+#: Results that passed, and that failed: by what was expected at the time, and by the exit code that is expected today.
+GREEN, APPROVED, RED_TODAY, RED_STILL = (Result(0, 0), 0), (Result(1, 0), 1), (Result(0, 0), 1), (Result(1, 0), 0)
 HEALED = {'rows': INCOMPLETE, 'results': (APPROVED, GREEN, GREEN)}
 
 
@@ -36,12 +34,9 @@ def progress(rows, *, run_id=5, ago=HOUR):
 
 def run_tests(results):
     """Return three selected tests, of which the first ones have results."""
-    return RunTests(dict(enumerate(results, 1)), dict.fromkeys((1, 2, 3), True))
-
-
-def summary(rows, *, run_id=5, ago=HOUR, results=1):
-    """Return the summary of a run of three tests that has these progress rows, and some results."""
-    return RunSummary.of(progress(rows, run_id=run_id, ago=ago), run_tests([GREEN] * results))
+    then = {test: result for test, (result, _) in enumerate(results, 1)}
+    today = {test: result._replace(expected_rc=code) for test, (result, code) in enumerate(results, 1)}
+    return RunTests(then, {1, 2, 3}, {1, 2, 3}, today=today)
 
 
 def candidate(*, rows=FAILED, ago=HOUR, results=(GREEN,), newest=None, automatic=(), completion=0, **changes):
@@ -80,7 +75,7 @@ def test_no_other_end_is_a_failure_that_a_sweep_retries(rows):
 
 
 def test_code_that_hangs_is_no_failure_that_a_sweep_retries():
-    assert find_failure(progress(FAILED), run_tests([Result(0, 0, runtime=600_000)]), NOW) is None
+    assert find_failure(progress(FAILED), run_tests([(Result(0, 0, has_timed_out=True), 0)]), NOW) is None
 
 
 def test_approved_failures_are_retried_after_the_day_for_missing_results():
@@ -113,8 +108,7 @@ def test_a_run_with_approved_failures_is_found_for_a_week_unless_a_person_stoppe
     assert bool(find_failure(progress(rows), run_tests([APPROVED, GREEN, GREEN]), NOW)) == is_found
 
 
-NO_COMPLETION_SINCE = ('run 3 has had an automatic retry, and no run of linux has completed with all its results since '
-                       'this one ended')
+NO_COMPLETION_SINCE = 'no run of linux has completed with all its results since it ended'
 
 
 @pytest.mark.parametrize(('found', 'reason'), [
@@ -203,11 +197,13 @@ def test_a_planned_retry_is_automatic_and_waits_if_another_run_stands_against_it
 
 
 def test_only_a_run_with_all_its_results_is_a_completion():
-    whole, late = summary(INCOMPLETE, run_id=1, results=3), summary([*FAILED, *INCOMPLETE], run_id=2, results=3)
-    others = [summary(INCOMPLETE, run_id=3), summary(FAILED, run_id=4, results=3), summary([], run_id=5)]
+    whole, late, incomplete = (progress(rows, run_id=run_id) for run_id, rows in (
+        (1, INCOMPLETE), (2, [*FAILED, *INCOMPLETE]), (3, INCOMPLETE)))
+    others = [incomplete, progress(FAILED, run_id=4), progress([], run_id=5)]
+    tests = {run_id: run_tests([GREEN] * (1 if run_id == 3 else 3)) for run_id in range(1, 6)}
 
-    assert find_newest_completion([]) == find_newest_completion(others) == 0
-    assert find_newest_completion([late, whole, *others]) == 21
+    assert find_newest_completion([], {}) == find_newest_completion(others, tests) == 0
+    assert find_newest_completion([late, whole, *others], tests) == 21
 
 
 @pytest.mark.parametrize(('capacity', 'reason'), [

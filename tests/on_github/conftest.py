@@ -38,6 +38,22 @@ def github(github):
 
 
 @pytest.fixture
+def while_github_is_asked(github, monkeypatch):
+    """Have something happen once while GitHub is asked for the builds of a retry."""
+    look = github.get_artifacts
+
+    def let(happen):
+        def look_later():
+            monkeypatch.setattr(github, 'get_artifacts', look)
+            happen()
+            return look()
+
+        monkeypatch.setattr(github, 'get_artifacts', look_later)
+
+    return let
+
+
+@pytest.fixture
 def make_run(tests):
     """Add runs of the two tests, of which the first passed; by default completed ones, as the webhook makes them."""
     def make(platform=TestPlatform.linux, *, stages=seed.COMPLETED, commit=COMMIT, **configuration):

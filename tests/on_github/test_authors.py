@@ -17,8 +17,6 @@ from support.histories import end, finish
 from support.statements import record_statements
 from support.visitor import Visitor
 
-from mod_runs_api import list_attempts
-
 OCTOCAT = {'comment.user.id': AUTHOR, 'comment.user.login': 'octocat'}
 
 
@@ -43,7 +41,8 @@ def make_retry(outcome):
 # The retry
 
 
-def test_an_author_whom_the_platform_does_not_know_runs_the_failed_tests_again(by_author, linux, tests, rows, caplog):
+def test_an_author_whom_the_platform_does_not_know_runs_the_failed_tests_again(
+        by_author, attempts, linux, tests, rows, caplog):
     caplog.set_level(logging.INFO)
 
     new_run_id = make_retry(by_author('/retry linux failed because the VM froze'))
@@ -51,23 +50,23 @@ def test_an_author_whom_the_platform_does_not_know_runs_the_failed_tests_again(b
     row = rows.one('run_retry')
     assert (row['run_id'], row['author_login'], row['user_id']) == (new_run_id, 'octocat', None)
     assert rows.selection(new_run_id) == [tests[1].id]
-    assert list_attempts(linux.id)[1].requested_by == 'octocat on GitHub'
+    assert attempts(linux).json['data'][1]['requested_by'] == 'octocat on GitHub'
     assert 'for no user, the author octocat on GitHub' in caplog.text
 
 
-def test_an_author_who_is_a_user_without_a_role_is_the_requester_and_an_owner(by_author, linux, rows):
+def test_an_author_who_is_a_user_without_a_role_is_the_requester_and_an_owner(by_author, attempts, linux, rows):
     octocat = seed.user('Octo', Role.user, github_login='OctoCat')
 
     new_run_id = make_retry(by_author())
 
     assert rows.one('run_retry')['user_id'] == octocat.id
     assert rows.owners(new_run_id) == [octocat.id]
-    assert list_attempts(linux.id)[1].requested_by == 'Octo'
+    assert attempts(linux).json['data'][1]['requested_by'] == 'Octo'
     # The platform blanks the name of a deactivated user.
     for name in ('', f'Anonymous {octocat.id}'):
         octocat.name = name
         db.session.commit()
-        assert list_attempts(linux.id)[1].requested_by == 'octocat on GitHub'
+        assert attempts(linux).json['data'][1]['requested_by'] == 'octocat on GitHub'
 
 
 def test_an_author_retries_a_run_as_often_as_the_setting_says_even_if_retries_are_deleted(
@@ -98,16 +97,8 @@ def test_an_author_who_has_used_up_the_retries_still_gets_the_status_of_a_run_th
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTHOR_RETRIES': 1}])
-def test_an_author_cannot_use_more_retries_while_github_looks_for_the_build(
-        by_author, github, linux, rows, monkeypatch):
-    look = github.get_artifacts
-
-    def comment_again():
-        monkeypatch.setattr(github, 'get_artifacts', look)
-        end(make_retry(by_author()))
-        return look()
-
-    monkeypatch.setattr(github, 'get_artifacts', comment_again)
+def test_an_author_cannot_use_more_retries_while_github_is_asked(by_author, linux, rows, while_github_is_asked):
+    while_github_is_asked(lambda: end(make_retry(by_author())))
 
     assert [refusal.message for refusal in by_author().refusals] == [
         'The author of this pull request has retried this run 1 time already. Ask a maintainer to retry it.']
@@ -128,24 +119,12 @@ def test_retries_of_users_of_the_other_platform_and_of_an_older_first_run_use_up
     assert [retry.run_id for retry in by_author().retries] == [reopened.id]
 
 
-def test_an_author_who_asks_for_all_tests_is_answered_with_the_right_command(by_author, linux, rows):
-    assert by_author('/retry linux').reply == (
-        '- `Only maintainers may run all tests. Write "/retry linux failed" to run those that did not pass.`')
-    assert rows.retries == []
-
-
 def test_retries_of_retries_use_up_the_number_of_the_first_run(by_author, linux, tests, told):
     for _ in range(2):
         newest = finish(make_retry(by_author()), tests[1:], failed=tests[1:])
     # The attempt that would be retried is itself a retry.
     assert [refusal.run_id for refusal in by_author().refusals] == [newest]
     assert told(linux) == ''
-
-
-def test_the_pull_request_of_a_deleted_account_has_no_author(by_author, linux, rows):
-    assert by_author(**{'issue.user': None}).ignored == (
-        'The GitHub account octocat belongs to no user of this platform.')
-    assert rows.retries == []
 
 
 @pytest.mark.parametrize(('association', 'is_answered'), [
@@ -337,6 +316,19 @@ def test_the_author_is_not_told_if_all_failures_are_the_same_each_time(told, by_
     retry = finish(make_retry(by_author()), tests[1:], failed=tests[1:])
 
     assert (told(first), told(find(retry))) == ('', '')
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTHOR_RETRIES': 2, 'RUNS_API_INACTIVE_TESTS': 'drop'}])
+def test_the_author_is_not_told_because_of_an_approved_test_that_is_inactive(told, by_author, make_run, tests):
+    first = make_run(stages=())
+    finish(first.id, tests, failed=tests)
+    retry = finish(make_retry(by_author()), tests, failed=tests)
+    tests[1].expected_rc = 139
+    assert told(find(retry)) == TOLD.format('1 time')
+
+    tests[1].active = False
+
+    assert told(find(retry)) == ''
 
 
 def test_the_author_is_not_told_if_all_failures_are_the_same_on_master(told, make_run, tests):

@@ -14,7 +14,7 @@ from support.histories import end, finish
 from support.messages import NOT_VISIBLE
 from support.statements import before_statements, fail, record_statements
 
-from mod_runs_api import list_attempts, retry_run
+from mod_runs_api import retry_run
 from mod_runs_api.github import retry_after_build
 
 FAILED = 'Cancelling tests as Github Action(s) failed'
@@ -71,29 +71,14 @@ def find_waiting(rows):
     return report
 
 
-@pytest.fixture
-def while_github_is_asked(github, monkeypatch):
-    """Have something happen while GitHub is asked about the build."""
-    look = github.get_artifacts
-
-    def let(happen):
-        def look_later():
-            monkeypatch.setattr(github, 'get_artifacts', look)
-            happen()
-            return look()
-
-        monkeypatch.setattr(github, 'get_artifacts', look_later)
-
-    return let
-
-
-def test_a_run_that_its_build_ended_is_retried_by_nobody_with_all_its_tests(succeed, canceled, rows, tests, caplog):
+def test_a_run_that_its_build_ended_is_retried_by_nobody_with_all_its_tests(
+        succeed, attempts, canceled, rows, tests, caplog):
     made, = succeed(canceled)
 
     assert (made['source_run_id'], made['failed_only'], made['user_id'], made['automatic']) == (canceled.id, 0, None, 1)
     assert rows.selection(made['run_id']) == [test.id for test in tests]
-    attempt = list_attempts(canceled.id)[1]
-    assert (attempt.reason, attempt.automatic, attempt.requested_by) == (
+    attempt = attempts(canceled).json['data'][1]
+    assert (attempt['reason'], attempt['automatic'], attempt['requested_by']) == (
         'Automatic: the build has succeeded', True, None)
     assert f'run {canceled.id} is retried as run {made["run_id"]} with 2 tests, automatically' in caplog.text
 
@@ -200,7 +185,7 @@ def test_without_a_pull_request_only_the_attempts_of_the_run_count(succeed, make
 
 
 @pytest.mark.parametrize(('message', 'is_waiting'), [(FAILED, True), ('A new word', False)])
-def test_a_persons_own_retry_in_the_queue_is_none_of_its_business_unless_the_build_ended_its_source(
+def test_a_persons_own_retry_in_the_queue_waits_if_the_build_ended_its_source(
         find_waiting, make_canceled, message, is_waiting):
     source = make_canceled(message)
     own = retry_run(source.id).new_run_id
@@ -237,6 +222,15 @@ def test_a_run_that_has_passed_is_not_run_again_and_gets_its_status_back(
     assert f'no run is retried: All tests of run {green.id} passed.' in caplog.text
 
 
+def test_no_status_is_posted_of_a_run_that_has_passed_while_a_retry_of_it_runs(
+        find_waiting, make_run, tests, github):
+    green = make_run(stages=())
+    finish(green.id, tests)
+    end(retry_run(green.id).new_run_id, TestStatus.testing)
+
+    assert (find_waiting(green), github.statuses) == (None, [])
+
+
 def test_a_retry_whose_build_ended_it_is_not_made_again_if_the_attempt_before_has_passed(
         find_waiting, make_run, tests, github):
     green = make_run(stages=())
@@ -248,7 +242,7 @@ def test_a_retry_whose_build_ended_it_is_not_made_again_if_the_attempt_before_ha
     assert [status['state'] for status in github.statuses] == ['success']
 
 
-def test_a_run_that_has_passed_is_not_run_again_although_another_run_stands_against_its_status(
+def test_a_run_that_has_passed_is_not_run_again_whatever_becomes_of_its_status(
         find_waiting, make_run, tests, github):
     green, other = make_run(stages=()), make_run(stages=(), branch='by-hand')
     finish(green.id, tests)

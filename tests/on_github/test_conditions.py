@@ -49,7 +49,7 @@ def refusal(run):
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_CHECKS': False}])
-def test_without_the_setting_a_run_that_has_not_even_ended_is_retried_and_nothing_is_asked(github, make_run):
+def test_without_the_setting_a_run_that_is_queued_is_retried_and_nothing_is_asked(github, make_run):
     assert retry_run(make_run(stages=(), commit='0ff').id)
     assert github.asked == []
 
@@ -77,7 +77,7 @@ def test_what_the_state_of_the_run_refuses_comes_first_and_nothing_is_asked(gith
     assert github.asked == []
 
 
-def test_the_tables_refuse_before_github_is_asked_and_the_first_condition_before_the_second(github, make_run):
+def test_the_tables_refuse_first_and_the_first_condition_before_the_second(github, make_run):
     old, _ = make_run(commit=OLD_COMMIT, stages=()), make_run()
 
     assert refusal(old).startswith('Commit 00000000 is superseded')
@@ -91,7 +91,7 @@ def test_each_question_is_asked_once_for_a_retry_and_once_for_both_kinds_of_a_pr
         assert github.asked == [PULL_REQUEST, BUILDS]
 
 
-def test_readers_head_and_pages_cause_no_question_to_github_but_see_what_the_tables_refuse(
+def test_readers_head_and_pages_cause_no_question_but_see_what_the_tables_refuse(
         github, linux, make_run, preview, ask, alice, visitor):
     reader = seed.token(alice, ['runs:read'])
     visitor.page(f'/test/{linux.id}')
@@ -117,22 +117,6 @@ def test_a_comment_meets_the_second_to_the_fifth_condition_with_and_without_the_
 
 
 # While GitHub is asked
-
-
-@pytest.fixture
-def while_github_is_asked(github, monkeypatch):
-    """Have something happen once while GitHub is asked for the builds."""
-    look = github.get_artifacts
-
-    def let(happen):
-        def look_later():
-            monkeypatch.setattr(github, 'get_artifacts', look)
-            happen()
-            return look()
-
-        monkeypatch.setattr(github, 'get_artifacts', look_later)
-
-    return let
 
 
 def test_a_second_request_while_github_is_asked_makes_no_second_run(linux, retry, rows, while_github_is_asked):
@@ -166,7 +150,7 @@ def test_a_repeated_request_gets_the_run_that_its_key_created_while_github_was_a
 
 @pytest.mark.parametrize(('question', 'asked'), [
     (PULL_REQUEST, [PULL_REQUEST]), (BUILDS, [PULL_REQUEST, BUILDS]), ('artifact 2', [PULL_REQUEST, BUILDS])])
-def test_a_github_that_does_not_answer_refuses_nothing_is_asked_no_more_and_keeps_its_token(
+def test_a_github_without_an_answer_refuses_nothing_and_keeps_its_token(
         github, linux, caplog, question, asked):
     github.builds = [OTHER, OTHER]
     github.faults = {question: ConnectionError('ghp_secret')}

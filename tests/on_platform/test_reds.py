@@ -1,9 +1,13 @@
 """Reds whose reason is gone turn green, through the platform's own routes, workers and webhook."""
 
-from .protocol import BOTH, PASS, Reported, differs
+from .protocol import BOTH, CRASH, PASS, Reported, differs
 from .test_sweep import let_pass, sweep
 
 pytestmark = BOTH
+
+#: The replies about a run in which nothing failed: its status is posted again, and it is not.
+POSTED = '- The status of run {} is posted again: success. No test of it failed.'
+NOTHING = '- linux: run {0} is not retried: `No test of run {0} failed: there is nothing to run again.'
 
 
 def approve(story, run_id, test_id):
@@ -55,11 +59,59 @@ def test_the_status_of_a_run_whose_variant_was_accepted_since_is_posted_by_a_com
                    file_hashes=file['got'])
 
     assert story.reported(run_id).status == 'pass'
-    (answer,) = story.comment(run_id, '/retry linux failed')
-    assert answer == (f'- linux: run {run_id} is not retried: `No test of run {run_id} failed: there is nothing to run '
-                      'again. The status on GitHub is posted again: success.`')
+    assert story.comment(run_id, '/retry linux failed') == [POSTED.format(run_id)]
     status = story.commit_status(run_id)
     assert (status['state'], status['description'], status['target_url']) == (
         'success', 'All tests passed', f'http://localhost/test/{run_id}')
-    (again,) = story.comment(run_id, '/retry linux failed')
-    assert again.endswith('there is nothing to run again.`')
+    assert story.comment(run_id, '/retry linux failed') == [f'{NOTHING.format(run_id)}`']
+
+
+def test_an_output_that_is_approved_while_another_run_is_running_leaves_no_flakiness_behind(story):
+    tests = story.tests(3)
+    other = differs('a better output')
+    master = story.complete(story.push(tests), {tests[0]: other})
+    pull = story.open_pull(tests)
+    worker = story.worker(pull)
+    worker.start()
+
+    approve(story, master, tests[0])
+    # The worker compares with the file that was expected when it started.
+    worker.run_all({tests[0]: other})
+    worker.end()
+
+    file = story.rows.one('test_result_file', test_id=pull, regression_test_id=tests[0])
+    assert file['expected'] == file['got']
+    assert story.reported(pull).status == 'fail'
+    let_pass(story)
+    retry = {run_id: new_run_id for run_id, _, new_run_id in sweep(story)}[pull]
+    story.complete(retry)
+    assert story.reported(retry) == Reported('pass', tests=3, passed=3, failed=0, not_run=0)
+    verdict = story.verdict(pull)
+    assert verdict['meta']['sentence'] == 'Over 2 attempts 1 test was given another expected result in between.'
+    assert verdict['meta']['overall'] == 'pass'
+
+
+def test_a_green_run_that_the_time_limit_turned_red_gets_its_status_back_by_a_comment(story):
+    # The machine takes time to stop after its last report.
+    story.process.call('keep_machines')
+    run_id = story.complete(story.open_pull(story.tests(3)))
+    story.worker(run_id).run_out_of_time()
+    assert states(story, [run_id]) == ['error']
+
+    assert story.comment(run_id, '/retry linux failed') == [POSTED.format(run_id)]
+    assert states(story, [run_id]) == ['success']
+
+
+def test_no_success_is_posted_or_made_over_a_test_that_failed_in_another_run_of_the_commit(story):
+    tests = story.tests(3)
+    run_id = story.open_pull(tests)
+    commit = story.run(run_id)['commit']
+    by_hand = story.rows.run(tests[:1], stages=(), commit=commit, branch='by-hand', pr_nr=story.run(run_id)['pr_nr'])
+    story.complete(run_id)
+    story.complete(by_hand, {tests[0]: CRASH})
+    assert states(story, [run_id]) == ['failure']
+
+    assert story.comment(run_id, '/retry linux failed') == [
+        f'{NOTHING.format(run_id)} Its status is not posted again: test {tests[0]} failed in run {by_hand} of the same '
+        'commit. A maintainer may write "/retry".`']
+    assert states(story, [run_id]) == ['failure']

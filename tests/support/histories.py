@@ -9,6 +9,8 @@ from support.executions import ACCEPTED
 from support.statements import before_statements, fail
 
 from mod_runs_api import retry_run
+from mod_runs_api.extension import extension_state
+from mod_runs_api.service.verdict import read_verdict
 
 
 def retry_in_process(run_id, **request):
@@ -16,6 +18,11 @@ def retry_in_process(run_id, **request):
     g.db = db.session
     db.session.commit()
     return retry_run(run_id, **request).new_run_id
+
+
+def judge_in_process(run_id):
+    """Return the verdicts of the attempts of a run."""
+    return extension_state().transactions.run(read_verdict, run_id)
 
 
 def report(run_id, tests, failed=()):

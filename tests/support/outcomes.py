@@ -7,9 +7,7 @@ from database import db
 from support.changes import add_mark
 from support.executions import (ABSENT, ACCEPTED, CARRIED_OVER, FAIL, MISSING, NO_CODE, NO_FILE, NOT_RUN, PASS, RIGHT,
                                 WRONG, Execution, Output)
-from support.histories import add_attempts
-
-from mod_runs_api import attempts_verdict
+from support.histories import add_attempts, judge_in_process
 
 #: Each kind of row once; `tests/domain/test_outcomes.py` has the rule. With rows of `customized_test`.
 SELECTED = {
@@ -62,7 +60,7 @@ def assert_shown(executions):
     run_id = add_run(executions)
 
     # There may be other tests that are active.
-    shown = {test.command: test.attempts[0].outcome for test in attempts_verdict(run_id).tests
+    shown = {test.command: test.attempts[0].outcome for test in judge_in_process(run_id).tests
              if test.command in executions}
 
     assert shown == {name: execution.outcome for name, execution in executions.items() if execution.outcome}
@@ -78,4 +76,4 @@ def assert_marks_count():
         add_mark(run.id, test.id, other.id, progress_id)
     db.session.commit()
 
-    assert [test.attempts[0].outcome for test in attempts_verdict(run.id).tests] == ['carried_over', 'pass', 'pass']
+    assert [test.attempts[0].outcome for test in judge_in_process(run.id).tests] == ['carried_over', 'pass', 'pass']

@@ -4,15 +4,13 @@
 // The milliseconds until a request is given up. The idempotency key ensures that sending it again creates one run.
 const TIMEOUT = 30000;
 
-// The milliseconds for which a request is remembered. It is forgotten when it is answered with 202 or 422.
-const HOUR = 3600000;
-
 // A screen reader announces the limit of the reason when so many characters are left.
 const FEW = 20;
 
 const buttons = [...document.querySelectorAll('.runs-api-retry')];
 const dialog = document.getElementById('runs-api-dialog');
 const form = dialog.querySelector('form');
+const title = form.querySelector('h2');
 const reason = form.querySelector('textarea');
 const submit = form.querySelector('[type=submit]');
 const cancel = part('cancel');
@@ -30,43 +28,20 @@ let state = 'idle';
 let shown;
 // Whether the user has chosen the tests, or sent a request, since this opening.
 let isChosen;
-// The last request for the run of the dialog, if it is not known whether it created a run.
-let earlier;
-// These requests of this page, by the address that they are sent to.
-const requests = new Map();
+// The requests of this page that may have created a run, the last one at the end.
+let requests = [];
 
 function part(name) {
   return form.querySelector(`[data-part=${name}]`);
 }
 
-// The name in the tab's storage. A request belongs to its user: somebody else may log in in the same tab.
-function storageKey(button) {
-  return `runs-api ${dialog.dataset.userId} ${button.dataset.url}`;
+// Return the last request for the run of the dialog, if it may have created a run.
+function findEarlier() {
+  return requests.findLast(({ url }) => url === opener.dataset.url);
 }
 
-// Keep the request for the run of the dialog, or forget it (null). The platform reloads the page of a live run, so it is
-// kept in the tab's storage, too.
-function keep(request) {
-  earlier = request;
-  requests.set(opener.dataset.url, request);
-  try {
-    sessionStorage.setItem(storageKey(opener), JSON.stringify(request));
-  } catch {
-    // The browser stores nothing.
-  }
-}
-
-// Return the last request for the run of a button, if it is not known whether it created a run.
-function findEarlier(button) {
-  let request = requests.get(button.dataset.url);
-  try {
-    // While this page was in the browser's back cache, another page may have sent it. A stored null was answered.
-    const stored = sessionStorage.getItem(storageKey(button));
-    if (stored) request = JSON.parse(stored);
-  } catch {
-    // As above.
-  }
-  return request && Date.now() - request.sentAt < HOUR ? request : null;
+function forget(request) {
+  requests = requests.filter((kept) => kept !== request);
 }
 
 // crypto.randomUUID exists only on pages with HTTPS.
@@ -87,15 +62,15 @@ function write(element, text) {
 function open(button) {
   opening += 1;
   opener = button;
-  earlier = findEarlier(button);
   isChosen = false;
   form.reset();
+  const earlier = findEarlier();
   if (earlier) {
     form.elements.tests.value = earlier.tests;
     reason.value = earlier.reason;
   }
   part('earlier').hidden = !earlier;
-  form.querySelector('h2').textContent = `Retry run ${button.dataset.runId}`;
+  title.textContent = `Retry run ${button.dataset.runId}`;
   write(errorLine, '');
   setState('idle');
   showCount();
@@ -121,30 +96,32 @@ function show({ all, failed_only: failed }, hint = failed?.hint ?? '') {
 
 function setPossible(isPossible) {
   submit.disabled = !isPossible;
-  // What is hidden or disabled cannot keep the focus.
-  if (document.activeElement.closest('[hidden], :disabled')) firstChoice().focus();
+  part('reason').hidden = !isPossible;
+  // What is hidden or disabled cannot keep the focus. On the title, a key that the user is just pressing does nothing.
+  if (document.activeElement.closest('[hidden], :disabled')) (firstChoice() ?? title).focus();
 }
 
 function firstChoice() {
-  return form.querySelector('label:not([hidden]) [name=tests]') ?? cancel;
+  return form.querySelector('label:not([hidden]) [name=tests]');
 }
 
 function showChoice(name, choice, unknown, one, several) {
   const { refusal } = choice ?? {};
   const input = part(name).querySelector('input');
   // The run that the earlier request created may be the reason of the refusal.
-  const isEarlier = earlier?.tests === name;
+  const isEarlier = findEarlier()?.tests === name;
   part(name).hidden = Boolean(refusal) && !isEarlier;
   part(`${name}-text`).textContent =
     !choice || (refusal && isEarlier) ? unknown : (choice.test_count === 1 ? one : several) + leftOut(choice);
   part(`${name}-refusal`).hidden = !refusal;
   part(`${name}-refusal`).textContent = refusal
     ? `Running ${name === 'all' ? 'all' : 'only the failed'} tests is not possible. ${sentence(422, refusal)}`
-      + (isEarlier ? ' Your earlier request may be the reason, and can be sent again.' : '') : '';
-  if (part(name).hidden && input.checked) {
+      + (isEarlier ? ' Your earlier request may be the reason, and can be sent again unchanged.' : '') : '';
+  if (refusal && input.checked) {
     // The user chooses again, so that nothing is sent that the dialog does not show.
-    input.checked = false;
-    write(statusLine, part(`${name}-refusal`).textContent);
+    input.checked = isEarlier;
+    // Otherwise the line says that the request is being sent.
+    if (state === 'idle') write(statusLine, part(`${name}-refusal`).textContent);
   }
 }
 
@@ -214,20 +191,26 @@ function fail(text) {
 }
 
 async function send() {
-  const { key = newKey(), sentAt = Date.now() } = earlier ?? {};
+  const { url } = opener.dataset;
   const tests = form.elements.tests.value;
+  const text = reason.value.trim();
+  const body = JSON.stringify({ failed_only: tests === 'failed', ...(text && { reason: text }) });
+  // With another choice or reason it is another request.
+  const sent = requests.find((kept) => kept.url === url && kept.body === body)
+    ?? { url, body, tests, reason: text, key: newKey() };
+  forget(sent);
+  requests.push(sent);
   isChosen = true;
-  keep({ key, sentAt, tests, reason: reason.value.trim() });
   write(errorLine, '');
   setState('sending', 'Sending…');
   const { isLate, code, answer, isReplayed } = await request({
     method: 'POST',
-    headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
-    body: JSON.stringify({ failed_only: tests === 'failed', ...(length() && { reason: reason.value.trim() }) }),
+    headers: { 'Content-Type': 'application/json', 'Idempotency-Key': sent.key },
+    body,
   });
   if (isLate) return;
   if (code === 202 && answer.new_run_id) {
-    keep(null);
+    forget(sent);
     setState('leaving', `Opening run ${answer.new_run_id}${isReplayed ? ' of your earlier request' : ''}…`);
     location.assign(dialog.dataset.runPage.replace('{run_id}', answer.new_run_id));
     return;
@@ -236,28 +219,23 @@ async function send() {
   fail(sentence(code, answer));
   // After any other answer the request keeps its key, so that sending it again creates one run.
   if (code === 422) {
-    keep(null);
-    part('earlier').hidden = true;
+    forget(sent);
+    part('earlier').hidden ||= !findEarlier();
     show(...shown);
   }
 }
 
-// Say why nothing was created: in the server's words, except where these are about tokens and keys.
+// Say why nothing was created: in the server's words, except where these are about tokens.
 function sentence(code, { message, details }) {
-  const again = 'Send it again: only one run is created, even if the first request arrived.';
+  const again = 'Send it again unchanged: only one run is created, even if the first request arrived.';
   if (code === 0 || code === 202) return `No answer came from the server. ${again}`;
   if (code === 401) {
-    return 'This page is too old, or you were logged out. Reload this page, and log in if asked.'
-      + (earlier ? ' Your choice and reason are kept.' : '');
+    return 'This page is too old, or you were logged out. Reload this page, and log in if asked.';
   }
   // Errors of the API have details, those of a proxy do not.
   if (!details) {
     return `The server did not answer as expected (${code}). `
       + (code >= 500 ? again : 'Try again, or tell an administrator.');
-  }
-  if (details.refusal === 'key_reused') {
-    return 'Your earlier request did arrive, and created a run with the choices that you had made by then. Reload the '
-      + 'page to see it, or send again to create another run.';
   }
   if (details.fields) return `${message} ${fieldMessages(details.fields)}`;
   return message;
@@ -289,14 +267,12 @@ dialog.addEventListener('close', () => {
   // In Safari a pressed button gets no focus, so the browser would not return the focus to it.
   opener.focus();
 });
-// The browser may keep this page and show it again. The dialog must not be open then.
+// The browser may keep this page, and show it to somebody else.
 addEventListener('pagehide', () => {
   state = 'idle';
+  requests = [];
+  form.reset();
   dialog.close();
-});
-// Another user may have logged in since, and must not see the request.
-addEventListener('pageshow', ({ persisted }) => {
-  if (persisted && buttons.some(findEarlier)) location.reload();
 });
 
 // A page of another origin could show this page in a frame, and trick the user into pressing the button.
