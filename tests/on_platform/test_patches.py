@@ -285,9 +285,9 @@ def tables(database):
             for name in TABLES & there}
 
 
-def documented(start):
-    """Return the words after ``flask`` of the command that the page tells people to type."""
-    return command('docs/adopt.rst', f'flask --app run db {start}').split()[4:]
+def documented(page, start):
+    """Return the words after ``flask`` of the command that a page tells people to type."""
+    return command(page, f'flask --app run db {start}').split()[4:]
 
 
 def test_the_migration_makes_what_create_all_makes_from_any_state(with_all, database):
@@ -303,7 +303,7 @@ def test_the_migration_makes_what_create_all_makes_from_any_state(with_all, data
         assert tables(database) == made, done
 
     database.query('DROP TABLE run_carried_over')
-    migrate(with_all, database, *documented('downgrade'))
+    migrate(with_all, database, *documented('docs/adopt.rst', 'downgrade'))
     assert tables(database) == {}
 
     with_all.inside('create_tables', database.uri)
@@ -312,7 +312,7 @@ def test_the_migration_makes_what_create_all_makes_from_any_state(with_all, data
 
 def test_the_migration_waits_for_no_transaction_that_has_read_and_none_of_these_fails(with_all, database):
     engine = create_engine(database.uri, poolclass=NullPool)
-    for steps, there in (['upgrade'], TABLES), (documented('downgrade'), set()):
+    for steps, there in (['upgrade'], TABLES), (documented('docs/adopt.rst', 'downgrade'), set()):
         with engine.connect() as reader, engine.connect() as visitor:
             for table in ('test', 'user', 'regression_test'):
                 reader.execute(text(f'SELECT COUNT(*) FROM {table}'))
@@ -331,7 +331,7 @@ def test_after_a_rollback_took_the_file_first_a_stamp_lets_migrations_go_on(unmo
     assert unmounted.flask('db', 'downgrade', HEAD, database=database.uri).returncode != 0
     assert unmounted.flask('db', 'upgrade', database=database.uri).returncode != 0
 
-    migrate(unmounted, database, *documented('stamp'))
+    migrate(unmounted, database, *documented('docs/operations.rst', 'stamp'))
     migrate(unmounted, database, 'upgrade')
 
     migrate(with_all, database, 'upgrade')
