@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, exists, func, select
 
 from ..domain.causes import MAX_RUNTIME_OF_TEST
 from ..domain.outcomes import Catalogue, DifferingFile, Evidence, File, Result, RunTests
@@ -18,7 +18,7 @@ def read_catalogue(db: Database) -> Catalogue:
     """Return the regression tests of the platform, as they are now."""
     test, link = db.host.RegressionTest, db.host.regressionTestLinkTable.c
     rows = db.connection.execute(
-        select(test.id, test.active, test.id.in_(select(link.regression_id)), test.expected_rc)).all()
+        select(test.id, test.active, exists().where(link.regression_id == test.id), test.expected_rc)).all()
     return Catalogue(active={test_id for test_id, is_active, _, _ in rows if is_active},
                      in_category={test_id for test_id, _, is_in_category, _ in rows if is_in_category},
                      expected_rc={test_id: expected_rc for test_id, _, _, expected_rc in rows})
