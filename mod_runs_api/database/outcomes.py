@@ -115,25 +115,25 @@ def read_full_sets(db: Database, run_ids: Collection[int], catalogue: Catalogue)
 
 
 def read_evidence(db: Database, run_ids: Sequence[int],
-                  regression_test_ids: Sequence[int]) -> dict[tuple[int, int], Evidence]:
-    """Return the evidence of each result of these tests in these runs, by regression test and run."""
+                  regression_test_ids: Sequence[int]) -> dict[Key, Evidence]:
+    """Return the evidence of each result of these tests in these runs."""
     result, file = db.host.TestResult, db.host.TestResultFile
     rows = db.connection.execute(
-        select(result.regression_test_id, result.test_id, result.exit_code, result.expected_rc,
+        select(result.test_id, result.regression_test_id, result.exit_code, result.expected_rc,
                file.regression_test_output_id, file.expected, file.got)
         .outerjoin_from(result, file, and_(file.test_id == result.test_id,
                                            file.regression_test_id == result.regression_test_id))
         .where(result.test_id.in_(run_ids), result.regression_test_id.in_(regression_test_ids)))
-    codes: dict[tuple[int, int], tuple[int | None, int | None]] = {}
-    hashes: dict[tuple[int, int], dict[int, tuple[str, str | None]]] = defaultdict(dict)
-    for regression_test_id, run_id, exit_code, expected_rc, output_id, expected, got in rows:
-        codes[regression_test_id, run_id] = exit_code, expected_rc
+    codes: dict[Key, tuple[int | None, int | None]] = {}
+    hashes: dict[Key, dict[int, tuple[str, str | None]]] = defaultdict(dict)
+    for run_id, test_id, exit_code, expected_rc, output_id, expected, got in rows:
+        codes[run_id, test_id] = exit_code, expected_rc
         if output_id is not None:
-            hashes[regression_test_id, run_id][output_id] = expected, got
+            hashes[run_id, test_id][output_id] = expected, got
     oldest = _find_oldest_runs(db, {output_id for files in hashes.values() for output_id in files})
-    return {(test_id, run_id): Evidence(*codes[test_id, run_id], {
-        output_id: File(*of_file, oldest[output_id])
-        for output_id, of_file in hashes[test_id, run_id].items()}) for test_id, run_id in codes}
+    return {key: Evidence(*of_test, {
+        output_id: File(*of_file, oldest[output_id]) for output_id, of_file in hashes[key].items()})
+        for key, of_test in codes.items()}
 
 
 def _find_oldest_runs(db: Database, output_ids: Collection[int]) -> dict[int, int]:

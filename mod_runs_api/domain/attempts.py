@@ -77,7 +77,7 @@ class Attempt:
 class Attempts:
     """The attempts of a run: all that is read about them. Everything else follows from it."""
 
-    #: One of them: the requested run.
+    #: One of them, such as the requested run.
     run: Run
     #: By run id, in order, as are the progress and the tests.
     records: Mapping[int, AttemptRecord]

@@ -133,13 +133,12 @@ class CommentRefusal:
     #: As in :class:`CommentRetry`.
     commit: str | None = None
     #: Whether nothing failed in the run, and its status was posted again.
-    posts_status: bool = False
+    posted_status: bool = False
 
     def with_status(self, result: Posting | FailedTest | None) -> 'CommentRefusal':
         """Return this refusal of a run in which nothing failed, with what became of its status."""
         if result == 'posted':
-            return replace(self, posts_status=True, message=(
-                f'The status of run {self.run_id} is posted again: success. No test of it failed.'))
+            return replace(self, posted_status=True)
         if result == 'not taken':
             return replace(self, message=(
                 f'{self.message} GitHub did not take its status. Write this command again later.'))

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from .attempts import derive_status
-from .progress import Progress, find_silence
+from .progress import Progress, is_lost
 from .run import PULL_REQUEST, SHOWN_LENGTH, PullRequest, Run
 
 
@@ -36,7 +36,7 @@ def find_unfinished(attempts: Iterable[Progress], machines: Mapping[int, Collect
     def has_lost_machine(attempt: Progress) -> bool:
         # The platform ends only runs whose machine it still lists, and starts no second machine for a run.
         signs = [attempt.rows[-1].timestamp] if attempt.rows else machines.get(attempt.run_id, ())
-        return bool(signs) and find_silence(signs, now) > max_silence
+        return bool(signs) and is_lost(signs, now, max_silence)
 
     return next((attempt for attempt in attempts if attempt.end is None and not has_lost_machine(attempt)), None)
 

@@ -27,6 +27,11 @@ def find_silence(signs: Iterable[datetime | str], now: datetime) -> timedelta:
     return min(clock.age(sign, now) for sign in signs)
 
 
+def is_lost(signs: Iterable[datetime | str], now: datetime, max_silence: timedelta) -> bool:
+    """Return whether a machine is lost: it has been silent for too long. It has given at least one sign of life."""
+    return find_silence(signs, now) > max_silence
+
+
 class ProgressRow(NamedTuple):
     """A progress row."""
 

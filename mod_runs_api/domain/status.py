@@ -12,8 +12,8 @@ from .causes import is_decided
 from .outcomes import FAILED, RunTests, find_outcomes
 from .progress import COMPLETED, Progress
 
-#: The result of posting a success: GitHub has it now, did not take it, or had it before.
-Posting = Literal['posted', 'not taken', 'success already']
+#: The result of posting a success: whether GitHub took it.
+Posting = Literal['posted', 'not taken']
 
 
 class FailedTest(NamedTuple):

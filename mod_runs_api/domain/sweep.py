@@ -1,7 +1,7 @@
 """
 The decisions of the sweep (docs/operations.rst, "The sweep").
 
-The sweep ends a run if its machine was lost (:func:`is_lost`). It retries a run if all of these allow it:
+The sweep ends a run if its machine was lost (:func:`must_be_ended`). It retries a run if all of these allow it:
 
 * :func:`find_failure`: infrastructure ended the run within the last day, or all its failures were approved since.
 * :class:`Candidate`: the run has not been retried, has no reason to wait, and has something to run.
@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 from .. import clock
 from .causes import IS_INFRASTRUCTURE, Cause, find_cancellation, find_cause, find_row_of
 from .outcomes import RunTests, find_outcomes, list_not_passed
-from .progress import Progress, ProgressRow, find_silence
+from .progress import Progress, ProgressRow, find_silence, is_lost
 from .retry import RetryFacts, RetryRequest, RetryRules, request_automatically
 from .run import NewerRun, Run
 from .sentences import counted
@@ -152,9 +152,9 @@ class Capacity:
         return None
 
 
-def is_lost(signs_of_life: Iterable[datetime | str], now: datetime, max_silence: timedelta) -> bool:
-    """Return whether a machine has been silent for too long, but not so long that people must decide."""
-    return max_silence < find_silence(signs_of_life, now) <= max_silence + ENDED_FOR
+def must_be_ended(signs_of_life: Collection[datetime | str], now: datetime, max_silence: timedelta) -> bool:
+    """Return whether a machine is lost, but has not been silent for so long that people must decide."""
+    return is_lost(signs_of_life, now, max_silence) and find_silence(signs_of_life, now) <= max_silence + ENDED_FOR
 
 
 def find_failure(progress: Progress, tests: RunTests, now: datetime) -> Failure | None:
@@ -170,7 +170,7 @@ def find_failure(progress: Progress, tests: RunTests, now: datetime) -> Failure 
 
 
 def _is_approved(progress: Progress, tests: RunTests) -> bool:
-    """Return whether a run that has ended failed at the time, and would pass as a whole today."""
+    """Return whether a run has ended, was canceled by no person, did not pass, and would pass as a whole today."""
     has_failed = bool(list_not_passed(find_outcomes(tests)))
     would_pass = not list_not_passed(find_outcomes(tests.judged_today()))
     return progress.end is not None and find_cancellation(progress) is None and has_failed and would_pass

@@ -8,11 +8,11 @@ from ..service.builds import retry_if_ended_by_build
 
 def retry_after_build(run_id: int) -> int | None:
     """
-    Retry a run if its build ended it, when the build has succeeded, in the platform's ``queue_test``.
+    Retry a run if its build ended it, or post its success again if it has passed, in the platform's ``queue_test``.
 
-    See docs/github.rst, "A build that succeeds later". The function does nothing if automatic retries are off. It
-    raises nothing, because the platform's webhook must go on: the log says why no run was created. Needs an application
-    context.
+    See docs/github.rst, "A build that succeeds later". The build has succeeded. The function does nothing if automatic
+    retries are off. It raises nothing, because the platform's webhook must go on: the log says why no run was created.
+    Needs an application context.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def retry_after_build(run_id: int) -> int | None:
     -------
     int or None
         The run that waits for a machine, so that the platform can say so. It is the new run, or the newest run if that
-        was queued before. None if there is no such run.
+        was queued before and is a root run, or the retry of a run that its build ended. None if there is no such run.
     """
     try:
         return retry_if_ended_by_build(extension_state(), run_id)

@@ -36,9 +36,9 @@ class CommentOutcome:
             return ''
         if self.ignored is not None:
             return f'No run is retried: {_quote(self.ignored)}'
-        lines = [*(_describe_status(refusal) for refusal in self.refusals if refusal.posts_status),
+        lines = [*(_describe_status(refusal) for refusal in self.refusals if refusal.posted_status),
                  *(_describe(retry) for retry in self.retries),
-                 *(_explain(refusal) for refusal in self.refusals if not refusal.posts_status)]
+                 *(_explain(refusal) for refusal in self.refusals if not refusal.posted_status)]
         return '\n'.join(f'- {line}' for line in lines)
 
 

@@ -114,14 +114,14 @@ def _ask(subject: str, question: Callable[[], T]) -> T:
         raise NoAnswer(subject, is_silence=not hasattr(error, 'status')) from None
 
 
-def post_success(run: Run) -> Posting:
-    """Post that all tests of a run passed as its commit status, unless that is the newest status already."""
+def post_success(run: Run) -> Posting | None:
+    """Post that all tests of a run passed as its commit status; return None if that is the newest status already."""
     try:
         statuses = github_access().open_repository().get_commit(run.commit).get_statuses()
         # GitHub keeps a thousand for a commit, and a comment may come again and again.
         newest = next((status.state for status in statuses if status.context == _context_of(run)), None)
         if newest == 'success':
-            return 'success already'
+            return None
         _post(run, 'success', 'All tests passed')
     except Exception as error:
         log.error(f'the status of run {run.id} is not posted again: {without_token(explain(error))}')

@@ -22,7 +22,7 @@ from .status import post_success_again
 
 def retry_if_ended_by_build(state: ExtensionState, run_id: int) -> int | None:
     """
-    Retry the newest run of a run's configuration and commit if its build ended it.
+    Retry the newest run of a run's configuration and commit if its build ended it, unless it has passed before.
 
     Returns the run that waits for a machine, the new one or the newest; None if automatic retries are off. Raises
     :exc:`RunNotFound`, or a :exc:`Refusal` that says why the newest run stays as it is.

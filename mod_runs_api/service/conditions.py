@@ -6,6 +6,7 @@ The tables are asked before GitHub, and again in the transaction that creates th
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 
 from .. import clock
 from ..database import Database
@@ -43,9 +44,9 @@ def require_by_github(state: ExtensionState, run: Run, *, fail_closed: bool = Fa
 
     If GitHub does not answer, they refuse nothing, or with ``fail_closed`` every retry.
     """
-    for require in (_require_pull_request, _require_build):
+    for require in (partial(_require_pull_request, state), _require_build):
         try:
-            require(state, run)
+            require(run)
         except NoAnswer as no_answer:
             if fail_closed:
                 raise RefusedByCheck(str(no_answer), run_id=run.id) from None
@@ -61,7 +62,7 @@ def _require_pull_request(state: ExtensionState, run: Run) -> None:
         _require(run, conditions.explain_blocked(run, _is_blocked(state, pull_request.author_id)))
 
 
-def _require_build(_state: ExtensionState, run: Run) -> None:
+def _require_build(run: Run) -> None:
     """Raise :exc:`RefusedByCheck` if the fifth condition is not met."""
     _require(run, conditions.explain_no_build(run, has_build(run)))
 

@@ -25,4 +25,4 @@ def find_failing_on_master(db: Database, attempts: Attempts, attempt_id: int,
     evidence = read_evidence(db, [attempt_id, master_id], sorted(failed))
     ways = {key: of_test.way_to_fail for key, of_test in evidence.items()}
     return master_id, {test for test in failed
-                       if (test, attempt_id) in ways and ways[test, attempt_id] == ways.get((test, master_id))}
+                       if (attempt_id, test) in ways and ways[attempt_id, test] == ways.get((master_id, test))}

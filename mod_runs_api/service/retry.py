@@ -101,8 +101,8 @@ def _prepare(db: Database, request: RetryRequest, settings: Settings, guard: Gua
         # This comes first: a running attempt may replace the one of which nothing failed.
         _require_retriable_by_comment(db, request, settings, source)
     rules = settings.retry_rules.for_automatic_retry() if request.automatic else settings.retry_rules
-    # A full retry reads no outcomes, which takes 10 % of its time. It runs active tests if its run has no rows, so it
-    # does not matter that ``has_selection`` is true.
+    # A full retry needs no outcomes. Reading them would take 10 % longer. It runs active tests if its run has no rows,
+    # so it does not matter that ``has_selection`` is true.
     catalogue = read_catalogue(db)
     if request.failed_only:
         facts = RetryFacts.of_run(source, read_tests(db, [source.id], catalogue)[source.id], (), catalogue.active)

@@ -1,4 +1,4 @@
-"""Whether a success of a run would hide a failure of its commit, and posting it (docs/operations.rst)."""
+"""Posting the success of a run, and whether it would hide a failure of its commit (docs/operations.rst)."""
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
@@ -33,7 +33,7 @@ def read_standing_against(db: Database, run_again: Mapping[int, Collection[int]]
 
 
 def _read_attempts_of(db: Database, root_ids: Collection[int]) -> dict[int, Attempts]:
-    """Return the attempts of each root run. The number of statements does not depend on theirs."""
+    """Return the attempts of each root run. The number of statements does not depend on their number."""
     records = read_records(db, root_ids)
     runs = read_runs(db, [max(of_root) for of_root in records.values()])
     run_ids = [run_id for of_root in records.values() for run_id in of_root]
@@ -48,8 +48,8 @@ def post_success_again(state: ExtensionState, run_id: int) -> Posting | FailedTe
     """
     Post that a run passed, if the status of its commit on GitHub lags, and return the result.
 
-    ``run_id`` is any of its attempts. The result is the test that stands against it, if there is one, and None if an
-    attempt has not ended, or the one that ``/retry failed`` takes has not passed.
+    ``run_id`` is any of its attempts. The result is the test that stands against it, if there is one. It is None if the
+    status does not lag, if an attempt has not ended, or if the one that ``/retry failed`` takes has not passed.
     """
     # A variant may have been accepted since, or GitHub did not answer when the run ended.
     found = state.transactions.run(_find_passed, run_id, state.settings.max_silence)

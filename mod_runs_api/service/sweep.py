@@ -221,7 +221,7 @@ def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, ma
     signs = {row.run_id: SignsOfLife(row.id, [row.timestamp]) for row in last_rows if row.status not in ENDED_STATUSES}
     for run_id, of_machines in read_machines(db).items():
         signs.setdefault(run_id, SignsOfLife(of_machines.last_progress_id, [])).times.extend(of_machines.times)
-    lost = [run_id for run_id, (_, times) in signs.items() if sweep.is_lost(times, now, max_silence)]
+    lost = [run_id for run_id, (_, times) in signs.items() if sweep.must_be_ended(times, now, max_silence)]
     return [Step(run_id, 'ended', LOST_MACHINE, last_progress_id=signs[run_id].last_progress_id)
             for run_id, progress in sorted(read_progress(db, lost).items()) if not progress.completed]
 

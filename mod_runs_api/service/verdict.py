@@ -47,5 +47,5 @@ def _add_evidence(db: Database, run_ids: Sequence[int], by_test: dict[int, list[
         return
     evidence = defaultdict(Evidence, read_evidence(db, run_ids, list(needing)))
     for regression_test_id, outcomes in needing.items():
-        by_test[regression_test_id] = [outcome._replace(evidence=evidence[regression_test_id, outcome.run_id])
+        by_test[regression_test_id] = [outcome._replace(evidence=evidence[outcome.run_id, regression_test_id])
                                        for outcome in outcomes]

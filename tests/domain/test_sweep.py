@@ -10,7 +10,7 @@ from mod_runs_api.domain.outcomes import Mark, Outcome, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryFacts, RetryRules
 from mod_runs_api.domain.run import NewerRun
-from mod_runs_api.domain.sweep import Candidate, Capacity, find_failure, find_newest_completion, is_lost
+from mod_runs_api.domain.sweep import Candidate, Capacity, find_failure, find_newest_completion, must_be_ended
 
 from .test_retry import run
 
@@ -213,12 +213,12 @@ def test_a_platform_has_room_for_some_automatic_attempts_unless_it_is_under_main
     # The youngest sign of life counts.
     ([29 * HOUR, 5 * HOUR], True), ([29 * HOUR, HOUR], False)])
 def test_a_machine_is_lost_if_it_is_silent_for_four_to_twenty_eight_hours(signs, is_expected_lost):
-    assert is_lost([NOW - ago for ago in signs], NOW, LIMIT) == is_expected_lost
+    assert must_be_ended([NOW - ago for ago in signs], NOW, LIMIT) == is_expected_lost
 
 
 def test_a_time_that_cannot_be_read_is_older_than_any_other():
-    assert not is_lost(['0000-00-00 00:00:00'], NOW, LIMIT)
-    assert is_lost(['0000-00-00 00:00:00', NOW - 5 * HOUR], NOW, LIMIT)
+    assert not must_be_ended(['0000-00-00 00:00:00'], NOW, LIMIT)
+    assert must_be_ended(['0000-00-00 00:00:00', NOW - 5 * HOUR], NOW, LIMIT)
 
 
 @pytest.mark.usefixtures('time_zone')

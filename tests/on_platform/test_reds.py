@@ -66,7 +66,7 @@ def test_the_status_of_a_run_whose_variant_was_accepted_since_is_posted_by_a_com
     assert story.comment(run_id, '/retry linux failed') == [f'{NOTHING.format(run_id)}`']
 
 
-def test_an_output_that_is_approved_while_another_run_is_running_leaves_no_flakiness_behind(story):
+def test_an_output_approved_while_another_run_is_running_leaves_no_flakiness_behind(story):
     tests = story.tests(3)
     other = differs('a better output')
     master = story.complete(story.push(tests), {tests[0]: other})
@@ -102,7 +102,7 @@ def test_a_green_run_that_the_time_limit_turned_red_gets_its_status_back_by_a_co
     assert states(story, [run_id]) == ['success']
 
 
-def test_no_success_is_posted_or_made_over_a_test_that_failed_in_another_run_of_the_commit(story):
+def test_no_success_is_posted_over_a_test_that_failed_in_another_run_of_the_commit(story):
     tests = story.tests(3)
     run_id = story.open_pull(tests)
     commit = story.run(run_id)['commit']
