@@ -20,7 +20,7 @@ from database import Base, db
 
 TESTS = Path(__file__).parent
 LIBRARIES = ('authlib', 'click', 'flask', 'flask_limiter', 'flask_sqlalchemy', 'flask_wtf', 'jinja2', 'limits',
-             'markdown_it', 'marshmallow', 'sqlalchemy', 'werkzeug')
+             'marshmallow', 'sqlalchemy', 'werkzeug')
 
 
 def functions(modules):
