@@ -5,10 +5,11 @@ from datetime import timedelta
 
 from ..database import Database
 from ..database.attempts import read_records
-from ..database.outcomes import read_catalogue, read_tests, read_today
+from ..database.outcomes import read_tests, read_today
 from ..database.progress import read_progress
 from ..database.runs import find_others_of_commit, find_run, read_runs
 from ..domain.attempts import Attempts
+from ..domain.outcomes import Catalogue
 from ..domain.run import Run
 from ..domain.status import FailedTest, Posting, find_passed, find_standing_against
 from ..extension import ExtensionState
@@ -17,7 +18,8 @@ from .attempts import read_attempts
 from .conditions import find_unfinished_attempt
 
 
-def read_standing_against(db: Database, run_again: Mapping[int, Collection[int]]) -> dict[int, FailedTest]:
+def read_standing_against(db: Database, run_again: Mapping[int, Collection[int]],
+                          catalogue: Catalogue) -> dict[int, FailedTest]:
     """
     Return the test that stands against a success of each run, if there is one.
 
@@ -26,19 +28,18 @@ def read_standing_against(db: Database, run_again: Mapping[int, Collection[int]]
     others = {run_id: root_ids for run_id, root_ids in find_others_of_commit(db, run_again.keys()).items() if root_ids}
     if not others:
         return {}
-    attempts = _read_attempts_of(db, {root_id for root_ids in others.values() for root_id in root_ids})
+    attempts = _read_attempts_of(db, {root_id for root_ids in others.values() for root_id in root_ids}, catalogue)
     found = {run_id: find_standing_against([attempts[root_id] for root_id in sorted(root_ids)], run_again[run_id])
              for run_id, root_ids in others.items()}
     return {run_id: failed for run_id, failed in found.items() if failed is not None}
 
 
-def _read_attempts_of(db: Database, root_ids: Collection[int]) -> dict[int, Attempts]:
+def _read_attempts_of(db: Database, root_ids: Collection[int], catalogue: Catalogue) -> dict[int, Attempts]:
     """Return the attempts of each root run. The number of statements does not depend on their number."""
     records = read_records(db, root_ids)
     runs = read_runs(db, [max(of_root) for of_root in records.values()])
     run_ids = [run_id for of_root in records.values() for run_id in of_root]
-    progress, catalogue = read_progress(db, run_ids), read_catalogue(db)
-    tests = read_today(db, read_tests(db, run_ids, catalogue), catalogue)
+    progress, tests = read_progress(db, run_ids), read_today(db, read_tests(db, run_ids, catalogue), catalogue)
     return {root_id: Attempts(runs[max(of_root)], of_root, {run_id: progress[run_id] for run_id in of_root},
                               {run_id: tests[run_id] for run_id in of_root}, catalogue)
             for root_id, of_root in records.items()}
@@ -62,4 +63,4 @@ def _find_passed(db: Database, run_id: int, max_silence: timedelta) -> Run | Fai
     if passed_id is None or find_unfinished_attempt(db, attempts.progress, max_silence) is not None:
         return None
     # Nothing is run, so each test counts.
-    return read_standing_against(db, {passed_id: ()}).get(passed_id) or find_run(db, passed_id)
+    return read_standing_against(db, {passed_id: ()}, attempts.catalogue).get(passed_id) or find_run(db, passed_id)

@@ -20,6 +20,7 @@ from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, rea
 from ..database.sweep import (count_in_flight, find_newly_expected, read_automatic_sources, read_last_completed,
                               read_machines, read_under_maintenance, walk_backwards, write_end)
 from ..domain import sweep
+from ..domain.outcomes import Catalogue
 from ..domain.progress import COMPLETED, ENDED_STATUSES, LOST_MACHINE, ProgressRow, sort_by_end
 from ..domain.retry import RetryFacts
 from ..domain.run import Run
@@ -109,10 +110,11 @@ def _take(state: ExtensionState, step: Step) -> Step | None:
 
 def _require_due(settings: Settings, db: Database, run: Run) -> None:
     """Raise :exc:`RunChanged` if the tables would plan no retry of a run now: GitHub was asked in between."""
-    now = clock.now()
-    candidates = [candidate for candidate in _find_candidates(db, _find_failures(db, [run.id], now))
+    now, catalogue = clock.now(), read_catalogue(db)
+    failures = _find_failures(db, [run.id], catalogue, now)
+    candidates = [candidate for candidate in _find_candidates(db, failures, catalogue)
                   if candidate.find_reason_to_wait(settings.automatic_retries, now) is None]
-    if not any(step.request for step in _plan_retries(db, settings, candidates)):
+    if not any(step.request for step in _plan_retries(db, settings, candidates, catalogue)):
         raise RunChanged(f'Run {run.id} is not as it was when its retry was planned.', run_id=run.id)
 
 
@@ -149,8 +151,9 @@ def _plan_by_tables(db: Database, settings: Settings,
     steps += _plan_ends(db, last_rows, now, settings.max_silence)
     ended = {row.run_id for row in last_rows if row.status in ENDED_STATUSES}
     newly_expected = find_newly_expected(db, _find_completed(rows, now, sweep.HEALED_FOR) - left_out)
-    failures = _find_failures(db, sorted(ended | newly_expected), now)
-    candidates = _find_candidates(db, failures)
+    catalogue = read_catalogue(db)
+    failures = _find_failures(db, sorted(ended | newly_expected), catalogue, now)
+    candidates = _find_candidates(db, failures, catalogue)
     capacities = _read_capacities(db, settings, now, {candidate.run.platform for candidate in candidates})
     due, retries = [], []
     for candidate in candidates:
@@ -160,24 +163,22 @@ def _plan_by_tables(db: Database, settings: Settings,
             retries.append(Step(candidate.run.id, 'waiting', reason))
         else:
             due.append(candidate)
-    retries += _plan_retries(db, settings, due)
+    retries += _plan_retries(db, settings, due, catalogue)
     # Infrastructure failures come first, because they are retried for one day only.
     steps += sorted(retries, key=lambda step: (failures[step.run_id].cause is None, step.run_id))
     return steps, {candidate.run.id: candidate.run for candidate in due}, capacities
 
 
-def _plan_retries(db: Database, settings: Settings, candidates: Collection[Candidate]) -> list[Step]:
+def _plan_retries(db: Database, settings: Settings, candidates: Collection[Candidate],
+                  catalogue: Catalogue) -> list[Step]:
     """Return the steps that retry candidates without a reason to wait, or the reasons that the tests give."""
-    if not candidates:
-        return []
-    catalogue = read_catalogue(db)
     full_sets = read_full_sets(db, {candidate.run.full_set_id for candidate in candidates}, catalogue)
     planned = (candidate.plan_retry(settings.retry_rules, RetryFacts.of_run(
         candidate.run, candidate.failure.tests, full_sets[candidate.run.full_set_id], catalogue.active))
         for candidate in candidates)
     steps = [step for step in planned if step is not None]
     standing_against = read_standing_against(
-        db, {step.run_id: step.regression_test_ids for step in steps if step.request})
+        db, {step.run_id: step.regression_test_ids for step in steps if step.request}, catalogue)
     return [Step(step.run_id, 'waiting', standing_against[step.run_id].sentence)
             if step.run_id in standing_against else step for step in steps]
 
@@ -226,29 +227,29 @@ def _plan_ends(db: Database, last_rows: Iterable[ProgressRow], now: datetime, ma
             for run_id, progress in sorted(read_progress(db, lost).items()) if not progress.completed]
 
 
-def _find_failures(db: Database, run_ids: Sequence[int], now: datetime) -> dict[int, Failure]:
+def _find_failures(db: Database, run_ids: Sequence[int], catalogue: Catalogue, now: datetime) -> dict[int, Failure]:
     """Return those of the runs that failed recently for a reason other than their code, by run id."""
-    progress, catalogue = read_progress(db, run_ids), read_catalogue(db)
-    tests = read_today(db, read_tests(db, run_ids, catalogue), catalogue)
+    progress, tests = read_progress(db, run_ids), read_today(db, read_tests(db, run_ids, catalogue), catalogue)
     failures = ((run_id, sweep.find_failure(progress[run_id], tests[run_id], now)) for run_id in run_ids)
     return {run_id: failure for run_id, failure in failures if failure is not None}
 
 
-def _find_candidates(db: Database, failures: Mapping[int, Failure]) -> list[Candidate]:
+def _find_candidates(db: Database, failures: Mapping[int, Failure], catalogue: Catalogue) -> list[Candidate]:
     """Return the candidates among runs that failed: all but those that have been retried."""
     runs = read_runs(db, failures.keys())
     newest = find_newest_runs(db, failures.keys())
     sources = read_automatic_sources(db, {run.root_id for run in runs.values()})
     candidates = [Candidate(run, failures[run_id], newest.get(run_id), sources[run.root_id])
                   for run_id, run in runs.items()]
-    return _add_newest_completions(db, [candidate for candidate in candidates if not candidate.has_been_retried])
+    return _add_newest_completions(
+        db, [candidate for candidate in candidates if not candidate.has_been_retried], catalogue)
 
 
-def _add_newest_completions(db: Database, candidates: Sequence[Candidate]) -> list[Candidate]:
+def _add_newest_completions(db: Database, candidates: Sequence[Candidate], catalogue: Catalogue) -> list[Candidate]:
     """Add the newest completion of its platform to each candidate that needs it."""
     needing = [candidate for candidate in candidates if candidate.automatic_sources]
     ends = sort_by_end(candidate.failure.progress for candidate in needing)
-    completions = {platform: _find_newest_completion(db, platform, ends[0].id)
+    completions = {platform: _find_newest_completion(db, platform, ends[0].id, catalogue)
                    for platform in {candidate.run.platform for candidate in needing}}
     return [replace(candidate, newest_completion_id=completions.get(candidate.run.platform, 0))
             for candidate in candidates]
@@ -264,8 +265,8 @@ def _read_capacities(db: Database, settings: Settings, now: datetime,
             for platform in platforms}
 
 
-def _find_newest_completion(db: Database, platform: str, progress_id: int) -> int:
+def _find_newest_completion(db: Database, platform: str, progress_id: int, catalogue: Catalogue) -> int:
     """Return the newest row, after a progress row, that completed a run of a platform with all its results; or 0."""
     run_ids = read_last_completed(db, platform, progress_id, COMPLETED_RUNS_READ)
-    progress, tests = read_progress(db, run_ids), read_tests(db, run_ids, read_catalogue(db))
+    progress, tests = read_progress(db, run_ids), read_tests(db, run_ids, catalogue)
     return sweep.find_newest_completion(progress.values(), tests)
