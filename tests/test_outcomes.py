@@ -3,9 +3,6 @@
 import pytest
 from support.outcomes import NOT_SELECTED, SELECTED, add_run, assert_marks_count, assert_shown
 
-from mod_runs_api import InternalError
-from mod_runs_api.database import parse_list
-
 
 @pytest.fixture
 def selected(retry, rows):
@@ -44,10 +41,3 @@ def test_a_retry_of_a_run_without_rows_runs_active_tests(selected):
 
     assert selected(run_id, {'failed_only': True}) == ['active']
     assert selected(run_id, {}) == ['active', 'active, in no category']
-
-
-@pytest.mark.parametrize('cut', ['[1, 2, 3', '[1, 2]', '[', ''])
-def test_a_list_that_the_server_has_cut_is_an_error_and_no_shorter_list(cut):
-    assert parse_list('[1, 2, 33]', 3) == [1, 2, 33]
-    with pytest.raises(InternalError):
-        parse_list(cut, 3)

@@ -24,13 +24,13 @@ def read_marks(db: Database, run_ids: Collection[int]) -> dict[int, dict[int, Ma
     mark, completed = db.run_carried_over.c, db.host.TestProgress
     marks: dict[int, dict[int, Mark]] = {run_id: {} for run_id in run_ids}
     # A mark counts while the row that completed the retry exists. The restart deletes that row and runs everything.
-    for run_id, origin_id, was_selected, test_ids in db.read_grouped(
-            run_ids, select(mark.run_id, mark.origin_run_id, mark.was_selected, mark.regression_test_id)
+    for run_id, test_id, origin_id, was_selected in db.read_about(
+            run_ids, select(mark.run_id, mark.regression_test_id, mark.origin_run_id, mark.was_selected)
             .with_hint(db.run_carried_over, BY_PRIMARY_KEY)
             .join_from(db.run_carried_over, completed,
                        and_(completed.id == mark.progress_id, completed.test_id == mark.run_id))
             .where(mark.run_id.in_(run_ids))):
-        marks[run_id] |= dict.fromkeys(test_ids, Mark(origin_id, was_selected))
+        marks[run_id][test_id] = Mark(origin_id, was_selected)
     return marks
 
 

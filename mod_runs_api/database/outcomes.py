@@ -44,21 +44,24 @@ def read_today(db: Database, tests: Mapping[int, RunTests], catalogue: Catalogue
 def _read_selected(db: Database, run_ids: Collection[int]) -> dict[int, set[int]]:
     """Return the selected tests of each run for which tests were selected."""
     customized = db.host.CustomizedTest
-    return {run_id: set(test_ids) for run_id, test_ids in db.read_grouped(
-        run_ids, select(customized.test_id, customized.regression_id)
-        .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None)))}
+    selected: dict[int, set[int]] = {}
+    for run_id, test_id in db.read_about(
+            run_ids, select(customized.test_id, customized.regression_id)
+            .where(customized.test_id.in_(run_ids), customized.regression_id.is_not(None))):
+        selected.setdefault(run_id, set()).add(test_id)
+    return selected
 
 
 def _read_results(db: Database, run_ids: Sequence[int]) -> dict[int, dict[int, Result]]:
     result = db.host.TestResult
     has_timed_out = (func.coalesce(result.runtime, 0) >= MAX_RUNTIME_OF_TEST).label('has_timed_out')
     results: dict[int, dict[int, Result]] = {run_id: {} for run_id in run_ids}
-    for run_id, exit_code, expected_rc, timed_out, test_ids in db.read_grouped(
-            run_ids, select(result.test_id, result.exit_code, result.expected_rc, has_timed_out,
-                            result.regression_test_id)
+    for run_id, test_id, exit_code, expected_rc, timed_out in db.read_about(
+            run_ids, select(result.test_id, result.regression_test_id, result.exit_code, result.expected_rc,
+                            has_timed_out)
             .with_hint(result, BY_PRIMARY_KEY)
             .where(result.test_id.in_(run_ids))):
-        results[run_id] |= dict.fromkeys(test_ids, Result(exit_code, expected_rc, has_timed_out=bool(timed_out)))
+        results[run_id][test_id] = Result(exit_code, expected_rc, has_timed_out=bool(timed_out))
     without_file, differing = _read_outputs_without_file(db, run_ids), _read_differing(db, run_ids)
     for run_id, test_id in without_file.keys() | differing.keys():
         if test_id in results[run_id]:
