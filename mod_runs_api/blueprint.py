@@ -9,13 +9,11 @@ from werkzeug.exceptions import default_exceptions
 from . import cli
 from .api import auth, limits, responses
 from .api.routes import ROUTES, answer_request
-from .database.tables import create_tables
 from .database.transactions import Transactions
 from .errors import MountError, RunsApiError
 from .extension import KEY, ExtensionState, is_api_request
 from .github.report import retry_report
 from .host.ends import listen_for_completed_runs
-from .host.models import find_models
 from .service.carry_over import complete_runs
 from .settings import read_settings
 from .web import pages
@@ -52,7 +50,6 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
         if KEY in app.extensions:
             raise MountError('mod_runs_api is already registered in this application.')
         settings = read_settings(app.config)
-        host_models = find_models()
         full_name = f'{setup.name_prefix}.{setup.name}'.lstrip('.')
         prefix = (setup.url_prefix or '').rstrip('/')
         paths = {f'{full_name}.{route.endpoint}': f'{prefix}{route.path}' for route in ROUTES}
@@ -60,14 +57,14 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
         limiter = limits.create_limiter(app, settings, api_endpoints)
         app.extensions[KEY] = ExtensionState(
             name=full_name, api_endpoints=api_endpoints, settings=settings,
-            transactions=Transactions(create_tables(host_models), is_api_request))
+            transactions=Transactions(is_api_request))
         view_function = limits.limited(limiter, settings, answer_request)
         for endpoint, path in paths.items():
             # Without methods, which add_url_rule does not allow, the route answers any other verb with the API's own
             # 405, even an unknown one.
             app.url_map.add(app.url_rule_class(path, subdomain=setup.subdomain, endpoint=endpoint))
             app.endpoint(endpoint)(view_function)
-        listen_for_completed_runs(host_models, complete_runs)
+        listen_for_completed_runs(complete_runs)
         app.jinja_env.globals['runs_api'] = {**pages.GLOBALS, 'retry_report': retry_report}
 
     blueprint.record(on_register)

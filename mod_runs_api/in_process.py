@@ -1,14 +1,13 @@
 """The function for code in the same process, in webhook handlers and jobs (docs/python-and-command-line.rst)."""
 
-from typing import Any
-
 from .domain.retry import Retry
 from .extension import extension_state
+from .host.models import User
 from .service.retry import build_request, create_retry
 
 
 def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = None,
-              requested_by: Any = None, idempotency_key: str | None = None) -> Retry:
+              requested_by: int | str | User | None = None, idempotency_key: str | None = None) -> Retry:
     """
     Run a run again as a new run (docs/python-and-command-line.rst, "Retry a run").
 

@@ -36,8 +36,10 @@ def test_the_requester_may_be_any_user_by_name_id_or_model_whatever_their_role(r
 def test_an_unknown_requester_is_refused(run_id, alice, rows):
     db.session.commit()
 
-    for requester in ('nobody', '', 'ALICE', 'alice ', 'a\ud800', '\U00010000', 'a\0', 99, 0, True, 10 ** 30, 1.0,
-                      b'alice', User(name='alice'), User, db.session.get(Test, run_id)):
+    unknown: list[Any] = [
+        'nobody', '', 'ALICE', 'alice ', 'a\ud800', '\U00010000', 'a\0', 99, 0, True, 10 ** 30, 1.0, b'alice',
+        User(name='alice'), User, db.session.get(Test, run_id)]
+    for requester in unknown:
         with pytest.raises(InvalidFields) as raised:
             retry_run(run_id, requested_by=requester)
         assert raised.value.details == {'fields': {'requested_by': ['There is no such user.']}}, requester

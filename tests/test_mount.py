@@ -1,10 +1,5 @@
 """Registering the blueprint (docs/operations.rst, "Install")."""
 
-import sys
-
-import mod_auth.models
-import mod_customized.models
-import mod_regression.models
 import pytest
 import seed
 from database import Base, db
@@ -66,24 +61,3 @@ def test_an_application_registers_it_once(app):
 def test_the_tables_arrive_with_the_hosts_own(app):
     assert {'run_retry', 'run_carried_over'} <= set(Base.metadata.tables)
     assert set(Base.metadata.tables) <= set(inspect(db.engine).get_table_names())
-
-
-# Hosts that lack something
-
-
-def test_everything_that_is_missing_is_named_at_once(bare, monkeypatch):
-    # The last is what a platform of before the summer of 2026 lacks.
-    for module in ('mod_test', 'mod_test.models', 'mod_api.models.api_token'):
-        monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.delattr(mod_customized.models, 'TestFork')
-    monkeypatch.setattr(mod_auth.models, 'User', mod_customized.models.CustomizedTest)
-    monkeypatch.setattr(mod_regression.models, 'regressionTestLinkTable', Base.metadata.tables['category'])
-
-    with pytest.raises(MountError) as raised:
-        bare.register_blueprint(mod_runs_api)
-
-    for missing in ('the model mod_test.models.Test', 'the model mod_test.models.TestProgress',
-                    'the model mod_customized.models.TestFork', 'the column User.github_login',
-                    'the column regressionTestLinkTable.regression_id',
-                    'the model mod_api.models.api_token.ApiToken'):
-        assert missing in str(raised.value)

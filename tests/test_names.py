@@ -88,7 +88,7 @@ def test_wrong_values_of_each_setting_are_tested():
 
 def find_reasons_to_wait():
     """Yield the reasons that the code of the domain has, with a star in the place of each value."""
-    for module in ('status', 'sweep'):
+    for module in ('commit_status', 'sweep'):
         for function in ast.walk(ast.parse((ROOT / f'mod_runs_api/domain/{module}.py').read_text())):
             if isinstance(function, ast.FunctionDef) and function.name in ('find_reason_to_wait', 'sentence'):
                 for statement in ast.walk(function):

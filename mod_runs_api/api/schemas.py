@@ -130,8 +130,8 @@ class OtherBuildSchema(Schema):
 class AttemptSchema(Schema):
     """One run among the attempts."""
 
-    run_id: Field = Id(attribute='record.run_id')
-    source_run_id: Field = Id(attribute='record.source_run_id', allow_none=True)
+    run_id: Field = Id()
+    source_run_id: Field = Id(allow_none=True)
     attempt: Field = Id()
     status: Field = word(STATUSES)
     tests: Field = Count()
@@ -145,11 +145,11 @@ class AttemptSchema(Schema):
     cause: Field = word(CAUSES, allow_none=True)
     cause_detail: Field = Text(allow_none=True)
     cause_sentence: Field = Message(allow_none=True)
-    failed_only: Field = Flag(attribute='record.failed_only', allow_none=True)
-    automatic: Field = Flag(attribute='record.automatic', allow_none=True)
-    reason: Field = Text(attribute='record.reason', allow_none=True)
-    requested_by: Field = Text(attribute='record.requested_by', allow_none=True)
-    created_at: Field = UTCDateTime(attribute='record.created_at', required=True, allow_none=True)
+    failed_only: Field = Flag(allow_none=True)
+    automatic: Field = Flag(allow_none=True)
+    reason: Field = Text(allow_none=True)
+    requested_by: Field = Text(allow_none=True)
+    created_at: Field = UTCDateTime(required=True, allow_none=True)
 
 
 class AttemptsMetaSchema(Schema):

@@ -4,7 +4,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..errors import InternalError, RunsApiError, ServiceUnavailable, StaleRead
-from ..host.log import causes_of, code_of, describe, kind_of, log
+from ..log import causes_of, code_of, describe, kind_of, log
 
 #: The errors of a database after which the same transaction may succeed at once: another one was in the way.
 CONFLICTS: frozenset[int | str | None] = frozenset({

@@ -3,100 +3,85 @@
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import String, func, insert, literal, select, true, union
+from sqlalchemy import Connection, String, func, insert, literal, select, true, union
 
 from .. import clock
 from ..domain.progress import CANCELED, ProgressRow
-from ..domain.sweep import SignsOfLife
-from . import BY_PRIMARY_KEY, Database, as_bytes, as_text
+from ..host.models import (GcpInstance, MaintenanceMode, RegressionTest, RegressionTestOutput, Test, TestProgress,
+                           TestResult, TestResultFile)
+from .expressions import BY_PRIMARY_KEY, as_bytes, as_text
 from .progress import columns_of_progress, has_ended, is_first_completed, last_progress_id_of
+from .tables import run_retry
 
 #: How many progress rows are read at once.
 ROWS_AT_ONCE = 1000
 
 
-def walk_backwards(db: Database) -> Iterator[list[ProgressRow]]:
+def walk_backwards(connection: Connection) -> Iterator[list[ProgressRow]]:
     """Yield all progress rows in batches, the newest first, because their times have no index."""
-    progress = db.host.TestProgress
-    newest = (select(*columns_of_progress(db)).where(progress.test_id.is_not(None)).order_by(progress.id.desc())
-              .limit(ROWS_AT_ONCE))
+    newest = (select(*columns_of_progress()).where(TestProgress.test_id.is_not(None))
+              .order_by(TestProgress.id.desc()).limit(ROWS_AT_ONCE))
     following = newest
-    while rows := [ProgressRow(*row) for row in db.connection.execute(following)]:
+    while rows := [ProgressRow(**row._mapping) for row in connection.execute(following)]:
         yield rows
-        following = newest.where(progress.id < rows[-1].id)
+        following = newest.where(TestProgress.id < rows[-1].id)
 
 
-def read_machines(db: Database) -> dict[int, SignsOfLife]:
-    """Return the start times of the machines of each run that has not ended."""
-    machine = db.host.GcpInstance
-    machines: dict[int, SignsOfLife] = {}
-    for run_id, last_progress_id, timestamp in db.connection.execute(
-            select(machine.test_id, last_progress_id_of(db, machine.test_id), machine.timestamp)
-            .where(machine.test_id.is_not(None), ~has_ended(db, machine.test_id))):
-        machines.setdefault(run_id, SignsOfLife(last_progress_id, [])).times.append(timestamp)
-    return machines
+def read_machines(connection: Connection) -> list[tuple[int, int | None, datetime | str]]:
+    """Return each machine of a run that has not ended: the run, its last progress row, and when the machine started."""
+    rows = connection.execute(
+        select(Test.id, last_progress_id_of(Test.id), GcpInstance.timestamp)
+        .join_from(GcpInstance, Test, Test.id == GcpInstance.test_id)
+        .where(~has_ended(Test.id)))
+    return [(run_id, last_progress_id, started) for run_id, last_progress_id, started in rows]
 
 
-def find_newly_expected(db: Database, run_ids: Collection[int]) -> set[int]:
+def find_newly_expected(connection: Connection, run_ids: Collection[int]) -> set[int]:
     """Return the runs with an exit code or an output that was not expected at the time and is expected today."""
-    result, test = db.host.TestResult, db.host.RegressionTest
-    file, output = db.host.TestResultFile, db.host.RegressionTestOutput
     # This is only a search: domain/sweep.py decides.
-    by_code = (select(result.test_id)
-               .with_hint(result, BY_PRIMARY_KEY)
-               .join_from(result, test, test.id == result.regression_test_id)
-               .where(result.test_id.in_(run_ids), result.exit_code == test.expected_rc,
-                      result.exit_code.is_distinct_from(result.expected_rc)))
-    by_output = (select(file.test_id)
-                 .with_hint(file, BY_PRIMARY_KEY)
-                 .join_from(file, output, output.id == file.regression_test_output_id)
-                 .where(file.test_id.in_(run_ids), as_bytes(file.got) == as_bytes(output.correct)))
-    return {run_id for run_id, in db.read_about(run_ids, union(by_code, by_output))}
+    by_code = (select(TestResult.test_id)
+               .with_hint(TestResult, BY_PRIMARY_KEY)
+               .join_from(TestResult, RegressionTest, RegressionTest.id == TestResult.regression_test_id)
+               .where(TestResult.test_id.in_(run_ids), TestResult.exit_code == RegressionTest.expected_rc,
+                      TestResult.exit_code.is_distinct_from(TestResult.expected_rc)))
+    by_output = (select(TestResultFile.test_id)
+                 .with_hint(TestResultFile, BY_PRIMARY_KEY)
+                 .join_from(TestResultFile, RegressionTestOutput,
+                            RegressionTestOutput.id == TestResultFile.regression_test_output_id)
+                 .where(TestResultFile.test_id.in_(run_ids),
+                        as_bytes(TestResultFile.got) == as_bytes(RegressionTestOutput.correct)))
+    return set(connection.scalars(union(by_code, by_output)))
 
 
-def write_end(db: Database, run_id: int, last_progress_id: int | None, message: str) -> bool:
+def write_end(connection: Connection, run_id: int, last_progress_id: int | None, message: str) -> bool:
     """Write the progress row that ends a run, unless its last row is another one, and return whether it was written."""
-    run, progress = db.host.Test, db.host.TestProgress
-    written = db.connection.execute(insert(progress).from_select(
-        [progress.test_id, progress.status, progress.timestamp, progress.message],
-        select(run.id, literal(CANCELED, String), literal(clock.now()), literal(message))
-        .where(run.id == run_id, last_progress_id_of(db, run.id).is_not_distinct_from(last_progress_id))))
+    written = connection.execute(insert(TestProgress).from_select(
+        [TestProgress.test_id, TestProgress.status, TestProgress.timestamp, TestProgress.message],
+        select(Test.id, literal(CANCELED, String), literal(clock.now()), literal(message))
+        .where(Test.id == run_id, last_progress_id_of(Test.id).is_not_distinct_from(last_progress_id))))
     return bool(written.rowcount)
 
 
-def read_automatic_sources(db: Database, root_ids: Collection[int]) -> dict[int, list[int]]:
-    """Return the sources of the automatic retries of some root runs, including deleted retries."""
-    retry = db.run_retry.c
-    sources: dict[int, list[int]] = {root_id: [] for root_id in root_ids}
-    for root_id, source_id in db.read_about(
-            root_ids, select(retry.root_run_id, retry.source_run_id)
-            .where(retry.root_run_id.in_(root_ids), retry.automatic == true())):
-        sources[root_id].append(source_id)
-    return sources
-
-
-def read_under_maintenance(db: Database) -> set[str]:
+def read_under_maintenance(connection: Connection) -> set[str]:
     """Return the platforms that are under maintenance."""
-    maintenance = db.host.MaintenanceMode
-    return set(db.connection.scalars(select(as_text(maintenance.platform)).where(maintenance.disabled == true())))
+    return set(connection.scalars(select(as_text(MaintenanceMode.platform)).where(MaintenanceMode.disabled == true())))
 
 
-def count_in_flight(db: Database, platform: str, since: datetime, at_most: int) -> int:
+def count_in_flight(connection: Connection, platform: str, since: datetime, at_most: int) -> int:
     """Return how many of the newest automatic attempts of a platform, created since then, have not ended."""
-    run, retry = db.host.Test, db.run_retry.c
     # The times of retries have no index.
-    newest = (select(retry.run_id, retry.created_at).join_from(db.run_retry, run, run.id == retry.run_id)
-              .where(retry.automatic == true(), as_text(run.platform) == platform)
-              .order_by(retry.run_id.desc()).limit(at_most).subquery())
-    return db.connection.scalar(select(func.count()).select_from(newest).where(
-        newest.c.created_at > since, ~has_ended(db, newest.c.run_id))) or 0
+    newest = (select(run_retry.c.run_id, run_retry.c.created_at)
+              .join_from(run_retry, Test, Test.id == run_retry.c.run_id)
+              .where(run_retry.c.automatic == true(), as_text(Test.platform) == platform)
+              .order_by(run_retry.c.run_id.desc()).limit(at_most).subquery())
+    return connection.scalar(select(func.count()).select_from(newest).where(
+        newest.c.created_at > since, ~has_ended(newest.c.run_id))) or 0
 
 
-def read_last_completed(db: Database, platform: str, progress_id: int, count: int) -> Sequence[int]:
+def read_last_completed(connection: Connection, platform: str, progress_id: int, count: int) -> Sequence[int]:
     """Return the runs of a platform that completed last after a progress row, the last one first."""
-    run, progress = db.host.Test, db.host.TestProgress
-    return db.connection.scalars(
-        select(run.id)
-        .join_from(progress, run, run.id == progress.test_id)
-        .where(progress.id > progress_id, is_first_completed(db, progress), as_text(run.platform) == platform)
-        .order_by(progress.id.desc()).limit(count)).all()
+    return connection.scalars(
+        select(Test.id)
+        .join_from(TestProgress, Test, Test.id == TestProgress.test_id)
+        .where(TestProgress.id > progress_id, is_first_completed(TestProgress), as_text(Test.platform) == platform)
+        .order_by(TestProgress.id.desc()).limit(count)).all()

@@ -1,5 +1,5 @@
 """
-Transactions on the host's database.
+Transactions on the platform's database.
 
 The package's own transactions are repeated after a conflict. Here the database's errors become the package's.
 """
@@ -14,10 +14,9 @@ from sqlalchemy import Connection, literal, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import StaleRead
+from ..host.models import Test
 from ..host.runtime import HostSession, platform_session
-from . import Database
 from .faults import log_fault, may_succeed_at_once
-from .tables import Tables
 
 P = ParamSpec('P')
 T = TypeVar('T')
@@ -31,19 +30,19 @@ MAX_SECONDS = 10.0
 class Transactions:
     """Transactions on the database of one application."""
 
-    tables: Tables
     #: Returns whether the current request is the package's own.
     is_own_request: Callable[[], bool]
-    #: Returns the session that the host uses at the moment.
+    #: Returns the session that the platform uses at the moment.
     get_session: Callable[[], HostSession] = platform_session
 
-    def run(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def run(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """
         Return the result of ``work``, committed in a transaction of its own.
 
-        Changes that are pending in the host's session are neither committed nor rolled back with it. After a conflict
-        with another transaction, a stale read or a closed connection, ``work`` is called again in a new transaction.
-        Raises :exc:`ServiceUnavailable` for an error that waiting can fix, and :exc:`InternalError` for any other.
+        Changes that are pending in the platform's session are neither committed nor rolled back with it. After a
+        conflict with another transaction, a stale read or a closed connection, ``work`` is called again in a new
+        transaction. Raises :exc:`ServiceUnavailable` for an error that waiting can fix, and :exc:`InternalError` for
+        any other.
         """
         try:
             return self._run_until_committed(work, *args, **kwargs)
@@ -54,19 +53,18 @@ class Transactions:
 
     def ping(self) -> None:
         """Send a statement to find out whether the database answers. Raises as :meth:`run` does."""
-        self.run(lambda db: db.connection.scalar(select(literal(1))))
+        self.run(lambda connection: connection.scalar(select(literal(1))))
 
-    def read(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return the result of ``work`` for a page of the host, on its connection. Raises as :meth:`run` does."""
+    def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return the result of ``work`` for a page of the platform, on its connection. Raises as :meth:`run` does."""
         # Pages that held one connection and waited for a second could use up the pool.
         try:
-            connection = self.get_session().connection(bind_arguments={'mapper': self.tables.host.Test})
-            return work(self._open(connection), *args, **kwargs)
+            return work(self.get_session().connection(bind_arguments={'mapper': Test}), *args, **kwargs)
         except SQLAlchemyError as fault:
             error = log_fault(fault)
         raise error
 
-    def _run_until_committed(self, work: Callable[Concatenate[Database, P], T], *args: P.args,
+    def _run_until_committed(self, work: Callable[Concatenate[Connection, P], T], *args: P.args,
                              **kwargs: P.kwargs) -> T:
         started = time.monotonic()
         tries = 0
@@ -74,19 +72,16 @@ class Transactions:
             tries += 1
             try:
                 self._give_connection_back()
-                with self.get_session().get_bind(mapper=self.tables.host.Test).engine.begin() as connection:
-                    return work(self._open(connection), *args, **kwargs)
+                with self.get_session().get_bind(mapper=Test).engine.begin() as connection:
+                    return work(connection, *args, **kwargs)
             except (DBAPIError, StaleRead) as error:
                 if tries == MAX_TRIES or time.monotonic() - started > MAX_SECONDS or not may_succeed_at_once(error):
                     raise
             # Back off for a random time so that the same transactions do not collide again.
             time.sleep(random.uniform(0, 0.005 * 2 ** tries))
 
-    def _open(self, connection: Connection) -> Database:
-        return Database(**vars(self.tables), connection=connection)
-
     def _give_connection_back(self) -> None:
-        """Have the host's session give back the connection of a request of the package's own."""
+        """Have the platform's session give back the connection of a request of the package's own."""
         # A request that waits for a second connection while it holds one may wait for ever: the others do the same.
         session = self.get_session()
         if self.is_own_request() and not (session.new or session.dirty or session.deleted):

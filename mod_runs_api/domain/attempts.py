@@ -7,11 +7,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
+from .builds import OtherBuild, group_by_build
 from .carry_over import choose_origins
+from .catalogue import Catalogue
 from .causes import Cause, CauseName, find_cause
-from .outcomes import FAILED, Catalogue, Outcome, RunTests, find_outcomes, list_not_passed
+from .outcomes import FAILED, Outcome, RunTests, find_outcomes, list_not_passed
 from .progress import COMPLETED, Progress, sort_by_results
-from .run import OtherBuild, Run, group_by_build
+from .run import Run
 
 #: The words of the platform's API.
 RunStatus = Literal['queued', 'running', 'pass', 'fail', 'canceled', 'error', 'incomplete']
@@ -36,12 +38,16 @@ class AttemptRecord:
     #: In UTC, without a time zone.
     created_at: datetime | None = None
 
+    @property
+    def reported_build(self) -> str | None:
+        """The stored build; None if none is stored. Blanks around it do not count."""
+        return (self.stored_build or '').strip() or None
 
-@dataclass(frozen=True)
-class Attempt:
-    """One run among the attempts, as it is listed (docs/api.rst, "Attempts")."""
 
-    record: AttemptRecord
+@dataclass(frozen=True, kw_only=True)
+class Attempt(AttemptRecord):
+    """One run among the attempts, as it is listed: its record and what follows (docs/api.rst, "Attempts")."""
+
     #: The position among the attempts by run id, from 1.
     attempt: int
     status: RunStatus
@@ -93,7 +99,7 @@ class Attempts:
     @cached_property
     def builds(self) -> dict[int, str | None]:
         """The build of each attempt; None if it is unknown."""
-        return {run_id: ((record.stored_build or '').strip() or None) if self.progress[run_id].completed else None
+        return {run_id: record.reported_build if self.progress[run_id].completed else None
                 for run_id, record in self.records.items()}
 
     @property
@@ -135,7 +141,7 @@ class Attempts:
         if progress.end is None:
             # It will have a result of each of its tests.
             with_result |= find_outcomes(tests).keys()
-        return choose_origins(progress.end and progress.completed, self.catalogue.active - with_result, self.progress,
+        return choose_origins(progress.completion, self.catalogue.active - with_result, self.progress,
                               {attempt_id: of_attempt.own for attempt_id, of_attempt in self.tests.items()})
 
     def list_other_builds(self, run_id: int) -> list[OtherBuild]:
@@ -152,13 +158,14 @@ class Attempts:
         outcomes = find_outcomes(tests).values()
         count = Counter(outcomes)
         cause = self.find_cause(run_id)
+        name, detail, sentence = (None, None, None) if cause is None else cause
         return Attempt(
-            record, attempt=self.numbers[run_id], status=derive_status(progress.stage, outcomes),
+            **vars(record), attempt=self.numbers[run_id], status=derive_status(progress.stage, outcomes),
             tests=count.total(), passed=count['pass'], failed=sum(count[outcome] for outcome in FAILED),
             not_run=count['not_run'], carried_over_from=self._count_carried_over(run_id),
             to_carry_over=len(self.find_origins(run_id)) if record.failed_only and progress.end is None else 0,
             built_commit_sha=self.builds[run_id], other_builds=self.list_other_builds(run_id),
-            cause=cause and cause.name, cause_detail=cause and cause.detail, cause_sentence=cause and cause.sentence)
+            cause=name, cause_detail=detail, cause_sentence=sentence)
 
 
 @dataclass(frozen=True)

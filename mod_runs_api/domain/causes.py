@@ -156,7 +156,7 @@ def is_ended_by_build(progress: Progress) -> bool:
     """Return whether a run ended because its build failed or was not visible. It may have succeeded since."""
     if progress.end is None or progress.completed or is_decided(progress):
         return False
-    canceled = {row.message.strip() for row in progress.rows if row.status == CANCELED}
+    canceled = {row.message.strip() for row in progress.rows if row.stage == CANCELED}
     return NOT_VISIBLE in canceled or any(Cause.of_message(message).name == 'build' for message in canceled)
 
 

@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from .commit_status import FailedTest, Posting
 from .retry import MAX_REASON_LENGTH, Retry, RetryRules, find_unstorable
 from .run import PLATFORMS
-from .status import FailedTest, Posting
 from .users import User
 
 #: The command, and its words but for the platforms.

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from .attempts import derive_status
 from .progress import Progress, is_lost
-from .run import PULL_REQUEST, SHOWN_LENGTH, PullRequest, Run
+from .pull_request import PullRequest
+from .run import PULL_REQUEST, SHOWN_LENGTH, Run
 
 
 def explain_superseded(run: Run, later_id: int | None) -> str | None:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from .attempts import Attempt
 from .author import AuthorHint
+from .builds import OtherBuild
 from .outcomes import Outcome, RunTests, decide
-from .run import OtherBuild
 from .sentences import PHRASES, other_builds_sentence
 from .verdict import AttemptOutcome, TestVerdict, Verdict
 

@@ -58,17 +58,6 @@ class Mark(NamedTuple):
     was_selected: bool
 
 
-class Catalogue(NamedTuple):
-    """The regression tests of the platform, as they are now."""
-
-    #: The active tests.
-    active: Set[int]
-    #: The tests in a category. No worker receives any other test.
-    in_category: Set[int]
-    #: The exit code that is expected of each test.
-    expected_rc: Mapping[int, int | None]
-
-
 class RunTests(NamedTuple):
     """The tests of a run."""
 
@@ -81,8 +70,6 @@ class RunTests(NamedTuple):
     has_selection: bool = True
     #: The results that were carried over into it, by test. A result may have been deleted since.
     marks: Mapping[int, Mark] = MappingProxyType({})
-    #: The results as they are by what is expected today; None if that was not read.
-    today: Mapping[int, Result] | None = None
 
     @property
     def own(self) -> Set[int]:
@@ -100,19 +87,6 @@ class RunTests(NamedTuple):
     def has_all_results(self) -> bool:
         """Whether the run itself ran every test that was selected. If the selection is not known, one is enough."""
         return self.selected_at_first <= self.own if self.has_selection else bool(self.own)
-
-    @property
-    def approved(self) -> set[int]:
-        """The tests that did not pass, but have the result that is expected today: it was approved since."""
-        today = self.judged_today().results
-        return {test for test, result in self.results.items()
-                if decide(result) != 'pass' and decide(today[test]) == 'pass'}
-
-    def judged_today(self) -> 'RunTests':
-        """Return the tests with what is expected of them today. It must have been read."""
-        if self.today is None:
-            raise ValueError('What is expected today was not read.')
-        return self._replace(results=self.today)
 
     @property
     def carried_over(self) -> dict[int, int]:
@@ -133,6 +107,27 @@ def find_outcomes(tests: RunTests, carried_over: Collection[int] = ()) -> dict[i
 def list_not_passed(outcomes: Mapping[int, Outcome]) -> list[int]:
     """Return the tests that a failed-only retry runs again."""
     return [test for test, outcome in outcomes.items() if outcome in (*FAILED, 'not_run')]
+
+
+class ExpectedToday(NamedTuple):
+    """The expectations of today of the tests of a run. They may have changed since the run."""
+
+    #: The expected exit code of each test.
+    expected_rc: Mapping[int, int | None]
+    #: The files of the run that are not what is expected today, by test.
+    differing: Mapping[int, Collection[DifferingFile]]
+
+    def find_outcomes(self, tests: RunTests) -> dict[int, Outcome]:
+        """Return the outcome that each test of the run would have today, in order."""
+        results = {test: result._replace(expected_rc=self.expected_rc.get(test),
+                                         differing=self.differing.get(test, ()))
+                   for test, result in tests.results.items()}
+        return find_outcomes(tests._replace(results=results))
+
+    def find_approved(self, tests: RunTests) -> set[int]:
+        """Return the tests that did not pass, but have the result that is expected today: it was approved since."""
+        outcomes, outcomes_today = find_outcomes(tests), self.find_outcomes(tests)
+        return {test for test in tests.results if outcomes[test] != 'pass' and outcomes_today[test] == 'pass'}
 
 
 class File(NamedTuple):

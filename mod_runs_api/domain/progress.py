@@ -18,8 +18,8 @@ LOST_MACHINE = 'The machine of this run has vanished.'
 #: A machine is lost if it is silent for this time longer than the platform lets it run.
 GRACE = timedelta(hours=2)
 
-#: The statuses of the last row of a run that has ended.
-ENDED_STATUSES = (COMPLETED, CANCELED)
+#: The last stages of a run that has ended.
+ENDED_STAGES = (COMPLETED, CANCELED)
 
 
 def find_silence(signs: Iterable[datetime | str], now: datetime) -> timedelta:
@@ -37,7 +37,7 @@ class ProgressRow(NamedTuple):
 
     run_id: int
     id: int
-    status: str
+    stage: str
     message: str
     #: The platform writes some times in UTC and some in its machine's local time: see :func:`mod_runs_api.clock.age`.
     #: A string if the driver cannot parse it.
@@ -55,33 +55,35 @@ class Progress:
     @property
     def stage(self) -> str | None:
         """The last stage of the run; None while it is queued."""
-        return self.rows[-1].status if self.rows else None
+        return self.rows[-1].stage if self.rows else None
 
     @property
     def completed(self) -> ProgressRow | None:
         """The first row that completed the run, regardless of later rows."""
-        return next((row for row in self.rows if row.status == COMPLETED), None)
+        return next((row for row in self.rows if row.stage == COMPLETED), None)
 
     @property
     def end(self) -> ProgressRow | None:
         """The row that ended the run: the first completed row, or else the first of the canceled rows at the tail."""
-        return None if self.stage not in ENDED_STATUSES else self.completed or self.tail[0]
+        if self.stage not in ENDED_STAGES:
+            return None
+        return self.completed or self.tail[0]
+
+    @property
+    def completion(self) -> ProgressRow | None:
+        """The end of a run that has completed; None for any other run."""
+        return self.completed if self.stage in ENDED_STAGES else None
 
     @property
     def tail(self) -> Sequence[ProgressRow]:
         """The canceled rows at the end, by id. The platform writes the time limit again at each tick."""
-        return list(takewhile(lambda row: row.status == CANCELED, reversed(self.rows)))[::-1]
-
-
-def sort_by_end(progress: Iterable[Progress]) -> list[ProgressRow]:
-    """Return the end of each run that has ended, in the order in which they were written."""
-    return sorted((run.end for run in progress if run.end is not None), key=lambda end: end.id)
+        return list(takewhile(lambda row: row.stage == CANCELED, reversed(self.rows)))[::-1]
 
 
 def sort_by_results(progress: Iterable[Progress]) -> list[int]:
     """Return the runs that have ended in the order of their results, of which the last counts."""
-    places = {run.run_id: _place_results(run, run.end) for run in progress if run.end is not None}
-    return sorted(places, key=places.__getitem__)
+    places = sorted((_place_results(run, run.end), run.run_id) for run in progress if run.end is not None)
+    return [run_id for _, run_id in places]
 
 
 def _place_results(run: Progress, end: ProgressRow) -> tuple[int, int]:

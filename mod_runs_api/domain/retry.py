@@ -1,20 +1,20 @@
 """
 Retries, and the requests for them (docs/api.rst, "Retry a run").
 
-:class:`RetryRules` decides who may retry, and which tests a retry runs or why it is refused. It decides by the facts in
-:class:`RetryFacts`, and so do a retry, its preview and the sweep.
+:class:`RetryRules` decides who may retry, and which tests a retry runs or why it is refused. A retry, its preview and
+the sweep all ask it.
 """
 
 import hashlib
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..errors import InactiveTests, NothingFailed, Refusal, RefusedByCheck, RunNotFinished
-from .attempts import Attempts, derive_status
-from .outcomes import Outcome, RunTests, find_outcomes, list_not_passed
-from .progress import ENDED_STATUSES
+from .attempts import derive_status
+from .outcomes import RunTests, find_outcomes, list_not_passed
+from .progress import ENDED_STAGES
 from .run import Run
 from .sentences import counted
 from .users import User
@@ -116,40 +116,6 @@ def request_automatically(run_id: int, failed_only: bool, why: str) -> RetryRequ
 
 
 @dataclass(frozen=True)
-class RetryFacts:
-    """The facts that decide which tests the retry of a run runs, or why it is refused."""
-
-    run_id: int
-    #: The last stage of the run; None while it is queued.
-    stage: str | None
-    #: The tests of the run with their outcomes, in order.
-    outcomes: Mapping[int, Outcome]
-    #: Whether tests were selected for the run. Otherwise it ran every test, inactive ones too.
-    has_selection: bool
-    #: The full test set, in order. Only a full retry needs it.
-    full_set: Sequence[int]
-    #: The tests that are active now.
-    active_ids: Collection[int]
-
-    @classmethod
-    def of_run(cls, run: Run, tests: RunTests, full_set: Sequence[int], active_ids: Collection[int]) -> 'RetryFacts':
-        """Return the facts about a run."""
-        return cls(run.id, run.stage, find_outcomes(tests), tests.has_selection, full_set, active_ids)
-
-    @classmethod
-    def of_attempt(cls, attempts: Attempts, run_id: int) -> 'RetryFacts':
-        """Return the facts about one of the attempts of a run."""
-        tests, full_set = attempts.tests[run_id], attempts.tests[attempts.run.full_set_id].selected
-        return cls(run_id, attempts.progress[run_id].stage, find_outcomes(tests), tests.has_selection,
-                   sorted(full_set), attempts.catalogue.active)
-
-    @property
-    def not_passed(self) -> list[int]:
-        """The tests of the run that did not pass, also those without a result."""
-        return list_not_passed(self.outcomes)
-
-
-@dataclass(frozen=True)
 class RetryOption:
     """One kind of retry: of all tests, or of the tests that did not pass."""
 
@@ -162,6 +128,11 @@ class RetryOption:
     #: A sentence about running these tests again, from the attempts so far and from master. None for all tests.
     hint: str | None = None
 
+    @classmethod
+    def refused(cls, refusal: Refusal) -> 'RetryOption':
+        """Return an option that is refused."""
+        return cls([], refusal.details.get('inactive_ids', []), refusal)
+
     @property
     def test_count(self) -> int:
         """The number of regression tests that the retry would run."""
@@ -169,7 +140,7 @@ class RetryOption:
 
     def refuse(self, refusal: Refusal) -> 'RetryOption':
         """Return this option refused, unless it is refused already."""
-        return self if self.refusal else RetryOption([], [], refusal)
+        return self if self.refusal else RetryOption.refused(refusal)
 
 
 @dataclass(frozen=True)
@@ -205,36 +176,44 @@ class RetryRules:
         """Return the rules for an automatic retry. It leaves out inactive tests, because there is nobody to ask."""
         return replace(self, drop_inactive_tests=True)
 
-    def find_option(self, facts: RetryFacts, failed_only: bool) -> RetryOption:
-        """Return the option of :meth:`choose_tests`, with its refusal instead of an exception."""
-        try:
-            return self.choose_tests(facts, failed_only)
-        except Refusal as refusal:
-            return RetryOption([], refusal.details.get('inactive_ids', []), refusal)
+    def option_for_all(self, full_set: Sequence[int], active: Collection[int]) -> RetryOption:
+        """Return a retry of the full test set of a run. ``active`` has the tests that are active now."""
+        return _choose(full_set, active, drops_inactive=self.drop_inactive_tests)
 
-    def choose_tests(self, facts: RetryFacts, failed_only: bool) -> RetryOption:
-        """Return a retry of a run: of all tests, or of those that did not pass. Raises :exc:`Refusal`."""
-        tests = facts.not_passed if failed_only else facts.full_set
-        if failed_only and facts.stage not in ENDED_STATUSES:
-            status = derive_status(facts.stage)
-            raise RunNotFinished(f'Run {facts.run_id} is still {status}: it has no failed tests yet.',
-                                 run_status=status)
-        if failed_only and not tests:
-            raise NothingFailed(f'No test of run {facts.run_id} failed: there is nothing to run again.')
-        inactive_ids = [test for test in tests if test not in facts.active_ids]
-        named = _name_tests(inactive_ids)
+    def option_for_failed(self, run_id: int, stage: str | None, tests: RunTests,
+                          active: Collection[int]) -> RetryOption:
+        """Return a retry of the tests of a run that did not pass, also of those without a result."""
+        if stage not in ENDED_STAGES:
+            status = derive_status(stage)
+            return RetryOption.refused(RunNotFinished(
+                f'Run {run_id} is still {status}: it has no failed tests yet.', run_status=status))
+        not_passed = list_not_passed(find_outcomes(tests))
+        if not not_passed:
+            return RetryOption.refused(NothingFailed(
+                f'No test of run {run_id} failed: there is nothing to run again.'))
         # A run without a selection runs inactive tests too, but nobody selected them.
-        if inactive_ids and facts.has_selection and not self.drop_inactive_tests:
-            raise InactiveTests(f'Some of the tests to run are inactive now{named}.', inactive_ids=inactive_ids)
-        regression_test_ids = [test for test in tests if test in facts.active_ids]
-        if not regression_test_ids:
-            # A run without rows in customized_test would run every test there is.
-            raise InactiveTests(f'None of the tests to run is active now{named}.', inactive_ids=inactive_ids)
-        return RetryOption(regression_test_ids, inactive_ids)
+        return _choose(not_passed, active, drops_inactive=self.drop_inactive_tests or not tests.has_selection)
+
+
+def _choose(tests: Sequence[int], active: Collection[int], drops_inactive: bool) -> RetryOption:
+    """Return a retry of those of the tests that are active."""
+    inactive_ids = [test for test in tests if test not in active]
+    named = _name_tests(inactive_ids)
+    if inactive_ids and not drops_inactive:
+        return RetryOption.refused(InactiveTests(
+            f'Some of the tests to run are inactive now{named}.', inactive_ids=inactive_ids))
+    regression_test_ids = [test for test in tests if test in active]
+    if not regression_test_ids:
+        # A run without rows in customized_test would run every test there is.
+        return RetryOption.refused(InactiveTests(
+            f'None of the tests to run is active now{named}.', inactive_ids=inactive_ids))
+    return RetryOption(regression_test_ids, inactive_ids)
 
 
 def _name_tests(ids: Sequence[int]) -> str:
     """Return the ids of tests for the end of a sentence, ": 1, 2 and 20 more"; empty if there are none."""
+    if not ids:
+        return ''
+    named = ', '.join(map(str, ids[:MAX_NAMED_TESTS]))
     more = len(ids) - MAX_NAMED_TESTS
-    shown = ', '.join(map(str, ids[:MAX_NAMED_TESTS]))
-    return f'{": " if ids else ""}{shown}{f" and {more} more" if more > 0 else ""}'
+    return f': {named} and {more} more' if more > 0 else f': {named}'

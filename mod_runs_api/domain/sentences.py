@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 
-from .run import OtherBuild
+from .builds import OtherBuild
 from .verdict import TestVerdict, VerdictName
 
 #: The phrase for one test and for several, in the order in which a reader wants to know it.

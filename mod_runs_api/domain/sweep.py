@@ -5,23 +5,23 @@ The sweep ends a run if its machine was lost (:func:`must_be_ended`). It retries
 
 * :func:`find_failure`: infrastructure ended the run within the last day, or all its failures were approved since.
 * :class:`Candidate`: the run has not been retried, has no reason to wait, and has something to run.
-* ``domain/status.py``: no other run of its commit stands against it.
+* ``domain/commit_status.py``: no other run of its commit stands against it.
 * :class:`Capacity`: its platform has room for a further automatic attempt.
 * The five conditions, for which GitHub is asked (``service/conditions.py``).
 
 Each decision is a step, and a list of steps is the plan of a sweep.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from .. import clock
 from .causes import IS_INFRASTRUCTURE, Cause, find_cancellation, find_cause, find_row_of
-from .outcomes import RunTests, find_outcomes, list_not_passed
+from .outcomes import ExpectedToday, RunTests, find_outcomes, list_not_passed
 from .progress import Progress, ProgressRow, find_silence, is_lost
-from .retry import RetryFacts, RetryRequest, RetryRules, request_automatically
+from .retry import RetryRequest, RetryRules, request_automatically
 from .run import NewerRun, Run
 from .sentences import counted
 
@@ -56,15 +56,6 @@ class Step(NamedTuple):
     new_run_id: int | None = None
 
 
-class SignsOfLife(NamedTuple):
-    """The signs of life of a run that has not ended."""
-
-    #: None if it has no progress row.
-    last_progress_id: int | None
-    #: When its machines started, and the time of a recent last progress row.
-    times: list[datetime | str]
-
-
 class Failure(NamedTuple):
     """The failure of a run that its code did not cause."""
 
@@ -86,15 +77,9 @@ class Candidate:
     newest: NewerRun | None
     #: The sources of the automatic retries that its root run has had. The retries may have been deleted.
     automatic_sources: Collection[int]
-    #: The newest progress row that completed a run of its platform with all its results. It may be older than the end
-    #: of this run. 0 if there is none, or it is not needed.
-    newest_completion_id: int = 0
-
-    @property
-    def has_been_retried(self) -> bool:
-        """Whether one of its own attempts is newer, or its automatic retry was deleted: it is not made again."""
-        has_newer_attempt = self.newest is not None and self.newest.has_newer_attempt
-        return has_newer_attempt or self.run.id in self.automatic_sources
+    #: The newest progress row that completed a run of its platform with all its results; 0 if there is none since the
+    #: end of this run. It is needed from the second automatic retry on.
+    newest_completion_id: int
 
     def find_reason_to_wait(self, retries_allowed: int, now: datetime) -> str | None:
         """Return why the run is not retried now, if its root run may get this number of automatic retries."""
@@ -110,27 +95,38 @@ class Candidate:
             return f'no run of {self.run.platform} has completed with all its results since it ended'
         return None
 
-    def plan_retry(self, rules: RetryRules, facts: RetryFacts) -> Step | None:
-        """Return the step that retries it, or the reason to wait; None if it needs no retry, or none would help."""
-        run, cause = self.run, self.failure.cause
-        has_unpassed = any(test in facts.active_ids for test in facts.not_passed)
-        if cause is None:
-            next_is_failed_only = True
-        elif run.failed_only:
-            if self.failure.progress.completed is not None and not facts.not_passed:
-                return None
-            # It runs the tests again that did not pass. If all passed, only its end was lost, and it runs in full.
-            next_is_failed_only = has_unpassed or not facts.outcomes.keys() & facts.active_ids
-        else:
-            # A run that stopped half-way is resumed.
-            next_is_failed_only = has_unpassed and bool(self.failure.tests.own)
-        option = rules.for_automatic_retry().find_option(facts, next_is_failed_only)
+    def plan_retry(self, rules: RetryRules, full_set: Sequence[int], active: Collection[int]) -> Step | None:
+        """
+        Return the step that retries it, or the reason to wait; None if it needs no retry, or none would help.
+
+        ``full_set`` has the full test set of the run, and ``active`` the tests that are active now.
+        """
+        run, cause, tests = self.run, self.failure.cause, self.failure.tests
+        not_passed = list_not_passed(find_outcomes(tests))
+        if cause is not None and run.failed_only and self.failure.progress.completed is not None and not not_passed:
+            return None
+        is_failed_only = self._is_resumed(not_passed, active)
+        rules = rules.for_automatic_retry()
+        option = (rules.option_for_failed(run.id, run.stage, tests, active) if is_failed_only
+                  else rules.option_for_all(full_set, active))
         if option.refusal:
             # The tests that were approved since are inactive, so no retry makes the run green.
             return None if cause is None else Step(run.id, 'waiting', option.refusal.message)
         why = APPROVED if cause is None else cause.detail
-        request = request_automatically(run.id, next_is_failed_only, why)
+        request = request_automatically(run.id, is_failed_only, why)
         return Step(run.id, 'retried', why, request, option.regression_test_ids)
+
+    def _is_resumed(self, not_passed: Sequence[int], active: Collection[int]) -> bool:
+        """Return whether a retry runs only the tests that did not pass. Otherwise it runs the full test set."""
+        tests = self.failure.tests
+        has_not_passed = any(test in active for test in not_passed)
+        if self.failure.cause is None:
+            return True
+        if self.run.failed_only:
+            # It runs the tests again that did not pass. If all passed, only its end was lost, and it runs in full.
+            return has_not_passed or not find_outcomes(tests).keys() & active
+        # A run that stopped half-way is resumed.
+        return has_not_passed and bool(tests.own)
 
 
 @dataclass(frozen=True)
@@ -152,27 +148,32 @@ class Capacity:
         return None
 
 
+def has_been_retried(run_id: int, newest: NewerRun | None, automatic_sources: Collection[int]) -> bool:
+    """Return whether an attempt of a run is newer than it, or its automatic retry was deleted: it is not made again."""
+    return run_id in automatic_sources or (newest is not None and newest.has_newer_attempt)
+
+
 def must_be_ended(signs_of_life: Collection[datetime | str], now: datetime, max_silence: timedelta) -> bool:
     """Return whether a machine is lost, but has not been silent for so long that people must decide."""
     return is_lost(signs_of_life, now, max_silence) and find_silence(signs_of_life, now) <= max_silence + ENDED_FOR
 
 
-def find_failure(progress: Progress, tests: RunTests, now: datetime) -> Failure | None:
+def find_failure(progress: Progress, tests: RunTests, expected_today: ExpectedToday, now: datetime) -> Failure | None:
     """Return the failure of a run that its code did not cause, if it is recent; else None."""
     cause = find_cause(progress, tests)
     row = find_row_of(cause, progress) if cause is not None and IS_INFRASTRUCTURE[cause.name] else None
     if row is not None and clock.age(row.timestamp, now) <= RETRIED_FOR:
         return Failure(progress, tests, cause, row)
     completed = progress.completed
-    if completed is None or clock.age(completed.timestamp, now) > HEALED_FOR or not _is_approved(progress, tests):
+    if completed is None or clock.age(completed.timestamp, now) > HEALED_FOR:
         return None
-    return Failure(progress, tests, None, completed)
+    return Failure(progress, tests, None, completed) if _is_approved(progress, tests, expected_today) else None
 
 
-def _is_approved(progress: Progress, tests: RunTests) -> bool:
+def _is_approved(progress: Progress, tests: RunTests, expected_today: ExpectedToday) -> bool:
     """Return whether a run has ended, was canceled by no person, did not pass, and would pass as a whole today."""
     has_failed = bool(list_not_passed(find_outcomes(tests)))
-    would_pass = not list_not_passed(find_outcomes(tests.judged_today()))
+    would_pass = not list_not_passed(expected_today.find_outcomes(tests))
     return progress.end is not None and find_cancellation(progress) is None and has_failed and would_pass
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal, NamedTuple, get_args
 
+from .builds import are_different_builds
 from .outcomes import RAN, Evidence, Outcome
 from .progress import Progress
-from .run import are_different_builds
 
 #: Every verdict on a test, in the order of the table in docs/api.rst.
 VerdictName = Literal['passed', 'flaky', 'failing_identically', 'failing_differently', 'failed_once', 'never_ran',

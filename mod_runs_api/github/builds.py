@@ -2,7 +2,7 @@
 
 from ..errors import Refusal
 from ..extension import extension_state
-from ..host.log import describe, log
+from ..log import describe, log
 from ..service.builds import retry_if_ended_by_build
 
 

@@ -3,8 +3,8 @@
 from ..domain.history import Report
 from ..domain.sentences import Finding, count_attempts, counted, list_findings, other_builds_sentence
 from ..extension import extension_state
-from ..host.log import describe, log
 from ..host.runtime import regression_test_page, to_external
+from ..log import describe, log
 from ..service.history import read_report
 
 #: The number of tests with one verdict that are linked.

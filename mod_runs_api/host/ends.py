@@ -13,22 +13,22 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction, object_session
 
 from ..domain.progress import COMPLETED
-from .models import HostModels
+from .models import TestProgress
 
 #: In ``Session.info``: the runs that the current transaction completes, and those that a committed one has completed.
 COMPLETING = 'mod_runs_api.completing'
 COMMITTED = 'mod_runs_api.committed'
 
 
-def listen_for_completed_runs(host: HostModels, handle: Callable[[Session, Collection[int]], None]) -> None:
+def listen_for_completed_runs(handle: Callable[[Session, Collection[int]], None]) -> None:
     """
     Call a function for each session that has completed runs.
 
     Only the first call in a process counts, so the function finds the application by itself.
     """
-    if event.contains(host.TestProgress, 'after_insert', _note_completion):
+    if event.contains(TestProgress, 'after_insert', _note_completion):
         return
-    event.listen(host.TestProgress, 'after_insert', _note_completion)
+    event.listen(TestProgress, 'after_insert', _note_completion)
     event.listen(Session, 'after_commit', _note_commit)
 
     @event.listens_for(Session, 'after_transaction_end')
@@ -41,7 +41,7 @@ def listen_for_completed_runs(host: HostModels, handle: Callable[[Session, Colle
                 handle(session, run_ids)
 
 
-def _note_completion(_mapper: Any, _connection: Any, progress: Any) -> None:
+def _note_completion(_mapper: Any, _connection: Any, progress: TestProgress) -> None:
     session = object_session(progress)
     if session is not None and progress.test_id is not None and progress.status.value == COMPLETED:
         session.info.setdefault(COMPLETING, set()).add(int(progress.test_id))

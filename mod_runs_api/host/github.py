@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib import import_module
 from itertools import islice
 from typing import Any, TypeVar
 
 from flask import current_app
 
-from ..domain.run import PullRequest, Run
-from ..domain.status import Posting
-from .log import explain, log
+from ..domain.commit_status import Posting
+from ..domain.pull_request import PullRequest
+from ..domain.run import Run
+from ..log import explain, log
 from .runtime import run_page, to_external
 
 T = TypeVar('T')
@@ -91,10 +91,11 @@ def read_pull_request(number: int) -> PullRequest:
 def has_build(run: Run) -> bool:
     """Return whether the platform's job would find the build of a run. Raises :exc:`NoAnswer`."""
     def look() -> bool:
+        # Not at the top: the platform's module may import this package.
+        from mod_ci.controllers import MAX_ARTIFACTS_TO_SEARCH, Artifact_names
         artifacts = github_access().open_repository().get_artifacts()
-        controllers = import_module('mod_ci.controllers')
-        name = getattr(controllers.Artifact_names, run.platform)
-        build = next((artifact for artifact in islice(artifacts, controllers.MAX_ARTIFACTS_TO_SEARCH)
+        name = getattr(Artifact_names, run.platform)
+        build = next((artifact for artifact in islice(artifacts, MAX_ARTIFACTS_TO_SEARCH)
                       if artifact.name == name and artifact.workflow_run.head_sha == run.commit), None)
         # GitHub lists an artifact for a while after it is gone.
         return build is not None and build.expired is not True

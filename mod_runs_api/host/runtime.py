@@ -1,9 +1,9 @@
 """The host at run time: its session, the user who is logged in, and the addresses of its pages."""
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, Union
 
+import database
 from flask import current_app, g, url_for
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.orm import Session, scoped_session
@@ -30,19 +30,19 @@ def platform_session() -> HostSession:
         return session
     # The platform's own function also creates the tables and points every `Model.query` of the process to the new
     # session. If there is an engine already, the caller would lose its objects.
-    database = import_module('database')
     engine = getattr(database, 'db_engine', None)
     if engine is not None:
         return Session(engine)
-    # If the database is unavailable, the platform's function prints a traceback and raises its own exception.
     uri = current_app.config['DATABASE_URI']
+    # If the database is unavailable, the platform's function prints a traceback and raises its own exception.
     create_engine(uri, poolclass=NullPool).connect().close()
     try:
-        created: scoped_session[Session] = database.create_session(uri)
+        return database.create_session(uri)
     except Exception as fault:
-        # The platform's own exception stands in the place of the database's.
-        raise fault.__context__ or fault from None
-    return created
+        # The database's error is the context of the platform's own exception.
+        if fault.__context__ is not None:
+            raise fault.__context__ from None
+        raise
 
 
 def run_page(run_id: int, **options: Any) -> str:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from ..database import Database
+from sqlalchemy import Connection
+
 from ..database.attempts import count_author_retries
-from ..database.outcomes import read_today
+from ..database.outcomes import read_expected_today
 from ..database.runs import find_newest_run
 from ..domain.attempts import Attempts
 from ..domain.author import AuthorHint, find_canceled, find_unexplained
 from ..domain.progress import Progress
-from ..domain.retry import RetryFacts
 from ..domain.run import Run
 from ..domain.verdict import Verdict
 from ..host.github import github_access
@@ -18,17 +18,19 @@ from .conditions import find_unfinished_attempt
 from .master import find_failing_on_master
 
 
-def count_retries_left(db: Database, settings: Settings, run: Run, attempts: Mapping[int, Progress]) -> int:
+def count_retries_left(connection: Connection, settings: Settings, run: Run,
+                       attempts: Mapping[int, Progress]) -> int:
     """Return how many retries of a run its author may request now; 0 if the command would take another run, or none."""
-    if attempts[run.id].end is None or find_unfinished_attempt(db, attempts, settings.max_silence) is not None:
+    if attempts[run.id].end is None or find_unfinished_attempt(connection, attempts, settings.max_silence) is not None:
         return 0
     # The run that the command takes if GitHub does not answer. No request is sent here.
-    if find_newest_run(db, github_access().address_end, run.pr_nr, run.platform, head_commit=None) != run.root_id:
+    newest_id = find_newest_run(connection, github_access().address_end, run.pr_nr, run.platform, head_commit=None)
+    if newest_id != run.root_id:
         return 0
-    return max(0, settings.retry_rules.author_retries - count_author_retries(db, run.root_id))
+    return max(0, settings.retry_rules.author_retries - count_author_retries(connection, run.root_id))
 
 
-def find_author_hint(db: Database, settings: Settings, attempts: Attempts, verdict: Verdict,
+def find_author_hint(connection: Connection, settings: Settings, attempts: Attempts, verdict: Verdict,
                      retries_left: int) -> AuthorHint | None:
     """Return the sentence that names the command to the author; None if the command would do nothing of use."""
     if not retries_left:
@@ -38,12 +40,13 @@ def find_author_hint(db: Database, settings: Settings, attempts: Attempts, verdi
     is_decided = cause is not None and cause.name == 'decision'
     if is_decided or find_canceled(attempts.progress, source_id) is not None:
         return None
-    option = settings.retry_rules.find_option(RetryFacts.of_attempt(attempts, source_id), failed_only=True)
+    option = settings.retry_rules.option_for_failed(
+        source_id, attempts.progress[source_id].stage, attempts.tests[source_id], attempts.catalogue.active)
     tests = {*option.regression_test_ids}
-    today = read_today(db, {source_id: attempts.tests[source_id]}, attempts.catalogue)[source_id]
-    if not tests & today.approved:
+    expected_today = read_expected_today(connection, [source_id], attempts.catalogue)[source_id]
+    if not tests & expected_today.find_approved(attempts.tests[source_id]):
         unexplained = find_unexplained(tests, verdict.tests)
-        _, failing_on_master = find_failing_on_master(db, attempts, source_id, unexplained)
+        _, failing_on_master = find_failing_on_master(connection, attempts, source_id, unexplained)
         if not unexplained - failing_on_master:
             return None
     return AuthorHint.of(attempts.run.platform, retries_left, cause,

@@ -3,21 +3,22 @@
 from functools import partial
 from typing import NamedTuple
 
-from ..database import Database
+from sqlalchemy import Connection
+
 from ..database.attempts import read_attempt_ids
 from ..database.progress import read_progress
+from ..database.retry import read_automatic_sources
 from ..database.runs import find_newest_runs, find_run
-from ..database.sweep import read_automatic_sources
 from ..domain.attempts import Attempts
 from ..domain.causes import is_ended_by_build
+from ..domain.commit_status import FailedTest, find_passed
 from ..domain.retry import request_automatically
 from ..domain.run import Run
-from ..domain.status import FailedTest, find_passed
 from ..errors import RunChanged
 from ..extension import ExtensionState
 from .attempts import read_attempts
+from .commit_status import post_success_again
 from .retry import create_retry
-from .status import post_success_again
 
 
 def retry_if_ended_by_build(state: ExtensionState, run_id: int) -> int | None:
@@ -52,9 +53,9 @@ class _Newest(NamedTuple):
     passed_id: int | None
 
 
-def _look_at_newest(db: Database, run_id: int) -> _Newest:
-    run = find_run(db, _find_newest(db, find_run(db, run_id)))
-    attempts = read_attempts(db, run)
+def _look_at_newest(connection: Connection, run_id: int) -> _Newest:
+    run = find_run(connection, _find_newest(connection, find_run(connection, run_id)))
+    attempts = read_attempts(connection, run)
     return _Newest(run.id, run.stage is None and _may_be_announced(attempts), find_passed(attempts))
 
 
@@ -65,21 +66,21 @@ def _may_be_announced(attempts: Attempts) -> bool:
     return source_id is None or source_id in attempts.progress and is_ended_by_build(attempts.progress[source_id])
 
 
-def _find_newest(db: Database, run: Run) -> int:
+def _find_newest(connection: Connection, run: Run) -> int:
     """Return the newest run of the configuration and commit of a run."""
     # A run by hand on master cannot be told from one of a push, so without a pull request only attempts count.
     if not run.pr_nr:
-        return max(read_attempt_ids(db, run.root_id))
-    newer = find_newest_runs(db, [run.id]).get(run.id)
+        return max(read_attempt_ids(connection, run.root_id))
+    newer = find_newest_runs(connection, [run.id]).get(run.id)
     return run.id if newer is None else newer.run_id
 
 
-def _require_due(retries_allowed: int, db: Database, run: Run) -> None:
+def _require_due(retries_allowed: int, connection: Connection, run: Run) -> None:
     """Raise :exc:`RunChanged` unless a run is the newest, was ended by its build, and has an automatic retry left."""
-    newest_id = _find_newest(db, run)
+    newest_id = _find_newest(connection, run)
     if newest_id != run.id:
         raise RunChanged(f'Run {newest_id} of the same commit is newer.', run_id=run.id)
-    if not is_ended_by_build(read_progress(db, [run.id])[run.id]):
+    if not is_ended_by_build(read_progress(connection, [run.id])[run.id]):
         raise RunChanged(f'Run {run.id} was not ended by its build.', run_id=run.id)
-    if len(read_automatic_sources(db, [run.root_id])[run.root_id]) >= retries_allowed:
+    if len(read_automatic_sources(connection, [run.root_id])[run.root_id]) >= retries_allowed:
         raise RunChanged(f'The automatic retries of run {run.root_id} are used up.', run_id=run.id)

@@ -16,9 +16,9 @@ completes, every active test that it did not run itself gets the last result of 
 from collections.abc import Collection
 from dataclasses import replace
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from ..database import Database
 from ..database.carry_over import copy_results, is_still_completed, read_files, read_reported_files
 from ..database.runs import find_run
 from ..database.transactions import Transactions
@@ -27,7 +27,7 @@ from ..domain.run import Run
 from ..domain.sentences import counted
 from ..errors import StaleRead
 from ..extension import find_extension_state
-from ..host.log import describe, log
+from ..log import describe, log
 from .attempts import read_attempts
 
 
@@ -54,26 +54,26 @@ def _carry_over_or_log(transactions: Transactions, run_id: int) -> None:
                   f'tests. "flask runs-api carry-over {run_id}" carries them over. {describe(fault)}')
 
 
-def carry_over(db: Database, run_id: int) -> int:
+def carry_over(connection: Connection, run_id: int) -> int:
     """Carry the results of other attempts over into a completed failed-only retry, and return their number."""
-    run = find_run(db, run_id)
-    plan = plan_carry_over(db, run) if run.failed_only else None
+    run = find_run(connection, run_id)
+    plan = plan_carry_over(connection, run) if run.failed_only else None
     if plan is None:
         return 0
-    copy_results(db, plan)
+    copy_results(connection, plan)
     # This is last, so that nothing waits for its lock.
-    if not is_still_completed(db, plan.completed):
+    if not is_still_completed(connection, plan.completed):
         raise StaleRead
     return len(plan.origins)
 
 
-def plan_carry_over(db: Database, run: Run) -> CarryOver | None:
+def plan_carry_over(connection: Connection, run: Run) -> CarryOver | None:
     """Return the results to carry over into a failed-only retry; None if it has not completed, or gets none."""
-    attempts = read_attempts(db, run)
-    progress = attempts.progress[run.id]
-    if progress.end is None or progress.completed is None:
+    attempts = read_attempts(connection, run)
+    completion = attempts.progress[run.id].completion
+    if completion is None:
         return None
-    reported = read_reported_files(db, run.id)
-    files = read_files(db, list(attempts.progress), reported.keys()) if reported else {}
+    reported = read_reported_files(connection, run.id)
+    files = read_files(connection, list(attempts.progress), reported.keys()) if reported else {}
     origins = drop_contradicted(attempts.find_origins(run.id), reported, files)
-    return CarryOver(progress.completed, origins, reported) if origins else None
+    return CarryOver(completion, origins, reported) if origins else None

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..database import Database
+from sqlalchemy import Connection
+
 from ..database.retry import find_retry
 from ..database.runs import find_newest_run, read_runs
 from ..domain.comments import (Command, Comment, CommentRefusal, CommentRetry, InvalidCommand, Writer, choose_commands,
@@ -15,8 +16,8 @@ from ..extension import ExtensionState
 from ..host.github import NoAnswer, github_access, read_pull_request
 from ..host.runtime import run_page, to_external
 from .attempts import read_attempts
+from .commit_status import post_success_again
 from .retry import create_retry
-from .status import post_success_again
 from .users import find_writer
 from .verdict import judge_attempts
 
@@ -83,18 +84,19 @@ def _retry_for_command(state: ExtensionState, comment: Comment, head_commit: str
                         address=to_external(run_page, retry.new_run_id), verdict_sentence=target.verdict_sentence)
 
 
-def _find_target(db: Database, pr_nr: int, head_commit: str | None, command: Command, digest: str) -> _Target | None:
+def _find_target(connection: Connection, pr_nr: int, head_commit: str | None, command: Command,
+                 digest: str) -> _Target | None:
     """Return the run that a command means; None if there is none."""
-    earlier = find_retry(db, digest)
+    earlier = find_retry(connection, digest)
     # A second delivery means the same run as the first one, although there is a newer attempt by now.
-    run_id = (find_newest_run(db, github_access().address_end, pr_nr, command.platform, head_commit)
+    run_id = (find_newest_run(connection, github_access().address_end, pr_nr, command.platform, head_commit)
               if earlier is None else earlier.source_run_id)
     if run_id is None:
         return None
     # The run of an earlier retry may have been deleted.
-    run = read_runs(db, [run_id]).get(run_id)
+    run = read_runs(connection, [run_id]).get(run_id)
     commit = None if run is None or run.commit == head_commit else run.commit
     if run is None or earlier is not None or not command.failed_only:
         return _Target(run_id, commit)
-    attempts = read_attempts(db, run)
-    return _Target(attempts.source_of_failed, commit, judge_attempts(db, attempts).sentence)
+    attempts = read_attempts(connection, run)
+    return _Target(attempts.source_of_failed, commit, judge_attempts(connection, attempts).sentence)

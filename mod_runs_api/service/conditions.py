@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 
+from sqlalchemy import Connection
+
 from .. import clock
-from ..database import Database
 from ..database.attempts import read_machine_starts
 from ..database.runs import find_superseding
 from ..database.users import find_blocked
@@ -21,21 +22,24 @@ from ..extension import ExtensionState
 from ..host.github import NoAnswer, has_build, read_pull_request
 
 
-def find_unfinished_attempt(db: Database, attempts: Mapping[int, Progress], max_silence: timedelta) -> Progress | None:
+def find_unfinished_attempt(connection: Connection, attempts: Mapping[int, Progress],
+                            max_silence: timedelta) -> Progress | None:
     """Return an attempt that is queued or running, and whose machine is not lost; None if there is none."""
     queued = [run_id for run_id, progress in attempts.items() if not progress.rows]
-    return conditions.find_unfinished(attempts.values(), read_machine_starts(db, queued), clock.now(), max_silence)
+    machines = read_machine_starts(connection, queued)
+    return conditions.find_unfinished(attempts.values(), machines, clock.now(), max_silence)
 
 
-def require_ended(db: Database, run: Run, attempts: Mapping[int, Progress], max_silence: timedelta) -> None:
+def require_ended(connection: Connection, run: Run, attempts: Mapping[int, Progress], max_silence: timedelta) -> None:
     """Raise :exc:`RefusedByCheck` if an attempt of a run has not ended: the second condition."""
-    _require(run, conditions.explain_unfinished(run, find_unfinished_attempt(db, attempts, max_silence)))
+    _require(run, conditions.explain_unfinished(run, find_unfinished_attempt(connection, attempts, max_silence)))
 
 
-def require_by_tables(db: Database, run: Run, attempts: Mapping[int, Progress], max_silence: timedelta) -> None:
+def require_by_tables(connection: Connection, run: Run, attempts: Mapping[int, Progress],
+                      max_silence: timedelta) -> None:
     """Raise :exc:`RefusedByCheck` if the first or the second condition is not met."""
-    _require(run, conditions.explain_superseded(run, find_superseding(db, run)))
-    require_ended(db, run, attempts, max_silence)
+    _require(run, conditions.explain_superseded(run, find_superseding(connection, run)))
+    require_ended(connection, run, attempts, max_silence)
 
 
 def require_by_github(state: ExtensionState, run: Run, *, fail_closed: bool = False) -> None:

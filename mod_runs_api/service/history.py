@@ -1,7 +1,8 @@
 """Reading what the page of a run and the report on it say about its attempts (docs/web-pages.rst, docs/github.rst)."""
 
+from sqlalchemy import Connection
+
 from .. import clock
-from ..database import Database
 from ..database.attempts import read_records
 from ..database.progress import read_progress
 from ..database.runs import find_run
@@ -13,42 +14,42 @@ from .author import count_retries_left, find_author_hint
 from .verdict import judge_attempts
 
 
-def read_page_notes(db: Database, settings: Settings, run_id: int, has_button: bool) -> PageNotes:
+def read_page_notes(connection: Connection, settings: Settings, run_id: int, has_button: bool) -> PageNotes:
     """
     Return what the page of a run says about retries. Raises :exc:`RunNotFound`.
 
     ``has_button`` is whether the visitor may retry the run there, and need not be told how its author can.
     """
-    run = find_run(db, run_id)
-    records = read_records(db, [run.root_id])[run.root_id]
+    run = find_run(connection, run_id)
+    records = read_records(connection, [run.root_id])[run.root_id]
     # The root run may have been deleted.
     is_retried = len(records) > 1 or records[run_id].source_run_id is not None
     may_tell = not has_button and settings.retry_rules.allow_author(run)
     if not is_retried and not may_tell:
         return PageNotes()
-    progress = read_progress(db, list(records))
+    progress = read_progress(connection, list(records))
     # This comes before the results are read, because crawlers read the pages of old runs.
     is_told = may_tell and has_ended_recently(progress[run_id], clock.now())
-    retries_left = count_retries_left(db, settings, run, progress) if is_told else 0
+    retries_left = count_retries_left(connection, settings, run, progress) if is_told else 0
     if not is_retried and not retries_left:
         return PageNotes()
-    attempts = read_tests_of_attempts(db, run, records, progress)
-    verdict = judge_attempts(db, attempts)
+    attempts = read_tests_of_attempts(connection, run, records, progress)
+    verdict = judge_attempts(connection, attempts)
     history = None
     if is_retried:
         newest = sorted(records, reverse=True)[:MAX_LISTED]
         listed = newest if run_id in newest else [*newest, run_id]
         history = RetryHistory(attempts.describe(run_id), [attempts.describe(listed_id) for listed_id in listed],
                                len(records) - len(listed), verdict, attempts.tests)
-    return PageNotes(history, find_author_hint(db, settings, attempts, verdict, retries_left))
+    return PageNotes(history, find_author_hint(connection, settings, attempts, verdict, retries_left))
 
 
-def read_report(db: Database, settings: Settings, run_id: int) -> Report:
+def read_report(connection: Connection, settings: Settings, run_id: int) -> Report:
     """Return what the report on a run says about retries. Raises :exc:`RunNotFound`."""
-    run = find_run(db, run_id)
-    attempts = read_attempts(db, run)
-    verdict = judge_attempts(db, attempts)
+    run = find_run(connection, run_id)
+    attempts = read_attempts(connection, run)
+    verdict = judge_attempts(connection, attempts)
     may_tell = settings.retry_rules.allow_author(run)
-    retries_left = count_retries_left(db, settings, run, attempts.progress) if may_tell else 0
+    retries_left = count_retries_left(connection, settings, run, attempts.progress) if may_tell else 0
     return Report(verdict, attempts.list_other_builds(run_id),
-                  find_author_hint(db, settings, attempts, verdict, retries_left))
+                  find_author_hint(connection, settings, attempts, verdict, retries_left))

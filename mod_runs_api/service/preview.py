@@ -3,12 +3,13 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from ..database import Database
-from ..database.outcomes import read_today
+from sqlalchemy import Connection
+
+from ..database.outcomes import read_expected_today
 from ..database.runs import find_run
 from ..domain.attempts import Attempts, derive_status
+from ..domain.outcomes import find_outcomes
 from ..domain.preview import Preview
-from ..domain.retry import RetryFacts
 from ..domain.run import Run
 from ..domain.sentences import to_hint
 from ..errors import RefusedByCheck
@@ -31,27 +32,27 @@ def preview_retry(state: ExtensionState, run_id: int, *, asks_github: bool = Tru
     return preview
 
 
-def _read_preview(db: Database, run_id: int, settings: Settings) -> tuple[Run, Preview]:
-    run, rules = find_run(db, run_id), settings.retry_rules
-    attempts = read_attempts(db, run)
-    facts = RetryFacts.of_attempt(attempts, run_id)
-    everything = rules.find_option(facts, failed_only=False)
-    failed_only = rules.find_option(facts, failed_only=True)
+def _read_preview(connection: Connection, run_id: int, settings: Settings) -> tuple[Run, Preview]:
+    run, rules = find_run(connection, run_id), settings.retry_rules
+    attempts = read_attempts(connection, run)
+    tests, full_set = attempts.tests[run_id], attempts.tests[run.full_set_id].selected
+    everything = rules.option_for_all(sorted(full_set), attempts.catalogue.active)
+    failed_only = rules.option_for_failed(run_id, run.stage, tests, attempts.catalogue.active)
     if failed_only.regression_test_ids:
-        failed_only = replace(failed_only, hint=_read_hint(db, attempts, failed_only.regression_test_ids))
-    preview = Preview(run_id, derive_status(run.stage, facts.outcomes.values()), everything, failed_only)
+        failed_only = replace(failed_only, hint=_read_hint(connection, attempts, failed_only.regression_test_ids))
+    preview = Preview(run_id, derive_status(run.stage, find_outcomes(tests).values()), everything, failed_only)
     if settings.checks:
         try:
-            require_by_tables(db, run, attempts.progress, settings.max_silence)
+            require_by_tables(connection, run, attempts.progress, settings.max_silence)
         except RefusedByCheck as refusal:
             preview = preview.refuse(refusal)
     return run, preview
 
 
-def _read_hint(db: Database, attempts: Attempts, regression_test_ids: Collection[int]) -> str | None:
+def _read_hint(connection: Connection, attempts: Attempts, regression_test_ids: Collection[int]) -> str | None:
     """Return a hint about tests that may be run again, from the attempts and from master; None if there is none."""
     run = attempts.run
-    today = read_today(db, {run.id: attempts.tests[run.id]}, attempts.catalogue)[run.id]
-    approved = today.approved.intersection(regression_test_ids)
-    master_id, same = find_failing_on_master(db, attempts, run.id, {*regression_test_ids} - approved)
-    return to_hint(judge_attempts(db, attempts).tests, regression_test_ids, approved, master_id, same)
+    expected_today = read_expected_today(connection, [run.id], attempts.catalogue)[run.id]
+    approved = expected_today.find_approved(attempts.tests[run.id]).intersection(regression_test_ids)
+    master_id, same = find_failing_on_master(connection, attempts, run.id, {*regression_test_ids} - approved)
+    return to_hint(judge_attempts(connection, attempts).tests, regression_test_ids, approved, master_id, same)

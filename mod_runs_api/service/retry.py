@@ -1,22 +1,24 @@
 """Retrying a run (docs/api.rst, "Retry a run")."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..database import Database
+from sqlalchemy import Connection
+
 from ..database.attempts import count_author_retries
-from ..database.outcomes import read_catalogue, read_full_sets, read_tests
+from ..database.catalogue import read_catalogue
+from ..database.outcomes import read_full_sets, read_tests
 from ..database.retry import find_retry, write_retry
 from ..database.runs import find_run
 from ..database.transactions import Transactions
 from ..domain.author import find_canceled
-from ..domain.outcomes import RunTests
-from ..domain.retry import Retry, RetryFacts, RetryRequest, digest_key
+from ..domain.retry import Retry, RetryOption, RetryRequest, RetryRules, digest_key
 from ..domain.run import Run
 from ..domain.sentences import counted
 from ..errors import KeyReused, RefusedByCheck
 from ..extension import ExtensionState
-from ..host.log import log
+from ..host.models import User
+from ..log import log
 from ..settings import Settings
 from .attempts import read_progress_of_attempts
 from .conditions import require_by_github, require_by_tables, require_ended
@@ -24,18 +26,11 @@ from .users import find_user_id
 from .validation import load_retry_fields, load_run_id
 
 #: Raises :exc:`Refusal` if the retry of a run is not due.
-Guard = Callable[[Database, Run], None]
-
-
-class PreparedRetry(NamedTuple):
-    """A retry that may be created."""
-
-    source: Run
-    regression_test_ids: list[int]
+Guard = Callable[[Connection, Run], None]
 
 
 def build_request(transactions: Transactions, run_id: int, *, failed_only: bool, reason: str | None,
-                  requested_by: Any, idempotency_key: str | None) -> RetryRequest:
+                  requested_by: int | str | User | None, idempotency_key: str | None) -> RetryRequest:
     """Return the request for the arguments of :func:`mod_runs_api.retry_run`. Raises :exc:`InvalidFields`."""
     run_id = load_run_id(run_id)
     body = {'failed_only': failed_only} | ({} if reason is None else {'reason': reason})
@@ -45,34 +40,32 @@ def build_request(transactions: Transactions, run_id: int, *, failed_only: bool,
                         idempotency_digest=digest_key(requester_id, idempotency_key))
 
 
-def create_retry(state: ExtensionState, request: RetryRequest, guard: Guard | None = None, *,
-                 has_asked_github: bool = False) -> Retry:
+def create_retry(state: ExtensionState, request: RetryRequest, guard: Guard | None = None) -> Retry:
     """
     Return the retry that a request creates, or has created before. Raises :exc:`RunNotFound` or :exc:`Refusal`.
 
     The guard is called in each transaction, unless an earlier request has created the retry.
     """
-    settings = state.settings
     try:
-        if _must_meet_conditions(settings, request) and not has_asked_github:
-            # GitHub is asked before the transaction that writes, and after all that the tables can refuse.
-            prepared = state.transactions.run(_prepare, request, settings, guard)
-            if isinstance(prepared, Retry):
-                return prepared
-            require_by_github(state, prepared.source)
-        retry = state.transactions.run(_create, request, settings, guard)
+        if _must_meet_conditions(state.settings, request):
+            # Before the transaction that writes, and after all that the tables can refuse.
+            source = state.transactions.run(_find_source, request, state.settings, guard)
+            if source is not None:
+                require_by_github(state, source)
+        return create_by_tables(state, request, guard)
     except RefusedByCheck:
         # The reason may be the run that an earlier request with the same key has just created.
         earlier = state.transactions.run(find_earlier_retry, request)
         if earlier is None:
             raise
         return earlier
+
+
+def create_by_tables(state: ExtensionState, request: RetryRequest, guard: Guard | None = None) -> Retry:
+    """Do what :func:`create_retry` does, but ask GitHub nothing."""
+    retry = state.transactions.run(_find_or_create, request, state.settings, guard)
     if not retry.replayed:
-        user = 'no user' if request.requester_id is None else f'user {request.requester_id}'
-        user += '' if request.author_login is None else f', the author {request.author_login} on GitHub'
-        log.info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {counted(retry.test_count, "test")}'
-                 f'{" that did not pass" if retry.failed_only else ""}, '
-                 f'{"automatically" if request.automatic else f"for {user}"}')
+        _log_retry(request, retry)
     return retry
 
 
@@ -81,56 +74,75 @@ def _must_meet_conditions(settings: Settings, request: RetryRequest) -> bool:
     return settings.checks or request.automatic or request.by_comment
 
 
-def _create(db: Database, request: RetryRequest, settings: Settings, guard: Guard | None) -> Retry:
-    prepared = _prepare(db, request, settings, guard)
-    if isinstance(prepared, Retry):
-        return prepared
-    new_run_id = write_retry(db, request, prepared.source, prepared.regression_test_ids)
-    return Retry(request.run_id, new_run_id, request.failed_only, len(prepared.regression_test_ids))
+def _find_source(connection: Connection, request: RetryRequest, settings: Settings, guard: Guard | None) -> Run | None:
+    """Return the source of a retry that may be created; None if an earlier request has created the retry."""
+    if find_earlier_retry(connection, request) is not None:
+        return None
+    return _plan_retry(connection, request, settings, guard).source
 
 
-def _prepare(db: Database, request: RetryRequest, settings: Settings, guard: Guard | None) -> Retry | PreparedRetry:
-    """Return the retry that an earlier request has created, or one that may be created. Raises :exc:`Refusal`."""
-    earlier = find_earlier_retry(db, request)
+def _find_or_create(connection: Connection, request: RetryRequest, settings: Settings, guard: Guard | None) -> Retry:
+    earlier = find_earlier_retry(connection, request)
     if earlier is not None:
         return earlier
-    source = find_run(db, request.run_id)
+    source, regression_test_ids = _plan_retry(connection, request, settings, guard)
+    new_run_id = write_retry(connection, request, source, regression_test_ids)
+    return Retry(source.id, new_run_id, request.failed_only, len(regression_test_ids))
+
+
+class _RetryPlan(NamedTuple):
+    """A retry that may be created."""
+
+    source: Run
+    regression_test_ids: list[int]
+
+
+def _plan_retry(connection: Connection, request: RetryRequest, settings: Settings, guard: Guard | None) -> _RetryPlan:
+    """Return the retry that a request would create now. Raises :exc:`RunNotFound` or :exc:`Refusal`."""
+    source = find_run(connection, request.run_id)
     if guard is not None:
-        guard(db, source)
+        guard(connection, source)
     if request.by_comment:
         # This comes first: a running attempt may replace the one of which nothing failed.
-        _require_retriable_by_comment(db, request, settings, source)
+        _require_retriable_by_comment(connection, request, settings, source)
     rules = settings.retry_rules.for_automatic_retry() if request.automatic else settings.retry_rules
-    # A full retry needs no outcomes. Reading them would take 10 % longer. It runs active tests if its run has no rows,
-    # so it does not matter that ``has_selection`` is true.
-    catalogue = read_catalogue(db)
-    if request.failed_only:
-        facts = RetryFacts.of_run(source, read_tests(db, [source.id], catalogue)[source.id], (), catalogue.active)
-    else:
-        full_set = read_full_sets(db, [source.full_set_id], catalogue)[source.full_set_id]
-        facts = RetryFacts.of_run(source, RunTests({}, set(), set()), full_set, catalogue.active)
-    regression_test_ids = rules.choose_tests(facts, request.failed_only).regression_test_ids
+    option = _read_option(connection, rules, source, request.failed_only)
+    if option.refusal is not None:
+        raise option.refusal
     if request.author_login is not None:
-        rules.require_author_retries_left(source, count_author_retries(db, source.root_id))
+        rules.require_author_retries_left(source, count_author_retries(connection, source.root_id))
     # A comment takes the newest commit.
     if _must_meet_conditions(settings, request) and not request.by_comment:
-        require_by_tables(db, source, read_progress_of_attempts(db, source.root_id), settings.max_silence)
-    return PreparedRetry(source, regression_test_ids)
+        require_by_tables(connection, source, read_progress_of_attempts(connection, source.root_id),
+                          settings.max_silence)
+    return _RetryPlan(source, option.regression_test_ids)
 
 
-def _require_retriable_by_comment(db: Database, request: RetryRequest, settings: Settings, source: Run) -> None:
+def _read_option(connection: Connection, rules: RetryRules, source: Run, failed_only: bool) -> RetryOption:
+    """Return the retry of a run by the rules: of all tests, or of those that did not pass."""
+    catalogue = read_catalogue(connection)
+    if failed_only:
+        tests = read_tests(connection, [source.id], catalogue)[source.id]
+        return rules.option_for_failed(source.id, source.stage, tests, catalogue.active)
+    # A full retry needs no results. Reading them would take 10 % longer.
+    full_set = read_full_sets(connection, [source.full_set_id], catalogue)[source.full_set_id]
+    return rules.option_for_all(full_set, catalogue.active)
+
+
+def _require_retriable_by_comment(connection: Connection, request: RetryRequest, settings: Settings,
+                                  source: Run) -> None:
     """Raise :exc:`RefusedByCheck` unless every attempt has ended and, for an author, no person canceled one."""
-    attempts = read_progress_of_attempts(db, source.root_id)
-    require_ended(db, source, attempts, settings.max_silence)
+    attempts = read_progress_of_attempts(connection, source.root_id)
+    require_ended(connection, source, attempts, settings.max_silence)
     canceled_id = None if request.author_login is None else find_canceled(attempts, source.id)
     if canceled_id is not None:
         raise RefusedByCheck(f'A person canceled run {canceled_id}. Ask a maintainer to retry it.', run_id=source.id)
 
 
-def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:
+def find_earlier_retry(connection: Connection, request: RetryRequest) -> Retry | None:
     """Return the retry that an earlier request with the same digest has created. Raises :exc:`KeyReused`."""
     # It is replayed, unless this request created it in a transaction whose commit got no answer.
-    stored = find_retry(db, request.idempotency_digest)
+    stored = find_retry(connection, request.idempotency_digest)
     if stored is None:
         return None
     if stored.run_token is None:
@@ -140,3 +152,18 @@ def find_earlier_retry(db: Database, request: RetryRequest) -> Retry | None:
         raise KeyReused('This idempotency key belongs to another request.')
     return Retry(request.run_id, stored.new_run_id, request.failed_only, stored.test_count,
                  replayed=stored.run_token != request.run_token)
+
+
+def _log_retry(request: RetryRequest, retry: Retry) -> None:
+    if request.automatic:
+        requester = 'automatically'
+    elif request.author_login is not None:
+        requester = f'for {_name_user(request)}, the author {request.author_login} on GitHub'
+    else:
+        requester = f'for {_name_user(request)}'
+    tests = counted(retry.test_count, 'test') + (' that did not pass' if retry.failed_only else '')
+    log.info(f'run {retry.run_id} is retried as run {retry.new_run_id} with {tests}, {requester}')
+
+
+def _name_user(request: RetryRequest) -> str:
+    return 'no user' if request.requester_id is None else f'user {request.requester_id}'

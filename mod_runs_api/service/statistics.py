@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from ..database import Database
+from sqlalchemy import Connection
+
 from ..database.attempts import read_last_retried
-from ..database.outcomes import read_catalogue, read_tests
+from ..database.catalogue import read_catalogue
+from ..database.outcomes import read_tests
 from ..database.progress import read_progress
 from ..database.runs import read_last_ended
 from ..database.transactions import Transactions
@@ -29,8 +31,8 @@ def count_causes(transactions: Transactions, last: int) -> CauseCounts:
     return CauseCounts.of(causes)
 
 
-def _find_causes(db: Database, run_ids: Sequence[int]) -> list[Cause | None]:
-    progress, tests = read_progress(db, run_ids), read_tests(db, run_ids, read_catalogue(db))
+def _find_causes(connection: Connection, run_ids: Sequence[int]) -> list[Cause | None]:
+    progress, tests = read_progress(connection, run_ids), read_tests(connection, run_ids, read_catalogue(connection))
     # A run that has just been restarted has no end.
     return [find_cause(run, tests[run_id]) for run_id, run in progress.items() if run.end is not None]
 

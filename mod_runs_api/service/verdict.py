@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from ..database import Database
+from sqlalchemy import Connection
+
+from ..database.catalogue import read_command_lines
 from ..database.outcomes import read_evidence
-from ..database.runs import find_run, read_command_lines
+from ..database.runs import find_run
 from ..domain.attempts import Attempts
 from ..domain.outcomes import Evidence, find_outcomes
 from ..domain.progress import sort_by_results
@@ -14,12 +16,12 @@ from ..domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, jud
 from .attempts import read_attempts
 
 
-def read_verdict(db: Database, run_id: int) -> Verdict:
+def read_verdict(connection: Connection, run_id: int) -> Verdict:
     """Return the verdicts of all attempts of a run together. Raises :exc:`RunNotFound`."""
-    return judge_attempts(db, read_attempts(db, find_run(db, run_id)))
+    return judge_attempts(connection, read_attempts(connection, find_run(connection, run_id)))
 
 
-def judge_attempts(db: Database, attempts: Attempts) -> Verdict:
+def judge_attempts(connection: Connection, attempts: Attempts) -> Verdict:
     """Return the verdicts of all attempts together."""
     run_ids = list(attempts.progress)
     numbers, builds = attempts.numbers, attempts.builds
@@ -30,8 +32,8 @@ def judge_attempts(db: Database, attempts: Attempts) -> Verdict:
             outcomes = by_test.setdefault(regression_test_id, [])
             if run_id in places:
                 outcomes.append(AttemptOutcome(run_id, numbers[run_id], places[run_id], builds[run_id], outcome))
-    _add_evidence(db, run_ids, by_test)
-    commands = read_command_lines(db, list(by_test))
+    _add_evidence(connection, run_ids, by_test)
+    commands = read_command_lines(connection, list(by_test))
     tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in attempts.catalogue.active,
                    outcomes)
              for regression_test_id, outcomes in sorted(by_test.items())]
@@ -39,13 +41,13 @@ def judge_attempts(db: Database, attempts: Attempts) -> Verdict:
                    count_verdicts(tests), to_sentence(tests), tests)
 
 
-def _add_evidence(db: Database, run_ids: Sequence[int], by_test: dict[int, list[AttemptOutcome]]) -> None:
+def _add_evidence(connection: Connection, run_ids: Sequence[int], by_test: dict[int, list[AttemptOutcome]]) -> None:
     """Add exit codes and files to the outcomes of the tests whose verdict depends on them."""
     needing = {regression_test_id: outcomes for regression_test_id, outcomes in by_test.items()
                if needs_evidence(outcomes)}
     if not needing:
         return
-    evidence = defaultdict(Evidence, read_evidence(db, run_ids, list(needing)))
+    evidence = defaultdict(Evidence, read_evidence(connection, run_ids, list(needing)))
     for regression_test_id, outcomes in needing.items():
         by_test[regression_test_id] = [outcome._replace(evidence=evidence[outcome.run_id, regression_test_id])
                                        for outcome in outcomes]

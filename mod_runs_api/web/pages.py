@@ -14,8 +14,8 @@ from ..domain.author import AuthorHint
 from ..domain.history import PageNotes, RetryHistory
 from ..domain.retry import MAX_REASON_LENGTH
 from ..extension import extension_state
-from ..host.log import describe, log
 from ..host.runtime import logged_in_user, regression_test_page, run_page, run_page_pattern
+from ..log import describe, log
 from ..service.history import read_page_notes
 
 #: A part of each static file's address that changes with its content, because browsers cache the files for a year.

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from mod_runs_api.domain.attempts import AttemptRecord, Attempts, derive_status
-from mod_runs_api.domain.outcomes import Catalogue, Mark, Result, RunTests
+from mod_runs_api.domain.catalogue import Catalogue
+from mod_runs_api.domain.outcomes import Mark, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 
 from .test_retry import run

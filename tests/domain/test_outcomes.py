@@ -2,7 +2,7 @@
 
 import pytest
 
-from mod_runs_api.domain.outcomes import DifferingFile, Result, RunTests, decide, find_outcomes
+from mod_runs_api.domain.outcomes import DifferingFile, ExpectedToday, Result, RunTests, decide, find_outcomes
 
 ACCEPTED, WRONG = (DifferingFile(got, {b'accepted', b'also accepted'}) for got in (b'accepted', b'wrong'))
 #: Expected outputs without a file, by whether they are ignored.
@@ -34,22 +34,27 @@ def test_exit_code_and_outputs_decide_the_outcome_of_a_result(result, outcome):
     assert decide(result) == outcome
 
 
-@pytest.mark.parametrize(('then', 'today', 'is_approved'), [
-    (Result(1, 0), Result(1, 1), True), (Result(1, 0), Result(1, 0), False), (Result(1, 0), Result(1, None), False),
-    (Result(0, 0, [], [WRONG]), Result(0, 0), True), (Result(0, 0, [], [WRONG]), Result(0, 0, [], [ACCEPTED]), True),
+@pytest.mark.parametrize(('then', 'code', 'differing', 'is_approved'), [
+    # the result by what was expected at the time; the exit code that is expected today, and the files that differ today
+    (Result(1, 0), 1, [], True), (Result(1, 0), 0, [], False), (Result(1, 0), None, [], False),
+    (Result(0, 0, [], [WRONG]), 0, [], True), (Result(0, 0, [], [WRONG]), 0, [ACCEPTED], True),
     # One output was approved, and another is expected to be something else by now.
-    (Result(1, 0), Result(1, 1, [], [WRONG]), False), (Result(0, 0, [], [WRONG]), Result(0, 0, [], [WRONG]), False),
+    (Result(1, 0), 1, [WRONG], False), (Result(0, 0, [], [WRONG]), 0, [WRONG], False),
     # A test that passes was not approved, and an output without a file is not.
-    (Result(0, 0), Result(0, 0), False), (Result(0, 0, [], [ACCEPTED]), Result(0, 0), False),
-    (Result(1, 0, [EXPECTED]), Result(1, 1, [EXPECTED]), False),
-    (Result(1, 0, [IGNORED]), Result(1, 1, [IGNORED]), True)])
-def test_a_failure_was_approved_since_if_its_result_passes_by_what_is_expected_today(then, today, is_approved):
-    assert RunTests({7: then}, set(), {7}, today={7: today}).approved == ({7} if is_approved else set())
+    (Result(0, 0), 0, [], False), (Result(0, 0, [], [ACCEPTED]), 0, [], False),
+    (Result(1, 0, [EXPECTED]), 1, [], False), (Result(1, 0, [IGNORED]), 1, [], True)])
+def test_a_failure_was_approved_since_if_its_result_passes_by_what_is_expected_today(then, code, differing,
+                                                                                     is_approved):
+    today = ExpectedToday({7: code}, {7: differing})
+
+    assert today.find_approved(RunTests({7: then}, {8}, {7, 8})) == ({7} if is_approved else set())
 
 
-def test_nothing_is_judged_by_what_is_expected_today_unless_that_was_read():
-    with pytest.raises(ValueError, match='not read'):
-        RunTests({7: Result(1, 0)}, set(), {7}).judged_today()
+def test_what_is_expected_today_judges_results_and_no_test_without_one():
+    today = ExpectedToday({1: 1}, {2: [WRONG]})
+
+    assert today.find_outcomes(RunTests({1: Result(1, 0), 2: Result(0, 0)}, {3}, {1, 2, 3})) == {
+        1: 'pass', 2: 'fail', 3: 'not_run'}
 
 
 def test_a_selected_test_without_a_result_did_not_run():

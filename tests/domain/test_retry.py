@@ -3,8 +3,8 @@
 import pytest
 
 from mod_runs_api import InactiveTests, NothingFailed, RefusedByCheck, RunNotFinished
-from mod_runs_api.domain.outcomes import Outcome
-from mod_runs_api.domain.retry import RetryFacts, RetryRules, digest_key
+from mod_runs_api.domain.outcomes import Result, RunTests
+from mod_runs_api.domain.retry import RetryRules, digest_key
 from mod_runs_api.domain.run import Run
 from mod_runs_api.domain.users import User
 
@@ -20,9 +20,9 @@ def run(stage='completed', **changes):
                   'failed_only': False, **changes})  # type: ignore[arg-type]
 
 
-def facts(tests, *, stage='completed', has_selection=True):
-    """Return a run of some tests, none of which passed."""
-    return RetryFacts(5, stage, dict.fromkeys(tests, 'fail'), has_selection, tests, {ACTIVE})
+def failed(tests, *, has_selection=True):
+    """Return the tests of a run, none of which passed."""
+    return RunTests({test: Result(1, 0) for test in tests}, {*tests}, {*tests}, has_selection)
 
 
 def test_a_user_with_one_of_the_roles_may_retry():
@@ -30,43 +30,47 @@ def test_a_user_with_one_of_the_roles_may_retry():
             if REJECT.allow(User(1, 'alice', role))] == ['admin', 'tester']
 
 
-def test_a_failed_only_retry_runs_each_test_that_did_not_pass_and_a_full_one_all():
-    outcomes: dict[int, Outcome] = {1: 'pass', 2: 'fail', 3: 'missing_output', 4: 'not_run'}
-    of_all = RetryFacts(5, 'completed', outcomes, True, [1, 2, 3, 4, 5], range(10))
+def test_a_failed_only_retry_runs_each_test_that_did_not_pass():
+    results = {1: Result(0, 0), 2: Result(1, 0), 3: Result(0, 0, outputs_without_file=[False])}
+    tests = RunTests(results, {1, 2, 3, 4}, {1, 2, 3, 4})
 
-    assert REJECT.find_option(of_all, failed_only=True).regression_test_ids == [2, 3, 4]
-    assert REJECT.find_option(of_all, failed_only=False).regression_test_ids == [1, 2, 3, 4, 5]
+    assert REJECT.option_for_failed(5, 'completed', tests, range(10)).regression_test_ids == [2, 3, 4]
 
 
 @pytest.mark.parametrize('stage', [None, 'preparation', 'testing'])
-def test_only_a_run_that_has_ended_has_failed_tests_and_any_may_be_run_in_full(stage):
-    with pytest.raises(RunNotFinished) as raised:
-        DROP.choose_tests(facts([ACTIVE], stage=stage), failed_only=True)
-    assert raised.value.details == {'refusal': 'run_not_finished', 'run_status': 'running' if stage else 'queued'}
-    assert DROP.find_option(facts([ACTIVE], stage=stage), failed_only=False).regression_test_ids == [1]
+def test_only_a_run_that_has_ended_has_failed_tests(stage):
+    refusal = DROP.option_for_failed(5, stage, failed([ACTIVE]), {ACTIVE}).refusal
+
+    assert isinstance(refusal, RunNotFinished)
+    assert refusal.details == {'refusal': 'run_not_finished', 'run_status': 'running' if stage else 'queued'}
 
 
-@pytest.mark.parametrize('failed_only', [False, True])
-@pytest.mark.parametrize(('tests', 'rules', 'has_selection', 'run_ids', 'inactive_ids'), [
-    ([ACTIVE], REJECT, True, [ACTIVE], []),
-    ([ACTIVE, INACTIVE], DROP, True, [ACTIVE], [INACTIVE]),
-    # Nobody selected the inactive tests of a run without a selection.
-    ([ACTIVE, INACTIVE], REJECT, False, [ACTIVE], [INACTIVE]),
-    ([ACTIVE, INACTIVE], REJECT, True, None, [INACTIVE]),
+@pytest.mark.parametrize(('tests', 'rules', 'run_ids', 'inactive_ids'), [
+    ([ACTIVE], REJECT, [ACTIVE], []),
+    ([ACTIVE, INACTIVE], DROP, [ACTIVE], [INACTIVE]),
+    ([ACTIVE, INACTIVE], REJECT, [], [INACTIVE]),
     # Without a test a run would run every test there is.
-    ([INACTIVE], DROP, True, None, [INACTIVE]), ([INACTIVE], REJECT, True, None, [INACTIVE]),
-    ([INACTIVE], REJECT, False, None, [INACTIVE])])
-def test_inactive_tests_refuse_a_retry_or_are_left_out_unless_they_are_all(tests, failed_only, rules, has_selection,
-                                                                           run_ids, inactive_ids):
-    option = rules.find_option(facts(tests, has_selection=has_selection), failed_only)
+    ([INACTIVE], DROP, [], [INACTIVE]), ([INACTIVE], REJECT, [], [INACTIVE]), ([], REJECT, [], [])])
+def test_inactive_tests_refuse_a_full_retry_or_are_left_out_unless_they_are_all(tests, rules, run_ids, inactive_ids):
+    option = rules.option_for_all(tests, {ACTIVE})
 
-    assert option.inactive_ids == inactive_ids
-    if run_ids is not None:
-        assert (option.regression_test_ids, option.refusal) == (run_ids, None)
-    else:
-        assert option.regression_test_ids == []
+    assert (option.regression_test_ids, option.inactive_ids) == (run_ids, inactive_ids)
+    if not run_ids:
         assert isinstance(option.refusal, InactiveTests)
         assert option.refusal.details == {'refusal': 'inactive_tests', 'inactive_ids': inactive_ids}
+    else:
+        assert option.refusal is None
+
+
+@pytest.mark.parametrize(('tests', 'rules', 'has_selection', 'run_ids'), [
+    ([ACTIVE, INACTIVE], DROP, True, [ACTIVE]), ([ACTIVE, INACTIVE], REJECT, True, []),
+    # Nobody selected the inactive tests of a run without a selection.
+    ([ACTIVE, INACTIVE], REJECT, False, [ACTIVE]), ([INACTIVE], REJECT, False, [])])
+def test_inactive_tests_that_were_selected_refuse_a_failed_only_retry(tests, rules, has_selection, run_ids):
+    option = rules.option_for_failed(5, 'completed', failed(tests, has_selection=has_selection), {ACTIVE})
+
+    assert (option.regression_test_ids, option.inactive_ids) == (run_ids, [INACTIVE])
+    assert isinstance(option.refusal, InactiveTests) == (not run_ids)
 
 
 @pytest.mark.parametrize(('count', 'named'), [
@@ -74,13 +78,12 @@ def test_inactive_tests_refuse_a_retry_or_are_left_out_unless_they_are_all(tests
 def test_the_message_names_up_to_ten_inactive_tests_because_comments_show_nothing_else(count, named):
     for rules, beginning in ((REJECT, 'Some of the tests to run are inactive now'),
                              (DROP, 'None of the tests to run is active now')):
-        with pytest.raises(InactiveTests) as raised:
-            rules.choose_tests(facts(range(2, 2 + count)), failed_only=False)
-        assert raised.value.message == f'{beginning}: {named}.'
+        refusal = rules.option_for_all(range(2, 2 + count), {ACTIVE}).refusal
+        assert refusal and refusal.message == f'{beginning}: {named}.'
 
 
 def test_an_option_that_a_check_refuses_leaves_out_nothing():
-    option = DROP.find_option(facts([ACTIVE, INACTIVE]), failed_only=False)
+    option = DROP.option_for_all([ACTIVE, INACTIVE], {ACTIVE})
     assert option.inactive_ids == [INACTIVE]
 
     refused = option.refuse(RefusedByCheck('No.', run_id=5))
@@ -88,10 +91,9 @@ def test_an_option_that_a_check_refuses_leaves_out_nothing():
 
 
 def test_nothing_to_run_is_refused():
-    with pytest.raises(NothingFailed):
-        REJECT.choose_tests(facts([]), failed_only=True)
-    with pytest.raises(InactiveTests, match='None of the tests to run is active now.$'):
-        REJECT.choose_tests(facts([]), failed_only=False)
+    assert isinstance(REJECT.option_for_failed(5, 'completed', failed([]), {ACTIVE}).refusal, NothingFailed)
+    refusal = REJECT.option_for_all([], {ACTIVE}).refusal
+    assert refusal and refusal.message == 'None of the tests to run is active now.'
 
 
 def test_a_key_belongs_to_its_owner_and_a_request_without_one_equals_no_other():

@@ -6,11 +6,12 @@ import pytest
 from support.messages import NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
 from mod_runs_api import clock
-from mod_runs_api.domain.outcomes import Mark, Outcome, Result, RunTests
+from mod_runs_api.domain.outcomes import ExpectedToday, Mark, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
-from mod_runs_api.domain.retry import RetryFacts, RetryRules
+from mod_runs_api.domain.retry import RetryRules
 from mod_runs_api.domain.run import NewerRun
-from mod_runs_api.domain.sweep import Candidate, Capacity, find_failure, find_newest_completion, must_be_ended
+from mod_runs_api.domain.sweep import (Candidate, Capacity, find_failure, find_newest_completion, has_been_retried,
+                                       must_be_ended)
 
 from .test_retry import run
 
@@ -32,21 +33,26 @@ def progress(rows, *, run_id=5, ago=HOUR):
 
 def run_tests(results):
     """Return three selected tests, of which the first ones have results."""
-    then = {test: result for test, (result, _) in enumerate(results, 1)}
-    today = {test: result._replace(expected_rc=code) for test, (result, code) in enumerate(results, 1)}
-    return RunTests(then, {1, 2, 3}, {1, 2, 3}, today=today)
+    return RunTests({test: result for test, (result, _) in enumerate(results, 1)}, {1, 2, 3}, {1, 2, 3})
+
+
+def find(rows, results, *, ago=HOUR, marks=()):
+    """Return the failure of run 5, whose rows are of an age; None if it is not one that a sweep retries."""
+    tests = run_tests(results)._replace(marks=dict.fromkeys(marks, Mark(4, was_selected=True)))
+    today = ExpectedToday({test: code for test, (_, code) in enumerate(results, 1)}, {})
+    return find_failure(progress(rows, ago=ago), tests, today, NOW)
 
 
 def candidate(*, rows=FAILED, ago=HOUR, results=(GREEN,), newest=None, automatic=(), completion=0, **changes):
     """Return run 5, which ran out of time an hour ago, by progress row 50."""
-    failure = find_failure(progress(rows, ago=ago), run_tests(results), NOW)
+    failure = find(rows, results, ago=ago)
     assert failure
-    return Candidate(run('canceled', **changes), failure, newest, automatic, completion)
+    return Candidate(run(rows[-1][0], **changes), failure, newest, automatic, completion)
 
 
 @pytest.mark.parametrize(('ago', 'is_recent'), [(MINUTE, True), (24 * HOUR, True), (24 * HOUR + MINUTE, False)])
 def test_an_infrastructure_failure_is_recent_for_a_day(ago, is_recent):
-    assert bool(find_failure(progress(FAILED, ago=ago), run_tests([]), NOW)) == is_recent
+    assert bool(find(FAILED, [], ago=ago)) == is_recent
 
 
 @pytest.mark.parametrize('rows', [
@@ -58,10 +64,10 @@ def test_an_infrastructure_failure_is_recent_for_a_day(ago, is_recent):
     # No canceled row names the missing results, so the end does.
     [('completed', '', HOUR), ('canceled', OUT_OF_ORDER, MINUTE), ('canceled', 'A new word', MINUTE)]])
 def test_a_failure_is_as_old_as_the_first_row_that_names_its_cause_or_as_the_end(rows):
-    failure = find_failure(progress(rows), run_tests([GREEN]), NOW)
+    failure = find(rows, [GREEN])
 
     assert failure and failure.row.timestamp == NOW - HOUR
-    waits = Candidate(run('canceled'), failure, None, ()).find_reason_to_wait(1, NOW - 46 * MINUTE)
+    waits = Candidate(run('canceled'), failure, None, (), 0).find_reason_to_wait(1, NOW - 46 * MINUTE)
     assert waits == 'it ended less than 15 minutes ago, and an end is not final'
 
 
@@ -69,17 +75,16 @@ def test_a_failure_is_as_old_as_the_first_row_that_names_its_cause_or_as_the_end
     [], [('testing', '')], [('canceled', 'Canceled by admin')], [('canceled', 'Build failed')],
     [('canceled', 'A new word')]])
 def test_no_other_end_is_a_failure_that_a_sweep_retries(rows):
-    assert find_failure(progress(rows), run_tests([GREEN]), NOW) is None
+    assert find(rows, [GREEN]) is None
 
 
 def test_code_that_hangs_is_no_failure_that_a_sweep_retries():
-    assert find_failure(progress(FAILED), run_tests([(Result(0, 0, has_timed_out=True), 0)]), NOW) is None
+    assert find(FAILED, [(Result(0, 0, has_timed_out=True), 0)]) is None
 
 
 def test_approved_failures_are_retried_after_the_day_for_missing_results():
     # An own result is missing, and the carried-over ones pass by what is expected today.
-    tests = run_tests([APPROVED, GREEN, GREEN])._replace(marks=dict.fromkeys([1, 2], Mark(4, was_selected=True)))
-    day, week = (find_failure(progress(INCOMPLETE, ago=ago), tests, NOW) for ago in (HOUR, 31 * HOUR))
+    day, week = (find(INCOMPLETE, [APPROVED, GREEN, GREEN], ago=ago, marks=[1, 2]) for ago in (HOUR, 31 * HOUR))
 
     assert day and day.cause and week and week.cause is None
 
@@ -90,7 +95,7 @@ def test_approved_failures_are_retried_after_the_day_for_missing_results():
     ([APPROVED, GREEN, RED_STILL], False), ([APPROVED, GREEN], False), ([APPROVED, GREEN, RED_TODAY], False),
     ([GREEN] * 3, False)])
 def test_a_run_is_retried_if_it_failed_and_passes_as_a_whole_by_what_is_expected_today(results, is_approved):
-    failure = find_failure(progress(INCOMPLETE), run_tests(results), NOW)
+    failure = find(INCOMPLETE, results)
 
     assert bool(failure and failure.cause is None) == is_approved
 
@@ -103,7 +108,7 @@ def test_a_run_is_retried_if_it_failed_and_passes_as_a_whole_by_what_is_expected
     ([('completed', ''), ('canceled', 'Canceled by admin')], False), ([('completed', ''), ('testing', '')], False),
     ([('canceled', 'A new word')], False)])
 def test_a_run_with_approved_failures_is_found_for_a_week_unless_a_person_stopped_it(rows, is_found):
-    assert bool(find_failure(progress(rows), run_tests([APPROVED, GREEN, GREEN]), NOW)) == is_found
+    assert bool(find(rows, [APPROVED, GREEN, GREEN])) == is_found
 
 
 NO_COMPLETION_SINCE = 'no run of linux has completed with all its results since it ended'
@@ -126,38 +131,31 @@ def test_a_run_waits_for_a_reason(found, reason):
 
 
 def test_a_run_with_a_newer_attempt_or_a_deleted_automatic_retry_has_been_retried():
-    assert candidate(newest=NewerRun(9, True)).has_been_retried
-    assert candidate(automatic=[5]).has_been_retried
-    assert not any(one.has_been_retried for one in (
-        candidate(newest=NewerRun(9, False)), candidate(root_id=3, automatic=[3]), candidate()))
+    assert has_been_retried(5, NewerRun(9, True), [])
+    assert has_been_retried(5, None, [5])
+    assert not has_been_retried(5, NewerRun(9, False), [3])
 
 
-RED, INACTIVE = 2, 3
-ALL = [1, RED]
-
-
+#: The third test is inactive.
+ALL, ACTIVE = [1, 2, 3], {1, 2}
+RED = (Result(1, 0), 0)
 RULES = RetryRules(frozenset(), drop_inactive_tests=False)
 
 
-@pytest.mark.parametrize(('found', 'not_passed', 'failed_only', 'tests'), [
-    # A run that stopped half-way is resumed. Without results, or if all passed, everything is run again.
-    (candidate(), [RED], True, [RED]),
-    (candidate(results=()), ALL, False, ALL),
-    (candidate(), [], False, ALL),
-    (candidate(), [INACTIVE], False, ALL),
+@pytest.mark.parametrize(('found', 'failed_only', 'tests'), [
+    # A run that stopped half-way is resumed. Without results, or if all active tests passed, everything is run again.
     # It leaves out inactive tests, although others are refused because of them.
-    (candidate(), [RED, INACTIVE], True, [RED]),
-    (candidate(results=()), [RED], False, ALL),
+    (candidate(results=[GREEN]), True, [2]), (candidate(results=[GREEN, RED, GREEN]), True, [2]),
+    (candidate(results=()), False, [1, 2]), (candidate(results=[GREEN] * 3), False, [1, 2]),
+    (candidate(results=[GREEN, GREEN, RED]), False, [1, 2]),
     # A failed-only retry runs its own tests again. If they all passed, only its end was lost.
-    (candidate(results=(), failed_only=True), [RED], True, [RED]),
-    (candidate(failed_only=True), [], False, ALL),
-    (candidate(failed_only=True), [INACTIVE], False, ALL),
-    (candidate(rows=INCOMPLETE, failed_only=True), [RED], True, [RED])])
-def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(found, not_passed, failed_only, tests):
-    outcomes: dict[int, Outcome] = {**dict.fromkeys(ALL, 'pass'), **dict.fromkeys(not_passed, 'not_run')}
-    facts = RetryFacts(5, 'canceled', outcomes, True, [*ALL, INACTIVE], ALL)
+    (candidate(results=(), failed_only=True), True, [1, 2]),
+    (candidate(results=[GREEN] * 3, failed_only=True), False, [1, 2]),
+    (candidate(results=[GREEN, GREEN, RED], failed_only=True), False, [1, 2]),
+    (candidate(rows=INCOMPLETE, failed_only=True), True, [2])])
+def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(found, failed_only, tests):
+    step = found.plan_retry(RULES, ALL, ACTIVE)
 
-    step = found.plan_retry(RULES, facts)
     assert step and step.request
     why = found.failure.cause.detail
     assert (step.run_id, step.kind, step.why, step.regression_test_ids) == (5, 'retried', why, tests)
@@ -166,28 +164,29 @@ def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(found, 
 
 
 def test_a_failed_only_retry_that_completed_with_every_test_passed_is_not_retried():
-    found = candidate(rows=INCOMPLETE, failed_only=True)
+    # One of its results was carried over, so it is incomplete.
+    failure = find(INCOMPLETE, [GREEN] * 3, marks=[3])
+    assert failure and failure.cause
 
-    assert found.plan_retry(RULES, RetryFacts(5, 'completed', dict.fromkeys(ALL, 'pass'), True, ALL, ALL)) is None
+    assert Candidate(run(failed_only=True), failure, None, (), 0).plan_retry(RULES, ALL, ACTIVE) is None
 
 
 @pytest.mark.parametrize('changes', [{}, {'failed_only': True}])
 def test_failures_that_were_approved_since_are_run_again_alone_without_inactive_ones(changes):
-    found = candidate(**HEALED, **changes)
+    found = candidate(rows=INCOMPLETE, results=[GREEN, APPROVED, APPROVED], **changes)
 
-    step = found.plan_retry(RULES, RetryFacts(5, 'completed', {RED: 'fail', INACTIVE: 'fail'}, True, ALL, ALL))
+    step = found.plan_retry(RULES, ALL, ACTIVE)
 
     assert step and step.request
-    assert (step.kind, step.regression_test_ids, step.request.failed_only) == ('retried', [RED], True)
+    assert (step.kind, step.regression_test_ids, step.request.failed_only) == ('retried', [2], True)
     assert step.request.reason == f'Automatic: {step.why}' == 'Automatic: all its failures are expected now'
     # If none of them is active, no retry makes the run green.
-    assert found.plan_retry(RULES, RetryFacts(5, 'completed', {INACTIVE: 'fail'}, True, ALL, ALL)) is None
+    assert found.plan_retry(RULES, ALL, {1}) is None
 
 
 def test_a_failed_only_retry_whose_tests_are_all_inactive_waits():
-    facts = RetryFacts(5, 'canceled', {INACTIVE: 'fail'}, True, [*ALL, INACTIVE], ALL)
+    step = candidate(results=(), failed_only=True).plan_retry(RULES, ALL, {4})
 
-    step = candidate(failed_only=True).plan_retry(RULES, facts)
     assert step and step.kind == 'waiting'
 
 

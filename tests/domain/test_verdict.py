@@ -8,9 +8,9 @@ import pytest
 from support.executions import (CARRIED_OVER, CRASH, FAIL, NO_CODE, NO_FILE, NOT_RUN, OTHER_FAIL, PASS, RIGHT, WRONG,
                                 Execution, Output)
 
+from mod_runs_api.domain.builds import group_by_build
 from mod_runs_api.domain.outcomes import Outcome
 from mod_runs_api.domain.progress import Progress, ProgressRow
-from mod_runs_api.domain.run import group_by_build
 from mod_runs_api.domain.sentences import list_findings, other_builds_sentence, to_hint, to_sentence
 from mod_runs_api.domain.statistics import FlakyTest, FlakyTests, count_flaky
 from mod_runs_api.domain.verdict import (AttemptOutcome, Verdict, _had_same_expectation, count_verdicts, judge,

@@ -5,7 +5,7 @@ import sqlite3
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine, String, TypeDecorator, create_engine, event
-from sqlalchemy.orm import DeclarativeBase, scoped_session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Session, scoped_session, sessionmaker
 
 
 class Base(DeclarativeBase):
@@ -54,7 +54,7 @@ class DeclEnumType(TypeDecorator):
         return None if value is None else self.enum(value.strip())
 
 
-def enforce_foreign_keys(engine):
+def enforce_foreign_keys(engine: Engine) -> None:
     """Make SQLite hold foreign keys the way the production database does. The engine has not connected yet."""
     @event.listens_for(engine, 'connect')
     def switch_on(connection, _record):
@@ -62,7 +62,7 @@ def enforce_foreign_keys(engine):
             connection.execute('PRAGMA foreign_keys = ON')
 
 
-def create_session(db_string):
+def create_session(db_string: str) -> 'scoped_session[Session]':
     """Return a session that needs no application, as scheduled jobs have it. There is one engine for each address."""
     engine = _engines.get(db_string)
     if engine is None:

@@ -1,45 +1,49 @@
-"""Posting the success of a run, and whether it would hide a failure of its commit (docs/operations.rst)."""
+"""Posting the success of a run as its commit status, and whether it would hide a failure (docs/operations.rst)."""
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 
-from ..database import Database
+from sqlalchemy import Connection
+
 from ..database.attempts import read_records
-from ..database.outcomes import read_tests, read_today
+from ..database.outcomes import read_expected_today, read_tests
 from ..database.progress import read_progress
 from ..database.runs import find_others_of_commit, find_run, read_runs
 from ..domain.attempts import Attempts
-from ..domain.outcomes import Catalogue
+from ..domain.catalogue import Catalogue
+from ..domain.commit_status import FailedTest, Posting, find_passed, find_standing_against
 from ..domain.run import Run
-from ..domain.status import FailedTest, Posting, find_passed, find_standing_against
 from ..extension import ExtensionState
 from ..host.github import post_success
 from .attempts import read_attempts
 from .conditions import find_unfinished_attempt
 
 
-def read_standing_against(db: Database, run_again: Mapping[int, Collection[int]],
+def read_standing_against(connection: Connection, run_again: Mapping[int, Collection[int]],
                           catalogue: Catalogue) -> dict[int, FailedTest]:
     """
     Return the test that stands against a success of each run, if there is one.
 
     ``run_again`` has the tests that a retry would run, by run.
     """
-    others = {run_id: root_ids for run_id, root_ids in find_others_of_commit(db, run_again.keys()).items() if root_ids}
-    if not others:
+    others = find_others_of_commit(connection, run_again.keys())
+    if not any(others.values()):
         return {}
-    attempts = _read_attempts_of(db, {root_id for root_ids in others.values() for root_id in root_ids}, catalogue)
-    found = {run_id: find_standing_against([attempts[root_id] for root_id in sorted(root_ids)], run_again[run_id])
+    attempts = _read_attempts_of(connection, set().union(*others.values()), catalogue)
+    decisive_ids = [of_root.decisive_run_id for of_root in attempts.values()]
+    expected_today = read_expected_today(connection, decisive_ids, catalogue)
+    found = {run_id: find_standing_against([attempts[root_id] for root_id in sorted(root_ids)], expected_today,
+                                           run_again[run_id])
              for run_id, root_ids in others.items()}
     return {run_id: failed for run_id, failed in found.items() if failed is not None}
 
 
-def _read_attempts_of(db: Database, root_ids: Collection[int], catalogue: Catalogue) -> dict[int, Attempts]:
+def _read_attempts_of(connection: Connection, root_ids: Collection[int], catalogue: Catalogue) -> dict[int, Attempts]:
     """Return the attempts of each root run. The number of statements does not depend on their number."""
-    records = read_records(db, root_ids)
-    runs = read_runs(db, [max(of_root) for of_root in records.values()])
+    records = read_records(connection, root_ids)
+    runs = read_runs(connection, [max(of_root) for of_root in records.values()])
     run_ids = [run_id for of_root in records.values() for run_id in of_root]
-    progress, tests = read_progress(db, run_ids), read_today(db, read_tests(db, run_ids, catalogue), catalogue)
+    progress, tests = read_progress(connection, run_ids), read_tests(connection, run_ids, catalogue)
     return {root_id: Attempts(runs[max(of_root)], of_root, {run_id: progress[run_id] for run_id in of_root},
                               {run_id: tests[run_id] for run_id in of_root}, catalogue)
             for root_id, of_root in records.items()}
@@ -57,10 +61,11 @@ def post_success_again(state: ExtensionState, run_id: int) -> Posting | FailedTe
     return post_success(found) if isinstance(found, Run) else found
 
 
-def _find_passed(db: Database, run_id: int, max_silence: timedelta) -> Run | FailedTest | None:
-    attempts = read_attempts(db, find_run(db, run_id))
+def _find_passed(connection: Connection, run_id: int, max_silence: timedelta) -> Run | FailedTest | None:
+    attempts = read_attempts(connection, find_run(connection, run_id))
     passed_id = find_passed(attempts)
-    if passed_id is None or find_unfinished_attempt(db, attempts.progress, max_silence) is not None:
+    if passed_id is None or find_unfinished_attempt(connection, attempts.progress, max_silence) is not None:
         return None
     # Nothing is run, so each test counts.
-    return read_standing_against(db, {passed_id: ()}, attempts.catalogue).get(passed_id) or find_run(db, passed_id)
+    standing_against = read_standing_against(connection, {passed_id: ()}, attempts.catalogue)
+    return standing_against.get(passed_id) or find_run(connection, passed_id)

@@ -4,12 +4,12 @@ The status of a commit on GitHub (docs/operations.rst, "A status belongs to a co
 A success of one run must not hide a failure of another run of the same commit.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from .attempts import Attempts, derive_status
 from .causes import is_decided
-from .outcomes import FAILED, RunTests, find_outcomes
+from .outcomes import FAILED, ExpectedToday, RunTests, find_outcomes
 from .progress import COMPLETED, Progress
 
 #: The result of posting a success: whether GitHub took it.
@@ -47,22 +47,28 @@ def find_passed(attempts: Attempts) -> int | None:
     return None
 
 
-def find_standing_against(others: Iterable[Attempts], run_again: Collection[int]) -> FailedTest | None:
+def find_standing_against(others: Iterable[Attempts], expected_today: Mapping[int, ExpectedToday],
+                          run_again: Collection[int]) -> FailedTest | None:
     """
     Return a test that stands against a success of a run; None if none does.
 
-    ``others`` are the other root runs of its commit and platform, each with its attempts. ``run_again`` has the tests
-    that a retry of the run would run: their own results will be the newer ones.
+    ``others`` are the other root runs of its commit and platform, each with its attempts. ``expected_today`` has what
+    is expected today of the tests of the decisive attempt of each. ``run_again`` has the tests that a retry of the run
+    would run: their own results will be the newer ones.
     """
     for attempts in others:
         run_id = attempts.decisive_run_id
-        tests = attempts.tests[run_id]
-        # Only an attempt that came to its end says something. Otherwise two runs that one outage ended would wait for
-        # each other.
-        cause = attempts.find_cause(run_id)
-        if attempts.progress[run_id].completed or cause is not None and cause.name == 'code':
-            today = find_outcomes(tests.judged_today())
-            for test, outcome in find_outcomes(tests).items():
-                if outcome in FAILED and today[test] in FAILED and test in attempts.catalogue.active - {*run_again}:
+        if _came_to_its_end(attempts, run_id):
+            outcomes = find_outcomes(attempts.tests[run_id])
+            outcomes_today = expected_today[run_id].find_outcomes(attempts.tests[run_id])
+            for test in sorted(attempts.catalogue.active & outcomes.keys()):
+                if test not in run_again and outcomes[test] in FAILED and outcomes_today[test] in FAILED:
                     return FailedTest(test, run_id)
     return None
+
+
+def _came_to_its_end(attempts: Attempts, run_id: int) -> bool:
+    """Return whether an attempt has completed, or its code hangs. Any other end says nothing about its tests."""
+    # Otherwise two runs that one outage ended would wait for each other.
+    cause = attempts.find_cause(run_id)
+    return attempts.progress[run_id].completed is not None or (cause is not None and cause.name == 'code')

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from ..errors import MAX_MESSAGE_LENGTH
+from .errors import MAX_MESSAGE_LENGTH
 
 #: A child of the logger that the platform's ``run.py`` configures: the platform's file has the name in each line.
 log = logging.getLogger('Platform.runs_api')

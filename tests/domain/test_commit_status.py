@@ -4,15 +4,14 @@ import pytest
 from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
 
 from mod_runs_api.domain.attempts import AttemptRecord, Attempts
-from mod_runs_api.domain.outcomes import Catalogue, Result, RunTests
+from mod_runs_api.domain.catalogue import Catalogue
+from mod_runs_api.domain.commit_status import FailedTest, find_passed, find_standing_against, has_passed
+from mod_runs_api.domain.outcomes import ExpectedToday, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
-from mod_runs_api.domain.status import FailedTest, find_passed, find_standing_against, has_passed
 
 from .test_retry import run
 
-#: Results by what was expected at the time, and by what is expected today.
-GREEN, RED = (Result(0, 0), Result(0, 0)), (Result(1, 0), Result(1, 0))
-APPROVED, RED_TODAY = (Result(1, 0), Result(1, 1)), (Result(0, 0), Result(0, 1))
+GREEN, RED = Result(0, 0), Result(1, 0)
 COMPLETED = ('completed', '')
 FAILED_BUILD = ('canceled', 'Cancelling tests as Github Action(s) failed')
 
@@ -25,9 +24,13 @@ def progress(rows, run_id=5, first_id=1):
 
 def run_tests(*results, selected=2):
     """Return some selected tests, of which the first ones have results."""
-    then, today = ({test: result[number] for test, result in enumerate(results, 1)} for number in (0, 1))
     selection = {*range(1, selected + 1)}
-    return RunTests(then, selection, selection, today=today)
+    return RunTests(dict(enumerate(results, 1)), selection, selection)
+
+
+def today(*found, code=0):
+    """Return what is expected today of the tests of these attempts: the exit code of the second test may be another."""
+    return {run_id: ExpectedToday({1: 0, 2: code}, {}) for attempts in found for run_id in attempts.tests}
 
 
 @pytest.mark.parametrize(('rows', 'is_expected'), [
@@ -49,7 +52,7 @@ def test_a_run_has_passed_whatever_came_later_but_a_decision(rows, is_expected):
 
 
 @pytest.mark.parametrize('tests', [
-    run_tests(GREEN, RED), run_tests(GREEN), run_tests(GREEN, APPROVED), run_tests(selected=0)])
+    run_tests(GREEN, RED), run_tests(GREEN), run_tests(selected=0)])
 def test_a_run_of_which_a_test_did_not_pass_or_that_ran_none_has_not_passed(tests):
     assert not has_passed(progress([COMPLETED]), tests)
 
@@ -73,7 +76,7 @@ def test_the_attempt_that_counts_may_have_passed(of_runs, passed_id):
 
 
 ONE_RED = run_tests(GREEN, RED)
-HANGS = run_tests(GREEN, (Result(1, 0, has_timed_out=True), Result(1, 0)))
+HANGS = run_tests(GREEN, Result(1, 0, has_timed_out=True))
 
 
 @pytest.mark.parametrize(('others', 'failed'), [
@@ -89,9 +92,7 @@ HANGS = run_tests(GREEN, (Result(1, 0, has_timed_out=True), Result(1, 0)))
     ([attempts(([('canceled', LOST_MACHINE)], ONE_RED)), attempts(([('canceled', 'Canceled by admin')], ONE_RED))],
      None),
     ([attempts(([('testing', '')], ONE_RED)), attempts(([], run_tests()))], None),
-    # It passes today, or only the baseline of today makes it fail; or it is retired.
-    ([attempts(([COMPLETED], run_tests(GREEN, APPROVED)))], None),
-    ([attempts(([COMPLETED], run_tests(GREEN, RED_TODAY)))], None),
+    # It is retired.
     ([attempts(([COMPLETED], ONE_RED), active=[1])], None),
     # The decisive attempt counts: a queued or canceled one hides none, a green one does.
     ([attempts(([COMPLETED], ONE_RED), ([], run_tests()), ([('canceled', '')], run_tests(GREEN)))], FailedTest(2, 8)),
@@ -100,9 +101,18 @@ HANGS = run_tests(GREEN, (Result(1, 0, has_timed_out=True), Result(1, 0)))
     ([attempts(([COMPLETED], run_tests(GREEN, GREEN)), first_id=3), attempts(([COMPLETED], ONE_RED))],
      FailedTest(2, 8))])
 def test_a_test_that_failed_in_another_run_of_the_commit_stands_against_a_success(others, failed):
-    assert find_standing_against(others, ()) == failed
+    assert find_standing_against(others, today(*others), ()) == failed
+
+
+@pytest.mark.parametrize('tests', [ONE_RED, run_tests(GREEN, GREEN)])
+def test_a_test_that_passes_today_or_fails_only_by_what_is_expected_today_stands_against_nothing(tests):
+    other = attempts(([COMPLETED], tests))
+
+    assert find_standing_against([other], today(other, code=1), ()) is None
 
 
 @pytest.mark.parametrize(('run_again', 'failed'), [([1], FailedTest(2, 8)), ([2], None), ([1, 2], None)])
 def test_a_test_that_the_retry_runs_itself_does_not_stand_against_it(run_again, failed):
-    assert find_standing_against([attempts(([COMPLETED], ONE_RED))], run_again) == failed
+    other = attempts(([COMPLETED], ONE_RED))
+
+    assert find_standing_against([other], today(other), run_again) == failed
