@@ -22,7 +22,7 @@ from .service.carry_over import carry_over
 from .service.preview import preview_retry
 from .service.retry import build_request, create_retry, find_earlier_retry
 from .service.statistics import count_causes, list_flaky
-from .service.sweep import plan_sweep, take_steps
+from .service.sweep import Sweep
 from .terminal import EXIT_CODES, Columns, escape, print_json, print_line, print_list
 
 
@@ -134,9 +134,9 @@ def sweep_command(dry_run: bool, as_json: bool) -> None:
 
     Prints a line for each run that it changed, or would have changed but for a reason. For the crontab.
     """
-    state = extension_state()
-    plan = plan_sweep(state)
-    steps = plan if dry_run else take_steps(state, plan)
+    sweep = Sweep(extension_state())
+    plan = sweep.plan()
+    steps = plan if dry_run else sweep.take(plan)
     print_list(map(_to_row, steps), STEP_COLUMNS, empty='There is nothing to do.', as_json=as_json)
 
 

@@ -2,7 +2,6 @@
 
 from contextvars import Context
 from typing import Any
-from unittest.mock import Mock
 
 import database
 import pytest
@@ -11,7 +10,6 @@ from database import db
 from flask import g
 from mod_auth.models import Role, User
 from mod_test.models import Test
-from sqlalchemy.exc import OperationalError
 from support.isolation import without_request
 from support.rows import RetryRow
 
@@ -109,10 +107,10 @@ def test_it_works_without_a_request_on_the_hosts_engine_if_there_is_one(app, eng
 
     assert without_request(app, lambda: retry_run(run_id).new_run_id) == run_id + 1
 
-    if not has_engine:
-        # As the platform does, with an exception of its own.
-        away = RuntimeError()
-        away.__context__ = OperationalError('SELECT 1', {}, Exception(2003, 'The server is away.'))
-        monkeypatch.setattr(database, 'create_session', Mock(side_effect=away))
-        with pytest.raises(ServiceUnavailable):
-            without_request(app, lambda: retry_run(run_id))
+
+def test_a_job_notices_a_database_that_is_away_before_the_platforms_own_exception(app, run_id, tmp_path, monkeypatch):
+    monkeypatch.setattr(database, 'create_session', None)
+    app.config['DATABASE_URI'] = f'sqlite:///{tmp_path}/missing/platform.db'
+
+    with pytest.raises(ServiceUnavailable):
+        without_request(app, lambda: retry_run(run_id))

@@ -1,6 +1,9 @@
 """The outcome of each test of a run, and which tests a retry runs (docs/api.rst, "Outcomes", "Which tests are run")."""
 
 import pytest
+import seed
+from database import db
+from mod_customized.models import CustomizedTest
 from support.outcomes import NOT_SELECTED, SELECTED, add_run, assert_marks_count, assert_shown
 
 
@@ -34,6 +37,14 @@ def test_a_failed_only_retry_runs_what_did_not_pass_and_a_full_one_what_was_sele
         'no file, and nobody knows whether it is ignored', 'no result', 'no result, but a file',
         'selected three times', 'not selected', 'a failure that was carried over']
     assert selected(run_id, {}) == [name for name, execution in active.items() if execution.selected]
+
+
+def test_a_row_without_a_test_selects_nothing(selected):
+    run_id = add_run(NOT_SELECTED)
+    seed.add(CustomizedTest(test_id=run_id, regression_id=None))
+    db.session.commit()
+
+    assert selected(run_id, {'failed_only': True}) == ['active']
 
 
 def test_a_retry_of_a_run_without_rows_runs_active_tests(selected):

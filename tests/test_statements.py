@@ -19,7 +19,7 @@ from support.statements import record_statements
 
 from mod_runs_api import retry_run
 from mod_runs_api.extension import extension_state
-from mod_runs_api.service.sweep import plan_sweep
+from mod_runs_api.service.sweep import Sweep
 
 # How many statements
 
@@ -66,7 +66,7 @@ def count_steps_of_sqlite(engine):
         database = connection.connection.driver_connection
     # An answer other than None would end the statement.
     database.set_progress_handler(lambda: steps.append(None), 100)
-    assert plan_sweep(extension_state()) == []
+    assert Sweep(extension_state()).plan() == []
     database.set_progress_handler(None, 0)
     return len(steps)
 

@@ -23,7 +23,7 @@ from sqlalchemy import Engine, update
 from sqlalchemy.exc import OperationalError
 from support.api import AWAY
 from support.changes import change_retries, restart_run
-from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub
+from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, GitHubError
 from support.histories import finish, report
 from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
 from support.rows import Rows
@@ -181,7 +181,7 @@ def test_a_run_that_stopped_half_way_is_resumed_without_a_requester_and_inactive
 
     (retry,) = scene.rows.of('run_retry')
     assert (retry['source_run_id'], retry['failed_only'], retry['automatic'], retry['reason'], retry['user_id']) == (
-        run, 1, 1, f'Automatic: {TIME_LIMIT}'.encode(), None)
+        run, 1, 1, b'Automatic: The run exceeded the time limit.', None)
     assert scene.rows.selection(run + 1) == [scene.tests[1].id]
 
 
@@ -275,20 +275,6 @@ def test_an_approved_output_is_found_for_a_week_however_many_rows_are_older_than
     assert steps(scene.sweep()) == [(run_id, 'retried')]
 
 
-def test_the_number_of_statements_does_not_depend_on_the_history(scene):
-    counts = []
-    for _ in range(2):
-        seed.bulk_runs(200, 1)
-        db.session.execute(update(TestProgress).values(timestamp=datetime(2020, 1, 1)))
-        db.session.commit()
-        with record_statements(Engine) as sent:
-            assert scene.sweep() == []
-        counts.append(len(sent))
-
-    # Of six hundred progress rows of long ago it reads a few.
-    assert counts[0] == counts[1]
-
-
 TWO_RETRIES = pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
 
 
@@ -317,8 +303,6 @@ PULL = [f'pull request {PR}']
 
 #: What happens after run 1 has ended, and the queries to GitHub then, by the reason to wait.
 REASONS = {
-    'run 2 of the same commit is newer': (lambda scene: scene.run('PR closed'), []),
-    'run 3 of the same commit is newer': (lambda scene: retry_run(scene.run('PR closed')), []),
     f'of another commit of pull request {PR}, is newer.': (lambda scene: scene.run('PR closed', commit='0ff'), []),
     'linux is under maintenance': (
         lambda _: seed.add(MaintenanceMode(platform=TestPlatform.linux, disabled=True)), []),
@@ -342,8 +326,25 @@ def test_a_run_waits_for_a_reason_and_github_is_queried_no_more_than_necessary(s
         assert scene.github.asked == asked
 
 
+OF_MASTER = {'pr_nr': 0, 'branch': 'master', 'test_type': TestType.commit}
+
+
+@pytest.mark.parametrize('make_newer', [
+    lambda scene, configuration: scene.run('Canceled by admin', **configuration),
+    lambda scene, configuration: retry_run(scene.run('Canceled by admin', **configuration)).new_run_id],
+    ids=['run', 'retry'])
+def test_a_newer_run_replaces_one_of_a_pull_request_and_keeps_one_without_waiting(scene, make_newer):
+    scene.run()
+    make_newer(scene, {})
+    of_master = scene.run(**OF_MASTER)
+    newer = make_newer(scene, OF_MASTER)
+
+    assert scene.sweep('--dry-run') == scene.sweep() == [
+        Line(of_master, 'waiting', f'run {newer} of the same commit is newer')]
+
+
 def test_of_two_runs_whose_fork_is_unknown_the_newer_one_counts(scene):
-    old, new = scene.run(), scene.run('PR closed')
+    old, new = scene.run(**OF_MASTER), scene.run('Canceled by admin', **OF_MASTER)
     db.session.execute(update(Test).values(fork_id=None))
     db.session.commit()
 
@@ -373,6 +374,79 @@ def test_the_conditions_fail_closed_and_the_next_sweep_asks_again(scene, questio
 
     scene.github.faults.clear()
     assert steps(scene.sweep()) == [(run, 'retried')]
+
+
+IS_AWAY = 'GitHub did not answer the last requests of this sweep.'
+
+
+@pytest.fixture
+def silence(scene):
+    """Have each question about some pull requests, and each status, raise an error."""
+    def fall(error, numbers):
+        scene.github.faults = {f'pull request {PR + number}': error for number in numbers} | {'status': error}
+
+    return fall
+
+
+@pytest.mark.parametrize('error', [TimeoutError(), GitHubError(429), GitHubError(500), GitHubError(503)])
+def test_after_two_requests_about_two_commits_without_an_answer_a_sweep_sends_no_more(scene, silence, error, caplog):
+    runs = [scene.run(number=number) for number in range(1, 6)]
+    silence(error, range(1, 6))
+    lost = scene.run(None, ago=LONG)
+
+    for options in (['--dry-run'], []):
+        scene.github.asked.clear()
+        assert scene.sweep(*options) == [
+            Line(lost, 'ended', LOST_MACHINE),
+            *(Line(run, 'waiting', f'GitHub gave no answer about pull request {PR + number}.')
+              for number, run in enumerate(runs[:2], 1)),
+            *(Line(run, 'waiting', IS_AWAY) for run in runs[2:])]
+        assert scene.github.asked == [f'pull request {PR + number}' for number in (1, 2)]
+    # The end is written without its status.
+    assert scene.rows.of('test_progress', test_id=lost)[-1]['message'] == LOST_MACHINE
+    assert not any('did not take' in message for message in caplog.messages)
+
+
+def test_a_pull_request_that_github_cannot_show_keeps_no_other_run_from_being_retried(scene, silence):
+    windows = scene.run(number=1, platform=TestPlatform.windows)
+    linux, other = scene.run(number=1), scene.run(number=2)
+    silence(TimeoutError(), [1])
+
+    assert steps(scene.sweep()) == [(windows, 'waiting'), (linux, 'waiting'), (other, 'retried')]
+
+
+@pytest.mark.parametrize('status', [403, 404, 422])
+def test_an_error_about_one_pull_request_is_an_answer(scene, silence, status):
+    runs = [scene.run(number=number) for number in range(1, 6)]
+    silence(GitHubError(status), range(1, 5))
+
+    assert steps(scene.sweep()) == [*((run, 'waiting') for run in runs[:-1]), (runs[-1], 'retried')]
+
+
+def test_an_answer_ends_the_silence(scene, silence):
+    runs = [scene.run(number=number) for number in range(1, 5)]
+    silence(TimeoutError(), [1, 3])
+
+    assert [line.what for line in scene.sweep()] == ['waiting', 'retried', 'waiting', 'retried'], runs
+
+
+def test_a_run_without_a_pull_request_ends_no_silence(scene, silence):
+    # Nothing is asked about its pull request.
+    for number in (1, 2):
+        scene.run(number=number, **{**OF_MASTER, 'branch': f'branch {number}'})
+    scene.github.faults = {'artifacts': TimeoutError()}
+    scene.run(number=3)
+
+    assert [line.why for line in scene.sweep()] == [
+        'GitHub gave no answer about the build of run 1.', 'GitHub gave no answer about the build of run 2.', IS_AWAY]
+
+
+def test_after_two_statuses_about_two_commits_that_github_did_not_take_no_third_is_posted(scene, caplog):
+    lost = [scene.run(None, ago=LONG, number=number) for number in (1, 2, 3)]
+    scene.github.faults = {'status': TimeoutError()}
+
+    assert steps(scene.sweep()) == [(run, 'ended') for run in lost]
+    assert caplog.messages == [f'GitHub did not take the status of run {run}: TimeoutError' for run in lost[:2]]
 
 
 @pytest.mark.parametrize('settings', [{'GITHUB_TOKEN': ''}])
@@ -519,20 +593,6 @@ def test_a_run_whose_build_succeeds_after_the_plan_is_retried_once(scene, meanwh
     assert [retry.reason for retry in scene.rows.retries] == ['Automatic: the build has succeeded']
 
 
-def test_the_number_of_statements_does_not_depend_on_the_approved_runs(scene):
-    counts = []
-    for number in (1, 2, 3):
-        scene.approved_run(number=number)
-        scene.github.close_pull(PR + number)
-        scene.sweep()
-        with record_statements(Engine) as sent:
-            scene.sweep('--dry-run')
-        counts.append(len(sent))
-
-    # Each run has its conditions, of which the tables decide two.
-    assert counts[1] - counts[0] == counts[2] - counts[1] <= 3
-
-
 # A status belongs to a commit
 
 
@@ -559,10 +619,16 @@ def test_a_run_of_the_pull_request_before_it_was_opened_again_stands_against_not
     assert steps(scene.sweep()) == [(run_id, 'retried')]
 
 
+def test_a_run_that_somebody_made_for_a_pull_request_stands_against_its_own_and_others_by_hand(scene):
+    red, own, by_hand = scene.red_run(branch='by-hand'), scene.run(), scene.run(branch='by-hand')
+
+    why = f'test 1 failed in run {red} of the same commit'
+    assert scene.sweep() == [Line(own, 'waiting', why), Line(by_hand, 'waiting', why)]
+
+
 def test_runs_without_a_pull_request_stand_against_one_another(scene):
-    of_master = {'pr_nr': 0, 'branch': 'master', 'test_type': TestType.commit}
     scene.github.build(COMMIT)
-    red, run_id = scene.red_run(**of_master), scene.run(**of_master)
+    red, run_id = scene.red_run(**OF_MASTER), scene.run(**OF_MASTER)
 
     assert scene.sweep() == [Line(run_id, 'waiting', f'test 1 failed in run {red} of the same commit')]
 
@@ -595,18 +661,6 @@ def test_a_run_waits_if_another_run_of_its_commit_fails_after_the_plan(scene, me
     assert scene.rows.retries == []
 
 
-def test_the_number_of_statements_does_not_depend_on_the_other_runs_of_a_commit(scene):
-    scene.run()
-    counts = []
-    for number in range(1, 4):
-        scene.red_run(pr_nr=PR + number)
-        with record_statements(Engine) as sent:
-            scene.sweep('--dry-run')
-        counts.append(len(sent))
-
-    assert counts[0] == counts[1] == counts[2]
-
-
 def test_a_run_waits_while_another_attempt_of_it_runs(scene):
     scene.run('Canceled by admin')
     newest = retry_run(1).new_run_id
@@ -621,7 +675,7 @@ def test_a_run_waits_while_another_attempt_of_it_runs(scene):
 
 
 def test_as_many_automatic_attempts_are_read_as_may_be_in_flight(scene, monkeypatch):
-    monkeypatch.setattr('mod_runs_api.service.sweep.AUTOMATIC_ATTEMPTS_READ', 1)
+    monkeypatch.setattr('mod_runs_api.service.sweep_plan.AUTOMATIC_ATTEMPTS_READ', 1)
     for number in (1, 2, 3):
         scene.run(number=number)
 
@@ -757,7 +811,7 @@ def test_a_run_is_ended_although_github_does_not_take_its_status(scene, caplog):
 
     assert steps(scene.sweep()) == [(run, 'ended')]
     assert scene.github.statuses == []
-    assert f'sweep: the commit status of run {run} is not posted: TimeoutError' in caplog.messages
+    assert f'GitHub did not take the status of run {run}: TimeoutError' in caplog.messages
 
 
 @pytest.mark.parametrize(('settings', 'has_library'), [({'GITHUB_TOKEN': ''}, True), ({}, False)])

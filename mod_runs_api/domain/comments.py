@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from .commit_status import FailedTest, Posting
+from .commit_status import Reposting
 from .retry import MAX_REASON_LENGTH, Retry, RetryRules, find_unstorable
 from .run import PLATFORMS
 from .users import User
@@ -111,9 +111,8 @@ class InvalidCommand:
 class CommentRetry(Retry):
     """A retry that a comment created. If it is replayed, an earlier delivery of the comment created it."""
 
-    platform: str
-    #: The commit of the run; None if it is the head of the pull request.
-    commit: str | None
+    #: The commit of the run, if the reply names it: it may not be the head of the pull request.
+    named_commit: str | None
     #: The address of the new run's page; None if no URL can be built.
     address: str | None
     #: The sentence of the attempts' verdict; None if there is none.
@@ -131,22 +130,14 @@ class CommentRefusal:
     #: The reason of the refusal.
     message: str
     #: As in :class:`CommentRetry`.
-    commit: str | None = None
+    named_commit: str | None = None
     #: Whether nothing failed in the run, and its status was posted again.
     posted_status: bool = False
 
-    def with_status(self, result: Posting | FailedTest | None) -> 'CommentRefusal':
+    def with_status(self, result: Reposting) -> 'CommentRefusal':
         """Return this refusal of a run in which nothing failed, with what became of its status."""
-        if result == 'posted':
-            return replace(self, posted_status=True)
-        if result == 'not taken':
-            return replace(self, message=(
-                f'{self.message} GitHub did not take its status. Write this command again later.'))
-        if isinstance(result, FailedTest):
-            return replace(self, message=(
-                f'{self.message} Its status is not posted again: {result.sentence}. A maintainer may write '
-                f'"{COMMAND}".'))
-        return self
+        sentences = filter(None, [self.message, result.why_not, result.advice])
+        return replace(self, message=' '.join(sentences), posted_status=result.status is not None)
 
 
 def choose_commands(commands: Iterable[Command | InvalidCommand],
@@ -186,21 +177,31 @@ def parse_commands(comment: str) -> list[Command | InvalidCommand]:
 
     A line yields one command per named platform, or per platform if it names none.
     """
-    return [command for line in _list_lines_outside_code(comment) if (words := _find_words(line)) is not None
-            for command in _parse_words(words)]
+    commands: list[Command | InvalidCommand] = []
+    for line in _list_lines_outside_code(comment):
+        words = _find_words(line)
+        if words is not None:
+            commands += _parse_words(words)
+    return commands
 
 
 def _list_lines_outside_code(comment: str) -> Iterator[str]:
     """Yield the lines of a comment outside fenced code, in which people quote commands."""
     fence = None
     for line in _LINE_END.split(comment):
-        if fence is None:
-            opened = _FENCE.match(line)
-            fence = opened and opened[1]
-            if not fence:
-                yield line
-        elif line.startswith(fence) and not line.rstrip(' \t').strip(fence[0]):
-            fence = None
+        opening = _FENCE.match(line)
+        if fence is not None:
+            if _closes(line, fence):
+                fence = None
+        elif opening is not None:
+            fence = opening[1]
+        else:
+            yield line
+
+
+def _closes(line: str, fence: str) -> bool:
+    """Return whether a line closes fenced code: it has nothing but the character of the fence, as often or more."""
+    return line.startswith(fence) and not line.rstrip(' \t').strip(fence[0])
 
 
 def _find_words(line: str) -> str | None:

@@ -1,7 +1,7 @@
 """
 The status of a commit on GitHub (docs/operations.rst, "A status belongs to a commit").
 
-A success of one run must not hide a failure of another run of the same commit.
+It belongs to a commit and a platform. A success of one run must not hide a failure of another run of the same commit.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -9,11 +9,57 @@ from typing import Literal, NamedTuple
 
 from .attempts import Attempts, derive_status
 from .causes import is_decided
-from .outcomes import FAILED, ExpectedToday, RunTests, find_outcomes
+from .outcomes import FAILED, ExpectedToday, decide, find_outcomes
 from .progress import COMPLETED, Progress
+from .run import Run
 
-#: The result of posting a success: whether GitHub took it.
-Posting = Literal['posted', 'not taken']
+
+class CommitStatus(NamedTuple):
+    """A status of a commit, as the platform posts it for a run."""
+
+    commit: str
+    platform: str
+    state: Literal['pending', 'success', 'error']
+    description: str
+    #: The run to whose page the status links.
+    run_id: int
+
+    @classmethod
+    def queued(cls, commit: str, platform: str, run_id: int) -> 'CommitStatus':
+        """Return the status while a run waits for a machine."""
+        return cls(commit, platform, 'pending', 'Tests queued', run_id)
+
+    @classmethod
+    def passed(cls, run: Run) -> 'CommitStatus':
+        """Return the status after a run in which all tests passed."""
+        return cls(run.commit, run.platform, 'success', 'All tests passed', run.id)
+
+    @classmethod
+    def ended(cls, run: Run, message: str) -> 'CommitStatus':
+        """Return the status after a run that was ended because of an error."""
+        return cls(run.commit, run.platform, 'error', message, run.id)
+
+    @property
+    def context(self) -> str:
+        """The name under which the platform posts the statuses of a platform."""
+        return f'CI - {self.platform}'
+
+
+class Reposting(NamedTuple):
+    """The decision whether it is posted again that a run passed."""
+
+    #: None if it is not posted.
+    status: CommitStatus | None = None
+    #: Why it is not posted, in a sentence; empty if there is no need to.
+    why_not: str = ''
+    #: The advice to the writer of a comment, in a sentence; empty if there is none.
+    advice: str = ''
+
+
+NOTHING_TO_POST = Reposting()
+NOT_TAKEN = Reposting(why_not='GitHub did not take its status.', advice='Write this command again later.')
+STILL_INCOMPLETE = Reposting(
+    why_not='Its status is not posted again: results are still to be carried over into it.')
 
 
 class FailedTest(NamedTuple):
@@ -27,24 +73,34 @@ class FailedTest(NamedTuple):
         """Say what stands against the success, without a capital and a full stop."""
         return f'test {self.regression_test_id} failed in run {self.run_id} of the same commit'
 
-
-def has_passed(progress: Progress, tests: RunTests) -> bool:
-    """Return whether a run completed with every test passed, and no decision was made since."""
-    # Later rows do not matter: a build was repeated and failed, or the platform wrote the time limit once more.
-    completed = progress.completed
-    if completed is None or derive_status(COMPLETED, find_outcomes(tests).values()) != 'pass':
-        return False
-    later = Progress(progress.run_id, [row for row in progress.rows if row.id > completed.id])
-    return not later.rows or not is_decided(later)
+    @property
+    def reposting(self) -> Reposting:
+        """The decision about a success that the test stands against."""
+        return Reposting(why_not=f'Its status is not posted again: {self.sentence}.',
+                         advice='A maintainer may write "/retry".')
 
 
 def find_passed(attempts: Attempts) -> int | None:
-    """Return the attempt that ``/retry failed`` takes if it has passed; else None."""
+    """Return the attempt that ``/retry failed`` takes if all its tests passed; else None."""
     source_id = attempts.source_of_failed
     # The root run may have been deleted.
-    if source_id in attempts.progress and has_passed(attempts.progress[source_id], attempts.tests[source_id]):
-        return source_id
-    return None
+    return source_id if source_id in attempts.progress and _has_passed(attempts, source_id) else None
+
+
+def _has_passed(attempts: Attempts, run_id: int) -> bool:
+    """Return whether an attempt completed with every test passed, and no decision was made since."""
+    # Later rows do not matter: a build was repeated and failed, or the platform wrote the time limit once more.
+    progress, outcomes = attempts.progress[run_id], find_outcomes(attempts.tests[run_id])
+    completed = progress.completed
+    if completed is None or derive_status(COMPLETED, outcomes.values()) != 'pass':
+        return False
+    later = Progress(run_id, [row for row in progress.rows if row.id > completed.id])
+    return not later.rows or not is_decided(later)
+
+
+def has_failure(attempts: Attempts, origins: Mapping[int, int]) -> bool:
+    """Return whether one of the tests did not pass in its origin run."""
+    return any(decide(attempts.tests[origin_id].results[test]) != 'pass' for test, origin_id in origins.items())
 
 
 def find_standing_against(others: Iterable[Attempts], expected_today: Mapping[int, ExpectedToday],

@@ -63,8 +63,9 @@ def explain_blocked(run: Run, is_author_blocked: bool) -> str | None:
 
 def explain_no_build(run: Run, has_build: bool) -> str | None:
     """Return why a run is not retried if the platform would not find its build: the fifth condition."""
-    # The platform would cancel the retry. The package cannot tell the three reasons apart.
+    # The platform would cancel the retry. The package cannot tell the four reasons apart.
     if has_build:
         return None
     return (f'There is no build of commit {run.commit[:SHOWN_LENGTH]} for {run.platform}: it failed, waits for an '
-            'approval, or is gone. GitHub keeps builds for 90 days, and the platform looks at the newest ones only.')
+            'approval, was not needed because no code had changed, or is gone. GitHub keeps builds for 90 days, and '
+            'the platform looks at the newest ones only.')

@@ -40,6 +40,10 @@ class Retry:
         Whether it runs only the tests that did not pass in the source run.
     test_count : int
         The number of regression tests that it was created with.
+    commit : str
+        The commit of both runs.
+    platform : str
+        The platform of both runs: ``linux`` or ``windows``.
     replayed : bool
         Whether an earlier request with the same idempotency key created it, and nothing was created now.
     """
@@ -48,6 +52,8 @@ class Retry:
     new_run_id: int
     failed_only: bool
     test_count: int
+    commit: str
+    platform: str
     replayed: bool = False
 
 

@@ -41,16 +41,24 @@ WATCHED_FOR = timedelta(days=2)
 APPROVED = 'all its failures are expected now'
 
 
+class PlannedRetry(NamedTuple):
+    """The retry of a run that is due."""
+
+    run: Run
+    request: RetryRequest
+    #: The tests that it runs.
+    regression_test_ids: Collection[int]
+
+
 class Step(NamedTuple):
     """A step of the sweep: an action on one run, or the reason to wait."""
 
     run_id: int
     kind: Literal['carried over', 'ended', 'retried', 'waiting']
     why: str
-    #: The request for the planned retry, and the tests that it runs.
-    request: RetryRequest | None = None
-    regression_test_ids: Collection[int] = ()
-    #: The last progress row of the run that is to be ended; None if it has none.
+    #: Of the kind "retried".
+    retry: PlannedRetry | None = None
+    #: Of the kind "ended": the last progress row of the run; None if it has none.
     last_progress_id: int | None = None
     #: The run that was created.
     new_run_id: int | None = None
@@ -112,9 +120,10 @@ class Candidate:
         if option.refusal:
             # The tests that were approved since are inactive, so no retry makes the run green.
             return None if cause is None else Step(run.id, 'waiting', option.refusal.message)
-        why = APPROVED if cause is None else cause.detail
-        request = request_automatically(run.id, is_failed_only, why)
-        return Step(run.id, 'retried', why, request, option.regression_test_ids)
+        # The sweep prints the message, and people read the sentence.
+        why, reason = (APPROVED, APPROVED) if cause is None else (cause.detail, cause.sentence)
+        request = request_automatically(run.id, is_failed_only, reason)
+        return Step(run.id, 'retried', why, PlannedRetry(run, request, option.regression_test_ids))
 
     def _is_resumed(self, not_passed: Sequence[int], active: Collection[int]) -> bool:
         """Return whether a retry runs only the tests that did not pass. Otherwise it runs the full test set."""
@@ -148,9 +157,13 @@ class Capacity:
         return None
 
 
-def has_been_retried(run_id: int, newest: NewerRun | None, automatic_sources: Collection[int]) -> bool:
-    """Return whether an attempt of a run is newer than it, or its automatic retry was deleted: it is not made again."""
-    return run_id in automatic_sources or (newest is not None and newest.has_newer_attempt)
+def may_be_retried(run: Run, newest: NewerRun | None, automatic_sources: Collection[int]) -> bool:
+    """Return whether a run that failed may still be retried automatically, now or later."""
+    # An automatic retry that was deleted is not made again.
+    if run.id in automatic_sources:
+        return False
+    # A newer run of the pull request replaces it. Without a pull request, a newer run may be one by hand.
+    return newest is None or not (newest.has_newer_attempt or run.pr_nr)
 
 
 def must_be_ended(signs_of_life: Collection[datetime | str], now: datetime, max_silence: timedelta) -> bool:

@@ -67,7 +67,7 @@ def _name(outcome: CommentRetry | CommentRefusal) -> str:
 
 def _name_run(outcome: CommentRetry | CommentRefusal) -> str:
     """Return the run, with its commit if that may not be the head."""
-    commit = f' of commit {_quote(outcome.commit[:SHOWN_LENGTH])}' if outcome.commit else ''
+    commit = f' of commit {_quote(outcome.named_commit[:SHOWN_LENGTH])}' if outcome.named_commit else ''
     return f'run {outcome.run_id}{commit}'
 
 

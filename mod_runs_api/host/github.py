@@ -1,20 +1,24 @@
-"""The host's access to GitHub, and the platform's own functions that use it."""
+"""The platform's access to GitHub."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
 
 from flask import current_app
 
-from ..domain.commit_status import Posting
+from ..domain.commit_status import CommitStatus
 from ..domain.pull_request import PullRequest
 from ..domain.run import Run
 from ..log import explain, log
 from .runtime import run_page, to_external
 
 T = TypeVar('T')
+
+#: How many seconds a request may take: a person may be waiting.
+TIMEOUT = 5
+#: GitHub is throttling the platform.
+TOO_MANY_REQUESTS = 429
 
 
 class NotConfigured(Exception):
@@ -23,19 +27,19 @@ class NotConfigured(Exception):
 
 class NoAnswer(Exception):
     """
-    GitHub gave no answer to a question, or cannot be asked. The message is a sentence for people.
+    GitHub gave no answer to a request, or cannot be asked. The message is a sentence for people.
 
-    If it answered with an error, ``is_silence`` is false: it may answer other questions.
+    ``is_silence`` is false if GitHub answered that there is something wrong with this request, or is not configured.
     """
 
-    def __init__(self, subject: str, is_silence: bool = True) -> None:
-        super().__init__(f'GitHub gave no answer about {subject}.')
+    def __init__(self, message: str, is_silence: bool) -> None:
+        super().__init__(message)
         self.is_silence = is_silence
 
 
 @dataclass(frozen=True)
 class GitHubAccess:
-    """The repository whose runs the host has, and the host's token there. Each is '' if it is not known."""
+    """The repository whose runs the platform has, and the platform's token there. Each is '' if it is not known."""
 
     owner: str
     repository: str
@@ -51,31 +55,28 @@ class GitHubAccess:
         """The end of the repository's address, as in ``Fork.github``."""
         return f'/{self.full_name}.git'
 
-    def open_repository(self) -> Any:
-        """Return the repository as PyGithub's. Raises :exc:`NotConfigured`."""
+    def open(self) -> Any:
+        """Return PyGithub's access. Raises :exc:`NotConfigured`."""
         if not self.token or not self.full_name:
             raise NotConfigured
         try:
             from github import Auth, Github
         except ModuleNotFoundError:
             raise NotConfigured from None
-        # With a short timeout, because a user is waiting. By default PyGithub repeats a request for up to an hour. Lazy
-        # objects send no request until a field is read: only the address of the repository is needed.
-        github = Github(auth=Auth.Token(self.token), timeout=5, retry=None, per_page=100, lazy=True)
-        return github.get_repo(self.full_name)
+        # By default PyGithub repeats a request for up to an hour. Lazy objects send no request until a field is read:
+        # only the address of the repository is needed.
+        return Github(auth=Auth.Token(self.token), timeout=TIMEOUT, retry=None, per_page=100, lazy=True)
+
+    def open_repository(self) -> Any:
+        """Return the repository as PyGithub's. Raises :exc:`NotConfigured`."""
+        return self.open().get_repo(self.full_name)
 
 
 def github_access() -> GitHubAccess:
-    """Return the host's access to GitHub, from its settings: those that ``g.github`` comes from."""
+    """Return the platform's access to GitHub, from its settings: those that ``g.github`` comes from."""
     config = current_app.config
     return GitHubAccess(config.get('GITHUB_OWNER', ''), config.get('GITHUB_REPOSITORY', ''),
                         config.get('GITHUB_TOKEN', ''))
-
-
-def without_token(text: str) -> str:
-    """Return a text for the log, in which the host's token is not shown."""
-    token = github_access().token
-    return text.replace(token, '***') if token else text
 
 
 def read_pull_request(number: int) -> PullRequest:
@@ -85,7 +86,7 @@ def read_pull_request(number: int) -> PullRequest:
         # A deleted account has no user.
         return PullRequest(pull.head.sha, pull.state != 'closed', pull.user.id if pull.user else None)
 
-    return _ask(f'pull request {number}', read)
+    return _request(f'GitHub gave no answer about pull request {number}', read)
 
 
 def has_build(run: Run) -> bool:
@@ -100,50 +101,49 @@ def has_build(run: Run) -> bool:
         # GitHub lists an artifact for a while after it is gone.
         return build is not None and build.expired is not True
 
-    return _ask(f'the build of run {run.id}', look)
+    return _request(f'GitHub gave no answer about the build of run {run.id}', look)
 
 
-def _ask(subject: str, question: Callable[[], T]) -> T:
-    """Return GitHub's answer to a question. Raises :exc:`NoAnswer`; the log says why, if GitHub could be asked."""
+def is_posted(status: CommitStatus) -> bool:
+    """Return whether the newest status of a commit and platform has the same state. Raises :exc:`NoAnswer`."""
+    def look() -> bool:
+        # GitHub keeps a thousand of a commit.
+        statuses = github_access().open_repository().get_commit(status.commit).get_statuses()
+        newest = next((posted.state for posted in statuses if posted.context == status.context), None)
+        return newest == status.state
+
+    return _request(f'GitHub gave no answer about the status of run {status.run_id}', look)
+
+
+def post_commit_status(status: CommitStatus) -> None:
+    """Post a status of a commit, in one request. Raises :exc:`NoAnswer`."""
+    def post() -> None:
+        # Neither through the platform's function, which swallows GitHub's refusals, nor through PyGithub's commit,
+        # which requests the commit before.
+        access = github_access()
+        address = to_external(run_page, status.run_id)
+        access.open().requester.requestJsonAndCheck(
+            'POST', f'/repos/{access.full_name}/statuses/{status.commit}',
+            input={'state': status.state, 'description': status.description, 'context': status.context,
+                   **({} if address is None else {'target_url': address})})
+
+    _request(f'GitHub did not take the status of run {status.run_id}', post)
+
+
+def _request(failure: str, send: Callable[[], T]) -> T:
+    """Return GitHub's answer. Raises :exc:`NoAnswer` with the failure; the log says why, if GitHub could be asked."""
     try:
-        return question()
+        return send()
     except NotConfigured:
-        raise NoAnswer(subject) from None
+        raise NoAnswer(f'{failure}.', is_silence=False) from None
     except Exception as error:  # Not SystemExit: a worker's time-out ends the request.
-        log.error(f'GitHub gave no answer about {subject}: {without_token(explain(error))}')
+        log.error(f'{failure}: {_without_token(explain(error))}')
         # PyGithub's error for an answer has the status of the answer.
-        raise NoAnswer(subject, is_silence=not hasattr(error, 'status')) from None
+        status = getattr(error, 'status', None)
+        is_silence = not isinstance(status, int) or status >= 500 or status == TOO_MANY_REQUESTS
+        raise NoAnswer(f'{failure}.', is_silence) from None
 
 
-def post_success(run: Run) -> Posting | None:
-    """Post that all tests of a run passed as its commit status; return None if that is the newest status already."""
-    try:
-        statuses = github_access().open_repository().get_commit(run.commit).get_statuses()
-        # GitHub keeps a thousand for a commit, and a comment may come again and again.
-        newest = next((status.state for status in statuses if status.context == _context_of(run)), None)
-        if newest == 'success':
-            return None
-        _post(run, 'success', 'All tests passed')
-    except Exception as error:
-        log.error(f'the status of run {run.id} is not posted again: {without_token(explain(error))}')
-        return 'not taken'
-    return 'posted'
-
-
-def post_error(run: Run, description: str) -> None:
-    """Post that a run has ended by an error as its commit status. Raises PyGithub's errors."""
-    with suppress(NotConfigured):
-        _post(run, 'error', description)
-
-
-def _post(run: Run, state: str, description: str) -> None:
-    # Not through the host's function, which swallows GitHub's refusals.
-    address = to_external(run_page, run.id)
-    target = {} if address is None else {'target_url': address}
-    github_access().open_repository().get_commit(run.commit).create_status(
-        state=state, description=description, context=_context_of(run), **target)
-
-
-def _context_of(run: Run) -> str:
-    """Return the name under which the platform posts the status of a run."""
-    return f'CI - {run.platform}'
+def _without_token(text: str) -> str:
+    token = github_access().token
+    return text.replace(token, '***') if token else text

@@ -36,13 +36,7 @@ def platform_session() -> HostSession:
     uri = current_app.config['DATABASE_URI']
     # If the database is unavailable, the platform's function prints a traceback and raises its own exception.
     create_engine(uri, poolclass=NullPool).connect().close()
-    try:
-        return database.create_session(uri)
-    except Exception as fault:
-        # The database's error is the context of the platform's own exception.
-        if fault.__context__ is not None:
-            raise fault.__context__ from None
-        raise
+    return database.create_session(uri)
 
 
 def run_page(run_id: int, **options: Any) -> str:

@@ -1,5 +1,6 @@
-"""The retry of a run whose build has succeeded since (docs/github.rst, "A build that succeeds later")."""
+"""What becomes of a run when its build has succeeded (docs/github.rst, "A build that succeeds later")."""
 
+from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -9,61 +10,58 @@ from ..database.attempts import read_attempt_ids
 from ..database.progress import read_progress
 from ..database.retry import read_automatic_sources
 from ..database.runs import find_newest_runs, find_run
-from ..domain.attempts import Attempts
 from ..domain.causes import is_ended_by_build
-from ..domain.commit_status import FailedTest, find_passed
+from ..domain.commit_status import CommitStatus, find_passed
 from ..domain.retry import request_automatically
 from ..domain.run import Run
 from ..errors import RunChanged
 from ..extension import ExtensionState
 from .attempts import read_attempts
-from .commit_status import post_success_again
+from .commit_status import lacks_failures, post_if_possible, post_success_again
+from .conditions import find_unfinished_attempt
 from .retry import create_retry
 
 
-def retry_if_ended_by_build(state: ExtensionState, run_id: int) -> int | None:
+def act_on_build(state: ExtensionState, run_id: int) -> None:
     """
-    Retry the newest run of a run's configuration and commit if its build ended it, unless it has passed before.
+    Retry the newest run of a run's configuration and commit if its build ended it.
 
-    Returns the run that waits for a machine, the new one or the newest; None if automatic retries are off. Raises
-    :exc:`RunNotFound`, or a :exc:`Refusal` that says why the newest run stays as it is.
+    If it waits for a machine, or has passed, only its commit status is posted again. Raises :exc:`RunNotFound`, or a
+    :exc:`Refusal` that says why the newest run stays as it is.
     """
-    settings = state.settings
-    if not settings.automatic_retries:
-        return None
-    newest = state.transactions.run(_look_at_newest, run_id)
+    newest = state.transactions.run(_look_at_newest, run_id, state.settings.max_silence)
+    run = newest.run
     if newest.is_waiting:
-        return newest.run_id
-    if newest.passed_id is not None:
-        # Its status may be red: a build was repeated and failed.
-        result = post_success_again(state, newest.passed_id)
-        why_not = f' Its status is not posted: {result.sentence}.' if isinstance(result, FailedTest) else ''
-        raise RunChanged(f'All tests of run {newest.passed_id} passed.{why_not}', run_id=newest.passed_id)
-    request = request_automatically(newest.run_id, False, 'the build has succeeded')
-    return create_retry(state, request, partial(_require_due, settings.automatic_retries)).new_run_id
+        # A repeated build that failed meanwhile has turned its commit red.
+        post_if_possible(CommitStatus.queued(run.commit, run.platform, run.id))
+    elif newest.passed_id is not None:
+        why_not = post_success_again(state, newest.passed_id).why_not
+        raise RunChanged(f'All tests of run {newest.passed_id} passed. {why_not}'.rstrip(), run_id=newest.passed_id)
+    elif state.settings.automatic_retries:
+        request = request_automatically(run.id, False, 'the build has succeeded')
+        create_retry(state, request, partial(_require_due, state.settings.automatic_retries))
 
 
 class _Newest(NamedTuple):
     """The newest run of a configuration and commit, when a build has succeeded."""
 
-    run_id: int
-    #: Whether it waits for a machine, and the platform may post that.
+    run: Run
+    #: Whether it waits for a machine.
     is_waiting: bool
     #: The attempt that ``/retry failed`` would take, if it has passed.
     passed_id: int | None
 
 
-def _look_at_newest(connection: Connection, run_id: int) -> _Newest:
+def _look_at_newest(connection: Connection, run_id: int, max_silence: timedelta) -> _Newest:
     run = find_run(connection, _find_newest(connection, find_run(connection, run_id)))
     attempts = read_attempts(connection, run)
-    return _Newest(run.id, run.stage is None and _may_be_announced(attempts), find_passed(attempts))
-
-
-def _may_be_announced(attempts: Attempts) -> bool:
-    """Return whether a queued run is a root run, or the retry of an attempt that its build ended."""
-    # A person may cancel their own retry in the queue, and its commit would stay pending.
-    source_id = attempts.records[attempts.run.id].source_run_id
-    return source_id is None or source_id in attempts.progress and is_ended_by_build(attempts.progress[source_id])
+    # A run whose machine was lost before it reported anything waits for nothing.
+    of_newest = {run.id: attempts.progress[run.id]}
+    is_waiting = run.stage is None and find_unfinished_attempt(connection, of_newest, max_silence) is not None
+    passed_id = find_passed(attempts)
+    if passed_id is not None and lacks_failures(connection, attempts, passed_id):
+        passed_id = None
+    return _Newest(run, is_waiting, passed_id)
 
 
 def _find_newest(connection: Connection, run: Run) -> int:

@@ -22,8 +22,8 @@ from sqlalchemy.orm import Session
 from ..database.carry_over import copy_results, is_still_completed, read_files, read_reported_files
 from ..database.runs import find_run
 from ..database.transactions import Transactions
+from ..domain.attempts import Attempts
 from ..domain.carry_over import CarryOver, drop_contradicted
-from ..domain.run import Run
 from ..domain.sentences import counted
 from ..errors import StaleRead
 from ..extension import find_extension_state
@@ -57,7 +57,7 @@ def _carry_over_or_log(transactions: Transactions, run_id: int) -> None:
 def carry_over(connection: Connection, run_id: int) -> int:
     """Carry the results of other attempts over into a completed failed-only retry, and return their number."""
     run = find_run(connection, run_id)
-    plan = plan_carry_over(connection, run) if run.failed_only else None
+    plan = plan_carry_over(connection, read_attempts(connection, run), run_id) if run.failed_only else None
     if plan is None:
         return 0
     copy_results(connection, plan)
@@ -67,13 +67,12 @@ def carry_over(connection: Connection, run_id: int) -> int:
     return len(plan.origins)
 
 
-def plan_carry_over(connection: Connection, run: Run) -> CarryOver | None:
+def plan_carry_over(connection: Connection, attempts: Attempts, run_id: int) -> CarryOver | None:
     """Return the results to carry over into a failed-only retry; None if it has not completed, or gets none."""
-    attempts = read_attempts(connection, run)
-    completion = attempts.progress[run.id].completion
+    completion = attempts.progress[run_id].completion
     if completion is None:
         return None
-    reported = read_reported_files(connection, run.id)
-    files = read_files(connection, list(attempts.progress), reported.keys()) if reported else {}
-    origins = drop_contradicted(attempts.find_origins(run.id), reported, files)
+    reported = read_reported_files(connection, run_id)
+    files = read_files(connection, list(attempts.progress), reported.keys())
+    origins = drop_contradicted(attempts.find_origins(run_id), reported, files)
     return CarryOver(completion, origins, reported) if origins else None

@@ -53,16 +53,6 @@ def _describe_missing_run(head_commit: str | None, platform: str) -> str:
     return f'{of} has no run on {platform}.'
 
 
-class _Target(NamedTuple):
-    """The run that a command means."""
-
-    run_id: int
-    #: Its commit; None if it is the head of the pull request.
-    commit: str | None
-    #: The sentence about the attempts so far, for the reply to a failed-only retry.
-    verdict_sentence: str | None = None
-
-
 def _retry_for_command(state: ExtensionState, comment: Comment, head_commit: str | None, command: Command,
                        writer: Writer) -> CommentRetry | CommentRefusal:
     """Return the retry that a command creates, or has created before, or its refusal."""
@@ -76,12 +66,22 @@ def _retry_for_command(state: ExtensionState, comment: Comment, head_commit: str
     try:
         retry = create_retry(state, request)
     except (RunNotFound, Unprocessable) as error:
-        refusal = CommentRefusal(command.platform, target.run_id, error.message, target.commit)
+        refusal = CommentRefusal(command.platform, target.run_id, error.message, target.named_commit)
         if isinstance(error, NothingFailed):
             return refusal.with_status(post_success_again(state, target.run_id))
         return refusal
-    return CommentRetry(**vars(retry), platform=command.platform, commit=target.commit,
+    return CommentRetry(**vars(retry), named_commit=target.named_commit,
                         address=to_external(run_page, retry.new_run_id), verdict_sentence=target.verdict_sentence)
+
+
+class _Target(NamedTuple):
+    """The run that a command means."""
+
+    run_id: int
+    #: Its commit; None if it is the head of the pull request.
+    named_commit: str | None
+    #: The sentence about the attempts so far, for the reply to a failed-only retry.
+    verdict_sentence: str | None = None
 
 
 def _find_target(connection: Connection, pr_nr: int, head_commit: str | None, command: Command,
@@ -95,8 +95,8 @@ def _find_target(connection: Connection, pr_nr: int, head_commit: str | None, co
         return None
     # The run of an earlier retry may have been deleted.
     run = read_runs(connection, [run_id]).get(run_id)
-    commit = None if run is None or run.commit == head_commit else run.commit
+    named_commit = None if run is None or run.commit == head_commit else run.commit
     if run is None or earlier is not None or not command.failed_only:
-        return _Target(run_id, commit)
+        return _Target(run_id, named_commit)
     attempts = read_attempts(connection, run)
-    return _Target(attempts.source_of_failed, commit, judge_attempts(connection, attempts).sentence)
+    return _Target(attempts.source_of_failed, named_commit, judge_attempts(connection, attempts).sentence)

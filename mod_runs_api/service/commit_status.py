@@ -1,6 +1,7 @@
-"""Posting the success of a run as its commit status, and whether it would hide a failure (docs/operations.rst)."""
+"""Posting commit statuses, and whether a success would hide a failure (docs/operations.rst)."""
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -11,12 +12,62 @@ from ..database.progress import read_progress
 from ..database.runs import find_others_of_commit, find_run, read_runs
 from ..domain.attempts import Attempts
 from ..domain.catalogue import Catalogue
-from ..domain.commit_status import FailedTest, Posting, find_passed, find_standing_against
-from ..domain.run import Run
+from ..domain.commit_status import (NOT_TAKEN, NOTHING_TO_POST, STILL_INCOMPLETE, CommitStatus, FailedTest, Reposting,
+                                    find_passed, find_standing_against, has_failure)
 from ..extension import ExtensionState
-from ..host.github import post_success
+from ..host.github import NoAnswer, is_posted, post_commit_status
 from .attempts import read_attempts
+from .carry_over import plan_carry_over
 from .conditions import find_unfinished_attempt
+
+
+def post_if_possible(status: CommitStatus) -> None:
+    """Post a status, if GitHub takes it. Otherwise the log says why."""
+    with suppress(NoAnswer):
+        post_commit_status(status)
+
+
+def post_success_again(state: ExtensionState, run_id: int) -> Reposting:
+    """
+    Post that a run passed, if the status of its commit lags, and return what was posted, or why nothing was.
+
+    ``run_id`` is any of its attempts. Nothing is posted unless the one that ``/retry failed`` takes has passed, and
+    every attempt has ended.
+    """
+    # A variant may have been accepted since, or GitHub did not answer when the run ended.
+    decision = state.transactions.run(_decide_about_success, run_id, state.settings.max_silence)
+    if decision.status is None:
+        return decision
+    try:
+        # A comment may come again and again.
+        if is_posted(decision.status):
+            return NOTHING_TO_POST
+        post_commit_status(decision.status)
+    except NoAnswer:
+        return NOT_TAKEN
+    return decision
+
+
+def _decide_about_success(connection: Connection, run_id: int, max_silence: timedelta) -> Reposting:
+    attempts = read_attempts(connection, find_run(connection, run_id))
+    passed_id = find_passed(attempts)
+    if passed_id is None or find_unfinished_attempt(connection, attempts.progress, max_silence) is not None:
+        return NOTHING_TO_POST
+    if lacks_failures(connection, attempts, passed_id):
+        return STILL_INCOMPLETE
+    # Nothing is run, so each test counts.
+    standing_against = read_standing_against(connection, {passed_id: ()}, attempts.catalogue)
+    if passed_id in standing_against:
+        return standing_against[passed_id].reposting
+    return Reposting(CommitStatus.passed(find_run(connection, passed_id)))
+
+
+def lacks_failures(connection: Connection, attempts: Attempts, run_id: int) -> bool:
+    """Return whether a result that did not pass is still to be carried over into an attempt, which looks green."""
+    if not attempts.records[run_id].failed_only:
+        return False
+    plan = plan_carry_over(connection, attempts, run_id)
+    return plan is not None and has_failure(attempts, plan.origins)
 
 
 def read_standing_against(connection: Connection, run_again: Mapping[int, Collection[int]],
@@ -47,25 +98,3 @@ def _read_attempts_of(connection: Connection, root_ids: Collection[int], catalog
     return {root_id: Attempts(runs[max(of_root)], of_root, {run_id: progress[run_id] for run_id in of_root},
                               {run_id: tests[run_id] for run_id in of_root}, catalogue)
             for root_id, of_root in records.items()}
-
-
-def post_success_again(state: ExtensionState, run_id: int) -> Posting | FailedTest | None:
-    """
-    Post that a run passed, if the status of its commit on GitHub lags, and return the result.
-
-    ``run_id`` is any of its attempts. The result is the test that stands against it, if there is one. It is None if the
-    status does not lag, if an attempt has not ended, or if the one that ``/retry failed`` takes has not passed.
-    """
-    # A variant may have been accepted since, or GitHub did not answer when the run ended.
-    found = state.transactions.run(_find_passed, run_id, state.settings.max_silence)
-    return post_success(found) if isinstance(found, Run) else found
-
-
-def _find_passed(connection: Connection, run_id: int, max_silence: timedelta) -> Run | FailedTest | None:
-    attempts = read_attempts(connection, find_run(connection, run_id))
-    passed_id = find_passed(attempts)
-    if passed_id is None or find_unfinished_attempt(connection, attempts.progress, max_silence) is not None:
-        return None
-    # Nothing is run, so each test counts.
-    standing_against = read_standing_against(connection, {passed_id: ()}, attempts.catalogue)
-    return standing_against.get(passed_id) or find_run(connection, passed_id)

@@ -4,9 +4,8 @@ Asking whether a run may be retried now (docs/github.rst, "The five conditions")
 The tables are asked before GitHub, and again in the transaction that creates the retry: GitHub may take seconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from functools import partial
 
 from sqlalchemy import Connection
 
@@ -42,32 +41,34 @@ def require_by_tables(connection: Connection, run: Run, attempts: Mapping[int, P
     require_ended(connection, run, attempts, max_silence)
 
 
-def require_by_github(state: ExtensionState, run: Run, *, fail_closed: bool = False) -> None:
-    """
-    Raise :exc:`RefusedByCheck` if one of the other three conditions is not met.
+#: Sends one question to GitHub. Raises :exc:`RefusedByCheck` or :exc:`NoAnswer`.
+GitHubCondition = Callable[[ExtensionState, Run], None]
 
-    If GitHub does not answer, they refuse nothing, or with ``fail_closed`` every retry.
-    """
-    for require in (partial(_require_pull_request, state), _require_build):
+
+def github_conditions(run: Run) -> Sequence[GitHubCondition]:
+    """Return the questions that decide the last three conditions for a run."""
+    return [_require_pull_request, _require_build] if run.pr_nr else [_require_build]
+
+
+def require_by_github(state: ExtensionState, run: Run) -> None:
+    """Raise :exc:`RefusedByCheck` if one of the other conditions is not met. Without an answer they refuse nothing."""
+    for require in github_conditions(run):
         try:
-            require(run)
+            require(state, run)
         except NoAnswer as no_answer:
-            if fail_closed:
-                raise RefusedByCheck(str(no_answer), run_id=run.id) from None
             if no_answer.is_silence:
                 return  # A person waits once.
 
 
 def _require_pull_request(state: ExtensionState, run: Run) -> None:
-    """Raise :exc:`RefusedByCheck` if the third or the fourth condition is not met."""
-    if run.pr_nr:
-        pull_request = read_pull_request(run.pr_nr)
-        _require(run, conditions.explain_closed(run, pull_request))
-        _require(run, conditions.explain_blocked(run, _is_blocked(state, pull_request.author_id)))
+    """Raise :exc:`RefusedByCheck` if the third or the fourth condition is not met, or :exc:`NoAnswer`."""
+    pull_request = read_pull_request(run.pr_nr)
+    _require(run, conditions.explain_closed(run, pull_request))
+    _require(run, conditions.explain_blocked(run, _is_blocked(state, pull_request.author_id)))
 
 
-def _require_build(run: Run) -> None:
-    """Raise :exc:`RefusedByCheck` if the fifth condition is not met."""
+def _require_build(state: ExtensionState, run: Run) -> None:
+    """Raise :exc:`RefusedByCheck` if the fifth condition is not met, or :exc:`NoAnswer`."""
     _require(run, conditions.explain_no_build(run, has_build(run)))
 
 

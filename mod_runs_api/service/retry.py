@@ -9,9 +9,10 @@ from ..database.attempts import count_author_retries
 from ..database.catalogue import read_catalogue
 from ..database.outcomes import read_full_sets, read_tests
 from ..database.retry import find_retry, write_retry
-from ..database.runs import find_run
+from ..database.runs import find_run, read_runs
 from ..database.transactions import Transactions
 from ..domain.author import find_canceled
+from ..domain.commit_status import CommitStatus
 from ..domain.retry import Retry, RetryOption, RetryRequest, RetryRules, digest_key
 from ..domain.run import Run
 from ..domain.sentences import counted
@@ -21,6 +22,7 @@ from ..host.models import User
 from ..log import log
 from ..settings import Settings
 from .attempts import read_progress_of_attempts
+from .commit_status import post_if_possible
 from .conditions import require_by_github, require_by_tables, require_ended
 from .users import find_user_id
 from .validation import load_retry_fields, load_run_id
@@ -44,7 +46,8 @@ def create_retry(state: ExtensionState, request: RetryRequest, guard: Guard | No
     """
     Return the retry that a request creates, or has created before. Raises :exc:`RunNotFound` or :exc:`Refusal`.
 
-    The guard is called in each transaction, unless an earlier request has created the retry.
+    When it has created one, the status of the commit on GitHub says that a run waits. The guard is called in each
+    transaction, unless an earlier request has created the retry.
     """
     try:
         if _must_meet_conditions(state.settings, request):
@@ -52,17 +55,20 @@ def create_retry(state: ExtensionState, request: RetryRequest, guard: Guard | No
             source = state.transactions.run(_find_source, request, state.settings, guard)
             if source is not None:
                 require_by_github(state, source)
-        return create_by_tables(state, request, guard)
+        retry = create_by_tables(state, request, guard)
     except RefusedByCheck:
         # The reason may be the run that an earlier request with the same key has just created.
         earlier = state.transactions.run(find_earlier_retry, request)
         if earlier is None:
             raise
         return earlier
+    if not retry.replayed:
+        post_if_possible(CommitStatus.queued(retry.commit, retry.platform, retry.new_run_id))
+    return retry
 
 
 def create_by_tables(state: ExtensionState, request: RetryRequest, guard: Guard | None = None) -> Retry:
-    """Do what :func:`create_retry` does, but ask GitHub nothing."""
+    """Return the retry that a request creates, or has created before, as :func:`create_retry`, but without GitHub."""
     retry = state.transactions.run(_find_or_create, request, state.settings, guard)
     if not retry.replayed:
         _log_retry(request, retry)
@@ -87,7 +93,7 @@ def _find_or_create(connection: Connection, request: RetryRequest, settings: Set
         return earlier
     source, regression_test_ids = _plan_retry(connection, request, settings, guard)
     new_run_id = write_retry(connection, request, source, regression_test_ids)
-    return Retry(source.id, new_run_id, request.failed_only, len(regression_test_ids))
+    return Retry(source.id, new_run_id, request.failed_only, len(regression_test_ids), source.commit, source.platform)
 
 
 class _RetryPlan(NamedTuple):
@@ -145,12 +151,13 @@ def find_earlier_retry(connection: Connection, request: RetryRequest) -> Retry |
     stored = find_retry(connection, request.idempotency_digest)
     if stored is None:
         return None
-    if stored.run_token is None:
+    new_run = read_runs(connection, [stored.new_run_id]).get(stored.new_run_id)
+    if new_run is None:
         raise KeyReused('The retry that this request created before was deleted.')
     if (stored.source_run_id, stored.failed_only, stored.reason) != (
             request.run_id, request.failed_only, request.reason):
         raise KeyReused('This idempotency key belongs to another request.')
-    return Retry(request.run_id, stored.new_run_id, request.failed_only, stored.test_count,
+    return Retry(request.run_id, new_run.id, request.failed_only, stored.test_count, new_run.commit, new_run.platform,
                  replayed=stored.run_token != request.run_token)
 
 

@@ -1,283 +1,144 @@
 """
 The sweep completes failed-only retries, and ends and retries infrastructure failures (docs/operations.rst).
 
-A sweep makes a plan and takes its steps. To make the plan, it reads the tables once, and the domain decides. Each step
-has its own transaction, which checks again whether the step is due. A sweep may therefore be killed at any point, and
-of two simultaneous sweeps only one takes a step. The tables are the only state.
+A sweep makes a plan and takes its steps. The tables and then GitHub decide what is in the plan. Each step has its own
+transaction, which checks again whether the step is due. A sweep may therefore be killed at any point, and of two
+simultaneous sweeps only one takes a step. The tables are the only state.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection
 
 from .. import clock
-from ..database.carry_over import find_incomplete_retries
-from ..database.catalogue import read_catalogue
-from ..database.outcomes import read_expected_today, read_full_sets, read_tests
-from ..database.progress import read_progress
-from ..database.retry import read_automatic_sources
-from ..database.runs import find_newest_runs, find_run, is_newest_of_commit, read_runs
-from ..database.sweep import (count_in_flight, find_newly_expected, read_last_completed, read_machines,
-                              read_under_maintenance, walk_backwards, write_end)
-from ..domain import sweep
-from ..domain.catalogue import Catalogue
-from ..domain.progress import COMPLETED, ENDED_STAGES, LOST_MACHINE, Progress, ProgressRow
+from ..database.runs import find_run, is_newest_of_commit
+from ..database.sweep import write_end
+from ..domain.commit_status import CommitStatus
+from ..domain.progress import LOST_MACHINE
 from ..domain.run import Run
 from ..domain.sentences import counted
-from ..domain.sweep import Candidate, Capacity, Failure, Step
-from ..errors import KeyReused, RefusedByCheck, RunChanged, RunsApiError, ServiceUnavailable
+from ..domain.sweep import Capacity, PlannedRetry, Step
+from ..errors import KeyReused, RefusedByCheck, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
-from ..host.github import post_error
+from ..host.github import NoAnswer, post_commit_status
 from ..log import describe, log
-from ..settings import Settings
 from .attempts import read_progress_of_attempts
-from .carry_over import carry_over, plan_carry_over
-from .commit_status import read_standing_against
-from .conditions import require_by_github, require_by_tables
+from .carry_over import carry_over
+from .conditions import github_conditions, require_by_tables
 from .retry import create_by_tables
+from .sweep_plan import plan_by_tables, require_due
 
-#: How many of the newest automatic attempts of a platform are read. It is more if more may be in flight.
-AUTOMATIC_ATTEMPTS_READ = 50
-#: How many of the newest completed runs of a platform are read.
-COMPLETED_RUNS_READ = 20
-
-
-def plan_sweep(state: ExtensionState) -> list[Step]:
-    """Return the steps that a sweep would take now, and take none. Raises :exc:`ServiceUnavailable`."""
-    steps, runs, capacities = state.transactions.run(_plan_by_tables, state.settings, clock.now())
-    return [_ask(state, runs[step.run_id], step, capacities) if step.request else step for step in steps]
+#: Why a run waits that GitHub is not asked about.
+AWAY = 'GitHub did not answer the last requests of this sweep.'
 
 
-def _ask(state: ExtensionState, run: Run, step: Step, capacities: dict[str, Capacity]) -> Step:
-    """Return the step of a retry that the tables allow, or the reason to wait: no slot is left, or a condition."""
-    # Again, because each planned retry takes a slot.
-    capacity = capacities[run.platform]
-    reason = capacity.find_reason_to_wait(state.settings.automatic_retries_at_once)
-    if reason:
-        return Step(run.id, 'waiting', reason)
-    try:
-        state.transactions.run(_require_by_tables, run, state.settings.max_silence)
-        require_by_github(state, run, fail_closed=True)
-    except RefusedByCheck as refusal:
-        return Step(run.id, 'waiting', refusal.message)
-    # A run takes a slot only now. Otherwise a closed pull request would starve its platform.
-    capacities[run.platform] = replace(capacity, in_flight=capacity.in_flight + 1)
-    return step
+class Sweep:
+    """One sweep of an application."""
 
+    def __init__(self, state: ExtensionState) -> None:
+        self._state = state
+        #: The commits that the last requests to GitHub in a row were about, if it answered none of them.
+        self._silent_about: set[str] = set()
 
-def _require_by_tables(connection: Connection, run: Run, max_silence: timedelta) -> None:
-    require_by_tables(connection, run, read_progress_of_attempts(connection, run.root_id), max_silence)
+    def plan(self) -> list[Step]:
+        """Return the steps that the sweep would take now, and take none. Raises :exc:`ServiceUnavailable`."""
+        steps, capacities = self._state.transactions.run(plan_by_tables, self._state.settings, clock.now())
+        return [step if step.retry is None else self._ask(step, step.retry, capacities) for step in steps]
 
-
-def take_steps(state: ExtensionState, plan: Sequence[Step]) -> Iterator[Step]:
-    """Take the steps of a plan, and yield each that is taken. Raises :exc:`ServiceUnavailable`."""
-    for step in plan:
-        taken = _take_or_wait(state, step)
-        if taken is not None:
-            yield taken
-
-
-def _take_or_wait(state: ExtensionState, step: Step) -> Step | None:
-    """Take a step, or return why it failed: a failure must not keep other runs from being swept."""
-    try:
-        return _take(state, step)
-    except RunsApiError as error:
-        if isinstance(error, ServiceUnavailable):
-            state.transactions.ping()  # Raises the same if the failure is not only about this run.
-        return Step(step.run_id, 'waiting', error.message)
-    except Exception as fault:
-        log.error(f'sweep: run {step.run_id}: {describe(fault)}')
-        return Step(step.run_id, 'waiting', f'{type(fault).__name__}: the log has more')
-
-
-def _take(state: ExtensionState, step: Step) -> Step | None:
-    """Take a step, and return it as it was taken; None if another sweep has already taken it."""
-    if step.kind == 'carried over':
-        count = state.transactions.run(carry_over, step.run_id)
-        return step._replace(why=counted(count, 'result')) if count else None
-    if step.kind == 'ended':
-        return step if _end(state, step) else None
-    if step.request is not None:
+    def _ask(self, step: Step, retry: PlannedRetry, capacities: dict[str, Capacity]) -> Step:
+        """Return the step of a retry that the tables allow, or the reason to wait: no slot is left, or a condition."""
+        run = retry.run
+        # Again, because each planned retry takes a slot.
+        capacity = capacities[run.platform]
+        reason = capacity.find_reason_to_wait(self._state.settings.automatic_retries_at_once)
+        if reason is not None:
+            return Step(run.id, 'waiting', reason)
         try:
-            # The plan has asked GitHub.
-            retry = create_by_tables(state, step.request, partial(_require_due, state.settings))
+            self._state.transactions.run(_require_by_tables, self._state, run)
+            for condition in github_conditions(run):
+                self._send(run.commit, partial(condition, self._state, run))
+        except RefusedByCheck as refusal:
+            return Step(run.id, 'waiting', refusal.message)
+        except NoAnswer as no_answer:
+            return Step(run.id, 'waiting', str(no_answer))
+        # A run takes a slot only now. Otherwise a closed pull request would starve its platform.
+        capacities[run.platform] = replace(capacity, in_flight=capacity.in_flight + 1)
+        return step
+
+    def _send(self, commit: str, request: Callable[[], None]) -> None:
+        """Send GitHub a request about a commit. Raises :exc:`NoAnswer`, also without sending it if GitHub is away."""
+        # Each of the other runs would wait for a time-out, and with them what needs no answer. One commit is not
+        # enough, because GitHub may be unable to show a single pull request.
+        if len(self._silent_about) > 1:
+            raise NoAnswer(AWAY, is_silence=True)
+        silent_about, self._silent_about = self._silent_about, set()
+        try:
+            request()
+        except NoAnswer as no_answer:
+            if no_answer.is_silence:
+                self._silent_about = {*silent_about, commit}
+            raise
+
+    def take(self, plan: Sequence[Step]) -> Iterator[Step]:
+        """Take the steps of a plan, and yield each that is taken. Raises :exc:`ServiceUnavailable`."""
+        for step in plan:
+            taken = self._take_or_wait(step)
+            if taken is not None:
+                yield taken
+
+    def _take_or_wait(self, step: Step) -> Step | None:
+        """Take a step, or return why it failed: a failure must not keep other runs from being swept."""
+        try:
+            return self._take(step)
+        except RunsApiError as error:
+            if isinstance(error, ServiceUnavailable):
+                self._state.transactions.ping()  # Raises the same if the failure is not only about this run.
+            return Step(step.run_id, 'waiting', error.message)
+        except Exception as fault:
+            log.error(f'sweep: run {step.run_id}: {describe(fault)}')
+            return Step(step.run_id, 'waiting', f'{type(fault).__name__}: the log has more')
+
+    def _take(self, step: Step) -> Step | None:
+        """Take a step, and return it as it was taken; None if another sweep has already taken it."""
+        if step.kind == 'carried over':
+            count = self._state.transactions.run(carry_over, step.run_id)
+            return step._replace(why=counted(count, 'result')) if count else None
+        if step.kind == 'ended':
+            return self._end(step)
+        if step.retry is not None:
+            return self._retry(step, step.retry)
+        return step
+
+    def _end(self, step: Step) -> Step | None:
+        """End a run whose machine was lost, if that is still due."""
+        run_id = step.run_id
+        if not self._state.transactions.run(write_end, run_id, step.last_progress_id, LOST_MACHINE):
+            return None
+        log.info(f'run {run_id} is ended: its machine was lost')
+        # The platform's time limit does so too. A newer run of the commit determines its status.
+        if self._state.transactions.run(is_newest_of_commit, run_id):
+            self._post(CommitStatus.ended(self._state.transactions.run(find_run, run_id), LOST_MACHINE))
+        return step
+
+    def _retry(self, step: Step, planned: PlannedRetry) -> Step | None:
+        """Retry a run, if that is still due."""
+        try:
+            retry = create_by_tables(self._state, planned.request, partial(require_due, self._state.settings))
         except KeyReused:
             return None  # It has been retried for another reason: its build has succeeded.
-        return None if retry.replayed else step._replace(new_run_id=retry.new_run_id)
-    return step
+        if retry.replayed:
+            return None
+        self._post(CommitStatus.queued(retry.commit, retry.platform, retry.new_run_id))
+        return step._replace(new_run_id=retry.new_run_id)
+
+    def _post(self, status: CommitStatus) -> None:
+        """Post a status, if GitHub takes it. Otherwise the log says why."""
+        with suppress(NoAnswer):
+            self._send(status.commit, partial(post_commit_status, status))
 
 
-def _require_due(settings: Settings, connection: Connection, run: Run) -> None:
-    """Raise :exc:`RunChanged` if the tables would plan no retry of a run now: GitHub was asked in between."""
-    now, catalogue = clock.now(), read_catalogue(connection)
-    failures = _find_failures(connection, [run.id], catalogue, now)
-    candidates = [candidate for candidate in _find_candidates(connection, failures, catalogue)
-                  if candidate.find_reason_to_wait(settings.automatic_retries, now) is None]
-    if not any(step.request for step in _plan_retries(connection, settings, candidates, catalogue)):
-        raise RunChanged(f'Run {run.id} is not as it was when its retry was planned.', run_id=run.id)
-
-
-def _end(state: ExtensionState, step: Step) -> bool:
-    """End a run whose machine was lost, and return whether that was still due."""
-    run_id = step.run_id
-    if not state.transactions.run(write_end, run_id, step.last_progress_id, LOST_MACHINE):
-        return False
-    log.info(f'run {run_id} is ended: its machine was lost')
-    # The platform's time limit does so too. A newer run of the commit determines its status.
-    try:
-        if state.transactions.run(is_newest_of_commit, run_id):
-            post_error(state.transactions.run(find_run, run_id), LOST_MACHINE)
-    except Exception as error:
-        log.error(f'sweep: the commit status of run {run_id} is not posted: {type(error).__name__}')
-    return True
-
-
-# The plan
-
-
-def _plan_by_tables(connection: Connection, settings: Settings,
-                    now: datetime) -> tuple[list[Step], dict[int, Run], dict[str, Capacity]]:
-    """Return the steps that the tables allow, the runs that may be retried, and the room on each platform."""
-    period = settings.max_silence + sweep.ENDED_FOR
-    looked_back = sweep.HEALED_FOR if settings.automatic_retries else sweep.WATCHED_FOR
-    rows = _read_recent_rows(connection, now, max(looked_back, period))
-    steps = _plan_carrying_over(connection, _find_completed(rows, now, sweep.WATCHED_FOR))
-    if not settings.automatic_retries:
-        return steps, {}, {}
-    # A run gets one step: those into which results are carried over are left out.
-    left_out = {step.run_id for step in steps}
-    last_rows = _find_last_rows(rows, left_out, now, period)
-    steps += _plan_ends(connection, last_rows, now, settings.max_silence)
-    ended = {row.run_id for row in last_rows if row.stage in ENDED_STAGES}
-    newly_expected = find_newly_expected(connection, _find_completed(rows, now, sweep.HEALED_FOR) - left_out)
-    catalogue = read_catalogue(connection)
-    failures = _find_failures(connection, sorted(ended | newly_expected), catalogue, now)
-    candidates = _find_candidates(connection, failures, catalogue)
-    capacities = _read_capacities(connection, settings, now, {candidate.run.platform for candidate in candidates})
-    due, retries = [], []
-    for candidate in candidates:
-        reason = candidate.find_reason_to_wait(settings.automatic_retries, now)
-        reason = reason or capacities[candidate.run.platform].find_reason_to_wait(settings.automatic_retries_at_once)
-        if reason:
-            retries.append(Step(candidate.run.id, 'waiting', reason))
-        else:
-            due.append(candidate)
-    retries += _plan_retries(connection, settings, due, catalogue)
-    # Infrastructure failures come first, because they are retried for one day only.
-    steps += sorted(retries, key=lambda step: (failures[step.run_id].cause is None, step.run_id))
-    return steps, {candidate.run.id: candidate.run for candidate in due}, capacities
-
-
-def _plan_retries(connection: Connection, settings: Settings, candidates: Collection[Candidate],
-                  catalogue: Catalogue) -> list[Step]:
-    """Return the steps that retry candidates without a reason to wait, or the reasons that the tests give."""
-    full_sets = read_full_sets(connection, {candidate.run.full_set_id for candidate in candidates}, catalogue)
-    planned = (candidate.plan_retry(settings.retry_rules, full_sets[candidate.run.full_set_id], catalogue.active)
-               for candidate in candidates)
-    steps = [step for step in planned if step is not None]
-    standing_against = read_standing_against(
-        connection, {step.run_id: step.regression_test_ids for step in steps if step.request}, catalogue)
-    return [Step(step.run_id, 'waiting', standing_against[step.run_id].sentence)
-            if step.run_id in standing_against else step for step in steps]
-
-
-def _read_recent_rows(connection: Connection, now: datetime, period: timedelta) -> list[ProgressRow]:
-    """Return all progress rows of a period and some older ones, the newest first."""
-    recent: list[ProgressRow] = []
-    for rows in walk_backwards(connection):
-        recent += rows
-        if all(clock.age(row.timestamp, now) > period for row in rows):
-            break
-    return recent
-
-
-def _find_completed(rows: Iterable[ProgressRow], now: datetime, period: timedelta) -> set[int]:
-    """Return the runs that have completed within a period."""
-    return {row.run_id for row in rows if row.stage == COMPLETED and clock.age(row.timestamp, now) <= period}
-
-
-def _plan_carrying_over(connection: Connection, run_ids: Collection[int]) -> list[Step]:
-    # There is no plan while the attempt that has the results has not ended.
-    runs = read_runs(connection, find_incomplete_retries(connection, run_ids))
-    plans = {run_id: plan_carry_over(connection, run) for run_id, run in runs.items()}
-    return [Step(run_id, 'carried over', counted(len(plan.origins), 'result'))
-            for run_id, plan in plans.items() if plan is not None]
-
-
-def _find_last_rows(rows: Iterable[ProgressRow], left_out: Collection[int], now: datetime,
-                    period: timedelta) -> list[ProgressRow]:
-    """Return the last progress row of each run that has one within a period, in the order of the runs."""
-    last_rows: dict[int, ProgressRow] = {}
-    for row in rows:
-        last_rows.setdefault(row.run_id, row)
-    return sorted((row for row in last_rows.values()
-                   if row.run_id not in left_out and clock.age(row.timestamp, now) <= period),
-                  key=lambda row: row.run_id)
-
-
-def _plan_ends(connection: Connection, last_rows: Iterable[ProgressRow], now: datetime,
-               max_silence: timedelta) -> list[Step]:
-    """Return the steps that end the runs without an end whose machine was lost recently."""
-    signs_of_life: dict[int, list[datetime | str]] = defaultdict(list)
-    last_progress_ids: dict[int, int | None] = {}
-    for run_id, last_progress_id, started in read_machines(connection):
-        last_progress_ids[run_id] = last_progress_id
-        signs_of_life[run_id].append(started)
-    for row in last_rows:
-        if row.stage not in ENDED_STAGES:
-            last_progress_ids[row.run_id] = row.id
-            signs_of_life[row.run_id].append(row.timestamp)
-    lost = [run_id for run_id, signs in signs_of_life.items() if sweep.must_be_ended(signs, now, max_silence)]
-    return [Step(run_id, 'ended', LOST_MACHINE, last_progress_id=last_progress_ids[run_id])
-            for run_id, progress in sorted(read_progress(connection, lost).items()) if not progress.completed]
-
-
-def _find_failures(connection: Connection, run_ids: Sequence[int], catalogue: Catalogue,
-                   now: datetime) -> dict[int, Failure]:
-    """Return those of the runs that failed recently for a reason other than their code, by run id."""
-    progress, tests = read_progress(connection, run_ids), read_tests(connection, run_ids, catalogue)
-    expected_today = read_expected_today(connection, run_ids, catalogue)
-    failures = ((run_id, sweep.find_failure(progress[run_id], tests[run_id], expected_today[run_id], now))
-                for run_id in run_ids)
-    return {run_id: failure for run_id, failure in failures if failure is not None}
-
-
-def _find_candidates(connection: Connection, failures: Mapping[int, Failure], catalogue: Catalogue) -> list[Candidate]:
-    """Return the candidates among runs that failed: all but those that have been retried."""
-    runs = read_runs(connection, failures.keys())
-    newest = find_newest_runs(connection, failures.keys())
-    sources = read_automatic_sources(connection, {run.root_id for run in runs.values()})
-    failed = [run for run_id, run in runs.items()
-              if not sweep.has_been_retried(run_id, newest.get(run_id), sources[run.root_id])]
-    # From the second automatic retry on, a run needs evidence that its platform works again.
-    completions = _find_newest_completions(
-        connection, {run.platform for run in failed if sources[run.root_id]},
-        [failures[run.id].progress for run in failed if sources[run.root_id]], catalogue)
-    return [Candidate(run, failures[run.id], newest.get(run.id), sources[run.root_id], completions.get(run.platform, 0))
-            for run in failed]
-
-
-def _find_newest_completions(connection: Connection, platforms: Collection[str], failed: Iterable[Progress],
-                             catalogue: Catalogue) -> dict[str, int]:
-    """Return the newest row, after the first end of these runs, that completed a run with all its results, or 0."""
-    first_end_id = min((progress.end.id for progress in failed if progress.end is not None), default=0)
-    completions = {}
-    for platform in platforms:
-        run_ids = read_last_completed(connection, platform, first_end_id, COMPLETED_RUNS_READ)
-        progress, tests = read_progress(connection, run_ids), read_tests(connection, run_ids, catalogue)
-        completions[platform] = sweep.find_newest_completion(progress.values(), tests)
-    return completions
-
-
-def _read_capacities(connection: Connection, settings: Settings, now: datetime,
-                     platforms: Collection[str]) -> dict[str, Capacity]:
-    """Return the room for automatic attempts on each platform."""
-    under_maintenance = read_under_maintenance(connection) if platforms else set()
-    count = max(AUTOMATIC_ATTEMPTS_READ, settings.automatic_retries_at_once)
-    return {platform: Capacity(platform, platform in under_maintenance,
-                               count_in_flight(connection, platform, now - sweep.IN_FLIGHT_FOR, count))
-            for platform in platforms}
+def _require_by_tables(connection: Connection, state: ExtensionState, run: Run) -> None:
+    require_by_tables(connection, run, read_progress_of_attempts(connection, run.root_id), state.settings.max_silence)

@@ -180,7 +180,7 @@ def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_none_has_a_
     commands = parse_commands('\n'.join(lines))
     missing = {platform: CommentRefusal(platform, None, 'There is no run.') for platform in without_run}
     outcomes = [missing.get(command.platform) or CommentRetry(
-        5, 6, True, 1, platform=command.platform, commit=None, address=None, verdict_sentence=None)
+        5, 6, True, 1, 'c0ffee', command.platform, named_commit=None, address=None, verdict_sentence=None)
         for command in choose_commands(commands, Writer(5))[0]]
 
     kept = drop_unmentioned([CommentRefusal(None, None, 'No.'), *missing.values()], commands, outcomes)

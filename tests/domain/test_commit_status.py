@@ -5,7 +5,7 @@ from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
 
 from mod_runs_api.domain.attempts import AttemptRecord, Attempts
 from mod_runs_api.domain.catalogue import Catalogue
-from mod_runs_api.domain.commit_status import FailedTest, find_passed, find_standing_against, has_passed
+from mod_runs_api.domain.commit_status import FailedTest, find_passed, find_standing_against, has_failure
 from mod_runs_api.domain.outcomes import ExpectedToday, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 
@@ -33,6 +33,18 @@ def today(*found, code=0):
     return {run_id: ExpectedToday({1: 0, 2: code}, {}) for attempts in found for run_id in attempts.tests}
 
 
+ONE_RED = run_tests(GREEN, RED)
+
+
+def attempts(*of_runs, first_id=8, active=(1, 2)):
+    """Return the attempts of root run 8: the progress and the tests of each."""
+    ids = range(first_id, first_id + len(of_runs))
+    return Attempts(
+        run(), {run_id: AttemptRecord(run_id) for run_id in ids},
+        {run_id: progress(rows, run_id, 10 * run_id) for run_id, (rows, _) in zip(ids, of_runs)},
+        {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({*active}, {1, 2}, {}))
+
+
 @pytest.mark.parametrize(('rows', 'is_expected'), [
     ([COMPLETED], True),
     # Its build was repeated, and the platform wrote the time limit once more.
@@ -48,22 +60,13 @@ def today(*found, code=0):
     # All its tests passed, but it has not completed.
     ([('canceled', LOST_MACHINE)], False), ([('testing', '')], False), ([], False)])
 def test_a_run_has_passed_whatever_came_later_but_a_decision(rows, is_expected):
-    assert has_passed(progress(rows), run_tests(GREEN, GREEN)) == is_expected
+    assert find_passed(attempts((rows, run_tests(GREEN, GREEN)))) == (8 if is_expected else None)
 
 
 @pytest.mark.parametrize('tests', [
     run_tests(GREEN, RED), run_tests(GREEN), run_tests(selected=0)])
 def test_a_run_of_which_a_test_did_not_pass_or_that_ran_none_has_not_passed(tests):
-    assert not has_passed(progress([COMPLETED]), tests)
-
-
-def attempts(*of_runs, first_id=8, active=(1, 2)):
-    """Return the attempts of root run 8: the progress and the tests of each."""
-    ids = range(first_id, first_id + len(of_runs))
-    return Attempts(
-        run(), {run_id: AttemptRecord(run_id) for run_id in ids},
-        {run_id: progress(rows, run_id, 10 * run_id) for run_id, (rows, _) in zip(ids, of_runs)},
-        {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({*active}, {1, 2}, {}))
+    assert find_passed(attempts(([COMPLETED], tests))) is None
 
 
 @pytest.mark.parametrize(('of_runs', 'passed_id'), [
@@ -75,7 +78,14 @@ def test_the_attempt_that_counts_may_have_passed(of_runs, passed_id):
     assert find_passed(attempts(*of_runs)) == passed_id
 
 
-ONE_RED = run_tests(GREEN, RED)
+def test_a_result_that_is_still_to_be_carried_over_may_be_a_failure():
+    found = attempts(([COMPLETED], ONE_RED))
+
+    assert not has_failure(found, {})
+    assert not has_failure(found, {1: 8})
+    assert has_failure(found, {1: 8, 2: 8})
+
+
 HANGS = run_tests(GREEN, Result(1, 0, has_timed_out=True))
 
 

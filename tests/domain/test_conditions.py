@@ -56,8 +56,9 @@ def test_every_attempt_must_have_ended(unfinished, sentence):
     (True, False, True, [None] * 3),
     (False, True, False, [
         'Pull request 7 is closed.', 'The author of pull request 7 is blocked.',
-        'There is no build of commit c0ffee00 for linux: it failed, waits for an approval, or is gone. GitHub keeps '
-        'builds for 90 days, and the platform looks at the newest ones only.'])])
+        'There is no build of commit c0ffee00 for linux: it failed, waits for an approval, was not needed because no '
+        'code had changed, or is gone. GitHub keeps builds for 90 days, and the platform looks at the newest ones '
+        'only.'])])
 def test_the_pull_request_is_open_its_author_not_blocked_and_its_build_there(
         is_open, is_blocked, has_build, sentences):
     source = run('completed', test_type='pr', pr_nr=7, commit='c0ffee00' * 5)

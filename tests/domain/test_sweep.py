@@ -10,7 +10,7 @@ from mod_runs_api.domain.outcomes import ExpectedToday, Mark, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryRules
 from mod_runs_api.domain.run import NewerRun
-from mod_runs_api.domain.sweep import (Candidate, Capacity, find_failure, find_newest_completion, has_been_retried,
+from mod_runs_api.domain.sweep import (Candidate, Capacity, find_failure, find_newest_completion, may_be_retried,
                                        must_be_ended)
 
 from .test_retry import run
@@ -130,10 +130,14 @@ def test_a_run_waits_for_a_reason(found, reason):
     assert found.find_reason_to_wait(2, NOW) == reason
 
 
-def test_a_run_with_a_newer_attempt_or_a_deleted_automatic_retry_has_been_retried():
-    assert has_been_retried(5, NewerRun(9, True), [])
-    assert has_been_retried(5, None, [5])
-    assert not has_been_retried(5, NewerRun(9, False), [3])
+@pytest.mark.parametrize(('found', 'newest', 'automatic', 'is_expected'), [
+    (run(), None, [], True), (run(), None, [3], True),
+    # It has been retried, or its automatic retry was deleted.
+    (run(), NewerRun(9, True), [], False), (run(pr_nr=0), NewerRun(9, True), [], False), (run(), None, [5], False),
+    # A newer run of the pull request replaces it. Without a pull request it may be one by hand.
+    (run(), NewerRun(9, False), [], False), (run(pr_nr=0), NewerRun(9, False), [3], True)])
+def test_a_run_that_was_retried_or_replaced_waits_for_nothing(found, newest, automatic, is_expected):
+    assert may_be_retried(found, newest, automatic) == is_expected
 
 
 #: The third test is inactive.
@@ -156,11 +160,11 @@ RULES = RetryRules(frozenset(), drop_inactive_tests=False)
 def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(found, failed_only, tests):
     step = found.plan_retry(RULES, ALL, ACTIVE)
 
-    assert step and step.request
-    why = found.failure.cause.detail
-    assert (step.run_id, step.kind, step.why, step.regression_test_ids) == (5, 'retried', why, tests)
-    assert (step.request.reason, step.request.automatic, step.request.failed_only) == (
-        f'Automatic: {why}', True, failed_only)
+    assert step and step.retry
+    cause, request = found.failure.cause, step.retry.request
+    assert (step.run_id, step.kind, step.why, step.retry.regression_test_ids) == (5, 'retried', cause.detail, tests)
+    assert (request.reason, request.automatic, request.failed_only) == (
+        f'Automatic: {cause.sentence}', True, failed_only)
 
 
 def test_a_failed_only_retry_that_completed_with_every_test_passed_is_not_retried():
@@ -177,9 +181,9 @@ def test_failures_that_were_approved_since_are_run_again_alone_without_inactive_
 
     step = found.plan_retry(RULES, ALL, ACTIVE)
 
-    assert step and step.request
-    assert (step.kind, step.regression_test_ids, step.request.failed_only) == ('retried', [2], True)
-    assert step.request.reason == f'Automatic: {step.why}' == 'Automatic: all its failures are expected now'
+    assert step and step.retry
+    assert (step.kind, step.retry.regression_test_ids, step.retry.request.failed_only) == ('retried', [2], True)
+    assert step.retry.request.reason == f'Automatic: {step.why}' == 'Automatic: all its failures are expected now'
     # If none of them is active, no retry makes the run green.
     assert found.plan_retry(RULES, ALL, {1}) is None
 

@@ -7,7 +7,9 @@ import seed
 from database import db
 from mod_test.models import TestPlatform, TestType
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, comment_payload
+from support.histories import end_only, finish, report
 
+from mod_runs_api import retry_run
 from mod_runs_api.github import retry_from_comment
 
 
@@ -71,6 +73,18 @@ def make_run(tests):
 def linux(make_run):
     """The pull request's completed run on Linux."""
     return make_run()
+
+
+@pytest.fixture
+def incomplete(make_run, tests):
+    """A green retry whose end was not noticed: a failure of another attempt is still to be carried over into it."""
+    first = make_run(stages=()).id
+    finish(first, tests, failed=tests[:1])
+    finish(retry_run(first).new_run_id, tests, failed=tests[1:])
+    retry_id = retry_run(first, failed_only=True).new_run_id
+    report(retry_id, tests[:1])
+    end_only(retry_id)
+    return retry_id
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from support.changes import add_retries
 from support.github import AUTHOR, NEW_COMMIT, PR
 from support.histories import end, finish
 from support.messages import NOT_VISIBLE
-from support.statements import before_statements, fail, record_statements
+from support.statements import before_statements, fail
 
 from mod_runs_api import retry_run
 from mod_runs_api.github import retry_after_build
@@ -59,14 +59,12 @@ def succeed(rows, github, caplog):
 
 
 @pytest.fixture
-def find_waiting(rows):
-    """Report that the build of a run has succeeded, which makes no run, and return the run that waits."""
+def posted(succeed, github):
+    """Report that the build of a run has succeeded, which makes no run, and return the statuses that this posted."""
     def report(run):
-        db.session.commit()
-        before = rows.of('run_retry')
-        waiting_id = retry_after_build(run.id)
-        assert rows.of('run_retry') == before
-        return waiting_id
+        before = len(github.statuses)
+        assert succeed(run) == []
+        return [(status['state'], int(status['target_url'].rpartition('/')[2])) for status in github.statuses[before:]]
 
     return report
 
@@ -83,10 +81,6 @@ def test_a_run_that_its_build_ended_is_retried_by_nobody_with_all_its_tests(
     assert f'run {canceled.id} is retried as run {made["run_id"]} with 2 tests, automatically' in caplog.text
 
 
-def test_the_new_run_is_the_one_that_waits(canceled, github, rows):
-    assert retry_after_build(canceled.id) == rows.one('run_retry')['run_id']
-
-
 def test_tests_that_are_inactive_now_are_left_out(succeed, canceled, rows, tests):
     tests[0].active = False
 
@@ -95,26 +89,24 @@ def test_tests_that_are_inactive_now_are_left_out(succeed, canceled, rows, tests
     assert rows.selection(made['run_id']) == [tests[1].id]
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
-def test_without_automatic_retries_nothing_is_asked_or_written(succeed, canceled, github, engine):
-    run_id = canceled.id
-    with record_statements(engine) as sent:
-        assert retry_after_build(run_id) is None
+OFF = pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
 
-    assert (sent, github.asked) == ([], [])
+
+@OFF
+def test_without_automatic_retries_no_run_is_made_and_nothing_is_asked(posted, canceled, github):
+    assert (posted(canceled), github.asked) == ([], [])
 
 
 # Once
 
 
-def test_the_second_delivery_makes_no_second_retry_and_finds_it_as_long_as_it_waits(
-        succeed, find_waiting, canceled, github):
+def test_the_second_delivery_makes_no_second_retry(succeed, posted, canceled, github):
     made, = succeed(canceled)
     github.asked.clear()
 
-    assert find_waiting(canceled) == made['run_id']
+    assert posted(canceled) == [('pending', made['run_id'])]
     end(made['run_id'], TestStatus.preparation)
-    assert find_waiting(canceled) is None
+    assert posted(canceled) == []
     assert github.asked == []
 
 
@@ -132,7 +124,7 @@ def test_a_sweep_at_the_same_moment_makes_the_only_retry(
 
     made, = succeed(canceled)
 
-    assert made['reason'].decode() == f'Automatic: {NOT_VISIBLE}'
+    assert made['reason'].decode() == 'Automatic: GitHub did not show the build yet, so no test ran.'
     assert 'no run is retried: This idempotency key belongs to another request.' in caplog.text
 
 
@@ -156,12 +148,11 @@ def test_the_newest_run_is_retried_because_the_platform_names_the_oldest(succeed
     assert made['source_run_id'] == reopened.id
 
 
-@pytest.mark.parametrize(('stages', 'is_waiting'), [
-    ((), True), (seed.STARTED, False), (seed.COMPLETED, False)], ids=['queued', 'running', 'completed'])
-def test_a_newer_run_stays_as_it_is_and_waits_if_it_is_queued(find_waiting, canceled, make_run, stages, is_waiting):
-    newer = make_run(stages=stages)
+@pytest.mark.parametrize('stages', [seed.STARTED, seed.COMPLETED], ids=['running', 'completed'])
+def test_a_newer_run_that_is_running_or_has_completed_stays_as_it_is(posted, canceled, make_run, stages):
+    make_run(stages=stages)
 
-    assert find_waiting(canceled) == (newer.id if is_waiting else None)
+    assert posted(canceled) == []
 
 
 def test_a_run_that_a_person_made_for_the_pull_request_stands_in_no_ones_place(succeed, canceled, make_run):
@@ -184,15 +175,6 @@ def test_without_a_pull_request_only_the_attempts_of_the_run_count(succeed, make
     assert [made['source_run_id'] for made in (first, second)] == [pushed.id, first['run_id']]
 
 
-@pytest.mark.parametrize(('message', 'is_waiting'), [(FAILED, True), ('A new word', False)])
-def test_a_persons_own_retry_in_the_queue_waits_if_the_build_ended_its_source(
-        find_waiting, make_canceled, message, is_waiting):
-    source = make_canceled(message)
-    own = retry_run(source.id).new_run_id
-
-    assert find_waiting(source) == (own if is_waiting else None)
-
-
 def test_a_run_that_something_else_ended_stays_as_it_is(succeed, make_canceled):
     assert succeed(make_canceled('PR closed')) == []
 
@@ -207,51 +189,73 @@ def test_a_build_that_any_row_names_ended_the_run(succeed, make_canceled, rows_b
     assert len(succeed(run)) == 1
 
 
-# A run that has passed
+# A run that waits, or has passed: neither needs automatic retries
 
 
-def test_a_run_that_has_passed_is_not_run_again_and_gets_its_status_back(
-        find_waiting, make_run, tests, github, caplog):
-    caplog.set_level(logging.INFO)
-    green = make_run(stages=())
-    finish(green.id, tests)
+@pytest.mark.parametrize('settings', [{}, {'RUNS_API_AUTOMATIC_RETRIES': 0}])
+@pytest.mark.parametrize('make', [
+    lambda run, make_run: make_run(stages=()).id, lambda run, make_run: retry_run(run.id).new_run_id],
+    ids=['of the platform', 'of a person'])
+def test_whoever_made_the_newest_run_its_commit_is_pending_again_while_it_waits(
+        posted, make_canceled, make_run, make):
+    source = make_canceled('A new word')
+    newest = make(source, make_run)
+
+    assert posted(source) == [('pending', newest)]
+
+
+def test_a_run_whose_machine_was_lost_in_the_queue_does_not_wait(posted, canceled, make_run):
+    lost = make_run(stages=())
+    seed.machine(lost.id, ago=timedelta(hours=5))
+
+    assert posted(canceled) == []
+
+
+@pytest.fixture
+def green(make_run, tests):
+    """A run that has passed."""
+    run = make_run(stages=())
+    finish(run.id, tests)
+    return run
+
+
+@pytest.mark.parametrize('settings', [{}, {'RUNS_API_AUTOMATIC_RETRIES': 0}])
+def test_a_run_that_has_passed_is_not_run_again_and_gets_its_status_back(posted, green, caplog):
     seed.add(TestProgress(green.id, TestStatus.canceled, FAILED))
 
-    assert [find_waiting(green), find_waiting(green)] == [None, None]
-    assert [(status['context'], status['state']) for status in github.statuses] == [('CI - linux', 'success')]
+    assert [posted(green), posted(green)] == [[('success', green.id)], []]
     assert f'no run is retried: All tests of run {green.id} passed.' in caplog.text
 
 
-def test_no_status_is_posted_of_a_run_that_has_passed_while_a_retry_of_it_runs(
-        find_waiting, make_run, tests, github):
-    green = make_run(stages=())
-    finish(green.id, tests)
+def test_no_success_is_posted_while_a_retry_of_the_run_runs(posted, green):
     end(retry_run(green.id).new_run_id, TestStatus.testing)
 
-    assert (find_waiting(green), github.statuses) == (None, [])
+    assert posted(green) == []
 
 
-def test_a_retry_whose_build_ended_it_is_not_made_again_if_the_attempt_before_has_passed(
-        find_waiting, make_run, tests, github):
-    green = make_run(stages=())
-    finish(green.id, tests)
+def test_a_retry_whose_build_ended_it_is_not_made_again_if_the_attempt_before_has_passed(posted, green):
     retry = retry_run(green.id).new_run_id
     seed.add(TestProgress(retry, TestStatus.canceled, FAILED))
 
-    assert find_waiting(green) is None
-    assert [status['state'] for status in github.statuses] == ['success']
+    assert posted(green) == [('success', green.id)]
 
 
-def test_a_run_that_has_passed_is_not_run_again_whatever_becomes_of_its_status(
-        find_waiting, make_run, tests, github, caplog):
-    caplog.set_level(logging.INFO)
-    green, other = make_run(stages=()), make_run(stages=(), branch='by-hand')
-    finish(green.id, tests)
+def test_a_run_that_has_passed_is_not_run_again_whatever_becomes_of_its_status(posted, green, make_run, tests, caplog):
+    other = make_run(stages=(), branch='by-hand')
     finish(other.id, tests, failed=tests)
 
-    assert (find_waiting(green), github.statuses) == (None, [])
-    assert (f'All tests of run {green.id} passed. Its status is not posted: test {tests[0].id} failed in run '
+    assert posted(green) == []
+    assert (f'All tests of run {green.id} passed. Its status is not posted again: test {tests[0].id} failed in run '
             f'{other.id} of the same commit.') in caplog.text
+
+
+def test_a_retry_that_still_gets_a_failure_has_not_passed(succeed, incomplete):
+    newest = retry_run(incomplete).new_run_id
+    seed.add(TestProgress(newest, TestStatus.canceled, FAILED))
+
+    made, = succeed(incomplete)
+
+    assert made['source_run_id'] == newest
 
 
 # While GitHub is asked

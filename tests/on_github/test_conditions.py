@@ -9,14 +9,15 @@ from database import db
 from mod_ci.models import BlockedUsers
 from mod_test.models import Test, TestStatus, TestType
 from support.changes import add_retries
-from support.github import ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR, SEARCH_LIMIT, Build
+from support.github import ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR, SEARCH_LIMIT, Build, GitHubError
 from support.histories import end
 
 from mod_runs_api import Unprocessable, retry_run
 from mod_runs_api.github import CommentRefusal
 
-NO_BUILD = ('There is no build of commit 5f2a9c0e for linux: it failed, waits for an approval, or is gone. GitHub '
-            'keeps builds for 90 days, and the platform looks at the newest ones only.')
+NO_BUILD = ('There is no build of commit 5f2a9c0e for linux: it failed, waits for an approval, was not needed because '
+            'no code had changed, or is gone. GitHub keeps builds for 90 days, and the platform looks at the newest '
+            'ones only.')
 WANTED, OTHER = Build(COMMIT, 'linux'), Build(OLD_COMMIT, 'linux')
 #: The questions to GitHub.
 PULL_REQUEST, BUILDS = f'pull request {PR}', 'artifacts'
@@ -163,21 +164,17 @@ def test_a_github_without_an_answer_refuses_nothing_and_keeps_its_token(
     assert 'ghp_secret' not in caplog.text
 
 
-@pytest.mark.parametrize('token', ['', 'ghp_secret'])
-class Refused(Exception):
-    """GitHub's answer is an error, as PyGithub's exceptions say it."""
-
-    status = 403
-
-
-def test_a_question_that_github_answers_with_an_error_keeps_no_other_from_being_asked(github, linux):
+@pytest.mark.parametrize(('status', 'asked'), [
+    (403, [PULL_REQUEST, BUILDS]), (404, [PULL_REQUEST, BUILDS]), (429, [PULL_REQUEST]), (502, [PULL_REQUEST])])
+def test_an_error_about_one_question_keeps_no_other_from_being_asked_and_silence_does(github, linux, status, asked):
     github.builds.clear()
-    github.faults = {PULL_REQUEST: Refused()}
+    github.faults = {PULL_REQUEST: GitHubError(status)}
 
-    assert refusal(linux) == NO_BUILD
-    assert github.asked == [PULL_REQUEST, BUILDS]
+    assert refusal(linux) == (NO_BUILD if BUILDS in asked else None)
+    assert github.asked == asked
 
 
+@pytest.mark.parametrize('token', ['', 'ghp_secret'])
 def test_a_platform_without_github_or_pygithub_asks_nothing_and_logs_nothing(
         github, linux, app, caplog, monkeypatch, token):
     app.config['GITHUB_TOKEN'] = token

@@ -5,7 +5,7 @@ import seed
 from database import db
 from mod_test.models import TestPlatform, TestProgress, TestStatus
 from support.github import COMMIT, PR
-from support.histories import end, finish
+from support.histories import end, end_only, finish, report
 from support.messages import TIME_LIMIT
 
 from mod_runs_api import retry_run
@@ -104,14 +104,14 @@ def test_an_older_attempt_that_ended_later_and_failed_is_the_one_that_counts(com
     finish(retry, tests, failed=tests[:1])
 
     assert comment('/retry linux failed').retries[0].run_id == retry
-    assert github.statuses == [RED]
+    assert [status['state'] for status in github.statuses] == ['failure', 'pending', 'pending']
 
 
 def test_no_status_is_posted_while_an_attempt_is_queued(comment, github, green):
     retry_run(green.id)
 
     assert comment('/retry linux failed').reply.endswith('an attempt of the same run, is still queued.`')
-    assert github.statuses == [RED]
+    assert [status['state'] for status in github.statuses] == ['failure', 'pending']
 
 
 def test_another_run_of_the_commit_stands_against_it_and_the_reply_names_it(comment, github, green, make_run, tests):
@@ -134,10 +134,30 @@ def test_a_newer_run_of_the_commit_in_which_nothing_failed_does_not_stand_agains
     assert github.statuses == [RED, posted]
 
 
+def test_a_retry_into_which_a_failure_is_still_to_be_carried_over_has_not_passed(comment, github, incomplete, command):
+    statuses = [*github.statuses]
+
+    assert comment('/retry linux failed').reply == (
+        f'{NOTHING.format(incomplete)} Its status is not posted again: results are still to be carried over into it.`')
+    assert github.statuses == statuses
+
+    assert command('carry-over', incomplete).exit_code == 0
+    assert comment('/retry linux failed').retries[0].run_id == incomplete
+
+
+def test_a_green_result_that_is_still_to_be_carried_over_keeps_no_status_red(comment, github, make_run, tests):
+    first = make_run().id
+    retry_id = retry_run(first, failed_only=True).new_run_id
+    report(retry_id, tests[1:])
+    end_only(retry_id)
+
+    assert comment('/retry linux failed').reply == POSTED.format(retry_id)
+
+
 def test_the_reply_says_that_github_did_not_take_the_status(comment, github, green, caplog):
     github.faults = {'status': ConnectionError('ghp_secret')}
 
     assert comment('/retry linux failed').reply == (
         f'{NOTHING.format(green.id)} GitHub did not take its status. Write this command again later.`')
-    assert f'the status of run {green.id} is not posted again: ConnectionError: ***' in caplog.messages
+    assert f'GitHub did not take the status of run {green.id}: ConnectionError: ***' in caplog.messages
     assert 'ghp_secret' not in caplog.text

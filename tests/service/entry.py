@@ -20,7 +20,7 @@ from support.github import GitHub
 
 from mod_runs_api import retry_run
 from mod_runs_api.extension import extension_state
-from mod_runs_api.service.sweep import plan_sweep, take_steps
+from mod_runs_api.service.sweep import Sweep
 
 from .services import wait_for
 
@@ -135,8 +135,8 @@ def sweep():
     with GitHub().standing_in() as github:
         for commit in g.db.scalars(select(Test.commit).order_by(Test.id.desc())):
             github.build(commit)
-        state = extension_state()
-        return [[step.run_id, step.kind, step.new_run_id] for step in take_steps(state, plan_sweep(state))]
+        swept = Sweep(extension_state())
+        return [[step.run_id, step.kind, step.new_run_id] for step in swept.take(swept.plan())]
 
 
 logging.basicConfig(level=logging.INFO, format='%(process)d %(name)s %(levelname)s %(message)s')

@@ -36,6 +36,7 @@ class EntryPoints:
 
     def __init__(self, database_uri, tests, runs, retries):
         self.sessions = scoped_session(sessionmaker())
+        self.others_of_commit = runs
         self._stack = ExitStack()
         self.github = self._stack.enter_context(GITHUB.standing_in())
         self.github.open_pull(PR, COMMIT, AUTHOR)
@@ -160,12 +161,14 @@ class EntryPoints:
         return result.stdout
 
     def sweep(self):
-        """Sweep after a machine was lost, and another run has run out of time."""
+        """Sweep after a machine was lost, and another run of a commit with others has run out of time."""
         ago = timedelta(hours=20)
         with self.app.app_context():
             lost = seed.run(stages=seed.STARTED, ago=ago)
             seed.machine(lost.id, ago=ago)
             stopped = seed.run(branch=secrets.token_hex(4), stages=seed.CANCELED, message=TIME_LIMIT, ago=ago)
+            for _ in range(self.others_of_commit):
+                seed.run(branch=secrets.token_hex(4), commit=stopped.commit, stages=seed.COMPLETED)
             self.github.build(stopped.commit)
             db.session.commit()
             run_ids = [str(lost.id), str(stopped.id)]

@@ -1,0 +1,195 @@
+"""
+The plan of a sweep by the tables: what is due, and why a run waits (docs/operations.rst, "The sweep").
+
+The tables are read once, in bulk, and the domain decides.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from .. import clock
+from ..database.carry_over import find_incomplete_retries
+from ..database.catalogue import read_catalogue
+from ..database.outcomes import read_expected_today, read_full_sets, read_tests
+from ..database.progress import read_progress
+from ..database.retry import read_automatic_sources
+from ..database.runs import find_newest_runs, read_runs
+from ..database.sweep import (count_in_flight, find_newly_expected, read_last_completed, read_machines,
+                              read_under_maintenance, walk_backwards)
+from ..domain import sweep
+from ..domain.catalogue import Catalogue
+from ..domain.progress import COMPLETED, ENDED_STAGES, LOST_MACHINE, Progress, ProgressRow
+from ..domain.run import Run
+from ..domain.sentences import counted
+from ..domain.sweep import Candidate, Capacity, Failure, Step
+from ..errors import RunChanged
+from ..settings import Settings
+from .attempts import read_attempts
+from .carry_over import plan_carry_over
+from .commit_status import read_standing_against
+
+#: How many of the newest automatic attempts of a platform are read. It is more if more may be in flight.
+AUTOMATIC_ATTEMPTS_READ = 50
+#: How many of the newest completed runs of a platform are read.
+COMPLETED_RUNS_READ = 20
+
+
+def plan_by_tables(connection: Connection, settings: Settings,
+                   now: datetime) -> tuple[list[Step], dict[str, Capacity]]:
+    """Return the steps that the tables allow, and the room for automatic attempts on each platform."""
+    period = settings.max_silence + sweep.ENDED_FOR
+    looked_back = sweep.HEALED_FOR if settings.automatic_retries else sweep.WATCHED_FOR
+    rows = _read_recent_rows(connection, now, max(looked_back, period))
+    steps = _plan_carrying_over(connection, _find_completed(rows, now, sweep.WATCHED_FOR))
+    if not settings.automatic_retries:
+        return steps, {}
+    # A run gets one step: those into which results are carried over are left out.
+    left_out = {step.run_id for step in steps}
+    last_rows = _find_last_rows(rows, left_out, now, period)
+    steps += _plan_ends(connection, last_rows, now, settings.max_silence)
+    ended = {row.run_id for row in last_rows if row.stage in ENDED_STAGES}
+    newly_expected = find_newly_expected(connection, _find_completed(rows, now, sweep.HEALED_FOR) - left_out)
+    catalogue = read_catalogue(connection)
+    failures = _find_failures(connection, sorted(ended | newly_expected), catalogue, now)
+    candidates = _find_candidates(connection, failures, catalogue)
+    capacities = _read_capacities(connection, settings, now, {candidate.run.platform for candidate in candidates})
+    due: list[Candidate] = []
+    retries: list[Step] = []
+    for candidate in candidates:
+        reason = candidate.find_reason_to_wait(settings.automatic_retries, now)
+        if reason is None:
+            capacity = capacities[candidate.run.platform]
+            reason = capacity.find_reason_to_wait(settings.automatic_retries_at_once)
+        if reason is None:
+            due.append(candidate)
+        else:
+            retries.append(Step(candidate.run.id, 'waiting', reason))
+    retries += _plan_retries(connection, settings, due, catalogue)
+    # Infrastructure failures come first, because they are retried for one day only.
+    steps += sorted(retries, key=lambda step: (failures[step.run_id].cause is None, step.run_id))
+    return steps, capacities
+
+
+def _plan_retries(connection: Connection, settings: Settings, candidates: Collection[Candidate],
+                  catalogue: Catalogue) -> list[Step]:
+    """Return the steps that retry candidates without a reason to wait, or the reasons that the tests give."""
+    full_sets = read_full_sets(connection, {candidate.run.full_set_id for candidate in candidates}, catalogue)
+    planned = (candidate.plan_retry(settings.retry_rules, full_sets[candidate.run.full_set_id], catalogue.active)
+               for candidate in candidates)
+    steps = [step for step in planned if step is not None]
+    standing_against = read_standing_against(
+        connection, {step.run_id: step.retry.regression_test_ids for step in steps if step.retry}, catalogue)
+    return [Step(step.run_id, 'waiting', standing_against[step.run_id].sentence)
+            if step.run_id in standing_against else step for step in steps]
+
+
+def _read_recent_rows(connection: Connection, now: datetime, period: timedelta) -> list[ProgressRow]:
+    """Return all progress rows of a period and some older ones, the newest first."""
+    recent: list[ProgressRow] = []
+    for rows in walk_backwards(connection):
+        recent += rows
+        if all(clock.age(row.timestamp, now) > period for row in rows):
+            break
+    return recent
+
+
+def _find_completed(rows: Iterable[ProgressRow], now: datetime, period: timedelta) -> set[int]:
+    """Return the runs that have completed within a period."""
+    return {row.run_id for row in rows if row.stage == COMPLETED and clock.age(row.timestamp, now) <= period}
+
+
+def _plan_carrying_over(connection: Connection, run_ids: Collection[int]) -> list[Step]:
+    # There is no plan while the attempt that has the results has not ended.
+    runs = read_runs(connection, find_incomplete_retries(connection, run_ids))
+    plans = {run_id: plan_carry_over(connection, read_attempts(connection, run), run_id)
+             for run_id, run in runs.items()}
+    return [Step(run_id, 'carried over', counted(len(plan.origins), 'result'))
+            for run_id, plan in plans.items() if plan is not None]
+
+
+def _find_last_rows(rows: Iterable[ProgressRow], left_out: Collection[int], now: datetime,
+                    period: timedelta) -> list[ProgressRow]:
+    """Return the last progress row of each run that has one within a period, in the order of the runs."""
+    last_rows: dict[int, ProgressRow] = {}
+    for row in rows:
+        last_rows.setdefault(row.run_id, row)
+    return sorted((row for row in last_rows.values()
+                   if row.run_id not in left_out and clock.age(row.timestamp, now) <= period),
+                  key=lambda row: row.run_id)
+
+
+def _plan_ends(connection: Connection, last_rows: Iterable[ProgressRow], now: datetime,
+               max_silence: timedelta) -> list[Step]:
+    """Return the steps that end the runs without an end whose machine was lost recently."""
+    signs_of_life: dict[int, list[datetime | str]] = defaultdict(list)
+    last_progress_ids: dict[int, int | None] = {}
+    for run_id, last_progress_id, started in read_machines(connection):
+        last_progress_ids[run_id] = last_progress_id
+        signs_of_life[run_id].append(started)
+    for row in last_rows:
+        if row.stage not in ENDED_STAGES:
+            last_progress_ids[row.run_id] = row.id
+            signs_of_life[row.run_id].append(row.timestamp)
+    lost = [run_id for run_id, signs in signs_of_life.items() if sweep.must_be_ended(signs, now, max_silence)]
+    return [Step(run_id, 'ended', LOST_MACHINE, last_progress_id=last_progress_ids[run_id])
+            for run_id, progress in sorted(read_progress(connection, lost).items()) if not progress.completed]
+
+
+def _find_failures(connection: Connection, run_ids: Sequence[int], catalogue: Catalogue,
+                   now: datetime) -> dict[int, Failure]:
+    """Return those of the runs that failed recently for a reason other than their code, by run id."""
+    progress, tests = read_progress(connection, run_ids), read_tests(connection, run_ids, catalogue)
+    expected_today = read_expected_today(connection, run_ids, catalogue)
+    failures = ((run_id, sweep.find_failure(progress[run_id], tests[run_id], expected_today[run_id], now))
+                for run_id in run_ids)
+    return {run_id: failure for run_id, failure in failures if failure is not None}
+
+
+def _find_candidates(connection: Connection, failures: Mapping[int, Failure], catalogue: Catalogue) -> list[Candidate]:
+    """Return the candidates among runs that failed: all but those that wait for nothing."""
+    runs = read_runs(connection, failures.keys())
+    newest = find_newest_runs(connection, failures.keys())
+    sources = read_automatic_sources(connection, {run.root_id for run in runs.values()})
+    failed = [run for run_id, run in runs.items()
+              if sweep.may_be_retried(run, newest.get(run_id), sources[run.root_id])]
+    # From the second automatic retry on, a run needs evidence that its platform works again.
+    completions = _find_newest_completions(
+        connection, {run.platform for run in failed if sources[run.root_id]},
+        [failures[run.id].progress for run in failed if sources[run.root_id]], catalogue)
+    return [Candidate(run, failures[run.id], newest.get(run.id), sources[run.root_id], completions.get(run.platform, 0))
+            for run in failed]
+
+
+def _find_newest_completions(connection: Connection, platforms: Collection[str], failed: Iterable[Progress],
+                             catalogue: Catalogue) -> dict[str, int]:
+    """Return the newest row, after the first end of these runs, that completed a run with all its results, or 0."""
+    first_end_id = min((progress.end.id for progress in failed if progress.end is not None), default=0)
+    completions = {}
+    for platform in platforms:
+        run_ids = read_last_completed(connection, platform, first_end_id, COMPLETED_RUNS_READ)
+        progress, tests = read_progress(connection, run_ids), read_tests(connection, run_ids, catalogue)
+        completions[platform] = sweep.find_newest_completion(progress.values(), tests)
+    return completions
+
+
+def _read_capacities(connection: Connection, settings: Settings, now: datetime,
+                     platforms: Collection[str]) -> dict[str, Capacity]:
+    """Return the room for automatic attempts on each platform."""
+    under_maintenance = read_under_maintenance(connection) if platforms else set()
+    count = max(AUTOMATIC_ATTEMPTS_READ, settings.automatic_retries_at_once)
+    return {platform: Capacity(platform, platform in under_maintenance,
+                               count_in_flight(connection, platform, now - sweep.IN_FLIGHT_FOR, count))
+            for platform in platforms}
+
+
+def require_due(settings: Settings, connection: Connection, run: Run) -> None:
+    """Raise :exc:`RunChanged` if the tables would plan no retry of a run now: GitHub was asked in between."""
+    now, catalogue = clock.now(), read_catalogue(connection)
+    failures = _find_failures(connection, [run.id], catalogue, now)
+    candidates = [candidate for candidate in _find_candidates(connection, failures, catalogue)
+                  if candidate.find_reason_to_wait(settings.automatic_retries, now) is None]
+    if not any(step.retry for step in _plan_retries(connection, settings, candidates, catalogue)):
+        raise RunChanged(f'Run {run.id} is not as it was when its retry was planned.', run_id=run.id)

@@ -1,0 +1,120 @@
+"""A retry says at once, as the status of its commit, that it waits (docs/github.rst, "The status of a retry")."""
+
+import logging
+from datetime import timedelta
+
+import pytest
+import seed
+from database import db
+from mod_test.models import TestStatus
+from support.github import COMMIT, SETTINGS, GitHubError
+from support.messages import NOT_VISIBLE
+from support.statements import record_statements
+
+from mod_runs_api import retry_run
+from mod_runs_api.github import retry_after_build
+
+#: Every way to retry a run. The argument that it gets has the fixtures of the test.
+FACES = {
+    'API': lambda test, run: test.getfixturevalue('retry')(run),
+    'page': lambda test, run: test.getfixturevalue('visitor').press(run.id),
+    'comment': lambda test, run: test.getfixturevalue('comment')('/retry linux'),
+    'in process': lambda test, run: retry_run(run.id),
+    'command line': lambda test, run: test.getfixturevalue('command')('retry', run.id),
+    'build': lambda test, run: retry_after_build(run.id),
+    'sweep': lambda test, run: test.getfixturevalue('command')('sweep')}
+
+
+@pytest.fixture
+def app_settings(settings):
+    """The settings of a platform that allows a run one automatic retry, and that knows its address."""
+    return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1, 'SERVER_NAME': 'localhost', **settings}
+
+
+@pytest.fixture
+def run(make_run, github):
+    """A run that may be retried in every way: its build was not visible an hour ago."""
+    run = make_run(stages=())
+    seed.progress(run, TestStatus.canceled, message=NOT_VISIBLE, ago=timedelta(hours=1))
+    db.session.commit()
+    return run
+
+
+@pytest.mark.parametrize('face', FACES)
+def test_the_commit_of_a_retry_is_pending_at_once_whoever_requested_it(github, run, rows, request, face):
+    FACES[face](request, run)
+
+    new_run_id = rows.one('run_retry')['run_id']
+    assert github.statuses == [{
+        'commit': COMMIT, 'context': 'CI - linux', 'state': 'pending', 'description': 'Tests queued',
+        'target_url': f'http://localhost/test/{new_run_id}'}]
+
+
+def test_who_follows_the_link_finds_the_run(github, run, rows, retry, monkeypatch):
+    found = []
+    post = github._post_status
+
+    def look(*status):
+        found.append(rows.one('run_retry')['source_run_id'])
+        post(*status)
+
+    monkeypatch.setattr(github, '_post_status', look)
+
+    retry(run)
+    assert found == [run.id]
+
+
+def test_a_replay_a_refusal_a_preview_and_a_dry_run_post_nothing(github, run, retry, preview, command):
+    retry(run, key='k')
+    del github.statuses[:]
+
+    assert retry(run, key='k').headers['Idempotent-Replayed'] == 'true'
+    assert retry(run, {'reason': 'x'}, key='k').status_code == 422
+    assert preview(run).status_code == 200
+    for arguments in (('retry', run.id, '--dry-run'), ('sweep', '--dry-run')):
+        assert command(*arguments).exit_code == 0
+    assert github.statuses == []
+
+
+@pytest.mark.parametrize(('fault', 'logged'), [
+    (TimeoutError('ghp_secret'), 'TimeoutError: ***'), (GitHubError(422), 'support.github.GitHubError: 422')])
+@pytest.mark.parametrize('face', FACES)
+def test_a_github_that_does_not_take_it_changes_neither_the_retry_nor_the_answer(
+        github, run, rows, request, caplog, face, fault, logged):
+    caplog.set_level(logging.INFO)
+    github.faults = {'status': fault}
+
+    FACES[face](request, run)
+
+    new_run_id = rows.one('run_retry')['run_id']
+    retried, not_taken = caplog.messages
+    assert retried.startswith(f'run {run.id} is retried as run {new_run_id} with 2 tests')
+    assert not_taken == f'GitHub did not take the status of run {new_run_id}: {logged}'
+
+
+def test_the_answer_of_the_api_is_the_same_without_github(github, run, retry):
+    with_status = retry(run)
+    github.faults = {'status': TimeoutError()}
+    without = retry(run)
+
+    assert without.status_code == with_status.status_code == 202
+    assert without.json.keys() == with_status.json.keys()
+
+
+@pytest.mark.parametrize('settings', [{'GITHUB_TOKEN': ''}, {'GITHUB_OWNER': ''}])
+def test_a_platform_without_github_logs_the_retry_alone(github, run, retry, caplog):
+    caplog.set_level(logging.INFO)
+
+    assert retry(run).status_code == 202
+    assert len(caplog.messages) == 1 and github.statuses == []
+
+
+def test_it_costs_no_statement(app, engine, github, run, retry):
+    counts = []
+    for token in ('', 'ghp_secret'):
+        app.config['GITHUB_TOKEN'] = token
+        with record_statements(engine) as sent:
+            retry(run)
+        counts.append(len(sent))
+
+    assert counts[0] == counts[1] and len(github.statuses) == 1
