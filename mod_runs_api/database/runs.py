@@ -84,9 +84,9 @@ def find_others_of_commit(connection: Connection, run_ids: Collection[int]) -> d
         .join(other, _has_same_commit(other, Test))
         .outerjoin(retry_of_other, retry_of_other.c.run_id == other.id)
         # A pull request that was opened again replaces its older runs. A run by hand on master cannot be told from
-        # one of a push.
+        # one of a push, and one by hand of the pull request may have some of the tests only.
         .where(Test.id.in_(run_ids), root_id_of_other != root_id,
-               or_(Test.pr_nr == 0, ~_is_of_the_same(other, Test))))
+               or_(Test.pr_nr == 0, ~_is(Test.branch, PULL_REQUEST_BRANCH), ~_is_of_the_same(other, Test))))
     others: dict[int, set[int]] = {run_id: set() for run_id in run_ids}
     for run_id, other_root_id in rows:
         others[run_id].add(other_root_id)
