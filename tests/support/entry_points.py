@@ -169,7 +169,7 @@ class EntryPoints:
             seed.machine(lost.id, ago=ago)
             stopped = seed.run(branch=secrets.token_hex(4), stages=seed.CANCELED, message=TIME_LIMIT, ago=ago)
             for _ in range(self.others_of_commit):
-                seed.run(branch=secrets.token_hex(4), commit=stopped.commit, stages=seed.COMPLETED)
+                seed.run(branch=secrets.token_hex(4), commit=stopped.commit, stages=seed.COMPLETED, ago=10 * ago)
             self.github.build(stopped.commit)
             db.session.commit()
             run_ids = [str(lost.id), str(stopped.id)]
