@@ -42,6 +42,35 @@ def test_pages_and_api_of_the_platform_are_with_the_mount_what_they_are_without(
     assert with_mount == without
 
 
+def import_alone(platform, module):
+    """Import a module first in a process of its own, and return the last line of what Python says."""
+    done = platform.run('-c', f'import {module}', database='sqlite://')
+    return done.stderr.strip().rpartition('\n')[2] if done.returncode else None
+
+
+@pytest.mark.parametrize('imports_at_the_top', [False, True])
+def test_no_import_runs_in_a_circle_whichever_module_comes_first(telling, imports_at_the_top):
+    platform = telling
+    if imports_at_the_top:
+        platform = copy(telling, 'imports-at-the-top', mounted=False)
+        controllers = platform.path / 'mod_ci' / 'controllers.py'
+        controllers.write_text(controllers.read_text().replace(
+            '\nfrom lxml import etree\n', '\nfrom lxml import etree\nfrom mod_runs_api import retry_run\n'
+            'from mod_runs_api.github import retry_after_build, retry_from_comment\n', 1))
+    modules = ['run', 'mod_runs_api', 'mod_api', 'mod_api.routes.runs', 'mod_api.models.api_token', *(
+        f'{path.parent.name}.controllers' for path in platform.path.glob('mod_*/controllers.py'))]
+
+    assert len(modules) > 10
+    assert {module: import_alone(platform, module) for module in modules} == dict.fromkeys(modules)
+
+
+def test_a_platform_without_a_model_is_refused_by_an_error_that_names_it(unmounted):
+    older = copy(unmounted, 'older', mounted=True)
+    (older.path / 'mod_customized' / 'models.py').write_text('class CustomizedTest:\n    pass\n')
+
+    assert "cannot import name 'TestFork' from 'mod_customized.models'" in (import_alone(older, 'mod_runs_api') or '')
+
+
 @pytest.mark.parametrize(('added', 'error'), [
     ('', ''), ('RUNS_API_AUTHOR_RETRY = 2', 'There is no setting RUNS_API_AUTHOR_RETRY.'),
     ("RUNS_API_BEFORE_RETRY = 'mod_runs_api.github.build_artifact_exists'",
