@@ -269,6 +269,21 @@ def test_after_the_folder_was_copied_the_mount_is_taken_back_in_the_order_of_the
     assert differences(platform, never_mounted) == ''
 
 
+def test_after_an_upgrade_the_commands_of_the_page_take_the_mount_back(with_all, never_mounted):
+    platform = copy(with_all, 'upgraded', mounted=False)
+    mounting = platform.git('rev-list', f'HEAD~{len(PATCHES) - len(ALONE)}..HEAD').split()
+    requirements = platform.path / 'requirements.txt'
+    requirements.write_text(requirements.read_text().replace('HASH-OF-THE-COMMIT', '1' * 40))
+    platform.git('commit', '--quiet', '--all', '--message', 'Upgrade the package')
+
+    with pytest.raises(subprocess.CalledProcessError):
+        platform.git('revert', '--no-edit', *mounting)
+    type_in(platform, *(typed for typed in commands('docs/adopt.rst', 'Take the mount back')
+                        if typed.startswith(('git', 'sed'))))
+
+    assert differences(platform, never_mounted) == ''
+
+
 # The migration
 
 @pytest.fixture
