@@ -12,7 +12,7 @@ from mod_runs_api.api.routes import ROUTES
 from mod_runs_api.domain.verdict import VERDICTS
 from mod_runs_api.service.validation import RetryRequestSchema
 
-PATCH = ROOT / 'docs/patches/0005-openapi.patch'
+PATCH = ROOT / 'docs/patches/0009-openapi.patch'
 #: What is said to people only.
 PROSE = ('description', 'example', 'additionalProperties')
 
@@ -21,7 +21,7 @@ PROSE = ('description', 'example', 'additionalProperties')
 def described():
     """The paths and the schemas that the patch adds to the document."""
     (diff,) = re.findall(r'(?ms)^\+\+\+ b/openapi-ci-api\.yaml\n(.*?)^diff ', PATCH.read_text())
-    paths, _, components = (re.sub(r'(?m)^\+|^ .*\n', '', hunk) for hunk in re.split(r'(?m)^@@.*\n', diff)[1:])
+    paths, components = (re.sub(r'(?m)^\+|^ .*\n', '', hunk) for hunk in re.split(r'(?m)^@@.*\n', diff)[1:])
     return {'paths': yaml.safe_load(paths), 'schemas': yaml.safe_load(components)}
 
 

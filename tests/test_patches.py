@@ -21,9 +21,9 @@ OF_THE_PLATFORM = [mail for mail in MAILS if mail.parent.name == 'patches']
 
 
 def changed_files(mail):
-    """Return the paths of the files that a patch adds or changes."""
+    """Return the files that a patch adds or changes by their paths, each with the number of lines that it adds."""
     listed = subprocess.run(['git', 'apply', '--numstat', mail], check=True, capture_output=True, text=True)
-    return {line.split('\t')[2] for line in listed.stdout.splitlines()}
+    return {path: int(lines) for lines, _, path in (line.split('\t') for line in listed.stdout.splitlines())}
 
 
 def added(pattern):
@@ -52,11 +52,22 @@ def test_a_patch_is_a_whole_mail_with_a_subject_of_its_projects_kind(tmp_path, m
 
 
 @pytest.mark.parametrize('folder', KINDS)
-def test_the_mails_are_at_most_ten_and_are_numbered_in_their_order(folder):
+def test_the_mails_are_numbered_in_their_order(folder):
     names = [mail.name[:5] for mail in MAILS if mail.parent.name == folder]
 
-    assert 1 <= len(names) <= 10
-    assert names == [f'{number:04}-' for number in range(1, len(names) + 1)]
+    assert names and names == [f'{number:04}-' for number in range(1, len(names) + 1)]
+
+
+def test_the_page_says_how_many_lines_each_mail_adds():
+    page = (ROOT / 'docs/adopt.rst').read_text()
+    listed = re.findall(r'(?m)^(\d+)\. ``([\w-]+)`` +(\d+) +(\d+)\b', page)
+
+    assert len(listed) == len(OF_THE_PLATFORM)
+    for (number, name, code, tests), mail in zip(listed, OF_THE_PLATFORM, strict=True):
+        files = changed_files(mail)
+        of_tests = sum(lines for path, lines in files.items() if path.startswith('tests/'))
+        assert f'{int(number):04}-{name}' == mail.stem
+        assert (int(code), int(tests)) == (sum(files.values()) - of_tests, of_tests), name
 
 
 @pytest.mark.usefixtures('app')

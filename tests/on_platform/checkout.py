@@ -36,7 +36,10 @@ GITHUB_TOKEN = GITHUB_CI_KEY = HMAC_KEY = {KEY!r}
 """
 
 #: The patches that the docs offer for the platform, by what follows the number in their names, in their order.
-PATCHES = {path.stem.partition('-')[2]: path for path in sorted(ROOT.glob('docs/patches/0*.patch'))}
+PATCHES = {path.stem.partition('-')[2]: path for path in sorted(ROOT.glob('docs/patches/*.patch'))}
+
+#: Those that the stories are told without.
+EDITS_OF_THE_DATABASE = ('pool-pre-ping', 'create-all-once')
 
 #: What a working copy may hold that no test is about.
 LEFT_OUT = shutil.ignore_patterns('.git', '.venv', 'venv', '__pycache__', '*.log', 'temp')
@@ -126,7 +129,7 @@ def copy_as_documented(platform):
     """Copy a prepared platform, with all that the docs offer but the edits of ``database.py``."""
     numbers = 'RUNS_API_AUTOMATIC_RETRIES = 1\nRUNS_API_AUTHOR_RETRIES = 2\n'
     made = copy(platform, 'documented', mounted=False, config=numbers)
-    made.apply('restart-by-post', 'mount', 'openapi', 'pages', 'webhook', 'report', 'builds', 'after-build')
+    made.apply(*(name for name in PATCHES if name not in EDITS_OF_THE_DATABASE))
     # What the platform hands to its machines with Windows.
     (made.path / 'install' / 'ci-vm' / 'ci-windows' / 'rclone.conf').touch()
     return made

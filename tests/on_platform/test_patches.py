@@ -21,8 +21,11 @@ from .documented import command, commands
 from .protocol import running
 from .rows import PlatformRows, seed_platform
 
+#: By their names the others that they need.
+NEEDS = {'held-builds': ['builds'], 'openapi': ['mount'], 'pages': ['mount'], 'webhook': ['mount'], 'report': ['mount'],
+         'after-build': ['builds', 'mount']}
 #: Those that need nothing of ours, and those with templates, which are in place before the package is mounted.
-ALONE, TEMPLATES = ['pool-pre-ping', 'create-all-once', 'restart-by-post', 'builds'], ['pages', 'report']
+ALONE, TEMPLATES = [name for name in PATCHES if 'mount' not in [name, *NEEDS.get(name, [])]], ['pages', 'report']
 #: The migration of the patch that mounts, and the one that it follows.
 REVISION, HEAD = 'f6b0c9d8e7a1', 'd4f8e2a1b3c7'
 TABLES = {'run_retry', 'run_carried_over'}
@@ -36,10 +39,11 @@ def with_all(unmounted):
     return platform
 
 
-def with_one(name, unmounted, folder):
-    """Return a copy of the platform with one patch, and no package in its path."""
-    platform = replace(copy(unmounted, f'alone-{name}', mounted=False), packages=folder)
-    platform.apply(name)
+@pytest.fixture(scope='module')
+def never_mounted(unmounted):
+    """A copy of the platform to which git has applied the mails that do not need the package."""
+    platform = copy(unmounted, 'never-mounted', mounted=False)
+    platform.git('am', '--quiet', '--keep-non-patch', *(str(PATCHES[name]) for name in ALONE))
     return platform
 
 
@@ -113,12 +117,14 @@ def test_the_platforms_tests_and_the_new_ones_pass_as_they_do_without_the_patche
 @pytest.mark.parametrize('name', PATCHES)
 def test_the_tests_of_a_patch_fail_without_it(with_all, name):
     platform = copy(with_all, f'without-{name}', mounted=False)
-    platform.git('apply', '--reverse', '--exclude=tests/*', str(PATCHES[name]))
+    for other in reversed(PATCHES):
+        if name in [other, *NEEDS.get(other, [])]:
+            platform.git('apply', '--reverse', '--exclude=tests/*', str(PATCHES[other]))
 
     assert finish(start(platform, *own_tests(name)), seconds=300)[1]
 
 
-@pytest.mark.parametrize('module', [module for name in PATCHES for module in own_tests(name)])
+@pytest.mark.parametrize('module', sorted({module for name in PATCHES for module in own_tests(name)}))
 def test_a_new_test_module_and_one_of_the_platforms_pass_in_any_order(with_all, module):
     modules = [module, 'tests.test_home.test_controllers']
     processes = [start(copy(with_all, f'{order}-{module}', mounted=False), *ordered)
@@ -138,7 +144,9 @@ def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(
     run_id = rows.run([test_id])
     rows.result(run_id, test_id, got='different')
     seen = []
-    for platform in (unmounted, with_one(name, unmounted, tmp_path)):
+    with_one = replace(copy(unmounted, f'before-{name}', mounted=False), packages=tmp_path)
+    with_one.apply(name)
+    for platform in (unmounted, with_one):
         with running(platform, rows.address, tmp_path) as process:
             seen.append([process.call('report', run_id=run_id), *(
                 process.call('ask', method='GET', path=path, user_id=user_id)['body']
@@ -148,18 +156,15 @@ def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(
     assert seen[0] == seen[1]
 
 
-@pytest.mark.parametrize('name', ALONE)
-def test_a_patch_that_needs_nothing_of_ours_is_good_alone(unmounted, tmp_path, name):
-    platform = with_one(name, unmounted, tmp_path)
+@pytest.mark.parametrize('name', PATCHES)
+def test_a_patch_is_good_with_those_alone_that_it_needs(unmounted, tmp_path, name):
+    platform = copy(unmounted, f'alone-{name}', mounted=False)
+    platform.git('am', '--quiet', '--keep-non-patch',
+                 *(str(PATCHES[needed]) for needed in [*NEEDS.get(name, []), name]))
+    if name in ALONE:
+        platform = replace(platform, packages=tmp_path)
 
     assert finish(start(platform, *own_tests(name)), seconds=300)[1] == set()
-
-
-@pytest.mark.parametrize('left_out', [['restart-by-post', 'builds'], ['openapi', 'pages', 'webhook']])
-def test_those_that_come_after_the_mount_need_no_other(unmounted, left_out):
-    platform = copy(unmounted, '-'.join(['not', *left_out]), mounted=False)
-    platform.git('am', '--quiet', '--keep-non-patch',
-                 *(str(path) for name, path in PATCHES.items() if name not in left_out))
 
 
 #: The checks of the platform's own workflow.
@@ -226,15 +231,25 @@ def copy_the_folder(platform):
     clone = platform.path.with_name('mod_runs_api')
     shutil.copytree(platform.packages / 'mod_runs_api', clone / 'mod_runs_api')
     shutil.copy(ROOT / 'LICENSE', clone)
+    type_in(platform, *commands('docs/adopt.rst', 'Copy the folder instead'))
+
+
+def type_in(platform, *typed):
+    """Run commands of a page in a copy of the platform."""
     people = {f'GIT_{person}_{what}': 'tests' for person in ('AUTHOR', 'COMMITTER') for what in ('NAME', 'EMAIL')}
-    for typed in commands('docs/adopt.rst', 'Copy the folder instead'):
-        subprocess.run(['bash', '-c', typed], cwd=platform.path, env={**platform.environment(''), **people}, check=True,
-                       capture_output=True, timeout=60)
+    for line in typed:
+        subprocess.run(['bash', '-c', line], cwd=platform.path, env={**platform.environment(''), **people},
+                       check=True, capture_output=True, timeout=60)
 
 
-def test_after_the_folder_was_copied_the_mount_is_taken_back_in_the_order_of_the_page(unmounted):
-    platform, expected = (copy(unmounted, name, mounted=False) for name in ('taken-back', 'never-mounted'))
-    expected.git('am', '--quiet', '--keep-non-patch', *(str(PATCHES[name]) for name in PATCHES if name in ALONE))
+def differences(platform, other):
+    """Return in which files the newest commits of two copies differ."""
+    other.git('fetch', '--quiet', str(platform.path), 'HEAD')
+    return other.git('diff', '--stat', 'HEAD', 'FETCH_HEAD')
+
+
+def test_after_the_folder_was_copied_the_mount_is_taken_back_in_the_order_of_the_page(unmounted, never_mounted):
+    platform = copy(unmounted, 'taken-back', mounted=False)
     reverted_first, reverted = [], []
     for name, path in PATCHES.items():
         platform.git('am', '--quiet', '--keep-non-patch', str(path))
@@ -251,8 +266,22 @@ def test_after_the_folder_was_copied_the_mount_is_taken_back_in_the_order_of_the
     platform.git('revert', '--no-edit', *reversed(reverted_first))
     platform.git('revert', '--no-edit', *reversed(reverted))
 
-    expected.git('fetch', '--quiet', str(platform.path), 'HEAD')
-    assert expected.git('diff', '--stat', 'HEAD', 'FETCH_HEAD') == ''
+    assert differences(platform, never_mounted) == ''
+
+
+def test_after_an_upgrade_the_commands_of_the_page_take_the_mount_back(with_all, never_mounted):
+    platform = copy(with_all, 'upgraded', mounted=False)
+    mounting = platform.git('rev-list', f'HEAD~{len(PATCHES) - len(ALONE)}..HEAD').split()
+    requirements = platform.path / 'requirements.txt'
+    requirements.write_text(requirements.read_text().replace('HASH-OF-THE-COMMIT', '1' * 40))
+    platform.git('commit', '--quiet', '--all', '--message', 'Upgrade the package')
+
+    with pytest.raises(subprocess.CalledProcessError):
+        platform.git('revert', '--no-edit', *mounting)
+    type_in(platform, *(typed for typed in commands('docs/adopt.rst', 'Take the mount back')
+                        if typed.startswith(('git', 'sed'))))
+
+    assert differences(platform, never_mounted) == ''
 
 
 # The migration

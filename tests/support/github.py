@@ -5,7 +5,6 @@ The real platform and the miniature are tested before the same one. In the minia
 for the platform's functions, which are not there: see :meth:`GitHub.standing_in`.
 """
 
-import re
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -199,6 +198,17 @@ class GitHub:
         self._answer('status')
         self.statuses.append({'commit': sha, **status})
 
+    @property
+    def requester(self):
+        """What sends a request that PyGithub has no method for: only the status of a commit."""
+        return SimpleNamespace(requestJsonAndCheck=self._request)
+
+    def _request(self, verb, url, input):
+        address, _, commit = url.rpartition('/')
+        assert (verb, address) == ('POST', '/repos/{GITHUB_OWNER}/{GITHUB_REPOSITORY}/statuses'.format(**SETTINGS))
+        self._post_status(commit, input)
+        return {}, {}
+
     def get_commits(self, sha):
         """Return a commit of master and its ancestors, the nearest first."""
         known = self.master[self.master.index(sha):] if sha in self.master else []
@@ -221,10 +231,11 @@ class GitHub:
         return [SimpleNamespace(id=platform, name=name) for platform, name in WORKFLOWS.items()]
 
     def get_workflow_runs(self, head_sha, event='pull_request'):
-        """Return the newest run of each workflow for a commit, whoever started or approved it."""
+        """Return the runs of the workflows for a commit, whoever started or approved them: one of each workflow."""
         assert event == 'pull_request'
-        return [SimpleNamespace(workflow_id=platform, head_sha=head_sha, conclusion=conclusion,
-                                status='completed' if conclusion else 'in_progress')
+        # A run that is approved or repeated keeps its number.
+        return [SimpleNamespace(workflow_id=platform, name=WORKFLOWS[platform], run_number=1, head_sha=head_sha,
+                                conclusion=conclusion, status='completed' if conclusion else 'in_progress')
                 for platform, conclusion in self.workflow_runs.get(head_sha, {}).items()]
 
     def get_contents(self, path):
@@ -238,12 +249,7 @@ class GitHub:
             get_repo=lambda name: SimpleNamespace(
                 get_pull=lambda number: SimpleNamespace(complete=lambda: self.get_pull(number)),
                 get_artifacts=self.get_artifacts, get_commit=self.get_commit),
-            requester=SimpleNamespace(requestJsonAndCheck=self._request))
-
-    def _request(self, verb, url, input):
-        found = re.fullmatch(r'/repos/CCExtractor/ccextractor/statuses/(\w+)', url)
-        assert verb == 'POST' and found, (verb, url)
-        self._post_status(found[1], input)
+            requester=self.requester)
 
     # Where neither PyGithub nor the platform is
 
