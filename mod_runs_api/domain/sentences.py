@@ -15,8 +15,7 @@ PHRASES: dict[VerdictName, tuple[str, str]] = {
     'never_ran': ('never ran', 'never ran'),
     'build_changed': ('passed and failed but only in different builds',
                       'passed and failed but only in different builds'),
-    'expectation_changed': ('was given another expected result in between',
-                            'were given other expected results in between'),
+    'expectation_changed': ('had another result approved in between', 'had another result approved in between'),
 }
 
 

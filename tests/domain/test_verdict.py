@@ -162,8 +162,8 @@ SENTENCES = {
     'Over 2 attempts 2 tests fail each time but not in the same way.': [[FAIL, OTHER_FAIL], [FAIL, OTHER_FAIL]],
     'Over 2 attempts 2 tests failed in the only attempt that ran them and 2 never ran.': [
         [FAIL, NOT_RUN], [NO_FILE, NOT_RUN], [NOT_RUN, NOT_RUN], [NOT_RUN, NOT_RUN], [PASS, PASS]],
-    'Over 2 attempts 1 test was given another expected result in between.': [CHANGED],
-    'Over 2 attempts 2 tests were given other expected results in between.': [CHANGED, CHANGED],
+    'Over 2 attempts 1 test had another result approved in between.': [CHANGED],
+    'Over 2 attempts 2 tests had another result approved in between.': [CHANGED, CHANGED],
     'Over 2 attempts every test passed each time it ran.': [[PASS, PASS], [PASS, CARRIED_OVER]]}
 
 
