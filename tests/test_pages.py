@@ -242,7 +242,7 @@ def test_a_page_has_fifty_tests_and_the_newest_ten_attempts(stranger, tests, ret
     page = stranger.soup(f'/test/{run_ids[-1]}')
 
     assert [text(caption) for caption in page.select('caption')] == [
-        f'Tests that did not pass each time{of_tests}', f'Attempts, newest first{of_attempts}']
+        f'Tests that did not always pass{of_tests}', f'Attempts, newest first{of_attempts}']
     assert [row['Attempt'] for row in attempts(page)] == [str(number) for number in range(retries + 1, 0, -1)][:10]
     grid = rows(page, 'Tests')
     assert len(grid) == 50
