@@ -183,25 +183,42 @@ HARDLY = ': running {} again will hardly change that.'
 MASTER = 'in the same way in run 40, the newest of master' + HARDLY
 
 
-@pytest.mark.parametrize(('histories', 'same_in_master', 'hint'), [
-    ([IDENTICAL, ONCE, FLAKY], [], '1 of the 3 failed each time, in the same way' + HARDLY.format('it')),
-    ([IDENTICAL, IDENTICAL, FLAKY], [], '2 of the 3 failed each time, in the same way' + HARDLY.format('them')),
-    ([IDENTICAL], [], 'This test failed each time, in the same way' + HARDLY.format('it')),
-    ([FLAKY, ONCE], [], '1 of the 2 passed in another attempt: it is flaky.'),
-    ([FLAKY, FLAKY, DIFFERING], [], '2 of the 3 passed in another attempt: they are flaky.'),
-    ([DIFFERING], [], 'This test failed each time, but not in the same way.'),
-    ([ONCE, [FAIL, CARRIED_OVER], [NOT_RUN, NOT_RUN], CHANGED], [], None),
-    ([ONCE, ONCE, ONCE], [1, 3], '2 of the 3 fail ' + MASTER.format('them')),
-    ([ONCE, ONCE], [1, 2], 'All 2 fail ' + MASTER.format('them')),
-    # The advice is given once.
-    ([IDENTICAL, IDENTICAL], [1], 'All 2 failed each time, in the same way. 1 of the 2 fails ' + MASTER.format('them')),
-    ([IDENTICAL, ONCE], [1], '1 of the 2 failed each time, in the same way. 1 of the 2 fails ' + MASTER.format('it')),
-    ([FLAKY, ONCE], [2], '1 of the 2 passed in another attempt: it is flaky. 1 of the 2 fails ' + MASTER.format('it'))])
-def test_a_hint_states_what_is_known_about_tests_that_may_run_again(histories, same_in_master, hint):
-    ids = range(1, len(histories) + 1)
+def hint_of(histories, same_in_master, approved=frozenset()):
+    """Return the hint about tests 1, 2 and so on. Another test that failed is none of them."""
+    return to_hint(verdicts_of(*histories, IDENTICAL), range(1, len(histories) + 1), approved, 40, same_in_master)
 
-    # Another test that failed is none of them.
-    assert to_hint(verdicts_of(*histories, IDENTICAL), ids, set(), 40, same_in_master) == hint
+
+@pytest.mark.parametrize(('histories', 'same_in_master', 'hint'), [
+    ([IDENTICAL], set(), 'This test failed each time, in the same way' + HARDLY.format('it')),
+    ([IDENTICAL, ONCE, ONCE], set(), '1 of the 3 failed each time, in the same way' + HARDLY.format('it')),
+    ([IDENTICAL, IDENTICAL, ONCE], set(), '2 of the 3 failed each time, in the same way' + HARDLY.format('them')),
+    ([FLAKY, ONCE], set(), '1 of the 2 passed in another attempt: it is flaky.'),
+    ([FLAKY, FLAKY, ONCE], set(), '2 of the 3 passed in another attempt: they are flaky.'),
+    ([DIFFERING], set(), 'This test failed each time, but not in the same way.'),
+    ([ONCE, [FAIL, CARRIED_OVER], [NOT_RUN, NOT_RUN], CHANGED], set(), None),
+    ([ONCE, ONCE, ONCE], {1, 3}, '2 of the 3 fail ' + MASTER.format('them')),
+    ([ONCE, ONCE], {1, 2}, 'All 2 fail ' + MASTER.format('them'))])
+def test_a_hint_states_what_is_known_about_tests_that_may_run_again(histories, same_in_master, hint):
+    assert hint_of(histories, same_in_master) == hint
+
+
+@pytest.mark.parametrize(('histories', 'same_in_master', 'hint'), [
+    ([IDENTICAL, FLAKY, DIFFERING, FLAKY, ONCE], set(),
+     '2 of the 5 passed in another attempt: they are flaky. 1 of the 5 failed each time, but not in the same way. '
+     '1 of the 5 failed each time, in the same way' + HARDLY.format('it')),
+    # The advice is given once, and is about both kinds.
+    ([IDENTICAL, ONCE], {2}, '1 of the 2 failed each time, in the same way. 1 of the 2 fails ' + MASTER.format('them')),
+    ([IDENTICAL, ONCE], {1}, '1 of the 2 failed each time, in the same way. 1 of the 2 fails ' + MASTER.format('it')),
+    ([IDENTICAL, IDENTICAL], {1}, 'All 2 failed each time, in the same way. 1 of the 2 fails ' + MASTER.format('them')),
+    ([FLAKY, ONCE], {2}, '1 of the 2 passed in another attempt: it is flaky. 1 of the 2 fails ' + MASTER.format('it'))])
+def test_no_kind_of_test_hides_another_in_a_hint(histories, same_in_master, hint):
+    assert hint_of(histories, same_in_master) == hint
+
+
+def test_no_hint_advises_against_running_a_flaky_test_again():
+    assert hint_of([FLAKY], {1}) == (
+        'This test passed in another attempt: it is flaky. This test fails in the same way in run 40, the newest of '
+        'master.')
 
 
 IT_HARDLY = HARDLY.format('it')
@@ -209,15 +226,16 @@ EXPECTED = 'the result that is expected now: running {} again will probably pass
 
 
 @pytest.mark.parametrize(('approved', 'same_in_master', 'hint'), [
-    ({1, 2, 3, 4}, [], f'All 4 have {EXPECTED.format("them")}.'),
-    ({1, 2, 3}, [], f'3 of the 4 have {EXPECTED.format("them")}.'),
+    ({1, 2, 3, 4}, set(), f'All 4 have {EXPECTED.format("them")}.'),
+    ({1, 2, 3}, set(), f'3 of the 4 have {EXPECTED.format("them")}.'),
     # Of the others it says what it says without them.
-    ({4}, [], f'1 of the 4 has {EXPECTED.format("it")}. 1 of the 4 failed each time, in the same way{IT_HARDLY}'),
-    ({1, 4}, [2], f'2 of the 4 have {EXPECTED.format("them")}. 1 of the 4 passed in another attempt: it is flaky. '
+    ({4}, set(), f'1 of the 4 has {EXPECTED.format("it")}. 1 of the 4 passed in another attempt: it is flaky. '
+                 f'1 of the 4 failed each time, in the same way{IT_HARDLY}'),
+    ({1, 4}, {3}, f'2 of the 4 have {EXPECTED.format("them")}. 1 of the 4 passed in another attempt: it is flaky. '
                   '1 of the 4 fails ' + MASTER.format('it')),
-    ({1, 2, 4}, [3], f'3 of the 4 have {EXPECTED.format("them")}. 1 of the 4 fails ' + MASTER.format('it'))])
+    ({1, 2, 4}, {3}, f'3 of the 4 have {EXPECTED.format("them")}. 1 of the 4 fails ' + MASTER.format('it'))])
 def test_a_hint_begins_with_what_was_approved_since_and_says_nothing_else_of_it(approved, same_in_master, hint):
-    assert to_hint(verdicts_of(IDENTICAL, FLAKY, ONCE, ONCE), range(1, 5), approved, 40, same_in_master) == hint
+    assert hint_of([IDENTICAL, FLAKY, ONCE, ONCE], same_in_master, approved) == hint
 
 
 @pytest.mark.parametrize(('builds', 'counts', 'sentence'), [
