@@ -1,8 +1,9 @@
 """Sentences about the attempts of a run, for pages, GitHub and the command line."""
 
-from collections.abc import Collection, Iterable, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 
+from .attempts import Attempt
 from .run import OtherBuild
 from .verdict import TestVerdict, VerdictName
 
@@ -93,6 +94,20 @@ def _some(tests: Collection[int], ids: Collection[int]) -> str:
     if len(tests) < len(ids):
         return f'{len(tests)} of the {len(ids)}'
     return 'This test' if len(tests) == 1 else f'All {len(tests)}'
+
+
+def carried_over_sentence(attempt: Attempt, link: Callable[[int], str]) -> str:
+    """
+    Return how many results a run did not get itself, and from which runs, in a sentence; empty if there are none.
+
+    ``link`` returns "run 28" with a link, as the page or the report writes it.
+    """
+    origins = attempt.carried_over_from
+    if not origins:
+        return ''
+    runs = [f'{link(run_id)} ({count})' if len(origins) > 1 else link(run_id) for run_id, count in origins.items()]
+    return (f'{attempt.carried_over} of the {attempt.passed + attempt.failed} results '
+            f'{"is" if attempt.carried_over == 1 else "are"} carried over from {_join(runs)}.')
 
 
 def other_builds_sentence(other_builds: Sequence[OtherBuild]) -> str:

@@ -8,10 +8,12 @@ import pytest
 from support.executions import (CARRIED_OVER, CRASH, FAIL, NO_CODE, NO_FILE, NOT_RUN, OTHER_FAIL, PASS, RIGHT, WRONG,
                                 Execution, Output)
 
+from mod_runs_api.domain.attempts import Attempt, AttemptRecord
 from mod_runs_api.domain.outcomes import Outcome
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.run import group_by_build
-from mod_runs_api.domain.sentences import list_findings, other_builds_sentence, to_hint, to_sentence
+from mod_runs_api.domain.sentences import (carried_over_sentence, list_findings, other_builds_sentence, to_hint,
+                                           to_sentence)
 from mod_runs_api.domain.statistics import FlakyTest, FlakyTests, count_flaky
 from mod_runs_api.domain.verdict import (AttemptOutcome, Verdict, _had_same_expectation, count_verdicts, judge,
                                          judge_commit, needs_evidence)
@@ -236,6 +238,20 @@ EXPECTED = 'the result that is expected now: running {} again will probably pass
     ({1, 2, 4}, {3}, f'3 of the 4 have {EXPECTED.format("them")}. 1 of the 4 fails ' + MASTER.format('it'))])
 def test_a_hint_begins_with_what_was_approved_since_and_says_nothing_else_of_it(approved, same_in_master, hint):
     assert hint_of([IDENTICAL, FLAKY, ONCE, ONCE], same_in_master, approved) == hint
+
+
+@pytest.mark.parametrize(('origins', 'sentence'), [
+    ({}, ''),
+    ({28: 1}, '1 of the 20 results is carried over from [28].'),
+    ({28: 19}, '19 of the 20 results are carried over from [28].'),
+    ({28: 18, 30: 1}, '19 of the 20 results are carried over from [28] (18) and [30] (1).'),
+    ({28: 1, 30: 1, 31: 2}, '4 of the 20 results are carried over from [28] (1), [30] (1) and [31] (2).')])
+def test_a_sentence_says_what_a_run_did_not_run_itself_and_where_that_was_run(origins, sentence):
+    run = Attempt(AttemptRecord(33), attempt=3, status='fail', tests=21, passed=18, failed=2, not_run=1,
+                  carried_over_from=origins, to_carry_over=0, built_commit_sha=None, other_builds=[], cause=None,
+                  cause_detail=None, cause_sentence=None)
+
+    assert carried_over_sentence(run, '[{}]'.format) == sentence
 
 
 @pytest.mark.parametrize(('builds', 'counts', 'sentence'), [
