@@ -39,6 +39,11 @@ def notes(page):
     return [text(paragraph) for paragraph in page.select('.runs-api-history > p:not([class])')]
 
 
+def place(page):
+    """Return which of the attempts a page says it has."""
+    return text(page.select_one('.runs-api-place'))
+
+
 def summary(page):
     """Return what a page says the attempts prove."""
     return ''.join(text(paragraph) for paragraph in page.select('p.runs-api-summary'))
@@ -186,6 +191,21 @@ def test_a_full_retry_has_no_notes_and_says_why_it_stopped(first, stranger):
     assert newest['Failed'] == '0 of 3, 3 not run'
 
 
+def test_the_page_of_an_older_attempt_leads_to_the_newest_and_says_how_it_stands(first, tests, stranger):
+    assert stranger.soup(f'/test/{first}').select('.runs-api-place') == []
+    second = retry_in_process(first)
+    third = retry_in_process(first)
+
+    for number, run_id in enumerate([first, second], 1):
+        page = stranger.soup(f'/test/{run_id}')
+        assert place(page) == f'Attempt {number} of 3. Newest: run {third}, queued. All attempts'
+        assert links(page, '.runs-api-place a') == [f'/test/{third}', '#runs-api-attempts']
+    assert place(stranger.soup(f'/test/{third}')) == 'Attempt 3 of 3. All attempts'
+
+    finish(third, tests)
+    assert place(stranger.soup(f'/test/{first}')) == f'Attempt 1 of 3. Newest: run {third}, pass. All attempts'
+
+
 # What the attempts prove
 
 
@@ -256,6 +276,7 @@ def test_the_run_of_the_page_is_listed_with_its_place_however_old_it_is(stranger
 
     page = stranger.soup(f'/test/{run_ids[0]}')
 
+    assert place(page) == f'Attempt 1 of 11. Newest: run {run_ids[-1]}, fail. All attempts'
     listed = attempts(page)
     assert (len(listed), listed[-1]['Attempt'], listed[-1]['Run']) == (11, '1', f'{run_ids[0]} (this run)')
     # None is left out.

@@ -63,6 +63,11 @@ class RetryHistory:
     tests: Mapping[int, RunTests]
 
     @property
+    def newest(self) -> Attempt:
+        """The newest attempt."""
+        return self.attempts[0]
+
+    @property
     def sentence(self) -> str | None:
         """The verdicts in a sentence; None if there is nothing to say."""
         return self.verdict.sentence
