@@ -86,6 +86,8 @@ def test_users_who_may_retry_have_one_button_and_the_dialog(app, run_id, role):
 
     button, = page.select('button.runs-api-retry')
     assert (button['data-run-id'], button['data-url']) == (str(run_id), f'/api/v1/runs/{run_id}/retry')
+    # The host's other buttons have this class alone.
+    assert button['class'] == ['runs-api-retry', 'button']
     assert page.dialog['data-run-page'] == '/test/{run_id}'
     assert page.dialog.textarea['data-limit'] == '255'
     assert_has_dialog(page)
