@@ -34,6 +34,19 @@ def test_a_user_who_may_retry_finds_buttons_the_history_and_no_link_that_deletes
         assert 'Test' in shown and 'runs-api-retry' not in shown
 
 
+def test_the_page_and_the_report_of_a_retry_say_what_it_did_not_run_itself(story):
+    tests = story.tests(3)
+    pull = story.complete(story.open_pull(tests), {tests[0]: CRASH})
+    retry = story.complete(story.retry(pull))
+
+    page, report = story.page(retry), story.report(retry)
+
+    assert '3/3 tests matched the approved output' in report
+    sentence = '2 of the 3 results are carried over from {}.'
+    assert sentence.format(f'[run {pull}](http://localhost/test/{pull})') in report
+    assert sentence.format(f'<a href="/test/{pull}">run {pull}</a>') in page
+
+
 @pytest.fixture
 def sign_in(story, browser):
     """Open a page on which an admin has signed in to the platform, and return it with the platform's address."""
