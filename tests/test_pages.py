@@ -39,6 +39,11 @@ def notes(page):
     return [text(paragraph) for paragraph in page.select('.runs-api-history > p:not([class])')]
 
 
+def place(page):
+    """Return which of the attempts a page says it has."""
+    return text(page.select_one('.runs-api-place'))
+
+
 def summary(page):
     """Return what a page says the attempts prove."""
     return ''.join(text(paragraph) for paragraph in page.select('p.runs-api-summary'))
@@ -81,6 +86,8 @@ def test_users_who_may_retry_have_one_button_and_the_dialog(app, run_id, role):
 
     button, = page.select('button.runs-api-retry')
     assert (button['data-run-id'], button['data-url']) == (str(run_id), f'/api/v1/runs/{run_id}/retry')
+    # The host's other buttons have this class alone.
+    assert button['class'] == ['runs-api-retry', 'button']
     assert page.dialog['data-run-page'] == '/test/{run_id}'
     assert page.dialog.textarea['data-limit'] == '255'
     assert_has_dialog(page)
@@ -186,6 +193,21 @@ def test_a_full_retry_has_no_notes_and_says_why_it_stopped(first, stranger):
     assert newest['Failed'] == '0 of 3, 3 not run'
 
 
+def test_the_page_of_an_older_attempt_leads_to_the_newest_and_says_how_it_stands(first, tests, stranger):
+    assert stranger.soup(f'/test/{first}').select('.runs-api-place') == []
+    second = retry_in_process(first)
+    third = retry_in_process(first)
+
+    for number, run_id in enumerate([first, second], 1):
+        page = stranger.soup(f'/test/{run_id}')
+        assert place(page) == f'Attempt {number} of 3. Newest: run {third}, queued. All attempts'
+        assert links(page, '.runs-api-place a') == [f'/test/{third}', '#runs-api-attempts']
+    assert place(stranger.soup(f'/test/{third}')) == 'Attempt 3 of 3. All attempts'
+
+    finish(third, tests)
+    assert place(stranger.soup(f'/test/{first}')) == f'Attempt 1 of 3. Newest: run {third}, pass. All attempts'
+
+
 # What the attempts prove
 
 
@@ -242,7 +264,7 @@ def test_a_page_has_fifty_tests_and_the_newest_ten_attempts(stranger, tests, ret
     page = stranger.soup(f'/test/{run_ids[-1]}')
 
     assert [text(caption) for caption in page.select('caption')] == [
-        f'Tests that did not pass each time{of_tests}', f'Attempts, newest first{of_attempts}']
+        f'Tests that did not always pass{of_tests}', f'Attempts, newest first{of_attempts}']
     assert [row['Attempt'] for row in attempts(page)] == [str(number) for number in range(retries + 1, 0, -1)][:10]
     grid = rows(page, 'Tests')
     assert len(grid) == 50
@@ -256,6 +278,7 @@ def test_the_run_of_the_page_is_listed_with_its_place_however_old_it_is(stranger
 
     page = stranger.soup(f'/test/{run_ids[0]}')
 
+    assert place(page) == f'Attempt 1 of 11. Newest: run {run_ids[-1]}, fail. All attempts'
     listed = attempts(page)
     assert (len(listed), listed[-1]['Attempt'], listed[-1]['Run']) == (11, '1', f'{run_ids[0]} (this run)')
     # None is left out.

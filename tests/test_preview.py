@@ -97,6 +97,14 @@ def test_a_hint_compares_the_same_tests_on_master(preview, tests):
     assert hint_of(preview, add_attempts([NOT_RUN, FAIL], [FAIL, PASS])[-1]) is None
 
 
+def test_the_hint_of_an_older_attempt_says_what_passed_in_a_later_one(preview):
+    first, _ = add_attempts([FAIL, PASS], [FAIL, FAIL])
+
+    assert hint_of(preview, first) == (
+        '1 of the 2 passed in another attempt: it is flaky. '
+        '1 of the 2 failed each time, in the same way: running it again will hardly change that.')
+
+
 def test_the_attempt_of_master_that_completed_counts_whatever_other_attempts_did(preview, tests):
     master = finish(seed.run(tests).id, tests, failed=tests)
     end(retry_in_process(master), TestStatus.canceled)

@@ -4,6 +4,7 @@ import pytest
 import seed
 from database import db
 from mod_regression.models import RegressionTest
+from support.changes import delete_run
 from support.executions import CRASH, FAIL, NO_FILE, OTHER_FAIL, PASS
 from support.histories import add_attempts, finish, judge_in_process, retry_in_process
 
@@ -94,6 +95,23 @@ def test_a_line_states_what_the_attempts_prove_and_links_ten_tests_of_a_kind(rep
     links = [f'[{test_id}](http://localhost/regression/test/{test_id}/view)' for test_id in range(len(tests) + 1)]
 
     assert report(run_id=add_attempts(*tests)[-1]) == text.format(*links)
+
+
+def test_the_line_says_which_results_were_carried_over_and_links_the_runs_that_ran_them(report, first, tests):
+    second = finish(retry_in_process(first, failed_only=True), tests[1:], failed=tests[2:])
+    third = finish(retry_in_process(second, failed_only=True), tests[2:])
+
+    assert report(run_id=first).endswith('/view)).')
+    assert report(run_id=third).endswith(
+        f'). 2 of the 3 results are carried over from [run {first}](http://localhost/test/{first}) (1) and '
+        f'[run {second}](http://localhost/test/{second}) (1).')
+
+
+def test_the_line_says_which_results_were_carried_over_if_the_attempts_prove_nothing(report, first, second):
+    delete_run(first)
+
+    assert report(run_id=second) == (
+        f'1 of the 3 results is carried over from [run {first}](http://localhost/test/{first}).')
 
 
 def test_a_fault_costs_the_line_and_not_the_report(report, caplog):

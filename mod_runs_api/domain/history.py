@@ -1,18 +1,13 @@
-"""
-The attempts of a run, as its page and the report on it describe them.
+"""The attempts of a run, as its page describes them (docs/web-pages.rst, "The retry history")."""
 
-See docs/web-pages.rst, "The retry history", and docs/github.rst, "The report on a pull request".
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from .attempts import Attempt
 from .author import AuthorHint
-from .builds import OtherBuild
 from .outcomes import Outcome, RunTests, decide
-from .sentences import PHRASES, other_builds_sentence
+from .sentences import PHRASES, carried_over_sentence, other_builds_sentence
 from .verdict import AttemptOutcome, TestVerdict, Verdict
 
 #: The number of attempts that a page lists and compares in the grid. The newest are chosen.
@@ -68,9 +63,9 @@ class RetryHistory:
     tests: Mapping[int, RunTests]
 
     @property
-    def results(self) -> int:
-        """The number of tests of the run that have a result."""
-        return self.own.passed + self.own.failed
+    def newest(self) -> Attempt:
+        """The newest attempt."""
+        return self.attempts[0]
 
     @property
     def sentence(self) -> str | None:
@@ -81,6 +76,10 @@ class RetryHistory:
     def grid(self) -> Grid | None:
         """The grid; None if there is nothing to show in it."""
         return build_grid(self.verdict.tests, self.tests)
+
+    def carried_over(self, link: Callable[[int], str]) -> str:
+        """Return the sentence about the results of other attempts, in which ``link`` writes a run; empty if none."""
+        return carried_over_sentence(self.own, link)
 
     @property
     def other_builds(self) -> str:
@@ -96,17 +95,6 @@ class PageNotes:
     history: RetryHistory | None = None
     #: The sentence for the author of its pull request; None if there is none.
     author_hint: AuthorHint | None = None
-
-
-@dataclass(frozen=True)
-class Report:
-    """The statements of the platform's report on a run about its attempts."""
-
-    verdict: Verdict
-    #: The carried-over results of other builds.
-    other_builds: list[OtherBuild]
-    #: The sentence for the author of the pull request; None if there is none.
-    author_hint: AuthorHint | None
 
 
 def build_grid(tests: Sequence[TestVerdict], of_runs: Mapping[int, RunTests]) -> Grid | None:

@@ -1,8 +1,9 @@
 """Sentences about the attempts of a run, for pages, GitHub and the command line."""
 
-from collections.abc import Collection, Iterable, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 
+from .attempts import Attempt
 from .builds import OtherBuild
 from .verdict import TestVerdict, VerdictName
 
@@ -15,8 +16,7 @@ PHRASES: dict[VerdictName, tuple[str, str]] = {
     'never_ran': ('never ran', 'never ran'),
     'build_changed': ('passed and failed but only in different builds',
                       'passed and failed but only in different builds'),
-    'expectation_changed': ('was given another expected result in between',
-                            'were given other expected results in between'),
+    'expectation_changed': ('had another result approved in between', 'had another result approved in between'),
 }
 
 
@@ -61,50 +61,53 @@ def to_sentence(tests: Sequence[TestVerdict]) -> str | None:
     return f'Over {attempts} {_join([finding.text for finding in findings])}.' if findings else None
 
 
-def to_hint(tests: Iterable[TestVerdict], ids: Collection[int], approved: Set[int], master_id: int | None,
-            same_in_master: Collection[int]) -> str | None:
+def to_hint(tests: Collection[TestVerdict], ids: Collection[int], approved: Set[int], master_id: int | None,
+            same_in_master: Set[int]) -> str | None:
     """
-    Return a hint about tests that may be run again; None without a hint.
+    Return a hint about tests that may be run again, with a sentence for each kind of them; None without a hint.
 
     ``approved`` has those of the tests whose result is expected by now. No other sentence is about them.
     ``same_in_master`` has the others that fail in the same way in ``master_id``, the newest run of master.
     """
-    by_verdict: dict[VerdictName, list[int]] = {}
-    for test in tests:
-        if test.regression_test_id in {*ids} - approved:
-            by_verdict.setdefault(test.verdict, []).append(test.regression_test_id)
-    same, flaky, differing = (by_verdict.get(name, []) for name in (
-        'failing_identically', 'flaky', 'failing_differently'))
-    sentences = []
-    if approved:
-        sentences.append(f'{_some(approved, ids)} {"has" if len(approved) == 1 else "have"} the result that is '
-                         f'expected now: running {_them(approved)} again will probably pass')
-    if same:
-        sentences.append(f'{_some(same, ids)} failed each time, in the same way')
-    elif flaky:
-        sentences.append(f'{_some(flaky, ids)} passed in another attempt: {"it is" if len(flaky) == 1 else "they are"} '
-                         'flaky')
-    elif differing:
-        sentences.append(f'{_some(differing, ids)} failed each time, but not in the same way')
-    if same_in_master:
-        sentences.append(f'{_some(same_in_master, ids)} {"fails" if len(same_in_master) == 1 else "fail"} in the same '
-                         f'way in run {master_id}, the newest of master')
-    if not sentences:
-        return None
-    unlikely = {*same, *same_in_master}
-    # Once, even if several sentences lead to it.
-    advice = f': running {_them(unlikely)} again will hardly change that' if unlikely else ''
-    return f'{". ".join(sentences)}{advice}.'
-
-
-def _them(tests: Collection[int]) -> str:
-    return 'it' if len(tests) == 1 else 'them'
+    flaky, differing, same = (
+        {test.regression_test_id for test in tests if test.verdict == verdict}.intersection(ids) - approved
+        for verdict in ('flaky', 'failing_differently', 'failing_identically'))
+    in_master = f'in the same way in run {master_id}, the newest of master'
+    # The phrase for one test and for several of each kind.
+    kinds = [
+        (approved, 'has the result that is expected now: running it again will probably pass',
+         'have the result that is expected now: running them again will probably pass'),
+        (flaky, 'passed in another attempt: it is flaky', 'passed in another attempt: they are flaky'),
+        (differing, 'failed each time, but not in the same way', 'failed each time, but not in the same way'),
+        (same, 'failed each time, in the same way', 'failed each time, in the same way'),
+        (same_in_master, f'fails {in_master}', f'fail {in_master}'),
+    ]
+    sentences = [f'{_some(found, ids)} {one if len(found) == 1 else several}' for found, one, several in kinds if found]
+    unlikely = same | same_in_master
+    # A flaky test may pass, even if it fails on master, too.
+    if unlikely - flaky:
+        sentences[-1] += f': running {"it" if len(unlikely) == 1 else "them"} again will hardly change that'
+    return f'{". ".join(sentences)}.' if sentences else None
 
 
 def _some(tests: Collection[int], ids: Collection[int]) -> str:
     if len(tests) < len(ids):
         return f'{len(tests)} of the {len(ids)}'
     return 'This test' if len(tests) == 1 else f'All {len(tests)}'
+
+
+def carried_over_sentence(attempt: Attempt, link: Callable[[int], str]) -> str:
+    """
+    Return how many results a run did not get itself, and from which runs, in a sentence; empty if there are none.
+
+    ``link`` returns "run 28" with a link, as the page or the report writes it.
+    """
+    origins = attempt.carried_over_from
+    if not origins:
+        return ''
+    runs = [f'{link(run_id)} ({count})' if len(origins) > 1 else link(run_id) for run_id, count in origins.items()]
+    return (f'{attempt.carried_over} of the {attempt.passed + attempt.failed} results '
+            f'{"is" if attempt.carried_over == 1 else "are"} carried over from {_join(runs)}.')
 
 
 def other_builds_sentence(other_builds: Sequence[OtherBuild]) -> str:

@@ -1,11 +1,12 @@
 """The line about retries in the platform's report (docs/github.rst, "The report on a pull request")."""
 
-from ..domain.history import Report
-from ..domain.sentences import Finding, count_attempts, counted, list_findings, other_builds_sentence
+from ..domain.report import Report
+from ..domain.sentences import (Finding, carried_over_sentence, count_attempts, counted, list_findings,
+                                other_builds_sentence)
 from ..extension import extension_state
-from ..host.runtime import regression_test_page, to_external
+from ..host.runtime import regression_test_page, run_page, to_external
 from ..log import describe, log
-from ..service.history import read_report
+from ..service.report import read_report
 
 #: The number of tests with one verdict that are linked.
 MAX_LINKS = 10
@@ -30,18 +31,26 @@ def _to_report(report: Report) -> str:
     findings = [_to_markdown(finding) for finding in list_findings(tests)]
     sentence = f'Over {counted(count_attempts(tests), "attempt")}: {", ".join(findings)}.' if findings else ''
     hint = report.author_hint and report.author_hint.markdown
-    return ' '.join(filter(None, [sentence, other_builds_sentence(report.other_builds), hint]))
+    return ' '.join(filter(None, [sentence, carried_over_sentence(report.own, _link_run),
+                                  other_builds_sentence(report.own.other_builds), hint]))
 
 
 def _to_markdown(finding: Finding) -> str:
     """Return a finding with links to its tests: "2 tests are flaky ([12](…), [40](…))"."""
-    links = [_link(regression_test_id) for regression_test_id in finding.regression_test_ids[:MAX_LINKS]]
+    links = [_link_test(regression_test_id) for regression_test_id in finding.regression_test_ids[:MAX_LINKS]]
     left_out = len(finding.regression_test_ids) - len(links)
     if left_out:
         links.append(f'and {left_out} more')
     return f'{finding.text} ({", ".join(links)})' if links else finding.text
 
 
-def _link(regression_test_id: int) -> str:
-    address = to_external(regression_test_page, regression_test_id)
-    return str(regression_test_id) if address is None else f'[{regression_test_id}]({address})'
+def _link_test(regression_test_id: int) -> str:
+    return _link(str(regression_test_id), to_external(regression_test_page, regression_test_id))
+
+
+def _link_run(run_id: int) -> str:
+    return _link(f'run {run_id}', to_external(run_page, run_id))
+
+
+def _link(text: str, address: str | None) -> str:
+    return text if address is None else f'[{text}]({address})'

@@ -1,4 +1,4 @@
-"""Reading what the page of a run and the report on it say about its attempts (docs/web-pages.rst, docs/github.rst)."""
+"""Reading what the page of a run says about its attempts (docs/web-pages.rst, "The retry history")."""
 
 from sqlalchemy import Connection
 
@@ -7,9 +7,9 @@ from ..database.attempts import read_records
 from ..database.progress import read_progress
 from ..database.runs import find_run
 from ..domain.author import has_ended_recently
-from ..domain.history import MAX_LISTED, PageNotes, Report, RetryHistory
+from ..domain.history import MAX_LISTED, PageNotes, RetryHistory
 from ..settings import Settings
-from .attempts import read_attempts, read_tests_of_attempts
+from .attempts import read_tests_of_attempts
 from .author import count_retries_left, find_author_hint
 from .verdict import judge_attempts
 
@@ -42,14 +42,3 @@ def read_page_notes(connection: Connection, settings: Settings, run_id: int, has
         history = RetryHistory(attempts.describe(run_id), [attempts.describe(listed_id) for listed_id in listed],
                                len(records) - len(listed), verdict, attempts.tests)
     return PageNotes(history, find_author_hint(connection, settings, attempts, verdict, retries_left))
-
-
-def read_report(connection: Connection, settings: Settings, run_id: int) -> Report:
-    """Return what the report on a run says about retries. Raises :exc:`RunNotFound`."""
-    run = find_run(connection, run_id)
-    attempts = read_attempts(connection, run)
-    verdict = judge_attempts(connection, attempts)
-    may_tell = settings.retry_rules.allow_author(run)
-    retries_left = count_retries_left(connection, settings, run, attempts.progress) if may_tell else 0
-    return Report(verdict, attempts.list_other_builds(run_id),
-                  find_author_hint(connection, settings, attempts, verdict, retries_left))

@@ -1,6 +1,7 @@
 """Each error of the API (docs/api.rst, "Errors"), as the dialog shows it."""
 
 import json
+import re
 
 import pytest
 from database import db
@@ -188,11 +189,21 @@ def test_after_a_reload_the_next_press_makes_a_second_run(site, filled):
     landed(filled, site, 2)
 
 
-def assert_nothing_can_be_sent(page):
-    """Check that the open dialog has neither a reason nor a button for it."""
-    assert page.get_by_role('dialog').locator('[type=submit]').is_disabled()
-    assert page.get_by_label('Reason').is_hidden()
-    assert page.get_by_text('0 of 255 characters').is_hidden()
+#: Why run 2, which is queued, is not retried if the conditions are on.
+QUEUED = ('Running all tests is not possible. Run 2 is still queued.',
+          'Running only the failed tests is not possible. Run 2 is still queued: it has no failed tests yet.')
+
+
+def assert_nothing_can_be_sent(page, *reasons):
+    """Check that the open dialog says why, and has no more than the button that leaves it."""
+    from playwright.sync_api import expect
+    page.get_by_role('alert').get_by_text(reasons[0]).wait_for()
+    dialog = page.get_by_role('dialog')
+    heading, *words, button = [line for line in dialog.inner_text().split('\n') if line]
+    assert re.fullmatch(r'Retry run \d', heading)
+    assert (words, button) == ([*reasons], 'Close')
+    assert page.get_by_role('status').inner_text() == ''
+    expect(dialog).to_have_accessible_description('')
 
 
 @pytest.mark.parametrize('settings', [CHECKED])
@@ -202,10 +213,16 @@ def test_if_conditions_are_on_the_preview_after_a_reload_names_the_run_that_was_
     filled.reload()
 
     filled.get_by_role('button', name='Retry this run').click()
-    for tests in ('all', 'only the failed'):
-        filled.get_by_role('group').get_by_text(f'Running {tests} tests is not possible. Run {site.run_id + 1}, '
-                                                'an attempt of the same run, is still queued.').wait_for()
-    assert_nothing_can_be_sent(filled)
+    assert_nothing_can_be_sent(filled, f'Run {site.run_id + 1}, an attempt of the same run, is still queued.')
+
+
+@pytest.mark.parametrize('settings', [CHECKED])
+def test_if_the_two_kinds_are_refused_for_two_reasons_the_dialog_says_each_once(site, page):
+    page.goto(site.page_of(site.add_run()))
+
+    page.get_by_role('button', name='Retry this run').click()
+
+    assert_nothing_can_be_sent(page, *QUEUED)
 
 
 @pytest.mark.parametrize('settings', [CHECKED])
@@ -235,15 +252,25 @@ def test_an_earlier_request_that_is_refused_cannot_be_sent_again(site, filled, k
     filled.get_by_role('group').get_by_text('Your earlier request may be the reason').wait_for()
     send(filled)
 
-    filled.get_by_role('alert').get_by_text('an attempt of the same run, is still queued.').wait_for()
-    assert_nothing_can_be_sent(filled)
-    assert filled.get_by_text('earlier request').locator('visible=true').count() == 0
+    assert_nothing_can_be_sent(filled, f'Run {site.run_id + 1}, an attempt of the same run, is still queued.')
     filled.keyboard.press('Escape')
     site.work()
     open_dialog(filled)
     send(filled)
     landed(filled, site, 2)
     assert len(set(keys)) == 2
+
+
+@pytest.mark.parametrize('settings', [CHECKED])
+def test_after_the_refusal_of_an_earlier_request_that_refusal_is_the_reason(filled):
+    cancel(filled)
+    filled.get_by_role('button', name='Retry this run').click()
+    filled.get_by_role('group').get_by_text('Your earlier request may be the reason').wait_for()
+    filled.route('**/retry', lambda route: route.fulfill(status=422, body=error('unprocessable')), times=1)
+
+    send(filled)
+
+    assert_nothing_can_be_sent(filled, 'As the API says it.')
 
 
 @pytest.mark.parametrize('happens, sentence', [
@@ -254,9 +281,22 @@ def test_after_a_final_answer_to_the_preview_nothing_can_be_sent(page, happens, 
     happens(page)
     page.get_by_role('button', name='Retry this run').click()
 
-    page.get_by_role('alert').get_by_text(sentence, exact=True).wait_for()
-    assert_nothing_can_be_sent(page)
-    assert page.get_by_text('could not be loaded').count() == 0
+    assert_nothing_can_be_sent(page, sentence)
+
+
+def test_a_request_can_be_sent_again_if_the_preview_failed_for_good_in_between(site, page):
+    held = hold(page, times=3)
+    page.get_by_role('button', name='Retry this run').click()
+    with page.expect_request(lambda request: request.method == 'POST'):
+        send(page)
+    held[0].fulfill(status=404, body=error('not_found', 'Run 1 not found.'))
+    page.get_by_text('Loading the numbers of tests…').wait_for(state='hidden')
+    held[1].abort()
+
+    page.get_by_role('alert').get_by_text(AGAIN).wait_for()
+    send(page)
+    held[2].continue_()
+    landed(page, site)
 
 
 @pytest.mark.parametrize('settings', [CHECKED])
@@ -266,15 +306,18 @@ def test_on_a_queued_run_a_key_that_was_for_the_reason_does_nothing(site, page):
     page.get_by_role('button', name='Retry this run').click()
     page.get_by_label('Reason').press_sequentially('flaky')
     held[0].continue_()
-    page.get_by_text('Running all tests is not possible.').wait_for()
+    page.get_by_role('alert').get_by_text(QUEUED[0]).wait_for()
 
     for key in ('Space', 'Enter'):
         page.keyboard.press(key)
 
-    assert_nothing_can_be_sent(page)
+    assert_nothing_can_be_sent(page, *QUEUED)
     assert focused(page) == 'Retry run 2'
     page.keyboard.press('Tab')
-    assert focused(page) == 'Cancel'
+    assert focused(page) == 'Close'
+    page.keyboard.press('Enter')
+    page.get_by_role('dialog').wait_for(state='hidden')
+    assert focused(page) == 'Retry this run'
 
 
 def test_a_page_that_is_too_old_is_mended_by_a_reload(site, filled):

@@ -98,7 +98,7 @@ def test_a_small_screen_scrolls_in_one_direction_and_shows_attempts_as_cards(sit
         'cell => getComputedStyle(cell, "::before").content') == '"By" / ""'
     assert attempts.get_by_role('columnheader').all_inner_texts()[-3:] == ['By', 'When (UTC)', 'Why']
     assert attempts.get_by_role('cell', name='flaky VM', exact=True).count() == 1
-    grid = page.get_by_role('region', name='Tests that did not pass each time')
+    grid = page.get_by_role('region', name='Tests that did not always pass')
     assert scrolls_inside(grid)
     grid.evaluate('region => { region.scrollLeft = 0; }')
     # By keyboard too: Tab leads there.
@@ -135,7 +135,7 @@ def grid(site, visit, scheme):
         add_retries(first, retries)
     page = visit_in(scheme, visit, viewport=SMALL)
     page.goto(site.page_of(first))
-    grid = page.get_by_role('region', name='Tests that did not pass each time')
+    grid = page.get_by_role('region', name='Tests that did not always pass')
     grid.scroll_into_view_if_needed()
     grid.evaluate('region => { region.scrollTo(10_000, 10_000); }')
     return grid

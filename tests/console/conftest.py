@@ -109,3 +109,12 @@ def open_dialog(page):
     dialog.get_by_role('button', name='Run again').wait_for()
     page.wait_for_function('() => document.getAnimations().length === 0')
     return dialog
+
+
+def check_closes_only(page, *reasons):
+    """Check that the dialog says why nothing can be sent, and has no more than the button that leaves it."""
+    dialog = page.get_by_role('dialog')
+    dialog.get_by_role('alert').get_by_text(reasons[0]).wait_for()
+    heading, *words, button = [line for line in dialog.inner_text().split('\n') if line]
+    assert heading.endswith(' again?')
+    assert (words, button) == ([*reasons], 'Close')

@@ -6,7 +6,7 @@ from on_platform.protocol import CRASH, MISSING, Outcome, differs
 from .conftest import asked
 
 #: The names of the two tables.
-ATTEMPTS, GRID = 'Attempts, newest first', 'Tests that did not pass each time'
+ATTEMPTS, GRID = 'Attempts, newest first', 'Tests that did not always pass'
 
 #: Milliseconds after which the page has certainly asked again.
 LATER = 61_000
@@ -87,6 +87,29 @@ def test_a_retry_is_watched_from_queued_to_whole(story, visit):
     page.get_by_text('Over 2 attempts 1 test is flaky').wait_for()
     page.get_by_text('Carried over from other attempts: 2 results.').wait_for()
     page.get_by_role('button', name='Cancel run').wait_for(state='detached')
+
+
+def test_the_page_of_an_older_attempt_leads_to_the_newest_and_says_how_it_stands(story, visit):
+    from playwright.sync_api import expect
+    tests = story.tests(2)
+    first = story.complete(story.push(tests), {tests[0]: CRASH})
+    second = story.retry(first)
+    page = visit(f'/runs/{first}', clock=True, viewport={'width': 1280, 'height': 400})
+    place = page.get_by_text('Attempt 1 of 2.')
+    place.wait_for()
+    assert ' '.join(place.inner_text().split()) == f'Attempt 1 of 2. Newest: run {second}, Queued. All attempts'
+    # It is the first on the page.
+    assert place.locator('xpath=preceding-sibling::*').count() == 0
+
+    story.complete(second)
+    page.clock.fast_forward(LATER)
+    place.get_by_text('Passed').wait_for()
+    place.get_by_role('link', name='All attempts').click()
+    expect(page.get_by_role('heading', name='Attempts', exact=True)).to_be_in_viewport()
+    place.get_by_role('link', name=f'run {second}').click()
+    page.get_by_role('heading', name=f'Run {second}', exact=True).wait_for()
+    row_of(page, ATTEMPTS, 2).get_by_text(f'run {second} (this run)').wait_for()
+    assert page.get_by_text('Newest:').count() == 0
 
 
 def test_another_attempt_that_moves_on_costs_no_results_of_this_one(story, visit):

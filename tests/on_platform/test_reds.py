@@ -43,7 +43,7 @@ def test_an_approved_output_turns_master_and_each_pull_request_green_with_the_te
             story.complete(new_run_id, {tests[0]: PASS})
             assert story.reported(new_run_id) == Reported('pass', tests=3, passed=3, failed=0, not_run=0)
     assert states(story, runs) == ['success'] * 3
-    sentence = 'Over 2 attempts 1 test was given another expected result in between.'
+    sentence = 'Over 2 attempts 1 test had another result approved in between.'
     assert [story.verdict(run_id)['meta']['sentence'] for run_id in runs] == [sentence] * 3
     let_pass(story)
     assert sweep(story) == []
@@ -87,7 +87,7 @@ def test_an_output_approved_while_another_run_is_running_leaves_no_flakiness_beh
     story.complete(retry)
     assert story.reported(retry) == Reported('pass', tests=3, passed=3, failed=0, not_run=0)
     verdict = story.verdict(pull)
-    assert verdict['meta']['sentence'] == 'Over 2 attempts 1 test was given another expected result in between.'
+    assert verdict['meta']['sentence'] == 'Over 2 attempts 1 test had another result approved in between.'
     assert verdict['meta']['overall'] == 'pass'
 
 

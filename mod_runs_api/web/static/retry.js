@@ -24,8 +24,9 @@ let opener;
 let opening = 0;
 // 'idle', 'sending' until the answer, or 'leaving' until the page of the new run is there.
 let state = 'idle';
-// The preview and the hint that the dialog shows.
+// The preview and the hint that the dialog shows, and whether anything can be sent.
 let shown;
+let isPossible;
 // Whether the user has chosen the tests, or sent a request, since this opening.
 let isChosen;
 // The requests of this page that may have created a run, the last one at the end.
@@ -90,19 +91,40 @@ function show({ all, failed_only: failed }, hint = failed?.hint ?? '') {
     form.elements.tests.value = 'all';
     write(statusLine, `${part('failed-refusal').textContent} All tests are selected.`);
   }
-  setPossible(!part('all').hidden || !part('failed').hidden);
   write(part('hint'), hint);
+  if (part('all').hidden && part('failed').hidden) refuse(findReason(all, failed));
+  else setPossible(true);
 }
 
-function setPossible(isPossible) {
-  submit.disabled = !isPossible;
-  part('reason').hidden = !isPossible;
-  // What is hidden or disabled cannot keep the focus. On the title, a key that the user is just pressing does nothing.
-  if (document.activeElement.closest('[hidden], :disabled')) (firstChoice() ?? title).focus();
+// Why both kinds of retry are refused: often by the same sentence, which is said once.
+function findReason({ refusal: all }, { refusal: failed }) {
+  return all.message === failed.message ? all.message
+    : `${part('all-refusal').textContent}\n${part('failed-refusal').textContent}`;
+}
+
+// Show why nothing can be sent, and nothing else.
+function refuse(reason) {
+  write(statusLine, '');
+  fail(reason);
+  setPossible(false);
+}
+
+function setPossible(now) {
+  isPossible = now;
+  for (const name of ['offer', 'choices', 'reason']) part(name).hidden = !isPossible;
+  submit.hidden = !isPossible;
+  nameCancel();
+  // What is hidden cannot keep the focus. On the title, a key that the user is just pressing does nothing.
+  if (document.activeElement.closest('[hidden]')) (firstChoice() ?? title).focus();
+}
+
+// If nothing can be sent, there is nothing to cancel. A request that is being sent goes on.
+function nameCancel() {
+  cancel.textContent = state === 'idle' && isPossible ? 'Cancel' : 'Close';
 }
 
 function firstChoice() {
-  return form.querySelector('label:not([hidden]) [name=tests]');
+  return isPossible ? form.querySelector('label:not([hidden]) [name=tests]') : null;
 }
 
 function showChoice(name, choice, unknown, one, several) {
@@ -139,8 +161,8 @@ async function preview() {
     show(answer);
   } else if (code >= 400 && code < 500 && code !== 429) {
     show({}, '');
-    setPossible(false);
-    fail(sentence(code, answer));
+    // The answer to a request that is being sent will say more.
+    if (state === 'idle') refuse(sentence(code, answer));
   } else {
     show({}, 'The numbers of tests could not be loaded. You can send the retry all the same.');
   }
@@ -170,8 +192,7 @@ function setState(now, text = '') {
   // The attribute disabled would take the keyboard's focus away.
   submit.setAttribute('aria-disabled', now !== 'idle');
   submit.textContent = text || `Retry run ${opener.dataset.runId}`;
-  // Leaving the dialog does not cancel a request.
-  cancel.textContent = now === 'idle' ? 'Cancel' : 'Close';
+  nameCancel();
   write(statusLine, text);
 }
 
@@ -216,13 +237,13 @@ async function send() {
     return;
   }
   setState('idle');
-  fail(sentence(code, answer));
   // After any other answer the request keeps its key, so that sending it again creates one run.
   if (code === 422) {
     forget(sent);
     part('earlier').hidden ||= !findEarlier();
     show(...shown);
   }
+  fail(sentence(code, answer));
 }
 
 // Say why nothing was created: in the server's words, except where these are about tokens.
