@@ -1,7 +1,7 @@
 """The command line: ``flask runs-api`` (docs/python-and-command-line.rst)."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import wraps
@@ -97,9 +97,16 @@ def _print_preview(preview: Preview, failed_only: bool, as_json: bool) -> None:
     elif option.refusal:
         raise option.refusal
     else:
-        tests, inactive = (' '.join(map(str, ids)) for ids in (option.regression_test_ids, option.inactive_ids))
-        left_out = inactive and f'without inactive tests {inactive}'
-        print_line('\t'.join(filter(None, [counted(option.test_count, 'test'), tests, option.hint, left_out])))
+        cells = [counted(option.test_count, 'test'), _join(option.regression_test_ids)]
+        if option.hint is not None:
+            cells.append(option.hint)
+        if option.inactive_ids:
+            cells.append(f'without inactive tests {_join(option.inactive_ids)}')
+        print_line('\t'.join(cells))
+
+
+def _join(ids: Iterable[int]) -> str:
+    return ' '.join(map(str, ids))
 
 
 CARRY_OVER_COLUMNS: Columns = {

@@ -49,8 +49,8 @@ def read_machine_starts(connection: Connection, run_ids: Collection[int]) -> dic
 
 def count_author_retries(connection: Connection, root_id: int) -> int:
     """Return how many retries of a root run its author has requested without a role, including deleted ones."""
-    return connection.scalar(select(func.count()).select_from(run_retry).where(
-        run_retry.c.root_run_id == root_id, run_retry.c.author_login.is_not(None))) or 0
+    return connection.execute(select(func.count()).select_from(run_retry).where(
+        run_retry.c.root_run_id == root_id, run_retry.c.author_login.is_not(None))).scalar_one()
 
 
 def read_last_retried(connection: Connection, count: int) -> Sequence[int]:

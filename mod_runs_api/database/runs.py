@@ -140,7 +140,7 @@ def find_newest_of_master(connection: Connection, run: Run) -> int | None:
     """Return the newest run of master, of the same fork and platform, that is no retry and has a completed attempt."""
     # Branches have no index, so only the newest runs are searched. A person may store a run of any commit on branch
     # master, also of the commit that is compared.
-    newest_id = connection.scalar(select(func.max(Test.id))) or 0
+    newest_id = connection.execute(select(func.coalesce(func.max(Test.id), 0))).scalar_one()
     retry = run_retry.alias()
     return connection.scalar(
         select(Test.id)

@@ -74,8 +74,8 @@ def count_in_flight(connection: Connection, platform: str, since: datetime, at_m
               .join_from(run_retry, Test, Test.id == run_retry.c.run_id)
               .where(run_retry.c.automatic == true(), as_text(Test.platform) == platform)
               .order_by(run_retry.c.run_id.desc()).limit(at_most).subquery())
-    return connection.scalar(select(func.count()).select_from(newest).where(
-        newest.c.created_at > since, ~has_ended(newest.c.run_id))) or 0
+    return connection.execute(select(func.count()).select_from(newest).where(
+        newest.c.created_at > since, ~has_ended(newest.c.run_id))).scalar_one()
 
 
 def read_last_completed(connection: Connection, platform: str, progress_id: int, count: int) -> Sequence[int]:

@@ -132,7 +132,7 @@ def find_row_of(cause: Cause, progress: Progress) -> ProgressRow | None:
 
 def find_cause(progress: Progress, tests: RunTests) -> Cause | None:
     """Return why a run ended; None if it has not ended, or completed with all its results, regardless of later rows."""
-    if progress.end is None or progress.completed and tests.has_all_results:
+    if progress.end is None or (progress.completed and tests.has_all_results):
         return None
     cause = _read_messages(progress)
     if cause.name in ('decision', 'build'):

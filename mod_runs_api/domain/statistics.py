@@ -22,7 +22,7 @@ class CauseCounts:
     @classmethod
     def of(cls, causes: Iterable[Cause | None]) -> 'CauseCounts':
         """Return the counts of the causes."""
-        counts = Counter(cause and cause.without_numbers() for cause in causes)
+        counts = Counter(None if cause is None else cause.without_numbers() for cause in causes)
         details = [(cause, count) for cause, count in counts.most_common() if cause is not None]
         return cls(counts.total(), counts[None], {
             name: sum(count for cause, count in details if cause.name == name) for name in CAUSES}, details)

@@ -34,7 +34,7 @@ class User:
     @classmethod
     def from_row(cls, id: int, name: str | None, role: str | None) -> 'User':
         """Return the user from a row. Like the platform, ignore blanks around the role."""
-        return cls(id, name, role and role.strip())
+        return cls(id, name, None if role is None else role.strip())
 
     @property
     def is_deactivated(self) -> bool:

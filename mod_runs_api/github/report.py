@@ -1,8 +1,11 @@
 """The line about retries in the platform's report (docs/github.rst, "The report on a pull request")."""
 
+from collections.abc import Sequence
+
 from ..domain.report import Report
 from ..domain.sentences import (Finding, carried_over_sentence, count_attempts, counted, list_findings,
                                 other_builds_sentence)
+from ..domain.verdict import TestVerdict
 from ..extension import extension_state
 from ..host.runtime import regression_test_page, run_page, to_external
 from ..log import describe, log
@@ -27,12 +30,16 @@ def retry_report(run_id: int) -> str:
 
 
 def _to_report(report: Report) -> str:
-    tests = report.verdict.tests
+    hint = '' if report.author_hint is None else report.author_hint.markdown
+    sentences = [_to_sentence(report.verdict.tests), carried_over_sentence(report.own, _link_run),
+                 other_builds_sentence(report.own.other_builds), hint]
+    return ' '.join(filter(None, sentences))
+
+
+def _to_sentence(tests: Sequence[TestVerdict]) -> str:
+    """Return the verdicts with links in a sentence; empty if there are no findings."""
     findings = [_to_markdown(finding) for finding in list_findings(tests)]
-    sentence = f'Over {counted(count_attempts(tests), "attempt")}: {", ".join(findings)}.' if findings else ''
-    hint = report.author_hint and report.author_hint.markdown
-    return ' '.join(filter(None, [sentence, carried_over_sentence(report.own, _link_run),
-                                  other_builds_sentence(report.own.other_builds), hint]))
+    return f'Over {counted(count_attempts(tests), "attempt")}: {", ".join(findings)}.' if findings else ''
 
 
 def _to_markdown(finding: Finding) -> str:

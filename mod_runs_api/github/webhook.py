@@ -70,7 +70,7 @@ def read_comment(payload: Any) -> Comment:
     if writer['type'] == 'Bot' or comment['performed_via_github_app'] is not None:
         raise IgnoredComment('The comment is by a bot.')
     return Comment(id=comment['id'], body=comment['body'], login=writer['login'], account_id=writer['id'],
-                   pr_nr=issue['number'], author_id=issue['user'] and issue['user']['id'],
+                   pr_nr=issue['number'], author_id=None if issue['user'] is None else issue['user']['id'],
                    is_by_insider=comment['author_association'] in INSIDERS)
 
 

@@ -1,5 +1,5 @@
 """
 The use cases, one per module.
 
-They share attempts, author, conditions, master, status, users, validation and verdict.
+They share attempts, author, commit_status, conditions, master, sweep_plan, users, validation and verdict.
 """
