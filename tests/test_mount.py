@@ -1,4 +1,4 @@
-"""Registering the blueprint (docs/operations.rst, "Install")."""
+"""Registering the blueprint (docs/set-up.rst, "Install")."""
 
 import pytest
 import seed

@@ -98,7 +98,7 @@ def find_reasons_to_wait():
 
 
 def test_the_reasons_of_the_sweep_to_wait_are_documented():
-    documented = [row['printed'] for row in read_table('docs/operations.rst', 'printed')]
+    documented = [row['printed'] for row in read_table('docs/how-it-works.rst', 'printed')]
     reasons = [*find_reasons_to_wait()]
 
     assert reasons

@@ -1,5 +1,5 @@
 """
-The sweep by its command: what it reads, writes and prints (docs/operations.rst, "The sweep").
+The sweep by its command: what it reads, writes and prints (docs/how-it-works.rst, "The sweep").
 
 Its decisions are in tests/domain/test_sweep.py.
 """

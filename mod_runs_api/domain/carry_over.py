@@ -1,5 +1,5 @@
 """
-The results that a failed-only retry gets from other attempts (docs/operations.rst, "Results are carried over").
+The results that a failed-only retry gets from other attempts (docs/how-it-works.rst, "Results are carried over").
 
 A completed failed-only retry gets a result for each active test that it did not run itself, if another attempt ran it.
 """

@@ -1,5 +1,5 @@
 """
-The status of a commit on GitHub (docs/operations.rst, "A status belongs to a commit").
+The status of a commit on GitHub (docs/how-it-works.rst, "A status belongs to a commit").
 
 It belongs to a commit and a platform. A success of one run must not hide a failure of another run of the same commit.
 """

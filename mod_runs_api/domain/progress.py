@@ -1,4 +1,4 @@
-"""The progress of a run, and its end (docs/operations.rst, "Results are carried over")."""
+"""The progress of a run, and its end (docs/how-it-works.rst, "Results are carried over")."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

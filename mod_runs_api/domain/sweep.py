@@ -1,5 +1,5 @@
 """
-The decisions of the sweep (docs/operations.rst, "The sweep").
+The decisions of the sweep (docs/how-it-works.rst, "The sweep").
 
 The sweep ends a run if its machine was lost (:func:`must_be_ended`). It retries a run if all of these allow it:
 

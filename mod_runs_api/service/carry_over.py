@@ -1,5 +1,5 @@
 """
-The end of a failed-only retry (docs/operations.rst, "Results are carried over").
+The end of a failed-only retry (docs/how-it-works.rst, "Results are carried over").
 
 The platform takes the newest completed run for the state of the whole commit. Therefore, when a failed-only retry
 completes, every active test that it did not run itself gets the last result of another attempt, by INSERT only.

@@ -1,4 +1,4 @@
-"""Posting commit statuses, and whether a success would hide a failure (docs/operations.rst)."""
+"""Posting commit statuses, and whether a success would hide a failure (docs/how-it-works.rst)."""
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress

@@ -1,5 +1,5 @@
 """
-The sweep completes failed-only retries, and ends and retries infrastructure failures (docs/operations.rst).
+The sweep completes failed-only retries, and ends and retries infrastructure failures (docs/how-it-works.rst).
 
 A sweep makes a plan and takes its steps. The tables and then GitHub decide what is in the plan. Each step has its own
 transaction, which checks again whether the step is due. A sweep may therefore be killed at any point, and of two

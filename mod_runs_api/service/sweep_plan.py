@@ -1,5 +1,5 @@
 """
-The plan of a sweep by the tables: what is due, and why a run waits (docs/operations.rst, "The sweep").
+The plan of a sweep by the tables: what is due, and why a run waits (docs/how-it-works.rst, "The sweep").
 
 The tables are read once, in bulk, and the domain decides.
 """

@@ -1,4 +1,4 @@
-"""The results that a retry gets from other attempts (docs/operations.rst, "Results are carried over")."""
+"""The results that a retry gets from other attempts (docs/how-it-works.rst, "Results are carried over")."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""When a status may be success (docs/operations.rst, "A status belongs to a commit")."""
+"""When a status may be success (docs/how-it-works.rst, "A status belongs to a commit")."""
 
 import pytest
 from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT

@@ -1,4 +1,4 @@
-"""The end of a run, and the order of the results of several (docs/operations.rst, "Results are carried over")."""
+"""The end of a run, and the order of the results of several (docs/how-it-works.rst, "Results are carried over")."""
 
 import pytest
 from support.messages import LOST_MACHINE, OUT_OF_ORDER, TIME_LIMIT

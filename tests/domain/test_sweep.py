@@ -1,4 +1,4 @@
-"""The decisions of the sweep (docs/operations.rst, "The sweep")."""
+"""The decisions of the sweep (docs/how-it-works.rst, "The sweep")."""
 
 from datetime import datetime, timedelta, timezone
 

@@ -1,5 +1,5 @@
 """
-What the platform says once a failed-only retry has completed (docs/operations.rst, "Results are carried over").
+What the platform says once a failed-only retry has completed (docs/how-it-works.rst, "Results are carried over").
 
 Every run goes through the platform's own protocol: the scheduled job, the reports of its worker, and its end.
 """

@@ -1,4 +1,4 @@
-"""What the mount adds to the real platform's own requests (docs/operations.rst), and the settings before it."""
+"""What the mount adds to the real platform's own requests (docs/set-up.rst), and the settings before it."""
 
 import re
 import subprocess
@@ -76,7 +76,7 @@ def test_a_platform_without_a_model_is_refused_by_an_error_that_names_it(unmount
     ("RUNS_API_BEFORE_RETRY = 'mod_runs_api.github.build_artifact_exists'",
      'There is no setting RUNS_API_BEFORE_RETRY.'), ("RUNS_API_CHECKS = 'yes'", 'RUNS_API_CHECKS must be ')])
 def test_the_documented_settings_can_be_checked_before_the_mount_is_merged(unmounted, added, error):
-    documented = literal_block('docs/operations.rst', 'RUNS_API_RATE_LIMIT = ')
+    documented = literal_block('docs/set-up.rst', 'RUNS_API_RATE_LIMIT = ')
     platform = copy(unmounted, f'settings-{added}', mounted=False, config=f'{documented}{added}\n')
 
     check = command('docs/adopt.rst', "python3 -c 'import config;")

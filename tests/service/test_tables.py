@@ -1,4 +1,4 @@
-"""The package's tables are created while requests are open (docs/operations.rst, "The database")."""
+"""The package's tables are created while requests are open (docs/how-it-works.rst, "The database")."""
 
 from application import create_app, dispose
 from database import db
