@@ -619,7 +619,7 @@ def test_a_run_of_the_pull_request_before_it_was_opened_again_stands_against_not
     assert steps(scene.sweep()) == [(run_id, 'retried')]
 
 
-def test_a_run_that_somebody_made_for_a_pull_request_stands_against_its_own_and_others_by_hand(scene):
+def test_a_run_by_hand_of_a_pull_request_stands_against_its_own_runs_and_others_by_hand(scene):
     red, own, by_hand = scene.red_run(branch='by-hand'), scene.run(), scene.run(branch='by-hand')
 
     why = f'test 1 failed in run {red} of the same commit'

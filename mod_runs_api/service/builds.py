@@ -1,4 +1,4 @@
-"""What becomes of a run when its build has succeeded (docs/github.rst, "A build that succeeds later")."""
+"""The work when the build of a run has succeeded (docs/github.rst, "A build that succeeds later")."""
 
 from datetime import timedelta
 from functools import partial

@@ -115,7 +115,7 @@ def test_a_test_that_failed_in_another_run_of_the_commit_stands_against_a_succes
 
 
 @pytest.mark.parametrize('tests', [ONE_RED, run_tests(GREEN, GREEN)])
-def test_a_test_that_passes_today_or_fails_only_by_what_is_expected_today_stands_against_nothing(tests):
+def test_a_test_that_passed_or_would_pass_today_stands_against_nothing(tests):
     other = attempts(([COMPLETED], tests))
 
     assert find_standing_against([other], today(other, code=1), ()) is None
