@@ -113,8 +113,8 @@ def _read_differing(connection: Connection, run_ids: Collection[int],
     return {key: by_output.values() for key, by_output in files.items()}
 
 
-def read_evidence(connection: Connection, run_ids: Sequence[int],
-                  regression_test_ids: Sequence[int]) -> dict[Key, Evidence]:
+def read_evidence(connection: Connection, run_ids: Collection[int],
+                  regression_test_ids: Collection[int]) -> dict[Key, Evidence]:
     """Return the evidence of each result of these tests in these runs."""
     rows = connection.execute(
         select(TestResult.test_id, TestResult.regression_test_id, TestResult.exit_code, TestResult.expected_rc,

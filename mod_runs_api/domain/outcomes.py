@@ -156,10 +156,10 @@ class File(NamedTuple):
 class Evidence(NamedTuple):
     """The exit code and the outputs of a test in one run, with the expectations at the time."""
 
-    exit_code: int | None = None
-    expected_rc: int | None = None
+    exit_code: int | None
+    expected_rc: int | None
     #: The outputs that have a file, by the id of the output.
-    files: Mapping[int, File] = MappingProxyType({})
+    files: Mapping[int, File]
 
     @property
     def way_to_fail(self) -> tuple[int | None, frozenset[tuple[int, str]]]:

@@ -1,7 +1,7 @@
 """The verdicts of the attempts of a run on its tests (docs/api.rst, "Verdicts")."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal, NamedTuple, get_args
@@ -31,8 +31,6 @@ class AttemptOutcome(NamedTuple):
     #: The commit that was built for the attempt; None if it is unknown.
     build: str | None
     outcome: Outcome
-    #: Only filled in for a test that ran more than once and failed at least once. No other verdict depends on it.
-    evidence: Evidence = Evidence()
 
     @property
     def has_run(self) -> bool:
@@ -85,10 +83,15 @@ def needs_evidence(attempts: Iterable[AttemptOutcome]) -> bool:
     return len(ran) > 1 and set(ran) != {'pass'}
 
 
-def judge(regression_test_id: int, command: str, active: bool, attempts: Sequence[AttemptOutcome]) -> TestVerdict:
-    """Return the verdict on a test from its attempts: those that have ended and list it, by run id."""
+def judge(regression_test_id: int, command: str, active: bool, attempts: Sequence[AttemptOutcome],
+          evidence: Mapping[int, Evidence]) -> TestVerdict:
+    """
+    Return the verdict on a test from its attempts: those that have ended and list it, by run id.
+
+    ``evidence`` has the evidence of each run that ran the test, if the test :func:`needs_evidence`.
+    """
     ran = [attempt for attempt in attempts if attempt.has_run]
-    return TestVerdict(regression_test_id, command, active, _verdict(ran), find_latest(ran), attempts)
+    return TestVerdict(regression_test_id, command, active, _verdict(ran, evidence), find_latest(ran), attempts)
 
 
 def find_latest(attempts: Iterable[AttemptOutcome]) -> Outcome | None:
@@ -97,7 +100,7 @@ def find_latest(attempts: Iterable[AttemptOutcome]) -> Outcome | None:
     return max(ran, key=lambda attempt: attempt.place).outcome if ran else None
 
 
-def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:
+def _verdict(ran: Collection[AttemptOutcome], evidence: Mapping[int, Evidence]) -> VerdictName:
     """Return the verdict on a test from the attempts that ran it."""
     passes = [attempt for attempt in ran if attempt.outcome == 'pass']
     failures = [attempt for attempt in ran if attempt.outcome != 'pass']
@@ -106,37 +109,39 @@ def _verdict(ran: Collection[AttemptOutcome]) -> VerdictName:
     if not failures:
         return 'passed'
     if passes:
-        return _compare(passes, failures)
+        return _compare(passes, failures, evidence)
     if len(failures) == 1:
         return 'failed_once'
-    ways = {failure.evidence.way_to_fail for failure in failures}
+    ways = {evidence[failure.run_id].way_to_fail for failure in failures}
     return 'failing_identically' if len(ways) == 1 else 'failing_differently'
 
 
-def _compare(passes: Iterable[AttemptOutcome], failures: Iterable[AttemptOutcome]) -> VerdictName:
+def _compare(passes: Iterable[AttemptOutcome], failures: Iterable[AttemptOutcome],
+             evidence: Mapping[int, Evidence]) -> VerdictName:
     """Return the verdict on a test that passed in some attempts and failed in others, each by run id."""
     verdict: VerdictName = 'expectation_changed'
-    for passed, failed in product(_drop_repeated(passes), _drop_repeated(failures)):
-        if _had_same_expectation(passed, failed):
+    for passed, failed in product(_drop_repeated(passes, evidence), _drop_repeated(failures, evidence)):
+        if _had_same_expectation(passed.run_id, failed.run_id, evidence):
             if not are_different_builds(passed.build, failed.build):
                 return 'flaky'
             verdict = 'build_changed'
     return verdict
 
 
-def _drop_repeated(attempts: Iterable[AttemptOutcome]) -> Collection[AttemptOutcome]:
+def _drop_repeated(attempts: Iterable[AttemptOutcome],
+                   evidence: Mapping[int, Evidence]) -> Collection[AttemptOutcome]:
     """Return the newest attempt of each distinct evidence and build."""
     # If any of them had the same expectation as another attempt, the newest had, because outputs are only added.
     newest: dict[object, AttemptOutcome] = {}
     for attempt in attempts:
-        exit_code, expected_rc, files = attempt.evidence
+        exit_code, expected_rc, files = evidence[attempt.run_id]
         newest[exit_code, expected_rc, frozenset(files.items()), attempt.build] = attempt
     return newest.values()
 
 
-def _had_same_expectation(passed: AttemptOutcome, failed: AttemptOutcome) -> bool:
+def _had_same_expectation(passed_id: int, failed_id: int, evidence: Mapping[int, Evidence]) -> bool:
     """Return whether two attempts expected the same exit code, and the same of each output."""
-    of_pass, of_failure = passed.evidence, failed.evidence
+    of_pass, of_failure = evidence[passed_id], evidence[failed_id]
     if of_pass.expected_rc != of_failure.expected_rc:
         return False
     # The attempt that passed ended with the expected exit code.
@@ -145,9 +150,9 @@ def _had_same_expectation(passed: AttemptOutcome, failed: AttemptOutcome) -> boo
     existed = []
     for output in of_pass.files.keys() | of_failure.files.keys():
         if output not in of_failure.files:
-            existed.append(of_pass.files[output].oldest_run_id < failed.run_id)
+            existed.append(of_pass.files[output].oldest_run_id < failed_id)
         elif output not in of_pass.files:
-            existed.append(of_failure.files[output].oldest_run_id < passed.run_id)
+            existed.append(of_failure.files[output].oldest_run_id < passed_id)
         else:
             file_of_pass, file_of_failure = of_pass.files[output], of_failure.files[output]
             # An unknown expectation equals nothing.

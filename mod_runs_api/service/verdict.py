@@ -1,7 +1,6 @@
 """Reading the verdicts of the attempts of a run (docs/api.rst, "Verdicts")."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -32,22 +31,21 @@ def judge_attempts(connection: Connection, attempts: Attempts) -> Verdict:
             outcomes = by_test.setdefault(regression_test_id, [])
             if run_id in places:
                 outcomes.append(AttemptOutcome(run_id, numbers[run_id], places[run_id], builds[run_id], outcome))
-    _add_evidence(connection, run_ids, by_test)
+    evidence = _read_evidence_by_test(connection, by_test)
     commands = read_command_lines(connection, list(by_test))
     tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in attempts.catalogue.active,
-                   outcomes)
+                   outcomes, evidence[regression_test_id])
              for regression_test_id, outcomes in sorted(by_test.items())]
     return Verdict(attempts.run.id, attempts.run.root_id, run_ids, judge_commit(tests, attempts.progress.values()),
                    count_verdicts(tests), to_sentence(tests), tests)
 
 
-def _add_evidence(connection: Connection, run_ids: Sequence[int], by_test: dict[int, list[AttemptOutcome]]) -> None:
-    """Add exit codes and files to the outcomes of the tests whose verdict depends on them."""
-    needing = {regression_test_id: outcomes for regression_test_id, outcomes in by_test.items()
-               if needs_evidence(outcomes)}
-    if not needing:
-        return
-    evidence = defaultdict(Evidence, read_evidence(connection, run_ids, list(needing)))
-    for regression_test_id, outcomes in needing.items():
-        by_test[regression_test_id] = [outcome._replace(evidence=evidence[outcome.run_id, regression_test_id])
-                                       for outcome in outcomes]
+def _read_evidence_by_test(connection: Connection,
+                           by_test: Mapping[int, Sequence[AttemptOutcome]]) -> dict[int, dict[int, Evidence]]:
+    """Return the evidence of each run that ran a test, for the tests whose verdict depends on it, by test."""
+    needing = [regression_test_id for regression_test_id, outcomes in by_test.items() if needs_evidence(outcomes)]
+    run_ids = {outcome.run_id for regression_test_id in needing for outcome in by_test[regression_test_id]}
+    evidence: dict[int, dict[int, Evidence]] = {regression_test_id: {} for regression_test_id in by_test}
+    for (run_id, regression_test_id), of_result in read_evidence(connection, run_ids, needing).items():
+        evidence[regression_test_id][run_id] = of_result
+    return evidence

@@ -29,9 +29,10 @@ NEW_CODE = Execution('fail', 0, None)
 def judged(*history, test_id=1, builds=(), ends=(), active=True):
     """Return the verdict on a test with these executions in its attempts: runs 1, 2 and so on."""
     attempts = [AttemptOutcome(number, number, ends[number - 1] if ends else number,
-                               builds[number - 1] if builds else None, execution.outcome, execution.evidence)
+                               builds[number - 1] if builds else None, execution.outcome)
                 for number, execution in enumerate(history, 1)]
-    return judge(test_id, f'command {test_id}', active, attempts)
+    evidence = {number: execution.evidence for number, execution in enumerate(history, 1)}
+    return judge(test_id, f'command {test_id}', active, attempts, evidence)
 
 
 #: The histories of a test, by what they prove, each with the latest outcome.
