@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Subquery, func, select, union_all
 from ..domain import users
 from ..domain.attempts import AttemptRecord
 from ..host.models import GcpInstance, Test, User, built_commit
+from .expressions import as_text
 from .retry import decode_reason
 from .tables import run_retry
 
@@ -18,17 +19,19 @@ def read_records(connection: Connection, root_ids: Collection[int]) -> dict[int,
     rows = connection.execute(
         select(attempts.c.root_id, Test.id.label('run_id'), built_commit.label('stored_build'),
                run_retry.c.source_run_id, run_retry.c.failed_only, run_retry.c.automatic, run_retry.c.reason,
-               run_retry.c.author_login, run_retry.c.created_at, User.id.label('user_id'), User.name.label('user_name'))
+               run_retry.c.author_login, run_retry.c.created_at, User.id.label('user_id'), User.name.label('user_name'),
+               as_text(User.role).label('user_role'))
         .join_from(attempts, Test, Test.id == attempts.c.run_id)
         .outerjoin(run_retry, run_retry.c.run_id == Test.id)
         .outerjoin(User, User.id == run_retry.c.user_id)
         .order_by(Test.id))
     records: dict[int, dict[int, AttemptRecord]] = {}
     for row in rows:
-        requester = None if row.user_id is None else users.User(row.user_id, row.user_name, role=None)
+        requester = None if row.user_id is None else users.User.from_row(row.user_id, row.user_name, row.user_role)
         records.setdefault(row.root_id, {})[row.run_id] = AttemptRecord(
-            row.run_id, row.stored_build, row.source_run_id, row.failed_only, row.automatic, decode_reason(row.reason),
-            users.name_requester(requester, row.author_login), row.created_at)
+            run_id=row.run_id, stored_build=row.stored_build, source_run_id=row.source_run_id,
+            failed_only=row.failed_only, automatic=row.automatic, reason=decode_reason(row.reason),
+            requested_by=users.name_requester(requester, row.author_login), created_at=row.created_at)
     return records
 
 

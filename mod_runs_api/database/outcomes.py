@@ -97,7 +97,7 @@ def read_expected_today(connection: Connection, run_ids: Collection[int],
 
 
 def _read_differing(connection: Connection, run_ids: Collection[int],
-                    is_differing: ColumnElement[bool]) -> dict[Key, Collection[DifferingFile]]:
+                    is_differing: ColumnElement[bool]) -> dict[Key, list[DifferingFile]]:
     """Return the files of these runs that are not as expected by a condition."""
     # A file has a row for each variant that is accepted for its output.
     rows = connection.execute(
@@ -107,10 +107,13 @@ def _read_differing(connection: Connection, run_ids: Collection[int],
         .outerjoin_from(TestResultFile, RegressionTestOutputFiles,
                         RegressionTestOutputFiles.regression_test_output_id == TestResultFile.regression_test_output_id)
         .where(TestResultFile.test_id.in_(run_ids), is_differing))
-    files: dict[Key, dict[int, DifferingFile]] = defaultdict(dict)
-    for run_id, test_id, output_id, produced, accepted in rows:
-        files[run_id, test_id].setdefault(output_id, DifferingFile(produced, set())).accepted.add(accepted)
-    return {key: by_output.values() for key, by_output in files.items()}
+    accepted: dict[tuple[int, int, int, bytes], list[bytes | None]] = defaultdict(list)
+    for run_id, regression_test_id, output_id, produced, variant in rows:
+        accepted[run_id, regression_test_id, output_id, produced].append(variant)
+    files: dict[Key, list[DifferingFile]] = defaultdict(list)
+    for (run_id, regression_test_id, _, produced), variants in accepted.items():
+        files[run_id, regression_test_id].append(DifferingFile(produced, variants))
+    return files
 
 
 def read_evidence(connection: Connection, run_ids: Collection[int],

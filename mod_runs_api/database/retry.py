@@ -57,8 +57,9 @@ def find_retry(connection: Connection, idempotency_digest: str) -> StoredRetry |
         .where(run_retry.c.idempotency_digest == idempotency_digest)).one_or_none()
     if row is None:
         return None
-    return StoredRetry(row.run_id, row.source_run_id, row.failed_only, decode_reason(row.reason), row.test_count,
-                       row.token)
+    return StoredRetry(
+        new_run_id=row.run_id, source_run_id=row.source_run_id, failed_only=row.failed_only,
+        reason=decode_reason(row.reason), test_count=row.test_count, run_token=row.token)
 
 
 def read_automatic_sources(connection: Connection, root_ids: Collection[int]) -> dict[int, list[int]]:

@@ -83,7 +83,7 @@ class Attempt(AttemptRecord):
 class Attempts:
     """The attempts of a run: all that is read about them. Everything else follows from it."""
 
-    #: One of them, such as the requested run.
+    #: One of them, such as the requested run. All have one commit and one configuration.
     run: Run
     #: By run id, in order, as are the progress and the tests.
     records: Mapping[int, AttemptRecord]
@@ -158,14 +158,14 @@ class Attempts:
         outcomes = find_outcomes(tests).values()
         count = Counter(outcomes)
         cause = self.find_cause(run_id)
-        name, detail, sentence = (None, None, None) if cause is None else cause
         return Attempt(
             **vars(record), attempt=self.numbers[run_id], status=derive_status(progress.stage, outcomes),
             tests=count.total(), passed=count['pass'], failed=sum(count[outcome] for outcome in FAILED),
             not_run=count['not_run'], carried_over_from=self._count_carried_over(run_id),
             to_carry_over=len(self.find_origins(run_id)) if record.failed_only and progress.end is None else 0,
             built_commit_sha=self.builds[run_id], other_builds=self.list_other_builds(run_id),
-            cause=name, cause_detail=detail, cause_sentence=sentence)
+            cause=None if cause is None else cause.name, cause_detail=None if cause is None else cause.detail,
+            cause_sentence=None if cause is None else cause.sentence)
 
 
 @dataclass(frozen=True)

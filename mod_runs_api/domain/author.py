@@ -48,7 +48,7 @@ def has_ended_recently(run: Progress, now: datetime) -> bool:
 def find_canceled(attempts: Mapping[int, Progress], source_id: int) -> int | None:
     """Return the attempt that a person canceled, so that no author retries it: the one to be retried or the newest."""
     return next((run_id for run_id in (source_id, max(attempts))
-                 if find_cancellation(attempts[run_id]) is not None), None)
+                 if find_cancellation(attempts[run_id].rows) is not None), None)
 
 
 def find_unexplained(tests: Iterable[int], verdicts: Iterable[TestVerdict]) -> set[int]:

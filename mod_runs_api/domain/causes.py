@@ -5,7 +5,8 @@ Most runs that people retry failed because of the machine, not the code. The pla
 the progress rows, which :func:`find_cause` reads. A message that is not in the tables has the cause "unknown".
 """
 
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
 
 from .outcomes import RunTests
 from .progress import CANCELED, LOST_MACHINE, TIME_LIMIT, Progress, ProgressRow
@@ -13,11 +14,7 @@ from .progress import CANCELED, LOST_MACHINE, TIME_LIMIT, Progress, ProgressRow
 #: A person or the pull request; the build; code that hangs; the machine, the cloud or GitHub; anything else.
 CauseName = Literal['decision', 'build', 'code', 'infrastructure', 'unknown']
 
-#: Each cause, and whether it is an infrastructure failure: only for these may a sweep retry a run.
-IS_INFRASTRUCTURE: dict[CauseName, bool] = {
-    'decision': False, 'build': False, 'code': False, 'infrastructure': True, 'unknown': False}
-
-CAUSES = tuple(IS_INFRASTRUCTURE)
+CAUSES: tuple[CauseName, ...] = get_args(CauseName)
 
 # The messages, with the function of the platform that writes each. Unless said otherwise, the function is one of
 # mod_ci.controllers.
@@ -117,10 +114,10 @@ def _quote(start: str, message: str) -> str:
     return f'{start}: "{text if len(text) <= room else text[:room - 1] + "…"}."'
 
 
-def find_cancellation(progress: Progress) -> str | None:
-    """Return the message of a person who canceled a run; None if nobody did."""
+def find_cancellation(rows: Sequence[ProgressRow]) -> str | None:
+    """Return the message of a person who canceled a run with these progress rows; None if nobody did."""
     # In any row, because canceling does not stop the machine, which may write more rows.
-    messages = (row.message.strip() for row in progress.rows)
+    messages = (row.message.strip() for row in rows)
     return next((message for message in messages if message.startswith(CANCELED_BY_PERSON)), None)
 
 
@@ -134,7 +131,7 @@ def find_cause(progress: Progress, tests: RunTests) -> Cause | None:
     """Return why a run ended; None if it has not ended, or completed with all its results, regardless of later rows."""
     if progress.end is None or (progress.completed and tests.has_all_results):
         return None
-    cause = _read_messages(progress)
+    cause = _read_messages(progress.rows)
     if cause.name in ('decision', 'build'):
         return cause
     if cause.detail == TIME_LIMIT and any(tests.results[test].has_timed_out for test in tests.own):
@@ -147,23 +144,23 @@ def find_cause(progress: Progress, tests: RunTests) -> Cause | None:
     return cause
 
 
-def is_decided(progress: Progress) -> bool:
-    """Return whether a person, or the pull request, decided the end of a run that has progress."""
-    return _read_messages(progress).name == 'decision'
+def is_decided(rows: Sequence[ProgressRow]) -> bool:
+    """Return whether a person, or the pull request, decided the end of a run with these progress rows: at least one."""
+    return _read_messages(rows).name == 'decision'
 
 
 def is_ended_by_build(progress: Progress) -> bool:
     """Return whether a run ended because its build failed or was not visible. It may have succeeded since."""
-    if progress.end is None or progress.completed or is_decided(progress):
+    if progress.end is None or progress.completed or is_decided(progress.rows):
         return False
     canceled = {row.message.strip() for row in progress.rows if row.stage == CANCELED}
     return NOT_VISIBLE in canceled or any(Cause.of_message(message).name == 'build' for message in canceled)
 
 
-def _read_messages(progress: Progress) -> Cause:
+def _read_messages(rows: Sequence[ProgressRow]) -> Cause:
     """Return the cause that the messages of a run stand for, without its results."""
-    cancellation = find_cancellation(progress)
+    cancellation = find_cancellation(rows)
     if cancellation is not None:
         return Cause.of_message(cancellation)
-    *earlier, last = (row.message.strip() for row in progress.rows)
+    *earlier, last = (row.message.strip() for row in rows)
     return Cause.of_message(NOT_VISIBLE if last == NOT_RAN and NOT_VISIBLE in earlier else last)

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from .attempts import Attempts, derive_status
 from .causes import is_decided
 from .outcomes import FAILED, ExpectedToday, decide, find_outcomes
-from .progress import COMPLETED, Progress
+from .progress import COMPLETED
 from .run import Run
 
 
@@ -94,8 +94,8 @@ def _has_passed(attempts: Attempts, run_id: int) -> bool:
     completed = progress.completed
     if completed is None or derive_status(COMPLETED, outcomes.values()) != 'pass':
         return False
-    later = Progress(run_id, [row for row in progress.rows if row.id > completed.id])
-    return not later.rows or not is_decided(later)
+    later = [row for row in progress.rows if row.id > completed.id]
+    return not later or not is_decided(later)
 
 
 def has_failure(attempts: Attempts, origins: Mapping[int, int]) -> bool:

@@ -114,4 +114,5 @@ def build_grid(tests: Sequence[TestVerdict], of_runs: Mapping[int, RunTests]) ->
                     {attempt.run_id: build_cell(test.regression_test_id, attempt) for attempt in test.attempts})
             for test in ran[:MAX_TESTS]]
     columns = run_ids[:MAX_LISTED]
-    return Grid(columns, rows, len(listed) - len(ran), len(run_ids) - len(columns), len(ran) - len(rows))
+    return Grid(columns, rows, never_ran=len(listed) - len(ran), attempts_left_out=len(run_ids) - len(columns),
+                tests_left_out=len(ran) - len(rows))

@@ -23,7 +23,7 @@ class DifferingFile(NamedTuple):
     #: Its hash.
     produced: bytes
     #: The hashes of the files that are accepted for this output, too.
-    accepted: set[bytes | None]
+    accepted: Collection[bytes | None]
 
 
 class Result(NamedTuple):

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from .. import clock
-from .causes import IS_INFRASTRUCTURE, Cause, find_cancellation, find_cause, find_row_of
+from .causes import Cause, find_cancellation, find_cause, find_row_of
 from .outcomes import ExpectedToday, RunTests, find_outcomes, list_not_passed
 from .progress import Progress, ProgressRow, find_silence, is_lost
 from .retry import RetryRequest, RetryRules, request_automatically
@@ -174,7 +174,7 @@ def must_be_ended(signs_of_life: Collection[datetime | str], now: datetime, max_
 def find_failure(progress: Progress, tests: RunTests, expected_today: ExpectedToday, now: datetime) -> Failure | None:
     """Return the failure of a run that its code did not cause, if it is recent; else None."""
     cause = find_cause(progress, tests)
-    row = find_row_of(cause, progress) if cause is not None and IS_INFRASTRUCTURE[cause.name] else None
+    row = find_row_of(cause, progress) if cause is not None and cause.name == 'infrastructure' else None
     if row is not None and clock.age(row.timestamp, now) <= RETRIED_FOR:
         return Failure(progress, tests, cause, row)
     completed = progress.completed
@@ -187,7 +187,7 @@ def _is_approved(progress: Progress, tests: RunTests, expected_today: ExpectedTo
     """Return whether a run has ended, was canceled by no person, did not pass, and would pass as a whole today."""
     has_failed = bool(list_not_passed(find_outcomes(tests)))
     would_pass = not list_not_passed(expected_today.find_outcomes(tests))
-    return progress.end is not None and find_cancellation(progress) is None and has_failed and would_pass
+    return progress.end is not None and find_cancellation(progress.rows) is None and has_failed and would_pass
 
 
 def find_newest_completion(progress: Iterable[Progress], tests: Mapping[int, RunTests]) -> int:

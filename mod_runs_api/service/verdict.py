@@ -36,8 +36,10 @@ def judge_attempts(connection: Connection, attempts: Attempts) -> Verdict:
     tests = [judge(regression_test_id, commands[regression_test_id], regression_test_id in attempts.catalogue.active,
                    outcomes, evidence[regression_test_id])
              for regression_test_id, outcomes in sorted(by_test.items())]
-    return Verdict(attempts.run.id, attempts.run.root_id, run_ids, judge_commit(tests, attempts.progress.values()),
-                   count_verdicts(tests), to_sentence(tests), tests)
+    return Verdict(
+        run_id=attempts.run.id, root_run_id=attempts.run.root_id, attempts=run_ids,
+        overall=judge_commit(tests, attempts.progress.values()), counts=count_verdicts(tests),
+        sentence=to_sentence(tests), tests=tests)
 
 
 def _read_evidence_by_test(connection: Connection,

@@ -1,12 +1,11 @@
 """Why a run ended: the table of docs/api.rst, "Causes", line by line."""
 
 from datetime import datetime
-from typing import get_args
 
 import pytest
 from support.messages import LOST_MACHINE, NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
-from mod_runs_api.domain.causes import IS_INFRASTRUCTURE, Cause, CauseName, find_cause, is_ended_by_build
+from mod_runs_api.domain.causes import Cause, find_cause, is_ended_by_build
 from mod_runs_api.domain.outcomes import Mark, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.statistics import CauseCounts
@@ -106,10 +105,6 @@ def test_the_own_results_of_the_original_selection_decide():
     assert find_cause(progress(*COMPLETED), tests) == Cause.of_missing('2 of 4 results are missing')
     assert find_cause(progress(*STARTED, TIME_LIMIT), tests) == Cause.of_message(TIME_LIMIT)
     assert find_cause(progress(*COMPLETED), tests._replace(selected={1, 3, 4, 5})) is None
-
-
-def test_each_cause_is_said_to_be_an_infrastructure_failure_or_not():
-    assert [*IS_INFRASTRUCTURE] == [*get_args(CauseName)]
 
 
 @pytest.mark.parametrize(('message', 'has_timed_out', 'expected'), [
