@@ -39,8 +39,8 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
     Returns
     -------
     Blueprint
-        Any number of applications may register it. Registration fails with :exc:`MountError` if the application lacks
-        something that the package needs, or a setting is wrong.
+        Any number of applications may register it, each once. Registration fails with :exc:`MountError` if a setting is
+        wrong.
     """
     blueprint = _Blueprint(name, __name__, template_folder='web/templates', static_folder='web/static',
                            static_url_path='/retry-assets', cli_group='runs-api')

@@ -7,7 +7,7 @@ MAX_MESSAGE_LENGTH = 500
 
 
 class MountError(RuntimeError):
-    """The application lacks something that the package needs, or a setting is wrong (docs/settings.rst)."""
+    """The blueprint is not registered, or is registered twice, or a setting is wrong (docs/settings.rst)."""
 
 
 class RunsApiError(Exception):

@@ -1,4 +1,4 @@
-"""Rows that an administrator deletes: no foreign key removes those of the package (docs/how-it-works.rst, "The database")."""
+"""Rows that an administrator deletes: no foreign key removes the package's (docs/how-it-works.rst, "The database")."""
 
 import json
 from datetime import timedelta

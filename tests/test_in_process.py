@@ -102,7 +102,7 @@ def test_without_an_application_or_the_blueprint_in_it_the_error_says_which(bare
 @pytest.mark.parametrize('has_engine', [False, True])
 def test_it_works_without_a_request_on_the_hosts_engine_if_there_is_one(app, engine, run_id, monkeypatch, has_engine):
     if has_engine:
-        monkeypatch.setattr(database, 'db_engine', engine, raising=False)
+        monkeypatch.setattr(database, 'db_engine', engine)
         monkeypatch.setattr(database, 'create_session', None)
 
     assert without_request(app, lambda: retry_run(run_id).new_run_id) == run_id + 1

@@ -24,14 +24,14 @@ def read_marks(connection: Connection, run_ids: Collection[int]) -> dict[int, di
     """Return the marks of the results that were carried over into each run, by test."""
     marks: dict[int, dict[int, Mark]] = {run_id: {} for run_id in run_ids}
     # A mark counts while the row that completed the retry exists. The restart deletes that row and runs everything.
-    for run_id, test_id, origin_id, was_selected in connection.execute(
+    for run_id, regression_test_id, origin_id, was_selected in connection.execute(
             select(run_carried_over.c.run_id, run_carried_over.c.regression_test_id, run_carried_over.c.origin_run_id,
                    run_carried_over.c.was_selected)
             .with_hint(run_carried_over, BY_PRIMARY_KEY)
             .join_from(run_carried_over, TestProgress, and_(
                 TestProgress.id == run_carried_over.c.progress_id, TestProgress.test_id == run_carried_over.c.run_id))
             .where(run_carried_over.c.run_id.in_(run_ids))):
-        marks[run_id][test_id] = Mark(origin_id, was_selected)
+        marks[run_id][regression_test_id] = Mark(origin_id, was_selected)
     return marks
 
 
@@ -41,7 +41,7 @@ def read_reported_files(connection: Connection, run_id: int) -> dict[int, dict[i
                   .where(TestResult.test_id == TestResultFile.test_id,
                          TestResult.regression_test_id == TestResultFile.regression_test_id).exists())
     files = _read_files(connection, TestResultFile.test_id == run_id, ~has_result)
-    return {test_id: of_test for (_, test_id), of_test in files.items()}
+    return {regression_test_id: of_test for (_, regression_test_id), of_test in files.items()}
 
 
 def read_files(connection: Connection, run_ids: Collection[int],

@@ -23,4 +23,4 @@ def read_command_lines(connection: Connection, regression_test_ids: Collection[i
     """Return the command line of each regression test."""
     rows = connection.execute(select(RegressionTest.id, RegressionTest.command)
                               .where(RegressionTest.id.in_(regression_test_ids)))
-    return {test_id: command for test_id, command in rows}
+    return {regression_test_id: command for regression_test_id, command in rows}

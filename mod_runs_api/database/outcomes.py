@@ -34,12 +34,12 @@ def read_full_sets(connection: Connection, run_ids: Collection[int], catalogue: 
 def _read_selected(connection: Connection, run_ids: Collection[int]) -> dict[int, set[int]]:
     """Return the selected tests of each run for which tests were selected."""
     selected: dict[int, set[int]] = {}
-    for run_id, test_id in connection.execute(
+    for run_id, regression_test_id in connection.execute(
             select(CustomizedTest.test_id, CustomizedTest.regression_id)
             .where(CustomizedTest.test_id.in_(run_ids))):
         # The platform's columns may be null.
-        if run_id is not None and test_id is not None:
-            selected.setdefault(run_id, set()).add(test_id)
+        if run_id is not None and regression_test_id is not None:
+            selected.setdefault(run_id, set()).add(regression_test_id)
     return selected
 
 
@@ -53,10 +53,10 @@ def _read_results(connection: Connection, run_ids: Sequence[int]) -> dict[int, d
     without_file = _read_outputs_without_file(connection, run_ids)
     differing = _read_differing(connection, run_ids, TestResultFile.got.is_not(None))
     results: dict[int, dict[int, Result]] = {run_id: {} for run_id in run_ids}
-    for run_id, test_id, exit_code, expected_rc, timed_out in rows:
-        results[run_id][test_id] = Result(
-            exit_code, expected_rc, without_file.get((run_id, test_id), ()), differing.get((run_id, test_id), ()),
-            bool(timed_out))
+    for run_id, regression_test_id, exit_code, expected_rc, timed_out in rows:
+        key = run_id, regression_test_id
+        results[run_id][regression_test_id] = Result(
+            exit_code, expected_rc, without_file.get(key, ()), differing.get(key, ()), bool(timed_out))
     return results
 
 
@@ -73,8 +73,8 @@ def _read_outputs_without_file(connection: Connection, run_ids: Sequence[int]) -
             TestResultFile.regression_test_output_id == RegressionTestOutput.id))
         .where(TestResult.test_id.in_(run_ids), TestResultFile.test_id.is_(None)))
     outputs: dict[Key, list[bool | None]] = defaultdict(list)
-    for run_id, test_id, is_ignored in rows:
-        outputs[run_id, test_id].append(is_ignored)
+    for run_id, regression_test_id, is_ignored in rows:
+        outputs[run_id, regression_test_id].append(is_ignored)
     return outputs
 
 
@@ -91,8 +91,8 @@ def read_expected_today(connection: Connection, run_ids: Collection[int],
         RegressionTestOutput.regression_id == TestResultFile.regression_test_id,
         as_bytes(func.coalesce(RegressionTestOutput.correct, '')) != PRODUCED)
     by_run: dict[int, dict[int, Collection[DifferingFile]]] = {run_id: {} for run_id in run_ids}
-    for (run_id, test_id), files in _read_differing(connection, run_ids, is_differing).items():
-        by_run[run_id][test_id] = files
+    for (run_id, regression_test_id), files in _read_differing(connection, run_ids, is_differing).items():
+        by_run[run_id][regression_test_id] = files
     return {run_id: ExpectedToday(catalogue.expected_rc, by_run[run_id]) for run_id in run_ids}
 
 
@@ -130,10 +130,10 @@ def read_evidence(connection: Connection, run_ids: Collection[int],
                                             if row.regression_test_output_id is not None})
     codes: dict[Key, tuple[int | None, int | None]] = {}
     files: dict[Key, dict[int, File]] = defaultdict(dict)
-    for run_id, test_id, exit_code, expected_rc, output_id, expected, got in rows:
-        codes[run_id, test_id] = exit_code, expected_rc
+    for run_id, regression_test_id, exit_code, expected_rc, output_id, expected, got in rows:
+        codes[run_id, regression_test_id] = exit_code, expected_rc
         if output_id is not None:
-            files[run_id, test_id][output_id] = File(expected, got, oldest[output_id])
+            files[run_id, regression_test_id][output_id] = File(expected, got, oldest[output_id])
     return {key: Evidence(exit_code, expected_rc, files[key]) for key, (exit_code, expected_rc) in codes.items()}
 
 

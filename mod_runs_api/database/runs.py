@@ -45,28 +45,29 @@ def find_superseding(connection: Connection, run: Run) -> int | None:
     later, own = aliased(Test), aliased(Test)
     if run.test_type == PULL_REQUEST:
         # A person may create a run on another branch, of an older commit. The platform's own runs have this branch.
-        of_the_same = and_(later.pr_nr == run.pr_nr, _is(later.branch, PULL_REQUEST_BRANCH))
+        same_series = and_(later.pr_nr == run.pr_nr, _is_exactly(later.branch, PULL_REQUEST_BRANCH))
     else:
         # The database compares the branches itself, because the connection is utf8mb3 and may change text.
-        of_the_same = as_bytes(later.branch) == select(as_bytes(own.branch)).where(own.id == run.id).scalar_subquery()
+        same_series = as_bytes(later.branch) == select(as_bytes(own.branch)).where(own.id == run.id).scalar_subquery()
     return connection.scalar(
         select(later.id)
         .outerjoin_from(later, run_retry, run_retry.c.run_id == later.id)
-        .where(later.id > run.root_id, run_retry.c.run_id.is_(None), ~_is(later.commit, run.commit),
-               as_text(later.test_type) == run.test_type, later.fork_id == run.fork_id, of_the_same)
+        .where(later.id > run.root_id, run_retry.c.run_id.is_(None), ~_is_exactly(later.commit, run.commit),
+               as_text(later.test_type) == run.test_type, later.fork_id == run.fork_id, same_series)
         .order_by(later.id).limit(1))
 
 
-def find_newest_runs(connection: Connection, run_ids: Collection[int]) -> dict[int, NewerRun]:
+def find_newer_runs(connection: Connection, run_ids: Collection[int]) -> dict[int, NewerRun]:
     """Return the newest run of the same configuration and commit for each run that has a newer one."""
     newer, retry_of_newer = aliased(Test), run_retry.alias()
     is_attempt = retry_of_newer.c.root_run_id == func.coalesce(run_retry.c.root_run_id, Test.id)
     rows = connection.execute(
         select(Test.id, func.max(newer.id), func.max(case((is_attempt, 1), else_=0)))
         .outerjoin_from(Test, run_retry, run_retry.c.run_id == Test.id)
-        .join(newer, and_(_is_newer(newer, Test), _is_of_the_same(newer, Test)))
+        .join(newer, and_(_is_newer(newer, Test), _has_same_configuration(newer, Test)))
         .outerjoin(retry_of_newer, retry_of_newer.c.run_id == newer.id)
-        # Commits have no index. Without the oldest id here, the server may join the whole table.
+        # Commits have no index. Without the oldest id here, though _is_newer implies it, the server may join the whole
+        # table.
         .where(Test.id.in_(run_ids), newer.id > min(run_ids, default=0))
         .group_by(Test.id))
     return {run_id: NewerRun(newest_id, bool(has_newer_attempt)) for run_id, newest_id, has_newer_attempt in rows}
@@ -86,7 +87,8 @@ def find_others_of_commit(connection: Connection, run_ids: Collection[int]) -> d
         # A pull request that was opened again replaces its older runs. A run by hand on master cannot be told from
         # one of a push, and one by hand of the pull request may have some of the tests only.
         .where(Test.id.in_(run_ids), root_id_of_other != root_id,
-               or_(Test.pr_nr == 0, ~_is(Test.branch, PULL_REQUEST_BRANCH), ~_is_of_the_same(other, Test))))
+               or_(Test.pr_nr == 0, ~_is_exactly(Test.branch, PULL_REQUEST_BRANCH),
+                   ~_has_same_configuration(other, Test))))
     others: dict[int, set[int]] = {run_id: set() for run_id in run_ids}
     for run_id, other_root_id in rows:
         others[run_id].add(other_root_id)
@@ -96,6 +98,7 @@ def find_others_of_commit(connection: Connection, run_ids: Collection[int]) -> d
 def is_newest_of_commit(connection: Connection, run_id: int) -> bool:
     """Return whether a run is the newest of its commit and platform, so that it determines the commit status."""
     newer = aliased(Test)
+    # As in find_newer_runs, the id is here too.
     newest = (select(newer.id).join_from(Test, newer, _is_newer(newer, Test))
               .where(Test.id == run_id, newer.id > run_id).limit(1))
     return connection.scalar(newest) is None
@@ -105,7 +108,7 @@ def _is_newer(newer: type[Test], run: type[Test]) -> ColumnElement[bool]:
     return and_(newer.id > run.id, _has_same_commit(newer, run))
 
 
-def _is_of_the_same(other: type[Test], run: type[Test]) -> ColumnElement[bool]:
+def _has_same_configuration(other: type[Test], run: type[Test]) -> ColumnElement[bool]:
     """Return the condition that two runs have the same pull request, fork and branch."""
     return and_(other.pr_nr == run.pr_nr, other.fork_id.is_not_distinct_from(run.fork_id),
                 as_bytes(other.branch) == as_bytes(run.branch))
@@ -116,8 +119,8 @@ def _has_same_commit(other: type[Test], run: type[Test]) -> ColumnElement[bool]:
     return and_(as_bytes(other.commit) == as_bytes(run.commit), other.platform == run.platform)
 
 
-def find_newest_run(connection: Connection, repository: str, pr_nr: int, platform: str,
-                    head_commit: str | None) -> int | None:
+def find_newest_of_pull_request(connection: Connection, repository: str, pr_nr: int, platform: str,
+                                head_commit: str | None) -> int | None:
     """
     Return the newest run of a pull request that is not a retry; of any commit if its head is not known.
 
@@ -127,9 +130,9 @@ def find_newest_run(connection: Connection, repository: str, pr_nr: int, platfor
         select(Test.id)
         .outerjoin_from(Test, run_retry, run_retry.c.run_id == Test.id)
         .where(Test.pr_nr == pr_nr, as_text(Test.test_type) == PULL_REQUEST,
-               _is(Test.branch, PULL_REQUEST_BRANCH), as_text(Test.platform) == platform,
+               _is_exactly(Test.branch, PULL_REQUEST_BRANCH), as_text(Test.platform) == platform,
                run_retry.c.run_id.is_(None),
-               true() if head_commit is None else _is(Test.commit, head_commit),
+               true() if head_commit is None else _is_exactly(Test.commit, head_commit),
                # GitHub ignores upper and lower case in names. MariaDB would read all runs for a join.
                has_rows(select(Fork.id).where(
                    Fork.id == Test.fork_id, Fork.github.iendswith(repository, autoescape=True))))
@@ -145,9 +148,9 @@ def find_newest_of_master(connection: Connection, run: Run) -> int | None:
     return connection.scalar(
         select(Test.id)
         .outerjoin_from(Test, run_retry, run_retry.c.run_id == Test.id)
-        .where(Test.id > newest_id - MAX_LOOKED_THROUGH, as_text(Test.test_type) == COMMIT, _is(Test.branch, MASTER),
-               ~_is(Test.commit, run.commit), Test.fork_id == run.fork_id, as_text(Test.platform) == run.platform,
-               run_retry.c.run_id.is_(None),
+        .where(Test.id > newest_id - MAX_LOOKED_THROUGH, as_text(Test.test_type) == COMMIT,
+               _is_exactly(Test.branch, MASTER), ~_is_exactly(Test.commit, run.commit),
+               Test.fork_id == run.fork_id, as_text(Test.platform) == run.platform, run_retry.c.run_id.is_(None),
                or_(has_completed(Test.id),
                    has_rows(select(retry.c.run_id).where(retry.c.root_run_id == Test.id,
                                                          has_completed(retry.c.run_id)))))
@@ -160,6 +163,6 @@ def read_last_ended(connection: Connection, count: int) -> Sequence[int]:
         select(Test.id).where(has_ended(Test.id)).order_by(Test.id.desc()).limit(count)).all()
 
 
-def _is(column: SQLColumnExpression[str], text: str) -> ColumnElement[bool]:
+def _is_exactly(column: SQLColumnExpression[str], text: str) -> ColumnElement[bool]:
     """Return the condition that a column holds exactly this text."""
     return as_bytes(column) == text.encode()

@@ -77,7 +77,8 @@ class Progress:
     @property
     def tail(self) -> Sequence[ProgressRow]:
         """The canceled rows at the end, by id. The platform writes the time limit again at each tick."""
-        return list(takewhile(lambda row: row.stage == CANCELED, reversed(self.rows)))[::-1]
+        newest_first = list(takewhile(lambda row: row.stage == CANCELED, reversed(self.rows)))
+        return newest_first[::-1]
 
 
 def sort_by_results(progress: Iterable[Progress]) -> list[int]:

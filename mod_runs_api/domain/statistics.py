@@ -59,11 +59,11 @@ def count_flaky(verdicts: Iterable[Verdict]) -> FlakyTests:
     for verdict in verdicts:
         runs += 1
         for test in verdict.tests:
-            test_id = test.regression_test_id
-            retried[test_id] += sum(attempt.has_run for attempt in test.attempts) > 1
+            regression_test_id = test.regression_test_id
+            retried[regression_test_id] += sum(attempt.has_run for attempt in test.attempts) > 1
             if test.verdict == 'flaky':
-                flaky[test_id] += 1
-                newest.setdefault(test_id, (test.command, verdict.root_run_id))
-    tests = [FlakyTest(test_id, command, flaky[test_id], retried[test_id], run_id)
-             for test_id, (command, run_id) in newest.items()]
+                flaky[regression_test_id] += 1
+                newest.setdefault(regression_test_id, (test.command, verdict.root_run_id))
+    tests = [FlakyTest(regression_test_id, command, flaky[regression_test_id], retried[regression_test_id], run_id)
+             for regression_test_id, (command, run_id) in newest.items()]
     return FlakyTests(runs, sorted(tests, key=lambda test: (-test.flaky, test.regression_test_id)))

@@ -1,1 +1,1 @@
-"""The access to the host: its models, its request state, its log, and its functions for GitHub."""
+"""The access to the host: its models, its request state, its ends of runs, and its repository on GitHub."""

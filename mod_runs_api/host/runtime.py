@@ -30,9 +30,8 @@ def platform_session() -> HostSession:
         return session
     # The platform's own function also creates the tables and points every `Model.query` of the process to the new
     # session. If there is an engine already, the caller would lose its objects.
-    engine = getattr(database, 'db_engine', None)
-    if engine is not None:
-        return Session(engine)
+    if database.db_engine is not None:
+        return Session(database.db_engine)
     uri = current_app.config['DATABASE_URI']
     # If the database is unavailable, the platform's function prints a traceback and raises its own exception.
     create_engine(uri, poolclass=NullPool).connect().close()

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from ..database.attempts import count_author_retries
 from ..database.outcomes import read_expected_today
-from ..database.runs import find_newest_run
+from ..database.runs import find_newest_of_pull_request
 from ..domain.attempts import Attempts
 from ..domain.author import AuthorHint, find_canceled, find_unexplained
 from ..domain.progress import Progress
@@ -24,7 +24,8 @@ def count_retries_left(connection: Connection, settings: Settings, run: Run,
     if attempts[run.id].end is None or find_unfinished_attempt(connection, attempts, settings.max_silence) is not None:
         return 0
     # The run that the command takes if GitHub does not answer. No request is sent here.
-    newest_id = find_newest_run(connection, github_access().address_end, run.pr_nr, run.platform, head_commit=None)
+    newest_id = find_newest_of_pull_request(connection, github_access().address_end, run.pr_nr, run.platform,
+                                            head_commit=None)
     if newest_id != run.root_id:
         return 0
     return max(0, settings.retry_rules.author_retries - count_author_retries(connection, run.root_id))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from ..database.attempts import read_attempt_ids
 from ..database.progress import read_progress
 from ..database.retry import read_automatic_sources
-from ..database.runs import find_newest_runs, find_run
+from ..database.runs import find_newer_runs, find_run
 from ..domain.causes import is_ended_by_build
 from ..domain.commit_status import CommitStatus, find_passed
 from ..domain.retry import request_automatically
@@ -69,7 +69,7 @@ def _find_newest(connection: Connection, run: Run) -> int:
     # A run by hand on master cannot be told from one of a push, so without a pull request only attempts count.
     if not run.pr_nr:
         return max(read_attempt_ids(connection, run.root_id))
-    newer = find_newest_runs(connection, [run.id]).get(run.id)
+    newer = find_newer_runs(connection, [run.id]).get(run.id)
     return run.id if newer is None else newer.run_id
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from ..database.retry import find_retry
-from ..database.runs import find_newest_run, read_runs
+from ..database.runs import find_newest_of_pull_request, read_runs
 from ..domain.comments import (Command, Comment, CommentRefusal, CommentRetry, InvalidCommand, Writer, choose_commands,
                                drop_unmentioned)
 from ..domain.retry import RetryRequest, digest_key
@@ -89,7 +89,7 @@ def _find_target(connection: Connection, pr_nr: int, head_commit: str | None, co
     """Return the run that a command means; None if there is none."""
     earlier = find_retry(connection, digest)
     # A second delivery means the same run as the first one, although there is a newer attempt by now.
-    run_id = (find_newest_run(connection, github_access().address_end, pr_nr, command.platform, head_commit)
+    run_id = (find_newest_of_pull_request(connection, github_access().address_end, pr_nr, command.platform, head_commit)
               if earlier is None else earlier.source_run_id)
     if run_id is None:
         return None

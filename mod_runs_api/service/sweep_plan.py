@@ -1,7 +1,7 @@
 """
 The plan of a sweep by the tables: what is due, and why a run waits (docs/how-it-works.rst, "The sweep").
 
-The tables are read once, in bulk, and the domain decides.
+The tables are read in bulk, and the domain decides. Only the few retries that lack results are read one by one.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from ..database.catalogue import read_catalogue
 from ..database.outcomes import read_expected_today, read_full_sets, read_tests
 from ..database.progress import read_progress
 from ..database.retry import read_automatic_sources
-from ..database.runs import find_newest_runs, read_runs
+from ..database.runs import find_newer_runs, read_runs
 from ..database.sweep import (count_in_flight, find_newly_expected, read_last_completed, read_machines,
                               read_under_maintenance, walk_backwards)
 from ..domain import sweep
@@ -40,6 +40,7 @@ COMPLETED_RUNS_READ = 20
 def plan_by_tables(connection: Connection, settings: Settings,
                    now: datetime) -> tuple[list[Step], dict[str, Capacity]]:
     """Return the steps that the tables allow, and the room for automatic attempts on each platform."""
+    # How far back a run may have been heard of whose machine is to be ended. No failure to be retried is older.
     period = settings.max_silence + sweep.ENDED_FOR
     looked_back = sweep.HEALED_FOR if settings.automatic_retries else sweep.WATCHED_FOR
     rows = _read_recent_rows(connection, now, max(looked_back, period))
@@ -151,7 +152,7 @@ def _find_failures(connection: Connection, run_ids: Sequence[int], catalogue: Ca
 def _find_candidates(connection: Connection, failures: Mapping[int, Failure], catalogue: Catalogue) -> list[Candidate]:
     """Return the candidates among runs that failed: all but those that wait for nothing."""
     runs = read_runs(connection, failures.keys())
-    newest = find_newest_runs(connection, failures.keys())
+    newest = find_newer_runs(connection, failures.keys())
     sources = read_automatic_sources(connection, {run.root_id for run in runs.values()})
     failed = [run for run_id, run in runs.items()
               if sweep.may_be_retried(run, newest.get(run_id), sources[run.root_id])]

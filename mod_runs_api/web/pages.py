@@ -83,6 +83,16 @@ def asset_url(filename: str) -> str:
 
 
 #: ``runs_api`` in the macros.
-GLOBALS: dict[str, Any] = {'max_reason_length': MAX_REASON_LENGTH, **{function.__name__: function for function in (
-    anybody_may_retry, asset_url, author_hint, csrf_token, first_use_on_page, regression_test_page, retry_history,
-    retry_url, run_page, run_page_pattern)}}
+GLOBALS: dict[str, Any] = {
+    'anybody_may_retry': anybody_may_retry,
+    'asset_url': asset_url,
+    'author_hint': author_hint,
+    'csrf_token': csrf_token,
+    'first_use_on_page': first_use_on_page,
+    'max_reason_length': MAX_REASON_LENGTH,
+    'regression_test_page': regression_test_page,
+    'retry_history': retry_history,
+    'retry_url': retry_url,
+    'run_page': run_page,
+    'run_page_pattern': run_page_pattern,
+}

@@ -14,6 +14,9 @@ class Base(DeclarativeBase):
 
 db = SQLAlchemy(metadata=Base.metadata)
 
+#: The engine of the platform's own `create_session`, once that was called. The miniature has one for each address.
+db_engine: Engine | None = None
+
 _engines: dict[str, Engine] = {}
 
 
