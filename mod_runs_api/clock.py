@@ -14,12 +14,9 @@ def now() -> datetime:
     return to_utc(datetime.now(timezone.utc))
 
 
-def age(time: datetime | str, now: datetime) -> timedelta:
+def age(time: datetime, now: datetime) -> timedelta:
     """Return the age of a stored time. ``now`` is as :func:`now` returns it."""
-    # The platform stores some times in UTC and some in its machine's local time, so the younger reading counts. A time
-    # that the driver cannot read is text, "0000-00-00 00:00:00", and older than any other.
-    if isinstance(time, str):
-        return timedelta.max
+    # The platform stores some times in UTC and some in its machine's local time, so the younger reading counts.
     # When clocks are set back, an hour occurs twice. The second time is the younger.
     readings = [to_utc(time)]
     with suppress(OverflowError, ValueError):  # The first and the last days of the calendar have no local time.

@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 
 from ..domain.progress import COMPLETED, ENDED_STAGES, Progress, ProgressRow
 from ..host.models import TestProgress
-from .expressions import as_bytes, as_text, has_rows
+from .expressions import as_bytes, as_text, as_time, has_rows
 
 
 def read_progress(connection: Connection, run_ids: Sequence[int]) -> dict[int, Progress]:
@@ -33,7 +33,7 @@ def read_progress(connection: Connection, run_ids: Sequence[int]) -> dict[int, P
 def columns_of_progress() -> Sequence[SQLColumnExpression[object]]:
     """Return the columns of a :class:`ProgressRow`, by its names."""
     return (TestProgress.test_id.label('run_id'), TestProgress.id.label('id'), stage_of(TestProgress).label('stage'),
-            func.coalesce(TestProgress.message, '').label('message'), TestProgress.timestamp.label('timestamp'))
+            func.coalesce(TestProgress.message, '').label('message'), as_time(TestProgress.timestamp).label('timestamp'))
 
 
 def is_completed(progress: type[TestProgress]) -> ColumnElement[bool]:

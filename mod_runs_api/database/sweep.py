@@ -9,7 +9,7 @@ from .. import clock
 from ..domain.progress import CANCELED, ProgressRow
 from ..host.models import (GcpInstance, MaintenanceMode, RegressionTest, RegressionTestOutput, Test, TestProgress,
                            TestResult, TestResultFile)
-from .expressions import BY_PRIMARY_KEY, as_bytes, as_text
+from .expressions import BY_PRIMARY_KEY, as_bytes, as_text, as_time
 from .progress import columns_of_progress, has_ended, is_first_completed, last_progress_id_of
 from .tables import run_retry
 
@@ -27,10 +27,10 @@ def walk_backwards(connection: Connection) -> Iterator[list[ProgressRow]]:
         following = newest.where(TestProgress.id < rows[-1].id)
 
 
-def read_machines(connection: Connection) -> list[tuple[int, int | None, datetime | str]]:
+def read_machines(connection: Connection) -> list[tuple[int, int | None, datetime]]:
     """Return each machine of a run that has not ended: the run, its last progress row, and when the machine started."""
     rows = connection.execute(
-        select(Test.id, last_progress_id_of(Test.id), GcpInstance.timestamp)
+        select(Test.id, last_progress_id_of(Test.id), as_time(GcpInstance.timestamp))
         .join_from(GcpInstance, Test, Test.id == GcpInstance.test_id)
         .where(~has_ended(Test.id)))
     return [(run_id, last_progress_id, started) for run_id, last_progress_id, started in rows]

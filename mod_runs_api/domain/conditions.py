@@ -27,7 +27,7 @@ def explain_superseded(run: Run, later_id: int | None) -> str | None:
     return f'Commit {run.commit[:SHOWN_LENGTH]} is superseded: run {later_id}, of another commit of {where}, is newer.'
 
 
-def find_unfinished(attempts: Iterable[Progress], machines: Mapping[int, Collection[datetime | str]], now: datetime,
+def find_unfinished(attempts: Iterable[Progress], machines: Mapping[int, Collection[datetime]], now: datetime,
                     max_silence: timedelta) -> Progress | None:
     """
     Return an attempt that is queued or running, and whose machine is not lost; None if there is none.

@@ -22,12 +22,12 @@ GRACE = timedelta(hours=2)
 ENDED_STAGES = (COMPLETED, CANCELED)
 
 
-def find_silence(signs: Iterable[datetime | str], now: datetime) -> timedelta:
+def find_silence(signs: Iterable[datetime], now: datetime) -> timedelta:
     """Return for how long a machine has been silent, from its signs of life: at least one."""
     return min(clock.age(sign, now) for sign in signs)
 
 
-def is_lost(signs: Iterable[datetime | str], now: datetime, max_silence: timedelta) -> bool:
+def is_lost(signs: Iterable[datetime], now: datetime, max_silence: timedelta) -> bool:
     """Return whether a machine is lost: it has been silent for too long. It has given at least one sign of life."""
     return find_silence(signs, now) > max_silence
 
@@ -40,8 +40,7 @@ class ProgressRow(NamedTuple):
     stage: str
     message: str
     #: The platform writes some times in UTC and some in its machine's local time: see :func:`mod_runs_api.clock.age`.
-    #: A string if the driver cannot parse it.
-    timestamp: datetime | str
+    timestamp: datetime
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ def may_be_retried(run: Run, newest: NewerRun | None, automatic_sources: Collect
     return newest is None or not (newest.has_newer_attempt or run.pr_nr)
 
 
-def must_be_ended(signs_of_life: Collection[datetime | str], now: datetime, max_silence: timedelta) -> bool:
+def must_be_ended(signs_of_life: Collection[datetime], now: datetime, max_silence: timedelta) -> bool:
     """Return whether a machine is lost, but has not been silent for so long that people must decide."""
     return is_lost(signs_of_life, now, max_silence) and find_silence(signs_of_life, now) <= max_silence + ENDED_FOR
 

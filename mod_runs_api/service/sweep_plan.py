@@ -125,7 +125,7 @@ def _find_last_rows(rows: Iterable[ProgressRow], left_out: Collection[int], now:
 def _plan_ends(connection: Connection, last_rows: Iterable[ProgressRow], now: datetime,
                max_silence: timedelta) -> list[Step]:
     """Return the steps that end the runs without an end whose machine was lost recently."""
-    signs_of_life: dict[int, list[datetime | str]] = defaultdict(list)
+    signs_of_life: dict[int, list[datetime]] = defaultdict(list)
     last_progress_ids: dict[int, int | None] = {}
     for run_id, last_progress_id, started in read_machines(connection):
         last_progress_ids[run_id] = last_progress_id

@@ -1,6 +1,7 @@
 """The status of an attempt, and the choice between attempts (docs/api.rst, "Attempts")."""
 
 from collections import Counter
+from datetime import datetime
 
 import pytest
 
@@ -28,7 +29,7 @@ ROOT = 9
 def attempts(*of_runs, row_ids=None):
     """Return attempts with the numbers from 1 on as their ids. By default their progress rows are in their order."""
     ids = range(1, 1 + len(of_runs))
-    progress = {run_id: Progress(run_id, [ProgressRow(run_id, row_id, stage, '', '')] if stage else [])
+    progress = {run_id: Progress(run_id, [ProgressRow(run_id, row_id, stage, '', datetime.min)] if stage else [])
                 for run_id, row_id, (stage, _) in zip(ids, row_ids or ids, of_runs)}
     return Attempts(run(root_id=ROOT), {run_id: AttemptRecord(run_id) for run_id in ids}, progress,
                     {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({1}, {1}, {}))
@@ -70,8 +71,8 @@ def test_an_attempt_whose_carried_over_result_was_deleted_has_no_own_result_by_t
 
 
 def test_a_retry_that_runs_again_would_get_what_every_ended_attempt_ran():
-    again = Progress(5, [ProgressRow(5, 1, 'completed', '', ''), ProgressRow(5, 2, 'testing', '', '')])
-    other = Progress(6, [ProgressRow(6, 3, 'testing', '', ''), ProgressRow(6, 4, 'completed', '', '')])
+    again = Progress(5, [ProgressRow(5, 1, 'completed', '', datetime.min), ProgressRow(5, 2, 'testing', '', datetime.min)])
+    other = Progress(6, [ProgressRow(6, 3, 'testing', '', datetime.min), ProgressRow(6, 4, 'completed', '', datetime.min)])
     tests = {run_id: RunTests(dict.fromkeys(ran, Result(0, 0)), set(), {1, 2})
              for run_id, ran in ((5, [1]), (6, [1, 2]))}
 

@@ -1,5 +1,7 @@
 """When a status may be success (docs/how-it-works.rst, "A status belongs to a commit")."""
 
+from datetime import datetime
+
 import pytest
 from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
 
@@ -18,7 +20,7 @@ FAILED_BUILD = ('canceled', 'Cancelling tests as Github Action(s) failed')
 
 def progress(rows, run_id=5, first_id=1):
     """Return the progress of a run: statuses and messages, with ids from some number on."""
-    return Progress(run_id, [ProgressRow(run_id, row_id, status, message, '')
+    return Progress(run_id, [ProgressRow(run_id, row_id, status, message, datetime.min)
                              for row_id, (status, message) in enumerate(rows, first_id)])
 
 

@@ -1,5 +1,7 @@
 """The end of a run, and the order of the results of several (docs/how-it-works.rst, "Results are carried over")."""
 
+from datetime import datetime
+
 import pytest
 from support.messages import LOST_MACHINE, OUT_OF_ORDER, TIME_LIMIT
 
@@ -10,8 +12,8 @@ def progress(run_id, *rows):
     """Return the progress of a run: the ids of its rows, with stages or the messages of canceled rows."""
     stages = ('preparation', 'testing', 'completed')
     return Progress(run_id, [
-        ProgressRow(run_id, row_id, text, '', '') if text in stages else
-        ProgressRow(run_id, row_id, 'canceled', text, '') for row_id, text in rows])
+        ProgressRow(run_id, row_id, text, '', datetime.min) if text in stages else
+        ProgressRow(run_id, row_id, 'canceled', text, datetime.min) for row_id, text in rows])
 
 
 #: Run 1 completed with row 10, between the rows of run 2.
@@ -33,7 +35,7 @@ def test_an_end_that_the_clock_wrote_has_the_place_of_the_row_before_for_results
 
 
 def test_a_completion_keeps_its_place_whatever_message_the_worker_wrote():
-    completed = Progress(2, [ProgressRow(2, 3, 'testing', '', ''), ProgressRow(2, 20, 'completed', TIME_LIMIT, '')])
+    completed = Progress(2, [ProgressRow(2, 3, 'testing', '', datetime.min), ProgressRow(2, 20, 'completed', TIME_LIMIT, datetime.min)])
 
     assert sort_by_results([completed, COMPLETED]) == [1, 2]
 

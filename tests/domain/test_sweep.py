@@ -220,8 +220,8 @@ def test_a_machine_is_lost_if_it_is_silent_for_four_to_twenty_eight_hours(signs,
 
 
 def test_a_time_that_cannot_be_read_is_older_than_any_other():
-    assert not must_be_ended(['0000-00-00 00:00:00'], NOW, LIMIT)
-    assert must_be_ended(['0000-00-00 00:00:00', NOW - 5 * HOUR], NOW, LIMIT)
+    assert not must_be_ended([datetime.min], NOW, LIMIT)
+    assert must_be_ended([datetime.min, NOW - 5 * HOUR], NOW, LIMIT)
 
 
 @pytest.mark.usefixtures('time_zone')

@@ -1,6 +1,7 @@
 """What attempts prove about a test: the table of docs/api.rst, "Verdicts", row by row, and the sentences about it."""
 
 from dataclasses import replace
+from datetime import datetime
 from itertools import count
 from unittest.mock import Mock
 
@@ -129,7 +130,7 @@ def test_active_tests_decide_about_the_commit(tests, overall):
 
 def progress_of(*stages):
     """Return the progress of runs 1, 2 and so on, each with its last stage; None if it is queued."""
-    return [Progress(run_id, [] if stage is None else [ProgressRow(run_id, run_id, stage, '', '')])
+    return [Progress(run_id, [] if stage is None else [ProgressRow(run_id, run_id, stage, '', datetime.min)])
             for run_id, stage in enumerate(stages, 1)]
 
 

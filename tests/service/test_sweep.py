@@ -9,7 +9,7 @@ import seed
 from application import hosted
 from database import db
 from mod_test.models import TestProgress
-from sqlalchemy import update
+from sqlalchemy import text, update
 from support.github import SETTINGS
 from support.messages import LOST_MACHINE, TIME_LIMIT
 from support.rows import Rows
@@ -81,3 +81,18 @@ def test_a_sweep_that_is_killed_before_any_step_is_finished_by_the_next(rows, al
         assert alice.ask('POST', '/sweep').status == 200
 
         assert_done_once(rows, stopped, lost)
+
+
+def test_a_time_that_the_driver_cannot_read_keeps_no_other_run_from_being_swept(rows, alice):
+    stopped, lost = seed_ends()
+    unreadable = seed.run(stages=seed.STARTED)
+    seed.machine(unreadable.id, ago=HOUR)
+    db.session.commit()
+    with rows.engine.begin() as connection:
+        for statement in ("UPDATE IGNORE test_progress SET timestamp = '0000-00-00' WHERE test_id = :run_id",
+                          "UPDATE IGNORE gcp_instance SET timestamp = '0000-00-00' WHERE test_id = :run_id"):
+            assert connection.execute(text(statement), {'run_id': unreadable.id}).rowcount
+
+    assert alice.ask('POST', '/sweep').status == 200
+
+    assert_done_once(rows, stopped, lost)
