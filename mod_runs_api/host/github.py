@@ -1,9 +1,10 @@
 """The platform's access to GitHub."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import current_app
 
@@ -12,8 +13,6 @@ from ..domain.pull_request import PullRequest
 from ..domain.run import Run
 from ..log import explain, log
 from .runtime import run_page, to_external
-
-T = TypeVar('T')
 
 #: How many seconds a request may take: a person may be waiting.
 TIMEOUT = 5
@@ -81,43 +80,37 @@ def github_access() -> GitHubAccess:
 
 def read_pull_request(number: int) -> PullRequest:
     """Return a pull request. Raises :exc:`NoAnswer`."""
-    def read() -> PullRequest:
+    with _request(f'GitHub gave no answer about pull request {number}'):
         pull = github_access().open_repository().get_pull(number).complete()
         # A deleted account has no user.
         return PullRequest(pull.head.sha, pull.state != 'closed', pull.user.id if pull.user else None)
 
-    return _request(f'GitHub gave no answer about pull request {number}', read)
-
 
 def has_build(run: Run) -> bool:
     """Return whether the platform's job would find the build of a run. Raises :exc:`NoAnswer`."""
-    def look() -> bool:
+    with _request(f'GitHub gave no answer about the build of run {run.id}'):
+        artifacts = github_access().open_repository().get_artifacts()
         # Not at the top: the platform's module may import this package.
         from mod_ci.controllers import MAX_ARTIFACTS_TO_SEARCH, Artifact_names
-        artifacts = github_access().open_repository().get_artifacts()
         name = getattr(Artifact_names, run.platform)
         build = next((artifact for artifact in islice(artifacts, MAX_ARTIFACTS_TO_SEARCH)
                       if artifact.name == name and artifact.workflow_run.head_sha == run.commit), None)
         # GitHub lists an artifact for a while after it is gone.
         return build is not None and build.expired is not True
 
-    return _request(f'GitHub gave no answer about the build of run {run.id}', look)
-
 
 def is_posted(status: CommitStatus) -> bool:
     """Return whether the newest status of a commit and platform has the same state. Raises :exc:`NoAnswer`."""
-    def look() -> bool:
+    with _request(f'GitHub gave no answer about the status of run {status.run_id}'):
         # GitHub keeps a thousand of a commit.
         statuses = github_access().open_repository().get_commit(status.commit).get_statuses()
         newest = next((posted.state for posted in statuses if posted.context == status.context), None)
-        return newest == status.state
-
-    return _request(f'GitHub gave no answer about the status of run {status.run_id}', look)
+        return bool(newest == status.state)
 
 
 def post_commit_status(status: CommitStatus) -> None:
     """Post a status of a commit, in one request. Raises :exc:`NoAnswer`."""
-    def post() -> None:
+    with _request(f'GitHub did not take the status of run {status.run_id}'):
         # Neither through the platform's function, which swallows GitHub's refusals, nor through PyGithub's commit,
         # which requests the commit before.
         access = github_access()
@@ -127,13 +120,16 @@ def post_commit_status(status: CommitStatus) -> None:
             input={'state': status.state, 'description': status.description, 'context': status.context,
                    **({} if address is None else {'target_url': address})})
 
-    _request(f'GitHub did not take the status of run {status.run_id}', post)
 
+@contextmanager
+def _request(failure: str) -> Iterator[None]:
+    """
+    Send GitHub a request, in the block.
 
-def _request(failure: str, send: Callable[[], T]) -> T:
-    """Return GitHub's answer. Raises :exc:`NoAnswer` with the failure; the log says why, if GitHub could be asked."""
+    If the block fails, raise :exc:`NoAnswer` with the failure. The log says why, if GitHub could be asked.
+    """
     try:
-        return send()
+        yield
     except NotConfigured:
         raise NoAnswer(f'{failure}.', is_silence=False) from None
     except Exception as error:  # Not SystemExit: a worker's time-out ends the request.
