@@ -20,15 +20,14 @@ def read_tests(connection: Connection, run_ids: Sequence[int], catalogue: Catalo
     """Return the tests of each run: its results, their marks, and the selected tests."""
     selected, results = _read_selected(connection, run_ids), _read_results(connection, run_ids)
     marks = read_marks(connection, run_ids)
-    # A run without rows ran every test of its time. The tests that are active now stand for its unknown selection.
-    return {run_id: RunTests(results[run_id], selected.get(run_id, catalogue.active), catalogue.in_category,
+    return {run_id: RunTests(results[run_id], catalogue.find_selected(selected.get(run_id)), catalogue.in_category,
                              run_id in selected, marks[run_id]) for run_id in run_ids}
 
 
 def read_full_sets(connection: Connection, run_ids: Collection[int], catalogue: Catalogue) -> dict[int, Sequence[int]]:
     """Return the tests that were selected for each run, in order: their full test sets."""
     selected = _read_selected(connection, run_ids)
-    return {run_id: sorted(selected.get(run_id, catalogue.active)) for run_id in run_ids}
+    return {run_id: sorted(catalogue.find_selected(selected.get(run_id))) for run_id in run_ids}
 
 
 def _read_selected(connection: Connection, run_ids: Collection[int]) -> dict[int, set[int]]:

@@ -3,7 +3,7 @@
 from ..errors import Refusal
 from ..extension import extension_state
 from ..log import describe, log
-from ..service.builds import act_on_build
+from ..service import builds
 
 
 def retry_after_build(run_id: int) -> None:
@@ -20,9 +20,13 @@ def retry_after_build(run_id: int) -> None:
         A run that the platform would queue, but that has progress. The newest run of its commit, platform, pull
         request, fork and branch counts. Without a pull request it is the newest attempt of the run.
     """
+    without_retry = f'the build of run {run_id} has succeeded, but no run is retried'
     try:
-        act_on_build(extension_state(), run_id)
+        why_not = builds.retry_after_build(extension_state(), run_id)
     except Refusal as refusal:
-        log.info(f'the build of run {run_id} has succeeded, but no run is retried: {refusal.message}')
+        why_not = refusal.message
     except Exception as fault:
-        log.error(f'the build of run {run_id} has succeeded, but no run is retried: {describe(fault)}')
+        log.error(f'{without_retry}: {describe(fault)}')
+        return
+    if why_not:
+        log.info(f'{without_retry}: {why_not}')

@@ -38,8 +38,8 @@ def find_author_hint(connection: Connection, settings: Settings, attempts: Attem
         return None
     source_id = attempts.source_of_failed
     cause = attempts.find_cause(source_id)
-    is_decided = cause is not None and cause.name == 'decision'
-    if is_decided or find_canceled(attempts.progress, source_id) is not None:
+    was_decided = cause is not None and cause.name == 'decision'
+    if was_decided or find_canceled(attempts.progress, source_id) is not None:
         return None
     option = settings.retry_rules.option_for_failed(
         source_id, attempts.progress[source_id].stage, attempts.tests[source_id], attempts.catalogue.active)

@@ -22,12 +22,13 @@ from .conditions import find_unfinished_attempt
 from .retry import create_retry
 
 
-def act_on_build(state: ExtensionState, run_id: int) -> None:
+def retry_after_build(state: ExtensionState, run_id: int) -> str:
     """
     Retry the newest run of a run's configuration and commit if its build ended it.
 
-    If it waits for a machine, or has passed, only its commit status is posted again. Raises :exc:`RunNotFound`, or a
-    :exc:`Refusal` that says why the newest run stays as it is.
+    If it waits for a machine, or has passed, only its commit status is posted again. Return what the log says of a run
+    that has passed, and otherwise nothing. Raises :exc:`RunNotFound`, or a :exc:`Refusal` that says why the newest run
+    stays as it is.
     """
     newest = state.transactions.run(_look_at_newest, run_id, state.settings.max_silence)
     run = newest.run
@@ -36,10 +37,11 @@ def act_on_build(state: ExtensionState, run_id: int) -> None:
         post_if_possible(CommitStatus.queued(run.commit, run.platform, run.id))
     elif newest.passed_id is not None:
         why_not = post_success_again(state, newest.passed_id).why_not
-        raise RunChanged(f'All tests of run {newest.passed_id} passed. {why_not}'.rstrip(), run_id=newest.passed_id)
+        return f'All tests of run {newest.passed_id} passed. {why_not}'.rstrip()
     elif state.settings.automatic_retries:
         request = request_automatically(run.id, False, 'the build has succeeded')
         create_retry(state, request, partial(_require_due, state.settings.automatic_retries))
+    return ''
 
 
 class _Newest(NamedTuple):

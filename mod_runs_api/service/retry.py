@@ -1,7 +1,6 @@
 """Retrying a run (docs/api.rst, "Retry a run")."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -84,7 +83,8 @@ def _find_source(connection: Connection, request: RetryRequest, settings: Settin
     """Return the source of a retry that may be created; None if an earlier request has created the retry."""
     if find_earlier_retry(connection, request) is not None:
         return None
-    return _plan_retry(connection, request, settings, guard).source
+    source, _ = _plan_retry(connection, request, settings, guard)
+    return source
 
 
 def _find_or_create(connection: Connection, request: RetryRequest, settings: Settings, guard: Guard | None) -> Retry:
@@ -96,15 +96,9 @@ def _find_or_create(connection: Connection, request: RetryRequest, settings: Set
     return Retry(source.id, new_run_id, request.failed_only, len(regression_test_ids), source.commit, source.platform)
 
 
-class _RetryPlan(NamedTuple):
-    """A retry that may be created."""
-
-    source: Run
-    regression_test_ids: list[int]
-
-
-def _plan_retry(connection: Connection, request: RetryRequest, settings: Settings, guard: Guard | None) -> _RetryPlan:
-    """Return the retry that a request would create now. Raises :exc:`RunNotFound` or :exc:`Refusal`."""
+def _plan_retry(connection: Connection, request: RetryRequest, settings: Settings,
+                guard: Guard | None) -> tuple[Run, list[int]]:
+    """Return the source and the tests of a retry. Raises :exc:`RunNotFound`, or :exc:`Refusal` if it is refused now."""
     source = find_run(connection, request.run_id)
     if guard is not None:
         guard(connection, source)
@@ -121,7 +115,7 @@ def _plan_retry(connection: Connection, request: RetryRequest, settings: Setting
     if _must_meet_conditions(settings, request) and not request.by_comment:
         require_by_tables(connection, source, read_progress_of_attempts(connection, source.root_id),
                           settings.max_silence)
-    return _RetryPlan(source, option.regression_test_ids)
+    return source, option.regression_test_ids
 
 
 def _read_option(connection: Connection, rules: RetryRules, source: Run, failed_only: bool) -> RetryOption:
