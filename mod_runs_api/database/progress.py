@@ -33,7 +33,8 @@ def read_progress(connection: Connection, run_ids: Sequence[int]) -> dict[int, P
 def columns_of_progress() -> Sequence[SQLColumnExpression[object]]:
     """Return the columns of a :class:`ProgressRow`, by its names."""
     return (TestProgress.test_id.label('run_id'), TestProgress.id.label('id'), stage_of(TestProgress).label('stage'),
-            func.coalesce(TestProgress.message, '').label('message'), as_time(TestProgress.timestamp).label('timestamp'))
+            func.coalesce(TestProgress.message, '').label('message'),
+            as_time(TestProgress.timestamp).label('timestamp'))
 
 
 def is_completed(progress: type[TestProgress]) -> ColumnElement[bool]:

@@ -100,11 +100,17 @@ class Command:
     named: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class InvalidCommand:
-    """A line that begins like a command but is not a valid one. The message says why."""
+class InvalidCommand(Exception):
+    """A line begins like a command but is not a valid one. The message says why."""
 
-    message: str
+
+class ParsedComment(NamedTuple):
+    """The lines of a comment that begin like a command."""
+
+    #: The commands of the valid lines, in order: one for each platform that a line means.
+    commands: Sequence[Command]
+    #: Why the others are not valid.
+    complaints: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,49 +146,49 @@ class CommentRefusal:
         return replace(self, message=' '.join(sentences), posted_status=result.status is not None)
 
 
-def choose_commands(commands: Iterable[Command | InvalidCommand],
-                    writer: Writer) -> tuple[list[Command], list[CommentRefusal]]:
-    """Return the commands that count, one for each platform, and the refusals of the other lines."""
+def choose_commands(parsed: ParsedComment, writer: Writer) -> tuple[list[Command], list[CommentRefusal]]:
+    """Return the commands that count, one for each platform, and the refusals of the lines that are not valid."""
     wanted: dict[str, Command] = {}
-    refusals: list[CommentRefusal] = []
-    for command in commands:
-        if isinstance(command, InvalidCommand):
-            refusals.append(CommentRefusal(None, None, command.message))
-        elif writer.author_login is not None and not command.failed_only:
+    complaints = list(parsed.complaints)
+    for command in parsed.commands:
+        if writer.author_login is not None and not command.failed_only:
             line = ' '.join([COMMAND, *command.named, FAILED_ONLY])
-            refusals.append(CommentRefusal(None, None, f'Only maintainers may run all tests. Write "{line}" to run '
-                                                       'those that did not pass.'))
+            complaints.append(f'Only maintainers may run all tests. Write "{line}" to run those that did not pass.')
         else:
             wanted.setdefault(command.platform, command)
     # The same sentence counts once: a comment may have 3,000 lines.
-    return list(wanted.values()), list(dict.fromkeys(refusals))
+    return list(wanted.values()), [CommentRefusal(None, None, complaint) for complaint in dict.fromkeys(complaints)]
 
 
-def drop_unmentioned(refusals: Iterable[CommentRefusal], commands: Iterable[Command | InvalidCommand],
-                     outcomes: Collection[CommentRetry | CommentRefusal]) -> list[CommentRefusal]:
+def drop_unmentioned(refusals: Iterable[CommentRefusal], parsed: ParsedComment,
+                     wanted: Collection[Command]) -> list[CommentRefusal]:
     """
-    Return the refusals that are mentioned.
+    Return those of the refusals of the wanted commands that are mentioned.
 
     A platform that no line names and that has no run gets none, unless no platform has a run.
     """
-    named = {command.platform for command in commands if isinstance(command, Command) and command.named}
-    without_run = {outcome.platform for outcome in outcomes if outcome.run_id is None}
-    unmentioned = without_run - named if len(without_run) < len(outcomes) else set()
+    named = {command.platform for command in parsed.commands if command.named}
+    without_run = {refusal.platform for refusal in refusals if refusal.run_id is None}
+    unmentioned = without_run - named if len(without_run) < len(wanted) else set()
     return [refusal for refusal in refusals if refusal.platform not in unmentioned]
 
 
-def parse_commands(comment: str) -> list[Command | InvalidCommand]:
+def parse_commands(comment: str) -> ParsedComment:
     """
-    Return the commands in a comment, in order.
+    Return the commands in a comment.
 
     A line yields one command per named platform, or per platform if it names none.
     """
-    commands: list[Command | InvalidCommand] = []
+    commands: list[Command] = []
+    complaints: list[str] = []
     for line in _list_lines_outside_code(comment):
         words = _find_words(line)
         if words is not None:
-            commands += _parse_words(words)
-    return commands
+            try:
+                commands += _parse_words(words)
+            except InvalidCommand as invalid:
+                complaints.append(str(invalid))
+    return ParsedComment(commands, complaints)
 
 
 def _list_lines_outside_code(comment: str) -> Iterator[str]:
@@ -210,26 +216,28 @@ def _find_words(line: str) -> str | None:
     return rest if name.lower() == COMMAND and (not rest or rest[0].isspace()) else None
 
 
-def _parse_words(text: str) -> Sequence[Command | InvalidCommand]:
+def _parse_words(text: str) -> Sequence[Command]:
+    """Return the commands of a line, from what follows its first word. Raises :exc:`InvalidCommand`."""
     words = text.lower().split()
-    count = words.index(BECAUSE) if BECAUSE in words else len(words)
-    targets = {*words[:count]}
-    if not targets <= {*PLATFORMS, FAILED_ONLY}:
-        return [InvalidCommand('I do not understand this line. Write /retry, followed by any of: '
-                               f'{", ".join([*PLATFORMS, FAILED_ONLY])}, because and a reason.')]
-    if count + 1 == len(words):
-        return [InvalidCommand('There is no reason after "because".')]
-    # Not from the lowercase words, because the reason is kept to the letter.
-    reason = text.split(maxsplit=count + 1)[-1].rstrip() if count < len(words) else None
-    fault = None if reason is None else _find_fault(reason)
-    if fault is not None:
-        return [InvalidCommand(f'The reason cannot be stored. {fault}')]
+    has_reason = BECAUSE in words
+    targets = words[:words.index(BECAUSE)] if has_reason else words
+    if not {*targets} <= {*PLATFORMS, FAILED_ONLY}:
+        raise InvalidCommand('I do not understand this line. Write /retry, followed by any of: '
+                             f'{", ".join([*PLATFORMS, FAILED_ONLY])}, because and a reason.')
+    reason = _parse_reason(text, words_before=len(targets) + 1) if has_reason else None
     named = tuple(platform for platform in PLATFORMS if platform in targets)
     return [Command(platform, FAILED_ONLY in targets, reason, named) for platform in named or PLATFORMS]
 
 
-def _find_fault(reason: str) -> str | None:
-    """Return why a reason cannot be stored; None if it can. It is refused and not cut."""
+def _parse_reason(text: str, words_before: int) -> str:
+    """Return the reason after a number of words, to the letter. Raises :exc:`InvalidCommand`: it is not cut."""
+    parts = text.split(maxsplit=words_before)
+    if len(parts) == words_before:
+        raise InvalidCommand('There is no reason after "because".')
+    reason = parts[-1].rstrip()
     if len(reason) > MAX_REASON_LENGTH:
-        return f'Longer than maximum length {MAX_REASON_LENGTH}.'
-    return find_unstorable(reason)
+        raise InvalidCommand(f'The reason cannot be stored. Longer than maximum length {MAX_REASON_LENGTH}.')
+    fault = find_unstorable(reason)
+    if fault is not None:
+        raise InvalidCommand(f'The reason cannot be stored. {fault}')
+    return reason

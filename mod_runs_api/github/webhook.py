@@ -98,10 +98,10 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
     state = extension_state()
     try:
         comment = read_comment(payload)
-        commands = parse_commands(comment.body)
-        if not commands:
+        parsed = parse_commands(comment.body)
+        if not parsed.commands and not parsed.complaints:
             raise IgnoredComment('The comment has no command.')
-        retries, refusals = retry_for_comment(state, comment, commands)
+        retries, refusals = retry_for_comment(state, comment, parsed)
     except IgnoredComment as ignored:
         return CommentOutcome(ignored=str(ignored), gets_reply=ignored.gets_reply)
     return CommentOutcome(retries=tuple(retries), refusals=tuple(refusals))

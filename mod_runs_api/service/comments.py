@@ -1,13 +1,12 @@
 """Retries that a comment on a pull request requests (docs/github.rst, "Comments")."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from ..database.retry import find_retry
 from ..database.runs import find_newest_of_pull_request, read_runs
-from ..domain.comments import (Command, Comment, CommentRefusal, CommentRetry, InvalidCommand, Writer, choose_commands,
+from ..domain.comments import (Command, Comment, CommentRefusal, CommentRetry, ParsedComment, Writer, choose_commands,
                                drop_unmentioned)
 from ..domain.retry import RetryRequest, digest_key
 from ..domain.run import SHOWN_LENGTH
@@ -22,22 +21,34 @@ from .users import find_writer
 from .verdict import judge_attempts
 
 
+class _Refused(Exception):
+    """The retry that a command requests is refused."""
+
+    def __init__(self, refusal: CommentRefusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
 def retry_for_comment(state: ExtensionState, comment: Comment,
-                      commands: Sequence[Command | InvalidCommand]) -> tuple[list[CommentRetry], list[CommentRefusal]]:
+                      parsed: ParsedComment) -> tuple[list[CommentRetry], list[CommentRefusal]]:
     """
     Return the retries that the commands of a comment create, or have created before, and the refusals.
 
     Raises :exc:`IgnoredComment` if the writer may not request retries.
     """
     writer = state.transactions.run(find_writer, comment, state.settings.retry_rules)
-    wanted, refusals = choose_commands(commands, writer)
+    wanted, invalid = choose_commands(parsed, writer)
     if not wanted:
-        return [], refusals
+        return [], invalid
     head_commit = _find_head(comment.pr_nr)
-    outcomes = [_retry_for_command(state, comment, head_commit, command, writer) for command in wanted]
-    refusals += [outcome for outcome in outcomes if isinstance(outcome, CommentRefusal)]
-    return ([outcome for outcome in outcomes if isinstance(outcome, CommentRetry)],
-            drop_unmentioned(refusals, commands, outcomes))
+    retries: list[CommentRetry] = []
+    refusals: list[CommentRefusal] = []
+    for command in wanted:
+        try:
+            retries.append(_retry_for_command(state, comment, head_commit, command, writer))
+        except _Refused as refused:
+            refusals.append(refused.refusal)
+    return retries, invalid + drop_unmentioned(refusals, parsed, wanted)
 
 
 def _find_head(pr_nr: int) -> str | None:
@@ -54,13 +65,13 @@ def _describe_missing_run(head_commit: str | None, platform: str) -> str:
 
 
 def _retry_for_command(state: ExtensionState, comment: Comment, head_commit: str | None, command: Command,
-                       writer: Writer) -> CommentRetry | CommentRefusal:
-    """Return the retry that a command creates, or has created before, or its refusal."""
+                       writer: Writer) -> CommentRetry:
+    """Return the retry that a command creates, or has created before. Raises :exc:`_Refused`."""
     # The comment's own id is the idempotency key, so a second delivery creates nothing more.
     digest = digest_key('comment', f'{comment.id} {command.platform}')
     target = state.transactions.run(_find_target, comment.pr_nr, head_commit, command, digest)
     if target is None:
-        return CommentRefusal(command.platform, None, _describe_missing_run(head_commit, command.platform))
+        raise _Refused(CommentRefusal(command.platform, None, _describe_missing_run(head_commit, command.platform)))
     request = RetryRequest(target.run_id, command.failed_only, command.reason, writer.user_id, by_comment=True,
                            author_login=writer.author_login, idempotency_digest=digest)
     try:
@@ -68,8 +79,8 @@ def _retry_for_command(state: ExtensionState, comment: Comment, head_commit: str
     except (RunNotFound, Unprocessable) as error:
         refusal = CommentRefusal(command.platform, target.run_id, error.message, target.named_commit)
         if isinstance(error, NothingFailed):
-            return refusal.with_status(post_success_again(state, target.run_id))
-        return refusal
+            refusal = refusal.with_status(post_success_again(state, target.run_id))
+        raise _Refused(refusal) from None
     return CommentRetry(**vars(retry), named_commit=target.named_commit,
                         address=to_external(run_page, retry.new_run_id), verdict_sentence=target.verdict_sentence)
 

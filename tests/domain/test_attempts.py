@@ -71,8 +71,10 @@ def test_an_attempt_whose_carried_over_result_was_deleted_has_no_own_result_by_t
 
 
 def test_a_retry_that_runs_again_would_get_what_every_ended_attempt_ran():
-    again = Progress(5, [ProgressRow(5, 1, 'completed', '', datetime.min), ProgressRow(5, 2, 'testing', '', datetime.min)])
-    other = Progress(6, [ProgressRow(6, 3, 'testing', '', datetime.min), ProgressRow(6, 4, 'completed', '', datetime.min)])
+    again = Progress(5, [ProgressRow(5, 1, 'completed', '', datetime.min),
+                         ProgressRow(5, 2, 'testing', '', datetime.min)])
+    other = Progress(6, [ProgressRow(6, 3, 'testing', '', datetime.min),
+                         ProgressRow(6, 4, 'completed', '', datetime.min)])
     tests = {run_id: RunTests(dict.fromkeys(ran, Result(0, 0)), set(), {1, 2})
              for run_id, ran in ((5, [1]), (6, [1, 2]))}
 

@@ -2,9 +2,8 @@
 
 import pytest
 
-from mod_runs_api.domain.comments import (Command, Comment, CommentRefusal, CommentRetry, IgnoredComment,
-                                          InvalidCommand, Writer, choose_commands, drop_unmentioned, identify_writer,
-                                          parse_commands)
+from mod_runs_api.domain.comments import (Command, Comment, CommentRefusal, IgnoredComment, ParsedComment, Writer,
+                                          choose_commands, drop_unmentioned, identify_writer, parse_commands)
 from mod_runs_api.domain.retry import RetryRules
 from mod_runs_api.domain.users import User
 
@@ -30,8 +29,8 @@ LINES = {
 
 def test_a_line_asks_for_platforms_for_what_failed_and_for_a_reason():
     for line, (named, failed_only, reason) in LINES.items():
-        assert parse_commands(line) == [
-            Command(platform, failed_only, reason, named) for platform in named or BOTH], line
+        assert parse_commands(line) == (
+            [Command(platform, failed_only, reason, named) for platform in named or BOTH], []), line
 
 
 #: By the explanation the lines.
@@ -47,9 +46,11 @@ WRONG = {
 def test_a_line_that_is_no_valid_command_is_explained():
     for explanation, lines in WRONG.items():
         for line in lines:
-            wrong, = parse_commands(line)
-            assert isinstance(wrong, InvalidCommand) and wrong.message.endswith(explanation), line
+            commands, (complaint,) = parse_commands(line)
+            assert not commands and complaint.endswith(explanation), line
 
+
+NOTHING = ParsedComment([], [])
 
 NO_COMMANDS = {
     'does not begin with it': [
@@ -61,7 +62,7 @@ NO_COMMANDS = {
 
 @pytest.mark.parametrize('lines', NO_COMMANDS.values(), ids=NO_COMMANDS)
 def test_a_line_is_no_command_that(lines):
-    assert [line for line in lines if parse_commands(line)] == []
+    assert [line for line in lines if parse_commands(line) != NOTHING] == []
 
 
 #: A comment with the command in fenced code.
@@ -77,7 +78,7 @@ HIDDEN = [
 
 @pytest.mark.parametrize('comment', HIDDEN)
 def test_a_line_in_fenced_code_is_no_command(comment):
-    assert parse_commands(comment) == []
+    assert parse_commands(comment) == NOTHING
 
 
 @pytest.mark.parametrize('comment', [
@@ -88,7 +89,7 @@ def test_a_line_in_fenced_code_is_no_command(comment):
     # Nothing else of Markdown is read.
     '<!--\n/retry\n-->', '<pre>\n/retry\n</pre>', '<details>\n/retry'])
 def test_any_other_line_may_be_a_command(comment):
-    assert len(parse_commands(comment)) == len(BOTH)
+    assert [command.platform for command in parse_commands(comment).commands] == [*BOTH]
 
 
 # Who may write what
@@ -177,12 +178,10 @@ def test_an_author_who_asks_for_all_tests_is_answered_with_the_right_line_once(l
     (['/retry windows'], ['windows'], ['windows']), (['/retry', '/retry linux'], ['linux'], ['linux'])])
 def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_none_has_a_run(
         lines, without_run, mentioned):
-    commands = parse_commands('\n'.join(lines))
-    missing = {platform: CommentRefusal(platform, None, 'There is no run.') for platform in without_run}
-    outcomes = [missing.get(command.platform) or CommentRetry(
-        5, 6, True, 1, 'c0ffee', command.platform, named_commit=None, address=None, verdict_sentence=None)
-        for command in choose_commands(commands, Writer(5))[0]]
+    parsed = parse_commands('\n'.join(lines))
+    wanted, _ = choose_commands(parsed, Writer(5))
+    refusals = [CommentRefusal(platform, None, 'There is no run.') for platform in without_run]
 
-    kept = drop_unmentioned([CommentRefusal(None, None, 'No.'), *missing.values()], commands, outcomes)
+    kept = drop_unmentioned(refusals, parsed, wanted)
 
-    assert [refusal.platform for refusal in kept] == [None, *mentioned]
+    assert [refusal.platform for refusal in kept] == [*mentioned]

@@ -35,7 +35,8 @@ def test_an_end_that_the_clock_wrote_has_the_place_of_the_row_before_for_results
 
 
 def test_a_completion_keeps_its_place_whatever_message_the_worker_wrote():
-    completed = Progress(2, [ProgressRow(2, 3, 'testing', '', datetime.min), ProgressRow(2, 20, 'completed', TIME_LIMIT, datetime.min)])
+    completed = Progress(2, [ProgressRow(2, 3, 'testing', '', datetime.min),
+                             ProgressRow(2, 20, 'completed', TIME_LIMIT, datetime.min)])
 
     assert sort_by_results([completed, COMPLETED]) == [1, 2]
 
