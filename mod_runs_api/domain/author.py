@@ -40,15 +40,15 @@ class AuthorHint(NamedTuple):
         return f'{self.before}`{self.command}`{self.after}'
 
 
-def has_ended_recently(run: Progress, now: datetime) -> bool:
+def has_ended_recently(progress: Progress, now: datetime) -> bool:
     """Return whether a run ended so recently that its page tells the author."""
-    return run.end is not None and clock.age(run.end.timestamp, now) <= TOLD_FOR
+    return progress.end is not None and clock.age(progress.end.timestamp, now) <= TOLD_FOR
 
 
-def find_canceled(attempts: Mapping[int, Progress], source_id: int) -> int | None:
+def find_canceled(progress: Mapping[int, Progress], source_id: int) -> int | None:
     """Return the attempt that a person canceled, so that no author retries it: the one to be retried or the newest."""
-    return next((run_id for run_id in (source_id, max(attempts))
-                 if find_cancellation(attempts[run_id].rows) is not None), None)
+    return next((run_id for run_id in (source_id, max(progress))
+                 if find_cancellation(progress[run_id].rows) is not None), None)
 
 
 def find_unexplained(tests: Iterable[int], verdicts: Iterable[TestVerdict]) -> set[int]:

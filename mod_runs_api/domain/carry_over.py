@@ -22,7 +22,7 @@ class CarryOver(NamedTuple):
     reported: Mapping[int, OutputFiles]
 
 
-def choose_origins(completed: ProgressRow | None, without_result: Collection[int], attempts: Mapping[int, Progress],
+def choose_origins(completed: ProgressRow | None, without_result: Collection[int], progress: Mapping[int, Progress],
                    own_results: Mapping[int, Collection[int]]) -> dict[int, int]:
     """
     Return the origin run of each test that a retry gets from another attempt.
@@ -34,9 +34,9 @@ def choose_origins(completed: ProgressRow | None, without_result: Collection[int
     # From the last results on, and only for tests without an origin.
     origins: dict[int, int] = {}
     remaining = set(without_result)
-    for run_id in reversed(sort_by_results(attempts.values())):
+    for run_id in reversed(sort_by_results(progress.values())):
         # A completed retry does not change because of runs that started later.
-        if completed is None or attempts[run_id].rows[0].id < completed.id:
+        if completed is None or progress[run_id].rows[0].id < completed.id:
             tests = remaining.intersection(own_results[run_id])
             origins |= dict.fromkeys(tests, run_id)
             remaining -= tests

@@ -19,9 +19,9 @@ from .master import find_failing_on_master
 
 
 def count_retries_left(connection: Connection, settings: Settings, run: Run,
-                       attempts: Mapping[int, Progress]) -> int:
+                       progress: Mapping[int, Progress]) -> int:
     """Return how many retries of a run its author may request now; 0 if the command would take another run, or none."""
-    if attempts[run.id].end is None or find_unfinished_attempt(connection, attempts, settings.max_silence) is not None:
+    if progress[run.id].end is None or find_unfinished_attempt(connection, progress, settings.max_silence) is not None:
         return 0
     # The run that the command takes if GitHub does not answer. No request is sent here.
     newest_id = find_newest_of_pull_request(connection, github_access().address_end, run.pr_nr, run.platform,

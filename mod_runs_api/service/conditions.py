@@ -21,24 +21,24 @@ from ..extension import ExtensionState
 from ..host.github import NoAnswer, has_build, read_pull_request
 
 
-def find_unfinished_attempt(connection: Connection, attempts: Mapping[int, Progress],
+def find_unfinished_attempt(connection: Connection, progress: Mapping[int, Progress],
                             max_silence: timedelta) -> Progress | None:
     """Return an attempt that is queued or running, and whose machine is not lost; None if there is none."""
-    queued = [run_id for run_id, progress in attempts.items() if not progress.rows]
+    queued = [run_id for run_id, of_attempt in progress.items() if not of_attempt.rows]
     machines = read_machine_starts(connection, queued)
-    return conditions.find_unfinished(attempts.values(), machines, clock.now(), max_silence)
+    return conditions.find_unfinished(progress.values(), machines, clock.now(), max_silence)
 
 
-def require_ended(connection: Connection, run: Run, attempts: Mapping[int, Progress], max_silence: timedelta) -> None:
+def require_ended(connection: Connection, run: Run, progress: Mapping[int, Progress], max_silence: timedelta) -> None:
     """Raise :exc:`RefusedByCheck` if an attempt of a run has not ended: the second condition."""
-    _require(run, conditions.explain_unfinished(run, find_unfinished_attempt(connection, attempts, max_silence)))
+    _require(run, conditions.explain_unfinished(run, find_unfinished_attempt(connection, progress, max_silence)))
 
 
-def require_by_tables(connection: Connection, run: Run, attempts: Mapping[int, Progress],
+def require_by_tables(connection: Connection, run: Run, progress: Mapping[int, Progress],
                       max_silence: timedelta) -> None:
     """Raise :exc:`RefusedByCheck` if the first or the second condition is not met."""
     _require(run, conditions.explain_superseded(run, find_superseding(connection, run)))
-    require_ended(connection, run, attempts, max_silence)
+    require_ended(connection, run, progress, max_silence)
 
 
 #: Sends one question to GitHub. Raises :exc:`RefusedByCheck` or :exc:`NoAnswer`.

@@ -132,9 +132,9 @@ def _read_option(connection: Connection, rules: RetryRules, source: Run, failed_
 def _require_retriable_by_comment(connection: Connection, request: RetryRequest, settings: Settings,
                                   source: Run) -> None:
     """Raise :exc:`RefusedByCheck` unless every attempt has ended and, for an author, no person canceled one."""
-    attempts = read_progress_of_attempts(connection, source.root_id)
-    require_ended(connection, source, attempts, settings.max_silence)
-    canceled_id = None if request.author_login is None else find_canceled(attempts, source.id)
+    progress = read_progress_of_attempts(connection, source.root_id)
+    require_ended(connection, source, progress, settings.max_silence)
+    canceled_id = None if request.author_login is None else find_canceled(progress, source.id)
     if canceled_id is not None:
         raise RefusedByCheck(f'A person canceled run {canceled_id}. Ask a maintainer to retry it.', run_id=source.id)
 
