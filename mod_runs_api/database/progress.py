@@ -1,30 +1,20 @@
 """Reading the progress of runs."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, SQLColumnExpression, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, SQLColumnExpression, and_, exists, func, select
 from sqlalchemy.orm import aliased
 
 from ..domain.progress import COMPLETED, ENDED_STAGES, Progress, ProgressRow
 from ..host.models import TestProgress
-from .expressions import as_bytes, as_text, as_time, has_rows
+from .expressions import as_text, as_time, has_rows
 
 
 def read_progress(connection: Connection, run_ids: Sequence[int]) -> dict[int, Progress]:
     """Return the progress of each run."""
-    # The platform repeats the time limit at each tick, so only the first and the last of equal rows are read: those
-    # that differ from the row before or after.
-    reported: list[ColumnElement[Any]] = [stage_of(TestProgress), as_bytes(func.coalesce(TestProgress.message, ''))]
-    is_read = or_(*(
-        column.is_distinct_from(
-            neighbor(column).over(partition_by=TestProgress.test_id, order_by=TestProgress.id))
-        for neighbor in (func.lag, func.lead) for column in reported))
-    all_rows = (select(*columns_of_progress(), is_read.label('is_read'))
-                .where(TestProgress.test_id.in_(run_ids)).subquery())
-    columns = [all_rows.c[name] for name in ProgressRow._fields]
     rows: dict[int, list[ProgressRow]] = {run_id: [] for run_id in run_ids}
-    for row in connection.execute(select(*columns).where(all_rows.c.is_read).order_by(all_rows.c.id)):
+    for row in connection.execute(select(*columns_of_progress()).where(TestProgress.test_id.in_(run_ids))
+                                  .order_by(TestProgress.id)):
         progress_row = ProgressRow(**row._mapping)
         rows[progress_row.run_id].append(progress_row)
     return {run_id: Progress(run_id, rows[run_id]) for run_id in run_ids}

@@ -48,7 +48,7 @@ class Progress:
     """The progress of a run. The ids of progress rows define the order of events; their times do not."""
 
     run_id: int
-    #: The rows by id: of each series of equal rows the first and the last. Empty while the run is queued.
+    #: The rows by id. Empty while the run is queued.
     rows: Sequence[ProgressRow]
 
     @property
