@@ -17,13 +17,11 @@ WRONG_VALUES = {
         'nonsense', 'floppy://a', '', None, 5, 'redis://[::1', 'redis://localhost:port'],
     'RUNS_API_RETRY_ROLES': ['admin', ['admin', 1], None],
     'RUNS_API_INACTIVE_TESTS': ['keep', None],
-    'RUNS_API_CHECKS': [None, 1, 'True', ['mod_runs_api.github.build_artifact_exists']],
+    'RUNS_API_CHECKS': [None, 1, 'True'],
     'RUNS_API_AUTOMATIC_RETRIES': [-1, True, '1', None],
     'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': [0, True],
     'RUNS_API_AUTHOR_RETRIES': [-1, True, '2', None],
     'RUNS_API_RATELIMIT': ['5 per minute'],
-    # A setting of an earlier version.
-    'RUNS_API_BEFORE_RETRY': [None],
     'GCP_INSTANCE_MAX_RUNTIME': ['90', 0, -0.5, True, float('nan'), float('inf'), 10 ** 20, None]}
 
 

@@ -46,7 +46,7 @@ class CommitStatus(NamedTuple):
 
 
 class Reposting(NamedTuple):
-    """The decision whether it is posted again that a run passed."""
+    """The decision whether the success of a run is posted again."""
 
     #: None if it is not posted.
     status: CommitStatus | None = None
