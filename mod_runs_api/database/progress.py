@@ -13,8 +13,9 @@ from .expressions import as_text, as_time, has_rows
 def read_progress(connection: Connection, run_ids: Sequence[int]) -> dict[int, Progress]:
     """Return the progress of each run."""
     rows: dict[int, list[ProgressRow]] = {run_id: [] for run_id in run_ids}
+    # In the order of the index of the runs. By the id alone, the server may read the whole table.
     for row in connection.execute(select(*columns_of_progress()).where(TestProgress.test_id.in_(run_ids))
-                                  .order_by(TestProgress.id)):
+                                  .order_by(TestProgress.test_id, TestProgress.id)):
         progress_row = ProgressRow(**row._mapping)
         rows[progress_row.run_id].append(progress_row)
     return {run_id: Progress(run_id, rows[run_id]) for run_id in run_ids}
