@@ -73,7 +73,7 @@ def to_hint(tests: Collection[TestVerdict], ids: Collection[int], approved: Set[
         {test.regression_test_id for test in tests if test.verdict == verdict}.intersection(ids) - approved
         for verdict in ('flaky', 'failing_differently', 'failing_identically'))
     in_master = f'in the same way in run {master_id}, the newest of master'
-    # The phrase for one test and for several of each kind. The last two are those about which there is an advice.
+    # The phrase for one test and for several of each kind.
     kinds = [
         (approved, 'has the result that is expected now: running it again will probably pass',
          'have the result that is expected now: running them again will probably pass'),
@@ -84,8 +84,8 @@ def to_hint(tests: Collection[TestVerdict], ids: Collection[int], approved: Set[
     ]
     sentences = [f'{_some(found, ids)} {one if len(found) == 1 else several}' for found, one, several in kinds if found]
     unlikely = same | same_in_master
-    # A flaky test may pass, even if it fails on master, too. Otherwise the last sentence is about one of these kinds.
-    if unlikely - flaky:
+    if unlikely:
+        # The last sentence is about one of these kinds.
         sentences[-1] += f': running {"it" if len(unlikely) == 1 else "them"} again will hardly change that'
     return f'{". ".join(sentences)}.' if sentences else None
 
