@@ -6,14 +6,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from support.documents import ROOT
-
-import mod_runs_api
 
 from .documented import literal_block
 
@@ -100,7 +99,10 @@ class Platform:
 def prepare(checkout, folder):
     """Copy a checkout to an empty folder, without the mount, and give the copy what the platform needs to start."""
     packages = folder / 'packages'
-    shutil.copytree(Path(mod_runs_api.__file__).parent, packages / 'mod_runs_api', ignore=LEFT_OUT)
+    # Found, not imported, because it can be imported beside the platform only.
+    package = find_spec('mod_runs_api')
+    assert package is not None and package.origin is not None
+    shutil.copytree(Path(package.origin).parent, packages / 'mod_runs_api', ignore=LEFT_OUT)
 
     platform = Platform(folder / 'unmounted', packages)
     shutil.copytree(checkout, platform.path, ignore=LEFT_OUT)
