@@ -11,8 +11,8 @@ def retry_after_build(run_id: int) -> None:
     Retry a run if its build ended it, when its build has succeeded, in the platform's ``queue_test``.
 
     See docs/github.rst, "A build that succeeds later". A run that waits for a machine or has passed gets its commit
-    status again. No run is created if automatic retries are off. The function raises nothing, because the platform's
-    webhook must go on: the log says why no run was created. Needs an application context.
+    status again. The function raises nothing, because the platform's webhook must go on. If the run is not retried, the
+    log says why, unless it waits or automatic retries are off. Needs an application context.
 
     Parameters
     ----------
