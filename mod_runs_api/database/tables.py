@@ -28,7 +28,7 @@ run_retry = Table(
     # In UTC.
     Column('created_at', DateTime, nullable=False),
     # Whether nobody requested the retry. The reason does not tell, because anybody can type any.
-    Column('automatic', Boolean, nullable=False, default=False),
+    Column('automatic', Boolean, nullable=False),
     # The number of regression tests at creation.
     Column('test_count', Integer, nullable=False),
     # A digest, because the database's collation equates keys that differ only in case.
@@ -50,6 +50,6 @@ run_carried_over = Table(
     # The attempt that ran the test.
     Column('origin_run_id', Integer, nullable=False),
     # Whether the test had been selected for the retry.
-    Column('was_selected', Boolean, nullable=False, default=False),
+    Column('was_selected', Boolean, nullable=False),
     mysql_engine='InnoDB',
 )

@@ -17,7 +17,8 @@ def add_retries(root_id, run_ids, failed_only=False):
     """Record existing runs as retries of another one, and commit."""
     insert('run_retry', [
         {'run_id': run_id, 'source_run_id': root_id, 'root_run_id': root_id, 'failed_only': failed_only,
-         'test_count': 1, 'created_at': datetime(2026, 11, 24), 'idempotency_digest': secrets.token_hex(32)}
+         'automatic': False, 'test_count': 1, 'created_at': datetime(2026, 11, 24),
+         'idempotency_digest': secrets.token_hex(32)}
         for run_id in run_ids])
     db.session.commit()
 
@@ -31,7 +32,7 @@ def change_retries(**values):
 def add_mark(run_id, regression_test_id, source_id, progress_id):
     """Mark a result as carried over when a run had reached a stage."""
     insert('run_carried_over', [{'run_id': run_id, 'regression_test_id': regression_test_id, 'origin_run_id': source_id,
-                                 'progress_id': progress_id}])
+                                 'progress_id': progress_id, 'was_selected': False}])
 
 
 #: The tables that the platform's restart deletes from, and an administrator who deletes runs.
