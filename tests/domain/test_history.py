@@ -2,11 +2,10 @@
 
 import pytest
 from support.executions import CARRIED_OVER, CRASH, FAIL, NOT_RUN, PASS
+from support.verdicts import verdicts_of
 
 from mod_runs_api.domain.history import MAX_LISTED, MAX_TESTS, Cell, build_grid
 from mod_runs_api.domain.outcomes import Result, RunTests
-
-from .test_verdict import verdicts_of
 
 
 def test_the_grid_has_a_row_for_each_test_that_ran_and_did_not_simply_pass():

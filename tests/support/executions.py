@@ -63,3 +63,5 @@ NOT_RUN = Execution('not_run', outputs=(MISSING,), has_result=False)
 ABSENT = replace(NOT_RUN, outcome=None, selected=0)
 #: The result of another attempt.
 CARRIED_OVER = replace(FAIL, outcome='carried_over')
+#: A failure under another expected code.
+NEW_CODE = Execution('fail', 0, None)
