@@ -27,7 +27,7 @@ from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, GitHubError
 from support.histories import finish, report
 from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
 from support.rows import Rows
-from support.statements import before_statements, fail, record_statements, watch_statements
+from support.statements import before_statements, fail, watch_statements
 
 from mod_runs_api import retry_run
 from mod_runs_api.github import retry_after_build

@@ -1,8 +1,4 @@
-"""
-The platform in miniature: its request state, its error pages, and the two lines that mount the package.
-
-All modules of models are imported here, used or not: models refer to each other by name.
-"""
+"""The platform in miniature: its request state, its error pages, and the two lines that mount the package."""
 
 import secrets
 from contextlib import contextmanager
@@ -15,6 +11,9 @@ from database import db, enforce_foreign_keys
 from flask import Flask, g, render_template, session
 from mod_auth.models import User
 from sqlalchemy import inspect
+
+#: Models refer to each other by name, so these are imported although nothing here uses them.
+MODELS = (mod_api.models.api_token, mod_ci.models, mod_customized.models)
 
 
 def create_app(database_uri='sqlite://', mount=True, **config):
