@@ -94,14 +94,20 @@ class RunTests(NamedTuple):
         return {test: mark.origin_id for test, mark in self.marks.items() if test in self.results}
 
 
-def find_outcomes(tests: RunTests, carried_over: Collection[int] = ()) -> dict[int, Outcome]:
-    """Return the outcome of each test of a run, in order."""
+def find_outcomes(tests: RunTests) -> dict[int, Outcome]:
+    """Return the outcome of each test of a run, in order. A carried-over result passed or failed by the same rule."""
     # No worker receives a test in no category. Without a result, such a test is not part of the run.
     outcomes: dict[int, Outcome] = dict.fromkeys(tests.selected & tests.in_category, 'not_run')
-    # A carried-over result passed or failed by the same rule. Only the verdict names it, because it is no evidence.
     for regression_test_id, result in tests.results.items():
-        outcomes[regression_test_id] = 'carried_over' if regression_test_id in carried_over else decide(result)
+        outcomes[regression_test_id] = decide(result)
     return dict(sorted(outcomes.items()))
+
+
+def find_outcomes_for_verdict(tests: RunTests) -> dict[int, Outcome]:
+    """Return the outcome of each test of a run, in order. A carried-over result is named so: it is no evidence."""
+    carried_over = tests.carried_over
+    return {test: 'carried_over' if test in carried_over else outcome
+            for test, outcome in find_outcomes(tests).items()}
 
 
 def list_not_passed(outcomes: Mapping[int, Outcome]) -> list[int]:

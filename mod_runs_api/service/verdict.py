@@ -8,7 +8,7 @@ from ..database.catalogue import read_command_lines
 from ..database.outcomes import read_evidence
 from ..database.runs import find_run
 from ..domain.attempts import Attempts
-from ..domain.outcomes import Evidence, find_outcomes
+from ..domain.outcomes import Evidence, find_outcomes_for_verdict
 from ..domain.progress import sort_by_results
 from ..domain.sentences import to_sentence
 from ..domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
@@ -27,7 +27,7 @@ def judge_attempts(connection: Connection, attempts: Attempts) -> Verdict:
     places = {run_id: place for place, run_id in enumerate(sort_by_results(attempts.progress.values()))}
     by_test: dict[int, list[AttemptOutcome]] = {}
     for run_id in run_ids:
-        for regression_test_id, outcome in find_outcomes(attempts.tests[run_id], attempts.tests[run_id].marks).items():
+        for regression_test_id, outcome in find_outcomes_for_verdict(attempts.tests[run_id]).items():
             outcomes = by_test.setdefault(regression_test_id, [])
             if run_id in places:
                 outcomes.append(AttemptOutcome(run_id, numbers[run_id], places[run_id], builds[run_id], outcome))

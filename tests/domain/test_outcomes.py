@@ -2,7 +2,8 @@
 
 import pytest
 
-from mod_runs_api.domain.outcomes import DifferingFile, ExpectedToday, Result, RunTests, decide, find_outcomes
+from mod_runs_api.domain.outcomes import (DifferingFile, ExpectedToday, Mark, Result, RunTests, decide, find_outcomes,
+                                          find_outcomes_for_verdict)
 
 ACCEPTED, WRONG = (DifferingFile(got, {b'accepted', b'also accepted'}) for got in (b'accepted', b'wrong'))
 #: Expected outputs without a file, by whether they are ignored.
@@ -67,9 +68,11 @@ def test_a_test_in_no_category_is_part_of_a_run_only_if_it_has_a_result():
 
 
 def test_only_a_result_is_carried_over():
-    tests = RunTests({1: Result(1, 0), 2: Result(1, 0)}, {3}, {1, 2, 3})
+    marks = dict.fromkeys([2, 3], Mark(4, was_selected=True))
+    tests = RunTests({1: Result(1, 0), 2: Result(1, 0)}, {3}, {1, 2, 3}, marks=marks)
 
-    assert find_outcomes(tests, {2, 3}) == {1: 'fail', 2: 'carried_over', 3: 'not_run'}
+    assert find_outcomes(tests) == {1: 'fail', 2: 'fail', 3: 'not_run'}
+    assert find_outcomes_for_verdict(tests) == {1: 'fail', 2: 'carried_over', 3: 'not_run'}
 
 
 def test_the_tests_are_in_order():
