@@ -21,7 +21,8 @@ def read_tests(connection: Connection, run_ids: Sequence[int], catalogue: Catalo
     selected, results = _read_selected(connection, run_ids), _read_results(connection, run_ids)
     marks = read_marks(connection, run_ids)
     return {run_id: RunTests(results[run_id], catalogue.find_selected(selected.get(run_id)), catalogue.in_category,
-                             run_id in selected, marks[run_id]) for run_id in run_ids}
+                             has_selection=run_id in selected, marks=marks[run_id])
+            for run_id in run_ids}
 
 
 def read_full_sets(connection: Connection, run_ids: Collection[int], catalogue: Catalogue) -> dict[int, Sequence[int]]:
@@ -46,16 +47,17 @@ def _read_results(connection: Connection, run_ids: Sequence[int]) -> dict[int, d
     has_timed_out = func.coalesce(TestResult.runtime, 0) >= MAX_RUNTIME_OF_TEST
     rows = connection.execute(
         select(TestResult.test_id, TestResult.regression_test_id, TestResult.exit_code, TestResult.expected_rc,
-               has_timed_out)
+               has_timed_out.label('has_timed_out'))
         .with_hint(TestResult, BY_PRIMARY_KEY)
         .where(TestResult.test_id.in_(run_ids))).all()
     without_file = _read_outputs_without_file(connection, run_ids)
     differing = _read_differing(connection, run_ids, TestResultFile.got.is_not(None))
     results: dict[int, dict[int, Result]] = {run_id: {} for run_id in run_ids}
-    for run_id, regression_test_id, exit_code, expected_rc, timed_out in rows:
-        key = run_id, regression_test_id
-        results[run_id][regression_test_id] = Result(
-            exit_code, expected_rc, without_file.get(key, ()), differing.get(key, ()), bool(timed_out))
+    for row in rows:
+        key = row.test_id, row.regression_test_id
+        results[row.test_id][row.regression_test_id] = Result(
+            row.exit_code, row.expected_rc, outputs_without_file=without_file.get(key, ()),
+            differing=differing.get(key, ()), has_timed_out=bool(row.has_timed_out))
     return results
 
 
@@ -129,10 +131,11 @@ def read_evidence(connection: Connection, run_ids: Collection[int],
                                             if row.regression_test_output_id is not None})
     codes: dict[Key, tuple[int | None, int | None]] = {}
     files: dict[Key, dict[int, File]] = defaultdict(dict)
-    for run_id, regression_test_id, exit_code, expected_rc, output_id, expected, got in rows:
-        codes[run_id, regression_test_id] = exit_code, expected_rc
+    for row in rows:
+        key, output_id = (row.test_id, row.regression_test_id), row.regression_test_output_id
+        codes[key] = row.exit_code, row.expected_rc
         if output_id is not None:
-            files[run_id, regression_test_id][output_id] = File(expected, got, oldest[output_id])
+            files[key][output_id] = File(row.expected, row.got, oldest[output_id])
     return {key: Evidence(exit_code, expected_rc, files[key]) for key, (exit_code, expected_rc) in codes.items()}
 
 

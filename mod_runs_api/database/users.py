@@ -16,8 +16,8 @@ def find_users(connection: Connection, wanted: int | str) -> list[users.User]:
     else:
         # The connection or the table may lack other characters, so all names are read.
         condition = User.name == wanted if wanted.isascii() else User.name.is_not(None)
-    rows = connection.execute(select(User.id, User.name, as_text(User.role)).where(condition))
-    found = [users.User.from_row(user_id, name, role) for user_id, name, role in rows]
+    rows = connection.execute(select(User.id, User.name, as_text(User.role).label('role')).where(condition))
+    found = [users.User.from_row(row.id, row.name, row.role) for row in rows]
     # The database's collation may ignore case, but must not decide who a user is.
     return [user for user in found if wanted in (user.id, user.name) and not user.is_deactivated]
 
@@ -25,10 +25,10 @@ def find_users(connection: Connection, wanted: int | str) -> list[users.User]:
 def find_github_users(connection: Connection, login: str) -> list[users.User]:
     """Return the users with a GitHub account, without deactivated ones."""
     rows = connection.execute(
-        select(User.id, User.name, as_text(User.role), User.github_login)
+        select(User.id, User.name, as_text(User.role).label('role'), User.github_login)
         .where(func.lower(User.github_login) == login.lower()))
-    found = [users.User.from_row(user_id, name, role) for user_id, name, role, github_login in rows
-             if _is_same_login(github_login, login)]
+    found = [users.User.from_row(row.id, row.name, row.role) for row in rows
+             if _is_same_login(row.github_login, login)]
     return [user for user in found if not user.is_deactivated]
 
 
@@ -46,10 +46,11 @@ def find_blocked(connection: Connection, account_ids: Collection[int]) -> set[in
 def find_tokens(connection: Connection, secret: str) -> list[users.Token]:
     """Return the tokens with the prefix of a secret."""
     rows = connection.execute(
-        select(ApiToken.id, User.id, User.name, as_text(User.role), ApiToken.scopes_json, ApiToken.token_hash,
-               ApiToken.expires_at, ApiToken.revoked_at)
+        select(ApiToken.id, ApiToken.user_id, User.name, as_text(User.role).label('role'), ApiToken.scopes_json,
+               ApiToken.token_hash, ApiToken.expires_at, ApiToken.revoked_at)
         .join_from(ApiToken, User, User.id == ApiToken.user_id)
         .where(ApiToken.token_prefix == secret[:users.TOKEN_PREFIX_LENGTH]))
-    return [users.Token(token_id, users.User.from_row(user_id, name, role), users.read_scopes(scopes), digest,
-                        expires_at, revoked_at)
-            for token_id, user_id, name, role, scopes, digest, expires_at, revoked_at in rows]
+    return [users.Token(id=row.id, user=users.User.from_row(row.user_id, row.name, row.role),
+                        scopes=users.read_scopes(row.scopes_json), digest=row.token_hash, expires_at=row.expires_at,
+                        revoked_at=row.revoked_at)
+            for row in rows]
