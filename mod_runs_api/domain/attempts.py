@@ -12,7 +12,7 @@ from .carry_over import choose_origins
 from .catalogue import Catalogue
 from .causes import Cause, CauseName, find_cause
 from .outcomes import FAILED, Outcome, RunTests, find_outcomes, list_not_passed
-from .progress import COMPLETED, Progress, sort_by_results
+from .progress import CANCELED, COMPLETED, Progress, sort_by_results
 from .run import Run
 
 #: The words of the platform's API.
@@ -111,9 +111,14 @@ class Attempts:
     def decisive_run_id(self) -> int:
         """The attempt whose results currently stand for the run."""
         # A retry that is queued, running or canceled hides no result before it.
-        completed = self._find_last(lambda run_id: self._has_own_result(run_id) and self._has_completed(run_id))
-        ended = completed or self._find_last(self._may_have_failures) or self._find_last(lambda _: True)
-        return ended or max(self.progress)
+        completed_id = self._find_last(lambda run_id: self._has_own_result(run_id) and self._has_completed(run_id))
+        if completed_id is not None:
+            return completed_id
+        failed_id = self._find_last(self._may_have_failures)
+        if failed_id is not None:
+            return failed_id
+        ended_ids = sort_by_results(self.progress.values())
+        return ended_ids[-1] if ended_ids else max(self.progress)
 
     def _find_last(self, fits: Callable[[int], bool]) -> int | None:
         """Return the attempt that ended last of those that fit, in the order of their results."""
@@ -190,7 +195,7 @@ def derive_status(last_stage: str | None, outcomes: Collection[Outcome] = ()) ->
     if last_stage in ('preparation', 'testing'):
         return 'running'
     if last_stage != COMPLETED:
-        return 'canceled' if last_stage == 'canceled' else 'incomplete'
+        return 'canceled' if last_stage == CANCELED else 'incomplete'
     # A run that completed without a result for each test proves nothing, even if all others passed.
     if not outcomes or 'not_run' in outcomes:
         return 'error'

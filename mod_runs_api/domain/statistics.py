@@ -60,7 +60,8 @@ def count_flaky(verdicts: Iterable[Verdict]) -> FlakyTests:
         runs += 1
         for test in verdict.tests:
             regression_test_id = test.regression_test_id
-            retried[regression_test_id] += sum(attempt.has_run for attempt in test.attempts) > 1
+            if sum(attempt.has_run for attempt in test.attempts) > 1:
+                retried[regression_test_id] += 1
             if test.verdict == 'flaky':
                 flaky[regression_test_id] += 1
                 newest.setdefault(regression_test_id, (test.command, verdict.root_run_id))

@@ -57,7 +57,7 @@ def require_by_github(state: ExtensionState, run: Run) -> None:
             require(state, run)
         except NoAnswer as no_answer:
             if no_answer.is_silence:
-                return  # A person waits once.
+                return  # Each further question would wait for another time-out.
 
 
 def _require_pull_request(state: ExtensionState, run: Run) -> None:

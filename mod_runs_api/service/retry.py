@@ -111,7 +111,7 @@ def _plan_retry(connection: Connection, request: RetryRequest, settings: Setting
         raise option.refusal
     if request.author_login is not None:
         rules.require_author_retries_left(source, count_author_retries(connection, source.root_id))
-    # A comment takes the newest commit.
+    # A comment has met the second condition above, and need not meet the first: it takes the newest commit.
     if _must_meet_conditions(settings, request) and not request.by_comment:
         require_by_tables(connection, source, read_progress_of_attempts(connection, source.root_id),
                           settings.max_silence)

@@ -74,13 +74,14 @@ class Sweep:
         # enough, because GitHub may be unable to show a single pull request.
         if len(self._silent_about) > 1:
             raise NoAnswer(AWAY, is_silence=True)
-        silent_about, self._silent_about = self._silent_about, set()
+        is_silent = False
         try:
             request()
         except NoAnswer as no_answer:
-            if no_answer.is_silence:
-                self._silent_about = {*silent_about, commit}
+            is_silent = no_answer.is_silence
             raise
+        finally:
+            self._silent_about = {*self._silent_about, commit} if is_silent else set()
 
     def take(self, plan: Sequence[Step]) -> Iterator[Step]:
         """Take the steps of a plan, and yield each that is taken. Raises :exc:`ServiceUnavailable`."""
