@@ -99,7 +99,7 @@ class Attempts:
     @cached_property
     def builds(self) -> dict[int, str | None]:
         """The build of each attempt; None if it is unknown."""
-        return {run_id: record.reported_build if self.progress[run_id].completed else None
+        return {run_id: record.reported_build if self.progress[run_id].has_completed else None
                 for run_id, record in self.records.items()}
 
     @property
@@ -111,7 +111,8 @@ class Attempts:
     def decisive_run_id(self) -> int:
         """The attempt whose results currently stand for the run."""
         # A retry that is queued, running or canceled hides no result before it.
-        completed_id = self._find_last(lambda run_id: self._has_own_result(run_id) and self._has_completed(run_id))
+        completed_id = self._find_last(
+            lambda run_id: self._has_own_result(run_id) and self.progress[run_id].has_completed)
         if completed_id is not None:
             return completed_id
         failed_id = self._find_last(self._may_have_failures)
@@ -126,13 +127,10 @@ class Attempts:
 
     def _may_have_failures(self, run_id: int) -> bool:
         return self._has_own_result(run_id) and (
-            self._has_completed(run_id) or bool(list_not_passed(find_outcomes(self.tests[run_id]))))
+            self.progress[run_id].has_completed or bool(list_not_passed(find_outcomes(self.tests[run_id]))))
 
     def _has_own_result(self, run_id: int) -> bool:
         return bool(self.tests[run_id].own)
-
-    def _has_completed(self, run_id: int) -> bool:
-        return self.progress[run_id].completed is not None
 
     def find_cause(self, run_id: int) -> Cause | None:
         """Return why an attempt ended; None if it has not ended or its results decide."""

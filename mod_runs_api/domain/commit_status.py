@@ -127,4 +127,4 @@ def _came_to_its_end(attempts: Attempts, run_id: int) -> bool:
     """Return whether an attempt has completed, or its code hangs. Any other end says nothing about its tests."""
     # Otherwise two runs that one outage ended would wait for each other.
     cause = attempts.find_cause(run_id)
-    return attempts.progress[run_id].completed is not None or (cause is not None and cause.name == 'code')
+    return attempts.progress[run_id].has_completed or (cause is not None and cause.name == 'code')

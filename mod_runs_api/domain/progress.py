@@ -62,11 +62,16 @@ class Progress:
         return next((row for row in self.rows if row.stage == COMPLETED), None)
 
     @property
+    def has_completed(self) -> bool:
+        """Whether a row completed the run, regardless of later rows."""
+        return self.completed is not None
+
+    @property
     def end(self) -> ProgressRow | None:
         """The row that ended the run: the first completed row, or else the first of the canceled rows at the tail."""
         if self.stage not in ENDED_STAGES:
             return None
-        return self.completed or self.tail[0]
+        return self.tail[0] if self.completed is None else self.completed
 
     @property
     def completion(self) -> ProgressRow | None:
@@ -87,7 +92,7 @@ def sort_by_results(progress: Iterable[Progress]) -> list[int]:
 
 
 def _place_results(run: Progress, end: ProgressRow) -> tuple[int, int]:
-    if run.completed or end.message.strip() not in (TIME_LIMIT, LOST_MACHINE):
+    if run.has_completed or end.message.strip() not in (TIME_LIMIT, LOST_MACHINE):
         return end.id, end.id
     # The clock wrote this end, so its place is that of the row before. Otherwise results of a machine that was lost in
     # the morning would replace those of a retry that completed at noon.

@@ -171,7 +171,7 @@ def judge_commit(tests: Sequence[TestVerdict], progress: Collection[Progress]) -
     have_own_result = {attempt.run_id for test in tests for attempt in test.attempts if attempt.has_run}
     # A run whose machine was lost does not end by itself. It holds up no verdict of a newer attempt.
     newest_result = max((attempt.run_id for attempt in progress
-                         if attempt.completed and attempt.run_id in have_own_result), default=0)
+                         if attempt.has_completed and attempt.run_id in have_own_result), default=0)
     if any(attempt.end is None and attempt.run_id > newest_result for attempt in progress):
         return 'pending'
     deciding = [test for test in tests if test.active] or tests
