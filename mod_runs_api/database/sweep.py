@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, String, func, insert, literal, select, true, union
 
@@ -27,13 +28,23 @@ def walk_backwards(connection: Connection) -> Iterator[list[ProgressRow]]:
         following = newest.where(TestProgress.id < rows[-1].id)
 
 
-def read_machines(connection: Connection) -> list[tuple[int, int | None, datetime]]:
-    """Return each machine of a run that has not ended: the run, its last progress row, and when the machine started."""
+class Machine(NamedTuple):
+    """The machine of a run that has not ended."""
+
+    run_id: int
+    #: The last progress row of the run; None if it has none.
+    last_progress_id: int | None
+    started_at: datetime
+
+
+def read_machines(connection: Connection) -> list[Machine]:
+    """Return each machine of a run that has not ended."""
     rows = connection.execute(
-        select(Test.id, last_progress_id_of(Test.id), as_time(GcpInstance.timestamp))
+        select(Test.id.label('run_id'), last_progress_id_of(Test.id).label('last_progress_id'),
+               as_time(GcpInstance.timestamp).label('started_at'))
         .join_from(GcpInstance, Test, Test.id == GcpInstance.test_id)
         .where(~has_ended(Test.id)))
-    return [(run_id, last_progress_id, started) for run_id, last_progress_id, started in rows]
+    return [Machine(**row._mapping) for row in rows]
 
 
 def find_newly_expected(connection: Connection, run_ids: Collection[int]) -> set[int]:

@@ -122,14 +122,13 @@ def find_cancellation(rows: Sequence[ProgressRow]) -> str | None:
 
 
 def find_row_of(cause: Cause, progress: Progress) -> ProgressRow | None:
-    """Return the first canceled row of the tail that names a cause, or the end if none does; None without an end."""
-    naming = (row for row in progress.tail if Cause.of_message(row.message.strip()) == cause)
-    return next(naming, progress.end)
+    """Return the first canceled row of the tail that names a cause; None if none does."""
+    return next((row for row in progress.tail if Cause.of_message(row.message.strip()) == cause), None)
 
 
 def find_cause(progress: Progress, tests: RunTests) -> Cause | None:
     """Return why a run ended; None if it has not ended, or completed with all its results, regardless of later rows."""
-    if progress.end is None or (progress.completed and tests.has_all_results):
+    if progress.end is None or (progress.has_completed and tests.has_all_results):
         return None
     cause = _read_messages(progress.rows)
     if cause.name in ('decision', 'build'):
@@ -137,7 +136,7 @@ def find_cause(progress: Progress, tests: RunTests) -> Cause | None:
     if cause.detail == TIME_LIMIT and any(tests.results[test].has_timed_out for test in tests.own):
         return Cause('code', TIME_LIMIT, CODE_HANGS)
     # Results of a completed run are missing, unless a cancellation after its completion names a known cause.
-    if progress.completed and (progress.stage != CANCELED or cause.name == 'unknown'):
+    if progress.has_completed and (progress.stage != CANCELED or cause.name == 'unknown'):
         selected = tests.selected_at_first
         missing = f'{len(selected - tests.own)} of {len(selected)}' if tests.has_selection else 'all'
         return Cause.of_missing(f'{missing} {MISSING_RESULTS}')
@@ -151,7 +150,7 @@ def is_decided(rows: Sequence[ProgressRow]) -> bool:
 
 def is_ended_by_build(progress: Progress) -> bool:
     """Return whether a run ended because its build failed or was not visible. It may have succeeded since."""
-    if progress.end is None or progress.completed or is_decided(progress.rows):
+    if progress.end is None or progress.has_completed or is_decided(progress.rows):
         return False
     canceled = {row.message.strip() for row in progress.rows if row.stage == CANCELED}
     return NOT_VISIBLE in canceled or any(Cause.of_message(message).name == 'build' for message in canceled)

@@ -18,8 +18,8 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from .. import clock
-from .causes import Cause, find_cancellation, find_cause, find_row_of
-from .outcomes import ExpectedToday, RunTests, find_outcomes, list_not_passed
+from .causes import find_cancellation, find_cause, find_row_of
+from .outcomes import ExpectedToday, Outcome, RunTests, find_outcomes, list_not_passed
 from .progress import Progress, ProgressRow, find_silence, is_lost
 from .retry import RetryRequest, RetryRules, request_automatically
 from .run import NewerRun, Run
@@ -68,9 +68,14 @@ class Failure(NamedTuple):
     """The failure of a run that its code did not cause."""
 
     progress: Progress
+    #: The row that ended the run.
+    end: ProgressRow
     tests: RunTests
-    #: The infrastructure failure; None if all failures of the run were approved since.
-    cause: Cause | None
+    #: Whether all failures of the run were approved since. Otherwise infrastructure ended it.
+    is_approved: bool
+    #: Why the run is retried: as the sweep prints it, and in a sentence for people.
+    why: str
+    reason: str
     #: The row whose age is the age of the failure.
     row: ProgressRow
 
@@ -86,12 +91,11 @@ class Candidate:
     #: The sources of the automatic retries that its root run has had. The retries may have been deleted.
     automatic_sources: Collection[int]
     #: The newest progress row that completed a run of its platform with all its results; 0 if there is none since the
-    #: end of this run. It is needed from the second automatic retry on.
+    #: end of this run.
     newest_completion_id: int
 
     def find_reason_to_wait(self, retries_allowed: int, now: datetime) -> str | None:
         """Return why the run is not retried now, if its root run may get this number of automatic retries."""
-        end = self.failure.progress.end
         if self.newest is not None:
             return f'run {self.newest.run_id} of the same commit is newer'
         if clock.age(self.failure.row.timestamp, now) < FINAL_AFTER:
@@ -99,7 +103,7 @@ class Candidate:
         if len(self.automatic_sources) >= retries_allowed:
             return f'the automatic retries of run {self.run.root_id} are used up'
         # In an outage, a further retry would fail like the one before.
-        if self.automatic_sources and end is not None and self.newest_completion_id <= end.id:
+        if self.automatic_sources and self.newest_completion_id <= self.failure.end.id:
             return f'no run of {self.run.platform} has completed with all its results since it ended'
         return None
 
@@ -109,33 +113,33 @@ class Candidate:
 
         ``full_set`` has the full test set of the run, and ``active`` the tests that are active now.
         """
-        run, cause, tests = self.run, self.failure.cause, self.failure.tests
-        not_passed = list_not_passed(find_outcomes(tests))
-        if cause is not None and run.failed_only and self.failure.progress.completed is not None and not not_passed:
+        run, tests = self.run, self.failure.tests
+        outcomes = find_outcomes(tests)
+        # Every test of it passed, own or carried over. Only some of its own results are missing.
+        if run.failed_only and self.failure.progress.has_completed and not list_not_passed(outcomes):
             return None
-        is_failed_only = self._is_resumed(not_passed, active)
+        is_failed_only = self._runs_failed_only(outcomes, active)
         rules = rules.for_automatic_retry()
         option = (rules.option_for_failed(run.id, run.stage, tests, active) if is_failed_only
                   else rules.option_for_all(full_set, active))
-        if option.refusal:
+        if option.refusal is not None:
             # The tests that were approved since are inactive, so no retry makes the run green.
-            return None if cause is None else Step(run.id, 'waiting', option.refusal.message)
-        # The sweep prints the message, and people read the sentence.
-        why, reason = (APPROVED, APPROVED) if cause is None else (cause.detail, cause.sentence)
-        request = request_automatically(run.id, is_failed_only, reason)
-        return Step(run.id, 'retried', why, PlannedRetry(run, request, option.regression_test_ids))
+            return None if self.failure.is_approved else Step(run.id, 'waiting', option.refusal.message)
+        request = request_automatically(run.id, is_failed_only, self.failure.reason)
+        return Step(run.id, 'retried', self.failure.why, PlannedRetry(run, request, option.regression_test_ids))
 
-    def _is_resumed(self, not_passed: Sequence[int], active: Collection[int]) -> bool:
+    def _runs_failed_only(self, outcomes: Mapping[int, Outcome], active: Collection[int]) -> bool:
         """Return whether a retry runs only the tests that did not pass. Otherwise it runs the full test set."""
-        tests = self.failure.tests
-        has_not_passed = any(test in active for test in not_passed)
-        if self.failure.cause is None:
+        if self.failure.is_approved:
             return True
+        has_not_passed = any(test in active for test in list_not_passed(outcomes))
         if self.run.failed_only:
-            # It runs the tests again that did not pass. If all passed, only its end was lost, and it runs in full.
-            return has_not_passed or not find_outcomes(tests).keys() & active
+            # It runs the tests again that did not pass. If all passed, only its end was lost, and it runs in full. If
+            # none of its tests is active, a failed-only retry is refused, and the refusal says so.
+            has_active_test = any(test in active for test in outcomes)
+            return has_not_passed or not has_active_test
         # A run that stopped half-way is resumed.
-        return has_not_passed and bool(tests.own)
+        return has_not_passed and bool(self.failure.tests.own)
 
 
 @dataclass(frozen=True)
@@ -173,24 +177,30 @@ def must_be_ended(signs_of_life: Collection[datetime], now: datetime, max_silenc
 
 def find_failure(progress: Progress, tests: RunTests, expected_today: ExpectedToday, now: datetime) -> Failure | None:
     """Return the failure of a run that its code did not cause, if it is recent; else None."""
-    cause = find_cause(progress, tests)
-    row = find_row_of(cause, progress) if cause is not None and cause.name == 'infrastructure' else None
-    if row is not None and clock.age(row.timestamp, now) <= RETRIED_FOR:
-        return Failure(progress, tests, cause, row)
-    completed = progress.completed
+    cause, completed, end = find_cause(progress, tests), progress.completed, progress.end
+    if end is None:
+        return None
+    if cause is not None and cause.name == 'infrastructure':
+        row = find_row_of(cause, progress) or end
+        if clock.age(row.timestamp, now) <= RETRIED_FOR:
+            return Failure(progress, end, tests, is_approved=False, why=cause.detail, reason=cause.sentence, row=row)
+    # A run whose day is over may be retried as one whose failures were approved since.
     if completed is None or clock.age(completed.timestamp, now) > HEALED_FOR:
         return None
-    return Failure(progress, tests, None, completed) if _is_approved(progress, tests, expected_today) else None
+    if not _is_approved(progress, tests, expected_today):
+        return None
+    return Failure(progress, end, tests, is_approved=True, why=APPROVED, reason=APPROVED, row=completed)
 
 
 def _is_approved(progress: Progress, tests: RunTests, expected_today: ExpectedToday) -> bool:
-    """Return whether a run has ended, was canceled by no person, did not pass, and would pass as a whole today."""
+    """Return whether a run was canceled by no person, did not pass, and would pass as a whole today."""
     has_failed = bool(list_not_passed(find_outcomes(tests)))
     would_pass = not list_not_passed(expected_today.find_outcomes(tests))
-    return progress.end is not None and find_cancellation(progress.rows) is None and has_failed and would_pass
+    return find_cancellation(progress.rows) is None and has_failed and would_pass
 
 
 def find_newest_completion(progress: Iterable[Progress], tests: Mapping[int, RunTests]) -> int:
     """Return the newest progress row that completed a run with all its results; 0 if there is none."""
     # In an outage, runs may complete without results.
-    return max((run.completed.id for run in progress if run.completed and tests[run.run_id].has_all_results), default=0)
+    return max((run.completed.id for run in progress
+                if run.completed is not None and tests[run.run_id].has_all_results), default=0)

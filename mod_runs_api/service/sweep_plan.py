@@ -21,7 +21,7 @@ from ..database.sweep import (count_in_flight, find_newly_expected, read_last_co
                               read_under_maintenance, walk_backwards)
 from ..domain import sweep
 from ..domain.catalogue import Catalogue
-from ..domain.progress import COMPLETED, ENDED_STAGES, LOST_MACHINE, Progress, ProgressRow
+from ..domain.progress import COMPLETED, ENDED_STAGES, LOST_MACHINE, ProgressRow
 from ..domain.run import Run
 from ..domain.sentences import counted
 from ..domain.sweep import Candidate, Capacity, Failure, Step
@@ -70,7 +70,7 @@ def plan_by_tables(connection: Connection, settings: Settings,
             retries.append(Step(candidate.run.id, 'waiting', reason))
     retries += _plan_retries(connection, settings, due, catalogue)
     # Infrastructure failures come first, because they are retried for one day only.
-    steps += sorted(retries, key=lambda step: (failures[step.run_id].cause is None, step.run_id))
+    steps += sorted(retries, key=lambda step: (failures[step.run_id].is_approved, step.run_id))
     return steps, capacities
 
 
@@ -127,16 +127,16 @@ def _plan_ends(connection: Connection, last_rows: Iterable[ProgressRow], now: da
     """Return the steps that end the runs without an end whose machine was lost recently."""
     signs_of_life: dict[int, list[datetime]] = defaultdict(list)
     last_progress_ids: dict[int, int | None] = {}
-    for run_id, last_progress_id, started in read_machines(connection):
-        last_progress_ids[run_id] = last_progress_id
-        signs_of_life[run_id].append(started)
+    for machine in read_machines(connection):
+        last_progress_ids[machine.run_id] = machine.last_progress_id
+        signs_of_life[machine.run_id].append(machine.started_at)
     for row in last_rows:
         if row.stage not in ENDED_STAGES:
             last_progress_ids[row.run_id] = row.id
             signs_of_life[row.run_id].append(row.timestamp)
     lost = [run_id for run_id, signs in signs_of_life.items() if sweep.must_be_ended(signs, now, max_silence)]
     return [Step(run_id, 'ended', LOST_MACHINE, last_progress_id=last_progress_ids[run_id])
-            for run_id, progress in sorted(read_progress(connection, lost).items()) if not progress.completed]
+            for run_id, progress in sorted(read_progress(connection, lost).items()) if not progress.has_completed]
 
 
 def _find_failures(connection: Connection, run_ids: Sequence[int], catalogue: Catalogue,
@@ -156,18 +156,16 @@ def _find_candidates(connection: Connection, failures: Mapping[int, Failure], ca
     sources = read_automatic_sources(connection, {run.root_id for run in runs.values()})
     failed = [run for run_id, run in runs.items()
               if sweep.may_be_retried(run, newest.get(run_id), sources[run.root_id])]
-    # From the second automatic retry on, a run needs evidence that its platform works again.
-    completions = _find_newest_completions(
-        connection, {run.platform for run in failed if sources[run.root_id]},
-        [failures[run.id].progress for run in failed if sources[run.root_id]], catalogue)
-    return [Candidate(run, failures[run.id], newest.get(run.id), sources[run.root_id], completions.get(run.platform, 0))
+    completions = _find_newest_completions(connection, {run.platform for run in failed},
+                                           [failures[run.id].end for run in failed], catalogue)
+    return [Candidate(run, failures[run.id], newest.get(run.id), sources[run.root_id], completions[run.platform])
             for run in failed]
 
 
-def _find_newest_completions(connection: Connection, platforms: Collection[str], failed: Iterable[Progress],
+def _find_newest_completions(connection: Connection, platforms: Collection[str], ends: Iterable[ProgressRow],
                              catalogue: Catalogue) -> dict[str, int]:
-    """Return the newest row, after the first end of these runs, that completed a run with all its results, or 0."""
-    first_end_id = min((progress.end.id for progress in failed if progress.end is not None), default=0)
+    """Return for each platform the newest row, after the first of these, that completed a run with all its results."""
+    first_end_id = min((end.id for end in ends), default=0)
     completions = {}
     for platform in platforms:
         run_ids = read_last_completed(connection, platform, first_end_id, COMPLETED_RUNS_READ)

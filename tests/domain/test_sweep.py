@@ -6,6 +6,7 @@ import pytest
 from support.messages import NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
 from mod_runs_api import clock
+from mod_runs_api.domain.causes import Cause
 from mod_runs_api.domain.outcomes import ExpectedToday, Mark, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryRules
@@ -55,6 +56,12 @@ def test_an_infrastructure_failure_is_recent_for_a_day(ago, is_recent):
     assert bool(find(FAILED, [], ago=ago)) == is_recent
 
 
+def test_the_sweep_prints_the_message_of_a_failure_and_people_read_the_sentence():
+    failure = find(FAILED, [])
+
+    assert failure and (failure.why, failure.reason) == (TIME_LIMIT, Cause.of_message(TIME_LIMIT).sentence)
+
+
 @pytest.mark.parametrize('rows', [
     # A build that was approved after two days, and then not visible. It is the age of the first row that says so.
     [('canceled', 'Build failed: action_required', 48 * HOUR), ('canceled', f' {NOT_VISIBLE}', HOUR),
@@ -86,7 +93,7 @@ def test_approved_failures_are_retried_after_the_day_for_missing_results():
     # An own result is missing, and the carried-over ones pass by what is expected today.
     day, week = (find(INCOMPLETE, [APPROVED, GREEN, GREEN], ago=ago, marks=[1, 2]) for ago in (HOUR, 31 * HOUR))
 
-    assert day and day.cause and week and week.cause is None
+    assert day and not day.is_approved and week and week.is_approved
 
 
 @pytest.mark.parametrize(('results', 'is_approved'), [
@@ -97,7 +104,7 @@ def test_approved_failures_are_retried_after_the_day_for_missing_results():
 def test_a_run_is_retried_if_it_failed_and_passes_as_a_whole_by_what_is_expected_today(results, is_approved):
     failure = find(INCOMPLETE, results)
 
-    assert bool(failure and failure.cause is None) == is_approved
+    assert bool(failure and failure.is_approved) == is_approved
 
 
 @pytest.mark.parametrize(('rows', 'is_found'), [
@@ -161,16 +168,16 @@ def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(found, 
     step = found.plan_retry(RULES, ALL, ACTIVE)
 
     assert step and step.retry
-    cause, request = found.failure.cause, step.retry.request
-    assert (step.run_id, step.kind, step.why, step.retry.regression_test_ids) == (5, 'retried', cause.detail, tests)
+    failure, request = found.failure, step.retry.request
+    assert (step.run_id, step.kind, step.why, step.retry.regression_test_ids) == (5, 'retried', failure.why, tests)
     assert (request.reason, request.automatic, request.failed_only) == (
-        f'Automatic: {cause.sentence}', True, failed_only)
+        f'Automatic: {failure.reason}', True, failed_only)
 
 
 def test_a_failed_only_retry_that_completed_with_every_test_passed_is_not_retried():
     # One of its results was carried over, so it is incomplete.
     failure = find(INCOMPLETE, [GREEN] * 3, marks=[3])
-    assert failure and failure.cause
+    assert failure and not failure.is_approved
 
     assert Candidate(run(failed_only=True), failure, None, (), 0).plan_retry(RULES, ALL, ACTIVE) is None
 
