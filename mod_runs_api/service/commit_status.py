@@ -6,17 +6,15 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from ..database.attempts import read_records
-from ..database.outcomes import read_expected_today, read_tests
-from ..database.progress import read_progress
-from ..database.runs import find_others_of_commit, find_run, read_runs
+from ..database.outcomes import read_expected_today
+from ..database.runs import find_others_of_commit, find_run
 from ..domain.attempts import Attempts
 from ..domain.catalogue import Catalogue
 from ..domain.commit_status import (NOT_TAKEN, NOTHING_TO_POST, STILL_INCOMPLETE, CommitStatus, FailedTest, Reposting,
                                     find_passed, find_standing_against, has_failure)
 from ..extension import ExtensionState
 from ..host.github import NoAnswer, is_posted, post_commit_status
-from .attempts import read_attempts
+from .attempts import read_attempts, read_attempts_of_roots
 from .carry_over import plan_carry_over
 from .conditions import find_unfinished_attempt
 
@@ -63,7 +61,7 @@ def _decide_about_success(connection: Connection, run_id: int, max_silence: time
 
 
 def lacks_failures(connection: Connection, attempts: Attempts, run_id: int) -> bool:
-    """Return whether a result that did not pass is still to be carried over into an attempt, which looks green."""
+    """Return whether a result that did not pass is still to be carried over into an attempt, so it only looks green."""
     if not attempts.records[run_id].failed_only:
         return False
     plan = plan_carry_over(connection, attempts, run_id)
@@ -80,21 +78,10 @@ def read_standing_against(connection: Connection, run_again: Mapping[int, Collec
     others = find_others_of_commit(connection, run_again.keys())
     if not any(others.values()):
         return {}
-    attempts = _read_attempts_of(connection, set().union(*others.values()), catalogue)
+    attempts = read_attempts_of_roots(connection, set().union(*others.values()), catalogue)
     decisive_ids = [of_root.decisive_run_id for of_root in attempts.values()]
     expected_today = read_expected_today(connection, decisive_ids, catalogue)
     found = {run_id: find_standing_against([attempts[root_id] for root_id in sorted(root_ids)], expected_today,
                                            run_again[run_id])
              for run_id, root_ids in others.items()}
     return {run_id: failed for run_id, failed in found.items() if failed is not None}
-
-
-def _read_attempts_of(connection: Connection, root_ids: Collection[int], catalogue: Catalogue) -> dict[int, Attempts]:
-    """Return the attempts of each root run. The number of statements does not depend on their number."""
-    records = read_records(connection, root_ids)
-    runs = read_runs(connection, [max(of_root) for of_root in records.values()])
-    run_ids = [run_id for of_root in records.values() for run_id in of_root]
-    progress, tests = read_progress(connection, run_ids), read_tests(connection, run_ids, catalogue)
-    return {root_id: Attempts(runs[max(of_root)], of_root, {run_id: progress[run_id] for run_id in of_root},
-                              {run_id: tests[run_id] for run_id in of_root}, catalogue)
-            for root_id, of_root in records.items()}
