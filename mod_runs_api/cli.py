@@ -76,11 +76,15 @@ def retry_command(run_id: int, dry_run: bool, as_json: bool, **options: Any) -> 
     """Retry the run RUN_ID, and print the id of the new run."""
     state = extension_state()
     request = build_request(state.transactions, run_id, **options)
-    # A key that was used has its retry already.
-    retry = state.transactions.run(find_earlier_retry, request) if dry_run else create_retry(state, request)
-    if retry is None:
-        _print_preview(preview_retry(state, run_id), request.failed_only, as_json)
-    elif as_json:
+    if dry_run:
+        # A key that was used has its retry already.
+        retry = state.transactions.run(find_earlier_retry, request)
+        if retry is None:
+            _print_preview(preview_retry(state, run_id), request.failed_only, as_json)
+            return
+    else:
+        retry = create_retry(state, request)
+    if as_json:
         print_json({'run_id': retry.run_id, 'new_run_id': retry.new_run_id, 'tests': retry.test_count,
                     'replayed': retry.replayed})
     else:

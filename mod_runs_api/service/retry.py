@@ -124,7 +124,7 @@ def _read_option(connection: Connection, rules: RetryRules, source: Run, failed_
     if failed_only:
         tests = read_tests(connection, [source.id], catalogue)[source.id]
         return rules.option_for_failed(source.id, source.stage, tests, catalogue.active)
-    # A full retry needs no results. Reading them would take 10 % longer.
+    # A full retry needs no results.
     full_set = read_full_sets(connection, [source.full_set_id], catalogue)[source.full_set_id]
     return rules.option_for_all(full_set, catalogue.active)
 
