@@ -8,7 +8,7 @@ from ..database.attempts import read_attempt_ids, read_records
 from ..database.catalogue import read_catalogue
 from ..database.outcomes import read_tests
 from ..database.progress import read_progress
-from ..database.runs import find_run, read_runs
+from ..database.run import find_run, read_runs
 from ..domain.attempts import AttemptRecord, Attempts, AttemptsPage
 from ..domain.catalogue import Catalogue
 from ..domain.progress import Progress

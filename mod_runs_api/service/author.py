@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from ..database.attempts import count_author_retries
 from ..database.outcomes import read_expected_today
-from ..database.runs import find_newest_of_pull_request
+from ..database.run import find_newest_of_pull_request
 from ..domain.attempts import Attempts
 from ..domain.author import AuthorHint, find_canceled, find_unexplained
 from ..domain.progress import Progress

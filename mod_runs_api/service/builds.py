@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from ..database.attempts import read_attempt_ids
 from ..database.progress import read_progress
 from ..database.retry import read_automatic_sources
-from ..database.runs import find_newer_runs, find_run
+from ..database.run import find_newer_runs, find_run
 from ..domain.causes import is_ended_by_build
 from ..domain.commit_status import CommitStatus, find_passed
 from ..domain.retry import request_automatically

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from ..database.retry import find_retry
-from ..database.runs import find_newest_of_pull_request, read_runs
+from ..database.run import find_newest_of_pull_request, read_runs
 from ..domain.comments import (Command, Comment, CommentRefusal, CommentRetry, ParsedComment, Writer, choose_commands,
                                drop_unmentioned)
 from ..domain.retry import RetryRequest, digest_key

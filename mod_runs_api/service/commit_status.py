@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from ..database.outcomes import read_expected_today
-from ..database.runs import find_others_of_commit, find_run
+from ..database.run import find_others_of_commit, find_run
 from ..domain.attempts import Attempts
 from ..domain.catalogue import Catalogue
 from ..domain.commit_status import (NOT_TAKEN, NOTHING_TO_POST, STILL_INCOMPLETE, CommitStatus, FailedTest, Reposting,

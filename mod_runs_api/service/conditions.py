@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from .. import clock
 from ..database.attempts import read_machine_starts
-from ..database.runs import find_superseding
+from ..database.run import find_superseding
 from ..database.users import find_blocked
 from ..domain import conditions
 from ..domain.progress import Progress

@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 from .. import clock
 from ..database.attempts import read_records
 from ..database.progress import read_progress
-from ..database.runs import find_run
+from ..database.run import find_run
 from ..domain.author import has_ended_recently
 from ..domain.history import MAX_LISTED, PageNotes, RetryHistory
 from ..settings import Settings

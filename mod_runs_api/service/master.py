@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection
 
 from ..database.outcomes import read_evidence, read_tests
-from ..database.runs import find_newest_of_master
+from ..database.run import find_newest_of_master
 from ..domain.attempts import Attempts
 from ..domain.outcomes import find_outcomes, list_not_passed
 from .attempts import read_progress_of_attempts

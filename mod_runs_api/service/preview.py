@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from ..database.outcomes import read_expected_today
-from ..database.runs import find_run
+from ..database.run import find_run
 from ..domain.attempts import Attempts, derive_status
 from ..domain.outcomes import find_outcomes
 from ..domain.preview import Preview

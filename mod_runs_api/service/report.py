@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from ..database.runs import find_run
+from ..database.run import find_run
 from ..domain.report import Report
 from ..settings import Settings
 from .attempts import read_attempts

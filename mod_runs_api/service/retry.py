@@ -8,7 +8,7 @@ from ..database.attempts import count_author_retries
 from ..database.catalogue import read_catalogue
 from ..database.outcomes import read_full_sets, read_tests
 from ..database.retry import find_retry, write_retry
-from ..database.runs import find_run, read_runs
+from ..database.run import find_run, read_runs
 from ..database.transactions import Transactions
 from ..domain.author import find_canceled
 from ..domain.commit_status import CommitStatus

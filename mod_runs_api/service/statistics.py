@@ -9,7 +9,7 @@ from ..database.attempts import read_last_retried
 from ..database.catalogue import read_catalogue
 from ..database.outcomes import read_tests
 from ..database.progress import read_progress
-from ..database.runs import read_last_ended
+from ..database.run import read_last_ended
 from ..database.transactions import Transactions
 from ..domain.causes import Cause, find_cause
 from ..domain.statistics import CauseCounts, FlakyTests, count_flaky

@@ -14,7 +14,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from .. import clock
-from ..database.runs import find_run, is_newest_of_commit
+from ..database.run import find_run, is_newest_of_commit
 from ..database.sweep import write_end
 from ..domain.commit_status import CommitStatus
 from ..domain.progress import LOST_MACHINE

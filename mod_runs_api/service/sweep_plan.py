@@ -16,7 +16,7 @@ from ..database.catalogue import read_catalogue
 from ..database.outcomes import read_expected_today, read_full_sets, read_tests
 from ..database.progress import read_progress
 from ..database.retry import read_automatic_sources
-from ..database.runs import find_newer_runs, read_runs
+from ..database.run import find_newer_runs, read_runs
 from ..database.sweep import (count_in_flight, find_newly_expected, read_last_completed, read_machines,
                               read_under_maintenance, walk_backwards)
 from ..domain import sweep

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from ..database.catalogue import read_command_lines
 from ..database.outcomes import read_evidence
-from ..database.runs import find_run
+from ..database.run import find_run
 from ..domain.attempts import Attempts
 from ..domain.outcomes import Evidence, find_outcomes_for_verdict
 from ..domain.progress import sort_by_results
