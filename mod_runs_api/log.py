@@ -23,9 +23,12 @@ def describe(fault: BaseException) -> str:
     return f'{kind_of(fault)}\n{"".join(traceback.format_tb(fault.__traceback__))}'
 
 
-def explain(fault: BaseException) -> str:
+def explain(fault: BaseException, secret: str) -> str:
     """Return the kind and the message of a fault that is not of the database, for the log, in one line."""
-    return ' '.join(''.join(traceback.format_exception_only(fault)).split())[:MAX_MESSAGE_LENGTH]
+    text = ' '.join(''.join(traceback.format_exception_only(fault)).split())
+    # A token that ends with a line break makes a request fail, with an error that quotes it.
+    token = secret.strip()
+    return (text.replace(token, '***') if token else text)[:MAX_MESSAGE_LENGTH]
 
 
 def kind_of(fault: BaseException) -> str:

@@ -133,13 +133,8 @@ def _request(failure: str) -> Iterator[None]:
     except NotConfigured:
         raise NoAnswer(f'{failure}.', is_silence=False) from None
     except Exception as error:  # Not SystemExit: a worker's time-out ends the request.
-        log.error(f'{failure}: {_without_token(explain(error))}')
+        log.error(f'{failure}: {explain(error, github_access().token)}')
         # PyGithub's error for an answer has the status of the answer.
         status = getattr(error, 'status', None)
         is_silence = not isinstance(status, int) or status >= 500 or status == TOO_MANY_REQUESTS
         raise NoAnswer(f'{failure}.', is_silence) from None
-
-
-def _without_token(text: str) -> str:
-    token = github_access().token
-    return text.replace(token, '***') if token else text

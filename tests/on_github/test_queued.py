@@ -77,7 +77,9 @@ def test_a_replay_a_refusal_a_preview_and_a_dry_run_post_nothing(github, run, re
 
 
 @pytest.mark.parametrize(('fault', 'logged'), [
-    (TimeoutError('ghp_secret'), 'TimeoutError: ***'), (GitHubError(422), 'support.github.GitHubError: 422')])
+    (TimeoutError('ghp_secret'), 'TimeoutError: ***'), (GitHubError(422), 'support.github.GitHubError: 422'),
+    # The limit of the log would cut the token in two.
+    (TimeoutError('x' * 480 + 'ghp_secret'), 'TimeoutError: ' + 'x' * 480 + '***')])
 @pytest.mark.parametrize('face', FACES)
 def test_a_github_that_does_not_take_it_changes_neither_the_retry_nor_the_answer(
         github, run, rows, request, caplog, face, fault, logged):
@@ -90,6 +92,15 @@ def test_a_github_that_does_not_take_it_changes_neither_the_retry_nor_the_answer
     retried, not_taken = caplog.messages
     assert retried.startswith(f'run {run.id} is retried as run {new_run_id} with 2 tests')
     assert not_taken == f'GitHub did not take the status of run {new_run_id}: {logged}'
+
+
+def test_a_token_with_a_line_break_is_not_logged_either(app, github, run, retry, caplog):
+    app.config['GITHUB_TOKEN'] = 'ghp_secret\n'
+    github.faults = {'status': ValueError("Invalid header value b'token ghp_secret\\n'")}
+
+    assert retry(run).status_code == 202
+    assert caplog.messages == [
+        f"GitHub did not take the status of run {run.id + 1}: ValueError: Invalid header value b'token ***\\n'"]
 
 
 def test_the_answer_of_the_api_is_the_same_without_github(github, run, retry):
