@@ -404,7 +404,8 @@ def test_after_two_requests_about_two_commits_without_an_answer_a_sweep_sends_no
         assert scene.github.asked == [f'pull request {PR + number}' for number in (1, 2)]
     # The end is written without its status.
     assert scene.rows.of('test_progress', test_id=lost)[-1]['message'] == LOST_MACHINE
-    assert not any('did not take' in message for message in caplog.messages)
+    assert [message for message in caplog.messages if 'status' in message] == [
+        f'the status of run {lost} is not posted: GitHub did not answer before']
 
 
 def test_a_pull_request_that_github_cannot_show_keeps_no_other_run_from_being_retried(scene, silence):
@@ -446,7 +447,8 @@ def test_after_two_statuses_about_two_commits_that_github_did_not_take_no_third_
     scene.github.faults = {'status': TimeoutError()}
 
     assert steps(scene.sweep()) == [(run, 'ended') for run in lost]
-    assert caplog.messages == [f'GitHub did not take the status of run {run}: TimeoutError' for run in lost[:2]]
+    assert caplog.messages == [*(f'GitHub did not take the status of run {run}: TimeoutError' for run in lost[:2]),
+                               f'the status of run {lost[2]} is not posted: GitHub did not answer before']
 
 
 @pytest.mark.parametrize('settings', [{'GITHUB_TOKEN': ''}])

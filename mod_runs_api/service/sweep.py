@@ -68,11 +68,15 @@ class Sweep:
         capacities[run.platform] = replace(capacity, in_flight=capacity.in_flight + 1)
         return step
 
+    @property
+    def _is_github_away(self) -> bool:
+        # One commit is not enough, because GitHub may be unable to show a single pull request.
+        return len(self._silent_about) > 1
+
     def _send(self, commit: str, request: Callable[[], None]) -> None:
         """Send GitHub a request about a commit. Raises :exc:`NoAnswer`, also without sending it if GitHub is away."""
-        # Each of the other runs would wait for a time-out, and with them what needs no answer. One commit is not
-        # enough, because GitHub may be unable to show a single pull request.
-        if len(self._silent_about) > 1:
+        # Each of the other runs would wait for a time-out, and with them what needs no answer.
+        if self._is_github_away:
             raise NoAnswer(AWAY, is_silence=True)
         is_silent = False
         try:
@@ -137,6 +141,9 @@ class Sweep:
 
     def _post(self, status: CommitStatus) -> None:
         """Post a status, if GitHub takes it. Otherwise the log says why."""
+        if self._is_github_away:
+            log.error(f'the status of run {status.run_id} is not posted: GitHub did not answer before')
+            return
         with suppress(NoAnswer):
             self._send(status.commit, partial(post_commit_status, status))
 
