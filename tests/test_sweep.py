@@ -798,13 +798,23 @@ def test_a_run_that_was_restarted_since_the_plan_is_not_ended(scene, meanwhile, 
     assert [row['status'] for row in scene.rows.of('test_progress', test_id=lost)] == ['preparation'] * has_begun_again
 
 
+@pytest.mark.parametrize(('rows', 'is_posted'), [
+    ([], False), ([(TestStatus.testing, '')], False), ([(TestStatus.completed, '')], False),
+    ([(TestStatus.completed, ''), (TestStatus.canceled, TIME_LIMIT)], False),
+    # It decides nothing, and the older run may have posted later.
+    ([(TestStatus.canceled, 'Canceled by admin')], True)])
 @pytest.mark.parametrize('newer', [{'pr_nr': PR + 1}, {'github': FORK}])
-def test_a_newer_run_keeps_its_commit_status(scene, newer):
+def test_a_newer_run_that_waits_runs_or_has_completed_keeps_its_commit_status(scene, newer, rows, is_posted):
     run = scene.run(None, ago=LONG)
-    scene.run('PR closed', **newer)
+    newer_run = seed.run(scene.tests, **{'test_type': TestType.pull_request, 'branch': 'pull_request', 'pr_nr': PR,
+                                         'commit': COMMIT, **newer})
+    for status, message in rows:
+        write(newer_run.id, status, message, ago=HOUR)
+    db.session.commit()
 
-    assert steps(scene.sweep()) == [(run, 'ended')]
-    assert scene.github.statuses == []
+    assert steps(scene.sweep())[0] == (run, 'ended')
+    assert [status['description'] for status in scene.github.statuses if status['state'] == 'error'] == [
+        LOST_MACHINE] * is_posted
 
 
 def test_a_run_is_ended_although_github_does_not_take_its_status(scene, caplog):

@@ -95,13 +95,15 @@ def find_others_of_commit(connection: Connection, run_ids: Collection[int]) -> d
     return others
 
 
-def is_newest_of_commit(connection: Connection, run_id: int) -> bool:
-    """Return whether a run is the newest of its commit and platform, so that it determines the commit status."""
+def determines_status(connection: Connection, run_id: int) -> bool:
+    """Return whether a run determines the status of its commit: no newer run of it waits, runs or has completed."""
     newer = aliased(Test)
+    # A newer run that was canceled decides nothing, and this run may have posted after it.
+    decides = or_(~has_ended(newer.id), has_completed(newer.id))
     # As in find_newer_runs, the id is here too.
-    newest = (select(newer.id).join_from(Test, newer, _is_newer(newer, Test))
-              .where(Test.id == run_id, newer.id > run_id).limit(1))
-    return connection.scalar(newest) is None
+    deciding = (select(newer.id).join_from(Test, newer, _is_newer(newer, Test))
+                .where(Test.id == run_id, newer.id > run_id, decides).limit(1))
+    return connection.scalar(deciding) is None
 
 
 def _is_newer(newer: type[Test], run: type[Test]) -> ColumnElement[bool]:

@@ -14,7 +14,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from .. import clock
-from ..database.run import find_run, is_newest_of_commit
+from ..database.run import determines_status, find_run
 from ..database.sweep import write_end
 from ..domain.commit_status import CommitStatus
 from ..domain.progress import LOST_MACHINE
@@ -123,8 +123,8 @@ class Sweep:
         if not self._state.transactions.run(write_end, run_id, step.last_progress_id, LOST_MACHINE):
             return None
         log.info(f'run {run_id} is ended: its machine was lost')
-        # The platform's time limit does so too. A newer run of the commit determines its status.
-        if self._state.transactions.run(is_newest_of_commit, run_id):
+        # The platform's time limit does so too.
+        if self._state.transactions.run(determines_status, run_id):
             self._post(CommitStatus.ended(self._state.transactions.run(find_run, run_id), LOST_MACHINE))
         return step
 
