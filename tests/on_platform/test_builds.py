@@ -7,7 +7,7 @@ See docs/github.rst, "A build that succeeds later".
 from secrets import token_hex
 
 import pytest
-from support.github import AUTHOR, WORKFLOWS
+from support.github import AUTHOR, MAX_DESCRIPTION_LENGTH, WORKFLOWS
 
 from .protocol import Reported
 
@@ -146,6 +146,16 @@ def test_the_job_ends_the_runs_of_a_held_commit_that_is_no_longer_the_newest(sto
 
     assert messages(story, newest) == []
     assert [message.partition(':')[0] for message in messages(story, commit)] == ['Build failed'] * 2
+    assert states(story, commit) == dict.fromkeys(CONTEXTS, 'error')
+
+
+def test_runs_whose_builds_waited_for_too_long_are_errors_although_the_reason_is_long(story, commit):
+    hold(story, commit)
+    story.process.call('delete_workflow_runs', commit=commit)
+
+    story.run_scheduled_job()
+
+    assert [len(message) > MAX_DESCRIPTION_LENGTH for message in messages(story, commit)] == [True, True]
     assert states(story, commit) == dict.fromkeys(CONTEXTS, 'error')
 
 

@@ -26,6 +26,9 @@ SETTINGS = {
 #: The workflows that build a commit, by the platform.
 WORKFLOWS = {'linux': 'Build CCExtractor on Linux', 'windows': 'Build CCExtractor on Windows'}
 
+#: How long the description of a status may be, in characters.
+MAX_DESCRIPTION_LENGTH = 140
+
 #: The number of artifacts that the stand-in for the platform searches.
 SEARCH_LIMIT = 500
 
@@ -110,6 +113,10 @@ class GitHub:
         self.workflow_runs.setdefault(commit, {})[platform] = conclusion
         if conclusion == 'success':
             self.build(commit, [platform])
+
+    def delete_workflow_runs(self, commit):
+        """Delete the builds of a commit, as GitHub does with those that waited for an approval for 30 days."""
+        del self.workflow_runs[commit]
 
     def open_pull(self, number, commit, author, is_built=True):
         """Open a pull request of one commit, cut from the tip of master, and build it."""
@@ -196,6 +203,9 @@ class GitHub:
 
     def _post_status(self, sha, status):
         self._answer('status')
+        if len(status['description']) > MAX_DESCRIPTION_LENGTH:
+            from github import GithubException
+            raise GithubException(422, {'message': 'Validation Failed'})
         self.statuses.append({'commit': sha, **status})
 
     @property
