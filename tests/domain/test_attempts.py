@@ -45,7 +45,7 @@ def test_the_status_is_that_of_the_platforms_api(stage, outcomes, status):
 
 
 @pytest.mark.parametrize(('of_runs', 'failed', 'decisive'), [
-    ([QUEUED, QUEUED], ROOT, 2), ([RUNNING], ROOT, 1),
+    ([QUEUED, QUEUED], ROOT, 2), ([RUNNING], ROOT, 1), ([STOPPED_AT_ONCE, QUEUED], ROOT, 1),
     ([COMPLETED], 1, 1), ([COMPLETED, QUEUED, RUNNING], 1, 1),
     ([COMPLETED, COMPLETED], 2, 2),
     ([COMPLETED, STOPPED_WITH_FAILURE], 2, 1),
