@@ -171,3 +171,7 @@ class Evidence(NamedTuple):
     def way_to_fail(self) -> tuple[int | None, frozenset[tuple[int, str]]]:
         """The exit code, and every output that has a file. Two failures are identical if it is equal."""
         return self.exit_code, frozenset((output_id, file.produced) for output_id, file in self.files.items())
+
+
+#: The evidence of a result that has vanished.
+NO_EVIDENCE = Evidence(exit_code=None, expected_rc=None, files={})

@@ -8,7 +8,7 @@ from ..database.catalogue import read_command_lines
 from ..database.outcomes import read_evidence
 from ..database.run import find_run
 from ..domain.attempts import Attempts
-from ..domain.outcomes import Evidence, find_outcomes_for_verdict
+from ..domain.outcomes import NO_EVIDENCE, Evidence, find_outcomes_for_verdict
 from ..domain.progress import sort_by_results
 from ..domain.sentences import to_sentence
 from ..domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
@@ -44,10 +44,11 @@ def judge_attempts(connection: Connection, attempts: Attempts) -> Verdict:
 
 def _read_evidence_by_test(connection: Connection,
                            by_test: Mapping[int, Sequence[AttemptOutcome]]) -> dict[int, dict[int, Evidence]]:
-    """Return the evidence of each run that ran a test, for the tests whose verdict depends on it, by test."""
+    """Return the evidence of each run, by test. It is read for the tests whose verdict depends on it."""
     needing = [regression_test_id for regression_test_id, outcomes in by_test.items() if needs_evidence(outcomes)]
     run_ids = {outcome.run_id for regression_test_id in needing for outcome in by_test[regression_test_id]}
-    evidence: dict[int, dict[int, Evidence]] = {regression_test_id: {} for regression_test_id in by_test}
-    for (run_id, regression_test_id), of_result in read_evidence(connection, run_ids, needing).items():
-        evidence[regression_test_id][run_id] = of_result
-    return evidence
+    evidence = read_evidence(connection, run_ids, needing)
+    # Under READ COMMITTED, a restart may have deleted the result since its outcome was read.
+    return {regression_test_id: {outcome.run_id: evidence.get((outcome.run_id, regression_test_id), NO_EVIDENCE)
+                                 for outcome in outcomes}
+            for regression_test_id, outcomes in by_test.items()}
