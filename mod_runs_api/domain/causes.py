@@ -121,9 +121,9 @@ def find_cancellation(rows: Sequence[ProgressRow]) -> str | None:
     return next((message for message in messages if message.startswith(CANCELED_BY_PERSON)), None)
 
 
-def find_row_of(cause: Cause, progress: Progress) -> ProgressRow | None:
-    """Return the first canceled row of the tail that names a cause; None if none does."""
-    return next((row for row in progress.tail if Cause.of_message(row.message.strip()) == cause), None)
+def find_row_of(cause: Cause, progress: Progress, end: ProgressRow) -> ProgressRow:
+    """Return the first canceled row of the tail that names the cause of an end, or the end if none does."""
+    return next((row for row in progress.tail if Cause.of_message(row.message.strip()) == cause), end)
 
 
 def find_cause(progress: Progress, tests: RunTests) -> Cause | None:

@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 from .. import clock
 from .causes import find_cancellation, find_cause, find_row_of
 from .outcomes import ExpectedToday, Outcome, RunTests, find_outcomes, list_not_passed
-from .progress import Progress, ProgressRow, find_silence, is_lost
+from .progress import COMPLETED, Progress, ProgressRow, find_silence, is_lost
 from .retry import RetryRequest, RetryRules, request_automatically
 from .run import NewerRun, Run
 from .sentences import counted
@@ -67,8 +67,7 @@ class Step(NamedTuple):
 class Failure(NamedTuple):
     """The failure of a run that its code did not cause."""
 
-    progress: Progress
-    #: The row that ended the run.
+    #: The row that ended the run: the first that completed it, or else a canceled one.
     end: ProgressRow
     tests: RunTests
     #: Whether all failures of the run were approved since. Otherwise infrastructure ended it.
@@ -116,7 +115,7 @@ class Candidate:
         run, tests = self.run, self.failure.tests
         outcomes = find_outcomes(tests)
         # Every test of it passed, own or carried over. Only some of its own results are missing.
-        if run.failed_only and self.failure.progress.has_completed and not list_not_passed(outcomes):
+        if run.failed_only and self.failure.end.stage == COMPLETED and not list_not_passed(outcomes):
             return None
         is_failed_only = self._runs_failed_only(outcomes, active)
         rules = rules.for_automatic_retry()
@@ -181,15 +180,15 @@ def find_failure(progress: Progress, tests: RunTests, expected_today: ExpectedTo
     if end is None:
         return None
     if cause is not None and cause.name == 'infrastructure':
-        row = find_row_of(cause, progress) or end
+        row = find_row_of(cause, progress, end)
         if clock.age(row.timestamp, now) <= RETRIED_FOR:
-            return Failure(progress, end, tests, is_approved=False, why=cause.detail, reason=cause.sentence, row=row)
+            return Failure(end, tests, is_approved=False, why=cause.detail, reason=cause.sentence, row=row)
     # A run whose day is over may be retried as one whose failures were approved since.
     if completed is None or clock.age(completed.timestamp, now) > HEALED_FOR:
         return None
     if not _is_approved(progress, tests, expected_today):
         return None
-    return Failure(progress, end, tests, is_approved=True, why=APPROVED, reason=APPROVED, row=completed)
+    return Failure(end, tests, is_approved=True, why=APPROVED, reason=APPROVED, row=completed)
 
 
 def _is_approved(progress: Progress, tests: RunTests, expected_today: ExpectedToday) -> bool:
