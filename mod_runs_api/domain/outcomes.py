@@ -173,5 +173,5 @@ class Evidence(NamedTuple):
         return self.exit_code, frozenset((output_id, file.produced) for output_id, file in self.files.items())
 
 
-#: The evidence of a result that has vanished.
+#: The evidence of a result that is no longer there.
 NO_EVIDENCE = Evidence(exit_code=None, expected_rc=None, files={})
