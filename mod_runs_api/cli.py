@@ -141,7 +141,7 @@ STEP_COLUMNS: Columns = {
 @click.option('--dry-run', is_flag=True, help='Write nothing, and print the steps that would be taken.')
 def sweep_command(dry_run: bool, as_json: bool) -> None:
     """
-    Carry results over into failed-only retries. If automatic retries are on, end lost runs and retry failures.
+    Carry results over into failed-only retries. If automatic retries are on, retry failures.
 
     Prints a line for each run that it changed, or would have changed but for a reason. For the crontab.
     """

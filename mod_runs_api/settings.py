@@ -2,20 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
 from typing import Any, cast
 
 from limits import parse_many
 
-from .domain.progress import GRACE
 from .domain.retry import RetryRules
 from .errors import MountError
 
 #: Returns the value of a setting, from its name and the value in ``app.config``. Raises :exc:`MountError`.
 Reader = Callable[[str, Any], Any]
-
-#: The platform's own setting for how many minutes a machine may run.
-MAX_RUNTIME, DEFAULT_MAX_RUNTIME = 'GCP_INSTANCE_MAX_RUNTIME', 120
 
 
 def _read_limit(name: str, limit: Any) -> str:
@@ -60,16 +55,6 @@ def _read_positive(name: str, count: Any) -> int:
     return _read_count(name, count, least=1)
 
 
-def _read_minutes(name: str, minutes: Any) -> timedelta:
-    # The platform takes fractions, too.
-    try:
-        if not isinstance(minutes, bool) and minutes > 0:
-            return timedelta(minutes=minutes)
-    except (TypeError, OverflowError):
-        pass
-    raise MountError(f'{name} must be a positive number of minutes, not {minutes!r}.')
-
-
 @dataclass(frozen=True)
 class Setting:
     """The name of a setting in ``app.config``, its default there, and the function that checks its value."""
@@ -88,8 +73,6 @@ def _setting(name: str, default: object, read: Reader, **options: Any) -> Any:
 class Settings:
     """The settings of one application, checked. A new one is a field here and a row in docs/settings.rst."""
 
-    #: For how long a machine may be silent. Then it is lost. It follows from the platform's own setting.
-    max_silence: timedelta
     #: ``POST`` requests of one token, user of the dialog or address, and all other requests.
     rate_limit: str = _setting('RUNS_API_RATE_LIMIT', '120 per minute', _read_limit)
     read_rate_limit: str = _setting('RUNS_API_READ_RATE_LIMIT', '120 per minute', _read_limit)
@@ -127,5 +110,4 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         raise MountError(f'There is no setting {", ".join(sorted(unknown))}.')
     values = {field_name: setting.read(setting.name, config.get(setting.name, setting.default))
               for field_name, setting in SETTINGS.items()}
-    max_runtime = _read_minutes(MAX_RUNTIME, config.get(MAX_RUNTIME, DEFAULT_MAX_RUNTIME))
-    return Settings(**values, max_silence=max_runtime + GRACE)
+    return Settings(**values)

@@ -1,14 +1,11 @@
 """The settings are read and checked once, when the blueprint is registered (docs/settings.rst)."""
 
-from datetime import timedelta
-
 import pytest
 import seed
 from application import create_app
 from mod_auth.models import Role
 
 from mod_runs_api import MountError
-from mod_runs_api.settings import read_settings
 
 WRONG_VALUES = {
     'RUNS_API_RATE_LIMIT': ['often', '', '12', None, 5, '5 per fortnight'],
@@ -21,8 +18,7 @@ WRONG_VALUES = {
     'RUNS_API_AUTOMATIC_RETRIES': [-1, True, '1', None],
     'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': [0, True],
     'RUNS_API_AUTHOR_RETRIES': [-1, True, '2', None],
-    'RUNS_API_RATELIMIT': ['5 per minute'],
-    'GCP_INSTANCE_MAX_RUNTIME': ['90', 0, -0.5, True, float('nan'), float('inf'), 10 ** 20, None]}
+    'RUNS_API_RATELIMIT': ['5 per minute']}
 
 
 @pytest.mark.parametrize(('setting', 'values'), WRONG_VALUES.items(), ids=WRONG_VALUES)
@@ -30,11 +26,6 @@ def test_registration_fails_if_a_setting_has_a_wrong_value(setting, values):
     for value in values:
         with pytest.raises(MountError, match=setting):
             create_app('sqlite://', True, **{setting: value})
-
-
-@pytest.mark.parametrize('minutes', [1, 90.5, 0.1])
-def test_the_platforms_own_limit_may_be_any_positive_number(minutes):
-    assert read_settings({'GCP_INSTANCE_MAX_RUNTIME': minutes}).max_silence == timedelta(hours=2, minutes=minutes)
 
 
 @pytest.mark.options(

@@ -6,7 +6,6 @@ Its decisions are in tests/domain/test_sweep.py.
 
 import json
 import sqlite3
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -33,8 +32,6 @@ from mod_runs_api import retry_run
 from mod_runs_api.github import retry_after_build
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-#: A minute longer than a machine may be silent, and a minute less.
-LONG, SHORT = 4 * HOUR + MINUTE, 4 * HOUR - MINUTE
 
 FORK = 'https://github.com/somebody/ccextractor.git'
 
@@ -159,8 +156,6 @@ def steps(lines):
 @pytest.mark.parametrize('app_settings', [SETTINGS, {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 0}])
 def test_it_is_off_unless_it_is_switched_on(scene):
     scene.run()
-    seed.machine(scene.run(None, ago=LONG, number=1), ago=LONG)
-    db.session.commit()
     before = scene.rows.snapshot()
 
     assert scene.sweep() == []
@@ -250,13 +245,13 @@ def small_batches(monkeypatch):
 
 @pytest.mark.usefixtures('small_batches')
 def test_an_end_is_found_behind_many_newer_rows_of_which_one_has_an_old_time(scene):
-    run, lost = scene.run(None, ago=HOUR), scene.run(None, ago=LONG, number=1)
+    run, older = scene.run(None), scene.run(number=1)
     for _ in range(5):
         write(run, TestStatus.testing, ago=MINUTE)
     write(run, TestStatus.testing, ago=100 * HOUR)
     end(run)
 
-    assert [line.run_id for line in scene.sweep()] == [lost, run]
+    assert [line.run_id for line in scene.sweep()] == [run, older]
 
 
 @pytest.mark.usefixtures('small_batches')
@@ -389,23 +384,17 @@ def silence(scene):
 
 
 @pytest.mark.parametrize('error', [TimeoutError(), GitHubError(429), GitHubError(500), GitHubError(503)])
-def test_after_two_requests_about_two_commits_without_an_answer_a_sweep_sends_no_more(scene, silence, error, caplog):
+def test_after_two_requests_about_two_commits_without_an_answer_a_sweep_sends_no_more(scene, silence, error):
     runs = [scene.run(number=number) for number in range(1, 6)]
     silence(error, range(1, 6))
-    lost = scene.run(None, ago=LONG)
 
     for options in (['--dry-run'], []):
         scene.github.asked.clear()
         assert scene.sweep(*options) == [
-            Line(lost, 'ended', LOST_MACHINE),
             *(Line(run, 'waiting', f'GitHub gave no answer about pull request {PR + number}.')
               for number, run in enumerate(runs[:2], 1)),
             *(Line(run, 'waiting', IS_AWAY) for run in runs[2:])]
         assert scene.github.asked == [f'pull request {PR + number}' for number in (1, 2)]
-    # The end is written without its status.
-    assert scene.rows.of('test_progress', test_id=lost)[-1]['message'] == LOST_MACHINE
-    assert [message for message in caplog.messages if 'status' in message] == [
-        f'the status of run {lost} is not posted: GitHub did not answer before']
 
 
 def test_a_pull_request_that_github_cannot_show_keeps_no_other_run_from_being_retried(scene, silence):
@@ -442,13 +431,18 @@ def test_a_run_without_a_pull_request_ends_no_silence(scene, silence):
         'GitHub gave no answer about the build of run 1.', 'GitHub gave no answer about the build of run 2.', IS_AWAY]
 
 
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 3}])
 def test_after_two_statuses_about_two_commits_that_github_did_not_take_no_third_is_posted(scene, caplog):
-    lost = [scene.run(None, ago=LONG, number=number) for number in (1, 2, 3)]
+    for number in (1, 2, 3):
+        scene.run(number=number)
     scene.github.faults = {'status': TimeoutError()}
 
-    assert steps(scene.sweep()) == [(run, 'ended') for run in lost]
-    assert caplog.messages == [*(f'GitHub did not take the status of run {run}: TimeoutError' for run in lost[:2]),
-                               f'the status of run {lost[2]} is not posted: GitHub did not answer before']
+    made = [line.new_run_id for line in scene.sweep()]
+
+    assert len(made) == 3
+    assert [message for message in caplog.messages if 'status' in message] == [
+        *(f'GitHub did not take the status of run {run}: TimeoutError' for run in made[:2]),
+        f'the status of run {made[2]} is not posted: GitHub did not answer before']
 
 
 @pytest.mark.parametrize('settings', [{'GITHUB_TOKEN': ''}])
@@ -701,141 +695,6 @@ def test_automatic_attempts_are_in_flight_on_their_platform(scene):
     assert (run, 'retried') in steps(scene.sweep('--dry-run'))
 
 
-# Lost machines
-
-
-def test_a_lost_machine_ends_its_run_and_the_status_of_its_commit_is_error(scene):
-    run = scene.run(None, ago=LONG)
-    seed.machine(run, ago=LONG)
-
-    assert scene.sweep() == [Line(run, 'ended', LOST_MACHINE)]
-
-    end = scene.rows.of('test_progress', test_id=run)[-1]
-    assert (end['status'], end['message']) == ('canceled', LOST_MACHINE)
-    assert scene.github.statuses == [
-        {'commit': COMMIT, 'state': 'error', 'description': LOST_MACHINE, 'context': 'CI - linux'}]
-    assert steps(scene.sweep()) == [(run, 'waiting')]
-
-
-def test_a_lost_machine_ends_its_own_queued_run_and_no_other(scene):
-    lost, queued = (seed.run(scene.tests).id for _ in range(2))
-    seed.machine(lost, ago=LONG)
-
-    assert scene.sweep() == [Line(lost, 'ended', LOST_MACHINE)]
-    assert scene.rows.of('test_progress', test_id=queued) == []
-
-
-@pytest.mark.parametrize(('machines', 'progress', 'is_ended'), [
-    ([LONG], [], True), ([], [], False), ([], [SHORT, LONG], True), ([LONG], [SHORT], False),
-    ([LONG, SHORT], [LONG], False)])
-def test_all_machines_and_the_newest_row_are_signs_of_life(scene, machines, progress, is_ended):
-    run = seed.run(scene.tests).id
-    for ago in machines:
-        seed.machine(run, ago=ago)
-    for status, ago in zip((TestStatus.preparation, TestStatus.testing), progress):
-        write(run, status, ago=ago)
-
-    assert scene.sweep() == [Line(run, 'ended', LOST_MACHINE)] * is_ended
-
-
-@pytest.mark.parametrize('settings', [{'GCP_INSTANCE_MAX_RUNTIME': 300}])
-def test_the_platforms_own_limit_counts_and_runs_are_ended_in_their_order(scene):
-    runs = [scene.run(None, ago=ago, number=number) for number, ago in enumerate([7.5 * HOUR, 6.5 * HOUR, 7.5 * HOUR])]
-    for run, ago in zip(runs, (7.5 * HOUR, 6.5 * HOUR)):
-        seed.machine(run, ago=ago)
-
-    assert [line.run_id for line in scene.sweep()] == [runs[0], runs[2]]
-
-
-def test_a_run_that_has_ended_is_not_ended_again(scene):
-    completed, canceled = (seed.run(scene.tests).id for _ in range(2))
-    write(completed, TestStatus.completed, ago=25 * HOUR)
-    write(completed, TestStatus.testing, ago=25 * HOUR)
-    write(canceled, TestStatus.canceled, TIME_LIMIT, ago=25 * HOUR)
-    for run in (completed, canceled):
-        seed.machine(run, ago=25 * HOUR)
-
-    assert scene.sweep('--dry-run') == scene.sweep() == []
-
-
-def test_a_run_that_went_on_after_a_person_canceled_it_is_ended_and_not_retried(scene):
-    run = scene.run('Canceled by admin', ago=5 * HOUR)
-    write(run, TestStatus.testing, ago=LONG)
-
-    assert scene.sweep('--dry-run') == scene.sweep() == [Line(run, 'ended', LOST_MACHINE)]
-    assert scene.sweep() == []
-
-
-def test_a_run_that_completes_just_before_it_is_ended_is_not_ended(scene):
-    run = scene.run(None, ago=LONG)
-    left = iter(['INSERT INTO test_progress (test_id, status, timestamp, message) '
-                 f"VALUES ({run}, 'completed', '2026-11-24 00:00:00.000000', '')"])
-
-    def complete_first(connection):
-        for statement in left:
-            connection.exec_driver_sql(statement)
-
-    with before_statements(Engine, 'INSERT INTO test_progress', complete_first):
-        assert scene.sweep() == []
-
-    assert scene.rows.of('test_progress', test_id=run)[-1]['status'] == 'completed'
-    assert scene.github.statuses == []
-
-
-@pytest.mark.parametrize('has_begun_again', [False, True])
-def test_a_run_that_was_restarted_since_the_plan_is_not_ended(scene, meanwhile, has_begun_again):
-    lost, stopped = scene.run(None, ago=LONG), scene.run(number=1)
-
-    def start_again():
-        restart_run(lost)
-        if has_begun_again:
-            write(lost, TestStatus.preparation)
-            db.session.commit()
-
-    meanwhile.happen = start_again
-
-    assert steps(scene.sweep()) == [(stopped, 'retried')]
-    assert [row['status'] for row in scene.rows.of('test_progress', test_id=lost)] == ['preparation'] * has_begun_again
-
-
-@pytest.mark.parametrize(('rows', 'is_posted'), [
-    ([], False), ([(TestStatus.testing, '')], False), ([(TestStatus.completed, '')], False),
-    ([(TestStatus.completed, ''), (TestStatus.canceled, TIME_LIMIT)], False),
-    # It decides nothing, and the older run may have posted later.
-    ([(TestStatus.canceled, 'Canceled by admin')], True)])
-@pytest.mark.parametrize('newer', [{'pr_nr': PR + 1}, {'github': FORK}])
-def test_a_newer_run_that_waits_runs_or_has_completed_keeps_its_commit_status(scene, newer, rows, is_posted):
-    run = scene.run(None, ago=LONG)
-    newer_run = seed.run(scene.tests, **{'test_type': TestType.pull_request, 'branch': 'pull_request', 'pr_nr': PR,
-                                         'commit': COMMIT, **newer})
-    for status, message in rows:
-        write(newer_run.id, status, message, ago=HOUR)
-    db.session.commit()
-
-    assert steps(scene.sweep())[0] == (run, 'ended')
-    assert [status['description'] for status in scene.github.statuses if status['state'] == 'error'] == [
-        LOST_MACHINE] * is_posted
-
-
-def test_a_run_is_ended_although_github_does_not_take_its_status(scene, caplog):
-    run = scene.run(None, ago=LONG)
-    scene.github.faults = {'status': TimeoutError()}
-
-    assert steps(scene.sweep()) == [(run, 'ended')]
-    assert scene.github.statuses == []
-    assert f'GitHub did not take the status of run {run}: TimeoutError' in caplog.messages
-
-
-@pytest.mark.parametrize(('settings', 'has_library'), [({'GITHUB_TOKEN': ''}, True), ({}, False)])
-def test_a_run_is_ended_without_a_status_where_github_cannot_be_asked(scene, caplog, monkeypatch, has_library):
-    if not has_library:
-        monkeypatch.setitem(sys.modules, 'github', None)
-    run = scene.run(None, ago=LONG)
-
-    assert steps(scene.sweep()) == [(run, 'ended')]
-    assert (scene.github.statuses, caplog.messages) == ([], [])
-
-
 # The command
 
 
@@ -843,25 +702,25 @@ def test_a_dry_run_prints_the_same_and_writes_nothing(scene):
     for number in range(1, 5):
         scene.run(number=number)
     scene.run(number=5, platform=TestPlatform.windows)
-    scene.run(None, ago=LONG)
     before, retries = scene.rows.snapshot(), scene.rows.of('run_retry')
 
     lines = scene.sweep('--dry-run')
 
     assert (scene.rows.snapshot(), scene.rows.of('run_retry'), scene.github.statuses) == (before, retries, [])
     assert lines == [line._replace(new_run_id=None) for line in scene.sweep()]
-    assert [line.what for line in lines] == ['ended', 'retried', 'retried', 'waiting', 'waiting', 'retried']
+    assert [line.what for line in lines] == ['retried', 'retried', 'waiting', 'waiting', 'retried']
 
 
 def test_the_changes_of_a_step_count_from_the_next_sweep_on(scene):
     for number in (1, 2):
         scene.run(number=number)
-    for line in scene.sweep():
-        write(line.new_run_id, TestStatus.testing, ago=LONG)
+    in_flight = [line.new_run_id for line in scene.sweep()]
     scene.run(number=9)
 
-    # Two that are lost make room for another, once they are ended.
-    assert [line.what for line in scene.sweep()] == ['ended', 'ended', 'waiting']
+    # Two that are lost make room for another, once the platform has ended them.
+    assert [line.what for line in scene.sweep()] == ['waiting']
+    for run in in_flight:
+        end(run, LOST_MACHINE)
     assert [line.what for line in scene.sweep()] == ['waiting', 'waiting', 'retried']
 
 

@@ -1,14 +1,13 @@
 """Reading the attempts of a run."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 
 from sqlalchemy import Connection, Subquery, func, select, union_all
 
 from ..domain import users
 from ..domain.attempts import AttemptRecord
-from ..host.models import GcpInstance, Test, User, built_commit
-from .expressions import as_text, as_time
+from ..host.models import Test, User, built_commit
+from .expressions import as_text
 from .retry import decode_reason
 from .tables import run_retry
 
@@ -38,16 +37,6 @@ def read_records(connection: Connection, root_ids: Collection[int]) -> dict[int,
 def read_attempt_ids(connection: Connection, root_id: int) -> list[int]:
     """Return the attempts of a root run, ordered by run id."""
     return sorted(connection.scalars(select(select_attempts([root_id]).c.run_id)))
-
-
-def read_machine_starts(connection: Connection, run_ids: Collection[int]) -> dict[int, list[datetime]]:
-    """Return the start times of the machines of these runs."""
-    starts: dict[int, list[datetime]] = {}
-    for run_id, timestamp in connection.execute(
-            select(Test.id, as_time(GcpInstance.timestamp)).join_from(GcpInstance, Test, Test.id == GcpInstance.test_id)
-            .where(Test.id.in_(run_ids))):
-        starts.setdefault(run_id, []).append(timestamp)
-    return starts
 
 
 def count_author_retries(connection: Connection, root_id: int) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, SQLColumnExpression, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, and_, exists, func, select
 from sqlalchemy.orm import aliased
 
 from ..domain.progress import COMPLETED, ENDED_STAGES, Progress, ProgressRow
@@ -50,11 +50,6 @@ def last_stage(run_id: SQLColumnExpression[int]) -> ColumnElement[str]:
     """Return the last stage of a run, as a subquery; NULL while the run is queued."""
     return (select(stage_of(TestProgress)).where(TestProgress.test_id == run_id)
             .order_by(TestProgress.id.desc()).limit(1).scalar_subquery())
-
-
-def last_progress_id_of(run_id: SQLColumnExpression[int]) -> ScalarSelect[int | None]:
-    """Return the id of the last progress row of a run, as a subquery; NULL while the run is queued."""
-    return select(func.max(TestProgress.id)).where(TestProgress.test_id == run_id).scalar_subquery()
 
 
 def has_ended(run_id: SQLColumnExpression[int]) -> ColumnElement[bool]:

@@ -64,10 +64,9 @@ def find_newer_runs(connection: Connection, run_ids: Collection[int]) -> dict[in
     rows = connection.execute(
         select(Test.id, func.max(newer.id), func.max(case((is_attempt, 1), else_=0)))
         .outerjoin_from(Test, run_retry, run_retry.c.run_id == Test.id)
-        .join(newer, and_(_is_newer(newer, Test), _has_same_configuration(newer, Test)))
+        .join(newer, and_(newer.id > Test.id, _has_same_commit(newer, Test), _has_same_configuration(newer, Test)))
         .outerjoin(retry_of_newer, retry_of_newer.c.run_id == newer.id)
-        # Commits have no index. Without the oldest id here, though _is_newer implies it, the server may join the whole
-        # table.
+        # Commits have no index. Without the oldest id here, the server may join the whole table.
         .where(Test.id.in_(run_ids), newer.id > min(run_ids, default=0))
         .group_by(Test.id))
     return {run_id: NewerRun(newest_id, bool(has_newer_attempt)) for run_id, newest_id, has_newer_attempt in rows}
@@ -93,21 +92,6 @@ def find_others_of_commit(connection: Connection, run_ids: Collection[int]) -> d
     for run_id, other_root_id in rows:
         others[run_id].add(other_root_id)
     return others
-
-
-def determines_status(connection: Connection, run_id: int) -> bool:
-    """Return whether a run determines the status of its commit: no newer run of it waits, runs or has completed."""
-    newer = aliased(Test)
-    # A newer run that was canceled decides nothing, and this run may have posted after it.
-    decides = or_(~has_ended(newer.id), has_completed(newer.id))
-    # As in find_newer_runs, the id is here too.
-    deciding = (select(newer.id).join_from(Test, newer, _is_newer(newer, Test))
-                .where(Test.id == run_id, newer.id > run_id, decides).limit(1))
-    return connection.scalar(deciding) is None
-
-
-def _is_newer(newer: type[Test], run: type[Test]) -> ColumnElement[bool]:
-    return and_(newer.id > run.id, _has_same_commit(newer, run))
 
 
 def _has_same_configuration(other: type[Test], run: type[Test]) -> ColumnElement[bool]:

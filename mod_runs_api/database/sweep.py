@@ -1,17 +1,15 @@
-"""Reading and writing for the sweep."""
+"""Reading for the sweep."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
-from sqlalchemy import Connection, String, func, insert, literal, select, true, union
+from sqlalchemy import Connection, func, select, true, union
 
-from .. import clock
-from ..domain.progress import CANCELED, ProgressRow
-from ..host.models import (GcpInstance, MaintenanceMode, RegressionTest, RegressionTestOutput, Test, TestProgress,
-                           TestResult, TestResultFile)
-from .expressions import BY_PRIMARY_KEY, as_bytes, as_text, as_time
-from .progress import columns_of_progress, has_ended, is_first_completed, last_progress_id_of
+from ..domain.progress import ProgressRow
+from ..host.models import (MaintenanceMode, RegressionTest, RegressionTestOutput, Test, TestProgress, TestResult,
+                           TestResultFile)
+from .expressions import BY_PRIMARY_KEY, as_bytes, as_text
+from .progress import columns_of_progress, has_ended, is_first_completed
 from .tables import run_retry
 
 #: How many progress rows are read at once.
@@ -26,25 +24,6 @@ def walk_backwards(connection: Connection) -> Iterator[list[ProgressRow]]:
     while rows := [ProgressRow(**row._mapping) for row in connection.execute(following)]:
         yield rows
         following = newest.where(TestProgress.id < rows[-1].id)
-
-
-class Machine(NamedTuple):
-    """The machine of a run that has not ended."""
-
-    run_id: int
-    #: The last progress row of the run; None if it has none.
-    last_progress_id: int | None
-    started_at: datetime
-
-
-def read_machines(connection: Connection) -> list[Machine]:
-    """Return each machine of a run that has not ended."""
-    rows = connection.execute(
-        select(Test.id.label('run_id'), last_progress_id_of(Test.id).label('last_progress_id'),
-               as_time(GcpInstance.timestamp).label('started_at'))
-        .join_from(GcpInstance, Test, Test.id == GcpInstance.test_id)
-        .where(~has_ended(Test.id)))
-    return [Machine(**row._mapping) for row in rows]
 
 
 def find_newly_expected(connection: Connection, run_ids: Collection[int]) -> set[int]:
@@ -62,15 +41,6 @@ def find_newly_expected(connection: Connection, run_ids: Collection[int]) -> set
                  .where(TestResultFile.test_id.in_(run_ids),
                         as_bytes(TestResultFile.got) == as_bytes(RegressionTestOutput.correct)))
     return set(connection.scalars(union(by_code, by_output)))
-
-
-def write_end(connection: Connection, run_id: int, last_progress_id: int | None, message: str) -> bool:
-    """Write the progress row that ends a run, unless its last row is another one, and return whether it was written."""
-    written = connection.execute(insert(TestProgress).from_select(
-        [TestProgress.test_id, TestProgress.status, TestProgress.timestamp, TestProgress.message],
-        select(Test.id, literal(CANCELED, String), literal(clock.now()), literal(message))
-        .where(Test.id == run_id, last_progress_id_of(Test.id).is_not_distinct_from(last_progress_id))))
-    return bool(written.rowcount)
 
 
 def read_under_maintenance(connection: Connection) -> set[str]:

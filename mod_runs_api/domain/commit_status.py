@@ -19,7 +19,7 @@ class CommitStatus(NamedTuple):
 
     commit: str
     platform: str
-    state: Literal['pending', 'success', 'error']
+    state: Literal['pending', 'success']
     description: str
     #: The run to whose page the status links.
     run_id: int
@@ -33,11 +33,6 @@ class CommitStatus(NamedTuple):
     def passed(cls, run: Run) -> 'CommitStatus':
         """Return the status after a run in which all tests passed."""
         return cls(run.commit, run.platform, 'success', 'All tests passed', run.id)
-
-    @classmethod
-    def ended(cls, run: Run, message: str) -> 'CommitStatus':
-        """Return the status after a run that was ended because of an error."""
-        return cls(run.commit, run.platform, 'error', message, run.id)
 
     @property
     def context(self) -> str:

@@ -5,11 +5,10 @@ Each function returns the sentence of a condition that is not met; None if it is
 tables about the first two, and GitHub about the others.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable
 
 from .attempts import derive_status
-from .progress import Progress, is_lost
+from .progress import Progress
 from .pull_request import PullRequest
 from .run import PULL_REQUEST, SHOWN_LENGTH, Run
 
@@ -27,19 +26,9 @@ def explain_superseded(run: Run, later_id: int | None) -> str | None:
     return f'Commit {run.commit[:SHOWN_LENGTH]} is superseded: run {later_id}, of another commit of {where}, is newer.'
 
 
-def find_unfinished(attempts: Iterable[Progress], machines: Mapping[int, Collection[datetime]], now: datetime,
-                    max_silence: timedelta) -> Progress | None:
-    """
-    Return an attempt that is queued or running, and whose machine is not lost; None if there is none.
-
-    ``machines`` has the times at which the machines of attempts without progress started.
-    """
-    def has_lost_machine(attempt: Progress) -> bool:
-        # The platform ends only runs whose machine it still lists, and starts no second machine for a run.
-        signs = [attempt.rows[-1].timestamp] if attempt.rows else machines.get(attempt.run_id, ())
-        return bool(signs) and is_lost(signs, now, max_silence)
-
-    return next((attempt for attempt in attempts if attempt.end is None and not has_lost_machine(attempt)), None)
+def find_unfinished(attempts: Iterable[Progress]) -> Progress | None:
+    """Return an attempt that is queued or running; None if there is none."""
+    return next((attempt for attempt in attempts if attempt.end is None), None)
 
 
 def explain_unfinished(run: Run, unfinished: Progress | None) -> str | None:

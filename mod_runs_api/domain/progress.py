@@ -2,34 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
 from typing import NamedTuple
 
-from .. import clock
-
 COMPLETED, CANCELED = 'completed', 'canceled'
 
-#: The messages of ends that the clock writes, hours after the last test. The platform's ``delete_expired_instances``
-#: writes the time limit again at each tick, also after the run has completed. The sweep ends a lost machine's run.
+#: The messages of ends that the clock writes, maybe hours after the last test. The platform's job writes both. It may
+#: write the time limit again at each tick, also after the run has completed.
 TIME_LIMIT = 'Could not complete test, time limit exceeded'
 LOST_MACHINE = 'The machine of this run has vanished.'
 
-#: A machine is lost if it is silent for this time longer than the platform lets it run.
-GRACE = timedelta(hours=2)
-
 #: The last stages of a run that has ended.
 ENDED_STAGES = (COMPLETED, CANCELED)
-
-
-def find_silence(signs: Iterable[datetime], now: datetime) -> timedelta:
-    """Return for how long a machine has been silent, from its signs of life: at least one."""
-    return min(clock.age(sign, now) for sign in signs)
-
-
-def is_lost(signs: Iterable[datetime], now: datetime, max_silence: timedelta) -> bool:
-    """Return whether a machine is lost: it has been silent for too long. It has given at least one sign of life."""
-    return find_silence(signs, now) > max_silence
 
 
 class ProgressRow(NamedTuple):

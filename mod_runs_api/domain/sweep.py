@@ -1,7 +1,7 @@
 """
 The decisions of the sweep (docs/how-it-works.rst, "The sweep").
 
-The sweep ends a run if its machine was lost (:func:`must_be_ended`). It retries a run if all of these allow it:
+The sweep retries a run if all of these allow it:
 
 * :func:`find_failure`: infrastructure ended the run within the last day, or all its failures were approved since.
 * :class:`Candidate`: the run has not been retried, has no reason to wait, and has something to run.
@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 from .. import clock
 from .causes import find_cancellation, find_cause, find_row_of
 from .outcomes import ExpectedToday, Outcome, RunTests, find_outcomes, list_not_passed
-from .progress import COMPLETED, Progress, ProgressRow, find_silence, is_lost
+from .progress import COMPLETED, Progress, ProgressRow
 from .retry import RetryRequest, RetryRules, request_automatically
 from .run import NewerRun, Run
 from .sentences import counted
@@ -33,8 +33,6 @@ RETRIED_FOR = timedelta(hours=24)
 HEALED_FOR = timedelta(days=7)
 #: An automatic attempt that has not ended is in flight for this time.
 IN_FLIGHT_FOR = timedelta(hours=24)
-#: A run is ended for this time after its machine counts as lost. Then it is left to people.
-ENDED_FOR = timedelta(hours=24)
 #: For this time after its end, a failed-only retry is compared with the other attempts: a result may arrive late.
 WATCHED_FOR = timedelta(days=2)
 #: Why a run is retried whose failures were approved since.
@@ -54,12 +52,10 @@ class Step(NamedTuple):
     """A step of the sweep: an action on one run, or the reason to wait."""
 
     run_id: int
-    kind: Literal['carried over', 'ended', 'retried', 'waiting']
+    kind: Literal['carried over', 'retried', 'waiting']
     why: str
     #: Of the kind "retried".
     retry: PlannedRetry | None = None
-    #: Of the kind "ended": the last progress row of the run; None if it has none.
-    last_progress_id: int | None = None
     #: The run that was created.
     new_run_id: int | None = None
 
@@ -167,11 +163,6 @@ def may_be_retried(run: Run, newest: NewerRun | None, automatic_sources: Collect
         return False
     # A newer run of the pull request replaces it. Without a pull request, a newer run may be one by hand.
     return newest is None or not (newest.has_newer_attempt or run.pr_nr)
-
-
-def must_be_ended(signs_of_life: Collection[datetime], now: datetime, max_silence: timedelta) -> bool:
-    """Return whether a machine is lost, but has not been silent for so long that people must decide."""
-    return is_lost(signs_of_life, now, max_silence) and find_silence(signs_of_life, now) <= max_silence + ENDED_FOR
 
 
 def find_failure(progress: Progress, tests: RunTests, expected_today: ExpectedToday, now: datetime) -> Failure | None:

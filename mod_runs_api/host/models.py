@@ -8,14 +8,14 @@ the platform lacks one of them, Python's ``ImportError`` names it.
 from database import Base, DeclEnum
 from mod_api.models.api_token import ApiToken
 from mod_auth.models import User
-from mod_ci.models import BlockedUsers, GcpInstance, MaintenanceMode
+from mod_ci.models import BlockedUsers, MaintenanceMode
 from mod_customized.models import CustomizedTest, TestFork
 from mod_regression.models import (RegressionTest, RegressionTestOutput, RegressionTestOutputFiles,
                                    regressionTestLinkTable)
 from mod_test.models import Fork, Test, TestProgress, TestResult, TestResultFile
 from sqlalchemy import SQLColumnExpression, null
 
-__all__ = ['ApiToken', 'Base', 'BlockedUsers', 'CustomizedTest', 'DeclEnum', 'Fork', 'GcpInstance', 'MaintenanceMode',
+__all__ = ['ApiToken', 'Base', 'BlockedUsers', 'CustomizedTest', 'DeclEnum', 'Fork', 'MaintenanceMode',
            'RegressionTest', 'RegressionTestOutput', 'RegressionTestOutputFiles', 'Test', 'TestFork', 'TestProgress',
            'TestResult', 'TestResultFile', 'User', 'built_commit', 'regressionTestLinkTable']
 

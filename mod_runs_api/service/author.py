@@ -9,19 +9,19 @@ from ..database.outcomes import read_expected_today
 from ..database.run import find_newest_of_pull_request
 from ..domain.attempts import Attempts
 from ..domain.author import AuthorHint, find_canceled, find_unexplained
+from ..domain.conditions import find_unfinished
 from ..domain.progress import Progress
 from ..domain.run import Run
 from ..domain.verdict import Verdict
 from ..host.github import github_access
 from ..settings import Settings
-from .conditions import find_unfinished_attempt
 from .master import find_failing_on_master
 
 
 def count_retries_left(connection: Connection, settings: Settings, run: Run,
                        progress: Mapping[int, Progress]) -> int:
     """Return how many retries of a run its author may request now; 0 if the command would take another run, or none."""
-    if progress[run.id].end is None or find_unfinished_attempt(connection, progress, settings.max_silence) is not None:
+    if find_unfinished(progress.values()) is not None:
         return 0
     # The run that the command takes if GitHub does not answer. No request is sent here.
     newest_id = find_newest_of_pull_request(connection, github_access().address_end, run.pr_nr, run.platform,

@@ -1,6 +1,5 @@
 """The work when the build of a run has succeeded (docs/github.rst, "A build that succeeds later")."""
 
-from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -18,7 +17,6 @@ from ..errors import RunChanged
 from ..extension import ExtensionState
 from .attempts import read_attempts
 from .commit_status import lacks_failures, post_if_possible, post_success_again
-from .conditions import find_unfinished_attempt
 from .retry import create_retry
 
 
@@ -30,7 +28,7 @@ def retry_after_build(state: ExtensionState, run_id: int) -> str:
     that has passed, and otherwise nothing. Raises :exc:`RunNotFound`, or a :exc:`Refusal` that says why the newest run
     stays as it is.
     """
-    newest = state.transactions.run(_look_at_newest, run_id, state.settings.max_silence)
+    newest = state.transactions.run(_look_at_newest, run_id)
     run = newest.run
     if newest.is_waiting:
         # A repeated build that failed meanwhile has turned its commit red.
@@ -54,16 +52,13 @@ class _Newest(NamedTuple):
     passed_id: int | None
 
 
-def _look_at_newest(connection: Connection, run_id: int, max_silence: timedelta) -> _Newest:
+def _look_at_newest(connection: Connection, run_id: int) -> _Newest:
     run = find_run(connection, _find_newest(connection, find_run(connection, run_id)))
     attempts = read_attempts(connection, run)
-    # A run whose machine was lost before it reported anything waits for nothing.
-    of_newest = {run.id: attempts.progress[run.id]}
-    is_waiting = run.stage is None and find_unfinished_attempt(connection, of_newest, max_silence) is not None
     passed_id = find_passed(attempts)
     if passed_id is not None and lacks_failures(connection, attempts, passed_id):
         passed_id = None
-    return _Newest(run, is_waiting, passed_id)
+    return _Newest(run, not attempts.progress[run.id].rows, passed_id)
 
 
 def _find_newest(connection: Connection, run: Run) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from datetime import timedelta
 
 from sqlalchemy import Connection
 
@@ -12,11 +11,11 @@ from ..domain.attempts import Attempts
 from ..domain.catalogue import Catalogue
 from ..domain.commit_status import (NOT_TAKEN, NOTHING_TO_POST, STILL_INCOMPLETE, CommitStatus, FailedTest, Reposting,
                                     find_passed, find_standing_against, has_failure)
+from ..domain.conditions import find_unfinished
 from ..extension import ExtensionState
 from ..host.github import NoAnswer, is_posted, post_commit_status
 from .attempts import read_attempts, read_attempts_of_roots
 from .carry_over import plan_carry_over
-from .conditions import find_unfinished_attempt
 
 
 def post_if_possible(status: CommitStatus) -> None:
@@ -33,7 +32,7 @@ def post_success_again(state: ExtensionState, run_id: int) -> Reposting:
     every attempt has ended.
     """
     # A variant may have been accepted since, or GitHub did not answer when the run ended.
-    decision = state.transactions.run(_decide_about_success, run_id, state.settings.max_silence)
+    decision = state.transactions.run(_decide_about_success, run_id)
     if decision.status is None:
         return decision
     try:
@@ -46,10 +45,10 @@ def post_success_again(state: ExtensionState, run_id: int) -> Reposting:
     return decision
 
 
-def _decide_about_success(connection: Connection, run_id: int, max_silence: timedelta) -> Reposting:
+def _decide_about_success(connection: Connection, run_id: int) -> Reposting:
     attempts = read_attempts(connection, find_run(connection, run_id))
     passed_id = find_passed(attempts)
-    if passed_id is None or find_unfinished_attempt(connection, attempts.progress, max_silence) is not None:
+    if passed_id is None or find_unfinished(attempts.progress.values()) is not None:
         return NOTHING_TO_POST
     if lacks_failures(connection, attempts, passed_id):
         return STILL_INCOMPLETE

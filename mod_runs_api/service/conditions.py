@@ -5,12 +5,9 @@ The tables are asked before GitHub, and again in the transaction that creates th
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from .. import clock
-from ..database.attempts import read_machine_starts
 from ..database.run import find_superseding
 from ..database.users import find_blocked
 from ..domain import conditions
@@ -21,24 +18,15 @@ from ..extension import ExtensionState
 from ..host.github import NoAnswer, has_build, read_pull_request
 
 
-def find_unfinished_attempt(connection: Connection, progress: Mapping[int, Progress],
-                            max_silence: timedelta) -> Progress | None:
-    """Return an attempt that is queued or running, and whose machine is not lost; None if there is none."""
-    queued = [run_id for run_id, of_attempt in progress.items() if not of_attempt.rows]
-    machines = read_machine_starts(connection, queued)
-    return conditions.find_unfinished(progress.values(), machines, clock.now(), max_silence)
-
-
-def require_ended(connection: Connection, run: Run, progress: Mapping[int, Progress], max_silence: timedelta) -> None:
+def require_ended(run: Run, progress: Mapping[int, Progress]) -> None:
     """Raise :exc:`RefusedByCheck` if an attempt of a run has not ended: the second condition."""
-    _require(run, conditions.explain_unfinished(run, find_unfinished_attempt(connection, progress, max_silence)))
+    _require(run, conditions.explain_unfinished(run, conditions.find_unfinished(progress.values())))
 
 
-def require_by_tables(connection: Connection, run: Run, progress: Mapping[int, Progress],
-                      max_silence: timedelta) -> None:
+def require_by_tables(connection: Connection, run: Run, progress: Mapping[int, Progress]) -> None:
     """Raise :exc:`RefusedByCheck` if the first or the second condition is not met."""
     _require(run, conditions.explain_superseded(run, find_superseding(connection, run)))
-    require_ended(connection, run, progress, max_silence)
+    require_ended(run, progress)
 
 
 #: Sends one question to GitHub. Raises :exc:`RefusedByCheck` or :exc:`NoAnswer`.

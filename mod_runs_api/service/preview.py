@@ -43,7 +43,7 @@ def _read_preview(connection: Connection, run_id: int, settings: Settings) -> tu
     preview = Preview(run_id, derive_status(run.stage, find_outcomes(tests).values()), everything, failed_only)
     if settings.checks:
         try:
-            require_by_tables(connection, run, attempts.progress, settings.max_silence)
+            require_by_tables(connection, run, attempts.progress)
         except RefusedByCheck as refusal:
             preview = preview.refuse(refusal)
     return run, preview

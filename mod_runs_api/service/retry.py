@@ -104,7 +104,7 @@ def _plan_retry(connection: Connection, request: RetryRequest, settings: Setting
         guard(connection, source)
     if request.by_comment:
         # This comes first: a running attempt may replace the one of which nothing failed.
-        _require_retriable_by_comment(connection, request, settings, source)
+        _require_retriable_by_comment(connection, request, source)
     rules = settings.retry_rules.for_automatic_retry() if request.automatic else settings.retry_rules
     option = _read_option(connection, rules, source, request.failed_only)
     if option.refusal is not None:
@@ -113,8 +113,7 @@ def _plan_retry(connection: Connection, request: RetryRequest, settings: Setting
         rules.require_author_retries_left(source, count_author_retries(connection, source.root_id))
     # A comment has met the second condition above, and need not meet the first: it takes the newest commit.
     if _must_meet_conditions(settings, request) and not request.by_comment:
-        require_by_tables(connection, source, read_progress_of_attempts(connection, source.root_id),
-                          settings.max_silence)
+        require_by_tables(connection, source, read_progress_of_attempts(connection, source.root_id))
     return source, option.regression_test_ids
 
 
@@ -129,11 +128,10 @@ def _read_option(connection: Connection, rules: RetryRules, source: Run, failed_
     return rules.option_for_all(full_set, catalogue.active)
 
 
-def _require_retriable_by_comment(connection: Connection, request: RetryRequest, settings: Settings,
-                                  source: Run) -> None:
+def _require_retriable_by_comment(connection: Connection, request: RetryRequest, source: Run) -> None:
     """Raise :exc:`RefusedByCheck` unless every attempt has ended and, for an author, no person canceled one."""
     progress = read_progress_of_attempts(connection, source.root_id)
-    require_ended(connection, source, progress, settings.max_silence)
+    require_ended(source, progress)
     canceled_id = None if request.author_login is None else find_canceled(progress, source.id)
     if canceled_id is not None:
         raise RefusedByCheck(f'A person canceled run {canceled_id}. Ask a maintainer to retry it.', run_id=source.id)

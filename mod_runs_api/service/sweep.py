@@ -1,5 +1,5 @@
 """
-The sweep completes failed-only retries, and ends and retries infrastructure failures (docs/how-it-works.rst).
+The sweep completes failed-only retries, and retries runs that their code did not end (docs/how-it-works.rst).
 
 A sweep makes a plan and takes its steps. The tables and then GitHub decide what is in the plan. Each step has its own
 transaction, which checks again whether the step is due. A sweep may therefore be killed at any point, and of two
@@ -14,10 +14,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from .. import clock
-from ..database.run import determines_status, find_run
-from ..database.sweep import write_end
 from ..domain.commit_status import CommitStatus
-from ..domain.progress import LOST_MACHINE
 from ..domain.run import Run
 from ..domain.sentences import counted
 from ..domain.sweep import Capacity, PlannedRetry, Step
@@ -57,7 +54,7 @@ class Sweep:
         if reason is not None:
             return Step(run.id, 'waiting', reason)
         try:
-            self._state.transactions.run(_require_by_tables, self._state, run)
+            self._state.transactions.run(_require_by_tables, run)
             for condition in github_conditions(run):
                 self._send(run.commit, partial(condition, self._state, run))
         except RefusedByCheck as refusal:
@@ -111,21 +108,8 @@ class Sweep:
         if step.kind == 'carried over':
             count = self._state.transactions.run(carry_over, step.run_id)
             return step._replace(why=counted(count, 'result')) if count else None
-        if step.kind == 'ended':
-            return self._end(step)
         if step.retry is not None:
             return self._retry(step, step.retry)
-        return step
-
-    def _end(self, step: Step) -> Step | None:
-        """End a run whose machine was lost, if that is still due."""
-        run_id = step.run_id
-        if not self._state.transactions.run(write_end, run_id, step.last_progress_id, LOST_MACHINE):
-            return None
-        log.info(f'run {run_id} is ended: its machine was lost')
-        # The platform's time limit does so too.
-        if self._state.transactions.run(determines_status, run_id):
-            self._post(CommitStatus.ended(self._state.transactions.run(find_run, run_id), LOST_MACHINE))
         return step
 
     def _retry(self, step: Step, planned: PlannedRetry) -> Step | None:
@@ -148,5 +132,5 @@ class Sweep:
             self._send(status.commit, partial(post_commit_status, status))
 
 
-def _require_by_tables(connection: Connection, state: ExtensionState, run: Run) -> None:
-    require_by_tables(connection, run, read_progress_of_attempts(connection, run.root_id), state.settings.max_silence)
+def _require_by_tables(connection: Connection, run: Run) -> None:
+    require_by_tables(connection, run, read_progress_of_attempts(connection, run.root_id))

@@ -4,7 +4,6 @@ The plan of a sweep by the tables: what is due, and why a run waits (docs/how-it
 The tables are read in bulk, and the domain decides. Only the few retries that lack results are read one by one.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -17,11 +16,11 @@ from ..database.outcomes import read_expected_today, read_full_sets, read_tests
 from ..database.progress import read_progress
 from ..database.retry import read_automatic_sources
 from ..database.run import find_newer_runs, read_runs
-from ..database.sweep import (count_in_flight, find_newly_expected, read_last_completed, read_machines,
-                              read_under_maintenance, walk_backwards)
+from ..database.sweep import (count_in_flight, find_newly_expected, read_last_completed, read_under_maintenance,
+                              walk_backwards)
 from ..domain import sweep
 from ..domain.catalogue import Catalogue
-from ..domain.progress import COMPLETED, ENDED_STAGES, LOST_MACHINE, ProgressRow
+from ..domain.progress import COMPLETED, ENDED_STAGES, ProgressRow
 from ..domain.run import Run
 from ..domain.sentences import counted
 from ..domain.sweep import Candidate, Capacity, Failure, Step
@@ -40,21 +39,16 @@ COMPLETED_RUNS_READ = 20
 def plan_by_tables(connection: Connection, settings: Settings,
                    now: datetime) -> tuple[list[Step], dict[str, Capacity]]:
     """Return the steps that the tables allow, and the room for automatic attempts on each platform."""
-    # How far back a run may have been heard of whose machine is to be ended. No failure to be retried is older.
-    period = settings.max_silence + sweep.ENDED_FOR
-    looked_back = sweep.HEALED_FOR if settings.automatic_retries else sweep.WATCHED_FOR
-    rows = _read_recent_rows(connection, now, max(looked_back, period))
-    steps = _plan_carrying_over(connection, _find_completed(rows, now, sweep.WATCHED_FOR))
+    rows = _read_recent_rows(connection, now, sweep.HEALED_FOR if settings.automatic_retries else sweep.WATCHED_FOR)
+    steps = _plan_carrying_over(connection, _find_ended(rows, now, sweep.WATCHED_FOR, [COMPLETED]))
     if not settings.automatic_retries:
         return steps, {}
     # A run gets one step: those into which results are carried over are left out.
     left_out = {step.run_id for step in steps}
-    last_rows = _find_last_rows(rows, left_out, now, period)
-    steps += _plan_ends(connection, last_rows, now, settings.max_silence)
-    ended = {row.run_id for row in last_rows if row.stage in ENDED_STAGES}
-    newly_expected = find_newly_expected(connection, _find_completed(rows, now, sweep.HEALED_FOR) - left_out)
+    ended = _find_ended(rows, now, sweep.RETRIED_FOR, ENDED_STAGES) - left_out
+    completed = _find_ended(rows, now, sweep.HEALED_FOR, [COMPLETED]) - left_out
     catalogue = read_catalogue(connection)
-    failures = _find_failures(connection, sorted(ended | newly_expected), catalogue, now)
+    failures = _find_failures(connection, sorted(ended | find_newly_expected(connection, completed)), catalogue, now)
     candidates = _find_candidates(connection, failures, catalogue)
     capacities = _read_capacities(connection, settings, now, {candidate.run.platform for candidate in candidates})
     due: list[Candidate] = []
@@ -97,9 +91,9 @@ def _read_recent_rows(connection: Connection, now: datetime, period: timedelta) 
     return recent
 
 
-def _find_completed(rows: Iterable[ProgressRow], now: datetime, period: timedelta) -> set[int]:
-    """Return the runs that have completed within a period."""
-    return {row.run_id for row in rows if row.stage == COMPLETED and clock.age(row.timestamp, now) <= period}
+def _find_ended(rows: Iterable[ProgressRow], now: datetime, period: timedelta, stages: Collection[str]) -> set[int]:
+    """Return the runs that have got a row of one of these stages within a period."""
+    return {row.run_id for row in rows if row.stage in stages and clock.age(row.timestamp, now) <= period}
 
 
 def _plan_carrying_over(connection: Connection, run_ids: Collection[int]) -> list[Step]:
@@ -109,34 +103,6 @@ def _plan_carrying_over(connection: Connection, run_ids: Collection[int]) -> lis
              for run_id, run in runs.items()}
     return [Step(run_id, 'carried over', counted(len(plan.origins), 'result'))
             for run_id, plan in plans.items() if plan is not None]
-
-
-def _find_last_rows(rows: Iterable[ProgressRow], left_out: Collection[int], now: datetime,
-                    period: timedelta) -> list[ProgressRow]:
-    """Return the last progress row of each run that has one within a period, in the order of the runs."""
-    last_rows: dict[int, ProgressRow] = {}
-    for row in rows:
-        last_rows.setdefault(row.run_id, row)
-    return sorted((row for row in last_rows.values()
-                   if row.run_id not in left_out and clock.age(row.timestamp, now) <= period),
-                  key=lambda row: row.run_id)
-
-
-def _plan_ends(connection: Connection, last_rows: Iterable[ProgressRow], now: datetime,
-               max_silence: timedelta) -> list[Step]:
-    """Return the steps that end the runs without an end whose machine was lost recently."""
-    signs_of_life: dict[int, list[datetime]] = defaultdict(list)
-    last_progress_ids: dict[int, int | None] = {}
-    for machine in read_machines(connection):
-        last_progress_ids[machine.run_id] = machine.last_progress_id
-        signs_of_life[machine.run_id].append(machine.started_at)
-    for row in last_rows:
-        if row.stage not in ENDED_STAGES:
-            last_progress_ids[row.run_id] = row.id
-            signs_of_life[row.run_id].append(row.timestamp)
-    lost = [run_id for run_id, signs in signs_of_life.items() if sweep.must_be_ended(signs, now, max_silence)]
-    return [Step(run_id, 'ended', LOST_MACHINE, last_progress_id=last_progress_ids[run_id])
-            for run_id, progress in sorted(read_progress(connection, lost).items()) if not progress.has_completed]
 
 
 def _find_failures(connection: Connection, run_ids: Sequence[int], catalogue: Catalogue,

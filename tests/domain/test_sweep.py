@@ -11,14 +11,12 @@ from mod_runs_api.domain.outcomes import ExpectedToday, Mark, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryRules
 from mod_runs_api.domain.run import NewerRun
-from mod_runs_api.domain.sweep import (Candidate, Capacity, find_failure, find_newest_completion, may_be_retried,
-                                       must_be_ended)
+from mod_runs_api.domain.sweep import Candidate, Capacity, find_failure, find_newest_completion, may_be_retried
 
 from .test_retry import run
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 NOW = datetime(2026, 11, 24, 12)
-LIMIT = 4 * HOUR
 #: `INCOMPLETE`: results of two of its three tests are missing.
 FAILED, INCOMPLETE = [('canceled', TIME_LIMIT)], [('completed', '')]
 #: Results that passed, and that failed: by what was expected at the time, and by the exit code that is expected today.
@@ -217,19 +215,6 @@ def test_only_a_run_with_all_its_results_is_a_completion():
     (Capacity('linux', False, 2), '2 automatic attempts of linux are in flight')])
 def test_a_platform_has_room_for_some_automatic_attempts_unless_it_is_under_maintenance(capacity, reason):
     assert capacity.find_reason_to_wait(2) == reason
-
-
-@pytest.mark.parametrize(('signs', 'is_expected_lost'), [
-    ([4 * HOUR], False), ([4 * HOUR + MINUTE], True), ([28 * HOUR], True), ([28 * HOUR + MINUTE], False),
-    # The youngest sign of life counts.
-    ([29 * HOUR, 5 * HOUR], True), ([29 * HOUR, HOUR], False)])
-def test_a_machine_is_lost_if_it_is_silent_for_four_to_twenty_eight_hours(signs, is_expected_lost):
-    assert must_be_ended([NOW - ago for ago in signs], NOW, LIMIT) == is_expected_lost
-
-
-def test_a_time_that_cannot_be_read_is_older_than_any_other():
-    assert not must_be_ended([datetime.min], NOW, LIMIT)
-    assert must_be_ended([datetime.min, NOW - 5 * HOUR], NOW, LIMIT)
 
 
 @pytest.mark.usefixtures('time_zone')

@@ -5,6 +5,9 @@ What GitHub is asked is left out: on the platform a run of a pull request that i
 it starts, and so is one whose build can no longer be downloaded.
 """
 
+from datetime import datetime, timedelta
+
+from mod_ci.models import GcpInstance
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
 from results import record
@@ -31,6 +34,21 @@ def work_once(session, platform, crashing=()):
         session.commit()
         _report(session, run, TestStatus.completed, 'All tests have run')
     return [run.id for run in queued]
+
+
+def end_lost_runs(session):
+    """
+    End the runs whose machine is gone, and return them, as the platform's job does with the mail about lost machines.
+
+    Here no cloud lists a machine, so each one that was started more than fifteen minutes ago is gone.
+    """
+    started_before = datetime.now() - timedelta(minutes=15)
+    has_end = Test.progress.any(TestProgress.status.in_([TestStatus.completed, TestStatus.canceled]))
+    lost = session.scalars(select(Test).join(GcpInstance, GcpInstance.test_id == Test.id)
+                           .where(GcpInstance.timestamp < started_before, ~has_end).order_by(Test.id)).all()
+    for run in lost:
+        _report(session, run, TestStatus.canceled, 'The machine of this run has vanished.')
+    return [run.id for run in lost]
 
 
 def _report(session, run, status, message):

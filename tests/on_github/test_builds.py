@@ -204,13 +204,6 @@ def test_whoever_made_the_newest_run_its_commit_is_pending_again_while_it_waits(
     assert posted(source) == [('pending', newest)]
 
 
-def test_a_run_whose_machine_was_lost_in_the_queue_does_not_wait(posted, canceled, make_run):
-    lost = make_run(stages=())
-    seed.machine(lost.id, ago=timedelta(hours=5))
-
-    assert posted(canceled) == []
-
-
 @pytest.fixture
 def green(make_run, tests):
     """A run that has passed."""

@@ -1,13 +1,12 @@
 """The five conditions under which a run may be retried now, as they are asked (docs/github.rst)."""
 
 import sys
-from datetime import timedelta
 
 import pytest
 import seed
 from database import db
 from mod_ci.models import BlockedUsers
-from mod_test.models import Test, TestStatus, TestType
+from mod_test.models import TestStatus, TestType
 from support.changes import add_retries
 from support.github import ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR, SEARCH_LIMIT, Build, GitHubError
 from support.histories import end
@@ -242,21 +241,6 @@ def test_every_attempt_of_a_run_must_have_ended(linux, make_run):
     assert refusal(linux) == 'Run 3, an attempt of the same run, is still running.'
     end(3)
     assert refusal(linux) is None
-
-
-def test_an_attempt_whose_machine_is_lost_keeps_no_run_from_being_retried(make_run):
-    make_run(stages=seed.STARTED, ago=timedelta(hours=4, minutes=-1))
-    make_run(stages=seed.STARTED, ago=timedelta(hours=4, minutes=1))
-    # The last row repeats the one before.
-    live = make_run(stages=seed.STARTED, ago=timedelta(hours=9))
-    seed.progress(live, TestStatus.testing)
-    queued_lost, queued = make_run(stages=()), make_run(stages=())
-    for run, ago in ((queued_lost, 5), (queued, 5), (queued, 1)):
-        seed.machine(run.id, ago=timedelta(hours=ago))
-    db.session.commit()
-
-    assert [refusal(db.session.get_one(Test, run_id)) for run_id in range(1, 6)] == [
-        'Run 1 is still running.', None, 'Run 3 is still running.', None, 'Run 5 is still queued.']
 
 
 # The others
