@@ -14,6 +14,7 @@ from .errors import MountError, RunsApiError
 from .extension import KEY, ExtensionState, is_api_request
 from .github.report import retry_report
 from .host.ends import listen_for_completed_runs
+from .host.github import PlatformGitHub
 from .service.carry_over import complete_runs
 from .settings import read_settings
 from .web import pages
@@ -57,7 +58,7 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
         limiter = limits.create_limiter(app, settings, api_endpoints)
         app.extensions[KEY] = ExtensionState(
             name=full_name, api_endpoints=api_endpoints, settings=settings,
-            transactions=Transactions(is_api_request))
+            transactions=Transactions(is_api_request), github=PlatformGitHub(app.config))
         view_function = limits.limited(limiter, settings, answer_request)
         for endpoint, path in paths.items():
             # Without methods, which add_url_rule does not allow, the route answers any other verb with the API's own

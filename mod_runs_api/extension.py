@@ -6,6 +6,7 @@ from flask import current_app, has_request_context, request
 
 from .database.transactions import Transactions
 from .errors import MountError
+from .host.github import GitHub
 from .settings import Settings
 
 #: The key in ``app.extensions``.
@@ -22,6 +23,7 @@ class ExtensionState:
     api_endpoints: frozenset[str]
     settings: Settings
     transactions: Transactions
+    github: GitHub
 
     @property
     def retry_endpoint(self) -> str:

@@ -110,7 +110,7 @@ def find_newest_of_pull_request(connection: Connection, repository: str, pr_nr: 
     """
     Return the newest run of a pull request that is not a retry; of any commit if its head is not known.
 
-    ``repository`` is the end of the repository's address, as in ``Fork.github``.
+    ``repository`` is the platform's, ``owner/name``.
     """
     return connection.scalar(
         select(Test.id)
@@ -121,7 +121,7 @@ def find_newest_of_pull_request(connection: Connection, repository: str, pr_nr: 
                true() if head_commit is None else _is_exactly(Test.commit, head_commit),
                # GitHub ignores upper and lower case in names. MariaDB would read all runs for a join.
                has_rows(select(Fork.id).where(
-                   Fork.id == Test.fork_id, Fork.github.iendswith(repository, autoescape=True))))
+                   Fork.id == Test.fork_id, Fork.github.iendswith(f'/{repository}.git', autoescape=True))))
         .order_by(Test.id.desc()).limit(1))
 
 

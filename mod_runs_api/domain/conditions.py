@@ -6,11 +6,20 @@ tables about the first two, and GitHub about the others.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from .attempts import derive_status
 from .progress import Progress
-from .pull_request import PullRequest
 from .run import PULL_REQUEST, SHOWN_LENGTH, Run
+
+
+class PullRequest(NamedTuple):
+    """A pull request, as GitHub has it now."""
+
+    head_commit: str
+    is_open: bool
+    #: The account of its author; None if it was deleted.
+    author_id: int | None
 
 
 def explain_superseded(run: Run, later_id: int | None) -> str | None:

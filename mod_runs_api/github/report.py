@@ -23,7 +23,7 @@ def retry_report(run_id: int) -> str:
     """
     try:
         state = extension_state()
-        return _to_report(state.transactions.read(read_report, state.settings, run_id))
+        return _to_report(state.transactions.read(read_report, state, run_id))
     except Exception as fault:
         log.error(f'the verdicts of run {run_id} are missing in the report: {describe(fault)}')
         return ''

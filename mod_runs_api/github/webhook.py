@@ -8,7 +8,6 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from ..domain.comments import Comment, IgnoredComment, parse_commands
 from ..domain.users import MAX_LOGIN_LENGTH
 from ..extension import extension_state
-from ..host.github import github_access
 from ..service.comments import retry_for_comment
 from ..service.validation import StrictString
 from .reply import CommentOutcome
@@ -51,14 +50,13 @@ EventSchema = _Part.from_dict({
                         'user': _object({'id': Number(), 'login': Login(), 'type': Text()})})})
 
 
-def read_comment(payload: Any) -> Comment:
-    """Return the comment in the payload of an ``issue_comment``. Raises :exc:`IgnoredComment`."""
+def read_comment(payload: Any, full_name: str) -> Comment:
+    """Return the comment in the payload of an ``issue_comment`` of a repository. Raises :exc:`IgnoredComment`."""
     try:
         event = EventSchema().load(payload)
     except ValidationError:
         raise IgnoredComment('The payload is not as GitHub documents it.') from None
     issue, comment, writer = event['issue'], event['comment'], event['comment']['user']
-    full_name = github_access().full_name
     if event['action'] != 'created':
         raise IgnoredComment('The comment is not new.')
     if event['repository']['full_name'].lower() != full_name.lower():
@@ -97,7 +95,7 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
     """
     state = extension_state()
     try:
-        comment = read_comment(payload)
+        comment = read_comment(payload, state.github.full_name)
         parsed = parse_commands(comment.body)
         if not parsed.commands and not parsed.complaints:
             raise IgnoredComment('The comment has no command.')

@@ -13,25 +13,24 @@ from ..domain.conditions import find_unfinished
 from ..domain.progress import Progress
 from ..domain.run import Run
 from ..domain.verdict import Verdict
-from ..host.github import github_access
-from ..settings import Settings
+from ..extension import ExtensionState
 from .master import find_failing_on_master
 
 
-def count_retries_left(connection: Connection, settings: Settings, run: Run,
+def count_retries_left(connection: Connection, state: ExtensionState, run: Run,
                        progress: Mapping[int, Progress]) -> int:
     """Return how many retries of a run its author may request now; 0 if the command would take another run, or none."""
     if find_unfinished(progress.values()) is not None:
         return 0
     # The run that the command takes if GitHub does not answer. No request is sent here.
-    newest_id = find_newest_of_pull_request(connection, github_access().address_end, run.pr_nr, run.platform,
+    newest_id = find_newest_of_pull_request(connection, state.github.full_name, run.pr_nr, run.platform,
                                             head_commit=None)
     if newest_id != run.root_id:
         return 0
-    return max(0, settings.retry_rules.author_retries - count_author_retries(connection, run.root_id))
+    return max(0, state.settings.retry_rules.author_retries - count_author_retries(connection, run.root_id))
 
 
-def find_author_hint(connection: Connection, settings: Settings, attempts: Attempts, verdict: Verdict,
+def find_author_hint(connection: Connection, state: ExtensionState, attempts: Attempts, verdict: Verdict,
                      retries_left: int) -> AuthorHint | None:
     """Return the sentence that names the command to the author; None if the command would do nothing of use."""
     if not retries_left:
@@ -41,7 +40,7 @@ def find_author_hint(connection: Connection, settings: Settings, attempts: Attem
     was_decided = cause is not None and cause.name == 'decision'
     if was_decided or find_canceled(attempts.progress, source_id) is not None:
         return None
-    option = settings.retry_rules.option_for_failed(
+    option = state.settings.retry_rules.option_for_failed(
         source_id, attempts.progress[source_id].stage, attempts.tests[source_id], attempts.catalogue.active)
     tests = {*option.regression_test_ids}
     expected_today = read_expected_today(connection, [source_id], attempts.catalogue)[source_id]
@@ -51,4 +50,4 @@ def find_author_hint(connection: Connection, settings: Settings, attempts: Attem
         if not unexplained - failing_on_master:
             return None
     return AuthorHint.of(attempts.run.platform, retries_left, cause,
-                         has_automatic_retries=settings.automatic_retries > 0)
+                         has_automatic_retries=state.settings.automatic_retries > 0)

@@ -32,7 +32,7 @@ def retry_after_build(state: ExtensionState, run_id: int) -> str:
     run = newest.run
     if newest.is_waiting:
         # A repeated build that failed meanwhile has turned its commit red.
-        post_if_possible(CommitStatus.queued(run.commit, run.platform, run.id))
+        post_if_possible(state.github, CommitStatus.queued(run.commit, run.platform, run.id))
     elif newest.passed_id is not None:
         why_not = post_success_again(state, newest.passed_id).why_not
         return f'All tests of run {newest.passed_id} passed. {why_not}'.rstrip()

@@ -12,7 +12,7 @@ from ..domain.retry import RetryRequest, digest_key
 from ..domain.run import SHOWN_LENGTH
 from ..errors import NothingFailed, RunNotFound, Unprocessable
 from ..extension import ExtensionState
-from ..host.github import NoAnswer, github_access, read_pull_request
+from ..host.github import GitHub, NoAnswer
 from ..host.runtime import run_page, to_external
 from .attempts import read_attempts
 from .commit_status import post_success_again
@@ -40,21 +40,31 @@ def retry_for_comment(state: ExtensionState, comment: Comment,
     wanted, invalid = choose_commands(parsed, writer)
     if not wanted:
         return [], invalid
-    head_commit = _find_head(comment.pr_nr)
+    pull = _PullRequest(state.github.full_name, comment.pr_nr, _find_head(state.github, comment.pr_nr))
     retries: list[CommentRetry] = []
     refusals: list[CommentRefusal] = []
     for command in wanted:
         try:
-            retries.append(_retry_for_command(state, comment, head_commit, command, writer))
+            retries.append(_retry_for_command(state, comment, pull, command, writer))
         except _Refused as refused:
             refusals.append(refused.refusal)
     return retries, invalid + drop_unmentioned(refusals, parsed, wanted)
 
 
-def _find_head(pr_nr: int) -> str | None:
+class _PullRequest(NamedTuple):
+    """The pull request of a comment."""
+
+    #: The platform's repository, ``owner/name``.
+    repository: str
+    number: int
+    #: None if GitHub does not answer.
+    head_commit: str | None
+
+
+def _find_head(github: GitHub, pr_nr: int) -> str | None:
     """Return the commit at the head of a pull request; None if GitHub does not answer."""
     try:
-        return read_pull_request(pr_nr).head_commit
+        return github.read_pull_request(pr_nr, None).head_commit
     except NoAnswer:
         return None
 
@@ -64,14 +74,14 @@ def _describe_missing_run(head_commit: str | None, platform: str) -> str:
     return f'{of} has no run on {platform}.'
 
 
-def _retry_for_command(state: ExtensionState, comment: Comment, head_commit: str | None, command: Command,
+def _retry_for_command(state: ExtensionState, comment: Comment, pull: _PullRequest, command: Command,
                        writer: Writer) -> CommentRetry:
     """Return the retry that a command creates, or has created before. Raises :exc:`_Refused`."""
     # The comment's own id is the idempotency key, so a second delivery creates nothing more.
     digest = digest_key('comment', f'{comment.id} {command.platform}')
-    target = state.transactions.run(_find_target, comment.pr_nr, head_commit, command, digest)
+    target = state.transactions.run(_find_target, pull, command, digest)
     if target is None:
-        raise _Refused(CommentRefusal(command.platform, None, _describe_missing_run(head_commit, command.platform)))
+        raise _Refused(CommentRefusal(command.platform, None, _describe_missing_run(pull.head_commit, command.platform)))
     request = RetryRequest(target.run_id, command.failed_only, command.reason, writer.user_id, by_comment=True,
                            author_login=writer.author_login, idempotency_digest=digest)
     try:
@@ -95,18 +105,17 @@ class _Target(NamedTuple):
     verdict_sentence: str | None = None
 
 
-def _find_target(connection: Connection, pr_nr: int, head_commit: str | None, command: Command,
-                 digest: str) -> _Target | None:
+def _find_target(connection: Connection, pull: _PullRequest, command: Command, digest: str) -> _Target | None:
     """Return the run that a command means; None if there is none."""
     earlier = find_retry(connection, digest)
     # A second delivery means the same run as the first one, although there is a newer attempt by now.
-    run_id = (find_newest_of_pull_request(connection, github_access().address_end, pr_nr, command.platform, head_commit)
+    run_id = (find_newest_of_pull_request(connection, pull.repository, pull.number, command.platform, pull.head_commit)
               if earlier is None else earlier.source_run_id)
     if run_id is None:
         return None
     # The run of an earlier retry may have been deleted.
     run = read_runs(connection, [run_id]).get(run_id)
-    named_commit = None if run is None or run.commit == head_commit else run.commit
+    named_commit = None if run is None or run.commit == pull.head_commit else run.commit
     if run is None or earlier is not None or not command.failed_only:
         return _Target(run_id, named_commit)
     attempts = read_attempts(connection, run)

@@ -13,15 +13,15 @@ from ..domain.commit_status import (NOT_TAKEN, NOTHING_TO_POST, STILL_INCOMPLETE
                                     find_passed, find_standing_against, has_failure)
 from ..domain.conditions import find_unfinished
 from ..extension import ExtensionState
-from ..host.github import NoAnswer, is_posted, post_commit_status
+from ..host.github import GitHub, NoAnswer
 from .attempts import read_attempts, read_attempts_of_roots
 from .carry_over import plan_carry_over
 
 
-def post_if_possible(status: CommitStatus) -> None:
+def post_if_possible(github: GitHub, status: CommitStatus) -> None:
     """Post a status, if GitHub takes it. Otherwise the log says why."""
     with suppress(NoAnswer):
-        post_commit_status(status)
+        github.post(status)
 
 
 def post_success_again(state: ExtensionState, run_id: int) -> Reposting:
@@ -37,9 +37,9 @@ def post_success_again(state: ExtensionState, run_id: int) -> Reposting:
         return decision
     try:
         # A comment may come again and again.
-        if is_posted(decision.status):
+        if state.github.is_posted(decision.status):
             return NOTHING_TO_POST
-        post_commit_status(decision.status)
+        state.github.post(decision.status)
     except NoAnswer:
         return NOT_TAKEN
     return decision

@@ -15,7 +15,7 @@ from ..domain.progress import Progress
 from ..domain.run import Run
 from ..errors import RefusedByCheck
 from ..extension import ExtensionState
-from ..host.github import NoAnswer, has_build, read_pull_request
+from ..host.github import NoAnswer
 
 
 def require_ended(run: Run, progress: Mapping[int, Progress]) -> None:
@@ -50,14 +50,14 @@ def require_by_github(state: ExtensionState, run: Run) -> None:
 
 def _require_pull_request(state: ExtensionState, run: Run) -> None:
     """Raise :exc:`RefusedByCheck` if the third or the fourth condition is not met, or :exc:`NoAnswer`."""
-    pull_request = read_pull_request(run.pr_nr)
+    pull_request = state.github.read_pull_request(run.pr_nr, run.commit)
     _require(run, conditions.explain_closed(run, pull_request))
     _require(run, conditions.explain_blocked(run, _is_blocked(state, pull_request.author_id)))
 
 
 def _require_build(state: ExtensionState, run: Run) -> None:
     """Raise :exc:`RefusedByCheck` if the fifth condition is not met, or :exc:`NoAnswer`."""
-    _require(run, conditions.explain_no_build(run, has_build(run)))
+    _require(run, conditions.explain_no_build(run, state.github.has_build(run)))
 
 
 def _is_blocked(state: ExtensionState, account_id: int | None) -> bool:

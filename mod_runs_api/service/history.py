@@ -8,13 +8,13 @@ from ..database.progress import read_progress
 from ..database.run import find_run
 from ..domain.author import has_ended_recently
 from ..domain.history import MAX_LISTED, PageNotes, RetryHistory
-from ..settings import Settings
+from ..extension import ExtensionState
 from .attempts import read_tests_of_attempts
 from .author import count_retries_left, find_author_hint
 from .verdict import judge_attempts
 
 
-def read_page_notes(connection: Connection, settings: Settings, run_id: int, has_button: bool) -> PageNotes:
+def read_page_notes(connection: Connection, state: ExtensionState, run_id: int, has_button: bool) -> PageNotes:
     """
     Return what the page of a run says about retries. Raises :exc:`RunNotFound`.
 
@@ -24,13 +24,13 @@ def read_page_notes(connection: Connection, settings: Settings, run_id: int, has
     records = read_records(connection, [run.root_id])[run.root_id]
     # The root run may have been deleted.
     is_retried = len(records) > 1 or records[run_id].source_run_id is not None
-    may_tell = not has_button and settings.retry_rules.allow_author(run)
+    may_tell = not has_button and state.settings.retry_rules.allow_author(run)
     if not is_retried and not may_tell:
         return PageNotes()
     progress = read_progress(connection, list(records))
     # This comes before the results are read, because crawlers read the pages of old runs.
     is_told = may_tell and has_ended_recently(progress[run_id], clock.now())
-    retries_left = count_retries_left(connection, settings, run, progress) if is_told else 0
+    retries_left = count_retries_left(connection, state, run, progress) if is_told else 0
     if not is_retried and not retries_left:
         return PageNotes()
     attempts = read_tests_of_attempts(connection, run, records, progress)
@@ -41,4 +41,4 @@ def read_page_notes(connection: Connection, settings: Settings, run_id: int, has
         listed = newest if run_id in newest else [*newest, run_id]
         history = RetryHistory(attempts.describe(run_id), [attempts.describe(listed_id) for listed_id in listed],
                                len(records) - len(listed), verdict, attempts.tests)
-    return PageNotes(history, find_author_hint(connection, settings, attempts, verdict, retries_left))
+    return PageNotes(history, find_author_hint(connection, state, attempts, verdict, retries_left))

@@ -62,7 +62,7 @@ def create_retry(state: ExtensionState, request: RetryRequest, guard: Guard | No
             raise
         return earlier
     if not retry.replayed:
-        post_if_possible(CommitStatus.queued(retry.commit, retry.platform, retry.new_run_id))
+        post_if_possible(state.github, CommitStatus.queued(retry.commit, retry.platform, retry.new_run_id))
     return retry
 
 

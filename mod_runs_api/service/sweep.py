@@ -7,23 +7,25 @@ simultaneous sweeps only one takes a step. The tables are the only state.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from .. import clock
 from ..domain.commit_status import CommitStatus
+from ..domain.conditions import PullRequest
 from ..domain.run import Run
 from ..domain.sentences import counted
 from ..domain.sweep import Capacity, PlannedRetry, Step
 from ..errors import KeyReused, RefusedByCheck, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
-from ..host.github import NoAnswer, post_commit_status
+from ..host.github import GitHub, NoAnswer
 from ..log import describe, log
 from .attempts import read_progress_of_attempts
 from .carry_over import carry_over
+from .commit_status import post_if_possible
 from .conditions import github_conditions, require_by_tables
 from .retry import create_by_tables
 from .sweep_plan import plan_by_tables, require_due
@@ -32,13 +34,65 @@ from .sweep_plan import plan_by_tables, require_due
 AWAY = 'GitHub did not answer the last requests of this sweep.'
 
 
+Answer = TypeVar('Answer')
+
+
+class GitHubUntilSilent:
+    """GitHub for one sweep: after two requests in a row about two commits that it did not answer, none is sent."""
+
+    def __init__(self, github: GitHub) -> None:
+        self._github = github
+        #: The commits that the last requests in a row were about, if none of them was answered.
+        self._silent_about: set[str | None] = set()
+
+    @property
+    def full_name(self) -> str:
+        """The platform's repository."""
+        return self._github.full_name
+
+    def read_pull_request(self, number: int, commit: str | None) -> PullRequest:
+        """Return a pull request."""
+        return self._send(commit, partial(self._github.read_pull_request, number, commit))
+
+    def has_build(self, run: Run) -> bool:
+        """Return whether there is a build of a run."""
+        return self._send(run.commit, partial(self._github.has_build, run))
+
+    def is_posted(self, status: CommitStatus) -> bool:
+        """Return whether the newest status of a commit has the same state."""
+        return self._send(status.commit, partial(self._github.is_posted, status))
+
+    def post(self, status: CommitStatus) -> None:
+        """Post a status of a commit. The log says if it is not sent."""
+        if self._is_away:
+            log.error(f'the status of run {status.run_id} is not posted: GitHub did not answer before')
+        self._send(status.commit, partial(self._github.post, status))
+
+    @property
+    def _is_away(self) -> bool:
+        # One commit is not enough, because GitHub may be unable to show a single pull request.
+        return len(self._silent_about) > 1
+
+    def _send(self, commit: str | None, request: Callable[[], Answer]) -> Answer:
+        """Send a request about a commit. Raises :exc:`NoAnswer`, also without sending it if GitHub is away."""
+        # Each of the other runs would wait for a time-out, and with them what needs no answer.
+        if self._is_away:
+            raise NoAnswer(AWAY, is_silence=True)
+        is_silent = False
+        try:
+            return request()
+        except NoAnswer as no_answer:
+            is_silent = no_answer.is_silence
+            raise
+        finally:
+            self._silent_about = {*self._silent_about, commit} if is_silent else set()
+
+
 class Sweep:
     """One sweep of an application."""
 
     def __init__(self, state: ExtensionState) -> None:
-        self._state = state
-        #: The commits that the last requests to GitHub in a row were about, if it answered none of them.
-        self._silent_about: set[str] = set()
+        self._state = replace(state, github=GitHubUntilSilent(state.github))
 
     def plan(self) -> list[Step]:
         """Return the steps that the sweep would take now, and take none. Raises :exc:`ServiceUnavailable`."""
@@ -56,7 +110,7 @@ class Sweep:
         try:
             self._state.transactions.run(_require_by_tables, run)
             for condition in github_conditions(run):
-                self._send(run.commit, partial(condition, self._state, run))
+                condition(self._state, run)
         except RefusedByCheck as refusal:
             return Step(run.id, 'waiting', refusal.message)
         except NoAnswer as no_answer:
@@ -64,25 +118,6 @@ class Sweep:
         # A run takes a slot only now. Otherwise a closed pull request would starve its platform.
         capacities[run.platform] = replace(capacity, in_flight=capacity.in_flight + 1)
         return step
-
-    @property
-    def _is_github_away(self) -> bool:
-        # One commit is not enough, because GitHub may be unable to show a single pull request.
-        return len(self._silent_about) > 1
-
-    def _send(self, commit: str, request: Callable[[], None]) -> None:
-        """Send GitHub a request about a commit. Raises :exc:`NoAnswer`, also without sending it if GitHub is away."""
-        # Each of the other runs would wait for a time-out, and with them what needs no answer.
-        if self._is_github_away:
-            raise NoAnswer(AWAY, is_silence=True)
-        is_silent = False
-        try:
-            request()
-        except NoAnswer as no_answer:
-            is_silent = no_answer.is_silence
-            raise
-        finally:
-            self._silent_about = {*self._silent_about, commit} if is_silent else set()
 
     def take(self, plan: Sequence[Step]) -> Iterator[Step]:
         """Take the steps of a plan, and yield each that is taken. Raises :exc:`ServiceUnavailable`."""
@@ -120,16 +155,8 @@ class Sweep:
             return None  # It has been retried for another reason: its build has succeeded.
         if retry.replayed:
             return None
-        self._post(CommitStatus.queued(retry.commit, retry.platform, retry.new_run_id))
+        post_if_possible(self._state.github, CommitStatus.queued(retry.commit, retry.platform, retry.new_run_id))
         return step._replace(new_run_id=retry.new_run_id)
-
-    def _post(self, status: CommitStatus) -> None:
-        """Post a status, if GitHub takes it. Otherwise the log says why."""
-        if self._is_github_away:
-            log.error(f'the status of run {status.run_id} is not posted: GitHub did not answer before')
-            return
-        with suppress(NoAnswer):
-            self._send(status.commit, partial(post_commit_status, status))
 
 
 def _require_by_tables(connection: Connection, run: Run) -> None:

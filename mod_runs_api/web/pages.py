@@ -51,7 +51,7 @@ def notes_of(test: Any) -> PageNotes:
         notes[test.id] = PageNotes()
         state = extension_state()
         try:
-            notes[test.id] = state.transactions.read(read_page_notes, state.settings, int(test.id),
+            notes[test.id] = state.transactions.read(read_page_notes, state, int(test.id),
                                                      has_button=retry_url(test) is not None)
         except Exception as fault:
             log.error(f'the attempts of run {test.id} are missing on its page: {describe(fault)}')

@@ -4,10 +4,9 @@ from datetime import datetime
 
 import pytest
 
-from mod_runs_api.domain.conditions import (explain_blocked, explain_closed, explain_no_build, explain_superseded,
-                                            explain_unfinished, find_unfinished)
+from mod_runs_api.domain.conditions import (PullRequest, explain_blocked, explain_closed, explain_no_build,
+                                            explain_superseded, explain_unfinished, find_unfinished)
 from mod_runs_api.domain.progress import Progress, ProgressRow
-from mod_runs_api.domain.pull_request import PullRequest
 
 from .test_retry import run
 

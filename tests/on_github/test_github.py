@@ -1,0 +1,88 @@
+"""GitHub as a value of the application's state (docs/how-it-works.rst, "Requests to GitHub")."""
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from application import create_app
+from support.github import COMMIT, OLD_COMMIT, SETTINGS
+
+from mod_runs_api.domain.commit_status import CommitStatus
+from mod_runs_api.extension import extension_state
+from mod_runs_api.host.github import NoAnswer
+from mod_runs_api.service.sweep import GitHubUntilSilent
+
+STATUS = CommitStatus.queued(COMMIT, 'linux', 7)
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """What PyGithub sends: each request's token and address."""
+    sent = []
+
+    def log_in(*, auth, **options):
+        return SimpleNamespace(requester=SimpleNamespace(
+            requestJsonAndCheck=lambda verb, address, input: sent.append((auth, address))))
+
+    pygithub = ModuleType('github')
+    vars(pygithub).update(Auth=SimpleNamespace(Token=str), Github=log_in)
+    monkeypatch.setitem(sys.modules, 'github', pygithub)
+    return sent
+
+
+def post(app):
+    """Post a status in an application."""
+    with app.app_context():
+        extension_state().github.post(STATUS)
+
+
+def test_each_application_speaks_to_its_own_repository_with_the_token_of_that_moment(sent):
+    one, other = (create_app('sqlite://', True, **{**SETTINGS, 'GITHUB_OWNER': name, 'GITHUB_TOKEN': f'token of {name}'})
+                  for name in ('one', 'other'))
+    for app in (one, other):
+        post(app)
+    one.config['GITHUB_TOKEN'] = 'a newer token'
+    post(one)
+
+    assert sent == [(token, f'/repos/{owner}/ccextractor/statuses/{COMMIT}') for token, owner in (
+        ('token of one', 'one'), ('token of other', 'other'), ('a newer token', 'one'))]
+
+
+def test_no_representation_shows_a_secret(app):
+    state = extension_state()
+
+    assert 'ghp_secret' in app.config.values()
+    assert 'secret' not in f'{state!r} {state.github!r}'
+
+
+class SilentGitHub:
+    """A GitHub that counts the requests, and answers none."""
+
+    full_name = 'CCExtractor/ccextractor'
+
+    def __init__(self):
+        self.requests = 0
+
+    def fail(self, *arguments):
+        """Give no answer."""
+        self.requests += 1
+        raise NoAnswer('Nothing.', is_silence=True)
+
+    read_pull_request = has_build = is_posted = post = fail
+
+
+@pytest.mark.parametrize('request_of', [
+    lambda github, commit: github.read_pull_request(7, commit),
+    lambda github, commit: github.has_build(SimpleNamespace(commit=commit)),
+    lambda github, commit: github.is_posted(STATUS._replace(commit=commit)),
+    lambda github, commit: github.post(STATUS._replace(commit=commit))])
+def test_after_two_silences_about_two_commits_a_sweep_sends_no_request_of_any_kind(request_of):
+    silent = SilentGitHub()
+    github = GitHubUntilSilent(silent)
+
+    for commit in (COMMIT, COMMIT, OLD_COMMIT, OLD_COMMIT, COMMIT):
+        with pytest.raises(NoAnswer):
+            request_of(github, commit)
+
+    assert silent.requests == 3
+    assert github.full_name == silent.full_name
