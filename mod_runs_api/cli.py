@@ -19,6 +19,7 @@ from .domain.sweep import Step
 from .errors import InternalError, RunsApiError
 from .extension import extension_state
 from .service.carry_over import carry_over
+from .service.conditions import policy_for_person
 from .service.preview import preview_retry
 from .service.retry import build_request, create_retry, find_earlier_retry
 from .service.statistics import count_causes, list_flaky
@@ -83,7 +84,7 @@ def retry_command(run_id: int, dry_run: bool, as_json: bool, **options: Any) -> 
             _print_preview(preview_retry(state, run_id), request.failed_only, as_json)
             return
     else:
-        retry = create_retry(state, request)
+        retry = create_retry(state, request, policy_for_person(state.settings))
     if as_json:
         print_json({'run_id': retry.run_id, 'new_run_id': retry.new_run_id, 'tests': retry.test_count,
                     'replayed': retry.replayed})

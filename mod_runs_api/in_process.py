@@ -3,6 +3,7 @@
 from .domain.retry import Retry
 from .extension import extension_state
 from .host.models import User
+from .service.conditions import policy_for_person
 from .service.retry import build_request, create_retry
 
 
@@ -50,6 +51,6 @@ def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = No
         There is no application context, or its application has not registered the blueprint.
     """
     state = extension_state()
-    return create_retry(state, build_request(
-        state.transactions, run_id, failed_only=failed_only, reason=reason, requested_by=requested_by,
-        idempotency_key=idempotency_key))
+    request = build_request(state.transactions, run_id, failed_only=failed_only, reason=reason,
+                            requested_by=requested_by, idempotency_key=idempotency_key)
+    return create_retry(state, request, policy_for_person(state.settings))

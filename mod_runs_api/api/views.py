@@ -12,6 +12,7 @@ from ..domain.verdict import VERDICTS
 from ..errors import InvalidFields, RunNotFound
 from ..extension import extension_state
 from ..service.attempts import read_attempts_page
+from ..service.conditions import policy_for_person
 from ..service.preview import preview_retry
 from ..service.retry import create_retry
 from ..service.validation import RetryRequestSchema, load_retry_fields
@@ -35,8 +36,9 @@ def retry(run_id: str) -> Answer:
     _refuse_fields_in_query()
     failed_only, reason = load_retry_fields(read_object(), key)
     state = extension_state()
-    created = create_retry(state, RetryRequest(
-        _to_id(run_id), failed_only, reason, user.id, idempotency_digest=digest_key(user.id, key)))
+    retry_request = RetryRequest(_to_id(run_id), failed_only, reason, user.id,
+                                 idempotency_digest=digest_key(user.id, key))
+    created = create_retry(state, retry_request, policy_for_person(state.settings))
 
     # The page of a run is the host's route. Its path differs from this route's in the end only.
     headers = {'Location': url_for(state.retry_endpoint, run_id=created.new_run_id).removesuffix('/retry')}

@@ -104,8 +104,6 @@ class RetryRequest:
     requester_id: int | None = None
     #: Whether nobody requests it: a sweep does, or a build that has succeeded.
     automatic: bool = False
-    #: Whether a comment requests it.
-    by_comment: bool = False
     #: The login of the author of a pull request who requests it without a role.
     author_login: str | None = None
     #: Requests with the same one create one run: see :func:`digest_key`.

@@ -1,22 +1,24 @@
 """The work when the build of a run has succeeded (docs/github.rst, "A build that succeeds later")."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from ..database.attempts import read_attempt_ids
-from ..database.progress import read_progress
 from ..database.retry import read_automatic_sources
 from ..database.run import find_newer_runs, find_run
 from ..domain.causes import is_ended_by_build
 from ..domain.commit_status import CommitStatus, find_passed
+from ..domain.progress import Progress
 from ..domain.retry import request_automatically
 from ..domain.run import Run
 from ..errors import RunChanged
 from ..extension import ExtensionState
 from .attempts import read_attempts
 from .commit_status import lacks_failures, post_if_possible, post_success_again
+from .conditions import policy_for_build
 from .retry import create_retry
 
 
@@ -38,7 +40,8 @@ def retry_after_build(state: ExtensionState, run_id: int) -> str:
         return f'All tests of run {newest.passed_id} passed. {why_not}'.rstrip()
     elif state.settings.automatic_retries:
         request = request_automatically(run.id, False, 'the build has succeeded')
-        create_retry(state, request, partial(_require_due, state.settings.automatic_retries))
+        create_retry(state, request, policy_for_build(
+            state.settings, partial(_require_due, state.settings.automatic_retries)))
     return ''
 
 
@@ -70,12 +73,12 @@ def _find_newest(connection: Connection, run: Run) -> int:
     return run.id if newer is None else newer.run_id
 
 
-def _require_due(retries_allowed: int, connection: Connection, run: Run) -> None:
+def _require_due(retries_allowed: int, connection: Connection, run: Run, progress: Mapping[int, Progress]) -> None:
     """Raise :exc:`RunChanged` unless a run is the newest, was ended by its build, and has an automatic retry left."""
     newest_id = _find_newest(connection, run)
     if newest_id != run.id:
         raise RunChanged(f'Run {newest_id} of the same commit is newer.', run_id=run.id)
-    if not is_ended_by_build(read_progress(connection, [run.id])[run.id]):
+    if not is_ended_by_build(progress[run.id]):
         raise RunChanged(f'Run {run.id} was not ended by its build.', run_id=run.id)
     if len(read_automatic_sources(connection, [run.root_id])[run.root_id]) >= retries_allowed:
         raise RunChanged(f'The automatic retries of run {run.root_id} are used up.', run_id=run.id)

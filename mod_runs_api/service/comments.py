@@ -16,6 +16,7 @@ from ..host.github import GitHub, NoAnswer
 from ..host.runtime import run_page, to_external
 from .attempts import read_attempts
 from .commit_status import post_success_again
+from .conditions import policy_for_comment
 from .retry import create_retry
 from .users import find_writer
 from .verdict import judge_attempts
@@ -81,11 +82,13 @@ def _retry_for_command(state: ExtensionState, comment: Comment, pull: _PullReque
     digest = digest_key('comment', f'{comment.id} {command.platform}')
     target = state.transactions.run(_find_target, pull, command, digest)
     if target is None:
-        raise _Refused(CommentRefusal(command.platform, None, _describe_missing_run(pull.head_commit, command.platform)))
-    request = RetryRequest(target.run_id, command.failed_only, command.reason, writer.user_id, by_comment=True,
+        message = _describe_missing_run(pull.head_commit, command.platform)
+        raise _Refused(CommentRefusal(command.platform, None, message))
+    request = RetryRequest(target.run_id, command.failed_only, command.reason, writer.user_id,
                            author_login=writer.author_login, idempotency_digest=digest)
+    policy = policy_for_comment(state.settings, is_by_author=writer.author_login is not None)
     try:
-        retry = create_retry(state, request)
+        retry = create_retry(state, request, policy)
     except (RunNotFound, Unprocessable) as error:
         refusal = CommentRefusal(command.platform, target.run_id, error.message, target.named_commit)
         if isinstance(error, NothingFailed):

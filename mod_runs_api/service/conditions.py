@@ -1,32 +1,101 @@
 """
-Asking whether a run may be retried now (docs/github.rst, "The five conditions"). ``domain/conditions.py`` decides.
+The conditions that a retry must meet now, by who requests it (docs/github.rst, "The five conditions").
 
-The tables are asked before GitHub, and again in the transaction that creates the retry: GitHub may take seconds.
+``domain/conditions.py`` has their sentences. The tables are asked before GitHub, and again in the transaction that
+creates the retry: GitHub may take seconds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from ..database.attempts import count_author_retries
 from ..database.run import find_superseding
 from ..database.users import find_blocked
 from ..domain import conditions
+from ..domain.author import find_canceled
 from ..domain.progress import Progress
+from ..domain.retry import RetryRules
 from ..domain.run import Run
 from ..errors import RefusedByCheck
 from ..extension import ExtensionState
 from ..host.github import NoAnswer
+from ..settings import Settings
+
+#: Raises :exc:`Refusal` if a run, with this progress of its attempts, may not be retried.
+Condition = Callable[[Connection, Run, Mapping[int, Progress]], None]
 
 
-def require_ended(run: Run, progress: Mapping[int, Progress]) -> None:
+class Policy(NamedTuple):
+    """What a retry must meet, in this order. Each kind of requester has its own, below."""
+
+    #: Before the rules.
+    before: Sequence[Condition]
+    #: The rules that choose the tests, or refuse the retry.
+    rules: RetryRules
+    #: After the rules.
+    after: Sequence[Condition]
+    #: Whether GitHub is asked, after what the tables can refuse. Without an answer it refuses nothing.
+    asks_github: bool
+    #: Whether the status of the commit says at once that the new run waits.
+    posts_status: bool
+
+
+def policy_for_person(settings: Settings) -> Policy:
+    """Return the policy for a person who uses a client or the command line, and for code in the same process."""
+    return Policy((), settings.retry_rules, BY_TABLES if settings.checks else (), settings.checks,
+                  True)
+
+
+def policy_for_comment(settings: Settings, is_by_author: bool) -> Policy:
+    """Return the policy for a comment. The author of the pull request writes it without a role, if ``is_by_author``."""
+    # It takes the newest commit. The second condition comes first: a running attempt may replace the one of which
+    # nothing failed.
+    rules = settings.retry_rules
+    before: Sequence[Condition] = (require_ended, _require_not_canceled) if is_by_author else (require_ended,)
+    after: Sequence[Condition] = (partial(_require_author_retries_left, rules),) if is_by_author else ()
+    return Policy(before, rules, after, asks_github=True, posts_status=True)
+
+
+def policy_for_sweep(settings: Settings, require_due: Condition) -> Policy:
+    """Return the policy for a sweep, which has asked GitHub before: there, no answer refuses the retry."""
+    return Policy((require_due,), settings.retry_rules.for_automatic_retry(), BY_TABLES, asks_github=False,
+                  posts_status=True)
+
+
+def policy_for_build(settings: Settings, require_due: Condition) -> Policy:
+    """Return the policy for a build that has succeeded. Its status takes the place of one that the platform posts."""
+    return Policy((require_due,), settings.retry_rules.for_automatic_retry(), BY_TABLES, asks_github=True,
+                  posts_status=True)
+
+
+def require_newest_commit(connection: Connection, run: Run, progress: Mapping[int, Progress]) -> None:
+    """Raise :exc:`RefusedByCheck` if the commit of a run is superseded: the first condition."""
+    _require(run, conditions.explain_superseded(run, find_superseding(connection, run)))
+
+
+def require_ended(connection: Connection, run: Run, progress: Mapping[int, Progress]) -> None:
     """Raise :exc:`RefusedByCheck` if an attempt of a run has not ended: the second condition."""
     _require(run, conditions.explain_unfinished(run, conditions.find_unfinished(progress.values())))
 
 
-def require_by_tables(connection: Connection, run: Run, progress: Mapping[int, Progress]) -> None:
-    """Raise :exc:`RefusedByCheck` if the first or the second condition is not met."""
-    _require(run, conditions.explain_superseded(run, find_superseding(connection, run)))
-    require_ended(run, progress)
+#: The conditions that the tables decide for everybody but a comment.
+BY_TABLES: Sequence[Condition] = (require_newest_commit, require_ended)
+
+
+def _require_not_canceled(connection: Connection, run: Run, progress: Mapping[int, Progress]) -> None:
+    """Raise :exc:`RefusedByCheck` if a person canceled the run or its newest attempt: no author starts it again."""
+    canceled_id = find_canceled(progress, run.id)
+    if canceled_id is not None:
+        raise RefusedByCheck(f'A person canceled run {canceled_id}. Ask a maintainer to retry it.', run_id=run.id)
+
+
+def _require_author_retries_left(rules: RetryRules, connection: Connection, run: Run,
+                                 progress: Mapping[int, Progress]) -> None:
+    """Raise :exc:`RefusedByCheck` if the author of a pull request has used up the retries of a run."""
+    rules.require_author_retries_left(run, count_author_retries(connection, run.root_id))
 
 
 #: Sends one question to GitHub. Raises :exc:`RefusedByCheck` or :exc:`NoAnswer`.

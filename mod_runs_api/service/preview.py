@@ -14,17 +14,17 @@ from ..domain.run import Run
 from ..domain.sentences import to_hint
 from ..errors import RefusedByCheck
 from ..extension import ExtensionState
-from ..settings import Settings
 from .attempts import read_attempts
-from .conditions import require_by_github, require_by_tables
+from .conditions import Policy, policy_for_person, require_by_github
 from .master import find_failing_on_master
 from .verdict import judge_attempts
 
 
 def preview_retry(state: ExtensionState, run_id: int, *, asks_github: bool = True) -> Preview:
     """Return a retry of a run as it would be now. Raises :exc:`RunNotFound`."""
-    run, preview = state.transactions.run(_read_preview, run_id, state.settings)
-    if state.settings.checks and asks_github and not preview.is_refused:
+    policy = policy_for_person(state.settings)
+    run, preview = state.transactions.run(_read_preview, run_id, policy)
+    if policy.asks_github and asks_github and not preview.is_refused:
         try:
             require_by_github(state, run)
         except RefusedByCheck as refusal:
@@ -32,20 +32,21 @@ def preview_retry(state: ExtensionState, run_id: int, *, asks_github: bool = Tru
     return preview
 
 
-def _read_preview(connection: Connection, run_id: int, settings: Settings) -> tuple[Run, Preview]:
-    run, rules = find_run(connection, run_id), settings.retry_rules
+def _read_preview(connection: Connection, run_id: int, policy: Policy) -> tuple[Run, Preview]:
+    run = find_run(connection, run_id)
     attempts = read_attempts(connection, run)
     tests, full_set = attempts.tests[run_id], attempts.tests[run.full_set_id].selected
-    everything = rules.option_for_all(sorted(full_set), attempts.catalogue.active)
-    failed_only = rules.option_for_failed(run_id, run.stage, tests, attempts.catalogue.active)
+    everything = policy.rules.option_for_all(sorted(full_set), attempts.catalogue.active)
+    stage = attempts.progress[run_id].stage
+    failed_only = policy.rules.option_for_failed(run_id, stage, tests, attempts.catalogue.active)
     if failed_only.regression_test_ids:
         failed_only = replace(failed_only, hint=_read_hint(connection, attempts, failed_only.regression_test_ids))
-    preview = Preview(run_id, derive_status(run.stage, find_outcomes(tests).values()), everything, failed_only)
-    if settings.checks:
-        try:
-            require_by_tables(connection, run, attempts.progress)
-        except RefusedByCheck as refusal:
-            preview = preview.refuse(refusal)
+    preview = Preview(run_id, derive_status(stage, find_outcomes(tests).values()), everything, failed_only)
+    try:
+        for require in policy.after:
+            require(connection, run, attempts.progress)
+    except RefusedByCheck as refusal:
+        preview = preview.refuse(refusal)
     return run, preview
 
 

@@ -1,16 +1,12 @@
 """Retrying a run (docs/api.rst, "Retry a run")."""
 
-from collections.abc import Callable
-
 from sqlalchemy import Connection
 
-from ..database.attempts import count_author_retries
 from ..database.catalogue import read_catalogue
 from ..database.outcomes import read_full_sets, read_tests
 from ..database.retry import find_retry, write_retry
 from ..database.run import find_run, read_runs
 from ..database.transactions import Transactions
-from ..domain.author import find_canceled
 from ..domain.commit_status import CommitStatus
 from ..domain.retry import Retry, RetryOption, RetryRequest, RetryRules, digest_key
 from ..domain.run import Run
@@ -19,15 +15,11 @@ from ..errors import KeyReused, RefusedByCheck
 from ..extension import ExtensionState
 from ..host.models import User
 from ..log import log
-from ..settings import Settings
 from .attempts import read_progress_of_attempts
 from .commit_status import post_if_possible
-from .conditions import require_by_github, require_by_tables, require_ended
+from .conditions import Policy, require_by_github
 from .users import find_user_id
 from .validation import load_retry_fields, load_run_id
-
-#: Raises :exc:`Refusal` if the retry of a run is not due.
-Guard = Callable[[Connection, Run], None]
 
 
 def build_request(transactions: Transactions, run_id: int, *, failed_only: bool, reason: str | None,
@@ -41,20 +33,19 @@ def build_request(transactions: Transactions, run_id: int, *, failed_only: bool,
                         idempotency_digest=digest_key(requester_id, idempotency_key))
 
 
-def create_retry(state: ExtensionState, request: RetryRequest, guard: Guard | None = None) -> Retry:
+def create_retry(state: ExtensionState, request: RetryRequest, policy: Policy) -> Retry:
     """
     Return the retry that a request creates, or has created before. Raises :exc:`RunNotFound` or :exc:`Refusal`.
 
-    When it has created one, the status of the commit on GitHub says that a run waits. The guard is called in each
-    transaction, unless an earlier request has created the retry.
+    The policy holds in each transaction, unless an earlier request has created the retry.
     """
     try:
-        if _must_meet_conditions(state.settings, request):
+        if policy.asks_github:
             # Before the transaction that writes, and after all that the tables can refuse.
-            source = state.transactions.run(_find_source, request, state.settings, guard)
+            source = state.transactions.run(_find_source, request, policy)
             if source is not None:
                 require_by_github(state, source)
-        retry = create_by_tables(state, request, guard)
+        retry = state.transactions.run(_find_or_create, request, policy)
     except RefusedByCheck:
         # The reason may be the run that an earlier request with the same key has just created.
         earlier = state.transactions.run(find_earlier_retry, request)
@@ -62,58 +53,41 @@ def create_retry(state: ExtensionState, request: RetryRequest, guard: Guard | No
             raise
         return earlier
     if not retry.replayed:
-        post_if_possible(state.github, CommitStatus.queued(retry.commit, retry.platform, retry.new_run_id))
-    return retry
-
-
-def create_by_tables(state: ExtensionState, request: RetryRequest, guard: Guard | None = None) -> Retry:
-    """Return the retry that a request creates, or has created before, as :func:`create_retry`, but without GitHub."""
-    retry = state.transactions.run(_find_or_create, request, state.settings, guard)
-    if not retry.replayed:
         _log_retry(request, retry)
+        if policy.posts_status:
+            post_if_possible(state.github, CommitStatus.queued(retry.commit, retry.platform, retry.new_run_id))
     return retry
 
 
-def _must_meet_conditions(settings: Settings, request: RetryRequest) -> bool:
-    """Return whether a retry is created only if the conditions are met."""
-    return settings.checks or request.automatic or request.by_comment
-
-
-def _find_source(connection: Connection, request: RetryRequest, settings: Settings, guard: Guard | None) -> Run | None:
+def _find_source(connection: Connection, request: RetryRequest, policy: Policy) -> Run | None:
     """Return the source of a retry that may be created; None if an earlier request has created the retry."""
     if find_earlier_retry(connection, request) is not None:
         return None
-    source, _ = _plan_retry(connection, request, settings, guard)
+    source, _ = _plan_retry(connection, request, policy)
     return source
 
 
-def _find_or_create(connection: Connection, request: RetryRequest, settings: Settings, guard: Guard | None) -> Retry:
+def _find_or_create(connection: Connection, request: RetryRequest, policy: Policy) -> Retry:
     earlier = find_earlier_retry(connection, request)
     if earlier is not None:
         return earlier
-    source, regression_test_ids = _plan_retry(connection, request, settings, guard)
+    source, regression_test_ids = _plan_retry(connection, request, policy)
     new_run_id = write_retry(connection, request, source, regression_test_ids)
     return Retry(source.id, new_run_id, request.failed_only, len(regression_test_ids), source.commit, source.platform)
 
 
-def _plan_retry(connection: Connection, request: RetryRequest, settings: Settings,
-                guard: Guard | None) -> tuple[Run, list[int]]:
+def _plan_retry(connection: Connection, request: RetryRequest, policy: Policy) -> tuple[Run, list[int]]:
     """Return the source and the tests of a retry. Raises :exc:`RunNotFound`, or :exc:`Refusal` if it is refused now."""
     source = find_run(connection, request.run_id)
-    if guard is not None:
-        guard(connection, source)
-    if request.by_comment:
-        # This comes first: a running attempt may replace the one of which nothing failed.
-        _require_retriable_by_comment(connection, request, source)
-    rules = settings.retry_rules.for_automatic_retry() if request.automatic else settings.retry_rules
-    option = _read_option(connection, rules, source, request.failed_only)
+    has_conditions = bool(policy.before or policy.after)
+    progress = read_progress_of_attempts(connection, source.root_id) if has_conditions else {}
+    for require in policy.before:
+        require(connection, source, progress)
+    option = _read_option(connection, policy.rules, source, request.failed_only)
     if option.refusal is not None:
         raise option.refusal
-    if request.author_login is not None:
-        rules.require_author_retries_left(source, count_author_retries(connection, source.root_id))
-    # A comment has met the second condition above, and need not meet the first: it takes the newest commit.
-    if _must_meet_conditions(settings, request) and not request.by_comment:
-        require_by_tables(connection, source, read_progress_of_attempts(connection, source.root_id))
+    for require in policy.after:
+        require(connection, source, progress)
     return source, option.regression_test_ids
 
 
@@ -126,15 +100,6 @@ def _read_option(connection: Connection, rules: RetryRules, source: Run, failed_
     # A full retry needs no results.
     full_set = read_full_sets(connection, [source.full_set_id], catalogue)[source.full_set_id]
     return rules.option_for_all(full_set, catalogue.active)
-
-
-def _require_retriable_by_comment(connection: Connection, request: RetryRequest, source: Run) -> None:
-    """Raise :exc:`RefusedByCheck` unless every attempt has ended and, for an author, no person canceled one."""
-    progress = read_progress_of_attempts(connection, source.root_id)
-    require_ended(source, progress)
-    canceled_id = None if request.author_login is None else find_canceled(progress, source.id)
-    if canceled_id is not None:
-        raise RefusedByCheck(f'A person canceled run {canceled_id}. Ask a maintainer to retry it.', run_id=source.id)
 
 
 def find_earlier_retry(connection: Connection, request: RetryRequest) -> Retry | None:

@@ -25,9 +25,8 @@ from ..host.github import GitHub, NoAnswer
 from ..log import describe, log
 from .attempts import read_progress_of_attempts
 from .carry_over import carry_over
-from .commit_status import post_if_possible
-from .conditions import github_conditions, require_by_tables
-from .retry import create_by_tables
+from .conditions import BY_TABLES, github_conditions, policy_for_sweep
+from .retry import create_retry
 from .sweep_plan import plan_by_tables, require_due
 
 #: Why a run waits that GitHub is not asked about.
@@ -150,14 +149,16 @@ class Sweep:
     def _retry(self, step: Step, planned: PlannedRetry) -> Step | None:
         """Retry a run, if that is still due."""
         try:
-            retry = create_by_tables(self._state, planned.request, partial(require_due, self._state.settings))
+            retry = create_retry(self._state, planned.request, policy_for_sweep(
+                self._state.settings, partial(require_due, self._state.settings)))
         except KeyReused:
             return None  # It has been retried for another reason: its build has succeeded.
         if retry.replayed:
             return None
-        post_if_possible(self._state.github, CommitStatus.queued(retry.commit, retry.platform, retry.new_run_id))
         return step._replace(new_run_id=retry.new_run_id)
 
 
 def _require_by_tables(connection: Connection, run: Run) -> None:
-    require_by_tables(connection, run, read_progress_of_attempts(connection, run.root_id))
+    progress = read_progress_of_attempts(connection, run.root_id)
+    for require in BY_TABLES:
+        require(connection, run, progress)

@@ -20,7 +20,7 @@ from ..database.sweep import (count_in_flight, find_newly_expected, read_last_co
                               walk_backwards)
 from ..domain import sweep
 from ..domain.catalogue import Catalogue
-from ..domain.progress import COMPLETED, ENDED_STAGES, ProgressRow
+from ..domain.progress import COMPLETED, ENDED_STAGES, Progress, ProgressRow
 from ..domain.run import Run
 from ..domain.sentences import counted
 from ..domain.sweep import Candidate, Capacity, Failure, Step
@@ -150,7 +150,7 @@ def _read_capacities(connection: Connection, settings: Settings, now: datetime,
             for platform in platforms}
 
 
-def require_due(settings: Settings, connection: Connection, run: Run) -> None:
+def require_due(settings: Settings, connection: Connection, run: Run, progress: Mapping[int, Progress]) -> None:
     """Raise :exc:`RunChanged` if the tables would plan no retry of a run now: GitHub was asked in between."""
     now, catalogue = clock.now(), read_catalogue(connection)
     failures = _find_failures(connection, [run.id], catalogue, now)
