@@ -83,6 +83,8 @@ class Settings:
     drop_inactive_tests: bool = _setting('RUNS_API_INACTIVE_TESTS', 'reject', _read_inactive_tests)
     #: Whether every retry must meet the five conditions. Automatic retries always must, comments all but the first.
     checks: bool = _setting('RUNS_API_CHECKS', False, _read_flag)
+    #: Whether a retry says at once, as the status of its commit, that it waits. This needs three of the mails.
+    pending_status: bool = _setting('RUNS_API_PENDING_STATUS', False, _read_flag)
     #: How many automatic retries a root run may get; 0 switches them off.
     automatic_retries: int = _setting('RUNS_API_AUTOMATIC_RETRIES', 0, _read_count)
     #: How many of them may be in flight on one platform.

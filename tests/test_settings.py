@@ -15,6 +15,7 @@ WRONG_VALUES = {
     'RUNS_API_RETRY_ROLES': ['admin', ['admin', 1], None],
     'RUNS_API_INACTIVE_TESTS': ['keep', None],
     'RUNS_API_CHECKS': [None, 1, 'True'],
+    'RUNS_API_PENDING_STATUS': [None, 0, 'False'],
     'RUNS_API_AUTOMATIC_RETRIES': [-1, True, '1', None],
     'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': [0, True],
     'RUNS_API_AUTHOR_RETRIES': [-1, True, '2', None],

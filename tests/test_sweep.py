@@ -431,7 +431,7 @@ def test_a_run_without_a_pull_request_ends_no_silence(scene, silence):
         'GitHub gave no answer about the build of run 1.', 'GitHub gave no answer about the build of run 2.', IS_AWAY]
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 3}])
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 3, 'RUNS_API_PENDING_STATUS': True}])
 def test_after_two_statuses_about_two_commits_that_github_did_not_take_no_third_is_posted(scene, caplog):
     for number in (1, 2, 3):
         scene.run(number=number)

@@ -46,7 +46,7 @@ class Policy(NamedTuple):
 def policy_for_person(settings: Settings) -> Policy:
     """Return the policy for a person who uses a client or the command line, and for code in the same process."""
     return Policy((), settings.retry_rules, BY_TABLES if settings.checks else (), settings.checks,
-                  True)
+                  settings.pending_status)
 
 
 def policy_for_comment(settings: Settings, is_by_author: bool) -> Policy:
@@ -56,13 +56,13 @@ def policy_for_comment(settings: Settings, is_by_author: bool) -> Policy:
     rules = settings.retry_rules
     before: Sequence[Condition] = (require_ended, _require_not_canceled) if is_by_author else (require_ended,)
     after: Sequence[Condition] = (partial(_require_author_retries_left, rules),) if is_by_author else ()
-    return Policy(before, rules, after, asks_github=True, posts_status=True)
+    return Policy(before, rules, after, asks_github=True, posts_status=settings.pending_status)
 
 
 def policy_for_sweep(settings: Settings, require_due: Condition) -> Policy:
     """Return the policy for a sweep, which has asked GitHub before: there, no answer refuses the retry."""
     return Policy((require_due,), settings.retry_rules.for_automatic_retry(), BY_TABLES, asks_github=False,
-                  posts_status=True)
+                  posts_status=settings.pending_status)
 
 
 def policy_for_build(settings: Settings, require_due: Condition) -> Policy:

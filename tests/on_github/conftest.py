@@ -15,8 +15,8 @@ from mod_runs_api.github import retry_from_comment
 
 @pytest.fixture
 def app_settings(settings):
-    """The settings of a platform whose repository is CCExtractor/ccextractor."""
-    return {**SETTINGS, **settings}
+    """The settings of a platform whose repository is CCExtractor/ccextractor, and whose retries say that they wait."""
+    return {**SETTINGS, 'RUNS_API_PENDING_STATUS': True, **settings}
 
 
 @pytest.fixture

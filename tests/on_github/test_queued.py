@@ -28,7 +28,8 @@ FACES = {
 @pytest.fixture
 def app_settings(settings):
     """The settings of a platform that allows a run one automatic retry, and that knows its address."""
-    return {**SETTINGS, 'RUNS_API_AUTOMATIC_RETRIES': 1, 'SERVER_NAME': 'localhost', **settings}
+    return {**SETTINGS, 'RUNS_API_PENDING_STATUS': True, 'RUNS_API_AUTOMATIC_RETRIES': 1, 'SERVER_NAME': 'localhost',
+            **settings}
 
 
 @pytest.fixture
@@ -48,6 +49,15 @@ def test_the_commit_of_a_retry_is_pending_at_once_whoever_requested_it(github, r
     assert github.statuses == [{
         'commit': COMMIT, 'context': 'CI - linux', 'state': 'pending', 'description': 'Tests queued',
         'target_url': f'http://localhost/test/{new_run_id}'}]
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_PENDING_STATUS': False}])
+@pytest.mark.parametrize('face', FACES)
+def test_without_the_setting_only_a_repeated_build_posts_that_its_run_waits(github, run, rows, request, face):
+    FACES[face](request, run)
+
+    assert len(rows.of('run_retry')) == 1
+    assert len(github.statuses) == (face == 'build')
 
 
 def test_who_follows_the_link_finds_the_run(github, run, rows, retry, monkeypatch):
