@@ -1,4 +1,4 @@
-"""The attempts of a run, as its page describes them (docs/web-pages.rst, "The retry history")."""
+"""The attempts of a run, as its page and the report on it describe them (docs/web-pages.rst, "The retry history")."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ class RetryHistory:
 
 @dataclass(frozen=True)
 class PageNotes:
-    """The notes on retries on the page of a run."""
+    """The notes on retries on the page of a run, and in the report on it."""
 
     #: None for a run that was never retried.
     history: RetryHistory | None = None

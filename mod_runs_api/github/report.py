@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-from ..domain.report import Report
-from ..domain.sentences import (Finding, carried_over_sentence, count_attempts, counted, list_findings,
-                                other_builds_sentence)
+from ..domain.history import PageNotes
+from ..domain.sentences import Finding, count_attempts, counted, list_findings
 from ..domain.verdict import TestVerdict
 from ..extension import extension_state
 from ..host.runtime import regression_test_page, run_page, to_external
 from ..log import describe, log
-from ..service.report import read_report
+from ..service.history import read_page_notes
 
 #: The number of tests with one verdict that are linked.
 MAX_LINKS = 10
@@ -19,21 +18,21 @@ def retry_report(run_id: int) -> str:
     """
     Return what the report on a run says about retries, as a line of Markdown; empty if there is nothing to say.
 
-    It is empty on any error, too.
+    It says the same as the page of the run to a stranger. It is empty on any error, too.
     """
     try:
         state = extension_state()
-        return _to_report(state.transactions.read(read_report, state, run_id))
+        return _to_report(state.transactions.read(read_page_notes, state, run_id, has_button=False))
     except Exception as fault:
         log.error(f'the verdicts of run {run_id} are missing in the report: {describe(fault)}')
         return ''
 
 
-def _to_report(report: Report) -> str:
-    hint = '' if report.author_hint is None else report.author_hint.markdown
-    sentences = [_to_sentence(report.verdict.tests), carried_over_sentence(report.own, _link_run),
-                 other_builds_sentence(report.own.other_builds), hint]
-    return ' '.join(filter(None, sentences))
+def _to_report(notes: PageNotes) -> str:
+    history, hint = notes.history, notes.author_hint
+    sentences = [] if history is None else [
+        _to_sentence(history.verdict.tests), history.carried_over(_link_run), history.other_builds]
+    return ' '.join(filter(None, [*sentences, '' if hint is None else hint.markdown]))
 
 
 def _to_sentence(tests: Sequence[TestVerdict]) -> str:

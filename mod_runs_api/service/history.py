@@ -1,4 +1,4 @@
-"""Reading what the page of a run says about its attempts (docs/web-pages.rst, "The retry history")."""
+"""Reading what the page of a run, and the report on it, say about its attempts (docs/web-pages.rst)."""
 
 from sqlalchemy import Connection
 
@@ -16,7 +16,7 @@ from .verdict import judge_attempts
 
 def read_page_notes(connection: Connection, state: ExtensionState, run_id: int, has_button: bool) -> PageNotes:
     """
-    Return what the page of a run says about retries. Raises :exc:`RunNotFound`.
+    Return what the page of a run, or the report on it, says about retries. Raises :exc:`RunNotFound`.
 
     ``has_button`` is whether the visitor may retry the run there, and need not be told how its author can.
     """

@@ -5,7 +5,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from application import create_app
-from support.github import COMMIT, OLD_COMMIT, SETTINGS
+from support.github import COMMIT, OLD_COMMIT
 
 from mod_runs_api.domain.commit_status import CommitStatus
 from mod_runs_api.extension import extension_state
@@ -37,8 +37,8 @@ def post(app):
 
 
 def test_each_application_speaks_to_its_own_repository_with_the_token_of_that_moment(sent):
-    one, other = (create_app('sqlite://', True, **{**SETTINGS, 'GITHUB_OWNER': name, 'GITHUB_TOKEN': f'token of {name}'})
-                  for name in ('one', 'other'))
+    one, other = (create_app('sqlite://', True, GITHUB_OWNER=name, GITHUB_REPOSITORY='ccextractor',
+                             GITHUB_TOKEN=f'token of {name}') for name in ('one', 'other'))
     for app in (one, other):
         post(app)
     one.config['GITHUB_TOKEN'] = 'a newer token'
