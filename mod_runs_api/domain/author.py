@@ -5,11 +5,14 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .. import clock
-from .causes import Cause, find_cancellation
+from .causes import find_cancellation
 from .comments import COMMAND, FAILED_ONLY
 from .progress import Progress
 from .sentences import counted
 from .verdict import TestVerdict
+
+#: The page of a run says this in the place of the sentence. A red status of before the cancellation may lead there.
+LEFT_TO_MAINTAINERS = 'A person canceled the newest attempt of this run. A maintainer can retry the run.'
 
 #: For how long after the end of a run its page tells the author. Later the pull request is probably closed.
 TOLD_FOR = timedelta(days=7)
@@ -23,13 +26,18 @@ class AuthorHint(NamedTuple):
     after: str
 
     @classmethod
-    def of(cls, platform: str, retries_left: int, cause: Cause | None, has_automatic_retries: bool) -> 'AuthorHint':
-        """Return the sentence for a platform, for this number of retries, and for why the attempt ended."""
+    def of(cls, platform: str, retries_left: int, has_no_build: bool, may_start_by_itself: bool) -> 'AuthorHint':
+        """
+        Return the sentence for a platform, for this number of retries.
+
+        ``has_no_build`` is whether its build ended the attempt that the command takes. ``may_start_by_itself`` is
+        whether an automatic retry may come: otherwise the author would spend a retry on it.
+        """
         # No request to GitHub finds out whether there is a build by now.
-        has_no_build = cause is not None and cause.name == 'build'
         before = ('Once its build has succeeded, the author of this pull request' if has_no_build
                   else 'If this is not due to the pull request, its author')
-        by_itself = ' A new run may start by itself then.' if has_no_build and has_automatic_retries else ''
+        then = ' then' if has_no_build else ''
+        by_itself = f' A new run may start by itself{then}.' if may_start_by_itself else ''
         # The command is not at the beginning of the line. There it would be a command in a copy of the sentence.
         return cls(f'{before} may write ', f'{COMMAND} {platform} {FAILED_ONLY}',
                    f' in a comment on it ({counted(retries_left, "time")}).{by_itself}')

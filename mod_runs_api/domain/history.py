@@ -95,6 +95,8 @@ class PageNotes:
     history: RetryHistory | None = None
     #: The sentence for the author of its pull request; None if there is none.
     author_hint: AuthorHint | None = None
+    #: The sentence in its place if a person canceled the newest attempt. The report leaves it out.
+    left_to_maintainers: str | None = None
 
 
 def build_grid(tests: Sequence[TestVerdict], of_runs: Mapping[int, RunTests]) -> Grid | None:

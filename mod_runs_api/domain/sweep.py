@@ -167,19 +167,31 @@ def may_be_retried(run: Run, newest: NewerRun | None, automatic_sources: Collect
 
 def find_failure(progress: Progress, tests: RunTests, expected_today: ExpectedToday, now: datetime) -> Failure | None:
     """Return the failure of a run that its code did not cause, if it is recent; else None."""
-    cause, completed, end = find_cause(progress, tests), progress.completed, progress.end
-    if end is None:
-        return None
-    if cause is not None and cause.name == 'infrastructure':
-        row = find_row_of(cause, progress, end)
-        if clock.age(row.timestamp, now) <= RETRIED_FOR:
-            return Failure(end, tests, is_approved=False, why=cause.detail, reason=cause.sentence, row=row)
+    failure = find_infrastructure_failure(progress, tests, now)
     # A run whose day is over may be retried as one whose failures were approved since.
-    if completed is None or clock.age(completed.timestamp, now) > HEALED_FOR:
+    return failure if failure is not None else _find_approved_failure(progress, tests, expected_today, now)
+
+
+def find_infrastructure_failure(progress: Progress, tests: RunTests, now: datetime) -> Failure | None:
+    """Return the failure of a run that infrastructure ended within the last day; else None."""
+    cause, end = find_cause(progress, tests), progress.end
+    if end is None or cause is None or cause.name != 'infrastructure':
+        return None
+    row = find_row_of(cause, progress, end)
+    if clock.age(row.timestamp, now) > RETRIED_FOR:
+        return None
+    return Failure(end, tests, is_approved=False, why=cause.detail, reason=cause.sentence, row=row)
+
+
+def _find_approved_failure(progress: Progress, tests: RunTests, expected_today: ExpectedToday,
+                           now: datetime) -> Failure | None:
+    """Return the failure of a run that completed within the last week, if all its failures were approved since."""
+    completion = progress.completion
+    if completion is None or clock.age(completion.timestamp, now) > HEALED_FOR:
         return None
     if not _is_approved(progress, tests, expected_today):
         return None
-    return Failure(end, tests, is_approved=True, why=APPROVED, reason=APPROVED, row=completed)
+    return Failure(completion, tests, is_approved=True, why=APPROVED, reason=APPROVED, row=completion)
 
 
 def _is_approved(progress: Progress, tests: RunTests, expected_today: ExpectedToday) -> bool:

@@ -4,14 +4,17 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
+from .. import clock
 from ..database.attempts import count_author_retries
 from ..database.outcomes import read_expected_today
+from ..database.retry import read_automatic_sources
 from ..database.run import find_newest_of_pull_request
 from ..domain.attempts import Attempts
 from ..domain.author import AuthorHint, find_canceled, find_unexplained
 from ..domain.conditions import find_unfinished
 from ..domain.progress import Progress
 from ..domain.run import Run
+from ..domain.sweep import find_infrastructure_failure
 from ..domain.verdict import Verdict
 from ..extension import ExtensionState
 from .master import find_failing_on_master
@@ -33,8 +36,6 @@ def count_retries_left(connection: Connection, state: ExtensionState, run: Run,
 def find_author_hint(connection: Connection, state: ExtensionState, attempts: Attempts, verdict: Verdict,
                      retries_left: int) -> AuthorHint | None:
     """Return the sentence that names the command to the author; None if the command would do nothing of use."""
-    if not retries_left:
-        return None
     source_id = attempts.source_of_failed
     cause = attempts.find_cause(source_id)
     was_decided = cause is not None and cause.name == 'decision'
@@ -49,5 +50,18 @@ def find_author_hint(connection: Connection, state: ExtensionState, attempts: At
         _, failing_on_master = find_failing_on_master(connection, attempts, source_id, unexplained)
         if not unexplained - failing_on_master:
             return None
-    return AuthorHint.of(attempts.run.platform, retries_left, cause,
-                         has_automatic_retries=state.settings.automatic_retries > 0)
+    has_no_build = cause is not None and cause.name == 'build'
+    may_start_by_itself = state.settings.automatic_retries > 0 and (
+        has_no_build or _is_retried_by_sweep(connection, attempts, state.settings.automatic_retries))
+    return AuthorHint.of(attempts.run.platform, retries_left, has_no_build, may_start_by_itself)
+
+
+def _is_retried_by_sweep(connection: Connection, attempts: Attempts, retries_allowed: int) -> bool:
+    """Return whether infrastructure ended the newest attempt, and a sweep may still retry it."""
+    newest_id = max(attempts.progress)
+    failure = find_infrastructure_failure(attempts.progress[newest_id], attempts.tests[newest_id], clock.now())
+    if failure is None:
+        return False
+    sources = read_automatic_sources(connection, [attempts.run.root_id])[attempts.run.root_id]
+    # An automatic retry that was deleted is not made again.
+    return newest_id not in sources and len(sources) < retries_allowed

@@ -6,7 +6,8 @@ from .. import clock
 from ..database.attempts import read_records
 from ..database.progress import read_progress
 from ..database.run import find_run
-from ..domain.author import has_ended_recently
+from ..domain.author import LEFT_TO_MAINTAINERS, has_ended_recently
+from ..domain.causes import find_cancellation
 from ..domain.history import MAX_LISTED, PageNotes, RetryHistory
 from ..extension import ExtensionState
 from .attempts import read_tests_of_attempts
@@ -41,4 +42,8 @@ def read_page_notes(connection: Connection, state: ExtensionState, run_id: int, 
         listed = newest if run_id in newest else [*newest, run_id]
         history = RetryHistory(attempts.describe(run_id), [attempts.describe(listed_id) for listed_id in listed],
                                len(records) - len(listed), verdict, attempts.tests)
-    return PageNotes(history, find_author_hint(connection, state, attempts, verdict, retries_left))
+    if not retries_left:
+        return PageNotes(history)
+    is_canceled = find_cancellation(progress[max(progress)].rows) is not None
+    return PageNotes(history, find_author_hint(connection, state, attempts, verdict, retries_left),
+                     LEFT_TO_MAINTAINERS if is_canceled else None)

@@ -68,6 +68,11 @@ def author_hint(test: Any) -> AuthorHint | None:
     return notes_of(test).author_hint
 
 
+def left_to_maintainers(test: Any) -> str | None:
+    """Return the sentence in its place if a person canceled the newest attempt; None if nobody did."""
+    return notes_of(test).left_to_maintainers
+
+
 def first_use_on_page(name: str) -> bool:
     """Return whether this is the first call with a name on the current page."""
     used: set[str] = request.environ.setdefault('mod_runs_api.used_on_page', set())
@@ -89,6 +94,7 @@ GLOBALS: dict[str, Any] = {
     'author_hint': author_hint,
     'csrf_token': csrf_token,
     'first_use_on_page': first_use_on_page,
+    'left_to_maintainers': left_to_maintainers,
     'max_reason_length': MAX_REASON_LENGTH,
     'regression_test_page': regression_test_page,
     'retry_history': retry_history,

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from mod_runs_api.domain.author import TOLD_FOR, AuthorHint, find_canceled, find_unexplained, has_ended_recently
-from mod_runs_api.domain.causes import Cause
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryRules
 from mod_runs_api.domain.verdict import TestVerdict
@@ -63,16 +62,17 @@ def test_a_failure_may_be_chance_unless_it_repeats():
 
 
 def test_the_sentence_names_the_command_where_to_write_it_and_how_often_it_may_be_used():
-    assert {AuthorHint.of('linux', 2, None, is_on).markdown for is_on in (True, False)} == {
+    assert AuthorHint.of('linux', 2, has_no_build=False, may_start_by_itself=False).markdown == (
         'If this is not due to the pull request, its author may write `/retry linux failed` in a comment on it '
-        '(2 times).'}
+        '(2 times).')
 
 
-@pytest.mark.parametrize(('has_automatic_retries', 'end'), [
-    (False, '(1 time).'), (True, '(1 time). A new run may start by itself then.')])
-def test_the_sentence_after_a_build_that_ended_the_run_waits_for_its_success(has_automatic_retries, end):
-    cause = Cause.of_message('Build failed: action_required')
-
-    assert AuthorHint.of('windows', 1, cause, has_automatic_retries).markdown == (
-        'Once its build has succeeded, the author of this pull request may write `/retry windows failed` in a comment '
-        f'on it {end}')
+@pytest.mark.parametrize(('has_no_build', 'start', 'end'), [
+    (False, 'If this is not due to the pull request, its author may', ' A new run may start by itself.'),
+    (True, 'Once its build has succeeded, the author of this pull request may',
+     ' A new run may start by itself then.')])
+def test_the_sentence_says_what_comes_by_itself_and_waits_for_the_build_that_ended_the_run(has_no_build, start, end):
+    for may_start_by_itself in (False, True):
+        hint = AuthorHint.of('windows', 1, has_no_build, may_start_by_itself)
+        assert hint.markdown == (
+            f'{start} write `/retry windows failed` in a comment on it (1 time).{end * may_start_by_itself}')

@@ -1,7 +1,7 @@
 """The author of a pull request retries its run without a role, and is told so (docs/github.rst, "For contributors")."""
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 import seed
@@ -14,6 +14,7 @@ from sqlalchemy import delete
 from support.changes import change_retries, delete_run
 from support.github import ALICE, AUTHOR, OLD_COMMIT
 from support.histories import end, finish
+from support.messages import LOST_MACHINE
 from support.statements import record_statements
 from support.visitor import Visitor
 
@@ -248,6 +249,42 @@ def test_the_author_is_told_to_wait_for_the_build_if_that_ended_the_attempt_to_b
     retry = db.session.get_one(Test, make_retry(by_author()))
     seed.progress(retry, TestStatus.canceled, message='A new word')
     assert told(retry) == f'{later} on it (1 time).'
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 1}])
+def test_the_author_is_told_that_a_run_may_start_by_itself_while_a_sweep_may_retry_it(told, by_author, make_run):
+    lost = make_run(stages=seed.CANCELED, message=LOST_MACHINE)
+    assert told(lost) == f"{TOLD.format('2 times')} A new run may start by itself."
+
+    # After a day no sweep retries it.
+    for row in lost.progress:
+        row.timestamp -= timedelta(hours=26)
+    assert told(lost) == TOLD.format('2 times')
+
+    # The newest attempt counts, and it has had its automatic retry.
+    retry = find(make_retry(by_author()))
+    seed.progress(retry, TestStatus.canceled, message=LOST_MACHINE)
+    assert told(retry) == f"{TOLD.format('1 time')} A new run may start by itself."
+    change_retries(automatic=True)
+    assert told(retry) == TOLD.format('1 time')
+
+
+def test_where_a_person_canceled_the_newest_attempt_the_page_leads_to_a_maintainer(
+        app, by_author, report, linux, make_run):
+    retry = find(make_retry(by_author()))
+    seed.progress(retry, TestStatus.canceled, message='Canceled by admin')
+    sentence = 'A person canceled the newest attempt of this run. A maintainer can retry the run.'
+    other = make_run(TestPlatform.windows)
+    db.session.commit()
+
+    def say(run, name=None, role=None):
+        return [tag.get_text() for tag in Visitor(app, name, role).soup(f'/test/{run.id}').select('.runs-api-author')]
+
+    # The red status of before leads to the older run.
+    assert [say(run) for run in (linux, retry)] == [[sentence]] * 2
+    assert sentence not in report(linux)
+    assert say(linux, 'carol', Role.contributor) == []
+    assert sentence not in say(other)
 
 
 def test_the_author_is_told_if_a_failure_was_approved_since_although_it_repeats(
