@@ -148,7 +148,7 @@ def sweep_command(dry_run: bool, as_json: bool) -> None:
     """
     sweep = Sweep(extension_state())
     plan = sweep.plan()
-    steps = plan if dry_run else sweep.take(plan)
+    steps = plan.steps if dry_run else sweep.take(plan)
     print_list(map(_to_row, steps), STEP_COLUMNS, empty='There is nothing to do.', as_json=as_json)
 
 

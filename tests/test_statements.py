@@ -66,7 +66,7 @@ def count_steps_of_sqlite(engine):
         database = connection.connection.driver_connection
     # An answer other than None would end the statement.
     database.set_progress_handler(lambda: steps.append(None), 100)
-    assert Sweep(extension_state()).plan() == []
+    assert Sweep(extension_state()).plan().steps == []
     database.set_progress_handler(None, 0)
     return len(steps)
 

@@ -180,6 +180,17 @@ def test_a_run_that_stopped_half_way_is_resumed_without_a_requester_and_inactive
     assert scene.rows.selection(run + 1) == [scene.tests[1].id]
 
 
+def test_a_run_waits_if_none_of_its_tests_is_active_unless_they_were_approved(scene):
+    stopped = scene.run(results=0)
+    scene.approved_run(number=1)
+    for test in scene.tests:
+        test.active = False
+    db.session.commit()
+
+    # No retry makes the other one green.
+    assert scene.sweep() == [Line(stopped, 'waiting', 'None of the tests to run is active now: 1, 2, 3.')]
+
+
 def test_a_run_gets_one_step_of_a_sweep(scene):
     scene.run('Canceled by admin')
     full, incomplete = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
@@ -402,7 +413,7 @@ def test_a_pull_request_that_github_cannot_show_keeps_no_other_run_from_being_re
     linux, other = scene.run(number=1), scene.run(number=2)
     silence(TimeoutError(), [1])
 
-    assert steps(scene.sweep()) == [(windows, 'waiting'), (linux, 'waiting'), (other, 'retried')]
+    assert steps(scene.sweep()) == [(other, 'retried'), (windows, 'waiting'), (linux, 'waiting')]
 
 
 @pytest.mark.parametrize('status', [403, 404, 422])
@@ -410,14 +421,14 @@ def test_an_error_about_one_pull_request_is_an_answer(scene, silence, status):
     runs = [scene.run(number=number) for number in range(1, 6)]
     silence(GitHubError(status), range(1, 5))
 
-    assert steps(scene.sweep()) == [*((run, 'waiting') for run in runs[:-1]), (runs[-1], 'retried')]
+    assert steps(scene.sweep()) == [(runs[-1], 'retried'), *((run, 'waiting') for run in runs[:-1])]
 
 
 def test_an_answer_ends_the_silence(scene, silence):
     runs = [scene.run(number=number) for number in range(1, 5)]
     silence(TimeoutError(), [1, 3])
 
-    assert [line.what for line in scene.sweep()] == ['waiting', 'retried', 'waiting', 'retried'], runs
+    assert steps(scene.sweep()) == [*((run, 'retried') for run in runs[1::2]), *((run, 'waiting') for run in runs[::2])]
 
 
 def test_a_run_without_a_pull_request_ends_no_silence(scene, silence):
@@ -458,7 +469,7 @@ def test_a_run_takes_a_slot_only_after_github_allowed_it(scene):
     closed, allowed = scene.run(number=1), scene.run(number=2)
     scene.github.close_pull(PR + 1)
 
-    assert steps(scene.sweep()) == [(closed, 'waiting'), (allowed, 'retried')]
+    assert steps(scene.sweep()) == [(allowed, 'retried'), (closed, 'waiting')]
 
 
 #: By what happens: the steps of the two runs, and the number of retries.
@@ -688,7 +699,7 @@ def test_automatic_attempts_are_in_flight_on_their_platform(scene):
     run, windows = scene.run(number=3), scene.run(number=3, platform=TestPlatform.windows)
 
     assert [(line.run_id, line.why) for line in scene.sweep()] == [
-        (run, '1 automatic attempt of linux is in flight'), (windows, TIME_LIMIT)]
+        (windows, TIME_LIMIT), (run, '1 automatic attempt of linux is in flight')]
 
     # After a day they do not count.
     change_retries(created_at=datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(hours=25))
@@ -708,7 +719,7 @@ def test_a_dry_run_prints_the_same_and_writes_nothing(scene):
 
     assert (scene.rows.snapshot(), scene.rows.of('run_retry'), scene.github.statuses) == (before, retries, [])
     assert lines == [line._replace(new_run_id=None) for line in scene.sweep()]
-    assert [line.what for line in lines] == ['retried', 'retried', 'waiting', 'waiting', 'retried']
+    assert [line.what for line in lines] == ['retried', 'retried', 'retried', 'waiting', 'waiting']
 
 
 def test_the_changes_of_a_step_count_from_the_next_sweep_on(scene):
@@ -721,7 +732,7 @@ def test_the_changes_of_a_step_count_from_the_next_sweep_on(scene):
     assert [line.what for line in scene.sweep()] == ['waiting']
     for run in in_flight:
         end(run, LOST_MACHINE)
-    assert [line.what for line in scene.sweep()] == ['waiting', 'waiting', 'retried']
+    assert [line.what for line in scene.sweep()] == ['retried', 'waiting', 'waiting']
 
 
 def test_it_prints_a_line_for_each_run_and_cuts_a_long_reason(scene):

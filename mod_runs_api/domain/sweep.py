@@ -9,7 +9,7 @@ The sweep retries a run if all of these allow it:
 * :class:`Capacity`: its platform has room for a further automatic attempt.
 * The five conditions, for which GitHub is asked (``service/conditions.py``).
 
-Each decision is a step, and a list of steps is the plan of a sweep.
+The decisions are the plan of a sweep.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -39,6 +39,16 @@ WATCHED_FOR = timedelta(days=2)
 APPROVED = 'all its failures are expected now'
 
 
+class Step(NamedTuple):
+    """A step of a sweep, as it is printed: an action on one run, or the reason to wait."""
+
+    run_id: int
+    kind: Literal['carried over', 'retried', 'waiting']
+    why: str
+    #: The run that was created, if one was.
+    new_run_id: int | None = None
+
+
 class PlannedRetry(NamedTuple):
     """The retry of a run that is due."""
 
@@ -46,18 +56,26 @@ class PlannedRetry(NamedTuple):
     request: RetryRequest
     #: The tests that it runs.
     regression_test_ids: Collection[int]
-
-
-class Step(NamedTuple):
-    """A step of the sweep: an action on one run, or the reason to wait."""
-
-    run_id: int
-    kind: Literal['carried over', 'retried', 'waiting']
+    #: Why it is made, as the sweep prints it.
     why: str
-    #: Of the kind "retried".
-    retry: PlannedRetry | None = None
-    #: The run that was created.
-    new_run_id: int | None = None
+
+    def step(self, new_run_id: int | None) -> Step:
+        """Return the step that made the run, or that would make one."""
+        return Step(self.run.id, 'retried', self.why, new_run_id)
+
+
+class Plan(NamedTuple):
+    """The plan of a sweep, in the order in which it is carried out and printed."""
+
+    carrying_over: Sequence[Step]
+    #: Infrastructure failures come first, because they are retried for one day only.
+    retries: Sequence[PlannedRetry]
+    waiting: Sequence[Step]
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps that the sweep would take."""
+        return [*self.carrying_over, *(retry.step(None) for retry in self.retries), *self.waiting]
 
 
 class Failure(NamedTuple):
@@ -102,26 +120,26 @@ class Candidate:
             return f'no run of {self.run.platform} has completed with all its results since it ended'
         return None
 
-    def plan_retry(self, rules: RetryRules, full_set: Sequence[int], active: Collection[int]) -> Step | None:
+    @property
+    def has_passed(self) -> bool:
+        """Whether it is a failed-only retry that completed, and lacks only own results of tests that passed."""
+        is_completed_retry = self.run.failed_only and self.failure.end.stage == COMPLETED
+        return is_completed_retry and not list_not_passed(find_outcomes(self.failure.tests))
+
+    def plan_retry(self, rules: RetryRules, full_set: Sequence[int], active: Collection[int]) -> PlannedRetry:
         """
-        Return the step that retries it, or the reason to wait; None if it needs no retry, or none would help.
+        Return its retry. Raises :exc:`Refusal`.
 
         ``full_set`` has the full test set of the run, and ``active`` the tests that are active now.
         """
-        run, tests = self.run, self.failure.tests
-        outcomes = find_outcomes(tests)
-        # Every test of it passed, own or carried over. Only some of its own results are missing.
-        if run.failed_only and self.failure.end.stage == COMPLETED and not list_not_passed(outcomes):
-            return None
-        is_failed_only = self._runs_failed_only(outcomes, active)
-        rules = rules.for_automatic_retry()
-        option = (rules.option_for_failed(run.id, run.stage, tests, active) if is_failed_only
+        run, failure, rules = self.run, self.failure, rules.for_automatic_retry()
+        is_failed_only = self._runs_failed_only(find_outcomes(failure.tests), active)
+        option = (rules.option_for_failed(run.id, failure.end.stage, failure.tests, active) if is_failed_only
                   else rules.option_for_all(full_set, active))
         if option.refusal is not None:
-            # The tests that were approved since are inactive, so no retry makes the run green.
-            return None if self.failure.is_approved else Step(run.id, 'waiting', option.refusal.message)
-        request = request_automatically(run.id, is_failed_only, self.failure.reason)
-        return Step(run.id, 'retried', self.failure.why, PlannedRetry(run, request, option.regression_test_ids))
+            raise option.refusal
+        request = request_automatically(run.id, is_failed_only, failure.reason)
+        return PlannedRetry(run, request, option.regression_test_ids, failure.why)
 
     def _runs_failed_only(self, outcomes: Mapping[int, Outcome], active: Collection[int]) -> bool:
         """Return whether a retry runs only the tests that did not pass. Otherwise it runs the full test set."""

@@ -6,7 +6,7 @@ transaction, which checks again whether the step is due. A sweep may therefore b
 simultaneous sweeps only one takes a step. The tables are the only state.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -18,7 +18,7 @@ from ..domain.commit_status import CommitStatus
 from ..domain.conditions import PullRequest
 from ..domain.run import Run
 from ..domain.sentences import counted
-from ..domain.sweep import Capacity, PlannedRetry, Step
+from ..domain.sweep import Capacity, Plan, PlannedRetry, Step
 from ..errors import KeyReused, RefusedByCheck, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
 from ..host.github import GitHub, NoAnswer
@@ -93,69 +93,68 @@ class Sweep:
     def __init__(self, state: ExtensionState) -> None:
         self._state = replace(state, github=GitHubUntilSilent(state.github))
 
-    def plan(self) -> list[Step]:
-        """Return the steps that the sweep would take now, and take none. Raises :exc:`ServiceUnavailable`."""
-        steps, capacities = self._state.transactions.run(plan_by_tables, self._state.settings, clock.now())
-        return [step if step.retry is None else self._ask(step, step.retry, capacities) for step in steps]
+    def plan(self) -> Plan:
+        """Return the plan of the sweep now, and carry nothing out. Raises :exc:`ServiceUnavailable`."""
+        plan, capacities = self._state.transactions.run(plan_by_tables, self._state.settings, clock.now())
+        reasons = {retry.run.id: self._find_reason_to_wait(retry.run, capacities) for retry in plan.retries}
+        waiting = [Step(run_id, 'waiting', reason) for run_id, reason in reasons.items() if reason is not None]
+        return Plan(plan.carrying_over, [retry for retry in plan.retries if reasons[retry.run.id] is None],
+                    sorted([*plan.waiting, *waiting]))
 
-    def _ask(self, step: Step, retry: PlannedRetry, capacities: dict[str, Capacity]) -> Step:
-        """Return the step of a retry that the tables allow, or the reason to wait: no slot is left, or a condition."""
-        run = retry.run
+    def _find_reason_to_wait(self, run: Run, capacities: dict[str, Capacity]) -> str | None:
+        """Return why a run whose retry the tables allow waits: no slot is left, or a condition is not met."""
         # Again, because each planned retry takes a slot.
         capacity = capacities[run.platform]
         reason = capacity.find_reason_to_wait(self._state.settings.automatic_retries_at_once)
         if reason is not None:
-            return Step(run.id, 'waiting', reason)
+            return reason
         try:
             self._state.transactions.run(_require_by_tables, run)
             for condition in github_conditions(run):
                 condition(self._state, run)
         except RefusedByCheck as refusal:
-            return Step(run.id, 'waiting', refusal.message)
+            return refusal.message
         except NoAnswer as no_answer:
-            return Step(run.id, 'waiting', str(no_answer))
+            return str(no_answer)
         # A run takes a slot only now. Otherwise a closed pull request would starve its platform.
         capacities[run.platform] = replace(capacity, in_flight=capacity.in_flight + 1)
-        return step
+        return None
 
-    def take(self, plan: Sequence[Step]) -> Iterator[Step]:
+    def take(self, plan: Plan) -> Iterator[Step]:
         """Take the steps of a plan, and yield each that is taken. Raises :exc:`ServiceUnavailable`."""
-        for step in plan:
-            taken = self._take_or_wait(step)
-            if taken is not None:
-                yield taken
+        for step in plan.carrying_over:
+            yield from self._take_or_wait(step.run_id, partial(self._carry_over, step.run_id))
+        for retry in plan.retries:
+            yield from self._take_or_wait(retry.run.id, partial(self._retry, retry))
+        yield from plan.waiting
 
-    def _take_or_wait(self, step: Step) -> Step | None:
-        """Take a step, or return why it failed: a failure must not keep other runs from being swept."""
+    def _take_or_wait(self, run_id: int, take: Callable[[], Step | None]) -> Iterator[Step]:
+        """Yield a step if it is taken, or why it failed: a failure must not keep other runs from being swept."""
         try:
-            return self._take(step)
+            step = take()
         except RunsApiError as error:
             if isinstance(error, ServiceUnavailable):
                 self._state.transactions.ping()  # Raises the same if the failure is not only about this run.
-            return Step(step.run_id, 'waiting', error.message)
+            step = Step(run_id, 'waiting', error.message)
         except Exception as fault:
-            log.error(f'sweep: run {step.run_id}: {describe(fault)}')
-            return Step(step.run_id, 'waiting', f'{type(fault).__name__}: the log has more')
+            log.error(f'sweep: run {run_id}: {describe(fault)}')
+            step = Step(run_id, 'waiting', f'{type(fault).__name__}: the log has more')
+        if step is not None:
+            yield step
 
-    def _take(self, step: Step) -> Step | None:
-        """Take a step, and return it as it was taken; None if another sweep has already taken it."""
-        if step.kind == 'carried over':
-            count = self._state.transactions.run(carry_over, step.run_id)
-            return step._replace(why=counted(count, 'result')) if count else None
-        if step.retry is not None:
-            return self._retry(step, step.retry)
-        return step
+    def _carry_over(self, run_id: int) -> Step | None:
+        """Carry results over into a run; None if another sweep has already done it."""
+        count = self._state.transactions.run(carry_over, run_id)
+        return Step(run_id, 'carried over', counted(count, 'result')) if count else None
 
-    def _retry(self, step: Step, planned: PlannedRetry) -> Step | None:
-        """Retry a run, if that is still due."""
+    def _retry(self, planned: PlannedRetry) -> Step | None:
+        """Retry a run, if that is still due; None if it has been retried since the plan."""
         try:
             retry = create_retry(self._state, planned.request, policy_for_sweep(
                 self._state.settings, partial(require_due, self._state.settings)))
         except KeyReused:
             return None  # It has been retried for another reason: its build has succeeded.
-        if retry.replayed:
-            return None
-        return step._replace(new_run_id=retry.new_run_id)
+        return None if retry.replayed else planned.step(retry.new_run_id)
 
 
 def _require_by_tables(connection: Connection, run: Run) -> None:

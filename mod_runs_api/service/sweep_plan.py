@@ -23,8 +23,8 @@ from ..domain.catalogue import Catalogue
 from ..domain.progress import COMPLETED, ENDED_STAGES, Progress, ProgressRow
 from ..domain.run import Run
 from ..domain.sentences import counted
-from ..domain.sweep import Candidate, Capacity, Failure, Step
-from ..errors import RunChanged
+from ..domain.sweep import Candidate, Capacity, Failure, Plan, PlannedRetry, Step
+from ..errors import Refusal, RunChanged
 from ..settings import Settings
 from .attempts import read_attempts
 from .carry_over import plan_carry_over
@@ -36,15 +36,14 @@ AUTOMATIC_ATTEMPTS_READ = 50
 COMPLETED_RUNS_READ = 20
 
 
-def plan_by_tables(connection: Connection, settings: Settings,
-                   now: datetime) -> tuple[list[Step], dict[str, Capacity]]:
-    """Return the steps that the tables allow, and the room for automatic attempts on each platform."""
+def plan_by_tables(connection: Connection, settings: Settings, now: datetime) -> tuple[Plan, dict[str, Capacity]]:
+    """Return the plan that the tables allow, and the room for automatic attempts on each platform."""
     rows = _read_recent_rows(connection, now, sweep.HEALED_FOR if settings.automatic_retries else sweep.WATCHED_FOR)
-    steps = _plan_carrying_over(connection, _find_ended(rows, now, sweep.WATCHED_FOR, [COMPLETED]))
+    carrying_over = _plan_carrying_over(connection, _find_ended(rows, now, sweep.WATCHED_FOR, [COMPLETED]))
     if not settings.automatic_retries:
-        return steps, {}
+        return Plan(carrying_over, [], []), {}
     # A run gets one step: those into which results are carried over are left out.
-    left_out = {step.run_id for step in steps}
+    left_out = {step.run_id for step in carrying_over}
     ended = _find_ended(rows, now, sweep.RETRIED_FOR, ENDED_STAGES) - left_out
     completed = _find_ended(rows, now, sweep.HEALED_FOR, [COMPLETED]) - left_out
     catalogue = read_catalogue(connection)
@@ -52,7 +51,7 @@ def plan_by_tables(connection: Connection, settings: Settings,
     candidates = _find_candidates(connection, failures, catalogue)
     capacities = _read_capacities(connection, settings, now, {candidate.run.platform for candidate in candidates})
     due: list[Candidate] = []
-    retries: list[Step] = []
+    waiting: list[Step] = []
     for candidate in candidates:
         reason = candidate.find_reason_to_wait(settings.automatic_retries, now)
         if reason is None:
@@ -61,24 +60,31 @@ def plan_by_tables(connection: Connection, settings: Settings,
         if reason is None:
             due.append(candidate)
         else:
-            retries.append(Step(candidate.run.id, 'waiting', reason))
-    retries += _plan_retries(connection, settings, due, catalogue)
-    # Infrastructure failures come first, because they are retried for one day only.
-    steps += sorted(retries, key=lambda step: (failures[step.run_id].is_approved, step.run_id))
-    return steps, capacities
+            waiting.append(Step(candidate.run.id, 'waiting', reason))
+    retries, refused = _plan_retries(connection, settings, due, catalogue)
+    retries.sort(key=lambda retry: (failures[retry.run.id].is_approved, retry.run.id))
+    return Plan(carrying_over, retries, sorted(waiting + refused)), capacities
 
 
-def _plan_retries(connection: Connection, settings: Settings, candidates: Collection[Candidate],
-                  catalogue: Catalogue) -> list[Step]:
-    """Return the steps that retry candidates without a reason to wait, or the reasons that the tests give."""
+def _plan_retries(connection: Connection, settings: Settings, candidates: Iterable[Candidate],
+                  catalogue: Catalogue) -> tuple[list[PlannedRetry], list[Step]]:
+    """Return the retries of candidates that have no reason to wait, and the reasons that the tests give."""
+    candidates = [candidate for candidate in candidates if not candidate.has_passed]
     full_sets = read_full_sets(connection, {candidate.run.full_set_id for candidate in candidates}, catalogue)
-    planned = (candidate.plan_retry(settings.retry_rules, full_sets[candidate.run.full_set_id], catalogue.active)
-               for candidate in candidates)
-    steps = [step for step in planned if step is not None]
+    retries: list[PlannedRetry] = []
+    waiting: list[Step] = []
+    for candidate in candidates:
+        full_set = full_sets[candidate.run.full_set_id]
+        try:
+            retries.append(candidate.plan_retry(settings.retry_rules, full_set, catalogue.active))
+        except Refusal as refusal:
+            # If the tests that were approved since are inactive, no retry makes the run green, and it waits for none.
+            if not candidate.failure.is_approved:
+                waiting.append(Step(candidate.run.id, 'waiting', refusal.message))
     standing_against = read_standing_against(
-        connection, {step.run_id: step.retry.regression_test_ids for step in steps if step.retry}, catalogue)
-    return [Step(step.run_id, 'waiting', standing_against[step.run_id].sentence)
-            if step.run_id in standing_against else step for step in steps]
+        connection, {retry.run.id: retry.regression_test_ids for retry in retries}, catalogue)
+    waiting += [Step(run_id, 'waiting', failed.sentence) for run_id, failed in standing_against.items()]
+    return [retry for retry in retries if retry.run.id not in standing_against], waiting
 
 
 def _read_recent_rows(connection: Connection, now: datetime, period: timedelta) -> list[ProgressRow]:
@@ -156,5 +162,6 @@ def require_due(settings: Settings, connection: Connection, run: Run, progress: 
     failures = _find_failures(connection, [run.id], catalogue, now)
     candidates = [candidate for candidate in _find_candidates(connection, failures, catalogue)
                   if candidate.find_reason_to_wait(settings.automatic_retries, now) is None]
-    if not any(step.retry for step in _plan_retries(connection, settings, candidates, catalogue)):
+    retries, _ = _plan_retries(connection, settings, candidates, catalogue)
+    if not retries:
         raise RunChanged(f'Run {run.id} is not as it was when its retry was planned.', run_id=run.id)

@@ -11,7 +11,8 @@ from mod_runs_api.domain.outcomes import ExpectedToday, Mark, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.retry import RetryRules
 from mod_runs_api.domain.run import NewerRun
-from mod_runs_api.domain.sweep import Candidate, Capacity, find_failure, find_newest_completion, may_be_retried
+from mod_runs_api.domain.sweep import Candidate, Capacity, Step, find_failure, find_newest_completion, may_be_retried
+from mod_runs_api.errors import InactiveTests
 
 from .test_retry import run
 
@@ -163,11 +164,11 @@ RULES = RetryRules(frozenset(), drop_inactive_tests=False)
     (candidate(results=[GREEN, GREEN, RED], failed_only=True), False, [1, 2]),
     (candidate(rows=INCOMPLETE, failed_only=True), True, [2])])
 def test_a_run_that_infrastructure_ended_is_resumed_or_run_again_in_full(found, failed_only, tests):
-    step = found.plan_retry(RULES, ALL, ACTIVE)
+    retry = found.plan_retry(RULES, ALL, ACTIVE)
 
-    assert step and step.retry
-    failure, request = found.failure, step.retry.request
-    assert (step.run_id, step.kind, step.why, step.retry.regression_test_ids) == (5, 'retried', failure.why, tests)
+    failure, request = found.failure, retry.request
+    assert not found.has_passed
+    assert (retry.step(None), retry.regression_test_ids) == (Step(5, 'retried', failure.why), tests)
     assert (request.reason, request.automatic, request.failed_only) == (
         f'Automatic: {failure.reason}', True, failed_only)
 
@@ -177,27 +178,23 @@ def test_a_failed_only_retry_that_completed_with_every_test_passed_is_not_retrie
     failure = find(INCOMPLETE, [GREEN] * 3, marks=[3])
     assert failure and not failure.is_approved
 
-    assert Candidate(run(failed_only=True), failure, None, (), 0).plan_retry(RULES, ALL, ACTIVE) is None
+    assert Candidate(run(failed_only=True), failure, None, (), 0).has_passed
 
 
 @pytest.mark.parametrize('changes', [{}, {'failed_only': True}])
 def test_failures_that_were_approved_since_are_run_again_alone_without_inactive_ones(changes):
     found = candidate(rows=INCOMPLETE, results=[GREEN, APPROVED, APPROVED], **changes)
 
-    step = found.plan_retry(RULES, ALL, ACTIVE)
+    retry = found.plan_retry(RULES, ALL, ACTIVE)
 
-    assert step and step.retry
-    assert (step.kind, step.retry.regression_test_ids, step.retry.request.failed_only) == ('retried', [2], True)
-    assert step.retry.request.reason == f'Automatic: {step.why}' == 'Automatic: all its failures are expected now'
-    # If none of them is active, no retry makes the run green.
-    assert found.plan_retry(RULES, ALL, {1}) is None
+    assert (retry.regression_test_ids, retry.request.failed_only) == ([2], True)
+    assert retry.request.reason == f'Automatic: {retry.why}' == 'Automatic: all its failures are expected now'
 
 
-def test_a_failed_only_retry_whose_tests_are_all_inactive_waits():
+def test_a_failed_only_retry_whose_tests_are_all_inactive_is_refused():
     # Its full test set has an active one.
-    step = candidate(results=(), failed_only=True).plan_retry(RULES, [*ALL, 4], {4})
-
-    assert step and step.kind == 'waiting'
+    with pytest.raises(InactiveTests):
+        candidate(results=(), failed_only=True).plan_retry(RULES, [*ALL, 4], {4})
 
 
 def test_only_a_run_with_all_its_results_is_a_completion():
