@@ -1,11 +1,12 @@
 """Reading the attempts of a run."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Subquery, func, select, union_all
+from sqlalchemy import Connection, Row, Subquery, func, select, union_all
 
 from ..domain import users
-from ..domain.attempts import AttemptRecord
+from ..domain.attempts import AttemptRecord, RetryRecord
 from ..host.models import Test, User, built_commit
 from .expressions import as_text
 from .retry import decode_reason
@@ -26,12 +27,15 @@ def read_records(connection: Connection, root_ids: Collection[int]) -> dict[int,
         .order_by(Test.id))
     records: dict[int, dict[int, AttemptRecord]] = {}
     for row in rows:
-        requester = None if row.user_id is None else users.User.from_row(row.user_id, row.user_name, row.user_role)
-        records.setdefault(row.root_id, {})[row.run_id] = AttemptRecord(
-            run_id=row.run_id, stored_build=row.stored_build, source_run_id=row.source_run_id,
-            failed_only=row.failed_only, automatic=row.automatic, reason=decode_reason(row.reason),
-            requested_by=users.name_requester(requester, row.author_login), created_at=row.created_at)
+        retry = None if row.source_run_id is None else _to_retry(row)
+        records.setdefault(row.root_id, {})[row.run_id] = AttemptRecord(row.run_id, row.stored_build, retry)
     return records
+
+
+def _to_retry(row: Row[Any]) -> RetryRecord:
+    requester = None if row.user_id is None else users.User.from_row(row.user_id, row.user_name, row.user_role)
+    return RetryRecord(row.source_run_id, row.failed_only, row.automatic, decode_reason(row.reason),
+                       users.name_requester(requester, row.author_login), row.created_at)
 
 
 def read_attempt_ids(connection: Connection, root_id: int) -> list[int]:

@@ -20,23 +20,31 @@ RunStatus = Literal['queued', 'running', 'pass', 'fail', 'canceled', 'error', 'i
 
 
 @dataclass(frozen=True)
+class RetryRecord:
+    """The record of a retry."""
+
+    #: The run that it retries.
+    source_run_id: int
+    failed_only: bool
+    #: Whether nobody requested it: a sweep, or a build that succeeded later, created it.
+    automatic: bool
+    reason: str | None
+    #: The name of the user who requested it, or "octocat on GitHub" for the author of a pull request who is no user.
+    #: None if there was nobody, or the user was deleted.
+    requested_by: str | None
+    #: In UTC, without a time zone.
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class AttemptRecord:
-    """The record of one run among the attempts. Of the root run it has only ``run_id`` and ``stored_build``."""
+    """The record of one run among the attempts."""
 
     run_id: int
     #: The build that the platform has stored. Until the run completes, it is a prediction. Older platforms store none.
-    stored_build: str | None = None
-    #: The run that it retries.
-    source_run_id: int | None = None
-    failed_only: bool | None = None
-    #: Whether nobody requested it: a sweep, or a build that succeeded later, created it.
-    automatic: bool | None = None
-    reason: str | None = None
-    #: The name of the user who requested it, or "octocat on GitHub" for the author of a pull request who is no user.
-    #: None if there was nobody, or the user was deleted.
-    requested_by: str | None = None
-    #: In UTC, without a time zone.
-    created_at: datetime | None = None
+    stored_build: str | None
+    #: None for the root run, which is no retry.
+    retry: RetryRecord | None
 
     @property
     def reported_build(self) -> str | None:
@@ -45,9 +53,17 @@ class AttemptRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt(AttemptRecord):
-    """One run among the attempts, as it is listed: its record and what follows (docs/api.rst, "Attempts")."""
+class Attempt:
+    """One run among the attempts, as it is listed (docs/api.rst, "Attempts")."""
 
+    run_id: int
+    #: As in :class:`RetryRecord`. All six are None for the root run.
+    source_run_id: int | None
+    failed_only: bool | None
+    automatic: bool | None
+    reason: str | None
+    requested_by: str | None
+    created_at: datetime | None
     #: The position among the attempts by run id, from 1.
     attempt: int
     status: RunStatus
@@ -132,6 +148,11 @@ class Attempts:
     def _has_own_result(self, run_id: int) -> bool:
         return bool(self.tests[run_id].own)
 
+    def is_failed_only(self, run_id: int) -> bool:
+        """Return whether an attempt is a failed-only retry."""
+        retry = self.records[run_id].retry
+        return retry is not None and retry.failed_only
+
     def find_cause(self, run_id: int) -> Cause | None:
         """Return why an attempt ended; None if it has not ended or its results decide."""
         return find_cause(self.progress[run_id], self.tests[run_id])
@@ -157,15 +178,22 @@ class Attempts:
 
     def describe(self, run_id: int) -> Attempt:
         """Return an attempt as it is listed."""
-        record, progress, tests = self.records[run_id], self.progress[run_id], self.tests[run_id]
+        retry, progress, tests = self.records[run_id].retry, self.progress[run_id], self.tests[run_id]
         outcomes = find_outcomes(tests).values()
         count = Counter(outcomes)
         cause = self.find_cause(run_id)
         return Attempt(
-            **vars(record), attempt=self.numbers[run_id], status=derive_status(progress.stage, outcomes),
+            run_id=run_id, attempt=self.numbers[run_id],
+            source_run_id=None if retry is None else retry.source_run_id,
+            failed_only=None if retry is None else retry.failed_only,
+            automatic=None if retry is None else retry.automatic,
+            reason=None if retry is None else retry.reason,
+            requested_by=None if retry is None else retry.requested_by,
+            created_at=None if retry is None else retry.created_at,
+            status=derive_status(progress.stage, outcomes),
             tests=count.total(), passed=count['pass'], failed=sum(count[outcome] for outcome in FAILED),
             not_run=count['not_run'], carried_over_from=self._count_carried_over(run_id),
-            to_carry_over=len(self.find_origins(run_id)) if record.failed_only and progress.end is None else 0,
+            to_carry_over=len(self.find_origins(run_id)) if self.is_failed_only(run_id) and progress.end is None else 0,
             built_commit_sha=self.builds[run_id], other_builds=self.list_other_builds(run_id),
             cause=None if cause is None else cause.name, cause_detail=None if cause is None else cause.detail,
             cause_sentence=None if cause is None else cause.sentence)

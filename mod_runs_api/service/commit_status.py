@@ -61,7 +61,7 @@ def _decide_about_success(connection: Connection, run_id: int) -> Reposting:
 
 def lacks_failures(connection: Connection, attempts: Attempts, run_id: int) -> bool:
     """Return whether a result that did not pass is still to be carried over into an attempt, so it only looks green."""
-    if not attempts.records[run_id].failed_only:
+    if not attempts.is_failed_only(run_id):
         return False
     plan = plan_carry_over(connection, attempts, run_id)
     return plan is not None and has_failure(attempts, plan.origins)

@@ -24,7 +24,7 @@ def read_page_notes(connection: Connection, state: ExtensionState, run_id: int, 
     run = find_run(connection, run_id)
     records = read_records(connection, [run.root_id])[run.root_id]
     # The root run may have been deleted.
-    is_retried = len(records) > 1 or records[run_id].source_run_id is not None
+    is_retried = len(records) > 1 or records[run_id].retry is not None
     may_tell = not has_button and state.settings.retry_rules.allow_author(run)
     if not is_retried and not may_tell:
         return PageNotes()

@@ -31,7 +31,8 @@ def attempts(*of_runs, row_ids=None):
     ids = range(1, 1 + len(of_runs))
     progress = {run_id: Progress(run_id, [ProgressRow(run_id, row_id, stage, '', datetime.min)] if stage else [])
                 for run_id, row_id, (stage, _) in zip(ids, row_ids or ids, of_runs)}
-    return Attempts(run(root_id=ROOT), {run_id: AttemptRecord(run_id) for run_id in ids}, progress,
+    records = {run_id: AttemptRecord(run_id, stored_build=None, retry=None) for run_id in ids}
+    return Attempts(run(root_id=ROOT), records, progress,
                     {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({1}, {1}, {}))
 
 

@@ -42,7 +42,7 @@ def attempts(*of_runs, first_id=8, active=(1, 2)):
     """Return the attempts of root run 8: the progress and the tests of each."""
     ids = range(first_id, first_id + len(of_runs))
     return Attempts(
-        run(), {run_id: AttemptRecord(run_id) for run_id in ids},
+        run(), {run_id: AttemptRecord(run_id, stored_build=None, retry=None) for run_id in ids},
         {run_id: progress(rows, run_id, 10 * run_id) for run_id, (rows, _) in zip(ids, of_runs)},
         {run_id: tests for run_id, (_, tests) in zip(ids, of_runs)}, Catalogue({*active}, {1, 2}, {}))
 
