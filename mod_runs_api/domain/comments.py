@@ -5,13 +5,12 @@ A command is a line ``/retry [linux] [windows] [failed] [because REASON]`` outsi
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from .commit_status import Reposting
 from .retry import MAX_REASON_LENGTH, Retry, RetryRules, find_unstorable
-from .run import PLATFORMS
+from .run import PLATFORMS, SHOWN_LENGTH
 from .users import User
 
 #: The command, and its words but for the platforms.
@@ -126,24 +125,52 @@ class CommentRetry(Retry):
 
 
 @dataclass(frozen=True)
-class CommentRefusal:
-    """A retry that a comment requested and that was refused."""
+class PostedStatus:
+    """The success of a run that a comment requested to be posted again, because no test of it failed."""
 
-    #: None if the line is no valid command.
-    platform: str | None
-    #: The run that is not retried; None if there is none on the platform.
-    run_id: int | None
-    #: The reason of the refusal.
-    message: str
+    run_id: int
     #: As in :class:`CommentRetry`.
-    named_commit: str | None = None
-    #: Whether nothing failed in the run, and its status was posted again.
-    posted_status: bool = False
+    named_commit: str | None
 
-    def with_status(self, result: Reposting) -> 'CommentRefusal':
-        """Return this refusal of a run in which nothing failed, with what became of its status."""
-        sentences = filter(None, [self.message, result.why_not, result.advice])
-        return replace(self, message=' '.join(sentences), posted_status=result.status is not None)
+
+@dataclass(frozen=True)
+class CommentRefusal:
+    """The refusal of a line that is no valid command, or of a platform that has no run."""
+
+    #: The reason.
+    message: str
+
+    @property
+    def markdown(self) -> str:
+        """The refusal as a line of the reply."""
+        return quote(self.message)
+
+
+@dataclass(frozen=True)
+class RetryRefusal(CommentRefusal):
+    """The refusal of the retry of a run."""
+
+    platform: str
+    run_id: int
+    #: As in :class:`CommentRetry`.
+    named_commit: str | None
+
+    @property
+    def markdown(self) -> str:
+        """The refusal as a line of the reply."""
+        return f'{self.platform}: {name_run(self)} is not retried: {quote(self.message)}'
+
+
+def name_run(outcome: CommentRetry | PostedStatus | RetryRefusal) -> str:
+    """Return the run, with its commit if that may not be the head."""
+    commit = f' of commit {quote(outcome.named_commit[:SHOWN_LENGTH])}' if outcome.named_commit else ''
+    return f'run {outcome.run_id}{commit}'
+
+
+def quote(message: str) -> str:
+    """Return a message as code. GitHub mentions and links nothing in code, and a message may name a branch."""
+    text = ' '.join(message.encode(errors='replace').decode().replace('`', "'").split())
+    return f'`{text}`'
 
 
 def choose_commands(parsed: ParsedComment, writer: Writer) -> tuple[list[Command], list[CommentRefusal]]:
@@ -157,20 +184,14 @@ def choose_commands(parsed: ParsedComment, writer: Writer) -> tuple[list[Command
         else:
             wanted.setdefault(command.platform, command)
     # The same sentence counts once: a comment may have 3,000 lines.
-    return list(wanted.values()), [CommentRefusal(None, None, complaint) for complaint in dict.fromkeys(complaints)]
+    return list(wanted.values()), [CommentRefusal(complaint) for complaint in dict.fromkeys(complaints)]
 
 
-def drop_unmentioned(refusals: Iterable[CommentRefusal], parsed: ParsedComment,
-                     wanted: Collection[Command]) -> list[CommentRefusal]:
-    """
-    Return those of the refusals of the wanted commands that are mentioned.
-
-    A platform that no line names and that has no run gets none, unless no platform has a run.
-    """
+def list_mentioned(without_run: Collection[str], parsed: ParsedComment, wanted: Collection[Command]) -> list[str]:
+    """Return the platforms without a run that are mentioned: those that a line names, or all if none has a run."""
     named = {command.platform for command in parsed.commands if command.named}
-    without_run = {refusal.platform for refusal in refusals if refusal.run_id is None}
-    unmentioned = without_run - named if len(without_run) < len(wanted) else set()
-    return [refusal for refusal in refusals if refusal.platform not in unmentioned]
+    has_run = len(without_run) < len(wanted)
+    return [platform for platform in without_run if platform in named or not has_run]
 
 
 def parse_commands(comment: str) -> ParsedComment:

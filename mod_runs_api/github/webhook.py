@@ -99,7 +99,7 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
         parsed = parse_commands(comment.body)
         if not parsed.commands and not parsed.complaints:
             raise IgnoredComment('The comment has no command.')
-        retries, refusals = retry_for_comment(state, comment, parsed)
+        result = retry_for_comment(state, comment, parsed)
     except IgnoredComment as ignored:
         return CommentOutcome(ignored=str(ignored), gets_reply=ignored.gets_reply)
-    return CommentOutcome(retries=tuple(retries), refusals=tuple(refusals))
+    return CommentOutcome(posted=tuple(result.posted), retries=tuple(result.retries), refusals=tuple(result.refusals))

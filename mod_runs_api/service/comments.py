@@ -6,8 +6,8 @@ from sqlalchemy import Connection
 
 from ..database.retry import find_retry
 from ..database.run import find_newest_of_pull_request, read_runs
-from ..domain.comments import (Command, Comment, CommentRefusal, CommentRetry, ParsedComment, Writer, choose_commands,
-                               drop_unmentioned)
+from ..domain.comments import (Command, Comment, CommentRefusal, CommentRetry, ParsedComment, PostedStatus,
+                               RetryRefusal, choose_commands, list_mentioned)
 from ..domain.retry import RetryRequest, digest_key
 from ..domain.run import SHOWN_LENGTH
 from ..errors import NothingFailed, RunNotFound, Unprocessable
@@ -22,34 +22,37 @@ from .users import find_writer
 from .verdict import judge_attempts
 
 
-class _Refused(Exception):
-    """The retry that a command requests is refused."""
+class CommentResult(NamedTuple):
+    """What became of the commands of a comment."""
 
-    def __init__(self, refusal: CommentRefusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
+    posted: list[PostedStatus]
+    #: The retries that they created, or have created before.
+    retries: list[CommentRetry]
+    refusals: list[CommentRefusal]
 
 
-def retry_for_comment(state: ExtensionState, comment: Comment,
-                      parsed: ParsedComment) -> tuple[list[CommentRetry], list[CommentRefusal]]:
-    """
-    Return the retries that the commands of a comment create, or have created before, and the refusals.
-
-    Raises :exc:`IgnoredComment` if the writer may not request retries.
-    """
+def retry_for_comment(state: ExtensionState, comment: Comment, parsed: ParsedComment) -> CommentResult:
+    """Carry out the commands of a comment. Raises :exc:`IgnoredComment` if the writer may not request retries."""
     writer = state.transactions.run(find_writer, comment, state.settings.retry_rules)
     wanted, invalid = choose_commands(parsed, writer)
+    result = CommentResult([], [], [*invalid])
     if not wanted:
-        return [], invalid
+        return result
     pull = _PullRequest(state.github.full_name, comment.pr_nr, _find_head(state.github, comment.pr_nr))
-    retries: list[CommentRetry] = []
-    refusals: list[CommentRefusal] = []
+    without_run: list[str] = []
     for command in wanted:
-        try:
-            retries.append(_retry_for_command(state, comment, pull, command, writer))
-        except _Refused as refused:
-            refusals.append(refused.refusal)
-    return retries, invalid + drop_unmentioned(refusals, parsed, wanted)
+        # The comment's own id is the idempotency key, so a second delivery creates nothing more.
+        digest = digest_key('comment', f'{comment.id} {command.platform}')
+        target = state.transactions.run(_find_target, pull, command, digest)
+        if target is None:
+            without_run.append(command.platform)
+        else:
+            request = RetryRequest(target.run_id, command.failed_only, command.reason, writer.user_id,
+                                   author_login=writer.author_login, idempotency_digest=digest)
+            _retry_target(state, request, target, result)
+    result.refusals.extend(CommentRefusal(_describe_missing_run(pull.head_commit, platform))
+                           for platform in list_mentioned(without_run, parsed, wanted))
+    return result
 
 
 class _PullRequest(NamedTuple):
@@ -75,37 +78,41 @@ def _describe_missing_run(head_commit: str | None, platform: str) -> str:
     return f'{of} has no run on {platform}.'
 
 
-def _retry_for_command(state: ExtensionState, comment: Comment, pull: _PullRequest, command: Command,
-                       writer: Writer) -> CommentRetry:
-    """Return the retry that a command creates, or has created before. Raises :exc:`_Refused`."""
-    # The comment's own id is the idempotency key, so a second delivery creates nothing more.
-    digest = digest_key('comment', f'{comment.id} {command.platform}')
-    target = state.transactions.run(_find_target, pull, command, digest)
-    if target is None:
-        message = _describe_missing_run(pull.head_commit, command.platform)
-        raise _Refused(CommentRefusal(command.platform, None, message))
-    request = RetryRequest(target.run_id, command.failed_only, command.reason, writer.user_id,
-                           author_login=writer.author_login, idempotency_digest=digest)
-    policy = policy_for_comment(state.settings, is_by_author=writer.author_login is not None)
+def _retry_target(state: ExtensionState, request: RetryRequest, target: '_Target', result: CommentResult) -> None:
+    """Create the retry of the run that a command means, or have its status posted again, and add what became of it."""
+    policy = policy_for_comment(state.settings, is_by_author=request.author_login is not None)
     try:
         retry = create_retry(state, request, policy)
+    except NothingFailed as error:
+        reposting = post_success_again(state, target.run_id)
+        if reposting.status is not None:
+            result.posted.append(PostedStatus(target.run_id, target.named_commit))
+        else:
+            sentences = filter(None, [error.message, reposting.why_not, reposting.advice])
+            result.refusals.append(target.refuse(' '.join(sentences)))
     except (RunNotFound, Unprocessable) as error:
-        refusal = CommentRefusal(command.platform, target.run_id, error.message, target.named_commit)
-        if isinstance(error, NothingFailed):
-            refusal = refusal.with_status(post_success_again(state, target.run_id))
-        raise _Refused(refusal) from None
-    return CommentRetry(**vars(retry), named_commit=target.named_commit,
-                        address=to_external(run_page, retry.new_run_id), verdict_sentence=target.verdict_sentence)
+        result.refusals.append(target.refuse(error.message))
+    else:
+        result.retries.append(CommentRetry(
+            run_id=retry.run_id, new_run_id=retry.new_run_id, failed_only=retry.failed_only,
+            test_count=retry.test_count, commit=retry.commit, platform=retry.platform, replayed=retry.replayed,
+            named_commit=target.named_commit, address=to_external(run_page, retry.new_run_id),
+            verdict_sentence=target.verdict_sentence))
 
 
 class _Target(NamedTuple):
     """The run that a command means."""
 
+    platform: str
     run_id: int
     #: Its commit; None if it is the head of the pull request.
     named_commit: str | None
     #: The sentence about the attempts so far, for the reply to a failed-only retry.
     verdict_sentence: str | None = None
+
+    def refuse(self, message: str) -> RetryRefusal:
+        """Return the refusal of its retry."""
+        return RetryRefusal(message, self.platform, self.run_id, self.named_commit)
 
 
 def _find_target(connection: Connection, pull: _PullRequest, command: Command, digest: str) -> _Target | None:
@@ -120,6 +127,7 @@ def _find_target(connection: Connection, pull: _PullRequest, command: Command, d
     run = read_runs(connection, [run_id]).get(run_id)
     named_commit = None if run is None or run.commit == pull.head_commit else run.commit
     if run is None or earlier is not None or not command.failed_only:
-        return _Target(run_id, named_commit)
+        return _Target(command.platform, run_id, named_commit)
     attempts = read_attempts(connection, run)
-    return _Target(attempts.source_of_failed, named_commit, judge_attempts(connection, attempts).sentence)
+    return _Target(command.platform, attempts.source_of_failed, named_commit,
+                   judge_attempts(connection, attempts).sentence)

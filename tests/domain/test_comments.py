@@ -2,8 +2,8 @@
 
 import pytest
 
-from mod_runs_api.domain.comments import (Command, Comment, CommentRefusal, IgnoredComment, ParsedComment, Writer,
-                                          choose_commands, drop_unmentioned, identify_writer, parse_commands)
+from mod_runs_api.domain.comments import (Command, Comment, IgnoredComment, ParsedComment, Writer, choose_commands,
+                                          identify_writer, list_mentioned, parse_commands)
 from mod_runs_api.domain.retry import RetryRules
 from mod_runs_api.domain.users import User
 
@@ -180,8 +180,5 @@ def test_a_platform_without_a_run_is_mentioned_if_a_line_names_it_or_none_has_a_
         lines, without_run, mentioned):
     parsed = parse_commands('\n'.join(lines))
     wanted, _ = choose_commands(parsed, Writer(5))
-    refusals = [CommentRefusal(platform, None, 'There is no run.') for platform in without_run]
 
-    kept = drop_unmentioned(refusals, parsed, wanted)
-
-    assert [refusal.platform for refusal in kept] == [*mentioned]
+    assert list_mentioned(without_run, parsed, wanted) == [*mentioned]

@@ -16,7 +16,7 @@ from support.rows import RetryRow
 from support.statements import before_statements, fail
 
 from mod_runs_api import ServiceUnavailable, retry_run
-from mod_runs_api.github import CommentOutcome, CommentRefusal, retry_from_comment
+from mod_runs_api.github import CommentOutcome, RetryRefusal, retry_from_comment
 
 ONE = {'comment.id': 1}
 
@@ -303,7 +303,7 @@ LIVELY = ' '.join(['@octocat', 'me@example.com', '#1', 'GH-123', 'CVE-2026-1234'
 
 
 def test_the_answer_calls_nobody_links_nothing_but_the_runs_and_is_no_command(comment):
-    reply = CommentOutcome(refusals=(CommentRefusal('linux', 5, LIVELY),)).reply
+    reply = CommentOutcome(refusals=(RetryRefusal(LIVELY, 'linux', 5, named_commit=None),)).reply
 
     # GitHub leaves alone what stands in a code span.
     assert re.fullmatch(r'- linux: run 5 is not retried: `[^`]*octocat[^`]*/retry[^`]*`', reply)

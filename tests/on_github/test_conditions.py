@@ -12,7 +12,7 @@ from support.github import ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR, SEARCH_LIMIT, 
 from support.histories import end
 
 from mod_runs_api import Unprocessable, retry_run
-from mod_runs_api.github import CommentRefusal
+from mod_runs_api.github import RetryRefusal
 
 NO_BUILD = ('There is no build of commit 5f2a9c0e for linux: it failed, waits for an approval, was not needed because '
             'no code had changed, or is gone. GitHub keeps builds for 90 days, and the platform looks at the newest '
@@ -111,7 +111,7 @@ def test_a_comment_meets_the_second_to_the_fifth_condition_with_and_without_the_
     github.lose_build(OLD_COMMIT)
 
     message = NO_BUILD.replace(COMMIT[:8], OLD_COMMIT[:8])
-    assert comment('/retry linux').refusals == (CommentRefusal('linux', old.id, message),)
+    assert comment('/retry linux').refusals == (RetryRefusal(message, 'linux', old.id, named_commit=None),)
     assert github.asked == [PULL_REQUEST, PULL_REQUEST, BUILDS]
     assert rows.retries == []
 
