@@ -68,12 +68,12 @@ def copy_results(connection: Connection, plan: CarryOver) -> None:
     # The rows are read and inserted again, because an INSERT … SELECT would lock those that it reads. Under READ
     # COMMITTED the order of the reads matters: if a restart of the origin run commits after the files were read, the
     # results are missing, and nothing is copied. In the other order, results would be copied without their files.
-    run_id, completed, origins = plan.completed.run_id, plan.completed, plan.origins
+    run_id, completion, origins = plan.completion.run_id, plan.completion, plan.origins
     selected = set(connection.scalars(select(CustomizedTest.regression_id).where(CustomizedTest.test_id == run_id)))
     # The marks come first: of two simultaneous copies, the second violates their key before it has written much.
     connection.execute(insert(run_carried_over), [
         {'run_id': run_id, 'regression_test_id': regression_test_id, 'origin_run_id': origin_id,
-         'progress_id': completed.id, 'was_selected': regression_test_id in selected}
+         'progress_id': completion.id, 'was_selected': regression_test_id in selected}
         for regression_test_id, origin_id in origins.items()])
     columns = [TestResultFile.regression_test_output_id, TestResultFile.expected, TestResultFile.got]
     files = [row for row in _read_rows(connection, TestResultFile, columns, origins)
@@ -100,10 +100,10 @@ def _read_rows(connection: Connection, model: type[TestResult] | type[TestResult
     return [row for row in rows.mappings() if origins.get(row['regression_test_id']) == row['test_id']]
 
 
-def is_still_completed(connection: Connection, completed: ProgressRow) -> bool:
+def is_still_completed(connection: Connection, completion: ProgressRow) -> bool:
     """Return whether the progress row that completed a run exists, and lock it until the transaction ends."""
     return connection.scalar(
-        select(TestProgress.id).where(TestProgress.id == completed.id).with_for_update(read=True)) is not None
+        select(TestProgress.id).where(TestProgress.id == completion.id).with_for_update(read=True)) is not None
 
 
 def find_incomplete_retries(connection: Connection, run_ids: Collection[int]) -> list[int]:

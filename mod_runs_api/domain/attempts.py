@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
-from .builds import OtherBuild, group_by_build
+from .built_commit import OtherBuild, group_by_build
 from .carry_over import choose_origins
 from .catalogue import Catalogue
 from .causes import Cause, CauseName, find_cause

@@ -16,18 +16,18 @@ OutputFiles = Mapping[int, str | None]
 class CarryOver(NamedTuple):
     """The results to carry over into a retry: the row that completed it, and the origin run of each test."""
 
-    completed: ProgressRow
+    completion: ProgressRow
     origins: dict[int, int]
     #: The outputs that the worker of the retry reported without a result, by test.
     reported: Mapping[int, OutputFiles]
 
 
-def choose_origins(completed: ProgressRow | None, without_result: Collection[int], progress: Mapping[int, Progress],
+def choose_origins(completion: ProgressRow | None, without_result: Collection[int], progress: Mapping[int, Progress],
                    own_results: Mapping[int, Collection[int]]) -> dict[int, int]:
     """
     Return the origin run of each test that a retry gets from another attempt.
 
-    ``completed`` is the row that completed the retry; None for the results that it would get if it completed now.
+    ``completion`` is the row that completed the retry; None for the results that it would get if it completed now.
     ``without_result`` has the active tests of which it has no result, or will have none if it has not ended.
     ``own_results`` has the tests that each attempt ran itself.
     """
@@ -36,7 +36,7 @@ def choose_origins(completed: ProgressRow | None, without_result: Collection[int
     remaining = set(without_result)
     for run_id in reversed(sort_by_results(progress.values())):
         # A completed retry does not change because of runs that started later.
-        if completed is None or progress[run_id].rows[0].id < completed.id:
+        if completion is None or progress[run_id].rows[0].id < completion.id:
             tests = remaining.intersection(own_results[run_id])
             origins |= dict.fromkeys(tests, run_id)
             remaining -= tests

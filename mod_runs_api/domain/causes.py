@@ -143,14 +143,14 @@ def find_cause(progress: Progress, tests: RunTests) -> Cause | None:
     return cause
 
 
-def is_decided(rows: Sequence[ProgressRow]) -> bool:
+def is_ended_by_decision(rows: Sequence[ProgressRow]) -> bool:
     """Return whether a person, or the pull request, decided the end of a run with these progress rows: at least one."""
     return _read_messages(rows).name == 'decision'
 
 
 def is_ended_by_build(progress: Progress) -> bool:
     """Return whether a run ended because its build failed or was not visible. It may have succeeded since."""
-    if progress.end is None or progress.has_completed or is_decided(progress.rows):
+    if progress.end is None or progress.has_completed or is_ended_by_decision(progress.rows):
         return False
     canceled = {row.message.strip() for row in progress.rows if row.stage == CANCELED}
     return NOT_VISIBLE in canceled or any(Cause.of_message(message).name == 'build' for message in canceled)

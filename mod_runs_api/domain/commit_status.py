@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from .attempts import Attempts, derive_status
-from .causes import is_decided
-from .outcomes import FAILED, ExpectedToday, decide, find_outcomes
+from .causes import is_ended_by_decision
+from .outcomes import FAILED, ExpectedToday, find_outcomes, outcome_of
 from .progress import COMPLETED
 from .run import Run
 
@@ -86,16 +86,16 @@ def _has_passed(attempts: Attempts, run_id: int) -> bool:
     """Return whether an attempt completed with every test passed, and no decision was made since."""
     # Later rows do not matter: a build was repeated and failed, or the platform wrote the time limit once more.
     progress, outcomes = attempts.progress[run_id], find_outcomes(attempts.tests[run_id])
-    completed = progress.completed
+    completed = progress.first_completed
     if completed is None or derive_status(COMPLETED, outcomes.values()) != 'pass':
         return False
     later = [row for row in progress.rows if row.id > completed.id]
-    return not later or not is_decided(later)
+    return not later or not is_ended_by_decision(later)
 
 
 def has_failure(attempts: Attempts, origins: Mapping[int, int]) -> bool:
     """Return whether one of the tests did not pass in its origin run."""
-    return any(decide(attempts.tests[origin_id].results[test]) != 'pass' for test, origin_id in origins.items())
+    return any(outcome_of(attempts.tests[origin_id].results[test]) != 'pass' for test, origin_id in origins.items())
 
 
 def find_standing_against(others: Iterable[Attempts], expected_today: Mapping[int, ExpectedToday],

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from .attempts import Attempt
 from .author import AuthorHint
-from .outcomes import Outcome, RunTests, decide
+from .outcomes import Outcome, RunTests, outcome_of
 from .sentences import PHRASES, carried_over_sentence, other_builds_sentence
 from .verdict import AttemptOutcome, TestVerdict, Verdict
 
@@ -104,7 +104,7 @@ def build_grid(tests: Sequence[TestVerdict], of_runs: Mapping[int, RunTests]) ->
     def build_cell(regression_test_id: int, attempt: AttemptOutcome) -> Cell:
         if attempt.outcome != 'carried_over':
             return Cell(attempt.outcome)
-        return Cell(decide(of_runs[attempt.run_id].results[regression_test_id]), is_carried_over=True)
+        return Cell(outcome_of(of_runs[attempt.run_id].results[regression_test_id]), is_carried_over=True)
 
     run_ids = sorted({outcome.run_id for test in tests for outcome in test.attempts}, reverse=True)
     # In the order of the phrases, so that the most interesting tests come first.

@@ -1,8 +1,8 @@
 """
 The outcomes of a regression test in a run, and the evidence for them (docs/api.rst, "Outcomes").
 
-:func:`decide` is the rule for a pass. A failed-only retry runs the tests of :func:`list_not_passed`, the attempts count
-the outcomes, and the verdict compares them.
+:func:`outcome_of` is the rule for a pass. A failed-only retry runs the tests of :func:`list_not_passed`, the attempts
+count the outcomes, and the verdict compares them.
 """
 
 from collections.abc import Collection, Mapping, Set
@@ -38,7 +38,7 @@ class Result(NamedTuple):
     has_timed_out: bool = False
 
 
-def decide(result: Result) -> Outcome:
+def outcome_of(result: Result) -> Outcome:
     """Return the outcome of a test that has a result: the rule for a pass."""
     # An ignored output may be missing. If it has a file, the file counts like any other.
     if not all(result.outputs_without_file):
@@ -99,7 +99,7 @@ def find_outcomes(tests: RunTests) -> dict[int, Outcome]:
     # No worker receives a test in no category. Without a result, such a test is not part of the run.
     outcomes: dict[int, Outcome] = dict.fromkeys(tests.selected & tests.in_category, 'not_run')
     for regression_test_id, result in tests.results.items():
-        outcomes[regression_test_id] = decide(result)
+        outcomes[regression_test_id] = outcome_of(result)
     return dict(sorted(outcomes.items()))
 
 

@@ -42,26 +42,26 @@ class Progress:
         return self.rows[-1].stage if self.rows else None
 
     @property
-    def completed(self) -> ProgressRow | None:
+    def first_completed(self) -> ProgressRow | None:
         """The first row that completed the run, regardless of later rows."""
         return next((row for row in self.rows if row.stage == COMPLETED), None)
 
     @property
     def has_completed(self) -> bool:
         """Whether a row completed the run, regardless of later rows."""
-        return self.completed is not None
+        return self.first_completed is not None
 
     @property
     def end(self) -> ProgressRow | None:
         """The row that ended the run: the first completed row, or else the first of the canceled rows at the tail."""
         if self.stage not in ENDED_STAGES:
             return None
-        return self.tail[0] if self.completed is None else self.completed
+        return self.tail[0] if self.first_completed is None else self.first_completed
 
     @property
     def completion(self) -> ProgressRow | None:
         """The end of a run that has completed; None for any other run."""
-        return self.completed if self.stage in ENDED_STAGES else None
+        return self.first_completed if self.stage in ENDED_STAGES else None
 
     @property
     def tail(self) -> Sequence[ProgressRow]:

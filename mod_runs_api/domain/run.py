@@ -32,7 +32,8 @@ class Run:
     commit: str
     #: 0 if there is no pull request.
     pr_nr: int
-    #: The last stage: preparation, testing, completed or canceled. None while the run is queued.
+    #: The last stage: preparation, testing, completed or canceled. None while the run is queued. Where the progress of
+    #: the attempts is read, that of the run counts.
     stage: str | None
     #: The root run of its attempts. It may have been deleted.
     root_id: int

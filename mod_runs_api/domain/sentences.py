@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from .attempts import Attempt
-from .builds import OtherBuild
+from .built_commit import OtherBuild
 from .verdict import TestVerdict, VerdictName
 
 #: The phrase for one test and for several, in the order in which a reader wants to know it.

@@ -222,5 +222,5 @@ def _is_approved(progress: Progress, tests: RunTests, expected_today: ExpectedTo
 def find_newest_completion(progress: Iterable[Progress], tests: Mapping[int, RunTests]) -> int:
     """Return the newest progress row that completed a run with all its results; 0 if there is none."""
     # In an outage, runs may complete without results.
-    return max((run.completed.id for run in progress
-                if run.completed is not None and tests[run.run_id].has_all_results), default=0)
+    return max((run.first_completed.id for run in progress
+                if run.first_completed is not None and tests[run.run_id].has_all_results), default=0)

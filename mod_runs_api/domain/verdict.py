@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal, NamedTuple, get_args
 
-from .builds import are_different_builds
+from .built_commit import are_different_builds
 from .outcomes import RAN, Evidence, Outcome
 from .progress import Progress
 
@@ -174,10 +174,10 @@ def judge_commit(tests: Sequence[TestVerdict], progress: Collection[Progress]) -
                          if attempt.has_completed and attempt.run_id in have_own_result), default=0)
     if any(attempt.end is None and attempt.run_id > newest_result for attempt in progress):
         return 'pending'
-    deciding = [test for test in tests if test.active] or tests
+    judged = [test for test in tests if test.active] or tests
     # Without any test, nothing supports a pass.
-    if not deciding or any(test.latest != 'pass' for test in deciding):
+    if not judged or any(test.latest != 'pass' for test in judged):
         return 'fail'
-    if any(test.verdict == 'flaky' for test in deciding):
+    if any(test.verdict == 'flaky' for test in judged):
         return 'unstable'
     return 'pass'

@@ -62,7 +62,7 @@ def carry_over(connection: Connection, run_id: int) -> int:
         return 0
     copy_results(connection, plan)
     # This is last, so that nothing waits for its lock.
-    if not is_still_completed(connection, plan.completed):
+    if not is_still_completed(connection, plan.completion):
         raise StaleRead
     return len(plan.origins)
 

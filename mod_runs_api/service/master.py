@@ -20,7 +20,7 @@ def find_failing_on_master(connection: Connection, attempts: Attempts, attempt_i
         return None, set()
     # The attempt that completed last.
     progress = read_progress_of_attempts(connection, newest_id).values()
-    completed = [attempt.completed for attempt in progress if attempt.completed is not None]
+    completed = [attempt.first_completed for attempt in progress if attempt.first_completed is not None]
     master_id = max(completed, key=lambda row: row.id).run_id
     tests = read_tests(connection, [master_id], attempts.catalogue)[master_id]
     failed = set(list_not_passed(find_outcomes(tests))).intersection(regression_test_ids)

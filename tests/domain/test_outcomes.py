@@ -2,8 +2,8 @@
 
 import pytest
 
-from mod_runs_api.domain.outcomes import (DifferingFile, ExpectedToday, Mark, Result, RunTests, decide, find_outcomes,
-                                          find_outcomes_for_verdict)
+from mod_runs_api.domain.outcomes import (DifferingFile, ExpectedToday, Mark, Result, RunTests, find_outcomes,
+                                          find_outcomes_for_verdict, outcome_of)
 
 ACCEPTED, WRONG = (DifferingFile(got, {b'accepted', b'also accepted'}) for got in (b'accepted', b'wrong'))
 #: Expected outputs without a file, by whether they are ignored.
@@ -32,7 +32,7 @@ IGNORED, EXPECTED, UNKNOWN = True, False, None
     (Result(None, None, [EXPECTED], [WRONG]), 'missing_output'),
 ])
 def test_exit_code_and_outputs_decide_the_outcome_of_a_result(result, outcome):
-    assert decide(result) == outcome
+    assert outcome_of(result) == outcome
 
 
 @pytest.mark.parametrize(('then', 'code', 'differing', 'is_approved'), [

@@ -5,7 +5,7 @@ from support.executions import CARRIED_OVER, FAIL, NEW_CODE, NO_FILE, NOT_RUN, O
 from support.verdicts import verdicts_of
 
 from mod_runs_api.domain.attempts import Attempt
-from mod_runs_api.domain.builds import group_by_build
+from mod_runs_api.domain.built_commit import group_by_build
 from mod_runs_api.domain.sentences import (carried_over_sentence, list_findings, other_builds_sentence, to_hint,
                                            to_sentence)
 
