@@ -2,13 +2,13 @@
 
 from typing import cast
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import default_exceptions
 
 from . import cli
 from .api import auth, limits, responses
-from .api.routes import ROUTES, answer_request
+from .api.routes import ROUTES, create_view_function
 from .database.transactions import Transactions
 from .errors import MountError, RunsApiError
 from .extension import KEY, ExtensionState, is_api_request
@@ -51,20 +51,14 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
         if KEY in app.extensions:
             raise MountError('mod_runs_api is already registered in this application.')
         settings = read_settings(app.config)
-        full_name = f'{setup.name_prefix}.{setup.name}'.lstrip('.')
-        prefix = (setup.url_prefix or '').rstrip('/')
-        paths = {f'{full_name}.{route.endpoint}': f'{prefix}{route.path}' for route in ROUTES}
-        api_endpoints = frozenset(paths)
-        limiter = limits.create_limiter(app, settings, api_endpoints)
+        limiter = limits.create_limiter(app, settings)
         app.extensions[KEY] = ExtensionState(
-            name=full_name, api_endpoints=api_endpoints, settings=settings,
+            name=f'{setup.name_prefix}.{setup.name}'.lstrip('.'), settings=settings,
             transactions=Transactions(is_api_request), github=PlatformGitHub(app.config))
-        view_function = limits.limited(limiter, settings, answer_request)
-        for endpoint, path in paths.items():
-            # Without methods, which add_url_rule does not allow, the route answers any other verb with the API's own
-            # 405, even an unknown one.
-            app.url_map.add(app.url_rule_class(path, subdomain=setup.subdomain, endpoint=endpoint))
-            app.endpoint(endpoint)(view_function)
+        for route in ROUTES:
+            limit = limits.create_limit(limiter, settings, route.method)
+            setup.add_url_rule(route.path, route.view.__name__, limit(create_view_function(route)),
+                               methods=[route.method])
         listen_for_completed_runs(complete_runs)
         app.jinja_env.globals['runs_api'] = {**pages.GLOBALS, 'retry_report': retry_report}
 
@@ -82,8 +76,8 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
 
 
 def _identify() -> None:
-    # This comes before the request is counted, because the count depends on the requester.
-    if is_api_request():
+    # This comes before the request is counted, because the count depends on the requester. Flask answers OPTIONS.
+    if is_api_request() and request.method != 'OPTIONS':
         auth.identify()
 
 

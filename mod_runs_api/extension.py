@@ -19,16 +19,13 @@ class ExtensionState:
 
     #: The name of the blueprint in the application: the first part of its endpoints.
     name: str
-    #: The endpoints of the API, which are limited and answer in JSON.
-    api_endpoints: frozenset[str]
     settings: Settings
     transactions: Transactions
     github: GitHub
 
-    @property
-    def retry_endpoint(self) -> str:
-        """The endpoint of a run's preview and retry."""
-        return f'{self.name}.retry'
+    def endpoint(self, view: str) -> str:
+        """Return the endpoint of a view of the blueprint."""
+        return f'{self.name}.{view}'
 
 
 def extension_state() -> ExtensionState:
@@ -49,5 +46,9 @@ def find_extension_state() -> ExtensionState | None:
 
 
 def is_api_request() -> bool:
-    """Return whether the current request, if there is one, is for the API."""
-    return has_request_context() and request.endpoint in extension_state().api_endpoints
+    """Return whether the current request, if there is one, is for a route of the API."""
+    if not has_request_context():
+        return False
+    state = extension_state()
+    # The blueprint has no other routes than those of the API and its files.
+    return request.blueprint == state.name and request.endpoint != state.endpoint('static')

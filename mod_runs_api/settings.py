@@ -73,7 +73,7 @@ def _setting(name: str, default: object, read: Reader, **options: Any) -> Any:
 class Settings:
     """The settings of one application, checked. A new one is a field here and a row in docs/settings.rst."""
 
-    #: ``POST`` requests of one token, user of the dialog or address, and all other requests.
+    #: ``POST`` requests of one token, user of the dialog or address, and ``GET`` and ``HEAD`` requests.
     rate_limit: str = _setting('RUNS_API_RATE_LIMIT', '120 per minute', _read_limit)
     read_rate_limit: str = _setting('RUNS_API_READ_RATE_LIMIT', '120 per minute', _read_limit)
     #: Where they are counted. There may be a password in it.

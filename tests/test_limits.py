@@ -55,15 +55,22 @@ def test_one_request_too_many_is_refused_and_creates_nothing(retry, run_id, rows
 @pytest.mark.parametrize('settings', [
     {'RUNS_API_RATE_LIMIT': '2 per minute', 'RUNS_API_READ_RATE_LIMIT': '3 per minute'}])
 def test_reading_and_writing_are_counted_apart_each_over_all_routes(ask):
-    reading = [('GET', 'retry'), ('GET', 'retries'), ('HEAD', 'verdict'), ('GET', 'retry'), ('PUT', 'verdict')]
+    reading = [('GET', 'retry'), ('GET', 'retries'), ('HEAD', 'verdict'), ('GET', 'verdict'), ('HEAD', 'retry')]
     answers = [ask(method, 99, route) for method, route in reading]
     assert [answer.status_code for answer in answers] == [404, 404, 404, 429, 429]
     assert [answer.headers['X-RateLimit-Limit'] for answer in answers] == ['3'] * 5
 
-    writing = [('POST', 'retry'), ('POST', 'verdict'), ('POST', 'retry'), ('GET', 'retry')]
+    # Neither of the two is counted.
+    writing = [('POST', 'retry'), ('OPTIONS', 'retry'), ('PUT', 'retry'), ('POST', 'retry'), ('POST', 'retry')]
     answers = [ask(method, 99, route) for method, route in writing]
-    assert [answer.status_code for answer in answers] == [404, 405, 429, 429]
-    assert [answer.headers['X-RateLimit-Limit'] for answer in answers] == ['2', '2', '2', '3']
+    assert [answer.status_code for answer in answers] == [404, 200, 405, 404, 429]
+    assert [answer.headers.get('X-RateLimit-Limit') for answer in answers] == ['2', None, None, '2', '2']
+
+
+@pytest.mark.parametrize('settings', [
+    {'RUNS_API_RATE_LIMIT': '1 per minute', 'RUNS_API_READ_RATE_LIMIT': '1 per minute'}], ids=['limits'])
+def test_equal_limits_of_reading_and_writing_are_two_windows(ask):
+    assert [ask(method, 99, 'retry').status_code for method in ('GET', 'POST', 'GET', 'POST')] == [404, 404, 429, 429]
 
 
 def test_the_message_of_a_refusal_counts_the_seconds():

@@ -64,7 +64,7 @@ def operation(described, route):
     return described['paths'][route.path.replace('<run_id>', '{run_id}')][route.method.lower()]
 
 
-EACH_ROUTE = pytest.mark.parametrize('route', ROUTES, ids=lambda route: f'{route.method} {route.endpoint}')
+EACH_ROUTE = pytest.mark.parametrize('route', ROUTES, ids=lambda route: f'{route.method} {route.view.__name__}')
 
 
 def test_only_routes_of_the_package_are_described(described):

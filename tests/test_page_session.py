@@ -104,7 +104,9 @@ READING = [
     ('retries', {'Origin': ORIGIN}, 401), ('verdict', {'Origin': ORIGIN}, 401)]
 
 
-def test_the_session_of_a_page_reads_what_a_retry_would_do_and_nothing_else(run_id, visitor):
+@pytest.mark.parametrize('method', ['GET', 'HEAD'])
+def test_the_session_of_a_page_reads_what_a_retry_would_do_and_nothing_else(run_id, visitor, method):
     for route, headers, status in READING:
         headers = {'X-CSRFToken': visitor.csrf_token(run_id), **headers}
-        assert visitor.client.open(f'/api/v1/runs/{run_id}/{route}', headers=headers) == status, (route, headers)
+        answer = visitor.client.open(f'/api/v1/runs/{run_id}/{route}', method=method, headers=headers)
+        assert answer == status, (route, headers)

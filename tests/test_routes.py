@@ -8,23 +8,31 @@ import seed
 from mod_auth.models import Role
 from support.api import assert_error, assert_security_headers
 from support.documents import ROOT
+from support.statements import record_statements
 
-from mod_runs_api.api.routes import ROUTES, list_methods
+from mod_runs_api.api.routes import ROUTES
 
-EACH_ROUTE = pytest.mark.parametrize('route', ROUTES, ids=lambda route: f'{route.method} {route.endpoint}')
+
+def each(routes):
+    """Call a test with each of the routes."""
+    return pytest.mark.parametrize('route', routes, ids=lambda route: f'{route.method} {route.view.__name__}')
+
+
+EACH_ROUTE = each(ROUTES)
+EACH_READING_ROUTE = each([route for route in ROUTES if route.method == 'GET'])
+EACH_LIST = each([route for route in ROUTES if route.arguments])
+EACH_PATH = pytest.mark.parametrize('path', {route.path: None for route in ROUTES})
 SCOPES = {'runs:read', 'runs:write', 'results:read'}
 METHODS = {'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT', 'BREW'}
 
 
-def test_the_application_has_the_routes_of_the_table_and_no_others(app, bare):
+def test_each_route_of_the_table_is_a_rule_with_its_method_and_there_are_no_others(app, bare):
     of_the_host = {rule.rule for rule in bare.url_map.iter_rules()}
-    rules = {rule.rule: rule for rule in app.url_map.iter_rules() if rule.rule not in of_the_host}
-    static = rules.pop('/api/v1/retry-assets/<path:filename>')
+    rules = {(rule.endpoint, rule.rule, *rule.methods - {'HEAD', 'OPTIONS'})
+             for rule in app.url_map.iter_rules() if rule.rule not in of_the_host}
 
-    assert static.methods == {'GET', 'HEAD', 'OPTIONS'}
-    assert rules.keys() == {f'/api/v1{route.path}' for route in ROUTES}
-    # Without methods, so that another method is answered by the API and not by the host.
-    assert [rule.rule for rule in rules.values() if rule.methods is not None] == []
+    assert rules == {('runs_api.static', '/api/v1/retry-assets/<path:filename>', 'GET'), *(
+        (f'runs_api.{route.view.__name__}', f'/api/v1{route.path}', route.method) for route in ROUTES)}
 
 
 @EACH_ROUTE
@@ -50,23 +58,38 @@ def test_a_good_answer_fits_its_schema_is_counted_and_has_the_security_headers(a
     assert response.headers['X-RateLimit-Remaining'] == '119'
 
 
-@EACH_ROUTE
+@EACH_READING_ROUTE
 def test_head_is_answered_like_get_without_a_body(ask, run_id, route):
-    if route.method == 'GET':
-        head = ask('HEAD', run_id, route.path)
-        assert (head.status_code, head.data) == (200, b'')
-        assert_security_headers(head)
+    head = ask('HEAD', run_id, route.path)
+    assert (head.status_code, head.data) == (200, b'')
+    assert_security_headers(head)
+    assert head.headers['X-RateLimit-Remaining'] == '119'
 
 
-@EACH_ROUTE
-def test_another_method_is_not_allowed_whoever_sends_it(ask, run_id, route):
-    allowed = list(list_methods(route.endpoint))
-    assert route.method in allowed
+def allowed_at(path):
+    """Return the methods that a path allows."""
+    methods = {route.method for route in ROUTES if route.path == path}
+    return {*methods, 'OPTIONS', *({'HEAD'} if 'GET' in methods else ())}
 
-    for method in METHODS - {*allowed}:
-        response = ask(method, run_id, route.path, token=None)
-        assert_error(response, 405, 'method_not_allowed', {})
-        assert response.headers['Allow'] == ', '.join(allowed)
+
+@EACH_PATH
+def test_another_method_is_flasks_405_whoever_sends_it_and_is_not_counted(ask, run_id, path):
+    allowed = allowed_at(path)
+    for method in METHODS - allowed:
+        response = ask(method, run_id, path, token=None)
+        assert (response.status_code, {*response.allow}) == (405, allowed), method
+        assert 'X-RateLimit-Limit' not in response.headers
+
+
+@EACH_PATH
+def test_options_is_flasks_reads_no_token_and_is_not_counted(ask, engine, run_id, path):
+    with record_statements(engine) as sent:
+        response = ask('OPTIONS', run_id, path)
+
+    assert sent == []
+    assert (response.status_code, {*response.allow}) == (200, allowed_at(path))
+    assert_security_headers(response)
+    assert 'X-RateLimit-Limit' not in response.headers
 
 
 @EACH_ROUTE
@@ -101,11 +124,10 @@ def test_any_role_may_read_and_some_roles_may_retry(ask, run_id, route):
 
 @EACH_ROUTE
 def test_a_run_with_any_id_that_the_platform_can_store_is_found_and_others_are_not(ask, route):
-    if '<run_id>' in route.path:
-        for run_id in (1, 2 ** 31 - 1):
-            seed.run().id = run_id
-            assert ask(route.method, run_id, route.path) != 404
-        assert_error(ask(route.method, 99, route.path), 404, 'not_found', {'resource': 'run', 'id': 99})
+    for run_id in (1, 2 ** 31 - 1):
+        seed.run().id = run_id
+        assert ask(route.method, run_id, route.path) != 404
+    assert_error(ask(route.method, 99, route.path), 404, 'not_found', {'resource': 'run', 'id': 99})
 
 
 @pytest.mark.parametrize('settings', [
@@ -129,10 +151,9 @@ VALUES = {
 NO_INTEGERS = ['', '-', 'x', '1.5', ' 1', '+1', '1_0', '0x1', '٣', '²', '1\0', 'null', '[]', '9' * 4301]
 
 
-@EACH_ROUTE
+@EACH_LIST
 def test_a_wrong_page_is_refused_with_a_true_message(ask, run_id, route):
-    parameters = set(route.arguments().fields) if route.arguments else set()
-    for name in parameters & VALUES.keys():
+    for name in VALUES:
         for value, message in [*VALUES[name], *[(value, 'Not a valid integer.') for value in NO_INTEGERS]]:
             response = ask(route.method, run_id, route.path, query_string={name: value})
             if message is None:

@@ -1,6 +1,6 @@
 """The errors of HTTP, beside those of the domain (docs/api.rst, "Errors")."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from ..domain.sentences import counted
 from ..errors import InternalError, RunNotFound, RunsApiError, ServiceUnavailable, Unprocessable
@@ -54,17 +54,6 @@ class MissingRole(Forbidden):
                          {'required_roles': sorted(required_roles), 'user_role': user_role})
 
 
-class MethodNotAllowed(RunsApiError):
-    """The route answers other methods only."""
-
-    code = 'method_not_allowed'
-    status = 405
-
-    def __init__(self, allowed: Sequence[str]) -> None:
-        super().__init__(f'This route allows only {" and ".join(allowed)}.')
-        self.headers = {'Allow': ', '.join(allowed)}
-
-
 class PayloadTooLarge(RunsApiError):
     """The body is larger than any meaningful one."""
 
@@ -91,7 +80,7 @@ class RateLimited(RunsApiError):
         self.headers = {'Retry-After': str(retry_after)}
 
 
-#: An error for each status in the table of docs/api.rst.
+#: An error for each status in the table of docs/api.rst but 405, which is Flask's.
 ERRORS: tuple[type[RunsApiError], ...] = (
-    BadRequest, Unauthorized, Forbidden, RunNotFound, MethodNotAllowed, PayloadTooLarge, UnsupportedMediaType,
-    Unprocessable, RateLimited, InternalError, ServiceUnavailable)
+    BadRequest, Unauthorized, Forbidden, RunNotFound, PayloadTooLarge, UnsupportedMediaType, Unprocessable, RateLimited,
+    InternalError, ServiceUnavailable)

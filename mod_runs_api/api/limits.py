@@ -2,13 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
-from flask import Flask, Response, current_app, request
-from flask_limiter import Limiter, RateLimitExceeded
+from flask import Flask, Response, current_app
+from flask_limiter import Limiter, RateLimitExceeded, RouteLimit
 
 from ..errors import MountError
+from ..extension import is_api_request
 from ..settings import Settings
 from .auth import rate_limit_key
 from .errors import RateLimited
@@ -17,7 +17,7 @@ from .errors import RateLimited
 KEY = 'mod_runs_api.limiter'
 
 
-def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]) -> Limiter:
+def create_limiter(app: Flask, settings: Settings) -> Limiter:
     """Return a limiter that is set up in an application. Raises :exc:`MountError` if its storage cannot be used."""
     limiter = Limiter(
         rate_limit_key,
@@ -31,7 +31,7 @@ def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]
         swallow_errors=True,
         headers_enabled=False)
     # The effect of the host's own RATELIMIT_* settings here: docs/settings.rst, "Flask-Limiter's own settings".
-    limiter.request_filter(lambda: request.endpoint not in api_endpoints)
+    limiter.request_filter(lambda: not is_api_request())
     try:
         limiter.init_app(app)
     except Exception as error:  # The storages raise errors of many kinds, an AssertionError too.
@@ -43,15 +43,11 @@ def create_limiter(app: Flask, settings: Settings, api_endpoints: frozenset[str]
     return limiter
 
 
-def limited(limiter: Limiter, settings: Settings, view: Callable[..., Response]) -> Callable[..., Response]:
-    """Return a view with both limits: ``POST`` has one window over all routes, and reading has another."""
-    reading = limiter.shared_limit(settings.read_rate_limit, 'mod_runs_api read', exempt_when=_is_post)
-    writing = limiter.shared_limit(settings.rate_limit, 'mod_runs_api', exempt_when=lambda: not _is_post())
-    return writing(reading(view))
-
-
-def _is_post() -> bool:
-    return request.method == 'POST'
+def create_limit(limiter: Limiter, settings: Settings, method: str) -> RouteLimit:
+    """Return the limit of routes with a method: ``POST`` has one window over all routes, and reading another."""
+    if method == 'POST':
+        return limiter.shared_limit(settings.rate_limit, 'mod_runs_api')
+    return limiter.shared_limit(settings.read_rate_limit, 'mod_runs_api read')
 
 
 def rate_limit_error(exceeded: RateLimitExceeded) -> RateLimited:

@@ -1,12 +1,13 @@
 """
-The table of the routes (docs/api.rst), and the one function that answers them.
+The table of the routes (docs/api.rst), and their view functions.
 
-A new route is a view in ``views.py`` and an entry here. The blueprint, the limits, the generic tests and the comparison
-with the platform's OpenAPI document read the table.
+A new route is a view in ``views.py`` and an entry here. The blueprint adds a rule for each entry. The generic tests and
+the comparison with the platform's OpenAPI document read the table, too.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from flask import Response, request
@@ -16,7 +17,6 @@ from ..errors import InvalidFields
 from ..extension import extension_state
 from . import schemas, views
 from .auth import require
-from .errors import MethodNotAllowed
 from .responses import json_response
 
 
@@ -26,11 +26,11 @@ class Route:
 
     #: ``GET`` includes ``HEAD``.
     method: str
-    #: Below the prefix of the blueprint. Its last part is the name of the endpoint.
+    #: Below the prefix of the blueprint.
     path: str
     #: The scope that the token must have.
     scope: str
-    #: It is called with the variables of the path, as text, and with the arguments.
+    #: Its name is that of the endpoint. It is called with the variables of the path, as text, and with the arguments.
     view: Callable[..., views.Answer]
     #: The schema of the answer.
     answer: type[Schema]
@@ -39,11 +39,6 @@ class Route:
     arguments: type[Schema] | None = None
     #: Whether the user must have one of the roles in ``RUNS_API_RETRY_ROLES``.
     needs_retry_role: bool = False
-
-    @property
-    def endpoint(self) -> str:
-        """The name of the endpoint in the blueprint."""
-        return self.path.rpartition('/')[2]
 
 
 ROUTES = (
@@ -57,24 +52,17 @@ ROUTES = (
 )
 
 
-def list_methods(endpoint: str) -> dict[str, Route]:
-    """Return the methods that an endpoint allows, each with its route."""
-    routes = [route for route in ROUTES if route.endpoint == endpoint]
-    methods = {route.method: route for route in routes}
-    methods |= {'HEAD': route for route in routes if route.method == 'GET'}
-    return dict(sorted(methods.items()))
+def create_view_function(route: Route) -> Callable[..., Response]:
+    """Return the view function of a route: its view, after the checks that the table names, with the answer as JSON."""
+    # Flask-Limiter tells the view functions apart by their qualified names.
+    @wraps(route.view)
+    def answer_request(**path_variables: str) -> Response:
+        require(route.scope, extension_state().settings.retry_rules if route.needs_retry_role else None)
+        arguments = _load_query(route.arguments()) if route.arguments else {}
+        answer = route.view(**path_variables, **arguments)
+        return json_response(route.answer().dump(answer.body), route.status, answer.headers)
 
-
-def answer_request(**path_variables: str) -> Response:
-    """Answer the current request. This is the view function of all endpoints, for all methods."""
-    methods = list_methods(str(request.endpoint).rpartition('.')[2])
-    if request.method not in methods:
-        raise MethodNotAllowed(list(methods))
-    route = methods[request.method]
-    require(route.scope, extension_state().settings.retry_rules if route.needs_retry_role else None)
-    arguments = _load_query(route.arguments()) if route.arguments else {}
-    answer = route.view(**path_variables, **arguments)
-    return json_response(route.answer().dump(answer.body), route.status, answer.headers)
+    return answer_request
 
 
 def _load_query(schema: Schema) -> dict[str, Any]:

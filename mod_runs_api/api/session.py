@@ -18,11 +18,12 @@ CSRF_HEADER = 'X-CSRFToken'
 
 def user_of_session() -> User | None:
     """Return the user who pressed the button on a page of the host; None if the request does not prove it."""
-    if request.endpoint != extension_state().retry_endpoint:
+    state = extension_state()
+    if request.endpoint not in (state.endpoint('preview'), state.endpoint('retry')):
         return None  # The button uses no other route.
     if request.method == 'POST' and request.mimetype != 'application/json':
         return None
-    if request.method not in ('GET', 'POST') or not _is_same_origin() or not _has_valid_csrf_token():
+    if not _is_same_origin() or not _has_valid_csrf_token():
         return None
     return logged_in_user()
 
@@ -34,7 +35,7 @@ def _is_same_origin() -> bool:
     origin = request.headers.get('Origin')
     if origin is None:
         # Browsers send no Origin with a GET to the same origin.
-        return request.method == 'GET'
+        return request.method in ('GET', 'HEAD')
     # The scheme is not compared, because behind a proxy the host may not know that it is requested over HTTPS.
     return origin.partition('://')[2] == request.host
 

@@ -41,7 +41,7 @@ def retry(run_id: str) -> Answer:
     created = create_retry(state, retry_request, policy_for_person(state.settings))
 
     # The page of a run is the host's route. Its path differs from this route's in the end only.
-    headers = {'Location': url_for(state.retry_endpoint, run_id=created.new_run_id).removesuffix('/retry')}
+    headers = {'Location': url_for(state.endpoint('retry'), run_id=created.new_run_id).removesuffix('/retry')}
     if created.replayed:
         headers['Idempotent-Replayed'] = 'true'
     message = queued_again(f'Run {created.run_id}', f'run {created.new_run_id}', counted(created.test_count, 'test'))

@@ -29,7 +29,7 @@ def retry_url(test: Any) -> str | None:
     user = logged_in_user()
     if user is None or not state.settings.retry_rules.allow(user):
         return None
-    return url_for(state.retry_endpoint, run_id=test.id)
+    return url_for(state.endpoint('retry'), run_id=test.id)
 
 
 def anybody_may_retry() -> bool:
@@ -84,7 +84,7 @@ def first_use_on_page(name: str) -> bool:
 
 def asset_url(filename: str) -> str:
     """Return the address of the script or the style, which changes with its content."""
-    return url_for(f'{extension_state().name}.static', filename=filename, v=DIGESTS[filename])
+    return url_for(extension_state().endpoint('static'), filename=filename, v=DIGESTS[filename])
 
 
 #: ``runs_api`` in the macros.

@@ -55,7 +55,6 @@ def test_the_platforms_own_error_pages_stay_away_from_what_is_refused(story):
     as_json, as_text = ({**adam, 'Content-Type': kind} for kind in ('application/json', 'text/plain'))
     nora = token_of(story, 'nora', None)
     for status, code, method, refused, request in (
-            (405, 'method_not_allowed', 'DELETE', run_id, {}), (405, 'method_not_allowed', 'FROBNICATE', run_id, {}),
             (400, 'bad_request', 'POST', run_id, {'file': '{', 'headers': as_json}),
             (415, 'unsupported_media_type', 'POST', run_id, {'file': '{}', 'headers': as_text}),
             (413, 'payload_too_large', 'POST', run_id, {'json_body': {'reason': 'x' * 20_000}}),
@@ -68,3 +67,26 @@ def test_the_platforms_own_error_pages_stay_away_from_what_is_refused(story):
         assert (answer['status'], body['code'], body.keys()) == (status, code, {'code', 'message', 'details'})
         assert answer['headers']['content-type'] == 'application/json'
         assert answer['headers'].keys() >= {'x-ratelimit-limit', 'x-ratelimit-remaining', 'content-security-policy'}
+
+
+def test_another_method_is_405_in_json_with_allow_as_on_the_platforms_own_routes(story):
+    run_id = story.push(story.tests(1))
+    own = story.request('FROBNICATE', f'/runs/{run_id}')
+    assert own['status'] == 405
+
+    for route, allowed in (('retry', {'GET', 'HEAD', 'OPTIONS', 'POST'}), ('verdict', {'GET', 'HEAD', 'OPTIONS'})):
+        for method in ('DELETE', 'FROBNICATE'):
+            answer = story.request(method, f'/runs/{run_id}/{route}')
+            assert {**answer, 'headers': None} == {**own, 'headers': None}
+            assert {*answer['headers'].pop('allow').split(', ')} == allowed
+            assert answer['headers'].keys() == own['headers'].keys() - {'allow'}
+    assert json.loads(own['body']) == {'code': 'method_not_allowed', 'message': 'Method not allowed.', 'details': {}}
+
+
+def test_options_is_answered_as_on_the_platforms_own_routes(story):
+    run_id = story.push(story.tests(1))
+
+    own, answer = (story.request('OPTIONS', f'/runs/{run_id}{route}') for route in ('', '/retry'))
+
+    assert (own['status'], answer['status']) == (200, 200)
+    assert {*answer['headers']['allow'].split(', ')} == {'GET', 'HEAD', 'OPTIONS', 'POST'}

@@ -9,7 +9,7 @@ def read_lines(result, columns):
     return [dict(zip(columns, line.split('\t'), strict=True)) for line in result.stdout.splitlines()]
 
 
-#: What every answer of the API carries, good or bad: see docs/api.rst, "Errors".
+#: What every answer of a route carries, good or bad: see docs/api.rst, "Errors".
 SECURITY_HEADERS = {
     'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
     'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
