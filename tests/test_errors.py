@@ -1,5 +1,7 @@
 """Roles, the order of the checks, and that a refusal leaves nothing behind (docs/api.rst). More: test_routes."""
 
+import time
+
 import pytest
 import seed
 from database import db
@@ -15,6 +17,29 @@ def nothing_is_left_behind(run_id, token, rows):
     yield
     assert (rows.of('test'), rows.of('customized_test'), rows.of('test_fork')) == before
     assert rows.retries == []
+
+
+# The specification
+
+#: Its examples: the status, the code, the message and the names of the details.
+SPECIFIED = [
+    (401, 'unauthorized', 'Bearer token is missing, expired, or invalid.', []),
+    (403, 'forbidden', 'Token does not have the required scope for this operation.',
+     ['required_scope', 'token_scopes']),
+    (404, 'not_found', 'Run 9317 not found.', ['resource', 'id']),
+    (429, 'rate_limited', 'Rate limit exceeded. Retry after 30 seconds.', ['retry_after', 'limit', 'window'])]
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_RATE_LIMIT': '1 per 30 seconds'}], ids=['limit'])
+def test_errors_are_the_examples_of_the_specification(retry, alice, monkeypatch):
+    now = int(time.time())
+    monkeypatch.setattr(time, 'time', lambda: now)
+
+    answers = [retry(9317, token=None), retry(9317, token=seed.token(alice, ['runs:read'])), retry(9317), retry(9317)]
+
+    assert SPECIFIED == [
+        (answer.status_code, answer.json['code'], answer.json['message'], [*answer.json['details']])
+        for answer in answers]
 
 
 # The role

@@ -75,7 +75,7 @@ def test_equal_limits_of_reading_and_writing_are_two_windows(ask):
 
 def test_the_message_of_a_refusal_counts_the_seconds():
     assert [RateLimited(seconds, 2, 60).message for seconds in (1, 2)] == [
-        'Too many requests. Try again in 1 second.', 'Too many requests. Try again in 2 seconds.']
+        'Rate limit exceeded. Retry after 1 second.', 'Rate limit exceeded. Retry after 2 seconds.']
 
 
 @limited('100 per day; 1 per hour')

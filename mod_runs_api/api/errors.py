@@ -23,7 +23,7 @@ class Unauthorized(RunsApiError):
     status = 401
 
     def __init__(self, has_credentials: bool) -> None:
-        super().__init__('The bearer token is missing, expired, revoked or invalid.')
+        super().__init__('Bearer token is missing, expired, or invalid.')
         # The challenge, as RFC 6750 has it.
         error = ', error="invalid_token"' if has_credentials else ''
         self.headers = {'WWW-Authenticate': f'Bearer realm="{REALM}"{error}'}
@@ -40,7 +40,7 @@ class MissingScope(Forbidden):
     """The token lacks the scope."""
 
     def __init__(self, required_scope: str, token_scopes: Iterable[str]) -> None:
-        super().__init__(f'The token lacks the scope {required_scope}.',
+        super().__init__('Token does not have the required scope for this operation.',
                          {'required_scope': required_scope, 'token_scopes': sorted(token_scopes)})
         self.headers = {'WWW-Authenticate': f'Bearer realm="{REALM}", error="insufficient_scope", '
                                             f'scope="{required_scope}"'}
@@ -75,7 +75,7 @@ class RateLimited(RunsApiError):
     status = 429
 
     def __init__(self, retry_after: int, limit: int, window: int) -> None:
-        super().__init__(f'Too many requests. Try again in {counted(retry_after, "second")}.',
+        super().__init__(f'Rate limit exceeded. Retry after {counted(retry_after, "second")}.',
                          {'retry_after': retry_after, 'limit': limit, 'window': f'{window}s'})
         self.headers = {'Retry-After': str(retry_after)}
 

@@ -1,6 +1,7 @@
 """The platform's OpenAPI document with the patch ``openapi`` (docs/adopt.rst)."""
 
 import json
+import re
 
 import yaml
 from jsonschema import Draft4Validator
@@ -45,3 +46,20 @@ def test_real_answers_fit_the_document_and_have_nothing_that_it_does_not_name(st
     for route, answer in [*answers, (preview, json.loads(refused))]:
         errors = Draft4Validator({**strict(document), **response(document, route)}).iter_errors(answer)
         assert [error.message for error in errors] == [], route
+
+
+def test_errors_have_the_code_and_the_message_of_the_documents_examples(story):
+    document = yaml.safe_load((story.platform.path / 'openapi-ci-api.yaml').read_text())
+    path, powerless = '/runs/9317/retry', story.add_token()
+    story.rows.set('api_token', story.rows.one('api_token', token_prefix=powerless[:16])['id'], scopes_json='[]')
+    answers = {'Forbidden': story.request('POST', path, headers={'Authorization': f'Bearer {powerless}'}),
+               'NotFound': story.request('POST', path)}
+    # The default is 120 requests a minute.
+    answers['Unauthorized'], *_, answers['RateLimited'] = (story.request('POST', path, headers={}) for _ in range(121))
+
+    for name, answer in answers.items():
+        example = document['components']['responses'][name]['content']['application/json']['example']
+        found = json.loads(answer['body'])
+        assert (found['code'], re.sub('after [0-9]+', 'after 30', found['message'])) == (
+            example['code'], example['message'])
+        assert found['details'].keys() >= example['details'].keys()
