@@ -146,14 +146,6 @@ def test_the_causes_are_documented_with_their_messages():
     assert TIME_LIMIT in documented['code']
 
 
-def test_the_example_of_the_trial_lists_the_causes():
-    trial = (ROOT / 'docs/adopt.rst').read_text()
-    example = re.search(r'^    whole  .*\n((?:    \w+ +\d+ +-\n)+)', trial, re.MULTILINE)
-    assert example
-
-    assert re.findall(r'^    (\w+)', example[1], re.MULTILINE) == [*causes.CAUSES]
-
-
 def test_every_error_is_public_and_every_public_name_is_listed():
     of_http = {error for error in subclasses(RunsApiError) if error.__module__ == 'mod_runs_api.api.errors'}
     errors = {error.__name__ for error in {*subclasses(RunsApiError), MountError} - of_http}

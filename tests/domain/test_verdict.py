@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import datetime
-from unittest.mock import Mock
 
 import pytest
 from support.executions import (CARRIED_OVER, CRASH, FAIL, NEW_CODE, NO_CODE, NO_FILE, NOT_RUN, OTHER_FAIL, PASS, RIGHT,
@@ -11,7 +10,7 @@ from support.verdicts import judged
 
 from mod_runs_api.domain.outcomes import Outcome
 from mod_runs_api.domain.progress import Progress, ProgressRow
-from mod_runs_api.domain.verdict import _had_same_expectation, count_verdicts, judge_commit, needs_evidence
+from mod_runs_api.domain.verdict import count_verdicts, judge_commit, needs_evidence
 
 #: A new expected file, and files of an output that was added to the test before the second attempt.
 NEW_FILE, ADDED, ADDED_WRONG = Output('new', 'new'), Output(oldest_run_id=2), Output('wrong', oldest_run_id=2)
@@ -79,16 +78,6 @@ ONE, TWO = '1a2b3c4d' * 5, '5e6f7a8b' * 5
     ([ONE, TWO], [FAIL, FAIL], 'failing_identically'), ([ONE, TWO], [PASS, PASS], 'passed')])
 def test_a_pass_and_a_failure_of_different_builds_prove_nothing_about_the_test(builds, history, verdict):
     assert judged(*history, builds=builds).verdict == verdict
-
-
-@pytest.mark.parametrize(('failure', 'builds', 'expected'), [
-    (FAIL, [ONE, TWO] * 60, 'build_changed'), (NEW_CODE, [ONE] * 120, 'expectation_changed')])
-def test_attempts_that_are_alike_are_compared_once(monkeypatch, failure, builds, expected):
-    compare = Mock(wraps=_had_same_expectation)
-    monkeypatch.setattr('mod_runs_api.domain.verdict._had_same_expectation', compare)
-
-    assert judged(*[PASS, failure] * 60, builds=builds).verdict == expected
-    assert 0 < compare.call_count < 5
 
 
 def test_the_attempt_that_ended_last_has_the_latest_outcome():
