@@ -382,64 +382,48 @@ def test_the_conditions_fail_closed_and_the_next_sweep_asks_again(scene, questio
     assert steps(scene.sweep()) == [(run, 'retried')]
 
 
-IS_AWAY = 'GitHub did not answer the last requests of this sweep.'
+IS_AWAY, RETRIED = 'GitHub did not answer the last requests of this sweep.', 'retried'
+SILENT = [f'GitHub gave no answer about pull request {PR + number}.' for number in range(5)]
 
 
-@pytest.fixture
-def silence(scene):
-    """Have each question about some pull requests, and each status, raise an error."""
-    def fall(error, numbers):
-        scene.github.faults = {f'pull request {PR + number}': error for number in numbers} | {'status': error}
-
-    return fall
+def of_pulls(*numbers):
+    """Return the configurations of runs of pull requests."""
+    return [{'number': number} for number in numbers]
 
 
-@pytest.mark.parametrize('error', [TimeoutError(), GitHubError(429), GitHubError(500), GitHubError(503)])
-def test_after_two_requests_about_two_commits_without_an_answer_a_sweep_sends_no_more(scene, silence, error):
-    runs = [scene.run(number=number) for number in range(1, 6)]
-    silence(error, range(1, 6))
+def about_pulls(error, *numbers):
+    """Return GitHub's faults, by the question: an error about some pull requests."""
+    return {f'pull request {PR + number}': error for number in numbers}
+
+
+#: Runs, GitHub's faults, what becomes of each run, and the number of questions to GitHub.
+SILENCES: list[Any] = [
+    *[(of_pulls(1, 2, 3, 4), about_pulls(error, 1, 2, 3, 4), [SILENT[1], SILENT[2], IS_AWAY, IS_AWAY], 2)
+      for error in (TimeoutError(), GitHubError(429), GitHubError(500))],
+    # GitHub cannot show one pull request.
+    ([{'number': 1, 'platform': TestPlatform.windows}, *of_pulls(1, 2)], about_pulls(TimeoutError(), 1),
+     [SILENT[1], SILENT[1], RETRIED], 4),
+    # Any other error is an answer.
+    *[(of_pulls(1, 2, 3), about_pulls(GitHubError(status), 1, 2), [SILENT[1], SILENT[2], RETRIED], 4)
+      for status in (403, 404)],
+    # An answer ends the silence.
+    (of_pulls(1, 2, 3, 4), about_pulls(TimeoutError(), 1, 3), [SILENT[1], RETRIED, SILENT[3], RETRIED], 6),
+    # A run without a pull request does not, because nothing is asked about it.
+    ([{**OF_MASTER, 'number': number, 'branch': f'branch {number}'} for number in (1, 2)] + of_pulls(3),
+     {'artifacts': TimeoutError()},
+     [*(f'GitHub gave no answer about the build of run {run_id}.' for run_id in (1, 2)), IS_AWAY], 2)]
+
+
+@pytest.mark.parametrize(('runs', 'faults', 'expected', 'questions'), SILENCES)
+def test_after_two_silences_in_a_row_about_two_commits_a_sweep_asks_no_more(scene, runs, faults, expected, questions):
+    run_ids = [scene.run(**configuration) for configuration in runs]
+    scene.github.faults = faults
 
     for options in (['--dry-run'], []):
         scene.github.asked.clear()
-        assert scene.sweep(*options) == [
-            *(Line(run, 'waiting', f'GitHub gave no answer about pull request {PR + number}.')
-              for number, run in enumerate(runs[:2], 1)),
-            *(Line(run, 'waiting', IS_AWAY) for run in runs[2:])]
-        assert scene.github.asked == [f'pull request {PR + number}' for number in (1, 2)]
-
-
-def test_a_pull_request_that_github_cannot_show_keeps_no_other_run_from_being_retried(scene, silence):
-    windows = scene.run(number=1, platform=TestPlatform.windows)
-    linux, other = scene.run(number=1), scene.run(number=2)
-    silence(TimeoutError(), [1])
-
-    assert steps(scene.sweep()) == [(other, 'retried'), (windows, 'waiting'), (linux, 'waiting')]
-
-
-@pytest.mark.parametrize('status', [403, 404, 422])
-def test_an_error_about_one_pull_request_is_an_answer(scene, silence, status):
-    runs = [scene.run(number=number) for number in range(1, 6)]
-    silence(GitHubError(status), range(1, 5))
-
-    assert steps(scene.sweep()) == [(runs[-1], 'retried'), *((run, 'waiting') for run in runs[:-1])]
-
-
-def test_an_answer_ends_the_silence(scene, silence):
-    runs = [scene.run(number=number) for number in range(1, 5)]
-    silence(TimeoutError(), [1, 3])
-
-    assert steps(scene.sweep()) == [*((run, 'retried') for run in runs[1::2]), *((run, 'waiting') for run in runs[::2])]
-
-
-def test_a_run_without_a_pull_request_ends_no_silence(scene, silence):
-    # Nothing is asked about its pull request.
-    for number in (1, 2):
-        scene.run(number=number, **{**OF_MASTER, 'branch': f'branch {number}'})
-    scene.github.faults = {'artifacts': TimeoutError()}
-    scene.run(number=3)
-
-    assert [line.why for line in scene.sweep()] == [
-        'GitHub gave no answer about the build of run 1.', 'GitHub gave no answer about the build of run 2.', IS_AWAY]
+        lines = {line.run_id: line for line in scene.sweep(*options)}
+        assert [RETRIED if lines[run_id].what == RETRIED else lines[run_id].why for run_id in run_ids] == expected
+        assert len(scene.github.asked) == questions
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 3, 'RUNS_API_PENDING_STATUS': True}])

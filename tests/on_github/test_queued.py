@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import seed
@@ -41,23 +42,54 @@ def run(make_run, github):
     return run
 
 
+def pending(run_id):
+    """Return the status of the commit while a run waits."""
+    return {'commit': COMMIT, 'context': 'CI - linux', 'state': 'pending', 'description': 'Tests queued',
+            'target_url': f'http://localhost/test/{run_id}'}
+
+
 @pytest.mark.parametrize('face', FACES)
-def test_the_commit_of_a_retry_is_pending_at_once_whoever_requested_it(github, run, rows, request, face):
+@pytest.mark.parametrize(('settings', 'fault'), [
+    ({}, None), ({'RUNS_API_PENDING_STATUS': False}, None), ({}, TimeoutError())])
+def test_the_commit_of_a_retry_is_pending_at_once_whoever_requested_it(
+        github, run, rows, request, caplog, face, settings, fault):
+    caplog.set_level(logging.INFO)
+    github.faults = {'status': fault} if fault else {}
+
     FACES[face](request, run)
 
     new_run_id = rows.one('run_retry')['run_id']
-    assert github.statuses == [{
-        'commit': COMMIT, 'context': 'CI - linux', 'state': 'pending', 'description': 'Tests queued',
-        'target_url': f'http://localhost/test/{new_run_id}'}]
+    # Without the setting, only a repeated build posts that its run waits.
+    assert github.statuses == [pending(new_run_id)] * (not fault and (face == 'build' or not settings))
+    retried, *not_taken = caplog.messages
+    assert retried.startswith(f'run {run.id} is retried as run {new_run_id} with 2 tests')
+    assert not_taken == [f'GitHub did not take the status of run {new_run_id}: TimeoutError'] * bool(fault)
 
 
-@pytest.mark.parametrize('settings', [{'RUNS_API_PENDING_STATUS': False}])
-@pytest.mark.parametrize('face', FACES)
-def test_without_the_setting_only_a_repeated_build_posts_that_its_run_waits(github, run, rows, request, face):
-    FACES[face](request, run)
+#: Settings, why GitHub does not take the status, and what the log says of it.
+NOT_TAKEN: list[Any] = [
+    ({}, TimeoutError('ghp_secret'), 'TimeoutError: ***'),
+    ({}, GitHubError(422), 'support.github.GitHubError: 422'),
+    # The error is cut after 500 characters, in the midst of the token if that were still there.
+    ({}, TimeoutError('x' * 480 + 'ghp_secret' + 'y' * 80), 'TimeoutError: ' + 'x' * 480 + '***yyy'),
+    ({'GITHUB_TOKEN': 'ghp_secret\n'}, ValueError("Invalid header value b'token ghp_secret\\n'"),
+     "ValueError: Invalid header value b'token ***\\n'"),
+    # It is not even asked.
+    ({'GITHUB_TOKEN': ''}, None, None), ({'GITHUB_OWNER': ''}, None, None)]
 
-    assert len(rows.of('run_retry')) == 1
-    assert len(github.statuses) == (face == 'build')
+
+@pytest.mark.parametrize(('settings', 'fault', 'logged'), NOT_TAKEN)
+def test_a_status_that_github_does_not_take_changes_no_answer_and_shows_no_token(
+        github, run, retry, caplog, settings, fault, logged):
+    github.faults = {'status': fault} if fault else {}
+
+    answer = retry(run)
+
+    assert (answer.status_code, answer.json) == (202, {
+        'run_id': run.id, 'new_run_id': run.id + 1, 'action': 'retry', 'status': 'accepted',
+        'message': f'Run {run.id} is queued again as run {run.id + 1}, with 2 tests.'})
+    assert caplog.messages == [f'GitHub did not take the status of run {run.id + 1}: {logged}'] * bool(logged)
+    assert github.statuses == []
 
 
 def test_who_follows_the_link_finds_the_run(github, run, rows, retry, monkeypatch):
@@ -84,50 +116,6 @@ def test_a_replay_a_refusal_a_preview_and_a_dry_run_post_nothing(github, run, re
     for arguments in (('retry', run.id, '--dry-run'), ('sweep', '--dry-run')):
         assert command(*arguments).exit_code == 0
     assert github.statuses == []
-
-
-@pytest.mark.parametrize(('fault', 'logged'), [
-    (TimeoutError('ghp_secret'), 'TimeoutError: ***'), (GitHubError(422), 'support.github.GitHubError: 422'),
-    # The error is cut after 500 characters, in the midst of the token if that were still there.
-    (TimeoutError('x' * 480 + 'ghp_secret' + 'y' * 80), 'TimeoutError: ' + 'x' * 480 + '***yyy')])
-@pytest.mark.parametrize('face', FACES)
-def test_a_github_that_does_not_take_it_changes_neither_the_retry_nor_the_answer(
-        github, run, rows, request, caplog, face, fault, logged):
-    caplog.set_level(logging.INFO)
-    github.faults = {'status': fault}
-
-    FACES[face](request, run)
-
-    new_run_id = rows.one('run_retry')['run_id']
-    retried, not_taken = caplog.messages
-    assert retried.startswith(f'run {run.id} is retried as run {new_run_id} with 2 tests')
-    assert not_taken == f'GitHub did not take the status of run {new_run_id}: {logged}'
-
-
-def test_a_token_with_a_line_break_is_not_logged_either(app, github, run, retry, caplog):
-    app.config['GITHUB_TOKEN'] = 'ghp_secret\n'
-    github.faults = {'status': ValueError("Invalid header value b'token ghp_secret\\n'")}
-
-    assert retry(run).status_code == 202
-    assert caplog.messages == [
-        f"GitHub did not take the status of run {run.id + 1}: ValueError: Invalid header value b'token ***\\n'"]
-
-
-def test_the_answer_of_the_api_is_the_same_without_github(github, run, retry):
-    with_status = retry(run)
-    github.faults = {'status': TimeoutError()}
-    without = retry(run)
-
-    assert without.status_code == with_status.status_code == 202
-    assert without.json.keys() == with_status.json.keys()
-
-
-@pytest.mark.parametrize('settings', [{'GITHUB_TOKEN': ''}, {'GITHUB_OWNER': ''}])
-def test_a_platform_without_github_logs_the_retry_alone(github, run, retry, caplog):
-    caplog.set_level(logging.INFO)
-
-    assert retry(run).status_code == 202
-    assert len(caplog.messages) == 1 and github.statuses == []
 
 
 def test_it_costs_no_statement(app, engine, github, run, retry):
