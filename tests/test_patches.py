@@ -12,12 +12,12 @@ from sqlalchemy.schema import CreateTable
 from support.documents import ROOT
 
 #: By their folder: how their subjects begin, and the files that they may change.
-KINDS = {'patches': (r'\[(FEATURE|FIX|IMPROVEMENT)] [A-Z]', ''),
+KINDS = {**dict.fromkeys(['fixes', 'mount'], (r'\[(FEATURE|FIX|IMPROVEMENT)] [A-Z]', '')),
          'console': (r'\[(FEATURE|FIX|IMPROVEMENT)] \w', r'web/src/'),
          'sp': (r'(feat|fix)\(\w+\): \w', r'(sp_cli|tests)/|(README|AGENTS)\.md$')}
 MAILS = sorted(ROOT.glob('docs/patches/**/*.patch'))
-#: Those for the platform.
-OF_THE_PLATFORM = [mail for mail in MAILS if mail.parent.name == 'patches']
+#: Those for the platform, in the order in which they are applied.
+OF_THE_PLATFORM = [mail for folder in ('fixes', 'mount') for mail in MAILS if mail.parent.name == folder]
 
 
 def changed_files(mail):
@@ -62,11 +62,11 @@ def test_the_page_says_how_many_lines_each_mail_adds():
     page = (ROOT / 'docs/adopt.rst').read_text()
     listed = re.findall(r'(?m)^(\d+)\. ``([\w-]+)`` +(\d+) +(\d+)\b', page)
 
-    assert len(listed) == len(OF_THE_PLATFORM)
-    for (number, name, code, tests), mail in zip(listed, OF_THE_PLATFORM, strict=True):
+    assert [int(number) for number, *_ in listed] == [*range(1, len(OF_THE_PLATFORM) + 1)]
+    for (_, name, code, tests), mail in zip(listed, OF_THE_PLATFORM, strict=True):
         files = changed_files(mail)
         of_tests = sum(lines for path, lines in files.items() if path.startswith('tests/'))
-        assert f'{int(number):04}-{name}' == mail.stem
+        assert name == mail.stem.partition('-')[2]
         assert (int(code), int(tests)) == (sum(files.values()) - of_tests, of_tests), name
 
 

@@ -1,10 +1,10 @@
 """
 What retries cost on the real platform and a server, beside the platform's own create and restart.
 
-The checkout that SAMPLE_PLATFORM names is copied with the mount: as it is, and with the first two of ``docs/patches/``.
-The columns (below) are measured in turn, each in a process that runs this file too (``--inside``) and hands the
-platform whole requests, without a server. A round makes each request once, in another order, so that what else the
-machine does slows all of them.
+The checkout that SAMPLE_PLATFORM names is copied with the mount: as it is, and with the first two of
+``docs/patches/fixes/``. The columns (below) are measured in turn, each in a process that runs this file too
+(``--inside``) and hands the platform whole requests, without a server. A round makes each request once, in another
+order, so that what else the machine does slows all of them.
 """
 
 import argparse

@@ -34,8 +34,12 @@ SAMPLE_REPOSITORY = os.path.join(INSTALL_FOLDER, 'samples')
 GITHUB_TOKEN = GITHUB_CI_KEY = HMAC_KEY = {KEY!r}
 """
 
-#: The patches that the docs offer for the platform, by what follows the number in their names, in their order.
-PATCHES = {path.stem.partition('-')[2]: path for path in sorted(ROOT.glob('docs/patches/*.patch'))}
+#: The folders of the patches that the docs offer for the platform, in the order in which they are applied.
+FOLDERS = [ROOT / 'docs' / 'patches' / name for name in ('fixes', 'mount')]
+
+#: The patches, by what follows the number in their names, in their order.
+PATCHES = {path.stem.partition('-')[2]: path for folder in FOLDERS for path in sorted(folder.glob('*.patch'))}
+assert {path.parent for path in PATCHES.values()} == {*FOLDERS}
 
 #: Those that the stories are told without.
 EDITS_OF_THE_DATABASE = ('pool-pre-ping', 'create-all-once')

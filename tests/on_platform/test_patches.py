@@ -25,7 +25,7 @@ from .rows import PlatformRows, seed_platform
 NEEDS = {'held-builds': ['builds'], 'openapi': ['mount'], 'pages': ['mount'], 'webhook': ['mount'], 'report': ['mount'],
          'after-build': ['builds', 'mount']}
 #: Those that need nothing of ours, and those with templates, which are in place before the package is mounted.
-ALONE, TEMPLATES = [name for name in PATCHES if 'mount' not in [name, *NEEDS.get(name, [])]], ['pages', 'report']
+ALONE, TEMPLATES = [name for name, path in PATCHES.items() if path.parent.name == 'fixes'], ['pages', 'report']
 #: The migration of the patch that mounts, and the one that it follows.
 REVISION, HEAD = 'f6b0c9d8e7a1', 'd4f8e2a1b3c7'
 TABLES = {'run_retry', 'run_carried_over'}
@@ -377,7 +377,7 @@ def test_two_heads_fail_a_test_and_one_line_puts_the_migration_behind_a_newer_on
         return [test.split()[0] for _, test in finish(start(platform, 'tests.test_retries_migration'), 300)[1]]
 
     assert failures() == ['test_migrations_have_one_head']
-    mails = platform.path.with_name('mod_runs_api') / 'docs' / 'patches'
+    mails = platform.path.with_name('mod_runs_api') / 'docs' / 'patches' / 'mount'
     shutil.copytree(PATCHES['mount'].parent, mails)
     subprocess.run(command('docs/adopt.rst', 'sed -i "s/^+down'), shell=True, cwd=platform.path, check=True, timeout=60)
     platform.git('apply', '--reverse', str(PATCHES['mount']))
