@@ -194,8 +194,7 @@ def test_a_failed_build_cancels_both_runs_although_the_other_one_is_held(story, 
         else:
             deliver(story, commit, builds[build], NEWCOMER, 'requested', (HELD, None)[build])
 
-    assert states(story, commit) == dict.fromkeys(CONTEXTS, 'failure')
-    assert {*messages(story, commit)} == {'Cancelling tests as Github Action(s) failed'}
+    assert_all(story, commit, runs_of(story, commit), 'failure', 'Cancelling tests as Github Action(s) failed')
 
 
 def test_the_job_ends_the_runs_of_a_held_commit_that_is_no_longer_the_newest(story, commit):
