@@ -133,8 +133,8 @@ def copy(platform, name, *, mounted, config=''):
 
 def copy_as_documented(platform):
     """Copy a prepared platform, with all that the docs offer but the edits of ``database.py``."""
-    numbers = 'RUNS_API_AUTOMATIC_RETRIES = 1\nRUNS_API_AUTHOR_RETRIES = 2\n'
-    made = copy(platform, 'documented', mounted=False, config=numbers)
+    settings = 'RUNS_API_AUTOMATIC_RETRIES = 1\nRUNS_API_AUTHOR_RETRIES = 2\nRUNS_API_PENDING_STATUS = True\n'
+    made = copy(platform, 'documented', mounted=False, config=settings)
     made.apply(*(name for name in PATCHES if name not in EDITS_OF_THE_DATABASE))
     # What the platform hands to its machines with Windows.
     (made.path / 'install' / 'ci-vm' / 'ci-windows' / 'rclone.conf').touch()
