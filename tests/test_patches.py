@@ -58,18 +58,6 @@ def test_the_mails_are_numbered_in_their_order(folder):
     assert names and names == [f'{number:04}-' for number in range(1, len(names) + 1)]
 
 
-def test_the_page_says_how_many_lines_each_mail_adds():
-    page = (ROOT / 'docs/adopt.rst').read_text()
-    listed = re.findall(r'(?m)^(\d+)\. ``([\w-]+)`` +(\d+) +(\d+)\b', page)
-
-    assert [int(number) for number, *_ in listed] == [*range(1, len(OF_THE_PLATFORM) + 1)]
-    for (_, name, code, tests), mail in zip(listed, OF_THE_PLATFORM, strict=True):
-        files = changed_files(mail)
-        of_tests = sum(lines for path, lines in files.items() if path.startswith('tests/'))
-        assert name == mail.stem.partition('-')[2]
-        assert (int(code), int(tests)) == (sum(files.values()) - of_tests, of_tests), name
-
-
 @pytest.mark.usefixtures('app')
 def test_the_migration_creates_the_tables_of_the_package():
     text = '\n'.join(added('^.*'))
