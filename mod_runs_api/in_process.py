@@ -10,7 +10,7 @@ from .service.retry import build_request, create_retry
 def retry_run(run_id: int, *, failed_only: bool = False, reason: str | None = None,
               requested_by: int | str | User | None = None, idempotency_key: str | None = None) -> Retry:
     """
-    Run a run again as a new run (docs/python-and-command-line.rst, "Retry a run").
+    Run a run again as a new run (docs/python-and-command-line.rst, "Python").
 
     The new run is committed when the function returns. The function checks no token, role or rate limit. It needs an
     application context.

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import seed
 from application import create_app, dispose
-from support.documents import ROOT
+from support.documents import PAGES
 from support.isolation import without_request
 
 from mod_runs_api.settings import read_settings
@@ -20,7 +20,7 @@ BLOCK = re.compile(r'(?:\.\. code-block:: python|::)\n\n((?:    .*\n|\n)+)')
 def read_examples():
     """Return the Python examples of all pages, each with the name of its page."""
     examples = []
-    for page in sorted([*ROOT.glob('*.rst'), *ROOT.glob('docs/*.rst')]):
+    for page in PAGES:
         for block in BLOCK.finditer(page.read_text()):
             if block[0].startswith('..') or 'mod_runs_api import' in block[0]:
                 examples.append(pytest.param(dedent(block[1]), id=f'{page.name} {dedent(block[1]).splitlines()[0]}'))

@@ -1,4 +1,4 @@
-"""The patches as mails, without the projects that they are for (docs/adopt.rst, docs/console.rst and docs/sp.rst)."""
+"""The patches as mails, without the projects that they are for (docs/adopt.rst, and a README beside the others)."""
 
 import re
 import subprocess

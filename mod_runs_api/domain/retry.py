@@ -28,7 +28,7 @@ MAX_NAMED_TESTS = 10
 @dataclass(frozen=True)
 class Retry:
     """
-    A retry that was created (docs/python-and-command-line.rst, "Retry a run").
+    A retry that was created (docs/python-and-command-line.rst, "Python").
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The attempts on the console's page of a run: live, what they prove, and why a run ended early (docs/console.rst)."""
+"""The attempts on the console's page of a run: live, what they prove, and why a run ended early."""
 
 import pytest
 from on_platform.protocol import CRASH, MISSING, Outcome, differs

@@ -1,4 +1,4 @@
-"""The console's "Run again" on a platform with conditions: a retry waits for the attempts (docs/console.rst)."""
+"""The console's "Run again" on a platform with conditions: a retry waits for the attempts."""
 
 import pytest
 from browser.chromium import focused, hold

@@ -1,4 +1,4 @@
-"""The console's "Run again": press, choose, land (docs/console.rst)."""
+"""The console's "Run again": press, choose, land."""
 
 import re
 

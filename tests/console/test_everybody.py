@@ -1,4 +1,4 @@
-"""The console for everybody: what axe finds, small screens, light and dark (docs/console.rst)."""
+"""The console for everybody: what axe finds, small screens, light and dark."""
 
 import pytest
 from browser import chromium

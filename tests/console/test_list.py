@@ -1,4 +1,4 @@
-"""The console's list of runs and its home page after a retry (docs/console.rst)."""
+"""The console's list of runs and its home page after a retry."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The table in docs/api.rst, "Where the platform says otherwise", on the platform's own page and API."""
+"""Where the platform counts results otherwise, on its own page and in its API (docs/api.rst, "Outcomes")."""
 
 import re
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The patched command line client, before the real platform (docs/sp.rst)."""
+"""The patched command line client, before the real platform (docs/patches/sp/README.rst)."""
 
 import json
 import threading

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+#: README, docs, and each README beside patches.
+PAGES = sorted([*ROOT.glob('*.rst'), *ROOT.glob('docs/**/*.rst')])
 
 
 def read_table(page, heading):
