@@ -120,23 +120,12 @@ def _compare(passes: Iterable[AttemptOutcome], failures: Iterable[AttemptOutcome
              evidence: Mapping[int, Evidence]) -> VerdictName:
     """Return the verdict on a test that passed in some attempts and failed in others, each by run id."""
     verdict: VerdictName = 'expectation_changed'
-    for passed, failed in product(_drop_repeated(passes, evidence), _drop_repeated(failures, evidence)):
+    for passed, failed in product(passes, failures):
         if _had_same_expectation(passed.run_id, failed.run_id, evidence):
             if not are_different_builds(passed.build, failed.build):
                 return 'flaky'
             verdict = 'build_changed'
     return verdict
-
-
-def _drop_repeated(attempts: Iterable[AttemptOutcome],
-                   evidence: Mapping[int, Evidence]) -> Collection[AttemptOutcome]:
-    """Return the newest attempt of each distinct evidence and build."""
-    # If any of them had the same expectation as another attempt, the newest had, because outputs are only added.
-    newest: dict[object, AttemptOutcome] = {}
-    for attempt in attempts:
-        exit_code, expected_rc, files = evidence[attempt.run_id]
-        newest[exit_code, expected_rc, frozenset(files.items()), attempt.build] = attempt
-    return newest.values()
 
 
 def _had_same_expectation(passed_id: int, failed_id: int, evidence: Mapping[int, Evidence]) -> bool:

@@ -23,7 +23,7 @@ from .verdict import judge_attempts
 
 
 class CommentResult(NamedTuple):
-    """What became of the commands of a comment."""
+    """The results of the commands of a comment."""
 
     posted: list[PostedStatus]
     #: The retries that they created, or have created before.
@@ -79,7 +79,7 @@ def _describe_missing_run(head_commit: str | None, platform: str) -> str:
 
 
 def _retry_target(state: ExtensionState, request: RetryRequest, target: '_Target', result: CommentResult) -> None:
-    """Create the retry of the run that a command means, or have its status posted again, and add what became of it."""
+    """Create the retry of the run that a command means, or have its status posted again, and add the result."""
     policy = policy_for_comment(state.settings, is_by_author=request.author_login is not None)
     try:
         retry = create_retry(state, request, policy)

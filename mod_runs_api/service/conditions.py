@@ -29,7 +29,7 @@ Condition = Callable[[Connection, Run, Mapping[int, Progress]], None]
 
 
 class Policy(NamedTuple):
-    """What a retry must meet, in this order. Each kind of requester has its own, below."""
+    """The conditions that a retry must meet, in their order. Each kind of requester has its own policy, below."""
 
     #: Before the rules.
     before: Sequence[Condition]
