@@ -4,7 +4,7 @@ import pytest
 from support.databases import fresh_database, named_server
 
 from .checkout import copy_as_documented, named, prepare
-from .protocol import Story, running
+from .protocol import CRASH, Story, running
 from .rows import PlatformRows
 
 
@@ -47,3 +47,16 @@ def process(rows, telling, tmp_path_factory):
 def story(process, rows, telling):
     """A platform on which nothing has happened yet."""
     return Story(process, rows, telling)
+
+
+@pytest.fixture
+def red(story):
+    """A run of a pull request whose only test has failed."""
+    failed, = story.tests(1)
+    return story.complete(story.open_pull([failed]), {failed: CRASH})
+
+
+@pytest.fixture
+def green(story):
+    """A run of master that has passed."""
+    return story.complete(story.push(story.tests(1)))

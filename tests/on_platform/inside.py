@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 from contextlib import closing, contextmanager, redirect_stdout
+from datetime import datetime
 from unittest import mock
 
 from flask import g
@@ -112,6 +113,29 @@ class Inside:
         # The process of the job would end here.
         for session in sessions:
             session.remove()
+
+    def have_github_fail(self, questions=(), status=None):
+        """
+        Have GitHub refuse some questions with a status, or be silent, and answer all others.
+
+        PyGithub as the job opens it repeats a question ten times before it raises this.
+        """
+        from github import GithubException
+        from requests.exceptions import RetryError
+        self._github.faults = dict.fromkeys(
+            questions, RetryError('503') if status is None else GithubException(status, {'message': 'No'}))
+
+    def end_meanwhile(self, run_id):
+        """Have a run end, in a transaction of its own, while the statuses of its commit are read."""
+        from database import db_engine
+        from mod_test.models import TestProgress, TestStatus
+
+        def end():
+            with db_engine.begin() as connection:
+                connection.execute(TestProgress.__table__.insert().values(
+                    test_id=run_id, status=TestStatus.completed, message='The end', timestamp=datetime.now()))
+
+        self._github.meanwhile.append(end)
 
     def command(self, arguments):
         """Run a command of the package's, and return its exit code and what it says."""

@@ -223,10 +223,20 @@ class Story:
         """Return the worker of a run, which the scheduled job has yet to start."""
         return Worker(self, run_id, self.run(run_id)['token'])
 
-    def complete(self, run_id, outcomes=None):
-        """Have a run start, run all its tests and complete; the others pass. Return the run."""
+    def start(self, run_id):
+        """Have a run start, and return its worker."""
         worker = self.worker(run_id)
         worker.start()
+        return worker
+
+    def repeat(self, run_id):
+        """Write a second run of a commit, as a pull request that is closed and opened again has, and return it."""
+        run = self.run(run_id)
+        return self.rows.run(stages=(), **{name: run[name] for name in ('commit', 'pr_nr', 'branch', 'test_type')})
+
+    def complete(self, run_id, outcomes=None):
+        """Have a run start, run all its tests and complete; the others pass. Return the run."""
+        worker = self.start(run_id)
         worker.run_all(outcomes or {})
         worker.end()
         return run_id
@@ -300,6 +310,11 @@ class Worker:
     def is_running(self):
         """Whether the machine runs."""
         return self.machine in self.story.process.call('running')
+
+    @property
+    def ends(self):
+        """The messages of the canceled rows of the run, sorted."""
+        return self.story.rows.values('test_progress', 'message', test_id=self.run_id, status='canceled')
 
     @property
     def tests(self):

@@ -5,7 +5,9 @@ The real platform and the miniature are tested before the same one. In the minia
 for the platform's functions, which are not there: see :meth:`GitHub.standing_in`.
 """
 
+import re
 import sys
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -75,6 +77,9 @@ class Build:
 class GitHub:
     """The one repository: its master, pull requests, comments and builds, and the statuses of the commits."""
 
+    #: Where its requests go.
+    url = '/repos/{GITHUB_OWNER}/{GITHUB_REPOSITORY}'.format(**SETTINGS)
+
     def __init__(self):
         self.clear()
 
@@ -92,6 +97,8 @@ class GitHub:
         self.asked: list[str] = []
         #: By the question the exception that is its answer; 'artifact 2' for the second of the list, 'status'.
         self.faults: dict[str, Exception] = {}
+        #: What happens while the next question for the statuses of a commit is answered.
+        self.meanwhile: list[Callable[[], None]] = []
 
     # What a test has happen
 
@@ -210,14 +217,21 @@ class GitHub:
 
     @property
     def requester(self):
-        """What sends a request that PyGithub has no method for: only the status of a commit."""
+        """What sends a request that PyGithub would send after others: to read or to post the statuses of a commit."""
         return SimpleNamespace(requestJsonAndCheck=self._request)
 
-    def _request(self, verb, url, input):
-        address, _, commit = url.rpartition('/')
-        assert (verb, address) == ('POST', '/repos/{GITHUB_OWNER}/{GITHUB_REPOSITORY}/statuses'.format(**SETTINGS))
-        self._post_status(commit, input)
-        return {}, {}
+    def _request(self, verb, url, parameters=None, input=None):
+        kind, commit = re.fullmatch(f'{self.url}/(commits|statuses)/([0-9a-f]+)(?:/statuses)?', url).groups()
+        if verb == 'POST':
+            assert kind == 'statuses'
+            self._post_status(commit, input)
+            return {}, {}
+        assert (verb, kind, parameters) == ('GET', 'commits', {'per_page': 100})
+        self._answer('statuses')
+        statuses = [{'target_url': None, **status} for status in reversed(self.commit_statuses(commit)[-100:])]
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return {}, statuses
 
     def get_commits(self, sha):
         """Return a commit of master and its ancestors, the nearest first."""
@@ -258,7 +272,7 @@ class GitHub:
         return SimpleNamespace(
             get_repo=lambda name: SimpleNamespace(
                 get_pull=lambda number: SimpleNamespace(complete=lambda: self.get_pull(number)),
-                get_artifacts=self.get_artifacts, get_commit=self.get_commit),
+                get_artifacts=self.get_artifacts, get_commit=self.get_commit, url=self.url, requester=self.requester),
             requester=self.requester)
 
     # Where neither PyGithub nor the platform is
