@@ -21,12 +21,21 @@ class Cloud:
         self.machines: dict[str, datetime] = {}
         #: Whether a machine stops when it is told to.
         self.stops = True
+        #: The machines that have turned themselves off, and those that are not listed yet.
+        self.off: set[str] = set()
+        self.hidden: set[str] = set()
+        #: What is listed besides the machines.
+        self.listed: dict[str, str] = {}
 
     # What a story has happen
 
     def running(self):
         """Return the names of the machines that run."""
         return list(self.machines)
+
+    def start_machine(self, machine):
+        """Start a machine that the platform knows nothing of."""
+        self._start(machine)
 
     def keep_machines(self):
         """Take time when a machine is to be stopped."""
@@ -35,6 +44,22 @@ class Cloud:
     def lose_machine(self, machine):
         """Have a machine disappear, without a word to anybody."""
         del self.machines[machine]
+
+    def turn_off(self, machine):
+        """Have a machine turn itself off; it is still listed."""
+        self.off.add(machine)
+
+    def hide(self, machine):
+        """Have a machine be slow to appear in the list."""
+        self.hidden.add(machine)
+
+    def show(self, machine):
+        """Have a machine appear in the list."""
+        self.hidden.remove(machine)
+
+    def add_page(self):
+        """Have the list of machines go on on a second page."""
+        self.listed['nextPageToken'] = 'token'
 
     def let_pass(self, machine, minutes):
         """Let time pass for a machine."""
@@ -46,8 +71,9 @@ class Cloud:
         """Return what lists, starts and deletes machines."""
         return SimpleNamespace(
             list=lambda **where: _answer({'items': [
-                {'name': name, 'creationTimestamp': started.strftime('%Y-%m-%dT%H:%M:%S.%f%z')}
-                for name, started in self.machines.items()]}),
+                {'name': name, 'creationTimestamp': started.strftime('%Y-%m-%dT%H:%M:%S.%f%z'),
+                 'status': 'TERMINATED' if name in self.off else 'RUNNING'}
+                for name, started in self.machines.items() if name not in self.hidden], **self.listed}),
             insert=lambda body, **where: _answer(self._start(body['name'])),
             delete=lambda instance, **where: _answer(self._stop(instance)))
 

@@ -22,8 +22,9 @@ from .protocol import running
 from .rows import PlatformRows, seed_platform
 
 #: By their names the others that they need.
-NEEDS = {'held-builds': ['builds'], 'openapi': ['mount'], 'pages': ['mount'], 'webhook': ['mount'], 'report': ['mount'],
-         'after-build': ['builds', 'mount']}
+NEEDS = {'held-builds': ['builds'], 'lost-machines': ['cancel-status'],
+         'openapi': ['mount'], 'pages': ['mount'],
+         'webhook': ['mount'], 'report': ['mount'], 'after-build': ['builds', 'mount']}
 #: Those that need nothing of ours, and those with templates, which are in place before the package is mounted.
 ALONE, TEMPLATES = [name for name, path in PATCHES.items() if path.parent.name == 'fixes'], ['pages', 'report']
 #: The migration of the patch that mounts, and the one that it follows.
