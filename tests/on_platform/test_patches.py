@@ -23,7 +23,7 @@ from .rows import PlatformRows, seed_platform
 
 #: By their names the others that they need.
 NEEDS = {'held-builds': ['builds'], 'lost-machines': ['cancel-status'],
-         'openapi': ['mount'], 'pages': ['mount'],
+         'time-limit': ['cancel-status', 'lost-machines'], 'openapi': ['mount'], 'pages': ['mount'],
          'webhook': ['mount'], 'report': ['mount'], 'after-build': ['builds', 'mount']}
 #: Those that need nothing of ours, and those with templates, which are in place before the package is mounted.
 ALONE, TEMPLATES = [name for name, path in PATCHES.items() if path.parent.name == 'fixes'], ['pages', 'report']
