@@ -212,6 +212,13 @@ def green(make_run, tests):
     return run
 
 
+def test_the_retry_of_a_green_run_decides_while_it_waits_although_the_run_has_passed(posted, green):
+    retry = retry_run(green.id)
+    seed.add(TestProgress(green.id, TestStatus.canceled, FAILED))
+
+    assert posted(green) == [('pending', retry.new_run_id)]
+
+
 @pytest.mark.parametrize('settings', [{}, {'RUNS_API_AUTOMATIC_RETRIES': 0}])
 def test_a_run_that_has_passed_is_not_run_again_and_gets_its_status_back(posted, green, caplog):
     seed.add(TestProgress(green.id, TestStatus.canceled, FAILED))

@@ -127,11 +127,12 @@ class Inside:
 
     def end_meanwhile(self, run_id):
         """Have a run end, in a transaction of its own, while the statuses of its commit are read."""
-        from database import db_engine
+        import database
         from mod_test.models import TestProgress, TestStatus
 
         def end():
-            with db_engine.begin() as connection:
+            assert database.db_engine is not None
+            with database.db_engine.begin() as connection:
                 connection.execute(TestProgress.__table__.insert().values(
                     test_id=run_id, status=TestStatus.completed, message='The end', timestamp=datetime.now()))
 
@@ -141,6 +142,12 @@ class Inside:
         """Run a command of the package's, and return its exit code and what it says."""
         done = self._app.test_cli_runner().invoke(args=['runs-api', *arguments])
         return [done.exit_code, done.stdout]
+
+    def retry_in_process(self, run_id):
+        """Retry a run by the function for code of the platform, and return the new run."""
+        from mod_runs_api import retry_run
+        with self._request():
+            return retry_run(run_id).new_run_id
 
     # What the platform says
 

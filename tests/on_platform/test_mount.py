@@ -42,6 +42,17 @@ def test_pages_and_api_of_the_platform_are_with_the_mount_what_they_are_without(
     assert with_mount == without
 
 
+def test_a_bare_mount_sends_github_nothing_when_a_run_is_retried(story, red, unmounted, tmp_path):
+    body = {'method': 'POST', 'path': f'/api/v1/runs/{red}/retry', 'headers': story.authorization}
+    with running(copy(unmounted, 'bare', mounted=True), story.rows.address, tmp_path) as process:
+        assert process.call('ask', **body)['status'] == 202
+        assert process.call('command', arguments=['retry', str(red)])[0] == 0
+        assert process.call('retry_in_process', run_id=red)
+
+        assert len(story.rows.of('run_retry')) == 3
+        assert process.call('commit_statuses', commit=story.run(red)['commit']) == []
+
+
 def import_alone(platform, module):
     """Import a module first in a process of its own, and return the last line of what Python says."""
     done = platform.run('-c', f'import {module}', database='sqlite://')

@@ -221,7 +221,9 @@ class GitHub:
         return SimpleNamespace(requestJsonAndCheck=self._request)
 
     def _request(self, verb, url, parameters=None, input=None):
-        kind, commit = re.fullmatch(f'{self.url}/(commits|statuses)/([0-9a-f]+)(?:/statuses)?', url).groups()
+        asked = re.fullmatch(f'{self.url}/(commits|statuses)/([0-9a-f]+)(?:/statuses)?', url)
+        assert asked is not None, url
+        kind, commit = asked.groups()
         if verb == 'POST':
             assert kind == 'statuses'
             self._post_status(commit, input)
