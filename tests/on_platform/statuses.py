@@ -1,8 +1,7 @@
 """The statuses that GitHub shows beside a commit, as the stories about them write them down."""
 
 QUEUED, STARTING, RUNNING = ('pending', 'Tests queued'), ('pending', 'preparation'), ('pending', 'testing')
-#: One for each workflow.
-WAITING = [('pending', 'Waiting for actions to complete', None)] * 2
+WAITING = [('pending', 'Waiting for actions to complete', None)]
 GREEN, MASTER_GREEN = ('success', 'All tests passed'), ('success', 'Tests completed')
 RED = ('failure', 'Not all tests completed successfully, please check')
 CANCELED = ('error', 'Canceled')
