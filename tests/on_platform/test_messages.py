@@ -20,6 +20,10 @@ def test_a_message_is_written(source, message):
     assert f"'{message}'" in source
 
 
+def test_the_message_of_a_lost_machine_is_written_with_the_fix(telling):
+    assert f'"{LOST_MACHINE}"' in (telling.path / 'mod_ci/controllers.py').read_text()
+
+
 # The number after "HTTP" is that of the answer.
 @pytest.mark.parametrize('beginning', sorted({beginning.rstrip('0123456789') for beginning in PREFIXES} - {''}))
 def test_a_message_has_a_beginning(source, beginning):
