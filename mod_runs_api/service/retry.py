@@ -1,5 +1,7 @@
 """Retrying a run (docs/api.rst, "Retry a run")."""
 
+from functools import cache, partial
+
 from sqlalchemy import Connection
 
 from ..database.catalogue import read_catalogue
@@ -79,15 +81,15 @@ def _find_or_create(connection: Connection, request: RetryRequest, policy: Polic
 def _plan_retry(connection: Connection, request: RetryRequest, policy: Policy) -> tuple[Run, list[int]]:
     """Return the source and the tests of a retry. Raises :exc:`RunNotFound`, or :exc:`Refusal` if it is refused now."""
     source = find_run(connection, request.run_id)
-    has_conditions = bool(policy.before or policy.after)
-    progress = read_progress_of_attempts(connection, source.root_id) if has_conditions else {}
+    # The rules may refuse the retry before a condition needs it.
+    read_progress = cache(partial(read_progress_of_attempts, connection, source.root_id))
     for require in policy.before:
-        require(connection, source, progress)
+        require(connection, source, read_progress())
     option = _read_option(connection, policy.rules, source, request.failed_only)
     if option.refusal is not None:
         raise option.refusal
     for require in policy.after:
-        require(connection, source, progress)
+        require(connection, source, read_progress())
     return source, option.regression_test_ids
 
 
