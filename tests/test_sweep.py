@@ -456,10 +456,19 @@ def test_a_run_takes_a_slot_only_after_github_allowed_it(scene):
     assert steps(scene.sweep()) == [(allowed, 'retried'), (closed, 'waiting')]
 
 
+def test_runs_that_wait_are_listed_by_their_ids_whatever_they_wait_for(scene):
+    closed, ended_just_now, without_build = scene.run(number=1), scene.run(number=2, ago=MINUTE), scene.run(number=3)
+    scene.github.close_pull(PR + 1)
+    scene.github.lose_build(f'{3:040x}')
+
+    assert steps(scene.sweep()) == [(run, 'waiting') for run in (closed, ended_just_now, without_build)]
+
+
 #: By what happens: the steps of the two runs, and the number of retries.
 MEANWHILE = {
     'the run is canceled': (lambda scene, run, other: end(run, 'Canceled by admin'), ['waiting', 'retried'], 1),
     'the run is retried': (lambda scene, run, other: retry_run(run), ['waiting', 'retried'], 2),
+    'its commit is superseded': (lambda scene, run, other: scene.red_run(commit='f' * 40), ['waiting', 'retried'], 1),
     # The second run has an attempt in the queue when it comes to it.
     'another sweep takes its steps': (lambda scene, run, other: scene.sweep(), ['waiting'], 2),
     'the other is canceled': (lambda scene, run, other: end(other, 'Canceled by admin'), ['retried', 'waiting'], 1)}
@@ -476,6 +485,7 @@ def test_a_step_checks_again_whether_it_is_due_after_github_was_asked(scene, mea
     assert [line.what for line in lines] == expected
     assert {line.why for line in lines if line.what == 'waiting'} <= {
         f'Run {other + 2}, an attempt of the same run, is still queued.',
+        f'Commit {COMMIT[:8]} is superseded: run {other + 1}, of another commit of pull request {PR}, is newer.',
         *(f'Run {one} is not as it was when its retry was planned.' for one in (run, other))}
     assert len(scene.rows.of('run_retry')) == retries
 

@@ -18,6 +18,8 @@ from support.messages import LOST_MACHINE
 from support.statements import record_statements
 from support.visitor import Visitor
 
+from mod_runs_api import retry_run
+
 OCTOCAT = {'comment.user.id': AUTHOR, 'comment.user.login': 'octocat'}
 
 
@@ -162,6 +164,14 @@ def test_what_a_person_stopped_no_author_starts_again(by_author, comment, told, 
     assert len(rows.of('run_retry')) == 3
 
 
+def test_an_author_is_told_of_a_running_attempt_before_one_that_a_person_stopped(by_author, make_run):
+    stopped = make_run(stages=seed.CANCELED, message='Canceled by admin')
+    retry_id = retry_run(stopped.id).new_run_id
+
+    assert [refusal.message for refusal in by_author().refusals] == [
+        f'Run {retry_id}, an attempt of the same run, is still queued.']
+
+
 # The author is told
 
 TOLD = 'If this is not due to the pull request, its author may write `/retry linux failed` in a comment on it ({}).'
@@ -269,12 +279,22 @@ def test_the_author_is_told_that_a_run_may_start_by_itself_while_a_sweep_may_ret
     assert told(retry) == TOLD.format('1 time')
 
 
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 2}])
+def test_no_run_is_said_to_start_by_itself_after_its_automatic_retry_was_deleted(told, make_run):
+    lost = make_run(stages=seed.CANCELED, message=LOST_MACHINE)
+    deleted = retry_run(lost.id).new_run_id
+    change_retries(automatic=True)
+    delete_run(deleted)
+
+    assert told(lost) == TOLD.format('2 times')
+
+
 def test_where_a_person_canceled_the_newest_attempt_the_page_leads_to_a_maintainer(
         app, by_author, report, linux, make_run):
     retry = find(make_retry(by_author()))
     seed.progress(retry, TestStatus.canceled, message='Canceled by admin')
     sentence = 'A person canceled the newest attempt of this run. A maintainer can retry the run.'
-    other = make_run(TestPlatform.windows)
+    closed = make_run(TestPlatform.windows, stages=seed.CANCELED, message='PR closed')
     db.session.commit()
 
     def say(run, name=None, role=None):
@@ -284,7 +304,7 @@ def test_where_a_person_canceled_the_newest_attempt_the_page_leads_to_a_maintain
     assert [say(run) for run in (linux, retry)] == [[sentence]] * 2
     assert sentence not in report(linux)
     assert say(linux, 'carol', Role.contributor) == []
-    assert sentence not in say(other)
+    assert say(closed) == []
 
 
 def test_the_author_is_told_if_a_failure_was_approved_since_although_it_repeats(
