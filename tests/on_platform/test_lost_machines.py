@@ -150,7 +150,7 @@ def test_a_list_of_machines_that_goes_on_on_a_second_page_ends_nothing(worker):
     assert worker.ends == []
 
 
-@pytest.mark.parametrize('status', [None, 422])
+@pytest.mark.parametrize('status', [None, 403])
 def test_a_lost_run_ends_once_github_answers(worker, status):
     before = statuses(worker.story, worker.run_id)
     worker.story.process.call('have_github_fail', questions=['statuses'], status=status)
