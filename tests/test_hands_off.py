@@ -1,5 +1,5 @@
 """
-Nothing of the host or of the libraries is replaced, wrapped or patched (docs/testing.rst).
+Nothing of the host or of the libraries is replaced, wrapped or patched (README.rst, "What it never changes").
 
 Run as a script, in a Python in which nothing has imported the package before, this prints what importing and
 registering it changes, as JSON: nothing.
