@@ -65,6 +65,21 @@ class _PullRequest(NamedTuple):
     head_commit: str | None
 
 
+class _Target(NamedTuple):
+    """The run that a command means."""
+
+    platform: str
+    run_id: int
+    #: Its commit; None if it is the head of the pull request.
+    named_commit: str | None
+    #: The sentence about the attempts so far, for the reply to a failed-only retry.
+    verdict_sentence: str | None = None
+
+    def refuse(self, message: str) -> RetryRefusal:
+        """Return the refusal of its retry."""
+        return RetryRefusal(message, self.platform, self.run_id, self.named_commit)
+
+
 def _find_head(github: GitHub, pr_nr: int) -> str | None:
     """Return the commit at the head of a pull request; None if GitHub does not answer."""
     try:
@@ -78,7 +93,7 @@ def _describe_missing_run(head_commit: str | None, platform: str) -> str:
     return f'{of} has no run on {platform}.'
 
 
-def _retry_target(state: ExtensionState, request: RetryRequest, target: '_Target', result: CommentResult) -> None:
+def _retry_target(state: ExtensionState, request: RetryRequest, target: _Target, result: CommentResult) -> None:
     """Create the retry of the run that a command means, or have its status posted again, and add the result."""
     policy = policy_for_comment(state.settings, is_by_author=request.author_login is not None)
     try:
@@ -98,21 +113,6 @@ def _retry_target(state: ExtensionState, request: RetryRequest, target: '_Target
             test_count=retry.test_count, commit=retry.commit, platform=retry.platform, replayed=retry.replayed,
             named_commit=target.named_commit, address=to_external(run_page, retry.new_run_id),
             verdict_sentence=target.verdict_sentence))
-
-
-class _Target(NamedTuple):
-    """The run that a command means."""
-
-    platform: str
-    run_id: int
-    #: Its commit; None if it is the head of the pull request.
-    named_commit: str | None
-    #: The sentence about the attempts so far, for the reply to a failed-only retry.
-    verdict_sentence: str | None = None
-
-    def refuse(self, message: str) -> RetryRefusal:
-        """Return the refusal of its retry."""
-        return RetryRefusal(message, self.platform, self.run_id, self.named_commit)
 
 
 def _find_target(connection: Connection, pull: _PullRequest, command: Command, digest: str) -> _Target | None:

@@ -32,7 +32,6 @@ from .sweep_plan import plan_by_tables, require_due
 #: Why a run waits that GitHub is not asked about.
 AWAY = 'GitHub did not answer the last requests of this sweep.'
 
-
 Answer = TypeVar('Answer')
 
 
@@ -96,14 +95,14 @@ class Sweep:
     def plan(self) -> Plan:
         """Return the plan of the sweep now, and carry nothing out. Raises :exc:`ServiceUnavailable`."""
         plan, capacities = self._state.transactions.run(plan_by_tables, self._state.settings, clock.now())
-        reasons = {retry.run.id: self._find_reason_to_wait(retry.run, capacities) for retry in plan.retries}
+        reasons = {retry.run.id: self._reserve_slot(retry.run, capacities) for retry in plan.retries}
         waiting = [Step(run_id, 'waiting', reason) for run_id, reason in reasons.items() if reason is not None]
         return Plan(plan.carrying_over, [retry for retry in plan.retries if reasons[retry.run.id] is None],
                     sorted([*plan.waiting, *waiting]))
 
-    def _find_reason_to_wait(self, run: Run, capacities: dict[str, Capacity]) -> str | None:
-        """Return why a run whose retry the tables allow waits: no slot is left, or a condition is not met."""
-        # Again, because each planned retry takes a slot.
+    def _reserve_slot(self, run: Run, capacities: dict[str, Capacity]) -> str | None:
+        """Reserve a slot for a retry that the tables allow, or return why its run waits: for a slot, or a condition."""
+        # Again, because each planned retry reserves one.
         capacity = capacities[run.platform]
         reason = capacity.find_reason_to_wait(self._state.settings.automatic_retries_at_once)
         if reason is not None:
@@ -116,7 +115,7 @@ class Sweep:
             return refusal.message
         except NoAnswer as no_answer:
             return str(no_answer)
-        # A run takes a slot only now. Otherwise a closed pull request would starve its platform.
+        # Only now. Otherwise a closed pull request would starve its platform.
         capacities[run.platform] = replace(capacity, in_flight=capacity.in_flight + 1)
         return None
 
