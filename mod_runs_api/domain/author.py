@@ -31,7 +31,7 @@ class AuthorHint(NamedTuple):
         Return the sentence for a platform, for this number of retries.
 
         ``has_no_build`` is whether its build ended the attempt that the command takes. ``may_start_by_itself`` is
-        whether an automatic retry may come: otherwise the author would spend a retry on it.
+        whether an automatic retry may come, on which the author need not spend one.
         """
         # No request to GitHub finds out whether there is a build by now.
         before = ('Once its build has succeeded, the author of this pull request' if has_no_build

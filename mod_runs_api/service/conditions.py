@@ -45,8 +45,8 @@ class Policy(NamedTuple):
 
 def policy_for_person(settings: Settings) -> Policy:
     """Return the policy for a person who uses a client or the command line, and for code in the same process."""
-    return Policy((), settings.retry_rules, BY_TABLES if settings.checks else (), settings.checks,
-                  settings.pending_status)
+    return Policy((), settings.retry_rules, BY_TABLES if settings.checks else (), asks_github=settings.checks,
+                  posts_status=settings.pending_status)
 
 
 def policy_for_comment(settings: Settings, is_by_author: bool) -> Policy:
@@ -60,7 +60,7 @@ def policy_for_comment(settings: Settings, is_by_author: bool) -> Policy:
 
 
 def policy_for_sweep(settings: Settings, require_due: Condition) -> Policy:
-    """Return the policy for a sweep, which has asked GitHub before: there, no answer refuses the retry."""
+    """Return the policy for a sweep. Its plan has asked GitHub already, and a run without an answer waits."""
     return Policy((require_due,), settings.retry_rules.for_automatic_retry(), BY_TABLES, asks_github=False,
                   posts_status=settings.pending_status)
 

@@ -44,6 +44,6 @@ def read_page_notes(connection: Connection, state: ExtensionState, run_id: int, 
                                len(records) - len(listed), verdict, attempts.tests)
     if not retries_left:
         return PageNotes(history)
-    is_canceled = find_cancellation(progress[max(progress)].rows) is not None
-    return PageNotes(history, find_author_hint(connection, state, attempts, verdict, retries_left),
-                     LEFT_TO_MAINTAINERS if is_canceled else None)
+    if find_cancellation(progress[max(progress)].rows) is not None:
+        return PageNotes(history, left_to_maintainers=LEFT_TO_MAINTAINERS)
+    return PageNotes(history, find_author_hint(connection, state, attempts, verdict, retries_left))
