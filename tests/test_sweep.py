@@ -22,7 +22,7 @@ from sqlalchemy import Engine, update
 from sqlalchemy.exc import OperationalError
 from support.api import AWAY
 from support.changes import change_retries, restart_run
-from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, GitHubError
+from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, GitHubError, RateLimitExceededException
 from support.histories import finish, report
 from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
 from support.rows import Rows
@@ -399,7 +399,7 @@ def about_pulls(error, *numbers):
 #: Runs, GitHub's faults, what becomes of each run, and the number of questions to GitHub.
 SILENCES: list[Any] = [
     *[(of_pulls(1, 2, 3, 4), about_pulls(error, 1, 2, 3, 4), [SILENT[1], SILENT[2], IS_AWAY, IS_AWAY], 2)
-      for error in (TimeoutError(), GitHubError(429), GitHubError(500))],
+      for error in (TimeoutError(), GitHubError(429), GitHubError(500), RateLimitExceededException(403))],
     # GitHub cannot show one pull request.
     ([{'number': 1, 'platform': TestPlatform.windows}, *of_pulls(1, 2)], about_pulls(TimeoutError(), 1),
      [SILENT[1], SILENT[1], RETRIED], 4),

@@ -138,7 +138,14 @@ class PlatformGitHub:
             raise NoAnswer(f'{failure}.', is_silence=False) from None
         except Exception as error:  # Not SystemExit: a worker's time-out ends the request.
             log.error(f'{failure}: {explain(error, self._token)}')
-            # PyGithub's error for an answer has the status of the answer.
-            status = getattr(error, 'status', None)
-            is_silence = not isinstance(status, int) or status >= 500 or status == TOO_MANY_REQUESTS
-            raise NoAnswer(f'{failure}.', is_silence) from None
+            raise NoAnswer(f'{failure}.', _is_silence(error)) from None
+
+
+def _is_silence(error: Exception) -> bool:
+    """Return whether an error says nothing about its request: there is no answer, or GitHub answers no request now."""
+    from github import RateLimitExceededException
+    if isinstance(error, RateLimitExceededException):
+        return True  # GitHub says this with 403, as it does that the platform lacks a right.
+    # PyGithub's error for an answer has the status of the answer.
+    status = getattr(error, 'status', None)
+    return not isinstance(status, int) or status >= 500 or status == TOO_MANY_REQUESTS

@@ -9,7 +9,8 @@ from database import db
 from mod_ci.models import BlockedUsers
 from mod_test.models import TestStatus, TestType
 from support.changes import add_retries
-from support.github import ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR, SEARCH_LIMIT, Build, GitHubError
+from support.github import (ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR, SEARCH_LIMIT, Build, GitHubError,
+                            RateLimitExceededException)
 from support.histories import end
 from support.statements import record_statements
 
@@ -178,11 +179,13 @@ def test_a_github_without_an_answer_refuses_nothing_and_keeps_its_token(
     assert 'ghp_secret' not in caplog.text
 
 
-@pytest.mark.parametrize(('status', 'asked'), [
-    (403, [PULL_REQUEST, BUILDS]), (404, [PULL_REQUEST, BUILDS]), (429, [PULL_REQUEST]), (502, [PULL_REQUEST])])
-def test_an_error_about_one_question_keeps_no_other_from_being_asked_and_silence_does(github, linux, status, asked):
+@pytest.mark.parametrize(('error', 'asked'), [
+    (GitHubError(403), [PULL_REQUEST, BUILDS]), (GitHubError(404), [PULL_REQUEST, BUILDS]),
+    (GitHubError(429), [PULL_REQUEST]), (GitHubError(502), [PULL_REQUEST]),
+    (RateLimitExceededException(403), [PULL_REQUEST])])
+def test_an_error_about_one_question_keeps_no_other_from_being_asked_and_silence_does(github, linux, error, asked):
     github.builds.clear()
-    github.faults = {PULL_REQUEST: GitHubError(status)}
+    github.faults = {PULL_REQUEST: error}
 
     assert refusal(linux) == (NO_BUILD if BUILDS in asked else None)
     assert github.asked == asked

@@ -64,6 +64,10 @@ class GitHubError(Exception):
         self.status = status
 
 
+class RateLimitExceededException(GitHubError):
+    """GitHub answers no request for a while: 403 or 429."""
+
+
 @dataclass(frozen=True)
 class Build:
     """The artifact with the build of a commit for a platform."""
@@ -283,7 +287,8 @@ class GitHub:
     def standing_in(self):
         """Be what PyGithub opens, and what functions like the platform's speak to, while the block lasts."""
         pygithub, controllers = ModuleType('github'), ModuleType('mod_ci.controllers')
-        vars(pygithub).update(Auth=SimpleNamespace(Token=str), Github=self._log_in)
+        vars(pygithub).update(Auth=SimpleNamespace(Token=str), Github=self._log_in,
+                              RateLimitExceededException=RateLimitExceededException)
         vars(controllers).update(
             Artifact_names=SimpleNamespace(linux='build for Linux', windows='build for Windows'),
             MAX_ARTIFACTS_TO_SEARCH=SEARCH_LIMIT)
