@@ -30,6 +30,22 @@ def test_a_body_that_is_no_json_object_is_refused(retry, run_id, rows):
     assert rows.retries == []
 
 
+@pytest.mark.parametrize(('data', 'key'), [
+    (b'{"failed_only": true, "failed_only": false}', '"failed_only"'),
+    # It comes before an unknown field and a value of the wrong type, at any depth.
+    (b'{"other": [1, {"a": 1, "b": {}, "a": 1}], "reason": 5}', '"a"'),
+    (b'{"x": 1, "\\u0078": 1}', '"x"'), (b'{"": 1, "": 1}', '""'),
+    (b'{"\\u001b\\ud800": 1, "\\u001b\\ud800": 1}', r'"\u001b\ud800"'),
+    (b'{"%s": 1, "%s": 1}' % (b'y' * 7_000, b'y' * 7_000), f'"{"y" * 32}"'),
+    ('{"%s": 1, "%s": 1}' % ('\U0001f480' * 99, '\U0001f480' * 99), '"' + r'\ud83d\udc80' * 32 + '"')])
+def test_a_key_that_stands_twice_is_refused_by_its_name(retry, run_id, rows, data, key):
+    for id in (run_id, 99):
+        response = retry(id, data=data, **JSON)
+        assert_error(response, 400, 'bad_request', {})
+        assert response.json['message'] == f'The body has the key {key} twice in one object.'
+    assert rows.retries == []
+
+
 @pytest.mark.parametrize('field', WRONG_VALUES)
 def test_a_field_of_another_type_or_text_that_cannot_be_stored_is_unprocessable(retry, run_id, rows, field):
     for value in WRONG_VALUES[field]:

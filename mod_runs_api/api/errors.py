@@ -10,7 +10,7 @@ REALM = 'runs-api'
 
 
 class BadRequest(RunsApiError):
-    """The body is not JSON at all, or cannot be read."""
+    """The body is not JSON at all, has a key twice, or cannot be read."""
 
     code = 'bad_request'
     status = 400

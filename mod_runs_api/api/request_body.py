@@ -40,7 +40,7 @@ def read_object() -> dict[str, Any]:
     if not data:
         return {}
     try:
-        body = json.loads(data, parse_constant=_refuse_constant)
+        body = json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_to_object)
     except (ValueError, RecursionError):
         raise BadRequest('The body is not valid JSON.') from None
     if not isinstance(body, dict):
@@ -50,3 +50,14 @@ def read_object() -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f'{name} is Python, not JSON.')
+
+
+def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of the body. Raises :exc:`BadRequest` if it has a key twice."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            # The last value would silently decide which tests run.
+            raise BadRequest(f'The body has the key {json.dumps(key[:32])} twice in one object.')
+        found[key] = value
+    return found
