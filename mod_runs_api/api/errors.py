@@ -1,7 +1,8 @@
 """The errors of HTTP, beside those of the domain (docs/api.rst, "Errors")."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from ..domain.retry import SWITCHED_OFF
 from ..domain.sentences import counted
 from ..errors import InternalError, RunNotFound, RunsApiError, ServiceUnavailable, Unprocessable
 
@@ -49,8 +50,8 @@ class MissingScope(Forbidden):
 class MissingRole(Forbidden):
     """The user has none of the roles."""
 
-    def __init__(self, required_roles: Iterable[str], user_role: str | None) -> None:
-        super().__init__('Your role does not have permission to run tests.',
+    def __init__(self, required_roles: Collection[str], user_role: str | None) -> None:
+        super().__init__('Your role does not have permission to run tests.' if required_roles else SWITCHED_OFF,
                          {'required_roles': sorted(required_roles), 'user_role': user_role})
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .retry import MAX_REASON_LENGTH, Retry, RetryRules, find_unstorable
+from .retry import MAX_REASON_LENGTH, SWITCHED_OFF, Retry, RetryRules, find_unstorable
 from .run import PLATFORMS, SHOWN_LENGTH
 from .users import User
 
@@ -67,6 +67,8 @@ def identify_writer(comment: Comment, users: Sequence[User], blocked: Collection
     ``users`` has the users with the writer's account, without deactivated ones, and ``blocked`` the blocked accounts.
     """
     user = users[0] if len(users) == 1 else None
+    # A reply to any stranger would use up the requests that GitHub allows.
+    is_known = bool(users) or comment.is_by_insider
     if comment.account_id in blocked:
         # A blocked user gets no reply either.
         raise IgnoredComment('The writer of the comment is blocked.')
@@ -74,10 +76,11 @@ def identify_writer(comment: Comment, users: Sequence[User], blocked: Collection
         writer = Writer(user.id)
     elif rules.author_retries and comment.is_by_author:
         writer = Writer(None if user is None else user.id, comment.login)
+    elif not rules.roles:
+        raise IgnoredComment(SWITCHED_OFF, gets_reply=is_known)
     elif not users:
-        # A reply to any stranger would use up the requests that GitHub allows.
         raise IgnoredComment(f'The GitHub account {comment.login} belongs to no user of this platform.',
-                             gets_reply=comment.is_by_insider)
+                             gets_reply=is_known)
     elif user is None:
         raise IgnoredComment(f'The GitHub account {comment.login} belongs to several users of this platform.',
                              gets_reply=True)

@@ -21,6 +21,8 @@ from .users import User
 
 #: How long a reason may be, in Unicode code points.
 MAX_REASON_LENGTH = 255
+#: The answer to everybody if no role may retry.
+SWITCHED_OFF = 'Retries by users are switched off.'
 #: How many inactive tests the message of a refusal names.
 MAX_NAMED_TESTS = 10
 

@@ -98,9 +98,10 @@ TESTER, USER, OTHER = User(5, 'tina', 'tester'), User(6, 'ulla', 'user'), User(7
 AUTHOR, SOMEBODY = 1, 2
 
 
-def identify(users=(), *, account_id=AUTHOR, author_id=AUTHOR, blocked=(), author_retries=2, is_by_insider=False):
+def identify(users=(), *, account_id=AUTHOR, author_id=AUTHOR, blocked=(), author_retries=2, is_by_insider=False,
+             roles=('tester',)):
     """Return the writer of a comment, or why the comment is ignored and whether it gets a reply."""
-    rules = RetryRules(frozenset({'tester'}), drop_inactive_tests=False, author_retries=author_retries)
+    rules = RetryRules(frozenset(roles), drop_inactive_tests=False, author_retries=author_retries)
     comment = Comment(9, '/retry failed', 'octocat', account_id, 7, author_id, is_by_insider)
     try:
         return identify_writer(comment, users, blocked, rules)
@@ -132,6 +133,14 @@ def test_nobody_else_may_write_a_command(users, reason, gets_reply, changes):
 
 def test_somebody_who_belongs_to_the_repository_is_told_that_their_account_is_unknown():
     assert identify(account_id=SOMEBODY, is_by_insider=True) == (NO_USER, True)
+
+
+@pytest.mark.parametrize(('users', 'is_by_insider', 'gets_reply'), [
+    ([], False, False), ([], True, True), ([TESTER], False, True), ([USER, OTHER], False, True)])
+def test_nobody_may_write_a_command_if_no_role_may_retry_and_strangers_get_no_reply(users, is_by_insider, gets_reply):
+    assert identify(users, account_id=SOMEBODY, is_by_insider=is_by_insider, roles=()) == (
+        'Retries by users are switched off.', gets_reply)
+    assert identify(users, roles=()).author_login == 'octocat'
 
 
 @pytest.mark.parametrize('users', [[], [TESTER]])

@@ -8,6 +8,7 @@ from database import db
 from flask import render_template_string
 from mod_test.models import TestStatus
 from on_platform.documented import literal_block
+from support.api import assert_error
 
 from mod_runs_api.github import retry_after_build
 
@@ -25,8 +26,12 @@ def test_button_api_and_comments_retry_nothing_with_the_documented_settings(
     assert render_template_string('{{ runs_api.anybody_may_retry() }}') == str(is_on)
     outcome = comment('/retry linux')
     assert bool(outcome.retries) == is_on
-    assert ('does not have permission' in outcome.reply) != is_on
-    assert retry(run_id).status_code == (202 if is_on else 403)
+    answer = retry(run_id)
+    assert answer.status_code == (202 if is_on else 403)
+    if not is_on:
+        assert outcome.reply == 'No run is retried: `Retries by users are switched off.`'
+        assert_error(answer, 403, 'forbidden', {'required_roles': [], 'user_role': 'contributor'})
+        assert answer.json['message'] == 'Retries by users are switched off.'
     assert len(rows.of('run_retry')) == (2 if is_on else 0)
 
 
