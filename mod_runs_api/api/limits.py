@@ -6,15 +6,18 @@ from contextlib import suppress
 
 from flask import Flask, Response, current_app
 from flask_limiter import Limiter, RateLimitExceeded, RouteLimit
+from limits import RateLimitItemPerMinute
 
 from ..errors import MountError
 from ..extension import is_api_request
 from ..settings import Settings
-from .auth import rate_limit_key
+from .auth import rate_limit_key, requester
 from .errors import RateLimited
 
 #: The key of the limiter in ``app.extensions``. Flask-Limiter keeps those of the host under its own key.
 KEY = 'mod_runs_api.limiter'
+#: How many previews of a user ask GitHub, which allows the platform 5,000 requests an hour for everything.
+PREVIEWS_THAT_ASK = RateLimitItemPerMinute(5)
 
 
 def create_limiter(app: Flask, settings: Settings) -> Limiter:
@@ -48,6 +51,15 @@ def create_limit(limiter: Limiter, settings: Settings, method: str) -> RouteLimi
     if method == 'POST':
         return limiter.shared_limit(settings.rate_limit, 'mod_runs_api')
     return limiter.shared_limit(settings.read_rate_limit, 'mod_runs_api read')
+
+
+def count_preview() -> bool:
+    """Count a preview that would ask GitHub, and return whether it is one of the first of its user in a minute."""
+    user_id = str(requester().id)
+    try:
+        return bool(current_app.extensions[KEY].limiter.hit(PREVIEWS_THAT_ASK, 'mod_runs_api github', user_id))
+    except Exception:  # As a request, a preview that cannot be counted is let through.
+        return True
 
 
 def rate_limit_error(exceeded: RateLimitExceeded) -> RateLimited:

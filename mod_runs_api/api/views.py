@@ -18,6 +18,7 @@ from ..service.retry import create_retry
 from ..service.validation import RetryRequestSchema, load_retry_fields
 from ..service.verdict import read_verdict
 from .auth import may_retry, requester
+from .limits import count_preview
 from .request_body import read_object
 
 
@@ -58,9 +59,13 @@ def _refuse_fields_in_query() -> None:
 
 def preview(run_id: str) -> Answer:
     """Preview a retry."""
+    return Answer(preview_retry(extension_state(), _to_id(run_id), may_ask_github=_may_ask_github))
+
+
+def _may_ask_github() -> bool:
+    """Return whether the current preview may ask GitHub, and count it if so."""
     # GitHub is asked for those who might go on, and not only to learn the headers.
-    asks_github = request.method == 'GET' and may_retry()
-    return Answer(preview_retry(extension_state(), _to_id(run_id), asks_github=asks_github))
+    return request.method == 'GET' and may_retry() and count_preview()
 
 
 def attempts(run_id: str, limit: int, offset: int) -> Answer:

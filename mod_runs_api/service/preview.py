@@ -1,6 +1,6 @@
 """Previewing a retry (docs/api.rst, "Preview")."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -20,11 +20,15 @@ from .master import find_failing_on_master
 from .verdict import judge_attempts
 
 
-def preview_retry(state: ExtensionState, run_id: int, *, asks_github: bool = True) -> Preview:
-    """Return a retry of a run as it would be now. Raises :exc:`RunNotFound`."""
+def preview_retry(state: ExtensionState, run_id: int, *, may_ask_github: Callable[[], bool] = lambda: True) -> Preview:
+    """
+    Return a retry of a run as it would be now. Raises :exc:`RunNotFound`.
+
+    ``may_ask_github`` is called if GitHub would be asked: after what the tables refuse, and only with the conditions.
+    """
     policy = policy_for_person(state.settings)
     run, preview = state.transactions.run(_read_preview, run_id, policy)
-    if policy.asks_github and asks_github and not preview.is_refused:
+    if policy.asks_github and not preview.is_refused and may_ask_github():
         try:
             require_by_github(state, run)
         except RefusedByCheck as refusal:

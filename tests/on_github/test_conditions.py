@@ -1,11 +1,14 @@
 """The five conditions under which a run may be retried now, as they are asked (docs/github.rst)."""
 
 import sys
+import time
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 import seed
 from database import db
+from mod_auth.models import Role
 from mod_ci.models import BlockedUsers
 from mod_test.models import TestStatus, TestType
 from support.changes import add_retries
@@ -15,6 +18,7 @@ from support.histories import end
 from support.statements import record_statements
 
 from mod_runs_api import Unprocessable, retry_run
+from mod_runs_api.api.limits import KEY as LIMITER
 from mod_runs_api.extension import KEY
 from mod_runs_api.github import RetryRefusal
 
@@ -116,6 +120,37 @@ def test_readers_head_and_pages_cause_no_question_but_see_what_the_tables_refuse
     assert ask('HEAD', linux, 'retry').status_code == 200
     assert preview(make_run(stages=()), token=reader).json['all']['refusal']['details']['refusal'] == 'refused_by_check'
     assert github.asked == []
+
+
+def test_the_first_five_previews_of_a_user_in_a_minute_ask_github_and_no_others(
+        github, linux, make_run, preview, command, alice, monkeypatch):
+    tina, running = seed.token(seed.user('tina', Role.tester)), make_run(stages=())
+    github.close_pull(PR)
+    now = 1_800_000_000
+    monkeypatch.setattr(time, 'time', lambda: now)
+
+    def refusals(count, **options):
+        return [preview(linux, **options).json['all']['refusal'] is not None for _ in range(count)]
+
+    # What the tables refuse asks nothing, and is not counted.
+    assert preview(running).json['all']['refusal']
+    # They are counted by user, whichever token is sent, and the command asks always.
+    assert refusals(3) + refusals(4, token=seed.token(alice)) == [True] * 5 + [False] * 2
+    assert refusals(1, token=tina) == [True]
+    assert command('retry', linux.id, '--dry-run').exit_code == 5
+    assert github.asked == [PULL_REQUEST] * 7
+    now += 61
+    assert refusals(1) == [True]
+
+
+def test_a_preview_that_cannot_be_counted_asks_github(github, app, linux, preview, monkeypatch):
+    # The storage goes away after the request was counted.
+    limiter = app.extensions[LIMITER].limiter
+    monkeypatch.setattr(limiter, 'hit', mock.Mock(side_effect=[True, ConnectionError]))
+
+    assert preview(linux) == 200
+    assert limiter.hit.call_count == 2
+    assert github.asked == [PULL_REQUEST, BUILDS]
 
 
 @pytest.mark.parametrize('settings', [{}, {'RUNS_API_CHECKS': False}])
