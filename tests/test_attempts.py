@@ -164,7 +164,8 @@ def test_without_a_completed_attempt_one_with_a_test_that_did_not_pass_is_decisi
 
 @pytest.mark.parametrize(('query', 'places', 'next_offset'), [
     ('', [1, 2, 3, 4, 5], None), ('limit=2', [1, 2], 2), ('limit=2&offset=2', [3, 4], 4),
-    ('limit=2&offset=4', [5], None), ('limit=100&offset=2147483647', [], None)])
+    ('limit=2&offset=4', [5], None), ('limit=5', [1, 2, 3, 4, 5], None),
+    ('limit=100&offset=2147483647', [], None)])
 def test_a_page_has_what_was_asked_for(attempts, alice, query, places, next_offset):
     run_ids = seed.bulk_runs(5, 1)
     add_retries(run_ids[0], run_ids[1:])

@@ -94,7 +94,8 @@ def test_options_is_flasks_reads_no_token_and_is_not_counted(ask, engine, run_id
 
 @EACH_ROUTE
 def test_a_stranger_learns_nothing_about_which_runs_exist(ask, run_id, route):
-    there, missing, nonsense = (ask(route.method, run, route.path, token=None) for run in (run_id, 99, 'abc'))
+    there, missing, nonsense = (ask(route.method, run, route.path, token=None, query_string='limit=x')
+                                for run in (run_id, 99, 'abc'))
 
     assert_error(there, 401, 'unauthorized', {})
     assert there.headers['WWW-Authenticate'] == 'Bearer realm="runs-api"'
@@ -105,7 +106,8 @@ def test_a_stranger_learns_nothing_about_which_runs_exist(ask, run_id, route):
 def test_a_token_needs_the_scope_of_the_route(ask, run_id, alice, route):
     others = sorted(SCOPES - {route.scope})
 
-    response = ask(route.method, run_id, route.path, token=seed.token(alice, others))
+    response = ask(route.method, run_id, route.path, token=seed.token(alice, others),
+                   query_string='limit=x')
 
     assert_error(response, 403, 'forbidden', {'required_scope': route.scope, 'token_scopes': others})
     assert response.headers['WWW-Authenticate'] == (

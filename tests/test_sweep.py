@@ -248,6 +248,16 @@ def test_a_failed_only_retry_that_lost_only_its_end_is_retried_in_full(scene):
     assert scene.rows.selection(lost + 1) == [test.id for test in scene.tests]
 
 
+def test_a_retry_whose_missing_result_was_carried_over_as_passed_is_not_retried(scene):
+    scene.run('Canceled by admin')
+    full, incomplete = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
+    finish(full, scene.tests)
+    report(incomplete, scene.tests[1:2])
+    complete(incomplete)
+
+    assert scene.sweep() == []
+
+
 @pytest.fixture
 def small_batches(monkeypatch):
     """Have two progress rows be read at once."""
@@ -442,9 +452,10 @@ def test_after_two_statuses_about_two_commits_that_github_did_not_take_no_third_
 
 @pytest.mark.parametrize('settings', [{'GITHUB_TOKEN': ''}])
 def test_without_a_token_for_github_every_retry_waits(scene, caplog):
-    run = scene.run()
+    runs = [scene.run(number=number) for number in range(3)]
 
-    assert scene.sweep() == [Line(run, 'waiting', f'GitHub gave no answer about pull request {PR}.')]
+    # This is no silence, which would end the questions.
+    assert scene.sweep() == [Line(run, 'waiting', SILENT[number]) for number, run in enumerate(runs)]
     assert (scene.github.asked, caplog.messages) == ([], [])
 
 
@@ -491,15 +502,18 @@ def test_a_step_checks_again_whether_it_is_due_after_github_was_asked(scene, mea
 
 
 @TWO_RETRIES
-def test_a_completion_counts_for_each_run_that_ended_before_it(scene):
-    other = scene.run(None, results=3, number=9)
+def test_a_completion_counts_for_each_run_that_ended_before_it_and_the_newest_are_read(scene, monkeypatch):
+    monkeypatch.setattr('mod_runs_api.service.sweep_plan.COMPLETED_RUNS_READ', 1)
+    other, another = (scene.run(None, results=3, number=number) for number in (8, 9))
     sources = [scene.run(number=number) for number in (1, 2)]
     early, late = (line.new_run_id for line in scene.sweep())
     end(early)
     complete(other)
     end(late)
 
-    assert steps(scene.sweep()) == [(early, 'retried'), (late, 'waiting')], sources
+    assert steps(scene.sweep('--dry-run')) == [(early, 'retried'), (late, 'waiting')], sources
+    complete(another)
+    assert steps(scene.sweep('--dry-run')) == [(early, 'retried'), (late, 'retried')]
 
 
 @TWO_RETRIES
@@ -685,6 +699,22 @@ def test_as_many_automatic_attempts_are_read_as_may_be_in_flight(scene, monkeypa
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1}])
+@pytest.mark.parametrize(('read', 'ended'), [(1, 0), (2, 1)])
+def test_the_newest_automatic_attempts_are_read_more_than_may_be_in_flight(scene, app, monkeypatch, read, ended):
+    monkeypatch.setattr('mod_runs_api.service.sweep_plan.AUTOMATIC_ATTEMPTS_READ', read)
+    sources = [scene.run(number=number) for number in (1, 2)]
+    first, = (line.new_run_id for line in scene.sweep() if line.new_run_id)
+    end(first, 'Canceled by admin')
+    second, = (line.new_run_id for line in scene.sweep() if line.new_run_id)
+    if ended:
+        restart_run(first)
+        end(second, 'Canceled by admin')
+    waiting = scene.run(number=3)
+
+    assert steps(scene.sweep()) == [(waiting, 'waiting')], sources
+
+
+@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES_AT_ONCE': 1}])
 def test_automatic_attempts_are_in_flight_on_their_platform(scene):
     scene.run(number=1)
     scene.sweep()
@@ -696,8 +726,9 @@ def test_automatic_attempts_are_in_flight_on_their_platform(scene):
         (windows, TIME_LIMIT), (run, '1 automatic attempt of linux is in flight')]
 
     # After a day they do not count.
-    change_retries(created_at=datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(hours=25))
-    assert (run, 'retried') in steps(scene.sweep('--dry-run'))
+    for ago, step in ((24 * HOUR - MINUTE, 'waiting'), (24 * HOUR + MINUTE, 'retried')):
+        change_retries(created_at=datetime.now(timezone.utc).replace(tzinfo=None) - ago)
+        assert (run, step) in steps(scene.sweep('--dry-run'))
 
 
 # The command

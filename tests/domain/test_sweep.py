@@ -191,10 +191,12 @@ def test_failures_that_were_approved_since_are_run_again_alone_without_inactive_
     assert retry.request.reason == f'Automatic: {retry.why}' == 'Automatic: all its failures are expected now'
 
 
-def test_a_failed_only_retry_whose_tests_are_all_inactive_is_refused():
-    # Its full test set has an active one.
+@pytest.mark.parametrize(('found', 'active'), [
+    (candidate(results=(), failed_only=True), {4}),
+    (candidate(rows=INCOMPLETE, results=[GREEN, GREEN, APPROVED]), {1, 2, 4})])
+def test_a_retry_is_refused_if_all_failed_tests_are_inactive_although_others_are_not(found, active):
     with pytest.raises(InactiveTests):
-        candidate(results=(), failed_only=True).plan_retry(RULES, [*ALL, 4], {4})
+        found.plan_retry(RULES, [*ALL, 4], active)
 
 
 def test_only_a_run_with_all_its_results_is_a_completion():

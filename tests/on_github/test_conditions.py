@@ -309,6 +309,14 @@ def test_the_author_of_a_pull_request_may_not_be_blocked(github, linux, caplog):
     assert (refusal(linux), caplog.messages) == (None, [])
 
 
+def test_a_closed_pull_request_of_a_blocked_author_is_closed(github, linux):
+    seed.add(BlockedUsers(user_id=AUTHOR))
+    db.session.commit()
+    github.close_pull(PR)
+
+    assert refusal(linux) == 'Pull request 1342 is closed.'
+
+
 def test_a_run_without_a_pull_request_is_asked_for_its_build_only(github, make_run):
     assert refusal(make_run(**OF_MASTER)) is None
     assert github.asked == [BUILDS]
