@@ -14,7 +14,7 @@ from .errors import MountError, RunsApiError
 from .extension import KEY, ExtensionState, is_api_request
 from .github.report import retry_report
 from .host.ends import listen_for_completed_runs
-from .host.github import PlatformGitHub
+from .host.github import GitHub
 from .service.carry_over import complete_runs
 from .settings import read_settings
 from .web import pages
@@ -54,7 +54,7 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
         limiter = limits.create_limiter(app, settings)
         app.extensions[KEY] = ExtensionState(
             name=f'{setup.name_prefix}.{setup.name}'.lstrip('.'), settings=settings,
-            transactions=Transactions(is_api_request), github=PlatformGitHub(app.config))
+            transactions=Transactions(is_api_request), github=GitHub(app.config))
         for route in ROUTES:
             limit = limits.create_limit(limiter, settings, route.method)
             setup.add_url_rule(route.path, route.view.__name__, limit(create_view_function(route)),

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from ..domain.commit_status import CommitStatus
 from ..domain.conditions import PullRequest
@@ -16,6 +16,8 @@ from .runtime import run_page, to_external
 TIMEOUT = 5
 #: GitHub is throttling the platform.
 TOO_MANY_REQUESTS = 429
+#: Why a sweep sends no request any more.
+AWAY = 'GitHub did not answer the last requests of this sweep.'
 
 
 class NotConfigured(Exception):
@@ -34,32 +36,23 @@ class NoAnswer(Exception):
         self.is_silence = is_silence
 
 
-class GitHub(Protocol):
-    """GitHub, as the package asks and tells it. Each method knows the commit that it is about, and sends at once."""
-
-    @property
-    def full_name(self) -> str:
-        """The platform's repository, ``owner/name``; empty if GitHub is not configured."""
-
-    def read_pull_request(self, number: int, commit: str | None) -> PullRequest:
-        """Return a pull request; the commit is that of its run, if there is one. Raises :exc:`NoAnswer`."""
-
-    def has_build(self, run: Run) -> bool:
-        """Return whether the platform's job would find the build of a run. Raises :exc:`NoAnswer`."""
-
-    def is_posted(self, status: CommitStatus) -> bool:
-        """Return whether the newest status of a commit and platform has the same state. Raises :exc:`NoAnswer`."""
-
-    def post(self, status: CommitStatus) -> None:
-        """Post a status of a commit. Raises :exc:`NoAnswer`."""
-
-
 @dataclass(frozen=True)
-class PlatformGitHub:
-    """GitHub with the platform's access, whose settings are read anew for each request."""
+class GitHub:
+    """
+    GitHub with the platform's access, whose settings are read anew for each request.
+
+    Each method knows the commit that it is about, and sends at once. A request that fails raises :exc:`NoAnswer`.
+    """
 
     #: ``app.config``: the platform's ``g.github`` comes from the same settings. It has secrets.
     config: Mapping[str, Any] = field(repr=False)
+    #: The commits that the last requests in a row were about, if none was answered. None outside of a sweep, because
+    #: threads share that value.
+    silent_about: set[str | None] | None = None
+
+    def until_silent(self) -> 'GitHub':
+        """Return GitHub for one sweep: it sends nothing after two silences in a row about two commits."""
+        return replace(self, silent_about=set())
 
     @property
     def full_name(self) -> str:
@@ -73,14 +66,14 @@ class PlatformGitHub:
 
     def read_pull_request(self, number: int, commit: str | None) -> PullRequest:
         """Return a pull request; the commit is that of its run, if there is one. Raises :exc:`NoAnswer`."""
-        with self._request(f'GitHub gave no answer about pull request {number}'):
+        with self._request(f'GitHub gave no answer about pull request {number}', commit):
             pull = self._open_repository().get_pull(number).complete()
             # A deleted account has no user.
             return PullRequest(pull.head.sha, pull.state != 'closed', pull.user.id if pull.user else None)
 
     def has_build(self, run: Run) -> bool:
         """Return whether the platform's job would find the build of a run. Raises :exc:`NoAnswer`."""
-        with self._request(f'GitHub gave no answer about the build of run {run.id}'):
+        with self._request(f'GitHub gave no answer about the build of run {run.id}', run.commit):
             artifacts = self._open_repository().get_artifacts()
             # Not at the top: the platform's module may import this package.
             from mod_ci.controllers import MAX_ARTIFACTS_TO_SEARCH, Artifact_names
@@ -92,15 +85,17 @@ class PlatformGitHub:
 
     def is_posted(self, status: CommitStatus) -> bool:
         """Return whether the newest status of a commit and platform has the same state. Raises :exc:`NoAnswer`."""
-        with self._request(f'GitHub gave no answer about the status of run {status.run_id}'):
+        with self._request(f'GitHub gave no answer about the status of run {status.run_id}', status.commit):
             # GitHub keeps a thousand of a commit.
             statuses = self._open_repository().get_commit(status.commit).get_statuses()
             newest = next((posted.state for posted in statuses if posted.context == status.context), None)
             return bool(newest == status.state)
 
     def post(self, status: CommitStatus) -> None:
-        """Post a status of a commit, in one request. Raises :exc:`NoAnswer`."""
-        with self._request(f'GitHub did not take the status of run {status.run_id}'):
+        """Post a status of a commit, in one request. Raises :exc:`NoAnswer`. The log says if it is not sent."""
+        if self._is_away:
+            log.error(f'the status of run {status.run_id} is not posted: GitHub did not answer before')
+        with self._request(f'GitHub did not take the status of run {status.run_id}', status.commit):
             # Neither through the platform's function, which swallows GitHub's refusals, nor through PyGithub's commit,
             # which requests the commit before.
             address = to_external(run_page, status.run_id)
@@ -125,20 +120,41 @@ class PlatformGitHub:
         """Return the repository as PyGithub's. Raises :exc:`NotConfigured`."""
         return self._open().get_repo(self.full_name)
 
+    @property
+    def _is_away(self) -> bool:
+        # One commit is not enough, because GitHub may be unable to show a single pull request.
+        return self.silent_about is not None and len(self.silent_about) > 1
+
     @contextmanager
-    def _request(self, failure: str) -> Iterator[None]:
+    def _request(self, failure: str, commit: str | None) -> Iterator[None]:
         """
-        Send GitHub a request, in the block.
+        Send GitHub a request about a commit, in the block.
 
         If the block fails, raise :exc:`NoAnswer` with the failure. The log says why, if GitHub could be asked.
         """
+        if self._is_away:
+            # Each further run would wait for a time-out, and with it what needs no answer.
+            raise NoAnswer(AWAY, is_silence=True)
+        is_silence = False
         try:
             yield
         except NotConfigured:
             raise NoAnswer(f'{failure}.', is_silence=False) from None
         except Exception as error:  # Not SystemExit: a worker's time-out ends the request.
             log.error(f'{failure}: {explain(error, self._token)}')
-            raise NoAnswer(f'{failure}.', _is_silence(error)) from None
+            is_silence = _is_silence(error)
+            raise NoAnswer(f'{failure}.', is_silence) from None
+        finally:
+            self._remember(commit, is_silence)
+
+    def _remember(self, commit: str | None, is_silence: bool) -> None:
+        """Note whether a request about a commit got no answer. Outside of a sweep nothing is remembered."""
+        if self.silent_about is None:
+            return
+        if is_silence:
+            self.silent_about.add(commit)
+        else:
+            self.silent_about.clear()
 
 
 def _is_silence(error: Exception) -> bool:

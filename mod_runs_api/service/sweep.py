@@ -9,19 +9,16 @@ simultaneous sweeps only one takes a step. The tables are the only state.
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from .. import clock
-from ..domain.commit_status import CommitStatus
-from ..domain.conditions import PullRequest
 from ..domain.run import Run
 from ..domain.sentences import counted
 from ..domain.sweep import Capacity, Plan, PlannedRetry, Step
 from ..errors import KeyReused, RefusedByCheck, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
-from ..host.github import GitHub, NoAnswer
+from ..host.github import NoAnswer
 from ..log import describe, log
 from .attempts import read_progress_of_attempts
 from .carry_over import carry_over
@@ -29,68 +26,12 @@ from .conditions import BY_TABLES, github_conditions, policy_for_sweep
 from .retry import create_retry
 from .sweep_plan import plan_by_tables, require_due
 
-#: Why a run waits that GitHub is not asked about.
-AWAY = 'GitHub did not answer the last requests of this sweep.'
-
-Answer = TypeVar('Answer')
-
-
-class GitHubUntilSilent:
-    """GitHub for one sweep: after two requests in a row about two commits that it did not answer, none is sent."""
-
-    def __init__(self, github: GitHub) -> None:
-        self._github = github
-        #: The commits that the last requests in a row were about, if none of them was answered.
-        self._silent_about: set[str | None] = set()
-
-    @property
-    def full_name(self) -> str:
-        """The platform's repository."""
-        return self._github.full_name
-
-    def read_pull_request(self, number: int, commit: str | None) -> PullRequest:
-        """Return a pull request."""
-        return self._send(commit, partial(self._github.read_pull_request, number, commit))
-
-    def has_build(self, run: Run) -> bool:
-        """Return whether there is a build of a run."""
-        return self._send(run.commit, partial(self._github.has_build, run))
-
-    def is_posted(self, status: CommitStatus) -> bool:
-        """Return whether the newest status of a commit has the same state."""
-        return self._send(status.commit, partial(self._github.is_posted, status))
-
-    def post(self, status: CommitStatus) -> None:
-        """Post a status of a commit. The log says if it is not sent."""
-        if self._is_away:
-            log.error(f'the status of run {status.run_id} is not posted: GitHub did not answer before')
-        self._send(status.commit, partial(self._github.post, status))
-
-    @property
-    def _is_away(self) -> bool:
-        # One commit is not enough, because GitHub may be unable to show a single pull request.
-        return len(self._silent_about) > 1
-
-    def _send(self, commit: str | None, request: Callable[[], Answer]) -> Answer:
-        """Send a request about a commit. Raises :exc:`NoAnswer`, also without sending it if GitHub is away."""
-        # Each of the other runs would wait for a time-out, and with them what needs no answer.
-        if self._is_away:
-            raise NoAnswer(AWAY, is_silence=True)
-        is_silent = False
-        try:
-            return request()
-        except NoAnswer as no_answer:
-            is_silent = no_answer.is_silence
-            raise
-        finally:
-            self._silent_about = {*self._silent_about, commit} if is_silent else set()
-
 
 class Sweep:
     """One sweep of an application."""
 
     def __init__(self, state: ExtensionState) -> None:
-        self._state = replace(state, github=GitHubUntilSilent(state.github))
+        self._state = replace(state, github=state.github.until_silent())
 
     def plan(self) -> Plan:
         """Return the plan of the sweep now, and carry nothing out. Raises :exc:`ServiceUnavailable`."""

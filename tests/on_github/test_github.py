@@ -10,7 +10,6 @@ from support.github import COMMIT, OLD_COMMIT
 from mod_runs_api.domain.commit_status import CommitStatus
 from mod_runs_api.extension import extension_state
 from mod_runs_api.host.github import NoAnswer
-from mod_runs_api.service.sweep import GitHubUntilSilent
 
 STATUS = CommitStatus.queued(COMMIT, 'linux', 7)
 
@@ -27,6 +26,19 @@ def sent(monkeypatch):
     pygithub = ModuleType('github')
     vars(pygithub).update(Auth=SimpleNamespace(Token=str), Github=log_in)
     monkeypatch.setitem(sys.modules, 'github', pygithub)
+    return sent
+
+
+@pytest.fixture
+def silent(github, monkeypatch):
+    """What is sent to a GitHub that answers nothing."""
+    sent = []
+
+    def log_in(**options):
+        sent.append(options)
+        raise TimeoutError
+
+    monkeypatch.setattr(sys.modules['github'], 'Github', log_in)
     return sent
 
 
@@ -55,34 +67,18 @@ def test_no_representation_shows_a_secret(app):
     assert 'secret' not in f'{state!r} {state.github!r}'
 
 
-class SilentGitHub:
-    """A GitHub that counts the requests, and answers none."""
-
-    full_name = 'CCExtractor/ccextractor'
-
-    def __init__(self):
-        self.requests = 0
-
-    def fail(self, *arguments):
-        """Give no answer."""
-        self.requests += 1
-        raise NoAnswer('Nothing.', is_silence=True)
-
-    read_pull_request = has_build = is_posted = post = fail
-
-
 @pytest.mark.parametrize('request_of', [
     lambda github, commit: github.read_pull_request(7, commit),
-    lambda github, commit: github.has_build(SimpleNamespace(commit=commit)),
+    lambda github, commit: github.has_build(SimpleNamespace(id=5, commit=commit)),
     lambda github, commit: github.is_posted(STATUS._replace(commit=commit)),
     lambda github, commit: github.post(STATUS._replace(commit=commit))])
-def test_after_two_silences_about_two_commits_a_sweep_sends_no_request_of_any_kind(request_of):
-    silent = SilentGitHub()
-    github = GitHubUntilSilent(silent)
+def test_after_two_silences_about_two_commits_a_sweep_sends_no_request_of_any_kind(app, request_of, silent):
+    github = extension_state().github
 
-    for commit in (COMMIT, COMMIT, OLD_COMMIT, OLD_COMMIT, COMMIT):
-        with pytest.raises(NoAnswer):
-            request_of(github, commit)
+    for asked, requests in ((github.until_silent(), 3), (github, 5)):
+        silent.clear()
+        for commit in (COMMIT, COMMIT, OLD_COMMIT, OLD_COMMIT, COMMIT):
+            with pytest.raises(NoAnswer):
+                request_of(asked, commit)
 
-    assert silent.requests == 3
-    assert github.full_name == silent.full_name
+        assert len(silent) == requests
