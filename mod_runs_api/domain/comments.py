@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .retry import MAX_REASON_LENGTH, SWITCHED_OFF, Retry, RetryRules, find_unstorable
-from .run import PLATFORMS, SHOWN_LENGTH
+from .run import PLATFORMS
 from .users import User
 
 #: The command, and its words but for the platforms.
@@ -115,69 +115,28 @@ class ParsedComment(NamedTuple):
     complaints: Sequence[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class CommentRetry(Retry):
-    """A retry that a comment created. If it is replayed, an earlier delivery of the comment created it."""
-
-    #: The commit of the run, if the reply names it: it may not be the head of the pull request.
-    named_commit: str | None
-    #: The address of the new run's page; None if no URL can be built.
-    address: str | None
-    #: The sentence of the attempts' verdict; None if there is none.
-    verdict_sentence: str | None
-
-
 @dataclass(frozen=True)
-class PostedStatus:
-    """The success of a run that a comment requested to be posted again, because no test of it failed."""
+class CommentOutcome:
+    """
+    The outcome of a comment (docs/github.rst, "Comments").
 
-    run_id: int
-    #: As in :class:`CommentRetry`.
-    named_commit: str | None
+    Attributes
+    ----------
+    retries : tuple of Retry
+        The retries that the comment created, or an earlier delivery of it.
+    ignored : str or None
+        The reason why the comment was ignored; None if it was not.
+    reply : str
+        The reply, in Markdown that mentions no account and is no command; empty if there is none.
+    """
 
-
-@dataclass(frozen=True)
-class CommentRefusal:
-    """The refusal of a line that is no valid command, or of a platform that has no run."""
-
-    #: The reason.
-    message: str
-
-    @property
-    def markdown(self) -> str:
-        """The refusal as a line of the reply."""
-        return quote(self.message)
+    retries: tuple[Retry, ...] = ()
+    ignored: str | None = None
+    reply: str = ''
 
 
-@dataclass(frozen=True)
-class RetryRefusal(CommentRefusal):
-    """The refusal of the retry of a run."""
-
-    platform: str
-    run_id: int
-    #: As in :class:`CommentRetry`.
-    named_commit: str | None
-
-    @property
-    def markdown(self) -> str:
-        """The refusal as a line of the reply."""
-        return f'{self.platform}: {name_run(self)} is not retried: {quote(self.message)}'
-
-
-def name_run(outcome: CommentRetry | PostedStatus | RetryRefusal) -> str:
-    """Return the run, with its commit if that may not be the head."""
-    commit = f' of commit {quote(outcome.named_commit[:SHOWN_LENGTH])}' if outcome.named_commit else ''
-    return f'run {outcome.run_id}{commit}'
-
-
-def quote(message: str) -> str:
-    """Return a message as code. GitHub mentions and links nothing in code, and a message may name a branch."""
-    text = ' '.join(message.encode(errors='replace').decode().replace('`', "'").split())
-    return f'`{text}`'
-
-
-def choose_commands(parsed: ParsedComment, writer: Writer) -> tuple[list[Command], list[CommentRefusal]]:
-    """Return the commands that count, one for each platform, and the refusals of the lines that are not valid."""
+def choose_commands(parsed: ParsedComment, writer: Writer) -> tuple[list[Command], list[str]]:
+    """Return the commands that count, one for each platform, and why the other lines are refused."""
     wanted: dict[str, Command] = {}
     complaints = list(parsed.complaints)
     for command in parsed.commands:
@@ -187,7 +146,7 @@ def choose_commands(parsed: ParsedComment, writer: Writer) -> tuple[list[Command
         else:
             wanted.setdefault(command.platform, command)
     # The same sentence counts once: a comment may have 3,000 lines.
-    return list(wanted.values()), [CommentRefusal(complaint) for complaint in dict.fromkeys(complaints)]
+    return list(wanted.values()), list(dict.fromkeys(complaints))
 
 
 def list_mentioned(without_run: Collection[str], parsed: ParsedComment, wanted: Collection[Command]) -> list[str]:

@@ -5,12 +5,12 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from ..domain.comments import Comment, IgnoredComment, parse_commands
+from ..domain.comments import Comment, CommentOutcome, IgnoredComment, parse_commands
+from ..domain.reply import reply_to_ignored
 from ..domain.users import MAX_LOGIN_LENGTH
 from ..extension import extension_state
 from ..service.comments import retry_for_comment
 from ..service.validation import StrictString
-from .reply import CommentOutcome
 
 #: GitHub's words for an account that belongs to the repository, in ``author_association``.
 INSIDERS = ('OWNER', 'MEMBER', 'COLLABORATOR')
@@ -99,7 +99,7 @@ def retry_from_comment(payload: Any) -> CommentOutcome:
         parsed = parse_commands(comment.body)
         if not parsed.commands and not parsed.complaints:
             raise IgnoredComment('The comment has no command.')
-        result = retry_for_comment(state, comment, parsed)
+        return retry_for_comment(state, comment, parsed)
     except IgnoredComment as ignored:
-        return CommentOutcome(ignored=str(ignored), gets_reply=ignored.gets_reply)
-    return CommentOutcome(posted=tuple(result.posted), retries=tuple(result.retries), refusals=tuple(result.refusals))
+        reason = str(ignored)
+        return CommentOutcome(ignored=reason, reply=reply_to_ignored(reason) if ignored.gets_reply else '')

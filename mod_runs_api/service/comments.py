@@ -6,10 +6,9 @@ from sqlalchemy import Connection
 
 from ..database.retry import find_retry
 from ..database.run import find_newest_of_pull_request, read_runs
-from ..domain.comments import (Command, Comment, CommentRefusal, CommentRetry, ParsedComment, PostedStatus,
-                               RetryRefusal, choose_commands, list_mentioned)
-from ..domain.retry import RetryRequest, digest_key
-from ..domain.run import SHOWN_LENGTH
+from ..domain.comments import Command, Comment, CommentOutcome, ParsedComment, choose_commands, list_mentioned
+from ..domain.reply import Reply, Target
+from ..domain.retry import Retry, RetryRequest, digest_key
 from ..errors import NothingFailed, RunNotFound, Unprocessable
 from ..extension import ExtensionState
 from ..host.github import GitHub, NoAnswer
@@ -22,23 +21,17 @@ from .users import find_writer
 from .verdict import judge_attempts
 
 
-class CommentResult(NamedTuple):
-    """The results of the commands of a comment."""
-
-    posted: list[PostedStatus]
-    #: The retries that they created, or have created before.
-    retries: list[CommentRetry]
-    refusals: list[CommentRefusal]
-
-
-def retry_for_comment(state: ExtensionState, comment: Comment, parsed: ParsedComment) -> CommentResult:
+def retry_for_comment(state: ExtensionState, comment: Comment, parsed: ParsedComment) -> CommentOutcome:
     """Carry out the commands of a comment. Raises :exc:`IgnoredComment` if the writer may not request retries."""
     writer = state.transactions.run(find_writer, comment, state.settings.retry_rules)
-    wanted, invalid = choose_commands(parsed, writer)
-    result = CommentResult([], [], [*invalid])
+    wanted, complaints = choose_commands(parsed, writer)
+    reply = Reply()
+    for complaint in complaints:
+        reply.add_refusal(complaint)
     if not wanted:
-        return result
+        return CommentOutcome(reply=reply.markdown)
     pull = _PullRequest(state.github.full_name, comment.pr_nr, _find_head(state.github, comment.pr_nr))
+    retries: list[Retry] = []
     without_run: list[str] = []
     for command in wanted:
         # The comment's own id is the idempotency key, so a second delivery creates nothing more.
@@ -49,10 +42,12 @@ def retry_for_comment(state: ExtensionState, comment: Comment, parsed: ParsedCom
         else:
             request = RetryRequest(target.run_id, command.failed_only, command.reason, writer.user_id,
                                    author_login=writer.author_login, idempotency_digest=digest)
-            _retry_target(state, request, target, result)
-    result.refusals.extend(CommentRefusal(_describe_missing_run(pull.head_commit, platform))
-                           for platform in list_mentioned(without_run, parsed, wanted))
-    return result
+            retry = _retry_target(state, request, target, reply)
+            if retry is not None:
+                retries.append(retry)
+    for platform in list_mentioned(without_run, parsed, wanted):
+        reply.add_missing_run(pull.head_commit, platform)
+    return CommentOutcome(tuple(retries), reply=reply.markdown)
 
 
 class _PullRequest(NamedTuple):
@@ -65,21 +60,6 @@ class _PullRequest(NamedTuple):
     head_commit: str | None
 
 
-class _Target(NamedTuple):
-    """The run that a command means."""
-
-    platform: str
-    run_id: int
-    #: Its commit; None if it is the head of the pull request.
-    named_commit: str | None
-    #: The sentence about the attempts so far, for the reply to a failed-only retry.
-    verdict_sentence: str | None = None
-
-    def refuse(self, message: str) -> RetryRefusal:
-        """Return the refusal of its retry."""
-        return RetryRefusal(message, self.platform, self.run_id, self.named_commit)
-
-
 def _find_head(github: GitHub, pr_nr: int) -> str | None:
     """Return the commit at the head of a pull request; None if GitHub does not answer."""
     try:
@@ -88,34 +68,27 @@ def _find_head(github: GitHub, pr_nr: int) -> str | None:
         return None
 
 
-def _describe_missing_run(head_commit: str | None, platform: str) -> str:
-    of = 'This pull request' if head_commit is None else f'The head commit {head_commit[:SHOWN_LENGTH]}'
-    return f'{of} has no run on {platform}.'
-
-
-def _retry_target(state: ExtensionState, request: RetryRequest, target: _Target, result: CommentResult) -> None:
-    """Create the retry of the run that a command means, or have its status posted again, and add the result."""
+def _retry_target(state: ExtensionState, request: RetryRequest, target: Target,
+                  reply: Reply) -> Retry | None:
+    """Return the retry of the run that a command means; None if it is refused, or its status is posted again."""
     policy = policy_for_comment(state.settings, is_by_author=request.author_login is not None)
     try:
         retry = create_retry(state, request, policy)
     except NothingFailed as error:
         reposting = post_success_again(state, target.run_id)
         if reposting.status is not None:
-            result.posted.append(PostedStatus(target.run_id, target.named_commit))
+            reply.add_posted(target)
         else:
-            sentences = filter(None, [error.message, reposting.why_not, reposting.advice])
-            result.refusals.append(target.refuse(' '.join(sentences)))
+            reply.add_refusal(' '.join(filter(None, [error.message, reposting.why_not, reposting.advice])), target)
     except (RunNotFound, Unprocessable) as error:
-        result.refusals.append(target.refuse(error.message))
+        reply.add_refusal(error.message, target)
     else:
-        result.retries.append(CommentRetry(
-            run_id=retry.run_id, new_run_id=retry.new_run_id, failed_only=retry.failed_only,
-            test_count=retry.test_count, commit=retry.commit, platform=retry.platform, replayed=retry.replayed,
-            named_commit=target.named_commit, address=to_external(run_page, retry.new_run_id),
-            verdict_sentence=target.verdict_sentence))
+        reply.add_retry(target, retry, to_external(run_page, retry.new_run_id))
+        return retry
+    return None
 
 
-def _find_target(connection: Connection, pull: _PullRequest, command: Command, digest: str) -> _Target | None:
+def _find_target(connection: Connection, pull: _PullRequest, command: Command, digest: str) -> Target | None:
     """Return the run that a command means; None if there is none."""
     earlier = find_retry(connection, digest)
     # A second delivery means the same run as the first one, although there is a newer attempt by now.
@@ -127,7 +100,7 @@ def _find_target(connection: Connection, pull: _PullRequest, command: Command, d
     run = read_runs(connection, [run_id]).get(run_id)
     named_commit = None if run is None or run.commit == pull.head_commit else run.commit
     if run is None or earlier is not None or not command.failed_only:
-        return _Target(command.platform, run_id, named_commit)
+        return Target(command.platform, run_id, named_commit)
     attempts = read_attempts(connection, run)
-    return _Target(command.platform, attempts.source_of_failed, named_commit,
-                   judge_attempts(connection, attempts).sentence)
+    return Target(command.platform, attempts.source_of_failed, named_commit,
+                  judge_attempts(connection, attempts).sentence)

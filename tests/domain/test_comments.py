@@ -155,9 +155,8 @@ def test_a_blocked_writer_gets_no_reply_and_nobody_retries_for_a_blocked_author(
 
 def choose(lines, writer=Writer(5)):
     """Return whether the command that counts is for failed tests, by platform, and the sentences about other lines."""
-    wanted, refusals = choose_commands(parse_commands('\n'.join(lines)), writer)
-    return ({command.platform: command.failed_only for command in wanted},
-            [refusal.message for refusal in refusals])
+    wanted, complaints = choose_commands(parse_commands('\n'.join(lines)), writer)
+    return {command.platform: command.failed_only for command in wanted}, complaints
 
 
 ONLY_FAILED = 'Only maintainers may run all tests. Write "{}" to run those that did not pass.'

@@ -103,8 +103,9 @@ def test_an_author_who_has_used_up_the_retries_still_gets_the_status_of_a_run_th
 def test_an_author_cannot_use_more_retries_while_github_is_asked(by_author, linux, rows, while_github_is_asked):
     while_github_is_asked(lambda: end(make_retry(by_author())))
 
-    assert [refusal.message for refusal in by_author().refusals] == [
-        'The author of this pull request has retried this run 1 time already. Ask a maintainer to retry it.']
+    assert by_author().reply == (
+        f'- linux: run {linux.id} is not retried: `The author of this pull request has retried this run 1 time '
+        'already. Ask a maintainer to retry it.`')
     assert len(rows.of('run_retry')) == 1
 
 
@@ -126,7 +127,7 @@ def test_retries_of_retries_use_up_the_number_of_the_first_run(by_author, linux,
     for _ in range(2):
         newest = finish(make_retry(by_author()), tests[1:], failed=tests[1:])
     # The attempt that would be retried is itself a retry.
-    assert [refusal.run_id for refusal in by_author().refusals] == [newest]
+    assert by_author().reply.startswith(f'- linux: run {newest} is not retried: ')
     assert told(linux) == ''
 
 
@@ -168,8 +169,8 @@ def test_an_author_is_told_of_a_running_attempt_before_one_that_a_person_stopped
     stopped = make_run(stages=seed.CANCELED, message='Canceled by admin')
     retry_id = retry_run(stopped.id).new_run_id
 
-    assert [refusal.message for refusal in by_author().refusals] == [
-        f'Run {retry_id}, an attempt of the same run, is still queued.']
+    assert by_author().reply == (f'- linux: run {stopped.id} is not retried: '
+                                 f'`Run {retry_id}, an attempt of the same run, is still queued.`')
 
 
 # The author is told

@@ -16,14 +16,15 @@ from support.rows import RetryRow
 from support.statements import before_statements, fail
 
 from mod_runs_api import ServiceUnavailable, retry_run
-from mod_runs_api.github import CommentOutcome, RetryRefusal, retry_from_comment
+from mod_runs_api.domain.reply import Reply, Target
+from mod_runs_api.github import retry_from_comment
 
 ONE = {'comment.id': 1}
 
 
 def reasons(outcome):
-    """Return why what a comment asks for is refused."""
-    return [refusal.message for refusal in outcome.refusals]
+    """Return why what a comment asks for is refused, as the reply quotes it."""
+    return re.findall('(?m)^- (?:.+ is not retried: )?`(.+)`$', outcome.reply)
 
 
 # Which run a comment means
@@ -48,8 +49,9 @@ SILENCE = {f'pull request {PR}': ConnectionError('ghp_secret')}
 def test_a_comment_without_a_valid_command_is_answered_and_github_is_not_asked(comment, github, linux):
     outcome = comment('/retry nothing')
 
-    assert (outcome.retries, len(outcome.refusals)) == ((), 1)
-    assert outcome.reply.startswith('- `I do not understand this line.')
+    assert outcome.retries == ()
+    (reason,) = reasons(outcome)
+    assert reason.startswith('I do not understand this line.')
     assert github.asked == []
 
 
@@ -167,7 +169,7 @@ def test_two_people_who_write_the_same_make_one_run(comment, linux, rows):
 
 def assert_ignored(outcome, reason, rows, answered=False):
     """Check that nothing was done and why, and that nobody is answered who has not asked for something."""
-    assert (outcome.ignored, outcome.retries, outcome.refusals) == (reason, (), ())
+    assert (outcome.ignored, outcome.retries) == (reason, ())
     assert outcome.reply == (f'No run is retried: `{reason}`' if answered else '')
     assert rows.retries == []
 
@@ -273,7 +275,7 @@ def test_a_comment_that_is_delivered_again_makes_nothing_more_whatever_has_happe
         again = retry_from_comment(comment_payload(body, ONE))
         assert [(retry.run_id, retry.new_run_id) for retry in again.retries] == [
             (linux.id, retry.new_run_id) for retry in first]
-        assert again.refusals == outcome.refusals
+        assert reasons(again) == reasons(outcome)
         assert len(rows.retries) == made
 
 
@@ -303,12 +305,13 @@ LIVELY = ' '.join(['@octocat', 'me@example.com', '#1', 'GH-123', 'CVE-2026-1234'
 
 
 def test_the_answer_calls_nobody_links_nothing_but_the_runs_and_is_no_command(comment):
-    reply = CommentOutcome(refusals=(RetryRefusal(LIVELY, 'linux', 5, named_commit=None),)).reply
+    reply = Reply()
+    reply.add_refusal(LIVELY, Target('linux', 5, named_commit=None))
 
     # GitHub leaves alone what stands in a code span.
-    assert re.fullmatch(r'- linux: run 5 is not retried: `[^`]*octocat[^`]*/retry[^`]*`', reply)
-    assert len(reply.splitlines()) == 1
-    assert comment(reply).ignored == 'The comment has no command.'
+    assert re.fullmatch(r'- linux: run 5 is not retried: `[^`]*octocat[^`]*/retry[^`]*`', reply.markdown)
+    assert len(reply.markdown.splitlines()) == 1
+    assert comment(reply.markdown).ignored == 'The comment has no command.'
 
 
 # Faults

@@ -20,7 +20,6 @@ from support.statements import record_statements
 from mod_runs_api import Unprocessable, retry_run
 from mod_runs_api.api.limits import KEY as LIMITER
 from mod_runs_api.extension import KEY
-from mod_runs_api.github import RetryRefusal
 
 NO_BUILD = ('There is no build of commit 5f2a9c0e for linux: it failed, waits for an approval, was not needed because '
             'no code had changed, or is gone. GitHub keeps builds for 90 days, and the platform looks at the newest '
@@ -162,7 +161,7 @@ def test_a_comment_meets_the_second_to_the_fifth_condition_with_and_without_the_
     github.lose_build(OLD_COMMIT)
 
     message = NO_BUILD.replace(COMMIT[:8], OLD_COMMIT[:8])
-    assert comment('/retry linux').refusals == (RetryRefusal(message, 'linux', old.id, named_commit=None),)
+    assert comment('/retry linux').reply == f'- linux: run {old.id} is not retried: `{message}`'
     assert github.asked == [PULL_REQUEST, PULL_REQUEST, BUILDS]
     assert rows.retries == []
 
