@@ -42,9 +42,9 @@ class UTCDateTime(fields.DateTime):
         return None if value is None else f'{value:%Y-%m-%dT%H:%M:%SZ}'
 
 
-def word(words: Sequence[str], *, allow_none: bool = False) -> fields.String:
+def word(words: Sequence[str], **options: Any) -> fields.String:
     """Return a field that has one of these words."""
-    return fields.String(required=True, allow_none=allow_none, validate=validate.OneOf(words))
+    return fields.String(required=True, validate=validate.OneOf(words), **options)
 
 
 Id = partial(fields.Integer, required=True, validate=validate.Range(min=1))
@@ -131,7 +131,7 @@ class AttemptSchema(Schema):
     """One run among the attempts."""
 
     run_id: Field = Id()
-    source_run_id: Field = Id(allow_none=True)
+    source_run_id: Field = Id(attribute='retry.source_run_id', allow_none=True)
     attempt: Field = Id()
     status: Field = word(STATUSES)
     tests: Field = Count()
@@ -142,14 +142,20 @@ class AttemptSchema(Schema):
     to_carry_over: Field = Count()
     built_commit_sha: Field = Text(allow_none=True)
     other_builds: Field = Listed(fields.Nested(OtherBuildSchema))
-    cause: Field = word(CAUSES, allow_none=True)
-    cause_detail: Field = Text(allow_none=True)
-    cause_sentence: Field = Message(allow_none=True)
-    failed_only: Field = Flag(allow_none=True)
-    automatic: Field = Flag(allow_none=True)
-    reason: Field = Text(allow_none=True)
-    requested_by: Field = Text(allow_none=True)
-    created_at: Field = UTCDateTime(required=True, allow_none=True)
+    cause: Field = word(CAUSES, attribute='cause.name', allow_none=True)
+    cause_detail: Field = Text(attribute='cause.detail', allow_none=True)
+    cause_sentence: Field = Message(attribute='cause.sentence', allow_none=True)
+    failed_only: Field = Flag(attribute='retry.failed_only', allow_none=True)
+    automatic: Field = Flag(attribute='retry.automatic', allow_none=True)
+    reason: Field = Text(attribute='retry.reason', allow_none=True)
+    requested_by: Field = Text(attribute='retry.requested_by', allow_none=True)
+    created_at: Field = UTCDateTime(required=True, attribute='retry.created_at', allow_none=True)
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        """Return an attribute of the attempt, or one of its retry or cause; None without a retry or cause."""
+        name, _, inner = attr.partition('.')
+        value = getattr(obj, name)
+        return value if value is None or not inner else getattr(value, inner)
 
 
 class AttemptsMetaSchema(Schema):

@@ -10,7 +10,7 @@ from typing import Literal
 from .built_commit import OtherBuild, group_by_build
 from .carry_over import choose_origins
 from .catalogue import Catalogue
-from .causes import Cause, CauseName, find_cause
+from .causes import Cause, find_cause
 from .outcomes import FAILED, Outcome, RunTests, find_outcomes, list_not_passed
 from .progress import CANCELED, COMPLETED, Progress, sort_by_results
 from .run import Run
@@ -57,13 +57,8 @@ class Attempt:
     """One run among the attempts, as it is listed (docs/api.rst, "Attempts")."""
 
     run_id: int
-    #: As in :class:`RetryRecord`. All six are None for the root run.
-    source_run_id: int | None
-    failed_only: bool | None
-    automatic: bool | None
-    reason: str | None
-    requested_by: str | None
-    created_at: datetime | None
+    #: None for the root run.
+    retry: RetryRecord | None
     #: The position among the attempts by run id, from 1.
     attempt: int
     status: RunStatus
@@ -83,11 +78,7 @@ class Attempt:
     #: The carried-over results of other builds.
     other_builds: list[OtherBuild]
     #: Why it ended. None if it has not ended or its results decide.
-    cause: CauseName | None
-    #: The message that decided the cause. Code under test can write it.
-    cause_detail: str | None
-    #: The cause in one sentence for people. It may quote the message.
-    cause_sentence: str | None
+    cause: Cause | None
 
     @property
     def carried_over(self) -> int:
@@ -178,25 +169,17 @@ class Attempts:
 
     def describe(self, run_id: int) -> Attempt:
         """Return an attempt as it is listed."""
-        retry, progress, tests = self.records[run_id].retry, self.progress[run_id], self.tests[run_id]
-        outcomes = find_outcomes(tests).values()
+        progress = self.progress[run_id]
+        outcomes = find_outcomes(self.tests[run_id]).values()
         count = Counter(outcomes)
-        cause = self.find_cause(run_id)
         return Attempt(
-            run_id=run_id, attempt=self.numbers[run_id],
-            source_run_id=None if retry is None else retry.source_run_id,
-            failed_only=None if retry is None else retry.failed_only,
-            automatic=None if retry is None else retry.automatic,
-            reason=None if retry is None else retry.reason,
-            requested_by=None if retry is None else retry.requested_by,
-            created_at=None if retry is None else retry.created_at,
+            run_id=run_id, retry=self.records[run_id].retry, attempt=self.numbers[run_id],
             status=derive_status(progress.stage, outcomes),
             tests=count.total(), passed=count['pass'], failed=sum(count[outcome] for outcome in FAILED),
             not_run=count['not_run'], carried_over_from=self._count_carried_over(run_id),
             to_carry_over=len(self.find_origins(run_id)) if self.is_failed_only(run_id) and progress.end is None else 0,
             built_commit_sha=self.builds[run_id], other_builds=self.list_other_builds(run_id),
-            cause=None if cause is None else cause.name, cause_detail=None if cause is None else cause.detail,
-            cause_sentence=None if cause is None else cause.sentence)
+            cause=self.find_cause(run_id))
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from typing import Any
 
 from flask import request, url_for
 
-from ..domain.author import AuthorHint
-from ..domain.history import PageNotes, RetryHistory
+from ..domain.history import PageNotes
 from ..domain.retry import MAX_REASON_LENGTH
 from ..extension import extension_state
 from ..host.runtime import logged_in_user, regression_test_page, run_page, run_page_pattern
@@ -58,21 +57,6 @@ def notes_of(test: Any) -> PageNotes:
     return notes[test.id]
 
 
-def retry_history(test: Any) -> RetryHistory | None:
-    """Return the attempts of a run; None if it has only one."""
-    return notes_of(test).history
-
-
-def author_hint(test: Any) -> AuthorHint | None:
-    """Return the sentence for the author of the pull request of a run; None if there is none."""
-    return notes_of(test).author_hint
-
-
-def left_to_maintainers(test: Any) -> str | None:
-    """Return the sentence in its place if a person canceled the newest attempt; None if nobody did."""
-    return notes_of(test).left_to_maintainers
-
-
 def first_use_on_page(name: str) -> bool:
     """Return whether this is the first call with a name on the current page."""
     used: set[str] = request.environ.setdefault('mod_runs_api.used_on_page', set())
@@ -91,13 +75,11 @@ def asset_url(filename: str) -> str:
 GLOBALS: dict[str, Any] = {
     'anybody_may_retry': anybody_may_retry,
     'asset_url': asset_url,
-    'author_hint': author_hint,
     'csrf_token': csrf_token,
     'first_use_on_page': first_use_on_page,
-    'left_to_maintainers': left_to_maintainers,
     'max_reason_length': MAX_REASON_LENGTH,
+    'notes_of': notes_of,
     'regression_test_page': regression_test_page,
-    'retry_history': retry_history,
     'retry_url': retry_url,
     'run_page': run_page,
     'run_page_pattern': run_page_pattern,

@@ -102,10 +102,8 @@ def test_a_hint_begins_with_what_was_approved_since_and_says_nothing_else_of_it(
     ({28: 18, 30: 1}, '19 of the 20 results are carried over from [28] (18) and [30] (1).'),
     ({28: 1, 30: 1, 31: 2}, '4 of the 20 results are carried over from [28] (1), [30] (1) and [31] (2).')])
 def test_a_sentence_says_what_a_run_did_not_run_itself_and_where_that_was_run(origins, sentence):
-    run = Attempt(run_id=33, source_run_id=None, failed_only=None, automatic=None, reason=None, requested_by=None,
-                  created_at=None, attempt=3, status='fail', tests=21, passed=18, failed=2, not_run=1,
-                  carried_over_from=origins, to_carry_over=0, built_commit_sha=None, other_builds=[], cause=None,
-                  cause_detail=None, cause_sentence=None)
+    run = Attempt(run_id=33, retry=None, attempt=3, status='fail', tests=21, passed=18, failed=2, not_run=1,
+                  carried_over_from=origins, to_carry_over=0, built_commit_sha=None, other_builds=[], cause=None)
 
     assert carried_over_sentence(run, '[{}]'.format) == sentence
 
