@@ -1,4 +1,8 @@
-"""Retries by comments and after builds, and the report on a pull request (docs/github.rst)."""
+"""
+The functions for the platform's webhook and its report on a pull request (docs/github.rst).
+
+This package is about what comes in from GitHub. All requests to GitHub are in ``host/github.py``.
+"""
 
 from ..domain.comments import CommentOutcome
 from .builds import retry_after_build

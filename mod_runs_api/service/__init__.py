@@ -1,6 +1,6 @@
 """
-The use cases, one per module.
+The use cases, one per module, and the parts that they share.
 
-They share attempts, author, carry_over, commit_status, conditions, master, retry, users, validation and verdict. The
-sweep is two modules: sweep_plan decides by the tables, and sweep asks GitHub and acts.
+The modules author, commit_status, conditions, master, users and validation are parts only. The sweep is two modules:
+sweep_plan decides by the tables, and sweep asks GitHub and acts.
 """

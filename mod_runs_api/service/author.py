@@ -20,8 +20,8 @@ from ..extension import ExtensionState
 from .master import find_failing_on_master
 
 
-def count_retries_left(connection: Connection, state: ExtensionState, run: Run,
-                       progress: Mapping[int, Progress]) -> int:
+def count_usable_retries(connection: Connection, state: ExtensionState, run: Run,
+                         progress: Mapping[int, Progress]) -> int:
     """Return how many retries of a run its author may request now; 0 if the command would take another run, or none."""
     if find_unfinished(progress.values()) is not None:
         return 0

@@ -17,7 +17,7 @@ from ..domain.run import Run
 from ..errors import RunChanged
 from ..extension import ExtensionState
 from .attempts import read_attempts
-from .commit_status import lacks_failures, post_if_possible, post_success_again
+from .commit_status import only_looks_green, post_if_possible, post_success_again
 from .conditions import policy_for_build
 from .retry import create_retry
 
@@ -59,7 +59,7 @@ def _look_at_newest(connection: Connection, run_id: int) -> _Newest:
     run = find_run(connection, _find_newest(connection, find_run(connection, run_id)))
     attempts = read_attempts(connection, run)
     passed_id = find_passed(attempts)
-    if passed_id is not None and lacks_failures(connection, attempts, passed_id):
+    if passed_id is not None and only_looks_green(connection, attempts, passed_id):
         passed_id = None
     return _Newest(run, not attempts.progress[run.id].rows, passed_id)
 

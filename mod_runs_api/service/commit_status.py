@@ -50,7 +50,7 @@ def _decide_about_success(connection: Connection, run_id: int) -> Reposting:
     passed_id = find_passed(attempts)
     if passed_id is None or find_unfinished(attempts.progress.values()) is not None:
         return NOTHING_TO_POST
-    if lacks_failures(connection, attempts, passed_id):
+    if only_looks_green(connection, attempts, passed_id):
         return STILL_INCOMPLETE
     # Nothing is run, so each test counts.
     standing_against = read_standing_against(connection, {passed_id: ()}, attempts.catalogue)
@@ -59,8 +59,8 @@ def _decide_about_success(connection: Connection, run_id: int) -> Reposting:
     return Reposting(CommitStatus.passed(find_run(connection, passed_id)))
 
 
-def lacks_failures(connection: Connection, attempts: Attempts, run_id: int) -> bool:
-    """Return whether a result that did not pass is still to be carried over into an attempt, so it only looks green."""
+def only_looks_green(connection: Connection, attempts: Attempts, run_id: int) -> bool:
+    """Return whether a result that did not pass is still to be carried over into an attempt that passed."""
     if not attempts.is_failed_only(run_id):
         return False
     plan = plan_carry_over(connection, attempts, run_id)

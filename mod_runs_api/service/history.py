@@ -11,7 +11,7 @@ from ..domain.causes import find_cancellation
 from ..domain.history import MAX_LISTED, PageNotes, RetryHistory
 from ..extension import ExtensionState
 from .attempts import read_tests_of_attempts
-from .author import count_retries_left, find_author_hint
+from .author import count_usable_retries, find_author_hint
 from .verdict import judge_attempts
 
 
@@ -31,7 +31,7 @@ def read_page_notes(connection: Connection, state: ExtensionState, run_id: int, 
     progress = read_progress(connection, list(records))
     # This comes before the results are read, because crawlers read the pages of old runs.
     is_told = may_tell and has_ended_recently(progress[run_id], clock.now())
-    retries_left = count_retries_left(connection, state, run, progress) if is_told else 0
+    retries_left = count_usable_retries(connection, state, run, progress) if is_told else 0
     if not is_retried and not retries_left:
         return PageNotes()
     attempts = read_tests_of_attempts(connection, run, records, progress)
@@ -44,6 +44,8 @@ def read_page_notes(connection: Connection, state: ExtensionState, run_id: int, 
                                len(records) - len(listed), verdict, attempts.tests)
     if not retries_left:
         return PageNotes(history)
+    # Only the newest attempt counts, because the red status of before leads here. If a person canceled the one that
+    # failed, find_author_hint returns None.
     if find_cancellation(progress[max(progress)].rows) is not None:
         return PageNotes(history, left_to_maintainers=LEFT_TO_MAINTAINERS)
     return PageNotes(history, find_author_hint(connection, state, attempts, verdict, retries_left))
