@@ -1,10 +1,10 @@
 """
-What retries cost on the real platform and a server, beside the platform's own create and restart.
+What retries cost on the real platform and a server: beside the platform's own create and restart, and on its pages.
 
-The checkout that SAMPLE_PLATFORM names is copied with the mount: as it is, and with the first two of
-``docs/patches/fixes/``. The columns (below) are measured in turn, each in a process that runs this file too
-(``--inside``) and hands the platform whole requests, without a server. A round makes each request once, in another
-order, so that what else the machine does slows all of them.
+The checkout that SAMPLE_PLATFORM names is copied: with the mount alone, with the first two of ``docs/patches/fixes/``
+too, without the package, and with all mails. The columns (below) are measured in turn, each in a process that runs this
+file too (``--inside``) and hands the platform whole requests, without a server. A round makes each request once, in
+another order, so that what else the machine does slows all of them.
 """
 
 import argparse
@@ -29,27 +29,43 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from requests import Response
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 from support.databases import Database, fresh_database, named_server
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from .checkout import copy, prepare
+from .checkout import PATCHES, copy, prepare
 from .rows import PlatformRows, seed_platform
+
+#: Mails that change what every request costs.
+EDITS = ('pool-pre-ping', 'create-all-once')
 
 
 class Measured(NamedTuple):
     """One column of a table: a copy of the platform and its settings, and what its database has."""
 
-    edited: bool = True
+    #: Whether the package is mounted, by its two lines or by a mail.
+    mounted: bool = True
+    mails: tuple[str, ...] = EDITS
     #: Whether the five conditions must be met.
     checks: bool = False
     #: Other runs that are newer than those that are retried.
     later: int = 0
 
+    def prepare(self, unmounted, name):
+        """Return the copy of the platform."""
+        made = copy(unmounted, name, mounted=self.mounted and 'mount' not in self.mails,
+                    config=CONFIG.format(checks=self.checks))
+        if self.mails:
+            made.apply(*self.mails)
+        return made
 
-#: The columns, by heading.
-COLUMNS = {'as it is': Measured(edited=False), 'edited': Measured(), '10,000 later': Measured(later=10_000),
+
+#: The columns of the two tables, by heading.
+RETRIES = {'as it is': Measured(mails=()), 'edited': Measured(), '10,000 later': Measured(later=10_000),
            'and checks': Measured(later=10_000, checks=True)}
+PAGES = {'no package': Measured(mounted=False, mails=()), 'edited, no package': Measured(mounted=False),
+         'all commits': Measured(mails=tuple(PATCHES))}
+COLUMNS = {**RETRIES, **PAGES}
 
 #: The regression tests of a run, and the attempts whose verdict is read.
 REGRESSION_TESTS = 300
@@ -63,6 +79,9 @@ IN_A_ROW = 10
 NOTHING, CREATE, RESTART = 'a page that does nothing', 'its own ``POST /runs``', 'its own ``POST …/restart``'
 FULL, FAILED_ONLY, WITH_GITHUB = 'full retry', 'failed-only retry', 'full retry, with GitHub'
 VERDICT, END, END_OF_RETRY = 'verdict', 'end of a full run', 'end of a failed-only retry'
+PAGE, PAGE_WITH_RETRY, PAGE_WITH_ATTEMPTS = 'never retried', 'one retry', f'{ATTEMPTS} attempts'
+SHOWN = (PAGE, PAGE_WITH_RETRY, PAGE_WITH_ATTEMPTS)
+STATEMENTS = '{}: statements'
 
 PASSWORD = 'correct horse battery staple'
 
@@ -117,10 +136,8 @@ class Inside:
 
     def subjects(self, times, column):
         """Return what is measured so many times. Each prepares what one request needs, and the request."""
-        last, *rest = [self.completed() for _ in range(1 + 5 * times)]
-        unused = iter(rest)
-        for _ in range(ATTEMPTS - 1):
-            last = self.reported(self.retried(last), 'completed')
+        unused = iter([self.completed() for _ in range(5 * times)])
+        last = self.attempted(ATTEMPTS)
         for statement in LATER_RUNS:
             self.send(statement, count=column.later)
         # After many new rows, InnoDB would still plan for empty tables.
@@ -136,6 +153,21 @@ class Inside:
             END: lambda: self.end(int(answer(self.create()())['run_id'])),
             END_OF_RETRY: lambda: self.end(self.retried(next(unused), failed_only=True)),
         }
+
+    def pages(self):
+        """Return requests for pages of runs. Without the package no run is retried."""
+        attempts = {PAGE: 1}
+        if 'runs_api' in self._app.blueprints:
+            attempts |= {PAGE_WITH_RETRY: 2, PAGE_WITH_ATTEMPTS: ATTEMPTS}
+        return {name: partial(self.request, 'GET', f'/test/{self.attempted(count)}')
+                for name, count in attempts.items()}
+
+    def attempted(self, count):
+        """Return the newest of so many attempts of a run, which have all completed."""
+        last = self.completed()
+        for _ in range(count - 1):
+            last = self.reported(self.retried(last), 'completed')
+        return last
 
     def request(self, method, path, **sent):
         """Prepare a request, of somebody who may do everything."""
@@ -201,11 +233,24 @@ class Inside:
 
 
 def answer(answered):
-    """Return what an answer says, which must not be a refusal."""
-    body, status, _ = answered
+    """Return what an answer says, which must not be a refusal. A page, and the answer to a worker, are None."""
+    body, status, headers = answered
     said = b''.join(body)
     assert status[0] == '2' and said != b'FAIL', (status, said)
-    return None if said == b'OK' else json.loads(said)
+    return json.loads(said) if said[:1] in b'[{' else None
+
+
+def count_statements(send):
+    """Return how many statements a request sends."""
+    sent: list[str] = []
+
+    def note(_connection, _cursor, statement, *_):
+        sent.append(statement)
+
+    event.listen(Engine, 'before_cursor_execute', note)
+    answer(send())
+    event.remove(Engine, 'before_cursor_execute', note)
+    return len(sent)
 
 
 def answer_of_github(request, commit):
@@ -220,7 +265,7 @@ def answer_of_github(request, commit):
     return answered
 
 
-def measure(rounds, column):
+def measure(rounds, heading):
     """Measure the platform in this process, which is that of a copy."""
     from mod_api.routes import runs
     from run import app
@@ -228,7 +273,7 @@ def measure(rounds, column):
     # GitHub is not asked whether there is a build.
     with mock.patch.object(runs, '_ci_artifact_exists', return_value=True):
         inside = Inside(app)
-        subjects = inside.subjects(WARM_UP + rounds, column)
+        subjects = inside.pages() if heading in PAGES else inside.subjects(WARM_UP + rounds, RETRIES[heading])
         figures: Figures = {name: [] for name in subjects}
         names = list(subjects)
         for number in range(-WARM_UP, rounds):
@@ -241,7 +286,11 @@ def measure(rounds, column):
                 answer(answered)
                 if number >= 0:
                     figures[name].append(milliseconds)
-        inside.check_ends()
+        if heading in PAGES:
+            for name in names:
+                figures[STATEMENTS.format(name)] = [count_statements(subjects[name]())]
+        else:
+            inside.check_ends()
     return figures
 
 
@@ -250,8 +299,7 @@ def measure_in_turn(copies, databases, rounds):
     found: dict[str, Any] = {server: {heading: defaultdict(list) for heading in COLUMNS} for server, _ in databases}
     for begun in range(0, rounds, IN_A_ROW):
         for (server, heading), address in databases.items():
-            column = COLUMNS[heading]
-            done = copies[column.edited, column.checks].run(
+            done = copies[heading].run(
                 '-m', 'on_platform.benchmark', '--inside', heading, '--rounds', str(min(IN_A_ROW, rounds - begun)),
                 database=address, seconds=600)
             if done.returncode:
@@ -273,13 +321,21 @@ def seed(made, address):
 
 
 def report(found):
-    """Write a table for each server, as they stand in ``docs/benchmarks.rst``."""
+    """Write the tables for each server, as they stand in ``docs/benchmarks.rst``."""
     for server, columns in found.items():
-        medians = [{name: median(figures) for name, figures in measured.items()} for measured in columns.values()]
-        rows = [[name, *(f'{column[name]:.1f}' for column in medians)] for name in medians[0]]
-        rows += [[f'{retry} / {own}', *(f'{column[retry] / column[own]:.2f}' for column in medians)]
+        medians = {heading: {name: median(figures) for name, figures in measured.items()}
+                   for heading, measured in columns.items()}
+        of_retries, of_pages = ([medians[heading] for heading in headings] for headings in (RETRIES, PAGES))
+        rows = [[name, *(f'{column[name]:.1f}' for column in of_retries)] for name in of_retries[0]]
+        rows += [[f'{retry} / {own}', *(f'{column[retry] / column[own]:.2f}' for column in of_retries)]
                  for retry, own in product((FULL, FAILED_ONLY), (CREATE, RESTART))]
-        yield from table([server, *columns], rows)
+        yield from table([server, *RETRIES], rows)
+        yield ''
+        # A page has its statements in brackets.
+        yield from table([f'a run on {server}', *PAGES], [
+            [name, *(f'{column[name]:.1f} ({column[STATEMENTS.format(name)]:.0f})' if name in column else ''
+                     for column in of_pages)]
+            for name in SHOWN])
         yield ''
 
 
@@ -301,23 +357,18 @@ def main():
     options = parser.parse_args()
     if options.inside:
         with redirect_stdout(sys.stderr):
-            figures = measure(options.rounds, COLUMNS[options.inside])
+            figures = measure(options.rounds, options.inside)
         json.dump(figures, sys.stdout)
         return
 
     servers = [Database(make_url(address)) for address in options.server] or [named_server()]
     with TemporaryDirectory() as name, ExitStack() as stack:
         unmounted = prepare(Path(os.environ['SAMPLE_PLATFORM']), Path(name))
-        copies = {}
-        for edited, checks in {(column.edited, column.checks) for column in COLUMNS.values()}:
-            made = copy(unmounted, f'{edited}-{checks}', mounted=True, config=CONFIG.format(checks=checks))
-            if edited:
-                made.apply('pool-pre-ping', 'create-all-once')
-            copies[edited, checks] = made
+        copies = {heading: column.prepare(unmounted, heading) for heading, column in COLUMNS.items()}
         databases = {(f'{server.kind} {server.version.partition("-")[0]}', heading): stack.enter_context(
             fresh_database(server)).uri for server, heading in product(servers, COLUMNS)}
         for address in databases.values():
-            seed(copies[False, False], address)
+            seed(unmounted, address)
         found = measure_in_turn(copies, databases, options.rounds)
     print(f'{date.today()}, Python {platform.python_version()}, SQLAlchemy {version("sqlalchemy")}, Flask '
           f'{version("flask")}, {os.cpu_count()} CPUs: medians of {options.rounds} rounds, in milliseconds.\n')
