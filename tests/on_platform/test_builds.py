@@ -4,7 +4,6 @@ The builds of a pull request in the real platform's webhook and job, with all pa
 See docs/github.rst, "A build that succeeds later".
 """
 
-from itertools import permutations
 from secrets import token_hex
 
 import pytest
@@ -16,7 +15,7 @@ from .protocol import Reported
 NUMBER, NEWCOMER, MAINTAINER = 77, 'octocat', 'adam-gh'
 CONTEXTS = {'CI - linux', 'CI - windows'}
 
-HELD, FAILED = 'action_required', 'failure'
+HELD = 'action_required'
 #: What the statuses say.
 APPROVE, REQUESTED = 'Waiting for the build, which a maintainer must approve', 'Waiting for actions to complete'
 
@@ -29,21 +28,34 @@ def commit(story):
 
 
 def push(story, action):
-    """Open the pull request, or push another commit to it, and return the commit."""
-    commit = token_hex(20)
-    story.process.call('open_pull', number=NUMBER, commit=commit, author=AUTHOR, is_built=False)
-    story.deliver('pull_request', {'action': action, 'sender': {'login': NEWCOMER}, 'pull_request': {
-        'number': NUMBER, 'head': {'sha': commit}, 'user': {'id': AUTHOR}}})
-    start_workflows(story, commit)
+    """Open the pull request, or push another commit to it, deliver the events, and return the commit."""
+    commit = set_head(story)
+    change_pull(story, commit, action)
     for platform in WORKFLOWS:
+        story.process.call('run_workflow', commit=commit, platform=platform, conclusion=None)
         deliver(story, commit, platform, NEWCOMER, action='requested', conclusion=None)
     return commit
 
 
-def start_workflows(story, commit):
-    """Have both workflows run, as they do once a maintainer has approved them, too."""
+def set_head(story):
+    """Give the pull request a new commit without a build, and return the commit."""
+    commit = token_hex(20)
+    story.process.call('open_pull', number=NUMBER, commit=commit, author=AUTHOR, is_built=False)
+    return commit
+
+
+def change_pull(story, commit, action):
+    """Deliver the event that the pull request with a commit was changed."""
+    answer = story.deliver('pull_request', {'action': action, 'sender': {'login': NEWCOMER}, 'pull_request': {
+        'number': NUMBER, 'head': {'sha': commit}, 'user': {'id': AUTHOR}}})
+    assert answer['status'] == 200
+
+
+def approve(story, commit):
+    """Have both workflows start because a maintainer has approved them."""
     for platform in WORKFLOWS:
         story.process.call('run_workflow', commit=commit, platform=platform, conclusion=None)
+        deliver(story, commit, platform, MAINTAINER, action='in_progress', conclusion=None)
 
 
 def end_workflow(story, commit, platform, conclusion, sender):
@@ -112,14 +124,24 @@ def assert_run_and_pass(story, commit, runs):
 
 # A build that waits for an approval
 
-def test_the_original_runs_start_after_the_approval_and_the_commit_was_never_red(story, commit):
+@pytest.mark.parametrize('order', [1, -1])
+def test_the_original_runs_start_after_the_approval_and_the_commit_was_never_red(story, order):
+    story.tests(3)
+    commit = set_head(story)
+    events = [lambda: change_pull(story, commit, 'opened'), lambda: hold(story, commit)]
+    for deliver_events in events[::order]:
+        deliver_events()
     runs = runs_of(story, commit)
-    hold(story, commit)
-    story.run_scheduled_job()
-    start_workflows(story, commit)
+    assert len(runs) == 2
     story.run_scheduled_job()
     assert messages(story, commit) == []
     assert_all(story, commit, runs, 'pending', APPROVE)
+    for run_id in runs:
+        assert 'Your test waits for its build, or for a machine.' in story.page(run_id)
+
+    approve(story, commit)
+    story.run_scheduled_job()
+    assert newest_statuses(story, commit) == dict.fromkeys(WORKFLOWS, ('pending', REQUESTED, ''))
 
     end_workflow(story, commit, 'linux', 'success', MAINTAINER)
     assert end(story, commit, 'success', MAINTAINER) == {}
@@ -129,40 +151,22 @@ def test_the_original_runs_start_after_the_approval_and_the_commit_was_never_red
     assert {status['state'] for status in story.commit_statuses(commit)} == {'pending', 'success'}
 
 
-@pytest.mark.parametrize('action', ['requested', 'completed'])
-def test_an_event_of_a_build_is_about_its_own_platform(story, commit, action):
-    runs = {platform: str(run_id) for run_id, platform in runs_of(story, commit).items()}
-    waits = ('pending', REQUESTED, '')
-    assert newest_statuses(story, commit) == {'linux': waits, 'windows': waits}
+def test_a_queued_retry_keeps_its_status_when_the_approved_build_starts(story, commit):
+    hold(story, commit)
+    linux = next(run_id for run_id, platform in runs_of(story, commit).items() if platform == 'linux')
+    retry = story.retry(linux, failed_only=False)
 
-    story.process.call('run_workflow', commit=commit, platform='windows', conclusion=HELD)
-    deliver(story, commit, 'windows', NEWCOMER, action, HELD)
-    held = ('pending', APPROVE, runs['windows'])
-    assert newest_statuses(story, commit) == {'linux': waits, 'windows': held}
+    approve(story, commit)
 
-    deliver(story, commit, 'linux', NEWCOMER, 'requested', None)
-    assert newest_statuses(story, commit) == {'linux': waits, 'windows': held}
-
-
-def test_both_runs_start_after_the_approval_of_the_one_build_that_was_held(story, commit):
-    runs = runs_of(story, commit)
-    end_workflow(story, commit, 'windows', 'success', NEWCOMER)
-    end_workflow(story, commit, 'linux', HELD, NEWCOMER)
-    assert {platform: description for platform, (_, description, _) in newest_statuses(story, commit).items()} == {
-        'linux': APPROVE, 'windows': REQUESTED}
-
-    end_workflow(story, commit, 'linux', 'success', MAINTAINER)
-
-    assert_all(story, commit, runs, 'pending', 'Tests queued')
-    assert_run_and_pass(story, commit, runs)
+    assert newest_statuses(story, commit) == {
+        'linux': ('pending', 'Tests queued', str(retry)), 'windows': ('pending', REQUESTED, '')}
 
 
 def test_a_held_build_of_a_reopened_pull_request_is_for_its_newest_run(story, commit):
     hold(story, commit)
-    pull = {'number': NUMBER, 'head': {'sha': commit}, 'user': {'id': AUTHOR}}
     before = runs_of(story, commit)
     for action in ('closed', 'reopened'):
-        story.deliver('pull_request', {'action': action, 'sender': {'login': NEWCOMER}, 'pull_request': pull})
+        change_pull(story, commit, action)
 
     hold(story, commit)
 
@@ -170,31 +174,6 @@ def test_a_held_build_of_a_reopened_pull_request_is_for_its_newest_run(story, co
     assert_all(story, commit, runs, 'pending', APPROVE)
     assert end(story, commit, 'success', MAINTAINER) == {}
     assert_all(story, commit, runs, 'pending', 'Tests queued')
-
-
-def test_a_build_that_was_approved_and_fails_turns_the_commit_red(story, commit):
-    hold(story, commit)
-    start_workflows(story, commit)
-
-    end(story, commit, 'failure', MAINTAINER)
-
-    assert states(story, commit) == dict.fromkeys(CONTEXTS, 'failure')
-
-
-#: The orders of the two events of the build that is held, 0, and the one that fails, 1.
-ORDERS = sorted(set(permutations([0, 0, 1, 1])))
-
-
-@pytest.mark.parametrize('order', ORDERS)
-@pytest.mark.parametrize('builds', sorted(permutations(WORKFLOWS)))
-def test_a_failed_build_cancels_both_runs_although_the_other_one_is_held(story, commit, builds, order):
-    for position, build in enumerate(order):
-        if build in order[:position]:
-            end_workflow(story, commit, builds[build], (HELD, FAILED)[build], NEWCOMER)
-        else:
-            deliver(story, commit, builds[build], NEWCOMER, 'requested', (HELD, None)[build])
-
-    assert_all(story, commit, runs_of(story, commit), 'failure', 'Cancelling tests as Github Action(s) failed')
 
 
 def test_the_job_ends_the_runs_of_a_held_commit_that_is_no_longer_the_newest(story, commit):
@@ -206,7 +185,9 @@ def test_the_job_ends_the_runs_of_a_held_commit_that_is_no_longer_the_newest(sto
 
     assert messages(story, newest) == []
     assert_all(story, newest, runs_of(story, newest), 'pending', APPROVE)
-    assert_all(story, commit, runs_of(story, commit), 'error', 'No build available: no maintainer approved it')
+    runs = runs_of(story, commit)
+    assert_all(story, commit, runs, 'error', 'No build available: no maintainer approved it')
+    assert {attempt['cause'] for run_id in runs for attempt in story.attempts(run_id)} == {'build'}
 
 
 def test_runs_whose_builds_waited_for_too_long_are_errors_although_the_reason_is_long(story, commit):
@@ -227,42 +208,20 @@ def test_the_tests_run_once_a_build_that_failed_was_repeated_with_success(story,
     assert states(story, commit) == dict.fromkeys(CONTEXTS, 'failure')
 
     made = end(story, commit, 'success', MAINTAINER)
-    for platform in WORKFLOWS:
-        deliver(story, commit, platform, NEWCOMER)
 
-    assert runs_of(story, commit) == canceled | made
     assert sorted(made.values()) == ['linux', 'windows']
+    assert_all(story, commit, made, 'pending', 'Tests queued')
     for run_id in made:
         attempt = story.attempts(run_id)[1]
         assert (attempt['automatic'], attempt['reason'], attempt['status']) == (
             True, 'Automatic: the build has succeeded', 'queued')
-
-
-def test_the_statuses_are_pending_from_the_build_until_the_new_runs_report(story, commit):
-    end(story, commit, 'failure', NEWCOMER)
-
-    made = end(story, commit, 'success', MAINTAINER)
-
-    assert_all(story, commit, made, 'pending', 'Tests queued')
     assert_run_and_pass(story, commit, made)
-    # A later delivery does not take a success back.
+    # A later delivery makes no run, and does not take a success back.
     posted = story.commit_statuses(commit)
     for platform in WORKFLOWS:
-        deliver(story, commit, platform, MAINTAINER)
+        deliver(story, commit, platform, NEWCOMER)
     assert story.commit_statuses(commit) == posted
-
-
-def test_a_success_that_a_repeated_build_turned_red_is_posted_again_when_it_succeeds(story, commit):
-    end(story, commit, 'success', NEWCOMER)
-    for run_id in runs_of(story, commit):
-        story.complete(run_id)
-
-    # A maintainer repeats the builds, and GitHub fails.
-    end(story, commit, 'failure', MAINTAINER)
-    assert states(story, commit) == dict.fromkeys(CONTEXTS, 'failure')
-
-    assert end(story, commit, 'success', MAINTAINER) == {}
-    assert states(story, commit) == dict.fromkeys(CONTEXTS, 'success')
+    assert runs_of(story, commit) == canceled | made
 
 
 def test_the_platforms_job_may_cancel_the_runs_before_the_webhook(story, commit):

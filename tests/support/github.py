@@ -210,7 +210,10 @@ class GitHub:
         return SimpleNamespace(
             sha=sha, parents=[SimpleNamespace(sha=parent) for parent in parents], files=[],
             commit=SimpleNamespace(author=SimpleNamespace(date=COMMITTED)), create_status=create_status,
-            get_statuses=lambda: [SimpleNamespace(**status) for status in reversed(self.commit_statuses(sha))])
+            get_statuses=lambda: [SimpleNamespace(**status) for status in reversed(self.commit_statuses(sha))],
+            get_combined_status=lambda: SimpleNamespace(statuses=[
+                SimpleNamespace(**{'target_url': None, **status})
+                for status in {status['context']: status for status in self.commit_statuses(sha)}.values()]))
 
     def _post_status(self, sha, status):
         self._answer('status')
@@ -278,7 +281,8 @@ class GitHub:
         return SimpleNamespace(
             get_repo=lambda name: SimpleNamespace(
                 get_pull=lambda number: SimpleNamespace(complete=lambda: self.get_pull(number)),
-                get_artifacts=self.get_artifacts, get_commit=self.get_commit, url=self.url, requester=self.requester),
+                get_artifacts=self.get_artifacts, get_commit=self.get_commit, get_issue=self.get_issue,
+                get_workflow_runs=self.get_workflow_runs, url=self.url, requester=self.requester),
             requester=self.requester)
 
     # Where neither PyGithub nor the platform is
