@@ -54,7 +54,8 @@ def test_a_run_that_has_not_ended_has_no_cause():
 CAUSES: dict[str, list[tuple[list[str], str | None]]] = {
     'decision': [
         *[([*STARTED, 'Canceled by alice via API: wrong', *later], 'Canceled by alice via API: wrong') for later in (
-            [], [OUT_OF_ORDER], [TIME_LIMIT], [''], ['completed'], ['testing', LOST_MACHINE], ['Build failed: …'])],
+            [], [OUT_OF_ORDER], [TIME_LIMIT], ['canceled by admin', ''], ['completed'], ['testing', LOST_MACHINE],
+            ['Build failed: …'])],
         ([' Canceled by admin\n', TIME_LIMIT], 'Canceled by admin'),
         *[([message], None) for message in (
             'Canceled by user', 'PR closed', 'PR is closed', 'Tests canceled', 'Invalid PR number', NOT_RAN)],

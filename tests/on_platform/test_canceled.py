@@ -52,14 +52,21 @@ def test_a_retry_that_is_canceled_twice_posts_once(story, red):
     assert news(story, red, before) == []
 
 
-def test_a_canceled_machine_that_goes_on_turns_the_commit_green_after_all(story, red):
+def test_a_cancel_takes_the_status_back_and_lasts_until_the_run_is_restarted(story, red):
     worker = story.start(story.retry(red))
-    story.stop(worker.run_id)
+    retry = worker.run_id
 
+    story.stop(retry)
+    story.stop(retry)
     worker.run_all({})
-    worker.end()
+    assert worker.end() == 'FAIL'
+    assert (worker.is_running, story.reported(retry).status) == (False, 'canceled')
+    story.ask('POST', f'/runs/{retry}/restart')
+    story.complete(retry)
 
-    assert statuses(story, red)[-2:] == [(*RED, red), (*GREEN, worker.run_id)]
+    assert statuses(story, red)[2:] == [
+        (*RED, red), (*QUEUED, retry), (*STARTING, retry), (*RUNNING, retry), (*RED, red),
+        (*STARTING, retry), (*RUNNING, retry), (*GREEN, retry)]
 
 
 # A first run

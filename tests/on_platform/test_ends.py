@@ -43,15 +43,9 @@ def reboot(worker):
     worker.post('progress', status='preparation', message='once more')
 
 
-def give_up(worker, message=''):
+def give_up(worker):
     """Have the worker give up."""
-    worker.post('progress', status='canceled', message=message)
-
-
-def hide(worker):
-    """Have the code under test say with the worker's token what a collation takes for a person's words."""
-    give_up(worker, 'canceled by admin')
-    give_up(worker)
+    worker.post('progress', status='canceled', message='')
 
 
 def cancel(worker):
@@ -83,9 +77,7 @@ CAUSES: dict[str, Any] = {
     'the worker gives up': ('infrastructure', 'Duplicate Entries', [give_up]),
     'completed half-way': ('infrastructure', '1 of 2 results are missing', [Worker.end]),
     'canceled by the API, then out of time': ('decision', 'Canceled by adam via API', [cancel, run_out_of_time]),
-    'canceled by the API, then hidden': ('decision', 'Canceled by adam via API', [cancel, hide]),
     'canceled on its page, then out of time': ('decision', 'Canceled by admin', [stop, run_out_of_time]),
-    'canceled on its page, then hidden': ('decision', 'Canceled by admin', [stop, hide]),
 }
 
 
@@ -106,7 +98,7 @@ def test_an_end_has_the_cause_that_the_platforms_own_rows_tell(worker, case):
 
 
 @BOTH
-@pytest.mark.parametrize('cancel', [run_out_of_time, reboot, give_up, stop])
+@pytest.mark.parametrize('cancel', [run_out_of_time, reboot, give_up])
 def test_a_retry_that_is_canceled_half_way_is_whole_when_it_completes_after_all(story, cancel):
     tests = story.tests(4)
     source = story.complete(story.open_pull(tests), dict.fromkeys(tests[:2], CRASH))

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from .rows import now
-from .statuses import GREEN, RED, RUNNING, news, statuses
+from .statuses import GREEN, RUNNING, news, statuses
 
 VANISHED = 'The machine of this run has vanished.'
 
@@ -89,18 +89,6 @@ def test_a_machine_that_is_only_slow_to_appear_loses_nothing(worker):
     assert worker.story.reported(worker.run_id).status == 'pass'
     assert statuses(worker.story, worker.run_id)[-2:] == [
         ('error', VANISHED, worker.run_id), (*GREEN, worker.run_id)]
-
-
-def test_a_canceled_run_whose_machine_goes_on_and_vanishes_ends_again(story, red):
-    worker = story.start(story.retry(red))
-    story.stop(worker.run_id)
-    worker.post('progress', status='testing', message='testing')
-    assert statuses(story, red)[-2:] == [(*RED, red), (*RUNNING, worker.run_id)]
-
-    lose(worker)
-
-    assert worker.ends == ['Canceled by admin', VANISHED]
-    assert statuses(story, red)[-1] == ('error', VANISHED, worker.run_id)
 
 
 def test_a_canceled_run_whose_machine_vanishes_stays_as_it_is(story, red):
