@@ -153,10 +153,10 @@ def show_sweep(app, github):
     run_id, missing = run.id, [test.id for test in tests[4:]]
     db.session.commit()
 
-    print(f'\n5. The machine of run {run_id} is lost: 4 tests passed, and then the cloud no longer lists it\n')
+    print(f'\n5. The machine of run {run_id} is lost: 4 tests passed, and then the cloud no longer has it\n')
     print("   A stand-in for the platform's job ends the run, as the real one does with one of our commits.")
     claim(f'run {run_id} is ended', worker.end_lost_runs(db.session) == [run_id])
-    print('   It may still report, so a sweep waits for 15 minutes (the demo sets the end back by 20).\n'
+    print('   An end is not final, so a sweep waits for 15 minutes (the demo sets the end back by 20).\n'
           '   A stand-in for GitHub says that the pull request is open and that its build exists.')
     set_back(run_id, timedelta(minutes=20))
     sweep(app)

@@ -11,7 +11,7 @@ from mod_ci.models import GcpInstance
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestProgress, TestStatus
 from results import record
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 
 def work_once(session, platform, crashing=()):
@@ -47,6 +47,8 @@ def end_lost_runs(session):
     lost = session.scalars(select(Test).join(GcpInstance, GcpInstance.test_id == Test.id)
                            .where(GcpInstance.timestamp < started_before, ~has_end).order_by(Test.id)).all()
     for run in lost:
+        # The row goes with the machine: the platform's job starts no run that has one.
+        session.execute(delete(GcpInstance).where(GcpInstance.test_id == run.id))
         _report(session, run, TestStatus.canceled, 'The machine of this run has vanished.')
     return [run.id for run in lost]
 

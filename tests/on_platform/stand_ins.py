@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from unittest import mock
 
+from googleapiclient.errors import HttpError
 from support.github import GitHub
 
 
@@ -74,6 +75,7 @@ class Cloud:
                 {'name': name, 'creationTimestamp': started.strftime('%Y-%m-%dT%H:%M:%S.%f%z'),
                  'status': 'TERMINATED' if name in self.off else 'RUNNING'}
                 for name, started in self.machines.items() if name not in self.hidden], **self.listed}),
+            get=lambda instance, **where: SimpleNamespace(execute=lambda: self._find(instance)),
             insert=lambda body, **where: _answer(self._start(body['name'])),
             delete=lambda instance, **where: _answer(self._stop(instance)))
 
@@ -85,7 +87,15 @@ class Cloud:
         """Return what says that an operation is done."""
         return SimpleNamespace(get=lambda **where: _answer({'status': 'DONE'}))
 
+    def _find(self, name):
+        if name not in self.machines:
+            raise _refusal(404)
+        return {'name': name}
+
     def _start(self, name):
+        if name in self.machines:
+            raise _refusal(409)
+        self.off.discard(name)
         self.machines[name] = datetime.now(timezone.utc)
         return {'name': f'start-{name}', 'status': 'RUNNING'}
 
@@ -93,6 +103,10 @@ class Cloud:
         if self.stops:
             self.machines.pop(name, None)
         return {'name': f'stop-{name}', 'status': 'RUNNING'}
+
+
+def _refusal(status):
+    return HttpError(SimpleNamespace(status=status, reason=''), b'')
 
 
 def _answer(answer):
