@@ -68,18 +68,25 @@ def test_the_time_limit_is_posted_if_github_does_not_show_the_statuses(worker):
     assert news(worker.story, worker.run_id, before) == [('error', TIME_LIMIT, worker.run_id)]
 
 
-def test_the_time_limit_ends_a_run_once_github_answers(worker):
+def test_the_time_limit_ends_a_run_although_github_is_silent(worker):
     before = statuses(worker.story, worker.run_id)
     worker.story.process.call('have_github_fail', questions=['statuses', 'status'])
-    worker.run_out_of_time()
-    assert worker.is_running
-    assert (worker.ends, news(worker.story, worker.run_id, before)) == ([], [])
 
-    worker.story.process.call('have_github_fail')
-    worker.story.run_scheduled_job()
+    worker.run_out_of_time()
 
     assert not worker.is_running and worker.ends == [TIME_LIMIT]
-    assert news(worker.story, worker.run_id, before) == [('error', TIME_LIMIT, worker.run_id)]
+    assert news(worker.story, worker.run_id, before) == []
+
+
+def test_a_run_that_reached_its_time_limit_starts_when_it_is_restarted(worker):
+    worker.run_out_of_time()
+    worker.story.run_scheduled_job()
+
+    worker.story.ask('POST', f'/runs/{worker.run_id}/restart')
+    worker.story.run_scheduled_job()
+    worker.story.run_scheduled_job()
+
+    assert worker.is_running and worker.ends == []
 
 
 def test_a_machine_whose_run_is_not_there_stops_no_job(worker):
