@@ -125,8 +125,8 @@ class Inside:
         self._github.faults = dict.fromkeys(
             questions, RetryError('503') if status is None else GithubException(status, {'message': 'No'}))
 
-    def end_meanwhile(self, run_id):
-        """Have a run end, in a transaction of its own, while the statuses of its commit are read."""
+    def end_meanwhile(self, run_id, asked='github'):
+        """Have a run end, in a transaction of its own, while statuses are read, or while the cloud lists machines."""
         import database
         from mod_test.models import TestProgress, TestStatus
 
@@ -136,7 +136,7 @@ class Inside:
                 connection.execute(TestProgress.__table__.insert().values(
                     test_id=run_id, status=TestStatus.completed, message='The end', timestamp=datetime.now()))
 
-        self._github.meanwhile.append(end)
+        (self._github if asked == 'github' else self._cloud).meanwhile.append(end)
 
     def command(self, arguments):
         """Run a command of the package's, and return its exit code and what it says."""

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -27,6 +28,8 @@ class Cloud:
         self.hidden: set[str] = set()
         #: What is listed besides the machines.
         self.listed: dict[str, str] = {}
+        #: What happens while the machines are listed the next time.
+        self.meanwhile: list[Callable[[], None]] = []
 
     # What a story has happen
 
@@ -71,10 +74,7 @@ class Cloud:
     def instances(self):
         """Return what lists, starts and deletes machines."""
         return SimpleNamespace(
-            list=lambda **where: _answer({'items': [
-                {'name': name, 'creationTimestamp': started.strftime('%Y-%m-%dT%H:%M:%S.%f%z'),
-                 'status': 'TERMINATED' if name in self.off else 'RUNNING'}
-                for name, started in self.machines.items() if name not in self.hidden], **self.listed}),
+            list=lambda **where: _answer(self._list()),
             get=lambda instance, **where: SimpleNamespace(execute=lambda: self._find(instance)),
             insert=lambda body, **where: _answer(self._start(body['name'])),
             delete=lambda instance, **where: _answer(self._stop(instance)))
@@ -86,6 +86,14 @@ class Cloud:
     def zoneOperations(self):
         """Return what says that an operation is done."""
         return SimpleNamespace(get=lambda **where: _answer({'status': 'DONE'}))
+
+    def _list(self):
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return {'items': [
+            {'name': name, 'creationTimestamp': started.strftime('%Y-%m-%dT%H:%M:%S.%f%z'),
+             'status': 'TERMINATED' if name in self.off else 'RUNNING'}
+            for name, started in self.machines.items() if name not in self.hidden], **self.listed}
 
     def _find(self, name):
         if name not in self.machines:

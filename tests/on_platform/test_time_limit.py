@@ -1,98 +1,58 @@
-"""What the real platform's job does about machines that take too long, with the patch ``time-limit``."""
+"""
+What the patch ``time-limit`` shows on a server and beside the package.
 
-import pytest
+The tests of the patch have the rest.
+"""
 
-from .protocol import TOO_LONG
-from .statuses import GREEN, news, statuses
+from concurrent.futures import ThreadPoolExecutor, wait
+
+from sqlalchemy import text
+
+from .protocol import BOTH
+from .rows import now
+from .statuses import RUNNING, news, statuses
 
 TIME_LIMIT = 'Could not complete test, time limit exceeded'
 
 
-@pytest.fixture
-def worker(story):
-    """A worker that has begun."""
-    return story.start(story.open_pull(story.tests(1)))
-
-
-def test_the_time_limit_changes_nothing_of_a_run_that_was_canceled_but_its_machine(story, red):
-    worker = story.start(story.retry(red))
-    story.stop(worker.run_id)
-    before = statuses(story, red)
-
+@BOTH
+def test_the_time_limit_ends_a_run_once_and_a_restart_starts_it(story):
+    worker = story.start(story.open_pull(story.tests(1)))
+    story.process.call('keep_machines')
     worker.run_out_of_time()
-
-    assert not worker.is_running
-    assert (worker.ends, news(story, red, before)) == (['Canceled by admin'], [])
-
-
-def test_the_time_limit_ends_a_run_once_although_its_machine_is_slow_to_stop(worker):
-    worker.story.process.call('keep_machines')
-    before = statuses(worker.story, worker.run_id)
-
-    worker.run_out_of_time()
-    worker.story.run_scheduled_job()
+    story.run_scheduled_job()
 
     assert worker.ends == [TIME_LIMIT]
-    assert news(worker.story, worker.run_id, before) == [('error', TIME_LIMIT, worker.run_id)]
-
-
-def test_the_time_limit_leaves_a_run_green_that_passed_in_time(worker):
-    worker.story.process.call('keep_machines')
-    worker.run_all({})
-    worker.end()
-    before = statuses(worker.story, worker.run_id)
-
-    worker.run_out_of_time()
-
-    assert (worker.ends, news(worker.story, worker.run_id, before)) == ([], [])
-
-
-def test_the_time_limit_takes_no_newer_green_back(story, red):
-    worker = story.start(story.retry(red))
-    newer = story.complete(story.repeat(red))
-    before = statuses(story, red)
-    assert before[-1] == (*GREEN, newer)
-
-    worker.run_out_of_time()
-
-    assert (worker.ends, news(story, red, before)) == ([TIME_LIMIT], [])
-
-
-def test_the_time_limit_is_posted_if_github_does_not_show_the_statuses(worker):
-    before = statuses(worker.story, worker.run_id)
-    worker.story.process.call('have_github_fail', questions=['statuses'])
-
-    worker.run_out_of_time()
-
-    assert not worker.is_running and worker.ends == [TIME_LIMIT]
-    assert news(worker.story, worker.run_id, before) == [('error', TIME_LIMIT, worker.run_id)]
-
-
-def test_the_time_limit_ends_a_run_although_github_is_silent(worker):
-    before = statuses(worker.story, worker.run_id)
-    worker.story.process.call('have_github_fail', questions=['statuses', 'status'])
-
-    worker.run_out_of_time()
-
-    assert not worker.is_running and worker.ends == [TIME_LIMIT]
-    assert news(worker.story, worker.run_id, before) == []
-
-
-def test_a_run_that_reached_its_time_limit_starts_when_it_is_restarted(worker):
-    worker.run_out_of_time()
-    worker.story.run_scheduled_job()
-
-    worker.story.ask('POST', f'/runs/{worker.run_id}/restart')
-    worker.story.run_scheduled_job()
-    worker.story.run_scheduled_job()
-
+    assert statuses(story, worker.run_id)[-2:] == [(*RUNNING, worker.run_id), ('error', TIME_LIMIT, worker.run_id)]
+    # With the machine, its entry goes.
+    story.process.call('lose_machine', machine=worker.machine)
+    story.run_scheduled_job()
+    story.ask('POST', f'/runs/{worker.run_id}/restart')
+    story.run_scheduled_job()
+    story.run_scheduled_job()
     assert worker.is_running and worker.ends == []
 
 
-def test_a_machine_whose_run_is_not_there_stops_no_job(worker):
-    worker.story.process.call('start_machine', machine='linux-999999')
-    worker.story.process.call('let_pass', machine='linux-999999', minutes=TOO_LONG)
+def test_a_run_that_ends_while_the_machines_are_listed_keeps_its_end(story):
+    worker = story.start(story.open_pull(story.tests(1)))
+    before = statuses(story, worker.run_id)
+    story.process.call('end_meanwhile', run_id=worker.run_id, asked='cloud')
 
     worker.run_out_of_time()
 
-    assert worker.story.process.call('running') == [] and worker.ends == [TIME_LIMIT]
+    assert (worker.ends, news(story, worker.run_id, before)) == ([], [])
+
+
+def test_a_job_waits_for_another_one_at_the_time_limit_of_the_same_run(story):
+    worker = story.start(story.open_pull(story.tests(1)))
+    before = statuses(story, worker.run_id)
+    with ThreadPoolExecutor() as executor:
+        with story.rows.engine.begin() as another:
+            another.execute(text(f'SELECT id FROM test WHERE id = {worker.run_id} FOR UPDATE'))
+            job = executor.submit(worker.run_out_of_time)
+            assert not wait([job], timeout=2).done
+            another.execute(story.rows.metadata.tables['test_progress'].insert().values(
+                test_id=worker.run_id, status='canceled', message=TIME_LIMIT, timestamp=now()))
+        job.result(timeout=30)
+
+    assert (worker.ends, news(story, worker.run_id, before)) == ([TIME_LIMIT], [])
