@@ -9,7 +9,7 @@ from database import Base
 from packaging.requirements import Requirement
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateTable
-from support.documents import ROOT
+from support.documents import ROOT, read_table
 
 #: By their folder: how their subjects begin, and the files that they may change.
 KINDS = {**dict.fromkeys(['fixes', 'mount'], (r'\[(FEATURE|FIX|IMPROVEMENT)] [A-Z]', '')),
@@ -56,6 +56,18 @@ def test_the_mails_are_numbered_in_their_order(folder):
     names = [mail.name[:5] for mail in MAILS if mail.parent.name == folder]
 
     assert names and names == [f'{number:04}-' for number in range(1, len(names) + 1)]
+
+
+@pytest.mark.parametrize('folder', ['fixes', 'mount'])
+def test_the_docs_say_how_many_lines_of_code_a_commit_adds(folder):
+    documented = [(row[f'``docs/patches/{folder}/``'], row['lines'])
+                  for row in read_table('docs/adopt.rst', f'``docs/patches/{folder}/``')]
+
+    counted = [sum(lines for path, lines in changed_files(mail).items() if not path.startswith('tests/'))
+               for mail in OF_THE_PLATFORM if mail.parent.name == folder]
+    names = [f'{number}. ``{mail.stem[5:]}``' for number, mail in enumerate(
+        (mail for mail in OF_THE_PLATFORM if mail.parent.name == folder), 1)]
+    assert documented == [(name, str(lines)) for name, lines in zip(names, counted, strict=True)]
 
 
 @pytest.mark.usefixtures('app')
