@@ -21,7 +21,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 import pytest
-from support.github import ALICE, AUTHOR, comment_payload
+from support.github import ALICE, AUTHOR, WORKFLOWS, comment_payload
 
 from .checkout import INSIDE, KEY
 from .rows import now, seed_platform
@@ -177,6 +177,18 @@ class Story:
             'X-GitHub-Event': event, 'X-GitHub-Delivery': '72d3162e-cc78-11e3-81ab-4c9367dc0958',
             'X-Hub-Signature': f'sha1={signature}', 'User-Agent': 'GitHub-Hookshot/044aadd',
             'Content-Type': 'application/json'})
+
+    def deliver_build(self, commit, platform, sender, action='completed', conclusion='success'):
+        """Deliver the event that the build of a pull request's commit has ended, perhaps again, or has started."""
+        answer = self.deliver('workflow_run', {'action': action, 'sender': {'login': sender}, 'workflow_run': {
+            'name': WORKFLOWS[platform], 'event': 'pull_request', 'head_sha': commit, 'head_branch': 'patch-1',
+            'conclusion': conclusion}})
+        assert (answer['status'], answer['body']) == (200, '{"msg": "EOL"}')
+
+    def end_build(self, commit, platform, conclusion, sender):
+        """End the build of a pull request's commit, and deliver its event, which names a sender."""
+        self.process.call('run_workflow', commit=commit, platform=platform, conclusion=conclusion)
+        self.deliver_build(commit, platform, sender, conclusion=conclusion)
 
     def request(self, method, path, **request):
         """Ask the API with the person's token, and return status, headers and body of the answer."""

@@ -33,7 +33,7 @@ def push(story, action):
     change_pull(story, commit, action)
     for platform in WORKFLOWS:
         story.process.call('run_workflow', commit=commit, platform=platform, conclusion=None)
-        deliver(story, commit, platform, NEWCOMER, action='requested', conclusion=None)
+        story.deliver_build(commit, platform, NEWCOMER, action='requested', conclusion=None)
     return commit
 
 
@@ -55,28 +55,14 @@ def approve(story, commit):
     """Have both workflows start because a maintainer has approved them."""
     for platform in WORKFLOWS:
         story.process.call('run_workflow', commit=commit, platform=platform, conclusion=None)
-        deliver(story, commit, platform, MAINTAINER, action='in_progress', conclusion=None)
-
-
-def end_workflow(story, commit, platform, conclusion, sender):
-    """End a workflow, and deliver its event, which names a sender."""
-    story.process.call('run_workflow', commit=commit, platform=platform, conclusion=conclusion)
-    deliver(story, commit, platform, sender, conclusion=conclusion)
-
-
-def deliver(story, commit, platform, sender, action='completed', conclusion='success'):
-    """Deliver the event that a workflow has ended, perhaps again, or that it was requested."""
-    answer = story.deliver('workflow_run', {'action': action, 'sender': {'login': sender}, 'workflow_run': {
-        'name': WORKFLOWS[platform], 'event': 'pull_request', 'head_sha': commit, 'head_branch': 'patch-1',
-        'conclusion': conclusion}})
-    assert (answer['status'], answer['body']) == (200, '{"msg": "EOL"}')
+        story.deliver_build(commit, platform, MAINTAINER, action='in_progress', conclusion=None)
 
 
 def end(story, commit, conclusion, sender):
     """End both workflows, and return the runs that were made, each with its platform."""
     before = runs_of(story, commit)
     for platform in WORKFLOWS:
-        end_workflow(story, commit, platform, conclusion, sender)
+        story.end_build(commit, platform, conclusion, sender)
     return {run_id: platform for run_id, platform in runs_of(story, commit).items() if run_id not in before}
 
 
@@ -143,7 +129,7 @@ def test_the_original_runs_start_after_the_approval_and_the_commit_was_never_red
     story.run_scheduled_job()
     assert newest_statuses(story, commit) == dict.fromkeys(WORKFLOWS, ('pending', REQUESTED, ''))
 
-    end_workflow(story, commit, 'linux', 'success', MAINTAINER)
+    story.end_build(commit, 'linux', 'success', MAINTAINER)
     assert end(story, commit, 'success', MAINTAINER) == {}
 
     assert_all(story, commit, runs, 'pending', 'Tests queued')
@@ -219,7 +205,7 @@ def test_the_tests_run_once_a_build_that_failed_was_repeated_with_success(story,
     # A later delivery makes no run, and does not take a success back.
     posted = story.commit_statuses(commit)
     for platform in WORKFLOWS:
-        deliver(story, commit, platform, NEWCOMER)
+        story.deliver_build(commit, platform, NEWCOMER)
     assert story.commit_statuses(commit) == posted
     assert runs_of(story, commit) == canceled | made
 

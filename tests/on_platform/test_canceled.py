@@ -2,8 +2,8 @@
 
 import pytest
 
-from .protocol import CRASH, Story
-from .statuses import GREEN, MASTER_GREEN, QUEUED, RED, RUNNING, STARTING, news, statuses
+from .protocol import BOTH, CRASH, Story
+from .statuses import CANCELED, GREEN, MASTER_GREEN, QUEUED, RED, RUNNING, STARTING, news, statuses
 from .test_sweep import let_pass, sweep
 
 CLIENTS = pytest.mark.parametrize('cancel', [Story.stop, Story.cancel], ids=['page', 'API'])
@@ -24,6 +24,25 @@ def test_a_cancel_takes_the_status_back_and_lasts_until_the_run_is_restarted(sto
     assert statuses(story, red)[2:] == [
         (*RED, red), (*QUEUED, retry), (*STARTING, retry), (*RUNNING, retry), (*RED, red),
         (*STARTING, retry), (*RUNNING, retry), (*GREEN, retry)]
+
+
+@BOTH
+def test_a_cancel_lasts_although_the_build_of_the_other_platform_fails_later(story):
+    worker = story.start(story.open_pull(story.tests(1)))
+    run_id = worker.run_id
+    story.stop(run_id)
+
+    story.end_build(story.run(run_id)['commit'], 'windows', 'failure', 'octocat')
+    worker.run_all({})
+    assert worker.end() == 'FAIL'
+
+    failed = 'Cancelling tests as Github Action(s) failed'
+    assert (worker.is_running, worker.ends) == (False, ['Canceled by admin', failed])
+    assert story.reported(run_id).status == 'canceled'
+    assert statuses(story, run_id) == [
+        (*STARTING, run_id), (*RUNNING, run_id), (*CANCELED, run_id), ('failure', failed, run_id)]
+    let_pass(story)
+    assert sweep(story) == []
 
 
 @CLIENTS
