@@ -78,6 +78,39 @@ def test_a_restarted_run_meets_no_machine_of_its_name_that_is_off_but_listed(wor
     restart(worker)
 
 
+def lose_unnoticed(worker):
+    """Have the machine of a worker vanish before the job looks."""
+    worker.story.process.call('lose_machine', machine=worker.machine)
+
+
+def lose_canceled(worker):
+    """Cancel a run, and have its machine vanish before the job looks."""
+    worker.story.stop(worker.run_id)
+    lose_unnoticed(worker)
+
+
+def run_out_of_time(worker):
+    """Have the job end a run at the time limit; its machine is gone some time later."""
+    worker.story.process.call('keep_machines')
+    worker.run_out_of_time()
+    lose_unnoticed(worker)
+
+
+@BOTH
+@pytest.mark.parametrize('end', [lose_unnoticed, lose_canceled, run_out_of_time])
+def test_a_run_that_is_restarted_before_the_next_tick_starts_in_it(worker, end):
+    end(worker)
+    age(worker)
+    before = statuses(worker.story, worker.run_id)
+    worker.story.ask('POST', f'/runs/{worker.run_id}/restart')
+
+    worker.story.run_scheduled_job()
+
+    assert (worker.is_running, worker.ends, news(worker.story, worker.run_id, before)) == (True, [], [])
+    worker.story.complete(worker.run_id)
+    assert statuses(worker.story, worker.run_id)[-1] == (*GREEN, worker.run_id)
+
+
 @BOTH
 def test_a_retry_that_is_lost_before_it_reports_is_pending_no_longer(story, red):
     worker = story.worker(story.retry(red))
