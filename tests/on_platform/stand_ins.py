@@ -28,6 +28,11 @@ class Cloud:
         self.hidden: set[str] = set()
         #: What is listed besides the machines.
         self.listed: dict[str, str] = {}
+        #: By the beginning of a name the status with which a machine is refused, and how many were.
+        self.refusals: dict[str, int] = {}
+        self.number_refused = 0
+        #: Whether the next build that is downloaded is no zip file.
+        self.is_build_broken = False
         #: What happens while the machines are listed the next time.
         self.meanwhile: list[Callable[[], None]] = []
 
@@ -65,6 +70,18 @@ class Cloud:
         """Have the list of machines go on on a second page."""
         self.listed['nextPageToken'] = 'token'
 
+    def refuse_machines(self, name, status):
+        """Refuse to start the machines whose names begin so."""
+        self.refusals[name] = status
+
+    def refused(self):
+        """Return how many machines were refused."""
+        return self.number_refused
+
+    def break_build(self):
+        """Have the next build that is downloaded be no zip file."""
+        self.is_build_broken = True
+
     def let_pass(self, machine, minutes):
         """Let time pass for a machine."""
         self.machines[machine] -= timedelta(minutes=minutes)
@@ -76,7 +93,7 @@ class Cloud:
         return SimpleNamespace(
             list=lambda **where: _answer(self._list()),
             get=lambda instance, **where: SimpleNamespace(execute=lambda: self._find(instance)),
-            insert=lambda body, **where: _answer(self._start(body['name'])),
+            insert=lambda body, **where: _answer(self._insert(body['name'])),
             delete=lambda instance, **where: _answer(self._stop(instance)))
 
     def images(self):
@@ -100,6 +117,13 @@ class Cloud:
             raise _refusal(404)
         return {'name': name}
 
+    def _insert(self, name):
+        for beginning, status in self.refusals.items():
+            if name.startswith(beginning):
+                self.number_refused += 1
+                raise _refusal(status)
+        return self._start(name)
+
     def _start(self, name):
         if name in self.machines:
             raise _refusal(409)
@@ -121,11 +145,14 @@ def _answer(answer):
     return SimpleNamespace(execute=lambda: answer)
 
 
-def _get():
+def _get(cloud):
     """Answer the requests that the platform makes past PyGithub."""
     build = io.BytesIO()
-    with zipfile.ZipFile(build, 'w') as archive:
-        archive.writestr('ccextractor', '')
+    if cloud.is_build_broken:
+        cloud.is_build_broken = False
+    else:
+        with zipfile.ZipFile(build, 'w') as archive:
+            archive.writestr('ccextractor', '')
     return SimpleNamespace(status_code=200, content=build.getvalue(),
                            json=lambda: {'hooks': ['127.0.0.0/8'], 'login': 'somebody'})
 
@@ -138,7 +165,7 @@ def standing_in():
         stack.enter_context(mock.patch(
             'github.Github', lambda lazy=False, **_: github.lazy() if lazy else github))
         stack.enter_context(mock.patch('googleapiclient.discovery.build', lambda *names, **arguments: cloud))
-        stack.enter_context(mock.patch('requests.get', lambda url, **arguments: _get()))
+        stack.enter_context(mock.patch('requests.get', lambda url, **arguments: _get(cloud)))
         # Without a bucket the platform looks for files on its own disk only.
         stack.enter_context(mock.patch('google.cloud.storage.Client.bucket', return_value=None))
         yield github, cloud
