@@ -45,7 +45,8 @@ def test_a_patch_is_a_whole_mail_with_a_subject_of_its_projects_kind(tmp_path, m
     read = subprocess.run(['git', 'mailinfo', '-b', tmp_path / 'message', tmp_path / 'patch'], input=mail.read_bytes(),
                           check=True, capture_output=True)
     assert re.search(rf'^Subject: {subject}', read.stdout.decode(), re.MULTILINE)
-    assert (tmp_path / 'message').read_text().strip()
+    lines = (tmp_path / 'message').read_text().splitlines()
+    assert lines and max(map(len, lines)) <= 80
 
     paths = changed_files(mail)
     assert paths and all(re.match(files, path) for path in paths)
