@@ -16,8 +16,8 @@ from .runtime import run_page, to_external
 TIMEOUT = 5
 #: GitHub is throttling the platform.
 TOO_MANY_REQUESTS = 429
-#: Why a sweep sends no request any more.
-AWAY = 'GitHub did not answer the last requests of this sweep.'
+#: Why a sweep or a comment sends no request any more.
+AWAY = 'GitHub did not answer the last requests.'
 
 
 class NotConfigured(Exception):
@@ -41,18 +41,24 @@ class GitHub:
     """
     GitHub with the platform's access, whose settings are read anew for each request.
 
-    Each method knows the commit that it is about, and sends at once. A request that fails raises :exc:`NoAnswer`.
+    Each method knows the pull request or the commit that it is about, and sends at once. A request that fails raises
+    :exc:`NoAnswer`.
     """
 
     #: ``app.config``: the platform's ``g.github`` comes from the same settings. It has secrets.
     config: Mapping[str, Any] = field(repr=False)
-    #: The commits that the last requests in a row were about, if none was answered. None outside of a sweep, because
-    #: threads share that value.
-    silent_about: set[str | None] | None = None
+    #: The failures of the last requests in a row, if none was answered, by the pull request or commit that each was
+    #: about. None outside of a sweep or a comment, because threads share that value.
+    silences: dict[str, str] | None = None
 
     def until_silent(self) -> 'GitHub':
-        """Return GitHub for one sweep: it sends nothing after two silences in a row about two commits."""
-        return replace(self, silent_about=set())
+        """
+        Return GitHub for one sweep or comment, whose requests stop if it is silent.
+
+        If a request gets no answer, no question about the same pull request or commit is sent until something else was
+        answered. After silences in a row about two of them, nothing is sent.
+        """
+        return replace(self, silences={})
 
     @property
     def full_name(self) -> str:
@@ -64,16 +70,16 @@ class GitHub:
     def _token(self) -> str:
         return self.config.get('GITHUB_TOKEN') or ''
 
-    def read_pull_request(self, number: int, commit: str | None) -> PullRequest:
-        """Return a pull request; the commit is that of its run, if there is one. Raises :exc:`NoAnswer`."""
-        with self._request(f'GitHub gave no answer about pull request {number}', commit):
+    def read_pull_request(self, number: int) -> PullRequest:
+        """Return a pull request. Raises :exc:`NoAnswer`."""
+        with self._question(f'GitHub gave no answer about pull request {number}', f'pull request {number}'):
             pull = self._open_repository().get_pull(number).complete()
             # A deleted account has no user.
             return PullRequest(pull.head.sha, pull.state != 'closed', pull.user.id if pull.user else None)
 
     def has_build(self, run: Run) -> bool:
         """Return whether the platform's job would find the build of a run. Raises :exc:`NoAnswer`."""
-        with self._request(f'GitHub gave no answer about the build of run {run.id}', run.commit):
+        with self._question(f'GitHub gave no answer about the build of run {run.id}', run.commit):
             artifacts = self._open_repository().get_artifacts()
             # Not at the top: the platform's module may import this package.
             from mod_ci.controllers import MAX_ARTIFACTS_TO_SEARCH, Artifact_names
@@ -85,7 +91,7 @@ class GitHub:
 
     def is_posted(self, status: CommitStatus) -> bool:
         """Return whether the newest status of a commit and platform has the same state. Raises :exc:`NoAnswer`."""
-        with self._request(f'GitHub gave no answer about the status of run {status.run_id}', status.commit):
+        with self._question(f'GitHub gave no answer about the status of run {status.run_id}', status.commit):
             # GitHub keeps a thousand of a commit.
             statuses = self._open_repository().get_commit(status.commit).get_statuses()
             newest = next((posted.state for posted in statuses if posted.context == status.context), None)
@@ -122,18 +128,27 @@ class GitHub:
 
     @property
     def _is_away(self) -> bool:
-        # One commit is not enough, because GitHub may be unable to show a single pull request.
-        return self.silent_about is not None and len(self.silent_about) > 1
+        # One is not enough, because GitHub may be unable to show a single pull request.
+        return self.silences is not None and len(self.silences) > 1
 
     @contextmanager
-    def _request(self, failure: str, commit: str | None) -> Iterator[None]:
+    def _question(self, failure: str, about: str) -> Iterator[None]:
+        """Ask GitHub about a pull request or a commit, in the block, unless there was just no answer about the same."""
+        silence = (self.silences or {}).get(about)
+        if silence is not None:
+            raise NoAnswer(silence, is_silence=True)
+        with self._request(failure, about):
+            yield
+
+    @contextmanager
+    def _request(self, failure: str, about: str) -> Iterator[None]:
         """
-        Send GitHub a request about a commit, in the block.
+        Send GitHub a request about a pull request or a commit, in the block.
 
         If the block fails, raise :exc:`NoAnswer` with the failure. The log says why, if GitHub could be asked.
         """
         if self._is_away:
-            # Each further run would wait for a time-out, and with it what needs no answer.
+            # Each further request would wait for a time-out, and with it what needs no answer.
             raise NoAnswer(AWAY, is_silence=True)
         is_silence = False
         try:
@@ -145,16 +160,16 @@ class GitHub:
             is_silence = _is_silence(error)
             raise NoAnswer(f'{failure}.', is_silence) from None
         finally:
-            self._remember(commit, is_silence)
+            self._remember(about, f'{failure}.' if is_silence else None)
 
-    def _remember(self, commit: str | None, is_silence: bool) -> None:
-        """Note whether a request about a commit got no answer. Outside of a sweep nothing is remembered."""
-        if self.silent_about is None:
+    def _remember(self, about: str, silence: str | None) -> None:
+        """Note the failure of a request that got no answer. Any answer ends the silence about everything."""
+        if self.silences is None:
             return
-        if is_silence:
-            self.silent_about.add(commit)
+        if silence is None:
+            self.silences.clear()
         else:
-            self.silent_about.clear()
+            self.silences[about] = silence
 
 
 def _is_silence(error: Exception) -> bool:

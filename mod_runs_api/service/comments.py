@@ -1,5 +1,6 @@
 """Retries that a comment on a pull request requests (docs/github.rst, "Comments")."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -30,6 +31,7 @@ def retry_for_comment(state: ExtensionState, comment: Comment, parsed: ParsedCom
         reply.add_refusal(complaint)
     if not wanted:
         return CommentOutcome(reply=reply.markdown)
+    state = replace(state, github=state.github.until_silent())
     pull = _PullRequest(state.github.full_name, comment.pr_nr, _find_head(state.github, comment.pr_nr))
     retries: list[Retry] = []
     without_run: list[str] = []
@@ -63,7 +65,7 @@ class _PullRequest(NamedTuple):
 def _find_head(github: GitHub, pr_nr: int) -> str | None:
     """Return the commit at the head of a pull request; None if GitHub does not answer."""
     try:
-        return github.read_pull_request(pr_nr, None).head_commit
+        return github.read_pull_request(pr_nr).head_commit
     except NoAnswer:
         return None
 

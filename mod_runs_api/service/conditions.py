@@ -119,7 +119,7 @@ def require_by_github(state: ExtensionState, run: Run) -> None:
 
 def _require_pull_request(state: ExtensionState, run: Run) -> None:
     """Raise :exc:`RefusedByCheck` if the third or the fourth condition is not met, or :exc:`NoAnswer`."""
-    pull_request = state.github.read_pull_request(run.pr_nr, run.commit)
+    pull_request = state.github.read_pull_request(run.pr_nr)
     _require(run, conditions.explain_closed(run, pull_request))
     _require(run, conditions.explain_blocked(run, _is_blocked(state, pull_request.author_id)))
 

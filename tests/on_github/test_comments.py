@@ -10,7 +10,7 @@ from database import db
 from mod_auth.models import Role
 from mod_ci.models import BlockedUsers
 from mod_test.models import TestPlatform, TestStatus, TestType
-from support.github import ALICE, AUTHOR, NEW_COMMIT, OLD_COMMIT, PR, comment_payload
+from support.github import ALICE, AUTHOR, NEW_COMMIT, OLD_COMMIT, PR, RateLimitExceededException, comment_payload
 from support.histories import end, finish
 from support.rows import RetryRow
 from support.statements import before_statements, fail
@@ -18,6 +18,7 @@ from support.statements import before_statements, fail
 from mod_runs_api import ServiceUnavailable, retry_run
 from mod_runs_api.domain.reply import Reply, Target
 from mod_runs_api.github import retry_from_comment
+from mod_runs_api.log import explain
 
 ONE = {'comment.id': 1}
 
@@ -42,8 +43,9 @@ def test_a_comment_retries_the_run_of_its_pull_request_whatever_the_case_of_name
 
 
 NO_WINDOWS = 'The head commit 5f2a9c0e has no run on windows.'
+PULL_REQUEST = f'pull request {PR}'
 #: GitHub does not answer about the pull request.
-SILENCE = {f'pull request {PR}': ConnectionError('ghp_secret')}
+SILENCE = {PULL_REQUEST: ConnectionError('ghp_secret')}
 
 
 def test_a_comment_without_a_valid_command_is_answered_and_github_is_not_asked(comment, github, linux):
@@ -90,6 +92,31 @@ def test_without_an_answer_of_github_the_newest_run_is_retried_and_its_commit_na
     assert reasons(comment('/retry windows')) == ['This pull request has no run on windows.']
     assert 'ConnectionError' in caplog.text
     assert 'ghp_secret' not in caplog.text
+
+
+@pytest.mark.parametrize('error', [TimeoutError(), RateLimitExceededException(403)])
+def test_a_silent_github_gets_two_requests_from_a_comment_for_two_platforms(github, comment, windows, caplog, error):
+    github.faults = dict.fromkeys((PULL_REQUEST, 'artifacts', 'status'), error)
+
+    first, second = (retry.new_run_id for retry in comment().retries)
+
+    assert [message.partition(': ')[::2] for message in caplog.messages] == [
+        (f'GitHub gave no answer about {PULL_REQUEST}', explain(error, '')),
+        (f'GitHub did not take the status of run {first}', explain(error, '')),
+        (f'the status of run {second} is not posted', 'GitHub did not answer before')]
+    assert github.asked == [PULL_REQUEST]
+
+
+@pytest.mark.parametrize(('question', 'asked'), [
+    # It is asked again after a status was taken.
+    (PULL_REQUEST, [PULL_REQUEST] * 2), ('artifacts', [PULL_REQUEST, *[PULL_REQUEST, 'artifacts'] * 2])])
+def test_a_question_that_github_cannot_answer_takes_no_run_of_a_comment_its_status(
+        github, comment, windows, question, asked):
+    github.faults = {question: TimeoutError()}
+
+    assert len(comment().retries) == 2
+    assert [status['context'] for status in github.statuses] == ['CI - linux', 'CI - windows']
+    assert github.asked == asked
 
 
 @pytest.mark.parametrize('faults', [{}, SILENCE], ids=['of the head', 'of the pull request'])

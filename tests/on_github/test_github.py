@@ -5,13 +5,20 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from application import create_app
-from support.github import COMMIT, OLD_COMMIT
+from support.github import COMMIT, PR
 
 from mod_runs_api.domain.commit_status import CommitStatus
 from mod_runs_api.extension import extension_state
 from mod_runs_api.host.github import NoAnswer
 
 STATUS = CommitStatus.queued(COMMIT, 'linux', 7)
+
+#: Requests about the pull request, or its commit; each takes a suffix that makes it one about another.
+ABOUT_PULL, ABOUT_BUILD, ABOUT_STATUS, POST = (
+    lambda github, suffix='': github.read_pull_request(int(f'{PR}{suffix}')),
+    lambda github, suffix='': github.has_build(SimpleNamespace(id=5, commit=COMMIT + suffix, platform='linux')),
+    lambda github, suffix='': github.is_posted(STATUS._replace(commit=COMMIT + suffix)),
+    lambda github, suffix='': github.post(STATUS._replace(commit=COMMIT + suffix)))
 
 
 @pytest.fixture
@@ -30,16 +37,19 @@ def sent(monkeypatch):
 
 
 @pytest.fixture
-def silent(github, monkeypatch):
-    """What is sent to a GitHub that answers nothing."""
-    sent = []
+def line(github, monkeypatch):
+    """How many requests reach GitHub, and whether it is silent."""
+    line = SimpleNamespace(requests=0, is_silent=True)
+    log_in = sys.modules['github'].Github
 
-    def log_in(**options):
-        sent.append(options)
-        raise TimeoutError
+    def count(**options):
+        line.requests += 1
+        if line.is_silent:
+            raise TimeoutError
+        return log_in(**options)
 
-    monkeypatch.setattr(sys.modules['github'], 'Github', log_in)
-    return sent
+    monkeypatch.setattr(sys.modules['github'], 'Github', count)
+    return line
 
 
 def post(app):
@@ -67,18 +77,33 @@ def test_no_representation_shows_a_secret(app):
     assert 'secret' not in f'{state!r} {state.github!r}'
 
 
-@pytest.mark.parametrize('request_of', [
-    lambda github, commit: github.read_pull_request(7, commit),
-    lambda github, commit: github.has_build(SimpleNamespace(id=5, commit=commit)),
-    lambda github, commit: github.is_posted(STATUS._replace(commit=commit)),
-    lambda github, commit: github.post(STATUS._replace(commit=commit))])
-def test_after_two_silences_about_two_commits_a_sweep_sends_no_request_of_any_kind(app, request_of, silent):
+@pytest.mark.parametrize('send', [ABOUT_PULL, ABOUT_BUILD, ABOUT_STATUS, POST])
+def test_after_silences_in_a_row_about_two_things_a_sweep_or_a_comment_sends_nothing(app, line, send):
     github = extension_state().github
 
-    for asked, requests in ((github.until_silent(), 3), (github, 5)):
-        silent.clear()
-        for commit in (COMMIT, COMMIT, OLD_COMMIT, OLD_COMMIT, COMMIT):
+    for used, requests in ((github.until_silent(), 2), (github, 3)):
+        line.requests = 0
+        for suffix in '123':
             with pytest.raises(NoAnswer):
-                request_of(asked, commit)
+                send(used, suffix)
 
-        assert len(silent) == requests
+        assert line.requests == requests
+
+
+@pytest.mark.parametrize(('silent', 'again'), [
+    (ABOUT_PULL, ABOUT_PULL), (ABOUT_BUILD, ABOUT_STATUS), (ABOUT_STATUS, ABOUT_BUILD), (POST, ABOUT_STATUS)])
+def test_what_got_no_answer_is_asked_again_only_after_something_was_answered(app, line, silent, again):
+    github = extension_state().github.until_silent()
+    failures = []
+    for send in (silent, again):
+        with pytest.raises(NoAnswer) as raised:
+            send(github)
+        failures.append(str(raised.value))
+    assert failures == [failures[0]] * 2
+    assert line.requests == 1
+
+    line.is_silent = False
+    # A post asks nothing.
+    POST(github)
+    again(github)
+    assert line.requests == 3
