@@ -5,6 +5,7 @@ from typing import cast
 from flask import Blueprint, Flask, Response, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import default_exceptions
+from werkzeug.routing import RequestRedirect
 
 from . import cli
 from .api import auth, limits, responses
@@ -41,7 +42,7 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
     -------
     Blueprint
         Any number of applications may register it, each once. Registration fails with :exc:`MountError` if a setting is
-        wrong.
+        wrong, or if the application already has one of the routes.
     """
     blueprint = _Blueprint(name, __name__, template_folder='web/templates', static_folder='web/static',
                            static_url_path='/retry-assets', cli_group='runs-api')
@@ -52,13 +53,14 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
             raise MountError('mod_runs_api is already registered in this application.')
         settings = read_settings(app.config)
         limiter = limits.create_limiter(app, settings)
-        app.extensions[KEY] = ExtensionState(
+        state = app.extensions[KEY] = ExtensionState(
             name=f'{setup.name_prefix}.{setup.name}'.lstrip('.'), settings=settings,
             transactions=Transactions(is_api_request), github=GitHub(app.config))
         for route in ROUTES:
             limit = limits.create_limit(limiter, settings, route.method)
             setup.add_url_rule(route.path, route.view.__name__, limit(create_view_function(route)),
                                methods=[route.method])
+            _require_own_route(app, state.endpoint(route.view.__name__), route.method)
         listen_for_completed_runs(complete_runs)
         app.jinja_env.globals['runs_api'] = {**pages.GLOBALS, 'retry_report': retry_report}
 
@@ -73,6 +75,18 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
     for command in cli.COMMANDS:
         blueprint.cli.add_command(command)
     return blueprint
+
+
+def _require_own_route(app: Flask, endpoint: str, method: str) -> None:
+    """Raise :exc:`MountError` if a route of the application hides one of the package's."""
+    addresses = app.url_map.bind('localhost')
+    path = addresses.build(endpoint, {'run_id': 1}, method)
+    try:
+        found, _ = addresses.match(path, method)
+    except RequestRedirect as redirect:  # To the same path with a slash, for example.
+        found = redirect.new_url
+    if found != endpoint:
+        raise MountError(f'{method} {path} leads to {found}, which the application already has.')
 
 
 def _identify() -> None:

@@ -37,15 +37,23 @@ def test_two_lines_register_it_and_send_nothing_to_the_database(bare):
     assert retry(bare, f'/api/v1/runs/{add_run()}/retry').status_code == 202
 
 
-@pytest.fixture(params=[('runs_api', '', ''), ('another', '', '/deep/er'), ('another', '/outer', '/inner')])
-def prefix(bare, request):
-    """Register it under a name and a prefix, also nested in another blueprint, and return the whole prefix."""
-    name, outer, inner = request.param
-    place = Blueprint('outer', __name__, url_prefix=outer) if outer else bare
+#: The name, the prefix of another blueprint that it is nested in, and its own prefix.
+PLACES = [('runs_api', '', ''), ('another', '', '/deep/er'), ('another', '/outer', '/inner')]
+
+
+def register(app, name, outer, inner):
+    """Register it under a name and a prefix, also nested in another blueprint."""
+    place = Blueprint('outer', __name__, url_prefix=outer) if outer else app
     place.register_blueprint(create_blueprint(), name=name, url_prefix=inner or None)
     if outer:
-        bare.register_blueprint(place)
-    return f'{outer}{inner}'
+        app.register_blueprint(place)
+
+
+@pytest.fixture(params=PLACES)
+def prefix(bare, request):
+    """Register it, and return the whole prefix."""
+    register(bare, *request.param)
+    return ''.join(request.param[1:])
 
 
 def test_it_may_have_any_name_and_prefix_and_be_nested_in_another_blueprint(bare, prefix):
@@ -78,6 +86,43 @@ def test_several_applications_may_register_it(bare, app, rows):
 def test_an_application_registers_it_once(app):
     with pytest.raises(MountError, match='already registered'):
         app.register_blueprint(create_blueprint('again'), url_prefix='/again')
+
+
+def add_rule(app, path, method):
+    """Add a rule of the host's."""
+    app.add_url_rule(path, 'host.page', lambda **_: '', methods=[method])
+
+
+@pytest.mark.parametrize('place', PLACES)
+@pytest.mark.parametrize(('method', 'path', 'hidden'), [
+    ('POST', '/runs/<run_id>/retry', 'retry'), ('GET', '/runs/<int:number>/retry', 'retry'),
+    ('GET', '/runs/<int:number>/<what>', 'retry'), ('GET', '/runs/<name>/retries', 'retries'),
+    ('GET', '/runs/<int(min=1):number>/verdict', 'verdict')])
+def test_a_route_that_the_host_already_answers_is_refused(bare, place, method, path, hidden):
+    prefix = ''.join(place[1:])
+    add_rule(bare, f'{prefix}{path}', method)
+
+    with pytest.raises(MountError) as raised:
+        register(bare, *place)
+    assert str(raised.value) == (
+        f'{method} {prefix}/runs/1/{hidden} leads to host.page, which the application already has.')
+
+
+def test_a_route_that_the_host_redirects_is_refused(bare):
+    add_rule(bare, '/runs/<int:run_id>/retry/', 'POST')
+
+    with pytest.raises(MountError, match='^POST /runs/1/retry leads to http://localhost/runs/1/retry/, which'):
+        bare.register_blueprint(mod_runs_api)
+
+
+@pytest.mark.parametrize(('method', 'path'), [
+    ('DELETE', '/runs/<int:run_id>/retry'), ('POST', '/runs/<int:run_id>/retries'), ('GET', '/runs/<int:run_id>'),
+    ('POST', '/<path:everything>'), ('POST', '/runs/<path:everything>'), ('POST', '/outer/runs/<run_id>/retry')])
+def test_a_rule_of_the_hosts_that_hides_no_route_is_allowed(bare, method, path):
+    add_rule(bare, path, method)
+
+    bare.register_blueprint(mod_runs_api)
+    assert retry(bare, f'/runs/{add_run()}/retry').status_code == 202
 
 
 def test_the_tables_arrive_with_the_hosts_own(app):
