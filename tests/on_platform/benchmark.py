@@ -4,7 +4,8 @@ What retries cost on the real platform and a server: beside the platform's own c
 The checkout that SAMPLE_PLATFORM names is copied: with the mount alone, with the first two of ``docs/patches/fixes/``
 too, without the package, and with all mails. The columns (below) are measured in turn, each in a process that runs this
 file too (``--inside``) and hands the platform whole requests, without a server. A round makes each request once, in
-another order, so that what else the machine does slows all of them.
+another order, so that what else the machine does slows all of them. Until the tables are printed, stderr shows what is
+done.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import random
 import sys
 from collections import defaultdict
 from contextlib import ExitStack, redirect_stdout
-from datetime import date
+from datetime import datetime
 from functools import partial
 from importlib.metadata import version
 from io import BytesIO
@@ -69,12 +70,15 @@ COLUMNS = {**RETRIES, **PAGES}
 
 #: The regression tests of a run, and the attempts whose verdict is read.
 REGRESSION_TESTS = 300
+#: The columns that name a regression test, by the table.
+KEYS = {'regression_test': 'id', 'regression_test_category': 'regression_id', 'regression_test_output': 'regression_id'}
 ATTEMPTS = 10
 
-#: Rounds at the beginning of a process that do not count: pools connect, caches fill.
+#: Rounds at the beginning of a process that do not count: pools connect, caches fill. A short run has fewer.
 WARM_UP = 3
-#: Rounds of a process that count, before the other copy has its turn.
+#: Rounds of a process that count, before the other copy has its turn. Fewer rounds are a short run.
 IN_A_ROW = 10
+SHORT = 'A short run, which shows that everything works. Its figures are of too few rounds to compare them.\n'
 
 NOTHING, CREATE, RESTART = 'a page that does nothing', 'its own ``POST /runs``', 'its own ``POST …/restart``'
 FULL, FAILED_ONLY, WITH_GITHUB = 'full retry', 'failed-only retry', 'full retry, with GitHub'
@@ -270,13 +274,14 @@ def measure(rounds, heading):
     from mod_api.routes import runs
     from run import app
 
+    warm_up = min(WARM_UP, rounds)
     # GitHub is not asked whether there is a build.
     with mock.patch.object(runs, '_ci_artifact_exists', return_value=True):
         inside = Inside(app)
-        subjects = inside.pages() if heading in PAGES else inside.subjects(WARM_UP + rounds, RETRIES[heading])
+        subjects = inside.pages() if heading in PAGES else inside.subjects(warm_up + rounds, RETRIES[heading])
         figures: Figures = {name: [] for name in subjects}
         names = list(subjects)
-        for number in range(-WARM_UP, rounds):
+        for number in range(-warm_up, rounds):
             random.shuffle(names)
             for name in names:
                 request = subjects[name]()
@@ -298,15 +303,22 @@ def measure_in_turn(copies, databases, rounds):
     """Measure each column on each server, some rounds of one after some of the other."""
     found: dict[str, Any] = {server: {heading: defaultdict(list) for heading in COLUMNS} for server, _ in databases}
     for begun in range(0, rounds, IN_A_ROW):
+        ended = min(begun + IN_A_ROW, rounds)
         for (server, heading), address in databases.items():
             done = copies[heading].run(
-                '-m', 'on_platform.benchmark', '--inside', heading, '--rounds', str(min(IN_A_ROW, rounds - begun)),
+                '-m', 'on_platform.benchmark', '--inside', heading, '--rounds', str(ended - begun),
                 database=address, seconds=600)
             if done.returncode:
                 raise RuntimeError(done.stderr)
             for name, milliseconds in json.loads(done.stdout).items():
                 found[server][heading][name] += milliseconds
+            say(f'{server}, {heading}: {ended} of {rounds} rounds')
     return found
+
+
+def say(text):
+    """Print what is done, with the time."""
+    print(f'{datetime.now():%H:%M:%S}  {text}', file=sys.stderr, flush=True)
 
 
 def seed(made, address):
@@ -314,8 +326,12 @@ def seed(made, address):
     made.inside('add_people', address, people={'adam': 'admin'}, password=PASSWORD)
     rows = PlatformRows(address)
     seed_platform(rows)
-    for _ in range(REGRESSION_TESTS):
-        rows.regression_test()
+    first = rows.regression_test()
+    # Not one by one, which would wait for the disk a thousand times.
+    for name, key in KEYS.items():
+        row, = rows.of(name, **{key: first})
+        row.pop('id', None)
+        rows.add_all(name, ({**row, key: number} for number in range(first + 1, first + REGRESSION_TESTS)))
     with rows.engine.begin() as connection:
         connection.execute(text(ACCEPTED))
 
@@ -364,14 +380,18 @@ def main():
     servers = [Database(make_url(address)) for address in options.server] or [named_server()]
     with TemporaryDirectory() as name, ExitStack() as stack:
         unmounted = prepare(Path(os.environ['SAMPLE_PLATFORM']), Path(name))
+        say('The platform is copied')
         copies = {heading: column.prepare(unmounted, heading) for heading, column in COLUMNS.items()}
         databases = {(f'{server.kind} {server.version.partition("-")[0]}', heading): stack.enter_context(
             fresh_database(server)).uri for server, heading in product(servers, COLUMNS)}
-        for address in databases.values():
+        for (server, heading), address in databases.items():
             seed(unmounted, address)
+            say(f'{server}, {heading}: there are tests to run')
         found = measure_in_turn(copies, databases, options.rounds)
-    print(f'{date.today()}, Python {platform.python_version()}, SQLAlchemy {version("sqlalchemy")}, Flask '
-          f'{version("flask")}, {os.cpu_count()} CPUs: medians of {options.rounds} rounds, in milliseconds.\n')
+    if options.rounds < IN_A_ROW:
+        print(SHORT)
+    print(f'{datetime.now():%Y-%m-%d}, Python {platform.python_version()}, SQLAlchemy {version("sqlalchemy")}, Flask '
+          f'{version("flask")}, {os.cpu_count()} CPUs: medians, in milliseconds. Rounds: {options.rounds}.\n')
     print('\n'.join(report(found)))
 
 
