@@ -86,7 +86,8 @@ def test_a_platform_without_a_model_is_refused_by_an_error_that_names_it(unmount
     ('', ''), ('RUNS_API_AUTHOR_RETRY = 2', 'There is no setting RUNS_API_AUTHOR_RETRY.'),
     ("RUNS_API_CHECKS = 'yes'", 'RUNS_API_CHECKS must be ')])
 def test_the_documented_settings_can_be_checked_before_the_mount_is_merged(unmounted, added, error):
-    documented = literal_block('docs/set-up.rst', 'RUNS_API_RATE_LIMIT = ')
+    documented = ''.join(literal_block('docs/set-up.rst', start) for start in (
+        '# As the platform', '# A retry says at once'))
     platform = copy(unmounted, f'settings-{added}', mounted=False, config=f'{documented}{added}\n')
 
     check = command('docs/adopt.rst', "python3 -c 'import config;")
