@@ -151,7 +151,7 @@ def test_why_a_run_ended_is_said_in_the_words_of_the_api_and_need_not_be_final(s
     run_id = story.push([test])
     worker = story.worker(run_id)
     worker.start()
-    story.stop(run_id)
+    worker.post('progress', status='canceled', message='')
     page = visit(f'/runs/{run_id}', clock=True)
     sentence = story.attempts(run_id)[0]['cause_sentence']
     page.get_by_text(sentence, exact=True).wait_for()
