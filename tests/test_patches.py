@@ -1,4 +1,4 @@
-"""The patches as mails, without the projects that they are for (docs/adopt.rst, and a README beside the others)."""
+"""The patches as mails, without the projects that they are for (docs/adopt.rst and contrib/README.rst)."""
 
 import re
 import subprocess
@@ -9,15 +9,16 @@ from database import Base
 from packaging.requirements import Requirement
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateTable
-from support.documents import ROOT, read_table
+from support.documents import MAILS, ROOT, read_table
 
 #: By their folder: how their subjects begin, and the files that they may change.
-KINDS = {**dict.fromkeys(['fixes', 'mount'], (r'\[(FEATURE|FIX|IMPROVEMENT)] [A-Z]', '')),
+KINDS = {**dict.fromkeys(['patches', 'platform'], (r'\[(FEATURE|FIX|IMPROVEMENT)] [A-Z]', '')),
          'console': (r'\[(FEATURE|FIX|IMPROVEMENT)] \w', r'web/src/'),
          'sp': (r'(feat|fix)\(\w+\): \w', r'(sp_cli|tests)/|(README|AGENTS)\.md$')}
-MAILS = sorted(ROOT.glob('docs/patches/**/*.patch'))
-#: Those for the platform, in the order in which they are applied.
-OF_THE_PLATFORM = [mail for folder in ('fixes', 'mount') for mail in MAILS if mail.parent.name == folder]
+#: By their folder, the pages with the tables of the mails for the platform.
+TABLES = {'docs/patches': 'docs/adopt.rst', 'contrib/platform': 'contrib/README.rst'}
+#: The mails for the platform, in the order in which they are applied.
+OF_THE_PLATFORM = [mail for mail in MAILS if str(mail.parent.relative_to(ROOT)) in TABLES]
 
 
 def changed_files(mail):
@@ -59,15 +60,15 @@ def test_the_mails_are_numbered_in_their_order(folder):
     assert names and names == [f'{number:04}-' for number in range(1, len(names) + 1)]
 
 
-@pytest.mark.parametrize('folder', ['fixes', 'mount'])
+@pytest.mark.parametrize('folder', TABLES)
 def test_the_docs_say_how_many_lines_of_code_a_commit_adds(folder):
-    documented = [(row[f'``docs/patches/{folder}/``'], row['lines'])
-                  for row in read_table('docs/adopt.rst', f'``docs/patches/{folder}/``')]
+    heading = f'``{folder}/``'
+    documented = [(row[heading], row['lines']) for row in read_table(TABLES[folder], heading)]
 
+    mails = sorted((ROOT / folder).glob('*.patch'))
     counted = [sum(lines for path, lines in changed_files(mail).items() if not path.startswith('tests/'))
-               for mail in OF_THE_PLATFORM if mail.parent.name == folder]
-    names = [f'{number}. ``{mail.stem[5:]}``' for number, mail in enumerate(
-        (mail for mail in OF_THE_PLATFORM if mail.parent.name == folder), 1)]
+               for mail in mails]
+    names = [f'``{mail.stem[5:]}``' for mail in mails]
     assert documented == [(name, str(lines)) for name, lines in zip(names, counted, strict=True)]
 
 

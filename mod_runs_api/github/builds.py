@@ -1,4 +1,4 @@
-"""The platform's ``queue_test``, which finds a run that has ended (docs/github.rst, "A build that succeeds later")."""
+"""A build that has succeeded since its run ended (docs/python-and-command-line.rst, "After a build")."""
 
 from ..errors import Refusal
 from ..extension import extension_state
@@ -10,7 +10,7 @@ def retry_after_build(run_id: int) -> None:
     """
     Retry a run if its build ended it, when its build has succeeded, in the platform's ``queue_test``.
 
-    See docs/github.rst, "A build that succeeds later". A run that waits for a machine or has passed gets its commit
+    See docs/python-and-command-line.rst, "After a build". A run that waits for a machine or has passed gets its commit
     status again. The function raises nothing, because the platform's webhook must go on. If the run is not retried, the
     log says why, unless it waits or automatic retries are off. Needs an application context.
 

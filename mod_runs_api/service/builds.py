@@ -1,4 +1,4 @@
-"""The work when the build of a run has succeeded (docs/github.rst, "A build that succeeds later")."""
+"""The work when the build of a run has succeeded (docs/python-and-command-line.rst, "After a build")."""
 
 from collections.abc import Mapping
 from functools import partial

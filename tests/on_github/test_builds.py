@@ -1,4 +1,4 @@
-"""A build that succeeds after it has ended its run (docs/github.rst, "A build that succeeds later")."""
+"""A build that succeeds after it has ended its run (docs/python-and-command-line.rst, "After a build")."""
 
 import logging
 from datetime import timedelta

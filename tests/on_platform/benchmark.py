@@ -1,7 +1,7 @@
 """
 What retries cost on the real platform and a server: beside the platform's own create and restart, and on its pages.
 
-The checkout that SAMPLE_PLATFORM names is copied: with the mount alone, with the first two of ``docs/patches/fixes/``
+The checkout that SAMPLE_PLATFORM names is copied: with the mount alone, with the first two of ``contrib/platform/``
 too, without the package, and with all mails. The columns (below) are measured in turn, each in a process that runs this
 file too (``--inside``) and hands the platform whole requests, without a server. A round makes each request once, in
 another order, so that what else the machine does slows all of them. Until the tables are printed, stderr shows what is

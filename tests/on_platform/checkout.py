@@ -34,8 +34,8 @@ SAMPLE_REPOSITORY = os.path.join(INSTALL_FOLDER, 'samples')
 GITHUB_TOKEN = GITHUB_CI_KEY = HMAC_KEY = {KEY!r}
 """
 
-#: The folders of the patches that the docs offer for the platform, in the order in which they are applied.
-FOLDERS = [ROOT / 'docs' / 'patches' / name for name in ('fixes', 'mount')]
+#: The folders of the mails for the platform, in the order in which they are applied.
+FOLDERS = [ROOT / 'docs' / 'patches', ROOT / 'contrib' / 'platform']
 
 #: The patches, by what follows the number in their names, in their order.
 PATCHES = {path.stem.partition('-')[2]: path for folder in FOLDERS for path in sorted(folder.glob('*.patch'))}

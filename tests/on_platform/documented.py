@@ -20,8 +20,9 @@ def command(page, start):
 
 
 def section(page, title):
-    """Return a section of a page."""
-    (found,) = re.findall(rf'(?ms)^{re.escape(title)}\n-+\n(.*?)(?=^[^\n]+\n-+\n|\Z)', (ROOT / page).read_text())
+    """Return a section of a page, or the whole page if the title is its own."""
+    ((_, found),) = re.findall(rf'(?ms)^{re.escape(title)}\n([=-])\1+\n(.*?)(?=^[^\n]+\n\1+\n|\Z)',
+                               (ROOT / page).read_text())
     return found
 
 

@@ -1,7 +1,7 @@
 """
 The builds of a pull request in the real platform's webhook and job, with all patches.
 
-See docs/github.rst, "A build that succeeds later".
+See contrib/README.rst, "The runs of a newcomer" and "A build that failed and is repeated".
 """
 
 from secrets import token_hex

@@ -1,4 +1,4 @@
-"""The trial, as the page tells it (docs/adopt.rst, "A trial of one evening")."""
+"""The trial, as the page tells it (docs/trial.rst, "A trial of one evening")."""
 
 import os
 import pty
@@ -14,7 +14,7 @@ from .checkout import copy
 from .documented import commands, section
 from .rows import PlatformRows, now, seed_platform
 
-TRIAL = ('docs/adopt.rst', 'A trial of one evening')
+TRIAL = ('docs/trial.rst', 'A trial of one evening')
 
 
 def seed(rows):

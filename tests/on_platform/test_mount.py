@@ -107,7 +107,7 @@ def test_the_query_of_the_page_finds_the_failed_only_retries_that_have_not_ended
     story.retry(source, failed_only=False)
     story.worker(running).start()
 
-    (query,) = re.findall(r'SELECT run_id .*?;', (ROOT / 'docs/adopt.rst').read_text(), re.DOTALL)
+    (query,) = re.findall(r'SELECT run_id .*?;', (ROOT / 'docs/take-back.rst').read_text(), re.DOTALL)
     with story.rows.engine.connect() as connection:
         found = connection.execute(text(query)).scalars().all()
 

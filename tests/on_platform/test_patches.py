@@ -25,8 +25,9 @@ from .rows import PlatformRows, seed_platform
 NEEDS = {'held-builds': ['builds'], 'lost-machines': ['cancel-status'],
          'time-limit': ['cancel-status', 'lost-machines'], 'openapi': ['mount'], 'pages': ['mount'],
          'webhook': ['mount'], 'report': ['mount'], 'after-build': ['builds', 'mount']}
-#: Those that need nothing of ours, and those with templates, which are in place before the package is mounted.
-ALONE, TEMPLATES = [name for name, path in PATCHES.items() if path.parent.name == 'fixes'], ['pages', 'report']
+#: Those that do not need the package, and those with templates, which are in place before the package is mounted.
+ALONE = [name for name in PATCHES if 'mount' not in [name, *NEEDS.get(name, [])]]
+TEMPLATES = ['pages', 'report']
 #: The migration of the patch that mounts, and the one that it follows.
 REVISION, HEAD = 'f6b0c9d8e7a1', 'd4f8e2a1b3c7'
 TABLES = {'run_retry', 'run_carried_over'}
@@ -272,14 +273,15 @@ def test_after_the_folder_was_copied_the_mount_is_taken_back_in_the_order_of_the
 
 def test_after_an_upgrade_the_commands_of_the_page_take_the_mount_back(with_all, never_mounted):
     platform = copy(with_all, 'upgraded', mounted=False)
-    mounting = platform.git('rev-list', f'HEAD~{len(PATCHES) - len(ALONE)}..HEAD').split()
+    mounting = [commit for name, commit in zip(reversed(PATCHES), platform.git('rev-list', 'HEAD').split())
+                if name not in ALONE]
     requirements = platform.path / 'requirements.txt'
     requirements.write_text(requirements.read_text().replace('HASH-OF-THE-COMMIT', '1' * 40))
     platform.git('commit', '--quiet', '--all', '--message', 'Upgrade the package')
 
     with pytest.raises(subprocess.CalledProcessError):
         platform.git('revert', '--no-edit', *mounting)
-    type_in(platform, *(typed for typed in commands('docs/adopt.rst', 'Take the mount back')
+    type_in(platform, *(typed for typed in commands('docs/take-back.rst', 'Take the mount back')
                         if typed.startswith(('git', 'sed'))))
 
     assert differences(platform, never_mounted) == ''
@@ -333,7 +335,7 @@ def test_the_migration_makes_what_create_all_makes_from_any_state(with_all, data
         assert tables(database) == made, done
 
     database.query('DROP TABLE run_carried_over')
-    migrate(with_all, database, *documented('docs/adopt.rst', 'downgrade'))
+    migrate(with_all, database, *documented('docs/take-back.rst', 'downgrade'))
     assert tables(database) == {}
 
     with_all.inside('create_tables', database.uri)
@@ -342,7 +344,7 @@ def test_the_migration_makes_what_create_all_makes_from_any_state(with_all, data
 
 def test_the_migration_waits_for_no_transaction_that_has_read_and_none_of_these_fails(with_all, database):
     engine = create_engine(database.uri, poolclass=NullPool)
-    for steps, there in (['upgrade'], TABLES), (documented('docs/adopt.rst', 'downgrade'), set()):
+    for steps, there in (['upgrade'], TABLES), (documented('docs/take-back.rst', 'downgrade'), set()):
         with engine.connect() as reader, engine.connect() as visitor:
             for table in ('test', 'user', 'regression_test'):
                 reader.execute(text(f'SELECT COUNT(*) FROM {table}'))
@@ -378,7 +380,7 @@ def test_two_heads_fail_a_test_and_one_line_puts_the_migration_behind_a_newer_on
         return [test.split()[0] for _, test in finish(start(platform, 'tests.test_retries_migration'), 300)[1]]
 
     assert failures() == ['test_migrations_have_one_head']
-    mails = platform.path.with_name('mod_runs_api') / 'docs' / 'patches' / 'mount'
+    mails = platform.path.with_name('mod_runs_api') / 'docs' / 'patches'
     shutil.copytree(PATCHES['mount'].parent, mails)
     subprocess.run(command('docs/adopt.rst', 'sed -i "s/^+down'), shell=True, cwd=platform.path, check=True, timeout=60)
     platform.git('apply', '--reverse', str(PATCHES['mount']))

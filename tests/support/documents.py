@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-#: README, docs, and each README beside patches.
-PAGES = sorted([*ROOT.glob('*.rst'), *ROOT.glob('docs/**/*.rst')])
+#: README, docs, and the README beside the other mails.
+PAGES = sorted([*ROOT.glob('*.rst'), *ROOT.glob('docs/**/*.rst'), *ROOT.glob('contrib/*.rst')])
+#: All mails, by the order in which those for the platform are applied.
+MAILS = [*sorted(ROOT.glob('docs/patches/*.patch')), *sorted(ROOT.glob('contrib/*/*.patch'))]
 
 
 def read_table(page, heading):
