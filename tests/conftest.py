@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items):
     """Mark the tests that need something by the folder that they are in."""
     for item in items:
         folder = item.path.parent.name.removeprefix('on_')
-        if folder in ('browser', 'console', 'platform', 'service'):
+        if folder in ('browser', 'platform', 'service'):
             item.add_marker(folder)
 
 

@@ -22,7 +22,8 @@ def test_every_path_that_is_named_is_there():
 
 
 def test_every_page_and_section_that_the_code_names_is_there():
-    code = ''.join(path.read_text() for folder in ('mod_runs_api', 'tests') for path in (ROOT / folder).rglob('*.py'))
+    code = ''.join(path.read_text() for folder in ('mod_runs_api', 'tests', 'contrib')
+                   for path in (ROOT / folder).rglob('*.py'))
     named = set(re.findall(r'\b((?:contrib|docs)/[\w/-]+\.rst)(?:,\s+"([^"]+)")?', code))
 
     assert named

@@ -1,11 +1,10 @@
 """
 What retries cost on the real platform and a server: beside the platform's own create and restart, and on its pages.
 
-The checkout that SAMPLE_PLATFORM names is copied: with the mount alone, with the first two of ``contrib/platform/``
-too, without the package, and with all mails. The columns (below) are measured in turn, each in a process that runs this
-file too (``--inside``) and hands the platform whole requests, without a server. A round makes each request once, in
-another order, so that what else the machine does slows all of them. Until the tables are printed, stderr shows what is
-done.
+The checkout that SAMPLE_PLATFORM names is copied: with the mount alone, without the package, and with the mails that
+the docs offer. The columns (below) are measured in turn, each in a process that runs this file too (``--inside``) and
+hands the platform whole requests, without a server. A round makes each request once, in another order, so that what
+else the machine does slows all of them. Until the tables are printed, stderr shows what is done.
 """
 
 import argparse
@@ -37,16 +36,13 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from .checkout import PATCHES, copy, prepare
 from .rows import PlatformRows, seed_platform
 
-#: Mails that change what every request costs.
-EDITS = ('pool-pre-ping', 'create-all-once')
-
 
 class Measured(NamedTuple):
     """One column of a table: a copy of the platform and its settings, and what its database has."""
 
     #: Whether the package is mounted, by its two lines or by a mail.
     mounted: bool = True
-    mails: tuple[str, ...] = EDITS
+    mails: tuple[str, ...] = ()
     #: Whether the five conditions must be met.
     checks: bool = False
     #: Other runs that are newer than those that are retried.
@@ -62,10 +58,9 @@ class Measured(NamedTuple):
 
 
 #: The columns of the two tables, by heading.
-RETRIES = {'as it is': Measured(mails=()), 'edited': Measured(), '10,000 later': Measured(later=10_000),
+RETRIES = {'mounted': Measured(), '10,000 later': Measured(later=10_000),
            'and checks': Measured(later=10_000, checks=True)}
-PAGES = {'no package': Measured(mounted=False, mails=()), 'edited, no package': Measured(mounted=False),
-         'all commits': Measured(mails=tuple(PATCHES))}
+PAGES = {'no package': Measured(mounted=False), 'all commits': Measured(mails=tuple(PATCHES))}
 COLUMNS = {**RETRIES, **PAGES}
 
 #: The regression tests of a run, and the attempts whose verdict is read.

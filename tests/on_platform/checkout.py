@@ -34,15 +34,16 @@ SAMPLE_REPOSITORY = os.path.join(INSTALL_FOLDER, 'samples')
 GITHUB_TOKEN = GITHUB_CI_KEY = HMAC_KEY = {KEY!r}
 """
 
-#: The folders of the mails for the platform, in the order in which they are applied.
-FOLDERS = [ROOT / 'docs' / 'patches', ROOT / 'contrib' / 'platform']
 
-#: The patches, by what follows the number in their names, in their order.
-PATCHES = {path.stem.partition('-')[2]: path for folder in FOLDERS for path in sorted(folder.glob('*.patch'))}
-assert {path.parent for path in PATCHES.values()} == {*FOLDERS}
+def read_mails(folder):
+    """Return the mails of a folder, by what follows the number in their names, in their order."""
+    mails = {path.stem.partition('-')[2]: path for path in sorted(folder.glob('*.patch'))}
+    assert mails, folder
+    return mails
 
-#: Those that the stories are told without.
-EDITS_OF_THE_DATABASE = ('pool-pre-ping', 'create-all-once')
+
+#: The mails for the platform that the docs offer.
+PATCHES = read_mails(ROOT / 'docs' / 'patches')
 
 #: What a working copy may hold that no test is about.
 LEFT_OUT = shutil.ignore_patterns('.git', '.venv', 'venv', '__pycache__', '*.log', 'temp')
@@ -92,6 +93,10 @@ class Platform:
         """Apply some of the patches that the docs offer to the copy."""
         self.git('apply', *(str(PATCHES[name]) for name in names))
 
+    def commit(self, *mails):
+        """Have git apply some mails to the copy, each as a commit."""
+        self.git('am', '--quiet', '--keep-non-patch', *map(str, mails))
+
     def inside(self, name, database, /, **arguments):
         """Call a function of ``inside.py`` in a process of its own, and return what it returned."""
         done = self.run(*INSIDE, database=database, sent=json.dumps({'function': name, 'arguments': arguments}))
@@ -131,25 +136,14 @@ def copy(platform, name, *, mounted, config=''):
     return made
 
 
-def copy_as_documented(platform):
-    """Copy a prepared platform, with all that the docs offer but the edits of ``database.py``."""
+def copy_for_stories(platform, mails):
+    """Copy a prepared platform, with some mails, and with the settings that need them."""
     settings = 'RUNS_API_AUTOMATIC_RETRIES = 1\nRUNS_API_AUTHOR_RETRIES = 2\nRUNS_API_PENDING_STATUS = True\n'
-    made = copy(platform, 'documented', mounted=False, config=settings)
-    made.apply(*(name for name in PATCHES if name not in EDITS_OF_THE_DATABASE))
+    made = copy(platform, 'stories', mounted=False, config=settings)
+    made.git('apply', *map(str, mails))
     # What the platform hands to its machines with Windows.
     (made.path / 'install' / 'ci-vm' / 'ci-windows' / 'rclone.conf').touch()
     return made
-
-
-def add_built_commit(platform):
-    """Give the platform the column ``built_commit`` of ``test`` that its newer versions have."""
-    models = platform.path / 'mod_test' / 'models.py'
-    old = models.read_text()
-    if 'built_commit' not in old:
-        column = '    pr_nr = Column(Integer(), nullable=False, default=0)\n'
-        assert old.count(column) == 1
-        models.write_text(old.replace(column, f'{column}    built_commit = Column(String(64), nullable=True)\n'))
-    return platform
 
 
 def service_account():

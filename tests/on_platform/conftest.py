@@ -3,7 +3,7 @@
 import pytest
 from support.databases import fresh_database, named_server
 
-from .checkout import copy_as_documented, named, prepare
+from .checkout import PATCHES, copy_for_stories, named, prepare
 from .protocol import CRASH, Story, running
 from .rows import PlatformRows
 
@@ -17,7 +17,7 @@ def unmounted(tmp_path_factory):
 @pytest.fixture(scope='session')
 def telling(unmounted):
     """The copy of the platform that stories are told to: with the mount, and all that the docs offer."""
-    return copy_as_documented(unmounted)
+    return copy_for_stories(unmounted, PATCHES.values())
 
 
 @pytest.fixture(scope='session')

@@ -40,7 +40,7 @@ def test_a_cancel_lasts_although_the_build_of_the_other_platform_fails_later(sto
     assert (worker.is_running, worker.ends) == (False, ['Canceled by admin', failed])
     assert story.reported(run_id).status == 'canceled'
     assert statuses(story, run_id) == [
-        (*STARTING, run_id), (*RUNNING, run_id), (*CANCELED, run_id), ('failure', failed, run_id)]
+        (*STARTING, run_id), (*RUNNING, run_id), (*CANCELED, run_id), ('failure', failed, None)]
     let_pass(story)
     assert sweep(story) == []
 

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from support.github import MAX_DESCRIPTION_LENGTH
 
 from .protocol import BOTH, CRASH, Reported, Worker
+from .statuses import statuses
 
 TIME_LIMIT = 'Could not complete test, time limit exceeded'
 
@@ -92,6 +94,17 @@ def test_an_end_has_the_cause_that_the_platforms_own_rows_tell(worker, case):
     assert last['status'] == ('completed' if has_completed else 'canceled')
     (attempt,) = worker.story.attempts(worker.run_id)
     assert (attempt['cause'], attempt['cause_detail']) == (cause, detail)
+
+
+def test_a_reason_that_is_too_long_for_github_leaves_no_commit_pending(story):
+    worker = story.worker(story.open_pull(story.tests(1)))
+    story.process.call('lose_build', commit=story.run(worker.run_id)['commit'])
+
+    story.run_scheduled_job()
+
+    (reason,) = worker.ends
+    assert len(reason) > MAX_DESCRIPTION_LENGTH
+    assert statuses(story, worker.run_id) == [('error', reason[:MAX_DESCRIPTION_LENGTH], worker.run_id)]
 
 
 # An end is not final, and what is said again is no newer end

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -20,11 +18,12 @@ from .checkout import PATCHES, copy
 from .documented import command, commands
 from .protocol import running
 from .rows import PlatformRows, seed_platform
+from .workflow import (CHECKS, added_messages, check_any_order, check_sorted_folder, copy_with_folder, differences,
+                       finish, finish_all, own_tests, start, take_mount_back, take_out, type_in)
 
 #: By their names the others that they need.
-NEEDS = {'held-builds': ['builds'], 'lost-machines': ['cancel-status'],
-         'time-limit': ['cancel-status', 'lost-machines'], 'openapi': ['mount'], 'pages': ['mount'],
-         'webhook': ['mount'], 'report': ['mount'], 'after-build': ['builds', 'mount']}
+NEEDS = {'lost-machines': ['cancel-status'], 'time-limit': ['cancel-status', 'lost-machines'], 'openapi': ['mount'],
+         'pages': ['mount'], 'webhook': ['mount'], 'report': ['mount']}
 #: Those that do not need the package, and those with templates, which are in place before the package is mounted.
 ALONE = [name for name in PATCHES if 'mount' not in [name, *NEEDS.get(name, [])]]
 TEMPLATES = ['pages', 'report']
@@ -34,10 +33,10 @@ TABLES = {'run_retry', 'run_carried_over'}
 
 
 @pytest.fixture(scope='module')
-def with_all(unmounted):
-    """A copy of the platform to which git has applied all mails."""
-    platform = copy(unmounted, 'with-all', mounted=False)
-    platform.git('am', '--quiet', '--keep-non-patch', *map(str, PATCHES.values()))
+def patched(unmounted):
+    """A copy of the platform to which git has applied the mails."""
+    platform = copy(unmounted, 'patched', mounted=False)
+    platform.commit(*PATCHES.values())
     return platform
 
 
@@ -45,7 +44,7 @@ def with_all(unmounted):
 def never_mounted(unmounted):
     """A copy of the platform to which git has applied the mails that do not need the package."""
     platform = copy(unmounted, 'never-mounted', mounted=False)
-    platform.git('am', '--quiet', '--keep-non-patch', *(str(PATCHES[name]) for name in ALONE))
+    platform.commit(*(PATCHES[name] for name in ALONE))
     return platform
 
 
@@ -61,8 +60,8 @@ def resolve(requirements):
 
 # The mails
 
-def test_the_pins_are_what_pip_resolves_for_the_package_beside_the_platforms_requirements(unmounted, with_all):
-    required = [line for line in (with_all.path / 'requirements.txt').read_text().splitlines()
+def test_the_pins_are_what_pip_resolves_for_the_package_beside_the_platforms_requirements(unmounted, patched):
+    required = [line for line in (patched.path / 'requirements.txt').read_text().splitlines()
                 if not line.startswith('mod-runs-api ')]
     pins = {str(canonicalize_name(name)): version
             for name, _, version in (line.partition('==') for line in required)}
@@ -78,63 +77,24 @@ def test_the_pins_are_what_pip_resolves_for_the_package_beside_the_platforms_req
 
 # Their code
 
-def start(platform, *modules):
-    """Start some of the tests in a copy, or all, as the platform's workflow does."""
-    return subprocess.Popen(
-        [sys.executable, '-m', 'nose2', '--verbose', *modules], cwd=platform.path, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace',
-        env={**platform.environment('sqlite:///:memory:'), 'TESTING': 'true'})
-
-
-def finish(process, seconds):
-    """Wait for the tests, and return how many there were, and what failed: ``FAIL`` or ``ERROR``, and the test."""
-    try:
-        output, _ = process.communicate(timeout=seconds)
-    finally:
-        process.kill()
-        process.wait()
-    counts = re.findall(r'^Ran (\d+) tests? in ', output, re.MULTILINE)
-    assert len(counts) == 1, output[-5000:]
-    # Each one has a heading under a double line.
-    return int(counts[0]), set(re.findall(r'^={70}\n(FAIL|ERROR): (.+)$', output, re.MULTILINE))
-
-
-def own_tests(name):
-    """Return the modules of the tests that a patch brings."""
-    found = re.findall(r'^\+\+\+ b/(tests/.+)\.py$', PATCHES[name].read_text(), re.MULTILINE)
-    return [path.replace('/', '.') for path in found]
-
-
-def test_the_platforms_tests_and_the_new_ones_pass_as_they_do_without_the_patches(unmounted, with_all):
-    # They write to the checkout, and remove its config.py.
-    processes = [start(copy(platform, f'tested-{platform.path.name}', mounted=False))
-                 for platform in (unmounted, with_all)]
-
-    (count, failures), (count_with, failures_with) = (finish(process, seconds=1800) for process in processes)
+def test_the_platforms_tests_and_the_new_ones_pass_as_they_do_without_the_patches(unmounted, patched):
+    (count, failures), (count_with, failures_with) = finish_all(unmounted, patched)
 
     assert failures_with == failures
     assert count_with > count > 0
 
 
 @pytest.mark.parametrize('name', PATCHES)
-def test_the_tests_of_a_patch_fail_without_it(with_all, name):
-    platform = copy(with_all, f'without-{name}', mounted=False)
-    for other in reversed(PATCHES):
-        if name in [other, *NEEDS.get(other, [])]:
-            platform.git('apply', '--reverse', '--exclude=tests/*', str(PATCHES[other]))
+def test_the_tests_of_a_patch_fail_without_it(patched, name):
+    platform = copy(patched, f'without-{name}', mounted=False)
+    take_out(platform, PATCHES, NEEDS, name)
 
-    assert finish(start(platform, *own_tests(name)), seconds=300)[1]
+    assert finish(start(platform, *own_tests(PATCHES[name])))[1]
 
 
-@pytest.mark.parametrize('module', sorted({module for name in PATCHES for module in own_tests(name)}))
-def test_a_new_test_module_and_one_of_the_platforms_pass_in_any_order(with_all, module):
-    modules = [module, 'tests.test_home.test_controllers']
-    processes = [start(copy(with_all, f'{order}-{module}', mounted=False), *ordered)
-                 for order, ordered in (('before', modules), ('after', modules[::-1]))]
-
-    for process in processes:
-        count, failures = finish(process, seconds=300)
-        assert count > 3 and failures == set()
+@pytest.mark.parametrize('module', own_tests(*PATCHES.values()))
+def test_a_new_test_module_and_one_of_the_platforms_pass_in_any_order(patched, module):
+    check_any_order(patched, module)
 
 
 @pytest.mark.parametrize('name', TEMPLATES)
@@ -161,52 +121,25 @@ def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(
 @pytest.mark.parametrize('name', PATCHES)
 def test_a_patch_is_good_with_those_alone_that_it_needs(unmounted, tmp_path, name):
     platform = copy(unmounted, f'alone-{name}', mounted=False)
-    platform.git('am', '--quiet', '--keep-non-patch',
-                 *(str(PATCHES[needed]) for needed in [*NEEDS.get(name, []), name]))
+    platform.commit(*(PATCHES[needed] for needed in [*NEEDS.get(name, []), name]))
     if name in ALONE:
         platform = replace(platform, packages=tmp_path)
 
-    assert finish(start(platform, *own_tests(name)), seconds=300)[1] == set()
-
-
-#: The checks of the platform's own workflow.
-CHECKS = ['dodgy', 'isort', 'mypy', 'pycodestyle', 'pydocstyle']
+    assert finish(start(platform, *own_tests(PATCHES[name])))[1] == set()
 
 
 @pytest.mark.parametrize('check', CHECKS)
-def test_the_patches_add_no_message_of_the_checks_of_the_platforms_own_workflow(unmounted, with_all, check):
-    assert added_messages(check, unmounted, with_all) == (0, Counter())
-
-
-def added_messages(check, before, platform):
-    """Return by how much a check of the workflow raises its exit status from one copy to another, and new messages."""
-    workflow = (before.path / '.github/workflows/main.yml').read_text()
-    commands = {command.split()[0]: command.replace(' --install-types --non-interactive', '')
-                for command in re.findall(r'- name: Apply .*\n +run: \|\n +(.+)\n', workflow)}
-    assert sorted(commands) == CHECKS
-    status_before, messages_before = messages_of(commands[check], before)
-    status, messages = messages_of(commands[check], platform)
-    return status - status_before, messages - messages_before
-
-
-@cache
-def messages_of(command, platform):
-    """Return the exit status of a check, and its messages without the folder and the numbers of lines."""
-    name, *arguments = command.split()
-    done = subprocess.run([Path(sys.executable).with_name(name), *arguments], cwd=platform.path,
-                          env=platform.environment(''), capture_output=True, text=True, timeout=600)
-    lines = f'{done.stdout}{done.stderr}'.replace(str(platform.path), '').splitlines()
-    return done.returncode, Counter(re.sub(r'\d+', '', line) for line in lines if ': note: ' not in line)
+def test_the_patches_add_no_message_of_the_checks_of_the_platforms_own_workflow(unmounted, patched, check):
+    assert added_messages(check, unmounted, patched) == (0, Counter())
 
 
 # The package as a folder
 
 @pytest.fixture
-def in_tree(with_all, tmp_path):
-    """A copy with all mails that has the package in a folder beside the platform's own."""
-    platform = copy(with_all, 'in-tree', mounted=False)
-    shutil.copytree(platform.packages / 'mod_runs_api', platform.path / 'mod_runs_api')
-    yield replace(platform, packages=tmp_path)
+def in_tree(patched, tmp_path):
+    """A copy with the mails, and with the package in a folder beside the platform's own."""
+    platform = copy_with_folder(patched, tmp_path)
+    yield platform
     shutil.rmtree(platform.path)
 
 
@@ -216,16 +149,7 @@ def test_a_folder_with_the_package_adds_no_message_of_the_checks_but_of_isort(un
 
 
 def test_a_folder_with_the_package_works_once_isort_has_sorted_the_imports(unmounted, in_tree):
-    assert in_tree.run('-m', 'isort', '.', database='').returncode == 0
-
-    assert added_messages('isort', unmounted, in_tree) == (0, Counter())
-    # In the platform's own files it moves these lines only.
-    changed = re.findall('(?m)^[+-](?![+-]).*$', in_tree.git('diff', '-U0'))
-    assert changed and all(line[1:].startswith('from mod_runs_api') for line in changed)
-    found = in_tree.run('-c', 'import mod_runs_api; print(mod_runs_api.__path__[0])', database='').stdout
-    assert found.strip() == str(in_tree.path / 'mod_runs_api')
-    count, failures = finish(start(in_tree, *(module for name in PATCHES for module in own_tests(name))), seconds=300)
-    assert count > 20 and failures == set()
+    check_sorted_folder(unmounted, in_tree, PATCHES.values())
 
 
 def copy_the_folder(platform):
@@ -236,25 +160,11 @@ def copy_the_folder(platform):
     type_in(platform, *commands('docs/adopt.rst', 'Copy the folder instead'))
 
 
-def type_in(platform, *typed):
-    """Run commands of a page in a copy of the platform."""
-    people = {f'GIT_{person}_{what}': 'tests' for person in ('AUTHOR', 'COMMITTER') for what in ('NAME', 'EMAIL')}
-    for line in typed:
-        subprocess.run(['bash', '-c', line], cwd=platform.path, env={**platform.environment(''), **people},
-                       check=True, capture_output=True, timeout=60)
-
-
-def differences(platform, other):
-    """Return in which files the newest commits of two copies differ."""
-    other.git('fetch', '--quiet', str(platform.path), 'HEAD')
-    return other.git('diff', '--stat', 'HEAD', 'FETCH_HEAD')
-
-
 def test_after_the_folder_was_copied_the_mount_is_taken_back_in_the_order_of_the_page(unmounted, never_mounted):
     platform = copy(unmounted, 'taken-back', mounted=False)
     reverted_first, reverted = [], []
     for name, path in PATCHES.items():
-        platform.git('am', '--quiet', '--keep-non-patch', str(path))
+        platform.commit(path)
         if name not in ALONE:
             reverted.append(platform.git('rev-parse', 'HEAD').strip())
             if name == 'mount':
@@ -271,18 +181,10 @@ def test_after_the_folder_was_copied_the_mount_is_taken_back_in_the_order_of_the
     assert differences(platform, never_mounted) == ''
 
 
-def test_after_an_upgrade_the_commands_of_the_page_take_the_mount_back(with_all, never_mounted):
-    platform = copy(with_all, 'upgraded', mounted=False)
-    mounting = [commit for name, commit in zip(reversed(PATCHES), platform.git('rev-list', 'HEAD').split())
-                if name not in ALONE]
-    requirements = platform.path / 'requirements.txt'
-    requirements.write_text(requirements.read_text().replace('HASH-OF-THE-COMMIT', '1' * 40))
-    platform.git('commit', '--quiet', '--all', '--message', 'Upgrade the package')
+def test_after_an_upgrade_the_commands_of_the_page_take_the_mount_back(patched, never_mounted):
+    platform = copy(patched, 'upgraded', mounted=False)
 
-    with pytest.raises(subprocess.CalledProcessError):
-        platform.git('revert', '--no-edit', *mounting)
-    type_in(platform, *(typed for typed in commands('docs/take-back.rst', 'Take the mount back')
-                        if typed.startswith(('git', 'sed'))))
+    take_mount_back(platform, platform.git('rev-list', f'HEAD~{len(PATCHES) - len(ALONE)}..HEAD').split())
 
     assert differences(platform, never_mounted) == ''
 
@@ -322,27 +224,27 @@ def documented(page, start):
     return command(page, f'flask --app run db {start}').split()[4:]
 
 
-def test_the_migration_makes_what_create_all_makes_from_any_state(with_all, database):
-    migrate(with_all, database, 'upgrade')
+def test_the_migration_makes_what_create_all_makes_from_any_state(patched, database):
+    migrate(patched, database, 'upgrade')
     made = tables(database)
     assert made.keys() == TABLES
-    assert 'No changes in schema detected' in migrate(with_all, database, 'migrate')
+    assert 'No changes in schema detected' in migrate(patched, database, 'migrate')
 
     for done in ([], ['DROP TABLE run_carried_over'], ['DROP TABLE run_carried_over', 'DROP TABLE run_retry']):
         database.query(*done)
-        migrate(with_all, database, 'stamp', HEAD)
-        migrate(with_all, database, 'upgrade')
+        migrate(patched, database, 'stamp', HEAD)
+        migrate(patched, database, 'upgrade')
         assert tables(database) == made, done
 
     database.query('DROP TABLE run_carried_over')
-    migrate(with_all, database, *documented('docs/take-back.rst', 'downgrade'))
+    migrate(patched, database, *documented('docs/take-back.rst', 'downgrade'))
     assert tables(database) == {}
 
-    with_all.inside('create_tables', database.uri)
+    patched.inside('create_tables', database.uri)
     assert tables(database) == made
 
 
-def test_the_migration_waits_for_no_transaction_that_has_read_and_none_of_these_fails(with_all, database):
+def test_the_migration_waits_for_no_transaction_that_has_read_and_none_of_these_fails(patched, database):
     engine = create_engine(database.uri, poolclass=NullPool)
     for steps, there in (['upgrade'], TABLES), (documented('docs/take-back.rst', 'downgrade'), set()):
         with engine.connect() as reader, engine.connect() as visitor:
@@ -350,14 +252,14 @@ def test_the_migration_waits_for_no_transaction_that_has_read_and_none_of_these_
                 reader.execute(text(f'SELECT COUNT(*) FROM {table}'))
             visitor.execute(text('SELECT COUNT(*) FROM user'))
 
-            migrate(with_all, database, *steps)
+            migrate(patched, database, *steps)
 
             visitor.execute(text('SELECT COUNT(*) FROM test'))
         assert tables(database).keys() == there
 
 
-def test_after_a_rollback_took_the_file_first_a_stamp_lets_migrations_go_on(unmounted, with_all, database):
-    migrate(with_all, database, 'upgrade')
+def test_after_a_rollback_took_the_file_first_a_stamp_lets_migrations_go_on(unmounted, patched, database):
+    migrate(patched, database, 'upgrade')
     made = tables(database)
     # The platform's rollback does this.
     assert unmounted.flask('db', 'downgrade', HEAD, database=database.uri).returncode != 0
@@ -366,18 +268,18 @@ def test_after_a_rollback_took_the_file_first_a_stamp_lets_migrations_go_on(unmo
     migrate(unmounted, database, *documented('docs/operations.rst', 'stamp'))
     migrate(unmounted, database, 'upgrade')
 
-    migrate(with_all, database, 'upgrade')
+    migrate(patched, database, 'upgrade')
     assert tables(database) == made
-    assert REVISION in migrate(with_all, database, 'current')
+    assert REVISION in migrate(patched, database, 'current')
 
 
-def test_two_heads_fail_a_test_and_one_line_puts_the_migration_behind_a_newer_one(with_all):
-    platform = copy(with_all, 'september', mounted=False)
+def test_two_heads_fail_a_test_and_one_line_puts_the_migration_behind_a_newer_one(patched):
+    platform = copy(patched, 'september', mounted=False)
     (platform.path / 'migrations' / 'versions' / 'e7c9b4a2d1f0_.py').write_text(
         f"revision, down_revision = 'e7c9b4a2d1f0', {HEAD!r}\n")
 
     def failures():
-        return [test.split()[0] for _, test in finish(start(platform, 'tests.test_retries_migration'), 300)[1]]
+        return [test.split()[0] for _, test in finish(start(platform, 'tests.test_retries_migration'))[1]]
 
     assert failures() == ['test_migrations_have_one_head']
     mails = platform.path.with_name('mod_runs_api') / 'docs' / 'patches'

@@ -263,13 +263,14 @@ class GitHub:
         """Return the workflows."""
         return [SimpleNamespace(id=platform, name=name) for platform, name in WORKFLOWS.items()]
 
-    def get_workflow_runs(self, head_sha, event='pull_request'):
-        """Return the runs of the workflows for a commit, whoever started or approved them: one of each workflow."""
+    def get_workflow_runs(self, head_sha=None, event='pull_request', actor=None, branch=None):
+        """Return the runs of the workflows for a commit, or for all, whoever started or approved them."""
         assert event == 'pull_request'
         # A run that is approved or repeated keeps its number.
-        return [SimpleNamespace(workflow_id=platform, name=WORKFLOWS[platform], run_number=1, head_sha=head_sha,
+        return [SimpleNamespace(workflow_id=platform, name=WORKFLOWS[platform], run_number=1, head_sha=commit,
                                 conclusion=conclusion, status='completed' if conclusion else 'in_progress')
-                for platform, conclusion in self.workflow_runs.get(head_sha, {}).items()]
+                for commit in ([head_sha] if head_sha else self.workflow_runs)
+                for platform, conclusion in self.workflow_runs.get(commit, {}).items()]
 
     def get_contents(self, path):
         """Raise, as no workflow is kept in the repository."""

@@ -1,5 +1,5 @@
 """
-The builds of a pull request in the real platform's webhook and job, with all patches.
+The builds of a pull request in the real platform's webhook and job, with all mails.
 
 See contrib/README.rst, "The runs of a newcomer" and "A build that failed and is repeated".
 """
@@ -7,9 +7,8 @@ See contrib/README.rst, "The runs of a newcomer" and "A build that failed and is
 from secrets import token_hex
 
 import pytest
+from on_platform.protocol import Reported
 from support.github import AUTHOR, MAX_DESCRIPTION_LENGTH, WORKFLOWS
-
-from .protocol import Reported
 
 #: The number of the pull request, its author and a maintainer on GitHub.
 NUMBER, NEWCOMER, MAINTAINER = 77, 'octocat', 'adam-gh'

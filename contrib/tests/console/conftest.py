@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 from browser import chromium
 from browser.conftest import browser
-from on_platform.checkout import add_built_commit, copy_as_documented, named
+from on_platform.checkout import named
 from on_platform.conftest import process, rows, story, unmounted
 from on_platform.rows import now
+from with_all.mails import copy_with_all
 
 # These fixtures are used as they are.
 __all__ = ['browser', 'process', 'rows', 'story', 'unmounted']
@@ -27,8 +28,8 @@ def built():
 
 @pytest.fixture(scope='session')
 def telling(built, unmounted):
-    """A copy of the platform with all that the docs offer, which knows what was built."""
-    return add_built_commit(copy_as_documented(unmounted))
+    """A copy of the platform with all mails, which knows what was built."""
+    return add_built_commit(copy_with_all(unmounted))
 
 
 @pytest.fixture(scope='session')
@@ -41,6 +42,17 @@ def kind():
 def address(process):
     """The origin of the platform."""
     return f"http://localhost:{process.call('serve')}"
+
+
+def add_built_commit(platform):
+    """Give the platform the column ``built_commit`` of ``test`` that its newer versions have."""
+    models = platform.path / 'mod_test' / 'models.py'
+    old = models.read_text()
+    if 'built_commit' not in old:
+        column = '    pr_nr = Column(Integer(), nullable=False, default=0)\n'
+        assert old.count(column) == 1
+        models.write_text(old.replace(column, f'{column}    built_commit = Column(String(64), nullable=True)\n'))
+    return platform
 
 
 def options(address, story, *, dark):

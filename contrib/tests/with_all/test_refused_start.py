@@ -5,9 +5,8 @@ The tests of the patch have the rest.
 """
 
 import pytest
-
-from .protocol import BOTH
-from .statuses import statuses
+from on_platform.protocol import BOTH
+from on_platform.statuses import statuses
 
 
 @pytest.fixture

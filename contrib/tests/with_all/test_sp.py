@@ -7,10 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
 import pytest
+from on_platform.checkout import Platform, named
+from on_platform.protocol import CRASH, differs
 from support.documents import ROOT
-
-from .checkout import Platform, named
-from .protocol import CRASH, differs
 
 #: Code that gives a process an output that cannot be written.
 FULL_DISK = "import os; os.dup2(os.open('/dev/full', os.O_WRONLY), 1)"

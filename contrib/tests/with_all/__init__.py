@@ -1,0 +1,1 @@
+"""What is tested on a checkout of the real platform with all mails."""
