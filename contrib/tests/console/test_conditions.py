@@ -34,15 +34,6 @@ def test_the_run_of_an_earlier_request_is_named_and_opened_by_the_same_press(sto
     page.get_by_text('This is the run of your earlier request').wait_for()
 
 
-def test_after_a_reload_the_run_of_an_earlier_request_is_named(story, page, red):
-    leave(page, lose(page))
-    page.reload()
-
-    page.get_by_role('button', name='Run again').click()
-    made = story.attempts(red)[1]['run_id']
-    check_closes_only(page, f'Run {made}, an attempt of the same run, is still queued.')
-
-
 def test_a_key_that_was_for_the_reason_does_nothing_when_it_is_gone(story, visit):
     run_id = story.open_pull(story.tests(3))
     page = visit(f'/runs/{run_id}')

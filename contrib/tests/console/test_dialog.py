@@ -169,17 +169,6 @@ def test_a_request_that_may_have_made_a_run_is_kept_when_its_dialog_is_left(stor
     page.get_by_text('This is the run of your earlier request').wait_for()
 
 
-def test_after_a_reload_the_same_press_makes_a_second_run(story, page, red):
-    leave(page, lose(page))
-    page.reload()
-
-    dialog = begins_anew(page)
-    dialog.get_by_role('radio', name=f'{ALL} — 5 would run').check()
-    dialog.get_by_label('Reason').fill('flaky VM')
-    submit(dialog)
-    landed(page, story, red, 2)
-
-
 def test_a_session_that_ends_takes_its_requests_with_it(red, visit, people):
     page = visit(f'/runs/{red}', signed_in=False)
     sign_in(page, 'cora')
