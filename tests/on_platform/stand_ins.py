@@ -23,11 +23,8 @@ class Cloud:
         self.machines: dict[str, datetime] = {}
         #: Whether a machine stops when it is told to.
         self.stops = True
-        #: The machines that have turned themselves off, and those that are not listed yet.
+        #: The machines that have turned themselves off.
         self.off: set[str] = set()
-        self.hidden: set[str] = set()
-        #: What is listed besides the machines.
-        self.listed: dict[str, str] = {}
         #: By the beginning of a name the status with which a machine is refused, and how many were.
         self.refusals: dict[str, int] = {}
         self.number_refused = 0
@@ -57,18 +54,6 @@ class Cloud:
     def turn_off(self, machine):
         """Have a machine turn itself off; it is still listed."""
         self.off.add(machine)
-
-    def hide(self, machine):
-        """Have a machine be slow to appear in the list."""
-        self.hidden.add(machine)
-
-    def show(self, machine):
-        """Have a machine appear in the list."""
-        self.hidden.remove(machine)
-
-    def add_page(self):
-        """Have the list of machines go on on a second page."""
-        self.listed['nextPageToken'] = 'token'
 
     def refuse_machines(self, name, status):
         """Refuse to start the machines whose names begin so."""
@@ -110,7 +95,7 @@ class Cloud:
         return {'items': [
             {'name': name, 'creationTimestamp': started.strftime('%Y-%m-%dT%H:%M:%S.%f%z'),
              'status': 'TERMINATED' if name in self.off else 'RUNNING'}
-            for name, started in self.machines.items() if name not in self.hidden], **self.listed}
+            for name, started in self.machines.items()]}
 
     def _find(self, name):
         if name not in self.machines:
