@@ -1,10 +1,10 @@
 """
 What retries cost on the real platform and a server: beside the platform's own create and restart, and on its pages.
 
-The checkout that SAMPLE_PLATFORM names is copied: with the mount alone, without the package, and with the mails that
-the docs offer. The columns (below) are measured in turn, each in a process that runs this file too (``--inside``) and
-hands the platform whole requests, without a server. A round makes each request once, in another order, so that what
-else the machine does slows all of them. Until the tables are printed, stderr shows what is done.
+The checkout that SAMPLE_PLATFORM names is copied: as it is, with the mount alone, and with all mails that retries need.
+The copies are measured in turn, each in a process that runs this file too (``--inside``) and hands the platform whole
+requests, without a server. A round makes each request once, in another order, so that what else the machine does slows
+all of them. Until the tables are printed, stderr shows what is done.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import random
 import sys
 from collections import defaultdict
 from contextlib import ExitStack, redirect_stdout
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
@@ -25,7 +26,7 @@ from secrets import token_hex
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 from unittest import mock
 
 from requests import Response
@@ -36,38 +37,16 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from .checkout import PATCHES, copy, prepare
 from .rows import PlatformRows, seed_platform
 
-
-class Measured(NamedTuple):
-    """One column of a table: a copy of the platform and its settings, and what its database has."""
-
-    #: Whether the package is mounted, by its two lines or by a mail.
-    mounted: bool = True
-    mails: tuple[str, ...] = ()
-    #: Whether the five conditions must be met.
-    checks: bool = False
-    #: Other runs that are newer than those that are retried.
-    later: int = 0
-
-    def prepare(self, unmounted, name):
-        """Return the copy of the platform."""
-        made = copy(unmounted, name, mounted=self.mounted and 'mount' not in self.mails,
-                    config=CONFIG.format(checks=self.checks))
-        if self.mails:
-            made.apply(*self.mails)
-        return made
-
-
-#: The columns of the two tables, by heading.
-RETRIES = {'mounted': Measured(), '10,000 later': Measured(later=10_000),
-           'and checks': Measured(later=10_000, checks=True)}
-PAGES = {'no package': Measured(mounted=False), 'all commits': Measured(mails=tuple(PATCHES))}
-COLUMNS = {**RETRIES, **PAGES}
+#: The columns of the tables: the mails of a copy of the platform, by heading.
+COLUMNS = {'as it is': (), 'the mount': ('mount',), 'all nine': tuple(PATCHES)}
 
 #: The regression tests of a run, and the attempts whose verdict is read.
 REGRESSION_TESTS = 300
 #: The columns that name a regression test, by the table.
 KEYS = {'regression_test': 'id', 'regression_test_category': 'regression_id', 'regression_test_output': 'regression_id'}
 ATTEMPTS = 10
+#: Other runs that are newer than those that are retried.
+LATER = 10_000
 
 #: Rounds at the beginning of a process that do not count: pools connect, caches fill. A short run has fewer.
 WARM_UP = 3
@@ -76,9 +55,10 @@ IN_A_ROW = 10
 SHORT = 'A short run, which shows that everything works. Its figures are of too few rounds to compare them.\n'
 
 NOTHING, CREATE, RESTART = 'a page that does nothing', 'its own ``POST /runs``', 'its own ``POST …/restart``'
-FULL, FAILED_ONLY, WITH_GITHUB = 'full retry', 'failed-only retry', 'full retry, with GitHub'
+FULL, FAILED_ONLY, IN_PRODUCTION = 'full retry', 'failed-only retry', 'full retry, as in production'
 VERDICT, END, END_OF_RETRY = 'verdict', 'end of a full run', 'end of a failed-only retry'
 PAGE, PAGE_WITH_RETRY, PAGE_WITH_ATTEMPTS = 'never retried', 'one retry', f'{ATTEMPTS} attempts'
+TIMED = (NOTHING, CREATE, RESTART, FULL, FAILED_ONLY, IN_PRODUCTION, VERDICT, END, END_OF_RETRY)
 SHOWN = (PAGE, PAGE_WITH_RETRY, PAGE_WITH_ATTEMPTS)
 STATEMENTS = '{}: statements'
 
@@ -87,7 +67,6 @@ PASSWORD = 'correct horse battery staple'
 #: Without the package's limit, and without a token to tell GitHub of ends.
 CONFIG = """
 RUNS_API_RATE_LIMIT = RUNS_API_READ_RATE_LIMIT = '1000000000 per minute'
-RUNS_API_CHECKS = {checks}
 RUNS_API_PENDING_STATUS = True
 GITHUB_TOKEN = ''
 """
@@ -133,33 +112,31 @@ class Inside:
             'scopes': ['runs:read', 'runs:write', 'results:read']})())['token']
         self._headers['Authorization'] = f'Bearer {token}'
 
-    def subjects(self, times, column):
+    def subjects(self, times):
         """Return what is measured so many times. Each prepares what one request needs, and the request."""
         unused = iter([self.completed() for _ in range(5 * times)])
-        last = self.attempted(ATTEMPTS)
-        for statement in LATER_RUNS:
-            self.send(statement, count=column.later)
-        # After many new rows, InnoDB would still plan for empty tables.
-        self.send('ANALYZE TABLE ' + ', '.join(f'`{name}`' for name, in self.send('SHOW TABLES')))
-        return {
+        shown = {PAGE: self.completed()}
+        subjects = {
             NOTHING: lambda: self.request('GET', '/nothing'),
             CREATE: self.create,
             RESTART: lambda: self.request('POST', f'/api/v1/runs/{next(unused)}/restart'),
-            FULL: lambda: self.retry(next(unused)),
-            FAILED_ONLY: lambda: self.retry(next(unused), failed_only=True),
-            WITH_GITHUB: lambda: self.retry_with_github(next(unused)),
-            VERDICT: lambda: self.request('GET', f'/api/v1/runs/{last}/verdict'),
             END: lambda: self.end(int(answer(self.create()())['run_id'])),
-            END_OF_RETRY: lambda: self.end(self.retried(next(unused), failed_only=True)),
         }
-
-    def pages(self):
-        """Return requests for pages of runs. Without the package no run is retried."""
-        attempts = {PAGE: 1}
         if 'runs_api' in self._app.blueprints:
-            attempts |= {PAGE_WITH_RETRY: 2, PAGE_WITH_ATTEMPTS: ATTEMPTS}
-        return {name: partial(self.request, 'GET', f'/test/{self.attempted(count)}')
-                for name, count in attempts.items()}
+            last = self.attempted(ATTEMPTS)
+            shown |= {PAGE_WITH_RETRY: self.attempted(2), PAGE_WITH_ATTEMPTS: last}
+            subjects |= {
+                FULL: lambda: self.retry(next(unused)),
+                FAILED_ONLY: lambda: self.retry(next(unused), failed_only=True),
+                IN_PRODUCTION: lambda: self.retry_in_production(next(unused)),
+                VERDICT: lambda: self.request('GET', f'/api/v1/runs/{last}/verdict'),
+                END_OF_RETRY: lambda: self.end(self.retried(next(unused), failed_only=True)),
+            }
+        for statement in LATER_RUNS:
+            self.send(statement, count=LATER)
+        # After many new rows, InnoDB would still plan for empty tables.
+        self.send('ANALYZE TABLE ' + ', '.join(f'`{name}`' for name, in self.send('SHOW TABLES')))
+        return subjects | {name: partial(self.request, 'GET', f'/test/{run_id}') for name, run_id in shown.items()}
 
     def attempted(self, count):
         """Return the newest of so many attempts of a run, which have all completed."""
@@ -184,14 +161,19 @@ class Inside:
         """Prepare a request for a retry."""
         return self.request('POST', f'/api/v1/runs/{run_id}/retry', json=body)
 
-    def retry_with_github(self, run_id):
-        """Prepare a request for a retry, while GitHub answers at once."""
+    def retry_in_production(self, run_id):
+        """Prepare a request for a retry that must meet the conditions, while GitHub answers at once."""
+        from mod_runs_api.extension import KEY
+
         (commit,), = self.send('SELECT commit FROM test WHERE id = :run_id', run_id=run_id)
-        retry, config = self.retry(run_id), self._app.config
+        retry, state = self.retry(run_id), self._app.extensions[KEY]
+        checked = replace(state, settings=replace(state.settings, checks=True))
 
         def send():
-            with mock.patch.dict(config, GITHUB_TOKEN='token'), mock.patch(
-                    'requests.Session.send', lambda session, request, **_: answer_of_github(request, commit)):
+            with (mock.patch.dict(self._app.extensions, {KEY: checked}),
+                  mock.patch.dict(self._app.config, GITHUB_TOKEN='token'),
+                  mock.patch('requests.Session.send',
+                             lambda session, request, **_: answer_of_github(request, commit))):
                 return retry()
         return send
 
@@ -264,7 +246,7 @@ def answer_of_github(request, commit):
     return answered
 
 
-def measure(rounds, heading):
+def measure(rounds):
     """Measure the platform in this process, which is that of a copy."""
     from mod_api.routes import runs
     from run import app
@@ -273,7 +255,7 @@ def measure(rounds, heading):
     # GitHub is not asked whether there is a build.
     with mock.patch.object(runs, '_ci_artifact_exists', return_value=True):
         inside = Inside(app)
-        subjects = inside.pages() if heading in PAGES else inside.subjects(warm_up + rounds, RETRIES[heading])
+        subjects = inside.subjects(warm_up + rounds)
         figures: Figures = {name: [] for name in subjects}
         names = list(subjects)
         for number in range(-warm_up, rounds):
@@ -286,11 +268,9 @@ def measure(rounds, heading):
                 answer(answered)
                 if number >= 0:
                     figures[name].append(milliseconds)
-        if heading in PAGES:
-            for name in names:
-                figures[STATEMENTS.format(name)] = [count_statements(subjects[name]())]
-        else:
-            inside.check_ends()
+        for name in {*SHOWN} & {*names}:
+            figures[STATEMENTS.format(name)] = [count_statements(subjects[name]())]
+        inside.check_ends()
     return figures
 
 
@@ -301,7 +281,7 @@ def measure_in_turn(copies, databases, rounds):
         ended = min(begun + IN_A_ROW, rounds)
         for (server, heading), address in databases.items():
             done = copies[heading].run(
-                '-m', 'on_platform.benchmark', '--inside', heading, '--rounds', str(ended - begun),
+                '-m', 'on_platform.benchmark', '--inside', '--rounds', str(ended - begun),
                 database=address, seconds=600)
             if done.returncode:
                 raise RuntimeError(done.stderr)
@@ -334,18 +314,17 @@ def seed(made, address):
 def report(found):
     """Write the tables for each server, as they stand in ``docs/benchmarks.rst``."""
     for server, columns in found.items():
-        medians = {heading: {name: median(figures) for name, figures in measured.items()}
-                   for heading, measured in columns.items()}
-        of_retries, of_pages = ([medians[heading] for heading in headings] for headings in (RETRIES, PAGES))
-        rows = [[name, *(f'{column[name]:.1f}' for column in of_retries)] for name in of_retries[0]]
-        rows += [[f'{retry} / {own}', *(f'{column[retry] / column[own]:.2f}' for column in of_retries)]
+        medians = [{name: median(figures) for name, figures in measured.items()} for measured in columns.values()]
+        rows = [[name, *(f'{column[name]:.1f}' if name in column else '' for column in medians)] for name in TIMED]
+        rows += [[f'{retry} / {own}',
+                  *(f'{column[retry] / column[own]:.2f}' if retry in column else '' for column in medians)]
                  for retry, own in product((FULL, FAILED_ONLY), (CREATE, RESTART))]
-        yield from table([server, *RETRIES], rows)
+        yield from table([server, *columns], rows)
         yield ''
         # A page has its statements in brackets.
-        yield from table([f'a run on {server}', *PAGES], [
+        yield from table([f'a run on {server}', *columns], [
             [name, *(f'{column[name]:.1f} ({column[STATEMENTS.format(name)]:.0f})' if name in column else ''
-                     for column in of_pages)]
+                     for column in medians)]
             for name in SHOWN])
         yield ''
 
@@ -362,13 +341,13 @@ def table(header, rows):
 def main():
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(description='Measure what retries cost on the real platform.')
-    parser.add_argument('--rounds', type=int, default=30, help='how often everything is measured')
+    parser.add_argument('--rounds', type=int, default=30, help='how often everything is measured: 1 takes a minute')
     parser.add_argument('server', nargs='*', help='address of a database server (RUNS_API_DATABASE)')
-    parser.add_argument('--inside', choices=COLUMNS, help=argparse.SUPPRESS)
+    parser.add_argument('--inside', action='store_true', help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
         with redirect_stdout(sys.stderr):
-            figures = measure(options.rounds, options.inside)
+            figures = measure(options.rounds)
         json.dump(figures, sys.stdout)
         return
 
@@ -376,7 +355,10 @@ def main():
     with TemporaryDirectory() as name, ExitStack() as stack:
         unmounted = prepare(Path(os.environ['SAMPLE_PLATFORM']), Path(name))
         say('The platform is copied')
-        copies = {heading: column.prepare(unmounted, heading) for heading, column in COLUMNS.items()}
+        copies = {heading: copy(unmounted, heading, mounted=False, config=CONFIG) for heading in COLUMNS}
+        for heading, mails in COLUMNS.items():
+            if mails:
+                copies[heading].apply(*mails)
         databases = {(f'{server.kind} {server.version.partition("-")[0]}', heading): stack.enter_context(
             fresh_database(server)).uri for server, heading in product(servers, COLUMNS)}
         for (server, heading), address in databases.items():
