@@ -32,7 +32,7 @@ git -C "$checkout" diff --quiet HEAD || fail 'The checkout has changes that are 
 if [ "$command" = apply ]; then
     [ -z "$(git -C "$checkout" log -1 refs/mails/base..HEAD 2>/dev/null)" ] || fail 'The checkout has mails already.'
     git -C "$checkout" update-ref refs/mails/base HEAD
-    git -C "$checkout" am --3way --keep-non-patch "$@"
+    git -C "$checkout" am --keep-non-patch "$@"
     exit
 fi
 
@@ -40,8 +40,14 @@ commits=$(git -C "$checkout" rev-list --reverse refs/mails/base..HEAD)
 number=$(echo "$commits" | wc -w)
 [ "$number" -eq $# ] || fail "The checkout has $number commits for $# mails."
 for commit in $commits; do
+    # Three lines of context hold a hunk in its place. Mails of contrib also apply without those of docs/patches, which
+    # change lines beside theirs.
+    case $1 in
+        */docs/patches/*) context=3 ;;
+        *) context=1 ;;
+    esac
     # Without the settings of whoever writes them, so that the bytes are the same.
     GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git -C "$checkout" format-patch --stdout -1 --keep-subject \
-        --unified=1 --abbrev=12 --zero-commit --no-signature "$commit" > "$1"
+        --unified=$context --abbrev=12 --zero-commit --no-signature "$commit" > "$1"
     shift
 done

@@ -19,7 +19,7 @@ from .documented import command, commands
 from .protocol import running
 from .rows import PlatformRows, seed_platform
 from .workflow import (CHECKS, added_messages, check_any_order, check_sorted_folder, copy_with_folder, differences,
-                       finish, finish_all, own_tests, start, take_mount_back, take_out, type_in)
+                       finish, finish_all, own_tests, put_mails_beside, start, take_mount_back, take_out, type_in)
 
 #: By their names the others that they need.
 NEEDS = {'lost-machines': ['cancel-status'], 'time-limit': ['cancel-status', 'lost-machines'], 'openapi': ['mount'],
@@ -282,8 +282,7 @@ def test_two_heads_fail_a_test_and_one_line_puts_the_migration_behind_a_newer_on
         return [test.split()[0] for _, test in finish(start(platform, 'tests.test_retries_migration'))[1]]
 
     assert failures() == ['test_migrations_have_one_head']
-    mails = platform.path.with_name('mod_runs_api') / 'docs' / 'patches'
-    shutil.copytree(PATCHES['mount'].parent, mails)
+    mails = put_mails_beside(platform)
     subprocess.run(command('docs/adopt.rst', 'sed -i "s/^+down'), shell=True, cwd=platform.path, check=True, timeout=60)
     platform.git('apply', '--reverse', str(PATCHES['mount']))
     platform.git('apply', str(mails / PATCHES['mount'].name))

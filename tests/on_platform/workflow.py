@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .checkout import copy
+from .checkout import PATCHES, copy
 from .documented import commands
 
 #: The checks of the platform's workflow.
@@ -116,7 +116,15 @@ def check_sorted_folder(unmounted, in_tree, mails):
     assert count > 20 and failures == set()
 
 
-# The mount, taken back
+# The commands of a page
+
+def put_mails_beside(platform):
+    """Put the mails where the pages have them, in a clone beside a copy of the platform, and return their folder."""
+    mails = platform.path.with_name('mod_runs_api') / 'docs' / 'patches'
+    shutil.rmtree(mails, ignore_errors=True)
+    shutil.copytree(PATCHES['mount'].parent, mails)
+    return mails
+
 
 def type_in(platform, *typed):
     """Run commands of a page in a copy of the platform."""

@@ -1,0 +1,86 @@
+"""The mails on a platform that has changed since the commit that they are for (docs/adopt.rst, "Apply the commits")."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .checkout import PATCHES, copy
+from .documented import commands
+from .workflow import finish, own_tests, put_mails_beside, type_in
+
+#: The file that most mails change.
+CONTROLLERS = Path('mod_ci', 'controllers.py')
+TYPED = commands('docs/adopt.rst', 'Apply the commits')
+
+
+def move_lines(source):
+    """Insert 25 lines before the first, the middle and the last function of a module that has no decorator."""
+    lines = source.splitlines(keepends=True)
+    # A decorator would stand before the line of its function.
+    starts = [node.lineno - 1 for node in ast.parse(source).body
+              if isinstance(node, ast.FunctionDef) and not node.decorator_list]
+    for start in (starts[-1], starts[len(starts) // 2], starts[0]):
+        lines[start:start] = ['# A comment of 25 lines\n'] * 25
+    return ''.join(lines)
+
+
+def copy_changed(unmounted, name, change):
+    """Copy a platform, and commit a change of its controllers, after the commit that the mails are for."""
+    platform = copy(unmounted, name, mounted=False)
+    platform.git('branch', '--force', '--move', 'master')
+    platform.git('tag', re.findall(r'^git switch --create \S+ (\S+)$', '\n'.join(TYPED), re.MULTILINE)[0])
+    path = platform.path / CONTROLLERS
+    path.write_text(change(path.read_text()))
+    platform.git('commit', '--quiet', '--all', '--message', 'The change')
+    return platform
+
+
+def code(source):
+    """Return the code of a module, without comments and numbers of lines."""
+    return ast.dump(ast.parse(source))
+
+
+@pytest.fixture(scope='module')
+def with_mails(unmounted):
+    """The source of the controllers with the mails, on the commit that they are for."""
+    platform = copy(unmounted, 'with-mails', mounted=False)
+    platform.commit(*PATCHES.values())
+    return (platform.path / CONTROLLERS).read_text()
+
+
+@pytest.mark.parametrize('change', [move_lines])
+def test_mails_that_are_rebased_land_in_their_functions_and_their_tests_pass(unmounted, with_mails, change):
+    platform = copy_changed(unmounted, f'rebased-{change.__name__}', change)
+    put_mails_beside(platform)
+
+    type_in(platform, *(command for command in TYPED if command.startswith('git ')))
+
+    assert code((platform.path / CONTROLLERS).read_text()) == code(change(with_mails))
+    count, failures = run_documented_tests(platform)
+    assert count > len(own_tests(*PATCHES.values())) and failures == set()
+
+
+def run_documented_tests(platform):
+    """Run the tests of the mails by the page's command, and return how many there were, and what failed."""
+    command, = [command for command in TYPED if 'nose2' in command]
+    environment = platform.environment('sqlite:///:memory:')
+    environment['PATH'] = os.pathsep.join([str(Path(sys.executable).parent), environment['PATH']])
+    return finish(subprocess.Popen(['bash', '-c', command], cwd=platform.path, env=environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   text=True, errors='replace'))
+
+
+def test_mails_that_are_applied_directly_land_in_their_functions_or_git_stops(unmounted, with_mails):
+    platform = copy_changed(unmounted, 'direct', move_lines)
+    for mail in PATCHES.values():
+        try:
+            platform.commit(mail)
+        except subprocess.CalledProcessError:
+            return
+
+    assert code((platform.path / CONTROLLERS).read_text()) == code(move_lines(with_mails))
