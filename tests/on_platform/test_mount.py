@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from support.documents import ROOT
 
-from .checkout import copy
+from .checkout import PATCHES, copy
 from .documented import command, literal_block
 from .protocol import CRASH, running
 
@@ -80,6 +80,25 @@ def test_a_platform_without_a_model_is_refused_by_an_error_that_names_it(unmount
     (older.path / 'mod_customized' / 'models.py').write_text('class CustomizedTest:\n    pass\n')
 
     assert "cannot import name 'TestFork' from 'mod_customized.models'" in (import_alone(older, 'mod_runs_api') or '')
+
+
+def test_a_route_that_the_platforms_api_gets_one_day_is_refused_by_the_mail_of_the_mount(unmounted):
+    platform = copy(unmounted, 'with-the-mail', mounted=False)
+    platform.commit(PATCHES['mount'])
+    module = platform.path / 'mod_api' / 'routes' / 'runs.py'
+    source = module.read_text()
+    listed = platform.flask('routes', database='sqlite://').stdout
+    routes = re.findall(r'^runs_api\.\w+ +(\w+) +/api/v1(/runs/<run_id>/\w+)', listed, re.MULTILINE)
+    assert len(routes) == 4
+
+    for method, path in routes:
+        module.write_text(f'{source}\n\n@mod_api.route({path!r}, methods=[{method!r}])\n'
+                          "def added(run_id):\n    return 'Of the platform'\n")
+
+        refusal = import_alone(platform, 'run')
+
+        assert refusal == (f"mod_runs_api.errors.MountError: {method} /api/v1{path.replace('<run_id>', '1')} leads to "
+                           'api.added, which the application already has.')
 
 
 @pytest.mark.parametrize(('added', 'error'), [
