@@ -106,20 +106,46 @@ def test_other_visitors_have_nothing_to_press(app, run_id, name, role):
         assert 'Set-Cookie' not in visitor.client.get(path).headers
 
 
-def test_buttons_share_one_dialog_and_send_no_statement_on_a_table_of_the_package(visitor):
+def test_the_buttons_of_a_list_share_one_dialog(visitor):
     for _ in range(3):
         seed.run([seed.regression_test()], stages=seed.COMPLETED)
     db.session.commit()
 
-    with record_statements(db.engine) as sent:
-        page = visitor.soup('/test/')
+    page = visitor.soup('/test/')
 
-    assert sent and not [statement for statement in sent if 'run_retry' in statement or 'run_carried' in statement]
     assert [button['aria-label'] for button in page.select('button.runs-api-retry')] == [
         'Retry run 3', 'Retry run 2', 'Retry run 1']
     assert_has_dialog(page)
     ids = [tag['id'] for tag in page.select('[id]')]
     assert len(ids) == len(set(ids))
+
+
+# The marks in the list of runs
+
+
+def test_the_list_marks_each_retry_with_a_link_to_its_source_by_one_statement(first, stranger):
+    second = retry_in_process(first)
+    third = retry_in_process(second)
+
+    with record_statements(db.engine) as sent:
+        page = stranger.soup('/test/')
+
+    marks = {text(row.a): links(row, 'td:not(:first-child) a') for row in page.select('tbody tr')}
+    assert marks == {str(third): [f'/test/{second}'], str(second): [f'/test/{first}'], str(first): []}
+    assert page.get_text().count('retry of run') == 2
+    assert len([statement for statement in sent if 'run_retry' in statement or 'run_carried' in statement]) == 1
+
+
+@pytest.mark.parametrize('fault', [fail, lambda _connection: 1 / 0])
+def test_no_fault_of_the_marks_spoils_the_list(first, visitor, caplog, fault):
+    retry_in_process(first)
+
+    with before_statements(db.engine, 'run_retry', fault):
+        page = visitor.soup('/test/')
+
+    assert 'retry of' not in page.get_text()
+    assert_has_dialog(page)
+    assert caplog.text.count('the retries are not marked in the list of runs') == 1
 
 
 # The table of attempts

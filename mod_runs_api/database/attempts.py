@@ -38,6 +38,13 @@ def _to_retry(row: Row[Any]) -> RetryRecord:
                        users.name_requester(requester, row.author_login), row.created_at)
 
 
+def read_sources(connection: Connection, run_ids: Collection[int]) -> dict[int, int]:
+    """Return the source of each of these runs that is a retry."""
+    rows = connection.execute(
+        select(run_retry.c.run_id, run_retry.c.source_run_id).where(run_retry.c.run_id.in_(run_ids)))
+    return {row.run_id: row.source_run_id for row in rows}
+
+
 def read_attempt_ids(connection: Connection, root_id: int) -> list[int]:
     """Return the attempts of a root run, ordered by run id."""
     return sorted(connection.scalars(select(select_attempts([root_id]).c.run_id)))

@@ -1,9 +1,11 @@
 """Reading what the page of a run, and the report on it, say about its attempts (docs/web-pages.rst)."""
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection
 
 from .. import clock
-from ..database.attempts import read_records
+from ..database.attempts import read_records, read_sources
 from ..database.progress import read_progress
 from ..database.run import find_run
 from ..domain.author import LEFT_TO_MAINTAINERS, has_ended_recently
@@ -13,6 +15,11 @@ from ..extension import ExtensionState
 from .attempts import read_tests_of_attempts
 from .author import count_usable_retries, find_author_hint
 from .verdict import judge_attempts
+
+
+def read_list_notes(connection: Connection, run_ids: Collection[int]) -> dict[int, int]:
+    """Return what a list of runs says about retries: the source of each run that is one."""
+    return read_sources(connection, run_ids)
 
 
 def read_page_notes(connection: Connection, state: ExtensionState, run_id: int, has_button: bool) -> PageNotes:

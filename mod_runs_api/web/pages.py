@@ -4,6 +4,7 @@ The functions of the macros in ``templates/runs_api/retry.html`` (docs/web-pages
 A macro that is imported without context sees only Jinja's globals. These functions are there, as ``runs_api``.
 """
 
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ..domain.retry import MAX_REASON_LENGTH
 from ..extension import extension_state
 from ..host.runtime import logged_in_user, regression_test_page, run_page, run_page_pattern
 from ..log import describe, log
-from ..service.history import read_page_notes
+from ..service.history import read_list_notes, read_page_notes
 
 #: A part of each static file's address that changes with its content, because browsers cache the files for a year.
 DIGESTS = {name: sha256(Path(__file__).with_name('static').joinpath(name).read_bytes()).hexdigest()[:16]
@@ -57,6 +58,15 @@ def notes_of(test: Any) -> PageNotes:
     return notes[test.id]
 
 
+def sources_of(tests: Iterable[Any]) -> dict[int, int]:
+    """Return the source of each run of a list that is a retry, in one statement for the list; nothing on any error."""
+    try:
+        return extension_state().transactions.read(read_list_notes, [int(test.id) for test in tests])
+    except Exception as fault:
+        log.error(f'the retries are not marked in the list of runs: {describe(fault)}')
+        return {}
+
+
 def first_use_on_page(name: str) -> bool:
     """Return whether this is the first call with a name on the current page."""
     used: set[str] = request.environ.setdefault('mod_runs_api.used_on_page', set())
@@ -83,4 +93,5 @@ GLOBALS: dict[str, Any] = {
     'retry_url': retry_url,
     'run_page': run_page,
     'run_page_pattern': run_page_pattern,
+    'sources_of': sources_of,
 }

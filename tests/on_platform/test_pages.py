@@ -21,6 +21,7 @@ def test_a_user_who_may_retry_finds_buttons_the_history_and_no_link_that_deletes
     button, = re.findall(r'<button[^>]*class="runs-api-retry [^>]*>', page)
     assert f'data-url="/api/v1/runs/{run_id}/retry"' in button and page.count('<dialog') == 1
     assert f'aria-label="Retry run {run_id}"' in runs and 'restart_test' not in runs
+    assert runs.count('retry of ') == 1 and f', retry of <a href="/test/{run_id}">run {run_id}</a></td>' in runs
     assert f'href="/test/{retry}"' in page and f'href="/test/{run_id}"' in story.page(retry)
     assert 'a &lt;b&gt;flaky&lt;/b&gt; VM' in page and 'Over 2 attempts 1 test is flaky.' in page
     command = story.rows.one('regression_test', id=failed)['command']
