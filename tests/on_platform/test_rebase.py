@@ -29,6 +29,13 @@ def move_lines(source):
     return ''.join(lines)
 
 
+def make_ends_final(source):
+    """Let no report follow an end, as the platform's pull request #1195 does, which may be merged before the mails."""
+    changed, count = re.subn(r'\blast_status in \[', 'test.progress[-1].status in [', source)
+    assert count == 1
+    return changed
+
+
 def copy_changed(unmounted, name, change):
     """Copy a platform, and commit a change of its controllers, after the commit that the mails are for."""
     platform = copy(unmounted, name, mounted=False)
@@ -53,7 +60,7 @@ def with_mails(unmounted):
     return (platform.path / CONTROLLERS).read_text()
 
 
-@pytest.mark.parametrize('change', [move_lines])
+@pytest.mark.parametrize('change', [move_lines, make_ends_final])
 def test_mails_that_are_rebased_land_in_their_functions_and_their_tests_pass(unmounted, with_mails, change):
     platform = copy_changed(unmounted, f'rebased-{change.__name__}', change)
     put_mails_beside(platform)
