@@ -156,7 +156,7 @@ def show_sweep(app, github):
     print(f'\n5. The machine of run {run_id} is lost: 4 tests passed, and then the cloud no longer has it\n')
     print("   A stand-in for the platform's job ends the run, as the real one does with one of our commits.")
     claim(f'run {run_id} is ended', worker.end_lost_runs(db.session) == [run_id])
-    print('   An end is not final, so a sweep waits for 15 minutes (the demo sets the end back by 20).\n'
+    print('   Late reports may follow an end, so a sweep waits for 15 minutes (the demo sets the end back by 20).\n'
           '   A stand-in for GitHub says that the pull request is open and that its build exists.')
     set_back(run_id, timedelta(minutes=20))
     sweep(app)

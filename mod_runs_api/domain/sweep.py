@@ -25,8 +25,8 @@ from .retry import RetryRequest, RetryRules, request_automatically
 from .run import NewerRun, Run
 from .sentences import counted
 
-#: Wait this long after an end: the machine may still report.
-FINAL_AFTER = timedelta(minutes=15)
+#: A sweep waits for this time after an end, because late reports may follow.
+WAITS_FOR = timedelta(minutes=15)
 #: An infrastructure failure is retried for this time after its end. Then it is left to people.
 RETRIED_FOR = timedelta(hours=24)
 #: A run whose failures were approved since is retried for this time after its completion.
@@ -111,8 +111,8 @@ class Candidate:
         """Return why the run is not retried now, if its root run may get this number of automatic retries."""
         if self.newest is not None:
             return f'run {self.newest.run_id} of the same commit is newer'
-        if clock.age(self.failure.row.timestamp, now) < FINAL_AFTER:
-            return f'it ended less than {FINAL_AFTER.seconds // 60} minutes ago, and an end is not final'
+        if clock.age(self.failure.row.timestamp, now) < WAITS_FOR:
+            return f'it ended less than {WAITS_FOR.seconds // 60} minutes ago, and late reports may follow'
         if len(self.automatic_sources) >= retries_allowed:
             return f'the automatic retries of run {self.run.root_id} are used up'
         # In an outage, a further retry would fail like the one before.

@@ -74,7 +74,7 @@ def test_a_failure_is_as_old_as_the_first_row_that_names_its_cause_or_as_the_end
 
     assert failure and failure.row.timestamp == NOW - HOUR
     waits = Candidate(run('canceled'), failure, None, (), 0).find_reason_to_wait(1, NOW - 46 * MINUTE)
-    assert waits == 'it ended less than 15 minutes ago, and an end is not final'
+    assert waits == 'it ended less than 15 minutes ago, and late reports may follow'
 
 
 @pytest.mark.parametrize('rows', [
@@ -122,7 +122,7 @@ NO_COMPLETION_SINCE = 'no run of linux has completed with all its results since 
 
 @pytest.mark.parametrize(('found', 'reason'), [
     (candidate(), None), (candidate(ago=15 * MINUTE), None),
-    (candidate(ago=14 * MINUTE), 'it ended less than 15 minutes ago, and an end is not final'),
+    (candidate(ago=14 * MINUTE), 'it ended less than 15 minutes ago, and late reports may follow'),
     (candidate(newest=NewerRun(9, False)), 'run 9 of the same commit is newer'),
     (candidate(automatic=[3, 4], completion=51, root_id=3), 'the automatic retries of run 3 are used up'),
     # A further retry needs evidence that the platform works.
@@ -130,7 +130,7 @@ NO_COMPLETION_SINCE = 'no run of linux has completed with all its results since 
     (candidate(automatic=[3], completion=50, root_id=3), NO_COMPLETION_SINCE),
     (candidate(automatic=[3], root_id=3), NO_COMPLETION_SINCE),
     (candidate(**HEALED), None),
-    (candidate(**HEALED, ago=14 * MINUTE), 'it ended less than 15 minutes ago, and an end is not final'),
+    (candidate(**HEALED, ago=14 * MINUTE), 'it ended less than 15 minutes ago, and late reports may follow'),
     (candidate(**HEALED, automatic=[3], root_id=3), NO_COMPLETION_SINCE)])
 def test_a_run_waits_for_a_reason(found, reason):
     assert found.find_reason_to_wait(2, NOW) == reason
