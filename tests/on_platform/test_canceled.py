@@ -9,6 +9,11 @@ from .test_sweep import let_pass, sweep
 CLIENTS = pytest.mark.parametrize('cancel', [Story.stop, Story.cancel], ids=['page', 'API'])
 
 
+def cancel_again(story, run_id):
+    """Cancel a canceled run by the platform's API, and return the answer's status."""
+    return story.ask('POST', f'/runs/{run_id}/cancel')['status']
+
+
 def test_a_cancel_takes_the_status_back_and_lasts_until_the_run_is_restarted(story, red):
     worker = story.start(story.retry(red))
     retry = worker.run_id
@@ -55,6 +60,43 @@ def test_what_a_machine_reports_while_github_is_asked_decides(story, red, cancel
     cancel(story, retry)
 
     assert news(story, red, before) == []
+
+
+@BOTH
+@CLIENTS
+def test_a_second_cancel_takes_back_what_github_did_not_take_and_a_third_posts_nothing(story, red, cancel):
+    retry = story.retry(red)
+    story.start(retry)
+    before = statuses(story, red)
+    story.process.call('have_github_fail', questions=['statuses'])
+    cancel(story, retry)
+    story.process.call('have_github_fail')
+    assert news(story, red, before) == []
+
+    for _ in range(2):
+        assert cancel_again(story, retry) == 'no_op'
+        assert news(story, red, before) == [(*RED, red)]
+
+    assert len(story.worker(retry).ends) == 1
+
+
+@BOTH
+def test_a_restarted_run_gets_no_older_green_back_although_its_build_failed_since(story):
+    run_id = story.complete(story.open_pull(story.tests(1)))
+    other = story.complete(story.repeat(run_id))
+    story.ask('POST', f'/runs/{run_id}/restart')
+    story.start(run_id)
+    before = statuses(story, run_id)
+    assert before[-3:] == [(*GREEN, other), (*STARTING, run_id), (*RUNNING, run_id)]
+    story.process.call('have_github_fail', questions=['statuses', 'status'], status=502)
+    story.stop(run_id)
+    story.end_build(story.run(run_id)['commit'], 'windows', 'failure', 'octocat')
+    story.process.call('have_github_fail')
+    assert story.worker(run_id).ends == ['Canceled by admin', 'Cancelling tests as Github Action(s) failed']
+
+    for _ in range(2):
+        assert cancel_again(story, run_id) == 'no_op'
+        assert news(story, run_id, before) == [(*CANCELED, run_id)]
 
 
 # With the package
