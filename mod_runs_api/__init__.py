@@ -22,7 +22,7 @@ __all__ = ['InactiveTests', 'InternalError', 'InvalidFields', 'KeyReused', 'Moun
            'RefusedByCheck', 'Retry', 'RunChanged', 'RunNotFinished', 'RunNotFound', 'RunsApiError',
            'ServiceUnavailable', 'Unprocessable', '__version__', 'create_blueprint', 'mod_runs_api', 'retry_run']
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'
 
 #: The blueprint for the sample platform.
 mod_runs_api: Blueprint = create_blueprint()
