@@ -15,7 +15,7 @@ from .errors import MountError, RunsApiError
 from .extension import KEY, ExtensionState, is_api_request
 from .github.report import retry_report
 from .host.ends import listen_for_completed_runs
-from .host.github import GitHub
+from .host.github import GitHub, read_artifact_search
 from .service.carry_over import complete_runs
 from .settings import read_settings
 from .web import pages
@@ -42,7 +42,8 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
     -------
     Blueprint
         Any number of applications may register it, each once. Registration fails with :exc:`MountError` if a setting is
-        wrong, or if the application already has one of the routes.
+        wrong, or if the application already has one of the routes. If the platform lacks a name that the package reads
+        later, it fails with :exc:`MountError` or ``ImportError``.
     """
     blueprint = _Blueprint(name, __name__, template_folder='web/templates', static_folder='web/static',
                            static_url_path='/retry-assets', cli_group='runs-api')
@@ -55,7 +56,7 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
         limiter = limits.create_limiter(app, settings)
         state = app.extensions[KEY] = ExtensionState(
             name=f'{setup.name_prefix}.{setup.name}'.lstrip('.'), settings=settings,
-            transactions=Transactions(is_api_request), github=GitHub(app.config))
+            transactions=Transactions(is_api_request), github=GitHub(app.config, read_artifact_search()))
         for route in ROUTES:
             limit = limits.create_limit(limiter, settings, route.method)
             setup.add_url_rule(route.path, route.view.__name__, limit(create_view_function(route)),

@@ -7,7 +7,7 @@ MAX_MESSAGE_LENGTH = 500
 
 
 class MountError(RuntimeError):
-    """The blueprint is not registered, or is registered twice, or a setting is wrong (docs/settings.rst)."""
+    """The blueprint is not registered, or its settings or the platform do not allow it (docs/settings.rst)."""
 
 
 class RunsApiError(Exception):

@@ -2,6 +2,7 @@
 
 import re
 
+import mod_ci.controllers
 import pytest
 import seed
 from database import Base, db
@@ -123,6 +124,21 @@ def test_a_rule_of_the_hosts_that_hides_no_route_is_allowed(bare, method, path):
 
     bare.register_blueprint(mod_runs_api)
     assert retry(bare, f'/runs/{add_run()}/retry').status_code == 202
+
+
+@pytest.mark.parametrize('name', ['Artifact_names', 'MAX_ARTIFACTS_TO_SEARCH'])
+def test_a_platform_without_a_name_of_the_search_for_builds_is_refused(bare, monkeypatch, name):
+    monkeypatch.delattr(mod_ci.controllers, name)
+
+    with pytest.raises(ImportError, match=f"^cannot import name '{name}' from 'mod_ci.controllers'"):
+        bare.register_blueprint(mod_runs_api)
+
+
+def test_a_platform_whose_builds_have_no_artifact_is_refused(bare, monkeypatch):
+    monkeypatch.delattr(mod_ci.controllers.Artifact_names, 'windows')
+
+    with pytest.raises(MountError, match='^Artifact_names in mod_ci.controllers has no artifact for windows.$'):
+        bare.register_blueprint(mod_runs_api)
 
 
 def test_the_tables_arrive_with_the_hosts_own(app):

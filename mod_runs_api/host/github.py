@@ -9,7 +9,9 @@ from typing import Any
 from ..domain.commit_status import CommitStatus
 from ..domain.conditions import PullRequest
 from ..domain.run import Run
+from ..errors import MountError
 from ..log import explain, log
+from .models import TestPlatform
 from .runtime import run_page, to_external
 
 #: How many seconds connecting may take, and how many reading: a person may be waiting.
@@ -37,6 +39,28 @@ class NoAnswer(Exception):
 
 
 @dataclass(frozen=True)
+class ArtifactSearch:
+    """The platform's search for the build of a run, in the list of GitHub's artifacts."""
+
+    #: The name of the artifact with the build, by the platform of the run.
+    names: Mapping[str, str]
+    #: How many artifacts are searched, from the beginning of the list.
+    limit: int
+
+
+def read_artifact_search() -> ArtifactSearch:
+    """Return the search as the platform has it. Raises ``ImportError`` or :exc:`MountError` if a name is missing."""
+    # Not at the top: the platform's module may import this package.
+    from mod_ci.controllers import MAX_ARTIFACTS_TO_SEARCH, Artifact_names
+    platforms = [platform.value for platform in TestPlatform]
+    nameless = [platform for platform in platforms if not hasattr(Artifact_names, platform)]
+    if nameless:
+        raise MountError(f'Artifact_names in mod_ci.controllers has no artifact for {", ".join(nameless)}.')
+    names = {platform: getattr(Artifact_names, platform) for platform in platforms}
+    return ArtifactSearch(names, MAX_ARTIFACTS_TO_SEARCH)
+
+
+@dataclass(frozen=True)
 class GitHub:
     """
     GitHub with the platform's access, whose settings are read anew for each request.
@@ -47,6 +71,7 @@ class GitHub:
 
     #: ``app.config``: the platform's ``g.github`` comes from the same settings. It has secrets.
     config: Mapping[str, Any] = field(repr=False)
+    artifact_search: ArtifactSearch
     #: The failures of the last requests in a row, if none was answered, by the pull request or commit that each was
     #: about. None outside of a sweep or a comment, because threads share that value.
     silences: dict[str, str] | None = None
@@ -79,12 +104,10 @@ class GitHub:
 
     def has_build(self, run: Run) -> bool:
         """Return whether the platform's job would find the build of a run. Raises :exc:`NoAnswer`."""
+        name = self.artifact_search.names[run.platform]
         with self._question(f'GitHub gave no answer about the build of run {run.id}', run.commit):
-            artifacts = self._open_repository().get_artifacts()
-            # Not at the top: the platform's module may import this package.
-            from mod_ci.controllers import MAX_ARTIFACTS_TO_SEARCH, Artifact_names
-            name = getattr(Artifact_names, run.platform)
-            build = next((artifact for artifact in islice(artifacts, MAX_ARTIFACTS_TO_SEARCH)
+            artifacts = islice(self._open_repository().get_artifacts(), self.artifact_search.limit)
+            build = next((artifact for artifact in artifacts
                           if artifact.name == name and artifact.workflow_run.head_sha == run.commit), None)
             # GitHub lists an artifact for a while after it is gone.
             return build is not None and build.expired is not True

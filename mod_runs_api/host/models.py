@@ -12,12 +12,12 @@ from mod_ci.models import BlockedUsers, MaintenanceMode
 from mod_customized.models import CustomizedTest, TestFork
 from mod_regression.models import (RegressionTest, RegressionTestOutput, RegressionTestOutputFiles,
                                    regressionTestLinkTable)
-from mod_test.models import Fork, Test, TestProgress, TestResult, TestResultFile
+from mod_test.models import Fork, Test, TestPlatform, TestProgress, TestResult, TestResultFile
 from sqlalchemy import SQLColumnExpression, null
 
 __all__ = ['ApiToken', 'Base', 'BlockedUsers', 'CustomizedTest', 'DeclEnum', 'Fork', 'MaintenanceMode',
-           'RegressionTest', 'RegressionTestOutput', 'RegressionTestOutputFiles', 'Test', 'TestFork', 'TestProgress',
-           'TestResult', 'TestResultFile', 'User', 'built_commit', 'regressionTestLinkTable']
+           'RegressionTest', 'RegressionTestOutput', 'RegressionTestOutputFiles', 'Test', 'TestFork', 'TestPlatform',
+           'TestProgress', 'TestResult', 'TestResultFile', 'User', 'built_commit', 'regressionTestLinkTable']
 
 #: The commit that the program of a run was built from. Older versions of the platform do not store it.
 built_commit: SQLColumnExpression[str | None] = getattr(Test, 'built_commit', null())

@@ -9,11 +9,11 @@ import pytest
 import seed
 from database import db
 from mod_auth.models import Role
+from mod_ci.controllers import MAX_ARTIFACTS_TO_SEARCH
 from mod_ci.models import BlockedUsers
 from mod_test.models import TestStatus, TestType
 from support.changes import add_retries
-from support.github import (ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR, SEARCH_LIMIT, Build, GitHubError,
-                            RateLimitExceededException)
+from support.github import ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR, Build, GitHubError, RateLimitExceededException
 from support.histories import end
 from support.statements import record_statements
 
@@ -326,6 +326,6 @@ def test_a_run_may_be_retried_whose_build_is_kept(github, linux, windows):
         github.builds = [OTHER, Build(COMMIT, run.platform.value)]
         assert refusal(run) is None, run.platform
     for builds in ([], [OTHER], [Build(COMMIT, 'windows')], [Build(COMMIT, 'linux', expired=True)],
-                   [*[OTHER] * SEARCH_LIMIT, WANTED]):
+                   [*[OTHER] * MAX_ARTIFACTS_TO_SEARCH, WANTED]):
         github.builds = builds
         assert refusal(linux) == NO_BUILD, builds[-1:]

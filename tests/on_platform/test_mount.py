@@ -101,6 +101,17 @@ def test_a_route_that_the_platforms_api_gets_one_day_is_refused_by_the_mail_of_t
                            'api.added, which the application already has.')
 
 
+@pytest.mark.parametrize(('file', 'name', 'error'), [
+    ('mod_ci/controllers.py', name, f"ImportError: cannot import name '{name}' from 'mod_ci.controllers'")
+    for name in ('Artifact_names', 'MAX_ARTIFACTS_TO_SEARCH')])
+def test_a_platform_without_a_name_that_the_package_reads_does_not_start(unmounted, file, name, error):
+    later = copy(unmounted, f'without-{name}', mounted=True)
+    code = (later.path / file).read_text()
+    (later.path / file).write_text(re.sub(rf'\b{name}\b', f'renamed_{name}', code))
+
+    assert error in (import_alone(later, 'run') or '')
+
+
 @pytest.mark.parametrize(('added', 'error'), [
     ('', ''), ('RUNS_API_AUTHOR_RETRY = 2', 'There is no setting RUNS_API_AUTHOR_RETRY.'),
     ("RUNS_API_CHECKS = 'yes'", 'RUNS_API_CHECKS must be ')])

@@ -1,8 +1,8 @@
 """
 A GitHub for the tests: the platform and the package speak to it, and it remembers what it was asked and told.
 
-The real platform and the miniature are tested before the same one. In the miniature it also stands in for PyGithub and
-for the platform's functions, which are not there: see :meth:`GitHub.standing_in`.
+The real platform and the miniature are tested before the same one. In the miniature it also stands in for PyGithub,
+which is not there: see :meth:`GitHub.standing_in`.
 """
 
 import re
@@ -30,9 +30,6 @@ WORKFLOWS = {'linux': 'Build CCExtractor on Linux', 'windows': 'Build CCExtracto
 
 #: How long the description of a status may be, in characters.
 MAX_DESCRIPTION_LENGTH = 140
-
-#: The number of artifacts that the stand-in for the platform searches.
-SEARCH_LIMIT = 500
 
 #: A pull request, its head, other commits, and the accounts of the one who comments and of its author.
 PR, COMMIT = 1342, '5f2a9c0e7d41b8836a1c4e90d2b7f3586ce1a904'
@@ -286,28 +283,23 @@ class GitHub:
                 get_workflow_runs=self.get_workflow_runs, url=self.url, requester=self.requester),
             requester=self.requester)
 
-    # Where neither PyGithub nor the platform is
+    # Where PyGithub is not
 
     @contextmanager
     def standing_in(self):
-        """Be what PyGithub opens, and what functions like the platform's speak to, while the block lasts."""
-        pygithub, controllers = ModuleType('github'), ModuleType('mod_ci.controllers')
+        """Be what PyGithub opens, while the block lasts."""
+        pygithub = ModuleType('github')
         vars(pygithub).update(Auth=SimpleNamespace(Token=str), Github=self._log_in,
                               RateLimitExceededException=RateLimitExceededException)
-        vars(controllers).update(
-            Artifact_names=SimpleNamespace(linux='build for Linux', windows='build for Windows'),
-            MAX_ARTIFACTS_TO_SEARCH=SEARCH_LIMIT)
-        modules = {module.__name__: module for module in (pygithub, controllers)}
-        before = {name: sys.modules.get(name) for name in modules}
-        sys.modules.update(modules)
+        before = sys.modules.get('github')
+        sys.modules['github'] = pygithub
         try:
             yield self
         finally:
-            for name, module in before.items():
-                if module is None:
-                    del sys.modules[name]
-                else:
-                    sys.modules[name] = module
+            if before is None:
+                del sys.modules['github']
+            else:
+                sys.modules['github'] = before
 
     def _log_in(self, *, auth, timeout, retry, per_page, lazy):
         assert timeout <= 10 and retry is None and lazy, 'a person waits for the answer'
