@@ -124,10 +124,11 @@ class GitHub:
         """Post a status of a commit, in one request. Raises :exc:`NoAnswer`. The log says if it is not sent."""
         if self._is_away:
             log.error(f'the status of run {status.run_id} is not posted: GitHub did not answer before')
+        # Outside of the request, whose errors are taken for GitHub's silence.
+        address = to_external(run_page, status.run_id)
         with self._request(f'GitHub did not take the status of run {status.run_id}', status.commit):
             # Neither through the platform's function, which swallows GitHub's refusals, nor through PyGithub's commit,
             # which requests the commit before.
-            address = to_external(run_page, status.run_id)
             self._open().requester.requestJsonAndCheck(
                 'POST', f'/repos/{self.full_name}/statuses/{status.commit}',
                 input={'state': status.state, 'description': status.description, 'context': status.context,

@@ -5,7 +5,9 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from application import create_app
+from flask import Flask
 from support.github import COMMIT, PR
+from werkzeug.routing import BuildError
 
 from mod_runs_api.domain.commit_status import CommitStatus
 from mod_runs_api.extension import extension_state
@@ -75,6 +77,13 @@ def test_no_representation_shows_a_secret(app):
 
     assert 'ghp_secret' in app.config.values()
     assert 'secret' not in f'{state!r} {state.github!r}'
+
+
+def test_a_page_that_the_host_does_not_have_is_an_error_and_no_silence(app):
+    github = extension_state().github
+
+    with Flask('another').test_request_context(), pytest.raises(BuildError, match='test.by_id'):
+        github.post(STATUS)
 
 
 @pytest.mark.parametrize('send', [ABOUT_PULL, ABOUT_BUILD, ABOUT_STATUS, POST])
