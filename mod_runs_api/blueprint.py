@@ -16,6 +16,7 @@ from .extension import KEY, ExtensionState, is_api_request
 from .github.report import retry_report
 from .host.ends import listen_for_completed_runs
 from .host.github import GitHub, read_artifact_search
+from .host.runtime import require_host
 from .service.carry_over import complete_runs
 from .settings import read_settings
 from .web import pages
@@ -53,6 +54,7 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
         if KEY in app.extensions:
             raise MountError('mod_runs_api is already registered in this application.')
         settings = read_settings(app.config)
+        require_host(app)
         limiter = limits.create_limiter(app, settings)
         state = app.extensions[KEY] = ExtensionState(
             name=f'{setup.name_prefix}.{setup.name}'.lstrip('.'), settings=settings,

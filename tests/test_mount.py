@@ -2,11 +2,12 @@
 
 import re
 
+import database
 import mod_ci.controllers
 import pytest
 import seed
 from database import Base, db
-from flask import Blueprint
+from flask import Blueprint, Flask
 from sqlalchemy import inspect
 from support.api import assert_security_headers
 from support.statements import record_statements
@@ -132,6 +133,27 @@ def test_a_platform_without_a_name_of_the_search_for_builds_is_refused(bare, mon
 
     with pytest.raises(ImportError, match=f"^cannot import name '{name}' from 'mod_ci.controllers'"):
         bare.register_blueprint(mod_runs_api)
+
+
+@pytest.mark.parametrize('name', ['create_session', 'db_engine'])
+def test_a_platform_without_a_name_of_its_database_is_refused(bare, monkeypatch, name):
+    monkeypatch.delattr(database, name)
+
+    with pytest.raises(MountError, match=f'^The platform has no database.{name}.$'):
+        bare.register_blueprint(mod_runs_api)
+
+
+@pytest.mark.parametrize(('pages', 'missing'), [
+    ({'test.by_id': '/<test_id>'}, 'regression.test_view whose address has a regression_id'),
+    ({'regression.test_view': '/<regression_id>'}, 'test.by_id whose address has a test_id'),
+    ({'regression.test_view': '/<regression_id>', 'test.by_id': '/<id>'}, 'test.by_id whose address has a test_id')])
+def test_a_platform_without_a_page_to_which_the_package_links_is_refused(pages, missing):
+    app = Flask(__name__)
+    for endpoint, path in pages.items():
+        app.add_url_rule(path, endpoint)
+
+    with pytest.raises(MountError, match=f'^The application has no page {missing}.$'):
+        app.register_blueprint(mod_runs_api)
 
 
 def test_a_platform_whose_builds_have_no_artifact_is_refused(bare, monkeypatch):

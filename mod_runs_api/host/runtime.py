@@ -1,17 +1,36 @@
 """The host at run time: its session, the user who is logged in, and the addresses of its pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Union
 
 import database
-from flask import current_app, g, url_for
+from flask import Flask, current_app, g, url_for
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.orm import Session, scoped_session
+from werkzeug.routing import BuildError
 
 from ..domain.run import MAX_ID
 from ..domain.users import User
+from ..errors import MountError
 
 HostSession = Union[Session, 'scoped_session[Session]']
+
+#: The endpoints of the host's pages to which the package links, each with the name of the id in its address.
+RUN_PAGE = 'test.by_id', 'test_id'
+REGRESSION_TEST_PAGE = 'regression.test_view', 'regression_id'
+
+
+def require_host(app: Flask) -> None:
+    """Raise :exc:`MountError` if the host lacks a name that the functions of this module read later."""
+    for name in ('create_session', 'db_engine'):
+        if not hasattr(database, name):
+            raise MountError(f'The platform has no database.{name}.')
+    addresses = app.url_map.bind('localhost')
+    for endpoint, id_name in (RUN_PAGE, REGRESSION_TEST_PAGE):
+        try:
+            addresses.build(endpoint, {id_name: 1})
+        except BuildError:
+            raise MountError(f'The application has no page {endpoint} whose address has a {id_name}.') from None
 
 
 def logged_in_user() -> User | None:
@@ -40,12 +59,18 @@ def platform_session() -> HostSession:
 
 def run_page(run_id: int, **options: Any) -> str:
     """Return the address of the host's page of a run. The options are those of Flask's ``url_for``."""
-    return url_for('test.by_id', test_id=run_id, **options)
+    return _page(RUN_PAGE, run_id, options)
 
 
 def regression_test_page(regression_test_id: int, **options: Any) -> str:
     """Return the address of the host's page of a regression test. The options are those of Flask's ``url_for``."""
-    return url_for('regression.test_view', regression_id=regression_test_id, **options)
+    return _page(REGRESSION_TEST_PAGE, regression_test_id, options)
+
+
+def _page(page: tuple[str, str], id: int, options: Mapping[str, Any]) -> str:
+    endpoint, id_name = page
+    values: dict[str, Any] = {id_name: id, **options}
+    return url_for(endpoint, **values)
 
 
 def run_page_pattern() -> str:

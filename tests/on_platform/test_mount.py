@@ -103,7 +103,8 @@ def test_a_route_that_the_platforms_api_gets_one_day_is_refused_by_the_mail_of_t
 
 @pytest.mark.parametrize(('file', 'name', 'error'), [
     ('mod_ci/controllers.py', name, f"ImportError: cannot import name '{name}' from 'mod_ci.controllers'")
-    for name in ('Artifact_names', 'MAX_ARTIFACTS_TO_SEARCH')])
+    for name in ('Artifact_names', 'MAX_ARTIFACTS_TO_SEARCH')] + [
+    ('mod_test/controllers.py', 'by_id', 'MountError: The application has no page test.by_id')])
 def test_a_platform_without_a_name_that_the_package_reads_does_not_start(unmounted, file, name, error):
     later = copy(unmounted, f'without-{name}', mounted=True)
     code = (later.path / file).read_text()
