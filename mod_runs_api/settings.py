@@ -1,6 +1,6 @@
 """The settings, all optional. They are read and checked once, when the blueprint is registered (docs/settings.rst)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
@@ -8,9 +8,14 @@ from limits import parse_many
 
 from .domain.retry import RetryRules
 from .errors import MountError
+from .host.models import Role
 
 #: Returns the value of a setting, from its name and the value in ``app.config``. Raises :exc:`MountError`.
 Reader = Callable[[str, Any], Any]
+
+
+def _join(names: Iterable[str]) -> str:
+    return ', '.join(sorted(names))
 
 
 def _read_limit(name: str, limit: Any) -> str:
@@ -30,6 +35,11 @@ def _read_uri(name: str, uri: Any) -> str:
 def _read_roles(name: str, roles: Any) -> frozenset[str]:
     if not isinstance(roles, (list, tuple, set, frozenset)) or not all(isinstance(role, str) for role in roles):
         raise MountError(f'{name} must be a list of role names, not {roles!r}.')
+    known = {role.value for role in Role}
+    # A misspelt role would silently keep its users from retrying.
+    unknown = set(roles) - known
+    if unknown:
+        raise MountError(f'{name}: there is no role {_join(map(repr, unknown))}. The roles are {_join(known)}.')
     return frozenset(roles)
 
 
@@ -109,7 +119,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     known = {setting.name for setting in SETTINGS.values()}
     unknown = {name for name in config if name.startswith('RUNS_API_')} - known
     if unknown:
-        raise MountError(f'There is no setting {", ".join(sorted(unknown))}.')
+        raise MountError(f'There is no setting {_join(unknown)}.')
     values = {field_name: setting.read(setting.name, config.get(setting.name, setting.default))
               for field_name, setting in SETTINGS.items()}
     return Settings(**values)

@@ -7,7 +7,7 @@ the platform lacks one of them, Python's ``ImportError`` names it.
 
 from database import Base, DeclEnum
 from mod_api.models.api_token import ApiToken
-from mod_auth.models import User
+from mod_auth.models import Role, User
 from mod_ci.models import BlockedUsers, MaintenanceMode
 from mod_customized.models import CustomizedTest, TestFork
 from mod_regression.models import (RegressionTest, RegressionTestOutput, RegressionTestOutputFiles,
@@ -16,8 +16,9 @@ from mod_test.models import Fork, Test, TestPlatform, TestProgress, TestResult, 
 from sqlalchemy import SQLColumnExpression, null
 
 __all__ = ['ApiToken', 'Base', 'BlockedUsers', 'CustomizedTest', 'DeclEnum', 'Fork', 'MaintenanceMode',
-           'RegressionTest', 'RegressionTestOutput', 'RegressionTestOutputFiles', 'Test', 'TestFork', 'TestPlatform',
-           'TestProgress', 'TestResult', 'TestResultFile', 'User', 'built_commit', 'regressionTestLinkTable']
+           'RegressionTest', 'RegressionTestOutput', 'RegressionTestOutputFiles', 'Role', 'Test', 'TestFork',
+           'TestPlatform', 'TestProgress', 'TestResult', 'TestResultFile', 'User', 'built_commit',
+           'regressionTestLinkTable']
 
 #: The commit that the program of a run was built from. Older versions of the platform do not store it.
 built_commit: SQLColumnExpression[str | None] = getattr(Test, 'built_commit', null())

@@ -115,7 +115,9 @@ def test_a_platform_without_a_name_that_the_package_reads_does_not_start(unmount
 
 @pytest.mark.parametrize(('added', 'error'), [
     ('', ''), ('RUNS_API_AUTHOR_RETRY = 2', 'There is no setting RUNS_API_AUTHOR_RETRY.'),
-    ("RUNS_API_CHECKS = 'yes'", 'RUNS_API_CHECKS must be ')])
+    ("RUNS_API_CHECKS = 'yes'", 'RUNS_API_CHECKS must be '),
+    ("RUNS_API_RETRY_ROLES = ['admin', 'testr']",
+     "RUNS_API_RETRY_ROLES: there is no role 'testr'. The roles are admin, contributor, tester, user.")])
 def test_the_documented_settings_can_be_checked_before_the_mount_is_merged(unmounted, added, error):
     documented = ''.join(literal_block('docs/set-up.rst', start) for start in (
         '# As the platform', '# A retry says at once'))
