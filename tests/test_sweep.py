@@ -773,6 +773,20 @@ def test_it_prints_a_line_for_each_run_and_cuts_a_long_reason(scene):
 # Carrying over
 
 
+@pytest.mark.parametrize(('ago', 'lines'), [(47 * HOUR, [Line(3, 'carried over', '3 results')]), (49 * HOUR, [])])
+def test_results_are_carried_over_for_two_days_and_then_by_the_command(scene, ago, lines):
+    scene.run('Canceled by admin')
+    full, incomplete = (retry_run(1, failed_only=only).new_run_id for only in (False, True))
+    finish(full, scene.tests)
+    with before_statements(Engine, 'INSERT INTO run_carried_over', fail):
+        write(incomplete, TestStatus.completed, ago=ago)
+        db.session.commit()
+
+    assert [line for line in scene.sweep('--dry-run') if line.what == 'carried over'] == lines
+    assert scene.command('carry-over', incomplete).exit_code == 0
+    assert len(scene.rows.carried_over(incomplete)) == 3
+
+
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 0}])
 def test_missed_results_are_found_although_others_were_carried_over_before(scene):
     scene.run('Canceled by admin')

@@ -99,6 +99,8 @@ def _read_recent_rows(connection: Connection, now: datetime, period: timedelta) 
 
 def _find_ended(rows: Iterable[ProgressRow], now: datetime, period: timedelta, stages: Collection[str]) -> set[int]:
     """Return the runs that have got a row of one of these stages within a period."""
+    # The period limits how long results are carried over. For a retry this is only a search: domain/sweep.py decides.
+    # Without it, each sweep would read the results of all recent runs.
     return {row.run_id for row in rows if row.stage in stages and clock.age(row.timestamp, now) <= period}
 
 
