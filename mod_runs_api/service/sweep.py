@@ -36,13 +36,13 @@ class Sweep:
     def plan(self) -> Plan:
         """Return the plan of the sweep now, and carry nothing out. Raises :exc:`ServiceUnavailable`."""
         plan, capacities = self._state.transactions.run(plan_by_tables, self._state.settings, clock.now())
-        reasons = {retry.run.id: self._reserve_slot(retry.run, capacities) for retry in plan.retries}
+        reasons = {retry.run.id: self._ask_github_and_reserve(retry.run, capacities) for retry in plan.retries}
         waiting = [Step(run_id, 'waiting', reason) for run_id, reason in reasons.items() if reason is not None]
         return Plan(plan.carrying_over, [retry for retry in plan.retries if reasons[retry.run.id] is None],
                     sorted([*plan.waiting, *waiting]))
 
-    def _reserve_slot(self, run: Run, capacities: dict[str, Capacity]) -> str | None:
-        """Reserve a slot for a retry that the tables allow, or return why its run waits: for a slot, or a condition."""
+    def _ask_github_and_reserve(self, run: Run, capacities: dict[str, Capacity]) -> str | None:
+        """Ask GitHub about a retry that the tables allow, and reserve a slot. Return why it waits, if it does."""
         # Again, because each planned retry reserves one.
         capacity = capacities[run.platform]
         reason = capacity.find_reason_to_wait(self._state.settings.automatic_retries_at_once)
