@@ -73,7 +73,8 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
     blueprint.register_error_handler(RunsApiError, responses.from_error)
     blueprint.register_error_handler(Exception, responses.from_exception)
     for status in default_exceptions:
-        # The number, too: Flask prefers the host's page for a number to a blueprint's handler of exceptions.
+        # The number, too: Flask prefers the host's page for a number to a blueprint's handler of exceptions. The host
+        # may have one for a refusal of its own hooks, or for 429.
         blueprint.register_error_handler(status, responses.from_exception)
     for command in cli.COMMANDS:
         blueprint.cli.add_command(command)

@@ -266,6 +266,12 @@ def test_a_refusal_of_the_hosts_hooks_has_the_shape_of_the_api(app, retry):
     assert_security_headers(response)
 
 
+def test_a_refusal_of_the_hosts_hooks_is_no_page_although_the_host_has_one(app, retry):
+    app.before_request(raiser(exceptions.Forbidden()))
+
+    assert retry(99).json == {'code': 'forbidden', 'message': 'Forbidden.', 'details': {}}
+
+
 def test_a_response_that_the_hosts_hooks_raise_stays_as_it_is(app, retry):
     app.before_request(raiser(exceptions.ServiceUnavailable(response=Response('{"status": "failed"}', 503))))
 

@@ -52,6 +52,14 @@ def test_one_request_too_many_is_refused_and_creates_nothing(retry, run_id, rows
     assert rows.retries == []
 
 
+@limited('1 per minute')
+def test_the_error_of_the_limit_stays_although_the_host_has_a_page_for_429(app, retry):
+    app.register_error_handler(429, lambda error: ('The page of the host', 429))
+    retry(99)
+
+    assert_error(retry(99), 429, 'rate_limited')
+
+
 @pytest.mark.parametrize('settings', [
     {'RUNS_API_RATE_LIMIT': '2 per minute', 'RUNS_API_READ_RATE_LIMIT': '3 per minute'}])
 def test_reading_and_writing_are_counted_apart_each_over_all_routes(ask):
