@@ -33,7 +33,8 @@ def rows(kind, telling, tmp_path_factory):
         yield PlatformRows(f'sqlite:///{tmp_path_factory.mktemp("database")}/platform.sqlite')
         return
     with fresh_database(named_server()) as database:
-        yield PlatformRows(database.uri)
+        # A job that waits for a lock in vain goes on before the test is over.
+        yield PlatformRows(f'{database.uri}&init_command=SET innodb_lock_wait_timeout = 5')
 
 
 @pytest.fixture(scope='module')

@@ -146,3 +146,19 @@ def test_a_job_waits_for_another_one_that_ends_the_same_run(worker):
         job.result(timeout=30)
 
     assert (worker.ends, news(worker.story, worker.run_id, before)) == ([VANISHED], [])
+
+
+def test_a_restart_that_holds_the_lock_of_a_run_keeps_no_other_one_waiting(worker):
+    story = worker.story
+    other = story.start(story.open_pull(story.tests(1)))
+    lose_canceled(worker)
+    lose_unnoticed(other)
+    age(other)
+    queued = story.worker(story.open_pull(story.tests(1)))
+    with story.rows.engine.begin() as another:
+        another.execute(text(f'SELECT id FROM test WHERE id = {worker.run_id} FOR UPDATE'))
+        story.run_scheduled_job()
+
+    assert (other.ends, queued.is_running, worker.is_running) == ([VANISHED], True, False)
+    assert statuses(story, other.run_id)[-1] == ('error', VANISHED, other.run_id)
+    restart(worker)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from sqlalchemy import text
 
-from .protocol import BOTH
+from .protocol import BOTH, TOO_LONG
 from .rows import now
 from .statuses import RUNNING, news, statuses
 
@@ -56,3 +56,19 @@ def test_a_job_waits_for_another_one_at_the_time_limit_of_the_same_run(story):
         job.result(timeout=30)
 
     assert (worker.ends, news(story, worker.run_id, before)) == ([TIME_LIMIT], [])
+
+
+def test_a_restart_that_holds_the_lock_of_a_run_stops_no_other_time_limit(story):
+    worker, other = (story.start(story.open_pull(story.tests(1))) for _ in range(2))
+    queued = story.worker(story.open_pull(story.tests(1)))
+    story.process.call('let_pass', machine=worker.machine, minutes=TOO_LONG)
+    with story.rows.engine.begin() as another:
+        another.execute(text(f'SELECT id FROM test WHERE id = {worker.run_id} FOR UPDATE'))
+        other.run_out_of_time()
+
+    assert (worker.ends, other.ends) == ([], [TIME_LIMIT])
+    assert [run.is_running for run in (worker, other, queued)] == [True, False, True]
+    assert statuses(story, worker.run_id)[-1] == (*RUNNING, worker.run_id)
+    story.run_scheduled_job()
+    assert (worker.ends, worker.is_running) == ([TIME_LIMIT], False)
+    assert statuses(story, worker.run_id)[-1] == ('error', TIME_LIMIT, worker.run_id)
