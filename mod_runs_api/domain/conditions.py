@@ -1,5 +1,5 @@
 """
-The five conditions under which a run may be retried now (docs/github.rst, "The five conditions").
+The five conditions under which a run may be retried now (docs/how-it-works.rst, "The five conditions").
 
 Each function returns the sentence of a condition that is not met; None if it is met. ``service/conditions.py`` asks the
 tables about the first two, and GitHub about the others.

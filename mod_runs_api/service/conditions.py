@@ -1,5 +1,5 @@
 """
-The conditions that a retry must meet now, by who requests it (docs/github.rst, "The five conditions").
+The conditions that a retry must meet now, by who requests it (docs/how-it-works.rst, "The five conditions").
 
 ``domain/conditions.py`` has their sentences. The tables are asked before GitHub, and again in the transaction that
 creates the retry: GitHub may take seconds.

@@ -1,4 +1,4 @@
-"""The five conditions, each with its sentence (docs/github.rst, "The five conditions")."""
+"""The five conditions, each with its sentence (docs/how-it-works.rst, "The five conditions")."""
 
 from datetime import datetime
 

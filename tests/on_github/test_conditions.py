@@ -1,4 +1,4 @@
-"""The five conditions under which a run may be retried now, as they are asked (docs/github.rst)."""
+"""The five conditions under which a run may be retried now, as they are asked (docs/how-it-works.rst)."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""A retry says at once, as the status of its commit, that it waits (docs/github.rst, "The status of a retry")."""
+"""A retry says at once, as the status of its commit, that it waits (docs/how-it-works.rst, "The status of a retry")."""
 
 import logging
 from datetime import timedelta
