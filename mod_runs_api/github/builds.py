@@ -1,4 +1,4 @@
-"""A build that has succeeded since its run ended (docs/python-and-command-line.rst, "After a build")."""
+"""A build that has succeeded since its run ended (contrib/README.rst, "A build that failed and is repeated")."""
 
 from ..errors import Refusal
 from ..extension import extension_state
@@ -10,9 +10,9 @@ def retry_after_build(run_id: int) -> None:
     """
     Retry a run if its build ended it, when its build has succeeded, in the platform's ``queue_test``.
 
-    See docs/python-and-command-line.rst, "After a build". A run that waits for a machine or has passed gets its commit
-    status again. The function raises nothing, because the platform's webhook must go on. If the run is not retried, the
-    log says why, unless it waits or automatic retries are off. Needs an application context.
+    See contrib/README.rst, "A build that failed and is repeated". A run that waits for a machine or has passed gets its
+    commit status again. The function raises nothing, because the platform's webhook must go on. If the run is not
+    retried, the log says why, unless it waits or automatic retries are off. Needs an application context.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The work when the build of a run has succeeded (docs/python-and-command-line.rst, "After a build")."""
+"""The work when the build of a run has succeeded (contrib/README.rst, "A build that failed and is repeated")."""
 
 from collections.abc import Mapping
 from functools import partial

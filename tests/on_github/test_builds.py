@@ -1,4 +1,4 @@
-"""A build that succeeds after it has ended its run (docs/python-and-command-line.rst, "After a build")."""
+"""A build that succeeds after it has ended its run (contrib/README.rst, "A build that failed and is repeated")."""
 
 import logging
 from datetime import timedelta
