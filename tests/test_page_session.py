@@ -1,6 +1,6 @@
 """The session of a page in the place of a token: only with every proof that no other site's page can give.
 
-See docs/web-pages.rst, "The session in place of a token".
+See docs/api.rst, "The session in place of a token".
 """
 
 from typing import Any

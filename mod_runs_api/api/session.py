@@ -3,7 +3,7 @@ The session of a logged-in user in place of a bearer token, for the platform's o
 
 Browsers send the cookie with requests from any site. Therefore the session counts only with proofs that no other site
 can give: the CSRF token of the session (Flask-WTF's), and headers that show a page of the same origin. A body must also
-be JSON. See docs/web-pages.rst, "The session in place of a token".
+be JSON. See docs/api.rst, "The session in place of a token".
 """
 
 from flask import request
