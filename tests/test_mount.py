@@ -1,4 +1,4 @@
-"""Registering the blueprint (docs/set-up.rst, "Install")."""
+"""Registering the blueprint (docs/how-it-works.rst, "What the mount adds")."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What the mount adds to the real platform's own requests (docs/set-up.rst), and the settings before it."""
+"""What the mount adds to the real platform's own requests (docs/how-it-works.rst), and the settings before it."""
 
 import re
 import subprocess
@@ -119,11 +119,11 @@ def test_a_platform_without_a_name_that_the_package_reads_does_not_start(unmount
     ("RUNS_API_RETRY_ROLES = ['admin', 'testr']",
      "RUNS_API_RETRY_ROLES: there is no role 'testr'. The roles are admin, contributor, tester, user.")])
 def test_the_documented_settings_can_be_checked_before_the_mount_is_merged(unmounted, added, error):
-    documented = ''.join(literal_block('docs/set-up.rst', start) for start in (
-        '# As the platform', '# A retry says at once'))
+    documented = ''.join(literal_block('docs/settings.rst', start) for start in (
+        '# As many as the platform', '# A retry says at once'))
     platform = copy(unmounted, f'settings-{added}', mounted=False, config=f'{documented}{added}\n')
 
-    check = command('docs/adopt.rst', "python3 -c 'import config;")
+    check = command('docs/settings.rst', "python3 -c 'import config;")
     checked = subprocess.run(['bash', '-c', check], cwd=platform.path, env=platform.environment('sqlite://'),
                              capture_output=True, text=True, timeout=60)
 
