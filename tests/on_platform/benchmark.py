@@ -1,10 +1,10 @@
 """
-What retries cost on the real platform and a server: beside the platform's own create and restart, and on its pages.
+What retries cost on the real platform and a server: visitors, beside the platform's own requests, and on a run's page.
 
-The checkout that SAMPLE_PLATFORM names is copied: as it is, with the mount alone, and with all mails that retries need.
-The copies are measured in turn, each in a process that runs this file too (``--inside``) and hands the platform whole
-requests, without a server. A round makes each request once, in another order, so that what else the machine does slows
-all of them. Until the tables are printed, stderr shows what is done.
+The checkout that SAMPLE_PLATFORM names is copied: as it is, and with some of the mails. Each copy has a process on each
+server, which runs this file too (``--inside``) and hands the platform whole requests, without an HTTP server. All
+processes live until the end, and take turns of one round, so that what else the machine does slows all of them. A round
+makes each request in a random order. Until the tables are printed, stderr shows what is done.
 """
 
 import argparse
@@ -12,8 +12,8 @@ import json
 import os
 import platform
 import random
+import subprocess
 import sys
-from collections import defaultdict
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import replace
 from datetime import datetime
@@ -23,22 +23,29 @@ from io import BytesIO
 from itertools import product
 from pathlib import Path
 from secrets import token_hex
-from statistics import median
+from statistics import median, quantiles
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 from unittest import mock
 
 from requests import Response
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from support.databases import Database, fresh_database, named_server
+from support.documents import ROOT
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from .checkout import PATCHES, copy, prepare
+from .checkout import PATCHES, copy, prepare, read_mails
 from .rows import PlatformRows, seed_platform
 
-#: The columns of the tables: the mails of a copy of the platform, by heading.
-COLUMNS = {'as it is': (), 'the mount': ('mount',), 'all nine': tuple(PATCHES)}
+AS_IT_IS, MOUNT, ONCE, NINE = 'as it is', 'the mount', 'mount, create-all-once', 'all nine'
+#: The mails of each copy of the platform.
+COPIES = {
+    AS_IT_IS: [],
+    MOUNT: [PATCHES['mount']],
+    ONCE: [PATCHES['mount'], read_mails(ROOT / 'contrib' / 'platform')['create-all-once']],
+    NINE: [*PATCHES.values()],
+}
 
 #: The regression tests of a run, and the attempts whose verdict is read.
 REGRESSION_TESTS = 300
@@ -48,19 +55,26 @@ ATTEMPTS = 10
 #: Other runs that are newer than those that are retried.
 LATER = 10_000
 
-#: Rounds at the beginning of a process that do not count: pools connect, caches fill. A short run has fewer.
+#: Rounds at the beginning that do not count: pools connect, caches fill.
 WARM_UP = 3
-#: Rounds of a process that count, before the other copy has its turn. Fewer rounds are a short run.
-IN_A_ROW = 10
+#: How often a round makes the request for the page that does nothing, because the mount adds little to it.
+REPEATED = 10
+#: Fewer rounds are a short run.
+ENOUGH = 10
 SHORT = 'A short run, which shows that everything works. Its figures are of too few rounds to compare them.\n'
 
-NOTHING, CREATE, RESTART = 'a page that does nothing', 'its own ``POST /runs``', 'its own ``POST …/restart``'
+NOTHING = 'a page that does nothing'
+CREATE, RESTART = "the platform's own ``POST /runs``", "the platform's own ``POST …/restart``"
 FULL, FAILED_ONLY, IN_PRODUCTION = 'full retry', 'failed-only retry', 'full retry, as in production'
 VERDICT, END, END_OF_RETRY = 'verdict', 'end of a full run', 'end of a failed-only retry'
-PAGE, PAGE_WITH_RETRY, PAGE_WITH_ATTEMPTS = 'never retried', 'one retry', f'{ATTEMPTS} attempts'
-TIMED = (NOTHING, CREATE, RESTART, FULL, FAILED_ONLY, IN_PRODUCTION, VERDICT, END, END_OF_RETRY)
-SHOWN = (PAGE, PAGE_WITH_RETRY, PAGE_WITH_ATTEMPTS)
-STATEMENTS = '{}: statements'
+PAGES = PAGE, PAGE_WITH_RETRY, PAGE_WITH_ATTEMPTS = tuple(
+    f'page of a run, {history}' for history in ('never retried', 'one retry', f'{ATTEMPTS} attempts'))
+
+#: What is measured of a request.
+MEASURES = CPU_TIME, TIME, STATEMENTS = 'CPU time', 'time', 'statements'
+
+#: Stands in the place of a figure if its quartiles overlap those of the figure that it is compared with.
+NO_DIFFERENCE = 'no difference'
 
 PASSWORD = 'correct horse battery staple'
 
@@ -93,9 +107,6 @@ LATER_RUNS = (
     "SELECT id, 'completed', NOW(), '' FROM test WHERE branch = 'later' "
     'AND id NOT IN (SELECT test_id FROM test_progress)')
 
-#: Milliseconds, by what took them.
-Figures = dict[str, list[float]]
-
 
 class Inside:
     """The platform in this process: requests to it, and runs to make them for."""
@@ -106,6 +117,8 @@ class Inside:
         self._app = app
         self._engine = create_engine(app.config['DATABASE_URI'], isolation_level='AUTOCOMMIT')
         self._ended: list[int] = []
+        self._statements = 0
+        event.listen(Engine, 'before_cursor_execute', self._count)
         self._headers: dict[str, str] = {}
         token = answer(self.request('POST', '/api/v1/auth/tokens', json={
             'email': 'adam@example.com', 'password': PASSWORD, 'token_name': token_hex(8),
@@ -137,6 +150,26 @@ class Inside:
         # After many new rows, InnoDB would still plan for empty tables.
         self.send('ANALYZE TABLE ' + ', '.join(f'`{name}`' for name, in self.send('SHOW TABLES')))
         return subjects | {name: partial(self.request, 'GET', f'/test/{run_id}') for name, run_id in shown.items()}
+
+    def _count(self, *_):
+        self._statements += 1
+
+    def measure(self, request):
+        """Make a request, and return what is measured of it."""
+        before, started, cpu_started = self._statements, perf_counter(), process_time()
+        answered = request()
+        measured = {TIME: 1000 * (perf_counter() - started), CPU_TIME: 1000 * (process_time() - cpu_started),
+                    STATEMENTS: self._statements - before}
+        answer(answered)
+        return measured
+
+    def make_round(self, subjects):
+        """Measure the request of each subject, and return the medians, because one of them is repeated."""
+        figures = {}
+        for name in random.sample([*subjects], len(subjects)):
+            measured = [self.measure(subjects[name]()) for _ in range(REPEATED if name == NOTHING else 1)]
+            figures[name] = {measure: median(each[measure] for each in measured) for measure in MEASURES}
+        return figures
 
     def attempted(self, count):
         """Return the newest of so many attempts of a run, which have all completed."""
@@ -221,19 +254,6 @@ def answer(answered):
     return json.loads(said) if said[:1] in b'[{' else None
 
 
-def count_statements(send):
-    """Return how many statements a request sends."""
-    sent: list[str] = []
-
-    def note(_connection, _cursor, statement, *_):
-        sent.append(statement)
-
-    event.listen(Engine, 'before_cursor_execute', note)
-    answer(send())
-    event.remove(Engine, 'before_cursor_execute', note)
-    return len(sent)
-
-
 def answer_of_github(request, commit):
     """Return GitHub's answer to a request: the build of a commit, or that it took a status."""
     from mod_ci.controllers import Artifact_names
@@ -246,48 +266,44 @@ def answer_of_github(request, commit):
     return answered
 
 
-def measure(rounds):
-    """Measure the platform in this process, which is that of a copy."""
+def serve(rounds):
+    """Measure the platform in this process, which is that of a copy: a round for each line that is read."""
     from mod_api.routes import runs
-    from run import app
+    from run import app, log_configuration
 
-    warm_up = min(WARM_UP, rounds)
+    # What Flask logs of an error still reaches stderr.
+    log_configuration.console_logger.setLevel('CRITICAL')
+    answers = sys.stdout
     # GitHub is not asked whether there is a build.
-    with mock.patch.object(runs, '_ci_artifact_exists', return_value=True):
+    with redirect_stdout(sys.stderr), mock.patch.object(runs, '_ci_artifact_exists', return_value=True):
         inside = Inside(app)
-        subjects = inside.subjects(warm_up + rounds)
-        figures: Figures = {name: [] for name in subjects}
-        names = list(subjects)
-        for number in range(-warm_up, rounds):
-            random.shuffle(names)
-            for name in names:
-                request = subjects[name]()
-                started = perf_counter()
-                answered = request()
-                milliseconds = 1000 * (perf_counter() - started)
-                answer(answered)
-                if number >= 0:
-                    figures[name].append(milliseconds)
-        for name in {*SHOWN} & {*names}:
-            figures[STATEMENTS.format(name)] = [count_statements(subjects[name]())]
+        subjects = inside.subjects(rounds)
+        for _ in sys.stdin:
+            print(json.dumps(inside.make_round(subjects)), file=answers, flush=True)
         inside.check_ends()
-    return figures
 
 
-def measure_in_turn(copies, databases, rounds):
-    """Measure each column on each server, some rounds of one after some of the other."""
-    found: dict[str, Any] = {server: {heading: defaultdict(list) for heading in COLUMNS} for server, _ in databases}
-    for begun in range(0, rounds, IN_A_ROW):
-        ended = min(begun + IN_A_ROW, rounds)
-        for (server, heading), address in databases.items():
-            done = copies[heading].run(
-                '-m', 'on_platform.benchmark', '--inside', '--rounds', str(ended - begun),
-                database=address, seconds=600)
-            if done.returncode:
-                raise RuntimeError(done.stderr)
-            for name, milliseconds in json.loads(done.stdout).items():
-                found[server][heading][name] += milliseconds
-            say(f'{server}, {heading}: {ended} of {rounds} rounds')
+def start(copied, address, rounds):
+    """Start the process of a copy on a database."""
+    return subprocess.Popen(
+        [sys.executable, '-m', 'on_platform.benchmark', '--inside', '--rounds', str(WARM_UP + rounds)],
+        cwd=copied.path, env=copied.environment(address), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def measure(processes, rounds):
+    """Return what each process measured in each round. The processes have their turns in another order each round."""
+    found: dict[Any, list[Any]] = {key: [] for key in processes}
+    for number in range(1 - WARM_UP, rounds + 1):
+        for key in random.sample([*processes], len(processes)):
+            print(file=processes[key].stdin, flush=True)
+            line = processes[key].stdout.readline()
+            assert line, f'{key} ended, for the reason above'
+            if number > 0:
+                found[key].append(json.loads(line))
+        say(f'{number} of {rounds} rounds' if number > 0 else 'A round to warm up')
+    for process in processes.values():
+        process.stdin.close()
+        assert process.wait() == 0
     return found
 
 
@@ -311,22 +327,54 @@ def seed(made, address):
         connection.execute(text(ACCEPTED))
 
 
-def report(found):
-    """Write the tables for each server, as they stand in ``docs/benchmarks.rst``."""
-    for server, columns in found.items():
-        medians = [{name: median(figures) for name, figures in measured.items()} for measured in columns.values()]
-        rows = [[name, *(f'{column[name]:.1f}' if name in column else '' for column in medians)] for name in TIMED]
-        rows += [[f'{retry} / {own}',
-                  *(f'{column[retry] / column[own]:.2f}' if retry in column else '' for column in medians)]
-                 for retry, own in product((FULL, FAILED_ONLY), (CREATE, RESTART))]
-        yield from table([server, *columns], rows)
-        yield ''
-        # A page has its statements in brackets.
-        yield from table([f'a run on {server}', *columns], [
-            [name, *(f'{column[name]:.1f} ({column[STATEMENTS.format(name)]:.0f})' if name in column else ''
-                     for column in medians)]
-            for name in SHOWN])
-        yield ''
+def report(rounds):
+    """Write the tables from the rounds of each copy on a server, as they stand in ``docs/benchmarks.rst``."""
+    def figures(heading, request, measure=TIME):
+        return [measured[request][measure] for measured in rounds[heading] if request in measured]
+
+    def ratios(request, other):
+        return [time / other_time for time, other_time in zip(figures(MOUNT, request), figures(MOUNT, other))]
+
+    yield from table(['milliseconds', AS_IT_IS, MOUNT, ONCE], [
+        [measure, *compare(figures(heading, NOTHING, measure) for heading in (AS_IT_IS, MOUNT, ONCE))]
+        for measure in (CPU_TIME, TIME)])
+    yield from table(['milliseconds', AS_IT_IS, MOUNT, NINE], [
+        [request, *compare(figures(heading, request) for heading in (AS_IT_IS, MOUNT, NINE))]
+        for request in (CREATE, RESTART, FULL, FAILED_ONLY, IN_PRODUCTION, VERDICT, END, END_OF_RETRY)])
+    yield from table(['ratio to', CREATE, RESTART], [
+        [retry, *(show(ratios(retry, own), [1], digits=2) for own in (CREATE, RESTART))]
+        for retry in (FULL, FAILED_ONLY)])
+    yield from table(['milliseconds', AS_IT_IS, *(page.replace('page of a run', NINE) for page in PAGES)], [
+        [measure, *compare([figures(AS_IT_IS, PAGE, measure), *(figures(NINE, page, measure) for page in PAGES)])]
+        for measure in (CPU_TIME, TIME)])
+    yield from table(['statements', *COPIES], [
+        [request, *(f'{median(counts):.0f}' if (counts := figures(heading, request, STATEMENTS)) else ''
+                    for heading in COPIES)]
+        for request in (NOTHING, CREATE, RESTART, FULL, FAILED_ONLY, *PAGES)])
+
+
+def compare(columns):
+    """Write the figures of each column, of which the first that has any is compared with the others."""
+    columns = [*columns]
+    first = next(filter(None, columns))
+    return [show(figures, () if figures is first else first) for figures in columns]
+
+
+def show(figures, reference=(), digits=1):
+    """Write the median of figures and their quartiles, unless these overlap the quartiles of a reference."""
+    if not figures:
+        return ''
+    low, middle, high = quartiles(figures)
+    if reference:
+        reference_low, _, reference_high = quartiles(reference)
+        if low <= reference_high and reference_low <= high:
+            return NO_DIFFERENCE
+    return f'{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})'
+
+
+def quartiles(figures):
+    """Return the lower quartile, the median and the upper quartile."""
+    return quantiles(figures, n=4, method='inclusive') if len(figures) > 1 else 3 * [*figures]
 
 
 def table(header, rows):
@@ -335,7 +383,7 @@ def table(header, rows):
     rule = '  '.join('=' * width for width in widths)
     lines = ['  '.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
              for row in (header, *rows)]
-    yield from (rule, lines[0], rule, *lines[1:], rule)
+    yield from (rule, lines[0], rule, *lines[1:], rule, '')
 
 
 def main():
@@ -346,30 +394,31 @@ def main():
     parser.add_argument('--inside', action='store_true', help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
-        with redirect_stdout(sys.stderr):
-            figures = measure(options.rounds)
-        json.dump(figures, sys.stdout)
+        serve(options.rounds)
         return
 
     servers = [Database(make_url(address)) for address in options.server] or [named_server()]
     with TemporaryDirectory() as name, ExitStack() as stack:
         unmounted = prepare(Path(os.environ['SAMPLE_PLATFORM']), Path(name))
         say('The platform is copied')
-        copies = {heading: copy(unmounted, heading, mounted=False, config=CONFIG) for heading in COLUMNS}
-        for heading, mails in COLUMNS.items():
+        copies = {heading: copy(unmounted, heading, mounted=False, config=CONFIG) for heading in COPIES}
+        for heading, mails in COPIES.items():
             if mails:
-                copies[heading].apply(*mails)
-        databases = {(f'{server.kind} {server.version.partition("-")[0]}', heading): stack.enter_context(
-            fresh_database(server)).uri for server, heading in product(servers, COLUMNS)}
-        for (server, heading), address in databases.items():
+                copies[heading].git('apply', *map(str, mails))
+        processes = {}
+        for server, heading in product(servers, COPIES):
+            address = stack.enter_context(fresh_database(server)).uri
             seed(unmounted, address)
-            say(f'{server}, {heading}: there are tests to run')
-        found = measure_in_turn(copies, databases, options.rounds)
-    if options.rounds < IN_A_ROW:
+            processes[f'{server.kind} {server.version.partition("-")[0]}', heading] = stack.enter_context(
+                start(copies[heading], address, options.rounds))
+        say('The processes are started')
+        found = measure(processes, options.rounds)
+    if options.rounds < ENOUGH:
         print(SHORT)
-    print(f'{datetime.now():%Y-%m-%d}, Python {platform.python_version()}, SQLAlchemy {version("sqlalchemy")}, Flask '
-          f'{version("flask")}, {os.cpu_count()} CPUs: medians, in milliseconds. Rounds: {options.rounds}.\n')
-    print('\n'.join(report(found)))
+    for server in dict.fromkeys(server for server, _ in found):
+        print(f'{datetime.now():%Y-%m-%d}, {server}, Python {platform.python_version()}, SQLAlchemy '
+              f'{version("sqlalchemy")}, Flask {version("flask")}, {os.cpu_count()} CPUs, {options.rounds} rounds.\n')
+        print('\n'.join(report({heading: found[server, heading] for heading in COPIES})))
 
 
 if __name__ == '__main__':
