@@ -1,17 +1,15 @@
 """The mails on a platform that has changed since the commit that they are for (docs/adopt.rst, "Apply the commits")."""
 
 import ast
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from .checkout import PATCHES, copy
 from .documented import command, commands
-from .workflow import finish, own_tests, put_mails_beside, type_in
+from .workflow import finish, own_tests, put_mails_beside, start_command, type_in
 
 #: The file that most mails change.
 CONTROLLERS = Path('mod_ci', 'controllers.py')
@@ -68,18 +66,8 @@ def test_mails_that_are_rebased_land_in_their_functions_and_their_tests_pass(unm
     type_in(platform, *(typed for typed in TYPED if typed.startswith('git ')))
 
     assert code((platform.path / CONTROLLERS).read_text()) == code(change(with_mails))
-    count, failures = run_documented_tests(platform)
+    count, failures = finish(start_command(platform, 'bash', '-c', command('docs/adopt.rst', 'TESTING=true')))
     assert count > len(own_tests(*PATCHES.values())) and failures == set()
-
-
-def run_documented_tests(platform):
-    """Run the tests of the mails by the page's command, and return how many there were, and what failed."""
-    typed = command('docs/adopt.rst', 'TESTING=true')
-    environment = platform.environment('sqlite:///:memory:')
-    environment['PATH'] = os.pathsep.join([str(Path(sys.executable).parent), environment['PATH']])
-    return finish(subprocess.Popen(['bash', '-c', typed], cwd=platform.path, env=environment,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                   text=True, errors='replace'))
 
 
 def test_mails_that_are_applied_directly_land_in_their_functions_or_git_stops(unmounted, with_mails):

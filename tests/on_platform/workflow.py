@@ -22,10 +22,14 @@ CHECKS = ['dodgy', 'isort', 'mypy', 'pycodestyle', 'pydocstyle']
 
 def start(platform, *modules):
     """Start some of the tests in a copy, or all, as the platform's workflow does."""
-    return subprocess.Popen(
-        [sys.executable, '-m', 'nose2', '--verbose', *modules], cwd=platform.path, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace',
-        env={**platform.environment('sqlite:///:memory:'), 'TESTING': 'true'})
+    return start_command(platform, sys.executable, '-m', 'nose2', '--verbose', *modules, TESTING='true')
+
+
+def start_command(platform, *command, **variables):
+    """Start a command that runs tests in a copy, with further variables of the environment."""
+    return subprocess.Popen(command, cwd=platform.path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, errors='replace',
+                            env={**platform.environment('sqlite:///:memory:'), **variables})
 
 
 def finish(process, seconds=300):
