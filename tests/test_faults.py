@@ -1,7 +1,7 @@
 """
 A database that fails: a retry is whole or not there, and no answer shows internals.
 
-See docs/api.rst, "Errors", and docs/operations.rst, "If the database, Redis or GitHub is unavailable".
+See docs/api.rst, "Errors", and docs/operations.rst, "The database or Redis is unavailable".
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""Authentication and authorization of requests (docs/api.rst, "Who may")."""
+"""Authentication and authorization of requests (docs/api.rst, "Tokens")."""
 
 from dataclasses import dataclass
 
