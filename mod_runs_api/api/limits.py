@@ -33,7 +33,7 @@ def create_limiter(app: Flask, settings: Settings) -> Limiter:
         in_memory_fallback_enabled=True,
         swallow_errors=True,
         headers_enabled=False)
-    # The effect of the host's own RATELIMIT_* settings here: docs/settings.rst, "Flask-Limiter's own settings".
+    # The effect of the host's own RATELIMIT_* settings here: docs/settings.rst, "Where requests are counted".
     limiter.request_filter(lambda: not is_api_request())
     try:
         limiter.init_app(app)
