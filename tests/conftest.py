@@ -21,13 +21,17 @@ from support.visitor import Visitor
 
 from mod_runs_api import clock
 
+#: What the tests of a folder need. The console and the client are tested before the real platform.
+MARKERS = {'browser': 'browser', 'console': 'platform', 'on_platform': 'platform', 'service': 'service',
+           'sp': 'platform'}
+
 
 def pytest_collection_modifyitems(items):
     """Mark the tests that need something by the folder that they are in."""
     for item in items:
-        folder = item.path.parent.name.removeprefix('on_')
-        if folder in ('browser', 'platform', 'service'):
-            item.add_marker(folder)
+        marker = MARKERS.get(item.path.parent.name)
+        if marker:
+            item.add_marker(marker)
 
 
 @event.listens_for(Engine, 'connect')

@@ -12,7 +12,7 @@ from mod_runs_api.api.routes import ROUTES
 from mod_runs_api.domain.verdict import VERDICTS
 from mod_runs_api.service.validation import RetryRequestSchema
 
-PATCH = ROOT / 'docs/patches/0006-openapi.patch'
+PATCH = ROOT / 'patches/platform/0006-openapi.patch'
 #: What is said to people only.
 PROSE = ('description', 'example', 'additionalProperties')
 

@@ -11,7 +11,7 @@ from sqlalchemy.schema import CreateTable
 from support.documents import ROOT
 from support.mails import OF_THE_PLATFORM, check_mail, counted_lines, documented_lines, expected_numbers
 
-MAILS = sorted(ROOT.glob('docs/patches/*.patch'))
+MAILS = sorted(ROOT.glob('patches/platform/*.patch'))
 
 
 def added(pattern):
@@ -36,7 +36,7 @@ def test_the_mails_are_numbered_in_their_order():
 
 
 def test_the_docs_say_how_many_lines_of_code_a_commit_adds():
-    assert documented_lines('docs/adopt.rst', '``docs/patches/``') == counted_lines(MAILS)
+    assert documented_lines('docs/adopt.rst', 'commit') == counted_lines(MAILS)
 
 
 @pytest.mark.usefixtures('app')

@@ -32,19 +32,17 @@ from unittest import mock
 from requests import Response
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from support.databases import Database, fresh_database, named_server
-from support.documents import ROOT
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from .checkout import PATCHES, copy, prepare, read_mails
+from .checkout import PATCHES, copy, prepare
 from .rows import PlatformRows, seed_platform
 
-AS_IT_IS, MOUNT, ONCE, NINE = 'as it is', 'the mount', 'mount, create-all-once', 'all nine'
+AS_IT_IS, MOUNT, ALL = 'as it is', 'the mount', 'all commits'
 #: The mails of each copy of the platform.
 COPIES = {
     AS_IT_IS: [],
     MOUNT: [PATCHES['mount']],
-    ONCE: [PATCHES['mount'], read_mails(ROOT / 'contrib' / 'platform')['create-all-once']],
-    NINE: [*PATCHES.values()],
+    ALL: [*PATCHES.values()],
 }
 
 #: The regression tests of a run, and the attempts whose verdict is read.
@@ -335,17 +333,17 @@ def report(rounds):
     def ratios(request, other):
         return [time / other_time for time, other_time in zip(figures(MOUNT, request), figures(MOUNT, other))]
 
-    yield from table(['milliseconds', AS_IT_IS, MOUNT, ONCE], [
-        [measure, *compare(figures(heading, NOTHING, measure) for heading in (AS_IT_IS, MOUNT, ONCE))]
+    yield from table(['milliseconds', AS_IT_IS, MOUNT], [
+        [measure, *compare(figures(heading, NOTHING, measure) for heading in (AS_IT_IS, MOUNT))]
         for measure in (CPU_TIME, TIME)])
-    yield from table(['milliseconds', AS_IT_IS, MOUNT, NINE], [
-        [request, *compare(figures(heading, request) for heading in (AS_IT_IS, MOUNT, NINE))]
+    yield from table(['milliseconds', AS_IT_IS, MOUNT, ALL], [
+        [request, *compare(figures(heading, request) for heading in (AS_IT_IS, MOUNT, ALL))]
         for request in (CREATE, RESTART, FULL, FAILED_ONLY, IN_PRODUCTION, VERDICT, END, END_OF_RETRY)])
     yield from table(['ratio to', CREATE, RESTART], [
         [retry, *(show(ratios(retry, own), [1], digits=2) for own in (CREATE, RESTART))]
         for retry in (FULL, FAILED_ONLY)])
-    yield from table(['milliseconds', AS_IT_IS, *(page.replace('page of a run', NINE) for page in PAGES)], [
-        [measure, *compare([figures(AS_IT_IS, PAGE, measure), *(figures(NINE, page, measure) for page in PAGES)])]
+    yield from table(['milliseconds', AS_IT_IS, *(page.replace('page of a run', ALL) for page in PAGES)], [
+        [measure, *compare([figures(AS_IT_IS, PAGE, measure), *(figures(ALL, page, measure) for page in PAGES)])]
         for measure in (CPU_TIME, TIME)])
     yield from table(['statements', *COPIES], [
         [request, *(f'{median(counts):.0f}' if (counts := figures(heading, request, STATEMENTS)) else ''

@@ -43,7 +43,7 @@ def read_mails(folder):
 
 
 #: The mails for the platform that the docs offer.
-PATCHES = read_mails(ROOT / 'docs' / 'patches')
+PATCHES = read_mails(ROOT / 'patches' / 'platform')
 
 #: What a working copy may hold that no test is about.
 LEFT_OUT = shutil.ignore_patterns('.git', '.venv', 'venv', '__pycache__', '*.log', 'temp')

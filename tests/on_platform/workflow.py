@@ -124,7 +124,7 @@ def check_sorted_folder(unmounted, in_tree, mails):
 
 def put_mails_beside(platform):
     """Put the mails where the pages have them, in a clone beside a copy of the platform, and return their folder."""
-    mails = platform.path.with_name('mod_runs_api') / 'docs' / 'patches'
+    mails = platform.path.with_name('mod_runs_api') / 'patches' / 'platform'
     shutil.rmtree(mails, ignore_errors=True)
     shutil.copytree(PATCHES['mount'].parent, mails)
     return mails

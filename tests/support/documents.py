@@ -4,10 +4,8 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-#: README, docs, and the README beside the other mails.
-PAGES = sorted([*ROOT.glob('*.rst'), *ROOT.glob('docs/**/*.rst'), *ROOT.glob('contrib/*.rst')])
-#: All mails, by the order in which those for the platform are applied.
-MAILS = [*sorted(ROOT.glob('docs/patches/*.patch')), *sorted(ROOT.glob('contrib/*/*.patch'))]
+#: README, the pages beside it, and docs.
+PAGES = sorted([*ROOT.glob('*.rst'), *ROOT.glob('docs/*.rst')])
 
 
 def read_table(page, heading):

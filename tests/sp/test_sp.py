@@ -1,4 +1,4 @@
-"""The patched command line client, before the real platform (contrib/README.rst)."""
+"""The patched command line client, before the real platform (docs/console-and-client.rst)."""
 
 import json
 import threading
@@ -22,7 +22,7 @@ def client(tmp_path_factory):
     folder = tmp_path_factory.mktemp('client')
     client = Platform(folder, packages=folder)
     client.git('clone', '--quiet', str(named('SP_CLI', 'a checkout of the client')), '.')
-    client.git('am', '--quiet', *map(str, sorted(ROOT.glob('contrib/sp/*.patch'))))
+    client.git('am', '--quiet', *map(str, sorted(ROOT.glob('patches/sp/*.patch'))))
     return client
 
 

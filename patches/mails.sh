@@ -1,10 +1,10 @@
 #!/bin/sh
 # Turn mails into commits and back, so that nobody edits a hash or the numbers of a hunk by hand:
-#     mails.sh apply CHECKOUT [FOLDER ...]    applies the mails to the checkout, one commit each
-#     mails.sh write CHECKOUT [FOLDER ...]    writes the mails anew from these commits
-# The folders are docs/patches and contrib/platform, unless others of this repository are named. In between, edit the
-# commits in the checkout. Keep their order and their number. For a further mail, add a commit in its place, and an empty
-# file with its number and name before you write.
+#     mails.sh apply CHECKOUT [FOLDER]    applies the mails of a folder to the checkout, one commit each
+#     mails.sh write CHECKOUT [FOLDER]    writes the mails anew from these commits
+# The folder is patches/platform, unless another one of this repository is named. In between, edit the commits in the
+# checkout. Keep their order and their number. For a further mail, add a commit in its place, and an empty file with its
+# number and name before you write.
 set -eu
 
 if [ $# -lt 2 ] || { [ "$1" != apply ] && [ "$1" != write ]; }; then
@@ -13,15 +13,11 @@ if [ $# -lt 2 ] || { [ "$1" != apply ] && [ "$1" != write ]; }; then
 fi
 command=$1
 checkout=$(cd "$2" && pwd)
-shift 2
+folder=${3:-patches/platform}
 
-cd "$(dirname "$0")/../.."
-[ $# -gt 0 ] || set -- docs/patches contrib/platform
-# Each folder by its mails, in the order of their numbers.
-for folder; do
-    shift
-    set -- "$@" "$PWD/$folder"/*.patch
-done
+cd "$(dirname "$0")/.."
+# The mails, in the order of their numbers.
+set -- "$PWD/$folder"/*.patch
 
 fail() {
     echo "$1" >&2
@@ -40,14 +36,8 @@ commits=$(git -C "$checkout" rev-list --reverse refs/mails/base..HEAD)
 number=$(echo "$commits" | wc -w)
 [ "$number" -eq $# ] || fail "The checkout has $number commits for $# mails."
 for commit in $commits; do
-    # Three lines of context hold a hunk in its place. Mails of contrib also apply without those of docs/patches, which
-    # change lines beside theirs.
-    case $1 in
-        */docs/patches/*) context=3 ;;
-        *) context=1 ;;
-    esac
     # Without the settings of whoever writes them, so that the bytes are the same.
     GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git -C "$checkout" format-patch --stdout -1 --keep-subject \
-        --unified=$context --abbrev=12 --zero-commit --no-signature "$commit" > "$1"
+        --unified=3 --abbrev=12 --zero-commit --no-signature "$commit" > "$1"
     shift
 done

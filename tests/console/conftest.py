@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 from browser import chromium
 from browser.conftest import browser
-from on_platform.checkout import named
+from on_platform.checkout import PATCHES, copy_for_stories, named
 from on_platform.conftest import process, rows, story, unmounted
 from on_platform.rows import now
-from with_all.mails import copy_with_all
 
 # These fixtures are used as they are.
 __all__ = ['browser', 'process', 'rows', 'story', 'unmounted']
@@ -28,8 +27,8 @@ def built():
 
 @pytest.fixture(scope='session')
 def telling(built, unmounted):
-    """A copy of the platform with all mails, which knows what was built."""
-    return add_built_commit(copy_with_all(unmounted))
+    """A copy of the platform with its mails, which knows what was built."""
+    return add_built_commit(copy_for_stories(unmounted, PATCHES.values()))
 
 
 @pytest.fixture(scope='session')

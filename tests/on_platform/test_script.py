@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from on_platform.checkout import Platform, copy
 from support.documents import ROOT
 
-FOLDERS = ['docs/patches', 'contrib/platform']
+from .checkout import Platform, copy
+
+MAILS = 'patches/platform'
 
 
 @dataclass(frozen=True)
@@ -19,26 +20,26 @@ class Clone:
     path: Path
     platform: Platform
 
-    def run(self, command, *folders):
+    def run(self, command):
         """Run the script as somebody with settings of their own, and return whether it succeeds."""
         settings = self.path / 'gitconfig'
         settings.write_text('[user]\nname = tests\nemail = tests@example.com\n'
                             '[diff]\ncontext = 5\nnoprefix = true\nalgorithm = patience\n[format]\nsignOff = true\n')
         done = subprocess.run(
-            [self.path / 'docs/patches/mails.sh', command, self.platform.path, *folders], timeout=120,
+            [self.path / 'patches/mails.sh', command, self.platform.path], timeout=120,
             env={**self.platform.environment(''), 'GIT_CONFIG_GLOBAL': str(settings)}, stdout=subprocess.DEVNULL)
         return done.returncode == 0
 
     def mails(self):
         """Return the bytes of the mails by their names."""
-        return {path.name: path.read_bytes() for folder in FOLDERS for path in (self.path / folder).glob('*.patch')}
+        return {path.name: path.read_bytes() for path in (self.path / MAILS).glob('*.patch')}
 
 
 @pytest.fixture
 def clone(unmounted, tmp_path):
     """The mails, which the script has applied to a checkout."""
-    for folder in FOLDERS:
-        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copytree(ROOT / MAILS, tmp_path / MAILS)
+    shutil.copy(ROOT / 'patches/mails.sh', tmp_path / 'patches')
     clone = Clone(tmp_path, copy(unmounted, f'edited-{tmp_path.name}', mounted=False))
     assert clone.run('apply')
     return clone

@@ -1,1 +1,0 @@
-"""What is tested on a checkout of the real platform with all mails."""

@@ -1,0 +1,1 @@
+"""What is tested with the platform's command line client."""
